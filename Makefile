@@ -1,0 +1,38 @@
+# Everything from a bare clone: each target makes the virtual environment it needs.
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: demo test check format lock clean
+
+demo: $(READY)
+	$(BIN)/connector demo $(if $(ONCE),--once)
+
+test: $(READY)
+	$(BIN)/pytest -n 2 --dist worksteal --cov --cov-report=
+
+check: $(READY)
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: $(READY)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+# What is deployed and tested, to the version: made anew from the ranges in pyproject.toml.
+lock:
+	rm -rf $(VENV)
+	python3 -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	$(BIN)/python -m pip install --quiet --editable '.[postgresql]' --group dev
+	$(BIN)/python -m pip freeze --exclude-editable > deploy/constraints.txt
+
+$(READY): pyproject.toml deploy/constraints.txt
+	python3 -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+	$(BIN)/python -m pip install --quiet --constraint deploy/constraints.txt --editable '.[postgresql]' --group dev
+	touch $@
+
+clean:
+	rm -rf $(VENV) .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -1,0 +1,67 @@
+"""The statuses of a workflow run, which follow which, and what one look at a run tells.
+
+    starting ──► processing ⇄ awaiting_input ⇄ awaiting_client_input ──► approved │ declined │ review
+        │                                                                abandoned │ error
+        └──► error (Onfido refused to start it)
+
+`starting` is ours: the attempt is reserved, its run is not known yet. All others are Onfido's. A status that is
+not in the list is kept as Onfido sent it and counts as open. A final status is never left again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from connector.domain.claims import Comparison
+
+STARTING = "starting"
+AWAITING_INPUT = "awaiting_input"
+APPROVED = "approved"
+DECLINED = "declined"
+REVIEW = "review"
+ABANDONED = "abandoned"
+ERROR = "error"
+
+FINAL_STATUSES = frozenset({APPROVED, DECLINED, REVIEW, ABANDONED, ERROR})
+
+
+@dataclass(frozen=True)
+class RunSnapshot:
+    """What one answer or event of Onfido's says about a run.
+
+    `comparisons` maps Onfido's comparison keys to what it found; None where the workflow's output holds no
+    comparison at all (then its `document_check` task is asked), an empty mapping where that was asked as well.
+    """
+
+    run_id: str
+    status: str
+    comparisons: Mapping[str, Comparison] | None = None
+    completed_at: datetime | None = None
+    applicant_id: str | None = None
+    workflow_id: str | None = None
+    sdk_token: str | None = field(default=None, repr=False)
+
+    @property
+    def is_final(self) -> bool:
+        """Whether Onfido is done with the run."""
+        return is_final(self.status)
+
+    @property
+    def is_conclusive(self) -> bool:
+        """Whether the snapshot can be applied without asking Onfido for the run's tasks first."""
+        return self.status != APPROVED or self.comparisons is not None
+
+
+def is_final(status: str) -> bool:
+    """Whether a run with this status has ended."""
+    return status in FINAL_STATUSES
+
+
+def moves(current: str, received: str) -> bool:
+    """Whether a run in status `current` takes on `received`: open statuses alternate, a final one stays."""
+    return received != current and not is_final(current)

@@ -1,0 +1,122 @@
+"""What can go wrong, as one small tree.
+
+    ConnectorError
+    ├── RequestError         the caller can mend it
+    ├── ProviderError        Onfido's side; says whether asking again can help
+    └── ConfigurationError   the operator can mend it; the process refuses to start
+
+Every error carries a `Code` of the HTTP contract and a `description` for a person: it names the thing at
+fault and what to do next, and never holds a secret, a personal value, SQL or a stack trace.
+The API turns codes into HTTP statuses in one table (`connector/api/errors.py`).
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Code(StrEnum):
+    """The error codes of the HTTP contract; `title` is the wire's `message`."""
+
+    title: str
+
+    def __new__(cls, value: str, title: str) -> Code:
+        member = str.__new__(cls, value)
+        member._value_ = value
+        member.title = title
+        return member
+
+    PROVIDER_NOT_FOUND = "IDVP-60000", "No such identity verification provider"
+    PROVIDER_NAME_TAKEN = "IDVP-60001", "An identity verification provider of this name exists already"
+    PROVIDER_INVALID = "IDVP-60002", "Invalid request body"
+    PROVIDER_TYPE_FIXED = "IDVP-60003", "The type of an identity verification provider cannot change"
+    PROVIDER_LIST_INVALID = "IDVP-60004", "Invalid filter, limit or offset"
+    PROVIDER_UNEXPECTED = "IDVP-65000", "Unexpected error"
+
+    CLAIM_NOT_FOUND = "IDV-10000", "No such claim"
+    USER_NOT_FOUND = "IDV-10001", "No such user"
+    CLAIM_PROVIDER_NOT_FOUND = "IDV-10003", "No such identity verification provider"
+    CLAIM_EXISTS = "IDV-10004", "The claim exists already"
+    CLAIM_INVALID = "IDV-10005", "Invalid request body"
+    CLAIM_UNEXPECTED = "IDV-15000", "Unexpected error"
+
+    STATUS_MISSING = "OIDV-10000", "The verification status is missing"
+    VALUE_MISSING = "OIDV-10002", "A requested claim has no value"
+    NOTHING_TO_START = "OIDV-10004", "There is no new verification to start"
+    INITIATION_FAILED = "OIDV-10006", "Onfido did not start the verification"
+    PROVIDER_UNAVAILABLE = "OIDV-10009", "The identity verification provider is unknown or disabled"
+    NO_VERIFICATION = "OIDV-10014", "There is no verification to complete or resume"
+    CONFIGURATION_INVALID = "OIDV-10016", "A configuration property is empty or invalid"
+    STATUS_INVALID = "OIDV-10020", "Unknown verification status"
+    NOT_AWAITING_INPUT = "OIDV-10033", "The verification does not await input"
+    CLAIMS_EMPTY = "OIDV-10034", "The list of claims is empty"
+    CLAIM_NOT_MAPPED = "OIDV-10037", "A requested claim has no mapping"
+    TOKEN_REFUSED = "OIDV-10038", "Onfido refused the API token"  # noqa: S105
+    BASE_URL_WRONG = "OIDV-10039", "The base URL is wrong"
+    WORKFLOW_REFUSED = "OIDV-10042", "Onfido refused the workflow"
+    APPLICANT_REFUSED = "OIDV-10043", "Onfido refused the applicant's data"
+    ONFIDO_THROTTLES = "OIDV-10045", "Onfido asks to slow down"
+    ONFIDO_UNREACHABLE = "OIDV-10046", "Onfido cannot be reached"
+
+    WEBHOOK_PROVIDER_UNKNOWN = "OIDV-60001", "No such identity verification provider"
+    WEBHOOK_SIGNATURE_WRONG = "OIDV-60002", "The signature is missing or wrong"
+    WEBHOOK_UNREADABLE = "OIDV-60007", "No event can be read from the body"
+    WEBHOOK_TOO_LARGE = "OIDV-60008", "The body is too large"
+    WEBHOOK_UNEXPECTED = "OIDV-65000", "Unexpected error"
+
+
+class ConnectorError(Exception):
+    """The root; `description` is written for the person who reads the answer."""
+
+    def __init__(self, description: str) -> None:
+        super().__init__(description)
+        self.description = description
+
+
+class RequestError(ConnectorError):
+    """The caller can mend it.
+
+    `retry_after` (seconds) is set where the same request will be answered differently after a while.
+    """
+
+    def __init__(self, code: Code, description: str, *, retry_after: int | None = None) -> None:
+        super().__init__(description)
+        self.code = code
+        self.retry_after = retry_after
+
+
+class ProviderError(ConnectorError):
+    """Onfido refused, failed or could not be reached.
+
+    `status` is Onfido's HTTP status (None where no answer came), `type` its error type, `request_id` what its
+    support asks for. `is_retryable`: the same request may succeed later, after `retry_after` seconds.
+    `is_sent`: the request may have reached Onfido, so what it asked for may have happened.
+    """
+
+    def __init__(
+        self,
+        code: Code,
+        description: str,
+        *,
+        status: int | None = None,
+        type: str | None = None,  # noqa: A002  Onfido's own name
+        request_id: str | None = None,
+        retry_after: int | None = None,
+        is_sent: bool = True,
+    ) -> None:
+        super().__init__(description)
+        self.code = code
+        self.status = status
+        self.type = type
+        self.request_id = request_id
+        self.retry_after = retry_after
+        self.is_sent = is_sent
+
+    @property
+    def is_retryable(self) -> bool:
+        """Whether the same request, unchanged, may succeed later."""
+        return self.code in (Code.ONFIDO_THROTTLES, Code.ONFIDO_UNREACHABLE)
+
+
+class ConfigurationError(ConnectorError):
+    """The operator can mend it: a setting, a key or the database; the process refuses to start."""
