@@ -16,14 +16,14 @@ from enum import StrEnum
 
 
 class Code(StrEnum):
-    """The error codes of the HTTP contract; `title` is the wire's `message`."""
+    """The error codes of the HTTP contract; each with its `message`."""
 
-    title: str
+    message: str
 
-    def __new__(cls, value: str, title: str) -> Code:
+    def __new__(cls, value: str, message: str) -> Code:
         member = str.__new__(cls, value)
         member._value_ = value
-        member.title = title
+        member.message = message
         return member
 
     PROVIDER_NOT_FOUND = "IDVP-60000", "No such identity verification provider"
@@ -51,7 +51,7 @@ class Code(StrEnum):
     NOT_AWAITING_INPUT = "OIDV-10033", "The verification does not await input"
     CLAIMS_EMPTY = "OIDV-10034", "The list of claims is empty"
     CLAIM_NOT_MAPPED = "OIDV-10037", "A requested claim has no mapping"
-    TOKEN_REFUSED = "OIDV-10038", "Onfido refused the API token"  # noqa: S105
+    TOKEN_REFUSED = "OIDV-10038", "Onfido refused the API token"
     BASE_URL_WRONG = "OIDV-10039", "The base URL is wrong"
     WORKFLOW_REFUSED = "OIDV-10042", "Onfido refused the workflow"
     APPLICANT_REFUSED = "OIDV-10043", "Onfido refused the applicant's data"

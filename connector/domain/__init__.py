@@ -1,6 +1,6 @@
 """The rules, pure: values in, decisions out; the standard library only.
 
-    provider.py   what an identity verification provider is configured with, and what is refused
-    claims.py     which applicant field a claim feeds, and what a comparison means for the claim
-    runs.py       the statuses of a workflow run, and when one follows another
+provider.py   what an identity verification provider is configured with, and what is refused
+claims.py     which applicant field a claim feeds, and what a comparison means for the claim
+runs.py       the statuses of a workflow run, and when one follows another
 """

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import TYPE_CHECKING
 
-from connector.domain.runs import APPROVED, is_final
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from connector.domain.runs import RunSnapshot
+from connector.domain.runs import APPROVED, RunSnapshot, is_final
 
 # Onfido's API v3.6, schema `applicant_shared`: what a claim's value can be sent as.
 APPLICANT_FIELDS = frozenset(

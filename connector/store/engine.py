@@ -1,0 +1,125 @@
+"""The database: transactions that read, transactions that write, and the schema's version.
+
+SQLite takes one writer at a time. Writers that meet in its busy handler sleep and collide (p99 thirty times p50);
+here they queue on one lock, a thread lock inside the process and a file lock between processes, and then
+`BEGIN IMMEDIATE`. PostgreSQL needs none of it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import threading
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from pathlib import Path
+from typing import Any
+
+from alembic import command
+from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy.engine import make_url
+
+POOL_SIZE = 32
+BUSY_TIMEOUT = 10_000  # milliseconds; other tools may hold SQLite's lock, our own writers queue before it
+PG_OPTIONS = "-c lock_timeout=10s -c statement_timeout=30s"
+MIGRATION_LOCK = 0x1DF1D0  # any constant: one migration at a time on PostgreSQL
+
+
+class Database:
+    """One engine and how to use it."""
+
+    def __init__(self, url: str) -> None:
+        self._engine = _create_engine(url)
+        self.is_sqlite = self._engine.dialect.name == "sqlite"
+        self._writer_engine = self._engine.execution_options(begin_statement="BEGIN IMMEDIATE")
+        self._queue = _WriterQueue(Path(f"{self._engine.url.database}.lock")) if self.is_sqlite else None
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """A transaction that only reads."""
+        with self._engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def write(self) -> Iterator[Connection]:
+        """A transaction that writes; committed at its end, rolled back on an error."""
+        turn: AbstractContextManager[None] = self._queue.turn() if self._queue else nullcontext()
+        with turn, self._writer_engine.begin() as connection:
+            yield connection
+
+    def migrate(self) -> None:
+        """Bring the schema to this version's; safe to call from several processes at once."""
+        with self.write() as connection:
+            if not self.is_sqlite:
+                connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
+            config = _alembic_config()
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+
+    def is_current(self) -> bool:
+        """Whether the database answers and its schema is this version's."""
+        with self.read() as connection:
+            applied = MigrationContext.configure(connection).get_current_heads()
+        return set(applied) == set(ScriptDirectory.from_config(_alembic_config()).get_heads())
+
+    def close(self) -> None:
+        """Give every connection back."""
+        self._engine.dispose()
+        if self._queue:
+            self._queue.close()
+
+
+class _WriterQueue:
+    """The turn to write: first among this process's threads, then among processes."""
+
+    def __init__(self, path: Path) -> None:
+        self._threads = threading.Lock()
+        self._file = path.open("ab")
+        path.chmod(0o600)
+
+    @contextmanager
+    def turn(self) -> Iterator[None]:
+        with self._threads:
+            fcntl.flock(self._file, fcntl.LOCK_EX)
+            try:
+                yield
+            finally:
+                fcntl.flock(self._file, fcntl.LOCK_UN)
+
+    def close(self) -> None:
+        self._file.close()
+
+
+def _create_engine(url: str) -> Engine:
+    if make_url(url).get_backend_name() != "sqlite":
+        return create_engine(
+            url, pool_size=POOL_SIZE, pool_pre_ping=True, connect_args={"connect_timeout": 10, "options": PG_OPTIONS}
+        )
+    engine = create_engine(url, pool_size=POOL_SIZE, connect_args={"check_same_thread": False})
+    event.listen(engine, "connect", _prepare_sqlite)
+    event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _prepare_sqlite(driver_connection: Any, _record: object) -> None:
+    driver_connection.isolation_level = None  # the driver starts no transactions of its own: `_begin_sqlite` does
+    for pragma in (
+        f"busy_timeout={BUSY_TIMEOUT}",
+        "journal_mode=WAL",
+        "synchronous=FULL",  # an acknowledged event survives a power loss
+        "foreign_keys=ON",
+        "secure_delete=ON",
+    ):
+        driver_connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    connection.exec_driver_sql(connection.get_execution_options().get("begin_statement", "BEGIN"))
+
+
+def _alembic_config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    return config

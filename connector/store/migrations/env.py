@@ -1,0 +1,22 @@
+"""Alembic's environment: runs on the connection that `Database.migrate` hands over."""
+
+from typing import Any, Literal
+
+from alembic import context
+
+from connector.store.models import UtcDateTime, metadata
+
+
+def _render_item(kind: str, item: Any, _context: Any) -> str | Literal[False]:
+    """Write our time type as the database's own, so that a migration imports nothing that may change."""
+    return "sa.DateTime(timezone=True)" if kind == "type" and isinstance(item, UtcDateTime) else False
+
+
+context.configure(
+    connection=context.config.attributes["connection"],
+    target_metadata=metadata,
+    render_as_batch=True,
+    render_item=_render_item,
+)
+with context.begin_transaction():
+    context.run_migrations()

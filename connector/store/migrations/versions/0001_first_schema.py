@@ -1,0 +1,194 @@
+"""The first schema."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+
+
+def upgrade() -> None:
+    """Go to this version."""
+    op.create_table(
+        "providers",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("tenant", sa.String(length=255), nullable=False),
+        sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("description", sa.Text(), nullable=False),
+        sa.Column("image", sa.Text(), nullable=False),
+        sa.Column("is_enabled", sa.Boolean(), nullable=False),
+        sa.Column("claims", sa.JSON(), nullable=False, comment="local claim URI -> applicant field"),
+        sa.Column("workflow_id", sa.String(length=36), nullable=False),
+        sa.Column("base_url", sa.Text(), nullable=False),
+        sa.Column("api_token", sa.Text(), nullable=False, comment="encrypted"),
+        sa.Column("webhook_token", sa.Text(), nullable=True, comment="encrypted"),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_providers")),
+        sa.UniqueConstraint("tenant", "name", name=op.f("uq_providers_tenant_name")),
+    )
+    op.create_table(
+        "secrets",
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("value", sa.Text(), nullable=False, comment="encrypted"),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_secrets")),
+    )
+    op.create_table(
+        "users",
+        sa.Column("tenant", sa.String(length=255), nullable=False),
+        sa.Column("user_id", sa.String(length=255), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("tenant", "user_id", name=op.f("pk_users")),
+    )
+    op.create_table(
+        "events",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("provider_id", sa.String(length=36), nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False, comment="SHA-256 of the raw body"),
+        sa.Column("kind", sa.String(length=128), nullable=False),
+        sa.Column("run_id", sa.String(length=64), nullable=True),
+        sa.Column("state", sa.String(length=16), nullable=False, comment="parked, applied or noted"),
+        sa.Column("body", sa.Text(), nullable=True, comment="encrypted; only while it is needed"),
+        sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["provider_id"], ["providers.id"], name=op.f("fk_events_provider_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_events")),
+        sa.UniqueConstraint("provider_id", "digest", name=op.f("uq_events_provider_id_digest")),
+    )
+    op.create_index(
+        "ix_events_parked",
+        "events",
+        ["provider_id", "run_id"],
+        unique=False,
+        sqlite_where=sa.text("state = 'parked'"),
+        postgresql_where=sa.text("state = 'parked'"),
+    )
+
+    op.create_table(
+        "user_attributes",
+        sa.Column("tenant", sa.String(length=255), nullable=False),
+        sa.Column("user_id", sa.String(length=255), nullable=False),
+        sa.Column("uri", sa.String(length=255), nullable=False),
+        sa.Column("value", sa.Text(), nullable=False, comment="encrypted"),
+        sa.ForeignKeyConstraint(
+            ["tenant", "user_id"],
+            ["users.tenant", "users.user_id"],
+            name=op.f("fk_user_attributes_tenant_user_id"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("tenant", "user_id", "uri", name=op.f("pk_user_attributes")),
+    )
+    op.create_table(
+        "verifications",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("tenant", sa.String(length=255), nullable=False),
+        sa.Column("provider_id", sa.String(length=36), nullable=False),
+        sa.Column("user_id", sa.String(length=255), nullable=False),
+        sa.Column("status", sa.String(length=64), nullable=False),
+        sa.Column("applicant_id", sa.String(length=64), nullable=True),
+        sa.Column("run_id", sa.String(length=64), nullable=True),
+        sa.Column(
+            "run_requested_at",
+            sa.DateTime(timezone=True),
+            nullable=True,
+            comment="set before the run is asked for: it may exist from then on",
+        ),
+        sa.Column(
+            "lease_owner",
+            sa.String(length=36),
+            nullable=True,
+            comment="who is initiating; null once the run was handed over",
+        ),
+        sa.Column(
+            "lease_until",
+            sa.DateTime(timezone=True),
+            nullable=True,
+            comment="from then on another may take the initiation over",
+        ),
+        sa.Column("failure", sa.Text(), nullable=True, comment="why the attempt ended without a run's result"),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("completed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["provider_id"], ["providers.id"], name=op.f("fk_verifications_provider_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_verifications")),
+        sa.UniqueConstraint("provider_id", "run_id", name=op.f("uq_verifications_provider_id_run_id")),
+    )
+    op.create_index(op.f("ix_verifications_tenant_created_at"), "verifications", ["tenant", "created_at"], unique=False)
+    op.create_index(
+        op.f("ix_verifications_tenant_user_id_created_at"),
+        "verifications",
+        ["tenant", "user_id", "created_at"],
+        unique=False,
+    )
+    op.create_index(
+        "uq_verifications_open",
+        "verifications",
+        ["provider_id", "user_id"],
+        unique=True,
+        sqlite_where=sa.text("closed_at IS NULL"),
+        postgresql_where=sa.text("closed_at IS NULL"),
+    )
+
+    op.create_table(
+        "claims",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("tenant", sa.String(length=255), nullable=False),
+        sa.Column("provider_id", sa.String(length=36), nullable=False),
+        sa.Column("user_id", sa.String(length=255), nullable=False),
+        sa.Column("uri", sa.String(length=255), nullable=False),
+        sa.Column("is_verified", sa.Boolean(), nullable=False),
+        sa.Column(
+            "fingerprint",
+            sa.String(length=64),
+            nullable=True,
+            comment="of the value that `is_verified` holds for",
+        ),
+        sa.Column("verification_id", sa.String(length=36), nullable=True),
+        sa.Column(
+            "verification_status",
+            sa.String(length=64),
+            nullable=True,
+            comment="what the verification said of this claim",
+        ),
+        sa.Column("metadata", sa.JSON(), nullable=False, comment="an administrator's own"),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["provider_id"], ["providers.id"], name=op.f("fk_claims_provider_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["verification_id"],
+            ["verifications.id"],
+            name=op.f("fk_claims_verification_id"),
+            ondelete="SET NULL",
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_claims")),
+        sa.UniqueConstraint("provider_id", "user_id", "uri", name=op.f("uq_claims_provider_id_user_id_uri")),
+    )
+    op.create_index(op.f("ix_claims_tenant_user_id"), "claims", ["tenant", "user_id"], unique=False)
+    op.create_index(op.f("ix_claims_verification_id"), "claims", ["verification_id"], unique=False)
+
+    op.create_table(
+        "verification_claims",
+        sa.Column("verification_id", sa.String(length=36), nullable=False),
+        sa.Column("uri", sa.String(length=255), nullable=False),
+        sa.Column("applicant_field", sa.String(length=64), nullable=False),
+        sa.Column(
+            "fingerprint",
+            sa.String(length=64),
+            nullable=True,
+            comment="of the value that was sent; null until it was read",
+        ),
+        sa.Column("is_stale", sa.Boolean(), nullable=False, comment="the user's value has changed since"),
+        sa.ForeignKeyConstraint(
+            ["verification_id"],
+            ["verifications.id"],
+            name=op.f("fk_verification_claims_verification_id"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("verification_id", "uri", name=op.f("pk_verification_claims")),
+    )

@@ -1,0 +1,108 @@
+"""Encryption at rest, and fingerprints of values that are not stored.
+
+Sealed text is `v1.<key id>.<base64 of nonce and ciphertext>`: AES-256-GCM, bound to the place it belongs to (the
+`context`, say `providers/<id>/api_token`), so that a sealed value copied into another row does not open there.
+The first key seals, every key opens: a rotation puts the new key first and keeps the old one for as long as needed.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+from connector.errors import ConfigurationError
+
+KEY_BYTES = 32
+NONCE_BYTES = 12
+KEY_FILE = "encryption.key"
+
+
+class Vault:
+    """Seals and opens text with the connector's encryption keys."""
+
+    def __init__(self, keys: Sequence[bytes]) -> None:
+        self._ciphers = {_key_id(key): AESGCM(key) for key in keys}
+        self._sealing_id = _key_id(keys[0])
+
+    def seal(self, plain: str, context: str) -> str:
+        """Encrypt `plain` for the place named by `context`."""
+        nonce = os.urandom(NONCE_BYTES)
+        sealed = self._ciphers[self._sealing_id].encrypt(nonce, plain.encode(), context.encode())
+        return f"v1.{self._sealing_id}.{base64.urlsafe_b64encode(nonce + sealed).decode()}"
+
+    def open(self, sealed: str, context: str) -> str:
+        """Decrypt what `seal` made for the same `context`.
+
+        Raises `ConfigurationError` where the key is not among the configured ones or the text was tampered with.
+        """
+        _, key_id, encoded = sealed.split(".")
+        if (cipher := self._ciphers.get(key_id)) is None:
+            raise ConfigurationError(
+                f"The database holds data under the encryption key {key_id}, which is not configured: "
+                "add that key to `encryption_keys`."
+            )
+        raw = base64.urlsafe_b64decode(encoded)
+        try:
+            return cipher.decrypt(raw[:NONCE_BYTES], raw[NONCE_BYTES:], context.encode()).decode()
+        except InvalidTag as error:
+            raise ConfigurationError(f"The encrypted data of {context} was damaged or moved.") from error
+
+
+class Fingerprints:
+    """Keyed digests of attribute values: equal for equal values of one user's claim, meaningless elsewhere."""
+
+    def __init__(self, key: bytes) -> None:
+        self._key = key
+
+    def of(self, tenant: str, user_id: str, uri: str, value: str) -> str:
+        """Give the fingerprint (64 hex digits) of a user's value for a claim."""
+        parts = "".join(f"{len(part)}:{part}" for part in (tenant, user_id, uri, value))
+        return hmac.new(self._key, parts.encode(), hashlib.sha256).hexdigest()
+
+
+def read_keys(configured: Sequence[str], data_dir: Path) -> list[bytes]:
+    """Give the encryption keys from the settings, or the data directory's own, made on first use (mode 0600)."""
+    if configured:
+        return [_decode(text, f"`encryption_keys`, entry {at}") for at, text in enumerate(configured, start=1)]
+    path = data_dir / KEY_FILE
+    create_private_file(path, base64.b64encode(os.urandom(KEY_BYTES)) + b"\n")
+    return [_decode(path.read_text().strip(), str(path))]
+
+
+def create_private_file(path: Path, content: bytes) -> None:
+    """Write a file that only its owner reads, whole or not at all; one that exists already stays."""
+    if path.exists():
+        return
+    draft = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
+    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        os.link(draft, path)  # unlike a rename, it never replaces the file that another process has just made
+    except FileExistsError:
+        return
+    finally:
+        draft.unlink()
+
+
+def _decode(text: str, source: str) -> bytes:
+    try:
+        key = base64.b64decode(text, validate=True)
+    except binascii.Error:
+        key = b""
+    if len(key) != KEY_BYTES:
+        raise ConfigurationError(f"{source} is no encryption key: give {KEY_BYTES} random bytes in base64.")
+    return key
+
+
+def _key_id(key: bytes) -> str:
+    return hashlib.sha256(b"connector key id\0" + key).hexdigest()[:8]
