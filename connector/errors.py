@@ -113,6 +113,11 @@ class ProviderError(ConnectorError):
         self.is_sent = is_sent
 
     @property
+    def is_refusal(self) -> bool:
+        """Whether Onfido answered and said no: then what was asked for has not happened."""
+        return self.status is not None and self.status // 100 == 4  # noqa: PLR2004  HTTP's 4xx
+
+    @property
     def is_retryable(self) -> bool:
         """Whether the same request, unchanged, may succeed later."""
         return self.code in (Code.ONFIDO_THROTTLES, Code.ONFIDO_UNREACHABLE)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 
-from connector.domain.runs import APPROVED, RunSnapshot, is_final
+from connector.domain.runs import APPROVED, Comparison, RunSnapshot, is_final
 
 # Onfido's API v3.6, schema `applicant_shared`: what a claim's value can be sent as.
 APPLICANT_FIELDS = frozenset(
@@ -21,16 +20,6 @@ APPLICANT_FIELDS = frozenset(
     }
 )
 REQUIRED_FIELDS = ("first_name", "last_name")
-
-
-class Comparison(StrEnum):
-    """What Onfido found when it compared the applicant's value with the document."""
-
-    CLEAR = "clear"
-    CONSIDER = "consider"
-    UNIDENTIFIED = "unidentified"
-    NOT_COMPARED = "not_compared"
-
 
 VALUE_CHANGED = "value_changed"
 

@@ -10,16 +10,13 @@ not in the list is kept as Onfido sent it and counts as open. A final status is 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from datetime import datetime
-
-    from connector.domain.claims import Comparison
+from datetime import datetime
+from enum import StrEnum
 
 STARTING = "starting"
+PROCESSING = "processing"
 AWAITING_INPUT = "awaiting_input"
 APPROVED = "approved"
 DECLINED = "declined"
@@ -28,6 +25,15 @@ ABANDONED = "abandoned"
 ERROR = "error"
 
 FINAL_STATUSES = frozenset({APPROVED, DECLINED, REVIEW, ABANDONED, ERROR})
+
+
+class Comparison(StrEnum):
+    """What Onfido found when it compared one of the applicant's values with the document."""
+
+    CLEAR = "clear"
+    CONSIDER = "consider"
+    UNIDENTIFIED = "unidentified"
+    NOT_COMPARED = "not_compared"
 
 
 @dataclass(frozen=True)

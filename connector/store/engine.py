@@ -93,11 +93,12 @@ class _WriterQueue:
 
 
 def _create_engine(url: str) -> Engine:
+    # Statements' parameters are personal: they stay out of errors and logs.
+    options: dict[str, Any] = {"pool_size": POOL_SIZE, "hide_parameters": True}
     if make_url(url).get_backend_name() != "sqlite":
-        return create_engine(
-            url, pool_size=POOL_SIZE, pool_pre_ping=True, connect_args={"connect_timeout": 10, "options": PG_OPTIONS}
-        )
-    engine = create_engine(url, pool_size=POOL_SIZE, connect_args={"check_same_thread": False})
+        connect_args = {"connect_timeout": 10, "options": PG_OPTIONS}
+        return create_engine(url, pool_pre_ping=True, connect_args=connect_args, **options)
+    engine = create_engine(url, connect_args={"check_same_thread": False}, **options)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine

@@ -3,6 +3,7 @@
 import sqlalchemy as sa
 from alembic import op
 
+
 revision = "0001"
 down_revision = None
 
@@ -142,10 +143,7 @@ def upgrade() -> None:
         sa.Column("uri", sa.String(length=255), nullable=False),
         sa.Column("is_verified", sa.Boolean(), nullable=False),
         sa.Column(
-            "fingerprint",
-            sa.String(length=64),
-            nullable=True,
-            comment="of the value that `is_verified` holds for",
+            "fingerprint", sa.String(length=64), nullable=True, comment="of the value that `is_verified` holds for"
         ),
         sa.Column("verification_id", sa.String(length=36), nullable=True),
         sa.Column(
@@ -161,10 +159,7 @@ def upgrade() -> None:
             ["provider_id"], ["providers.id"], name=op.f("fk_claims_provider_id"), ondelete="CASCADE"
         ),
         sa.ForeignKeyConstraint(
-            ["verification_id"],
-            ["verifications.id"],
-            name=op.f("fk_claims_verification_id"),
-            ondelete="SET NULL",
+            ["verification_id"], ["verifications.id"], name=op.f("fk_claims_verification_id"), ondelete="SET NULL"
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_claims")),
         sa.UniqueConstraint("provider_id", "user_id", "uri", name=op.f("uq_claims_provider_id_user_id_uri")),

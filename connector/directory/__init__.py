@@ -1,0 +1,25 @@
+"""Where the users and their attribute values come from.
+
+Directory          what the use cases ask of any user directory
+local.py           the embedded one, in the connector's own database
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol
+
+
+class Directory(Protocol):
+    """A user directory. No transaction of the caller's is open while it is asked: it may be a remote one."""
+
+    def has_user(self, tenant: str, user_id: str) -> bool:
+        """Whether there is such a user."""
+        ...
+
+    def values(self, tenant: str, user_id: str) -> Mapping[str, str] | None:
+        """Give the user's attribute values by claim URI; None where there is no such user.
+
+        A value that changes after this call has to reach `connector.services.claims.value_changed`.
+        """
+        ...

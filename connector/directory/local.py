@@ -1,0 +1,35 @@
+"""The embedded user directory, which makes the connector usable alone; values are encrypted at rest."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from connector.store import users
+from connector.store.engine import Database
+from connector.store.vault import Vault
+
+
+class LocalDirectory:
+    """Users and values in the connector's own database; `connector.services.users` writes them."""
+
+    def __init__(self, database: Database, vault: Vault) -> None:
+        self._database = database
+        self._vault = vault
+
+    def has_user(self, tenant: str, user_id: str) -> bool:
+        """Whether there is such a user."""
+        with self._database.read() as connection:
+            return users.has(connection, tenant, user_id)
+
+    def values(self, tenant: str, user_id: str) -> Mapping[str, str] | None:
+        """Give the user's values; a change that is being written is waited for."""
+        with self._database.read() as connection:
+            if not users.has(connection, tenant, user_id, share=True):
+                return None
+            sealed = users.find_values(connection, tenant, user_id)
+        return {uri: self._vault.open(value, value_context(tenant, user_id, uri)) for uri, value in sealed.items()}
+
+
+def value_context(tenant: str, user_id: str, uri: str) -> str:
+    """Name the place that a user's value is sealed for."""
+    return f"users/{tenant}/{user_id}/{uri}"

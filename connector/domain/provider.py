@@ -1,0 +1,146 @@
+"""What an identity verification provider (IdVP) is configured with, and what is refused."""
+
+from __future__ import annotations
+
+import ipaddress
+import uuid
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from connector.domain.claims import APPLICANT_FIELDS, REQUIRED_FIELDS
+from connector.domain.tenants import tenant_path
+from connector.errors import Code, RequestError
+
+PROVIDER_TYPE = "ONFIDO"
+DEFAULT_BASE_URL = "https://api.eu.onfido.com/v3.6"
+EVENTS = ("workflow_run.completed",)  # what the webhook has to be subscribed to
+
+
+@dataclass(frozen=True)
+class ProviderConfig:
+    """What an administrator says about a provider.
+
+    `claims` maps local claim URIs to applicant fields. A secret that is None keeps the stored one.
+    """
+
+    name: str
+    is_enabled: bool
+    claims: Mapping[str, str]
+    workflow_id: str
+    base_url: str = DEFAULT_BASE_URL
+    description: str = ""
+    image: str = ""
+    api_token: str | None = field(default=None, repr=False)
+    webhook_token: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class Provider:
+    """A registered provider, without its secrets."""
+
+    provider_id: str
+    tenant: str
+    name: str
+    description: str
+    image: str
+    is_enabled: bool
+    claims: Mapping[str, str]
+    workflow_id: str
+    base_url: str
+    has_webhook_token: bool
+
+
+@dataclass(frozen=True)
+class SetupGuide:
+    """What to enter in Onfido's dashboard for a provider."""
+
+    webhook_url: str
+    steps: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class BaseUrlPolicy:
+    """Where API tokens may be sent: https to the listed hosts; plain http to loopback for development."""
+
+    hosts: Collection[str]
+    allows_http_loopback: bool = False
+
+    def check(self, base_url: str) -> None:
+        """Raise `RequestError` for a base URL that is not allowed, naming what is wrong with it."""
+        if reason := self._objection(base_url):
+            raise invalid("configProperties.base_url", reason)
+
+    def _objection(self, base_url: str) -> str | None:
+        try:
+            url = urlsplit(base_url)
+            host, has_port = url.hostname or "", url.port is not None
+        except ValueError:
+            return "it is no URL"
+        if url.username or url.password or url.query or url.fragment or not host:
+            return "give scheme, host and path only, such as " + DEFAULT_BASE_URL
+        if url.scheme == "http" and self.allows_http_loopback and _is_loopback(host):
+            return None
+        if url.scheme != "https":
+            return "it must start with https://"
+        if host not in self.hosts and (not has_port or f"{host}:{url.port}" not in self.hosts):
+            return f"the host {host} is not allowed to receive API tokens; allowed: {', '.join(sorted(self.hosts))}"
+        return None
+
+
+def check_config(config: ProviderConfig, policy: BaseUrlPolicy) -> None:
+    """Raise `RequestError` for a configuration that could never verify anyone, naming the field."""
+    if not config.name.strip():
+        raise invalid("name", "it is empty")
+    for name, value in (("token", config.api_token), ("webhook_token", config.webhook_token)):
+        if value is not None and not (value.isascii() and value.isprintable() and value.strip() == value):
+            raise invalid(f"configProperties.{name}", "it holds characters that no token of Onfido's has")
+    _check_workflow_id(config.workflow_id)
+    policy.check(config.base_url)
+    _check_mapping(config.claims)
+
+
+def setup_guide(provider: Provider, public_url: str) -> SetupGuide:
+    """Tell how to set up the webhook; `public_url` is where Onfido reaches the connector."""
+    url = f"{public_url}{tenant_path(provider.tenant)}/idv/onfido/v1/{provider.provider_id}/verify"
+    steps = (
+        f"In Onfido's dashboard, under Developers, Webhooks, create a webhook with the URL {url}",
+        f"Select the event {', '.join(EVENTS)} and the environment (sandbox or live) of your API token.",
+        "Copy the webhook's token and set it as the provider's property webhook_token.",
+        "In Onfido Studio, let the workflow output the document report's data comparison as data_comparison.",
+    )
+    return SetupGuide(url, steps)
+
+
+def invalid(where: str, why: str) -> RequestError:
+    """Make the error for a field of the provider's that is refused."""
+    return RequestError(Code.PROVIDER_INVALID, f"{where}: {why}.")
+
+
+def _check_workflow_id(workflow_id: str) -> None:
+    try:
+        uuid.UUID(workflow_id)
+    except ValueError:
+        raise invalid("configProperties.workflow_id", "it must be the workflow's UUID, from Onfido Studio") from None
+
+
+def _check_mapping(claims: Mapping[str, str]) -> None:
+    for uri, applicant_field in claims.items():
+        if applicant_field not in APPLICANT_FIELDS:
+            known = ", ".join(sorted(APPLICANT_FIELDS))
+            raise invalid(
+                "claims", f"{uri} is mapped to {applicant_field}, which is no applicant field; known: {known}"
+            )
+    fields = list(claims.values())
+    for required in REQUIRED_FIELDS:
+        if required not in fields:
+            raise invalid("claims", f"no claim is mapped to {required}, which Onfido wants with every applicant")
+    if doubled := {name for name in fields if fields.count(name) > 1}:
+        raise invalid("claims", f"several claims are mapped to {', '.join(sorted(doubled))}")
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,139 @@
+"""Statements on claims: what is known of each attribute of a user, one row per user, provider and claim.
+
+Whoever writes several of a user's claims writes them in the order of their URIs, so that no two writers wait for
+each other.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, select, update
+
+from connector.domain.claims import VALUE_CHANGED
+from connector.store.dialect import insert
+from connector.store.models import claims, verifications
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A claim as it stands, with the attempt that it was last part of.
+
+    `fingerprint` is that of the value for which `is_verified` holds.
+    """
+
+    claim_id: str
+    uri: str
+    provider_id: str
+    is_verified: bool
+    fingerprint: str | None
+    verification_status: str | None
+    metadata: Mapping[str, Any]
+    applicant_id: str | None
+    run_id: str | None
+    workflow_status: str | None
+    completed_at: datetime | None
+
+
+_KEY = (claims.c.provider_id, claims.c.user_id, claims.c.uri)
+_SELECT = select(
+    claims.c.id.label("claim_id"),
+    claims.c.uri,
+    claims.c.provider_id,
+    claims.c.is_verified,
+    claims.c.fingerprint,
+    claims.c.verification_status,
+    claims.c.metadata,
+    verifications.c.applicant_id,
+    verifications.c.run_id,
+    verifications.c.status.label("workflow_status"),
+    verifications.c.completed_at,
+).select_from(claims.outerjoin(verifications, claims.c.verification_id == verifications.c.id))
+
+
+def find_all(
+    connection: Connection, tenant: str, user_id: str, provider_id: str | None = None, uris: Sequence[str] = ()
+) -> list[Claim]:
+    """Give a user's claims, all or those of a provider and of some URIs."""
+    statement = _of_user(tenant, user_id)
+    if provider_id is not None:
+        statement = statement.where(claims.c.provider_id == provider_id)
+    if uris:
+        statement = statement.where(claims.c.uri.in_(uris))
+    return [_claim(row) for row in connection.execute(statement.order_by(claims.c.uri, claims.c.provider_id))]
+
+
+def find(connection: Connection, tenant: str, user_id: str, claim_id: str) -> Claim | None:
+    """Give one claim of a user's."""
+    row = connection.execute(_of_user(tenant, user_id).where(claims.c.id == claim_id)).one_or_none()
+    return None if row is None else _claim(row)
+
+
+def add(connection: Connection, rows: Iterable[Mapping[str, Any]]) -> None:
+    """Insert claims; one that exists already raises `IntegrityError`."""
+    connection.execute(insert(connection, claims), [dict(row) for row in rows])
+
+
+def correct(connection: Connection, claim_id: str, values: Mapping[str, Any]) -> None:
+    """Write an administrator's correction of a claim."""
+    connection.execute(update(claims).where(claims.c.id == claim_id).values(dict(values)))
+
+
+def open_attempt(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Let the claims point to a new attempt; those that are verified stay as they are until its result is in."""
+    _upsert(connection, rows, ("verification_id", "verification_status", "updated_at"), only_unverified=True)
+
+
+def settle(connection: Connection, rows: Sequence[Mapping[str, Any]], *, is_decided: bool) -> None:
+    """Write what a finished run means for the claims.
+
+    A run that says nothing of a claim (not `is_decided`) changes it only where it is not verified.
+    """
+    columns = ("is_verified", "fingerprint", "verification_id", "verification_status", "updated_at")
+    _upsert(connection, rows, columns, only_unverified=not is_decided)
+
+
+def unverify_changed(
+    connection: Connection, tenant: str, user_id: str, uri: str, fingerprint: str | None, now: datetime
+) -> None:
+    """Un-verify a user's claim, with every provider, unless it was verified for the value it has now."""
+    connection.execute(
+        update(claims)
+        .where(
+            claims.c.tenant == tenant,
+            claims.c.user_id == user_id,
+            claims.c.uri == uri,
+            claims.c.is_verified,
+            claims.c.fingerprint.is_distinct_from(fingerprint),
+        )
+        .values(is_verified=False, verification_status=VALUE_CHANGED, updated_at=now)
+    )
+
+
+def new_id() -> str:
+    """Make a claim's id."""
+    return str(uuid.uuid4())
+
+
+def _upsert(
+    connection: Connection, rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, only_unverified: bool
+) -> None:
+    statement = insert(connection, claims)
+    statement = statement.on_conflict_do_update(
+        index_elements=_KEY,
+        set_={name: statement.excluded[name] for name in columns},
+        where=claims.c.is_verified.is_(False) if only_unverified else None,
+    )
+    connection.execute(statement, [dict(row) for row in rows])
+
+
+def _of_user(tenant: str, user_id: str) -> Select[Any]:
+    return _SELECT.where(claims.c.tenant == tenant, claims.c.user_id == user_id)
+
+
+def _claim(row: Row[Any]) -> Claim:
+    return Claim(**row._asdict())

@@ -1,0 +1,13 @@
+"""The one place where SQLite and PostgreSQL are spoken differently."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, Table
+from sqlalchemy.dialects import postgresql, sqlite
+
+
+def insert(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
+    """Give an INSERT that knows ON CONFLICT, which both databases have and standard SQL has not."""
+    if connection.dialect.name == "sqlite":
+        return sqlite.insert(table)
+    return postgresql.insert(table)

@@ -1,0 +1,76 @@
+"""Statements on events: what Onfido posted, each once."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import ColumnElement, Connection, select, update
+
+from connector.store.dialect import insert
+from connector.store.models import events
+
+PARKED = "parked"  # waits until its run is known, or until Onfido was asked for what it lacks
+APPLIED = "applied"
+NOTED = "noted"  # means nothing here
+
+
+@dataclass(frozen=True)
+class ParkedEvent:
+    """An event that waits, with its encrypted body."""
+
+    event_id: str
+    body: str
+
+
+def new_id() -> str:
+    """Make an event's id; its body is sealed for it."""
+    return str(uuid.uuid4())
+
+
+def add(
+    connection: Connection,
+    provider_id: str,
+    event_id: str,
+    *,
+    digest: str,
+    kind: str,
+    run_id: str | None,
+    state: str,
+    received_at: datetime,
+) -> bool:
+    """Insert an event; False where it was received before."""
+    statement = insert(connection, events).on_conflict_do_nothing(
+        index_elements=[events.c.provider_id, events.c.digest]
+    )
+    row = {
+        "id": event_id,
+        "provider_id": provider_id,
+        "digest": digest,
+        "kind": kind,
+        "run_id": run_id,
+        "state": state,
+        "received_at": received_at,
+    }
+    return connection.execute(statement, row).rowcount == 1
+
+
+def park(connection: Connection, event_id: str, body: str) -> None:
+    """Let an event wait; `body` is sealed."""
+    connection.execute(update(events).where(events.c.id == event_id).values(state=PARKED, body=body))
+
+
+def find_parked(connection: Connection, provider_id: str, run_id: str) -> list[ParkedEvent]:
+    """Give the events that wait for a run, in the order in which they came."""
+    statement = select(events.c.id, events.c.body).where(*_parked(provider_id, run_id)).order_by(events.c.received_at)
+    return [ParkedEvent(row.id, row.body) for row in connection.execute(statement)]
+
+
+def settle(connection: Connection, provider_id: str, run_id: str) -> None:
+    """Mark the events that waited for a run as applied; their bodies are needed no longer."""
+    connection.execute(update(events).where(*_parked(provider_id, run_id)).values(state=APPLIED, body=None))
+
+
+def _parked(provider_id: str, run_id: str) -> tuple[ColumnElement[bool], ...]:
+    return (events.c.provider_id == provider_id, events.c.run_id == run_id, events.c.state == PARKED)

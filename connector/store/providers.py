@@ -1,0 +1,107 @@
+"""Statements on providers."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, delete, func, insert, literal, select, update
+
+from connector.domain.provider import PROVIDER_TYPE, Provider
+from connector.store.models import providers
+
+_OPERATORS = {"eq": "__eq__", "sw": "startswith", "ew": "endswith", "co": "contains"}
+_SELECT = select(
+    providers.c.id.label("provider_id"),
+    providers.c.tenant,
+    providers.c.name,
+    providers.c.description,
+    providers.c.image,
+    providers.c.is_enabled,
+    providers.c.claims,
+    providers.c.workflow_id,
+    providers.c.base_url,
+    providers.c.webhook_token.is_not(None).label("has_webhook_token"),
+)
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One term of a filter: `operator` is eq, sw (starts with), ew (ends with) or co (contains), without regard
+    to case.
+    """
+
+    column: str
+    operator: str
+    value: str | bool
+
+    def clause(self) -> ColumnElement[bool]:
+        """Give the term as SQL."""
+        column = literal(PROVIDER_TYPE) if self.column == "type" else providers.c[self.column]
+        if isinstance(self.value, bool):
+            return column.is_(self.value)
+        folded, value = func.lower(column), self.value.lower()
+        if self.operator == "eq":
+            return folded == value
+        clause: ColumnElement[bool] = getattr(folded, _OPERATORS[self.operator])(value, autoescape=True)
+        return clause
+
+
+def add(connection: Connection, provider_id: str, tenant: str, values: Mapping[str, Any], now: datetime) -> None:
+    """Insert a provider; `values` are its columns. A name that is taken raises `IntegrityError`."""
+    row = {"id": provider_id, "tenant": tenant, "created_at": now, "updated_at": now}
+    connection.execute(insert(providers).values(row | dict(values)))
+
+
+def change(connection: Connection, provider_id: str, tenant: str, values: Mapping[str, Any], now: datetime) -> bool:
+    """Update the given columns of a provider; False where there is none."""
+    statement = update(providers).where(providers.c.id == provider_id, providers.c.tenant == tenant)
+    return connection.execute(statement.values(dict(values) | {"updated_at": now})).rowcount == 1
+
+
+def remove(connection: Connection, provider_id: str, tenant: str) -> bool:
+    """Delete a provider with its verifications, claims and events; False where there is none."""
+    statement = delete(providers).where(providers.c.id == provider_id, providers.c.tenant == tenant)
+    return connection.execute(statement).rowcount == 1
+
+
+def find(connection: Connection, provider_id: str, tenant: str) -> Provider | None:
+    """Give one provider of the tenant's."""
+    statement = _SELECT.where(providers.c.id == provider_id, providers.c.tenant == tenant)
+    row = connection.execute(statement).one_or_none()
+    return None if row is None else _provider(row)
+
+
+def find_page(
+    connection: Connection, tenant: str, conditions: Sequence[Condition], limit: int, offset: int
+) -> tuple[list[Provider], int]:
+    """Give a page of the tenant's providers by name, and how many there are in all."""
+    clauses = [providers.c.tenant == tenant, *(condition.clause() for condition in conditions)]
+    total = connection.execute(select(func.count()).select_from(providers).where(*clauses)).scalar_one()
+    page = _SELECT.where(*clauses).order_by(providers.c.name, providers.c.id)
+    return [_provider(row) for row in connection.execute(page.limit(limit).offset(offset))], total
+
+
+def find_known(connection: Connection, tenant: str, provider_ids: Collection[str]) -> set[str]:
+    """Give those of the ids that are providers of the tenant's."""
+    statement = select(providers.c.id).where(providers.c.tenant == tenant, providers.c.id.in_(provider_ids))
+    return set(connection.execute(statement).scalars())
+
+
+def find_api_token(connection: Connection, provider_id: str) -> str:
+    """Give a provider's encrypted API token."""
+    statement = select(providers.c.api_token).where(providers.c.id == provider_id)
+    return str(connection.execute(statement).scalar_one())
+
+
+def find_webhook_tokens(connection: Connection, provider_id: str, tenant: str) -> list[str] | None:
+    """Give the encrypted webhook tokens that are good now; None where there is no such provider."""
+    statement = select(providers.c.webhook_token).where(providers.c.id == provider_id, providers.c.tenant == tenant)
+    row = connection.execute(statement).one_or_none()
+    return None if row is None else [token for token in row if token is not None]
+
+
+def _provider(row: Any) -> Provider:
+    return Provider(**row._asdict())

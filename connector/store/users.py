@@ -1,0 +1,72 @@
+"""Statements on the embedded user directory. Values are sealed by the caller.
+
+Who changes a user's values locks the user's row first; who reads them for an attempt takes a share of that lock, so
+that an attempt sees either the value before a change that will find the attempt, or the value after it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from sqlalchemy import Connection, delete, select
+
+from connector.store.dialect import insert
+from connector.store.models import user_attributes, users
+
+
+def add(connection: Connection, tenant: str, user_id: str, now: datetime) -> bool:
+    """Insert a user; False where there is one of this id."""
+    statement = insert(connection, users).on_conflict_do_nothing()
+    row = {"tenant": tenant, "user_id": user_id, "created_at": now}
+    return connection.execute(statement, row).rowcount == 1
+
+
+def lock(connection: Connection, tenant: str, user_id: str) -> bool:
+    """Lock a user for changes; False where there is none."""
+    statement = select(users.c.user_id).where(users.c.tenant == tenant, users.c.user_id == user_id)
+    return connection.execute(statement.with_for_update()).one_or_none() is not None
+
+
+def has(connection: Connection, tenant: str, user_id: str, *, share: bool = False) -> bool:
+    """Whether there is such a user; with `share`, changes under way are waited for."""
+    statement = select(users.c.user_id).where(users.c.tenant == tenant, users.c.user_id == user_id)
+    if share:
+        statement = statement.with_for_update(read=True)
+    return connection.execute(statement).one_or_none() is not None
+
+
+def find_values(connection: Connection, tenant: str, user_id: str) -> dict[str, str]:
+    """Give a user's sealed values by claim URI."""
+    statement = select(user_attributes.c.uri, user_attributes.c.value).where(
+        user_attributes.c.tenant == tenant, user_attributes.c.user_id == user_id
+    )
+    return {row.uri: row.value for row in connection.execute(statement.order_by(user_attributes.c.uri))}
+
+
+def set_values(connection: Connection, tenant: str, user_id: str, values: Mapping[str, str | None]) -> None:
+    """Write sealed values; None removes one."""
+    key = {"tenant": tenant, "user_id": user_id}
+    removed = [uri for uri, value in values.items() if value is None]
+    kept = [key | {"uri": uri, "value": value} for uri, value in sorted(values.items()) if value is not None]
+    connection.execute(
+        delete(user_attributes).where(
+            user_attributes.c.tenant == tenant,
+            user_attributes.c.user_id == user_id,
+            user_attributes.c.uri.in_(removed),
+        )
+    )
+    if kept:
+        statement = insert(connection, user_attributes)
+        connection.execute(
+            statement.on_conflict_do_update(
+                index_elements=user_attributes.primary_key, set_={"value": statement.excluded["value"]}
+            ),
+            kept,
+        )
+
+
+def find_page(connection: Connection, tenant: str, *, limit: int, after: str = "") -> list[str]:
+    """Give the ids of the tenant's users in their order, from the one behind `after` on."""
+    statement = select(users.c.user_id).where(users.c.tenant == tenant, users.c.user_id > after)
+    return list(connection.execute(statement.order_by(users.c.user_id).limit(limit)).scalars())

@@ -1,0 +1,264 @@
+"""Statements on verifications: one row is one attempt of a user to be verified through a provider.
+
+Whoever initiates holds a lease on the row (`lease_owner`, `lease_until`) and repeats it as a fence in every
+statement. The partial unique index `uq_verifications_open` allows one attempt at a time that is not closed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, delete, insert, select, update
+
+from connector.store.models import verification_claims, verifications
+
+
+@dataclass(frozen=True)
+class Verification:
+    """One attempt; `run_id` is None until Onfido's answer was recorded, `closed_at` until it has ended."""
+
+    verification_id: str
+    tenant: str
+    provider_id: str
+    user_id: str
+    status: str
+    applicant_id: str | None
+    run_id: str | None
+    run_requested_at: datetime | None
+    lease_owner: str | None
+    lease_until: datetime | None
+    failure: str | None
+    created_at: datetime
+    updated_at: datetime
+    completed_at: datetime | None
+    closed_at: datetime | None
+
+
+_SELECT = select(
+    verifications.c.id.label("verification_id"),
+    *(column for column in verifications.c if column.name != "id"),
+)
+
+
+@dataclass(frozen=True)
+class VerificationClaim:
+    """A claim that an attempt is about; `is_stale`: the user's value has changed since it was sent."""
+
+    uri: str
+    applicant_field: str
+    fingerprint: str | None
+    is_stale: bool
+
+
+@dataclass(frozen=True)
+class Lease:
+    """The right to initiate one verification, until `until`."""
+
+    owner: str
+    until: datetime
+
+
+def reserve(
+    connection: Connection,
+    verification: Mapping[str, Any],
+    fields: Mapping[str, str],
+    lease: Lease,
+) -> None:
+    """Insert an attempt and the claims it is about (URI -> applicant field).
+
+    An attempt that is open already raises `IntegrityError`.
+    """
+    connection.execute(
+        insert(verifications).values(dict(verification) | {"lease_owner": lease.owner, "lease_until": lease.until})
+    )
+    _add_claims(connection, verification["id"], fields)
+
+
+def take_over(connection: Connection, verification: Verification, lease: Lease) -> bool:
+    """Take the lease of an initiation that broke off; False where another was quicker."""
+    return _update(
+        connection,
+        verification.verification_id,
+        {"lease_owner": lease.owner, "lease_until": lease.until},
+        verifications.c.lease_owner == verification.lease_owner,
+        verifications.c.lease_until == verification.lease_until,
+    )
+
+
+def advance(connection: Connection, verification_id: str, owner: str, values: Mapping[str, Any]) -> bool:
+    """Record how far the initiation got, under its lease; False where the lease was lost."""
+    return _update(connection, verification_id, values, verifications.c.lease_owner == owner)
+
+
+def replace_claims(connection: Connection, verification_id: str, fields: Mapping[str, str]) -> None:
+    """Let an attempt whose run was never asked for be about these claims instead."""
+    connection.execute(delete(verification_claims).where(verification_claims.c.verification_id == verification_id))
+    _add_claims(connection, verification_id, fields)
+
+
+def bind_values(connection: Connection, verification_id: str, fingerprints: Mapping[str, str]) -> bool:
+    """Record which values the attempt sends; False where one has changed since it was read: read again."""
+    about = verification_claims.c.verification_id == verification_id
+    stale = connection.execute(
+        update(verification_claims).where(about, verification_claims.c.is_stale).values(is_stale=False)
+    )
+    if stale.rowcount:
+        return False
+    for uri, fingerprint in sorted(fingerprints.items()):
+        connection.execute(
+            update(verification_claims).where(about, verification_claims.c.uri == uri).values(fingerprint=fingerprint)
+        )
+    return True
+
+
+def mark_stale(connection: Connection, tenant: str, user_id: str, uri: str, fingerprint: str | None) -> None:
+    """Tell the user's open attempts that a claim's value is another now (None: it has none)."""
+    lock = select(verifications.c.id).where(
+        verifications.c.tenant == tenant, verifications.c.user_id == user_id, verifications.c.closed_at.is_(None)
+    )
+    open_ids = connection.execute(lock.order_by(verifications.c.id).with_for_update()).scalars().all()
+    connection.execute(
+        update(verification_claims)
+        .where(
+            verification_claims.c.verification_id.in_(open_ids),
+            verification_claims.c.uri == uri,
+            verification_claims.c.fingerprint.is_distinct_from(fingerprint),
+        )
+        .values(is_stale=True)
+    )
+
+
+def abandon(connection: Connection, verification_id: str, owner: str, values: Mapping[str, Any]) -> bool:
+    """End an attempt that has no run; without a trace where Onfido knows nothing of it.
+
+    False where there may be a run: then the attempt stays open.
+    """
+    no_run = (
+        verifications.c.id == verification_id,
+        verifications.c.lease_owner == owner,
+        verifications.c.run_requested_at.is_(None),
+        verifications.c.run_id.is_(None),
+    )
+    removed = connection.execute(delete(verifications).where(*no_run, verifications.c.applicant_id.is_(None)))
+    if removed.rowcount:
+        return True
+    values = dict(values) | {"lease_owner": None, "lease_until": None}
+    return connection.execute(update(verifications).where(*no_run).values(values)).rowcount == 1
+
+
+def move(connection: Connection, verification_id: str, values: Mapping[str, Any]) -> bool:
+    """Write a run's status; False where the attempt is closed: a final status is never left."""
+    return _update(connection, verification_id, values)
+
+
+def find_open(connection: Connection, provider_id: str, user_id: str) -> Verification | None:
+    """Give the user's open attempt with a provider."""
+    return _one(
+        connection,
+        _SELECT.where(
+            verifications.c.provider_id == provider_id,
+            verifications.c.user_id == user_id,
+            verifications.c.closed_at.is_(None),
+        ),
+    )
+
+
+def find_applicant(connection: Connection, verification: Verification) -> str | None:
+    """Give the user's applicant with the provider: that of this attempt or of the latest one that had one."""
+    of_user = _of_user(verification.tenant, verification.user_id, verification.provider_id)
+    latest = _one(connection, of_user.where(verifications.c.applicant_id.is_not(None)).limit(1))
+    return latest.applicant_id if latest else None
+
+
+def find_latest(
+    connection: Connection, provider_id: str, user_id: str, tenant: str, uris: Sequence[str]
+) -> Verification | None:
+    """Give the user's latest attempt that was about all of these claims."""
+    about = [
+        select(verification_claims.c.uri)
+        .where(verification_claims.c.verification_id == verifications.c.id, verification_claims.c.uri == uri)
+        .exists()
+        for uri in uris
+    ]
+    return _one(connection, _of_user(tenant, user_id, provider_id).where(*about).limit(1))
+
+
+def get(connection: Connection, verification_id: str) -> Verification:
+    """Give an attempt that exists."""
+    found = _one(connection, _SELECT.where(verifications.c.id == verification_id))
+    if found is None:
+        raise LookupError(verification_id)
+    return found
+
+
+def lock_run(connection: Connection, provider_id: str, run_id: str) -> Verification | None:
+    """Give the attempt that a run belongs to, and keep everybody else from changing it."""
+    statement = _SELECT.where(verifications.c.provider_id == provider_id, verifications.c.run_id == run_id)
+    return _one(connection, statement.with_for_update())
+
+
+def find_run(connection: Connection, tenant: str, run_id: str) -> Verification | None:
+    """Give the tenant's attempt with this run or of this id."""
+    statement = _SELECT.where(
+        verifications.c.tenant == tenant, (verifications.c.run_id == run_id) | (verifications.c.id == run_id)
+    )
+    return _one(connection, statement.limit(1))
+
+
+def find_page(connection: Connection, tenant: str, *, user_id: str | None, limit: int) -> list[Verification]:
+    """Give the tenant's attempts, the latest first."""
+    statement = _SELECT.where(verifications.c.tenant == tenant)
+    if user_id is not None:
+        statement = statement.where(verifications.c.user_id == user_id)
+    statement = statement.order_by(verifications.c.created_at.desc(), verifications.c.id).limit(limit)
+    return [_verification(row) for row in connection.execute(statement)]
+
+
+def find_claims(connection: Connection, verification_id: str) -> list[VerificationClaim]:
+    """Give the claims that an attempt is about, in the order of their URIs."""
+    statement = (
+        select(verification_claims)
+        .where(verification_claims.c.verification_id == verification_id)
+        .order_by(verification_claims.c.uri)
+    )
+    return [
+        VerificationClaim(row.uri, row.applicant_field, row.fingerprint, row.is_stale)
+        for row in connection.execute(statement)
+    ]
+
+
+def _of_user(tenant: str, user_id: str, provider_id: str) -> Select[Any]:
+    return _SELECT.where(
+        verifications.c.tenant == tenant,
+        verifications.c.user_id == user_id,
+        verifications.c.provider_id == provider_id,
+    ).order_by(verifications.c.created_at.desc())
+
+
+def _add_claims(connection: Connection, verification_id: str, fields: Mapping[str, str]) -> None:
+    connection.execute(
+        insert(verification_claims),
+        [
+            {"verification_id": verification_id, "uri": uri, "applicant_field": name, "is_stale": False}
+            for uri, name in sorted(fields.items())
+        ],
+    )
+
+
+def _update(connection: Connection, verification_id: str, values: Mapping[str, Any], *conditions: Any) -> bool:
+    statement = update(verifications).where(
+        verifications.c.id == verification_id, verifications.c.closed_at.is_(None), *conditions
+    )
+    return connection.execute(statement.values(dict(values))).rowcount == 1
+
+
+def _one(connection: Connection, statement: Select[Any]) -> Verification | None:
+    row = connection.execute(statement).one_or_none()
+    return None if row is None else _verification(row)
+
+
+def _verification(row: Row[Any]) -> Verification:
+    return Verification(**row._asdict())

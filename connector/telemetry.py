@@ -1,0 +1,93 @@
+"""What the process says of itself: JSON logs with a trace id on every line, and metrics.
+
+Logs carry ids, never values. As a second line of defence, a key that names a secret is blanked before it is written.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import re
+import sys
+import uuid
+from collections.abc import MutableMapping
+from contextvars import ContextVar
+from typing import Any
+
+import structlog
+from prometheus_client import Counter, Histogram
+from prometheus_client.multiprocess import mark_process_dead
+
+trace_id: ContextVar[str] = ContextVar("trace_id", default="")
+
+_SANE_TRACE_ID = re.compile(r"[A-Za-z0-9._:-]{8,64}")
+_SECRET_KEY = re.compile(r"token|secret|password|authorization|encryption_key|signature", re.IGNORECASE)
+
+# Without the frames' local variables: they hold values and secrets.
+_TRACEBACKS = structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False))
+
+REQUESTS = Histogram("connector_request_seconds", "Requests answered", ["method", "route", "status"])
+EVENTS = Counter("connector_events_total", "Events that Onfido posted, by what became of them", ["state"])
+RUNS = Counter("connector_runs_total", "Runs by the status they moved to", ["status"])
+NOTHING_COMPARED = Counter(
+    "connector_runs_nothing_compared_total", "Runs that Onfido approved without comparing any attribute"
+)
+
+
+def new_trace_id(given: str | None) -> str:
+    """Take the caller's correlation id where it is a sane one, or make one."""
+    return given if given and _SANE_TRACE_ID.fullmatch(given) else str(uuid.uuid4())
+
+
+def configure_logging(level: str, log_format: str) -> None:
+    """Send all logs, ours and the libraries', to standard error; `log_format` is json or console."""
+    shared: list[structlog.typing.Processor] = [
+        structlog.stdlib.add_log_level,
+        structlog.stdlib.add_logger_name,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        _add_trace_id,
+        _blank_secrets,
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    renderer: list[structlog.typing.Processor] = (
+        [_TRACEBACKS, structlog.processors.JSONRenderer()]
+        if log_format == "json"
+        else [
+            structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
+        ]
+    )
+    handler = logging.StreamHandler()
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *renderer],
+        )
+    )
+    root = logging.getLogger()
+    root.handlers = [handler]
+    root.setLevel(level)
+    logging.getLogger("alembic").setLevel(logging.WARNING)
+
+
+def _add_trace_id(_logger: object, _method: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    if current := trace_id.get():
+        entry["trace_id"] = current
+    return entry
+
+
+def _blank_secrets(_logger: object, _method: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+    for key in entry:
+        if _SECRET_KEY.search(key):
+            entry[key] = "…"
+    return entry
+
+
+def forget_process(pid: int) -> None:
+    """Tell the metrics that a process has ended."""
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        mark_process_dead(pid)  # type: ignore[no-untyped-call]
