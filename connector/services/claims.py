@@ -1,0 +1,180 @@
+"""What is verified of a user: reading it, correcting it, and withdrawing it when the value changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
+
+from connector.directory import Directory
+from connector.errors import Code, RequestError
+from connector.store import claims, providers, verifications
+from connector.store.claims import Claim
+from connector.store.engine import Database
+from connector.store.vault import Fingerprints
+
+
+@dataclass(frozen=True)
+class ClaimEntry:
+    """A claim as an administrator gives it."""
+
+    uri: str
+    provider_id: str
+    is_verified: bool
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Claims:
+    """The claims of every tenant's users; each method takes the tenant it may see."""
+
+    def __init__(
+        self,
+        database: Database,
+        directory: Directory,
+        fingerprints: Fingerprints,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._database = database
+        self._directory = directory
+        self._fingerprints = fingerprints
+        self._clock = clock
+
+    def all(self, tenant: str, user_id: str, provider_id: str | None = None) -> list[Claim]:
+        """Give a user's claims; raises `RequestError`: no such user, or no such provider."""
+        with self._database.read() as connection:
+            if provider_id is not None:
+                _check_providers(connection, tenant, [provider_id])
+            found = claims.find_all(connection, tenant, user_id, provider_id)
+        if not found:
+            self._check_user(tenant, user_id)
+        return found
+
+    def get(self, tenant: str, user_id: str, claim_id: str) -> Claim:
+        """Give one claim of a user's; raises `RequestError` where there is none."""
+        with self._database.read() as connection:
+            found = claims.find(connection, tenant, user_id, claim_id)
+        if found is None:
+            self._check_user(tenant, user_id)
+            raise RequestError(Code.CLAIM_NOT_FOUND, f"The user {user_id} has no claim {claim_id}.")
+        return found
+
+    def add(self, tenant: str, user_id: str, entries: Sequence[ClaimEntry]) -> list[Claim]:
+        """Add claims, all or none; raises `RequestError`: user or provider unknown, or a claim exists already."""
+        rows = self._rows(tenant, user_id, entries)
+        with _conflict(), self._database.write() as connection:
+            _check_providers(connection, tenant, {entry.provider_id for entry in entries})
+            claims.add(connection, rows)
+        return self._confirmed(tenant, user_id, entries)
+
+    def correct_all(self, tenant: str, user_id: str, entries: Sequence[ClaimEntry]) -> list[Claim]:
+        """Correct several claims, all or none; raises `RequestError` where one of them is not there."""
+        values = self._directory.values(tenant, user_id)
+        with self._database.write() as connection:
+            _check_providers(connection, tenant, {entry.provider_id for entry in entries})
+            known = {(claim.uri, claim.provider_id): claim for claim in claims.find_all(connection, tenant, user_id)}
+            for entry in sorted(entries, key=lambda entry: entry.uri):
+                claim = known.get((entry.uri, entry.provider_id))
+                if claim is None:
+                    raise RequestError(Code.CLAIM_NOT_FOUND, f"The user {user_id} has no claim {entry.uri}.")
+                correction = self._correction(tenant, user_id, entry, values)
+                claims.correct(connection, claim.claim_id, correction)
+        return self._confirmed(tenant, user_id, entries)
+
+    def correct(
+        self, tenant: str, user_id: str, claim_id: str, *, is_verified: bool, metadata: Mapping[str, Any]
+    ) -> Claim:
+        """Correct one claim; raises `RequestError` where it is not there."""
+        claim = self.get(tenant, user_id, claim_id)
+        entry = ClaimEntry(claim.uri, claim.provider_id, is_verified, metadata)
+        correction = self._correction(tenant, user_id, entry, self._directory.values(tenant, user_id))
+        with self._database.write() as connection:
+            claims.correct(connection, claim_id, correction)
+        return self._confirmed(tenant, user_id, [entry])[0]
+
+    def _rows(self, tenant: str, user_id: str, entries: Sequence[ClaimEntry]) -> list[dict[str, Any]]:
+        values = self._directory.values(tenant, user_id)
+        if values is None:
+            raise _no_such_user(user_id)
+        now = self._clock()
+        return [
+            {
+                "id": claims.new_id(),
+                "tenant": tenant,
+                "provider_id": entry.provider_id,
+                "user_id": user_id,
+                "uri": entry.uri,
+                "verification_id": None,
+                "verification_status": None,
+                "created_at": now,
+            }
+            | self._correction(tenant, user_id, entry, values)
+            for entry in sorted(entries, key=lambda entry: entry.uri)
+        ]
+
+    def _correction(
+        self, tenant: str, user_id: str, entry: ClaimEntry, values: Mapping[str, str] | None
+    ) -> dict[str, Any]:
+        """Make what an administrator says of a claim; it holds for the value that the user has now."""
+        return {
+            "is_verified": entry.is_verified,
+            "fingerprint": self._fingerprint(tenant, user_id, entry.uri, values),
+            "metadata": dict(entry.metadata),
+            "updated_at": self._clock(),
+        }
+
+    def _confirmed(self, tenant: str, user_id: str, entries: Sequence[ClaimEntry]) -> list[Claim]:
+        """Give the claims as they stand, having withdrawn what was written while the user's value changed."""
+        values = self._directory.values(tenant, user_id) or {}
+        wanted = {(entry.uri, entry.provider_id) for entry in entries}
+        with self._database.write() as connection:
+            for uri in sorted({entry.uri for entry in entries}):
+                fingerprint = self._fingerprint(tenant, user_id, uri, values)
+                claims.unverify_changed(connection, tenant, user_id, uri, fingerprint, self._clock())
+            found = claims.find_all(connection, tenant, user_id)
+        return [claim for claim in found if (claim.uri, claim.provider_id) in wanted]
+
+    def _fingerprint(self, tenant: str, user_id: str, uri: str, values: Mapping[str, str] | None) -> str | None:
+        value = (values or {}).get(uri)
+        return self._fingerprints.of(tenant, user_id, uri, value) if value else None
+
+    def _check_user(self, tenant: str, user_id: str) -> None:
+        if not self._directory.has_user(tenant, user_id):
+            raise _no_such_user(user_id)
+
+
+def value_changed(
+    connection: Connection, tenant: str, user_id: str, uri: str, fingerprint: str | None, now: datetime
+) -> None:
+    """Withdraw what was verified, and what is being verified, for another value of a user's claim.
+
+    Called in the transaction that changes the value; `fingerprint` is the new value's, None where it was removed.
+    """
+    verifications.mark_stale(connection, tenant, user_id, uri, fingerprint)
+    claims.unverify_changed(connection, tenant, user_id, uri, fingerprint, now)
+
+
+def _check_providers(connection: Connection, tenant: str, provider_ids: Collection[str]) -> None:
+    known = providers.find_known(connection, tenant, provider_ids)
+    if missing := sorted(set(provider_ids) - known):
+        raise RequestError(
+            Code.CLAIM_PROVIDER_NOT_FOUND, f"There is no identity verification provider {', '.join(missing)}."
+        )
+
+
+@contextmanager
+def _conflict() -> Iterator[None]:
+    try:
+        yield
+    except IntegrityError as error:
+        raise RequestError(
+            Code.CLAIM_EXISTS, "One of the claims exists already, or is named twice: update it instead."
+        ) from error
+
+
+def _no_such_user(user_id: str) -> RequestError:
+    return RequestError(Code.USER_NOT_FOUND, f"There is no user {user_id}.")
