@@ -1,0 +1,12 @@
+"""HTTP: shapes and status codes, nothing else; the contract is WSO2 Identity Server's.
+
+    request ─► tenancy (which tenant) ─► auth (which scope) ─► schemas (what shape) ─► a service ─► schemas ─► answer
+                                                        any error, from anywhere ─► errors ─► one JSON body
+
+    providers.py     /api/server/v1/idv-providers          an administrator registers providers
+    users.py         /api/users/v1/{me,user-id}/idv        an application verifies a user's claims
+    webhooks.py      /idv/onfido/v1/{idvp-id}/verify       Onfido posts events
+    operations.py    /healthz /readyz /metrics /openapi.json /docs
+
+Every route exists twice: as written, for the tenant `carbon.super`, and under `/t/{tenant}`.
+"""

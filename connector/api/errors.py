@@ -1,0 +1,137 @@
+"""Any error, from anywhere, as the contract's one body: `{"code", "message", "description", "traceId"}`."""
+
+from __future__ import annotations
+
+import http
+from collections.abc import Iterator, Mapping
+from typing import Any, NoReturn
+
+import marshmallow as ma
+import structlog
+from flask import Flask, Response, jsonify, request
+from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.exceptions import HTTPException
+
+from connector.api.auth import AccessDenied
+from connector.errors import Code, ConnectorError, ProviderError, RequestError
+from connector.telemetry import trace_id
+
+log = structlog.get_logger(__name__)
+
+MAX_DESCRIPTION = 2000
+
+STATUS: Mapping[Code, int] = {
+    Code.PROVIDER_NOT_FOUND: 404,
+    Code.PROVIDER_NAME_TAKEN: 409,
+    Code.PROVIDER_UNEXPECTED: 500,
+    Code.CLAIM_NOT_FOUND: 404,
+    Code.USER_NOT_FOUND: 404,
+    Code.CLAIM_EXISTS: 409,
+    Code.CLAIM_UNEXPECTED: 500,
+    Code.INITIATION_FAILED: 502,
+    Code.ONFIDO_THROTTLES: 503,
+    Code.ONFIDO_UNREACHABLE: 503,
+    Code.WEBHOOK_PROVIDER_UNKNOWN: 404,
+    Code.WEBHOOK_SIGNATURE_WRONG: 401,
+    Code.WEBHOOK_TOO_LARGE: 413,
+    Code.WEBHOOK_UNEXPECTED: 500,
+}  # every other code is 400
+
+UNEXPECTED = {"providers": Code.PROVIDER_UNEXPECTED, "webhooks": Code.WEBHOOK_UNEXPECTED}
+
+
+class ErrorSchema(ma.Schema):
+    """The error body, for the OpenAPI document."""
+
+    code = ma.fields.String(required=True, metadata={"example": "OIDV-10002"})
+    message = ma.fields.String(required=True, metadata={"example": "A requested claim has no value"})
+    description = ma.fields.String(
+        required=True, metadata={"example": "The user has no value for http://wso2.org/claims/dob."}
+    )
+    traceId = ma.fields.String(required=True, metadata={"example": "e0fbcfeb-3617-43c4-8dd0-7b7d38e13047"})  # noqa: N815
+
+
+class InvalidShape(Exception):  # noqa: N818  it is mapped to an error code by the API it is raised in
+    """A body or query that does not have the documented shape; `messages` as marshmallow gives them."""
+
+    def __init__(self, location: str, messages: Any) -> None:
+        super().__init__(location)
+        self.location = location
+        self.messages = messages
+
+
+def install(app: Flask) -> None:
+    """Answer every error in the contract's shape."""
+    app.register_error_handler(ConnectorError, _connector_error)
+    app.register_error_handler(InvalidShape, _invalid_shape)
+    app.register_error_handler(AccessDenied, _access_denied)
+    app.register_error_handler(HTTPException, http_error)
+    app.register_error_handler(Exception, _unexpected)
+
+
+def http_error(error: HTTPException) -> Response:
+    """Answer an error of HTTP itself: no such route, method not allowed and the like."""
+    status = error.code or 500
+    if status >= http.HTTPStatus.INTERNAL_SERVER_ERROR:
+        return _unexpected(error)
+    headers = {"Allow": ", ".join(valid)} if (valid := getattr(error, "valid_methods", None)) else {}
+    return body(f"HTTP-{status}", error.name, str(error.description), status, headers)
+
+
+def body(code: str, message: str, description: str, status: int, headers: Mapping[str, str] | None = None) -> Response:
+    """Make an error answer."""
+    response = jsonify(code=code, message=message, description=description[:MAX_DESCRIPTION], traceId=trace_id.get())
+    response.status_code = status
+    response.headers.update(dict(headers or {}))
+    return response
+
+
+def _connector_error(error: ConnectorError) -> Response:
+    if not isinstance(error, RequestError | ProviderError):
+        return _unexpected(error)
+    status = STATUS.get(error.code, 400)
+    log.info("request.refused", code=error.code, status=status, **_onfido_details(error))
+    headers = {"Retry-After": str(error.retry_after)} if error.retry_after is not None else {}
+    return body(error.code, error.code.message, error.description, status, headers)
+
+
+def _onfido_details(error: ConnectorError) -> dict[str, Any]:
+    if not isinstance(error, ProviderError):
+        return {}
+    return {"onfido_status": error.status, "onfido_type": error.type, "onfido_request_id": error.request_id}
+
+
+def _invalid_shape(error: InvalidShape) -> Response:
+    code = Code.CLAIM_INVALID
+    if request.blueprint == "providers":
+        code = Code.PROVIDER_LIST_INVALID if error.location == "query" else Code.PROVIDER_INVALID
+    details = "; ".join(f"{path}: {text}" if path else text for path, text in _flatten(error.messages))
+    return body(code, code.message, details or "The body is invalid.", 400)
+
+
+def _flatten(messages: Any, path: str = "") -> Iterator[tuple[str, str]]:
+    if isinstance(messages, Mapping):
+        for key, value in messages.items():
+            name = "" if key == "_schema" else str(key)
+            yield from _flatten(value, f"{path}.{name}".strip("."))
+    else:
+        yield path, " ".join(str(text) for text in messages) if isinstance(messages, list) else str(messages)
+
+
+def _access_denied(error: AccessDenied) -> Response:
+    status = http.HTTPStatus(error.status)
+    return body(f"HTTP-{status.value}", status.phrase, error.description, status, error.headers)
+
+
+def _unexpected(error: Exception) -> Response:
+    code = UNEXPECTED.get(request.blueprint or "", Code.CLAIM_UNEXPECTED)
+    log.error("request.failed", code=code, exc_info=error)
+    advice = "Ask again later."
+    if isinstance(error, SQLAlchemyError):
+        advice = "The database did not answer as expected. " + advice
+    return body(code, code.message, f"{advice} The log has the details under this traceId.", 500)
+
+
+def refuse(location: str, messages: Any) -> NoReturn:
+    """Raise the error for a body or query of the wrong shape."""
+    raise InvalidShape(location, messages)

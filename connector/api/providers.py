@@ -1,0 +1,118 @@
+"""`/api/server/v1/idv-providers`: an administrator registers identity verification providers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import marshmallow as ma
+from flask import current_app, g
+
+from connector.api.errors import refuse
+from connector.api.filters import parse_filter
+from connector.api.parsing import Blueprint
+from connector.api.schemas import (
+    ProviderListSchema,
+    ProviderQuerySchema,
+    ProviderRequestSchema,
+    ProviderSchema,
+    SetupGuideSchema,
+    provider_body,
+    provider_config,
+)
+from connector.domain.provider import EVENTS, PROVIDER_TYPE, ProviderConfig, invalid, setup_guide
+from connector.domain.tenants import tenant_path
+from connector.errors import Code, RequestError
+from connector.services.providers import Providers
+
+PREFIX = "/api/server/v1/idv-providers"
+
+blueprint = Blueprint("providers", __name__, url_prefix=PREFIX, description="Identity verification providers")
+
+
+@blueprint.get("")
+@blueprint.requires("internal_idvp_view")
+@blueprint.arguments(ProviderQuerySchema, location="query")
+@blueprint.response(200, ProviderListSchema)
+def list_providers(query: dict[str, Any]) -> dict[str, Any]:
+    """List providers."""
+    conditions = parse_filter(query["filter"]) if query["filter"] is not None else []
+    page, total = _providers().page(g.tenant, conditions=conditions, limit=query["limit"], offset=query["offset"])
+    return {
+        "totalResults": total,
+        "startIndex": query["offset"] + 1,
+        "count": len(page),
+        "identityVerificationProviders": [provider_body(provider) for provider in page],
+    }
+
+
+@blueprint.post("")
+@blueprint.requires("internal_idvp_add")
+@blueprint.arguments(ProviderRequestSchema)
+@blueprint.response(201, ProviderSchema, headers={"Location": {"schema": {"type": "string"}}})
+def add_provider(body: dict[str, Any]) -> tuple[dict[str, Any], int, dict[str, str]]:
+    """Register a provider."""
+    if body["type"].upper() != PROVIDER_TYPE:
+        raise invalid("type", f"it is {PROVIDER_TYPE}")
+    provider = _providers().add(g.tenant, _config(body))
+    return provider_body(provider), 201, {"Location": _url(PREFIX, provider.provider_id)}
+
+
+@blueprint.get("/<provider_id>")
+@blueprint.requires("internal_idvp_view")
+@blueprint.response(200, ProviderSchema)
+def get_provider(provider_id: str) -> dict[str, Any]:
+    """Give one provider; secrets come back without their values."""
+    return provider_body(_providers().get(g.tenant, provider_id))
+
+
+@blueprint.put("/<provider_id>")
+@blueprint.requires("internal_idvp_update")
+@blueprint.arguments(ProviderRequestSchema)
+@blueprint.response(200, ProviderSchema, headers={"Location": {"schema": {"type": "string"}}})
+def change_provider(body: dict[str, Any], provider_id: str) -> tuple[dict[str, Any], int, dict[str, str]]:
+    """Replace a provider's configuration; a secret that is left out or has no value stays."""
+    _providers().get(g.tenant, provider_id)
+    if body["type"].upper() != PROVIDER_TYPE:
+        raise RequestError(Code.PROVIDER_TYPE_FIXED, f"type: it stays {PROVIDER_TYPE}.")
+    provider = _providers().change(g.tenant, provider_id, _config(body))
+    return provider_body(provider), 200, {"Location": _url(PREFIX, provider_id)}
+
+
+@blueprint.delete("/<provider_id>")
+@blueprint.requires("internal_idvp_delete")
+@blueprint.response(204)
+def remove_provider(provider_id: str) -> None:
+    """Remove a provider with all that was verified through it."""
+    _providers().remove(g.tenant, provider_id)
+
+
+@blueprint.get("/<provider_id>/setup-guide")
+@blueprint.requires("internal_idvp_view")
+@blueprint.response(200, SetupGuideSchema)
+def get_setup_guide(provider_id: str) -> dict[str, Any]:
+    """Tell what to enter in Onfido's dashboard for this provider."""
+    provider = _providers().get(g.tenant, provider_id)
+    guide = setup_guide(provider, current_app.config["PUBLIC_URL"])
+    return {
+        "providerId": provider.provider_id,
+        "webhookUrl": guide.webhook_url,
+        "events": list(EVENTS),
+        "hasWebhookToken": provider.has_webhook_token,
+        "steps": list(guide.steps),
+    }
+
+
+def _config(body: dict[str, Any]) -> ProviderConfig:
+    try:
+        return provider_config(body)
+    except ma.ValidationError as error:
+        refuse("json", error.messages)
+
+
+def _url(*parts: str) -> str:
+    return f"{current_app.config['PUBLIC_URL']}{tenant_path(g.tenant)}{'/'.join(parts)}"
+
+
+def _providers() -> Providers:
+    providers: Providers = current_app.extensions["providers"]
+    return providers

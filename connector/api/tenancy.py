@@ -1,0 +1,41 @@
+"""Which tenant a request is for: `/t/{tenant}` in front of any path, `carbon.super` without it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from flask import Flask, g, request
+
+from connector.domain.tenants import DEFAULT_TENANT
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+_PREFIX = re.compile(r"/t/([A-Za-z0-9][A-Za-z0-9._-]{0,127})(?=/)")
+
+
+class TenantPrefix:
+    """WSGI middleware: moves `/t/{tenant}` from the path into the script name, so that routes are written once."""
+
+    def __init__(self, application: WSGIApplication) -> None:
+        self._application = application
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer a request."""
+        if match := _PREFIX.match(environ.get("PATH_INFO", "")):
+            environ["SCRIPT_NAME"] = environ.get("SCRIPT_NAME", "") + match[0]
+            environ["PATH_INFO"] = environ["PATH_INFO"][match.end() :]
+            environ["connector.tenant"] = match[1]
+        return self._application(environ, start_response)
+
+
+def install(app: Flask) -> None:
+    """Give every request its `g.tenant`."""
+    app.wsgi_app = TenantPrefix(app.wsgi_app)  # type: ignore[method-assign]
+    app.before_request(_set_tenant)
+
+
+def _set_tenant() -> None:
+    g.tenant = request.environ.get("connector.tenant", DEFAULT_TENANT)

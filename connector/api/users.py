@@ -1,0 +1,175 @@
+"""`/api/users/v1/{me,user-id}/idv`: an application verifies a user's claims; an administrator corrects them."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from flask import current_app, g, request
+
+from connector.api.parsing import Blueprint
+from connector.api.schemas import (
+    ClaimQuerySchema,
+    ClaimRequestSchema,
+    ClaimSchema,
+    ClaimUpdateSchema,
+    VerifyRequestSchema,
+    VerifyResponseSchema,
+    capture_body,
+    claim_body,
+    claim_entry,
+    status_property,
+)
+from connector.errors import Code, RequestError
+from connector.services.claims import Claims
+from connector.services.verifications import Capture, Verifications
+
+blueprint = Blueprint("users", __name__, url_prefix="/api/users/v1", description="Identity verification of users")
+
+_WAIT = re.compile(r"wait\s*=\s*\"?(\d{1,9})\"?", re.IGNORECASE)
+_PREFER = {
+    "name": "Prefer",
+    "in": "header",
+    "schema": {"type": "string"},
+    "description": "`wait=N` (RFC 7240): with COMPLETED, wait up to N seconds (at most 20) for a result.",
+}
+Answer = tuple[dict[str, Any], int, dict[str, str]]
+
+
+@blueprint.post("/me/idv/verify")
+@blueprint.requires("internal_login")
+@blueprint.arguments(VerifyRequestSchema)
+@blueprint.response(200, VerifyResponseSchema)
+@blueprint.doc(parameters=[_PREFER])
+def verify_me(body: dict[str, Any]) -> Answer:
+    """Initiate, complete or resume the verification of the signed-in user's claims."""
+    return _verify(g.principal.subject, body)
+
+
+@blueprint.get("/me/idv/claims")
+@blueprint.requires("internal_login")
+@blueprint.arguments(ClaimQuerySchema, location="query")
+@blueprint.response(200, ClaimSchema(many=True))
+def list_my_claims(query: dict[str, Any]) -> list[dict[str, Any]]:
+    """List the signed-in user's claims."""
+    return _list(g.principal.subject, query)
+
+
+@blueprint.get("/me/idv/claims/<claim_id>")
+@blueprint.requires("internal_login")
+@blueprint.response(200, ClaimSchema)
+def get_my_claim(claim_id: str) -> dict[str, Any]:
+    """Give one claim of the signed-in user's."""
+    return claim_body(_claims().get(g.tenant, g.principal.subject, claim_id))
+
+
+@blueprint.post("/<user_id>/idv/verify")
+@blueprint.requires("internal_idv_claim_verify")
+@blueprint.arguments(VerifyRequestSchema)
+@blueprint.response(200, VerifyResponseSchema)
+@blueprint.doc(parameters=[_PREFER])
+def verify_user(body: dict[str, Any], user_id: str) -> Answer:
+    """Initiate, complete or resume the verification of a user's claims."""
+    return _verify(user_id, body)
+
+
+@blueprint.get("/<user_id>/idv/claims")
+@blueprint.requires("internal_idv_claim_view")
+@blueprint.arguments(ClaimQuerySchema, location="query")
+@blueprint.response(200, ClaimSchema(many=True))
+def list_claims(query: dict[str, Any], user_id: str) -> list[dict[str, Any]]:
+    """List a user's claims."""
+    return _list(user_id, query)
+
+
+@blueprint.post("/<user_id>/idv/claims")
+@blueprint.requires("internal_idv_claim_add")
+@blueprint.arguments(ClaimRequestSchema(many=True))
+@blueprint.response(201, ClaimSchema(many=True))
+def add_claims(body: list[dict[str, Any]], user_id: str) -> list[dict[str, Any]]:
+    """Add claims to a user, all or none."""
+    entries = [claim_entry(entry) for entry in body]
+    return [claim_body(claim) for claim in _claims().add(g.tenant, user_id, entries)]
+
+
+@blueprint.put("/<user_id>/idv/claims")
+@blueprint.requires("internal_idv_claim_update")
+@blueprint.arguments(ClaimRequestSchema(many=True))
+@blueprint.response(201, ClaimSchema(many=True))
+def correct_claims(body: list[dict[str, Any]], user_id: str) -> list[dict[str, Any]]:
+    """Correct several claims of a user's, all or none."""
+    entries = [claim_entry(entry) for entry in body]
+    return [claim_body(claim) for claim in _claims().correct_all(g.tenant, user_id, entries)]
+
+
+@blueprint.get("/<user_id>/idv/claims/<claim_id>")
+@blueprint.requires("internal_idv_claim_view")
+@blueprint.response(200, ClaimSchema)
+def get_claim(user_id: str, claim_id: str) -> dict[str, Any]:
+    """Give one claim of a user's."""
+    return claim_body(_claims().get(g.tenant, user_id, claim_id))
+
+
+@blueprint.put("/<user_id>/idv/claims/<claim_id>")
+@blueprint.requires("internal_idv_claim_update")
+@blueprint.arguments(ClaimUpdateSchema)
+@blueprint.response(200, ClaimSchema)
+def correct_claim(body: dict[str, Any], user_id: str, claim_id: str) -> dict[str, Any]:
+    """Correct one claim of a user's."""
+    corrected = _claims().correct(
+        g.tenant, user_id, claim_id, is_verified=body["isVerified"], metadata=body["claimMetadata"]
+    )
+    return claim_body(corrected)
+
+
+def _verify(user_id: str, body: dict[str, Any]) -> Answer:
+    provider_id, uris = body["idVProviderId"], list(dict.fromkeys(body["claims"]))
+    service, key = _verifications(), (g.tenant, user_id, provider_id, uris)
+    match status_property(body):
+        case "INITIATED":
+            return _capture_answer(provider_id, service.initiate(*key))
+        case "REINITIATED":
+            return _capture_answer(provider_id, service.resume(*key))
+        case "COMPLETED":
+            completion = service.complete(*key, wait=_preferred_wait())
+            waited = completion.waited
+            headers = {} if waited is None else {"Preference-Applied": f"wait={waited}"}
+            return _answer(provider_id, [claim_body(claim) for claim in completion.claims], headers)
+        case None:
+            raise RequestError(Code.STATUS_MISSING, f"properties: give a `status`, one of {_STATUSES}.")
+        case _:
+            raise RequestError(Code.STATUS_INVALID, f"properties: `status` is one of {_STATUSES}.")
+
+
+_STATUSES = "INITIATED, COMPLETED, REINITIATED"
+
+
+def _capture_answer(provider_id: str, capture: Capture) -> Answer:
+    claims = [capture_body(claim, capture.verification, capture.sdk_token) for claim in capture.claims]
+    return _answer(provider_id, claims, {"Cache-Control": "no-store"})
+
+
+def _answer(provider_id: str, claims: list[dict[str, Any]], headers: dict[str, str]) -> Answer:
+    return {"idVProviderId": provider_id, "claims": claims}, 200, headers
+
+
+def _preferred_wait() -> int:
+    """Read `Prefer: wait=N`; what cannot be read is no preference (RFC 7240)."""
+    for preference in request.headers.get("Prefer", "").split(","):
+        if match := _WAIT.fullmatch(preference.strip()):
+            return int(match[1])
+    return 0
+
+
+def _list(user_id: str, query: dict[str, Any]) -> list[dict[str, Any]]:
+    return [claim_body(claim) for claim in _claims().all(g.tenant, user_id, query["idVProviderId"])]
+
+
+def _claims() -> Claims:
+    claims: Claims = current_app.extensions["claims"]
+    return claims
+
+
+def _verifications() -> Verifications:
+    verifications: Verifications = current_app.extensions["verifications"]
+    return verifications

@@ -1,0 +1,41 @@
+"""`/idv/onfido/v1/{idvp-id}/verify`: Onfido posts events.
+
+No OAuth: Onfido signs the raw body with the webhook's token, and that signature is checked before anything is read.
+"""
+
+from __future__ import annotations
+
+from flask import Response, current_app, g, request
+from werkzeug.exceptions import RequestEntityTooLarge
+
+from connector.api.parsing import Blueprint
+from connector.errors import Code, RequestError
+from connector.services.events import Events
+
+SIGNATURE_HEADER = "X-SHA2-Signature"
+
+blueprint = Blueprint("webhooks", __name__, url_prefix="/idv/onfido/v1", description="What Onfido posts")
+
+
+@blueprint.post("/<provider_id>/verify")
+@blueprint.doc(
+    security=[],
+    parameters=[{"name": SIGNATURE_HEADER, "in": "header", "required": True, "schema": {"type": "string"}}],
+    requestBody={"required": True, "content": {"application/json": {"schema": {"type": "object"}}}},
+)
+@blueprint.response(200, description="Durable: applied, or stored to be applied")
+def receive_event(provider_id: str) -> Response:
+    """Take in one event."""
+    signatures = request.headers.getlist(SIGNATURE_HEADER)
+    signature = signatures[0] if len(signatures) == 1 else None
+    events: Events = current_app.extensions["events"]
+    events.receive(g.tenant, provider_id, _body(), signature)
+    return Response(status=200)
+
+
+def _body() -> bytes:
+    try:
+        return request.get_data(cache=False)
+    except RequestEntityTooLarge as error:
+        limit = current_app.config["MAX_CONTENT_LENGTH"]
+        raise RequestError(Code.WEBHOOK_TOO_LARGE, f"The body is larger than {limit} bytes.") from error

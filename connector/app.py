@@ -1,0 +1,204 @@
+"""Where the parts are wired together, and nowhere else."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from flask import Flask, g, request
+from flask_smorest import Api
+from flask_swagger_ui import get_swaggerui_blueprint
+from werkzeug.exceptions import NotFound
+from werkzeug.wrappers import Response as BaseResponse
+
+from connector import __version__, telemetry
+from connector.api import errors, operations, providers, tenancy, users, webhooks
+from connector.api.development import configure_access
+from connector.api.parsing import SECURITY_SCHEME
+from connector.directory.local import LocalDirectory
+from connector.domain.provider import BaseUrlPolicy
+from connector.domain.tenants import DEFAULT_TENANT
+from connector.errors import ConfigurationError
+from connector.onfido.client import OnfidoTransport
+from connector.services.claims import Claims
+from connector.services.events import Events
+from connector.services.initiation import Initiation, Timing
+from connector.services.providers import Providers
+from connector.services.results import Results
+from connector.services.users import Users
+from connector.services.verifications import Verifications
+from connector.settings import Settings
+from connector.store.engine import Database
+from connector.store.vault import Fingerprints, Vault, fingerprint_key, read_keys
+
+Clock = Callable[[], datetime]
+MAX_PATH_VALUE = 255
+
+
+def utc_now() -> datetime:
+    """The one clock."""
+    return datetime.now(UTC)
+
+
+@dataclass(frozen=True)
+class Services:
+    """The use cases, wired; the command line works on them directly, the web application through HTTP."""
+
+    database: Database
+    providers: Providers
+    verifications: Verifications
+    events: Events
+    claims: Claims
+    users: Users
+    close: Callable[[], None]
+
+
+def create_services(settings: Settings, clock: Clock = utc_now) -> Services:
+    """Open the database and wire the use cases.
+
+    The embedded default is migrated here; raises `ConfigurationError` where another database is not.
+    """
+    database = open_database(settings)
+    if database.is_sqlite:
+        database.migrate()
+    elif not database.is_current():
+        raise ConfigurationError("The database's schema is not this version's: run `connector migrate`.")
+    vault = Vault(read_keys(settings.encryption_keys, settings.data_dir))
+    fingerprints = Fingerprints(fingerprint_key(database, vault))
+    onfido = OnfidoTransport(
+        connect_timeout=settings.onfido_connect_timeout,
+        read_timeout=settings.onfido_read_timeout,
+        read_retries=settings.onfido_read_retries,
+        user_agent=f"onfido-idvp-connector/{__version__}",
+    )
+    directory = LocalDirectory(database, vault)
+    timing = Timing(settings.interactive_budget, settings.run_settle_time)
+    policy = BaseUrlPolicy(settings.allowed_base_url_hosts, settings.allow_http_loopback)
+    provider_service = Providers(database, vault, onfido, policy, clock)
+    results = Results(database, provider_service, clock)
+    events = Events(database, vault, provider_service, results, clock)
+    initiation = Initiation(database, directory, fingerprints, provider_service, results, events, timing, clock)
+    max_waiting = max(1, settings.threads // 2)
+
+    def close() -> None:
+        onfido.close()
+        database.close()
+
+    return Services(
+        database=database,
+        providers=provider_service,
+        verifications=Verifications(database, provider_service, results, initiation, timing, max_waiting),
+        events=events,
+        claims=Claims(database, directory, fingerprints, clock),
+        users=Users(database, vault, fingerprints, clock),
+        close=close,
+    )
+
+
+def open_database(settings: Settings) -> Database:
+    """Open the configured database, or the embedded one in the data directory (made on first use, mode 0700)."""
+    make_data_dir(settings.data_dir)
+    return Database(settings.database_url or f"sqlite:///{settings.data_dir / 'connector.db'}")
+
+
+def make_data_dir(path: Path) -> None:
+    """Make the data directory, readable by its owner alone."""
+    try:
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise ConfigurationError(f"`data_dir` {path} cannot be made: {error.strerror}.") from error
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise ConfigurationError(f"`data_dir` {path} cannot be written to.")
+
+
+def create_app(settings: Settings, clock: Clock = utc_now) -> Flask:
+    """Make the web application; raises `ConfigurationError` where it must not start."""
+    access = configure_access(settings)
+    services = create_services(settings, clock)
+    app = Flask("connector", static_folder=None)
+    app.json.sort_keys = False  # type: ignore[attr-defined]
+    app.config |= _flask_config(settings)
+    app.extensions |= {
+        "access": access,
+        "claims": services.claims,
+        "database": services.database,
+        "events": services.events,
+        "providers": services.providers,
+        "services": services,
+        "verifications": services.verifications,
+    }
+    tenancy.install(app)
+    _install_telemetry(app)
+    app.url_value_preprocessor(_check_path)
+    _register_routes(app)
+    errors.install(app)
+    return app
+
+
+def _flask_config(settings: Settings) -> dict[str, Any]:
+    tenants = {"tenant": {"default": DEFAULT_TENANT}}
+    return {
+        "PUBLIC_URL": settings.public_url,
+        "MAX_CONTENT_LENGTH": settings.max_body_bytes,
+        "API_TITLE": "Onfido IdVP connector",
+        "API_VERSION": __version__,
+        "OPENAPI_VERSION": "3.1.0",
+        "OPENAPI_URL_PREFIX": "/",
+        "OPENAPI_JSON_PATH": "openapi.json",
+        "API_SPEC_OPTIONS": {
+            "servers": [
+                {"url": settings.public_url},
+                {"url": f"{settings.public_url}/t/{{tenant}}", "variables": tenants},
+            ],
+        },
+    }
+
+
+class _ConnectorApi(Api):  # type: ignore[misc]
+    """flask-smorest's, with our error body in place of its own."""
+
+    ERROR_SCHEMA = errors.ErrorSchema
+
+    def _register_error_handlers(self) -> None:
+        """Leave errors to `connector.api.errors`."""
+
+
+def _register_routes(app: Flask) -> None:
+    api = _ConnectorApi(app)
+    scheme = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
+    api.spec.components.security_scheme(SECURITY_SCHEME, scheme)
+    for blueprint in (providers.blueprint, users.blueprint, webhooks.blueprint):
+        api.register_blueprint(blueprint)
+    app.register_blueprint(operations.blueprint)
+    app.register_blueprint(get_swaggerui_blueprint("/docs", "../openapi.json", {"app_name": "Onfido IdVP connector"}))
+
+
+def _check_path(_endpoint: str | None, values: dict[str, Any] | None) -> None:
+    """No id in a path is longer than the database's columns, or holds what no id holds."""
+    for value in (values or {}).values():
+        if isinstance(value, str) and (len(value) > MAX_PATH_VALUE or not value.isprintable()):
+            raise NotFound
+
+
+def _install_telemetry(app: Flask) -> None:
+    app.before_request(_begin)
+    app.after_request(_end)
+
+
+def _begin() -> None:
+    g.began_at = time.perf_counter()
+    telemetry.trace_id.set(telemetry.new_trace_id(request.headers.get("X-Correlation-ID")))
+
+
+def _end(response: BaseResponse) -> BaseResponse:
+    response.headers["X-Correlation-ID"] = telemetry.trace_id.get()
+    response.headers.setdefault("X-Content-Type-Options", "nosniff")
+    route = request.url_rule.rule if request.url_rule else "none"
+    seconds = time.perf_counter() - g.began_at
+    telemetry.REQUESTS.labels(request.method, route, response.status_code).observe(seconds)
+    return response
