@@ -1,0 +1,42 @@
+"""The command line, `connector`: what an operator does, on the database directly and without a token.
+
+    serve.py           serve, migrate, simulate, token
+    providers.py       provider add|list|show|update|remove
+    users.py           user add|set|list|show|import
+    verifications.py   verification list|show
+    demo.py            demo
+    output.py          how results, errors and tables are printed
+
+Errors are one line on standard error and exit status 1; a wrong use of the command line is 2.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from connector import __version__
+from connector.cli import demo, providers, serve, users, verifications
+from connector.cli.output import Group
+
+
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__)
+@click.option(
+    "--config",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="The settings file (TOML). Otherwise CONNECTOR_CONFIG names it; without one, defaults hold.",
+)
+@click.pass_context
+def main(context: click.Context, config: Path | None) -> None:
+    """Verify users' identities with Onfido, on behalf of an identity provider."""
+    context.obj = config
+
+
+main.add_command(demo.demo)
+main.add_command(providers.provider)
+main.add_command(users.user)
+main.add_command(verifications.verification)
+for command in (serve.serve, serve.migrate, serve.simulate, serve.token):
+    main.add_command(command)

@@ -1,0 +1,85 @@
+"""How the command line prints: errors as one line, results as a table for people or JSON for scripts."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+from sqlalchemy.exc import SQLAlchemyError
+
+from connector import settings
+from connector.domain.tenants import DEFAULT_TENANT
+from connector.errors import ConnectorError
+from connector.settings import Settings
+
+
+class Group(click.Group):
+    """A group of commands whose errors are one line and an exit status."""
+
+    def invoke(self, context: click.Context) -> Any:
+        """Run a command."""
+        try:
+            return super().invoke(context)
+        except ConnectorError as error:
+            raise click.ClickException(error.description) from error
+        except SQLAlchemyError as error:
+            reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
+            raise click.ClickException(f"The database refused: {reason}") from error
+
+
+tenant_option = click.option("--tenant", default=DEFAULT_TENANT, show_default=True, help="The tenant.")
+json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def load_settings(context: click.Context, **overrides: Any) -> Settings:
+    """Read the settings that `--config` and the environment give."""
+    config: Path | None = context.find_root().obj
+    return settings.load(config, os.environ, **overrides)
+
+
+@contextmanager
+def services(context: click.Context) -> Iterator[Any]:
+    """Open the use cases on the configured database."""
+    from connector.app import create_services  # noqa: PLC0415  the commands that need no database start at once
+
+    opened = create_services(load_settings(context))
+    try:
+        yield opened
+    finally:
+        opened.close()
+
+
+def print_json(value: Any) -> None:
+    """Print one JSON document."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def print_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, empty: str) -> None:
+    """Print rows under a heading; `empty` says what it means that there are none."""
+    if not rows:
+        click.echo(empty)
+        return
+    cells = [[_cell(row.get(column)) for column in columns] for row in rows]
+    widths = [max(len(row[at]) for row in [list(columns), *cells]) for at in range(len(columns))]
+    for row in [[column.upper() for column in columns], *cells]:
+        click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def print_record(record: Mapping[str, Any]) -> None:
+    """Print one thing, a line for each of its fields."""
+    width = max(len(name) for name in record)
+    for name, value in record.items():
+        click.echo(f"{name.ljust(width)}  {_cell(value)}")
+
+
+def _cell(value: Any) -> str:
+    if value is None:
+        return "-"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return str(value)

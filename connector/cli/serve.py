@@ -1,0 +1,69 @@
+"""Running the processes: the web server, the simulator; and what prepares them."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+
+import click
+
+from connector.cli.output import load_settings, tenant_option
+
+
+@click.command()
+@click.option("--dev", is_flag=True, help="Trust the development issuer (`connector token`), and http to loopback.")
+@click.option("--host", help="The address to listen on, in place of the setting.")
+@click.option("--port", type=click.IntRange(1, 65535), help="The port to listen on, in place of the setting.")
+@click.pass_context
+def serve(context: click.Context, dev: bool, host: str | None, port: int | None) -> None:
+    """Serve the APIs with gunicorn."""
+    given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
+    loopback = {"allow_http_loopback": True} if dev else {}
+    settings = load_settings(context, dev=dev, **given, **loopback)
+    if settings.workers > 1:  # before the metrics are first imported: each process writes its share there
+        os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", tempfile.mkdtemp(prefix="connector-metrics-"))
+
+    from connector.server import run  # noqa: PLC0415
+
+    run(settings)
+
+
+@click.command()
+@click.pass_context
+def migrate(context: click.Context) -> None:
+    """Bring the database to this version's schema."""
+    from connector.app import open_database  # noqa: PLC0415
+
+    database = open_database(load_settings(context))
+    try:
+        database.migrate()
+    finally:
+        database.close()
+    click.echo("The database is up to date.")
+
+
+@click.command()
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option("--port", default=8090, show_default=True, type=click.IntRange(1, 65535), help="The port to listen on.")
+def simulate(host: str, port: int) -> None:
+    """Run a local Onfido, for development: nothing is checked and nothing leaves this machine."""
+    from connector.simulator import server  # noqa: PLC0415
+    from connector.simulator.faults import Faults  # noqa: PLC0415
+
+    server.serve(host, port, Faults())
+
+
+@click.command()
+@click.option("--user", "user_id", required=True, help="Who the token is for (its `sub`).")
+@click.option("--scope", "scopes", default="internal_login", show_default=True, help="Scopes, separated by spaces.")
+@click.option("--lifetime", default=3600, show_default=True, type=click.IntRange(1), help="Seconds it is good for.")
+@tenant_option
+@click.pass_context
+def token(context: click.Context, user_id: str, scopes: str, lifetime: int, tenant: str) -> None:
+    """Make an access token of the development issuer; `serve --dev` accepts it, nothing else does."""
+    from connector.api.development import mint_token  # noqa: PLC0415
+    from connector.app import make_data_dir  # noqa: PLC0415
+
+    settings = load_settings(context)
+    make_data_dir(settings.data_dir)
+    click.echo(mint_token(settings.data_dir, user_id, scopes.split(), tenant, lifetime))

@@ -1,0 +1,142 @@
+"""`connector user`: keep the embedded user directory."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+
+from connector.cli.output import json_option, print_json, print_record, print_table, services, tenant_option
+
+ID_COLUMN = "id"
+MAX_LENGTH = 255
+
+
+class Attribute(click.ParamType[tuple[str, str]]):
+    """`claim=value`; an empty value removes it."""
+
+    name = "claim=value"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
+        """Split at the first equals sign."""
+        uri, separator, attribute = str(value).partition("=")
+        if not (separator and uri):
+            self.fail(f"{value} is not of the form claim=value.", param, ctx)
+        return uri, attribute
+
+
+_attribute = click.option("--attribute", "-a", "attributes", multiple=True, type=Attribute(), help="One claim=value.")
+
+
+@click.group()
+def user() -> None:
+    """Keep the embedded user directory."""
+
+
+@user.command()
+@click.argument("user_id")
+@_attribute
+@tenant_option
+@click.pass_context
+def add(context: click.Context, user_id: str, attributes: tuple[tuple[str, str], ...], tenant: str) -> None:
+    """Add a user; the id is what the user's access tokens have as `sub`."""
+    _check(user_id, dict(attributes), "the command line")
+    with services(context) as opened:
+        opened.users.add(tenant, user_id, dict(attributes))
+    click.echo(f"Added {user_id}.")
+
+
+@user.command("set")
+@click.argument("user_id")
+@_attribute
+@tenant_option
+@click.pass_context
+def set_(context: click.Context, user_id: str, attributes: tuple[tuple[str, str], ...], tenant: str) -> None:
+    """Change some of a user's attributes; what was verified for another value is verified no longer."""
+    _check(user_id, dict(attributes), "the command line")
+    with services(context) as opened:
+        opened.users.change(tenant, user_id, dict(attributes))
+    click.echo(f"Changed {user_id}.")
+
+
+@user.command("list")
+@tenant_option
+@json_option
+@click.pass_context
+def list_(context: click.Context, tenant: str, as_json: bool) -> None:
+    """List the ids of the tenant's users."""
+    with services(context) as opened:
+        ids = list(opened.users.ids(tenant))
+    if as_json:
+        print_json(ids)
+    else:
+        print_table([{"user": each} for each in ids], ("user",), empty="There is no user.")
+
+
+@user.command()
+@click.argument("user_id")
+@tenant_option
+@json_option
+@click.pass_context
+def show(context: click.Context, user_id: str, tenant: str, as_json: bool) -> None:
+    """Show a user's attributes and what is verified of them."""
+    with services(context) as opened:
+        values = dict(opened.users.values(tenant, user_id))
+        verified = {claim.uri for claim in opened.claims.all(tenant, user_id) if claim.is_verified}
+    if as_json:
+        print_json({"id": user_id, "attributes": values, "verified": sorted(verified)})
+        return
+    print_record({"user": user_id})
+    rows = [{"claim": uri, "value": value, "verified": uri in verified} for uri, value in values.items()]
+    print_table(rows, ("claim", "value", "verified"), empty="No attributes.")
+
+
+@user.command("import")
+@click.argument("path", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@tenant_option
+@click.pass_context
+def import_(context: click.Context, path: Path, tenant: str) -> None:
+    """Add or change users from a file.
+
+    CSV: a column `id`, and one for each claim. JSON: a list of objects with `id` and a member for each claim.
+    The whole file is checked before the first user is written; the same file may be imported again.
+    """
+    users = list(_read(path))
+    with services(context) as opened:
+        added = sum(opened.users.put(tenant, user_id, attributes) for user_id, attributes in users)
+    click.echo(f"Added {added}, changed {len(users) - added}.")
+
+
+def _read(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
+    for at, row in enumerate(_rows(path), start=1):
+        where = f"{path.name}, entry {at}"
+        user_id = row.pop(ID_COLUMN, None)
+        if not isinstance(user_id, str) or not user_id:
+            raise click.ClickException(f"{where}: it has no `{ID_COLUMN}`.")
+        if not all(isinstance(key, str) and isinstance(value, str) for key, value in row.items()):
+            raise click.ClickException(f"{where}: every claim and value has to be text.")
+        _check(user_id, row, where)
+        yield user_id, row
+
+
+def _rows(path: Path) -> list[dict[str, Any]]:
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        rows = json.loads(text) if path.suffix.lower() == ".json" else list(csv.DictReader(text.splitlines()))
+    except (UnicodeDecodeError, ValueError, csv.Error) as error:
+        raise click.ClickException(f"{path.name} is neither UTF-8 CSV nor JSON (by its ending).") from error
+    if not (isinstance(rows, list) and all(isinstance(row, dict) for row in rows)):
+        raise click.ClickException(f"{path.name} has to be a list of objects.")
+    return rows
+
+
+def _check(user_id: str, attributes: dict[str, str], where: str) -> None:
+    for name in (user_id, *attributes):
+        if len(name) > MAX_LENGTH or not name.isprintable():
+            raise click.ClickException(f"{where}: {name[:40]!r} is too long or holds unprintable characters.")
+    if any("\0" in value for value in attributes.values()):
+        raise click.ClickException(f"{where}: a value holds a NUL character.")
