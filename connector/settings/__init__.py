@@ -1,0 +1,171 @@
+"""Every setting, once: its type, its default and one sentence.
+
+    defaults ──► TOML file ──► CONNECTOR_<NAME> in the environment ──► command line      (the later one wins)
+
+    fields.py   how a declared setting is read and shown
+    checks.py   what its value has to be
+
+A setting is one field of `Settings`: how it is read and its entry in `config/settings.toml` follow from that.
+After a change: `python -m connector.settings > config/settings.toml`.
+"""
+
+# ruff: noqa: RUF009  `setting` is `dataclasses.field` with a sentence
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from connector.domain.tenants import DEFAULT_TENANT
+from connector.errors import ConfigurationError
+from connector.settings import checks
+from connector.settings.fields import (
+    CONFIG_VARIABLE,
+    Checked,
+    about,
+    read_environment,
+    read_table,
+    render,
+    setting,
+)
+
+DIRECTORY = "onfido-idvp-connector"
+ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA")
+HEADING = """\
+# The settings of the Onfido IdVP connector, each with its default: uncomment a line to change it.
+# Name the file with --config or CONNECTOR_CONFIG. A variable of the environment wins over the file;
+# an empty variable counts as not set. This page is made by `python -m connector.settings`.
+
+"""
+
+
+@dataclass(frozen=True)
+class Issuer(Checked):
+    """An authorization server whose access tokens are accepted."""
+
+    issuer: str = field(
+        metadata=about(
+            "The issuer's identifier, exactly as its tokens have it in `iss`.",
+            checks.secure_url,
+            example="https://idp.example.com/oauth2/token",
+        )
+    )
+    audience: str = field(
+        metadata=about("What its tokens must have in `aud` to be good here.", checks.not_empty, example="connector")
+    )
+    jwks_uri: str = setting("", "Where its keys are; empty: found by discovery.", checks.jwks_uri)
+    tenant: str = setting(DEFAULT_TENANT, "The only tenant that its tokens are good for.", checks.not_empty)
+    tenant_claim: str = setting("", "The claim that names a token's tenant, in place of `tenant`.")
+    algorithms: tuple[str, ...] = setting(ALGORITHMS, "The signature algorithms it may use.", checks.asymmetric)
+    token_types: tuple[str, ...] = setting(
+        ("at+jwt", "application/at+jwt"),
+        'What its tokens may have in `typ`; add "JWT" only for an issuer that cannot mark access tokens.',
+        checks.media_types,
+    )
+
+
+def distinct(issuers: tuple[Issuer, ...]) -> tuple[Issuer, ...]:
+    """Check for one entry an issuer."""
+    if len({each.issuer for each in issuers}) < len(issuers):
+        raise ValueError("must name every issuer once")
+    return issuers
+
+
+@dataclass(frozen=True)
+class Settings(Checked):
+    """What an operator can set; `dev` is for the command line alone."""
+
+    data_dir: Path = setting(
+        Path("~/.local/share", DIRECTORY),
+        "Where the embedded database and its keys are kept, mode 0700 (where XDG_DATA_HOME is set, in there).",
+        checks.directory,
+        section="Storage",
+    )
+    database_url: str = setting(
+        "",
+        "The database, `postgresql://…` or `sqlite:///…`; empty: an SQLite file in `data_dir`.",
+        checks.database,
+        is_secret=True,
+    )
+    encryption_keys: tuple[str, ...] = setting(
+        (),
+        "Base64 of 32 bytes each; the first encrypts, all decrypt; empty: a key file in `data_dir`.",
+        checks.key_material,
+        is_secret=True,
+    )
+
+    public_url: str = setting(
+        "http://127.0.0.1:8080", "Where callers and Onfido reach the connector.", checks.base_url, section="Server"
+    )
+    host: str = setting("127.0.0.1", "The address to listen on.", checks.not_empty)
+    port: int = setting(8080, "The port to listen on.", checks.port_number)
+    workers: int = setting(1, "Processes that serve requests.", checks.at_least(1))
+    threads: int = setting(8, "Threads in each process.", checks.at_least(1))
+    max_body_bytes: int = setting(1048576, "The largest request body that is read.", checks.at_least(1))
+
+    onfido_connect_timeout: float = setting(
+        5.0, "Seconds to wait for a connection to Onfido.", checks.positive, section="Onfido"
+    )
+    onfido_read_timeout: float = setting(30.0, "Seconds to wait for an answer of Onfido's.", checks.positive)
+    onfido_read_retries: int = setting(2, "How often a failed read from Onfido is tried again.", checks.at_least(0))
+    interactive_budget: float = setting(
+        15.0, "Seconds that all calls to Onfido of one initiate or complete may take together.", checks.positive
+    )
+    run_settle_time: float = setting(
+        30.0,
+        "Seconds after an unanswered start of a run before another may be started: "
+        "by then Onfido's list shows it, or it was never made.",
+        checks.at_least(0.0),
+    )
+    allowed_base_url_hosts: tuple[str, ...] = setting(
+        ("api.eu.onfido.com", "api.us.onfido.com", "api.ca.onfido.com"),
+        "Hosts that may receive API tokens.",
+        checks.host_names,
+    )
+    allow_http_loopback: bool = setting(False, "Also let API tokens go over http to this machine, for the simulator.")
+
+    log_level: str = setting(
+        "INFO",
+        "The least severity that is logged: DEBUG, INFO, WARNING or ERROR.",
+        checks.one_of("DEBUG", "INFO", "WARNING", "ERROR"),
+        section="Logs",
+    )
+    log_format: str = setting("json", "How it is written: json or console.", checks.one_of("json", "console"))
+
+    issuers: tuple[Issuer, ...] = setting(
+        (), "The authorization servers whose access tokens are accepted.", distinct, section="Access"
+    )
+
+    dev: bool = False
+
+
+def load(config: Path | None, environ: Mapping[str, str], **overrides: Any) -> Settings:
+    """Read the settings: defaults, then the TOML file, then the environment, then `overrides`.
+
+    The file is `config`, or the one that `CONNECTOR_CONFIG` names. Raises `ConfigurationError`, naming the setting.
+    """
+    values: dict[str, Any] = {}
+    if (data_home := Path(environ.get("XDG_DATA_HOME", ""))).is_absolute():
+        values["data_dir"] = data_home / DIRECTORY
+    if path := config or environ.get(CONFIG_VARIABLE):
+        values |= read_table(Settings, _parse(Path(path)))
+    return Settings(**values | read_environment(Settings, environ) | overrides)
+
+
+def _parse(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigurationError(f"The settings file {path} cannot be read: {error.strerror}.") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(f"The settings file {path} is not TOML: {error}.") from None
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"The settings file {path} is not UTF-8.") from None
+
+
+def reference() -> str:
+    """Write the documented example, `config/settings.toml`."""
+    return HEADING + render(Settings)

@@ -1,0 +1,7 @@
+"""Writes the documented example: `python -m connector.settings > config/settings.toml`."""
+
+import sys
+
+from connector.settings import reference
+
+sys.stdout.write(reference())

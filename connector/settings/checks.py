@@ -1,0 +1,169 @@
+"""What the value of a setting has to be.
+
+Each check gives the value to keep, or raises a ValueError that says what it must be and does not repeat what it is.
+"""
+
+from __future__ import annotations
+
+import base64
+import ipaddress
+import math
+import re
+from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+KEY_BYTES = 32
+HIGHEST_PORT = 65535
+DATABASE_SCHEMES = {
+    "sqlite": "sqlite",
+    "postgres": "postgresql+psycopg",
+    "postgresql": "postgresql+psycopg",
+    "postgresql+psycopg": "postgresql+psycopg",
+}
+ASYMMETRIC_ALGORITHMS = frozenset(
+    {f"{family}{size}" for family in ("RS", "PS", "ES") for size in (256, 384, 512)} | {"EdDSA", "Ed25519"}
+)
+
+Number = TypeVar("Number", int, float)
+
+
+def at_least(lowest: Number) -> Callable[[Number], Number]:
+    """Check for a finite number from `lowest` on."""
+
+    def check(value: Number) -> Number:
+        if not lowest <= value < math.inf:
+            raise ValueError(f"must be at least {lowest}")
+        return value
+
+    return check
+
+
+def positive(value: float) -> float:
+    """Check for a finite number above zero."""
+    if not 0 < value < math.inf:
+        raise ValueError("must be greater than 0")
+    return value
+
+
+def port_number(value: int) -> int:
+    """Check for a TCP port."""
+    if not 1 <= value <= HIGHEST_PORT:
+        raise ValueError(f"must be between 1 and {HIGHEST_PORT}")
+    return value
+
+
+def one_of(*choices: str) -> Callable[[str], str]:
+    """Check for one of a few words, whatever their case."""
+
+    def check(value: str) -> str:
+        for choice in choices:
+            if value.lower() == choice.lower():
+                return choice
+        raise ValueError(f"must be one of {', '.join(choices)}")
+
+    return check
+
+
+def not_empty(value: str) -> str:
+    """Check for a text that says something."""
+    if not value.strip():
+        raise ValueError("must not be empty")
+    return value
+
+
+def directory(value: Path) -> Path:
+    """Put the home directory where `~` stands for it."""
+    try:
+        return value.expanduser()
+    except RuntimeError:
+        raise ValueError("must be set without ~: there is no such home directory") from None
+
+
+def secure_url(value: str) -> str:
+    """Check for a plain https URL (or http that cannot leave the machine); kept as it is, for tokens repeat it."""
+    if not is_secure_url(value) or re.search(r"[\s?#@]", value):
+        raise ValueError("must be an https URL (http only to loopback) without user, query or fragment")
+    return value
+
+
+def jwks_uri(value: str) -> str:
+    """Check for where keys may come from, or nothing."""
+    if value and not is_secure_url(value):
+        raise ValueError("must be an https URL (http only to loopback)")
+    return value
+
+
+def is_secure_url(url: str) -> bool:
+    """Whether what is fetched from there comes from the host it names."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return (parts.scheme == "https" and bool(parts.hostname)) or (
+        parts.scheme == "http" and is_loopback(parts.hostname)
+    )
+
+
+def is_loopback(host: str | None) -> bool:
+    """Whether a host name or address stands for this machine."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host or "").is_loopback
+    except ValueError:
+        return False
+
+
+def base_url(value: str) -> str:
+    """Check for an http or https URL that paths can be put behind."""
+    if not re.fullmatch(r"https?://[^\s?#@/]+(/[^\s?#@]*)?", value):
+        raise ValueError("must be an http or https URL without user, query or fragment")
+    return value.rstrip("/")
+
+
+def database(value: str) -> str:
+    """Check for a database that the connector has a driver for."""
+    scheme, separator, rest = value.partition("://")
+    if value and (not separator or scheme not in DATABASE_SCHEMES):
+        raise ValueError("must be a postgresql:// or sqlite:/// URL")
+    return DATABASE_SCHEMES[scheme] + separator + rest if value else ""
+
+
+def key_material(values: tuple[str, ...]) -> tuple[str, ...]:
+    """Check for base64 of 32 bytes each."""
+    for at, value in enumerate(values, start=1):
+        if not _is_key(value):
+            raise ValueError(f"entry {at} must be base64 of {KEY_BYTES} bytes (`openssl rand -base64 32`)")
+    return values
+
+
+def _is_key(value: str) -> bool:
+    try:
+        return len(base64.b64decode(value, validate=True)) == KEY_BYTES
+    except ValueError:
+        return False
+
+
+def host_names(values: tuple[str, ...]) -> tuple[str, ...]:
+    """Check for bare host names."""
+    hosts = tuple(value.lower() for value in values)
+    if not all(re.fullmatch(r"[a-z0-9.-]+", host) for host in hosts):
+        raise ValueError("must be host names, without scheme, port or path")
+    return hosts
+
+
+def asymmetric(values: tuple[str, ...]) -> tuple[str, ...]:
+    """Check for signatures that only an issuer can make; with an empty list joserfc would choose for itself."""
+    if not values or not ASYMMETRIC_ALGORITHMS.issuperset(values):
+        choice = ", ".join(sorted(ASYMMETRIC_ALGORITHMS))
+        raise ValueError(f"must be some of {choice}; never none or a symmetric one")
+    return values
+
+
+def media_types(values: tuple[str, ...]) -> tuple[str, ...]:
+    """Check for at least one media type; they have no case."""
+    if not values or not all(values):
+        raise ValueError("must name at least one type")
+    return tuple(value.lower() for value in values)

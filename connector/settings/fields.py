@@ -1,0 +1,229 @@
+"""How settings are declared as fields of a dataclass, and what follows from that: reading, checking, showing.
+
+    TOML table ──────────► read_table ───────┐
+    CONNECTOR_<NAME> ────► read_environment ─┴─► values ──► the dataclass (its checks run) ──► Settings
+    the fields ──────────► render ──► the documented example
+
+No error repeats a value: any of them may be a secret, or one in the wrong place.
+"""
+
+from __future__ import annotations
+
+import difflib
+import json
+import textwrap
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import MISSING, Field, dataclass, field, fields
+from pathlib import Path
+from typing import Any, TypeVar, get_args, get_type_hints
+
+from connector.errors import ConfigurationError
+
+PREFIX = "CONNECTOR_"
+CONFIG_VARIABLE = "CONNECTOR_CONFIG"
+WIDTH = 108
+
+T = TypeVar("T")
+
+
+def about(
+    sentence: str, check: Callable[[Any], Any] | None = None, *, example: object = None, section: str = ""
+) -> dict[str, Any]:
+    """What a field knows of itself; `section` starts a new one in the documented example."""
+    return {"sentence": sentence, "check": check, "example": example, "section": section}
+
+
+def setting(
+    default: T,
+    sentence: str,
+    check: Callable[[Any], Any] | None = None,
+    *,
+    section: str = "",
+    is_secret: bool = False,
+) -> T:
+    """Declare a setting; a secret one never shows in a `repr`."""
+    return field(default=default, repr=not is_secret, metadata=about(sentence, check, section=section))
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A dataclass whose values are what the checks of its fields make of them."""
+
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            if check := each.metadata.get("check"):
+                try:
+                    object.__setattr__(self, each.name, check(getattr(self, each.name)))
+                except ValueError as error:
+                    raise ConfigurationError(f"{each.name} {error}.") from None
+
+
+def read_table(owner: type[Checked], table: Mapping[str, Any]) -> dict[str, Any]:
+    """Read what a TOML table holds for the settings of `owner`; a name it does not know is refused."""
+    kinds = _kinds(owner)
+    return {name: _known(name, kinds).read_toml(name, value) for name, value in table.items()}
+
+
+def read_environment(owner: type[Checked], environ: Mapping[str, str]) -> dict[str, Any]:
+    """Read the `CONNECTOR_…` variables; an empty one counts as not set, as compose files and charts leave them."""
+    variables = {_variable(name): (name, kind) for name, kind in _kinds(owner).items()}
+    values = {}
+    for variable in sorted(environ):
+        if variable.startswith(PREFIX) and variable != CONFIG_VARIABLE:
+            name, kind = _known(variable, variables, PREFIX)
+            if text := environ[variable]:
+                values[name] = kind.read_text(variable, text)
+    return values
+
+
+def render(owner: type[Checked]) -> str:
+    """Write every setting of `owner` as commented-out TOML with its sentence, type, variable and default.
+
+    Tables come last: in TOML everything after their heading belongs to them.
+    """
+    kinds = _kinds(owner)
+    each_last = sorted(_declared(owner), key=lambda each: kinds[each.name].is_table)
+    return "\n".join(line for each in each_last for line in _render_setting(each, kinds[each.name]))
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """How values of one type are read: from what TOML gives, and from the text of a variable.
+
+    `read` and `parse` (text to what TOML would give) raise TypeError, ValueError, KeyError or OverflowError.
+    """
+
+    title: str
+    read: Callable[[Any], Any]
+    parse: Callable[[str], Any] = str
+    text_title: str = ""
+    item: type[Checked] | None = None
+
+    @property
+    def is_table(self) -> bool:
+        return self.item is not None
+
+    def read_toml(self, name: str, value: object) -> Any:
+        return _convert(name, self.title, self.read, value)
+
+    def read_text(self, name: str, text: str) -> Any:
+        title = self.text_title or self.title
+        return _convert(name, title, lambda value: self.read(self.parse(value)), text)
+
+
+def _convert(name: str, title: str, read: Callable[[Any], Any], value: object) -> Any:
+    try:
+        return read(value)
+    except (TypeError, ValueError, KeyError, OverflowError):  # not chained: its message may hold the value
+        raise ConfigurationError(f"{name} has the wrong type: it must be a {title}.") from None
+
+
+def _exactly(wanted: type[T]) -> Callable[[object], T]:
+    def read(value: object) -> T:
+        if type(value) is not wanted:  # to isinstance, True is an int
+            raise TypeError
+        return value
+
+    return read
+
+
+def _read_number(value: object) -> float:
+    return value if isinstance(value, float) else float(_exactly(int)(value))
+
+
+def _read_texts(value: object) -> tuple[str, ...]:
+    return tuple(_exactly(str)(each) for each in _exactly(list)(value))
+
+
+def _parse_texts(text: str) -> list[str]:
+    return [each.strip() for each in text.split(",") if each.strip()]
+
+
+def _parse_flag(text: str) -> bool:
+    return {"true": True, "false": False}[text.lower()]
+
+
+_KINDS = {
+    str: _Kind("text", _exactly(str)),
+    Path: _Kind("path", lambda value: Path(_exactly(str)(value))),
+    int: _Kind("whole number", _exactly(int), int),
+    float: _Kind("number", _read_number, float),
+    bool: _Kind("flag, true or false", _exactly(bool), _parse_flag),
+    tuple[str, ...]: _Kind("list of texts", _read_texts, _parse_texts, "list of texts, separated by commas"),
+}
+
+
+def _kind(type_: Any) -> _Kind:
+    return _KINDS.get(type_) or _kind_of_tables(get_args(type_)[0])
+
+
+def _kind_of_tables(item: type[Checked]) -> _Kind:
+    def read(value: object) -> tuple[Checked, ...]:
+        entries = enumerate(_exactly(list)(value), start=1)
+        return tuple(_read_entry(item, at, _exactly(dict)(entry)) for at, entry in entries)
+
+    return _Kind("list of tables", read, json.loads, "JSON array of objects", item)
+
+
+def _read_entry(item: type[Checked], at: int, table: Mapping[str, Any]) -> Checked:
+    try:
+        _require_all(item, table)
+        return item(**read_table(item, table))
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{item.__name__} {at}: {error.description}") from None
+
+
+def _require_all(item: type[Checked], table: Mapping[str, Any]) -> None:
+    for each in fields(item):
+        if each.default is MISSING and each.name not in table:
+            raise ConfigurationError(f"{each.name} is missing.")
+
+
+def _kinds(owner: type[Checked]) -> dict[str, _Kind]:
+    types = get_type_hints(owner)
+    return {each.name: _kind(types[each.name]) for each in _declared(owner)}
+
+
+def _declared(owner: type[Checked]) -> Iterator[Field[Any]]:
+    return (each for each in fields(owner) if "sentence" in each.metadata)
+
+
+def _variable(name: str) -> str:
+    return PREFIX + name.upper()
+
+
+def _known(name: str, known: Mapping[str, T], prefix: str = "") -> T:
+    if name in known:
+        return known[name]
+    stems = [each.removeprefix(prefix) for each in known]  # a prefix that all share makes any two look close
+    closest = difflib.get_close_matches(name.removeprefix(prefix), stems, n=1)
+    hint = f"; did you mean {prefix}{closest[0]}?" if closest else "."
+    raise ConfigurationError(f"There is no setting {name}{hint}")
+
+
+def _render_setting(each: Field[Any], kind: _Kind) -> Iterator[str]:
+    if section := each.metadata["section"]:
+        yield f"## {section}\n"
+    yield from _comment(each.metadata["sentence"])
+    text_title = f" ({kind.text_title})" if kind.text_title else ""
+    yield f"# {kind.title.capitalize()}; {_variable(each.name)}{text_title}."
+    yield from _render_table(each.name, kind.item) if kind.item else [_assignment(each), ""]
+
+
+def _render_table(name: str, item: type[Checked]) -> Iterator[str]:
+    kinds = _kinds(item)
+    yield f"#[[{name}]]"
+    for each in _declared(item):
+        needed = "required" if each.default is MISSING else "optional"
+        yield from _comment(f"{each.metadata['sentence']} {kinds[each.name].title.capitalize()}, {needed}.")
+        yield _assignment(each)
+    yield ""
+
+
+def _comment(text: str) -> Iterator[str]:
+    return (f"# {line}" for line in textwrap.wrap(text, WIDTH, break_long_words=False))
+
+
+def _assignment(each: Field[Any]) -> str:
+    value = each.metadata["example"] if each.default is MISSING else each.default
+    return f"#{each.name} = {json.dumps(value, default=str, ensure_ascii=False)}"

@@ -1,0 +1,308 @@
+"""The settings: where they come from, which wins, and what is said of a wrong one."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connector.errors import ConfigurationError
+from connector.settings import Issuer, Settings, load, reference
+
+KEY = base64.b64encode(bytes(range(32))).decode()
+ISSUER = {"issuer": "https://idp.example.com/oauth2/token", "audience": "connector"}
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Any:
+    def write(text: str) -> Path:
+        path = tmp_path / "settings.toml"
+        path.write_text(text, encoding="utf-8")
+        return path
+
+    return write
+
+
+def refusal(config: Path | None = None, environ: dict[str, str] | None = None) -> str:
+    with pytest.raises(ConfigurationError) as refused:
+        load(config, environ or {})
+    return refused.value.description
+
+
+def with_issuer(**changes: object) -> dict[str, str]:
+    return {"CONNECTOR_ISSUERS": json.dumps([ISSUER | changes])}
+
+
+class TestWhichValueWins:
+    def test_defaults_need_no_file_and_no_variable(self) -> None:
+        settings = load(None, {})
+        assert (settings.port, settings.database_url, settings.issuers, settings.dev) == (8080, "", (), False)
+        assert settings.data_dir == Path("~/.local/share/onfido-idvp-connector").expanduser()
+
+    def test_the_file_wins_over_the_default(self, write: Any) -> None:
+        settings = load(write('port = 9000\nonfido_connect_timeout = 2\nencryption_keys = ["' + KEY + '"]'), {})
+        assert (settings.port, settings.onfido_connect_timeout, settings.encryption_keys) == (9000, 2.0, (KEY,))
+
+    def test_the_environment_wins_over_the_file(self, write: Any) -> None:
+        config = write("port = 9000\nallow_http_loopback = false")
+        settings = load(config, {"CONNECTOR_PORT": "9001", "CONNECTOR_ALLOW_HTTP_LOOPBACK": "TRUE"})
+        assert (settings.port, settings.allow_http_loopback) == (9001, True)
+
+    def test_the_command_line_wins_over_the_environment(self) -> None:
+        settings = load(None, {"CONNECTOR_PORT": "9001"}, port=9002, dev=True)
+        assert (settings.port, settings.dev) == (9002, True)
+
+    def test_an_empty_variable_counts_as_not_set(self, write: Any) -> None:
+        assert load(write("port = 9000"), {"CONNECTOR_PORT": "", "CONNECTOR_CONFIG": ""}).port == 9000
+
+    def test_a_variable_may_name_the_file_and_an_argument_names_a_better_one(self, write: Any, tmp_path: Path) -> None:
+        environ = {"CONNECTOR_CONFIG": str(write("port = 9000"))}
+        assert load(None, environ).port == 9000
+        other = tmp_path / "other.toml"
+        other.write_text("port = 9001")
+        assert load(other, environ).port == 9001
+
+    def test_data_go_where_xdg_data_home_says(self) -> None:
+        assert load(None, {"XDG_DATA_HOME": "/data"}).data_dir == Path("/data/onfido-idvp-connector")
+        assert load(None, {"XDG_DATA_HOME": "/data", "CONNECTOR_DATA_DIR": "/mine"}).data_dir == Path("/mine")
+        assert load(None, {"XDG_DATA_HOME": "relative"}).data_dir == load(None, {}).data_dir
+
+
+class TestNames:
+    def test_an_unknown_name_in_the_file_is_refused_with_the_closest_one(self, write: Any) -> None:
+        assert refusal(write("databse_url = 'x'")) == "There is no setting databse_url; did you mean database_url?"
+
+    def test_an_unknown_variable_is_refused_with_the_closest_one(self) -> None:
+        assert "did you mean CONNECTOR_PORT?" in refusal(environ={"CONNECTOR_PROT": "1"})
+        assert refusal(environ={"CONNECTOR_XYZZY": "1"}) == "There is no setting CONNECTOR_XYZZY."
+
+    def test_an_unknown_name_in_an_issuer_is_refused(self) -> None:
+        assert "Issuer 1: There is no setting jwks_url; did you mean jwks_uri?" in refusal(
+            environ=with_issuer(jwks_url="")
+        )
+
+    @pytest.mark.parametrize("source", ["file", "environment"])
+    def test_development_mode_is_for_the_command_line_alone(self, source: str, write: Any) -> None:
+        if source == "file":
+            assert "There is no setting dev" in refusal(write("dev = true"))
+        else:
+            assert "There is no setting CONNECTOR_DEV" in refusal(environ={"CONNECTOR_DEV": "true"})
+
+    def test_other_variables_are_none_of_our_business(self) -> None:
+        assert load(None, {"PORT": "x", "MY_CONNECTOR_PORT": "x"}) == load(None, {})
+
+
+class TestTypes:
+    @pytest.mark.parametrize(
+        ("line", "expected"),
+        [
+            ('port = "8080"', "port has the wrong type: it must be a whole number."),
+            ("port = true", "whole number"),
+            ("port = 80.5", "whole number"),
+            ("host = 1", "text"),
+            ("data_dir = 1", "path"),
+            ('onfido_read_timeout = "5"', "number"),
+            ("onfido_read_timeout = true", "number"),
+            (f"onfido_read_timeout = 1{'0' * 400}", "number"),
+            ("allow_http_loopback = 1", "true or false"),
+            ('allowed_base_url_hosts = "api.eu.onfido.com"', "list of texts"),
+            ("allowed_base_url_hosts = [1]", "list of texts"),
+            ('issuers = "x"', "list of tables"),
+            ('issuers = ["x"]', "list of tables"),
+        ],
+    )
+    def test_a_wrong_type_in_the_file_is_named_with_the_right_one(self, line: str, expected: str, write: Any) -> None:
+        description = refusal(write(line))
+        assert description.startswith(line.split(" ", maxsplit=1)[0])
+        assert expected in description
+
+    @pytest.mark.parametrize(
+        ("variable", "text", "expected"),
+        [
+            ("CONNECTOR_PORT", "eighty", "whole number"),
+            ("CONNECTOR_ONFIDO_READ_TIMEOUT", "5s", "number"),
+            ("CONNECTOR_ALLOW_HTTP_LOOPBACK", "perhaps", "true or false"),
+            ("CONNECTOR_ISSUERS", "https://idp.example.com", "JSON array of objects"),
+            ("CONNECTOR_ISSUERS", "{}", "JSON array of objects"),
+            ("CONNECTOR_ISSUERS", "[1]", "JSON array of objects"),
+        ],
+    )
+    def test_a_wrong_type_in_a_variable_is_named_with_the_right_one(
+        self, variable: str, text: str, expected: str
+    ) -> None:
+        description = refusal(environ={variable: text})
+        assert description.startswith(variable)
+        assert expected in description
+        assert text not in description
+
+    def test_a_list_in_a_variable_is_separated_by_commas(self) -> None:
+        settings = load(None, {"CONNECTOR_ALLOWED_BASE_URL_HOSTS": "api.eu.onfido.com, Proxy.Example.com,"})
+        assert settings.allowed_base_url_hosts == ("api.eu.onfido.com", "proxy.example.com")
+
+    @pytest.mark.parametrize("content", [b"port = ", b"\xff"])
+    def test_a_file_that_is_no_toml_is_named(self, content: bytes, tmp_path: Path) -> None:
+        path = tmp_path / "broken.toml"
+        path.write_bytes(content)
+        assert str(path) in refusal(path)
+
+    def test_a_file_that_is_not_there_is_named(self, tmp_path: Path) -> None:
+        assert str(tmp_path / "none.toml") in refusal(tmp_path / "none.toml")
+
+
+class TestValues:
+    @pytest.mark.parametrize(
+        "line",
+        [
+            "port = 0",
+            "port = 65536",
+            "workers = 0",
+            "threads = 0",
+            "max_body_bytes = 0",
+            "onfido_connect_timeout = 0",
+            "onfido_read_timeout = -1",
+            "onfido_read_timeout = nan",
+            "interactive_budget = inf",
+            "onfido_read_retries = -1",
+            "run_settle_time = -0.1",
+            "run_settle_time = nan",
+            'data_dir = "~no-such-user/connector"',
+            'host = " "',
+            'public_url = "ftp://example.com"',
+            'public_url = "https://"',
+            'public_url = "https://example.com/?a=b"',
+            'public_url = "https://user:password@example.com"',
+            'database_url = "mysql://db/x"',
+            'database_url = "connector.db"',
+            'log_level = "LOUD"',
+            'log_format = "xml"',
+            'allowed_base_url_hosts = ["https://api.eu.onfido.com"]',
+            'allowed_base_url_hosts = ["*"]',
+            'allowed_base_url_hosts = [""]',
+        ],
+    )
+    def test_a_value_out_of_range_is_refused_by_name(self, line: str, write: Any) -> None:
+        name = line.split(" ", maxsplit=1)[0]
+        assert refusal(write(line)).startswith(f"{name} must ")
+
+    def test_what_the_command_line_says_is_checked_as_well(self) -> None:
+        with pytest.raises(ConfigurationError, match="port must be between"):
+            load(None, {}, port=70000)
+
+    def test_a_url_is_kept_without_its_last_slash(self) -> None:
+        environ = {"CONNECTOR_PUBLIC_URL": "https://idv.example.com/onfido/"}
+        assert load(None, environ).public_url == "https://idv.example.com/onfido"
+
+    def test_words_have_no_case(self) -> None:
+        settings = load(None, {"CONNECTOR_LOG_LEVEL": "debug", "CONNECTOR_LOG_FORMAT": "Console"})
+        assert (settings.log_level, settings.log_format) == ("DEBUG", "console")
+
+    @pytest.mark.parametrize("scheme", ["postgres", "postgresql", "postgresql+psycopg"])
+    def test_a_postgresql_url_names_the_driver_that_is_installed(self, scheme: str) -> None:
+        environ = {"CONNECTOR_DATABASE_URL": f"{scheme}://me:secret@db/connector"}
+        assert load(None, environ).database_url == "postgresql+psycopg://me:secret@db/connector"
+
+    def test_an_sqlite_url_stays_as_it_is(self) -> None:
+        assert load(None, {"CONNECTOR_DATABASE_URL": "sqlite:////tmp/x.db"}).database_url == "sqlite:////tmp/x.db"
+
+
+class TestSecrets:
+    def test_a_repr_shows_no_secret(self) -> None:
+        settings = load(
+            None, {"CONNECTOR_ENCRYPTION_KEYS": KEY, "CONNECTOR_DATABASE_URL": "postgresql://me:hunter2@db/x"}
+        )
+        assert KEY not in repr(settings)
+        assert "hunter2" not in repr(settings)
+
+    @pytest.mark.parametrize("key", ["hunter2", "hünter2", base64.b64encode(b"hunter2" * 3).decode()])
+    def test_a_key_of_another_size_is_refused_by_its_place_and_not_shown(self, key: str) -> None:
+        with pytest.raises(ConfigurationError) as refused:
+            load(None, {"CONNECTOR_ENCRYPTION_KEYS": f"{KEY},{key}"})
+        assert "encryption_keys entry 2 must be base64 of 32 bytes" in refused.value.description
+        assert key not in refused.value.description
+        assert refused.value.__cause__ is None
+
+    def test_a_database_url_that_is_refused_is_not_shown(self) -> None:
+        assert "hunter2" not in refusal(environ={"CONNECTOR_DATABASE_URL": "oracle://me:hunter2@db/x"})
+
+
+class TestIssuers:
+    def test_an_issuer_is_a_table_in_the_file(self, write: Any) -> None:
+        config = write(
+            '[[issuers]]\nissuer = "https://idp.example.com/oauth2/token"\naudience = "connector"\ntenant = "one"\n'
+            '[[issuers]]\nissuer = "http://127.0.0.1:9/x"\naudience = "b"\ntoken_types = ["JWT"]\n'
+        )
+        first, second = load(config, {}).issuers
+        assert first == Issuer("https://idp.example.com/oauth2/token", "connector", tenant="one")
+        assert (second.tenant, second.token_types) == ("carbon.super", ("jwt",))
+
+    def test_an_issuer_is_an_object_in_the_environment(self) -> None:
+        (issuer,) = load(None, with_issuer(algorithms=["ES256"], tenant_claim="org")).issuers
+        assert (issuer.algorithms, issuer.tenant_claim) == (("ES256",), "org")
+
+    @pytest.mark.parametrize("name", ["issuer", "audience"])
+    def test_a_missing_name_is_told_with_the_place_of_its_issuer(self, name: str) -> None:
+        entry = {key: value for key, value in ISSUER.items() if key != name}
+        environ = {"CONNECTOR_ISSUERS": json.dumps([ISSUER, entry])}
+        assert refusal(environ=environ) == f"Issuer 2: {name} is missing."
+
+    @pytest.mark.parametrize(
+        "changes",
+        [
+            {"algorithms": ["RS256", "HS256"]},
+            {"algorithms": ["none"]},
+            {"algorithms": []},
+            {"algorithms": ["rs256"]},
+            {"issuer": "http://idp.example.com"},
+            {"issuer": "idp.example.com"},
+            {"issuer": "https://[idp"},
+            {"issuer": "https://idp.example.com?x"},
+            {"jwks_uri": "http://idp.example.com/jwks"},
+            {"jwks_uri": "file:///etc/passwd"},
+            {"audience": ""},
+            {"tenant": ""},
+            {"token_types": []},
+        ],
+    )
+    def test_an_issuer_that_would_not_be_safe_is_refused(self, changes: dict[str, object]) -> None:
+        (name,) = changes
+        assert refusal(environ=with_issuer(**changes)).startswith(f"Issuer 1: {name} must ")
+
+    @pytest.mark.parametrize("url", ["http://localhost:1/x", "http://127.8.8.8/x", "http://[::1]:1/x"])
+    def test_plain_http_is_for_this_machine(self, url: str) -> None:
+        assert load(None, with_issuer(issuer=url, jwks_uri=url)).issuers[0].issuer == url
+
+    def test_an_issuer_named_twice_is_refused(self) -> None:
+        environ = {"CONNECTOR_ISSUERS": json.dumps([ISSUER, ISSUER | {"audience": "other"}])}
+        assert refusal(environ=environ) == "issuers must name every issuer once."
+
+
+class TestReference:
+    def test_the_documented_example_is_up_to_date(self) -> None:
+        committed = Path(__file__).parents[1] / "config" / "settings.toml"
+        assert committed.read_text(encoding="utf-8") == reference()
+
+    def test_the_module_prints_it(self) -> None:
+        printed = subprocess.run([sys.executable, "-m", "connector.settings"], capture_output=True, check=True)
+        assert printed.stdout.decode() == reference()
+
+    def test_as_it_is_it_changes_nothing(self, write: Any) -> None:
+        assert load(write(reference()), {}) == load(None, {})
+
+    def test_uncommented_it_holds_every_setting_with_its_default(self, write: Any) -> None:
+        uncommented = re.sub(r"^#(?=[\w\[])", "", reference(), flags=re.MULTILINE)
+        assert set(tomllib.loads(uncommented)) == {name for name in Settings.__dataclass_fields__ if name != "dev"}
+        settings = load(write(uncommented), {})
+        (example,) = settings.issuers
+        assert example == Issuer(example.issuer, example.audience)
+        assert settings == load(None, {}, issuers=settings.issuers)
+
+    @pytest.mark.parametrize("name", sorted(set(Settings.__dataclass_fields__) - {"dev"}))
+    def test_it_names_the_variable_of_every_setting(self, name: str) -> None:
+        assert f"CONNECTOR_{name.upper()}" in reference()
