@@ -126,8 +126,8 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> Flask:
     app.extensions |= {
         "access": access,
         "claims": services.claims,
-        "database": services.database,
         "events": services.events,
+        "is_current": services.database.is_current,
         "providers": services.providers,
         "services": services,
         "verifications": services.verifications,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
+from connector.domain.provider import Condition
 from connector.errors import Code, RequestError
-from connector.store.providers import Condition
 
-_COLUMNS = {"id": "id", "name": "name", "type": "type", "description": "description", "isenabled": "is_enabled"}
+_ATTRIBUTES = {"id": "id", "name": "name", "type": "type", "description": "description", "isenabled": "is_enabled"}
 _TERM = re.compile(r'\s*(\w+)\s+(eq|co|sw|ew)\s+("(?:[^"\\]|\\.)*"|\S+)\s*', re.IGNORECASE)
 _AND = re.compile(r"and\s", re.IGNORECASE)
 
@@ -28,15 +28,15 @@ def parse_filter(text: str) -> list[Condition]:
 
 
 def _condition(attribute: str, operator: str, value: str) -> Condition:
-    if (column := _COLUMNS.get(attribute.lower())) is None:
+    if (known := _ATTRIBUTES.get(attribute.lower())) is None:
         raise _bad(f"unknown attribute {attribute}; known: id, name, type, description, isEnabled")
     if value.startswith('"'):
         value = re.sub(r"\\(.)", r"\1", value[1:-1])
-    if column != "is_enabled":
-        return Condition(column, operator.lower(), value)
+    if known != "is_enabled":
+        return Condition(known, operator.lower(), value)
     if operator.lower() != "eq" or value.lower() not in ("true", "false"):
         raise _bad("isEnabled is compared with `eq true` or `eq false`")
-    return Condition(column, "eq", value.lower() == "true")
+    return Condition(known, "eq", value.lower() == "true")
 
 
 def _bad(why: str) -> RequestError:

@@ -6,6 +6,7 @@ They carry no scope, because a load balancer and a scraper have no user, and tel
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from typing import Any
 
 import structlog
@@ -15,7 +16,6 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from sqlalchemy.exc import SQLAlchemyError
 
 from connector.api.errors import body
-from connector.store.engine import Database
 
 log = structlog.get_logger(__name__)
 
@@ -31,9 +31,9 @@ def get_health() -> Response:
 @blueprint.get("/readyz")
 def get_readiness() -> Response:
     """Tell whether the database can be reached and is migrated."""
-    database: Database = current_app.extensions["database"]
+    is_current: Callable[[], bool] = current_app.extensions["is_current"]
     try:
-        if database.is_current():
+        if is_current():
             return jsonify(status="ready")
         reason = "The database is not migrated: run `connector migrate`."
     except SQLAlchemyError as error:

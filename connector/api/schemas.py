@@ -10,10 +10,10 @@ from typing import Any
 import marshmallow as ma
 from marshmallow import fields, validate
 
+from connector.domain.claims import Claim
 from connector.domain.provider import DEFAULT_BASE_URL, PROVIDER_TYPE, Provider, ProviderConfig
+from connector.domain.verification import Verification
 from connector.services.claims import ClaimEntry
-from connector.store.claims import Claim
-from connector.store.verifications import Verification
 
 MAX_METADATA = 8192  # characters of a claim's metadata as JSON
 SDK_TOKEN = "sdk_token"  # noqa: S105  the name of a metadata key

@@ -3,5 +3,6 @@
 provider.py   what an identity verification provider is configured with, and what is refused
 claims.py     which applicant field a claim feeds, and what a comparison means for the claim
 runs.py       the statuses of a workflow run, and when one follows another
+verification.py   one attempt of a user's, as a value
 tenants.py    the default tenant, and where the others' paths begin
 """

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
 
 from connector.domain.runs import APPROVED, Comparison, RunSnapshot, is_final
 
@@ -22,6 +24,26 @@ APPLICANT_FIELDS = frozenset(
 REQUIRED_FIELDS = ("first_name", "last_name")
 
 VALUE_CHANGED = "value_changed"
+
+
+@dataclass(frozen=True)
+class Claim:
+    """A claim as it stands, with the attempt that it was last part of.
+
+    `fingerprint` is that of the value for which `is_verified` holds.
+    """
+
+    claim_id: str
+    uri: str
+    provider_id: str
+    is_verified: bool
+    fingerprint: str | None
+    verification_status: str | None
+    metadata: Mapping[str, Any]
+    applicant_id: str | None
+    run_id: str | None
+    workflow_status: str | None
+    completed_at: datetime | None
 
 
 @dataclass(frozen=True)

@@ -52,6 +52,19 @@ class Provider:
 
 
 @dataclass(frozen=True)
+class Condition:
+    """One term of a filter on providers, without regard to case.
+
+    `attribute` is id, name, type, description or is_enabled; `operator` is eq, sw (starts with), ew (ends with) or
+    co (contains).
+    """
+
+    attribute: str
+    operator: str
+    value: str | bool
+
+
+@dataclass(frozen=True)
 class SetupGuide:
     """What to enter in Onfido's dashboard for a provider."""
 

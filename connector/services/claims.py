@@ -12,9 +12,9 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from connector.directory import Directory
+from connector.domain.claims import Claim
 from connector.errors import Code, RequestError
 from connector.store import claims, providers, verifications
-from connector.store.claims import Claim
 from connector.store.engine import Database
 from connector.store.vault import Fingerprints
 

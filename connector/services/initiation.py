@@ -18,9 +18,10 @@ import structlog
 from sqlalchemy.exc import IntegrityError
 
 from connector.directory import Directory
-from connector.domain.claims import REQUIRED_FIELDS, fields_to_send
+from connector.domain.claims import REQUIRED_FIELDS, Claim, fields_to_send
 from connector.domain.provider import Provider
 from connector.domain.runs import ERROR, PROCESSING, STARTING, RunSnapshot
+from connector.domain.verification import Verification
 from connector.errors import Code, ConnectorError, ProviderError, RequestError
 from connector.onfido.client import OnfidoClient
 from connector.onfido.payloads import applicant_fields
@@ -30,7 +31,7 @@ from connector.services.results import Results, claim_row
 from connector.store import claims, verifications
 from connector.store.engine import Database
 from connector.store.vault import Fingerprints
-from connector.store.verifications import Lease, Verification
+from connector.store.verifications import Lease
 
 log = structlog.get_logger(__name__)
 
@@ -242,7 +243,7 @@ class Initiation:
             )
             return verifications.bind_values(connection, verification.verification_id, fingerprints)
 
-    def _check_needed(self, known: list[claims.Claim], fields: Mapping[str, str]) -> None:
+    def _check_needed(self, known: list[Claim], fields: Mapping[str, str]) -> None:
         if {claim.uri for claim in known if claim.is_verified} >= set(fields):
             raise RequestError(
                 Code.NOTHING_TO_START, "Every requested claim is verified already, and no value has changed since."

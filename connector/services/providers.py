@@ -10,12 +10,11 @@ from typing import Any
 
 from sqlalchemy.exc import IntegrityError
 
-from connector.domain.provider import BaseUrlPolicy, Provider, ProviderConfig, check_config, invalid
+from connector.domain.provider import BaseUrlPolicy, Condition, Provider, ProviderConfig, check_config, invalid
 from connector.errors import Code, ConfigurationError, RequestError
 from connector.onfido.client import OnfidoClient, OnfidoTransport
 from connector.store import providers
 from connector.store.engine import Database
-from connector.store.providers import Condition
 from connector.store.vault import Vault
 
 _SECRETS = ("api_token", "webhook_token")

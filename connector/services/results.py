@@ -19,10 +19,10 @@ from sqlalchemy import Connection
 from connector.domain.claims import judge
 from connector.domain.provider import Provider
 from connector.domain.runs import APPROVED, Comparison, RunSnapshot, moves
+from connector.domain.verification import Verification, VerificationClaim
 from connector.services.providers import Providers
 from connector.store import claims, events, verifications
 from connector.store.engine import Database
-from connector.store.verifications import Verification, VerificationClaim
 
 log = structlog.get_logger(__name__)
 

@@ -12,16 +12,16 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from connector.domain.claims import Claim
 from connector.domain.provider import Provider
 from connector.domain.runs import AWAITING_INPUT
+from connector.domain.verification import Verification, VerificationClaim
 from connector.errors import Code, RequestError
 from connector.services.initiation import Initiation, Timing
 from connector.services.providers import Providers
 from connector.services.results import Results
 from connector.store import claims, verifications
-from connector.store.claims import Claim
 from connector.store.engine import Database
-from connector.store.verifications import Verification, VerificationClaim
 
 MAX_WAIT = 20  # seconds that COMPLETED may wait for a result
 POLL_INTERVAL = 0.25  # seconds between two looks for a result that another thread or process may bring

@@ -8,36 +8,14 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection, Row, Select, select, update
 
-from connector.domain.claims import VALUE_CHANGED
+from connector.domain.claims import VALUE_CHANGED, Claim
 from connector.store.dialect import insert
 from connector.store.models import claims, verifications
-
-
-@dataclass(frozen=True)
-class Claim:
-    """A claim as it stands, with the attempt that it was last part of.
-
-    `fingerprint` is that of the value for which `is_verified` holds.
-    """
-
-    claim_id: str
-    uri: str
-    provider_id: str
-    is_verified: bool
-    fingerprint: str | None
-    verification_status: str | None
-    metadata: Mapping[str, Any]
-    applicant_id: str | None
-    run_id: str | None
-    workflow_status: str | None
-    completed_at: datetime | None
-
 
 _KEY = (claims.c.provider_id, claims.c.user_id, claims.c.uri)
 _SELECT = select(

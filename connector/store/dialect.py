@@ -7,7 +7,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 
 
 def insert(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
-    """Give an INSERT that knows ON CONFLICT, which both databases have and standard SQL has not."""
+    """Give an INSERT that knows ON CONFLICT, which both databases have and standard SQL has not, and its row count."""
     if connection.dialect.name == "sqlite":
-        return sqlite.insert(table)
-    return postgresql.insert(table)
+        return sqlite.insert(table).execution_options(preserve_rowcount=True)
+    return postgresql.insert(table).execution_options(preserve_rowcount=True)

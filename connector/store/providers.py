@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, literal, select, update
 
-from connector.domain.provider import PROVIDER_TYPE, Provider
+from connector.domain.provider import PROVIDER_TYPE, Condition, Provider
 from connector.store.models import providers
 
-_OPERATORS = {"eq": "__eq__", "sw": "startswith", "ew": "endswith", "co": "contains"}
+_OPERATORS = {"sw": "startswith", "ew": "endswith", "co": "contains"}
 _SELECT = select(
     providers.c.id.label("provider_id"),
     providers.c.tenant,
@@ -25,28 +24,6 @@ _SELECT = select(
     providers.c.base_url,
     providers.c.webhook_token.is_not(None).label("has_webhook_token"),
 )
-
-
-@dataclass(frozen=True)
-class Condition:
-    """One term of a filter: `operator` is eq, sw (starts with), ew (ends with) or co (contains), without regard
-    to case.
-    """
-
-    column: str
-    operator: str
-    value: str | bool
-
-    def clause(self) -> ColumnElement[bool]:
-        """Give the term as SQL."""
-        column = literal(PROVIDER_TYPE) if self.column == "type" else providers.c[self.column]
-        if isinstance(self.value, bool):
-            return column.is_(self.value)
-        folded, value = func.lower(column), self.value.lower()
-        if self.operator == "eq":
-            return folded == value
-        clause: ColumnElement[bool] = getattr(folded, _OPERATORS[self.operator])(value, autoescape=True)
-        return clause
 
 
 def add(connection: Connection, provider_id: str, tenant: str, values: Mapping[str, Any], now: datetime) -> None:
@@ -78,7 +55,7 @@ def find_page(
     connection: Connection, tenant: str, conditions: Sequence[Condition], limit: int, offset: int
 ) -> tuple[list[Provider], int]:
     """Give a page of the tenant's providers by name, and how many there are in all."""
-    clauses = [providers.c.tenant == tenant, *(condition.clause() for condition in conditions)]
+    clauses = [providers.c.tenant == tenant, *(_clause(condition) for condition in conditions)]
     total = connection.execute(select(func.count()).select_from(providers).where(*clauses)).scalar_one()
     page = _SELECT.where(*clauses).order_by(providers.c.name, providers.c.id)
     return [_provider(row) for row in connection.execute(page.limit(limit).offset(offset))], total
@@ -105,3 +82,14 @@ def find_webhook_tokens(connection: Connection, provider_id: str, tenant: str) -
 
 def _provider(row: Any) -> Provider:
     return Provider(**row._asdict())
+
+
+def _clause(condition: Condition) -> ColumnElement[bool]:
+    column = literal(PROVIDER_TYPE) if condition.attribute == "type" else providers.c[condition.attribute]
+    if isinstance(condition.value, bool):
+        return column.is_(condition.value)
+    folded, value = func.lower(column), condition.value.lower()
+    if condition.operator == "eq":
+        return folded == value
+    clause: ColumnElement[bool] = getattr(folded, _OPERATORS[condition.operator])(value, autoescape=True)
+    return clause

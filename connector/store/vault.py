@@ -20,6 +20,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from sqlalchemy import select
 
 from connector.errors import ConfigurationError
+from connector.private_file import create_private_file
 from connector.store.dialect import insert
 from connector.store.engine import Database
 from connector.store.models import secrets
@@ -79,23 +80,6 @@ def read_keys(configured: Sequence[str], data_dir: Path) -> list[bytes]:
     path = data_dir / KEY_FILE
     create_private_file(path, base64.b64encode(os.urandom(KEY_BYTES)) + b"\n")
     return [_decode(path.read_text().strip(), str(path))]
-
-
-def create_private_file(path: Path, content: bytes) -> None:
-    """Write a file that only its owner reads, whole or not at all; one that exists already stays."""
-    if path.exists():
-        return
-    draft = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    try:
-        os.link(draft, path)  # unlike a rename, it never replaces the file that another process has just made
-    except FileExistsError:
-        return
-    finally:
-        draft.unlink()
 
 
 def _decode(text: str, source: str) -> bytes:

@@ -13,44 +13,13 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, delete, insert, select, update
 
+from connector.domain.verification import Verification, VerificationClaim
 from connector.store.models import verification_claims, verifications
-
-
-@dataclass(frozen=True)
-class Verification:
-    """One attempt; `run_id` is None until Onfido's answer was recorded, `closed_at` until it has ended."""
-
-    verification_id: str
-    tenant: str
-    provider_id: str
-    user_id: str
-    status: str
-    applicant_id: str | None
-    run_id: str | None
-    run_requested_at: datetime | None
-    lease_owner: str | None
-    lease_until: datetime | None
-    failure: str | None
-    created_at: datetime
-    updated_at: datetime
-    completed_at: datetime | None
-    closed_at: datetime | None
-
 
 _SELECT = select(
     verifications.c.id.label("verification_id"),
     *(column for column in verifications.c if column.name != "id"),
 )
-
-
-@dataclass(frozen=True)
-class VerificationClaim:
-    """A claim that an attempt is about; `is_stale`: the user's value has changed since it was sent."""
-
-    uri: str
-    applicant_field: str
-    fingerprint: str | None
-    is_stale: bool
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,236 @@
+"""The connector as its callers meet it: a real server on a real database, an Onfido that answers over HTTP."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import threading
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import requests
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+from connector.api.development import mint_token
+from connector.app import Services, create_app
+from connector.domain.tenants import DEFAULT_TENANT
+from connector.settings import Settings
+from connector.simulator.server import Simulator
+
+GIVEN_NAME = "http://wso2.org/claims/givenname"
+LAST_NAME = "http://wso2.org/claims/lastname"
+BIRTH_DATE = "http://wso2.org/claims/dob"
+MAPPING = {GIVEN_NAME: "first_name", LAST_NAME: "last_name", BIRTH_DATE: "dob"}
+VALUES = {GIVEN_NAME: "Ann", LAST_NAME: "Example", BIRTH_DATE: "1990-01-01"}
+WORKFLOW_ID = "5f5a0c52-6a7e-4a6a-9d3b-0c5de0f0a001"
+API_TOKEN = "api_sandbox.secret-of-the-tests"
+
+ADMIN_SCOPES = (
+    *(f"internal_idvp_{name}" for name in ("view", "add", "update", "delete")),
+    *(f"internal_idv_claim_{name}" for name in ("verify", "view", "add", "update")),
+)
+
+
+class Clock:
+    """The system's time, moved forward at will."""
+
+    def __init__(self) -> None:
+        self._ahead = timedelta()
+
+    def __call__(self) -> datetime:
+        return datetime.now(UTC) + self._ahead
+
+    def advance(self, seconds: float) -> None:
+        self._ahead += timedelta(seconds=seconds)
+
+
+class _Handler(WSGIRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_request(self, *_: object) -> None:
+        """Say nothing."""
+
+
+class ConnectorServer:
+    """A connector that answers on loopback, in this process."""
+
+    def __init__(self, settings: Settings, clock: Callable[[], datetime]) -> None:
+        self.app = create_app(settings, clock)
+        self.settings = settings
+        self.services: Services = self.app.extensions["services"]
+        self._server = make_server("127.0.0.1", 0, self.app, threaded=True, request_handler=_Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+        self.app.config["PUBLIC_URL"] = self.url
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
+
+    def __enter__(self) -> ConnectorServer:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+        self.services.close()
+
+    def as_admin(self, tenant: str = DEFAULT_TENANT, scopes: Iterable[str] = ADMIN_SCOPES) -> Caller:
+        return self.caller("admin", scopes, tenant)
+
+    def as_user(self, user_id: str, tenant: str = DEFAULT_TENANT) -> Caller:
+        return self.caller(user_id, ["internal_login"], tenant)
+
+    def caller(self, subject: str, scopes: Iterable[str], tenant: str = DEFAULT_TENANT) -> Caller:
+        token = mint_token(self.settings.data_dir, subject, scopes, tenant)
+        prefix = "" if tenant == DEFAULT_TENANT else f"/t/{tenant}"
+        return Caller(self.url + prefix, {"Authorization": f"Bearer {token}"})
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Someone with an access token."""
+
+    url: str
+    headers: Mapping[str, str]
+
+    def request(self, method: str, path: str, **options: Any) -> requests.Response:
+        headers = {**self.headers, **options.pop("headers", {})}
+        return requests.request(method, self.url + path, headers=headers, timeout=30, **options)
+
+    def get(self, path: str, **options: Any) -> requests.Response:
+        return self.request("GET", path, **options)
+
+    def post(self, path: str, body: Any, **options: Any) -> requests.Response:
+        return self.request("POST", path, json=body, **options)
+
+    def put(self, path: str, body: Any, **options: Any) -> requests.Response:
+        return self.request("PUT", path, json=body, **options)
+
+    def verify(
+        self,
+        provider_id: str,
+        status: str,
+        claims: Iterable[str] = tuple(MAPPING),
+        *,
+        user_id: str = "me",
+        headers: Mapping[str, str] | None = None,
+    ) -> requests.Response:
+        body = {
+            "idVProviderId": provider_id,
+            "claims": list(claims),
+            "properties": [{"key": "status", "value": status}],
+        }
+        return self.post(f"/api/users/v1/{user_id}/idv/verify", body, headers=dict(headers or {}))
+
+    def claims(self, user_id: str = "me") -> dict[str, Any]:
+        """Give the caller's claims by URI."""
+        answer = self.get(f"/api/users/v1/{user_id}/idv/claims")
+        assert answer.status_code == 200, answer.text
+        return {claim["uri"]: claim for claim in answer.json()}
+
+
+@dataclass
+class World:
+    """A connector, its Onfido, and a provider whose webhook is registered (unless told otherwise)."""
+
+    connector: ConnectorServer
+    simulator: Simulator
+    clock: Clock
+    provider_id: str = ""
+    webhook_token: str = field(default="", repr=False)
+    tenant: str = DEFAULT_TENANT
+
+    def add_user(self, user_id: str = "ann", values: Mapping[str, str] | None = None) -> Caller:
+        self.connector.services.users.add(self.tenant, user_id, VALUES if values is None else values)
+        return self.connector.as_user(user_id, self.tenant)
+
+    def faults(self, **switches: Any) -> None:
+        """Set the simulator's switches."""
+        answer = requests.patch(f"{self.simulator.url}/simulator/faults", json=switches, timeout=10)
+        assert answer.ok, answer.text
+
+    def outcome(self, run_id: str, **choice: Any) -> None:
+        """Play the person: end a run at Onfido."""
+        answer = requests.post(f"{self.simulator.url}/simulator/runs/{run_id}/outcome", json=choice, timeout=10)
+        assert answer.ok, answer.text
+
+    def onfido_state(self) -> Any:
+        return requests.get(f"{self.simulator.url}/simulator/state", timeout=10).json()
+
+    def start(self, caller: Caller, claims: Iterable[str] = tuple(MAPPING)) -> str:
+        """Initiate a verification and give its run's id."""
+        answer = caller.verify(self.provider_id, "INITIATED", claims)
+        assert answer.status_code == 200, answer.text
+        return run_id_of(answer)
+
+    def post_event(self, body: bytes, *, signature: str | None = None, provider_id: str | None = None) -> requests.Response:
+        """Post a webhook, rightly signed unless `signature` says otherwise."""
+        prefix = "" if self.tenant == DEFAULT_TENANT else f"/t/{self.tenant}"
+        path = f"{prefix}/idv/onfido/v1/{provider_id or self.provider_id}/verify"
+        headers = {"X-SHA2-Signature": sign(body, self.webhook_token) if signature is None else signature}
+        return requests.post(self.connector.url + path, data=body, headers=headers, timeout=30)
+
+    def wait_until(self, condition: Callable[[], bool], seconds: float = 10) -> None:
+        end = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < end, "it did not happen in time"
+            time.sleep(0.02)
+
+
+def provider_body(simulator: Simulator, **changes: Any) -> dict[str, Any]:
+    """Make the body that registers a provider; `changes` replace its members."""
+    return {
+        "type": "ONFIDO",
+        "name": "Onfido",
+        "description": "identity verification",
+        "isEnabled": True,
+        "claims": [{"localClaim": uri, "idvpClaim": name} for uri, name in MAPPING.items()],
+        "configProperties": config_properties(simulator),
+    } | changes
+
+
+def config_properties(simulator: Simulator, **changes: str | None) -> list[dict[str, Any]]:
+    """Make configuration properties; a change to None leaves one out."""
+    values: dict[str, str | None] = {"token": API_TOKEN, "workflow_id": WORKFLOW_ID, "base_url": simulator.api_url}
+    return [{"key": key, "value": value} for key, value in (values | changes).items() if value is not None]
+
+
+def event_body(
+    run_id: str,
+    status: str = "approved",
+    comparisons: Mapping[str, str | None] | None = None,
+    **resource: Any,
+) -> bytes:
+    """Make the body of a `workflow_run.completed` event, comparison in the report form."""
+    output: Any = None
+    if comparisons is not None:
+        breakdown = {key: {"result": result, "properties": {}} for key, result in comparisons.items()}
+        output = {"data_comparison": {"result": "clear", "breakdown": breakdown}}
+    completed_at = "2026-01-02T03:04:05Z"
+    event = {
+        "payload": {
+            "resource_type": "workflow_run",
+            "action": "workflow_run.completed",
+            "object": {"id": run_id, "status": status, "completed_at_iso8601": completed_at},
+            "resource": {"id": run_id, "status": status, "output": output, "reasons": []} | resource,
+        }
+    }
+    return json.dumps(event).encode()
+
+
+def sign(body: bytes, token: str) -> str:
+    """Sign as Onfido does."""
+    return hmac.new(token.encode(), body, hashlib.sha256).hexdigest()
+
+
+def run_id_of(answer: requests.Response) -> str:
+    """Give the run's id from an answer to a verification request."""
+    return str(answer.json()["claims"][0]["claimMetadata"]["onfido_workflow_run_id"])
+
+
+def verified(claims: Mapping[str, Any]) -> set[str]:
+    """Give the URIs of the claims that are verified."""
+    return {uri for uri, claim in claims.items() if claim["isVerified"]}
