@@ -1,0 +1,226 @@
+"""One HTTP exchange with Onfido, over connections that all threads and providers share.
+
+    Call ──► wait for an answer, repeat a read that failed ──► Answer       whatever its status
+                                                           └─► ProviderError where there is none
+
+Reads (GET) are repeated after connection errors, time-outs, 429 and 5xx, with full jitter, and not before Onfido's
+`Retry-After` allows; where the deadline leaves no time for that, they are not. Writes are sent once, always.
+"""
+
+from __future__ import annotations
+
+import math
+import random
+import socket
+import ssl
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from http import HTTPStatus
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any
+from urllib.parse import urlsplit
+
+import requests
+from requests.adapters import HTTPAdapter
+from requests.auth import AuthBase
+from urllib3 import exceptions as urllib3_errors
+
+from connector.errors import Code, ProviderError
+
+MAX_BODY_BYTES = 5 * 1024 * 1024  # what is longer is cut, and so cannot be read
+BACKOFF_SECONDS = 0.2  # the longest first pause; doubles with each
+LONGEST_PAUSE_SECONDS = 30  # for a read that has no deadline
+UNREACHABLE_RETRY_AFTER = 10  # seconds; Onfido names none where it does not answer
+
+_CHUNK_BYTES = 64 * 1024
+_POOL_SIZE = 32
+_UNKNOWN_NAME = frozenset({socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)})
+
+
+class TokenAuth(AuthBase):
+    """Onfido's authorization header; as requests' own kind of object, so that no `.netrc` replaces it."""
+
+    def __init__(self, api_token: str) -> None:
+        self.api_token = api_token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        """Add the header."""
+        request.headers["Authorization"] = f"Token token={self.api_token}"
+        return request
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request; `fields` become its JSON body. Values stay out of its `repr`, and so out of logs."""
+
+    method: str
+    url: str
+    auth: TokenAuth
+    params: Mapping[str, str] | None = field(default=None, repr=False)
+    fields: Mapping[str, Any] | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What came back; `retry_after` is in seconds, None where Onfido asks for no pause."""
+
+    status: int
+    body: bytes = field(repr=False)
+    request_id: str | None
+    retry_after: int | None
+
+    @property
+    def is_success(self) -> bool:
+        """Whether Onfido did what it was asked."""
+        return HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES
+
+    @property
+    def is_transient(self) -> bool:
+        """Whether the same read may succeed in a moment."""
+        return self.status == HTTPStatus.TOO_MANY_REQUESTS or self.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+
+
+class _Session(requests.Session):
+    """Follows no redirect, which would carry the token elsewhere, and keeps no cookie of one token for another."""
+
+    def __init__(self, user_agent: str) -> None:
+        super().__init__()
+        self.headers.update({"User-Agent": user_agent, "Accept": "application/json", "Accept-Encoding": "identity"})
+        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
+        self._adapter = HTTPAdapter(pool_maxsize=_POOL_SIZE, max_retries=0)
+        self.mount("https://", self._adapter)
+        self.mount("http://", self._adapter)
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Never look for one: requests would read the whole body of a redirect that it does not even follow."""
+
+    def close(self) -> None:
+        """Close every connection now: urllib3 would wait until nothing, not even an old traceback, holds its pool."""
+        for manager in (self._adapter.poolmanager, *self._adapter.proxy_manager.values()):
+            for key in manager.pools.keys():  # noqa: SIM118  no dict: it cannot be iterated over itself
+                manager.pools[key].close()
+        super().close()
+
+
+class Transport:
+    """A pool of connections, shared by threads; all times are in seconds, a deadline is a `time.monotonic()` value."""
+
+    def __init__(
+        self,
+        *,
+        connect_timeout: float = 5.0,
+        read_timeout: float = 30.0,
+        read_retries: int = 2,
+        user_agent: str = "onfido-idvp-connector",
+    ) -> None:
+        self._connect_timeout = connect_timeout
+        self._read_timeout = read_timeout
+        self._read_retries = read_retries
+        self._session = _Session(user_agent)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._session.close()
+
+    def send(self, call: Call, deadline: float | None) -> Answer:
+        """Exchange a call for an answer of any status; raises `ProviderError` where none came."""
+        for attempt in range(self._read_retries if call.method == "GET" else 0):
+            pause = random.uniform(0, BACKOFF_SECONDS * 2**attempt)  # noqa: S311  spreads load, guards nothing
+            try:
+                answer = self._exchange(call, deadline)
+            except ProviderError as error:
+                if not error.is_retryable or not _has_time(pause, deadline):
+                    raise
+            else:
+                pause = max(pause, answer.retry_after or 0)
+                if not answer.is_transient or not _has_time(pause, deadline):
+                    return answer
+            time.sleep(pause)
+        return self._exchange(call, deadline)
+
+    def _exchange(self, call: Call, deadline: float | None) -> Answer:
+        left = math.inf if deadline is None else deadline - time.monotonic()
+        if left <= 0:
+            raise _unreachable("There was no time left to ask Onfido", is_sent=False)
+        connect_timeout, read_timeout = min(self._connect_timeout, left), min(self._read_timeout, left)
+        try:
+            with self._session.request(
+                call.method,
+                call.url,
+                params=call.params,
+                json=call.fields,
+                auth=call.auth,
+                timeout=(connect_timeout, read_timeout),
+                allow_redirects=False,
+                stream=True,
+            ) as response:
+                return Answer(
+                    status=response.status_code,
+                    body=_read(response, until=time.monotonic() + read_timeout),
+                    request_id=response.headers.get("X-Request-Id"),
+                    retry_after=_retry_after(response.headers.get("Retry-After", "")),
+                )
+        except (OSError, urllib3_errors.HTTPError) as error:  # requests' own are OSErrors
+            raise _failure(error, urlsplit(call.url).netloc) from error
+
+
+def _has_time(pause: float, deadline: float | None) -> bool:
+    return pause < (LONGEST_PAUSE_SECONDS if deadline is None else deadline - time.monotonic())
+
+
+def _read(response: requests.Response, *, until: float) -> bytes:
+    """Read the body up to the size cap; one that only drips in is a time-out, though no single read was."""
+    body = bytearray()
+    while len(body) < MAX_BODY_BYTES and (chunk := response.raw.read1(_CHUNK_BYTES, decode_content=False)):
+        body += chunk
+        if time.monotonic() > until:
+            raise requests.ReadTimeout("the body took too long")
+    return bytes(body[:MAX_BODY_BYTES])
+
+
+def _retry_after(value: str) -> int | None:
+    """Read the header's seconds or HTTP date; None where it is neither."""
+    try:
+        if value.isascii() and value.isdigit():
+            return int(value)
+        date = parsedate_to_datetime(value)
+        return max(0, math.ceil(date.replace(tzinfo=date.tzinfo or UTC).timestamp() - datetime.now(UTC).timestamp()))
+    except (ValueError, OverflowError):
+        return None
+
+
+def _failure(error: Exception, host: str) -> ProviderError:
+    """Say why no answer came, and whether the request can have reached Onfido.
+
+    A certificate that is not trusted counts as unreachable, not as a wrong base URL: it may be a proxy's, or be renewed
+    in a minute. So does a name server that does not answer.
+    """
+    reason = _reason(error)
+    origin = reason.__cause__ or next(iter(reason.args[-1:]), None)
+    if isinstance(reason, ValueError) or (isinstance(origin, socket.gaierror) and origin.errno in _UNKNOWN_NAME):
+        return ProviderError(Code.BASE_URL_WRONG, f"There is no host {host}: correct the base URL.", is_sent=False)
+    if isinstance(origin, ssl.SSLCertVerificationError):
+        why = f"{host} has a TLS certificate that is not trusted: {origin.verify_message}"
+        return _unreachable(why, is_sent=False)
+    if isinstance(reason, urllib3_errors.ProxyError):
+        return _unreachable(f"The proxy on the way to {host} failed", is_sent=False)
+    if isinstance(error, requests.Timeout | urllib3_errors.ReadTimeoutError):
+        why = f"{host} did not answer in time"
+    else:
+        what = origin if isinstance(origin, Exception) else reason
+        why = f"The connection to {host} failed: {type(what).__name__}"
+    return _unreachable(why, is_sent=not isinstance(reason, urllib3_errors.ConnectTimeoutError))
+
+
+def _reason(error: Exception) -> BaseException:
+    """Take off what requests and urllib3 wrap around a failure."""
+    inner = next(iter(error.args), None)
+    wrapped = inner if isinstance(inner, Exception) else error
+    return wrapped.reason or wrapped if isinstance(wrapped, urllib3_errors.MaxRetryError) else wrapped
+
+
+def _unreachable(why: str, *, is_sent: bool) -> ProviderError:
+    return ProviderError(Code.ONFIDO_UNREACHABLE, f"{why}.", retry_after=UNREACHABLE_RETRY_AFTER, is_sent=is_sent)

@@ -1,0 +1,75 @@
+"""What Onfido sends to the webhook: whether it is Onfido's, and what it says.
+
+raw bytes ──► is_signed ──► read_event ──► Event
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from connector.domain.runs import RunSnapshot
+from connector.errors import Code, RequestError
+from connector.onfido.payloads import (
+    UnreadableError,
+    as_object,
+    identifier,
+    read_json,
+    required,
+    run_snapshot,
+)
+
+
+@dataclass(frozen=True)
+class Event:
+    """One event.
+
+    `kind` is Onfido's action, such as `workflow_run.completed`. `run_id` is the run it belongs to, None where it
+    belongs to none. `run` is there when the event tells the run's status.
+    """
+
+    kind: str
+    resource_type: str
+    run_id: str | None = None
+    run: RunSnapshot | None = None
+
+
+def is_signed(body: bytes, signature: str | None, tokens: Sequence[str]) -> bool:
+    """Check the `X-SHA2-Signature` of a body against every token, in a time that tells nothing about either."""
+    given = (signature or "").encode("utf-8", "replace")
+    matches = [hmac.compare_digest(given, _sign(body, token)) for token in tokens if token]
+    return any(matches)
+
+
+def read_event(body: bytes) -> Event:
+    """Read an event; raises `RequestError` where the body is none.
+
+    Only runs must be told by their id: an event about anything else is known well enough by its kind.
+    """
+    try:
+        return _event(as_object(as_object(read_json(body)).get("payload")))
+    except UnreadableError as error:
+        raise RequestError(Code.WEBHOOK_UNREADABLE, f"The body is no event of Onfido's: {error}.") from error
+
+
+def _event(payload: dict[str, Any]) -> Event:
+    kind = required(identifier(payload.get("action")), "action")
+    resource_type = required(identifier(payload.get("resource_type")), "resource_type")
+    told = _told(payload)
+    if resource_type != "workflow_run":
+        return Event(kind, resource_type, run_id=identifier(told.get("workflow_run_id")))
+    run_id = required(identifier(told.get("id")), "id of a workflow run")
+    return Event(kind, resource_type, run_id, run_snapshot(told) if "status" in told else None)
+
+
+def _told(payload: dict[str, Any]) -> dict[str, Any]:
+    """Merge the resource with the object, which is the event's own word on it."""
+    parts = [part for name in ("resource", "object") if isinstance(part := payload.get(name), dict)]
+    return {key: value for part in parts for key, value in part.items() if value is not None}
+
+
+def _sign(body: bytes, token: str) -> bytes:
+    return hmac.new(token.encode(), body, hashlib.sha256).hexdigest().encode()

@@ -1,0 +1,148 @@
+"""A scripted Onfido: a real HTTP server on loopback that answers what a test tells it to, in that order."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections import deque
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from connector.onfido.client import OnfidoClient, OnfidoTransport
+
+API_TOKEN = "api_sandbox.not-a-real-token"
+
+
+@dataclass(frozen=True)
+class Reply:
+    """What the server answers: after `delay` seconds, in `pieces` that are `pause` seconds apart, or nothing at all.
+
+    A `declared_length` beyond the body's makes an answer that breaks off.
+    """
+
+    status: int = 200
+    body: object = None
+    headers: dict[str, str] = field(default_factory=dict)
+    delay: float = 0.0
+    pieces: int = 1
+    pause: float = 0.0
+    declared_length: int | None = None
+    is_dropped: bool = False
+
+    @property
+    def content(self) -> bytes:
+        return self.body if isinstance(self.body, bytes) else json.dumps(self.body).encode()
+
+
+@dataclass(frozen=True)
+class Received:
+    method: str
+    target: str
+    headers: dict[str, str]
+    content: bytes
+
+    @property
+    def path(self) -> str:
+        return urlsplit(self.target).path
+
+    @property
+    def query(self) -> dict[str, list[str]]:
+        return parse_qs(urlsplit(self.target).query)
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.content)
+
+
+class ScriptedOnfido(ThreadingHTTPServer):
+    """Beyond its script it answers 500, so that a request too many fails its test."""
+
+    daemon_threads = False
+
+    def __init__(self) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.script: deque[Reply] = deque()
+        self.received: list[Received] = []
+        self.connections = 0
+        self.stopped = threading.Event()
+
+    @property
+    def base_url(self) -> str:
+        return f"http://127.0.0.1:{self.server_port}/v3.6"
+
+    def answers(self, *replies: Reply) -> None:
+        self.script.extend(replies)
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self.connections += 1
+        super().process_request(request, client_address)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Stay silent: the clients under test give up connections on purpose."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    server: ScriptedOnfido
+    protocol_version = "HTTP/1.1"
+    timeout = 10
+    disable_nagle_algorithm = True
+
+    def do_GET(self) -> None:
+        content = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        self.server.received.append(Received(self.command, self.path, dict(self.headers), content))
+        self._send(self.server.script.popleft() if self.server.script else Reply(500))
+
+    do_POST = do_PUT = do_GET  # noqa: N815  the names that the base class looks for
+
+    def _send(self, reply: Reply) -> None:
+        self.server.stopped.wait(reply.delay)
+        if reply.is_dropped:
+            self.close_connection = True
+            return
+        content = reply.content
+        self.send_response(reply.status)
+        for name, value in reply.headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(reply.declared_length or len(content)))
+        self.end_headers()
+        size = -(-len(content) // reply.pieces) or 1
+        for start in range(0, len(content), size):
+            self.wfile.write(content[start : start + size])
+            self.server.stopped.wait(reply.pause)
+        self.close_connection = reply.declared_length is not None
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  its name in the base class
+        pass
+
+
+@pytest.fixture
+def onfido(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedOnfido]:
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    with ScriptedOnfido() as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield server
+        server.stopped.set()
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def transport(onfido: ScriptedOnfido) -> Iterator[OnfidoTransport]:
+    """Closed before the server, whose threads wait for its connections to end."""
+    del onfido
+    with closing(OnfidoTransport(connect_timeout=1.0, read_timeout=1.0)) as transport:
+        yield transport
+
+
+@pytest.fixture
+def client(onfido: ScriptedOnfido, transport: OnfidoTransport) -> OnfidoClient:
+    return transport.client(onfido.base_url, API_TOKEN)

@@ -1,0 +1,212 @@
+"""What Onfido's error answers become: the code, the words, and what must not be in the words."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connector.errors import Code, ProviderError
+from connector.onfido.client import OnfidoClient
+from connector.onfido.refusals import MAX_FIELDS, refusal
+from connector.onfido.transport import Answer, Call, TokenAuth
+from tests.onfido.conftest import API_TOKEN, Reply, ScriptedOnfido
+
+APPLICANT = {"first_name": "Ann<", "last_name": "Smith", "address": {"postcode": "S2 2DF", "country": "GB"}}
+
+
+def complaint(error_type: str | None = None, message: str = "", fields: object = None) -> dict[str, Any]:
+    return {"error": {"type": error_type, "message": message, "fields": fields or {}}}
+
+
+@pytest.fixture
+def create_applicant(client: OnfidoClient) -> Callable[[], str]:
+    return lambda: client.create_applicant(APPLICANT)
+
+
+@pytest.fixture
+def create_run(client: OnfidoClient) -> Callable[[], object]:
+    return lambda: client.create_run(workflow_id="workflow-1", applicant_id="applicant-1", tags=["t"])
+
+
+def failure(call: Callable[[], object]) -> ProviderError:
+    with pytest.raises(ProviderError) as caught:
+        call()
+    return caught.value
+
+
+@pytest.mark.parametrize(
+    ("status", "error_type", "code"),
+    [
+        (401, "authorization_error", Code.TOKEN_REFUSED),
+        (401, None, Code.TOKEN_REFUSED),
+        (403, "authorization_error", Code.TOKEN_REFUSED),
+        (403, "user_authorization_error", Code.TOKEN_REFUSED),
+        (403, "account_disabled", Code.TOKEN_REFUSED),
+        (400, "expired_token", Code.TOKEN_REFUSED),
+        (403, "incorrect_base_url", Code.BASE_URL_WRONG),
+        (429, "rate_limit", Code.ONFIDO_THROTTLES),
+        (429, None, Code.ONFIDO_THROTTLES),
+        (403, "rate_limit", Code.ONFIDO_THROTTLES),
+        (500, "internal_server_error", Code.ONFIDO_UNREACHABLE),
+        (503, None, Code.ONFIDO_UNREACHABLE),
+        (422, "validation_error", Code.APPLICANT_REFUSED),
+        (400, "bad_request", Code.APPLICANT_REFUSED),
+        (403, None, Code.INITIATION_FAILED),
+        (403, "trial_limits_reached", Code.INITIATION_FAILED),
+        (422, "missing_billing_info", Code.INITIATION_FAILED),
+        (409, "conflict", Code.INITIATION_FAILED),
+        (307, None, Code.INITIATION_FAILED),
+    ],
+)
+def test_each_refusal_of_an_applicant_has_its_code(
+    onfido: ScriptedOnfido, create_applicant: Callable[[], str], status: int, error_type: str | None, code: Code
+) -> None:
+    onfido.answers(Reply(status, complaint(error_type, "No."), {"X-Request-Id": "req-1"}))
+    error = failure(create_applicant)
+    assert (error.code, error.status, error.type, error.request_id) == (code, status, error_type, "req-1")
+    assert error.is_sent
+    assert f"HTTP {status}" in error.description
+    assert "req-1" in error.description
+    assert (error_type or "No.") in error.description
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "code"),
+    [
+        (400, complaint("bad_request", "No"), Code.WORKFLOW_REFUSED),
+        (403, complaint(None, "No"), Code.WORKFLOW_REFUSED),
+        (404, complaint("resource_not_found", "Could not find the workflow"), Code.WORKFLOW_REFUSED),
+        (404, complaint("resource_not_found", "Applicant not found"), Code.APPLICANT_REFUSED),
+        (410, complaint("gone", "It is scheduled for deletion"), Code.APPLICANT_REFUSED),
+        (422, complaint("validation_error", "No", {"workflow_id": ["is inactive"]}), Code.WORKFLOW_REFUSED),
+        (422, complaint("validation_error", "No", {"applicant_id": ["is unknown"]}), Code.APPLICANT_REFUSED),
+        (422, complaint("trial_limits_reached", "No"), Code.INITIATION_FAILED),
+        (409, complaint("conflict", "No"), Code.INITIATION_FAILED),
+        (401, complaint("authorization_error", "No"), Code.TOKEN_REFUSED),
+    ],
+)
+def test_a_refused_run_blames_the_workflow_unless_it_is_the_applicant(
+    onfido: ScriptedOnfido, create_run: Callable[[], object], status: int, body: dict[str, Any], code: Code
+) -> None:
+    onfido.answers(Reply(status, body))
+    assert failure(create_run).code is code
+
+
+def test_a_refused_sdk_token_or_run_that_is_gone_is_a_plain_failure(
+    onfido: ScriptedOnfido, client: OnfidoClient
+) -> None:
+    onfido.answers(Reply(422, complaint("bad_referrer", "No")), Reply(404, complaint("resource_not_found", "No")))
+    assert failure(lambda: client.create_sdk_token("a")).code is Code.INITIATION_FAILED
+    error = failure(lambda: client.get_run("r"))
+    assert (error.code, error.status) == (Code.INITIATION_FAILED, 404)
+
+
+def test_each_refused_field_is_named_with_its_reasons_nested_ones_dotted(
+    onfido: ScriptedOnfido, create_applicant: Callable[[], str]
+) -> None:
+    fields = {
+        "first_name": ["must not contain '<'", "is odd"],
+        "address": [{"postcode": ["can't be blank"]}, {"country": "is unknown"}],
+        "location": {"ip_address": ["is no address"]},
+        "id_numbers": [],
+    }
+    body = complaint("validation_error", "There was a validation error on this request", fields)
+    onfido.answers(Reply(422, body, {"X-Request-Id": "req-1"}))
+    assert failure(create_applicant).description == (
+        "Onfido refused first_name: must not contain '<', is odd; address.postcode: can't be blank;"
+        " address.country: is unknown; location.ip_address: is no address (HTTP 422,"
+        " validation_error: There was a validation error on this request, request id req-1)."
+    )
+
+
+def test_the_request_id_may_stand_in_the_body(onfido: ScriptedOnfido, create_run: Callable[[], object]) -> None:
+    onfido.answers(Reply(400, {**complaint(), "x-request-id": "req-2"}))
+    assert failure(create_run).request_id == "req-2"
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "first_name Ann< is bad",
+        "ANN< and smith are bad",
+        "country GB, postcode s2\t2df",
+        "S2 \n2DF",
+        f"the token {API_TOKEN}",
+    ],
+)
+def test_submitted_values_and_the_token_are_not_repeated(
+    onfido: ScriptedOnfido, create_applicant: Callable[[], str], message: str
+) -> None:
+    onfido.answers(Reply(422, complaint("validation_error", message, {"first_name": [message], "Smith": [message]})))
+    description = failure(create_applicant).description
+    assert "…" in description
+    for value in ("ann<", "smith", "gb", "s2", "2df", API_TOKEN):
+        assert value not in description.lower()
+
+
+def test_a_short_value_leaves_the_words_around_it_whole(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
+    onfido.answers(Reply(422, complaint("validation_error", "e is an odd value", {"first_name": ["is odd: e"]})))
+    description = failure(lambda: client.create_applicant({"first_name": "E", "last_name": ""})).description
+    assert description == "Onfido refused first_name: is odd: … (HTTP 422, validation_error: … is an odd value)."
+
+
+def test_neither_a_call_nor_an_answer_shows_values_in_its_repr() -> None:
+    call = Call("POST", "https://onfido.invalid", TokenAuth(API_TOKEN), {"tags": "Smith"}, {"last_name": "Smith"})
+    shown = f"{call} {Answer(200, b'Smith', None, None)}"
+    assert "Smith" not in shown
+    assert API_TOKEN not in shown
+
+
+def test_what_was_searched_for_is_not_repeated(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
+    onfido.answers(Reply(400, complaint("bad_request", "no tag attempt-7 is known")))
+    assert "attempt-7" not in failure(lambda: client.find_run(tag="attempt-7")).description
+
+
+def test_words_of_onfidos_are_short_and_printable(onfido: ScriptedOnfido, create_applicant: Callable[[], str]) -> None:
+    fields = {f"field_{number}" * 50: ["\x1b[31m" + "y" * 1000] for number in range(100)}
+    onfido.answers(Reply(422, complaint("validation_error", "z\r\n\x00" * 1000, fields), {"X-Request-Id": "x" * 101}))
+    error = failure(create_applicant)
+    assert error.description.isprintable()
+    assert len(error.description) < MAX_FIELDS * 410 + 400
+    assert error.request_id is None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"",
+        b"<html>Bad gateway</html>",
+        b"\xff\xfe",
+        b'"text"',
+        b'{"error": "text"}',
+        b'{"error": {"type": 7, "message": [], "fields": "all"}}',
+        b'{"error": {"type": "so long that it is no type' + b"e" * 500 + b'"}}',
+        b'{"error": {"fields": ' + b'{"f":' * 500 + b"1" + b"}" * 500 + b"}}",
+        b"[" * 100_000,
+    ],
+)
+def test_an_error_answer_of_any_shape_is_told_by_its_status(
+    onfido: ScriptedOnfido, create_applicant: Callable[[], str], body: bytes
+) -> None:
+    onfido.answers(Reply(502, body), Reply(409, body))
+    error = failure(create_applicant)
+    assert (error.code, error.type) == (Code.ONFIDO_UNREACHABLE, None)
+    assert error.description == "Onfido failed (HTTP 502)."
+    assert failure(create_applicant).description == "Onfido refused the request (HTTP 409)."
+
+
+values = st.text(st.characters(exclude_categories=("C", "Z")), min_size=6)
+
+
+@given(value=values, before=st.text(), after=st.text(), key=st.text(max_size=5))
+def test_no_long_value_survives_in_any_words(value: str, before: str, after: str, key: str) -> None:
+    words = f"{before}{value}{after}"
+    body = json.dumps(complaint("validation_error", words, {f"{key}{value}": [words]})).encode()
+    call = Call("POST", "https://onfido.invalid", TokenAuth("token-of-the-test"), fields={"first_name": [value]})
+    error = refusal(Answer(422, body, None, None), call, Code.APPLICANT_REFUSED)
+    assert value not in error.description

@@ -1,0 +1,314 @@
+"""One exchange: time-outs, repeated reads, broken connections, proxies, certificates."""
+
+from __future__ import annotations
+
+import datetime as dt
+import ipaddress
+import socket
+import ssl
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from email.utils import format_datetime
+from pathlib import Path
+
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from connector.errors import Code, ProviderError
+from connector.onfido.client import OnfidoClient, OnfidoTransport
+from connector.onfido.transport import MAX_BODY_BYTES
+from tests.onfido.conftest import API_TOKEN, Reply, ScriptedOnfido
+
+RUN = {"id": "run-1", "status": "processing"}
+BACKOFF_AT_MOST = 0.2 + 0.4
+
+
+def failure(call: Callable[[], object]) -> ProviderError:
+    with pytest.raises(ProviderError) as caught:
+        call()
+    return caught.value
+
+
+@pytest.mark.parametrize("fault", [Reply(500), Reply(503), Reply(429), Reply(is_dropped=True)])
+def test_a_read_is_repeated_twice_and_then_succeeds(onfido: ScriptedOnfido, client: OnfidoClient, fault: Reply) -> None:
+    onfido.answers(fault, fault, Reply(200, RUN))
+    started = time.monotonic()
+    assert client.get_run("run-1").run_id == "run-1"
+    assert time.monotonic() - started < BACKOFF_AT_MOST + 0.5
+
+
+@pytest.mark.parametrize("fault", [Reply(502), Reply(429), Reply(is_dropped=True)])
+def test_a_read_is_given_up_after_two_repetitions(onfido: ScriptedOnfido, client: OnfidoClient, fault: Reply) -> None:
+    onfido.answers(*[fault] * 5)
+    assert failure(lambda: client.get_run("run-1")).is_retryable
+    assert len(onfido.received) == 3
+
+
+@pytest.mark.parametrize("fault", [Reply(500), Reply(429), Reply(is_dropped=True), Reply(delay=0.4)])
+def test_a_write_is_sent_once(onfido: ScriptedOnfido, fault: Reply) -> None:
+    onfido.answers(fault, fault)
+    with closing(OnfidoTransport(read_timeout=0.2)) as transport:
+        client = transport.client(onfido.base_url, API_TOKEN)
+        error = failure(lambda: client.create_run(workflow_id="w", applicant_id="a"))
+    assert error.is_retryable
+    assert error.is_sent
+    assert len(onfido.received) == 1
+
+
+def test_a_read_that_is_refused_is_not_repeated(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
+    onfido.answers(Reply(404))
+    assert failure(lambda: client.get_run("run-1")).status == 404
+    assert len(onfido.received) == 1
+
+
+def test_the_number_of_repetitions_is_a_setting(onfido: ScriptedOnfido) -> None:
+    with closing(OnfidoTransport(read_retries=0)) as transport:
+        failure(lambda: transport.client(onfido.base_url, API_TOKEN).get_run("run-1"))
+    assert len(onfido.received) == 1
+
+
+def test_an_answer_that_takes_too_long_is_a_timeout_that_may_have_happened(onfido: ScriptedOnfido) -> None:
+    onfido.answers(Reply(201, {"id": "applicant-1"}, delay=2))
+    with closing(OnfidoTransport(read_timeout=0.2)) as transport:
+        started = time.monotonic()
+        error = failure(lambda: transport.client(onfido.base_url, API_TOKEN).create_applicant({}))
+    assert time.monotonic() - started < 1
+    assert (error.code, error.status, error.is_sent, error.retry_after) == (Code.ONFIDO_UNREACHABLE, None, True, 10)
+    assert error.description == f"127.0.0.1:{onfido.server_port} did not answer in time."
+    assert error.__cause__ is not None
+
+
+@pytest.mark.parametrize("pause", [0.05, 0.5])
+def test_a_body_that_only_drips_in_is_a_timeout(onfido: ScriptedOnfido, pause: float) -> None:
+    onfido.answers(Reply(201, {"id": "applicant-1" * 5}, pieces=20, pause=pause))
+    with closing(OnfidoTransport(read_timeout=0.2)) as transport:
+        started = time.monotonic()
+        error = failure(lambda: transport.client(onfido.base_url, API_TOKEN).create_applicant({}))
+    assert time.monotonic() - started < 0.9
+    assert error.code is Code.ONFIDO_UNREACHABLE
+    assert "did not answer in time" in error.description
+
+
+def test_a_deadline_cuts_the_read_timeout_short(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
+    onfido.answers(Reply(200, RUN, delay=0.9))
+    started = time.monotonic()
+    assert failure(lambda: client.get_run("run-1", deadline=started + 0.2)).code is Code.ONFIDO_UNREACHABLE
+    assert time.monotonic() - started < 0.6
+
+
+def test_no_request_is_made_when_no_time_is_left(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
+    error = failure(lambda: client.get_run("run-1", deadline=time.monotonic() - 1))
+    assert (error.code, error.is_sent) == (Code.ONFIDO_UNREACHABLE, False)
+    assert onfido.connections == 0
+
+
+def test_a_read_waits_as_long_as_onfido_asks(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
+    onfido.answers(Reply(429, headers={"Retry-After": "1"}), Reply(200, RUN))
+    started = time.monotonic()
+    client.get_run("run-1", deadline=started + 5)
+    assert time.monotonic() - started >= 1
+
+
+@pytest.mark.parametrize("has_deadline", [True, False])
+def test_a_read_gives_up_at_once_when_onfido_asks_for_too_long(
+    onfido: ScriptedOnfido, client: OnfidoClient, *, has_deadline: bool
+) -> None:
+    onfido.answers(Reply(429, headers={"Retry-After": "40"}), Reply(200, RUN))
+    started = time.monotonic()
+    error = failure(lambda: client.get_run("run-1", deadline=started + 3 if has_deadline else None))
+    assert (error.code, error.retry_after) == (Code.ONFIDO_THROTTLES, 40)
+    assert time.monotonic() - started < 0.5
+    assert len(onfido.received) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "asked", "told"),
+    [
+        (429, None, 60),
+        (429, "7", 7),
+        (429, "0", 1),
+        (429, "99999", 300),
+        (429, "9" * 5000, 60),
+        (429, "-5", 60),
+        (429, "soon", 60),
+        (429, "Mon, 01 Jan 2024 00:00:00 GMT", 1),
+        (429, "Mon, 01 Jan 2024 00:00:00 -0000", 1),
+        (429, "Fri, 31 Dec 9999 23:59:59 GMT", 300),
+        (429, "Mon, 01 Jan 2024 00:00:00 -99999999999999999999", 60),
+        (503, None, 10),
+        (503, "20", 20),
+        (401, "20", None),
+    ],
+)
+def test_retry_after_reaches_the_caller_within_bounds(
+    onfido: ScriptedOnfido, client: OnfidoClient, status: int, asked: str | None, told: int | None
+) -> None:
+    onfido.answers(Reply(status, headers={"Retry-After": asked} if asked else {}))
+    assert failure(lambda: client.create_sdk_token("a")).retry_after == told
+
+
+def test_retry_after_may_be_a_date(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
+    date = format_datetime(dt.datetime.now(dt.UTC) + dt.timedelta(seconds=90), usegmt=True)
+    onfido.answers(Reply(429, headers={"Retry-After": date}))
+    retry_after = failure(lambda: client.create_sdk_token("a")).retry_after
+    assert retry_after is not None
+    assert 80 <= retry_after <= 91
+
+
+def test_a_connection_that_is_refused_never_left(transport: OnfidoTransport) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        port = gone.getsockname()[1]
+    error = failure(lambda: transport.client(f"http://127.0.0.1:{port}/v3.6", API_TOKEN).create_sdk_token("a"))
+    assert (error.code, error.is_sent, error.retry_after) == (Code.ONFIDO_UNREACHABLE, False, 10)
+    assert "ConnectionRefusedError" in error.description
+
+
+def test_a_connection_that_is_not_taken_in_time_never_left() -> None:
+    """A listener whose queue is full lets no further connection through."""
+    with (
+        socket.create_server(("127.0.0.1", 0), backlog=0) as full,
+        closing(OnfidoTransport(connect_timeout=0.2)) as slow,
+    ):
+        waiting = [socket.socket() for _ in range(3)]
+        for client_socket in waiting:
+            client_socket.setblocking(False)
+            client_socket.connect_ex(full.getsockname())
+        url = f"http://127.0.0.1:{full.getsockname()[1]}"
+        error = failure(lambda: slow.client(url, API_TOKEN).create_sdk_token("a"))
+        for client_socket in waiting:
+            client_socket.close()
+    assert (error.code, error.is_sent) == (Code.ONFIDO_UNREACHABLE, False)
+    assert "in time" in error.description
+
+
+def test_an_answer_that_breaks_off_may_have_happened(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
+    onfido.answers(Reply(201, b'{"id": "applicant-1"}', declared_length=500))
+    error = failure(lambda: client.create_applicant({}))
+    assert (error.code, error.is_sent) == (Code.ONFIDO_UNREACHABLE, True)
+
+
+@pytest.mark.parametrize("host", ["a..b", "x" * 64 + ".example"])
+def test_a_host_that_cannot_exist_is_a_wrong_base_url(transport: OnfidoTransport, host: str) -> None:
+    error = failure(lambda: transport.client(f"http://{host}/v3.6", API_TOKEN).get_run("run-1"))
+    assert (error.code, error.is_sent) == (Code.BASE_URL_WRONG, False)
+    assert host in error.description
+
+
+@pytest.mark.parametrize(
+    ("code", "expected"),
+    [(socket.EAI_NONAME, Code.BASE_URL_WRONG), (socket.EAI_AGAIN, Code.ONFIDO_UNREACHABLE)],
+)
+def test_a_name_that_does_not_resolve_is_wrong_but_a_silent_name_server_is_not(
+    transport: OnfidoTransport, monkeypatch: pytest.MonkeyPatch, code: int, expected: Code
+) -> None:
+    def resolve(*_: object, **__: object) -> None:
+        raise socket.gaierror(code, "as the resolver says")
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)  # no name server is on loopback
+    error = failure(lambda: transport.client("http://onfido.invalid/v3.6", API_TOKEN).create_sdk_token("a"))
+    assert (error.code, error.is_sent) == (expected, False)
+
+
+def test_a_certificate_that_is_not_trusted_is_told_in_words(onfido: ScriptedOnfido, tmp_path: Path) -> None:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(self_signed(tmp_path / "self-signed.pem"))
+    onfido.socket = context.wrap_socket(onfido.socket, server_side=True)
+    with closing(OnfidoTransport(read_retries=0)) as transport:
+        url = onfido.base_url.replace("http:", "https:")
+        error = failure(lambda: transport.client(url, API_TOKEN).get_run("run-1"))
+    assert (error.code, error.is_sent) == (Code.ONFIDO_UNREACHABLE, False)
+    assert "certificate that is not trusted: self-signed certificate" in error.description
+
+
+def test_a_missing_ca_bundle_is_a_failure_like_any_other(
+    transport: OnfidoTransport, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(tmp_path / "nowhere.pem"))
+    error = failure(lambda: transport.client("https://127.0.0.1:9/v3.6", API_TOKEN).create_sdk_token("a"))
+    assert error.code is Code.ONFIDO_UNREACHABLE
+
+
+def test_a_redirect_is_not_followed_nor_its_body_read(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
+    elsewhere = {"Location": f"{onfido.base_url}/elsewhere"}
+    onfido.answers(Reply(302, b"x" * (MAX_BODY_BYTES + 100), elsewhere))
+    error = failure(lambda: client.get_run("run-1"))
+    assert (error.code, error.status) == (Code.INITIATION_FAILED, 302)
+    assert "redirects are not followed" in error.description
+    assert len(onfido.received) == 1
+
+
+def test_a_body_beyond_the_cap_is_not_read_to_its_end(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
+    onfido.answers(Reply(200, {**RUN, "output": "x" * MAX_BODY_BYTES}))
+    assert failure(lambda: client.get_run("run-1")).code is Code.INITIATION_FAILED
+
+
+def test_a_netrc_does_not_replace_the_token(
+    onfido: ScriptedOnfido, client: OnfidoClient, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login someone password else\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    onfido.answers(Reply(200, RUN))
+    client.get_run("run-1")
+    assert onfido.received[0].headers["Authorization"] == f"Token token={API_TOKEN}"
+
+
+def test_a_proxy_of_the_environment_is_used(
+    onfido: ScriptedOnfido, transport: OnfidoTransport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{onfido.server_port}")
+    onfido.answers(Reply(200, RUN))
+    transport.client("http://onfido.invalid/v3.6", API_TOKEN).get_run("run-1")
+    assert onfido.received[0].target == "http://onfido.invalid/v3.6/workflow_runs/run-1"
+
+
+def test_a_proxy_that_is_down_is_named_and_nothing_left(
+    transport: OnfidoTransport, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{gone.getsockname()[1]}")
+    error = failure(lambda: transport.client("http://onfido.invalid/v3.6", API_TOKEN).create_sdk_token("a"))
+    assert (error.code, error.is_sent) == (Code.ONFIDO_UNREACHABLE, False)
+    assert "proxy" in error.description
+
+
+def test_calls_share_a_connection_but_no_cookie(onfido: ScriptedOnfido, transport: OnfidoTransport) -> None:
+    onfido.answers(Reply(200, RUN, {"Set-Cookie": "session=of-one-token; Path=/"}), Reply(404), Reply(200, RUN))
+    transport.client(onfido.base_url, "token-one").get_run("run-1")
+    failure(lambda: transport.client(onfido.base_url, "token-two").get_run("run-2"))
+    transport.client(onfido.base_url, "token-two").get_run("run-1")
+    assert onfido.connections == 1
+    assert [request.headers["Authorization"][-3:] for request in onfido.received] == ["one", "two", "two"]
+    assert not any("Cookie" in request.headers for request in onfido.received)
+
+
+def test_threads_share_one_transport(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
+    onfido.answers(*[Reply(200, RUN, delay=0.05)] * 16)
+    with ThreadPoolExecutor(8) as threads:
+        runs = list(threads.map(lambda _: client.get_run("run-1"), range(16)))
+    assert [run.run_id for run in runs] == ["run-1"] * 16
+    assert onfido.connections <= 8
+
+
+def self_signed(path: Path) -> Path:
+    """Write a certificate for 127.0.0.1, with its key, that nobody vouches for."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "loopback")])
+    now = dt.datetime.now(dt.UTC)
+    certificate = (
+        x509.CertificateBuilder(subject_name=name, issuer_name=name, public_key=key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem, pkcs8 = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    secret = key.private_bytes(pem, pkcs8, serialization.NoEncryption())
+    path.write_bytes(certificate.public_bytes(pem) + secret)
+    return path
