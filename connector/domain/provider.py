@@ -6,6 +6,7 @@ import ipaddress
 import uuid
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from urllib.parse import urlsplit
 
 from connector.domain.claims import APPLICANT_FIELDS, REQUIRED_FIELDS
@@ -14,6 +15,10 @@ from connector.errors import Code, RequestError
 
 PROVIDER_TYPE = "ONFIDO"
 DEFAULT_BASE_URL = "https://api.eu.onfido.com/v3.6"
+DEFAULT_MAX_ATTEMPTS = 5
+MOST_ATTEMPTS = 1000
+LONGEST_WINDOW = 366 * 86_400
+DEFAULT_ATTEMPT_WINDOW = 86_400
 EVENTS = ("workflow_run.completed",)  # what the webhook has to be subscribed to
 
 
@@ -21,7 +26,8 @@ EVENTS = ("workflow_run.completed",)  # what the webhook has to be subscribed to
 class ProviderConfig:
     """What an administrator says about a provider.
 
-    `claims` maps local claim URIs to applicant fields. A secret that is None keeps the stored one.
+    `claims` maps local claim URIs to applicant fields. A user may start `max_attempts` runs within `attempt_window`
+    (seconds). A secret that is None keeps the stored one.
     """
 
     name: str
@@ -31,6 +37,8 @@ class ProviderConfig:
     base_url: str = DEFAULT_BASE_URL
     description: str = ""
     image: str = ""
+    max_attempts: int = DEFAULT_MAX_ATTEMPTS
+    attempt_window: int = DEFAULT_ATTEMPT_WINDOW
     api_token: str | None = field(default=None, repr=False)
     webhook_token: str | None = field(default=None, repr=False)
 
@@ -48,7 +56,10 @@ class Provider:
     claims: Mapping[str, str]
     workflow_id: str
     base_url: str
+    max_attempts: int
+    attempt_window: int
     has_webhook_token: bool
+    previous_webhook_token_expires_at: datetime | None
 
 
 @dataclass(frozen=True)
@@ -108,6 +119,12 @@ def check_config(config: ProviderConfig, policy: BaseUrlPolicy) -> None:
     for name, value in (("token", config.api_token), ("webhook_token", config.webhook_token)):
         if value is not None and not (value.isascii() and value.isprintable() and value.strip() == value):
             raise invalid(f"configProperties.{name}", "it holds characters that no token of Onfido's has")
+    for name, number, most in (
+        ("max_attempts", config.max_attempts, MOST_ATTEMPTS),
+        ("attempt_window", config.attempt_window, LONGEST_WINDOW),
+    ):
+        if not 1 <= number <= most:
+            raise invalid(f"configProperties.{name}", f"it is a number from 1 to {most}")
     _check_workflow_id(config.workflow_id)
     policy.check(config.base_url)
     _check_mapping(config.claims)

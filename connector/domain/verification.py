@@ -21,6 +21,7 @@ class Verification:
     lease_owner: str | None
     lease_until: datetime | None
     failure: str | None
+    next_check_at: datetime | None
     created_at: datetime
     updated_at: datetime
     completed_at: datetime | None

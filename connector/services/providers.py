@@ -127,6 +127,8 @@ class Providers:
             "claims": dict(config.claims),
             "workflow_id": config.workflow_id,
             "base_url": config.base_url,
+            "max_attempts": config.max_attempts,
+            "attempt_window": config.attempt_window,
         }
         given = {name: getattr(config, name) for name in _SECRETS if getattr(config, name) is not None}
         return plain | {name: self._vault.seal(secret, _context(provider_id, name)) for name, secret in given.items()}

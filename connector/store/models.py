@@ -5,6 +5,8 @@
                 └─< events             one row per provider and digest of the body
     users ──< user_attributes          the embedded user directory
     secrets                            keys of the connector's own, encrypted
+    outbox                             what is to be delivered, and how often that was tried
+    history                            append-only: every change of a status, every change by an administrator
 
 No attribute value is stored outside the embedded directory (there encrypted): a keyed fingerprint tells whether a
 value is still the one that was verified.
@@ -17,6 +19,7 @@ from typing import Any
 
 from sqlalchemy import (
     JSON,
+    BigInteger,
     Boolean,
     Column,
     DateTime,
@@ -24,6 +27,7 @@ from sqlalchemy import (
     ForeignKey,
     ForeignKeyConstraint,
     Index,
+    Integer,
     MetaData,
     String,
     Table,
@@ -92,6 +96,10 @@ providers = Table(
     Column("base_url", Text, nullable=False),
     Column("api_token", Text, nullable=False, comment="encrypted"),
     Column("webhook_token", Text, comment="encrypted"),
+    Column("previous_webhook_token", Text, comment="encrypted; good until it expires"),
+    _time("previous_webhook_token_expires_at", nullable=True),
+    Column("max_attempts", Integer, nullable=False, comment="runs a user may start within attempt_window"),
+    Column("attempt_window", Integer, nullable=False, comment="seconds"),
     _time("created_at"),
     _time("updated_at"),
     UniqueConstraint("tenant", "name"),
@@ -111,6 +119,7 @@ verifications = Table(
     Column("lease_owner", String(36), comment="who is initiating; null once the run was handed over"),
     Column("lease_until", UtcDateTime, comment="from then on another may take the initiation over"),
     Column("failure", Text, comment="why the attempt ended without a run's result"),
+    Column("next_check_at", UtcDateTime, comment="from then on the sweep looks after it"),
     _time("created_at"),
     _time("updated_at"),
     _time("completed_at", nullable=True),
@@ -122,6 +131,12 @@ Index(
     verifications.c.provider_id,
     verifications.c.user_id,
     unique=True,
+    sqlite_where=text("closed_at IS NULL"),
+    postgresql_where=text("closed_at IS NULL"),
+)
+Index(
+    "ix_verifications_next_check",
+    verifications.c.next_check_at,
     sqlite_where=text("closed_at IS NULL"),
     postgresql_where=text("closed_at IS NULL"),
 )
@@ -166,7 +181,7 @@ events = Table(
     Column("kind", String(128), nullable=False),
     Column("run_id", String(64)),
     Column("state", String(16), nullable=False, comment="parked, applied or noted"),
-    Column("body", Text, comment="encrypted; only while it is needed"),
+    Column("body", Text, comment="encrypted; null once its time is over"),
     _time("received_at"),
     UniqueConstraint("provider_id", "digest"),
 )
@@ -176,6 +191,12 @@ Index(
     events.c.run_id,
     sqlite_where=text("state = 'parked'"),
     postgresql_where=text("state = 'parked'"),
+)
+Index(
+    "ix_events_with_body",
+    events.c.received_at,
+    sqlite_where=text("body IS NOT NULL"),
+    postgresql_where=text("body IS NOT NULL"),
 )
 
 users = Table(
@@ -202,3 +223,51 @@ secrets = Table(
     Column("name", String(64), primary_key=True),
     Column("value", Text, nullable=False, comment="encrypted"),
 )
+
+outbox = Table(
+    "outbox",
+    metadata,
+    _id(primary_key=True),
+    Column("kind", String(64), nullable=False),
+    Column("payload", JSON, nullable=False, comment="ids only"),
+    Column("dedupe_key", String(255), unique=True, comment="of two rows with one key, the first stands"),
+    Column("state", String(16), nullable=False, comment="ready, done or dead"),
+    Column("attempts", Integer, nullable=False),
+    Column("history", JSON, nullable=False, comment="the attempts that failed: number, when, why"),
+    _time("due_at"),
+    Column("owner", String(36), comment="who delivers it; repeated as a fence when it is settled"),
+    _time("lease_until", nullable=True),
+    _time("created_at"),
+    _time("settled_at", nullable=True),
+)
+Index(
+    "ix_outbox_due",
+    outbox.c.due_at,
+    sqlite_where=text("state = 'ready'"),
+    postgresql_where=text("state = 'ready'"),
+)
+Index(
+    "ix_outbox_settled",
+    outbox.c.settled_at,
+    sqlite_where=text("state = 'done'"),
+    postgresql_where=text("state = 'done'"),
+)
+
+history = Table(
+    "history",
+    metadata,
+    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
+    _time("at"),
+    Column("tenant", String(255), nullable=False),
+    Column("provider_id", String(36), comment="no foreign key: the history outlives what it tells of"),
+    Column("verification_id", String(36)),
+    Column("subject", String(16), nullable=False, comment="run, claim, provider or user"),
+    Column("name", String(255), comment="the claim's URI, the provider's name, the user's id"),
+    Column("previous", String(64)),
+    Column("current", String(64), nullable=False),
+    Column("cause", String(32), nullable=False, comment="what brought the change about"),
+    Column("actor", String(255), comment="the administrator, or the event's id"),
+    Column("detail", JSON, nullable=False, comment="what else was changed; never a secret or a value"),
+)
+Index(None, history.c.verification_id)
+Index(None, history.c.tenant, history.c.at)

@@ -22,6 +22,9 @@ _SELECT = select(
     providers.c.claims,
     providers.c.workflow_id,
     providers.c.base_url,
+    providers.c.max_attempts,
+    providers.c.attempt_window,
+    providers.c.previous_webhook_token_expires_at,
     providers.c.webhook_token.is_not(None).label("has_webhook_token"),
 )
 

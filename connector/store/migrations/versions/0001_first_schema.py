@@ -3,12 +3,80 @@
 import sqlalchemy as sa
 from alembic import op
 
+
 revision = "0001"
 down_revision = None
 
 
 def upgrade() -> None:
     """Go to this version."""
+    op.create_table(
+        "history",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("tenant", sa.String(length=255), nullable=False),
+        sa.Column(
+            "provider_id",
+            sa.String(length=36),
+            nullable=True,
+            comment="no foreign key: the history outlives what it tells of",
+        ),
+        sa.Column("verification_id", sa.String(length=36), nullable=True),
+        sa.Column("subject", sa.String(length=16), nullable=False, comment="run, claim, provider or user"),
+        sa.Column(
+            "name", sa.String(length=255), nullable=True, comment="the claim's URI, the provider's name, the user's id"
+        ),
+        sa.Column("previous", sa.String(length=64), nullable=True),
+        sa.Column("current", sa.String(length=64), nullable=False),
+        sa.Column("cause", sa.String(length=32), nullable=False, comment="what brought the change about"),
+        sa.Column("actor", sa.String(length=255), nullable=True, comment="the administrator, or the event's id"),
+        sa.Column("detail", sa.JSON(), nullable=False, comment="what else was changed; never a secret or a value"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_history")),
+    )
+    op.create_index(op.f("ix_history_tenant_at"), "history", ["tenant", "at"], unique=False)
+    op.create_index(op.f("ix_history_verification_id"), "history", ["verification_id"], unique=False)
+
+    op.create_table(
+        "outbox",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("kind", sa.String(length=64), nullable=False),
+        sa.Column("payload", sa.JSON(), nullable=False, comment="ids only"),
+        sa.Column(
+            "dedupe_key", sa.String(length=255), nullable=True, comment="of two rows with one key, the first stands"
+        ),
+        sa.Column("state", sa.String(length=16), nullable=False, comment="ready, done or dead"),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("history", sa.JSON(), nullable=False, comment="the attempts that failed: number, when, why"),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column(
+            "owner",
+            sa.String(length=36),
+            nullable=True,
+            comment="who delivers it; repeated as a fence when it is settled",
+        ),
+        sa.Column("lease_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("settled_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_outbox")),
+        sa.UniqueConstraint("dedupe_key", name=op.f("uq_outbox_dedupe_key")),
+    )
+    op.create_index(
+        "ix_outbox_due",
+        "outbox",
+        ["due_at"],
+        unique=False,
+        sqlite_where=sa.text("state = 'ready'"),
+        postgresql_where=sa.text("state = 'ready'"),
+    )
+    op.create_index(
+        "ix_outbox_settled",
+        "outbox",
+        ["settled_at"],
+        unique=False,
+        sqlite_where=sa.text("state = 'done'"),
+        postgresql_where=sa.text("state = 'done'"),
+    )
+
     op.create_table(
         "providers",
         sa.Column("id", sa.String(length=36), nullable=False),
@@ -22,6 +90,10 @@ def upgrade() -> None:
         sa.Column("base_url", sa.Text(), nullable=False),
         sa.Column("api_token", sa.Text(), nullable=False, comment="encrypted"),
         sa.Column("webhook_token", sa.Text(), nullable=True, comment="encrypted"),
+        sa.Column("previous_webhook_token", sa.Text(), nullable=True, comment="encrypted; good until it expires"),
+        sa.Column("previous_webhook_token_expires_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("max_attempts", sa.Integer(), nullable=False, comment="runs a user may start within attempt_window"),
+        sa.Column("attempt_window", sa.Integer(), nullable=False, comment="seconds"),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_providers")),
@@ -48,7 +120,7 @@ def upgrade() -> None:
         sa.Column("kind", sa.String(length=128), nullable=False),
         sa.Column("run_id", sa.String(length=64), nullable=True),
         sa.Column("state", sa.String(length=16), nullable=False, comment="parked, applied or noted"),
-        sa.Column("body", sa.Text(), nullable=True, comment="encrypted; only while it is needed"),
+        sa.Column("body", sa.Text(), nullable=True, comment="encrypted; null once its time is over"),
         sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
             ["provider_id"], ["providers.id"], name=op.f("fk_events_provider_id"), ondelete="CASCADE"
@@ -63,6 +135,14 @@ def upgrade() -> None:
         unique=False,
         sqlite_where=sa.text("state = 'parked'"),
         postgresql_where=sa.text("state = 'parked'"),
+    )
+    op.create_index(
+        "ix_events_with_body",
+        "events",
+        ["received_at"],
+        unique=False,
+        sqlite_where=sa.text("body IS NOT NULL"),
+        postgresql_where=sa.text("body IS NOT NULL"),
     )
 
     op.create_table(
@@ -107,6 +187,9 @@ def upgrade() -> None:
             comment="from then on another may take the initiation over",
         ),
         sa.Column("failure", sa.Text(), nullable=True, comment="why the attempt ended without a run's result"),
+        sa.Column(
+            "next_check_at", sa.DateTime(timezone=True), nullable=True, comment="from then on the sweep looks after it"
+        ),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("completed_at", sa.DateTime(timezone=True), nullable=True),
@@ -116,6 +199,14 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_verifications")),
         sa.UniqueConstraint("provider_id", "run_id", name=op.f("uq_verifications_provider_id_run_id")),
+    )
+    op.create_index(
+        "ix_verifications_next_check",
+        "verifications",
+        ["next_check_at"],
+        unique=False,
+        sqlite_where=sa.text("closed_at IS NULL"),
+        postgresql_where=sa.text("closed_at IS NULL"),
     )
     op.create_index(op.f("ix_verifications_tenant_created_at"), "verifications", ["tenant", "created_at"], unique=False)
     op.create_index(

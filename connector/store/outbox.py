@@ -1,0 +1,181 @@
+"""Statements on the outbox: what is to be delivered, at least once, by whichever worker gets hold of it.
+
+    ready ──claim──► ready, leased ──settle──► done
+      ▲                   │                └──► dead   (tried too often, or can never succeed)
+      └── due again, later ┘
+
+A lease that ran out is up for the next claim. On PostgreSQL all times are the database's own, so that workers on
+several hosts agree; SQLite serves one host.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Interval, delete, func, literal, select, update
+
+from connector.store.dialect import insert
+from connector.store.models import outbox
+
+READY, DONE, DEAD = "ready", "done", "dead"
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """A row that a worker has claimed; `attempts` counts this one, `history` has those that failed."""
+
+    delivery_id: str
+    kind: str
+    payload: Mapping[str, Any]
+    attempts: int
+    history: Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True)
+class OutboxRow:
+    """A row as an operator sees it; `history` has the attempts that failed."""
+
+    delivery_id: str
+    kind: str
+    payload: Mapping[str, Any]
+    state: str
+    attempts: int
+    history: Sequence[Mapping[str, Any]]
+    due_at: datetime
+    created_at: datetime
+
+
+_ROW = select(
+    outbox.c.id.label("delivery_id"),
+    *(outbox.c[name] for name in ("kind", "payload", "state", "attempts", "history", "due_at", "created_at")),
+)
+
+
+def add(
+    connection: Connection,
+    kind: str,
+    payload: Mapping[str, Any],
+    *,
+    dedupe_key: str | None = None,
+    delay: float = 0,
+) -> bool:
+    """Put something to be delivered, in the transaction of what it follows from; False where its key is there."""
+    row = {
+        "id": str(uuid.uuid4()),
+        "kind": kind,
+        "payload": dict(payload),
+        "dedupe_key": dedupe_key,
+        "state": READY,
+        "attempts": 0,
+        "history": [],
+        "due_at": _from_now(connection, delay),
+        "created_at": _from_now(connection, 0),
+    }
+    statement = insert(connection, outbox).on_conflict_do_nothing(index_elements=[outbox.c.dedupe_key])
+    return connection.execute(statement.values(row)).rowcount == 1
+
+
+def claim(connection: Connection, owner: str, kinds: Collection[str], *, limit: int, lease: float) -> list[Delivery]:
+    """Take up to `limit` due rows for `lease` seconds; no row goes to two workers.
+
+    The rows are locked in a CTE: `IN (SELECT … LIMIT n)` may be evaluated again under PostgreSQL, for other rows.
+    """
+    now = _from_now(connection, 0)
+    picked = (
+        select(outbox.c.id)
+        .where(
+            outbox.c.state == READY,
+            outbox.c.due_at <= now,
+            outbox.c.lease_until.is_(None) | (outbox.c.lease_until <= now),
+            outbox.c.kind.in_(kinds),
+        )
+        .order_by(outbox.c.due_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+        .cte("picked")
+    )
+    statement = (
+        update(outbox)
+        .where(outbox.c.id == picked.c.id)
+        .values(owner=owner, lease_until=_from_now(connection, lease), attempts=outbox.c.attempts + 1)
+        .returning(outbox.c.id, outbox.c.kind, outbox.c.payload, outbox.c.attempts, outbox.c.history)
+    )
+    return [Delivery(*row) for row in connection.execute(statement)]
+
+
+def finish(connection: Connection, delivery_id: str, owner: str) -> bool:
+    """Mark a row as delivered; False where the lease was lost."""
+    return _settle(connection, delivery_id, owner, {"state": DONE, "settled_at": _from_now(connection, 0)})
+
+
+def fail(
+    connection: Connection, delivery_id: str, owner: str, history: Sequence[Mapping[str, Any]], retry_in: float | None
+) -> bool:
+    """Note a failed attempt; due again after `retry_in` seconds, or dead with None. False where the lease was lost."""
+    values: dict[str, Any] = {"history": list(history)}
+    if retry_in is None:
+        values |= {"state": DEAD, "settled_at": _from_now(connection, 0)}
+    else:
+        values |= {"due_at": _from_now(connection, retry_in)}
+    return _settle(connection, delivery_id, owner, values)
+
+
+def release(connection: Connection, owner: str) -> int:
+    """Give back what was claimed but not begun, as if it had never been claimed."""
+    statement = update(outbox).where(outbox.c.owner == owner, outbox.c.state == READY)
+    return connection.execute(
+        statement.values(owner=None, lease_until=None, attempts=outbox.c.attempts - 1)
+    ).rowcount
+
+
+def find_page(connection: Connection, states: Collection[str], limit: int) -> list[OutboxRow]:
+    """Give rows in these states, the next due first."""
+    statement = _ROW.where(outbox.c.state.in_(states)).order_by(outbox.c.due_at, outbox.c.id).limit(limit)
+    return [OutboxRow(**row._asdict()) for row in connection.execute(statement)]
+
+
+def count(connection: Connection) -> dict[str, int]:
+    """Give the number of rows by state."""
+    statement = select(outbox.c.state, func.count()).group_by(outbox.c.state)
+    return {state: number for state, number in connection.execute(statement)}
+
+
+def retry(connection: Connection, delivery_id: str) -> bool:
+    """Make a dead or waiting row due at once, with its full number of tries; False where there is none."""
+    statement = update(outbox).where(outbox.c.id == delivery_id, outbox.c.state != DONE)
+    values = {"state": READY, "attempts": 0, "due_at": _from_now(connection, 0), "settled_at": None}
+    return connection.execute(statement.values(values)).rowcount == 1
+
+
+def drop(connection: Connection, delivery_id: str) -> bool:
+    """Remove a row undelivered; False where there is none."""
+    statement = delete(outbox).where(outbox.c.id == delivery_id, outbox.c.state != DONE)
+    return connection.execute(statement).rowcount == 1
+
+
+def forget_done(connection: Connection, older_than: timedelta, limit: int) -> int:
+    """Delete some rows that were delivered long ago; gives their number."""
+    old = (
+        select(outbox.c.id)
+        .where(outbox.c.state == DONE, outbox.c.settled_at <= _from_now(connection, -older_than.total_seconds()))
+        .limit(limit)
+    )
+    return connection.execute(delete(outbox).where(outbox.c.id.in_(old.scalar_subquery()))).rowcount
+
+
+def _settle(connection: Connection, delivery_id: str, owner: str, values: Mapping[str, Any]) -> bool:
+    statement = update(outbox).where(outbox.c.id == delivery_id, outbox.c.owner == owner, outbox.c.state == READY)
+    settled = connection.execute(statement.values(dict(values) | {"owner": None, "lease_until": None}))
+    return settled.rowcount == 1
+
+
+def _from_now(connection: Connection, seconds: float) -> Any:
+    length = timedelta(seconds=seconds)
+    if connection.dialect.name == "sqlite":
+        return datetime.now(UTC) + length
+    now: ColumnElement[datetime] = func.now()
+    return now + literal(length, Interval)
