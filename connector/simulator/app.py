@@ -1,0 +1,125 @@
+"""What every call passes on its way in and out.
+
+in:   the body is read ─► counted ─► latency ─► throttled? ─► failed? ─► authorized? ─► the endpoint
+out:  failed after? ─► dropped after? ─► X-Request-Id
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import uuid
+from http import HTTPStatus
+
+from flask import Flask, Response, g, jsonify, request
+from werkzeug.exceptions import HTTPException
+
+from connector.simulator import applicants, control, errors, pages, webhooks, workflow_runs
+from connector.simulator.deliveries import Sender
+from connector.simulator.errors import ApiError
+from connector.simulator.records import API_PATH
+from connector.simulator.simulation import EXTENSION, Simulation, simulation
+from connector.simulator.state import State
+
+MAX_BODY = 1024 * 1024
+DROP = "simulator.drop"  # in the WSGI environment: an event; once set, the connection closes without an answer
+
+_TOKEN = re.compile(r"Token token=api_(sandbox|live)\S*")
+_PING = f"{API_PATH}/ping"
+
+
+def create_app(state: State, sender: Sender) -> Flask:
+    """Wire one simulator; raises `ValueError` where the switches concern a call that does not exist."""
+    app = Flask(__name__)
+    app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
+    app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's default provider has it
+    app.url_map.merge_slashes = False
+    app.extensions[EXTENSION] = Simulation(state, sender, threading.Event())
+    app.add_url_rule(_PING, view_func=ping)
+    for api in (applicants, workflow_runs, webhooks):
+        app.register_blueprint(api.blueprint, url_prefix=API_PATH)
+    app.register_blueprint(control.blueprint)
+    app.register_blueprint(pages.blueprint)
+    app.before_request(read_body)
+    app.before_request(enter)
+    app.after_request(leave)
+    app.register_error_handler(ApiError, show_error)
+    app.register_error_handler(HTTPException, show_http_error)
+    if not control.is_route_known(app, state.faults):
+        raise ValueError(f"unknown route: {state.faults.route}")
+    return app
+
+
+def ping() -> Response:
+    """Say that the region is up."""
+    return Response("OK", mimetype="text/plain")
+
+
+def read_body() -> None:
+    """Read the whole body, so that the next request on the connection starts where it should, or end the connection."""
+    try:
+        request.get_data()
+    except HTTPException:
+        g.is_body_unread = True
+        raise
+
+
+def enter() -> None:
+    """Let the faults that come before the work happen, then check the token."""
+    if not request.path.startswith(f"{API_PATH}/"):
+        return
+    if request.url_rule:
+        _pass_faults(control.route_of(request.url_rule.rule, request.method))
+    if request.path != _PING:
+        token = _TOKEN.fullmatch(request.headers.get("Authorization", ""))
+        if not token:
+            raise errors.unauthorized()
+        g.is_sandbox = token[1] == "sandbox"
+
+
+def _pass_faults(route: str) -> None:
+    parts = simulation()
+    state, faults = parts.state, parts.state.faults
+    state.count(route)
+    if faults.concerns("latency_ms", route):
+        parts.stopping.wait(faults.latency_ms / 1000)
+    if state.takes("throttled", route):
+        state.note_throttled(route)
+        raise errors.throttled(faults.retry_after)
+    if state.takes("failed", route):
+        raise errors.failing(faults.failed_status)
+    g.route = route
+
+
+def leave(response: Response) -> Response:
+    """Let the faults that come after the work happen."""
+    if route := g.pop("route", None):
+        state = simulation().state
+        if state.takes("failed_after", route):
+            response = show_error(errors.failing(state.faults.failed_status))
+        if state.takes("dropped_after", route):
+            request.environ[DROP].set()
+    if g.get("is_body_unread"):
+        response.headers["Connection"] = "close"
+    response.headers["X-Request-Id"] = str(uuid.uuid4())
+    return response
+
+
+def show_error(error: ApiError) -> Response:
+    """Show an error: to a person as a page, to all others as Onfido does."""
+    if pages.is_page(request.path):
+        return pages.show_error(error)
+    response = jsonify(error.body)
+    response.status_code = error.status
+    response.headers.update(error.headers)
+    return response
+
+
+def show_http_error(error: HTTPException) -> Response:
+    """Show what the web framework refuses in the same form."""
+    status = error.code or HTTPStatus.INTERNAL_SERVER_ERROR
+    if status == HTTPStatus.NOT_FOUND:
+        return show_error(errors.not_found("resource"))
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return show_error(errors.failing(status))
+    return show_error(errors.bad_request(error.description or error.name, status))

@@ -1,0 +1,114 @@
+"""What goes wrong on purpose: every switch once, with its default, its rule and its sentence.
+
+A switch that counts is 0 (off), n (the next n times) or -1 (every time). `route` narrows the switches for API calls,
+`event` those for webhooks. Faults of both kinds combine: a run can be early and its answer dropped.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from connector.simulator import validation
+from connector.simulator.validation import Json, Rule, choice, integer
+
+ALWAYS = -1
+ANY = "*"
+
+API_SWITCHES = frozenset({"latency_ms", "throttled", "failed", "failed_after", "dropped_after"})
+
+
+class Shape(StrEnum):
+    """Where a workflow's output holds the comparison, and how."""
+
+    REPORT = "report"
+    FLAT = "flat"
+    DOCUMENT_REPORT = "document_report"
+    NONE = "none"
+
+
+class Event(StrEnum):
+    """The webhook events that the simulator sends."""
+
+    RUN_COMPLETED = "workflow_run.completed"
+    TASK_STARTED = "workflow_task.started"
+    TASK_COMPLETED = "workflow_task.completed"
+
+
+def _switch(default: Any, rule: Rule, about: str) -> Any:
+    return dataclasses.field(default=default, metadata={"rule": rule, "about": about})
+
+
+_COUNT = integer(ALWAYS, 1_000_000)
+_MILLISECONDS = integer(0, 60_000)
+
+
+@dataclass(frozen=True)
+class Faults:
+    """The switches; raises `ValueError` for a value that none of them has."""
+
+    route: str = _switch(
+        ANY,
+        validation.text(1, 100),
+        "The API calls that the next five concern, such as POST /workflow_runs; * for all.",
+    )
+    latency_ms: int = _switch(0, _MILLISECONDS, "Each call waits so long before anything happens.")
+    throttled: int = _switch(0, _COUNT, "The call is answered 429 and does nothing.")
+    failed: int = _switch(0, _COUNT, "The call is answered with failed_status and does nothing.")
+    failed_after: int = _switch(0, _COUNT, "The call does its work, then is answered with failed_status.")
+    dropped_after: int = _switch(0, _COUNT, "The call does its work, then the connection closes without an answer.")
+    failed_status: int = _switch(503, integer(500, 599), "The status of a failed call.")
+    retry_after: int = _switch(1, integer(0, 3600), "The Retry-After of a throttled call, in seconds.")
+
+    runs_without_sdk_token: int = _switch(0, _COUNT, "A new run has no SDK token.")
+    runs_instant: int = _switch(0, _COUNT, "A new run has ended already in the answer that creates it.")
+    runs_early: int = _switch(
+        0,
+        _COUNT,
+        "A new run ends, and its webhooks are answered, before the answer that creates it, which knows nothing.",
+    )
+    output_shape: Shape = _switch(  # noqa: RUF009  it makes a dataclass field
+        Shape.REPORT, choice(*Shape), "Where the output of a run holds the comparison, and how."
+    )
+
+    event: str = _switch(
+        ANY, choice(ANY, *Event), "The webhooks that the next three concern, such as workflow_run.completed; * for all."
+    )
+    webhooks_lost: int = _switch(0, _COUNT, "The webhook is never sent.")
+    webhooks_doubled: int = _switch(0, _COUNT, "The webhook is sent twice.")
+    webhook_delay_ms: int = _switch(0, _MILLISECONDS, "The webhook is sent so much later.")
+    events_reordered: int = _switch(0, _COUNT, "The webhooks of one step of a run are sent last first.")
+
+    def __post_init__(self) -> None:
+        if problems := validation.problems_in(dataclasses.asdict(self), RULES):
+            raise ValueError(f"unknown faults: {problems}")
+
+    def changed(self, values: Mapping[str, Any]) -> Faults:
+        """Return these switches with `values` applied; raises `ApiError` naming what is refused."""
+        return dataclasses.replace(self, **validation.check(values, RULES, is_closed=True))
+
+    def concerns(self, switch: str, subject: str) -> bool:
+        """Whether `switch` is on for this route, or this event."""
+        scope = self.route if switch in API_SWITCHES else self.event if switch.startswith("webhook") else ANY
+        return bool(getattr(self, switch)) and scope in (ANY, subject)
+
+    def used(self, switch: str) -> Faults:
+        """Return these switches after a counting one went off once more."""
+        left = getattr(self, switch)
+        return self if left == ALWAYS else dataclasses.replace(self, **{switch: left - 1})
+
+    def as_json(self) -> Json:
+        """The switches by name."""
+        return dataclasses.asdict(self)
+
+
+RULES: Mapping[str, Rule] = {field.name: field.metadata["rule"] for field in dataclasses.fields(Faults)}
+HEALTHY = Faults()
+
+
+def sentences() -> dict[str, str]:
+    """What each switch does."""
+    return {field.name: field.metadata["about"] for field in dataclasses.fields(Faults)}

@@ -1,0 +1,56 @@
+"""The parts of one simulator, and what its endpoints need of a request."""
+
+from __future__ import annotations
+
+import json
+import threading
+from dataclasses import dataclass
+from typing import Any, NoReturn, cast
+
+from flask import current_app, request
+
+from connector.simulator import errors
+from connector.simulator.deliveries import Sender
+from connector.simulator.state import State
+from connector.simulator.validation import Json
+
+EXTENSION = "simulation"
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """One simulator; `stopping` wakes whoever waits on purpose."""
+
+    state: State
+    sender: Sender
+    stopping: threading.Event
+
+
+def simulation() -> Simulation:
+    """The simulator that this request arrived at."""
+    return cast(Simulation, current_app.extensions[EXTENSION])
+
+
+def json_body() -> Json:
+    """The request's JSON object; raises `ApiError` 400 for anything else."""
+    try:
+        body: Any = json.loads(request.get_data(), parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        raise errors.bad_request("The request body is no JSON") from None
+    if not isinstance(body, dict):
+        raise errors.bad_request("The request body is no JSON object")
+    return body
+
+
+def root_url() -> str:
+    """Where the caller reaches this simulator."""
+    return request.root_url.rstrip("/")
+
+
+def page_of(records: list[Any], number: int, size: int) -> list[Any]:
+    """Cut one page out of a list; the first is number 1."""
+    return records[(number - 1) * size : number * size]
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(f"{constant} is no JSON")

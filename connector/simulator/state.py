@@ -1,0 +1,109 @@
+"""Everything the simulator knows, in memory, behind one lock.
+
+Whoever reads or changes a record holds the lock; nothing waits for a socket while holding it.
+"""
+
+from __future__ import annotations
+
+import threading
+import uuid
+from collections import Counter, deque
+
+from connector.simulator import errors
+from connector.simulator.faults import ANY, Faults
+from connector.simulator.records import Applicant, Delivery, Run, Webhook, iso, now
+from connector.simulator.validation import Json
+
+
+class State:
+    """The records of one Onfido account, the switches, and what was asked so far."""
+
+    def __init__(self, faults: Faults) -> None:
+        self.lock = threading.RLock()
+        self._first_faults = faults
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything; the switches go back to how the simulator was started."""
+        with self.lock:
+            self.faults = self._first_faults
+            self.applicants: dict[str, Applicant] = {}
+            self.runs: dict[str, Run] = {}
+            self.webhooks: dict[str, Webhook] = {}
+            self.deliveries: list[Delivery] = []
+            self.requests: Counter[str] = Counter()
+            self.throttled: deque[Json] = deque(maxlen=20)
+
+    def takes(self, switch: str, subject: str = ANY) -> bool:
+        """Whether `switch` goes off now, for this route or event; one that counts is used up by one."""
+        with self.lock:
+            if not self.faults.concerns(switch, subject):
+                return False
+            self.faults = self.faults.used(switch)
+            return True
+
+    def count(self, route: str) -> None:
+        """Note one request."""
+        with self.lock:
+            self.requests[route] += 1
+
+    def note_throttled(self, route: str) -> None:
+        """Note one refusal."""
+        with self.lock:
+            self.throttled.append({"route": route, "at": iso(now())})
+
+    def applicant(self, applicant_id: str) -> Applicant:
+        """Find an applicant; raises `ApiError` 404, or 410 once deleted."""
+        applicant = self.applicants.get(normal(applicant_id))
+        if applicant is None:
+            raise errors.not_found("applicant")
+        if applicant.delete_at:
+            raise errors.gone("applicant")
+        return applicant
+
+    def applicant_for(self, body: Json) -> Applicant:
+        """Find the applicant that a request's body names; raises `ApiError` 422 where it cannot be used."""
+        applicant = self.applicants.get(normal(body["applicant_id"]))
+        if applicant is None or applicant.delete_at:
+            raise errors.invalid({"applicant_id": ["does not exist or is deleted"]})
+        return applicant
+
+    def run(self, run_id: str) -> Run:
+        """Find a run; raises `ApiError` 404."""
+        if run := self.runs.get(normal(run_id)):
+            return run
+        raise errors.not_found("workflow run")
+
+    def webhook(self, webhook_id: str) -> Webhook:
+        """Find a webhook; raises `ApiError` 404."""
+        if webhook := self.webhooks.get(normal(webhook_id)):
+            return webhook
+        raise errors.not_found("webhook")
+
+    def as_json(self) -> Json:
+        """What a test wants to know."""
+        with self.lock:
+            return {
+                "counts": {"applicants": len(self.applicants), "runs": len(self.runs), "webhooks": len(self.webhooks)},
+                "requests": dict(self.requests),
+                "runs": [_summary(run) for run in self.runs.values()],
+                "deliveries": [delivery.as_json() for delivery in self.deliveries],
+                "throttled": list(self.throttled),
+            }
+
+
+def normal(identifier: str) -> str:
+    """Write a UUID as its records are filed; anything else finds nothing."""
+    try:
+        return str(uuid.UUID(identifier))
+    except ValueError:
+        return ""
+
+
+def _summary(run: Run) -> Json:
+    return {
+        "id": run.run_id,
+        "applicant_id": run.applicant.applicant_id,
+        "tags": run.tags,
+        "status": run.status,
+    }

@@ -1,0 +1,121 @@
+"""`/v3.6/webhooks`: register, list, read, change, delete.
+
+Onfido posts to https alone; the simulator also to http on loopback, where what it is used with listens.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import Blueprint
+
+from connector.simulator.records import Webhook
+from connector.simulator.simulation import json_body, simulation
+from connector.simulator.validation import (
+    Json,
+    Problems,
+    boolean,
+    check,
+    choice,
+    integer,
+    list_of,
+    text,
+    web_address,
+)
+
+blueprint = Blueprint("webhooks", __name__)
+
+EVENTS = (
+    *("workflow_run.completed", "workflow_task.started", "workflow_task.completed"),
+    *("workflow_timeline_file.created", "workflow_run_evidence_folder.created"),
+    *("check.started", "check.reopened", "check.withdrawn", "check.completed", "check.form_completed"),
+    *("report.withdrawn", "report.resumed", "report.cancelled", "report.awaiting_approval", "report.completed"),
+    *("watchlist_monitor.matches_updated", "audit_log.created"),
+)
+ENVIRONMENTS = ("sandbox", "live")
+_DEFAULTS = {"name": None, "enabled": True, "payload_version": 3, "oauth_enabled": False}
+
+
+def _receiver(value: Any) -> Problems:
+    """Accept https, and http to loopback."""
+    if problems := web_address(value):
+        return problems
+    url = urlsplit(value)
+    is_allowed = url.scheme == "https" or _is_loopback(url.hostname or "")
+    return [] if is_allowed else ["must be https, or http to loopback"]
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+RULES = {
+    "url": _receiver,
+    "name": text(),
+    "enabled": boolean,
+    "events": list_of(choice(*EVENTS)),
+    "environments": list_of(choice(*ENVIRONMENTS)),
+    "payload_version": integer(1, 3),
+    "oauth_enabled": boolean,
+    "oauth_server_url": web_address,
+    "oauth_server_client_id": text(),
+    "oauth_server_client_secret": text(),
+    "oauth_server_scope": text(),
+}
+
+
+def _completed(values: Json) -> Json:
+    """Fill in what was left out: an absent or empty list means all."""
+    lists = {"events": values.get("events") or [*EVENTS], "environments": values.get("environments") or [*ENVIRONMENTS]}
+    return _DEFAULTS | values | lists
+
+
+@blueprint.post("/webhooks")
+def create() -> tuple[Json, int]:
+    """Register a webhook; its token signs what it is sent."""
+    webhook = Webhook(_completed(check(json_body(), RULES, "url")))
+    state = simulation().state
+    with state.lock:
+        state.webhooks[webhook.webhook_id] = webhook
+        return webhook.as_json(), 201
+
+
+@blueprint.get("/webhooks")
+def list_all() -> Json:
+    """List all webhooks."""
+    state = simulation().state
+    with state.lock:
+        return {"webhooks": [webhook.as_json() for webhook in state.webhooks.values()]}
+
+
+@blueprint.get("/webhooks/<webhook_id>")
+def read(webhook_id: str) -> Json:
+    """Show a webhook."""
+    state = simulation().state
+    with state.lock:
+        return state.webhook(webhook_id).as_json()
+
+
+@blueprint.put("/webhooks/<webhook_id>")
+def update(webhook_id: str) -> Json:
+    """Change the fields that are sent."""
+    values = check(json_body(), RULES)
+    state = simulation().state
+    with state.lock:
+        webhook = state.webhook(webhook_id)
+        webhook.values = _completed(webhook.values | values)
+        return webhook.as_json()
+
+
+@blueprint.delete("/webhooks/<webhook_id>")
+def delete(webhook_id: str) -> tuple[str, int]:
+    """Delete a webhook; what is on its way to it still arrives."""
+    state = simulation().state
+    with state.lock:
+        del state.webhooks[state.webhook(webhook_id).webhook_id]
+    return "", 204

@@ -1,0 +1,156 @@
+"""`/v3.6/workflow_runs` and their tasks, and `/v3.6/sdk_token`.
+
+What Onfido does not tell and is decided here: filters by date compare with midnight UTC, a filter by several tags
+wants all of them, and a list holds twenty runs a page.
+"""
+
+from __future__ import annotations
+
+from flask import Blueprint, request
+
+from connector.simulator import errors, lifecycle
+from connector.simulator.records import ENDED_STATUSES, OPEN_STATUSES, Run
+from connector.simulator.simulation import json_body, page_of, root_url, simulation
+from connector.simulator.state import normal
+from connector.simulator.validation import (
+    Json,
+    Problems,
+    as_moment,
+    check,
+    choice,
+    identifier,
+    json_object,
+    list_of,
+    moment,
+    nullable,
+    record,
+    text,
+    web_address,
+)
+
+blueprint = Blueprint("workflow_runs", __name__)
+
+UNKNOWN_WORKFLOW = "00000000-0000-0000-0000-000000000000"
+PAGE_SIZE = 20
+
+_LINK = record(
+    {
+        "completed_redirect_url": nullable(web_address),
+        "expired_redirect_url": nullable(web_address),
+        "expires_at": nullable(moment),
+        "language": nullable(choice("en_US", "de_DE", "es_ES", "fr_FR", "it_IT", "pt_PT", "nl_NL")),
+    }
+)
+RULES = {
+    "workflow_id": identifier,
+    "applicant_id": identifier,
+    "tags": nullable(list_of(text(1, 128), 30)),
+    "customer_user_id": text(0, 256),
+    "custom_data": json_object,
+    "link": _LINK,
+}
+_SDK_TOKEN_RULES = {
+    "applicant_id": identifier,
+    "referrer": text(1),
+    "application_id": text(1),
+    "cross_device_url": web_address,
+}
+
+
+def _statuses(value: str) -> Problems:
+    return list_of(choice(*OPEN_STATUSES, *ENDED_STATUSES))(value.split(","))
+
+
+_LIST_RULES = {
+    "page": text(pattern="[1-9][0-9]{0,8}"),
+    "status": _statuses,
+    "created_at_gt": moment,
+    "created_at_lt": moment,
+    "sort": choice("asc", "desc"),
+    "applicant_id": identifier,
+    "tags": text(1),
+}
+
+
+def _data(value: object) -> Problems:
+    if isinstance(value, list):
+        return list_of(json_object)(value)
+    return [] if isinstance(value, dict) else ["must be an object or an array of objects"]
+
+
+@blueprint.post("/workflow_runs")
+def create() -> tuple[Json, int]:
+    """Start a run."""
+    values = check(json_body(), RULES, "workflow_id", "applicant_id")
+    if normal(values["workflow_id"]) == UNKNOWN_WORKFLOW:
+        raise errors.not_found("workflow")
+    parts = simulation()
+    return lifecycle.start(parts.state, parts.sender, values, root_url()), 201
+
+
+@blueprint.get("/workflow_runs")
+def list_all() -> list[Json]:
+    """List runs, the newest first unless `sort` says otherwise."""
+    query = check(request.args, _LIST_RULES)
+    tags = {tag for value in request.args.getlist("tags") for tag in value.split(",")}
+    state = simulation().state
+    with state.lock:
+        found = [run for run in state.runs.values() if _is_wanted(run, query, tags)]
+        if query.get("sort") != "asc":
+            found.reverse()
+        return [run.as_json() for run in page_of(found, int(query.get("page", 1)), PAGE_SIZE)]
+
+
+def _is_wanted(run: Run, query: Json, tags: set[str]) -> bool:
+    return (
+        ("status" not in query or run.status in query["status"].split(","))
+        and ("applicant_id" not in query or run.applicant.applicant_id == normal(query["applicant_id"]))
+        and ("created_at_gt" not in query or run.created_at > as_moment(query["created_at_gt"]))
+        and ("created_at_lt" not in query or run.created_at < as_moment(query["created_at_lt"]))
+        and tags <= set(run.tags)
+    )
+
+
+@blueprint.get("/workflow_runs/<run_id>")
+def read(run_id: str) -> Json:
+    """Show a run."""
+    state = simulation().state
+    with state.lock:
+        return state.run(run_id).as_json()
+
+
+@blueprint.get("/workflow_runs/<run_id>/tasks")
+def list_tasks(run_id: str) -> list[Json]:
+    """List the tasks of a run that have started, the oldest first."""
+    state = simulation().state
+    with state.lock:
+        run = state.run(run_id)
+        return [run.task_as_json(task) for task in run.tasks]
+
+
+@blueprint.get("/workflow_runs/<run_id>/tasks/<task_id>")
+def read_task(run_id: str, task_id: str) -> Json:
+    """Show a task with its input and output."""
+    state = simulation().state
+    with state.lock:
+        run = state.run(run_id)
+        return run.whole_task_as_json(lifecycle.find_task(run, task_id))
+
+
+@blueprint.post("/workflow_runs/<run_id>/tasks/<task_id>/complete")
+def complete_task(run_id: str, task_id: str) -> tuple[str, int]:
+    """Complete an open task with data."""
+    data = check(json_body(), {"data": _data}, "data")["data"]
+    parts = simulation()
+    lifecycle.complete_task(parts.state, parts.sender, run_id, task_id, data)
+    return "", 200
+
+
+@blueprint.post("/sdk_token")
+def create_sdk_token() -> Json:
+    """Make an SDK token for an applicant."""
+    values = check(json_body(), _SDK_TOKEN_RULES, "applicant_id")
+    state = simulation().state
+    with state.lock:
+        applicant = state.applicant_for(values)
+        return {"token": lifecycle.sdk_token(applicant, lifecycle.SDK_TOKEN_LIFETIME)}

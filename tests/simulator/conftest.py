@@ -1,0 +1,151 @@
+"""A running simulator, its callers, and a receiver for its webhooks; all on loopback over real HTTP."""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import onfido
+import pytest
+import requests
+
+from connector.simulator.server import Simulator
+
+WORKFLOW_ID = "8a9b2c3d-4e5f-4a6b-8c7d-9e0f1a2b3c4d"
+API_TOKEN = "api_sandbox.tests"
+
+
+@pytest.fixture
+def simulator() -> Iterator[Simulator]:
+    with Simulator(retry_delays=(0.02, 0.02), webhook_timeout=2) as running:
+        yield running
+
+
+@pytest.fixture
+def http() -> Iterator[requests.Session]:
+    """A plain client with an API token, for what the vendor's client refuses to send."""
+    with requests.Session() as session:
+        session.trust_env = False
+        session.headers["Authorization"] = f"Token token={API_TOKEN}"
+        yield session
+
+
+@pytest.fixture
+def vendor(simulator: Simulator) -> Iterator[onfido.DefaultApi]:
+    """The vendor's own client, which only learns where the API is."""
+    configuration = onfido.Configuration(host=simulator.api_url, api_token=API_TOKEN, retries=0)
+    client = onfido.ApiClient(configuration)
+    yield onfido.DefaultApi(client)
+    client.rest_client.pool_manager.clear()
+
+
+@pytest.fixture
+def new_run(simulator: Simulator, http: requests.Session) -> Callable[..., dict[str, Any]]:
+    """Create an applicant and a run for it: `new_run(last_name=…)` changes the applicant."""
+
+    def create(**applicant: Any) -> dict[str, Any]:
+        person = {"first_name": "Ada", "last_name": "Lovelace", "dob": "1990-01-01"} | applicant
+        created = http.post(f"{simulator.api_url}/applicants", json=person, timeout=5).json()
+        body = {"workflow_id": WORKFLOW_ID, "applicant_id": created["id"]}
+        run = http.post(f"{simulator.api_url}/workflow_runs", json=body, timeout=5)
+        assert run.status_code == 201, run.text
+        answer: dict[str, Any] = run.json()
+        return answer
+
+    return create
+
+
+@pytest.fixture
+def end_run(simulator: Simulator, http: requests.Session) -> Callable[..., dict[str, Any]]:
+    """End a run as a script does and return it."""
+
+    def end(run: dict[str, Any], **outcome: Any) -> dict[str, Any]:
+        answer = http.post(f"{simulator.url}/simulator/runs/{run['id']}/outcome", json=outcome, timeout=5)
+        assert answer.status_code == 200, answer.text
+        ended: dict[str, Any] = answer.json()
+        return ended
+
+    return end
+
+
+@pytest.fixture
+def set_faults(simulator: Simulator, http: requests.Session) -> Callable[..., dict[str, Any]]:
+    """Set switches and return them all."""
+
+    def change(**switches: Any) -> dict[str, Any]:
+        answer = http.patch(f"{simulator.url}/simulator/faults", json=switches, timeout=5)
+        assert answer.status_code == 200, answer.text
+        faults: dict[str, Any] = answer.json()
+        return faults
+
+    return change
+
+
+@pytest.fixture
+def state_of(simulator: Simulator, http: requests.Session) -> Callable[[], dict[str, Any]]:
+    """Read `/simulator/state`."""
+
+    def read() -> dict[str, Any]:
+        state: dict[str, Any] = http.get(f"{simulator.url}/simulator/state", timeout=5).json()
+        return state
+
+    return read
+
+
+@pytest.fixture
+def received() -> queue.Queue[tuple[bytes, str]]:
+    """The bodies and signatures that reached the receiver, in order."""
+    return queue.Queue()
+
+
+@pytest.fixture
+def answers() -> queue.Queue[int]:
+    """The statuses with which the receiver answers next; 200 once none is left."""
+    return queue.Queue()
+
+
+@pytest.fixture
+def receiver_url(received: queue.Queue[tuple[bytes, str]], answers: queue.Queue[int]) -> Iterator[str]:
+    """A webhook receiver on loopback."""
+
+    class Receiver(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["Content-Length"]))
+            try:
+                status = answers.get_nowait()
+            except queue.Empty:
+                status = 200
+            received.put((body, self.headers["X-SHA2-Signature"]))
+            self.send_response(status)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  the base class's name
+            pass
+
+    class Server(ThreadingHTTPServer):
+        daemon_threads = False
+
+    with Server(("127.0.0.1", 0), Receiver) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/events"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def subscribe(simulator: Simulator, http: requests.Session, receiver_url: str) -> Callable[..., dict[str, Any]]:
+    """Register the receiver: for the end of runs alone, unless told otherwise."""
+
+    def register(**values: Any) -> dict[str, Any]:
+        body = {"url": receiver_url, "events": ["workflow_run.completed"]} | values
+        answer = http.post(f"{simulator.api_url}/webhooks", json=body, timeout=5)
+        assert answer.status_code == 201, answer.text
+        webhook: dict[str, Any] = answer.json()
+        return webhook
+
+    return register
