@@ -6,7 +6,8 @@ import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,16 +26,20 @@ from connector.domain.provider import BaseUrlPolicy
 from connector.domain.tenants import DEFAULT_TENANT
 from connector.errors import ConfigurationError
 from connector.onfido.client import OnfidoTransport
+from connector.relay import Relay
 from connector.services.claims import Claims
 from connector.services.events import Events
 from connector.services.initiation import Initiation, Timing
+from connector.services.keys import fingerprint_key, rotate_keys
+from connector.services.outbox import SWEEP, Outbox
 from connector.services.providers import Providers
 from connector.services.results import Results
+from connector.services.upkeep import Upkeep
 from connector.services.users import Users
 from connector.services.verifications import Verifications
 from connector.settings import Settings
 from connector.store.engine import Database
-from connector.store.vault import Fingerprints, Vault, fingerprint_key, read_keys
+from connector.store.vault import Fingerprints, Vault, read_keys
 
 Clock = Callable[[], datetime]
 MAX_PATH_VALUE = 255
@@ -55,6 +60,9 @@ class Services:
     events: Events
     claims: Claims
     users: Users
+    upkeep: Upkeep
+    outbox: Outbox
+    rotate_keys: Callable[[], None]
     close: Callable[[], None]
 
 
@@ -79,10 +87,13 @@ def create_services(settings: Settings, clock: Clock = utc_now) -> Services:
     directory = LocalDirectory(database, vault)
     timing = Timing(settings.interactive_budget, settings.run_settle_time)
     policy = BaseUrlPolicy(settings.allowed_base_url_hosts, settings.allow_http_loopback)
-    provider_service = Providers(database, vault, onfido, policy, clock)
+    token_overlap = timedelta(seconds=settings.webhook_token_overlap)
+    provider_service = Providers(database, vault, onfido, policy, token_overlap, clock)
     results = Results(database, provider_service, clock)
     events = Events(database, vault, provider_service, results, clock)
     initiation = Initiation(database, directory, fingerprints, provider_service, results, events, timing, clock)
+    event_retention = timedelta(days=settings.event_retention_days)
+    upkeep = Upkeep(database, provider_service, results, events, initiation, event_retention, clock)
     max_waiting = max(1, settings.threads // 2)
 
     def close() -> None:
@@ -96,8 +107,17 @@ def create_services(settings: Settings, clock: Clock = utc_now) -> Services:
         events=events,
         claims=Claims(database, directory, fingerprints, clock),
         users=Users(database, vault, fingerprints, clock),
+        upkeep=upkeep,
+        outbox=upkeep.outbox,
+        rotate_keys=partial(rotate_keys, database, vault),
         close=close,
     )
+
+
+def create_relay(services: Services, settings: Settings, *, threads: int, poll_interval: float = 1.0) -> Relay:
+    """Make the worker's loop; the caller starts and stops it."""
+    periodic = {SWEEP: float(settings.sweep_interval)}
+    return Relay(services.database, services.outbox, periodic, threads=threads, poll_interval=poll_interval)
 
 
 def open_database(settings: Settings) -> Database:
@@ -130,6 +150,8 @@ def create_app(settings: Settings, clock: Clock = utc_now) -> Flask:
         "is_current": services.database.is_current,
         "providers": services.providers,
         "services": services,
+        "settings": settings,
+        "users": services.users,
         "verifications": services.verifications,
     }
     tenancy.install(app)

@@ -31,6 +31,7 @@ class Code(StrEnum):
     PROVIDER_INVALID = "IDVP-60002", "Invalid request body"
     PROVIDER_TYPE_FIXED = "IDVP-60003", "The type of an identity verification provider cannot change"
     PROVIDER_LIST_INVALID = "IDVP-60004", "Invalid filter, limit or offset"
+    RUN_NOT_FOUND = "IDVP-60010", "No such verification run"
     PROVIDER_UNEXPECTED = "IDVP-65000", "Unexpected error"
 
     CLAIM_NOT_FOUND = "IDV-10000", "No such claim"
@@ -55,6 +56,7 @@ class Code(StrEnum):
     BASE_URL_WRONG = "OIDV-10039", "The base URL is wrong"
     WORKFLOW_REFUSED = "OIDV-10042", "Onfido refused the workflow"
     APPLICANT_REFUSED = "OIDV-10043", "Onfido refused the applicant's data"
+    ATTEMPT_LIMIT = "OIDV-10044", "Too many attempts"
     ONFIDO_THROTTLES = "OIDV-10045", "Onfido asks to slow down"
     ONFIDO_UNREACHABLE = "OIDV-10046", "Onfido cannot be reached"
 

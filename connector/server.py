@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 from typing import Any
 
 import gunicorn.glogging
+import structlog
 from flask import Flask
 from gunicorn.app.base import BaseApplication
 
 from connector import telemetry
 from connector.api.development import check_access_configured
-from connector.app import create_app, create_services
+from connector.app import create_app, create_relay, create_services
 from connector.settings import Settings
+
+log = structlog.get_logger(__name__)
 
 TIMEOUT = 60  # seconds after which a worker that no longer answers is replaced; a request may wait 20 and ask Onfido
 
@@ -52,12 +57,45 @@ def _gunicorn_options(settings: Settings) -> dict[str, Any]:
         "threads": settings.threads,
         "worker_class": "gthread",
         "timeout": TIMEOUT,
+        "graceful_timeout": settings.graceful_timeout,
         "control_socket_disable": True,
         "proc_name": "connector",
         "logger_class": _Logger,
+        "post_worker_init": _start_relay,
+        "worker_exit": _stop_relay,
         "child_exit": _forget_metrics,
     }
 
 
+def _start_relay(worker: Any) -> None:
+    """Do the worker's part too, where the settings say so; after the fork, never at import."""
+    services, settings = worker.wsgi.extensions["services"], worker.wsgi.extensions["settings"]
+    if settings.worker_in_server == "always" or (settings.worker_in_server == "auto" and services.database.is_sqlite):
+        worker.relay = create_relay(services, settings, threads=1)
+        worker.relay.start()
+
+
+def _stop_relay(_server: Any, worker: Any) -> None:
+    """Let the delivery under way finish, and give the others back."""
+    if relay := getattr(worker, "relay", None):
+        relay.stop(worker.cfg.graceful_timeout)
+
+
 def _forget_metrics(_server: Any, worker: Any) -> None:
     telemetry.forget_process(worker.pid)
+
+
+def work(settings: Settings) -> None:
+    """Do the worker's part until SIGTERM or SIGINT; the delivery under way is finished, the others are given back."""
+    telemetry.configure_logging(settings.log_level, settings.log_format)
+    services = create_services(settings)
+    relay = create_relay(services, settings, threads=settings.worker_threads)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    relay.start()
+    log.info("worker.started", threads=settings.worker_threads)
+    stop.wait()
+    relay.stop(settings.graceful_timeout)
+    services.close()
+    log.info("worker.stopped")

@@ -18,6 +18,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from connector.api.development import mint_token
 from connector.app import Services, create_app
 from connector.domain.tenants import DEFAULT_TENANT
+from connector.relay import Relay
 from connector.settings import Settings
 from connector.simulator.server import Simulator
 
@@ -66,14 +67,18 @@ class ConnectorServer:
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         self.app.config["PUBLIC_URL"] = self.url
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
+        # Deliveries as in `serve`; the sweep is called by the tests that are about it.
+        self._relay = Relay(self.services.database, self.services.outbox, {}, poll_interval=0.05)
 
     def __enter__(self) -> ConnectorServer:
         self._thread.start()
+        self._relay.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._server.shutdown()
         self._thread.join()
+        self._relay.stop()
         self._server.server_close()
         self.services.close()
 
@@ -172,6 +177,12 @@ class World:
         path = f"{prefix}/idv/onfido/v1/{provider_id or self.provider_id}/verify"
         headers = {"X-SHA2-Signature": sign(body, self.webhook_token) if signature is None else signature}
         return requests.post(self.connector.url + path, data=body, headers=headers, timeout=30)
+
+    def sweep(self) -> None:
+        """Look for what is overdue, as a worker does every minute, and wait until that is delivered."""
+        outbox = self.connector.services.outbox
+        self.connector.services.upkeep.sweep({})
+        self.wait_until(lambda: not [row for row in outbox.page(("ready",), 100) if row.attempts == 0])
 
     def wait_until(self, condition: Callable[[], bool], seconds: float = 10) -> None:
         end = time.monotonic() + seconds

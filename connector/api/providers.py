@@ -11,11 +11,13 @@ from connector.api.errors import refuse
 from connector.api.filters import parse_filter
 from connector.api.parsing import Blueprint
 from connector.api.schemas import (
+    ChangeSchema,
     ProviderListSchema,
     ProviderQuerySchema,
     ProviderRequestSchema,
     ProviderSchema,
     SetupGuideSchema,
+    change_body,
     provider_body,
     provider_config,
 )
@@ -23,6 +25,7 @@ from connector.domain.provider import EVENTS, PROVIDER_TYPE, ProviderConfig, inv
 from connector.domain.tenants import tenant_path
 from connector.errors import Code, RequestError
 from connector.services.providers import Providers
+from connector.services.verifications import Verifications
 
 PREFIX = "/api/server/v1/idv-providers"
 
@@ -53,7 +56,7 @@ def add_provider(body: dict[str, Any]) -> tuple[dict[str, Any], int, dict[str, s
     """Register a provider."""
     if body["type"].upper() != PROVIDER_TYPE:
         raise invalid("type", f"it is {PROVIDER_TYPE}")
-    provider = _providers().add(g.tenant, _config(body))
+    provider = _providers().add(g.tenant, _config(body), g.principal.subject)
     return provider_body(provider), 201, {"Location": _url(PREFIX, provider.provider_id)}
 
 
@@ -74,7 +77,7 @@ def change_provider(body: dict[str, Any], provider_id: str) -> tuple[dict[str, A
     _providers().get(g.tenant, provider_id)
     if body["type"].upper() != PROVIDER_TYPE:
         raise RequestError(Code.PROVIDER_TYPE_FIXED, f"type: it stays {PROVIDER_TYPE}.")
-    provider = _providers().change(g.tenant, provider_id, _config(body))
+    provider = _providers().change(g.tenant, provider_id, _config(body), g.principal.subject)
     return provider_body(provider), 200, {"Location": _url(PREFIX, provider_id)}
 
 
@@ -83,7 +86,25 @@ def change_provider(body: dict[str, Any], provider_id: str) -> tuple[dict[str, A
 @blueprint.response(204)
 def remove_provider(provider_id: str) -> None:
     """Remove a provider with all that was verified through it."""
-    _providers().remove(g.tenant, provider_id)
+    _providers().remove(g.tenant, provider_id, g.principal.subject)
+
+
+@blueprint.delete("/<provider_id>/previous-webhook-token")
+@blueprint.requires("internal_idvp_update")
+@blueprint.response(204)
+def end_overlap(provider_id: str) -> None:
+    """Let the webhook token that was replaced be good no longer, from now on."""
+    _providers().end_overlap(g.tenant, provider_id, g.principal.subject)
+
+
+@blueprint.get("/<provider_id>/verifications/<run_id>/history")
+@blueprint.requires("internal_idvp_view")
+@blueprint.response(200, ChangeSchema(many=True))
+def get_history(provider_id: str, run_id: str) -> list[dict[str, Any]]:
+    """Tell what happened to a run and its claims, the first first."""
+    _providers().get(g.tenant, provider_id)
+    verifications: Verifications = current_app.extensions["verifications"]
+    return [change_body(change) for change in verifications.history(g.tenant, run_id, provider_id)]
 
 
 @blueprint.get("/<provider_id>/setup-guide")

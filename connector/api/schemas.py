@@ -11,10 +11,21 @@ import marshmallow as ma
 from marshmallow import fields, validate
 
 from connector.domain.claims import Claim
-from connector.domain.provider import DEFAULT_BASE_URL, PROVIDER_TYPE, Provider, ProviderConfig
+from connector.domain.history import Change
+from connector.domain.provider import (
+    DEFAULT_ATTEMPT_WINDOW,
+    DEFAULT_BASE_URL,
+    DEFAULT_MAX_ATTEMPTS,
+    PROVIDER_TYPE,
+    Provider,
+    ProviderConfig,
+)
 from connector.domain.verification import Verification
 from connector.services.claims import ClaimEntry
 
+_PROPERTIES = {"token", "workflow_id", "base_url", "webhook_token", "max_attempts", "attempt_window"}
+READ_ONLY = "previous_webhook_token_expires_at"  # of the configuration properties; ignored in a request
+MAX_DIGITS = 9
 MAX_METADATA = 8192  # characters of a claim's metadata as JSON
 SDK_TOKEN = "sdk_token"  # noqa: S105  the name of a metadata key
 
@@ -101,6 +112,18 @@ class SetupGuideSchema(ma.Schema):
     steps = fields.List(fields.String(), required=True)
 
 
+class ChangeSchema(ma.Schema):
+    """An entry of the history: `subject` is run or claim, `actor` the administrator or the event's id."""
+
+    at = fields.String(required=True)
+    subject = fields.String(required=True)
+    name = fields.String(required=True, allow_none=True)
+    from_ = fields.String(required=True, allow_none=True, data_key="from", attribute="from")
+    to = fields.String(required=True)
+    cause = fields.String(required=True)
+    actor = fields.String(required=True, allow_none=True)
+
+
 class PropertySchema(ma.Schema):
     """One property of a verification request."""
 
@@ -165,7 +188,7 @@ class ClaimQuerySchema(ma.Schema):
 def provider_config(body: Mapping[str, Any]) -> ProviderConfig:
     """Read a loaded `ProviderRequestSchema`; raises `ma.ValidationError` for properties nobody knows."""
     properties = _properties(body["configProperties"])
-    if unknown := sorted(set(properties) - {"token", "workflow_id", "base_url", "webhook_token"}):
+    if unknown := sorted(set(properties) - _PROPERTIES):
         raise ma.ValidationError({"configProperties": [f"Unknown: {', '.join(unknown)}."]})
     claims = body["claims"]
     if len({claim["localClaim"] for claim in claims}) < len(claims):
@@ -178,6 +201,8 @@ def provider_config(body: Mapping[str, Any]) -> ProviderConfig:
         claims={claim["localClaim"]: claim["idvpClaim"] for claim in claims},
         workflow_id=properties.get("workflow_id", ""),
         base_url=properties.get("base_url", DEFAULT_BASE_URL),
+        max_attempts=_number(properties, "max_attempts", DEFAULT_MAX_ATTEMPTS),
+        attempt_window=_number(properties, "attempt_window", DEFAULT_ATTEMPT_WINDOW),
         api_token=properties.get("token"),
         webhook_token=properties.get("webhook_token"),
     )
@@ -186,7 +211,14 @@ def provider_config(body: Mapping[str, Any]) -> ProviderConfig:
 def provider_body(provider: Provider) -> dict[str, Any]:
     """Write a provider; secrets come back without their values."""
     secrets = ["token"] + ["webhook_token"] * provider.has_webhook_token
-    plain = {"workflow_id": provider.workflow_id, "base_url": provider.base_url}
+    plain = {
+        "workflow_id": provider.workflow_id,
+        "base_url": provider.base_url,
+        "max_attempts": str(provider.max_attempts),
+        "attempt_window": str(provider.attempt_window),
+    }
+    if provider.previous_webhook_token_expires_at is not None:
+        plain[READ_ONLY] = timestamp(provider.previous_webhook_token_expires_at) or ""
     return {
         "id": provider.provider_id,
         "type": PROVIDER_TYPE,
@@ -248,8 +280,28 @@ def timestamp(moment: datetime | None) -> str | None:
     return None if moment is None else moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
+def change_body(change: Change) -> dict[str, Any]:
+    """Write an entry of the history."""
+    return {
+        "at": timestamp(change.at),
+        "subject": change.subject,
+        "name": change.name,
+        "from": change.previous,
+        "to": change.current,
+        "cause": change.cause,
+        "actor": change.actor,
+    }
+
+
+def _number(properties: Mapping[str, str], key: str, default: int) -> int:
+    text = properties.get(key, str(default))
+    if not (text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS):
+        raise ma.ValidationError({"configProperties": [f"{key}: not a whole number."]})
+    return int(text)
+
+
 def _properties(items: list[dict[str, Any]]) -> dict[str, str]:
     """Read configuration properties; one without a value counts as left out."""
     if len({item["key"] for item in items}) < len(items):
         raise ma.ValidationError({"configProperties": ["A key is given twice."]})
-    return {item["key"]: item["value"] for item in items if item["value"]}
+    return {item["key"]: item["value"] for item in items if item["value"] and item["key"] != READ_ONLY}

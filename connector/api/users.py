@@ -22,6 +22,7 @@ from connector.api.schemas import (
 )
 from connector.errors import Code, RequestError
 from connector.services.claims import Claims
+from connector.services.users import Users
 from connector.services.verifications import Capture, Verifications
 
 blueprint = Blueprint("users", __name__, url_prefix="/api/users/v1", description="Identity verification of users")
@@ -89,7 +90,7 @@ def list_claims(query: dict[str, Any], user_id: str) -> list[dict[str, Any]]:
 def add_claims(body: list[dict[str, Any]], user_id: str) -> list[dict[str, Any]]:
     """Add claims to a user, all or none."""
     entries = [claim_entry(entry) for entry in body]
-    return [claim_body(claim) for claim in _claims().add(g.tenant, user_id, entries)]
+    return [claim_body(claim) for claim in _claims().add(g.tenant, user_id, entries, g.principal.subject)]
 
 
 @blueprint.put("/<user_id>/idv/claims")
@@ -99,7 +100,8 @@ def add_claims(body: list[dict[str, Any]], user_id: str) -> list[dict[str, Any]]
 def correct_claims(body: list[dict[str, Any]], user_id: str) -> list[dict[str, Any]]:
     """Correct several claims of a user's, all or none."""
     entries = [claim_entry(entry) for entry in body]
-    return [claim_body(claim) for claim in _claims().correct_all(g.tenant, user_id, entries)]
+    corrected = _claims().correct_all(g.tenant, user_id, entries, g.principal.subject)
+    return [claim_body(claim) for claim in corrected]
 
 
 @blueprint.get("/<user_id>/idv/claims/<claim_id>")
@@ -117,9 +119,23 @@ def get_claim(user_id: str, claim_id: str) -> dict[str, Any]:
 def correct_claim(body: dict[str, Any], user_id: str, claim_id: str) -> dict[str, Any]:
     """Correct one claim of a user's."""
     corrected = _claims().correct(
-        g.tenant, user_id, claim_id, is_verified=body["isVerified"], metadata=body["claimMetadata"]
+        g.tenant,
+        user_id,
+        claim_id,
+        is_verified=body["isVerified"],
+        metadata=body["claimMetadata"],
+        actor=g.principal.subject,
     )
     return claim_body(corrected)
+
+
+@blueprint.delete("/<user_id>/idv")
+@blueprint.requires("internal_idv_claim_delete")
+@blueprint.response(204)
+def remove_user(user_id: str) -> None:
+    """Remove everything personal of a user, here and, in a moment, at Onfido."""
+    users: Users = current_app.extensions["users"]
+    users.remove(g.tenant, user_id, g.principal.subject)
 
 
 def _verify(user_id: str, body: dict[str, Any]) -> Answer:

@@ -1,8 +1,9 @@
 """The command line, `connector`: what an operator does, on the database directly and without a token.
 
-    serve.py           serve, migrate, simulate, token
-    providers.py       provider add|list|show|update|remove
-    users.py           user add|set|list|show|import
+    serve.py           serve, worker, migrate, rotate-keys, simulate, token
+    outbox.py          outbox list|retry|drop
+    providers.py       provider add|list|show|update|end-overlap|remove
+    users.py           user add|set|list|show|import|remove
     verifications.py   verification list|show
     demo.py            demo
     output.py          how results, errors and tables are printed
@@ -17,7 +18,7 @@ from pathlib import Path
 import click
 
 from connector import __version__
-from connector.cli import demo, providers, serve, users, verifications
+from connector.cli import demo, outbox, providers, serve, users, verifications
 from connector.cli.output import Group
 
 
@@ -37,6 +38,7 @@ def main(context: click.Context, config: Path | None) -> None:
 main.add_command(demo.demo)
 main.add_command(providers.provider)
 main.add_command(users.user)
+main.add_command(outbox.outbox)
 main.add_command(verifications.verification)
-for command in (serve.serve, serve.migrate, serve.simulate, serve.token):
+for command in (serve.serve, serve.worker, serve.migrate, serve.rotate_keys, serve.simulate, serve.token):
     main.add_command(command)

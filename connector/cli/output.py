@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import json
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -34,6 +35,11 @@ class Group(click.Group):
 
 tenant_option = click.option("--tenant", default=DEFAULT_TENANT, show_default=True, help="The tenant.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def actor() -> str:
+    """Name who uses the command line, for the history."""
+    return f"cli:{getpass.getuser()}"
 
 
 def load_settings(context: click.Context, **overrides: Any) -> Settings:

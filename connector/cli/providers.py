@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from connector.cli.output import (
+    actor,
     json_option,
     load_settings,
     print_json,
@@ -17,7 +18,14 @@ from connector.cli.output import (
     services,
     tenant_option,
 )
-from connector.domain.provider import DEFAULT_BASE_URL, Provider, ProviderConfig, setup_guide
+from connector.domain.provider import (
+    DEFAULT_ATTEMPT_WINDOW,
+    DEFAULT_BASE_URL,
+    DEFAULT_MAX_ATTEMPTS,
+    Provider,
+    ProviderConfig,
+    setup_guide,
+)
 
 _REGIONS = {name: f"https://api.{name}.onfido.com/v3.6" for name in ("eu", "us", "ca")}
 
@@ -64,6 +72,8 @@ def _common(command: Any) -> Any:
                 "--claims", "dialect", type=click.Path(path_type=Path), callback=_dialect, help="A JSON file."
             ),
             click.option("--claim", "mappings", multiple=True, type=ClaimMapping(), help="One claim; repeatable."),
+            click.option("--max-attempts", type=int, help="Runs a user may start within the window (default 5)."),
+            click.option("--attempt-window", type=int, help="The window in seconds (default 86400)."),
             tenant_option,
             json_option,
         )
@@ -89,11 +99,13 @@ def add(context: click.Context, /, tenant: str, as_json: bool, **given: Any) -> 
         workflow_id=given["workflow_id"] or "",
         base_url=_base_url(given) or DEFAULT_BASE_URL,
         description=given["description"] or "",
+        max_attempts=given["max_attempts"] or DEFAULT_MAX_ATTEMPTS,
+        attempt_window=given["attempt_window"] or DEFAULT_ATTEMPT_WINDOW,
         api_token=given["api_token"],
         webhook_token=given["webhook_token"],
     )
     with services(context) as opened:
-        _show(context, opened.providers.add(tenant, config), as_json)
+        _show(context, opened.providers.add(tenant, config, actor()), as_json)
 
 
 @provider.command("list")
@@ -140,10 +152,23 @@ def update(context: click.Context, /, provider_id: str, tenant: str, as_json: bo
             base_url=_base_url(given) or known.base_url,
             description=known.description if given["description"] is None else given["description"],
             image=known.image,
+            max_attempts=given["max_attempts"] or known.max_attempts,
+            attempt_window=given["attempt_window"] or known.attempt_window,
             api_token=given["api_token"],
             webhook_token=given["webhook_token"],
         )
-        _show(context, opened.providers.change(tenant, provider_id, config), as_json)
+        _show(context, opened.providers.change(tenant, provider_id, config, actor()), as_json)
+
+
+@provider.command("end-overlap")
+@click.argument("provider_id")
+@tenant_option
+@json_option
+@click.pass_context
+def end_overlap(context: click.Context, provider_id: str, tenant: str, as_json: bool) -> None:
+    """Let the webhook token that was replaced be good no longer, from now on."""
+    with services(context) as opened:
+        _show(context, opened.providers.end_overlap(tenant, provider_id, actor()), as_json)
 
 
 @provider.command()
@@ -154,7 +179,7 @@ def update(context: click.Context, /, provider_id: str, tenant: str, as_json: bo
 def remove(context: click.Context, provider_id: str, tenant: str) -> None:
     """Remove a provider with all that was verified through it."""
     with services(context) as opened:
-        opened.providers.remove(tenant, provider_id)
+        opened.providers.remove(tenant, provider_id, actor())
     click.echo(f"Removed {provider_id}.")
 
 
@@ -179,6 +204,7 @@ def _show(context: click.Context, shown: Provider, as_json: bool) -> None:
 
 
 def _record(shown: Provider) -> dict[str, Any]:
+    expiry = shown.previous_webhook_token_expires_at
     return {
         "id": shown.provider_id,
         "name": shown.name,
@@ -186,4 +212,6 @@ def _record(shown: Provider) -> dict[str, Any]:
         "workflow id": shown.workflow_id,
         "base url": shown.base_url,
         "webhook token": "registered" if shown.has_webhook_token else None,
+        "previous token": f"good until {expiry.isoformat(timespec='seconds')}" if expiry else None,
+        "attempts": f"{shown.max_attempts} within {shown.attempt_window} seconds",
     }

@@ -1,4 +1,4 @@
-"""Running the processes: the web server, the simulator; and what prepares them."""
+"""Running the processes: the web server, the worker, the simulator; and what prepares them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import tempfile
 
 import click
 
-from connector.cli.output import load_settings, tenant_option
+from connector.cli.output import load_settings, services, tenant_option
 
 
 @click.command()
@@ -30,6 +30,24 @@ def serve(context: click.Context, dev: bool, host: str | None, port: int | None)
 
 @click.command()
 @click.pass_context
+def worker(context: click.Context) -> None:
+    """Deliver what the outbox holds and look after open runs, until told to stop."""
+    from connector.server import work  # noqa: PLC0415
+
+    work(load_settings(context))
+
+
+@click.command("rotate-keys")
+@click.pass_context
+def rotate_keys(context: click.Context) -> None:
+    """Encrypt everything with the first of the encryption keys; the others can be removed afterwards."""
+    with services(context) as opened:
+        opened.rotate_keys()
+    click.echo("Everything is encrypted with the first key.")
+
+
+@click.command()
+@click.pass_context
 def migrate(context: click.Context) -> None:
     """Bring the database to this version's schema."""
     from connector.app import open_database  # noqa: PLC0415
@@ -48,9 +66,9 @@ def migrate(context: click.Context) -> None:
 def simulate(host: str, port: int) -> None:
     """Run a local Onfido, for development: nothing is checked and nothing leaves this machine."""
     from connector.simulator import server  # noqa: PLC0415
-    from connector.simulator.faults import Faults  # noqa: PLC0415
+    from connector.simulator.faults import HEALTHY  # noqa: PLC0415
 
-    server.serve(host, port, Faults())
+    server.serve(host, port, HEALTHY, on_ready=lambda running: click.echo(f"A simulated Onfido is at {running.url}"))
 
 
 @click.command()

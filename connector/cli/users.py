@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from connector.cli.output import json_option, print_json, print_record, print_table, services, tenant_option
+from connector.cli.output import actor, json_option, print_json, print_record, print_table, services, tenant_option
 
 ID_COLUMN = "id"
 MAX_LENGTH = 255
@@ -46,7 +46,7 @@ def add(context: click.Context, user_id: str, attributes: tuple[tuple[str, str],
     """Add a user; the id is what the user's access tokens have as `sub`."""
     _check(user_id, dict(attributes), "the command line")
     with services(context) as opened:
-        opened.users.add(tenant, user_id, dict(attributes))
+        opened.users.add(tenant, user_id, dict(attributes), actor())
     click.echo(f"Added {user_id}.")
 
 
@@ -59,7 +59,7 @@ def set_(context: click.Context, user_id: str, attributes: tuple[tuple[str, str]
     """Change some of a user's attributes; what was verified for another value is verified no longer."""
     _check(user_id, dict(attributes), "the command line")
     with services(context) as opened:
-        opened.users.change(tenant, user_id, dict(attributes))
+        opened.users.change(tenant, user_id, dict(attributes), actor())
     click.echo(f"Changed {user_id}.")
 
 
@@ -107,8 +107,20 @@ def import_(context: click.Context, path: Path, tenant: str) -> None:
     """
     users = list(_read(path))
     with services(context) as opened:
-        added = sum(opened.users.put(tenant, user_id, attributes) for user_id, attributes in users)
+        added = sum(opened.users.put(tenant, user_id, attributes, actor()) for user_id, attributes in users)
     click.echo(f"Added {added}, changed {len(users) - added}.")
+
+
+@user.command()
+@click.argument("user_id")
+@click.confirmation_option(prompt="Remove the user, all that was verified, and the applicant at Onfido?")
+@tenant_option
+@click.pass_context
+def remove(context: click.Context, user_id: str, tenant: str) -> None:
+    """Remove everything personal of a user, here and, through the outbox, at Onfido."""
+    with services(context) as opened:
+        opened.users.remove(tenant, user_id, actor())
+    click.echo(f"Removed {user_id}; the applicant at Onfido goes with the next delivery.")
 
 
 def _read(path: Path) -> Iterator[tuple[str, dict[str, str]]]:

@@ -39,6 +39,7 @@ def show(context: click.Context, run_id: str, tenant: str, as_json: bool) -> Non
     """Show a verification, by its run's id or its own, and how its claims stand."""
     with services(context) as opened:
         found, about, claims = opened.verifications.get(tenant, run_id)
+        changes = [_change(each) for each in opened.verifications.history(tenant, run_id)]
     stand = {claim.uri: claim for claim in claims}
     rows = [
         {
@@ -51,11 +52,24 @@ def show(context: click.Context, run_id: str, tenant: str, as_json: bool) -> Non
         for each in about
     ]
     if as_json:
-        print_json(_record(found) | {"claims": rows})
+        print_json(_record(found) | {"claims": rows, "history": changes})
         return
     print_record(_record(found))
     click.echo()
     print_table(rows, ("claim", "sent as", "verified", "comparison", "value changed since"), empty="No claims.")
+    click.echo()
+    print_table(changes, ("at", "what", "from", "to", "cause", "by"), empty="Nothing has happened yet.")
+
+
+def _change(each: Any) -> dict[str, Any]:
+    return {
+        "at": _time(each.at),
+        "what": each.name if each.subject == "claim" else each.subject,
+        "from": each.previous,
+        "to": each.current,
+        "cause": each.cause,
+        "by": each.actor,
+    }
 
 
 def _record(found: Any) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from connector.store import users
 from connector.store.engine import Database
+from connector.store.sealed import user_value
 from connector.store.vault import Vault
 
 
@@ -27,9 +28,4 @@ class LocalDirectory:
             if not users.has(connection, tenant, user_id, share=True):
                 return None
             sealed = users.find_values(connection, tenant, user_id)
-        return {uri: self._vault.open(value, value_context(tenant, user_id, uri)) for uri, value in sealed.items()}
-
-
-def value_context(tenant: str, user_id: str, uri: str) -> str:
-    """Name the place that a user's value is sealed for."""
-    return f"users/{tenant}/{user_id}/{uri}"
+        return {uri: self._vault.open(value, user_value(tenant, user_id, uri)) for uri, value in sealed.items()}

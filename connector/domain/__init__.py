@@ -4,5 +4,6 @@ provider.py   what an identity verification provider is configured with, and wha
 claims.py     which applicant field a claim feeds, and what a comparison means for the claim
 runs.py       the statuses of a workflow run, and when one follows another
 verification.py   one attempt of a user's, as a value
+history.py        what changed, when and through whom
 tenants.py    the default tenant, and where the others' paths begin
 """

@@ -40,10 +40,24 @@ class Claim:
     fingerprint: str | None
     verification_status: str | None
     metadata: Mapping[str, Any]
+    verification_id: str | None
     applicant_id: str | None
     run_id: str | None
     workflow_status: str | None
     completed_at: datetime | None
+
+
+@dataclass(frozen=True)
+class ClaimState:
+    """Whether a claim is verified, and what the verification said of it."""
+
+    is_verified: bool
+    verification_status: str | None
+
+    @property
+    def label(self) -> str:
+        """The state in one word, for the history: `verified`, or why not."""
+        return "verified" if self.is_verified else self.verification_status or "unverified"
 
 
 @dataclass(frozen=True)

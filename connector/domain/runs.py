@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from enum import StrEnum
 
 STARTING = "starting"
@@ -23,6 +23,9 @@ DECLINED = "declined"
 REVIEW = "review"
 ABANDONED = "abandoned"
 ERROR = "error"
+
+SOONEST_CHECK = timedelta(minutes=2)
+LATEST_CHECK = timedelta(hours=12)
 
 FINAL_STATUSES = frozenset({APPROVED, DECLINED, REVIEW, ABANDONED, ERROR})
 
@@ -61,6 +64,14 @@ class RunSnapshot:
     def is_conclusive(self) -> bool:
         """Whether the snapshot can be applied without asking Onfido for the run's tasks first."""
         return self.status != APPROVED or self.comparisons is not None
+
+
+def next_check(age: timedelta) -> timedelta:
+    """How long to wait before asking Onfido for an open run again: the older the run, the longer.
+
+    A webhook that was lost costs a quarter of the time that the run has taken, at least two minutes.
+    """
+    return min(max(age / 4, SOONEST_CHECK), LATEST_CHECK)
 
 
 def is_final(status: str) -> bool:

@@ -12,9 +12,10 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from connector.directory import Directory
-from connector.domain.claims import Claim
+from connector.domain.claims import Claim, ClaimState
+from connector.domain.history import ADMINISTRATOR, CLAIM, SYSTEM, Change
 from connector.errors import Code, RequestError
-from connector.store import claims, providers, verifications
+from connector.store import claims, history, providers, verifications
 from connector.store.engine import Database
 from connector.store.vault import Fingerprints
 
@@ -63,15 +64,17 @@ class Claims:
             raise RequestError(Code.CLAIM_NOT_FOUND, f"The user {user_id} has no claim {claim_id}.")
         return found
 
-    def add(self, tenant: str, user_id: str, entries: Sequence[ClaimEntry]) -> list[Claim]:
+    def add(self, tenant: str, user_id: str, entries: Sequence[ClaimEntry], actor: str = SYSTEM) -> list[Claim]:
         """Add claims, all or none; raises `RequestError`: user or provider unknown, or a claim exists already."""
         rows = self._rows(tenant, user_id, entries)
         with _conflict(), self._database.write() as connection:
             _check_providers(connection, tenant, {entry.provider_id for entry in entries})
             claims.add(connection, rows)
+            changes = [_correction_entry(tenant, entry, None, actor, self._clock()) for entry in entries]
+            history.append(connection, changes)
         return self._confirmed(tenant, user_id, entries)
 
-    def correct_all(self, tenant: str, user_id: str, entries: Sequence[ClaimEntry]) -> list[Claim]:
+    def correct_all(self, tenant: str, user_id: str, entries: Sequence[ClaimEntry], actor: str = SYSTEM) -> list[Claim]:
         """Correct several claims, all or none; raises `RequestError` where one of them is not there."""
         values = self._directory.values(tenant, user_id)
         with self._database.write() as connection:
@@ -81,20 +84,39 @@ class Claims:
                 claim = known.get((entry.uri, entry.provider_id))
                 if claim is None:
                     raise RequestError(Code.CLAIM_NOT_FOUND, f"The user {user_id} has no claim {entry.uri}.")
-                correction = self._correction(tenant, user_id, entry, values)
-                claims.correct(connection, claim.claim_id, correction)
+                self._correct(connection, tenant, user_id, claim, entry, values, actor)
         return self._confirmed(tenant, user_id, entries)
 
     def correct(
-        self, tenant: str, user_id: str, claim_id: str, *, is_verified: bool, metadata: Mapping[str, Any]
+        self,
+        tenant: str,
+        user_id: str,
+        claim_id: str,
+        *,
+        is_verified: bool,
+        metadata: Mapping[str, Any],
+        actor: str = SYSTEM,
     ) -> Claim:
         """Correct one claim; raises `RequestError` where it is not there."""
         claim = self.get(tenant, user_id, claim_id)
         entry = ClaimEntry(claim.uri, claim.provider_id, is_verified, metadata)
-        correction = self._correction(tenant, user_id, entry, self._directory.values(tenant, user_id))
+        values = self._directory.values(tenant, user_id)
         with self._database.write() as connection:
-            claims.correct(connection, claim_id, correction)
+            self._correct(connection, tenant, user_id, claim, entry, values, actor)
         return self._confirmed(tenant, user_id, [entry])[0]
+
+    def _correct(
+        self,
+        connection: Connection,
+        tenant: str,
+        user_id: str,
+        claim: Claim,
+        entry: ClaimEntry,
+        values: Mapping[str, str] | None,
+        actor: str,
+    ) -> None:
+        claims.correct(connection, claim.claim_id, self._correction(tenant, user_id, entry, values))
+        history.append(connection, [_correction_entry(tenant, entry, claim, actor, self._clock())])
 
     def _rows(self, tenant: str, user_id: str, entries: Sequence[ClaimEntry]) -> list[dict[str, Any]]:
         values = self._directory.values(tenant, user_id)
@@ -145,6 +167,24 @@ class Claims:
     def _check_user(self, tenant: str, user_id: str) -> None:
         if not self._directory.has_user(tenant, user_id):
             raise _no_such_user(user_id)
+
+
+def _correction_entry(tenant: str, entry: ClaimEntry, claim: Claim | None, actor: str, now: datetime) -> Change:
+    state = ClaimState(entry.is_verified, None)
+    before = ClaimState(claim.is_verified, claim.verification_status).label if claim else None
+    return Change(
+        at=now,
+        tenant=tenant,
+        subject=CLAIM,
+        name=entry.uri,
+        previous=before,
+        current=state.label,
+        cause=ADMINISTRATOR,
+        provider_id=entry.provider_id,
+        verification_id=claim.verification_id if claim else None,
+        actor=actor,
+        detail={"metadata": sorted(entry.metadata)},
+    )
 
 
 def value_changed(

@@ -9,26 +9,29 @@ the run carries the attempt's id as a tag: whoever resumes looks for that run at
 
 from __future__ import annotations
 
+import math
 import uuid
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import structlog
+from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from connector.directory import Directory
 from connector.domain.claims import REQUIRED_FIELDS, Claim, fields_to_send
+from connector.domain.history import RUN
 from connector.domain.provider import Provider
-from connector.domain.runs import ERROR, PROCESSING, STARTING, RunSnapshot
+from connector.domain.runs import ERROR, PROCESSING, STARTING, RunSnapshot, next_check
 from connector.domain.verification import Verification
 from connector.errors import Code, ConnectorError, ProviderError, RequestError
 from connector.onfido.client import OnfidoClient
 from connector.onfido.payloads import applicant_fields
 from connector.services.events import Events
 from connector.services.providers import Providers
-from connector.services.results import Results, claim_row
-from connector.store import claims, verifications
+from connector.services.results import Results, change, claim_row
+from connector.store import claims, history, verifications
 from connector.store.engine import Database
 from connector.store.vault import Fingerprints
 from connector.store.verifications import Lease
@@ -38,7 +41,9 @@ log = structlog.get_logger(__name__)
 TAG_PREFIX = "idvp-connector:"
 LEASE_MARGIN = timedelta(seconds=15)  # beyond the budget of the Onfido calls that it covers
 ROUNDS = 5  # of a race with other requests, or with values that change, before the caller is asked to come back
+BREAK_OFF_TIME = timedelta(minutes=10)  # after it, the sweep resumes or closes an attempt without a run
 GONE = (404, 410)
+INITIATED = "initiated"  # a cause, for the history
 
 
 @dataclass(frozen=True)
@@ -137,12 +142,14 @@ class Initiation:
         verification_id, now = str(uuid.uuid4()), self._clock()
         try:
             with self._database.write() as connection:
+                _check_limit(connection, provider, user_id, now)
                 row = {
                     "id": verification_id,
                     "tenant": provider.tenant,
                     "provider_id": provider.provider_id,
                     "user_id": user_id,
                     "status": STARTING,
+                    "next_check_at": now + BREAK_OFF_TIME,
                     "created_at": now,
                     "updated_at": now,
                 }
@@ -173,7 +180,7 @@ class Initiation:
     def _has_ended(self, provider: Provider, found: Verification, run_id: str, deadline: float) -> bool:
         """Ask Onfido, so that a lost webhook never stands in the way of a user's next attempt."""
         try:
-            self._results.refresh(provider, run_id, deadline)
+            self._results.refresh(provider, run_id, deadline, INITIATED)
         except ProviderError as error:
             if error.status not in GONE:
                 raise
@@ -187,6 +194,33 @@ class Initiation:
         values = {"status": ERROR, "failure": error.description, "updated_at": now, "closed_at": now}
         with self._database.write() as connection:
             verifications.move(connection, found.verification_id, values)
+
+    def settle(self, provider: Provider, found: Verification, deadline: float) -> None:
+        """Resume or close an attempt that broke off before its run was known; the sweep's part.
+
+        Raises `ProviderError` where Onfido does not say yet.
+        """
+        lease = self._new_lease()
+        if found.lease_until is not None and found.lease_until > self._clock():
+            return
+        with self._database.write() as connection:
+            if not verifications.take_over(connection, found, lease):
+                return
+        onfido = self._providers.onfido(provider)
+        attempt = _Attempt(found, provider, {}, lease, onfido, deadline, is_resumed=True)
+        try:
+            if found.run_requested_at is not None:
+                if run := onfido.find_run(tag=attempt.tag, deadline=deadline):
+                    self._adopt(attempt, run)
+                    return
+                self._check_settled(found.run_requested_at)
+                self._advance(attempt, run_requested_at=None)
+        except ConnectorError as error:
+            self._give_back(attempt, error)
+            raise
+        self._give_back(
+            attempt, RequestError(Code.NO_VERIFICATION, "The attempt broke off before its run was started.")
+        )
 
     # Carrying it out
 
@@ -282,11 +316,8 @@ class Initiation:
 
     def _hand_over(self, attempt: _Attempt, run: RunSnapshot) -> Started:
         """Record the run, apply what is known of it already, and get the user's SDK token."""
-        self._record_run(attempt, run)
-        provider, verification_id = attempt.provider, attempt.verification.verification_id
-        self._events.match(provider.tenant, provider.provider_id, run.run_id)
-        if run.is_final:
-            self._results.refresh(provider, run.run_id, attempt.deadline)
+        self._adopt(attempt, run)
+        verification_id = attempt.verification.verification_id
         with self._database.read() as connection:
             verification = verifications.get(connection, verification_id)
         if verification.closed_at is not None:
@@ -299,12 +330,20 @@ class Initiation:
                 verifications.advance(connection, verification_id, attempt.lease.owner, _NO_LEASE)
         return Started(verification, token)
 
+    def _adopt(self, attempt: _Attempt, run: RunSnapshot) -> None:
+        """Record the run, and apply what is known of it already."""
+        self._record_run(attempt, run)
+        self._events.match(attempt.provider.provider_id, run.run_id)
+        if run.is_final:
+            self._results.refresh(attempt.provider, run.run_id, attempt.deadline, INITIATED)
+
     def _record_run(self, attempt: _Attempt, run: RunSnapshot) -> None:
         now = self._clock()
         values = {
             "run_id": run.run_id,
             "status": PROCESSING if run.is_final else run.status,  # a final status comes with its result only
             "updated_at": now,
+            "next_check_at": now + next_check(timedelta()),
         }
         if run.sdk_token is not None:
             values |= _NO_LEASE
@@ -312,6 +351,8 @@ class Initiation:
         with self._database.write() as connection:
             if not verifications.advance(connection, verification.verification_id, attempt.lease.owner, values):
                 raise _being_started()
+            started = change(verification, now, INITIATED, None, RUN, run.run_id, verification.status, run.status)
+            history.append(connection, [replace(started, current=str(values["status"]))])
             about = verifications.find_claims(connection, verification.verification_id)
             claims.open_attempt(connection, [claim_row(verification, claim, now) for claim in about])
 
@@ -343,6 +384,21 @@ def _select(attempt: _Attempt, values: Mapping[str, str]) -> dict[str, str]:
     if missing := sorted(uri for uri in required if not values.get(uri)):
         raise RequestError(Code.VALUE_MISSING, f"The user has no value for {', '.join(missing)}.")
     return {name: values[uri] for uri, name in wanted.items() if values.get(uri)}
+
+
+def _check_limit(connection: Connection, provider: Provider, user_id: str, now: datetime) -> None:
+    """Raise where the user has started as many runs as the provider allows within its window."""
+    window = timedelta(seconds=provider.attempt_window)
+    started = verifications.find_started(connection, provider.provider_id, user_id, now - window)
+    if len(started) >= provider.max_attempts:
+        allowed_at = started[provider.max_attempts - 1] + window
+        seconds = max(1, math.ceil((allowed_at - now).total_seconds()))
+        raise RequestError(
+            Code.ATTEMPT_LIMIT,
+            f"{len(started)} verifications were started within {provider.attempt_window} seconds, the most that is "
+            f"allowed. The next is allowed at {allowed_at.isoformat(timespec='seconds')}.",
+            retry_after=seconds,
+        )
 
 
 def _being_started() -> RequestError:

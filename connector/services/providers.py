@@ -5,19 +5,23 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
+from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
+from connector.domain.history import ADMINISTRATOR, PROVIDER, SYSTEM, Change
 from connector.domain.provider import BaseUrlPolicy, Condition, Provider, ProviderConfig, check_config, invalid
 from connector.errors import Code, ConfigurationError, RequestError
 from connector.onfido.client import OnfidoClient, OnfidoTransport
-from connector.store import providers
+from connector.store import history, providers
 from connector.store.engine import Database
+from connector.store.sealed import provider_secret
 from connector.store.vault import Vault
 
 _SECRETS = ("api_token", "webhook_token")
+_NO_PREVIOUS = {"previous_webhook_token": None, "previous_webhook_token_expires_at": None}
 
 
 class Providers:
@@ -29,15 +33,17 @@ class Providers:
         vault: Vault,
         onfido: OnfidoTransport,
         policy: BaseUrlPolicy,
+        token_overlap: timedelta,
         clock: Callable[[], datetime],
     ) -> None:
         self._database = database
         self._vault = vault
         self._onfido = onfido
         self._policy = policy
+        self._token_overlap = token_overlap
         self._clock = clock
 
-    def add(self, tenant: str, config: ProviderConfig) -> Provider:
+    def add(self, tenant: str, config: ProviderConfig, actor: str = SYSTEM) -> Provider:
         """Register a provider; its API token is required.
 
         Raises `RequestError`: a field is invalid, or the name is taken in this tenant.
@@ -45,21 +51,34 @@ class Providers:
         check_config(config, self._policy)
         if config.api_token is None:
             raise invalid("configProperties.token", "it is missing: give an API token from Onfido's dashboard")
-        provider_id = str(uuid.uuid4())
+        provider_id, columns = str(uuid.uuid4()), _plain_columns(config)
+        columns |= self._sealed(provider_id, {name: getattr(config, name) for name in _SECRETS})
         with _name_conflict(config), self._database.write() as connection:
-            providers.add(connection, provider_id, tenant, self._columns(provider_id, config), self._clock())
+            providers.add(connection, provider_id, tenant, columns, self._clock())
+            self._tell(connection, tenant, provider_id, "added", actor, columns, config.name)
         return self.get(tenant, provider_id)
 
-    def change(self, tenant: str, provider_id: str, config: ProviderConfig) -> Provider:
+    def change(self, tenant: str, provider_id: str, config: ProviderConfig, actor: str = SYSTEM) -> Provider:
         """Replace a provider's configuration; secrets that are None stay.
 
+        A webhook token that is replaced stays good for a while, so that events signed with it are not refused.
         Raises `RequestError`: no such provider, a field is invalid, or the name is taken.
         """
         check_config(config, self._policy)
         with _name_conflict(config), self._database.write() as connection:
-            columns = self._columns(provider_id, config)
-            if not providers.change(connection, provider_id, tenant, columns, self._clock()):
-                raise _not_found(provider_id)
+            stored = self._lock(connection, tenant, provider_id)
+            columns = _plain_columns(config) | self._new_secrets(provider_id, config, stored)
+            changed = {name: value for name, value in columns.items() if stored[name] != value}
+            providers.change(connection, provider_id, columns, self._clock())
+            self._tell(connection, tenant, provider_id, "changed", actor, changed, config.name)
+        return self.get(tenant, provider_id)
+
+    def end_overlap(self, tenant: str, provider_id: str, actor: str = SYSTEM) -> Provider:
+        """Let the previous webhook token be good no longer, from now on; for a token that leaked."""
+        with self._database.write() as connection:
+            stored = self._lock(connection, tenant, provider_id)
+            providers.change(connection, provider_id, _NO_PREVIOUS, self._clock())
+            self._tell(connection, tenant, provider_id, "changed", actor, _NO_PREVIOUS, stored["name"])
         return self.get(tenant, provider_id)
 
     def get(self, tenant: str, provider_id: str) -> Provider:
@@ -77,11 +96,12 @@ class Providers:
         with self._database.read() as connection:
             return providers.find_page(connection, tenant, conditions, limit, offset)
 
-    def remove(self, tenant: str, provider_id: str) -> None:
+    def remove(self, tenant: str, provider_id: str, actor: str = SYSTEM) -> None:
         """Remove a provider with all that was verified through it; raises `RequestError` where there is none."""
         with self._database.write() as connection:
-            if not providers.remove(connection, provider_id, tenant):
-                raise _not_found(provider_id)
+            stored = self._lock(connection, tenant, provider_id)
+            providers.remove(connection, provider_id)
+            self._tell(connection, tenant, provider_id, "removed", actor, {}, stored["name"])
 
     def find_enabled(self, tenant: str, provider_id: str) -> Provider:
         """Give a provider that may be used for verification; raises `RequestError` (OIDV-10009) otherwise."""
@@ -97,12 +117,12 @@ class Providers:
     def webhook_tokens(self, tenant: str, provider_id: str) -> list[str]:
         """Give the tokens that Onfido may sign with; raises `RequestError` where there is no such provider."""
         with self._database.read() as connection:
-            sealed = providers.find_webhook_tokens(connection, provider_id, tenant)
+            sealed = providers.find_webhook_tokens(connection, provider_id, tenant, self._clock())
         if sealed is None:
             raise RequestError(Code.WEBHOOK_PROVIDER_UNKNOWN, f"There is no provider {provider_id}.")
-        return [self._vault.open(token, _context(provider_id, "webhook_token")) for token in sealed]
+        return [self._vault.open(token, provider_secret(provider_id, name)) for name, token in sealed.items()]
 
-    def onfido(self, provider: Provider) -> OnfidoClient:
+    def onfido(self, provider: Provider, *, is_background: bool = False) -> OnfidoClient:
         """Give a client that speaks to Onfido with the provider's token.
 
         Raises `RequestError` (OIDV-10016) where what is stored can no longer be used.
@@ -111,27 +131,77 @@ class Providers:
             sealed = providers.find_api_token(connection, provider.provider_id)
         try:
             self._policy.check(provider.base_url)
-            token = self._vault.open(sealed, _context(provider.provider_id, "api_token"))
+            token = self._vault.open(sealed, provider_secret(provider.provider_id, "api_token"))
         except (RequestError, ConfigurationError) as error:
             raise RequestError(
                 Code.CONFIGURATION_INVALID, f"The provider {provider.name} cannot be used: {error.description}"
             ) from error
         return self._onfido.client(provider.base_url, token)
 
-    def _columns(self, provider_id: str, config: ProviderConfig) -> Mapping[str, Any]:
-        plain = {
-            "name": config.name,
-            "description": config.description,
-            "image": config.image,
-            "is_enabled": config.is_enabled,
-            "claims": dict(config.claims),
-            "workflow_id": config.workflow_id,
-            "base_url": config.base_url,
-            "max_attempts": config.max_attempts,
-            "attempt_window": config.attempt_window,
+    def _lock(self, connection: Connection, tenant: str, provider_id: str) -> Mapping[str, Any]:
+        stored = providers.lock(connection, provider_id, tenant)
+        if stored is None:
+            raise _not_found(provider_id)
+        return stored
+
+    def _new_secrets(self, provider_id: str, config: ProviderConfig, stored: Mapping[str, Any]) -> dict[str, Any]:
+        """Give the columns of those secrets that are new; the webhook token that one replaces becomes the previous."""
+        known = {
+            name: self._vault.open(stored[name], provider_secret(provider_id, name))
+            for name in _SECRETS
+            if stored[name] is not None
         }
-        given = {name: getattr(config, name) for name in _SECRETS if getattr(config, name) is not None}
-        return plain | {name: self._vault.seal(secret, _context(provider_id, name)) for name, secret in given.items()}
+        given = {name: secret for name in _SECRETS if (secret := getattr(config, name)) not in (None, known.get(name))}
+        if "webhook_token" not in given or "webhook_token" not in known:
+            return self._sealed(provider_id, given)
+        previous = {"previous_webhook_token": known["webhook_token"]}
+        expiry = {"previous_webhook_token_expires_at": self._clock() + self._token_overlap}
+        return self._sealed(provider_id, given | previous) | expiry
+
+    def _sealed(self, provider_id: str, secrets: Mapping[str, str | None]) -> dict[str, Any]:
+        return {
+            name: self._vault.seal(secret, provider_secret(provider_id, name))
+            for name, secret in secrets.items()
+            if secret is not None
+        }
+
+    def _tell(
+        self,
+        connection: Connection,
+        tenant: str,
+        provider_id: str,
+        what: str,
+        actor: str,
+        changed: Mapping[str, Any],
+        name: str,
+    ) -> None:
+        """Write the history: which properties, never a secret."""
+        entry = Change(
+            at=self._clock(),
+            tenant=tenant,
+            subject=PROVIDER,
+            name=name,
+            current=what,
+            cause=ADMINISTRATOR,
+            provider_id=provider_id,
+            actor=actor,
+            detail={"properties": sorted(changed)},
+        )
+        history.append(connection, [entry])
+
+
+def _plain_columns(config: ProviderConfig) -> dict[str, Any]:
+    return {
+        "name": config.name,
+        "description": config.description,
+        "image": config.image,
+        "is_enabled": config.is_enabled,
+        "claims": dict(config.claims),
+        "workflow_id": config.workflow_id,
+        "base_url": config.base_url,
+        "max_attempts": config.max_attempts,
+        "attempt_window": config.attempt_window,
+    }
 
 
 @contextmanager
@@ -142,10 +212,6 @@ def _name_conflict(config: ProviderConfig) -> Iterator[None]:
     except IntegrityError as error:
         description = f"name: this tenant has a provider named {config.name} already."
         raise RequestError(Code.PROVIDER_NAME_TAKEN, description) from error
-
-
-def _context(provider_id: str, name: str) -> str:
-    return f"providers/{provider_id}/{name}"
 
 
 def _not_found(provider_id: str) -> RequestError:

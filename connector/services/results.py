@@ -8,20 +8,22 @@ nothing to do.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
+from dataclasses import replace
+from datetime import datetime, timedelta
 from enum import Enum, auto
-from itertools import groupby
 from typing import Any
 
 import structlog
 from sqlalchemy import Connection
 
-from connector.domain.claims import judge
+from connector import telemetry
+from connector.domain.claims import ClaimState, judge
+from connector.domain.history import CLAIM, RUN, Change
 from connector.domain.provider import Provider
-from connector.domain.runs import APPROVED, Comparison, RunSnapshot, moves
+from connector.domain.runs import APPROVED, Comparison, RunSnapshot, moves, next_check
 from connector.domain.verification import Verification, VerificationClaim
 from connector.services.providers import Providers
-from connector.store import claims, events, verifications
+from connector.store import claims, events, history, verifications
 from connector.store.engine import Database
 
 log = structlog.get_logger(__name__)
@@ -44,20 +46,28 @@ class Results:
         self._providers = providers
         self._clock = clock
 
-    def refresh(self, provider: Provider, run_id: str, deadline: float) -> RunSnapshot:
+    def refresh(
+        self, provider: Provider, run_id: str, deadline: float, cause: str, *, is_background: bool = False
+    ) -> RunSnapshot:
         """Ask Onfido for a run and apply the answer; gives the answer.
 
         `deadline` is a time of `time.monotonic()`. Raises `ProviderError` where Onfido does not answer or refuses.
         """
-        run = self._providers.onfido(provider).fetch_result(run_id, deadline=deadline)
+        onfido = self._providers.onfido(provider, is_background=is_background)
+        run = onfido.fetch_result(run_id, deadline=deadline)
         with self._database.write() as connection:
-            self.apply(connection, provider.provider_id, run)
+            self.apply(connection, provider.provider_id, run, cause)
             if run.is_final:
                 events.settle(connection, provider.provider_id, run_id)
         return run
 
-    def apply(self, connection: Connection, provider_id: str, run: RunSnapshot) -> Outcome:
-        """Apply a snapshot in the caller's transaction, which writes."""
+    def apply(
+        self, connection: Connection, provider_id: str, run: RunSnapshot, cause: str, actor: str | None = None
+    ) -> Outcome:
+        """Apply a snapshot in the caller's transaction, which writes.
+
+        `cause` and `actor` (an event's id) tell the history how the news arrived.
+        """
         verification = verifications.lock_run(connection, provider_id, run.run_id)
         if verification is None:
             return Outcome.RUN_UNKNOWN
@@ -66,33 +76,71 @@ class Results:
         if not run.is_conclusive:
             return Outcome.COMPARISON_WANTED
         now = self._clock()
-        if run.is_final:
-            self._settle(connection, verification, run, now)
-        values = {"status": run.status, "updated_at": now}
-        closing = {"completed_at": run.completed_at or now, "closed_at": now, "lease_owner": None, "lease_until": None}
-        verifications.move(connection, verification.verification_id, values | (closing if run.is_final else {}))
+        moved = change(verification, now, cause, actor, RUN, run.run_id, verification.status, run.status)
+        changes = [moved, *(self._settle(connection, verification, run, moved) if run.is_final else [])]
+        verifications.move(connection, verification.verification_id, self._moved(verification, run, now))
+        history.append(connection, changes)
+        telemetry.RUNS.labels(run.status if run.is_final else "open").inc()
         log.info(
             "run.moved",
             verification_id=verification.verification_id,
             run_id=run.run_id,
             previous=verification.status,
             status=run.status,
+            cause=cause,
         )
         return Outcome.APPLIED
 
-    def _settle(self, connection: Connection, verification: Verification, run: RunSnapshot, now: datetime) -> None:
-        verdicts = [
-            (claim, judge(claim.applicant_field, run, has_value_changed=claim.is_stale))
-            for claim in verifications.find_claims(connection, verification.verification_id)
-        ]
-        for is_decided, group in groupby(verdicts, key=lambda pair: pair[1].is_verified is not None):
-            rows = [
-                claim_row(verification, claim, now)
-                | {"is_verified": bool(verdict.is_verified), "verification_status": verdict.verification_status}
-                for claim, verdict in group
-            ]
-            claims.settle(connection, rows, is_decided=is_decided)
+    def _moved(self, verification: Verification, run: RunSnapshot, now: datetime) -> dict[str, Any]:
+        if run.is_final:
+            closed = {"completed_at": run.completed_at or now, "closed_at": now}
+            return {"status": run.status, "updated_at": now, "lease_owner": None, "lease_until": None} | closed
+        # The user has moved on: look again soon.
+        return {"status": run.status, "updated_at": now, "next_check_at": now + next_check(timedelta())}
+
+    def _settle(
+        self, connection: Connection, verification: Verification, run: RunSnapshot, moved: Change
+    ) -> list[Change]:
+        known = claims.lock_states(connection, verification.provider_id, verification.user_id)
+        rows, changes = [], []
+        for claim in verifications.find_claims(connection, verification.verification_id):
+            verdict = judge(claim.applicant_field, run, has_value_changed=claim.is_stale)
+            previous = known.get(claim.uri)
+            if verdict.is_verified is None and previous and previous.is_verified:
+                continue  # the run says nothing against it
+            state = ClaimState(bool(verdict.is_verified), verdict.verification_status)
+            rows.append(claim_row(verification, claim, moved.at) | vars(state))
+            if previous is None or previous.label != state.label:
+                before = previous.label if previous else None
+                changes.append(replace(moved, subject=CLAIM, name=claim.uri, previous=before, current=state.label))
+        claims.settle(connection, rows)
         _tell_if_nothing_was_compared(verification, run)
+        return changes
+
+
+def change(
+    verification: Verification,
+    at: datetime,
+    cause: str,
+    actor: str | None,
+    subject: str,
+    name: str | None,
+    previous: str | None,
+    current: str,
+) -> Change:
+    """Make an entry of the history about a verification."""
+    return Change(
+        at=at,
+        tenant=verification.tenant,
+        subject=subject,
+        current=current,
+        cause=cause,
+        previous=previous,
+        name=name,
+        provider_id=verification.provider_id,
+        verification_id=verification.verification_id,
+        actor=actor,
+    )
 
 
 def claim_row(verification: Verification, claim: VerificationClaim, now: datetime) -> dict[str, Any]:
@@ -116,6 +164,7 @@ def claim_row(verification: Verification, claim: VerificationClaim, now: datetim
 def _tell_if_nothing_was_compared(verification: Verification, run: RunSnapshot) -> None:
     compared = set((run.comparisons or {}).values()) - {Comparison.NOT_COMPARED}
     if run.status == APPROVED and not compared:
+        telemetry.NOTHING_COMPARED.inc()
         log.warning(
             "run.nothing_compared",
             verification_id=verification.verification_id,

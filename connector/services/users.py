@@ -5,11 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from datetime import datetime
 
-from connector.directory.local import value_context
+from sqlalchemy import Connection
+
+from connector.domain.history import ADMINISTRATOR, SYSTEM, USER, Change
 from connector.errors import Code, RequestError
 from connector.services.claims import value_changed
-from connector.store import users
+from connector.services.outbox import DELETE_APPLICANT
+from connector.store import claims, events, history, outbox, users, verifications
 from connector.store.engine import Database
+from connector.store.sealed import user_value
 from connector.store.vault import Fingerprints, Vault
 
 PAGE_SIZE = 500
@@ -26,14 +30,15 @@ class Users:
         self._fingerprints = fingerprints
         self._clock = clock
 
-    def add(self, tenant: str, user_id: str, values: Mapping[str, str]) -> None:
+    def add(self, tenant: str, user_id: str, values: Mapping[str, str], actor: str = SYSTEM) -> None:
         """Add a user with attribute values by claim URI; raises `RequestError` where the id is taken."""
         with self._database.write() as connection:
             if not users.add(connection, tenant, user_id, self._clock()):
                 raise RequestError(Code.CLAIM_INVALID, f"There is a user {user_id} already.")
             users.set_values(connection, tenant, user_id, self._sealed(tenant, user_id, values))
+            self._tell(connection, tenant, user_id, "added", actor, values)
 
-    def change(self, tenant: str, user_id: str, values: Mapping[str, str]) -> None:
+    def change(self, tenant: str, user_id: str, values: Mapping[str, str], actor: str = SYSTEM) -> None:
         """Change some of a user's values; an empty one is removed.
 
         A claim that was verified for another value is verified no longer, from the same moment on.
@@ -46,12 +51,39 @@ class Users:
             for uri, value in sorted(values.items()):
                 fingerprint = self._fingerprints.of(tenant, user_id, uri, value) if value else None
                 value_changed(connection, tenant, user_id, uri, fingerprint, self._clock())
+            self._tell(connection, tenant, user_id, "changed", actor, values)
 
-    def put(self, tenant: str, user_id: str, values: Mapping[str, str]) -> bool:
+    def remove(self, tenant: str, user_id: str, actor: str = SYSTEM) -> None:
+        """Remove a user with everything personal here, and the user's applicants at Onfido through the outbox.
+
+        What stays is that it was done, when and by whom. A user whom the connector does not keep itself is removed
+        in the same way. Raises `RequestError` where nothing is known of the user.
+        """
+        with self._database.write() as connection:
+            known = verifications.find_of_user(connection, tenant, user_id)
+            is_known = users.remove(connection, tenant, user_id)
+            if not claims.forget_user(connection, tenant, user_id) and not is_known and not known:
+                raise _not_found(user_id)
+            for provider_id in sorted({each.provider_id for each in known}):
+                runs = [each.run_id for each in known if each.provider_id == provider_id and each.run_id]
+                events.forget_runs(connection, provider_id, runs)
+            applicants = {(each.provider_id, each.applicant_id) for each in known if each.applicant_id}
+            outbox.add_all(
+                connection,
+                DELETE_APPLICANT,
+                [
+                    {"tenant": tenant, "provider_id": provider_id, "applicant_id": applicant_id}
+                    for provider_id, applicant_id in sorted(applicants)
+                ],
+            )
+            verifications.forget_user(connection, tenant, user_id)
+            self._tell(connection, tenant, user_id, "removed", actor, {})
+
+    def put(self, tenant: str, user_id: str, values: Mapping[str, str], actor: str = SYSTEM) -> bool:
         """Add the user, or change the values of the one there is; True where it was added."""
         with self._database.write() as connection:
             is_new = users.add(connection, tenant, user_id, self._clock())
-        self.change(tenant, user_id, values)
+        self.change(tenant, user_id, values, actor)
         return is_new
 
     def values(self, tenant: str, user_id: str) -> Mapping[str, str]:
@@ -60,7 +92,7 @@ class Users:
             if not users.has(connection, tenant, user_id):
                 raise _not_found(user_id)
             sealed = users.find_values(connection, tenant, user_id)
-        return {uri: self._vault.open(value, value_context(tenant, user_id, uri)) for uri, value in sealed.items()}
+        return {uri: self._vault.open(value, user_value(tenant, user_id, uri)) for uri, value in sealed.items()}
 
     def ids(self, tenant: str) -> Iterator[str]:
         """Give the ids of all users of the tenant, in their order."""
@@ -72,9 +104,31 @@ class Users:
             if len(page) < PAGE_SIZE:
                 return
 
+    def _tell(
+        self,
+        connection: Connection,
+        tenant: str,
+        user_id: str,
+        what: str,
+        actor: str,
+        values: Mapping[str, str],
+    ) -> None:
+        """Write the history: which claims, never their values."""
+        entry = Change(
+            at=self._clock(),
+            tenant=tenant,
+            subject=USER,
+            name=user_id,
+            current=what,
+            cause=ADMINISTRATOR,
+            actor=actor,
+            detail={"claims": sorted(values)},
+        )
+        history.append(connection, [entry])
+
     def _sealed(self, tenant: str, user_id: str, values: Mapping[str, str]) -> dict[str, str | None]:
         return {
-            uri: self._vault.seal(value, value_context(tenant, user_id, uri)) if value else None
+            uri: self._vault.seal(value, user_value(tenant, user_id, uri)) if value else None
             for uri, value in values.items()
         }
 

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from connector.domain.claims import Claim
+from connector.domain.history import Change
 from connector.domain.provider import Provider
 from connector.domain.runs import AWAITING_INPUT
 from connector.domain.verification import Verification, VerificationClaim
@@ -20,9 +21,10 @@ from connector.errors import Code, RequestError
 from connector.services.initiation import Initiation, Timing
 from connector.services.providers import Providers
 from connector.services.results import Results
-from connector.store import claims, verifications
+from connector.store import claims, history, verifications
 from connector.store.engine import Database
 
+COMPLETED, REINITIATED = "completed", "reinitiated"  # causes, for the history
 MAX_WAIT = 20  # seconds that COMPLETED may wait for a result
 POLL_INTERVAL = 0.25  # seconds between two looks for a result that another thread or process may bring
 
@@ -86,7 +88,7 @@ class Verifications:
         waited = None
         if verification.closed_at is None:
             run_id = _run_id(verification)
-            self._results.refresh(provider, run_id, self._deadline())
+            self._results.refresh(provider, run_id, self._deadline(), COMPLETED)
             waited = self._wait(provider, verification, run_id, min(wait, MAX_WAIT))
         return Completion(self._claims(verification, uris), waited)
 
@@ -98,7 +100,7 @@ class Verifications:
         if verification.closed_at is not None:
             raise _not_awaiting(verification.status)
         deadline = self._deadline()
-        run = self._results.refresh(provider, _run_id(verification), deadline)
+        run = self._results.refresh(provider, _run_id(verification), deadline, REINITIATED)
         if run.status != AWAITING_INPUT:
             raise _not_awaiting(run.status)
         token = run.sdk_token
@@ -120,10 +122,18 @@ class Verifications:
         with self._database.read() as connection:
             found = verifications.find_run(connection, tenant, run_id)
             if found is None:
-                raise RequestError(Code.NO_VERIFICATION, f"There is no verification or run {run_id}.")
+                raise _no_such_run(run_id)
             about = verifications.find_claims(connection, found.verification_id)
             uris = [claim.uri for claim in about]
             return found, about, claims.find_all(connection, tenant, found.user_id, found.provider_id, uris)
+
+    def history(self, tenant: str, run_id: str, provider_id: str | None = None) -> list[Change]:
+        """Give what happened to a verification and its claims, the first first; raises `RequestError`."""
+        with self._database.read() as connection:
+            found = verifications.find_run(connection, tenant, run_id)
+            if found is None or provider_id not in (None, found.provider_id):
+                raise _no_such_run(run_id)
+            return history.find_of_verification(connection, found.verification_id)
 
     def _latest(self, tenant: str, user_id: str, provider_id: str, uris: Sequence[str]) -> Verification:
         with self._database.read() as connection:
@@ -151,7 +161,7 @@ class Verifications:
         finally:
             self._waiting.release()
         if not self._is_closed(verification):
-            self._results.refresh(provider, run_id, self._deadline())  # the webhook may have been lost
+            self._results.refresh(provider, run_id, self._deadline(), COMPLETED)  # the webhook may have been lost
         return seconds
 
     def _is_closed(self, verification: Verification) -> bool:
@@ -171,6 +181,10 @@ def _fields(provider: Provider, uris: Sequence[str]) -> Mapping[str, str]:
             Code.CLAIM_NOT_MAPPED, f"The provider {provider.name} has no mapping for {', '.join(unmapped)}."
         )
     return {uri: provider.claims[uri] for uri in uris}
+
+
+def _no_such_run(run_id: str) -> RequestError:
+    return RequestError(Code.RUN_NOT_FOUND, f"There is no verification or run {run_id}.")
 
 
 def _run_id(verification: Verification) -> str:

@@ -104,6 +104,11 @@ class Settings(Checked):
     port: int = setting(8080, "The port to listen on.", checks.port_number)
     workers: int = setting(1, "Processes that serve requests.", checks.at_least(1))
     threads: int = setting(8, "Threads in each process.", checks.at_least(1))
+    graceful_timeout: int = setting(
+        30,
+        "Seconds that requests and deliveries in flight have to finish when the process is told to stop.",
+        checks.at_least(1),
+    )
     max_body_bytes: int = setting(1048576, "The largest request body that is read.", checks.at_least(1))
 
     onfido_connect_timeout: float = setting(
@@ -111,6 +116,9 @@ class Settings(Checked):
     )
     onfido_read_timeout: float = setting(30.0, "Seconds to wait for an answer of Onfido's.", checks.positive)
     onfido_read_retries: int = setting(2, "How often a failed read from Onfido is tried again.", checks.at_least(0))
+    onfido_rate_limit: float = setting(
+        400.0, "Calls a minute that one process makes for one API token, at the most.", checks.positive
+    )
     interactive_budget: float = setting(
         15.0, "Seconds that all calls to Onfido of one initiate or complete may take together.", checks.positive
     )
@@ -126,6 +134,20 @@ class Settings(Checked):
         checks.host_names,
     )
     allow_http_loopback: bool = setting(False, "Also let API tokens go over http to this machine, for the simulator.")
+
+    webhook_token_overlap: int = setting(
+        86_400, "Seconds that a webhook token stays good after it was replaced.", checks.at_least(0), section="Upkeep"
+    )
+    event_retention_days: int = setting(30, "Days that the bodies of events are kept, encrypted.", checks.at_least(1))
+    sweep_interval: int = setting(
+        60, "Seconds between two looks for runs that are overdue, by one worker at a time.", checks.at_least(1)
+    )
+    worker_threads: int = setting(4, "Threads of `connector worker`.", checks.at_least(1))
+    worker_in_server: str = setting(
+        "auto",
+        "Whether `connector serve` does the worker's part in a thread: always, never, or auto: on SQLite.",
+        checks.one_of("auto", "always", "never"),
+    )
 
     log_level: str = setting(
         "INFO",

@@ -11,9 +11,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, delete, select, update
 
-from connector.domain.claims import VALUE_CHANGED, Claim
+from connector.domain.claims import VALUE_CHANGED, Claim, ClaimState
+from connector.domain.history import CLAIM, Change
+from connector.store import history
 from connector.store.dialect import insert
 from connector.store.models import claims, verifications
 
@@ -26,6 +28,7 @@ _SELECT = select(
     claims.c.fingerprint,
     claims.c.verification_status,
     claims.c.metadata,
+    claims.c.verification_id,
     verifications.c.applicant_id,
     verifications.c.run_id,
     verifications.c.status.label("workflow_status"),
@@ -63,23 +66,33 @@ def correct(connection: Connection, claim_id: str, values: Mapping[str, Any]) ->
 
 def open_attempt(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Let the claims point to a new attempt; those that are verified stay as they are until its result is in."""
-    _upsert(connection, rows, ("verification_id", "verification_status", "updated_at"), only_unverified=True)
+    columns = ("verification_id", "verification_status", "updated_at")
+    _upsert(connection, rows, columns, where=claims.c.is_verified.is_(False))
 
 
-def settle(connection: Connection, rows: Sequence[Mapping[str, Any]], *, is_decided: bool) -> None:
-    """Write what a finished run means for the claims.
+def lock_states(connection: Connection, provider_id: str, user_id: str) -> dict[str, ClaimState]:
+    """Give the state of a user's claims with a provider, and keep everybody else from changing it."""
+    statement = (
+        select(claims.c.uri, claims.c.is_verified, claims.c.verification_status)
+        .where(claims.c.provider_id == provider_id, claims.c.user_id == user_id)
+        .order_by(claims.c.uri)
+        .with_for_update()
+    )
+    rows = connection.execute(statement)
+    return {row.uri: ClaimState(row.is_verified, row.verification_status) for row in rows}
 
-    A run that says nothing of a claim (not `is_decided`) changes it only where it is not verified.
-    """
+
+def settle(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write what a finished run means for the claims."""
     columns = ("is_verified", "fingerprint", "verification_id", "verification_status", "updated_at")
-    _upsert(connection, rows, columns, only_unverified=not is_decided)
+    _upsert(connection, rows, columns)
 
 
 def unverify_changed(
     connection: Connection, tenant: str, user_id: str, uri: str, fingerprint: str | None, now: datetime
 ) -> None:
     """Un-verify a user's claim, with every provider, unless it was verified for the value it has now."""
-    connection.execute(
+    withdrawn = connection.execute(
         update(claims)
         .where(
             claims.c.tenant == tenant,
@@ -89,7 +102,29 @@ def unverify_changed(
             claims.c.fingerprint.is_distinct_from(fingerprint),
         )
         .values(is_verified=False, verification_status=VALUE_CHANGED, updated_at=now)
+        .returning(claims.c.provider_id, claims.c.verification_id)
     )
+    changes = [
+        Change(
+            at=now,
+            tenant=tenant,
+            subject=CLAIM,
+            name=uri,
+            previous="verified",
+            current=VALUE_CHANGED,
+            cause=VALUE_CHANGED,
+            provider_id=row.provider_id,
+            verification_id=row.verification_id,
+        )
+        for row in withdrawn
+    ]
+    history.append(connection, changes)
+
+
+def forget_user(connection: Connection, tenant: str, user_id: str) -> bool:
+    """Delete a user's claims; False where there are none."""
+    statement = delete(claims).where(claims.c.tenant == tenant, claims.c.user_id == user_id)
+    return connection.execute(statement).rowcount > 0
 
 
 def new_id() -> str:
@@ -98,13 +133,18 @@ def new_id() -> str:
 
 
 def _upsert(
-    connection: Connection, rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, only_unverified: bool
+    connection: Connection,
+    rows: Sequence[Mapping[str, Any]],
+    columns: Sequence[str],
+    where: ColumnElement[bool] | None = None,
 ) -> None:
+    if not rows:
+        return
     statement = insert(connection, claims)
     statement = statement.on_conflict_do_update(
         index_elements=_KEY,
         set_={name: statement.excluded[name] for name in columns},
-        where=claims.c.is_verified.is_(False) if only_unverified else None,
+        where=where,
     )
     connection.execute(statement, [dict(row) for row in rows])
 

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, select, update
+from sqlalchemy import ColumnElement, Connection, case, select, update
 
 from connector.store.dialect import insert
-from connector.store.models import events
+from connector.store.models import events, verifications
 
 PARKED = "parked"  # waits until its run is known, or until Onfido was asked for what it lacks
 APPLIED = "applied"
 NOTED = "noted"  # means nothing here
+
+
+_SETTLED = case((events.c.state == PARKED, NOTED), else_=events.c.state)
 
 
 @dataclass(frozen=True)
@@ -38,9 +42,10 @@ def add(
     kind: str,
     run_id: str | None,
     state: str,
+    body: str,
     received_at: datetime,
 ) -> bool:
-    """Insert an event; False where it was received before."""
+    """Insert an event with its sealed body; False where it was received before."""
     statement = insert(connection, events).on_conflict_do_nothing(
         index_elements=[events.c.provider_id, events.c.digest]
     )
@@ -51,14 +56,15 @@ def add(
         "kind": kind,
         "run_id": run_id,
         "state": state,
+        "body": body,
         "received_at": received_at,
     }
     return connection.execute(statement, row).rowcount == 1
 
 
-def park(connection: Connection, event_id: str, body: str) -> None:
-    """Let an event wait; `body` is sealed."""
-    connection.execute(update(events).where(events.c.id == event_id).values(state=PARKED, body=body))
+def park(connection: Connection, event_id: str) -> None:
+    """Let an event wait."""
+    connection.execute(update(events).where(events.c.id == event_id).values(state=PARKED))
 
 
 def find_parked(connection: Connection, provider_id: str, run_id: str) -> list[ParkedEvent]:
@@ -68,8 +74,34 @@ def find_parked(connection: Connection, provider_id: str, run_id: str) -> list[P
 
 
 def settle(connection: Connection, provider_id: str, run_id: str) -> None:
-    """Mark the events that waited for a run as applied; their bodies are needed no longer."""
-    connection.execute(update(events).where(*_parked(provider_id, run_id)).values(state=APPLIED, body=None))
+    """Mark the events that waited for a run as applied."""
+    connection.execute(update(events).where(*_parked(provider_id, run_id)).values(state=APPLIED))
+
+
+def find_matchable(connection: Connection) -> list[tuple[str, str]]:
+    """Give provider and run of the events that wait although their run is known."""
+    statement = (
+        select(events.c.provider_id, events.c.run_id)
+        .distinct()
+        .join(
+            verifications,
+            (verifications.c.provider_id == events.c.provider_id) & (verifications.c.run_id == events.c.run_id),
+        )
+        .where(events.c.state == PARKED)
+    )
+    return [(row.provider_id, row.run_id) for row in connection.execute(statement)]
+
+
+def forget_bodies(connection: Connection, received_before: datetime) -> None:
+    """Remove the bodies of old events; those that waited for a run of which nobody here knew are noted."""
+    old = (events.c.received_at < received_before, events.c.body.is_not(None))
+    connection.execute(update(events).where(*old).values(body=None, state=_SETTLED))
+
+
+def forget_runs(connection: Connection, provider_id: str, run_ids: Collection[str]) -> None:
+    """Remove the bodies of the events of some runs."""
+    of_runs = (events.c.provider_id == provider_id, events.c.run_id.in_(run_ids))
+    connection.execute(update(events).where(*of_runs).values(body=None, state=_SETTLED))
 
 
 def _parked(provider_id: str, run_id: str) -> tuple[ColumnElement[bool], ...]:

@@ -2,34 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import datetime
-from typing import Any
+from collections.abc import Sequence
 
 from sqlalchemy import Connection, insert, select
 
+from connector.domain.history import Change
 from connector.store.models import history
-
-RUN, CLAIM, PROVIDER, USER = "run", "claim", "provider", "user"
-
-
-@dataclass(frozen=True)
-class Change:
-    """One change; `actor` is the administrator or the event's id, `detail` holds no secret and no value."""
-
-    at: datetime
-    tenant: str
-    subject: str
-    current: str
-    cause: str
-    previous: str | None = None
-    name: str | None = None
-    provider_id: str | None = None
-    verification_id: str | None = None
-    actor: str | None = None
-    detail: Mapping[str, Any] = field(default_factory=dict)
-
 
 _COLUMNS = [column for column in history.c if column.name != "id"]
 

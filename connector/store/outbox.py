@@ -64,19 +64,25 @@ def add(
     delay: float = 0,
 ) -> bool:
     """Put something to be delivered, in the transaction of what it follows from; False where its key is there."""
-    row = {
-        "id": str(uuid.uuid4()),
-        "kind": kind,
-        "payload": dict(payload),
-        "dedupe_key": dedupe_key,
-        "state": READY,
-        "attempts": 0,
-        "history": [],
-        "due_at": _from_now(connection, delay),
-        "created_at": _from_now(connection, 0),
-    }
-    statement = insert(connection, outbox).on_conflict_do_nothing(index_elements=[outbox.c.dedupe_key])
-    return connection.execute(statement.values(row)).rowcount == 1
+    now = _from_now(connection, 0)
+    statement = insert(connection, outbox).values(
+        due_at=now if not delay else _from_now(connection, delay), created_at=now
+    )
+    statement = statement.on_conflict_do_nothing(index_elements=[outbox.c.dedupe_key])
+    return connection.execute(statement, _row(kind, payload, dedupe_key)).rowcount == 1
+
+
+def add_all(
+    connection: Connection, kind: str, payloads: Sequence[Mapping[str, Any]], dedupe_keys: Sequence[str | None] = ()
+) -> None:
+    """Put many at once; those whose key is there are left out."""
+    now = _from_now(connection, 0)
+    statement = insert(connection, outbox).values(due_at=now, created_at=now)
+    statement = statement.on_conflict_do_nothing(index_elements=[outbox.c.dedupe_key])
+    keys = dedupe_keys or [None] * len(payloads)
+    rows = [_row(kind, payload, key) for payload, key in zip(payloads, keys, strict=True)]
+    if rows:
+        connection.execute(statement, rows)
 
 
 def claim(connection: Connection, owner: str, kinds: Collection[str], *, limit: int, lease: float) -> list[Delivery]:
@@ -127,9 +133,7 @@ def fail(
 def release(connection: Connection, owner: str) -> int:
     """Give back what was claimed but not begun, as if it had never been claimed."""
     statement = update(outbox).where(outbox.c.owner == owner, outbox.c.state == READY)
-    return connection.execute(
-        statement.values(owner=None, lease_until=None, attempts=outbox.c.attempts - 1)
-    ).rowcount
+    return connection.execute(statement.values(owner=None, lease_until=None, attempts=outbox.c.attempts - 1)).rowcount
 
 
 def find_page(connection: Connection, states: Collection[str], limit: int) -> list[OutboxRow]:
@@ -141,7 +145,7 @@ def find_page(connection: Connection, states: Collection[str], limit: int) -> li
 def count(connection: Connection) -> dict[str, int]:
     """Give the number of rows by state."""
     statement = select(outbox.c.state, func.count()).group_by(outbox.c.state)
-    return {state: number for state, number in connection.execute(statement)}
+    return {row[0]: row[1] for row in connection.execute(statement)}
 
 
 def retry(connection: Connection, delivery_id: str) -> bool:
@@ -165,6 +169,18 @@ def forget_done(connection: Connection, older_than: timedelta, limit: int) -> in
         .limit(limit)
     )
     return connection.execute(delete(outbox).where(outbox.c.id.in_(old.scalar_subquery()))).rowcount
+
+
+def _row(kind: str, payload: Mapping[str, Any], dedupe_key: str | None) -> dict[str, Any]:
+    return {
+        "id": str(uuid.uuid4()),
+        "kind": kind,
+        "payload": dict(payload),
+        "dedupe_key": dedupe_key,
+        "state": READY,
+        "attempts": 0,
+        "history": [],
+    }
 
 
 def _settle(connection: Connection, delivery_id: str, owner: str, values: Mapping[str, Any]) -> bool:

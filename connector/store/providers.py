@@ -35,16 +35,22 @@ def add(connection: Connection, provider_id: str, tenant: str, values: Mapping[s
     connection.execute(insert(providers).values(row | dict(values)))
 
 
-def change(connection: Connection, provider_id: str, tenant: str, values: Mapping[str, Any], now: datetime) -> bool:
-    """Update the given columns of a provider; False where there is none."""
-    statement = update(providers).where(providers.c.id == provider_id, providers.c.tenant == tenant)
-    return connection.execute(statement.values(dict(values) | {"updated_at": now})).rowcount == 1
+def lock(connection: Connection, provider_id: str, tenant: str) -> Mapping[str, Any] | None:
+    """Give all columns of a provider of the tenant's, secrets sealed, and keep everybody else from changing it."""
+    statement = select(providers).where(providers.c.id == provider_id, providers.c.tenant == tenant)
+    row = connection.execute(statement.with_for_update()).one_or_none()
+    return None if row is None else row._asdict()
 
 
-def remove(connection: Connection, provider_id: str, tenant: str) -> bool:
-    """Delete a provider with its verifications, claims and events; False where there is none."""
-    statement = delete(providers).where(providers.c.id == provider_id, providers.c.tenant == tenant)
-    return connection.execute(statement).rowcount == 1
+def change(connection: Connection, provider_id: str, values: Mapping[str, Any], now: datetime) -> None:
+    """Update the given columns of a provider. A name that is taken raises `IntegrityError`."""
+    statement = update(providers).where(providers.c.id == provider_id)
+    connection.execute(statement.values(dict(values) | {"updated_at": now}))
+
+
+def remove(connection: Connection, provider_id: str) -> None:
+    """Delete a provider with its verifications, claims and events."""
+    connection.execute(delete(providers).where(providers.c.id == provider_id))
 
 
 def find(connection: Connection, provider_id: str, tenant: str) -> Provider | None:
@@ -76,11 +82,21 @@ def find_api_token(connection: Connection, provider_id: str) -> str:
     return str(connection.execute(statement).scalar_one())
 
 
-def find_webhook_tokens(connection: Connection, provider_id: str, tenant: str) -> list[str] | None:
-    """Give the encrypted webhook tokens that are good now; None where there is no such provider."""
-    statement = select(providers.c.webhook_token).where(providers.c.id == provider_id, providers.c.tenant == tenant)
+def find_webhook_tokens(connection: Connection, provider_id: str, tenant: str, now: datetime) -> dict[str, str] | None:
+    """Give the sealed webhook tokens that are good now, by column; None where there is no such provider."""
+    statement = select(
+        providers.c.webhook_token,
+        providers.c.previous_webhook_token,
+        providers.c.previous_webhook_token_expires_at,
+    ).where(providers.c.id == provider_id, providers.c.tenant == tenant)
     row = connection.execute(statement).one_or_none()
-    return None if row is None else [token for token in row if token is not None]
+    if row is None:
+        return None
+    tokens = {} if row.webhook_token is None else {"webhook_token": row.webhook_token}
+    expires_at = row.previous_webhook_token_expires_at
+    if row.previous_webhook_token is not None and expires_at is not None and expires_at > now:
+        tokens["previous_webhook_token"] = row.previous_webhook_token
+    return tokens
 
 
 def _provider(row: Any) -> Provider:

@@ -22,6 +22,12 @@ def add(connection: Connection, tenant: str, user_id: str, now: datetime) -> boo
     return connection.execute(statement, row).rowcount == 1
 
 
+def remove(connection: Connection, tenant: str, user_id: str) -> bool:
+    """Delete a user with all values; False where there is none."""
+    statement = delete(users).where(users.c.tenant == tenant, users.c.user_id == user_id)
+    return connection.execute(statement).rowcount == 1
+
+
 def lock(connection: Connection, tenant: str, user_id: str) -> bool:
     """Lock a user for changes; False where there is none."""
     statement = select(users.c.user_id).where(users.c.tenant == tenant, users.c.user_id == user_id)

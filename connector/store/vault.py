@@ -17,13 +17,9 @@ from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import select
 
 from connector.errors import ConfigurationError
 from connector.private_file import create_private_file
-from connector.store.dialect import insert
-from connector.store.engine import Database
-from connector.store.models import secrets
 
 KEY_BYTES = 32
 NONCE_BYTES = 12
@@ -42,6 +38,10 @@ class Vault:
         nonce = os.urandom(NONCE_BYTES)
         sealed = self._ciphers[self._sealing_id].encrypt(nonce, plain.encode(), context.encode())
         return f"v1.{self._sealing_id}.{base64.urlsafe_b64encode(nonce + sealed).decode()}"
+
+    def is_current(self, sealed: str) -> bool:
+        """Whether a text is sealed with the first key."""
+        return sealed.split(".")[1] == self._sealing_id
 
     def open(self, sealed: str, context: str) -> str:
         """Decrypt what `seal` made for the same `context`.
@@ -94,17 +94,3 @@ def _decode(text: str, source: str) -> bytes:
 
 def _key_id(key: bytes) -> str:
     return hashlib.sha256(b"connector key id\0" + key).hexdigest()[:8]
-
-
-def fingerprint_key(database: Database, vault: Vault) -> bytes:
-    """Give the key for fingerprints, made on first use and kept, encrypted, in the database.
-
-    It outlives the rotation of encryption keys: what is verified stays comparable.
-    """
-    context = "secrets/fingerprint"
-    with database.write() as connection:
-        statement = insert(connection, secrets).on_conflict_do_nothing()
-        sealed = vault.seal(os.urandom(KEY_BYTES).hex(), context)
-        connection.execute(statement, {"name": "fingerprint", "value": sealed})
-        stored = connection.execute(select(secrets.c.value).where(secrets.c.name == "fingerprint")).scalar_one()
-    return bytes.fromhex(vault.open(stored, context))

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, delete, insert, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, delete, insert, select, update
 
 from connector.domain.verification import Verification, VerificationClaim
-from connector.store.models import verification_claims, verifications
+from connector.store.models import UtcDateTime, verification_claims, verifications
 
 _SELECT = select(
     verifications.c.id.label("verification_id"),
@@ -157,7 +157,7 @@ def find_latest(
 
 def get(connection: Connection, verification_id: str) -> Verification:
     """Give an attempt that exists."""
-    found = _one(connection, _SELECT.where(verifications.c.id == verification_id))
+    found = find(connection, verification_id)
     if found is None:
         raise LookupError(verification_id)
     return found
@@ -184,6 +184,58 @@ def find_page(connection: Connection, tenant: str, *, user_id: str | None, limit
         statement = statement.where(verifications.c.user_id == user_id)
     statement = statement.order_by(verifications.c.created_at.desc(), verifications.c.id).limit(limit)
     return [_verification(row) for row in connection.execute(statement)]
+
+
+def find_of_user(connection: Connection, tenant: str, user_id: str) -> list[Verification]:
+    """Give all attempts of a user, locked."""
+    statement = _SELECT.where(verifications.c.tenant == tenant, verifications.c.user_id == user_id)
+    statement = statement.order_by(verifications.c.id).with_for_update()
+    return [_verification(row) for row in connection.execute(statement)]
+
+
+def forget_user(connection: Connection, tenant: str, user_id: str) -> None:
+    """Delete a user's attempts."""
+    connection.execute(
+        delete(verifications).where(verifications.c.tenant == tenant, verifications.c.user_id == user_id)
+    )
+
+
+def find_due(connection: Connection, now: datetime, limit: int) -> list[Verification]:
+    """Give open attempts that are overdue for a look, the longest overdue first; no two sweeps get the same."""
+    statement = (
+        _SELECT.where(verifications.c.closed_at.is_(None), verifications.c.next_check_at <= now)
+        .order_by(verifications.c.next_check_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    return [_verification(row) for row in connection.execute(statement)]
+
+
+def postpone(connection: Connection, checks: Mapping[str, datetime]) -> None:
+    """Set when attempts are looked at next, by their ids."""
+    if checks:
+        connection.execute(
+            update(verifications)
+            .where(verifications.c.id == bindparam("of"))
+            .values(next_check_at=bindparam("at", type_=UtcDateTime)),
+            [{"of": verification_id, "at": at} for verification_id, at in sorted(checks.items())],
+        )
+
+
+def find_started(connection: Connection, provider_id: str, user_id: str, since: datetime) -> list[datetime]:
+    """Give when the user's attempts since then were made whose run was, or may have been, started; latest first."""
+    statement = select(verifications.c.created_at).where(
+        verifications.c.provider_id == provider_id,
+        verifications.c.user_id == user_id,
+        verifications.c.created_at > since,
+        verifications.c.run_id.is_not(None) | verifications.c.run_requested_at.is_not(None),
+    )
+    return list(connection.execute(statement.order_by(verifications.c.created_at.desc())).scalars())
+
+
+def find(connection: Connection, verification_id: str) -> Verification | None:
+    """Give an attempt, if it is still there."""
+    return _one(connection, _SELECT.where(verifications.c.id == verification_id))
 
 
 def find_claims(connection: Connection, verification_id: str) -> list[VerificationClaim]:

@@ -1,0 +1,29 @@
+"""The history, as values: every change of a run's or claim's status, and every change by an administrator."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+RUN, CLAIM, PROVIDER, USER = "run", "claim", "provider", "user"  # subjects
+ADMINISTRATOR = "administrator"  # a cause
+SYSTEM = "system"  # the actor where no person is known
+
+
+@dataclass(frozen=True)
+class Change:
+    """One change; `actor` is the administrator or the event's id, `detail` holds no secret and no value."""
+
+    at: datetime
+    tenant: str
+    subject: str
+    current: str
+    cause: str
+    previous: str | None = None
+    name: str | None = None
+    provider_id: str | None = None
+    verification_id: str | None = None
+    actor: str | None = None
+    detail: Mapping[str, Any] = field(default_factory=dict)

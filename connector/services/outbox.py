@@ -1,0 +1,168 @@
+"""What is delivered later: kinds of deliveries, and one worker's turn at them.
+
+A delivery kind is one function registered under a name. It is called with the row's payload while no transaction is
+open, at least once, and raises where the delivery failed: `Undeliverable` where trying again cannot help, anything
+else to be tried again with exponential backoff and jitter, up to `MAX_ATTEMPTS` times; then the row is dead, and an
+operator retries or drops it.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import structlog
+
+from connector.errors import Code, ProviderError, RequestError
+from connector.store import outbox
+from connector.store.engine import Database
+from connector.store.outbox import Delivery, OutboxRow
+
+log = structlog.get_logger(__name__)
+
+MAX_ATTEMPTS = 12
+LEASE = 60.0  # seconds; every delivery's time-outs end well before
+FIRST_RETRY = 2.0  # seconds, doubled with every attempt
+LONGEST_RETRY = 3600.0
+KEPT = timedelta(days=1)  # how long delivered rows stay, so that their dedupe keys hold
+FORGET_BATCH = 1000
+
+SWEEP = "sweep"
+CHECK_VERIFICATION = "check_verification"
+DELETE_APPLICANT = "delete_applicant"
+
+Deliver = Callable[[Mapping[str, Any]], None]
+
+
+class Undeliverable(Exception):  # noqa: N818  it is an answer, not a defect
+    """The delivery can never succeed."""
+
+
+@dataclass(frozen=True)
+class Kind:
+    """How a kind is delivered, and how many rows of it one claim takes: 1 for slow receivers, more for local work."""
+
+    deliver: Deliver
+    batch: int = 1
+
+
+class Outbox:
+    """The outbox and the kinds it can deliver."""
+
+    def __init__(self, database: Database, kinds: Mapping[str, Kind]) -> None:
+        self._database = database
+        self._kinds = kinds
+        self._by_batch: dict[int, list[str]] = {}
+        for name, kind in kinds.items():
+            self._by_batch.setdefault(kind.batch, []).append(name)
+
+    def work(self, owner: str, is_stopping: Callable[[], bool] = lambda: False) -> int:
+        """Claim and deliver what is due, once for each batch size; gives the number of rows that were tried.
+
+        What was claimed but not begun is given back when `is_stopping` says so, or its lease is half over.
+        """
+        tried = 0
+        for batch, kinds in self._by_batch.items():
+            with self._database.write() as connection:
+                claimed = outbox.claim(connection, owner, kinds, limit=batch, lease=LEASE)
+            begin_by = time.monotonic() + LEASE / 2
+            for delivery in claimed:
+                if is_stopping() or time.monotonic() > begin_by:
+                    self.release(owner)
+                    return tried
+                self._deliver(delivery, owner)
+                tried += 1
+        return tried
+
+    def release(self, owner: str) -> None:
+        """Give back what this worker has claimed but not begun."""
+        with self._database.write() as connection:
+            outbox.release(connection, owner)
+
+    def page(self, states: tuple[str, ...], limit: int) -> list[OutboxRow]:
+        """Give rows for an operator."""
+        with self._database.read() as connection:
+            return outbox.find_page(connection, states, limit)
+
+    def counts(self) -> Mapping[str, int]:
+        """Give the number of rows by state."""
+        with self._database.read() as connection:
+            return outbox.count(connection)
+
+    def retry(self, delivery_id: str) -> None:
+        """Deliver a row again, now; raises `RequestError` where there is none that can be."""
+        with self._database.write() as connection:
+            if not outbox.retry(connection, delivery_id):
+                raise _no_such_row(delivery_id)
+
+    def drop(self, delivery_id: str) -> None:
+        """Remove a row undelivered; raises `RequestError` where there is none."""
+        with self._database.write() as connection:
+            if not outbox.drop(connection, delivery_id):
+                raise _no_such_row(delivery_id)
+
+    def forget_done(self) -> None:
+        """Delete what was delivered long ago, in batches."""
+        while True:
+            with self._database.write() as connection:
+                if outbox.forget_done(connection, KEPT, FORGET_BATCH) < FORGET_BATCH:
+                    return
+
+    def _deliver(self, delivery: Delivery, owner: str) -> None:
+        try:
+            self._kinds[delivery.kind].deliver(delivery.payload)
+        except Exception as error:  # noqa: BLE001  the border: whatever a delivery raises is noted on its row
+            self._note_failure(delivery, owner, error)
+            return
+        with self._database.write() as connection:
+            outbox.finish(connection, delivery.delivery_id, owner)
+
+    def _note_failure(self, delivery: Delivery, owner: str, error: Exception) -> None:
+        history = [*delivery.history, _failure(delivery.attempts, error)]
+        is_hopeless = isinstance(error, Undeliverable) or delivery.attempts >= MAX_ATTEMPTS
+        retry_in = None if is_hopeless else retry_delay(delivery.attempts, error)
+        with self._database.write() as connection:
+            is_mine = outbox.fail(connection, delivery.delivery_id, owner, history, retry_in)
+        log.log(
+            _severity(is_hopeless),
+            "outbox.delivery_failed",
+            delivery_id=delivery.delivery_id,
+            kind=delivery.kind,
+            attempts=delivery.attempts,
+            is_dead=is_hopeless,
+            is_mine=is_mine,
+            exc_info=None if isinstance(error, ProviderError | Undeliverable) else error,
+            reason=str(error),
+        )
+
+
+def retry_delay(attempts: int, error: Exception | None = None) -> float:
+    """Give the seconds until the next attempt: doubled each time, jittered, never sooner than Onfido asks for."""
+    backoff = min(LONGEST_RETRY, FIRST_RETRY * 2.0 ** (attempts - 1))
+    asked = error.retry_after or 0 if isinstance(error, ProviderError) else 0
+    return max(float(asked), backoff * random.uniform(0.5, 1.0))  # noqa: S311  jitter, no secret
+
+
+def new_owner() -> str:
+    """Make the name under which a worker claims rows."""
+    return str(uuid.uuid4())
+
+
+def _failure(number: int, error: Exception) -> dict[str, Any]:
+    """Write a failed attempt; of an unforeseen error the type alone, for its text may hold anything."""
+    told = str(error) if isinstance(error, ProviderError | RequestError | Undeliverable) else ""
+    reason = f"{type(error).__name__}: {told}".removesuffix(": ")
+    return {"number": number, "at": datetime.now(UTC).isoformat(timespec="seconds"), "reason": reason}
+
+
+def _severity(is_hopeless: bool) -> int:
+    return 40 if is_hopeless else 30
+
+
+def _no_such_row(delivery_id: str) -> RequestError:
+    return RequestError(Code.CLAIM_NOT_FOUND, f"The outbox has no undelivered row {delivery_id}.")

@@ -1,0 +1,131 @@
+"""What keeps results from being lost without anybody asking: the sweep, and the deliveries it puts into the outbox.
+
+sweep ──► every open verification that is overdue for a look ──► check_verification
+      ──► events that wait for a run which is known by now   ──► applied
+      ──► what is kept longer than it has to be              ──► removed
+
+check_verification   run known: ask Onfido, apply the answer; unknown: resume the attempt or close it
+delete_applicant     after a user was removed here
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+
+from connector.domain.provider import Provider
+from connector.domain.runs import next_check
+from connector.domain.verification import Verification
+from connector.errors import ProviderError, RequestError
+from connector.services.events import Events
+from connector.services.initiation import GONE, Initiation
+from connector.services.outbox import CHECK_VERIFICATION, DELETE_APPLICANT, SWEEP, Kind, Outbox, Undeliverable
+from connector.services.providers import Providers
+from connector.services.results import Results
+from connector.store import outbox as rows
+from connector.store import verifications
+from connector.store.engine import Database
+
+log = structlog.get_logger(__name__)
+
+SWEPT = "sweep"  # a cause, for the history
+SWEEP_LIMIT = 200  # verifications that one sweep puts up for a look
+CHECK_BUDGET = 25.0  # seconds of Onfido's calls; well below the outbox' lease
+TOLD_AFTER = timedelta(days=7)  # a run that is open for so long is worth an operator's look
+
+
+class Upkeep:
+    """The periodic work; any number of processes may have one."""
+
+    def __init__(
+        self,
+        database: Database,
+        providers: Providers,
+        results: Results,
+        events: Events,
+        initiation: Initiation,
+        event_retention: timedelta,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._database = database
+        self._providers = providers
+        self._results = results
+        self._events = events
+        self._initiation = initiation
+        self._event_retention = event_retention
+        self._clock = clock
+        self.outbox = Outbox(database, self._kinds())
+
+    def _kinds(self) -> Mapping[str, Kind]:
+        return {
+            SWEEP: Kind(self.sweep),
+            CHECK_VERIFICATION: Kind(self.check_verification),
+            DELETE_APPLICANT: Kind(self.delete_applicant),
+        }
+
+    def sweep(self, _payload: Mapping[str, Any]) -> None:
+        """Look for what is overdue."""
+        self._put_up_overdue()
+        self._events.match_all()
+        self._events.forget_bodies(self._event_retention)
+        self.outbox.forget_done()
+
+    def check_verification(self, payload: Mapping[str, Any]) -> None:
+        """Bring one open verification forward."""
+        with self._database.read() as connection:
+            found = verifications.find(connection, payload["verification_id"])
+        if found is None or found.closed_at is not None:
+            return
+        provider = self._providers.get(found.tenant, found.provider_id)
+        deadline = time.monotonic() + CHECK_BUDGET
+        if found.run_id is None:
+            self._initiation.settle(provider, found, deadline)
+        else:
+            self._refresh(provider, found, found.run_id, deadline)
+
+    def delete_applicant(self, payload: Mapping[str, Any]) -> None:
+        """Delete an applicant at Onfido; one that is gone already will do."""
+        try:
+            provider = self._providers.get(payload["tenant"], payload["provider_id"])
+        except RequestError as error:
+            raise Undeliverable("The provider was removed: delete the applicant in Onfido's dashboard.") from error
+        try:
+            self._providers.onfido(provider).delete_applicant(
+                payload["applicant_id"], deadline=time.monotonic() + CHECK_BUDGET
+            )
+        except ProviderError as error:
+            if error.status not in GONE:
+                raise
+
+    def _put_up_overdue(self) -> None:
+        now = self._clock()
+        with self._database.write() as connection:
+            due = verifications.find_due(connection, now, SWEEP_LIMIT)
+            payloads = [{"verification_id": each.verification_id} for each in due]
+            keys = [f"{CHECK_VERIFICATION}:{each.verification_id}:{each.next_check_at}" for each in due]
+            rows.add_all(connection, CHECK_VERIFICATION, payloads, keys)
+            checks = {each.verification_id: now + next_check(now - each.created_at) for each in due}
+            verifications.postpone(connection, checks)
+
+    def _refresh(self, provider: Provider, found: Verification, run_id: str, deadline: float) -> None:
+        try:
+            run = self._results.refresh(provider, run_id, deadline, SWEPT, is_background=True)
+        except ProviderError as error:
+            if error.status not in GONE:
+                raise
+            log.warning("run.gone", verification_id=found.verification_id, run_id=run_id, reason=error.description)
+            return
+        age = self._clock() - found.created_at
+        if not run.is_final and age > TOLD_AFTER:
+            log.warning(
+                "run.open_for_long",
+                verification_id=found.verification_id,
+                run_id=run_id,
+                status=run.status,
+                days=age.days,
+                advice="Give the workflow's tasks a time-out in Onfido Studio, so that abandoned runs end.",
+            )

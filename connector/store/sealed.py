@@ -1,0 +1,80 @@
+"""What is encrypted at rest: every sealed column, and the place each of its values is sealed for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Column, Connection, Table, select, tuple_, update
+
+from connector.store.models import events, providers, secrets, user_attributes
+from connector.store.vault import Vault
+
+BATCH = 500
+
+
+def provider_secret(provider_id: str, name: str) -> str:
+    """Name the place of a provider's secret; `name` is its column."""
+    return f"providers/{provider_id}/{name}"
+
+
+def user_value(tenant: str, user_id: str, uri: str) -> str:
+    """Name the place of a user's value."""
+    return f"users/{tenant}/{user_id}/{uri}"
+
+
+def event_body(event_id: str) -> str:
+    """Name the place of an event's body."""
+    return f"events/{event_id}/body"
+
+
+def own_secret(name: str) -> str:
+    """Name the place of one of the connector's own keys."""
+    return f"secrets/{name}"
+
+
+@dataclass(frozen=True)
+class SealedColumn:
+    """A column of sealed text; `context` makes a value's place from its row's key."""
+
+    column: Column[Any]
+    context: Callable[..., str]
+
+    @property
+    def _table(self) -> Table:
+        return self.column.table
+
+    def reseal(self, connection: Connection, vault: Vault, after: tuple[Any, ...] | None) -> tuple[Any, ...] | None:
+        """Seal one batch of rows with the first key, from the one behind the key `after` on; gives the last row's key.
+
+        A value that changes meanwhile stays as it is: whoever writes seals with the first key already.
+        """
+        keys = list(self._table.primary_key.columns)
+        statement = select(*keys, self.column).where(self.column.is_not(None)).order_by(*keys).limit(BATCH)
+        if after is not None:
+            statement = statement.where(tuple_(*keys) > after)
+        rows = [(tuple(row[:-1]), row[-1]) for row in connection.execute(statement)]
+        for key, sealed in rows:
+            if not vault.is_current(sealed):
+                place = self.context(*key)
+                same_row = (column == value for column, value in zip(keys, key, strict=True))
+                connection.execute(
+                    update(self._table)
+                    .where(*same_row, self.column == sealed)
+                    .values({self.column.name: vault.seal(vault.open(sealed, place), place)})
+                )
+        return rows[-1][0] if rows else None
+
+
+def sealed_columns() -> Iterator[SealedColumn]:
+    """Give every sealed column."""
+    for name in ("api_token", "webhook_token", "previous_webhook_token"):
+        yield SealedColumn(providers.c[name], _provider_secret_in(name))
+    yield SealedColumn(user_attributes.c.value, user_value)
+    yield SealedColumn(events.c.body, event_body)
+    yield SealedColumn(secrets.c.value, own_secret)
+
+
+def _provider_secret_in(name: str) -> Callable[[str], str]:
+    return lambda provider_id: provider_secret(provider_id, name)
