@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from flask import Flask, g, request
@@ -31,7 +32,7 @@ from connector.services.claims import Claims
 from connector.services.events import Events
 from connector.services.initiation import Initiation, Timing
 from connector.services.keys import fingerprint_key, rotate_keys
-from connector.services.outbox import SWEEP, Outbox
+from connector.services.outbox import SWEEP, Kind, Outbox
 from connector.services.providers import Providers
 from connector.services.results import Results
 from connector.services.upkeep import Upkeep
@@ -66,9 +67,12 @@ class Services:
     close: Callable[[], None]
 
 
-def create_services(settings: Settings, clock: Clock = utc_now) -> Services:
+def create_services(
+    settings: Settings, clock: Clock = utc_now, listeners: Mapping[str, Kind] = MappingProxyType({})
+) -> Services:
     """Open the database and wire the use cases.
 
+    `listeners` are deliveries that every result is announced to, with the verification's id.
     The embedded default is migrated here; raises `ConfigurationError` where another database is not.
     """
     database = open_database(settings)
@@ -89,11 +93,11 @@ def create_services(settings: Settings, clock: Clock = utc_now) -> Services:
     policy = BaseUrlPolicy(settings.allowed_base_url_hosts, settings.allow_http_loopback)
     token_overlap = timedelta(seconds=settings.webhook_token_overlap)
     provider_service = Providers(database, vault, onfido, policy, token_overlap, clock)
-    results = Results(database, provider_service, clock)
+    results = Results(database, provider_service, listeners, clock)
     events = Events(database, vault, provider_service, results, clock)
     initiation = Initiation(database, directory, fingerprints, provider_service, results, events, timing, clock)
     event_retention = timedelta(days=settings.event_retention_days)
-    upkeep = Upkeep(database, provider_service, results, events, initiation, event_retention, clock)
+    upkeep = Upkeep(database, provider_service, results, events, initiation, listeners, event_retention, clock)
     max_waiting = max(1, settings.threads // 2)
 
     def close() -> None:
@@ -136,10 +140,12 @@ def make_data_dir(path: Path) -> None:
         raise ConfigurationError(f"`data_dir` {path} cannot be written to.")
 
 
-def create_app(settings: Settings, clock: Clock = utc_now) -> Flask:
+def create_app(
+    settings: Settings, clock: Clock = utc_now, listeners: Mapping[str, Kind] = MappingProxyType({})
+) -> Flask:
     """Make the web application; raises `ConfigurationError` where it must not start."""
     access = configure_access(settings)
-    services = create_services(settings, clock)
+    services = create_services(settings, clock, listeners)
     app = Flask("connector", static_folder=None)
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.config |= _flask_config(settings)

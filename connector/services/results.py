@@ -7,7 +7,7 @@ nothing to do.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import Enum, auto
@@ -23,7 +23,7 @@ from connector.domain.provider import Provider
 from connector.domain.runs import APPROVED, Comparison, RunSnapshot, moves, next_check
 from connector.domain.verification import Verification, VerificationClaim
 from connector.services.providers import Providers
-from connector.store import claims, events, history, verifications
+from connector.store import claims, events, history, outbox, verifications
 from connector.store.engine import Database
 
 log = structlog.get_logger(__name__)
@@ -39,11 +39,17 @@ class Outcome(Enum):
 
 
 class Results:
-    """Applies snapshots of runs, those that arrive and those that it asks for."""
+    """Applies snapshots of runs, those that arrive and those that it asks for.
 
-    def __init__(self, database: Database, providers: Providers, clock: Callable[[], datetime]) -> None:
+    Every result is announced, in its own transaction, to the deliveries named by `listeners`.
+    """
+
+    def __init__(
+        self, database: Database, providers: Providers, listeners: Collection[str], clock: Callable[[], datetime]
+    ) -> None:
         self._database = database
         self._providers = providers
+        self._listeners = listeners
         self._clock = clock
 
     def refresh(
@@ -80,6 +86,9 @@ class Results:
         changes = [moved, *(self._settle(connection, verification, run, moved) if run.is_final else [])]
         verifications.move(connection, verification.verification_id, self._moved(verification, run, now))
         history.append(connection, changes)
+        if run.is_final:
+            for kind in self._listeners:
+                outbox.add(connection, kind, {"verification_id": verification.verification_id})
         telemetry.RUNS.labels(run.status if run.is_final else "open").inc()
         log.info(
             "run.moved",

@@ -48,6 +48,7 @@ class Upkeep:
         results: Results,
         events: Events,
         initiation: Initiation,
+        listeners: Mapping[str, Kind],
         event_retention: timedelta,
         clock: Callable[[], datetime],
     ) -> None:
@@ -58,7 +59,7 @@ class Upkeep:
         self._initiation = initiation
         self._event_retention = event_retention
         self._clock = clock
-        self.outbox = Outbox(database, self._kinds())
+        self.outbox = Outbox(database, {**self._kinds(), **listeners})
 
     def _kinds(self) -> Mapping[str, Kind]:
         return {
