@@ -154,9 +154,8 @@ class Claims:
         values = self._directory.values(tenant, user_id) or {}
         wanted = {(entry.uri, entry.provider_id) for entry in entries}
         with self._database.write() as connection:
-            for uri in sorted({entry.uri for entry in entries}):
-                fingerprint = self._fingerprint(tenant, user_id, uri, values)
-                claims.unverify_changed(connection, tenant, user_id, uri, fingerprint, self._clock())
+            fingerprints = {entry.uri: self._fingerprint(tenant, user_id, entry.uri, values) for entry in entries}
+            claims.unverify_changed(connection, tenant, user_id, fingerprints, self._clock())
             found = claims.find_all(connection, tenant, user_id)
         return [claim for claim in found if (claim.uri, claim.provider_id) in wanted]
 
@@ -188,14 +187,15 @@ def _correction_entry(tenant: str, entry: ClaimEntry, claim: Claim | None, actor
 
 
 def value_changed(
-    connection: Connection, tenant: str, user_id: str, uri: str, fingerprint: str | None, now: datetime
+    connection: Connection, tenant: str, user_id: str, fingerprints: Mapping[str, str | None], now: datetime
 ) -> None:
-    """Withdraw what was verified, and what is being verified, for another value of a user's claim.
+    """Withdraw what was verified, and what is being verified, for other values of a user's claims.
 
-    Called in the transaction that changes the value; `fingerprint` is the new value's, None where it was removed.
+    Called in the transaction that changes the values; `fingerprints` are the new ones', None where one was removed.
     """
-    verifications.mark_stale(connection, tenant, user_id, uri, fingerprint)
-    claims.unverify_changed(connection, tenant, user_id, uri, fingerprint, now)
+    if fingerprints:
+        verifications.mark_stale(connection, tenant, user_id, fingerprints)
+        claims.unverify_changed(connection, tenant, user_id, fingerprints, now)
 
 
 def _check_providers(connection: Connection, tenant: str, provider_ids: Collection[str]) -> None:

@@ -79,6 +79,9 @@ class Events:
 
     def match(self, provider_id: str, run_id: str) -> None:
         """Apply the events that wait for a run, now that the run may be known."""
+        with self._database.read() as connection:
+            if not events.find_parked(connection, provider_id, run_id):
+                return
         with self._database.write() as connection:
             outcomes = [
                 self._apply(connection, provider_id, run, parked.event_id)

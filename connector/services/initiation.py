@@ -267,8 +267,7 @@ class Initiation:
                 raise _being_started()
             if attempt.is_resumed:
                 verifications.replace_claims(connection, verification.verification_id, attempt.fields)
-            for uri, fingerprint in sorted(fingerprints.items()):
-                claims.unverify_changed(connection, verification.tenant, verification.user_id, uri, fingerprint, now)
+            claims.unverify_changed(connection, verification.tenant, verification.user_id, fingerprints, now)
             self._check_needed(
                 claims.find_all(
                     connection, verification.tenant, verification.user_id, verification.provider_id, [*fingerprints]

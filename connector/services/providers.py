@@ -136,7 +136,7 @@ class Providers:
             raise RequestError(
                 Code.CONFIGURATION_INVALID, f"The provider {provider.name} cannot be used: {error.description}"
             ) from error
-        return self._onfido.client(provider.base_url, token)
+        return self._onfido.client(provider.base_url, token, is_background=is_background)
 
     def _lock(self, connection: Connection, tenant: str, provider_id: str) -> Mapping[str, Any]:
         stored = providers.lock(connection, provider_id, tenant)

@@ -48,9 +48,11 @@ class Users:
             if not users.lock(connection, tenant, user_id):
                 raise _not_found(user_id)
             users.set_values(connection, tenant, user_id, self._sealed(tenant, user_id, values))
-            for uri, value in sorted(values.items()):
-                fingerprint = self._fingerprints.of(tenant, user_id, uri, value) if value else None
-                value_changed(connection, tenant, user_id, uri, fingerprint, self._clock())
+            fingerprints = {
+                uri: self._fingerprints.of(tenant, user_id, uri, value) if value else None
+                for uri, value in values.items()
+            }
+            value_changed(connection, tenant, user_id, fingerprints, self._clock())
             self._tell(connection, tenant, user_id, "changed", actor, values)
 
     def remove(self, tenant: str, user_id: str, actor: str = SYSTEM) -> None:

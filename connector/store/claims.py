@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, delete, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, Table, delete, or_, select, update
 
 from connector.domain.claims import VALUE_CHANGED, Claim, ClaimState
 from connector.domain.history import CLAIM, Change
@@ -89,27 +89,29 @@ def settle(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def unverify_changed(
-    connection: Connection, tenant: str, user_id: str, uri: str, fingerprint: str | None, now: datetime
+    connection: Connection, tenant: str, user_id: str, fingerprints: Mapping[str, str | None], now: datetime
 ) -> None:
-    """Un-verify a user's claim, with every provider, unless it was verified for the value it has now."""
+    """Un-verify those of a user's claims, with every provider, that were verified for another value than they have.
+
+    `fingerprints` are those of the values that the claims have now, None where there is none.
+    """
     withdrawn = connection.execute(
         update(claims)
         .where(
             claims.c.tenant == tenant,
             claims.c.user_id == user_id,
-            claims.c.uri == uri,
             claims.c.is_verified,
-            claims.c.fingerprint.is_distinct_from(fingerprint),
+            differs(claims, fingerprints),
         )
         .values(is_verified=False, verification_status=VALUE_CHANGED, updated_at=now)
-        .returning(claims.c.provider_id, claims.c.verification_id)
+        .returning(claims.c.uri, claims.c.provider_id, claims.c.verification_id)
     )
     changes = [
         Change(
             at=now,
             tenant=tenant,
             subject=CLAIM,
-            name=uri,
+            name=row.uri,
             previous="verified",
             current=VALUE_CHANGED,
             cause=VALUE_CHANGED,
@@ -119,6 +121,16 @@ def unverify_changed(
         for row in withdrawn
     ]
     history.append(connection, changes)
+
+
+def differs(table: Table, fingerprints: Mapping[str, str | None]) -> ColumnElement[bool]:
+    """Make the condition that a row's value, by `uri` and `fingerprint`, is not the one given."""
+    return or_(
+        *(
+            (table.c.uri == uri) & table.c.fingerprint.is_distinct_from(fingerprint)
+            for uri, fingerprint in sorted(fingerprints.items())
+        )
+    )
 
 
 def forget_user(connection: Connection, tenant: str, user_id: str) -> bool:

@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, bindparam, delete, insert, select, update
 
 from connector.domain.verification import Verification, VerificationClaim
+from connector.store.claims import differs
 from connector.store.models import UtcDateTime, verification_claims, verifications
 
 _SELECT = select(
@@ -76,26 +77,24 @@ def bind_values(connection: Connection, verification_id: str, fingerprints: Mapp
     )
     if stale.rowcount:
         return False
-    for uri, fingerprint in sorted(fingerprints.items()):
-        connection.execute(
-            update(verification_claims).where(about, verification_claims.c.uri == uri).values(fingerprint=fingerprint)
-        )
+    connection.execute(
+        update(verification_claims)
+        .where(about, verification_claims.c.uri == bindparam("of"))
+        .values(fingerprint=bindparam("bound")),
+        [{"of": uri, "bound": fingerprint} for uri, fingerprint in sorted(fingerprints.items())],
+    )
     return True
 
 
-def mark_stale(connection: Connection, tenant: str, user_id: str, uri: str, fingerprint: str | None) -> None:
-    """Tell the user's open attempts that a claim's value is another now (None: it has none)."""
+def mark_stale(connection: Connection, tenant: str, user_id: str, fingerprints: Mapping[str, str | None]) -> None:
+    """Tell the user's open attempts which values some claims have now (None: it has none)."""
     lock = select(verifications.c.id).where(
         verifications.c.tenant == tenant, verifications.c.user_id == user_id, verifications.c.closed_at.is_(None)
     )
     open_ids = connection.execute(lock.order_by(verifications.c.id).with_for_update()).scalars().all()
     connection.execute(
         update(verification_claims)
-        .where(
-            verification_claims.c.verification_id.in_(open_ids),
-            verification_claims.c.uri == uri,
-            verification_claims.c.fingerprint.is_distinct_from(fingerprint),
-        )
+        .where(verification_claims.c.verification_id.in_(open_ids), differs(verification_claims, fingerprints))
         .values(is_stale=True)
     )
 
