@@ -1,6 +1,7 @@
 """Everything that knows Onfido; nothing else does.
 
     client.py      one typed method per endpoint ──► transport.py   one HTTP exchange: time-outs, repeated reads
+        │                                        │       └─► pacing.py   the account's rate limit, the host's outages
         │                                        └─► refusals.py    Onfido's error answers ──► `ProviderError`
         ▼
     payloads.py    Onfido's JSON ⇄ values of the domain: applicants, runs, comparisons

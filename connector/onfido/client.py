@@ -2,7 +2,8 @@
 
     OnfidoTransport ──client(base_url, token)──► OnfidoClient     cheap: one per provider and use
 
-Every method takes a `deadline` (a `time.monotonic()` value) that bounds all it does, and raises `ProviderError`.
+Every method takes a `deadline` (a `time.monotonic()` value) that bounds all it does, and raises `ProviderError`. A
+client for background work gives way to those that somebody waits for, and gives up after a short wait for its turn.
 Nothing that is created is created twice: only reads are ever repeated.
 """
 
@@ -18,8 +19,8 @@ from connector.errors import Code, ProviderError
 from connector.onfido.payloads import (
     as_object,
     comparisons,
-    document_check_ids,
     identifier,
+    newest_document_check,
     newest_run,
     read_json,
     required,
@@ -28,8 +29,6 @@ from connector.onfido.payloads import (
 )
 from connector.onfido.refusals import misunderstanding, refusal
 from connector.onfido.transport import Answer, Call, TokenAuth, Transport
-
-MAX_TASKS = 20  # of one run that are asked for their comparison
 
 T = TypeVar("T")
 
@@ -45,18 +44,19 @@ class RegisteredWebhook:
 class OnfidoTransport(Transport):
     """The connections to Onfido, which the clients of all providers share."""
 
-    def client(self, base_url: str, token: str) -> OnfidoClient:
+    def client(self, base_url: str, token: str, *, is_background: bool = False) -> OnfidoClient:
         """Make the client for a region and an API token."""
-        return OnfidoClient(self, base_url, token)
+        return OnfidoClient(self, base_url, token, is_background=is_background)
 
 
 class OnfidoClient:
     """Onfido as one API token sees it."""
 
-    def __init__(self, transport: Transport, base_url: str, token: str) -> None:
+    def __init__(self, transport: Transport, base_url: str, token: str, *, is_background: bool = False) -> None:
         self._transport = transport
         self._base_url = base_url.rstrip("/")
         self._auth = TokenAuth(token)
+        self._is_background = is_background
 
     def create_applicant(self, fields: Mapping[str, Any], *, deadline: float | None = None) -> str:
         """Create an applicant and return the id."""
@@ -89,14 +89,17 @@ class OnfidoClient:
         return self._read(lambda body: newest_run(body, tag=tag), call, deadline)
 
     def fetch_result(self, run_id: str, *, deadline: float | None = None) -> RunSnapshot:
-        """Read a run such that it is conclusive: where its output compares nothing, its document checks are asked."""
+        """Read a run such that it is conclusive: where its output compares nothing, its document check is asked.
+
+        Where the user was let try again there are several checks; the newest is the one that the run ended with.
+        """
         run = self.get_run(run_id, deadline=deadline)
         if run.is_conclusive:
             return run
         path = ("workflow_runs", run_id, "tasks")
-        task_ids = self._read(document_check_ids, self._call("GET", *path), deadline)
-        outputs = [self._read(_output, self._call("GET", *path, task_id), deadline) for task_id in task_ids[:MAX_TASKS]]
-        return replace(run, comparisons=comparisons(outputs) or {})
+        task_id = self._read(newest_document_check, self._call("GET", *path), deadline)
+        output = self._read(_output, self._call("GET", *path, task_id), deadline) if task_id else None
+        return replace(run, comparisons=comparisons(output) or {})
 
     def create_sdk_token(self, applicant_id: str, *, deadline: float | None = None) -> str:
         """Create a token for the SDK, which lives 90 minutes."""
@@ -128,7 +131,7 @@ class OnfidoClient:
             # A URL would climb up by it, however it is quoted.
             raise ProviderError(Code.INITIATION_FAILED, "An id of Onfido's is empty or malformed.", is_sent=False)
         url = "/".join((self._base_url, *(quote(segment, safe="") for segment in path)))
-        return Call(method, url, self._auth, params, fields)
+        return Call(method, url, self._auth, params, fields, self._is_background)
 
     def _read(
         self,

@@ -77,10 +77,16 @@ def newest_run(body: object, *, tag: str) -> RunSnapshot | None:
     return None if newest is None else run_snapshot(newest)
 
 
-def document_check_ids(body: object) -> list[str]:
-    """Read which of a run's tasks checked documents."""
+def newest_document_check(body: object) -> str | None:
+    """Read which of a run's tasks checked a document last: of those that their times do not tell apart, the last."""
     checks = [task for task in _array(body) if isinstance(task, dict) and task.get("task_def_id") == "document_check"]
-    return [task_id for task in checks if (task_id := identifier(task.get("id")))]
+    for name in ("created_at", "updated_at"):
+        times = [_time(task.get(name)) for task in checks]
+        if None in times:
+            break
+        newest = max(filter(None, times), default=None)
+        checks = [task for task, time in zip(checks, times, strict=True) if time == newest]
+    return identifier(checks[-1].get("id")) if checks else None
 
 
 def comparisons(output: object) -> dict[str, Comparison] | None:

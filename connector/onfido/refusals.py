@@ -17,11 +17,11 @@ from itertools import islice
 from typing import Any
 
 from connector.errors import Code, ProviderError
+from connector.onfido.pacing import LONGEST_RETRY_AFTER
 from connector.onfido.payloads import read_json
 from connector.onfido.transport import UNREACHABLE_RETRY_AFTER, Answer, Call
 
 THROTTLED_RETRY_AFTER = 60  # seconds, where Onfido names none: its limit counts requests per minute
-LONGEST_RETRY_AFTER = 300
 MAX_TEXT_LENGTH = 300
 MAX_FIELDS = 20
 MAX_NAME_LENGTH = 100

@@ -1,20 +1,22 @@
 """One HTTP exchange with Onfido, over connections that all threads and providers share.
 
-    Call ──► wait for an answer, repeat a read that failed ──► Answer       whatever its status
-                                                           └─► ProviderError where there is none
+    Call ──► wait for its turn ──► wait for an answer, repeat a read that failed ──► Answer       whatever its status
+                 └─► HeldBackError: not sent                                     └─► ProviderError where there is none
 
 Reads (GET) are repeated after connection errors, time-outs, 429 and 5xx, with full jitter, and not before Onfido's
-`Retry-After` allows; where the deadline leaves no time for that, they are not. Writes are sent once, always.
+`Retry-After` allows; where the deadline leaves no time for that, they are not. Writes are sent once, always. Every
+sending takes a turn of the account's, and none is sent to a host that is down (`pacing.py`).
 """
 
 from __future__ import annotations
 
+import hashlib
 import math
 import random
 import socket
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -29,10 +31,14 @@ from requests.auth import AuthBase
 from urllib3 import exceptions as urllib3_errors
 
 from connector.errors import Code, ProviderError
+from connector.onfido.pacing import Circuit, HeldBackError, RateLimit, Recent
 
 MAX_BODY_BYTES = 5 * 1024 * 1024  # what is longer is cut, and so cannot be read
 BACKOFF_SECONDS = 0.2  # the longest first pause; doubles with each
-LONGEST_PAUSE_SECONDS = 30  # for a read that has no deadline
+LONGEST_WAIT_SECONDS = 30.0  # for its turn, or to repeat a read, where a call has no deadline
+BACKGROUND_WAIT_SECONDS = 2.0  # where nobody waits for the call: it comes back later anyway
+FAIR_SECONDS = 2.0  # a call that has less time left says nothing of Onfido when it gets no answer
+DEFAULT_RATE_LIMIT = 400.0  # calls a minute of a live account
 UNREACHABLE_RETRY_AFTER = 10  # seconds; Onfido names none where it does not answer
 
 _CHUNK_BYTES = 64 * 1024
@@ -54,13 +60,17 @@ class TokenAuth(AuthBase):
 
 @dataclass(frozen=True)
 class Call:
-    """One request; `fields` become its JSON body. Values stay out of its `repr`, and so out of logs."""
+    """One request; `fields` become its JSON body. Values stay out of its `repr`, and so out of logs.
+
+    `is_background`: nobody waits for the answer, so calls that somebody waits for go first.
+    """
 
     method: str
     url: str
     auth: TokenAuth
     params: Mapping[str, str] | None = field(default=None, repr=False)
     fields: Mapping[str, Any] | None = field(default=None, repr=False)
+    is_background: bool = False
 
 
 @dataclass(frozen=True)
@@ -78,9 +88,19 @@ class Answer:
         return HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES
 
     @property
+    def is_throttled(self) -> bool:
+        """Whether the account has sent too many calls."""
+        return self.status == HTTPStatus.TOO_MANY_REQUESTS
+
+    @property
+    def is_failure(self) -> bool:
+        """Whether Onfido itself is in trouble."""
+        return self.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+
+    @property
     def is_transient(self) -> bool:
         """Whether the same read may succeed in a moment."""
-        return self.status == HTTPStatus.TOO_MANY_REQUESTS or self.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+        return self.is_throttled or self.is_failure
 
 
 class _Session(requests.Session):
@@ -106,7 +126,10 @@ class _Session(requests.Session):
 
 
 class Transport:
-    """A pool of connections, shared by threads; all times are in seconds, a deadline is a `time.monotonic()` value."""
+    """A pool of connections, shared by threads; all times are in seconds, a deadline is a value of `clock`.
+
+    `rate_limit` is what one account may send in a minute.
+    """
 
     def __init__(
         self,
@@ -115,11 +138,18 @@ class Transport:
         read_timeout: float = 30.0,
         read_retries: int = 2,
         user_agent: str = "onfido-idvp-connector",
+        rate_limit: float = DEFAULT_RATE_LIMIT,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], object] = time.sleep,
     ) -> None:
         self._connect_timeout = connect_timeout
         self._read_timeout = read_timeout
         self._read_retries = read_retries
         self._session = _Session(user_agent)
+        self._clock = clock
+        self._sleep = sleep
+        self._rate_limits = Recent(lambda: RateLimit(rate_limit, clock=clock, sleep=sleep))
+        self._circuits = Recent(lambda: Circuit(clock=clock))
 
     def close(self) -> None:
         """Close all connections."""
@@ -131,18 +161,45 @@ class Transport:
             pause = random.uniform(0, BACKOFF_SECONDS * 2**attempt)  # noqa: S311  spreads load, guards nothing
             try:
                 answer = self._exchange(call, deadline)
+            except HeldBackError:
+                raise
             except ProviderError as error:
-                if not error.is_retryable or not _has_time(pause, deadline):
+                if not error.is_retryable or pause >= self._patience(call, deadline):
                     raise
             else:
                 pause = max(pause, answer.retry_after or 0)
-                if not answer.is_transient or not _has_time(pause, deadline):
+                if not answer.is_transient or pause >= self._patience(call, deadline):
                     return answer
-            time.sleep(pause)
+            self._sleep(pause)
         return self._exchange(call, deadline)
 
     def _exchange(self, call: Call, deadline: float | None) -> Answer:
-        left = math.inf if deadline is None else deadline - time.monotonic()
+        """Send a call when its turn has come, and note what becomes of it for the calls after it."""
+        host = urlsplit(call.url).netloc.lower()
+        circuit = self._circuits.get(host)
+        rate_limit = self._rate_limits.get((host, hashlib.sha256(call.auth.api_token.encode()).digest()))
+        circuit.check()
+        rate_limit.wait_for_turn(self._patience(call, deadline), is_background=call.is_background)
+        answer = self._ask_through(circuit, call, deadline)
+        if answer.is_throttled:
+            rate_limit.hold(answer.retry_after or 0)
+        return answer
+
+    def _ask_through(self, circuit: Circuit, call: Call, deadline: float | None) -> Answer:
+        lease, is_alive = circuit.enter(), None
+        has_fair_time = self._time_left(deadline) >= min(FAIR_SECONDS, self._read_timeout)
+        try:
+            answer = self._ask(call, deadline)
+            is_alive = not answer.is_failure
+        except ProviderError as error:
+            is_alive = False if error.is_retryable and has_fair_time else None
+            raise
+        finally:
+            circuit.leave(lease, is_alive=is_alive)
+        return answer
+
+    def _ask(self, call: Call, deadline: float | None) -> Answer:
+        left = self._time_left(deadline)
         if left <= 0:
             raise _unreachable("There was no time left to ask Onfido", is_sent=False)
         connect_timeout, read_timeout = min(self._connect_timeout, left), min(self._read_timeout, left)
@@ -166,9 +223,16 @@ class Transport:
         except (OSError, urllib3_errors.HTTPError) as error:  # requests' own are OSErrors
             raise _failure(error, urlsplit(call.url).netloc) from error
 
+    def _time_left(self, deadline: float | None) -> float:
+        return math.inf if deadline is None else deadline - self._clock()
 
-def _has_time(pause: float, deadline: float | None) -> bool:
-    return pause < (LONGEST_PAUSE_SECONDS if deadline is None else deadline - time.monotonic())
+    def _patience(self, call: Call, deadline: float | None) -> float:
+        """How long a call may wait before it is sent."""
+        if call.is_background:
+            longest = BACKGROUND_WAIT_SECONDS
+        else:
+            longest = LONGEST_WAIT_SECONDS if deadline is None else math.inf
+        return max(0.0, min(longest, self._time_left(deadline)))
 
 
 def _read(response: requests.Response, *, until: float) -> bytes:

@@ -142,6 +142,8 @@ class Initiation:
         verification_id, now = str(uuid.uuid4()), self._clock()
         try:
             with self._database.write() as connection:
+                if verifications.find_open(connection, provider.provider_id, user_id):
+                    return None
                 _check_limit(connection, provider, user_id, now)
                 row = {
                     "id": verification_id,

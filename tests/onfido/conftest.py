@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import threading
+import time
 from collections import deque
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -46,6 +47,7 @@ class Received:
     target: str
     headers: dict[str, str]
     content: bytes
+    at: float = field(default_factory=time.monotonic)
 
     @property
     def path(self) -> str:
@@ -64,6 +66,7 @@ class ScriptedOnfido(ThreadingHTTPServer):
     """Beyond its script it answers 500, so that a request too many fails its test."""
 
     daemon_threads = False
+    request_queue_size = 128  # many threads connect at once
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
@@ -121,11 +124,21 @@ class _Handler(BaseHTTPRequestHandler):
         pass
 
 
-@pytest.fixture
-def onfido(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedOnfido]:
-    for name in ("http_proxy", "https_proxy", "all_proxy"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
+class FakeTime:
+    """A clock that moves when it is told to, or when somebody sleeps."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+@contextmanager
+def serve() -> Iterator[ScriptedOnfido]:
     with ScriptedOnfido() as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
@@ -133,6 +146,23 @@ def onfido(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedOnfido]:
         server.stopped.set()
         server.shutdown()
         thread.join()
+
+
+@pytest.fixture
+def onfido(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedOnfido]:
+    for name in ("http_proxy", "https_proxy", "all_proxy"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.upper(), raising=False)
+    with serve() as server:
+        yield server
+
+
+@pytest.fixture
+def elsewhere(onfido: ScriptedOnfido) -> Iterator[ScriptedOnfido]:
+    """Another region."""
+    del onfido
+    with serve() as server:
+        yield server
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from connector.onfido.payloads import (
     UnreadableError,
     applicant_fields,
     comparisons,
+    newest_document_check,
     read_json,
     run_snapshot,
 )
@@ -206,6 +207,34 @@ def test_a_status_nobody_knows_is_kept_up_to_its_limit() -> None:
 def test_a_run_without_a_usable_id_and_status_is_unreadable(body: object) -> None:
     with pytest.raises(UnreadableError):
         run_snapshot(body)
+
+
+def check(task_id: object, created_at: object = None, updated_at: object = None) -> dict[str, Any]:
+    return {"id": task_id, "task_def_id": "document_check", "created_at": created_at, "updated_at": updated_at}
+
+
+EARLY, NOON, LATE = "2026-03-01T09:00:00Z", "2026-03-01T13:00:00+01:00", "2026-03-01T12:30:00Z"
+
+
+@pytest.mark.parametrize(
+    ("tasks", "newest"),
+    [
+        pytest.param([], None, id="no task"),
+        pytest.param(["text", None, {"id": "photo_1", "task_def_id": "document_photo"}], None, id="no document check"),
+        pytest.param([check("a")], "a", id="a single one"),
+        pytest.param([check("a", EARLY), check("b", LATE), check("c", NOON)], "b", id="by creation, zones heeded"),
+        pytest.param([check("a", NOON, EARLY), check("b", EARLY, LATE)], "a", id="creation before update"),
+        pytest.param([check("a", NOON, LATE), check("b", NOON, EARLY)], "a", id="then by update"),
+        pytest.param([check("a", LATE, LATE), check("b", EARLY, LATE), check("c", LATE, LATE)], "c", id="a tie"),
+        pytest.param([check("a", LATE), check("b", LATE), check("c", EARLY)], "b", id="a tie without updates"),
+        pytest.param([check("a"), check("b")], "b", id="no times"),
+        pytest.param([check("a", LATE), check("b", EARLY), check("c", "soon")], "c", id="a time that is none"),
+        pytest.param([check("a", NOON, LATE), check("b", NOON, 7)], "b", id="an update that is none"),
+        pytest.param([check("a", EARLY), check(None, LATE)], None, id="the newest cannot be asked"),
+    ],
+)
+def test_the_newest_document_check_is_found(tasks: list[object], newest: str | None) -> None:
+    assert newest_document_check(tasks) == newest
 
 
 @pytest.mark.parametrize("body", [b"", b"\xef\xbb\xbf{}", b"\xff", b"NaN", b"[-Infinity]", b"[" * 100_000, b"9" * 5000])
