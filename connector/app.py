@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -28,9 +29,10 @@ from connector.domain.tenants import DEFAULT_TENANT
 from connector.errors import ConfigurationError
 from connector.onfido.client import OnfidoTransport
 from connector.relay import Relay
+from connector.services.attempts import Attempts, Timing
 from connector.services.claims import Claims
 from connector.services.events import Events
-from connector.services.initiation import Initiation, Timing
+from connector.services.initiation import Initiation
 from connector.services.keys import fingerprint_key, rotate_keys
 from connector.services.outbox import SWEEP, Kind, Outbox
 from connector.services.providers import Providers
@@ -76,12 +78,12 @@ def create_services(
     The embedded default is migrated here; raises `ConfigurationError` where another database is not.
     """
     database = open_database(settings)
-    if database.is_sqlite:
-        database.migrate()
-    elif not database.is_current():
-        raise ConfigurationError("The database's schema is not this version's: run `connector migrate`.")
-    vault = Vault(read_keys(settings.encryption_keys, settings.data_dir))
-    fingerprints = Fingerprints(fingerprint_key(database, vault))
+    with ExitStack() as on_failure:
+        on_failure.callback(database.close)
+        _check_schema(database)
+        vault = Vault(read_keys(settings.encryption_keys, settings.data_dir))
+        fingerprints = Fingerprints(fingerprint_key(database, vault))
+        on_failure.pop_all()
     onfido = OnfidoTransport(
         connect_timeout=settings.onfido_connect_timeout,
         read_timeout=settings.onfido_read_timeout,
@@ -95,7 +97,8 @@ def create_services(
     provider_service = Providers(database, vault, onfido, policy, token_overlap, clock)
     results = Results(database, provider_service, listeners, clock)
     events = Events(database, vault, provider_service, results, clock)
-    initiation = Initiation(database, directory, fingerprints, provider_service, results, events, timing, clock)
+    attempts = Attempts(database, provider_service, results, timing, clock)
+    initiation = Initiation(database, directory, fingerprints, attempts, results, events, timing, clock)
     event_retention = timedelta(days=settings.event_retention_days)
     upkeep = Upkeep(database, provider_service, results, events, initiation, listeners, event_retention, clock)
     max_waiting = max(1, settings.threads // 2)
@@ -122,6 +125,13 @@ def create_relay(services: Services, settings: Settings, *, threads: int, poll_i
     """Make the worker's loop; the caller starts and stops it."""
     periodic = {SWEEP: float(settings.sweep_interval)}
     return Relay(services.database, services.outbox, periodic, threads=threads, poll_interval=poll_interval)
+
+
+def _check_schema(database: Database) -> None:
+    if database.is_sqlite:
+        database.migrate()
+    elif not database.is_current():
+        raise ConfigurationError("The database's schema is not this version's: run `connector migrate`.")
 
 
 def open_database(settings: Settings) -> Database:

@@ -7,6 +7,7 @@ from typing import Any
 import marshmallow as ma
 from flask import current_app, g
 
+from connector.api.bodies import change_body, provider_body, provider_config
 from connector.api.errors import refuse
 from connector.api.filters import parse_filter
 from connector.api.parsing import Blueprint
@@ -17,9 +18,6 @@ from connector.api.schemas import (
     ProviderRequestSchema,
     ProviderSchema,
     SetupGuideSchema,
-    change_body,
-    provider_body,
-    provider_config,
 )
 from connector.domain.provider import EVENTS, PROVIDER_TYPE, ProviderConfig, invalid, setup_guide
 from connector.domain.tenants import tenant_path

@@ -7,6 +7,7 @@ from typing import Any
 
 from flask import current_app, g, request
 
+from connector.api.bodies import capture_body, claim_body, claim_entry, status_property
 from connector.api.parsing import Blueprint
 from connector.api.schemas import (
     ClaimQuerySchema,
@@ -15,10 +16,6 @@ from connector.api.schemas import (
     ClaimUpdateSchema,
     VerifyRequestSchema,
     VerifyResponseSchema,
-    capture_body,
-    claim_body,
-    claim_entry,
-    status_property,
 )
 from connector.errors import Code, RequestError
 from connector.services.claims import Claims

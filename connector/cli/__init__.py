@@ -1,11 +1,11 @@
 """The command line, `connector`: what an operator does, on the database directly and without a token.
 
-    serve.py           serve, worker, migrate, rotate-keys, simulate, token
+    serve.py           serve, worker, migrate, rotate-keys, simulate, token, demo
+    walkthrough.py     what demo shows
     outbox.py          outbox list|retry|drop
     providers.py       provider add|list|show|update|end-overlap|remove
     users.py           user add|set|list|show|import|remove
     verifications.py   verification list|show
-    demo.py            demo
     output.py          how results, errors and tables are printed
 
 Errors are one line on standard error and exit status 1; a wrong use of the command line is 2.
@@ -18,7 +18,7 @@ from pathlib import Path
 import click
 
 from connector import __version__
-from connector.cli import demo, outbox, providers, serve, users, verifications
+from connector.cli import outbox, providers, serve, users, verifications
 from connector.cli.output import Group
 
 
@@ -35,10 +35,9 @@ def main(context: click.Context, config: Path | None) -> None:
     context.obj = config
 
 
-main.add_command(demo.demo)
 main.add_command(providers.provider)
 main.add_command(users.user)
 main.add_command(outbox.outbox)
 main.add_command(verifications.verification)
-for command in (serve.serve, serve.worker, serve.migrate, serve.rotate_keys, serve.simulate, serve.token):
+for command in (serve.serve, serve.worker, serve.migrate, serve.rotate_keys, serve.simulate, serve.token, serve.demo):
     main.add_command(command)

@@ -39,7 +39,10 @@ json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON."
 
 def actor() -> str:
     """Name who uses the command line, for the history."""
-    return f"cli:{getpass.getuser()}"
+    try:
+        return f"cli:{getpass.getuser()}"
+    except (KeyError, OSError):  # a container's user need not have a name
+        return f"cli:{os.getuid()}"
 
 
 def load_settings(context: click.Context, **overrides: Any) -> Settings:

@@ -99,8 +99,8 @@ def add(context: click.Context, /, tenant: str, as_json: bool, **given: Any) -> 
         workflow_id=given["workflow_id"] or "",
         base_url=_base_url(given) or DEFAULT_BASE_URL,
         description=given["description"] or "",
-        max_attempts=given["max_attempts"] or DEFAULT_MAX_ATTEMPTS,
-        attempt_window=given["attempt_window"] or DEFAULT_ATTEMPT_WINDOW,
+        max_attempts=DEFAULT_MAX_ATTEMPTS if given["max_attempts"] is None else given["max_attempts"],
+        attempt_window=DEFAULT_ATTEMPT_WINDOW if given["attempt_window"] is None else given["attempt_window"],
         api_token=given["api_token"],
         webhook_token=given["webhook_token"],
     )
@@ -115,8 +115,7 @@ def add(context: click.Context, /, tenant: str, as_json: bool, **given: Any) -> 
 def list_(context: click.Context, tenant: str, as_json: bool) -> None:
     """List the tenant's providers."""
     with services(context) as opened:
-        page, _ = opened.providers.page(tenant, limit=1000, offset=0)
-    rows = [_record(each) for each in page]
+        rows = [_record(each) for each in opened.providers.all(tenant)]
     if as_json:
         print_json(rows)
     else:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-import tempfile
+import shutil
+from pathlib import Path
 
 import click
 
@@ -21,7 +22,7 @@ def serve(context: click.Context, dev: bool, host: str | None, port: int | None)
     loopback = {"allow_http_loopback": True} if dev else {}
     settings = load_settings(context, dev=dev, **given, **loopback)
     if settings.workers > 1:  # before the metrics are first imported: each process writes its share there
-        os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", tempfile.mkdtemp(prefix="connector-metrics-"))
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_empty_directory(settings.data_dir / f"metrics-{settings.port}"))
 
     from connector.server import run  # noqa: PLC0415
 
@@ -61,6 +62,15 @@ def migrate(context: click.Context) -> None:
 
 
 @click.command()
+@click.option("--once", is_flag=True, help="End after the verification.")
+def demo(once: bool) -> None:
+    """Show one whole verification, with a simulated Onfido, then stay up to be tried."""
+    from connector.cli import walkthrough  # noqa: PLC0415
+
+    walkthrough.perform(once=once)
+
+
+@click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", default=8090, show_default=True, type=click.IntRange(1, 65535), help="The port to listen on.")
 def simulate(host: str, port: int) -> None:
@@ -85,3 +95,10 @@ def token(context: click.Context, user_id: str, scopes: str, lifetime: int, tena
     settings = load_settings(context)
     make_data_dir(settings.data_dir)
     click.echo(mint_token(settings.data_dir, user_id, scopes.split(), tenant, lifetime))
+
+
+def _empty_directory(path: Path) -> Path:
+    """Make a directory, without what an earlier process left in it."""
+    shutil.rmtree(path, ignore_errors=True)
+    path.mkdir(mode=0o700, parents=True)
+    return path

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from connector.cli.output import actor, json_option, print_json, print_record, p
 
 ID_COLUMN = "id"
 MAX_LENGTH = 255
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
 class Attribute(click.ParamType[tuple[str, str]]):
@@ -138,8 +141,10 @@ def _read(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
 def _rows(path: Path) -> list[dict[str, Any]]:
     try:
         text = path.read_text(encoding="utf-8-sig")
-        rows = json.loads(text) if path.suffix.lower() == ".json" else list(csv.DictReader(text.splitlines()))
-    except (UnicodeDecodeError, ValueError, csv.Error) as error:
+        rows = (
+            json.loads(text) if path.suffix.lower() == ".json" else list(csv.DictReader(io.StringIO(text, newline="")))
+        )
+    except (ValueError, RecursionError, csv.Error) as error:
         raise click.ClickException(f"{path.name} is neither UTF-8 CSV nor JSON (by its ending).") from error
     if not (isinstance(rows, list) and all(isinstance(row, dict) for row in rows)):
         raise click.ClickException(f"{path.name} has to be a list of objects.")
@@ -148,7 +153,7 @@ def _rows(path: Path) -> list[dict[str, Any]]:
 
 def _check(user_id: str, attributes: dict[str, str], where: str) -> None:
     for name in (user_id, *attributes):
-        if len(name) > MAX_LENGTH or not name.isprintable():
-            raise click.ClickException(f"{where}: {name[:40]!r} is too long or holds unprintable characters.")
-    if any("\0" in value for value in attributes.values()):
-        raise click.ClickException(f"{where}: a value holds a NUL character.")
+        if not 0 < len(name) <= MAX_LENGTH or not name.isprintable():
+            raise click.ClickException(f"{where}: {name[:40]!r} is empty, too long or holds unprintable characters.")
+    if any(_UNSTORABLE.search(value) for value in attributes.values()):
+        raise click.ClickException(f"{where}: a value holds a NUL character, or is not Unicode.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
-import uuid
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -19,6 +19,8 @@ DEFAULT_MAX_ATTEMPTS = 5
 MOST_ATTEMPTS = 1000
 LONGEST_WINDOW = 366 * 86_400
 DEFAULT_ATTEMPT_WINDOW = 86_400
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
+_ONLY = f"give scheme, host and path only, such as {DEFAULT_BASE_URL}"
 EVENTS = ("workflow_run.completed",)  # what the webhook has to be subscribed to
 
 
@@ -98,16 +100,16 @@ class BaseUrlPolicy:
     def _objection(self, base_url: str) -> str | None:
         try:
             url = urlsplit(base_url)
-            host, has_port = url.hostname or "", url.port is not None
+            host, _ = url.hostname, url.port  # reading the port checks it
         except ValueError:
-            return "it is no URL"
-        if url.username or url.password or url.query or url.fragment or not host:
-            return "give scheme, host and path only, such as " + DEFAULT_BASE_URL
-        if url.scheme == "http" and self.allows_http_loopback and _is_loopback(host):
-            return None
-        if url.scheme != "https":
+            return _ONLY
+        is_odd = not base_url.isprintable() or any(mark in base_url for mark in " ?#")
+        if is_odd or url.username or url.password or not host:
+            return _ONLY
+        is_simulator = url.scheme == "http" and self.allows_http_loopback and _is_loopback(host)
+        if url.scheme != "https" and not is_simulator:
             return "it must start with https://"
-        if host not in self.hosts and (not has_port or f"{host}:{url.port}" not in self.hosts):
+        if host not in self.hosts and not is_simulator:
             return f"the host {host} is not allowed to receive API tokens; allowed: {', '.join(sorted(self.hosts))}"
         return None
 
@@ -117,8 +119,8 @@ def check_config(config: ProviderConfig, policy: BaseUrlPolicy) -> None:
     if not config.name.strip():
         raise invalid("name", "it is empty")
     for name, value in (("token", config.api_token), ("webhook_token", config.webhook_token)):
-        if value is not None and not (value.isascii() and value.isprintable() and value.strip() == value):
-            raise invalid(f"configProperties.{name}", "it holds characters that no token of Onfido's has")
+        if value is not None and not (value and value.isascii() and value.isprintable() and value.strip() == value):
+            raise invalid(f"configProperties.{name}", "it is empty or holds characters that no token of Onfido's has")
     for name, number, most in (
         ("max_attempts", config.max_attempts, MOST_ATTEMPTS),
         ("attempt_window", config.attempt_window, LONGEST_WINDOW),
@@ -148,10 +150,8 @@ def invalid(where: str, why: str) -> RequestError:
 
 
 def _check_workflow_id(workflow_id: str) -> None:
-    try:
-        uuid.UUID(workflow_id)
-    except ValueError:
-        raise invalid("configProperties.workflow_id", "it must be the workflow's UUID, from Onfido Studio") from None
+    if not _UUID.fullmatch(workflow_id):
+        raise invalid("configProperties.workflow_id", "it must be the workflow's UUID, from Onfido Studio")
 
 
 def _check_mapping(claims: Mapping[str, str]) -> None:

@@ -39,6 +39,7 @@ LONGEST_WAIT_SECONDS = 30.0  # for its turn, or to repeat a read, where a call h
 BACKGROUND_WAIT_SECONDS = 2.0  # where nobody waits for the call: it comes back later anyway
 FAIR_SECONDS = 2.0  # a call that has less time left says nothing of Onfido when it gets no answer
 DEFAULT_RATE_LIMIT = 400.0  # calls a minute of a live account
+FAILURES_TO_OPEN = 5
 UNREACHABLE_RETRY_AFTER = 10  # seconds; Onfido names none where it does not answer
 
 _CHUNK_BYTES = 64 * 1024
@@ -128,7 +129,8 @@ class _Session(requests.Session):
 class Transport:
     """A pool of connections, shared by threads; all times are in seconds, a deadline is a value of `clock`.
 
-    `rate_limit` is what one account may send in a minute.
+    `rate_limit` is what one account may send in a minute; after `failures_to_open` failures in a row a host is left
+    alone for a while.
     """
 
     def __init__(
@@ -139,6 +141,7 @@ class Transport:
         read_retries: int = 2,
         user_agent: str = "onfido-idvp-connector",
         rate_limit: float = DEFAULT_RATE_LIMIT,
+        failures_to_open: int = FAILURES_TO_OPEN,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], object] = time.sleep,
     ) -> None:
@@ -149,7 +152,7 @@ class Transport:
         self._clock = clock
         self._sleep = sleep
         self._rate_limits = Recent(lambda: RateLimit(rate_limit, clock=clock, sleep=sleep))
-        self._circuits = Recent(lambda: Circuit(clock=clock))
+        self._circuits = Recent(lambda: Circuit(failures_to_open, clock=clock))
 
     def close(self) -> None:
         """Close all connections."""

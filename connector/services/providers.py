@@ -96,6 +96,11 @@ class Providers:
         with self._database.read() as connection:
             return providers.find_page(connection, tenant, conditions, limit, offset)
 
+    def all(self, tenant: str) -> list[Provider]:
+        """Give all providers of the tenant's in the order of their names."""
+        with self._database.read() as connection:
+            return providers.find_page(connection, tenant, (), None, 0)[0]
+
     def remove(self, tenant: str, provider_id: str, actor: str = SYSTEM) -> None:
         """Remove a provider with all that was verified through it; raises `RequestError` where there is none."""
         with self._database.write() as connection:

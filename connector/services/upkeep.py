@@ -21,8 +21,9 @@ from connector.domain.provider import Provider
 from connector.domain.runs import next_check
 from connector.domain.verification import Verification
 from connector.errors import ProviderError, RequestError
+from connector.services.attempts import GONE
 from connector.services.events import Events
-from connector.services.initiation import GONE, Initiation
+from connector.services.initiation import Initiation
 from connector.services.outbox import CHECK_VERIFICATION, DELETE_APPLICANT, SWEEP, Kind, Outbox, Undeliverable
 from connector.services.providers import Providers
 from connector.services.results import Results

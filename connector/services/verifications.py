@@ -18,7 +18,8 @@ from connector.domain.provider import Provider
 from connector.domain.runs import AWAITING_INPUT
 from connector.domain.verification import Verification, VerificationClaim
 from connector.errors import Code, RequestError
-from connector.services.initiation import Initiation, Timing
+from connector.services.attempts import Timing
+from connector.services.initiation import Initiation
 from connector.services.providers import Providers
 from connector.services.results import Results
 from connector.store import claims, history, verifications

@@ -128,6 +128,8 @@ def database(value: str) -> str:
     scheme, separator, rest = value.partition("://")
     if value and (not separator or scheme not in DATABASE_SCHEMES):
         raise ValueError("must be a postgresql:// or sqlite:/// URL")
+    if scheme == "sqlite" and rest.removeprefix("/") in ("", ":memory:"):
+        raise ValueError("must name a file: an SQLite database in memory is not shared between connections")
     return DATABASE_SCHEMES[scheme] + separator + rest if value else ""
 
 

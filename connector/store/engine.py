@@ -18,8 +18,10 @@ from alembic import command
 from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, create_engine, event, text
+from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event, text
 from sqlalchemy.engine import make_url
+
+from connector.errors import ConfigurationError
 
 POOL_SIZE = 32
 BUSY_TIMEOUT = 10_000  # milliseconds; other tools may hold SQLite's lock, our own writers queue before it
@@ -76,7 +78,10 @@ class _WriterQueue:
 
     def __init__(self, path: Path) -> None:
         self._threads = threading.Lock()
-        self._file = path.open("ab")
+        try:
+            self._file = path.open("ab")
+        except OSError as error:
+            raise ConfigurationError(f"The database beside {path} cannot be opened: {error.strerror}.") from error
         path.chmod(0o600)
 
     @contextmanager
@@ -97,11 +102,21 @@ def _create_engine(url: str) -> Engine:
     options: dict[str, Any] = {"pool_size": POOL_SIZE, "hide_parameters": True}
     if make_url(url).get_backend_name() != "sqlite":
         connect_args = {"connect_timeout": 10, "options": PG_OPTIONS}
-        return create_engine(url, pool_pre_ping=True, connect_args=connect_args, **options)
+        engine = create_engine(url, pool_pre_ping=True, connect_args=connect_args, **options)
+        event.listen(engine, "handle_error", _drop_detail)
+        return engine
     engine = create_engine(url, connect_args={"check_same_thread": False}, **options)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _drop_detail(context: ExceptionContext) -> None:
+    """Keep the message of a PostgreSQL error, without its detail, which repeats the row's values."""
+    original, wrapped = context.original_exception, context.sqlalchemy_exception
+    message = getattr(getattr(original, "diag", None), "message_primary", None)
+    if message and wrapped:
+        original.args, wrapped.args = (message,), (f"({type(original).__name__}) {message}",)
 
 
 def _prepare_sqlite(driver_connection: Any, _record: object) -> None:

@@ -11,7 +11,7 @@ from sqlalchemy import ColumnElement, Connection, delete, func, insert, literal,
 from connector.domain.provider import PROVIDER_TYPE, Condition, Provider
 from connector.store.models import providers
 
-_OPERATORS = {"sw": "startswith", "ew": "endswith", "co": "contains"}
+_OPERATORS = {"sw": "istartswith", "ew": "iendswith", "co": "icontains"}
 _SELECT = select(
     providers.c.id.label("provider_id"),
     providers.c.tenant,
@@ -61,7 +61,7 @@ def find(connection: Connection, provider_id: str, tenant: str) -> Provider | No
 
 
 def find_page(
-    connection: Connection, tenant: str, conditions: Sequence[Condition], limit: int, offset: int
+    connection: Connection, tenant: str, conditions: Sequence[Condition], limit: int | None, offset: int
 ) -> tuple[list[Provider], int]:
     """Give a page of the tenant's providers by name, and how many there are in all."""
     clauses = [providers.c.tenant == tenant, *(_clause(condition) for condition in conditions)]
@@ -107,8 +107,7 @@ def _clause(condition: Condition) -> ColumnElement[bool]:
     column = literal(PROVIDER_TYPE) if condition.attribute == "type" else providers.c[condition.attribute]
     if isinstance(condition.value, bool):
         return column.is_(condition.value)
-    folded, value = func.lower(column), condition.value.lower()
     if condition.operator == "eq":
-        return folded == value
-    clause: ColumnElement[bool] = getattr(folded, _OPERATORS[condition.operator])(value, autoescape=True)
+        return func.lower(column) == func.lower(condition.value)
+    clause: ColumnElement[bool] = getattr(column, _OPERATORS[condition.operator])(condition.value, autoescape=True)
     return clause

@@ -21,7 +21,7 @@ def provider_secret(provider_id: str, name: str) -> str:
 
 def user_value(tenant: str, user_id: str, uri: str) -> str:
     """Name the place of a user's value."""
-    return f"users/{tenant}/{user_id}/{uri}"
+    return f"users/{tenant}/{len(user_id)}/{user_id}/{uri}"  # the length, for an id may hold a slash
 
 
 def event_body(event_id: str) -> str:

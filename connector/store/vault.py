@@ -12,6 +12,7 @@ import binascii
 import hashlib
 import hmac
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -23,6 +24,7 @@ from connector.private_file import create_private_file
 
 KEY_BYTES = 32
 NONCE_BYTES = 12
+_SEALED = re.compile(r"v1\.([0-9a-f]{8})\.([A-Za-z0-9_=-]+)")
 KEY_FILE = "encryption.key"
 
 
@@ -48,17 +50,19 @@ class Vault:
 
         Raises `ConfigurationError` where the key is not among the configured ones or the text was tampered with.
         """
-        _, key_id, encoded = sealed.split(".")
+        if not (parts := _SEALED.fullmatch(sealed)):
+            raise _damaged(context)
+        key_id, encoded = parts.groups()
         if (cipher := self._ciphers.get(key_id)) is None:
             raise ConfigurationError(
                 f"The database holds data under the encryption key {key_id}, which is not configured: "
                 "add that key to `encryption_keys`."
             )
-        raw = base64.urlsafe_b64decode(encoded)
         try:
+            raw = base64.urlsafe_b64decode(encoded)
             return cipher.decrypt(raw[:NONCE_BYTES], raw[NONCE_BYTES:], context.encode()).decode()
-        except InvalidTag as error:
-            raise ConfigurationError(f"The encrypted data of {context} was damaged or moved.") from error
+        except (InvalidTag, ValueError) as error:  # ValueError: not base64, or too short to hold a nonce
+            raise _damaged(context) from error
 
 
 class Fingerprints:
@@ -90,6 +94,10 @@ def _decode(text: str, source: str) -> bytes:
     if len(key) != KEY_BYTES:
         raise ConfigurationError(f"{source} is no encryption key: give {KEY_BYTES} random bytes in base64.")
     return key
+
+
+def _damaged(context: str) -> ConfigurationError:
+    return ConfigurationError(f"The encrypted data of {context} was damaged or moved.")
 
 
 def _key_id(key: bytes) -> str:

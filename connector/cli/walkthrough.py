@@ -46,10 +46,11 @@ START_TIMEOUT = 30
 REQUEST_TIMEOUT = 30
 
 
-@click.command()
-@click.option("--once", is_flag=True, help="End after the verification.")
-def demo(once: bool) -> None:
-    """Show one whole verification, with a simulated Onfido, then stay up to be tried."""
+def perform(*, once: bool) -> None:
+    """Show one whole verification; unless `once`, stay up to be tried.
+
+    Raises `click.ClickException` where a step fails.
+    """
     with tempfile.TemporaryDirectory(prefix="connector-demo-") as directory, Simulator() as simulator:
         data_dir = Path(directory)
         port = _free_port()

@@ -1,0 +1,160 @@
+"""What holds calls to Onfido back: its limit of calls, and its outages.
+
+    RateLimit   one per account   a bucket of calls that fills at a steady rate; Onfido's `Retry-After` empties it
+    Circuit     one per host      closed ──failures in a row──► open ──pause is over──► one call probes
+                                     ▲                           ▲                          │
+                                     └───────────answer──────────┼──────────────────────────┤
+                                                                 └──twice the pause─failure─┘
+
+All threads share them. Their locks are held for arithmetic only, never while anybody sleeps or waits for Onfido.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Callable, Hashable
+from typing import Generic, TypeVar
+
+from connector.errors import Code, ProviderError
+
+BURST_SHARE = 0.1  # of a minute's calls that may be sent at once
+RESERVE_SHARE = 0.25  # of those, how many are kept for interactive calls
+LONGEST_RETRY_AFTER = 300  # seconds; a longer pause that Onfido asks for is taken as this
+
+FIRST_PAUSE = 10.0  # seconds; doubles with each probe that fails
+LONGEST_PAUSE = 60.0
+PROBE_LEASE = 120.0  # seconds after which a probe that nobody heard of again counts as abandoned
+
+MOST_KEPT = 1000  # accounts, and hosts
+
+T = TypeVar("T")
+
+
+class HeldBackError(ProviderError):
+    """The call was not sent; `retry_after` says when the next may be."""
+
+    def __init__(self, code: Code, why: str, seconds: float) -> None:
+        retry_after = max(1, math.ceil(seconds))
+        super().__init__(code, f"{why}; ask again in {retry_after} s.", retry_after=retry_after, is_sent=False)
+
+
+class RateLimit:
+    """The turns of one account's calls: `per_minute`, and a tenth of them at once.
+
+    What the bucket holds follows from the time at which it will be full again, which each turn puts off by the time
+    that one call takes to flow in. Interactive calls book their turns ahead, in the order they came. Background calls
+    take only what is there beyond the reserve, so they go when no interactive call waits.
+    """
+
+    def __init__(self, per_minute: float, *, clock: Callable[[], float], sleep: Callable[[float], object]) -> None:
+        burst = max(1.0, per_minute * BURST_SHARE)
+        reserve = min(burst * RESERVE_SHARE, burst - 1)  # a bucket of one call has none to spare
+        self._interval = 60 / per_minute
+        self._leeway = (burst - 1) * self._interval  # a call may go when the bucket is full within that time
+        self._background_leeway = self._leeway - reserve * self._interval
+        self._full_at = self._held_until = -math.inf
+        self._clock = clock
+        self._sleep = sleep
+        self._lock = threading.Lock()
+
+    def wait_for_turn(self, patience: float, *, is_background: bool = False) -> None:
+        """Wait until a call may be sent; raises `HeldBackError` as soon as that is later than in `patience` seconds."""
+        until = self._clock() + patience
+        is_our_turn = False
+        while not is_our_turn:
+            turn, is_booked = self._book(until, is_background=is_background)
+            self._sleep(max(0.0, turn - self._clock()))
+            is_our_turn = is_booked and turn >= self._held_until  # Onfido may have asked for a pause meanwhile
+
+    def hold(self, seconds: float) -> None:
+        """Send nothing for some seconds, then go on with an empty bucket."""
+        with self._lock:
+            self._held_until = max(self._held_until, self._clock() + min(seconds, LONGEST_RETRY_AFTER))
+            self._full_at = max(self._full_at, self._held_until + self._leeway)
+
+    def _book(self, until: float, *, is_background: bool) -> tuple[float, bool]:
+        """Find the next turn and whether it is the caller's; a background call has to ask again when it has come."""
+        with self._lock:
+            now = self._clock()
+            turn = max(now, self._full_at - (self._background_leeway if is_background else self._leeway))
+            if turn > max(now, until):
+                raise HeldBackError(Code.ONFIDO_THROTTLES, "Onfido's limit of calls is reached", turn - now)
+            is_booked = turn <= now or not is_background
+            if is_booked:
+                self._full_at = max(turn, self._full_at) + self._interval
+            return turn, is_booked
+
+
+class Circuit:
+    """Whether a host is worth asking. After some failures in a row it is left alone, then probed by one call at a time.
+
+    Every call that `enter` lets through must `leave`, whatever becomes of it.
+    """
+
+    def __init__(self, failures_to_open: int, *, clock: Callable[[], float]) -> None:
+        self._failures_to_open = failures_to_open
+        self._failures = 0  # in a row, while closed
+        self._pause = 0.0  # 0 while closed
+        self._next_probe_at = 0.0  # when the next probe may enter; while one is under way, the end of its lease
+        self._clock = clock
+        self._lock = threading.Lock()
+
+    def check(self) -> None:
+        """Raise `HeldBackError` while no call may enter."""
+        with self._lock:
+            self._check()
+
+    def enter(self) -> float | None:
+        """Let a call through or raise `HeldBackError`; a probe gets a lease, by which it is known when it leaves."""
+        with self._lock:
+            self._check()
+            if not self._pause:
+                return None
+            self._next_probe_at = self._clock() + PROBE_LEASE
+            return self._next_probe_at
+
+    def leave(self, lease: float | None, *, is_alive: bool | None) -> None:
+        """Take in what a call tells of the host; None where it tells nothing, and the next one has to probe.
+
+        While the circuit is open, a failure counts only if it is the probe's: all others were sent before.
+        """
+        with self._lock:
+            if is_alive:
+                self._failures, self._pause = 0, 0.0
+            elif not self._pause:
+                self._failures += is_alive is False
+                if self._failures >= self._failures_to_open:
+                    self._open(FIRST_PAUSE)
+            elif lease == self._next_probe_at:
+                self._open(0.0 if is_alive is None else min(self._pause * 2, LONGEST_PAUSE))
+
+    def _check(self) -> None:
+        left = self._next_probe_at - self._clock()
+        if self._pause and left > 0:
+            raise HeldBackError(
+                Code.ONFIDO_UNREACHABLE, "Onfido failed to answer several times in a row", min(left, self._pause)
+            )
+
+    def _open(self, pause: float) -> None:
+        self._failures = 0
+        self._pause = pause or self._pause
+        self._next_probe_at = self._clock() + pause
+
+
+class Recent(Generic[T]):
+    """One of something for each key, made when first asked for; of too many, the longest unused is forgotten."""
+
+    def __init__(self, make: Callable[[], T]) -> None:
+        self._make = make
+        self._kept: dict[Hashable, T] = {}
+        self._lock = threading.Lock()
+
+    def get(self, key: Hashable) -> T:
+        """Give the key's own."""
+        with self._lock:
+            found = self._kept.pop(key) if key in self._kept else self._make()
+            self._kept[key] = found  # the dictionary's order is that of use
+            if len(self._kept) > MOST_KEPT:
+                del self._kept[next(iter(self._kept))]
+            return found

@@ -1,0 +1,215 @@
+"""Whose turn it is to initiate: one attempt of a user's at a time, under a lease.
+
+none open ──► reserve (the database refuses a second)      started by another, its lease runs ──► OIDV-10004
+broke off, its lease ran out ──► take it over              with the user, run open at Onfido  ──► OIDV-10004
+                                                           run ended meanwhile ──► apply that, reserve anew
+"""
+
+from __future__ import annotations
+
+import math
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
+
+from connector.domain.provider import Provider
+from connector.domain.runs import ERROR, STARTING
+from connector.domain.verification import Verification
+from connector.errors import Code, ConnectorError, ProviderError, RequestError
+from connector.onfido.client import OnfidoClient
+from connector.services.providers import Providers
+from connector.services.results import Results
+from connector.store import verifications
+from connector.store.engine import Database
+from connector.store.verifications import Lease
+
+log = structlog.get_logger(__name__)
+
+TAG_PREFIX = "idvp-connector:"
+LEASE_MARGIN = timedelta(seconds=15)  # beyond the budget of the Onfido calls that it covers
+ROUNDS = 5  # of a race with other requests, before the caller is asked to come back
+BREAK_OFF_TIME = timedelta(minutes=10)  # after it, the sweep resumes or closes an attempt without a run
+GONE = (404, 410)
+INITIATED = "initiated"  # a cause, for the history
+
+
+@dataclass(frozen=True)
+class Timing:
+    """How long things may take, in seconds: all Onfido calls of one request; an unanswered start of a run."""
+
+    interactive_budget: float
+    run_settle_time: float
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One request's work on one verification, under its lease; `fields` maps the requested claims."""
+
+    verification: Verification
+    provider: Provider
+    fields: Mapping[str, str]
+    lease: Lease
+    onfido: OnfidoClient
+    deadline: float
+    is_resumed: bool
+
+    @property
+    def tag(self) -> str:
+        return TAG_PREFIX + self.verification.verification_id
+
+
+class Attempts:
+    """Reserves attempts, takes over those that broke off, and gives them back."""
+
+    def __init__(
+        self,
+        database: Database,
+        providers: Providers,
+        results: Results,
+        timing: Timing,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._database = database
+        self._providers = providers
+        self._results = results
+        self._timing = timing
+        self._clock = clock
+
+    def take(self, provider: Provider, user_id: str, fields: Mapping[str, str], deadline: float) -> Attempt:
+        """Reserve an attempt for the claims in `fields`, or take over the one that broke off.
+
+        Raises `RequestError`: an attempt is under way, or the user has had too many.
+        """
+        onfido = self._providers.onfido(provider)
+        for _ in range(ROUNDS):
+            lease = self._new_lease()
+            if reserved := self._reserve(provider, user_id, fields, lease):
+                return Attempt(reserved, provider, fields, lease, onfido, deadline, is_resumed=False)
+            with self._database.read() as connection:
+                found = verifications.find_open(connection, provider.provider_id, user_id)
+            if found and self._is_resumable(provider, found, deadline):
+                with self._database.write() as connection:
+                    is_mine = verifications.take_over(connection, found, lease)
+                if is_mine:
+                    return Attempt(found, provider, fields, lease, onfido, deadline, is_resumed=True)
+        raise being_started()
+
+    def _new_lease(self) -> Lease:
+        length = timedelta(seconds=self._timing.interactive_budget) + LEASE_MARGIN
+        return Lease(str(uuid.uuid4()), self._clock() + length)
+
+    def _reserve(
+        self, provider: Provider, user_id: str, fields: Mapping[str, str], lease: Lease
+    ) -> Verification | None:
+        """Insert an attempt; None where one is open: the database refuses a second."""
+        verification_id, now = str(uuid.uuid4()), self._clock()
+        try:
+            with self._database.write() as connection:
+                if verifications.find_open(connection, provider.provider_id, user_id):
+                    return None
+                _check_limit(connection, provider, user_id, now)
+                row = {
+                    "id": verification_id,
+                    "tenant": provider.tenant,
+                    "provider_id": provider.provider_id,
+                    "user_id": user_id,
+                    "status": STARTING,
+                    "next_check_at": now + BREAK_OFF_TIME,
+                    "created_at": now,
+                    "updated_at": now,
+                }
+                verifications.reserve(connection, row, fields, lease)
+                return verifications.get(connection, verification_id)
+        except IntegrityError:
+            return None
+
+    def _is_resumable(self, provider: Provider, found: Verification, deadline: float) -> bool:
+        """Whether an open attempt may be taken over; False where it turns out to have ended: reserve a new one.
+
+        Raises `RequestError` where it is under way: being started by another request, or with the user.
+        """
+        if found.lease_until is not None and found.lease_until > self._clock():
+            raise being_started()
+        if found.run_id is None:
+            return True
+        if self._has_ended(provider, found, found.run_id, deadline):
+            return False
+        if found.lease_owner is None:
+            raise RequestError(
+                Code.NOTHING_TO_START,
+                f"A verification is open: run {found.run_id}. Ask with status REINITIATED for its SDK token, "
+                "or with COMPLETED for its result.",
+            )
+        return True
+
+    def _has_ended(self, provider: Provider, found: Verification, run_id: str, deadline: float) -> bool:
+        """Ask Onfido, so that a lost webhook never stands in the way of a user's next attempt."""
+        try:
+            self._results.refresh(provider, run_id, deadline, INITIATED)
+        except ProviderError as error:
+            if error.status not in GONE:
+                raise
+            self._close_gone(found, error)
+        with self._database.read() as connection:
+            return verifications.get(connection, found.verification_id).closed_at is not None
+
+    def _close_gone(self, found: Verification, error: ProviderError) -> None:
+        now = self._clock()
+        log.warning("run.gone", verification_id=found.verification_id, run_id=found.run_id)
+        values = {"status": ERROR, "failure": error.description, "updated_at": now, "closed_at": now}
+        with self._database.write() as connection:
+            verifications.move(connection, found.verification_id, values)
+
+    def take_over(self, provider: Provider, found: Verification, deadline: float) -> Attempt | None:
+        """Take over an attempt that broke off; None where somebody is at work on it."""
+        lease = self._new_lease()
+        if found.lease_until is not None and found.lease_until > self._clock():
+            return None
+        with self._database.write() as connection:
+            if not verifications.take_over(connection, found, lease):
+                return None
+        onfido = self._providers.onfido(provider, is_background=True)
+        return Attempt(found, provider, {}, lease, onfido, deadline, is_resumed=True)
+
+    def advance(self, attempt: Attempt, **values: object) -> None:
+        """Record how far the attempt got; raises `RequestError` where its lease was lost to another request."""
+        verification_id = attempt.verification.verification_id
+        with self._database.write() as connection:
+            if not verifications.advance(connection, verification_id, attempt.lease.owner, values):
+                raise being_started()
+
+    def give_back(self, attempt: Attempt, error: ConnectorError) -> None:
+        """Let the next request go on from here, or start afresh where this attempt cannot succeed."""
+        verification_id, owner, now = attempt.verification.verification_id, attempt.lease.owner, self._clock()
+        failed = {"status": ERROR, "failure": error.description, "updated_at": now, "closed_at": now}
+        can_succeed = isinstance(error, ProviderError) and error.is_retryable
+        with self._database.write() as connection:
+            if can_succeed or not verifications.abandon(connection, verification_id, owner, failed):
+                verifications.advance(connection, verification_id, owner, {"lease_until": now})
+
+
+def _check_limit(connection: Connection, provider: Provider, user_id: str, now: datetime) -> None:
+    """Raise where the user has started as many runs as the provider allows within its window."""
+    window = timedelta(seconds=provider.attempt_window)
+    started = verifications.find_started(connection, provider.provider_id, user_id, now - window)
+    if len(started) >= provider.max_attempts:
+        allowed_at = started[provider.max_attempts - 1] + window
+        seconds = max(1, math.ceil((allowed_at - now).total_seconds()))
+        raise RequestError(
+            Code.ATTEMPT_LIMIT,
+            f"{len(started)} verifications were started within {provider.attempt_window} seconds, the most that is "
+            f"allowed. The next is allowed at {allowed_at.isoformat(timespec='seconds')}.",
+            retry_after=seconds,
+        )
+
+
+def being_started() -> RequestError:
+    """Make the error for a request that comes while another one starts the verification."""
+    return RequestError(
+        Code.NOTHING_TO_START, "A verification is being started by another request: wait for its answer."
+    )
