@@ -1,0 +1,113 @@
+"""The command line: in this process for the many small cases, as real processes for what runs on."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import requests
+from click.testing import CliRunner, Result
+
+from connector.cli import main
+
+Run = Callable[..., Result]
+
+
+@pytest.fixture
+def data_dir(tmp_path: Path, sqlite_template: Path) -> Path:
+    """A data directory with a migrated database."""
+    path = tmp_path / "data"
+    path.mkdir(mode=0o700)
+    shutil.copy(sqlite_template, path / "connector.db")
+    return path
+
+
+@pytest.fixture
+def run(data_dir: Path) -> Run:
+    """Run a command on that data directory: `run("user", "list", CONNECTOR_LOG_LEVEL="DEBUG")`."""
+    return commands(data_dir)
+
+
+def commands(data_dir: Path) -> Run:
+    ambient = dict.fromkeys((name for name in os.environ if name.startswith(("CONNECTOR_", "ONFIDO_"))), "")
+
+    def run(*arguments: str, input: str | None = None, **variables: str) -> Result:  # noqa: A002  click's own name
+        environ = ambient | {"CONNECTOR_DATA_DIR": str(data_dir)} | variables
+        return CliRunner().invoke(main, arguments, input=input, env=environ, catch_exceptions=False)
+
+    return run
+
+
+@dataclass(frozen=True)
+class Running:
+    """A process that was started as `python -m connector`."""
+
+    process: subprocess.Popen[str]
+    url: str
+
+    def stop(self) -> int:
+        """End it as a supervisor does, and give its exit status."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(timeout=30)
+
+
+Spawn = Callable[..., subprocess.Popen[str]]
+
+
+@pytest.fixture(scope="module")
+def spawn() -> Iterator[Spawn]:
+    """Start `python -m connector`, its output in `log`; killed at the end where it still runs."""
+    started: list[subprocess.Popen[str]] = []
+
+    def spawn(*arguments: str, log: Path | None = None, **variables: str) -> subprocess.Popen[str]:
+        environ = {name: value for name, value in os.environ.items() if not name.startswith(("CONNECTOR_", "ONFIDO_"))}
+        command = [sys.executable, "-m", "connector", *arguments]
+        with (log or Path(os.devnull)).open("ab") as output:
+            process = subprocess.Popen(command, env=environ | variables, stdout=output, stderr=output, text=True)
+        started.append(process)
+        return process
+
+    yield spawn
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+@pytest.fixture(scope="module")
+def start(spawn: Spawn) -> Callable[..., Running]:
+    """Start `serve` or `simulate` on a free port, and wait until it answers at `ready`."""
+
+    def start(*arguments: str, ready: str, log: Path | None = None, **variables: str) -> Running:
+        url = f"http://127.0.0.1:{(port := free_port())}"
+        process = spawn(*arguments, "--port", str(port), log=log, **variables)
+        wait_for(url + ready, process)
+        return Running(process, url)
+
+    return start
+
+
+def free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def wait_for(url: str, process: subprocess.Popen[str]) -> None:
+    end = time.monotonic() + 30
+    while time.monotonic() < end:
+        assert process.poll() is None, "the process has ended"
+        try:
+            if requests.get(url, timeout=2).ok:
+                return
+        except requests.ConnectionError:
+            time.sleep(0.05)
+    raise AssertionError(f"{url} did not answer in time")

@@ -1,0 +1,186 @@
+"""`connector provider`: what an administrator registers, and what is never shown again."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+
+from connector.domain.claims import APPLICANT_FIELDS, REQUIRED_FIELDS
+
+Run = Callable[..., Result]
+WORKFLOW_ID = "5f5a0c52-6a7e-4a6a-9d3b-0c5de0f0a001"
+API_TOKEN, WEBHOOK_TOKEN = "api_sandbox.very-secret", "hook-very-secret"
+NAMES = ("--claim", "givenname=first_name", "--claim", "http://idp.example/claim?a=lastname=last_name")
+DIALECTS = Path(__file__).parent.parent.parent / "config" / "claims"
+
+
+def add(run: Run, *arguments: str, **variables: str) -> Result:
+    """Register a provider, and insist that no secret was printed."""
+    environ = {"ONFIDO_API_TOKEN": API_TOKEN} | variables
+    result = run("provider", "add", "--workflow-id", WORKFLOW_ID, *arguments, **environ)
+    for secret in (API_TOKEN, WEBHOOK_TOKEN):
+        assert secret not in result.output
+    return result
+
+
+def added(run: Run, *arguments: str, **variables: str) -> dict[str, Any]:
+    result = add(run, *arguments, "--json", **variables)
+    assert result.exit_code == 0, result.output
+    provider: dict[str, Any] = json.loads(result.stdout)
+    return provider
+
+
+def refused(run: Run, *arguments: str, **variables: str) -> str:
+    result = add(run, *arguments, **variables)
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert run("provider", "list", "--json").stdout == "[]\n"
+    return str(result.stderr)
+
+
+class TestAdd:
+    def test_shows_what_was_registered_and_what_to_do_next(self, run: Run) -> None:
+        result = add(run, *NAMES, CONNECTOR_PUBLIC_URL="https://id.example")
+        assert result.exit_code == 0
+        assert "Onfido" in result.stdout
+        assert "https://api.eu.onfido.com/v3.6" in result.stdout
+        assert "  givenname -> first_name" in result.stdout
+        assert "  1. In Onfido's dashboard" in result.stdout
+        assert "https://id.example/idv/onfido/v1/" in result.stdout
+
+    def test_gives_json_to_scripts(self, run: Run) -> None:
+        provider = added(run, *NAMES, "--name", "Mine", "--region", "ca", CONNECTOR_PUBLIC_URL="https://id.example")
+        assert provider["claims"] == {"givenname": "first_name", "http://idp.example/claim?a=lastname": "last_name"}
+        assert (provider["name"], provider["enabled"]) == ("Mine", True)
+        assert provider["base url"] == "https://api.ca.onfido.com/v3.6"
+        assert provider["webhook url"] == f"https://id.example/idv/onfido/v1/{provider['id']}/verify"
+        assert provider["webhook token"] is None
+
+    def test_says_nothing_of_the_webhook_once_its_token_is_there(self, run: Run) -> None:
+        result = add(run, *NAMES, ONFIDO_WEBHOOK_TOKEN=WEBHOOK_TOKEN)
+        assert "registered" in result.stdout
+        assert "Next:" not in result.stdout
+
+    def test_needs_an_api_token(self, run: Run) -> None:
+        assert "configProperties.token" in refused(run, *NAMES, ONFIDO_API_TOKEN="")
+
+    def test_refuses_a_host_that_may_not_have_the_token(self, run: Run) -> None:
+        assert "evil.example" in refused(run, *NAMES, "--base-url", "https://evil.example/v3.6")
+
+    def test_refuses_http_to_loopback_unless_it_is_allowed(self, run: Run) -> None:
+        simulator = ("--base-url", "http://127.0.0.1:8090/v3.6")
+        assert "https://" in refused(run, *NAMES, *simulator)
+        assert added(run, *NAMES, *simulator, CONNECTOR_ALLOW_HTTP_LOOPBACK="true")["base url"] == simulator[1]
+
+    def test_names_the_claim_with_an_unknown_field(self, run: Run) -> None:
+        assert "shoe is mapped to shoe_size" in refused(run, *NAMES, "--claim", "shoe=shoe_size")
+
+    def test_refuses_a_name_twice_in_one_tenant(self, run: Run) -> None:
+        added(run, *NAMES)
+        assert "Onfido" in add(run, *NAMES).stderr
+        added(run, *NAMES, "--tenant", "acme")
+
+    @pytest.mark.parametrize("option", ["--max-attempts", "--attempt-window"])
+    @pytest.mark.parametrize("number", ["0", "-1"])
+    def test_refuses_a_limit_that_lets_nobody_try(self, run: Run, option: str, number: str) -> None:
+        assert option.strip("-").replace("-", "_") in refused(run, *NAMES, option, number)
+
+    def test_takes_one_claim_from_the_command_line_over_the_files(self, run: Run, tmp_path: Path) -> None:
+        dialect = tmp_path / "claims.json"
+        dialect.write_text(json.dumps({"a": "first_name", "b": "last_name"}))
+        provider = added(run, "--claims", str(dialect), "--claim", "b=email", "--claim", "c=last_name")
+        assert provider["claims"] == {"a": "first_name", "b": "email", "c": "last_name"}
+
+    @pytest.mark.parametrize("content", ["", "{", "[]", '{"a": 1}', '"text"', "\ufeff{}"])
+    def test_refuses_a_dialect_that_is_none(self, run: Run, tmp_path: Path, content: str) -> None:
+        dialect = tmp_path / "claims.json"
+        dialect.write_text(content, encoding="utf-8")
+        result = add(run, "--claims", str(dialect))
+        assert result.exit_code == 2
+        assert str(dialect) in result.stderr.replace("\n", "")
+
+
+class TestDialects:
+    @pytest.mark.parametrize("path", sorted(DIALECTS.glob("*.json")), ids=lambda path: path.stem)
+    def test_a_shipped_one_is_accepted_as_it_is(self, run: Run, path: Path) -> None:
+        assert added(run, "--claims", str(path))["claims"] == json.loads(path.read_text())
+
+    def test_two_are_shipped(self) -> None:
+        assert {path.name for path in DIALECTS.iterdir()} == {"wso2.json", "oidc.json"}
+
+    @pytest.mark.parametrize("name", ["wso2", "oidc"])
+    def test_a_shipped_one_leaves_the_country_to_who_knows_its_format(self, run: Run, name: str) -> None:
+        """Onfido takes three-letter codes only; in both dialects a country is a name, or whatever was typed."""
+        dialect = json.loads((DIALECTS / f"{name}.json").read_text())
+        assert not [field for field in dialect.values() if "country" in field]
+        assert set(REQUIRED_FIELDS) < set(dialect.values()) < APPLICANT_FIELDS
+        provider = added(run, "--claims", str(DIALECTS / f"{name}.json"), "--claim", "urn:x:alpha3=address.country")
+        assert provider["claims"]["urn:x:alpha3"] == "address.country"
+
+    def test_wso2_claims_are_its_local_ones(self) -> None:
+        dialect = json.loads((DIALECTS / "wso2.json").read_text())
+        assert all(uri.startswith("http://wso2.org/claims/") for uri in dialect)
+
+
+class TestList:
+    def test_says_so_when_there_is_none(self, run: Run) -> None:
+        assert run("provider", "list").stdout == "No provider is registered.\n"
+        assert run("provider", "list", "--json").stdout == "[]\n"
+
+    def test_shows_a_tenants_own(self, run: Run) -> None:
+        provider = added(run, *NAMES, "--tenant", "acme")
+        assert run("provider", "list").stdout == "No provider is registered.\n"
+        heading, row = run("provider", "list", "--tenant", "acme").stdout.splitlines()
+        assert heading.split()[:3] == ["ID", "NAME", "ENABLED"]
+        assert row.split() == [provider["id"], "Onfido", "yes", WORKFLOW_ID, "-"]
+        [listed] = json.loads(run("provider", "list", "--tenant", "acme", "--json").stdout)
+        assert listed["id"] == provider["id"]
+
+
+class TestChange:
+    def test_what_is_not_named_stays(self, run: Run) -> None:
+        before = added(run, *NAMES, "--description", "kept", ONFIDO_WEBHOOK_TOKEN=WEBHOOK_TOKEN)
+        result = run("provider", "update", before["id"], "--name", "Renamed", "--disable", "--json")
+        assert result.exit_code == 0, result.output
+        assert json.loads(result.stdout) == before | {"name": "Renamed", "enabled": False}
+        shown = json.loads(run("provider", "show", before["id"], "--json").stdout)
+        assert shown == before | {"name": "Renamed", "enabled": False}
+        assert json.loads(run("provider", "update", before["id"], "--enable", "--json").stdout)["enabled"] is True
+
+    def test_claims_and_region_are_replaced(self, run: Run) -> None:
+        before = added(run, *NAMES)
+        claims = ("--claim", "g=first_name", "--claim", "l=last_name")
+        after = json.loads(run("provider", "update", before["id"], "--region", "us", *claims, "--json").stdout)
+        assert after["claims"] == {"g": "first_name", "l": "last_name"}
+        assert after["base url"] == "https://api.us.onfido.com/v3.6"
+
+    def test_a_webhook_token_may_come_later_and_is_not_printed(self, run: Run) -> None:
+        before = added(run, *NAMES)
+        result = run("provider", "update", before["id"], ONFIDO_WEBHOOK_TOKEN=WEBHOOK_TOKEN)
+        assert result.exit_code == 0, result.output
+        assert "registered" in result.stdout
+        assert WEBHOOK_TOKEN not in result.output
+
+    @pytest.mark.parametrize("option", ["--webhook-token", "--api-token"])
+    def test_an_empty_secret_is_refused(self, run: Run, option: str) -> None:
+        before = added(run, *NAMES)
+        assert run("provider", "update", before["id"], option, "").exit_code == 1
+
+    def test_another_tenant_can_neither_see_nor_change_it(self, run: Run) -> None:
+        before = added(run, *NAMES)
+        for command in (("show",), ("update", "--name", "x"), ("remove", "--yes")):
+            assert run("provider", command[0], before["id"], *command[1:], "--tenant", "acme").exit_code == 1
+        assert json.loads(run("provider", "show", before["id"], "--json").stdout) == before
+
+
+class TestRemove:
+    def test_asks_first(self, run: Run) -> None:
+        provider = added(run, *NAMES)
+        assert run("provider", "remove", provider["id"], input="n\n").exit_code == 1
+        assert run("provider", "show", provider["id"]).exit_code == 0
+        assert run("provider", "remove", provider["id"], input="y\n").exit_code == 0
+        assert run("provider", "show", provider["id"]).exit_code == 1

@@ -1,0 +1,129 @@
+"""What the command line says when something is wrong: one line, an exit status, and no stack trace."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+from sqlalchemy import create_engine, make_url, text
+
+from connector import __version__
+
+Run = Callable[..., Result]
+UNKNOWN = "00000000-0000-4000-8000-000000000000"
+
+
+def assert_one_line(result: Result, *mentioned: str) -> None:
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert len(result.stderr.splitlines()) == 1
+    assert result.stderr.startswith("Error: ")
+    for each in mentioned:
+        assert each in result.stderr
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("-h",), ("serve", "-h"), ("provider", "add", "--help"), ()])
+def test_help_tells_what_a_command_does(run: Run, arguments: tuple[str, ...]) -> None:
+    result = run(*arguments)
+    assert result.exit_code == (0 if arguments else 2), "without a command, the help is what was missing"
+    assert "Usage: " in result.output
+
+
+def test_the_version_is_told(run: Run) -> None:
+    assert run("--version").stdout.strip().endswith(__version__)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("nonsense",),
+        ("provider", "nonsense"),
+        ("provider", "show"),
+        ("serve", "--port", "0"),
+        ("serve", "--port", "http"),
+        ("token",),
+        ("token", "--user", "ann", "--lifetime", "0"),
+        ("provider", "add", "--region", "mars"),
+        ("provider", "add", "--claim", "givenname"),
+        ("provider", "add", "--claim", "=first_name"),
+        ("provider", "add", "--claims", "/no/such/file.json"),
+        ("user", "add", "ann", "-a", "no equals sign"),
+        ("user", "import", "/no/such/file.csv"),
+        ("verification", "list", "--limit", "0"),
+    ],
+)
+def test_a_wrong_use_is_status_2_with_the_usage(run: Run, arguments: tuple[str, ...]) -> None:
+    result = run(*arguments)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert result.stderr.startswith("Usage: ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "mentioned"),
+    [
+        (("provider", "show", UNKNOWN), UNKNOWN),
+        (("provider", "update", UNKNOWN, "--name", "x"), UNKNOWN),
+        (("provider", "remove", UNKNOWN, "--yes"), UNKNOWN),
+        (("provider", "add", "--workflow-id", UNKNOWN), "first_name"),
+        (("user", "show", "nobody"), "nobody"),
+        (("user", "set", "nobody", "-a", "x=y"), "nobody"),
+        (("verification", "show", "no-run"), "no-run"),
+        (("--config", "/no/such/settings.toml", "provider", "list"), "/no/such/settings.toml"),
+        (("serve",), "issuers"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line_and_status_1(run: Run, arguments: tuple[str, ...], mentioned: str) -> None:
+    assert_one_line(run(*arguments), mentioned)
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "mentioned"),
+    [
+        ("CONNECTOR_PORT", "http", "CONNECTOR_PORT"),
+        ("CONNECTOR_DATABASE_URL", "mysql://127.0.0.1/x", "database_url"),
+        ("CONNECTOR_DATABASE_URL", "sqlite://", "database_url"),
+        ("CONNECTOR_DATABASE_URL", "sqlite:///:memory:", "database_url"),
+        ("CONNECTOR_DATABASE_URL", "sqlite:////no/such/directory/connector.db", "/no/such/directory"),
+        ("CONNECTOR_DATABASE_URL", "postgresql://127.0.0.1:1/x?connect_timeout=2", "database"),
+        ("CONNECTOR_ENCRYPTION_KEYS", "c2hvcnQ=", "encryption_keys"),
+        ("CONNECTOR_DATA_DIR", "/dev/null/data", "/dev/null/data"),
+    ],
+)
+def test_a_setting_that_cannot_be_used_is_named(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, variable: str, value: str, mentioned: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert_one_line(run("user", "list", **{variable: value}), mentioned)
+
+
+def test_a_damaged_database_is_told_in_one_line(run: Run, data_dir: Path) -> None:
+    (data_dir / "connector.db").write_bytes(b"not a database, but long enough to be read as one" * 100)
+    assert_one_line(run("user", "list"), "database")
+
+
+def test_an_embedded_database_is_migrated_on_first_use(run: Run, data_dir: Path) -> None:
+    (data_dir / "connector.db").unlink()
+    assert run("user", "add", "ann").exit_code == 0
+    assert run("user", "list").stdout.split() == ["USER", "ann"]
+
+
+def test_migrate_may_be_repeated(run: Run, data_dir: Path) -> None:
+    (data_dir / "connector.db").unlink()
+    for _ in range(2):
+        result = run("migrate")
+        assert (result.exit_code, result.stdout) == (0, "The database is up to date.\n")
+
+
+def test_postgresql_is_migrated_when_it_is_asked_for_and_never_before(run: Run, postgresql_server: str) -> None:
+    server = make_url(postgresql_server)
+    engine = create_engine(server, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text("CREATE DATABASE command_line TEMPLATE template1"))
+        url = server.set(database="command_line", drivername="postgresql").render_as_string(hide_password=False)
+        assert_one_line(run("user", "list", CONNECTOR_DATABASE_URL=url), "connector migrate")
+        assert run("migrate", CONNECTOR_DATABASE_URL=url).exit_code == 0
+        assert run("user", "add", "ann", CONNECTOR_DATABASE_URL=url).exit_code == 0
+        assert run("user", "list", CONNECTOR_DATABASE_URL=url).stdout.split() == ["USER", "ann"]
+        connection.execute(text("DROP DATABASE command_line WITH (FORCE)"))
+    engine.dispose()

@@ -1,0 +1,130 @@
+"""Claims: which applicant fields are sent, and what a finished run means for each claim by itself."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connector.domain.claims import (
+    APPLICANT_FIELDS,
+    REQUIRED_FIELDS,
+    VALUE_CHANGED,
+    ClaimState,
+    Verdict,
+    comparison_key,
+    fields_to_send,
+    judge,
+)
+from connector.domain.runs import APPROVED, FINAL_STATUSES, Comparison, RunSnapshot
+
+fields = st.sampled_from(sorted(APPLICANT_FIELDS))
+finals = st.sampled_from(sorted(FINAL_STATUSES))
+comparisons = st.sampled_from(Comparison)
+keys = st.sampled_from(sorted({comparison_key(field) for field in APPLICANT_FIELDS} | {"gender", "document_numbers"}))
+findings = st.none() | st.dictionaries(keys, comparisons)
+
+
+@given(field=fields, status=finals, found=findings, has_value_changed=st.booleans())
+def test_verified_is_exactly_approved_and_clear_and_unchanged(
+    field: str, status: str, found: dict[str, Comparison] | None, has_value_changed: bool
+) -> None:
+    verdict = judge(field, RunSnapshot("run", status, found), has_value_changed=has_value_changed)
+
+    is_clear = (found or {}).get(comparison_key(field)) is Comparison.CLEAR
+    assert (verdict.is_verified is True) == (status == APPROVED and is_clear and not has_value_changed)
+
+
+@given(field=fields, status=finals, found=findings, neighbours=findings, has_value_changed=st.booleans())
+def test_neighbours_never_matter(
+    field: str,
+    status: str,
+    found: dict[str, Comparison] | None,
+    neighbours: dict[str, Comparison] | None,
+    has_value_changed: bool,
+) -> None:
+    key = comparison_key(field)
+    own = {key: (found or {})[key]} if key in (found or {}) else {}
+    others = {name: value for name, value in (neighbours or {}).items() if name != key}
+
+    alone = judge(field, RunSnapshot("run", status, own), has_value_changed=has_value_changed)
+    among = judge(field, RunSnapshot("run", status, own | others), has_value_changed=has_value_changed)
+
+    assert alone == among
+
+
+@given(field=fields, status=finals, found=findings)
+def test_a_changed_value_is_never_verified_and_says_why(
+    field: str, status: str, found: dict[str, Comparison] | None
+) -> None:
+    verdict = judge(field, RunSnapshot("run", status, found), has_value_changed=True)
+    assert verdict == Verdict(False, VALUE_CHANGED)
+
+
+@given(status=finals)
+def test_consider_speaks_against_the_value_however_the_run_ended(status: str) -> None:
+    run = RunSnapshot("run", status, {"first_name": Comparison.CONSIDER})
+    assert judge("first_name", run, has_value_changed=False) == Verdict(False, "consider")
+
+
+@pytest.mark.parametrize("found", [None, {}, {"last_name": Comparison.CLEAR}, {"first_name": Comparison.NOT_COMPARED}])
+def test_what_was_not_compared_leaves_the_claim_as_it_is(found: dict[str, Comparison] | None) -> None:
+    run = RunSnapshot("run", APPROVED, found)
+    assert judge("first_name", run, has_value_changed=False) == Verdict(None, "not_compared")
+
+
+def test_what_could_not_be_read_leaves_the_claim_as_it_is() -> None:
+    run = RunSnapshot("run", APPROVED, {"first_name": Comparison.UNIDENTIFIED})
+    assert judge("first_name", run, has_value_changed=False) == Verdict(None, "unidentified")
+
+
+@given(status=finals.filter(lambda status: status != APPROVED))
+def test_clear_in_a_run_that_was_not_approved_verifies_nothing(status: str) -> None:
+    run = RunSnapshot("run", status, {"first_name": Comparison.CLEAR})
+    assert judge("first_name", run, has_value_changed=False) == Verdict(None, "clear")
+
+
+def test_a_birth_date_is_compared_under_onfidos_own_name_for_it() -> None:
+    run = RunSnapshot("run", APPROVED, {"date_of_birth": Comparison.CLEAR, "dob": Comparison.CONSIDER})
+    assert judge("dob", run, has_value_changed=False) == Verdict(True, "clear")
+
+
+def test_a_part_of_the_address_is_compared_with_the_address() -> None:
+    assert comparison_key("address.postcode") == "address"
+    assert comparison_key("last_name") == "last_name"
+
+
+@pytest.mark.parametrize("status", ["starting", "processing", "awaiting_input", "of_a_later_version"])
+def test_an_open_run_cannot_be_judged(status: str) -> None:
+    with pytest.raises(ValueError, match=status):
+        judge("first_name", RunSnapshot("run", status), has_value_changed=False)
+
+
+mappings = st.sets(fields).map(lambda chosen: frozenset(chosen) | frozenset(REQUIRED_FIELDS))
+
+
+@given(data=st.data(), mapped=mappings)
+def test_what_is_sent_is_what_was_asked_for_the_names_and_whole_groups(
+    data: st.DataObject, mapped: frozenset[str]
+) -> None:
+    requested = frozenset(data.draw(st.sets(st.sampled_from(sorted(mapped)), min_size=1)))
+
+    sent = fields_to_send(requested, mapped)
+
+    assert requested | frozenset(REQUIRED_FIELDS) <= sent <= mapped
+    groups = {field.partition(".")[0] for field in requested if "." in field}
+    grouped = {field for field in sent if "." in field}
+    assert grouped == {field for field in mapped if "." in field and field.partition(".")[0] in groups}
+    assert sent - grouped == {field for field in requested if "." not in field} | set(REQUIRED_FIELDS)
+
+
+@pytest.mark.parametrize(
+    ("state", "label"),
+    [
+        (ClaimState(True, "clear"), "verified"),
+        (ClaimState(False, "consider"), "consider"),
+        (ClaimState(False, None), "unverified"),
+    ],
+)
+def test_the_history_has_a_word_for_every_state(state: ClaimState, label: str) -> None:
+    assert state.label == label

@@ -1,0 +1,307 @@
+"""What a provider may be configured with; above all where its API token may be sent."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connector.domain.claims import APPLICANT_FIELDS
+from connector.domain.provider import (
+    DEFAULT_BASE_URL,
+    BaseUrlPolicy,
+    Provider,
+    ProviderConfig,
+    check_config,
+    setup_guide,
+)
+from connector.domain.tenants import DEFAULT_TENANT, tenant_path
+from connector.errors import Code, RequestError
+
+EU = "api.eu.onfido.com"
+POLICY = BaseUrlPolicy({EU, "api.us.onfido.com", "api.ca.onfido.com"})
+DEVELOPMENT = BaseUrlPolicy({EU}, allows_http_loopback=True)
+CONFIG = ProviderConfig(
+    name="Onfido",
+    is_enabled=True,
+    claims={"givenname": "first_name", "lastname": "last_name"},
+    workflow_id="5f5a0c52-6a7e-4a6a-9d3b-0c5de0f0a001",
+    api_token="api_sandbox.secret",
+)
+
+
+def refusal(config: ProviderConfig, policy: BaseUrlPolicy = POLICY) -> str:
+    """Give what is said of a configuration that is refused."""
+    with pytest.raises(RequestError) as refused:
+        check_config(config, policy)
+    assert refused.value.code is Code.PROVIDER_INVALID
+    return refused.value.description
+
+
+def is_allowed(base_url: str, policy: BaseUrlPolicy = POLICY) -> bool:
+    try:
+        policy.check(base_url)
+    except RequestError:
+        return False
+    return True
+
+
+class TestBaseUrl:
+    @pytest.mark.parametrize("region", ["eu", "us", "ca"])
+    def test_each_of_onfidos_regions_is_allowed(self, region: str) -> None:
+        assert is_allowed(f"https://api.{region}.onfido.com/v3.6")
+
+    @pytest.mark.parametrize(
+        "base_url",
+        ["https://API.EU.ONFIDO.COM/v3.6", "HTTPS://api.eu.onfido.com/v3.6", "https://api.eu.onfido.com:443/v3.6"],
+    )
+    def test_another_way_to_write_an_allowed_host_is_allowed(self, base_url: str) -> None:
+        assert is_allowed(base_url)
+
+    @pytest.mark.parametrize(
+        "base_url",
+        [
+            "https://api.eu.onfido.com.evil.example/v3.6",
+            "https://evil.example/api.eu.onfido.com/v3.6",
+            "https://evil.example?https://api.eu.onfido.com",
+            "https://evil.example#@api.eu.onfido.com",
+            "https://evil-api.eu.onfido.com/v3.6",
+            "https://xapi.eu.onfido.com/v3.6",
+            "https://onfido.com/v3.6",
+            "https://eu.onfido.com/v3.6",
+            "https://api.eu.onfido.com\\.evil.example/v3.6",
+            "https://api.eu.onfido.com%2eevil.example/v3.6",
+            "https://api.eu.onfido.com%00.evil.example/v3.6",
+            "https://evil.example\\api.eu.onfido.com/v3.6",
+        ],
+    )
+    def test_a_host_that_only_looks_like_an_allowed_one_is_refused(self, base_url: str) -> None:
+        assert not is_allowed(base_url)
+
+    @pytest.mark.parametrize(
+        "base_url",
+        [
+            "https://api.eu.onfido.com@evil",
+            "https://api.eu.onfido.com@evil.example/v3.6",
+            "https://api.eu.onfido.com:443@evil.example/v3.6",
+            "https://api.eu.onfido.com%40evil.example/v3.6",
+            "https://user@api.eu.onfido.com/v3.6",
+            "https://user:password@api.eu.onfido.com/v3.6",
+            "https://:password@api.eu.onfido.com/v3.6",
+            "https://evil.example\\@api.eu.onfido.com/v3.6",
+            "https://evil.example:443\\@api.eu.onfido.com/v3.6",
+        ],
+    )
+    def test_userinfo_never_hides_where_the_token_goes(self, base_url: str) -> None:
+        assert not is_allowed(base_url)
+
+    @pytest.mark.parametrize(
+        "base_url",
+        [
+            "https://api.eu.onfido.com./v3.6",  # the root's dot: another name to certificates and to the list
+            "https://аpi.eu.onfido.com/v3.6",  # noqa: RUF001  a Cyrillic letter is the point
+            "https://ａpi.eu.onfido.com/v3.6",  # noqa: RUF001  a full-width letter is the point
+            "https://api.eu.onfido。com/v3.6",  # an ideographic full stop
+            "https://xn--pi-7kc.eu.onfido.com/v3.6",
+            "https://api.eu.onfido.com℀evil.example/v3.6",
+        ],
+    )
+    def test_a_host_in_another_script_or_with_a_trailing_dot_is_refused(self, base_url: str) -> None:
+        assert not is_allowed(base_url)
+
+    @pytest.mark.parametrize(
+        "base_url",
+        [
+            "",
+            "https://",
+            "https:///v3.6",
+            "api.eu.onfido.com/v3.6",
+            "//api.eu.onfido.com/v3.6",
+            "https:api.eu.onfido.com",
+            "https://api.eu.onfido.com:99999/v3.6",
+            "https://api.eu.onfido.com:port/v3.6",
+            "https://[api.eu.onfido.com]/v3.6",
+            "https://[::1/v3.6",
+            "ftp://api.eu.onfido.com/v3.6",
+            "file:///etc/passwd",
+            "javascript://api.eu.onfido.com/%0aalert(1)",
+        ],
+    )
+    def test_what_is_no_https_url_is_refused(self, base_url: str) -> None:
+        assert not is_allowed(base_url)
+
+    @pytest.mark.parametrize("tail", ["?x=1", "#x", "?", "#"])
+    def test_a_query_or_fragment_is_refused_since_paths_are_put_behind_it(self, tail: str) -> None:
+        assert not is_allowed(DEFAULT_BASE_URL + tail)
+
+    @pytest.mark.parametrize(
+        "base_url",
+        [
+            " https://api.eu.onfido.com/v3.6",
+            "https://api.eu.onfido.com/v3.6\n",
+            "https://api.eu.onfido.com\n/v3.6",
+            "https://api.eu\t.onfido.com/v3.6",
+            "https://api.eu.onfido.com/v3.6\r\nX-Evil: 1",
+            "https://api.eu.onfido.com/v 3.6",
+            "https://api.eu.onfido.com/v3.6\x00",
+        ],
+    )
+    def test_white_space_and_control_characters_are_refused(self, base_url: str) -> None:
+        assert not is_allowed(base_url)
+
+    def test_the_refusal_names_the_host_and_the_allowed_ones(self) -> None:
+        description = refusal(replace(CONFIG, base_url="https://onfido.example/v3.6"))
+        assert description.startswith("configProperties.base_url: the host onfido.example ")
+        assert "api.ca.onfido.com, api.eu.onfido.com, api.us.onfido.com" in description
+
+    def test_a_listed_port_is_allowed_and_no_other(self) -> None:
+        policy = BaseUrlPolicy({"mirror.example:8443"})
+        assert is_allowed("https://mirror.example:8443/v3.6", policy)
+        assert not is_allowed("https://mirror.example:8444/v3.6", policy)
+        assert not is_allowed("https://mirror.example/v3.6", policy)
+
+    @given(base_url=st.text(max_size=60) | st.from_regex(r"https?://[^/]{0,30}@?api\.eu\.onfido\.com[^/]{0,20}/v3\.6"))
+    def test_whatever_is_written_is_allowed_or_refused_and_nothing_else_happens(self, base_url: str) -> None:
+        is_allowed(base_url)
+        is_allowed(base_url, DEVELOPMENT)
+
+
+class TestHttpToLoopback:
+    LOOPBACK = (
+        "http://127.0.0.1:8090/v3.6",
+        "http://127.8.9.10/v3.6",
+        "http://localhost:8090/v3.6",
+        "http://LOCALHOST:8090/v3.6",
+        "http://[::1]:8090/v3.6",
+    )
+
+    @pytest.mark.parametrize("base_url", LOOPBACK)
+    def test_is_refused_unless_it_was_allowed(self, base_url: str) -> None:
+        assert not is_allowed(base_url)
+
+    @pytest.mark.parametrize("base_url", LOOPBACK)
+    def test_is_allowed_where_it_was(self, base_url: str) -> None:
+        assert is_allowed(base_url, DEVELOPMENT)
+
+    @pytest.mark.parametrize(
+        "base_url",
+        [
+            f"http://{EU}/v3.6",
+            "http://evil.example/v3.6",
+            "http://127.0.0.1.evil.example/v3.6",
+            "http://localhost.evil.example/v3.6",
+            "http://127.0.0.1@evil.example/v3.6",
+            "http://evil.example#127.0.0.1",
+            "http://0.0.0.0/v3.6",
+            "http://10.0.0.1/v3.6",
+            "http://169.254.169.254/v3.6",
+            "http://[::]/v3.6",
+            "http://[fe80::1]/v3.6",
+            "http://user@127.0.0.1/v3.6",
+        ],
+    )
+    def test_does_not_allow_http_to_anywhere_else(self, base_url: str) -> None:
+        assert not is_allowed(base_url, DEVELOPMENT)
+
+    def test_does_not_allow_other_hosts_over_https(self) -> None:
+        assert is_allowed(DEFAULT_BASE_URL, DEVELOPMENT)
+        assert not is_allowed("https://127.0.0.1/v3.6", DEVELOPMENT)
+
+
+class TestConfiguration:
+    def test_a_complete_one_is_accepted(self) -> None:
+        check_config(CONFIG, POLICY)
+        check_config(replace(CONFIG, api_token=None, webhook_token=None), POLICY)
+
+    @pytest.mark.parametrize("name", ["", " ", "\t"])
+    def test_an_empty_name_is_refused(self, name: str) -> None:
+        assert refusal(replace(CONFIG, name=name)).startswith("name: ")
+
+    @pytest.mark.parametrize(
+        "workflow_id",
+        [
+            "",
+            "my-workflow",
+            "5f5a0c52-6a7e-4a6a-9d3b-0c5de0f0a00",
+            "{5f5a0c52-6a7e-4a6a-9d3b-0c5de0f0a001}",
+            "urn:uuid:5f5a0c52-6a7e-4a6a-9d3b-0c5de0f0a001",
+        ],
+    )
+    def test_a_workflow_id_that_is_no_plain_uuid_is_refused(self, workflow_id: str) -> None:
+        description = refusal(replace(CONFIG, workflow_id=workflow_id))
+        assert description.startswith("configProperties.workflow_id: ")
+
+    @pytest.mark.parametrize("secret", [" padded ", "two\nlines", "tab\t", "ünicode", "nul\0", "trailing "])
+    def test_a_secret_that_no_header_can_carry_is_refused_and_not_repeated(self, secret: str) -> None:
+        for field, key in (("api_token", "token"), ("webhook_token", "webhook_token")):
+            description = refusal(replace(CONFIG, **{field: secret}))  # type: ignore[arg-type]
+            assert description.startswith(f"configProperties.{key}: ")
+            assert secret.strip() not in description
+
+    def test_an_empty_secret_is_refused(self) -> None:
+        assert refusal(replace(CONFIG, api_token="")).startswith("configProperties.token: ")
+
+    @pytest.mark.parametrize("missing", ["first_name", "last_name"])
+    def test_both_names_have_to_be_mapped(self, missing: str) -> None:
+        claims = {uri: name for uri, name in CONFIG.claims.items() if name != missing}
+        assert missing in refusal(replace(CONFIG, claims=claims))
+
+    @pytest.mark.parametrize(
+        "field", ["name", "First_Name", "address", "address.", "address.planet", "date_of_birth", ""]
+    )
+    def test_an_unknown_applicant_field_is_refused_by_claim_and_name(self, field: str) -> None:
+        description = refusal(replace(CONFIG, claims=CONFIG.claims | {"urn:x": field}))  # type: ignore[operator]
+        assert description.startswith(f"claims: urn:x is mapped to {field},")
+        assert "address.postcode" in description
+
+    def test_two_claims_cannot_feed_one_field(self) -> None:
+        claims = dict(CONFIG.claims) | {"nickname": "first_name"}
+        assert refusal(replace(CONFIG, claims=claims)) == "claims: several claims are mapped to first_name."
+
+    def test_every_applicant_field_can_be_mapped(self) -> None:
+        check_config(replace(CONFIG, claims={f"urn:{field}": field for field in APPLICANT_FIELDS}), POLICY)
+
+    def test_secrets_do_not_show(self) -> None:
+        shown = repr(replace(CONFIG, webhook_token="hook.secret"))
+        assert "api_sandbox.secret" not in shown
+        assert "hook.secret" not in shown
+
+    @pytest.mark.parametrize("number", [0, -1, 10**9])
+    def test_attempt_limits_have_bounds(self, number: int) -> None:
+        assert refusal(replace(CONFIG, max_attempts=number)).startswith("configProperties.max_attempts: ")
+        assert refusal(replace(CONFIG, attempt_window=number)).startswith("configProperties.attempt_window: ")
+
+
+class TestSetupGuide:
+    PROVIDER = Provider(
+        provider_id="7f1a0c52-6a7e-4a6a-9d3b-0c5de0f0a001",
+        tenant=DEFAULT_TENANT,
+        name="Onfido",
+        description="",
+        image="",
+        is_enabled=True,
+        claims=CONFIG.claims,
+        workflow_id=CONFIG.workflow_id,
+        base_url=DEFAULT_BASE_URL,
+        max_attempts=CONFIG.max_attempts,
+        attempt_window=CONFIG.attempt_window,
+        has_webhook_token=False,
+        previous_webhook_token_expires_at=None,
+    )
+
+    def test_names_the_webhook_url_and_the_event(self) -> None:
+        guide = setup_guide(self.PROVIDER, "https://id.example")
+        assert guide.webhook_url == f"https://id.example/idv/onfido/v1/{self.PROVIDER.provider_id}/verify"
+        steps = " ".join(guide.steps)
+        assert guide.webhook_url in steps
+        assert "workflow_run.completed" in steps
+
+    def test_puts_another_tenant_into_the_url(self) -> None:
+        guide = setup_guide(replace(self.PROVIDER, tenant="acme"), "https://id.example")
+        assert guide.webhook_url.startswith("https://id.example/t/acme/idv/onfido/v1/")
+
+    def test_only_the_default_tenant_has_no_prefix(self) -> None:
+        assert tenant_path("carbon.super") == ""
+        assert tenant_path("acme") == "/t/acme"

@@ -1,0 +1,105 @@
+"""Databases, migrated or empty, a provider in one, and processes that race for them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import uuid
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import create_engine, make_url, text
+
+from connector.domain.tenants import DEFAULT_TENANT
+from connector.store import providers
+from connector.store.engine import Database
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, 678901, UTC)
+# Every process imports what it needs, says so, and begins at the same moment as the others.
+RACE = "import sys\n{imports}\nprint('ready', flush=True)\nsys.stdin.readline()\n{body}\n"
+
+Race = Callable[..., list[str]]
+
+
+@pytest.fixture
+def now() -> datetime:
+    return NOW
+
+
+@pytest.fixture
+def database(database_url: str) -> Iterator[Database]:
+    """A migrated database."""
+    opened = Database(database_url)
+    yield opened
+    opened.close()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty_database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+    """The URL of a database without a schema."""
+    if request.param == "sqlite":
+        yield f"sqlite:///{tmp_path / 'empty.db'}"
+        return
+    server = make_url(request.getfixturevalue("postgresql_server"))
+    name = f"empty_{uuid.uuid4().hex}"
+    engine = create_engine(server, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE template1"))
+        yield server.set(database=name).render_as_string(hide_password=False)
+        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
+    engine.dispose()
+
+
+@pytest.fixture
+def add_provider(database: Database) -> Callable[..., str]:
+    """Insert a provider: `add_provider(name="Onfido", tenant="carbon.super")`; gives its id."""
+
+    def add(name: str = "Onfido", tenant: str = DEFAULT_TENANT) -> str:
+        provider_id = str(uuid.uuid4())
+        values = {
+            "name": name,
+            "description": "",
+            "image": "",
+            "is_enabled": True,
+            "claims": {"givenname": "first_name"},
+            "workflow_id": str(uuid.uuid4()),
+            "base_url": "https://api.eu.onfido.com/v3.6",
+            "api_token": "sealed",
+            "max_attempts": 5,
+            "attempt_window": 86_400,
+        }
+        with database.write() as connection:
+            providers.add(connection, provider_id, tenant, values, NOW)
+        return provider_id
+
+    return add
+
+
+@pytest.fixture
+def provider_id(add_provider: Callable[..., str]) -> str:
+    """A provider."""
+    return add_provider()
+
+
+@pytest.fixture
+def race() -> Race:
+    """Run a script in several processes at the same moment; gives what each printed."""
+
+    def run(imports: str, body: str, *arguments: str, processes: int = 3) -> list[str]:
+        command = [sys.executable, "-W", "error", "-c", RACE.format(imports=imports, body=body), *arguments]
+        started = [
+            subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            for _ in range(processes)
+        ]
+        assert [process.stdout and process.stdout.readline() for process in started] == ["ready\n"] * processes
+        for process in started:
+            assert process.stdin
+            process.stdin.write("go\n")
+            process.stdin.flush()
+        printed = [process.communicate(timeout=60)[0].strip() for process in started]
+        assert [process.returncode for process in started] == [0] * processes
+        return printed
+
+    return run

@@ -1,0 +1,67 @@
+"""Nothing personal and no secret can be read in the database, whatever a verification left in it."""
+
+from __future__ import annotations
+
+import base64
+from pathlib import Path
+
+from sqlalchemy import select
+
+from connector.store.models import metadata
+from tests.harness import API_TOKEN, BIRTH_DATE, GIVEN_NAME, LAST_NAME, MAPPING, World, event_body, run_id_of, verified
+
+VALUES = {GIVEN_NAME: "Zebulonia", LAST_NAME: "Quartermainsen", BIRTH_DATE: "1987-11-23"}
+CLEAR = {"first_name": "clear", "last_name": "clear", "date_of_birth": "clear"}
+
+
+def test_nothing_secret_or_personal_is_readable_after_a_whole_verification(world: World) -> None:
+    ann = world.add_user(values=VALUES)
+    answer = ann.verify(world.provider_id, "INITIATED")
+    run_id = run_id_of(answer)
+    secrets = {API_TOKEN, world.webhook_token, str(answer.json()["claims"][0]["claimMetadata"]["sdk_token"])}
+    # Onfido's events repeat what is on the document; this one waits for a run that never becomes known here.
+    early = event_body("no-such-run", comparisons=CLEAR, applicant={"names": list(VALUES.values())})
+    assert world.post_event(early).status_code == 200
+    world.outcome(run_id, status="approved", comparisons=CLEAR)
+    world.wait_until(lambda: verified(ann.claims()) == set(MAPPING))
+    world.connector.services.users.change(world.tenant, "ann", {GIVEN_NAME: "Changedonia", LAST_NAME: ""})
+    assert verified(ann.claims()) == {BIRTH_DATE}
+    secrets.add(resumed_token(world))
+
+    found = everything_stored(world)
+
+    assert run_id.encode() in found, "the search would find what is there"
+    for secret in [*secrets, *VALUES.values(), "Changedonia"]:
+        for spelling in (secret.encode(), base64.b64encode(secret.encode()), secret.encode().hex().encode()):
+            assert spelling not in found, secret
+
+
+def resumed_token(world: World) -> str:
+    """Resume the open attempt of another user and give its SDK token."""
+    ben = world.add_user("ben", VALUES)
+    run_id = world.start(ben)
+    answer = ben.verify(world.provider_id, "REINITIATED")
+    assert answer.status_code == 200, answer.text
+    assert run_id_of(answer) == run_id
+    return str(answer.json()["claims"][0]["claimMetadata"]["sdk_token"])
+
+
+def everything_stored(world: World) -> bytes:
+    """Give every cell of every table, and where the database is a file, every byte beside it."""
+    database = world.connector.services.database
+    with database.read() as connection:
+        cells = [repr(row) for table in metadata.sorted_tables for row in connection.execute(select(table))]
+    if not database.is_sqlite:
+        return "\n".join(cells).encode()
+    path = Path(world.connector.settings.database_url.removeprefix("sqlite:///"))
+    files = [file.read_bytes() for file in sorted(path.parent.glob(f"{path.name}*"))]
+    assert len(files) >= 3, "the database, its write-ahead log, and their index"
+    return "\n".join(cells).encode() + b"".join(files)
+
+
+def test_the_data_directory_and_its_keys_are_their_owners_alone(world: World) -> None:
+    data_dir = world.connector.settings.data_dir
+    assert data_dir.stat().st_mode & 0o777 == 0o700
+    keys = sorted(file for file in data_dir.iterdir() if file.is_file())
+    assert [file.name for file in keys] == ["development-issuer.jwk", "encryption.key"]
+    assert {file.stat().st_mode & 0o777 for file in keys} == {0o600}

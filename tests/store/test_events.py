@@ -1,0 +1,111 @@
+"""Statements on events: each body once for each provider; kept sealed for as long as it is needed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+import pytest
+from sqlalchemy import select
+
+from connector.store import events, verifications
+from connector.store.engine import Database
+from connector.store.models import events as events_table
+from connector.store.verifications import Lease
+
+Add = Callable[..., str | None]
+
+
+@pytest.fixture
+def add(database: Database, provider_id: str, now: datetime) -> Add:
+    """Insert an event and give its id, None where it was there: `add("digest", run_id="run-1")`."""
+
+    def add(
+        digest: str,
+        *,
+        provider_id: str = provider_id,
+        run_id: str = "run-1",
+        at: datetime = now,
+        state: str = events.APPLIED,
+    ) -> str | None:
+        event_id = events.new_id()
+        with database.write() as connection:
+            is_new = events.add(
+                connection,
+                provider_id,
+                event_id,
+                digest=digest,
+                kind="workflow_run.completed",
+                run_id=run_id,
+                state=state,
+                body=f"sealed {digest}",
+                received_at=at,
+            )
+        return event_id if is_new else None
+
+    return add
+
+
+def stored(database: Database) -> dict[str, tuple[str, str | None]]:
+    """Give state and body of every event, by digest."""
+    with database.read() as connection:
+        rows = connection.execute(select(events_table.c.digest, events_table.c.state, events_table.c.body))
+        return {row.digest: (row.state, row.body) for row in rows}
+
+
+def test_the_same_body_is_taken_in_once_for_each_provider(add: Add, add_provider: Callable[..., str]) -> None:
+    assert add("digest")
+    assert add("digest") is None
+    assert add("digest", provider_id=add_provider(name="another"))
+
+
+def test_what_waits_for_a_run_is_found_in_the_order_it_came_until_it_is_settled(
+    database: Database, add: Add, provider_id: str, now: datetime
+) -> None:
+    second = add("b", at=now + timedelta(seconds=1)) or ""
+    first = add("a") or ""
+    add("c")
+    with database.write() as connection:
+        events.park(connection, second)
+        events.park(connection, first)
+    with database.read() as connection:
+        waiting = events.find_parked(connection, provider_id, "run-1")
+        assert [(event.event_id, event.body) for event in waiting] == [(first, "sealed a"), (second, "sealed b")]
+        assert events.find_parked(connection, provider_id, "run-2") == []
+    with database.write() as connection:
+        events.settle(connection, provider_id, "run-1")
+        assert events.find_parked(connection, provider_id, "run-1") == []
+
+
+def test_what_waits_although_its_run_is_known_can_be_matched(
+    database: Database, add: Add, provider_id: str, now: datetime
+) -> None:
+    add("known", state=events.PARKED)
+    add("known too", state=events.PARKED)
+    add("unknown", run_id="run-2", state=events.PARKED)
+    attempt = {"id": "attempt", "tenant": "acme", "provider_id": provider_id, "user_id": "ann", "status": "processing"}
+    with database.write() as connection:
+        row = attempt | {"run_id": "run-1", "created_at": now, "updated_at": now}
+        verifications.reserve(connection, row, {"givenname": "first_name"}, Lease("first", now))
+        assert events.find_matchable(connection) == [(provider_id, "run-1")]
+
+
+def test_old_bodies_are_removed_and_what_waited_in_vain_is_noted(database: Database, add: Add, now: datetime) -> None:
+    add("applied")
+    add("parked", state=events.PARKED)
+    add("young", at=now + timedelta(days=1), state=events.PARKED)
+    with database.write() as connection:
+        events.forget_bodies(connection, now + timedelta(hours=1))
+    assert stored(database) == {
+        "applied": (events.APPLIED, None),
+        "parked": (events.NOTED, None),
+        "young": (events.PARKED, "sealed young"),
+    }
+
+
+def test_the_bodies_of_some_runs_can_be_removed_alone(database: Database, add: Add, provider_id: str) -> None:
+    add("mine", state=events.PARKED)
+    add("another's", run_id="run-2")
+    with database.write() as connection:
+        events.forget_runs(connection, provider_id, ["run-1"])
+    assert stored(database) == {"mine": (events.NOTED, None), "another's": (events.APPLIED, "sealed another's")}

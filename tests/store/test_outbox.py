@@ -1,0 +1,144 @@
+"""Statements on the outbox: no row goes to two workers, and none is settled by who lost it."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from threading import Barrier
+
+from connector.store import outbox
+from connector.store.engine import Database
+from connector.store.outbox import DEAD, DONE, READY, Delivery, OutboxRow
+
+KIND = "status"
+
+
+def put(database: Database, number: int = 1, **options: float) -> None:
+    with database.write() as connection:
+        for each in range(number):
+            assert outbox.add(connection, KIND, {"number": each}, **options)  # type: ignore[arg-type]
+
+
+def claim(database: Database, owner: str, *, limit: int = 10, lease: float = 30) -> list[Delivery]:
+    with database.write() as connection:
+        return outbox.claim(connection, owner, [KIND], limit=limit, lease=lease)
+
+
+def finish(database: Database, delivery: Delivery, owner: str) -> bool:
+    with database.write() as connection:
+        return outbox.finish(connection, delivery.delivery_id, owner)
+
+
+def fail(database: Database, delivery: Delivery, owner: str, retry_in: float | None) -> bool:
+    with database.write() as connection:
+        return outbox.fail(connection, delivery.delivery_id, owner, [{"why": "refused"}], retry_in)
+
+
+def rows(database: Database) -> list[OutboxRow]:
+    with database.read() as connection:
+        return outbox.find_page(connection, [READY, DONE, DEAD], 100)
+
+
+def test_workers_at_once_get_different_rows_and_all_of_them(database: Database) -> None:
+    put(database, 40)
+    barrier = Barrier(4)
+
+    def work(owner: str) -> list[str]:
+        barrier.wait()
+        return [delivery.delivery_id for _ in range(4) for delivery in claim(database, owner, limit=3)]
+
+    with ThreadPoolExecutor(4) as pool:
+        taken = [delivery_id for mine in pool.map(work, "abcd") for delivery_id in mine]
+
+    assert len(taken) == len(set(taken)) == 40
+
+
+def test_a_claimed_row_is_nobody_elses_until_its_lease_runs_out(database: Database) -> None:
+    put(database)
+    [mine] = claim(database, "first", lease=0.2)
+    assert claim(database, "second") == []
+    time.sleep(0.25)
+    [again] = claim(database, "second")
+    assert (again.delivery_id, mine.attempts, again.attempts) == (mine.delivery_id, 1, 2)
+
+
+def test_who_lost_the_lease_settles_nothing(database: Database) -> None:
+    put(database)
+    [mine] = claim(database, "first", lease=0)
+    claim(database, "second")
+    assert not finish(database, mine, "first")
+    assert not fail(database, mine, "first", None)
+    assert finish(database, mine, "second")
+    assert not finish(database, mine, "second")
+    assert [row.state for row in rows(database)] == [DONE]
+
+
+def test_a_failed_row_is_due_again_later_with_its_history(database: Database) -> None:
+    put(database)
+    [mine] = claim(database, "first")
+    assert fail(database, mine, "first", retry_in=0.2)
+    assert claim(database, "first") == []
+    time.sleep(0.25)
+    [again] = claim(database, "first")
+    assert (again.attempts, again.history) == (2, [{"why": "refused"}])
+
+
+def test_a_dead_row_waits_for_an_operator(database: Database) -> None:
+    put(database)
+    [mine] = claim(database, "first")
+    assert fail(database, mine, "first", retry_in=None)
+    assert claim(database, "first") == []
+    assert [row.state for row in rows(database)] == [DEAD]
+    with database.write() as connection:
+        assert outbox.retry(connection, mine.delivery_id)
+    [again] = claim(database, "first")
+    assert again.attempts == 1
+
+
+def test_what_was_delivered_can_neither_be_retried_nor_dropped(database: Database) -> None:
+    put(database, 2)
+    [first, second] = claim(database, "first")
+    assert finish(database, first, "first")
+    with database.write() as connection:
+        assert not outbox.retry(connection, first.delivery_id)
+        assert not outbox.drop(connection, first.delivery_id)
+        assert outbox.drop(connection, second.delivery_id)
+        assert not outbox.drop(connection, second.delivery_id)
+
+
+def test_what_is_given_back_was_never_tried(database: Database) -> None:
+    put(database, 2)
+    claim(database, "first", limit=1)
+    with database.write() as connection:
+        assert outbox.release(connection, "second") == 0
+        assert outbox.release(connection, "first") == 1
+    assert [delivery.attempts for delivery in claim(database, "second")] == [1, 1]
+
+
+def test_what_is_not_due_or_of_another_kind_is_not_claimed(database: Database) -> None:
+    put(database, delay=60)
+    with database.write() as connection:
+        outbox.add(connection, "notice", {})
+    assert claim(database, "first") == []
+
+
+def test_of_two_rows_with_one_key_the_first_stands(database: Database) -> None:
+    with database.write() as connection:
+        assert outbox.add(connection, KIND, {"number": 1}, dedupe_key="key")
+        assert not outbox.add(connection, KIND, {"number": 2}, dedupe_key="key")
+        outbox.add_all(connection, KIND, [{"number": 3}, {"number": 4}], ["key", "another"])
+        outbox.add_all(connection, KIND, [])
+    assert sorted(row.payload["number"] for row in rows(database)) == [1, 4]
+
+
+def test_rows_are_counted_and_forgotten_by_what_became_of_them(database: Database) -> None:
+    put(database, 3)
+    [first, second, _] = claim(database, "first")
+    assert finish(database, first, "first")
+    assert fail(database, second, "first", retry_in=None)
+    with database.write() as connection:
+        assert outbox.count(connection) == {READY: 1, DONE: 1, DEAD: 1}
+        assert outbox.forget_done(connection, timedelta(hours=1), 10) == 0
+        assert outbox.forget_done(connection, timedelta(), 10) == 1
+        assert outbox.count(connection) == {READY: 1, DEAD: 1}

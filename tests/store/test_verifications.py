@@ -1,0 +1,376 @@
+"""Statements on verifications: one open attempt, one holder of its lease, and no way back from its end."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from threading import Barrier
+
+import pytest
+from sqlalchemy import delete
+from sqlalchemy.exc import IntegrityError
+
+from connector.domain.verification import Verification
+from connector.store import verifications
+from connector.store.engine import Database
+from connector.store.models import providers
+from connector.store.verifications import Lease
+
+FIELDS = {"givenname": "first_name", "lastname": "last_name"}
+Reserve = Callable[..., Verification]
+
+
+@pytest.fixture
+def reserve(database: Database, provider_id: str, now: datetime) -> Reserve:
+    """Reserve an attempt: `reserve(user_id="ann", owner="first")`."""
+
+    def reserve(
+        user_id: str = "ann", owner: str = "first", provider_id: str = provider_id, created_at: datetime = now
+    ) -> Verification:
+        verification_id = str(uuid.uuid4())
+        row = {
+            "id": verification_id,
+            "tenant": "acme",
+            "provider_id": provider_id,
+            "user_id": user_id,
+            "status": "starting",
+            "created_at": created_at,
+            "updated_at": created_at,
+        }
+        with database.write() as connection:
+            verifications.reserve(connection, row, FIELDS, Lease(owner, created_at + timedelta(seconds=30)))
+        return current(database, verification_id)
+
+    return reserve
+
+
+def current(database: Database, verification_id: str) -> Verification:
+    with database.read() as connection:
+        return verifications.get(connection, verification_id)
+
+
+def advance(database: Database, verification: Verification, owner: str, **values: object) -> bool:
+    with database.write() as connection:
+        return verifications.advance(connection, verification.verification_id, owner, values)
+
+
+def close(database: Database, verification: Verification, now: datetime) -> bool:
+    with database.write() as connection:
+        values = {"status": "approved", "closed_at": now, "lease_owner": None, "lease_until": None}
+        return verifications.move(connection, verification.verification_id, values)
+
+
+class TestOneOpenAttempt:
+    def test_a_second_is_refused(self, reserve: Reserve) -> None:
+        reserve()
+        with pytest.raises(IntegrityError):
+            reserve()
+
+    def test_another_follows_once_the_first_has_ended(
+        self, database: Database, reserve: Reserve, now: datetime
+    ) -> None:
+        first = reserve()
+        assert close(database, first, now)
+        assert reserve().verification_id != first.verification_id
+
+    def test_other_users_and_other_providers_are_not_in_the_way(
+        self, reserve: Reserve, add_provider: Callable[..., str]
+    ) -> None:
+        reserve()
+        reserve(user_id="ben")
+        reserve(provider_id=add_provider(name="another"))
+
+    def test_of_many_at_once_one_gets_it(self, database: Database, reserve: Reserve) -> None:
+        barrier = Barrier(8)
+
+        def attempt(_: int) -> bool:
+            barrier.wait()
+            try:
+                reserve()
+            except IntegrityError:
+                return False
+            return True
+
+        with ThreadPoolExecutor(8) as pool:
+            assert sum(pool.map(attempt, range(8))) == 1
+        with database.read() as connection:
+            assert len(verifications.find_page(connection, "acme", user_id=None, limit=10)) == 1
+
+    def test_two_attempts_cannot_have_the_same_run(self, database: Database, reserve: Reserve) -> None:
+        ann, ben = reserve(), reserve(user_id="ben")
+        assert advance(database, ann, "first", run_id="run-1")
+        with pytest.raises(IntegrityError):
+            advance(database, ben, "first", run_id="run-1")
+
+    def test_a_refused_attempt_leaves_no_claims_behind(self, database: Database, reserve: Reserve) -> None:
+        first = reserve()
+        with pytest.raises(IntegrityError):
+            reserve()
+        with database.read() as connection:
+            found = verifications.find_claims(connection, first.verification_id)
+        assert [(claim.uri, claim.applicant_field, claim.is_stale) for claim in found] == [
+            ("givenname", "first_name", False),
+            ("lastname", "last_name", False),
+        ]
+
+
+class TestLease:
+    def test_of_many_who_take_it_over_one_wins(self, database: Database, reserve: Reserve, now: datetime) -> None:
+        seen = reserve()
+        barrier = Barrier(8)
+
+        def take(number: int) -> bool:
+            barrier.wait()
+            with database.write() as connection:
+                lease = Lease(f"owner-{number}", now + timedelta(seconds=60))
+                return verifications.take_over(connection, seen, lease)
+
+        with ThreadPoolExecutor(8) as pool:
+            won = list(pool.map(take, range(8)))
+
+        assert sum(won) == 1
+        assert current(database, seen.verification_id).lease_owner == f"owner-{won.index(True)}"
+
+    def test_who_lost_it_records_nothing(self, database: Database, reserve: Reserve, now: datetime) -> None:
+        seen = reserve()
+        with database.write() as connection:
+            assert verifications.take_over(connection, seen, Lease("second", now))
+        assert not advance(database, seen, "first", run_id="run-of-the-first")
+        assert current(database, seen.verification_id).run_id is None
+        assert advance(database, seen, "second", run_id="run-of-the-second")
+
+    def test_a_renewed_one_cannot_be_taken_by_who_saw_the_old(
+        self, database: Database, reserve: Reserve, now: datetime
+    ) -> None:
+        seen = reserve()
+        assert advance(database, seen, "first", lease_until=now + timedelta(seconds=90))
+        with database.write() as connection:
+            assert not verifications.take_over(connection, seen, Lease("second", now))
+
+    def test_nobody_holds_one_on_an_ended_attempt(self, database: Database, reserve: Reserve, now: datetime) -> None:
+        seen = reserve()
+        assert close(database, seen, now)
+        assert not advance(database, seen, "first", run_id="late")
+        with database.write() as connection:
+            assert not verifications.take_over(connection, seen, Lease("second", now))
+        assert not close(database, seen, now)
+
+
+class TestAbandoned:
+    def abandon(self, database: Database, verification: Verification, owner: str, now: datetime) -> bool:
+        values = {"status": "error", "failure": "refused", "closed_at": now}
+        with database.write() as connection:
+            return verifications.abandon(connection, verification.verification_id, owner, values)
+
+    def test_leaves_no_trace_where_onfido_knows_nothing_of_it(
+        self, database: Database, reserve: Reserve, now: datetime
+    ) -> None:
+        seen = reserve()
+        assert self.abandon(database, seen, "first", now)
+        with pytest.raises(LookupError):
+            current(database, seen.verification_id)
+        with database.read() as connection:
+            assert verifications.find_claims(connection, seen.verification_id) == []
+
+    def test_is_closed_and_kept_where_there_is_an_applicant(
+        self, database: Database, reserve: Reserve, now: datetime
+    ) -> None:
+        seen = reserve()
+        assert advance(database, seen, "first", applicant_id="applicant-1")
+        assert self.abandon(database, seen, "first", now)
+        kept = current(database, seen.verification_id)
+        assert (kept.status, kept.failure, kept.closed_at, kept.lease_owner) == ("error", "refused", now, None)
+
+    def test_stays_open_where_there_may_be_a_run(self, database: Database, reserve: Reserve, now: datetime) -> None:
+        seen = reserve()
+        assert advance(database, seen, "first", applicant_id="applicant-1", run_requested_at=now)
+        assert not self.abandon(database, seen, "first", now)
+        assert current(database, seen.verification_id).closed_at is None
+
+    def test_is_for_the_holder_of_the_lease_alone(self, database: Database, reserve: Reserve, now: datetime) -> None:
+        seen = reserve()
+        assert not self.abandon(database, seen, "second", now)
+        assert current(database, seen.verification_id) == seen
+
+
+class TestValues:
+    def fingerprints(self, database: Database, verification: Verification) -> dict[str, tuple[str | None, bool]]:
+        with database.read() as connection:
+            found = verifications.find_claims(connection, verification.verification_id)
+        return {claim.uri: (claim.fingerprint, claim.is_stale) for claim in found}
+
+    def bind(self, database: Database, verification: Verification, **fingerprints: str) -> bool:
+        with database.write() as connection:
+            return verifications.bind_values(connection, verification.verification_id, fingerprints)
+
+    def change(self, database: Database, uri: str, fingerprint: str | None) -> None:
+        with database.write() as connection:
+            verifications.mark_stale(connection, "acme", "ann", {uri: fingerprint})
+
+    def test_a_change_after_they_were_sent_is_marked_on_that_claim_alone(
+        self, database: Database, reserve: Reserve
+    ) -> None:
+        seen = reserve()
+        assert self.bind(database, seen, givenname="f1", lastname="f2")
+        self.change(database, "givenname", "f3")
+        assert self.fingerprints(database, seen) == {"givenname": ("f1", True), "lastname": ("f2", False)}
+
+    def test_the_same_value_again_is_no_change(self, database: Database, reserve: Reserve) -> None:
+        seen = reserve()
+        assert self.bind(database, seen, givenname="f1", lastname="f2")
+        self.change(database, "givenname", "f1")
+        assert self.fingerprints(database, seen)["givenname"] == ("f1", False)
+
+    def test_a_removed_value_is_a_change(self, database: Database, reserve: Reserve) -> None:
+        seen = reserve()
+        assert self.bind(database, seen, givenname="f1", lastname="f2")
+        self.change(database, "lastname", None)
+        assert self.fingerprints(database, seen)["lastname"] == ("f2", True)
+
+    def test_a_change_while_they_were_read_has_them_read_again(self, database: Database, reserve: Reserve) -> None:
+        seen = reserve()
+        self.change(database, "givenname", "f2")
+        assert not self.bind(database, seen, givenname="f1", lastname="f3")
+        assert self.bind(database, seen, givenname="f2", lastname="f3")
+        assert self.fingerprints(database, seen)["givenname"] == ("f2", False)
+
+    def test_an_ended_attempt_and_other_users_are_left_alone(
+        self, database: Database, reserve: Reserve, now: datetime
+    ) -> None:
+        ended = reserve()
+        assert self.bind(database, ended, givenname="f1", lastname="f2")
+        assert close(database, ended, now)
+        ben = reserve(user_id="ben")
+        assert self.bind(database, ben, givenname="f1", lastname="f2")
+        self.change(database, "givenname", "f3")
+        assert not any(is_stale for _, is_stale in self.fingerprints(database, ended).values())
+        assert not any(is_stale for _, is_stale in self.fingerprints(database, ben).values())
+
+    def test_a_resumed_attempt_may_be_about_other_claims(self, database: Database, reserve: Reserve) -> None:
+        seen = reserve()
+        with database.write() as connection:
+            verifications.replace_claims(connection, seen.verification_id, {"dob": "dob"})
+        assert self.fingerprints(database, seen) == {"dob": (None, False)}
+
+
+class TestFinding:
+    def test_the_latest_attempt_about_all_of_the_claims(
+        self, database: Database, reserve: Reserve, provider_id: str, now: datetime
+    ) -> None:
+        first = reserve()
+        assert close(database, first, now)
+        second = reserve(created_at=now + timedelta(minutes=1))
+        with database.write() as connection:
+            verifications.replace_claims(connection, second.verification_id, {"lastname": "last_name"})
+        with database.read() as connection:
+
+            def latest(*uris: str, tenant: str = "acme") -> str | None:
+                found = verifications.find_latest(connection, provider_id, "ann", tenant, uris)
+                return found.verification_id if found else None
+
+            assert latest("lastname") == second.verification_id
+            assert latest("lastname", "givenname") == first.verification_id
+            assert latest("lastname", "dob") is None
+            assert latest("lastname", tenant="another") is None
+
+    def test_the_open_attempt_and_none_once_it_has_ended(
+        self, database: Database, reserve: Reserve, provider_id: str, now: datetime
+    ) -> None:
+        seen = reserve()
+        with database.read() as connection:
+            assert verifications.find_open(connection, provider_id, "ann") == seen
+        assert close(database, seen, now)
+        with database.read() as connection:
+            assert verifications.find_open(connection, provider_id, "ann") is None
+
+    def test_the_applicant_of_an_earlier_attempt(self, database: Database, reserve: Reserve, now: datetime) -> None:
+        first = reserve()
+        assert advance(database, first, "first", applicant_id="applicant-1")
+        assert close(database, first, now)
+        second = reserve(created_at=now + timedelta(minutes=1))
+        with database.read() as connection:
+            assert verifications.find_applicant(connection, second) == "applicant-1"
+
+    def test_no_applicant_of_another_user(self, database: Database, reserve: Reserve) -> None:
+        assert advance(database, reserve(), "first", applicant_id="applicant-1")
+        ben = reserve(user_id="ben")
+        with database.read() as connection:
+            assert verifications.find_applicant(connection, ben) is None
+
+    def test_a_run_within_its_tenant_and_provider(self, database: Database, reserve: Reserve, provider_id: str) -> None:
+        seen = reserve()
+        assert advance(database, seen, "first", run_id="run-1")
+        with database.write() as connection:
+            locked = verifications.lock_run(connection, provider_id, "run-1")
+            assert locked is not None
+            assert locked.verification_id == seen.verification_id
+            assert verifications.lock_run(connection, "another", "run-1") is None
+            assert verifications.find_run(connection, "acme", "run-1") == locked
+            assert verifications.find_run(connection, "acme", seen.verification_id) == locked
+            assert verifications.find_run(connection, "another", "run-1") is None
+
+    def test_a_page_has_the_latest_first(self, database: Database, reserve: Reserve, now: datetime) -> None:
+        ann, ben = reserve(), reserve(user_id="ben", created_at=now + timedelta(minutes=1))
+        with database.read() as connection:
+            assert verifications.find_page(connection, "acme", user_id=None, limit=10) == [ben, ann]
+            assert verifications.find_page(connection, "acme", user_id=None, limit=1) == [ben]
+            assert verifications.find_page(connection, "acme", user_id="ann", limit=10) == [ann]
+            assert verifications.find_page(connection, "another", user_id=None, limit=10) == []
+
+
+def test_all_of_a_provider_goes_with_it(database: Database, reserve: Reserve, provider_id: str) -> None:
+    seen = reserve()
+    with database.write() as connection:
+        connection.execute(delete(providers).where(providers.c.id == provider_id))
+    with database.read() as connection:
+        assert verifications.find_claims(connection, seen.verification_id) == []
+        assert verifications.find_page(connection, "acme", user_id=None, limit=10) == []
+
+
+class TestSweep:
+    def test_overdue_attempts_are_found_the_longest_overdue_first_and_put_off(
+        self, database: Database, reserve: Reserve, now: datetime
+    ) -> None:
+        ann, ben, eve = reserve(), reserve(user_id="ben"), reserve(user_id="eve")
+        with database.write() as connection:
+            due = {ann.verification_id: now, ben.verification_id: now - timedelta(minutes=1)}
+            verifications.postpone(connection, due | {eve.verification_id: now + timedelta(minutes=1)})
+            verifications.postpone(connection, {})
+            found = [each.verification_id for each in verifications.find_due(connection, now, 10)]
+            assert found == [ben.verification_id, ann.verification_id]
+            assert len(verifications.find_due(connection, now, 1)) == 1
+            verifications.postpone(connection, {ben.verification_id: now + timedelta(minutes=1)})
+            assert [each.user_id for each in verifications.find_due(connection, now, 10)] == ["ann"]
+
+    def test_an_ended_attempt_is_never_due(self, database: Database, reserve: Reserve, now: datetime) -> None:
+        seen = reserve()
+        assert close(database, seen, now)
+        with database.write() as connection:
+            verifications.postpone(connection, {seen.verification_id: now})
+            assert verifications.find_due(connection, now, 10) == []
+
+
+def test_attempts_count_from_the_moment_their_run_may_exist(
+    database: Database, reserve: Reserve, provider_id: str, now: datetime
+) -> None:
+    seen = reserve()
+
+    def started(since: datetime) -> list[datetime]:
+        with database.read() as connection:
+            return verifications.find_started(connection, provider_id, "ann", since)
+
+    assert started(now - timedelta(days=1)) == []
+    assert advance(database, seen, "first", run_requested_at=now)
+    assert started(now - timedelta(days=1)) == [now]
+    assert started(now) == []
+
+
+def test_a_forgotten_user_leaves_no_attempt_and_others_keep_theirs(database: Database, reserve: Reserve) -> None:
+    ann, ben = reserve(), reserve(user_id="ben")
+    with database.write() as connection:
+        assert verifications.find_of_user(connection, "acme", "ann") == [ann]
+        verifications.forget_user(connection, "acme", "ann")
+        assert verifications.find(connection, ann.verification_id) is None
+        assert verifications.find(connection, ben.verification_id) == ben

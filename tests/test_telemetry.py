@@ -1,0 +1,244 @@
+"""What a process says of itself: JSON lines with a trace id, numbers that count, and never a value or a secret."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+import uuid
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from connector.api.development import mint_token
+from connector.simulator.server import Simulator
+from connector.telemetry import new_trace_id
+from tests.harness import ADMIN_SCOPES, BIRTH_DATE, GIVEN_NAME, LAST_NAME, event_body, provider_body, sign
+
+VALUES = {GIVEN_NAME: "Zebulonia", LAST_NAME: "Quartermainsen", BIRTH_DATE: "1987-11-23"}
+API_TOKEN = "api_sandbox.never-in-a-log"
+TRACE_ID = "trace-of-the-initiation"
+
+# What a program logs, well and badly, on the connector's logs.
+LOGGING = """
+import logging, structlog
+from connector import telemetry
+
+telemetry.configure_logging("INFO", sys.argv[1])
+log = structlog.get_logger("connector.test")
+log.info("outside")
+telemetry.trace_id.set("trace-1")
+secrets = {name: "hidden-value" for name in (
+    "api_token", "sdk_token", "TOKEN", "client_secret", "password", "Authorization", "x_sha2_signature",
+    "encryption_keys", "webhook_token")}
+log.warning("inside", run_id="run-1", **secrets)
+logging.getLogger("a.library").error("of a %s", "library")
+log.debug("too fine")
+
+def fail(password):
+    local_value = "local-" + password
+    raise ValueError("it failed")
+
+try:
+    fail("hidden-value")
+except ValueError as error:
+    log.error("failed", exc_info=error)
+    logging.getLogger("a.library").exception("failed too")
+"""
+
+
+@dataclass(frozen=True)
+class Story:
+    """What was logged and counted while a user was verified, and what must not be in it."""
+
+    lines: list[dict[str, Any]]
+    log: str
+    metrics: str
+    secrets: set[str]
+
+    def count(self, name: str, **labels: str) -> float:
+        """Give the sum of a metric's samples that have these labels."""
+        found = re.findall(rf"^{name}(?:{{(.*)}})? (\S+)$", self.metrics, re.MULTILINE)
+        wanted = [f'{label}="{value}"' for label, value in labels.items()]
+        return sum(float(number) for shown, number in found if all(each in shown for each in wanted))
+
+
+def logged(log_format: str) -> str:
+    command = [sys.executable, "-c", "import sys\n" + LOGGING, log_format]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)
+    assert done.stdout == ""
+    return done.stderr
+
+
+@pytest.fixture(scope="module")
+def entries() -> list[dict[str, Any]]:
+    """What the program logged."""
+    return [json.loads(line) for line in logged("json").splitlines()]
+
+
+class TestLogs:
+    def test_each_line_is_a_json_object_with_its_time_level_and_origin(self, entries: list[dict[str, Any]]) -> None:
+        assert [(entry["level"], entry["logger"], entry["event"]) for entry in entries] == [
+            ("info", "connector.test", "outside"),
+            ("warning", "connector.test", "inside"),
+            ("error", "a.library", "of a library"),
+            ("error", "connector.test", "failed"),
+            ("error", "a.library", "failed too"),
+        ]
+        assert all(re.fullmatch(r"\d{4}-\d\d-\d\dT[\d:.]+Z", entry["timestamp"]) for entry in entries)
+
+    def test_the_trace_id_is_on_every_line_of_a_request_a_librarys_too(self, entries: list[dict[str, Any]]) -> None:
+        assert [entry.get("trace_id") for entry in entries] == [None, *["trace-1"] * 4]
+
+    def test_what_a_key_calls_a_secret_is_blanked_and_the_rest_is_not(self, entries: list[dict[str, Any]]) -> None:
+        inside = entries[1]
+        assert inside["run_id"] == "run-1"
+        assert {value for key, value in inside.items() if re.search("(?i)token|secret|pass|auth|sign|keys", key)} == {
+            "…"
+        }
+
+    def test_a_traceback_tells_where_and_why_without_local_variables(self, entries: list[dict[str, Any]]) -> None:
+        for entry in entries[3:]:
+            traceback = json.dumps(entry["exception"])
+            assert "ValueError" in traceback
+            assert "it failed" in traceback
+            assert "local-" not in traceback
+
+    @pytest.mark.parametrize("log_format", ["json", "console"])
+    def test_no_format_shows_a_secret(self, log_format: str) -> None:
+        text = logged(log_format)
+        assert "it failed" in text
+        assert "hidden-value" not in text
+
+
+class TestTraceId:
+    @pytest.mark.parametrize("given", ["12345678", "a" * 64, "Trace.id_with:all-kinds", str(uuid.uuid4())])
+    def test_a_sane_one_of_the_callers_is_kept(self, given: str) -> None:
+        assert new_trace_id(given) == given
+
+    @pytest.mark.parametrize(
+        "given", [None, "", "short", "a" * 65, "two\nlines-of-log", "with space", "ümläut-id", '{"a":1}']
+    )
+    def test_any_other_is_replaced(self, given: str | None) -> None:
+        assert uuid.UUID(new_trace_id(given))
+
+
+@pytest.fixture(scope="module")
+def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
+    """Run a server that logs everything, and take a user through success and refusals."""
+    data_dir = tmp_path_factory.mktemp("telemetry")
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+    url, log = f"http://127.0.0.1:{port}", data_dir / "log"
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("CONNECTOR_")}
+    environ |= {"CONNECTOR_DATA_DIR": str(data_dir), "CONNECTOR_PUBLIC_URL": url, "CONNECTOR_LOG_LEVEL": "DEBUG"}
+    command = [sys.executable, "-m", "connector"]
+    attributes = [f"-a{uri}={value}" for uri, value in VALUES.items()]
+    subprocess.run([*command, "user", "add", "ann", *attributes], env=environ, check=True, capture_output=True)
+    with log.open("wb") as output, Simulator() as simulator:
+        process = subprocess.Popen([*command, "serve", "--dev", "--port", str(port)], env=environ, stderr=output)
+        try:
+            wait_until_ready(url, process)
+            secrets = play(url, data_dir, simulator)
+            metrics = requests.get(f"{url}/metrics", timeout=10).text
+        finally:
+            process.send_signal(signal.SIGTERM)
+            assert process.wait(timeout=30) == 0
+    text = log.read_text()
+    return Story([json.loads(line) for line in text.splitlines()], text, metrics, secrets)
+
+
+def wait_until_ready(url: str, process: subprocess.Popen[bytes]) -> None:
+    end = time.monotonic() + 30
+    while time.monotonic() < end:
+        assert process.poll() is None
+        try:
+            if requests.get(f"{url}/readyz", timeout=2).ok:
+                return
+        except requests.ConnectionError:
+            time.sleep(0.05)
+    raise AssertionError("the server did not start")
+
+
+def play(url: str, data_dir: Path, simulator: Simulator) -> set[str]:
+    """Verify a user and try what is refused; give every secret that was used."""
+    access_token = mint_token(data_dir, "ann", ["internal_login", *ADMIN_SCOPES])
+
+    def call(method: str, path: str, body: Any = None, **headers: str) -> requests.Response:
+        headers = {"Authorization": f"Bearer {access_token}"} | headers
+        return requests.request(method, url + path, json=body, headers=headers, timeout=30)
+
+    def verify(provider_id: str, status: str, **headers: str) -> requests.Response:
+        properties = [{"key": "status", "value": status}]
+        body = {"idVProviderId": provider_id, "claims": [*VALUES], "properties": properties}
+        return call("POST", "/api/users/v1/me/idv/verify", body, **headers)
+
+    webhook_token = f"hook-{uuid.uuid4()}"
+    properties = {"token": API_TOKEN, "workflow_id": str(uuid.uuid4()), "base_url": simulator.api_url}
+    body = provider_body(
+        simulator,
+        configProperties=[
+            {"key": key, "value": value} for key, value in (properties | {"webhook_token": webhook_token}).items()
+        ],
+    )
+    provider_id = call("POST", "/api/server/v1/idv-providers", body).json()["id"]
+    started = verify(provider_id, "INITIATED", **{"X-Correlation-ID": TRACE_ID})
+    assert started.headers["X-Correlation-ID"] == TRACE_ID
+    metadata = started.json()["claims"][0]["claimMetadata"]
+    resumed = verify(provider_id, "REINITIATED").json()["claims"][0]["claimMetadata"]
+    comparisons = {"first_name": "clear", "last_name": "clear", "date_of_birth": "clear"}
+    event = event_body(metadata["onfido_workflow_run_id"], comparisons=comparisons, names=list(VALUES.values()))
+    webhook = f"{url}/idv/onfido/v1/{provider_id}/verify"
+    for signature, status in (("0" * 64, 401), (sign(event, webhook_token), 200), (sign(event, webhook_token), 200)):
+        assert requests.post(webhook, event, headers={"X-SHA2-Signature": signature}, timeout=10).status_code == status
+    assert all(claim["isVerified"] for claim in verify(provider_id, "COMPLETED").json()["claims"])
+    assert verify(provider_id, "INITIATED").status_code == 400
+    assert call("GET", "/api/users/v1/me/idv/claims", Authorization="Bearer no.good.token").status_code == 401
+    return {API_TOKEN, webhook_token, access_token, metadata["sdk_token"], resumed["sdk_token"]}
+
+
+class TestWholeVerification:
+    def test_the_log_holds_no_value_and_no_secret_even_at_its_finest(self, story: Story) -> None:
+        assert any(line["level"] == "debug" for line in story.lines)
+        assert [secret for secret in [*story.secrets, *VALUES.values()] if secret in story.log] == []
+
+    def test_every_line_is_json_with_level_logger_and_event(self, story: Story) -> None:
+        assert all({"level", "logger", "event", "timestamp"} <= set(line) for line in story.lines)
+
+    def test_the_callers_trace_id_is_on_the_lines_of_its_request(self, story: Story) -> None:
+        mine = [line for line in story.lines if line.get("trace_id") == TRACE_ID]
+        assert any("/v3.6/workflow_runs" in line["event"] for line in mine), "what was asked of Onfido"
+
+    def test_every_line_of_ours_in_a_request_has_a_trace_id(self, story: Story) -> None:
+        ours = [line for line in story.lines if line["event"] in ("run.moved", "event.received", "request.refused")]
+        assert len(ours) >= 4
+        assert all(line.get("trace_id") for line in ours)
+
+    def test_nothing_went_wrong_unnoticed(self, story: Story) -> None:
+        assert [line for line in story.lines if line["level"] in ("error", "critical")] == []
+
+    def test_requests_are_counted_by_route_and_status_without_ids(self, story: Story) -> None:
+        verify = "/api/users/v1/me/idv/verify"
+        assert story.count("connector_request_seconds_count", route=verify, status="200") == 3
+        assert story.count("connector_request_seconds_count", route=verify, status="400") == 1
+        webhook = "/idv/onfido/v1/<provider_id>/verify"
+        assert story.count("connector_request_seconds_count", route=webhook, status="401") == 1
+        assert story.count("connector_request_seconds_count", route=webhook, status="200") == 2
+
+    def test_events_and_runs_are_counted_by_what_became_of_them(self, story: Story) -> None:
+        assert story.count("connector_events_total", state="applied") == 1
+        assert story.count("connector_events_total", state="duplicate") == 1
+        assert story.count("connector_runs_total", status="approved") == 1
+        assert story.count("connector_runs_nothing_compared_total") == 0
+
+    def test_the_metrics_hold_no_value_and_no_secret(self, story: Story) -> None:
+        assert [secret for secret in [*story.secrets, *VALUES.values()] if secret in story.metrics] == []
