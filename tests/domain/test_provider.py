@@ -156,12 +156,6 @@ class TestBaseUrl:
         assert description.startswith("configProperties.base_url: the host onfido.example ")
         assert "api.ca.onfido.com, api.eu.onfido.com, api.us.onfido.com" in description
 
-    def test_a_listed_port_is_allowed_and_no_other(self) -> None:
-        policy = BaseUrlPolicy({"mirror.example:8443"})
-        assert is_allowed("https://mirror.example:8443/v3.6", policy)
-        assert not is_allowed("https://mirror.example:8444/v3.6", policy)
-        assert not is_allowed("https://mirror.example/v3.6", policy)
-
     @given(base_url=st.text(max_size=60) | st.from_regex(r"https?://[^/]{0,30}@?api\.eu\.onfido\.com[^/]{0,20}/v3\.6"))
     def test_whatever_is_written_is_allowed_or_refused_and_nothing_else_happens(self, base_url: str) -> None:
         is_allowed(base_url)
