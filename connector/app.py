@@ -89,6 +89,8 @@ def create_services(
         read_timeout=settings.onfido_read_timeout,
         read_retries=settings.onfido_read_retries,
         user_agent=f"onfido-idvp-connector/{__version__}",
+        rate_limit=settings.onfido_rate_limit,
+        failures_to_open=settings.onfido_circuit_failures,
     )
     directory = LocalDirectory(database, vault)
     timing = Timing(settings.interactive_budget, settings.run_settle_time)

@@ -68,6 +68,10 @@ class OnfidoClient:
         call = self._call("PUT", "applicants", applicant_id, fields=fields)
         self._send(call, deadline, refused_as=Code.APPLICANT_REFUSED)
 
+    def delete_applicant(self, applicant_id: str, *, deadline: float | None = None) -> None:
+        """Have an applicant deleted with all documents; an error with status 404 or 410 means that it is gone."""
+        self._send(self._call("DELETE", "applicants", applicant_id), deadline)
+
     def create_run(
         self, *, workflow_id: str, applicant_id: str, tags: Sequence[str] = (), deadline: float | None = None
     ) -> RunSnapshot:

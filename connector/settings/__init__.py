@@ -119,6 +119,9 @@ class Settings(Checked):
     onfido_rate_limit: float = setting(
         400.0, "Calls a minute that one process makes for one API token, at the most.", checks.positive
     )
+    onfido_circuit_failures: int = setting(
+        5, "Calls in a row without an answer after which Onfido is taken to be down for a while.", checks.at_least(1)
+    )
     interactive_budget: float = setting(
         15.0, "Seconds that all calls to Onfido of one initiate or complete may take together.", checks.positive
     )

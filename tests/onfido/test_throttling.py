@@ -1,0 +1,333 @@
+"""Throttling and outages as callers meet them: real requests, on a clock that moves when the test says so."""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+
+import pytest
+
+from connector.errors import Code, ProviderError
+from connector.onfido.client import OnfidoClient, OnfidoTransport
+from connector.onfido.transport import FAILURES_TO_OPEN
+from tests.onfido.conftest import API_TOKEN, FakeTime, Reply, ScriptedOnfido
+
+RUN = {"id": "run-1", "status": "processing"}
+TOKEN = {"token": "of-the-sdk"}
+
+
+@pytest.fixture
+def fake_time() -> FakeTime:
+    return FakeTime()
+
+
+@pytest.fixture
+def paced(onfido: ScriptedOnfido, fake_time: FakeTime) -> Iterator[OnfidoTransport]:
+    """Six calls at once, then one a second; sleeping takes no time."""
+    del onfido
+    with closing(OnfidoTransport(read_timeout=1.0, rate_limit=60, clock=fake_time, sleep=fake_time.sleep)) as transport:
+        yield transport
+
+
+def ask(client: OnfidoClient, deadline: float | None = None) -> None:
+    """Send one request, which is never repeated."""
+    client.create_sdk_token("applicant-1", deadline=deadline)
+
+
+def failure(call: Callable[[], object]) -> ProviderError:
+    with pytest.raises(ProviderError) as caught:
+        call()
+    return caught.value
+
+
+def is_held_back(error: ProviderError, code: Code) -> bool:
+    return (error.code, error.is_sent, error.status) == (code, False, None)
+
+
+def outage(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
+    """Let so many requests fail that the host counts as down."""
+    onfido.answers(*[Reply(503)] * FAILURES_TO_OPEN)
+    for _ in range(FAILURES_TO_OPEN):
+        failure(lambda: ask(client))
+    onfido.received.clear()
+
+
+def test_a_call_beyond_the_rate_waits_for_its_turn(
+    onfido: ScriptedOnfido, paced: OnfidoTransport, fake_time: FakeTime
+) -> None:
+    onfido.answers(*[Reply(200, TOKEN)] * 9)
+    client = paced.client(onfido.base_url, API_TOKEN)
+    started = fake_time.now
+    for _ in range(9):
+        ask(client, deadline=fake_time.now + 2)
+    assert fake_time.now - started == pytest.approx(3)
+
+
+def test_a_call_whose_deadline_is_before_its_turn_fails_at_once(
+    onfido: ScriptedOnfido, paced: OnfidoTransport, fake_time: FakeTime
+) -> None:
+    onfido.answers(*[Reply(200, TOKEN)] * 7)
+    client = paced.client(onfido.base_url, API_TOKEN)
+    for _ in range(6):
+        ask(client)
+    started = fake_time.now
+    error = failure(lambda: ask(client, deadline=started + 0.5))
+    assert is_held_back(error, Code.ONFIDO_THROTTLES)
+    assert error.retry_after == 1
+    assert fake_time.now == started
+    assert len(onfido.received) == 6
+
+
+def test_a_call_without_deadline_waits_half_a_minute_at_most(
+    onfido: ScriptedOnfido, paced: OnfidoTransport, fake_time: FakeTime
+) -> None:
+    onfido.answers(Reply(429, headers={"Retry-After": "31"}), Reply(200, TOKEN))
+    client = paced.client(onfido.base_url, API_TOKEN)
+    failure(lambda: ask(client))
+    assert failure(lambda: ask(client)).retry_after == 31
+    fake_time.now += 1
+    ask(client)
+
+
+def test_background_calls_leave_the_reserve_and_do_not_wait_long(
+    onfido: ScriptedOnfido, paced: OnfidoTransport, fake_time: FakeTime
+) -> None:
+    onfido.answers(*[Reply(200, TOKEN)] * 7)
+    background = paced.client(onfido.base_url, API_TOKEN, is_background=True)
+    interactive = paced.client(onfido.base_url, API_TOKEN)
+    started = fake_time.now
+    for _ in range(4):
+        ask(background)
+    for _ in range(2):
+        ask(interactive)
+    assert fake_time.now == started
+    error = failure(lambda: ask(background, deadline=started + 60))
+    assert is_held_back(error, Code.ONFIDO_THROTTLES)
+    assert error.retry_after == 3
+    ask(interactive, deadline=started + 60)
+
+
+def test_interactive_calls_go_before_background_calls_that_came_first(onfido: ScriptedOnfido) -> None:
+    """In real time: the bucket is empty at first, and ten calls flow in within a tenth of a second."""
+    with closing(OnfidoTransport(rate_limit=6000)) as transport, ThreadPoolExecutor(20) as threads:
+        onfido.answers(Reply(429), *[Reply(200, TOKEN)] * 20)
+        failure(lambda: ask(transport.client(onfido.base_url, API_TOKEN)))
+        background = transport.client(onfido.base_url, API_TOKEN, is_background=True)
+        interactive = transport.client(onfido.base_url, API_TOKEN)
+        waiting = [threads.submit(background.create_sdk_token, "background") for _ in range(10)]
+        waiting += [threads.submit(interactive.create_sdk_token, "interactive") for _ in range(10)]
+        for answer in waiting:
+            answer.result()
+    order = [request.json["applicant_id"] for request in onfido.received[1:]]
+    assert order == ["interactive"] * 10 + ["background"] * 10
+
+
+def test_fifty_threads_keep_to_the_rate_together(onfido: ScriptedOnfido) -> None:
+    """In real time; an answer of 429 has emptied the bucket, so that each turn has to flow in."""
+    with closing(OnfidoTransport(rate_limit=6000)) as transport, ThreadPoolExecutor(50) as threads:
+        onfido.answers(Reply(429), *[Reply(200, TOKEN)] * 50)
+        failure(lambda: ask(transport.client(onfido.base_url, API_TOKEN)))
+        started = time.monotonic()
+        list(threads.map(lambda _: ask(transport.client(onfido.base_url, API_TOKEN)), range(50)))
+    arrivals = sorted(request.at - started for request in onfido.received[1:])
+    assert len(arrivals) == 50
+    assert all(arrival >= number * 0.01 - 0.01 for number, arrival in enumerate(arrivals))
+
+
+def test_retry_after_holds_back_every_call_of_the_account(
+    onfido: ScriptedOnfido, paced: OnfidoTransport, fake_time: FakeTime
+) -> None:
+    onfido.answers(Reply(429, headers={"Retry-After": "20"}), Reply(200, TOKEN))
+    failure(lambda: ask(paced.client(onfido.base_url, API_TOKEN)))
+    fake_time.now += 5
+    another = paced.client(onfido.base_url + "/", API_TOKEN)
+    for call in (lambda deadline: ask(another, deadline), lambda deadline: another.get_run("r", deadline=deadline)):
+        error = failure(lambda call=call: call(fake_time.now + 14))  # type: ignore[misc]
+        assert is_held_back(error, Code.ONFIDO_THROTTLES)
+        assert error.retry_after == 15
+    assert len(onfido.received) == 1
+    started = fake_time.now
+    ask(another, deadline=fake_time.now + 16)
+    assert fake_time.now - started == pytest.approx(15)
+
+
+def test_a_hold_is_one_accounts_in_one_region(
+    onfido: ScriptedOnfido, elsewhere: ScriptedOnfido, paced: OnfidoTransport
+) -> None:
+    onfido.answers(Reply(429, headers={"Retry-After": "20"}), Reply(200, TOKEN))
+    elsewhere.answers(Reply(200, TOKEN))
+    failure(lambda: ask(paced.client(onfido.base_url, API_TOKEN)))
+    ask(paced.client(onfido.base_url, "another-token"))
+    ask(paced.client(elsewhere.base_url, API_TOKEN))
+
+
+def test_a_read_is_repeated_when_the_hold_is_over_and_holds_the_others_until_then(
+    onfido: ScriptedOnfido, paced: OnfidoTransport, fake_time: FakeTime
+) -> None:
+    onfido.answers(Reply(429, headers={"Retry-After": "7"}), Reply(200, RUN))
+    started = fake_time.now
+    paced.client(onfido.base_url, API_TOKEN).get_run("run-1", deadline=started + 20)
+    assert fake_time.now - started == pytest.approx(7)
+
+
+def test_a_background_read_does_not_wait_for_a_long_hold(
+    onfido: ScriptedOnfido, paced: OnfidoTransport, fake_time: FakeTime
+) -> None:
+    onfido.answers(Reply(429, headers={"Retry-After": "7"}))
+    client = paced.client(onfido.base_url, API_TOKEN, is_background=True)
+    error = failure(lambda: client.get_run("run-1", deadline=fake_time.now + 20))
+    assert (error.code, error.status, error.retry_after) == (Code.ONFIDO_THROTTLES, 429, 7)
+    assert len(onfido.received) == 1
+
+
+@pytest.mark.parametrize("fault", [Reply(500), Reply(503), Reply(is_dropped=True), Reply(delay=0.4)])
+def test_a_host_that_fails_again_and_again_is_left_alone(
+    onfido: ScriptedOnfido, fake_time: FakeTime, fault: Reply
+) -> None:
+    onfido.answers(*[fault] * FAILURES_TO_OPEN)
+    with closing(OnfidoTransport(read_timeout=0.2, clock=fake_time)) as transport:
+        client = transport.client(onfido.base_url, API_TOKEN)
+        for _ in range(FAILURES_TO_OPEN):
+            assert failure(lambda: ask(client)).is_sent
+        fake_time.now += 3
+        error = failure(lambda: ask(transport.client(onfido.base_url, "another-token")))
+    assert is_held_back(error, Code.ONFIDO_UNREACHABLE)
+    assert error.retry_after == 7
+    assert len(onfido.received) == FAILURES_TO_OPEN
+
+
+def test_how_many_failures_it_takes_is_a_setting(onfido: ScriptedOnfido) -> None:
+    onfido.answers(Reply(500))
+    with closing(OnfidoTransport(failures_to_open=1)) as transport:
+        client = transport.client(onfido.base_url, API_TOKEN)
+        assert failure(lambda: ask(client)).status == 500
+        assert is_held_back(failure(lambda: ask(client)), Code.ONFIDO_UNREACHABLE)
+
+
+def test_a_host_that_takes_no_connection_is_left_alone(paced: OnfidoTransport) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        url = f"http://127.0.0.1:{gone.getsockname()[1]}/v3.6"
+    client = paced.client(url, API_TOKEN)
+    told = [failure(lambda: ask(client)).description for _ in range(FAILURES_TO_OPEN + 1)]
+    assert "ConnectionRefusedError" in told[-2]
+    assert "several times in a row" in told[-1]
+
+
+def test_another_host_is_asked_meanwhile(
+    onfido: ScriptedOnfido, elsewhere: ScriptedOnfido, paced: OnfidoTransport
+) -> None:
+    outage(onfido, paced.client(onfido.base_url, API_TOKEN))
+    elsewhere.answers(Reply(200, TOKEN))
+    ask(paced.client(elsewhere.base_url, API_TOKEN))
+
+
+def test_a_read_stops_repeating_itself_when_the_host_counts_as_down(
+    onfido: ScriptedOnfido, paced: OnfidoTransport, fake_time: FakeTime
+) -> None:
+    client = paced.client(onfido.base_url, API_TOKEN)
+    failure(lambda: client.get_run("run-1"))
+    assert is_held_back(failure(lambda: client.get_run("run-1")), Code.ONFIDO_UNREACHABLE)
+    assert len(onfido.received) == FAILURES_TO_OPEN
+    fake_time.now += 10
+    assert is_held_back(failure(lambda: client.get_run("run-1")), Code.ONFIDO_UNREACHABLE)
+    assert len(onfido.received) == FAILURES_TO_OPEN + 1
+
+
+@pytest.mark.parametrize("status", [200, 302, 401, 404, 422, 429])
+def test_any_answer_but_a_failure_is_a_sign_of_life(
+    onfido: ScriptedOnfido, paced: OnfidoTransport, fake_time: FakeTime, status: int
+) -> None:
+    client = paced.client(onfido.base_url, API_TOKEN)
+    failures = [Reply(500)] * (FAILURES_TO_OPEN - 1)
+    onfido.answers(*failures, Reply(status), *failures, *[Reply(status)] * (FAILURES_TO_OPEN + 1))
+    for _ in range(3 * FAILURES_TO_OPEN):
+        failure(lambda: ask(client, deadline=fake_time.now + 60))
+    assert len(onfido.received) == 3 * FAILURES_TO_OPEN
+
+
+def test_a_host_that_does_not_exist_stays_a_wrong_base_url(paced: OnfidoTransport) -> None:
+    client = paced.client("http://a..b/v3.6", API_TOKEN)
+    codes = {failure(lambda: ask(client)).code for _ in range(FAILURES_TO_OPEN + 1)}
+    assert codes == {Code.BASE_URL_WRONG}
+
+
+def test_callers_that_are_in_a_hurry_do_not_make_a_host_count_as_down(
+    onfido: ScriptedOnfido, paced: OnfidoTransport, fake_time: FakeTime
+) -> None:
+    onfido.answers(*[Reply(200, TOKEN, delay=0.2)] * FAILURES_TO_OPEN, Reply(200, TOKEN))
+    client = paced.client(onfido.base_url, API_TOKEN)
+    for _ in range(FAILURES_TO_OPEN):
+        error = failure(lambda: ask(client, deadline=fake_time.now + 0.05))
+        assert (error.code, error.is_sent) == (Code.ONFIDO_UNREACHABLE, True)
+    ask(client)
+
+
+def test_after_the_pause_exactly_one_call_probes_and_its_success_lets_all_through(
+    onfido: ScriptedOnfido, fake_time: FakeTime
+) -> None:
+    with closing(OnfidoTransport(clock=fake_time)) as transport, ThreadPoolExecutor(20) as threads:
+        client = transport.client(onfido.base_url, API_TOKEN)
+        outage(onfido, client)
+        fake_time.now += 10
+        onfido.answers(Reply(200, TOKEN, delay=0.3), *[Reply(200, TOKEN)] * 20)
+        start = threading.Barrier(20)
+
+        def ask_together(_: int) -> ProviderError | None:
+            start.wait()
+            try:
+                ask(client)
+            except ProviderError as error:
+                return error
+            return None
+
+        refused = [error for error in threads.map(ask_together, range(20)) if error]
+        assert len(refused) == 19
+        assert all(is_held_back(error, Code.ONFIDO_UNREACHABLE) for error in refused)
+        assert len(onfido.received) == 1
+        assert list(threads.map(ask_together, range(20))) == [None] * 20
+    assert len(onfido.received) == 21
+
+
+def test_a_probe_that_fails_leaves_the_host_alone_for_longer(
+    onfido: ScriptedOnfido, paced: OnfidoTransport, fake_time: FakeTime
+) -> None:
+    client = paced.client(onfido.base_url, API_TOKEN)
+    outage(onfido, client)
+    for pause in (10, 20, 40, 60, 60):
+        assert failure(lambda: ask(client)).retry_after == pause
+        fake_time.now += pause
+        assert failure(lambda: ask(client)).status == 500
+    fake_time.now += 60
+    onfido.answers(Reply(404), Reply(200, TOKEN))
+    assert failure(lambda: ask(client)).status == 404
+    ask(client)
+
+
+def test_a_probe_that_is_given_up_in_a_hurry_makes_way_for_the_next(
+    onfido: ScriptedOnfido, paced: OnfidoTransport, fake_time: FakeTime
+) -> None:
+    client = paced.client(onfido.base_url, API_TOKEN)
+    outage(onfido, client)
+    fake_time.now += 10
+    onfido.answers(Reply(200, TOKEN, delay=0.2), Reply(200, TOKEN))
+    assert failure(lambda: ask(client, deadline=fake_time.now + 0.05)).is_sent
+    ask(client)
+
+
+def test_a_host_that_is_down_takes_no_turns(
+    onfido: ScriptedOnfido, paced: OnfidoTransport, fake_time: FakeTime
+) -> None:
+    client = paced.client(onfido.base_url, API_TOKEN)
+    outage(onfido, client)
+    for _ in range(100):
+        assert failure(lambda: ask(client)).code is Code.ONFIDO_UNREACHABLE
+    started = fake_time.now
+    fake_time.now += 10
+    onfido.answers(*[Reply(200, TOKEN)] * 6)
+    for _ in range(6):
+        ask(client)
+    assert fake_time.now == started + 10
