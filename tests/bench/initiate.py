@@ -32,7 +32,13 @@ class Initiation:
 
 def measure(directory: Path, database_url: str, rounds: int) -> Initiation:
     """Initiate for so many users, and make the same two calls without the connector, in turns."""
-    settings = Settings(data_dir=directory, database_url=database_url, allow_http_loopback=True, dev=True, onfido_rate_limit=1_000_000)
+    settings = Settings(
+        data_dir=directory,
+        database_url=database_url,
+        allow_http_loopback=True,
+        onfido_rate_limit=1_000_000,
+        dev=True,
+    )
     totals, bare = [], []
     with Simulator(faults=Faults(latency_ms=LATENCY)) as simulator, ConnectorServer(settings, Clock()) as connector:
         answer = connector.as_admin().post("/api/server/v1/idv-providers", provider_body(simulator))

@@ -101,7 +101,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.received.append(Received(self.command, self.path, dict(self.headers), content))
         self._send(self.server.script.popleft() if self.server.script else Reply(500))
 
-    do_POST = do_PUT = do_GET  # noqa: N815  the names that the base class looks for
+    do_POST = do_PUT = do_DELETE = do_GET  # noqa: N815  the names that the base class looks for
 
     def _send(self, reply: Reply) -> None:
         self.server.stopped.wait(reply.delay)

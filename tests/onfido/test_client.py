@@ -33,6 +33,14 @@ def test_an_applicant_is_updated_in_place(onfido: ScriptedOnfido, client: Onfido
     assert (request.method, request.path, request.json) == ("PUT", "/v3.6/applicants/applicant-1", {"last_name": "Lee"})
 
 
+def test_deleting_an_applicant_asks_onfido_to(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
+    onfido.answers(Reply(204))
+    client.delete_applicant("applicant-1")
+    assert [(request.method, request.path) for request in onfido.received] == [
+        ("DELETE", "/v3.6/applicants/applicant-1")
+    ]
+
+
 @pytest.mark.parametrize(("status", "error_type"), [(404, "resource_not_found"), (410, "gone")])
 def test_an_update_of_an_applicant_that_is_gone_tells_by_its_status(
     onfido: ScriptedOnfido, client: OnfidoClient, status: int, error_type: str
