@@ -1,0 +1,184 @@
+"""The documents say what is there: commands, settings, codes, paths, links and names are those of the code."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import tomllib
+from collections.abc import Iterator
+from dataclasses import fields
+from functools import cache
+from pathlib import Path
+
+import click
+import pytest
+
+from connector import __version__
+from connector.api.errors import STATUS
+from connector.cli import main
+from connector.errors import Code
+from connector.settings import Issuer, Settings
+from connector.settings.fields import read_table
+
+ROOT = Path(__file__).parent.parent
+README = ROOT / "README.md"
+ARCHITECTURE = ROOT / "connector" / "ARCHITECTURE.md"
+CHANGELOG = ROOT / "deploy" / "CHANGELOG.md"
+DOCUMENTS = (README, ARCHITECTURE, CHANGELOG)
+
+SETTINGS = {each.name for each in fields(Settings)} - {"dev"}
+FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+INLINE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
+CODE = re.compile(r"\b(?:IDVP|IDV|OIDV)-\d{5}\b")
+PATH = re.compile(r"(?:connector|config|deploy|tests)/[\w./-]*")
+HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+LINK = re.compile(r"\]\(([^)]+)\)")
+IDENTIFIER = re.compile(r"[a-z]+(?:_[a-z0-9]+)+")
+VARIABLE = re.compile(r"\bCONNECTOR_[A-Z_]+\b")
+OF_A_MACHINE = re.compile(r"(?<![\w.}])/(?:home|root|tmp|work|opt|usr|var)/")
+
+
+def named(path: Path) -> str:
+    return path.name
+
+
+each_document = pytest.mark.parametrize("document", DOCUMENTS, ids=named)
+
+
+@cache
+def text_of(document: Path) -> str:
+    return document.read_text(encoding="utf-8")
+
+
+def blocks(document: Path, language: str) -> list[str]:
+    return [content for kind, content in FENCED.findall(text_of(document)) if kind == language]
+
+
+def prose(document: Path) -> str:
+    """Give the text without its code blocks."""
+    return FENCED.sub("", text_of(document))
+
+
+def section(document: Path, heading: str) -> str:
+    """Give what stands under a heading of the second level."""
+    return re.split(r"^## ", prose(document).split(f"\n## {heading}\n")[1], maxsplit=1, flags=re.MULTILINE)[0]
+
+
+def rows(table: str) -> Iterator[list[str]]:
+    """Give the cells of a table's rows, without its heading."""
+    lines = [line.strip("|").split("|") for line in table.splitlines() if line.startswith("|")]
+    yield from ([cell.strip() for cell in cells] for cells in lines[2:])
+
+
+def invocations(document: Path) -> Iterator[list[str]]:
+    """Give the words after `connector` wherever it is called, in a shell block or between backticks."""
+    for block in blocks(document, "sh"):
+        for line in block.replace("\\\n", " ").splitlines():
+            for call in re.findall(r"(?:^|\$\(|\s)connector ([^|&;)]*)", line):
+                yield shlex.split(call, posix=False)
+    for span in INLINE.findall(prose(document)):
+        if call := re.search(r"(?:^|\s)connector (.+)", span):
+            yield shlex.split(call[1], posix=False)
+
+
+def anchors(document: Path) -> set[str]:
+    """Give the anchors of the headings, as the usual renderers make them."""
+    return {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in HEADING.findall(prose(document))}
+
+
+@cache
+def words_of_the_code() -> frozenset[str]:
+    sources = [*(ROOT / "connector").rglob("*.py"), *(ROOT / "config").rglob("*.json")]
+    return frozenset(re.findall(r"\w+", " ".join(path.read_text(encoding="utf-8") for path in sources)))
+
+
+def test_the_first_two_commands_are_demo_and_test() -> None:
+    first, second, *_ = FENCED.findall(text_of(README))
+    assert (first, second) == (("sh", "make demo\n"), ("sh", "make test\n"))
+
+
+@each_document
+def test_every_command_of_the_connector_exists(document: Path) -> None:
+    for words in invocations(document):
+        command: click.Command = main
+        while isinstance(command, click.Group) and words and re.fullmatch(r"[a-z][a-z-]*", words[0]):
+            assert words[0] in command.commands, words
+            command = command.commands[words.pop(0)]
+        options = {option for parameter in command.params for option in parameter.opts + parameter.secondary_opts}
+        given = {word for word in words if re.fullmatch(r"--?[a-z][a-z-]*", word)}
+        assert given <= options | set(main.context_settings["help_option_names"]), (command.name, words)
+
+
+def test_the_readme_shows_every_command() -> None:
+    shown = {words[0] for words in invocations(README) if words}
+    assert set(main.commands) - shown == {"demo"}, "`make demo` shows that one"
+
+
+@each_document
+def test_every_error_code_exists(document: Path) -> None:
+    assert set(CODE.findall(text_of(document))) <= set(Code)
+
+
+def test_the_table_of_errors_is_complete_and_has_the_right_statuses() -> None:
+    table = {code.strip("`"): int(status) for code, status, _ in rows(section(README, "Errors"))}
+    assert table == {str(code): STATUS.get(code, 400) for code in Code}
+
+
+@each_document
+def test_every_variable_of_the_environment_is_a_setting(document: Path) -> None:
+    known = {f"CONNECTOR_{name.upper()}" for name in SETTINGS} | {"CONNECTOR_CONFIG"}
+    assert set(VARIABLE.findall(text_of(document))) <= known
+
+
+def test_the_settings_that_matter_are_settings() -> None:
+    table = section(ARCHITECTURE, "Settings that matter")
+    assert {name for first, _ in rows(table) for name in INLINE.findall(first)} <= SETTINGS
+
+
+def test_settings_files_can_be_read() -> None:
+    examples = [read_table(Settings, tomllib.loads(block)) for block in blocks(README, "toml")]
+    assert [Settings(**example).issuers for example in examples] == [
+        (Issuer("https://is.example.com:9443/oauth2/token", "connector"),)
+    ]
+
+
+@each_document
+def test_every_name_between_backticks_is_one_of_the_code(document: Path) -> None:
+    spans = [span for span in INLINE.findall(prose(document)) if not PATH.fullmatch(span)]
+    assert set(IDENTIFIER.findall(" ".join(spans))) - words_of_the_code() == set()
+
+
+@each_document
+def test_every_path_exists(document: Path) -> None:
+    for span in INLINE.findall(prose(document)):
+        if PATH.fullmatch(span):
+            assert (ROOT / span).exists(), span
+    for block in blocks(document, "sh"):
+        for path in PATH.findall(block):
+            assert (ROOT / path).exists(), path
+
+
+def test_the_house_is_drawn_whole() -> None:
+    drawn = {path for first, _ in rows(section(ARCHITECTURE, "The house")) for path in INLINE.findall(first)}
+    package = ROOT / "connector"
+    folders = {f"{path.parent.relative_to(ROOT)}/" for path in package.glob("*/__init__.py")}
+    modules = {str(path.relative_to(ROOT)) for path in package.glob("[!_]*.py")}
+    assert (folders | modules) - drawn == set()
+
+
+@each_document
+def test_links_resolve(document: Path) -> None:
+    for link in LINK.findall(prose(document)):
+        path, _, anchor = link.partition("#")
+        target = (document.parent / path).resolve() if path else document
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), link
+
+
+@each_document
+def test_nothing_is_said_of_anybodys_machine(document: Path) -> None:
+    assert OF_A_MACHINE.findall(text_of(document)) == []
+
+
+def test_the_changelog_begins_with_this_version() -> None:
+    assert HEADING.findall(text_of(CHANGELOG))[:2] == ["Changelog", __version__]
