@@ -164,6 +164,7 @@ def create_app(
     app.extensions |= {
         "access": access,
         "claims": services.claims,
+        "count_outbox": services.outbox.counts,
         "events": services.events,
         "is_current": services.database.is_current,
         "providers": services.providers,

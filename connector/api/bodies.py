@@ -8,6 +8,7 @@ from typing import Any
 
 import marshmallow as ma
 
+from connector.api.schemas import SDK_TOKEN
 from connector.domain.claims import Claim
 from connector.domain.history import Change
 from connector.domain.provider import (
@@ -107,13 +108,15 @@ def claim_body(claim: Claim, **more: str | None) -> dict[str, Any]:
 
 def capture_body(claim: Claim, verification: Verification, sdk_token: str | None) -> dict[str, Any]:
     """Write a claim in the answer to INITIATED or REINITIATED: with the attempt under way and its SDK token."""
-    return claim_body(
-        claim,
-        onfido_applicant_id=verification.applicant_id,
-        onfido_workflow_run_id=verification.run_id,
-        onfido_workflow_status=verification.status,
-        sdk_token=sdk_token,
-    )
+    attempt = {
+        "onfido_applicant_id": verification.applicant_id,
+        "onfido_workflow_run_id": verification.run_id,
+        "onfido_workflow_status": verification.status,
+        SDK_TOKEN: sdk_token,
+    }
+    if claim.run_id != verification.run_id:  # verified by an earlier run, whose result is not this attempt's
+        attempt |= {"onfido_verification_status": None, "onfido_completed_at": None}
+    return claim_body(claim, **attempt)
 
 
 def timestamp(moment: datetime | None) -> str | None:

@@ -6,12 +6,12 @@ They carry no scope, because a load balancer and a scraper have no user, and tel
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import structlog
 from flask import Blueprint, Response, current_app, jsonify
-from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Gauge, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -49,4 +49,20 @@ def get_metrics() -> Response:
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
         registry = CollectorRegistry()
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-    return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+    metrics = generate_latest(registry) + generate_latest(_outbox_metrics())
+    return Response(metrics, content_type=CONTENT_TYPE_LATEST)
+
+
+def _outbox_metrics() -> CollectorRegistry:
+    """Count the outbox' rows in the database, which all processes share; nothing where it does not answer."""
+    registry = CollectorRegistry()
+    rows = Gauge(
+        "connector_outbox_rows", "Deliveries by state; dead ones need an operator", ["state"], registry=registry
+    )
+    count: Callable[[], Mapping[str, int]] = current_app.extensions["count_outbox"]
+    try:
+        for state, number in count().items():
+            rows.labels(state).set(number)
+    except SQLAlchemyError as error:
+        log.warning("database.unreachable", reason=type(error).__name__)
+    return registry

@@ -79,6 +79,7 @@ class Claims:
         values = self._directory.values(tenant, user_id)
         with self._database.write() as connection:
             _check_providers(connection, tenant, {entry.provider_id for entry in entries})
+            claims.lock(connection, tenant, user_id)
             known = {(claim.uri, claim.provider_id): claim for claim in claims.find_all(connection, tenant, user_id)}
             for entry in sorted(entries, key=lambda entry: entry.uri):
                 claim = known.get((entry.uri, entry.provider_id))

@@ -122,6 +122,8 @@ class Initiation:
     def _bind_values(self, attempt: Attempt) -> dict[str, str]:
         """Read the values to send, by applicant field, and record which ones the verification will hold for."""
         tenant, user_id = attempt.provider.tenant, attempt.verification.user_id
+        if attempt.is_resumed:
+            self._replace_claims(attempt)  # before the values are read: a change from then on finds the new rows
         for _ in range(ROUNDS):
             values = self._directory.values(tenant, user_id)
             if values is None:
@@ -132,6 +134,16 @@ class Initiation:
                 return to_send
         raise RequestError(Code.NOTHING_TO_START, "The user's values keep changing: ask again in a moment.")
 
+    def _replace_claims(self, attempt: Attempt) -> None:
+        """Let the attempt be about the claims of this request, in place of those of the one that broke off."""
+        verification_id = attempt.verification.verification_id
+        with self._database.write() as connection:
+            if not verifications.advance(
+                connection, verification_id, attempt.lease.owner, {"updated_at": self._clock()}
+            ):
+                raise being_started()
+            verifications.replace_claims(connection, verification_id, attempt.fields)
+
     def _record_values(self, attempt: Attempt, fingerprints: Mapping[str, str]) -> bool:
         verification, now = attempt.verification, self._clock()
         with self._database.write() as connection:
@@ -139,8 +151,6 @@ class Initiation:
                 connection, verification.verification_id, attempt.lease.owner, {"updated_at": now}
             ):
                 raise being_started()
-            if attempt.is_resumed:
-                verifications.replace_claims(connection, verification.verification_id, attempt.fields)
             claims.unverify_changed(connection, verification.tenant, verification.user_id, fingerprints, now)
             self._check_needed(
                 claims.find_all(

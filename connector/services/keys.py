@@ -1,7 +1,7 @@
 """The connector's keys: the one for fingerprints, and the rotation of those for encryption.
 
-To rotate: put the new key first in `encryption_keys`, restart, run `connector rotate-keys`, remove the old key. New
-writes use the first key from the restart on, every key reads: nothing has to stop.
+To rotate: append the new key to `encryption_keys` and restart every process, so that all can read it; put it first
+and restart again, so that new writes use it; run `connector rotate-keys`; remove the old key. Nothing has to stop.
 """
 
 from __future__ import annotations

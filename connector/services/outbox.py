@@ -137,7 +137,7 @@ class Outbox:
             is_dead=is_hopeless,
             is_mine=is_mine,
             exc_info=None if isinstance(error, ProviderError | Undeliverable) else error,
-            reason=str(error),
+            reason=history[-1]["reason"],
         )
 
 

@@ -96,9 +96,8 @@ class Upkeep:
         except RequestError as error:
             raise Undeliverable("The provider was removed: delete the applicant in Onfido's dashboard.") from error
         try:
-            self._providers.onfido(provider).delete_applicant(
-                payload["applicant_id"], deadline=time.monotonic() + CHECK_BUDGET
-            )
+            onfido = self._providers.onfido(provider, is_background=True)
+            onfido.delete_applicant(payload["applicant_id"], deadline=time.monotonic() + CHECK_BUDGET)
         except ProviderError as error:
             if error.status not in GONE:
                 raise

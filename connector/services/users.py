@@ -62,6 +62,7 @@ class Users:
         in the same way. Raises `RequestError` where nothing is known of the user.
         """
         with self._database.write() as connection:
+            users.lock(connection, tenant, user_id)  # first, as everybody does who locks users and verifications
             known = verifications.find_of_user(connection, tenant, user_id)
             is_known = users.remove(connection, tenant, user_id)
             if not claims.forget_user(connection, tenant, user_id) and not is_known and not known:

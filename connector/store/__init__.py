@@ -2,8 +2,11 @@
 
     engine.py      the database: transactions that read and transactions that write; migrations applied
     models.py      the tables, and the constraints that keep results right
-    queries.py     every statement on verifications, claims and events
+    providers.py   verifications.py   claims.py   events.py   users.py   outbox.py   history.py
+                   the statements on each of them
     vault.py       encryption at rest, and fingerprints of values that are not stored
+    sealed.py      every encrypted column, and the place its values are sealed for
+    dialect.py     the one place where the two databases are spoken differently
     migrations/    Alembic's
 
 Statuses move by compare-and-set in the statement itself; what must not happen is a constraint. `services` own the

@@ -70,6 +70,12 @@ def open_attempt(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> N
     _upsert(connection, rows, columns, where=claims.c.is_verified.is_(False))
 
 
+def lock(connection: Connection, tenant: str, user_id: str) -> None:
+    """Keep everybody else from changing a user's claims, in the order in which everybody locks them."""
+    statement = select(claims.c.id).where(claims.c.tenant == tenant, claims.c.user_id == user_id)
+    connection.execute(statement.order_by(claims.c.uri, claims.c.provider_id).with_for_update()).all()
+
+
 def lock_states(connection: Connection, provider_id: str, user_id: str) -> dict[str, ClaimState]:
     """Give the state of a user's claims with a provider, and keep everybody else from changing it."""
     statement = (
@@ -95,6 +101,7 @@ def unverify_changed(
 
     `fingerprints` are those of the values that the claims have now, None where there is none.
     """
+    lock(connection, tenant, user_id)
     withdrawn = connection.execute(
         update(claims)
         .where(

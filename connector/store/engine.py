@@ -36,7 +36,7 @@ class Database:
         self._engine = _create_engine(url)
         self.is_sqlite = self._engine.dialect.name == "sqlite"
         self._writer_engine = self._engine.execution_options(begin_statement="BEGIN IMMEDIATE")
-        self._queue = _WriterQueue(Path(f"{self._engine.url.database}.lock")) if self.is_sqlite else None
+        self._queue = _WriterQueue(Path(str(self._engine.url.database))) if self.is_sqlite else None
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -76,13 +76,15 @@ class Database:
 class _WriterQueue:
     """The turn to write: first among this process's threads, then among processes."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, database: Path) -> None:
         self._threads = threading.Lock()
+        lock = database.with_name(f"{database.name}.lock")
         try:
-            self._file = path.open("ab")
+            for path in (database, lock):
+                path.touch(mode=0o600)
+            self._file = lock.open("ab")
         except OSError as error:
-            raise ConfigurationError(f"The database beside {path} cannot be opened: {error.strerror}.") from error
-        path.chmod(0o600)
+            raise ConfigurationError(f"The database {database} cannot be opened: {error.strerror}.") from error
 
     @contextmanager
     def turn(self) -> Iterator[None]:
