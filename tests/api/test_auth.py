@@ -246,13 +246,17 @@ class TestGoodTokens:
         issuer.publish(issuer.key)
         assert site.get(issuer.mint(header={"alg": algorithm})).status_code == 200
 
+    def test_clocks_may_differ_a_little(self, site: Site, issuer: AuthIssuer) -> None:
+        now = int(time.time())
+        token = issuer.mint({"exp": now - 10, "nbf": now + 10, "iat": now + 10})
+        assert site.get(token).status_code == 200
+
     @pytest.mark.parametrize(
         ("claims", "header"),
         [
             ({"aud": ["other", AUDIENCE]}, {}),
             ({"scope": ["internal_login", "internal_idvp_view"]}, {}),
             ({"client_id": ..., "jti": ..., "azp": "shop"}, {}),
-            ({"exp": int(time.time()) - 10, "nbf": int(time.time()) + 10, "iat": int(time.time()) + 10}, {}),
             ({"exp": 10**300}, {}),
             ({"realm_access": {"roles": []}}, {}),
             ({}, {"typ": "application/AT+JWT"}),
