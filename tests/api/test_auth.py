@@ -248,7 +248,7 @@ class TestGoodTokens:
 
     def test_clocks_may_differ_a_little(self, site: Site, issuer: AuthIssuer) -> None:
         now = int(time.time())
-        token = issuer.mint({"exp": now - 10, "nbf": now + 10, "iat": now + 10})
+        token = issuer.mint(exp=now - 10, nbf=now + 10, iat=now + 10)
         assert site.get(token).status_code == 200
 
     @pytest.mark.parametrize(
