@@ -175,7 +175,7 @@ def create_app(
     }
     tenancy.install(app)
     _install_telemetry(app)
-    app.url_value_preprocessor(_check_path)
+    app.before_request(_check_path)
     _register_routes(app)
     errors.install(app)
     return app
@@ -185,7 +185,7 @@ def _flask_config(settings: Settings) -> dict[str, Any]:
     tenants = {"tenant": {"default": DEFAULT_TENANT}}
     return {
         "PUBLIC_URL": settings.public_url,
-        "MAX_CONTENT_LENGTH": settings.max_body_bytes,
+        "MAX_CONTENT_LENGTH": settings.max_body_bytes + 1,  # a longer one is cut off: `read_body` sees that it is
         "API_TITLE": "Onfido IdVP connector",
         "API_VERSION": __version__,
         "OPENAPI_VERSION": "3.1.0",
@@ -219,9 +219,9 @@ def _register_routes(app: Flask) -> None:
     app.register_blueprint(get_swaggerui_blueprint("/docs", "../openapi.json", {"app_name": "Onfido IdVP connector"}))
 
 
-def _check_path(_endpoint: str | None, values: dict[str, Any] | None) -> None:
+def _check_path() -> None:
     """No id in a path is longer than the database's columns, or holds what no id holds."""
-    for value in (values or {}).values():
+    for value in (request.view_args or {}).values():
         if isinstance(value, str) and (len(value) > MAX_PATH_VALUE or not value.isprintable()):
             raise NotFound
 

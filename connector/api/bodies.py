@@ -88,7 +88,7 @@ def claim_entry(body: Mapping[str, Any]) -> ClaimEntry:
 
 
 def claim_body(claim: Claim, **more: str | None) -> dict[str, Any]:
-    """Write a claim; what Onfido said of it goes over what an administrator noted, `more` over both."""
+    """Write a claim; once it has a run, what Onfido says replaces what an administrator noted under the same keys."""
     onfido = {
         "onfido_applicant_id": claim.applicant_id,
         "onfido_workflow_run_id": claim.run_id,
@@ -97,12 +97,13 @@ def claim_body(claim: Claim, **more: str | None) -> dict[str, Any]:
         "onfido_completed_at": timestamp(claim.completed_at),
     }
     known = {key: value for key, value in (onfido | more).items() if value is not None}
+    noted = {key: value for key, value in claim.metadata.items() if claim.run_id is None or key not in onfido}
     return {
         "id": claim.claim_id,
         "uri": claim.uri,
         "isVerified": claim.is_verified,
         "idVProviderId": claim.provider_id,
-        "claimMetadata": {**claim.metadata, **known},
+        "claimMetadata": noted | known,
     }
 
 

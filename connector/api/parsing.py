@@ -10,6 +10,7 @@ import flask
 import marshmallow as ma
 from flask_smorest import Blueprint as SmorestBlueprint
 from webargs.flaskparser import FlaskParser
+from werkzeug.exceptions import RequestEntityTooLarge
 
 from connector.api.auth import requires
 from connector.api.errors import InvalidShape, refuse
@@ -29,7 +30,7 @@ class Parser(FlaskParser):
 
     def load_json(self, req: flask.Request, schema: ma.Schema) -> Any:
         """Read the body whatever its content type says; clients of WSO2's leave it out at times."""
-        return read_json(req.get_data())
+        return read_json(read_body())
 
     def handle_error(self, error: ma.ValidationError, req: flask.Request, schema: ma.Schema, **_: Any) -> NoReturn:
         """Refuse a body or query that the schema does not allow."""
@@ -51,6 +52,14 @@ class Blueprint(SmorestBlueprint):  # type: ignore[misc]
             return documented
 
         return decorate
+
+
+def read_body() -> bytes:
+    """Read the request's body; raises `RequestEntityTooLarge` where it is longer than the setting allows."""
+    body = flask.request.get_data()
+    if len(body) >= flask.current_app.config["MAX_CONTENT_LENGTH"]:
+        raise RequestEntityTooLarge
+    return body
 
 
 def read_json(raw: bytes) -> Any:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from flask import Response, current_app, g, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from connector.api.parsing import Blueprint
+from connector.api.parsing import Blueprint, read_body
 from connector.errors import Code, RequestError
 from connector.services.events import Events
 
@@ -35,7 +35,7 @@ def receive_event(provider_id: str) -> Response:
 
 def _body() -> bytes:
     try:
-        return request.get_data(cache=False)
+        return read_body()
     except RequestEntityTooLarge as error:
-        limit = current_app.config["MAX_CONTENT_LENGTH"]
+        limit = current_app.config["MAX_CONTENT_LENGTH"] - 1
         raise RequestError(Code.WEBHOOK_TOO_LARGE, f"The body is larger than {limit} bytes.") from error

@@ -67,6 +67,8 @@ class Claims:
     def add(self, tenant: str, user_id: str, entries: Sequence[ClaimEntry], actor: str = SYSTEM) -> list[Claim]:
         """Add claims, all or none; raises `RequestError`: user or provider unknown, or a claim exists already."""
         rows = self._rows(tenant, user_id, entries)
+        if not rows:
+            return []
         with _conflict(), self._database.write() as connection:
             _check_providers(connection, tenant, {entry.provider_id for entry in entries})
             claims.add(connection, rows)
@@ -76,6 +78,8 @@ class Claims:
 
     def correct_all(self, tenant: str, user_id: str, entries: Sequence[ClaimEntry], actor: str = SYSTEM) -> list[Claim]:
         """Correct several claims, all or none; raises `RequestError` where one of them is not there."""
+        if not entries:
+            return []
         values = self._directory.values(tenant, user_id)
         with self._database.write() as connection:
             _check_providers(connection, tenant, {entry.provider_id for entry in entries})
