@@ -46,6 +46,7 @@ from connector.store.vault import Fingerprints, Vault, read_keys
 
 Clock = Callable[[], datetime]
 MAX_PATH_VALUE = 255
+HTTP_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
 def utc_now() -> datetime:
@@ -216,7 +217,9 @@ def _register_routes(app: Flask) -> None:
     for blueprint in (providers.blueprint, users.blueprint, webhooks.blueprint):
         api.register_blueprint(blueprint)
     app.register_blueprint(operations.blueprint)
-    app.register_blueprint(get_swaggerui_blueprint("/docs", "../openapi.json", {"app_name": "Onfido IdVP connector"}))
+    # Without a validator: Swagger's own would be told of this server.
+    ui = {"app_name": "Onfido IdVP connector", "validatorUrl": None}
+    app.register_blueprint(get_swaggerui_blueprint("/docs", "../openapi.json", ui))
 
 
 def _check_path() -> None:
@@ -241,5 +244,6 @@ def _end(response: BaseResponse) -> BaseResponse:
     response.headers.setdefault("X-Content-Type-Options", "nosniff")
     route = request.url_rule.rule if request.url_rule else "none"
     seconds = time.perf_counter() - g.began_at
-    telemetry.REQUESTS.labels(request.method, route, response.status_code).observe(seconds)
+    method = request.method if request.method in HTTP_METHODS else "other"
+    telemetry.REQUESTS.labels(method, route, response.status_code).observe(seconds)
     return response

@@ -8,7 +8,7 @@ from connector.domain.provider import Condition
 from connector.errors import Code, RequestError
 
 _ATTRIBUTES = {"id": "id", "name": "name", "type": "type", "description": "description", "isenabled": "is_enabled"}
-_TERM = re.compile(r'\s*(\w+)\s+(eq|co|sw|ew)\s+("(?:[^"\\]|\\.)*"|\S+)\s*', re.IGNORECASE)
+_TERM = re.compile(r'\s*(\w+)\s+(eq|co|sw|ew)\s+("(?:[^"\\]|\\.)*"|[^\s"]\S*)\s*', re.IGNORECASE)
 _AND = re.compile(r"and\s", re.IGNORECASE)
 
 

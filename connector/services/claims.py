@@ -81,6 +81,8 @@ class Claims:
         if not entries:
             return []
         values = self._directory.values(tenant, user_id)
+        if values is None:
+            raise _no_such_user(user_id)
         with self._database.write() as connection:
             _check_providers(connection, tenant, {entry.provider_id for entry in entries})
             claims.lock(connection, tenant, user_id)

@@ -123,6 +123,7 @@ def _drop_detail(context: ExceptionContext) -> None:
 
 def _prepare_sqlite(driver_connection: Any, _record: object) -> None:
     driver_connection.isolation_level = None  # the driver starts no transactions of its own: `_begin_sqlite` does
+    driver_connection.create_function("lower", 1, _lower, deterministic=True)
     for pragma in (
         f"busy_timeout={BUSY_TIMEOUT}",
         "journal_mode=WAL",
@@ -131,6 +132,11 @@ def _prepare_sqlite(driver_connection: Any, _record: object) -> None:
         "secure_delete=ON",
     ):
         driver_connection.execute(f"PRAGMA {pragma}")
+
+
+def _lower(value: object) -> object:
+    """Fold case as PostgreSQL does; SQLite's own knows ASCII only."""
+    return value.lower() if isinstance(value, str) else value
 
 
 def _begin_sqlite(connection: Connection) -> None:
