@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import structlog
 from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 
@@ -26,6 +27,9 @@ hypothesis_settings.register_profile(
     "default", deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], print_blob=True
 )
 hypothesis_settings.load_profile("default")
+
+# Plain tracebacks: the default's cost seconds each.
+structlog.configure(processors=[structlog.processors.format_exc_info, structlog.processors.LogfmtRenderer()])
 
 _numbers = itertools.count()
 

@@ -169,7 +169,7 @@ def _answer(provider_id: str, claims: list[dict[str, Any]], headers: dict[str, s
 def _preferred_wait() -> int:
     """Read `Prefer: wait=N`; what cannot be read is no preference (RFC 7240)."""
     for preference in request.headers.get("Prefer", "").split(","):
-        if match := _WAIT.fullmatch(preference.strip()):
+        if match := _WAIT.fullmatch(preference.partition(";")[0].strip()):
             return int(match[1])
     return 0
 

@@ -91,14 +91,15 @@ def judge(applicant_field: str, run: RunSnapshot, *, has_value_changed: bool) ->
     """Judge one claim by a finished run, without regard to its neighbours.
 
     Verified is exactly what an approved run compared as clear, for the value that was sent. `consider` speaks against
-    the value and un-verifies it. A run that could not read or compare it, or was abandoned, says nothing of it.
+    the value and un-verifies it. A run that could not read or compare it, or was abandoned, says nothing of it; nor
+    does one that was about a value which the user no longer has.
     """
     if not is_final(run.status):
         raise ValueError(f"the run is still {run.status}")
     comparisons: Mapping[str, Comparison] = run.comparisons or {}
     comparison = comparisons.get(comparison_key(applicant_field), Comparison.NOT_COMPARED)
     if has_value_changed:
-        return Verdict(False, VALUE_CHANGED)
+        return Verdict(None, VALUE_CHANGED)
     if comparison is Comparison.CONSIDER:
         return Verdict(False, comparison)
     if comparison is Comparison.CLEAR and run.status == APPROVED:

@@ -27,6 +27,7 @@ ERROR = "error"
 SOONEST_CHECK = timedelta(minutes=2)
 LATEST_CHECK = timedelta(hours=12)
 
+DECIDED_STATUSES = frozenset({APPROVED, DECLINED, REVIEW})  # by then, a document was checked if one ever is
 FINAL_STATUSES = frozenset({APPROVED, DECLINED, REVIEW, ABANDONED, ERROR})
 
 
@@ -63,7 +64,7 @@ class RunSnapshot:
     @property
     def is_conclusive(self) -> bool:
         """Whether the snapshot can be applied without asking Onfido for the run's tasks first."""
-        return self.status != APPROVED or self.comparisons is not None
+        return self.status not in DECIDED_STATUSES or self.comparisons is not None
 
 
 def next_check(age: timedelta) -> timedelta:

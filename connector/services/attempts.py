@@ -110,9 +110,6 @@ class Attempts:
         verification_id, now = str(uuid.uuid4()), self._clock()
         try:
             with self._database.write() as connection:
-                if verifications.find_open(connection, provider.provider_id, user_id):
-                    return None
-                _check_limit(connection, provider, user_id, now)
                 row = {
                     "id": verification_id,
                     "tenant": provider.tenant,
@@ -124,6 +121,7 @@ class Attempts:
                     "updated_at": now,
                 }
                 verifications.reserve(connection, row, fields, lease)
+                _check_limit(connection, provider, user_id, now)  # now that nobody else can start one
                 return verifications.get(connection, verification_id)
         except IntegrityError:
             return None
@@ -140,11 +138,7 @@ class Attempts:
         if self._has_ended(provider, found, found.run_id, deadline):
             return False
         if found.lease_owner is None:
-            raise RequestError(
-                Code.NOTHING_TO_START,
-                f"A verification is open: run {found.run_id}. Ask with status REINITIATED for its SDK token, "
-                "or with COMPLETED for its result.",
-            )
+            raise open_already(found.run_id)
         return True
 
     def _has_ended(self, provider: Provider, found: Verification, run_id: str, deadline: float) -> bool:
@@ -206,6 +200,15 @@ def _check_limit(connection: Connection, provider: Provider, user_id: str, now: 
             f"allowed. The next is allowed at {allowed_at.isoformat(timespec='seconds')}.",
             retry_after=seconds,
         )
+
+
+def open_already(run_id: str) -> RequestError:
+    """Make the error for a request that comes while the user has an open run."""
+    return RequestError(
+        Code.NOTHING_TO_START,
+        f"A verification is open: run {run_id}. Ask with status REINITIATED for its SDK token, "
+        "or with COMPLETED for its result.",
+    )
 
 
 def being_started() -> RequestError:

@@ -66,15 +66,18 @@ class Claims:
 
     def add(self, tenant: str, user_id: str, entries: Sequence[ClaimEntry], actor: str = SYSTEM) -> list[Claim]:
         """Add claims, all or none; raises `RequestError`: user or provider unknown, or a claim exists already."""
-        rows = self._rows(tenant, user_id, entries)
-        if not rows:
+        if not entries:
             return []
+        values = self._directory.values(tenant, user_id)
+        if values is None:
+            raise _no_such_user(user_id)
+        rows = self._rows(tenant, user_id, entries, values)
         with _conflict(), self._database.write() as connection:
             _check_providers(connection, tenant, {entry.provider_id for entry in entries})
             claims.add(connection, rows)
             changes = [_correction_entry(tenant, entry, None, actor, self._clock()) for entry in entries]
             history.append(connection, changes)
-        return self._confirmed(tenant, user_id, entries)
+        return self._confirmed(tenant, user_id, entries, values)
 
     def correct_all(self, tenant: str, user_id: str, entries: Sequence[ClaimEntry], actor: str = SYSTEM) -> list[Claim]:
         """Correct several claims, all or none; raises `RequestError` where one of them is not there."""
@@ -92,7 +95,7 @@ class Claims:
                 if claim is None:
                     raise RequestError(Code.CLAIM_NOT_FOUND, f"The user {user_id} has no claim {entry.uri}.")
                 self._correct(connection, tenant, user_id, claim, entry, values, actor)
-        return self._confirmed(tenant, user_id, entries)
+        return self._confirmed(tenant, user_id, entries, values)
 
     def correct(
         self,
@@ -110,7 +113,7 @@ class Claims:
         values = self._directory.values(tenant, user_id)
         with self._database.write() as connection:
             self._correct(connection, tenant, user_id, claim, entry, values, actor)
-        return self._confirmed(tenant, user_id, [entry])[0]
+        return self._confirmed(tenant, user_id, [entry], values)[0]
 
     def _correct(
         self,
@@ -125,10 +128,9 @@ class Claims:
         claims.correct(connection, claim.claim_id, self._correction(tenant, user_id, entry, values))
         history.append(connection, [_correction_entry(tenant, entry, claim, actor, self._clock())])
 
-    def _rows(self, tenant: str, user_id: str, entries: Sequence[ClaimEntry]) -> list[dict[str, Any]]:
-        values = self._directory.values(tenant, user_id)
-        if values is None:
-            raise _no_such_user(user_id)
+    def _rows(
+        self, tenant: str, user_id: str, entries: Sequence[ClaimEntry], values: Mapping[str, str]
+    ) -> list[dict[str, Any]]:
         now = self._clock()
         return [
             {
@@ -156,13 +158,21 @@ class Claims:
             "updated_at": self._clock(),
         }
 
-    def _confirmed(self, tenant: str, user_id: str, entries: Sequence[ClaimEntry]) -> list[Claim]:
-        """Give the claims as they stand, having withdrawn what was written while the user's value changed."""
-        values = self._directory.values(tenant, user_id) or {}
+    def _confirmed(
+        self, tenant: str, user_id: str, entries: Sequence[ClaimEntry], written_for: Mapping[str, str] | None
+    ) -> list[Claim]:
+        """Give the claims as they stand, having withdrawn what was written for a value that has changed meanwhile."""
+        values = self._directory.values(tenant, user_id)
         wanted = {(entry.uri, entry.provider_id) for entry in entries}
+        written = {entry.uri: self._fingerprint(tenant, user_id, entry.uri, written_for) for entry in entries}
+        outdated = {
+            uri: fingerprint
+            for uri, fingerprint in written.items()
+            if fingerprint != self._fingerprint(tenant, user_id, uri, values)
+        }
         with self._database.write() as connection:
-            fingerprints = {entry.uri: self._fingerprint(tenant, user_id, entry.uri, values) for entry in entries}
-            claims.unverify_changed(connection, tenant, user_id, fingerprints, self._clock())
+            if outdated:
+                claims.unverify_held(connection, tenant, user_id, outdated, self._clock())
             found = claims.find_all(connection, tenant, user_id)
         return [claim for claim in found if (claim.uri, claim.provider_id) in wanted]
 

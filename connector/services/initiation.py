@@ -11,7 +11,7 @@ before starting another.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from connector.directory import Directory
@@ -22,7 +22,7 @@ from connector.domain.runs import PROCESSING, RunSnapshot, next_check
 from connector.domain.verification import Verification
 from connector.errors import Code, ConnectorError, ProviderError, RequestError
 from connector.onfido.payloads import applicant_fields
-from connector.services.attempts import GONE, INITIATED, ROUNDS, Attempt, Attempts, Timing, being_started
+from connector.services.attempts import GONE, INITIATED, ROUNDS, Attempt, Attempts, Timing, being_started, open_already
 from connector.services.events import Events
 from connector.services.results import Results, change, claim_row
 from connector.store import claims, history, verifications
@@ -101,10 +101,12 @@ class Initiation:
     def _carry_out(self, attempt: Attempt) -> Started:
         verification = attempt.verification
         if verification.run_id is not None:
-            return self._hand_over(attempt, attempt.onfido.get_run(verification.run_id, deadline=attempt.deadline))
+            return self._hand_over_known(
+                attempt, attempt.onfido.get_run(verification.run_id, deadline=attempt.deadline)
+            )
         if verification.run_requested_at is not None:
             if run := attempt.onfido.find_run(tag=attempt.tag, deadline=attempt.deadline):
-                return self._hand_over(attempt, run)
+                return self._hand_over_known(attempt, run)
             self._check_settled(verification.run_requested_at)
         applicant_id = self._put_applicant(attempt, self._bind_values(attempt))
         return self._hand_over(attempt, self._start_run(attempt, applicant_id))
@@ -151,6 +153,8 @@ class Initiation:
                 connection, verification.verification_id, attempt.lease.owner, {"updated_at": now}
             ):
                 raise being_started()
+            if not verifications.bind_values(connection, verification.verification_id, fingerprints):
+                return False
             claims.unverify_changed(connection, verification.tenant, verification.user_id, fingerprints, now)
             self._check_needed(
                 claims.find_all(
@@ -158,7 +162,7 @@ class Initiation:
                 ),
                 attempt.fields,
             )
-            return verifications.bind_values(connection, verification.verification_id, fingerprints)
+            return True
 
     def _check_needed(self, known: list[Claim], fields: Mapping[str, str]) -> None:
         if {claim.uri for claim in known if claim.is_verified} >= set(fields):
@@ -197,6 +201,15 @@ class Initiation:
                 self._attempts.advance(attempt, run_requested_at=None)  # there is certainly no run
             raise
 
+    def _hand_over_known(self, attempt: Attempt, run: RunSnapshot) -> Started:
+        """Hand over a run that an earlier request started, unless it is about other claims than this one's."""
+        with self._database.read() as connection:
+            about = verifications.find_claims(connection, attempt.verification.verification_id)
+        if not set(attempt.fields) <= {claim.uri for claim in about}:
+            self._adopt(attempt, run)
+            raise open_already(run.run_id)
+        return self._hand_over(attempt, run)
+
     def _hand_over(self, attempt: Attempt, run: RunSnapshot) -> Started:
         """Record the run, apply what is known of it already, and get the user's SDK token."""
         self._adopt(attempt, run)
@@ -234,8 +247,10 @@ class Initiation:
         with self._database.write() as connection:
             if not verifications.advance(connection, verification.verification_id, attempt.lease.owner, values):
                 raise being_started()
-            started = change(verification, now, INITIATED, None, RUN, run.run_id, verification.status, run.status)
-            history.append(connection, [replace(started, current=str(values["status"]))])
+            if verification.run_id is None:
+                status = str(values["status"])
+                started = change(verification, now, INITIATED, None, RUN, run.run_id, verification.status, status)
+                history.append(connection, [started])
             about = verifications.find_claims(connection, verification.verification_id)
             claims.open_attempt(connection, [claim_row(verification, claim, now) for claim in about])
 

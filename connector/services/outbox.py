@@ -115,6 +115,7 @@ class Outbox:
 
     def _deliver(self, delivery: Delivery, owner: str) -> None:
         try:
+            _check_hope(delivery)
             self._kinds[delivery.kind].deliver(delivery.payload)
         except Exception as error:  # noqa: BLE001  the border: whatever a delivery raises is noted on its row
             self._note_failure(delivery, owner, error)
@@ -151,6 +152,12 @@ def retry_delay(attempts: int, error: Exception | None = None) -> float:
 def new_owner() -> str:
     """Make the name under which a worker claims rows."""
     return str(uuid.uuid4())
+
+
+def _check_hope(delivery: Delivery) -> None:
+    """Raise for a row that ended every one of its workers: it would end the next one as well."""
+    if delivery.attempts > MAX_ATTEMPTS:
+        raise Undeliverable(f"It was begun {MAX_ATTEMPTS} times, and no worker lived to finish it.")
 
 
 def _failure(number: int, error: Exception) -> dict[str, Any]:

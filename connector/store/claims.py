@@ -101,33 +101,18 @@ def unverify_changed(
 
     `fingerprints` are those of the values that the claims have now, None where there is none.
     """
-    lock(connection, tenant, user_id)
-    withdrawn = connection.execute(
-        update(claims)
-        .where(
-            claims.c.tenant == tenant,
-            claims.c.user_id == user_id,
-            claims.c.is_verified,
-            differs(claims, fingerprints),
-        )
-        .values(is_verified=False, verification_status=VALUE_CHANGED, updated_at=now)
-        .returning(claims.c.uri, claims.c.provider_id, claims.c.verification_id)
+    _unverify(connection, tenant, user_id, differs(claims, fingerprints), now)
+
+
+def unverify_held(
+    connection: Connection, tenant: str, user_id: str, fingerprints: Mapping[str, str | None], now: datetime
+) -> None:
+    """Un-verify those of a user's claims that were verified for just these values, which they no longer have."""
+    held = (
+        (claims.c.uri == uri) & claims.c.fingerprint.is_not_distinct_from(fingerprint)
+        for uri, fingerprint in sorted(fingerprints.items())
     )
-    changes = [
-        Change(
-            at=now,
-            tenant=tenant,
-            subject=CLAIM,
-            name=row.uri,
-            previous="verified",
-            current=VALUE_CHANGED,
-            cause=VALUE_CHANGED,
-            provider_id=row.provider_id,
-            verification_id=row.verification_id,
-        )
-        for row in withdrawn
-    ]
-    history.append(connection, changes)
+    _unverify(connection, tenant, user_id, or_(*held), now)
 
 
 def differs(table: Table, fingerprints: Mapping[str, str | None]) -> ColumnElement[bool]:
@@ -174,3 +159,28 @@ def _of_user(tenant: str, user_id: str) -> Select[Any]:
 
 def _claim(row: Row[Any]) -> Claim:
     return Claim(**row._asdict())
+
+
+def _unverify(connection: Connection, tenant: str, user_id: str, condition: ColumnElement[bool], now: datetime) -> None:
+    lock(connection, tenant, user_id)
+    withdrawn = connection.execute(
+        update(claims)
+        .where(claims.c.tenant == tenant, claims.c.user_id == user_id, claims.c.is_verified, condition)
+        .values(is_verified=False, verification_status=VALUE_CHANGED, updated_at=now)
+        .returning(claims.c.uri, claims.c.provider_id, claims.c.verification_id)
+    )
+    changes = [
+        Change(
+            at=now,
+            tenant=tenant,
+            subject=CLAIM,
+            name=row.uri,
+            previous="verified",
+            current=VALUE_CHANGED,
+            cause=VALUE_CHANGED,
+            provider_id=row.provider_id,
+            verification_id=row.verification_id,
+        )
+        for row in withdrawn
+    ]
+    history.append(connection, changes)

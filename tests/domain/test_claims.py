@@ -54,11 +54,11 @@ def test_neighbours_never_matter(
 
 
 @given(field=fields, status=finals, found=findings)
-def test_a_changed_value_is_never_verified_and_says_why(
+def test_a_run_says_nothing_of_a_value_that_changed_since(
     field: str, status: str, found: dict[str, Comparison] | None
 ) -> None:
     verdict = judge(field, RunSnapshot("run", status, found), has_value_changed=True)
-    assert verdict == Verdict(False, VALUE_CHANGED)
+    assert verdict == Verdict(None, VALUE_CHANGED)
 
 
 @given(status=finals)

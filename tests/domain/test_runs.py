@@ -9,11 +9,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.domain.runs import (
+    ABANDONED,
     APPROVED,
     AWAITING_INPUT,
     DECLINED,
     FINAL_STATUSES,
     PROCESSING,
+    REVIEW,
     STARTING,
     Comparison,
     RunSnapshot,
@@ -63,11 +65,14 @@ def test_whatever_arrives_a_run_keeps_the_first_final_status(first: str, receive
         (APPROVED, None, False),
         (APPROVED, {}, True),
         (APPROVED, {"first_name": Comparison.CLEAR}, True),
-        (DECLINED, None, True),
+        (DECLINED, None, False),
+        (DECLINED, {}, True),
+        (REVIEW, None, False),
+        (ABANDONED, None, True),
         (PROCESSING, None, True),
     ],
 )
-def test_only_an_approved_run_without_comparison_has_to_be_asked_about(
+def test_only_a_decided_run_without_comparison_has_to_be_asked_about(
     status: str, comparisons: dict[str, Comparison] | None, is_conclusive: bool
 ) -> None:
     assert RunSnapshot("run", status, comparisons).is_conclusive is is_conclusive

@@ -124,8 +124,11 @@ def test_a_result_whose_output_compares_needs_one_request(onfido: ScriptedOnfido
     assert client.fetch_result("run-1").comparisons == {"first_name": Comparison.CLEAR}
 
 
-def test_a_run_that_is_not_approved_needs_no_comparison(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
-    onfido.answers(Reply(200, {"id": "run-1", "status": "declined", "output": None}))
+@pytest.mark.parametrize("status", ["processing", "abandoned", "error"])
+def test_a_run_without_a_decision_needs_no_comparison(
+    onfido: ScriptedOnfido, client: OnfidoClient, status: str
+) -> None:
+    onfido.answers(Reply(200, {"id": "run-1", "status": status, "output": None}))
     assert client.fetch_result("run-1").comparisons is None
     assert len(onfido.received) == 1
 

@@ -1,0 +1,63 @@
+"""A connector that many tests share, where starting one for each would cost more than the tests themselves."""
+
+from __future__ import annotations
+
+import itertools
+import shutil
+from collections.abc import Iterator
+
+import pytest
+import requests
+
+from connector.settings import Settings
+from connector.simulator.server import Simulator
+from tests import databases
+from tests.contract.wire import WEBHOOK_TOKEN, new_provider
+from tests.harness import Clock, ConnectorServer, World, config_properties
+
+_numbers = itertools.count()
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def shared_database_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The URL of a migrated database for a whole module."""
+    if request.param == "sqlite":
+        path = tmp_path_factory.mktemp("database") / "connector.db"
+        shutil.copy(request.getfixturevalue("sqlite_template"), path)
+        yield f"sqlite:///{path}"
+        return
+    server = request.getfixturevalue("postgresql_server")
+    name = f"contract_{next(_numbers)}"
+    yield databases.put_database(server, name, template="template")
+    databases.drop_database(server, name)
+
+
+@pytest.fixture(scope="module")
+def shared(shared_database_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """A connector whose provider has a webhook token that Onfido does not know: no event arrives by itself.
+
+    What a test adds stays for the tests after it: take new users and new providers.
+    """
+    settings = Settings(
+        data_dir=tmp_path_factory.mktemp("data"),
+        database_url=shared_database_url,
+        allow_http_loopback=True,
+        onfido_connect_timeout=2,
+        onfido_read_timeout=3,
+        onfido_read_retries=0,
+        onfido_rate_limit=100_000,
+        dev=True,
+    )
+    clock = Clock()
+    with Simulator() as simulator, ConnectorServer(settings, clock) as connector:
+        world = World(connector, simulator, clock, webhook_token=WEBHOOK_TOKEN)
+        properties = config_properties(simulator, webhook_token=WEBHOOK_TOKEN)
+        world.provider_id = new_provider(world, configProperties=properties)
+        yield world
+
+
+@pytest.fixture
+def onfido(shared: World) -> Iterator[World]:
+    """The shared connector, with an Onfido whose switches go back afterwards."""
+    yield shared
+    assert requests.post(f"{shared.simulator.url}/simulator/reset", timeout=10).ok

@@ -1,0 +1,342 @@
+"""Claims: read by their user and by administrators, corrected by administrators, bound to the user's value."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.contract.wire import (
+    PERSON,
+    UNKNOWN_ID,
+    USERS,
+    add_claim,
+    answer_on,
+    assert_claim,
+    assert_error,
+    entry,
+    new_provider,
+    new_user,
+)
+from tests.harness import BIRTH_DATE, GIVEN_NAME, LAST_NAME, MAPPING, Caller, World, event_body, run_id_of, verified
+
+CLEAR = {"first_name": "clear", "last_name": "clear", "date_of_birth": "clear"}
+NICKNAME = "http://wso2.org/claims/nickname"
+
+
+@pytest.fixture
+def admin(shared: World) -> Caller:
+    return shared.connector.as_admin()
+
+
+def path_of(user_id: str, claim_id: str = "") -> str:
+    return f"{USERS}/{user_id}/idv/claims" + (f"/{claim_id}" if claim_id else "")
+
+
+def verify(world: World, me: Caller, **comparisons: str) -> str:
+    """Have a user verified by the webhook, all clear but for `comparisons`; gives the run's id."""
+    run_id = world.start(me)
+    assert world.post_event(event_body(run_id, comparisons=CLEAR | comparisons)).status_code == 200
+    return run_id
+
+
+# Reading
+
+
+def test_user_without_claims_has_an_empty_list(shared: World, admin: Caller) -> None:
+    user_id, me = new_user(shared)
+
+    assert answer_on(me.get(path_of("me")), 200) == []
+    assert answer_on(admin.get(path_of(user_id)), 200) == []
+
+
+def test_token_of_a_user_whom_the_directory_does_not_know_finds_nobody(shared: World) -> None:
+    stranger = shared.connector.as_user("stranger")
+
+    assert_error(stranger.get(path_of("me")), 404, "IDV-10001", "stranger")
+    assert_error(stranger.verify(shared.provider_id, "INITIATED"), 404, "IDV-10001", "stranger")
+
+
+def test_claims_of_one_provider_are_told_from_those_of_another(shared: World, admin: Caller) -> None:
+    user_id, me = new_user(shared)
+    other = new_provider(shared)
+    mine = add_claim(shared, user_id)
+    others = answer_on(admin.post(path_of(user_id), [entry(other)]), 201)[0]["id"]
+
+    def ids(caller: Caller, whose: str, **query: str) -> set[str]:
+        return {claim["id"] for claim in answer_on(caller.get(path_of(whose), params=query), 200)}
+
+    assert ids(admin, user_id) == {mine, others}
+    assert ids(admin, user_id, idVProviderId=shared.provider_id) == {mine}
+    assert ids(me, "me", idVProviderId=other) == {others}
+
+
+def test_claim_is_its_users_alone(shared: World, admin: Caller) -> None:
+    owner, _ = new_user(shared)
+    other_id, other = new_user(shared)
+    claim_id = add_claim(shared, owner)
+
+    assert_error(other.get(path_of("me", claim_id)), 404, "IDV-10000")
+    assert_error(admin.get(path_of(other_id, claim_id)), 404, "IDV-10000")
+    correction = {"isVerified": False, "claimMetadata": {}}
+    assert_error(admin.put(path_of(other_id, claim_id), correction), 404, "IDV-10000")
+    assert answer_on(admin.get(path_of(owner, claim_id)), 200)["isVerified"]
+
+
+# Scopes
+
+
+def test_users_own_token_opens_no_administrators_path_not_even_to_oneself(shared: World) -> None:
+    user_id, me = new_user(shared)
+
+    for answer, scope in (
+        (me.get(path_of(user_id)), "internal_idv_claim_view"),
+        (me.get(path_of(user_id, UNKNOWN_ID)), "internal_idv_claim_view"),
+        (me.post(path_of(user_id), [entry(shared.provider_id)]), "internal_idv_claim_add"),
+        (me.put(path_of(user_id), [entry(shared.provider_id)]), "internal_idv_claim_update"),
+        (me.verify(shared.provider_id, "INITIATED", user_id=user_id), "internal_idv_claim_verify"),
+    ):
+        assert_error(answer, 403, None, scope)
+    assert me.claims() == {}
+
+
+def test_administrators_token_opens_no_path_of_ones_own(shared: World, admin: Caller) -> None:
+    assert_error(admin.get(path_of("me")), 403, None, "internal_login")
+    assert_error(admin.verify(shared.provider_id, "INITIATED"), 403, None, "internal_login")
+
+
+def test_me_is_nobody_to_an_administrator(shared: World, admin: Caller) -> None:
+    assert_error(admin.post(path_of("me"), [entry(shared.provider_id)]), 404, "IDV-10001", "me")
+    assert_error(admin.put(path_of("me"), [entry(shared.provider_id)]), 404)
+    assert_error(admin.put(path_of("me", UNKNOWN_ID), {"isVerified": True, "claimMetadata": {}}), 404, "IDV-10001")
+
+
+# Adding
+
+
+def test_members_that_may_be_absent_have_defaults(shared: World, admin: Caller) -> None:
+    user_id, _ = new_user(shared)
+    body = [{"uri": GIVEN_NAME, "idVProviderId": shared.provider_id}]
+
+    claim = answer_on(admin.post(path_of(user_id), body), 201)[0]
+
+    assert_claim(claim)
+    assert (claim["isVerified"], claim["claimMetadata"]) == (False, {})
+
+
+def test_claim_that_the_provider_does_not_map_can_be_added(shared: World, admin: Caller) -> None:
+    user_id, _ = new_user(shared)
+
+    assert answer_on(admin.post(path_of(user_id), [entry(shared.provider_id, NICKNAME)]), 201)[0]["uri"] == NICKNAME
+
+
+def test_of_several_claims_all_are_added_or_none(shared: World, admin: Caller) -> None:
+    user_id, me = new_user(shared)
+    add_claim(shared, user_id)
+
+    taken = [entry(shared.provider_id, LAST_NAME), entry(shared.provider_id, GIVEN_NAME)]
+    assert_error(admin.post(path_of(user_id), taken), 409, "IDV-10004")
+    doubled = [entry(shared.provider_id, LAST_NAME), entry(shared.provider_id, LAST_NAME)]
+    assert_error(admin.post(path_of(user_id), doubled), 409, "IDV-10004")
+    unknown = [entry(shared.provider_id, LAST_NAME), entry(UNKNOWN_ID, BIRTH_DATE)]
+    assert_error(admin.post(path_of(user_id), unknown), 400, "IDV-10003", UNKNOWN_ID)
+
+    assert set(me.claims()) == {GIVEN_NAME}
+
+
+def test_same_claim_may_stand_with_two_providers(shared: World, admin: Caller) -> None:
+    user_id, _ = new_user(shared)
+    body = [entry(shared.provider_id), entry(new_provider(shared))]
+
+    assert len(answer_on(admin.post(path_of(user_id), body), 201)) == 2
+
+
+def test_empty_list_adds_and_corrects_nothing(shared: World, admin: Caller) -> None:
+    user_id, me = new_user(shared)
+
+    for method in ("POST", "PUT"):
+        assert answer_on(admin.request(method, path_of(user_id), json=[]), 201) == []
+    assert me.claims() == {}
+
+
+# Correcting
+
+
+def test_correction_replaces_metadata(shared: World, admin: Caller) -> None:
+    user_id, _ = new_user(shared)
+    claim_id = add_claim(shared, user_id, claimMetadata={"source": "desk", "officer": 7})
+
+    body = {"isVerified": False, "claimMetadata": {"source": "letter"}}
+    claim = answer_on(admin.put(path_of(user_id, claim_id), body), 200)
+
+    assert_claim(claim)
+    assert (claim["id"], claim["isVerified"], claim["claimMetadata"]) == (claim_id, False, {"source": "letter"})
+
+
+def test_of_several_claims_all_are_corrected_or_none(shared: World, admin: Caller) -> None:
+    user_id, me = new_user(shared)
+    add_claim(shared, user_id, GIVEN_NAME)
+    add_claim(shared, user_id, LAST_NAME)
+    wrong = [entry(shared.provider_id, uri, isVerified=False) for uri in (GIVEN_NAME, LAST_NAME, NICKNAME)]
+
+    assert_error(admin.put(path_of(user_id), wrong), 404, "IDV-10000", NICKNAME)
+    assert verified(me.claims()) == {GIVEN_NAME, LAST_NAME}
+
+    answered = answer_on(admin.put(path_of(user_id), wrong[:2]), 201)
+    assert {claim["uri"] for claim in answered} == {GIVEN_NAME, LAST_NAME}
+    assert verified(me.claims()) == set()
+
+
+def test_administrator_overrules_a_result(shared: World, admin: Caller) -> None:
+    user_id, me = new_user(shared)
+    verify(shared, me, last_name="consider")
+    claim = me.claims()[LAST_NAME]
+    assert not claim["isVerified"]
+
+    body = {"isVerified": True, "claimMetadata": {"officer": "7"}}
+    answered = answer_on(admin.put(path_of(user_id, claim["id"]), body), 200)
+
+    assert answered["isVerified"]
+    assert answered["claimMetadata"]["officer"] == "7"
+    assert me.claims()[LAST_NAME]["isVerified"]
+
+
+def test_metadata_put_back_does_not_outlive_what_it_told(shared: World, admin: Caller) -> None:
+    user_id, me = new_user(shared)
+    verify(shared, me)
+    admin.put(path_of(user_id), [claim | {"isVerified": False} for claim in me.claims().values()])
+
+    shared.start(me)
+
+    assert "onfido_completed_at" not in me.claims()[GIVEN_NAME]["claimMetadata"]  # nothing is completed yet
+
+
+# Metadata
+
+
+@pytest.mark.parametrize("metadata", [{"sdk_token": "x"}, {"sdk_token": None}, {"a": 1, "sdk_token": ""}])
+def test_sdk_token_is_refused_in_metadata(shared: World, admin: Caller, metadata: dict[str, Any]) -> None:
+    user_id, me = new_user(shared)
+    claim_id = add_claim(shared, user_id)
+
+    body = {"isVerified": True, "claimMetadata": metadata}
+    assert_error(admin.put(path_of(user_id, claim_id), body), 400, "IDV-10005", "claimMetadata", "sdk_token")
+    for method in ("POST", "PUT"):
+        answer = admin.request(method, path_of(user_id), json=[entry(shared.provider_id, claimMetadata=metadata)])
+        assert_error(answer, 400, "IDV-10005", "claimMetadata", "sdk_token")
+    assert "sdk_token" not in me.get(path_of("me")).text
+
+
+def test_sdk_token_is_in_no_read(shared: World, admin: Caller) -> None:
+    user_id, me = new_user(shared)
+    started = answer_on(me.verify(shared.provider_id, "INITIATED"), 200)
+    token = started["claims"][0]["claimMetadata"]["sdk_token"]
+    claim_id = started["claims"][0]["id"]
+
+    for answer in (
+        me.get(path_of("me")),
+        me.get(path_of("me", claim_id)),
+        admin.get(path_of(user_id)),
+        admin.get(path_of(user_id, claim_id)),
+        me.verify(shared.provider_id, "COMPLETED"),
+    ):
+        assert answer.status_code == 200
+        assert "sdk_token" not in answer.text
+        assert token not in answer.text
+
+
+def test_answer_with_an_sdk_token_is_kept_by_no_cache(shared: World) -> None:
+    _, me = new_user(shared)
+
+    for status in ("INITIATED", "REINITIATED"):
+        answer = me.verify(shared.provider_id, status)
+        assert "sdk_token" in answer.text
+        assert answer.headers["Cache-Control"] == "no-store"
+
+
+def test_metadata_is_bounded(shared: World, admin: Caller) -> None:
+    user_id, _ = new_user(shared)
+    claim_id = add_claim(shared, user_id, claimMetadata={"note": "x" * 8000})
+
+    body = {"isVerified": True, "claimMetadata": {"note": "x" * 8192}}
+    assert_error(admin.put(path_of(user_id, claim_id), body), 400, "IDV-10005", "claimMetadata")
+    wide = entry(shared.provider_id, LAST_NAME, claimMetadata={str(number): number for number in range(2000)})
+    assert_error(admin.post(path_of(user_id), [wide]), 400, "IDV-10005", "claimMetadata")
+
+
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {},
+        {"": ""},
+        {"list": [1, 2.5, None, True, {"deep": []}]},
+        {"text": "“ünïcode” 身 🪪 <b> % _ \\ ' \" \n\t"},
+        {"big": 2**70, "small": -1e-300},
+        {"id": "not the claim's", "uri": "x", "isVerified": False},
+    ],
+)
+def test_metadata_comes_back_as_it_was_given(shared: World, admin: Caller, metadata: dict[str, Any]) -> None:
+    user_id, me = new_user(shared)
+
+    claim_id = add_claim(shared, user_id, claimMetadata=metadata)
+
+    assert answer_on(me.get(path_of("me", claim_id)), 200)["claimMetadata"] == metadata
+
+
+# Value binding
+
+
+def test_correction_holds_for_the_value_the_user_has_now(shared: World, admin: Caller) -> None:
+    user_id, me = new_user(shared)
+    claim_id = add_claim(shared, user_id, isVerified=False)
+    add_claim(shared, user_id, LAST_NAME)
+    admin.put(path_of(user_id, claim_id), {"isVerified": True, "claimMetadata": {}})
+    users = shared.connector.services.users
+
+    users.change(shared.tenant, user_id, {GIVEN_NAME: PERSON[GIVEN_NAME]})  # the same again
+    assert verified(me.claims()) == {GIVEN_NAME, LAST_NAME}
+
+    users.change(shared.tenant, user_id, {GIVEN_NAME: "Another"})
+    assert verified(me.claims()) == {LAST_NAME}
+
+    users.change(shared.tenant, user_id, {LAST_NAME: ""})
+    assert verified(me.claims()) == set()
+
+    users.change(shared.tenant, user_id, PERSON)  # and back: what was withdrawn stays withdrawn
+    assert verified(me.claims()) == set()
+
+
+def test_correction_of_a_claim_without_a_value_ends_with_the_first_value(shared: World) -> None:
+    user_id, me = new_user(shared)
+    add_claim(shared, user_id, NICKNAME)
+    assert verified(me.claims()) == {NICKNAME}
+
+    shared.connector.services.users.change(shared.tenant, user_id, {NICKNAME: "Zeb"})
+
+    assert verified(me.claims()) == set()
+
+
+def test_result_holds_for_the_value_that_was_verified(shared: World) -> None:
+    user_id, me = new_user(shared)
+    verify(shared, me)
+    assert verified(me.claims()) == set(MAPPING)
+
+    shared.connector.services.users.change(shared.tenant, user_id, {BIRTH_DATE: "1978-08-08"})
+
+    assert verified(me.claims()) == {GIVEN_NAME, LAST_NAME}
+    again = me.verify(shared.provider_id, "INITIATED", [BIRTH_DATE])  # a changed value may be verified anew
+    assert run_id_of(again)
+
+
+def test_values_themselves_are_in_no_answer(shared: World, admin: Caller) -> None:
+    user_id, me = new_user(shared)
+    started = me.verify(shared.provider_id, "INITIATED")
+    shared.post_event(event_body(run_id_of(started), comparisons=CLEAR))
+
+    for answer in (
+        started,
+        me.get(path_of("me")),
+        admin.get(path_of(user_id)),
+        me.verify(shared.provider_id, "COMPLETED"),
+    ):
+        assert [value for value in PERSON.values() if value in answer.text] == []

@@ -1,0 +1,153 @@
+"""The OpenAPI document tells the truth: every route is in it, and the answers are those that it promises.
+
+On SQLite alone: the document does not depend on the database, and `test_bad_input.py` tries both.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+import schemathesis
+from hypothesis import given
+from hypothesis import settings as hypothesis_settings
+from hypothesis import strategies as st
+from schemathesis.generation import GenerationMode
+
+from tests.contract.wire import ALL_SCOPES, OPERATIONS, WEBHOOK, Operation, add_claim, new_provider, new_user
+from tests.harness import Caller, World
+
+METHODS = {"get", "put", "post", "delete", "patch"}
+OPERATIONS_ROUTES = {"/healthz", "/readyz", "/metrics", "/openapi.json", "/docs/", "/docs/<path:path>"}
+EXAMPLES = 12  # for each operation and kind of data
+
+
+@pytest.fixture(scope="module")
+def shared_database_url(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
+    return f"sqlite:///{shutil.copy(sqlite_template, tmp_path_factory.mktemp('database') / 'connector.db')}"
+
+
+@pytest.fixture(scope="module")
+def document(shared: World) -> Any:
+    answer = requests.get(f"{shared.connector.url}/openapi.json", timeout=10)
+    assert answer.status_code == 200
+    assert answer.headers["Content-Type"] == "application/json"
+    return answer.json()
+
+
+def operations(document: Any) -> Iterator[tuple[str, str, dict[str, Any]]]:
+    """Give method, path and definition of every operation."""
+    for path, item in document["paths"].items():
+        for method in METHODS & set(item):
+            yield method.upper(), path, item[method]
+
+
+def resolve(document: Any, node: Any) -> Any:
+    """Follow references."""
+    while "$ref" in node:
+        node = functools.reduce(lambda found, name: found[name], node["$ref"].removeprefix("#/").split("/"), document)
+    return node
+
+
+def test_document_is_one_of_openapi_and_names_both_kinds_of_path(document: Any) -> None:
+    assert re.fullmatch(r"3\.[01]\.\d+", document["openapi"])
+    tenants = [server for server in document["servers"] if "{tenant}" in server["url"]]
+    assert tenants[0]["variables"]["tenant"]["default"] == "carbon.super"
+    assert len(document["servers"]) == 2
+    schemathesis.openapi.from_dict(document).validate()
+
+
+def test_document_holds_every_operation_of_the_contract_and_no_other(document: Any) -> None:
+    documented = {f"{method} {path}" for method, path, _ in operations(document)}
+
+    assert documented == {str(operation) for operation in OPERATIONS} | {f"POST {WEBHOOK}"}
+
+
+def test_every_route_of_the_application_is_documented_or_one_of_operations(shared: World, document: Any) -> None:
+    rules = {rule.rule for rule in shared.connector.app.url_map.iter_rules()}
+    documented = {path.replace("{", "<").replace("}", ">") for path in document["paths"]}
+
+    assert rules - documented == OPERATIONS_ROUTES
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=str)
+def test_operation_names_its_scope_and_the_error_body(document: Any, operation: Operation) -> None:
+    definition = document["paths"][operation.path][operation.method.lower()]
+
+    assert [list(scheme.values()) for scheme in definition["security"]] == [[[operation.scope]]]
+    (scheme,) = definition["security"][0]
+    assert document["components"]["securitySchemes"][scheme]
+    assert definition["summary"]
+    assert_error_is_documented(document, definition)
+
+
+def test_webhook_needs_a_signature_and_no_token(document: Any) -> None:
+    definition = document["paths"][WEBHOOK]["post"]
+
+    assert definition["security"] == []
+    headers = {each["name"]: each["required"] for each in definition["parameters"] if each["in"] == "header"}
+    assert headers == {"X-SHA2-Signature": True}
+    assert_error_is_documented(document, definition)
+
+
+def assert_error_is_documented(document: Any, definition: dict[str, Any]) -> None:
+    response = resolve(document, definition["responses"]["default"])
+    schema = resolve(document, response["content"]["application/json"]["schema"])
+    assert set(schema["properties"]) == {"code", "message", "description", "traceId"}
+    assert set(schema["required"]) == {"code", "message", "description", "traceId"}
+
+
+def test_document_is_the_same_under_a_tenant_and_needs_no_token(shared: World, document: Any) -> None:
+    answer = requests.get(f"{shared.connector.url}/t/acme.example/openapi.json", timeout=10)
+
+    assert answer.json() == document
+
+
+def test_document_tells_of_no_machine(document: Any) -> None:
+    text = str(document)
+
+    assert not re.search(r"/home/|/root/|/tmp/|sqlite|postgres|psycopg|Traceback", text)
+
+
+# What schemathesis makes of it
+
+
+@pytest.fixture(scope="module")
+def caller(shared: World) -> Caller:
+    """A user with claims, who may do everything."""
+    user_id, _ = new_user(shared)
+    add_claim(shared, user_id)
+    return shared.connector.caller(user_id, ALL_SCOPES)
+
+
+@pytest.fixture(scope="module")
+def ids(shared: World, caller: Caller) -> dict[str, str]:
+    """Ids of things that exist, by the names they have in paths."""
+    claim = next(iter(caller.claims().values()))
+    user_id = next(user for user in reversed(list(shared.connector.services.users.ids(shared.tenant))))
+    return {"provider_id": new_provider(shared), "claim_id": claim["id"], "user_id": user_id, "run_id": "unknown"}
+
+
+@pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=lambda mode: mode.value)
+@pytest.mark.parametrize("operation", [*OPERATIONS, Operation("POST", WEBHOOK, "")], ids=str)
+def test_answers_are_those_that_are_documented(
+    shared: World, document: Any, caller: Caller, ids: dict[str, str], operation: Operation, mode: GenerationMode
+) -> None:
+    documented = schemathesis.openapi.from_dict(document)[operation.path][operation.method]
+
+    @given(case=documented.as_strategy(generation_mode=mode), is_known=st.booleans())
+    @hypothesis_settings(max_examples=EXAMPLES)
+    def holds(case: Any, is_known: bool) -> None:
+        if is_known and operation.method != "DELETE":
+            case.path_parameters.update({name: ids[name] for name in case.path_parameters})
+        answer = case.call(base_url=shared.connector.url, headers=dict(caller.headers), timeout=30)
+        assert answer.status_code < 500
+        documented.validate_response(answer)
+
+    holds()

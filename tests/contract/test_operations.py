@@ -1,0 +1,115 @@
+"""What operators look at: health, readiness, metrics and the documentation."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from urllib.parse import urljoin, urlsplit
+
+import pytest
+import requests
+from sqlalchemy import text
+from structlog.testing import capture_logs
+
+from connector.settings import Settings
+from tests import databases
+from tests.contract.wire import PERSON, PROVIDERS, UNKNOWN_ID, USERS, assert_discreet, assert_error, new_user
+from tests.harness import Clock, ConnectorServer, World
+
+
+def ask(connector: ConnectorServer, path: str) -> requests.Response:
+    return requests.get(connector.url + path, timeout=30)
+
+
+@pytest.mark.parametrize("prefix", ["", "/t/carbon.super", "/t/acme.example"])
+def test_connector_is_alive_and_ready(shared: World, prefix: str) -> None:
+    for path in ("/healthz", "/readyz"):
+        answer = ask(shared.connector, prefix + path)
+        assert answer.status_code == 200
+        assert answer.headers["Content-Type"] == "application/json"
+        assert set(answer.json()) == {"status"}
+
+
+def test_connector_is_alive_but_not_ready_where_its_database_is_not_migrated(connector: ConnectorServer) -> None:
+    with connector.services.database.write() as connection:
+        connection.execute(text("UPDATE alembic_version SET version_num = 'before'"))
+
+    assert_error(ask(connector, "/readyz"), 503, None, "migrate")
+    assert ask(connector, "/healthz").status_code == 200
+
+
+def test_connector_is_alive_but_not_ready_while_its_database_is_gone(postgresql_server: str, tmp_path: Path) -> None:
+    url = databases.put_database(postgresql_server, "gone", template="template")
+    settings = Settings(data_dir=tmp_path, database_url=url, dev=True)
+    with capture_logs(), ConnectorServer(settings, Clock()) as connector:
+        assert ask(connector, "/readyz").status_code == 200
+
+        databases.drop_database(postgresql_server, "gone")
+
+        assert_error(ask(connector, "/readyz"), 503, None, "database")
+        assert ask(connector, "/healthz").status_code == 200
+        assert_error(connector.as_admin().get(f"{USERS}/nobody/idv/claims"), 500, "IDV-15000")
+
+        databases.put_database(postgresql_server, "gone", template="template")
+
+        assert ask(connector, "/readyz").status_code == 200
+    databases.drop_database(postgresql_server, "gone")
+
+
+def test_metrics_count_requests_by_route_and_name_nobody(shared: World) -> None:
+    user_id, me = new_user(shared)
+    run_id = shared.start(me)
+    shared.connector.as_admin().get(f"{PROVIDERS}/{UNKNOWN_ID}")
+
+    answer = ask(shared.connector, "/metrics")
+
+    assert answer.status_code == 200
+    assert answer.headers["Content-Type"].startswith("text/plain; version=")
+    counted = re.findall(r"^connector_request_seconds_count\{(.*)\} ", answer.text, re.MULTILINE)
+    assert any('route="/api/users/v1/me/idv/verify"' in labels and 'status="200"' in labels for labels in counted)
+    assert any(f'route="{PROVIDERS}/<provider_id>"' in labels and 'status="404"' in labels for labels in counted)
+    for value in (user_id, run_id, UNKNOWN_ID, shared.provider_id, *PERSON.values()):
+        assert value not in answer.text
+    assert_discreet(answer.text)
+
+
+def test_unknown_paths_and_methods_do_not_multiply_the_metrics(shared: World) -> None:
+    for path in ("/wp-login.php", "/t/tenant-of-nobody/nothing"):
+        ask(shared.connector, path)
+    requests.request("X-METHOD", shared.connector.url + "/healthz", timeout=10)
+
+    metrics = ask(shared.connector, "/metrics").text
+
+    assert [word for word in ("wp-login", "tenant-of-nobody", "X-METHOD") if word in metrics] == []
+
+
+def test_documentation_is_served_with_what_it_needs(shared: World) -> None:
+    page = ask(shared.connector, "/docs/")
+
+    assert page.status_code == 200
+    assert page.headers["Content-Type"].startswith("text/html")
+    sources = re.findall(r'(?:src|href)="([^"]+)"', page.text)
+    assert len(sources) >= 4
+    for source in sources:
+        asset = requests.get(urljoin(page.url, source), timeout=10)
+        assert urlsplit(asset.url).netloc == urlsplit(page.url).netloc
+        assert asset.status_code == 200, source
+    described_at = re.search(r'"url": "([^"]+)"', page.text)
+    assert described_at
+    assert requests.get(urljoin(page.url, described_at[1]), timeout=10).json()["openapi"].startswith("3.")
+
+
+def test_documentation_refers_to_no_other_host(shared: World) -> None:
+    page = ask(shared.connector, "/docs/")
+
+    hosts = {urlsplit(url).netloc for url in re.findall(r"https?://[^\s\"'<>)]+", page.text)}
+
+    assert hosts <= {urlsplit(shared.connector.url).netloc}
+    assert '"validatorUrl": null' in page.text  # without it, Swagger UI asks validator.swagger.io
+
+
+def test_documentation_is_found_without_the_slash(shared: World) -> None:
+    answer = ask(shared.connector, "/docs")
+
+    assert answer.status_code == 200
+    assert urlsplit(answer.url).path == "/docs/"

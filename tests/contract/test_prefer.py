@@ -1,0 +1,160 @@
+"""`Prefer: wait=N` with COMPLETED: waiting for a result, for so long, and not for everybody at once."""
+
+from __future__ import annotations
+
+import dataclasses
+import time
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+
+import pytest
+import requests
+
+from connector.settings import Settings
+from tests.contract.wire import new_user
+from tests.harness import GIVEN_NAME, Caller, World, event_body
+
+AT_ONCE = 5  # seconds; much less than what was asked for, and enough for a busy machine
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    """Two threads, of which one may wait."""
+    return dataclasses.replace(settings, threads=2)
+
+
+def complete(world: World, me: Caller, prefer: str | None) -> requests.Response:
+    headers = {} if prefer is None else {"Prefer": prefer}
+    answer = me.verify(world.provider_id, "COMPLETED", [GIVEN_NAME], headers=headers)
+    assert answer.status_code == 200, answer.text
+    return answer
+
+
+@contextmanager
+def waiting(world: World, me: Caller, prefer: str) -> Iterator[Future[requests.Response]]:
+    """Somebody who waits: Onfido was asked and had no result, and the answer has not come since."""
+    reads = reads_of(world)
+    with ThreadPoolExecutor(1) as pool:
+        future = pool.submit(complete, world, me, prefer)
+        world.wait_until(lambda: reads_of(world) > reads)
+        with pytest.raises(TimeoutError):
+            future.result(timeout=0.4)
+        yield future
+
+
+def reads_of(world: World) -> int:
+    """How often Onfido was asked for a run."""
+    return int(world.onfido_state()["requests"].get("GET /workflow_runs/{run_id}", 0))
+
+
+def clear_event(run_id: str) -> bytes:
+    return event_body(run_id, comparisons={"first_name": "clear"})
+
+
+def is_verified(answer: requests.Response) -> bool:
+    return bool(answer.json()["claims"][0]["isVerified"])
+
+
+@pytest.mark.parametrize(
+    ("prefer", "granted"),
+    [("wait=10", 10), ("WAIT = 21", 20), ("wait=999999999", 20), ("respond-async,wait=10, x=y", 10)],
+)
+def test_result_is_waited_for_up_to_the_limit(shared: World, prefer: str, granted: int) -> None:
+    _, me = new_user(shared)
+    run_id = shared.start(me, [GIVEN_NAME])
+    with waiting(shared, me, prefer) as future:
+        assert shared.post_event(clear_event(run_id)).status_code == 200
+        answer = future.result(timeout=10)
+
+    assert answer.headers["Preference-Applied"] == f"wait={granted}"
+    assert is_verified(answer)
+
+
+@pytest.mark.parametrize(
+    "prefer",
+    [None, "", "wait", "wait=", "wait=soon", "wait=-5", "wait=1.5", "wait=0", "await=5", "respond-async", "=;,"],
+)
+def test_answer_comes_at_once_without_a_preference_that_can_be_read(shared: World, prefer: str | None) -> None:
+    _, me = new_user(shared)
+    shared.start(me, [GIVEN_NAME])
+
+    answer = complete(shared, me, prefer)
+
+    assert "Preference-Applied" not in answer.headers
+    assert not is_verified(answer)
+
+
+def test_wait_ends_without_a_result(shared: World) -> None:
+    _, me = new_user(shared)
+    shared.start(me, [GIVEN_NAME])
+    began = time.monotonic()
+
+    answer = complete(shared, me, "wait=1")
+
+    assert time.monotonic() - began >= 1
+    assert answer.headers["Preference-Applied"] == "wait=1"
+    assert not is_verified(answer)
+
+
+def test_result_whose_webhook_was_lost_is_asked_for_at_the_end(shared: World) -> None:
+    _, me = new_user(shared)
+    run_id = shared.start(me, [GIVEN_NAME])
+    with waiting(shared, me, "wait=1") as future:
+        shared.outcome(run_id)  # nobody tells the connector
+        answer = future.result(timeout=10)
+
+    assert is_verified(answer)
+
+
+def test_result_that_is_in_is_not_waited_for(shared: World) -> None:
+    _, me = new_user(shared)
+    shared.outcome(shared.start(me, [GIVEN_NAME]))
+
+    for _ in range(2):
+        answer = complete(shared, me, "wait=10")
+        assert is_verified(answer)
+        assert "Preference-Applied" not in answer.headers
+
+
+@pytest.mark.parametrize("status", ["INITIATED", "REINITIATED"])
+def test_preference_means_nothing_where_there_is_nothing_to_wait_for(shared: World, status: str) -> None:
+    _, me = new_user(shared)
+    if status == "REINITIATED":
+        shared.start(me, [GIVEN_NAME])
+
+    answer = me.verify(shared.provider_id, status, [GIVEN_NAME], headers={"Prefer": "wait=10"})
+
+    assert answer.status_code == 200
+    assert "Preference-Applied" not in answer.headers
+
+
+def test_half_of_the_threads_wait_and_others_are_answered_at_once(world: World) -> None:
+    _, first = new_user(world)
+    _, second = new_user(world)
+    run_id = world.start(first, [GIVEN_NAME])
+    world.start(second, [GIVEN_NAME])
+    with waiting(world, first, "wait=15") as future:
+        began = time.monotonic()
+        turned_away = complete(world, second, "wait=15")
+        assert time.monotonic() - began < AT_ONCE
+        assert not future.done()
+        world.outcome(run_id)
+        answer = future.result(timeout=10)
+
+    assert "Preference-Applied" not in turned_away.headers
+    assert answer.headers["Preference-Applied"] == "wait=15"
+    assert is_verified(answer)
+    assert complete(world, second, "wait=1").headers["Preference-Applied"] == "wait=1"  # the place is free again
+
+
+def test_waiting_keeps_nobody_from_anything_else(shared: World) -> None:
+    _, me = new_user(shared)
+    _, other = new_user(shared)
+    run_id = shared.start(me, [GIVEN_NAME])
+    with waiting(shared, me, "wait=15") as future:
+        shared.start(other, [GIVEN_NAME])
+        assert other.claims()
+        assert not future.done()
+        shared.post_event(clear_event(run_id))
+        assert is_verified(future.result(timeout=10))

@@ -1,0 +1,159 @@
+"""The contract as its callers know it: every protected operation, the shapes on the wire, the one body of an error."""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import requests
+
+from tests.harness import API_TOKEN, BIRTH_DATE, GIVEN_NAME, LAST_NAME, Caller, World, provider_body
+
+PROVIDERS = "/api/server/v1/idv-providers"
+USERS = "/api/users/v1"
+UNKNOWN_ID = "11111111-2222-4333-8444-555555555555"
+WEBHOOK_TOKEN = "webhook-secret-of-the-tests"
+PERSON = {GIVEN_NAME: "Zebulon", LAST_NAME: "Quackenbush", BIRTH_DATE: "1977-07-07"}  # found in no error's own words
+
+_UNSPEAKABLE = (API_TOKEN, WEBHOOK_TOKEN, *PERSON.values(), "Traceback", 'File "', "sqlalchemy", "psycopg", "sqlite3")
+_SQL = re.compile(r"\b(SELECT|INSERT INTO|UPDATE \w+ SET|DELETE FROM|PRAGMA)\b")
+_numbers = itertools.count()
+
+
+@dataclass(frozen=True)
+class Operation:
+    """An operation that needs a token, and its scope."""
+
+    method: str
+    path: str
+    scope: str
+
+    def path_for(self, provider_id: str = UNKNOWN_ID, user_id: str = "nobody", other_id: str = UNKNOWN_ID) -> str:
+        """Give the path for these ids; `other_id` is that of a claim or a run."""
+        return self.path.format(provider_id=provider_id, user_id=user_id, claim_id=other_id, run_id=other_id)
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+
+OPERATIONS = (
+    Operation("GET", PROVIDERS, "internal_idvp_view"),
+    Operation("POST", PROVIDERS, "internal_idvp_add"),
+    Operation("GET", PROVIDERS + "/{provider_id}", "internal_idvp_view"),
+    Operation("PUT", PROVIDERS + "/{provider_id}", "internal_idvp_update"),
+    Operation("DELETE", PROVIDERS + "/{provider_id}", "internal_idvp_delete"),
+    Operation("GET", PROVIDERS + "/{provider_id}/setup-guide", "internal_idvp_view"),
+    Operation("DELETE", PROVIDERS + "/{provider_id}/previous-webhook-token", "internal_idvp_update"),
+    Operation("GET", PROVIDERS + "/{provider_id}/verifications/{run_id}/history", "internal_idvp_view"),
+    Operation("POST", USERS + "/me/idv/verify", "internal_login"),
+    Operation("GET", USERS + "/me/idv/claims", "internal_login"),
+    Operation("GET", USERS + "/me/idv/claims/{claim_id}", "internal_login"),
+    Operation("POST", USERS + "/{user_id}/idv/verify", "internal_idv_claim_verify"),
+    Operation("GET", USERS + "/{user_id}/idv/claims", "internal_idv_claim_view"),
+    Operation("POST", USERS + "/{user_id}/idv/claims", "internal_idv_claim_add"),
+    Operation("PUT", USERS + "/{user_id}/idv/claims", "internal_idv_claim_update"),
+    Operation("GET", USERS + "/{user_id}/idv/claims/{claim_id}", "internal_idv_claim_view"),
+    Operation("PUT", USERS + "/{user_id}/idv/claims/{claim_id}", "internal_idv_claim_update"),
+    Operation("DELETE", USERS + "/{user_id}/idv", "internal_idv_claim_delete"),
+)
+ALL_SCOPES = tuple({operation.scope: None for operation in OPERATIONS})
+WEBHOOK = "/idv/onfido/v1/{provider_id}/verify"
+
+
+def new_user(world: World, values: Mapping[str, str] | None = None) -> tuple[str, Caller]:
+    """Add a user nobody else has; gives the id and who calls as that user."""
+    user_id = f"user-{next(_numbers)}"
+    return user_id, world.add_user(user_id, PERSON if values is None else values)
+
+
+def new_provider(world: World, **changes: Any) -> str:
+    """Register a provider under a name nobody else has; gives its id."""
+    body = provider_body(world.simulator, name=f"provider-{next(_numbers)}") | changes
+    answer = world.connector.as_admin(world.tenant).post(PROVIDERS, body)
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["id"])
+
+
+def entry(provider_id: str, uri: str = GIVEN_NAME, **changes: Any) -> dict[str, Any]:
+    """Make a claim as an administrator gives it."""
+    return {"uri": uri, "idVProviderId": provider_id, "isVerified": True, "claimMetadata": {"source": "desk"}} | changes
+
+
+def add_claim(world: World, user_id: str, uri: str = GIVEN_NAME, **changes: Any) -> str:
+    """Let an administrator add a claim to a user; gives its id."""
+    body = [entry(world.provider_id, uri, **changes)]
+    answer = world.connector.as_admin(world.tenant).post(f"{USERS}/{user_id}/idv/claims", body)
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()[0]["id"])
+
+
+def answer_on(answer: requests.Response, status: int) -> Any:
+    """Give the body of an answer that has to have this status."""
+    assert answer.status_code == status, answer.text
+    return answer.json()
+
+
+def assert_provider(body: Mapping[str, Any]) -> None:
+    """Hold a provider against the contract's shape."""
+    texts = {name: body[name] for name in ("id", "type", "name", "description", "image")}
+    assert set(body) == {*texts, "isEnabled", "claims", "configProperties"}
+    assert all(isinstance(value, str) for value in texts.values())
+    assert body["type"] == "ONFIDO"
+    assert isinstance(body["isEnabled"], bool)
+    assert all(set(claim) == {"localClaim", "idvpClaim"} for claim in body["claims"])
+    for item in body["configProperties"]:
+        is_secret = item["key"] in ("token", "webhook_token")
+        assert set(item) - {"value"} == {"key", "isSecret"}
+        assert item["isSecret"] is is_secret
+        assert ("value" in item) is not is_secret
+
+
+def assert_claim(body: Mapping[str, Any], *, has_sdk_token: bool = False) -> None:
+    """Hold a claim against the contract's shape; an SDK token is where it belongs and nowhere else."""
+    assert set(body) == {"id", "uri", "isVerified", "idVProviderId", "claimMetadata"}
+    assert all(isinstance(body[name], str) and body[name] for name in ("id", "uri", "idVProviderId"))
+    assert isinstance(body["isVerified"], bool)
+    assert isinstance(body["claimMetadata"], dict)
+    assert ("sdk_token" in body["claimMetadata"]) is has_sdk_token
+
+
+def assert_verification(
+    body: Any, provider_id: str, claims: Collection[str], *, has_sdk_token: bool = False
+) -> list[dict[str, Any]]:
+    """Hold an answer to `verify` against the contract's shape; gives its claims."""
+    assert set(body) == {"idVProviderId", "claims"}
+    assert body["idVProviderId"] == provider_id
+    found: list[dict[str, Any]] = body["claims"]
+    assert {claim["uri"] for claim in found} == set(claims)
+    for claim in found:
+        assert claim["idVProviderId"] == provider_id
+        assert_claim(claim, has_sdk_token=has_sdk_token)
+    return found
+
+
+def assert_error(answer: requests.Response, status: int, code: str | None = None, *named: str) -> str:
+    """Hold an error against the contract: one body, what is at fault `named` in it, nothing said that must not be.
+
+    Gives the description.
+    """
+    assert answer.status_code == status, answer.text
+    assert answer.headers["Content-Type"] == "application/json"
+    body = answer.json()
+    assert set(body) == {"code", "message", "description", "traceId"}
+    assert all(isinstance(value, str) and value for value in body.values()), body
+    assert body["traceId"] == answer.headers["X-Correlation-ID"]
+    if code is not None:
+        assert body["code"] == code, body
+    description = str(body["description"])
+    assert [name for name in named if name not in description] == [], description
+    assert_discreet(answer.text)
+    return description
+
+
+def assert_discreet(text: str) -> None:
+    """No secret, personal value, SQL or stack trace."""
+    assert [word for word in _UNSPEAKABLE if word in text] == []
+    assert not _SQL.search(text)
