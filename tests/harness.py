@@ -220,7 +220,7 @@ def event_body(
     """Make the body of a `workflow_run.completed` event, comparison in the report form."""
     output: Any = None
     if comparisons is not None:
-        breakdown = {key: {"result": result, "properties": {}} for key, result in comparisons.items()}
+        breakdown: Any = {key: {"result": result, "properties": {}} for key, result in comparisons.items()}
         output = {"data_comparison": {"result": "clear", "breakdown": breakdown}}
     completed_at = "2026-01-02T03:04:05Z"
     event = {

@@ -120,7 +120,9 @@ class TestLogs:
 
 
 class TestTraceId:
-    @pytest.mark.parametrize("given", ["12345678", "a" * 64, "Trace.id_with:all-kinds", str(uuid.uuid4())])
+    @pytest.mark.parametrize(
+        "given", ["12345678", "a" * 64, "Trace.id_with:all-kinds", "6db232ae-e51e-430a-8404-27d85b1d6f4a"]
+    )
     def test_a_sane_one_of_the_callers_is_kept(self, given: str) -> None:
         assert new_trace_id(given) == given
 
@@ -183,7 +185,11 @@ def play(url: str, data_dir: Path, simulator: Simulator) -> set[str]:
         return call("POST", "/api/users/v1/me/idv/verify", body, **headers)
 
     webhook_token = f"hook-{uuid.uuid4()}"
-    properties = {"token": API_TOKEN, "workflow_id": str(uuid.uuid4()), "base_url": simulator.api_url}
+    properties = {
+        "token": API_TOKEN,
+        "workflow_id": "6db232ae-e51e-430a-8404-27d85b1d6f4a",
+        "base_url": simulator.api_url,
+    }
     body = provider_body(
         simulator,
         configProperties=[

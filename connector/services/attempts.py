@@ -93,10 +93,8 @@ class Attempts:
             with self._database.read() as connection:
                 found = verifications.find_open(connection, provider.provider_id, user_id)
             if found and self._is_resumable(provider, found, deadline):
-                with self._database.write() as connection:
-                    is_mine = verifications.take_over(connection, found, lease)
-                if is_mine:
-                    return Attempt(found, provider, fields, lease, onfido, deadline, is_resumed=True)
+                if taken := self._take_over(found, lease):
+                    return Attempt(taken, provider, fields, lease, onfido, deadline, is_resumed=True)
         raise being_started()
 
     def _new_lease(self) -> Lease:
@@ -164,11 +162,18 @@ class Attempts:
         lease = self._new_lease()
         if found.lease_until is not None and found.lease_until > self._clock():
             return None
+        taken = self._take_over(found, lease)
+        if taken is None:
+            return None
+        onfido = self._providers.onfido(provider, is_background=True)
+        return Attempt(taken, provider, {}, lease, onfido, deadline, is_resumed=True)
+
+    def _take_over(self, found: Verification, lease: Lease) -> Verification | None:
+        """Take the lease, and read how far its last holder got; None where another was quicker."""
         with self._database.write() as connection:
             if not verifications.take_over(connection, found, lease):
                 return None
-        onfido = self._providers.onfido(provider, is_background=True)
-        return Attempt(found, provider, {}, lease, onfido, deadline, is_resumed=True)
+            return verifications.get(connection, found.verification_id)
 
     def advance(self, attempt: Attempt, **values: object) -> None:
         """Record how far the attempt got; raises `RequestError` where its lease was lost to another request."""

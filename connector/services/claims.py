@@ -90,7 +90,7 @@ class Claims:
             _check_providers(connection, tenant, {entry.provider_id for entry in entries})
             claims.lock(connection, tenant, user_id)
             known = {(claim.uri, claim.provider_id): claim for claim in claims.find_all(connection, tenant, user_id)}
-            for entry in sorted(entries, key=lambda entry: entry.uri):
+            for entry in sorted(entries, key=lambda entry: (entry.uri, entry.provider_id)):
                 claim = known.get((entry.uri, entry.provider_id))
                 if claim is None:
                     raise RequestError(Code.CLAIM_NOT_FOUND, f"The user {user_id} has no claim {entry.uri}.")
@@ -144,7 +144,7 @@ class Claims:
                 "created_at": now,
             }
             | self._correction(tenant, user_id, entry, values)
-            for entry in sorted(entries, key=lambda entry: entry.uri)
+            for entry in sorted(entries, key=lambda entry: (entry.uri, entry.provider_id))
         ]
 
     def _correction(

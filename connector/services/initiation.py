@@ -82,7 +82,8 @@ class Initiation:
         if attempt is None:
             return
         try:
-            if found.run_requested_at is not None and self._adopt_if_started(attempt, found.run_requested_at):
+            requested_at = attempt.verification.run_requested_at
+            if requested_at is not None and self._adopt_if_started(attempt, requested_at):
                 return
         except ConnectorError as error:
             self._attempts.give_back(attempt, error)

@@ -108,7 +108,8 @@ class Verifications:
         if token is None:
             onfido = self._providers.onfido(provider)
             token = onfido.create_sdk_token(verification.applicant_id or "", deadline=deadline)
-        verification = self._latest(tenant, user_id, provider_id, uris)  # as the answer has left it
+        with self._database.read() as connection:
+            verification = verifications.get(connection, verification.verification_id)  # as the answer has left it
         return Capture(verification, self._claims(verification, uris), token)
 
     def page(self, tenant: str, *, user_id: str | None = None, limit: int) -> list[Verification]:

@@ -1,0 +1,209 @@
+"""How the tests attack: calls at the same moment, a look at what Onfido holds, a second provider."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+
+import requests
+
+from tests.harness import (
+    API_TOKEN,
+    BIRTH_DATE,
+    GIVEN_NAME,
+    LAST_NAME,
+    MAPPING,
+    Caller,
+    World,
+    config_properties,
+    event_body,
+    provider_body,
+    run_id_of,
+    verified,
+)
+
+LEASE = 30.0  # seconds: the interactive budget, and the margin
+RUN_SETTLE_TIME = 60.0
+PROVIDERS = "/api/server/v1/idv-providers"
+WEBHOOK_TOKEN = "signs what the tests post"
+CLAIMS = "/api/users/v1/{}/idv/claims"
+COMPARED_AS = {GIVEN_NAME: "first_name", LAST_NAME: "last_name", BIRTH_DATE: "date_of_birth"}
+ALL_CLEAR: dict[str, str | None] = dict.fromkeys(COMPARED_AS.values(), "clear")
+
+OPEN_ALREADY = (400, "OIDV-10004")  # also: nothing is left to verify
+UNREACHABLE = (503, "OIDV-10046")
+
+
+def together(calls: Sequence[Callable[[], Any]]) -> list[Any]:
+    """Make all calls at the same moment, each in a thread of its own; gives the answers in their order."""
+    barrier = threading.Barrier(len(calls))
+
+    def at_once(call: Callable[[], Any]) -> Any:
+        barrier.wait(20)
+        return call()
+
+    with ThreadPoolExecutor(len(calls)) as pool:
+        return list(pool.map(at_once, calls))
+
+
+def outcome_of(answer: requests.Response) -> tuple[int, str | None]:
+    """Give an answer's status and error code."""
+    return answer.status_code, answer.json().get("code")
+
+
+def outcomes_of(answers: Iterable[requests.Response]) -> Counter[tuple[int, str | None]]:
+    """Count the answers by status and error code."""
+    return Counter(map(outcome_of, answers))
+
+
+def told(claims: Mapping[str, Any], key: str) -> set[str | None]:
+    """Give what the claims' metadata say under a key."""
+    return {claim["claimMetadata"].get(key) for claim in claims.values()}
+
+
+def run_status(caller: Caller) -> set[str | None]:
+    """Give the status of the run that the caller's claims belong to."""
+    return told(caller.claims(), "onfido_workflow_status")
+
+
+def wait_for_status(world: World, caller: Caller, status: str) -> None:
+    """Wait until the run of the caller's claims has this status."""
+    world.wait_until(lambda: run_status(caller) == {status})
+
+
+def verdicts(caller: Caller) -> dict[str, str | None]:
+    """Give what the verification said of each of the caller's claims."""
+    return {uri: claim["claimMetadata"].get("onfido_verification_status") for uri, claim in caller.claims().items()}
+
+
+def runs_at_onfido(world: World) -> set[str]:
+    """Give the ids of all runs that were ever made, each of which costs money."""
+    return {run["id"] for run in world.onfido_state()["runs"]}
+
+
+def applicants_at_onfido(world: World) -> int:
+    """Count the applicants that were ever made."""
+    return int(world.onfido_state()["counts"]["applicants"])
+
+
+def sent_values(world: World, run_id: str) -> dict[str, str]:
+    """Give the claims' values that the run's applicant has at Onfido."""
+    applicant = onfido_get(world, f"applicants/{onfido_get(world, f'workflow_runs/{run_id}')['applicant_id']}")
+    return {uri: applicant[name] for uri, name in MAPPING.items() if name in applicant}
+
+
+def onfido_get(world: World, path: str) -> dict[str, Any]:
+    """Read from Onfido's API."""
+    answer = _onfido(world, "GET", path)
+    found: dict[str, Any] = answer.json()
+    return found
+
+
+def delete_applicant(world: World, run_id: str) -> None:
+    """Delete a run's applicant at Onfido."""
+    _onfido(world, "DELETE", f"applicants/{onfido_get(world, f'workflow_runs/{run_id}')['applicant_id']}")
+
+
+def forget_everything(world: World) -> None:
+    """Let Onfido lose every run, applicant and webhook."""
+    answer = requests.post(f"{world.simulator.url}/simulator/reset", timeout=10)
+    assert answer.ok, answer.text
+
+
+def _onfido(world: World, method: str, path: str) -> requests.Response:
+    headers = {"Authorization": f"Token token={API_TOKEN}"}
+    answer = requests.request(method, f"{world.simulator.api_url}/{path}", headers=headers, timeout=10)
+    assert answer.ok, answer.text
+    return answer
+
+
+def end_run(
+    world: World, run_id: str, status: str = "approved", comparisons: Mapping[str, str | None] = ALL_CLEAR
+) -> bytes:
+    """End a run at Onfido, and give the event that tells of it."""
+    world.outcome(run_id, status=status, comparisons=dict(comparisons))
+    return event_body(run_id, status, comparisons)
+
+
+def settle(world: World, run_id: str, status: str = "approved", **comparisons: str | None) -> None:
+    """End a run with everything clear but what is named, and let the connector hear of it."""
+    body = end_run(world, run_id, status, ALL_CLEAR | comparisons)
+    assert world.post_event(body).status_code == 200
+
+
+def add_provider(world: World, name: str = "Onfido") -> World:
+    """Register a provider that takes the events which the test signs."""
+    properties = config_properties(world.simulator, webhook_token=WEBHOOK_TOKEN)
+    body = provider_body(world.simulator, name=name, configProperties=properties)
+    answer = admin_of(world).post(PROVIDERS, body)
+    assert answer.status_code == 201, answer.text
+    return replace(world, provider_id=answer.json()["id"], webhook_token=WEBHOOK_TOKEN)
+
+
+def register_webhook(world: World) -> World:
+    """Let Onfido itself post the provider's events."""
+    providers = world.connector.services.providers
+    onfido = providers.onfido(providers.get(world.tenant, world.provider_id))
+    url = f"{world.connector.url}/t/{world.tenant}/idv/onfido/v1/{world.provider_id}/verify"
+    token = onfido.create_webhook(url=url, events=["workflow_run.completed"], name="races").token
+    change_provider(world, configProperties=config_properties(world.simulator, webhook_token=token))
+    return replace(world, webhook_token=token)
+
+
+def change_provider(world: World, **changes: Any) -> None:
+    """Replace the provider's configuration."""
+    answer = admin_of(world).put(f"{PROVIDERS}/{world.provider_id}", provider_body(world.simulator, **changes))
+    assert answer.status_code == 200, answer.text
+
+
+def admin_of(world: World) -> Caller:
+    """Give an administrator of the test's tenant."""
+    return world.connector.as_admin(world.tenant)
+
+
+def change_values(world: World, values: Mapping[str, str], user_id: str = "ann") -> None:
+    """Change some of a user's values; an empty one is removed."""
+    world.connector.services.users.change(world.tenant, user_id, values)
+
+
+def assert_holds_for_current_values(world: World, caller: Caller, user_id: str = "ann") -> None:
+    """Assert that every verified claim is verified for the value that the user has now: giving it again is no news."""
+    before = all_claims(caller)
+    change_values(world, world.connector.services.users.values(world.tenant, user_id), user_id)
+    assert all_claims(caller) == before
+
+
+def all_claims(caller: Caller) -> dict[tuple[str, str], bool]:
+    """Give which of the caller's claims are verified, by provider and URI."""
+    answer = caller.get(CLAIMS.format("me"))
+    assert answer.ok, answer.text
+    return {(claim["idVProviderId"], claim["uri"]): claim["isVerified"] for claim in answer.json()}
+
+
+def correct(world: World, uris: Iterable[str], *, is_verified: bool, user_id: str = "ann") -> requests.Response:
+    """Correct claims as an administrator does."""
+    body = [{"uri": uri, "idVProviderId": world.provider_id, "isVerified": is_verified} for uri in uris]
+    return admin_of(world).put(CLAIMS.format(user_id), body)
+
+
+def initiate(world: World, caller: Caller) -> tuple[int, str | None]:
+    """Ask for a verification of all claims."""
+    return outcome_of(caller.verify(world.provider_id, "INITIATED"))
+
+
+def assert_resumed(world: World, caller: Caller, others: Collection[str] = ()) -> str:
+    """Assert that asking again gives a token for the one run there is beside `others`, and that its result counts."""
+    answer = caller.verify(world.provider_id, "INITIATED")
+    assert answer.status_code == 200, answer.text
+    claims = answer.json()["claims"]
+    assert {claim["uri"] for claim in claims} == set(MAPPING)
+    assert all(claim["claimMetadata"]["sdk_token"] for claim in claims)
+    run_id = run_id_of(answer)
+    assert runs_at_onfido(world).difference(others) == {run_id}
+    settle(world, run_id)
+    assert verified(caller.claims()) == set(MAPPING)
+    return run_id

@@ -1,0 +1,68 @@
+"""What gets in between, at a chosen point of a request, so that a race happens every time and not now and then.
+
+    with meanwhile("SELECT user_attributes", change):
+        request ─► reads values ─► its transaction ends ─► change() from start to end ─► the request goes on
+
+It listens to SQLAlchemy's own events. The request waits only once its connection was given back: it holds no lock.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Engine, event
+from sqlalchemy.pool import Pool
+
+VALUES_READ = "SELECT user_attributes"
+APPLICANT_LOOKED_FOR = "verifications.applicant_id IS NOT NULL"
+
+PATIENCE = 20  # seconds
+
+
+@contextmanager
+def meanwhile(
+    statement: str, action: Callable[[], object], *, occurrence: int = 1, every: bool = False
+) -> Iterator[None]:
+    """Do `action` after the n-th transaction with such a statement (or after every one); fails where none comes."""
+    with ThreadPoolExecutor(1) as pool:
+        point = _Point(statement, occurrence, lambda: pool.submit(action), every=every)
+        event.listen(Engine, "after_cursor_execute", point.note)
+        event.listen(Pool, "checkin", point.hold)
+        try:
+            yield
+        finally:
+            event.remove(Engine, "after_cursor_execute", point.note)
+            event.remove(Pool, "checkin", point.hold)
+    assert point.done, f"no transaction with {statement!r} ended"
+    for future in point.done:
+        future.result()
+
+
+class _Point:
+    """Where a request waits; what the action itself does passes."""
+
+    def __init__(self, statement: str, occurrence: int, begin: Callable[[], Future[object]], *, every: bool) -> None:
+        self.done: list[Future[object]] = []
+        self._statement = statement
+        self._left = occurrence
+        self._begin = begin
+        self._every = every
+        self._due: int | None = None
+        self._is_acting = False
+
+    def note(self, _connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if self._statement in statement and not self._is_acting:
+            self._left -= 1
+            if self._left == 0 or self._every:
+                self._due = threading.get_ident()
+
+    def hold(self, *_: Any) -> None:
+        if self._due == threading.get_ident() and not self._is_acting:
+            self._due, self._is_acting = None, True
+            self.done.append(self._begin())
+            wait(self.done[-1:], PATIENCE)
+            self._is_acting = False

@@ -1,0 +1,173 @@
+"""What the contract promises to one user, as plain Python: the expectation that the connector is held against.
+
+    values ──► an attempt sends them ──► its run ends at Onfido ──► the connector learns of it ──► verified claims
+
+It knows nothing of leases, tables and events: only who was told what, and what follows from it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from tests.harness import GIVEN_NAME, LAST_NAME, VALUES
+from tests.races.attack import COMPARED_AS, RUN_SETTLE_TIME
+
+FINAL = ("approved", "declined", "review", "abandoned", "error")
+
+STARTED = (200, None)
+REFUSED = (400, "OIDV-10004")
+VALUE_MISSING = (400, "OIDV-10002")
+NO_ATTEMPT = (400, "OIDV-10014")
+NOT_AWAITING = (400, "OIDV-10033")
+THROTTLED = (503, "OIDV-10045")
+UNREACHABLE = (503, "OIDV-10046")
+
+Answer = tuple[int, str | None]
+
+
+@dataclass
+class Run:
+    """A run as Onfido has it; `comparisons` by Onfido's keys."""
+
+    status: str = "awaiting_input"
+    comparisons: Mapping[str, str | None] = field(default_factory=dict)
+
+
+@dataclass
+class Attempt:
+    """One attempt; `is_known`: the connector has the run, `asked_at`: it asked for one and got no answer."""
+
+    claims: frozenset[str]
+    sent: dict[str, str | None] = field(default_factory=dict)
+    changed: set[str] = field(default_factory=set)
+    run: Run | None = None
+    is_known: bool = False
+    has_applicant: bool = False
+    asked_at: float | None = None
+    is_closed: bool = False
+
+
+class User:
+    """One user with one provider."""
+
+    def __init__(self) -> None:
+        self.values: dict[str, str | None] = dict(VALUES)
+        self.verified: set[str] = set()
+        self.known_claims: set[str] = set()
+        self.attempts: list[Attempt] = []
+        self.has_applicant = False
+        self.started = 0  # requests with INITIATED that were answered 200
+        self.time = 0.0
+
+    @property
+    def open(self) -> Attempt | None:
+        """The attempt that is not closed."""
+        return next((attempt for attempt in self.attempts if not attempt.is_closed), None)
+
+    @property
+    def runs(self) -> list[Run]:
+        """Every run that was paid for."""
+        return [attempt.run for attempt in self.attempts if attempt.run]
+
+    def initiate(self, claims: frozenset[str], fault: str | None = None) -> Answer:
+        """Ask for a run; `fault` is what happens at Onfido where the request gets that far."""
+        attempt = self.open
+        if attempt and attempt.is_known:
+            self.learn(attempt)
+            if not attempt.is_closed:
+                return REFUSED
+            attempt = None
+        if attempt and attempt.run:
+            return self._hand_over(attempt)
+        if attempt and attempt.asked_at is not None and self.time - attempt.asked_at < RUN_SETTLE_TIME:
+            return UNREACHABLE
+        if refusal := self._refusal(claims):
+            if attempt and attempt.asked_at is None:
+                self._give_up(attempt)
+            return refusal
+        if attempt is None:
+            self.attempts.append(attempt := Attempt(claims))
+        attempt.claims, attempt.changed = claims, set()
+        attempt.sent = {uri: self.values[uri] for uri in claims}
+        return self._start(attempt, fault)
+
+    def _refusal(self, claims: frozenset[str]) -> Answer | None:
+        if any(self.values[uri] is None for uri in claims | {GIVEN_NAME, LAST_NAME}):
+            return VALUE_MISSING
+        return REFUSED if claims <= self.verified else None
+
+    def _give_up(self, attempt: Attempt) -> None:
+        """An attempt without a run ends without a trace where Onfido knows nothing of it."""
+        attempt.is_closed = True
+        if not attempt.has_applicant:
+            self.attempts.remove(attempt)
+
+    def _start(self, attempt: Attempt, fault: str | None) -> Answer:
+        if fault == "applicant failed":
+            return UNREACHABLE
+        self.has_applicant = attempt.has_applicant = True
+        attempt.asked_at = None
+        if fault == "run throttled":
+            return THROTTLED
+        if fault == "run failed":
+            attempt.asked_at = self.time
+            return UNREACHABLE
+        attempt.run = Run()
+        return UNREACHABLE if fault == "run unanswered" else self._hand_over(attempt)
+
+    def _hand_over(self, attempt: Attempt) -> Answer:
+        attempt.is_known = True
+        self.known_claims |= attempt.claims
+        self.learn(attempt)
+        self.started += 1
+        return STARTED
+
+    def latest(self, claims: frozenset[str]) -> Attempt | None:
+        """The latest attempt that was about all of these claims."""
+        return next((attempt for attempt in reversed(self.attempts) if claims <= attempt.claims), None)
+
+    def complete(self, claims: frozenset[str]) -> Answer:
+        """Ask for the result."""
+        attempt = self.latest(claims)
+        if attempt is None or not (attempt.is_known or attempt.is_closed):
+            return NO_ATTEMPT
+        self.learn(attempt)
+        return STARTED
+
+    def resume(self, claims: frozenset[str]) -> Answer:
+        """Ask for a fresh token."""
+        attempt = self.latest(claims)
+        if attempt is None or not (attempt.is_known or attempt.is_closed):
+            return NO_ATTEMPT
+        was_closed = attempt.is_closed
+        self.learn(attempt)
+        awaits = not was_closed and attempt.run is not None and attempt.run.status == "awaiting_input"
+        return STARTED if awaits else NOT_AWAITING
+
+    def learn(self, attempt: Attempt) -> None:
+        """Take in what Onfido has of an attempt's run: once, and only once it has ended."""
+        run = attempt.run
+        if run is None or attempt.is_closed or not attempt.is_known or run.status not in FINAL:
+            return
+        attempt.is_closed = True
+        for uri in attempt.claims - attempt.changed:
+            comparison = run.comparisons.get(COMPARED_AS[uri])
+            if comparison == "consider":
+                self.verified.discard(uri)
+            elif comparison == "clear" and run.status == "approved":
+                self.verified.add(uri)
+
+    def change(self, uri: str, value: str | None) -> None:
+        """Let the user have another value; None: no value any more."""
+        if value == self.values[uri]:
+            return
+        self.values[uri] = value
+        self.verified.discard(uri)
+        if (attempt := self.open) and attempt.sent.get(uri) != value:
+            attempt.changed.add(uri)
+
+    def correct(self, uri: str, *, is_verified: bool) -> None:
+        """Let an administrator decide for the value that the user has now."""
+        self.known_claims.add(uri)
+        (self.verified.add if is_verified else self.verified.discard)(uri)

@@ -1,0 +1,129 @@
+"""Where a run's comparison is found, whatever the workflow's output looks like; what follows where there is none."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.harness import (
+    BIRTH_DATE,
+    GIVEN_NAME,
+    LAST_NAME,
+    MAPPING,
+    Caller,
+    World,
+    event_body,
+    verified,
+)
+from tests.races.attack import (
+    ALL_CLEAR,
+    OPEN_ALREADY,
+    UNREACHABLE,
+    end_run,
+    outcome_of,
+    run_status,
+    runs_at_onfido,
+    verdicts,
+    wait_for_status,
+)
+
+TASKS = "GET /workflow_runs/{run_id}/tasks"
+
+
+@pytest.fixture
+def ann(quiet: World) -> Caller:
+    """A user."""
+    return quiet.add_user()
+
+
+def post(world: World, body: bytes) -> int:
+    return world.post_event(body).status_code
+
+
+def test_comparison_is_found_wherever_the_workflow_holds_it(world: World) -> None:
+    comparisons = {"first_name": "clear", "last_name": "consider", "date_of_birth": "unidentified"}
+    users = {shape: world.add_user(shape) for shape in ("report", "flat", "document_report", "none")}
+
+    for shape, user in users.items():
+        world.outcome(world.start(user), status="approved", comparisons=comparisons, shape=shape)
+
+    for user in users.values():
+        wait_for_status(world, user, "approved")
+        assert verified(user.claims()) == {GIVEN_NAME}
+        assert verdicts(user) == {GIVEN_NAME: "clear", LAST_NAME: "consider", BIRTH_DATE: "unidentified"}
+
+
+def test_reason_of_a_run_that_was_not_approved_is_in_its_task_too(quiet: World, ann: Caller) -> None:
+    run_id = quiet.start(ann)
+    quiet.outcome(run_id, status="declined", comparisons={"first_name": "consider"}, shape="none")
+
+    assert post(quiet, event_body(run_id, "declined")) == 200
+
+    wait_for_status(quiet, ann, "declined")
+    assert verdicts(ann) == {GIVEN_NAME: "consider", LAST_NAME: "clear", BIRTH_DATE: "clear"}
+
+
+def test_tasks_that_cannot_be_read_are_asked_again_by_completed(quiet: World, ann: Caller) -> None:
+    run_id = quiet.start(ann)
+    quiet.outcome(run_id, status="approved", shape="none")
+    quiet.faults(route=TASKS, failed=3)
+    assert outcome_of(ann.verify(quiet.provider_id, "COMPLETED")) == UNREACHABLE
+    assert verified(ann.claims()) == set()
+    assert run_status(ann) == {"awaiting_input"}
+
+    assert ann.verify(quiet.provider_id, "COMPLETED").status_code == 200
+
+    assert verified(ann.claims()) == set(MAPPING)
+    assert run_status(ann) == {"approved"}
+
+
+def test_tasks_that_cannot_be_read_are_asked_again_by_initiated(quiet: World, ann: Caller) -> None:
+    run_id = quiet.start(ann)
+    quiet.outcome(run_id, status="approved", shape="none")
+    quiet.faults(route=TASKS, failed=3)
+    assert post(quiet, event_body(run_id, "approved")) == 200
+    quiet.wait_until(lambda: quiet.onfido_state()["requests"].get(TASKS) == 3)
+
+    assert outcome_of(ann.verify(quiet.provider_id, "INITIATED")) == OPEN_ALREADY
+
+    assert verified(ann.claims()) == set(MAPPING)
+    assert runs_at_onfido(quiet) == {run_id}
+
+
+def test_run_approved_with_nothing_compared_verifies_nothing(quiet: World) -> None:
+    outputs: tuple[object, ...] = (None, {}, [], "approved", 7, True, [[{"data_comparison": "clear"}]])
+    for number, output in enumerate(outputs):
+        user = quiet.add_user(str(number))
+        run_id = quiet.start(user)
+        quiet.outcome(run_id, status="approved", comparisons=None, output=output)
+
+        assert post(quiet, event_body(run_id, "approved", output=output)) == 200
+
+    for number in range(len(outputs)):
+        user = quiet.connector.as_user(str(number), quiet.tenant)
+        wait_for_status(quiet, user, "approved")
+        assert verified(user.claims()) == set()
+        assert set(verdicts(user).values()) == {"not_compared"}
+
+
+def test_comparison_deep_inside_the_output_is_found(quiet: World, ann: Caller) -> None:
+    run_id = quiet.start(ann)
+    output: object = {"data_comparison": {key: {"result": "clear"} for key in ALL_CLEAR}}
+    for level in range(40):
+        output = [output] if level % 2 else {"inside": output}
+    end_run(quiet, run_id)
+
+    assert post(quiet, event_body(run_id, "approved", output=output)) == 200
+
+    assert verified(ann.claims()) == set(MAPPING)
+
+
+def test_output_of_any_depth_breaks_nothing(quiet: World, ann: Caller) -> None:
+    run_id = quiet.start(ann)
+    end_run(quiet, run_id)
+    whole = event_body(run_id, "approved", output="DEEP")
+
+    for depth in (20_000, 500):
+        assert post(quiet, whole.replace(b'"DEEP"', b"[" * depth + b"]" * depth)) in (200, 400)
+
+    assert ann.verify(quiet.provider_id, "COMPLETED").status_code == 200
+    assert verified(ann.claims()) == set(MAPPING)

@@ -1,0 +1,254 @@
+"""Trying again: who may, what stays verified meanwhile, and that no lost webhook stands in the way."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.harness import (
+    BIRTH_DATE,
+    GIVEN_NAME,
+    LAST_NAME,
+    MAPPING,
+    VALUES,
+    Caller,
+    World,
+    run_id_of,
+    verified,
+)
+from tests.races.attack import (
+    OPEN_ALREADY,
+    UNREACHABLE,
+    applicants_at_onfido,
+    change_values,
+    delete_applicant,
+    end_run,
+    forget_everything,
+    outcome_of,
+    run_status,
+    runs_at_onfido,
+    sent_values,
+    settle,
+    verdicts,
+)
+
+NOT_AWAITING = (400, "OIDV-10033")
+NOTHING_STARTED = (400, "OIDV-10014")
+
+
+@pytest.fixture
+def ann(quiet: World) -> Caller:
+    """A user."""
+    return quiet.add_user()
+
+
+def sdk_token(answer_claims: list[dict[str, dict[str, str]]]) -> str:
+    (token,) = {claim["claimMetadata"]["sdk_token"] for claim in answer_claims}
+    return token
+
+
+def test_user_may_try_again_at_once_and_keeps_the_applicant(quiet: World) -> None:
+    for ended in ("declined", "abandoned", "error", "review"):
+        user = quiet.add_user(ended)
+        first = quiet.start(user)
+        settle(quiet, first, ended)
+
+        second = quiet.start(user)
+
+        assert second != first
+        assert run_status(user) == {"awaiting_input"}
+        settle(quiet, second)
+        assert verified(user.claims()) == set(MAPPING)
+    calls = quiet.onfido_state()["requests"]
+    assert calls["POST /applicants"] == calls["PUT /applicants/{applicant_id}"] == 4
+    assert calls["POST /workflow_runs"] == 8
+
+
+def test_approved_run_that_left_a_claim_open_may_be_repeated(quiet: World, ann: Caller) -> None:
+    settle(quiet, quiet.start(ann), last_name="consider")
+
+    settle(quiet, quiet.start(ann))
+
+    assert verified(ann.claims()) == set(MAPPING)
+
+
+def test_verified_claims_stay_while_a_new_attempt_is_open(quiet: World, ann: Caller) -> None:
+    settle(quiet, quiet.start(ann), date_of_birth="unidentified")
+
+    second = quiet.start(ann)
+
+    assert verified(ann.claims()) == {GIVEN_NAME, LAST_NAME}
+    for status in ("processing", "awaiting_client_input", "awaiting_input"):
+        quiet.outcome(second, status=status)
+        assert ann.verify(quiet.provider_id, "COMPLETED").status_code == 200
+        assert verified(ann.claims()) == {GIVEN_NAME, LAST_NAME}
+
+
+def test_attempt_that_decides_nothing_leaves_verified_claims_alone(quiet: World) -> None:
+    for ended in ("abandoned", "error"):
+        user = quiet.add_user(ended)
+        settle(quiet, quiet.start(user), date_of_birth="unidentified")
+
+        second = quiet.start(user)
+        quiet.outcome(second, status=ended, comparisons=None)
+        assert user.verify(quiet.provider_id, "COMPLETED").status_code == 200
+
+        assert verified(user.claims()) == {GIVEN_NAME, LAST_NAME}
+
+
+def test_later_consider_speaks_against_a_verified_claim_and_not_its_neighbours(quiet: World, ann: Caller) -> None:
+    settle(quiet, quiet.start(ann), date_of_birth="unidentified")
+
+    settle(quiet, quiet.start(ann), "declined", first_name="consider", last_name="unidentified")
+
+    assert verified(ann.claims()) == {LAST_NAME}
+    assert verdicts(ann)[GIVEN_NAME] == "consider"
+
+
+def test_clear_comparison_of_a_run_that_is_not_approved_verifies_nothing(quiet: World) -> None:
+    for ended in ("declined", "review", "abandoned", "error"):
+        user = quiet.add_user(ended)
+        settle(quiet, quiet.start(user), ended)
+
+        assert verified(user.claims()) == set()
+        assert run_status(user) == {ended}
+
+
+def test_nothing_is_started_where_all_is_verified_already(quiet: World, ann: Caller) -> None:
+    run_id = quiet.start(ann)
+    settle(quiet, run_id)
+
+    for claims in (tuple(MAPPING), (GIVEN_NAME,), (LAST_NAME, BIRTH_DATE)):
+        assert outcome_of(ann.verify(quiet.provider_id, "INITIATED", claims)) == OPEN_ALREADY
+
+    assert runs_at_onfido(quiet) == {run_id}
+    assert run_status(ann) == {"approved"}
+
+
+def test_changed_value_may_be_verified_anew(quiet: World, ann: Caller) -> None:
+    settle(quiet, quiet.start(ann))
+    change_values(quiet, {GIVEN_NAME: "Bea"})
+
+    second = quiet.start(ann)
+
+    assert sent_values(quiet, second) == VALUES | {GIVEN_NAME: "Bea"}
+    assert verified(ann.claims()) == {LAST_NAME, BIRTH_DATE}
+    settle(quiet, second)
+    assert verified(ann.claims()) == set(MAPPING)
+
+
+def test_open_run_is_not_started_twice(quiet: World, ann: Caller) -> None:
+    run_id = quiet.start(ann)
+
+    for claims in (tuple(MAPPING), (BIRTH_DATE,)):
+        refused = ann.verify(quiet.provider_id, "INITIATED", claims)
+        assert outcome_of(refused) == OPEN_ALREADY
+        assert run_id in refused.json()["description"]
+
+    assert runs_at_onfido(quiet) == {run_id}
+
+
+def test_lost_webhook_does_not_refuse_the_next_attempt(quiet: World, ann: Caller) -> None:
+    first = quiet.start(ann)
+    end_run(quiet, first, "declined", {"first_name": "consider"})
+
+    second = quiet.start(ann)
+
+    statuses = {run.run_id: run.status for run in quiet.connector.services.verifications.page(quiet.tenant, limit=9)}
+    assert statuses == {first: "declined", second: "awaiting_input"}
+
+
+def test_lost_webhook_of_an_approved_run_is_made_up_for(quiet: World, ann: Caller) -> None:
+    run_id = quiet.start(ann)
+    end_run(quiet, run_id)
+
+    assert outcome_of(ann.verify(quiet.provider_id, "INITIATED")) == OPEN_ALREADY
+
+    assert verified(ann.claims()) == set(MAPPING)
+    assert runs_at_onfido(quiet) == {run_id}
+
+
+def test_run_is_not_given_up_while_onfido_cannot_be_asked(quiet: World, ann: Caller) -> None:
+    run_id = quiet.start(ann)
+    quiet.faults(route="GET /workflow_runs/{run_id}", failed=-1)
+    assert outcome_of(ann.verify(quiet.provider_id, "INITIATED")) == UNREACHABLE
+
+    quiet.faults(failed=0)
+    settle(quiet, run_id)
+
+    assert verified(ann.claims()) == set(MAPPING)
+    assert runs_at_onfido(quiet) == {run_id}
+
+
+def test_applicant_that_was_deleted_at_onfido_is_made_anew(quiet: World, ann: Caller) -> None:
+    first = quiet.start(ann)
+    settle(quiet, first, "declined")
+    delete_applicant(quiet, first)
+
+    second = quiet.start(ann)
+
+    assert applicants_at_onfido(quiet) == 2
+    assert sent_values(quiet, second) == VALUES
+    settle(quiet, second, "declined")
+    quiet.start(ann)
+    assert applicants_at_onfido(quiet) == 2
+
+
+def test_run_that_is_gone_at_onfido_locks_nobody_out(quiet: World, ann: Caller) -> None:
+    settle(quiet, quiet.start(ann), date_of_birth="unidentified")
+    gone = quiet.start(ann)
+    forget_everything(quiet)
+    assert ann.verify(quiet.provider_id, "COMPLETED").status_code == 502
+
+    third = quiet.start(ann)
+
+    assert third != gone
+    assert verified(ann.claims()) == {GIVEN_NAME, LAST_NAME}
+    settle(quiet, third)
+    assert verified(ann.claims()) == set(MAPPING)
+
+
+def test_resuming_gives_a_fresh_token_of_the_same_run(quiet: World, ann: Caller) -> None:
+    quiet.faults(runs_without_sdk_token=1)
+    run_id = quiet.start(ann)
+
+    tokens = set()
+    for _ in range(2):
+        answer = ann.verify(quiet.provider_id, "REINITIATED")
+        assert answer.status_code == 200
+        assert run_id_of(answer) == run_id
+        tokens.add(sdk_token(answer.json()["claims"]))
+
+    assert len(tokens) == 2
+    assert runs_at_onfido(quiet) == {run_id}
+
+
+def test_resuming_tells_the_status_that_onfido_tells(quiet: World, ann: Caller) -> None:
+    run_id = quiet.start(ann)
+    quiet.outcome(run_id, status="processing")
+    assert ann.verify(quiet.provider_id, "COMPLETED").status_code == 200
+    quiet.outcome(run_id, status="awaiting_input")
+
+    answer = ann.verify(quiet.provider_id, "REINITIATED")
+
+    assert {claim["claimMetadata"]["onfido_workflow_status"] for claim in answer.json()["claims"]} == {"awaiting_input"}
+
+
+def test_resuming_refuses_a_run_that_awaits_no_input_and_names_its_status(quiet: World, ann: Caller) -> None:
+    run_id = quiet.start(ann)
+    for status in ("processing", "awaiting_client_input", "paused", "declined"):
+        quiet.outcome(run_id, status=status)
+
+        refused = ann.verify(quiet.provider_id, "REINITIATED")
+
+        assert outcome_of(refused) == NOT_AWAITING
+        assert status in refused.json()["description"]
+    assert run_status(ann) == {"declined"}
+    assert outcome_of(ann.verify(quiet.provider_id, "REINITIATED")) == NOT_AWAITING
+
+
+def test_nothing_can_be_completed_or_resumed_before_it_is_started(quiet: World, ann: Caller) -> None:
+    for status in ("COMPLETED", "REINITIATED"):
+        assert outcome_of(ann.verify(quiet.provider_id, status)) == NOTHING_STARTED
+    quiet.start(ann, [GIVEN_NAME])
+    for status in ("COMPLETED", "REINITIATED"):
+        assert outcome_of(ann.verify(quiet.provider_id, status, [GIVEN_NAME, BIRTH_DATE])) == NOTHING_STARTED

@@ -1,0 +1,259 @@
+"""A verification holds for the value that was verified: whenever the value changes, and whoever says so meanwhile."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from functools import partial
+from string import ascii_lowercase
+
+import pytest
+
+from tests.harness import BIRTH_DATE, GIVEN_NAME, LAST_NAME, MAPPING, VALUES, Caller, World, verified
+from tests.races.attack import (
+    CLAIMS,
+    OPEN_ALREADY,
+    UNREACHABLE,
+    add_provider,
+    admin_of,
+    all_claims,
+    assert_holds_for_current_values,
+    change_values,
+    correct,
+    outcome_of,
+    runs_at_onfido,
+    sent_values,
+    settle,
+    verdicts,
+)
+from tests.races.meanwhile import APPLICANT_LOOKED_FOR, VALUES_READ, meanwhile
+
+UNCHANGED = {LAST_NAME, BIRTH_DATE}
+
+
+@pytest.fixture
+def ann(quiet: World) -> Caller:
+    """A user."""
+    return quiet.add_user()
+
+
+def test_value_that_changed_before_the_run_is_the_one_that_is_verified(quiet: World, ann: Caller) -> None:
+    change_values(quiet, {GIVEN_NAME: "Bea"})
+    run_id = quiet.start(ann)
+    settle(quiet, run_id)
+
+    assert sent_values(quiet, run_id) == VALUES | {GIVEN_NAME: "Bea"}
+    assert verified(ann.claims()) == set(MAPPING)
+    assert_holds_for_current_values(quiet, ann)
+
+
+def test_value_that_changes_during_the_run_is_not_verified_by_it(quiet: World, ann: Caller) -> None:
+    run_id = quiet.start(ann)
+    change_values(quiet, {GIVEN_NAME: "Bea"})
+    settle(quiet, run_id)
+
+    assert verified(ann.claims()) == UNCHANGED
+    assert verdicts(ann)[GIVEN_NAME] == "value_changed"
+    settle(quiet, quiet.start(ann))
+    assert verified(ann.claims()) == set(MAPPING)
+
+
+def test_value_that_changes_after_the_run_is_verified_no_longer(quiet: World, ann: Caller) -> None:
+    settle(quiet, quiet.start(ann))
+    change_values(quiet, {GIVEN_NAME: "Bea"})
+
+    assert verified(ann.claims()) == UNCHANGED
+    assert verdicts(ann)[GIVEN_NAME] == "value_changed"
+
+
+def test_same_value_again_is_no_change(quiet: World, ann: Caller) -> None:
+    run_id = quiet.start(ann)
+    change_values(quiet, VALUES)
+    settle(quiet, run_id)
+    change_values(quiet, VALUES)
+
+    assert verified(ann.claims()) == set(MAPPING)
+
+
+@pytest.mark.parametrize("moment", ["during", "after"])
+def test_value_that_is_removed_is_verified_no_longer(quiet: World, ann: Caller, moment: str) -> None:
+    run_id = quiet.start(ann)
+    if moment == "after":
+        settle(quiet, run_id)
+    change_values(quiet, {BIRTH_DATE: ""})
+    if moment == "during":
+        settle(quiet, run_id)
+
+    assert verified(ann.claims()) == {GIVEN_NAME, LAST_NAME}
+    refused = ann.verify(quiet.provider_id, "INITIATED", [BIRTH_DATE])
+    assert outcome_of(refused) == (400, "OIDV-10002")
+    assert BIRTH_DATE in refused.json()["description"]
+    change_values(quiet, {BIRTH_DATE: VALUES[BIRTH_DATE]})
+    assert verified(ann.claims()) == {GIVEN_NAME, LAST_NAME}
+    settle(quiet, quiet.start(ann))
+    assert verified(ann.claims()) == set(MAPPING)
+
+
+@pytest.mark.parametrize("moment", ["during", "after"])
+def test_value_that_changes_and_changes_back_has_to_be_verified_anew(quiet: World, ann: Caller, moment: str) -> None:
+    run_id = quiet.start(ann)
+    if moment == "after":
+        settle(quiet, run_id)
+    change_values(quiet, {GIVEN_NAME: "Bea"})
+    change_values(quiet, {GIVEN_NAME: "Ann"})
+    if moment == "during":
+        settle(quiet, run_id)
+
+    assert verified(ann.claims()) == UNCHANGED
+    settle(quiet, quiet.start(ann))
+    assert verified(ann.claims()) == set(MAPPING)
+
+
+def test_change_counts_with_every_provider_and_for_this_user_alone(quiet: World, ann: Caller) -> None:
+    other, bea = add_provider(quiet, "Second"), quiet.add_user("bea")
+    elsewhere = add_provider(replace(quiet, tenant=f"{quiet.tenant}-elsewhere"))
+    ann_elsewhere = elsewhere.add_user()
+    for world, user in ((quiet, ann), (other, ann), (quiet, bea), (elsewhere, ann_elsewhere)):
+        settle(world, world.start(user))
+
+    change_values(quiet, {GIVEN_NAME: "Cleo"})
+
+    assert {uri for (_, uri), is_verified in all_claims(ann).items() if not is_verified} == {GIVEN_NAME}
+    assert sum(all_claims(ann).values()) == 4
+    assert verified(bea.claims()) == verified(ann_elsewhere.claims()) == set(MAPPING)
+
+
+def test_change_counts_for_the_runs_of_every_provider(quiet: World, ann: Caller) -> None:
+    worlds = (quiet, add_provider(quiet, "Second"))
+    runs = [world.start(ann) for world in worlds]
+    change_values(quiet, {GIVEN_NAME: "Bea"})
+    for world, run_id in zip(worlds, runs, strict=True):
+        settle(world, run_id)
+
+    assert {uri for (_, uri), is_verified in all_claims(ann).items() if not is_verified} == {GIVEN_NAME}
+    assert_holds_for_current_values(quiet, ann)
+
+
+def test_correction_holds_for_the_value_of_its_time(quiet: World, ann: Caller) -> None:
+    settle(quiet, quiet.start(ann), "declined")
+    assert correct(quiet, MAPPING, is_verified=True).ok
+    assert verified(ann.claims()) == set(MAPPING)
+
+    change_values(quiet, {GIVEN_NAME: "Bea"})
+
+    assert verified(ann.claims()) == UNCHANGED
+
+
+def test_claim_that_is_verified_before_it_has_a_value_is_not_once_it_has_one(quiet: World) -> None:
+    ann = quiet.add_user(values={GIVEN_NAME: "Ann", LAST_NAME: "Example"})
+    entry = {"uri": BIRTH_DATE, "idVProviderId": quiet.provider_id, "isVerified": True}
+    assert admin_of(quiet).post(CLAIMS.format("ann"), [entry]).status_code == 201
+
+    change_values(quiet, {BIRTH_DATE: "1990-01-01"})
+
+    assert verified(ann.claims()) == set()
+
+
+@pytest.mark.parametrize("result", ["clear", "consider"])
+def test_result_for_an_old_value_says_nothing_of_the_one_that_was_verified_since(
+    quiet: World, ann: Caller, result: str
+) -> None:
+    run_id = quiet.start(ann)
+    change_values(quiet, {GIVEN_NAME: "Bea"})
+    assert correct(quiet, [GIVEN_NAME], is_verified=True).ok
+
+    settle(quiet, run_id, first_name=result)
+
+    assert verified(ann.claims()) == set(MAPPING)
+    assert_holds_for_current_values(quiet, ann)
+
+
+def initiate(world: World, caller: Caller) -> str:
+    """Start a run, settle it with all that was sent clear, and give its id."""
+    run_id = world.start(caller)
+    settle(world, run_id)
+    return run_id
+
+
+def test_change_right_after_the_values_were_read_is_not_missed(quiet: World, ann: Caller) -> None:
+    with meanwhile(VALUES_READ, partial(change_values, quiet, {GIVEN_NAME: "Bea"})):
+        run_id = initiate(quiet, ann)
+
+    assert sent_values(quiet, run_id) == VALUES | {GIVEN_NAME: "Bea"}
+    assert verified(ann.claims()) == set(MAPPING)
+    assert_holds_for_current_values(quiet, ann)
+
+
+def test_change_right_after_a_resumed_attempt_read_the_values_is_not_missed(quiet: World, ann: Caller) -> None:
+    quiet.faults(route="POST /applicants", failed=1)
+    assert outcome_of(ann.verify(quiet.provider_id, "INITIATED")) == UNREACHABLE
+
+    with meanwhile(VALUES_READ, partial(change_values, quiet, {GIVEN_NAME: "Bea"})):
+        run_id = initiate(quiet, ann)
+
+    assert_holds_for_current_values(quiet, ann)
+    assert sent_values(quiet, run_id) == VALUES | {GIVEN_NAME: "Bea"}
+    assert verified(ann.claims()) == set(MAPPING)
+
+
+def test_change_right_after_a_resumed_attempt_read_the_value_of_another_claim_is_not_missed(
+    quiet: World, ann: Caller
+) -> None:
+    quiet.faults(route="POST /applicants", failed=1)
+    assert outcome_of(ann.verify(quiet.provider_id, "INITIATED", [LAST_NAME])) == UNREACHABLE
+
+    with meanwhile(VALUES_READ, partial(change_values, quiet, {GIVEN_NAME: "Bea"})):
+        initiate(quiet, ann)
+
+    assert_holds_for_current_values(quiet, ann)
+    assert verified(ann.claims()) == set(MAPPING)
+
+
+def test_change_between_the_values_and_the_run_is_not_verified(quiet: World, ann: Caller) -> None:
+    with meanwhile(APPLICANT_LOOKED_FOR, partial(change_values, quiet, {GIVEN_NAME: "Bea"})):
+        initiate(quiet, ann)
+
+    assert verified(ann.claims()) == UNCHANGED
+
+
+def test_correction_made_while_the_value_changes_is_withdrawn(quiet: World, ann: Caller) -> None:
+    settle(quiet, quiet.start(ann), "declined")
+    with meanwhile(VALUES_READ, partial(change_values, quiet, {GIVEN_NAME: "Bea"})):
+        answer = correct(quiet, MAPPING, is_verified=True)
+
+    corrected = {claim["uri"]: claim["isVerified"] for claim in answer.json()}
+    assert corrected == dict.fromkeys(UNCHANGED, True) | {GIVEN_NAME: False}
+    assert verified(ann.claims()) == UNCHANGED
+    assert_holds_for_current_values(quiet, ann)
+
+
+def change_and_correct(world: World) -> None:
+    change_values(world, {GIVEN_NAME: "Bea"})
+    assert correct(world, [GIVEN_NAME], is_verified=True).ok
+
+
+def test_late_look_at_the_values_undoes_no_newer_correction(quiet: World, ann: Caller) -> None:
+    settle(quiet, quiet.start(ann), "declined")
+    with meanwhile(VALUES_READ, partial(change_and_correct, quiet), occurrence=2):
+        assert correct(quiet, [GIVEN_NAME], is_verified=True).ok
+
+    assert verified(ann.claims()) == {GIVEN_NAME}
+    assert_holds_for_current_values(quiet, ann)
+
+
+def test_late_look_at_the_values_by_an_initiation_undoes_no_newer_correction(quiet: World, ann: Caller) -> None:
+    settle(quiet, quiet.start(ann), "declined")
+    with meanwhile(VALUES_READ, partial(change_and_correct, quiet)):
+        quiet.start(ann)
+
+    assert verified(ann.claims()) == {GIVEN_NAME}
+    assert_holds_for_current_values(quiet, ann)
+
+
+def test_values_that_never_stand_still_start_nothing_and_lock_nobody_out(quiet: World, ann: Caller) -> None:
+    names = iter(ascii_lowercase)
+    with meanwhile(VALUES_READ, lambda: change_values(quiet, {GIVEN_NAME: next(names)}), every=True):
+        assert outcome_of(ann.verify(quiet.provider_id, "INITIATED")) == OPEN_ALREADY
+
+    assert runs_at_onfido(quiet) == set()
+    initiate(quiet, ann)
+    assert verified(ann.claims()) == set(MAPPING)

@@ -1,0 +1,52 @@
+"""A worker of its own process that notes what it delivers: `python -m tests.services.relaying '<orders>'`.
+
+It writes the number of each delivery to a file; it says when it is
+ready, and when it is stuck, which it is with the delivery of the number `stuck_at`.
+"""
+
+from __future__ import annotations
+
+import json
+import signal
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from connector.app import create_relay, create_services
+from connector.services.outbox import Kind
+from connector.settings import Settings
+
+RECORD = "record"
+
+
+def main() -> None:
+    orders = json.loads(sys.argv[1])
+    ending = (signal.SIGTERM, signal.SIGINT)
+    signal.pthread_sigmask(signal.SIG_BLOCK, ending)
+    with Path(orders["notes"]).open("a", buffering=1) as notes:
+
+        def record(payload: Mapping[str, Any]) -> None:
+            if payload["number"] == orders["stuck_at"]:
+                _say("stuck")
+                time.sleep(60)
+            notes.write(f"{payload['number']}\n")
+
+        settings = Settings(data_dir=Path(orders["data_dir"]), database_url=orders["database_url"], sweep_interval=3600)
+        services = create_services(settings, listeners={RECORD: Kind(record, batch=20)})
+        relay = create_relay(services, settings, threads=2, poll_interval=0.05)
+        _say("ready")
+        relay.start()
+        signal.sigwait(ending)
+        relay.stop()
+        services.close()
+
+
+def _say(word: str) -> None:
+    sys.stdout.write(f"{word}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,224 @@
+"""How often a user may try: each run costs money, so a provider allows so many within a window."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from datetime import datetime
+from threading import Barrier
+
+import pytest
+import requests
+from sqlalchemy import Engine, event
+
+from tests.harness import GIVEN_NAME, LAST_NAME, Caller, World, config_properties, provider_body, run_id_of
+
+PROVIDERS = "/api/server/v1/idv-providers"
+WINDOW = 3600
+START_RUN, CREATE_APPLICANT = "POST /workflow_runs", "POST /applicants"
+STEPS_THAT_DO_NOTHING = [(CREATE_APPLICANT, "failed"), (CREATE_APPLICANT, "throttled"), *[(START_RUN, "throttled")] * 2]
+LIMIT_REACHED, OPEN_ALREADY = (429, "OIDV-10044"), (400, "OIDV-10004")
+
+
+@pytest.fixture
+def limited(world: World) -> World:
+    """A provider that allows two runs an hour, and to which Onfido posts nothing."""
+    allow(world, attempts=2, window=WINDOW)
+    world.faults(webhooks_lost=-1)
+    return world
+
+
+def allow(world: World, *, attempts: int, window: int) -> requests.Response:
+    properties = config_properties(world.simulator, max_attempts=str(attempts), attempt_window=str(window))
+    body = provider_body(world.simulator, configProperties=properties)
+    return world.connector.as_admin().put(f"{PROVIDERS}/{world.provider_id}", body)
+
+
+def initiate(world: World, caller: Caller) -> tuple[int, str | None]:
+    answer = caller.verify(world.provider_id, "INITIATED")
+    return answer.status_code, answer.json().get("code")
+
+
+def fail_once(world: World, caller: Caller) -> str:
+    """Let a run end declined."""
+    run_id = world.start(caller)
+    world.outcome(run_id, status="declined", comparisons={"first_name": "consider"})
+    assert caller.verify(world.provider_id, "COMPLETED").status_code == 200
+    return run_id
+
+
+def number_of_runs(world: World) -> int:
+    return int(world.onfido_state()["counts"]["runs"])
+
+
+def test_a_try_too_many_is_told_when_the_next_is_allowed(limited: World) -> None:
+    ann = limited.add_user()
+    began_at = limited.clock().timestamp()
+    fail_once(limited, ann)
+    limited.clock.advance(600)
+    fail_once(limited, ann)
+
+    refused = ann.verify(limited.provider_id, "INITIATED")
+
+    assert (refused.status_code, refused.json()["code"]) == LIMIT_REACHED
+    left = began_at + WINDOW - limited.clock().timestamp()
+    assert math.isclose(int(refused.headers["Retry-After"]), left, abs_tol=5)
+    told = next(word for word in refused.json()["description"].split() if word.startswith("20"))
+    assert math.isclose(datetime.fromisoformat(told.rstrip(".")).timestamp(), began_at + WINDOW, abs_tol=5)
+    assert number_of_runs(limited) == 2
+
+
+def test_the_window_slides(limited: World) -> None:
+    ann = limited.add_user()
+    fail_once(limited, ann)
+    limited.clock.advance(600)
+    fail_once(limited, ann)
+    retry_after = int(ann.verify(limited.provider_id, "INITIATED").headers["Retry-After"])
+
+    limited.clock.advance(retry_after - 60)
+    assert initiate(limited, ann) == LIMIT_REACHED
+    limited.clock.advance(60)
+    fail_once(limited, ann)
+
+    assert initiate(limited, ann) == LIMIT_REACHED, "the second one is still within the window"
+    limited.clock.advance(600)
+    fail_once(limited, ann)
+    assert number_of_runs(limited) == 4
+
+
+def test_users_and_providers_are_counted_by_themselves(limited: World) -> None:
+    ann, bob = limited.add_user("ann"), limited.add_user("bob")
+    for _ in range(2):
+        fail_once(limited, ann)
+    assert initiate(limited, ann) == LIMIT_REACHED
+    assert initiate(limited, bob)[0] == 200
+    body = provider_body(limited.simulator, name="Another")
+    another = limited.connector.as_admin().post(PROVIDERS, body).json()["id"]
+    assert ann.verify(another, "INITIATED").status_code == 200
+
+
+def test_only_attempts_that_started_a_run_count(limited: World) -> None:
+    ann = limited.add_user()
+    for route, switch in STEPS_THAT_DO_NOTHING:
+        limited.faults(route=route, **{switch: 1}, retry_after=0)
+        assert initiate(limited, ann)[0] == 503
+    limited.faults(route="*")
+    fail_once(limited, ann)
+    fail_once(limited, ann)
+    assert initiate(limited, ann) == LIMIT_REACHED
+
+
+def test_attempt_whose_run_was_never_made_gives_its_try_back(limited: World) -> None:
+    ann = limited.add_user()
+    fail_once(limited, ann)
+    limited.faults(route=START_RUN, failed=1)
+    assert initiate(limited, ann)[0] == 503
+    limited.clock.advance(11 * 60)
+    limited.sweep()
+    attempts = limited.connector.services.verifications
+    limited.wait_until(lambda: all(each.closed_at for each in attempts.page(limited.tenant, limit=9)))
+    fail_once(limited, ann)
+    assert initiate(limited, ann) == LIMIT_REACHED
+
+
+def test_resuming_and_completing_are_no_tries(limited: World) -> None:
+    ann = limited.add_user()
+    fail_once(limited, ann)
+    limited.start(ann)
+    for status in ("REINITIATED", "COMPLETED") * 3:
+        assert ann.verify(limited.provider_id, status).status_code == 200
+    assert number_of_runs(limited) == 2
+
+
+def test_last_allowed_attempt_that_broke_off_is_gone_on_with(limited: World) -> None:
+    ann = limited.add_user()
+    fail_once(limited, ann)
+    limited.faults(route=START_RUN, dropped_after=1)
+    assert initiate(limited, ann)[0] == 503
+
+    resumed = ann.verify(limited.provider_id, "INITIATED")
+
+    assert resumed.status_code == 200, resumed.text
+    assert run_id_of(resumed) == limited.onfido_state()["runs"][-1]["id"]
+    assert number_of_runs(limited) == 2
+
+
+def test_open_verification_is_told_of_though_it_was_the_last_allowed(limited: World) -> None:
+    ann = limited.add_user()
+    fail_once(limited, ann)
+    limited.start(ann)
+    assert initiate(limited, ann) == OPEN_ALREADY
+
+
+def test_new_limits_hold_at_once(limited: World) -> None:
+    ann = limited.add_user()
+    for _ in range(2):
+        fail_once(limited, ann)
+    assert allow(limited, attempts=3, window=WINDOW).status_code == 200
+    fail_once(limited, ann)
+    assert initiate(limited, ann) == LIMIT_REACHED
+    assert allow(limited, attempts=1, window=WINDOW).status_code == 200
+    refused = ann.verify(limited.provider_id, "INITIATED")
+    assert math.isclose(int(refused.headers["Retry-After"]), WINDOW, abs_tol=10)
+    limited.clock.advance(120)
+    assert allow(limited, attempts=1, window=60).status_code == 200
+    assert initiate(limited, ann)[0] == 200
+
+
+@pytest.mark.parametrize(("attempts", "window"), [(0, WINDOW), (1, 0)])
+def test_limits_that_would_let_nobody_in_are_refused(world: World, attempts: int, window: int) -> None:
+    refused = allow(world, attempts=attempts, window=window)
+    assert (refused.status_code, refused.json()["code"]) == (400, "IDVP-60002")
+
+
+def test_limits_are_shown_with_the_provider(limited: World) -> None:
+    shown = limited.connector.as_admin().get(f"{PROVIDERS}/{limited.provider_id}").json()["configProperties"]
+    values = {item["key"]: item.get("value") for item in shown}
+    assert (values["max_attempts"], values["attempt_window"]) == ("2", str(WINDOW))
+
+
+def test_requests_at_once_cannot_exceed_the_limit(limited: World) -> None:
+    """Every run ends in the answer that starts it, so that each of the requests might start one."""
+    user = limited.add_user(values={LAST_NAME: "Consider", GIVEN_NAME: "Ann"})
+    limited.faults(runs_instant=-1)
+    start = Barrier(8)
+
+    def keep_trying() -> Iterator[tuple[int, str | None]]:
+        start.wait()
+        for _ in range(6):
+            answer = user.verify(limited.provider_id, "INITIATED", [GIVEN_NAME, LAST_NAME])
+            yield answer.status_code, answer.json().get("code")
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = Counter(each for tries in pool.map(lambda _: list(keep_trying()), range(8)) for each in tries)
+
+    assert number_of_runs(limited) == 2
+    assert answers[200, None] == 2
+    assert set(answers) <= {(200, None), LIMIT_REACHED, OPEN_ALREADY}
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)  # SQLite has one writer at a time
+def test_request_that_counted_before_another_began_cannot_exceed_the_limit(limited: World) -> None:
+    ann = limited.add_user(values={LAST_NAME: "Consider", GIVEN_NAME: "Ann"})
+    names = [GIVEN_NAME, LAST_NAME]
+    limited.faults(runs_instant=-1)
+    assert ann.verify(limited.provider_id, "INITIATED", names).status_code == 200
+    others: list[Future[requests.Response]] = []
+
+    with ThreadPoolExecutor(1) as pool:
+
+        def let_another_by(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+            if "run_requested_at IS NOT NULL" in statement and not others:
+                others.append(pool.submit(ann.verify, limited.provider_id, "INITIATED", names))
+                wait(others, 1.5)  # it may have to wait for this one
+
+        event.listen(Engine, "after_cursor_execute", let_another_by)
+        try:
+            answer = ann.verify(limited.provider_id, "INITIATED", names)
+        finally:
+            event.remove(Engine, "after_cursor_execute", let_another_by)
+
+    assert number_of_runs(limited) == 2
+    assert sorted((answer.status_code, others[0].result().status_code))[0] == 200

@@ -1,0 +1,338 @@
+"""Deliveries: each row to one worker at a time, tried again later and later, dead in the end, and never forgotten."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+import pytest
+from click.testing import Result
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connector.errors import Code, ProviderError, RequestError
+from connector.relay import Relay
+from connector.services.outbox import (
+    FIRST_RETRY,
+    KEPT,
+    LEASE,
+    LONGEST_RETRY,
+    MAX_ATTEMPTS,
+    Kind,
+    Outbox,
+    Undeliverable,
+    new_owner,
+    retry_delay,
+)
+from connector.store import outbox as rows
+from connector.store.engine import Database
+from connector.store.outbox import DEAD, DONE, READY, OutboxRow
+from tests.services.ageing import let_pass
+
+NOTICE = "notice"
+ALL = (READY, DONE, DEAD)
+LEASE_OVER = timedelta(seconds=LEASE)
+Run = Callable[..., Result]
+
+
+@dataclass
+class Receiver:
+    """Where the notices go; it fails with `failure` while there is one."""
+
+    failure: Exception | None = None
+    received: list[int] = field(default_factory=list)
+
+    def __call__(self, payload: Mapping[str, Any]) -> None:
+        if self.failure:
+            raise self.failure
+        self.received.append(payload["number"])
+
+
+@pytest.fixture
+def receiver() -> Receiver:
+    return Receiver()
+
+
+@pytest.fixture
+def outbox(database: Database, receiver: Receiver) -> Outbox:
+    """An outbox that delivers notices, one at a time."""
+    return Outbox(database, {NOTICE: Kind(receiver)})
+
+
+def put(database: Database, number: int = 1, kind: str = NOTICE) -> None:
+    with database.write() as connection:
+        rows.add_all(connection, kind, [{"number": each} for each in range(number)])
+
+
+def only(outbox: Outbox) -> OutboxRow:
+    [row] = outbox.page(ALL, 10)
+    return row
+
+
+def test_a_delivery_may_write_to_the_database_itself(database: Database) -> None:
+    def pass_on(payload: Mapping[str, Any]) -> None:
+        with database.write() as connection:
+            rows.add(connection, "another", payload)
+
+    outbox = Outbox(database, {NOTICE: Kind(pass_on)})
+    put(database)
+
+    assert outbox.work(new_owner()) == 1
+
+    assert [(row.kind, row.state) for row in outbox.page((READY,), 10)] == [("another", READY)]
+
+
+def test_what_failed_is_tried_again_later_and_each_attempt_is_told(
+    database: Database, outbox: Outbox, receiver: Receiver
+) -> None:
+    receiver.failure = RequestError(Code.CLAIM_INVALID, "not today")
+    put(database)
+    for _ in range(3):
+        assert outbox.work(new_owner()) == 1
+        assert outbox.work(new_owner()) == 0, "it is not due yet"
+        let_pass(database, timedelta(seconds=FIRST_RETRY * 4))
+    receiver.failure = None
+
+    assert outbox.work(new_owner()) == 1
+
+    row = only(outbox)
+    assert (row.state, row.attempts, receiver.received) == (DONE, 4, [0])
+    assert [attempt["number"] for attempt in row.history] == [1, 2, 3]
+    assert {attempt["reason"] for attempt in row.history} == {"RequestError: not today"}
+    assert all(datetime.fromisoformat(attempt["at"]).tzinfo for attempt in row.history)
+
+
+def test_what_fails_too_often_is_dead_with_every_attempt_told(
+    database: Database, outbox: Outbox, receiver: Receiver
+) -> None:
+    receiver.failure = RequestError(Code.CLAIM_INVALID, "never")
+    put(database)
+    for _ in range(MAX_ATTEMPTS):
+        assert only(outbox).state == READY
+        assert outbox.work(new_owner()) == 1
+        let_pass(database, timedelta(seconds=LONGEST_RETRY))
+
+    assert outbox.work(new_owner()) == 0
+    row = only(outbox)
+    assert (row.state, row.attempts, len(row.history)) == (DEAD, MAX_ATTEMPTS, MAX_ATTEMPTS)
+
+
+def test_what_can_never_succeed_is_dead_at_once(database: Database, outbox: Outbox, receiver: Receiver) -> None:
+    receiver.failure = Undeliverable("there is nobody any more")
+    put(database)
+    outbox.work(new_owner())
+    row = only(outbox)
+    assert (row.state, row.attempts) == (DEAD, 1)
+    assert row.history[0]["reason"] == "Undeliverable: there is nobody any more"
+
+
+def test_a_delivery_that_kills_its_worker_each_time_is_dead_in_the_end(
+    database: Database, outbox: Outbox, receiver: Receiver
+) -> None:
+    put(database)
+    for _ in range(MAX_ATTEMPTS):
+        with database.write() as connection:
+            assert rows.claim(connection, new_owner(), [NOTICE], limit=1, lease=LEASE)
+        let_pass(database, LEASE_OVER)
+
+    outbox.work(new_owner())
+
+    assert (only(outbox).state, receiver.received) == (DEAD, []), "a thirteenth worker would have been killed as well"
+
+
+def test_of_an_unforeseen_error_the_type_alone_is_kept(database: Database, outbox: Outbox, receiver: Receiver) -> None:
+    receiver.failure = ValueError("Ann Example, born 1990-01-01")
+    put(database)
+    outbox.work(new_owner())
+    assert only(outbox).history[0]["reason"] == "ValueError"
+
+
+def test_onfidos_retry_after_is_respected(database: Database, outbox: Outbox, receiver: Receiver) -> None:
+    receiver.failure = ProviderError(Code.ONFIDO_THROTTLES, "slow down", status=429, retry_after=100)
+    put(database)
+    outbox.work(new_owner())
+    let_pass(database, timedelta(seconds=95))
+    assert outbox.work(new_owner()) == 0
+    let_pass(database, timedelta(seconds=5))
+    assert outbox.work(new_owner()) == 1
+
+
+@given(attempts=st.integers(1, 1000), asked=st.none() | st.integers(0, 10_000))
+def test_retries_come_later_and_later_with_jitter_and_never_sooner_than_asked(attempts: int, asked: int | None) -> None:
+    longest = min(LONGEST_RETRY, FIRST_RETRY * 2 ** (attempts - 1))
+    error = ProviderError(Code.ONFIDO_THROTTLES, "slow down", retry_after=asked)
+    assert max(longest / 2, asked or 0) <= retry_delay(attempts, error) <= max(longest, asked or 0)
+    assert longest / 2 <= retry_delay(attempts) <= longest
+
+
+def test_retries_of_many_rows_are_spread() -> None:
+    assert len({round(retry_delay(5), 3) for _ in range(100)}) > 50
+
+
+def test_who_lost_the_lease_in_mid_delivery_settles_nothing(database: Database) -> None:
+    entered, left = threading.Event(), threading.Event()
+
+    def slow(_payload: Mapping[str, Any]) -> None:
+        entered.set()
+        assert left.wait(10)
+
+    put(database)
+    outbox = Outbox(database, {NOTICE: Kind(slow)})
+    with ThreadPoolExecutor(1) as pool:
+        first = pool.submit(outbox.work, new_owner())
+        assert entered.wait(10)
+        let_pass(database, LEASE_OVER)
+        with database.write() as connection:
+            [taken_over] = rows.claim(connection, "second", [NOTICE], limit=1, lease=LEASE)
+        left.set()
+        assert first.result() == 1
+
+    assert (only(outbox).state, taken_over.attempts) == (READY, 2)
+    with database.write() as connection:
+        assert rows.finish(connection, taken_over.delivery_id, "second")
+    assert only(outbox).state == DONE
+
+
+def test_who_lost_the_lease_buries_nothing(database: Database) -> None:
+    def lose_and_fail(_payload: Mapping[str, Any]) -> None:
+        let_pass(database, LEASE_OVER)
+        with database.write() as connection:
+            assert rows.claim(connection, "second", [NOTICE], limit=1, lease=LEASE)
+        raise Undeliverable("says who has lost it")
+
+    outbox = Outbox(database, {NOTICE: Kind(lose_and_fail)})
+    put(database)
+    outbox.work(new_owner())
+    assert (only(outbox).state, only(outbox).history) == (READY, [])
+
+
+def test_what_was_claimed_but_not_begun_is_given_back_with_its_attempt(database: Database, receiver: Receiver) -> None:
+    outbox = Outbox(database, {NOTICE: Kind(receiver, batch=5)})
+    put(database, 5)
+
+    tried = outbox.work("first", lambda: len(receiver.received) == 2)
+
+    assert tried == 2
+    assert Counter((row.state, row.attempts) for row in outbox.page(ALL, 10)) == {(DONE, 1): 2, (READY, 0): 3}
+    assert outbox.work("second") == 3, "they are due at once"
+    assert sorted(receiver.received) == [0, 1, 2, 3, 4]
+
+
+def test_a_relay_that_is_told_to_stop_finishes_its_delivery_and_gives_back_the_rest(database: Database) -> None:
+    begun, received = threading.Event(), []
+
+    def slow(payload: Mapping[str, Any]) -> None:
+        begun.set()
+        time.sleep(0.2)
+        received.append(payload["number"])
+
+    outbox = Outbox(database, {NOTICE: Kind(slow, batch=20)})
+    put(database, 20)
+    relay = Relay(database, outbox, {}, poll_interval=0.01)
+    relay.start()
+    assert begun.wait(10)
+    relay.stop(10)
+
+    assert 0 < len(received) < 20
+    states = Counter((row.state, row.attempts) for row in outbox.page(ALL, 30))
+    assert states == {(DONE, 1): len(received), (READY, 0): 20 - len(received)}
+
+
+def test_periodic_work_is_put_there_once_whoever_does_it(database: Database, receiver: Receiver) -> None:
+    ticks: list[Mapping[str, Any]] = []
+    outbox = Outbox(database, {"tick": Kind(ticks.append)})
+    relays = [Relay(database, outbox, {"tick": 86_400.0}, threads=3, poll_interval=0.01) for _ in range(3)]
+    for relay in relays:
+        relay.start()
+    time.sleep(0.3)
+    for relay in relays:
+        relay.stop(10)
+    assert ticks in ([{}], [{}, {}]), "two where midnight has just passed"
+    assert len(outbox.page(ALL, 10)) == len(ticks)
+
+
+def test_what_was_delivered_long_ago_is_forgotten_and_nothing_else(
+    database: Database, outbox: Outbox, receiver: Receiver
+) -> None:
+    put(database, 2)
+    outbox.work(new_owner())
+    receiver.failure = Undeliverable("dead")
+    outbox.work(new_owner())
+    put(database)
+    outbox.forget_done()
+    assert Counter(row.state for row in outbox.page(ALL, 10)) == {DONE: 1, DEAD: 1, READY: 1}
+
+    let_pass(database, KEPT)
+    outbox.forget_done()
+
+    assert Counter(row.state for row in outbox.page(ALL, 10)) == {DEAD: 1, READY: 1}
+
+
+def test_workers_at_once_deliver_every_row_once(database: Database) -> None:
+    received: list[int] = []
+    outbox = Outbox(database, {NOTICE: Kind(lambda payload: received.append(payload["number"]), batch=3)})
+    put(database, 300)
+    start = threading.Barrier(6)
+
+    def work(owner: str) -> None:
+        start.wait()
+        while outbox.work(owner):
+            pass
+
+    with ThreadPoolExecutor(6) as pool:
+        for done in [pool.submit(work, new_owner()) for _ in range(6)]:
+            done.result()
+
+    assert sorted(received) == list(range(300))
+    assert outbox.counts() == {DONE: 300}
+
+
+def test_an_operator_sees_what_failed_and_why(database: Database, outbox: Outbox, receiver: Receiver, run: Run) -> None:
+    receiver.failure = Undeliverable("nobody is there")
+    put(database)
+    outbox.work(new_owner())
+    put(database, kind="waiting")
+
+    listed = json.loads(run("outbox", "list", "--json").stdout)
+    dead = json.loads(run("outbox", "list", "--dead", "--json").stdout)
+
+    assert {row["state"] for row in listed} == {READY, DEAD}
+    assert [(row["kind"], row["last failure"]) for row in dead] == [(NOTICE, "Undeliverable: nobody is there")]
+    assert dead[0]["history"][0]["number"] == 1
+    assert "nobody is there" in run("outbox", "list").stdout
+
+
+def test_an_operator_lets_a_dead_row_be_delivered_again_with_all_its_tries(
+    database: Database, outbox: Outbox, receiver: Receiver, run: Run
+) -> None:
+    receiver.failure = Undeliverable("nobody is there")
+    put(database)
+    outbox.work(new_owner())
+    receiver.failure = RequestError(Code.CLAIM_INVALID, "not yet")
+
+    assert run("outbox", "retry", only(outbox).delivery_id).exit_code == 0
+
+    assert (only(outbox).state, only(outbox).attempts) == (READY, 0)
+    assert outbox.work(new_owner()) == 1
+    row = only(outbox)
+    assert (row.state, row.attempts) == (READY, 1)
+    assert [attempt["reason"] for attempt in row.history] == ["Undeliverable: nobody is there", "RequestError: not yet"]
+
+
+def test_an_operator_drops_what_is_not_to_be_delivered(database: Database, outbox: Outbox, run: Run) -> None:
+    put(database)
+    delivery_id = only(outbox).delivery_id
+    assert run("outbox", "drop", delivery_id, "--yes").exit_code == 0
+    assert outbox.page(ALL, 10) == []
+    for command in (("drop", "--yes"), ("retry",)):
+        refused = run("outbox", *command, delivery_id)
+        assert refused.exit_code == 1
+        assert delivery_id in refused.stderr
+    assert "empty" in run("outbox", "list").stdout

@@ -1,0 +1,257 @@
+"""Secrets are replaced while everything runs: webhook tokens with an overlap, encryption keys without a stop."""
+
+from __future__ import annotations
+
+import base64
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+import pytest
+import requests
+from click.testing import Result
+from sqlalchemy import select
+
+from connector.errors import ConfigurationError
+from connector.settings import Settings
+from connector.simulator.server import Simulator
+from connector.store.models import events, providers, secrets, user_attributes
+from tests.harness import (
+    MAPPING,
+    VALUES,
+    Clock,
+    ConnectorServer,
+    World,
+    config_properties,
+    event_body,
+    provider_body,
+    sign,
+    verified,
+)
+
+PROVIDERS = "/api/server/v1/idv-providers"
+Run = Callable[..., Result]
+DAY = 86_400
+EXPIRY = "previous_webhook_token_expires_at"
+ALL_CLEAR = {"first_name": "clear", "last_name": "clear", "date_of_birth": "clear"}
+
+
+def change_token(world: World, token: str | None) -> dict[str, Any]:
+    """Replace the webhook token as an administrator does; gives the provider's properties as they are shown."""
+    properties = config_properties(world.simulator, webhook_token=token)
+    body = provider_body(world.simulator, configProperties=properties)
+    answer = world.connector.as_admin().put(f"{PROVIDERS}/{world.provider_id}", body)
+    assert answer.status_code == 200, answer.text
+    return {item["key"]: item.get("value") for item in answer.json()["configProperties"]}
+
+
+def post(world: World, token: str, run_id: str = "somebody-elses") -> int:
+    """Post an event, each one another, signed with a token."""
+    body = event_body(run_id, "approved", ALL_CLEAR, nonce=os.urandom(8).hex())
+    return world.post_event(body, signature=sign(body, token)).status_code
+
+
+def end_overlap(world: World, scopes: tuple[str, ...] = ("internal_idvp_update",)) -> requests.Response:
+    admin = world.connector.caller("admin", scopes)
+    return admin.request("DELETE", f"{PROVIDERS}/{world.provider_id}/previous-webhook-token")
+
+
+def test_replaced_webhook_token_is_good_until_the_overlap_ends(world: World) -> None:
+    old = world.webhook_token
+    shown = change_token(world, "the new one")
+    expires_at = datetime.fromisoformat(shown[EXPIRY])
+    assert abs((expires_at - world.clock()).total_seconds() - DAY) < 10
+    assert (post(world, old), post(world, "the new one"), post(world, "neither")) == (200, 200, 401)
+
+    world.clock.advance(DAY - 10)
+    assert post(world, old) == 200
+    world.clock.advance(11)
+
+    assert (post(world, old), post(world, "the new one")) == (401, 200)
+
+
+def test_results_signed_with_either_token_count(world: World) -> None:
+    old = world.webhook_token
+    users = [world.add_user("ann"), world.add_user("bob")]
+    runs = [world.start(user) for user in users]
+    change_token(world, "the new one")
+    for token, run_id in zip((old, "the new one"), runs, strict=True):
+        assert post(world, token, run_id) == 200
+    assert [verified(user.claims()) for user in users] == [set(MAPPING)] * 2
+
+
+def test_overlap_can_be_ended_at_once(world: World) -> None:
+    old = world.webhook_token
+    change_token(world, "the new one")
+    assert end_overlap(world, ("internal_idvp_view",)).status_code == 403
+    assert post(world, old) == 200
+
+    assert end_overlap(world).status_code == 204
+
+    assert (post(world, old), post(world, "the new one")) == (401, 200)
+    assert EXPIRY not in change_token(world, None)
+    assert end_overlap(world).status_code == 204, "there is nothing to end"
+
+
+def test_second_rotation_within_the_overlap_ends_the_first_token(world: World) -> None:
+    oldest = world.webhook_token
+    change_token(world, "the second")
+    change_token(world, "the third")
+    assert [post(world, token) for token in (oldest, "the second", "the third")] == [401, 200, 200]
+
+
+def test_giving_the_same_token_again_or_none_is_no_rotation(world: World) -> None:
+    assert EXPIRY not in change_token(world, world.webhook_token)
+    assert EXPIRY not in change_token(world, None)
+    assert post(world, world.webhook_token) == 200
+
+
+def test_the_end_of_an_overlap_is_shown_and_no_secret_is(world: World) -> None:
+    old = world.webhook_token
+    shown = change_token(world, "the new one")
+    assert {key: value for key, value in shown.items() if "token" in key and key != EXPIRY} == {
+        "token": None,
+        "webhook_token": None,
+    }
+    admin = world.connector.as_admin()
+    for path in ("", f"/{world.provider_id}", f"/{world.provider_id}/setup-guide"):
+        text = admin.get(PROVIDERS + path).text
+        assert old not in text
+        assert "the new one" not in text
+    assert shown[EXPIRY] in admin.get(f"{PROVIDERS}/{world.provider_id}").text
+
+
+# Encryption keys
+
+OLD, NEW = (base64.b64encode(bytes([number]) * 32).decode() for number in (1, 2))
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    """Settings with a key of their own in place of the data directory's."""
+    return replace(settings, encryption_keys=(OLD,))
+
+
+@contextmanager
+def restarted(world: World, *keys: str) -> Iterator[World]:
+    """Another process of the same connector, with these keys; events reach it as they reach the first."""
+    settings = replace(world.connector.settings, encryption_keys=keys)
+    with ConnectorServer(settings, world.clock) as connector:
+        yield replace(world, connector=connector)
+
+
+def sealed(world: World) -> list[str]:
+    """Give everything that is sealed in the database."""
+    columns = [
+        *(providers.c[name] for name in ("api_token", "webhook_token", "previous_webhook_token")),
+        *(user_attributes.c.value, events.c.body, secrets.c.value),
+    ]
+    with world.connector.services.database.read() as connection:
+        return [text for each in columns for text in connection.execute(select(each)).scalars() if text]
+
+
+def key_ids(world: World) -> set[str]:
+    return {text.split(".")[1] for text in sealed(world)}
+
+
+def populate(world: World) -> str:
+    """Leave something behind in every sealed column; gives a run whose result waits in a parked event."""
+    ann, bob = world.add_user("ann"), world.add_user("bob")
+    world.outcome(world.start(ann))
+    world.wait_until(lambda: verified(ann.claims()) == set(MAPPING))
+    change_token(world, "the new one")
+    world.faults(webhooks_lost=-1, route="POST /workflow_runs", dropped_after=1)
+    assert bob.verify(world.provider_id, "INITIATED").status_code == 503
+    run_id = str(world.onfido_state()["runs"][-1]["id"])
+    assert post(world, "the new one", run_id) == 200
+    return run_id
+
+
+def test_after_a_rotation_the_old_key_can_go_and_nothing_is_lost(world: World, run: Run) -> None:
+    old_token = world.webhook_token
+    populate(world)
+    before = key_ids(world)
+
+    result = run("rotate-keys", CONNECTOR_ENCRYPTION_KEYS=f"{NEW},{OLD}")
+
+    assert (result.exit_code, len(before)) == (0, 1)
+    assert len(key_ids(world)) == 1
+    assert not key_ids(world) & before
+    with restarted(world, NEW) as after:
+        assert [post(after, token) for token in (old_token, "the new one")] == [200, 200]
+        ann, bob = after.connector.as_user("ann"), after.connector.as_user("bob")
+        assert after.connector.services.users.values(after.tenant, "ann") == VALUES
+        resumed = bob.verify(after.provider_id, "INITIATED")
+        assert resumed.status_code == 200, resumed.text
+        assert verified(bob.claims()) == set(MAPPING), "the parked event could be read"
+        assert verified(ann.claims()) == set(MAPPING)
+
+
+def test_fingerprints_still_match_after_a_rotation(world: World, run: Run) -> None:
+    populate(world)
+    assert run("rotate-keys", CONNECTOR_ENCRYPTION_KEYS=f"{NEW},{OLD}").exit_code == 0
+    with restarted(world, NEW) as after:
+        ann = after.connector.as_user("ann")
+        after.connector.services.users.change(after.tenant, "ann", VALUES)
+        assert verified(ann.claims()) == set(MAPPING), "the values are those that were verified"
+        again = ann.verify(after.provider_id, "INITIATED")
+        assert (again.status_code, again.json()["code"]) == (400, "OIDV-10004")
+
+
+def test_rotation_while_requests_run_disturbs_none_of_them(world: World, run: Run) -> None:
+    populate(world)
+    world.faults(webhooks_lost=0)
+    with restarted(world, NEW, OLD) as after:
+        stopping, problems = threading.Event(), []
+
+        def be_verified(name: str) -> None:
+            number = 0
+            while not stopping.is_set():
+                number += 1
+                user = after.add_user(f"{name}-{number}")
+                answer = user.verify(after.provider_id, "INITIATED")
+                statuses = (answer.status_code, post(after, "the new one"))
+                if statuses != (200, 200):
+                    problems.append((statuses, answer.text))
+
+        threads = [threading.Thread(target=be_verified, args=(name,)) for name in ("carl", "dora")]
+        for thread in threads:
+            thread.start()
+        for _ in range(3):
+            assert run("rotate-keys", CONNECTOR_ENCRYPTION_KEYS=f"{NEW},{OLD}").exit_code == 0
+        stopping.set()
+        for thread in threads:
+            thread.join()
+        assert problems == []
+        assert len(key_ids(after)) == 1
+    with restarted(world, NEW) as after:
+        services = after.connector.services
+        user_ids = list(services.users.ids(after.tenant))
+        assert len(user_ids) > 4
+        for user_id in user_ids:
+            assert services.users.values(after.tenant, user_id) == VALUES
+
+
+def test_rotation_that_was_interrupted_can_be_repeated(world: World, run: Run) -> None:
+    populate(world)
+    some = [each for each in sealed(world) if each]
+    with pytest.raises(ConfigurationError), restarted(world, NEW):
+        pass  # too early: the old key is still needed
+    for _ in range(2):
+        assert run("rotate-keys", CONNECTOR_ENCRYPTION_KEYS=f"{NEW},{OLD}").exit_code == 0
+    assert len(sealed(world)) == len(some)
+
+
+def test_rotation_without_the_old_key_changes_nothing(settings: Settings, simulator: Simulator, run: Run) -> None:
+    with ConnectorServer(settings, Clock()) as connector:
+        world = World(connector, simulator, Clock())
+        world.add_user()
+        before = sealed(world)
+        result = run("rotate-keys", CONNECTOR_ENCRYPTION_KEYS=NEW)
+        assert result.exit_code == 1
+        assert "encryption_keys" in result.stderr
+        assert sealed(world) == before

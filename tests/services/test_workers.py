@@ -1,0 +1,135 @@
+"""Workers as processes of their own, on the database that web processes use at the same time."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from sqlalchemy import func, select
+
+from connector.services.outbox import LEASE
+from connector.settings import Settings
+from connector.store import outbox
+from connector.store.engine import Database
+from connector.store.models import outbox as outbox_table
+from connector.store.outbox import DONE
+from tests.faults.deployment import ROOT, Deployment
+from tests.services.ageing import let_pass
+from tests.services.relaying import RECORD
+
+NUMBER = 10_000
+
+
+@contextmanager
+def worker(settings: Settings, notes: Path, stuck_at: int | None = None) -> Iterator[subprocess.Popen[str]]:
+    """Run a worker; told to stop at the end, where it still runs."""
+    orders = {
+        "data_dir": str(settings.data_dir),
+        "database_url": settings.database_url,
+        "notes": str(notes),
+        "stuck_at": stuck_at,
+    }
+    command = [sys.executable, "-m", "tests.services.relaying", json.dumps(orders)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert next_line(process) == "ready"
+            yield process
+        finally:
+            process.terminate()
+            process.wait(20)
+
+
+def next_line(process: subprocess.Popen[str]) -> str:
+    assert process.stdout
+    return process.stdout.readline().strip()
+
+
+def put(database: Database, number: int) -> None:
+    with database.write() as connection:
+        outbox.add_all(connection, RECORD, [{"number": each} for each in range(number)])
+
+
+def delivered(database: Database) -> int:
+    statement = select(func.count()).where(outbox_table.c.kind == RECORD, outbox_table.c.state == DONE)
+    with database.read() as connection:
+        return int(connection.execute(statement).scalar_one())
+
+
+def numbers(*notes: Path) -> list[int]:
+    return sorted(int(line) for note in notes if note.exists() for line in note.read_text().splitlines())
+
+
+def wait_until(condition: Callable[[], Any], seconds: float = 40) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.05)
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_two_workers_beside_two_servers_deliver_ten_thousand_rows_once_each(
+    settings: Settings, database: Database, tmp_path: Path
+) -> None:
+    notes = [tmp_path / "first", tmp_path / "second"]
+    environ = {
+        "CONNECTOR_DATA_DIR": str(settings.data_dir),
+        "CONNECTOR_DATABASE_URL": settings.database_url,
+        "CONNECTOR_WORKER_IN_SERVER": "always",
+    }
+    servers = Deployment(environ, tmp_path, webs=2, workers=0)
+    try:
+        servers.start()
+        put(database, NUMBER)
+        with worker(settings, notes[0]), worker(settings, notes[1]):
+            while delivered(database) < NUMBER:
+                time.sleep(0.2)
+                for url in servers.urls:
+                    assert requests.get(f"{url}/healthz", timeout=10).ok
+    finally:
+        servers.stop()
+
+    assert numbers(*notes) == list(range(NUMBER))
+    assert all(numbers(each) for each in notes), "both have done their part"
+
+
+def test_delivery_of_a_worker_killed_in_the_middle_is_taken_over_once_its_lease_is_over(
+    settings: Settings, database: Database, tmp_path: Path
+) -> None:
+    notes = [tmp_path / "killed", tmp_path / "heir"]
+    put(database, 3)
+    with worker(settings, notes[0], stuck_at=1) as killed:
+        assert next_line(killed) == "stuck"
+        killed.kill()
+        killed.wait()
+    left = 3 - delivered(database)
+    with worker(settings, notes[1]) as heir:
+        time.sleep(0.5)
+        assert (heir.poll(), delivered(database)) == (None, 3 - left), "the lease still holds"
+        let_pass(database, timedelta(seconds=LEASE))
+        wait_until(lambda: delivered(database) == 3)
+
+    assert set(numbers(*notes)) == {0, 1, 2}
+    assert 1 in numbers(notes[1])
+
+
+def test_worker_that_is_told_to_stop_leaves_nothing_leased(
+    settings: Settings, database: Database, tmp_path: Path
+) -> None:
+    notes = tmp_path / "stopped"
+    put(database, 2000)
+    with worker(settings, notes):
+        wait_until(lambda: delivered(database))
+
+    with database.write() as connection:
+        left = outbox.claim(connection, "another", [RECORD], limit=2000, lease=1)
+    assert {delivery.attempts for delivery in left} <= {1}
+    assert sorted([*numbers(notes), *(delivery.payload["number"] for delivery in left)]) == list(range(2000))
