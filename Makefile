@@ -3,13 +3,14 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: demo test check format bench lock clean
+.PHONY: demo test check format bench soak lock clean
 
 demo: $(READY)
 	$(BIN)/connector demo $(if $(ONCE),--once)
 
 test: $(READY)
-	$(BIN)/pytest -n 2 --dist worksteal --cov --cov-report=
+	$(BIN)/pytest -q -n 2 --dist worksteal --cov --cov-report=
+	$(BIN)/coverage report --fail-under=95
 
 check: $(READY)
 	$(BIN)/ruff format --check .
@@ -18,6 +19,9 @@ check: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m tests.bench $(JSON)
+
+soak: $(READY)
+	$(BIN)/python -m tests.faults.soak $(ROUNDS)
 
 format: $(READY)
 	$(BIN)/ruff format .

@@ -92,9 +92,10 @@ class Attempts:
                 return Attempt(reserved, provider, fields, lease, onfido, deadline, is_resumed=False)
             with self._database.read() as connection:
                 found = verifications.find_open(connection, provider.provider_id, user_id)
-            if found and self._is_resumable(provider, found, deadline):
-                if taken := self._take_over(found, lease):
-                    return Attempt(taken, provider, fields, lease, onfido, deadline, is_resumed=True)
+            if not found or not self._is_resumable(provider, found, deadline):
+                continue
+            if taken := self._take_over(found, lease):
+                return Attempt(taken, provider, fields, lease, onfido, deadline, is_resumed=True)
         raise being_started()
 
     def _new_lease(self) -> Lease:

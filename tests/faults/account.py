@@ -1,0 +1,125 @@
+"""What must be true once everything has settled, counted from Onfido's side and from the database."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import requests
+from sqlalchemy import RowMapping, Select, func, select
+
+from connector.domain.history import CLAIM, RUN
+from connector.domain.runs import FINAL_STATUSES
+from connector.services.outbox import SWEEP
+from connector.store.events import PARKED
+from connector.store.models import claims, events, history, outbox, verifications
+from connector.store.outbox import DEAD, READY
+from tests.faults.site import Site
+from tests.harness import API_TOKEN, BIRTH_DATE, GIVEN_NAME, LAST_NAME
+
+COMPARED_AS = {GIVEN_NAME: "first_name", LAST_NAME: "last_name", BIRTH_DATE: "date_of_birth"}
+OPEN = select(func.count()).where(verifications.c.closed_at.is_(None))
+UNDELIVERED = select(func.count()).where(outbox.c.state == READY, outbox.c.kind != SWEEP)
+KNOWN_BUT_PARKED = (
+    select(func.count())
+    .select_from(events)
+    .join(verifications, verifications.c.run_id == events.c.run_id)
+    .where(events.c.state == PARKED)
+)
+
+
+def is_settled(site: Site) -> bool:
+    """Whether nothing is under way any more."""
+    with site.database.read() as connection:
+        return not any(connection.execute(each).scalar_one() for each in (OPEN, UNDELIVERED, KNOWN_BUT_PARKED))
+
+
+def problems(site: Site) -> list[str]:
+    """Tell everything that is not as it must be."""
+    runs = requests.get(f"{site.simulator.url}/simulator/state", timeout=30).json()["runs"]
+    attempts = _rows(site, select(verifications))
+    return [*_about_runs(site, runs, attempts), *_about_results(site, runs, attempts), *_left_over(site)]
+
+
+def _about_runs(site: Site, runs: list[Any], attempts: list[RowMapping]) -> Iterator[str]:
+    """One run for each user, with an applicant of its own."""
+    if len(runs) != len(site.user_ids):
+        yield f"{len(site.user_ids)} verifications, but {len(runs)} runs were paid for"
+    if len({run["applicant_id"] for run in runs}) != len(runs):
+        yield "two runs share an applicant"
+    started = [attempt for attempt in attempts if attempt["run_id"]]
+    for user_id, number in Counter(attempt["user_id"] for attempt in started).items():
+        if number > 1:
+            yield f"{user_id} has {number} runs"
+    if unknown := {run["id"] for run in runs} - {attempt["run_id"] for attempt in started}:
+        yield f"runs that nobody here knows: {sorted(unknown)}"
+    if idle := set(site.user_ids) - {attempt["user_id"] for attempt in started}:
+        yield f"no run was started for {sorted(idle)}"
+
+
+def _about_results(site: Site, runs: list[Any], attempts: list[RowMapping]) -> Iterator[str]:
+    """Every result applied once, and every claim as its run's comparison has it."""
+    ended = {run["id"]: run["status"] for run in runs}
+    changes = Counter(
+        (row["verification_id"], row["subject"], row["name"])
+        for row in _rows(site, select(history))
+        if row["subject"] == CLAIM or (row["subject"] == RUN and row["current"] in FINAL_STATUSES)
+    )
+    known = _rows(site, select(claims))
+    for attempt in (attempt for attempt in attempts if attempt["run_id"]):
+        run_id, verification_id = attempt["run_id"], attempt["id"]
+        if attempt["status"] != ended.get(run_id) or attempt["closed_at"] is None:
+            yield f"run {run_id} is {ended.get(run_id)}, here {attempt['status']}, closed {attempt['closed_at']}"
+        if (number := changes[verification_id, RUN, run_id]) != 1:
+            yield f"the result of run {run_id} was applied {number} times"
+        comparisons = _comparisons(site, run_id)
+        for uri, key in COMPARED_AS.items():
+            if (number := changes[verification_id, CLAIM, uri]) != 1:
+                yield f"{uri} of run {run_id} was changed {number} times"
+            told = comparisons.get(key) or "not_compared"
+            expected = (attempt["status"] == "approved" and told == "clear", told)
+            stands = [
+                (row["is_verified"], row["verification_status"])
+                for row in known
+                if (row["verification_id"], row["uri"]) == (verification_id, uri)
+            ]
+            if stands != [expected]:
+                yield f"{uri} of run {run_id} ({attempt['status']}, {told}) stands as {stands}"
+
+
+def _left_over(site: Site) -> Iterator[str]:
+    for row in _rows(site, select(outbox).where(outbox.c.state == DEAD)):
+        if not (row["history"] and row["history"][-1]["reason"]):
+            yield f"{row['kind']} {row['id']} is dead without a reason"
+    for log in site.deployment.logs:
+        yield from _thread_failures(log)
+
+
+def _thread_failures(log: Path) -> Iterator[str]:
+    for line in log.read_text(errors="replace").splitlines():
+        if "Exception in thread" in line:
+            yield f"{log.name}: {line}"
+
+
+def _comparisons(site: Site, run_id: str) -> Mapping[str, str | None]:
+    """Ask Onfido what it compared, from the run's document check, whatever the shape of the output."""
+    url = f"{site.simulator.api_url}/workflow_runs/{run_id}/tasks"
+    tasks = _onfido(url)
+    for task in tasks:
+        if task["task_def_id"] == "document_check":
+            breakdown = _onfido(f"{url}/{task['id']}")["output"]["breakdown"]["data_comparison"]["breakdown"]
+            return {key: compared["result"] for key, compared in breakdown.items()}
+    return {}
+
+
+def _onfido(url: str) -> Any:
+    answer = requests.get(url, headers={"Authorization": f"Token token={API_TOKEN}"}, timeout=10)
+    assert answer.ok, answer.text
+    return answer.json()
+
+
+def _rows(site: Site, statement: Select[Any]) -> list[RowMapping]:
+    with site.database.read() as connection:
+        return list(connection.execute(statement).mappings())

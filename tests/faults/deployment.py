@@ -1,0 +1,124 @@
+"""A connector as it is deployed: web and worker processes of their own, killed and started again at will."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from pathlib import Path
+
+import requests
+
+ROOT = Path(__file__).parents[2]
+STARTING_TIME = 60.0  # seconds, on a machine that others use too
+
+
+class Process:
+    """`python -m connector …` with all its children, as often as it has to be started."""
+
+    def __init__(self, arguments: list[str], environ: Mapping[str, str], log: Path) -> None:
+        self._command = [sys.executable, "-m", "connector", *arguments]
+        self._environ = {name: value for name, value in os.environ.items() if not name.startswith("CONNECTOR_")}
+        self._environ |= environ
+        self._log = log
+        self._lock = threading.RLock()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        with self._lock, self._log.open("ab") as output:
+            self._process = subprocess.Popen(
+                self._command, cwd=ROOT, env=self._environ, stdout=output, stderr=output, start_new_session=True
+            )
+
+    def restart_if_ended(self) -> None:
+        """Do a supervisor's part: a process that cannot start without its database has ended by itself."""
+        with self._lock:
+            if self._process and self._process.poll() is not None:
+                self.kill()
+                self.start()
+
+    def kill(self) -> None:
+        """Pull the plug: nothing is finished and nothing said."""
+        with self._lock:
+            if self._process:
+                with suppress(ProcessLookupError):
+                    os.killpg(self._process.pid, signal.SIGKILL)
+                self._process.wait()
+                self._process = None
+
+    def kill_children(self) -> None:
+        """Kill what the process has forked, which is its own business to make good."""
+        with self._lock, suppress(FileNotFoundError, ProcessLookupError):
+            if self._process:
+                children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
+                for child in children.read_text().split():
+                    os.kill(int(child), signal.SIGKILL)
+
+    def replace(self) -> None:
+        """Stop as a supervisor does, and start again."""
+        with self._lock, suppress(subprocess.TimeoutExpired):
+            if self._process:
+                self._process.terminate()
+                self._process.wait(timeout=15)
+        self.kill()
+        self.start()
+
+
+class Deployment:
+    """Some web processes, some workers, one database; and a supervisor, which starts again what ends by itself."""
+
+    def __init__(self, environ: Mapping[str, str], directory: Path, *, webs: int, workers: int) -> None:
+        self.logs = [directory / f"{name}.log" for name in self._names(webs, workers)]
+        ports = [_free_port() for _ in range(webs)]
+        self.urls = [f"http://127.0.0.1:{port}" for port in ports]
+        commands = [*(["serve", "--dev", "--port", str(port)] for port in ports), *([["worker"]] * workers)]
+        processes = [Process(command, environ, log) for command, log in zip(commands, self.logs, strict=True)]
+        self.webs, self.workers = processes[:webs], processes[webs:]
+        self._stopping = threading.Event()
+        self._supervisor = threading.Thread(target=self._supervise, name="supervisor")
+
+    def start(self) -> None:
+        """Start everything, and wait until it answers."""
+        for process in (*self.webs, *self.workers):
+            process.start()
+        self._supervisor.start()
+        end = time.monotonic() + STARTING_TIME
+        for url in self.urls:
+            while not _is_ready(url):
+                assert time.monotonic() < end, f"{url} does not answer"
+                time.sleep(0.1)
+
+    def stop(self) -> None:
+        self._stopping.set()
+        if self._supervisor.is_alive():
+            self._supervisor.join()
+        for process in (*self.webs, *self.workers):
+            process.kill()
+
+    def _supervise(self) -> None:
+        while not self._stopping.wait(0.3):
+            for process in (*self.webs, *self.workers):
+                process.restart_if_ended()
+
+    @staticmethod
+    def _names(webs: int, workers: int) -> list[str]:
+        return [*(f"web-{number}" for number in range(webs)), *(f"worker-{number}" for number in range(workers))]
+
+
+def _is_ready(url: str) -> bool:
+    try:
+        return requests.get(f"{url}/readyz", timeout=5).ok
+    except requests.RequestException:
+        return False
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])

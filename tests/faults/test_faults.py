@@ -1,0 +1,72 @@
+"""The plug is pulled at any moment, on any process: every result is applied exactly once, and nobody pays twice.
+
+`FAULTS_SEED=… pytest tests/faults` replays a schedule; `FAULTS_VERIFICATIONS` makes it longer.
+"""
+
+from __future__ import annotations
+
+import os
+import random
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.faults import site as sites
+from tests.faults.account import is_settled, problems
+from tests.faults.applications import Applications
+from tests.faults.site import Site
+from tests.faults.troubles import Troubles
+
+SEED = int(os.environ.get("FAULTS_SEED") or random.SystemRandom().randrange(10**6))
+VERIFICATIONS = int(os.environ.get("FAULTS_VERIFICATIONS") or 200)
+SECONDS = VERIFICATIONS / 14  # while which verifications begin and troubles come
+PATIENCE = 60.0  # seconds that everything has to settle, leases of killed processes included
+
+
+@pytest.mark.timeout(0)
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_every_verification_is_paid_for_once_and_its_result_applied_once(
+    kind: str, tmp_path: Path, sqlite_template: Path
+) -> None:
+    tell(f"FAULTS_SEED={SEED} FAULTS_VERIFICATIONS={VERIFICATIONS}")
+    with sites.running(tmp_path, sqlite_template, users=VERIFICATIONS, is_sqlite=kind == "sqlite") as site:
+        begin_amid_troubles(site)
+        wait_until(lambda: settle(site))
+
+        assert problems(site) == []
+
+
+def begin_amid_troubles(site: Site) -> None:
+    """Let every user go through a verification while the troubles come, and those on their way end it afterwards."""
+    troubles, applications = Troubles(site, SEED), Applications(site, SEED, SECONDS)
+    applications.start()
+    troubles.start()
+    try:
+        time.sleep(SECONDS)
+        troubles.stop()
+        wait_until(lambda: applications.left == 0)
+    finally:
+        troubles.stop()
+        applications.stop()
+        tell("\n".join(troubles.told))
+    assert (applications.failures, applications.waiting) == ([], [])
+    assert applications.repetitions > VERIFICATIONS / 10, "the troubles have met hardly anybody"
+
+
+def settle(site: Site) -> bool:
+    site.pass_time()
+    return is_settled(site)
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Wait; what is not there in the end shows in what is counted."""
+    end = time.monotonic() + PATIENCE
+    while not condition() and time.monotonic() < end:
+        time.sleep(0.5)
+
+
+def tell(text: str) -> None:
+    sys.stdout.write(f"{text}\n")

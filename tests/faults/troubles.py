@@ -1,0 +1,154 @@
+"""What befalls the site, in an order that the seed alone decides."""
+
+from __future__ import annotations
+
+import random
+import threading
+import time
+from collections.abc import Callable
+
+from connector.simulator.faults import Shape
+from tests.faults.deployment import Process
+from tests.faults.site import Site
+
+LONGEST_PAUSE = 0.6  # seconds between two troubles
+START_RUN, CREATE_APPLICANT = "POST /workflow_runs", "POST /applicants"
+
+
+class Troubles:
+    """Every trouble at least once, then at random until `stop`; `told` lists them."""
+
+    def __init__(self, site: Site, seed: int) -> None:
+        self._site = site
+        self._random = random.Random(seed)
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="troubles")
+        self._began_at = 0.0
+        self._failure: Exception | None = None
+        self.told: list[str] = []
+
+    def start(self) -> None:
+        self._began_at = time.monotonic()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End them, and make everything whole again; may be called twice."""
+        self._stopping.set()
+        self._thread.join()
+        if self._failure:
+            raise self._failure
+        self._site.set_faults()
+
+    def _run(self) -> None:
+        kinds = self._kinds()
+        coming = self._random.sample(kinds, len(kinds))
+        try:
+            while not self._stopping.is_set():
+                trouble = coming.pop() if coming else self._random.choice(kinds)
+                self.told.append(f"{time.monotonic() - self._began_at:6.2f} {trouble.__name__.strip('_')}")
+                trouble()
+                self._stopping.wait(self._random.uniform(0.05, LONGEST_PAUSE))
+        except Exception as error:  # noqa: BLE001  raised again by `stop`
+            self._failure = error
+
+    def _kinds(self) -> list[Callable[[], None]]:
+        kinds = [
+            self._kill_web,
+            self._kill_web,
+            self._kill_web_child,
+            self._onfido_is_away,
+            self._onfido_throttles,
+            self._onfido_fails,
+            self._answers_are_lost,
+            self._answers_are_lost,
+            self._onfido_is_slow,
+            self._runs_end_early,
+            self._runs_have_no_token,
+            self._webhooks_are_lost,
+            self._webhooks_are_doubled,
+            self._webhooks_are_late,
+            self._webhooks_are_reordered,
+            self._time_passes,
+        ]
+        if self._site.deployment.workers:
+            kinds += [self._kill_worker, self._kill_worker, self._replace_worker]
+        if self._site.postgresql:
+            kinds += [self._database_loses_power, self._connections_are_cut, self._connections_are_cut]
+        return kinds
+
+    # The connector
+
+    def _kill_web(self) -> None:
+        self._kill(self._random.choice(self._site.deployment.webs))
+
+    def _kill_worker(self) -> None:
+        self._kill(self._random.choice(self._site.deployment.workers))
+
+    def _kill(self, process: Process) -> None:
+        process.kill()
+        self._stopping.wait(self._random.uniform(0, 0.4))
+        process.start()
+
+    def _kill_web_child(self) -> None:
+        self._random.choice(self._site.deployment.webs).kill_children()
+
+    def _replace_worker(self) -> None:
+        self._random.choice(self._site.deployment.workers).replace()
+
+    # Onfido
+
+    def _onfido_is_away(self) -> None:
+        self._site.simulator.stop()
+        self._stopping.wait(self._random.uniform(0.2, 1.2))
+        self._site.simulator.start()
+
+    def _onfido_throttles(self) -> None:
+        self._site.set_faults(throttled=self._random.randint(5, 30), retry_after=self._random.randint(0, 1))
+
+    def _onfido_fails(self) -> None:
+        self._site.set_faults(failed=self._random.randint(1, 5), failed_status=self._random.choice([500, 502, 503]))
+
+    def _answers_are_lost(self) -> None:
+        switch = self._random.choice(["failed_after", "dropped_after"])
+        route = self._random.choice([START_RUN, START_RUN, CREATE_APPLICANT])
+        self._site.set_faults(route=route, **{switch: self._random.randint(3, 8)})
+        self._stopping.wait(0.4)  # long enough for somebody to meet it
+
+    def _onfido_is_slow(self) -> None:
+        self._site.set_faults(latency_ms=self._random.randint(50, 400))
+
+    def _runs_end_early(self) -> None:
+        switch = self._random.choice(["runs_early", "runs_instant"])
+        shape = self._random.choice(list(Shape))
+        self._site.set_faults(output_shape=shape, **{switch: self._random.randint(1, 4)})
+
+    def _runs_have_no_token(self) -> None:
+        self._site.set_faults(runs_without_sdk_token=self._random.randint(1, 5))
+
+    # Webhooks
+
+    def _webhooks_are_lost(self) -> None:
+        self._site.set_faults(webhooks_lost=self._random.randint(5, 40))
+
+    def _webhooks_are_doubled(self) -> None:
+        self._site.set_faults(webhooks_doubled=self._random.randint(5, 40))
+
+    def _webhooks_are_late(self) -> None:
+        self._site.set_faults(webhook_delay_ms=self._random.randint(200, 2000))
+
+    def _webhooks_are_reordered(self) -> None:
+        self._site.set_faults(events_reordered=-1)
+
+    # The database, and time
+
+    def _database_loses_power(self) -> None:
+        assert self._site.postgresql
+        self._site.postgresql.pull_the_plug()
+
+    def _connections_are_cut(self) -> None:
+        assert self._site.postgresql
+        for _ in range(self._random.randint(1, 10)):
+            self._site.postgresql.cut_connections()
+
+    def _time_passes(self) -> None:
+        self._site.pass_time()
