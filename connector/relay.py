@@ -66,6 +66,9 @@ class Relay:
             except SQLAlchemyError as error:
                 log.warning("relay.database_unavailable", reason=type(error).__name__)
                 pause = RECOVERY_PAUSE
+            except Exception:  # the border: a worker that dies silently delivers nothing
+                log.exception("relay.failed")
+                pause = RECOVERY_PAUSE
             self._stopping.wait(pause)
 
     def _put_periodic_work(self) -> None:

@@ -14,8 +14,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from sqlalchemy import Connection
+
 from connector.directory import Directory
-from connector.domain.claims import REQUIRED_FIELDS, Claim, fields_to_send
+from connector.domain.claims import REQUIRED_FIELDS, fields_to_send
 from connector.domain.history import RUN
 from connector.domain.provider import Provider
 from connector.domain.runs import PROCESSING, RunSnapshot, next_check
@@ -124,52 +126,51 @@ class Initiation:
 
     def _bind_values(self, attempt: Attempt) -> dict[str, str]:
         """Read the values to send, by applicant field, and record which ones the verification will hold for."""
-        tenant, user_id = attempt.provider.tenant, attempt.verification.user_id
         if attempt.is_resumed:
-            self._replace_claims(attempt)  # before the values are read: a change from then on finds the new rows
+            self._replace_claims(attempt)
         for _ in range(ROUNDS):
-            values = self._directory.values(tenant, user_id)
-            if values is None:
-                raise RequestError(Code.USER_NOT_FOUND, f"There is no user {user_id}.")
-            to_send = _select(attempt, values)
-            fingerprints = {uri: self._fingerprints.of(tenant, user_id, uri, values[uri]) for uri in attempt.fields}
+            to_send, fingerprints = self._read_values(attempt)
             if self._record_values(attempt, fingerprints):
                 return to_send
         raise RequestError(Code.NOTHING_TO_START, "The user's values keep changing: ask again in a moment.")
 
+    def _read_values(self, attempt: Attempt) -> tuple[dict[str, str], dict[str, str]]:
+        """Give the values to send by applicant field, and the requested claims' fingerprints by URI."""
+        tenant, user_id = attempt.provider.tenant, attempt.verification.user_id
+        values = self._directory.values(tenant, user_id)
+        if values is None:
+            raise RequestError(Code.USER_NOT_FOUND, f"There is no user {user_id}.")
+        to_send = _select(attempt, values)
+        return to_send, {uri: self._fingerprints.of(tenant, user_id, uri, values[uri]) for uri in attempt.fields}
+
     def _replace_claims(self, attempt: Attempt) -> None:
-        """Let the attempt be about the claims of this request, in place of those of the one that broke off."""
-        verification_id = attempt.verification.verification_id
+        """Let the attempt be about the claims of this request, in place of those of the one that broke off.
+
+        Not before it is clear that this request can be met; but before the values to send are read: a change from
+        then on finds the new rows.
+        """
+        _, fingerprints = self._read_values(attempt)
         with self._database.write() as connection:
-            if not verifications.advance(
-                connection, verification_id, attempt.lease.owner, {"updated_at": self._clock()}
-            ):
-                raise being_started()
-            verifications.replace_claims(connection, verification_id, attempt.fields)
+            self._lock(connection, attempt)
+            _check_needed(connection, attempt, fingerprints)
+            verifications.replace_claims(connection, attempt.verification.verification_id, attempt.fields)
 
     def _record_values(self, attempt: Attempt, fingerprints: Mapping[str, str]) -> bool:
-        verification, now = attempt.verification, self._clock()
+        """Record what is sent; False where a value has changed since it was read."""
+        verification = attempt.verification
         with self._database.write() as connection:
-            if not verifications.advance(
-                connection, verification.verification_id, attempt.lease.owner, {"updated_at": now}
-            ):
-                raise being_started()
+            self._lock(connection, attempt)
             if not verifications.bind_values(connection, verification.verification_id, fingerprints):
                 return False
-            claims.unverify_changed(connection, verification.tenant, verification.user_id, fingerprints, now)
-            self._check_needed(
-                claims.find_all(
-                    connection, verification.tenant, verification.user_id, verification.provider_id, [*fingerprints]
-                ),
-                attempt.fields,
-            )
+            tenant, user_id = verification.tenant, verification.user_id
+            claims.unverify_changed(connection, tenant, user_id, fingerprints, self._clock())
+            _check_needed(connection, attempt, fingerprints)
             return True
 
-    def _check_needed(self, known: list[Claim], fields: Mapping[str, str]) -> None:
-        if {claim.uri for claim in known if claim.is_verified} >= set(fields):
-            raise RequestError(
-                Code.NOTHING_TO_START, "Every requested claim is verified already, and no value has changed since."
-            )
+    def _lock(self, connection: Connection, attempt: Attempt) -> None:
+        verification_id, owner = attempt.verification.verification_id, attempt.lease.owner
+        if not verifications.advance(connection, verification_id, owner, {"updated_at": self._clock()}):
+            raise being_started()
 
     def _put_applicant(self, attempt: Attempt, values: Mapping[str, str]) -> str:
         """Bring the user's applicant at Onfido up to date, or create it, and announce the run."""
@@ -198,8 +199,9 @@ class Initiation:
                 deadline=attempt.deadline,
             )
         except ProviderError as error:
-            if error.is_refusal or not error.is_sent:
-                self._attempts.advance(attempt, run_requested_at=None)  # there is certainly no run
+            has_no_run = error.is_refusal or not error.is_sent
+            # Otherwise Onfido may be making it still: it has its time to settle from now on.
+            self._attempts.advance(attempt, run_requested_at=None if has_no_run else self._clock())
             raise
 
     def _hand_over_known(self, attempt: Attempt, run: RunSnapshot) -> Started:
@@ -257,6 +259,18 @@ class Initiation:
 
 
 _NO_LEASE: dict[str, object] = {"lease_owner": None, "lease_until": None}
+
+
+def _check_needed(connection: Connection, attempt: Attempt, fingerprints: Mapping[str, str]) -> None:
+    """Raise where every requested claim is verified for the value that the user has."""
+    verification = attempt.verification
+    tenant, user_id, provider_id = verification.tenant, verification.user_id, verification.provider_id
+    known = claims.find_all(connection, tenant, user_id, provider_id, [*fingerprints])
+    held = {claim.uri for claim in known if claim.is_verified and claim.fingerprint == fingerprints[claim.uri]}
+    if held == set(fingerprints):
+        raise RequestError(
+            Code.NOTHING_TO_START, "Every requested claim is verified already, and no value has changed since."
+        )
 
 
 def _select(attempt: Attempt, values: Mapping[str, str]) -> dict[str, str]:
