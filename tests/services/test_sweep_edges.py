@@ -1,0 +1,47 @@
+"""What the sweep finds when a process died at an awkward moment, or Onfido has forgotten a run."""
+
+from __future__ import annotations
+
+import requests
+from sqlalchemy import update
+
+from connector.store.models import verifications
+from tests.harness import MAPPING, World, event_body, verified
+
+CLEAR = {"first_name": "clear", "last_name": "clear", "date_of_birth": "clear"}
+
+
+def test_event_is_applied_though_the_process_that_recorded_its_run_died_before_it_looked(world: World) -> None:
+    ann = world.add_user()
+    world.start(ann)
+    assert world.post_event(event_body("run-of-the-dead", "approved", CLEAR)).status_code == 200
+    with world.connector.services.database.write() as connection:
+        connection.execute(update(verifications).values(run_id="run-of-the-dead"))
+    assert verified(ann.claims()) == set()
+
+    world.sweep()
+
+    assert verified(ann.claims()) == set(MAPPING)
+
+
+def test_run_that_onfido_has_forgotten_stays_open_until_the_user_tries_again(world: World) -> None:
+    ann = world.add_user()
+    run_id = world.start(ann)
+    requests.post(f"{world.simulator.url}/simulator/reset", timeout=10).raise_for_status()
+    world.clock.advance(3600)
+
+    world.sweep()
+
+    found, _, _ = world.connector.services.verifications.get(world.tenant, run_id)
+    assert found.closed_at is None
+    assert world.start(ann) != run_id
+
+
+def test_change_of_nothing_withdraws_nothing(world: World) -> None:
+    ann = world.add_user()
+    world.outcome(world.start(ann))
+    world.wait_until(lambda: verified(ann.claims()) == set(MAPPING))
+
+    world.connector.services.users.change(world.tenant, "ann", {})
+
+    assert verified(ann.claims()) == set(MAPPING)
