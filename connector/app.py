@@ -25,18 +25,24 @@ from connector.api.development import configure_access
 from connector.api.parsing import SECURITY_SCHEME
 from connector.directory.local import LocalDirectory
 from connector.domain.provider import BaseUrlPolicy
+from connector.domain.studio import StudioPolicy
 from connector.domain.tenants import DEFAULT_TENANT
+from connector.domain.urls import UrlPolicy
 from connector.errors import ConfigurationError
 from connector.onfido.client import OnfidoTransport
 from connector.relay import Relay
+from connector.services.archive import Archive
 from connector.services.attempts import Attempts, Timing
+from connector.services.binding import Binding
 from connector.services.claims import Claims
+from connector.services.decisions import Decisions
 from connector.services.events import Events
 from connector.services.initiation import Initiation
 from connector.services.keys import fingerprint_key, rotate_keys
 from connector.services.outbox import SWEEP, Kind, Outbox
 from connector.services.providers import Providers
 from connector.services.results import Results
+from connector.services.runs import Runs
 from connector.services.upkeep import Upkeep
 from connector.services.users import Users
 from connector.services.verifications import Verifications
@@ -61,6 +67,9 @@ class Services:
     database: Database
     providers: Providers
     verifications: Verifications
+    runs: Runs
+    decisions: Decisions
+    archive: Archive
     events: Events
     claims: Claims
     users: Users
@@ -96,14 +105,20 @@ def create_services(
     directory = LocalDirectory(database, vault)
     timing = Timing(settings.interactive_budget, settings.run_settle_time)
     policy = BaseUrlPolicy(settings.allowed_base_url_hosts, settings.allow_http_loopback)
+    studio_policy = StudioPolicy(
+        notices=UrlPolicy(settings.allowed_notice_hosts, settings.allow_http_loopback, "allowed_notice_hosts"),
+        browsers=UrlPolicy(None, settings.allow_http_loopback),
+    )
     token_overlap = timedelta(seconds=settings.webhook_token_overlap)
-    provider_service = Providers(database, vault, onfido, policy, token_overlap, clock)
-    results = Results(database, provider_service, listeners, clock)
+    provider_service = Providers(database, vault, onfido, policy, studio_policy, token_overlap, clock)
+    archive = Archive(vault)
+    results = Results(database, provider_service, archive, fingerprints, listeners, clock)
     events = Events(database, vault, provider_service, results, clock)
     attempts = Attempts(database, provider_service, results, timing, clock)
-    initiation = Initiation(database, directory, fingerprints, attempts, results, events, timing, clock)
+    binding = Binding(database, directory, fingerprints, attempts, clock)
+    initiation = Initiation(database, binding, attempts, results, events, timing, clock)
     event_retention = timedelta(days=settings.event_retention_days)
-    upkeep = Upkeep(database, provider_service, results, events, initiation, listeners, event_retention, clock)
+    upkeep = Upkeep(database, provider_service, results, archive, events, initiation, listeners, event_retention, clock)
     max_waiting = max(1, settings.threads // 2)
 
     def close() -> None:
@@ -113,7 +128,10 @@ def create_services(
     return Services(
         database=database,
         providers=provider_service,
-        verifications=Verifications(database, provider_service, results, initiation, timing, max_waiting),
+        verifications=Verifications(database, provider_service, results, initiation, timing, max_waiting, clock),
+        runs=Runs(database, provider_service, results, archive, timing),
+        decisions=Decisions(database, provider_service, results, directory, fingerprints, timing, clock),
+        archive=archive,
         events=events,
         claims=Claims(database, directory, fingerprints, clock),
         users=Users(database, vault, fingerprints, clock),
@@ -164,11 +182,14 @@ def create_app(
     app.config |= _flask_config(settings)
     app.extensions |= {
         "access": access,
+        "archive": services.archive,
         "claims": services.claims,
         "count_outbox": services.outbox.counts,
         "events": services.events,
         "is_current": services.database.is_current,
         "providers": services.providers,
+        "runs": services.runs,
+        "decisions": services.decisions,
         "services": services,
         "settings": settings,
         "users": services.users,

@@ -32,6 +32,13 @@ class Code(StrEnum):
     PROVIDER_TYPE_FIXED = "IDVP-60003", "The type of an identity verification provider cannot change"
     PROVIDER_LIST_INVALID = "IDVP-60004", "Invalid filter, limit or offset"
     RUN_NOT_FOUND = "IDVP-60010", "No such verification run"
+    FILE_UNAVAILABLE = "IDVP-60011", "The file is not available"
+    RUN_OPEN = "IDVP-60012", "The run has not ended"
+    RUN_NOT_DECIDABLE = "IDVP-60013", "The run is not up for a decision"
+    TASK_NOT_FOUND = "IDVP-60014", "No such task"
+    TASK_CLOSED = "IDVP-60015", "The task cannot be completed any more"
+    APPLICANT_NOT_FOUND = "IDVP-60016", "No such applicant"
+    WEBHOOK_NOT_FOUND = "IDVP-60017", "No webhook is registered at Onfido"
     PROVIDER_UNEXPECTED = "IDVP-65000", "Unexpected error"
 
     CLAIM_NOT_FOUND = "IDV-10000", "No such claim"
@@ -59,6 +66,7 @@ class Code(StrEnum):
     ATTEMPT_LIMIT = "OIDV-10044", "Too many attempts"
     ONFIDO_THROTTLES = "OIDV-10045", "Onfido asks to slow down"
     ONFIDO_UNREACHABLE = "OIDV-10046", "Onfido cannot be reached"
+    TASK_REFUSED = "OIDV-10047", "Onfido refused the task's data"
 
     WEBHOOK_PROVIDER_UNKNOWN = "OIDV-60001", "No such identity verification provider"
     WEBHOOK_SIGNATURE_WRONG = "OIDV-60002", "The signature is missing or wrong"

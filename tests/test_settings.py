@@ -191,6 +191,17 @@ class TestValues:
         name = line.split(" ", maxsplit=1)[0]
         assert refusal(write(line)).startswith(f"{name} must ")
 
+    @pytest.mark.parametrize("line", ["run_settle_time = 14.9", "interactive_budget = 30.1"])
+    def test_a_settle_time_within_the_budget_is_refused_with_both_names(self, line: str, write: Any) -> None:
+        description = refusal(write(line))
+        assert "run_settle_time" in description
+        assert "interactive_budget" in description
+
+    @pytest.mark.parametrize("line", ["run_settle_time = 15", "interactive_budget = 30"])
+    def test_a_settle_time_as_long_as_the_budget_will_do(self, line: str, write: Any) -> None:
+        settings = load(write(line), {})
+        assert settings.run_settle_time == settings.interactive_budget
+
     def test_what_the_command_line_says_is_checked_as_well(self) -> None:
         with pytest.raises(ConfigurationError, match="port must be between"):
             load(None, {}, port=70000)

@@ -8,7 +8,8 @@ from typing import Any
 
 import marshmallow as ma
 
-from connector.api.schemas import SDK_TOKEN
+from connector.api.schemas import LINK_URL, SDK_TOKEN
+from connector.api.studio import read_studio, studio_body
 from connector.domain.claims import Claim
 from connector.domain.history import Change
 from connector.domain.provider import (
@@ -19,12 +20,16 @@ from connector.domain.provider import (
     Provider,
     ProviderConfig,
 )
-from connector.domain.verification import Verification
+from connector.domain.studio import Studio
+from connector.domain.workflow_input import RunRequest
+from connector.services.archive import DOCUMENT, OUTPUT_VALUE
 from connector.services.claims import ClaimEntry
+from connector.services.verifications import Capture
 
-_PROPERTIES = {"token", "workflow_id", "base_url", "webhook_token", "max_attempts", "attempt_window"}
+_PROPERTIES = {"token", "workflow_id", "base_url", "webhook_token", "notice_secret", "max_attempts", "attempt_window"}
 READ_ONLY = "previous_webhook_token_expires_at"  # of the configuration properties; ignored in a request
 MAX_DIGITS = 9
+CUSTOM_DATA = "custom_data."  # before the names of custom input data, among a request's properties
 
 
 def provider_config(body: Mapping[str, Any]) -> ProviderConfig:
@@ -47,12 +52,15 @@ def provider_config(body: Mapping[str, Any]) -> ProviderConfig:
         attempt_window=_number(properties, "attempt_window", DEFAULT_ATTEMPT_WINDOW),
         api_token=properties.get("token"),
         webhook_token=properties.get("webhook_token"),
+        notice_secret=properties.get("notice_secret"),
+        studio=None if body["studio"] is None else read_studio(body["studio"]),
     )
 
 
 def provider_body(provider: Provider) -> dict[str, Any]:
-    """Write a provider; secrets come back without their values."""
-    secrets = ["token"] + ["webhook_token"] * provider.has_webhook_token
+    """Write a provider; secrets come back without their values, and one that uses nothing of Studio as WSO2's do."""
+    kept = {"webhook_token": provider.has_webhook_token, "notice_secret": provider.has_notice_secret}
+    secrets = ["token", *(name for name, is_kept in kept.items() if is_kept)]
     plain = {
         "workflow_id": provider.workflow_id,
         "base_url": provider.base_url,
@@ -73,13 +81,44 @@ def provider_body(provider: Provider) -> dict[str, Any]:
             *({"key": key, "isSecret": True} for key in secrets),
             *({"key": key, "value": value, "isSecret": False} for key, value in plain.items()),
         ],
-    }
+    } | ({} if provider.studio == Studio() else {"studio": studio_body(provider.studio)})
 
 
-def status_property(body: Mapping[str, Any]) -> str | None:
-    """Give the `status` of a loaded `VerifyRequestSchema`, in capitals; None where it is missing."""
-    value = {item["key"]: item["value"] for item in body["properties"]}.get("status")
+def status_property(properties: Mapping[str, str]) -> str | None:
+    """Give the `status` among the properties of a request, in capitals; None where it is missing."""
+    value = properties.get("status")
     return value.strip().upper() if value else None
+
+
+def run_request(properties: Mapping[str, str]) -> RunRequest:
+    """Read what the properties of a request ask of a run; those that nobody knows are left alone, as WSO2 does."""
+    known = {key: value.strip() for key, value in properties.items() if value.strip()}
+    return RunRequest(
+        tags=_names(known.get("tags")),
+        given={
+            key.removeprefix(CUSTOM_DATA): value for key, value in properties.items() if key.startswith(CUSTOM_DATA)
+        },
+        consents=_names(known.get("consents")),
+        capture=known["capture"].lower() if "capture" in known else None,
+        completed_redirect_url=known.get("completed_redirect_url"),
+        expired_redirect_url=known.get("expired_redirect_url"),
+        lifetime=_seconds(known.get("link_lifetime")),
+        language=known.get("language"),
+        referrer=known.get("referrer"),
+        application_id=known.get("application_id"),
+    )
+
+
+def _names(text: str | None) -> tuple[str, ...]:
+    return tuple(each.strip() for each in (text or "").split(",") if each.strip())
+
+
+def _seconds(text: str | None) -> int | None:
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS):
+        raise ma.ValidationError({"properties": ["link_lifetime: not a number of seconds."]})
+    return int(text)
 
 
 def claim_entry(body: Mapping[str, Any]) -> ClaimEntry:
@@ -87,7 +126,7 @@ def claim_entry(body: Mapping[str, Any]) -> ClaimEntry:
     return ClaimEntry(body["uri"], body["idVProviderId"], body["isVerified"], body["claimMetadata"])
 
 
-def claim_body(claim: Claim, **more: str | None) -> dict[str, Any]:
+def claim_body(claim: Claim, **more: Any) -> dict[str, Any]:
     """Write a claim; once it has a run, what Onfido says replaces what an administrator noted under the same keys."""
     onfido = {
         "onfido_applicant_id": claim.applicant_id,
@@ -95,6 +134,9 @@ def claim_body(claim: Claim, **more: str | None) -> dict[str, Any]:
         "onfido_workflow_status": claim.workflow_status,
         "onfido_verification_status": claim.verification_status,
         "onfido_completed_at": timestamp(claim.completed_at),
+        "onfido_decision": claim.decision,
+        OUTPUT_VALUE: None,
+        DOCUMENT: None,
     }
     known = {key: value for key, value in (onfido | more).items() if value is not None}
     noted = {key: value for key, value in claim.metadata.items() if claim.run_id is None or key not in onfido}
@@ -107,13 +149,15 @@ def claim_body(claim: Claim, **more: str | None) -> dict[str, Any]:
     }
 
 
-def capture_body(claim: Claim, verification: Verification, sdk_token: str | None) -> dict[str, Any]:
-    """Write a claim in the answer to INITIATED or REINITIATED: with the attempt under way and its SDK token."""
+def capture_body(claim: Claim, capture: Capture) -> dict[str, Any]:
+    """Write a claim in the answer to INITIATED or REINITIATED: with the attempt under way, its SDK token or link."""
+    verification = capture.verification
     attempt = {
         "onfido_applicant_id": verification.applicant_id,
         "onfido_workflow_run_id": verification.run_id,
         "onfido_workflow_status": verification.status,
-        SDK_TOKEN: sdk_token,
+        SDK_TOKEN: capture.sdk_token,
+        LINK_URL: capture.link_url,
     }
     if claim.run_id != verification.run_id:  # verified by an earlier run, whose result is not this attempt's
         attempt |= {"onfido_verification_status": None, "onfido_completed_at": None}
@@ -135,6 +179,7 @@ def change_body(change: Change) -> dict[str, Any]:
         "to": change.current,
         "cause": change.cause,
         "actor": change.actor,
+        "detail": dict(change.detail),
     }
 
 

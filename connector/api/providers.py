@@ -19,11 +19,11 @@ from connector.api.schemas import (
     ProviderSchema,
     SetupGuideSchema,
 )
-from connector.domain.provider import EVENTS, PROVIDER_TYPE, ProviderConfig, invalid, setup_guide
+from connector.domain.provider import PROVIDER_TYPE, ProviderConfig, invalid, setup_guide
 from connector.domain.tenants import tenant_path
 from connector.errors import Code, RequestError
 from connector.services.providers import Providers
-from connector.services.verifications import Verifications
+from connector.services.runs import Runs
 
 PREFIX = "/api/server/v1/idv-providers"
 
@@ -101,8 +101,8 @@ def end_overlap(provider_id: str) -> None:
 def get_history(provider_id: str, run_id: str) -> list[dict[str, Any]]:
     """Tell what happened to a run and its claims, the first first."""
     _providers().get(g.tenant, provider_id)
-    verifications: Verifications = current_app.extensions["verifications"]
-    return [change_body(change) for change in verifications.history(g.tenant, run_id, provider_id)]
+    runs: Runs = current_app.extensions["runs"]
+    return [change_body(change) for change in runs.get(g.tenant, run_id, provider_id).history]
 
 
 @blueprint.get("/<provider_id>/setup-guide")
@@ -115,7 +115,7 @@ def get_setup_guide(provider_id: str) -> dict[str, Any]:
     return {
         "providerId": provider.provider_id,
         "webhookUrl": guide.webhook_url,
-        "events": list(EVENTS),
+        "events": list(provider.studio.events),
         "hasWebhookToken": provider.has_webhook_token,
         "steps": list(guide.steps),
     }

@@ -8,23 +8,15 @@ from typing import Any
 import marshmallow as ma
 from marshmallow import fields, validate
 
+from connector.api.fields import Text
+from connector.api.studio import StudioSchema
 from connector.domain.provider import PROVIDER_TYPE
 
 MAX_METADATA = 8192  # characters of a claim's metadata as JSON
 SDK_TOKEN = "sdk_token"  # noqa: S105  the name of a metadata key
 
 
-class Text(fields.String):
-    """A string that every database and log can hold: bounded, without NUL and lone surrogates."""
-
-    def __init__(self, *, limit: int = 255, **options: Any) -> None:
-        super().__init__(validate=validate.Length(max=limit), **options)
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> str:
-        text = super()._deserialize(value, attr, data, **options)
-        if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
-            raise ma.ValidationError("Holds characters that are not allowed.")
-        return text
+LINK_URL = "link_url"  # another, where the user goes through capture at a link
 
 
 class ClaimMappingSchema(ma.Schema):
@@ -54,6 +46,7 @@ class ProviderRequestSchema(ma.Schema):
     configProperties = fields.List(
         fields.Nested(ConfigPropertySchema), load_default=list, validate=validate.Length(max=20)
     )
+    studio = fields.Nested(StudioSchema, load_default=None, allow_none=True)
 
 
 class ProviderSchema(ma.Schema):
@@ -67,6 +60,7 @@ class ProviderSchema(ma.Schema):
     isEnabled = fields.Boolean(required=True)
     claims = fields.List(fields.Nested(ClaimMappingSchema), required=True)
     configProperties = fields.List(fields.Nested(ConfigPropertySchema), required=True)
+    studio = fields.Nested(StudioSchema)
 
 
 class ProviderQuerySchema(ma.Schema):
@@ -106,6 +100,7 @@ class ChangeSchema(ma.Schema):
     to = fields.String(required=True)
     cause = fields.String(required=True)
     actor = fields.String(required=True, allow_none=True)
+    detail = fields.Dict(required=True)
 
 
 class PropertySchema(ma.Schema):
@@ -148,8 +143,8 @@ class ClaimUpdateSchema(ma.Schema):
 
     @ma.validates("claimMetadata")
     def _check_metadata(self, metadata: dict[str, Any], **_: Any) -> None:
-        if SDK_TOKEN in metadata:
-            raise ma.ValidationError(f"An {SDK_TOKEN} is never stored.")
+        if kept_out := {SDK_TOKEN, LINK_URL} & set(metadata):
+            raise ma.ValidationError(f"The {', '.join(sorted(kept_out))} is never stored.")
         if len(json.dumps(metadata)) > MAX_METADATA:
             raise ma.ValidationError(f"Longer than {MAX_METADATA} characters as JSON.")
 

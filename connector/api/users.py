@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import marshmallow as ma
 from flask import current_app, g, request
 
-from connector.api.bodies import capture_body, claim_body, claim_entry, status_property
+from connector.api.bodies import capture_body, claim_body, claim_entry, run_request, status_property
+from connector.api.errors import refuse
 from connector.api.parsing import Blueprint
 from connector.api.schemas import (
     ClaimQuerySchema,
@@ -17,7 +19,10 @@ from connector.api.schemas import (
     VerifyRequestSchema,
     VerifyResponseSchema,
 )
+from connector.domain.claims import Claim
+from connector.domain.workflow_input import RunRequest
 from connector.errors import Code, RequestError
+from connector.services.archive import Archive
 from connector.services.claims import Claims
 from connector.services.users import Users
 from connector.services.verifications import Capture, Verifications
@@ -58,7 +63,7 @@ def list_my_claims(query: dict[str, Any]) -> list[dict[str, Any]]:
 @blueprint.response(200, ClaimSchema)
 def get_my_claim(claim_id: str) -> dict[str, Any]:
     """Give one claim of the signed-in user's."""
-    return claim_body(_claims().get(g.tenant, g.principal.subject, claim_id))
+    return _claim_body(_claims().get(g.tenant, g.principal.subject, claim_id))
 
 
 @blueprint.post("/<user_id>/idv/verify")
@@ -106,7 +111,7 @@ def correct_claims(body: list[dict[str, Any]], user_id: str) -> list[dict[str, A
 @blueprint.response(200, ClaimSchema)
 def get_claim(user_id: str, claim_id: str) -> dict[str, Any]:
     """Give one claim of a user's."""
-    return claim_body(_claims().get(g.tenant, user_id, claim_id))
+    return _claim_body(_claims().get(g.tenant, user_id, claim_id))
 
 
 @blueprint.put("/<user_id>/idv/claims/<claim_id>")
@@ -138,16 +143,17 @@ def remove_user(user_id: str) -> None:
 def _verify(user_id: str, body: dict[str, Any]) -> Answer:
     provider_id, uris = body["idVProviderId"], list(dict.fromkeys(body["claims"]))
     service, key = _verifications(), (g.tenant, user_id, provider_id, uris)
-    match status_property(body):
+    properties = {item["key"]: item["value"] for item in body["properties"]}
+    match status_property(properties):
         case "INITIATED":
-            return _capture_answer(provider_id, service.initiate(*key))
+            return _capture_answer(provider_id, service.initiate(*key, _run_request(properties)))
         case "REINITIATED":
-            return _capture_answer(provider_id, service.resume(*key))
+            return _capture_answer(provider_id, service.resume(*key, _run_request(properties)))
         case "COMPLETED":
             completion = service.complete(*key, wait=_preferred_wait())
             waited = completion.waited
             headers = {} if waited is None else {"Preference-Applied": f"wait={waited}"}
-            return _answer(provider_id, [claim_body(claim) for claim in completion.claims], headers)
+            return _answer(provider_id, [_claim_body(claim) for claim in completion.claims], headers)
         case None:
             raise RequestError(Code.STATUS_MISSING, f"properties: give a `status`, one of {_STATUSES}.")
         case _:
@@ -158,7 +164,7 @@ _STATUSES = "INITIATED, COMPLETED, REINITIATED"
 
 
 def _capture_answer(provider_id: str, capture: Capture) -> Answer:
-    claims = [capture_body(claim, capture.verification, capture.sdk_token) for claim in capture.claims]
+    claims = [capture_body(claim, capture) for claim in capture.claims]
     return _answer(provider_id, claims, {"Cache-Control": "no-store"})
 
 
@@ -175,7 +181,20 @@ def _preferred_wait() -> int:
 
 
 def _list(user_id: str, query: dict[str, Any]) -> list[dict[str, Any]]:
-    return [claim_body(claim) for claim in _claims().all(g.tenant, user_id, query["idVProviderId"])]
+    return [_claim_body(claim) for claim in _claims().all(g.tenant, user_id, query["idVProviderId"])]
+
+
+def _claim_body(claim: Claim) -> dict[str, Any]:
+    """Write a claim with what Onfido read of it."""
+    archive: Archive = current_app.extensions["archive"]
+    return claim_body(claim, **archive.read_of(claim))
+
+
+def _run_request(properties: dict[str, str]) -> RunRequest:
+    try:
+        return run_request(properties)
+    except ma.ValidationError as error:
+        refuse("json", error.messages)
 
 
 def _claims() -> Claims:

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from connector.cli.output import json_option, print_json, print_record, print_table, services, tenant_option
+from connector.domain.verification import RunFilter
 
 
 @click.group()
@@ -23,7 +24,8 @@ def verification() -> None:
 def list_(context: click.Context, user_id: str | None, limit: int, tenant: str, as_json: bool) -> None:
     """List verifications, the latest first."""
     with services(context) as opened:
-        rows = [_record(each) for each in opened.verifications.page(tenant, user_id=user_id, limit=limit)]
+        found, _ = opened.runs.page(tenant, RunFilter(user_id=user_id), limit=limit)
+        rows = [_record(each.verification) for each in found]
     if as_json:
         print_json(rows)
     else:
@@ -38,9 +40,10 @@ def list_(context: click.Context, user_id: str | None, limit: int, tenant: str, 
 def show(context: click.Context, run_id: str, tenant: str, as_json: bool) -> None:
     """Show a verification, by its run's id or its own, and how its claims stand."""
     with services(context) as opened:
-        found, about, claims = opened.verifications.get(tenant, run_id)
-        changes = [_change(each) for each in opened.verifications.history(tenant, run_id)]
-    stand = {claim.uri: claim for claim in claims}
+        details = opened.runs.get(tenant, run_id)
+    found, about = details.run.verification, details.about
+    changes = [_change(each) for each in details.history]
+    stand = {claim.uri: claim for claim in details.claims}
     rows = [
         {
             "claim": each.uri,

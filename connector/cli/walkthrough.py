@@ -24,7 +24,7 @@ import requests
 from connector import settings
 from connector.api.development import mint_token
 from connector.app import create_services
-from connector.domain.provider import EVENTS
+from connector.domain.studio import RESULT_EVENT
 from connector.domain.tenants import DEFAULT_TENANT
 from connector.onfido.client import OnfidoTransport
 from connector.settings import Settings
@@ -82,7 +82,7 @@ def _set_up(show: Show, configured: Settings, simulator: Simulator) -> str:
     show.title("The administrator creates the webhook at Onfido and registers its token")
     transport = OnfidoTransport()
     onfido = transport.client(simulator.api_url, API_TOKEN)
-    webhook = onfido.create_webhook(url=guide["webhookUrl"], events=EVENTS, name="connector")
+    webhook = onfido.create_webhook(url=guide["webhookUrl"], events=[RESULT_EVENT], name="connector")
     transport.close()
     show.line(f"Onfido made the webhook {webhook.webhook_id}")
     body["configProperties"] += [{"key": "webhook_token", "value": webhook.token, "isSecret": True}]  # type: ignore[operator]

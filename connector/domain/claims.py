@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from connector.domain.pointers import resolve
 from connector.domain.runs import APPROVED, Comparison, RunSnapshot, is_final
+from connector.domain.studio import OutputRole
+from connector.domain.verification import VerificationClaim
 
+# Onfido's API v3.6, schemas `id_number` and `applicant_consent_name`.
+ID_NUMBER_TYPES = (
+    *("ssn", "social_insurance", "tax_id", "identity_card", "driving_license", "driving_licence", "share_code"),
+    *("voter_id", "passport", "other"),
+)
+CONSENTS = ("privacy_notices_read", "ssn_verification", "phone_number_verification")
 # Onfido's API v3.6, schema `applicant_shared`: what a claim's value can be sent as.
 APPLICANT_FIELDS = frozenset(
     {"first_name", "last_name", "dob", "email", "phone_number"}
@@ -20,17 +29,23 @@ APPLICANT_FIELDS = frozenset(
             *("town", "state", "postcode", "country", "line1", "line2", "line3"),
         )
     }
+    | {f"id_numbers.{name}" for name in ID_NUMBER_TYPES}
+    | {f"id_numbers.{name}.state_code" for name in ("driving_license", "driving_licence")}
+    | {f"consents.{name}" for name in CONSENTS}
 )
 REQUIRED_FIELDS = ("first_name", "last_name")
 
 VALUE_CHANGED = "value_changed"
+DIFFERS = "differs"  # the output holds another value than the user's
+MAX_VALUE = 255
 
 
 @dataclass(frozen=True)
 class Claim:
     """A claim as it stands, with the attempt that it was last part of.
 
-    `fingerprint` is that of the value for which `is_verified` holds.
+    `fingerprint` is that of the value for which `is_verified` holds. `output_value` and `document` are what Onfido
+    read, sealed.
     """
 
     claim_id: str
@@ -45,6 +60,9 @@ class Claim:
     run_id: str | None
     workflow_status: str | None
     completed_at: datetime | None
+    decision: str | None
+    output_value: str | None = field(repr=False)
+    document: str | None = field(repr=False)
 
 
 @dataclass(frozen=True)
@@ -87,21 +105,61 @@ def fields_to_send(requested: frozenset[str], mapped: frozenset[str]) -> frozens
     return requested | siblings | (mapped & frozenset(REQUIRED_FIELDS))
 
 
-def judge(applicant_field: str, run: RunSnapshot, *, has_value_changed: bool) -> Verdict:
+def judge(claim: VerificationClaim, run: RunSnapshot, *, is_same: Callable[[str], bool]) -> Verdict:
     """Judge one claim by a finished run, without regard to its neighbours.
 
     Verified is exactly what an approved run compared as clear, for the value that was sent. `consider` speaks against
     the value and un-verifies it. A run that could not read or compare it, or was abandoned, says nothing of it; nor
-    does one that was about a value which the user no longer has.
+    does one that was about a value which the user no longer has. Where the workflow's output holds the claim's value,
+    that is compared with the user's by `is_same`.
     """
     if not is_final(run.status):
         raise ValueError(f"the run is still {run.status}")
-    comparisons: Mapping[str, Comparison] = run.comparisons or {}
-    comparison = comparisons.get(comparison_key(applicant_field), Comparison.NOT_COMPARED)
-    if has_value_changed:
+    if claim.is_stale:
         return Verdict(None, VALUE_CHANGED)
-    if comparison is Comparison.CONSIDER:
-        return Verdict(False, comparison)
-    if comparison is Comparison.CLEAR and run.status == APPROVED:
-        return Verdict(True, comparison)
-    return Verdict(None, comparison)
+    finding = _finding(claim, run, is_same)
+    if finding == Comparison.CONSIDER:
+        return Verdict(False, finding)
+    if finding == Comparison.CLEAR and run.status == APPROVED:
+        return Verdict(True, finding)
+    return Verdict(None, finding)
+
+
+def output_value(claim: VerificationClaim, run: RunSnapshot) -> str | None:
+    """Give the claim's value where the workflow's output holds it."""
+    if claim.output_pointer is None or claim.output_role is not OutputRole.VALUE:
+        return None
+    found = resolve(run.output, claim.output_pointer)
+    if isinstance(found, bool):
+        return str(found).lower()
+    text = str(found).strip() if isinstance(found, str | int | float) else ""
+    return text if text and text.isprintable() and len(text) <= MAX_VALUE else None
+
+
+def spellings(value: str) -> list[str]:
+    """Give the ways in which a document and a directory may write the same value: documents like capitals."""
+    return list(dict.fromkeys((value, value.title(), value.upper(), value.lower(), value.capitalize())))
+
+
+def _finding(claim: VerificationClaim, run: RunSnapshot, is_same: Callable[[str], bool]) -> str:
+    if claim.output_role is OutputRole.VALUE:
+        value = output_value(claim, run)
+        if value is None:
+            return Comparison.NOT_COMPARED
+        return Comparison.CLEAR if claim.fingerprint is None or any(map(is_same, spellings(value))) else DIFFERS
+    if claim.output_pointer is not None:
+        return _result(resolve(run.output, claim.output_pointer))
+    comparisons: Mapping[str, Comparison] = run.comparisons or {}
+    return comparisons.get(comparison_key(claim.applicant_field or ""), Comparison.NOT_COMPARED)
+
+
+def _result(found: Any) -> Comparison:
+    """Read a verification's result: a report's, a breakdown's, or a flag."""
+    if isinstance(found, dict):
+        found = found.get("result")
+    if isinstance(found, bool):
+        return Comparison.CLEAR if found else Comparison.CONSIDER
+    try:
+        return Comparison(str(found))
+    except ValueError:
+        return Comparison.NOT_COMPARED

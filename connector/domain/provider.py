@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import ipaddress
+import base64
+import binascii
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from urllib.parse import urlsplit
 
 from connector.domain.claims import APPLICANT_FIELDS, REQUIRED_FIELDS
+from connector.domain.studio import Studio
 from connector.domain.tenants import tenant_path
+from connector.domain.urls import UrlPolicy
 from connector.errors import Code, RequestError
 
 PROVIDER_TYPE = "ONFIDO"
@@ -20,8 +22,8 @@ MOST_ATTEMPTS = 1000
 LONGEST_WINDOW = 366 * 86_400
 DEFAULT_ATTEMPT_WINDOW = 86_400
 _UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
-_ONLY = f"give scheme, host and path only, such as {DEFAULT_BASE_URL}"
-EVENTS = ("workflow_run.completed",)  # what the webhook has to be subscribed to
+NOTICE_SECRET_PREFIX = "whsec_"  # noqa: S105  Standard Webhooks' mark of a secret
+_NOTICE_KEY_BYTES = range(24, 65)
 
 
 @dataclass(frozen=True)
@@ -29,7 +31,7 @@ class ProviderConfig:
     """What an administrator says about a provider.
 
     `claims` maps local claim URIs to applicant fields. A user may start `max_attempts` runs within `attempt_window`
-    (seconds). A secret that is None keeps the stored one.
+    (seconds). A secret that is None keeps the stored one, as does `studio`.
     """
 
     name: str
@@ -43,6 +45,8 @@ class ProviderConfig:
     attempt_window: int = DEFAULT_ATTEMPT_WINDOW
     api_token: str | None = field(default=None, repr=False)
     webhook_token: str | None = field(default=None, repr=False)
+    notice_secret: str | None = field(default=None, repr=False)
+    studio: Studio | None = None
 
 
 @dataclass(frozen=True)
@@ -62,6 +66,8 @@ class Provider:
     attempt_window: int
     has_webhook_token: bool
     previous_webhook_token_expires_at: datetime | None
+    has_notice_secret: bool = False
+    studio: Studio = field(default_factory=Studio)
 
 
 @dataclass(frozen=True)
@@ -94,24 +100,9 @@ class BaseUrlPolicy:
 
     def check(self, base_url: str) -> None:
         """Raise `RequestError` for a base URL that is not allowed, naming what is wrong with it."""
-        if reason := self._objection(base_url):
-            raise invalid("configProperties.base_url", reason)
-
-    def _objection(self, base_url: str) -> str | None:
-        try:
-            url = urlsplit(base_url)
-            host, _ = url.hostname, url.port  # reading the port checks it
-        except ValueError:
-            return _ONLY
-        is_odd = not base_url.isprintable() or any(mark in base_url for mark in " ?#")
-        if is_odd or url.username or url.password or not host:
-            return _ONLY
-        is_simulator = url.scheme == "http" and self.allows_http_loopback and _is_loopback(host)
-        if url.scheme != "https" and not is_simulator:
-            return "it must start with https://"
-        if host not in self.hosts and not is_simulator:
-            return f"the host {host} is not allowed to receive API tokens; allowed: {', '.join(sorted(self.hosts))}"
-        return None
+        policy = UrlPolicy(self.hosts, self.allows_http_loopback, "allowed_base_url_hosts", allows_query=False)
+        if reason := policy.objection(base_url):
+            raise invalid("configProperties.base_url", f"{reason} (it is sent the API token)")
 
 
 def check_config(config: ProviderConfig, policy: BaseUrlPolicy) -> None:
@@ -127,6 +118,7 @@ def check_config(config: ProviderConfig, policy: BaseUrlPolicy) -> None:
     ):
         if not 1 <= number <= most:
             raise invalid(f"configProperties.{name}", f"it is a number from 1 to {most}")
+    _check_notice_secret(config.notice_secret)
     _check_workflow_id(config.workflow_id)
     policy.check(config.base_url)
     _check_mapping(config.claims)
@@ -135,9 +127,10 @@ def check_config(config: ProviderConfig, policy: BaseUrlPolicy) -> None:
 def setup_guide(provider: Provider, public_url: str) -> SetupGuide:
     """Tell how to set up the webhook; `public_url` is where Onfido reaches the connector."""
     url = f"{public_url}{tenant_path(provider.tenant)}/idv/onfido/v1/{provider.provider_id}/verify"
+    events = ", ".join(provider.studio.events)
     steps = (
         f"In Onfido's dashboard, under Developers, Webhooks, create a webhook with the URL {url}",
-        f"Select the event {', '.join(EVENTS)} and the environment (sandbox or live) of your API token.",
+        f"Select the event {events} and the environment (sandbox or live) of your API token.",
         "Copy the webhook's token and set it as the provider's property webhook_token.",
         "In Onfido Studio, let the workflow output the document report's data comparison as data_comparison.",
     )
@@ -154,6 +147,18 @@ def _check_workflow_id(workflow_id: str) -> None:
         raise invalid("configProperties.workflow_id", "it must be the workflow's UUID, from Onfido Studio")
 
 
+def _check_notice_secret(secret: str | None) -> None:
+    """Check for the form of the Standard Webhooks specification: `whsec_` and base64 of 24 to 64 bytes."""
+    if secret is None:
+        return
+    try:
+        key = base64.b64decode(secret.removeprefix(NOTICE_SECRET_PREFIX), validate=True)
+    except (binascii.Error, ValueError):  # ValueError: not ASCII
+        key = b""
+    if not (secret.startswith(NOTICE_SECRET_PREFIX) and len(key) in _NOTICE_KEY_BYTES):
+        raise invalid("configProperties.notice_secret", f"it is {NOTICE_SECRET_PREFIX} and base64 of 24 to 64 bytes")
+
+
 def _check_mapping(claims: Mapping[str, str]) -> None:
     for uri, applicant_field in claims.items():
         if applicant_field not in APPLICANT_FIELDS:
@@ -167,10 +172,3 @@ def _check_mapping(claims: Mapping[str, str]) -> None:
             raise invalid("claims", f"no claim is mapped to {required}, which Onfido wants with every applicant")
     if doubled := {name for name in fields if fields.count(name) > 1}:
         raise invalid("claims", f"several claims are mapped to {', '.join(sorted(doubled))}")
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
+from typing import Any
 
 STARTING = "starting"
 PROCESSING = "processing"
@@ -23,6 +24,8 @@ DECLINED = "declined"
 REVIEW = "review"
 ABANDONED = "abandoned"
 ERROR = "error"
+
+TAG_PREFIX = "idvp-connector:"  # of the tag by which a run is found that was started though no answer came
 
 SOONEST_CHECK = timedelta(minutes=2)
 LATEST_CHECK = timedelta(hours=12)
@@ -46,6 +49,8 @@ class RunSnapshot:
 
     `comparisons` maps Onfido's comparison keys to what it found; None where the workflow's output holds no
     comparison at all (then its `document_check` task is asked), an empty mapping where that was asked as well.
+    `output` is the workflow's own, of any JSON shape. `document` holds what Onfido read from the document, None where
+    no report is in sight.
     """
 
     run_id: str
@@ -55,6 +60,13 @@ class RunSnapshot:
     applicant_id: str | None = None
     workflow_id: str | None = None
     sdk_token: str | None = field(default=None, repr=False)
+    output: Any = field(default=None, repr=False)
+    reasons: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
+    document: Mapping[str, str] | None = field(default=None, repr=False)
+    dashboard_url: str | None = None
+    link_url: str | None = field(default=None, repr=False)
+    link_expires_at: datetime | None = None
 
     @property
     def is_final(self) -> bool:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+
+from connector.domain.studio import OutputClaim, OutputRole
 
 
 @dataclass(frozen=True)
 class Verification:
-    """One attempt; `run_id` is None until Onfido's answer was recorded, `closed_at` until it has ended."""
+    """One attempt; `run_id` is None until Onfido's answer was recorded, `closed_at` until it has ended.
+
+    `result` (the output and reasons) and `document` (what was read from it) are sealed, and there for a while only.
+    """
 
     verification_id: str
     tenant: str
@@ -21,6 +26,12 @@ class Verification:
     lease_owner: str | None
     lease_until: datetime | None
     failure: str | None
+    capture: str
+    dashboard_url: str | None
+    result: str | None = field(repr=False)
+    wants_document: bool
+    document: str | None = field(repr=False)
+    decision: str | None
     next_check_at: datetime | None
     created_at: datetime
     updated_at: datetime
@@ -30,9 +41,34 @@ class Verification:
 
 @dataclass(frozen=True)
 class VerificationClaim:
-    """A claim that an attempt is about; `is_stale`: the user's value has changed since it was sent."""
+    """A claim that an attempt is about: sent as an applicant field, told of in the workflow's output, or both.
+
+    `fingerprint` is that of the user's value, None where there is none or it was not read yet; `is_stale`: the value
+    has changed since.
+    """
 
     uri: str
-    applicant_field: str
-    fingerprint: str | None
-    is_stale: bool
+    applicant_field: str | None
+    output_pointer: str | None = None
+    output_role: OutputRole | None = None
+    fingerprint: str | None = None
+    is_stale: bool = False
+
+
+def claim_of(uri: str, applicant_field: str | None, output: OutputClaim | None) -> VerificationClaim:
+    """Make the claim of an attempt that is to be started."""
+    if output is None:
+        return VerificationClaim(uri, applicant_field)
+    return VerificationClaim(uri, applicant_field, output.pointer, output.role)
+
+
+@dataclass(frozen=True)
+class RunFilter:
+    """Which attempts are wanted; what is None or empty does not matter. The period is half open."""
+
+    provider_id: str | None = None
+    user_id: str | None = None
+    statuses: tuple[str, ...] = ()
+    tag: str | None = None
+    created_from: datetime | None = None
+    created_before: datetime | None = None

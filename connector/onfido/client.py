@@ -1,6 +1,10 @@
 """Onfido's API: one typed method for each endpoint that is used.
 
     OnfidoTransport ──client(base_url, token)──► OnfidoClient     cheap: one per provider and use
+                                                   ├─ applicants, runs, SDK tokens, monitors     here
+                                                   ├─ Tasks           tasks.py
+                                                   ├─ Files           files.py
+                                                   └─ Subscriptions   subscriptions.py
 
 Every method takes a `deadline` (a `time.monotonic()` value) that bounds all it does, and raises `ProviderError`. A
 client for background work gives way to those that somebody waits for, and gives up after a short wait for its turn.
@@ -9,36 +13,33 @@ Nothing that is created is created twice: only reads are ever repeated.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any, TypeVar
-from urllib.parse import quote
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from typing import Any
 
-from connector.domain.runs import RunSnapshot
+from connector.domain.capture import LinkOptions, SdkOptions
+from connector.domain.runs import DECIDED_STATUSES, RunSnapshot
+from connector.domain.watchlist import WatchlistMonitor
 from connector.errors import Code, ProviderError
+from connector.onfido.files import Files, FileStream
 from connector.onfido.payloads import (
-    as_object,
-    comparisons,
-    identifier,
+    link_fields,
     newest_document_check,
     newest_run,
-    read_json,
-    required,
+    present,
     run_snapshot,
-    text,
+    watchlist_monitor,
 )
-from connector.onfido.refusals import misunderstanding, refusal
-from connector.onfido.transport import Answer, Call, TokenAuth, Transport
+from connector.onfido.reading import as_object, identifier, required, text
+from connector.onfido.reports import comparisons, document_values
+from connector.onfido.subscriptions import RegisteredWebhook, Subscriptions
+from connector.onfido.tasks import Tasks
+from connector.onfido.transport import Transport
 
-T = TypeVar("T")
+__all__ = ["FileStream", "OnfidoClient", "OnfidoTransport", "RegisteredWebhook"]
 
-
-@dataclass(frozen=True)
-class RegisteredWebhook:
-    """A webhook that Onfido created; `token` signs its events and is told only once."""
-
-    webhook_id: str
-    token: str = field(repr=False)
+_UNBOUND = SdkOptions()
 
 
 class OnfidoTransport(Transport):
@@ -49,14 +50,8 @@ class OnfidoTransport(Transport):
         return OnfidoClient(self, base_url, token, is_background=is_background)
 
 
-class OnfidoClient:
+class OnfidoClient(Tasks, Files, Subscriptions):
     """Onfido as one API token sees it."""
-
-    def __init__(self, transport: Transport, base_url: str, token: str, *, is_background: bool = False) -> None:
-        self._transport = transport
-        self._base_url = base_url.rstrip("/")
-        self._auth = TokenAuth(token)
-        self._is_background = is_background
 
     def create_applicant(self, fields: Mapping[str, Any], *, deadline: float | None = None) -> str:
         """Create an applicant and return the id."""
@@ -72,13 +67,45 @@ class OnfidoClient:
         """Have an applicant deleted with all documents; an error with status 404 or 410 means that it is gone."""
         self._send(self._call("DELETE", "applicants", applicant_id), deadline)
 
+    def restore_applicant(self, applicant_id: str, *, deadline: float | None = None) -> None:
+        """Keep an applicant whose deletion is scheduled; an error with status 404 or 410 means that it is too late."""
+        self._send(self._call("POST", "applicants", applicant_id, "restore"), deadline)
+
     def create_run(
-        self, *, workflow_id: str, applicant_id: str, tags: Sequence[str] = (), deadline: float | None = None
+        self,
+        *,
+        workflow_id: str,
+        applicant_id: str,
+        tags: Sequence[str] = (),
+        customer_user_id: str | None = None,
+        custom_data: Mapping[str, Any] | None = None,
+        link: LinkOptions | None = None,
+        deadline: float | None = None,
     ) -> RunSnapshot:
         """Start a workflow run. One that was started though no answer came is found by its tag."""
-        fields = {"workflow_id": workflow_id, "applicant_id": applicant_id, "tags": list(tags)}
+        fields = present(
+            workflow_id=workflow_id,
+            applicant_id=applicant_id,
+            tags=list(tags),
+            customer_user_id=customer_user_id,
+            custom_data=custom_data,
+            link=link_fields(link),
+        )
         call = self._call("POST", "workflow_runs", fields=fields)
         return self._read(run_snapshot, call, deadline, refused_as=Code.WORKFLOW_REFUSED)
+
+    def probe_workflow(self, workflow_id: str, *, deadline: float | None = None) -> None:
+        """Find out, at no cost, whether Onfido takes the workflow; raises `ProviderError` (`WORKFLOW_REFUSED`) if not.
+
+        Onfido's API cannot read a workflow. So a run is asked for, with an applicant that cannot exist: nothing can
+        come of it, and what Onfido complains of tells. Where it complains of the applicant alone, it has nothing
+        against the workflow, or has not looked at it.
+        """
+        try:
+            self.create_run(workflow_id=workflow_id, applicant_id=str(uuid.uuid4()), deadline=deadline)
+        except ProviderError as error:
+            if error.code is not Code.APPLICANT_REFUSED:
+                raise
 
     def get_run(self, run_id: str, *, deadline: float | None = None) -> RunSnapshot:
         """Read a run; its comparisons are those of the workflow's output."""
@@ -92,70 +119,40 @@ class OnfidoClient:
         call = self._call("GET", "workflow_runs", params=params)
         return self._read(lambda body: newest_run(body, tag=tag), call, deadline)
 
-    def fetch_result(self, run_id: str, *, deadline: float | None = None) -> RunSnapshot:
+    def fetch_result(self, run_id: str, *, wants_document: bool = False, deadline: float | None = None) -> RunSnapshot:
         """Read a run such that it is conclusive: where its output compares nothing, its document check is asked.
 
-        Where the user was let try again there are several checks; the newest is the one that the run ended with.
+        So it is where the document's values are wanted and the output of a decided run has no document report. Where
+        the user was let try again there are several checks; the newest is the one that the run ended with.
         """
         run = self.get_run(run_id, deadline=deadline)
-        if run.is_conclusive:
+        is_document_missing = wants_document and run.status in DECIDED_STATUSES and run.document is None
+        if run.is_conclusive and not is_document_missing:
             return run
         path = ("workflow_runs", run_id, "tasks")
         task_id = self._read(newest_document_check, self._call("GET", *path), deadline)
         output = self._read(_output, self._call("GET", *path, task_id), deadline) if task_id else None
-        return replace(run, comparisons=comparisons(output) or {})
+        return replace(
+            run,
+            comparisons=(comparisons(output) or {}) if run.comparisons is None else run.comparisons,
+            document=document_values(output) if run.document is None else run.document,
+        )
 
-    def create_sdk_token(self, applicant_id: str, *, deadline: float | None = None) -> str:
+    def create_sdk_token(
+        self, applicant_id: str, options: SdkOptions = _UNBOUND, *, deadline: float | None = None
+    ) -> str:
         """Create a token for the SDK, which lives 90 minutes."""
-        call = self._call("POST", "sdk_token", fields={"applicant_id": applicant_id})
+        call = self._call("POST", "sdk_token", fields=present(applicant_id=applicant_id, **asdict(options)))
         return self._read(_token, call, deadline)
 
-    def create_webhook(
-        self, *, url: str, events: Sequence[str], name: str, deadline: float | None = None
-    ) -> RegisteredWebhook:
-        """Subscribe a URL to events of the whole Onfido account."""
-        call = self._call(
-            "POST", "webhooks", fields={"url": url, "name": name, "enabled": True, "events": list(events)}
-        )
-        return self._read(_registered_webhook, call, deadline)
+    def get_watchlist_monitor(self, monitor_id: str, *, deadline: float | None = None) -> WatchlistMonitor:
+        """Read a monitor, also one that was deleted."""
+        return self._read(watchlist_monitor, self._call("GET", "watchlist_monitors", monitor_id), deadline)
 
     def ping(self, *, deadline: float | None = None) -> None:
         """Check that the region is up and takes the token, which Onfido's own ping does not look at."""
         self._send(self._call("GET", "ping"), deadline)
         self._send(self._call("GET", "workflow_runs", params={"page": "1"}), deadline)
-
-    def _call(
-        self,
-        method: str,
-        *path: str,
-        params: Mapping[str, str] | None = None,
-        fields: Mapping[str, Any] | None = None,
-    ) -> Call:
-        if not all(segment.strip(".") for segment in path):
-            # A URL would climb up by it, however it is quoted.
-            raise ProviderError(Code.INITIATION_FAILED, "An id of Onfido's is empty or malformed.", is_sent=False)
-        url = "/".join((self._base_url, *(quote(segment, safe="") for segment in path)))
-        return Call(method, url, self._auth, params, fields, self._is_background)
-
-    def _read(
-        self,
-        reader: Callable[[object], T],
-        call: Call,
-        deadline: float | None,
-        *,
-        refused_as: Code | None = None,
-    ) -> T:
-        answer = self._send(call, deadline, refused_as=refused_as)
-        try:
-            return reader(read_json(answer.body))
-        except ValueError as error:
-            raise misunderstanding(answer, str(error)) from error
-
-    def _send(self, call: Call, deadline: float | None, *, refused_as: Code | None = None) -> Answer:
-        answer = self._transport.send(call, deadline)
-        if not answer.is_success:
-            raise refusal(answer, call, refused_as)
-        return answer
 
 
 def _applicant_id(body: object) -> str:
@@ -164,10 +161,6 @@ def _applicant_id(body: object) -> str:
 
 def _token(body: object) -> str:
     return required(text(as_object(body).get("token")), "token")
-
-
-def _registered_webhook(body: object) -> RegisteredWebhook:
-    return RegisteredWebhook(_applicant_id(body), _token(body))
 
 
 def _output(body: object) -> object:

@@ -1,52 +1,75 @@
-"""Onfido's JSON read into values of the domain, and applicants written as Onfido wants them.
-
-Nothing Onfido sends is trusted to have the right shape: what cannot be done without raises `UnreadableError`, what can
-be done without is left out. A workflow's output has no shape at all; comparisons are looked for anywhere in it.
-"""
+"""What goes to Onfido and what comes back, between its JSON and values of the domain."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from itertools import islice
 from typing import Any
 
-from connector.domain.runs import Comparison, RunSnapshot, is_final
+from connector.domain.capture import LinkOptions
+from connector.domain.runs import RunSnapshot, is_final
+from connector.domain.tasks import Task, TaskSummary
+from connector.domain.watchlist import WatchlistMonitor
+from connector.errors import Code, RequestError
+from connector.onfido.reading import (
+    UnreadableError,
+    as_object,
+    identifier,
+    mapping,
+    objects,
+    required,
+    sentences,
+    text,
+    texts,
+    time,
+    web_address,
+)
+from connector.onfido.reports import comparisons, document_values
 
-MAX_ID_LENGTH = 64
 MAX_STATUS_LENGTH = 64
-MAX_DEPTH = 64  # of a workflow's output; what lies deeper is not searched
-MAX_BREADTH = 10_000  # objects and lists on one level of it
+MAX_REASON_LENGTH, MAX_REASONS = 300, 50
+MAX_TAG_LENGTH, MAX_TAGS = 128, 100
 
-_WORST_FIRST = (Comparison.CONSIDER, Comparison.UNIDENTIFIED, Comparison.CLEAR, Comparison.NOT_COMPARED)
-_OF_THE_REPORT = frozenset({"result", "breakdown", "properties"})  # keys that compare nothing
 _OLDEST = datetime.min.replace(tzinfo=UTC)
-
-
-class UnreadableError(ValueError):
-    """What Onfido sent is not what its API describes."""
-
-
-def read_json(body: bytes) -> object:
-    """Parse strict JSON: UTF-8 without a byte order mark, no NaN or Infinity; raises `UnreadableError`."""
-    try:
-        parsed: object = json.loads(body.decode("utf-8"), parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
-        raise UnreadableError("it is no JSON that can be read") from error
-    return parsed
+_BOOLEANS = {"true": True, "false": False}
 
 
 def applicant_fields(values: Mapping[str, str]) -> dict[str, Any]:
-    """Nest dotted applicant fields: `address.postcode` becomes `{"address": {"postcode": …}}`."""
+    """Nest dotted applicant fields: `address.postcode` becomes `{"address": {"postcode": …}}`.
+
+    `id_numbers.passport` becomes an entry `{"type": "passport", "value": …}` of the list `id_numbers`, which
+    `id_numbers.driving_licence.state_code` joins where there is such a number; `consents.privacy_notices_read` becomes
+    an entry of the list `consents`. An update replaces such a list at Onfido as a whole, so what is to stay has to be
+    sent again. Raises `RequestError` for a consent that is neither true nor false.
+    """
     fields: dict[str, Any] = {}
     for path, value in values.items():
-        *parents, name = path.split(".")
-        node = fields
-        for parent in parents:
-            node = node.setdefault(parent, {})
-        node[name] = value
+        top, _, rest = path.partition(".")
+        if top == "consents":
+            fields.setdefault(top, []).append({"name": rest, "granted": _granted(path, value)})
+        elif top != "id_numbers":
+            _put(fields, path, value)
+    if id_numbers := _id_numbers(values):
+        fields["id_numbers"] = id_numbers
     return fields
+
+
+def link_fields(link: LinkOptions | None) -> dict[str, str]:
+    """Write what a link is made with; what is Onfido's default is left out."""
+    if link is None:
+        return {}
+    expires_at = link.expires_at and link.expires_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return present(
+        completed_redirect_url=link.completed_redirect_url,
+        expired_redirect_url=link.expired_redirect_url,
+        expires_at=expires_at,
+        language=link.language,
+    )
+
+
+def present(**fields: Any) -> dict[str, Any]:
+    """Leave out the fields that are None or empty."""
+    return {name: value for name, value in fields.items() if value or isinstance(value, int)}
 
 
 def run_snapshot(body: object) -> RunSnapshot:
@@ -58,124 +81,107 @@ def run_snapshot(body: object) -> RunSnapshot:
     run_id, status = identifier(run.get("id")), text(run.get("status"))
     if run_id is None or status is None:
         raise UnreadableError("it has no id or no status")
-    completed_at = _time(run.get("completed_at_iso8601")) or _time(run.get("updated_at"))
+    completed_at = time(run.get("completed_at_iso8601")) or time(run.get("updated_at"))
+    output, link = run.get("output"), mapping(run.get("link"))
     return RunSnapshot(
         run_id=run_id,
         status=status[:MAX_STATUS_LENGTH],
-        comparisons=comparisons(run.get("output")),
+        comparisons=comparisons(output),
         completed_at=completed_at if is_final(status) else None,
         applicant_id=identifier(run.get("applicant_id")),
         workflow_id=identifier(run.get("workflow_id")),
         sdk_token=text(run.get("sdk_token")),
+        output=output,
+        reasons=sentences(run.get("reasons"), longest=MAX_REASON_LENGTH, most=MAX_REASONS),
+        tags=texts(run.get("tags"), longest=MAX_TAG_LENGTH, most=MAX_TAGS),
+        document=document_values(output),
+        dashboard_url=web_address(run.get("dashboard_url")),
+        link_url=web_address(link.get("url")),
+        link_expires_at=time(link.get("expires_at")),
     )
 
 
 def newest_run(body: object, *, tag: str) -> RunSnapshot | None:
     """Read the newest run that really bears the tag from a list of runs."""
-    ours = [run for run in _array(body) if isinstance(run, dict) and _bears(run, tag)]
-    newest = max(ours, key=lambda run: _time(run.get("created_at")) or _OLDEST, default=None)
+    ours = [run for run in objects(body) if _bears(run, tag)]
+    newest = max(ours, key=lambda run: time(run.get("created_at")) or _OLDEST, default=None)
     return None if newest is None else run_snapshot(newest)
 
 
 def newest_document_check(body: object) -> str | None:
     """Read which of a run's tasks checked a document last: of those that their times do not tell apart, the last."""
-    checks = [task for task in _array(body) if isinstance(task, dict) and task.get("task_def_id") == "document_check"]
+    checks = [task for task in objects(body) if task.get("task_def_id") == "document_check"]
     for name in ("created_at", "updated_at"):
-        times = [_time(task.get(name)) for task in checks]
+        times = [time(task.get(name)) for task in checks]
         if None in times:
             break
         newest = max(filter(None, times), default=None)
-        checks = [task for task, time in zip(checks, times, strict=True) if time == newest]
+        checks = [task for task, at in zip(checks, times, strict=True) if at == newest]
     return identifier(checks[-1].get("id")) if checks else None
 
 
-def comparisons(output: object) -> dict[str, Comparison] | None:
-    """Merge every `data_comparison` found anywhere in the output, the worst finding first; None where there is none."""
-    found = list(_data_comparisons(output))
-    if not found:
-        return None
-    merged: dict[str, Comparison] = {}
-    for node in found:
-        for key, comparison in _findings(node):
-            merged[key] = min(merged.get(key, comparison), comparison, key=_WORST_FIRST.index)
-    return merged
+def task_summary(body: object) -> TaskSummary:
+    """Read what a list says of a task; raises `UnreadableError` where its id or its definition's is missing."""
+    task = as_object(body)
+    return TaskSummary(
+        task_id=required(identifier(task.get("id")), "id"),
+        task_def_id=required(identifier(task.get("task_def_id")), "task_def_id"),
+        task_def_version=identifier(task.get("task_def_version")),
+        created_at=time(task.get("created_at")),
+        updated_at=time(task.get("updated_at")),
+    )
 
 
-def as_object(body: object) -> dict[str, Any]:
-    """Insist on a JSON object."""
-    if not isinstance(body, dict):
-        raise UnreadableError("it is no JSON object")
-    return body
+def task_summaries(body: object) -> list[TaskSummary]:
+    """Read a list of tasks; what cannot be named is left out."""
+    return [
+        task_summary(each)
+        for each in objects(body)
+        if identifier(each.get("id")) and identifier(each.get("task_def_id"))
+    ]
 
 
-def text(value: object) -> str | None:
-    """Read a printable text without the space around it; None where there is none."""
-    stripped = value.strip() if isinstance(value, str) else ""
-    return stripped if stripped and stripped.isprintable() else None
+def whole_task(body: object) -> Task:
+    """Read a task with what went in and what came out."""
+    task = as_object(body)
+    return Task(task_summary(task), input=task.get("input"), output=task.get("output"))
 
 
-def identifier(value: object) -> str | None:
-    """Read an id of Onfido's: a printable text that fits where ids are stored; None where it is none."""
-    found = text(value)
-    return found if found and len(found) <= MAX_ID_LENGTH else None
+def watchlist_monitor(body: object) -> WatchlistMonitor:
+    """Read a monitor; one that was deleted has a time at which it was."""
+    monitor = as_object(body)
+    return WatchlistMonitor(
+        monitor_id=required(identifier(monitor.get("id")), "id"),
+        applicant_id=required(identifier(monitor.get("applicant_id")), "applicant_id"),
+        report_name=required(identifier(monitor.get("report_name")), "report_name"),
+        is_deleted=bool(monitor.get("deleted_at")),
+    )
 
 
-def required(value: str | None, name: str) -> str:
-    """Insist on a value that was read."""
-    if value is None:
-        raise UnreadableError(f"it has no {name}")
-    return value
+def _put(fields: dict[str, Any], path: str, value: str) -> None:
+    *parents, name = path.split(".")
+    for parent in parents:
+        fields = fields.setdefault(parent, {})
+    fields[name] = value
 
 
-def _data_comparisons(output: object) -> Iterator[dict[str, Any]]:
-    level = [output]
-    for _ in range(MAX_DEPTH):
-        for node in level:
-            if isinstance(node, dict) and isinstance(found := node.get("data_comparison"), dict):
-                yield found
-        level = list(islice(_containers(level), MAX_BREADTH))
+def _id_numbers(values: Mapping[str, str]) -> list[dict[str, str]]:
+    entries: dict[str, dict[str, str]] = {}
+    for path, value in values.items():
+        top, _, rest = path.partition(".")
+        if top == "id_numbers":
+            kind, _, name = rest.partition(".")
+            entries.setdefault(kind, {"type": kind})[name or "value"] = value
+    return [entry for entry in entries.values() if "value" in entry]
 
 
-def _containers(level: list[object]) -> Iterator[object]:
-    for node in level:
-        children = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
-        yield from (child for child in children if isinstance(child, dict | list))
-
-
-def _findings(node: dict[str, Any]) -> Iterator[tuple[str, Comparison]]:
-    """Read one comparison: the report form keeps the findings in its `breakdown`, the flat form is the breakdown."""
-    breakdown = node.get("breakdown")
-    for key, value in (breakdown if isinstance(breakdown, dict) else node).items():
-        if key not in _OF_THE_REPORT:
-            yield key, _comparison(value.get("result") if isinstance(value, dict) else value)
-
-
-def _comparison(result: object) -> Comparison:
-    try:
-        return Comparison(str(result))
-    except ValueError:
-        return Comparison.NOT_COMPARED
+def _granted(path: str, value: str) -> bool:
+    granted = _BOOLEANS.get(value.strip().lower())
+    if granted is None:
+        raise RequestError(Code.APPLICANT_REFUSED, f"{path}: the user's value is neither true nor false.")
+    return granted
 
 
 def _bears(run: dict[str, Any], tag: str) -> bool:
     tags = run.get("tags")
     return isinstance(tags, list) and tag in tags
-
-
-def _array(body: object) -> list[Any]:
-    if not isinstance(body, list):
-        raise UnreadableError("it is no JSON array")
-    return body
-
-
-def _time(value: object) -> datetime | None:
-    """Read an ISO 8601 time as UTC, which is what Onfido means where it names no zone."""
-    try:
-        time = datetime.fromisoformat(value if isinstance(value, str) else "")
-        return time.replace(tzinfo=time.tzinfo or UTC).astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
-
-
-def _refuse_constant(name: str) -> object:
-    raise ValueError(f"{name} is no JSON")

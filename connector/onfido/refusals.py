@@ -4,7 +4,9 @@
         ├─► code: by the type, else by the status, else by what the call was about
         └─► description: Onfido's own words, made safe
 
-Onfido may quote in its words what it was sent. So every submitted value is replaced by `…` in them, as is the token.
+Onfido may quote in its words what it was sent. So every submitted value is replaced by `…` in them, as is the token:
+a text wherever it occurs, a short text or a number (however it is written) where it stands alone. Where a boolean was
+sent, both `true` and `false` are replaced, for either word would tell which.
 """
 
 from __future__ import annotations
@@ -12,20 +14,24 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from decimal import Decimal
 from http import HTTPStatus
 from itertools import islice
 from typing import Any
 
 from connector.errors import Code, ProviderError
+from connector.onfido.failures import UNREACHABLE_RETRY_AFTER
 from connector.onfido.pacing import LONGEST_RETRY_AFTER
-from connector.onfido.payloads import read_json
-from connector.onfido.transport import UNREACHABLE_RETRY_AFTER, Answer, Call
+from connector.onfido.reading import mapping, read_json, tidy
+from connector.onfido.transport import Answer, Call
 
 THROTTLED_RETRY_AFTER = 60  # seconds, where Onfido names none: its limit counts requests per minute
 MAX_TEXT_LENGTH = 300
 MAX_FIELDS = 20
 MAX_NAME_LENGTH = 100
-SHORT_VALUE_LENGTH = 2  # up to which a value counts as quoted only where it stands alone
+SHORT_VALUE_LENGTH = 2  # up to which a text counts as quoted only where it stands alone
+MAX_VALUES = 1000  # where more were sent, none of Onfido's words is repeated
+NOT_YET = "It may not have been made yet: ask again in a moment, or create it anew."
 
 _BY_TYPE = {
     "authorization_error": Code.TOKEN_REFUSED,
@@ -42,8 +48,12 @@ _BY_STATUS = {401: Code.TOKEN_REFUSED, 429: Code.ONFIDO_THROTTLES}
 _REFUSALS = {
     Code.APPLICANT_REFUSED: frozenset({400, 422}),
     Code.WORKFLOW_REFUSED: frozenset({400, 403, 404, 410, 422}),
+    Code.TASK_REFUSED: frozenset({400, 404, 409, 410, 422}),
+    Code.FILE_UNAVAILABLE: frozenset({400, 404, 409, 410, 422}),
 }
 _RETRY_AFTER = {Code.ONFIDO_THROTTLES: THROTTLED_RETRY_AFTER, Code.ONFIDO_UNREACHABLE: UNREACHABLE_RETRY_AFTER}
+_BOOLEAN = r"(?<!\w)(?:true|false)(?!\w)"
+_NUMBER = re.compile(r"(?<!\w)-?[0-9]+(?:,[0-9]{3})*(?:\.[0-9]+)?(?:e[+-]?[0-9]{1,3})?(?!\w)", re.IGNORECASE)
 _PLAIN = re.compile(r"[\w.:-]{1,100}", re.ASCII)
 
 
@@ -58,13 +68,15 @@ class _Complaint:
 def refusal(answer: Answer, call: Call, refused_as: Code | None) -> ProviderError:
     """Make the error for an answer that is no success; `refused_as` says what the call's data is to Onfido.
 
-    Where Onfido refuses a run because of its applicant, the code says so.
+    Where Onfido refuses a run because of its applicant alone, the code says so.
     """
     complaint = _read(answer)
     code = _code(answer.status, complaint, refused_as)
+    is_missing_file = call.is_download and answer.status == HTTPStatus.NOT_FOUND
+    description = _describe(answer.status, complaint, _mask(_submitted(call)))
     return ProviderError(
         code,
-        _describe(answer.status, complaint, _mask(_submitted(call))),
+        f"{description} {NOT_YET}" if is_missing_file else description,
         status=answer.status,
         type=complaint.type,
         request_id=complaint.request_id,
@@ -87,7 +99,8 @@ def _code(status: int, complaint: _Complaint, refused_as: Code | None) -> Code:
         return Code.ONFIDO_UNREACHABLE
     if refused_as is None or status not in _REFUSALS[refused_as]:
         return Code.INITIATION_FAILED
-    return Code.APPLICANT_REFUSED if _is_about_applicant(status, complaint) else refused_as
+    is_about_applicant = refused_as is Code.WORKFLOW_REFUSED and _is_about_applicant(status, complaint)
+    return Code.APPLICANT_REFUSED if is_about_applicant else refused_as
 
 
 def _retry_after(code: Code, asked: int | None) -> int | None:
@@ -98,9 +111,10 @@ def _retry_after(code: Code, asked: int | None) -> int | None:
 
 
 def _is_about_applicant(status: int, complaint: _Complaint) -> bool:
-    if status == HTTPStatus.NOT_FOUND:
-        return "applicant" in complaint.message.lower()
-    return status == HTTPStatus.GONE or "applicant_id" in complaint.reasons
+    if complaint.reasons:
+        return "applicant_id" in complaint.reasons and "workflow_id" not in complaint.reasons
+    message = complaint.message.lower()
+    return status == HTTPStatus.GONE or ("applicant" in message and "workflow" not in message)
 
 
 def _describe(status: int, complaint: _Complaint, mask: Callable[[str], str]) -> str:
@@ -123,15 +137,15 @@ def _summary(status: int, complaint: _Complaint, mask: Callable[[str], str]) -> 
 
 def _read(answer: Answer) -> _Complaint:
     try:
-        body = _mapping(read_json(answer.body))
+        body = mapping(read_json(answer.body))
     except ValueError:
         body = {}
-    error = _mapping(body.get("error"))
+    error = mapping(body.get("error"))
     message = error.get("message")
     return _Complaint(
         type=_plain(error.get("type")),
         message=message if isinstance(message, str) else "",
-        reasons=_reasons(_mapping(error.get("fields"))),
+        reasons=_reasons(mapping(error.get("fields"))),
         request_id=_plain(answer.request_id) or _plain(body.get("x-request-id")),
     )
 
@@ -156,11 +170,16 @@ def _children(name: str, node: object) -> Iterator[tuple[str, Any]]:
         yield from ((name, child) for child in node[:MAX_FIELDS])
 
 
-def _mask(values: Iterable[str]) -> Callable[[str], str]:
+def _mask(submitted: Iterable[object]) -> Callable[[str], str]:
     """Make what readies a text for a description: no submitted value, no control character, not long."""
-    known = sorted({_tidy(value) for value in values} - {""}, key=len, reverse=True)
-    pattern = re.compile("|".join(map(_pattern, known)) or r"(?!)", re.IGNORECASE)
-    return lambda text: pattern.sub("…", _tidy(text))[:MAX_TEXT_LENGTH]
+    values = list(submitted)
+    if len(values) > MAX_VALUES:
+        return lambda words: "…" if words else ""
+    known = sorted({tidy(value) for value in values if isinstance(value, str)} - {""}, key=len, reverse=True)
+    has_booleans = any(isinstance(value, bool) for value in values)
+    pattern = re.compile("|".join([*map(_pattern, known), _BOOLEAN if has_booleans else "(?!)"]), re.IGNORECASE)
+    numbers = {Decimal(repr(value)) for value in values if type(value) in (int, float)}
+    return lambda words: _mask_numbers(pattern.sub("…", tidy(words)), numbers)[:MAX_TEXT_LENGTH]
 
 
 def _pattern(value: str) -> str:
@@ -168,31 +187,32 @@ def _pattern(value: str) -> str:
     return rf"(?<!\w){escaped}(?!\w)" if len(value) <= SHORT_VALUE_LENGTH else escaped
 
 
-def _tidy(text: str) -> str:
-    return " ".join("".join(char if char.isprintable() else " " for char in text).split())
+def _mask_numbers(words: str, numbers: set[Decimal]) -> str:
+    """Replace what stands for one of the numbers, however it is written: 2.5 may be quoted as 2.50."""
+    return _NUMBER.sub(
+        lambda found: "…" if Decimal(found.group().replace(",", "")) in numbers else found.group(), words
+    )
 
 
-def _submitted(call: Call) -> Iterator[str]:
+def _submitted(call: Call) -> Iterator[object]:
     yield call.auth.api_token
     yield from (call.params or {}).values()
-    yield from _strings(call.fields)
+    yield from _leaves(call.fields)
 
 
-def _strings(node: object) -> Iterator[str]:
-    if isinstance(node, str):
-        yield node
-    elif isinstance(node, Mapping):
-        for child in node.values():
-            yield from _strings(child)
-    elif isinstance(node, Iterable):
-        for child in node:
-            yield from _strings(child)
+def _leaves(node: object) -> Iterator[object]:
+    """Give what an object or array holds that is neither, at any depth."""
+    rest: list[object] = [node]
+    while rest:
+        node = rest.pop()
+        if isinstance(node, Mapping):
+            rest.extend(node.values())
+        elif isinstance(node, list | tuple):
+            rest.extend(node)
+        else:
+            yield node
 
 
 def _plain(value: object) -> str | None:
     """Read a name or id of Onfido's that is safe to repeat anywhere."""
     return value if isinstance(value, str) and _PLAIN.fullmatch(value) else None
-
-
-def _mapping(value: object) -> dict[str, Any]:
-    return value if isinstance(value, dict) else {}

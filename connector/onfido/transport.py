@@ -13,25 +13,25 @@ from __future__ import annotations
 import hashlib
 import math
 import random
-import socket
-import ssl
 import time
 from collections.abc import Callable, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
-from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 from urllib.parse import urlsplit
 
 import requests
-from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 from urllib3 import exceptions as urllib3_errors
 
-from connector.errors import Code, ProviderError
+from connector.errors import ProviderError
+from connector.onfido.failures import failure, unreachable
 from connector.onfido.pacing import Circuit, HeldBackError, RateLimit, Recent
+from connector.onfido.sessions import Session
+from connector.onfido.storage import Storage
 
 MAX_BODY_BYTES = 5 * 1024 * 1024  # what is longer is cut, and so cannot be read
 BACKOFF_SECONDS = 0.2  # the longest first pause; doubles with each
@@ -40,11 +40,8 @@ BACKGROUND_WAIT_SECONDS = 2.0  # where nobody waits for the call: it comes back 
 FAIR_SECONDS = 2.0  # a call that has less time left says nothing of Onfido when it gets no answer
 DEFAULT_RATE_LIMIT = 400.0  # calls a minute of a live account
 FAILURES_TO_OPEN = 5
-UNREACHABLE_RETRY_AFTER = 10  # seconds; Onfido names none where it does not answer
 
 _CHUNK_BYTES = 64 * 1024
-_POOL_SIZE = 32
-_UNKNOWN_NAME = frozenset({socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)})
 
 
 class TokenAuth(AuthBase):
@@ -63,7 +60,8 @@ class TokenAuth(AuthBase):
 class Call:
     """One request; `fields` become its JSON body. Values stay out of its `repr`, and so out of logs.
 
-    `is_background`: nobody waits for the answer, so calls that somebody waits for go first.
+    `is_background`: nobody waits for the answer, so calls that somebody waits for go first. `is_download`: a success is
+    a file, which is not read.
     """
 
     method: str
@@ -72,21 +70,32 @@ class Call:
     params: Mapping[str, str] | None = field(default=None, repr=False)
     fields: Mapping[str, Any] | None = field(default=None, repr=False)
     is_background: bool = False
+    is_download: bool = False
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back; `retry_after` is in seconds, None where Onfido asks for no pause."""
+    """What came back; `retry_after` is in seconds, None where Onfido asks for no pause.
+
+    A download has a `file`, which whoever gets the answer has to close, or the `location` of one.
+    """
 
     status: int
     body: bytes = field(repr=False)
     request_id: str | None
     retry_after: int | None
+    location: str | None = field(default=None, repr=False)
+    file: requests.Response | None = field(default=None, repr=False)
 
     @property
     def is_success(self) -> bool:
         """Whether Onfido did what it was asked."""
         return HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES
+
+    @property
+    def is_redirect(self) -> bool:
+        """Whether what was asked for is elsewhere."""
+        return HTTPStatus.MULTIPLE_CHOICES <= self.status < HTTPStatus.BAD_REQUEST
 
     @property
     def is_throttled(self) -> bool:
@@ -102,28 +111,6 @@ class Answer:
     def is_transient(self) -> bool:
         """Whether the same read may succeed in a moment."""
         return self.is_throttled or self.is_failure
-
-
-class _Session(requests.Session):
-    """Follows no redirect, which would carry the token elsewhere, and keeps no cookie of one token for another."""
-
-    def __init__(self, user_agent: str) -> None:
-        super().__init__()
-        self.headers.update({"User-Agent": user_agent, "Accept": "application/json", "Accept-Encoding": "identity"})
-        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
-        self._adapter = HTTPAdapter(pool_maxsize=_POOL_SIZE, max_retries=0)
-        self.mount("https://", self._adapter)
-        self.mount("http://", self._adapter)
-
-    def get_redirect_target(self, resp: requests.Response) -> None:
-        """Never look for one: requests would read the whole body of a redirect that it does not even follow."""
-
-    def close(self) -> None:
-        """Close every connection now: urllib3 would wait until nothing, not even an old traceback, holds its pool."""
-        for manager in (self._adapter.poolmanager, *self._adapter.proxy_manager.values()):
-            for key in manager.pools.keys():  # noqa: SIM118  no dict: it cannot be iterated over itself
-                manager.pools[key].close()
-        super().close()
 
 
 class Transport:
@@ -148,7 +135,8 @@ class Transport:
         self._connect_timeout = connect_timeout
         self._read_timeout = read_timeout
         self._read_retries = read_retries
-        self._session = _Session(user_agent)
+        self._session = Session(user_agent)
+        self._storage = Storage(user_agent)
         self._clock = clock
         self._sleep = sleep
         self._rate_limits = Recent(lambda: RateLimit(rate_limit, clock=clock, sleep=sleep))
@@ -157,6 +145,7 @@ class Transport:
     def close(self) -> None:
         """Close all connections."""
         self._session.close()
+        self._storage.close()
 
     def send(self, call: Call, deadline: float | None) -> Answer:
         """Exchange a call for an answer of any status; raises `ProviderError` where none came."""
@@ -175,6 +164,10 @@ class Transport:
                     return answer
             self._sleep(pause)
         return self._exchange(call, deadline)
+
+    def fetch(self, call: Call, location: str, deadline: float | None) -> requests.Response:
+        """Open the file that Onfido's answer to a call leads to; raises `ProviderError`."""
+        return self._storage.open(call.url, location, self._timeouts(deadline))
 
     def _exchange(self, call: Call, deadline: float | None) -> Answer:
         """Send a call when its turn has come, and note what becomes of it for the calls after it."""
@@ -202,29 +195,42 @@ class Transport:
         return answer
 
     def _ask(self, call: Call, deadline: float | None) -> Answer:
-        left = self._time_left(deadline)
-        if left <= 0:
-            raise _unreachable("There was no time left to ask Onfido", is_sent=False)
-        connect_timeout, read_timeout = min(self._connect_timeout, left), min(self._read_timeout, left)
+        connect_timeout, read_timeout = self._timeouts(deadline)
         try:
-            with self._session.request(
-                call.method,
-                call.url,
-                params=call.params,
-                json=call.fields,
-                auth=call.auth,
-                timeout=(connect_timeout, read_timeout),
-                allow_redirects=False,
-                stream=True,
-            ) as response:
-                return Answer(
+            with ExitStack() as stack:
+                response = self._session.request(
+                    call.method,
+                    call.url,
+                    params=call.params,
+                    json=call.fields,
+                    headers={"Accept": "*/*"} if call.is_download else None,
+                    auth=call.auth,
+                    timeout=(connect_timeout, read_timeout),
+                    allow_redirects=False,
+                    stream=True,
+                )
+                stack.enter_context(response)
+                is_file = call.is_download and response.status_code == HTTPStatus.OK
+                answer = Answer(
                     status=response.status_code,
-                    body=_read(response, until=time.monotonic() + read_timeout),
+                    body=b"" if is_file else _read(response, until=time.monotonic() + read_timeout),
                     request_id=response.headers.get("X-Request-Id"),
                     retry_after=_retry_after(response.headers.get("Retry-After", "")),
+                    location=response.headers.get("Location"),
+                    file=response if is_file else None,
                 )
+                if is_file:
+                    stack.pop_all()
+                return answer
         except (OSError, urllib3_errors.HTTPError) as error:  # requests' own are OSErrors
-            raise _failure(error, urlsplit(call.url).netloc) from error
+            raise failure(error, urlsplit(call.url).netloc) from error
+
+    def _timeouts(self, deadline: float | None) -> tuple[float, float]:
+        """How long connecting and each read may take; raises `ProviderError` where no time is left at all."""
+        left = self._time_left(deadline)
+        if left <= 0:
+            raise unreachable("There was no time left to ask Onfido", is_sent=False)
+        return min(self._connect_timeout, left), min(self._read_timeout, left)
 
     def _time_left(self, deadline: float | None) -> float:
         return math.inf if deadline is None else deadline - self._clock()
@@ -257,37 +263,3 @@ def _retry_after(value: str) -> int | None:
         return max(0, math.ceil(date.replace(tzinfo=date.tzinfo or UTC).timestamp() - datetime.now(UTC).timestamp()))
     except (ValueError, OverflowError):
         return None
-
-
-def _failure(error: Exception, host: str) -> ProviderError:
-    """Say why no answer came, and whether the request can have reached Onfido.
-
-    A certificate that is not trusted counts as unreachable, not as a wrong base URL: it may be a proxy's, or be renewed
-    in a minute. So does a name server that does not answer.
-    """
-    reason = _reason(error)
-    origin = reason.__cause__ or next(iter(reason.args[-1:]), None)
-    if isinstance(reason, ValueError) or (isinstance(origin, socket.gaierror) and origin.errno in _UNKNOWN_NAME):
-        return ProviderError(Code.BASE_URL_WRONG, f"There is no host {host}: correct the base URL.", is_sent=False)
-    if isinstance(origin, ssl.SSLCertVerificationError):
-        why = f"{host} has a TLS certificate that is not trusted: {origin.verify_message}"
-        return _unreachable(why, is_sent=False)
-    if isinstance(reason, urllib3_errors.ProxyError):
-        return _unreachable(f"The proxy on the way to {host} failed", is_sent=False)
-    if isinstance(error, requests.Timeout | urllib3_errors.ReadTimeoutError):
-        why = f"{host} did not answer in time"
-    else:
-        what = origin if isinstance(origin, Exception) else reason
-        why = f"The connection to {host} failed: {type(what).__name__}"
-    return _unreachable(why, is_sent=not isinstance(reason, urllib3_errors.ConnectTimeoutError))
-
-
-def _reason(error: Exception) -> BaseException:
-    """Take off what requests and urllib3 wrap around a failure."""
-    inner = next(iter(error.args), None)
-    wrapped = inner if isinstance(inner, Exception) else error
-    return wrapped.reason or wrapped if isinstance(wrapped, urllib3_errors.MaxRetryError) else wrapped
-
-
-def _unreachable(why: str, *, is_sent: bool) -> ProviderError:
-    return ProviderError(Code.ONFIDO_UNREACHABLE, f"{why}.", retry_after=UNREACHABLE_RETRY_AFTER, is_sent=is_sent)

@@ -13,14 +13,8 @@ from typing import Any
 
 from connector.domain.runs import RunSnapshot
 from connector.errors import Code, RequestError
-from connector.onfido.payloads import (
-    UnreadableError,
-    as_object,
-    identifier,
-    read_json,
-    required,
-    run_snapshot,
-)
+from connector.onfido.payloads import run_snapshot
+from connector.onfido.reading import UnreadableError, as_object, identifier, read_json, required
 
 
 @dataclass(frozen=True)
@@ -28,13 +22,17 @@ class Event:
     """One event.
 
     `kind` is Onfido's action, such as `workflow_run.completed`. `run_id` is the run it belongs to, None where it
-    belongs to none. `run` is there when the event tells the run's status.
+    belongs to none. `run` is there when the event tells the run's status, `task_id` and `task_def_id` when it is about
+    a task, `monitor_id` when it is about a watchlist monitor.
     """
 
     kind: str
     resource_type: str
     run_id: str | None = None
     run: RunSnapshot | None = None
+    task_id: str | None = None
+    task_def_id: str | None = None
+    monitor_id: str | None = None
 
 
 def is_signed(body: bytes, signature: str | None, tokens: Sequence[str]) -> bool:
@@ -60,7 +58,15 @@ def _event(payload: dict[str, Any]) -> Event:
     resource_type = required(identifier(payload.get("resource_type")), "resource_type")
     told = _told(payload)
     if resource_type != "workflow_run":
-        return Event(kind, resource_type, run_id=identifier(told.get("workflow_run_id")))
+        is_task, is_monitor = resource_type == "workflow_task", resource_type == "watchlist_monitor"
+        return Event(
+            kind,
+            resource_type,
+            run_id=identifier(told.get("workflow_run_id")),
+            task_id=identifier(told.get("id")) if is_task else None,
+            task_def_id=identifier(told.get("task_def_id")) if is_task else None,
+            monitor_id=identifier(told.get("id")) if is_monitor else None,
+        )
     run_id = required(identifier(told.get("id")), "id of a workflow run")
     return Event(kind, resource_type, run_id, run_snapshot(told) if "status" in told else None)
 

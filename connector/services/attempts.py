@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import math
 import uuid
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import structlog
@@ -18,8 +18,9 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from connector.domain.provider import Provider
-from connector.domain.runs import ERROR, STARTING
-from connector.domain.verification import Verification
+from connector.domain.runs import ERROR, STARTING, TAG_PREFIX
+from connector.domain.verification import Verification, VerificationClaim, claim_of
+from connector.domain.workflow_input import RunPlan
 from connector.errors import Code, ConnectorError, ProviderError, RequestError
 from connector.onfido.client import OnfidoClient
 from connector.services.providers import Providers
@@ -30,7 +31,6 @@ from connector.store.verifications import Lease
 
 log = structlog.get_logger(__name__)
 
-TAG_PREFIX = "idvp-connector:"
 LEASE_MARGIN = timedelta(seconds=15)  # beyond the budget of the Onfido calls that it covers
 ROUNDS = 5  # of a race with other requests, before the caller is asked to come back
 BREAK_OFF_TIME = timedelta(minutes=10)  # after it, the sweep resumes or closes an attempt without a run
@@ -47,12 +47,30 @@ class Timing:
 
 
 @dataclass(frozen=True)
+class Wanted:
+    """What a request wants: the claims it names, and how the run is to be started."""
+
+    uris: tuple[str, ...] = ()
+    plan: RunPlan = field(default_factory=RunPlan)
+
+    def fields(self, provider: Provider) -> dict[str, str]:
+        """Give the applicant fields of the claims that are sent, by their URIs."""
+        return {uri: provider.claims[uri] for uri in self.uris if uri in provider.claims}
+
+    def about(self, provider: Provider) -> list[VerificationClaim]:
+        """Give what an attempt is about: the named claims, and all that only the workflow's output tells of."""
+        outputs = provider.studio.by_claim
+        uris = dict.fromkeys((*self.uris, *(uri for uri in outputs if uri not in provider.claims)))
+        return [claim_of(uri, provider.claims.get(uri), outputs.get(uri)) for uri in uris]
+
+
+@dataclass(frozen=True)
 class Attempt:
-    """One request's work on one verification, under its lease; `fields` maps the requested claims."""
+    """One request's work on one verification, under its lease."""
 
     verification: Verification
     provider: Provider
-    fields: Mapping[str, str]
+    wanted: Wanted
     lease: Lease
     onfido: OnfidoClient
     deadline: float
@@ -80,31 +98,29 @@ class Attempts:
         self._timing = timing
         self._clock = clock
 
-    def take(self, provider: Provider, user_id: str, fields: Mapping[str, str], deadline: float) -> Attempt:
-        """Reserve an attempt for the claims in `fields`, or take over the one that broke off.
+    def take(self, provider: Provider, user_id: str, wanted: Wanted, deadline: float) -> Attempt:
+        """Reserve an attempt for what is wanted, or take over the one that broke off.
 
         Raises `RequestError`: an attempt is under way, or the user has had too many.
         """
         onfido = self._providers.onfido(provider)
         for _ in range(ROUNDS):
             lease = self._new_lease()
-            if reserved := self._reserve(provider, user_id, fields, lease):
-                return Attempt(reserved, provider, fields, lease, onfido, deadline, is_resumed=False)
+            if reserved := self._reserve(provider, user_id, wanted, lease):
+                return Attempt(reserved, provider, wanted, lease, onfido, deadline, is_resumed=False)
             with self._database.read() as connection:
                 found = verifications.find_open(connection, provider.provider_id, user_id)
             if not found or not self._is_resumable(provider, found, deadline):
                 continue
             if taken := self._take_over(found, lease):
-                return Attempt(taken, provider, fields, lease, onfido, deadline, is_resumed=True)
+                return Attempt(taken, provider, wanted, lease, onfido, deadline, is_resumed=True)
         raise being_started()
 
     def _new_lease(self) -> Lease:
         length = timedelta(seconds=self._timing.interactive_budget) + LEASE_MARGIN
         return Lease(str(uuid.uuid4()), self._clock() + length)
 
-    def _reserve(
-        self, provider: Provider, user_id: str, fields: Mapping[str, str], lease: Lease
-    ) -> Verification | None:
+    def _reserve(self, provider: Provider, user_id: str, wanted: Wanted, lease: Lease) -> Verification | None:
         """Insert an attempt; None where one is open: the database refuses a second."""
         verification_id, now = str(uuid.uuid4()), self._clock()
         try:
@@ -115,11 +131,13 @@ class Attempts:
                     "provider_id": provider.provider_id,
                     "user_id": user_id,
                     "status": STARTING,
+                    "capture": wanted.plan.capture,
+                    "wants_document": provider.studio.gives_document_values,
                     "next_check_at": now + BREAK_OFF_TIME,
                     "created_at": now,
                     "updated_at": now,
                 }
-                verifications.reserve(connection, row, fields, lease)
+                verifications.reserve(connection, row, wanted.about(provider), wanted.plan.tags, lease)
                 _check_limit(connection, provider, user_id, now)  # now that nobody else can start one
                 return verifications.get(connection, verification_id)
         except IntegrityError:
@@ -167,7 +185,7 @@ class Attempts:
         if taken is None:
             return None
         onfido = self._providers.onfido(provider, is_background=True)
-        return Attempt(taken, provider, {}, lease, onfido, deadline, is_resumed=True)
+        return Attempt(taken, provider, Wanted(), lease, onfido, deadline, is_resumed=True)
 
     def _take_over(self, found: Verification, lease: Lease) -> Verification | None:
         """Take the lease, and read how far its last holder got; None where another was quicker."""
@@ -182,6 +200,12 @@ class Attempts:
         with self._database.write() as connection:
             if not verifications.advance(connection, verification_id, attempt.lease.owner, values):
                 raise being_started()
+
+    def lock(self, connection: Connection, attempt: Attempt, **values: object) -> None:
+        """Keep everybody else from the attempt until the transaction's end, as `advance` in the caller's."""
+        changed = values | {"updated_at": self._clock()}
+        if not verifications.advance(connection, attempt.verification.verification_id, attempt.lease.owner, changed):
+            raise being_started()
 
     def give_back(self, attempt: Attempt, error: ConnectorError) -> None:
         """Let the next request go on from here, or start afresh where this attempt cannot succeed."""

@@ -15,7 +15,7 @@ from connector.directory import Directory
 from connector.domain.claims import Claim, ClaimState
 from connector.domain.history import ADMINISTRATOR, CLAIM, SYSTEM, Change
 from connector.errors import Code, RequestError
-from connector.store import claims, history, providers, verifications
+from connector.store import attempt_claims, claims, history, providers
 from connector.store.engine import Database
 from connector.store.vault import Fingerprints
 
@@ -211,7 +211,7 @@ def value_changed(
     Called in the transaction that changes the values; `fingerprints` are the new ones', None where one was removed.
     """
     if fingerprints:
-        verifications.mark_stale(connection, tenant, user_id, fingerprints)
+        attempt_claims.mark_stale(connection, tenant, user_id, fingerprints)
         claims.unverify_changed(connection, tenant, user_id, fingerprints, now)
 
 

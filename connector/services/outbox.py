@@ -35,6 +35,10 @@ FORGET_BATCH = 1000
 SWEEP = "sweep"
 CHECK_VERIFICATION = "check_verification"
 DELETE_APPLICANT = "delete_applicant"
+KEEP_DOCUMENT = "keep_document"
+TELL_TASK = "tell_task"
+TELL_MATCHES = "tell_matches"
+UPDATE_MATCHES = "update_matches"
 
 Deliver = Callable[[Mapping[str, Any]], None]
 

@@ -13,6 +13,7 @@ from sqlalchemy.exc import IntegrityError
 
 from connector.domain.history import ADMINISTRATOR, PROVIDER, SYSTEM, Change
 from connector.domain.provider import BaseUrlPolicy, Condition, Provider, ProviderConfig, check_config, invalid
+from connector.domain.studio import Studio, StudioPolicy, check_studio
 from connector.errors import Code, ConfigurationError, RequestError
 from connector.onfido.client import OnfidoClient, OnfidoTransport
 from connector.store import history, providers
@@ -20,7 +21,7 @@ from connector.store.engine import Database
 from connector.store.sealed import provider_secret
 from connector.store.vault import Vault
 
-_SECRETS = ("api_token", "webhook_token")
+_SECRETS = ("api_token", "webhook_token", "notice_secret")
 _NO_PREVIOUS = {"previous_webhook_token": None, "previous_webhook_token_expires_at": None}
 
 
@@ -33,6 +34,7 @@ class Providers:
         vault: Vault,
         onfido: OnfidoTransport,
         policy: BaseUrlPolicy,
+        studio_policy: StudioPolicy,
         token_overlap: timedelta,
         clock: Callable[[], datetime],
     ) -> None:
@@ -40,6 +42,7 @@ class Providers:
         self._vault = vault
         self._onfido = onfido
         self._policy = policy
+        self._studio_policy = studio_policy
         self._token_overlap = token_overlap
         self._clock = clock
 
@@ -51,7 +54,9 @@ class Providers:
         check_config(config, self._policy)
         if config.api_token is None:
             raise invalid("configProperties.token", "it is missing: give an API token from Onfido's dashboard")
-        provider_id, columns = str(uuid.uuid4()), _plain_columns(config)
+        studio = config.studio or Studio()
+        check_studio(studio, self._studio_policy, has_notice_secret=config.notice_secret is not None)
+        provider_id, columns = str(uuid.uuid4()), _plain_columns(config, studio)
         columns |= self._sealed(provider_id, {name: getattr(config, name) for name in _SECRETS})
         with _name_conflict(config), self._database.write() as connection:
             providers.add(connection, provider_id, tenant, columns, self._clock())
@@ -67,7 +72,10 @@ class Providers:
         check_config(config, self._policy)
         with _name_conflict(config), self._database.write() as connection:
             stored = self._lock(connection, tenant, provider_id)
-            columns = _plain_columns(config) | self._new_secrets(provider_id, config, stored)
+            studio = config.studio or providers.read_studio(stored["studio"])
+            has_notice_secret = (config.notice_secret or stored["notice_secret"]) is not None
+            check_studio(studio, self._studio_policy, has_notice_secret=has_notice_secret)
+            columns = _plain_columns(config, studio) | self._new_secrets(provider_id, config, stored)
             changed = {name: value for name, value in columns.items() if stored[name] != value}
             providers.change(connection, provider_id, columns, self._clock())
             self._tell(connection, tenant, provider_id, "changed", actor, changed, config.name)
@@ -195,8 +203,9 @@ class Providers:
         history.append(connection, [entry])
 
 
-def _plain_columns(config: ProviderConfig) -> dict[str, Any]:
+def _plain_columns(config: ProviderConfig, studio: Studio) -> dict[str, Any]:
     return {
+        "studio": providers.studio_column(studio),
         "name": config.name,
         "description": config.description,
         "image": config.image,

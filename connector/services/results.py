@@ -7,7 +7,7 @@ nothing to do.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import Enum, auto
@@ -17,14 +17,17 @@ import structlog
 from sqlalchemy import Connection
 
 from connector import telemetry
-from connector.domain.claims import ClaimState, judge
+from connector.domain.claims import ClaimState, judge, output_value
 from connector.domain.history import CLAIM, RUN, Change
 from connector.domain.provider import Provider
-from connector.domain.runs import APPROVED, Comparison, RunSnapshot, moves, next_check
+from connector.domain.runs import APPROVED, DECIDED_STATUSES, TAG_PREFIX, Comparison, RunSnapshot, moves, next_check
 from connector.domain.verification import Verification, VerificationClaim
+from connector.services.archive import Archive
+from connector.services.outbox import KEEP_DOCUMENT
 from connector.services.providers import Providers
-from connector.store import claims, events, history, outbox, verifications
+from connector.store import attempt_claims, claims, events, history, outbox, verifications
 from connector.store.engine import Database
+from connector.store.vault import Fingerprints
 
 log = structlog.get_logger(__name__)
 
@@ -45,10 +48,18 @@ class Results:
     """
 
     def __init__(
-        self, database: Database, providers: Providers, listeners: Collection[str], clock: Callable[[], datetime]
+        self,
+        database: Database,
+        providers: Providers,
+        archive: Archive,
+        fingerprints: Fingerprints,
+        listeners: Collection[str],
+        clock: Callable[[], datetime],
     ) -> None:
         self._database = database
         self._providers = providers
+        self._archive = archive
+        self._fingerprints = fingerprints
         self._listeners = listeners
         self._clock = clock
 
@@ -60,7 +71,8 @@ class Results:
         `deadline` is a time of `time.monotonic()`. Raises `ProviderError` where Onfido does not answer or refuses.
         """
         onfido = self._providers.onfido(provider, is_background=is_background)
-        run = onfido.fetch_result(run_id, deadline=deadline)
+        wants_document = provider.studio.gives_document_values
+        run = onfido.fetch_result(run_id, wants_document=wants_document, deadline=deadline)
         with self._database.write() as connection:
             self.apply(connection, provider.provider_id, run, cause)
             if run.is_final:
@@ -87,8 +99,7 @@ class Results:
         verifications.move(connection, verification.verification_id, self._moved(verification, run, now))
         history.append(connection, changes)
         if run.is_final:
-            for kind in self._listeners:
-                outbox.add(connection, kind, {"verification_id": verification.verification_id})
+            self._announce(connection, verification, run)
         telemetry.RUNS.labels(run.status if run.is_final else "open").inc()
         log.info(
             "run.moved",
@@ -103,28 +114,67 @@ class Results:
     def _moved(self, verification: Verification, run: RunSnapshot, now: datetime) -> dict[str, Any]:
         if run.is_final:
             closed = {"completed_at": run.completed_at or now, "closed_at": now}
-            return {"status": run.status, "updated_at": now, "lease_owner": None, "lease_until": None} | closed
+            kept = self._archive.columns(verification, run)
+            return {"status": run.status, "updated_at": now, "lease_owner": None, "lease_until": None} | closed | kept
         # The user has moved on: look again soon.
         return {"status": run.status, "updated_at": now, "next_check_at": now + next_check(timedelta())}
+
+    def _announce(self, connection: Connection, verification: Verification, run: RunSnapshot) -> None:
+        payload = {"verification_id": verification.verification_id}
+        wants_document = verification.wants_document and run.document is None and run.status in DECIDED_STATUSES
+        for kind in (*self._listeners, *([KEEP_DOCUMENT] if wants_document else [])):
+            outbox.add(connection, kind, payload)
 
     def _settle(
         self, connection: Connection, verification: Verification, run: RunSnapshot, moved: Change
     ) -> list[Change]:
+        about = attempt_claims.find_all(connection, verification.verification_id)
+        changes = self.settle_claims(connection, verification, about, run, moved)
+        attempt_claims.keep_values(
+            connection, verification.verification_id, self._archive.values(verification, about, run)
+        )
+        if tags := [tag for tag in run.tags if not tag.startswith(TAG_PREFIX)]:
+            attempt_claims.add_tags(connection, verification.verification_id, tags)
+        _tell_if_nothing_was_compared(verification, run)
+        return changes
+
+    def settle_claims(
+        self,
+        connection: Connection,
+        verification: Verification,
+        about: Sequence[VerificationClaim],
+        run: RunSnapshot,
+        cause: Change,
+    ) -> list[Change]:
+        """Write what a run's end means for the claims that it was about; gives what has changed, for the history."""
         known = claims.lock_states(connection, verification.provider_id, verification.user_id)
         rows, changes = [], []
-        for claim in verifications.find_claims(connection, verification.verification_id):
-            verdict = judge(claim.applicant_field, run, has_value_changed=claim.is_stale)
+        for claim in about:
+            verdict = judge(claim, run, is_same=self._is_same(verification, claim))
             previous = known.get(claim.uri)
             if verdict.is_verified is None and previous and previous.is_verified:
                 continue  # the run says nothing against it
             state = ClaimState(bool(verdict.is_verified), verdict.verification_status)
-            rows.append(claim_row(verification, claim, moved.at) | vars(state))
+            rows.append(self._row(verification, claim, run, cause.at) | vars(state))
             if previous is None or previous.label != state.label:
                 before = previous.label if previous else None
-                changes.append(replace(moved, subject=CLAIM, name=claim.uri, previous=before, current=state.label))
+                changes.append(replace(cause, subject=CLAIM, name=claim.uri, previous=before, current=state.label))
         claims.settle(connection, rows)
-        _tell_if_nothing_was_compared(verification, run)
         return changes
+
+    def _row(
+        self, verification: Verification, claim: VerificationClaim, run: RunSnapshot, now: datetime
+    ) -> dict[str, Any]:
+        """Make a claim's row; where the user had no value, it holds for the one that the output has."""
+        row = claim_row(verification, claim, now)
+        value = output_value(claim, run)
+        if claim.fingerprint is None and value is not None:
+            row["fingerprint"] = self._fingerprints.of(verification.tenant, verification.user_id, claim.uri, value)
+        return row
+
+    def _is_same(self, verification: Verification, claim: VerificationClaim) -> Callable[[str], bool]:
+        tenant, user_id = verification.tenant, verification.user_id
+        return lambda value: self._fingerprints.of(tenant, user_id, claim.uri, value) == claim.fingerprint
 
 
 def change(

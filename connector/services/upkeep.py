@@ -5,6 +5,7 @@ sweep ──► every open verification that is overdue for a look ──► che
       ──► what is kept longer than it has to be              ──► removed
 
 check_verification   run known: ask Onfido, apply the answer; unknown: resume the attempt or close it
+keep_document        what the document says, where the provider wants it and the event did not tell
 delete_applicant     after a user was removed here
 """
 
@@ -21,14 +22,23 @@ from connector.domain.provider import Provider
 from connector.domain.runs import next_check
 from connector.domain.verification import Verification
 from connector.errors import ProviderError, RequestError
+from connector.services.archive import Archive
 from connector.services.attempts import GONE
 from connector.services.events import Events
 from connector.services.initiation import Initiation
-from connector.services.outbox import CHECK_VERIFICATION, DELETE_APPLICANT, SWEEP, Kind, Outbox, Undeliverable
+from connector.services.outbox import (
+    CHECK_VERIFICATION,
+    DELETE_APPLICANT,
+    KEEP_DOCUMENT,
+    SWEEP,
+    Kind,
+    Outbox,
+    Undeliverable,
+)
 from connector.services.providers import Providers
 from connector.services.results import Results
 from connector.store import outbox as rows
-from connector.store import verifications
+from connector.store import runs, verifications
 from connector.store.engine import Database
 
 log = structlog.get_logger(__name__)
@@ -47,6 +57,7 @@ class Upkeep:
         database: Database,
         providers: Providers,
         results: Results,
+        archive: Archive,
         events: Events,
         initiation: Initiation,
         listeners: Mapping[str, Kind],
@@ -56,6 +67,7 @@ class Upkeep:
         self._database = database
         self._providers = providers
         self._results = results
+        self._archive = archive
         self._events = events
         self._initiation = initiation
         self._event_retention = event_retention
@@ -67,13 +79,14 @@ class Upkeep:
             SWEEP: Kind(self.sweep),
             CHECK_VERIFICATION: Kind(self.check_verification),
             DELETE_APPLICANT: Kind(self.delete_applicant),
+            KEEP_DOCUMENT: Kind(self.keep_document),
         }
 
     def sweep(self, _payload: Mapping[str, Any]) -> None:
         """Look for what is overdue."""
         self._put_up_overdue()
         self._events.match_all()
-        self._events.forget_bodies(self._event_retention)
+        self._forget_old()
         self.outbox.forget_done()
 
     def check_verification(self, payload: Mapping[str, Any]) -> None:
@@ -89,6 +102,18 @@ class Upkeep:
         else:
             self._refresh(provider, found, found.run_id, deadline)
 
+    def keep_document(self, payload: Mapping[str, Any]) -> None:
+        """Keep what a finished run's document says, which the event did not tell."""
+        with self._database.read() as connection:
+            found = verifications.find(connection, payload["verification_id"])
+        if found is None or found.run_id is None:
+            return
+        onfido = self._providers.onfido(self._providers.get(found.tenant, found.provider_id), is_background=True)
+        run = onfido.fetch_result(found.run_id, wants_document=True, deadline=time.monotonic() + CHECK_BUDGET)
+        if column := self._archive.document_column(found, run):
+            with self._database.write() as connection:
+                runs.keep(connection, found.verification_id, column)
+
     def delete_applicant(self, payload: Mapping[str, Any]) -> None:
         """Delete an applicant at Onfido; one that is gone already will do."""
         try:
@@ -101,6 +126,11 @@ class Upkeep:
         except ProviderError as error:
             if error.status not in GONE:
                 raise
+
+    def _forget_old(self) -> None:
+        self._events.forget_bodies(self._event_retention)
+        with self._database.write() as connection:
+            runs.forget_results(connection, self._clock() - self._event_retention)
 
     def _put_up_overdue(self) -> None:
         now = self._clock()

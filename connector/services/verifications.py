@@ -9,34 +9,38 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
+from connector.domain.capture import LINK, SdkOptions
 from connector.domain.claims import Claim
-from connector.domain.history import Change
 from connector.domain.provider import Provider
 from connector.domain.runs import AWAITING_INPUT
-from connector.domain.verification import Verification, VerificationClaim
+from connector.domain.verification import Verification
+from connector.domain.workflow_input import RunRequest, plan_run, plan_sdk
 from connector.errors import Code, RequestError
-from connector.services.attempts import Timing
+from connector.services.attempts import Timing, Wanted
 from connector.services.initiation import Initiation
 from connector.services.providers import Providers
 from connector.services.results import Results
-from connector.store import claims, history, verifications
+from connector.store import claims, verifications
 from connector.store.engine import Database
 
 COMPLETED, REINITIATED = "completed", "reinitiated"  # causes, for the history
 MAX_WAIT = 20  # seconds that COMPLETED may wait for a result
+_PLAIN = RunRequest()
 POLL_INTERVAL = 0.25  # seconds between two looks for a result that another thread or process may bring
 
 
 @dataclass(frozen=True)
 class Capture:
-    """What an application needs to let the user go through capture; no token where the run has ended already."""
+    """What an application needs to let the user go through capture: a token, a link, or neither: the run has ended."""
 
     verification: Verification
     claims: list[Claim]
-    sdk_token: str | None = field(repr=False)
+    sdk_token: str | None = field(default=None, repr=False)
+    link_url: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)
@@ -61,22 +65,29 @@ class Verifications:
         initiation: Initiation,
         timing: Timing,
         max_waiting: int,
+        clock: Callable[[], datetime],
     ) -> None:
         self._database = database
         self._providers = providers
         self._results = results
         self._initiation = initiation
         self._timing = timing
+        self._clock = clock
         self._waiting = threading.BoundedSemaphore(max_waiting)
 
-    def initiate(self, tenant: str, user_id: str, provider_id: str, uris: Sequence[str]) -> Capture:
-        """Start the verification of a user's claims, or go on with one that broke off.
+    def initiate(
+        self, tenant: str, user_id: str, provider_id: str, uris: Sequence[str], request: RunRequest = _PLAIN
+    ) -> Capture:
+        """Start the verification of a user's claims, as the request asks, or go on with one that broke off.
 
         Raises `RequestError` where the request cannot be met, `ProviderError` where Onfido refuses, fails or is away.
         """
         provider = self._providers.find_enabled(tenant, provider_id)
-        started = self._initiation.start(provider, user_id, _fields(provider, uris), self._deadline())
-        return Capture(started.verification, self._claims(started.verification, uris), started.sdk_token)
+        _check_mapped(provider, uris)
+        wanted = Wanted(tuple(uris), plan_run(provider.studio, request, self._clock()))
+        started = self._initiation.start(provider, user_id, wanted, self._deadline())
+        claims = self._claims(started.verification, uris)
+        return Capture(started.verification, claims, started.sdk_token, started.link_url)
 
     def complete(self, tenant: str, user_id: str, provider_id: str, uris: Sequence[str], wait: int = 0) -> Completion:
         """Apply what Onfido says of the user's run, and give the claims as they now stand.
@@ -84,7 +95,7 @@ class Verifications:
         With `wait` (seconds, at most 20), a result that is not there yet is waited for. Raises as `initiate` does.
         """
         provider = self._providers.find_enabled(tenant, provider_id)
-        _fields(provider, uris)
+        _check_mapped(provider, uris)
         verification = self._latest(tenant, user_id, provider_id, uris)
         waited = None
         if verification.closed_at is None:
@@ -93,10 +104,15 @@ class Verifications:
             waited = self._wait(provider, verification, run_id, min(wait, MAX_WAIT))
         return Completion(self._claims(verification, uris), waited)
 
-    def resume(self, tenant: str, user_id: str, provider_id: str, uris: Sequence[str]) -> Capture:
-        """Give a fresh SDK token for the user's open run, if Onfido says that it awaits input. Raises as `initiate`."""
+    def resume(
+        self, tenant: str, user_id: str, provider_id: str, uris: Sequence[str], request: RunRequest = _PLAIN
+    ) -> Capture:
+        """Give a fresh SDK token, or the link, for the user's open run, if Onfido says that it awaits input.
+
+        Of the request only what concerns an SDK token matters. Raises as `initiate`.
+        """
         provider = self._providers.find_enabled(tenant, provider_id)
-        _fields(provider, uris)
+        _check_mapped(provider, uris)
         verification = self._latest(tenant, user_id, provider_id, uris)
         if verification.closed_at is not None:
             raise _not_awaiting(verification.status)
@@ -104,39 +120,17 @@ class Verifications:
         run = self._results.refresh(provider, _run_id(verification), deadline, REINITIATED)
         if run.status != AWAITING_INPUT:
             raise _not_awaiting(run.status)
-        token = run.sdk_token
-        if token is None:
-            onfido = self._providers.onfido(provider)
-            token = onfido.create_sdk_token(verification.applicant_id or "", deadline=deadline)
         with self._database.read() as connection:
             verification = verifications.get(connection, verification.verification_id)  # as the answer has left it
-        return Capture(verification, self._claims(verification, uris), token)
-
-    def page(self, tenant: str, *, user_id: str | None = None, limit: int) -> list[Verification]:
-        """Give the tenant's verifications, the latest first."""
-        with self._database.read() as connection:
-            return verifications.find_page(connection, tenant, user_id=user_id, limit=limit)
-
-    def get(self, tenant: str, run_id: str) -> tuple[Verification, list[VerificationClaim], list[Claim]]:
-        """Give a verification by its run's id or its own, what it is about, and how the user's claims stand.
-
-        Raises `RequestError` where there is none.
-        """
-        with self._database.read() as connection:
-            found = verifications.find_run(connection, tenant, run_id)
-            if found is None:
-                raise _no_such_run(run_id)
-            about = verifications.find_claims(connection, found.verification_id)
-            uris = [claim.uri for claim in about]
-            return found, about, claims.find_all(connection, tenant, found.user_id, found.provider_id, uris)
-
-    def history(self, tenant: str, run_id: str, provider_id: str | None = None) -> list[Change]:
-        """Give what happened to a verification and its claims, the first first; raises `RequestError`."""
-        with self._database.read() as connection:
-            found = verifications.find_run(connection, tenant, run_id)
-            if found is None or provider_id not in (None, found.provider_id):
-                raise _no_such_run(run_id)
-            return history.find_of_verification(connection, found.verification_id)
+        claims = self._claims(verification, uris)
+        if verification.capture == LINK and run.link_url is not None:
+            return Capture(verification, claims, link_url=run.link_url)
+        options, token = plan_sdk(provider.studio, request), run.sdk_token
+        if token is None or options is not None:
+            onfido = self._providers.onfido(provider)
+            applicant_id = verification.applicant_id or ""
+            token = onfido.create_sdk_token(applicant_id, options or SdkOptions(), deadline=deadline)
+        return Capture(verification, claims, sdk_token=token)
 
     def _latest(self, tenant: str, user_id: str, provider_id: str, uris: Sequence[str]) -> Verification:
         with self._database.read() as connection:
@@ -175,19 +169,14 @@ class Verifications:
         return time.monotonic() + self._timing.interactive_budget
 
 
-def _fields(provider: Provider, uris: Sequence[str]) -> Mapping[str, str]:
-    """Give the applicant field of each claim; raises `RequestError` where one has none."""
+def _check_mapped(provider: Provider, uris: Sequence[str]) -> None:
+    """Raise where a claim is neither sent nor told of in the workflow's output."""
     if not uris:
         raise RequestError(Code.CLAIMS_EMPTY, "claims: name at least one claim URI.")
-    if unmapped := [uri for uri in uris if uri not in provider.claims]:
+    if unmapped := [uri for uri in uris if uri not in provider.claims and uri not in provider.studio.by_claim]:
         raise RequestError(
             Code.CLAIM_NOT_MAPPED, f"The provider {provider.name} has no mapping for {', '.join(unmapped)}."
         )
-    return {uri: provider.claims[uri] for uri in uris}
-
-
-def _no_such_run(run_id: str) -> RequestError:
-    return RequestError(Code.RUN_NOT_FOUND, f"There is no verification or run {run_id}.")
 
 
 def _run_id(verification: Verification) -> str:

@@ -128,7 +128,7 @@ class Settings(Checked):
     run_settle_time: float = setting(
         30.0,
         "Seconds after an unanswered start of a run before another may be started: "
-        "by then Onfido's list shows it, or it was never made.",
+        "by then Onfido's list shows it, or it was never made. At least `interactive_budget`.",
         checks.at_least(0.0),
     )
     allowed_base_url_hosts: tuple[str, ...] = setting(
@@ -136,7 +136,14 @@ class Settings(Checked):
         "Hosts that may receive API tokens.",
         checks.host_names,
     )
-    allow_http_loopback: bool = setting(False, "Also let API tokens go over http to this machine, for the simulator.")
+    allowed_notice_hosts: tuple[str, ...] = setting(
+        (),
+        "Hosts that providers may have notices sent to; none: no provider sends any.",
+        checks.host_names,
+    )
+    allow_http_loopback: bool = setting(
+        False, "Also let API tokens and notices go over http to this machine, for the simulator."
+    )
 
     webhook_token_overlap: int = setting(
         86_400, "Seconds that a webhook token stays good after it was replaced.", checks.at_least(0), section="Upkeep"
@@ -165,6 +172,13 @@ class Settings(Checked):
     )
 
     dev: bool = False
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.run_settle_time < self.interactive_budget:
+            raise ConfigurationError(
+                "run_settle_time must be at least interactive_budget: until that is used up, a run may be asked for."
+            )
 
 
 def load(config: Path | None, environ: Mapping[str, str], **overrides: Any) -> Settings:

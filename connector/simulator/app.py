@@ -14,7 +14,16 @@ from http import HTTPStatus
 from flask import Flask, Response, g, jsonify, request
 from werkzeug.exceptions import HTTPException
 
-from connector.simulator import applicants, control, errors, pages, webhooks, workflow_runs
+from connector.simulator import (
+    applicants,
+    control,
+    errors,
+    pages,
+    run_files,
+    watchlist_monitors,
+    webhooks,
+    workflow_runs,
+)
 from connector.simulator.deliveries import Sender
 from connector.simulator.errors import ApiError
 from connector.simulator.records import API_PATH
@@ -36,8 +45,9 @@ def create_app(state: State, sender: Sender) -> Flask:
     app.url_map.merge_slashes = False
     app.extensions[EXTENSION] = Simulation(state, sender, threading.Event())
     app.add_url_rule(_PING, view_func=ping)
-    for api in (applicants, workflow_runs, webhooks):
+    for api in (applicants, workflow_runs, run_files, watchlist_monitors, webhooks):
         app.register_blueprint(api.blueprint, url_prefix=API_PATH)
+    app.register_blueprint(run_files.storage)
     app.register_blueprint(control.blueprint)
     app.register_blueprint(pages.blueprint)
     app.before_request(read_body)

@@ -1,4 +1,4 @@
-"""`/v3.6/applicants`: create, list, read, change, delete, restore."""
+"""`/v3.6/applicants`: create, list, read, change, delete, restore; their consents."""
 
 from __future__ import annotations
 
@@ -59,7 +59,13 @@ RULES = {
     "email": text(pattern=r"[^@\s]+@[^@\s]+\.[^@\s]+"),
     "dob": day,
     "phone_number": text(1, 40),
-    "id_numbers": list_of(record({"type": choice(*_ID_NUMBER_TYPES), "value": text(1), "state_code": text()})),
+    "id_numbers": list_of(
+        record(
+            {"type": choice(*_ID_NUMBER_TYPES), "value": text(1), "state_code": text(pattern="[A-Z]{2}")},
+            "type",
+            "value",
+        )
+    ),
     "address": _address,
     "location": record({"ip_address": text(), "country_of_residence": _COUNTRY}),
     "consents": list_of(
@@ -84,7 +90,8 @@ _LIST_RULES = {
 def create() -> tuple[Json, int]:
     """Create an applicant in the environment of the token."""
     state = simulation().state
-    applicant = Applicant(check(json_body(), RULES, "first_name", "last_name"), g.is_sandbox)
+    applicant = Applicant(g.is_sandbox)
+    applicant.change(check(json_body(), RULES, "first_name", "last_name"))
     with state.lock:
         state.applicants[applicant.applicant_id] = applicant
         return applicant.as_json(), 201
@@ -115,13 +122,21 @@ def read(applicant_id: str) -> Json:
 
 @blueprint.put("/applicants/<applicant_id>")
 def update(applicant_id: str) -> Json:
-    """Change the fields that are sent; an address or a list replaces the one before."""
+    """Change the fields that are sent."""
     state = simulation().state
     values = check(json_body(), RULES)
     with state.lock:
         applicant = state.applicant(applicant_id)
-        applicant.values = applicant.values | values
+        applicant.change(values)
         return applicant.as_json()
+
+
+@blueprint.get("/applicants/<applicant_id>/consents")
+def list_consents(applicant_id: str) -> list[Json]:
+    """List the consents that were asked for."""
+    state = simulation().state
+    with state.lock:
+        return state.applicant(applicant_id).consents_as_json()
 
 
 @blueprint.delete("/applicants/<applicant_id>")

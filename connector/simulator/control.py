@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from flask import Blueprint, Flask, current_app
 
-from connector.simulator import errors, lifecycle, outcomes
+from connector.simulator import errors, lifecycle, outcomes, watchlist_monitors, workflows
 from connector.simulator.faults import ANY, Faults
 from connector.simulator.records import API_PATH
-from connector.simulator.simulation import json_body, simulation
-from connector.simulator.validation import Json
+from connector.simulator.simulation import json_body, root_url, simulation
+from connector.simulator.state import normal
+from connector.simulator.validation import Json, check, identifier, integer, text
 
 blueprint = Blueprint("control", __name__, url_prefix="/simulator")
 
@@ -51,6 +52,32 @@ def choose_outcome(run_id: str) -> Json:
     """End a run as asked and show it."""
     parts = simulation()
     return lifecycle.choose(parts.state, parts.sender, run_id, outcomes.parse(json_body()))
+
+
+@blueprint.post("/runs/<run_id>/decide")
+def decide(run_id: str) -> Json:
+    """Make the manual decision that a run waits for and show the run."""
+    parts = simulation()
+    decision = check(json_body(), {"outcome": text(1, 64)}, "outcome", is_closed=True)["outcome"]
+    return lifecycle.decide(parts.state, parts.sender, run_id, decision)
+
+
+@blueprint.put("/workflows/<workflow_id>")
+def put_workflow(workflow_id: str) -> Json:
+    """Give a workflow rules, in place of those it had; they are for the runs to come."""
+    check({"workflow_id": workflow_id}, {"workflow_id": identifier})
+    workflow, state = workflows.parse(json_body()), simulation().state
+    with state.lock:
+        state.workflows[normal(workflow_id)] = workflow
+    return workflow.as_json()
+
+
+@blueprint.post("/watchlist_monitors/<monitor_id>/matches")
+def add_matches(monitor_id: str) -> Json:
+    """Have a monitor find matches and show all that it found."""
+    parts = simulation()
+    count = check(json_body(), {"count": integer(1, 100)}, is_closed=True).get("count", 1)
+    return watchlist_monitors.add_matches(parts.state, parts.sender, monitor_id, count, root_url())
 
 
 def route_of(rule: str, method: str) -> str:

@@ -6,40 +6,17 @@ import hashlib
 import heapq
 import hmac
 import itertools
-import json
 import threading
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from http import HTTPStatus
 
 import requests
 
+from connector.simulator.events import Message
 from connector.simulator.faults import Event
-from connector.simulator.records import Delivery, Run, Webhook
+from connector.simulator.records import Delivery, Webhook
 from connector.simulator.state import State
-from connector.simulator.validation import Json
-
-
-@dataclass(frozen=True)
-class Message:
-    """An event before it is addressed: what happened, to what, and how the API shows that thing."""
-
-    event: Event
-    run: Run
-    resource_type: str
-    about: Json
-    resource: Json
-
-    def body(self) -> bytes:
-        """The bytes that are signed and posted."""
-        payload = {
-            "resource_type": self.resource_type,
-            "action": self.event,
-            "object": self.about,
-            "resource": self.resource,
-        }
-        return json.dumps({"payload": payload}).encode()
 
 
 class Sender:
@@ -104,7 +81,7 @@ class Sender:
     def _addressed(self, message: Message) -> Iterable[Delivery]:
         body, state = message.body(), self._state
         for webhook in state.webhooks.values():
-            if webhook.wants(message.event, is_sandbox=message.run.applicant.is_sandbox):
+            if webhook.wants(message.event, is_sandbox=message.is_sandbox):
                 is_lost = state.takes("webhooks_lost", message.event)
                 is_doubled = not is_lost and state.takes("webhooks_doubled", message.event)
                 for _ in range(2 if is_doubled else 1):
@@ -161,7 +138,8 @@ def sign(token: str, body: bytes) -> str:
 
 def _delivery(message: Message, webhook: Webhook, body: bytes, *, is_lost: bool) -> Delivery:
     signature = sign(webhook.token, body)
-    return Delivery(message.event, message.run.run_id, webhook.values["url"], body, signature, is_lost=is_lost)
+    url = webhook.values["url"]
+    return Delivery(message.event, message.about["id"], message.run_id, url, body, signature, is_lost=is_lost)
 
 
 def _is_answered(status: int | None) -> bool:

@@ -55,9 +55,9 @@ def gone(what: str) -> ApiError:
     return ApiError(410, "gone", f"The {what} is scheduled for deletion")
 
 
-def has_ended() -> ApiError:
-    """Make the error for an outcome that comes too late."""
-    return ApiError(409, "conflict", "The workflow run has ended already")
+def conflict(message: str) -> ApiError:
+    """Make the error for what a script or a person wants of the simulator too late, or too soon."""
+    return ApiError(409, "conflict", message)
 
 
 def throttled(retry_after: int) -> ApiError:

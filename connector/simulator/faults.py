@@ -27,6 +27,7 @@ class Shape(StrEnum):
     REPORT = "report"
     FLAT = "flat"
     DOCUMENT_REPORT = "document_report"
+    ALL_REPORTS = "all_reports"
     NONE = "none"
 
 
@@ -36,6 +37,8 @@ class Event(StrEnum):
     RUN_COMPLETED = "workflow_run.completed"
     TASK_STARTED = "workflow_task.started"
     TASK_COMPLETED = "workflow_task.completed"
+    TIMELINE_FILE_CREATED = "workflow_timeline_file.created"
+    MATCHES_UPDATED = "watchlist_monitor.matches_updated"
 
 
 def _switch(default: Any, rule: Rule, about: str) -> Any:
@@ -73,6 +76,10 @@ class Faults:
     output_shape: Shape = _switch(  # noqa: RUF009  it makes a dataclass field
         Shape.REPORT, choice(*Shape), "Where the output of a run holds the comparison, and how."
     )
+
+    files_inline: int = _switch(0, _COUNT, "A file is answered at once, in place of a redirect to where it is kept.")
+    files_pending: int = _switch(0, _COUNT, "A file is not there yet: 404.")
+    files_bytes: int = _switch(0, integer(0, 1_000_000_000), "A file has at least so many bytes.")
 
     event: str = _switch(
         ANY, choice(ANY, *Event), "The webhooks that the next three concern, such as workflow_run.completed; * for all."

@@ -1,6 +1,9 @@
 """A run starts, its tasks open and close, it ends; and the events that tell of each step.
 
-    start ──► document_photo opens ──► end ──► document_photo and document_check close ──► workflow_run.completed
+    start ──► document_photo opens
+    choose ─► document_photo and document_check close ──► advance
+    advance ► the workflow's next Send/Receive Data task opens ──► complete, or decide ──► advance
+              none is left ──► the run ends as chosen: workflow_run.completed
 
 Each step changes the records under the lock and hands its events to the sender after it.
 """
@@ -11,13 +14,24 @@ import base64
 import json
 import secrets
 import time
+from dataclasses import replace
 from typing import Any
 
-from connector.simulator import errors, outcomes
-from connector.simulator.deliveries import Message, Sender
-from connector.simulator.faults import Event
+from connector.simulator import errors, events, outcomes
+from connector.simulator.deliveries import Sender
+from connector.simulator.events import Message
 from connector.simulator.outcomes import Outcome
-from connector.simulator.records import API_PATH, ERROR, Applicant, Delivery, Run, Task, iso, now
+from connector.simulator.records import Applicant, Delivery, now
+from connector.simulator.runs import (
+    AWAITING_CLIENT_INPUT,
+    DOCUMENT_CHECK,
+    ERROR,
+    PROCESSING,
+    RESULT_STATUSES,
+    Ending,
+    Run,
+    Task,
+)
 from connector.simulator.state import State, normal
 from connector.simulator.validation import Json
 
@@ -33,7 +47,7 @@ def start(state: State, sender: Sender, values: Json, root_url: str) -> Json:
         is_instant, is_early = state.takes("runs_instant"), state.takes("runs_early")
         answer = run.as_json()
         if is_instant or is_early:
-            messages += _end(state, run, Outcome())
+            messages += _settle(state, run, Outcome())
         if is_instant:
             answer = run.as_json()
     sent = sender.send(messages)
@@ -43,35 +57,52 @@ def start(state: State, sender: Sender, values: Json, root_url: str) -> Json:
 
 
 def choose(state: State, sender: Sender, run_id: str, outcome: Outcome) -> Json:
-    """Apply the outcome to a run; raises `ApiError` 404, or 409 once it has ended."""
+    """Apply the outcome to a run; raises `ApiError` 404, or 409 once the person's part is done.
+
+    A run whose tasks wait can still be broken off.
+    """
     with state.lock:
         run = state.run(run_id)
         if run.has_ended:
-            raise errors.has_ended()
-        messages = _end(state, run, outcome)
+            raise errors.conflict("The workflow run has ended already")
+        if run.ending and not outcome.breaks_off:
+            raise errors.conflict("The workflow run has its outcome and waits for its tasks")
+        messages = _settle(state, run, outcome)
         answer = run.as_json()
     sender.send(messages)
     return answer
 
 
-def complete_task(state: State, sender: Sender, run_id: str, task_id: str, output: Any) -> None:
-    """Close an open task with the caller's data; raises `ApiError` 404, or 422 where it is closed."""
+def complete_task(state: State, sender: Sender, run_id: str, task_id: str, data: Any) -> None:
+    """Close an open task with the caller's data; raises `ApiError` 404, or 422 where it is closed or data don't fit."""
     with state.lock:
         run = state.run(run_id)
-        task = find_task(run, task_id)
+        task = run.task(task_id)
         if run.has_ended or not task.is_open:
             raise errors.invalid({"task_id": ["is not open"]})
-        task.complete(output)
-        messages = [_task_message(Event.TASK_COMPLETED, run, task)]
+        if task.definition.is_decision:
+            raise errors.invalid({"task_id": ["is decided in the dashboard"]})
+        task.definition.check(data)
+        messages = _complete(run, task, data)
     sender.send(messages)
 
 
-def find_task(run: Run, task_id: str) -> Task:
-    """Find a task of a run; raises `ApiError` 404."""
-    for task in run.tasks:
-        if task.task_id == task_id:
-            return task
-    raise errors.not_found("task")
+def decide(state: State, sender: Sender, run_id: str, decision: str) -> Json:
+    """Make the manual decision that a run waits for; raises `ApiError` 404, or 409 where it waits for none.
+
+    A decision that is one of the statuses of a result takes the place of the one that was chosen.
+    """
+    with state.lock:
+        run = state.run(run_id)
+        task, ending = run.current, run.ending
+        if task is None or ending is None or not task.definition.is_decision:
+            raise errors.conflict("The workflow run waits for no decision")
+        if decision in RESULT_STATUSES:
+            run.ending = replace(ending, status=decision)
+        messages = _complete(run, task, {"outcome": decision})
+        answer = run.as_json()
+    sender.send(messages)
+    return answer
 
 
 def sdk_token(applicant: Applicant, lifetime: int, **claims: str) -> str:
@@ -83,62 +114,65 @@ def sdk_token(applicant: Applicant, lifetime: int, **claims: str) -> str:
 
 def _open(state: State, values: Json, root_url: str) -> tuple[Run, list[Message]]:
     applicant = state.applicant_for(values)
-    token = None if state.takes("runs_without_sdk_token") else sdk_token(applicant, RUN_TOKEN_LIFETIME)
     values = values | {"workflow_id": normal(values["workflow_id"])}
-    run = Run(applicant, values, root_url, token, tasks=[Task("document_photo")])
+    workflow = state.workflow(values["workflow_id"])
+    workflow.check_input(values.get("custom_data", {}))
+    token = None if state.takes("runs_without_sdk_token") else sdk_token(applicant, RUN_TOKEN_LIFETIME)
+    run = Run(applicant, values, root_url, token, coming=list(workflow.tasks), tags=values.get("tags") or [])
     state.runs[run.run_id] = run
-    return run, [_task_message(Event.TASK_STARTED, run, run.tasks[0])]
+    return run, [events.task_started(run, run.tasks[0])]
 
 
-def _end(state: State, run: Run, outcome: Outcome) -> list[Message]:
-    comparisons = outcomes.comparisons_of(outcome, run.applicant)
-    run.status, run.updated_at = outcomes.status_of(outcome, comparisons), now()
-    if not run.has_ended:
+def _settle(state: State, run: Run, outcome: Outcome) -> list[Message]:
+    """Take the person's part as done, or broken off; a status that ends nothing is only shown."""
+    if not outcome.ends:
+        run.status, run.updated_at = str(outcome.status), now()
         return []
-    report = None if comparisons is None else outcomes.document_report(comparisons)
-    run.comparisons, run.sdk_token = comparisons, None
-    run.output = outcomes.output_of(outcome, state.faults.output_shape, comparisons, report)
-    run.reasons = outcomes.reasons_of(run.status, comparisons)
-    run.error = _SYSTEM_ERROR if run.status == ERROR else None
-    tasks = [] if report is None else _check_document(run, report)
-    return [*tasks, _run_message(run)]
+    ending = outcomes.ending_of(outcome, run, state.faults.output_shape)
+    messages = _check_document(run, ending.report) if ending.report and not run.ending else []
+    run.ending = ending
+    if outcome.breaks_off:
+        run.coming, run.current = [], None
+    return [*messages, *_advance(run, ending)]
 
 
 def _check_document(run: Run, report: Json) -> list[Message]:
-    photo, check = run.tasks[0], Task("document_check")
+    photo, check = run.tasks[0], Task(DOCUMENT_CHECK)
     messages = []
     if photo.is_open:
         photo.complete({})
-        messages.append(_task_message(Event.TASK_COMPLETED, run, photo))
+        messages.append(events.task_completed(run, photo))
     run.tasks.append(check)
-    messages.append(_task_message(Event.TASK_STARTED, run, check))
+    messages.append(events.task_started(run, check))
     check.complete(report)
-    return [*messages, _task_message(Event.TASK_COMPLETED, run, check)]
+    return [*messages, events.task_completed(run, check)]
 
 
-def _run_message(run: Run) -> Message:
-    about = {
-        "id": run.run_id,
-        "status": run.status,
-        "completed_at_iso8601": iso(run.updated_at),
-        "href": f"{run.root_url}{API_PATH}/workflow_runs/{run.run_id}",
-    }
-    return Message(Event.RUN_COMPLETED, run, "workflow_run", about, run.as_json())
+def _advance(run: Run, ending: Ending) -> list[Message]:
+    """Open the next task, or end the run as chosen."""
+    run.updated_at = now()
+    if not run.coming:
+        return [_end(run, ending)]
+    run.current = Task(run.coming.pop(0))
+    run.tasks.append(run.current)
+    run.status = PROCESSING if run.current.definition.is_decision else AWAITING_CLIENT_INPUT
+    return [events.task_started(run, run.current)]
 
 
-def _task_message(event: Event, run: Run, task: Task) -> Message:
-    is_completed = event is Event.TASK_COMPLETED
-    about = {
-        "id": task.task_id,
-        "task_def_id": task.task_def_id,
-        "workflow_run_id": run.run_id,
-        "status": "completed" if is_completed else "started",
-        "started_at_iso8601": iso(task.created_at),
-        "href": f"{run.root_url}{API_PATH}/workflow_runs/{run.run_id}/tasks/{task.task_id}",
-    }
-    if is_completed:
-        about["completed_at_iso8601"] = iso(task.updated_at)
-    return Message(event, run, "workflow_task", about, run.whole_task_as_json(task))
+def _complete(run: Run, task: Task, output: object) -> list[Message]:
+    task.complete(output)
+    message = events.task_completed(run, task)
+    if task is not run.current or run.ending is None:
+        return [message]
+    run.current = None
+    return [message, *_advance(run, run.ending)]
+
+
+def _end(run: Run, ending: Ending) -> Message:
+    run.status, run.tags, run.sdk_token = ending.status, ending.tags, None
+    run.reasons = outcomes.reasons_of(ending)
+    run.error = _SYSTEM_ERROR if run.status == ERROR else None
+    return events.run_completed(run)
 
 
 def _await_answers(deliveries: list[Delivery], patience: float) -> None:

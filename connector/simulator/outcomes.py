@@ -1,4 +1,4 @@
-"""How a run ends, and the shapes in which its output and its document report say so.
+"""How a run ends, and the shapes in which its output says so.
 
 Nobody looks at a document here. By default every value the applicant has compares as `clear` and the run is
 `approved`. An applicant with the last name `Consider` gets `consider` for both names, as in Onfido's sandbox. Where
@@ -13,19 +13,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from connector.simulator import errors, reports
 from connector.simulator.faults import Shape
-from connector.simulator.records import ABANDONED, APPROVED, DECLINED, ERROR, Applicant, iso, new_id, now
+from connector.simulator.records import Applicant
+from connector.simulator.reports import CLEAR, CONSIDER, RESULTS, UNIDENTIFIED
+from connector.simulator.runs import APPROVED, BROKEN_OFF, DECLINED, ENDED_STATUSES, Ending, Run
 from connector.simulator.validation import (
     Json,
     anything,
     check,
     choice,
+    list_of,
     mapping_of,
     nullable,
     text,
 )
 
-COMPARISON_RESULTS = ("clear", "consider", "unidentified")
+MAX_TAGS = 100
 UNSET: Any = object()
 
 # The applicant's fields and the keys under which their values are compared.
@@ -35,9 +39,11 @@ Comparisons = dict[str, str | None]
 
 _RULES = {
     "status": text(1, 64),
-    "comparisons": nullable(mapping_of(nullable(choice(*COMPARISON_RESULTS)))),
+    "comparisons": nullable(mapping_of(nullable(choice(*RESULTS)))),
     "shape": choice(*Shape),
     "output": anything,
+    "reasons": list_of(text(1)),
+    "tags": list_of(text(1, 128)),
 }
 
 
@@ -46,13 +52,26 @@ class Outcome:
     """What was chosen; the rest follows the applicant.
 
     `comparisons` replaces single results; None means that the workflow compares nothing at all, so that it has no
-    document check either. `output` replaces the shaped output by any JSON value.
+    document check either. `output` replaces the shaped output by any JSON value, `reasons` those that the comparisons
+    give. `tags` join those of the run.
     """
 
     status: str | None = None
     comparisons: Mapping[str, str | None] | None = field(default_factory=dict)
     shape: Shape | None = None
     output: Any = UNSET
+    reasons: list[str] | None = None
+    tags: list[str] = field(default_factory=list)
+
+    @property
+    def ends(self) -> bool:
+        """Whether the run has an end to come to."""
+        return self.status is None or self.status in ENDED_STATUSES
+
+    @property
+    def breaks_off(self) -> bool:
+        """Whether the run ends where it is, whatever is left to do."""
+        return self.status in BROKEN_OFF
 
 
 def parse(body: Json) -> Outcome:
@@ -60,82 +79,58 @@ def parse(body: Json) -> Outcome:
     return Outcome(**check(body, _RULES, is_closed=True))
 
 
+def ending_of(outcome: Outcome, run: Run, default_shape: Shape) -> Ending:
+    """Tell how the run will end; raises `ApiError` 422 where it would have too many tags."""
+    tags = list(dict.fromkeys([*run.tags, *outcome.tags]))
+    if len(tags) > MAX_TAGS:
+        raise errors.invalid({"tags": [f"a workflow run has at most {MAX_TAGS}"]})
+    comparisons = comparisons_of(outcome, run.applicant)
+    shape = outcome.shape or default_shape
+    whole = None if comparisons is None else _reports(shape, comparisons)
+    output = outcome.output if outcome.output is not UNSET else _output(shape, comparisons, whole)
+    report = whole["document_report"] if whole else None
+    return Ending(status_of(outcome, comparisons), output, outcome.reasons, tags, comparisons, report)
+
+
 def default_comparisons(applicant: Applicant) -> Comparisons:
     """Compare what the applicant has, by the name alone."""
-    result = "consider" if applicant.values["last_name"] == "Consider" else "clear"
+    result = CONSIDER if applicant.values["last_name"] == "Consider" else CLEAR
     keys = [key for name, key in COMPARED_AS.items() if name in applicant.values]
-    return {key: result if key in ("first_name", "last_name") else "clear" for key in keys}
+    return {key: result if key in ("first_name", "last_name") else CLEAR for key in keys}
 
 
 def comparisons_of(outcome: Outcome, applicant: Applicant) -> Comparisons | None:
     """The comparisons of a run that ends this way; None for none at all."""
-    if outcome.comparisons is None or (outcome.status in (ABANDONED, ERROR) and not outcome.comparisons):
+    if outcome.comparisons is None or (outcome.breaks_off and not outcome.comparisons):
         return None
     return default_comparisons(applicant) | dict(outcome.comparisons)
 
 
 def status_of(outcome: Outcome, comparisons: Comparisons | None) -> str:
     """The status that was chosen, or the one that follows the comparisons."""
-    return outcome.status or (DECLINED if "consider" in (comparisons or {}).values() else APPROVED)
+    return outcome.status or (DECLINED if CONSIDER in (comparisons or {}).values() else APPROVED)
 
 
-def output_of(outcome: Outcome, default_shape: Shape, comparisons: Comparisons | None, report: Json | None) -> Any:
-    """What the workflow's output holds."""
-    shape = outcome.shape or default_shape
-    if outcome.output is not UNSET:
-        return outcome.output
+def reasons_of(ending: Ending) -> list[str]:
+    """Why a run ends as it does: as chosen, else as far as the comparisons tell why it was not approved."""
+    if ending.reasons is not None:
+        return ending.reasons
+    compared = {} if ending.status == APPROVED else ending.comparisons or {}
+    return [f"{key}_{result}" for key, result in compared.items() if result in (CONSIDER, UNIDENTIFIED)]
+
+
+def _reports(shape: Shape, comparisons: Comparisons) -> Json:
+    if shape == Shape.ALL_REPORTS:
+        return reports.all_reports(comparisons)
+    return {"document_report": reports.document_report(comparisons)}
+
+
+def _output(shape: Shape, comparisons: Comparisons | None, whole: Json | None) -> Any:
+    """What the workflow's output holds; a run that compared nothing has none."""
     if comparisons is None or shape == Shape.NONE:
         return None
-    if shape == Shape.DOCUMENT_REPORT:
-        return {"document_report": report}
+    if shape in (Shape.DOCUMENT_REPORT, Shape.ALL_REPORTS):
+        return whole
     if shape == Shape.FLAT:
         return {"data_comparison": {key: {"result": result} for key, result in comparisons.items()}}
-    return {"data_comparison": data_comparison(comparisons)}
-
-
-def data_comparison(comparisons: Comparisons) -> Json:
-    """The comparison as a report breaks it down."""
-    breakdown: Json = {key: {"result": result, "properties": {}} for key, result in comparisons.items()}
-    return {"result": _worst(comparisons), "breakdown": breakdown}
-
-
-def document_report(comparisons: Comparisons) -> Json:
-    """A whole document report; the document it tells of is the sandbox's."""
-    result, report_id = _worst(comparisons), new_id()
-    clear = {"result": "clear"}
-    return {
-        "id": report_id,
-        "name": "document",
-        "status": "complete",
-        "result": result or "clear",
-        "sub_result": "clear" if result in (None, "clear") else "caution",
-        "created_at": iso(now()),
-        "href": f"/v3.6/reports/{report_id}",
-        "check_id": new_id(),
-        "documents": [{"id": new_id()}],
-        "breakdown": {
-            "data_comparison": data_comparison(comparisons),
-            "data_validation": clear,
-            "image_integrity": clear,
-            "visual_authenticity": clear,
-        },
-        "properties": {
-            "first_name": "Jane",
-            "last_name": "Doe",
-            "date_of_birth": "1990-01-01",
-            "document_type": "passport",
-            "document_numbers": [{"type": "document_number", "value": "999999999"}],
-        },
-    }
-
-
-def reasons_of(status: str, comparisons: Comparisons | None) -> list[str]:
-    """Why a run was not approved, as far as the comparisons tell."""
-    if status == APPROVED:
-        return []
-    return [f"{key}_{result}" for key, result in (comparisons or {}).items() if result in ("consider", "unidentified")]
-
-
-def _worst(comparisons: Comparisons) -> str | None:
-    results = set(comparisons.values())
-    return next((result for result in ("consider", "unidentified", "clear") if result in results), None)
+    return {"data_comparison": reports.data_comparison(comparisons)}

@@ -7,7 +7,8 @@ from werkzeug.wrappers import Response as BaseResponse
 
 from connector.simulator import faults, lifecycle, outcomes
 from connector.simulator.errors import ApiError
-from connector.simulator.records import ABANDONED, APPROVED, DECLINED, ERROR, REVIEW
+from connector.simulator.reports import RESULTS
+from connector.simulator.runs import ABANDONED, APPROVED, DECLINED, ERROR, REVIEW
 from connector.simulator.simulation import simulation
 from connector.simulator.validation import Json
 
@@ -16,7 +17,7 @@ blueprint = Blueprint("pages", __name__, template_folder="templates")
 SHOWN_RUNS = 100
 NOT_COMPARED = "not_compared"
 RUN_CHOICES = (APPROVED, DECLINED, REVIEW, ERROR)
-COMPARISON_CHOICES = (*outcomes.COMPARISON_RESULTS, NOT_COMPARED)
+COMPARISON_CHOICES = (*RESULTS, NOT_COMPARED)
 _PREFIX = "comparison."
 
 

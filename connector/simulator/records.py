@@ -13,10 +13,6 @@ from connector.simulator.validation import Json
 
 API_PATH = "/v3.6"
 
-AWAITING_INPUT = "awaiting_input"
-OPEN_STATUSES = ("processing", AWAITING_INPUT, "awaiting_client_input")
-APPROVED, DECLINED, REVIEW, ABANDONED, ERROR = ENDED_STATUSES = ("approved", "declined", "review", "abandoned", "error")
-
 
 def new_id() -> str:
     """Make an identifier."""
@@ -35,10 +31,14 @@ def iso(moment: datetime) -> str:
 
 @dataclass
 class Applicant:
-    """A person; `values` are the fields as they were sent. Deleting sets `delete_at` and keeps the rest."""
+    """A person; `values` are the fields as they were sent, but for the consents: when each was granted, if it was.
 
-    values: Json
+    Deleting sets `delete_at` and keeps the rest.
+    """
+
     is_sandbox: bool
+    values: Json = field(default_factory=dict)
+    consents: dict[str, datetime | None] = field(default_factory=dict)
     applicant_id: str = field(default_factory=new_id)
     created_at: datetime = field(default_factory=now)
     delete_at: datetime | None = None
@@ -48,107 +48,58 @@ class Applicant:
         """First and last name."""
         return f"{self.values['first_name']} {self.values['last_name']}"
 
+    def change(self, values: Json) -> None:
+        """Take the fields that are sent; an address or a list replaces the one before, a consent those of its name."""
+        self.values |= {name: value for name, value in values.items() if name != "consents"}
+        for consent in values.get("consents", []):
+            granted_at = self.consents.get(consent["name"]) or now()
+            self.consents[consent["name"]] = granted_at if consent["granted"] else None
+
+    def consents_as_json(self) -> list[Json]:
+        """The consents as the API shows them."""
+        return [
+            {"name": name, "granted": granted_at is not None, "granted_at": iso(granted_at) if granted_at else None}
+            for name, granted_at in self.consents.items()
+        ]
+
     def as_json(self) -> Json:
-        """The applicant as the API shows it; consents have an endpoint of their own, which is not simulated."""
-        shown = {name: value for name, value in self.values.items() if name != "consents"}
+        """The applicant as the API shows it; consents have an endpoint of their own."""
         return {
             "id": self.applicant_id,
             "created_at": iso(self.created_at),
             "delete_at": iso(self.delete_at) if self.delete_at else None,
             "href": f"{API_PATH}/applicants/{self.applicant_id}",
             "sandbox": self.is_sandbox,
-            **shown,
+            **self.values,
         }
 
 
 @dataclass
-class Task:
-    """A step of a run; it is open until it has an output."""
-
-    task_def_id: str
-    output: object = None
-    is_open: bool = True
-    input: Json = field(default_factory=dict)
-    created_at: datetime = field(default_factory=now)
-    updated_at: datetime = field(default_factory=now)
-    task_id: str = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.task_id = f"{self.task_def_id}_{secrets.randbelow(90_000) + 10_000}"
-
-    def complete(self, output: object) -> None:
-        """Close the task."""
-        self.output, self.is_open, self.updated_at = output, False, now()
-
-
-@dataclass
-class Run:
-    """A workflow run; `comparisons` is what its end compared, None where it compared nothing."""
+class Monitor:
+    """A watchlist monitor of an applicant; `matches` tells of each match whether it is enabled."""
 
     applicant: Applicant
     values: Json
-    root_url: str
-    sdk_token: str | None
-    run_id: str = field(default_factory=new_id)
-    status: str = AWAITING_INPUT
-    output: object = None
-    reasons: list[str] = field(default_factory=list)
-    error: Json | None = None
-    comparisons: dict[str, str | None] | None = None
-    tasks: list[Task] = field(default_factory=list)
+    monitor_id: str = field(default_factory=new_id)
     created_at: datetime = field(default_factory=now)
-    updated_at: datetime = field(default_factory=now)
-
-    @property
-    def has_ended(self) -> bool:
-        """Whether nothing can change the run any more."""
-        return self.status in ENDED_STATUSES
-
-    @property
-    def tags(self) -> list[str]:
-        """The tags given at creation."""
-        return self.values.get("tags") or []
-
-    @property
-    def link_url(self) -> str:
-        """Where the person does their part."""
-        return f"{self.root_url}/link/{self.run_id}"
+    deleted_at: datetime | None = None
+    matches: dict[str, bool] = field(default_factory=dict)
 
     def as_json(self) -> Json:
-        """The run as the API shows it."""
-        link = dict.fromkeys(("completed_redirect_url", "expired_redirect_url", "expires_at", "language"))
+        """The monitor as the API shows it."""
         return {
-            "id": self.run_id,
+            "id": self.monitor_id,
             "applicant_id": self.applicant.applicant_id,
-            "workflow_id": self.values["workflow_id"],
-            "workflow_version_id": 1,
-            "status": self.status,
-            "dashboard_url": self.link_url,
-            "output": self.output,
-            "reasons": list(self.reasons),
-            "error": self.error,
-            "sdk_token": self.sdk_token,
-            "tags": self.tags,
-            "customer_user_id": self.values.get("customer_user_id"),
-            "link": link | self.values.get("link", {}) | {"url": self.link_url},
+            "report_name": self.values["report_name"],
+            "tags": self.values.get("tags", []),
             "created_at": iso(self.created_at),
-            "updated_at": iso(self.updated_at),
+            "deleted_at": iso(self.deleted_at) if self.deleted_at else None,
+            "is_sandbox": self.applicant.is_sandbox,
         }
 
-    def task_as_json(self, task: Task) -> Json:
-        """A task as the list shows it; the single task has its input and output too."""
-        return {
-            "id": task.task_id,
-            "workflow_run_id": self.run_id,
-            "task_def_id": task.task_def_id,
-            "task_def_version": None,
-            "created_at": iso(task.created_at),
-            "updated_at": iso(task.updated_at),
-        }
-
-    def whole_task_as_json(self, task: Task) -> Json:
-        """A task as it is shown alone."""
-        return self.task_as_json(task) | {"input": task.input, "output": task.output}
+    def matches_as_json(self) -> Json:
+        """The matches as the API shows them."""
+        return {"matches": [{"id": match_id, "enabled": enabled} for match_id, enabled in self.matches.items()]}
 
 
 @dataclass
@@ -160,7 +111,7 @@ class Webhook:
     token: str = field(default_factory=lambda: secrets.token_urlsafe(24))
 
     def wants(self, event: Event, *, is_sandbox: bool) -> bool:
-        """Whether an event of a run in this environment goes here."""
+        """Whether an event of this environment goes here."""
         environment = "sandbox" if is_sandbox else "live"
         return self.values["enabled"] and event in self.values["events"] and environment in self.values["environments"]
 
@@ -172,10 +123,14 @@ class Webhook:
 
 @dataclass
 class Delivery:
-    """One event on its way to one webhook; `is_tried` is set once the first try is over, or none will come."""
+    """One event on its way to one webhook; `is_tried` is set once the first try is over, or none will come.
+
+    `object_id` is what the event is about, `run_id` the run that it happened in, if any.
+    """
 
     event: Event
-    run_id: str
+    object_id: str
+    run_id: str | None
     url: str
     body: bytes
     signature: str
@@ -188,6 +143,7 @@ class Delivery:
         """How the delivery stands."""
         return {
             "event": self.event,
+            "object_id": self.object_id,
             "run_id": self.run_id,
             "url": self.url,
             "lost": self.is_lost,

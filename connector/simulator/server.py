@@ -6,13 +6,14 @@ import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing, suppress
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from werkzeug.serving import ThreadedWSGIServer, WSGIRequestHandler
 from werkzeug.test import run_wsgi_app
+from werkzeug.wsgi import ClosingIterator
 
 from connector.simulator.app import DROP, create_app
 from connector.simulator.deliveries import Sender
@@ -118,19 +119,21 @@ class _Handler(WSGIRequestHandler):
             self.send_error(400)
             return
         environ[DROP] = drop = threading.Event()
-        chunks, status, headers = run_wsgi_app(self.server.app, environ, buffered=True)
-        if drop.is_set():
-            self.close_connection = True
-            return
-        self._answer(int(status.split()[0]), headers, b"".join(chunks))
+        chunks, status, headers = run_wsgi_app(self.server.app, environ)
+        with closing(cast(ClosingIterator, chunks)):
+            if drop.is_set():
+                self.close_connection = True
+            else:
+                self._answer(int(status.split()[0]), headers, chunks)
 
-    def _answer(self, status: int, headers: Any, content: bytes) -> None:
+    def _answer(self, status: int, headers: Any, chunks: Iterable[bytes]) -> None:
         self.send_response(status)
         for name, value in headers:
             self.send_header(name, value)
         self.end_headers()
         if self.command != "HEAD":
-            self.wfile.write(content)
+            for chunk in chunks:
+                self.wfile.write(chunk)
 
     def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
         """Log nothing: the state tells what was asked."""

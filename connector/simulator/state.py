@@ -5,14 +5,18 @@ Whoever reads or changes a record holds the lock; nothing waits for a socket whi
 
 from __future__ import annotations
 
+import secrets
 import threading
 import uuid
 from collections import Counter, deque
 
 from connector.simulator import errors
 from connector.simulator.faults import ANY, Faults
-from connector.simulator.records import Applicant, Delivery, Run, Webhook, iso, now
+from connector.simulator.files import File
+from connector.simulator.records import Applicant, Delivery, Monitor, Webhook, iso, now
+from connector.simulator.runs import Run
 from connector.simulator.validation import Json
+from connector.simulator.workflows import FREE, Workflow
 
 
 class State:
@@ -29,6 +33,9 @@ class State:
             self.faults = self._first_faults
             self.applicants: dict[str, Applicant] = {}
             self.runs: dict[str, Run] = {}
+            self.workflows: dict[str, Workflow] = {}
+            self.monitors: dict[str, Monitor] = {}
+            self.files: dict[str, File] = {}
             self.webhooks: dict[str, Webhook] = {}
             self.deliveries: list[Delivery] = []
             self.requests: Counter[str] = Counter()
@@ -74,6 +81,22 @@ class State:
             return run
         raise errors.not_found("workflow run")
 
+    def workflow(self, workflow_id: str) -> Workflow:
+        """The rules of a workflow; those that nobody gave any are free."""
+        return self.workflows.get(normal(workflow_id), FREE)
+
+    def monitor(self, monitor_id: str) -> Monitor:
+        """Find a watchlist monitor; raises `ApiError` 404."""
+        if monitor := self.monitors.get(normal(monitor_id)):
+            return monitor
+        raise errors.not_found("watchlist monitor")
+
+    def sign(self, file: File) -> str:
+        """Make the signature with which a file is fetched once."""
+        signature = secrets.token_hex(32)
+        self.files[signature] = file
+        return signature
+
     def webhook(self, webhook_id: str) -> Webhook:
         """Find a webhook; raises `ApiError` 404."""
         if webhook := self.webhooks.get(normal(webhook_id)):
@@ -86,7 +109,8 @@ class State:
             return {
                 "counts": {"applicants": len(self.applicants), "runs": len(self.runs), "webhooks": len(self.webhooks)},
                 "requests": dict(self.requests),
-                "runs": [_summary(run) for run in self.runs.values()],
+                "runs": [run.summary() for run in self.runs.values()],
+                "watchlist_monitors": [monitor.as_json() for monitor in self.monitors.values()],
                 "deliveries": [delivery.as_json() for delivery in self.deliveries],
                 "throttled": list(self.throttled),
             }
@@ -98,12 +122,3 @@ def normal(identifier: str) -> str:
         return str(uuid.UUID(identifier))
     except ValueError:
         return ""
-
-
-def _summary(run: Run) -> Json:
-    return {
-        "id": run.run_id,
-        "applicant_id": run.applicant.applicant_id,
-        "tags": run.tags,
-        "status": run.status,
-    }

@@ -20,6 +20,9 @@ Problems = list[Any]
 Rule = Callable[[Any], Problems]
 
 REQUIRED = ["is required"]
+UNKNOWN = ["is unknown"]
+
+_DATE_TIME = r"[0-9]{4}(-[0-9]{2}){2}T[0-9]{2}(:[0-9]{2}){2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})"  # RFC 3339
 
 
 def check(body: Mapping[str, Any], rules: Mapping[str, Rule], *required: str, is_closed: bool = False) -> Json:
@@ -27,20 +30,21 @@ def check(body: Mapping[str, Any], rules: Mapping[str, Rule], *required: str, is
 
     Unknown fields are dropped, as Onfido does, unless `is_closed`: then they are refused.
     """
-    problems = problems_in(body, rules, required)
-    if is_closed:
-        problems |= {str(name): ["is unknown"] for name in body if name not in rules}
-    if problems:
+    if problems := problems_in(body, rules, required, is_closed=is_closed):
         raise invalid(problems)
     return {name: value for name, value in body.items() if name in rules}
 
 
-def problems_in(body: Mapping[str, Any], rules: Mapping[str, Rule], required: Collection[str] = ()) -> Json:
-    """Map each field that breaks its rule, or is missing, to what is wrong with it."""
+def problems_in(
+    body: Mapping[str, Any], rules: Mapping[str, Rule], required: Collection[str] = (), *, is_closed: bool = False
+) -> Json:
+    """Map each field that breaks its rule, is missing, or is unknown where `is_closed`, to what is wrong with it."""
     problems: Json = {name: REQUIRED for name in required if name not in body}
     for name, rule in rules.items():
         if name in body and (found := rule(body[name])):
             problems[name] = found
+    if is_closed:
+        problems |= {str(name): UNKNOWN for name in body if name not in rules}
     return problems
 
 
@@ -80,9 +84,14 @@ def integer(minimum: int, maximum: int) -> Rule:
     return problems
 
 
+def number(value: Any) -> Problems:
+    """Accept a number, whole or not."""
+    return [] if isinstance(value, int | float) and not isinstance(value, bool) else ["must be a number"]
+
+
 def choice(*values: str) -> Rule:
     """Accept one of these strings."""
-    return lambda value: [] if isinstance(value, str) and value in values else ["is unknown"]
+    return lambda value: [] if isinstance(value, str) and value in values else UNKNOWN
 
 
 def list_of(rule: Rule, maximum: int | None = None) -> Rule:
@@ -147,6 +156,17 @@ def day(value: Any) -> Problems:
 def moment(value: Any) -> Problems:
     """Accept an ISO 8601 date, or date and time."""
     return _parses(as_moment, value, "must be an ISO 8601 date")
+
+
+def date_time(value: Any) -> Problems:
+    """Accept a date and time with its zone, such as 2030-01-31T12:00:00Z."""
+    wrong = ["must be a date and time, YYYY-MM-DDThh:mm:ssZ"]
+    return wrong if text(pattern=_DATE_TIME)(value) or moment(value) else []
+
+
+def future(value: Any) -> Problems:
+    """Accept a date and time that is yet to come."""
+    return date_time(value) or ([] if as_moment(value) > datetime.now(UTC) else ["must be in the future"])
 
 
 def as_moment(value: str) -> datetime:

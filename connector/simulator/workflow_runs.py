@@ -9,7 +9,7 @@ from __future__ import annotations
 from flask import Blueprint, request
 
 from connector.simulator import errors, lifecycle
-from connector.simulator.records import ENDED_STATUSES, OPEN_STATUSES, Run
+from connector.simulator.runs import ENDED_STATUSES, OPEN_STATUSES, Run
 from connector.simulator.simulation import json_body, page_of, root_url, simulation
 from connector.simulator.state import normal
 from connector.simulator.validation import (
@@ -18,6 +18,7 @@ from connector.simulator.validation import (
     as_moment,
     check,
     choice,
+    future,
     identifier,
     json_object,
     list_of,
@@ -37,7 +38,7 @@ _LINK = record(
     {
         "completed_redirect_url": nullable(web_address),
         "expired_redirect_url": nullable(web_address),
-        "expires_at": nullable(moment),
+        "expires_at": nullable(future),
         "language": nullable(choice("en_US", "de_DE", "es_ES", "fr_FR", "it_IT", "pt_PT", "nl_NL")),
     }
 )
@@ -134,7 +135,7 @@ def read_task(run_id: str, task_id: str) -> Json:
     state = simulation().state
     with state.lock:
         run = state.run(run_id)
-        return run.whole_task_as_json(lifecycle.find_task(run, task_id))
+        return run.whole_task_as_json(run.task(task_id))
 
 
 @blueprint.post("/workflow_runs/<run_id>/tasks/<task_id>/complete")
@@ -153,4 +154,5 @@ def create_sdk_token() -> Json:
     state = simulation().state
     with state.lock:
         applicant = state.applicant_for(values)
-        return {"token": lifecycle.sdk_token(applicant, lifecycle.SDK_TOKEN_LIFETIME)}
+        claims = {name: value for name, value in values.items() if name != "applicant_id"}
+        return {"token": lifecycle.sdk_token(applicant, lifecycle.SDK_TOKEN_LIFETIME, **claims)}

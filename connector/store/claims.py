@@ -17,7 +17,7 @@ from connector.domain.claims import VALUE_CHANGED, Claim, ClaimState
 from connector.domain.history import CLAIM, Change
 from connector.store import history
 from connector.store.dialect import insert
-from connector.store.models import claims, verifications
+from connector.store.models import claims, verification_claims, verifications
 
 _KEY = (claims.c.provider_id, claims.c.user_id, claims.c.uri)
 _SELECT = select(
@@ -33,7 +33,16 @@ _SELECT = select(
     verifications.c.run_id,
     verifications.c.status.label("workflow_status"),
     verifications.c.completed_at,
-).select_from(claims.outerjoin(verifications, claims.c.verification_id == verifications.c.id))
+    verifications.c.decision,
+    verifications.c.document,
+    verification_claims.c.output_value,
+).select_from(
+    claims.outerjoin(verifications, claims.c.verification_id == verifications.c.id).outerjoin(
+        verification_claims,
+        (verification_claims.c.verification_id == claims.c.verification_id)
+        & (verification_claims.c.uri == claims.c.uri),
+    )
+)
 
 
 def find_all(

@@ -11,6 +11,7 @@ import fcntl
 import threading
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -64,7 +65,7 @@ class Database:
         """Whether the database answers and its schema is this version's."""
         with self.read() as connection:
             applied = MigrationContext.configure(connection).get_current_heads()
-        return set(applied) == set(ScriptDirectory.from_config(_alembic_config()).get_heads())
+        return set(applied) == _newest_heads()
 
     def close(self) -> None:
         """Give every connection back."""
@@ -141,6 +142,12 @@ def _lower(value: object) -> object:
 
 def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql(connection.get_execution_options().get("begin_statement", "BEGIN"))
+
+
+@cache
+def _newest_heads() -> frozenset[str]:
+    """Where this version's migrations lead; reading them takes longer than asking the database where it is."""
+    return frozenset(ScriptDirectory.from_config(_alembic_config()).get_heads())
 
 
 def _alembic_config() -> Config:

@@ -1,6 +1,7 @@
 """The tables. What must never happen is a constraint here, not a check in the code.
 
-    providers ──┬─< verifications ──< verification_claims
+    providers ──┬─< verifications ──┬─< verification_claims
+                │                   └─< verification_tags
                 ├─< claims             one row per user, provider and claim
                 └─< events             one row per provider and digest of the body
     users ──< user_attributes          the embedded user directory
@@ -14,7 +15,7 @@ value is still the one that was verified.
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import (
@@ -22,8 +23,6 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
-    DateTime,
-    Dialect,
     ForeignKey,
     ForeignKeyConstraint,
     Index,
@@ -33,32 +32,11 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
     text,
 )
-from sqlalchemy.types import TypeDecorator
 
-
-class UtcDateTime(TypeDecorator[datetime]):
-    """An aware time in UTC; SQLite, which knows no time zones, keeps it without one."""
-
-    impl = DateTime(timezone=True)
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Refuse a naive time; store UTC."""
-        if value is None:
-            return None
-        if value.tzinfo is None:
-            raise ValueError("a time without a time zone")
-        utc = value.astimezone(UTC)
-        return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
-
-    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
-        """Give back an aware time in UTC."""
-        if value is None:
-            return None
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-
+from connector.store.times import UtcDateTime
 
 metadata = MetaData(
     naming_convention={
@@ -98,6 +76,8 @@ providers = Table(
     Column("webhook_token", Text, comment="encrypted"),
     Column("previous_webhook_token", Text, comment="encrypted; good until it expires"),
     _time("previous_webhook_token_expires_at", nullable=True),
+    Column("notice_secret", Text, comment="encrypted"),
+    Column("studio", JSON, comment="what it uses of Studio's features; null: nothing"),
     Column("max_attempts", Integer, nullable=False, comment="runs a user may start within attempt_window"),
     Column("attempt_window", Integer, nullable=False, comment="seconds"),
     _time("created_at"),
@@ -119,6 +99,20 @@ verifications = Table(
     Column("lease_owner", String(36), comment="who is initiating; null once the run was handed over"),
     Column("lease_until", UtcDateTime, comment="from then on another may take the initiation over"),
     Column("failure", Text, comment="why the attempt ended without a run's result"),
+    Column(
+        "capture", String(8), nullable=False, server_default="sdk", comment="sdk or link: the way that the user takes"
+    ),
+    Column("dashboard_url", Text, comment="where Onfido's dashboard shows the run"),
+    Column("result", Text, comment="encrypted: the finished run's output and reasons; null once its time is over"),
+    Column(
+        "wants_document",
+        Boolean,
+        nullable=False,
+        server_default=false(),
+        comment="whether what is read from the document is kept",
+    ),
+    Column("document", Text, comment="encrypted: that; null once its time is over"),
+    Column("decision", String(16), comment="what an administrator decided on a run in review"),
     Column("next_check_at", UtcDateTime, comment="from then on the sweep looks after it"),
     _time("created_at"),
     _time("updated_at"),
@@ -142,13 +136,33 @@ Index(
 )
 Index(None, verifications.c.tenant, verifications.c.user_id, verifications.c.created_at)
 Index(None, verifications.c.tenant, verifications.c.created_at)
+Index(None, verifications.c.provider_id, verifications.c.created_at)
+Index(None, verifications.c.provider_id, verifications.c.applicant_id)
+_HAS_RESULT = "result IS NOT NULL OR document IS NOT NULL"
+Index(
+    "ix_verifications_with_result",
+    verifications.c.closed_at,
+    sqlite_where=text(_HAS_RESULT),
+    postgresql_where=text(_HAS_RESULT),
+)
+
+verification_tags = Table(
+    "verification_tags",
+    metadata,
+    Column("verification_id", ForeignKey("verifications.id", ondelete="CASCADE"), primary_key=True),
+    Column("tag", String(128), primary_key=True),
+)
+Index(None, verification_tags.c.tag, verification_tags.c.verification_id)
 
 verification_claims = Table(
     "verification_claims",
     metadata,
     Column("verification_id", ForeignKey("verifications.id", ondelete="CASCADE"), primary_key=True),
     Column("uri", String(255), primary_key=True),
-    Column("applicant_field", String(64), nullable=False),
+    Column("applicant_field", String(64), comment="null: it is not sent, the workflow's output tells of it"),
+    Column("output_pointer", String(512), comment="where the workflow's output tells of it"),
+    Column("output_role", String(8), comment="value or result: what stands there"),
+    Column("output_value", Text, comment="encrypted: the value that was read there; null once its time is over"),
     Column("fingerprint", String(64), comment="of the value that was sent; null until it was read"),
     Column("is_stale", Boolean, nullable=False, comment="the user's value has changed since"),
 )

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, literal, select, update
 
+from connector.domain.capture import SdkOptions
+from connector.domain.custom_data import CustomInput, InputType
 from connector.domain.provider import PROVIDER_TYPE, Condition, Provider
+from connector.domain.studio import LinkDefaults, Notices, OutputClaim, OutputRole, Studio
 from connector.store.models import providers
 
 _OPERATORS = {"sw": "istartswith", "ew": "iendswith", "co": "icontains"}
@@ -26,6 +30,8 @@ _SELECT = select(
     providers.c.attempt_window,
     providers.c.previous_webhook_token_expires_at,
     providers.c.webhook_token.is_not(None).label("has_webhook_token"),
+    providers.c.notice_secret.is_not(None).label("has_notice_secret"),
+    providers.c.studio,
 )
 
 
@@ -99,8 +105,34 @@ def find_webhook_tokens(connection: Connection, provider_id: str, tenant: str, n
     return tokens
 
 
+def studio_column(studio: Studio) -> dict[str, Any]:
+    """Make what the column holds."""
+    return asdict(studio)
+
+
+def read_studio(column: Mapping[str, Any] | None) -> Studio:
+    """Read what the column holds."""
+    if not column:
+        return Studio()
+    inputs = (each | {"type": InputType(each["type"])} for each in column["custom_data"])
+    outputs = (each | {"role": OutputRole(each["role"])} for each in column["output_claims"])
+    link, notices = column["link"], column["notices"]
+    return Studio(
+        **dict(column)
+        | {
+            "tags": tuple(column["tags"]),
+            "custom_data": tuple(CustomInput(**each) for each in inputs),
+            "output_claims": tuple(OutputClaim(**each) for each in outputs),
+            "link": LinkDefaults(**link | {"redirect_urls": tuple(link["redirect_urls"])}),
+            "sdk": SdkOptions(**column["sdk"]),
+            "notices": Notices(notices["url"], tuple(notices["tasks"])),
+        }
+    )
+
+
 def _provider(row: Any) -> Provider:
-    return Provider(**row._asdict())
+    columns = row._asdict()
+    return Provider(**columns | {"studio": read_studio(columns["studio"])})
 
 
 def _clause(condition: Condition) -> ColumnElement[bool]:

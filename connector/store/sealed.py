@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Column, Connection, Table, select, tuple_, update
 
-from connector.store.models import events, providers, secrets, user_attributes
+from connector.store.models import events, providers, secrets, user_attributes, verification_claims, verifications
 from connector.store.vault import Vault
 
 BATCH = 500
@@ -27,6 +27,21 @@ def user_value(tenant: str, user_id: str, uri: str) -> str:
 def event_body(event_id: str) -> str:
     """Name the place of an event's body."""
     return f"events/{event_id}/body"
+
+
+def run_result(verification_id: str) -> str:
+    """Name the place of a finished run's output and reasons."""
+    return f"verifications/{verification_id}/result"
+
+
+def run_document(verification_id: str) -> str:
+    """Name the place of what was read from a run's document."""
+    return f"verifications/{verification_id}/document"
+
+
+def output_value(verification_id: str, uri: str) -> str:
+    """Name the place of the value that a run's output holds for a claim."""
+    return f"verifications/{verification_id}/claims/{uri}"
 
 
 def own_secret(name: str) -> str:
@@ -69,9 +84,12 @@ class SealedColumn:
 
 def sealed_columns() -> Iterator[SealedColumn]:
     """Give every sealed column."""
-    for name in ("api_token", "webhook_token", "previous_webhook_token"):
+    for name in ("api_token", "webhook_token", "previous_webhook_token", "notice_secret"):
         yield SealedColumn(providers.c[name], _provider_secret_in(name))
     yield SealedColumn(user_attributes.c.value, user_value)
+    yield SealedColumn(verifications.c.result, run_result)
+    yield SealedColumn(verifications.c.document, run_document)
+    yield SealedColumn(verification_claims.c.output_value, output_value)
     yield SealedColumn(events.c.body, event_body)
     yield SealedColumn(secrets.c.value, own_secret)
 

@@ -6,7 +6,7 @@ statement. The partial unique index `uq_verifications_open` allows one attempt a
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,10 +14,11 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, bindparam, delete, insert, select, update
 
 from connector.domain.verification import Verification, VerificationClaim
-from connector.store.claims import differs
-from connector.store.models import UtcDateTime, verification_claims, verifications
+from connector.store import attempt_claims
+from connector.store.models import verification_claims, verifications
+from connector.store.times import UtcDateTime
 
-_SELECT = select(
+SELECT = select(
     verifications.c.id.label("verification_id"),
     *(column for column in verifications.c if column.name != "id"),
 )
@@ -34,17 +35,19 @@ class Lease:
 def reserve(
     connection: Connection,
     verification: Mapping[str, Any],
-    fields: Mapping[str, str],
+    about: Sequence[VerificationClaim],
+    tags: Collection[str],
     lease: Lease,
 ) -> None:
-    """Insert an attempt and the claims it is about (URI -> applicant field).
+    """Insert an attempt with the claims it is about, and its tags.
 
     An attempt that is open already raises `IntegrityError`.
     """
     connection.execute(
         insert(verifications).values(dict(verification) | {"lease_owner": lease.owner, "lease_until": lease.until})
     )
-    _add_claims(connection, verification["id"], fields)
+    attempt_claims.add(connection, verification["id"], about)
+    attempt_claims.add_tags(connection, verification["id"], tags)
 
 
 def take_over(connection: Connection, verification: Verification, lease: Lease) -> bool:
@@ -61,42 +64,6 @@ def take_over(connection: Connection, verification: Verification, lease: Lease) 
 def advance(connection: Connection, verification_id: str, owner: str, values: Mapping[str, Any]) -> bool:
     """Record how far the initiation got, under its lease; False where the lease was lost."""
     return _update(connection, verification_id, values, verifications.c.lease_owner == owner)
-
-
-def replace_claims(connection: Connection, verification_id: str, fields: Mapping[str, str]) -> None:
-    """Let an attempt whose run was never asked for be about these claims instead."""
-    connection.execute(delete(verification_claims).where(verification_claims.c.verification_id == verification_id))
-    _add_claims(connection, verification_id, fields)
-
-
-def bind_values(connection: Connection, verification_id: str, fingerprints: Mapping[str, str]) -> bool:
-    """Record which values the attempt sends; False where one has changed since it was read: read again."""
-    about = verification_claims.c.verification_id == verification_id
-    stale = connection.execute(
-        update(verification_claims).where(about, verification_claims.c.is_stale).values(is_stale=False)
-    )
-    if stale.rowcount:
-        return False
-    connection.execute(
-        update(verification_claims)
-        .where(about, verification_claims.c.uri == bindparam("of"))
-        .values(fingerprint=bindparam("bound")),
-        [{"of": uri, "bound": fingerprint} for uri, fingerprint in sorted(fingerprints.items())],
-    )
-    return True
-
-
-def mark_stale(connection: Connection, tenant: str, user_id: str, fingerprints: Mapping[str, str | None]) -> None:
-    """Tell the user's open attempts which values some claims have now (None: it has none)."""
-    lock = select(verifications.c.id).where(
-        verifications.c.tenant == tenant, verifications.c.user_id == user_id, verifications.c.closed_at.is_(None)
-    )
-    open_ids = connection.execute(lock.order_by(verifications.c.id).with_for_update()).scalars().all()
-    connection.execute(
-        update(verification_claims)
-        .where(verification_claims.c.verification_id.in_(open_ids), differs(verification_claims, fingerprints))
-        .values(is_stale=True)
-    )
 
 
 def abandon(connection: Connection, verification_id: str, owner: str, values: Mapping[str, Any]) -> bool:
@@ -124,9 +91,9 @@ def move(connection: Connection, verification_id: str, values: Mapping[str, Any]
 
 def find_open(connection: Connection, provider_id: str, user_id: str) -> Verification | None:
     """Give the user's open attempt with a provider."""
-    return _one(
+    return one(
         connection,
-        _SELECT.where(
+        SELECT.where(
             verifications.c.provider_id == provider_id,
             verifications.c.user_id == user_id,
             verifications.c.closed_at.is_(None),
@@ -137,7 +104,7 @@ def find_open(connection: Connection, provider_id: str, user_id: str) -> Verific
 def find_applicant(connection: Connection, verification: Verification) -> str | None:
     """Give the user's applicant with the provider: that of this attempt or of the latest one that had one."""
     of_user = _of_user(verification.tenant, verification.user_id, verification.provider_id)
-    latest = _one(connection, of_user.where(verifications.c.applicant_id.is_not(None)).limit(1))
+    latest = one(connection, of_user.where(verifications.c.applicant_id.is_not(None)).limit(1))
     return latest.applicant_id if latest else None
 
 
@@ -151,7 +118,7 @@ def find_latest(
         .exists()
         for uri in uris
     ]
-    return _one(connection, _of_user(tenant, user_id, provider_id).where(*about).limit(1))
+    return one(connection, _of_user(tenant, user_id, provider_id).where(*about).limit(1))
 
 
 def get(connection: Connection, verification_id: str) -> Verification:
@@ -164,32 +131,15 @@ def get(connection: Connection, verification_id: str) -> Verification:
 
 def lock_run(connection: Connection, provider_id: str, run_id: str) -> Verification | None:
     """Give the attempt that a run belongs to, and keep everybody else from changing it."""
-    statement = _SELECT.where(verifications.c.provider_id == provider_id, verifications.c.run_id == run_id)
-    return _one(connection, statement.with_for_update())
-
-
-def find_run(connection: Connection, tenant: str, run_id: str) -> Verification | None:
-    """Give the tenant's attempt with this run or of this id."""
-    statement = _SELECT.where(
-        verifications.c.tenant == tenant, (verifications.c.run_id == run_id) | (verifications.c.id == run_id)
-    )
-    return _one(connection, statement.limit(1))
-
-
-def find_page(connection: Connection, tenant: str, *, user_id: str | None, limit: int) -> list[Verification]:
-    """Give the tenant's attempts, the latest first."""
-    statement = _SELECT.where(verifications.c.tenant == tenant)
-    if user_id is not None:
-        statement = statement.where(verifications.c.user_id == user_id)
-    statement = statement.order_by(verifications.c.created_at.desc(), verifications.c.id).limit(limit)
-    return [_verification(row) for row in connection.execute(statement)]
+    statement = SELECT.where(verifications.c.provider_id == provider_id, verifications.c.run_id == run_id)
+    return one(connection, statement.with_for_update())
 
 
 def find_of_user(connection: Connection, tenant: str, user_id: str) -> list[Verification]:
     """Give all attempts of a user, locked."""
-    statement = _SELECT.where(verifications.c.tenant == tenant, verifications.c.user_id == user_id)
+    statement = SELECT.where(verifications.c.tenant == tenant, verifications.c.user_id == user_id)
     statement = statement.order_by(verifications.c.id).with_for_update()
-    return [_verification(row) for row in connection.execute(statement)]
+    return [read_row(row) for row in connection.execute(statement)]
 
 
 def forget_user(connection: Connection, tenant: str, user_id: str) -> None:
@@ -202,12 +152,12 @@ def forget_user(connection: Connection, tenant: str, user_id: str) -> None:
 def find_due(connection: Connection, now: datetime, limit: int) -> list[Verification]:
     """Give open attempts that are overdue for a look, the longest overdue first; no two sweeps get the same."""
     statement = (
-        _SELECT.where(verifications.c.closed_at.is_(None), verifications.c.next_check_at <= now)
+        SELECT.where(verifications.c.closed_at.is_(None), verifications.c.next_check_at <= now)
         .order_by(verifications.c.next_check_at)
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
-    return [_verification(row) for row in connection.execute(statement)]
+    return [read_row(row) for row in connection.execute(statement)]
 
 
 def postpone(connection: Connection, checks: Mapping[str, datetime]) -> None:
@@ -234,38 +184,15 @@ def find_started(connection: Connection, provider_id: str, user_id: str, since: 
 
 def find(connection: Connection, verification_id: str) -> Verification | None:
     """Give an attempt, if it is still there."""
-    return _one(connection, _SELECT.where(verifications.c.id == verification_id))
-
-
-def find_claims(connection: Connection, verification_id: str) -> list[VerificationClaim]:
-    """Give the claims that an attempt is about, in the order of their URIs."""
-    statement = (
-        select(verification_claims)
-        .where(verification_claims.c.verification_id == verification_id)
-        .order_by(verification_claims.c.uri)
-    )
-    return [
-        VerificationClaim(row.uri, row.applicant_field, row.fingerprint, row.is_stale)
-        for row in connection.execute(statement)
-    ]
+    return one(connection, SELECT.where(verifications.c.id == verification_id))
 
 
 def _of_user(tenant: str, user_id: str, provider_id: str) -> Select[Any]:
-    return _SELECT.where(
+    return SELECT.where(
         verifications.c.tenant == tenant,
         verifications.c.user_id == user_id,
         verifications.c.provider_id == provider_id,
     ).order_by(verifications.c.created_at.desc())
-
-
-def _add_claims(connection: Connection, verification_id: str, fields: Mapping[str, str]) -> None:
-    connection.execute(
-        insert(verification_claims),
-        [
-            {"verification_id": verification_id, "uri": uri, "applicant_field": name, "is_stale": False}
-            for uri, name in sorted(fields.items())
-        ],
-    )
 
 
 def _update(connection: Connection, verification_id: str, values: Mapping[str, Any], *conditions: Any) -> bool:
@@ -275,10 +202,12 @@ def _update(connection: Connection, verification_id: str, values: Mapping[str, A
     return connection.execute(statement.values(dict(values))).rowcount == 1
 
 
-def _one(connection: Connection, statement: Select[Any]) -> Verification | None:
+def one(connection: Connection, statement: Select[Any]) -> Verification | None:
+    """Give the one attempt that a statement finds."""
     row = connection.execute(statement).one_or_none()
-    return None if row is None else _verification(row)
+    return None if row is None else read_row(row)
 
 
-def _verification(row: Row[Any]) -> Verification:
+def read_row(row: Row[Any]) -> Verification:
+    """Read a row of `SELECT`."""
     return Verification(**row._asdict())

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import time
+import uuid
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
 
+from connector.domain.capture import LinkOptions, SdkOptions
 from connector.domain.runs import Comparison, RunSnapshot
+from connector.domain.watchlist import WatchlistMonitor
 from connector.errors import Code, ProviderError
-from connector.onfido.client import OnfidoClient, RegisteredWebhook
+from connector.onfido.client import OnfidoClient
 from tests.onfido.conftest import API_TOKEN, Reply, ScriptedOnfido
 
 CLEAR_REPORT = {"breakdown": {"data_comparison": {"result": "clear", "breakdown": {"last_name": {"result": "clear"}}}}}
@@ -41,6 +44,13 @@ def test_deleting_an_applicant_asks_onfido_to(onfido: ScriptedOnfido, client: On
     ]
 
 
+def test_an_applicant_that_is_to_be_deleted_can_be_kept(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
+    onfido.answers(Reply(204))
+    client.restore_applicant("applicant-1")
+    [request] = onfido.received
+    assert (request.method, request.path) == ("POST", "/v3.6/applicants/applicant-1/restore")
+
+
 @pytest.mark.parametrize(("status", "error_type"), [(404, "resource_not_found"), (410, "gone")])
 def test_an_update_of_an_applicant_that_is_gone_tells_by_its_status(
     onfido: ScriptedOnfido, client: OnfidoClient, status: int, error_type: str
@@ -60,6 +70,72 @@ def test_a_run_is_created_with_its_tags(onfido: ScriptedOnfido, client: OnfidoCl
     [request] = onfido.received
     assert (request.method, request.path) == ("POST", "/v3.6/workflow_runs")
     assert request.json == {"workflow_id": "w", "applicant_id": "a", "tags": ["attempt-7"]}
+
+
+def test_a_run_is_created_with_all_that_onfido_takes(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
+    expires_at = datetime(2026, 12, 24, 19, 30, 15, 999, tzinfo=timezone(timedelta(hours=2)))
+    link = LinkOptions("https://app.example/done", "https://app.example/late", expires_at, "de_DE")
+    told = {"url": "https://eu.onfido.app/l/1", "expires_at": "2026-12-24T17:30:15Z"}
+    onfido.answers(Reply(201, {"id": "run-1", "status": "awaiting_input", "link": told}))
+    run = client.create_run(
+        workflow_id="w", applicant_id="a", customer_user_id="ann", custom_data={"age": 0, "is_new": False}, link=link
+    )
+    assert onfido.received[0].json == {
+        "workflow_id": "w",
+        "applicant_id": "a",
+        "customer_user_id": "ann",
+        "custom_data": {"age": 0, "is_new": False},
+        "link": {
+            "completed_redirect_url": "https://app.example/done",
+            "expired_redirect_url": "https://app.example/late",
+            "expires_at": "2026-12-24T17:30:15Z",
+            "language": "de_DE",
+        },
+    }
+    assert (run.link_url, run.link_expires_at) == (told["url"], datetime(2026, 12, 24, 17, 30, 15, tzinfo=UTC))
+    assert "onfido.app" not in repr(run)
+
+
+def test_a_run_is_created_without_what_is_empty(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
+    onfido.answers(Reply(201, {"id": "run-1", "status": "processing"}))
+    client.create_run(workflow_id="w", applicant_id="a", tags=(), custom_data={}, link=LinkOptions())
+    assert onfido.received[0].json == {"workflow_id": "w", "applicant_id": "a"}
+
+
+@pytest.mark.parametrize(
+    ("status", "fields"), [(422, {"applicant_id": ["does not exist"]}), (410, {}), (404, {}), (400, {})]
+)
+def test_a_workflow_is_fine_where_onfido_complains_of_the_applicant_only(
+    onfido: ScriptedOnfido, client: OnfidoClient, status: int, fields: dict[str, object]
+) -> None:
+    onfido.answers(*[Reply(status, {"error": {"message": "Applicant not found", "fields": fields}})] * 2)
+    client.probe_workflow("w")
+    client.probe_workflow("w")
+    assert {request.path for request in onfido.received} == {"/v3.6/workflow_runs"}
+    assert {request.json["workflow_id"] for request in onfido.received} == {"w"}
+    applicants = {str(uuid.UUID(request.json["applicant_id"])) for request in onfido.received}
+    assert len(applicants) == 2
+
+
+@pytest.mark.parametrize(
+    ("status", "message", "fields", "code"),
+    [
+        (404, "Workflow not found", {}, Code.WORKFLOW_REFUSED),
+        (422, "No", {"workflow_id": ["is inactive"]}, Code.WORKFLOW_REFUSED),
+        (422, "No", {"workflow_id": ["is inactive"], "applicant_id": ["is unknown"]}, Code.WORKFLOW_REFUSED),
+        (400, "Neither workflow nor applicant", {}, Code.WORKFLOW_REFUSED),
+        (401, "No", {}, Code.TOKEN_REFUSED),
+        (500, "Applicant service is down", {}, Code.ONFIDO_UNREACHABLE),
+    ],
+)
+def test_a_workflow_is_refused_by_any_other_complaint(
+    onfido: ScriptedOnfido, client: OnfidoClient, status: int, message: str, fields: dict[str, object], code: Code
+) -> None:
+    onfido.answers(Reply(status, {"error": {"message": message, "fields": fields}}))
+    with pytest.raises(ProviderError) as caught:
+        client.probe_workflow("w")
+    assert caught.value.code is code
+    assert len(onfido.received) == 1
 
 
 def test_a_run_may_be_approved_already_when_it_is_created(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
@@ -168,6 +244,71 @@ def test_a_document_check_that_compared_nothing_says_so_with_an_empty_mapping(
     assert client.fetch_result("run-1").comparisons == {}
 
 
+TASKS = [{"id": "document_check_1", "task_def_id": "document_check"}]
+WHOLE_REPORT = CLEAR_REPORT | {"properties": {"first_name": "Jane", "document_type": "passport"}}
+READ = {"first_name": "Jane", "document_type": "passport"}
+
+
+def test_a_document_check_that_has_to_be_asked_gives_the_documents_values_too(
+    onfido: ScriptedOnfido, client: OnfidoClient
+) -> None:
+    onfido.answers(
+        Reply(200, {"id": "run-1", "status": "declined", "output": None}),
+        Reply(200, TASKS),
+        Reply(200, {"output": WHOLE_REPORT}),
+    )
+    run = client.fetch_result("run-1")
+    assert run.document == READ
+    assert "Jane" not in repr(run)
+
+
+def test_a_conclusive_run_asks_its_document_check_where_the_documents_values_are_wanted(
+    onfido: ScriptedOnfido, client: OnfidoClient
+) -> None:
+    output = {"data_comparison": {"first_name": {"result": "consider"}}}
+    onfido.answers(
+        Reply(200, {"id": "run-1", "status": "approved", "output": output}),
+        Reply(200, TASKS),
+        Reply(200, {"output": WHOLE_REPORT}),
+    )
+    run = client.fetch_result("run-1", wants_document=True)
+    assert (run.document, run.comparisons) == (READ, {"first_name": Comparison.CONSIDER})
+
+
+@pytest.mark.parametrize("status", ["processing", "awaiting_input", "abandoned", "error"])
+def test_a_run_that_was_not_decided_is_not_asked_for_the_documents_values(
+    onfido: ScriptedOnfido, client: OnfidoClient, status: str
+) -> None:
+    onfido.answers(Reply(200, {"id": "run-1", "status": status}))
+    assert client.fetch_result("run-1", wants_document=True).document is None
+    assert len(onfido.received) == 1
+
+
+def test_an_output_that_holds_the_documents_values_needs_one_request(
+    onfido: ScriptedOnfido, client: OnfidoClient
+) -> None:
+    onfido.answers(Reply(200, {"id": "run-1", "status": "approved", "output": {"report": WHOLE_REPORT}}))
+    assert client.fetch_result("run-1", wants_document=True).document == READ
+    assert len(onfido.received) == 1
+
+
+def test_the_outputs_own_document_outweighs_the_tasks(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
+    output = {"report": {"properties": {"document_type": "visa"}}}
+    onfido.answers(
+        Reply(200, {"id": "run-1", "status": "approved", "output": output}),
+        Reply(200, TASKS),
+        Reply(200, {"output": WHOLE_REPORT}),
+    )
+    run = client.fetch_result("run-1")
+    assert (run.document, run.comparisons) == ({"document_type": "visa"}, {"last_name": Comparison.CLEAR})
+
+
+def test_a_run_without_a_document_check_has_no_document(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
+    output = {"data_comparison": {"first_name": {"result": "clear"}}}
+    onfido.answers(Reply(200, {"id": "run-1", "status": "approved", "output": output}), Reply(200, []))
+    assert client.fetch_result("run-1", wants_document=True).document is None
+
+
 def test_an_sdk_token_is_created_for_the_applicant(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
     onfido.answers(Reply(200, {"token": "header.payload.signature"}))
     assert client.create_sdk_token("applicant-1") == "header.payload.signature"
@@ -176,14 +317,43 @@ def test_an_sdk_token_is_created_for_the_applicant(onfido: ScriptedOnfido, clien
     assert request.json == {"applicant_id": "applicant-1"}
 
 
-def test_a_webhook_is_created_and_its_token_kept_out_of_sight(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
-    onfido.answers(Reply(201, {"id": "webhook-1", "token": "signing-secret", "href": "/v3.6/webhooks/webhook-1"}))
-    url = "https://connector.example/idv/onfido/v1/p/verify"
-    webhook = client.create_webhook(url=url, events=["workflow_run.completed"], name="connector")
-    assert webhook == RegisteredWebhook("webhook-1", "signing-secret")
-    assert "signing-secret" not in repr(webhook)
-    sent = {"url": url, "name": "connector", "enabled": True, "events": ["workflow_run.completed"]}
-    assert (onfido.received[0].path, onfido.received[0].json) == ("/v3.6/webhooks", sent)
+@pytest.mark.parametrize(
+    ("options", "sent"),
+    [
+        (SdkOptions(referrer="https://*.app.example/*"), {"referrer": "https://*.app.example/*"}),
+        (SdkOptions(application_id="com.example.app"), {"application_id": "com.example.app"}),
+        (
+            SdkOptions(referrer="*://app.example/*", cross_device_url="https://id.example"),
+            {"referrer": "*://app.example/*", "cross_device_url": "https://id.example"},
+        ),
+    ],
+)
+def test_an_sdk_token_is_bound_to_what_is_asked_for(
+    onfido: ScriptedOnfido, client: OnfidoClient, options: SdkOptions, sent: dict[str, str]
+) -> None:
+    onfido.answers(Reply(200, {"token": "header.payload.signature"}))
+    client.create_sdk_token("applicant-1", options)
+    assert onfido.received[0].json == {"applicant_id": "applicant-1", **sent}
+
+
+@pytest.mark.parametrize(("deleted_at", "is_deleted"), [(None, False), ("2026-03-01T10:00:00Z", True)])
+def test_a_watchlist_monitor_is_read(
+    onfido: ScriptedOnfido, client: OnfidoClient, deleted_at: str | None, *, is_deleted: bool
+) -> None:
+    body = {"id": "m", "applicant_id": "a", "report_name": "watchlist_aml", "deleted_at": deleted_at, "tags": []}
+    onfido.answers(Reply(200, body))
+    assert client.get_watchlist_monitor("m") == WatchlistMonitor("m", "a", "watchlist_aml", is_deleted)
+    assert onfido.received[0].path == "/v3.6/watchlist_monitors/m"
+
+
+@pytest.mark.parametrize("lacking", ["id", "applicant_id", "report_name"])
+def test_a_watchlist_monitor_that_lacks_something_cannot_be_understood(
+    onfido: ScriptedOnfido, client: OnfidoClient, lacking: str
+) -> None:
+    body: dict[str, str | None] = {"id": "m", "applicant_id": "a", "report_name": "watchlist_aml"}
+    onfido.answers(Reply(200, body | {lacking: None}))
+    with pytest.raises(ProviderError, match=f"it has no {lacking}"):
+        client.get_watchlist_monitor("m")
 
 
 def test_ping_asks_for_more_than_the_regions_health(onfido: ScriptedOnfido, client: OnfidoClient) -> None:

@@ -11,15 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.domain.runs import Comparison, RunSnapshot
-from connector.onfido.payloads import (
-    MAX_DEPTH,
-    UnreadableError,
-    applicant_fields,
-    comparisons,
-    newest_document_check,
-    read_json,
-    run_snapshot,
-)
+from connector.onfido.payloads import applicant_fields, newest_document_check, run_snapshot
+from connector.onfido.reading import UnreadableError, read_json
+from connector.onfido.reports import MAX_DEPTH, comparisons
 
 CLEAR, CONSIDER, UNIDENTIFIED, NOT_COMPARED = (
     Comparison.CLEAR,

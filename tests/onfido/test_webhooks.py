@@ -119,6 +119,7 @@ def test_a_completed_run_brings_its_result() -> None:
             completed_at=datetime(2026, 3, 1, 10, tzinfo=UTC),
             applicant_id="9f1d8a4e-1f0b-4d8e-8f43-0c3bb1a0a002",
             workflow_id="9f1d8a4e-1f0b-4d8e-8f43-0c3bb1a0a003",
+            output={"data_comparison": {"first_name": {"result": "clear"}}},
         ),
     )
 
@@ -163,7 +164,30 @@ def test_a_task_event_names_the_run_it_belongs_to(place: str) -> None:
     payload: dict[str, Any] = {"object": {"id": "manual_case_review_1"}, "resource": {"status": "completed"}}
     payload[place]["workflow_run_id"] = RUN_ID
     body = event(resource_type="workflow_task", action="workflow_task.started", **payload)
-    assert read_event(body) == Event("workflow_task.started", "workflow_task", run_id=RUN_ID)
+    assert read_event(body) == Event(
+        "workflow_task.started", "workflow_task", run_id=RUN_ID, task_id="manual_case_review_1"
+    )
+
+
+@pytest.mark.parametrize("place", ["object", "resource"])
+def test_a_task_event_names_the_tasks_definition(place: str) -> None:
+    payload: dict[str, Any] = {"object": {"id": "profile_1"}, "resource": {"workflow_run_id": RUN_ID}}
+    payload[place]["task_def_id"] = "profile_data"
+    body = event(resource_type="workflow_task", action="workflow_task.started", **payload)
+    told = read_event(body)
+    assert (told.task_id, told.task_def_id, told.run_id) == ("profile_1", "profile_data", RUN_ID)
+
+
+@pytest.mark.parametrize("about", [None, {}, {"id": 7, "task_def_id": []}, {"id": "t" * 65, "task_def_id": "\x00"}])
+def test_a_task_event_that_names_no_task_is_still_an_event(about: object) -> None:
+    body = event(resource_type="workflow_task", action="workflow_task.started", object=about)
+    assert read_event(body) == Event("workflow_task.started", "workflow_task")
+
+
+def test_a_watchlist_event_names_the_monitor() -> None:
+    action = "watchlist_monitor.matches_updated"
+    body = event(resource_type="watchlist_monitor", action=action, object={"id": "monitor-1", "status": "complete"})
+    assert read_event(body) == Event(action, "watchlist_monitor", monitor_id="monitor-1")
 
 
 def test_an_event_of_another_kind_belongs_to_no_run() -> None:
@@ -224,11 +248,35 @@ def test_any_bytes_are_an_event_or_refused(body: bytes) -> None:
 
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
 names = st.sampled_from(
-    ["id", "status", "output", "workflow_run_id", "completed_at_iso8601", "updated_at", "sdk_token"]
+    [
+        "id",
+        "status",
+        "output",
+        "workflow_run_id",
+        "task_def_id",
+        "completed_at_iso8601",
+        "updated_at",
+        "sdk_token",
+        "tags",
+        "reasons",
+        "dashboard_url",
+        "link",
+        "url",
+        "expires_at",
+        "properties",
+        "document_numbers",
+    ]
 )
-parts = scalars | st.dictionaries(names, scalars | st.lists(scalars))
+addresses = st.from_regex(r"https?://[\[\]a-z:/.#?@]*", fullmatch=True)  # some are none
+values = st.recursive(scalars | addresses, lambda inner: st.lists(inner) | st.dictionaries(names, inner), max_leaves=10)
+parts = scalars | st.dictionaries(names, values)
 
 
-@given(st.sampled_from(["workflow_run", "workflow_task", "check"]) | scalars, st.text() | scalars, parts, parts)
+@given(
+    st.sampled_from(["workflow_run", "workflow_task", "watchlist_monitor", "check"]) | scalars,
+    st.text() | scalars,
+    parts,
+    parts,
+)
 def test_any_payload_is_an_event_or_refused(resource_type: Any, action: Any, about: Any, resource: Any) -> None:
     assert read_or_refuse(event(resource_type=resource_type, action=action, object=about, resource=resource))

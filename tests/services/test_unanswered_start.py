@@ -19,7 +19,7 @@ LATENCY = (
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
     """Settings for a connector that waits half a second for an answer."""
-    return replace(settings, onfido_read_timeout=0.5, interactive_budget=3, run_settle_time=SETTLE_TIME)
+    return replace(settings, onfido_read_timeout=0.5, interactive_budget=SETTLE_TIME, run_settle_time=SETTLE_TIME)
 
 
 def test_time_to_settle_counts_from_when_nobody_waits_for_the_answer_any_more(world: World) -> None:

@@ -254,5 +254,12 @@ def test_the_state_tells_what_was_asked(new_run: NewRun, http: requests.Session,
     }
     assert state["counts"] == {"applicants": 1, "runs": 1, "webhooks": 0}
     assert state["runs"] == [
-        {"id": run["id"], "applicant_id": run["applicant_id"], "tags": [], "status": "awaiting_input"}
+        {
+            "id": run["id"],
+            "applicant_id": run["applicant_id"],
+            "tags": [],
+            "status": "awaiting_input",
+            "workflow_id": run["workflow_id"],
+            **dict.fromkeys(("customer_user_id", "custom_data", "link")),
+        }
     ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
@@ -10,6 +11,19 @@ from sqlalchemy import inspect, text
 
 from connector.store.engine import Database
 from connector.store.models import metadata
+
+# Says twice whether the migrations are read while the schema is looked at, and how it is.
+LOOK_TWICE = """
+FILES = {"open", "os.listdir", "os.scandir"}
+touched = []
+sys.addaudithook(lambda event, about: touched.append(str(about[0])) if event in FILES else None)
+database = Database(f"sqlite:///{sys.argv[1]}")
+for _ in range(2):
+    touched.clear()
+    is_current = database.is_current()
+    print(any("migrations/versions" in path for path in touched), is_current)
+database.close()
+"""
 
 
 def test_migrations_reach_exactly_what_the_tables_say(empty_database_url: str) -> None:
@@ -57,6 +71,14 @@ def test_a_database_of_another_version_is_not_current(database: Database) -> Non
     with database.write() as connection:
         connection.execute(text("UPDATE alembic_version SET version_num = 'another'"))
     assert not database.is_current()
+
+
+def test_a_process_reads_its_migrations_once_however_often_it_is_asked(
+    sqlite_template: Path, race: Callable[..., list[str]]
+) -> None:
+    """Load balancers ask every second."""
+    printed = race("from connector.store.engine import Database", LOOK_TWICE, str(sqlite_template), processes=1)
+    assert printed == ["True True\nFalse True"]
 
 
 def test_migrating_twice_changes_nothing(database: Database, provider_id: str) -> None:

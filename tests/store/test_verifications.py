@@ -13,7 +13,7 @@ from sqlalchemy import delete
 from sqlalchemy.exc import IntegrityError
 
 from connector.domain.verification import Verification
-from connector.store import verifications
+from connector.store import attempt_claims, verifications
 from connector.store.engine import Database
 from connector.store.models import providers
 from connector.store.verifications import Lease
@@ -109,7 +109,7 @@ class TestOneOpenAttempt:
         with pytest.raises(IntegrityError):
             reserve()
         with database.read() as connection:
-            found = verifications.find_claims(connection, first.verification_id)
+            found = attempt_claims.find_all(connection, first.verification_id)
         assert [(claim.uri, claim.applicant_field, claim.is_stale) for claim in found] == [
             ("givenname", "first_name", False),
             ("lastname", "last_name", False),
@@ -172,7 +172,7 @@ class TestAbandoned:
         with pytest.raises(LookupError):
             current(database, seen.verification_id)
         with database.read() as connection:
-            assert verifications.find_claims(connection, seen.verification_id) == []
+            assert attempt_claims.find_all(connection, seen.verification_id) == []
 
     def test_is_closed_and_kept_where_there_is_an_applicant(
         self, database: Database, reserve: Reserve, now: datetime
@@ -198,16 +198,16 @@ class TestAbandoned:
 class TestValues:
     def fingerprints(self, database: Database, verification: Verification) -> dict[str, tuple[str | None, bool]]:
         with database.read() as connection:
-            found = verifications.find_claims(connection, verification.verification_id)
+            found = attempt_claims.find_all(connection, verification.verification_id)
         return {claim.uri: (claim.fingerprint, claim.is_stale) for claim in found}
 
     def bind(self, database: Database, verification: Verification, **fingerprints: str) -> bool:
         with database.write() as connection:
-            return verifications.bind_values(connection, verification.verification_id, fingerprints)
+            return attempt_claims.bind_values(connection, verification.verification_id, fingerprints)
 
     def change(self, database: Database, uri: str, fingerprint: str | None) -> None:
         with database.write() as connection:
-            verifications.mark_stale(connection, "acme", "ann", {uri: fingerprint})
+            attempt_claims.mark_stale(connection, "acme", "ann", {uri: fingerprint})
 
     def test_a_change_after_they_were_sent_is_marked_on_that_claim_alone(
         self, database: Database, reserve: Reserve
@@ -251,7 +251,7 @@ class TestValues:
     def test_a_resumed_attempt_may_be_about_other_claims(self, database: Database, reserve: Reserve) -> None:
         seen = reserve()
         with database.write() as connection:
-            verifications.replace_claims(connection, seen.verification_id, {"dob": "dob"})
+            attempt_claims.replace(connection, seen.verification_id, {"dob": "dob"})
         assert self.fingerprints(database, seen) == {"dob": (None, False)}
 
 
@@ -263,7 +263,7 @@ class TestFinding:
         assert close(database, first, now)
         second = reserve(created_at=now + timedelta(minutes=1))
         with database.write() as connection:
-            verifications.replace_claims(connection, second.verification_id, {"lastname": "last_name"})
+            attempt_claims.replace(connection, second.verification_id, {"lastname": "last_name"})
         with database.read() as connection:
 
             def latest(*uris: str, tenant: str = "acme") -> str | None:
@@ -325,7 +325,7 @@ def test_all_of_a_provider_goes_with_it(database: Database, reserve: Reserve, pr
     with database.write() as connection:
         connection.execute(delete(providers).where(providers.c.id == provider_id))
     with database.read() as connection:
-        assert verifications.find_claims(connection, seen.verification_id) == []
+        assert attempt_claims.find_all(connection, seen.verification_id) == []
         assert verifications.find_page(connection, "acme", user_id=None, limit=10) == []
 
 

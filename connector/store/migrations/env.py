@@ -4,7 +4,8 @@ from typing import Any, Literal
 
 from alembic import context
 
-from connector.store.models import UtcDateTime, metadata
+from connector.store.models import metadata
+from connector.store.times import UtcDateTime
 
 
 def _render_item(kind: str, item: Any, _context: Any) -> str | Literal[False]:

@@ -1,0 +1,21 @@
+"""Fields of our own that schemas are made of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import marshmallow as ma
+from marshmallow import fields, validate
+
+
+class Text(fields.String):
+    """A string that every database and log can hold: bounded, without NUL and lone surrogates."""
+
+    def __init__(self, *, limit: int = 255, **options: Any) -> None:
+        super().__init__(validate=validate.Length(max=limit), **options)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> str:
+        text = super()._deserialize(value, attr, data, **options)
+        if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
+            raise ma.ValidationError("Holds characters that are not allowed.")
+        return text

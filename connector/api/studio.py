@@ -1,0 +1,147 @@
+"""The provider's `studio` on the wire: which of Onfido Studio's features it uses, read and written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import marshmallow as ma
+from marshmallow import fields, validate
+
+from connector.api.fields import Text
+from connector.domain.capture import LANGUAGES, LINK, SDK, SdkOptions
+from connector.domain.custom_data import CustomInput, InputType
+from connector.domain.pointers import MAX_LENGTH
+from connector.domain.studio import LinkDefaults, Notices, OutputClaim, OutputRole, Studio
+
+MAX_URL = 2048
+MANY = validate.Length(max=100)
+
+
+class CustomInputSchema(ma.Schema):
+    """One property of the custom input data: a constant `value`, the user's `claim`, or else given by the request."""
+
+    name = Text(required=True, metadata={"example": "risk_level"})
+    type = fields.Enum(InputType, by_value=True, required=True)
+    value = fields.Raw(load_default=None, allow_none=True, metadata={"example": "high"})
+    claim = Text(load_default=None, allow_none=True)
+    required = fields.Boolean(load_default=True)
+
+    @ma.validates("value")
+    def _check_value(self, value: Any, **_: Any) -> None:
+        if not isinstance(value, str | bool | int | float | list | None):
+            raise ma.ValidationError("A string, boolean, number or list of strings.")
+
+
+class OutputClaimSchema(ma.Schema):
+    """A property of the workflow's output and the claim that it is about: as its verified value, or its result."""
+
+    pointer = Text(limit=MAX_LENGTH, required=True, metadata={"example": "/document_report/properties/date_of_expiry"})
+    localClaim = Text(required=True)
+    as_ = fields.Enum(OutputRole, by_value=True, required=True, data_key="as")
+
+
+class LinkSchema(ma.Schema):
+    """What Smart Capture Links are made with; a request chooses among `redirectUrls`, `lifetime` is in seconds."""
+
+    redirectUrls = fields.List(Text(limit=MAX_URL), load_default=list, validate=MANY)
+    completedRedirectUrl = Text(limit=MAX_URL, load_default=None, allow_none=True)
+    expiredRedirectUrl = Text(limit=MAX_URL, load_default=None, allow_none=True)
+    lifetime = fields.Integer(strict=True, load_default=None, allow_none=True)
+    language = Text(load_default=None, allow_none=True, metadata={"example": LANGUAGES[0]})
+
+
+class SdkSchema(ma.Schema):
+    """What SDK tokens are bound to."""
+
+    referrer = Text(limit=MAX_URL, load_default=None, allow_none=True, metadata={"example": "https://*.example.com/*"})
+    applicationId = Text(load_default=None, allow_none=True)
+    crossDeviceUrl = Text(limit=MAX_URL, load_default=None, allow_none=True)
+
+
+class NoticesSchema(ma.Schema):
+    """Where the application is told of tasks, manual decisions and watchlist matches."""
+
+    url = Text(limit=MAX_URL, load_default=None, allow_none=True)
+    tasks = fields.List(Text(limit=64), load_default=list, validate=MANY)
+
+
+class StudioSchema(ma.Schema):
+    """What a provider uses of Onfido Studio's features; what is left out is not used."""
+
+    tags = fields.List(Text(), load_default=list, validate=MANY)
+    sendUserId = fields.Boolean(load_default=False)
+    customData = fields.List(fields.Nested(CustomInputSchema), load_default=list, validate=MANY)
+    outputClaims = fields.List(fields.Nested(OutputClaimSchema), load_default=list, validate=MANY)
+    documentValues = fields.Boolean(load_default=False)
+    capture = fields.String(load_default=SDK, validate=validate.OneOf((SDK, LINK)))
+    link = fields.Nested(LinkSchema, load_default=lambda: LinkSchema().load({}))
+    sdk = fields.Nested(SdkSchema, load_default=lambda: SdkSchema().load({}))
+    notices = fields.Nested(NoticesSchema, load_default=lambda: NoticesSchema().load({}))
+    unverifyOnMatch = fields.Boolean(load_default=False)
+
+
+def read_studio(body: Mapping[str, Any]) -> Studio:
+    """Read a loaded `StudioSchema`."""
+    link, sdk, notices = body["link"], body["sdk"], body["notices"]
+    return Studio(
+        tags=tuple(body["tags"]),
+        sends_user_id=body["sendUserId"],
+        custom_data=tuple(
+            CustomInput(each["name"], each["type"], each["value"], each["claim"], each["required"])
+            for each in body["customData"]
+        ),
+        output_claims=tuple(
+            OutputClaim(each["pointer"], each["localClaim"], each["as_"]) for each in body["outputClaims"]
+        ),
+        gives_document_values=body["documentValues"],
+        capture=body["capture"],
+        link=LinkDefaults(
+            redirect_urls=tuple(link["redirectUrls"]),
+            completed_redirect_url=link["completedRedirectUrl"],
+            expired_redirect_url=link["expiredRedirectUrl"],
+            lifetime=link["lifetime"],
+            language=link["language"],
+        ),
+        sdk=SdkOptions(sdk["referrer"], sdk["applicationId"], sdk["crossDeviceUrl"]),
+        notices=Notices(notices["url"], tuple(notices["tasks"])),
+        unverifies_on_match=body["unverifyOnMatch"],
+    )
+
+
+def studio_body(studio: Studio) -> dict[str, Any]:
+    """Write what a provider uses of Studio."""
+    link, sdk = studio.link, studio.sdk
+    return {
+        "tags": list(studio.tags),
+        "sendUserId": studio.sends_user_id,
+        "customData": [
+            {
+                "name": each.name,
+                "type": each.type.value,
+                "value": each.value,
+                "claim": each.claim,
+                "required": each.is_required,
+            }
+            for each in studio.custom_data
+        ],
+        "outputClaims": [
+            {"pointer": each.pointer, "localClaim": each.uri, "as": each.role.value} for each in studio.output_claims
+        ],
+        "documentValues": studio.gives_document_values,
+        "capture": studio.capture,
+        "link": {
+            "redirectUrls": list(link.redirect_urls),
+            "completedRedirectUrl": link.completed_redirect_url,
+            "expiredRedirectUrl": link.expired_redirect_url,
+            "lifetime": link.lifetime,
+            "language": link.language,
+        },
+        "sdk": {
+            "referrer": sdk.referrer,
+            "applicationId": sdk.application_id,
+            "crossDeviceUrl": sdk.cross_device_url,
+        },
+        "notices": {"url": studio.notices.url, "tasks": list(studio.notices.tasks)},
+        "unverifyOnMatch": studio.unverifies_on_match,
+    }

@@ -1,0 +1,28 @@
+"""How a user goes through capture: with Onfido's SDK in the application, or at a link that Onfido hosts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+SDK, LINK = "sdk", "link"
+LANGUAGES = ("en_US", "de_DE", "es_ES", "fr_FR", "it_IT", "pt_PT", "nl_NL")  # Onfido's API, `workflow_run_link`
+
+
+@dataclass(frozen=True)
+class LinkOptions:
+    """What a Smart Capture Link is made with; what is None is Onfido's default."""
+
+    completed_redirect_url: str | None = None
+    expired_redirect_url: str | None = None
+    expires_at: datetime | None = None
+    language: str | None = None
+
+
+@dataclass(frozen=True)
+class SdkOptions:
+    """What an SDK token is bound to: pages of a web application (`referrer`, a pattern), or a mobile application."""
+
+    referrer: str | None = None
+    application_id: str | None = None
+    cross_device_url: str | None = None

@@ -1,0 +1,172 @@
+"""A workflow's custom input data: typed properties, from constants, from the user's claims or from the request.
+
+The types are those of Studio's Workflow Builder (product guide, "Custom input data").
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+
+from connector.errors import Code, RequestError
+
+MAX_TEXT = 2048
+MAX_LIST = 100
+_NAME = re.compile(r"[^\W\d]\w{0,127}", re.ASCII)
+
+
+class InputType(StrEnum):
+    """What kind of value Studio expects."""
+
+    STRING = "string"
+    BOOLEAN = "boolean"
+    LIST = "list"  # of strings
+    NUMBER = "number"
+    DATE_TIME = "date-time"
+
+
+@dataclass(frozen=True)
+class CustomInput:
+    """One property: `value` is a constant, else `claim` names the user's claim, else the request gives it."""
+
+    name: str
+    type: InputType
+    value: Any = None
+    claim: str | None = None
+    is_required: bool = True
+
+    @property
+    def is_given_by_request(self) -> bool:
+        """Whether the request, and nothing else, gives the value."""
+        return self.value is None and self.claim is None
+
+    def objection(self) -> str | None:
+        """Tell what is wrong with the declaration."""
+        if not _NAME.fullmatch(self.name):
+            return "a property's name has up to 128 letters, digits and underscores, and begins with no digit"
+        if self.value is not None and self.claim is not None:
+            return "give a value or a claim, not both"
+        if self.value is not None and not _FITS[self.type](self.value):
+            return f"its value is no {self.type}"
+        return None
+
+    def read(self, text: str) -> Any:
+        """Read the value of a claim or of a request; raises `ValueError` where it is none of the type."""
+        value = _READ[self.type](text)
+        if not _FITS[self.type](value):
+            raise ValueError(self.type)
+        return value
+
+
+def custom_data(declared: Sequence[CustomInput], given: Mapping[str, str], values: Mapping[str, str]) -> dict[str, Any]:
+    """Make the run's input from constants, from the request's `given` and from the user's `values` by claim.
+
+    Raises `RequestError`, naming the property or the claim, where one that is required is missing or one is of another
+    type.
+    """
+    check_given(declared, given)
+    data: dict[str, Any] = {}
+    for each in declared:
+        if each.value is not None:
+            data[each.name] = each.value
+        elif each.claim is None:
+            if each.name in given:
+                data[each.name] = each.read(given[each.name])
+        elif text := values.get(each.claim):
+            data[each.name] = _read_claim(each, each.claim, text)
+        elif each.is_required:
+            raise RequestError(
+                Code.VALUE_MISSING,
+                f"The user has no value for {each.claim}, which the workflow's input {each.name} is made from.",
+            )
+    return data
+
+
+def check_given(declared: Sequence[CustomInput], given: Mapping[str, str]) -> None:
+    """Raise `RequestError` for what a request gives: unknown, of another type, or less than is required."""
+    known = {each.name: each for each in declared if each.is_given_by_request}
+    for name, text in given.items():
+        if name not in known:
+            raise _refused(name, "the provider declares no such input for requests to give")
+        try:
+            known[name].read(text)
+        except ValueError:
+            raise _refused(name, f"it is no {known[name].type}") from None
+    for name, each in known.items():
+        if each.is_required and name not in given:
+            raise _refused(name, f"the workflow wants it, a {each.type}")
+
+
+def _read_claim(each: CustomInput, claim: str, text: str) -> Any:
+    try:
+        return each.read(text)
+    except ValueError:
+        raise RequestError(
+            Code.APPLICANT_REFUSED,
+            f"The user's value for {claim} is no {each.type}, which the workflow's input {each.name} has to be.",
+        ) from None
+
+
+def _refused(name: str, why: str) -> RequestError:
+    return RequestError(Code.CLAIM_INVALID, f"properties: custom_data.{name}: {why}.")
+
+
+def _read_boolean(text: str) -> bool:
+    found = {"true": True, "false": False}.get(text.strip().lower())
+    if found is None:
+        raise ValueError(text)
+    return found
+
+
+def _read_number(text: str) -> int | float:
+    number = float(text) if re.search(r"[.eE]", text) else int(text)
+    if not (text.isascii() and math.isfinite(number)):
+        raise ValueError(text)
+    return number
+
+
+def _read_list(text: str) -> list[Any]:
+    found = json.loads(text) if text.lstrip().startswith("[") else [each.strip() for each in text.split(",")]
+    if not isinstance(found, list):
+        raise ValueError(text)  # noqa: TRY004  to the reader, all that cannot be read is the same
+    return found
+
+
+def _read_date_time(text: str) -> str:
+    moment = datetime.fromisoformat(text.strip())
+    return moment.replace(tzinfo=moment.tzinfo or UTC).isoformat()
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and len(value) <= MAX_TEXT
+
+
+def _is_date_time(value: Any) -> bool:
+    try:
+        return isinstance(value, str) and bool(datetime.fromisoformat(value))
+    except ValueError:
+        return False
+
+
+_READ: Mapping[InputType, Callable[[str], Any]] = {
+    InputType.STRING: str,
+    InputType.BOOLEAN: _read_boolean,
+    InputType.LIST: _read_list,
+    InputType.NUMBER: _read_number,
+    InputType.DATE_TIME: _read_date_time,
+}
+_FITS: Mapping[InputType, Callable[[Any], bool]] = {
+    InputType.STRING: _is_text,
+    InputType.BOOLEAN: lambda value: isinstance(value, bool),
+    InputType.LIST: lambda value: isinstance(value, list) and len(value) <= MAX_LIST and all(map(_is_text, value)),
+    InputType.NUMBER: lambda value: (
+        isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf")
+    ),
+    InputType.DATE_TIME: _is_date_time,
+}

@@ -1,0 +1,180 @@
+"""Which of Onfido Studio's features a provider uses, as values, and what of that is refused.
+
+Limits are those of Onfido's API v3.6 (`workflow_run_shared`, `workflow_run_link`, `sdk_token_request`).
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from connector.domain.capture import LANGUAGES, LINK, SDK, SdkOptions
+from connector.domain.custom_data import CustomInput
+from connector.domain.pointers import is_pointer
+from connector.domain.urls import UrlPolicy
+from connector.errors import Code, RequestError
+
+MAX_TAGS = 29  # Onfido takes 30; one is the attempt's own
+MAX_TAG_LENGTH = 128
+LONGEST_LINK = 366 * 86_400  # seconds
+RESULT_EVENT = "workflow_run.completed"
+TASK_EVENT = "workflow_task.started"
+WATCHLIST_EVENT = "watchlist_monitor.matches_updated"
+MANUAL_REVIEW = "manual_case_review"  # the task definition of a decision that somebody makes in Onfido's dashboard
+_TASK_DEF_ID = re.compile(r"[\w.:-]{1,64}", re.ASCII)
+
+
+class OutputRole(StrEnum):
+    """What a property of the workflow's output is to a claim."""
+
+    VALUE = "value"  # the value that was verified
+    RESULT = "result"  # whether it is verified
+
+
+@dataclass(frozen=True)
+class OutputClaim:
+    """A property of the workflow's output, by its JSON Pointer (RFC 6901), and the claim that it is about."""
+
+    pointer: str
+    uri: str
+    role: OutputRole
+
+
+@dataclass(frozen=True)
+class LinkDefaults:
+    """What Smart Capture Links are made with; a request may choose among `redirect_urls`; `lifetime` is in seconds."""
+
+    redirect_urls: tuple[str, ...] = ()
+    completed_redirect_url: str | None = None
+    expired_redirect_url: str | None = None
+    lifetime: int | None = None
+    language: str | None = None
+
+
+@dataclass(frozen=True)
+class Notices:
+    """Where the application is told of things, and of which Send/Receive Data tasks, by their definition's id."""
+
+    url: str | None = None
+    tasks: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Studio:
+    """What a provider uses beyond an applicant and a run; by default nothing."""
+
+    tags: tuple[str, ...] = ()
+    sends_user_id: bool = False
+    custom_data: tuple[CustomInput, ...] = ()
+    output_claims: tuple[OutputClaim, ...] = ()
+    gives_document_values: bool = False
+    capture: str = SDK
+    link: LinkDefaults = field(default_factory=LinkDefaults)
+    sdk: SdkOptions = field(default_factory=SdkOptions)
+    notices: Notices = field(default_factory=Notices)
+    unverifies_on_match: bool = False
+
+    @property
+    def events(self) -> tuple[str, ...]:
+        """What the webhook has to be subscribed to."""
+        wants_matches = self.notices.url or self.unverifies_on_match
+        return (
+            RESULT_EVENT,
+            *([TASK_EVENT] if self.notices.url else []),
+            *([WATCHLIST_EVENT] if wants_matches else []),
+        )
+
+    def is_told(self, task_def_id: str | None) -> bool:
+        """Whether the application is told when a task of this definition starts."""
+        return self.notices.url is not None and (task_def_id == MANUAL_REVIEW or task_def_id in self.notices.tasks)
+
+    @property
+    def by_claim(self) -> Mapping[str, OutputClaim]:
+        """The output properties by the claims that they are about."""
+        return {each.uri: each for each in self.output_claims}
+
+
+@dataclass(frozen=True)
+class StudioPolicy:
+    """Which addresses a provider may name: where notices go, and where browsers are sent."""
+
+    notices: UrlPolicy
+    browsers: UrlPolicy
+
+
+def check_studio(studio: Studio, policy: StudioPolicy, *, has_notice_secret: bool) -> None:
+    """Raise `RequestError` for what could never work, naming the field."""
+    for where, why in _objections(studio, policy, has_notice_secret):
+        raise RequestError(Code.PROVIDER_INVALID, f"studio.{where}: {why}.")
+
+
+def tag_objection(tags: tuple[str, ...]) -> str | None:
+    """Tell what Onfido would refuse of some tags."""
+    if len(tags) > MAX_TAGS:
+        return f"more than {MAX_TAGS} tags"
+    if any(not 1 <= len(tag) <= MAX_TAG_LENGTH or not tag.isprintable() or "," in tag for tag in tags):
+        return f"a tag has 1 to {MAX_TAG_LENGTH} printable characters and no comma"
+    return None
+
+
+def _objections(studio: Studio, policy: StudioPolicy, has_notice_secret: bool) -> Iterator[tuple[str, str]]:
+    if why := tag_objection(studio.tags):
+        yield "tags", why
+    yield from _input_objections(studio)
+    yield from _output_objections(studio)
+    if studio.capture not in (SDK, LINK):
+        yield "capture", f"it is {SDK} or {LINK}"
+    yield from _link_objections(studio.link, policy.browsers)
+    if studio.sdk.referrer is not None and studio.sdk.application_id is not None:
+        yield "sdk", "a token is for web pages (referrer) or for a mobile application (applicationId), not for both"
+    if (url := studio.sdk.cross_device_url) is not None and (why := policy.browsers.objection(url)):
+        yield "sdk.crossDeviceUrl", why
+    yield from _notice_objections(studio.notices, policy.notices, has_notice_secret)
+
+
+def _input_objections(studio: Studio) -> Iterator[tuple[str, str]]:
+    names = [each.name for each in studio.custom_data]
+    if doubled := {name for name in names if names.count(name) > 1}:
+        yield "customData", f"named twice: {', '.join(sorted(doubled))}"
+    for each in studio.custom_data:
+        if why := each.objection():
+            yield "customData", f"{each.name}: {why}"
+
+
+def _output_objections(studio: Studio) -> Iterator[tuple[str, str]]:
+    uris = [each.uri for each in studio.output_claims]
+    if doubled := {uri for uri in uris if uris.count(uri) > 1}:
+        yield "outputClaims", f"mapped twice: {', '.join(sorted(doubled))}"
+    for each in studio.output_claims:
+        if not is_pointer(each.pointer):
+            yield "outputClaims", f"{json.dumps(each.pointer)} is no JSON Pointer, such as /document_report/result"
+
+
+def _link_objections(link: LinkDefaults, policy: UrlPolicy) -> Iterator[tuple[str, str]]:
+    for url in link.redirect_urls:
+        if why := policy.objection(url):
+            yield "link.redirectUrls", why
+    for name, chosen in (
+        ("completedRedirectUrl", link.completed_redirect_url),
+        ("expiredRedirectUrl", link.expired_redirect_url),
+    ):
+        if chosen is not None and chosen not in link.redirect_urls:
+            yield f"link.{name}", "it is not among redirectUrls"
+    if link.lifetime is not None and not 1 <= link.lifetime <= LONGEST_LINK:
+        yield "link.lifetime", f"it is a number of seconds from 1 to {LONGEST_LINK}"
+    if link.language is not None and link.language not in LANGUAGES:
+        yield "link.language", f"it is one of {', '.join(LANGUAGES)}"
+
+
+def _notice_objections(notices: Notices, policy: UrlPolicy, has_secret: bool) -> Iterator[tuple[str, str]]:
+    if notices.url is not None and (why := policy.objection(notices.url)):
+        yield "notices.url", why
+    if notices.url is not None and not has_secret:
+        yield "notices.url", "notices are signed: give the configuration property notice_secret as well"
+    if notices.url is None and notices.tasks:
+        yield "notices.tasks", "there is no url that they could be forwarded to"
+    if wrong := [name for name in notices.tasks if not _TASK_DEF_ID.fullmatch(name)]:
+        yield "notices.tasks", f"{json.dumps(wrong[0])} is no task definition's id"

@@ -1,0 +1,27 @@
+"""The tasks of a workflow run: what Onfido, the user or the application has to do in it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+
+@dataclass(frozen=True)
+class TaskSummary:
+    """A task that has started; `task_def_id` says what it does, which a run may do several times."""
+
+    task_id: str
+    task_def_id: str
+    task_def_version: str | None
+    created_at: datetime | None
+    updated_at: datetime | None
+
+
+@dataclass(frozen=True)
+class Task:
+    """A task with what went in and what came out, of any JSON shape; both may be personal."""
+
+    summary: TaskSummary
+    input: Any = field(repr=False)
+    output: Any = field(repr=False)

@@ -1,0 +1,53 @@
+"""Which addresses an administrator may name."""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Collection
+from dataclasses import dataclass
+from urllib.parse import SplitResult, urlsplit
+
+
+@dataclass(frozen=True)
+class UrlPolicy:
+    """https to the listed hosts, or to any where there is no list; plain http to loopback for development.
+
+    `setting` is the one that lists the hosts.
+    """
+
+    hosts: Collection[str] | None
+    allows_http_loopback: bool = False
+    setting: str = ""
+    allows_query: bool = True
+
+    def objection(self, address: str) -> str | None:
+        """Tell what is wrong with an address; None where it is allowed."""
+        url = _split(address)
+        if url is None or not url.hostname or ("?" in address and not self.allows_query):
+            return "give scheme, host and path only"
+        if url.scheme == "http" and self.allows_http_loopback and _is_loopback(url.hostname):
+            return None
+        if url.scheme != "https":
+            return "it must start with https://"
+        if self.hosts is not None and url.hostname not in self.hosts:
+            known = ", ".join(sorted(self.hosts)) or "none"
+            return f"the host {url.hostname} is not allowed; the setting {self.setting} allows {known}"
+        return None
+
+
+def _split(address: str) -> SplitResult | None:
+    if not address.isprintable() or any(mark in address for mark in " #\\"):
+        return None
+    try:
+        url = urlsplit(address)
+        _ = url.port  # reading it checks it
+    except ValueError:
+        return None
+    return None if url.username or url.password else url
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,110 @@
+"""What one run is started with, from what the provider is configured with and what the request asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from connector.domain.capture import LANGUAGES, LINK, SDK, LinkOptions, SdkOptions
+from connector.domain.claims import CONSENTS
+from connector.domain.custom_data import check_given, custom_data
+from connector.domain.studio import LONGEST_LINK, Studio, tag_objection
+from connector.errors import Code, RequestError
+
+
+@dataclass(frozen=True)
+class RunRequest:
+    """What a request asks for beyond its claims; what is None or empty is as the provider has it.
+
+    `given` holds the custom input data by name, as text; `lifetime` is the link's, in seconds.
+    """
+
+    tags: tuple[str, ...] = ()
+    given: Mapping[str, str] = field(default_factory=dict, repr=False)
+    consents: tuple[str, ...] = ()
+    capture: str | None = None
+    completed_redirect_url: str | None = None
+    expired_redirect_url: str | None = None
+    lifetime: int | None = None
+    language: str | None = None
+    referrer: str | None = None
+    application_id: str | None = None
+
+
+@dataclass(frozen=True)
+class RunPlan:
+    """How a run is to be started, and how its user goes through capture: by `link`, or else by SDK.
+
+    `sdk` is None where the run's own token will do.
+    """
+
+    studio: Studio = field(default_factory=Studio)
+    tags: tuple[str, ...] = ()
+    given: Mapping[str, str] = field(default_factory=dict, repr=False)
+    consents: Mapping[str, str] = field(default_factory=dict)
+    link: LinkOptions | None = None
+    sdk: SdkOptions | None = None
+
+    @property
+    def capture(self) -> str:
+        """By which way the user goes through capture."""
+        return SDK if self.link is None else LINK
+
+    def custom_data(self, values: Mapping[str, str]) -> dict[str, Any]:
+        """Make the custom input data, given the user's values by claim; raises `RequestError`."""
+        return custom_data(self.studio.custom_data, self.given, values)
+
+
+def plan_run(studio: Studio, request: RunRequest, now: datetime) -> RunPlan:
+    """Plan a run; raises `RequestError` (IDV-10005) naming the property of the request that is refused."""
+    tags = tuple(dict.fromkeys((*studio.tags, *request.tags)))
+    if why := tag_objection(tags):
+        raise _refused("tags", why)
+    check_given(studio.custom_data, request.given)
+    if unknown := [name for name in request.consents if name not in CONSENTS]:
+        raise _refused("consents", f"{unknown[0]} is none of {', '.join(CONSENTS)}")
+    capture = request.capture or studio.capture
+    if capture not in (SDK, LINK):
+        raise _refused("capture", f"it is {SDK} or {LINK}")
+    return RunPlan(
+        studio=studio,
+        tags=tags,
+        given=request.given,
+        consents={f"consents.{name}": "true" for name in request.consents},
+        link=_link(studio, request, now) if capture == LINK else None,
+        sdk=plan_sdk(studio, request),
+    )
+
+
+def plan_sdk(studio: Studio, request: RunRequest) -> SdkOptions | None:
+    """Tell what an SDK token has to be bound to; None where it is to nothing. Raises `RequestError`."""
+    if request.referrer is not None and request.application_id is not None:
+        raise _refused("application_id", "a token is for web pages (referrer) or for a mobile application, not both")
+    referrer = request.referrer or (None if request.application_id else studio.sdk.referrer)
+    application_id = request.application_id or (None if request.referrer else studio.sdk.application_id)
+    options = SdkOptions(referrer, application_id, studio.sdk.cross_device_url)
+    return None if options == SdkOptions() else options
+
+
+def _link(studio: Studio, request: RunRequest, now: datetime) -> LinkOptions:
+    for name in ("completed_redirect_url", "expired_redirect_url"):
+        asked = getattr(request, name)
+        if asked is not None and asked not in studio.link.redirect_urls:
+            raise _refused(name, "it is not among the URLs that the provider allows")
+    if request.language is not None and request.language not in LANGUAGES:
+        raise _refused("language", f"it is one of {', '.join(LANGUAGES)}")
+    if request.lifetime is not None and not 1 <= request.lifetime <= LONGEST_LINK:
+        raise _refused("link_lifetime", f"it is a number of seconds from 1 to {LONGEST_LINK}")
+    lifetime = request.lifetime or studio.link.lifetime
+    return LinkOptions(
+        completed_redirect_url=request.completed_redirect_url or studio.link.completed_redirect_url,
+        expired_redirect_url=request.expired_redirect_url or studio.link.expired_redirect_url,
+        expires_at=None if lifetime is None else now + timedelta(seconds=lifetime),
+        language=request.language or studio.link.language,
+    )
+
+
+def _refused(name: str, why: str) -> RequestError:
+    return RequestError(Code.CLAIM_INVALID, f"properties: {name}: {why}.")

@@ -1,0 +1,49 @@
+"""Why no answer came, as `ProviderError`s."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+
+import requests
+from urllib3 import exceptions as urllib3_errors
+
+from connector.errors import Code, ProviderError
+
+UNREACHABLE_RETRY_AFTER = 10  # seconds; Onfido names none where it does not answer
+_UNKNOWN_NAME = frozenset({socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)})
+
+
+def failure(error: Exception, host: str) -> ProviderError:
+    """Say why no answer came, and whether the request can have reached Onfido.
+
+    A certificate that is not trusted counts as unreachable, not as a wrong base URL: it may be a proxy's, or be renewed
+    in a minute. So does a name server that does not answer.
+    """
+    reason = _reason(error)
+    origin = reason.__cause__ or next(iter(reason.args[-1:]), None)
+    if isinstance(reason, ValueError) or (isinstance(origin, socket.gaierror) and origin.errno in _UNKNOWN_NAME):
+        return ProviderError(Code.BASE_URL_WRONG, f"There is no host {host}: correct the base URL.", is_sent=False)
+    if isinstance(origin, ssl.SSLCertVerificationError):
+        why = f"{host} has a TLS certificate that is not trusted: {origin.verify_message}"
+        return unreachable(why, is_sent=False)
+    if isinstance(reason, urllib3_errors.ProxyError):
+        return unreachable(f"The proxy on the way to {host} failed", is_sent=False)
+    if isinstance(error, requests.Timeout | urllib3_errors.ReadTimeoutError):
+        why = f"{host} did not answer in time"
+    else:
+        what = origin if isinstance(origin, Exception) else reason
+        why = f"The connection to {host} failed: {type(what).__name__}"
+    return unreachable(why, is_sent=not isinstance(reason, urllib3_errors.ConnectTimeoutError))
+
+
+def unreachable(why: str, *, is_sent: bool) -> ProviderError:
+    """Make the error for a host that does not answer, or not as it should."""
+    return ProviderError(Code.ONFIDO_UNREACHABLE, f"{why}.", retry_after=UNREACHABLE_RETRY_AFTER, is_sent=is_sent)
+
+
+def _reason(error: Exception) -> BaseException:
+    """Take off what requests and urllib3 wrap around a failure."""
+    inner = next(iter(error.args), None)
+    wrapped = inner if isinstance(inner, Exception) else error
+    return wrapped.reason or wrapped if isinstance(wrapped, urllib3_errors.MaxRetryError) else wrapped

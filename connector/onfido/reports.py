@@ -1,0 +1,110 @@
+"""What a workflow's output tells of reports. It has no shape at all, so they are looked for anywhere in it.
+
+output ──► every object, level by level ──┬─► each `data_comparison` ──► comparisons, the worst finding first
+                                          └─► the document report    ──► what was read from the document
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import islice
+from typing import Any
+
+from connector.domain.runs import Comparison
+from connector.onfido.reading import mapping, text
+
+MAX_DEPTH = 64  # of a workflow's output; what lies deeper is not searched
+MAX_BREADTH = 10_000  # objects and lists on one level of it
+MAX_VALUE_LENGTH = 255
+
+_WORST_FIRST = (Comparison.CONSIDER, Comparison.UNIDENTIFIED, Comparison.CLEAR, Comparison.NOT_COMPARED)
+_OF_THE_REPORT = frozenset({"result", "breakdown", "properties"})  # keys that compare nothing
+
+_READ_FROM_DOCUMENTS = (
+    *("first_name", "last_name", "date_of_birth", "date_of_expiry"),
+    *("document_type", "issuing_country", "gender"),
+)
+# Which properties no other report of Onfido's has, save that a proof of address has a type as well.
+_OF_DOCUMENTS = frozenset({"document_numbers", "document_type", "date_of_birth", "date_of_expiry", "issuing_country"})
+_OF_PROOFS_OF_ADDRESS = frozenset({"issuer", "issue_date", "first_names", "last_names"})
+
+
+def comparisons(output: object) -> dict[str, Comparison] | None:
+    """Merge every `data_comparison` found anywhere in the output, the worst finding first; None where there is none."""
+    found = [each for node in _objects(output) if isinstance(each := node.get("data_comparison"), dict)]
+    if not found:
+        return None
+    merged: dict[str, Comparison] = {}
+    for node in found:
+        for key, comparison in _findings(node):
+            merged[key] = min(merged.get(key, comparison), comparison, key=_WORST_FIRST.index)
+    return merged
+
+
+def document_values(output: object) -> dict[str, str] | None:
+    """Read from the document report what was read from the document; None where no such report is in the output.
+
+    A document report is an object with `properties` that has a `breakdown.data_comparison` as well, or whose properties
+    hold something that is read from documents only (`_OF_DOCUMENTS`); a report on a proof of address looks much alike
+    and is none. Of several reports the first that has any values counts: the least deep one.
+    """
+    values = None
+    for node in _objects(output):
+        if _is_document_report(node):
+            values = _values(mapping(node.get("properties")))
+            if values:
+                break
+    return values
+
+
+def _is_document_report(node: dict[str, Any]) -> bool:
+    breakdown, properties = mapping(node.get("breakdown")), node.get("properties")
+    if not isinstance(properties, dict) or _is_about_address(node.get("name"), breakdown, properties):
+        return False
+    return isinstance(breakdown.get("data_comparison"), dict) or not _OF_DOCUMENTS.isdisjoint(properties)
+
+
+def _is_about_address(name: object, breakdown: dict[str, Any], properties: dict[str, Any]) -> bool:
+    has_classification = "document_classification" in breakdown
+    return name == "proof_of_address" or has_classification or not _OF_PROOFS_OF_ADDRESS.isdisjoint(properties)
+
+
+def _values(properties: dict[str, Any]) -> dict[str, str]:
+    numbers = properties.get("document_numbers")
+    candidates = [(name, properties.get(name)) for name in _READ_FROM_DOCUMENTS]
+    candidates += [
+        ("document_number", mapping(each).get("value")) for each in numbers or () if isinstance(numbers, list)
+    ]
+    values: dict[str, str] = {}
+    for name, value in candidates:
+        if found := text(value, MAX_VALUE_LENGTH):
+            values.setdefault(name, found)
+    return values
+
+
+def _objects(output: object) -> Iterator[dict[str, Any]]:
+    level = [output]
+    for _ in range(MAX_DEPTH):
+        yield from (node for node in level if isinstance(node, dict))
+        level = list(islice(_containers(level), MAX_BREADTH))
+
+
+def _containers(level: list[object]) -> Iterator[object]:
+    for node in level:
+        children = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+        yield from (child for child in children if isinstance(child, dict | list))
+
+
+def _findings(node: dict[str, Any]) -> Iterator[tuple[str, Comparison]]:
+    """Read one comparison: the report form keeps the findings in its `breakdown`, the flat form is the breakdown."""
+    breakdown = node.get("breakdown")
+    for key, value in (breakdown if isinstance(breakdown, dict) else node).items():
+        if key not in _OF_THE_REPORT:
+            yield key, _comparison(value.get("result") if isinstance(value, dict) else value)
+
+
+def _comparison(result: object) -> Comparison:
+    try:
+        return Comparison(result if isinstance(result, str) else "")
+    except ValueError:
+        return Comparison.NOT_COMPARED

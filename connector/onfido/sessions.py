@@ -1,0 +1,76 @@
+"""Connections: what requests would do beyond what it is asked for is switched off here.
+
+A `Session` follows no redirect and keeps no cookie; one that is `is_public_only` connects to public addresses alone.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+from http.cookiejar import DefaultCookiePolicy
+from typing import Any
+
+import requests
+from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPSConnection
+from urllib3.connectionpool import HTTPSConnectionPool
+from urllib3.util.connection import create_connection
+
+from connector.errors import Code, ProviderError
+
+POOL_SIZE = 32
+
+
+class Session(requests.Session):
+    """Follows no redirect, which would carry the token elsewhere, and keeps no cookie of one token for another."""
+
+    def __init__(self, user_agent: str, *, is_public_only: bool = False) -> None:
+        super().__init__()
+        self.headers.update({"User-Agent": user_agent, "Accept": "application/json", "Accept-Encoding": "identity"})
+        self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
+        make = _PublicAdapter if is_public_only else HTTPAdapter
+        self._adapter = make(pool_maxsize=POOL_SIZE, max_retries=0)
+        self.mount("https://", self._adapter)
+        self.mount("http://", self._adapter)
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        """Never look for one: requests would read the whole body of a redirect that it does not even follow."""
+
+    def close(self) -> None:
+        """Close every connection now: urllib3 would wait until nothing, not even an old traceback, holds its pool."""
+        for manager in (self._adapter.poolmanager, *self._adapter.proxy_manager.values()):
+            for key in manager.pools.keys():  # noqa: SIM118  no dict: it cannot be iterated over itself
+                manager.pools[key].close()
+        super().close()
+
+
+class _PublicConnection(HTTPSConnection):
+    """Looks a name up once, refuses it where any of its addresses is not public, and connects to what it found."""
+
+    def _new_conn(self) -> socket.socket:
+        found = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
+        addresses = dict.fromkeys(str(address[0]) for *_, address in found)
+        if not all(map(_is_public, addresses)):
+            raise ProviderError(Code.FILE_UNAVAILABLE, f"{self.host} is no public host: no file is fetched from it.")
+        failure = OSError("no address")
+        for address in addresses:
+            try:
+                return create_connection((address, self.port), self.timeout, socket_options=self.socket_options)
+            except OSError as error:
+                failure = error
+        raise failure
+
+
+class _PublicPool(HTTPSConnectionPool):
+    ConnectionCls = _PublicConnection
+
+
+class _PublicAdapter(HTTPAdapter):
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = {"https": _PublicPool}
+
+
+def _is_public(address: str) -> bool:
+    ip = ipaddress.ip_address(address)
+    return ip.is_global and not ip.is_multicast

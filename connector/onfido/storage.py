@@ -1,0 +1,82 @@
+"""Where Onfido keeps files: another host, to which its API sends with a signed address.
+
+    302, Location ──► https, and a public host? ──► one request, without token or cookie ──► 200: the file
+
+Nothing in the address is trusted, for it would make the connector ask whom it should not. A base URL that is plain http
+to loopback is a development's, and may lead to loopback.
+
+The host's name is resolved once, all its addresses are checked, and one of those is connected to. Behind a proxy of the
+environment it is the proxy that resolves: there, what may be reached is the proxy's to say.
+"""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from urllib.parse import urljoin, urlsplit
+
+import requests
+from urllib3 import exceptions as urllib3_errors
+
+from connector.domain.urls import UrlPolicy
+from connector.errors import Code, ProviderError
+from connector.onfido.failures import unreachable
+from connector.onfido.sessions import Session
+
+_PUBLIC = UrlPolicy(None)
+_DEVELOPMENT = UrlPolicy(None, allows_http_loopback=True)
+
+
+class Storage:
+    """Fetches files from wherever Onfido keeps them, over connections that all threads share."""
+
+    def __init__(self, user_agent: str) -> None:
+        self._public = Session(user_agent, is_public_only=True)
+        self._development = Session(user_agent)
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._public.close()
+        self._development.close()
+
+    def open(self, asked: str, location: str, timeouts: tuple[float, float]) -> requests.Response:
+        """Open the file at `location`, where Onfido sent on from the URL that was `asked`; the caller closes it."""
+        is_development = _PUBLIC.objection(asked) is not None and _DEVELOPMENT.objection(asked) is None
+        policy, session = (_DEVELOPMENT, self._development) if is_development else (_PUBLIC, self._public)
+        url = _resolve(asked, location, policy)
+        host = urlsplit(url).netloc
+        try:
+            response = session.get(
+                url,
+                headers={"Accept": "*/*"},
+                auth=lambda request: request,  # none; without this, requests would look for one in `.netrc`
+                timeout=timeouts,
+                allow_redirects=False,
+                stream=True,
+            )
+        except (OSError, ValueError, urllib3_errors.HTTPError) as error:
+            # Not chained: requests' words hold the signed address.
+            raise unreachable(
+                f"{host}, where Onfido keeps the file, failed: {type(error).__name__}", is_sent=False
+            ) from None
+        if response.status_code == HTTPStatus.OK:
+            return response
+        response.close()
+        raise _refusal(host, response.status_code)
+
+
+def _resolve(asked: str, location: str, policy: UrlPolicy) -> str:
+    try:
+        url = urljoin(asked, location)
+        objection = policy.objection(url)
+    except ValueError:
+        objection = "it is no URL"
+    if objection is not None:
+        raise ProviderError(Code.FILE_UNAVAILABLE, f"Onfido keeps the file at an address that is refused: {objection}.")
+    return url
+
+
+def _refusal(host: str, status: int) -> ProviderError:
+    what = f"{host}, where Onfido keeps the file, answered HTTP {status}"
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return unreachable(what, is_sent=False)
+    return ProviderError(Code.FILE_UNAVAILABLE, f"{what}: ask again in a moment, or create the file anew.")

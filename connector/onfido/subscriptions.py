@@ -1,0 +1,104 @@
+"""The webhooks of an Onfido account: which events it sends where."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from connector.onfido.account import Account
+from connector.onfido.payloads import present
+from connector.onfido.reading import MAX_ID_LENGTH, as_object, identifier, objects, required, text, texts
+
+# Onfido's API v3.6, `webhook_event_type`.
+EVENTS = frozenset(
+    {
+        *("audit_log.created", "watchlist_monitor.matches_updated"),
+        *("workflow_run.completed", "workflow_task.started", "workflow_task.completed"),
+        *(f"check.{action}" for action in ("started", "reopened", "withdrawn", "completed", "form_completed")),
+        *(f"report.{action}" for action in ("withdrawn", "resumed", "cancelled", "awaiting_approval", "completed")),
+        *("workflow_timeline_file.created", "workflow_run_evidence_folder.created"),
+    }
+)
+ENVIRONMENTS = frozenset({"sandbox", "live"})
+MAX_EVENTS = 100
+
+
+@dataclass(frozen=True)
+class RegisteredWebhook:
+    """A webhook at Onfido; `token` signs its events, None where Onfido does not tell it."""
+
+    webhook_id: str
+    url: str
+    token: str | None = field(repr=False)
+    is_enabled: bool
+    events: frozenset[str]
+    environments: frozenset[str]
+
+
+class Subscriptions(Account):
+    """`/webhooks`; where no events, or no environments, are named, all are meant."""
+
+    def create_webhook(
+        self,
+        *,
+        url: str,
+        events: Sequence[str],
+        environments: Sequence[str] = (),
+        name: str,
+        deadline: float | None = None,
+    ) -> RegisteredWebhook:
+        """Subscribe a URL to events of the whole Onfido account; the answer is sure to tell the token."""
+        fields = present(url=url, name=name, enabled=True, events=list(events), environments=list(environments))
+        return self._read(_created_webhook, self._call("POST", "webhooks", fields=fields), deadline)
+
+    def list_webhooks(self, *, deadline: float | None = None) -> list[RegisteredWebhook]:
+        """List the account's webhooks, whoever created them."""
+        return self._read(_webhooks, self._call("GET", "webhooks"), deadline)
+
+    def update_webhook(
+        self,
+        webhook_id: str,
+        *,
+        events: Sequence[str],
+        environments: Sequence[str],
+        enabled: bool = True,
+        deadline: float | None = None,
+    ) -> RegisteredWebhook:
+        """Change what a webhook is told; its URL and token stay."""
+        fields = {
+            "enabled": enabled,
+            "events": list(events) or sorted(EVENTS),
+            "environments": list(environments) or sorted(ENVIRONMENTS),
+        }
+        return self._read(_webhook, self._call("PUT", "webhooks", webhook_id, fields=fields), deadline)
+
+    def delete_webhook(self, webhook_id: str, *, deadline: float | None = None) -> None:
+        """Have no more events sent; an error with status 404 means that the webhook is gone."""
+        self._send(self._call("DELETE", "webhooks", webhook_id), deadline)
+
+
+def _created_webhook(body: object) -> RegisteredWebhook:
+    webhook = _webhook(body)
+    required(webhook.token, "token")
+    return webhook
+
+
+def _webhooks(body: object) -> list[RegisteredWebhook]:
+    return [_webhook(each) for each in objects(as_object(body).get("webhooks")) if identifier(each.get("id"))]
+
+
+def _webhook(body: object) -> RegisteredWebhook:
+    webhook = as_object(body)
+    return RegisteredWebhook(
+        webhook_id=required(identifier(webhook.get("id")), "id"),
+        url=text(webhook.get("url")) or "",
+        token=text(webhook.get("token")),
+        is_enabled=webhook.get("enabled") is not False,
+        events=_named(webhook.get("events"), EVENTS),
+        environments=_named(webhook.get("environments"), ENVIRONMENTS),
+    )
+
+
+def _named(value: Any, every: frozenset[str]) -> frozenset[str]:
+    return frozenset(texts(value, longest=MAX_ID_LENGTH, most=MAX_EVENTS)) if value else every

@@ -1,0 +1,40 @@
+"""The tasks of a run, and those that wait for data of the application's."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from connector.domain.tasks import Task, TaskSummary
+from connector.errors import Code, ProviderError
+from connector.onfido.account import Account
+from connector.onfido.payloads import task_summaries, whole_task
+
+
+class Tasks(Account):
+    """`/workflow_runs/{run_id}/tasks`."""
+
+    def list_tasks(self, run_id: str, *, deadline: float | None = None) -> list[TaskSummary]:
+        """List the tasks of a run that have started, as Onfido orders them: the oldest first."""
+        return self._read(task_summaries, self._call("GET", "workflow_runs", run_id, "tasks"), deadline)
+
+    def get_task(self, run_id: str, task_id: str, *, deadline: float | None = None) -> Task:
+        """Read a task with what went in and what came out."""
+        return self._read(whole_task, self._call("GET", "workflow_runs", run_id, "tasks", task_id), deadline)
+
+    def complete_task(
+        self, run_id: str, task_id: str, data: Mapping[str, Any] | Sequence[Any], *, deadline: float | None = None
+    ) -> None:
+        """Complete a task that waits for data; an error with the code `TASK_REFUSED` says what is wrong with it."""
+        path = ("workflow_runs", run_id, "tasks", task_id, "complete")
+        _check_json(data)
+        self._send(self._call("POST", *path, fields={"data": data}), deadline, refused_as=Code.TASK_REFUSED)
+
+
+def _check_json(data: object) -> None:
+    """Raise for what an application's JSON may hold and Onfido's may not, such as NaN."""
+    try:
+        json.dumps(data, allow_nan=False)
+    except (ValueError, RecursionError) as error:
+        raise ProviderError(Code.TASK_REFUSED, "The task's data cannot be written as JSON.", is_sent=False) from error

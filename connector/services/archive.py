@@ -1,0 +1,101 @@
+"""What is kept of a run that has ended, sealed, until its time is over: output, reasons, what the document says."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+
+from connector.domain.claims import Claim, output_value
+from connector.domain.runs import RunSnapshot
+from connector.domain.verification import Verification, VerificationClaim
+from connector.store import sealed
+from connector.store.vault import Vault
+
+log = structlog.get_logger(__name__)
+
+OUTPUT_VALUE, DOCUMENT = "onfido_output_value", "onfido_document"  # in the metadata of a claim
+MAX_OUTPUT = 1024 * 1024  # characters of JSON; a larger output is left at Onfido
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """The workflow's output, of any JSON shape, and the reasons that it gave."""
+
+    output: Any
+    reasons: Sequence[str]
+
+
+class Archive:
+    """Seals what is kept, and opens it for those who may see it."""
+
+    def __init__(self, vault: Vault) -> None:
+        self._vault = vault
+
+    def columns(self, verification: Verification, run: RunSnapshot) -> dict[str, str]:
+        """Make the columns of a verification that hold what is kept of its run."""
+        verification_id = verification.verification_id
+        written = _written(verification_id, run)
+        columns = {"result": self._vault.seal(written, sealed.run_result(verification_id))}
+        return columns | (self.document_column(verification, run) if verification.wants_document else {})
+
+    def document_column(self, verification: Verification, run: RunSnapshot) -> dict[str, str]:
+        """Make the column that holds what was read from the document; empty where nothing was."""
+        if not run.document:
+            return {}
+        place = sealed.run_document(verification.verification_id)
+        return {"document": self._vault.seal(json.dumps(dict(run.document)), place)}
+
+    def values(
+        self, verification: Verification, about: Sequence[VerificationClaim], run: RunSnapshot
+    ) -> dict[str, str]:
+        """Seal the values that the output holds for claims, by their URIs."""
+        verification_id = verification.verification_id
+        return {
+            claim.uri: self._vault.seal(value, sealed.output_value(verification_id, claim.uri))
+            for claim in about
+            if (value := output_value(claim, run)) is not None
+        }
+
+    def result(self, verification: Verification) -> RunResult | None:
+        """Open what is kept of a verification's run; None where nothing is, or nothing any more."""
+        if verification.result is None:
+            return None
+        kept = json.loads(self._vault.open(verification.result, sealed.run_result(verification.verification_id)))
+        return RunResult(kept["output"], kept["reasons"])
+
+    def document(self, verification: Verification) -> Mapping[str, str] | None:
+        """Open what was read from the document."""
+        return self._document(verification.document, verification.verification_id)
+
+    def read_of(self, claim: Claim) -> dict[str, Any]:
+        """Open what Onfido read, for the metadata of a claim."""
+        read: dict[str, Any] = {}
+        if claim.verification_id is None:
+            return read
+        if claim.output_value is not None:
+            place = sealed.output_value(claim.verification_id, claim.uri)
+            read[OUTPUT_VALUE] = self._vault.open(claim.output_value, place)
+        if document := self._document(claim.document, claim.verification_id):
+            read[DOCUMENT] = document
+        return read
+
+    def _document(self, column: str | None, verification_id: str) -> Mapping[str, str] | None:
+        if column is None:
+            return None
+        opened: dict[str, str] = json.loads(self._vault.open(column, sealed.run_document(verification_id)))
+        return opened
+
+
+def _written(verification_id: str, run: RunSnapshot) -> str:
+    try:
+        written = json.dumps({"output": run.output, "reasons": run.reasons})
+    except RecursionError:
+        written = ""
+    if 0 < len(written) <= MAX_OUTPUT:
+        return written
+    log.warning("run.output_too_large", verification_id=verification_id, run_id=run.run_id)
+    return json.dumps({"output": None, "reasons": run.reasons})

@@ -1,0 +1,101 @@
+"""`/v3.6/watchlist_monitors`: create, list, read, deactivate; their matches."""
+
+from __future__ import annotations
+
+from flask import Blueprint, request
+
+from connector.simulator import errors, events
+from connector.simulator.deliveries import Sender
+from connector.simulator.records import Monitor, new_id, now
+from connector.simulator.simulation import json_body, simulation
+from connector.simulator.state import State, normal
+from connector.simulator.validation import Json, check, choice, identifier, list_of, text
+
+blueprint = Blueprint("watchlist_monitors", __name__)
+
+RULES = {
+    "applicant_id": identifier,
+    "report_name": choice("watchlist_standard", "watchlist_aml"),
+    "tags": list_of(text(1)),
+}
+_LIST_RULES = {"applicant_id": identifier, "include_deleted": choice("true", "false")}
+_MATCHES_RULES = {"enable": list_of(identifier), "disable": list_of(identifier)}
+
+
+@blueprint.post("/watchlist_monitors")
+def create() -> tuple[Json, int]:
+    """Begin to monitor an applicant."""
+    values = check(json_body(), RULES, "applicant_id", "report_name")
+    state = simulation().state
+    with state.lock:
+        monitor = Monitor(state.applicant_for(values), values)
+        state.monitors[monitor.monitor_id] = monitor
+        return monitor.as_json(), 201
+
+
+@blueprint.get("/watchlist_monitors")
+def list_all() -> Json:
+    """List the monitors, those of one applicant where it is named."""
+    query = check(request.args, _LIST_RULES)
+    applicant_id, with_deleted = query.get("applicant_id"), query.get("include_deleted") == "true"
+    state = simulation().state
+    with state.lock:
+        found = [
+            monitor.as_json()
+            for monitor in state.monitors.values()
+            if applicant_id is None or monitor.applicant.applicant_id == normal(applicant_id)
+            if with_deleted or not monitor.deleted_at
+        ]
+        return {"monitors": found}
+
+
+@blueprint.get("/watchlist_monitors/<monitor_id>")
+def read(monitor_id: str) -> Json:
+    """Show a monitor, also one that was deactivated."""
+    state = simulation().state
+    with state.lock:
+        return state.monitor(monitor_id).as_json()
+
+
+@blueprint.delete("/watchlist_monitors/<monitor_id>")
+def delete(monitor_id: str) -> tuple[str, int]:
+    """Deactivate a monitor."""
+    state = simulation().state
+    with state.lock:
+        monitor = state.monitor(monitor_id)
+        monitor.deleted_at = monitor.deleted_at or now()
+    return "", 204
+
+
+@blueprint.get("/watchlist_monitors/<monitor_id>/matches")
+def list_matches(monitor_id: str) -> Json:
+    """List what a monitor found."""
+    state = simulation().state
+    with state.lock:
+        return state.monitor(monitor_id).matches_as_json()
+
+
+@blueprint.patch("/watchlist_monitors/<monitor_id>/matches")
+def change_matches(monitor_id: str) -> Json:
+    """Enable and disable matches."""
+    body = check(json_body(), _MATCHES_RULES)
+    changes = {name: [normal(match_id) for match_id in body.get(name, ())] for name in _MATCHES_RULES}
+    state = simulation().state
+    with state.lock:
+        monitor = state.monitor(monitor_id)
+        if unknown := [name for name, ids in changes.items() if set(ids) - set(monitor.matches)]:
+            raise errors.invalid({name: ["holds an unknown match"] for name in unknown})
+        monitor.matches |= dict.fromkeys(changes["enable"], True) | dict.fromkeys(changes["disable"], False)
+        return monitor.matches_as_json()
+
+
+def add_matches(state: State, sender: Sender, monitor_id: str, count: int, root_url: str) -> Json:
+    """Have a monitor find so many matches and tell of them; raises `ApiError` 404, or 409 once it is deactivated."""
+    with state.lock:
+        monitor = state.monitor(monitor_id)
+        if monitor.deleted_at:
+            raise errors.conflict("The watchlist monitor was deactivated")
+        monitor.matches |= {new_id(): True for _ in range(count)}
+        answer = monitor.matches_as_json()
+    sender.send([events.matches_updated(monitor, root_url)])
+    return answer

@@ -1,0 +1,114 @@
+"""What a workflow wants of its runs: custom input data, and Send/Receive Data tasks to be completed after the capture.
+
+A workflow that nobody gave rules takes any custom data and has no such task.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+
+from connector.simulator import errors
+from connector.simulator.validation import (
+    Json,
+    Rule,
+    boolean,
+    check,
+    choice,
+    date_time,
+    json_object,
+    list_of,
+    mapping_of,
+    nullable,
+    number,
+    problems_in,
+    record,
+    text,
+)
+
+MANUAL_REVIEW = "manual_case_review"  # a person decides it, and no integrator completes it
+
+TYPES: Mapping[str, Rule] = {
+    "string": text(),
+    "boolean": boolean,
+    "number": number,
+    "list": list_of(text()),
+    "date_time": date_time,
+}
+_SCHEMA = mapping_of(choice(*TYPES))
+_TASK = record(
+    {
+        "task_def_id": text(1, 64, pattern=r"[\w.:-]+"),
+        "task_def_version": nullable(text(1, 64)),
+        "input": json_object,
+        "output_schema": nullable(_SCHEMA),
+    },
+    "task_def_id",
+)
+_RULES = {"custom_data": nullable(_SCHEMA), "required": list_of(text(1, 64)), "tasks": list_of(_TASK, 20)}
+
+
+@dataclass(frozen=True)
+class TaskDefinition:
+    """A task as the workflow defines it; `output_schema` types what completes it, None takes anything."""
+
+    task_def_id: str
+    task_def_version: str | None = None
+    input: Json = field(default_factory=dict)
+    output_schema: Mapping[str, str] | None = None
+
+    @property
+    def is_decision(self) -> bool:
+        """Whether somebody decides it in the dashboard."""
+        return self.task_def_id == MANUAL_REVIEW
+
+    def check(self, data: object) -> None:
+        """Raise `ApiError` 422 for data that do not fit the output schema."""
+        if self.output_schema is not None:
+            _check("data", data, self.output_schema, tuple(self.output_schema))
+
+
+@dataclass(frozen=True)
+class Workflow:
+    """The rules for a workflow's runs; `custom_data` types the input by name, None takes anything."""
+
+    custom_data: Mapping[str, str] | None = None
+    required: tuple[str, ...] = ()
+    tasks: tuple[TaskDefinition, ...] = ()
+
+    def check_input(self, custom_data: object) -> None:
+        """Raise `ApiError` 422 for a run's custom data that the workflow does not take."""
+        if self.custom_data is not None:
+            _check("custom_data", custom_data, self.custom_data, self.required)
+
+    def as_json(self) -> Json:
+        """The rules as they are given."""
+        return asdict(self)
+
+
+FREE = Workflow()
+
+
+def parse(body: Json) -> Workflow:
+    """Read a workflow's rules; raises `ApiError` 422 naming what is wrong with them."""
+    values = check(body, _RULES, is_closed=True)
+    required = tuple(values.get("required", ()))
+    if unknown := [name for name in required if name not in (values.get("custom_data") or {})]:
+        raise errors.invalid({"required": [f"{name} is not in custom_data" for name in unknown]})
+    tasks = tuple(_definition(task) for task in values.get("tasks", ()))
+    return Workflow(values.get("custom_data"), required, tasks)
+
+
+def _definition(task: Json) -> TaskDefinition:
+    return TaskDefinition(
+        task["task_def_id"], task.get("task_def_version"), task.get("input", {}), task.get("output_schema")
+    )
+
+
+def _check(field_name: str, values: object, types: Mapping[str, str], required: tuple[str, ...]) -> None:
+    """Raise `ApiError` naming, under the field, each value that is missing, unknown or of another type."""
+    if not isinstance(values, dict):
+        raise errors.invalid({field_name: json_object(values)})
+    rules = {name: TYPES[kind] for name, kind in types.items()}
+    if problems := problems_in(values, rules, required, is_closed=True):
+        raise errors.invalid({field_name: problems})

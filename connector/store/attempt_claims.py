@@ -1,0 +1,109 @@
+"""Statements on what an attempt is about: its claims, and the tags that its run bears."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+from sqlalchemy import Connection, bindparam, delete, insert, select, update
+
+from connector.domain.studio import OutputRole
+from connector.domain.verification import VerificationClaim
+from connector.store.claims import differs
+from connector.store.dialect import insert as insert_or
+from connector.store.models import verification_claims, verification_tags, verifications
+
+
+def add(connection: Connection, verification_id: str, about: Sequence[VerificationClaim]) -> None:
+    """Insert the claims that an attempt is about."""
+    rows = [
+        {
+            "verification_id": verification_id,
+            "uri": claim.uri,
+            "applicant_field": claim.applicant_field,
+            "output_pointer": claim.output_pointer,
+            "output_role": claim.output_role,
+            "is_stale": False,
+        }
+        for claim in sorted(about, key=lambda claim: claim.uri)
+    ]
+    connection.execute(insert(verification_claims), rows)
+
+
+def replace(
+    connection: Connection, verification_id: str, about: Sequence[VerificationClaim], tags: Collection[str]
+) -> None:
+    """Let an attempt whose run was never asked for be about these claims instead, and bear these tags."""
+    connection.execute(delete(verification_claims).where(verification_claims.c.verification_id == verification_id))
+    add(connection, verification_id, about)
+    connection.execute(delete(verification_tags).where(verification_tags.c.verification_id == verification_id))
+    add_tags(connection, verification_id, tags)
+
+
+def add_tags(connection: Connection, verification_id: str, tags: Collection[str]) -> None:
+    """Add those of the tags that the attempt does not bear yet."""
+    if tags:
+        statement = insert_or(connection, verification_tags).on_conflict_do_nothing()
+        connection.execute(statement, [{"verification_id": verification_id, "tag": tag} for tag in sorted(tags)])
+
+
+def bind_values(connection: Connection, verification_id: str, fingerprints: Mapping[str, str]) -> bool:
+    """Record which values the attempt sends; False where one has changed since it was read: read again."""
+    about = verification_claims.c.verification_id == verification_id
+    stale = connection.execute(
+        update(verification_claims).where(about, verification_claims.c.is_stale).values(is_stale=False)
+    )
+    if stale.rowcount:
+        return False
+    connection.execute(
+        update(verification_claims)
+        .where(about, verification_claims.c.uri == bindparam("of"))
+        .values(fingerprint=bindparam("bound")),
+        [{"of": uri, "bound": fingerprint} for uri, fingerprint in sorted(fingerprints.items())],
+    )
+    return True
+
+
+def mark_stale(connection: Connection, tenant: str, user_id: str, fingerprints: Mapping[str, str | None]) -> None:
+    """Tell the user's open attempts which values some claims have now (None: it has none)."""
+    lock = select(verifications.c.id).where(
+        verifications.c.tenant == tenant, verifications.c.user_id == user_id, verifications.c.closed_at.is_(None)
+    )
+    open_ids = connection.execute(lock.order_by(verifications.c.id).with_for_update()).scalars().all()
+    connection.execute(
+        update(verification_claims)
+        .where(verification_claims.c.verification_id.in_(open_ids), differs(verification_claims, fingerprints))
+        .values(is_stale=True)
+    )
+
+
+def keep_values(connection: Connection, verification_id: str, values: Mapping[str, str]) -> None:
+    """Write the sealed values that the workflow's output holds for some of an attempt's claims."""
+    if values:
+        connection.execute(
+            update(verification_claims)
+            .where(
+                verification_claims.c.verification_id == verification_id, verification_claims.c.uri == bindparam("of")
+            )
+            .values(output_value=bindparam("read")),
+            [{"of": uri, "read": value} for uri, value in sorted(values.items())],
+        )
+
+
+def find_all(connection: Connection, verification_id: str) -> list[VerificationClaim]:
+    """Give the claims that an attempt is about, in the order of their URIs."""
+    statement = (
+        select(verification_claims)
+        .where(verification_claims.c.verification_id == verification_id)
+        .order_by(verification_claims.c.uri)
+    )
+    return [
+        VerificationClaim(
+            row.uri,
+            row.applicant_field,
+            row.output_pointer,
+            OutputRole(row.output_role) if row.output_role else None,
+            row.fingerprint,
+            row.is_stale,
+        )
+        for row in connection.execute(statement)
+    ]

@@ -1,0 +1,129 @@
+"""Statements for those who look at runs from outside: lists, the finished run's result, an administrator's decision."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, func, select, tuple_, update
+
+from connector.domain.runs import REVIEW
+from connector.domain.verification import RunFilter, Verification
+from connector.store.models import verification_claims, verification_tags, verifications
+from connector.store.verifications import SELECT, one, read_row
+
+
+def find(connection: Connection, tenant: str, run_id: str) -> Verification | None:
+    """Give the tenant's attempt with this run or of this id."""
+    statement = SELECT.where(
+        verifications.c.tenant == tenant, (verifications.c.run_id == run_id) | (verifications.c.id == run_id)
+    )
+    return one(connection, statement.limit(1))
+
+
+def find_page(
+    connection: Connection,
+    tenant: str,
+    wanted: RunFilter,
+    *,
+    limit: int,
+    offset: int = 0,
+    is_rising: bool = False,
+) -> tuple[list[Verification], int]:
+    """Give a page of the tenant's attempts, the latest first unless told otherwise, and how many there are in all."""
+    clauses = _clauses(tenant, wanted)
+    total = connection.execute(select(func.count()).select_from(verifications).where(*clauses)).scalar_one()
+    page = _ordered(SELECT.where(*clauses), is_rising=is_rising).limit(limit).offset(offset)
+    return [read_row(row) for row in connection.execute(page)], total
+
+
+def find_next(
+    connection: Connection, tenant: str, wanted: RunFilter, *, limit: int, after: Verification | None
+) -> list[Verification]:
+    """Give the next of the tenant's attempts behind the one `after`, the oldest first."""
+    statement = SELECT.where(*_clauses(tenant, wanted))
+    if after is not None:
+        key = tuple_(verifications.c.created_at, verifications.c.id)
+        statement = statement.where(key > tuple_(after.created_at, after.verification_id))
+    return [read_row(row) for row in connection.execute(_ordered(statement, is_rising=True).limit(limit))]
+
+
+def find_tags(connection: Connection, verification_ids: Sequence[str]) -> dict[str, list[str]]:
+    """Give the tags of attempts, by their ids."""
+    tags: dict[str, list[str]] = {verification_id: [] for verification_id in verification_ids}
+    statement = select(verification_tags).where(verification_tags.c.verification_id.in_(verification_ids))
+    for row in connection.execute(statement.order_by(verification_tags.c.tag)):
+        tags[row.verification_id].append(row.tag)
+    return tags
+
+
+def find_of_applicant(connection: Connection, provider_id: str, applicant_id: str) -> Verification | None:
+    """Give the latest attempt that was about an applicant."""
+    statement = SELECT.where(
+        verifications.c.provider_id == provider_id, verifications.c.applicant_id == applicant_id
+    ).order_by(verifications.c.created_at.desc())
+    return one(connection, statement.limit(1))
+
+
+def find_latest(connection: Connection, verification: Verification) -> str:
+    """Give the id of the latest attempt of the same user with the same provider."""
+    statement = select(verifications.c.id).where(
+        verifications.c.tenant == verification.tenant,
+        verifications.c.user_id == verification.user_id,
+        verifications.c.provider_id == verification.provider_id,
+    )
+    return str(connection.execute(statement.order_by(verifications.c.created_at.desc()).limit(1)).scalar_one())
+
+
+def decide(connection: Connection, verification_id: str, decision: str, now: datetime) -> bool:
+    """Record an administrator's decision on a run in review; False where there is one already."""
+    statement = update(verifications).where(
+        verifications.c.id == verification_id,
+        verifications.c.status == REVIEW,
+        verifications.c.decision.is_(None),
+    )
+    return connection.execute(statement.values(decision=decision, updated_at=now)).rowcount == 1
+
+
+def keep(connection: Connection, verification_id: str, values: Mapping[str, Any]) -> None:
+    """Write what is kept of a run that has ended."""
+    connection.execute(update(verifications).where(verifications.c.id == verification_id).values(dict(values)))
+
+
+def forget_results(connection: Connection, closed_before: datetime) -> None:
+    """Remove what is kept, encrypted, of runs that ended long ago."""
+    old = (
+        verifications.c.closed_at < closed_before,
+        verifications.c.result.is_not(None) | verifications.c.document.is_not(None),
+    )
+    of_old = select(verifications.c.id).where(*old)
+    connection.execute(
+        update(verification_claims)
+        .where(verification_claims.c.verification_id.in_(of_old), verification_claims.c.output_value.is_not(None))
+        .values(output_value=None)
+    )
+    connection.execute(update(verifications).where(*old).values(result=None, document=None))
+
+
+def _clauses(tenant: str, wanted: RunFilter) -> list[ColumnElement[bool]]:
+    clauses = [verifications.c.tenant == tenant]
+    if wanted.provider_id is not None:
+        clauses.append(verifications.c.provider_id == wanted.provider_id)
+    if wanted.user_id is not None:
+        clauses.append(verifications.c.user_id == wanted.user_id)
+    if wanted.statuses:
+        clauses.append(verifications.c.status.in_(wanted.statuses))
+    if wanted.created_from is not None:
+        clauses.append(verifications.c.created_at >= wanted.created_from)
+    if wanted.created_before is not None:
+        clauses.append(verifications.c.created_at < wanted.created_before)
+    if wanted.tag is not None:
+        tagged = select(verification_tags.c.verification_id).where(verification_tags.c.tag == wanted.tag)
+        clauses.append(verifications.c.id.in_(tagged))
+    return clauses
+
+
+def _ordered(statement: Select[Any], *, is_rising: bool) -> Select[Any]:
+    keys = (verifications.c.created_at, verifications.c.id)
+    return statement.order_by(*(key if is_rising else key.desc() for key in keys))

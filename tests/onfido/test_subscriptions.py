@@ -1,0 +1,128 @@
+"""The webhooks of an account: created, listed, changed, deleted."""
+
+from __future__ import annotations
+
+import pytest
+from onfido import WebhookEventType
+
+from connector.errors import Code, ProviderError
+from connector.onfido.client import OnfidoClient, RegisteredWebhook
+from connector.onfido.subscriptions import ENVIRONMENTS, EVENTS
+from tests.onfido.conftest import Reply, ScriptedOnfido
+
+URL = "https://connector.example/idv/onfido/v1/p/verify"
+RESULT = "workflow_run.completed"
+TOLD = {
+    "id": "webhook-1",
+    "url": URL,
+    "token": "signing-secret",
+    "href": "/v3.6/webhooks/webhook-1",
+    "enabled": True,
+    "events": [RESULT],
+    "environments": ["live"],
+}
+READ = RegisteredWebhook("webhook-1", URL, "signing-secret", True, frozenset({RESULT}), frozenset({"live"}))
+
+
+def test_every_event_is_known_that_the_vendors_client_knows() -> None:
+    assert {event.value for event in WebhookEventType} - {"unknown_default_open_api"} == EVENTS
+
+
+def test_a_webhook_is_created_and_its_token_kept_out_of_sight(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
+    onfido.answers(Reply(201, TOLD))
+    webhook = client.create_webhook(url=URL, events=[RESULT], environments=["live"], name="connector")
+    assert webhook == READ
+    assert "signing-secret" not in repr(webhook)
+    [request] = onfido.received
+    assert (request.method, request.path) == ("POST", "/v3.6/webhooks")
+    assert request.json == {
+        "url": URL,
+        "name": "connector",
+        "enabled": True,
+        "events": [RESULT],
+        "environments": ["live"],
+    }
+
+
+def test_a_webhook_for_everything_names_nothing(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
+    onfido.answers(Reply(201, {"id": "webhook-1", "token": "signing-secret"}))
+    webhook = client.create_webhook(url=URL, events=[], name="connector")
+    assert (webhook.events, webhook.environments, webhook.is_enabled) == (EVENTS, ENVIRONMENTS, True)
+    assert onfido.received[0].json == {"url": URL, "name": "connector", "enabled": True}
+
+
+def test_a_created_webhook_without_token_is_of_no_use(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
+    onfido.answers(Reply(201, TOLD | {"token": None}))
+    with pytest.raises(ProviderError, match="it has no token") as caught:
+        client.create_webhook(url=URL, events=[RESULT], name="connector")
+    assert caught.value.code is Code.INITIATION_FAILED
+
+
+def test_all_webhooks_are_listed_with_or_without_token(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
+    foreign = {"id": "webhook-2", "url": "https://elsewhere.example", "enabled": False, "events": ["check.completed"]}
+    onfido.answers(Reply(200, {"webhooks": [TOLD, foreign, "text", {"url": URL}, {"id": 7}]}))
+    first, second = client.list_webhooks()
+    assert first == READ
+    assert second == RegisteredWebhook(
+        "webhook-2", "https://elsewhere.example", None, False, frozenset({"check.completed"}), ENVIRONMENTS
+    )
+    assert (onfido.received[0].method, onfido.received[0].path) == ("GET", "/v3.6/webhooks")
+
+
+@pytest.mark.parametrize("body", [b"[]", b"{}", b'{"webhooks": {}}', b'{"webhooks": null}'])
+def test_a_list_of_webhooks_that_is_none_cannot_be_understood(
+    onfido: ScriptedOnfido, client: OnfidoClient, body: bytes
+) -> None:
+    onfido.answers(Reply(200, body))
+    with pytest.raises(ProviderError, match="cannot be understood"):
+        client.list_webhooks()
+
+
+@pytest.mark.parametrize(
+    ("events", "expected"),
+    [
+        ([RESULT, "brand_new.event"], {RESULT, "brand_new.event"}),
+        ([RESULT, 7, None, "\x00", "e" * 65], {RESULT}),
+        ([7], set()),
+        ([], EVENTS),
+        (None, EVENTS),
+        (False, EVENTS),
+        ("all", set()),
+        ({"a": 1}, set()),
+    ],
+)
+def test_the_events_of_a_webhook_are_read_whatever_their_shape(
+    onfido: ScriptedOnfido, client: OnfidoClient, events: object, expected: set[str]
+) -> None:
+    onfido.answers(Reply(200, {"webhooks": [TOLD | {"events": events}]}))
+    [webhook] = client.list_webhooks()
+    assert webhook.events == expected
+
+
+def test_a_webhook_is_changed_in_place(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
+    onfido.answers(Reply(200, TOLD | {"token": None, "enabled": False}))
+    webhook = client.update_webhook("webhook-1", events=[RESULT], environments=["live"], enabled=False)
+    assert (webhook.token, webhook.is_enabled) == (None, False)
+    [request] = onfido.received
+    assert (request.method, request.path) == ("PUT", "/v3.6/webhooks/webhook-1")
+    assert request.json == {"enabled": False, "events": [RESULT], "environments": ["live"]}
+
+
+def test_a_webhook_that_is_to_tell_everything_names_everything(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
+    """What is left out of a change might stay as it was."""
+    onfido.answers(Reply(200, TOLD))
+    client.update_webhook("webhook-1", events=[], environments=[])
+    assert onfido.received[0].json == {
+        "enabled": True,
+        "events": sorted(EVENTS),
+        "environments": ["live", "sandbox"],
+    }
+
+
+def test_a_webhook_is_deleted(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
+    onfido.answers(Reply(204), Reply(404))
+    client.delete_webhook("webhook-1")
+    assert (onfido.received[0].method, onfido.received[0].path) == ("DELETE", "/v3.6/webhooks/webhook-1")
+    with pytest.raises(ProviderError) as caught:
+        client.delete_webhook("webhook-1")
+    assert caught.value.status == 404
