@@ -55,6 +55,11 @@ def gone(what: str) -> ApiError:
     return ApiError(410, "gone", f"The {what} is scheduled for deletion")
 
 
+def expired() -> ApiError:
+    """Make the error for a link that had its time."""
+    return ApiError(410, "gone", "The link has expired")
+
+
 def conflict(message: str) -> ApiError:
     """Make the error for what a script or a person wants of the simulator too late, or too soon."""
     return ApiError(409, "conflict", message)

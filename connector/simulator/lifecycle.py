@@ -74,7 +74,7 @@ def choose(state: State, sender: Sender, run_id: str, outcome: Outcome) -> Json:
 
 
 def complete_task(state: State, sender: Sender, run_id: str, task_id: str, data: Any) -> None:
-    """Close an open task with the caller's data; raises `ApiError` 404, or 422 where it is closed or data don't fit."""
+    """Close an open task with a caller's data; raises `ApiError` 404, or 422 where it is closed or they do not fit."""
     with state.lock:
         run = state.run(run_id)
         task = run.task(task_id)

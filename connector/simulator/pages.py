@@ -1,16 +1,21 @@
-"""The person's part: `/` lists the runs and the switches, `/link/{run}` shows one run and takes its result."""
+"""The person's part: `/` lists the runs, their open tasks and the switches; `/link/{run}` shows one run and takes its
+result; `/tasks/…` completes a task.
+"""
 
 from __future__ import annotations
+
+import json
 
 from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
 from werkzeug.wrappers import Response as BaseResponse
 
-from connector.simulator import faults, lifecycle, outcomes
+from connector.simulator import errors, faults, lifecycle, outcomes
 from connector.simulator.errors import ApiError
 from connector.simulator.reports import RESULTS
-from connector.simulator.runs import ABANDONED, APPROVED, DECLINED, ERROR, REVIEW
-from connector.simulator.simulation import simulation
-from connector.simulator.validation import Json
+from connector.simulator.runs import ABANDONED, APPROVED, BROKEN_OFF, DECLINED, ERROR, RESULT_STATUSES, REVIEW, Run
+from connector.simulator.simulation import read_json, simulation
+from connector.simulator.validation import Json, check
+from connector.simulator.workflow_runs import TASK_RULES
 
 blueprint = Blueprint("pages", __name__, template_folder="templates")
 
@@ -21,36 +26,65 @@ COMPARISON_CHOICES = (*RESULTS, NOT_COMPARED)
 _PREFIX = "comparison."
 
 
+@blueprint.app_template_filter("to_json")
+def write_json(value: object) -> str:
+    """Write a value for people."""
+    return json.dumps(value, indent=2, ensure_ascii=False)
+
+
 @blueprint.get("/")
 def index() -> str:
-    """List the newest runs and all switches."""
+    """List the newest runs, the open tasks and all switches."""
     state = simulation().state
     with state.lock:
-        runs = list(reversed(state.runs.values()))[:SHOWN_RUNS]
+        runs = list(reversed(state.runs.values()))
         about, values = faults.sentences(), state.faults.as_json()
         switches = [
             (name, value, about[name], value != faults.HEALTHY.as_json()[name]) for name, value in values.items()
         ]
-        return render_template("index.html", runs=runs, total=len(state.runs), switches=switches)
+        return render_template(
+            "index.html",
+            runs=runs[:SHOWN_RUNS],
+            total=len(runs),
+            waiting=[run for run in runs if run.current],
+            switches=switches,
+            decisions=RESULT_STATUSES,
+        )
 
 
 @blueprint.get("/link/<run_id>")
-def show(run_id: str) -> str:
-    """Show a run: what can be chosen, or how it ended."""
-    return _page(run_id)
+def show(run_id: str) -> BaseResponse:
+    """Show a run: what can be chosen, what it waits for, or how it ended; an expired link leads elsewhere."""
+    run = _find(run_id)
+    return _leave(run) if run.is_link_expired else make_response(_page(run))
 
 
 @blueprint.post("/link/<run_id>")
 def choose(run_id: str) -> BaseResponse:
-    """Take the person's choice, then show the run."""
-    parts = simulation()
+    """Take the person's choice, then send them to where they came from, or show the run."""
+    parts, run = simulation(), _find(run_id)
+    if run.is_link_expired:
+        return _leave(run)
     lifecycle.choose(parts.state, parts.sender, run_id, outcomes.parse(_choice()))
-    return redirect(url_for(".show", run_id=run_id), 303)
+    way_back = None if run.status in BROKEN_OFF else run.link.get("completed_redirect_url")
+    return redirect(way_back or url_for(".show", run_id=run_id), 303)
+
+
+@blueprint.post("/tasks/<run_id>/<task_id>")
+def complete(run_id: str, task_id: str) -> BaseResponse:
+    """Complete a task with the form's data, or decide it; then show the run."""
+    parts, run = simulation(), _find(run_id)
+    if decision := request.form.get("decision"):
+        lifecycle.decide(parts.state, parts.sender, run_id, decision)
+    else:
+        data = check({"data": read_json(request.form.get("data", ""))}, TASK_RULES)["data"]
+        lifecycle.complete_task(parts.state, parts.sender, run_id, task_id, data)
+    return redirect(url_for(".index") if run.is_link_expired else url_for(".show", run_id=run_id), 303)
 
 
 def is_page(path: str) -> bool:
     """Whether a person looks at this path."""
-    return path == "/" or path.startswith("/link/")
+    return path == "/" or path.startswith(("/link/", "/tasks/"))
 
 
 def show_error(error: ApiError) -> Response:
@@ -60,10 +94,20 @@ def show_error(error: ApiError) -> Response:
     return response
 
 
-def _page(run_id: str) -> str:
+def _find(run_id: str) -> Run:
     state = simulation().state
     with state.lock:
-        run = state.run(run_id)
+        return state.run(run_id)
+
+
+def _leave(run: Run) -> BaseResponse:
+    if url := run.link.get("expired_redirect_url"):
+        return redirect(url)
+    raise errors.expired()
+
+
+def _page(run: Run) -> str:
+    with simulation().state.lock:
         presets = outcomes.default_comparisons(run.applicant)
         return render_template(
             "link.html",
@@ -72,6 +116,7 @@ def _page(run_id: str) -> str:
             preset_status=outcomes.status_of(outcomes.Outcome(), presets),
             run_choices=RUN_CHOICES,
             comparison_choices=COMPARISON_CHOICES,
+            decisions=RESULT_STATUSES,
         )
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 
 from connector.simulator import errors
 from connector.simulator.records import Applicant, iso, new_id, now
-from connector.simulator.validation import Json
+from connector.simulator.validation import Json, as_moment
 from connector.simulator.workflows import TaskDefinition
 
 PROCESSING, AWAITING_INPUT, AWAITING_CLIENT_INPUT = OPEN_STATUSES = (
@@ -95,6 +95,12 @@ class Run:
         """What was said of the link when the run was created."""
         link: Json = self.values.get("link", {})
         return link
+
+    @property
+    def is_link_expired(self) -> bool:
+        """Whether the link has had its time."""
+        expires_at = self.link.get("expires_at")
+        return expires_at is not None and as_moment(expires_at) <= datetime.now(UTC)
 
     @property
     def link_url(self) -> str:

@@ -33,13 +33,18 @@ def simulation() -> Simulation:
 
 def json_body() -> Json:
     """The request's JSON object; raises `ApiError` 400 for anything else."""
-    try:
-        body: Any = json.loads(request.get_data(), parse_constant=_refuse)
-    except (ValueError, RecursionError):
-        raise errors.bad_request("The request body is no JSON") from None
+    body = read_json(request.get_data())
     if not isinstance(body, dict):
         raise errors.bad_request("The request body is no JSON object")
     return body
+
+
+def read_json(text: str | bytes) -> Any:
+    """Read JSON; raises `ApiError` 400 where it is none."""
+    try:
+        return json.loads(text, parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        raise errors.bad_request("The request body is no JSON") from None
 
 
 def root_url() -> str:

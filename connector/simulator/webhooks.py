@@ -1,4 +1,4 @@
-"""`/v3.6/webhooks`: register, list, read, change, delete.
+"""`/v3.6/webhooks`: register, list, read, change, delete, resend.
 
 Onfido posts to https alone; the simulator also to http on loopback, where what it is used with listens.
 """
@@ -19,8 +19,10 @@ from connector.simulator.validation import (
     boolean,
     check,
     choice,
+    identifier,
     integer,
     list_of,
+    record,
     text,
     web_address,
 )
@@ -67,6 +69,9 @@ RULES = {
     "oauth_server_client_secret": text(),
     "oauth_server_scope": text(),
 }
+_RESEND_RULES = {
+    "data": list_of(record({"resource_id": identifier, "event": choice("check.completed")}, "resource_id", "event"))
+}
 
 
 def _completed(values: Json) -> Json:
@@ -83,6 +88,13 @@ def create() -> tuple[Json, int]:
     with state.lock:
         state.webhooks[webhook.webhook_id] = webhook
         return webhook.as_json(), 201
+
+
+@blueprint.post("/webhooks/resend")
+def resend() -> tuple[str, int]:
+    """Take what Onfido would resend; there are no checks here, so nothing is sent."""
+    check(json_body(), _RESEND_RULES, "data")
+    return "", 204
 
 
 @blueprint.get("/webhooks")

@@ -79,6 +79,9 @@ def _data(value: object) -> Problems:
     return [] if isinstance(value, dict) else ["must be an object or an array of objects"]
 
 
+TASK_RULES = {"data": _data}
+
+
 @blueprint.post("/workflow_runs")
 def create() -> tuple[Json, int]:
     """Start a run."""
@@ -141,7 +144,7 @@ def read_task(run_id: str, task_id: str) -> Json:
 @blueprint.post("/workflow_runs/<run_id>/tasks/<task_id>/complete")
 def complete_task(run_id: str, task_id: str) -> tuple[str, int]:
     """Complete an open task with data."""
-    data = check(json_body(), {"data": _data}, "data")["data"]
+    data = check(json_body(), TASK_RULES, "data")["data"]
     parts = simulation()
     lifecycle.complete_task(parts.state, parts.sender, run_id, task_id, data)
     return "", 200

@@ -35,6 +35,7 @@ TYPES: Mapping[str, Rule] = {
     "list": list_of(text()),
     "date_time": date_time,
 }
+_EXAMPLES = {"string": "text", "boolean": True, "number": 0, "list": [], "date_time": "2030-01-31T12:00:00Z"}
 _SCHEMA = mapping_of(choice(*TYPES))
 _TASK = record(
     {
@@ -61,6 +62,11 @@ class TaskDefinition:
     def is_decision(self) -> bool:
         """Whether somebody decides it in the dashboard."""
         return self.task_def_id == MANUAL_REVIEW
+
+    @property
+    def example(self) -> Json:
+        """Data that fit the output schema."""
+        return {name: _EXAMPLES[kind] for name, kind in (self.output_schema or {}).items()}
 
     def check(self, data: object) -> None:
         """Raise `ApiError` 422 for data that do not fit the output schema."""

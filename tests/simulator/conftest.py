@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import queue
 import threading
 from collections.abc import Callable, Iterator
@@ -11,6 +12,8 @@ from typing import Any
 import onfido
 import pytest
 import requests
+import urllib3
+from onfido.webhook_event_verifier import WebhookEventVerifier
 
 from connector.simulator.server import Simulator
 
@@ -36,20 +39,34 @@ def http() -> Iterator[requests.Session]:
 @pytest.fixture
 def vendor(simulator: Simulator) -> Iterator[onfido.DefaultApi]:
     """The vendor's own client, which only learns where the API is."""
-    configuration = onfido.Configuration(host=simulator.api_url, api_token=API_TOKEN, retries=0)
+    retries: Any = urllib3.Retry(total=None, connect=0, read=0, redirect=1)
+    configuration = onfido.Configuration(host=simulator.api_url, api_token=API_TOKEN, retries=retries)
     client = onfido.ApiClient(configuration)
     yield onfido.DefaultApi(client)
     client.rest_client.pool_manager.clear()
 
 
 @pytest.fixture
-def new_run(simulator: Simulator, http: requests.Session) -> Callable[..., dict[str, Any]]:
-    """Create an applicant and a run for it: `new_run(last_name=…)` changes the applicant."""
+def put_workflow(simulator: Simulator, http: requests.Session) -> Callable[..., dict[str, Any]]:
+    """Give the tests' workflow rules."""
 
-    def create(**applicant: Any) -> dict[str, Any]:
+    def put(**rules: Any) -> dict[str, Any]:
+        answer = http.put(f"{simulator.url}/simulator/workflows/{WORKFLOW_ID}", json=rules, timeout=5)
+        assert answer.status_code == 200, answer.text
+        workflow: dict[str, Any] = answer.json()
+        return workflow
+
+    return put
+
+
+@pytest.fixture
+def new_run(simulator: Simulator, http: requests.Session) -> Callable[..., dict[str, Any]]:
+    """Create an applicant and a run for it: `new_run(last_name=…)` changes the applicant, `link` is the run's."""
+
+    def create(link: dict[str, Any] | None = None, **applicant: Any) -> dict[str, Any]:
         person = {"first_name": "Ada", "last_name": "Lovelace", "dob": "1990-01-01"} | applicant
         created = http.post(f"{simulator.api_url}/applicants", json=person, timeout=5).json()
-        body = {"workflow_id": WORKFLOW_ID, "applicant_id": created["id"]}
+        body = {"workflow_id": WORKFLOW_ID, "applicant_id": created["id"]} | ({"link": link} if link else {})
         run = http.post(f"{simulator.api_url}/workflow_runs", json=body, timeout=5)
         assert run.status_code == 201, run.text
         answer: dict[str, Any] = run.json()
@@ -99,6 +116,22 @@ def state_of(simulator: Simulator, http: requests.Session) -> Callable[[], dict[
 def received() -> queue.Queue[tuple[bytes, str]]:
     """The bodies and signatures that reached the receiver, in order."""
     return queue.Queue()
+
+
+@pytest.fixture
+def read_event(received: queue.Queue[tuple[bytes, str]]) -> Callable[[dict[str, Any]], dict[str, Any]]:
+    """Verify the next event of a webhook as the vendor's client does, and return its payload."""
+
+    def read(webhook: dict[str, Any]) -> dict[str, Any]:
+        body, signature = received.get(timeout=5)
+        event = WebhookEventVerifier(webhook["token"]).read_payload(body.decode(), signature)
+        payload: dict[str, Any] = json.loads(body)["payload"]
+        assert event is not None
+        assert event.payload is not None
+        assert (event.payload.resource_type, event.payload.action) == (payload["resource_type"], payload["action"])
+        return payload
+
+    return read
 
 
 @pytest.fixture

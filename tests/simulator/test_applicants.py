@@ -111,6 +111,53 @@ def test_the_vendors_client_reads_the_fields_of_a_refusal(vendor: onfido.Default
     assert uuid.UUID(refused.value.headers["X-Request-Id"])
 
 
+def consents_of(vendor: onfido.DefaultApi, applicant_id: uuid.UUID) -> dict[str, bool]:
+    consents = vendor.find_applicant_consents(applicant_id)
+    assert all((consent.granted_at is not None) == consent.granted for consent in consents)
+    return {consent.name.value: consent.granted for consent in consents}
+
+
+def test_consents_are_kept_by_name(vendor: onfido.DefaultApi) -> None:
+    def consent(name: str, *, granted: bool) -> onfido.ApplicantConsentBuilder:
+        return onfido.ApplicantConsentBuilder(name=onfido.ApplicantConsentName(name), granted=granted)
+
+    created = vendor.create_applicant(
+        person(consents=[consent("privacy_notices_read", granted=True), consent("ssn_verification", granted=False)])
+    )
+    assert consents_of(vendor, created.id) == {"privacy_notices_read": True, "ssn_verification": False}
+
+    changes = [consent("ssn_verification", granted=True), consent("phone_number_verification", granted=True)]
+    vendor.update_applicant(created.id, onfido.ApplicantUpdater(consents=changes))
+    assert consents_of(vendor, created.id) == dict.fromkeys(
+        ("privacy_notices_read", "ssn_verification", "phone_number_verification"), True
+    )
+    vendor.update_applicant(
+        created.id, onfido.ApplicantUpdater(consents=[consent("privacy_notices_read", granted=False)])
+    )
+    assert consents_of(vendor, created.id)["privacy_notices_read"] is False
+
+
+def test_an_applicant_without_consents_has_none_and_one_that_is_gone_shows_none(vendor: onfido.DefaultApi) -> None:
+    created = vendor.create_applicant(person())
+    assert vendor.find_applicant_consents(created.id) == []
+    vendor.delete_applicant(created.id)
+    with pytest.raises(onfido.ApiException) as refused:
+        vendor.find_applicant_consents(created.id)
+    assert refused.value.status == 410
+    with pytest.raises(onfido.exceptions.NotFoundException):
+        vendor.find_applicant_consents(uuid.uuid4())
+
+
+def test_a_change_of_consents_that_breaks_onfidos_rules_changes_nothing(
+    simulator: Simulator, http: requests.Session, vendor: onfido.DefaultApi
+) -> None:
+    created = vendor.create_applicant(person())
+    body = {"consents": [{"name": "privacy_notices_read", "granted": True}, {"name": "cookies", "granted": True}]}
+    answer = http.put(f"{simulator.api_url}/applicants/{created.id}", json=body, timeout=5)
+    assert (answer.status_code, list(answer.json()["error"]["fields"])) == (422, ["consents"])
+    assert vendor.find_applicant_consents(created.id) == []
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [
@@ -138,6 +185,9 @@ def test_the_vendors_client_reads_the_fields_of_a_refusal(vendor: onfido.Default
         ("id_numbers", {}),
         ("id_numbers", [{"type": "library_card", "value": "1"}]),
         ("id_numbers", ["1"]),
+        ("id_numbers", [{"type": "ssn"}]),
+        ("id_numbers", [{"type": "ssn", "value": ""}]),
+        ("id_numbers", [{"type": "driving_license", "value": "1", "state_code": "California"}]),
         ("consents", [{"name": "privacy_notices_read"}]),
         ("consents", [{"name": "cookies", "granted": True}]),
         ("consents", [{"name": "privacy_notices_read", "granted": "yes"}]),

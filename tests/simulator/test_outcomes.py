@@ -3,8 +3,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import onfido
 import pytest
 import requests
+from pydantic import BaseModel
 
 from connector.simulator.faults import Faults
 from connector.simulator.server import Simulator
@@ -105,6 +107,93 @@ def test_a_workflow_that_compares_nothing_has_no_document_check(
     assert report_of(run) is None
 
 
+REPORTS: dict[str, tuple[str, Any]] = {
+    "document_report": ("document", onfido.DocumentReport),
+    "facial_similarity_report": ("facial_similarity_photo", onfido.FacialSimilarityPhotoReport),
+    "identity_report": ("identity_enhanced", onfido.IdentityEnhancedReport),
+    "proof_of_address_report": ("proof_of_address", onfido.ProofOfAddressReport),
+    "watchlist_report": ("watchlist_standard", onfido.WatchlistStandardReport),
+}
+
+
+def strangers(model: object) -> list[str]:
+    """Name what the vendor's models do not know, at any depth."""
+    if isinstance(model, list):
+        return [name for element in model for name in strangers(element)]
+    if not isinstance(model, BaseModel):
+        return []
+    inner = [name for field in type(model).model_fields for name in strangers(getattr(model, field))]
+    return [*getattr(model, "additional_properties", {}), *inner]
+
+
+def test_a_run_can_give_all_its_reports_whole(
+    new_run: NewRun, end_run: EndRun, report_of: Callable[[Json], Json | None]
+) -> None:
+    run = end_run(new_run(address=ADDRESS), shape="all_reports")
+    output = run["output"]
+    assert set(output) == set(REPORTS)
+    for name, (report_name, model) in REPORTS.items():
+        assert (output[name]["name"], output[name]["status"], output[name]["result"]) == (
+            report_name,
+            "complete",
+            "clear",
+        )
+        assert {"result", "sub_result", "breakdown", "properties"} <= set(output[name])
+        assert strangers(model.from_dict(output[name])) == []
+    assert [name for name in REPORTS if output[name]["sub_result"]] == ["document_report"]
+    assert set(output["document_report"]["properties"]) >= {
+        *("first_name", "last_name", "date_of_birth", "document_type", "document_numbers"),
+        *("date_of_expiry", "issuing_country"),
+    }
+    assert report_of(run) == output["document_report"]
+
+
+def test_all_reports_are_in_keeping_with_what_was_compared(new_run: NewRun, end_run: EndRun) -> None:
+    comparisons = {"last_name": "unidentified", "date_of_birth": "clear", "address": "consider"}
+    output = end_run(new_run(address=ADDRESS), shape="all_reports", comparisons=comparisons)["output"]
+    document, proof, identity = (
+        output[name] for name in ("document_report", "proof_of_address_report", "identity_report")
+    )
+    assert results(document["breakdown"]["data_comparison"]) == {
+        "first_name": "clear",
+        "last_name": "unidentified",
+        "date_of_birth": "clear",
+    }
+    assert (document["result"], document["sub_result"]) == ("unidentified", "caution")
+    assert results(proof["breakdown"]["data_comparison"]) == {
+        "address": "consider",
+        "first_name": "clear",
+        "last_name": "unidentified",
+    }
+    assert proof["result"] == "consider"
+    assert (identity["result"], identity["breakdown"]["address"]["result"]) == ("consider", "consider")
+    assert identity["breakdown"]["date_of_birth"]["result"] == "clear"
+    assert output["watchlist_report"]["result"] == output["facial_similarity_report"]["result"] == "clear"
+
+
+def test_an_address_that_nobody_has_is_not_compared(new_run: NewRun, end_run: EndRun) -> None:
+    proof = end_run(new_run(), shape="all_reports")["output"]["proof_of_address_report"]
+    assert results(proof["breakdown"]["data_comparison"])["address"] is None
+
+
+def test_reasons_and_tags_are_chosen(new_run: NewRun, end_run: EndRun) -> None:
+    run = end_run(new_run(last_name="Consider"), reasons=["too_young"], tags=["geo:usa", "geo:usa"])
+    assert (run["status"], run["reasons"], run["tags"]) == ("declined", ["too_young"], ["geo:usa"])
+    assert end_run(new_run(last_name="Consider"), reasons=[])["reasons"] == []
+
+
+def test_a_run_has_at_most_a_hundred_tags(
+    simulator: Simulator, http: requests.Session, new_run: NewRun, end_run: EndRun
+) -> None:
+    first = new_run()
+    body = {"workflow_id": first["workflow_id"], "applicant_id": first["applicant_id"], "tags": ["mine"]}
+    run = http.post(f"{simulator.api_url}/workflow_runs", json=body, timeout=5).json()
+    tags = [str(number) for number in range(100)]
+    answer = http.post(f"{simulator.url}/simulator/runs/{run['id']}/outcome", json={"tags": tags}, timeout=5)
+    assert (answer.status_code, list(answer.json()["error"]["fields"])) == (422, ["tags"])
+    assert end_run(run, tags=tags[1:])["tags"] == ["mine", *tags[1:]]
+
+
 @pytest.mark.parametrize("output", [{}, [], None, "text", [{"data_comparison": 1}], 5])
 def test_any_output_can_be_had(new_run: NewRun, end_run: EndRun, output: object) -> None:
     assert end_run(new_run(), output=output, shape="flat")["output"] == output
@@ -161,6 +250,10 @@ def test_an_unknown_run_has_no_outcome(simulator: Simulator, http: requests.Sess
         ("comparisons", {"": "clear"}),
         ("shape", "round"),
         ("colour", "red"),
+        ("reasons", "odd"),
+        ("reasons", [""]),
+        ("tags", ["x" * 129]),
+        ("tags", [1]),
     ],
 )
 def test_an_outcome_that_means_nothing_is_refused_and_changes_nothing(

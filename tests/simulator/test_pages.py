@@ -1,8 +1,12 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from html import unescape
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -11,6 +15,7 @@ from connector.simulator.server import Simulator
 
 Json = dict[str, Any]
 NewRun = Callable[..., Json]
+EndRun = Callable[..., Json]
 
 
 def run_at(simulator: Simulator, http: requests.Session, run: Json) -> Json:
@@ -108,18 +113,111 @@ def test_values_are_escaped(simulator: Simulator, http: requests.Session, new_ru
         assert "&lt;script&gt;" in page
 
 
-def test_the_way_back_is_offered_once_the_run_has_ended(
-    simulator: Simulator, http: requests.Session, new_run: NewRun
-) -> None:
-    first = new_run()
-    body = {
-        "workflow_id": first["workflow_id"],
-        "applicant_id": first["applicant_id"],
-        "link": {"completed_redirect_url": "https://example.org/?a=1&b=2"},
-    }
-    run = http.post(f"{simulator.api_url}/workflow_runs", json=body, timeout=5).json()
+def test_the_way_back_is_offered_once_the_run_has_ended(http: requests.Session, new_run: NewRun) -> None:
+    run = new_run(link={"completed_redirect_url": "https://example.org/?a=1&b=2"})
     assert "example.org" not in http.get(run["link"]["url"], timeout=5).text
-    assert 'href="https://example.org/?a=1&amp;b=2"' in http.post(run["link"]["url"], timeout=5).text
+    http.post(run["link"]["url"], timeout=5, allow_redirects=False).raise_for_status()
+    assert 'href="https://example.org/?a=1&amp;b=2"' in http.get(run["link"]["url"], timeout=5).text
+
+
+def test_whoever_completes_their_part_is_sent_back_and_whoever_breaks_it_off_is_not(
+    http: requests.Session, new_run: NewRun
+) -> None:
+    for action, place in (("submit", "https://example.org/done"), ("abandon", None)):
+        url = new_run(link={"completed_redirect_url": "https://example.org/done"})["link"]["url"]
+        answer = http.post(url, data={"action": action}, timeout=5, allow_redirects=False)
+        assert (answer.status_code, answer.headers["Location"]) == (303, place or urlsplit(url).path)
+
+
+def new_short_run(simulator: Simulator, http: requests.Session, like: Json, **link: str) -> Json:
+    """Start a run whose link lasts no longer than it takes to create it here."""
+    for seconds in (0.1, 1, 10):
+        link["expires_at"] = (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat()
+        body = {"workflow_id": like["workflow_id"], "applicant_id": like["applicant_id"], "link": link}
+        answer = http.post(f"{simulator.api_url}/workflow_runs", json=body, timeout=5)
+        if answer.status_code == 201:
+            break
+    run: Json = answer.json()
+    return run
+
+
+def wait_for(moment: str) -> None:
+    time.sleep(max(0.0, (datetime.fromisoformat(moment) - datetime.now(UTC)).total_seconds()))
+
+
+def test_a_link_is_good_until_it_expires(http: requests.Session, new_run: NewRun) -> None:
+    link = {"expires_at": "2999-12-31T23:59:59Z", "expired_redirect_url": "https://example.org/late"}
+    answer = http.get(new_run(link=link)["link"]["url"], timeout=5, allow_redirects=False)
+    assert answer.status_code == 200
+
+
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_an_expired_link_leads_elsewhere_and_takes_no_result(
+    simulator: Simulator, http: requests.Session, new_run: NewRun, method: str
+) -> None:
+    run = new_short_run(simulator, http, new_run(), expired_redirect_url="https://example.org/late")
+    dead_end = new_short_run(simulator, http, run)
+    wait_for(dead_end["link"]["expires_at"])
+
+    answer = http.request(method, run["link"]["url"], timeout=5, allow_redirects=False)
+    assert (answer.status_code, answer.headers["Location"]) == (302, "https://example.org/late")
+    answer = http.request(method, dead_end["link"]["url"], timeout=5)
+    assert (answer.status_code, "The link has expired" in answer.text) == (410, True)
+    assert run_at(simulator, http, run)["status"] == "awaiting_input"
+
+
+def test_open_tasks_are_listed_completed_and_decided_on_pages(
+    simulator: Simulator, http: requests.Session, new_run: NewRun, put_workflow: Callable[..., Json]
+) -> None:
+    schema = {"name": "string", "is_known": "boolean", "score": "number", "lists": "list", "at": "date_time"}
+    put_workflow(
+        tasks=[
+            {"task_def_id": "score", "input": {"why": "</pre><script>"}, "output_schema": schema},
+            {"task_def_id": "manual_case_review"},
+        ]
+    )
+    run = new_run()
+    assert "<textarea" not in http.get(simulator.url, timeout=5).text
+
+    page = http.post(run["link"]["url"], data={"action": "submit"}, timeout=5).text
+    assert "awaiting client input" in page
+    for shown in (page, http.get(simulator.url, timeout=5).text):
+        assert "&lt;script&gt;" in shown
+        assert "<script" not in shown
+        assert re.search(r'<label [^>]*for="(data-score_[0-9]+)">[^<]+</label>\s*<textarea id="\1"', shown)
+    assert http.post(simulator.url + action_in(page), data={"data": "{"}, timeout=5).status_code == 400
+    assert http.post(simulator.url + action_in(page), data={"data": '{"score": 1}'}, timeout=5).status_code == 422
+    page = http.post(simulator.url + action_in(page), data={"data": data_in(page)}, timeout=5).text
+    assert "processing" in page
+    page = http.post(simulator.url + action_in(page), data={"decision": "declined"}, timeout=5).text
+    assert "The verification was declined." in page
+    assert run_at(simulator, http, run)["status"] == "declined"
+
+
+def action_in(page: str) -> str:
+    found = re.search(r'action="([^"]+)"', page)
+    assert found
+    return found[1]
+
+
+def data_in(page: str) -> str:
+    found = re.search(r"<textarea[^>]*>([^<]*)<", page)
+    assert found
+    return unescape(found[1])
+
+
+def test_a_task_that_opened_after_the_link_expired_is_completed_from_the_index(
+    simulator: Simulator, http: requests.Session, new_run: NewRun, end_run: EndRun, put_workflow: Callable[..., Json]
+) -> None:
+    put_workflow(tasks=[{"task_def_id": "score"}])
+    run = new_short_run(simulator, http, new_run(), expired_redirect_url="https://example.org/late")
+    end_run(run)
+    wait_for(run["link"]["expires_at"])
+    action = action_in(http.get(simulator.url, timeout=5).text)
+    answer = http.post(simulator.url + action, data={"data": "{}"}, timeout=5)
+    assert answer.status_code == 200
+    assert "Open tasks" not in answer.text
+    assert run_at(simulator, http, run)["status"] == "approved"
 
 
 def test_the_index_lists_runs_and_switches_without_a_token(

@@ -47,6 +47,20 @@ def test_a_webhook_without_events_takes_them_all(vendor: onfido.DefaultApi) -> N
     assert set(created.events or []) == known
 
 
+def test_what_onfido_can_resend_is_taken_and_anything_else_refused(
+    simulator: Simulator, http: requests.Session, vendor: onfido.DefaultApi
+) -> None:
+    item = onfido.WebhooksResendItem(resource_id=uuid.uuid4(), event=onfido.WebhookEventType.CHECK_DOT_COMPLETED)
+    vendor.resend_webhooks(onfido.WebhookResend(data=[item]))
+    item.event = onfido.WebhookEventType.WORKFLOW_RUN_DOT_COMPLETED
+    with pytest.raises(onfido.exceptions.UnprocessableEntityException):
+        vendor.resend_webhooks(onfido.WebhookResend(data=[item]))
+    bodies: list[Json] = [{}, {"data": [{"resource_id": "x", "event": "check.completed"}]}, {"data": [{}]}]
+    for body in bodies:
+        answer = http.post(f"{simulator.api_url}/webhooks/resend", json=body, timeout=5)
+        assert (answer.status_code, list(answer.json()["error"]["fields"])) == (422, ["data"])
+
+
 @pytest.mark.parametrize("url", ["http://localhost:1/x", "http://127.0.0.9/x", "http://[::1]:80/x"])
 def test_plain_http_is_taken_to_loopback(simulator: Simulator, http: requests.Session, url: str) -> None:
     assert http.post(f"{simulator.api_url}/webhooks", json={"url": url}, timeout=5).status_code == 201

@@ -1,9 +1,10 @@
 from __future__ import annotations
 
+import base64
 import json
 import uuid
 from collections.abc import Callable
-from datetime import date, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import onfido
@@ -110,6 +111,14 @@ def test_a_filter_that_means_nothing_is_refused(simulator: Simulator, http: requ
         ("link", {"language": "en_GB"}),
         ("link", {"completed_redirect_url": "javascript:alert(1)"}),
         ("link", {"expires_at": "soon"}),
+        ("link", {"expires_at": "2999-12-31"}),
+        ("link", {"expires_at": "2999-12-31T23:59:59"}),
+        ("link", {"expires_at": "2020-01-01T00:00:00Z"}),
+        ("link", {"expired_redirect_url": "example.org"}),
+        ("link", None),
+        ("tags", [1]),
+        ("customer_user_id", 42),
+        ("custom_data", "a=1"),
     ],
 )
 def test_a_run_that_breaks_onfidos_rules_is_refused_by_name(
@@ -125,6 +134,40 @@ def test_a_run_takes_as_much_as_onfido_allows(vendor: onfido.DefaultApi, applica
     run = start(vendor, applicant_id, tags=["x" * 128] * 30, customer_user_id="x" * 256)
     assert run.tags is not None
     assert len(run.tags) == 30
+
+
+def test_what_a_run_was_started_with_can_be_looked_up(
+    vendor: onfido.DefaultApi, applicant_id: uuid.UUID, state_of: Callable[[], dict[str, Any]]
+) -> None:
+    link = onfido.WorkflowRunLink(
+        expired_redirect_url="https://example.org/late",
+        expires_at=datetime(2999, 12, 31, 12, tzinfo=UTC),
+        language="nl_NL",
+    )
+    run = start(
+        vendor,
+        applicant_id,
+        customer_user_id="42",
+        tags=["one"],
+        link=link,
+        custom_data={"age": 18, "is_employed": True},
+    )
+    assert run.link is not None
+    assert (run.link.expires_at, run.link.language) == (link.expires_at, "nl_NL")
+    (known,) = state_of()["runs"]
+    assert known["custom_data"] == {"age": 18, "is_employed": True}
+    assert (known["customer_user_id"], known["tags"], known["workflow_id"]) == ("42", ["one"], str(WORKFLOW_ID))
+    assert known["link"]["expired_redirect_url"] == "https://example.org/late"
+
+
+def test_what_a_link_does_not_know_is_not_shown(
+    simulator: Simulator, http: requests.Session, applicant_id: uuid.UUID
+) -> None:
+    link = {"url": "https://example.org/mine", "colour": "red"}
+    body = {"workflow_id": str(WORKFLOW_ID), "applicant_id": str(applicant_id), "link": link}
+    run = http.post(f"{simulator.api_url}/workflow_runs", json=body, timeout=5).json()
+    assert set(run["link"]) == {"url", "completed_redirect_url", "expired_redirect_url", "expires_at", "language"}
+    assert run["link"]["url"].startswith(simulator.url)
 
 
 def test_a_run_needs_its_workflow_and_its_applicant(simulator: Simulator, http: requests.Session) -> None:
@@ -156,6 +199,41 @@ def test_an_sdk_token_is_made_for_an_applicant(vendor: onfido.DefaultApi, applic
     builder = onfido.SdkTokenBuilder(applicant_id=applicant_id, referrer="https://*.example.org/*")
     tokens = {vendor.generate_sdk_token(builder).token for _ in range(2)}
     assert len(tokens) == 2
+
+
+def test_an_sdk_token_says_what_it_is_for(vendor: onfido.DefaultApi, applicant_id: uuid.UUID) -> None:
+    claims: dict[str, Any] = {
+        "referrer": "https://*.example.org/*",
+        "application_id": "org.example.app",
+        "cross_device_url": "https://example.org/onfido",
+    }
+    token = vendor.generate_sdk_token(onfido.SdkTokenBuilder(applicant_id=applicant_id, **claims)).token
+    assert token is not None
+    payload = token.split(".")[1]
+    read = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    assert read["payload"] == {"app": str(applicant_id), **claims}
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("applicant_id", "x"),
+        ("applicant_id", None),
+        ("referrer", ["https://example.org"]),
+        ("referrer", ""),
+        ("application_id", 7),
+        ("cross_device_url", "example.org"),
+        ("cross_device_url", None),
+    ],
+)
+def test_an_sdk_token_that_breaks_onfidos_rules_is_refused_by_name(
+    simulator: Simulator, http: requests.Session, applicant_id: uuid.UUID, field: str, value: Any
+) -> None:
+    answer = http.post(
+        f"{simulator.api_url}/sdk_token", json={"applicant_id": str(applicant_id), field: value}, timeout=5
+    )
+    assert answer.status_code == 422
+    assert list(answer.json()["error"]["fields"]) == [field]
 
 
 def test_an_open_task_is_completed_once_with_data(vendor: onfido.DefaultApi, applicant_id: uuid.UUID) -> None:
