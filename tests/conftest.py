@@ -127,4 +127,4 @@ def register_webhook(world: World) -> str:
     provider = world.connector.services.providers.get(world.tenant, world.provider_id)
     onfido = world.connector.services.providers.onfido(provider)
     url = f"{world.connector.url}/idv/onfido/v1/{world.provider_id}/verify"
-    return onfido.create_webhook(url=url, events=["workflow_run.completed"], name="tests").token
+    return onfido.create_webhook(url=url, events=["workflow_run.completed"], name="tests").token or ""

@@ -18,6 +18,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from connector.api.development import mint_token
 from connector.app import Services, create_app
 from connector.domain.tenants import DEFAULT_TENANT
+from connector.domain.verification import RunFilter, Verification
 from connector.relay import Relay
 from connector.settings import Settings
 from connector.simulator.server import Simulator
@@ -179,6 +180,11 @@ class World:
         path = f"{prefix}/idv/onfido/v1/{provider_id or self.provider_id}/verify"
         headers = {"X-SHA2-Signature": sign(body, self.webhook_token) if signature is None else signature}
         return requests.post(self.connector.url + path, data=body, headers=headers, timeout=30)
+
+    def attempts(self, user_id: str | None = None) -> list[Verification]:
+        """Give the attempts of the tenant's users, or of one, the latest first."""
+        found, _ = self.connector.services.runs.page(self.tenant, RunFilter(user_id=user_id), limit=100)
+        return [run.verification for run in found]
 
     def sweep(self) -> None:
         """Look for what is overdue, as a worker does every minute, and wait until that is delivered."""

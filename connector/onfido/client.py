@@ -99,7 +99,8 @@ class OnfidoClient(Tasks, Files, Subscriptions):
 
         Onfido's API cannot read a workflow. So a run is asked for, with an applicant that cannot exist: nothing can
         come of it, and what Onfido complains of tells. Where it complains of the applicant alone, it has nothing
-        against the workflow, or has not looked at it.
+        against the workflow, or has not looked at it; where it misses the workflow's input first, that counts as a
+        complaint of the workflow.
         """
         try:
             self.create_run(workflow_id=workflow_id, applicant_id=str(uuid.uuid4()), deadline=deadline)

@@ -28,7 +28,7 @@ from connector.onfido.reading import as_object, identifier, required
 from connector.onfido.refusals import misunderstanding, refusal
 
 MAX_FILE_BYTES = 200 * 1024 * 1024
-LONGEST_DOWNLOAD_SECONDS = 300.0  # spent waiting for pieces, not with what is done with them
+LONGEST_WAIT = 10  # read time-outs spent waiting for the pieces of a file, all in all
 CHUNK_BYTES = 64 * 1024
 ANY_TYPE = "application/octet-stream"
 
@@ -76,7 +76,7 @@ class Files(Account):
             length = response.raw.length_remaining
             if length is not None and length > MAX_FILE_BYTES:
                 raise _too_large()
-            chunks = _chunks(response)
+            chunks = _chunks(response, self._transport.read_timeout * LONGEST_WAIT)
             first = next(chunks, b"")
             yield FileStream(_content_type(response), length, chain((first,) if first else (), chunks))
 
@@ -101,7 +101,7 @@ def _content_type(response: requests.Response) -> str:
     return found.group() if found else ANY_TYPE
 
 
-def _chunks(response: requests.Response) -> Iterator[bytes]:
+def _chunks(response: requests.Response, patience: float) -> Iterator[bytes]:
     host, size, waited = urlsplit(response.url).netloc, 0, 0.0
     while True:
         asked_at = time.monotonic()
@@ -113,7 +113,7 @@ def _chunks(response: requests.Response) -> Iterator[bytes]:
         size += len(chunk)
         if size > MAX_FILE_BYTES:
             raise _too_large()
-        if waited > LONGEST_DOWNLOAD_SECONDS:
+        if waited > patience:
             raise unreachable(f"{host} sends the file too slowly", is_sent=False)
         if not chunk:
             return

@@ -189,9 +189,11 @@ def _pattern(value: str) -> str:
 
 def _mask_numbers(words: str, numbers: set[Decimal]) -> str:
     """Replace what stands for one of the numbers, however it is written: 2.5 may be quoted as 2.50."""
-    return _NUMBER.sub(
-        lambda found: "…" if Decimal(found.group().replace(",", "")) in numbers else found.group(), words
-    )
+
+    def replace(found: re.Match[str]) -> str:
+        return "…" if Decimal(found.group().replace(",", "")) in numbers else found.group()
+
+    return _NUMBER.sub(replace, words)
 
 
 def _submitted(call: Call) -> Iterator[object]:

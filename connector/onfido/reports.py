@@ -71,15 +71,13 @@ def _is_about_address(name: object, breakdown: dict[str, Any], properties: dict[
 
 def _values(properties: dict[str, Any]) -> dict[str, str]:
     numbers = properties.get("document_numbers")
-    candidates = [(name, properties.get(name)) for name in _READ_FROM_DOCUMENTS]
-    candidates += [
-        ("document_number", mapping(each).get("value")) for each in numbers or () if isinstance(numbers, list)
-    ]
-    values: dict[str, str] = {}
-    for name, value in candidates:
-        if found := text(value, MAX_VALUE_LENGTH):
-            values.setdefault(name, found)
-    return values
+    found = {name: text(properties.get(name), MAX_VALUE_LENGTH) for name in _READ_FROM_DOCUMENTS}
+    found["document_number"] = next(filter(None, map(_number, numbers if isinstance(numbers, list) else ())), None)
+    return {name: value for name, value in found.items() if value}
+
+
+def _number(entry: object) -> str | None:
+    return text(mapping(entry).get("value"), MAX_VALUE_LENGTH)
 
 
 def _objects(output: object) -> Iterator[dict[str, Any]]:

@@ -133,7 +133,7 @@ class Transport:
         sleep: Callable[[float], object] = time.sleep,
     ) -> None:
         self._connect_timeout = connect_timeout
-        self._read_timeout = read_timeout
+        self.read_timeout = read_timeout
         self._read_retries = read_retries
         self._session = Session(user_agent)
         self._storage = Storage(user_agent)
@@ -183,7 +183,7 @@ class Transport:
 
     def _ask_through(self, circuit: Circuit, call: Call, deadline: float | None) -> Answer:
         lease, is_alive = circuit.enter(), None
-        has_fair_time = self._time_left(deadline) >= min(FAIR_SECONDS, self._read_timeout)
+        has_fair_time = self._time_left(deadline) >= min(FAIR_SECONDS, self.read_timeout)
         try:
             answer = self._ask(call, deadline)
             is_alive = not answer.is_failure
@@ -230,7 +230,7 @@ class Transport:
         left = self._time_left(deadline)
         if left <= 0:
             raise unreachable("There was no time left to ask Onfido", is_sent=False)
-        return min(self._connect_timeout, left), min(self._read_timeout, left)
+        return min(self._connect_timeout, left), min(self.read_timeout, left)
 
     def _time_left(self, deadline: float | None) -> float:
         return math.inf if deadline is None else deadline - self._clock()

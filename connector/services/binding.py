@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from connector.directory import Directory
+from connector.domain.applicant import check_applicant
 from connector.domain.claims import REQUIRED_FIELDS, fields_to_send
 from connector.errors import Code, RequestError
 from connector.services.attempts import ROUNDS, Attempt, Attempts
@@ -51,7 +52,8 @@ class Binding:
     def bind(self, attempt: Attempt) -> BoundValues:
         """Read the values to send, and record which ones the verification will hold for.
 
-        Raises `RequestError`: user unknown, a value is missing, or nothing is left to verify.
+        Raises `RequestError`: user unknown, a value is missing or one that Onfido would refuse, or nothing is left to
+        verify.
         """
         if attempt.is_resumed:
             self._replace_claims(attempt)
@@ -66,8 +68,10 @@ class Binding:
         values = self._directory.values(tenant, user_id)
         if values is None:
             raise RequestError(Code.USER_NOT_FOUND, f"There is no user {user_id}.")
+        fields = {**_select(attempt, values), **attempt.wanted.plan.consents}
+        check_applicant(fields, attempt.provider.claims)
         return BoundValues(
-            fields={**_select(attempt, values), **attempt.wanted.plan.consents},
+            fields=fields,
             custom_data=attempt.wanted.plan.custom_data(values),
             fingerprints={
                 claim.uri: self._fingerprints.of(tenant, user_id, claim.uri, values[claim.uri])
@@ -82,11 +86,7 @@ class Binding:
         Not before it is clear that this request can be met; but before the values to send are read: a change from
         then on finds the new rows.
         """
-        bound, wanted, verification_id = (
-            self._read_values(attempt),
-            attempt.wanted,
-            attempt.verification.verification_id,
-        )
+        bound, wanted = self._read_values(attempt), attempt.wanted
         with self._database.write() as connection:
             self._attempts.lock(connection, attempt, capture=wanted.plan.capture)
             _check_needed(connection, attempt, bound.fingerprints)
@@ -101,7 +101,8 @@ class Binding:
             if not attempt_claims.bind_values(connection, verification.verification_id, fingerprints):
                 return False
             tenant, user_id = verification.tenant, verification.user_id
-            claims.unverify_changed(connection, tenant, user_id, fingerprints, self._clock())
+            if fingerprints:
+                claims.unverify_changed(connection, tenant, user_id, fingerprints, self._clock())
             _check_needed(connection, attempt, fingerprints)
             return True
 

@@ -1,7 +1,11 @@
 """An administrator's decision on a run that ended in review: it settles the claims, once, and is in the audit.
 
 review ──► approve: the claims that Onfido compared as clear are verified, for values that the user still has
-       └─► decline: they stay as the run left them
+       └─► decline: they stay as they are
+
+A decision takes nothing away: what the run had against a claim, it said when it ended, and what was verified since
+stays. A value that changes before the decision marks the run's claim (`attempt_claims.mark_stale`), one that changes
+after it finds a claim that is verified; both lock the run's row.
 """
 
 from __future__ import annotations
@@ -11,20 +15,23 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
+import structlog
 from sqlalchemy import Connection
 
 from connector.directory import Directory
+from connector.domain.claims import judge
 from connector.domain.history import RUN
-from connector.domain.provider import Provider
-from connector.domain.runs import APPROVED, DECLINED, REVIEW, RunSnapshot
+from connector.domain.runs import APPROVED, DECIDED_STATUSES, DECLINED, REVIEW, RunSnapshot
 from connector.domain.verification import Verification, VerificationClaim
 from connector.errors import Code, RequestError
 from connector.services.attempts import Timing
 from connector.services.providers import Providers
 from connector.services.results import Results, change
-from connector.store import attempt_claims, claims, history, runs, verifications
+from connector.store import attempt_claims, history, runs, verifications
 from connector.store.engine import Database
 from connector.store.vault import Fingerprints
+
+log = structlog.get_logger(__name__)
 
 DECIDED = "decided"  # a cause, for the history
 
@@ -51,74 +58,60 @@ class Decisions:
         self._clock = clock
 
     def decide(self, found: Verification, *, is_approved: bool, reason: str, actor: str) -> None:
-        """Settle the claims of a run in review; Onfido is asked once more for what it compared.
+        """Settle a run in review; to approve it, Onfido is asked once more for what it compared.
 
         Raises `RequestError` where the run is not in review, was decided on, or a later one of the user's has taken
         its place; `ProviderError` where Onfido does not answer.
         """
-        _check_review(found)
-        run_id = found.run_id or ""
-        provider = self._providers.get(found.tenant, found.provider_id)
-        run = self._fetch(provider, run_id)
-        decided = replace(run, run_id=run_id, status=APPROVED if is_approved else DECLINED)
+        run_id = _check_review(found)
+        run = self._fetch(found, run_id) if is_approved else RunSnapshot(run_id, DECLINED)
         values = self._directory.values(found.tenant, found.user_id) or {}
         with self._database.write() as connection:
-            about = self._record(connection, found, decided, values, reason, actor)
-        self._withdraw_changed(found, about)
+            now = self._clock()
+            self._record(connection, found, run, now)
+            moved = change(found, now, DECIDED, actor, RUN, run_id, REVIEW, run.status)
+            about = [claim for claim in self._about(connection, found, values) if self._is_verified(found, claim, run)]
+            verified = self._results.settle_claims(connection, found, about, run, moved)
+            history.append(connection, [replace(moved, detail={"reason": reason}), *verified])
+        log.info("run.decided", verification_id=found.verification_id, run_id=run_id, decision=run.status)
 
-    def _fetch(self, provider: Provider, run_id: str) -> RunSnapshot:
-        deadline = time.monotonic() + self._timing.interactive_budget
-        return self._providers.onfido(provider).fetch_result(run_id, deadline=deadline)
+    def _fetch(self, found: Verification, run_id: str) -> RunSnapshot:
+        """Ask Onfido what it compared; gives that as if it had approved the run."""
+        onfido = self._providers.onfido(self._providers.get(found.tenant, found.provider_id))
+        run = onfido.fetch_result(run_id, deadline=time.monotonic() + self._timing.interactive_budget)
+        if run.status not in DECIDED_STATUSES:
+            raise _not_decidable(run_id, f"Onfido says that its status is {run.status}")
+        return replace(run, run_id=run_id, status=APPROVED)
 
-    def _record(
-        self,
-        connection: Connection,
-        found: Verification,
-        decided: RunSnapshot,
-        values: Mapping[str, str],
-        reason: str,
-        actor: str,
-    ) -> list[VerificationClaim]:
-        now = self._clock()
-        current = verifications.lock_run(connection, found.provider_id, decided.run_id)
-        if current is None or not runs.decide(connection, found.verification_id, decided.status, now):
-            raise _not_decidable(decided.run_id, "it was decided on already")
+    def _record(self, connection: Connection, found: Verification, run: RunSnapshot, now: datetime) -> None:
+        if verifications.lock_run(connection, found.provider_id, run.run_id) is None:
+            raise RequestError(Code.RUN_NOT_FOUND, f"The run {run.run_id} was removed meanwhile.")
+        if not runs.decide(connection, found.verification_id, run.status, now):
+            raise _not_decidable(run.run_id, "it was decided on already")
         if runs.find_latest(connection, found) != found.verification_id:
-            raise _not_decidable(decided.run_id, "a later run of the user's has taken its place")
-        about = [
-            replace(claim, is_stale=claim.fingerprint is not None and self._fingerprint(found, claim, values) is None)
-            for claim in attempt_claims.find_all(connection, found.verification_id)
-        ]
-        moved = change(found, now, DECIDED, actor, RUN, decided.run_id, REVIEW, decided.status)
-        moved = replace(moved, detail={"reason": reason})
-        changes = self._results.settle_claims(connection, found, about, decided, replace(moved, detail={}))
-        history.append(connection, [moved, *changes])
-        return about
+            raise _not_decidable(run.run_id, "a later run of the user's has taken its place")
 
-    def _fingerprint(self, found: Verification, claim: VerificationClaim, values: Mapping[str, str]) -> str | None:
-        """Give the claim's fingerprint if the user still has that value."""
-        value = values.get(claim.uri)
-        mine = self._fingerprints.of(found.tenant, found.user_id, claim.uri, value) if value else None
-        return mine if mine == claim.fingerprint else None
+    def _about(self, connection: Connection, found: Verification, values: Mapping[str, str]) -> list[VerificationClaim]:
+        """Give the run's claims whose values the user still has."""
+        about = attempt_claims.find_all(connection, found.verification_id)
+        current = {claim.uri: self._fingerprint(found, claim, values.get(claim.uri)) for claim in about}
+        return [claim for claim in about if not claim.is_stale and claim.fingerprint == current[claim.uri]]
 
-    def _withdraw_changed(self, found: Verification, about: list[VerificationClaim]) -> None:
-        """Un-verify what was settled for a value that has changed while the decision was being written."""
-        values = self._directory.values(found.tenant, found.user_id) or {}
-        changed = {
-            claim.uri: claim.fingerprint
-            for claim in about
-            if claim.fingerprint is not None and self._fingerprint(found, claim, values) is None
-        }
-        if changed:
-            with self._database.write() as connection:
-                claims.unverify_held(connection, found.tenant, found.user_id, changed, self._clock())
+    def _is_verified(self, found: Verification, claim: VerificationClaim, run: RunSnapshot) -> bool:
+        verdict = judge(claim, run, is_same=lambda value: self._fingerprint(found, claim, value) == claim.fingerprint)
+        return verdict.is_verified is True
+
+    def _fingerprint(self, found: Verification, claim: VerificationClaim, value: str | None) -> str | None:
+        return self._fingerprints.of(found.tenant, found.user_id, claim.uri, value) if value else None
 
 
-def _check_review(found: Verification) -> None:
+def _check_review(found: Verification) -> str:
+    """Give the id of a run that can be decided on; raises for any other."""
     if found.status != REVIEW or found.run_id is None:
         raise _not_decidable(found.run_id or found.verification_id, f"its status is {found.status}")
     if found.decision is not None:
         raise _not_decidable(found.run_id, f"it was {found.decision} already")
+    return found.run_id
 
 
 def _not_decidable(run_id: str, why: str) -> RequestError:

@@ -18,7 +18,7 @@ from typing import Any
 
 import structlog
 
-from connector.errors import Code, ProviderError, RequestError
+from connector.errors import Code, ConnectorError, ProviderError, RequestError
 from connector.store import outbox
 from connector.store.engine import Database
 from connector.store.outbox import Delivery, OutboxRow
@@ -141,7 +141,7 @@ class Outbox:
             attempts=delivery.attempts,
             is_dead=is_hopeless,
             is_mine=is_mine,
-            exc_info=None if isinstance(error, ProviderError | Undeliverable) else error,
+            exc_info=None if isinstance(error, ConnectorError | Undeliverable) else error,
             reason=history[-1]["reason"],
         )
 
@@ -166,7 +166,7 @@ def _check_hope(delivery: Delivery) -> None:
 
 def _failure(number: int, error: Exception) -> dict[str, Any]:
     """Write a failed attempt; of an unforeseen error the type alone, for its text may hold anything."""
-    told = str(error) if isinstance(error, ProviderError | RequestError | Undeliverable) else ""
+    told = str(error) if isinstance(error, ConnectorError | Undeliverable) else ""
     reason = f"{type(error).__name__}: {told}".removesuffix(": ")
     return {"number": number, "at": datetime.now(UTC).isoformat(timespec="seconds"), "reason": reason}
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -18,6 +19,7 @@ from connector.errors import Code, ConfigurationError, RequestError
 from connector.onfido.client import OnfidoClient, OnfidoTransport
 from connector.store import history, providers
 from connector.store.engine import Database
+from connector.store.providers import WebhookAccess
 from connector.store.sealed import provider_secret
 from connector.store.vault import Vault
 
@@ -127,13 +129,25 @@ class Providers:
             )
         return found
 
-    def webhook_tokens(self, tenant: str, provider_id: str) -> list[str]:
-        """Give the tokens that Onfido may sign with; raises `RequestError` where there is no such provider."""
+    def webhook_access(self, tenant: str, provider_id: str) -> WebhookAccess:
+        """Give what it takes to take in an event, tokens opened; raises `RequestError` where there is no provider."""
         with self._database.read() as connection:
-            sealed = providers.find_webhook_tokens(connection, provider_id, tenant, self._clock())
-        if sealed is None:
+            found = providers.find_webhook_access(connection, provider_id, tenant, self._clock())
+        if found is None:
             raise RequestError(Code.WEBHOOK_PROVIDER_UNKNOWN, f"There is no provider {provider_id}.")
-        return [self._vault.open(token, provider_secret(provider_id, name)) for name, token in sealed.items()]
+        opened = {
+            name: self._vault.open(token, provider_secret(provider_id, name)) for name, token in found.tokens.items()
+        }
+        return replace(found, tokens=opened)
+
+    def notice_secret(self, provider: Provider) -> str | None:
+        """Give what the provider's notices are signed with; None where it has nothing.
+
+        Raises `ConfigurationError` where what is stored cannot be opened any more.
+        """
+        with self._database.read() as connection:
+            sealed = providers.find_notice_secret(connection, provider.provider_id)
+        return sealed and self._vault.open(sealed, provider_secret(provider.provider_id, "notice_secret"))
 
     def onfido(self, provider: Provider, *, is_background: bool = False) -> OnfidoClient:
         """Give a client that speaks to Onfido with the provider's token.

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from connector.domain.claims import Claim
 from connector.domain.history import Change
+from connector.domain.tasks import TaskSummary
 from connector.domain.verification import RunFilter, Verification, VerificationClaim
-from connector.errors import Code, RequestError
+from connector.errors import Code, ProviderError, RequestError
 from connector.services.archive import Archive, RunResult
 from connector.services.attempts import Timing
 from connector.services.providers import Providers
@@ -18,7 +19,9 @@ from connector.store import attempt_claims, claims, history, runs
 from connector.store.engine import Database
 
 REFRESHED = "refreshed"  # a cause, for the history
+NO_RUN = "The verification has no run: Onfido knows nothing of it."
 BATCH = 500  # verifications that an export reads at once
+TASKS_BUDGET = 5.0  # seconds; whoever looks at a run does not wait long for what only Onfido knows
 
 
 @dataclass(frozen=True)
@@ -39,6 +42,14 @@ class RunDetails:
     result: RunResult | None
     document: Mapping[str, str] | None
     history: Sequence[Change]
+
+
+@dataclass(frozen=True)
+class LiveTasks:
+    """The tasks of a run as Onfido has them now; None where it does not say, and then why."""
+
+    tasks: Sequence[TaskSummary] | None
+    unavailable: str | None = None
 
 
 class Runs:
@@ -68,7 +79,10 @@ class Runs:
         return [Run(each, tags[each.verification_id]) for each in found], total
 
     def all(self, tenant: str, wanted: RunFilter) -> Iterator[Run]:
-        """Give all runs that match, the oldest first, in constant memory and short transactions."""
+        """Give all runs that match, the oldest first, in constant memory and short transactions.
+
+        A run that is added meanwhile comes at the end or not at all.
+        """
         last: Verification | None = None
         while True:
             with self._database.read() as connection:
@@ -82,8 +96,8 @@ class Runs:
     def find(self, tenant: str, run_id: str, provider_id: str | None = None) -> Verification:
         """Give a verification by its run's id or its own; raises `RequestError` where there is none."""
         with self._database.read() as connection:
-            found = runs.find(connection, tenant, run_id)
-        if found is None or provider_id not in (None, found.provider_id):
+            found = runs.find(connection, tenant, run_id, provider_id)
+        if found is None:
             raise RequestError(Code.RUN_NOT_FOUND, f"There is no verification or run {run_id}.")
         return found
 
@@ -102,14 +116,23 @@ class Runs:
                 history=history.find_of_verification(connection, found.verification_id),
             )
 
-    def refresh(self, tenant: str, run_id: str, provider_id: str | None = None) -> RunDetails:
-        """Ask Onfido for a run and apply the answer; raises as `find` does, and `ProviderError`."""
-        self._ask(self.find(tenant, run_id, provider_id))
-        return self.get(tenant, run_id, provider_id)
-
-    def _ask(self, found: Verification) -> None:
+    def tasks(self, found: Verification) -> LiveTasks:
+        """Ask Onfido for a run's tasks; what it does not tell keeps nobody from the rest."""
         if found.run_id is None:
-            raise RequestError(Code.RUN_NOT_FOUND, "The verification has no run yet: Onfido knows nothing of it.")
+            return LiveTasks(None, NO_RUN)
+        try:
+            onfido = self._providers.onfido(self._providers.get(found.tenant, found.provider_id))
+            budget = min(TASKS_BUDGET, self._timing.interactive_budget)
+            return LiveTasks(onfido.list_tasks(found.run_id, deadline=time.monotonic() + budget))
+        except (ProviderError, RequestError) as error:
+            return LiveTasks(None, error.description)
+
+    def refresh(self, tenant: str, run_id: str, provider_id: str | None = None) -> Verification:
+        """Ask Onfido for a run, apply the answer and give what it left; raises as `find` does, and `ProviderError`."""
+        found = self.find(tenant, run_id, provider_id)
+        if found.run_id is None:
+            raise RequestError(Code.RUN_NOT_FOUND, NO_RUN)
         provider = self._providers.get(found.tenant, found.provider_id)
         deadline = time.monotonic() + self._timing.interactive_budget
         self._results.refresh(provider, found.run_id, deadline, REFRESHED)
+        return self.find(tenant, run_id, provider_id)

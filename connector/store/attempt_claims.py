@@ -6,6 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
+from connector.domain.runs import REVIEW
 from connector.domain.studio import OutputRole
 from connector.domain.verification import VerificationClaim
 from connector.store.claims import differs
@@ -54,24 +55,31 @@ def bind_values(connection: Connection, verification_id: str, fingerprints: Mapp
     )
     if stale.rowcount:
         return False
-    connection.execute(
-        update(verification_claims)
-        .where(about, verification_claims.c.uri == bindparam("of"))
-        .values(fingerprint=bindparam("bound")),
-        [{"of": uri, "bound": fingerprint} for uri, fingerprint in sorted(fingerprints.items())],
-    )
+    if fingerprints:
+        connection.execute(
+            update(verification_claims)
+            .where(about, verification_claims.c.uri == bindparam("of"))
+            .values(fingerprint=bindparam("bound")),
+            [{"of": uri, "bound": fingerprint} for uri, fingerprint in sorted(fingerprints.items())],
+        )
     return True
 
 
 def mark_stale(connection: Connection, tenant: str, user_id: str, fingerprints: Mapping[str, str | None]) -> None:
-    """Tell the user's open attempts which values some claims have now (None: it has none)."""
+    """Tell the user's attempts that can still verify something which values some claims have now (None: it has none).
+
+    Those are the open ones, and those in review that nobody has decided on yet.
+    """
+    is_in_review = (verifications.c.status == REVIEW) & verifications.c.decision.is_(None)
     lock = select(verifications.c.id).where(
-        verifications.c.tenant == tenant, verifications.c.user_id == user_id, verifications.c.closed_at.is_(None)
+        verifications.c.tenant == tenant,
+        verifications.c.user_id == user_id,
+        verifications.c.closed_at.is_(None) | is_in_review,
     )
-    open_ids = connection.execute(lock.order_by(verifications.c.id).with_for_update()).scalars().all()
+    ids = connection.execute(lock.order_by(verifications.c.id).with_for_update()).scalars().all()
     connection.execute(
         update(verification_claims)
-        .where(verification_claims.c.verification_id.in_(open_ids), differs(verification_claims, fingerprints))
+        .where(verification_claims.c.verification_id.in_(ids), differs(verification_claims, fingerprints))
         .values(is_stale=True)
     )
 

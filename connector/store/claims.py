@@ -124,6 +124,13 @@ def unverify_held(
     _unverify(connection, tenant, user_id, or_(*held), now)
 
 
+def unverify_all(
+    connection: Connection, tenant: str, user_id: str, provider_id: str, status: str, cause: Change
+) -> None:
+    """Un-verify all of a user's claims with one provider, for a reason that is not in their values."""
+    _unverify(connection, tenant, user_id, claims.c.provider_id == provider_id, status, cause)
+
+
 def differs(table: Table, fingerprints: Mapping[str, str | None]) -> ColumnElement[bool]:
     """Make the condition that a row's value, by `uri` and `fingerprint`, is not the one given."""
     return or_(

@@ -16,7 +16,6 @@ PARKED = "parked"  # waits until its run is known, or until Onfido was asked for
 APPLIED = "applied"
 NOTED = "noted"  # means nothing here
 
-
 _SETTLED = case((events.c.state == PARKED, NOTED), else_=events.c.state)
 
 
@@ -76,6 +75,12 @@ def find_parked(connection: Connection, provider_id: str, run_id: str) -> list[P
 def settle(connection: Connection, provider_id: str, run_id: str) -> None:
     """Mark the events that waited for a run as applied."""
     connection.execute(update(events).where(*_parked(provider_id, run_id)).values(state=APPLIED))
+
+
+def resolve(connection: Connection, event_id: str, state: str) -> bool:
+    """Let one event wait no longer; False where it was applied before, or is not there any more."""
+    statement = update(events).where(events.c.id == event_id, events.c.state != APPLIED)
+    return connection.execute(statement.values(state=state)).rowcount == 1
 
 
 def find_matchable(connection: Connection) -> list[tuple[str, str]]:

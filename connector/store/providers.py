@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -33,6 +34,14 @@ _SELECT = select(
     providers.c.notice_secret.is_not(None).label("has_notice_secret"),
     providers.c.studio,
 )
+
+
+@dataclass(frozen=True)
+class WebhookAccess:
+    """What it takes to take in an event: what it may be signed with, by column, and what makes it matter."""
+
+    tokens: Mapping[str, str] = field(repr=False)
+    studio: Studio
 
 
 def add(connection: Connection, provider_id: str, tenant: str, values: Mapping[str, Any], now: datetime) -> None:
@@ -88,12 +97,21 @@ def find_api_token(connection: Connection, provider_id: str) -> str:
     return str(connection.execute(statement).scalar_one())
 
 
-def find_webhook_tokens(connection: Connection, provider_id: str, tenant: str, now: datetime) -> dict[str, str] | None:
-    """Give the sealed webhook tokens that are good now, by column; None where there is no such provider."""
+def find_notice_secret(connection: Connection, provider_id: str) -> str | None:
+    """Give what a provider's notices are signed with, sealed; None where there is nothing."""
+    statement = select(providers.c.notice_secret).where(providers.c.id == provider_id)
+    return connection.execute(statement).scalar_one()
+
+
+def find_webhook_access(
+    connection: Connection, provider_id: str, tenant: str, now: datetime
+) -> WebhookAccess | None:
+    """Give what it takes to take in an event now, tokens sealed; None where there is no such provider."""
     statement = select(
         providers.c.webhook_token,
         providers.c.previous_webhook_token,
         providers.c.previous_webhook_token_expires_at,
+        providers.c.studio,
     ).where(providers.c.id == provider_id, providers.c.tenant == tenant)
     row = connection.execute(statement).one_or_none()
     if row is None:
@@ -102,12 +120,13 @@ def find_webhook_tokens(connection: Connection, provider_id: str, tenant: str, n
     expires_at = row.previous_webhook_token_expires_at
     if row.previous_webhook_token is not None and expires_at is not None and expires_at > now:
         tokens["previous_webhook_token"] = row.previous_webhook_token
-    return tokens
+    return WebhookAccess(tokens, read_studio(row.studio))
 
 
 def studio_column(studio: Studio) -> dict[str, Any]:
-    """Make what the column holds."""
-    return asdict(studio)
+    """Make what the column holds, as it is read again: JSON has no tuples."""
+    column: dict[str, Any] = json.loads(json.dumps(asdict(studio)))
+    return column
 
 
 def read_studio(column: Mapping[str, Any] | None) -> Studio:

@@ -6,19 +6,26 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, func, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, Select, func, null, select, tuple_, update
 
 from connector.domain.runs import REVIEW
 from connector.domain.verification import RunFilter, Verification
 from connector.store.models import verification_claims, verification_tags, verifications
 from connector.store.verifications import SELECT, one, read_row
 
+# Without what is kept of each run: sealed outputs may be a megabyte each.
+_LISTED = select(
+    *(null().label(each.name) if each.name in ("result", "document") else each for each in SELECT.selected_columns)
+).select_from(verifications)
 
-def find(connection: Connection, tenant: str, run_id: str) -> Verification | None:
-    """Give the tenant's attempt with this run or of this id."""
+
+def find(connection: Connection, tenant: str, run_id: str, provider_id: str | None = None) -> Verification | None:
+    """Give the tenant's attempt, with a provider or any, with this run or of this id."""
     statement = SELECT.where(
         verifications.c.tenant == tenant, (verifications.c.run_id == run_id) | (verifications.c.id == run_id)
     )
+    if provider_id is not None:
+        statement = statement.where(verifications.c.provider_id == provider_id)
     return one(connection, statement.limit(1))
 
 
@@ -31,18 +38,21 @@ def find_page(
     offset: int = 0,
     is_rising: bool = False,
 ) -> tuple[list[Verification], int]:
-    """Give a page of the tenant's attempts, the latest first unless told otherwise, and how many there are in all."""
+    """Give a page of the tenant's attempts, the latest first unless told otherwise, and how many there are in all.
+
+    Without their results and documents.
+    """
     clauses = _clauses(tenant, wanted)
     total = connection.execute(select(func.count()).select_from(verifications).where(*clauses)).scalar_one()
-    page = _ordered(SELECT.where(*clauses), is_rising=is_rising).limit(limit).offset(offset)
+    page = _ordered(_LISTED.where(*clauses), is_rising=is_rising).limit(limit).offset(offset)
     return [read_row(row) for row in connection.execute(page)], total
 
 
 def find_next(
     connection: Connection, tenant: str, wanted: RunFilter, *, limit: int, after: Verification | None
 ) -> list[Verification]:
-    """Give the next of the tenant's attempts behind the one `after`, the oldest first."""
-    statement = SELECT.where(*_clauses(tenant, wanted))
+    """Give the next of the tenant's attempts behind the one `after`, the oldest first; as `find_page` does."""
+    statement = _LISTED.where(*_clauses(tenant, wanted))
     if after is not None:
         key = tuple_(verifications.c.created_at, verifications.c.id)
         statement = statement.where(key > tuple_(after.created_at, after.verification_id))
@@ -67,11 +77,12 @@ def find_of_applicant(connection: Connection, provider_id: str, applicant_id: st
 
 
 def find_latest(connection: Connection, verification: Verification) -> str:
-    """Give the id of the latest attempt of the same user with the same provider."""
+    """Give the id of the user's latest attempt with the provider that has a run, or may get one."""
     statement = select(verifications.c.id).where(
         verifications.c.tenant == verification.tenant,
         verifications.c.user_id == verification.user_id,
         verifications.c.provider_id == verification.provider_id,
+        verifications.c.run_id.is_not(None) | verifications.c.closed_at.is_(None),
     )
     return str(connection.execute(statement.order_by(verifications.c.created_at.desc()).limit(1)).scalar_one())
 

@@ -17,6 +17,7 @@ from connector.domain.claims import (
     judge,
 )
 from connector.domain.runs import APPROVED, FINAL_STATUSES, Comparison, RunSnapshot
+from connector.domain.verification import VerificationClaim
 
 fields = st.sampled_from(sorted(APPLICANT_FIELDS))
 finals = st.sampled_from(sorted(FINAL_STATUSES))
@@ -25,11 +26,17 @@ keys = st.sampled_from(sorted({comparison_key(field) for field in APPLICANT_FIEL
 findings = st.none() | st.dictionaries(keys, comparisons)
 
 
+def verdict_on(applicant_field: str, run: RunSnapshot, *, is_stale: bool = False) -> Verdict:
+    """Judge a claim that was sent as this field and of which the workflow's output tells nothing by itself."""
+    claim = VerificationClaim("claim", applicant_field, fingerprint="of the value", is_stale=is_stale)
+    return judge(claim, run, is_same=lambda value: pytest.fail(f"{value} was compared"))
+
+
 @given(field=fields, status=finals, found=findings, has_value_changed=st.booleans())
 def test_verified_is_exactly_approved_and_clear_and_unchanged(
     field: str, status: str, found: dict[str, Comparison] | None, has_value_changed: bool
 ) -> None:
-    verdict = judge(field, RunSnapshot("run", status, found), has_value_changed=has_value_changed)
+    verdict = verdict_on(field, RunSnapshot("run", status, found), is_stale=has_value_changed)
 
     is_clear = (found or {}).get(comparison_key(field)) is Comparison.CLEAR
     assert (verdict.is_verified is True) == (status == APPROVED and is_clear and not has_value_changed)
@@ -47,8 +54,8 @@ def test_neighbours_never_matter(
     own = {key: (found or {})[key]} if key in (found or {}) else {}
     others = {name: value for name, value in (neighbours or {}).items() if name != key}
 
-    alone = judge(field, RunSnapshot("run", status, own), has_value_changed=has_value_changed)
-    among = judge(field, RunSnapshot("run", status, own | others), has_value_changed=has_value_changed)
+    alone = verdict_on(field, RunSnapshot("run", status, own), is_stale=has_value_changed)
+    among = verdict_on(field, RunSnapshot("run", status, own | others), is_stale=has_value_changed)
 
     assert alone == among
 
@@ -57,36 +64,36 @@ def test_neighbours_never_matter(
 def test_a_run_says_nothing_of_a_value_that_changed_since(
     field: str, status: str, found: dict[str, Comparison] | None
 ) -> None:
-    verdict = judge(field, RunSnapshot("run", status, found), has_value_changed=True)
+    verdict = verdict_on(field, RunSnapshot("run", status, found), is_stale=True)
     assert verdict == Verdict(None, VALUE_CHANGED)
 
 
 @given(status=finals)
 def test_consider_speaks_against_the_value_however_the_run_ended(status: str) -> None:
     run = RunSnapshot("run", status, {"first_name": Comparison.CONSIDER})
-    assert judge("first_name", run, has_value_changed=False) == Verdict(False, "consider")
+    assert verdict_on("first_name", run) == Verdict(False, "consider")
 
 
 @pytest.mark.parametrize("found", [None, {}, {"last_name": Comparison.CLEAR}, {"first_name": Comparison.NOT_COMPARED}])
 def test_what_was_not_compared_leaves_the_claim_as_it_is(found: dict[str, Comparison] | None) -> None:
     run = RunSnapshot("run", APPROVED, found)
-    assert judge("first_name", run, has_value_changed=False) == Verdict(None, "not_compared")
+    assert verdict_on("first_name", run) == Verdict(None, "not_compared")
 
 
 def test_what_could_not_be_read_leaves_the_claim_as_it_is() -> None:
     run = RunSnapshot("run", APPROVED, {"first_name": Comparison.UNIDENTIFIED})
-    assert judge("first_name", run, has_value_changed=False) == Verdict(None, "unidentified")
+    assert verdict_on("first_name", run) == Verdict(None, "unidentified")
 
 
 @given(status=finals.filter(lambda status: status != APPROVED))
 def test_clear_in_a_run_that_was_not_approved_verifies_nothing(status: str) -> None:
     run = RunSnapshot("run", status, {"first_name": Comparison.CLEAR})
-    assert judge("first_name", run, has_value_changed=False) == Verdict(None, "clear")
+    assert verdict_on("first_name", run) == Verdict(None, "clear")
 
 
 def test_a_birth_date_is_compared_under_onfidos_own_name_for_it() -> None:
     run = RunSnapshot("run", APPROVED, {"date_of_birth": Comparison.CLEAR, "dob": Comparison.CONSIDER})
-    assert judge("dob", run, has_value_changed=False) == Verdict(True, "clear")
+    assert verdict_on("dob", run) == Verdict(True, "clear")
 
 
 def test_a_part_of_the_address_is_compared_with_the_address() -> None:
@@ -97,7 +104,7 @@ def test_a_part_of_the_address_is_compared_with_the_address() -> None:
 @pytest.mark.parametrize("status", ["starting", "processing", "awaiting_input", "of_a_later_version"])
 def test_an_open_run_cannot_be_judged(status: str) -> None:
     with pytest.raises(ValueError, match=status):
-        judge("first_name", RunSnapshot("run", status), has_value_changed=False)
+        verdict_on("first_name", RunSnapshot("run", status))
 
 
 mappings = st.sets(fields).map(lambda chosen: frozenset(chosen) | frozenset(REQUIRED_FIELDS))

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import ipaddress
 import json
+import ssl
 import threading
 import time
 from collections import deque
@@ -10,10 +13,15 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
 
 from connector.onfido.client import OnfidoClient, OnfidoTransport
 
@@ -24,7 +32,8 @@ API_TOKEN = "api_sandbox.not-a-real-token"
 class Reply:
     """What the server answers: after `delay` seconds, in `pieces` that are `pause` seconds apart, or nothing at all.
 
-    A `declared_length` beyond the body's makes an answer that breaks off.
+    A `declared_length` beyond the body's makes an answer that breaks off; without `has_length` the connection's end is
+    the body's. The body is sent `times` over.
     """
 
     status: int = 200
@@ -34,6 +43,8 @@ class Reply:
     pieces: int = 1
     pause: float = 0.0
     declared_length: int | None = None
+    has_length: bool = True
+    times: int = 1
     is_dropped: bool = False
 
     @property
@@ -73,11 +84,18 @@ class ScriptedOnfido(ThreadingHTTPServer):
         self.script: deque[Reply] = deque()
         self.received: list[Received] = []
         self.connections = 0
+        self.broken = threading.Event()
         self.stopped = threading.Event()
 
     @property
     def base_url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}/v3.6"
+        scheme = "https" if isinstance(self.socket, ssl.SSLSocket) else "http"
+        return f"{scheme}://127.0.0.1:{self.server_port}/v3.6"
+
+    def speak_tls(self, certificate: Path) -> None:
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(certificate)
+        self.socket = context.wrap_socket(self.socket, server_side=True)
 
     def answers(self, *replies: Reply) -> None:
         self.script.extend(replies)
@@ -88,6 +106,7 @@ class ScriptedOnfido(ThreadingHTTPServer):
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Stay silent: the clients under test give up connections on purpose."""
+        self.broken.set()
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -112,13 +131,16 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_response(reply.status)
         for name, value in reply.headers.items():
             self.send_header(name, value)
-        self.send_header("Content-Length", str(reply.declared_length or len(content)))
+        if reply.has_length:
+            self.send_header("Content-Length", str(reply.declared_length or len(content) * reply.times))
         self.end_headers()
+        for _ in range(reply.times - 1):
+            self.wfile.write(content)
         size = -(-len(content) // reply.pieces) or 1
         for start in range(0, len(content), size):
             self.wfile.write(content[start : start + size])
             self.server.stopped.wait(reply.pause)
-        self.close_connection = reply.declared_length is not None
+        self.close_connection = reply.declared_length is not None or not reply.has_length
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  its name in the base class
         pass
@@ -176,3 +198,23 @@ def transport(onfido: ScriptedOnfido) -> Iterator[OnfidoTransport]:
 @pytest.fixture
 def client(onfido: ScriptedOnfido, transport: OnfidoTransport) -> OnfidoClient:
     return transport.client(onfido.base_url, API_TOKEN)
+
+
+def self_signed(path: Path) -> Path:
+    """Write a certificate for 127.0.0.1 and `files.example`, with its key, that nobody vouches for."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "loopback")])
+    names = [x509.IPAddress(ipaddress.ip_address("127.0.0.1")), x509.DNSName("files.example")]
+    now = dt.datetime.now(dt.UTC)
+    certificate = (
+        x509.CertificateBuilder(subject_name=name, issuer_name=name, public_key=key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - dt.timedelta(days=1))
+        .not_valid_after(now + dt.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName(names), critical=False)
+        .sign(key, hashes.SHA256())
+    )
+    pem, pkcs8 = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+    secret = key.private_bytes(pem, pkcs8, serialization.NoEncryption())
+    path.write_bytes(certificate.public_bytes(pem) + secret)
+    return path

@@ -340,8 +340,8 @@ def test_an_sdk_token_is_bound_to_what_is_asked_for(
 def test_a_watchlist_monitor_is_read(
     onfido: ScriptedOnfido, client: OnfidoClient, deleted_at: str | None, *, is_deleted: bool
 ) -> None:
-    body = {"id": "m", "applicant_id": "a", "report_name": "watchlist_aml", "deleted_at": deleted_at, "tags": []}
-    onfido.answers(Reply(200, body))
+    told = {"id": "m", "applicant_id": "a", "report_name": "watchlist_aml", "deleted_at": deleted_at}
+    onfido.answers(Reply(200, told))
     assert client.get_watchlist_monitor("m") == WatchlistMonitor("m", "a", "watchlist_aml", is_deleted)
     assert onfido.received[0].path == "/v3.6/watchlist_monitors/m"
 

@@ -1,46 +1,23 @@
-"""Onfido's JSON: applicants written, runs and comparisons read, whatever their shape."""
+"""Onfido's JSON: applicants written, runs and tasks read, whatever their shape."""
 
 from __future__ import annotations
 
-import random
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from connector.domain.capture import LinkOptions
 from connector.domain.runs import Comparison, RunSnapshot
-from connector.onfido.payloads import applicant_fields, newest_document_check, run_snapshot
+from connector.errors import Code, RequestError
+from connector.onfido.payloads import applicant_fields, link_fields, newest_document_check, run_snapshot
 from connector.onfido.reading import UnreadableError, read_json
-from connector.onfido.reports import MAX_DEPTH, comparisons
 
-CLEAR, CONSIDER, UNIDENTIFIED, NOT_COMPARED = (
-    Comparison.CLEAR,
-    Comparison.CONSIDER,
-    Comparison.UNIDENTIFIED,
-    Comparison.NOT_COMPARED,
-)
-
-keys = st.sampled_from(["first_name", "last_name", "date_of_birth", "document_numbers"])
-findings = st.dictionaries(keys, st.sampled_from(["clear", "consider", "unidentified", None]))
-json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
-    lambda children: (
-        st.lists(children)
-        | st.dictionaries(st.sampled_from(["data_comparison", "breakdown", "result", "first_name"]), children)
-    ),
-    max_leaves=15,
-)
-
-
-def flat(found: dict[str, Any]) -> dict[str, Any]:
-    return {key: {"result": result} for key, result in found.items()}
-
-
-def report(found: dict[str, Any]) -> dict[str, Any]:
-    breakdown = {key: {"result": result, "properties": {}} for key, result in found.items()}
-    return {"result": "clear", "breakdown": breakdown}
+REPORT = {"properties": {"document_type": "passport"}}
+RUN = {"id": "run-1", "status": "approved"}
 
 
 def test_dotted_applicant_fields_are_nested() -> None:
@@ -49,94 +26,60 @@ def test_dotted_applicant_fields_are_nested() -> None:
     assert applicant_fields(values) == nested
 
 
-@pytest.mark.parametrize(
-    ("output", "expected"),
-    [
-        (None, None),
-        ("text", None),
-        ([], None),
-        ({"result": "clear"}, None),
-        ({"data_comparison": None}, None),
-        ({"data_comparison": "clear"}, None),
-        ({"data_comparison": {}}, {}),
-        ({"data_comparison": {"result": None, "breakdown": None}}, {}),
-        ({"data_comparison": {"result": "clear", "properties": {}}}, {}),
-        ({"data_comparison": flat({"first_name": "clear"})}, {"first_name": CLEAR}),
-        ({"data_comparison": report({"first_name": "consider"})}, {"first_name": CONSIDER}),
-        (
-            {"data_comparison": {"first_name": "clear", "last_name": None}},
-            {"first_name": CLEAR, "last_name": NOT_COMPARED},
-        ),
-        (
-            {"data_comparison": flat({"gender": "perhaps", "dob": ["clear"]})},
-            {"gender": NOT_COMPARED, "dob": NOT_COMPARED},
-        ),
-        (
-            [{"document": {"breakdown": {"data_comparison": report({"address": "unidentified"})}}}],
-            {"address": UNIDENTIFIED},
-        ),
-    ],
-)
-def test_a_comparison_is_found_wherever_it_is_and_in_either_shape(
-    output: object, expected: dict[str, Comparison] | None
-) -> None:
-    assert comparisons(output) == expected
-
-
-def test_of_several_comparisons_the_worst_wins() -> None:
-    document = report({"first_name": "clear", "last_name": "unidentified", "gender": None, "issuing_country": "clear"})
-    address = flat({"first_name": "consider", "last_name": "clear", "gender": "clear", "address": "clear"})
-    output = {"document": {"data_comparison": document}, "proof_of_address": {"data_comparison": address}}
-    assert comparisons(output) == {
-        "first_name": CONSIDER,
-        "last_name": UNIDENTIFIED,
-        "gender": CLEAR,
-        "issuing_country": CLEAR,
-        "address": CLEAR,
+def test_id_numbers_are_a_list_by_type_and_a_state_joins_its_number() -> None:
+    values = {
+        "id_numbers.driving_licence.state_code": "CA",
+        "id_numbers.passport": "999999999",
+        "id_numbers.driving_licence": "D1234567",
+    }
+    assert applicant_fields(values) == {
+        "id_numbers": [
+            {"type": "driving_licence", "value": "D1234567", "state_code": "CA"},
+            {"type": "passport", "value": "999999999"},
+        ]
     }
 
 
-def test_what_lies_too_deep_is_not_searched_and_what_lies_above_is_found() -> None:
-    output: object = {"data_comparison": flat({"first_name": "clear"})}
-    for _ in range(MAX_DEPTH):
-        output = [output]
-    assert comparisons(output) is None
-    for _ in range(50_000):
-        output = {"deeper": output}
-    assert comparisons({"deep": output, "data_comparison": flat({"last_name": "clear"})}) == {"last_name": CLEAR}
+def test_a_state_without_its_number_is_not_sent() -> None:
+    assert applicant_fields({"id_numbers.driving_licence.state_code": "CA", "first_name": "Ann"}) == {
+        "first_name": "Ann"
+    }
 
 
-def test_a_broad_output_is_searched_level_by_level() -> None:
-    output = {"many": [[{}] * 10] * 20_000, "data_comparison": flat({"last_name": "clear"})}
-    assert comparisons(output) == {"last_name": CLEAR}
+def test_consents_are_a_list_of_flags() -> None:
+    values = {"consents.privacy_notices_read": "True", "consents.ssn_verification": " FALSE "}
+    assert applicant_fields(values) == {
+        "consents": [
+            {"name": "privacy_notices_read", "granted": True},
+            {"name": "ssn_verification", "granted": False},
+        ]
+    }
 
 
-@given(json_values)
-def test_no_output_is_too_strange(output: object) -> None:
-    assert comparisons(output) is None or comparisons(output) == comparisons([output])
+@pytest.mark.parametrize("value", ["yes", "1", "", "truely"])
+def test_a_consent_that_is_no_flag_is_never_taken_for_one(value: str) -> None:
+    with pytest.raises(RequestError) as caught:
+        applicant_fields({"consents.privacy_notices_read": value})
+    assert caught.value.code is Code.APPLICANT_REFUSED
+    assert caught.value.description == "consents.privacy_notices_read: the user's value is neither true nor false."
 
 
-@given(findings)
-def test_both_shapes_say_the_same(found: dict[str, Any]) -> None:
-    expected = {key: Comparison(result or "not_compared") for key, result in found.items()}
-    assert comparisons({"data_comparison": flat(found)}) == expected
-    assert comparisons({"data_comparison": report(found)}) == expected
-    assert comparisons({"data_comparison": found}) == expected
-
-
-@given(st.lists(findings, min_size=1), st.randoms(use_true_random=False))
-def test_the_order_of_comparisons_does_not_matter(several: list[dict[str, Any]], order: random.Random) -> None:
-    output = [{"data_comparison": flat(found)} for found in several]
-    merged = comparisons(output)
-    order.shuffle(output)
-    assert comparisons(output) == merged
+def test_of_a_link_only_what_is_chosen_is_written() -> None:
+    assert link_fields(None) == link_fields(LinkOptions()) == {}
+    assert link_fields(LinkOptions(language="fr_FR")) == {"language": "fr_FR"}
+    until = datetime(2026, 1, 1, 0, 30, tzinfo=UTC)
+    assert link_fields(LinkOptions(expires_at=until)) == {"expires_at": "2026-01-01T00:30:00Z"}
 
 
 def test_a_run_is_read_with_all_that_is_known_of_it() -> None:
-    body = {
+    body: dict[str, Any] = {
         "id": "run-1",
         "status": " approved ",
-        "output": {"data_comparison": flat({"first_name": "clear"})},
+        "output": {"data_comparison": {"first_name": {"result": "clear"}}, "report": REPORT},
+        "reasons": ["document_expired"],
+        "tags": ["geo:usa"],
+        "dashboard_url": "https://dashboard.onfido.com/results/run-1",
+        "link": {"url": "https://eu.onfido.app/l/run-1", "expires_at": "2026-03-08T10:00:00Z"},
         "applicant_id": "applicant-1",
         "workflow_id": "workflow-1",
         "sdk_token": None,
@@ -145,10 +88,17 @@ def test_a_run_is_read_with_all_that_is_known_of_it() -> None:
     assert run_snapshot(body) == RunSnapshot(
         run_id="run-1",
         status="approved",
-        comparisons={"first_name": CLEAR},
+        comparisons={"first_name": Comparison.CLEAR},
         completed_at=datetime(2026, 3, 1, 10, tzinfo=UTC),
         applicant_id="applicant-1",
         workflow_id="workflow-1",
+        output=body["output"],
+        reasons=("document_expired",),
+        tags=("geo:usa",),
+        document={"document_type": "passport"},
+        dashboard_url="https://dashboard.onfido.com/results/run-1",
+        link_url="https://eu.onfido.app/l/run-1",
+        link_expires_at=datetime(2026, 3, 8, 10, tzinfo=UTC),
     )
 
 
@@ -201,6 +151,75 @@ def test_a_status_nobody_knows_is_kept_up_to_its_limit() -> None:
 def test_a_run_without_a_usable_id_and_status_is_unreadable(body: object) -> None:
     with pytest.raises(UnreadableError):
         run_snapshot(body)
+
+
+@pytest.mark.parametrize(
+    ("reasons", "expected"),
+    [
+        (None, ()),
+        ("expired", ()),
+        ({"expired": 1}, ()),
+        ([None, 7, ["nested"], "", " ", "\x00"], ()),
+        (["expired", 7, "  two\r\nlines\x00here "], ("expired", "two lines here")),
+        (["x" * 299 + " y", "\ud800half"], ("x" * 299, "half")),
+        ([None] * 100 + [str(number) for number in range(100)], tuple(str(number) for number in range(50))),
+    ],
+)
+def test_reasons_are_one_line_each_and_not_too_many(reasons: object, expected: tuple[str, ...]) -> None:
+    assert run_snapshot({**RUN, "reasons": reasons}).reasons == expected
+
+
+@pytest.mark.parametrize(
+    ("tags", "expected"),
+    [
+        (None, ()),
+        ("tag", ()),
+        ([7, "", "t" * 129, "a\nb", "t" * 128, "geo:usa"], ("t" * 128, "geo:usa")),
+        ([str(number) for number in range(200)], tuple(str(number) for number in range(100))),
+    ],
+)
+def test_tags_are_whole_or_left_out_and_not_too_many(tags: object, expected: tuple[str, ...]) -> None:
+    assert run_snapshot({**RUN, "tags": tags}).tags == expected
+
+
+@pytest.mark.parametrize(
+    ("url", "is_kept"),
+    [
+        ("https://dashboard.onfido.com/results/1?a=b#c", True),
+        ("http://127.0.0.1:8090/runs/1", True),
+        ("https://" + "d" * 2040, True),
+        ("https://" + "d" * 2041, False),
+        ("javascript:alert(1)", False),
+        ("//dashboard.onfido.com", False),
+        ("https://", False),
+        ("https://[::1", False),
+        ("https://dash board.example", False),
+        ("https://dash\nboard.example", False),
+        ("", False),
+        (7, False),
+        (None, False),
+    ],
+)
+def test_an_address_is_one_that_a_browser_may_be_sent_to_or_none(url: object, *, is_kept: bool) -> None:
+    run = run_snapshot({**RUN, "dashboard_url": url, "link": {"url": url}})
+    assert (run.dashboard_url, run.link_url) == ((url, url) if is_kept else (None, None))
+
+
+@given(st.text() | st.from_regex(r"https?://[\w\[\]:/.#?@ ]*", fullmatch=True))
+def test_any_text_is_an_address_or_none(url: str) -> None:
+    found = run_snapshot({**RUN, "dashboard_url": url}).dashboard_url
+    assert found is None or urlsplit(found).hostname
+
+
+@pytest.mark.parametrize("link", [None, [], "https://eu.onfido.app", {}, {"url": None, "expires_at": 7}])
+def test_a_run_may_be_without_a_link(link: object) -> None:
+    run = run_snapshot({**RUN, "link": link})
+    assert (run.link_url, run.link_expires_at) == (None, None)
+
+
+def test_what_may_be_personal_stays_out_of_sight() -> None:
+    report = {"properties": {"document_type": "passport", "last_name": "Smith"}}
+    assert "Smith" not in repr(run_snapshot({**RUN, "output": {"name": "Smith", "report": report}}))
 
 
 def check(task_id: object, created_at: object = None, updated_at: object = None) -> dict[str, Any]:

@@ -85,6 +85,14 @@ def test_each_refusal_of_an_applicant_has_its_code(
         (410, complaint("gone", "It is scheduled for deletion"), Code.APPLICANT_REFUSED),
         (422, complaint("validation_error", "No", {"workflow_id": ["is inactive"]}), Code.WORKFLOW_REFUSED),
         (422, complaint("validation_error", "No", {"applicant_id": ["is unknown"]}), Code.APPLICANT_REFUSED),
+        (
+            422,
+            complaint("validation_error", "No", {"workflow_id": ["is odd"], "applicant_id": ["is odd"]}),
+            Code.WORKFLOW_REFUSED,
+        ),
+        (422, complaint("validation_error", "applicant", {"custom_data": ["is odd"]}), Code.WORKFLOW_REFUSED),
+        (400, complaint("bad_request", "No such applicant"), Code.APPLICANT_REFUSED),
+        (404, complaint("resource_not_found", "No workflow for the applicant"), Code.WORKFLOW_REFUSED),
         (422, complaint("trial_limits_reached", "No"), Code.INITIATION_FAILED),
         (409, complaint("conflict", "No"), Code.INITIATION_FAILED),
         (401, complaint("authorization_error", "No"), Code.TOKEN_REFUSED),
@@ -174,6 +182,54 @@ def test_words_of_onfidos_are_short_and_printable(onfido: ScriptedOnfido, create
     assert error.description.isprintable()
     assert len(error.description) < MAX_FIELDS * 410 + 400
     assert error.request_id is None
+
+
+@pytest.mark.parametrize(
+    ("value", "said", "told"),
+    [
+        (True, "true is no text", "… is no text"),
+        (False, "it must be true or false, not False", "it must be … or …, not …"),
+        (True, "it is untrue", "it is untrue"),
+        (7, "7 is below 17 or 7.5", "… is below 17 or 7.5"),
+        (7, "7.0, 7e0, 07 and 7", "…, …, … and …"),
+        (7.0, "7 is no text", "… is no text"),
+        (2.5, "2.50, 2.5.", "…, …."),
+        (-5, "-5 is below 1-5", "… is below 1-5"),
+        (1234567, "1,234,567 or 1234567", "… or …"),
+        (0, "at most 100", "at most 100"),
+        (10**400, f"{10**400} is too large", "… is too large"),
+        (1e300, "1e+300 is too large", "… is too large"),
+        (float("inf"), "1e999 is too large", "1e999 is too large"),
+        (None, "null is no text", "null is no text"),
+        (["Jane Doe", {"deep": "Smith"}], "'jane doe' and SMITHs", "'…' and …s"),
+    ],
+)
+def test_values_of_any_type_are_not_repeated(value: object, said: str, told: str) -> None:
+    body = json.dumps(complaint("bad_request", said)).encode()
+    call = Call("POST", "https://onfido.invalid", TokenAuth(API_TOKEN), fields={"custom_data": {"name": value}})
+    description = refusal(Answer(422, body, None, None), call, Code.WORKFLOW_REFUSED).description
+    assert description == f"Onfido refused the request (HTTP 422, bad_request: {told})."
+
+
+def test_where_more_was_sent_than_can_be_looked_for_no_words_are_repeated() -> None:
+    body = json.dumps(complaint("bad_request", "Smith is odd", {"name": ["Smith is odd"]})).encode()
+    fields = {"data": [{"name": "Smith"}] * 1001}
+    call = Call("POST", "https://onfido.invalid", TokenAuth(API_TOKEN), fields=fields)
+    error = refusal(Answer(422, body, "req-1", None), call, Code.TASK_REFUSED)
+    assert error.description == "Onfido refused …: … (HTTP 422, …: …, request id …)."
+    assert (error.type, error.request_id) == ("bad_request", "req-1")
+
+
+@given(
+    st.integers() | st.floats(allow_nan=False, allow_infinity=False),
+    st.sampled_from(["{} is odd", "not {}", "is '{}'", "({})"]),
+)
+def test_no_number_survives_where_it_stands_alone(number: float, words: str) -> None:
+    said = words.format(json.dumps(number))
+    body = json.dumps(complaint(None, said)).encode()
+    call = Call("POST", "https://onfido.invalid", TokenAuth("token-of-the-test"), fields={"custom_data": {"n": number}})
+    description = refusal(Answer(400, body, None, None), call, Code.WORKFLOW_REFUSED).description
+    assert description == f"Onfido refused the request (HTTP 400, {words.format('…')})."
 
 
 @pytest.mark.parametrize(

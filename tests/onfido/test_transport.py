@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-import ipaddress
 import socket
-import ssl
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -14,15 +12,11 @@ from email.utils import format_datetime
 from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from connector.errors import Code, ProviderError
 from connector.onfido.client import OnfidoClient, OnfidoTransport
 from connector.onfido.transport import MAX_BODY_BYTES
-from tests.onfido.conftest import API_TOKEN, Reply, ScriptedOnfido
+from tests.onfido.conftest import API_TOKEN, Reply, ScriptedOnfido, self_signed
 
 RUN = {"id": "run-1", "status": "processing"}
 BACKOFF_AT_MOST = 0.2 + 0.4
@@ -215,12 +209,9 @@ def test_a_name_that_does_not_resolve_is_wrong_but_a_silent_name_server_is_not(
 
 
 def test_a_certificate_that_is_not_trusted_is_told_in_words(onfido: ScriptedOnfido, tmp_path: Path) -> None:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(self_signed(tmp_path / "self-signed.pem"))
-    onfido.socket = context.wrap_socket(onfido.socket, server_side=True)
+    onfido.speak_tls(self_signed(tmp_path / "self-signed.pem"))
     with closing(OnfidoTransport(read_retries=0)) as transport:
-        url = onfido.base_url.replace("http:", "https:")
-        error = failure(lambda: transport.client(url, API_TOKEN).get_run("run-1"))
+        error = failure(lambda: transport.client(onfido.base_url, API_TOKEN).get_run("run-1"))
     assert (error.code, error.is_sent) == (Code.ONFIDO_UNREACHABLE, False)
     assert "certificate that is not trusted: self-signed certificate" in error.description
 
@@ -293,22 +284,3 @@ def test_threads_share_one_transport(onfido: ScriptedOnfido, client: OnfidoClien
         runs = list(threads.map(lambda _: client.get_run("run-1"), range(16)))
     assert [run.run_id for run in runs] == ["run-1"] * 16
     assert onfido.connections <= 8
-
-
-def self_signed(path: Path) -> Path:
-    """Write a certificate for 127.0.0.1, with its key, that nobody vouches for."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "loopback")])
-    now = dt.datetime.now(dt.UTC)
-    certificate = (
-        x509.CertificateBuilder(subject_name=name, issuer_name=name, public_key=key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - dt.timedelta(days=1))
-        .not_valid_after(now + dt.timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    pem, pkcs8 = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
-    secret = key.private_bytes(pem, pkcs8, serialization.NoEncryption())
-    path.write_bytes(certificate.public_bytes(pem) + secret)
-    return path

@@ -249,22 +249,9 @@ def test_any_bytes_are_an_event_or_refused(body: bytes) -> None:
 scalars = st.none() | st.booleans() | st.integers() | st.floats() | st.text()
 names = st.sampled_from(
     [
-        "id",
-        "status",
-        "output",
-        "workflow_run_id",
-        "task_def_id",
-        "completed_at_iso8601",
-        "updated_at",
-        "sdk_token",
-        "tags",
-        "reasons",
-        "dashboard_url",
-        "link",
-        "url",
-        "expires_at",
-        "properties",
-        "document_numbers",
+        *("id", "status", "output", "workflow_run_id", "completed_at_iso8601", "updated_at", "sdk_token"),
+        *("task_def_id", "tags", "reasons", "dashboard_url", "link", "url", "expires_at"),
+        *("properties", "document_numbers"),
     ]
 )
 addresses = st.from_regex(r"https?://[\[\]a-z:/.#?@]*", fullmatch=True)  # some are none

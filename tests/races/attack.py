@@ -149,7 +149,7 @@ def register_webhook(world: World) -> World:
     providers = world.connector.services.providers
     onfido = providers.onfido(providers.get(world.tenant, world.provider_id))
     url = f"{world.connector.url}/t/{world.tenant}/idv/onfido/v1/{world.provider_id}/verify"
-    token = onfido.create_webhook(url=url, events=["workflow_run.completed"], name="races").token
+    token = onfido.create_webhook(url=url, events=["workflow_run.completed"], name="races").token or ""
     change_provider(world, configProperties=config_properties(world.simulator, webhook_token=token))
     return replace(world, webhook_token=token)
 

@@ -166,7 +166,7 @@ def test_result_and_next_attempt_at_once_lose_neither(quiet: World) -> None:
 
         assert event.status_code == 200
         assert outcomes_of(starts) == {STARTED: 1, OPEN_ALREADY: 2}
-        attempts = quiet.connector.services.verifications.page(quiet.tenant, user_id=f"user-{number}", limit=9)
+        attempts = quiet.attempts(f"user-{number}")
         assert sorted(attempt.status for attempt in attempts) == ["awaiting_input", "declined"]
 
 

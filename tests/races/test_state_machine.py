@@ -80,8 +80,7 @@ class Lifecycle(RuleBasedStateMachine):
 
     @property
     def attempts(self) -> list[Verification]:
-        services = self.world.connector.services
-        return services.verifications.page(self.world.tenant, user_id=self.user_id, limit=50)
+        return self.world.attempts(self.user_id)
 
     @property
     def is_open(self) -> bool:

@@ -32,8 +32,7 @@ def test_run_that_onfido_has_forgotten_stays_open_until_the_user_tries_again(wor
 
     world.sweep()
 
-    found, _, _ = world.connector.services.verifications.get(world.tenant, run_id)
-    assert found.closed_at is None
+    assert world.connector.services.runs.find(world.tenant, run_id).closed_at is None
     assert world.start(ann) != run_id
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from datetime import timedelta
-from typing import Any
 
 import pytest
 import requests
@@ -13,6 +12,7 @@ from click.testing import Result
 from sqlalchemy import inspect, select
 from structlog.testing import capture_logs
 
+from connector.domain.verification import Verification
 from connector.services.outbox import KEPT
 from connector.store.models import events, history, metadata, verifications
 from tests.harness import BIRTH_DATE, GIVEN_NAME, LAST_NAME, MAPPING, Caller, World, event_body, run_id_of, verified
@@ -41,8 +41,8 @@ def sweep(world: World) -> None:
     world.wait_until(lambda: not world.connector.services.outbox.page(("ready",), 10))
 
 
-def attempts(world: World) -> list[Any]:
-    return world.connector.services.verifications.page(world.tenant, limit=100)
+def attempts(world: World) -> list[Verification]:
+    return world.attempts()
 
 
 def break_off(world: World, caller: Caller, route: str, switch: str) -> None:
@@ -296,7 +296,7 @@ def verify(world: World, user_id: str) -> tuple[str, str]:
     run_id = world.start(user)
     world.outcome(run_id)
     world.wait_until(lambda: verified(user.claims()) == set(MAPPING))
-    return run_id, attempts(world)[0].applicant_id
+    return run_id, attempts(world)[0].applicant_id or ""
 
 
 def remove_through_api(world: World, _run: Run, user_id: str) -> None:
@@ -416,7 +416,7 @@ def test_applicant_deleted_at_onfido_is_made_anew_at_the_next_attempt(world: Wor
     ann = world.add_user()
     world.outcome(world.start(ann), status="declined", comparisons={"first_name": "consider"})
     world.wait_until(lambda: attempts(world)[0].closed_at is not None)
-    deleted = attempts(world)[0].applicant_id
+    deleted = attempts(world)[0].applicant_id or ""
     delete_at_onfido(world, deleted)
 
     world.outcome(world.start(ann))

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 import pytest
 from sqlalchemy import select
 
+from connector.domain.verification import VerificationClaim
 from connector.store import events, verifications
 from connector.store.engine import Database
 from connector.store.models import events as events_table
@@ -86,7 +87,8 @@ def test_what_waits_although_its_run_is_known_can_be_matched(
     attempt = {"id": "attempt", "tenant": "acme", "provider_id": provider_id, "user_id": "ann", "status": "processing"}
     with database.write() as connection:
         row = attempt | {"run_id": "run-1", "created_at": now, "updated_at": now}
-        verifications.reserve(connection, row, {"givenname": "first_name"}, Lease("first", now))
+        about = [VerificationClaim("givenname", "first_name")]
+        verifications.reserve(connection, row, about, (), Lease("first", now))
         assert events.find_matchable(connection) == [(provider_id, "run-1")]
 
 

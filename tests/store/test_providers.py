@@ -77,7 +77,8 @@ def test_a_page_is_in_the_order_of_names_with_the_number_of_all(database: Databa
 def test_a_replaced_webhook_token_is_good_until_it_expires(database: Database, provider_id: str, now: datetime) -> None:
     def tokens(at: datetime, tenant: str = DEFAULT_TENANT) -> dict[str, str] | None:
         with database.read() as connection:
-            return providers.find_webhook_tokens(connection, provider_id, tenant, at)
+            found = providers.find_webhook_access(connection, provider_id, tenant, at)
+        return None if found is None else dict(found.tokens)
 
     assert tokens(now) == {}
     replaced = {

@@ -9,16 +9,17 @@ from datetime import datetime, timedelta
 from threading import Barrier
 
 import pytest
-from sqlalchemy import delete
+from sqlalchemy import Connection, delete
 from sqlalchemy.exc import IntegrityError
 
-from connector.domain.verification import Verification
-from connector.store import attempt_claims, verifications
+from connector.domain.verification import RunFilter, Verification, VerificationClaim
+from connector.store import attempt_claims, runs, verifications
 from connector.store.engine import Database
 from connector.store.models import providers
 from connector.store.verifications import Lease
 
-FIELDS = {"givenname": "first_name", "lastname": "last_name"}
+ABOUT = (VerificationClaim("givenname", "first_name"), VerificationClaim("lastname", "last_name"))
+EVERYTHING = RunFilter()
 Reserve = Callable[..., Verification]
 
 
@@ -40,7 +41,7 @@ def reserve(database: Database, provider_id: str, now: datetime) -> Reserve:
             "updated_at": created_at,
         }
         with database.write() as connection:
-            verifications.reserve(connection, row, FIELDS, Lease(owner, created_at + timedelta(seconds=30)))
+            verifications.reserve(connection, row, ABOUT, (), Lease(owner, created_at + timedelta(seconds=30)))
         return current(database, verification_id)
 
     return reserve
@@ -49,6 +50,11 @@ def reserve(database: Database, provider_id: str, now: datetime) -> Reserve:
 def current(database: Database, verification_id: str) -> Verification:
     with database.read() as connection:
         return verifications.get(connection, verification_id)
+
+
+def page(connection: Connection, tenant: str, wanted: RunFilter = EVERYTHING, limit: int = 10) -> list[Verification]:
+    found, _ = runs.find_page(connection, tenant, wanted, limit=limit)
+    return found
 
 
 def advance(database: Database, verification: Verification, owner: str, **values: object) -> bool:
@@ -96,7 +102,7 @@ class TestOneOpenAttempt:
         with ThreadPoolExecutor(8) as pool:
             assert sum(pool.map(attempt, range(8))) == 1
         with database.read() as connection:
-            assert len(verifications.find_page(connection, "acme", user_id=None, limit=10)) == 1
+            assert len(page(connection, "acme")) == 1
 
     def test_two_attempts_cannot_have_the_same_run(self, database: Database, reserve: Reserve) -> None:
         ann, ben = reserve(), reserve(user_id="ben")
@@ -251,7 +257,7 @@ class TestValues:
     def test_a_resumed_attempt_may_be_about_other_claims(self, database: Database, reserve: Reserve) -> None:
         seen = reserve()
         with database.write() as connection:
-            attempt_claims.replace(connection, seen.verification_id, {"dob": "dob"})
+            attempt_claims.replace(connection, seen.verification_id, [VerificationClaim("dob", "dob")], ())
         assert self.fingerprints(database, seen) == {"dob": (None, False)}
 
 
@@ -263,7 +269,7 @@ class TestFinding:
         assert close(database, first, now)
         second = reserve(created_at=now + timedelta(minutes=1))
         with database.write() as connection:
-            attempt_claims.replace(connection, second.verification_id, {"lastname": "last_name"})
+            attempt_claims.replace(connection, second.verification_id, [VerificationClaim("lastname", "last_name")], ())
         with database.read() as connection:
 
             def latest(*uris: str, tenant: str = "acme") -> str | None:
@@ -307,17 +313,17 @@ class TestFinding:
             assert locked is not None
             assert locked.verification_id == seen.verification_id
             assert verifications.lock_run(connection, "another", "run-1") is None
-            assert verifications.find_run(connection, "acme", "run-1") == locked
-            assert verifications.find_run(connection, "acme", seen.verification_id) == locked
-            assert verifications.find_run(connection, "another", "run-1") is None
+            assert runs.find(connection, "acme", "run-1") == locked
+            assert runs.find(connection, "acme", seen.verification_id) == locked
+            assert runs.find(connection, "another", "run-1") is None
 
     def test_a_page_has_the_latest_first(self, database: Database, reserve: Reserve, now: datetime) -> None:
         ann, ben = reserve(), reserve(user_id="ben", created_at=now + timedelta(minutes=1))
         with database.read() as connection:
-            assert verifications.find_page(connection, "acme", user_id=None, limit=10) == [ben, ann]
-            assert verifications.find_page(connection, "acme", user_id=None, limit=1) == [ben]
-            assert verifications.find_page(connection, "acme", user_id="ann", limit=10) == [ann]
-            assert verifications.find_page(connection, "another", user_id=None, limit=10) == []
+            assert page(connection, "acme") == [ben, ann]
+            assert page(connection, "acme", limit=1) == [ben]
+            assert page(connection, "acme", RunFilter(user_id="ann")) == [ann]
+            assert page(connection, "another") == []
 
 
 def test_all_of_a_provider_goes_with_it(database: Database, reserve: Reserve, provider_id: str) -> None:
@@ -326,7 +332,7 @@ def test_all_of_a_provider_goes_with_it(database: Database, reserve: Reserve, pr
         connection.execute(delete(providers).where(providers.c.id == provider_id))
     with database.read() as connection:
         assert attempt_claims.find_all(connection, seen.verification_id) == []
-        assert verifications.find_page(connection, "acme", user_id=None, limit=10) == []
+        assert page(connection, "acme") == []
 
 
 class TestSweep:

@@ -1,0 +1,44 @@
+"""`/api/server/v1/idv-providers/{id}/applicants/{applicant-id}`: the applicant at Onfido, for an administrator."""
+
+from __future__ import annotations
+
+from flask import current_app, g
+
+from connector.api.parsing import Blueprint
+from connector.services.applicants import Applicants
+
+blueprint = Blueprint(
+    "applicants",
+    __name__,
+    url_prefix="/api/server/v1/idv-providers/<provider_id>/applicants",
+    description="Applicants at Onfido",
+)
+
+
+@blueprint.put("/<applicant_id>")
+@blueprint.requires("internal_idv_claim_update")
+@blueprint.response(204)
+def update_applicant(provider_id: str, applicant_id: str) -> None:
+    """Send Onfido the values that the user has now, so that they reach a run that is under way."""
+    _applicants().update(g.tenant, provider_id, applicant_id, g.principal.subject)
+
+
+@blueprint.delete("/<applicant_id>")
+@blueprint.requires("internal_idv_claim_delete")
+@blueprint.response(204)
+def delete_applicant(provider_id: str, applicant_id: str) -> None:
+    """Have Onfido delete the applicant, which it does some days later; a run that is open ends here."""
+    _applicants().delete(g.tenant, provider_id, applicant_id, g.principal.subject)
+
+
+@blueprint.post("/<applicant_id>/restore")
+@blueprint.requires("internal_idv_claim_update")
+@blueprint.response(204)
+def restore_applicant(provider_id: str, applicant_id: str) -> None:
+    """Take a deletion back that Onfido has not carried out yet."""
+    _applicants().restore(g.tenant, provider_id, applicant_id, g.principal.subject)
+
+
+def _applicants() -> Applicants:
+    applicants: Applicants = current_app.extensions["applicants"]
+    return applicants

@@ -1,0 +1,49 @@
+"""`connector applicant`: look after the applicants at Onfido."""
+
+from __future__ import annotations
+
+import click
+
+from connector.cli.output import actor, services, tenant_option
+
+
+@click.group()
+def applicant() -> None:
+    """Look after the applicants at Onfido."""
+
+
+@applicant.command()
+@click.argument("provider_id", metavar="PROVIDER")
+@click.argument("applicant_id", metavar="APPLICANT")
+@tenant_option
+@click.pass_context
+def update(context: click.Context, provider_id: str, applicant_id: str, tenant: str) -> None:
+    """Send the values that the user has now, so that they reach a run that is under way."""
+    with services(context) as opened:
+        opened.applicants.update(tenant, provider_id, applicant_id, actor())
+    click.echo(f"Updated {applicant_id}.")
+
+
+@applicant.command()
+@click.argument("provider_id", metavar="PROVIDER")
+@click.argument("applicant_id", metavar="APPLICANT")
+@click.confirmation_option(prompt="Have Onfido delete the applicant, and end the run that is open?")
+@tenant_option
+@click.pass_context
+def delete(context: click.Context, provider_id: str, applicant_id: str, tenant: str) -> None:
+    """Have Onfido delete an applicant, which it does some days later."""
+    with services(context) as opened:
+        opened.applicants.delete(tenant, provider_id, applicant_id, actor())
+    click.echo(f"Onfido will delete {applicant_id}; until then it can be restored.")
+
+
+@applicant.command()
+@click.argument("provider_id", metavar="PROVIDER")
+@click.argument("applicant_id", metavar="APPLICANT")
+@tenant_option
+@click.pass_context
+def restore(context: click.Context, provider_id: str, applicant_id: str, tenant: str) -> None:
+    """Take a deletion back that Onfido has not carried out yet."""
+    with services(context) as opened:
+        opened.applicants.restore(tenant, provider_id, applicant_id, actor())
+    click.echo(f"Restored {applicant_id}.")

@@ -1,0 +1,81 @@
+"""What Onfido is known to refuse of an applicant: the rules of its API v3.6, and none beyond them.
+
+Schemas `applicant_shared`, `applicant_first_name`, `address_shared`, `country_codes` and `id_number`. Whoever is
+refused here would be refused by Onfido; what only Onfido can tell, such as which countries there are, is left to it.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+
+from connector.domain.claims import CONSENTS
+from connector.errors import Code, RequestError
+
+USA = "USA"
+_OF_AN_ADDRESS = ("postcode", "country")  # what Onfido wants with every address
+
+
+@dataclass(frozen=True)
+class _Rule:
+    is_kept: Callable[[str], bool]
+    otherwise: str
+
+
+def check_applicant(fields: Mapping[str, str], claims: Mapping[str, str]) -> None:
+    """Raise `RequestError` for values, by applicant field, that Onfido would refuse.
+
+    `claims` maps claim URIs to applicant fields. Claims, fields and reasons are named, never a value.
+    """
+    if found := [f"{_named(name, claims)}: {why}" for name, why in _objections(fields)]:
+        raise RequestError(Code.APPLICANT_REFUSED, f"Onfido would refuse {'; '.join(found)}.")
+
+
+def _objections(fields: Mapping[str, str]) -> Iterator[tuple[str, str]]:
+    for name, value in fields.items():
+        if (rule := _RULES.get(name)) and not rule.is_kept(value):
+            yield name, rule.otherwise
+    if any(name.startswith("address.") for name in fields):
+        for missing in (f"address.{part}" for part in _OF_AN_ADDRESS):
+            if missing not in fields:
+                yield missing, "it is missing, and goes with every address"
+    if fields.get("address.country") == USA and not _STATE.is_kept(fields.get("address.state", "NY")):
+        yield "address.state", _STATE.otherwise
+
+
+def _named(name: str, claims: Mapping[str, str]) -> str:
+    """Name a field by its claim, if one is mapped to it."""
+    return next((f"{uri} (sent as {name})" for uri, mapped in claims.items() if mapped == name), name)
+
+
+def _without(characters: str) -> _Rule:
+    return _Rule(set(characters).isdisjoint, f"it holds one of {' '.join(characters)}")
+
+
+def _like(pattern: str, otherwise: str) -> _Rule:
+    return _Rule(lambda value: re.fullmatch(pattern, value) is not None, otherwise)
+
+
+def _is_day(value: str) -> bool:
+    try:
+        return bool(re.fullmatch(r"[0-9]{4}(-[0-9]{2}){2}", value) and date.fromisoformat(value))
+    except ValueError:
+        return False
+
+
+_NAME = _without('!#$%*=<>;{}"')
+_LINE = _without("!$%^*=<>")
+_DAY = _Rule(_is_day, "it is no date such as 1990-01-31")
+_COUNTRY = _like("[A-Z]{3}", "it is no country's ISO code of three capital letters, such as GBR")
+_STATE = _like("[A-Za-z]{2}", "it is no state's code of two letters, such as NY")
+_CONSENT = _Rule(lambda value: value.strip().lower() in ("true", "false"), "it is neither true nor false")
+_RULES: Mapping[str, _Rule] = {
+    **dict.fromkeys(("first_name", "last_name"), _NAME),
+    "dob": _DAY,
+    **dict.fromkeys(("address.line1", "address.line2", "address.line3"), _LINE),
+    **dict.fromkeys(("address.country", "location.country_of_residence"), _COUNTRY),
+    **dict.fromkeys((f"id_numbers.{name}.state_code" for name in ("driving_license", "driving_licence")), _STATE),
+    **dict.fromkeys((f"consents.{name}" for name in CONSENTS), _CONSENT),
+}

@@ -1,0 +1,93 @@
+"""Whether a provider is ready to verify: what is looked at before the first user, as values and sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from connector.domain.claims import REQUIRED_FIELDS, comparison_key
+from connector.domain.provider import Provider
+from connector.domain.urls import UrlPolicy
+
+REGION, TOKEN, ENVIRONMENT, WORKFLOW, CLAIMS, WEBHOOK = (
+    *("region", "token", "environment"),
+    *("workflow", "claims", "webhook"),
+)
+_ABOUT_ENVIRONMENT = {
+    "sandbox": "The token is for the sandbox: no document is really looked at.",
+    "live": "The token is for live: runs are paid for.",
+}
+
+_DOCUMENT = "Compared with the document"
+_ADDRESS = "Compared with a proof of address, where the workflow asks for one"
+_OUTPUT = "Told by the workflow's output"
+_NOTHING = "Never verified, unless studio.outputClaims says which output of the workflow tells of it"
+_COMPARED = {
+    **dict.fromkeys(("first_name", "last_name", "date_of_birth"), _DOCUMENT),
+    "address": _ADDRESS,
+}
+
+
+@dataclass(frozen=True)
+class Check:
+    """One thing that was looked at; `passed` is None where it was not. `detail` says what to do where it failed."""
+
+    name: str
+    passed: bool | None
+    detail: str
+
+
+@dataclass(frozen=True)
+class Readiness:
+    """All that was looked at, in the order in which one thing rests on another."""
+
+    environment: str | None
+    checks: tuple[Check, ...]
+
+    @property
+    def failed(self) -> list[str]:
+        """The names of the checks that failed."""
+        return [check.name for check in self.checks if check.passed is False]
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing failed."""
+        return not self.failed
+
+
+def not_checked(name: str, why: str) -> Check:
+    """Make the check of what was not looked at."""
+    return Check(name, None, f"not checked: {why}.")
+
+
+def check_environment(environment: str | None) -> Check:
+    """Say what it means which of Onfido's environments the API token is for."""
+    if environment is None:
+        return not_checked(ENVIRONMENT, "the token begins with neither api_sandbox nor api_live")
+    return Check(ENVIRONMENT, True, _ABOUT_ENVIRONMENT[environment])
+
+
+def check_claims(provider: Provider) -> Check:
+    """Say of every claim what can verify it; one that nothing can is no failure, but told."""
+    if missing := [name for name in REQUIRED_FIELDS if name not in provider.claims.values()]:
+        detail = f"Onfido wants {' and '.join(missing)} with every applicant: map a claim to it."
+        return Check(CLAIMS, False, detail)
+    told: dict[str, list[str]] = {_DOCUMENT: [], _ADDRESS: [], _OUTPUT: [], _NOTHING: []}
+    for uri, by in _tellers(provider):
+        told[by].append(uri)
+    return Check(CLAIMS, True, " ".join(f"{by}: {', '.join(uris)}." for by, uris in told.items() if uris))
+
+
+def webhook_objection(provider: Provider, url: str) -> str | None:
+    """Tell why Onfido cannot be asked to post to our URL: it wants https, and a simulator on loopback is as near."""
+    is_simulated = provider.base_url.startswith("http://")
+    if UrlPolicy(None, allows_http_loopback=is_simulated).objection(url) is None:
+        return None
+    return f"Onfido posts to https only, not to {url}: set public_url to the https address that Onfido reaches."
+
+
+def _tellers(provider: Provider) -> Iterator[tuple[str, str]]:
+    outputs: Mapping[str, object] = provider.studio.by_claim
+    for uri, applicant_field in provider.claims.items():
+        yield uri, _OUTPUT if uri in outputs else _COMPARED.get(comparison_key(applicant_field), _NOTHING)
+    yield from ((uri, _OUTPUT) for uri in outputs if uri not in provider.claims)

@@ -1,0 +1,69 @@
+"""Which runs somebody asks for, read from the words that a query and the command line share."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+
+from connector.domain.runs import (
+    ABANDONED,
+    APPROVED,
+    AWAITING_INPUT,
+    DECLINED,
+    ERROR,
+    PROCESSING,
+    REVIEW,
+    STARTING,
+)
+from connector.domain.verification import RunFilter
+from connector.errors import Code, RequestError
+
+STATUSES = (
+    *(STARTING, PROCESSING, AWAITING_INPUT, "awaiting_client_input"),
+    *(APPROVED, DECLINED, REVIEW, ABANDONED, ERROR),
+)
+FROM, TO = "from", "to"
+RISING, FALLING = "asc", "desc"
+_MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}(?P<time>[T ].+)?", re.ASCII)  # not what else Python reads, such as weeks
+
+
+def read_filter(query: Mapping[str, str | None], *, provider_id: str | None = None) -> RunFilter:
+    """Read `status` (names joined by commas), `userId`, `tag`, `from` and `to`; what is None does not matter.
+
+    `from` and `to` are dates or date-times; a time without a zone is UTC's. The day of a bare date `to` belongs to the
+    period, the moment of a date-time `to` does not. Raises `RequestError` naming what cannot be read.
+    """
+    return RunFilter(
+        provider_id=provider_id,
+        user_id=query["userId"],
+        statuses=_statuses(query["status"]),
+        tag=query["tag"],
+        created_from=_moment(FROM, query[FROM]),
+        created_before=_moment(TO, query[TO], added_to_date=timedelta(days=1)),
+    )
+
+
+def _statuses(text: str | None) -> tuple[str, ...]:
+    names = [] if text is None else [name.strip() for name in text.split(",")]
+    if unknown := sorted(set(names) - set(STATUSES)):
+        wrong = ", ".join(name or "(nothing)" for name in unknown)
+        raise _bad("status", f"unknown: {wrong}; known: {', '.join(STATUSES)}")
+    return tuple(dict.fromkeys(names))
+
+
+def _moment(name: str, text: str | None, added_to_date: timedelta = timedelta()) -> datetime | None:
+    if text is None:
+        return None
+    read = _MOMENT.fullmatch(text)
+    try:
+        found = datetime.fromisoformat(text if read else "")
+        found = found.replace(tzinfo=found.tzinfo or UTC).astimezone(UTC)
+        return found if read and read["time"] else found + added_to_date
+    except (ValueError, OverflowError) as error:
+        why = "not a date or date-time of ISO 8601, such as 2026-01-31 or 2026-01-31T09:30:00+01:00"
+        raise _bad(name, why) from error
+
+
+def _bad(name: str, why: str) -> RequestError:
+    return RequestError(Code.PROVIDER_LIST_INVALID, f"{name}: {why}.")

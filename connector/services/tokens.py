@@ -1,0 +1,101 @@
+"""A provider's tokens: what the API token is for, and which webhook token is registered here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection
+
+from connector.domain.history import ADMINISTRATOR, PROVIDER, Change
+from connector.domain.provider import Provider
+from connector.errors import Code, ConfigurationError, RequestError
+from connector.store import history, providers
+from connector.store.engine import Database
+from connector.store.sealed import provider_secret
+from connector.store.vault import Vault
+
+KEPT, REPAIRED, CREATED, REMOVED = "kept", "repaired", "created", "removed"  # what became of a webhook at Onfido
+_ENVIRONMENTS = ("sandbox", "live")
+_FORGOTTEN = dict.fromkeys(("webhook_token", "previous_webhook_token", "previous_webhook_token_expires_at"))
+
+
+class Tokens:
+    """Reads the tokens of a provider, and changes its webhook token by compare-and-set."""
+
+    def __init__(
+        self, database: Database, vault: Vault, token_overlap: timedelta, clock: Callable[[], datetime]
+    ) -> None:
+        self._database = database
+        self._vault = vault
+        self._token_overlap = token_overlap
+        self._clock = clock
+
+    def environment(self, provider: Provider) -> str | None:
+        """Tell by the API token's prefix which of Onfido's environments it is for; None where it has neither."""
+        with self._database.read() as connection:
+            sealed = providers.find_api_token(connection, provider.provider_id)
+        token = self._open(provider, "api_token", sealed) or ""
+        return next((name for name in _ENVIRONMENTS if token.startswith(f"api_{name}")), None)
+
+    def webhook_token(self, provider: Provider) -> str | None:
+        """Give the webhook token that is registered here, without the one that it replaced."""
+        with self._database.read() as connection:
+            found = providers.find_webhook_tokens(connection, provider.provider_id, provider.tenant, self._clock())
+        return self._open(provider, "webhook_token", (found or {}).get("webhook_token"))
+
+    def change_webhook_token(
+        self, provider: Provider, known: str | None, token: str | None, webhook: str, actor: str
+    ) -> bool:
+        """Register a webhook token in place of `known`; False where another was registered meanwhile.
+
+        The one that is replaced stays good for a while, as in every change of a provider's. None forgets both, at once.
+        `webhook` is what became of the webhook at Onfido, for the history.
+        """
+        with self._database.write() as connection:
+            stored = providers.lock(connection, provider.provider_id, provider.tenant)
+            current = self._open(provider, "webhook_token", stored["webhook_token"]) if stored else None
+            if stored is None or current not in (known, token):
+                return False
+            columns = {} if current == token else self._columns(provider, current, token)
+            if columns:
+                providers.change(connection, provider.provider_id, columns, self._clock())
+            if columns or webhook != KEPT:
+                self._tell(connection, provider, columns, webhook, actor)
+        return True
+
+    def _columns(self, provider: Provider, current: str | None, token: str | None) -> dict[str, Any]:
+        if token is None:
+            return dict(_FORGOTTEN)
+        columns: dict[str, Any] = {"webhook_token": self._seal(provider, "webhook_token", token)}
+        if current is not None:
+            columns["previous_webhook_token"] = self._seal(provider, "previous_webhook_token", current)
+            columns["previous_webhook_token_expires_at"] = self._clock() + self._token_overlap
+        return columns
+
+    def _seal(self, provider: Provider, name: str, token: str) -> str:
+        return self._vault.seal(token, provider_secret(provider.provider_id, name))
+
+    def _open(self, provider: Provider, name: str, sealed: str | None) -> str | None:
+        try:
+            return None if sealed is None else self._vault.open(sealed, provider_secret(provider.provider_id, name))
+        except ConfigurationError as error:
+            description = f"The provider {provider.name} cannot be used: {error.description}"
+            raise RequestError(Code.CONFIGURATION_INVALID, description) from error
+
+    def _tell(
+        self, connection: Connection, provider: Provider, columns: dict[str, Any], webhook: str, actor: str
+    ) -> None:
+        entry = Change(
+            at=self._clock(),
+            tenant=provider.tenant,
+            subject=PROVIDER,
+            name=provider.name,
+            current="changed",
+            cause=ADMINISTRATOR,
+            provider_id=provider.provider_id,
+            actor=actor,
+            detail={"properties": sorted(columns), "webhook": webhook},
+        )
+        history.append(connection, [entry])

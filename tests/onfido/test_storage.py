@@ -1,0 +1,316 @@
+"""Where Onfido sends on to for a file: whom the connector asks, whom it does not, and what it keeps to itself."""
+
+from __future__ import annotations
+
+import socket
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connector.errors import Code, ProviderError
+from connector.onfido.client import OnfidoClient, OnfidoTransport
+from connector.onfido.storage import Storage
+from tests.onfido.conftest import API_TOKEN, Reply, ScriptedOnfido, self_signed
+
+PUBLIC, OTHER_PUBLIC = "8.8.8.8", "1.1.1.1"  # never asked: the resolver leads to loopback
+
+
+@dataclass
+class Resolver:
+    """What names resolve to, and where on loopback an address leads; stands in for a name server and a network."""
+
+    names: dict[str, list[str]] = field(default_factory=dict)
+    routes: dict[str, int] = field(default_factory=dict)
+    asked: list[str] = field(default_factory=list)
+
+    def __call__(self, host: str, port: int, *args: Any, **kwargs: Any) -> list[Any]:
+        self.asked.append(host)
+        if host in self.names:
+            return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in self.names[host]]
+        if host != "127.0.0.1" and host not in self.routes:
+            raise socket.gaierror(socket.EAI_NONAME, "unknown")
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("127.0.0.1", self.routes.get(host, port)))]
+
+
+@pytest.fixture
+def resolver(monkeypatch: pytest.MonkeyPatch) -> Resolver:
+    """No name server is on loopback."""
+    resolver = Resolver()
+    monkeypatch.setattr(socket, "getaddrinfo", resolver)
+    return resolver
+
+
+@pytest.fixture
+def public(
+    onfido: ScriptedOnfido, elsewhere: ScriptedOnfido, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[OnfidoClient]:
+    """A client whose base URL is https, as in production; the other server is a storage that speaks https as well."""
+    certificate = self_signed(tmp_path / "trusted.pem")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+    onfido.speak_tls(certificate)
+    elsewhere.speak_tls(certificate)
+    with closing(OnfidoTransport(connect_timeout=1, read_timeout=1, read_retries=0)) as transport:
+        yield transport.client(onfido.base_url, API_TOKEN)
+
+
+def leads_to(location: str, **headers: str) -> Reply:
+    return Reply(302, b"", {"Location": location, **headers})
+
+
+def fetch(client: OnfidoClient) -> bytes:
+    with client.open_signed_evidence("run-1") as file:
+        return b"".join(file.chunks)
+
+
+def failure(call: Callable[[], object]) -> ProviderError:
+    with pytest.raises(ProviderError) as caught:
+        call()
+    return caught.value
+
+
+def test_a_redirect_is_followed_without_token_or_cookie(
+    onfido: ScriptedOnfido, elsewhere: ScriptedOnfido, client: OnfidoClient
+) -> None:
+    address = elsewhere.base_url + "/evidence.pdf?signature=abc%2F"
+    cookie = {"Set-Cookie": "session=of-onfido; Path=/"}
+    onfido.answers(*[leads_to(address, **cookie)] * 2)
+    elsewhere.answers(*[Reply(200, b"%PDF", {"Content-Type": "application/pdf", **cookie})] * 2)
+    for _ in range(2):
+        with client.open_signed_evidence("run-1") as file:
+            assert (file.content_type, file.length, b"".join(file.chunks)) == ("application/pdf", 4, b"%PDF")
+    for request in elsewhere.received:
+        assert (request.method, request.target) == ("GET", "/v3.6/evidence.pdf?signature=abc%2F")
+        assert not {"Authorization", "Cookie"} & set(request.headers)
+        assert API_TOKEN not in str(request)
+
+
+def test_a_netrc_gives_the_storage_nothing(
+    onfido: ScriptedOnfido,
+    elsewhere: ScriptedOnfido,
+    client: OnfidoClient,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login someone password else\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+    onfido.answers(leads_to(elsewhere.base_url))
+    elsewhere.answers(Reply(200, b"%PDF"))
+    assert fetch(client) == b"%PDF"
+    assert "Authorization" not in elsewhere.received[0].headers
+
+
+def test_a_relative_redirect_stays_on_the_host_without_the_token(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
+    onfido.answers(leads_to("/files/1"), Reply(200, b"%PDF"))
+    assert fetch(client) == b"%PDF"
+    assert onfido.received[1].target == "/files/1"
+    assert "Authorization" not in onfido.received[1].headers
+
+
+@pytest.mark.parametrize("status", [301, 303, 307, 308])
+def test_any_redirect_is_as_good_as_another(
+    onfido: ScriptedOnfido, elsewhere: ScriptedOnfido, client: OnfidoClient, status: int
+) -> None:
+    onfido.answers(Reply(status, b"", {"Location": elsewhere.base_url}))
+    elsewhere.answers(Reply(200, b"%PDF"))
+    assert fetch(client) == b"%PDF"
+
+
+def test_only_one_redirect_is_followed(onfido: ScriptedOnfido, elsewhere: ScriptedOnfido, client: OnfidoClient) -> None:
+    onfido.answers(leads_to(elsewhere.base_url))
+    elsewhere.answers(leads_to(elsewhere.base_url), Reply(200, b"%PDF"))
+    error = failure(lambda: fetch(client))
+    assert (error.code, len(elsewhere.received)) == (Code.FILE_UNAVAILABLE, 1)
+    assert "HTTP 302" in error.description
+
+
+@pytest.mark.parametrize(
+    ("status", "code"),
+    [
+        (403, Code.FILE_UNAVAILABLE),
+        (404, Code.FILE_UNAVAILABLE),
+        (204, Code.FILE_UNAVAILABLE),
+        (500, Code.ONFIDO_UNREACHABLE),
+        (503, Code.ONFIDO_UNREACHABLE),
+    ],
+)
+def test_a_storage_that_does_not_give_the_file_is_named_without_the_signature(
+    onfido: ScriptedOnfido, elsewhere: ScriptedOnfido, client: OnfidoClient, status: int, code: Code
+) -> None:
+    onfido.answers(leads_to(elsewhere.base_url + "?signature=s3cret"))
+    elsewhere.answers(Reply(status, b"s3cret"))
+    error = failure(lambda: fetch(client))
+    assert error.code is code
+    assert f"127.0.0.1:{elsewhere.server_port}" in error.description
+    assert f"HTTP {status}" in error.description
+    assert "s3cret" not in "".join(traceback.format_exception(error))
+
+
+@pytest.mark.parametrize("fault", [Reply(is_dropped=True), Reply(delay=2)])
+def test_a_storage_that_does_not_answer_is_named_without_the_signature(
+    onfido: ScriptedOnfido, elsewhere: ScriptedOnfido, client: OnfidoClient, fault: Reply
+) -> None:
+    onfido.answers(leads_to(elsewhere.base_url + "?signature=s3cret"))
+    elsewhere.answers(fault)
+    error = failure(lambda: fetch(client))
+    assert error.code is Code.ONFIDO_UNREACHABLE
+    assert error.is_retryable
+    assert "s3cret" not in "".join(traceback.format_exception(error))
+
+
+def test_a_file_that_breaks_off_at_the_storage_is_an_error(
+    onfido: ScriptedOnfido, elsewhere: ScriptedOnfido, client: OnfidoClient
+) -> None:
+    onfido.answers(leads_to(elsewhere.base_url))
+    elsewhere.answers(Reply(200, b"%PDF", declared_length=100))
+    assert failure(lambda: fetch(client)).code is Code.ONFIDO_UNREACHABLE
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "http://files.example/1",
+        "ftp://127.0.0.1/1",
+        "file:///etc/passwd",
+        "//files.example/1",
+        "http://user:secret@127.0.0.1/1",
+        "http://127.0.0.1:99999/1",
+        "http://[::1/1",
+        "http://127.0.0.1/1#part",
+        "http://127.0.0.1\\@files.example/1",
+    ],
+)
+def test_an_address_that_is_no_files_is_not_asked(
+    onfido: ScriptedOnfido, client: OnfidoClient, resolver: Resolver, location: str
+) -> None:
+    onfido.answers(leads_to(location))
+    error = failure(lambda: fetch(client))
+    assert error.code is Code.FILE_UNAVAILABLE
+    assert location not in error.description
+    assert set(resolver.asked) == {"127.0.0.1"}
+    assert len(onfido.received) == 1
+
+
+def test_from_a_public_base_url_only_https_is_followed(
+    onfido: ScriptedOnfido, public: OnfidoClient, resolver: Resolver
+) -> None:
+    resolver.names["files.example"] = [PUBLIC]
+    onfido.answers(leads_to("http://127.0.0.1/1"), leads_to("http://files.example/1"))
+    for _ in range(2):
+        error = failure(lambda: fetch(public))
+        assert error.code is Code.FILE_UNAVAILABLE
+        assert "https://" in error.description
+    assert "files.example" not in resolver.asked
+
+
+@pytest.mark.parametrize(
+    "addresses",
+    [
+        ["127.0.0.1"],
+        ["10.0.0.1"],
+        ["172.16.0.1"],
+        ["192.168.1.1"],
+        ["169.254.169.254"],
+        ["100.64.0.1"],
+        ["0.0.0.0"],
+        ["224.0.0.1"],
+        ["::1"],
+        ["::"],
+        ["fe80::1"],
+        ["fe80::1%eth0"],
+        ["fd00::1"],
+        ["ff02::1"],
+        ["::ffff:127.0.0.1"],
+        ["::ffff:10.0.0.1"],
+        [PUBLIC, "127.0.0.1"],
+    ],
+)
+def test_from_a_public_base_url_nothing_private_is_asked(
+    onfido: ScriptedOnfido,
+    elsewhere: ScriptedOnfido,
+    public: OnfidoClient,
+    resolver: Resolver,
+    addresses: list[str],
+) -> None:
+    resolver.names["files.example"] = addresses
+    resolver.routes |= {each: elsewhere.server_port for each in addresses if each != "127.0.0.1"}
+    onfido.answers(leads_to(f"https://files.example:{elsewhere.server_port}/1"))
+    error = failure(lambda: fetch(public))
+    assert error.code is Code.FILE_UNAVAILABLE
+    assert error.description == "files.example is no public host: no file is fetched from it."
+    assert elsewhere.connections == 0
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "0x7f.1", "2130706433"])
+def test_from_a_public_base_url_loopback_is_not_asked_however_it_is_spelt(
+    onfido: ScriptedOnfido, elsewhere: ScriptedOnfido, public: OnfidoClient, host: str
+) -> None:
+    onfido.answers(leads_to(f"https://{host}:{elsewhere.server_port}/1"))
+    assert failure(lambda: fetch(public)).code is Code.FILE_UNAVAILABLE
+    assert elsewhere.connections == 0
+
+
+def test_a_public_host_is_asked_at_the_address_that_was_checked(
+    onfido: ScriptedOnfido, elsewhere: ScriptedOnfido, public: OnfidoClient, resolver: Resolver
+) -> None:
+    """Its name is looked up once, so a second answer of the name server's leads nowhere."""
+    resolver.names["files.example"] = [PUBLIC]
+    resolver.routes[PUBLIC] = elsewhere.server_port
+    onfido.answers(leads_to("https://files.example/1?signature=abc"))
+    elsewhere.answers(Reply(200, b"%PDF"))
+    assert fetch(public) == b"%PDF"
+    assert resolver.asked == ["127.0.0.1", "files.example", PUBLIC]
+    assert elsewhere.received[0].headers["Host"] == "files.example"
+
+
+def test_of_a_public_hosts_addresses_the_next_is_tried(
+    onfido: ScriptedOnfido, elsewhere: ScriptedOnfido, public: OnfidoClient, resolver: Resolver
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as gone:
+        closed = gone.getsockname()[1]
+    resolver.names["files.example"] = [PUBLIC, OTHER_PUBLIC]
+    resolver.routes |= {PUBLIC: closed, OTHER_PUBLIC: elsewhere.server_port}
+    resolver.names["gone.example"] = [PUBLIC]
+    onfido.answers(leads_to("https://files.example/1"), leads_to("https://gone.example/1"))
+    elsewhere.answers(Reply(200, b"%PDF"))
+    assert fetch(public) == b"%PDF"
+    assert failure(lambda: fetch(public)).code is Code.ONFIDO_UNREACHABLE
+
+
+@pytest.mark.parametrize("host", ["files.example", "a..b", "x" * 64 + ".example"])
+def test_a_host_that_does_not_exist_is_no_wrong_base_url(
+    onfido: ScriptedOnfido, public: OnfidoClient, resolver: Resolver, host: str
+) -> None:
+    del resolver
+    onfido.answers(leads_to(f"https://{host}/1"))
+    assert failure(lambda: fetch(public)).code in (Code.ONFIDO_UNREACHABLE, Code.FILE_UNAVAILABLE)
+
+
+def test_a_certificate_for_another_name_is_not_taken(
+    onfido: ScriptedOnfido, elsewhere: ScriptedOnfido, public: OnfidoClient, resolver: Resolver
+) -> None:
+    resolver.names["other.example"] = [PUBLIC]
+    resolver.routes[PUBLIC] = elsewhere.server_port
+    onfido.answers(leads_to("https://other.example/1"))
+    assert failure(lambda: fetch(public)).code is Code.ONFIDO_UNREACHABLE
+    assert not elsewhere.received
+
+
+odd_addresses = st.from_regex(r"https?:[/\\]{0,3}[\w.:@\[\]%/]*", fullmatch=True)
+locations = st.text() | st.text().map(lambda rest: f"https://{rest}") | odd_addresses
+
+
+@given(locations)
+def test_no_address_is_too_strange(resolver: Resolver, location: str) -> None:
+    """Whatever it resolves to is loopback here, which is never asked from a public base URL."""
+    resolver.names = {"127.0.0.1": ["127.0.0.1"]}
+    with closing(Storage("test")) as storage, pytest.raises(ProviderError) as caught:
+        storage.open("https://127.0.0.1/v3.6", location, (0.1, 0.1))
+    assert caught.value.code in (Code.FILE_UNAVAILABLE, Code.ONFIDO_UNREACHABLE)
