@@ -20,32 +20,41 @@ from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as BaseResponse
 
 from connector import __version__, telemetry
-from connector.api import errors, operations, providers, tenancy, users, webhooks
+from connector.api import applicants, errors, exports, operations, providers, runs, setup, tenancy, users, webhooks
 from connector.api.development import configure_access
 from connector.api.parsing import SECURITY_SCHEME
+from connector.api.tasks import blueprint as tasks_blueprint
 from connector.directory.local import LocalDirectory
 from connector.domain.provider import BaseUrlPolicy
 from connector.domain.studio import StudioPolicy
 from connector.domain.tenants import DEFAULT_TENANT
 from connector.domain.urls import UrlPolicy
 from connector.errors import ConfigurationError
+from connector.notices import Notifier
 from connector.onfido.client import OnfidoTransport
 from connector.relay import Relay
+from connector.services.applicants import Applicants
 from connector.services.archive import Archive
 from connector.services.attempts import Attempts, Timing
 from connector.services.binding import Binding
 from connector.services.claims import Claims
 from connector.services.decisions import Decisions
 from connector.services.events import Events
+from connector.services.files import RunFiles
 from connector.services.initiation import Initiation
 from connector.services.keys import fingerprint_key, rotate_keys
+from connector.services.notices import Notices
 from connector.services.outbox import SWEEP, Kind, Outbox
 from connector.services.providers import Providers
 from connector.services.results import Results
 from connector.services.runs import Runs
+from connector.services.setup import Setup
+from connector.services.tasks import Tasks
+from connector.services.tokens import Tokens
 from connector.services.upkeep import Upkeep
 from connector.services.users import Users
 from connector.services.verifications import Verifications
+from connector.services.watchlist import Watchlist
 from connector.settings import Settings
 from connector.store.engine import Database
 from connector.store.vault import Fingerprints, Vault, read_keys
@@ -66,10 +75,14 @@ class Services:
 
     database: Database
     providers: Providers
+    setup: Setup
     verifications: Verifications
     runs: Runs
+    files: RunFiles
+    tasks: Tasks
     decisions: Decisions
     archive: Archive
+    applicants: Applicants
     events: Events
     claims: Claims
     users: Users
@@ -94,11 +107,12 @@ def create_services(
         vault = Vault(read_keys(settings.encryption_keys, settings.data_dir))
         fingerprints = Fingerprints(fingerprint_key(database, vault))
         on_failure.pop_all()
+    user_agent = f"onfido-idvp-connector/{__version__}"
     onfido = OnfidoTransport(
         connect_timeout=settings.onfido_connect_timeout,
         read_timeout=settings.onfido_read_timeout,
         read_retries=settings.onfido_read_retries,
-        user_agent=f"onfido-idvp-connector/{__version__}",
+        user_agent=user_agent,
         rate_limit=settings.onfido_rate_limit,
         failures_to_open=settings.onfido_circuit_failures,
     )
@@ -118,7 +132,11 @@ def create_services(
     binding = Binding(database, directory, fingerprints, attempts, clock)
     initiation = Initiation(database, binding, attempts, results, events, timing, clock)
     event_retention = timedelta(days=settings.event_retention_days)
-    upkeep = Upkeep(database, provider_service, results, archive, events, initiation, listeners, event_retention, clock)
+    run_service = Runs(database, provider_service, results, archive, timing)
+    notices = Notices(provider_service, Notifier(user_agent), studio_policy.notices, clock)
+    tasks = Tasks(database, provider_service, run_service, notices, timing, clock)
+    kinds = {**listeners, **tasks.kinds, **Watchlist(database, provider_service, notices, clock).kinds}
+    upkeep = Upkeep(database, provider_service, results, archive, events, initiation, kinds, event_retention, clock)
     max_waiting = max(1, settings.threads // 2)
 
     def close() -> None:
@@ -128,10 +146,14 @@ def create_services(
     return Services(
         database=database,
         providers=provider_service,
+        setup=Setup(provider_service, Tokens(database, vault, token_overlap, clock), timing),
         verifications=Verifications(database, provider_service, results, initiation, timing, max_waiting, clock),
-        runs=Runs(database, provider_service, results, archive, timing),
+        runs=run_service,
+        tasks=tasks,
+        files=RunFiles(run_service, provider_service, timing),
         decisions=Decisions(database, provider_service, results, directory, fingerprints, timing, clock),
         archive=archive,
+        applicants=Applicants(database, provider_service, directory, fingerprints, timing, clock),
         events=events,
         claims=Claims(database, directory, fingerprints, clock),
         users=Users(database, vault, fingerprints, clock),
@@ -182,16 +204,20 @@ def create_app(
     app.config |= _flask_config(settings)
     app.extensions |= {
         "access": access,
+        "applicants": services.applicants,
         "archive": services.archive,
         "claims": services.claims,
         "count_outbox": services.outbox.counts,
         "events": services.events,
+        "files": services.files,
         "is_current": services.database.is_current,
         "providers": services.providers,
         "runs": services.runs,
         "decisions": services.decisions,
         "services": services,
         "settings": settings,
+        "setup": services.setup,
+        "tasks": services.tasks,
         "users": services.users,
         "verifications": services.verifications,
     }
@@ -235,8 +261,9 @@ def _register_routes(app: Flask) -> None:
     api = _ConnectorApi(app)
     scheme = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
     api.spec.components.security_scheme(SECURITY_SCHEME, scheme)
-    for blueprint in (providers.blueprint, users.blueprint, webhooks.blueprint):
-        api.register_blueprint(blueprint)
+    for module in (applicants, exports, providers, runs, setup, users, webhooks):
+        api.register_blueprint(module.blueprint)
+    api.register_blueprint(tasks_blueprint)
     app.register_blueprint(operations.blueprint)
     # Without a validator: Swagger's own would be told of this server.
     ui = {"app_name": "Onfido IdVP connector", "validatorUrl": None}

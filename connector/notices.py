@@ -42,7 +42,12 @@ class Notifier:
     """Posts notices; times are in seconds."""
 
     def __init__(
-        self, user_agent: str, *, connect_timeout: float = CONNECT_TIMEOUT, read_timeout: float = READ_TIMEOUT
+        self,
+        user_agent: str,
+        *,
+        connect_timeout: float = CONNECT_TIMEOUT,
+        read_timeout: float = READ_TIMEOUT,
+        answer_timeout: float = ANSWER_TIMEOUT,
     ) -> None:
         self._headers = {
             "Accept": "application/json",
@@ -52,6 +57,7 @@ class Notifier:
             "User-Agent": user_agent,
         }
         self._timeouts = (connect_timeout, read_timeout)
+        self._answer_timeout = answer_timeout
 
     def post(self, url: str, secret: str, notice_id: str, body: bytes, at: datetime) -> bytes:
         """Post a notice, signed at a time, and give the answer's body; raises `NotTaken` for all but 2xx.
@@ -60,7 +66,7 @@ class Notifier:
         """
         host = urlsplit(url).netloc
         headers = self._headers | signature_headers(secret, notice_id, body, at)
-        until = time.monotonic() + ANSWER_TIMEOUT
+        until = time.monotonic() + self._answer_timeout
         try:
             with (
                 _Session() as session,
@@ -103,9 +109,10 @@ def _unchanged(request: requests.PreparedRequest) -> requests.PreparedRequest:
 
 
 def _check_status(host: str, status: int) -> None:
+    if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
+        raise NotTaken(f"{host} answered HTTP {status}; redirects are not followed.", status)
     if not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
-        redirects = "; redirects are not followed" if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST else ""
-        raise NotTaken(f"{host} answered HTTP {status}{redirects}.", status)
+        raise NotTaken(f"{host} answered HTTP {status}.", status)
 
 
 def _read(answer: requests.Response, until: float) -> bytes:

@@ -25,7 +25,8 @@ MAY_IMPORT = {
     "onfido": {"domain", "errors", "telemetry"},
     "directory": {"domain", "store", "errors", "telemetry"},
     "store": {"domain", "errors", "telemetry", "private_file"},
-    "services": {"domain", "store", "onfido", "directory", "errors", "telemetry"},
+    "notices": {"errors", "telemetry"},
+    "services": {"domain", "store", "onfido", "directory", "notices", "errors", "telemetry"},
     "api": {"services", "domain", "errors", "telemetry", "settings", "private_file"},
     "settings": {"domain", "errors"},
     "simulator": set(),
@@ -36,6 +37,7 @@ MAY_IMPORT = {
 # Third parties that a package must not know.
 MUST_NOT_IMPORT = {
     "onfido": {"flask", "werkzeug", "click", "sqlalchemy", "alembic"},
+    "notices": {"flask", "werkzeug", "click", "sqlalchemy", "alembic"},
     "directory": {"flask", "werkzeug", "click"},
     "store": {"flask", "werkzeug", "click", "requests"},
     "services": {"flask", "werkzeug", "click", "requests"},

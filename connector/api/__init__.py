@@ -4,6 +4,8 @@
                                                         any error, from anywhere ─► errors ─► one JSON body
 
     providers.py     /api/server/v1/idv-providers          an administrator registers providers
+    runs.py          …/idv-providers/{id}/verifications    an administrator looks at runs and decides on them
+    exports.py       …/verifications.csv, …/evidence-folder  the same, and Onfido's files of a run, as files
     users.py         /api/users/v1/{me,user-id}/idv        an application verifies a user's claims
     webhooks.py      /idv/onfido/v1/{idvp-id}/verify       Onfido posts events
     operations.py    /healthz /readyz /metrics /openapi.json /docs

@@ -160,7 +160,7 @@ def capture_body(claim: Claim, capture: Capture) -> dict[str, Any]:
         LINK_URL: capture.link_url,
     }
     if claim.run_id != verification.run_id:  # verified by an earlier run, whose result is not this attempt's
-        attempt |= {"onfido_verification_status": None, "onfido_completed_at": None}
+        attempt |= {"onfido_verification_status": None, "onfido_completed_at": None, "onfido_decision": None}
     return claim_body(claim, **attempt)
 
 

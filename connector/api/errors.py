@@ -47,7 +47,15 @@ STATUS: Mapping[Code, int] = {
     Code.WEBHOOK_UNEXPECTED: 500,
 }  # every other code is 400
 
-UNEXPECTED = {"providers": Code.PROVIDER_UNEXPECTED, "webhooks": Code.WEBHOOK_UNEXPECTED}
+UNEXPECTED = {
+    "applicants": Code.PROVIDER_UNEXPECTED,
+    "exports": Code.PROVIDER_UNEXPECTED,
+    "providers": Code.PROVIDER_UNEXPECTED,
+    "runs": Code.PROVIDER_UNEXPECTED,
+    "setup": Code.PROVIDER_UNEXPECTED,
+    "tasks": Code.PROVIDER_UNEXPECTED,
+    "webhooks": Code.WEBHOOK_UNEXPECTED,
+}
 
 
 class ErrorSchema(ma.Schema):
@@ -113,7 +121,7 @@ def _onfido_details(error: ConnectorError) -> dict[str, Any]:
 
 def _invalid_shape(error: InvalidShape) -> Response:
     code = Code.CLAIM_INVALID
-    if request.blueprint == "providers":
+    if UNEXPECTED.get(request.blueprint or "") is Code.PROVIDER_UNEXPECTED:
         code = Code.PROVIDER_LIST_INVALID if error.location == "query" else Code.PROVIDER_INVALID
     details = "; ".join(f"{path}: {text}" if path else text for path, text in _flatten(error.messages))
     return body(code, code.message, details or "The body is invalid.", 400)

@@ -7,12 +7,11 @@ from typing import Any
 import marshmallow as ma
 from flask import current_app, g
 
-from connector.api.bodies import change_body, provider_body, provider_config
+from connector.api.bodies import provider_body, provider_config
 from connector.api.errors import refuse
 from connector.api.filters import parse_filter
 from connector.api.parsing import Blueprint
 from connector.api.schemas import (
-    ChangeSchema,
     ProviderListSchema,
     ProviderQuerySchema,
     ProviderRequestSchema,
@@ -23,7 +22,6 @@ from connector.domain.provider import PROVIDER_TYPE, ProviderConfig, invalid, se
 from connector.domain.tenants import tenant_path
 from connector.errors import Code, RequestError
 from connector.services.providers import Providers
-from connector.services.runs import Runs
 
 PREFIX = "/api/server/v1/idv-providers"
 
@@ -93,16 +91,6 @@ def remove_provider(provider_id: str) -> None:
 def end_overlap(provider_id: str) -> None:
     """Let the webhook token that was replaced be good no longer, from now on."""
     _providers().end_overlap(g.tenant, provider_id, g.principal.subject)
-
-
-@blueprint.get("/<provider_id>/verifications/<run_id>/history")
-@blueprint.requires("internal_idvp_view")
-@blueprint.response(200, ChangeSchema(many=True))
-def get_history(provider_id: str, run_id: str) -> list[dict[str, Any]]:
-    """Tell what happened to a run and its claims, the first first."""
-    _providers().get(g.tenant, provider_id)
-    runs: Runs = current_app.extensions["runs"]
-    return [change_body(change) for change in runs.get(g.tenant, run_id, provider_id).history]
 
 
 @blueprint.get("/<provider_id>/setup-guide")

@@ -38,7 +38,7 @@ class OutputClaimSchema(ma.Schema):
 
     pointer = Text(limit=MAX_LENGTH, required=True, metadata={"example": "/document_report/properties/date_of_expiry"})
     localClaim = Text(required=True)
-    as_ = fields.Enum(OutputRole, by_value=True, required=True, data_key="as")
+    as_ = fields.Enum(OutputRole, by_value=True, required=True, data_key="as", attribute="as")
 
 
 class LinkSchema(ma.Schema):
@@ -92,7 +92,7 @@ def read_studio(body: Mapping[str, Any]) -> Studio:
             for each in body["customData"]
         ),
         output_claims=tuple(
-            OutputClaim(each["pointer"], each["localClaim"], each["as_"]) for each in body["outputClaims"]
+            OutputClaim(each["pointer"], each["localClaim"], each["as"]) for each in body["outputClaims"]
         ),
         gives_document_values=body["documentValues"],
         capture=body["capture"],
@@ -118,7 +118,7 @@ def studio_body(studio: Studio) -> dict[str, Any]:
         "customData": [
             {
                 "name": each.name,
-                "type": each.type.value,
+                "type": each.type,
                 "value": each.value,
                 "claim": each.claim,
                 "required": each.is_required,
@@ -126,7 +126,7 @@ def studio_body(studio: Studio) -> dict[str, Any]:
             for each in studio.custom_data
         ],
         "outputClaims": [
-            {"pointer": each.pointer, "localClaim": each.uri, "as": each.role.value} for each in studio.output_claims
+            {"pointer": each.pointer, "localClaim": each.uri, "as": each.role} for each in studio.output_claims
         ],
         "documentValues": studio.gives_document_values,
         "capture": studio.capture,

@@ -4,8 +4,11 @@
     walkthrough.py     what demo shows
     outbox.py          outbox list|retry|drop
     providers.py       provider add|list|show|update|end-overlap|remove
+    applicants.py      applicant update|delete|restore
     users.py           user add|set|list|show|import|remove
-    verifications.py   verification list|show
+    verifications.py   verification list|show|refresh|decide
+    run_files.py       verification export|timeline|evidence
+    tasks.py           verification task list|complete
     output.py          how results, errors and tables are printed
 
 Errors are one line on standard error and exit status 1; a wrong use of the command line is 2.
@@ -18,7 +21,7 @@ from pathlib import Path
 import click
 
 from connector import __version__
-from connector.cli import outbox, providers, serve, users, verifications
+from connector.cli import applicants, outbox, providers, serve, tasks, users, verifications
 from connector.cli.output import Group
 
 
@@ -39,5 +42,7 @@ main.add_command(providers.provider)
 main.add_command(users.user)
 main.add_command(outbox.outbox)
 main.add_command(verifications.verification)
+verifications.verification.add_command(tasks.task)
+main.add_command(applicants.applicant)
 for command in (serve.serve, serve.worker, serve.migrate, serve.rotate_keys, serve.simulate, serve.token, serve.demo):
     main.add_command(command)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import click
 
+from connector.api.studio import studio_body
+from connector.cli import setup
 from connector.cli.output import (
     actor,
     json_option,
@@ -18,6 +19,7 @@ from connector.cli.output import (
     services,
     tenant_option,
 )
+from connector.cli.provider_options import REGIONS, configuration
 from connector.domain.provider import (
     DEFAULT_ATTEMPT_WINDOW,
     DEFAULT_BASE_URL,
@@ -26,60 +28,8 @@ from connector.domain.provider import (
     ProviderConfig,
     setup_guide,
 )
-
-_REGIONS = {name: f"https://api.{name}.onfido.com/v3.6" for name in ("eu", "us", "ca")}
-
-
-class ClaimMapping(click.ParamType[tuple[str, str]]):
-    """`local claim=applicant field`."""
-
-    name = "claim=field"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
-        """Split at the last equals sign: a claim's URI may hold one."""
-        uri, separator, applicant_field = str(value).rpartition("=")
-        if not (separator and uri and applicant_field):
-            self.fail(f"{value} is not of the form claim=field, such as givenname=first_name.", param, ctx)
-        return uri, applicant_field
-
-
-def _dialect(_context: click.Context, parameter: click.Parameter, path: Path | None) -> dict[str, str]:
-    """Read a claim dialect: a JSON object from local claims to applicant fields (see `config/claims`)."""
-    if path is None:
-        return {}
-    try:
-        claims = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise click.BadParameter(f"{path} cannot be read as JSON.", param=parameter) from error
-    if not (isinstance(claims, dict) and all(isinstance(value, str) for value in claims.values())):
-        raise click.BadParameter(f"{path} has to be an object from claims to applicant fields.", param=parameter)
-    return claims
-
-
-def _common(command: Any) -> Any:
-    for option in reversed(
-        (
-            click.option("--name", help="Its name, unique in the tenant."),
-            click.option("--description", help="What it is for."),
-            click.option("--workflow-id", help="The workflow's id, from Onfido Studio."),
-            click.option("--region", type=click.Choice(sorted(_REGIONS)), help="Onfido's region (default eu)."),
-            click.option("--base-url", help="The API's address, in place of --region."),
-            click.option("--api-token", envvar="ONFIDO_API_TOKEN", help="The API token; better: ONFIDO_API_TOKEN."),
-            click.option(
-                "--webhook-token", envvar="ONFIDO_WEBHOOK_TOKEN", help="The webhook's token; ONFIDO_WEBHOOK_TOKEN."
-            ),
-            click.option(
-                "--claims", "dialect", type=click.Path(path_type=Path), callback=_dialect, help="A JSON file."
-            ),
-            click.option("--claim", "mappings", multiple=True, type=ClaimMapping(), help="One claim; repeatable."),
-            click.option("--max-attempts", type=int, help="Runs a user may start within the window (default 5)."),
-            click.option("--attempt-window", type=int, help="The window in seconds (default 86400)."),
-            tenant_option,
-            json_option,
-        )
-    ):
-        command = option(command)
-    return command
+from connector.domain.readiness import Readiness
+from connector.domain.studio import Studio
 
 
 @click.group()
@@ -87,11 +37,17 @@ def provider() -> None:
     """Register identity verification providers."""
 
 
+for command in (setup.test, setup.add_webhook, setup.remove_webhook):
+    provider.add_command(command)
+
+
 @provider.command()
-@_common
+@configuration
+@click.option("--no-webhook", is_flag=True, help="Register no webhook at Onfido.")
+@click.option("--offline", is_flag=True, help="Ask Onfido nothing: neither test the provider nor register a webhook.")
 @click.pass_context
-def add(context: click.Context, /, tenant: str, as_json: bool, **given: Any) -> None:
-    """Register a provider and tell how to set up its webhook."""
+def add(context: click.Context, /, tenant: str, as_json: bool, no_webhook: bool, offline: bool, **given: Any) -> None:
+    """Register a provider, test it, and register its webhook at Onfido."""
     config = ProviderConfig(
         name=given["name"] or "Onfido",
         is_enabled=True,
@@ -103,9 +59,21 @@ def add(context: click.Context, /, tenant: str, as_json: bool, **given: Any) -> 
         attempt_window=DEFAULT_ATTEMPT_WINDOW if given["attempt_window"] is None else given["attempt_window"],
         api_token=given["api_token"],
         webhook_token=given["webhook_token"],
+        notice_secret=given["notice_secret"],
+        studio=given["studio"],
     )
+    readiness = None
     with services(context) as opened:
-        _show(context, opened.providers.add(tenant, config, actor()), as_json)
+        added = opened.providers.add(tenant, config, actor())
+        if not offline:
+            public_url = load_settings(context).public_url
+            readiness = setup.set_up(opened, added, public_url, has_webhook=not no_webhook)
+        _show(context, opened.providers.get(tenant, added.provider_id), as_json, readiness)
+    if readiness is not None and not readiness.passed:
+        raise click.ClickException(
+            f"The provider is registered, but not ready: {', '.join(readiness.failed)}. "
+            f"Mend what is said above, then: connector provider test {added.provider_id}"
+        )
 
 
 @provider.command("list")
@@ -136,7 +104,7 @@ def show(context: click.Context, provider_id: str, tenant: str, as_json: bool) -
 @provider.command()
 @click.argument("provider_id")
 @click.option("--enable/--disable", "is_enabled", default=None, help="Whether new verifications may be started.")
-@_common
+@configuration
 @click.pass_context
 def update(context: click.Context, /, provider_id: str, tenant: str, as_json: bool, **given: Any) -> None:
     """Change some of a provider's configuration; what is not named stays."""
@@ -155,6 +123,8 @@ def update(context: click.Context, /, provider_id: str, tenant: str, as_json: bo
             attempt_window=given["attempt_window"] or known.attempt_window,
             api_token=given["api_token"],
             webhook_token=given["webhook_token"],
+            notice_secret=given["notice_secret"],
+            studio=given["studio"],
         )
         _show(context, opened.providers.change(tenant, provider_id, config, actor()), as_json)
 
@@ -184,22 +154,36 @@ def remove(context: click.Context, provider_id: str, tenant: str) -> None:
 
 def _base_url(given: dict[str, Any]) -> str | None:
     base_url: str | None = given["base_url"]
-    return base_url or _REGIONS.get(given["region"])
+    return base_url or REGIONS.get(given["region"])
 
 
-def _show(context: click.Context, shown: Provider, as_json: bool) -> None:
+def _show(context: click.Context, shown: Provider, as_json: bool, readiness: Readiness | None = None) -> None:
     guide = setup_guide(shown, load_settings(context).public_url)
-    record = _record(shown) | {"webhook url": guide.webhook_url}
+    record, studio = _record(shown) | {"webhook url": guide.webhook_url}, _studio_used(shown)
     if as_json:
-        print_json(record | {"claims": dict(shown.claims)})
+        found = setup.readiness_record(readiness) if readiness else {}
+        print_json(record | {"claims": dict(shown.claims)} | ({"studio": studio} if studio else {}) | found)
         return
     print_record(record)
     for uri, applicant_field in shown.claims.items():
         click.echo(f"  {uri} -> {applicant_field}")
-    if not shown.has_webhook_token:
-        click.echo("\nNext:")
+    if studio:
+        click.echo("\nStudio:")
+        print_record({f"  {name}": json.dumps(value, ensure_ascii=False) for name, value in studio.items()})
+    if readiness:
+        click.echo()
+        setup.print_checks(readiness)
+        click.echo(f"\nNext:\n  {guide.steps[-1]}")
+    elif not shown.has_webhook_token:
+        click.echo(f"\nNext (`connector provider add-webhook {shown.provider_id}` does all but the last):")
         for at, step in enumerate(guide.steps, start=1):
             click.echo(f"  {at}. {step}")
+
+
+def _studio_used(shown: Provider) -> dict[str, Any]:
+    """Give what a provider uses of Studio, as the HTTP API writes it, without what is as by default."""
+    defaults = studio_body(Studio())
+    return {name: value for name, value in studio_body(shown.studio).items() if value != defaults[name]}
 
 
 def _record(shown: Provider) -> dict[str, Any]:
@@ -211,6 +195,7 @@ def _record(shown: Provider) -> dict[str, Any]:
         "workflow id": shown.workflow_id,
         "base url": shown.base_url,
         "webhook token": "registered" if shown.has_webhook_token else None,
+        "notice secret": "registered" if shown.has_notice_secret else None,
         "previous token": f"good until {expiry.isoformat(timespec='seconds')}" if expiry else None,
         "attempts": f"{shown.max_attempts} within {shown.attempt_window} seconds",
     }

@@ -24,9 +24,7 @@ import requests
 from connector import settings
 from connector.api.development import mint_token
 from connector.app import create_services
-from connector.domain.studio import RESULT_EVENT
 from connector.domain.tenants import DEFAULT_TENANT
-from connector.onfido.client import OnfidoTransport
 from connector.settings import Settings
 from connector.simulator.server import Simulator
 
@@ -77,16 +75,12 @@ def _set_up(show: Show, configured: Settings, simulator: Simulator) -> str:
     }
     provider = show.call("POST", "/api/server/v1/idv-providers", body, ADMIN_SCOPES)
     path = f"/api/server/v1/idv-providers/{provider['id']}"
-    guide = show.call("GET", f"{path}/setup-guide", None, ADMIN_SCOPES)
 
-    show.title("The administrator creates the webhook at Onfido and registers its token")
-    transport = OnfidoTransport()
-    onfido = transport.client(simulator.api_url, API_TOKEN)
-    webhook = onfido.create_webhook(url=guide["webhookUrl"], events=[RESULT_EVENT], name="connector")
-    transport.close()
-    show.line(f"Onfido made the webhook {webhook.webhook_id}")
-    body["configProperties"] += [{"key": "webhook_token", "value": webhook.token, "isSecret": True}]  # type: ignore[operator]
-    show.call("PUT", path, body, ADMIN_SCOPES)
+    show.title("The connector creates its webhook at Onfido, keeps the token, and tests what a verification rests on")
+    show.call("POST", f"{path}/webhook", None, ADMIN_SCOPES)
+    readiness = show.call("POST", f"{path}/test-connection", None, ADMIN_SCOPES)
+    for check in readiness["checks"]:
+        show.line(f"  {'ok' if check['passed'] else 'failed'}  {check['name']}: {check['detail']}")
 
     show.title(f"The user directory has {USER}")
     services = create_services(configured)
@@ -223,8 +217,10 @@ def _summary(content: Any) -> str:
         metadata = content["claims"][0]["claimMetadata"]
         token = f", SDK token {metadata['sdk_token'][:12]}…" if "sdk_token" in metadata else ""
         return f"run {metadata['onfido_workflow_run_id']} is {metadata['onfido_workflow_status']}{token}"
-    if "webhookUrl" in content:
-        return f"webhook URL {content['webhookUrl']}"
+    if "webhookId" in content:
+        return f"webhook {content['webhookId']} posts {', '.join(content['events'])} to {content['webhookUrl']}"
+    if "checks" in content:
+        return "ready" if content["passed"] else "not ready"
     secrets = [item["key"] for item in content["configProperties"] if item["isSecret"]]
     return f"provider {content['id']} (never shown: {', '.join(secrets)})"
 

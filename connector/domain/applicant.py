@@ -15,6 +15,7 @@ from connector.domain.claims import CONSENTS
 from connector.errors import Code, RequestError
 
 USA = "USA"
+STATE_CODE = ".state_code"
 _OF_AN_ADDRESS = ("postcode", "country")  # what Onfido wants with every address
 
 
@@ -35,7 +36,8 @@ def check_applicant(fields: Mapping[str, str], claims: Mapping[str, str]) -> Non
 
 def _objections(fields: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     for name, value in fields.items():
-        if (rule := _RULES.get(name)) and not rule.is_kept(value):
+        is_sent = name.removesuffix(STATE_CODE) in fields  # a state's code goes with its number only
+        if is_sent and (rule := _RULES.get(name)) and not rule.is_kept(value):
             yield name, rule.otherwise
     if any(name.startswith("address.") for name in fields):
         for missing in (f"address.{part}" for part in _OF_AN_ADDRESS):
@@ -76,6 +78,6 @@ _RULES: Mapping[str, _Rule] = {
     "dob": _DAY,
     **dict.fromkeys(("address.line1", "address.line2", "address.line3"), _LINE),
     **dict.fromkeys(("address.country", "location.country_of_residence"), _COUNTRY),
-    **dict.fromkeys((f"id_numbers.{name}.state_code" for name in ("driving_license", "driving_licence")), _STATE),
+    **dict.fromkeys((f"id_numbers.{name}{STATE_CODE}" for name in ("driving_license", "driving_licence")), _STATE),
     **dict.fromkeys((f"consents.{name}" for name in CONSENTS), _CONSENT),
 }

@@ -6,8 +6,8 @@ The types are those of Studio's Workflow Builder (product guide, "Custom input d
 from __future__ import annotations
 
 import json
-import math
 import re
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,6 +19,10 @@ from connector.errors import Code, RequestError
 MAX_TEXT = 2048
 MAX_LIST = 100
 _NAME = re.compile(r"[^\W\d]\w{0,127}", re.ASCII)
+_NUMBER = re.compile(r"[-+]?[0-9]+(?:\.[0-9]+)?(?:[eE][-+]?[0-9]+)?")
+# RFC 3339
+_DATE_TIME = re.compile(r"[0-9]{4}(-[0-9]{2}){2}T[0-9]{2}(:[0-9]{2}){2}(\.[0-9]+)?(Z|[-+][0-9]{2}:[0-9]{2})")
+_UNSENDABLE = re.compile("[\0\ud800-\udfff]")
 
 
 class InputType(StrEnum):
@@ -52,6 +56,8 @@ class CustomInput:
             return "a property's name has up to 128 letters, digits and underscores, and begins with no digit"
         if self.value is not None and self.claim is not None:
             return "give a value or a claim, not both"
+        if self.claim is not None and not self.claim.strip():
+            return "its claim is empty"
         if self.value is not None and not _FITS[self.type](self.value):
             return f"its value is no {self.type}"
         return None
@@ -125,17 +131,19 @@ def _read_boolean(text: str) -> bool:
 
 
 def _read_number(text: str) -> int | float:
-    number = float(text) if re.search(r"[.eE]", text) else int(text)
-    if not (text.isascii() and math.isfinite(number)):
+    if not _NUMBER.fullmatch(text.strip()):
         raise ValueError(text)
-    return number
+    number = float(text)  # infinite where there are too many digits, which is refused
+    return number if re.search(r"[.eE]", text) or not _is_number(number) else int(text)
 
 
-def _read_list(text: str) -> list[Any]:
-    found = json.loads(text) if text.lstrip().startswith("[") else [each.strip() for each in text.split(",")]
-    if not isinstance(found, list):
-        raise ValueError(text)  # noqa: TRY004  to the reader, all that cannot be read is the same
-    return found
+def _read_list(text: str) -> Any:
+    if not text.lstrip().startswith("["):
+        return [each.strip() for each in text.split(",") if each.strip()]
+    try:
+        return json.loads(text)
+    except RecursionError as error:
+        raise ValueError(text) from error
 
 
 def _read_date_time(text: str) -> str:
@@ -144,12 +152,16 @@ def _read_date_time(text: str) -> str:
 
 
 def _is_text(value: Any) -> bool:
-    return isinstance(value, str) and len(value) <= MAX_TEXT
+    return isinstance(value, str) and len(value) <= MAX_TEXT and not _UNSENDABLE.search(value)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= sys.float_info.max
 
 
 def _is_date_time(value: Any) -> bool:
     try:
-        return isinstance(value, str) and bool(datetime.fromisoformat(value))
+        return isinstance(value, str) and bool(_DATE_TIME.fullmatch(value) and datetime.fromisoformat(value))
     except ValueError:
         return False
 
@@ -165,8 +177,6 @@ _FITS: Mapping[InputType, Callable[[Any], bool]] = {
     InputType.STRING: _is_text,
     InputType.BOOLEAN: lambda value: isinstance(value, bool),
     InputType.LIST: lambda value: isinstance(value, list) and len(value) <= MAX_LIST and all(map(_is_text, value)),
-    InputType.NUMBER: lambda value: (
-        isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < float("inf")
-    ),
+    InputType.NUMBER: _is_number,
     InputType.DATE_TIME: _is_date_time,
 }

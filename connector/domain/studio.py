@@ -14,6 +14,7 @@ from enum import StrEnum
 from connector.domain.capture import LANGUAGES, LINK, SDK, SdkOptions
 from connector.domain.custom_data import CustomInput
 from connector.domain.pointers import is_pointer
+from connector.domain.runs import TAG_PREFIX
 from connector.domain.urls import UrlPolicy
 from connector.errors import Code, RequestError
 
@@ -117,6 +118,8 @@ def tag_objection(tags: tuple[str, ...]) -> str | None:
         return f"more than {MAX_TAGS} tags"
     if any(not 1 <= len(tag) <= MAX_TAG_LENGTH or not tag.isprintable() or "," in tag for tag in tags):
         return f"a tag has 1 to {MAX_TAG_LENGTH} printable characters and no comma"
+    if any(tag.startswith(TAG_PREFIX) for tag in tags):
+        return f"tags that begin with {TAG_PREFIX} are the connector's own: runs are found by them"
     return None
 
 
@@ -130,6 +133,9 @@ def _objections(studio: Studio, policy: StudioPolicy, has_notice_secret: bool) -
     yield from _link_objections(studio.link, policy.browsers)
     if studio.sdk.referrer is not None and studio.sdk.application_id is not None:
         yield "sdk", "a token is for web pages (referrer) or for a mobile application (applicationId), not for both"
+    for name, given in (("referrer", studio.sdk.referrer), ("applicationId", studio.sdk.application_id)):
+        if given is not None and not given.strip():
+            yield f"sdk.{name}", "it is empty"
     if (url := studio.sdk.cross_device_url) is not None and (why := policy.browsers.objection(url)):
         yield "sdk.crossDeviceUrl", why
     yield from _notice_objections(studio.notices, policy.notices, has_notice_secret)
@@ -149,6 +155,8 @@ def _output_objections(studio: Studio) -> Iterator[tuple[str, str]]:
     if doubled := {uri for uri in uris if uris.count(uri) > 1}:
         yield "outputClaims", f"mapped twice: {', '.join(sorted(doubled))}"
     for each in studio.output_claims:
+        if not each.uri.strip():
+            yield "outputClaims.localClaim", "it is empty"
         if not is_pointer(each.pointer):
             yield "outputClaims", f"{json.dumps(each.pointer)} is no JSON Pointer, such as /document_report/result"
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
+from datetime import datetime
 from typing import Any
 
 from connector.domain.capture import LinkOptions, SdkOptions
@@ -24,6 +25,7 @@ from connector.domain.watchlist import WatchlistMonitor
 from connector.errors import Code, ProviderError
 from connector.onfido.files import Files, FileStream
 from connector.onfido.payloads import (
+    applicant_deletion,
     link_fields,
     newest_document_check,
     newest_run,
@@ -39,6 +41,7 @@ from connector.onfido.transport import Transport
 
 __all__ = ["FileStream", "OnfidoClient", "OnfidoTransport", "RegisteredWebhook"]
 
+NEWEST_APPLICANTS = "100"  # of the account, that are looked through for one
 _UNBOUND = SdkOptions()
 
 
@@ -67,9 +70,15 @@ class OnfidoClient(Tasks, Files, Subscriptions):
         """Have an applicant deleted with all documents; an error with status 404 or 410 means that it is gone."""
         self._send(self._call("DELETE", "applicants", applicant_id), deadline)
 
+    def find_deletion(self, applicant_id: str, *, deadline: float | None = None) -> datetime | None:
+        """Tell when an applicant will be deleted, if it is among the newest: from then on it cannot be read itself."""
+        call = self._call("GET", "applicants", params={"include_deleted": "true", "per_page": NEWEST_APPLICANTS})
+        return self._read(lambda body: applicant_deletion(body, applicant_id), call, deadline)
+
     def restore_applicant(self, applicant_id: str, *, deadline: float | None = None) -> None:
         """Keep an applicant whose deletion is scheduled; an error with status 404 or 410 means that it is too late."""
-        self._send(self._call("POST", "applicants", applicant_id, "restore"), deadline)
+        call = self._call("POST", "applicants", applicant_id, "restore")
+        self._send(call, deadline, refused_as=Code.APPLICANT_REFUSED)
 
     def create_run(
         self,

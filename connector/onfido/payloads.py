@@ -101,6 +101,12 @@ def run_snapshot(body: object) -> RunSnapshot:
     )
 
 
+def applicant_deletion(body: object, applicant_id: str) -> datetime | None:
+    """Read from a list of applicants when one of them is to be deleted."""
+    known = objects(as_object(body).get("applicants"))
+    return next((time(each.get("delete_at")) for each in known if each.get("id") == applicant_id), None)
+
+
 def newest_run(body: object, *, tag: str) -> RunSnapshot | None:
     """Read the newest run that really bears the tag from a list of runs."""
     ours = [run for run in objects(body) if _bears(run, tag)]

@@ -36,8 +36,8 @@ class Account:
 
     def is_exact(self, webhook: RegisteredWebhook) -> bool:
         """Whether a webhook is told just what it has to be told."""
-        has_scope = (webhook.events, webhook.environments) == (set(self.provider.studio.events), self.environments)
-        return webhook.is_enabled and has_scope
+        is_told = webhook.events == frozenset(self.provider.studio.events)
+        return webhook.is_enabled and is_told and webhook.environments == self.environments
 
     def create(self) -> RegisteredWebhook:
         """Create our webhook."""

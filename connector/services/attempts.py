@@ -137,9 +137,9 @@ class Attempts:
                     "created_at": now,
                     "updated_at": now,
                 }
-                verifications.reserve(connection, row, wanted.about(provider), wanted.plan.tags, lease)
+                reserved = verifications.reserve(connection, row, wanted.about(provider), wanted.plan.tags, lease)
                 _check_limit(connection, provider, user_id, now)  # now that nobody else can start one
-                return verifications.get(connection, verification_id)
+                return reserved
         except IntegrityError:
             return None
 

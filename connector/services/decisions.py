@@ -10,6 +10,7 @@ after it finds a claim that is verified; both lock the run's row.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -34,6 +35,8 @@ from connector.store.vault import Fingerprints
 log = structlog.get_logger(__name__)
 
 DECIDED = "decided"  # a cause, for the history
+MAX_REASON = 1000
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
 class Decisions:
@@ -60,9 +63,10 @@ class Decisions:
     def decide(self, found: Verification, *, is_approved: bool, reason: str, actor: str) -> None:
         """Settle a run in review; to approve it, Onfido is asked once more for what it compared.
 
-        Raises `RequestError` where the run is not in review, was decided on, or a later one of the user's has taken
-        its place; `ProviderError` where Onfido does not answer.
+        Raises `RequestError` where no reason is given, the run is not in review, was decided on, or a later one of the
+        user's has taken its place; `ProviderError` where Onfido does not answer.
         """
+        _check_reason(reason)
         run_id = _check_review(found)
         run = self._fetch(found, run_id) if is_approved else RunSnapshot(run_id, DECLINED)
         values = self._directory.values(found.tenant, found.user_id) or {}
@@ -92,10 +96,12 @@ class Decisions:
             raise _not_decidable(run.run_id, "a later run of the user's has taken its place")
 
     def _about(self, connection: Connection, found: Verification, values: Mapping[str, str]) -> list[VerificationClaim]:
-        """Give the run's claims whose values the user still has."""
+        """Give the run's claims whose values the user still has.
+
+        The marks say so too, but not of what changed before there were decisions.
+        """
         about = attempt_claims.find_all(connection, found.verification_id)
-        current = {claim.uri: self._fingerprint(found, claim, values.get(claim.uri)) for claim in about}
-        return [claim for claim in about if not claim.is_stale and claim.fingerprint == current[claim.uri]]
+        return [each for each in about if each.fingerprint == self._fingerprint(found, each, values.get(each.uri))]
 
     def _is_verified(self, found: Verification, claim: VerificationClaim, run: RunSnapshot) -> bool:
         verdict = judge(claim, run, is_same=lambda value: self._fingerprint(found, claim, value) == claim.fingerprint)
@@ -103,6 +109,11 @@ class Decisions:
 
     def _fingerprint(self, found: Verification, claim: VerificationClaim, value: str | None) -> str | None:
         return self._fingerprints.of(found.tenant, found.user_id, claim.uri, value) if value else None
+
+
+def _check_reason(reason: str) -> None:
+    if not reason.strip() or len(reason) > MAX_REASON or _UNSTORABLE.search(reason):
+        raise RequestError(Code.PROVIDER_INVALID, f"reason: say why, in at most {MAX_REASON} characters.")
 
 
 def _check_review(found: Verification) -> str:

@@ -1,17 +1,19 @@
 """Taking in what Onfido posts: signed, each event once, durable before it is acknowledged.
 
-    signature ──► read ──► one transaction: insert the event (its digest is unique), apply it ──► 200
-                                            run not known yet, or Onfido has to be asked first: parked,
-                                            and the question put into the outbox
+    signature ──► read ──► one transaction: insert the event (its digest is unique), act on it ──► 200
 
-A parked event is applied as soon as its run is recorded: whoever commits later, the event or the run, looks for the
-other one (`match`).
+    a run's status         applied; where Onfido has to be asked first, parked, and the question put into the outbox
+    a task has started     put into the outbox, where the application is told of such tasks
+    new watchlist matches  the same, where the provider wants them; parked until Onfido was asked
+    all else               noted
+
+What is about a run that is not known yet is parked, and taken up as soon as the run is recorded: whoever commits later,
+the event or the run, looks for the other one (`match`).
 """
 
 from __future__ import annotations
 
 import hashlib
-import uuid
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
@@ -20,9 +22,11 @@ from sqlalchemy import Connection
 
 from connector import telemetry
 from connector.domain.runs import RunSnapshot
+from connector.domain.studio import TASK_EVENT, WATCHLIST_EVENT, Studio
 from connector.errors import Code, RequestError
 from connector.onfido.webhooks import Event, is_signed, read_event
-from connector.services.outbox import CHECK_VERIFICATION
+from connector.services.notices import stamp
+from connector.services.outbox import CHECK_VERIFICATION, TELL_TASK, UPDATE_MATCHES
 from connector.services.providers import Providers
 from connector.services.results import Outcome, Results
 from connector.store import events, outbox, verifications
@@ -62,15 +66,15 @@ class Events:
         Raises `RequestError`: provider unknown (OIDV-60001), signature missing or wrong (OIDV-60002), signed but
         unreadable (OIDV-60007).
         """
-        tokens = self._providers.webhook_tokens(tenant, provider_id)
-        if not is_signed(body, signature, tokens):
+        access = self._providers.webhook_access(tenant, provider_id)
+        if not is_signed(body, signature, tuple(access.tokens.values())):
             raise RequestError(
                 Code.WEBHOOK_SIGNATURE_WRONG,
                 "X-SHA2-Signature is missing or does not match: register the webhook's token with the provider.",
             )
         event = read_event(body)
         with self._database.write() as connection:
-            state = self._store(connection, provider_id, body, event)
+            state = self._store(connection, tenant, provider_id, body, event, _is_wanted(event, access.studio))
         if state == events.PARKED and event.run_id is not None:
             self.match(provider_id, event.run_id)  # the run may have been recorded meanwhile
         telemetry.EVENTS.labels(state).inc()
@@ -78,21 +82,17 @@ class Events:
         return state
 
     def match(self, provider_id: str, run_id: str) -> None:
-        """Apply the events that wait for a run, now that the run may be known."""
+        """Take up the events that wait for a run, now that the run may be known."""
         with self._database.read() as connection:
             if not events.find_parked(connection, provider_id, run_id):
                 return
         with self._database.write() as connection:
-            outcomes = [
-                self._apply(connection, provider_id, run, parked.event_id)
-                for parked in events.find_parked(connection, provider_id, run_id)
-                if (run := read_event(self._opened(parked)).run)
-            ]
-            if not _WAITING.intersection(outcomes):
-                events.settle(connection, provider_id, run_id)
+            for parked in events.find_parked(connection, provider_id, run_id):
+                if self._apply(connection, provider_id, read_event(self._opened(parked)), parked.event_id):
+                    events.resolve(connection, parked.event_id, events.APPLIED)
 
     def match_all(self) -> None:
-        """Apply all events that wait for a run which is known by now."""
+        """Take up all events that wait for a run which is known by now."""
         with self._database.read() as connection:
             waiting = events.find_matchable(connection)
         for provider_id, run_id in waiting:
@@ -103,8 +103,10 @@ class Events:
         with self._database.write() as connection:
             events.forget_bodies(connection, self._clock() - retention)
 
-    def _store(self, connection: Connection, provider_id: str, body: bytes, event: Event) -> str:
-        event_id = str(uuid.uuid4())
+    def _store(
+        self, connection: Connection, tenant: str, provider_id: str, body: bytes, event: Event, is_wanted: bool
+    ) -> str:
+        event_id = events.new_id()
         is_new = events.add(
             connection,
             provider_id,
@@ -112,20 +114,38 @@ class Events:
             digest=hashlib.sha256(body).hexdigest(),
             kind=event.kind,
             run_id=event.run_id,
-            state=events.APPLIED if event.run else events.NOTED,
+            state=events.APPLIED if is_wanted else events.NOTED,
             body=self._vault.seal(body.decode(), event_body(event_id)),
             received_at=self._clock(),
         )
         if not is_new:
             return DUPLICATE
-        if event.run is None:
+        if not is_wanted:
             return events.NOTED
-        if self._apply(connection, provider_id, event.run, event_id) not in _WAITING:
+        if event.monitor_id is not None:
+            _ask_whom(connection, tenant, provider_id, event.monitor_id, event_id)
+        elif self._apply(connection, provider_id, event, event_id):
             return events.APPLIED
         events.park(connection, event_id)
         return events.PARKED
 
-    def _apply(self, connection: Connection, provider_id: str, run: RunSnapshot, event_id: str) -> Outcome:
+    def _apply(self, connection: Connection, provider_id: str, event: Event, event_id: str) -> bool:
+        """Act on an event about a run; False where it has to wait."""
+        if event.run is not None:
+            return self._apply_run(connection, provider_id, event.run, event_id) not in _WAITING
+        return self._put_task(connection, provider_id, event.run_id or "", event.task_id or "")
+
+    def _put_task(self, connection: Connection, provider_id: str, run_id: str, task_id: str) -> bool:
+        """Have the application told of a task; False where the run is not known."""
+        verification = verifications.lock_run(connection, provider_id, run_id)
+        if verification is None:
+            return False
+        key = f"{TELL_TASK}:{provider_id}:{run_id}:{task_id}"
+        payload = {"verification_id": verification.verification_id, "task_id": task_id}
+        outbox.add(connection, TELL_TASK, payload | stamp(key, self._clock()), dedupe_key=key)
+        return True
+
+    def _apply_run(self, connection: Connection, provider_id: str, run: RunSnapshot, event_id: str) -> Outcome:
         """Apply a run's news; where Onfido has to be asked for more, put that into the outbox."""
         outcome = self._results.apply(connection, provider_id, run, WEBHOOK, event_id)
         if outcome is Outcome.COMPARISON_WANTED:
@@ -138,3 +158,18 @@ class Events:
 
     def _opened(self, parked: ParkedEvent) -> bytes:
         return self._vault.open(parked.body, event_body(parked.event_id)).encode()
+
+
+def _is_wanted(event: Event, studio: Studio) -> bool:
+    """Whether an event means anything to a provider that uses these features of Studio."""
+    if event.kind == TASK_EVENT and event.task_id is not None:
+        return event.run_id is not None and studio.is_told(event.task_def_id)
+    if event.kind == WATCHLIST_EVENT and event.monitor_id is not None:
+        return WATCHLIST_EVENT in studio.events
+    return event.run is not None
+
+
+def _ask_whom(connection: Connection, tenant: str, provider_id: str, monitor_id: str, event_id: str) -> None:
+    """Have Onfido asked whom a monitor watches."""
+    payload = {"tenant": tenant, "provider_id": provider_id, "monitor_id": monitor_id, "event_id": event_id}
+    outbox.add(connection, UPDATE_MATCHES, payload, dedupe_key=f"{UPDATE_MATCHES}:event:{event_id}")

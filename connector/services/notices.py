@@ -65,17 +65,14 @@ class Notices:
     def receiver(self, provider: Provider) -> Receiver | None:
         """Tell where a provider's notices go; None where it wants none.
 
-        Raises `Undeliverable` where none may go there, or none can be signed, any more.
+        Raises `Undeliverable` where none may go there any more.
         """
         url = provider.studio.notices.url
         if url is None:
             return None
         if why := self._policy.objection(url):
             raise Undeliverable(f"studio.notices.url: {why}.")
-        secret = self._providers.notice_secret(provider)
-        if secret is None:
-            raise Undeliverable("The configuration property notice_secret is missing: notices are signed.")
-        return Receiver(provider.provider_id, url, secret)
+        return Receiver(provider.provider_id, url, self._providers.notice_secret(provider))
 
     def send(self, receiver: Receiver, notice: Notice) -> bytes:
         """Post a notice, and give the body of the application's answer.

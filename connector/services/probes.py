@@ -12,7 +12,7 @@ from connector.services.accounts import Account, choose
 _REGISTER = "register it with `connector provider add-webhook`, or with POST to the provider's /webhook"
 _ADVICE = {
     Code.TOKEN_REFUSED: "Give the provider an API token of its account and region.",
-    Code.BASE_URL_WRONG: "Give the provider the base URL of its account's region.",
+    Code.BASE_URL_WRONG: "Give the provider the base URL of its account's region; if it has it, look at the network.",
     Code.WORKFLOW_REFUSED: "Correct the workflow's id, or publish the workflow in Onfido Studio.",
     Code.ONFIDO_THROTTLES: "Test again in a minute.",
     Code.ONFIDO_UNREACHABLE: "Test again in a minute; if that does not help, look at the base URL and the network.",
@@ -33,6 +33,8 @@ def reach(account: Account) -> tuple[Check, Check]:
 
 
 def check_workflow(account: Account) -> Check:
+    """Check the workflow, as far as Onfido can be asked about it."""
+
     def ask() -> Check:
         workflow_id = account.provider.workflow_id
         account.onfido.probe_workflow(workflow_id, deadline=account.deadline)
@@ -42,6 +44,7 @@ def check_workflow(account: Account) -> Check:
 
 
 def check_webhook(account: Account) -> Check:
+    """Check that Onfido posts to us all that is used, and that what it posts is taken in."""
     if objection := webhook_objection(account.provider, account.url):
         return Check(WEBHOOK, False, objection)
 

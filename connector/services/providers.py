@@ -78,7 +78,8 @@ class Providers:
             has_notice_secret = (config.notice_secret or stored["notice_secret"]) is not None
             check_studio(studio, self._studio_policy, has_notice_secret=has_notice_secret)
             columns = _plain_columns(config, studio) | self._new_secrets(provider_id, config, stored)
-            changed = {name: value for name, value in columns.items() if stored[name] != value}
+            before = {**stored, "studio": providers.studio_column(providers.read_studio(stored["studio"]))}
+            changed = {name: value for name, value in columns.items() if before[name] != value}
             providers.change(connection, provider_id, columns, self._clock())
             self._tell(connection, tenant, provider_id, "changed", actor, changed, config.name)
         return self.get(tenant, provider_id)
@@ -140,14 +141,14 @@ class Providers:
         }
         return replace(found, tokens=opened)
 
-    def notice_secret(self, provider: Provider) -> str | None:
-        """Give what the provider's notices are signed with; None where it has nothing.
+    def notice_secret(self, provider: Provider) -> str:
+        """Give what the notices of a provider that sends some are signed with.
 
         Raises `ConfigurationError` where what is stored cannot be opened any more.
         """
         with self._database.read() as connection:
             sealed = providers.find_notice_secret(connection, provider.provider_id)
-        return sealed and self._vault.open(sealed, provider_secret(provider.provider_id, "notice_secret"))
+        return self._vault.open(sealed, provider_secret(provider.provider_id, "notice_secret"))
 
     def onfido(self, provider: Provider, *, is_background: bool = False) -> OnfidoClient:
         """Give a client that speaks to Onfido with the provider's token.

@@ -42,8 +42,8 @@ class Tokens:
     def webhook_token(self, provider: Provider) -> str | None:
         """Give the webhook token that is registered here, without the one that it replaced."""
         with self._database.read() as connection:
-            found = providers.find_webhook_tokens(connection, provider.provider_id, provider.tenant, self._clock())
-        return self._open(provider, "webhook_token", (found or {}).get("webhook_token"))
+            access = providers.find_webhook_access(connection, provider.provider_id, provider.tenant, self._clock())
+        return self._open(provider, "webhook_token", access.tokens.get("webhook_token") if access else None)
 
     def change_webhook_token(
         self, provider: Provider, known: str | None, token: str | None, webhook: str, actor: str

@@ -125,10 +125,18 @@ def unverify_held(
 
 
 def unverify_all(
-    connection: Connection, tenant: str, user_id: str, provider_id: str, status: str, cause: Change
+    connection: Connection,
+    tenant: str,
+    user_id: str,
+    provider_id: str,
+    now: datetime,
+    *,
+    status: str,
+    cause: str,
+    actor: str,
 ) -> None:
     """Un-verify all of a user's claims with one provider, for a reason that is not in their values."""
-    _unverify(connection, tenant, user_id, claims.c.provider_id == provider_id, status, cause)
+    _unverify(connection, tenant, user_id, claims.c.provider_id == provider_id, now, status, cause, actor)
 
 
 def differs(table: Table, fingerprints: Mapping[str, str | None]) -> ColumnElement[bool]:
@@ -177,12 +185,21 @@ def _claim(row: Row[Any]) -> Claim:
     return Claim(**row._asdict())
 
 
-def _unverify(connection: Connection, tenant: str, user_id: str, condition: ColumnElement[bool], now: datetime) -> None:
+def _unverify(
+    connection: Connection,
+    tenant: str,
+    user_id: str,
+    condition: ColumnElement[bool],
+    now: datetime,
+    status: str = VALUE_CHANGED,
+    cause: str = VALUE_CHANGED,
+    actor: str | None = None,
+) -> None:
     lock(connection, tenant, user_id)
     withdrawn = connection.execute(
         update(claims)
         .where(claims.c.tenant == tenant, claims.c.user_id == user_id, claims.c.is_verified, condition)
-        .values(is_verified=False, verification_status=VALUE_CHANGED, updated_at=now)
+        .values(is_verified=False, verification_status=status, updated_at=now)
         .returning(claims.c.uri, claims.c.provider_id, claims.c.verification_id)
     )
     changes = [
@@ -192,10 +209,11 @@ def _unverify(connection: Connection, tenant: str, user_id: str, condition: Colu
             subject=CLAIM,
             name=row.uri,
             previous="verified",
-            current=VALUE_CHANGED,
-            cause=VALUE_CHANGED,
+            current=status,
+            cause=cause,
             provider_id=row.provider_id,
             verification_id=row.verification_id,
+            actor=actor,
         )
         for row in withdrawn
     ]

@@ -97,15 +97,13 @@ def find_api_token(connection: Connection, provider_id: str) -> str:
     return str(connection.execute(statement).scalar_one())
 
 
-def find_notice_secret(connection: Connection, provider_id: str) -> str | None:
-    """Give what a provider's notices are signed with, sealed; None where there is nothing."""
+def find_notice_secret(connection: Connection, provider_id: str) -> str:
+    """Give what the notices of a provider that sends some are signed with, sealed."""
     statement = select(providers.c.notice_secret).where(providers.c.id == provider_id)
-    return connection.execute(statement).scalar_one()
+    return str(connection.execute(statement).scalar_one())
 
 
-def find_webhook_access(
-    connection: Connection, provider_id: str, tenant: str, now: datetime
-) -> WebhookAccess | None:
+def find_webhook_access(connection: Connection, provider_id: str, tenant: str, now: datetime) -> WebhookAccess | None:
     """Give what it takes to take in an event now, tokens sealed; None where there is no such provider."""
     statement = select(
         providers.c.webhook_token,

@@ -18,10 +18,8 @@ from connector.store import attempt_claims
 from connector.store.models import verification_claims, verifications
 from connector.store.times import UtcDateTime
 
-SELECT = select(
-    verifications.c.id.label("verification_id"),
-    *(column for column in verifications.c if column.name != "id"),
-)
+_COLUMNS = (verifications.c.id.label("verification_id"), *(column for column in verifications.c if column.name != "id"))
+SELECT = select(*_COLUMNS)
 
 
 @dataclass(frozen=True)
@@ -38,16 +36,16 @@ def reserve(
     about: Sequence[VerificationClaim],
     tags: Collection[str],
     lease: Lease,
-) -> None:
-    """Insert an attempt with the claims it is about, and its tags.
+) -> Verification:
+    """Insert an attempt with the claims it is about, and its tags; gives it as it stands.
 
     An attempt that is open already raises `IntegrityError`.
     """
-    connection.execute(
-        insert(verifications).values(dict(verification) | {"lease_owner": lease.owner, "lease_until": lease.until})
-    )
+    row = dict(verification) | {"lease_owner": lease.owner, "lease_until": lease.until}
+    reserved = connection.execute(insert(verifications).values(row).returning(*_COLUMNS)).one()
     attempt_claims.add(connection, verification["id"], about)
     attempt_claims.add_tags(connection, verification["id"], tags)
+    return read_row(reserved)
 
 
 def take_over(connection: Connection, verification: Verification, lease: Lease) -> bool:

@@ -10,20 +10,34 @@ from typing import Any
 import pytest
 from click.testing import Result
 
+from connector.api.studio import (
+    CustomInputSchema,
+    LinkSchema,
+    NoticesSchema,
+    OutputClaimSchema,
+    SdkSchema,
+    StudioSchema,
+    read_studio,
+    studio_body,
+)
 from connector.domain.claims import APPLICANT_FIELDS, REQUIRED_FIELDS
+from connector.domain.studio import Studio
 
 Run = Callable[..., Result]
 WORKFLOW_ID = "5f5a0c52-6a7e-4a6a-9d3b-0c5de0f0a001"
 API_TOKEN, WEBHOOK_TOKEN = "api_sandbox.very-secret", "hook-very-secret"
+NOTICE_SECRET = "whsec_" + "dmVyeS1zZWNyZXQ0" * 2
 NAMES = ("--claim", "givenname=first_name", "--claim", "http://idp.example/claim?a=lastname=last_name")
-DIALECTS = Path(__file__).parent.parent.parent / "config" / "claims"
+CONFIG = Path(__file__).parent.parent.parent / "config"
+DIALECTS = CONFIG / "claims"
+UNUSED = studio_body(Studio())
 
 
 def add(run: Run, *arguments: str, **variables: str) -> Result:
-    """Register a provider, and insist that no secret was printed."""
+    """Register a provider without asking Onfido, and insist that no secret was printed."""
     environ = {"ONFIDO_API_TOKEN": API_TOKEN} | variables
-    result = run("provider", "add", "--workflow-id", WORKFLOW_ID, *arguments, **environ)
-    for secret in (API_TOKEN, WEBHOOK_TOKEN):
+    result = run("provider", "add", "--offline", "--workflow-id", WORKFLOW_ID, *arguments, **environ)
+    for secret in (API_TOKEN, WEBHOOK_TOKEN, NOTICE_SECRET):
         assert secret not in result.output
     return result
 
@@ -50,6 +64,7 @@ class TestAdd:
         assert "https://api.eu.onfido.com/v3.6" in result.stdout
         assert "  givenname -> first_name" in result.stdout
         assert "  1. In Onfido's dashboard" in result.stdout
+        assert "connector provider add-webhook" in result.stdout
         assert "https://id.example/idv/onfido/v1/" in result.stdout
 
     def test_gives_json_to_scripts(self, run: Run) -> None:
@@ -126,6 +141,96 @@ class TestDialects:
         assert all(uri.startswith("http://wso2.org/claims/") for uri in dialect)
 
 
+class TestStudio:
+    @pytest.fixture
+    def use(self, run: Run, tmp_path: Path) -> Callable[..., Result]:
+        """Register a provider that uses of Studio what a file of this content says."""
+
+        def use(content: str, *arguments: str, **variables: str) -> Result:
+            path = tmp_path / "studio.json"
+            path.write_text(content, encoding="utf-8")
+            return add(run, *NAMES, "--studio", str(path), *arguments, **variables)
+
+        return use
+
+    def test_the_shipped_example_has_every_member_and_is_accepted_as_it_is(self, run: Run) -> None:
+        example = json.loads((CONFIG / "studio.json").read_text())
+        assert set(example) == set(StudioSchema().fields)
+        for name in ("link", "sdk", "notices"):
+            assert set(example[name]) == set(StudioSchema().fields[name].schema.fields)  # type: ignore[attr-defined]
+        studio = read_studio(StudioSchema().load(example))
+
+        shown = added(run, *NAMES, "--studio", str(CONFIG / "studio.json"))["studio"]
+
+        assert shown == {name: value for name, value in studio_body(studio).items() if value != UNUSED[name]}
+
+    def test_the_page_beside_the_example_describes_every_member(self) -> None:
+        page = (CONFIG / "studio.md").read_text()
+        schemas = [StudioSchema(), CustomInputSchema(), OutputClaimSchema(), LinkSchema(), SdkSchema(), NoticesSchema()]
+        names = {field.data_key or name for schema in schemas for name, field in schema.fields.items()}
+        assert {name for name in names if f"`{name}`" not in page} == set()
+
+    def test_what_is_used_is_shown_and_nothing_is_said_where_nothing_is(
+        self, run: Run, use: Callable[..., Result]
+    ) -> None:
+        assert "Studio" not in add(run, *NAMES).stdout.partition("Next")[0]
+        shown = use('{"tags": ["web", "kyc"], "capture": "link"}', "--name", "Other").stdout
+        assert shown.partition("Studio:\n")[2].startswith('  tags     ["web", "kyc"]\n  capture  "link"\n')
+
+    def test_it_can_be_changed_and_turned_off_and_stays_where_it_is_not_named(
+        self, run: Run, use: Callable[..., Result], tmp_path: Path
+    ) -> None:
+        provider = json.loads(use('{"tags": ["web"]}', "--json").stdout)
+        for arguments, expected in ((("--name", "Renamed"), ["web"]), (("--studio", str(tmp_path / "off.json")), None)):
+            (tmp_path / "off.json").write_text("{}")
+            changed = json.loads(run("provider", "update", provider["id"], *arguments, "--json").stdout)
+            assert changed.get("studio", {}).get("tags") == expected
+
+    def test_notices_need_their_secret_which_is_never_shown(self, run: Run, use: Callable[..., Result]) -> None:
+        notices = '{"notices": {"url": "http://127.0.0.1:9/notices"}}'
+        refused = use(notices, CONNECTOR_ALLOW_HTTP_LOOPBACK="true")
+        assert (refused.exit_code, "notice_secret" in refused.stderr) == (1, True)
+
+        provider = json.loads(
+            use(notices, "--json", CONNECTOR_ALLOW_HTTP_LOOPBACK="true", NOTICE_SECRET=NOTICE_SECRET).stdout
+        )
+
+        assert (provider["notice secret"], provider["studio"]["notices"]["tasks"]) == ("registered", [])
+        again = run("provider", "update", provider["id"], NOTICE_SECRET="whsec_bm90LWxvbmctZW5vdWdo")
+        assert (again.exit_code, "notice_secret" in again.stderr) == (1, True)
+
+    @pytest.mark.parametrize(
+        ("content", "named"),
+        [
+            ("", "JSON"),
+            ("{", "JSON"),
+            ("[" * 100_000, "JSON"),
+            ("[]", "studio: "),
+            ('"text"', "studio: "),
+            ('{"tag": []}', "studio.tag: "),
+            ('{"tags": "web"}', "studio.tags: "),
+            ('{"tags": [7]}', "studio.tags.0: "),
+            ('{"capture": "fax"}', "studio.capture: "),
+            ('{"link": {"lifetime": "long"}}', "studio.link.lifetime: "),
+            ('{"customData": [{"name": "x", "type": "colour"}]}', "studio.customData.0.type: "),
+            ('{"outputClaims": [{"pointer": "/x"}]}', "studio.outputClaims.0.localClaim: "),
+        ],
+    )
+    def test_a_file_of_another_shape_is_refused_and_the_member_named(
+        self, run: Run, use: Callable[..., Result], content: str, named: str
+    ) -> None:
+        result = use(content)
+        assert result.exit_code == 2
+        assert named in result.stderr
+        assert run("provider", "list", "--json").stdout == "[]\n"
+
+    def test_what_could_never_work_is_refused_in_one_line(self, run: Run, use: Callable[..., Result]) -> None:
+        result = use('{"tags": ["a,b"]}')
+        assert (result.exit_code, len(result.stderr.splitlines())) == (1, 1)
+        assert "studio.tags" in result.stderr
+        assert run("provider", "list", "--json").stdout == "[]\n"
+
+
 class TestList:
     def test_says_so_when_there_is_none(self, run: Run) -> None:
         assert run("provider", "list").stdout == "No provider is registered.\n"
@@ -165,7 +270,7 @@ class TestChange:
         assert "registered" in result.stdout
         assert WEBHOOK_TOKEN not in result.output
 
-    @pytest.mark.parametrize("option", ["--webhook-token", "--api-token"])
+    @pytest.mark.parametrize("option", ["--webhook-token", "--api-token", "--notice-secret"])
     def test_an_empty_secret_is_refused(self, run: Run, option: str) -> None:
         before = added(run, *NAMES)
         assert run("provider", "update", before["id"], option, "").exit_code == 1

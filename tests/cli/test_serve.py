@@ -86,13 +86,7 @@ def test_an_operator_takes_a_user_through_a_verification(deployment: Deployment)
     base_url = f"{deployment.onfido}/v3.6"
     options = ("--workflow-id", str(uuid.uuid4()), "--base-url", base_url, "--claims", str(CLAIMS), "--json")
     provider = json.loads(deployment.run("provider", "add", *options, ONFIDO_API_TOKEN=API_TOKEN))
-    webhook = requests.post(
-        f"{base_url}/webhooks",
-        json={"url": provider["webhook url"], "name": "connector", "events": ["workflow_run.completed"]},
-        headers={"Authorization": f"Token token={API_TOKEN}"},
-        timeout=10,
-    ).json()
-    deployment.run("provider", "update", provider["id"], ONFIDO_WEBHOOK_TOKEN=webhook["token"])
+    assert (provider["passed"], provider["webhook token"]) == (True, "registered")
     attributes = {GIVEN_NAME: "Ann", LAST_NAME: "Example", BIRTH_DATE: "1990-01-01"}
     deployment.run("user", "add", "ann", *(f"-a{uri}={value}" for uri, value in attributes.items()))
     token = deployment.run("token", "--user", "ann").strip()
@@ -203,7 +197,9 @@ def test_serve_refuses_to_start_where_nobody_could_call_and_says_what_to_set(tmp
 def test_the_demo_shows_a_verification_and_ends() -> None:
     result = CliRunner().invoke(main, ["demo", "--once"], catch_exceptions=False)
     assert result.exit_code == 0, result.output
-    after = result.stdout.partition("After:")[2]
+    before, _, after = result.stdout.partition("After:")
+    for name in ("region", "token", "environment", "workflow", "claims", "webhook"):
+        assert re.search(rf"^ +ok  {name}: ", before, re.MULTILINE)
     assert re.search(rf"  verified +{GIVEN_NAME}  \(comparison: clear\)", after)
     assert re.search(rf"  verified +{LAST_NAME}  \(comparison: clear\)", after)
     assert re.search(rf"not verified +{BIRTH_DATE}  \(comparison: not_compared\)", after)

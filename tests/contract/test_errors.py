@@ -310,15 +310,21 @@ def test_workflow_that_onfido_does_not_know_is_said(shared: World) -> None:
 
 
 @pytest.mark.parametrize(
-    ("uri", "value", "field"),
-    [(GIVEN_NAME, "Zebulon<b>", "first_name"), (LAST_NAME, "Quackenbush;", "last_name"), (BIRTH_DATE, "7.7.77", "dob")],
+    ("field", "value"),
+    [
+        ("location.country_of_residence", "QQZ"),
+        ("email", "quackenbush.example.com"),
+        ("phone_number", "0" * 41),
+    ],
 )
-def test_applicant_data_that_onfido_refuses_is_named_by_field_and_not_repeated(
-    shared: World, uri: str, value: str, field: str
+def test_applicant_data_that_only_onfido_can_refuse_is_named_by_field_and_not_repeated(
+    shared: World, field: str, value: str
 ) -> None:
-    _, me = new_user(shared, {**PERSON, uri: value})
+    claims = [{"localClaim": uri, "idvpClaim": name} for uri, name in (MAPPING | {"urn:claim": field}).items()]
+    provider_id = new_provider(shared, claims=claims)
+    _, me = new_user(shared, PERSON | {"urn:claim": value})
 
-    description = assert_error(me.verify(shared.provider_id, "INITIATED"), 400, "OIDV-10043", field)
+    description = assert_error(me.verify(provider_id, "INITIATED", ["urn:claim"]), 400, "OIDV-10043", field, "Onfido")
 
     assert value not in description
 

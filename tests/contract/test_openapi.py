@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import re
 import shutil
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,7 @@ from hypothesis import strategies as st
 from schemathesis.generation import GenerationMode
 
 from tests.contract.wire import ALL_SCOPES, OPERATIONS, WEBHOOK, Operation, add_claim, new_provider, new_user
-from tests.harness import Caller, World
+from tests.harness import Caller, World, run_id_of
 
 METHODS = {"get", "put", "post", "delete", "patch"}
 OPERATIONS_ROUTES = {"/healthz", "/readyz", "/metrics", "/openapi.json", "/docs/", "/docs/<path:path>"}
@@ -128,10 +129,13 @@ def caller(shared: World) -> Caller:
 
 @pytest.fixture(scope="module")
 def ids(shared: World, caller: Caller) -> dict[str, str]:
-    """Ids of things that exist, by the names they have in paths."""
+    """Ids of things that exist, by the names they have in paths; for others, one that nothing has."""
     claim = next(iter(caller.claims().values()))
     user_id = next(user for user in reversed(list(shared.connector.services.users.ids(shared.tenant))))
-    return {"provider_id": new_provider(shared), "claim_id": claim["id"], "user_id": user_id, "run_id": "unknown"}
+    provider_id = new_provider(shared)
+    run_id = run_id_of(caller.verify(provider_id, "INITIATED"))
+    known = {"provider_id": provider_id, "claim_id": claim["id"], "user_id": user_id, "run_id": run_id}
+    return defaultdict(lambda: "unknown", known)
 
 
 @pytest.mark.parametrize("mode", [GenerationMode.POSITIVE, GenerationMode.NEGATIVE], ids=lambda mode: mode.value)

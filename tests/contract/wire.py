@@ -13,6 +13,7 @@ import requests
 from tests.harness import API_TOKEN, BIRTH_DATE, GIVEN_NAME, LAST_NAME, Caller, World, provider_body
 
 PROVIDERS = "/api/server/v1/idv-providers"
+RUNS = PROVIDERS + "/{provider_id}/verifications"
 USERS = "/api/users/v1"
 UNKNOWN_ID = "11111111-2222-4333-8444-555555555555"
 WEBHOOK_TOKEN = "webhook-secret-of-the-tests"
@@ -25,20 +26,23 @@ _numbers = itertools.count()
 
 @dataclass(frozen=True)
 class Operation:
-    """An operation that needs a token, and its scope."""
+    """An operation that needs a token, and its scope; one that takes no body ignores what is sent."""
 
     method: str
     path: str
     scope: str
+    takes_body: bool = True
 
     def path_for(self, provider_id: str = UNKNOWN_ID, user_id: str = "nobody", other_id: str = UNKNOWN_ID) -> str:
-        """Give the path for these ids; `other_id` is that of a claim or a run."""
-        return self.path.format(provider_id=provider_id, user_id=user_id, claim_id=other_id, run_id=other_id)
+        """Give the path for these ids; `other_id` is that of anything that is neither a provider nor a user."""
+        ids = {"provider_id": provider_id, "user_id": user_id}
+        return re.sub(r"\{(\w+)\}", lambda found: ids.get(found[1], other_id), self.path)
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
 
 
+_UPDATE_CLAIM = "internal_idv_claim_update"
 OPERATIONS = (
     Operation("GET", PROVIDERS, "internal_idvp_view"),
     Operation("POST", PROVIDERS, "internal_idvp_add"),
@@ -46,8 +50,26 @@ OPERATIONS = (
     Operation("PUT", PROVIDERS + "/{provider_id}", "internal_idvp_update"),
     Operation("DELETE", PROVIDERS + "/{provider_id}", "internal_idvp_delete"),
     Operation("GET", PROVIDERS + "/{provider_id}/setup-guide", "internal_idvp_view"),
+    Operation("POST", PROVIDERS + "/{provider_id}/test-connection", "internal_idvp_view", takes_body=False),
+    Operation("POST", PROVIDERS + "/{provider_id}/webhook", "internal_idvp_update", takes_body=False),
+    Operation("DELETE", PROVIDERS + "/{provider_id}/webhook", "internal_idvp_update"),
     Operation("DELETE", PROVIDERS + "/{provider_id}/previous-webhook-token", "internal_idvp_update"),
-    Operation("GET", PROVIDERS + "/{provider_id}/verifications/{run_id}/history", "internal_idvp_view"),
+    Operation("GET", RUNS, "internal_idv_claim_view"),
+    Operation("GET", RUNS + ".csv", "internal_idv_claim_view"),
+    Operation("GET", RUNS + "/{run_id}", "internal_idv_claim_view"),
+    Operation("POST", RUNS + "/{run_id}/refresh", _UPDATE_CLAIM, takes_body=False),
+    Operation("POST", RUNS + "/{run_id}/decision", _UPDATE_CLAIM),
+    Operation("GET", RUNS + "/{run_id}/history", "internal_idvp_view"),
+    Operation("POST", RUNS + "/{run_id}/timeline-file", "internal_idv_claim_view", takes_body=False),
+    Operation("GET", RUNS + "/{run_id}/timeline-file/{file_id}", "internal_idv_claim_view"),
+    Operation("GET", RUNS + "/{run_id}/signed-evidence", "internal_idv_claim_view"),
+    Operation("GET", RUNS + "/{run_id}/evidence-folder", "internal_idv_claim_view"),
+    Operation("GET", RUNS + "/{run_id}/tasks", "internal_idv_claim_view"),
+    Operation("GET", RUNS + "/{run_id}/tasks/{task_id}", "internal_idv_claim_view"),
+    Operation("POST", RUNS + "/{run_id}/tasks/{task_id}/complete", "internal_idv_claim_verify"),
+    Operation("PUT", PROVIDERS + "/{provider_id}/applicants/{applicant_id}", _UPDATE_CLAIM, takes_body=False),
+    Operation("DELETE", PROVIDERS + "/{provider_id}/applicants/{applicant_id}", "internal_idv_claim_delete"),
+    Operation("POST", PROVIDERS + "/{provider_id}/applicants/{applicant_id}/restore", _UPDATE_CLAIM, takes_body=False),
     Operation("POST", USERS + "/me/idv/verify", "internal_login"),
     Operation("GET", USERS + "/me/idv/claims", "internal_login"),
     Operation("GET", USERS + "/me/idv/claims/{claim_id}", "internal_login"),

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.domain.claims import (
     APPLICANT_FIELDS,
+    DIFFERS,
+    MAX_VALUE,
     REQUIRED_FIELDS,
     VALUE_CHANGED,
     ClaimState,
@@ -15,9 +21,12 @@ from connector.domain.claims import (
     comparison_key,
     fields_to_send,
     judge,
+    output_value,
+    spellings,
 )
 from connector.domain.runs import APPROVED, FINAL_STATUSES, Comparison, RunSnapshot
-from connector.domain.verification import VerificationClaim
+from connector.domain.studio import OutputClaim, OutputRole
+from connector.domain.verification import VerificationClaim, claim_of
 
 fields = st.sampled_from(sorted(APPLICANT_FIELDS))
 finals = st.sampled_from(sorted(FINAL_STATUSES))
@@ -105,6 +114,114 @@ def test_a_part_of_the_address_is_compared_with_the_address() -> None:
 def test_an_open_run_cannot_be_judged(status: str) -> None:
     with pytest.raises(ValueError, match=status):
         verdict_on("first_name", RunSnapshot("run", status))
+
+
+def of_output(role: OutputRole, applicant_field: str | None = None, **changes: Any) -> VerificationClaim:
+    """A claim of which the workflow's output tells under `/x`."""
+    claim = claim_of("claim", applicant_field, OutputClaim("/x", "claim", role))
+    return replace(claim, **changes)
+
+
+def approved(output: Any, **comparisons: Comparison) -> RunSnapshot:
+    return RunSnapshot("run", APPROVED, comparisons, output={"x": output})
+
+
+def knows(*values: str) -> Callable[[str], bool]:
+    """The user's value is one of these."""
+    return lambda value: value in values
+
+
+NO_VALUES: list[Any] = [None, "", " ", "x" * (MAX_VALUE + 1), "a\nb", "a\0", "\ud800", [], {}, ["a"]]
+
+
+@pytest.mark.parametrize(
+    ("found", "value"),
+    [
+        ("2031-05-28", "2031-05-28"),
+        ("  Jane ", "Jane"),
+        (7, "7"),
+        (2.5, "2.5"),
+        (True, "true"),
+        ("x" * MAX_VALUE, "x" * MAX_VALUE),
+        *((each, None) for each in NO_VALUES),
+    ],
+)
+def test_a_value_is_read_from_the_output_as_text(found: Any, value: str | None) -> None:
+    claim = of_output(OutputRole.VALUE)
+
+    assert output_value(claim, approved(found)) == value
+    verdict = Verdict(None, "not_compared") if value is None else Verdict(True, "clear")
+    assert judge(claim, approved(found), is_same=knows()) == verdict
+
+
+def test_only_a_claim_that_the_output_holds_the_value_of_has_one() -> None:
+    assert output_value(of_output(OutputRole.RESULT), approved("clear")) is None
+    assert output_value(VerificationClaim("claim", "first_name"), approved("Jane")) is None
+    assert output_value(of_output(OutputRole.VALUE), RunSnapshot("run", APPROVED)) is None
+
+
+@pytest.mark.parametrize(
+    ("read", "verdict"),
+    [
+        ("Jane", Verdict(True, "clear")),
+        ("JANE", Verdict(True, "clear")),
+        (" jane ", Verdict(True, "clear")),
+        ("Joan", Verdict(None, DIFFERS)),
+        (None, Verdict(None, "not_compared")),
+    ],
+)
+def test_the_users_value_is_held_against_the_one_that_was_read_however_documents_write_it(
+    read: str | None, verdict: Verdict
+) -> None:
+    claim = of_output(OutputRole.VALUE, fingerprint="of Jane")
+
+    assert judge(claim, approved(read), is_same=knows("Jane")) == verdict
+
+
+def test_where_the_output_tells_of_a_claim_its_comparison_does_not_matter() -> None:
+    claim = of_output(OutputRole.VALUE, "first_name", fingerprint="of Jane")
+
+    assert judge(claim, approved("Jane", first_name=Comparison.CONSIDER), is_same=knows("Jane")).is_verified
+    assert judge(claim, approved("Joan", first_name=Comparison.CLEAR), is_same=knows("Jane")) == Verdict(None, DIFFERS)
+
+
+@pytest.mark.parametrize(
+    ("found", "verdict"),
+    [
+        ("clear", Verdict(True, "clear")),
+        (True, Verdict(True, "clear")),
+        ({"result": "clear", "breakdown": {}}, Verdict(True, "clear")),
+        ("consider", Verdict(False, "consider")),
+        (False, Verdict(False, "consider")),
+        ({"result": "consider"}, Verdict(False, "consider")),
+        ("unidentified", Verdict(None, "unidentified")),
+        *(
+            (other, Verdict(None, "not_compared"))
+            for other in (None, "", "Clear", 1, [], {}, {"result": None}, ["clear"])
+        ),
+    ],
+)
+def test_a_result_is_read_from_a_report_a_breakdown_or_a_flag(found: Any, verdict: Verdict) -> None:
+    assert judge(of_output(OutputRole.RESULT), approved(found), is_same=knows()) == verdict
+
+
+@given(status=finals.filter(lambda status: status != APPROVED), role=st.sampled_from(OutputRole))
+def test_the_output_of_a_run_that_was_not_approved_verifies_nothing(status: str, role: OutputRole) -> None:
+    run = RunSnapshot("run", status, output={"x": "clear"})
+
+    assert judge(of_output(role), run, is_same=knows("clear")) == Verdict(None, "clear")
+
+
+@pytest.mark.parametrize("role", OutputRole)
+def test_the_output_says_nothing_of_a_value_that_changed_since(role: OutputRole) -> None:
+    claim = of_output(role, fingerprint="of the old one", is_stale=True)
+
+    assert judge(claim, approved("clear"), is_same=knows("clear")) == Verdict(None, VALUE_CHANGED)
+
+
+def test_spellings_are_those_of_documents_and_each_comes_once() -> None:
+    assert spellings("O'NEIL ann") == ["O'NEIL ann", "O'Neil Ann", "O'NEIL ANN", "o'neil ann", "O'neil ann"]
+    assert spellings("1990-01-01") == ["1990-01-01"]
 
 
 mappings = st.sets(fields).map(lambda chosen: frozenset(chosen) | frozenset(REQUIRED_FIELDS))

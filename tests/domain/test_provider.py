@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from dataclasses import replace
 
 import pytest
@@ -17,6 +18,7 @@ from connector.domain.provider import (
     check_config,
     setup_guide,
 )
+from connector.domain.studio import Studio
 from connector.domain.tenants import DEFAULT_TENANT, tenant_path
 from connector.errors import Code, RequestError
 
@@ -38,6 +40,11 @@ def refusal(config: ProviderConfig, policy: BaseUrlPolicy = POLICY) -> str:
         check_config(config, policy)
     assert refused.value.code is Code.PROVIDER_INVALID
     return refused.value.description
+
+
+def notice_secret(length: int) -> str:
+    """Make a secret of so many bytes."""
+    return f"whsec_{base64.b64encode(bytes(length)).decode()}"
 
 
 def is_allowed(base_url: str, policy: BaseUrlPolicy = POLICY) -> bool:
@@ -258,9 +265,31 @@ class TestConfiguration:
         check_config(replace(CONFIG, claims={f"urn:{field}": field for field in APPLICANT_FIELDS}), POLICY)
 
     def test_secrets_do_not_show(self) -> None:
-        shown = repr(replace(CONFIG, webhook_token="hook.secret"))
+        shown = repr(replace(CONFIG, webhook_token="hook.secret", notice_secret="whsec_secret"))
         assert "api_sandbox.secret" not in shown
         assert "hook.secret" not in shown
+        assert "whsec_secret" not in shown
+
+    @pytest.mark.parametrize("length", [24, 32, 64])
+    def test_notices_are_signed_with_a_standard_webhooks_secret(self, length: int) -> None:
+        check_config(replace(CONFIG, notice_secret=notice_secret(length)), POLICY)
+
+    @pytest.mark.parametrize(
+        "secret",
+        [
+            "",
+            "whsec_",
+            notice_secret(23),
+            notice_secret(65),
+            notice_secret(32).removeprefix("whsec_"),
+            notice_secret(32) + "\n",
+            "whsec_" + "ü" * 32,
+            "whsec_" + "?" * 44,
+        ],
+    )
+    def test_a_notice_secret_of_another_form_is_refused_and_not_repeated(self, secret: str) -> None:
+        description = refusal(replace(CONFIG, notice_secret=secret))
+        assert description == "configProperties.notice_secret: it is whsec_ and base64 of 24 to 64 bytes."
 
     @pytest.mark.parametrize("number", [0, -1, 10**9])
     def test_attempt_limits_have_bounds(self, number: int) -> None:
@@ -291,6 +320,12 @@ class TestSetupGuide:
         steps = " ".join(guide.steps)
         assert guide.webhook_url in steps
         assert "workflow_run.completed" in steps
+
+    def test_names_the_events_that_are_used_and_no_others(self) -> None:
+        studio = Studio(unverifies_on_match=True)
+        [step] = [step for step in setup_guide(replace(self.PROVIDER, studio=studio), "x").steps if "event" in step]
+        assert "workflow_run.completed, watchlist_monitor.matches_updated" in step
+        assert "workflow_task.started" not in step
 
     def test_puts_another_tenant_into_the_url(self) -> None:
         guide = setup_guide(replace(self.PROVIDER, tenant="acme"), "https://id.example")

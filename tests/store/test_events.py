@@ -92,6 +92,32 @@ def test_what_waits_although_its_run_is_known_can_be_matched(
         assert events.find_matchable(connection) == [(provider_id, "run-1")]
 
 
+def test_an_event_is_resolved_once_whoever_tries(database: Database, add: Add) -> None:
+    waiting, noted = add("waiting", state=events.PARKED) or "", add("noted", state=events.NOTED) or ""
+    with database.write() as connection:
+        assert events.resolve(connection, waiting, events.NOTED)
+        assert [events.resolve(connection, waiting, events.APPLIED) for _ in range(2)] == [True, False]
+        assert not events.resolve(connection, waiting, events.NOTED)
+        assert events.resolve(connection, noted, events.APPLIED)
+        assert not events.resolve(connection, "unknown", events.APPLIED)
+    assert {state for state, _ in stored(database).values()} == {events.APPLIED}
+
+
+def test_of_several_that_resolve_an_event_at_once_one_does(
+    database: Database, database_url: str, add: Add, race: Callable[..., list[str]]
+) -> None:
+    event_id = add("waiting", state=events.PARKED) or ""
+    resolve = "with database.write() as connection:\n    print(events.resolve(connection, sys.argv[2], 'applied'))"
+    printed = race(
+        "from connector.store import events\nfrom connector.store.engine import Database\n"
+        "database = Database(sys.argv[1])",
+        f"{resolve}\ndatabase.close()",
+        database_url,
+        event_id,
+    )
+    assert sorted(printed) == ["False", "False", "True"]
+
+
 def test_old_bodies_are_removed_and_what_waited_in_vain_is_noted(database: Database, add: Add, now: datetime) -> None:
     add("applied")
     add("parked", state=events.PARKED)

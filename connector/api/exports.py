@@ -1,0 +1,117 @@
+"""What leaves as a file: a provider's runs as CSV, and the files that Onfido keeps of a run.
+
+view ─► open ─► what is wrong so far: an error like any other
+            └─► headers ─► piece ─► piece ─► …        what is wrong from here on: the connection breaks off
+            the caller reads to the end, or goes away ─► closed, down to Onfido
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, ExitStack
+from itertools import chain
+from typing import Any
+
+import structlog
+from flask import Response, current_app, g
+
+from connector.api.parsing import Blueprint
+from connector.api.runs import PREFIX, check_provider, no_store
+from connector.api.runs_schemas import RunFilterSchema, TimelineFileSchema
+from connector.domain.run_filter import read_filter
+from connector.domain.tenants import tenant_path
+from connector.errors import ProviderError
+from connector.services.exports import csv_pieces
+from connector.services.files import PDF, ZIP, RunFile, RunFiles
+from connector.services.runs import Runs
+
+log = structlog.get_logger(__name__)
+
+CSV = "text/csv"
+_BINARY = {"type": "string", "format": "binary"}
+
+blueprint = Blueprint("exports", __name__, url_prefix=PREFIX, description="Runs as files")
+blueprint.after_request(no_store)
+
+
+@blueprint.get("/verifications.csv")
+@blueprint.requires("internal_idv_claim_view")
+@blueprint.arguments(RunFilterSchema, location="query")
+@blueprint.response(200, {"type": "string"}, content_type=CSV)
+def export_runs(query: dict[str, Any], provider_id: str) -> Response:
+    """Give runs as CSV, the first first."""
+    check_provider(provider_id)
+    runs: Runs = current_app.extensions["runs"]
+    pieces = csv_pieces(runs.all(g.tenant, read_filter(query, provider_id=provider_id)))
+    first = next(pieces)  # with the first look at the database: if it fails, nothing was sent yet
+    response = _attachment(chain((first,), pieces), CSV, "verifications.csv")
+    response.call_on_close(pieces.close)
+    return response
+
+
+@blueprint.post("/verifications/<run_id>/timeline-file")
+@blueprint.requires("internal_idv_claim_view")
+@blueprint.response(202, TimelineFileSchema)
+def create_timeline_file(provider_id: str, run_id: str) -> dict[str, str]:
+    """Have Onfido make the timeline file of a run that has ended."""
+    check_provider(provider_id)
+    file_id = _files().create_timeline(g.tenant, run_id, provider_id)
+    path = f"{PREFIX.replace('<provider_id>', provider_id)}/verifications/{run_id}/timeline-file/{file_id}"
+    return {"fileId": file_id, "href": f"{current_app.config['PUBLIC_URL']}{tenant_path(g.tenant)}{path}"}
+
+
+@blueprint.get("/verifications/<run_id>/timeline-file/<file_id>")
+@blueprint.requires("internal_idv_claim_view")
+@blueprint.response(200, _BINARY, content_type=PDF)
+def get_timeline_file(provider_id: str, run_id: str, file_id: str) -> Response:
+    """Give a timeline file (PDF): what happened in the run."""
+    check_provider(provider_id)
+    return _passed_on(_files().open_timeline(g.tenant, run_id, file_id, provider_id))
+
+
+@blueprint.get("/verifications/<run_id>/signed-evidence")
+@blueprint.requires("internal_idv_claim_view")
+@blueprint.response(200, _BINARY, content_type=PDF)
+def get_signed_evidence(provider_id: str, run_id: str) -> Response:
+    """Give the evidence of a run that has ended, signed by Onfido (PDF)."""
+    check_provider(provider_id)
+    return _passed_on(_files().open_evidence(g.tenant, run_id, provider_id))
+
+
+@blueprint.get("/verifications/<run_id>/evidence-folder")
+@blueprint.requires("internal_idv_claim_view")
+@blueprint.response(200, _BINARY, content_type=ZIP)
+def get_evidence_folder(provider_id: str, run_id: str) -> Response:
+    """Give all evidence of a run that has ended (zip)."""
+    check_provider(provider_id)
+    return _passed_on(_files().open_evidence_folder(g.tenant, run_id, provider_id))
+
+
+def _passed_on(opened: AbstractContextManager[RunFile]) -> Response:
+    with ExitStack() as stack:
+        file = stack.enter_context(opened)
+        response = _attachment(_told(file), file.media_type, file.name)
+        if file.length is not None:
+            response.content_length = file.length
+        response.call_on_close(stack.pop_all().close)
+        return response
+
+
+def _told(file: RunFile) -> Iterator[bytes]:
+    """Read a file; where it breaks off, say so in the log: the answer has begun already."""
+    try:
+        yield from file.chunks
+    except ProviderError as error:
+        log.warning("file.broke_off", file=file.name, code=error.code, reason=error.description)
+        raise
+
+
+def _attachment(content: Iterable[str] | Iterable[bytes], media_type: str, name: str) -> Response:
+    response = Response(content, mimetype=media_type)
+    response.headers.set("Content-Disposition", "attachment", filename=name)
+    return response
+
+
+def _files() -> RunFiles:
+    files: RunFiles = current_app.extensions["files"]
+    return files

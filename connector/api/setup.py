@@ -1,0 +1,71 @@
+"""`/api/server/v1/idv-providers/{id}/…`: an administrator tests the connection and registers the webhook at Onfido."""
+
+from __future__ import annotations
+
+import marshmallow as ma
+from flask import current_app, g
+from marshmallow import fields, validate
+
+from connector.api.parsing import Blueprint
+from connector.api.providers import PREFIX
+from connector.domain.readiness import Readiness
+from connector.services.setup import Setup, Webhook
+
+blueprint = Blueprint("setup", __name__, url_prefix=PREFIX, description="Setting providers up at Onfido")
+
+
+class CheckSchema(ma.Schema):
+    """One thing that was looked at; `passed` is null where it was not."""
+
+    name = fields.String(required=True, metadata={"example": "token"})
+    passed = fields.Boolean(required=True, allow_none=True)
+    detail = fields.String(required=True)
+
+
+class ReadinessSchema(ma.Schema):
+    """What a verification rests on, in order: region, token, environment, workflow, claims, webhook."""
+
+    passed = fields.Boolean(required=True)
+    environment = fields.String(required=True, allow_none=True, validate=validate.OneOf(("sandbox", "live", None)))
+    checks = fields.List(fields.Nested(CheckSchema), required=True)
+
+
+class WebhookSchema(ma.Schema):
+    """Our webhook at Onfido; its token is never in an answer."""
+
+    webhook_id = fields.String(required=True, data_key="webhookId")
+    url = fields.String(required=True, data_key="webhookUrl")
+    events = fields.List(fields.String(), required=True)
+    environments = fields.List(fields.String(), required=True)
+    is_new = fields.Boolean(required=True, data_key="isNew")
+
+
+@blueprint.post("/<provider_id>/test-connection")
+@blueprint.requires("internal_idvp_view")
+@blueprint.response(200, ReadinessSchema)
+def test_connection(provider_id: str) -> Readiness:
+    """Tell whether Onfido takes the provider's token and workflow, what can be verified, and how the webhook stands."""
+    return _setup().test(g.tenant, provider_id, current_app.config["PUBLIC_URL"])
+
+
+@blueprint.post("/<provider_id>/webhook")
+@blueprint.requires("internal_idvp_update")
+@blueprint.response(200, WebhookSchema)
+@blueprint.alt_response(201, schema=WebhookSchema, description="It was created.")
+def add_webhook(provider_id: str) -> tuple[Webhook, int]:
+    """Register the webhook at Onfido, or repair the one that is there, and register its token here."""
+    added = _setup().add_webhook(g.tenant, provider_id, current_app.config["PUBLIC_URL"], g.principal.subject)
+    return added, 201 if added.is_new else 200
+
+
+@blueprint.delete("/<provider_id>/webhook")
+@blueprint.requires("internal_idvp_update")
+@blueprint.response(204)
+def remove_webhook(provider_id: str) -> None:
+    """Delete the webhook at Onfido and forget its token, at once."""
+    _setup().remove_webhook(g.tenant, provider_id, current_app.config["PUBLIC_URL"], g.principal.subject)
+
+
+def _setup() -> Setup:
+    setup: Setup = current_app.extensions["setup"]
+    return setup

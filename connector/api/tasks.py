@@ -1,0 +1,69 @@
+"""`/api/server/v1/idv-providers/{id}/verifications/{run-id}/tasks`: what a run waits for of the application."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import marshmallow as ma
+from flask import current_app, g
+from marshmallow import fields
+
+from connector.api.parsing import Blueprint
+from connector.api.runs_schemas import TaskSchema
+from connector.domain.tasks import Task, TaskSummary
+from connector.services.tasks import Tasks
+
+PREFIX = "/api/server/v1/idv-providers/<provider_id>/verifications/<run_id>/tasks"
+
+blueprint = Blueprint("tasks", __name__, url_prefix=PREFIX, description="Tasks of a run, completed with data")
+
+Answer = tuple[dict[str, Any], int, dict[str, str]]
+
+
+class WholeTaskSchema(TaskSchema):
+    """A task with what went in, and, once it is complete, what came out; of any JSON shape."""
+
+    input = fields.Raw(required=True, allow_none=True)
+    output = fields.Raw(required=True, allow_none=True)
+
+
+class TaskDataSchema(ma.Schema):
+    """What completes a task: an object or an array, as the task's definition in Onfido Studio has it."""
+
+    data = fields.Raw(required=True, metadata={"example": {"risk_score": 7}})
+
+
+@blueprint.get("")
+@blueprint.requires("internal_idv_claim_view")
+@blueprint.response(200, TaskSchema(many=True))
+def list_tasks(provider_id: str, run_id: str) -> list[TaskSummary]:
+    """List the tasks of a run that have started, the oldest first, as Onfido says now."""
+    return _tasks().all(g.tenant, run_id, provider_id)
+
+
+@blueprint.get("/<task_id>")
+@blueprint.requires("internal_idv_claim_view")
+@blueprint.response(200, WholeTaskSchema)
+def get_task(provider_id: str, run_id: str, task_id: str) -> Answer:
+    """Give one task with what went in and what came out, as Onfido says now."""
+    return _answer(_tasks().get(g.tenant, run_id, task_id, provider_id))
+
+
+@blueprint.post("/<task_id>/complete")
+@blueprint.requires("internal_idv_claim_verify")
+@blueprint.arguments(TaskDataSchema)
+@blueprint.response(200, WholeTaskSchema)
+def complete_task(body: dict[str, Any], provider_id: str, run_id: str, task_id: str) -> Answer:
+    """Complete a task with the application's data, and so let the run go on."""
+    actor = g.principal.subject
+    return _answer(_tasks().complete(g.tenant, run_id, task_id, body["data"], provider_id=provider_id, actor=actor))
+
+
+def _answer(task: Task) -> Answer:
+    body = {**vars(task.summary), "input": task.input, "output": task.output}
+    return body, 200, {"Cache-Control": "no-store"}  # both may be personal
+
+
+def _tasks() -> Tasks:
+    tasks: Tasks = current_app.extensions["tasks"]
+    return tasks

@@ -1,0 +1,100 @@
+"""What `connector provider add` and `update` are told: options, and the files that some of them name."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import click
+import marshmallow as ma
+
+from connector.api.studio import StudioSchema, read_studio
+from connector.cli.output import json_option, tenant_option
+from connector.domain.studio import Studio
+
+REGIONS = {name: f"https://api.{name}.onfido.com/v3.6" for name in ("eu", "us", "ca")}
+
+
+class ClaimMapping(click.ParamType[tuple[str, str]]):
+    """`local claim=applicant field`."""
+
+    name = "claim=field"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
+        """Split at the last equals sign: a claim's URI may hold one."""
+        uri, separator, applicant_field = str(value).rpartition("=")
+        if not (separator and uri and applicant_field):
+            self.fail(f"{value} is not of the form claim=field, such as givenname=first_name.", param, ctx)
+        return uri, applicant_field
+
+
+def _dialect(_context: click.Context, parameter: click.Parameter, path: Path | None) -> dict[str, str]:
+    """Read a claim dialect: a JSON object from local claims to applicant fields (see `config/claims`)."""
+    claims = {} if path is None else _read_json(path, parameter)
+    if not (isinstance(claims, dict) and all(isinstance(value, str) for value in claims.values())):
+        raise click.BadParameter(f"{path} has to be an object from claims to applicant fields.", param=parameter)
+    return claims
+
+
+def _studio(_context: click.Context, parameter: click.Parameter, path: Path | None) -> Studio | None:
+    """Read what is used of Onfido Studio: a JSON object as the HTTP API takes it (see `config/studio.json`)."""
+    if path is None:
+        return None
+    try:
+        return read_studio(StudioSchema().load(_read_json(path, parameter)))
+    except ma.ValidationError as error:
+        complaints = "; ".join(_complaints(error.messages))
+        raise click.BadParameter(f"{path}: {complaints}", param=parameter) from error
+
+
+def _read_json(path: Path, parameter: click.Parameter) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise click.BadParameter(f"{path} cannot be read as JSON.", param=parameter) from error
+
+
+def _complaints(messages: Any, path: str = "studio") -> Iterator[str]:
+    if isinstance(messages, dict):
+        for name, nested in messages.items():
+            yield from _complaints(nested, path if name == "_schema" else f"{path}.{name}")
+    else:
+        yield f"{path}: {' '.join(messages)}"
+
+
+def configuration(command: Any) -> Any:
+    """Give a command the options that `add` and `update` have in common."""
+    for option in reversed(
+        (
+            click.option("--name", help="Its name, unique in the tenant."),
+            click.option("--description", help="What it is for."),
+            click.option("--workflow-id", help="The workflow's id, from Onfido Studio."),
+            click.option("--region", type=click.Choice(sorted(REGIONS)), help="Onfido's region (default eu)."),
+            click.option("--base-url", help="The API's address, in place of --region."),
+            click.option("--api-token", envvar="ONFIDO_API_TOKEN", help="The API token; better: ONFIDO_API_TOKEN."),
+            click.option(
+                "--webhook-token", envvar="ONFIDO_WEBHOOK_TOKEN", help="The webhook's token; ONFIDO_WEBHOOK_TOKEN."
+            ),
+            click.option(
+                "--notice-secret", envvar="NOTICE_SECRET", help="What notices are signed with; NOTICE_SECRET."
+            ),
+            click.option(
+                "--claims", "dialect", type=click.Path(path_type=Path), callback=_dialect, help="A JSON file."
+            ),
+            click.option("--claim", "mappings", multiple=True, type=ClaimMapping(), help="One claim; repeatable."),
+            click.option(
+                "--studio",
+                type=click.Path(path_type=Path),
+                callback=_studio,
+                help="What Studio is used for: a JSON file.",
+            ),
+            click.option("--max-attempts", type=int, help="Runs a user may start within the window (default 5)."),
+            click.option("--attempt-window", type=int, help="The window in seconds (default 86400)."),
+            tenant_option,
+            json_option,
+        )
+    ):
+        command = option(command)
+    return command

@@ -1,0 +1,99 @@
+"""`connector provider test|add-webhook|remove-webhook`: setting a provider up at Onfido."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, replace
+from typing import Any
+
+import click
+
+from connector.cli.output import actor, json_option, load_settings, print_json, print_record, services, tenant_option
+from connector.domain.provider import Provider
+from connector.domain.readiness import TOKEN, WEBHOOK, Check, Readiness, not_checked
+from connector.errors import ProviderError, RequestError
+
+_MARKS = {True: "ok", False: "failed", None: "-"}
+
+
+@click.command()
+@click.argument("provider_id")
+@tenant_option
+@json_option
+@click.pass_context
+def test(context: click.Context, provider_id: str, tenant: str, as_json: bool) -> None:
+    """Ask Onfido whether a provider's token, workflow and webhook are good, and tell what can be verified."""
+    with services(context) as opened:
+        readiness = opened.setup.test(tenant, provider_id, load_settings(context).public_url)
+    if as_json:
+        print_json(readiness_record(readiness))
+    else:
+        print_checks(readiness)
+    if not readiness.passed:
+        raise click.ClickException(f"Not ready: {', '.join(readiness.failed)}.")
+
+
+@click.command("add-webhook")
+@click.argument("provider_id")
+@tenant_option
+@json_option
+@click.pass_context
+def add_webhook(context: click.Context, provider_id: str, tenant: str, as_json: bool) -> None:
+    """Register the webhook at Onfido, or repair the one that is there, and register its token."""
+    with services(context) as opened:
+        added = opened.setup.add_webhook(tenant, provider_id, load_settings(context).public_url, actor())
+    record = {
+        "webhook": added.webhook_id,
+        "webhook url": added.url,
+        "events": ", ".join(added.events),
+        "environments": ", ".join(added.environments),
+        "new": added.is_new,
+    }
+    if as_json:
+        print_json(record | {"events": list(added.events), "environments": list(added.environments)})
+    else:
+        print_record(record)
+
+
+@click.command("remove-webhook")
+@click.argument("provider_id")
+@tenant_option
+@click.pass_context
+def remove_webhook(context: click.Context, provider_id: str, tenant: str) -> None:
+    """Delete the webhook at Onfido and forget its token, at once."""
+    with services(context) as opened:
+        opened.setup.remove_webhook(tenant, provider_id, load_settings(context).public_url, actor())
+    click.echo(f"Removed the webhook of {provider_id}.")
+
+
+def set_up(opened: Any, added: Provider, public_url: str, *, has_webhook: bool) -> Readiness:
+    """Test a new provider and, where Onfido takes its token, register its webhook, if it is to have one."""
+    readiness: Readiness = opened.setup.test(added.tenant, added.provider_id, public_url)
+    if not has_webhook:
+        return _replaced(readiness, not_checked(WEBHOOK, "--no-webhook"))
+    is_connected = any(check.passed for check in readiness.checks if check.name == TOKEN)
+    return _replaced(readiness, _register(opened, added, public_url)) if is_connected else readiness
+
+
+def print_checks(readiness: Readiness) -> None:
+    """Print a line for each thing that was looked at."""
+    for check in readiness.checks:
+        click.echo(f"{_MARKS[check.passed]:6}  {check.name:11}  {check.detail}")
+
+
+def readiness_record(readiness: Readiness) -> dict[str, Any]:
+    """Write what was found out, for scripts."""
+    checks = [asdict(check) for check in readiness.checks]
+    return {"passed": readiness.passed, "environment": readiness.environment, "checks": checks}
+
+
+def _register(opened: Any, added: Provider, public_url: str) -> Check:
+    try:
+        webhook = opened.setup.add_webhook(added.tenant, added.provider_id, public_url, actor())
+    except (RequestError, ProviderError) as error:
+        return Check(WEBHOOK, False, error.description)
+    told = f"{', '.join(webhook.events)} ({' and '.join(webhook.environments)})"
+    return Check(WEBHOOK, True, f"Onfido posts {told} to {webhook.url}.")
+
+
+def _replaced(readiness: Readiness, check: Check) -> Readiness:
+    return replace(readiness, checks=tuple(check if each.name == check.name else each for each in readiness.checks))

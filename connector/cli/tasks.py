@@ -1,0 +1,56 @@
+"""`connector verification task`: what a run waits for of the application."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, TextIO
+
+import click
+
+from connector.cli.output import actor, json_option, print_json, print_table, services, tenant_option
+
+
+@click.group()
+def task() -> None:
+    """Look at the tasks of a run, and complete them."""
+
+
+@task.command("list")
+@click.argument("run_id")
+@tenant_option
+@json_option
+@click.pass_context
+def list_(context: click.Context, run_id: str, tenant: str, as_json: bool) -> None:
+    """List the tasks of a run that have started, as Onfido says now."""
+    with services(context) as opened:
+        rows = [_record(each) for each in opened.tasks.all(tenant, run_id)]
+    if as_json:
+        print_json(rows)
+    else:
+        print_table(rows, ("started", "task", "definition", "version"), empty="No task has started.")
+
+
+@task.command()
+@click.argument("run_id")
+@click.argument("task_id")
+@click.option("--data", "source", type=click.File(encoding="utf-8"), default="-", help="A JSON file; standard input.")
+@tenant_option
+@click.pass_context
+def complete(context: click.Context, run_id: str, task_id: str, source: TextIO, tenant: str) -> None:
+    """Complete a task with data: a JSON object or array, as its definition in Onfido Studio has it."""
+    try:
+        data = json.load(source)
+    except (ValueError, RecursionError) as error:
+        raise click.BadParameter("it cannot be read as JSON.", param_hint="--data") from error
+    with services(context) as opened:
+        opened.tasks.complete(tenant, run_id, task_id, data, actor=actor())
+    click.echo(f"Completed {task_id}.")
+
+
+def _record(each: Any) -> dict[str, Any]:
+    return {
+        "started": each.created_at and each.created_at.isoformat(timespec="seconds"),
+        "task": each.task_id,
+        "definition": each.task_def_id,
+        "version": each.task_def_version,
+    }

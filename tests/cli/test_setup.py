@@ -1,0 +1,209 @@
+"""`connector provider add` in one go, and `test`, `add-webhook` and `remove-webhook` afterwards, with an Onfido."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import requests
+from click.testing import Result
+
+from connector.simulator.server import Simulator
+
+Run = Callable[..., Result]
+API_TOKEN = "api_sandbox.very-secret"
+NAMES = ("--claim", "givenname=first_name", "--claim", "lastname=last_name")
+WORKFLOW = ("--workflow-id", "5f5a0c52-6a7e-4a6a-9d3b-0c5de0f0a001")
+CHECKS = ["region", "token", "environment", "workflow", "claims", "webhook"]
+UNKNOWN = "00000000-0000-4000-8000-000000000000"
+
+
+@pytest.fixture
+def connector(run: Run) -> Run:
+    """Run a command of an administrator's, on loopback; none ever prints a token."""
+
+    def connector(*arguments: str, **variables: str) -> Result:
+        given = {"CONNECTOR_ALLOW_HTTP_LOOPBACK": "true", "ONFIDO_API_TOKEN": API_TOKEN}
+        result = run("provider", *arguments, **given | variables)
+        assert API_TOKEN not in result.output
+        return result
+
+    return connector
+
+
+@pytest.fixture
+def add(connector: Run, simulator: Simulator) -> Run:
+    """Register a provider at the simulated Onfido."""
+
+    def add(*arguments: str, **variables: str) -> Result:
+        base_url = () if "--base-url" in arguments else ("--base-url", simulator.api_url)
+        return connector("add", *NAMES, *WORKFLOW, *base_url, *arguments, **variables)
+
+    return add
+
+
+def marks(text: str) -> dict[str, str]:
+    """Give the mark of each check that was printed on a line of its own."""
+    return {name: mark for mark, name in re.findall(r"^(ok|failed|-) +(\w+)  ", text, re.MULTILINE)}
+
+
+def webhooks(simulator: Simulator) -> list[dict[str, Any]]:
+    """Give what Onfido has."""
+    headers = {"Authorization": f"Token token={API_TOKEN}"}
+    found: list[dict[str, Any]] = requests.get(f"{simulator.api_url}/webhooks", headers=headers, timeout=10).json()[
+        "webhooks"
+    ]
+    return found
+
+
+def fail(simulator: Simulator, route: str, switch: str) -> None:
+    answer = requests.patch(f"{simulator.url}/simulator/faults", json={"route": route, switch: 1}, timeout=10)
+    assert answer.ok, answer.text
+
+
+def provider_id(connector: Run) -> str:
+    """Give the id of the one provider that is registered."""
+    [listed] = json.loads(connector("list", "--json").stdout)
+    return str(listed["id"])
+
+
+def assert_left_over(result: Result, *failed: str) -> None:
+    """The provider is registered, and one line says what is not as it should be."""
+    assert result.exit_code == 1
+    [line] = result.stderr.splitlines()
+    assert line.startswith(f"Error: The provider is registered, but not ready: {', '.join(failed)}. ")
+    assert "connector provider test" in line
+    assert {name for name, mark in marks(result.stdout).items() if mark == "failed"} == set(failed)
+
+
+class TestAdd:
+    def test_all_is_done_in_one_go(self, add: Run, connector: Run, simulator: Simulator) -> None:
+        result = add()
+
+        assert (result.exit_code, result.stderr) == (0, "")
+        assert marks(result.stdout) == dict.fromkeys(CHECKS, "ok")
+        [webhook] = webhooks(simulator)
+        assert webhook["url"] == f"http://127.0.0.1:8080/idv/onfido/v1/{provider_id(connector)}/verify"
+        assert webhook["token"] not in result.output
+        assert "data_comparison" in result.stdout.partition("Next:")[2], "what nobody but a person can do"
+        assert connector("test", provider_id(connector)).exit_code == 0
+
+    def test_scripts_are_told_the_same(self, add: Run) -> None:
+        provider = json.loads(add("--json").stdout)
+
+        assert (provider["passed"], provider["environment"], provider["webhook token"]) == (
+            True,
+            "sandbox",
+            "registered",
+        )
+        assert [(check["name"], check["passed"]) for check in provider["checks"]] == [(name, True) for name in CHECKS]
+
+    def test_the_webhook_can_be_left_for_later(self, add: Run, simulator: Simulator) -> None:
+        result = add("--no-webhook")
+
+        assert result.exit_code == 0
+        assert marks(result.stdout) == dict.fromkeys(CHECKS, "ok") | {"webhook": "-"}
+        assert webhooks(simulator) == []
+
+    def test_offline_nothing_is_asked(self, add: Run, simulator: Simulator) -> None:
+        result = add("--offline")
+
+        assert result.exit_code == 0
+        assert marks(result.stdout) == {}
+        assert requests.get(f"{simulator.url}/simulator/state", timeout=10).json()["requests"] == {}
+
+    def test_without_a_reachable_onfido_it_is_registered_all_the_same(self, add: Run, connector: Run) -> None:
+        result = add("--base-url", "http://127.0.0.1:1/v3.6", CONNECTOR_ONFIDO_READ_RETRIES="0")
+
+        assert_left_over(result, "region")
+        assert marks(result.stdout)["webhook"] == "-"
+        assert provider_id(connector) in result.stderr
+
+    def test_a_token_that_onfido_refuses_is_told(self, add: Run, simulator: Simulator) -> None:
+        result = add("--json", ONFIDO_API_TOKEN="no-token-of-onfidos")
+
+        assert result.exit_code == 1
+        provider = json.loads(result.stdout)
+        passed = {check["name"]: check["passed"] for check in provider["checks"]}
+        assert passed == dict.fromkeys(CHECKS) | {"region": True, "token": False, "claims": True}
+        assert "no-token-of-onfidos" not in result.output
+        assert webhooks(simulator) == []
+
+    def test_a_public_url_that_onfido_cannot_post_to_is_told(self, add: Run, simulator: Simulator) -> None:
+        result = add(CONNECTOR_PUBLIC_URL="http://idv.example.com")
+
+        assert_left_over(result, "webhook")
+        assert "set public_url" in result.stdout
+        assert webhooks(simulator) == []
+
+    def test_a_webhook_that_onfido_did_not_make_is_made_later(
+        self, add: Run, connector: Run, simulator: Simulator
+    ) -> None:
+        fail(simulator, "POST /webhooks", "throttled")
+
+        assert_left_over(add(), "webhook")
+
+        assert connector("add-webhook", provider_id(connector)).exit_code == 0
+        assert connector("test", provider_id(connector)).exit_code == 0
+
+    def test_what_is_refused_registers_nothing_and_asks_nothing(self, add: Run, simulator: Simulator) -> None:
+        result = add("--max-attempts", "0")
+
+        assert (result.exit_code, result.stdout, len(result.stderr.splitlines())) == (1, "", 1)
+        assert requests.get(f"{simulator.url}/simulator/state", timeout=10).json()["requests"] == {}
+
+
+class TestAfterwards:
+    def test_a_test_tells_what_somebody_changed_at_onfido(self, add: Run, connector: Run, simulator: Simulator) -> None:
+        add()
+        [webhook] = webhooks(simulator)
+        headers = {"Authorization": f"Token token={API_TOKEN}"}
+        url = f"{simulator.api_url}/webhooks/{webhook['id']}"
+        assert requests.put(url, json={"enabled": False}, headers=headers, timeout=10).ok
+
+        told = connector("test", provider_id(connector))
+
+        assert (told.exit_code, told.stderr) == (1, "Error: Not ready: webhook.\n")
+        assert "disabled" in told.stdout
+        for_scripts = json.loads(connector("test", provider_id(connector), "--json").stdout)
+        assert (for_scripts["passed"], for_scripts["checks"][-1]["passed"]) == (False, False)
+        repaired = json.loads(connector("add-webhook", provider_id(connector), "--json").stdout)
+        assert repaired == {
+            "webhook": webhook["id"],
+            "webhook url": webhook["url"],
+            "events": ["workflow_run.completed"],
+            "environments": ["sandbox"],
+            "new": False,
+        }
+        assert connector("test", provider_id(connector)).exit_code == 0
+
+    def test_a_webhook_is_added_shown_and_removed(self, add: Run, connector: Run, simulator: Simulator) -> None:
+        add("--offline")
+        added = connector("add-webhook", provider_id(connector))
+        [webhook] = webhooks(simulator)
+        assert webhook["id"] in added.stdout
+        assert webhook["token"] not in added.output
+
+        removed = connector("remove-webhook", provider_id(connector))
+
+        assert (removed.exit_code, removed.stdout) == (0, f"Removed the webhook of {provider_id(connector)}.\n")
+        assert webhooks(simulator) == []
+        assert json.loads(connector("list", "--json").stdout)[0]["webhook token"] is None
+
+    def test_what_is_not_there_is_one_line(self, add: Run, connector: Run) -> None:
+        add("--offline")
+        ours = provider_id(connector)
+        for arguments, named in (
+            (("test", UNKNOWN), UNKNOWN),
+            (("test", ours, "--tenant", "acme"), ours),
+            (("add-webhook", UNKNOWN), UNKNOWN),
+            (("add-webhook", ours, "--tenant", "acme"), ours),
+            (("remove-webhook", UNKNOWN), UNKNOWN),
+            (("remove-webhook", ours), ours),
+        ):
+            result = connector(*arguments)
+            assert (result.exit_code, result.stdout, len(result.stderr.splitlines())) == (1, "", 1)
+            assert named in result.stderr

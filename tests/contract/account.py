@@ -1,0 +1,137 @@
+"""A provider's account at Onfido from both sides: what the connector does about it, and what somebody does there."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import requests
+from sqlalchemy import select
+
+from connector.store.models import history
+from tests.contract.wire import PROVIDERS, answer_on, assert_discreet, new_provider
+from tests.harness import API_TOKEN, Caller, World, config_properties, event_body, provider_body, sign
+
+NAMES = ["region", "token", "environment", "workflow", "claims", "webhook"]
+RESULT, TASK, MATCHES = "workflow_run.completed", "workflow_task.started", "watchlist_monitor.matches_updated"
+NOTICE_SECRET = "whsec_" + "c2VjcmV0" * 4
+NIL = "00000000-0000-0000-0000-000000000000"
+
+
+def provider_with(world: World, **properties: str) -> str:
+    return new_provider(world, configProperties=config_properties(world.simulator, **properties))
+
+
+def checked(admin: Caller, provider_id: str) -> tuple[dict[str, bool | None], dict[str, str]]:
+    """Test a provider's connection; gives which checks passed, and their details."""
+    answer = admin.post(f"{PROVIDERS}/{provider_id}/test-connection", None)
+    body = answer_on(answer, 200)
+    assert_discreet(answer.text)
+    assert set(body) == {"passed", "environment", "checks"}
+    assert [check["name"] for check in body["checks"]] == NAMES
+    passed = {check["name"]: check["passed"] for check in body["checks"]}
+    assert body["passed"] is (False not in passed.values())
+    assert all(check["passed"] is not None or "not checked: " in check["detail"] for check in body["checks"])
+    return passed, {check["name"]: check["detail"] for check in body["checks"]}
+
+
+def register(admin: Caller, provider_id: str, status: int = 200) -> dict[str, Any]:
+    answer = admin.post(f"{PROVIDERS}/{provider_id}/webhook", None)
+    webhook: dict[str, Any] = answer_on(answer, status)
+    assert set(webhook) == {"webhookId", "webhookUrl", "events", "environments", "isNew"}
+    assert webhook["isNew"] is (status == 201)
+    return webhook
+
+
+def remove(admin: Caller, provider_id: str) -> requests.Response:
+    return admin.request("DELETE", f"{PROVIDERS}/{provider_id}/webhook")
+
+
+def url_of(world: World, provider_id: str) -> str:
+    return f"{world.connector.url}/idv/onfido/v1/{provider_id}/verify"
+
+
+def ask_onfido(world: World, method: str, *path: str, **body: Any) -> Any:
+    """Do at Onfido what somebody does in its dashboard."""
+    url = "/".join((world.simulator.api_url, "webhooks", *path))
+    headers = {"Authorization": f"Token token={API_TOKEN}"}
+    answer = requests.request(method, url, headers=headers, json=body or None, timeout=10)
+    assert answer.ok, answer.text
+    return answer.json() if answer.content else None
+
+
+def at_onfido(world: World, provider_id: str) -> list[dict[str, Any]]:
+    """Give the webhooks that Onfido has with the provider's URL."""
+    webhooks = ask_onfido(world, "GET")["webhooks"]
+    return [webhook for webhook in webhooks if webhook["url"] == url_of(world, provider_id)]
+
+
+def asked(world: World, route: str) -> int:
+    """Give how often Onfido was asked for something."""
+    return int(world.onfido_state()["requests"].get(route, 0))
+
+
+def post(world: World, provider_id: str, token: str) -> int:
+    """Post an event that means nothing here, signed with a token."""
+    body = event_body("run-of-another")
+    return world.post_event(body, provider_id=provider_id, signature=sign(body, token)).status_code
+
+
+def told(world: World, provider_id: str) -> list[tuple[str, dict[str, Any]]]:
+    """Give who changed the provider, and what, after it was added."""
+    statement = select(history.c.actor, history.c.detail).where(history.c.provider_id == provider_id)
+    with world.connector.services.database.read() as connection:
+        return [(row.actor, row.detail) for row in connection.execute(statement.order_by(history.c.id))][1:]
+
+
+def give_token(world: World, admin: Caller, provider_id: str, token: str) -> None:
+    """Register a webhook token as it was done by hand."""
+    name = answer_on(admin.get(f"{PROVIDERS}/{provider_id}"), 200)["name"]
+    properties = config_properties(world.simulator, webhook_token=token)
+    body = provider_body(world.simulator, name=name, configProperties=properties)
+    answer_on(admin.put(f"{PROVIDERS}/{provider_id}", body), 200)
+
+
+class Quiet(BaseHTTPRequestHandler):
+    def answer(self, status: int, content: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@contextmanager
+def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+@dataclasses.dataclass
+class Between:
+    """What is between the connector and Onfido: it can do something at a moment, and keep tokens from lists."""
+
+    url: str = ""
+    before: Callable[[str, str], None] = lambda _method, _path: None
+    hides_tokens: bool = False
+
+
+def once(method: str, path: str, act: Callable[[], object]) -> Callable[[str, str], None]:
+    """Act before the first such request is passed on."""
+    acts = [act]
+
+    def before(its_method: str, its_path: str) -> None:
+        if (its_method, its_path.rpartition("/")[2]) == (method, path) and acts:
+            acts.pop()()
+
+    return before

@@ -1,0 +1,350 @@
+"""Applicants in an administrator's hands: sent present values, deleted, restored; and the user is never locked out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import requests
+
+from tests.contract.wire import (
+    ALL_SCOPES,
+    PERSON,
+    PROVIDERS,
+    UNKNOWN_ID,
+    answer_on,
+    assert_error,
+    new_provider,
+    new_user,
+)
+from tests.harness import API_TOKEN, BIRTH_DATE, GIVEN_NAME, LAST_NAME, MAPPING, Caller, World, run_id_of, verified
+from tests.races.meanwhile import VALUES_READ, meanwhile
+
+STREET, POSTCODE, COUNTRY = (f"http://wso2.org/claims/{name}" for name in ("street", "postalcode", "country"))
+ADDRESS_MAPPING = {STREET: "address.street", POSTCODE: "address.postcode", COUNTRY: "address.country"}
+ADDRESS = {STREET: "Elm Road", POSTCODE: "ZZ9 9ZZ", COUNTRY: "GBR"}
+REVISED = {STREET: "Oak Avenue", POSTCODE: "YY8 8YY"}
+
+
+@pytest.fixture
+def admin(shared: World) -> Caller:
+    return shared.connector.as_admin(scopes=ALL_SCOPES)
+
+
+def path(world: World, applicant_id: str, action: str = "", provider_id: str = "") -> str:
+    return f"{PROVIDERS}/{provider_id or world.provider_id}/applicants/{applicant_id}{action}"
+
+
+def applicant_of(me: Caller) -> str:
+    """Give the id that a user's claims have of the applicant."""
+    return str(next(iter(me.claims().values()))["claimMetadata"]["onfido_applicant_id"])
+
+
+def at_onfido(world: World, method: str, applicant_id: str) -> requests.Response:
+    """Ask Onfido itself, past the connector."""
+    url = f"{world.simulator.api_url}/applicants/{applicant_id}"
+    return requests.request(method, url, headers={"Authorization": f"Token token={API_TOKEN}"}, timeout=10)
+
+
+def set_values(world: World, user_id: str, values: Mapping[str, str]) -> None:
+    world.connector.services.users.change(world.tenant, user_id, values)
+
+
+def history(admin: Caller, world: World, run_id: str) -> list[dict[str, Any]]:
+    entries = answer_on(admin.get(f"{PROVIDERS}/{world.provider_id}/verifications/{run_id}/history"), 200)
+    return [entry for entry in entries if entry["subject"] in ("applicant", "run")]
+
+
+def assert_nothing_said(world: World, applicant_id: str, admin: Caller, run_id: str, count: int) -> None:
+    assert [entry for entry in history(admin, world, run_id) if entry["subject"] == "applicant"][count:] == []
+
+
+# Present values
+
+
+@pytest.fixture
+def with_address(shared: World) -> World:
+    """The same connector, with a provider that addresses are mapped for."""
+    mapping = [{"localClaim": uri, "idvpClaim": name} for uri, name in (MAPPING | ADDRESS_MAPPING).items()]
+    provider_id = new_provider(shared, claims=mapping)
+    return World(shared.connector, shared.simulator, shared.clock, provider_id)
+
+
+def test_present_values_of_all_mapped_claims_reach_onfido(with_address: World, admin: Caller) -> None:
+    world = with_address
+    user_id, me = new_user(world, {GIVEN_NAME: "Zebulon", LAST_NAME: "Quackenbush"})
+    run_id = world.start(me, [GIVEN_NAME])
+    applicant_id = applicant_of(me)
+    set_values(world, user_id, PERSON | ADDRESS | REVISED)
+
+    answer = admin.request("PUT", path(world, applicant_id))
+
+    assert (answer.status_code, answer.content) == (204, b"")
+    known = answer_on(at_onfido(world, "GET", applicant_id), 200)
+    assert known["address"] == {"street": "Oak Avenue", "postcode": "YY8 8YY", "country": "GBR"}
+    assert (known["first_name"], known["last_name"], known["dob"]) == tuple(PERSON.values())
+    [entry] = [entry for entry in history(admin, world, run_id) if entry["subject"] == "applicant"]
+    assert (entry["name"], entry["to"], entry["cause"], entry["actor"]) == (
+        applicant_id,
+        "updated",
+        "administrator",
+        "admin",
+    )
+    assert entry["detail"] == {"claims": sorted(PERSON | ADDRESS)}
+
+
+def test_what_was_bound_to_another_value_stays_unverified(shared: World, admin: Caller) -> None:
+    user_id, me = new_user(shared)
+    run_id = shared.start(me)
+    set_values(shared, user_id, {GIVEN_NAME: "Zeb"})
+    assert admin.request("PUT", path(shared, applicant_of(me))).status_code == 204
+
+    shared.outcome(run_id)
+    answer_on(me.verify(shared.provider_id, "COMPLETED"), 200)
+
+    claims = me.claims()
+    assert verified(claims) == {LAST_NAME, BIRTH_DATE}
+    assert claims[GIVEN_NAME]["claimMetadata"]["onfido_verification_status"] == "value_changed"
+
+
+def test_a_value_that_came_back_was_compared_as_another_and_stays_unverified(shared: World, admin: Caller) -> None:
+    user_id, me = new_user(shared)
+    run_id = shared.start(me)
+    for name in ("Zeb", PERSON[GIVEN_NAME]):
+        set_values(shared, user_id, {GIVEN_NAME: name})
+        assert admin.request("PUT", path(shared, applicant_of(me))).status_code == 204
+
+    shared.outcome(run_id)
+    answer_on(me.verify(shared.provider_id, "COMPLETED"), 200)
+
+    assert verified(me.claims()) == {LAST_NAME, BIRTH_DATE}
+
+
+def test_unchanged_values_may_be_sent_again_and_verify(shared: World, admin: Caller) -> None:
+    _, me = new_user(shared)
+    run_id = shared.start(me)
+    assert admin.request("PUT", path(shared, applicant_of(me)), data=b"{ignored").status_code == 204
+
+    shared.outcome(run_id)
+    answer_on(me.verify(shared.provider_id, "COMPLETED"), 200)
+
+    assert verified(me.claims()) == set(MAPPING)
+
+
+def test_values_that_onfido_would_refuse_are_not_sent(with_address: World, admin: Caller) -> None:
+    world = with_address
+    user_id, me = new_user(world)
+    run_id = world.start(me)
+    applicant_id = applicant_of(me)
+    set_values(world, user_id, {STREET: "Elm Road", GIVEN_NAME: "Zebulon<"})
+    before = at_onfido(world, "GET", applicant_id).json()
+
+    answer = admin.request("PUT", path(world, applicant_id))
+
+    described = assert_error(answer, 400, "OIDV-10043", f"{POSTCODE} (sent as address.postcode)", GIVEN_NAME)
+    assert "Elm" not in described
+    assert at_onfido(world, "GET", applicant_id).json() == before
+    assert_nothing_said(world, applicant_id, admin, run_id, 0)
+
+
+def test_values_that_only_onfido_refuses_are_its_to_refuse(with_address: World, admin: Caller) -> None:
+    user_id, me = new_user(with_address)
+    with_address.start(me)
+    set_values(with_address, user_id, ADDRESS | {COUNTRY: "QQQ"})
+
+    answer = admin.request("PUT", path(with_address, applicant_of(me)))
+
+    assert_error(answer, 400, "OIDV-10043", "address.country")
+
+
+def test_a_user_without_values_has_none_to_send(shared: World, admin: Caller) -> None:
+    user_id, me = new_user(shared)
+    shared.start(me)
+    applicant_id = applicant_of(me)
+    set_values(shared, user_id, dict.fromkeys(PERSON, ""))
+
+    assert_error(admin.request("PUT", path(shared, applicant_id)), 400, "OIDV-10002")
+
+
+def test_values_that_are_overtaken_on_their_way_are_not_taken_for_the_new_ones(shared: World, admin: Caller) -> None:
+    user_id, me = new_user(shared)
+    shared.outcome(shared.start(me), status="abandoned")
+    answer_on(me.verify(shared.provider_id, "COMPLETED"), 200)
+    runs: list[str] = []
+
+    def change_and_start() -> None:
+        set_values(shared, user_id, {GIVEN_NAME: "Zeb"})
+        runs.append(shared.start(me))
+
+    with meanwhile(VALUES_READ, change_and_start):  # by the PUT, which sends the old name after the new one
+        assert admin.request("PUT", path(shared, applicant_of(me))).status_code == 204
+    assert at_onfido(shared, "GET", applicant_of(me)).json()["first_name"] == PERSON[GIVEN_NAME]
+    shared.outcome(*runs)
+    answer_on(me.verify(shared.provider_id, "COMPLETED"), 200)
+
+    assert verified(me.claims()) == {LAST_NAME, BIRTH_DATE}
+
+
+# Deletion, and back
+
+
+def test_a_deleted_applicant_is_gone_and_its_time_is_in_the_history(shared: World, admin: Caller) -> None:
+    _, me = new_user(shared)
+    run_id = shared.start(me)
+    applicant_id = applicant_of(me)
+
+    answer = admin.request("DELETE", path(shared, applicant_id))
+
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert at_onfido(shared, "GET", applicant_id).status_code == 410
+    *_, deleted, ended = history(admin, shared, run_id)
+    assert (deleted["name"], deleted["to"], deleted["actor"]) == (applicant_id, "deleted", "admin")
+    assert datetime.fromisoformat(deleted["detail"]["delete_at"]) > datetime.now(UTC) + timedelta(days=1)
+    assert (ended["name"], ended["from"], ended["to"], ended["actor"]) == (run_id, "awaiting_input", "error", "admin")
+
+
+def test_deleting_what_is_deleted_is_done_already(shared: World, admin: Caller) -> None:
+    _, me = new_user(shared)
+    shared.start(me)
+    applicant_id = applicant_of(me)
+    assert at_onfido(shared, "DELETE", applicant_id).status_code == 204
+
+    for _ in range(2):
+        assert admin.request("DELETE", path(shared, applicant_id)).status_code == 204
+
+
+def test_the_user_of_a_deleted_applicant_starts_anew_with_another(shared: World, admin: Caller) -> None:
+    _, me = new_user(shared)
+    first_run = shared.start(me)
+    applicant_id = applicant_of(me)
+    assert admin.request("DELETE", path(shared, applicant_id)).status_code == 204
+
+    assert_error(me.verify(shared.provider_id, "REINITIATED"), 400, "OIDV-10033", "error")
+    second_run = shared.start(me)
+
+    assert second_run != first_run
+    assert applicant_of(me) != applicant_id
+    shared.outcome(second_run)
+    answer_on(me.verify(shared.provider_id, "COMPLETED"), 200)
+    assert verified(me.claims()) == set(MAPPING)
+
+
+def test_a_run_of_a_deleted_applicant_verifies_nothing_any_more(shared: World, admin: Caller) -> None:
+    _, me = new_user(shared)
+    run_id = shared.start(me)
+    assert admin.request("DELETE", path(shared, applicant_of(me))).status_code == 204
+
+    shared.outcome(run_id)
+    answer = me.verify(shared.provider_id, "COMPLETED")
+
+    statuses = {claim["claimMetadata"]["onfido_workflow_status"] for claim in answer_on(answer, 200)["claims"]}
+    assert statuses == {"error"}
+    assert verified(me.claims()) == set()
+
+
+def test_what_was_verified_before_the_deletion_stays(shared: World, admin: Caller) -> None:
+    _, me = new_user(shared)
+    shared.outcome(shared.start(me))
+    answer_on(me.verify(shared.provider_id, "COMPLETED"), 200)
+
+    assert admin.request("DELETE", path(shared, applicant_of(me))).status_code == 204
+
+    claims = me.claims()
+    assert verified(claims) == set(MAPPING)
+    assert {claim["claimMetadata"]["onfido_workflow_status"] for claim in claims.values()} == {"approved"}
+
+
+def test_a_restored_applicant_is_used_again(shared: World, admin: Caller) -> None:
+    _, me = new_user(shared)
+    run_id = shared.start(me)
+    applicant_id = applicant_of(me)
+    assert admin.request("DELETE", path(shared, applicant_id)).status_code == 204
+
+    answer = admin.request("POST", path(shared, applicant_id, "/restore"))
+
+    assert (answer.status_code, answer.content) == (204, b"")
+    assert at_onfido(shared, "GET", applicant_id).status_code == 200
+    assert [entry["to"] for entry in history(admin, shared, run_id) if entry["subject"] == "applicant"] == [
+        "deleted",
+        "restored",
+    ]
+    shared.start(me)
+    assert applicant_of(me) == applicant_id
+
+
+def test_a_deleted_applicant_takes_no_values_and_the_answer_says_what_to_do(shared: World, admin: Caller) -> None:
+    _, me = new_user(shared)
+    run_id = shared.start(me)
+    applicant_id = applicant_of(me)
+    assert admin.request("DELETE", path(shared, applicant_id)).status_code == 204
+
+    answer = admin.request("PUT", path(shared, applicant_id))
+
+    assert_error(answer, 404, "IDVP-60016", applicant_id, "restored")
+    assert_nothing_said(shared, applicant_id, admin, run_id, 1)
+
+
+def test_restoring_what_is_not_deleted_is_refused_in_onfidos_words(shared: World, admin: Caller) -> None:
+    _, me = new_user(shared)
+    run_id = shared.start(me)
+
+    answer = admin.request("POST", path(shared, applicant_of(me), "/restore"))
+
+    assert_error(answer, 400, "OIDV-10043", "not scheduled for deletion")
+    assert_nothing_said(shared, applicant_of(me), admin, run_id, 0)
+
+
+def test_an_applicant_that_onfido_has_forgotten_cannot_be_restored(onfido: World) -> None:
+    admin = onfido.connector.as_admin(scopes=ALL_SCOPES)
+    _, me = new_user(onfido)
+    onfido.start(me)
+    applicant_id = applicant_of(me)
+    assert requests.post(f"{onfido.simulator.url}/simulator/reset", timeout=10).ok
+
+    assert_error(admin.request("POST", path(onfido, applicant_id, "/restore")), 404, "IDVP-60016", "too late")
+    assert_error(admin.request("PUT", path(onfido, applicant_id)), 404, "IDVP-60016", applicant_id)
+    assert admin.request("DELETE", path(onfido, applicant_id)).status_code == 204
+    assert run_id_of(me.verify(onfido.provider_id, "INITIATED"))
+
+
+# Whose it is
+
+
+@pytest.mark.parametrize(("method", "action"), [("PUT", ""), ("DELETE", ""), ("POST", "/restore")])
+class TestWhose:
+    def test_an_applicant_that_no_verification_was_about_is_unknown(
+        self, shared: World, admin: Caller, method: str, action: str
+    ) -> None:
+        _, me = new_user(shared)
+        shared.start(me)
+        applicant_id = applicant_of(me)
+        another = new_provider(shared)
+
+        assert_error(admin.request(method, path(shared, UNKNOWN_ID, action)), 404, "IDVP-60016", UNKNOWN_ID)
+        assert_error(admin.request(method, path(shared, "x' OR 1=1--", action)), 404, "IDVP-60016")
+        assert_error(admin.request(method, path(shared, applicant_id, action, another)), 404, "IDVP-60016")
+        assert at_onfido(shared, "GET", applicant_id).status_code == 200
+
+    def test_another_tenants_is_unknown_with_its_provider(self, shared: World, method: str, action: str) -> None:
+        _, me = new_user(shared)
+        shared.start(me)
+        stranger = shared.connector.as_admin("stranger.example", ALL_SCOPES)
+
+        answer = stranger.request(method, path(shared, applicant_of(me), action))
+
+        assert_error(answer, 404, "IDVP-60000", shared.provider_id)
+        assert at_onfido(shared, "GET", applicant_of(me)).status_code == 200
+
+    def test_where_onfido_is_away_nothing_is_said_to_be_done(self, onfido: World, method: str, action: str) -> None:
+        admin = onfido.connector.as_admin(scopes=ALL_SCOPES)
+        _, me = new_user(onfido)
+        run_id = onfido.start(me)
+        onfido.faults(failed=1)
+
+        answer = admin.request(method, path(onfido, applicant_of(me), action))
+
+        assert_error(answer, 503, "OIDV-10046")
+        assert_nothing_said(onfido, applicant_of(me), admin, run_id, 0)
+        assert_error(me.verify(onfido.provider_id, "INITIATED"), 400, "OIDV-10004", run_id)

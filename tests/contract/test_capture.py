@@ -1,0 +1,261 @@
+"""How the user goes through capture: by SDK, with a token that may be bound to something, or at Onfido's link."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pytest
+from sqlalchemy import select
+from structlog.testing import capture_logs
+
+from connector.domain.studio import LONGEST_LINK
+from connector.store.models import metadata as tables
+from tests.contract.studio import ask, bound_to, calls, calls_since, metadata, run_at_onfido, studio_provider
+from tests.contract.wire import ALL_SCOPES, USERS, answer_on, assert_error, entry, new_user
+from tests.harness import LAST_NAME, Caller, World
+
+DONE, EXPIRED, OTHER = (f"https://app.example.com/{name}" for name in ("done", "expired", "other?from=onfido"))
+LINK = {
+    "redirectUrls": [DONE, EXPIRED, OTHER],
+    "completedRedirectUrl": DONE,
+    "expiredRedirectUrl": EXPIRED,
+    "lifetime": 3600,
+    "language": "nl_NL",
+}
+BY_LINK = {"capture": "link"}
+TWO_CALLS = {"POST /applicants": 1, "POST /workflow_runs": 1}
+
+
+@pytest.fixture
+def me(shared: World) -> Caller:
+    return new_user(shared)[1]
+
+
+# At Onfido's link
+
+
+@pytest.mark.parametrize("is_providers_wish", [True, False])
+def test_a_link_takes_two_calls_and_no_sdk_token(shared: World, me: Caller, is_providers_wish: bool) -> None:
+    provider_id = studio_provider(shared, capture="link") if is_providers_wish else shared.provider_id
+    before = calls(shared)
+
+    answer = ask(me, provider_id, properties={} if is_providers_wish else BY_LINK)
+
+    found = metadata(answer)
+    assert found["link_url"] == f"{shared.simulator.url}/link/{found['onfido_workflow_run_id']}"
+    assert "sdk_token" not in answer.text
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert calls_since(shared, before) == TWO_CALLS
+
+
+def test_a_request_may_choose_the_sdk_where_the_provider_has_the_link(shared: World, me: Caller) -> None:
+    answer = ask(me, studio_provider(shared, capture="link"), properties={"capture": "SDK"})
+
+    assert metadata(answer)["sdk_token"]
+    assert "link_url" not in answer.text
+
+
+def test_resuming_gives_the_link_again(shared: World, me: Caller) -> None:
+    first = metadata(ask(me, shared.provider_id, properties=BY_LINK))
+    before = calls(shared)
+
+    again = metadata(ask(me, shared.provider_id, "REINITIATED"))
+
+    assert (again["link_url"], again["onfido_workflow_run_id"]) == (first["link_url"], first["onfido_workflow_run_id"])
+    assert "sdk_token" not in again
+    assert "POST /sdk_token" not in calls_since(shared, before)
+
+
+def test_the_link_is_in_those_answers_only(shared: World) -> None:
+    user_id, me = new_user(shared)
+    with capture_logs() as logs:
+        found = metadata(ask(me, shared.provider_id, properties=BY_LINK))
+        open_answers = [
+            ask(me, shared.provider_id, "COMPLETED"),
+            ask(me, shared.provider_id),
+            me.get(f"{USERS}/me/idv/claims"),
+        ]
+        shared.outcome(found["onfido_workflow_run_id"])
+        answers = [*open_answers, ask(me, shared.provider_id, "COMPLETED"), me.get(f"{USERS}/me/idv/claims")]
+
+    assert [answer.status_code for answer in answers] == [200, 400, 200, 200, 200]
+    for answer in answers:
+        assert found["link_url"] not in answer.text
+        assert "link_url" not in answer.text
+    assert found["link_url"] not in str(logs)
+    administrators = entry(shared.provider_id, claimMetadata={"link_url": found["link_url"]})
+    refused = shared.connector.as_admin(scopes=ALL_SCOPES).put(f"{USERS}/{user_id}/idv/claims", [administrators])
+    assert_error(refused, 400, "IDV-10005", "link_url")
+
+
+def test_the_link_is_never_stored_though_the_run_is(shared: World, me: Caller) -> None:
+    found = metadata(ask(me, studio_provider(shared, capture="link", link=LINK)))
+    answer_on(ask(me, metadata_provider(found, me), "REINITIATED"), 200)
+
+    with shared.connector.services.database.read() as connection:
+        rows = [row._asdict() for table in tables.sorted_tables for row in connection.execute(select(table))]
+    kept = [value for row in rows for name, value in row.items() if name != "dashboard_url"]
+    assert found["onfido_workflow_run_id"] in kept
+    assert [value for value in kept if found["link_url"] in str(value)] == []
+
+
+def metadata_provider(found: dict[str, str], me: Caller) -> str:
+    """Give the provider of the user's claims."""
+    [provider_id] = {claim["idVProviderId"] for claim in me.claims().values()}
+    return str(provider_id)
+
+
+def test_a_link_is_made_as_the_provider_has_it(shared: World, me: Caller) -> None:
+    run_id = metadata(ask(me, studio_provider(shared, capture="link", link=LINK)))["onfido_workflow_run_id"]
+
+    sent = run_at_onfido(shared, run_id)["link"]
+    expires_at = datetime.fromisoformat(sent.pop("expires_at"))
+    assert sent == {"completed_redirect_url": DONE, "expired_redirect_url": EXPIRED, "language": "nl_NL"}
+    assert abs(expires_at - shared.clock() - timedelta(hours=1)) < timedelta(minutes=1)
+
+
+def test_a_request_chooses_among_what_the_provider_allows(shared: World, me: Caller) -> None:
+    wishes = {"completed_redirect_url": OTHER, "link_lifetime": "60", "language": "fr_FR"}
+
+    run_id = metadata(ask(me, studio_provider(shared, link=LINK), properties=BY_LINK | wishes))[
+        "onfido_workflow_run_id"
+    ]
+
+    sent = run_at_onfido(shared, run_id)["link"]
+    expires_at = datetime.fromisoformat(sent.pop("expires_at"))
+    assert sent == {"completed_redirect_url": OTHER, "expired_redirect_url": EXPIRED, "language": "fr_FR"}
+    assert abs(expires_at - shared.clock() - timedelta(minutes=1)) < timedelta(seconds=30)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("capture", "webview"),
+        ("completed_redirect_url", "https://evil.example/"),
+        ("completed_redirect_url", DONE + "/"),
+        ("completed_redirect_url", DONE.upper()),
+        ("expired_redirect_url", "javascript:alert(1)"),
+        ("language", "en"),
+        ("link_lifetime", "0"),
+        ("link_lifetime", "-1"),
+        ("link_lifetime", "1e3"),
+        ("link_lifetime", str(LONGEST_LINK + 1)),
+        ("link_lifetime", "9" * 10),
+    ],
+)
+def test_what_the_provider_does_not_allow_is_refused_before_onfido_is_asked(
+    shared: World, me: Caller, name: str, value: str
+) -> None:
+    provider_id = studio_provider(shared, capture="link", link=LINK)
+    before = calls(shared)
+
+    answer = ask(me, provider_id, properties={name: value})
+
+    assert_error(answer, 400, "IDV-10005", f"properties: {name}")
+    assert calls_since(shared, before) == {}
+    assert ask(me, provider_id).status_code == 200
+
+
+def test_redirects_that_onfido_asks_for_later_are_not_those_of_requests_by_sdk(shared: World, me: Caller) -> None:
+    run_id = metadata(ask(me, studio_provider(shared, link=LINK)))["onfido_workflow_run_id"]
+
+    assert run_at_onfido(shared, run_id)["link"] is None
+
+
+# By SDK
+
+
+def test_the_runs_own_token_does_where_it_is_bound_to_nothing(shared: World, me: Caller) -> None:
+    before = calls(shared)
+
+    found = metadata(ask(me, shared.provider_id))
+
+    assert bound_to(found["sdk_token"]) == {"app": found["onfido_applicant_id"]}
+    assert calls_since(shared, before) == TWO_CALLS
+
+
+REFERRER = {"referrer": "https://*.example.com/*"}
+APPLICATION = {"applicationId": "com.example.app"}
+CROSSING = {"crossDeviceUrl": "https://id.example.com/x"}
+
+
+@pytest.mark.parametrize(
+    ("sdk", "properties", "bound"),
+    [
+        (REFERRER, {}, {"referrer": "https://*.example.com/*"}),
+        (
+            APPLICATION | CROSSING,
+            {},
+            {"application_id": "com.example.app", "cross_device_url": CROSSING["crossDeviceUrl"]},
+        ),
+        (REFERRER, {"referrer": "https://one.example/*"}, {"referrer": "https://one.example/*"}),
+        (REFERRER, {"application_id": "com.example.app"}, {"application_id": "com.example.app"}),
+        ({}, {"referrer": "https://one.example/*"}, {"referrer": "https://one.example/*"}),
+    ],
+)
+def test_a_token_that_is_bound_to_something_is_made_for_it(
+    shared: World, me: Caller, sdk: dict[str, str], properties: dict[str, str], bound: dict[str, str]
+) -> None:
+    provider_id = studio_provider(shared, sdk=sdk)
+    before = calls(shared)
+
+    first = metadata(ask(me, provider_id, properties=properties))
+    again = metadata(ask(me, provider_id, "REINITIATED", properties=properties))
+
+    for found in (first, again):
+        assert bound_to(found["sdk_token"]) == bound | {"app": found["onfido_applicant_id"]}
+    assert first["sdk_token"] != again["sdk_token"]
+    counted = calls_since(shared, before)
+    assert {route: counted[route] for route in TWO_CALLS} == TWO_CALLS
+    assert counted["POST /sdk_token"] == 2
+
+
+def test_a_run_without_a_token_of_its_own_is_given_one(onfido: World) -> None:
+    onfido.faults(runs_without_sdk_token=1)
+    before = calls(onfido)
+
+    found = metadata(ask(new_user(onfido)[1], onfido.provider_id))
+
+    assert bound_to(found["sdk_token"]) == {"app": found["onfido_applicant_id"]}
+    assert calls_since(onfido, before) == TWO_CALLS | {"POST /sdk_token": 1}
+
+
+@pytest.mark.parametrize("status", ["INITIATED", "REINITIATED"])
+def test_a_token_is_for_pages_or_for_an_application_and_not_for_both(shared: World, me: Caller, status: str) -> None:
+    if status == "REINITIATED":
+        assert ask(me, shared.provider_id).ok
+    before = calls(shared)
+
+    answer = ask(me, shared.provider_id, status, properties={"referrer": "https://a.example/*", "application_id": "x"})
+
+    assert_error(answer, 400, "IDV-10005", "application_id")
+    assert calls_since(shared, before) == {}
+
+
+# Interrupted
+
+
+@pytest.mark.parametrize(("first", "second"), [("link", "sdk"), ("sdk", "link")])
+def test_a_start_that_broke_off_goes_on_in_the_way_of_the_next_request(onfido: World, first: str, second: str) -> None:
+    _, me = new_user(onfido)
+    onfido.faults(route="POST /applicants", failed=1)
+    assert_error(ask(me, onfido.provider_id, properties={"capture": first}), 503, "OIDV-10046")
+
+    found = metadata(ask(me, onfido.provider_id, properties={"capture": second}))
+    again = metadata(ask(me, onfido.provider_id, "REINITIATED"))
+
+    given, other = ("link_url", "sdk_token") if second == "link" else ("sdk_token", "link_url")
+    for each in (found, again):
+        assert each[given]
+        assert other not in each
+
+
+def test_a_run_whose_answer_was_lost_keeps_its_way(onfido: World) -> None:
+    _, me = new_user(onfido)
+    onfido.faults(route="POST /workflow_runs", dropped_after=1)
+    assert_error(ask(me, onfido.provider_id, properties=BY_LINK), 503, "OIDV-10046")
+
+    found = metadata(ask(me, onfido.provider_id, claims=[LAST_NAME], properties={"capture": "sdk"}))
+
+    assert found["link_url"]
+    assert "sdk_token" not in found

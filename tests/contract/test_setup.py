@@ -1,0 +1,231 @@
+"""What the test of a provider's connection finds: of Onfido, of the claims, and of the webhook."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from tests.contract.account import (
+    NAMES,
+    NIL,
+    RESULT,
+    Quiet,
+    ask_onfido,
+    at_onfido,
+    checked,
+    give_token,
+    post,
+    provider_with,
+    register,
+    serving,
+    told,
+    url_of,
+)
+from tests.contract.wire import PROVIDERS, answer_on, new_provider
+from tests.harness import MAPPING, Caller, World
+
+
+@pytest.fixture
+def admin(shared: World) -> Caller:
+    return shared.connector.as_admin()
+
+
+@pytest.fixture
+def provider_id(shared: World) -> str:
+    """A provider of the test's own, without a webhook."""
+    return new_provider(shared)
+
+
+def test_new_provider_lacks_its_webhook_alone(shared: World, admin: Caller, provider_id: str) -> None:
+    passed, details = checked(admin, provider_id)
+
+    assert passed == dict.fromkeys(NAMES, True) | {"webhook": False}
+    assert url_of(shared, provider_id) in details["webhook"]
+    assert "connector provider add-webhook" in details["webhook"]
+    assert shared.simulator.api_url in details["region"]
+    assert all(uri in details["claims"] for uri in MAPPING)
+
+
+def test_provider_with_its_webhook_is_ready(admin: Caller, provider_id: str) -> None:
+    register(admin, provider_id, 201)
+
+    passed, details = checked(admin, provider_id)
+
+    assert passed == dict.fromkeys(NAMES, True)
+    assert RESULT in details["webhook"]
+
+
+def test_it_costs_nothing(shared: World, admin: Caller, provider_id: str) -> None:
+    before = shared.onfido_state()["counts"]
+
+    checked(admin, provider_id)
+
+    assert shared.onfido_state()["counts"] == before
+
+
+@pytest.mark.parametrize(
+    ("token", "environment"), [("api_sandbox.s", "sandbox"), ("api_sandbox_eu.s", "sandbox"), ("api_live.s", "live")]
+)
+def test_environment_is_that_of_the_token(shared: World, admin: Caller, token: str, environment: str) -> None:
+    provider_id = provider_with(shared, token=token)
+
+    answer = admin.post(f"{PROVIDERS}/{provider_id}/test-connection", None)
+
+    assert answer_on(answer, 200)["environment"] == environment
+    assert token not in answer.text
+    assert register(admin, provider_id, 201)["environments"] == [environment]
+
+
+def test_token_that_onfido_refuses_fails_and_what_rests_on_it_is_not_checked(shared: World, admin: Caller) -> None:
+    token = "no-token-of-onfidos"
+    passed, details = checked(admin, provider_with(shared, token=token))
+
+    assert passed == dict.fromkeys(NAMES) | {"region": True, "token": False, "claims": True}
+    assert "API token" in details["token"]
+    assert token not in str(details)
+
+
+def test_region_that_does_not_answer_fails_and_what_rests_on_it_is_not_checked(shared: World, admin: Caller) -> None:
+    passed, details = checked(admin, provider_with(shared, base_url="http://127.0.0.1:1/v3.6"))
+
+    assert passed == dict.fromkeys(NAMES) | {"region": False, "environment": True, "claims": True}
+    assert "127.0.0.1:1" in details["region"]
+
+
+@contextmanager
+def answering(status: int, error_type: str) -> Iterator[str]:
+    """An Onfido that refuses everything in the same way; gives its base URL."""
+    content = json.dumps({"error": {"type": error_type, "message": "No.", "fields": {}}}).encode()
+
+    class Handler(Quiet):
+        def do_GET(self) -> None:  # noqa: N802  the base class's name
+            self.answer(status, content)
+
+    with serving(Handler) as url:
+        yield f"{url}/v3.6"
+
+
+@pytest.mark.parametrize(
+    ("status", "error_type", "failed", "advice"),
+    [
+        (403, "incorrect_base_url", "region", "base URL"),
+        (401, "expired_token", "token", "API token"),
+        (403, "account_disabled", "token", "API token"),
+        (429, "rate_limit", "region", "again"),
+        (503, "internal_server_error", "region", "again"),
+        (404, "resource_not_found", "region", "base URL"),
+    ],
+)
+def test_refusal_of_onfidos_is_a_result_with_advice(
+    shared: World, admin: Caller, status: int, error_type: str, failed: str, advice: str
+) -> None:
+    with answering(status, error_type) as base_url:
+        passed, details = checked(admin, provider_with(shared, base_url=base_url))
+
+    assert [name for name, it_passed in passed.items() if it_passed is False] == [failed]
+    assert advice in details[failed]
+    assert error_type in details[failed]
+
+
+def test_workflow_that_onfido_does_not_know_fails_alone(shared: World, admin: Caller) -> None:
+    provider_id = provider_with(shared, workflow_id=NIL)
+    register(admin, provider_id, 201)
+
+    passed, details = checked(admin, provider_id)
+
+    assert passed == dict.fromkeys(NAMES, True) | {"workflow": False}
+    assert "Onfido Studio" in details["workflow"]
+
+
+@pytest.mark.parametrize(
+    ("route", "switch", "failed"),
+    [("POST /workflow_runs", "throttled", "workflow"), ("GET /webhooks", "failed", "webhook")],
+)
+def test_onfido_that_breaks_off_fails_what_it_did_not_answer(
+    onfido: World, admin: Caller, route: str, switch: str, failed: str
+) -> None:
+    provider_id = new_provider(onfido)
+    register(admin, provider_id, 201)
+    onfido.faults(route=route, retry_after=0, **{switch: 1})
+
+    passed, details = checked(admin, provider_id)
+
+    assert passed == dict.fromkeys(NAMES, True) | {failed: False}
+    assert "Test again" in details[failed]
+
+
+def test_what_nothing_can_verify_is_told_and_no_failure(shared: World, admin: Caller) -> None:
+    claims = {"given": "first_name", "family": "last_name", "mail": "email", "phone": "phone_number"}
+    provider_id = new_provider(
+        shared,
+        claims=[{"localClaim": uri, "idvpClaim": name} for uri, name in claims.items()],
+        studio={"outputClaims": [{"pointer": "/mail", "localClaim": "mail", "as": "value"}]},
+    )
+
+    passed, details = checked(admin, provider_id)
+
+    assert passed["claims"] is True
+    assert "output: mail." in details["claims"]
+    assert details["claims"].endswith(": phone.")
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({"enabled": False}, "disabled"),
+        ({"events": ["check.completed"]}, RESULT),
+        ({"environments": ["live"]}, "sandbox"),
+    ],
+)
+def test_webhook_that_is_told_too_little_is_found_and_repaired(
+    shared: World, admin: Caller, provider_id: str, change: dict[str, Any], named: str
+) -> None:
+    webhook = register(admin, provider_id, 201)
+    ask_onfido(shared, "PUT", webhook["webhookId"], **change)
+
+    passed, details = checked(admin, provider_id)
+
+    assert passed["webhook"] is False
+    assert named in details["webhook"]
+    assert register(admin, provider_id) == webhook | {"isNew": False}
+    assert checked(admin, provider_id)[0]["webhook"] is True
+    assert told(shared, provider_id)[-1] == ("admin", {"properties": [], "webhook": "repaired"})
+
+
+def test_webhook_whose_token_is_not_the_registered_one_is_found_and_repaired(
+    shared: World, admin: Caller, provider_id: str
+) -> None:
+    webhook = register(admin, provider_id, 201)
+    give_token(shared, admin, provider_id, "given-by-hand")
+
+    assert "token" in checked(admin, provider_id)[1]["webhook"]
+    assert register(admin, provider_id) == webhook | {"isNew": False}
+    assert checked(admin, provider_id)[0]["webhook"] is True
+
+
+def test_webhook_whose_token_nobody_registered_is_found_and_taken_over(
+    shared: World, admin: Caller, provider_id: str
+) -> None:
+    url = url_of(shared, provider_id)
+    made = ask_onfido(shared, "POST", url=url, events=[RESULT], environments=["sandbox"])
+    assert "no token" in checked(admin, provider_id)[1]["webhook"]
+
+    assert register(admin, provider_id)["webhookId"] == made["id"]
+    assert post(shared, provider_id, made["token"]) == 200
+    assert checked(admin, provider_id)[0]["webhook"] is True
+
+
+def test_webhook_that_is_there_twice_is_found_and_the_registered_one_stays(
+    shared: World, admin: Caller, provider_id: str
+) -> None:
+    url = url_of(shared, provider_id)
+    webhook = register(admin, provider_id, 201)
+    ask_onfido(shared, "POST", url=url)
+    assert "2" in checked(admin, provider_id)[1]["webhook"]
+
+    assert register(admin, provider_id) == webhook | {"isNew": False}
+    assert [each["id"] for each in at_onfido(shared, provider_id)] == [webhook["webhookId"]]

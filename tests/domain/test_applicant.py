@@ -1,0 +1,136 @@
+"""What is refused before Onfido is asked: only what Onfido refuses, by claim and field, and never with the value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connector.domain.applicant import check_applicant
+from connector.domain.claims import APPLICANT_FIELDS
+from connector.errors import Code, RequestError
+from connector.onfido.payloads import applicant_fields
+from connector.simulator.applicants import RULES
+from connector.simulator.validation import problems_in
+
+NAMES = {"first_name": "Zoë-Marie", "last_name": "O'Neil (née Łuk), Jr."}
+ADDRESS = {"address.postcode": "S2 2DF", "address.country": "GBR"}
+FIELDS = (
+    NAMES
+    | ADDRESS
+    | {
+        "dob": "2000-02-29",
+        "email": "ann@example.com",
+        "phone_number": "+44 20 7946 0000",
+        "address.line1": "12 Main Street; Flat #3 {rear}",
+        "address.state": "South Yorkshire",
+        "location.ip_address": "2001:db8::1",
+        "location.country_of_residence": "FRA",
+        "id_numbers.driving_licence": "AB<12>",
+        "id_numbers.driving_licence.state_code": "CA",
+        "consents.privacy_notices_read": "true",
+    }
+)
+CLAIMS = {f"urn:{name}": name for name in APPLICANT_FIELDS}
+
+words = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8)
+likely = st.sampled_from(["GBR", "USA", "gbr", "NY", "ny", "New York", "1990-01-31", "19900131", "true", "TRUE", "a=b"])
+
+
+def refusal(fields: Mapping[str, str], claims: Mapping[str, str] = CLAIMS) -> str:
+    """Give what is said of an applicant that is refused."""
+    with pytest.raises(RequestError) as refused:
+        check_applicant(fields, claims)
+    assert refused.value.code is Code.APPLICANT_REFUSED
+    return refused.value.description
+
+
+def test_an_applicant_with_everything_is_taken() -> None:
+    check_applicant(FIELDS, CLAIMS)
+    assert problems_in(applicant_fields(FIELDS), RULES) == {}
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        *(("first_name", f"Ann{character}") for character in '!#$%*=<>;{}"'),
+        ("last_name", "Ex=ample"),
+        ("dob", "1990-13-01"),
+        ("dob", "1990-02-30"),
+        ("dob", "19900101"),
+        ("dob", "1990-W01-1"),
+        ("dob", "01/02/1990"),
+        ("dob", "1990-01-01T00:00:00Z"),
+        ("dob", "1990-01-01 "),
+        *((f"address.line{number}", "12 ^Main") for number in (1, 2, 3)),
+        ("address.country", "DE"),
+        ("address.country", "gbr"),
+        ("address.country", "United Kingdom"),
+        ("location.country_of_residence", "FR"),
+        ("location.country_of_residence", "FRAU"),
+        ("id_numbers.driving_licence.state_code", "Cal"),
+        ("id_numbers.driving_licence.state_code", "C1"),
+        ("consents.privacy_notices_read", "yes"),
+    ],
+)
+def test_a_value_that_onfido_refuses_is_named_by_claim_and_field_and_not_repeated(field: str, value: str) -> None:
+    described = refusal(FIELDS | {field: value})
+
+    assert f"urn:{field} (sent as {field}): " in described
+    assert value not in described
+    assert problems_in(applicant_fields(FIELDS | {field: value} | _granted(field)), RULES), "so does the simulator"
+
+
+def _granted(field: str) -> dict[str, str]:
+    """A consent that is neither cannot be written at all; one in its place, beside a name that is refused."""
+    return {field: "true", "first_name": "<"} if field.startswith("consents.") else {}
+
+
+@given(field=st.sampled_from(sorted(APPLICANT_FIELDS)), value=words | likely, others=st.booleans())
+def test_nobody_is_refused_whom_onfido_takes(field: str, value: str, others: bool) -> None:
+    fields = (FIELDS if others else NAMES) | {field: value}
+    is_taken = not field.startswith("consents.") and not problems_in(applicant_fields(fields), RULES)
+    if is_taken:
+        check_applicant(fields, {})
+
+
+def test_a_states_code_without_its_number_is_not_sent_and_so_not_refused() -> None:
+    fields = NAMES | {"id_numbers.driving_licence.state_code": "California"}
+
+    check_applicant(fields, CLAIMS)
+    assert applicant_fields(fields) == NAMES
+
+
+@pytest.mark.parametrize("missing", ["address.postcode", "address.country"])
+def test_an_address_wants_its_postcode_and_its_country(missing: str) -> None:
+    address = {"address.town": "Sheffield"} | {name: value for name, value in ADDRESS.items() if name != missing}
+
+    assert f"{missing}: it is missing" in refusal(NAMES | address, {})
+    assert f"urn:{missing} (sent as {missing}): it is missing" in refusal(NAMES | address)
+
+
+def test_without_an_address_none_of_its_fields_is_missing() -> None:
+    check_applicant(NAMES | {"dob": "1990-01-01", "location.country_of_residence": "GBR"}, {})
+
+
+@pytest.mark.parametrize(("state", "is_taken"), [("NY", True), ("New York", False), ("N1", False), (None, True)])
+def test_a_state_of_the_usa_is_written_in_two_letters(state: str | None, is_taken: bool) -> None:
+    address = {"address.postcode": "10001", "address.country": "USA"} | ({"address.state": state} if state else {})
+    if is_taken:
+        check_applicant(address, CLAIMS)
+    else:
+        assert "urn:address.state (sent as address.state)" in refusal(address)
+
+
+def test_all_that_is_wrong_is_told_at_once() -> None:
+    described = refusal(NAMES | {"first_name": "<", "dob": "soon", "address.town": "Sheffield"})
+
+    for field in ("first_name", "dob", "address.postcode", "address.country"):
+        assert f"(sent as {field}): " in described
+    assert "last_name" not in described
+
+
+def test_a_field_that_no_claim_is_mapped_to_is_named_by_itself() -> None:
+    assert "Onfido would refuse dob: " in refusal({"dob": "soon"}, {})

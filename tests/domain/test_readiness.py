@@ -1,0 +1,84 @@
+"""What can verify a claim, what an environment means, and where Onfido can post to."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from connector.domain.provider import Provider
+from connector.domain.readiness import Check, Readiness, check_claims, check_environment, webhook_objection
+from connector.domain.studio import OutputClaim, OutputRole, Studio
+
+PROVIDER = Provider(
+    provider_id="p",
+    tenant="t",
+    name="Onfido",
+    description="",
+    image="",
+    is_enabled=True,
+    claims={"given": "first_name", "family": "last_name"},
+    workflow_id="w",
+    base_url="https://api.eu.onfido.com/v3.6",
+    max_attempts=1,
+    attempt_window=1,
+    has_webhook_token=False,
+    previous_webhook_token_expires_at=None,
+)
+
+
+def test_every_claim_is_told_by_what_can_verify_it() -> None:
+    claims = dict(PROVIDER.claims) | {"born": "dob", "street": "address.street", "town": "address.town"}
+    claims |= {"mail": "email", "phone": "phone_number", "passport": "id_numbers.passport"}
+    outputs = [OutputClaim("/a", uri, OutputRole.VALUE) for uri in ("mail", "town", "expiry")]
+    studio = Studio(output_claims=tuple(outputs))
+
+    check = check_claims(replace(PROVIDER, claims=claims, studio=studio))
+
+    assert check.passed
+    assert check.detail.split(". ") == [
+        "Compared with the document: given, family, born",
+        "Compared with a proof of address, where the workflow asks for one: street",
+        "Told by the workflow's output: town, mail, expiry",
+        "Never verified, unless studio.outputClaims says which output of the workflow tells of it: phone, passport.",
+    ]
+
+
+def test_what_there_is_none_of_is_not_told() -> None:
+    assert check_claims(PROVIDER).detail == "Compared with the document: given, family."
+
+
+def test_both_names_have_to_be_mapped() -> None:
+    check = check_claims(replace(PROVIDER, claims={"given": "first_name"}))
+    assert check.passed is False
+    assert "last_name" in check.detail
+    assert "first_name" not in check.detail
+
+
+def test_an_unknown_environment_is_not_held_against_the_token() -> None:
+    assert [check_environment(name).passed for name in ("sandbox", "live", None)] == [True, True, None]
+
+
+def test_what_failed_is_named_and_what_was_not_checked_is_no_failure() -> None:
+    checks = tuple(Check(name, passed, "") for name, passed in (("a", True), ("b", None), ("c", False)))
+    assert (Readiness(None, checks).passed, Readiness(None, checks).failed) == (False, ["c"])
+    assert Readiness(None, checks[:2]).passed
+
+
+@pytest.mark.parametrize(
+    ("base_url", "url", "is_allowed"),
+    [
+        ("https://api.eu.onfido.com/v3.6", "https://idv.example.com/verify", True),
+        ("https://api.eu.onfido.com/v3.6", "http://idv.example.com/verify", False),
+        ("https://api.eu.onfido.com/v3.6", "http://127.0.0.1:8080/verify", False),
+        ("http://127.0.0.1:8090/v3.6", "http://127.0.0.1:8080/verify", True),
+        ("http://127.0.0.1:8090/v3.6", "http://localhost:8080/verify", True),
+        ("http://127.0.0.1:8090/v3.6", "http://[::1]:8080/verify", True),
+        ("http://127.0.0.1:8090/v3.6", "http://10.0.0.1/verify", False),
+        ("http://127.0.0.1:8090/v3.6", "https://idv.example.com/verify", True),
+    ],
+)
+def test_onfido_posts_to_https_and_a_simulator_to_loopback_as_well(base_url: str, url: str, is_allowed: bool) -> None:
+    objection = webhook_objection(replace(PROVIDER, base_url=base_url), url)
+    assert (objection is None) is is_allowed
+    assert is_allowed or "public_url" in str(objection)

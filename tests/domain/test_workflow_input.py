@@ -1,0 +1,122 @@
+"""What one run is started with: the provider's wishes, the request's over them, and what a request may not ask."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from connector.domain.capture import LINK, SDK, LinkOptions, SdkOptions
+from connector.domain.custom_data import CustomInput, InputType
+from connector.domain.runs import TAG_PREFIX
+from connector.domain.studio import LONGEST_LINK, LinkDefaults, Studio
+from connector.domain.workflow_input import RunRequest, plan_run, plan_sdk
+from connector.errors import Code, RequestError
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+DONE, EXPIRED, OTHER = (f"https://app.example.com/{name}" for name in ("done", "expired", "other"))
+STUDIO = Studio(
+    tags=("ours", "both"),
+    custom_data=(CustomInput("risk", InputType.STRING, value="high"), CustomInput("age", InputType.NUMBER)),
+    link=LinkDefaults((DONE, EXPIRED, OTHER), DONE, EXPIRED, 3600, "de_DE"),
+    sdk=SdkOptions(referrer="https://*.example.com/*"),
+)
+REQUEST = RunRequest(given={"age": "18"})
+
+
+def refusal(request: RunRequest, studio: Studio = STUDIO) -> str:
+    with pytest.raises(RequestError) as refused:
+        plan_run(studio, request, NOW)
+    assert refused.value.code is Code.CLAIM_INVALID
+    return refused.value.description
+
+
+def test_a_provider_that_uses_nothing_and_a_askingthat_asks_for_nothing_change_nothing() -> None:
+    plan = plan_run(Studio(), RunRequest(), NOW)
+
+    assert (plan.tags, plan.consents, plan.link, plan.sdk, plan.capture) == ((), {}, None, None, SDK)
+    assert plan.custom_data({"urn:x": "y"}) == {}
+
+
+def test_tags_of_both_are_borne_each_once() -> None:
+    assert plan_run(STUDIO, replace(REQUEST, tags=("both", "theirs")), NOW).tags == ("ours", "both", "theirs")
+
+
+@pytest.mark.parametrize(
+    "tags", [tuple(map(str, range(28))), ("x" * 129,), ("a\nb",), (f"{TAG_PREFIX}{'0' * 8}",), ("",)]
+)
+def test_tags_that_onfido_refuses_and_those_of_the_connector_are_refused(tags: tuple[str, ...]) -> None:
+    assert refusal(replace(REQUEST, tags=tags)).startswith("properties: tags: ")
+
+
+def test_the_input_is_made_of_constants_and_of_what_is_given() -> None:
+    assert plan_run(STUDIO, REQUEST, NOW).custom_data({}) == {"risk": "high", "age": 18}
+
+
+@pytest.mark.parametrize("given", [{}, {"age": "old"}, {"age": "18", "risk": "low"}, {"age": "18", "x": ""}])
+def test_input_that_does_not_fit_is_refused_before_anything_is_started(given: dict[str, str]) -> None:
+    assert refusal(RunRequest(given=given)).startswith("properties: custom_data.")
+
+
+def test_consents_are_granted_by_name() -> None:
+    plan = plan_run(STUDIO, replace(REQUEST, consents=("privacy_notices_read", "ssn_verification")), NOW)
+
+    assert plan.consents == {"consents.privacy_notices_read": "true", "consents.ssn_verification": "true"}
+    assert refusal(replace(REQUEST, consents=("everything",))).startswith("properties: consents: everything is none of")
+
+
+def test_a_link_is_made_as_the_provider_has_it() -> None:
+    plan = plan_run(replace(STUDIO, capture=LINK), REQUEST, NOW)
+
+    assert plan.capture == LINK
+    assert plan.link == LinkOptions(DONE, EXPIRED, NOW + timedelta(hours=1), "de_DE")
+
+
+def test_a_askingchooses_its_way_and_its_link() -> None:
+    asked = replace(REQUEST, capture=LINK, completed_redirect_url=OTHER, lifetime=60, language="fr_FR")
+
+    assert plan_run(STUDIO, asked, NOW).link == LinkOptions(OTHER, EXPIRED, NOW + timedelta(minutes=1), "fr_FR")
+    assert plan_run(replace(STUDIO, capture=LINK), replace(REQUEST, capture=SDK), NOW).link is None
+
+
+def test_a_link_without_wishes_is_onfidos_default() -> None:
+    assert plan_run(Studio(capture=LINK), RunRequest(), NOW).link == LinkOptions()
+
+
+@pytest.mark.parametrize(
+    ("name", "asked"),
+    [
+        ("capture", {"capture": "webview"}),
+        ("completed_redirect_url", {"completed_redirect_url": f"{DONE}/"}),
+        ("completed_redirect_url", {"completed_redirect_url": "https://evil.example/"}),
+        ("expired_redirect_url", {"expired_redirect_url": "javascript:alert(1)"}),
+        ("link_lifetime", {"lifetime": 0}),
+        ("link_lifetime", {"lifetime": LONGEST_LINK + 1}),
+        ("language", {"language": "en"}),
+        ("application_id", {"referrer": "https://a.example/*", "application_id": "com.example.app"}),
+    ],
+)
+def test_what_a_askingmay_not_ask_is_named(name: str, asked: dict[str, Any]) -> None:
+    studio = STUDIO if name == "capture" else replace(STUDIO, capture=LINK)
+
+    assert refusal(replace(REQUEST, **asked), studio).startswith(f"properties: {name}: ")
+
+
+@pytest.mark.parametrize(
+    ("asking", "options"),
+    [
+        (RunRequest(), SdkOptions("https://*.example.com/*")),
+        (RunRequest(referrer="https://one.example/*"), SdkOptions("https://one.example/*")),
+        (RunRequest(application_id="com.example.app"), SdkOptions(None, "com.example.app")),
+    ],
+)
+def test_a_token_is_bound_to_what_the_askingnames_or_else_the_provider(asking: RunRequest, options: SdkOptions) -> None:
+    assert plan_sdk(STUDIO, asking) == options
+    crossing = replace(STUDIO, sdk=replace(STUDIO.sdk, cross_device_url=OTHER))
+    assert plan_sdk(crossing, asking) == replace(options, cross_device_url=OTHER)
+
+
+def test_a_token_that_is_bound_to_nothing_need_not_be_made() -> None:
+    assert plan_sdk(Studio(), RunRequest()) is None

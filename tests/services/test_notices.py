@@ -1,0 +1,548 @@
+"""Notices to applications: signed, sent again until they are taken, and what becomes of their answers."""
+
+from __future__ import annotations
+
+import json
+import socket
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import update
+from structlog.testing import capture_logs
+
+from connector.notices import MAX_ANSWER, Notifier, NotTaken, signature_headers
+from connector.services.outbox import TELL_TASK, Undeliverable
+from connector.services.tasks import MAX_DATA, MAX_DEPTH
+from connector.store.models import events, verifications
+from tests.harness import Caller, ConnectorServer, World, event_body
+from tests.services.ageing import let_pass
+from tests.services.receiving import (
+    DECIDING,
+    SCORE,
+    SCORING,
+    SECRET,
+    Application,
+    Reply,
+    deliver_again,
+    newest_task,
+    notices,
+    output_of,
+    rows_of,
+    start_waiting,
+    task_event,
+    use_studio,
+    use_workflow,
+    wait_for,
+    wait_for_failure,
+)
+
+COMPLETE = "POST /workflow_runs/{run_id}/tasks/{task_id}/complete"
+A_MINUTE = timedelta(minutes=1)
+UNKNOWN = "0b9c8e1e-0000-4000-8000-000000000000"
+
+
+@pytest.fixture
+def application() -> Iterator[Application]:
+    with Application() as running:
+        yield running
+
+
+@pytest.fixture
+def ann(world: World, application: Application) -> Caller:
+    """A user of a provider whose workflow has one task that waits for the application."""
+    use_studio(world, notices=notices(application, SCORE))
+    use_workflow(world, SCORING)
+    return world.add_user()
+
+
+def verification_of(world: World, run_id: str) -> str:
+    return world.connector.services.runs.find(world.tenant, run_id).verification_id
+
+
+def post(url: str, **timeouts: float) -> bytes:
+    body = json.dumps({"type": "test"}).encode()
+    return Notifier("tests", **timeouts).post(url, SECRET, "id-1", body, datetime.now(UTC))
+
+
+def refused(url: str, **timeouts: float) -> NotTaken:
+    with pytest.raises(NotTaken) as caught:
+        post(url, **timeouts)
+    return caught.value
+
+
+# One notice on its way
+
+
+def test_signature_is_that_of_the_specifications_example() -> None:
+    headers = signature_headers(
+        "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw",
+        "msg_p5jXN8AQM9LWM0D4loKWxJek",
+        b'{"test": 2432232314}',
+        datetime.fromtimestamp(1614265330, UTC),
+    )
+
+    assert headers == {
+        "webhook-id": "msg_p5jXN8AQM9LWM0D4loKWxJek",
+        "webhook-timestamp": "1614265330",
+        "webhook-signature": "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=",
+    }
+
+
+def test_a_notice_is_posted_with_its_signature_and_the_answer_is_given(application: Application) -> None:
+    application.answers(Reply(201, b"thanks"))
+
+    assert post(application.url) == b"thanks"
+
+    [received] = application.received
+    assert received.is_signed
+    assert (received.path, received.body) == ("/hooks/onfido?app=1", {"type": "test"})
+    assert (received.headers["content-type"], received.headers["user-agent"]) == ("application/json", "tests")
+
+
+@pytest.mark.parametrize("status", [300, 304, 400, 401, 404, 410, 429, 500, 503])
+def test_any_answer_but_success_is_told_by_its_status(application: Application, status: int) -> None:
+    application.answers(Reply(status))
+
+    error = refused(application.url)
+
+    assert (error.status, f"{application.host} answered HTTP {status}" in error.description) == (status, True)
+
+
+def test_redirect_is_not_followed_and_its_body_is_not_read(application: Application) -> None:
+    with Application() as elsewhere:
+        endless = Reply(307, b"x" * 20, {"Location": elsewhere.url}, delay=0.2, chunk=1)
+        application.answers(endless)
+
+        error = refused(application.url, read_timeout=1)
+
+        assert (error.status, "redirects are not followed" in error.description) == (307, True)
+        assert elsewhere.received == []
+
+
+def test_receiver_that_does_not_answer_in_time_is_given_up(application: Application) -> None:
+    application.answers(Reply(200, delay=5))
+
+    assert refused(application.url, read_timeout=0.2).description == f"{application.host} gave no answer: ReadTimeout."
+
+
+def test_answer_that_only_drips_in_is_given_up(application: Application) -> None:
+    application.answers(Reply(200, b"x" * 100, delay=0.1, chunk=1))
+
+    assert "ReadTimeout" in refused(application.url, answer_timeout=0.4).description
+
+
+def test_receiver_that_hangs_up_or_is_away_is_told_without_the_address(application: Application) -> None:
+    application.answers(Reply(hangs_up=True))
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        away = f"http://127.0.0.1:{closed.getsockname()[1]}/hooks/secret?key=secret"
+
+    for error in (refused(application.url), refused(away)):
+        assert (error.status, "ConnectionError" in error.description) == (None, True)
+        assert "secret" not in error.description
+
+
+def test_answer_that_is_too_long_is_cut(application: Application) -> None:
+    application.answers(Reply(200, b"x" * (MAX_ANSWER + 2_000_000)))
+
+    assert len(post(application.url)) == MAX_ANSWER + 1
+
+
+def test_credentials_that_lie_around_are_not_sent(
+    application: Application, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    netrc = tmp_path / "netrc"
+    netrc.write_text("machine 127.0.0.1 login ann password secret\n")
+    monkeypatch.setenv("NETRC", str(netrc))
+
+    post(application.url)
+
+    assert "authorization" not in application.received[0].headers
+
+
+# A task that waits for the application
+
+
+def test_application_is_told_of_a_task_and_its_answer_completes_it(
+    world: World, ann: Caller, application: Application
+) -> None:
+    application.answers_data({"score": 7})
+
+    run_id, task_id = start_waiting(world, ann)
+
+    row = wait_for(world, TELL_TASK, "done")
+    [received] = application.received
+    assert received.is_signed
+    notice = received.body
+    assert received.headers["webhook-id"] == notice["id"]
+    assert datetime.fromisoformat(notice["at"]) <= datetime.now(UTC)
+    assert notice["type"] == "task.started"
+    assert notice["data"] == {
+        "tenant": world.tenant,
+        "providerId": world.provider_id,
+        "userId": "ann",
+        "verificationId": verification_of(world, run_id),
+        "runId": run_id,
+        "dashboardUrl": f"{world.simulator.url}/link/{run_id}",
+        "taskId": task_id,
+        "taskDefId": SCORE,
+        "taskDefVersion": "3",
+        "input": {"last_name": "Zebulon"},
+    }
+    assert output_of(world, run_id, task_id) == {"score": 7}
+    assert "Zebulon" not in str(row)
+    world.wait_until(lambda: world.connector.services.runs.find(world.tenant, run_id).closed_at is not None)
+
+
+def test_completion_by_an_answer_is_in_the_history_without_the_data(
+    world: World, ann: Caller, application: Application
+) -> None:
+    application.answers_data({"score": 4711})
+
+    run_id, task_id = start_waiting(world, ann)
+
+    wait_for(world, TELL_TASK, "done")
+    told = world.connector.services.runs.get(world.tenant, run_id).history
+    [entry] = [each for each in told if each.current == "task_completed"]
+    assert (entry.subject, entry.name, entry.cause) == ("run", run_id, "notice_answered")
+    assert entry.actor == application.received[0].body["id"]
+    assert entry.detail == {"task_id": task_id, "task_def_id": SCORE}
+    assert "4711" not in str(told)
+
+
+def test_application_that_takes_a_notice_without_data_completes_the_task_later(
+    world: World, ann: Caller, application: Application
+) -> None:
+    bodies = (b"", b"thanks", b"[]", b"{}", b'{"data": "text"}', b'{"data": null}', b"\xff", b"[" * 9000)
+    use_workflow(world, *[SCORING] * len(bodies))
+    application.answers(*(Reply(200, body) for body in bodies))
+    tasks = world.connector.services.tasks
+    run_id, task_id = start_waiting(world, ann)
+
+    for number in range(1, len(bodies) + 1):
+        wait_for(world, TELL_TASK, "done", number)
+        task_id = newest_task(world, run_id)
+        assert output_of(world, run_id, task_id) is None
+        tasks.complete(world.tenant, run_id, task_id, {"score": number})
+        assert output_of(world, run_id, task_id) == {"score": number}
+
+
+def test_notice_that_was_not_taken_comes_again_with_the_same_id(
+    world: World, ann: Caller, application: Application
+) -> None:
+    application.answers(Reply(500), Reply(hangs_up=True), Reply())
+
+    start_waiting(world, ann)
+
+    database = world.connector.services.database
+    for number in (1, 2):
+        wait_for_failure(world, TELL_TASK, number)
+        let_pass(database, A_MINUTE)
+    row = wait_for(world, TELL_TASK, "done")
+    reasons = [attempt["reason"] for attempt in row.history]
+    assert reasons == [
+        f"NotTaken: {application.host} answered HTTP 500.",
+        f"NotTaken: {application.host} gave no answer: ConnectionError.",
+    ]
+    assert len(application.received) == 3
+    assert len({each.raw for each in application.received}) == 1
+    assert len({each.headers["webhook-id"] for each in application.received}) == 1
+
+
+def test_application_that_is_gone_is_told_no_more(world: World, ann: Caller, application: Application) -> None:
+    application.answers(Reply(410))
+
+    start_waiting(world, ann)
+
+    row = wait_for(world, TELL_TASK, "dead")
+    assert row.history[-1]["reason"].startswith(f"Undeliverable: {application.host} answered HTTP 410.")
+
+
+def test_data_that_onfido_refuses_are_the_applications_to_mend(
+    world: World, ann: Caller, application: Application
+) -> None:
+    application.answers_data({"score": "seven-and-a-half"})
+
+    run_id, task_id = start_waiting(world, ann)
+
+    row = wait_for(world, TELL_TASK, "dead")
+    [attempt] = row.history
+    assert "Onfido refused data.score" in attempt["reason"]
+    assert "seven" not in str(row.history)
+    world.connector.services.tasks.complete(world.tenant, run_id, task_id, {"score": 7.5})
+    assert output_of(world, run_id, task_id) == {"score": 7.5}
+
+
+def nested(depth: int) -> Any:
+    data: Any = []
+    for _ in range(depth - 1):
+        data = [data]
+    return data
+
+
+def test_answers_that_no_task_can_take_are_refused_here(world: World, ann: Caller, application: Application) -> None:
+    refused: dict[str, Any] = {
+        "longer than 262144 characters": {"score": "x" * MAX_DATA},
+        "nested more than 32 times": nested(MAX_DEPTH + 1),
+        "a number that is none in JSON": {"score": float("inf")},
+        "longer than 1048576 bytes": {"score": "x" * MAX_ANSWER},
+    }
+    use_workflow(world, *[SCORING] * len(refused))
+    application.answers(*(Reply(200, json.dumps({"data": data}).encode()) for data in refused.values()))
+    run_id, _ = start_waiting(world, ann)
+
+    for number, why in enumerate(refused, start=1):
+        wait_for(world, TELL_TASK, "dead", number)
+        assert [why in row.history[-1]["reason"] for row in rows_of(world, TELL_TASK)].count(True) == 1
+        task_id = newest_task(world, run_id)
+        assert output_of(world, run_id, task_id) is None
+        world.connector.services.tasks.complete(world.tenant, run_id, task_id, {"score": number})
+
+
+# Deliveries that break off, and come again
+
+
+def test_worker_that_dies_before_completing_lets_the_next_one_tell_again(
+    world: World, ann: Caller, application: Application
+) -> None:
+    application.answers_data({"score": 7})
+    world.faults(route=COMPLETE, failed=1)
+
+    run_id, task_id = start_waiting(world, ann)
+
+    wait_for_failure(world, TELL_TASK)
+    let_pass(world.connector.services.database, A_MINUTE)
+    wait_for(world, TELL_TASK, "done")
+    assert len(application.received) == 2
+    assert len({each.body["id"] for each in application.received}) == 1
+    assert output_of(world, run_id, task_id) == {"score": 7}
+
+
+def test_completion_whose_answer_was_lost_is_not_told_again(
+    world: World, ann: Caller, application: Application
+) -> None:
+    application.answers_data({"score": 7})
+    world.faults(route=COMPLETE, dropped_after=1)
+
+    run_id, task_id = start_waiting(world, ann)
+
+    wait_for_failure(world, TELL_TASK)
+    let_pass(world.connector.services.database, A_MINUTE)
+    assert len(wait_for(world, TELL_TASK, "done").history) == 1
+    assert len(application.received) == 1
+    assert output_of(world, run_id, task_id) == {"score": 7}
+
+
+def test_delivery_that_is_repeated_after_all_was_done_does_nothing(
+    world: World, ann: Caller, application: Application
+) -> None:
+    use_workflow(world, SCORING, SCORING | {"task_def_id": "unlisted"})  # so that the run goes on
+    application.answers_data({"score": 7})
+    run_id, _ = start_waiting(world, ann)
+    wait_for(world, TELL_TASK, "done")
+
+    deliver_again(world, TELL_TASK)
+
+    assert wait_for(world, TELL_TASK, "done").history == []
+    assert len(application.received) == 1
+    assert newest_task(world, run_id).startswith("unlisted_")
+
+
+def test_task_that_somebody_completes_meanwhile_is_no_failure(
+    world: World, ann: Caller, application: Application
+) -> None:
+    application.answers(Reply(200, json.dumps({"data": {"score": 7}}).encode(), delay=0.5))
+    run_id, task_id = start_waiting(world, ann)
+    world.wait_until(lambda: bool(application.received))
+
+    world.connector.services.tasks.complete(world.tenant, run_id, task_id, {"score": 1})
+
+    assert wait_for(world, TELL_TASK, "done").history == []
+    assert output_of(world, run_id, task_id) == {"score": 1}
+
+
+# Events
+
+
+def test_doubled_event_is_told_once(world: World, ann: Caller, application: Application) -> None:
+    world.faults(webhooks_doubled=-1)
+
+    run_id, task_id = start_waiting(world, ann)
+    wait_for(world, TELL_TASK, "done")
+    for indent in (1, 2, 3):
+        assert world.post_event(task_event(run_id, task_id, indent=indent)).status_code == 200
+
+    assert len(rows_of(world, TELL_TASK)) == 1
+    assert len(application.received) == 1
+
+
+def test_event_that_comes_before_its_run_is_known_is_kept(world: World, ann: Caller, application: Application) -> None:
+    world.faults(runs_early=1)
+
+    run_id = world.start(ann)
+
+    wait_for(world, TELL_TASK, "done")
+    assert [each.body["data"]["runId"] for each in application.received] == [run_id]
+    assert states(world, "workflow_task.started") == {"applied": 1, "noted": 2}
+
+
+def test_task_and_result_that_both_come_early_are_both_taken_up(
+    world: World, ann: Caller, application: Application
+) -> None:
+    world.faults(route="POST /workflow_runs", dropped_after=1, output_shape="none")
+    assert ann.verify(world.provider_id, "INITIATED").status_code == 503
+    [run] = world.onfido_state()["runs"]
+    world.outcome(run["id"])
+    assert world.post_event(event_body(run["id"], "review")).status_code == 200  # without a comparison: Onfido is asked
+    world.wait_until(lambda: states(world, "workflow_task.started") == {"parked": 1, "noted": 2})
+
+    assert ann.verify(world.provider_id, "INITIATED").status_code == 200
+
+    wait_for(world, TELL_TASK, "done")
+    assert len(application.received) == 1
+
+
+def test_event_that_comes_after_the_runs_end_is_not_told(world: World, ann: Caller, application: Application) -> None:
+    use_workflow(world)
+    run_id = world.start(ann)
+    world.outcome(run_id)
+    world.wait_until(lambda: world.connector.services.runs.find(world.tenant, run_id).closed_at is not None)
+
+    assert world.post_event(task_event(run_id, "risk_score_1")).status_code == 200
+
+    wait_for(world, TELL_TASK, "done")
+    assert application.received == []
+
+
+def test_tasks_that_are_not_listed_are_noted_at_once(world: World, ann: Caller, application: Application) -> None:
+    use_workflow(world, SCORING | {"task_def_id": "another"})
+
+    run_id, task_id = start_waiting(world, ann)
+    assert world.post_event(task_event(UNKNOWN, "another_1", "another")).status_code == 200
+
+    world.wait_until(lambda: states(world, "workflow_task.started") == {"noted": 4})
+    assert rows_of(world, TELL_TASK) == []
+    assert output_of(world, run_id, task_id) is None
+    assert application.received == []
+
+
+def test_without_an_address_no_task_is_told(world: World, application: Application) -> None:
+    use_workflow(world, DECIDING)
+    use_studio(world)
+
+    start_waiting(world, world.add_user())
+
+    world.wait_until(lambda: states(world, "workflow_task.started") == {"noted": 3})
+    assert rows_of(world, TELL_TASK) == []
+
+
+def test_task_event_that_names_no_task_or_run_is_noted(world: World, ann: Caller) -> None:
+    told: dict[str, Any] = {"task_def_id": SCORE}
+    payload = {"resource_type": "workflow_task", "action": "workflow_task.started", "object": told}
+    for more in ({}, {"id": "risk_score_1"}, {"workflow_run_id": UNKNOWN}):
+        body = json.dumps({"payload": payload | {"object": told | more}}).encode()
+        assert world.post_event(body).status_code == 200
+
+    assert states(world, "workflow_task.started") == {"noted": 3}
+
+
+def states(world: World, kind: str) -> dict[str, int]:
+    """Count the events of a kind by the states that they were left in."""
+    counted: dict[str, int] = {}
+    with world.connector.services.database.read() as connection:
+        for row in connection.execute(events.select().where(events.c.kind == kind)):
+            counted[row.state] = counted.get(row.state, 0) + 1
+    return counted
+
+
+# Manual decisions
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_application_is_told_where_somebody_has_to_decide(
+    world: World, application: Application, is_known: bool
+) -> None:
+    use_studio(world, notices=notices(application))
+    use_workflow(world, DECIDING)
+    ann = world.add_user()
+    run_id = world.start(ann)
+    if not is_known:  # as of a run that an earlier version started
+        with world.connector.services.database.write() as connection:
+            connection.execute(update(verifications).values(dashboard_url=None))
+    application.answers_data({"outcome": "approved"})  # which is not the application's to decide
+
+    world.outcome(run_id)
+
+    wait_for(world, TELL_TASK, "done")
+    notice = application.received[0].body
+    assert notice["type"] == "manual_decision.waiting"
+    assert notice["data"] == {
+        "tenant": world.tenant,
+        "providerId": world.provider_id,
+        "userId": "ann",
+        "verificationId": verification_of(world, run_id),
+        "runId": run_id,
+        "dashboardUrl": f"{world.simulator.url}/link/{run_id}",
+    }
+    assert output_of(world, run_id, newest_task(world, run_id)) is None
+
+
+# What was true when it was put into the outbox may not be when it is delivered
+
+
+@pytest.fixture
+def undelivered(world: World, ann: Caller, application: Application) -> Any:
+    """What a notice that the application did not take was made from; nobody tries it again."""
+    application.answers(Reply(500))
+    start_waiting(world, ann)
+    row = wait_for_failure(world, TELL_TASK)
+    world.connector.services.outbox.drop(row.delivery_id)
+    application.answers(Reply())
+    application.received.clear()
+    return row.payload
+
+
+def test_address_that_is_no_longer_allowed_gets_nothing(
+    world: World, application: Application, undelivered: Any
+) -> None:
+    settings = replace(world.connector.settings, allowed_notice_hosts=("app.example.com",))
+    with ConnectorServer(settings, world.clock) as connector:
+        allowing = replace(world, connector=connector)
+        use_studio(allowing, notices={"url": "https://app.example.com/hook", "tasks": [SCORE]})
+
+    with pytest.raises(Undeliverable, match=r"app\.example\.com is not allowed; the setting allowed_notice_hosts"):
+        world.connector.services.tasks.tell(undelivered)
+
+    assert application.received == []
+
+
+def test_what_nobody_wants_any_more_is_not_told(world: World, application: Application, undelivered: Any) -> None:
+    services = world.connector.services
+    wanted = notices(application, SCORE)
+    use_studio(world, notices=notices(application, "another"))
+    services.tasks.tell(undelivered)
+    use_studio(world)
+    services.tasks.tell(undelivered)
+    use_studio(world, notices=wanted)
+    services.users.remove(world.tenant, "ann")
+    services.tasks.tell(undelivered)
+    services.providers.remove(world.tenant, world.provider_id)
+    services.tasks.tell(undelivered)
+
+    assert application.received == []
+
+
+def test_nothing_personal_is_logged(world: World, ann: Caller, application: Application) -> None:
+    application.answers(Reply(500, b"Zebulon"))
+    with capture_logs() as lines:
+        start_waiting(world, ann)
+        wait_for_failure(world, TELL_TASK)
+        application.answers_data({"score": 4711})
+        let_pass(world.connector.services.database, A_MINUTE)
+        wait_for(world, TELL_TASK, "done")
+
+    assert {"notice.sent", "outbox.delivery_failed"} <= {line["event"] for line in lines}
+    assert [line for line in lines if any(word in str(line) for word in ("Zebulon", "4711", SECRET))] == []

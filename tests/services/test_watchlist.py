@@ -1,0 +1,312 @@
+"""Watchlist monitoring: new matches of a user are recorded, told, and where it is wanted they un-verify."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import requests
+from sqlalchemy import select
+
+from connector.domain.verification import RunFilter
+from connector.services.outbox import TELL_MATCHES, UPDATE_MATCHES
+from connector.store.models import events, history
+from tests.harness import API_TOKEN, GIVEN_NAME, MAPPING, Caller, World, provider_body, verified
+from tests.services.ageing import let_pass
+from tests.services.receiving import (
+    SCORE,
+    Application,
+    Reply,
+    deliver_again,
+    notices,
+    rows_of,
+    use_studio,
+    wait_for,
+    wait_for_failure,
+)
+
+KIND = "watchlist_monitor.matches_updated"
+MONITOR = "GET /watchlist_monitors/{monitor_id}"
+UNKNOWN = "0b9c8e1e-0000-4000-8000-000000000000"
+
+
+@pytest.fixture
+def application() -> Iterator[Application]:
+    with Application() as running:
+        yield running
+
+
+@pytest.fixture
+def ann(world: World, application: Application) -> Caller:
+    """A verified user of a provider that tells of matches and un-verifies on them."""
+    use_studio(world, notices=notices(application, SCORE), unverifyOnMatch=True)
+    return verified_user(world, "ann")
+
+
+def verified_user(world: World, user_id: str) -> Caller:
+    caller = world.add_user(user_id)
+    world.outcome(world.start(caller))
+    world.wait_until(lambda: verified(caller.claims()) == set(MAPPING))
+    return caller
+
+
+def onfido(world: World, method: str, path: str, **body: Any) -> Any:
+    headers = {"Authorization": f"Token token={API_TOKEN}"}
+    answer = requests.request(method, f"{world.simulator.api_url}/{path}", json=body, headers=headers, timeout=10)
+    assert answer.ok, answer.text
+    return answer.json() if answer.content else None
+
+
+def applicant_of(caller: Caller) -> str:
+    claim = next(iter(caller.claims().values()))
+    return str(claim["claimMetadata"]["onfido_applicant_id"])
+
+
+def monitor(world: World, applicant_id: str) -> str:
+    """Have an applicant monitored; gives the monitor's id."""
+    made = onfido(world, "POST", "watchlist_monitors", applicant_id=applicant_id, report_name="watchlist_standard")
+    return str(made["id"])
+
+
+def find_matches(world: World, monitor_id: str) -> None:
+    """Let a monitor find something, of which Onfido tells."""
+    url = f"{world.simulator.url}/simulator/watchlist_monitors/{monitor_id}/matches"
+    assert requests.post(url, json={"count": 2}, timeout=10).ok
+
+
+def event(monitor_id: str, at: str = "2026-03-04T05:06:07Z") -> bytes:
+    told = {"id": monitor_id, "status": "complete", "completed_at_iso8601": at}
+    payload = {"resource_type": "watchlist_monitor", "action": KIND, "object": told}
+    return json.dumps({"payload": payload}).encode()
+
+
+def correct(world: World, *uris: str, user_id: str = "ann") -> None:
+    """Verify claims as an administrator does."""
+    body = [{"uri": uri, "idVProviderId": world.provider_id, "isVerified": True} for uri in uris]
+    answer = world.connector.as_admin(world.tenant).put(f"/api/users/v1/{user_id}/idv/claims", body)
+    assert answer.status_code == 201, answer.text
+
+
+def told(world: World) -> list[Any]:
+    """Give what the history has of the watchlist."""
+    with world.connector.services.database.read() as connection:
+        found = select(history).where(history.c.cause == "watchlist").order_by(history.c.id)
+        return list(connection.execute(found))
+
+
+def event_states(world: World) -> list[str]:
+    with world.connector.services.database.read() as connection:
+        return list(connection.execute(select(events.c.state).where(events.c.kind == KIND)).scalars())
+
+
+def statuses(caller: Caller) -> set[str | None]:
+    return {claim["claimMetadata"].get("onfido_verification_status") for claim in caller.claims().values()}
+
+
+def test_new_matches_are_recorded_told_and_unverify(world: World, ann: Caller, application: Application) -> None:
+    applicant_id = applicant_of(ann)
+    monitor_id = monitor(world, applicant_id)
+
+    find_matches(world, monitor_id)
+
+    wait_for(world, TELL_MATCHES, "done")
+    assert (verified(ann.claims()), statuses(ann)) == (set(), {"watchlist_match"})
+    about_user, *about_claims = told(world)
+    assert (about_user.subject, about_user.name, about_user.current) == ("user", "ann", "watchlist_matches_updated")
+    assert {each.name: (each.previous, each.current) for each in about_claims} == dict.fromkeys(
+        MAPPING, ("verified", "watchlist_match")
+    )
+    with world.connector.services.database.read() as connection:
+        [event_id] = connection.execute(select(events.c.id).where(events.c.kind == KIND)).scalars()
+    [found] = world.connector.services.runs.all(world.tenant, RunFilter())
+    verification = found.verification
+    assert {each.actor for each in told(world)} == {event_id}
+    assert {each.verification_id for each in told(world)} == {verification.verification_id}
+    [received] = application.received
+    assert received.is_signed
+    assert received.body["type"] == "watchlist.matches_updated"
+    assert received.body["id"] == received.headers["webhook-id"]
+    assert received.body["data"] == {
+        "tenant": world.tenant,
+        "providerId": world.provider_id,
+        "userId": "ann",
+        "verificationId": verification.verification_id,
+        "runId": verification.run_id,
+        "dashboardUrl": f"{world.simulator.url}/link/{verification.run_id}",
+        "monitorId": monitor_id,
+        "applicantId": applicant_id,
+    }
+    assert event_states(world) == ["applied"]
+
+
+def test_claims_with_another_provider_and_of_other_users_stay(
+    world: World, ann: Caller, application: Application
+) -> None:
+    bea = verified_user(world, "bea")
+    other = other_provider(world)
+    entry = {"uri": GIVEN_NAME, "idVProviderId": other, "isVerified": True, "claimMetadata": {}}
+    admin = world.connector.as_admin(world.tenant)
+    assert admin.post("/api/users/v1/ann/idv/claims", [entry]).status_code == 201
+
+    find_matches(world, monitor(world, applicant_of(ann)))
+
+    wait_for(world, TELL_MATCHES, "done")
+    assert verified(bea.claims()) == set(MAPPING)
+    mine = ann.get("/api/users/v1/me/idv/claims").json()
+    assert {claim["idVProviderId"] for claim in mine if claim["isVerified"]} == {other}
+
+
+def other_provider(world: World) -> str:
+    body = provider_body(world.simulator, name="Another")
+    answer = world.connector.as_admin(world.tenant).post("/api/server/v1/idv-providers", body)
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["id"])
+
+
+def test_doubled_and_replayed_events_leave_a_correction_alone(
+    world: World, ann: Caller, application: Application
+) -> None:
+    world.faults(webhooks_doubled=-1)
+    monitor_id = monitor(world, applicant_of(ann))
+    find_matches(world, monitor_id)
+    wait_for(world, TELL_MATCHES, "done")
+    assert world.post_event(event(monitor_id)).status_code == 200
+    wait_for(world, TELL_MATCHES, "done", 2)
+    before = told(world)
+    correct(world, GIVEN_NAME)
+
+    for _ in range(3):
+        assert world.post_event(event(monitor_id)).status_code == 200
+    deliver_again(world, UPDATE_MATCHES)
+
+    assert len(rows_of(world, UPDATE_MATCHES)) == 2
+    assert len(rows_of(world, TELL_MATCHES)) == len(application.received) == 2
+    assert (verified(ann.claims()), told(world)) == ({GIVEN_NAME}, before)
+
+
+def test_later_matches_unverify_what_was_corrected_since(world: World, ann: Caller, application: Application) -> None:
+    monitor_id = monitor(world, applicant_of(ann))
+    find_matches(world, monitor_id)
+    wait_for(world, TELL_MATCHES, "done")
+    correct(world, *MAPPING)
+
+    assert world.post_event(event(monitor_id, at="2027-01-01T00:00:00Z")).status_code == 200
+
+    wait_for(world, TELL_MATCHES, "done", 2)
+    assert verified(ann.claims()) == set()
+    assert len({each.body["id"] for each in application.received}) == 2
+
+
+def test_deliveries_at_the_same_moment_act_once(world: World, ann: Caller) -> None:
+    monitor_id = monitor(world, applicant_of(ann))
+    body = event(monitor_id)
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(world.post_event, [body] * 8))
+
+    assert {answer.status_code for answer in answers} == {200}
+    wait_for(world, TELL_MATCHES, "done")
+    assert len(rows_of(world, UPDATE_MATCHES)) == 1
+    assert [each.subject for each in told(world)].count("user") == 1
+
+
+def test_provider_that_only_tells_leaves_claims_verified(world: World, application: Application) -> None:
+    use_studio(world, notices=notices(application))
+    ann = verified_user(world, "ann")
+
+    find_matches(world, monitor(world, applicant_of(ann)))
+
+    wait_for(world, TELL_MATCHES, "done")
+    assert verified(ann.claims()) == set(MAPPING)
+    assert [each.subject for each in told(world)] == ["user"]
+    assert len(application.received) == 1
+
+
+def test_provider_that_tells_nobody_still_unverifies(world: World) -> None:
+    use_studio(world, unverifyOnMatch=True)
+    ann = verified_user(world, "ann")
+
+    find_matches(world, monitor(world, applicant_of(ann)))
+
+    wait_for(world, UPDATE_MATCHES, "done")
+    assert verified(ann.claims()) == set()
+    assert rows_of(world, TELL_MATCHES) == []
+
+
+def test_provider_that_wants_nothing_of_it_notes_the_event(world: World) -> None:
+    ann = verified_user(world, "ann")
+
+    assert world.post_event(event(monitor(world, applicant_of(ann)))).status_code == 200
+
+    assert event_states(world) == ["noted"]
+    assert rows_of(world, UPDATE_MATCHES) == []
+
+
+def test_monitor_that_is_gone_or_watches_somebody_unknown_changes_nothing(world: World, ann: Caller) -> None:
+    stranger = onfido(world, "POST", "applicants", first_name="Zoe", last_name="Other")["id"]
+
+    for monitor_id in (UNKNOWN, monitor(world, stranger)):
+        assert world.post_event(event(monitor_id)).status_code == 200
+
+    wait_for(world, UPDATE_MATCHES, "done", 2)
+    assert event_states(world) == ["noted", "noted"]
+    assert (verified(ann.claims()), told(world)) == (set(MAPPING), [])
+
+
+def test_matches_of_a_monitor_that_was_deactivated_since_count(world: World, ann: Caller) -> None:
+    monitor_id = monitor(world, applicant_of(ann))
+    onfido(world, "DELETE", f"watchlist_monitors/{monitor_id}")
+
+    assert world.post_event(event(monitor_id)).status_code == 200
+
+    wait_for(world, TELL_MATCHES, "done")
+    assert verified(ann.claims()) == set()
+
+
+def test_outage_of_onfido_puts_it_off(world: World, ann: Caller) -> None:
+    world.faults(route=MONITOR, failed=-1)
+    monitor_id = monitor(world, applicant_of(ann))
+
+    assert world.post_event(event(monitor_id)).status_code == 200
+    wait_for_failure(world, UPDATE_MATCHES)
+    assert event_states(world) == ["parked"]
+    world.faults(failed=0)
+    let_pass(world.connector.services.database, timedelta(minutes=1))
+
+    wait_for(world, TELL_MATCHES, "done")
+    assert (verified(ann.claims()), event_states(world)) == (set(), ["applied"])
+
+
+def test_user_or_provider_that_was_removed_meanwhile_is_left_alone(
+    world: World, ann: Caller, application: Application
+) -> None:
+    bea = verified_user(world, "bea")
+    application.answers(Reply(500))
+    find_matches(world, monitor(world, applicant_of(ann)))
+    wait_for_failure(world, TELL_MATCHES)
+    world.faults(route=MONITOR, failed=-1)
+    find_matches(world, monitor(world, applicant_of(bea)))
+    world.wait_until(lambda: any(row.history for row in rows_of(world, UPDATE_MATCHES)))
+    application.received.clear()
+    before = told(world)
+
+    world.connector.services.users.remove(world.tenant, "ann")
+    world.connector.services.providers.remove(world.tenant, world.provider_id)
+    world.faults(failed=0)
+    let_pass(world.connector.services.database, timedelta(minutes=1))
+
+    wait_for(world, TELL_MATCHES, "done")
+    wait_for(world, UPDATE_MATCHES, "done", 2)
+    assert (application.received, told(world)) == ([], before)
+
+
+def test_event_without_a_monitor_is_noted(world: World, ann: Caller) -> None:
+    payload = {"resource_type": "watchlist_monitor", "action": KIND, "object": {}}
+
+    assert world.post_event(json.dumps({"payload": payload}).encode()).status_code == 200
+
+    assert event_states(world) == ["noted"]
