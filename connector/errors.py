@@ -39,6 +39,7 @@ class Code(StrEnum):
     TASK_CLOSED = "IDVP-60015", "The task cannot be completed any more"
     APPLICANT_NOT_FOUND = "IDVP-60016", "No such applicant"
     WEBHOOK_NOT_FOUND = "IDVP-60017", "No webhook is registered at Onfido"
+    WEBHOOK_REFUSED = "IDVP-60018", "Onfido refused the webhook"
     PROVIDER_UNEXPECTED = "IDVP-65000", "Unexpected error"
 
     CLAIM_NOT_FOUND = "IDV-10000", "No such claim"

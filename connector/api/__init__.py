@@ -4,8 +4,12 @@
                                                         any error, from anywhere ─► errors ─► one JSON body
 
     providers.py     /api/server/v1/idv-providers          an administrator registers providers
+    setup.py         …/idv-providers/{id}/test-connection, …/webhook
+    studio.py        what a provider uses of Onfido Studio, on the wire
     runs.py          …/idv-providers/{id}/verifications    an administrator looks at runs and decides on them
     exports.py       …/verifications.csv, …/evidence-folder  the same, and Onfido's files of a run, as files
+    tasks.py         …/verifications/{run-id}/tasks        an application completes Send/Receive Data tasks
+    applicants.py    …/idv-providers/{id}/applicants/{id}  update, delete, restore
     users.py         /api/users/v1/{me,user-id}/idv        an application verifies a user's claims
     webhooks.py      /idv/onfido/v1/{idvp-id}/verify       Onfido posts events
     operations.py    /healthz /readyz /metrics /openapi.json /docs

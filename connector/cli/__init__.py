@@ -3,7 +3,8 @@
     serve.py           serve, worker, migrate, rotate-keys, simulate, token, demo
     walkthrough.py     what demo shows
     outbox.py          outbox list|retry|drop
-    providers.py       provider add|list|show|update|end-overlap|remove
+    providers.py       provider add|list|show|update|end-overlap|remove; provider_options.py: what it is told
+    setup.py           provider test|add-webhook|remove-webhook
     applicants.py      applicant update|delete|restore
     users.py           user add|set|list|show|import|remove
     verifications.py   verification list|show|refresh|decide

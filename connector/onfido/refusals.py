@@ -48,6 +48,7 @@ _BY_STATUS = {401: Code.TOKEN_REFUSED, 429: Code.ONFIDO_THROTTLES}
 _REFUSALS = {
     Code.APPLICANT_REFUSED: frozenset({400, 422}),
     Code.WORKFLOW_REFUSED: frozenset({400, 403, 404, 410, 422}),
+    Code.WEBHOOK_REFUSED: frozenset({400, 403, 409, 422}),
     Code.TASK_REFUSED: frozenset({400, 404, 409, 410, 422}),
     Code.FILE_UNAVAILABLE: frozenset({400, 404, 409, 410, 422}),
 }

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from connector.errors import Code
 from connector.onfido.account import Account
 from connector.onfido.payloads import present
 from connector.onfido.reading import MAX_ID_LENGTH, as_object, identifier, objects, required, text, texts
@@ -50,7 +51,8 @@ class Subscriptions(Account):
     ) -> RegisteredWebhook:
         """Subscribe a URL to events of the whole Onfido account; the answer is sure to tell the token."""
         fields = present(url=url, name=name, enabled=True, events=list(events), environments=list(environments))
-        return self._read(_created_webhook, self._call("POST", "webhooks", fields=fields), deadline)
+        call = self._call("POST", "webhooks", fields=fields)
+        return self._read(_created_webhook, call, deadline, refused_as=Code.WEBHOOK_REFUSED)
 
     def list_webhooks(self, *, deadline: float | None = None) -> list[RegisteredWebhook]:
         """List the account's webhooks, whoever created them."""
@@ -71,7 +73,8 @@ class Subscriptions(Account):
             "events": list(events) or sorted(EVENTS),
             "environments": list(environments) or sorted(ENVIRONMENTS),
         }
-        return self._read(_webhook, self._call("PUT", "webhooks", webhook_id, fields=fields), deadline)
+        call = self._call("PUT", "webhooks", webhook_id, fields=fields)
+        return self._read(_webhook, call, deadline, refused_as=Code.WEBHOOK_REFUSED)
 
     def delete_webhook(self, webhook_id: str, *, deadline: float | None = None) -> None:
         """Have no more events sent; an error with status 404 means that the webhook is gone."""

@@ -116,7 +116,7 @@ class Verifications:
         verification = self._latest(tenant, user_id, provider_id, uris)
         if verification.closed_at is not None:
             raise _not_awaiting(verification.status)
-        deadline = self._deadline()
+        options, deadline = plan_sdk(provider.studio, request), self._deadline()
         run = self._results.refresh(provider, _run_id(verification), deadline, REINITIATED)
         if run.status != AWAITING_INPUT:
             raise _not_awaiting(run.status)
@@ -125,7 +125,7 @@ class Verifications:
         claims = self._claims(verification, uris)
         if verification.capture == LINK and run.link_url is not None:
             return Capture(verification, claims, link_url=run.link_url)
-        options, token = plan_sdk(provider.studio, request), run.sdk_token
+        token = run.sdk_token
         if token is None or options is not None:
             onfido = self._providers.onfido(provider)
             applicant_id = verification.applicant_id or ""

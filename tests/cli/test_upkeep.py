@@ -26,7 +26,7 @@ PROVIDER = (
 
 def add_provider(run: Run, **variables: str) -> str:
     secrets = {"ONFIDO_API_TOKEN": "api_sandbox.secret", "ONFIDO_WEBHOOK_TOKEN": "hook.first"}
-    result = run("provider", "add", *PROVIDER, "--json", **secrets | variables)
+    result = run("provider", "add", "--offline", *PROVIDER, "--json", **secrets | variables)
     assert result.exit_code == 0, result.output
     return str(json.loads(result.stdout)["id"])
 

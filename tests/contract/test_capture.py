@@ -89,20 +89,15 @@ def test_the_link_is_in_those_answers_only(shared: World) -> None:
 
 
 def test_the_link_is_never_stored_though_the_run_is(shared: World, me: Caller) -> None:
-    found = metadata(ask(me, studio_provider(shared, capture="link", link=LINK)))
-    answer_on(ask(me, metadata_provider(found, me), "REINITIATED"), 200)
+    provider_id = studio_provider(shared, capture="link", link=LINK)
+    found = metadata(ask(me, provider_id))
+    answer_on(ask(me, provider_id, "REINITIATED"), 200)
 
     with shared.connector.services.database.read() as connection:
         rows = [row._asdict() for table in tables.sorted_tables for row in connection.execute(select(table))]
     kept = [value for row in rows for name, value in row.items() if name != "dashboard_url"]
     assert found["onfido_workflow_run_id"] in kept
     assert [value for value in kept if found["link_url"] in str(value)] == []
-
-
-def metadata_provider(found: dict[str, str], me: Caller) -> str:
-    """Give the provider of the user's claims."""
-    [provider_id] = {claim["idVProviderId"] for claim in me.claims().values()}
-    return str(provider_id)
 
 
 def test_a_link_is_made_as_the_provider_has_it(shared: World, me: Caller) -> None:
@@ -156,7 +151,7 @@ def test_what_the_provider_does_not_allow_is_refused_before_onfido_is_asked(
     assert ask(me, provider_id).status_code == 200
 
 
-def test_redirects_that_onfido_asks_for_later_are_not_those_of_requests_by_sdk(shared: World, me: Caller) -> None:
+def test_a_run_by_sdk_is_made_without_the_links_options(shared: World, me: Caller) -> None:
     run_id = metadata(ask(me, studio_provider(shared, link=LINK)))["onfido_workflow_run_id"]
 
     assert run_at_onfido(shared, run_id)["link"] is None
