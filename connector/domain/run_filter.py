@@ -25,7 +25,7 @@ STATUSES = (
 )
 FROM, TO = "from", "to"
 RISING, FALLING = "asc", "desc"
-_MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}(?P<time>[T ].+)?", re.ASCII)  # not what else Python reads, such as weeks
+_MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}(?P<time>[T ][\d:.,+Z-]+)?", re.ASCII)  # no weeks and the like
 
 
 def read_filter(query: Mapping[str, str | None], *, provider_id: str | None = None) -> RunFilter:

@@ -19,13 +19,12 @@ from sqlalchemy import Connection
 
 from connector.directory import Directory
 from connector.domain.applicant import check_applicant
-from connector.domain.history import ADMINISTRATOR, APPLICANT, RUN, SYSTEM
+from connector.domain.history import ADMINISTRATOR, APPLICANT, SYSTEM
 from connector.domain.provider import Provider
-from connector.domain.runs import ERROR
 from connector.domain.verification import Verification
 from connector.errors import Code, ProviderError, RequestError
 from connector.onfido.payloads import applicant_fields
-from connector.services.attempts import GONE, Timing
+from connector.services.attempts import GONE, Timing, end
 from connector.services.providers import Providers
 from connector.services.results import change
 from connector.store import attempt_claims, history, runs, verifications
@@ -134,13 +133,9 @@ class Applicants:
 
     def _end_open(self, connection: Connection, found: Verification, actor: str) -> None:
         """Close the open attempt that is about a deleted applicant: otherwise the user could start no other."""
-        current, now = verifications.find_open(connection, found.provider_id, found.user_id), self._clock()
-        if current is None or current.applicant_id != found.applicant_id:
-            return
-        closed = {"status": ERROR, "failure": "The applicant was deleted.", "updated_at": now, "closed_at": now}
-        if verifications.move(connection, current.verification_id, closed | {"lease_owner": None, "lease_until": None}):
-            ended = change(current, now, ADMINISTRATOR, actor, RUN, current.run_id, current.status, ERROR)
-            history.append(connection, [ended])
+        current = verifications.find_open(connection, found.provider_id, found.user_id)
+        if current is not None and current.applicant_id == found.applicant_id:
+            end(connection, current, "The applicant was deleted.", self._clock(), ADMINISTRATOR, actor)
 
     def _tell(
         self, connection: Connection, found: Verification, what: str, actor: str, detail: Mapping[str, Any]

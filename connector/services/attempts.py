@@ -17,15 +17,17 @@ import structlog
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
+from connector.domain.capture import LINK
+from connector.domain.history import RUN
 from connector.domain.provider import Provider
-from connector.domain.runs import ERROR, STARTING, TAG_PREFIX
+from connector.domain.runs import AWAITING_INPUT, ERROR, STARTING, TAG_PREFIX, RunSnapshot
 from connector.domain.verification import Verification, VerificationClaim, claim_of
 from connector.domain.workflow_input import RunPlan
 from connector.errors import Code, ConnectorError, ProviderError, RequestError
 from connector.onfido.client import OnfidoClient
 from connector.services.providers import Providers
-from connector.services.results import Results
-from connector.store import verifications
+from connector.services.results import Results, change
+from connector.store import history, verifications
 from connector.store.engine import Database
 from connector.store.verifications import Lease
 
@@ -159,22 +161,23 @@ class Attempts:
         return True
 
     def _has_ended(self, provider: Provider, found: Verification, run_id: str, deadline: float) -> bool:
-        """Ask Onfido, so that a lost webhook never stands in the way of a user's next attempt."""
-        try:
-            self._results.refresh(provider, run_id, deadline, INITIATED)
-        except ProviderError as error:
-            if error.status not in GONE:
-                raise
-            self._close_gone(found, error)
+        """Ask Onfido, so that neither a lost webhook nor a run that leads nowhere stands in the way of the next."""
+        if failure := self._refresh(provider, found, run_id, deadline):
+            with self._database.write() as connection:
+                end(connection, found, failure, self._clock(), INITIATED)
         with self._database.read() as connection:
             return verifications.get(connection, found.verification_id).closed_at is not None
 
-    def _close_gone(self, found: Verification, error: ProviderError) -> None:
-        now = self._clock()
-        log.warning("run.gone", verification_id=found.verification_id, run_id=found.run_id)
-        values = {"status": ERROR, "failure": error.description, "updated_at": now, "closed_at": now}
-        with self._database.write() as connection:
-            verifications.move(connection, found.verification_id, values)
+    def _refresh(self, provider: Provider, found: Verification, run_id: str, deadline: float) -> str | None:
+        """Apply what Onfido says of a run; gives why nobody can go through it any more, where that is so."""
+        try:
+            run = self._results.refresh(provider, run_id, deadline, INITIATED)
+        except ProviderError as error:
+            if error.status not in GONE:
+                raise
+            log.warning("run.gone", verification_id=found.verification_id, run_id=run_id)
+            return error.description
+        return "The link has expired." if is_link_expired(found, run, self._clock()) else None
 
     def take_over(self, provider: Provider, found: Verification, deadline: float) -> Attempt | None:
         """Take over an attempt that broke off; None where somebody is at work on it."""
@@ -230,6 +233,21 @@ def _check_limit(connection: Connection, provider: Provider, user_id: str, now: 
             f"allowed. The next is allowed at {allowed_at.isoformat(timespec='seconds')}.",
             retry_after=seconds,
         )
+
+
+def end(
+    connection: Connection, found: Verification, failure: str, now: datetime, cause: str, actor: str | None = None
+) -> None:
+    """End an attempt whose run nobody can go through any more; one that has ended meanwhile stays as it is."""
+    values = {"status": ERROR, "failure": failure, "updated_at": now, "closed_at": now}
+    if verifications.move(connection, found.verification_id, values | {"lease_owner": None, "lease_until": None}):
+        history.append(connection, [change(found, now, cause, actor, RUN, found.run_id, found.status, ERROR)])
+
+
+def is_link_expired(found: Verification, run: RunSnapshot, now: datetime) -> bool:
+    """Whether a run awaits a user who was sent to a link that leads nowhere any more."""
+    expires_at = run.link_expires_at
+    return found.capture == LINK and run.status == AWAITING_INPUT and expires_at is not None and expires_at <= now
 
 
 def open_already(run_id: str) -> RequestError:

@@ -5,7 +5,8 @@
                                            │                                  └─ all else ──► the outbox tries again
                                            └─ complete already, or the run has ended ──► nothing to tell
 
-What goes in and out of a task may be personal: it is asked of Onfido when it is needed, and kept nowhere here.
+What goes in and out of a task may be personal: it is asked of Onfido when it is needed, and kept nowhere here. A task
+has no status at Onfido. With an output it is complete; with an empty one it may be, and Onfido refuses it if it is.
 """
 
 from __future__ import annotations
@@ -112,7 +113,7 @@ class Tasks:
         if run.found.closed_at is not None:
             raise _closed(task_id, f"the run has ended, its status is {run.found.status}")
         task = _read(run, task_id)
-        if task.output is not None or not self._complete(run, task, data, APPLICATION, actor):
+        if task.output or not self._complete(run, task, data, APPLICATION, actor):
             raise _closed(task_id, "it is complete already, or its run has ended")
         return replace(task, summary=replace(task.summary, updated_at=self._clock()), output=data)
 
@@ -129,7 +130,7 @@ class Tasks:
         onfido = self._providers.onfido(provider, is_background=True)
         run = _OpenRun(found, found.run_id, onfido, time.monotonic() + ASK_BUDGET)
         task = onfido.get_task(run.run_id, payload["task_id"], deadline=run.deadline)
-        if task.output is not None or not provider.studio.is_told(task.summary.task_def_id):
+        if task.output or not provider.studio.is_told(task.summary.task_def_id):
             return
         if task.summary.task_def_id == MANUAL_REVIEW:
             self._notices.send(receiver, decision_waiting(payload, found, _dashboard_url(run)))

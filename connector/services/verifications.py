@@ -20,7 +20,7 @@ from connector.domain.runs import AWAITING_INPUT
 from connector.domain.verification import Verification
 from connector.domain.workflow_input import RunRequest, plan_run, plan_sdk
 from connector.errors import Code, RequestError
-from connector.services.attempts import Timing, Wanted
+from connector.services.attempts import Timing, Wanted, is_link_expired
 from connector.services.initiation import Initiation
 from connector.services.providers import Providers
 from connector.services.results import Results
@@ -122,6 +122,10 @@ class Verifications:
             raise _not_awaiting(run.status)
         with self._database.read() as connection:
             verification = verifications.get(connection, verification.verification_id)  # as the answer has left it
+        if is_link_expired(verification, run, self._clock()):
+            raise RequestError(
+                Code.NOT_AWAITING_INPUT, "The run's link has expired: ask with INITIATED for another run."
+            )
         claims = self._claims(verification, uris)
         if verification.capture == LINK and run.link_url is not None:
             return Capture(verification, claims, link_url=run.link_url)

@@ -336,6 +336,20 @@ def test_completion_whose_answer_was_lost_is_not_told_again(
     assert output_of(world, run_id, task_id) == {"score": 7}
 
 
+def test_delivery_that_is_repeated_after_the_task_was_completed_with_nothing_is_no_failure(
+    world: World, ann: Caller, application: Application
+) -> None:
+    use_workflow(world, SCORING | {"output_schema": None}, SCORING | {"task_def_id": "unlisted"})
+    application.answers_data({})
+    start_waiting(world, ann)
+    wait_for(world, TELL_TASK, "done")
+
+    deliver_again(world, TELL_TASK)
+
+    assert wait_for(world, TELL_TASK, "done").history == []
+    assert len({each.body["id"] for each in application.received}) == 1
+
+
 def test_delivery_that_is_repeated_after_all_was_done_does_nothing(
     world: World, ann: Caller, application: Application
 ) -> None:

@@ -1,0 +1,569 @@
+"""The runs of a provider over HTTP: found, shown, refreshed and decided on; each tenant and provider sees its own."""
+
+from __future__ import annotations
+
+import csv
+import io
+import time
+import tracemalloc
+import uuid
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+import requests
+import schemathesis
+from sqlalchemy import Engine, event, insert
+
+from connector.services.exports import COLUMNS
+from connector.settings import Settings
+from connector.store.models import verification_tags, verifications
+from tests.contract.wire import (
+    OPERATIONS,
+    PROVIDERS,
+    RUNS,
+    UNKNOWN_ID,
+    WEBHOOK_TOKEN,
+    Operation,
+    answer_on,
+    assert_error,
+    new_provider,
+    new_user,
+)
+from tests.harness import (
+    GIVEN_NAME,
+    LAST_NAME,
+    MAPPING,
+    Caller,
+    ConnectorServer,
+    World,
+    config_properties,
+    event_body,
+    provider_body,
+    verified,
+)
+
+ENTRY = {
+    *("id", "runId", "userId", "status", "decision", "applicantId", "tags", "capture", "dashboardUrl"),
+    *("createdAt", "updatedAt", "completedAt", "closedAt", "failure"),
+}
+DETAILS = ENTRY | {"claims", "output", "reasons", "document", "history", "tasks", "tasksUnavailable"}
+MIXED = {"first_name": "clear", "last_name": "consider", "date_of_birth": None}
+TASKS, READ_RUN = "GET /workflow_runs/{run_id}/tasks", "GET /workflow_runs/{run_id}"
+OF_A_RUN = [operation for operation in OPERATIONS if operation.path.startswith(f"{RUNS}/{{run_id}}")]
+MANY = 20_000
+
+
+@pytest.fixture
+def own(onfido: World) -> World:
+    """The shared connector, with a provider that nobody else has; Onfido posts nothing by itself."""
+    properties = config_properties(onfido.simulator, webhook_token=WEBHOOK_TOKEN)
+    return replace(onfido, provider_id=new_provider(onfido, configProperties=properties))
+
+
+@pytest.fixture
+def admin(own: World) -> Caller:
+    return own.connector.as_admin()
+
+
+def runs_path(world: World, *parts: str) -> str:
+    return "/".join((f"{PROVIDERS}/{world.provider_id}/verifications", *parts))
+
+
+def start(world: World, **properties: str) -> tuple[str, str]:
+    """Start a run for a new user; gives the user's id and the run's."""
+    user_id, me = new_user(world)
+    body = {
+        "idVProviderId": world.provider_id,
+        "claims": list(MAPPING),
+        "properties": [{"key": key, "value": value} for key, value in ({"status": "INITIATED"} | properties).items()],
+    }
+    found = answer_on(me.post("/api/users/v1/me/idv/verify", body), 200)
+    return user_id, str(found["claims"][0]["claimMetadata"]["onfido_workflow_run_id"])
+
+
+def settle(world: World, run_id: str, status: str = "approved", **options: Any) -> None:
+    """Let Onfido tell of a run's end."""
+    assert world.post_event(event_body(run_id, status, MIXED, **options)).status_code == 200
+
+
+def listed(world: World, admin: Caller, **query: Any) -> list[str]:
+    """Give the ids of the runs that a list holds."""
+    page = answer_on(admin.get(runs_path(world), params=query), 200)
+    assert page["count"] == len(page["verifications"])
+    return [each["runId"] for each in page["verifications"]]
+
+
+def exported(answer: requests.Response) -> list[dict[str, str]]:
+    assert answer.status_code == 200, answer.text
+    return list(csv.DictReader(io.StringIO(answer.content.decode(), newline="")))
+
+
+# Lists
+
+
+def test_an_entry_tells_what_is_known_of_a_run(own: World, admin: Caller) -> None:
+    user_id, run_id = start(own, tags="vip,spring")
+    settle(own, run_id)
+
+    page = answer_on(admin.get(runs_path(own)), 200)
+
+    assert {name: page[name] for name in page if name != "verifications"} == {
+        "totalResults": 1,
+        "startIndex": 1,
+        "count": 1,
+    }
+    [entry] = page["verifications"]
+    assert set(entry) == ENTRY
+    expected = {"runId": run_id, "userId": user_id, "status": "approved", "decision": None, "capture": "sdk"}
+    assert {name: entry[name] for name in expected} == expected
+    assert (entry["tags"], entry["failure"]) == (["spring", "vip"], None)
+    assert entry["applicantId"]
+    assert run_id in entry["dashboardUrl"]
+    for name in ("createdAt", "updatedAt", "completedAt", "closedAt"):
+        assert datetime.strptime(entry[name], "%Y-%m-%dT%H:%M:%SZ")
+    assert entry["completedAt"] == "2026-01-02T03:04:05Z"
+
+
+def test_an_attempt_without_a_run_is_listed_with_why_it_failed(own: World, admin: Caller) -> None:
+    user_id, me = new_user(own)
+    own.faults(route="POST /workflow_runs", failed=-1, failed_status=500)
+    assert me.verify(own.provider_id, "INITIATED").status_code == 503
+
+    [entry] = answer_on(admin.get(runs_path(own)), 200)["verifications"]
+
+    assert (entry["userId"], entry["status"], entry["runId"], entry["closedAt"]) == (user_id, "starting", None, None)
+    answer = answer_on(admin.get(runs_path(own, entry["id"])), 200)
+    assert (answer["tasks"], bool(answer["tasksUnavailable"])) == (None, True)
+    assert_error(admin.post(runs_path(own, entry["id"], "refresh"), None), 404, "IDVP-60010", "no run")
+
+
+def test_runs_are_listed_in_pages_the_latest_first_unless_told_otherwise(own: World, admin: Caller) -> None:
+    ids = [start(own)[1] for _ in range(3)]
+
+    assert listed(own, admin) == listed(own, admin, sort="desc") == ids[::-1]
+    assert listed(own, admin, sort="asc") == ids
+    assert listed(own, admin, limit=2, offset=1) == ids[1::-1]
+    page = answer_on(admin.get(runs_path(own), params={"limit": 0, "offset": 2}), 200)
+    assert page == {"totalResults": 3, "startIndex": 3, "count": 0, "verifications": []}
+
+
+def test_each_filter_keeps_what_it_names_in_the_list_and_in_the_export(own: World, admin: Caller) -> None:
+    user_id, run_id = start(own, tags="vip")
+    start(own)
+    settle(own, run_id, "review")
+    today, day = datetime.now(UTC).date(), timedelta(days=1)
+    now = datetime.now(UTC) + timedelta(minutes=1)
+    for query, count in (
+        ({"status": "review"}, 1),
+        ({"status": "declined,review"}, 1),
+        ({"status": "awaiting_input,review"}, 2),
+        ({"status": "declined"}, 0),
+        ({"userId": user_id}, 1),
+        ({"userId": user_id.upper()}, 0),
+        ({"tag": "vip"}, 1),
+        ({"tag": "vi"}, 0),
+        ({"from": today - day, "to": today + day}, 2),
+        ({"to": now.isoformat()}, 2),
+        ({"from": now.isoformat()}, 0),
+        ({"to": today - day}, 0),
+        ({"status": "review", "userId": user_id, "tag": "vip", "from": today - day}, 1),
+        ({"status": "review", "userId": "nobody"}, 0),
+    ):
+        found = listed(own, admin, **query)
+        assert len(found) == count, query
+        assert count != 1 or found == [run_id]
+        export = exported(admin.get(runs_path(own) + ".csv", params=query))
+        assert {row["runId"] for row in export} == set(found), query
+
+
+@pytest.mark.parametrize(
+    ("query", "named"),
+    [
+        ({"status": "ended"}, ("status", "ended", "awaiting_client_input", "starting")),
+        ({"status": ""}, ("status",)),
+        ({"from": "yesterday"}, ("from",)),
+        ({"to": "2026-02-30"}, ("to",)),
+        ({"tag": "x" * 129}, ("tag",)),
+        ({"userId": "x" * 256}, ("userId",)),
+        ({"userId": "\0"}, ("userId",)),
+    ],
+)
+def test_a_filter_that_cannot_be_read_is_refused_before_anything_is_sent(
+    own: World, admin: Caller, query: dict[str, str], named: tuple[str, ...]
+) -> None:
+    for path in (runs_path(own), runs_path(own) + ".csv"):
+        assert_error(admin.get(path, params=query), 400, "IDVP-60004", *named)
+
+
+@pytest.mark.parametrize(
+    "query", [{"sort": "up"}, {"limit": "-1"}, {"limit": "1001"}, {"limit": "all"}, {"offset": "-1"}]
+)
+def test_a_page_that_cannot_be_is_refused_by_name(own: World, admin: Caller, query: dict[str, str]) -> None:
+    assert_error(admin.get(runs_path(own), params=query), 400, "IDVP-60004", *query)
+
+
+def test_a_filter_is_no_sql(own: World, admin: Caller) -> None:
+    start(own)
+    for text in ("' OR 1=1 --", "%", "_", '"; DROP TABLE verifications'):
+        assert listed(own, admin, userId=text) == listed(own, admin, tag=text) == []
+
+
+# One run
+
+
+def test_a_run_is_shown_with_all_that_is_kept_of_it(own: World, admin: Caller) -> None:
+    body = provider_body(own.simulator, name=str(uuid.uuid4()), studio={"documentValues": True})
+    assert admin.put(f"{PROVIDERS}/{own.provider_id}", body).status_code == 200
+    _, run_id = start(own, tags="vip")
+    own.faults(output_shape="document_report")
+    own.outcome(run_id, status="declined", comparisons=MIXED, reasons=["name_differs"])
+    assert answer_on(admin.post(runs_path(own, run_id, "refresh"), None), 200)["status"] == "declined"
+
+    answer = admin.get(runs_path(own, run_id))
+    run = answer_on(answer, 200)
+
+    assert set(run) == DETAILS
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert (run["runId"], run["reasons"]) == (run_id, ["name_differs"])
+    assert run["output"]["document_report"]
+    assert run["document"]
+    [claim] = [each for each in run["claims"] if each["uri"] == LAST_NAME]
+    assert claim == {
+        "uri": LAST_NAME,
+        "sentAs": "last_name",
+        "isVerified": False,
+        "verificationStatus": "consider",
+        "valueChanged": False,
+        "outputPointer": None,
+        "outputAs": None,
+    }
+    assert [each["uri"] for each in run["claims"]] == sorted(MAPPING)
+    assert ("awaiting_input", "declined") in [(each["from"], each["to"]) for each in run["history"]]
+    assert {"document_photo", "document_check"} <= {each["taskDefId"] for each in run["tasks"]}
+    assert all(set(each) == {"id", "taskDefId", "taskDefVersion", "createdAt", "updatedAt"} for each in run["tasks"])
+    assert run["tasksUnavailable"] is None
+
+
+def test_a_run_is_shown_by_the_verifications_id_too(own: World, admin: Caller) -> None:
+    _, run_id = start(own)
+    run = answer_on(admin.get(runs_path(own, run_id)), 200)
+    assert answer_on(admin.get(runs_path(own, run["id"])), 200) == run
+
+
+def test_what_the_output_tells_of_a_claim_is_shown(own: World, admin: Caller) -> None:
+    studio = {"outputClaims": [{"localClaim": "country", "pointer": "/nationality", "as": "value"}]}
+    body = provider_body(own.simulator, name=str(uuid.uuid4()), studio=studio)
+    assert admin.put(f"{PROVIDERS}/{own.provider_id}", body).status_code == 200
+    _, run_id = start(own)
+    settle(own, run_id, output={"nationality": "DEU"})
+
+    run = answer_on(admin.get(runs_path(own, run_id)), 200)
+
+    [claim] = [each for each in run["claims"] if each["uri"] == "country"]
+    assert (claim["sentAs"], claim["outputPointer"], claim["outputAs"]) == (None, "/nationality", "value")
+    assert run["output"] == {"nationality": "DEU"}
+
+
+def test_a_value_that_changed_during_the_run_is_told(own: World, admin: Caller) -> None:
+    user_id, run_id = start(own)
+    own.connector.services.users.change(own.tenant, user_id, {GIVEN_NAME: "Another"})
+    run = answer_on(admin.get(runs_path(own, run_id)), 200)
+    assert {each["uri"] for each in run["claims"] if each["valueChanged"]} == {GIVEN_NAME}
+
+
+@pytest.mark.parametrize("switch", ["failed", "throttled", "dropped_after"])
+def test_where_onfido_does_not_tell_the_tasks_the_rest_is_answered(own: World, admin: Caller, switch: str) -> None:
+    _, run_id = start(own)
+    settle(own, run_id)
+    before = answer_on(admin.get(runs_path(own, run_id)), 200)
+    own.faults(route=TASKS, retry_after=0, **{switch: -1})
+
+    run = answer_on(admin.get(runs_path(own, run_id)), 200)
+
+    assert run["tasks"] is None
+    assert isinstance(run["tasksUnavailable"], str)
+    assert run["tasksUnavailable"]
+    changed = {"tasks", "tasksUnavailable"}
+    assert {name: run[name] for name in DETAILS - changed} == {name: before[name] for name in DETAILS - changed}
+
+
+def test_a_run_that_onfido_knows_no_more_is_shown_without_tasks(own: World, admin: Caller) -> None:
+    _, run_id = start(own)
+    assert requests.post(f"{own.simulator.url}/simulator/reset", timeout=10).ok
+    run = answer_on(admin.get(runs_path(own, run_id)), 200)
+    assert run["tasks"] is None
+    assert "404" in run["tasksUnavailable"]
+
+
+def test_a_provider_that_cannot_be_used_any_more_still_shows_its_runs(settings: Settings, world: World) -> None:
+    run_id = world.start(world.add_user())
+    strict = replace(settings, allow_http_loopback=False)
+    with ConnectorServer(strict, world.clock) as connector:
+        run = answer_on(connector.as_admin().get(runs_path(world, run_id)), 200)
+    assert (run["tasks"], run["runId"]) == (None, run_id)
+    assert "allowed_base_url_hosts" in run["tasksUnavailable"]
+
+
+def test_who_looks_at_a_run_does_not_wait_for_an_onfido_that_is_slow(settings: Settings, world: World) -> None:
+    run_id = world.start(world.add_user())
+    hurried = replace(settings, interactive_budget=0.3, run_settle_time=1.0)
+    world.faults(route=TASKS, latency_ms=1500)
+    with ConnectorServer(hurried, world.clock) as connector:
+        answer = connector.as_admin().get(runs_path(world, run_id))
+    assert answer_on(answer, 200)["tasks"] is None
+    assert "in time" in answer.json()["tasksUnavailable"]
+    assert answer.elapsed < timedelta(seconds=1.2)
+
+
+def test_a_finished_runs_answers_are_those_that_are_documented(own: World, admin: Caller) -> None:
+    document = requests.get(f"{own.connector.url}/openapi.json", timeout=10).json()
+    documented = schemathesis.openapi.from_dict(document)
+    _, run_id = start(own, tags="vip")
+    settle(own, run_id, "review", reasons=["unclear"])
+    decision = {"decision": "approve", "reason": "why"}
+    own.outcome(run_id, status="review")
+    for method, path, body in (
+        ("GET", RUNS, None),
+        ("GET", RUNS + ".csv", None),
+        ("GET", RUNS + "/{run_id}", None),
+        ("POST", RUNS + "/{run_id}/refresh", None),
+        ("POST", RUNS + "/{run_id}/decision", decision),
+    ):
+        answer = admin.request(method, path.format(provider_id=own.provider_id, run_id=run_id), json=body)
+        assert answer.status_code == 200, answer.text
+        documented[path][method].validate_response(answer)
+
+
+# Refreshing
+
+
+def test_a_refresh_brings_the_result_that_no_webhook_brought(own: World, admin: Caller) -> None:
+    user_id, run_id = start(own)
+    own.outcome(run_id, comparisons=MIXED, status="approved")
+    assert answer_on(admin.get(runs_path(own, run_id)), 200)["status"] == "awaiting_input"
+
+    refreshed = answer_on(admin.post(runs_path(own, run_id, "refresh"), None), 200)
+
+    assert set(refreshed) == DETAILS
+    assert refreshed["status"] == "approved"
+    assert refreshed == answer_on(admin.get(runs_path(own, run_id)), 200)
+    assert [each["cause"] for each in refreshed["history"] if each["subject"] == "run"] == ["initiated", "refreshed"]
+    assert verified(own.connector.as_user(user_id).claims()) == {GIVEN_NAME}
+    assert answer_on(admin.post(runs_path(own, run_id, "refresh"), None), 200) == refreshed
+
+
+@pytest.mark.parametrize(
+    ("switches", "status", "code"),
+    [({"failed": -1}, 503, "OIDV-10046"), ({"throttled": -1, "retry_after": 0}, 503, "OIDV-10045")],
+)
+def test_a_refresh_that_onfido_does_not_answer_changes_nothing(
+    own: World, admin: Caller, switches: dict[str, int], status: int, code: str
+) -> None:
+    _, run_id = start(own)
+    before = answer_on(admin.get(runs_path(own, run_id)), 200)
+    own.faults(route=READ_RUN, **switches)
+
+    answer = admin.post(runs_path(own, run_id, "refresh"), None)
+
+    assert_error(answer, status, code)
+    assert "Retry-After" in answer.headers
+    assert answer_on(admin.get(runs_path(own, run_id)), 200) == before
+
+
+# Decisions
+
+
+def test_a_decision_is_answered_with_the_run(own: World, admin: Caller) -> None:
+    user_id, run_id = start(own)
+    own.outcome(run_id, status="review", comparisons=MIXED)
+    answer_on(admin.post(runs_path(own, run_id, "refresh"), None), 200)
+    body = {"decision": "approve", "reason": "compared by hand"}
+
+    run = answer_on(admin.post(runs_path(own, run_id, "decision"), body), 200)
+
+    assert set(run) == DETAILS
+    assert (run["status"], run["decision"]) == ("review", "approved")
+    assert run == answer_on(admin.get(runs_path(own, run_id)), 200)
+    assert {"reason": "compared by hand"} in [each["detail"] for each in run["history"] if each["actor"] == "admin"]
+    assert verified(own.connector.as_user(user_id).claims()) == {GIVEN_NAME}
+    assert_error(admin.post(runs_path(own, run_id, "decision"), body), 409, "IDVP-60013", run_id)
+
+
+@pytest.mark.parametrize(
+    ("body", "named"),
+    [
+        ({}, ("decision", "reason")),
+        ({"decision": "approve"}, ("reason",)),
+        ({"reason": "why"}, ("decision",)),
+        ({"decision": "approved", "reason": "why"}, ("decision",)),
+        ({"decision": None, "reason": "why"}, ("decision",)),
+        ({"decision": ["approve"], "reason": "why"}, ("decision",)),
+        ({"decision": "approve", "reason": ""}, ("reason",)),
+        ({"decision": "approve", "reason": " \n"}, ("reason",)),
+        ({"decision": "approve", "reason": "x" * 1001}, ("reason",)),
+        ({"decision": "approve", "reason": 7}, ("reason",)),
+        ({"decision": "approve", "reason": "nul\0"}, ("reason",)),
+        (["approve"], ()),
+    ],
+)
+def test_a_decision_that_is_none_is_refused_by_name_and_changes_nothing(
+    own: World, admin: Caller, body: Any, named: tuple[str, ...]
+) -> None:
+    _, run_id = start(own)
+    settle(own, run_id, "review")
+    before = answer_on(admin.get(runs_path(own, run_id)), 200)
+
+    assert_error(admin.post(runs_path(own, run_id, "decision"), body), 400, "IDVP-60002", *named)
+
+    assert answer_on(admin.get(runs_path(own, run_id)), 200) == before
+
+
+def test_the_longest_reason_is_kept_whole(own: World, admin: Caller) -> None:
+    _, run_id = start(own)
+    settle(own, run_id, "review")
+    reason = "ü" * 1000
+    run = answer_on(admin.post(runs_path(own, run_id, "decision"), {"decision": "decline", "reason": reason}), 200)
+    assert {"reason": reason} in [each["detail"] for each in run["history"]]
+
+
+# Who sees what
+
+
+@pytest.mark.parametrize("operation", OF_A_RUN, ids=str)
+def test_a_run_of_another_provider_or_tenant_is_not_there(own: World, operation: Operation) -> None:
+    _, run_id = start(own)
+    settle(own, run_id, "review")
+    other, elsewhere = new_provider(own), f"tenant-{uuid.uuid4()}"
+    body = provider_body(own.simulator)
+    their_provider = own.connector.as_admin(elsewhere).post(PROVIDERS, body).json()["id"]
+    decision = {"decision": "approve", "reason": "why"}
+    before = answer_on(own.connector.as_admin().get(runs_path(own, run_id)), 200)
+
+    for tenant, provider_id, other_id, code in (
+        (own.tenant, other, run_id, "IDVP-60010"),
+        (own.tenant, own.provider_id, UNKNOWN_ID, "IDVP-60010"),
+        (own.tenant, UNKNOWN_ID, run_id, "IDVP-60000"),
+        (elsewhere, own.provider_id, run_id, "IDVP-60000"),
+        (elsewhere, their_provider, run_id, "IDVP-60010"),
+    ):
+        caller = own.connector.caller("admin", [operation.scope], tenant)
+        path = operation.path_for(provider_id, other_id=other_id)
+        assert_error(caller.request(operation.method, path, json=decision), 404, code)
+
+    assert answer_on(own.connector.as_admin().get(runs_path(own, run_id)), 200) == before
+
+
+def test_lists_and_exports_hold_the_tenants_own_runs_of_the_provider(own: World, admin: Caller) -> None:
+    _, run_id = start(own)
+    other = new_provider(own)
+    for path in (f"{PROVIDERS}/{other}/verifications", f"{PROVIDERS}/{other}/verifications.csv"):
+        assert run_id not in admin.get(path).text
+    foreign = own.connector.as_admin("elsewhere.example")
+    for path in (runs_path(own), runs_path(own) + ".csv"):
+        assert_error(foreign.get(path), 404, "IDVP-60000", own.provider_id)
+        assert run_id in admin.get(path).text
+
+
+# Exports
+
+
+def test_an_export_is_a_file_with_a_line_for_each_run_the_first_first(own: World, admin: Caller) -> None:
+    pairs = [start(own, tags="vip,spring"), start(own)]
+    settle(own, pairs[0][1])
+
+    answer = admin.get(runs_path(own) + ".csv")
+
+    assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
+    assert answer.headers["Content-Disposition"] == "attachment; filename=verifications.csv"
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert answer.content.startswith(",".join(COLUMNS).encode() + b"\r\n")
+    rows = exported(answer)
+    assert [(row["userId"], row["runId"]) for row in rows] == pairs
+    entries = answer_on(admin.get(runs_path(own), params={"sort": "asc"}), 200)["verifications"]
+    for row, entry in zip(rows, entries, strict=True):
+        assert row == {name: " ".join(value) if name == "tags" else value or "" for name, value in entry.items()}
+
+
+def test_an_export_of_nothing_is_a_heading(own: World, admin: Caller) -> None:
+    assert admin.get(runs_path(own) + ".csv").text == ",".join(COLUMNS) + "\r\n"
+
+
+def test_what_a_user_or_an_application_chose_runs_in_no_spreadsheet(own: World, admin: Caller) -> None:
+    formula = '=HYPERLINK("https://evil.example";"click")'
+    add_rows(own, 1, user_id=formula, tags=["@SUM(1)"])
+
+    [row] = exported(admin.get(runs_path(own) + ".csv"))
+
+    assert (row["userId"], row["tags"]) == (f"'{formula}", "'@SUM(1)")
+
+
+def add_rows(world: World, count: int, tags: tuple[str, ...] | list[str] = ("tag",), **values: Any) -> None:
+    """Put runs that have ended into the database."""
+    now = datetime.now(UTC)
+    rows = [
+        {
+            "id": str(uuid.uuid4()),
+            "tenant": world.tenant,
+            "provider_id": world.provider_id,
+            "user_id": f"user {number}",
+            "status": "approved",
+            "run_id": str(uuid.uuid4()),
+            "result": "s" * 100,
+            "created_at": now + timedelta(milliseconds=number // 3),
+            "updated_at": now,
+            "closed_at": now,
+        }
+        | values
+        for number in range(count)
+    ]
+    tagged = [{"verification_id": row["id"], "tag": tag} for row in rows for tag in tags]
+    with world.connector.services.database.write() as connection:
+        connection.execute(insert(verifications), rows)
+        connection.execute(insert(verification_tags), tagged)
+
+
+def test_a_large_export_takes_little_memory_and_bears_what_is_added_meanwhile(own: World, admin: Caller) -> None:
+    add_rows(own, MANY)
+    tracemalloc.start()
+    try:
+        with admin.get(runs_path(own) + ".csv", stream=True) as answer:
+            lines = answer.iter_lines(decode_unicode=True)
+            ids = [next(lines).split(",")[0] for _ in range(10)][1:]
+            add_rows(own, 20)
+            ids += (line.split(",")[0] for line in lines)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert len(ids) == len(set(ids))
+    assert MANY <= len(ids) <= MANY + 20
+    assert peak < 12_000_000
+
+
+def wait_until_quiet(looks: list[str]) -> None:
+    before = -1
+    while before < len(looks):
+        before = len(looks)
+        time.sleep(0.2)
+
+
+def test_who_goes_away_is_exported_no_further(own: World, admin: Caller) -> None:
+    add_rows(own, MANY)
+    looks: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if "FROM verification_tags" in statement:
+            looks.append(statement)
+
+    event.listen(Engine, "after_cursor_execute", note)
+    try:
+        with admin.get(runs_path(own) + ".csv", stream=True) as answer:
+            next(answer.iter_content(1024))
+        wait_until_quiet(looks)
+    finally:
+        event.remove(Engine, "after_cursor_execute", note)
+
+    assert len(looks) < MANY / 500 / 2
+    assert listed(own, admin, limit=1)

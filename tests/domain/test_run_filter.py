@@ -1,0 +1,98 @@
+"""Reading which runs are wanted: what is taken as meant, and what is refused by name."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from connector.domain.run_filter import STATUSES, read_filter
+from connector.domain.verification import RunFilter
+from connector.errors import Code, RequestError
+
+NOTHING: dict[str, str | None] = dict.fromkeys(("status", "userId", "tag", "from", "to"))
+
+
+def read(**words: str) -> RunFilter:
+    return read_filter(NOTHING | words)
+
+
+def test_nothing_asked_for_is_everything() -> None:
+    assert read() == RunFilter()
+    assert read_filter(NOTHING, provider_id="the-provider") == RunFilter(provider_id="the-provider")
+
+
+def test_names_are_taken_as_they_are() -> None:
+    assert read(userId="ann", tag="vip") == RunFilter(user_id="ann", tag="vip")
+
+
+@pytest.mark.parametrize("text", ["review,declined", " review , declined", "review,declined,review"])
+def test_several_statuses_are_joined_by_commas(text: str) -> None:
+    assert read(status=text).statuses == ("review", "declined")
+
+
+def test_every_status_is_known() -> None:
+    assert read(status=",".join(STATUSES)).statuses == STATUSES
+    assert len(STATUSES) == 9
+
+
+@pytest.mark.parametrize("text", ["", ",", "review,", "Review", "reviewed", "review declined"])
+def test_an_unknown_status_is_refused_with_those_that_are_known(text: str) -> None:
+    with pytest.raises(RequestError, match=r"^status: ") as caught:
+        read(status=text)
+    assert caught.value.code is Code.PROVIDER_LIST_INVALID
+    assert all(name in caught.value.description for name in STATUSES)
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("2026-01-31", datetime(2026, 1, 31, tzinfo=UTC)),
+        ("2026-01-31T09:30", datetime(2026, 1, 31, 9, 30, tzinfo=UTC)),
+        ("2026-01-31 09:30:15", datetime(2026, 1, 31, 9, 30, 15, tzinfo=UTC)),
+        ("2026-01-31T09:30:15.250Z", datetime(2026, 1, 31, 9, 30, 15, 250_000, tzinfo=UTC)),
+        ("2026-01-31T00:30:00+01:00", datetime(2026, 1, 30, 23, 30, tzinfo=UTC)),
+        ("2024-02-29", datetime(2024, 2, 29, tzinfo=UTC)),
+    ],
+)
+def test_a_period_begins_with_the_moment_or_the_days_first(text: str, moment: datetime) -> None:
+    assert read(**{"from": text}).created_from == moment
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("2026-01-31", datetime(2026, 2, 1, tzinfo=UTC)),
+        ("2026-01-31T00:00", datetime(2026, 1, 31, tzinfo=UTC)),
+        ("2026-01-31T23:59:59-02:00", datetime(2026, 2, 1, 1, 59, 59, tzinfo=UTC)),
+    ],
+)
+def test_a_period_ends_before_the_moment_or_after_the_day(text: str, moment: datetime) -> None:
+    assert read(to=text).created_before == moment
+
+
+def test_one_day_is_a_period() -> None:
+    found = read(**{"from": "2026-01-31"}, to="2026-01-31")
+    assert found.created_from
+    assert found.created_before == found.created_from + timedelta(days=1)
+
+
+@pytest.mark.parametrize("name", ["from", "to"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", " ", "today", "2026", "2026-02-30", "2026-13-01", "31.01.2026", "20260131", "2026-W05", "1769817600"),
+        *("2026-01-31T25:00", "2026-01-31T", "2026-01-31T09:30 01:00", "2026-01-31x09:30", "2026-01-31\n"),
+        *("٢٠٢٦-01-31", "0001-01-01T00:00+23:00", "-2026-01-31", "2026-01-31T09:30\0"),
+    ],
+)
+def test_what_is_no_time_is_refused_by_name(name: str, text: str) -> None:
+    with pytest.raises(RequestError, match=f"^{name}: ") as caught:
+        read(**{name: text})
+    assert caught.value.code is Code.PROVIDER_LIST_INVALID
+
+
+def test_a_day_that_has_no_end_is_refused() -> None:
+    assert read(**{"from": "9999-12-31"}).created_from
+    with pytest.raises(RequestError, match=r"^to: "):
+        read(to="9999-12-31")

@@ -1,0 +1,146 @@
+"""Runs as CSV: read back as they were, harmless to a spreadsheet, in pieces."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from connector.domain.verification import Verification
+from connector.services.exports import COLUMNS, PIECE, csv_pieces, harmless
+from connector.services.runs import Run
+
+AT = datetime(2026, 1, 2, 3, 4, 5, 678_901, UTC)
+RUN = Run(
+    Verification(
+        verification_id="the-id",
+        tenant="acme",
+        provider_id="the-provider",
+        user_id="ann",
+        status="approved",
+        applicant_id="the-applicant",
+        run_id="the-run",
+        run_requested_at=AT,
+        lease_owner=None,
+        lease_until=None,
+        failure=None,
+        capture="sdk",
+        dashboard_url="https://dashboard.example/the-run",
+        result="sealed",
+        wants_document=False,
+        document="sealed",
+        decision=None,
+        next_check_at=None,
+        created_at=AT,
+        updated_at=AT,
+        completed_at=None,
+        closed_at=AT,
+    ),
+    ("a", "b c"),
+)
+
+
+def with_(tags: tuple[str, ...] = (), **values: Any) -> Run:
+    return Run(replace(RUN.verification, **values), tags)
+
+
+def read(runs: list[Run]) -> list[dict[str, str]]:
+    """Give what a reader of CSV makes of some runs."""
+    return list(csv.DictReader(io.StringIO("".join(csv_pieces(runs)), newline="")))
+
+
+def test_no_runs_are_a_heading() -> None:
+    assert "".join(csv_pieces([])) == ",".join(COLUMNS) + "\r\n"
+
+
+def test_a_run_has_a_cell_in_each_column() -> None:
+    assert read([RUN]) == [
+        {
+            "id": "the-id",
+            "runId": "the-run",
+            "userId": "ann",
+            "status": "approved",
+            "decision": "",
+            "applicantId": "the-applicant",
+            "tags": "a b c",
+            "capture": "sdk",
+            "dashboardUrl": "https://dashboard.example/the-run",
+            "createdAt": "2026-01-02T03:04:05Z",
+            "updatedAt": "2026-01-02T03:04:05Z",
+            "completedAt": "",
+            "closedAt": "2026-01-02T03:04:05Z",
+            "failure": "",
+        }
+    ]
+
+
+@pytest.mark.parametrize(
+    "text", ["a,b", 'say "a"', "two\nlines", "two\r\nlines", "semi;colon", "Zoë 王小明", "'a", "a=b"]
+)
+def test_any_text_is_read_back_as_it_was(text: str) -> None:
+    [found] = read([with_(failure=text, user_id=text)])
+    assert (found["failure"], found["userId"]) == (text, text)
+
+
+@pytest.mark.parametrize("sign", ["=", "+", "-", "@", "＝", "＋", "－", "＠", "﹦", "﹢", "﹣", "﹫"])  # noqa: RUF001  meant
+@pytest.mark.parametrize("space", ["", " ", "   ", "\t", "\r", "\n", "\u00a0", "\u3000", " \t\n"])
+def test_what_a_spreadsheet_would_run_begins_with_an_apostrophe(sign: str, space: str) -> None:
+    text = f"{space}{sign}HYPERLINK(1)"
+    assert harmless(text) == f"'{text}"
+
+
+@pytest.mark.parametrize("text", ["\t1", "\r1", "\n1"])
+def test_what_begins_with_a_control_character_is_no_formula_either(text: str) -> None:
+    assert harmless(text) == f"'{text}"
+
+
+@pytest.mark.parametrize("text", ["", " ", "ann", "a=1", "1-1", "0=", "'=1", "é", " a"])
+def test_what_is_harmless_stays_as_it_is(text: str) -> None:
+    assert harmless(text) == text
+
+
+@given(st.text())
+@example("\t")
+def test_no_cell_begins_as_a_formula_does(text: str) -> None:
+    assert harmless(text).lstrip()[:1] not in tuple("=+-@")
+
+
+def test_every_column_that_somebody_chooses_is_made_harmless() -> None:
+    formula = "=cmd|'/c calc'!A1"
+    names = {
+        "userId": "user_id",
+        "runId": "run_id",
+        "status": "status",
+        "decision": "decision",
+        "applicantId": "applicant_id",
+        "dashboardUrl": "dashboard_url",
+        "failure": "failure",
+    }
+    [found] = read([with_((formula, "x"), **dict.fromkeys(names.values(), formula))])
+    assert {found[column] for column in names} == {f"'{formula}"}
+    assert found["tags"] == f"'{formula} x"
+
+
+def test_pieces_are_bounded_whole_lines_and_come_as_runs_do() -> None:
+    taken = 0
+
+    def endless() -> Iterator[Run]:
+        nonlocal taken
+        while True:
+            taken += 1
+            yield RUN
+
+    pieces = csv_pieces(endless())
+    for _ in range(3):
+        piece = next(pieces)
+        assert PIECE <= len(piece) < PIECE + 1000
+        assert piece.endswith("\r\n")
+    assert taken < 3 * PIECE / 100
+    pieces.close()

@@ -1,0 +1,279 @@
+"""Statements for those who look at runs: what is found, in which order, and that a walk through all misses nothing."""
+
+from __future__ import annotations
+
+import itertools
+import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from threading import Barrier
+from typing import Any
+
+import pytest
+from sqlalchemy import delete, insert, text
+
+from connector.domain.verification import RunFilter, Verification, VerificationClaim
+from connector.store import attempt_claims, runs
+from connector.store.engine import Database
+from connector.store.models import verifications
+
+TENANT = "acme"
+SECOND = timedelta(seconds=1)
+EVERYTHING = RunFilter()
+Add = Callable[..., str]
+
+_numbers = itertools.count()
+
+
+@pytest.fixture
+def add(database: Database, provider_id: str, now: datetime) -> Add:
+    """Insert a run that has ended: `add(user_id="ann", tags=("vip",))`; gives the verification's id."""
+
+    def add(tags: tuple[str, ...] = (), about: tuple[VerificationClaim, ...] = (), **values: Any) -> str:
+        verification_id = str(uuid.uuid4())
+        defaults = {
+            "tenant": TENANT,
+            "provider_id": provider_id,
+            "user_id": "ann",
+            "status": "approved",
+            "run_id": f"run-{next(_numbers)}",
+            "created_at": now,
+            "updated_at": now,
+            "closed_at": now,
+        }
+        with database.write() as connection:
+            connection.execute(insert(verifications).values(defaults | values | {"id": verification_id}))
+            attempt_claims.add_tags(connection, verification_id, tags)
+            if about:
+                attempt_claims.add(connection, verification_id, about)
+        return verification_id
+
+    return add
+
+
+def page(database: Database, wanted: RunFilter = EVERYTHING, tenant: str = TENANT, **options: Any) -> list[str]:
+    """Give the ids on a page."""
+    with database.read() as connection:
+        found, _ = runs.find_page(connection, tenant, wanted, **{"limit": 100} | options)
+    return [each.verification_id for each in found]
+
+
+def walk(database: Database, size: int, wanted: RunFilter = EVERYTHING) -> list[str]:
+    """Give all ids, so many at a time."""
+    found: list[Verification] = []
+    for _ in range(50):
+        with database.read() as connection:
+            last = found[-1] if found else None
+            batch = runs.find_next(connection, TENANT, wanted, limit=size, after=last)
+        found += batch
+        if not batch:
+            break
+    return [each.verification_id for each in found]
+
+
+class TestFind:
+    def test_a_run_is_found_by_its_own_id_and_the_verifications(self, database: Database, add: Add) -> None:
+        add()
+        verification_id = add(run_id="the-run")
+        with database.read() as connection:
+            by_run, by_id = (runs.find(connection, TENANT, name) for name in ("the-run", verification_id))
+            assert by_run == by_id
+            assert by_run
+            assert by_run.verification_id == verification_id
+            assert runs.find(connection, "another", "the-run") is None
+            assert runs.find(connection, TENANT, "unknown") is None
+
+    def test_a_run_id_that_two_providers_share_is_found_with_its_provider(
+        self, database: Database, add: Add, add_provider: Callable[..., str], provider_id: str
+    ) -> None:
+        other = add_provider(name="another")
+        ids = {each: add(run_id="shared", provider_id=each, user_id=each) for each in (provider_id, other)}
+        with database.read() as connection:
+            for each, verification_id in ids.items():
+                found = runs.find(connection, TENANT, "shared", each)
+                assert found
+                assert found.verification_id == verification_id
+            assert runs.find(connection, TENANT, "shared", "third") is None
+
+
+class TestPage:
+    def test_the_latest_come_first_unless_told_otherwise(self, database: Database, add: Add, now: datetime) -> None:
+        ids = [add(created_at=now + number * SECOND) for number in (0, 2, 1)]
+        falling = [ids[1], ids[2], ids[0]]
+        assert page(database) == falling
+        assert page(database, is_rising=True) == falling[::-1]
+
+    def test_pages_of_runs_of_one_moment_hold_each_once(self, database: Database, add: Add) -> None:
+        ids = {add() for _ in range(7)}
+        pages = [page(database, limit=3, offset=offset) for offset in (0, 3, 6, 9)]
+        assert [len(each) for each in pages] == [3, 3, 1, 0]
+        assert {verification_id for each in pages for verification_id in each} == ids
+
+    def test_the_total_counts_what_is_wanted_and_not_the_page(self, database: Database, add: Add) -> None:
+        for user_id in ("ann", "ann", "ben"):
+            add(user_id=user_id)
+        add(tenant="another")
+        with database.read() as connection:
+            assert runs.find_page(connection, TENANT, EVERYTHING, limit=1)[1] == 3
+            assert runs.find_page(connection, TENANT, RunFilter(user_id="ann"), limit=0) == ([], 2)
+
+    def test_each_filter_keeps_what_it_names(
+        self, database: Database, add: Add, add_provider: Callable[..., str], provider_id: str
+    ) -> None:
+        other = add_provider(name="another")
+        wanted = add(user_id="ben", status="review", tags=("vip", "spring"), provider_id=other)
+        add(tags=("spring sale",))
+        for kept in (
+            RunFilter(user_id="ben"),
+            RunFilter(statuses=("review", "declined")),
+            RunFilter(tag="vip"),
+            RunFilter(tag="spring"),
+            RunFilter(provider_id=other),
+            RunFilter(other, "ben", ("review",), "vip"),
+        ):
+            assert page(database, kept) == [wanted], kept
+        assert page(database, RunFilter(provider_id, "ben")) == []
+        assert page(database, RunFilter(tag="VIP")) == []
+        assert page(database, RunFilter(tag="v%")) == []
+
+    def test_the_period_is_half_open_to_the_microsecond(self, database: Database, add: Add, now: datetime) -> None:
+        tick = timedelta(microseconds=1)
+        first, second = add(created_at=now), add(created_at=now + tick)
+        assert page(database, RunFilter(created_from=now, created_before=now + tick)) == [first]
+        assert page(database, RunFilter(created_from=now + tick)) == [second]
+        assert page(database, RunFilter(created_before=now)) == []
+        assert page(database, RunFilter(created_from=now, created_before=now)) == []
+
+    def test_what_is_kept_of_runs_stays_out_of_lists(self, database: Database, add: Add) -> None:
+        verification_id = add(result="sealed result", document="sealed document")
+        with database.read() as connection:
+            whole = runs.find(connection, TENANT, verification_id)
+            listed = [
+                *runs.find_page(connection, TENANT, EVERYTHING, limit=1)[0],
+                *runs.find_next(connection, TENANT, EVERYTHING, limit=1, after=None),
+            ]
+        assert whole
+        assert (whole.result, whole.document) == ("sealed result", "sealed document")
+        assert [(each.result, each.document, each.run_id) for each in listed] == [(None, None, whole.run_id)] * 2
+
+
+class TestWalk:
+    @pytest.mark.parametrize("size", [1, 2, 3, 7, 100])
+    def test_a_walk_gives_each_run_once_the_oldest_first(
+        self, database: Database, add: Add, now: datetime, size: int
+    ) -> None:
+        ids = [add(created_at=now + number // 3 * SECOND) for number in range(7)]  # three of each moment
+        found = walk(database, size)
+        assert sorted(found) == sorted(ids)
+        assert [ids.index(each) // 3 for each in found] == [0, 0, 0, 1, 1, 1, 2]
+
+    def test_a_walk_keeps_to_what_is_wanted(self, database: Database, add: Add) -> None:
+        wanted = {add(user_id="ben", tags=("vip",)) for _ in range(3)}
+        add(user_id="ben")
+        add(tags=("vip",))
+        assert set(walk(database, 2, RunFilter(user_id="ben", tag="vip"))) == wanted
+
+    def test_runs_that_come_and_go_meanwhile_do_no_harm(self, database: Database, add: Add, now: datetime) -> None:
+        ids = [add(created_at=now + number * SECOND) for number in range(6)]
+        with database.read() as connection:
+            first = runs.find_next(connection, TENANT, EVERYTHING, limit=2, after=None)
+        late = add(created_at=now + 60 * SECOND)
+        with database.write() as connection:
+            connection.execute(delete(verifications).where(verifications.c.id.in_([ids[1], ids[3]])))
+        with database.read() as connection:
+            rest = runs.find_next(connection, TENANT, EVERYTHING, limit=10, after=first[-1])
+        assert [each.verification_id for each in (*first, *rest)] == [ids[0], ids[1], ids[2], ids[4], ids[5], late]
+
+    def test_a_server_in_another_time_zone_changes_nothing(self, database: Database, add: Add, now: datetime) -> None:
+        ids = [add(created_at=now + number * SECOND) for number in range(3)]
+        with database.read() as connection:
+            if not database.is_sqlite:
+                connection.execute(text("SET LOCAL TIME ZONE 'America/New_York'"))
+            [first] = runs.find_next(connection, TENANT, EVERYTHING, limit=1, after=None)
+            rest = runs.find_next(connection, TENANT, RunFilter(created_from=now), limit=9, after=first)
+        assert [each.verification_id for each in (first, *rest)] == ids
+        assert [each.created_at for each in rest] == [now + SECOND, now + 2 * SECOND]
+
+
+class TestTags:
+    def test_each_run_has_its_own_in_order(self, database: Database, add: Add) -> None:
+        tagged, plain = add(tags=("b", "a", "ä")), add()
+        add(tags=("c",))
+        with database.read() as connection:
+            found = runs.find_tags(connection, [tagged, plain])
+            assert runs.find_tags(connection, []) == {}
+        assert (set(found[tagged]), found[tagged][:2], found[plain]) == ({"a", "b", "ä"}, ["a", "b"], [])
+
+
+class TestDecide:
+    def test_one_of_many_decisions_stands(self, database: Database, add: Add, now: datetime) -> None:
+        verification_id, barrier = add(status="review"), Barrier(8)
+
+        def decide(number: int) -> bool:
+            barrier.wait()
+            with database.write() as connection:
+                return runs.decide(connection, verification_id, f"decision-{number}", now)
+
+        with ThreadPoolExecutor(8) as pool:
+            made = list(pool.map(decide, range(8)))
+
+        assert sum(made) == 1
+        with database.read() as connection:
+            found = runs.find(connection, TENANT, verification_id)
+        assert found
+        assert (found.status, found.decision) == ("review", f"decision-{made.index(True)}")
+
+    @pytest.mark.parametrize("status", ["awaiting_input", "approved", "declined", "abandoned", "error"])
+    def test_only_a_review_is_decided(self, database: Database, add: Add, now: datetime, status: str) -> None:
+        verification_id = add(status=status)
+        with database.write() as connection:
+            assert not runs.decide(connection, verification_id, "approved", now)
+
+
+class TestLatest:
+    def latest(self, database: Database, of: str) -> str:
+        with database.read() as connection:
+            found = runs.find(connection, TENANT, of)
+            assert found
+            return runs.find_latest(connection, found)
+
+    def test_the_users_last_one_with_the_provider_counts(
+        self, database: Database, add: Add, add_provider: Callable[..., str], now: datetime
+    ) -> None:
+        first = add()
+        for others in ({"user_id": "ben"}, {"provider_id": add_provider(name="another")}, {"tenant": "another"}):
+            add(created_at=now + SECOND, **others)
+        assert self.latest(database, first) == first
+        second = add(created_at=now + SECOND)
+        assert self.latest(database, first) == self.latest(database, second) == second
+
+    def test_an_attempt_counts_that_has_a_run_or_may_get_one(self, database: Database, add: Add, now: datetime) -> None:
+        first = add()
+        add(created_at=now + SECOND, run_id=None, status="error")
+        assert self.latest(database, first) == first
+        starting = add(created_at=now + 2 * SECOND, run_id=None, status="starting", closed_at=None)
+        assert self.latest(database, first) == starting
+
+
+class TestForget:
+    def test_what_is_kept_of_old_runs_goes_and_what_is_kept_of_newer_ones_stays(
+        self, database: Database, add: Add, now: datetime
+    ) -> None:
+        about = (VerificationClaim("country", None, "/country"),)
+        ids = [
+            add(closed_at=now + number * SECOND, result="result", document="document", about=about) for number in (0, 1)
+        ]
+        with database.write() as connection:
+            for verification_id in ids:
+                attempt_claims.keep_values(connection, verification_id, {"country": "value"})
+            runs.forget_results(connection, now + SECOND)
+            kept = [runs.find(connection, TENANT, each) for each in ids]
+            values = [
+                connection.execute(
+                    text("SELECT output_value FROM verification_claims WHERE verification_id = :id"), {"id": each}
+                ).scalar_one()
+                for each in ids
+            ]
+        assert [(each.result, each.document) for each in kept if each] == [(None, None), ("result", "document")]
+        assert values == [None, "value"]
