@@ -157,6 +157,32 @@ def test_a_run_by_sdk_is_made_without_the_links_options(shared: World, me: Calle
     assert run_at_onfido(shared, run_id)["link"] is None
 
 
+def test_a_user_whose_link_has_expired_is_sent_to_another(shared: World, me: Caller) -> None:
+    first = metadata(ask(me, shared.provider_id, properties=BY_LINK | {"link_lifetime": "60"}))
+    run_id = first["onfido_workflow_run_id"]
+    assert_error(ask(me, shared.provider_id, properties=BY_LINK), 400, "OIDV-10004", run_id)
+    shared.clock.advance(61)
+
+    assert_error(ask(me, shared.provider_id, "REINITIATED"), 400, "OIDV-10033", "expired")
+    second = metadata(ask(me, shared.provider_id, properties=BY_LINK))
+
+    assert second["onfido_workflow_run_id"] != run_id
+    assert second["link_url"] != first["link_url"]
+    ended = shared.connector.services.runs.get(shared.tenant, run_id)
+    assert (ended.run.verification.status, ended.run.verification.failure) == ("error", "The link has expired.")
+    assert [(each.name, each.current) for each in ended.history][-1] == (run_id, "error")
+
+
+def test_a_user_who_came_in_time_goes_on_after_the_link_has_expired(shared: World, me: Caller) -> None:
+    found = metadata(ask(me, shared.provider_id, properties=BY_LINK | {"link_lifetime": "60"}))
+    shared.outcome(found["onfido_workflow_run_id"], status="processing")
+    shared.clock.advance(61)
+
+    answer = ask(me, shared.provider_id, properties=BY_LINK)
+
+    assert_error(answer, 400, "OIDV-10004", found["onfido_workflow_run_id"])
+
+
 # By SDK
 
 

@@ -9,6 +9,7 @@ import tracemalloc
 import uuid
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import chain
 from typing import Any
 
 import pytest
@@ -51,7 +52,7 @@ ENTRY = {
 DETAILS = ENTRY | {"claims", "output", "reasons", "document", "history", "tasks", "tasksUnavailable"}
 MIXED = {"first_name": "clear", "last_name": "consider", "date_of_birth": None}
 TASKS, READ_RUN = "GET /workflow_runs/{run_id}/tasks", "GET /workflow_runs/{run_id}"
-OF_A_RUN = [operation for operation in OPERATIONS if operation.path.startswith(f"{RUNS}/{{run_id}}")]
+OF_A_RUN = [each for each in OPERATIONS if each.path.startswith(f"{RUNS}/{{run_id}}") and "/tasks" not in each.path]
 MANY = 20_000
 
 
@@ -303,7 +304,7 @@ def test_a_provider_that_cannot_be_used_any_more_still_shows_its_runs(settings: 
     with ConnectorServer(strict, world.clock) as connector:
         run = answer_on(connector.as_admin().get(runs_path(world, run_id)), 200)
     assert (run["tasks"], run["runId"]) == (None, run_id)
-    assert "allowed_base_url_hosts" in run["tasksUnavailable"]
+    assert "https://" in run["tasksUnavailable"]
 
 
 def test_who_looks_at_a_run_does_not_wait_for_an_onfido_that_is_slow(settings: Settings, world: World) -> None:
@@ -524,21 +525,31 @@ def add_rows(world: World, count: int, tags: tuple[str, ...] | list[str] = ("tag
         connection.execute(insert(verification_tags), tagged)
 
 
-def test_a_large_export_takes_little_memory_and_bears_what_is_added_meanwhile(own: World, admin: Caller) -> None:
-    add_rows(own, MANY)
+@pytest.fixture(scope="module")
+def large(shared: World) -> World:
+    """A provider with many runs."""
+    world = replace(shared, provider_id=new_provider(shared))
+    add_rows(world, MANY)
+    return world
+
+
+def test_a_large_export_takes_little_memory_and_bears_what_is_added_meanwhile(large: World) -> None:
+    admin = large.connector.as_admin()
     tracemalloc.start()
     try:
-        with admin.get(runs_path(own) + ".csv", stream=True) as answer:
-            lines = answer.iter_lines(decode_unicode=True)
-            ids = [next(lines).split(",")[0] for _ in range(10)][1:]
-            add_rows(own, 20)
-            ids += (line.split(",")[0] for line in lines)
+        with admin.get(runs_path(large) + ".csv", stream=True) as answer:
+            lines = (line for line in answer.iter_lines(decode_unicode=True) if line)
+            assert next(lines) == ",".join(COLUMNS)
+            first = next(lines)
+            add_rows(large, 20)
+            ids = [line.partition(",")[0] for line in chain((first,), lines)]
         _, peak = tracemalloc.get_traced_memory()
     finally:
         tracemalloc.stop()
 
-    assert len(ids) == len(set(ids))
+    assert len(set(ids)) == len(ids)
     assert MANY <= len(ids) <= MANY + 20
+    print("PEAK", peak)
     assert peak < 12_000_000
 
 
@@ -549,9 +560,8 @@ def wait_until_quiet(looks: list[str]) -> None:
         time.sleep(0.2)
 
 
-def test_who_goes_away_is_exported_no_further(own: World, admin: Caller) -> None:
-    add_rows(own, MANY)
-    looks: list[str] = []
+def test_who_goes_away_is_exported_no_further(large: World) -> None:
+    admin, looks = large.connector.as_admin(), list[str]()
 
     def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
         if "FROM verification_tags" in statement:
@@ -559,11 +569,11 @@ def test_who_goes_away_is_exported_no_further(own: World, admin: Caller) -> None
 
     event.listen(Engine, "after_cursor_execute", note)
     try:
-        with admin.get(runs_path(own) + ".csv", stream=True) as answer:
+        with admin.get(runs_path(large) + ".csv", stream=True) as answer:
             next(answer.iter_content(1024))
         wait_until_quiet(looks)
     finally:
         event.remove(Engine, "after_cursor_execute", note)
 
     assert len(looks) < MANY / 500 / 2
-    assert listed(own, admin, limit=1)
+    assert listed(large, admin, limit=1)
