@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 import requests
 
+from tests.contract.studio import calls, calls_since
 from tests.contract.wire import (
     ALL_SCOPES,
     PERSON,
@@ -168,22 +170,55 @@ def test_a_user_without_values_has_none_to_send(shared: World, admin: Caller) ->
     assert_error(admin.request("PUT", path(shared, applicant_id)), 400, "OIDV-10002")
 
 
-def test_values_that_are_overtaken_on_their_way_are_not_taken_for_the_new_ones(shared: World, admin: Caller) -> None:
-    user_id, me = new_user(shared)
-    shared.outcome(shared.start(me), status="abandoned")
-    answer_on(me.verify(shared.provider_id, "COMPLETED"), 200)
+def test_values_that_are_overtaken_while_they_are_read_are_not_taken_for_the_new_ones(
+    shared: World, admin: Caller
+) -> None:
+    user_id, me = ended_user(shared)
     runs: list[str] = []
 
-    def change_and_start() -> None:
-        set_values(shared, user_id, {GIVEN_NAME: "Zeb"})
-        runs.append(shared.start(me))
-
-    with meanwhile(VALUES_READ, change_and_start):  # by the PUT, which sends the old name after the new one
+    with meanwhile(VALUES_READ, lambda: runs.append(change_and_start(shared, user_id, me))):
         assert admin.request("PUT", path(shared, applicant_of(me))).status_code == 204
-    assert at_onfido(shared, "GET", applicant_of(me)).json()["first_name"] == PERSON[GIVEN_NAME]
-    shared.outcome(*runs)
-    answer_on(me.verify(shared.provider_id, "COMPLETED"), 200)
 
+    assert_not_verified_by_old_name(shared, me, *runs)
+
+
+def test_values_that_are_overtaken_on_their_way_are_not_taken_for_the_new_ones(onfido: World) -> None:
+    admin = onfido.connector.as_admin(scopes=ALL_SCOPES)
+    user_id, me = ended_user(onfido)
+    onfido.faults(route=UPDATE, latency_ms=600)
+    before = calls(onfido)
+
+    with ThreadPoolExecutor(1) as pool:
+        sent = pool.submit(admin.request, "PUT", path(onfido, applicant_of(me)))
+        onfido.wait_until(lambda: calls_since(onfido, before) == {UPDATE: 1})
+        onfido.faults(latency_ms=0)
+        run_id = change_and_start(onfido, user_id, me)
+        assert sent.result().status_code == 204
+
+    assert_not_verified_by_old_name(onfido, me, run_id)
+
+
+UPDATE = "PUT /applicants/{applicant_id}"
+
+
+def ended_user(world: World) -> tuple[str, Caller]:
+    """Add a user with an applicant and no open run."""
+    user_id, me = new_user(world)
+    world.outcome(world.start(me), status="abandoned")
+    answer_on(me.verify(world.provider_id, "COMPLETED"), 200)
+    return user_id, me
+
+
+def change_and_start(world: World, user_id: str, me: Caller) -> str:
+    set_values(world, user_id, {GIVEN_NAME: "Zeb"})
+    return world.start(me)
+
+
+def assert_not_verified_by_old_name(world: World, me: Caller, run_id: str) -> None:
+    """Onfido was sent the new name and then, by the administrator, the old one."""
+    assert at_onfido(world, "GET", applicant_of(me)).json()["first_name"] == PERSON[GIVEN_NAME]
+    world.outcome(run_id)
+    answer_on(me.verify(world.provider_id, "COMPLETED"), 200)
     assert verified(me.claims()) == {LAST_NAME, BIRTH_DATE}
 
 
