@@ -91,7 +91,7 @@ class SetupGuideSchema(ma.Schema):
 
 
 class ChangeSchema(ma.Schema):
-    """An entry of the history: `subject` is run or claim, `actor` the administrator or the event's id."""
+    """An entry of the history: `subject` is run, claim or applicant, `actor` the administrator or the event's id."""
 
     at = fields.String(required=True)
     subject = fields.String(required=True)

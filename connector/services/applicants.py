@@ -65,7 +65,7 @@ class Applicants:
         fields = {provider.claims[uri]: value for uri, value in values.items()}
         check_applicant(fields, provider.claims)
         onfido = self._providers.onfido(provider)
-        with self._binding(found, values), _of(applicant_id, "it can be restored for a while"):
+        with self._binding(found, values), _unless_gone(applicant_id, "it can be restored for a while"):
             onfido.update_applicant(applicant_id, applicant_fields(fields), deadline=self._deadline())
         with self._database.write() as connection:
             self._tell(connection, found, "updated", actor, {"claims": sorted(values)})
@@ -90,7 +90,7 @@ class Applicants:
         """Take a deletion back, as long as Onfido has not carried it out."""
         provider, found = self._find(tenant, provider_id, applicant_id)
         onfido = self._providers.onfido(provider)
-        with _of(applicant_id, "it is too late to restore it"):
+        with _unless_gone(applicant_id, "it is too late to restore it"):
             onfido.restore_applicant(applicant_id, deadline=self._deadline())
         with self._database.write() as connection:
             self._tell(connection, found, "restored", actor, {})
@@ -149,7 +149,7 @@ class Applicants:
 
 
 @contextmanager
-def _of(applicant_id: str, advice: str) -> Iterator[None]:
+def _unless_gone(applicant_id: str, advice: str) -> Iterator[None]:
     """Turn Onfido's word that an applicant is gone into the contract's error."""
     try:
         yield

@@ -1,25 +1,118 @@
-"""Databases to look into, and the command line on the same database."""
+"""One connector for all tests of a database: each finds it empty and at the right time.
+
+Starting a connector costs more than most of these tests. A module that needs a connector to itself has fixtures of
+its own in place of `settings`, `clock` and `connector`, made from `own_settings`.
+"""
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
+from sqlalchemy import delete
 
 from connector.cli import main
 from connector.settings import Settings
 from connector.store.engine import Database
+from connector.store.models import metadata, secrets
+from tests.databases import put_database
+from tests.harness import Clock, ConnectorServer
 
 Run = Callable[..., Result]
 
 
+@dataclass
+class Standing:
+    """A connector that outlives the tests, and the clock of the test that it serves."""
+
+    settings: Settings
+    clock: Clock = field(default_factory=Clock)
+    connector: ConnectorServer = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.connector = ConnectorServer(self.settings, self.now)
+
+    def now(self) -> datetime:
+        return self.clock()
+
+    def begin_anew(self) -> None:
+        """Forget everything but the keys, which the connector has read."""
+        self.clock = Clock()
+        with self.connector.services.database.write() as connection:
+            for table in reversed(metadata.sorted_tables):
+                if table is not secrets:
+                    connection.execute(delete(table))
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def _standing(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standing]:
+    data_dir = tmp_path_factory.mktemp("services")
+    if request.param == "sqlite":
+        url = f"sqlite:///{shutil.copy(request.getfixturevalue('sqlite_template'), data_dir / 'connector.db')}"
+    else:
+        url = put_database(request.getfixturevalue("postgresql_server"), "services", template="template")
+    standing = Standing(_settings(data_dir, url))
+    with standing.connector:
+        yield standing
+
+
+def _settings(data_dir: Path, database_url: str) -> Settings:
+    return Settings(
+        data_dir=data_dir,
+        database_url=database_url,
+        allow_http_loopback=True,
+        onfido_connect_timeout=2,
+        onfido_read_timeout=5,
+        onfido_rate_limit=1_000_000,
+        onfido_circuit_failures=1_000_000,
+        dev=True,
+    )
+
+
+@pytest.fixture
+def standing(_standing: Standing) -> Standing:
+    """The connector that all tests share, as if it had just been set up."""
+    _standing.begin_anew()
+    return _standing
+
+
+@pytest.fixture
+def settings(standing: Standing) -> Settings:
+    """The settings of the connector that all tests share."""
+    return standing.settings
+
+
+@pytest.fixture
+def clock(standing: Standing) -> Clock:
+    """Its clock."""
+    return standing.clock
+
+
+@pytest.fixture
+def connector(standing: Standing) -> ConnectorServer:
+    """The connector that all tests share."""
+    return standing.connector
+
+
 @pytest.fixture
 def database(database_url: str) -> Iterator[Database]:
-    """A migrated database."""
+    """A migrated database that no connector uses."""
     opened = Database(database_url)
     yield opened
     opened.close()
+
+
+@pytest.fixture
+def own_settings(database_url: str, tmp_path: Path) -> Settings:
+    """Settings of that database, for a connector that no other test uses."""
+    data_dir = tmp_path / "data"
+    data_dir.mkdir(mode=0o700)
+    return _settings(data_dir, database_url)
 
 
 @pytest.fixture

@@ -31,6 +31,7 @@ from connector.services.outbox import (
     new_owner,
     retry_delay,
 )
+from connector.settings import Settings
 from connector.store import outbox as rows
 from connector.store.engine import Database
 from connector.store.outbox import DEAD, DONE, READY, OutboxRow
@@ -53,6 +54,11 @@ class Receiver:
         if self.failure:
             raise self.failure
         self.received.append(payload["number"])
+
+
+@pytest.fixture
+def settings(own_settings: Settings) -> Settings:
+    return own_settings
 
 
 @pytest.fixture

@@ -37,7 +37,25 @@ PROVIDERS = "/api/server/v1/idv-providers"
 Run = Callable[..., Result]
 DAY = 86_400
 EXPIRY = "previous_webhook_token_expires_at"
+OLD, NEW = (base64.b64encode(bytes([number]) * 32).decode() for number in (1, 2))
 ALL_CLEAR = {"first_name": "clear", "last_name": "clear", "date_of_birth": "clear"}
+
+
+@pytest.fixture
+def settings(own_settings: Settings) -> Settings:
+    """Settings with a key of their own in place of the data directory's."""
+    return replace(own_settings, encryption_keys=(OLD,))
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def connector(settings: Settings, clock: Clock) -> Iterator[ConnectorServer]:
+    with ConnectorServer(settings, clock) as running:
+        yield running
 
 
 def change_token(world: World, token: str | None) -> dict[str, Any]:
@@ -126,14 +144,6 @@ def test_the_end_of_an_overlap_is_shown_and_no_secret_is(world: World) -> None:
 
 
 # Encryption keys
-
-OLD, NEW = (base64.b64encode(bytes([number]) * 32).decode() for number in (1, 2))
-
-
-@pytest.fixture
-def settings(settings: Settings) -> Settings:
-    """Settings with a key of their own in place of the data directory's."""
-    return replace(settings, encryption_keys=(OLD,))
 
 
 @contextmanager

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 
 from connector.settings import Settings
-from tests.harness import World, run_id_of
+from tests.harness import Clock, ConnectorServer, World, run_id_of
 
 SETTLE_TIME = 1.0
 LATENCY = (
@@ -17,9 +18,20 @@ LATENCY = (
 
 
 @pytest.fixture
-def settings(settings: Settings) -> Settings:
+def settings(own_settings: Settings) -> Settings:
     """Settings for a connector that waits half a second for an answer."""
-    return replace(settings, onfido_read_timeout=0.5, interactive_budget=SETTLE_TIME, run_settle_time=SETTLE_TIME)
+    return replace(own_settings, onfido_read_timeout=0.5, interactive_budget=SETTLE_TIME, run_settle_time=SETTLE_TIME)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def connector(settings: Settings, clock: Clock) -> Iterator[ConnectorServer]:
+    with ConnectorServer(settings, clock) as running:
+        yield running
 
 
 def test_time_to_settle_counts_from_when_nobody_waits_for_the_answer_any_more(world: World) -> None:

@@ -29,6 +29,11 @@ from tests.services.relaying import RECORD
 NUMBER = 10_000
 
 
+@pytest.fixture
+def settings(own_settings: Settings) -> Settings:
+    return own_settings
+
+
 @contextmanager
 def worker(settings: Settings, notes: Path, stuck_at: int | None = None) -> Iterator[subprocess.Popen[str]]:
     """Run a worker; told to stop at the end, where it still runs."""

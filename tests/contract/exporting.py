@@ -1,0 +1,40 @@
+"""An export in a process of its own: `python -m tests.contract.exporting '<orders>'` prints what it took of memory.
+
+Nothing else is there that takes memory now and then, as in the process of the tests.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tracemalloc
+from pathlib import Path
+from typing import Any
+
+from connector.app import create_app
+from connector.settings import Settings
+
+
+def main() -> None:
+    orders = json.loads(sys.argv[1])
+    settings = Settings(data_dir=Path(orders["data_dir"]), database_url=orders["database_url"], dev=True)
+    app = create_app(settings)
+    size = lines = 0
+    tracemalloc.start()
+    for piece in export(app, orders):
+        size, lines = size + len(piece), lines + piece.count(b"\r\n")
+    _, peak = tracemalloc.get_traced_memory()
+    app.extensions["services"].close()
+    sys.stdout.write(json.dumps({"size": size, "lines": lines, "peak": peak}))
+
+
+def export(app: Any, orders: Any) -> Any:
+    """Give the answer's pieces as a server would send them."""
+    answer = app.test_client().get(orders["path"], headers=orders["headers"])
+    assert answer.status_code == 200
+    yield from answer.iter_encoded()
+    answer.close()
+
+
+if __name__ == "__main__":
+    main()
