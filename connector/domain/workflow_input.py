@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -79,12 +79,18 @@ def plan_run(studio: Studio, request: RunRequest, now: datetime) -> RunPlan:
 
 
 def plan_sdk(studio: Studio, request: RunRequest) -> SdkOptions | None:
-    """Tell what an SDK token has to be bound to; None where it is to nothing. Raises `RequestError`."""
+    """Tell what an SDK token has to be bound to; None where it is to nothing.
+
+    A request may bind what the provider leaves unbound, and loosen nothing. Raises `RequestError`.
+    """
     if request.referrer is not None and request.application_id is not None:
         raise _refused("application_id", "a token is for web pages (referrer) or for a mobile application, not both")
-    referrer = request.referrer or (None if request.application_id else studio.sdk.referrer)
-    application_id = request.application_id or (None if request.referrer else studio.sdk.application_id)
-    options = SdkOptions(referrer, application_id, studio.sdk.cross_device_url)
+    bound, asked = studio.sdk, SdkOptions(request.referrer, request.application_id)
+    is_bound = bound.referrer is not None or bound.application_id is not None
+    for name in ("referrer", "application_id"):
+        if is_bound and getattr(asked, name) not in (None, getattr(bound, name)):
+            raise _refused(name, "the provider binds its tokens itself")
+    options = replace(bound if is_bound else asked, cross_device_url=bound.cross_device_url)
     return None if options == SdkOptions() else options
 
 

@@ -209,8 +209,7 @@ CROSSING = {"crossDeviceUrl": "https://id.example.com/x"}
             {},
             {"application_id": "com.example.app", "cross_device_url": CROSSING["crossDeviceUrl"]},
         ),
-        (REFERRER, {"referrer": "https://one.example/*"}, {"referrer": "https://one.example/*"}),
-        (REFERRER, {"application_id": "com.example.app"}, {"application_id": "com.example.app"}),
+        ({}, {"application_id": "com.example.app"}, {"application_id": "com.example.app"}),
         ({}, {"referrer": "https://one.example/*"}, {"referrer": "https://one.example/*"}),
     ],
 )

@@ -33,7 +33,7 @@ def refusal(request: RunRequest, studio: Studio = STUDIO) -> str:
     return refused.value.description
 
 
-def test_a_provider_that_uses_nothing_and_a_askingthat_asks_for_nothing_change_nothing() -> None:
+def test_a_provider_that_uses_nothing_and_a_request_that_asks_for_nothing_change_nothing() -> None:
     plan = plan_run(Studio(), RunRequest(), NOW)
 
     assert (plan.tags, plan.consents, plan.link, plan.sdk, plan.capture) == ((), {}, None, None, SDK)
@@ -74,7 +74,7 @@ def test_a_link_is_made_as_the_provider_has_it() -> None:
     assert plan.link == LinkOptions(DONE, EXPIRED, NOW + timedelta(hours=1), "de_DE")
 
 
-def test_a_askingchooses_its_way_and_its_link() -> None:
+def test_a_request_chooses_its_way_and_its_link() -> None:
     asked = replace(REQUEST, capture=LINK, completed_redirect_url=OTHER, lifetime=60, language="fr_FR")
 
     assert plan_run(STUDIO, asked, NOW).link == LinkOptions(OTHER, EXPIRED, NOW + timedelta(minutes=1), "fr_FR")
@@ -98,7 +98,7 @@ def test_a_link_without_wishes_is_onfidos_default() -> None:
         ("application_id", {"referrer": "https://a.example/*", "application_id": "com.example.app"}),
     ],
 )
-def test_what_a_askingmay_not_ask_is_named(name: str, asked: dict[str, Any]) -> None:
+def test_what_a_request_may_not_ask_is_named(name: str, asked: dict[str, Any]) -> None:
     studio = STUDIO if name == "capture" else replace(STUDIO, capture=LINK)
 
     assert refusal(replace(REQUEST, **asked), studio).startswith(f"properties: {name}: ")
@@ -108,14 +108,32 @@ def test_what_a_askingmay_not_ask_is_named(name: str, asked: dict[str, Any]) -> 
     ("asking", "options"),
     [
         (RunRequest(), SdkOptions("https://*.example.com/*")),
+        (RunRequest(referrer="https://*.example.com/*"), SdkOptions("https://*.example.com/*")),
+    ],
+)
+def test_a_token_is_bound_as_the_provider_says(asking: RunRequest, options: SdkOptions) -> None:
+    assert plan_sdk(STUDIO, asking) == options
+    crossing = replace(STUDIO, sdk=replace(STUDIO.sdk, cross_device_url=OTHER))
+    assert plan_sdk(crossing, asking) == replace(options, cross_device_url=OTHER)
+
+
+@pytest.mark.parametrize(
+    ("asking", "options"),
+    [
         (RunRequest(referrer="https://one.example/*"), SdkOptions("https://one.example/*")),
         (RunRequest(application_id="com.example.app"), SdkOptions(None, "com.example.app")),
     ],
 )
-def test_a_token_is_bound_to_what_the_askingnames_or_else_the_provider(asking: RunRequest, options: SdkOptions) -> None:
-    assert plan_sdk(STUDIO, asking) == options
-    crossing = replace(STUDIO, sdk=replace(STUDIO.sdk, cross_device_url=OTHER))
-    assert plan_sdk(crossing, asking) == replace(options, cross_device_url=OTHER)
+def test_a_request_binds_what_the_provider_leaves_unbound(asking: RunRequest, options: SdkOptions) -> None:
+    assert plan_sdk(Studio(), asking) == options
+
+
+@pytest.mark.parametrize("bound", [SdkOptions("https://*.example.com/*"), SdkOptions(None, "com.example.web")])
+@pytest.mark.parametrize("asked", [{"referrer": "https://one.example/*"}, {"application_id": "com.example.app"}])
+def test_a_request_loosens_nothing(bound: SdkOptions, asked: dict[str, Any]) -> None:
+    with pytest.raises(RequestError) as refused:
+        plan_sdk(replace(STUDIO, sdk=bound), RunRequest(**asked))
+    assert refused.value.description.startswith(f"properties: {next(iter(asked))}: ")
 
 
 def test_a_token_that_is_bound_to_nothing_need_not_be_made() -> None:

@@ -50,7 +50,8 @@ class Standing:
 
 
 @pytest.fixture(scope="session", params=["sqlite", "postgresql"])
-def _standing(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standing]:
+def shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standing]:
+    """A connector that stands as long as the tests last."""
     data_dir = tmp_path_factory.mktemp("services")
     if request.param == "sqlite":
         url = f"sqlite:///{shutil.copy(request.getfixturevalue('sqlite_template'), data_dir / 'connector.db')}"
@@ -75,10 +76,10 @@ def _settings(data_dir: Path, database_url: str) -> Settings:
 
 
 @pytest.fixture
-def standing(_standing: Standing) -> Standing:
+def standing(shared: Standing) -> Standing:
     """The connector that all tests share, as if it had just been set up."""
-    _standing.begin_anew()
-    return _standing
+    shared.begin_anew()
+    return shared
 
 
 @pytest.fixture

@@ -16,6 +16,14 @@ def upgrade() -> None:
     )
     _add_to_verifications()
     _add_to_verification_claims()
+    if op.get_context().dialect.name != "sqlite":  # which keeps no comments
+        op.alter_column(
+            "history",
+            "subject",
+            existing_type=sa.String(length=16),
+            existing_nullable=False,
+            comment="run, claim, provider, user or applicant",
+        )
     op.create_table(
         "verification_tags",
         sa.Column("verification_id", sa.String(length=36), nullable=False),
