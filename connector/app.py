@@ -202,24 +202,12 @@ def create_app(
     app = Flask("connector", static_folder=None)
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.config |= _flask_config(settings)
-    app.extensions |= {
+    app.extensions |= vars(services) | {
         "access": access,
-        "applicants": services.applicants,
-        "archive": services.archive,
-        "claims": services.claims,
         "count_outbox": services.outbox.counts,
-        "events": services.events,
-        "files": services.files,
         "is_current": services.database.is_current,
-        "providers": services.providers,
-        "runs": services.runs,
-        "decisions": services.decisions,
         "services": services,
         "settings": settings,
-        "setup": services.setup,
-        "tasks": services.tasks,
-        "users": services.users,
-        "verifications": services.verifications,
     }
     tenancy.install(app)
     _install_telemetry(app)

@@ -45,7 +45,7 @@ def list_(context: click.Context, /, sort: str, limit: int, tenant: str, as_json
     if as_json:
         print_json(rows)
         return
-    print_table(rows, ("created", "user", "status", "run", "verification"), empty="No verification was started.")
+    print_table(rows, ("created", "user", "status", "run", "verification"), empty="No verification was found.")
     if total > len(rows):
         click.echo(f"… and {total - len(rows)} more: see --limit.", err=True)
 

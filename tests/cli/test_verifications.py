@@ -1,0 +1,288 @@
+"""`connector verification`: what an operator sees of runs, decides on, and takes away as files."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import stat
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zipfile import ZipFile
+
+import pytest
+import requests
+from click.testing import CliRunner, Result
+
+from connector.cli import main
+from connector.settings import Settings
+from tests.harness import GIVEN_NAME, LAST_NAME, MAPPING, Caller, World, verified
+
+MIXED = {"first_name": "clear", "last_name": "consider", "date_of_birth": None}
+UNKNOWN = "00000000-0000-4000-8000-000000000000"
+Run = Callable[..., Result]
+
+
+@pytest.fixture(params=["sqlite"])
+def database_url(request: pytest.FixtureRequest, sqlite_template: Path, tmp_path: Path) -> str:
+    """The command line adds nothing that depends on the database."""
+    (path := tmp_path / "connector.db").write_bytes(sqlite_template.read_bytes())
+    return f"{request.param}:///{path}"
+
+
+@pytest.fixture
+def run(settings: Settings) -> Run:
+    """Run a command of `connector verification` on the connector's database."""
+    environ = {
+        "CONNECTOR_DATA_DIR": str(settings.data_dir),
+        "CONNECTOR_DATABASE_URL": settings.database_url,
+        "CONNECTOR_ALLOW_HTTP_LOOPBACK": "true",
+        "CONNECTOR_ONFIDO_READ_RETRIES": "0",
+        "CONNECTOR_CONFIG": "",
+    }
+
+    def run(*arguments: str) -> Result:
+        return CliRunner().invoke(main, ("verification", *arguments), env=environ, catch_exceptions=False)
+
+    return run
+
+
+@pytest.fixture
+def ann(world: World) -> Caller:
+    world.faults(webhooks_lost=-1)
+    return world.add_user()
+
+
+def start(world: World, caller: Caller, **properties: str) -> str:
+    """Start a run with tags and the like; gives its id."""
+    body = {
+        "idVProviderId": world.provider_id,
+        "claims": list(MAPPING),
+        "properties": [{"key": key, "value": value} for key, value in ({"status": "INITIATED"} | properties).items()],
+    }
+    answer = caller.post("/api/users/v1/me/idv/verify", body)
+    assert answer.status_code == 200, answer.text
+    return str(answer.json()["claims"][0]["claimMetadata"]["onfido_workflow_run_id"])
+
+
+def said(result: Result) -> str:
+    """Give the one line in which a command says why it did nothing."""
+    assert (result.exit_code, result.stdout) == (1, ""), result.output
+    [line] = result.stderr.splitlines()
+    return line
+
+
+def shown(result: Result) -> Any:
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+class TestList:
+    def test_each_option_keeps_what_it_names(self, world: World, ann: Caller, run: Run) -> None:
+        ben = world.add_user("ben")
+        first, second = start(world, ann, tags="vip"), start(world, ben)
+        world.outcome(second, status="review")
+        ben.verify(world.provider_id, "COMPLETED")
+        now, day = datetime.now(UTC), timedelta(days=1)
+        for options, expected in (
+            ((), [second, first]),
+            (("--sort", "asc"), [first, second]),
+            (("--sort", "asc", "--limit", "1"), [first]),
+            (("--status", "review,declined"), [second]),
+            (("--status", "awaiting_input"), [first]),
+            (("--user", "ann"), [first]),
+            (("--tag", "vip"), [first]),
+            (("--from", f"{now - day:%Y-%m-%d}", "--to", f"{now:%Y-%m-%d}"), [second, first]),
+            (("--from", (now + timedelta(hours=1)).isoformat()), []),
+            (("--to", f"{now - day:%Y-%m-%d}"), []),
+        ):
+            assert [each["run"] for each in shown(run("list", *options, "--json"))] == expected, options
+
+    def test_what_the_limit_leaves_out_is_told_beside_the_table(self, world: World, ann: Caller, run: Run) -> None:
+        for caller in (ann, world.add_user("ben"), world.add_user("cleo")):
+            start(world, caller)
+        result = run("list", "--limit", "1")
+        assert len(result.stdout.splitlines()) == 2
+        assert "2 more" in result.stderr
+        assert run("list").stderr == ""
+
+    def test_nothing_is_said_plainly(self, world: World, run: Run) -> None:
+        assert run("list", "--status", "review").stdout == "No verification was found.\n"
+
+    @pytest.mark.parametrize("command", ["list", "export"])
+    @pytest.mark.parametrize(
+        ("options", "named"),
+        [
+            (("--status", "ended"), "awaiting_client_input"),
+            (("--from", "yesterday"), "from"),
+            (("--to", "2026-02-30"), "to"),
+        ],
+    )
+    def test_what_cannot_be_read_is_refused_by_name(
+        self, world: World, run: Run, command: str, options: tuple[str, str], named: str
+    ) -> None:
+        assert named in said(run(command, *options))
+
+
+class TestShow:
+    def test_a_run_is_shown_with_its_tags_tasks_and_reasons(self, world: World, ann: Caller, run: Run) -> None:
+        run_id = start(world, ann, tags="vip,spring")
+        world.outcome(run_id, status="declined", comparisons=MIXED, reasons=["name_differs"])
+        ann.verify(world.provider_id, "COMPLETED")
+
+        whole, text = shown(run("show", run_id, "--json")), run("show", run_id).stdout
+
+        assert (whole["run"], whole["tags"], whole["reasons"]) == (run_id, ["spring", "vip"], ["name_differs"])
+        assert "document_photo" in [each["definition"] for each in whole["tasks"]]
+        assert whole["output"]["data_comparison"]
+        assert whole["tasks unavailable"] is None
+        for word in ("vip", "name_differs", whole["dashboard"], "document_photo", "declined", LAST_NAME):
+            assert word in text
+        assert "breakdown" not in text, "the output is personal, and long"
+
+    def test_the_output_is_printed_where_it_is_asked_for(self, world: World, ann: Caller, run: Run) -> None:
+        run_id = start(world, ann)
+        world.outcome(run_id, status="approved", output={"level": "high"})
+        ann.verify(world.provider_id, "COMPLETED")
+        assert run("show", run_id, "--output").stdout.endswith('{\n  "level": "high"\n}\n')
+
+    def test_where_onfido_does_not_tell_the_tasks_the_rest_is_shown(self, world: World, ann: Caller, run: Run) -> None:
+        run_id = start(world, ann)
+        world.faults(route="GET /workflow_runs/{run_id}/tasks", failed=-1)
+        assert "No tasks: Onfido failed" in run("show", run_id).stdout
+        whole = shown(run("show", run_id, "--json"))
+        assert (whole["tasks"], whole["run"]) == (None, run_id)
+        assert whole["tasks unavailable"]
+
+    def test_a_run_that_is_unknown_or_another_tenants_is_not_there(self, world: World, ann: Caller, run: Run) -> None:
+        run_id = start(world, ann)
+        for command in (("show",), ("refresh",), ("decide", "--approve", "--reason", "why")):
+            assert UNKNOWN in said(run(*command, UNKNOWN))
+            assert run_id in said(run(*command, run_id, "--tenant", "another"))
+        for name in ("timeline", "evidence"):
+            assert UNKNOWN in said(run(name, UNKNOWN, "-o", "-"))
+
+
+class TestRefresh:
+    def test_a_lost_result_is_fetched_and_shown(self, world: World, ann: Caller, run: Run) -> None:
+        world.outcome(run_id := start(world, ann), comparisons=MIXED, status="approved")
+        refreshed = shown(run("refresh", run_id, "--json"))
+        assert (refreshed["status"], refreshed["history"][-1]["cause"]) == ("approved", "refreshed")
+        assert verified(ann.claims()) == {GIVEN_NAME}
+
+    def test_an_onfido_that_is_away_is_said_so(self, world: World, ann: Caller, run: Run) -> None:
+        run_id = start(world, ann)
+        world.faults(route="GET /workflow_runs/{run_id}", failed=-1)
+        assert "Onfido" in said(run("refresh", run_id))
+
+
+class TestDecide:
+    def test_a_review_is_decided_once_and_shown(self, world: World, ann: Caller, run: Run) -> None:
+        world.outcome(run_id := start(world, ann), status="review", comparisons=MIXED)
+        run("refresh", run_id)
+
+        whole = shown(run("decide", run_id, "--approve", "--reason", "seen it", "--json"))
+
+        assert (whole["status"], whole["decision"]) == ("review", "approved")
+        assert verified(ann.claims()) == {GIVEN_NAME}
+        [moved] = [each for each in whole["history"] if each["detail"] == {"reason": "seen it"}]
+        assert moved["by"].startswith("cli:")
+        assert "already" in said(run("decide", run_id, "--decline", "--reason", "no"))
+
+    def test_declining_verifies_nothing(self, world: World, ann: Caller, run: Run) -> None:
+        world.outcome(run_id := start(world, ann), status="review")
+        run("refresh", run_id)
+        assert "declined" in run("decide", run_id, "--decline", "--reason", "no").stdout
+        assert verified(ann.claims()) == set()
+
+    def test_a_decision_says_what_and_why(self, world: World, ann: Caller, run: Run) -> None:
+        run_id = start(world, ann)
+        assert run("decide", run_id, "--reason", "why").exit_code == 2
+        assert run("decide", run_id, "--approve").exit_code == 2
+        assert "reason" in said(run("decide", run_id, "--approve", "--reason", " "))
+        assert "awaiting_input" in said(run("decide", run_id, "--approve", "--reason", "why"))
+
+
+class TestExport:
+    def test_the_same_lines_go_to_a_file_and_to_standard_output(
+        self, world: World, ann: Caller, run: Run, tmp_path: Path
+    ) -> None:
+        first, second = start(world, ann), start(world, world.add_user("=1+1"))
+        path = tmp_path / "runs.csv"
+
+        printed = run("export").stdout_bytes
+        assert run("export", "--output", str(path)).output == ""
+
+        assert path.read_bytes() == printed == run("export", "-o", "-").stdout_bytes
+        rows = list(csv.DictReader(io.StringIO(printed.decode(), newline="")))
+        assert [(row["runId"], row["userId"]) for row in rows] == [(first, "ann"), (second, "'=1+1")]
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+    def test_what_is_asked_for_is_exported(self, world: World, ann: Caller, run: Run) -> None:
+        run_id = start(world, ann, tags="vip")
+        start(world, world.add_user("ben"))
+        assert run_id in run("export", "--tag", "vip", "--status", "awaiting_input", "--user", "ann").stdout
+        assert len(run("export", "--user", "nobody").stdout.splitlines()) == 1
+        assert len(run("export", "--tenant", "another").stdout.splitlines()) == 1
+
+    def test_a_file_that_cannot_be_written_is_said_so(self, world: World, run: Run, tmp_path: Path) -> None:
+        path = tmp_path / "missing" / "runs.csv"
+        assert str(path) in said(run("export", "-o", str(path)))
+
+
+class TestFiles:
+    @pytest.fixture
+    def ended(self, world: World, ann: Caller) -> str:
+        """A run that has ended at Onfido, and nobody has told the connector."""
+        run_id = start(world, ann)
+        world.outcome(run_id)
+        return run_id
+
+    def test_a_timeline_is_fetched_as_soon_as_it_is_made(
+        self, world: World, ended: str, run: Run, tmp_path: Path
+    ) -> None:
+        world.faults(files_pending=1)
+        path = tmp_path / "timeline.pdf"
+        assert run("timeline", ended, "-o", str(path)).exit_code == 0
+        assert path.read_bytes().startswith(b"%PDF-")
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+    def test_evidence_is_a_document_or_a_folder(self, ended: str, run: Run, tmp_path: Path) -> None:
+        document, folder = tmp_path / "evidence.pdf", tmp_path / "evidence.zip"
+        assert run("evidence", ended, "-o", str(document)).exit_code == 0
+        assert run("evidence", ended, "-o", str(folder), "--folder").exit_code == 0
+        assert document.read_bytes().startswith(b"%PDF-")
+        assert ZipFile(folder).testzip() is None
+        assert run("evidence", ended, "-o", "-").stdout_bytes == document.read_bytes()
+
+    def test_a_file_is_replaced_once_the_new_one_is_whole(
+        self, world: World, ended: str, run: Run, tmp_path: Path
+    ) -> None:
+        path = tmp_path / "evidence.pdf"
+        path.write_bytes(b"of yesterday")
+        world.faults(route="GET /workflow_runs/{run_id}/signed_evidence_file", failed=1)
+        assert "Onfido" in said(run("evidence", ended, "-o", str(path)))
+        assert path.read_bytes() == b"of yesterday"
+        assert run("evidence", ended, "-o", str(path)).exit_code == 0
+        assert path.read_bytes().startswith(b"%PDF-")
+        assert [each.name for each in tmp_path.iterdir() if "evidence" in each.name] == ["evidence.pdf"]
+
+    def test_a_directory_is_no_file(self, ended: str, run: Run, tmp_path: Path) -> None:
+        assert str(tmp_path) in said(run("evidence", ended, "-o", str(tmp_path)))
+
+    def test_a_device_stays_one(self, ended: str, run: Run) -> None:
+        assert run("evidence", ended, "-o", "/dev/null").exit_code == 0
+        assert Path("/dev/null").is_char_device()
+
+    def test_an_open_run_has_no_files(self, world: World, ann: Caller, run: Run, tmp_path: Path) -> None:
+        run_id, path = start(world, ann), tmp_path / "file"
+        for command in ("timeline", "evidence"):
+            assert "awaiting_input" in said(run(command, run_id, "-o", str(path)))
+        assert not path.exists()
+
+    def test_a_file_that_onfido_has_not_is_said_so(self, world: World, ended: str, run: Run, tmp_path: Path) -> None:
+        run("refresh", ended)
+        assert requests.post(f"{world.simulator.url}/simulator/reset", timeout=10).ok
+        assert "not_found" in said(run("evidence", ended, "-o", str(tmp_path / "file")))
