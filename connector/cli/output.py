@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import getpass
 import json
+import logging
 import os
+import sys
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import click
+import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from connector import settings
@@ -56,11 +59,22 @@ def services(context: click.Context) -> Iterator[Any]:
     """Open the use cases on the configured database."""
     from connector.app import create_services  # noqa: PLC0415  the commands that need no database start at once
 
-    opened = create_services(load_settings(context))
-    try:
+    with _logs_aside(), closing(create_services(load_settings(context))) as opened:
         yield opened
+
+
+@contextmanager
+def _logs_aside() -> Iterator[None]:
+    """Keep standard output for what was asked for: warnings go to standard error, lesser news nowhere."""
+    before = structlog.get_config()
+    structlog.configure(
+        wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
+        logger_factory=lambda *_: structlog.PrintLogger(sys.stderr),
+    )
+    try:
+        yield
     finally:
-        opened.close()
+        structlog.configure(**before)
 
 
 def print_json(value: Any) -> None:

@@ -8,15 +8,16 @@ import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from connector.cli.output import services, tenant_option
 from connector.domain.run_filter import read_filter
 from connector.errors import Code, RequestError
-from connector.services.exports import csv_pieces
-from connector.services.files import RunFile
+
+if TYPE_CHECKING:  # the use cases load when a command opens them: `serve` has to set up its metrics first
+    from connector.services.files import RunFile
 
 STDOUT = "-"
 PATIENCE, PAUSE = 60.0, 0.5  # seconds; Onfido makes a timeline file in a moment
@@ -44,6 +45,8 @@ def run_filter(command: Any) -> Any:
 @click.pass_context
 def export(context: click.Context, /, output: str, tenant: str, **query: str | None) -> None:
     """Write verifications as CSV, the first first."""
+    from connector.services.exports import csv_pieces  # noqa: PLC0415
+
     wanted = read_filter(query)
     with services(context) as opened:
         _write(output, (piece.encode() for piece in csv_pieces(opened.runs.all(tenant, wanted))))

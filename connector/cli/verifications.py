@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,7 +13,9 @@ from connector.domain.history import Change
 from connector.domain.run_filter import FALLING, RISING, read_filter
 from connector.domain.tasks import TaskSummary
 from connector.domain.verification import VerificationClaim
-from connector.services.runs import LiveTasks, Run, RunDetails
+
+if TYPE_CHECKING:  # the use cases load when a command opens them: `serve` has to set up its metrics first
+    from connector.services.runs import LiveTasks, Run, RunDetails
 
 _with_output = click.option("--output", "has_output", is_flag=True, help="Print the workflow's output as well.")
 
@@ -45,7 +47,7 @@ def list_(context: click.Context, /, sort: str, limit: int, tenant: str, as_json
     if as_json:
         print_json(rows)
         return
-    print_table(rows, ("created", "user", "status", "run", "verification"), empty="No verification was found.")
+    print_table(rows, ("created", "user", "status", "run", "verification"), empty="No verification was started.")
     if total > len(rows):
         click.echo(f"… and {total - len(rows)} more: see --limit.", err=True)
 
@@ -77,13 +79,17 @@ def refresh(context: click.Context, run_id: str, has_output: bool, tenant: str, 
 
 @verification.command()
 @click.argument("run_id")
-@click.option("--approve/--decline", "is_approved", required=True, default=None, help="The decision.")
+@click.option("--approve/--decline", "is_approved", default=None, help="The decision; one of them is needed.")
 @click.option("--reason", required=True, help="Why; it is in the history.")
 @tenant_option
 @json_option
 @click.pass_context
-def decide(context: click.Context, run_id: str, is_approved: bool, reason: str, tenant: str, as_json: bool) -> None:
+def decide(
+    context: click.Context, run_id: str, is_approved: bool | None, reason: str, tenant: str, as_json: bool
+) -> None:
     """Decide on a run that ended in review, and show it; approving verifies what Onfido compared as clear."""
+    if is_approved is None:
+        raise click.UsageError("Say --approve or --decline.")
     with services(context) as opened:
         found = opened.runs.find(tenant, run_id)
         opened.decisions.decide(found, is_approved=is_approved, reason=reason, actor=actor())

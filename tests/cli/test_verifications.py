@@ -109,7 +109,7 @@ class TestList:
         assert run("list").stderr == ""
 
     def test_nothing_is_said_plainly(self, world: World, run: Run) -> None:
-        assert run("list", "--status", "review").stdout == "No verification was found.\n"
+        assert run("list", "--status", "review").stdout == "No verification was started.\n"
 
     @pytest.mark.parametrize("command", ["list", "export"])
     @pytest.mark.parametrize(
@@ -255,7 +255,19 @@ class TestFiles:
         assert run("evidence", ended, "-o", str(folder), "--folder").exit_code == 0
         assert document.read_bytes().startswith(b"%PDF-")
         assert ZipFile(folder).testzip() is None
-        assert run("evidence", ended, "-o", "-").stdout_bytes == document.read_bytes()
+
+    @pytest.mark.parametrize("options", [("evidence",), ("evidence", "--folder"), ("timeline",)], ids=" ".join)
+    def test_standard_output_holds_the_file_and_nothing_else(
+        self, ended: str, run: Run, options: tuple[str, ...]
+    ) -> None:
+        result = run(*options, ended, "-o", "-")
+        assert (result.exit_code, result.stderr) == (0, "")
+        if "--folder" in options:
+            assert result.stdout_bytes.startswith(b"PK")
+            assert ZipFile(io.BytesIO(result.stdout_bytes)).testzip() is None
+        else:
+            assert result.stdout_bytes.startswith(b"%PDF-")
+            assert result.stdout_bytes.endswith(b"%%EOF\n")
 
     def test_a_file_is_replaced_once_the_new_one_is_whole(
         self, world: World, ended: str, run: Run, tmp_path: Path

@@ -43,7 +43,7 @@ def shared(shared_database_url: str, tmp_path_factory: pytest.TempPathFactory) -
         database_url=shared_database_url,
         allow_http_loopback=True,
         onfido_connect_timeout=2,
-        onfido_read_timeout=3,
+        onfido_read_timeout=2,
         onfido_read_retries=0,
         onfido_rate_limit=100_000,
         dev=True,

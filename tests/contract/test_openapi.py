@@ -26,7 +26,7 @@ from tests.harness import Caller, World, run_id_of
 
 METHODS = {"get", "put", "post", "delete", "patch"}
 OPERATIONS_ROUTES = {"/healthz", "/readyz", "/metrics", "/openapi.json", "/docs/", "/docs/<path:path>"}
-EXAMPLES = 12  # for each operation and kind of data
+EXAMPLES = 5  # for each operation and kind of data
 
 
 @pytest.fixture(scope="module")
