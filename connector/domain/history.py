@@ -27,3 +27,27 @@ class Change:
     verification_id: str | None = None
     actor: str | None = None
     detail: Mapping[str, Any] = field(default_factory=dict)
+
+
+def by_administrator(
+    at: datetime,
+    actor: str,
+    tenant: str,
+    subject: str,
+    name: str,
+    current: str,
+    detail: Mapping[str, Any],
+    provider_id: str | None = None,
+) -> Change:
+    """Make the entry for what an administrator did to a provider or a user: which properties, never their values."""
+    return Change(
+        at=at,
+        tenant=tenant,
+        subject=subject,
+        name=name,
+        current=current,
+        cause=ADMINISTRATOR,
+        actor=actor,
+        detail=detail,
+        provider_id=provider_id,
+    )

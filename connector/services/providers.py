@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
-from connector.domain.history import ADMINISTRATOR, PROVIDER, SYSTEM, Change
+from connector.domain.history import PROVIDER, SYSTEM, by_administrator
 from connector.domain.provider import BaseUrlPolicy, Condition, Provider, ProviderConfig, check_config, invalid
 from connector.domain.studio import Studio, StudioPolicy, check_studio
 from connector.errors import Code, ConfigurationError, RequestError
@@ -203,18 +203,8 @@ class Providers:
         changed: Mapping[str, Any],
         name: str,
     ) -> None:
-        """Write the history: which properties, never a secret."""
-        entry = Change(
-            at=self._clock(),
-            tenant=tenant,
-            subject=PROVIDER,
-            name=name,
-            current=what,
-            cause=ADMINISTRATOR,
-            provider_id=provider_id,
-            actor=actor,
-            detail={"properties": sorted(changed)},
-        )
+        detail = {"properties": sorted(changed)}
+        entry = by_administrator(self._clock(), actor, tenant, PROVIDER, name, what, detail, provider_id)
         history.append(connection, [entry])
 
 

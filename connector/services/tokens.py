@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from connector.domain.history import ADMINISTRATOR, PROVIDER, Change
+from connector.domain.history import PROVIDER, by_administrator
 from connector.domain.provider import Provider
 from connector.errors import Code, ConfigurationError, RequestError
 from connector.store import history, providers
@@ -87,15 +87,7 @@ class Tokens:
     def _tell(
         self, connection: Connection, provider: Provider, columns: dict[str, Any], webhook: str, actor: str
     ) -> None:
-        entry = Change(
-            at=self._clock(),
-            tenant=provider.tenant,
-            subject=PROVIDER,
-            name=provider.name,
-            current="changed",
-            cause=ADMINISTRATOR,
-            provider_id=provider.provider_id,
-            actor=actor,
-            detail={"properties": sorted(columns), "webhook": webhook},
-        )
+        detail = {"properties": sorted(columns), "webhook": webhook}
+        now, provider_id = self._clock(), provider.provider_id
+        entry = by_administrator(now, actor, provider.tenant, PROVIDER, provider.name, "changed", detail, provider_id)
         history.append(connection, [entry])

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from connector.domain.history import ADMINISTRATOR, SYSTEM, USER, Change
+from connector.domain.history import SYSTEM, USER, by_administrator
 from connector.errors import Code, RequestError
 from connector.services.claims import value_changed
 from connector.services.outbox import DELETE_APPLICANT
@@ -116,18 +116,8 @@ class Users:
         actor: str,
         values: Mapping[str, str],
     ) -> None:
-        """Write the history: which claims, never their values."""
-        entry = Change(
-            at=self._clock(),
-            tenant=tenant,
-            subject=USER,
-            name=user_id,
-            current=what,
-            cause=ADMINISTRATOR,
-            actor=actor,
-            detail={"claims": sorted(values)},
-        )
-        history.append(connection, [entry])
+        detail = {"claims": sorted(values)}
+        history.append(connection, [by_administrator(self._clock(), actor, tenant, USER, user_id, what, detail)])
 
     def _sealed(self, tenant: str, user_id: str, values: Mapping[str, str]) -> dict[str, str | None]:
         return {

@@ -85,9 +85,13 @@ class Deployment:
 
     def start(self) -> None:
         """Start everything, and wait until it answers."""
+        self.start_processes()
+        self._supervisor.start()
+
+    def start_processes(self) -> None:
+        """Start every process, and wait until the servers answer."""
         for process in (*self.webs, *self.workers):
             process.start()
-        self._supervisor.start()
         end = time.monotonic() + STARTING_TIME
         for url in self.urls:
             while not _is_ready(url):
@@ -98,6 +102,10 @@ class Deployment:
         self._stopping.set()
         if self._supervisor.is_alive():
             self._supervisor.join()
+        self.kill()
+
+    def kill(self) -> None:
+        """Pull the plug on every process."""
         for process in (*self.webs, *self.workers):
             process.kill()
 
