@@ -13,13 +13,12 @@ from itertools import chain
 from typing import Any
 
 import structlog
-from flask import Response, current_app, g
+from flask import Response, current_app, g, url_for
 
 from connector.api.parsing import Blueprint
 from connector.api.runs import PREFIX, check_provider, no_store
 from connector.api.runs_schemas import RunFilterSchema, TimelineFileSchema
 from connector.domain.run_filter import read_filter
-from connector.domain.tenants import tenant_path
 from connector.errors import ProviderError
 from connector.services.exports import csv_pieces
 from connector.services.files import PDF, ZIP, RunFile, RunFiles
@@ -56,8 +55,8 @@ def create_timeline_file(provider_id: str, run_id: str) -> dict[str, str]:
     """Have Onfido make the timeline file of a run that has ended."""
     check_provider(provider_id)
     file_id = _files().create_timeline(g.tenant, run_id, provider_id)
-    path = f"{PREFIX.replace('<provider_id>', provider_id)}/verifications/{run_id}/timeline-file/{file_id}"
-    return {"fileId": file_id, "href": f"{current_app.config['PUBLIC_URL']}{tenant_path(g.tenant)}{path}"}
+    path = url_for(".get_timeline_file", provider_id=provider_id, run_id=run_id, file_id=file_id)
+    return {"fileId": file_id, "href": f"{current_app.config['PUBLIC_URL']}{path}"}
 
 
 @blueprint.get("/verifications/<run_id>/timeline-file/<file_id>")

@@ -53,6 +53,7 @@ def begin_amid_troubles(site: Site, kind: str) -> None:
     troubles.start()
     try:
         time.sleep(SECONDS)
+        assert troubles.have_all_come.wait(PATIENCE)
         troubles.stop()
         site.begin_again()
         wait_until(lambda: applications.left == 0)

@@ -24,6 +24,7 @@ class Troubles:
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="troubles")
         self._began_at = 0.0
+        self.have_all_come = threading.Event()
         self._failure: Exception | None = None
         self.told: list[str] = []
 
@@ -47,6 +48,8 @@ class Troubles:
                 trouble = coming.pop() if coming else self._random.choice(kinds)
                 self.told.append(f"{time.monotonic() - self._began_at:6.2f} {trouble.__name__.strip('_')}")
                 trouble()
+                if not coming:
+                    self.have_all_come.set()
                 self._stopping.wait(self._random.uniform(0.05, LONGEST_PAUSE))
         except Exception as error:  # noqa: BLE001  raised again by `stop`
             self._failure = error
