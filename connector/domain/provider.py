@@ -51,7 +51,7 @@ class ProviderConfig:
 
 @dataclass(frozen=True)
 class Provider:
-    """A registered provider, without its secrets."""
+    """A registered provider; of its secrets only the API token, sealed."""
 
     provider_id: str
     tenant: str
@@ -67,6 +67,7 @@ class Provider:
     has_webhook_token: bool
     previous_webhook_token_expires_at: datetime | None
     has_notice_secret: bool = False
+    sealed_api_token: str = field(default="", repr=False)
     studio: Studio = field(default_factory=Studio)
 
 

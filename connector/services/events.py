@@ -81,15 +81,16 @@ class Events:
         log.info("event.received", provider_id=provider_id, kind=event.kind, run_id=event.run_id, state=state)
         return state
 
-    def match(self, provider_id: str, run_id: str) -> None:
-        """Take up the events that wait for a run, now that the run may be known."""
+    def match(self, provider_id: str, run_id: str) -> bool:
+        """Take up the events that wait for a run, now that the run may be known; False where there are none."""
         with self._database.read() as connection:
             if not events.find_parked(connection, provider_id, run_id):
-                return
+                return False
         with self._database.write() as connection:
             for parked in events.find_parked(connection, provider_id, run_id):
                 if self._apply(connection, provider_id, read_event(self._opened(parked)), parked.event_id):
                     events.resolve(connection, parked.event_id, events.APPLIED)
+        return True
 
     def match_all(self) -> None:
         """Take up all events that wait for a run which is known by now."""

@@ -32,7 +32,7 @@ from connector.services.attempts import (
     being_started,
     open_already,
 )
-from connector.services.binding import Binding
+from connector.services.binding import Binding, BoundValues
 from connector.services.events import Events
 from connector.services.results import Results, change, claim_row
 from connector.store import attempt_claims, claims, history, verifications
@@ -118,7 +118,7 @@ class Initiation:
                 return self._hand_over_known(attempt, run)
             self._check_settled(verification.run_requested_at)
         bound = self._binding.bind(attempt)
-        applicant_id = self._put_applicant(attempt, bound.fields)
+        applicant_id = self._put_applicant(attempt, bound)
         return self._hand_over(attempt, self._start_run(attempt, applicant_id, bound.custom_data))
 
     def _check_settled(self, run_requested_at: datetime) -> None:
@@ -131,19 +131,16 @@ class Initiation:
                 retry_after=int(remaining) + 1,
             )
 
-    def _put_applicant(self, attempt: Attempt, values: Mapping[str, str]) -> str:
+    def _put_applicant(self, attempt: Attempt, bound: BoundValues) -> str:
         """Bring the user's applicant at Onfido up to date, or create it, and announce the run."""
-        applicant, applicant_id = applicant_fields(values), None
-        verification = attempt.verification
-        with self._database.read() as connection:
-            known = verifications.find_applicant(connection, verification)
-        if known is not None:
+        applicant, applicant_id = applicant_fields(bound.fields), bound.applicant_id
+        if applicant_id is not None:
             try:
-                attempt.onfido.update_applicant(known, applicant, deadline=attempt.deadline)
-                applicant_id = known
+                attempt.onfido.update_applicant(applicant_id, applicant, deadline=attempt.deadline)
             except ProviderError as error:
                 if error.status not in GONE:
                     raise
+                applicant_id = None
         if applicant_id is None:
             applicant_id = attempt.onfido.create_applicant(applicant, deadline=attempt.deadline)
         self._attempts.advance(attempt, applicant_id=applicant_id, run_requested_at=self._clock())
@@ -178,10 +175,8 @@ class Initiation:
 
     def _hand_over(self, attempt: Attempt, run: RunSnapshot) -> Started:
         """Record the run, apply what is known of it already, and get the user's SDK token."""
-        self._adopt(attempt, run)
-        verification_id = attempt.verification.verification_id
-        with self._database.read() as connection:
-            verification = verifications.get(connection, verification_id)
+        verification = self._adopt(attempt, run)
+        verification_id = verification.verification_id
         if verification.closed_at is not None:
             return Started(verification)
         if verification.capture == LINK and run.link_url is not None:
@@ -201,14 +196,18 @@ class Initiation:
         applicant_id = verification.applicant_id or ""
         return attempt.onfido.create_sdk_token(applicant_id, options or SdkOptions(), deadline=attempt.deadline)
 
-    def _adopt(self, attempt: Attempt, run: RunSnapshot) -> None:
-        """Record the run, and apply what is known of it already."""
-        self._record_run(attempt, run)
-        self._events.match(attempt.provider.provider_id, run.run_id)
+    def _adopt(self, attempt: Attempt, run: RunSnapshot) -> Verification:
+        """Record the run, and apply what is known of it already; gives the verification as that leaves it."""
+        recorded = self._record_run(attempt, run)
+        has_news = self._events.match(attempt.provider.provider_id, run.run_id)
         if run.is_final:
             self._results.refresh(attempt.provider, run.run_id, attempt.deadline, INITIATED)
+        if not (has_news or run.is_final):
+            return recorded
+        with self._database.read() as connection:
+            return verifications.get(connection, recorded.verification_id)
 
-    def _record_run(self, attempt: Attempt, run: RunSnapshot) -> None:
+    def _record_run(self, attempt: Attempt, run: RunSnapshot) -> Verification:
         now = self._clock()
         values = {
             "run_id": run.run_id,
@@ -222,7 +221,9 @@ class Initiation:
         if has_way:  # nothing has to be asked of Onfido any more
             values |= _NO_LEASE
         with self._database.write() as connection:
-            if not verifications.advance(connection, verification.verification_id, attempt.lease.owner, values):
+            owner = attempt.lease.owner
+            recorded = verifications.record_run(connection, verification.verification_id, owner, values)
+            if recorded is None:
                 raise being_started()
             if verification.run_id is None:
                 status = str(values["status"])
@@ -230,6 +231,7 @@ class Initiation:
                 history.append(connection, [started])
             about = attempt_claims.find_all(connection, verification.verification_id)
             claims.open_attempt(connection, [claim_row(verification, claim, now) for claim in about])
+            return recorded
 
 
 _NO_LEASE: dict[str, object] = {"lease_owner": None, "lease_until": None}

@@ -155,11 +155,9 @@ class Providers:
 
         Raises `RequestError` (OIDV-10016) where what is stored can no longer be used.
         """
-        with self._database.read() as connection:
-            sealed = providers.find_api_token(connection, provider.provider_id)
         try:
             self._policy.check(provider.base_url)
-            token = self._vault.open(sealed, provider_secret(provider.provider_id, "api_token"))
+            token = self._vault.open(provider.sealed_api_token, provider_secret(provider.provider_id, "api_token"))
         except (RequestError, ConfigurationError) as error:
             raise RequestError(
                 Code.CONFIGURATION_INVALID, f"The provider {provider.name} cannot be used: {error.description}"

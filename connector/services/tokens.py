@@ -34,9 +34,7 @@ class Tokens:
 
     def environment(self, provider: Provider) -> str | None:
         """Tell by the API token's prefix which of Onfido's environments it is for; None where it has neither."""
-        with self._database.read() as connection:
-            sealed = providers.find_api_token(connection, provider.provider_id)
-        token = self._open(provider, "api_token", sealed) or ""
+        token = self._open(provider, "api_token", provider.sealed_api_token) or ""
         return next((name for name in _ENVIRONMENTS if token.startswith(f"api_{name}")), None)
 
     def webhook_token(self, provider: Provider) -> str | None:

@@ -79,10 +79,10 @@ def open_attempt(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> N
     _upsert(connection, rows, columns, where=claims.c.is_verified.is_(False))
 
 
-def lock(connection: Connection, tenant: str, user_id: str) -> None:
-    """Keep everybody else from changing a user's claims, in the order in which everybody locks them."""
+def lock(connection: Connection, tenant: str, user_id: str) -> bool:
+    """Keep everybody else from changing a user's claims, in the order in which all lock them; False without any."""
     statement = select(claims.c.id).where(claims.c.tenant == tenant, claims.c.user_id == user_id)
-    connection.execute(statement.order_by(claims.c.uri, claims.c.provider_id).with_for_update()).all()
+    return bool(connection.execute(statement.order_by(claims.c.uri, claims.c.provider_id).with_for_update()).all())
 
 
 def lock_states(connection: Connection, provider_id: str, user_id: str) -> dict[str, ClaimState]:
@@ -105,12 +105,13 @@ def settle(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
 
 def unverify_changed(
     connection: Connection, tenant: str, user_id: str, fingerprints: Mapping[str, str | None], now: datetime
-) -> None:
+) -> bool:
     """Un-verify those of a user's claims, with every provider, that were verified for another value than they have.
 
-    `fingerprints` are those of the values that the claims have now, None where there is none.
+    `fingerprints` are those of the values that the claims have now, None where there is none. False where the user
+    has no claims at all.
     """
-    _unverify(connection, tenant, user_id, differs(claims, fingerprints), now)
+    return _unverify(connection, tenant, user_id, differs(claims, fingerprints), now)
 
 
 def unverify_held(
@@ -194,8 +195,9 @@ def _unverify(
     status: str = VALUE_CHANGED,
     cause: str = VALUE_CHANGED,
     actor: str | None = None,
-) -> None:
-    lock(connection, tenant, user_id)
+) -> bool:
+    if not lock(connection, tenant, user_id):
+        return False
     withdrawn = connection.execute(
         update(claims)
         .where(claims.c.tenant == tenant, claims.c.user_id == user_id, claims.c.is_verified, condition)
@@ -218,3 +220,4 @@ def _unverify(
         for row in withdrawn
     ]
     history.append(connection, changes)
+    return True

@@ -32,6 +32,7 @@ _SELECT = select(
     providers.c.previous_webhook_token_expires_at,
     providers.c.webhook_token.is_not(None).label("has_webhook_token"),
     providers.c.notice_secret.is_not(None).label("has_notice_secret"),
+    providers.c.api_token.label("sealed_api_token"),
     providers.c.studio,
 )
 
@@ -89,12 +90,6 @@ def find_known(connection: Connection, tenant: str, provider_ids: Collection[str
     """Give those of the ids that are providers of the tenant's."""
     statement = select(providers.c.id).where(providers.c.tenant == tenant, providers.c.id.in_(provider_ids))
     return set(connection.execute(statement).scalars())
-
-
-def find_api_token(connection: Connection, provider_id: str) -> str:
-    """Give a provider's encrypted API token."""
-    statement = select(providers.c.api_token).where(providers.c.id == provider_id)
-    return str(connection.execute(statement).scalar_one())
 
 
 def find_notice_secret(connection: Connection, provider_id: str) -> str:

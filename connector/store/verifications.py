@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Row, Select, Update, bindparam, delete, insert, select, update
 
 from connector.domain.verification import Verification, VerificationClaim
 from connector.store import attempt_claims
@@ -62,6 +62,15 @@ def take_over(connection: Connection, verification: Verification, lease: Lease) 
 def advance(connection: Connection, verification_id: str, owner: str, values: Mapping[str, Any]) -> bool:
     """Record how far the initiation got, under its lease; False where the lease was lost."""
     return _update(connection, verification_id, values, verifications.c.lease_owner == owner)
+
+
+def record_run(
+    connection: Connection, verification_id: str, owner: str, values: Mapping[str, Any]
+) -> Verification | None:
+    """Record the run that was started, under the initiation's lease; None where the lease was lost."""
+    statement = _changing(verification_id, verifications.c.lease_owner == owner).values(dict(values))
+    row = connection.execute(statement.returning(*_COLUMNS)).one_or_none()
+    return None if row is None else read_row(row)
 
 
 def abandon(connection: Connection, verification_id: str, owner: str, values: Mapping[str, Any]) -> bool:
@@ -194,10 +203,14 @@ def _of_user(tenant: str, user_id: str, provider_id: str) -> Select[Any]:
 
 
 def _update(connection: Connection, verification_id: str, values: Mapping[str, Any], *conditions: Any) -> bool:
-    statement = update(verifications).where(
+    return connection.execute(_changing(verification_id, *conditions).values(dict(values))).rowcount == 1
+
+
+def _changing(verification_id: str, *conditions: Any) -> Update:
+    """Make the update of an attempt that is not closed."""
+    return update(verifications).where(
         verifications.c.id == verification_id, verifications.c.closed_at.is_(None), *conditions
     )
-    return connection.execute(statement.values(dict(values))).rowcount == 1
 
 
 def one(connection: Connection, statement: Select[Any]) -> Verification | None:

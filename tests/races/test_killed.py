@@ -24,7 +24,7 @@ from tests.races.attack import (
 )
 
 ROOT = Path(__file__).parents[2]
-COMMITS = 14  # more than an initiation makes
+COMMITS = 12  # more than an initiation makes
 START_RUN = "POST /workflow_runs"
 
 
