@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from typing import Any, NoReturn, TypeVar
 
@@ -65,13 +66,21 @@ def read_body() -> bytes:
 def read_json(raw: bytes) -> Any:
     """Parse a JSON document; raises `InvalidShape` with what is wrong with it."""
     try:
-        return json.loads(raw.decode(), parse_constant=_refuse_constant)
+        return json.loads(raw.decode(), parse_constant=_refuse_constant, parse_float=_finite)
     except UnicodeDecodeError:
         refuse("json", "The body is not UTF-8.")
     except RecursionError:
         refuse("json", "The body is nested too deeply.")
     except ValueError:
         refuse("json", "The body is not JSON.")
+
+
+def _finite(digits: str) -> float:
+    """Read a number; Python takes one that is too large for infinity, which no JSON can say again."""
+    number = float(digits)
+    if math.isinf(number):
+        raise ValueError(digits)
+    return number
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -136,9 +137,9 @@ def output_value(claim: VerificationClaim, run: RunSnapshot) -> str | None:
     return text if text and text.isprintable() and len(text) <= MAX_VALUE else None
 
 
-def spellings(value: str) -> list[str]:
-    """Give the ways in which a document and a directory may write the same value: documents like capitals."""
-    return list(dict.fromkeys((value, value.title(), value.upper(), value.lower(), value.capitalize())))
+def fold(value: str) -> str:
+    """Give what two spellings of a value share: documents like capitals, and differ in spaces and composed letters."""
+    return " ".join(unicodedata.normalize("NFC", value).casefold().split())
 
 
 def _finding(claim: VerificationClaim, run: RunSnapshot, is_same: Callable[[str], bool]) -> str:
@@ -146,7 +147,7 @@ def _finding(claim: VerificationClaim, run: RunSnapshot, is_same: Callable[[str]
         value = output_value(claim, run)
         if value is None:
             return Comparison.NOT_COMPARED
-        return Comparison.CLEAR if claim.fingerprint is None or any(map(is_same, spellings(value))) else DIFFERS
+        return Comparison.CLEAR if claim.fingerprint is None or is_same(value) else DIFFERS
     if claim.output_pointer is not None:
         return _result(resolve(run.output, claim.output_pointer))
     comparisons: Mapping[str, Comparison] = run.comparisons or {}

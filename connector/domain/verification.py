@@ -44,7 +44,8 @@ class VerificationClaim:
     """A claim that an attempt is about: sent as an applicant field, told of in the workflow's output, or both.
 
     `fingerprint` is that of the user's value, None where there is none or it was not read yet; `is_stale`: the value
-    has changed since.
+    has changed since. `folded_fingerprint` is that of the value as `connector.domain.claims.fold` gives it, where the
+    workflow's output holds the value.
     """
 
     uri: str
@@ -53,6 +54,7 @@ class VerificationClaim:
     output_role: OutputRole | None = None
     fingerprint: str | None = None
     is_stale: bool = False
+    folded_fingerprint: str | None = None
 
 
 def claim_of(uri: str, applicant_field: str | None, output: OutputClaim | None) -> VerificationClaim:

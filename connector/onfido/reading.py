@@ -6,6 +6,7 @@ What cannot be done without raises `UnreadableError`; what can be done without i
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import islice
@@ -23,7 +24,7 @@ class UnreadableError(ValueError):
 def read_json(body: bytes) -> object:
     """Parse strict JSON: UTF-8 without a byte order mark, no NaN or Infinity; raises `UnreadableError`."""
     try:
-        parsed: object = json.loads(body.decode("utf-8"), parse_constant=_refuse_constant)
+        parsed: object = json.loads(body.decode("utf-8"), parse_constant=_refuse_constant, parse_float=_finite)
     except (ValueError, RecursionError) as error:
         raise UnreadableError("it is no JSON that can be read") from error
     return parsed
@@ -114,6 +115,12 @@ def time(value: object) -> datetime | None:
 
 def _present(found: Iterator[str | None]) -> Iterator[str]:
     return (each for each in found if each is not None)
+
+
+def _finite(digits: str) -> float | None:
+    """Read a number; one that is too large reads as null, for one odd number must not make a whole run unreadable."""
+    number = float(digits)
+    return number if math.isfinite(number) else None
 
 
 def _refuse_constant(name: str) -> object:

@@ -36,6 +36,7 @@ log = structlog.get_logger(__name__)
 LEASE_MARGIN = timedelta(seconds=15)  # beyond the budget of the Onfido calls that it covers
 ROUNDS = 5  # of a race with other requests, before the caller is asked to come back
 BREAK_OFF_TIME = timedelta(minutes=10)  # after it, the sweep resumes or closes an attempt without a run
+UNREADABLE_TIME = timedelta(days=7)  # after it, a run whose answer cannot be understood no longer holds its user up
 GONE = (404, 410)
 INITIATED = "initiated"  # a cause, for the history
 
@@ -173,9 +174,10 @@ class Attempts:
         try:
             run = self._results.refresh(provider, run_id, deadline, INITIATED)
         except ProviderError as error:
-            if error.status not in GONE:
+            is_unreadable = error.is_misunderstood and self._clock() - found.created_at > UNREADABLE_TIME
+            if error.status not in GONE and not is_unreadable:
                 raise
-            log.warning("run.gone", verification_id=found.verification_id, run_id=run_id)
+            log.warning("run.gone", verification_id=found.verification_id, run_id=run_id, reason=error.description)
             return error.description
         return "The link has expired." if is_link_expired(found, run, self._clock()) else None
 

@@ -1,5 +1,7 @@
 """Binding a verification to the user's values: what is sent to Onfido, and what the claims are then verified for.
 
+    `folded` are the fingerprints of folded values, of the claims whose value the workflow's output holds.
+
 A value that changes while it is being read and sent is noticed: whoever changes one marks the open attempts that are
 about it, and what was marked is read again (`value_changed` in `claims.py`).
 """
@@ -9,13 +11,15 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from sqlalchemy import Connection
 
 from connector.directory import Directory
 from connector.domain.applicant import check_applicant
-from connector.domain.claims import REQUIRED_FIELDS, fields_to_send
+from connector.domain.claims import REQUIRED_FIELDS, fields_to_send, fold
+from connector.domain.studio import OutputRole
 from connector.errors import Code, RequestError
 from connector.services.attempts import ROUNDS, Attempt, Attempts
 from connector.store import attempt_claims, claims, verifications
@@ -27,12 +31,15 @@ from connector.store.vault import Fingerprints
 class BoundValues:
     """What is sent, by applicant field and by the workflow's own input, and what the claims are then verified for.
 
+    `folded` are the fingerprints of folded values, of the claims whose value the workflow's output holds.
+
     `applicant_id` is the user's applicant at Onfido, where there is one.
     """
 
     fields: Mapping[str, str] = field(repr=False)
     custom_data: Mapping[str, Any] = field(repr=False)
     fingerprints: Mapping[str, str]
+    folded: Mapping[str, str]
     applicant_id: str | None = None
 
 
@@ -74,13 +81,16 @@ class Binding:
             raise RequestError(Code.USER_NOT_FOUND, f"There is no user {user_id}.")
         fields = {**_select(attempt, values), **attempt.wanted.plan.consents}
         check_applicant(fields, attempt.provider.claims)
+        known = [claim for claim in attempt.wanted.about(attempt.provider) if values.get(claim.uri)]
+        fingerprint = partial(self._fingerprints.of, tenant, user_id)
         return BoundValues(
             fields=fields,
             custom_data=attempt.wanted.plan.custom_data(values),
-            fingerprints={
-                claim.uri: self._fingerprints.of(tenant, user_id, claim.uri, values[claim.uri])
-                for claim in attempt.wanted.about(attempt.provider)
-                if values.get(claim.uri)
+            fingerprints={claim.uri: fingerprint(claim.uri, values[claim.uri]) for claim in known},
+            folded={
+                claim.uri: fingerprint(claim.uri, fold(values[claim.uri]))
+                for claim in known
+                if claim.output_role is OutputRole.VALUE
             },
         )
 
@@ -102,7 +112,7 @@ class Binding:
         verification, fingerprints = attempt.verification, bound.fingerprints
         with self._database.write() as connection:
             self._attempts.lock(connection, attempt)
-            if not attempt_claims.bind_values(connection, verification.verification_id, fingerprints):
+            if not attempt_claims.bind_values(connection, verification.verification_id, fingerprints, bound.folded):
                 return None
             tenant, user_id = verification.tenant, verification.user_id
             has_claims = not fingerprints or claims.unverify_changed(

@@ -17,7 +17,7 @@ import structlog
 from sqlalchemy import Connection
 
 from connector import telemetry
-from connector.domain.claims import ClaimState, judge, output_value
+from connector.domain.claims import ClaimState, fold, judge, output_value
 from connector.domain.history import CLAIM, RUN, Change
 from connector.domain.provider import Provider
 from connector.domain.runs import APPROVED, DECIDED_STATUSES, TAG_PREFIX, Comparison, RunSnapshot, moves, next_check
@@ -174,7 +174,7 @@ class Results:
 
     def _is_same(self, verification: Verification, claim: VerificationClaim) -> Callable[[str], bool]:
         tenant, user_id = verification.tenant, verification.user_id
-        return lambda value: self._fingerprints.of(tenant, user_id, claim.uri, value) == claim.fingerprint
+        return lambda value: self._fingerprints.of(tenant, user_id, claim.uri, fold(value)) == claim.folded_fingerprint
 
 
 def change(

@@ -44,6 +44,7 @@ from connector.store.engine import Database
 log = structlog.get_logger(__name__)
 
 SWEPT = "sweep"  # a cause, for the history
+FORGET_BATCH = 500  # finished runs of which one transaction forgets what was kept
 SWEEP_LIMIT = 200  # verifications that one sweep puts up for a look
 CHECK_BUDGET = 25.0  # seconds of Onfido's calls; well below the outbox' lease
 TOLD_AFTER = timedelta(days=7)  # a run that is open for so long is worth an operator's look
@@ -129,8 +130,11 @@ class Upkeep:
 
     def _forget_old(self) -> None:
         self._events.forget_bodies(self._event_retention)
-        with self._database.write() as connection:
-            runs.forget_results(connection, self._clock() - self._event_retention)
+        is_left = True
+        while is_left:
+            with self._database.write() as connection:
+                closed_before = self._clock() - self._event_retention
+                is_left = runs.forget_results(connection, closed_before, FORGET_BATCH) == FORGET_BATCH
 
     def _put_up_overdue(self) -> None:
         now = self._clock()

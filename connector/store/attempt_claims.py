@@ -47,8 +47,10 @@ def add_tags(connection: Connection, verification_id: str, tags: Collection[str]
         connection.execute(statement, [{"verification_id": verification_id, "tag": tag} for tag in sorted(tags)])
 
 
-def bind_values(connection: Connection, verification_id: str, fingerprints: Mapping[str, str]) -> bool:
-    """Record which values the attempt sends; False where one has changed since it was read: read again."""
+def bind_values(
+    connection: Connection, verification_id: str, fingerprints: Mapping[str, str], folded: Mapping[str, str]
+) -> bool:
+    """Record which values the attempt sends, by their fingerprints and those of the folded values; False where one has changed since it was read: read again."""
     about = verification_claims.c.verification_id == verification_id
     stale = connection.execute(
         update(verification_claims).where(about, verification_claims.c.is_stale).values(is_stale=False)
@@ -59,8 +61,11 @@ def bind_values(connection: Connection, verification_id: str, fingerprints: Mapp
         connection.execute(
             update(verification_claims)
             .where(about, verification_claims.c.uri == bindparam("of"))
-            .values(fingerprint=bindparam("bound")),
-            [{"of": uri, "bound": fingerprint} for uri, fingerprint in sorted(fingerprints.items())],
+            .values(fingerprint=bindparam("bound"), folded_fingerprint=bindparam("fold")),
+            [
+                {"of": uri, "bound": fingerprint, "fold": folded.get(uri)}
+                for uri, fingerprint in sorted(fingerprints.items())
+            ],
         )
     return True
 
@@ -112,6 +117,7 @@ def find_all(connection: Connection, verification_id: str) -> list[VerificationC
             OutputRole(row.output_role) if row.output_role else None,
             row.fingerprint,
             row.is_stale,
+            row.folded_fingerprint,
         )
         for row in connection.execute(statement)
     ]

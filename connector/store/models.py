@@ -161,6 +161,7 @@ verification_claims = Table(
     Column("uri", String(255), primary_key=True),
     Column("applicant_field", String(64), comment="null: it is not sent, the workflow's output tells of it"),
     Column("output_pointer", String(512), comment="where the workflow's output tells of it"),
+    Column("folded_fingerprint", String(64), comment="of the value without regard to case and spaces"),
     Column("output_role", String(8), comment="value or result: what stands there"),
     Column("output_value", Text, comment="encrypted: the value that was read there; null once its time is over"),
     Column("fingerprint", String(64), comment="of the value that was sent; null until it was read"),

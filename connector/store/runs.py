@@ -102,19 +102,19 @@ def keep(connection: Connection, verification_id: str, values: Mapping[str, Any]
     connection.execute(update(verifications).where(verifications.c.id == verification_id).values(dict(values)))
 
 
-def forget_results(connection: Connection, closed_before: datetime) -> None:
-    """Remove what is kept, encrypted, of runs that ended long ago."""
-    old = (
-        verifications.c.closed_at < closed_before,
-        verifications.c.result.is_not(None) | verifications.c.document.is_not(None),
-    )
-    of_old = select(verifications.c.id).where(*old)
-    connection.execute(
-        update(verification_claims)
-        .where(verification_claims.c.verification_id.in_(of_old), verification_claims.c.output_value.is_not(None))
-        .values(output_value=None)
-    )
-    connection.execute(update(verifications).where(*old).values(result=None, document=None))
+def forget_results(connection: Connection, closed_before: datetime, limit: int) -> int:
+    """Remove what is kept, encrypted, of some runs that ended long ago; gives their number."""
+    has_result = verifications.c.result.is_not(None) | verifications.c.document.is_not(None)
+    statement = select(verifications.c.id).where(verifications.c.closed_at < closed_before, has_result)
+    old = connection.execute(statement.order_by(verifications.c.id).limit(limit).with_for_update()).scalars().all()
+    if old:
+        connection.execute(
+            update(verification_claims)
+            .where(verification_claims.c.verification_id.in_(old), verification_claims.c.output_value.is_not(None))
+            .values(output_value=None)
+        )
+        connection.execute(update(verifications).where(verifications.c.id.in_(old)).values(result=None, document=None))
+    return len(old)
 
 
 def _clauses(tenant: str, wanted: RunFilter) -> list[ColumnElement[bool]]:

@@ -340,3 +340,12 @@ def test_values_themselves_are_in_no_answer(shared: World, admin: Caller) -> Non
         me.verify(shared.provider_id, "COMPLETED"),
     ):
         assert [value for value in PERSON.values() if value in answer.text] == []
+
+
+def test_a_number_that_no_json_can_say_again_is_refused(world: World) -> None:
+    world.add_user()
+    claim = f'{{"uri": "urn:x", "idVProviderId": "{world.provider_id}", "claimMetadata": {{"x": [1e999]}}}}'
+    answer = world.connector.as_admin().request(
+        "POST", "/api/users/v1/ann/idv/claims", data=f"[{claim}]", headers={"Content-Type": "application/json"}
+    )
+    assert (answer.status_code, answer.json()["code"]) == (400, "IDV-10005")

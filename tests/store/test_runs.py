@@ -267,7 +267,7 @@ class TestForget:
         with database.write() as connection:
             for verification_id in ids:
                 attempt_claims.keep_values(connection, verification_id, {"country": "value"})
-            runs.forget_results(connection, now + SECOND)
+            runs.forget_results(connection, now + SECOND, 100)
             kept = [runs.find(connection, TENANT, each) for each in ids]
             values = [
                 connection.execute(

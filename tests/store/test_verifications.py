@@ -209,7 +209,7 @@ class TestValues:
 
     def bind(self, database: Database, verification: Verification, **fingerprints: str) -> bool:
         with database.write() as connection:
-            return attempt_claims.bind_values(connection, verification.verification_id, fingerprints)
+            return attempt_claims.bind_values(connection, verification.verification_id, fingerprints, {})
 
     def change(self, database: Database, uri: str, fingerprint: str | None) -> None:
         with database.write() as connection:

@@ -103,6 +103,14 @@ def _add_to_verification_claims() -> None:
             )
         )
         table.add_column(
+            sa.Column(
+                "folded_fingerprint",
+                sa.String(length=64),
+                nullable=True,
+                comment="of the value without regard to case and spaces",
+            )
+        )
+        table.add_column(
             sa.Column("output_role", sa.String(length=8), nullable=True, comment="value or result: what stands there")
         )
         table.add_column(
