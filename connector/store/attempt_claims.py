@@ -50,7 +50,10 @@ def add_tags(connection: Connection, verification_id: str, tags: Collection[str]
 def bind_values(
     connection: Connection, verification_id: str, fingerprints: Mapping[str, str], folded: Mapping[str, str]
 ) -> bool:
-    """Record which values the attempt sends, by their fingerprints and those of the folded values; False where one has changed since it was read: read again."""
+    """Record which values the attempt sends; False where one has changed since it was read: read again.
+
+    `folded` are the fingerprints of folded values, of those claims that have one.
+    """
     about = verification_claims.c.verification_id == verification_id
     stale = connection.execute(
         update(verification_claims).where(about, verification_claims.c.is_stale).values(is_stale=False)

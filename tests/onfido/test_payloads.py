@@ -254,3 +254,8 @@ def test_the_newest_document_check_is_found(tasks: list[object], newest: str | N
 def test_only_strict_json_is_read(body: bytes) -> None:
     with pytest.raises(UnreadableError):
         read_json(body)
+
+
+def test_a_number_too_large_for_any_float_reads_as_nothing() -> None:
+    body = b'{"id": "run-1", "status": "approved", "output": {"score": 1e999, "rest": 1.5}}'
+    assert run_snapshot(read_json(body)).output == {"score": None, "rest": 1.5}
