@@ -71,6 +71,8 @@ def read_json(raw: bytes) -> Any:
         refuse("json", "The body is not UTF-8.")
     except RecursionError:
         refuse("json", "The body is nested too deeply.")
+    except OverflowError:
+        refuse("json", "The body holds a number that is none in JSON: it is too large.")
     except ValueError:
         refuse("json", "The body is not JSON.")
 
@@ -79,7 +81,7 @@ def _finite(digits: str) -> float:
     """Read a number; Python takes one that is too large for infinity, which no JSON can say again."""
     number = float(digits)
     if math.isinf(number):
-        raise ValueError(digits)
+        raise OverflowError(digits)
     return number
 
 

@@ -1,7 +1,6 @@
 """Binding a verification to the user's values: what is sent to Onfido, and what the claims are then verified for.
 
     `folded` are the fingerprints of folded values, of the claims whose value the workflow's output holds.
-
 A value that changes while it is being read and sent is noticed: whoever changes one marks the open attempts that are
 about it, and what was marked is read again (`value_changed` in `claims.py`).
 """
@@ -9,7 +8,7 @@ about it, and what was marked is read again (`value_changed` in `claims.py`).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -22,7 +21,7 @@ from connector.domain.claims import REQUIRED_FIELDS, fields_to_send, fold
 from connector.domain.studio import OutputRole
 from connector.errors import Code, RequestError
 from connector.services.attempts import ROUNDS, Attempt, Attempts
-from connector.store import attempt_claims, claims, verifications
+from connector.store import attempt_claims, claims
 from connector.store.engine import Database
 from connector.store.vault import Fingerprints
 
@@ -32,15 +31,12 @@ class BoundValues:
     """What is sent, by applicant field and by the workflow's own input, and what the claims are then verified for.
 
     `folded` are the fingerprints of folded values, of the claims whose value the workflow's output holds.
-
-    `applicant_id` is the user's applicant at Onfido, where there is one.
     """
 
     fields: Mapping[str, str] = field(repr=False)
     custom_data: Mapping[str, Any] = field(repr=False)
     fingerprints: Mapping[str, str]
     folded: Mapping[str, str]
-    applicant_id: str | None = None
 
 
 class Binding:
@@ -70,8 +66,8 @@ class Binding:
             self._replace_claims(attempt)
         for _ in range(ROUNDS):
             bound = self._read_values(attempt)
-            if recorded := self._record_values(attempt, bound):
-                return recorded
+            if self._record_values(attempt, bound):
+                return bound
         raise RequestError(Code.NOTHING_TO_START, "The user's values keep changing: ask again in a moment.")
 
     def _read_values(self, attempt: Attempt) -> BoundValues:
@@ -107,20 +103,20 @@ class Binding:
             about, verification_id = wanted.about(attempt.provider), attempt.verification.verification_id
             attempt_claims.replace(connection, verification_id, about, wanted.plan.tags)
 
-    def _record_values(self, attempt: Attempt, bound: BoundValues) -> BoundValues | None:
-        """Record what is sent, and find whom it was sent for before; None where a value has changed since."""
+    def _record_values(self, attempt: Attempt, bound: BoundValues) -> bool:
+        """Record what is sent; False where a value has changed since it was read."""
         verification, fingerprints = attempt.verification, bound.fingerprints
         with self._database.write() as connection:
             self._attempts.lock(connection, attempt)
             if not attempt_claims.bind_values(connection, verification.verification_id, fingerprints, bound.folded):
-                return None
+                return False
             tenant, user_id = verification.tenant, verification.user_id
             has_claims = not fingerprints or claims.unverify_changed(
                 connection, tenant, user_id, fingerprints, self._clock()
             )
             if has_claims:
                 _check_needed(connection, attempt, fingerprints)
-            return replace(bound, applicant_id=verifications.find_applicant(connection, verification))
+            return True
 
 
 def _check_needed(connection: Connection, attempt: Attempt, fingerprints: Mapping[str, str]) -> None:

@@ -133,7 +133,9 @@ class Initiation:
 
     def _put_applicant(self, attempt: Attempt, bound: BoundValues) -> str:
         """Bring the user's applicant at Onfido up to date, or create it, and announce the run."""
-        applicant, applicant_id = applicant_fields(bound.fields), bound.applicant_id
+        applicant = applicant_fields(bound.fields)
+        with self._database.read() as connection:
+            applicant_id = verifications.find_applicant(connection, attempt.verification)
         if applicant_id is not None:
             try:
                 attempt.onfido.update_applicant(applicant_id, applicant, deadline=attempt.deadline)

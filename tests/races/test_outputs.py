@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from bisect import bisect
+
 import pytest
 
 from tests.harness import (
@@ -17,7 +19,9 @@ from tests.harness import (
 from tests.races.attack import (
     ALL_CLEAR,
     OPEN_ALREADY,
+    PROVIDERS,
     UNREACHABLE,
+    admin_of,
     end_run,
     outcome_of,
     run_status,
@@ -127,3 +131,25 @@ def test_output_of_any_depth_breaks_nothing(quiet: World, ann: Caller) -> None:
 
     assert ann.verify(quiet.provider_id, "COMPLETED").status_code == 200
     assert verified(ann.claims()) == set(MAPPING)
+
+
+def test_run_whose_output_is_as_deep_as_can_be_read_is_applied_and_shown(quiet: World) -> None:
+    """How deep that is depends on who reads it: what was read once may be too deep to be written, or read again."""
+    depths = range(2000)
+    deepest = bisect(depths, 200, key=lambda depth: post(quiet, deep_event("of others", depth))) - 1
+    for depth in range(deepest - 24, deepest + 1, 3):
+        user = quiet.add_user(str(depth))
+        run_id = quiet.start(user)
+
+        assert post(quiet, deep_event(run_id, depth)) == 200
+
+        assert (run_status(user), verified(user.claims())) == ({"approved"}, set(MAPPING))
+        shown = admin_of(quiet).get(f"{PROVIDERS}/{quiet.provider_id}/verifications/{run_id}")
+        assert (shown.status_code, shown.json().get("status")) == (200, "approved"), depth
+
+
+def deep_event(run_id: str, depth: int) -> bytes:
+    """Make the event of an approved run whose output holds something that is nested so deep."""
+    comparison = {"data_comparison": {key: {"result": "clear"} for key in ALL_CLEAR}}
+    body = event_body(run_id, output=comparison | {"deep": "DEEP"})
+    return body.replace(b'"DEEP"', b"[" * depth + b"]" * depth)

@@ -9,18 +9,20 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from click.testing import Result
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import update
 
 from connector.errors import Code, ProviderError, RequestError
 from connector.relay import Relay
 from connector.services.outbox import (
     FIRST_RETRY,
+    FORGET_BATCH,
     KEPT,
     LEASE,
     LONGEST_RETRY,
@@ -34,6 +36,7 @@ from connector.services.outbox import (
 from connector.settings import Settings
 from connector.store import outbox as rows
 from connector.store.engine import Database
+from connector.store.models import outbox as outbox_table
 from connector.store.outbox import DEAD, DONE, READY, OutboxRow
 from tests.services.ageing import let_pass
 
@@ -279,6 +282,16 @@ def test_what_was_delivered_long_ago_is_forgotten_and_nothing_else(
     outbox.forget_done()
 
     assert Counter(row.state for row in outbox.page(ALL, 10)) == {DEAD: 1, READY: 1}
+
+
+def test_however_much_was_delivered_long_ago_is_forgotten(database: Database, outbox: Outbox) -> None:
+    put(database, FORGET_BATCH + 1)
+    with database.write() as connection:
+        connection.execute(update(outbox_table).values(state=DONE, settled_at=datetime.now(UTC) - 2 * KEPT))
+
+    outbox.forget_done()
+
+    assert outbox.counts() == {}
 
 
 def test_workers_at_once_deliver_every_row_once(database: Database) -> None:

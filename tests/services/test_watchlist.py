@@ -136,7 +136,7 @@ def test_new_matches_are_recorded_told_and_unverify(world: World, ann: Caller, a
         "userId": "ann",
         "verificationId": verification.verification_id,
         "runId": verification.run_id,
-        "dashboardUrl": f"{world.simulator.url}/link/{verification.run_id}",
+        "dashboardUrl": f"{world.simulator.url}/?run={verification.run_id}",
         "monitorId": monitor_id,
         "applicantId": applicant_id,
     }
@@ -199,6 +199,19 @@ def test_later_matches_unverify_what_was_corrected_since(world: World, ann: Call
     wait_for(world, TELL_MATCHES, "done", 2)
     assert verified(ann.claims()) == set()
     assert len({each.body["id"] for each in application.received}) == 2
+
+
+def test_nobody_is_told_once_the_provider_sends_no_notices(world: World, ann: Caller, application: Application) -> None:
+    application.answers(Reply(503))
+    find_matches(world, monitor(world, applicant_of(ann)))
+    wait_for_failure(world, TELL_MATCHES)
+    use_studio(world)
+    before = len(application.received)
+
+    let_pass(world.connector.services.database, timedelta(hours=1))
+
+    wait_for(world, TELL_MATCHES, "done")
+    assert len(application.received) == before
 
 
 def test_deliveries_at_the_same_moment_act_once(world: World, ann: Caller) -> None:

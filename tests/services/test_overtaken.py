@@ -1,0 +1,161 @@
+"""Requests, looks and deliveries that are overtaken by others between two of their transactions: nothing is doubled."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import requests
+from sqlalchemy import select
+
+from connector.services.outbox import CHECK_VERIFICATION, KEEP_DOCUMENT
+from connector.store.models import history
+from tests.harness import Caller, World
+from tests.races.meanwhile import VALUES_READ, meanwhile
+from tests.services.ageing import let_pass
+from tests.services.receiving import use_studio, wait_for, wait_for_failure
+
+CREATE_APPLICANT, READ_TASKS = "POST /applicants", "GET /workflow_runs/{run_id}/tasks"
+LEASE, BREAK_OFF_TIME = 30, 11 * 60  # seconds; the second a little more
+# What is looked for, as it stands in the statements.
+OPEN_ATTEMPT = "verifications.user_id = "
+ONE_VERIFICATION = "verifications.id = "
+ATTEMPT_OF_APPLICANT = "verifications.applicant_id = "
+
+
+@pytest.fixture
+def ann(world: World) -> Caller:
+    return world.add_user()
+
+
+def initiate(world: World, caller: Caller) -> tuple[int, str]:
+    answer = caller.verify(world.provider_id, "INITIATED")
+    return answer.status_code, answer.json().get("description", "")
+
+
+def break_off(world: World, caller: Caller, *, times: int = 1) -> None:
+    """Let an initiation fail before it has an applicant; so will the next, where it is to happen more than once."""
+    world.faults(route=CREATE_APPLICANT, failed=times)
+    assert initiate(world, caller)[0] == 503
+
+
+def runs_at_onfido(world: World) -> list[str]:
+    return [run["id"] for run in world.onfido_state()["runs"]]
+
+
+def verification_id_of(world: World) -> str:
+    [attempt] = world.attempts()
+    return attempt.verification_id
+
+
+def ends_of(world: World, verification_id: str) -> list[Any]:
+    """Give what the history has of a verification's end."""
+    about = (history.c.verification_id == verification_id, history.c.current == "error")
+    with world.connector.services.database.read() as connection:
+        return list(connection.execute(select(history).where(*about)))
+
+
+# Requests
+
+
+def test_request_that_others_overtake_again_and_again_is_told_to_wait_for_their_answer(
+    world: World, ann: Caller
+) -> None:
+    break_off(world, ann, times=-1)
+
+    with meanwhile(OPEN_ATTEMPT, lambda: initiate(world, ann), every=True):
+        status, description = initiate(world, ann)
+
+    assert (status, "by another request" in description) == (400, True)
+    world.faults(failed=0)
+    assert world.start(ann) in runs_at_onfido(world)
+    assert len(runs_at_onfido(world)) == 1
+
+
+def test_request_that_read_the_values_when_its_lease_ran_out_leaves_the_run_to_another(
+    world: World, ann: Caller
+) -> None:
+    runs = []
+
+    def overtake() -> None:
+        world.clock.advance(LEASE + 1)
+        runs.append(world.start(ann))
+
+    with meanwhile(VALUES_READ, overtake):
+        status, description = initiate(world, ann)
+
+    assert (status, "by another request" in description) == (400, True)
+    assert runs_at_onfido(world) == runs
+
+
+def test_run_that_is_gone_is_ended_once_by_two_requests_that_find_it_so(world: World, ann: Caller) -> None:
+    gone = world.start(ann)
+    verification_id = verification_id_of(world)
+    requests.post(f"{world.simulator.url}/simulator/reset", timeout=10).raise_for_status()
+
+    with meanwhile(OPEN_ATTEMPT, lambda: world.start(ann)):
+        status, description = initiate(world, ann)
+
+    [run_id] = runs_at_onfido(world)
+    assert (status, run_id in description, run_id == gone) == (400, True, False)
+    assert len(ends_of(world, verification_id)) == 1
+
+
+def test_applicant_of_a_user_who_is_removed_meanwhile_is_not_updated(world: World, ann: Caller) -> None:
+    world.start(ann)
+    [attempt] = world.attempts()
+    path = f"/api/server/v1/idv-providers/{world.provider_id}/applicants/{attempt.applicant_id}"
+
+    with meanwhile(ATTEMPT_OF_APPLICANT, lambda: world.connector.services.users.remove(world.tenant, "ann")):
+        answer = world.connector.as_admin().put(path, None)
+
+    assert (answer.status_code, answer.json()["code"]) == (404, "IDV-10001")
+    assert "PUT /applicants/{applicant_id}" not in world.onfido_state()["requests"]
+
+
+# Workers
+
+
+def test_worker_leaves_an_attempt_alone_that_a_request_is_at(world: World, ann: Caller) -> None:
+    break_off(world, ann)
+    world.clock.advance(BREAK_OFF_TIME)
+    before = world.onfido_state()["requests"][CREATE_APPLICANT]
+    world.faults(latency_ms=600)
+    with ThreadPoolExecutor(1) as pool:
+        resuming = pool.submit(world.start, ann)
+        world.wait_until(lambda: world.onfido_state()["requests"][CREATE_APPLICANT] > before)
+
+        world.sweep()
+
+        assert wait_for(world, CHECK_VERIFICATION, "done").history == []
+        assert not resuming.done()
+    assert runs_at_onfido(world) == [resuming.result()]
+
+
+def test_worker_that_a_request_overtakes_leaves_the_attempt_to_it(world: World, ann: Caller) -> None:
+    break_off(world, ann)
+    world.clock.advance(BREAK_OFF_TIME)
+    payload = {"verification_id": verification_id_of(world)}
+
+    with meanwhile(ONE_VERIFICATION, lambda: world.start(ann)):
+        world.connector.services.upkeep.check_verification(payload)
+
+    [attempt] = world.attempts()
+    assert (attempt.closed_at, runs_at_onfido(world)) == (None, [attempt.run_id])
+
+
+def test_document_of_a_user_who_was_removed_meanwhile_is_not_fetched(world: World, ann: Caller) -> None:
+    use_studio(world, documentValues=True)
+    run_id = world.start(ann)
+    world.faults(route=READ_TASKS, failed=-1)
+    world.outcome(run_id)
+    wait_for_failure(world, KEEP_DOCUMENT)
+    before = world.onfido_state()["requests"]
+
+    world.connector.services.users.remove(world.tenant, "ann")
+    let_pass(world.connector.services.database, timedelta(hours=1))
+
+    wait_for(world, KEEP_DOCUMENT, "done")
+    assert world.onfido_state()["requests"].get(READ_TASKS) == before[READ_TASKS]
