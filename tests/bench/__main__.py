@@ -137,7 +137,7 @@ def _wait(port: int) -> None:
     for _ in range(300):
         try:
             requests.get(f"http://127.0.0.1:{port}/", timeout=5)
-        except requests.ConnectionError:
+        except (requests.ConnectionError, requests.Timeout):
             time.sleep(0.1)
         else:
             return

@@ -42,6 +42,7 @@ def receive(provider_id: str) -> Response:
                 providers.c.webhook_token,
                 providers.c.previous_webhook_token,
                 providers.c.previous_webhook_token_expires_at,
+                providers.c.studio,
             ).where(providers.c.id == provider_id, providers.c.tenant == DEFAULT_TENANT)
         ).one()
     expected = hmac.new(WEBHOOK_TOKEN.encode(), body, hashlib.sha256).hexdigest()
@@ -97,7 +98,15 @@ def _write(connection: Connection, provider_id: str, body: bytes, payload: dict[
     connection.execute(
         update(verifications)
         .where(verifications.c.id == run.id, verifications.c.closed_at.is_(None))
-        .values(status=status, updated_at=now, completed_at=now, closed_at=now, lease_owner=None, lease_until=None)
+        .values(
+            status=status,
+            updated_at=now,
+            completed_at=now,
+            closed_at=now,
+            lease_owner=None,
+            lease_until=None,
+            result=json.dumps(payload["resource"]["output"]),
+        )
     )
     connection.execute(
         insert(history), [_change(run, subject, now) for subject in ("run", *(row["uri"] for row in rows))]
