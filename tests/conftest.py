@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import shutil
 import tempfile
@@ -18,7 +17,7 @@ from connector.settings import Settings
 from connector.simulator.server import Simulator
 from connector.store.engine import Database
 from tests import databases
-from tests.harness import Clock, ConnectorServer, World, config_properties, provider_body
+from tests.harness import HTTP, Clock, ConnectorServer, World, config_properties, provider_body
 
 # PostgreSQL's launcher wants a runtime directory; not every machine has one.
 os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.mkdtemp(prefix="runtime-"))
@@ -30,8 +29,6 @@ hypothesis_settings.load_profile("default")
 
 # Plain tracebacks: the default's cost seconds each.
 structlog.configure(processors=[structlog.processors.format_exc_info, structlog.processors.LogfmtRenderer()])
-
-_numbers = itertools.count()
 
 
 @pytest.fixture(scope="session")
@@ -54,6 +51,12 @@ def postgresql_server() -> Iterator[str]:
         yield server
 
 
+@pytest.fixture(scope="session")
+def postgresql_database(postgresql_server: str) -> str:
+    """The URL of a migrated database that each test leaves empty."""
+    return databases.put_database(postgresql_server, "tests", template="template")
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """The URL of a migrated, empty database."""
@@ -62,10 +65,9 @@ def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str
         shutil.copy(request.getfixturevalue("sqlite_template"), path)
         yield f"sqlite:///{path}"
         return
-    server = request.getfixturevalue("postgresql_server")
-    name = f"test_{next(_numbers)}"
-    yield databases.put_database(server, name, template="template")
-    databases.drop_database(server, name)
+    url = request.getfixturevalue("postgresql_database")
+    yield url
+    databases.empty_database(url)
 
 
 @pytest.fixture
@@ -91,11 +93,18 @@ def clock() -> Clock:
     return Clock()
 
 
-@pytest.fixture
-def simulator() -> Iterator[Simulator]:
-    """An Onfido."""
+@pytest.fixture(scope="session")
+def standing_simulator() -> Iterator[Simulator]:
+    """An Onfido that stands as long as the tests last."""
     with Simulator() as running:
         yield running
+
+
+@pytest.fixture
+def simulator(standing_simulator: Simulator) -> Iterator[Simulator]:
+    """An Onfido that knows nothing yet."""
+    yield standing_simulator
+    assert HTTP.post(f"{standing_simulator.url}/simulator/reset", timeout=10).ok
 
 
 @pytest.fixture

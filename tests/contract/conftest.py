@@ -7,13 +7,12 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-import requests
 
 from connector.settings import Settings
 from connector.simulator.server import Simulator
 from tests import databases
 from tests.contract.wire import WEBHOOK_TOKEN, new_provider
-from tests.harness import Clock, ConnectorServer, World, config_properties
+from tests.harness import HTTP, Clock, ConnectorServer, World, config_properties
 
 _numbers = itertools.count()
 
@@ -60,4 +59,4 @@ def shared(shared_database_url: str, tmp_path_factory: pytest.TempPathFactory) -
 def onfido(shared: World) -> Iterator[World]:
     """The shared connector, with an Onfido whose switches go back afterwards."""
     yield shared
-    assert requests.post(f"{shared.simulator.url}/simulator/reset", timeout=10).ok
+    assert HTTP.post(f"{shared.simulator.url}/simulator/reset", timeout=10).ok

@@ -8,7 +8,6 @@ from urllib.parse import urljoin, urlsplit
 
 import pytest
 import requests
-from sqlalchemy import text
 from structlog.testing import capture_logs
 
 from connector.settings import Settings
@@ -31,11 +30,10 @@ def test_connector_is_alive_and_ready(shared: World, prefix: str) -> None:
 
 
 def test_connector_is_alive_but_not_ready_where_its_database_is_not_migrated(connector: ConnectorServer) -> None:
-    with connector.services.database.write() as connection:
-        connection.execute(text("UPDATE alembic_version SET version_num = 'before'"))
-
-    assert_error(ask(connector, "/readyz"), 503, None, "migrate")
-    assert ask(connector, "/healthz").status_code == 200
+    with databases.of_another_version(connector.services.database):
+        assert_error(ask(connector, "/readyz"), 503, None, "migrate")
+        assert ask(connector, "/healthz").status_code == 200
+    assert ask(connector, "/readyz").status_code == 200
 
 
 def test_connector_is_alive_but_not_ready_while_its_database_is_gone(postgresql_server: str, tmp_path: Path) -> None:

@@ -44,13 +44,12 @@ def _empty_database(request: pytest.FixtureRequest, directory: Path) -> str:
 
 
 @pytest.fixture
-def quiet(attacked: tuple[ConnectorServer, Clock]) -> Iterator[World]:
+def quiet(attacked: tuple[ConnectorServer, Clock], simulator: Simulator) -> World:
     """A provider whose webhook gets what the test posts and nothing else."""
     connector, clock = attacked
-    with Simulator() as onfido:
-        world = World(connector, onfido, clock, tenant=f"races-{next(_numbers)}")
-        world.faults(retry_after=0)
-        yield add_provider(world)
+    world = World(connector, simulator, clock, tenant=f"races-{next(_numbers)}")
+    world.faults(retry_after=0)
+    return add_provider(world)
 
 
 @pytest.fixture

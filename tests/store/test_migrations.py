@@ -11,6 +11,7 @@ from sqlalchemy import inspect, text
 
 from connector.store.engine import Database
 from connector.store.models import metadata
+from tests.databases import of_another_version
 
 # Says twice whether the migrations are read while the schema is looked at, and how it is.
 LOOK_TWICE = """
@@ -68,9 +69,9 @@ def test_an_empty_database_is_not_current_and_a_migrated_one_is(empty_database_u
 
 
 def test_a_database_of_another_version_is_not_current(database: Database) -> None:
-    with database.write() as connection:
-        connection.execute(text("UPDATE alembic_version SET version_num = 'another'"))
-    assert not database.is_current()
+    with of_another_version(database):
+        assert not database.is_current()
+    assert database.is_current()
 
 
 def test_a_process_reads_its_migrations_once_however_often_it_is_asked(
