@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -31,6 +32,13 @@ hypothesis_settings.load_profile("default")
 structlog.configure(processors=[structlog.processors.format_exc_info, structlog.processors.LogfmtRenderer()])
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Measure coverage over SQLite alone: the tests over PostgreSQL run the same lines, and measuring costs time."""
+    for item in items:
+        if "postgresql" in item.name:
+            item.add_marker("no_cover")
+
+
 @pytest.fixture(scope="session")
 def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A migrated database file, to be copied."""
@@ -52,18 +60,31 @@ def postgresql_server() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def postgresql_database(postgresql_server: str) -> str:
+def new_database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
+    """Make a migrated database, `sqlite` or `postgresql`, and give its URL."""
+    numbers = itertools.count()
+
+    def make(kind: str) -> str:
+        if kind == "sqlite":
+            path = tmp_path_factory.mktemp("database") / "connector.db"
+            return f"sqlite:///{shutil.copy(request.getfixturevalue('sqlite_template'), path)}"
+        server = request.getfixturevalue("postgresql_server")
+        return databases.put_database(server, f"tests_{next(numbers)}", template="template")
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def postgresql_database(new_database: Callable[[str], str]) -> str:
     """The URL of a migrated database that each test leaves empty."""
-    return databases.put_database(postgresql_server, "tests", template="template")
+    return new_database("postgresql")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
-def database_url(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
+def database_url(request: pytest.FixtureRequest, new_database: Callable[[str], str]) -> Iterator[str]:
     """The URL of a migrated, empty database."""
     if request.param == "sqlite":
-        path = tmp_path / "connector.db"
-        shutil.copy(request.getfixturevalue("sqlite_template"), path)
-        yield f"sqlite:///{path}"
+        yield new_database("sqlite")
         return
     url = request.getfixturevalue("postgresql_database")
     yield url

@@ -73,20 +73,31 @@ class ConnectorServer:
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         self.app.config["PUBLIC_URL"] = self.url
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
-        # Deliveries as in `serve`; the sweep is called by the tests that are about it.
-        self._relay = Relay(self.services.database, self.services.outbox, {}, poll_interval=0.05)
+        self._relay: Relay | None = None
 
     def __enter__(self) -> ConnectorServer:
         self._thread.start()
-        self._relay.start()
+        self.deliver()
         return self
 
     def __exit__(self, *_: object) -> None:
         self._server.shutdown()
         self._thread.join()
-        self._relay.stop()
+        self.rest()
         self._server.server_close()
         self.services.close()
+
+    def deliver(self) -> None:
+        """Deliver what the outbox holds, as `serve` does; the sweep is called by the tests that are about it."""
+        self.rest()
+        self._relay = Relay(self.services.database, self.services.outbox, {}, poll_interval=0.05)
+        self._relay.start()
+
+    def rest(self) -> None:
+        """Deliver nothing: a connector that stands between tests looks at its database for nobody."""
+        if self._relay:
+            self._relay.stop()
+            self._relay = None
 
     def as_admin(self, tenant: str = DEFAULT_TENANT, scopes: Iterable[str] = ADMIN_SCOPES) -> Caller:
         return self.caller("admin", scopes, tenant)

@@ -25,11 +25,10 @@ UNKNOWN = "00000000-0000-4000-8000-000000000000"
 Run = Callable[..., Result]
 
 
-@pytest.fixture(params=["sqlite"])
-def database_url(request: pytest.FixtureRequest, sqlite_template: Path, tmp_path: Path) -> str:
+@pytest.fixture
+def database_url(new_database: Callable[[str], str]) -> str:
     """The command line adds nothing that depends on the database."""
-    (path := tmp_path / "connector.db").write_bytes(sqlite_template.read_bytes())
-    return f"{request.param}:///{path}"
+    return new_database("sqlite")
 
 
 @pytest.fixture

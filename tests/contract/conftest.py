@@ -2,33 +2,20 @@
 
 from __future__ import annotations
 
-import itertools
-import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
 from connector.settings import Settings
 from connector.simulator.server import Simulator
-from tests import databases
 from tests.contract.wire import WEBHOOK_TOKEN, new_provider
 from tests.harness import HTTP, Clock, ConnectorServer, World, config_properties
 
-_numbers = itertools.count()
-
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
-def shared_database_url(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def shared_database_url(request: pytest.FixtureRequest, new_database: Callable[[str], str]) -> str:
     """The URL of a migrated database for a whole module."""
-    if request.param == "sqlite":
-        path = tmp_path_factory.mktemp("database") / "connector.db"
-        shutil.copy(request.getfixturevalue("sqlite_template"), path)
-        yield f"sqlite:///{path}"
-        return
-    server = request.getfixturevalue("postgresql_server")
-    name = f"contract_{next(_numbers)}"
-    yield databases.put_database(server, name, template="template")
-    databases.drop_database(server, name)
+    return new_database(request.param)
 
 
 @pytest.fixture(scope="module")

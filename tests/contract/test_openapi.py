@@ -7,10 +7,8 @@ from __future__ import annotations
 
 import functools
 import re
-import shutil
 from collections import defaultdict
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -30,8 +28,8 @@ EXAMPLES = 5  # for each operation and kind of data
 
 
 @pytest.fixture(scope="module")
-def shared_database_url(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory) -> str:
-    return f"sqlite:///{shutil.copy(sqlite_template, tmp_path_factory.mktemp('database') / 'connector.db')}"
+def shared_database_url(new_database: Callable[[str], str]) -> str:
+    return new_database("sqlite")
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,6 @@ its own in place of `settings`, `clock` and `connector`, made from `own_settings
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -20,7 +19,6 @@ from connector.cli import main
 from connector.settings import Settings
 from connector.store.engine import Database
 from connector.store.models import metadata, secrets
-from tests.databases import put_database
 from tests.harness import Clock, ConnectorServer
 
 Run = Callable[..., Result]
@@ -50,15 +48,13 @@ class Standing:
 
 
 @pytest.fixture(scope="session", params=["sqlite", "postgresql"])
-def shared(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standing]:
+def shared(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, new_database: Callable[[str], str]
+) -> Iterator[Standing]:
     """A connector that stands as long as the tests last."""
-    data_dir = tmp_path_factory.mktemp("services")
-    if request.param == "sqlite":
-        url = f"sqlite:///{shutil.copy(request.getfixturevalue('sqlite_template'), data_dir / 'connector.db')}"
-    else:
-        url = put_database(request.getfixturevalue("postgresql_server"), "services", template="template")
-    standing = Standing(_settings(data_dir, url))
+    standing = Standing(_settings(tmp_path_factory.mktemp("services"), new_database(request.param)))
     with standing.connector:
+        standing.connector.rest()
         yield standing
 
 
@@ -76,10 +72,12 @@ def _settings(data_dir: Path, database_url: str) -> Settings:
 
 
 @pytest.fixture
-def standing(shared: Standing) -> Standing:
+def standing(shared: Standing) -> Iterator[Standing]:
     """The connector that all tests share, as if it had just been set up."""
     shared.begin_anew()
-    return shared
+    shared.connector.deliver()
+    yield shared
+    shared.connector.rest()
 
 
 @pytest.fixture

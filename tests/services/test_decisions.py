@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import itertools
-import shutil
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import Any
 
@@ -17,7 +16,6 @@ from connector.errors import Code, RequestError
 from connector.settings import Settings
 from connector.simulator.server import Simulator
 from connector.store.models import verification_claims
-from tests.databases import put_database
 from tests.harness import (
     ADMIN_SCOPES,
     BIRTH_DATE,
@@ -57,17 +55,12 @@ _numbers = itertools.count()
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def running(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, new_database: Callable[[str], str]
 ) -> Iterator[tuple[ConnectorServer, Clock]]:
     """One connector for all tests of a database, and its clock."""
-    data_dir = tmp_path_factory.mktemp("decisions")
-    if request.param == "sqlite":
-        url = f"sqlite:///{shutil.copy(request.getfixturevalue('sqlite_template'), data_dir / 'connector.db')}"
-    else:
-        url = put_database(request.getfixturevalue("postgresql_server"), "decisions", template="template")
     settings = Settings(
-        data_dir=data_dir,
-        database_url=url,
+        data_dir=tmp_path_factory.mktemp("decisions"),
+        database_url=new_database(request.param),
         allow_http_loopback=True,
         onfido_read_retries=0,
         onfido_rate_limit=1_000_000,
@@ -80,11 +73,10 @@ def running(
 
 
 @pytest.fixture
-def world(running: tuple[ConnectorServer, Clock]) -> Iterator[World]:
+def world(running: tuple[ConnectorServer, Clock], simulator: Simulator) -> World:
     """A tenant with a provider and an Onfido to itself; no event arrives by itself."""
     connector, clock = running
-    with Simulator() as onfido:
-        yield add_provider(World(connector, onfido, clock, tenant=f"decisions-{next(_numbers)}"))
+    return add_provider(World(connector, simulator, clock, tenant=f"decisions-{next(_numbers)}"))
 
 
 @pytest.fixture
