@@ -21,12 +21,11 @@ import structlog
 from sqlalchemy import Connection
 
 from connector import telemetry
-from connector.domain.runs import RunSnapshot
 from connector.domain.studio import TASK_EVENT, WATCHLIST_EVENT, Studio
 from connector.errors import Code, RequestError
 from connector.onfido.webhooks import Event, is_signed, read_event
 from connector.services.notices import stamp
-from connector.services.outbox import CHECK_VERIFICATION, TELL_TASK, UPDATE_MATCHES
+from connector.services.outbox import TELL_TASK, UPDATE_MATCHES
 from connector.services.providers import Providers
 from connector.services.results import Outcome, Results
 from connector.store import events, outbox, verifications
@@ -133,7 +132,7 @@ class Events:
     def _apply(self, connection: Connection, provider_id: str, event: Event, event_id: str) -> bool:
         """Act on an event about a run; False where it has to wait."""
         if event.run is not None:
-            return self._apply_run(connection, provider_id, event.run, event_id) not in _WAITING
+            return self._results.apply(connection, provider_id, event.run, WEBHOOK, event_id) not in _WAITING
         return self._put_task(connection, provider_id, event.run_id or "", event.task_id or "")
 
     def _put_task(self, connection: Connection, provider_id: str, run_id: str, task_id: str) -> bool:
@@ -145,17 +144,6 @@ class Events:
         payload = {"verification_id": verification.verification_id, "task_id": task_id}
         outbox.add(connection, TELL_TASK, payload | stamp(key, self._clock()), dedupe_key=key)
         return True
-
-    def _apply_run(self, connection: Connection, provider_id: str, run: RunSnapshot, event_id: str) -> Outcome:
-        """Apply a run's news; where Onfido has to be asked for more, put that into the outbox."""
-        outcome = self._results.apply(connection, provider_id, run, WEBHOOK, event_id)
-        if outcome is Outcome.COMPARISON_WANTED:
-            verification = verifications.lock_run(connection, provider_id, run.run_id)
-            if verification is not None:
-                payload = {"verification_id": verification.verification_id}
-                key = f"{CHECK_VERIFICATION}:event:{event_id}"
-                outbox.add(connection, CHECK_VERIFICATION, payload, dedupe_key=key)
-        return outcome
 
     def _opened(self, parked: ParkedEvent) -> bytes:
         return self._vault.open(parked.body, event_body(parked.event_id)).encode()

@@ -23,7 +23,7 @@ from connector.domain.provider import Provider
 from connector.domain.runs import APPROVED, DECIDED_STATUSES, TAG_PREFIX, Comparison, RunSnapshot, moves, next_check
 from connector.domain.verification import Verification, VerificationClaim
 from connector.services.archive import Archive
-from connector.services.outbox import KEEP_DOCUMENT
+from connector.services.outbox import CHECK_VERIFICATION, KEEP_DOCUMENT
 from connector.services.providers import Providers
 from connector.store import attempt_claims, claims, events, history, outbox, verifications
 from connector.store.engine import Database
@@ -38,7 +38,7 @@ class Outcome(Enum):
     APPLIED = auto()
     NOTHING_NEW = auto()
     RUN_UNKNOWN = auto()
-    COMPARISON_WANTED = auto()  # ask Onfido for the run's tasks (`OnfidoClient.fetch_result`) and apply that
+    COMPARISON_WANTED = auto()  # the outbox holds that Onfido is asked for the run's tasks
 
 
 class Results:
@@ -84,14 +84,17 @@ class Results:
     ) -> Outcome:
         """Apply a snapshot in the caller's transaction, which writes.
 
-        `cause` and `actor` (an event's id) tell the history how the news arrived.
+        `cause` and `actor` (an event's id) tell the history how the news arrived. Where the snapshot lacks the
+        comparison, asking Onfido for it is put into the outbox.
         """
         verification = verifications.lock_run(connection, provider_id, run.run_id)
         if verification is None:
             return Outcome.RUN_UNKNOWN
         if verification.closed_at is not None or not moves(verification.status, run.status):
             return Outcome.NOTHING_NEW
-        if not run.is_conclusive:
+        if not run.is_conclusive:  # an event's: what `refresh` reads is conclusive
+            payload = {"verification_id": verification.verification_id}
+            outbox.add(connection, CHECK_VERIFICATION, payload, dedupe_key=f"{CHECK_VERIFICATION}:event:{actor}")
             return Outcome.COMPARISON_WANTED
         now = self._clock()
         moved = change(verification, now, cause, actor, RUN, run.run_id, verification.status, run.status)
