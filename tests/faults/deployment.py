@@ -24,7 +24,9 @@ class Process:
 
     def __init__(self, arguments: list[str], environ: Mapping[str, str], log: Path) -> None:
         self._command = [sys.executable, "-m", "connector", *arguments]
-        self._environ = {name: value for name, value in os.environ.items() if not name.startswith("CONNECTOR_")}
+        # Nor is anything measured: what is killed leaves no measurement.
+        ours = ("CONNECTOR_", "COVERAGE_")
+        self._environ = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
         self._environ |= environ
         self._log = log
         self._lock = threading.RLock()
