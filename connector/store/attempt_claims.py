@@ -13,6 +13,16 @@ from connector.store.claims import differs
 from connector.store.dialect import insert as insert_or
 from connector.store.models import verification_claims, verification_tags, verifications
 
+_OF_ATTEMPT = verification_claims.c.verification_id == bindparam("of_attempt")
+_INSERT = insert(verification_claims)
+_FIND_ALL = select(verification_claims).where(_OF_ATTEMPT).order_by(verification_claims.c.uri)
+_FORGET_STALE = update(verification_claims).where(_OF_ATTEMPT, verification_claims.c.is_stale).values(is_stale=False)
+_BIND = (
+    update(verification_claims)
+    .where(_OF_ATTEMPT, verification_claims.c.uri == bindparam("of"))
+    .values(fingerprint=bindparam("bound"), folded_fingerprint=bindparam("fold"))
+)
+
 
 def add(connection: Connection, verification_id: str, about: Sequence[VerificationClaim]) -> None:
     """Insert the claims that an attempt is about."""
@@ -27,7 +37,7 @@ def add(connection: Connection, verification_id: str, about: Sequence[Verificati
         }
         for claim in sorted(about, key=lambda claim: claim.uri)
     ]
-    connection.execute(insert(verification_claims), rows)
+    connection.execute(_INSERT, rows)
 
 
 def replace(
@@ -54,19 +64,14 @@ def bind_values(
 
     `folded` are the fingerprints of folded values, of those claims that have one.
     """
-    about = verification_claims.c.verification_id == verification_id
-    stale = connection.execute(
-        update(verification_claims).where(about, verification_claims.c.is_stale).values(is_stale=False)
-    )
-    if stale.rowcount:
+    of_attempt = {"of_attempt": verification_id}
+    if connection.execute(_FORGET_STALE, of_attempt).rowcount:
         return False
     if fingerprints:
         connection.execute(
-            update(verification_claims)
-            .where(about, verification_claims.c.uri == bindparam("of"))
-            .values(fingerprint=bindparam("bound"), folded_fingerprint=bindparam("fold")),
+            _BIND,
             [
-                {"of": uri, "bound": fingerprint, "fold": folded.get(uri)}
+                of_attempt | {"of": uri, "bound": fingerprint, "fold": folded.get(uri)}
                 for uri, fingerprint in sorted(fingerprints.items())
             ],
         )
@@ -107,11 +112,6 @@ def keep_values(connection: Connection, verification_id: str, values: Mapping[st
 
 def find_all(connection: Connection, verification_id: str) -> list[VerificationClaim]:
     """Give the claims that an attempt is about, in the order of their URIs."""
-    statement = (
-        select(verification_claims)
-        .where(verification_claims.c.verification_id == verification_id)
-        .order_by(verification_claims.c.uri)
-    )
     return [
         VerificationClaim(
             row.uri,
@@ -122,5 +122,5 @@ def find_all(connection: Connection, verification_id: str) -> list[VerificationC
             row.is_stale,
             row.folded_fingerprint,
         )
-        for row in connection.execute(statement)
+        for row in connection.execute(_FIND_ALL, {"of_attempt": verification_id})
     ]

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, Table, delete, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, Table, bindparam, delete, or_, select, update
 
 from connector.domain.claims import VALUE_CHANGED, Claim, ClaimState
 from connector.domain.history import CLAIM, Change
@@ -42,6 +42,19 @@ _SELECT = select(
         (verification_claims.c.verification_id == claims.c.verification_id)
         & (verification_claims.c.uri == claims.c.uri),
     )
+)
+
+_LOCK = (
+    select(claims.c.id)
+    .where(claims.c.tenant == bindparam("tenant"), claims.c.user_id == bindparam("user_id"))
+    .order_by(claims.c.uri, claims.c.provider_id)
+    .with_for_update()
+)
+_LOCK_STATES = (
+    select(claims.c.uri, claims.c.is_verified, claims.c.verification_status)
+    .where(claims.c.provider_id == bindparam("provider_id"), claims.c.user_id == bindparam("user_id"))
+    .order_by(claims.c.uri)
+    .with_for_update()
 )
 
 
@@ -81,19 +94,12 @@ def open_attempt(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> N
 
 def lock(connection: Connection, tenant: str, user_id: str) -> bool:
     """Keep everybody else from changing a user's claims, in the order in which all lock them; False without any."""
-    statement = select(claims.c.id).where(claims.c.tenant == tenant, claims.c.user_id == user_id)
-    return bool(connection.execute(statement.order_by(claims.c.uri, claims.c.provider_id).with_for_update()).all())
+    return bool(connection.execute(_LOCK, {"tenant": tenant, "user_id": user_id}).all())
 
 
 def lock_states(connection: Connection, provider_id: str, user_id: str) -> dict[str, ClaimState]:
     """Give the state of a user's claims with a provider, and keep everybody else from changing it."""
-    statement = (
-        select(claims.c.uri, claims.c.is_verified, claims.c.verification_status)
-        .where(claims.c.provider_id == provider_id, claims.c.user_id == user_id)
-        .order_by(claims.c.uri)
-        .with_for_update()
-    )
-    rows = connection.execute(statement)
+    rows = connection.execute(_LOCK_STATES, {"provider_id": provider_id, "user_id": user_id})
     return {row.uri: ClaimState(row.is_verified, row.verification_status) for row in rows}
 
 

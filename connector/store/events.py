@@ -7,7 +7,7 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import ColumnElement, Connection, case, select, update
+from sqlalchemy import Connection, bindparam, case, select, update
 
 from connector.store.dialect import insert
 from connector.store.models import events, verifications
@@ -17,6 +17,13 @@ APPLIED = "applied"
 NOTED = "noted"  # means nothing here
 
 _SETTLED = case((events.c.state == PARKED, NOTED), else_=events.c.state)
+_PARKED = (
+    events.c.provider_id == bindparam("of_provider"),
+    events.c.run_id == bindparam("of_run"),
+    events.c.state == PARKED,
+)
+_FIND_PARKED = select(events.c.id, events.c.body).where(*_PARKED).order_by(events.c.received_at)
+_SETTLE = update(events).where(*_PARKED).values(state=APPLIED)
 
 
 @dataclass(frozen=True)
@@ -68,13 +75,13 @@ def park(connection: Connection, event_id: str) -> None:
 
 def find_parked(connection: Connection, provider_id: str, run_id: str) -> list[ParkedEvent]:
     """Give the events that wait for a run, in the order in which they came."""
-    statement = select(events.c.id, events.c.body).where(*_parked(provider_id, run_id)).order_by(events.c.received_at)
-    return [ParkedEvent(row.id, row.body) for row in connection.execute(statement)]
+    rows = connection.execute(_FIND_PARKED, {"of_provider": provider_id, "of_run": run_id})
+    return [ParkedEvent(row.id, row.body) for row in rows]
 
 
 def settle(connection: Connection, provider_id: str, run_id: str) -> None:
     """Mark the events that waited for a run as applied."""
-    connection.execute(update(events).where(*_parked(provider_id, run_id)).values(state=APPLIED))
+    connection.execute(_SETTLE, {"of_provider": provider_id, "of_run": run_id})
 
 
 def resolve(connection: Connection, event_id: str, state: str) -> bool:
@@ -107,7 +114,3 @@ def forget_runs(connection: Connection, provider_id: str, run_ids: Collection[st
     """Remove the bodies of the events of some runs."""
     of_runs = (events.c.provider_id == provider_id, events.c.run_id.in_(run_ids))
     connection.execute(update(events).where(*of_runs).values(body=None, state=_SETTLED))
-
-
-def _parked(provider_id: str, run_id: str) -> tuple[ColumnElement[bool], ...]:
-    return (events.c.provider_id == provider_id, events.c.run_id == run_id, events.c.state == PARKED)

@@ -10,12 +10,13 @@ from connector.domain.history import Change
 from connector.store.models import history
 
 _COLUMNS = [column for column in history.c if column.name != "id"]
+_INSERT = insert(history)
 
 
 def append(connection: Connection, changes: Sequence[Change]) -> None:
     """Write changes."""
     if changes:
-        connection.execute(insert(history), [vars(change) | {"detail": dict(change.detail)} for change in changes])
+        connection.execute(_INSERT, [vars(change) | {"detail": dict(change.detail)} for change in changes])
 
 
 def find_of_verification(connection: Connection, verification_id: str) -> list[Change]:

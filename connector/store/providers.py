@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, delete, func, insert, literal, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, insert, literal, select, update
 
 from connector.domain.capture import SdkOptions
 from connector.domain.custom_data import CustomInput, InputType
@@ -35,6 +35,13 @@ _SELECT = select(
     providers.c.api_token.label("sealed_api_token"),
     providers.c.studio,
 )
+_FIND = _SELECT.where(providers.c.id == bindparam("provider_id"), providers.c.tenant == bindparam("of_tenant"))
+_FIND_WEBHOOK_ACCESS = select(
+    providers.c.webhook_token,
+    providers.c.previous_webhook_token,
+    providers.c.previous_webhook_token_expires_at,
+    providers.c.studio,
+).where(providers.c.id == bindparam("provider_id"), providers.c.tenant == bindparam("of_tenant"))
 
 
 @dataclass(frozen=True)
@@ -71,8 +78,7 @@ def remove(connection: Connection, provider_id: str) -> None:
 
 def find(connection: Connection, provider_id: str, tenant: str) -> Provider | None:
     """Give one provider of the tenant's."""
-    statement = _SELECT.where(providers.c.id == provider_id, providers.c.tenant == tenant)
-    row = connection.execute(statement).one_or_none()
+    row = connection.execute(_FIND, {"provider_id": provider_id, "of_tenant": tenant}).one_or_none()
     return None if row is None else _provider(row)
 
 
@@ -100,13 +106,7 @@ def find_notice_secret(connection: Connection, provider_id: str) -> str:
 
 def find_webhook_access(connection: Connection, provider_id: str, tenant: str, now: datetime) -> WebhookAccess | None:
     """Give what it takes to take in an event now, tokens sealed; None where there is no such provider."""
-    statement = select(
-        providers.c.webhook_token,
-        providers.c.previous_webhook_token,
-        providers.c.previous_webhook_token_expires_at,
-        providers.c.studio,
-    ).where(providers.c.id == provider_id, providers.c.tenant == tenant)
-    row = connection.execute(statement).one_or_none()
+    row = connection.execute(_FIND_WEBHOOK_ACCESS, {"provider_id": provider_id, "of_tenant": tenant}).one_or_none()
     if row is None:
         return None
     tokens = {} if row.webhook_token is None else {"webhook_token": row.webhook_token}

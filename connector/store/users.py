@@ -9,10 +9,18 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, select
+from sqlalchemy import Connection, bindparam, delete, select
 
 from connector.store.dialect import insert
 from connector.store.models import user_attributes, users
+
+_USER = select(users.c.user_id).where(users.c.tenant == bindparam("tenant"), users.c.user_id == bindparam("user_id"))
+_SHARED_USER = _USER.with_for_update(read=True)
+_VALUES = (
+    select(user_attributes.c.uri, user_attributes.c.value)
+    .where(user_attributes.c.tenant == bindparam("tenant"), user_attributes.c.user_id == bindparam("user_id"))
+    .order_by(user_attributes.c.uri)
+)
 
 
 def add(connection: Connection, tenant: str, user_id: str, now: datetime) -> bool:
@@ -30,24 +38,19 @@ def remove(connection: Connection, tenant: str, user_id: str) -> bool:
 
 def lock(connection: Connection, tenant: str, user_id: str) -> bool:
     """Lock a user for changes; False where there is none."""
-    statement = select(users.c.user_id).where(users.c.tenant == tenant, users.c.user_id == user_id)
-    return connection.execute(statement.with_for_update()).one_or_none() is not None
+    return connection.execute(_USER.with_for_update(), {"tenant": tenant, "user_id": user_id}).one_or_none() is not None
 
 
 def has(connection: Connection, tenant: str, user_id: str, *, share: bool = False) -> bool:
     """Whether there is such a user; with `share`, changes under way are waited for."""
-    statement = select(users.c.user_id).where(users.c.tenant == tenant, users.c.user_id == user_id)
-    if share:
-        statement = statement.with_for_update(read=True)
-    return connection.execute(statement).one_or_none() is not None
+    statement = _SHARED_USER if share else _USER
+    return connection.execute(statement, {"tenant": tenant, "user_id": user_id}).one_or_none() is not None
 
 
 def find_values(connection: Connection, tenant: str, user_id: str) -> dict[str, str]:
     """Give a user's sealed values by claim URI."""
-    statement = select(user_attributes.c.uri, user_attributes.c.value).where(
-        user_attributes.c.tenant == tenant, user_attributes.c.user_id == user_id
-    )
-    return {row.uri: row.value for row in connection.execute(statement.order_by(user_attributes.c.uri))}
+    rows = connection.execute(_VALUES, {"tenant": tenant, "user_id": user_id})
+    return {row.uri: row.value for row in rows}
 
 
 def set_values(connection: Connection, tenant: str, user_id: str, values: Mapping[str, str | None]) -> None:

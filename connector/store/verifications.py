@@ -20,6 +20,27 @@ from connector.store.times import UtcDateTime
 
 _COLUMNS = (verifications.c.id.label("verification_id"), *(column for column in verifications.c if column.name != "id"))
 SELECT = select(*_COLUMNS)
+_INSERT = insert(verifications).returning(*_COLUMNS)
+_FIND = SELECT.where(verifications.c.id == bindparam("verification_id"))
+_LOCK_RUN = SELECT.where(
+    verifications.c.provider_id == bindparam("of_provider"), verifications.c.run_id == bindparam("of_run")
+).with_for_update()
+_OF_USER = SELECT.where(
+    verifications.c.tenant == bindparam("of_tenant"),
+    verifications.c.user_id == bindparam("of_user"),
+    verifications.c.provider_id == bindparam("of_provider"),
+).order_by(verifications.c.created_at.desc())
+_LATEST_WITH_APPLICANT = _OF_USER.where(verifications.c.applicant_id.is_not(None)).limit(1)
+_STARTED = (
+    select(verifications.c.created_at)
+    .where(
+        verifications.c.provider_id == bindparam("of_provider"),
+        verifications.c.user_id == bindparam("of_user"),
+        verifications.c.created_at > bindparam("since"),
+        verifications.c.run_id.is_not(None) | verifications.c.run_requested_at.is_not(None),
+    )
+    .order_by(verifications.c.created_at.desc())
+)
 
 
 @dataclass(frozen=True)
@@ -42,7 +63,7 @@ def reserve(
     An attempt that is open already raises `IntegrityError`.
     """
     row = dict(verification) | {"lease_owner": lease.owner, "lease_until": lease.until}
-    reserved = connection.execute(insert(verifications).values(row).returning(*_COLUMNS)).one()
+    reserved = connection.execute(_INSERT, row).one()
     attempt_claims.add(connection, verification["id"], about)
     attempt_claims.add_tags(connection, verification["id"], tags)
     return read_row(reserved)
@@ -111,7 +132,7 @@ def find_open(connection: Connection, provider_id: str, user_id: str) -> Verific
 def find_applicant(connection: Connection, verification: Verification) -> str | None:
     """Give the user's applicant with the provider: that of this attempt or of the latest one that had one."""
     of_user = _of_user(verification.tenant, verification.user_id, verification.provider_id)
-    latest = one(connection, of_user.where(verifications.c.applicant_id.is_not(None)).limit(1))
+    latest = one(connection, _LATEST_WITH_APPLICANT, of_user)
     return latest.applicant_id if latest else None
 
 
@@ -125,7 +146,7 @@ def find_latest(
         .exists()
         for uri in uris
     ]
-    return one(connection, _of_user(tenant, user_id, provider_id).where(*about).limit(1))
+    return one(connection, _OF_USER.where(*about).limit(1), _of_user(tenant, user_id, provider_id))
 
 
 def get(connection: Connection, verification_id: str) -> Verification:
@@ -138,8 +159,7 @@ def get(connection: Connection, verification_id: str) -> Verification:
 
 def lock_run(connection: Connection, provider_id: str, run_id: str) -> Verification | None:
     """Give the attempt that a run belongs to, and keep everybody else from changing it."""
-    statement = SELECT.where(verifications.c.provider_id == provider_id, verifications.c.run_id == run_id)
-    return one(connection, statement.with_for_update())
+    return one(connection, _LOCK_RUN, {"of_provider": provider_id, "of_run": run_id})
 
 
 def find_of_user(connection: Connection, tenant: str, user_id: str) -> list[Verification]:
@@ -180,26 +200,17 @@ def postpone(connection: Connection, checks: Mapping[str, datetime]) -> None:
 
 def find_started(connection: Connection, provider_id: str, user_id: str, since: datetime) -> list[datetime]:
     """Give when the user's attempts since then were made whose run was, or may have been, started; latest first."""
-    statement = select(verifications.c.created_at).where(
-        verifications.c.provider_id == provider_id,
-        verifications.c.user_id == user_id,
-        verifications.c.created_at > since,
-        verifications.c.run_id.is_not(None) | verifications.c.run_requested_at.is_not(None),
-    )
-    return list(connection.execute(statement.order_by(verifications.c.created_at.desc())).scalars())
+    attempts = {"of_provider": provider_id, "of_user": user_id, "since": since}
+    return list(connection.execute(_STARTED, attempts).scalars())
 
 
 def find(connection: Connection, verification_id: str) -> Verification | None:
     """Give an attempt, if it is still there."""
-    return one(connection, SELECT.where(verifications.c.id == verification_id))
+    return one(connection, _FIND, {"verification_id": verification_id})
 
 
-def _of_user(tenant: str, user_id: str, provider_id: str) -> Select[Any]:
-    return SELECT.where(
-        verifications.c.tenant == tenant,
-        verifications.c.user_id == user_id,
-        verifications.c.provider_id == provider_id,
-    ).order_by(verifications.c.created_at.desc())
+def _of_user(tenant: str, user_id: str, provider_id: str) -> dict[str, str]:
+    return {"of_tenant": tenant, "of_user": user_id, "of_provider": provider_id}
 
 
 def _update(connection: Connection, verification_id: str, values: Mapping[str, Any], *conditions: Any) -> bool:
@@ -213,9 +224,11 @@ def _changing(verification_id: str, *conditions: Any) -> Update:
     )
 
 
-def one(connection: Connection, statement: Select[Any]) -> Verification | None:
+def one(
+    connection: Connection, statement: Select[Any], parameters: Mapping[str, object] | None = None
+) -> Verification | None:
     """Give the one attempt that a statement finds."""
-    row = connection.execute(statement).one_or_none()
+    row = connection.execute(statement, parameters).one_or_none()
     return None if row is None else read_row(row)
 
 
