@@ -18,6 +18,8 @@ from connector.store.vault import KEY_BYTES, Vault
 
 FINGERPRINT_KEY = "fingerprint"
 
+_ADD_SECRET = insert(secrets, lambda statement: statement.on_conflict_do_nothing())
+
 
 def fingerprint_key(database: Database, vault: Vault) -> bytes:
     """Give the key for fingerprints, made on first use and kept, encrypted, in the database.
@@ -27,8 +29,7 @@ def fingerprint_key(database: Database, vault: Vault) -> bytes:
     context = own_secret(FINGERPRINT_KEY)
     with database.write() as connection:
         sealed = vault.seal(os.urandom(KEY_BYTES).hex(), context)
-        statement = insert(connection, secrets).on_conflict_do_nothing()
-        connection.execute(statement, {"name": FINGERPRINT_KEY, "value": sealed})
+        connection.execute(_ADD_SECRET(connection), {"name": FINGERPRINT_KEY, "value": sealed})
         stored = connection.execute(select(secrets.c.value).where(secrets.c.name == FINGERPRINT_KEY)).scalar_one()
     return bytes.fromhex(vault.open(stored, context))
 

@@ -23,6 +23,8 @@ _BIND = (
     .values(fingerprint=bindparam("bound"), folded_fingerprint=bindparam("fold"))
 )
 
+_ADD_TAGS = insert_or(verification_tags, lambda statement: statement.on_conflict_do_nothing())
+
 
 def add(connection: Connection, verification_id: str, about: Sequence[VerificationClaim]) -> None:
     """Insert the claims that an attempt is about."""
@@ -53,8 +55,9 @@ def replace(
 def add_tags(connection: Connection, verification_id: str, tags: Collection[str]) -> None:
     """Add those of the tags that the attempt does not bear yet."""
     if tags:
-        statement = insert_or(connection, verification_tags).on_conflict_do_nothing()
-        connection.execute(statement, [{"verification_id": verification_id, "tag": tag} for tag in sorted(tags)])
+        connection.execute(
+            _ADD_TAGS(connection), [{"verification_id": verification_id, "tag": tag} for tag in sorted(tags)]
+        )
 
 
 def bind_values(
@@ -64,7 +67,7 @@ def bind_values(
 
     `folded` are the fingerprints of folded values, of those claims that have one.
     """
-    of_attempt = {"of_attempt": verification_id}
+    of_attempt: dict[str, str | None] = {"of_attempt": verification_id}
     if connection.execute(_FORGET_STALE, of_attempt).rowcount:
         return False
     if fingerprints:

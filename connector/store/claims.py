@@ -57,6 +57,26 @@ _LOCK_STATES = (
     .with_for_update()
 )
 
+_ADD = insert(claims)
+_OPEN_ATTEMPT = insert(
+    claims,
+    lambda statement: statement.on_conflict_do_update(
+        index_elements=_KEY,
+        set_={name: statement.excluded[name] for name in ("verification_id", "verification_status", "updated_at")},
+        where=claims.c.is_verified.is_(False),
+    ),
+)
+_SETTLE = insert(
+    claims,
+    lambda statement: statement.on_conflict_do_update(
+        index_elements=_KEY,
+        set_={
+            name: statement.excluded[name]
+            for name in ("is_verified", "fingerprint", "verification_id", "verification_status", "updated_at")
+        },
+    ),
+)
+
 
 def find_all(
     connection: Connection, tenant: str, user_id: str, provider_id: str | None = None, uris: Sequence[str] = ()
@@ -78,7 +98,7 @@ def find(connection: Connection, tenant: str, user_id: str, claim_id: str) -> Cl
 
 def add(connection: Connection, rows: Iterable[Mapping[str, Any]]) -> None:
     """Insert claims; one that exists already raises `IntegrityError`."""
-    connection.execute(insert(connection, claims), [dict(row) for row in rows])
+    connection.execute(_ADD(connection), [dict(row) for row in rows])
 
 
 def correct(connection: Connection, claim_id: str, values: Mapping[str, Any]) -> None:
@@ -88,8 +108,8 @@ def correct(connection: Connection, claim_id: str, values: Mapping[str, Any]) ->
 
 def open_attempt(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Let the claims point to a new attempt; those that are verified stay as they are until its result is in."""
-    columns = ("verification_id", "verification_status", "updated_at")
-    _upsert(connection, rows, columns, where=claims.c.is_verified.is_(False))
+    if rows:
+        connection.execute(_OPEN_ATTEMPT(connection), [dict(row) for row in rows])
 
 
 def lock(connection: Connection, tenant: str, user_id: str) -> bool:
@@ -105,8 +125,8 @@ def lock_states(connection: Connection, provider_id: str, user_id: str) -> dict[
 
 def settle(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
     """Write what a finished run means for the claims."""
-    columns = ("is_verified", "fingerprint", "verification_id", "verification_status", "updated_at")
-    _upsert(connection, rows, columns)
+    if rows:
+        connection.execute(_SETTLE(connection), [dict(row) for row in rows])
 
 
 def unverify_changed(
@@ -165,23 +185,6 @@ def forget_user(connection: Connection, tenant: str, user_id: str) -> bool:
 def new_id() -> str:
     """Make a claim's id."""
     return str(uuid.uuid4())
-
-
-def _upsert(
-    connection: Connection,
-    rows: Sequence[Mapping[str, Any]],
-    columns: Sequence[str],
-    where: ColumnElement[bool] | None = None,
-) -> None:
-    if not rows:
-        return
-    statement = insert(connection, claims)
-    statement = statement.on_conflict_do_update(
-        index_elements=_KEY,
-        set_={name: statement.excluded[name] for name in columns},
-        where=where,
-    )
-    connection.execute(statement, [dict(row) for row in rows])
 
 
 def _of_user(tenant: str, user_id: str) -> Select[Any]:

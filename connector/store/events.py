@@ -25,6 +25,11 @@ _PARKED = (
 _FIND_PARKED = select(events.c.id, events.c.body).where(*_PARKED).order_by(events.c.received_at)
 _SETTLE = update(events).where(*_PARKED).values(state=APPLIED)
 
+_ADD = insert(
+    events,
+    lambda statement: statement.on_conflict_do_nothing(index_elements=[events.c.provider_id, events.c.digest]),
+)
+
 
 @dataclass(frozen=True)
 class ParkedEvent:
@@ -52,9 +57,6 @@ def add(
     received_at: datetime,
 ) -> bool:
     """Insert an event with its sealed body; False where it was received before."""
-    statement = insert(connection, events).on_conflict_do_nothing(
-        index_elements=[events.c.provider_id, events.c.digest]
-    )
     row = {
         "id": event_id,
         "provider_id": provider_id,
@@ -65,7 +67,7 @@ def add(
         "body": body,
         "received_at": received_at,
     }
-    return connection.execute(statement, row).rowcount == 1
+    return connection.execute(_ADD(connection), row).rowcount == 1
 
 
 def park(connection: Connection, event_id: str) -> None:

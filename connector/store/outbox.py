@@ -54,6 +54,8 @@ _ROW = select(
     *(outbox.c[name] for name in ("kind", "payload", "state", "attempts", "history", "due_at", "created_at")),
 )
 
+_ADD = insert(outbox, lambda statement: statement.on_conflict_do_nothing(index_elements=[outbox.c.dedupe_key]))
+
 
 def add(
     connection: Connection,
@@ -65,10 +67,7 @@ def add(
 ) -> bool:
     """Put something to be delivered, in the transaction of what it follows from; False where its key is there."""
     now = _from_now(connection, 0)
-    statement = insert(connection, outbox).values(
-        due_at=now if not delay else _from_now(connection, delay), created_at=now
-    )
-    statement = statement.on_conflict_do_nothing(index_elements=[outbox.c.dedupe_key])
+    statement = _ADD(connection).values(due_at=_from_now(connection, delay) if delay else now, created_at=now)
     return connection.execute(statement, _row(kind, payload, dedupe_key)).rowcount == 1
 
 
@@ -77,8 +76,7 @@ def add_all(
 ) -> None:
     """Put many at once; those whose key is there are left out."""
     now = _from_now(connection, 0)
-    statement = insert(connection, outbox).values(due_at=now, created_at=now)
-    statement = statement.on_conflict_do_nothing(index_elements=[outbox.c.dedupe_key])
+    statement = _ADD(connection).values(due_at=now, created_at=now)
     keys = dedupe_keys or [None] * len(payloads)
     rows = [_row(kind, payload, key) for payload, key in zip(payloads, keys, strict=True)]
     if rows:

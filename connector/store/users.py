@@ -22,12 +22,19 @@ _VALUES = (
     .order_by(user_attributes.c.uri)
 )
 
+_ADD = insert(users, lambda statement: statement.on_conflict_do_nothing())
+_SET_VALUES = insert(
+    user_attributes,
+    lambda statement: statement.on_conflict_do_update(
+        index_elements=user_attributes.primary_key, set_={"value": statement.excluded["value"]}
+    ),
+)
+
 
 def add(connection: Connection, tenant: str, user_id: str, now: datetime) -> bool:
     """Insert a user; False where there is one of this id."""
-    statement = insert(connection, users).on_conflict_do_nothing()
     row = {"tenant": tenant, "user_id": user_id, "created_at": now}
-    return connection.execute(statement, row).rowcount == 1
+    return connection.execute(_ADD(connection), row).rowcount == 1
 
 
 def remove(connection: Connection, tenant: str, user_id: str) -> bool:
@@ -66,13 +73,7 @@ def set_values(connection: Connection, tenant: str, user_id: str, values: Mappin
         )
     )
     if kept:
-        statement = insert(connection, user_attributes)
-        connection.execute(
-            statement.on_conflict_do_update(
-                index_elements=user_attributes.primary_key, set_={"value": statement.excluded["value"]}
-            ),
-            kept,
-        )
+        connection.execute(_SET_VALUES(connection), kept)
 
 
 def find_page(connection: Connection, tenant: str, *, limit: int, after: str = "") -> list[str]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, Update, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, delete, insert, select, update
 
 from connector.domain.verification import Verification, VerificationClaim
 from connector.store import attempt_claims
@@ -25,6 +25,9 @@ _FIND = SELECT.where(verifications.c.id == bindparam("verification_id"))
 _LOCK_RUN = SELECT.where(
     verifications.c.provider_id == bindparam("of_provider"), verifications.c.run_id == bindparam("of_run")
 ).with_for_update()
+_CHANGE = update(verifications).where(verifications.c.id == bindparam("of"), verifications.c.closed_at.is_(None))
+_CHANGE_UNDER_LEASE = _CHANGE.where(verifications.c.lease_owner == bindparam("of_owner"))
+_RECORD_RUN = _CHANGE_UNDER_LEASE.returning(*_COLUMNS)
 _OF_USER = SELECT.where(
     verifications.c.tenant == bindparam("of_tenant"),
     verifications.c.user_id == bindparam("of_user"),
@@ -71,26 +74,25 @@ def reserve(
 
 def take_over(connection: Connection, verification: Verification, lease: Lease) -> bool:
     """Take the lease of an initiation that broke off; False where another was quicker."""
-    return _update(
-        connection,
-        verification.verification_id,
-        {"lease_owner": lease.owner, "lease_until": lease.until},
+    statement = _CHANGE.where(
         verifications.c.lease_owner == verification.lease_owner,
         verifications.c.lease_until == verification.lease_until,
     )
+    taken = {"of": verification.verification_id, "lease_owner": lease.owner, "lease_until": lease.until}
+    return connection.execute(statement, taken).rowcount == 1
 
 
 def advance(connection: Connection, verification_id: str, owner: str, values: Mapping[str, Any]) -> bool:
     """Record how far the initiation got, under its lease; False where the lease was lost."""
-    return _update(connection, verification_id, values, verifications.c.lease_owner == owner)
+    advanced = {"of": verification_id, "of_owner": owner, **values}
+    return connection.execute(_CHANGE_UNDER_LEASE, advanced).rowcount == 1
 
 
 def record_run(
     connection: Connection, verification_id: str, owner: str, values: Mapping[str, Any]
 ) -> Verification | None:
     """Record the run that was started, under the initiation's lease; None where the lease was lost."""
-    statement = _changing(verification_id, verifications.c.lease_owner == owner).values(dict(values))
-    row = connection.execute(statement.returning(*_COLUMNS)).one_or_none()
+    row = connection.execute(_RECORD_RUN, {"of": verification_id, "of_owner": owner, **values}).one_or_none()
     return None if row is None else read_row(row)
 
 
@@ -114,7 +116,7 @@ def abandon(connection: Connection, verification_id: str, owner: str, values: Ma
 
 def move(connection: Connection, verification_id: str, values: Mapping[str, Any]) -> bool:
     """Write a run's status; False where the attempt is closed: a final status is never left."""
-    return _update(connection, verification_id, values)
+    return connection.execute(_CHANGE, {"of": verification_id, **values}).rowcount == 1
 
 
 def find_open(connection: Connection, provider_id: str, user_id: str) -> Verification | None:
@@ -211,17 +213,6 @@ def find(connection: Connection, verification_id: str) -> Verification | None:
 
 def _of_user(tenant: str, user_id: str, provider_id: str) -> dict[str, str]:
     return {"of_tenant": tenant, "of_user": user_id, "of_provider": provider_id}
-
-
-def _update(connection: Connection, verification_id: str, values: Mapping[str, Any], *conditions: Any) -> bool:
-    return connection.execute(_changing(verification_id, *conditions).values(dict(values))).rowcount == 1
-
-
-def _changing(verification_id: str, *conditions: Any) -> Update:
-    """Make the update of an attempt that is not closed."""
-    return update(verifications).where(
-        verifications.c.id == verification_id, verifications.c.closed_at.is_(None), *conditions
-    )
 
 
 def one(
