@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, Table, bindparam, delete, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Table, bindparam, delete, or_, select, update
 
 from connector.domain.claims import VALUE_CHANGED, Claim, ClaimState
 from connector.domain.history import CLAIM, Change
@@ -44,6 +44,11 @@ _SELECT = select(
     )
 )
 
+_OF_USER = _SELECT.where(claims.c.tenant == bindparam("of_tenant"), claims.c.user_id == bindparam("of_user"))
+_ALL = _OF_USER.order_by(claims.c.uri, claims.c.provider_id)
+_OF_PROVIDER = _ALL.where(claims.c.provider_id == bindparam("of_provider"))
+_NAMED = _OF_PROVIDER.where(claims.c.uri.in_(bindparam("uris", expanding=True)))
+_ONE = _OF_USER.where(claims.c.id == bindparam("claim_id"))
 _LOCK = (
     select(claims.c.id)
     .where(claims.c.tenant == bindparam("tenant"), claims.c.user_id == bindparam("user_id"))
@@ -81,18 +86,21 @@ _SETTLE = insert(
 def find_all(
     connection: Connection, tenant: str, user_id: str, provider_id: str | None = None, uris: Sequence[str] = ()
 ) -> list[Claim]:
-    """Give a user's claims, all or those of a provider and of some URIs."""
-    statement = _of_user(tenant, user_id)
-    if provider_id is not None:
-        statement = statement.where(claims.c.provider_id == provider_id)
-    if uris:
-        statement = statement.where(claims.c.uri.in_(uris))
-    return [_claim(row) for row in connection.execute(statement.order_by(claims.c.uri, claims.c.provider_id))]
+    """Give a user's claims: all, or those with a provider, or of these those of some URIs."""
+    parameters: dict[str, object] = {"of_tenant": tenant, "of_user": user_id}
+    if provider_id is None:
+        statement = _ALL
+    elif uris:
+        statement, parameters = _NAMED, parameters | {"of_provider": provider_id, "uris": list(uris)}
+    else:
+        statement, parameters = _OF_PROVIDER, parameters | {"of_provider": provider_id}
+    return [_claim(row) for row in connection.execute(statement, parameters)]
 
 
 def find(connection: Connection, tenant: str, user_id: str, claim_id: str) -> Claim | None:
     """Give one claim of a user's."""
-    row = connection.execute(_of_user(tenant, user_id).where(claims.c.id == claim_id)).one_or_none()
+    parameters = {"of_tenant": tenant, "of_user": user_id, "claim_id": claim_id}
+    row = connection.execute(_ONE, parameters).one_or_none()
     return None if row is None else _claim(row)
 
 
@@ -137,7 +145,10 @@ def unverify_changed(
     `fingerprints` are those of the values that the claims have now, None where there is none. False where the user
     has no claims at all.
     """
-    return _unverify(connection, tenant, user_id, differs(claims, fingerprints), now)
+    if not lock(connection, tenant, user_id):
+        return False
+    _unverify(connection, tenant, user_id, differs(claims, fingerprints), now)
+    return True
 
 
 def unverify_held(
@@ -148,7 +159,8 @@ def unverify_held(
         (claims.c.uri == uri) & claims.c.fingerprint.is_not_distinct_from(fingerprint)
         for uri, fingerprint in sorted(fingerprints.items())
     )
-    _unverify(connection, tenant, user_id, or_(*held), now)
+    if lock(connection, tenant, user_id):
+        _unverify(connection, tenant, user_id, or_(*held), now)
 
 
 def unverify_all(
@@ -163,7 +175,8 @@ def unverify_all(
     actor: str,
 ) -> None:
     """Un-verify all of a user's claims with one provider, for a reason that is not in their values."""
-    _unverify(connection, tenant, user_id, claims.c.provider_id == provider_id, now, status, cause, actor)
+    if lock(connection, tenant, user_id):
+        _unverify(connection, tenant, user_id, claims.c.provider_id == provider_id, now, status, cause, actor)
 
 
 def differs(table: Table, fingerprints: Mapping[str, str | None]) -> ColumnElement[bool]:
@@ -187,11 +200,7 @@ def new_id() -> str:
     return str(uuid.uuid4())
 
 
-def _of_user(tenant: str, user_id: str) -> Select[Any]:
-    return _SELECT.where(claims.c.tenant == tenant, claims.c.user_id == user_id)
-
-
-def _claim(row: Row[Any]) -> Claim:
+def _claim(row: Row[*tuple[Any, ...]]) -> Claim:
     return Claim(**row._asdict())
 
 
@@ -204,9 +213,8 @@ def _unverify(
     status: str = VALUE_CHANGED,
     cause: str = VALUE_CHANGED,
     actor: str | None = None,
-) -> bool:
-    if not lock(connection, tenant, user_id):
-        return False
+) -> None:
+    """Un-verify those of a user's claims, which the caller has locked, that meet a condition."""
     withdrawn = connection.execute(
         update(claims)
         .where(claims.c.tenant == tenant, claims.c.user_id == user_id, claims.c.is_verified, condition)
@@ -229,4 +237,3 @@ def _unverify(
         for row in withdrawn
     ]
     history.append(connection, changes)
-    return True

@@ -114,6 +114,7 @@ def _create_engine(url: str) -> Engine:
     if make_url(url).get_backend_name() != "sqlite":
         connect_args = {"connect_timeout": 10, "options": PG_OPTIONS}
         engine = create_engine(url, connect_args=connect_args, **options)
+        engine.dialect.use_insertmanyvalues_wo_returning = True  # several rows in one statement, not one each
         event.listen(engine, "handle_error", _drop_detail)
         event.listen(engine, "checkin", _note_return)
         event.listen(engine, "checkout", partial(_ping_after_rest, engine))
