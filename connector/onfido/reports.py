@@ -81,8 +81,9 @@ def _number(entry: object) -> str | None:
 
 
 def _objects(output: object) -> Iterator[dict[str, Any]]:
-    level = [output]
-    for _ in range(MAX_DEPTH):
+    level, depth = [output], 0
+    while level and depth < MAX_DEPTH:
+        depth += 1
         yield from (node for node in level if isinstance(node, dict))
         level = list(islice(_containers(level), MAX_BREADTH))
 

@@ -16,9 +16,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Interval, delete, func, literal, select, update
+from sqlalchemy import ColumnElement, Connection, Interval, bindparam, delete, func, literal, select, update
+from sqlalchemy.dialects import postgresql
 
-from connector.store.dialect import insert
+from connector.store.dialect import Insert, insert
 from connector.store.models import outbox
 
 READY, DONE, DEAD = "ready", "done", "dead"
@@ -54,7 +55,15 @@ _ROW = select(
     *(outbox.c[name] for name in ("kind", "payload", "state", "attempts", "history", "due_at", "created_at")),
 )
 
-_ADD = insert(outbox, lambda statement: statement.on_conflict_do_nothing(index_elements=[outbox.c.dedupe_key]))
+
+def _at_its_time(statement: Insert) -> Insert:
+    """On PostgreSQL by its own clock; `_row` gives what is missing."""
+    if isinstance(statement, postgresql.Insert):
+        statement = statement.values(due_at=func.now() + bindparam("delay", type_=Interval), created_at=func.now())
+    return statement.on_conflict_do_nothing(index_elements=[outbox.c.dedupe_key])
+
+
+_ADD = insert(outbox, _at_its_time)
 
 
 def add(
@@ -66,21 +75,18 @@ def add(
     delay: float = 0,
 ) -> bool:
     """Put something to be delivered, in the transaction of what it follows from; False where its key is there."""
-    now = _from_now(connection, 0)
-    statement = _ADD(connection).values(due_at=_from_now(connection, delay) if delay else now, created_at=now)
-    return connection.execute(statement, _row(kind, payload, dedupe_key)).rowcount == 1
+    row = _row(connection, kind, payload, dedupe_key, timedelta(seconds=delay))
+    return connection.execute(_ADD(connection), row).rowcount == 1
 
 
 def add_all(
     connection: Connection, kind: str, payloads: Sequence[Mapping[str, Any]], dedupe_keys: Sequence[str | None] = ()
 ) -> None:
     """Put many at once; those whose key is there are left out."""
-    now = _from_now(connection, 0)
-    statement = _ADD(connection).values(due_at=now, created_at=now)
     keys = dedupe_keys or [None] * len(payloads)
-    rows = [_row(kind, payload, key) for payload, key in zip(payloads, keys, strict=True)]
+    rows = [_row(connection, kind, payload, key) for payload, key in zip(payloads, keys, strict=True)]
     if rows:
-        connection.execute(statement, rows)
+        connection.execute(_ADD(connection), rows)
 
 
 def claim(connection: Connection, owner: str, kinds: Collection[str], *, limit: int, lease: float) -> list[Delivery]:
@@ -169,7 +175,15 @@ def forget_done(connection: Connection, older_than: timedelta, limit: int) -> in
     return connection.execute(delete(outbox).where(outbox.c.id.in_(old.scalar_subquery()))).rowcount
 
 
-def _row(kind: str, payload: Mapping[str, Any], dedupe_key: str | None) -> dict[str, Any]:
+def _row(
+    connection: Connection,
+    kind: str,
+    payload: Mapping[str, Any],
+    dedupe_key: str | None,
+    delay: timedelta = timedelta(),
+) -> dict[str, Any]:
+    now = datetime.now(UTC)
+    times = {"due_at": now + delay, "created_at": now} if connection.dialect.name == "sqlite" else {"delay": delay}
     return {
         "id": str(uuid.uuid4()),
         "kind": kind,
@@ -178,6 +192,7 @@ def _row(kind: str, payload: Mapping[str, Any], dedupe_key: str | None) -> dict[
         "state": READY,
         "attempts": 0,
         "history": [],
+        **times,
     }
 
 
