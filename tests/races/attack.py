@@ -136,8 +136,8 @@ def settle(world: World, run_id: str, status: str = "approved", **comparisons: s
 
 
 def add_provider(world: World, name: str = "Onfido") -> World:
-    """Register a provider that takes the events which the test signs."""
-    properties = config_properties(world.simulator, webhook_token=WEBHOOK_TOKEN)
+    """Register a provider that takes the events which the test signs, and sets no limit that the attacks could meet."""
+    properties = config_properties(world.simulator, webhook_token=WEBHOOK_TOKEN, max_attempts="100")
     body = provider_body(world.simulator, name=name, configProperties=properties)
     answer = admin_of(world).post(PROVIDERS, body)
     assert answer.status_code == 201, answer.text
