@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta, timezone
@@ -13,9 +14,10 @@ from sqlalchemy import insert, select, text
 from sqlalchemy.exc import IntegrityError, StatementError
 
 from connector.store import users
-from connector.store.engine import Database
+from connector.store.engine import PING_AFTER, Database
 from connector.store.models import secrets, user_attributes
 from connector.store.models import users as users_table
+from tests.databases import execute
 
 COUNT = """
 def count(_):
@@ -145,3 +147,14 @@ def test_the_writers_lock_file_is_its_owners_alone(sqlite_template: Path) -> Non
     database = Database(f"sqlite:///{sqlite_template}")
     assert Path(f"{sqlite_template}.lock").stat().st_mode & 0o777 == 0o600
     database.close()
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_connection_that_broke_while_it_rested_is_replaced_unnoticed(database: Database, database_url: str) -> None:
+    with database.write() as connection:
+        pid = connection.execute(text("SELECT pg_backend_pid()")).scalar_one()
+    execute(database_url, f"SELECT pg_terminate_backend({pid})")
+    time.sleep(PING_AFTER)
+
+    with database.write() as connection:
+        assert connection.execute(text("SELECT pg_backend_pid()")).scalar_one() != pid
