@@ -1,14 +1,13 @@
 """Binding a verification to the user's values: what is sent to Onfido, and what the claims are then verified for.
 
-    `folded` are the fingerprints of folded values, of the claims whose value the workflow's output holds.
 A value that changes while it is being read and sent is noticed: whoever changes one marks the open attempts that are
-about it, and what was marked is read again (`value_changed` in `claims.py`).
+about it, and what was marked is read and sent again (`value_changed` in `claims.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -19,8 +18,9 @@ from connector.directory import Directory
 from connector.domain.applicant import check_applicant
 from connector.domain.claims import REQUIRED_FIELDS, fields_to_send, fold
 from connector.domain.studio import OutputRole
+from connector.domain.verification import VerificationClaim
 from connector.errors import Code, RequestError
-from connector.services.attempts import ROUNDS, Attempt, Attempts
+from connector.services.attempts import Attempt, Attempts
 from connector.store import attempt_claims, claims
 from connector.store.engine import Database
 from connector.store.vault import Fingerprints
@@ -28,15 +28,15 @@ from connector.store.vault import Fingerprints
 
 @dataclass(frozen=True)
 class BoundValues:
-    """What is sent, by applicant field and by the workflow's own input, and what the claims are then verified for.
+    """What is sent, by applicant field and by the workflow's own input, and the claims that are verified for it.
 
-    `folded` are the fingerprints of folded values, of the claims whose value the workflow's output holds.
+    `has_outdated`: some of these claims are verified for other values.
     """
 
     fields: Mapping[str, str] = field(repr=False)
     custom_data: Mapping[str, Any] = field(repr=False)
-    fingerprints: Mapping[str, str]
-    folded: Mapping[str, str]
+    claims: Sequence[VerificationClaim]
+    has_outdated: bool
 
 
 class Binding:
@@ -56,83 +56,79 @@ class Binding:
         self._attempts = attempts
         self._clock = clock
 
-    def bind(self, attempt: Attempt) -> BoundValues:
-        """Read the values to send, and record which ones the verification will hold for.
+    def read(self, attempt: Attempt) -> BoundValues:
+        """Read the values to send.
 
         Raises `RequestError`: user unknown, a value is missing or one that Onfido would refuse, or nothing is left to
         verify.
         """
-        if attempt.is_resumed:
-            self._replace_claims(attempt)
-        for _ in range(ROUNDS):
-            bound = self._read_values(attempt)
-            if self._record_values(attempt, bound):
-                return bound
-        raise RequestError(Code.NOTHING_TO_START, "The user's values keep changing: ask again in a moment.")
-
-    def _read_values(self, attempt: Attempt) -> BoundValues:
         tenant, user_id = attempt.provider.tenant, attempt.verification.user_id
         values = self._directory.values(tenant, user_id)
         if values is None:
             raise RequestError(Code.USER_NOT_FOUND, f"There is no user {user_id}.")
         fields = {**_select(attempt, values), **attempt.wanted.plan.consents}
         check_applicant(fields, attempt.provider.claims)
-        known = [claim for claim in attempt.wanted.about(attempt.provider) if values.get(claim.uri)]
-        fingerprint = partial(self._fingerprints.of, tenant, user_id)
+        about = [self._bound(tenant, user_id, claim, values) for claim in attempt.wanted.about(attempt.provider)]
         return BoundValues(
             fields=fields,
             custom_data=attempt.wanted.plan.custom_data(values),
-            fingerprints={claim.uri: fingerprint(claim.uri, values[claim.uri]) for claim in known},
-            folded={
-                claim.uri: fingerprint(claim.uri, fold(values[claim.uri]))
-                for claim in known
-                if claim.output_role is OutputRole.VALUE
-            },
+            claims=about,
+            has_outdated=self._compare(attempt, about),
         )
 
-    def _replace_claims(self, attempt: Attempt) -> None:
-        """Let the attempt be about the claims of this request, in place of those of the one that broke off.
+    def _bound(
+        self, tenant: str, user_id: str, claim: VerificationClaim, values: Mapping[str, str]
+    ) -> VerificationClaim:
+        value = values.get(claim.uri)
+        if not value:
+            return claim
+        fingerprint = partial(self._fingerprints.of, tenant, user_id, claim.uri)
+        folded = fingerprint(fold(value)) if claim.output_role is OutputRole.VALUE else None
+        return replace(claim, fingerprint=fingerprint(value), folded_fingerprint=folded)
+
+    def _compare(self, attempt: Attempt, about: Sequence[VerificationClaim]) -> bool:
+        """Tell whether some are verified for other values; raises where all requested ones are for these."""
+        verification, current = attempt.verification, _fingerprints_of(about)
+        with self._database.read() as connection:
+            verified = [
+                claim
+                for claim in claims.find_verified(connection, verification.tenant, verification.user_id)
+                if claim.uri in current
+            ]
+        held = [claim for claim in verified if claim.fingerprint == current[claim.uri]]
+        if {claim.uri for claim in held if claim.provider_id == verification.provider_id} >= set(attempt.wanted.uris):
+            raise RequestError(
+                Code.NOTHING_TO_START, "Every requested claim is verified already, and no value has changed since."
+            )
+        return len(held) < len(verified)
+
+    def replace_claims(self, attempt: Attempt) -> None:
+        """Let a resumed attempt be about the claims of this request, in place of those of the one that broke off.
 
         Not before it is clear that this request can be met; but before the values to send are read: a change from
-        then on finds the new rows.
+        then on finds the new rows. Raises as `read` does.
         """
-        bound, wanted = self._read_values(attempt), attempt.wanted
+        self.read(attempt)
+        verification_id, wanted = attempt.verification.verification_id, attempt.wanted
         with self._database.write() as connection:
             self._attempts.lock(connection, attempt, capture=wanted.plan.capture)
-            _check_needed(connection, attempt, bound.fingerprints)
-            about, verification_id = wanted.about(attempt.provider), attempt.verification.verification_id
+            about = wanted.about(attempt.provider)
             attempt_claims.replace(connection, verification_id, about, wanted.plan.tags)
 
-    def _record_values(self, attempt: Attempt, bound: BoundValues) -> bool:
-        """Record what is sent; False where a value has changed since it was read."""
-        verification, fingerprints = attempt.verification, bound.fingerprints
-        with self._database.write() as connection:
-            self._attempts.lock(connection, attempt)
-            if not attempt_claims.bind_values(connection, verification.verification_id, fingerprints, bound.folded):
-                return False
+    def record(self, connection: Connection, attempt: Attempt, bound: BoundValues) -> bool:
+        """Record what was sent, the attempt being locked; False where a value has changed since it was read."""
+        verification = attempt.verification
+        if not attempt_claims.bind_values(connection, verification.verification_id, bound.claims):
+            return False
+        if bound.has_outdated:
             tenant, user_id = verification.tenant, verification.user_id
-            has_claims = not fingerprints or claims.unverify_changed(
-                connection, tenant, user_id, fingerprints, self._clock()
-            )
-            if has_claims:
-                _check_needed(connection, attempt, fingerprints)
-            return True
+            claims.unverify_changed(connection, tenant, user_id, _fingerprints_of(bound.claims), self._clock())
+        return True
 
 
-def _check_needed(connection: Connection, attempt: Attempt, fingerprints: Mapping[str, str]) -> None:
-    """Raise where every requested claim is verified for the value that the user has, if there is one."""
-    verification, wanted = attempt.verification, attempt.wanted.uris
-    tenant, user_id, provider_id = verification.tenant, verification.user_id, verification.provider_id
-    known = claims.find_all(connection, tenant, user_id, provider_id, wanted)
-    held = {
-        claim.uri
-        for claim in known
-        if claim.is_verified and claim.fingerprint == fingerprints.get(claim.uri, claim.fingerprint)
-    }
-    if held == set(wanted):
-        raise RequestError(
-            Code.NOTHING_TO_START, "Every requested claim is verified already, and no value has changed since."
-        )
+def _fingerprints_of(about: Sequence[VerificationClaim]) -> dict[str, str | None]:
+    """Give the fingerprints of the values of an attempt's claims, None of one without a value."""
+    return {claim.uri: claim.fingerprint for claim in about}
 
 
 def _select(attempt: Attempt, values: Mapping[str, str]) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """Starting a verification, step by step, so that a crash between any two steps loses and doubles nothing.
 
-    take the attempt ─► values ─► applicant ─► announce the run ─► run ─► hand over run id and SDK token
+    take the attempt ─► values ─► applicant ─► bind and announce ─► run ─► hand over run id and SDK token
 
 Each step is recorded before the next begins; who works on the attempt holds a lease on it (`attempts.py`), and who
 finds a lease that ran out goes on from there. The one step that costs money is announced before it is taken
@@ -10,7 +10,7 @@ before starting another.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,12 +19,13 @@ from connector.domain.capture import LINK, SdkOptions
 from connector.domain.history import RUN
 from connector.domain.provider import Provider
 from connector.domain.runs import PROCESSING, RunSnapshot, next_check
-from connector.domain.verification import Verification
+from connector.domain.verification import Verification, VerificationClaim
 from connector.errors import Code, ConnectorError, ProviderError, RequestError
 from connector.onfido.payloads import applicant_fields
 from connector.services.attempts import (
     GONE,
     INITIATED,
+    ROUNDS,
     Attempt,
     Attempts,
     Timing,
@@ -101,7 +102,7 @@ class Initiation:
 
     def _adopt_if_started(self, attempt: Attempt, run_requested_at: datetime) -> bool:
         if run := attempt.onfido.find_run(tag=attempt.tag, deadline=attempt.deadline):
-            self._adopt(attempt, run)
+            self._adopt(attempt, run, self._about(attempt))
             return True
         self._check_settled(run_requested_at)
         self._attempts.advance(attempt, run_requested_at=None)
@@ -117,9 +118,10 @@ class Initiation:
             if run := attempt.onfido.find_run(tag=attempt.tag, deadline=attempt.deadline):
                 return self._hand_over_known(attempt, run)
             self._check_settled(verification.run_requested_at)
-        bound = self._binding.bind(attempt)
-        applicant_id = self._put_applicant(attempt, bound)
-        return self._hand_over(attempt, self._start_run(attempt, applicant_id, bound.custom_data))
+        if attempt.is_resumed:
+            self._binding.replace_claims(attempt)
+        applicant_id, bound = self._send_values(attempt)
+        return self._hand_over(attempt, self._start_run(attempt, applicant_id, bound.custom_data), bound.claims)
 
     def _check_settled(self, run_requested_at: datetime) -> None:
         """Raise until a run that was asked for, but is not in Onfido's list, can be taken as never made."""
@@ -131,9 +133,17 @@ class Initiation:
                 retry_after=int(remaining) + 1,
             )
 
-    def _put_applicant(self, attempt: Attempt, bound: BoundValues) -> str:
-        """Bring the user's applicant at Onfido up to date, or create it, and announce the run."""
-        applicant = applicant_fields(bound.fields)
+    def _send_values(self, attempt: Attempt) -> tuple[str, BoundValues]:
+        """Send the user's values, and announce the run for just these; gives the applicant that has them, and them."""
+        for _ in range(ROUNDS):
+            bound = self._binding.read(attempt)
+            applicant_id = self._put_applicant(attempt, applicant_fields(bound.fields))
+            if self._announce(attempt, bound, applicant_id):
+                return applicant_id, bound
+        raise RequestError(Code.NOTHING_TO_START, "The user's values keep changing: ask again in a moment.")
+
+    def _put_applicant(self, attempt: Attempt, applicant: Mapping[str, Any]) -> str:
+        """Bring the user's applicant at Onfido up to date, or create it."""
         with self._database.read() as connection:
             applicant_id = verifications.find_applicant(connection, attempt.verification)
         if applicant_id is not None:
@@ -142,11 +152,21 @@ class Initiation:
             except ProviderError as error:
                 if error.status not in GONE:
                     raise
-                applicant_id = None
-        if applicant_id is None:
-            applicant_id = attempt.onfido.create_applicant(applicant, deadline=attempt.deadline)
-        self._attempts.advance(attempt, applicant_id=applicant_id, run_requested_at=self._clock())
-        return applicant_id
+            else:
+                return applicant_id
+        return attempt.onfido.create_applicant(applicant, deadline=attempt.deadline)
+
+    def _announce(self, attempt: Attempt, bound: BoundValues, applicant_id: str) -> bool:
+        """Record what was sent and that the run will be asked for; False where a value has changed since it was read.
+
+        Then only the applicant is recorded, to be brought up to date.
+        """
+        with self._database.write() as connection:
+            self._attempts.lock(connection, attempt, applicant_id=applicant_id, run_requested_at=self._clock())
+            if self._binding.record(connection, attempt, bound):
+                return True
+            self._attempts.lock(connection, attempt, run_requested_at=None)
+            return False
 
     def _start_run(self, attempt: Attempt, applicant_id: str, custom_data: Mapping[str, Any]) -> RunSnapshot:
         plan = attempt.wanted.plan
@@ -168,16 +188,19 @@ class Initiation:
 
     def _hand_over_known(self, attempt: Attempt, run: RunSnapshot) -> Started:
         """Hand over a run that an earlier request started, unless it is about other claims than this one's."""
-        with self._database.read() as connection:
-            about = attempt_claims.find_all(connection, attempt.verification.verification_id)
+        about = self._about(attempt)
         if not set(attempt.wanted.uris) <= {claim.uri for claim in about}:
-            self._adopt(attempt, run)
+            self._adopt(attempt, run, about)
             raise open_already(run.run_id)
-        return self._hand_over(attempt, run)
+        return self._hand_over(attempt, run, about)
 
-    def _hand_over(self, attempt: Attempt, run: RunSnapshot) -> Started:
+    def _about(self, attempt: Attempt) -> list[VerificationClaim]:
+        with self._database.read() as connection:
+            return attempt_claims.find_all(connection, attempt.verification.verification_id)
+
+    def _hand_over(self, attempt: Attempt, run: RunSnapshot, about: Sequence[VerificationClaim]) -> Started:
         """Record the run, apply what is known of it already, and get the user's SDK token."""
-        verification = self._adopt(attempt, run)
+        verification = self._adopt(attempt, run, about)
         verification_id = verification.verification_id
         if verification.closed_at is not None:
             return Started(verification)
@@ -198,9 +221,9 @@ class Initiation:
         applicant_id = verification.applicant_id or ""
         return attempt.onfido.create_sdk_token(applicant_id, options or SdkOptions(), deadline=attempt.deadline)
 
-    def _adopt(self, attempt: Attempt, run: RunSnapshot) -> Verification:
+    def _adopt(self, attempt: Attempt, run: RunSnapshot, about: Sequence[VerificationClaim]) -> Verification:
         """Record the run, and apply what is known of it already; gives the verification as that leaves it."""
-        recorded = self._record_run(attempt, run)
+        recorded = self._record_run(attempt, run, about)
         has_news = self._events.match(attempt.provider.provider_id, run.run_id)
         if run.is_final:
             self._results.refresh(attempt.provider, run.run_id, attempt.deadline, INITIATED)
@@ -209,7 +232,7 @@ class Initiation:
         with self._database.read() as connection:
             return verifications.get(connection, recorded.verification_id)
 
-    def _record_run(self, attempt: Attempt, run: RunSnapshot) -> Verification:
+    def _record_run(self, attempt: Attempt, run: RunSnapshot, about: Sequence[VerificationClaim]) -> Verification:
         now = self._clock()
         values = {
             "run_id": run.run_id,
@@ -231,7 +254,6 @@ class Initiation:
                 status = str(values["status"])
                 started = change(verification, now, INITIATED, None, RUN, run.run_id, verification.status, status)
                 history.append(connection, [started])
-            about = attempt_claims.find_all(connection, verification.verification_id)
             claims.open_attempt(connection, [claim_row(verification, claim, now) for claim in about])
             return recorded
 

@@ -16,10 +16,12 @@ from connector.store.models import verification_claims, verification_tags, verif
 _OF_ATTEMPT = verification_claims.c.verification_id == bindparam("of_attempt")
 _INSERT = insert(verification_claims)
 _FIND_ALL = select(verification_claims).where(_OF_ATTEMPT).order_by(verification_claims.c.uri)
-_FORGET_STALE = update(verification_claims).where(_OF_ATTEMPT, verification_claims.c.is_stale).values(is_stale=False)
+_UNBIND = (
+    update(verification_claims).where(_OF_ATTEMPT).values(is_stale=False, fingerprint=None, folded_fingerprint=None)
+)
 _BIND = (
     update(verification_claims)
-    .where(_OF_ATTEMPT, verification_claims.c.uri == bindparam("of"))
+    .where(_OF_ATTEMPT, verification_claims.c.uri == bindparam("of"), verification_claims.c.is_stale.is_(False))
     .values(fingerprint=bindparam("bound"), folded_fingerprint=bindparam("fold"))
 )
 
@@ -60,25 +62,20 @@ def add_tags(connection: Connection, verification_id: str, tags: Collection[str]
         )
 
 
-def bind_values(
-    connection: Connection, verification_id: str, fingerprints: Mapping[str, str], folded: Mapping[str, str]
-) -> bool:
-    """Record which values the attempt sends; False where one has changed since it was read: read again.
+def bind_values(connection: Connection, verification_id: str, about: Sequence[VerificationClaim]) -> bool:
+    """Record which values the attempt sends; False where one has changed since it was read: read all again.
 
-    `folded` are the fingerprints of folded values, of those claims that have one.
+    `about` are all of the attempt's claims.
     """
     of_attempt: dict[str, str | None] = {"of_attempt": verification_id}
-    if connection.execute(_FORGET_STALE, of_attempt).rowcount:
-        return False
-    if fingerprints:
-        connection.execute(
-            _BIND,
-            [
-                of_attempt | {"of": uri, "bound": fingerprint, "fold": folded.get(uri)}
-                for uri, fingerprint in sorted(fingerprints.items())
-            ],
-        )
-    return True
+    rows = [
+        of_attempt | {"of": claim.uri, "bound": claim.fingerprint, "fold": claim.folded_fingerprint}
+        for claim in sorted(about, key=lambda claim: claim.uri)
+    ]
+    if connection.execute(_BIND, rows).rowcount == len(rows):
+        return True
+    connection.execute(_UNBIND, of_attempt)  # all of it: a value that is not bound is marked by every change
+    return False
 
 
 def mark_stale(connection: Connection, tenant: str, user_id: str, fingerprints: Mapping[str, str | None]) -> None:

@@ -49,6 +49,9 @@ _ALL = _OF_USER.order_by(claims.c.uri, claims.c.provider_id)
 _OF_PROVIDER = _ALL.where(claims.c.provider_id == bindparam("of_provider"))
 _NAMED = _OF_PROVIDER.where(claims.c.uri.in_(bindparam("uris", expanding=True)))
 _ONE = _OF_USER.where(claims.c.id == bindparam("claim_id"))
+_VERIFIED = select(claims.c.provider_id, claims.c.uri, claims.c.fingerprint).where(
+    claims.c.tenant == bindparam("of_tenant"), claims.c.user_id == bindparam("of_user"), claims.c.is_verified
+)
 _LOCK = (
     select(claims.c.id)
     .where(claims.c.tenant == bindparam("tenant"), claims.c.user_id == bindparam("user_id"))
@@ -104,6 +107,11 @@ def find(connection: Connection, tenant: str, user_id: str, claim_id: str) -> Cl
     return None if row is None else _claim(row)
 
 
+def find_verified(connection: Connection, tenant: str, user_id: str) -> Sequence[Row[str, str, str | None]]:
+    """Give the `provider_id`, `uri` and `fingerprint` of each of a user's claims that are verified."""
+    return connection.execute(_VERIFIED, {"of_tenant": tenant, "of_user": user_id}).all()
+
+
 def add(connection: Connection, rows: Iterable[Mapping[str, Any]]) -> None:
     """Insert claims; one that exists already raises `IntegrityError`."""
     connection.execute(_ADD(connection), [dict(row) for row in rows])
@@ -139,16 +147,13 @@ def settle(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
 
 def unverify_changed(
     connection: Connection, tenant: str, user_id: str, fingerprints: Mapping[str, str | None], now: datetime
-) -> bool:
+) -> None:
     """Un-verify those of a user's claims, with every provider, that were verified for another value than they have.
 
-    `fingerprints` are those of the values that the claims have now, None where there is none. False where the user
-    has no claims at all.
+    `fingerprints` are those of the values that the claims have now, None where there is none.
     """
-    if not lock(connection, tenant, user_id):
-        return False
-    _unverify(connection, tenant, user_id, differs(claims, fingerprints), now)
-    return True
+    if lock(connection, tenant, user_id):
+        _unverify(connection, tenant, user_id, differs(claims, fingerprints), now)
 
 
 def unverify_held(

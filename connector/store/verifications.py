@@ -28,12 +28,18 @@ _LOCK_RUN = SELECT.where(
 _CHANGE = update(verifications).where(verifications.c.id == bindparam("of"), verifications.c.closed_at.is_(None))
 _CHANGE_UNDER_LEASE = _CHANGE.where(verifications.c.lease_owner == bindparam("of_owner"))
 _RECORD_RUN = _CHANGE_UNDER_LEASE.returning(*_COLUMNS)
-_OF_USER = SELECT.where(
+_IS_OF_USER = (
     verifications.c.tenant == bindparam("of_tenant"),
     verifications.c.user_id == bindparam("of_user"),
     verifications.c.provider_id == bindparam("of_provider"),
-).order_by(verifications.c.created_at.desc())
-_LATEST_WITH_APPLICANT = _OF_USER.where(verifications.c.applicant_id.is_not(None)).limit(1)
+)
+_OF_USER = SELECT.where(*_IS_OF_USER).order_by(verifications.c.created_at.desc())
+_LATEST_APPLICANT = (
+    select(verifications.c.applicant_id)
+    .where(*_IS_OF_USER, verifications.c.applicant_id.is_not(None))
+    .order_by(verifications.c.created_at.desc())
+    .limit(1)
+)
 _STARTED = (
     select(verifications.c.created_at)
     .where(
@@ -134,8 +140,7 @@ def find_open(connection: Connection, provider_id: str, user_id: str) -> Verific
 def find_applicant(connection: Connection, verification: Verification) -> str | None:
     """Give the user's applicant with the provider: that of this attempt or of the latest one that had one."""
     of_user = _of_user(verification.tenant, verification.user_id, verification.provider_id)
-    latest = one(connection, _LATEST_WITH_APPLICANT, of_user)
-    return latest.applicant_id if latest else None
+    return connection.execute(_LATEST_APPLICANT, of_user).scalar_one_or_none()
 
 
 def find_latest(

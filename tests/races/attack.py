@@ -11,6 +11,9 @@ from typing import Any
 
 import requests
 
+from connector.store import users
+from connector.store.sealed import user_value
+from connector.store.vault import Vault, read_keys
 from tests.harness import (
     API_TOKEN,
     BIRTH_DATE,
@@ -168,6 +171,15 @@ def admin_of(world: World) -> Caller:
 def change_values(world: World, values: Mapping[str, str], user_id: str = "ann") -> None:
     """Change some of a user's values; an empty one is removed."""
     world.connector.services.users.change(world.tenant, user_id, values)
+
+
+def change_silently(world: World, values: Mapping[str, str], user_id: str = "ann") -> None:
+    """Change some of a user's values as a directory does that tells nobody."""
+    settings = world.connector.settings
+    vault = Vault(read_keys(settings.encryption_keys, settings.data_dir))
+    sealed = {uri: vault.seal(value, user_value(world.tenant, user_id, uri)) for uri, value in values.items()}
+    with world.connector.services.database.write() as connection:
+        users.set_values(connection, world.tenant, user_id, sealed)
 
 
 def assert_holds_for_current_values(world: World, caller: Caller, user_id: str = "ann") -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from string import ascii_lowercase
@@ -16,7 +17,9 @@ from tests.races.attack import (
     add_provider,
     admin_of,
     all_claims,
+    applicants_at_onfido,
     assert_holds_for_current_values,
+    change_silently,
     change_values,
     correct,
     outcome_of,
@@ -27,6 +30,7 @@ from tests.races.attack import (
 )
 from tests.races.meanwhile import APPLICANT_LOOKED_FOR, VALUES_READ, meanwhile
 
+START_RUN = "POST /workflow_runs"
 UNCHANGED = {LAST_NAME, BIRTH_DATE}
 
 
@@ -208,9 +212,24 @@ def test_change_right_after_a_resumed_attempt_read_the_value_of_another_claim_is
     assert verified(ann.claims()) == set(MAPPING)
 
 
-def test_change_between_the_values_and_the_run_is_not_verified(quiet: World, ann: Caller) -> None:
+def test_change_while_the_values_are_sent_has_them_sent_again(quiet: World, ann: Caller) -> None:
+    applicants = applicants_at_onfido(quiet)
     with meanwhile(APPLICANT_LOOKED_FOR, partial(change_values, quiet, {GIVEN_NAME: "Bea"})):
-        initiate(quiet, ann)
+        run_id = initiate(quiet, ann)
+
+    assert sent_values(quiet, run_id) == VALUES | {GIVEN_NAME: "Bea"}
+    assert verified(ann.claims()) == set(MAPPING)
+    assert applicants_at_onfido(quiet) == applicants + 1
+
+
+def test_change_between_the_values_and_the_run_is_not_verified(quiet: World, ann: Caller) -> None:
+    quiet.faults(route=START_RUN, latency_ms=500)
+    with ThreadPoolExecutor(1) as pool:
+        started = pool.submit(quiet.start, ann)
+        quiet.wait_until(lambda: START_RUN in quiet.onfido_state()["requests"])
+        change_values(quiet, {GIVEN_NAME: "Bea"})
+        assert not started.done()
+    settle(quiet, started.result())
 
     assert verified(ann.claims()) == UNCHANGED
 
@@ -247,6 +266,29 @@ def test_late_look_at_the_values_by_an_initiation_undoes_no_newer_correction(qui
 
     assert verified(ann.claims()) == {GIVEN_NAME}
     assert_holds_for_current_values(quiet, ann)
+
+
+def test_initiation_withdraws_what_was_verified_for_a_value_that_changed_unnoticed(quiet: World, ann: Caller) -> None:
+    other = add_provider(quiet, "Second")
+    for world in (quiet, other):
+        settle(world, world.start(ann))
+    change_silently(quiet, {GIVEN_NAME: "Bea"})
+    assert verified(ann.claims()) == set(MAPPING)
+
+    quiet.start(ann)
+
+    assert {key for key, is_verified in all_claims(ann).items() if not is_verified} == {
+        (quiet.provider_id, GIVEN_NAME),
+        (other.provider_id, GIVEN_NAME),
+    }
+
+
+def test_initiation_for_what_is_verified_withdraws_nothing_of_the_rest(quiet: World, ann: Caller) -> None:
+    settle(quiet, quiet.start(ann))
+    change_silently(quiet, {GIVEN_NAME: "Bea"})
+
+    assert outcome_of(ann.verify(quiet.provider_id, "INITIATED", [LAST_NAME])) == OPEN_ALREADY
+    assert verified(ann.claims()) == set(MAPPING)
 
 
 def test_values_that_never_stand_still_start_nothing_and_lock_nobody_out(quiet: World, ann: Caller) -> None:

@@ -209,7 +209,8 @@ class TestValues:
 
     def bind(self, database: Database, verification: Verification, **fingerprints: str) -> bool:
         with database.write() as connection:
-            return attempt_claims.bind_values(connection, verification.verification_id, fingerprints, {})
+            about = [VerificationClaim(uri, None, fingerprint=value) for uri, value in fingerprints.items()]
+            return attempt_claims.bind_values(connection, verification.verification_id, about)
 
     def change(self, database: Database, uri: str, fingerprint: str | None) -> None:
         with database.write() as connection:
