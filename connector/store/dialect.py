@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, Table
 from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
+
+from connector.store.times import UtcDateTime
 
 Insert = sqlite.Insert | postgresql.Insert
 
@@ -20,3 +27,21 @@ def insert(table: Table, extend: Callable[[Insert], Insert] = lambda plain: plai
         "postgresql": extend(postgresql.insert(table).execution_options(preserve_rowcount=True)),
     }
     return lambda connection: statements[connection.dialect.name]
+
+
+class from_now(FunctionElement[datetime]):  # noqa: N801  a function of SQL
+    """The time in so many seconds by the database's own clock, so that hosts agree; on SQLite to the millisecond."""
+
+    type = UtcDateTime()
+    inherit_cache = True
+
+
+@compiles(from_now, "postgresql")
+def _on_postgresql(element: from_now, compiler: SQLCompiler, **options: Any) -> str:
+    return f"now() + make_interval(secs => {compiler.process(element.clauses, **options)})"
+
+
+@compiles(from_now, "sqlite")
+def _on_sqlite(element: from_now, compiler: SQLCompiler, **options: Any) -> str:
+    shift = f"printf('%+.3f seconds', {compiler.process(element.clauses, **options)})"
+    return f"strftime('%Y-%m-%d %H:%M:%f000', 'now', {shift})"

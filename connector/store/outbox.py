@@ -4,8 +4,7 @@
       ▲                   │                └──► dead   (tried too often, or can never succeed)
       └── due again, later ┘
 
-A lease that ran out is up for the next claim. On PostgreSQL all times are the database's own, so that workers on
-several hosts agree; SQLite serves one host.
+A lease that ran out is up for the next claim. All times are the database's own, so that workers on several hosts agree.
 """
 
 from __future__ import annotations
@@ -13,13 +12,12 @@ from __future__ import annotations
 import uuid
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Interval, bindparam, delete, func, literal, select, update
-from sqlalchemy.dialects import postgresql
+from sqlalchemy import Connection, Float, bindparam, delete, func, select, update
 
-from connector.store.dialect import Insert, insert
+from connector.store.dialect import from_now, insert
 from connector.store.models import outbox
 
 READY, DONE, DEAD = "ready", "done", "dead"
@@ -56,14 +54,12 @@ _ROW = select(
 )
 
 
-def _at_its_time(statement: Insert) -> Insert:
-    """On PostgreSQL by its own clock; `_row` gives what is missing."""
-    if isinstance(statement, postgresql.Insert):
-        statement = statement.values(due_at=func.now() + bindparam("delay", type_=Interval), created_at=func.now())
-    return statement.on_conflict_do_nothing(index_elements=[outbox.c.dedupe_key])
-
-
-_ADD = insert(outbox, _at_its_time)
+_ADD = insert(
+    outbox,
+    lambda statement: statement.values(
+        due_at=from_now(bindparam("delay", type_=Float)), created_at=from_now(0)
+    ).on_conflict_do_nothing(index_elements=[outbox.c.dedupe_key]),
+)
 
 
 def add(
@@ -75,8 +71,7 @@ def add(
     delay: float = 0,
 ) -> bool:
     """Put something to be delivered, in the transaction of what it follows from; False where its key is there."""
-    row = _row(connection, kind, payload, dedupe_key, timedelta(seconds=delay))
-    return connection.execute(_ADD(connection), row).rowcount == 1
+    return connection.execute(_ADD(connection), _row(kind, payload, dedupe_key, delay)).rowcount == 1
 
 
 def add_all(
@@ -84,7 +79,7 @@ def add_all(
 ) -> None:
     """Put many at once; those whose key is there are left out."""
     keys = dedupe_keys or [None] * len(payloads)
-    rows = [_row(connection, kind, payload, key) for payload, key in zip(payloads, keys, strict=True)]
+    rows = [_row(kind, payload, key) for payload, key in zip(payloads, keys, strict=True)]
     if rows:
         connection.execute(_ADD(connection), rows)
 
@@ -94,7 +89,7 @@ def claim(connection: Connection, owner: str, kinds: Collection[str], *, limit: 
 
     The rows are locked in a CTE: `IN (SELECT … LIMIT n)` may be evaluated again under PostgreSQL, for other rows.
     """
-    now = _from_now(connection, 0)
+    now = from_now(0)
     picked = (
         select(outbox.c.id)
         .where(
@@ -111,7 +106,7 @@ def claim(connection: Connection, owner: str, kinds: Collection[str], *, limit: 
     statement = (
         update(outbox)
         .where(outbox.c.id == picked.c.id)
-        .values(owner=owner, lease_until=_from_now(connection, lease), attempts=outbox.c.attempts + 1)
+        .values(owner=owner, lease_until=from_now(lease), attempts=outbox.c.attempts + 1)
         .returning(outbox.c.id, outbox.c.kind, outbox.c.payload, outbox.c.attempts, outbox.c.history)
     )
     return [Delivery(*row) for row in connection.execute(statement)]
@@ -119,7 +114,7 @@ def claim(connection: Connection, owner: str, kinds: Collection[str], *, limit: 
 
 def finish(connection: Connection, delivery_id: str, owner: str) -> bool:
     """Mark a row as delivered; False where the lease was lost."""
-    return _settle(connection, delivery_id, owner, {"state": DONE, "settled_at": _from_now(connection, 0)})
+    return _settle(connection, delivery_id, owner, {"state": DONE, "settled_at": from_now(0)})
 
 
 def fail(
@@ -128,9 +123,9 @@ def fail(
     """Note a failed attempt; due again after `retry_in` seconds, or dead with None. False where the lease was lost."""
     values: dict[str, Any] = {"history": list(history)}
     if retry_in is None:
-        values |= {"state": DEAD, "settled_at": _from_now(connection, 0)}
+        values |= {"state": DEAD, "settled_at": from_now(0)}
     else:
-        values |= {"due_at": _from_now(connection, retry_in)}
+        values |= {"due_at": from_now(retry_in)}
     return _settle(connection, delivery_id, owner, values)
 
 
@@ -155,7 +150,7 @@ def count(connection: Connection) -> dict[str, int]:
 def retry(connection: Connection, delivery_id: str) -> bool:
     """Make a dead or waiting row due at once, with its full number of tries; False where there is none."""
     statement = update(outbox).where(outbox.c.id == delivery_id, outbox.c.state != DONE)
-    values = {"state": READY, "attempts": 0, "due_at": _from_now(connection, 0), "settled_at": None}
+    values = {"state": READY, "attempts": 0, "due_at": from_now(0), "settled_at": None}
     return connection.execute(statement.values(values)).rowcount == 1
 
 
@@ -169,21 +164,13 @@ def forget_done(connection: Connection, older_than: timedelta, limit: int) -> in
     """Delete some rows that were delivered long ago; gives their number."""
     old = (
         select(outbox.c.id)
-        .where(outbox.c.state == DONE, outbox.c.settled_at <= _from_now(connection, -older_than.total_seconds()))
+        .where(outbox.c.state == DONE, outbox.c.settled_at <= from_now(-older_than.total_seconds()))
         .limit(limit)
     )
     return connection.execute(delete(outbox).where(outbox.c.id.in_(old.scalar_subquery()))).rowcount
 
 
-def _row(
-    connection: Connection,
-    kind: str,
-    payload: Mapping[str, Any],
-    dedupe_key: str | None,
-    delay: timedelta = timedelta(),
-) -> dict[str, Any]:
-    now = datetime.now(UTC)
-    times = {"due_at": now + delay, "created_at": now} if connection.dialect.name == "sqlite" else {"delay": delay}
+def _row(kind: str, payload: Mapping[str, Any], dedupe_key: str | None, delay: float = 0) -> dict[str, Any]:
     return {
         "id": str(uuid.uuid4()),
         "kind": kind,
@@ -192,7 +179,7 @@ def _row(
         "state": READY,
         "attempts": 0,
         "history": [],
-        **times,
+        "delay": delay,
     }
 
 
@@ -200,11 +187,3 @@ def _settle(connection: Connection, delivery_id: str, owner: str, values: Mappin
     statement = update(outbox).where(outbox.c.id == delivery_id, outbox.c.owner == owner, outbox.c.state == READY)
     settled = connection.execute(statement.values(dict(values) | {"owner": None, "lease_until": None}))
     return settled.rowcount == 1
-
-
-def _from_now(connection: Connection, seconds: float) -> Any:
-    length = timedelta(seconds=seconds)
-    if connection.dialect.name == "sqlite":
-        return datetime.now(UTC) + length
-    now: ColumnElement[datetime] = func.now()
-    return now + literal(length, Interval)
