@@ -88,14 +88,10 @@ class Binding:
 
     def _compare(self, attempt: Attempt, about: Sequence[VerificationClaim]) -> bool:
         """Tell whether some are verified for other values; raises where all requested ones are for these."""
-        verification, current = attempt.verification, _fingerprints_of(about)
+        verification, known = attempt.verification, _fingerprints(about)
         with self._database.read() as connection:
-            verified = [
-                claim
-                for claim in claims.find_verified(connection, verification.tenant, verification.user_id)
-                if claim.uri in current
-            ]
-        held = [claim for claim in verified if claim.fingerprint == current[claim.uri]]
+            verified = claims.find_verified(connection, verification.tenant, verification.user_id)
+        held = [claim for claim in verified if known.get(claim.uri, claim.fingerprint) == claim.fingerprint]
         if {claim.uri for claim in held if claim.provider_id == verification.provider_id} >= set(attempt.wanted.uris):
             raise RequestError(
                 Code.NOTHING_TO_START, "Every requested claim is verified already, and no value has changed since."
@@ -122,13 +118,13 @@ class Binding:
             return False
         if bound.has_outdated:
             tenant, user_id = verification.tenant, verification.user_id
-            claims.unverify_changed(connection, tenant, user_id, _fingerprints_of(bound.claims), self._clock())
+            claims.unverify_changed(connection, tenant, user_id, _fingerprints(bound.claims), self._clock())
         return True
 
 
-def _fingerprints_of(about: Sequence[VerificationClaim]) -> dict[str, str | None]:
-    """Give the fingerprints of the values of an attempt's claims, None of one without a value."""
-    return {claim.uri: claim.fingerprint for claim in about}
+def _fingerprints(about: Sequence[VerificationClaim]) -> dict[str, str | None]:
+    """Give the fingerprints of the values that there are; a claim without one holds as it was verified."""
+    return {claim.uri: claim.fingerprint for claim in about if claim.fingerprint is not None}
 
 
 def _select(attempt: Attempt, values: Mapping[str, str]) -> dict[str, str]:
