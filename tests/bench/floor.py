@@ -1,7 +1,4 @@
-"""The floor: the statements of the hot path in a bare Flask view, without anything else that the connector does.
-
-It makes its statements where it needs them, as such a view would; the connector has them made beforehand.
-"""
+"""The floor: the statements of the hot path in a bare Flask view, without anything else that the connector does."""
 
 from __future__ import annotations
 
@@ -14,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from flask import Flask, Response, request
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from connector.domain.tenants import DEFAULT_TENANT
 from connector.store.dialect import insert as upsert
@@ -33,6 +30,43 @@ from tests.bench.seed import WEBHOOK_TOKEN
 app = Flask("floor")
 database = Database(os.environ["BENCH_DATABASE"])
 COMPARED_AS = {"first_name": "first_name", "last_name": "last_name", "dob": "date_of_birth"}
+RESULT = ("is_verified", "fingerprint", "verification_id", "verification_status", "updated_at")
+
+# Made once, as the connector's are.
+ACCESS = select(
+    providers.c.webhook_token,
+    providers.c.previous_webhook_token,
+    providers.c.previous_webhook_token_expires_at,
+    providers.c.studio,
+).where(providers.c.id == bindparam("of"), providers.c.tenant == DEFAULT_TENANT)
+ADD_EVENT = upsert(
+    events, lambda statement: statement.on_conflict_do_nothing(index_elements=[events.c.provider_id, events.c.digest])
+)
+LOCK_RUN = (
+    select(verifications)
+    .where(verifications.c.provider_id == bindparam("of_provider"), verifications.c.run_id == bindparam("of_run"))
+    .with_for_update()
+)
+LOCK_CLAIMS = (
+    select(claims.c.uri, claims.c.is_verified, claims.c.verification_status)
+    .where(claims.c.provider_id == bindparam("of_provider"), claims.c.user_id == bindparam("of_user"))
+    .order_by(claims.c.uri)
+    .with_for_update()
+)
+SENT = (
+    select(verification_claims)
+    .where(verification_claims.c.verification_id == bindparam("of"))
+    .order_by(verification_claims.c.uri)
+)
+WRITE_CLAIMS = upsert(
+    claims,
+    lambda statement: statement.on_conflict_do_update(
+        index_elements=(claims.c.provider_id, claims.c.user_id, claims.c.uri),
+        set_={name: statement.excluded[name] for name in RESULT},
+    ),
+)
+CLOSE = update(verifications).where(verifications.c.id == bindparam("of"), verifications.c.closed_at.is_(None))
+ADD_HISTORY, ADD_NOTICE = insert(history), insert(outbox)
 
 
 @app.post("/idv/onfido/v1/<provider_id>/verify")
@@ -40,14 +74,7 @@ def receive(provider_id: str) -> Response:
     """Check, parse, write, acknowledge."""
     body = request.get_data()
     with database.read() as connection:
-        connection.execute(
-            select(
-                providers.c.webhook_token,
-                providers.c.previous_webhook_token,
-                providers.c.previous_webhook_token_expires_at,
-                providers.c.studio,
-            ).where(providers.c.id == provider_id, providers.c.tenant == DEFAULT_TENANT)
-        ).one()
+        connection.execute(ACCESS, {"of": provider_id}).one()
     expected = hmac.new(WEBHOOK_TOKEN.encode(), body, hashlib.sha256).hexdigest()
     if not hmac.compare_digest(expected, request.headers["X-SHA2-Signature"]):
         return Response(status=401)
@@ -70,51 +97,25 @@ def _write(connection: Connection, provider_id: str, body: bytes, payload: dict[
         "body": body.decode(),
         "received_at": now,
     }
-    statement = upsert(events)(connection).on_conflict_do_nothing(
-        index_elements=[events.c.provider_id, events.c.digest]
-    )
-    connection.execute(statement, event)
-    run = connection.execute(
-        select(verifications)
-        .where(verifications.c.provider_id == provider_id, verifications.c.run_id == run_id)
-        .with_for_update()
-    ).one()
-    connection.execute(
-        select(claims.c.uri, claims.c.is_verified, claims.c.verification_status)
-        .where(claims.c.provider_id == provider_id, claims.c.user_id == run.user_id)
-        .order_by(claims.c.uri)
-        .with_for_update()
-    ).all()
-    sent = connection.execute(
-        select(verification_claims)
-        .where(verification_claims.c.verification_id == run.id)
-        .order_by(verification_claims.c.uri)
-    ).all()
+    connection.execute(ADD_EVENT(connection), event)
+    run = connection.execute(LOCK_RUN, {"of_provider": provider_id, "of_run": run_id}).one()
+    connection.execute(LOCK_CLAIMS, {"of_provider": provider_id, "of_user": run.user_id}).all()
+    sent = connection.execute(SENT, {"of": run.id}).all()
     rows = [_claim(run, claim, found[COMPARED_AS[claim.applicant_field]]["result"], now) for claim in sent]
-    write = upsert(claims)(connection)
-    columns = ("is_verified", "fingerprint", "verification_id", "verification_status", "updated_at")
-    write = write.on_conflict_do_update(
-        index_elements=(claims.c.provider_id, claims.c.user_id, claims.c.uri),
-        set_={name: write.excluded[name] for name in columns},
-    )
-    connection.execute(write, rows)
-    connection.execute(
-        update(verifications)
-        .where(verifications.c.id == run.id, verifications.c.closed_at.is_(None))
-        .values(
-            status=status,
-            updated_at=now,
-            completed_at=now,
-            closed_at=now,
-            lease_owner=None,
-            lease_until=None,
-            result=json.dumps(payload["resource"]["output"]),
-        )
-    )
-    connection.execute(
-        insert(history), [_change(run, subject, now) for subject in ("run", *(row["uri"] for row in rows))]
-    )
-    connection.execute(insert(outbox), [_notice(run, now)])
+    connection.execute(WRITE_CLAIMS(connection), rows)
+    closed = {
+        "of": run.id,
+        "status": status,
+        "updated_at": now,
+        "completed_at": now,
+        "closed_at": now,
+        "lease_owner": None,
+        "lease_until": None,
+        "result": json.dumps(payload["resource"]["output"]),
+    }
+    connection.execute(CLOSE, closed)
+    connection.execute(ADD_HISTORY, [_change(run, subject, now) for subject in ("run", *(row["uri"] for row in rows))])
+    connection.execute(ADD_NOTICE, [_notice(run, now)])
 
 
 def _claim(run: Any, claim: Any, result: str, now: datetime) -> dict[str, Any]:
