@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Any
 
+from connector.domain.nesting import containers
 from connector.domain.runs import Comparison
 from connector.onfido.reading import mapping, text
 
@@ -85,13 +86,7 @@ def _objects(output: object) -> Iterator[dict[str, Any]]:
     while level and depth < MAX_DEPTH:
         depth += 1
         yield from (node for node in level if isinstance(node, dict))
-        level = list(islice(_containers(level), MAX_BREADTH))
-
-
-def _containers(level: list[object]) -> Iterator[object]:
-    for node in level:
-        children = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
-        yield from (child for child in children if isinstance(child, dict | list))
+        level = list(islice(containers(level), MAX_BREADTH))
 
 
 def _findings(node: dict[str, Any]) -> Iterator[tuple[str, Comparison]]:

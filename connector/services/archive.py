@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import structlog
 
 from connector.domain.claims import Claim, output_value
+from connector.domain.nesting import is_deeper
 from connector.domain.runs import RunSnapshot
 from connector.domain.verification import Verification, VerificationClaim
 from connector.store import sealed
@@ -18,7 +19,7 @@ from connector.store.vault import Vault
 log = structlog.get_logger(__name__)
 
 OUTPUT_VALUE, DOCUMENT = "onfido_output_value", "onfido_document"  # in the metadata of a claim
-MAX_DEPTH = 100  # of an output; a deeper one is left at Onfido, too
+MAX_DEPTH = 99  # of an output; a deeper one is left at Onfido, too: not everybody could read it
 MAX_OUTPUT = 1024 * 1024  # characters of JSON; a larger output is left at Onfido
 
 
@@ -92,22 +93,8 @@ class Archive:
 
 
 def _written(verification_id: str, run: RunSnapshot) -> str:
-    written = "" if _is_deep(run.output) else json.dumps({"output": run.output, "reasons": run.reasons})
+    written = "" if is_deeper(run.output, MAX_DEPTH) else json.dumps({"output": run.output, "reasons": run.reasons})
     if 0 < len(written) <= MAX_OUTPUT:
         return written
     log.warning("run.output_too_large", verification_id=verification_id, run_id=run.run_id)
     return json.dumps({"output": None, "reasons": run.reasons})
-
-
-def _is_deep(output: Any) -> bool:
-    """Whether an output is nested deeper than everybody who reads it again can be sure to manage."""
-    level = [output]
-    for _ in range(MAX_DEPTH):
-        level = [child for node in level for child in _children(node)]
-    return bool(level)
-
-
-def _children(node: Any) -> Iterable[Any]:
-    if isinstance(node, dict):
-        return node.values()
-    return node if isinstance(node, list) else ()

@@ -19,6 +19,7 @@ from datetime import datetime
 from typing import Any
 
 from connector.domain.history import RUN, SYSTEM
+from connector.domain.nesting import is_deeper
 from connector.domain.studio import MANUAL_REVIEW
 from connector.domain.tasks import Task, TaskSummary
 from connector.domain.verification import Verification
@@ -178,26 +179,13 @@ def objection(data: object) -> str | None:
     """Tell why data can be no task's; None where Onfido may be asked."""
     if not isinstance(data, dict | list):
         return "it is an object or an array"
-    if _is_deep(data):
+    if is_deeper(data, MAX_DEPTH):
         return f"it is nested more than {MAX_DEPTH} times"
     try:
         length = len(json.dumps(data, allow_nan=False))
     except ValueError:
         return "it holds a number that is none in JSON"
     return f"it is longer than {MAX_DATA} characters as JSON" if length > MAX_DATA else None
-
-
-def _is_deep(data: object) -> bool:
-    level = [data]
-    for _ in range(MAX_DEPTH):
-        level = [child for node in level for child in _children(node)]
-    return bool(level)
-
-
-def _children(node: object) -> list[object]:
-    """Give what an object or array holds that may hold something itself."""
-    held = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
-    return [child for child in held if isinstance(child, dict | list)]
 
 
 def _data_in(answer: bytes) -> Data | None:

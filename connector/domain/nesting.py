@@ -1,0 +1,20 @@
+"""How JSON is nested, told level by level: a recursion would fail just where somebody nests to make it fail."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+
+def containers(level: Iterable[object]) -> Iterator[object]:
+    """Give the objects and arrays that lie in those of one level."""
+    for node in level:
+        children = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
+        yield from (child for child in children if isinstance(child, dict | list))
+
+
+def is_deeper(data: object, most: int) -> bool:
+    """Whether objects and arrays lie in each other on more than `most` levels."""
+    level, depth = [data], 0
+    while level and depth < most:
+        level, depth = list(containers(level)), depth + 1
+    return bool(level)

@@ -1,0 +1,35 @@
+"""How deep JSON is nested."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from connector.domain.nesting import containers, is_deeper
+
+
+def nested(levels: int) -> Any:
+    data: Any = "a value"
+    for level in range(levels):
+        data = {"in": data} if level % 2 else [data, 1]
+    return data
+
+
+def test_the_objects_and_arrays_of_a_level_are_what_the_next_one_is_made_of() -> None:
+    assert list(containers([{"a": [1], "b": 2}, [{"c": 3}, "text"], None])) == [[1], {"c": 3}]
+
+
+@pytest.mark.parametrize("levels", [1, 2, 31, 32])
+def test_data_is_no_deeper_than_its_levels(levels: int) -> None:
+    assert not is_deeper(nested(levels), levels)
+    assert is_deeper(nested(levels), levels - 1)
+
+
+@pytest.mark.parametrize("data", [None, 7, "text", [], {}])
+def test_what_holds_nothing_is_not_deep(data: object) -> None:
+    assert not is_deeper(data, 1)
+
+
+def test_depth_that_no_recursion_survives_is_told() -> None:
+    assert is_deeper(nested(200_000), 64)
