@@ -62,7 +62,7 @@ def _event(payload: dict[str, Any]) -> Event:
         return Event(
             kind,
             resource_type,
-            run_id=identifier(told.get("workflow_run_id")),
+            run_id=None if is_monitor else identifier(told.get("workflow_run_id")),
             task_id=identifier(told.get("id")) if is_task else None,
             task_def_id=identifier(told.get("task_def_id")) if is_task else None,
             monitor_id=identifier(told.get("id")) if is_monitor else None,

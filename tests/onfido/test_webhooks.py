@@ -190,6 +190,12 @@ def test_a_watchlist_event_names_the_monitor() -> None:
     assert read_event(body) == Event(action, "watchlist_monitor", monitor_id="monitor-1")
 
 
+def test_a_watchlist_event_is_about_its_monitor_alone_though_it_names_a_run() -> None:
+    told = {"id": "monitor-1", "workflow_run_id": "run-1"}
+    body = event(resource_type="watchlist_monitor", action="watchlist_monitor.matches_updated", object=told)
+    assert read_event(body).run_id is None
+
+
 def test_an_event_of_another_kind_belongs_to_no_run() -> None:
     body = event(resource_type="check", action="check.completed", object={"id": "c", "status": "complete"})
     assert read_event(body) == Event("check.completed", "check")

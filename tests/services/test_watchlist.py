@@ -78,9 +78,9 @@ def find_matches(world: World, monitor_id: str) -> None:
     assert requests.post(url, json={"count": 2}, timeout=10).ok
 
 
-def event(monitor_id: str, at: str = "2026-03-04T05:06:07Z") -> bytes:
+def event(monitor_id: str, at: str = "2026-03-04T05:06:07Z", **resource: str) -> bytes:
     told = {"id": monitor_id, "status": "complete", "completed_at_iso8601": at}
-    payload = {"resource_type": "watchlist_monitor", "action": KIND, "object": told}
+    payload = {"resource_type": "watchlist_monitor", "action": KIND, "object": told, "resource": resource}
     return json.dumps({"payload": payload}).encode()
 
 
@@ -141,6 +141,18 @@ def test_new_matches_are_recorded_told_and_unverify(world: World, ann: Caller, a
         "applicantId": applicant_id,
     }
     assert event_states(world) == ["applied"]
+
+
+def test_event_that_names_the_users_run_is_about_the_monitor_all_the_same(
+    world: World, ann: Caller, application: Application
+) -> None:
+    monitor_id = monitor(world, applicant_of(ann))
+    [attempt] = world.attempts()
+
+    assert world.post_event(event(monitor_id, workflow_run_id=str(attempt.run_id))).status_code == 200
+
+    wait_for(world, TELL_MATCHES, "done")
+    assert (verified(ann.claims()), statuses(ann)) == (set(), {"watchlist_match"})
 
 
 def test_claims_with_another_provider_and_of_other_users_stay(
