@@ -20,7 +20,6 @@ import structlog
 from sqlalchemy import Connection
 
 from connector.directory import Directory
-from connector.domain.claims import judge
 from connector.domain.history import RUN
 from connector.domain.runs import APPROVED, DECIDED_STATUSES, DECLINED, REVIEW, RunSnapshot
 from connector.domain.verification import Verification, VerificationClaim
@@ -74,7 +73,11 @@ class Decisions:
             now = self._clock()
             self._record(connection, found, run, now)
             moved = change(found, now, DECIDED, actor, RUN, run_id, REVIEW, run.status)
-            about = [claim for claim in self._about(connection, found, values) if self._is_verified(found, claim, run)]
+            about = [
+                claim
+                for claim in self._about(connection, found, values)
+                if self._results.verdict(found, claim, run).is_verified
+            ]
             verified = self._results.settle_claims(connection, found, about, run, moved)
             history.append(connection, [replace(moved, detail={"reason": reason}), *verified])
         log.info("run.decided", verification_id=found.verification_id, run_id=run_id, decision=run.status)
@@ -102,10 +105,6 @@ class Decisions:
         """
         about = attempt_claims.find_all(connection, found.verification_id)
         return [each for each in about if each.fingerprint == self._fingerprint(found, each, values.get(each.uri))]
-
-    def _is_verified(self, found: Verification, claim: VerificationClaim, run: RunSnapshot) -> bool:
-        verdict = judge(claim, run, is_same=lambda value: self._fingerprint(found, claim, value) == claim.fingerprint)
-        return verdict.is_verified is True
 
     def _fingerprint(self, found: Verification, claim: VerificationClaim, value: str | None) -> str | None:
         return self._fingerprints.of(found.tenant, found.user_id, claim.uri, value) if value else None

@@ -11,13 +11,14 @@ from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from enum import Enum, auto
+from functools import partial
 from typing import Any
 
 import structlog
 from sqlalchemy import Connection
 
 from connector import telemetry
-from connector.domain.claims import ClaimState, fold, judge, output_value
+from connector.domain.claims import ClaimState, Verdict, fold, judge, output_value
 from connector.domain.history import CLAIM, RUN, Change
 from connector.domain.provider import Provider
 from connector.domain.runs import APPROVED, DECIDED_STATUSES, TAG_PREFIX, Comparison, RunSnapshot, moves, next_check
@@ -153,7 +154,7 @@ class Results:
         known = claims.lock_states(connection, verification.provider_id, verification.user_id)
         rows, changes = [], []
         for claim in about:
-            verdict = judge(claim, run, is_same=self._is_same(verification, claim))
+            verdict = self.verdict(verification, claim, run)
             previous = known.get(claim.uri)
             if verdict.is_verified is None and previous and previous.is_verified:
                 continue  # the run says nothing against it
@@ -175,9 +176,10 @@ class Results:
             row["fingerprint"] = self._fingerprints.of(verification.tenant, verification.user_id, claim.uri, value)
         return row
 
-    def _is_same(self, verification: Verification, claim: VerificationClaim) -> Callable[[str], bool]:
-        tenant, user_id = verification.tenant, verification.user_id
-        return lambda value: self._fingerprints.of(tenant, user_id, claim.uri, fold(value)) == claim.folded_fingerprint
+    def verdict(self, verification: Verification, claim: VerificationClaim, run: RunSnapshot) -> Verdict:
+        """Judge one claim by a run that has ended."""
+        fingerprint = partial(self._fingerprints.of, verification.tenant, verification.user_id, claim.uri)
+        return judge(claim, run, is_same=lambda value: fingerprint(fold(value)) == claim.folded_fingerprint)
 
 
 def change(

@@ -227,6 +227,22 @@ def test_a_value_that_the_user_has_got_since_is_not_verified_by_the_outputs(worl
     assert_holds_for_current_values(world, ann)
 
 
+@pytest.mark.parametrize("written", ["Ann", "ANN", " ann "])
+def test_approving_verifies_a_value_that_the_output_writes_in_its_own_way(
+    world: World, ann: Caller, written: str
+) -> None:
+    use_output(world, {GIVEN_NAME: ("/given", "value"), LAST_NAME: ("/last", "value")})
+    run_id = world.start(ann)
+    world.outcome(run_id, status="review", output={"given": written, "last": "Another"})
+    ann.verify(world.provider_id, "COMPLETED")
+
+    decided(world, run_id)
+
+    assert GIVEN_NAME in verified(ann.claims())
+    assert LAST_NAME not in verified(ann.claims())
+    assert_holds_for_current_values(world, ann)
+
+
 def use_output(world: World, claims: Mapping[str, tuple[str, str]]) -> None:
     """Let the workflow's output tell of claims."""
     outputs = [{"localClaim": uri, "pointer": pointer, "as": role} for uri, (pointer, role) in claims.items()]
