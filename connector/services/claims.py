@@ -108,10 +108,14 @@ class Claims:
         actor: str = SYSTEM,
     ) -> Claim:
         """Correct one claim; raises `RequestError` where it is not there."""
-        claim = self.get(tenant, user_id, claim_id)
-        entry = ClaimEntry(claim.uri, claim.provider_id, is_verified, metadata)
+        self.get(tenant, user_id, claim_id)
         values = self._directory.values(tenant, user_id)
         with self._database.write() as connection:
+            claims.lock(connection, tenant, user_id)
+            claim = claims.find(connection, tenant, user_id, claim_id)
+            if claim is None:
+                raise _removed(user_id)
+            entry = ClaimEntry(claim.uri, claim.provider_id, is_verified, metadata)
             self._correct(connection, tenant, user_id, claim, entry, values, actor)
         return self._confirmed(tenant, user_id, [entry], values)[0]
 
@@ -174,7 +178,10 @@ class Claims:
             if outdated:
                 claims.unverify_held(connection, tenant, user_id, outdated, self._clock())
             found = claims.find_all(connection, tenant, user_id)
-        return [claim for claim in found if (claim.uri, claim.provider_id) in wanted]
+        confirmed = [claim for claim in found if (claim.uri, claim.provider_id) in wanted]
+        if len(confirmed) < len(wanted):
+            raise _removed(user_id)
+        return confirmed
 
     def _fingerprint(self, tenant: str, user_id: str, uri: str, values: Mapping[str, str] | None) -> str | None:
         value = (values or {}).get(uri)
@@ -235,3 +242,7 @@ def _conflict() -> Iterator[None]:
 
 def _no_such_user(user_id: str) -> RequestError:
     return RequestError(Code.USER_NOT_FOUND, f"There is no user {user_id}.")
+
+
+def _removed(user_id: str) -> RequestError:
+    return RequestError(Code.CLAIM_NOT_FOUND, f"A claim of the user {user_id} was removed meanwhile.")

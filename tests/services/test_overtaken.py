@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from connector.services.outbox import CHECK_VERIFICATION, KEEP_DOCUMENT
 from connector.store.models import history
-from tests.harness import Caller, World
+from tests.harness import GIVEN_NAME, Caller, World
 from tests.races.meanwhile import VALUES_READ, meanwhile
 from tests.services.ageing import let_pass
 from tests.services.receiving import use_studio, wait_for, wait_for_failure
@@ -113,6 +113,18 @@ def test_applicant_of_a_user_who_is_removed_meanwhile_is_not_updated(world: Worl
 
     assert (answer.status_code, answer.json()["code"]) == (404, "IDV-10001")
     assert "PUT /applicants/{applicant_id}" not in world.onfido_state()["requests"]
+
+
+@pytest.mark.parametrize("look", [1, 2], ids=["before it is written", "before it is answered"])
+def test_correction_of_a_user_who_is_removed_meanwhile_is_told_so(world: World, ann: Caller, look: int) -> None:
+    world.start(ann)
+    claim_id = ann.claims()[GIVEN_NAME]["id"]
+    admin = world.connector.as_admin()
+
+    with meanwhile(VALUES_READ, lambda: world.connector.services.users.remove(world.tenant, "ann"), occurrence=look):
+        answer = admin.put(f"/api/users/v1/ann/idv/claims/{claim_id}", {"isVerified": True, "claimMetadata": {}})
+
+    assert (answer.status_code, answer.json()["code"]) == (404, "IDV-10000")
 
 
 # Workers
