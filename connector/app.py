@@ -35,7 +35,7 @@ from connector.onfido.client import OnfidoTransport
 from connector.relay import Relay
 from connector.services.applicants import Applicants
 from connector.services.archive import Archive
-from connector.services.attempts import Attempts, Timing
+from connector.services.attempts import Attempts
 from connector.services.binding import Binding
 from connector.services.claims import Claims
 from connector.services.decisions import Decisions
@@ -50,6 +50,7 @@ from connector.services.results import Results
 from connector.services.runs import Runs
 from connector.services.setup import Setup
 from connector.services.tasks import Tasks
+from connector.services.timing import Timing
 from connector.services.tokens import Tokens
 from connector.services.upkeep import Upkeep
 from connector.services.users import Users

@@ -129,6 +129,11 @@ class ProviderError(ConnectorError):
         return self.status is not None and self.status // 100 == 4  # noqa: PLR2004  HTTP's 4xx
 
     @property
+    def is_gone(self) -> bool:
+        """Whether Onfido does not know, or no longer knows, what was asked about."""
+        return self.status in (404, 410)
+
+    @property
     def is_misunderstood(self) -> bool:
         """Whether Onfido did as it was asked, but its answer cannot be understood."""
         return self.status is not None and self.status // 100 == 2  # noqa: PLR2004  HTTP's 2xx

@@ -9,7 +9,6 @@ from connector.domain.provider import Provider
 from connector.errors import ProviderError
 from connector.onfido.client import OnfidoClient, RegisteredWebhook
 from connector.onfido.subscriptions import ENVIRONMENTS
-from connector.services.attempts import GONE
 
 WEBHOOK_NAME = "connector"  # what it is called in Onfido's dashboard
 
@@ -63,7 +62,7 @@ class Account:
         try:
             self.onfido.delete_webhook(webhook.webhook_id, deadline=self.deadline)
         except ProviderError as error:
-            if error.status not in GONE:
+            if not error.is_gone:
                 raise
 
 

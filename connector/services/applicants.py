@@ -8,7 +8,6 @@ restore ─► that is taken back: the next INITIATED uses the applicant again
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -24,9 +23,10 @@ from connector.domain.provider import Provider
 from connector.domain.verification import Verification
 from connector.errors import Code, ProviderError, RequestError
 from connector.onfido.payloads import applicant_fields
-from connector.services.attempts import GONE, Timing, end
+from connector.services.attempts import end
 from connector.services.providers import Providers
 from connector.services.results import change
+from connector.services.timing import Timing
 from connector.store import attempt_claims, history, runs, verifications
 from connector.store.engine import Database
 from connector.store.vault import Fingerprints
@@ -66,18 +66,18 @@ class Applicants:
         check_applicant(fields, provider.claims)
         onfido = self._providers.onfido(provider)
         with self._binding(found, values), _unless_gone(applicant_id, "it can be restored for a while"):
-            onfido.update_applicant(applicant_id, applicant_fields(fields), deadline=self._deadline())
+            onfido.update_applicant(applicant_id, applicant_fields(fields), deadline=self._timing.deadline())
         with self._database.write() as connection:
             self._tell(connection, found, "updated", actor, {"claims": sorted(values)})
 
     def delete(self, tenant: str, provider_id: str, applicant_id: str, actor: str = SYSTEM) -> None:
         """Have Onfido delete the applicant; one that is deleted already will do."""
         provider, found = self._find(tenant, provider_id, applicant_id)
-        onfido, deadline = self._providers.onfido(provider), self._deadline()
+        onfido, deadline = self._providers.onfido(provider), self._timing.deadline()
         try:
             onfido.delete_applicant(applicant_id, deadline=deadline)
         except ProviderError as error:
-            if error.status not in GONE:
+            if not error.is_gone:
                 raise
         delete_at = None
         with suppress(ProviderError):  # it is worth knowing, no more
@@ -91,7 +91,7 @@ class Applicants:
         provider, found = self._find(tenant, provider_id, applicant_id)
         onfido = self._providers.onfido(provider)
         with _unless_gone(applicant_id, "it is too late to restore it"):
-            onfido.restore_applicant(applicant_id, deadline=self._deadline())
+            onfido.restore_applicant(applicant_id, deadline=self._timing.deadline())
         with self._database.write() as connection:
             self._tell(connection, found, "restored", actor, {})
 
@@ -144,9 +144,6 @@ class Applicants:
         entry = change(found, self._clock(), ADMINISTRATOR, actor, APPLICANT, found.applicant_id, None, what)
         history.append(connection, [replace(entry, detail=detail)])
 
-    def _deadline(self) -> float:
-        return time.monotonic() + self._timing.interactive_budget
-
 
 @contextmanager
 def _unless_gone(applicant_id: str, advice: str) -> Iterator[None]:
@@ -154,7 +151,7 @@ def _unless_gone(applicant_id: str, advice: str) -> Iterator[None]:
     try:
         yield
     except ProviderError as error:
-        if error.status not in GONE:
+        if not error.is_gone:
             raise
         raise RequestError(
             Code.APPLICANT_NOT_FOUND, f"The applicant {applicant_id} was deleted at Onfido: {advice}."

@@ -27,6 +27,7 @@ from connector.errors import Code, ConnectorError, ProviderError, RequestError
 from connector.onfido.client import OnfidoClient
 from connector.services.providers import Providers
 from connector.services.results import Results, change
+from connector.services.timing import Timing
 from connector.store import history, verifications
 from connector.store.engine import Database
 from connector.store.verifications import Lease
@@ -37,16 +38,7 @@ LEASE_MARGIN = timedelta(seconds=15)  # beyond the budget of the Onfido calls th
 ROUNDS = 5  # of a race with other requests, before the caller is asked to come back
 BREAK_OFF_TIME = timedelta(minutes=10)  # after it, the sweep resumes or closes an attempt without a run
 UNREADABLE_TIME = timedelta(days=7)  # after it, a run whose answer cannot be understood no longer holds its user up
-GONE = (404, 410)
 INITIATED = "initiated"  # a cause, for the history
-
-
-@dataclass(frozen=True)
-class Timing:
-    """How long things may take, in seconds: all Onfido calls of one request; an unanswered start of a run."""
-
-    interactive_budget: float
-    run_settle_time: float
 
 
 @dataclass(frozen=True)
@@ -175,7 +167,7 @@ class Attempts:
             run = self._results.refresh(provider, run_id, deadline, INITIATED)
         except ProviderError as error:
             is_unreadable = error.is_misunderstood and self._clock() - found.created_at > UNREADABLE_TIME
-            if error.status not in GONE and not is_unreadable:
+            if not error.is_gone and not is_unreadable:
                 raise
             log.warning("run.gone", verification_id=found.verification_id, run_id=run_id, reason=error.description)
             return error.description
@@ -214,12 +206,15 @@ class Attempts:
 
     def give_back(self, attempt: Attempt, error: ConnectorError) -> None:
         """Let the next request go on from here, or start afresh where this attempt cannot succeed."""
-        verification_id, owner, now = attempt.verification.verification_id, attempt.lease.owner, self._clock()
+        verification, owner, now = attempt.verification, attempt.lease.owner, self._clock()
+        verification_id = verification.verification_id
         failed = {"status": ERROR, "failure": error.description, "updated_at": now, "closed_at": now}
         can_succeed = isinstance(error, ProviderError) and error.is_retryable
         with self._database.write() as connection:
             if can_succeed or not verifications.abandon(connection, verification_id, owner, failed):
                 verifications.advance(connection, verification_id, owner, {"lease_until": now})
+            elif verifications.find(connection, verification_id):
+                history.append(connection, [change(verification, now, INITIATED, None, RUN, None, STARTING, ERROR)])
 
 
 def _check_limit(connection: Connection, provider: Provider, user_id: str, now: datetime) -> None:
@@ -242,7 +237,7 @@ def end(
 ) -> None:
     """End an attempt whose run nobody can go through any more; one that has ended meanwhile stays as it is."""
     values = {"status": ERROR, "failure": failure, "updated_at": now, "closed_at": now}
-    if verifications.move(connection, found.verification_id, values | {"lease_owner": None, "lease_until": None}):
+    if verifications.move(connection, found.verification_id, values | verifications.NO_LEASE):
         history.append(connection, [change(found, now, cause, actor, RUN, found.run_id, found.status, ERROR)])
 
 

@@ -11,7 +11,6 @@ after it finds a claim that is verified; both lock the run's row.
 from __future__ import annotations
 
 import re
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import datetime
@@ -24,9 +23,9 @@ from connector.domain.history import RUN
 from connector.domain.runs import APPROVED, DECIDED_STATUSES, DECLINED, REVIEW, RunSnapshot
 from connector.domain.verification import Verification, VerificationClaim
 from connector.errors import Code, RequestError
-from connector.services.attempts import Timing
 from connector.services.providers import Providers
 from connector.services.results import Results, change
+from connector.services.timing import Timing
 from connector.store import attempt_claims, history, runs, verifications
 from connector.store.engine import Database
 from connector.store.vault import Fingerprints
@@ -85,7 +84,7 @@ class Decisions:
     def _fetch(self, found: Verification, run_id: str) -> RunSnapshot:
         """Ask Onfido what it compared; gives that as if it had approved the run."""
         onfido = self._providers.onfido(self._providers.get(found.tenant, found.provider_id))
-        run = onfido.fetch_result(run_id, deadline=time.monotonic() + self._timing.interactive_budget)
+        run = onfido.fetch_result(run_id, deadline=self._timing.deadline())
         if run.status not in DECIDED_STATUSES:
             raise _not_decidable(run_id, f"Onfido says that its status is {run.status}")
         return replace(run, run_id=run_id, status=APPROVED)

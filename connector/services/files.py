@@ -7,7 +7,6 @@ run ──► ended here? ──► no: ask Onfido, for a webhook may be lost �
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
@@ -16,9 +15,9 @@ from http import HTTPStatus
 from connector.domain.verification import Verification
 from connector.errors import Code, ProviderError, RequestError
 from connector.onfido.client import FileStream, OnfidoClient
-from connector.services.attempts import Timing
 from connector.services.providers import Providers
 from connector.services.runs import NO_RUN, Runs
+from connector.services.timing import Timing
 
 PDF, ZIP = "application/pdf", "application/zip"
 RETRY_AFTER = 5  # seconds, while Onfido may be making a file
@@ -53,7 +52,7 @@ class RunFiles:
         """Have a run's timeline file made and give its id; it can be opened a moment later. Raises as opening does."""
         found, onfido_run_id = self._ended(tenant, run_id, provider_id)
         with _told_when_to_ask_again():
-            return self._onfido(found).create_timeline_file(onfido_run_id, deadline=self._deadline())
+            return self._onfido(found).create_timeline_file(onfido_run_id, deadline=self._timing.deadline())
 
     def open_timeline(
         self, tenant: str, run_id: str, file_id: str, provider_id: str | None = None
@@ -62,7 +61,7 @@ class RunFiles:
         if not file_id.strip("."):
             raise RequestError(Code.FILE_UNAVAILABLE, f"There is no timeline file {file_id}.")
         found, onfido_run_id = self._ended(tenant, run_id, provider_id)
-        opened = self._onfido(found).open_timeline_file(onfido_run_id, file_id, deadline=self._deadline())
+        opened = self._onfido(found).open_timeline_file(onfido_run_id, file_id, deadline=self._timing.deadline())
         return _passed_on(opened, f"timeline-{onfido_run_id}.pdf", PDF)
 
     def open_evidence(
@@ -70,7 +69,7 @@ class RunFiles:
     ) -> AbstractContextManager[RunFile]:
         """Open the signed evidence (a PDF)."""
         found, onfido_run_id = self._ended(tenant, run_id, provider_id)
-        opened = self._onfido(found).open_signed_evidence(onfido_run_id, deadline=self._deadline())
+        opened = self._onfido(found).open_signed_evidence(onfido_run_id, deadline=self._timing.deadline())
         return _passed_on(opened, f"evidence-{onfido_run_id}.pdf", PDF)
 
     def open_evidence_folder(
@@ -78,7 +77,7 @@ class RunFiles:
     ) -> AbstractContextManager[RunFile]:
         """Open the evidence folder (a zip)."""
         found, onfido_run_id = self._ended(tenant, run_id, provider_id)
-        opened = self._onfido(found).open_evidence_folder(onfido_run_id, deadline=self._deadline())
+        opened = self._onfido(found).open_evidence_folder(onfido_run_id, deadline=self._timing.deadline())
         return _passed_on(opened, f"evidence-{onfido_run_id}.zip", ZIP)
 
     def _ended(self, tenant: str, run_id: str, provider_id: str | None) -> tuple[Verification, str]:
@@ -94,9 +93,6 @@ class RunFiles:
 
     def _onfido(self, found: Verification) -> OnfidoClient:
         return self._providers.onfido(self._providers.get(found.tenant, found.provider_id))
-
-    def _deadline(self) -> float:
-        return time.monotonic() + self._timing.interactive_budget
 
 
 @contextmanager

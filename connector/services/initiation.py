@@ -23,12 +23,10 @@ from connector.domain.verification import Verification, VerificationClaim
 from connector.errors import Code, ConnectorError, ProviderError, RequestError
 from connector.onfido.payloads import applicant_fields
 from connector.services.attempts import (
-    GONE,
     INITIATED,
     ROUNDS,
     Attempt,
     Attempts,
-    Timing,
     Wanted,
     being_started,
     open_already,
@@ -36,6 +34,7 @@ from connector.services.attempts import (
 from connector.services.binding import Binding, BoundValues
 from connector.services.events import Events
 from connector.services.results import Results, change, claim_row
+from connector.services.timing import Timing
 from connector.store import attempt_claims, claims, history, verifications
 from connector.store.engine import Database
 
@@ -150,7 +149,7 @@ class Initiation:
             try:
                 attempt.onfido.update_applicant(applicant_id, applicant, deadline=attempt.deadline)
             except ProviderError as error:
-                if error.status not in GONE:
+                if not error.is_gone:
                     raise
             else:
                 return applicant_id
@@ -210,7 +209,7 @@ class Initiation:
             started = Started(verification, sdk_token=self._token(attempt, verification, run))
         if verification.lease_owner is not None:
             with self._database.write() as connection:
-                verifications.advance(connection, verification_id, attempt.lease.owner, _NO_LEASE)
+                verifications.advance(connection, verification_id, attempt.lease.owner, verifications.NO_LEASE)
         return started
 
     def _token(self, attempt: Attempt, verification: Verification, run: RunSnapshot) -> str:
@@ -244,7 +243,7 @@ class Initiation:
         verification, plan = attempt.verification, attempt.wanted.plan
         has_way = run.sdk_token is not None and plan.sdk is None if plan.link is None else run.link_url is not None
         if has_way:  # nothing has to be asked of Onfido any more
-            values |= _NO_LEASE
+            values |= verifications.NO_LEASE
         with self._database.write() as connection:
             owner = attempt.lease.owner
             recorded = verifications.record_run(connection, verification.verification_id, owner, values)
@@ -256,6 +255,3 @@ class Initiation:
                 history.append(connection, [started])
             claims.open_attempt(connection, [claim_row(verification, claim, now) for claim in about])
             return recorded
-
-
-_NO_LEASE: dict[str, object] = {"lease_owner": None, "lease_until": None}

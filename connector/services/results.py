@@ -119,7 +119,7 @@ class Results:
         if run.is_final:
             closed = {"completed_at": run.completed_at or now, "closed_at": now}
             kept = self._archive.columns(verification, run)
-            return {"status": run.status, "updated_at": now, "lease_owner": None, "lease_until": None} | closed | kept
+            return {"status": run.status, "updated_at": now} | verifications.NO_LEASE | closed | kept
         # The user has moved on: look again soon.
         return {"status": run.status, "updated_at": now, "next_check_at": now + next_check(timedelta())}
 

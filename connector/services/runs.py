@@ -12,9 +12,9 @@ from connector.domain.tasks import TaskSummary
 from connector.domain.verification import RunFilter, Verification, VerificationClaim
 from connector.errors import Code, ProviderError, RequestError
 from connector.services.archive import Archive, RunResult
-from connector.services.attempts import Timing
 from connector.services.providers import Providers
 from connector.services.results import Results
+from connector.services.timing import Timing
 from connector.store import attempt_claims, claims, history, runs
 from connector.store.engine import Database
 
@@ -133,6 +133,6 @@ class Runs:
         if found.run_id is None:
             raise RequestError(Code.RUN_NOT_FOUND, NO_RUN)
         provider = self._providers.get(found.tenant, found.provider_id)
-        deadline = time.monotonic() + self._timing.interactive_budget
+        deadline = self._timing.deadline()
         self._results.refresh(provider, found.run_id, deadline, REFRESHED)
         return self.find(tenant, run_id, provider_id)

@@ -11,7 +11,6 @@ is registered, and whoever lost deletes its own.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -30,9 +29,9 @@ from connector.domain.readiness import (
 )
 from connector.errors import Code, RequestError
 from connector.services.accounts import Account, choose
-from connector.services.attempts import Timing
 from connector.services.probes import check_webhook, check_workflow, reach
 from connector.services.providers import Providers
+from connector.services.timing import Timing
 from connector.services.tokens import CREATED, KEPT, REMOVED, REPAIRED, Tokens
 
 
@@ -61,7 +60,7 @@ class Setup:
 
     def test(self, tenant: str, provider_id: str, public_url: str) -> Readiness:
         """Look at everything that a verification rests on; what Onfido refuses is a result, not an error."""
-        account = self._open(tenant, provider_id, public_url, self._deadline())
+        account = self._open(tenant, provider_id, public_url, self._timing.deadline())
         region, token = reach(account)
         if token.passed:
             workflow, webhook = check_workflow(account), check_webhook(account)
@@ -76,7 +75,7 @@ class Setup:
 
         Raises `RequestError` where Onfido could not post to our URL, and `ProviderError`.
         """
-        deadline = self._deadline()
+        deadline = self._timing.deadline()
         while True:  # once more for every call that was quicker; the deadline ends it
             account = self._open(tenant, provider_id, public_url, deadline)
             if objection := webhook_objection(account.provider, account.url):
@@ -89,7 +88,7 @@ class Setup:
 
         Raises `RequestError` where neither is there, and `ProviderError`. A webhook that is registered meanwhile stays.
         """
-        account = self._open(tenant, provider_id, public_url, self._deadline())
+        account = self._open(tenant, provider_id, public_url, self._timing.deadline())
         ours = account.webhooks()
         if not ours and account.token is None:
             raise RequestError(Code.WEBHOOK_NOT_FOUND, f"Onfido has no webhook with the URL {account.url}.")
@@ -107,9 +106,6 @@ class Setup:
             url=setup_guide(provider, public_url).webhook_url,
             token=self._tokens.webhook_token(provider),
         )
-
-    def _deadline(self) -> float:
-        return time.monotonic() + self._timing.interactive_budget
 
     def _register(self, account: Account, actor: str) -> Webhook | None:
         """Register our webhook; None where another call registered one since the account was opened."""

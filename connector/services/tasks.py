@@ -26,12 +26,12 @@ from connector.domain.verification import Verification
 from connector.errors import Code, ProviderError, RequestError
 from connector.notices import MAX_ANSWER
 from connector.onfido.client import OnfidoClient
-from connector.services.attempts import GONE, Timing
 from connector.services.notices import Notices, decision_waiting, task_started
 from connector.services.outbox import TELL_TASK, Kind, Undeliverable
 from connector.services.providers import Providers
 from connector.services.results import change
 from connector.services.runs import Runs
+from connector.services.timing import Timing
 from connector.store import history, verifications
 from connector.store.engine import Database
 
@@ -85,7 +85,7 @@ class Tasks:
         try:
             return run.onfido.list_tasks(run.run_id, deadline=run.deadline)
         except ProviderError as error:
-            if error.status in GONE:
+            if error.is_gone:
                 raise RequestError(Code.RUN_NOT_FOUND, f"Onfido has no run {run.run_id} any more.") from error
             raise
 
@@ -158,7 +158,7 @@ class Tasks:
         if found.run_id is None:
             raise RequestError(Code.RUN_NOT_FOUND, "The verification has no run yet, so it has no tasks.")
         onfido = self._providers.onfido(self._providers.get(tenant, found.provider_id))
-        return _OpenRun(found, found.run_id, onfido, time.monotonic() + self._timing.interactive_budget)
+        return _OpenRun(found, found.run_id, onfido, self._timing.deadline())
 
     def _complete(self, run: _OpenRun, task: Task, data: Data, cause: str, actor: str) -> bool:
         """Complete a task at Onfido and write the history; False where the task is complete, or its run has ended."""
@@ -206,7 +206,7 @@ def _read(run: _OpenRun, task_id: str) -> Task:
     try:
         return run.onfido.get_task(run.run_id, task_id, deadline=run.deadline)
     except ProviderError as error:
-        if error.status in GONE:
+        if error.is_gone:
             raise _not_found(task_id) from error
         raise
 

@@ -23,7 +23,6 @@ from connector.domain.runs import next_check
 from connector.domain.verification import Verification
 from connector.errors import ProviderError, RequestError
 from connector.services.archive import Archive
-from connector.services.attempts import GONE
 from connector.services.events import Events
 from connector.services.initiation import Initiation
 from connector.services.outbox import (
@@ -125,7 +124,7 @@ class Upkeep:
             onfido = self._providers.onfido(provider, is_background=True)
             onfido.delete_applicant(payload["applicant_id"], deadline=time.monotonic() + CHECK_BUDGET)
         except ProviderError as error:
-            if error.status not in GONE:
+            if not error.is_gone:
                 raise
 
     def _forget_old(self) -> None:
@@ -150,7 +149,7 @@ class Upkeep:
         try:
             run = self._results.refresh(provider, run_id, deadline, SWEPT, is_background=True)
         except ProviderError as error:
-            if error.status not in GONE:
+            if not error.is_gone:
                 raise
             log.warning("run.gone", verification_id=found.verification_id, run_id=run_id, reason=error.description)
             return

@@ -20,10 +20,11 @@ from connector.domain.runs import AWAITING_INPUT
 from connector.domain.verification import Verification
 from connector.domain.workflow_input import RunRequest, plan_run, plan_sdk
 from connector.errors import Code, RequestError
-from connector.services.attempts import Timing, Wanted, is_link_expired
+from connector.services.attempts import Wanted, is_link_expired
 from connector.services.initiation import Initiation
 from connector.services.providers import Providers
 from connector.services.results import Results
+from connector.services.timing import Timing
 from connector.store import claims, verifications
 from connector.store.engine import Database
 
@@ -85,7 +86,7 @@ class Verifications:
         provider = self._providers.find_enabled(tenant, provider_id)
         _check_mapped(provider, uris)
         wanted = Wanted(tuple(uris), plan_run(provider.studio, request, self._clock()))
-        started = self._initiation.start(provider, user_id, wanted, self._deadline())
+        started = self._initiation.start(provider, user_id, wanted, self._timing.deadline())
         claims = self._claims(started.verification, uris)
         return Capture(started.verification, claims, started.sdk_token, started.link_url)
 
@@ -100,7 +101,7 @@ class Verifications:
         waited = None
         if verification.closed_at is None:
             run_id = _run_id(verification)
-            self._results.refresh(provider, run_id, self._deadline(), COMPLETED)
+            self._results.refresh(provider, run_id, self._timing.deadline(), COMPLETED)
             waited = self._wait(provider, verification, run_id, min(wait, MAX_WAIT))
         return Completion(self._claims(verification, uris), waited)
 
@@ -116,7 +117,7 @@ class Verifications:
         verification = self._latest(tenant, user_id, provider_id, uris)
         if verification.closed_at is not None:
             raise _not_awaiting(verification.status)
-        options, deadline = plan_sdk(provider.studio, request), self._deadline()
+        options, deadline = plan_sdk(provider.studio, request), self._timing.deadline()
         run = self._results.refresh(provider, _run_id(verification), deadline, REINITIATED)
         if run.status != AWAITING_INPUT:
             raise _not_awaiting(run.status)
@@ -162,15 +163,14 @@ class Verifications:
         finally:
             self._waiting.release()
         if not self._is_closed(verification):
-            self._results.refresh(provider, run_id, self._deadline(), COMPLETED)  # the webhook may have been lost
+            self._results.refresh(
+                provider, run_id, self._timing.deadline(), COMPLETED
+            )  # the webhook may have been lost
         return seconds
 
     def _is_closed(self, verification: Verification) -> bool:
         with self._database.read() as connection:
             return verifications.get(connection, verification.verification_id).closed_at is not None
-
-    def _deadline(self) -> float:
-        return time.monotonic() + self._timing.interactive_budget
 
 
 def _check_mapped(provider: Provider, uris: Sequence[str]) -> None:

@@ -24,7 +24,6 @@ from connector.domain.history import USER
 from connector.domain.provider import Provider
 from connector.domain.verification import Verification
 from connector.errors import ProviderError, RequestError
-from connector.services.attempts import GONE
 from connector.services.notices import Notices, matches_updated, stamp
 from connector.services.outbox import TELL_MATCHES, UPDATE_MATCHES, Kind
 from connector.services.providers import Providers
@@ -87,7 +86,7 @@ class Watchlist:
         try:
             monitor = onfido.get_watchlist_monitor(monitor_id, deadline=time.monotonic() + ASK_BUDGET)
         except ProviderError as error:
-            if error.status in GONE:
+            if error.is_gone:
                 return None
             raise
         with self._database.read() as connection:

@@ -51,6 +51,8 @@ _STARTED = (
     .order_by(verifications.c.created_at.desc())
 )
 
+NO_LEASE: dict[str, Any] = {"lease_owner": None, "lease_until": None}
+
 
 @dataclass(frozen=True)
 class Lease:
@@ -116,8 +118,7 @@ def abandon(connection: Connection, verification_id: str, owner: str, values: Ma
     removed = connection.execute(delete(verifications).where(*no_run, verifications.c.applicant_id.is_(None)))
     if removed.rowcount:
         return True
-    values = dict(values) | {"lease_owner": None, "lease_until": None}
-    return connection.execute(update(verifications).where(*no_run).values(values)).rowcount == 1
+    return connection.execute(update(verifications).where(*no_run).values(dict(values) | NO_LEASE)).rowcount == 1
 
 
 def move(connection: Connection, verification_id: str, values: Mapping[str, Any]) -> bool:

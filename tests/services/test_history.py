@@ -28,6 +28,7 @@ from tests.harness import (
 
 PROVIDERS = "/api/server/v1/idv-providers"
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
+UNKNOWN_WORKFLOW = "00000000-0000-0000-0000-000000000000"
 MIXED = {"first_name": "clear", "last_name": "consider", "date_of_birth": None}
 ALL_CLEAR = dict.fromkeys(MIXED, "clear")
 Run = Callable[..., Result]
@@ -82,6 +83,24 @@ def test_every_change_is_told_with_its_cause_in_order(world: World) -> None:
     [event_id] = {entry["actor"] for entry in entries if entry["cause"] == "webhook"}
     assert event_id
     assert {entry["actor"] for entry in entries if entry["cause"] == "initiated"} == {None}
+
+
+def test_start_that_onfido_refuses_is_told_of(world: World) -> None:
+    properties = config_properties(world.simulator, workflow_id=UNKNOWN_WORKFLOW)
+    body = provider_body(world.simulator, name="Refused", configProperties=properties)
+    provider = world.connector.as_admin(world.tenant).post(PROVIDERS, body).json()
+    ann = world.add_user()
+
+    assert ann.verify(provider["id"], "INITIATED").status_code == 400
+
+    [entry] = [each for each in rows(world) if each["subject"] == "run"]
+    assert (entry["previous"], entry["current"], entry["cause"]) == ("starting", "error", "initiated")
+
+
+def test_start_that_onfido_never_heard_of_leaves_no_trace(world: World) -> None:
+    ann = world.add_user(values={})
+    assert ann.verify(world.provider_id, "INITIATED").status_code == 400
+    assert [each for each in rows(world) if each["subject"] == "run"] == []
 
 
 @pytest.mark.parametrize("status", ["COMPLETED", "REINITIATED", "INITIATED"])
