@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from connector.cli.output import json_option, print_json, print_table, services
+from connector.cli.output import actor, json_option, print_json, print_table, services
 
 
 @click.group()
@@ -36,7 +36,7 @@ def list_(context: click.Context, only_dead: bool, limit: int, as_json: bool) ->
 def retry(context: click.Context, delivery_id: str) -> None:
     """Deliver again, now, with the full number of tries."""
     with services(context) as opened:
-        opened.outbox.retry(delivery_id)
+        opened.outbox.retry(delivery_id, actor())
     click.echo(f"{delivery_id} is due now.")
 
 
@@ -47,7 +47,7 @@ def retry(context: click.Context, delivery_id: str) -> None:
 def drop(context: click.Context, delivery_id: str) -> None:
     """Remove a delivery without making it."""
     with services(context) as opened:
-        opened.outbox.drop(delivery_id)
+        opened.outbox.drop(delivery_id, actor())
     click.echo(f"Dropped {delivery_id}.")
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-RUN, CLAIM, PROVIDER, USER, APPLICANT = "run", "claim", "provider", "user", "applicant"  # subjects
+RUN, CLAIM, PROVIDER, USER, APPLICANT, OUTBOX = "run", "claim", "provider", "user", "applicant", "outbox"  # subjects
 ADMINISTRATOR = "administrator"  # a cause
 SYSTEM = "system"  # the actor where no person is known
 

@@ -17,9 +17,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
+from sqlalchemy import Connection
 
+from connector.domain.history import OUTBOX, SYSTEM, by_administrator
+from connector.domain.tenants import DEFAULT_TENANT
 from connector.errors import Code, ConnectorError, ProviderError, RequestError
-from connector.store import outbox
+from connector.store import history, outbox
 from connector.store.engine import Database
 from connector.store.outbox import Delivery, OutboxRow
 
@@ -98,17 +101,15 @@ class Outbox:
         with self._database.read() as connection:
             return outbox.count(connection)
 
-    def retry(self, delivery_id: str) -> None:
+    def retry(self, delivery_id: str, actor: str = SYSTEM) -> None:
         """Deliver a row again, now; raises `RequestError` where there is none that can be."""
         with self._database.write() as connection:
-            if not outbox.retry(connection, delivery_id):
-                raise _no_such_row(delivery_id)
+            _tell(connection, delivery_id, outbox.retry(connection, delivery_id), "retried", actor)
 
-    def drop(self, delivery_id: str) -> None:
+    def drop(self, delivery_id: str, actor: str = SYSTEM) -> None:
         """Remove a row undelivered; raises `RequestError` where there is none."""
         with self._database.write() as connection:
-            if not outbox.drop(connection, delivery_id):
-                raise _no_such_row(delivery_id)
+            _tell(connection, delivery_id, outbox.drop(connection, delivery_id), "dropped", actor)
 
     def forget_done(self) -> None:
         """Delete what was delivered long ago, in batches."""
@@ -173,6 +174,15 @@ def _failure(number: int, error: Exception) -> dict[str, Any]:
 
 def _severity(is_hopeless: bool) -> int:
     return 40 if is_hopeless else 30
+
+
+def _tell(connection: Connection, delivery_id: str, kind: str | None, what: str, actor: str) -> None:
+    """Write down what an operator did to a row; the outbox is no tenant's."""
+    if kind is None:
+        raise _no_such_row(delivery_id)
+    now, detail = datetime.now(UTC), {"kind": kind}
+    entry = by_administrator(now, actor, DEFAULT_TENANT, OUTBOX, delivery_id, what, detail)
+    history.append(connection, [entry])
 
 
 def _no_such_row(delivery_id: str) -> RequestError:

@@ -276,7 +276,7 @@ history = Table(
     Column("tenant", String(255), nullable=False),
     Column("provider_id", String(36), comment="no foreign key: the history outlives what it tells of"),
     Column("verification_id", String(36)),
-    Column("subject", String(16), nullable=False, comment="run, claim, provider, user or applicant"),
+    Column("subject", String(16), nullable=False, comment="run, claim, provider, user, applicant or outbox"),
     Column("name", String(255), comment="the claim's URI, the provider's name, the user's id"),
     Column("previous", String(64)),
     Column("current", String(64), nullable=False),

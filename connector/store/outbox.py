@@ -147,17 +147,17 @@ def count(connection: Connection) -> dict[str, int]:
     return {row[0]: row[1] for row in connection.execute(statement)}
 
 
-def retry(connection: Connection, delivery_id: str) -> bool:
-    """Make a dead or waiting row due at once, with its full number of tries; False where there is none."""
+def retry(connection: Connection, delivery_id: str) -> str | None:
+    """Make a dead or waiting row due at once, with its full number of tries; gives its kind, None without one."""
     statement = update(outbox).where(outbox.c.id == delivery_id, outbox.c.state != DONE)
     values = {"state": READY, "attempts": 0, "due_at": from_now(0), "settled_at": None}
-    return connection.execute(statement.values(values)).rowcount == 1
+    return connection.execute(statement.values(values).returning(outbox.c.kind)).scalar_one_or_none()
 
 
-def drop(connection: Connection, delivery_id: str) -> bool:
-    """Remove a row undelivered; False where there is none."""
+def drop(connection: Connection, delivery_id: str) -> str | None:
+    """Remove a row undelivered; gives its kind, None where there is none."""
     statement = delete(outbox).where(outbox.c.id == delivery_id, outbox.c.state != DONE)
-    return connection.execute(statement).rowcount == 1
+    return connection.execute(statement.returning(outbox.c.kind)).scalar_one_or_none()
 
 
 def forget_done(connection: Connection, older_than: timedelta, limit: int) -> int:

@@ -93,6 +93,10 @@ def _left_over(site: Site) -> Iterator[str]:
     for row in _rows(site, select(outbox).where(outbox.c.state == DEAD)):
         if not (row["history"] and row["history"][-1]["reason"]):
             yield f"{row['kind']} {row['id']} is dead without a reason"
+    with site.database.read() as connection:
+        for what, statement in (("undelivered", UNDELIVERED), ("parked though their run is known", KNOWN_BUT_PARKED)):
+            if number := connection.execute(statement).scalar_one():
+                yield f"{number} are {what}"
     for log in site.deployment.logs:
         yield from _thread_failures(log)
 

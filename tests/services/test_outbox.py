@@ -16,8 +16,9 @@ import pytest
 from click.testing import Result
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import update
+from sqlalchemy import select, update
 
+from connector.cli.output import actor
 from connector.errors import Code, ProviderError, RequestError
 from connector.relay import Relay
 from connector.services.outbox import (
@@ -36,6 +37,7 @@ from connector.services.outbox import (
 from connector.settings import Settings
 from connector.store import outbox as rows
 from connector.store.engine import Database
+from connector.store.models import history
 from connector.store.models import outbox as outbox_table
 from connector.store.outbox import DEAD, DONE, READY, OutboxRow
 from tests.services.ageing import let_pass
@@ -328,6 +330,13 @@ def test_an_operator_sees_what_failed_and_why(database: Database, outbox: Outbox
     assert "nobody is there" in run("outbox", "list").stdout
 
 
+def told(database: Database) -> list[tuple[Any, ...]]:
+    """Give what the history has of what operators did."""
+    columns = (history.c.subject, history.c.name, history.c.current, history.c.detail, history.c.actor)
+    with database.read() as connection:
+        return [tuple(row) for row in connection.execute(select(*columns))]
+
+
 def test_an_operator_lets_a_dead_row_be_delivered_again_with_all_its_tries(
     database: Database, outbox: Outbox, receiver: Receiver, run: Run
 ) -> None:
@@ -339,6 +348,7 @@ def test_an_operator_lets_a_dead_row_be_delivered_again_with_all_its_tries(
     assert run("outbox", "retry", only(outbox).delivery_id).exit_code == 0
 
     assert (only(outbox).state, only(outbox).attempts) == (READY, 0)
+    assert told(database) == [("outbox", only(outbox).delivery_id, "retried", {"kind": NOTICE}, actor())]
     assert outbox.work(new_owner()) == 1
     row = only(outbox)
     assert (row.state, row.attempts) == (READY, 1)
@@ -350,6 +360,7 @@ def test_an_operator_drops_what_is_not_to_be_delivered(database: Database, outbo
     delivery_id = only(outbox).delivery_id
     assert run("outbox", "drop", delivery_id, "--yes").exit_code == 0
     assert outbox.page(ALL, 10) == []
+    assert told(database) == [("outbox", delivery_id, "dropped", {"kind": NOTICE}, actor())]
     for command in (("drop", "--yes"), ("retry",)):
         refused = run("outbox", *command, delivery_id)
         assert refused.exit_code == 1

@@ -22,7 +22,7 @@ def upgrade() -> None:
             "subject",
             existing_type=sa.String(length=16),
             existing_nullable=False,
-            comment="run, claim, provider, user or applicant",
+            comment="run, claim, provider, user, applicant or outbox",
         )
     op.create_table(
         "verification_tags",
