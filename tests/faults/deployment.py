@@ -45,6 +45,13 @@ class Process:
                 self.kill()
                 self.start()
 
+    def stop(self) -> int:
+        """Tell the process to stop, as a supervisor does; gives its exit status."""
+        with self._lock:
+            assert self._process
+            self._process.terminate()
+            return self._process.wait(timeout=30)
+
     def kill(self) -> None:
         """Pull the plug: nothing is finished and nothing said."""
         with self._lock:
