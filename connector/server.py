@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+from dataclasses import replace
 from typing import Any
 
 import gunicorn.glogging
@@ -39,7 +40,8 @@ class _Server(BaseApplication):  # type: ignore[misc]
             self.cfg.set(name, value)
 
     def load(self) -> Flask:
-        return create_app(self._settings)
+        share = self._settings.onfido_rate_limit / self._settings.workers
+        return create_app(replace(self._settings, onfido_rate_limit=share))
 
 
 def run(settings: Settings) -> None:

@@ -117,7 +117,7 @@ class Settings(Checked):
     onfido_read_timeout: float = setting(30.0, "Seconds to wait for an answer of Onfido's.", checks.positive)
     onfido_read_retries: int = setting(2, "How often a failed read from Onfido is tried again.", checks.at_least(0))
     onfido_rate_limit: float = setting(
-        400.0, "Calls a minute that one process makes for one API token, at the most.", checks.positive
+        400.0, "Calls a minute that one `serve` or `worker` makes for one API token, at the most.", checks.positive
     )
     onfido_circuit_failures: int = setting(
         5, "Calls in a row without an answer after which Onfido is taken to be down for a while.", checks.at_least(1)

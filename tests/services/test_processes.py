@@ -1,4 +1,4 @@
-"""What a process does that is told to stop (SIGTERM): it ends what it is at, and leaves nothing taken."""
+"""Processes as an operator runs them: told to stop (SIGTERM) they end what they are at; they share what is one's."""
 
 from __future__ import annotations
 
@@ -68,9 +68,14 @@ def make_slow(simulator: Simulator, route: str) -> Callable[[], bool]:
     return lambda: route in requests.get(f"{url}/state", timeout=10).json()["requests"]
 
 
-def only(database: Database, table: Any) -> RowMapping:
+def rows(database: Database, table: Any) -> list[RowMapping]:
     with database.read() as connection:
-        return connection.execute(select(table)).mappings().one()
+        return list(connection.execute(select(table)).mappings())
+
+
+def only(database: Database, table: Any) -> RowMapping:
+    [row] = rows(database, table)
+    return row
 
 
 def test_server_answers_the_request_under_way_and_keeps_no_lease(
@@ -96,8 +101,28 @@ def test_server_answers_the_request_under_way_and_keeps_no_lease(
         deployment.kill()
 
     assert status == 0
+    assert rows(services.database, outbox_table) == [], "it was told to do none of the worker's part"
     attempt = only(services.database, verifications)
     assert (attempt["status"], attempt["lease_owner"]) == ("awaiting_input", None)
+
+
+def test_servers_processes_share_the_rate_limit(
+    environ: dict[str, str], settings: Settings, provider: Provider, simulator: Simulator, tmp_path: Path
+) -> None:
+    limits = {"WORKERS": "2", "ONFIDO_RATE_LIMIT": "20", "INTERACTIVE_BUDGET": "1", "RUN_SETTLE_TIME": "1"}
+    deployment = Deployment(
+        environ | {f"CONNECTOR_{name}": value for name, value in limits.items()}, tmp_path, webs=1, workers=0
+    )
+    try:
+        deployment.start_processes()
+        token = mint_token(settings.data_dir, "ann", ["internal_login"])
+        ann = Caller(deployment.urls[0], {"Authorization": f"Bearer {token}"})
+        answer = ann.verify(provider.provider_id, "INITIATED")
+    finally:
+        deployment.kill()
+
+    assert (answer.status_code, answer.json()["code"]) == (503, "OIDV-10045"), "each has a bucket of one call"
+    assert CREATE_APPLICANT in requests.get(f"{simulator.url}/simulator/state", timeout=10).json()["requests"]
 
 
 def test_worker_ends_the_delivery_under_way_and_holds_no_other(
@@ -121,8 +146,7 @@ def test_worker_ends_the_delivery_under_way_and_holds_no_other(
         worker.kill()
 
     assert status == 0
-    with services.database.read() as connection:
-        rows = connection.execute(select(outbox_table.c.kind, outbox_table.c.state, outbox_table.c.owner)).all()
-    assert (CHECK_VERIFICATION, "done", None) in rows
-    assert {row.owner for row in rows} == {None}
+    found = rows(services.database, outbox_table)
+    assert (CHECK_VERIFICATION, "done") in [(row["kind"], row["state"]) for row in found]
+    assert {row["owner"] for row in found} == {None}
     assert only(services.database, verifications)["status"] == "approved"

@@ -1,0 +1,132 @@
+"""That settings reach what they set: each with another value than its default, seen from outside."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import requests
+from sqlalchemy import select
+
+from connector.services.outbox import CHECK_VERIFICATION
+from connector.settings import Settings
+from connector.store.models import events
+from tests.harness import Clock, ConnectorServer, World, config_properties, event_body, provider_body, sign
+from tests.services.receiving import wait_for_failure
+
+CREATE_APPLICANT, START_RUN = "POST /applicants", "POST /workflow_runs"
+DAY = 86_400
+
+
+def using(**values: Any) -> pytest.MarkDecorator:
+    """Let a test's connector have these settings."""
+    return pytest.mark.parametrize("settings", [pytest.param(values, id=min(values))], indirect=True)
+
+
+@pytest.fixture
+def settings(own_settings: Settings, request: pytest.FixtureRequest) -> Settings:
+    return replace(own_settings, onfido_read_retries=0, **request.param)
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+@pytest.fixture
+def connector(settings: Settings, clock: Clock) -> Iterator[ConnectorServer]:
+    with ConnectorServer(settings, clock) as running:
+        yield running
+
+
+def initiate(world: World, *, expected: str) -> requests.Response:
+    """Ask for a run that cannot be had now."""
+    answer = world.connector.caller("ann", ["internal_login"]).verify(world.provider_id, "INITIATED")
+    assert (answer.status_code, answer.json()["code"]) == (503, expected), answer.text
+    return answer
+
+
+@using(interactive_budget=0.5, run_settle_time=1.0)
+def test_interactive_budget_bounds_all_calls_of_a_request_together(world: World) -> None:
+    world.add_user()
+    world.faults(latency_ms=350)
+
+    answer = initiate(world, expected="OIDV-10046")
+
+    assert answer.elapsed < timedelta(seconds=0.9)
+    assert START_RUN in world.onfido_state()["requests"], "each call by itself had its time"
+
+
+@using(interactive_budget=0.5, run_settle_time=1.0)
+def test_interactive_budget_bounds_the_wait_for_a_result(world: World) -> None:
+    ann = world.add_user()
+    world.start(ann)
+    world.faults(latency_ms=1500)
+
+    answer = ann.verify(world.provider_id, "COMPLETED")
+
+    assert (answer.status_code, answer.json()["code"]) == (503, "OIDV-10046")
+    assert answer.elapsed < timedelta(seconds=0.9)
+
+
+@using(onfido_rate_limit=10, interactive_budget=1.0, run_settle_time=1.0)
+def test_rate_limit_holds_back_what_would_come_too_late(world: World) -> None:
+    world.add_user()
+    initiate(world, expected="OIDV-10045")
+    assert CREATE_APPLICANT not in world.onfido_state()["requests"], "the account's one call registered the webhook"
+
+
+@using(onfido_rate_limit=20)
+def test_upkeep_leaves_the_last_calls_to_those_whom_somebody_waits_for(world: World) -> None:
+    world.start(world.add_user())
+    world.clock.advance(180)
+
+    world.sweep()
+
+    assert "limit of calls" in wait_for_failure(world, CHECK_VERIFICATION).history[-1]["reason"]
+
+
+@using(onfido_circuit_failures=2)
+def test_so_many_failures_in_a_row_leave_onfido_alone(world: World) -> None:
+    world.add_user()
+    world.faults(route=CREATE_APPLICANT, failed=-1)
+    for _ in range(4):
+        initiate(world, expected="OIDV-10046")
+    assert world.onfido_state()["requests"][CREATE_APPLICANT] == 2
+
+
+@using(webhook_token_overlap=60)
+def test_replaced_token_signs_as_long_as_the_overlap_lasts(world: World) -> None:
+    old = world.webhook_token
+    properties = config_properties(world.simulator, webhook_token="the new one")
+    body = provider_body(world.simulator, configProperties=properties)
+    changed = world.connector.as_admin().put(f"/api/server/v1/idv-providers/{world.provider_id}", body)
+    assert changed.status_code == 200, changed.text
+
+    def status(run_id: str) -> int:
+        event = event_body(run_id)
+        return world.post_event(event, signature=sign(event, old)).status_code
+
+    world.clock.advance(50)
+    assert status("somebody-elses") == 200
+    world.clock.advance(11)
+    assert status("another") == 401
+
+
+@using(event_retention_days=2)
+def test_bodies_of_events_are_kept_so_many_days(world: World) -> None:
+    assert world.post_event(event_body("somebody-elses")).status_code == 200
+
+    def bodies() -> list[bool]:
+        with world.connector.services.database.read() as connection:
+            return [body is not None for body in connection.execute(select(events.c.body)).scalars()]
+
+    world.clock.advance(2 * DAY - 60)
+    world.sweep()
+    assert bodies() == [True]
+    world.clock.advance(120)
+    world.sweep()
+    assert bodies() == [False]
