@@ -38,7 +38,7 @@ LEASE_MARGIN = timedelta(seconds=15)  # beyond the budget of the Onfido calls th
 ROUNDS = 5  # of a race with other requests, before the caller is asked to come back
 BREAK_OFF_TIME = timedelta(minutes=10)  # after it, the sweep resumes or closes an attempt without a run
 UNREADABLE_TIME = timedelta(days=7)  # after it, a run whose answer cannot be understood no longer holds its user up
-INITIATED = "initiated"  # a cause, for the history
+INITIATED, SWEPT = "initiated", "sweep"  # causes, for the history
 
 
 @dataclass(frozen=True)
@@ -204,7 +204,7 @@ class Attempts:
         if not verifications.advance(connection, attempt.verification.verification_id, attempt.lease.owner, changed):
             raise being_started()
 
-    def give_back(self, attempt: Attempt, error: ConnectorError) -> None:
+    def give_back(self, attempt: Attempt, error: ConnectorError, cause: str = INITIATED) -> None:
         """Let the next request go on from here, or start afresh where this attempt cannot succeed."""
         verification, owner, now = attempt.verification, attempt.lease.owner, self._clock()
         verification_id = verification.verification_id
@@ -214,7 +214,7 @@ class Attempts:
             if can_succeed or not verifications.abandon(connection, verification_id, owner, failed):
                 verifications.advance(connection, verification_id, owner, {"lease_until": now})
             elif verifications.find(connection, verification_id):
-                history.append(connection, [change(verification, now, INITIATED, None, RUN, None, STARTING, ERROR)])
+                history.append(connection, [change(verification, now, cause, None, RUN, None, STARTING, ERROR)])
 
 
 def _check_limit(connection: Connection, provider: Provider, user_id: str, now: datetime) -> None:

@@ -25,6 +25,7 @@ from connector.onfido.payloads import applicant_fields
 from connector.services.attempts import (
     INITIATED,
     ROUNDS,
+    SWEPT,
     Attempt,
     Attempts,
     Wanted,
@@ -97,7 +98,7 @@ class Initiation:
             self._attempts.give_back(attempt, error)
             raise
         broke_off = RequestError(Code.NO_VERIFICATION, "The attempt broke off before its run was started.")
-        self._attempts.give_back(attempt, broke_off)
+        self._attempts.give_back(attempt, broke_off, SWEPT)
 
     def _adopt_if_started(self, attempt: Attempt, run_requested_at: datetime) -> bool:
         if run := attempt.onfido.find_run(tag=attempt.tag, deadline=attempt.deadline):

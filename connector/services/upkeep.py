@@ -23,6 +23,7 @@ from connector.domain.runs import next_check
 from connector.domain.verification import Verification
 from connector.errors import ProviderError, RequestError
 from connector.services.archive import Archive
+from connector.services.attempts import SWEPT
 from connector.services.events import Events
 from connector.services.initiation import Initiation
 from connector.services.outbox import (
@@ -42,7 +43,6 @@ from connector.store.engine import Database
 
 log = structlog.get_logger(__name__)
 
-SWEPT = "sweep"  # a cause, for the history
 FORGET_BATCH = 500  # finished runs of which one transaction forgets what was kept
 SWEEP_LIMIT = 200  # verifications that one sweep puts up for a look
 CHECK_BUDGET = 25.0  # seconds of Onfido's calls; well below the outbox' lease

@@ -267,6 +267,21 @@ def test_changes_of_providers_and_users_are_told_without_secrets_or_values(world
         assert secret not in text
 
 
+def test_providers_and_claims_that_an_administrator_adds_are_told(world: World) -> None:
+    world.add_user()
+    admin = world.connector.caller("the-admin", ADMIN_SCOPES)
+    added = admin.post(PROVIDERS, provider_body(world.simulator, name="Second"))
+    entry = {"uri": GIVEN_NAME, "idVProviderId": added.json()["id"], "isVerified": True, "claimMetadata": {}}
+    assert admin.post("/api/users/v1/ann/idv/claims", [entry]).status_code == 201
+
+    entries = [row for row in rows(world) if row["actor"] == "the-admin"]
+
+    assert [(row["subject"], row["name"], row["current"]) for row in entries] == [
+        ("provider", "Second", "added"),
+        ("claim", GIVEN_NAME, "verified"),
+    ]
+
+
 def test_a_change_that_changes_nothing_names_nothing(world: World) -> None:
     body = provider_body(world.simulator)
     assert world.connector.as_admin().put(f"{PROVIDERS}/{world.provider_id}", body).status_code == 200

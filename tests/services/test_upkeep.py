@@ -217,6 +217,9 @@ def test_attempt_whose_run_was_never_started_is_closed(world: World) -> None:
     assert (attempt.status, attempt.run_id) == ("error", None)
     assert attempt.closed_at is not None
     assert attempt.failure
+    with world.connector.services.database.read() as connection:
+        [told] = connection.execute(select(history).where(history.c.verification_id == attempt.verification_id))
+    assert (told.previous, told.current, told.cause) == ("starting", "error", "sweep")
 
     world.outcome(world.start(ann))
     world.wait_until(lambda: verified(ann.claims()) == set(MAPPING))
