@@ -168,6 +168,21 @@ def _print(report: dict[str, Any]) -> None:
             f"\nInitiate on {found['database']}, Onfido at {initiate.LATENCY} ms a call: {found['calls']} calls, "
             f"p50 {found['total']:.0f} ms, of which {found['own']:.1f} ms are our own."
         )
+    missed = list(_missed(report))
+    print(
+        f"\nTargets: throughput at least {TARGETS['throughput']} of the floor's, p99 at most {TARGETS['p99']} of its, ",
+        end="",
+    )
+    print(f"{TARGETS['own']:.0f} ms of our own: " + (f"missed by {'; '.join(missed)}." if missed else "all met."))
+
+
+def _missed(report: dict[str, Any]) -> Iterator[str]:
+    for row in report["webhook"]:
+        if row["throughput_ratio"] < TARGETS["throughput"] or row["p99_ratio"] > TARGETS["p99"]:
+            yield f"{row['database']} with {row['workers']}"
+    for found in report["initiate"]:
+        if found["own"] > TARGETS["own"]:
+            yield f"initiate on {found['database']}"
 
 
 if __name__ == "__main__":
