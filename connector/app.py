@@ -269,11 +269,16 @@ def _check_path() -> None:
 def _install_telemetry(app: Flask) -> None:
     app.before_request(_begin)
     app.after_request(_end)
+    app.teardown_request(_forget_trace)
 
 
 def _begin() -> None:
     g.began_at = time.perf_counter()
     telemetry.trace_id.set(telemetry.new_trace_id(request.headers.get("X-Correlation-ID")))
+
+
+def _forget_trace(_: BaseException | None) -> None:
+    telemetry.trace_id.set("")  # what the thread says between two requests is about neither
 
 
 def _end(response: BaseResponse) -> BaseResponse:

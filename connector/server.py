@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+import socket
+import struct
 import threading
 from dataclasses import replace
 from typing import Any
@@ -11,6 +13,8 @@ import gunicorn.glogging
 import structlog
 from flask import Flask
 from gunicorn.app.base import BaseApplication
+from gunicorn.http.errors import ParseException
+from werkzeug.exceptions import BadRequest
 
 from connector import telemetry
 from connector.api.development import check_access_configured
@@ -19,6 +23,7 @@ from connector.settings import Settings
 
 log = structlog.get_logger(__name__)
 
+PATIENCE = 5  # seconds that a client may be silent in the middle of a request
 TIMEOUT = 60  # seconds after which a worker that no longer answers is replaced; a request may wait 20 and ask Onfido
 
 
@@ -41,7 +46,9 @@ class _Server(BaseApplication):  # type: ignore[misc]
 
     def load(self) -> Flask:
         share = self._settings.onfido_rate_limit / self._settings.workers
-        return create_app(replace(self._settings, onfido_rate_limit=share))
+        app = create_app(replace(self._settings, onfido_rate_limit=share))
+        app.register_error_handler(ParseException, lambda _: app.handle_http_exception(BadRequest()))
+        return app
 
 
 def run(settings: Settings) -> None:
@@ -63,10 +70,18 @@ def _gunicorn_options(settings: Settings) -> dict[str, Any]:
         "control_socket_disable": True,
         "proc_name": "connector",
         "logger_class": _Logger,
-        "post_worker_init": _start_relay,
+        "forwarder_headers": "",  # no header of a request's says what its path is
+        "post_worker_init": _begin_work,
         "worker_exit": _stop_relay,
         "child_exit": _forget_metrics,
     }
+
+
+def _begin_work(worker: Any) -> None:
+    """Let no silent client keep a thread: accepted connections inherit their listener's patience."""
+    for listener in worker.sockets:
+        listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", PATIENCE, 0))
+    _start_relay(worker)
 
 
 def _start_relay(worker: Any) -> None:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import json
+import socket
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
+from http.client import HTTPResponse
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import requests
@@ -15,6 +21,7 @@ from connector.api.development import mint_token
 from connector.app import Services, create_services
 from connector.domain.provider import Provider, ProviderConfig
 from connector.domain.tenants import DEFAULT_TENANT
+from connector.server import PATIENCE
 from connector.services.outbox import CHECK_VERIFICATION
 from connector.settings import Settings
 from connector.simulator.server import Simulator
@@ -59,6 +66,26 @@ def environ(settings: Settings) -> dict[str, str]:
         "CONNECTOR_WORKER_IN_SERVER": "never",
         "CONNECTOR_SWEEP_INTERVAL": "3600",
     }
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
+    """A server of its own on SQLite, for what needs no more."""
+    directory = tmp_path_factory.mktemp("served")
+    deployment = Deployment(
+        {"CONNECTOR_DATA_DIR": str(directory / "data"), "CONNECTOR_THREADS": "2"}, directory, webs=1, workers=0
+    )
+    try:
+        deployment.start_processes()
+        yield deployment
+    finally:
+        deployment.kill()
+
+
+def connect(stack: ExitStack, deployment: Deployment) -> socket.socket:
+    """Speak to a server without a client's manners."""
+    address = urlsplit(deployment.urls[0])
+    return stack.enter_context(socket.create_connection((str(address.hostname), address.port or 0), timeout=10))
 
 
 def make_slow(simulator: Simulator, route: str) -> Callable[[], bool]:
@@ -150,3 +177,30 @@ def test_worker_ends_the_delivery_under_way_and_holds_no_other(
     assert (CHECK_VERIFICATION, "done") in [(row["kind"], row["state"]) for row in found]
     assert {row["owner"] for row in found} == {None}
     assert only(services.database, verifications)["status"] == "approved"
+
+
+def test_silent_clients_keep_nobody_out(served: Deployment) -> None:
+    silent = [b"GET /healthz HTTP/1.1\r\nHo", b"POST /idv/onfido/v1/x/verify HTTP/1.1\r\nContent-Length: 9\r\n\r\n{"]
+    with ExitStack() as stack:
+        for begun in silent:
+            connect(stack, served).sendall(begun)
+        time.sleep(0.3)  # each has a thread by now
+        assert requests.get(f"{served.urls[0]}/healthz", timeout=PATIENCE + 10).ok
+    assert "Traceback" not in served.logs[0].read_text()
+
+
+@pytest.mark.parametrize("body", [b"zz\r\n", b"-2\r\n{}\r\n0\r\n\r\n", b"2\r\n{}XX"])
+def test_body_that_is_no_http_is_refused_as_every_other(served: Deployment, body: bytes) -> None:
+    head = b"POST /idv/onfido/v1/x/verify HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+    with ExitStack() as stack:
+        connection = connect(stack, served)
+        connection.sendall(head + body)
+        answer = stack.enter_context(HTTPResponse(connection))
+        answer.begin()
+        told = json.loads(answer.read())
+    assert (answer.status, told["code"]) == (400, "HTTP-400")
+
+
+def test_header_says_nothing_of_the_path(served: Deployment) -> None:
+    answer = requests.get(f"{served.urls[0]}/x/metrics", headers={"SCRIPT_NAME": "/x"}, timeout=10)
+    assert (answer.status_code, answer.json()["code"]) == (404, "HTTP-404")
