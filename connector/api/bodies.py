@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -88,6 +88,13 @@ def status_property(properties: Mapping[str, str]) -> str | None:
     """Give the `status` among the properties of a request, in capitals; None where it is missing."""
     value = properties.get("status")
     return value.strip().upper() if value else None
+
+
+def by_key(items: Sequence[Mapping[str, Any]], name: str) -> dict[str, Any]:
+    """Read a list of properties; raises `marshmallow.ValidationError` where one is said twice."""
+    if len({item["key"] for item in items}) < len(items):
+        raise ma.ValidationError({name: ["A key is given twice."]})
+    return {item["key"]: item["value"] for item in items}
 
 
 def run_request(properties: Mapping[str, str]) -> RunRequest:
@@ -192,6 +199,5 @@ def _number(properties: Mapping[str, str], key: str, default: int) -> int:
 
 def _properties(items: list[dict[str, Any]]) -> dict[str, str]:
     """Read configuration properties; one without a value counts as left out."""
-    if len({item["key"] for item in items}) < len(items):
-        raise ma.ValidationError({"configProperties": ["A key is given twice."]})
-    return {item["key"]: item["value"] for item in items if item["value"] and item["key"] != READ_ONLY}
+    properties = by_key(items, "configProperties")
+    return {key: value for key, value in properties.items() if value and key != READ_ONLY}

@@ -19,3 +19,12 @@ class Text(fields.String):
         if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
             raise ma.ValidationError("Holds characters that are not allowed.")
         return text
+
+
+class Flag(fields.Boolean):
+    """A JSON boolean, and nothing else that may be meant for one."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> bool:
+        if not isinstance(value, bool):
+            raise self.make_error("invalid", input=value)
+        return value

@@ -15,7 +15,9 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from connector.api.auth import requires
 from connector.api.errors import InvalidShape, refuse
+from connector.domain.nesting import is_deeper
 
+MAX_DEPTH = 64  # of a body: far more than any needs, far less than a recursion can follow
 SECURITY_SCHEME = "OAuth2"
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -66,7 +68,7 @@ def read_body() -> bytes:
 def read_json(raw: bytes) -> Any:
     """Parse a JSON document; raises `InvalidShape` with what is wrong with it."""
     try:
-        return json.loads(raw.decode(), parse_constant=_refuse_constant, parse_float=_finite)
+        parsed = json.loads(raw.decode(), parse_constant=_refuse_constant, parse_float=_finite)
     except UnicodeDecodeError:
         refuse("json", "The body is not UTF-8.")
     except RecursionError:
@@ -75,6 +77,9 @@ def read_json(raw: bytes) -> Any:
         refuse("json", "The body holds a number that is none in JSON: it is too large.")
     except ValueError:
         refuse("json", "The body is not JSON.")
+    if is_deeper(parsed, MAX_DEPTH):
+        refuse("json", "The body is nested too deeply.")
+    return parsed
 
 
 def _finite(digits: str) -> float:

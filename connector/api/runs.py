@@ -83,7 +83,7 @@ def decide_run(body: dict[str, Any], provider_id: str, run_id: str) -> dict[str,
 
 
 @blueprint.get("/verifications/<run_id>/history")
-@blueprint.requires("internal_idvp_view")
+@blueprint.requires("internal_idv_claim_view")
 @blueprint.response(200, ChangeSchema(many=True))
 def get_history(provider_id: str, run_id: str) -> list[dict[str, Any]]:
     """Tell what happened to a run and its claims, the first first."""

@@ -8,7 +8,7 @@ import marshmallow as ma
 from marshmallow import fields, validate
 
 from connector.api.bodies import change_body, timestamp
-from connector.api.fields import Text
+from connector.api.fields import Flag, Text
 from connector.api.schemas import ChangeSchema
 from connector.domain.claims import Claim
 from connector.domain.run_filter import FALLING, RISING, STATUSES
@@ -82,9 +82,9 @@ class RunClaimSchema(ma.Schema):
 
     uri = fields.String(required=True)
     sentAs = fields.String(required=True, allow_none=True)
-    isVerified = fields.Boolean(required=True)
+    isVerified = Flag(required=True)
     verificationStatus = fields.String(required=True, allow_none=True)
-    valueChanged = fields.Boolean(required=True)
+    valueChanged = Flag(required=True)
     outputPointer = fields.String(required=True, allow_none=True)
     outputAs = fields.Enum(OutputRole, by_value=True, required=True, allow_none=True)
 

@@ -8,7 +8,7 @@ from typing import Any
 import marshmallow as ma
 from marshmallow import fields, validate
 
-from connector.api.fields import Text
+from connector.api.fields import Flag, Text
 from connector.api.studio import StudioSchema
 from connector.domain.provider import PROVIDER_TYPE
 
@@ -31,7 +31,7 @@ class ConfigPropertySchema(ma.Schema):
 
     key = Text(required=True, metadata={"example": "workflow_id"})
     value = Text(limit=2048, allow_none=True, load_default=None)
-    isSecret = fields.Boolean(load_default=False)
+    isSecret = Flag(load_default=False)
 
 
 class ProviderRequestSchema(ma.Schema):
@@ -41,7 +41,7 @@ class ProviderRequestSchema(ma.Schema):
     name = Text(required=True, metadata={"example": "Onfido"})
     description = Text(limit=2048, load_default="", allow_none=True)
     image = Text(limit=2048, load_default="", allow_none=True)
-    isEnabled = fields.Boolean(required=True)
+    isEnabled = Flag(required=True)
     claims = fields.List(fields.Nested(ClaimMappingSchema), load_default=list, validate=validate.Length(max=100))
     configProperties = fields.List(
         fields.Nested(ConfigPropertySchema), load_default=list, validate=validate.Length(max=20)
@@ -57,7 +57,7 @@ class ProviderSchema(ma.Schema):
     name = fields.String(required=True)
     description = fields.String(required=True)
     image = fields.String(required=True)
-    isEnabled = fields.Boolean(required=True)
+    isEnabled = Flag(required=True)
     claims = fields.List(fields.Nested(ClaimMappingSchema), required=True)
     configProperties = fields.List(fields.Nested(ConfigPropertySchema), required=True)
     studio = fields.Nested(StudioSchema)
@@ -86,7 +86,7 @@ class SetupGuideSchema(ma.Schema):
     providerId = fields.String(required=True)
     webhookUrl = fields.String(required=True)
     events = fields.List(fields.String(), required=True)
-    hasWebhookToken = fields.Boolean(required=True)
+    hasWebhookToken = Flag(required=True)
     steps = fields.List(fields.String(), required=True)
 
 
@@ -123,7 +123,7 @@ class ClaimSchema(ma.Schema):
 
     id = fields.String(required=True)
     uri = fields.String(required=True)
-    isVerified = fields.Boolean(required=True)
+    isVerified = Flag(required=True)
     idVProviderId = fields.String(required=True)
     claimMetadata = fields.Dict(required=True)
 
@@ -138,7 +138,7 @@ class VerifyResponseSchema(ma.Schema):
 class ClaimUpdateSchema(ma.Schema):
     """An administrator's correction of a claim."""
 
-    isVerified = fields.Boolean(required=True)
+    isVerified = Flag(required=True)
     claimMetadata = fields.Dict(keys=Text(), required=True)
 
     @ma.validates("claimMetadata")
@@ -154,7 +154,7 @@ class ClaimRequestSchema(ClaimUpdateSchema):
 
     uri = Text(required=True)
     idVProviderId = Text(required=True)
-    isVerified = fields.Boolean(load_default=False)
+    isVerified = Flag(load_default=False)
     claimMetadata = fields.Dict(keys=Text(), load_default=dict)
 
 

@@ -6,6 +6,7 @@ import marshmallow as ma
 from flask import current_app, g
 from marshmallow import fields, validate
 
+from connector.api.fields import Flag
 from connector.api.parsing import Blueprint
 from connector.api.providers import PREFIX
 from connector.domain.readiness import Readiness
@@ -18,14 +19,14 @@ class CheckSchema(ma.Schema):
     """One thing that was looked at; `passed` is null where it was not."""
 
     name = fields.String(required=True, metadata={"example": "token"})
-    passed = fields.Boolean(required=True, allow_none=True)
+    passed = Flag(required=True, allow_none=True)
     detail = fields.String(required=True)
 
 
 class ReadinessSchema(ma.Schema):
     """What a verification rests on, in order: region, token, environment, workflow, claims, webhook."""
 
-    passed = fields.Boolean(required=True)
+    passed = Flag(required=True)
     environment = fields.String(required=True, allow_none=True, validate=validate.OneOf(("sandbox", "live", None)))
     checks = fields.List(fields.Nested(CheckSchema), required=True)
 
@@ -37,7 +38,7 @@ class WebhookSchema(ma.Schema):
     url = fields.String(required=True, data_key="webhookUrl")
     events = fields.List(fields.String(), required=True)
     environments = fields.List(fields.String(), required=True)
-    is_new = fields.Boolean(required=True, data_key="isNew")
+    is_new = Flag(required=True, data_key="isNew")
 
 
 @blueprint.post("/<provider_id>/test-connection")

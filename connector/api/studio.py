@@ -8,7 +8,7 @@ from typing import Any
 import marshmallow as ma
 from marshmallow import fields, validate
 
-from connector.api.fields import Text
+from connector.api.fields import Flag, Text
 from connector.domain.capture import LANGUAGES, LINK, SDK, SdkOptions
 from connector.domain.custom_data import CustomInput, InputType
 from connector.domain.pointers import MAX_LENGTH
@@ -25,7 +25,7 @@ class CustomInputSchema(ma.Schema):
     type = fields.Enum(InputType, by_value=True, required=True)
     value = fields.Raw(load_default=None, allow_none=True, metadata={"example": "high"})
     claim = Text(load_default=None, allow_none=True)
-    required = fields.Boolean(load_default=True)
+    required = Flag(load_default=True)
 
     @ma.validates("value")
     def _check_value(self, value: Any, **_: Any) -> None:
@@ -70,15 +70,15 @@ class StudioSchema(ma.Schema):
     """What a provider uses of Onfido Studio's features; what is left out is not used."""
 
     tags = fields.List(Text(), load_default=list, validate=MANY)
-    sendUserId = fields.Boolean(load_default=False)
+    sendUserId = Flag(load_default=False)
     customData = fields.List(fields.Nested(CustomInputSchema), load_default=list, validate=MANY)
     outputClaims = fields.List(fields.Nested(OutputClaimSchema), load_default=list, validate=MANY)
-    documentValues = fields.Boolean(load_default=False)
+    documentValues = Flag(load_default=False)
     capture = fields.String(load_default=SDK, validate=validate.OneOf((SDK, LINK)))
     link = fields.Nested(LinkSchema, load_default=lambda: LinkSchema().load({}))
     sdk = fields.Nested(SdkSchema, load_default=lambda: SdkSchema().load({}))
     notices = fields.Nested(NoticesSchema, load_default=lambda: NoticesSchema().load({}))
-    unverifyOnMatch = fields.Boolean(load_default=False)
+    unverifyOnMatch = Flag(load_default=False)
 
 
 def read_studio(body: Mapping[str, Any]) -> Studio:

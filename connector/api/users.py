@@ -8,7 +8,7 @@ from typing import Any
 import marshmallow as ma
 from flask import current_app, g, request
 
-from connector.api.bodies import capture_body, claim_body, claim_entry, run_request, status_property
+from connector.api.bodies import by_key, capture_body, claim_body, claim_entry, run_request, status_property
 from connector.api.errors import refuse
 from connector.api.parsing import Blueprint
 from connector.api.schemas import (
@@ -143,7 +143,7 @@ def remove_user(user_id: str) -> None:
 def _verify(user_id: str, body: dict[str, Any]) -> Answer:
     provider_id, uris = body["idVProviderId"], list(dict.fromkeys(body["claims"]))
     service, key = _verifications(), (g.tenant, user_id, provider_id, uris)
-    properties = {item["key"]: item["value"] for item in body["properties"]}
+    properties = _properties(body)
     match status_property(properties):
         case "INITIATED":
             return _capture_answer(provider_id, service.initiate(*key, _run_request(properties)))
@@ -188,6 +188,13 @@ def _claim_body(claim: Claim) -> dict[str, Any]:
     """Write a claim with what Onfido read of it."""
     archive: Archive = current_app.extensions["archive"]
     return claim_body(claim, **archive.read_of(claim))
+
+
+def _properties(body: dict[str, Any]) -> dict[str, str]:
+    try:
+        return by_key(body["properties"], "properties")
+    except ma.ValidationError as error:
+        refuse("json", error.messages)
 
 
 def _run_request(properties: dict[str, str]) -> RunRequest:

@@ -47,19 +47,15 @@ class Users:
         with self._database.write() as connection:
             if not users.lock(connection, tenant, user_id):
                 raise _not_found(user_id)
-            users.set_values(connection, tenant, user_id, self._sealed(tenant, user_id, values))
-            fingerprints = {
-                uri: self._fingerprints.of(tenant, user_id, uri, value) if value else None
-                for uri, value in values.items()
-            }
-            value_changed(connection, tenant, user_id, fingerprints, self._clock())
+            self._write(connection, tenant, user_id, values)
             self._tell(connection, tenant, user_id, "changed", actor, values)
 
-    def remove(self, tenant: str, user_id: str, actor: str = SYSTEM) -> None:
+    def remove(self, tenant: str, user_id: str, actor: str = SYSTEM) -> int:
         """Remove a user with everything personal here, and the user's applicants at Onfido through the outbox.
 
         What stays is that it was done, when and by whom. A user whom the connector does not keep itself is removed
-        in the same way. Raises `RequestError` where nothing is known of the user.
+        in the same way. Gives how many applicants will be deleted at Onfido: those of providers that were removed are
+        not known here any more. Raises `RequestError` where nothing is known of the user.
         """
         with self._database.write() as connection:
             users.lock(connection, tenant, user_id)  # first, as everybody does who locks users and verifications
@@ -81,12 +77,15 @@ class Users:
             )
             verifications.forget_user(connection, tenant, user_id)
             self._tell(connection, tenant, user_id, "removed", actor, {})
+            return len(applicants)
 
     def put(self, tenant: str, user_id: str, values: Mapping[str, str], actor: str = SYSTEM) -> bool:
         """Add the user, or change the values of the one there is; True where it was added."""
         with self._database.write() as connection:
             is_new = users.add(connection, tenant, user_id, self._clock())
-        self.change(tenant, user_id, values, actor)
+            users.lock(connection, tenant, user_id)
+            self._write(connection, tenant, user_id, values)
+            self._tell(connection, tenant, user_id, "added" if is_new else "changed", actor, values)
         return is_new
 
     def values(self, tenant: str, user_id: str) -> Mapping[str, str]:
@@ -106,6 +105,14 @@ class Users:
             yield from page
             if len(page) < PAGE_SIZE:
                 return
+
+    def _write(self, connection: Connection, tenant: str, user_id: str, values: Mapping[str, str]) -> None:
+        """Write values of a user who is locked; what was verified for another one is verified no longer."""
+        users.set_values(connection, tenant, user_id, self._sealed(tenant, user_id, values))
+        fingerprints = {
+            uri: self._fingerprints.of(tenant, user_id, uri, value) if value else None for uri, value in values.items()
+        }
+        value_changed(connection, tenant, user_id, fingerprints, self._clock())
 
     def _tell(
         self,

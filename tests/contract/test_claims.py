@@ -173,6 +173,38 @@ def test_correction_replaces_metadata(shared: World, admin: Caller) -> None:
     assert (claim["id"], claim["isVerified"], claim["claimMetadata"]) == (claim_id, False, {"source": "letter"})
 
 
+@pytest.mark.parametrize("depth", [70, 968, 5000])
+def test_metadata_that_nobody_could_read_again_is_refused(shared: World, admin: Caller, depth: int) -> None:
+    user_id, _ = new_user(shared)
+    claim_id = add_claim(shared, user_id)
+    body = '{"isVerified": false, "claimMetadata": {"a": ' + "[" * depth + "]" * depth + "}}"
+
+    answer = admin.request("PUT", path_of(user_id, claim_id), data=body.encode())
+
+    assert "too deeply" in assert_error(answer, 400)
+
+
+@pytest.mark.parametrize("value", ["on", "y", "false", 1, 1.0, 0])
+def test_only_true_and_false_say_whether_a_claim_is_verified(shared: World, admin: Caller, value: object) -> None:
+    user_id, me = new_user(shared)
+    claim_id = add_claim(shared, user_id, isVerified=False)
+
+    answer = admin.put(path_of(user_id, claim_id), {"isVerified": value, "claimMetadata": {}})
+
+    assert_error(answer, 400, None, "isVerified")
+    assert verified(me.claims()) == set()
+
+
+def test_property_given_twice_is_not_guessed_at(shared: World) -> None:
+    _, me = new_user(shared)
+    statuses = [{"key": "status", "value": status} for status in ("COMPLETED", "INITIATED")]
+    body = {"idVProviderId": shared.provider_id, "claims": [GIVEN_NAME], "properties": statuses}
+
+    assert_error(me.post(f"{USERS}/me/idv/verify", body), 400, None, "properties", "twice")
+
+    assert me.claims() == {}
+
+
 def test_of_several_claims_all_are_corrected_or_none(shared: World, admin: Caller) -> None:
     user_id, me = new_user(shared)
     add_claim(shared, user_id, GIVEN_NAME)

@@ -206,11 +206,13 @@ def test_another_tenants_or_providers_run_is_not_found(world: World) -> None:
     assert [(answer.status_code, answer.json()["code"]) for answer in answers] == [(404, code) for code in codes]
 
 
-def test_the_history_is_for_who_may_see_providers(world: World) -> None:
+def test_the_history_is_for_who_may_see_claims(world: World) -> None:
     ann = world.add_user()
-    refused = ann.get(history_path(world.provider_id, world.start(ann)))
-    assert refused.status_code == 403
-    assert "internal_idvp_view" in refused.text
+    path = history_path(world.provider_id, world.start(ann))
+    for caller in (ann, world.connector.caller("admin", ["internal_idvp_view"])):
+        refused = caller.get(path)
+        assert refused.status_code == 403
+        assert "internal_idv_claim_view" in refused.text
 
 
 def test_the_command_line_shows_a_verification_and_its_history(world: World, run: Run) -> None:
@@ -303,3 +305,9 @@ def test_history_outlives_provider_and_user(world: World) -> None:
         ("provider", "removed"),
     ]
     assert run_id in str(after)
+
+
+def test_imported_user_is_told_as_added_and_then_as_changed(world: World) -> None:
+    for given_name in ("Zebulonia", "Zelda"):
+        world.connector.services.users.put(world.tenant, "zoe", {GIVEN_NAME: given_name})
+    assert [row["current"] for row in rows(world) if row["name"] == "zoe"] == ["added", "changed"]
