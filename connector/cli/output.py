@@ -31,6 +31,10 @@ class Group(click.Group):
             return super().invoke(context)
         except ConnectorError as error:
             raise click.ClickException(error.description) from error
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise click.ClickException(f"{error.filename or 'The system'}: {error.strerror or error}.") from error
         except SQLAlchemyError as error:
             reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
             raise click.ClickException(f"The database refused: {reason}") from error

@@ -30,6 +30,7 @@ from connector.domain.provider import (
 )
 from connector.domain.readiness import Readiness
 from connector.domain.studio import Studio
+from connector.domain.tenants import DEFAULT_TENANT
 
 
 @click.group()
@@ -175,9 +176,15 @@ def _show(context: click.Context, shown: Provider, as_json: bool, readiness: Rea
         setup.print_checks(readiness)
         click.echo(f"\nNext:\n  {guide.steps[-1]}")
     elif not shown.has_webhook_token:
-        click.echo(f"\nNext (`connector provider add-webhook {shown.provider_id}` does all but the last):")
+        click.echo(f"\nNext (`{_add_webhook(shown)}` does all but the last):")
         for at, step in enumerate(guide.steps, start=1):
             click.echo(f"  {at}. {step}")
+
+
+def _add_webhook(shown: Provider) -> str:
+    """Give the command as it can be pasted."""
+    tenant = "" if shown.tenant == DEFAULT_TENANT else f" --tenant {shown.tenant}"
+    return f"connector provider add-webhook {shown.provider_id}{tenant}"
 
 
 def _studio_used(shown: Provider) -> dict[str, Any]:

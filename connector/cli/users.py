@@ -6,6 +6,7 @@ import csv
 import io
 import json
 import re
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -106,9 +107,13 @@ def import_(context: click.Context, path: Path, tenant: str) -> None:
     """Add or change users from a file.
 
     CSV: a column `id`, and one for each claim. JSON: a list of objects with `id` and a member for each claim.
+    An empty cell removes the value, and with it what was verified for it.
     The whole file is checked before the first user is written; the same file may be imported again.
     """
     users = list(_read(path))
+    counted = Counter(user_id for user_id, _ in users)
+    if twice := [user_id for user_id, number in counted.items() if number > 1]:
+        raise click.ClickException(f"{path.name}: the user {twice[0]} is in it more than once.")
     with services(context) as opened:
         added = sum(opened.users.put(tenant, user_id, attributes, actor()) for user_id, attributes in users)
     click.echo(f"Added {added}, changed {len(users) - added}.")
@@ -122,8 +127,13 @@ def import_(context: click.Context, path: Path, tenant: str) -> None:
 def remove(context: click.Context, user_id: str, tenant: str) -> None:
     """Remove everything personal of a user, here and, through the outbox, at Onfido."""
     with services(context) as opened:
-        opened.users.remove(tenant, user_id, actor())
-    click.echo(f"Removed {user_id}; the applicant at Onfido goes with the next delivery.")
+        number = opened.users.remove(tenant, user_id, actor())
+    click.echo(
+        f"Removed {user_id}; the applicant at Onfido goes with the next delivery."
+        if number
+        else f"Removed {user_id}. Nothing is to be deleted at Onfido that is known here; applicants of providers that "
+        "were removed stay there."
+    )
 
 
 def _read(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
@@ -141,14 +151,19 @@ def _read(path: Path) -> Iterator[tuple[str, dict[str, str]]]:
 def _rows(path: Path) -> list[dict[str, Any]]:
     try:
         text = path.read_text(encoding="utf-8-sig")
-        rows = (
-            json.loads(text) if path.suffix.lower() == ".json" else list(csv.DictReader(io.StringIO(text, newline="")))
-        )
+        rows = json.loads(text) if path.suffix.lower() == ".json" else _csv_rows(text, path.name)
     except (ValueError, RecursionError, csv.Error) as error:
         raise click.ClickException(f"{path.name} is neither UTF-8 CSV nor JSON (by its ending).") from error
     if not (isinstance(rows, list) and all(isinstance(row, dict) for row in rows)):
         raise click.ClickException(f"{path.name} has to be a list of objects.")
     return rows
+
+
+def _csv_rows(text: str, file_name: str) -> list[dict[str, Any]]:
+    reader = csv.DictReader(io.StringIO(text, newline=""))
+    if twice := [name for name, number in Counter(reader.fieldnames or ()).items() if number > 1]:
+        raise click.ClickException(f"{file_name}: the column {twice[0]} is there twice.")
+    return list(reader)
 
 
 def _check(user_id: str, attributes: dict[str, str], where: str) -> None:

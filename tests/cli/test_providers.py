@@ -236,6 +236,11 @@ class TestList:
         assert run("provider", "list").stdout == "No provider is registered.\n"
         assert run("provider", "list", "--json").stdout == "[]\n"
 
+    def test_the_next_command_names_the_tenant_where_it_has_to(self, run: Run) -> None:
+        provider = added(run, *NAMES, "--tenant", "acme")
+        shown = run("provider", "show", provider["id"], "--tenant", "acme").stdout
+        assert f"`connector provider add-webhook {provider['id']} --tenant acme`" in shown
+
     def test_shows_a_tenants_own(self, run: Run) -> None:
         provider = added(run, *NAMES, "--tenant", "acme")
         assert run("provider", "list").stdout == "No provider is registered.\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable
 from pathlib import Path
 
@@ -127,3 +128,8 @@ def test_postgresql_is_migrated_when_it_is_asked_for_and_never_before(run: Run, 
         assert run("user", "list", CONNECTOR_DATABASE_URL=url).stdout.split() == ["USER", "ann"]
         connection.execute(text("DROP DATABASE command_line WITH (FORCE)"))
     engine.dispose()
+
+
+def test_port_that_is_taken_is_named_as_the_reason(run: Run) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        assert_one_line(run("simulate", "--port", str(taken.getsockname()[1])), "in use")

@@ -75,7 +75,8 @@ class TestOneByOne:
     def test_a_removed_user_is_gone(self, run: Run) -> None:
         run("user", "add", "ann")
         assert run("user", "remove", "ann", input="n\n").exit_code == 1
-        assert run("user", "remove", "ann", "--yes").exit_code == 0
+        removed = run("user", "remove", "ann", "--yes")
+        assert (removed.exit_code, "Nothing is to be deleted at Onfido" in removed.stdout) == (0, True)
         assert run("user", "show", "ann").exit_code == 1
 
 
@@ -151,6 +152,22 @@ class TestImport:
         result = import_file(name, content)
         assert (result.exit_code, result.stdout) == (1, "")
         assert name in result.stderr
+        assert users(run) == {}
+
+    @pytest.mark.parametrize(
+        ("name", "content", "told"),
+        [
+            ("users.csv", "id,x,y,x\nann,1,2,3\n", "the column x is there twice"),
+            ("users.csv", "id,x\nann,1\nben,2\nann,3\n", "the user ann is in it more than once"),
+            ("users.json", '[{"id": "ann"}, {"id": "ann"}]', "the user ann is in it more than once"),
+        ],
+    )
+    def test_a_file_that_says_something_twice_is_refused(
+        self, run: Run, import_file: Callable[..., Result], name: str, content: str, told: str
+    ) -> None:
+        result = import_file(name, content)
+        assert (result.exit_code, result.stdout) == (1, "")
+        assert told in result.stderr
         assert users(run) == {}
 
     def test_an_empty_file_adds_nobody(self, import_file: Callable[..., Result]) -> None:
