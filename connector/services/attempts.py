@@ -193,10 +193,8 @@ class Attempts:
 
     def advance(self, attempt: Attempt, **values: object) -> None:
         """Record how far the attempt got; raises `RequestError` where its lease was lost to another request."""
-        verification_id = attempt.verification.verification_id
         with self._database.write() as connection:
-            if not verifications.advance(connection, verification_id, attempt.lease.owner, values):
-                raise being_started()
+            self.lock(connection, attempt, **values)
 
     def lock(self, connection: Connection, attempt: Attempt, **values: object) -> None:
         """Keep everybody else from the attempt until the transaction's end, as `advance` in the caller's."""
