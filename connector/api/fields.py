@@ -21,6 +21,16 @@ class Text(fields.String):
         return text
 
 
+class Name(Text):
+    """A text by which something is known, so that it is more than blanks."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> str:
+        text = super()._deserialize(value, attr, data, **options)
+        if not text.strip():
+            raise ma.ValidationError("It is empty.")
+        return text
+
+
 class Flag(fields.Boolean):
     """A JSON boolean, and nothing else that may be meant for one."""
 

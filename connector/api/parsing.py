@@ -67,8 +67,16 @@ def read_body() -> bytes:
 
 def read_json(raw: bytes) -> Any:
     """Parse a JSON document; raises `InvalidShape` with what is wrong with it."""
+
+    def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        if len(found := dict(pairs)) < len(pairs):
+            refuse("json", "The body gives a member of an object twice.")
+        return found
+
     try:
-        parsed = json.loads(raw.decode(), parse_constant=_refuse_constant, parse_float=_finite)
+        parsed = json.loads(
+            raw.decode(), object_pairs_hook=members, parse_constant=_refuse_constant, parse_float=_finite
+        )
     except UnicodeDecodeError:
         refuse("json", "The body is not UTF-8.")
     except RecursionError:

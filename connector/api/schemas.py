@@ -8,7 +8,7 @@ from typing import Any
 import marshmallow as ma
 from marshmallow import fields, validate
 
-from connector.api.fields import Flag, Text
+from connector.api.fields import Flag, Name, Text
 from connector.api.studio import StudioSchema
 from connector.domain.provider import PROVIDER_TYPE
 
@@ -22,7 +22,7 @@ LINK_URL = "link_url"  # another, where the user goes through capture at a link
 class ClaimMappingSchema(ma.Schema):
     """One entry of a provider's claim mapping."""
 
-    localClaim = Text(required=True, metadata={"example": "http://wso2.org/claims/givenname"})
+    localClaim = Name(required=True, metadata={"example": "http://wso2.org/claims/givenname"})
     idvpClaim = Text(required=True, metadata={"example": "first_name"})
 
 
@@ -152,7 +152,7 @@ class ClaimUpdateSchema(ma.Schema):
 class ClaimRequestSchema(ClaimUpdateSchema):
     """A claim as an administrator gives it."""
 
-    uri = Text(required=True)
+    uri = Name(required=True)
     idVProviderId = Text(required=True)
     isVerified = Flag(load_default=False)
     claimMetadata = fields.Dict(keys=Text(), load_default=dict)

@@ -66,11 +66,11 @@ class Claims:
 
     def add(self, tenant: str, user_id: str, entries: Sequence[ClaimEntry], actor: str = SYSTEM) -> list[Claim]:
         """Add claims, all or none; raises `RequestError`: user or provider unknown, or a claim exists already."""
-        if not entries:
-            return []
         values = self._directory.values(tenant, user_id)
         if values is None:
             raise _no_such_user(user_id)
+        if not entries:
+            return []
         rows = self._rows(tenant, user_id, entries, values)
         with _conflict(), self._database.write() as connection:
             _check_providers(connection, tenant, {entry.provider_id for entry in entries})
@@ -80,12 +80,14 @@ class Claims:
         return self._confirmed(tenant, user_id, entries, values)
 
     def correct_all(self, tenant: str, user_id: str, entries: Sequence[ClaimEntry], actor: str = SYSTEM) -> list[Claim]:
-        """Correct several claims, all or none; raises `RequestError` where one of them is not there."""
-        if not entries:
-            return []
+        """Correct several claims, all or none; raises `RequestError` where one is not there, or is named twice."""
         values = self._directory.values(tenant, user_id)
         if values is None:
             raise _no_such_user(user_id)
+        if not entries:
+            return []
+        if len({(entry.uri, entry.provider_id) for entry in entries}) < len(entries):
+            raise RequestError(Code.CLAIM_INVALID, "A claim is named twice.")
         with self._database.write() as connection:
             _check_providers(connection, tenant, {entry.provider_id for entry in entries})
             claims.lock(connection, tenant, user_id)

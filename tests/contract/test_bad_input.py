@@ -253,10 +253,21 @@ def test_nasty_key_and_value_in_metadata_is_survived(ask: Ask) -> None:
         assert is_calm(ask("GET", path)), text
 
 
-def test_member_given_twice_is_survived(ask: Ask) -> None:
-    body = b'{"isVerified": true, "isVerified": "no", "claimMetadata": {}, "claimMetadata": 5}'
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"isVerified": true, "isVerified": "no", "claimMetadata": {}, "claimMetadata": 5}',
+        b'{"isVerified": true, "isVerified": false, "claimMetadata": {}}',
+        b'{"isVerified": true, "claimMetadata": {"key": [{"a": 1, "\\u0061": 2}]}}',
+    ],
+)
+def test_member_given_twice_is_refused_and_changes_nothing(ask: Ask, body: bytes) -> None:
+    path = f"{USERS}/{ask.user_id}/idv/claims/{ask.claim_id}"
+    before = answer_on(ask("GET", path), 200)
 
-    assert is_calm(ask("PUT", f"{USERS}/{ask.user_id}/idv/claims/{ask.claim_id}", data=body))
+    assert_error(ask("PUT", path, data=body), 400, "IDV-10005", "twice")
+
+    assert answer_on(ask("GET", path), 200) == before
 
 
 json_values = st.recursive(

@@ -159,6 +159,20 @@ def test_empty_list_adds_and_corrects_nothing(shared: World, admin: Caller) -> N
     assert me.claims() == {}
 
 
+def test_empty_list_for_nobody_finds_nobody(admin: Caller) -> None:
+    for method in ("POST", "PUT"):
+        assert_error(admin.request(method, path_of("stranger"), json=[]), 404, "IDV-10001", "stranger")
+
+
+@pytest.mark.parametrize("uri", ["", " "])
+def test_claim_without_a_name_is_refused(shared: World, admin: Caller, uri: str) -> None:
+    user_id, me = new_user(shared)
+
+    assert_error(admin.post(path_of(user_id), [entry(shared.provider_id, uri)]), 400, "IDV-10005", "uri")
+
+    assert me.claims() == {}
+
+
 # Correcting
 
 
@@ -216,6 +230,16 @@ def test_of_several_claims_all_are_corrected_or_none(shared: World, admin: Calle
 
     answered = answer_on(admin.put(path_of(user_id), wrong[:2]), 201)
     assert {claim["uri"] for claim in answered} == {GIVEN_NAME, LAST_NAME}
+    assert verified(me.claims()) == set()
+
+
+def test_claim_corrected_in_two_ways_at_once_is_not_guessed_at(shared: World, admin: Caller) -> None:
+    user_id, me = new_user(shared)
+    add_claim(shared, user_id, isVerified=False)
+    both = [entry(shared.provider_id, isVerified=is_verified) for is_verified in (False, True)]
+
+    assert_error(admin.put(path_of(user_id), both), 400, "IDV-10005", "twice")
+
     assert verified(me.claims()) == set()
 
 

@@ -326,6 +326,8 @@ def test_every_applicant_field_can_be_mapped(shared: World, name: str) -> None:
         (mapping(dob="dob.year"), "dob.year"),
         ([*mapping(), {"localClaim": GIVEN_NAME, "idvpClaim": "dob"}], "claims"),
         (mapping(nickname="first_name"), "first_name"),
+        ([*mapping(), {"localClaim": "", "idvpClaim": "dob"}], "localClaim"),
+        ([*mapping(), {"localClaim": " ", "idvpClaim": "dob"}], "localClaim"),
     ],
 )
 def test_mapping_that_onfido_could_not_use_is_refused(
