@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import socket
 import struct
+import sys
 import threading
 from dataclasses import replace
 from typing import Any
@@ -33,6 +34,11 @@ class _Logger(gunicorn.glogging.Logger):  # type: ignore[misc]
     def setup(self, cfg: object) -> None:
         self.error_log.handlers = []
         self.error_log.propagate = True
+
+    def exception(self, msg: str, *args: object, **options: Any) -> None:
+        """Say what failed; a client that fell silent (see `_begin_work`) is no failure of the server's."""
+        if not isinstance(sys.exc_info()[1], BlockingIOError):
+            super().exception(msg, *args, **options)
 
 
 class _Server(BaseApplication):  # type: ignore[misc]
