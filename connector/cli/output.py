@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 import structlog
@@ -20,6 +20,9 @@ from connector import settings
 from connector.domain.tenants import DEFAULT_TENANT
 from connector.errors import ConnectorError
 from connector.settings import Settings
+
+if TYPE_CHECKING:
+    from connector.app import Services
 
 
 class Group(click.Group):
@@ -59,7 +62,7 @@ def load_settings(context: click.Context, **overrides: Any) -> Settings:
 
 
 @contextmanager
-def services(context: click.Context) -> Iterator[Any]:
+def services(context: click.Context) -> Iterator[Services]:
     """Open the use cases on the configured database."""
     from connector.app import create_services  # noqa: PLC0415  the commands that need no database start at once
 

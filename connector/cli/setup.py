@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -11,6 +11,9 @@ from connector.cli.output import actor, json_option, load_settings, print_json, 
 from connector.domain.provider import Provider
 from connector.domain.readiness import TOKEN, WEBHOOK, Check, Readiness, not_checked
 from connector.errors import ProviderError, RequestError
+
+if TYPE_CHECKING:
+    from connector.app import Services
 
 _MARKS = {True: "ok", False: "failed", None: "-"}
 
@@ -65,7 +68,7 @@ def remove_webhook(context: click.Context, provider_id: str, tenant: str) -> Non
     click.echo(f"Removed the webhook of {provider_id}.")
 
 
-def set_up(opened: Any, added: Provider, public_url: str, *, has_webhook: bool) -> Readiness:
+def set_up(opened: Services, added: Provider, public_url: str, *, has_webhook: bool) -> Readiness:
     """Test a new provider and, where Onfido takes its token, register its webhook, if it is to have one."""
     readiness: Readiness = opened.setup.test(added.tenant, added.provider_id, public_url)
     if not has_webhook:
@@ -86,7 +89,7 @@ def readiness_record(readiness: Readiness) -> dict[str, Any]:
     return {"passed": readiness.passed, "environment": readiness.environment, "checks": checks}
 
 
-def _register(opened: Any, added: Provider, public_url: str) -> Check:
+def _register(opened: Services, added: Provider, public_url: str) -> Check:
     try:
         webhook = opened.setup.add_webhook(added.tenant, added.provider_id, public_url, actor())
     except (RequestError, ProviderError) as error:

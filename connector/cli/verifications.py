@@ -15,6 +15,7 @@ from connector.domain.tasks import TaskSummary
 from connector.domain.verification import VerificationClaim
 
 if TYPE_CHECKING:  # the use cases load when a command opens them: `serve` has to set up its metrics first
+    from connector.app import Services
     from connector.services.runs import LiveTasks, Run, RunDetails
 
 _with_output = click.option("--output", "has_output", is_flag=True, help="Print the workflow's output as well.")
@@ -96,7 +97,7 @@ def decide(
         _show(opened, tenant, run_id, as_json=as_json)
 
 
-def _show(opened: Any, tenant: str, run_id: str, *, as_json: bool, has_output: bool = False) -> None:
+def _show(opened: Services, tenant: str, run_id: str, *, as_json: bool, has_output: bool = False) -> None:
     details: RunDetails = opened.runs.get(tenant, run_id)
     live: LiveTasks = opened.runs.tasks(details.run.verification)
     if as_json:
