@@ -34,7 +34,7 @@ from connector.onfido.payloads import (
     watchlist_monitor,
 )
 from connector.onfido.reading import as_object, identifier, required, text
-from connector.onfido.reports import comparisons, document_values
+from connector.onfido.reports import comparisons, document_values, objects_in
 from connector.onfido.subscriptions import RegisteredWebhook, Subscriptions
 from connector.onfido.tasks import Tasks
 from connector.onfido.transport import Transport
@@ -142,10 +142,11 @@ class OnfidoClient(Tasks, Files, Subscriptions):
         path = ("workflow_runs", run_id, "tasks")
         task_id = self._read(newest_document_check, self._call("GET", *path), deadline)
         output = self._read(_output, self._call("GET", *path, task_id), deadline) if task_id else None
+        found = objects_in(output)
         return replace(
             run,
-            comparisons=(comparisons(output) or {}) if run.comparisons is None else run.comparisons,
-            document=document_values(output) if run.document is None else run.document,
+            comparisons=(comparisons(found) or {}) if run.comparisons is None else run.comparisons,
+            document=document_values(found) if run.document is None else run.document,
         )
 
     def create_sdk_token(

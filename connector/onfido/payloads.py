@@ -24,7 +24,7 @@ from connector.onfido.reading import (
     time,
     web_address,
 )
-from connector.onfido.reports import comparisons, document_values
+from connector.onfido.reports import comparisons, document_values, objects_in
 
 MAX_STATUS_LENGTH = 64
 MAX_REASON_LENGTH, MAX_REASONS = 300, 50
@@ -83,10 +83,11 @@ def run_snapshot(body: object) -> RunSnapshot:
         raise UnreadableError("it has no id or no status")
     completed_at = time(run.get("completed_at_iso8601")) or time(run.get("updated_at"))
     output, link = run.get("output"), mapping(run.get("link"))
+    found = objects_in(output)
     return RunSnapshot(
         run_id=run_id,
         status=status[:MAX_STATUS_LENGTH],
-        comparisons=comparisons(output),
+        comparisons=comparisons(found),
         completed_at=completed_at if is_final(status) else None,
         applicant_id=identifier(run.get("applicant_id")),
         workflow_id=identifier(run.get("workflow_id")),
@@ -94,7 +95,7 @@ def run_snapshot(body: object) -> RunSnapshot:
         output=output,
         reasons=sentences(run.get("reasons"), longest=MAX_REASON_LENGTH, most=MAX_REASONS),
         tags=texts(run.get("tags"), longest=MAX_TAG_LENGTH, most=MAX_TAGS),
-        document=document_values(output),
+        document=document_values(found),
         dashboard_url=web_address(run.get("dashboard_url")),
         link_url=web_address(link.get("url")),
         link_expires_at=time(link.get("expires_at")),

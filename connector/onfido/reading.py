@@ -24,7 +24,7 @@ class UnreadableError(ValueError):
 def read_json(body: bytes) -> object:
     """Parse strict JSON: UTF-8 without a byte order mark, no NaN or Infinity; raises `UnreadableError`."""
     try:
-        parsed: object = json.loads(body.decode("utf-8"), parse_constant=_refuse_constant, parse_float=_finite)
+        parsed: object = _DECODER.decode(body.decode("utf-8"))
     except (ValueError, RecursionError) as error:
         raise UnreadableError("it is no JSON that can be read") from error
     return parsed
@@ -125,3 +125,6 @@ def _finite(digits: str) -> float | None:
 
 def _refuse_constant(name: str) -> object:
     raise ValueError(f"{name} is no JSON")
+
+
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)

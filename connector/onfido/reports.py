@@ -1,12 +1,12 @@
 """What a workflow's output tells of reports. It has no shape at all, so they are looked for anywhere in it.
 
-output ──► every object, level by level ──┬─► each `data_comparison` ──► comparisons, the worst finding first
+output ──► `objects_in`, level by level ──┬─► each `data_comparison` ──► comparisons, the worst finding first
                                           └─► the document report    ──► what was read from the document
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any
 
@@ -30,9 +30,19 @@ _OF_DOCUMENTS = frozenset({"document_numbers", "document_type", "date_of_birth",
 _OF_PROOFS_OF_ADDRESS = frozenset({"issuer", "issue_date", "first_names", "last_names"})
 
 
-def comparisons(output: object) -> dict[str, Comparison] | None:
-    """Merge every `data_comparison` found anywhere in the output, the worst finding first; None where there is none."""
-    found = [each for node in _objects(output) if isinstance(each := node.get("data_comparison"), dict)]
+def objects_in(output: object) -> list[dict[str, Any]]:
+    """Give every object of the output, the least deep first."""
+    found: list[dict[str, Any]] = []
+    level, depth = [output], 0
+    while level and depth < MAX_DEPTH:
+        found += [node for node in level if isinstance(node, dict)]
+        level, depth = list(islice(containers(level), MAX_BREADTH)), depth + 1
+    return found
+
+
+def comparisons(objects: Sequence[dict[str, Any]]) -> dict[str, Comparison] | None:
+    """Merge every `data_comparison` that an output's objects have, the worst first; None where there is none."""
+    found = [each for node in objects if isinstance(each := node.get("data_comparison"), dict)]
     if not found:
         return None
     merged: dict[str, Comparison] = {}
@@ -42,15 +52,15 @@ def comparisons(output: object) -> dict[str, Comparison] | None:
     return merged
 
 
-def document_values(output: object) -> dict[str, str] | None:
-    """Read from the document report what was read from the document; None where no such report is in the output.
+def document_values(objects: Sequence[dict[str, Any]]) -> dict[str, str] | None:
+    """Read from the document report what was read from the document; None where no object of the output is one.
 
     A document report is an object with `properties` that has a `breakdown.data_comparison` as well, or whose properties
     hold something that is read from documents only (`_OF_DOCUMENTS`); a report on a proof of address looks much alike
     and is none. Of several reports the first that has any values counts: the least deep one.
     """
     values = None
-    for node in _objects(output):
+    for node in objects:
         if _is_document_report(node):
             values = _values(mapping(node.get("properties")))
             if values:
@@ -79,14 +89,6 @@ def _values(properties: dict[str, Any]) -> dict[str, str]:
 
 def _number(entry: object) -> str | None:
     return text(mapping(entry).get("value"), MAX_VALUE_LENGTH)
-
-
-def _objects(output: object) -> Iterator[dict[str, Any]]:
-    level, depth = [output], 0
-    while level and depth < MAX_DEPTH:
-        depth += 1
-        yield from (node for node in level if isinstance(node, dict))
-        level = list(islice(containers(level), MAX_BREADTH))
 
 
 def _findings(node: dict[str, Any]) -> Iterator[tuple[str, Comparison]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import fields
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
@@ -15,7 +16,8 @@ from connector.store.models import verification_claims, verification_tags, verif
 
 _OF_ATTEMPT = verification_claims.c.verification_id == bindparam("of_attempt")
 _INSERT = insert(verification_claims)
-_FIND_ALL = select(verification_claims).where(_OF_ATTEMPT).order_by(verification_claims.c.uri)
+_COLUMNS = [verification_claims.c[each.name] for each in fields(VerificationClaim)]
+_FIND_ALL = select(*_COLUMNS).where(_OF_ATTEMPT).order_by(verification_claims.c.uri)
 _UNBIND = (
     update(verification_claims).where(_OF_ATTEMPT).values(is_stale=False, fingerprint=None, folded_fingerprint=None)
 )
@@ -112,15 +114,8 @@ def keep_values(connection: Connection, verification_id: str, values: Mapping[st
 
 def find_all(connection: Connection, verification_id: str) -> list[VerificationClaim]:
     """Give the claims that an attempt is about, in the order of their URIs."""
+    rows = connection.execute(_FIND_ALL, {"of_attempt": verification_id})
     return [
-        VerificationClaim(
-            row.uri,
-            row.applicant_field,
-            row.output_pointer,
-            OutputRole(row.output_role) if row.output_role else None,
-            row.fingerprint,
-            row.is_stale,
-            row.folded_fingerprint,
-        )
-        for row in connection.execute(_FIND_ALL, {"of_attempt": verification_id})
+        VerificationClaim(uri, applicant_field, pointer, None if role is None else OutputRole(role), *values)
+        for uri, applicant_field, pointer, role, *values in rows
     ]

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Float, bindparam, delete, func, select, update
+from sqlalchemy import Connection, delete, func, select, update
 
 from connector.store.dialect import from_now, insert
 from connector.store.models import outbox
@@ -56,9 +56,9 @@ _ROW = select(
 
 _ADD = insert(
     outbox,
-    lambda statement: statement.values(
-        due_at=from_now(bindparam("delay", type_=Float)), created_at=from_now(0)
-    ).on_conflict_do_nothing(index_elements=[outbox.c.dedupe_key]),
+    lambda statement: statement.values(due_at=from_now(0), created_at=from_now(0)).on_conflict_do_nothing(
+        index_elements=[outbox.c.dedupe_key]
+    ),
 )
 
 
@@ -68,10 +68,9 @@ def add(
     payload: Mapping[str, Any],
     *,
     dedupe_key: str | None = None,
-    delay: float = 0,
 ) -> bool:
     """Put something to be delivered, in the transaction of what it follows from; False where its key is there."""
-    return connection.execute(_ADD(connection), _row(kind, payload, dedupe_key, delay)).rowcount == 1
+    return connection.execute(_ADD(connection), _row(kind, payload, dedupe_key)).rowcount == 1
 
 
 def add_all(
@@ -170,7 +169,7 @@ def forget_done(connection: Connection, older_than: timedelta, limit: int) -> in
     return connection.execute(delete(outbox).where(outbox.c.id.in_(old.scalar_subquery()))).rowcount
 
 
-def _row(kind: str, payload: Mapping[str, Any], dedupe_key: str | None, delay: float = 0) -> dict[str, Any]:
+def _row(kind: str, payload: Mapping[str, Any], dedupe_key: str | None) -> dict[str, Any]:
     return {
         "id": str(uuid.uuid4()),
         "kind": kind,
@@ -179,7 +178,6 @@ def _row(kind: str, payload: Mapping[str, Any], dedupe_key: str | None, delay: f
         "state": READY,
         "attempts": 0,
         "history": [],
-        "delay": delay,
     }
 
 

@@ -16,6 +16,7 @@ from connector.domain.provider import PROVIDER_TYPE, Condition, Provider
 from connector.domain.studio import LinkDefaults, Notices, OutputClaim, OutputRole, Studio
 from connector.store.models import providers
 
+_PLAIN = Studio()  # what nearly all providers have
 _OPERATORS = {"sw": "istartswith", "ew": "iendswith", "co": "icontains"}
 _SELECT = select(
     providers.c.id.label("provider_id"),
@@ -125,7 +126,7 @@ def studio_column(studio: Studio) -> dict[str, Any]:
 def read_studio(column: Mapping[str, Any] | None) -> Studio:
     """Read what the column holds."""
     if not column:
-        return Studio()
+        return _PLAIN
     inputs = (each | {"type": InputType(each["type"])} for each in column["custom_data"])
     outputs = (each | {"role": OutputRole(each["role"])} for each in column["output_claims"])
     link, notices = column["link"], column["notices"]

@@ -7,7 +7,7 @@ statement. The partial unique index `uq_verifications_open` allows one attempt a
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
@@ -18,7 +18,8 @@ from connector.store import attempt_claims
 from connector.store.models import verification_claims, verifications
 from connector.store.times import UtcDateTime
 
-_COLUMNS = (verifications.c.id.label("verification_id"), *(column for column in verifications.c if column.name != "id"))
+_ID = verifications.c.id.label("verification_id")
+_COLUMNS = [_ID if each.name == _ID.name else verifications.c[each.name] for each in fields(Verification)]
 SELECT = select(*_COLUMNS)
 _INSERT = insert(verifications).returning(*_COLUMNS)
 _FIND = SELECT.where(verifications.c.id == bindparam("verification_id"))
@@ -229,6 +230,6 @@ def one(
     return None if row is None else read_row(row)
 
 
-def read_row(row: Row[Any]) -> Verification:
-    """Read a row of `SELECT`."""
-    return Verification(**row._asdict())
+def read_row(row: Row[*tuple[Any, ...]]) -> Verification:
+    """Read a row of `SELECT`, whose columns are in the order of the fields."""
+    return Verification(*row)

@@ -14,6 +14,7 @@ from flask import Flask, Response, request
 from sqlalchemy import Connection, bindparam, insert, select, update
 
 from connector.domain.tenants import DEFAULT_TENANT
+from connector.store.dialect import from_now
 from connector.store.dialect import insert as upsert
 from connector.store.engine import Database
 from connector.store.models import (
@@ -66,7 +67,13 @@ WRITE_CLAIMS = upsert(
     ),
 )
 CLOSE = update(verifications).where(verifications.c.id == bindparam("of"), verifications.c.closed_at.is_(None))
-ADD_HISTORY, ADD_NOTICE = insert(history), insert(outbox)
+ADD_HISTORY = insert(history)
+ADD_NOTICE = upsert(
+    outbox,
+    lambda statement: statement.values(due_at=from_now(0), created_at=from_now(0)).on_conflict_do_nothing(
+        index_elements=[outbox.c.dedupe_key]
+    ),
+)
 
 
 @app.post("/idv/onfido/v1/<provider_id>/verify")
@@ -115,7 +122,7 @@ def _write(connection: Connection, provider_id: str, body: bytes, payload: dict[
     }
     connection.execute(CLOSE, closed)
     connection.execute(ADD_HISTORY, [_change(run, subject, now) for subject in ("run", *(row["uri"] for row in rows))])
-    connection.execute(ADD_NOTICE, [_notice(run, now)])
+    connection.execute(ADD_NOTICE(connection), _notice(run))
 
 
 def _claim(run: Any, claim: Any, result: str, now: datetime) -> dict[str, Any]:
@@ -151,7 +158,7 @@ def _change(run: Any, name: str, now: datetime) -> dict[str, Any]:
     }
 
 
-def _notice(run: Any, now: datetime) -> dict[str, Any]:
+def _notice(run: Any) -> dict[str, Any]:
     return {
         "id": str(uuid.uuid4()),
         "kind": "notice",
@@ -160,6 +167,4 @@ def _notice(run: Any, now: datetime) -> dict[str, Any]:
         "state": "ready",
         "attempts": 0,
         "history": [],
-        "due_at": now,
-        "created_at": now,
     }

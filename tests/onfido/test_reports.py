@@ -10,7 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.domain.runs import Comparison
-from connector.onfido.reports import MAX_DEPTH, comparisons, document_values
+from connector.onfido import reports
+from connector.onfido.reports import MAX_DEPTH, objects_in
 
 CLEAR, CONSIDER, UNIDENTIFIED, NOT_COMPARED = (
     Comparison.CLEAR,
@@ -29,6 +30,16 @@ NAMES = (
     "document_numbers",
     "value",
 )
+
+
+def comparisons(output: object) -> dict[str, Comparison] | None:
+    return reports.comparisons(objects_in(output))
+
+
+def document_values(output: object) -> dict[str, str] | None:
+    return reports.document_values(objects_in(output))
+
+
 keys = st.sampled_from(["first_name", "last_name", "date_of_birth", "document_numbers"])
 findings = st.dictionaries(keys, st.sampled_from(["clear", "consider", "unidentified", None]))
 json_values = st.recursive(

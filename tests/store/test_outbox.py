@@ -17,10 +17,10 @@ from connector.store.outbox import DEAD, DONE, READY, Delivery, OutboxRow
 KIND = "status"
 
 
-def put(database: Database, number: int = 1, **options: float) -> None:
+def put(database: Database, number: int = 1) -> None:
     with database.write() as connection:
         for each in range(number):
-            assert outbox.add(connection, KIND, {"number": each}, **options)  # type: ignore[arg-type]
+            assert outbox.add(connection, KIND, {"number": each})
 
 
 def claim(database: Database, owner: str, *, limit: int = 10, lease: float = 30) -> list[Delivery]:
@@ -139,7 +139,9 @@ def test_what_is_given_back_was_never_tried(database: Database) -> None:
 
 
 def test_what_is_not_due_or_of_another_kind_is_not_claimed(database: Database) -> None:
-    put(database, delay=60)
+    put(database)
+    [due_later] = claim(database, "first")
+    assert fail(database, due_later, "first", retry_in=60)
     with database.write() as connection:
         outbox.add(connection, "notice", {})
     assert claim(database, "first") == []
