@@ -201,6 +201,7 @@ def create_app(
     access = configure_access(settings)
     services = create_services(settings, clock, listeners)
     app = Flask("connector", static_folder=None)
+    app.url_map.merge_slashes = False  # a redirect of the router's would go to whatever host the request names
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.config |= _flask_config(settings)
     app.extensions |= vars(services) | {

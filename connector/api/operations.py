@@ -1,4 +1,4 @@
-"""`/healthz`, `/readyz` and `/metrics`.
+"""`/healthz`, `/readyz` and `/metrics`, and the way to the documentation.
 
 They carry no scope, because a load balancer and a scraper have no user, and tell nothing of tenants, users or runs.
 """
@@ -10,10 +10,11 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import structlog
-from flask import Blueprint, Response, current_app, jsonify
+from flask import Blueprint, Response, current_app, jsonify, redirect
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Gauge, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 from sqlalchemy.exc import SQLAlchemyError
+from werkzeug.wrappers import Response as BaseResponse
 
 from connector.api.errors import body
 
@@ -40,6 +41,12 @@ def get_readiness() -> Response:
         log.warning("database.unreachable", exc_info=error)
         reason = "The database cannot be reached."
     return body("HTTP-503", "Not ready", reason, 503)
+
+
+@blueprint.get("/docs")
+def get_documentation() -> BaseResponse:
+    """Lead on to where the documentation is, at whatever address this was asked."""
+    return redirect("docs/")
 
 
 @blueprint.get("/metrics")

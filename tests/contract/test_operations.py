@@ -111,3 +111,16 @@ def test_documentation_is_found_without_the_slash(shared: World) -> None:
 
     assert answer.status_code == 200
     assert urlsplit(answer.url).path == "/docs/"
+
+
+@pytest.mark.parametrize(
+    ("path", "status", "location"), [("/docs", 302, "docs/"), (f"/api/{PROVIDERS.removeprefix('/api')}", 404, None)]
+)
+def test_nobody_is_sent_to_the_host_that_a_request_names(
+    shared: World, path: str, status: int, location: str | None
+) -> None:
+    headers = {"Host": "elsewhere.example"}
+    answer = requests.get(f"{shared.connector.url}{path}", headers=headers, allow_redirects=False, timeout=10)
+
+    assert (answer.status_code, answer.headers.get("Location")) == (status, location)
+    assert "elsewhere" not in answer.text
