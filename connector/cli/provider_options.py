@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -98,3 +98,13 @@ def configuration(command: Any) -> Any:
     ):
         command = option(command)
     return command
+
+
+def configured(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Give the fields of a `ProviderConfig` that a command's options name."""
+    fields = dict(given)
+    region, dialect, mappings = (fields.pop(name) for name in ("region", "dialect", "mappings"))
+    fields["claims"] = dialect | dict(mappings) or None
+    if fields["base_url"] is None:
+        fields["base_url"] = REGIONS.get(region)
+    return {name: value for name, value in fields.items() if value is not None}

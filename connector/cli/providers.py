@@ -19,11 +19,8 @@ from connector.cli.output import (
     services,
     tenant_option,
 )
-from connector.cli.provider_options import REGIONS, configuration
+from connector.cli.provider_options import configuration, configured
 from connector.domain.provider import (
-    DEFAULT_ATTEMPT_WINDOW,
-    DEFAULT_BASE_URL,
-    DEFAULT_MAX_ATTEMPTS,
     Provider,
     ProviderConfig,
     setup_guide,
@@ -31,6 +28,13 @@ from connector.domain.provider import (
 from connector.domain.readiness import Readiness
 from connector.domain.studio import Studio
 from connector.domain.tenants import DEFAULT_TENANT
+
+_FIRST: dict[str, Any] = {"name": "Onfido", "is_enabled": True, "claims": {}, "workflow_id": ""}
+# What an update leaves as it is; secrets and the use of Studio stay where they are None.
+_KEPT = (
+    *("name", "description", "image", "is_enabled", "claims"),
+    *("workflow_id", "base_url", "max_attempts", "attempt_window"),
+)
 
 
 @click.group()
@@ -49,20 +53,7 @@ for command in (setup.test, setup.add_webhook, setup.remove_webhook):
 @click.pass_context
 def add(context: click.Context, /, tenant: str, as_json: bool, no_webhook: bool, offline: bool, **given: Any) -> None:
     """Register a provider, test it, and register its webhook at Onfido."""
-    config = ProviderConfig(
-        name=given["name"] or "Onfido",
-        is_enabled=True,
-        claims=given["dialect"] | dict(given["mappings"]),
-        workflow_id=given["workflow_id"] or "",
-        base_url=_base_url(given) or DEFAULT_BASE_URL,
-        description=given["description"] or "",
-        max_attempts=DEFAULT_MAX_ATTEMPTS if given["max_attempts"] is None else given["max_attempts"],
-        attempt_window=DEFAULT_ATTEMPT_WINDOW if given["attempt_window"] is None else given["attempt_window"],
-        api_token=given["api_token"],
-        webhook_token=given["webhook_token"],
-        notice_secret=given["notice_secret"],
-        studio=given["studio"],
-    )
+    config = ProviderConfig(**_FIRST | configured(given))
     readiness = None
     with services(context) as opened:
         added = opened.providers.add(tenant, config, actor())
@@ -111,22 +102,8 @@ def update(context: click.Context, /, provider_id: str, tenant: str, as_json: bo
     """Change some of a provider's configuration; what is not named stays."""
     with services(context) as opened:
         known = opened.providers.get(tenant, provider_id)
-        claims = given["dialect"] | dict(given["mappings"])
-        config = ProviderConfig(
-            name=given["name"] or known.name,
-            is_enabled=known.is_enabled if given["is_enabled"] is None else given["is_enabled"],
-            claims=claims or known.claims,
-            workflow_id=given["workflow_id"] or known.workflow_id,
-            base_url=_base_url(given) or known.base_url,
-            description=known.description if given["description"] is None else given["description"],
-            image=known.image,
-            max_attempts=given["max_attempts"] or known.max_attempts,
-            attempt_window=given["attempt_window"] or known.attempt_window,
-            api_token=given["api_token"],
-            webhook_token=given["webhook_token"],
-            notice_secret=given["notice_secret"],
-            studio=given["studio"],
-        )
+        kept = {name: getattr(known, name) for name in _KEPT}
+        config = ProviderConfig(**kept | configured(given))
         _show(context, opened.providers.change(tenant, provider_id, config, actor()), as_json)
 
 
@@ -151,11 +128,6 @@ def remove(context: click.Context, provider_id: str, tenant: str) -> None:
     with services(context) as opened:
         opened.providers.remove(tenant, provider_id, actor())
     click.echo(f"Removed {provider_id}.")
-
-
-def _base_url(given: dict[str, Any]) -> str | None:
-    base_url: str | None = given["base_url"]
-    return base_url or REGIONS.get(given["region"])
 
 
 def _show(context: click.Context, shown: Provider, as_json: bool, readiness: Readiness | None = None) -> None:

@@ -286,6 +286,25 @@ class TestChange:
             assert run("provider", command[0], before["id"], *command[1:], "--tenant", "acme").exit_code == 1
         assert json.loads(run("provider", "show", before["id"], "--json").stdout) == before
 
+    @pytest.mark.parametrize(
+        ("option", "value", "named"),
+        [
+            ("--max-attempts", "0", "max_attempts"),
+            ("--attempt-window", "0", "attempt_window"),
+            ("--name", "", "name"),
+            ("--workflow-id", "", "workflow_id"),
+            ("--base-url", "", "base_url"),
+        ],
+    )
+    def test_refuses_what_is_no_value_instead_of_keeping_the_old_one(
+        self, run: Run, option: str, value: str, named: str
+    ) -> None:
+        before = added(run, *NAMES)
+        result = run("provider", "update", before["id"], option, value)
+        assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
+        assert named in result.stderr
+        assert json.loads(run("provider", "show", before["id"], "--json").stdout) == before
+
 
 class TestRemove:
     def test_asks_first(self, run: Run) -> None:
