@@ -24,10 +24,10 @@ from connector.domain.provider import (
     Provider,
     ProviderConfig,
     setup_guide,
+    webhook_command,
 )
 from connector.domain.readiness import Readiness
 from connector.domain.studio import Studio
-from connector.domain.tenants import DEFAULT_TENANT
 
 _FIRST: dict[str, Any] = {"name": "Onfido", "is_enabled": True, "claims": {}, "workflow_id": ""}
 # What an update leaves as it is; secrets and the use of Studio stay where they are None.
@@ -148,15 +148,9 @@ def _show(context: click.Context, shown: Provider, as_json: bool, readiness: Rea
         setup.print_checks(readiness)
         click.echo(f"\nNext:\n  {guide.steps[-1]}")
     elif not shown.has_webhook_token:
-        click.echo(f"\nNext (`{_add_webhook(shown)}` does all but the last):")
+        click.echo(f"\nNext (`{webhook_command(shown)}` does all but the last):")
         for at, step in enumerate(guide.steps, start=1):
             click.echo(f"  {at}. {step}")
-
-
-def _add_webhook(shown: Provider) -> str:
-    """Give the command as it can be pasted."""
-    tenant = "" if shown.tenant == DEFAULT_TENANT else f" --tenant {shown.tenant}"
-    return f"connector provider add-webhook {shown.provider_id}{tenant}"
 
 
 def _studio_used(shown: Provider) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from datetime import datetime
 
 from connector.domain.claims import APPLICANT_FIELDS, REQUIRED_FIELDS
 from connector.domain.studio import Studio
-from connector.domain.tenants import tenant_path
+from connector.domain.tenants import DEFAULT_TENANT, tenant_path
 from connector.domain.urls import UrlPolicy
 from connector.errors import Code, RequestError
 
@@ -136,6 +136,12 @@ def setup_guide(provider: Provider, public_url: str) -> SetupGuide:
         "In Onfido Studio, let the workflow output the document report's data comparison as data_comparison.",
     )
     return SetupGuide(url, steps)
+
+
+def webhook_command(provider: Provider) -> str:
+    """Give the command that registers a provider's webhook, or repairs it, as it can be pasted."""
+    tenant = "" if provider.tenant == DEFAULT_TENANT else f" --tenant {provider.tenant}"
+    return f"connector provider add-webhook {provider.provider_id}{tenant}"
 
 
 def invalid(where: str, why: str) -> RequestError:

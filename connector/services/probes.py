@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
+from connector.domain.provider import webhook_command
 from connector.domain.readiness import REGION, TOKEN, WEBHOOK, WORKFLOW, Check, not_checked, webhook_objection
 from connector.errors import Code, ProviderError
 from connector.onfido.client import RegisteredWebhook
 from connector.services.accounts import Account, choose
 
-_REGISTER = "register it with `connector provider add-webhook`, or with POST to the provider's /webhook"
 _ADVICE = {
     Code.TOKEN_REFUSED: "Give the provider an API token of its account and region.",
     Code.BASE_URL_WRONG: "Give the provider the base URL of its account's region; if it has it, look at the network.",
@@ -50,10 +50,11 @@ def check_webhook(account: Account) -> Check:
 
     def ask() -> Check:
         ours = account.webhooks()
+        register = f"register it with `{webhook_command(account.provider)}`, or with POST to the provider's /webhook"
         if not ours:
-            return Check(WEBHOOK, False, f"Onfido has no webhook with the URL {account.url}: {_REGISTER}.")
+            return Check(WEBHOOK, False, f"Onfido has no webhook with the URL {account.url}: {register}.")
         if faults := list(_faults(account, ours)):
-            return Check(WEBHOOK, False, f"Of the webhook at Onfido: {', '.join(faults)}. To repair it, {_REGISTER}.")
+            return Check(WEBHOOK, False, f"Of the webhook at Onfido: {', '.join(faults)}. To repair it, {register}.")
         events, environments = ", ".join(account.provider.studio.events), " and ".join(sorted(account.environments))
         return Check(WEBHOOK, True, f"Onfido posts {events} ({environments}) to {account.url}.")
 

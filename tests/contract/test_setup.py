@@ -45,7 +45,7 @@ def test_new_provider_lacks_its_webhook_alone(shared: World, admin: Caller, prov
 
     assert passed == dict.fromkeys(NAMES, True) | {"webhook": False}
     assert url_of(shared, provider_id) in details["webhook"]
-    assert "connector provider add-webhook" in details["webhook"]
+    assert f"`connector provider add-webhook {provider_id}`" in details["webhook"]
     assert shared.simulator.api_url in details["region"]
     assert all(uri in details["claims"] for uri in MAPPING)
 
