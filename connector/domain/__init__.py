@@ -10,7 +10,7 @@ claims.py          which applicant field a claim feeds, and what a comparison, o
 pointers.py        where in an output something is
 verification.py    one attempt of a user's, as a value; run_filter.py: which are asked for
 runs.py            the statuses of a workflow run, and when one follows another
-tasks.py           a run's tasks; watchlist.py: ongoing monitoring
+tasks.py           a run's tasks
 history.py         what changed, when and through whom
 tenants.py         the default tenant, and where the others' paths begin
 """

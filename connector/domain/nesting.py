@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
+_CONTAINER = (dict, list)
+
 
 def containers(level: Iterable[object]) -> Iterator[object]:
     """Give the objects and arrays that lie in those of one level."""
     for node in level:
         children = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
-        yield from (child for child in children if isinstance(child, dict | list))
+        for child in children:
+            if isinstance(child, _CONTAINER):
+                yield child
 
 
 def is_deeper(data: object, most: int) -> bool:

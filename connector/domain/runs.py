@@ -57,8 +57,6 @@ class RunSnapshot:
     status: str
     comparisons: Mapping[str, Comparison] | None = None
     completed_at: datetime | None = None
-    applicant_id: str | None = None
-    workflow_id: str | None = None
     sdk_token: str | None = field(default=None, repr=False)
     output: Any = field(default=None, repr=False)
     reasons: tuple[str, ...] = ()

@@ -21,7 +21,6 @@ from typing import Any
 
 from connector.domain.capture import LinkOptions, SdkOptions
 from connector.domain.runs import DECIDED_STATUSES, RunSnapshot
-from connector.domain.watchlist import WatchlistMonitor
 from connector.errors import Code, ProviderError
 from connector.onfido.files import Files, FileStream
 from connector.onfido.payloads import (
@@ -31,7 +30,7 @@ from connector.onfido.payloads import (
     newest_run,
     present,
     run_snapshot,
-    watchlist_monitor,
+    watched_applicant,
 )
 from connector.onfido.reading import as_object, identifier, required, text
 from connector.onfido.reports import comparisons, document_values, objects_in
@@ -121,12 +120,9 @@ class OnfidoClient(Tasks, Files, Subscriptions):
         """Read a run; its comparisons are those of the workflow's output."""
         return self._read(run_snapshot, self._call("GET", "workflow_runs", run_id), deadline)
 
-    def find_run(
-        self, *, tag: str, applicant_id: str | None = None, deadline: float | None = None
-    ) -> RunSnapshot | None:
+    def find_run(self, *, tag: str, deadline: float | None = None) -> RunSnapshot | None:
         """Find the newest run that bears the tag."""
-        params = {"tags": tag} | ({"applicant_id": applicant_id} if applicant_id else {})
-        call = self._call("GET", "workflow_runs", params=params)
+        call = self._call("GET", "workflow_runs", params={"tags": tag})
         return self._read(lambda body: newest_run(body, tag=tag), call, deadline)
 
     def fetch_result(self, run_id: str, *, wants_document: bool = False, deadline: float | None = None) -> RunSnapshot:
@@ -156,9 +152,9 @@ class OnfidoClient(Tasks, Files, Subscriptions):
         call = self._call("POST", "sdk_token", fields=present(applicant_id=applicant_id, **asdict(options)))
         return self._read(_token, call, deadline)
 
-    def get_watchlist_monitor(self, monitor_id: str, *, deadline: float | None = None) -> WatchlistMonitor:
-        """Read a monitor, also one that was deleted."""
-        return self._read(watchlist_monitor, self._call("GET", "watchlist_monitors", monitor_id), deadline)
+    def get_watched_applicant(self, monitor_id: str, *, deadline: float | None = None) -> str:
+        """Read which applicant a watchlist monitor watches, also one that was deleted."""
+        return self._read(watched_applicant, self._call("GET", "watchlist_monitors", monitor_id), deadline)
 
     def ping(self, *, deadline: float | None = None) -> None:
         """Check that the region is up and takes the token, which Onfido's own ping does not look at."""

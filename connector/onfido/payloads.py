@@ -9,7 +9,6 @@ from typing import Any
 from connector.domain.capture import LinkOptions
 from connector.domain.runs import RunSnapshot, is_final
 from connector.domain.tasks import Task, TaskSummary
-from connector.domain.watchlist import WatchlistMonitor
 from connector.errors import Code, RequestError
 from connector.onfido.reading import (
     UnreadableError,
@@ -89,8 +88,6 @@ def run_snapshot(body: object) -> RunSnapshot:
         status=status[:MAX_STATUS_LENGTH],
         comparisons=comparisons(found),
         completed_at=completed_at if is_final(status) else None,
-        applicant_id=identifier(run.get("applicant_id")),
-        workflow_id=identifier(run.get("workflow_id")),
         sdk_token=text(run.get("sdk_token")),
         output=output,
         reasons=sentences(run.get("reasons"), longest=MAX_REASON_LENGTH, most=MAX_REASONS),
@@ -154,15 +151,9 @@ def whole_task(body: object) -> Task:
     return Task(task_summary(task), input=task.get("input"), output=task.get("output"))
 
 
-def watchlist_monitor(body: object) -> WatchlistMonitor:
-    """Read a monitor; one that was deleted has a time at which it was."""
-    monitor = as_object(body)
-    return WatchlistMonitor(
-        monitor_id=required(identifier(monitor.get("id")), "id"),
-        applicant_id=required(identifier(monitor.get("applicant_id")), "applicant_id"),
-        report_name=required(identifier(monitor.get("report_name")), "report_name"),
-        is_deleted=bool(monitor.get("deleted_at")),
-    )
+def watched_applicant(body: object) -> str:
+    """Read whom a watchlist monitor watches."""
+    return required(identifier(as_object(body).get("applicant_id")), "applicant_id")
 
 
 def _put(fields: dict[str, Any], path: str, value: str) -> None:

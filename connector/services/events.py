@@ -14,8 +14,9 @@ the event or the run, looks for the other one (`match`).
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
+from typing import Any
 
 import structlog
 from sqlalchemy import Connection
@@ -72,8 +73,9 @@ class Events:
                 "X-SHA2-Signature is missing or does not match: register the webhook's token with the provider.",
             )
         event = read_event(body)
+        row = self._row(provider_id, body, event, events.APPLIED if _is_wanted(event, access.studio) else events.NOTED)
         with self._database.write() as connection:
-            state = self._store(connection, tenant, provider_id, body, event, _is_wanted(event, access.studio))
+            state = self._store(connection, tenant, event, row)
         if state == events.PARKED and event.run_id is not None:
             self.match(provider_id, event.run_id)  # the run may have been recorded meanwhile
         telemetry.EVENTS.labels(state).inc()
@@ -103,25 +105,26 @@ class Events:
         with self._database.write() as connection:
             events.forget_bodies(connection, self._clock() - retention)
 
-    def _store(
-        self, connection: Connection, tenant: str, provider_id: str, body: bytes, event: Event, is_wanted: bool
-    ) -> str:
+    def _row(self, provider_id: str, body: bytes, event: Event, state: str) -> dict[str, Any]:
         event_id = events.new_id()
-        is_new = events.add(
-            connection,
-            provider_id,
-            event_id,
-            digest=hashlib.sha256(body).hexdigest(),
-            kind=event.kind,
-            run_id=event.run_id,
-            state=events.APPLIED if is_wanted else events.NOTED,
-            body=self._vault.seal(body.decode(), event_body(event_id)),
-            received_at=self._clock(),
-        )
-        if not is_new:
+        return {
+            "id": event_id,
+            "provider_id": provider_id,
+            "digest": hashlib.sha256(body).hexdigest(),
+            "kind": event.kind,
+            "run_id": event.run_id,
+            "state": state,
+            "body": self._vault.seal(body.decode(), event_body(event_id)),
+            "received_at": self._clock(),
+        }
+
+    def _store(self, connection: Connection, tenant: str, event: Event, row: Mapping[str, Any]) -> str:
+        """Insert an event, act on it, and give the state that it is left in."""
+        if not events.add(connection, row):
             return DUPLICATE
-        if not is_wanted:
+        if row["state"] == events.NOTED:
             return events.NOTED
+        provider_id, event_id = row["provider_id"], row["id"]
         if event.monitor_id is not None:
             _ask_whom(connection, tenant, provider_id, event.monitor_id, event_id)
         elif self._apply(connection, provider_id, event, event_id):

@@ -84,13 +84,13 @@ class Watchlist:
         """Find the latest attempt of the user whom a monitor watches; None where it, or the user, is gone."""
         onfido = self._providers.onfido(provider, is_background=True)
         try:
-            monitor = onfido.get_watchlist_monitor(monitor_id, deadline=time.monotonic() + ASK_BUDGET)
+            applicant_id = onfido.get_watched_applicant(monitor_id, deadline=time.monotonic() + ASK_BUDGET)
         except ProviderError as error:
             if error.is_gone:
                 return None
             raise
         with self._database.read() as connection:
-            return runs.find_of_applicant(connection, provider.provider_id, monitor.applicant_id)
+            return runs.find_of_applicant(connection, provider.provider_id, applicant_id)
 
     def _act(self, connection: Connection, provider: Provider, found: Verification, payload: Mapping[str, Any]) -> None:
         claims.lock(connection, found.tenant, found.user_id)

@@ -114,7 +114,7 @@ def keep_values(connection: Connection, verification_id: str, values: Mapping[st
 
 def find_all(connection: Connection, verification_id: str) -> list[VerificationClaim]:
     """Give the claims that an attempt is about, in the order of their URIs."""
-    rows = connection.execute(_FIND_ALL, {"of_attempt": verification_id})
+    rows = connection.execute(_FIND_ALL, {"of_attempt": verification_id}).all()
     return [
         VerificationClaim(uri, applicant_field, pointer, None if role is None else OutputRole(role), *values)
         for uri, applicant_field, pointer, role, *values in rows

@@ -122,10 +122,10 @@ def correct(connection: Connection, claim_id: str, values: Mapping[str, Any]) ->
     connection.execute(update(claims).where(claims.c.id == claim_id).values(dict(values)))
 
 
-def open_attempt(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+def open_attempt(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
     """Let the claims point to a new attempt; those that are verified stay as they are until its result is in."""
     if rows:
-        connection.execute(_OPEN_ATTEMPT(connection), [dict(row) for row in rows])
+        connection.execute(_OPEN_ATTEMPT(connection), rows)
 
 
 def lock(connection: Connection, tenant: str, user_id: str) -> bool:
@@ -135,14 +135,14 @@ def lock(connection: Connection, tenant: str, user_id: str) -> bool:
 
 def lock_states(connection: Connection, provider_id: str, user_id: str) -> dict[str, ClaimState]:
     """Give the state of a user's claims with a provider, and keep everybody else from changing it."""
-    rows = connection.execute(_LOCK_STATES, {"provider_id": provider_id, "user_id": user_id})
-    return {row.uri: ClaimState(row.is_verified, row.verification_status) for row in rows}
+    rows = connection.execute(_LOCK_STATES, {"provider_id": provider_id, "user_id": user_id}).all()
+    return {uri: ClaimState(is_verified, status) for uri, is_verified, status in rows}
 
 
-def settle(connection: Connection, rows: Sequence[Mapping[str, Any]]) -> None:
+def settle(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
     """Write what a finished run means for the claims."""
     if rows:
-        connection.execute(_SETTLE(connection), [dict(row) for row in rows])
+        connection.execute(_SETTLE(connection), rows)
 
 
 def unverify_changed(

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, case, select, update
 
@@ -44,29 +45,8 @@ def new_id() -> str:
     return str(uuid.uuid4())
 
 
-def add(
-    connection: Connection,
-    provider_id: str,
-    event_id: str,
-    *,
-    digest: str,
-    kind: str,
-    run_id: str | None,
-    state: str,
-    body: str,
-    received_at: datetime,
-) -> bool:
+def add(connection: Connection, row: Mapping[str, Any]) -> bool:
     """Insert an event with its sealed body; False where it was received before."""
-    row = {
-        "id": event_id,
-        "provider_id": provider_id,
-        "digest": digest,
-        "kind": kind,
-        "run_id": run_id,
-        "state": state,
-        "body": body,
-        "received_at": received_at,
-    }
     return connection.execute(_ADD(connection), row).rowcount == 1
 
 

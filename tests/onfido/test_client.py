@@ -11,7 +11,6 @@ import pytest
 
 from connector.domain.capture import LinkOptions, SdkOptions
 from connector.domain.runs import Comparison, RunSnapshot
-from connector.domain.watchlist import WatchlistMonitor
 from connector.errors import Code, ProviderError
 from connector.onfido.client import OnfidoClient
 from tests.onfido.conftest import API_TOKEN, Reply, ScriptedOnfido
@@ -65,7 +64,7 @@ def test_a_run_is_created_with_its_tags(onfido: ScriptedOnfido, client: OnfidoCl
     answer = {"id": "run-1", "status": "awaiting_input", "applicant_id": "a", "workflow_id": "w", "sdk_token": "secret"}
     onfido.answers(Reply(201, {**answer, "output": None}))
     run = client.create_run(workflow_id="w", applicant_id="a", tags=["attempt-7"])
-    assert run == RunSnapshot("run-1", "awaiting_input", applicant_id="a", workflow_id="w", sdk_token="secret")
+    assert run == RunSnapshot("run-1", "awaiting_input", sdk_token="secret")
     assert "secret" not in repr(run)
     [request] = onfido.received
     assert (request.method, request.path) == ("POST", "/v3.6/workflow_runs")
@@ -182,10 +181,10 @@ def test_a_run_is_found_by_its_tag_the_newest_first(onfido: ScriptedOnfido, clie
         "no run at all",
     ]
     onfido.answers(Reply(200, [*strangers, *ours]))
-    found = client.find_run(tag="t", applicant_id="a")
+    found = client.find_run(tag="t")
     assert found is not None
     assert found.run_id == "newest"
-    assert onfido.received[0].query == {"tags": ["t"], "applicant_id": ["a"]}
+    assert onfido.received[0].query == {"tags": ["t"]}
 
 
 def test_no_run_is_found_where_onfido_ignores_the_tag(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
@@ -336,24 +335,16 @@ def test_an_sdk_token_is_bound_to_what_is_asked_for(
     assert onfido.received[0].json == {"applicant_id": "applicant-1", **sent}
 
 
-@pytest.mark.parametrize(("deleted_at", "is_deleted"), [(None, False), ("2026-03-01T10:00:00Z", True)])
-def test_a_watchlist_monitor_is_read(
-    onfido: ScriptedOnfido, client: OnfidoClient, deleted_at: str | None, *, is_deleted: bool
-) -> None:
-    told = {"id": "m", "applicant_id": "a", "report_name": "watchlist_aml", "deleted_at": deleted_at}
-    onfido.answers(Reply(200, told))
-    assert client.get_watchlist_monitor("m") == WatchlistMonitor("m", "a", "watchlist_aml", is_deleted)
+def test_a_watchlist_monitor_tells_whom_it_watches(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
+    onfido.answers(Reply(200, {"id": "m", "applicant_id": "a", "deleted_at": "2026-03-01T10:00:00Z"}))
+    assert client.get_watched_applicant("m") == "a"
     assert onfido.received[0].path == "/v3.6/watchlist_monitors/m"
 
 
-@pytest.mark.parametrize("lacking", ["id", "applicant_id", "report_name"])
-def test_a_watchlist_monitor_that_lacks_something_cannot_be_understood(
-    onfido: ScriptedOnfido, client: OnfidoClient, lacking: str
-) -> None:
-    body: dict[str, str | None] = {"id": "m", "applicant_id": "a", "report_name": "watchlist_aml"}
-    onfido.answers(Reply(200, body | {lacking: None}))
-    with pytest.raises(ProviderError, match=f"it has no {lacking}"):
-        client.get_watchlist_monitor("m")
+def test_a_watchlist_monitor_of_nobody_cannot_be_understood(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
+    onfido.answers(Reply(200, {"id": "m", "applicant_id": None}))
+    with pytest.raises(ProviderError, match="it has no applicant_id"):
+        client.get_watched_applicant("m")
 
 
 def test_ping_asks_for_more_than_the_regions_health(onfido: ScriptedOnfido, client: OnfidoClient) -> None:

@@ -90,8 +90,6 @@ def test_a_run_is_read_with_all_that_is_known_of_it() -> None:
         status="approved",
         comparisons={"first_name": Comparison.CLEAR},
         completed_at=datetime(2026, 3, 1, 10, tzinfo=UTC),
-        applicant_id="applicant-1",
-        workflow_id="workflow-1",
         output=body["output"],
         reasons=("document_expired",),
         tags=("geo:usa",),

@@ -117,8 +117,6 @@ def test_a_completed_run_brings_its_result() -> None:
             status="approved",
             comparisons={"first_name": Comparison.CLEAR},
             completed_at=datetime(2026, 3, 1, 10, tzinfo=UTC),
-            applicant_id="9f1d8a4e-1f0b-4d8e-8f43-0c3bb1a0a002",
-            workflow_id="9f1d8a4e-1f0b-4d8e-8f43-0c3bb1a0a003",
             output={"data_comparison": {"first_name": {"result": "clear"}}},
         ),
     )

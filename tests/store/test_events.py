@@ -29,20 +29,18 @@ def add(database: Database, provider_id: str, now: datetime) -> Add:
         at: datetime = now,
         state: str = events.APPLIED,
     ) -> str | None:
-        event_id = events.new_id()
+        event = {
+            "id": events.new_id(),
+            "provider_id": provider_id,
+            "digest": digest,
+            "kind": "workflow_run.completed",
+            "run_id": run_id,
+            "state": state,
+            "body": f"sealed {digest}",
+            "received_at": at,
+        }
         with database.write() as connection:
-            is_new = events.add(
-                connection,
-                provider_id,
-                event_id,
-                digest=digest,
-                kind="workflow_run.completed",
-                run_id=run_id,
-                state=state,
-                body=f"sealed {digest}",
-                received_at=at,
-            )
-        return event_id if is_new else None
+            return str(event["id"]) if events.add(connection, event) else None
 
     return add
 
