@@ -18,6 +18,7 @@ MAX_DEPTH = 64  # of a workflow's output; what lies deeper is not searched
 MAX_BREADTH = 10_000  # objects and lists on one level of it
 MAX_VALUE_LENGTH = 255
 
+_BY_NAME: dict[str, Comparison] = {each.value: each for each in Comparison}
 _WORST_FIRST = (Comparison.CONSIDER, Comparison.UNIDENTIFIED, Comparison.CLEAR, Comparison.NOT_COMPARED)
 _OF_THE_REPORT = frozenset({"result", "breakdown", "properties"})  # keys that compare nothing
 
@@ -100,7 +101,4 @@ def _findings(node: dict[str, Any]) -> Iterator[tuple[str, Comparison]]:
 
 
 def _comparison(result: object) -> Comparison:
-    try:
-        return Comparison(result if isinstance(result, str) else "")
-    except ValueError:
-        return Comparison.NOT_COMPARED
+    return _BY_NAME.get(result if isinstance(result, str) else "", Comparison.NOT_COMPARED)
