@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import fields
+from operator import itemgetter
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, delete, insert, select, update
 
@@ -21,10 +23,13 @@ _FIND_ALL = select(*_COLUMNS).where(_OF_ATTEMPT).order_by(verification_claims.c.
 _UNBIND = (
     update(verification_claims).where(_OF_ATTEMPT).values(is_stale=False, fingerprint=None, folded_fingerprint=None)
 )
-_BIND = (
-    update(verification_claims)
-    .where(_OF_ATTEMPT, verification_claims.c.uri == bindparam("of"), verification_claims.c.is_stale.is_(False))
-    .values(fingerprint=bindparam("bound"), folded_fingerprint=bindparam("fold"))
+_BIND = insert_or(  # the rows are there: this updates them, on PostgreSQL all in one statement
+    verification_claims,
+    lambda statement: statement.on_conflict_do_update(
+        index_elements=(verification_claims.c.verification_id, verification_claims.c.uri),
+        set_={name: statement.excluded[name] for name in ("fingerprint", "folded_fingerprint")},
+        where=verification_claims.c.is_stale.is_(False),
+    ),
 )
 
 _ADD_TAGS = insert_or(verification_tags, lambda statement: statement.on_conflict_do_nothing())
@@ -32,18 +37,7 @@ _ADD_TAGS = insert_or(verification_tags, lambda statement: statement.on_conflict
 
 def add(connection: Connection, verification_id: str, about: Sequence[VerificationClaim]) -> None:
     """Insert the claims that an attempt is about."""
-    rows = [
-        {
-            "verification_id": verification_id,
-            "uri": claim.uri,
-            "applicant_field": claim.applicant_field,
-            "output_pointer": claim.output_pointer,
-            "output_role": claim.output_role,
-            "is_stale": False,
-        }
-        for claim in sorted(about, key=lambda claim: claim.uri)
-    ]
-    connection.execute(_INSERT, rows)
+    connection.execute(_INSERT, _rows(verification_id, about))
 
 
 def replace(
@@ -69,14 +63,11 @@ def bind_values(connection: Connection, verification_id: str, about: Sequence[Ve
 
     `about` are all of the attempt's claims.
     """
-    of_attempt: dict[str, str | None] = {"of_attempt": verification_id}
-    rows = [
-        of_attempt | {"of": claim.uri, "bound": claim.fingerprint, "fold": claim.folded_fingerprint}
-        for claim in sorted(about, key=lambda claim: claim.uri)
-    ]
-    if connection.execute(_BIND, rows).rowcount == len(rows):
+    rows = _rows(verification_id, about)
+    if connection.execute(_BIND(connection), rows).rowcount == len(rows):
         return True
-    connection.execute(_UNBIND, of_attempt)  # all of it: a value that is not bound is marked by every change
+    # All of it: a value that is not bound is marked by every change.
+    connection.execute(_UNBIND, {"of_attempt": verification_id})
     return False
 
 
@@ -119,3 +110,8 @@ def find_all(connection: Connection, verification_id: str) -> list[VerificationC
         VerificationClaim(uri, applicant_field, pointer, None if role is None else OutputRole(role), *values)
         for uri, applicant_field, pointer, role, *values in rows
     ]
+
+
+def _rows(verification_id: str, about: Sequence[VerificationClaim]) -> list[dict[str, Any]]:
+    rows = [{"verification_id": verification_id, **vars(claim), "is_stale": False} for claim in about]
+    return sorted(rows, key=itemgetter("uri"))

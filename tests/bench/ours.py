@@ -11,7 +11,7 @@ from connector.services.outbox import Kind
 from connector.settings import Settings
 from tests.bench.seed import KEY
 
-telemetry.configure_logging("WARNING", "json")
+telemetry.configure_logging(os.environ.get("BENCH_LOG_LEVEL", "WARNING"), "json")
 app = create_app(
     Settings(
         data_dir=Path(os.environ["BENCH_DIR"]),
