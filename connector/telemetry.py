@@ -8,8 +8,8 @@ from __future__ import annotations
 import logging
 import os
 import re
-import secrets
 import sys
+import uuid
 from collections.abc import MutableMapping
 from contextvars import ContextVar
 from typing import Any
@@ -36,7 +36,7 @@ NOTHING_COMPARED = Counter(
 
 def new_trace_id(given: str | None) -> str:
     """Take the caller's correlation id where it is a sane one, or make one."""
-    return given if given and _SANE_TRACE_ID.fullmatch(given) else secrets.token_hex(16)
+    return given if given and _SANE_TRACE_ID.fullmatch(given) else str(uuid.uuid4())
 
 
 def configure_logging(level: str, log_format: str) -> None:

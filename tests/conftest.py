@@ -6,6 +6,7 @@ import itertools
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -155,6 +156,6 @@ def world(connector: ConnectorServer, simulator: Simulator, clock: Clock) -> Wor
 def register_webhook(world: World) -> str:
     """Register the connector's webhook at Onfido and give its token."""
     provider = world.connector.services.providers.get(world.tenant, world.provider_id)
-    onfido = world.connector.services.providers.onfido(provider)
+    onfido = world.connector.services.providers.onfido(provider, time.monotonic() + 30)
     url = f"{world.connector.url}/idv/onfido/v1/{world.provider_id}/verify"
     return onfido.create_webhook(url=url, events=["workflow_run.completed"], name="tests").token or ""

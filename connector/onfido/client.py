@@ -6,9 +6,9 @@
                                                    ├─ Files           files.py
                                                    └─ Subscriptions   subscriptions.py
 
-Every method takes a `deadline` (a `time.monotonic()` value) that bounds all it does, and raises `ProviderError`. A
-client for background work gives way to those that somebody waits for, and gives up after a short wait for its turn.
-Nothing that is created is created twice: only reads are ever repeated.
+Every method raises `ProviderError`, also where a client's deadline leaves no time. A client for background work gives
+way to those that somebody waits for, and gives up after a short wait for its turn. Nothing that is created is created
+twice: only reads are ever repeated.
 """
 
 from __future__ import annotations
@@ -47,37 +47,39 @@ _UNBOUND = SdkOptions()
 class OnfidoTransport(Transport):
     """The connections to Onfido, which the clients of all providers share."""
 
-    def client(self, base_url: str, token: str, *, is_background: bool = False) -> OnfidoClient:
-        """Make the client for a region and an API token."""
-        return OnfidoClient(self, base_url, token, is_background=is_background)
+    def client(
+        self, base_url: str, token: str, *, deadline: float | None = None, is_background: bool = False
+    ) -> OnfidoClient:
+        """Make the client for a region and an API token; `deadline` is a time of `time.monotonic()`."""
+        return OnfidoClient(self, base_url, token, deadline=deadline, is_background=is_background)
 
 
 class OnfidoClient(Tasks, Files, Subscriptions):
     """Onfido as one API token sees it."""
 
-    def create_applicant(self, fields: Mapping[str, Any], *, deadline: float | None = None) -> str:
+    def create_applicant(self, fields: Mapping[str, Any]) -> str:
         """Create an applicant and return the id."""
         call = self._call("POST", "applicants", fields=fields)
-        return self._read(_applicant_id, call, deadline, refused_as=Code.APPLICANT_REFUSED)
+        return self._read(_applicant_id, call, refused_as=Code.APPLICANT_REFUSED)
 
-    def update_applicant(self, applicant_id: str, fields: Mapping[str, Any], *, deadline: float | None = None) -> None:
+    def update_applicant(self, applicant_id: str, fields: Mapping[str, Any]) -> None:
         """Change the given fields; an error with status 404 or 410 means that the applicant is gone."""
         call = self._call("PUT", "applicants", applicant_id, fields=fields)
-        self._send(call, deadline, refused_as=Code.APPLICANT_REFUSED)
+        self._send(call, refused_as=Code.APPLICANT_REFUSED)
 
-    def delete_applicant(self, applicant_id: str, *, deadline: float | None = None) -> None:
+    def delete_applicant(self, applicant_id: str) -> None:
         """Have an applicant deleted with all documents; an error with status 404 or 410 means that it is gone."""
-        self._send(self._call("DELETE", "applicants", applicant_id), deadline)
+        self._send(self._call("DELETE", "applicants", applicant_id))
 
-    def find_deletion(self, applicant_id: str, *, deadline: float | None = None) -> datetime | None:
+    def find_deletion(self, applicant_id: str) -> datetime | None:
         """Tell when an applicant will be deleted, if it is among the newest: from then on it cannot be read itself."""
         call = self._call("GET", "applicants", params={"include_deleted": "true", "per_page": NEWEST_APPLICANTS})
-        return self._read(lambda body: applicant_deletion(body, applicant_id), call, deadline)
+        return self._read(lambda body: applicant_deletion(body, applicant_id), call)
 
-    def restore_applicant(self, applicant_id: str, *, deadline: float | None = None) -> None:
+    def restore_applicant(self, applicant_id: str) -> None:
         """Keep an applicant whose deletion is scheduled; an error with status 404 or 410 means that it is too late."""
         call = self._call("POST", "applicants", applicant_id, "restore")
-        self._send(call, deadline, refused_as=Code.APPLICANT_REFUSED)
+        self._send(call, refused_as=Code.APPLICANT_REFUSED)
 
     def create_run(
         self,
@@ -88,7 +90,6 @@ class OnfidoClient(Tasks, Files, Subscriptions):
         customer_user_id: str | None = None,
         custom_data: Mapping[str, Any] | None = None,
         link: LinkOptions | None = None,
-        deadline: float | None = None,
     ) -> RunSnapshot:
         """Start a workflow run. One that was started though no answer came is found by its tag."""
         fields = present(
@@ -100,9 +101,9 @@ class OnfidoClient(Tasks, Files, Subscriptions):
             link=link_fields(link),
         )
         call = self._call("POST", "workflow_runs", fields=fields)
-        return self._read(run_snapshot, call, deadline, refused_as=Code.WORKFLOW_REFUSED)
+        return self._read(run_snapshot, call, refused_as=Code.WORKFLOW_REFUSED)
 
-    def probe_workflow(self, workflow_id: str, *, deadline: float | None = None) -> None:
+    def probe_workflow(self, workflow_id: str) -> None:
         """Find out, at no cost, whether Onfido takes the workflow; raises `ProviderError` (`WORKFLOW_REFUSED`) if not.
 
         Onfido's API cannot read a workflow. So a run is asked for, with an applicant that cannot exist: nothing can
@@ -111,33 +112,33 @@ class OnfidoClient(Tasks, Files, Subscriptions):
         complaint of the workflow.
         """
         try:
-            self.create_run(workflow_id=workflow_id, applicant_id=str(uuid.uuid4()), deadline=deadline)
+            self.create_run(workflow_id=workflow_id, applicant_id=str(uuid.uuid4()))
         except ProviderError as error:
             if error.code is not Code.APPLICANT_REFUSED:
                 raise
 
-    def get_run(self, run_id: str, *, deadline: float | None = None) -> RunSnapshot:
+    def get_run(self, run_id: str) -> RunSnapshot:
         """Read a run; its comparisons are those of the workflow's output."""
-        return self._read(run_snapshot, self._call("GET", "workflow_runs", run_id), deadline)
+        return self._read(run_snapshot, self._call("GET", "workflow_runs", run_id))
 
-    def find_run(self, *, tag: str, deadline: float | None = None) -> RunSnapshot | None:
+    def find_run(self, *, tag: str) -> RunSnapshot | None:
         """Find the newest run that bears the tag."""
         call = self._call("GET", "workflow_runs", params={"tags": tag})
-        return self._read(lambda body: newest_run(body, tag=tag), call, deadline)
+        return self._read(lambda body: newest_run(body, tag=tag), call)
 
-    def fetch_result(self, run_id: str, *, wants_document: bool = False, deadline: float | None = None) -> RunSnapshot:
+    def fetch_result(self, run_id: str, *, wants_document: bool = False) -> RunSnapshot:
         """Read a run such that it is conclusive: where its output compares nothing, its document check is asked.
 
         So it is where the document's values are wanted and the output of a decided run has no document report. Where
         the user was let try again there are several checks; the newest is the one that the run ended with.
         """
-        run = self.get_run(run_id, deadline=deadline)
+        run = self.get_run(run_id)
         is_document_missing = wants_document and run.status in DECIDED_STATUSES and run.document is None
         if run.is_conclusive and not is_document_missing:
             return run
         path = ("workflow_runs", run_id, "tasks")
-        task_id = self._read(newest_document_check, self._call("GET", *path), deadline)
-        output = self._read(_output, self._call("GET", *path, task_id), deadline) if task_id else None
+        task_id = self._read(newest_document_check, self._call("GET", *path))
+        output = self._read(_output, self._call("GET", *path, task_id)) if task_id else None
         found = objects_in(output)
         return replace(
             run,
@@ -145,21 +146,19 @@ class OnfidoClient(Tasks, Files, Subscriptions):
             document=document_values(found) if run.document is None else run.document,
         )
 
-    def create_sdk_token(
-        self, applicant_id: str, options: SdkOptions = _UNBOUND, *, deadline: float | None = None
-    ) -> str:
+    def create_sdk_token(self, applicant_id: str, options: SdkOptions = _UNBOUND) -> str:
         """Create a token for the SDK, which lives 90 minutes."""
         call = self._call("POST", "sdk_token", fields=present(applicant_id=applicant_id, **asdict(options)))
-        return self._read(_token, call, deadline)
+        return self._read(_token, call)
 
-    def get_watched_applicant(self, monitor_id: str, *, deadline: float | None = None) -> str:
+    def get_watched_applicant(self, monitor_id: str) -> str:
         """Read which applicant a watchlist monitor watches, also one that was deleted."""
-        return self._read(watched_applicant, self._call("GET", "watchlist_monitors", monitor_id), deadline)
+        return self._read(watched_applicant, self._call("GET", "watchlist_monitors", monitor_id))
 
-    def ping(self, *, deadline: float | None = None) -> None:
+    def ping(self) -> None:
         """Check that the region is up and takes the token, which Onfido's own ping does not look at."""
-        self._send(self._call("GET", "ping"), deadline)
-        self._send(self._call("GET", "workflow_runs", params={"page": "1"}), deadline)
+        self._send(self._call("GET", "ping"))
+        self._send(self._call("GET", "workflow_runs", params={"page": "1"}))
 
 
 def _applicant_id(body: object) -> str:

@@ -47,32 +47,30 @@ class FileStream:
 class Files(Account):
     """The timeline file, the signed evidence and the evidence folder of a run that has ended.
 
-    A `deadline` bounds the time until the file begins to arrive. Whatever the reader does, the connection is closed
+    The deadline bounds the time until the file begins to arrive. Whatever the reader does, the connection is closed
     when the context is left.
     """
 
-    def create_timeline_file(self, run_id: str, *, deadline: float | None = None) -> str:
+    def create_timeline_file(self, run_id: str) -> str:
         """Have the timeline file (a PDF) of a run made, and return its id; it can be opened a moment later."""
         call = self._call("POST", "workflow_runs", run_id, "timeline_file")
-        return self._read(_file_id, call, deadline, refused_as=Code.FILE_UNAVAILABLE)
+        return self._read(_file_id, call, refused_as=Code.FILE_UNAVAILABLE)
 
-    def open_timeline_file(
-        self, run_id: str, file_id: str, *, deadline: float | None = None
-    ) -> AbstractContextManager[FileStream]:
+    def open_timeline_file(self, run_id: str, file_id: str) -> AbstractContextManager[FileStream]:
         """Open a timeline file that was created."""
-        return self._open(run_id, "timeline_file", file_id, deadline=deadline)
+        return self._open(run_id, "timeline_file", file_id)
 
-    def open_signed_evidence(self, run_id: str, *, deadline: float | None = None) -> AbstractContextManager[FileStream]:
+    def open_signed_evidence(self, run_id: str) -> AbstractContextManager[FileStream]:
         """Open the signed evidence (a PDF) of a run."""
-        return self._open(run_id, "signed_evidence_file", deadline=deadline)
+        return self._open(run_id, "signed_evidence_file")
 
-    def open_evidence_folder(self, run_id: str, *, deadline: float | None = None) -> AbstractContextManager[FileStream]:
+    def open_evidence_folder(self, run_id: str) -> AbstractContextManager[FileStream]:
         """Open the evidence folder (a zip) of a run."""
-        return self._open(run_id, "evidence_folder", deadline=deadline)
+        return self._open(run_id, "evidence_folder")
 
     @contextmanager
-    def _open(self, *path: str, deadline: float | None) -> Iterator[FileStream]:
-        with closing(self._request(*path, deadline=deadline)) as response:
+    def _open(self, *path: str) -> Iterator[FileStream]:
+        with closing(self._request(*path)) as response:
             length = response.raw.length_remaining
             if length is not None and length > MAX_FILE_BYTES:
                 raise _too_large()
@@ -80,13 +78,13 @@ class Files(Account):
             first = next(chunks, b"")
             yield FileStream(_content_type(response), length, chain((first,) if first else (), chunks))
 
-    def _request(self, *path: str, deadline: float | None) -> requests.Response:
+    def _request(self, *path: str) -> requests.Response:
         call = self._call("GET", "workflow_runs", *path, is_download=True)
-        answer = self._transport.send(call, deadline)
+        answer = self._transport.send(call)
         if answer.file is not None:
             return answer.file
         if answer.is_redirect and answer.location is not None:
-            return self._transport.fetch(call, answer.location, deadline)
+            return self._transport.fetch(call, answer.location)
         if answer.is_success:
             raise misunderstanding(answer, "it holds no file")
         raise refusal(answer, call, Code.FILE_UNAVAILABLE)

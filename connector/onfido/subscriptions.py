@@ -47,16 +47,15 @@ class Subscriptions(Account):
         events: Sequence[str],
         environments: Sequence[str] = (),
         name: str,
-        deadline: float | None = None,
     ) -> RegisteredWebhook:
         """Subscribe a URL to events of the whole Onfido account; the answer is sure to tell the token."""
         fields = present(url=url, name=name, enabled=True, events=list(events), environments=list(environments))
         call = self._call("POST", "webhooks", fields=fields)
-        return self._read(_created_webhook, call, deadline, refused_as=Code.WEBHOOK_REFUSED)
+        return self._read(_created_webhook, call, refused_as=Code.WEBHOOK_REFUSED)
 
-    def list_webhooks(self, *, deadline: float | None = None) -> list[RegisteredWebhook]:
+    def list_webhooks(self) -> list[RegisteredWebhook]:
         """List the account's webhooks, whoever created them."""
-        return self._read(_webhooks, self._call("GET", "webhooks"), deadline)
+        return self._read(_webhooks, self._call("GET", "webhooks"))
 
     def update_webhook(
         self,
@@ -65,7 +64,6 @@ class Subscriptions(Account):
         events: Sequence[str],
         environments: Sequence[str],
         enabled: bool = True,
-        deadline: float | None = None,
     ) -> RegisteredWebhook:
         """Change what a webhook is told; its URL and token stay."""
         fields = {
@@ -74,11 +72,11 @@ class Subscriptions(Account):
             "environments": list(environments) or sorted(ENVIRONMENTS),
         }
         call = self._call("PUT", "webhooks", webhook_id, fields=fields)
-        return self._read(_webhook, call, deadline, refused_as=Code.WEBHOOK_REFUSED)
+        return self._read(_webhook, call, refused_as=Code.WEBHOOK_REFUSED)
 
-    def delete_webhook(self, webhook_id: str, *, deadline: float | None = None) -> None:
+    def delete_webhook(self, webhook_id: str) -> None:
         """Have no more events sent; an error with status 404 means that the webhook is gone."""
-        self._send(self._call("DELETE", "webhooks", webhook_id), deadline)
+        self._send(self._call("DELETE", "webhooks", webhook_id))
 
 
 def _created_webhook(body: object) -> RegisteredWebhook:

@@ -15,21 +15,19 @@ from connector.onfido.payloads import task_summaries, whole_task
 class Tasks(Account):
     """`/workflow_runs/{run_id}/tasks`."""
 
-    def list_tasks(self, run_id: str, *, deadline: float | None = None) -> list[TaskSummary]:
+    def list_tasks(self, run_id: str) -> list[TaskSummary]:
         """List the tasks of a run that have started, as Onfido orders them: the oldest first."""
-        return self._read(task_summaries, self._call("GET", "workflow_runs", run_id, "tasks"), deadline)
+        return self._read(task_summaries, self._call("GET", "workflow_runs", run_id, "tasks"))
 
-    def get_task(self, run_id: str, task_id: str, *, deadline: float | None = None) -> Task:
+    def get_task(self, run_id: str, task_id: str) -> Task:
         """Read a task with what went in and what came out."""
-        return self._read(whole_task, self._call("GET", "workflow_runs", run_id, "tasks", task_id), deadline)
+        return self._read(whole_task, self._call("GET", "workflow_runs", run_id, "tasks", task_id))
 
-    def complete_task(
-        self, run_id: str, task_id: str, data: Mapping[str, Any] | Sequence[Any], *, deadline: float | None = None
-    ) -> None:
+    def complete_task(self, run_id: str, task_id: str, data: Mapping[str, Any] | Sequence[Any]) -> None:
         """Complete a task that waits for data; an error with the code `TASK_REFUSED` says what is wrong with it."""
         path = ("workflow_runs", run_id, "tasks", task_id, "complete")
         _check_json(data)
-        self._send(self._call("POST", *path, fields={"data": data}), deadline, refused_as=Code.TASK_REFUSED)
+        self._send(self._call("POST", *path, fields={"data": data}), refused_as=Code.TASK_REFUSED)
 
 
 def _check_json(data: object) -> None:

@@ -60,8 +60,8 @@ class TokenAuth(AuthBase):
 class Call:
     """One request; `fields` become its JSON body. Values stay out of its `repr`, and so out of logs.
 
-    `is_background`: nobody waits for the answer, so calls that somebody waits for go first. `is_download`: a success is
-    a file, which is not read.
+    `deadline`: a time of the transport's clock, by which the answer has to be there. `is_background`: nobody waits for
+    the answer, so calls that somebody waits for go first. `is_download`: a success is a file, which is not read.
     """
 
     method: str
@@ -69,6 +69,7 @@ class Call:
     auth: TokenAuth
     params: Mapping[str, str] | None = field(default=None, repr=False)
     fields: Mapping[str, Any] | None = field(default=None, repr=False)
+    deadline: float | None = None
     is_background: bool = False
     is_download: bool = False
 
@@ -114,7 +115,7 @@ class Answer:
 
 
 class Transport:
-    """A pool of connections, shared by threads; all times are in seconds, a deadline is a value of `clock`.
+    """A pool of connections, shared by threads; all times are in seconds.
 
     `rate_limit` is what one account may send in a minute; after `failures_to_open` failures in a row a host is left
     alone for a while.
@@ -147,45 +148,45 @@ class Transport:
         self._session.close()
         self._storage.close()
 
-    def send(self, call: Call, deadline: float | None) -> Answer:
+    def send(self, call: Call) -> Answer:
         """Exchange a call for an answer of any status; raises `ProviderError` where none came."""
         for attempt in range(self._read_retries if call.method == "GET" else 0):
             pause = random.uniform(0, BACKOFF_SECONDS * 2**attempt)  # noqa: S311  spreads load, guards nothing
             try:
-                answer = self._exchange(call, deadline)
+                answer = self._exchange(call)
             except HeldBackError:
                 raise
             except ProviderError as error:
-                if not error.is_retryable or pause >= self._patience(call, deadline):
+                if not error.is_retryable or pause >= self._patience(call):
                     raise
             else:
                 pause = max(pause, answer.retry_after or 0)
-                if not answer.is_transient or pause >= self._patience(call, deadline):
+                if not answer.is_transient or pause >= self._patience(call):
                     return answer
             self._sleep(pause)
-        return self._exchange(call, deadline)
+        return self._exchange(call)
 
-    def fetch(self, call: Call, location: str, deadline: float | None) -> requests.Response:
+    def fetch(self, call: Call, location: str) -> requests.Response:
         """Open the file that Onfido's answer to a call leads to; raises `ProviderError`."""
-        return self._storage.open(call.url, location, self._timeouts(deadline))
+        return self._storage.open(call.url, location, self._timeouts(call))
 
-    def _exchange(self, call: Call, deadline: float | None) -> Answer:
+    def _exchange(self, call: Call) -> Answer:
         """Send a call when its turn has come, and note what becomes of it for the calls after it."""
         host = urlsplit(call.url).netloc.lower()
         circuit = self._circuits.get(host)
         rate_limit = self._rate_limits.get((host, hashlib.sha256(call.auth.api_token.encode()).digest()))
         circuit.check()
-        rate_limit.wait_for_turn(self._patience(call, deadline), is_background=call.is_background)
-        answer = self._ask_through(circuit, call, deadline)
+        rate_limit.wait_for_turn(self._patience(call), is_background=call.is_background)
+        answer = self._ask_through(circuit, call)
         if answer.is_throttled:
             rate_limit.hold(answer.retry_after or 0)
         return answer
 
-    def _ask_through(self, circuit: Circuit, call: Call, deadline: float | None) -> Answer:
+    def _ask_through(self, circuit: Circuit, call: Call) -> Answer:
         lease, is_alive = circuit.enter(), None
-        has_fair_time = self._time_left(deadline) >= min(FAIR_SECONDS, self.read_timeout)
+        has_fair_time = self._time_left(call) >= min(FAIR_SECONDS, self.read_timeout)
         try:
-            answer = self._ask(call, deadline)
+            answer = self._ask(call)
             is_alive = not answer.is_failure
         except ProviderError as error:
             is_alive = False if error.is_retryable and has_fair_time else None
@@ -194,8 +195,8 @@ class Transport:
             circuit.leave(lease, is_alive=is_alive)
         return answer
 
-    def _ask(self, call: Call, deadline: float | None) -> Answer:
-        connect_timeout, read_timeout = self._timeouts(deadline)
+    def _ask(self, call: Call) -> Answer:
+        connect_timeout, read_timeout = self._timeouts(call)
         try:
             with ExitStack() as stack:
                 response = self._session.request(
@@ -225,23 +226,23 @@ class Transport:
         except (OSError, urllib3_errors.HTTPError) as error:  # requests' own are OSErrors
             raise failure(error, urlsplit(call.url).netloc) from error
 
-    def _timeouts(self, deadline: float | None) -> tuple[float, float]:
+    def _timeouts(self, call: Call) -> tuple[float, float]:
         """How long connecting and each read may take; raises `ProviderError` where no time is left at all."""
-        left = self._time_left(deadline)
+        left = self._time_left(call)
         if left <= 0:
             raise unreachable("There was no time left to ask Onfido", is_sent=False)
         return min(self._connect_timeout, left), min(self.read_timeout, left)
 
-    def _time_left(self, deadline: float | None) -> float:
-        return math.inf if deadline is None else deadline - self._clock()
+    def _time_left(self, call: Call) -> float:
+        return math.inf if call.deadline is None else call.deadline - self._clock()
 
-    def _patience(self, call: Call, deadline: float | None) -> float:
+    def _patience(self, call: Call) -> float:
         """How long a call may wait before it is sent."""
         if call.is_background:
             longest = BACKGROUND_WAIT_SECONDS
         else:
-            longest = LONGEST_WAIT_SECONDS if deadline is None else math.inf
-        return max(0.0, min(longest, self._time_left(deadline)))
+            longest = LONGEST_WAIT_SECONDS if call.deadline is None else math.inf
+        return max(0.0, min(longest, self._time_left(call)))
 
 
 def _read(response: requests.Response, *, until: float) -> bytes:

@@ -19,7 +19,6 @@ class Account:
 
     provider: Provider
     onfido: OnfidoClient
-    deadline: float
     environment: str | None
     url: str
     token: str | None
@@ -31,7 +30,7 @@ class Account:
 
     def webhooks(self) -> list[RegisteredWebhook]:
         """List the webhooks that have our URL."""
-        return [each for each in self.onfido.list_webhooks(deadline=self.deadline) if each.url == self.url]
+        return [each for each in self.onfido.list_webhooks() if each.url == self.url]
 
     def is_exact(self, webhook: RegisteredWebhook) -> bool:
         """Whether a webhook is told just what it has to be told."""
@@ -45,7 +44,6 @@ class Account:
             events=self.provider.studio.events,
             environments=sorted(self.environments),
             name=WEBHOOK_NAME,
-            deadline=self.deadline,
         )
 
     def repair(self, webhook: RegisteredWebhook) -> None:
@@ -54,13 +52,12 @@ class Account:
             webhook.webhook_id,
             events=self.provider.studio.events,
             environments=sorted(self.environments),
-            deadline=self.deadline,
         )
 
     def delete(self, webhook: RegisteredWebhook) -> None:
         """Delete a webhook, unless somebody else just has."""
         try:
-            self.onfido.delete_webhook(webhook.webhook_id, deadline=self.deadline)
+            self.onfido.delete_webhook(webhook.webhook_id)
         except ProviderError as error:
             if not error.is_gone:
                 raise

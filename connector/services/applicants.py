@@ -64,24 +64,24 @@ class Applicants:
         values = self._values(provider, found)
         fields = {provider.claims[uri]: value for uri, value in values.items()}
         check_applicant(fields, provider.claims)
-        onfido = self._providers.onfido(provider)
+        onfido = self._providers.onfido(provider, self._timing.deadline())
         with self._binding(found, values), _unless_gone(applicant_id, "it can be restored for a while"):
-            onfido.update_applicant(applicant_id, applicant_fields(fields), deadline=self._timing.deadline())
+            onfido.update_applicant(applicant_id, applicant_fields(fields))
         with self._database.write() as connection:
             self._tell(connection, found, "updated", actor, {"claims": sorted(values)})
 
     def delete(self, tenant: str, provider_id: str, applicant_id: str, actor: str = SYSTEM) -> None:
         """Have Onfido delete the applicant; one that is deleted already will do."""
         provider, found = self._find(tenant, provider_id, applicant_id)
-        onfido, deadline = self._providers.onfido(provider), self._timing.deadline()
+        onfido = self._providers.onfido(provider, self._timing.deadline())
         try:
-            onfido.delete_applicant(applicant_id, deadline=deadline)
+            onfido.delete_applicant(applicant_id)
         except ProviderError as error:
             if not error.is_gone:
                 raise
         delete_at = None
         with suppress(ProviderError):  # it is worth knowing, no more
-            delete_at = onfido.find_deletion(applicant_id, deadline=deadline)
+            delete_at = onfido.find_deletion(applicant_id)
         with self._database.write() as connection:
             self._tell(connection, found, "deleted", actor, {"delete_at": delete_at.isoformat()} if delete_at else {})
             self._end_open(connection, found, actor)
@@ -89,9 +89,9 @@ class Applicants:
     def restore(self, tenant: str, provider_id: str, applicant_id: str, actor: str = SYSTEM) -> None:
         """Take a deletion back, as long as Onfido has not carried it out."""
         provider, found = self._find(tenant, provider_id, applicant_id)
-        onfido = self._providers.onfido(provider)
+        onfido = self._providers.onfido(provider, self._timing.deadline())
         with _unless_gone(applicant_id, "it is too late to restore it"):
-            onfido.restore_applicant(applicant_id, deadline=self._timing.deadline())
+            onfido.restore_applicant(applicant_id)
         with self._database.write() as connection:
             self._tell(connection, found, "restored", actor, {})
 

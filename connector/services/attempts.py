@@ -98,7 +98,7 @@ class Attempts:
 
         Raises `RequestError`: an attempt is under way, or the user has had too many.
         """
-        onfido = self._providers.onfido(provider)
+        onfido = self._providers.onfido(provider, deadline)
         for _ in range(ROUNDS):
             lease = self._new_lease()
             if reserved := self._reserve(provider, user_id, wanted, lease):
@@ -181,7 +181,7 @@ class Attempts:
         taken = self._take_over(found, lease)
         if taken is None:
             return None
-        onfido = self._providers.onfido(provider, is_background=True)
+        onfido = self._providers.onfido(provider, deadline, is_background=True)
         return Attempt(taken, provider, Wanted(), lease, onfido, deadline, is_resumed=True)
 
     def _take_over(self, found: Verification, lease: Lease) -> Verification | None:

@@ -83,8 +83,8 @@ class Decisions:
 
     def _fetch(self, found: Verification, run_id: str) -> RunSnapshot:
         """Ask Onfido what it compared; gives that as if it had approved the run."""
-        onfido = self._providers.onfido(self._providers.get(found.tenant, found.provider_id))
-        run = onfido.fetch_result(run_id, deadline=self._timing.deadline())
+        onfido = self._providers.onfido(self._providers.get(found.tenant, found.provider_id), self._timing.deadline())
+        run = onfido.fetch_result(run_id)
         if run.status not in DECIDED_STATUSES:
             raise _not_decidable(run_id, f"Onfido says that its status is {run.status}")
         return replace(run, run_id=run_id, status=APPROVED)

@@ -7,7 +7,7 @@ run ──► ended here? ──► no: ask Onfido, for a webhook may be lost �
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -21,7 +21,6 @@ from connector.services.timing import Timing
 
 PDF, ZIP = "application/pdf", "application/zip"
 RETRY_AFTER = 5  # seconds, while Onfido may be making a file
-Opener = Callable[[OnfidoClient, str, float], AbstractContextManager[FileStream]]
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,7 @@ class RunFiles:
         """Have a run's timeline file made and give its id; it can be opened a moment later. Raises as opening does."""
         found, onfido_run_id = self._ended(tenant, run_id, provider_id)
         with _told_when_to_ask_again():
-            return self._onfido(found).create_timeline_file(onfido_run_id, deadline=self._timing.deadline())
+            return self._onfido(found).create_timeline_file(onfido_run_id)
 
     def open_timeline(
         self, tenant: str, run_id: str, file_id: str, provider_id: str | None = None
@@ -61,7 +60,7 @@ class RunFiles:
         if not file_id.strip("."):
             raise RequestError(Code.FILE_UNAVAILABLE, f"There is no timeline file {file_id}.")
         found, onfido_run_id = self._ended(tenant, run_id, provider_id)
-        opened = self._onfido(found).open_timeline_file(onfido_run_id, file_id, deadline=self._timing.deadline())
+        opened = self._onfido(found).open_timeline_file(onfido_run_id, file_id)
         return _passed_on(opened, f"timeline-{onfido_run_id}.pdf", PDF)
 
     def open_evidence(
@@ -69,7 +68,7 @@ class RunFiles:
     ) -> AbstractContextManager[RunFile]:
         """Open the signed evidence (a PDF)."""
         found, onfido_run_id = self._ended(tenant, run_id, provider_id)
-        opened = self._onfido(found).open_signed_evidence(onfido_run_id, deadline=self._timing.deadline())
+        opened = self._onfido(found).open_signed_evidence(onfido_run_id)
         return _passed_on(opened, f"evidence-{onfido_run_id}.pdf", PDF)
 
     def open_evidence_folder(
@@ -77,7 +76,7 @@ class RunFiles:
     ) -> AbstractContextManager[RunFile]:
         """Open the evidence folder (a zip)."""
         found, onfido_run_id = self._ended(tenant, run_id, provider_id)
-        opened = self._onfido(found).open_evidence_folder(onfido_run_id, deadline=self._timing.deadline())
+        opened = self._onfido(found).open_evidence_folder(onfido_run_id)
         return _passed_on(opened, f"evidence-{onfido_run_id}.zip", ZIP)
 
     def _ended(self, tenant: str, run_id: str, provider_id: str | None) -> tuple[Verification, str]:
@@ -92,7 +91,7 @@ class RunFiles:
         return found, found.run_id
 
     def _onfido(self, found: Verification) -> OnfidoClient:
-        return self._providers.onfido(self._providers.get(found.tenant, found.provider_id))
+        return self._providers.onfido(self._providers.get(found.tenant, found.provider_id), self._timing.deadline())
 
 
 @contextmanager

@@ -101,7 +101,7 @@ class Initiation:
         self._attempts.give_back(attempt, broke_off, SWEPT)
 
     def _adopt_if_started(self, attempt: Attempt, run_requested_at: datetime) -> bool:
-        if run := attempt.onfido.find_run(tag=attempt.tag, deadline=attempt.deadline):
+        if run := attempt.onfido.find_run(tag=attempt.tag):
             self._adopt(attempt, run, self._about(attempt))
             return True
         self._check_settled(run_requested_at)
@@ -111,11 +111,9 @@ class Initiation:
     def _carry_out(self, attempt: Attempt) -> Started:
         verification = attempt.verification
         if verification.run_id is not None:
-            return self._hand_over_known(
-                attempt, attempt.onfido.get_run(verification.run_id, deadline=attempt.deadline)
-            )
+            return self._hand_over_known(attempt, attempt.onfido.get_run(verification.run_id))
         if verification.run_requested_at is not None:
-            if run := attempt.onfido.find_run(tag=attempt.tag, deadline=attempt.deadline):
+            if run := attempt.onfido.find_run(tag=attempt.tag):
                 return self._hand_over_known(attempt, run)
             self._check_settled(verification.run_requested_at)
         if attempt.is_resumed:
@@ -148,13 +146,13 @@ class Initiation:
             applicant_id = verifications.find_applicant(connection, attempt.verification)
         if applicant_id is not None:
             try:
-                attempt.onfido.update_applicant(applicant_id, applicant, deadline=attempt.deadline)
+                attempt.onfido.update_applicant(applicant_id, applicant)
             except ProviderError as error:
                 if not error.is_gone:
                     raise
             else:
                 return applicant_id
-        return attempt.onfido.create_applicant(applicant, deadline=attempt.deadline)
+        return attempt.onfido.create_applicant(applicant)
 
     def _announce(self, attempt: Attempt, bound: BoundValues, applicant_id: str) -> bool:
         """Record what was sent and that the run will be asked for; False where a value has changed since it was read.
@@ -178,7 +176,6 @@ class Initiation:
                 customer_user_id=attempt.verification.user_id if plan.studio.sends_user_id else None,
                 custom_data=custom_data,
                 link=plan.link,
-                deadline=attempt.deadline,
             )
         except ProviderError as error:
             has_no_run = error.is_refusal or not error.is_sent
@@ -219,7 +216,7 @@ class Initiation:
         if run.sdk_token is not None and options is None:
             return run.sdk_token
         applicant_id = verification.applicant_id or ""
-        return attempt.onfido.create_sdk_token(applicant_id, options or SdkOptions(), deadline=attempt.deadline)
+        return attempt.onfido.create_sdk_token(applicant_id, options or SdkOptions())
 
     def _adopt(self, attempt: Attempt, run: RunSnapshot, about: Sequence[VerificationClaim]) -> Verification:
         """Record the run, and apply what is known of it already; gives the verification as that leaves it."""

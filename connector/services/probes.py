@@ -24,7 +24,7 @@ def reach(account: Account) -> tuple[Check, Check]:
     """Check the region and the token; Onfido's refusal of the token is proof of the region."""
     region = Check(REGION, True, f"Onfido answers at {account.provider.base_url}.")
     try:
-        account.onfido.ping(deadline=account.deadline)
+        account.onfido.ping()
     except ProviderError as error:
         if error.code is Code.TOKEN_REFUSED:
             return region, _failed(TOKEN, error)
@@ -37,7 +37,7 @@ def check_workflow(account: Account) -> Check:
 
     def ask() -> Check:
         workflow_id = account.provider.workflow_id
-        account.onfido.probe_workflow(workflow_id, deadline=account.deadline)
+        account.onfido.probe_workflow(workflow_id)
         return Check(WORKFLOW, True, f"Onfido has nothing against the workflow {workflow_id}.")
 
     return _asked(WORKFLOW, ask)

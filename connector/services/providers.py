@@ -150,8 +150,8 @@ class Providers:
             sealed = providers.find_notice_secret(connection, provider.provider_id)
         return self._vault.open(sealed, provider_secret(provider.provider_id, "notice_secret"))
 
-    def onfido(self, provider: Provider, *, is_background: bool = False) -> OnfidoClient:
-        """Give a client that speaks to Onfido with the provider's token.
+    def onfido(self, provider: Provider, deadline: float, *, is_background: bool = False) -> OnfidoClient:
+        """Give a client that speaks to Onfido with the provider's token, until a time of `time.monotonic()`.
 
         Raises `RequestError` (OIDV-10016) where what is stored can no longer be used.
         """
@@ -162,7 +162,7 @@ class Providers:
             raise RequestError(
                 Code.CONFIGURATION_INVALID, f"The provider {provider.name} cannot be used: {error.description}"
             ) from error
-        return self._onfido.client(provider.base_url, token, is_background=is_background)
+        return self._onfido.client(provider.base_url, token, deadline=deadline, is_background=is_background)
 
     def _lock(self, connection: Connection, tenant: str, provider_id: str) -> Mapping[str, Any]:
         stored = providers.lock(connection, provider_id, tenant)

@@ -71,9 +71,8 @@ class Results:
 
         `deadline` is a time of `time.monotonic()`. Raises `ProviderError` where Onfido does not answer or refuses.
         """
-        onfido = self._providers.onfido(provider, is_background=is_background)
-        wants_document = provider.studio.gives_document_values
-        run = onfido.fetch_result(run_id, wants_document=wants_document, deadline=deadline)
+        onfido = self._providers.onfido(provider, deadline, is_background=is_background)
+        run = onfido.fetch_result(run_id, wants_document=provider.studio.gives_document_values)
         with self._database.write() as connection:
             self.apply(connection, provider.provider_id, run, cause)
             if run.is_final:

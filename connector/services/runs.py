@@ -121,9 +121,9 @@ class Runs:
         if found.run_id is None:
             return LiveTasks(None, NO_RUN)
         try:
-            onfido = self._providers.onfido(self._providers.get(found.tenant, found.provider_id))
-            budget = min(TASKS_BUDGET, self._timing.interactive_budget)
-            return LiveTasks(onfido.list_tasks(found.run_id, deadline=time.monotonic() + budget))
+            provider = self._providers.get(found.tenant, found.provider_id)
+            deadline = time.monotonic() + min(TASKS_BUDGET, self._timing.interactive_budget)
+            return LiveTasks(self._providers.onfido(provider, deadline).list_tasks(found.run_id))
         except (ProviderError, RequestError) as error:
             return LiveTasks(None, error.description)
 
@@ -133,6 +133,5 @@ class Runs:
         if found.run_id is None:
             raise RequestError(Code.RUN_NOT_FOUND, NO_RUN)
         provider = self._providers.get(found.tenant, found.provider_id)
-        deadline = self._timing.deadline()
-        self._results.refresh(provider, found.run_id, deadline, REFRESHED)
+        self._results.refresh(provider, found.run_id, self._timing.deadline(), REFRESHED)
         return self.find(tenant, run_id, provider_id)

@@ -100,8 +100,7 @@ class Setup:
         provider = self._providers.get(tenant, provider_id)
         return Account(
             provider=provider,
-            onfido=self._providers.onfido(provider),
-            deadline=deadline,
+            onfido=self._providers.onfido(provider, deadline),
             environment=self._tokens.environment(provider),
             url=setup_guide(provider, public_url).webhook_url,
             token=self._tokens.webhook_token(provider),

@@ -52,7 +52,6 @@ class _OpenRun:
     found: Verification
     run_id: str
     onfido: OnfidoClient
-    deadline: float
 
 
 class Tasks:
@@ -83,7 +82,7 @@ class Tasks:
         """List the tasks of a run that have started, as Onfido says now; raises as `Runs.find`, and `ProviderError`."""
         run = self._reach(tenant, run_id, provider_id)
         try:
-            return run.onfido.list_tasks(run.run_id, deadline=run.deadline)
+            return run.onfido.list_tasks(run.run_id)
         except ProviderError as error:
             if error.is_gone:
                 raise RequestError(Code.RUN_NOT_FOUND, f"Onfido has no run {run.run_id} any more.") from error
@@ -128,9 +127,9 @@ class Tasks:
         receiver = self._notices.receiver(provider)
         if receiver is None:
             return
-        onfido = self._providers.onfido(provider, is_background=True)
-        run = _OpenRun(found, found.run_id, onfido, time.monotonic() + ASK_BUDGET)
-        task = onfido.get_task(run.run_id, payload["task_id"], deadline=run.deadline)
+        onfido = self._providers.onfido(provider, time.monotonic() + ASK_BUDGET, is_background=True)
+        run = _OpenRun(found, found.run_id, onfido)
+        task = onfido.get_task(run.run_id, payload["task_id"])
         if task.output or not provider.studio.is_told(task.summary.task_def_id):
             return
         if task.summary.task_def_id == MANUAL_REVIEW:
@@ -146,7 +145,7 @@ class Tasks:
         if why := objection(data):
             raise Undeliverable(f"The application answered with data that can be no task's: {why}.")
         try:
-            late = replace(run, deadline=time.monotonic() + COMPLETE_BUDGET)
+            late = replace(run, onfido=run.onfido.until(time.monotonic() + COMPLETE_BUDGET))
             self._complete(late, task, data, ANSWER, notice_id)
         except ProviderError as error:
             if error.code is Code.TASK_REFUSED:
@@ -157,13 +156,13 @@ class Tasks:
         found = self._runs.find(tenant, run_id, provider_id)
         if found.run_id is None:
             raise RequestError(Code.RUN_NOT_FOUND, "The verification has no run yet, so it has no tasks.")
-        onfido = self._providers.onfido(self._providers.get(tenant, found.provider_id))
-        return _OpenRun(found, found.run_id, onfido, self._timing.deadline())
+        onfido = self._providers.onfido(self._providers.get(tenant, found.provider_id), self._timing.deadline())
+        return _OpenRun(found, found.run_id, onfido)
 
     def _complete(self, run: _OpenRun, task: Task, data: Data, cause: str, actor: str) -> bool:
         """Complete a task at Onfido and write the history; False where the task is complete, or its run has ended."""
         try:
-            run.onfido.complete_task(run.run_id, task.summary.task_id, data, deadline=run.deadline)
+            run.onfido.complete_task(run.run_id, task.summary.task_id, data)
         except ProviderError as error:
             if error.code is Code.TASK_REFUSED and _is_closed(run, task.summary.task_id):
                 return False
@@ -204,7 +203,7 @@ def _read(run: _OpenRun, task_id: str) -> Task:
     if not task_id.strip("."):
         raise _not_found(task_id)  # no path could lead there
     try:
-        return run.onfido.get_task(run.run_id, task_id, deadline=run.deadline)
+        return run.onfido.get_task(run.run_id, task_id)
     except ProviderError as error:
         if error.is_gone:
             raise _not_found(task_id) from error
@@ -215,12 +214,12 @@ def _is_closed(run: _OpenRun, task_id: str) -> bool:
     """Ask Onfido whether a task that it did not let be completed is complete, or its run has ended."""
     if _read(run, task_id).output is not None:
         return True
-    return run.onfido.get_run(run.run_id, deadline=run.deadline).is_final
+    return run.onfido.get_run(run.run_id).is_final
 
 
 def _dashboard_url(run: _OpenRun) -> str | None:
     known = run.found.dashboard_url
-    return known if known is not None else run.onfido.get_run(run.run_id, deadline=run.deadline).dashboard_url
+    return known if known is not None else run.onfido.get_run(run.run_id).dashboard_url
 
 
 def _not_found(task_id: str) -> RequestError:

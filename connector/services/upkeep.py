@@ -22,6 +22,7 @@ from connector.domain.provider import Provider
 from connector.domain.runs import next_check
 from connector.domain.verification import Verification
 from connector.errors import ProviderError, RequestError
+from connector.onfido.client import OnfidoClient
 from connector.services.archive import Archive
 from connector.services.attempts import SWEPT
 from connector.services.events import Events
@@ -108,8 +109,8 @@ class Upkeep:
             found = verifications.find(connection, payload["verification_id"])
         if found is None or found.run_id is None:
             return
-        onfido = self._providers.onfido(self._providers.get(found.tenant, found.provider_id), is_background=True)
-        run = onfido.fetch_result(found.run_id, wants_document=True, deadline=time.monotonic() + CHECK_BUDGET)
+        provider = self._providers.get(found.tenant, found.provider_id)
+        run = self._onfido(provider).fetch_result(found.run_id, wants_document=True)
         if column := self._archive.document_column(found, run):
             with self._database.write() as connection:
                 runs.keep(connection, found.verification_id, column)
@@ -121,11 +122,13 @@ class Upkeep:
         except RequestError as error:
             raise Undeliverable("The provider was removed: delete the applicant in Onfido's dashboard.") from error
         try:
-            onfido = self._providers.onfido(provider, is_background=True)
-            onfido.delete_applicant(payload["applicant_id"], deadline=time.monotonic() + CHECK_BUDGET)
+            self._onfido(provider).delete_applicant(payload["applicant_id"])
         except ProviderError as error:
             if not error.is_gone:
                 raise
+
+    def _onfido(self, provider: Provider) -> OnfidoClient:
+        return self._providers.onfido(provider, time.monotonic() + CHECK_BUDGET, is_background=True)
 
     def _forget_old(self) -> None:
         self._events.forget_bodies(self._event_retention)

@@ -132,9 +132,8 @@ class Verifications:
             return Capture(verification, claims, link_url=run.link_url)
         token = run.sdk_token
         if token is None or options is not None:
-            onfido = self._providers.onfido(provider)
-            applicant_id = verification.applicant_id or ""
-            token = onfido.create_sdk_token(applicant_id, options or SdkOptions(), deadline=deadline)
+            onfido = self._providers.onfido(provider, deadline)
+            token = onfido.create_sdk_token(verification.applicant_id or "", options or SdkOptions())
         return Capture(verification, claims, sdk_token=token)
 
     def _latest(self, tenant: str, user_id: str, provider_id: str, uris: Sequence[str]) -> Verification:

@@ -82,9 +82,9 @@ class Watchlist:
 
     def _find_watched(self, provider: Provider, monitor_id: str) -> Verification | None:
         """Find the latest attempt of the user whom a monitor watches; None where it, or the user, is gone."""
-        onfido = self._providers.onfido(provider, is_background=True)
+        onfido = self._providers.onfido(provider, time.monotonic() + ASK_BUDGET, is_background=True)
         try:
-            applicant_id = onfido.get_watched_applicant(monitor_id, deadline=time.monotonic() + ASK_BUDGET)
+            applicant_id = onfido.get_watched_applicant(monitor_id)
         except ProviderError as error:
             if error.is_gone:
                 return None

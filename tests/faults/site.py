@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
@@ -133,7 +134,8 @@ def _populate(site: Site, settings: Settings, number: int) -> None:
         site.provider_id = provider.provider_id
         for server in site.deployment.urls:
             url = f"{server}/idv/onfido/v1/{site.provider_id}/verify"
-            webhook = services.providers.onfido(provider).create_webhook(url=url, events=list(Event), name="faults")
+            onfido = services.providers.onfido(provider, time.monotonic() + 30)
+            webhook = onfido.create_webhook(url=url, events=list(Event), name="faults")
             # The token that this one replaces stays good: every event arrives at every server.
             config = replace(config, webhook_token=webhook.token)
             services.providers.change(DEFAULT_TENANT, site.provider_id, config)

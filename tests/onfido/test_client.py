@@ -404,6 +404,6 @@ def test_one_deadline_bounds_all_requests_of_a_result(onfido: ScriptedOnfido, cl
     )
     started = time.monotonic()
     with pytest.raises(ProviderError) as caught:
-        client.fetch_result("run-1", deadline=started + 0.4)
+        client.until(started + 0.4).fetch_result("run-1")
     assert caught.value.code is Code.ONFIDO_UNREACHABLE
     assert time.monotonic() - started < 0.7

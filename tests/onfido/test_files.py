@@ -182,13 +182,13 @@ def test_a_file_takes_a_turn_and_is_not_asked_of_a_host_that_is_down(onfido: Scr
 def test_a_deadline_bounds_the_time_until_the_file_begins(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
     onfido.answers(Reply(200, b"abc", delay=0.9))
     started = time.monotonic()
-    assert failure(client.open_evidence_folder("run-1", deadline=started + 0.2)).code is Code.ONFIDO_UNREACHABLE
+    assert failure(client.until(started + 0.2).open_evidence_folder("run-1")).code is Code.ONFIDO_UNREACHABLE
     assert time.monotonic() - started < 0.6
 
 
 def test_a_deadline_does_not_cut_a_file_that_arrives(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
     onfido.answers(Reply(200, b"x" * 60, pieces=6, pause=0.15))
-    with client.open_evidence_folder("run-1", deadline=time.monotonic() + 0.6) as file:
+    with client.until(time.monotonic() + 0.6).open_evidence_folder("run-1") as file:
         assert len(b"".join(file.chunks)) == 60
 
 

@@ -35,7 +35,7 @@ def paced(onfido: ScriptedOnfido, fake_time: FakeTime) -> Iterator[OnfidoTranspo
 
 def ask(client: OnfidoClient, deadline: float | None = None) -> None:
     """Send one request, which is never repeated."""
-    client.create_sdk_token("applicant-1", deadline=deadline)
+    client.until(deadline).create_sdk_token("applicant-1")
 
 
 def failure(call: Callable[[], object]) -> ProviderError:
@@ -145,7 +145,7 @@ def test_retry_after_holds_back_every_call_of_the_account(
     failure(lambda: ask(paced.client(onfido.base_url, API_TOKEN)))
     fake_time.now += 5
     another = paced.client(onfido.base_url + "/", API_TOKEN)
-    for call in (lambda deadline: ask(another, deadline), lambda deadline: another.get_run("r", deadline=deadline)):
+    for call in (lambda deadline: ask(another, deadline), lambda deadline: another.until(deadline).get_run("r")):
         error = failure(lambda call=call: call(fake_time.now + 14))  # type: ignore[misc]
         assert is_held_back(error, Code.ONFIDO_THROTTLES)
         assert error.retry_after == 15
@@ -170,7 +170,7 @@ def test_a_read_is_repeated_when_the_hold_is_over_and_holds_the_others_until_the
 ) -> None:
     onfido.answers(Reply(429, headers={"Retry-After": "7"}), Reply(200, RUN))
     started = fake_time.now
-    paced.client(onfido.base_url, API_TOKEN).get_run("run-1", deadline=started + 20)
+    paced.client(onfido.base_url, API_TOKEN, deadline=started + 20).get_run("run-1")
     assert fake_time.now - started == pytest.approx(7)
 
 
@@ -179,7 +179,7 @@ def test_a_background_read_does_not_wait_for_a_long_hold(
 ) -> None:
     onfido.answers(Reply(429, headers={"Retry-After": "7"}))
     client = paced.client(onfido.base_url, API_TOKEN, is_background=True)
-    error = failure(lambda: client.get_run("run-1", deadline=fake_time.now + 20))
+    error = failure(lambda: client.until(fake_time.now + 20).get_run("run-1"))
     assert (error.code, error.status, error.retry_after) == (Code.ONFIDO_THROTTLES, 429, 7)
     assert len(onfido.received) == 1
 

@@ -91,12 +91,12 @@ def test_a_body_that_only_drips_in_is_a_timeout(onfido: ScriptedOnfido, pause: f
 def test_a_deadline_cuts_the_read_timeout_short(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
     onfido.answers(Reply(200, RUN, delay=0.9))
     started = time.monotonic()
-    assert failure(lambda: client.get_run("run-1", deadline=started + 0.2)).code is Code.ONFIDO_UNREACHABLE
+    assert failure(lambda: client.until(started + 0.2).get_run("run-1")).code is Code.ONFIDO_UNREACHABLE
     assert time.monotonic() - started < 0.6
 
 
 def test_no_request_is_made_when_no_time_is_left(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
-    error = failure(lambda: client.get_run("run-1", deadline=time.monotonic() - 1))
+    error = failure(lambda: client.until(time.monotonic() - 1).get_run("run-1"))
     assert (error.code, error.is_sent) == (Code.ONFIDO_UNREACHABLE, False)
     assert onfido.connections == 0
 
@@ -104,7 +104,7 @@ def test_no_request_is_made_when_no_time_is_left(onfido: ScriptedOnfido, client:
 def test_a_read_waits_as_long_as_onfido_asks(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
     onfido.answers(Reply(429, headers={"Retry-After": "1"}), Reply(200, RUN))
     started = time.monotonic()
-    client.get_run("run-1", deadline=started + 5)
+    client.until(started + 5).get_run("run-1")
     assert time.monotonic() - started >= 1
 
 
@@ -114,7 +114,7 @@ def test_a_read_gives_up_at_once_when_onfido_asks_for_too_long(
 ) -> None:
     onfido.answers(Reply(429, headers={"Retry-After": "40"}), Reply(200, RUN))
     started = time.monotonic()
-    error = failure(lambda: client.get_run("run-1", deadline=started + 3 if has_deadline else None))
+    error = failure(lambda: client.until(started + 3 if has_deadline else None).get_run("run-1"))
     assert (error.code, error.retry_after) == (Code.ONFIDO_THROTTLES, 40)
     assert time.monotonic() - started < 0.5
     assert len(onfido.received) == 1

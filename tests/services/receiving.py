@@ -148,7 +148,7 @@ def use_studio(world: World, *, secret: str | None = SECRET, **studio: Any) -> N
     answer = admin.put(f"/api/server/v1/idv-providers/{world.provider_id}", body)
     assert answer.status_code == 200, answer.text
     providers = world.connector.services.providers
-    onfido = providers.onfido(providers.get(world.tenant, world.provider_id))
+    onfido = providers.onfido(providers.get(world.tenant, world.provider_id), time.monotonic() + 30)
     for webhook in onfido.list_webhooks():
         onfido.update_webhook(webhook.webhook_id, events=EVENTS, environments=())
 
