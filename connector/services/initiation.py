@@ -21,6 +21,7 @@ from connector.domain.provider import Provider
 from connector.domain.runs import PROCESSING, RunSnapshot, next_check
 from connector.domain.verification import Verification, VerificationClaim
 from connector.errors import Code, ConnectorError, ProviderError, RequestError
+from connector.onfido.client import OnfidoClient
 from connector.onfido.payloads import applicant_fields
 from connector.services.attempts import (
     INITIATED,
@@ -201,22 +202,11 @@ class Initiation:
         verification_id = verification.verification_id
         if verification.closed_at is not None:
             return Started(verification)
-        if verification.capture == LINK and run.link_url is not None:
-            started = Started(verification, link_url=run.link_url)
-        else:
-            started = Started(verification, sdk_token=self._token(attempt, verification, run))
+        started = let_go_through(attempt.onfido, verification, run, attempt.wanted.plan.sdk)
         if verification.lease_owner is not None:
             with self._database.write() as connection:
                 verifications.advance(connection, verification_id, attempt.lease.owner, verifications.NO_LEASE)
         return started
-
-    def _token(self, attempt: Attempt, verification: Verification, run: RunSnapshot) -> str:
-        """Give the run's own SDK token, or make one where it has none or the token has to be bound to something."""
-        options = attempt.wanted.plan.sdk
-        if run.sdk_token is not None and options is None:
-            return run.sdk_token
-        applicant_id = verification.applicant_id or ""
-        return attempt.onfido.create_sdk_token(applicant_id, options or SdkOptions())
 
     def _adopt(self, attempt: Attempt, run: RunSnapshot, about: Sequence[VerificationClaim]) -> Verification:
         """Record the run, and apply what is known of it already; gives the verification as that leaves it."""
@@ -253,3 +243,18 @@ class Initiation:
                 history.append(connection, [started])
             claims.open_attempt(connection, [claim_row(verification, claim, now) for claim in about])
             return recorded
+
+
+def let_go_through(
+    onfido: OnfidoClient, verification: Verification, run: RunSnapshot, options: SdkOptions | None
+) -> Started:
+    """Give what lets a user go through capture: the link, or an SDK token.
+
+    That is the run's own, unless it has none or the token has to be bound to something.
+    """
+    if verification.capture == LINK and run.link_url is not None:
+        return Started(verification, link_url=run.link_url)
+    token = run.sdk_token
+    if token is None or options is not None:
+        token = onfido.create_sdk_token(verification.applicant_id or "", options or SdkOptions())
+    return Started(verification, sdk_token=token)

@@ -13,7 +13,6 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from connector.domain.capture import LINK, SdkOptions
 from connector.domain.claims import Claim
 from connector.domain.provider import Provider
 from connector.domain.runs import AWAITING_INPUT
@@ -21,7 +20,7 @@ from connector.domain.verification import Verification
 from connector.domain.workflow_input import RunRequest, plan_run, plan_sdk
 from connector.errors import Code, RequestError
 from connector.services.attempts import Wanted, is_link_expired
-from connector.services.initiation import Initiation
+from connector.services.initiation import Initiation, Started, let_go_through
 from connector.services.providers import Providers
 from connector.services.results import Results
 from connector.services.timing import Timing
@@ -87,8 +86,7 @@ class Verifications:
         _check_mapped(provider, uris)
         wanted = Wanted(tuple(uris), plan_run(provider.studio, request, self._clock()))
         started = self._initiation.start(provider, user_id, wanted, self._timing.deadline())
-        claims = self._claims(started.verification, uris)
-        return Capture(started.verification, claims, started.sdk_token, started.link_url)
+        return self._capture(started, uris)
 
     def complete(self, tenant: str, user_id: str, provider_id: str, uris: Sequence[str], wait: int = 0) -> Completion:
         """Apply what Onfido says of the user's run, and give the claims as they now stand.
@@ -127,14 +125,13 @@ class Verifications:
             raise RequestError(
                 Code.NOT_AWAITING_INPUT, "The run's link has expired: ask with INITIATED for another run."
             )
-        claims = self._claims(verification, uris)
-        if verification.capture == LINK and run.link_url is not None:
-            return Capture(verification, claims, link_url=run.link_url)
-        token = run.sdk_token
-        if token is None or options is not None:
-            onfido = self._providers.onfido(provider, deadline)
-            token = onfido.create_sdk_token(verification.applicant_id or "", options or SdkOptions())
-        return Capture(verification, claims, sdk_token=token)
+        onfido = self._providers.onfido(provider, deadline)
+        return self._capture(let_go_through(onfido, verification, run, options), uris)
+
+    def _capture(self, started: Started, uris: Sequence[str]) -> Capture:
+        return Capture(
+            started.verification, self._claims(started.verification, uris), started.sdk_token, started.link_url
+        )
 
     def _latest(self, tenant: str, user_id: str, provider_id: str, uris: Sequence[str]) -> Verification:
         with self._database.read() as connection:
