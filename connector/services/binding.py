@@ -21,7 +21,7 @@ from connector.domain.studio import OutputRole
 from connector.domain.verification import VerificationClaim
 from connector.errors import Code, RequestError
 from connector.services.attempts import Attempt, Attempts
-from connector.store import attempt_claims, claims
+from connector.store import attempt_claims, claims, verifications
 from connector.store.engine import Database
 from connector.store.vault import Fingerprints
 
@@ -30,12 +30,14 @@ from connector.store.vault import Fingerprints
 class BoundValues:
     """What is sent, by applicant field and by the workflow's own input, and the claims that are verified for it.
 
-    `has_outdated`: some of these claims are verified for other values.
+    `applicant_id` is the user's at Onfido, None where there is none yet. `has_outdated`: some of these claims are
+    verified for other values.
     """
 
     fields: Mapping[str, str] = field(repr=False)
     custom_data: Mapping[str, Any] = field(repr=False)
     claims: Sequence[VerificationClaim]
+    applicant_id: str | None
     has_outdated: bool
 
 
@@ -69,12 +71,14 @@ class Binding:
         fields = {**_select(attempt, values), **attempt.wanted.plan.consents}
         check_applicant(fields, attempt.provider.claims)
         about = [self._bound(tenant, user_id, claim, values) for claim in attempt.wanted.about(attempt.provider)]
-        return BoundValues(
-            fields=fields,
-            custom_data=attempt.wanted.plan.custom_data(values),
-            claims=about,
-            has_outdated=self._compare(attempt, about),
-        )
+        with self._database.read() as connection:
+            return BoundValues(
+                fields=fields,
+                custom_data=attempt.wanted.plan.custom_data(values),
+                claims=about,
+                applicant_id=verifications.find_applicant(connection, attempt.verification),
+                has_outdated=_compare(connection, attempt, about),
+            )
 
     def _bound(
         self, tenant: str, user_id: str, claim: VerificationClaim, values: Mapping[str, str]
@@ -85,18 +89,6 @@ class Binding:
         fingerprint = partial(self._fingerprints.of, tenant, user_id, claim.uri)
         folded = fingerprint(fold(value)) if claim.output_role is OutputRole.VALUE else None
         return replace(claim, fingerprint=fingerprint(value), folded_fingerprint=folded)
-
-    def _compare(self, attempt: Attempt, about: Sequence[VerificationClaim]) -> bool:
-        """Tell whether some are verified for other values; raises where all requested ones are for these."""
-        verification, known = attempt.verification, _fingerprints(about)
-        with self._database.read() as connection:
-            verified = claims.find_verified(connection, verification.tenant, verification.user_id)
-        held = [claim for claim in verified if known.get(claim.uri, claim.fingerprint) == claim.fingerprint]
-        if {claim.uri for claim in held if claim.provider_id == verification.provider_id} >= set(attempt.wanted.uris):
-            raise RequestError(
-                Code.NOTHING_TO_START, "Every requested claim is verified already, and no value has changed since."
-            )
-        return len(held) < len(verified)
 
     def replace_claims(self, attempt: Attempt) -> None:
         """Let a resumed attempt be about the claims of this request, in place of those of the one that broke off.
@@ -120,6 +112,18 @@ class Binding:
             tenant, user_id = verification.tenant, verification.user_id
             claims.unverify_changed(connection, tenant, user_id, _fingerprints(bound.claims), self._clock())
         return True
+
+
+def _compare(connection: Connection, attempt: Attempt, about: Sequence[VerificationClaim]) -> bool:
+    """Tell whether some are verified for other values; raises where all requested ones are for these."""
+    verification, known = attempt.verification, _fingerprints(about)
+    verified = claims.find_verified(connection, verification.tenant, verification.user_id)
+    held = [claim for claim in verified if known.get(claim.uri, claim.fingerprint) == claim.fingerprint]
+    if {claim.uri for claim in held if claim.provider_id == verification.provider_id} >= set(attempt.wanted.uris):
+        raise RequestError(
+            Code.NOTHING_TO_START, "Every requested claim is verified already, and no value has changed since."
+        )
+    return len(held) < len(verified)
 
 
 def _fingerprints(about: Sequence[VerificationClaim]) -> dict[str, str | None]:

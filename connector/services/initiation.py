@@ -136,24 +136,10 @@ class Initiation:
         """Send the user's values, and announce the run for just these; gives the applicant that has them, and them."""
         for _ in range(ROUNDS):
             bound = self._binding.read(attempt)
-            applicant_id = self._put_applicant(attempt, applicant_fields(bound.fields))
+            applicant_id = _put_applicant(attempt, bound.applicant_id, applicant_fields(bound.fields))
             if self._announce(attempt, bound, applicant_id):
                 return applicant_id, bound
         raise RequestError(Code.NOTHING_TO_START, "The user's values keep changing: ask again in a moment.")
-
-    def _put_applicant(self, attempt: Attempt, applicant: Mapping[str, Any]) -> str:
-        """Bring the user's applicant at Onfido up to date, or create it."""
-        with self._database.read() as connection:
-            applicant_id = verifications.find_applicant(connection, attempt.verification)
-        if applicant_id is not None:
-            try:
-                attempt.onfido.update_applicant(applicant_id, applicant)
-            except ProviderError as error:
-                if not error.is_gone:
-                    raise
-            else:
-                return applicant_id
-        return attempt.onfido.create_applicant(applicant)
 
     def _announce(self, attempt: Attempt, bound: BoundValues, applicant_id: str) -> bool:
         """Record what was sent and that the run will be asked for; False where a value has changed since it was read.
@@ -258,3 +244,16 @@ def let_go_through(
     if token is None or options is not None:
         token = onfido.create_sdk_token(verification.applicant_id or "", options or SdkOptions())
     return Started(verification, sdk_token=token)
+
+
+def _put_applicant(attempt: Attempt, applicant_id: str | None, applicant: Mapping[str, Any]) -> str:
+    """Bring the user's applicant at Onfido up to date, or create it."""
+    if applicant_id is not None:
+        try:
+            attempt.onfido.update_applicant(applicant_id, applicant)
+        except ProviderError as error:
+            if not error.is_gone:
+                raise
+        else:
+            return applicant_id
+    return attempt.onfido.create_applicant(applicant)
