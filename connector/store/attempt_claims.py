@@ -23,13 +23,13 @@ _FIND_ALL = select(*_COLUMNS).where(_OF_ATTEMPT).order_by(verification_claims.c.
 _UNBIND = (
     update(verification_claims).where(_OF_ATTEMPT).values(is_stale=False, fingerprint=None, folded_fingerprint=None)
 )
-_BIND = insert_or(  # the rows are there: this updates them, on PostgreSQL all in one statement
+_BIND = insert_or(  # the rows are there: this updates them, all in one statement
     verification_claims,
     lambda statement: statement.on_conflict_do_update(
         index_elements=(verification_claims.c.verification_id, verification_claims.c.uri),
         set_={name: statement.excluded[name] for name in ("fingerprint", "folded_fingerprint")},
         where=verification_claims.c.is_stale.is_(False),
-    ),
+    ).returning(verification_claims.c.uri),
 )
 
 _ADD_TAGS = insert_or(verification_tags, lambda statement: statement.on_conflict_do_nothing())
@@ -64,7 +64,7 @@ def bind_values(connection: Connection, verification_id: str, about: Sequence[Ve
     `about` are all of the attempt's claims.
     """
     rows = _rows(verification_id, about)
-    if connection.execute(_BIND(connection), rows).rowcount == len(rows):
+    if len(connection.execute(_BIND(connection), rows).all()) == len(rows):
         return True
     # All of it: a value that is not bound is marked by every change.
     connection.execute(_UNBIND, {"of_attempt": verification_id})

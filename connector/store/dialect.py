@@ -10,21 +10,29 @@ from sqlalchemy import Connection, Table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.dml import ReturningInsert
 from sqlalchemy.sql.functions import FunctionElement
 
 from connector.store.times import UtcDateTime
 
 Insert = sqlite.Insert | postgresql.Insert
+Extended = Insert | ReturningInsert[Any]
 
 
-def insert(table: Table, extend: Callable[[Insert], Insert] = lambda plain: plain) -> Callable[[Connection], Insert]:
+def insert(
+    table: Table, extend: Callable[[Insert], Extended] = lambda plain: plain
+) -> Callable[[Connection], Extended]:
     """Prepare an INSERT that knows ON CONFLICT, which both databases have and standard SQL has not, and its row count.
 
-    `extend` adds to it. Gives what picks the statement of a connection's database.
+    `extend` adds to it. Gives what picks the statement of a connection's database. The row count is one row's; of
+    several, those count that it returns.
     """
-    statements: dict[str, Insert] = {
+    statements: dict[str, Extended] = {
         "sqlite": extend(sqlite.insert(table).execution_options(preserve_rowcount=True)),
-        "postgresql": extend(postgresql.insert(table).execution_options(preserve_rowcount=True)),
+        # For what returns something, SQLAlchemy writes several rows in one statement, and not one statement each.
+        "postgresql": extend(postgresql.insert(table).execution_options(preserve_rowcount=True)).returning(
+            *table.primary_key
+        ),
     }
     return lambda connection: statements[connection.dialect.name]
 

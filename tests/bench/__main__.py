@@ -31,8 +31,8 @@ from tests.databases import postgresql_server, put_database
 
 WORKERS = {"threads 2 x 8": ["-k", "gthread", "--threads", "8"], "sync x 2": ["-k", "sync"]}
 CLIENTS = 16
-ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
-EVENTS = int(os.environ.get("BENCH_EVENTS", "1500"))  # in each round
+ROUNDS = int(os.environ.get("BENCH_ROUNDS", "25"))
+EVENTS = int(os.environ.get("BENCH_EVENTS", "200"))  # in each round
 WARM_UP = 200
 INITIATIONS = 40
 TARGETS = {"throughput": 0.8, "p99": 1.5, "own": 12.0}
