@@ -65,7 +65,7 @@ class Applicants:
         fields = {provider.claims[uri]: value for uri, value in values.items()}
         check_applicant(fields, provider.claims)
         onfido = self._providers.onfido(provider, self._timing.deadline())
-        with self._binding(found, values), _unless_gone(applicant_id, "it can be restored for a while"):
+        with self._binding(provider, found, values), _unless_gone(applicant_id, "it can be restored for a while"):
             onfido.update_applicant(applicant_id, applicant_fields(fields))
         with self._database.write() as connection:
             self._tell(connection, found, "updated", actor, {"claims": sorted(values)})
@@ -117,19 +117,21 @@ class Applicants:
         return present
 
     @contextmanager
-    def _binding(self, found: Verification, values: Mapping[str, str]) -> Iterator[None]:
+    def _binding(self, provider: Provider, found: Verification, values: Mapping[str, str]) -> Iterator[None]:
         """Mark as stale what the user's attempts are bound to other values for, also those that begin meanwhile."""
         tenant, user_id = found.tenant, found.user_id
         fingerprints = {uri: self._fingerprints.of(tenant, user_id, uri, value) for uri, value in values.items()}
-        self._mark(found, fingerprints)
+        self._mark(provider, found, fingerprints)
         try:
             yield
         finally:
-            self._mark(found, fingerprints)
+            self._mark(provider, found, fingerprints)
 
-    def _mark(self, found: Verification, fingerprints: Mapping[str, str]) -> None:
+    def _mark(self, provider: Provider, found: Verification, fingerprints: Mapping[str, str]) -> None:
+        sent = {provider.claims[uri]: uri for uri in fingerprints}
         with self._database.write() as connection:
             attempt_claims.mark_stale(connection, found.tenant, found.user_id, fingerprints)
+            attempt_claims.mark_remapped(connection, found.provider_id, found.user_id, sent)
 
     def _end_open(self, connection: Connection, found: Verification, actor: str) -> None:
         """Close the open attempt that is about a deleted applicant: otherwise the user could start no other."""

@@ -56,7 +56,7 @@ class Wanted:
         """Give what an attempt is about: the named claims, and all that only the workflow's output tells of."""
         outputs = provider.studio.by_claim
         uris = dict.fromkeys((*self.uris, *(uri for uri in outputs if uri not in provider.claims)))
-        return [claim_of(uri, provider.claims.get(uri), outputs.get(uri)) for uri in uris]
+        return [claim_of(uri, provider.claims.get(uri), outputs.get(uri)) for uri in sorted(uris)]
 
 
 @dataclass(frozen=True)

@@ -177,7 +177,9 @@ class Claims:
             if fingerprint != self._fingerprint(tenant, user_id, uri, values)
         }
         with self._database.write() as connection:
-            if outdated:
+            if values is None and written_for is not None:  # the user was removed meanwhile
+                claims.forget_user(connection, tenant, user_id)
+            elif outdated:
                 claims.unverify_held(connection, tenant, user_id, outdated, self._clock())
             found = claims.find_all(connection, tenant, user_id)
         confirmed = [claim for claim in found if (claim.uri, claim.provider_id) in wanted]

@@ -35,9 +35,10 @@ from connector.services.attempts import (
 )
 from connector.services.binding import Binding, BoundValues
 from connector.services.events import Events
+from connector.services.outbox import DELETE_APPLICANT
 from connector.services.results import Results, change, claim_row
 from connector.services.timing import Timing
-from connector.store import attempt_claims, claims, history, verifications
+from connector.store import attempt_claims, claims, history, outbox, verifications
 from connector.store.engine import Database
 
 
@@ -137,9 +138,21 @@ class Initiation:
         for _ in range(ROUNDS):
             bound = self._binding.read(attempt)
             applicant_id = _put_applicant(attempt, bound.applicant_id, applicant_fields(bound.fields))
-            if self._announce(attempt, bound, applicant_id):
-                return applicant_id, bound
+            try:
+                if self._announce(attempt, bound, applicant_id):
+                    return applicant_id, bound
+            except RequestError:
+                if applicant_id != bound.applicant_id:
+                    self._discard(attempt, applicant_id)
+                raise
         raise RequestError(Code.NOTHING_TO_START, "The user's values keep changing: ask again in a moment.")
+
+    def _discard(self, attempt: Attempt, applicant_id: str) -> None:
+        """Have an applicant deleted that no attempt knows of: the lease was lost, or the user removed meanwhile."""
+        tenant, provider_id = attempt.provider.tenant, attempt.provider.provider_id
+        payload = {"tenant": tenant, "provider_id": provider_id, "applicant_id": applicant_id}
+        with self._database.write() as connection:
+            outbox.add(connection, DELETE_APPLICANT, payload)
 
     def _announce(self, attempt: Attempt, bound: BoundValues, applicant_id: str) -> bool:
         """Record what was sent and that the run will be asked for; False where a value has changed since it was read.

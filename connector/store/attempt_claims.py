@@ -7,7 +7,7 @@ from dataclasses import fields
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, insert, or_, select, update
 
 from connector.domain.runs import REVIEW
 from connector.domain.studio import OutputRole
@@ -20,8 +20,9 @@ _OF_ATTEMPT = verification_claims.c.verification_id == bindparam("of_attempt")
 _INSERT = insert(verification_claims)
 _COLUMNS = [verification_claims.c[each.name] for each in fields(VerificationClaim)]
 _FIND_ALL = select(*_COLUMNS).where(_OF_ATTEMPT).order_by(verification_claims.c.uri)
+UNREAD = ""  # the fingerprint of a value that was not read yet: differs from all, also from that of no value
 _UNBIND = (
-    update(verification_claims).where(_OF_ATTEMPT).values(is_stale=False, fingerprint=None, folded_fingerprint=None)
+    update(verification_claims).where(_OF_ATTEMPT).values(is_stale=False, fingerprint=UNREAD, folded_fingerprint=None)
 )
 _BIND = insert_or(  # the rows are there: this updates them, all in one statement
     verification_claims,
@@ -37,7 +38,7 @@ _ADD_TAGS = insert_or(verification_tags, lambda statement: statement.on_conflict
 
 def add(connection: Connection, verification_id: str, about: Sequence[VerificationClaim]) -> None:
     """Insert the claims that an attempt is about."""
-    connection.execute(_INSERT, _rows(verification_id, about))
+    connection.execute(_INSERT, [row | {"fingerprint": UNREAD} for row in _rows(verification_id, about)])
 
 
 def replace(
@@ -86,6 +87,28 @@ def mark_stale(connection: Connection, tenant: str, user_id: str, fingerprints: 
     connection.execute(
         update(verification_claims)
         .where(verification_claims.c.verification_id.in_(ids), differs(verification_claims, fingerprints))
+        .values(is_stale=True)
+    )
+
+
+def mark_remapped(connection: Connection, provider_id: str, user_id: str, sent: Mapping[str, str]) -> None:
+    """Tell a user's open attempt with a provider for which claim, by its URI, each applicant field was sent now.
+
+    After `mark_stale`, which locks it.
+    """
+    is_open = (
+        verifications.c.provider_id == provider_id,
+        verifications.c.user_id == user_id,
+        verifications.c.closed_at.is_(None),
+    )
+    sent_for_another = (
+        (verification_claims.c.applicant_field == name) & (verification_claims.c.uri != uri)
+        for name, uri in sorted(sent.items())
+    )
+    connection.execute(
+        update(verification_claims)
+        .where(verification_claims.c.verification_id.in_(select(verifications.c.id).where(*is_open)))
+        .where(or_(*sent_for_another))
         .values(is_stale=True)
     )
 

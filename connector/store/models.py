@@ -164,7 +164,11 @@ verification_claims = Table(
     Column("folded_fingerprint", String(64), comment="of the value without regard to case and spaces"),
     Column("output_role", String(8), comment="value or result: what stands there"),
     Column("output_value", Text, comment="encrypted: the value that was read there; null once its time is over"),
-    Column("fingerprint", String(64), comment="of the value that was sent; null until it was read"),
+    Column(
+        "fingerprint",
+        String(64),
+        comment="of the value that was sent; empty until it was read, null without one",
+    ),
     Column("is_stale", Boolean, nullable=False, comment="the user's value has changed since"),
 )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from functools import partial
 
+from connector.services.attempts import Wanted
 from tests.harness import (
     BIRTH_DATE,
     GIVEN_NAME,
@@ -149,3 +150,12 @@ def test_claims_added_by_many_at_once_are_added_once(quiet: World) -> None:
 
         assert Counter(answer.status_code for answer in answers) == {201: 1, 409: 7}
         assert len(admin.get(CLAIMS.format(user_id)).json()) == len(entries)
+
+
+def test_attempt_writes_its_claims_in_the_order_in_which_all_lock_them(quiet: World) -> None:
+    """In the order of a request it could wait for an administrator's correction that waits for it."""
+    provider = quiet.connector.services.providers.get(quiet.tenant, quiet.provider_id)
+
+    about = Wanted(tuple(sorted(MAPPING, reverse=True))).about(provider)
+
+    assert [claim.uri for claim in about] == sorted(MAPPING)

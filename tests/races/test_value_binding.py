@@ -9,7 +9,18 @@ from string import ascii_lowercase
 
 import pytest
 
-from tests.harness import BIRTH_DATE, GIVEN_NAME, LAST_NAME, MAPPING, VALUES, Caller, World, verified
+from connector.services.outbox import DELETE_APPLICANT
+from tests.harness import (
+    BIRTH_DATE,
+    GIVEN_NAME,
+    LAST_NAME,
+    MAPPING,
+    VALUES,
+    Caller,
+    World,
+    config_properties,
+    verified,
+)
 from tests.races.attack import (
     CLAIMS,
     OPEN_ALREADY,
@@ -19,9 +30,11 @@ from tests.races.attack import (
     all_claims,
     applicants_at_onfido,
     assert_holds_for_current_values,
+    change_provider,
     change_silently,
     change_values,
     correct,
+    onfido_get,
     outcome_of,
     runs_at_onfido,
     sent_values,
@@ -299,3 +312,54 @@ def test_values_that_never_stand_still_start_nothing_and_lock_nobody_out(quiet: 
     assert runs_at_onfido(quiet) == set()
     initiate(quiet, ann)
     assert verified(ann.claims()) == set(MAPPING)
+
+
+@pytest.mark.parametrize("point", [VALUES_READ, APPLICANT_LOOKED_FOR])
+def test_value_that_is_removed_while_it_is_sent_is_not_verified(quiet: World, ann: Caller, point: str) -> None:
+    with meanwhile(point, partial(change_values, quiet, {BIRTH_DATE: ""})):
+        ann.verify(quiet.provider_id, "INITIATED")
+    for run_id in runs_at_onfido(quiet):
+        settle(quiet, run_id)
+
+    assert BIRTH_DATE not in verified(ann.claims())
+    assert_holds_for_current_values(quiet, ann)
+
+
+def test_field_that_an_administrator_sends_for_another_claim_verifies_neither(quiet: World, ann: Caller) -> None:
+    nickname = "http://wso2.org/claims/nickname"
+    change_values(quiet, {nickname: "Bea"})
+    run_id = quiet.start(ann)
+    remapped = {nickname: "first_name", LAST_NAME: "last_name"}
+    change_provider(
+        quiet,
+        claims=[{"localClaim": uri, "idvpClaim": name} for uri, name in remapped.items()],
+        configProperties=config_properties(quiet.simulator, webhook_token=quiet.webhook_token),
+    )
+    applicant_id = onfido_get(quiet, f"workflow_runs/{run_id}")["applicant_id"]
+
+    quiet.connector.services.applicants.update(quiet.tenant, quiet.provider_id, applicant_id)
+    settle(quiet, run_id)
+
+    assert sent_values(quiet, run_id)[GIVEN_NAME] == "Bea"
+    assert verified(ann.claims()) == UNCHANGED
+
+
+def test_applicant_that_is_made_while_its_user_is_removed_is_deleted_too(quiet: World, ann: Caller) -> None:
+    services = quiet.connector.services
+    with meanwhile(APPLICANT_LOOKED_FOR, lambda: services.users.remove(quiet.tenant, "ann")):
+        refused = ann.verify(quiet.provider_id, "INITIATED")
+
+    assert outcome_of(refused) == (400, "OIDV-10004")
+    rows = services.outbox.page(("ready", "done"), 100)
+    deletions = [row for row in rows if row.kind == DELETE_APPLICANT and row.payload["tenant"] == quiet.tenant]
+    assert len(deletions) == 1
+
+
+def test_claim_that_is_added_while_its_user_is_removed_is_gone_with_them(quiet: World, ann: Caller) -> None:
+    entry = {"uri": "without-a-value", "idVProviderId": quiet.provider_id, "isVerified": True}
+    with meanwhile(VALUES_READ, lambda: quiet.connector.services.users.remove(quiet.tenant, "ann")):
+        refused = admin_of(quiet).post(CLAIMS.format("ann"), [entry])
+
+    assert refused.status_code == 404, refused.text
+    quiet.add_user()
+    assert ann.claims() == {}

@@ -265,7 +265,7 @@ def upgrade() -> None:
             "fingerprint",
             sa.String(length=64),
             nullable=True,
-            comment="of the value that was sent; null until it was read",
+            comment="of the value that was sent; empty until it was read, null without one",
         ),
         sa.Column("is_stale", sa.Boolean(), nullable=False, comment="the user's value has changed since"),
         sa.ForeignKeyConstraint(
