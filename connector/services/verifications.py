@@ -113,10 +113,11 @@ class Verifications:
         provider = self._providers.find_enabled(tenant, provider_id)
         _check_mapped(provider, uris)
         verification = self._latest(tenant, user_id, provider_id, uris)
+        run_id = _run_id(verification)
         if verification.closed_at is not None:
             raise _not_awaiting(verification.status)
         options, deadline = plan_sdk(provider.studio, request), self._timing.deadline()
-        run = self._results.refresh(provider, _run_id(verification), deadline, REINITIATED)
+        run = self._results.refresh(provider, run_id, deadline, REINITIATED)
         if run.status != AWAITING_INPUT:
             raise _not_awaiting(run.status)
         with self._database.read() as connection:
@@ -182,7 +183,7 @@ def _check_mapped(provider: Provider, uris: Sequence[str]) -> None:
 def _run_id(verification: Verification) -> str:
     if verification.run_id is None:
         raise RequestError(
-            Code.NO_VERIFICATION, "The verification broke off before its run was known: ask with INITIATED again."
+            Code.NO_VERIFICATION, "The verification broke off before it had a run: ask with INITIATED again."
         )
     return verification.run_id
 

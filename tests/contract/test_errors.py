@@ -329,6 +329,13 @@ def test_applicant_data_that_only_onfido_can_refuse_is_named_by_field_and_not_re
     assert value not in description
 
 
+def test_an_attempt_that_onfido_refused_has_no_run_that_could_be_resumed(shared: World) -> None:
+    _, me = new_user(shared)
+    assert_error(me.verify(provider_id := provider_with(shared, workflow_id=NIL), "INITIATED"), 400, "OIDV-10042")
+
+    assert_error(me.verify(provider_id, "REINITIATED"), 400, "OIDV-10014", "INITIATED")
+
+
 @pytest.mark.parametrize("route", ["POST /applicants", "POST /workflow_runs"])
 def test_throttled_caller_is_told_when_to_come_back(onfido: World, route: str) -> None:
     _, me = new_user(onfido)

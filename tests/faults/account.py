@@ -55,8 +55,9 @@ def _about_runs(site: Site, runs: list[Any], attempts: list[RowMapping]) -> Iter
             yield f"{user_id} has {number} runs"
     if unknown := {run["id"] for run in runs} - {attempt["run_id"] for attempt in started}:
         yield f"runs that nobody here knows: {sorted(unknown)}"
-    if idle := set(site.user_ids) - {attempt["user_id"] for attempt in started}:
-        yield f"no run was started for {sorted(idle)}"
+    for user_id in sorted(set(site.user_ids) - {attempt["user_id"] for attempt in started}):
+        failures = [attempt["failure"] for attempt in attempts if attempt["user_id"] == user_id]
+        yield f"no run was started for {user_id}; what its attempts failed of: {failures}"
 
 
 def _about_results(site: Site, runs: list[Any], attempts: list[RowMapping]) -> Iterator[str]:

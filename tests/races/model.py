@@ -138,7 +138,7 @@ class User:
     def resume(self, claims: frozenset[str]) -> Answer:
         """Ask for a fresh token."""
         attempt = self.latest(claims)
-        if attempt is None or not (attempt.is_known or attempt.is_closed):
+        if attempt is None or not attempt.is_known:
             return NO_ATTEMPT
         was_closed = attempt.is_closed
         self.learn(attempt)

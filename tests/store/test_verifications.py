@@ -259,7 +259,7 @@ class TestValues:
         seen = reserve()
         with database.write() as connection:
             attempt_claims.replace(connection, seen.verification_id, [VerificationClaim("dob", "dob")], ())
-        assert self.fingerprints(database, seen) == {"dob": (None, False)}
+        assert self.fingerprints(database, seen) == {"dob": ("", False)}
 
 
 class TestFinding:
