@@ -79,7 +79,7 @@ def test_a_task_is_completed_with_a_file_and_the_history_says_by_whom(
     waiting: Waiting, run: Run, tmp_path: Path
 ) -> None:
     data = tmp_path / "data.json"
-    data.write_text('{"score": 4711}')
+    data.write_text('{"score": 918273645}')
 
     result = waiting.command("complete", waiting.run_id, waiting.task_id, "--data", str(data))
 
@@ -87,7 +87,7 @@ def test_a_task_is_completed_with_a_file_and_the_history_says_by_whom(
     shown = json.loads(run("verification", "show", waiting.run_id, "--json").stdout)
     [entry] = [each for each in shown["history"] if each["to"] == "task_completed"]
     assert entry["by"].startswith("cli:")
-    assert "4711" not in str(shown)
+    assert "918273645" not in str(shown)
 
 
 def test_a_task_is_completed_once_with_standard_input(waiting: Waiting) -> None:

@@ -200,7 +200,7 @@ def test_application_is_told_of_a_task_and_its_answer_completes_it(
 def test_completion_by_an_answer_is_in_the_history_without_the_data(
     world: World, ann: Caller, application: Application
 ) -> None:
-    application.answers_data({"score": 4711})
+    application.answers_data({"score": 918273645})
 
     run_id, task_id = start_waiting(world, ann)
 
@@ -210,7 +210,7 @@ def test_completion_by_an_answer_is_in_the_history_without_the_data(
     assert (entry.subject, entry.name, entry.cause) == ("run", run_id, "notice_answered")
     assert entry.actor == application.received[0].body["id"]
     assert entry.detail == {"task_id": task_id, "task_def_id": SCORE}
-    assert "4711" not in str(told)
+    assert "918273645" not in str(told)
 
 
 def test_application_that_takes_a_notice_without_data_completes_the_task_later(
@@ -554,9 +554,9 @@ def test_nothing_personal_is_logged(world: World, ann: Caller, application: Appl
     with capture_logs() as lines:
         start_waiting(world, ann)
         wait_for_failure(world, TELL_TASK)
-        application.answers_data({"score": 4711})
+        application.answers_data({"score": 918273645})
         let_pass(world.connector.services.database, A_MINUTE)
         wait_for(world, TELL_TASK, "done")
 
     assert {"notice.sent", "outbox.delivery_failed"} <= {line["event"] for line in lines}
-    assert [line for line in lines if any(word in str(line) for word in ("Zebulon", "4711", SECRET))] == []
+    assert [line for line in lines if any(word in str(line) for word in ("Zebulon", "918273645", SECRET))] == []
