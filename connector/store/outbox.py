@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, delete, func, select, update
+from sqlalchemy import ColumnElement, Connection, delete, func, select, update
 
 from connector.store.dialect import from_now, insert
 from connector.store.models import outbox
@@ -119,13 +119,16 @@ def finish(connection: Connection, delivery_id: str, owner: str) -> bool:
 def fail(
     connection: Connection, delivery_id: str, owner: str, history: Sequence[Mapping[str, Any]], retry_in: float | None
 ) -> bool:
-    """Note a failed attempt; due again after `retry_in` seconds, or dead with None. False where the lease was lost."""
+    """Note a failed attempt; due again after `retry_in` seconds, or dead with None.
+
+    False where the lease was lost, or an operator has begun the tries anew meanwhile: that stands.
+    """
     values: dict[str, Any] = {"history": list(history)}
     if retry_in is None:
         values |= {"state": DEAD, "settled_at": from_now(0)}
     else:
         values |= {"due_at": from_now(retry_in)}
-    return _settle(connection, delivery_id, owner, values)
+    return _settle(connection, delivery_id, owner, values, outbox.c.attempts > 0)
 
 
 def release(connection: Connection, owner: str) -> int:
@@ -181,7 +184,10 @@ def _row(kind: str, payload: Mapping[str, Any], dedupe_key: str | None) -> dict[
     }
 
 
-def _settle(connection: Connection, delivery_id: str, owner: str, values: Mapping[str, Any]) -> bool:
-    statement = update(outbox).where(outbox.c.id == delivery_id, outbox.c.owner == owner, outbox.c.state == READY)
+def _settle(
+    connection: Connection, delivery_id: str, owner: str, values: Mapping[str, Any], *conditions: ColumnElement[bool]
+) -> bool:
+    mine = (outbox.c.id == delivery_id, outbox.c.owner == owner, outbox.c.state == READY)
+    statement = update(outbox).where(*mine, *conditions)
     settled = connection.execute(statement.values(dict(values) | {"owner": None, "lease_until": None}))
     return settled.rowcount == 1

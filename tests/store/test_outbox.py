@@ -118,6 +118,17 @@ def test_a_dead_row_waits_for_an_operator(database: Database) -> None:
     assert again.attempts == 1
 
 
+def test_a_row_that_an_operator_retries_while_its_last_delivery_fails_is_tried_again(database: Database) -> None:
+    put(database)
+    [mine] = claim(database, "first", lease=0.2)
+    with database.write() as connection:
+        assert outbox.retry(connection, mine.delivery_id)
+    assert not fail(database, mine, "first", retry_in=None)
+    time.sleep(0.25)
+    [again] = claim(database, "second")
+    assert again.attempts == 1
+
+
 def test_what_was_delivered_can_neither_be_retried_nor_dropped(database: Database) -> None:
     put(database, 2)
     [first, second] = claim(database, "first")
