@@ -105,7 +105,10 @@ class Attempts:
                 return Attempt(reserved, provider, wanted, lease, onfido, deadline, is_resumed=False)
             with self._database.read() as connection:
                 found = verifications.find_open(connection, provider.provider_id, user_id)
-            if not found or not self._is_resumable(provider, found, deadline):
+            if not found:
+                self._providers.find_enabled(provider.tenant, provider.provider_id)  # is it removed?
+                continue
+            if not self._is_resumable(provider, found, deadline):
                 continue
             if taken := self._take_over(found, lease):
                 return Attempt(taken, provider, wanted, lease, onfido, deadline, is_resumed=True)

@@ -73,11 +73,11 @@ class Claims:
             return []
         rows = self._rows(tenant, user_id, entries, values)
         with _conflict(), self._database.write() as connection:
-            _check_providers(connection, tenant, {entry.provider_id for entry in entries})
+            _check_providers(connection, tenant, {entry.provider_id for entry in entries}, share=True)
             claims.add(connection, rows)
             changes = [_correction_entry(tenant, entry, None, actor, self._clock()) for entry in entries]
             history.append(connection, changes)
-        return self._confirmed(tenant, user_id, entries, values)
+        return self._confirmed(tenant, user_id, entries, values, added=[row["id"] for row in rows])
 
     def correct_all(self, tenant: str, user_id: str, entries: Sequence[ClaimEntry], actor: str = SYSTEM) -> list[Claim]:
         """Correct several claims, all or none; raises `RequestError` where one is not there, or is named twice."""
@@ -165,9 +165,17 @@ class Claims:
         }
 
     def _confirmed(
-        self, tenant: str, user_id: str, entries: Sequence[ClaimEntry], written_for: Mapping[str, str] | None
+        self,
+        tenant: str,
+        user_id: str,
+        entries: Sequence[ClaimEntry],
+        written_for: Mapping[str, str] | None,
+        added: Sequence[str] = (),
     ) -> list[Claim]:
-        """Give the claims as they stand, having withdrawn what was written for a value that has changed meanwhile."""
+        """Give the claims as they stand, having withdrawn what was written for a value that has changed meanwhile.
+
+        Of a user who was removed meanwhile those `added` go: others are of one who has been added again since.
+        """
         values = self._directory.values(tenant, user_id)
         wanted = {(entry.uri, entry.provider_id) for entry in entries}
         written = {entry.uri: self._fingerprint(tenant, user_id, entry.uri, written_for) for entry in entries}
@@ -177,13 +185,13 @@ class Claims:
             if fingerprint != self._fingerprint(tenant, user_id, uri, values)
         }
         with self._database.write() as connection:
-            if values is None and written_for is not None:  # the user was removed meanwhile
-                claims.forget_user(connection, tenant, user_id)
+            if was_removed := values is None and written_for is not None:
+                claims.forget(connection, tenant, user_id, added)
             elif outdated:
                 claims.unverify_held(connection, tenant, user_id, outdated, self._clock())
             found = claims.find_all(connection, tenant, user_id)
         confirmed = [claim for claim in found if (claim.uri, claim.provider_id) in wanted]
-        if len(confirmed) < len(wanted):
+        if was_removed or len(confirmed) < len(wanted):
             raise _removed(user_id)
         return confirmed
 
@@ -226,8 +234,10 @@ def value_changed(
         claims.unverify_changed(connection, tenant, user_id, fingerprints, now)
 
 
-def _check_providers(connection: Connection, tenant: str, provider_ids: Collection[str]) -> None:
-    known = providers.find_known(connection, tenant, provider_ids)
+def _check_providers(
+    connection: Connection, tenant: str, provider_ids: Collection[str], *, share: bool = False
+) -> None:
+    known = providers.find_known(connection, tenant, provider_ids, share=share)
     if missing := sorted(set(provider_ids) - known):
         raise RequestError(
             Code.CLAIM_PROVIDER_NOT_FOUND, f"There is no identity verification provider {', '.join(missing)}."

@@ -14,12 +14,14 @@ the event or the run, looks for the other one (`match`).
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any
 
 import structlog
 from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
 
 from connector import telemetry
 from connector.domain.studio import TASK_EVENT, WATCHLIST_EVENT, Studio
@@ -120,7 +122,9 @@ class Events:
 
     def _store(self, connection: Connection, tenant: str, event: Event, row: Mapping[str, Any]) -> str:
         """Insert an event, act on it, and give the state that it is left in."""
-        if not events.add(connection, row):
+        with _removed_meanwhile(row["provider_id"]):
+            is_new = events.add(connection, row)
+        if not is_new:
             return DUPLICATE
         if row["state"] == events.NOTED:
             return events.NOTED
@@ -150,6 +154,15 @@ class Events:
 
     def _opened(self, parked: ParkedEvent) -> bytes:
         return self._vault.open(parked.body, event_body(parked.event_id)).encode()
+
+
+@contextmanager
+def _removed_meanwhile(provider_id: str) -> Iterator[None]:
+    """Turn the database's refusal of an event of no provider into the contract's error."""
+    try:
+        yield
+    except IntegrityError as error:
+        raise RequestError(Code.WEBHOOK_PROVIDER_UNKNOWN, f"There is no provider {provider_id}.") from error
 
 
 def _is_wanted(event: Event, studio: Studio) -> bool:

@@ -233,7 +233,7 @@ class Initiation:
             values |= verifications.NO_LEASE
         with self._database.write() as connection:
             owner = attempt.lease.owner
-            recorded = verifications.record_run(connection, verification.verification_id, owner, values)
+            recorded = verifications.record_run(connection, verification, owner, values)
             if recorded is None:
                 raise being_started()
             if verification.run_id is None:

@@ -43,6 +43,9 @@ def rotate_keys(database: Database, vault: Vault) -> None:
         after = None
         while True:
             with database.write() as connection:
-                after = column.reseal(connection, vault, after)
+                after, busy = column.reseal(connection, vault, after)
+            for key, sealed in busy.items():
+                with database.write() as connection:
+                    column.reseal_one(connection, vault, key, sealed)
             if after is None:
                 break

@@ -17,7 +17,7 @@ from connector.domain.provider import BaseUrlPolicy, Condition, Provider, Provid
 from connector.domain.studio import Studio, StudioPolicy, check_studio
 from connector.errors import Code, ConfigurationError, RequestError
 from connector.onfido.client import OnfidoClient, OnfidoTransport
-from connector.store import history, providers
+from connector.store import claims, history, providers, verifications
 from connector.store.engine import Database
 from connector.store.providers import WebhookAccess
 from connector.store.sealed import provider_secret
@@ -116,6 +116,9 @@ class Providers:
         """Remove a provider with all that was verified through it; raises `RequestError` where there is none."""
         with self._database.write() as connection:
             stored = self._lock(connection, tenant, provider_id)
+            # What goes with it is locked as everybody does, and not in the order in which the database deletes it.
+            verifications.lock_all(connection, provider_id)
+            claims.lock_all(connection, provider_id)
             providers.remove(connection, provider_id)
             self._tell(connection, tenant, provider_id, "removed", actor, {}, stored["name"])
 

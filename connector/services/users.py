@@ -82,8 +82,7 @@ class Users:
     def put(self, tenant: str, user_id: str, values: Mapping[str, str], actor: str = SYSTEM) -> bool:
         """Add the user, or change the values of the one there is; True where it was added."""
         with self._database.write() as connection:
-            is_new = users.add(connection, tenant, user_id, self._clock())
-            users.lock(connection, tenant, user_id)
+            is_new = users.add_or_lock(connection, tenant, user_id, self._clock())
             self._write(connection, tenant, user_id, values)
             self._tell(connection, tenant, user_id, "added" if is_new else "changed", actor, values)
         return is_new

@@ -7,8 +7,9 @@ each other.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Table, bindparam, delete, or_, select, update
@@ -16,7 +17,7 @@ from sqlalchemy import ColumnElement, Connection, Row, Table, bindparam, delete,
 from connector.domain.claims import VALUE_CHANGED, Claim, ClaimState
 from connector.domain.history import CLAIM, Change
 from connector.store import history
-from connector.store.dialect import insert
+from connector.store.dialect import by_code_point, insert
 from connector.store.models import claims, verification_claims, verifications
 
 _KEY = (claims.c.provider_id, claims.c.user_id, claims.c.uri)
@@ -55,13 +56,13 @@ _VERIFIED = select(claims.c.provider_id, claims.c.uri, claims.c.fingerprint).whe
 _LOCK = (
     select(claims.c.id)
     .where(claims.c.tenant == bindparam("tenant"), claims.c.user_id == bindparam("user_id"))
-    .order_by(claims.c.uri, claims.c.provider_id)
+    .order_by(by_code_point(claims.c.uri), claims.c.provider_id)
     .with_for_update()
 )
 _LOCK_STATES = (
     select(claims.c.uri, claims.c.is_verified, claims.c.verification_status)
     .where(claims.c.provider_id == bindparam("provider_id"), claims.c.user_id == bindparam("user_id"))
-    .order_by(claims.c.uri)
+    .order_by(by_code_point(claims.c.uri))
     .with_for_update()
 )
 
@@ -125,12 +126,19 @@ def correct(connection: Connection, claim_id: str, values: Mapping[str, Any]) ->
 def open_attempt(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
     """Let the claims point to a new attempt; those that are verified stay as they are until its result is in."""
     if rows:
-        connection.execute(_OPEN_ATTEMPT(connection), rows)
+        connection.execute(_OPEN_ATTEMPT(connection), sorted(rows, key=itemgetter("uri")))
 
 
 def lock(connection: Connection, tenant: str, user_id: str) -> bool:
     """Keep everybody else from changing a user's claims, in the order in which all lock them; False without any."""
     return bool(connection.execute(_LOCK, {"tenant": tenant, "user_id": user_id}).all())
+
+
+def lock_all(connection: Connection, provider_id: str) -> None:
+    """Keep everybody else from changing the claims with a provider."""
+    statement = select(claims.c.id).where(claims.c.provider_id == provider_id)
+    order = (claims.c.user_id, by_code_point(claims.c.uri))
+    connection.execute(statement.order_by(*order).with_for_update())
 
 
 def lock_states(connection: Connection, provider_id: str, user_id: str) -> dict[str, ClaimState]:
@@ -196,8 +204,16 @@ def differs(table: Table, fingerprints: Mapping[str, str | None]) -> ColumnEleme
 
 def forget_user(connection: Connection, tenant: str, user_id: str) -> bool:
     """Delete a user's claims; False where there are none."""
-    statement = delete(claims).where(claims.c.tenant == tenant, claims.c.user_id == user_id)
-    return connection.execute(statement).rowcount > 0
+    if not lock(connection, tenant, user_id):
+        return False
+    connection.execute(delete(claims).where(claims.c.tenant == tenant, claims.c.user_id == user_id))
+    return True
+
+
+def forget(connection: Connection, tenant: str, user_id: str, claim_ids: Collection[str]) -> None:
+    """Delete some of a user's claims."""
+    if claim_ids and lock(connection, tenant, user_id):
+        connection.execute(delete(claims).where(claims.c.id.in_(claim_ids)))
 
 
 def new_id() -> str:

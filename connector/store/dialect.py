@@ -6,7 +6,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Table
+from sqlalchemy import Connection, String, Table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -35,6 +35,23 @@ def insert(
         ),
     }
     return lambda connection: statements[connection.dialect.name]
+
+
+class by_code_point(FunctionElement[str]):  # noqa: N801  a function of SQL
+    """Text to sort by as Python and SQLite do, whatever the collation of the database."""
+
+    type = String()
+    inherit_cache = True
+
+
+@compiles(by_code_point)
+def _as_it_is(element: by_code_point, compiler: SQLCompiler, **options: Any) -> str:
+    return compiler.process(element.clauses, **options)
+
+
+@compiles(by_code_point, "postgresql")
+def _in_c(element: by_code_point, compiler: SQLCompiler, **options: Any) -> str:
+    return f'{compiler.process(element.clauses, **options)} COLLATE "C"'
 
 
 class from_now(FunctionElement[datetime]):  # noqa: N801  a function of SQL

@@ -87,9 +87,13 @@ def find_matchable(connection: Connection) -> list[tuple[str, str]]:
 
 
 def forget_bodies(connection: Connection, received_before: datetime) -> None:
-    """Remove the bodies of old events; those that waited for a run of which nobody here knew are noted."""
+    """Remove the bodies of old events; those that waited for a run of which nobody here knew are noted.
+
+    Those that somebody is at are left for the next time, so that nobody waits for each other.
+    """
     old = (events.c.received_at < received_before, events.c.body.is_not(None))
-    connection.execute(update(events).where(*old).values(body=None, state=_SETTLED))
+    free = select(events.c.id).where(*old).with_for_update(skip_locked=True).cte("free")
+    connection.execute(update(events).where(events.c.id == free.c.id).values(body=None, state=_SETTLED))
 
 
 def forget_runs(connection: Connection, provider_id: str, run_ids: Collection[str]) -> None:

@@ -93,9 +93,11 @@ def find_page(
     return [_provider(row) for row in connection.execute(page.limit(limit).offset(offset))], total
 
 
-def find_known(connection: Connection, tenant: str, provider_ids: Collection[str]) -> set[str]:
-    """Give those of the ids that are providers of the tenant's."""
+def find_known(connection: Connection, tenant: str, provider_ids: Collection[str], *, share: bool = False) -> set[str]:
+    """Give those of the ids that are providers of the tenant's; with `share`, these cannot be removed meanwhile."""
     statement = select(providers.c.id).where(providers.c.tenant == tenant, providers.c.id.in_(provider_ids))
+    if share:
+        statement = statement.with_for_update(read=True, key_share=True)
     return set(connection.execute(statement).scalars())
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,7 +11,9 @@ from sqlalchemy import Column, Connection, Table, select, tuple_, update
 from connector.store.models import events, providers, secrets, user_attributes, verification_claims, verifications
 from connector.store.vault import Vault
 
-BATCH = 500
+BATCH = 50  # what is read of a run may be large, and others wait for the rows of a batch
+
+Key = tuple[Any, ...]
 
 
 def provider_secret(provider_id: str, name: str) -> str:
@@ -60,26 +62,35 @@ class SealedColumn:
     def _table(self) -> Table:
         return self.column.table
 
-    def reseal(self, connection: Connection, vault: Vault, after: tuple[Any, ...] | None) -> tuple[Any, ...] | None:
+    def reseal(self, connection: Connection, vault: Vault, after: Key | None) -> tuple[Key | None, Mapping[Key, str]]:
         """Seal one batch of rows with the first key, from the one behind the key `after` on; gives the last row's key.
 
-        A value that changes meanwhile stays as it is: whoever writes seals with the first key already.
+        Gives also what stands in rows that somebody is at, to be sealed one by one: others lock several rows in other
+        orders, so who holds some waits for none.
         """
         keys = list(self._table.primary_key.columns)
         statement = select(*keys, self.column).where(self.column.is_not(None)).order_by(*keys).limit(BATCH)
         if after is not None:
             statement = statement.where(tuple_(*keys) > after)
-        rows = [(tuple(row[:-1]), row[-1]) for row in connection.execute(statement)]
-        for key, sealed in rows:
-            if not vault.is_current(sealed):
-                place = self.context(*key)
-                same_row = (column == value for column, value in zip(keys, key, strict=True))
-                connection.execute(
-                    update(self._table)
-                    .where(*same_row, self.column == sealed)
-                    .values({self.column.name: vault.seal(vault.open(sealed, place), place)})
-                )
-        return rows[-1][0] if rows else None
+        rows = {tuple(row[:-1]): row[-1] for row in connection.execute(statement)}
+        old = {key: sealed for key, sealed in rows.items() if not vault.is_current(sealed)}
+        free = select(*keys).where(tuple_(*keys).in_(list(old))).with_for_update(skip_locked=True, key_share=True)
+        for key in [tuple(row) for row in connection.execute(free)] if old else []:
+            self.reseal_one(connection, vault, key, old.pop(key))
+        return next(reversed(rows), None), old
+
+    def reseal_one(self, connection: Connection, vault: Vault, key: Key, sealed: str) -> None:
+        """Seal what stands in one row with the first key.
+
+        A value that changes meanwhile stays as it is: whoever writes seals with the first key already.
+        """
+        place = self.context(*key)
+        same_row = (column == value for column, value in zip(self._table.primary_key.columns, key, strict=True))
+        connection.execute(
+            update(self._table)
+            .where(*same_row, self.column == sealed)
+            .values({self.column.name: vault.seal(vault.open(sealed, place), place)})
+        )
 
 
 def sealed_columns() -> Iterator[SealedColumn]:

@@ -48,6 +48,14 @@ def lock(connection: Connection, tenant: str, user_id: str) -> bool:
     return connection.execute(_USER.with_for_update(), {"tenant": tenant, "user_id": user_id}).one_or_none() is not None
 
 
+def add_or_lock(connection: Connection, tenant: str, user_id: str, now: datetime) -> bool:
+    """Insert a user, or lock the one there is for changes; whether it was inserted."""
+    is_new = add(connection, tenant, user_id, now)
+    while not is_new and not lock(connection, tenant, user_id):  # the one there was has just been removed
+        is_new = add(connection, tenant, user_id, now)
+    return is_new
+
+
 def has(connection: Connection, tenant: str, user_id: str, *, share: bool = False) -> bool:
     """Whether there is such a user; with `share`, changes under way are waited for."""
     statement = _SHARED_USER if share else _USER

@@ -14,8 +14,9 @@ from typing import Any
 from sqlalchemy import Connection, Row, Select, bindparam, delete, insert, select, update
 
 from connector.domain.verification import Verification, VerificationClaim
+from connector.errors import Code, RequestError
 from connector.store import attempt_claims
-from connector.store.models import verification_claims, verifications
+from connector.store.models import providers, verification_claims, verifications
 from connector.store.times import UtcDateTime
 
 _ID = verifications.c.id.label("verification_id")
@@ -28,7 +29,15 @@ _LOCK_RUN = SELECT.where(
 ).with_for_update()
 _CHANGE = update(verifications).where(verifications.c.id == bindparam("of"), verifications.c.closed_at.is_(None))
 _CHANGE_UNDER_LEASE = _CHANGE.where(verifications.c.lease_owner == bindparam("of_owner"))
-_RECORD_RUN = _CHANGE_UNDER_LEASE.returning(*_COLUMNS)
+# The provider before the verification: claims are inserted next, which takes a share of their provider, and whoever
+# removes a provider locks it first.
+_SHARED_PROVIDER = (
+    select(providers.c.id)
+    .where(providers.c.id == bindparam("of_provider"))
+    .with_for_update(read=True, key_share=True)
+    .cte("shared_provider")
+)
+_RECORD_RUN = _CHANGE_UNDER_LEASE.where(verifications.c.provider_id == _SHARED_PROVIDER.c.id).returning(*_COLUMNS)
 _IS_OF_USER = (
     verifications.c.tenant == bindparam("of_tenant"),
     verifications.c.user_id == bindparam("of_user"),
@@ -98,10 +107,11 @@ def advance(connection: Connection, verification_id: str, owner: str, values: Ma
 
 
 def record_run(
-    connection: Connection, verification_id: str, owner: str, values: Mapping[str, Any]
+    connection: Connection, verification: Verification, owner: str, values: Mapping[str, Any]
 ) -> Verification | None:
     """Record the run that was started, under the initiation's lease; None where the lease was lost."""
-    row = connection.execute(_RECORD_RUN, {"of": verification_id, "of_owner": owner, **values}).one_or_none()
+    key = {"of": verification.verification_id, "of_provider": verification.provider_id, "of_owner": owner}
+    row = connection.execute(_RECORD_RUN, {**key, **values}).one_or_none()
     return None if row is None else read_row(row)
 
 
@@ -159,16 +169,24 @@ def find_latest(
 
 
 def get(connection: Connection, verification_id: str) -> Verification:
-    """Give an attempt that exists."""
+    """Give an attempt that was there a moment ago; raises `RequestError` where it was removed meanwhile."""
     found = find(connection, verification_id)
     if found is None:
-        raise LookupError(verification_id)
+        raise RequestError(
+            Code.NO_VERIFICATION, "The verification was removed meanwhile, with its user or its provider."
+        )
     return found
 
 
 def lock_run(connection: Connection, provider_id: str, run_id: str) -> Verification | None:
     """Give the attempt that a run belongs to, and keep everybody else from changing it."""
     return one(connection, _LOCK_RUN, {"of_provider": provider_id, "of_run": run_id})
+
+
+def lock_all(connection: Connection, provider_id: str) -> None:
+    """Keep everybody else from changing the attempts with a provider."""
+    statement = select(verifications.c.id).where(verifications.c.provider_id == provider_id)
+    connection.execute(statement.order_by(verifications.c.id).with_for_update())
 
 
 def find_of_user(connection: Connection, tenant: str, user_id: str) -> list[Verification]:

@@ -8,11 +8,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import column, make_url, select
 from sqlalchemy.exc import IntegrityError
 
 from connector.domain.claims import VALUE_CHANGED, Claim, ClaimState
 from connector.store import claims
+from connector.store.dialect import by_code_point
 from connector.store.engine import Database
 from connector.store.models import history as history_table
 
@@ -153,3 +154,10 @@ def test_a_forgotten_user_leaves_no_claim_and_others_keep_theirs(
         assert not claims.forget_user(connection, "acme", "ann")
         assert claims.find_all(connection, "acme", "ann") == []
         assert len(claims.find_all(connection, "acme", "ben")) == 1
+
+
+def test_the_order_of_locks_does_not_depend_on_a_databases_collation() -> None:
+    order = by_code_point(column("uri"))  # as SQL: the tests' own PostgreSQL has no collation that sorts otherwise
+
+    dialects = [make_url(url).get_dialect()() for url in ("postgresql+psycopg://", "sqlite://")]
+    assert [str(order.compile(dialect=dialect)) for dialect in dialects] == ['uri COLLATE "C"', "uri"]

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, delete
 from sqlalchemy.exc import IntegrityError
 
 from connector.domain.verification import RunFilter, Verification, VerificationClaim
+from connector.errors import RequestError
 from connector.store import attempt_claims, runs, verifications
 from connector.store.engine import Database
 from connector.store.models import providers
@@ -175,7 +176,7 @@ class TestAbandoned:
     ) -> None:
         seen = reserve()
         assert self.abandon(database, seen, "first", now)
-        with pytest.raises(LookupError):
+        with pytest.raises(RequestError):
             current(database, seen.verification_id)
         with database.read() as connection:
             assert attempt_claims.find_all(connection, seen.verification_id) == []

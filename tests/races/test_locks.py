@@ -1,0 +1,380 @@
+"""Requests at the same moment on PostgreSQL: none of two waits for the other in a circle, and none ends in a 500.
+
+One of them is held in the midst of its transaction, with the locks that it has so far, until the other waits for it.
+What makes three of them collide is a row that a third one has locked meanwhile.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+import pytest
+import requests
+from sqlalchemy import Engine, event, text
+
+from connector.errors import Code, RequestError
+from connector.services.claims import ClaimEntry
+from connector.services.keys import rotate_keys
+from connector.settings import Settings
+from connector.simulator.server import Simulator
+from connector.store.engine import Database
+from connector.store.vault import KEY_BYTES, Vault, read_keys
+from tests.harness import (
+    ADMIN_SCOPES,
+    BIRTH_DATE,
+    GIVEN_NAME,
+    LAST_NAME,
+    MAPPING,
+    VALUES,
+    Caller,
+    Clock,
+    ConnectorServer,
+    World,
+    event_body,
+    verified,
+)
+from tests.races.attack import ALL_CLEAR, PROVIDERS, add_provider, outcome_of
+from tests.races.meanwhile import meanwhile
+
+PATIENCE = 20
+YEAR = 365 * 86_400
+RUN_LOCKED = ("FROM verifications", "verifications.run_id = ", "FOR UPDATE")
+RUN_RECORDED = ("UPDATE verifications", "dashboard_url=")
+USER_LOCKED = ("FROM users", "FOR UPDATE")
+ATTEMPTS_LOCKED = ("FROM verifications", "ORDER BY verifications.id FOR UPDATE")
+VALUES_SHARED = "FOR SHARE"
+WAITING = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+
+
+@pytest.fixture(scope="module")
+def running(
+    tmp_path_factory: pytest.TempPathFactory, new_database: Callable[[str], str]
+) -> Iterator[tuple[ConnectorServer, Clock]]:
+    settings = Settings(
+        data_dir=tmp_path_factory.mktemp("locks"),
+        database_url=new_database("postgresql"),
+        allow_http_loopback=True,
+        onfido_rate_limit=1_000_000,
+        dev=True,
+    )
+    clock = Clock()
+    with ConnectorServer(settings, clock) as connector:
+        connector.rest()
+        yield connector, clock
+
+
+@pytest.fixture
+def world(running: tuple[ConnectorServer, Clock], simulator: Simulator) -> World:
+    """A provider whose webhook gets what the test posts and nothing else."""
+    connector, clock = running
+    return add_provider(World(connector, simulator, clock, tenant=f"locks-{uuid.uuid4()}"))
+
+
+@pytest.fixture
+def database(world: World) -> Database:
+    return world.connector.services.database
+
+
+def admin_of(world: World) -> Caller:
+    return world.connector.as_admin(world.tenant, (*ADMIN_SCOPES, "internal_idv_claim_delete"))
+
+
+def remove_provider(world: World) -> requests.Response:
+    return admin_of(world).request("DELETE", f"{PROVIDERS}/{world.provider_id}")
+
+
+def remove_user(world: World) -> requests.Response:
+    return admin_of(world).request("DELETE", "/api/users/v1/ann/idv")
+
+
+def verify_all(world: World, caller: Caller, *, of: tuple[str, ...] = tuple(MAPPING)) -> str:
+    run_id = world.start(caller, of)
+    assert world.post_event(event_body(run_id, "approved", ALL_CLEAR)).ok
+    return run_id
+
+
+def verify_in_two_attempts(world: World) -> None:
+    """Let the claims stand in another order than that of their URIs, and PostgreSQL know how few they are."""
+    ann = world.add_user()
+    verify_all(world, ann, of=(LAST_NAME,))
+    verify_all(world, ann, of=(BIRTH_DATE, GIVEN_NAME))
+    with world.connector.services.database.read() as connection:
+        connection.execute(text("ANALYZE"))
+
+
+def correct_all(world: World) -> None:
+    entries = [ClaimEntry(uri, world.provider_id, is_verified=True) for uri in MAPPING]
+    world.connector.services.claims.correct_all(world.tenant, "ann", entries)
+
+
+def refusal(call: Callable[[], object]) -> Code | None:
+    """Give the code that a call is refused with."""
+    try:
+        call()
+    except RequestError as error:
+        return error.code
+    return None
+
+
+class _Point:
+    """Where a transaction is held, with its locks."""
+
+    def __init__(self, parts: tuple[str, ...]) -> None:
+        self.reached, self.left = threading.Event(), threading.Event()
+        self._parts = parts
+
+    def note(self, _connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if not self.reached.is_set() and all(part in statement for part in self._parts):
+            self.reached.set()
+            self.left.wait(PATIENCE)
+
+
+@contextmanager
+def held(*parts: str) -> Iterator[_Point]:
+    """Hold the first transaction with a statement that has these parts, right after it, until it is left."""
+    point = _Point(parts)
+    event.listen(Engine, "after_cursor_execute", point.note)
+    try:
+        yield point
+    finally:
+        point.left.set()
+        event.remove(Engine, "after_cursor_execute", point.note)
+
+
+def wait_for_waiting(database: Database, number: int, last: Future[Any]) -> None:
+    """Wait until so many transactions wait for a lock, or the last one has no need to."""
+    end = time.monotonic() + PATIENCE
+    while not last.done():
+        with database.read() as connection:
+            if connection.execute(text(WAITING)).scalar_one() >= number:
+                return
+        assert time.monotonic() < end, "neither waited nor done"
+        time.sleep(0.02)
+
+
+def collide(
+    database: Database, first: Callable[[], Any], point: tuple[str, ...], second: Callable[[], Any]
+) -> tuple[Any, Any]:
+    """Hold the first in the midst until the second waits for it; gives what both gave."""
+    with held(*point) as at, ThreadPoolExecutor(2) as pool:
+        one = pool.submit(first)
+        assert at.reached.wait(PATIENCE), one.result(0)
+        other = pool.submit(second)
+        wait_for_waiting(database, 1, other)
+        at.left.set()
+        return one.result(PATIENCE), other.result(PATIENCE)
+
+
+def collide_behind(
+    database: Database, lock: str, row: Mapping[str, str], first: Callable[[], Any], second: Callable[[], Any]
+) -> tuple[Any, Any]:
+    """Let both run into a row that a third one has locked, one after the other; gives what both gave."""
+    with ThreadPoolExecutor(2) as pool:
+        with database.write() as connection:
+            connection.execute(text(lock), row)
+            one = pool.submit(first)
+            wait_for_waiting(database, 1, one)
+            other = pool.submit(second)
+            wait_for_waiting(database, 2, other)
+        return one.result(PATIENCE), other.result(PATIENCE)
+
+
+GIVEN_NAME_LOCKED = (
+    "SELECT id FROM claims WHERE tenant = :tenant AND uri = :uri FOR UPDATE",
+    {"uri": GIVEN_NAME},
+)
+
+
+# A provider is removed
+
+
+def test_provider_is_removed_while_a_run_is_recorded(world: World, database: Database) -> None:
+    ann = world.add_user()
+
+    started, removed = collide(
+        database, lambda: ann.verify(world.provider_id, "INITIATED"), RUN_RECORDED, lambda: remove_provider(world)
+    )
+
+    assert (started.status_code, removed.status_code) == (200, 204)
+
+
+def test_provider_is_removed_while_a_result_is_applied_for_which_an_event_waits(
+    world: World, database: Database
+) -> None:
+    ann = world.add_user()
+    run_id = world.start(ann)
+    world.outcome(run_id)
+    assert world.post_event(event_body(run_id, "approved")).ok  # nothing was compared: Onfido is to be asked
+
+    completed, removed = collide(
+        database, lambda: ann.verify(world.provider_id, "COMPLETED"), RUN_LOCKED, lambda: remove_provider(world)
+    )
+
+    assert (completed.status_code, removed.status_code) == (200, 204)
+
+
+def test_provider_and_user_are_removed_at_once(world: World, database: Database) -> None:
+    verify_all(world, world.add_user())
+
+    one, other = collide(database, lambda: remove_user(world), ATTEMPTS_LOCKED, lambda: remove_provider(world))
+
+    assert (one.status_code, other.status_code) == (204, 204)
+
+
+def test_provider_is_removed_while_a_value_changes(world: World, database: Database) -> None:
+    verify_in_two_attempts(world)
+    lock, row = GIVEN_NAME_LOCKED
+    change = partial(world.connector.services.users.change, world.tenant, "ann", {GIVEN_NAME: "Bea"})
+
+    _, removed = collide_behind(database, lock, row | {"tenant": world.tenant}, change, lambda: remove_provider(world))
+
+    assert removed.status_code == 204
+
+
+def test_event_for_a_provider_that_is_removed_meanwhile_is_told_so(world: World) -> None:
+    run_id = world.start(world.add_user())
+
+    with meanwhile("providers.previous_webhook_token", lambda: remove_provider(world)):
+        answer = world.post_event(event_body(run_id, "approved", ALL_CLEAR))
+
+    assert outcome_of(answer) == (404, "OIDV-60001")
+
+
+def test_initiation_with_a_provider_that_is_removed_meanwhile_is_told_so(world: World) -> None:
+    ann = world.add_user()
+
+    with meanwhile("FROM providers", lambda: remove_provider(world)):
+        answer = ann.verify(world.provider_id, "INITIATED")
+
+    assert outcome_of(answer) == (400, "OIDV-10009")
+
+
+def test_claims_are_added_before_their_provider_is_removed_or_not_at_all(world: World, database: Database) -> None:
+    world.add_user()
+    entries = [ClaimEntry(uri, world.provider_id, is_verified=True) for uri in MAPPING]
+    add = partial(world.connector.services.claims.add, world.tenant, "ann", entries)
+
+    told, removed = collide(
+        database, lambda: refusal(add), ("FROM providers", "providers.id IN"), lambda: remove_provider(world)
+    )
+
+    assert (told in {None, Code.CLAIM_NOT_FOUND}, removed.status_code) == (True, 204)  # it looks at them once more
+
+
+# A user is removed
+
+
+def test_user_is_removed_while_claims_are_corrected(world: World, database: Database) -> None:
+    verify_in_two_attempts(world)
+    lock, row = GIVEN_NAME_LOCKED
+    correct = partial(correct_all, world)
+
+    told, removed = collide_behind(
+        database, lock, row | {"tenant": world.tenant}, lambda: refusal(correct), lambda: remove_user(world)
+    )
+
+    assert (told, removed.status_code) == (Code.CLAIM_NOT_FOUND, 204)
+
+
+@pytest.mark.parametrize("values", [VALUES, {}], ids=["with values", "without"])
+def test_user_who_is_put_while_removed_is_there(world: World, database: Database, values: Mapping[str, str]) -> None:
+    world.add_user()
+    users = world.connector.services.users
+
+    removed, is_new = collide(
+        database, lambda: remove_user(world), USER_LOCKED, lambda: users.put(world.tenant, "ann", values)
+    )
+
+    assert (removed.status_code, is_new, users.values(world.tenant, "ann")) == (204, True, values)
+
+
+@pytest.mark.parametrize("status", ["INITIATED", "REINITIATED"])
+def test_request_for_a_user_who_is_removed_meanwhile_is_told_so(world: World, status: str) -> None:
+    ann = world.add_user()
+    world.start(ann)
+
+    with meanwhile("verifications.user_id = ", lambda: remove_user(world)):
+        answer = ann.verify(world.provider_id, status)
+
+    assert outcome_of(answer) == (400, "OIDV-10014")
+
+
+def test_wait_for_the_result_of_a_user_who_is_removed_ends(world: World) -> None:
+    ann = world.add_user()
+    world.start(ann)
+
+    with meanwhile("verifications.id = ", lambda: remove_user(world)):
+        answer = ann.verify(world.provider_id, "COMPLETED", headers={"Prefer": "wait=10"})
+
+    assert outcome_of(answer) == (400, "OIDV-10014")
+
+
+def test_correction_for_a_user_who_was_removed_leaves_alone_one_who_came_back(world: World) -> None:
+    ann = world.add_user()
+    world.start(ann)
+    claim_id = ann.claims()[GIVEN_NAME]["id"]
+
+    def come_back() -> None:
+        verify_all(world, world.add_user())
+
+    path, body = f"/api/users/v1/ann/idv/claims/{claim_id}", {"isVerified": True, "claimMetadata": {}}
+    with (
+        meanwhile("UPDATE claims SET is_verified", lambda: remove_user(world)),
+        meanwhile(VALUES_SHARED, come_back, occurrence=2),
+    ):
+        answer = admin_of(world).put(path, body)
+
+    assert outcome_of(answer) == (404, "IDV-10000")
+    assert verified(ann.claims()) == set(MAPPING)
+
+
+# Keys are rotated
+
+
+def rotate(world: World) -> None:
+    """Seal everything with another key, always the same: one connector serves all tests."""
+    keys = read_keys((), world.connector.settings.data_dir)
+    rotate_keys(world.connector.services.database, Vault([b"n" * KEY_BYTES, *keys]))
+
+
+def sealing_keys(database: Database, column: str) -> set[str]:
+    """Give the ids of the keys that all values of a column are sealed with."""
+    table, _, name = column.partition(".")
+    with database.read() as connection:
+        sealed = connection.execute(text(f"SELECT {name} FROM {table} WHERE {name} IS NOT NULL")).scalars()
+        return {each.split(".")[1] for each in sealed}
+
+
+def test_keys_are_rotated_while_values_change(world: World, database: Database) -> None:
+    world.add_user()
+    users, values = world.connector.services.users, {BIRTH_DATE: "1990-02-02", LAST_NAME: ""}
+
+    collide(
+        database,
+        lambda: users.change(world.tenant, "ann", values),
+        ("DELETE FROM user_attributes",),
+        lambda: rotate(world),
+    )
+
+    rotate(world)  # the change itself was sealed with the old key: this process knows no other
+    assert len(sealing_keys(database, "user_attributes.value")) == 1
+
+
+def test_keys_are_rotated_while_bodies_are_forgotten(world: World, database: Database) -> None:
+    for number in range(6):
+        assert world.post_event(event_body(f"unknown-{number}", "approved", ALL_CLEAR)).ok
+    world.clock.advance(YEAR)
+    forget = partial(world.connector.services.events.forget_bodies, timedelta(days=30))
+
+    collide(database, lambda: rotate(world), ("UPDATE events SET body",), forget)
+
+    forget()
+    assert sealing_keys(database, "events.body") == set()
