@@ -105,12 +105,9 @@ class Attempts:
                 return Attempt(reserved, provider, wanted, lease, onfido, deadline, is_resumed=False)
             with self._database.read() as connection:
                 found = verifications.find_open(connection, provider.provider_id, user_id)
-            if not found:
-                self._providers.find_enabled(provider.tenant, provider.provider_id)  # is it removed?
-                continue
-            if not self._is_resumable(provider, found, deadline):
-                continue
-            if taken := self._take_over(found, lease):
+            if found is None:  # it has ended meanwhile, or the provider was removed
+                self._providers.find_enabled(provider.tenant, provider.provider_id)
+            elif self._is_resumable(provider, found, deadline) and (taken := self._take_over(found, lease)):
                 return Attempt(taken, provider, wanted, lease, onfido, deadline, is_resumed=True)
         raise being_started()
 

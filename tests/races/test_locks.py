@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 import requests
-from sqlalchemy import Engine, event, text
+from sqlalchemy import Engine, ExceptionContext, event, text
 
 from connector.errors import Code, RequestError
 from connector.services.claims import ClaimEntry
@@ -255,6 +255,25 @@ def test_initiation_with_a_provider_that_is_removed_meanwhile_is_told_so(world: 
         answer = ann.verify(world.provider_id, "INITIATED")
 
     assert outcome_of(answer) == (400, "OIDV-10009")
+
+
+def test_initiation_goes_on_where_the_attempt_in_its_way_has_just_ended(world: World) -> None:
+    ann = world.add_user()
+    run_id = world.start(ann)
+    posted: list[requests.Response] = []
+
+    def end_run(_refused: ExceptionContext) -> None:
+        if not posted:
+            posted.append(world.post_event(event_body(run_id, "abandoned")))
+
+    event.listen(Engine, "handle_error", end_run)
+    try:
+        next_run_id = world.start(ann)
+    finally:
+        event.remove(Engine, "handle_error", end_run)
+
+    assert [each.status_code for each in posted] == [200]
+    assert next_run_id != run_id
 
 
 def test_claims_are_added_before_their_provider_is_removed_or_not_at_all(world: World, database: Database) -> None:
