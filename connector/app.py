@@ -20,42 +20,43 @@ from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as BaseResponse
 
 from connector import __version__, telemetry
-from connector.api import applicants, errors, exports, operations, providers, runs, setup, tenancy, users, webhooks
-from connector.api.development import configure_access
+from connector.access.development import configure_access
+from connector.api import applicants, errors, exports, operations, providers, setup, tenancy, users, webhooks
+from connector.api import verifications as runs
 from connector.api.parsing import SECURITY_SCHEME
 from connector.api.tasks import blueprint as tasks_blueprint
 from connector.directory.local import LocalDirectory
 from connector.domain.provider import BaseUrlPolicy
 from connector.domain.studio import StudioPolicy
-from connector.domain.tenants import DEFAULT_TENANT
+from connector.domain.tenancy import DEFAULT_TENANT
 from connector.domain.urls import UrlPolicy
 from connector.errors import ConfigurationError
-from connector.notices import Notifier
+from connector.http.webhook_sender import Notifier
 from connector.onfido.client import OnfidoTransport
 from connector.relay import Relay
-from connector.services.applicants import Applicants
-from connector.services.archive import Archive
-from connector.services.attempts import Attempts
-from connector.services.binding import Binding
-from connector.services.claims import Claims
-from connector.services.decisions import Decisions
-from connector.services.events import Events
-from connector.services.files import RunFiles
-from connector.services.initiation import Initiation
-from connector.services.keys import fingerprint_key, rotate_keys
-from connector.services.notices import Notices
+from connector.services.application.notices import Notices
+from connector.services.application.tasks import Tasks
+from connector.services.application.watchlist import Watchlist
+from connector.services.key_rotation import fingerprint_key, rotate_keys
+from connector.services.lookup.evidence import RunFiles
+from connector.services.lookup.verifications import Runs
 from connector.services.outbox import SWEEP, Kind, Outbox
-from connector.services.providers import Providers
-from connector.services.results import Results
-from connector.services.runs import Runs
-from connector.services.setup import Setup
-from connector.services.tasks import Tasks
+from connector.services.people.applicants import Applicants
+from connector.services.people.claims import Claims
+from connector.services.people.users import Users
+from connector.services.providers.registry import Providers
+from connector.services.providers.setup import Setup
+from connector.services.providers.webhook_token import Tokens
+from connector.services.results.decisions import Decisions
+from connector.services.results.events import Events
+from connector.services.results.kept import Archive
+from connector.services.results.results import Results
+from connector.services.starting.attempts import Attempts
+from connector.services.starting.binding import Binding
+from connector.services.starting.initiation import Initiation
+from connector.services.starting.requests import Verifications
 from connector.services.timing import Timing
-from connector.services.tokens import Tokens
 from connector.services.upkeep import Upkeep
-from connector.services.users import Users
-from connector.services.verifications import Verifications
-from connector.services.watchlist import Watchlist
 from connector.settings import Settings
 from connector.store.engine import Database
 from connector.store.vault import Fingerprints, Vault, read_keys

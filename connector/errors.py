@@ -2,7 +2,7 @@
 
     ConnectorError
     ├── RequestError         the caller can mend it
-    ├── ProviderError        Onfido's side; says whether asking again can help
+    ├── OnfidoError        Onfido's side; says whether asking again can help
     └── ConfigurationError   the operator can mend it; the process refuses to start
 
 Every error carries a `Code` of the HTTP contract and a `description` for a person: it names the thing at
@@ -96,7 +96,7 @@ class RequestError(ConnectorError):
         self.retry_after = retry_after
 
 
-class ProviderError(ConnectorError):
+class OnfidoError(ConnectorError):
     """Onfido refused, failed or could not be reached.
 
     `status` is Onfido's HTTP status (None where no answer came), `type` its error type, `request_id` what its

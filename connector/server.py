@@ -18,7 +18,7 @@ from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import BadRequest
 
 from connector import telemetry
-from connector.api.development import check_access_configured
+from connector.access.development import check_access_configured
 from connector.app import create_app, create_relay, create_services
 from connector.settings import Settings
 

@@ -15,9 +15,9 @@ from typing import Any
 import requests
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from connector.api.development import mint_token
+from connector.access.development import mint_token
 from connector.app import Services, create_app
-from connector.domain.tenants import DEFAULT_TENANT
+from connector.domain.tenancy import DEFAULT_TENANT
 from connector.domain.verification import RunFilter, Verification
 from connector.relay import Relay
 from connector.settings import Settings

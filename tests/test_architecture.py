@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from flask import Flask
 
-from connector.api.auth import REQUIRED_SCOPE
+from connector.access.gate import REQUIRED_SCOPE
 from connector.app import create_app
 from connector.settings import Settings
 
@@ -25,9 +25,10 @@ MAY_IMPORT = {
     "onfido": {"domain", "errors", "telemetry"},
     "directory": {"domain", "store", "errors", "telemetry"},
     "store": {"domain", "errors", "telemetry", "private_file"},
-    "notices": {"errors", "telemetry"},
-    "services": {"domain", "store", "onfido", "directory", "notices", "errors", "telemetry"},
-    "api": {"services", "domain", "errors", "telemetry", "settings", "private_file"},
+    "http": {"errors", "telemetry"},
+    "access": {"domain", "errors", "telemetry", "settings", "private_file"},
+    "services": {"domain", "store", "onfido", "directory", "http", "errors", "telemetry"},
+    "api": {"access", "services", "domain", "errors", "telemetry", "settings", "private_file"},
     "settings": {"domain", "errors"},
     "simulator": set(),
     "errors": set(),
@@ -37,7 +38,7 @@ MAY_IMPORT = {
 # Third parties that a package must not know.
 MUST_NOT_IMPORT = {
     "onfido": {"flask", "werkzeug", "click", "sqlalchemy", "alembic"},
-    "notices": {"flask", "werkzeug", "click", "sqlalchemy", "alembic"},
+    "http": {"flask", "werkzeug", "click", "sqlalchemy", "alembic"},
     "directory": {"flask", "werkzeug", "click"},
     "store": {"flask", "werkzeug", "click", "requests"},
     "services": {"flask", "werkzeug", "click", "requests"},
@@ -188,7 +189,7 @@ def test_nothing_is_printed_and_no_error_is_caught_unnamed(path: Path) -> None:
             assert node.type is not None, f"line {node.lineno}"
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=named)
+@pytest.mark.parametrize("path", [each for each in SOURCES if each.parent.name != "versions"], ids=named)
 def test_a_file_tells_one_story(path: Path) -> None:
     lines = path.read_text(encoding="utf-8").count("\n")
     assert lines <= MAX_LINES

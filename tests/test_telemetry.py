@@ -18,7 +18,7 @@ from typing import Any
 import pytest
 import requests
 
-from connector.api.development import mint_token
+from connector.access.development import mint_token
 from connector.simulator.server import Simulator
 from connector.telemetry import new_trace_id
 from tests.harness import ADMIN_SCOPES, BIRTH_DATE, GIVEN_NAME, LAST_NAME, event_body, provider_body, sign

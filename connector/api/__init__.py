@@ -1,12 +1,12 @@
 """HTTP: shapes and status codes, nothing else; the contract is WSO2 Identity Server's.
 
-    request ─► tenancy (which tenant) ─► auth (which scope) ─► schemas (what shape) ─► a service ─► schemas ─► answer
+    request ─► tenancy (which tenant) ─► access (which scope) ─► schemas (what shape) ─► a service ─► schemas ─► answer
                                                         any error, from anywhere ─► errors ─► one JSON body
 
     providers.py     /api/server/v1/idv-providers          an administrator registers providers
     setup.py         …/idv-providers/{id}/test-connection, …/webhook
-    studio.py        what a provider uses of Onfido Studio, on the wire
-    runs.py          …/idv-providers/{id}/verifications    an administrator looks at runs and decides on them
+    studio_shapes.py what a provider uses of Onfido Studio, on the wire
+    verifications.py …/idv-providers/{id}/verifications    an administrator looks at runs and decides on them
     exports.py       …/verifications.csv, …/evidence-folder  the same, and Onfido's files of a run, as files
     tasks.py         …/verifications/{run-id}/tasks        an application completes Send/Receive Data tasks
     applicants.py    …/idv-providers/{id}/applicants/{id}  update, delete, restore

@@ -5,7 +5,7 @@ from __future__ import annotations
 from flask import current_app, g
 
 from connector.api.parsing import Blueprint
-from connector.services.applicants import Applicants
+from connector.services.people.applicants import Applicants
 
 blueprint = Blueprint(
     "applicants",

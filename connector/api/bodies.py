@@ -9,7 +9,7 @@ from typing import Any
 import marshmallow as ma
 
 from connector.api.schemas import LINK_URL, SDK_TOKEN
-from connector.api.studio import read_studio, studio_body
+from connector.api.studio_shapes import read_studio, studio_body
 from connector.domain.claims import Claim
 from connector.domain.history import Change
 from connector.domain.provider import (
@@ -22,9 +22,9 @@ from connector.domain.provider import (
 )
 from connector.domain.studio import Studio
 from connector.domain.workflow_input import RunRequest
-from connector.services.archive import DOCUMENT, OUTPUT_VALUE
-from connector.services.claims import ClaimEntry
-from connector.services.verifications import Capture
+from connector.services.people.claims import ClaimEntry
+from connector.services.results.kept import DOCUMENT, OUTPUT_VALUE
+from connector.services.starting.requests import Capture
 
 _PROPERTIES = {"token", "workflow_id", "base_url", "webhook_token", "notice_secret", "max_attempts", "attempt_window"}
 READ_ONLY = "previous_webhook_token_expires_at"  # of the configuration properties; ignored in a request

@@ -12,8 +12,8 @@ from flask import Flask, Response, jsonify, request
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
-from connector.api.auth import AccessDenied
-from connector.errors import Code, ConnectorError, ProviderError, RequestError
+from connector.access.gate import AccessDenied
+from connector.errors import Code, ConnectorError, OnfidoError, RequestError
 from connector.telemetry import trace_id
 
 log = structlog.get_logger(__name__)
@@ -105,7 +105,7 @@ def body(code: str, message: str, description: str, status: int, headers: Mappin
 
 
 def _connector_error(error: ConnectorError) -> Response:
-    if not isinstance(error, RequestError | ProviderError):
+    if not isinstance(error, RequestError | OnfidoError):
         return _unexpected(error)
     status = STATUS.get(error.code, 400)
     log.info("request.refused", code=error.code, status=status, **_onfido_details(error))
@@ -114,7 +114,7 @@ def _connector_error(error: ConnectorError) -> Response:
 
 
 def _onfido_details(error: ConnectorError) -> dict[str, Any]:
-    if not isinstance(error, ProviderError):
+    if not isinstance(error, OnfidoError):
         return {}
     return {"onfido_status": error.status, "onfido_type": error.type, "onfido_request_id": error.request_id}
 

@@ -16,13 +16,13 @@ import structlog
 from flask import Response, current_app, g, url_for
 
 from connector.api.parsing import Blueprint
-from connector.api.runs import PREFIX, check_provider, no_store
-from connector.api.runs_schemas import RunFilterSchema, TimelineFileSchema
-from connector.domain.run_filter import read_filter
-from connector.errors import ProviderError
-from connector.services.exports import csv_pieces
-from connector.services.files import PDF, ZIP, RunFile, RunFiles
-from connector.services.runs import Runs
+from connector.api.verification_shapes import RunFilterSchema, TimelineFileSchema
+from connector.api.verifications import PREFIX, check_provider, no_store
+from connector.domain.verification_filter import read_filter
+from connector.errors import OnfidoError
+from connector.services.lookup.csv import csv_pieces
+from connector.services.lookup.evidence import PDF, ZIP, RunFile, RunFiles
+from connector.services.lookup.verifications import Runs
 
 log = structlog.get_logger(__name__)
 
@@ -100,7 +100,7 @@ def _told(file: RunFile) -> Iterator[bytes]:
     """Read a file; where it breaks off, say so in the log: the answer has begun already."""
     try:
         yield from file.chunks
-    except ProviderError as error:
+    except OnfidoError as error:
         log.warning("file.broke_off", file=file.name, code=error.code, reason=error.description)
         raise
 

@@ -13,7 +13,7 @@ from flask_smorest import Blueprint as SmorestBlueprint
 from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from connector.api.auth import requires
+from connector.access.gate import requires
 from connector.api.errors import InvalidShape, refuse
 from connector.domain.nesting import is_deeper
 

@@ -19,9 +19,9 @@ from connector.api.schemas import (
     SetupGuideSchema,
 )
 from connector.domain.provider import PROVIDER_TYPE, ProviderConfig, invalid, setup_guide
-from connector.domain.tenants import tenant_path
+from connector.domain.tenancy import tenant_path
 from connector.errors import Code, RequestError
-from connector.services.providers import Providers
+from connector.services.providers.registry import Providers
 
 PREFIX = "/api/server/v1/idv-providers"
 

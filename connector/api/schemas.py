@@ -9,7 +9,7 @@ import marshmallow as ma
 from marshmallow import fields, validate
 
 from connector.api.fields import Flag, Name, Text
-from connector.api.studio import StudioSchema
+from connector.api.studio_shapes import StudioSchema
 from connector.domain.provider import PROVIDER_TYPE
 
 MAX_METADATA = 8192  # characters of a claim's metadata as JSON

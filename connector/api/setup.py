@@ -10,7 +10,7 @@ from connector.api.fields import Flag
 from connector.api.parsing import Blueprint
 from connector.api.providers import PREFIX
 from connector.domain.readiness import Readiness
-from connector.services.setup import Setup, Webhook
+from connector.services.providers.setup import Setup, Webhook
 
 blueprint = Blueprint("setup", __name__, url_prefix=PREFIX, description="Setting providers up at Onfido")
 

@@ -9,9 +9,9 @@ from flask import current_app, g
 from marshmallow import fields
 
 from connector.api.parsing import Blueprint
-from connector.api.runs_schemas import TaskSchema
+from connector.api.verification_shapes import TaskSchema
 from connector.domain.tasks import Task, TaskSummary
-from connector.services.tasks import Tasks
+from connector.services.application.tasks import Tasks
 
 PREFIX = "/api/server/v1/idv-providers/<provider_id>/verifications/<run_id>/tasks"
 

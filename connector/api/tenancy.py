@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from flask import Flask, g, request
 
-from connector.domain.tenants import DEFAULT_TENANT
+from connector.domain.tenancy import DEFAULT_TENANT
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment

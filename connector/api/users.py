@@ -22,10 +22,10 @@ from connector.api.schemas import (
 from connector.domain.claims import Claim
 from connector.domain.workflow_input import RunRequest
 from connector.errors import Code, RequestError
-from connector.services.archive import Archive
-from connector.services.claims import Claims
-from connector.services.users import Users
-from connector.services.verifications import Capture, Verifications
+from connector.services.people.claims import Claims
+from connector.services.people.users import Users
+from connector.services.results.kept import Archive
+from connector.services.starting.requests import Capture, Verifications
 
 blueprint = Blueprint("users", __name__, url_prefix="/api/users/v1", description="Identity verification of users")
 

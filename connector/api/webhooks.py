@@ -10,7 +10,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from connector.api.parsing import Blueprint, read_body
 from connector.errors import Code, RequestError
-from connector.services.events import Events
+from connector.services.results.events import Events
 
 SIGNATURE_HEADER = "X-SHA2-Signature"
 

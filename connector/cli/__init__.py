@@ -1,14 +1,14 @@
 """The command line, `connector`: what an operator does, on the database directly and without a token.
 
     serve.py           serve, worker, migrate, rotate-keys, simulate, token, demo
-    walkthrough.py     what demo shows
+    demo.py            what demo shows
     outbox.py          outbox list|retry|drop
     providers.py       provider add|list|show|update|end-overlap|remove; provider_options.py: what it is told
     setup.py           provider test|add-webhook|remove-webhook
     applicants.py      applicant update|delete|restore
     users.py           user add|set|list|show|import|remove
     verifications.py   verification list|show|refresh|decide
-    run_files.py       verification export|timeline|evidence
+    evidence.py        verification export|timeline|evidence
     tasks.py           verification task list|complete
     output.py          how results, errors and tables are printed
 

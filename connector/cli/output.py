@@ -17,7 +17,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from connector import settings
-from connector.domain.tenants import DEFAULT_TENANT
+from connector.domain.tenancy import DEFAULT_TENANT
 from connector.errors import ConnectorError
 from connector.settings import Settings
 

@@ -10,7 +10,7 @@ from typing import Any
 import click
 import marshmallow as ma
 
-from connector.api.studio import StudioSchema, read_studio
+from connector.api.studio_shapes import StudioSchema, read_studio
 from connector.cli.output import json_option, tenant_option
 from connector.domain.studio import Studio
 

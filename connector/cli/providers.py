@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from connector.api.studio import studio_body
+from connector.api.studio_shapes import studio_body
 from connector.cli import setup
 from connector.cli.output import (
     actor,

@@ -65,9 +65,9 @@ def migrate(context: click.Context) -> None:
 @click.option("--once", is_flag=True, help="End after the verification.")
 def demo(once: bool) -> None:
     """Show one whole verification, with a simulated Onfido, then stay up to be tried."""
-    from connector.cli import walkthrough  # noqa: PLC0415
+    from connector.cli.demo import perform  # noqa: PLC0415
 
-    walkthrough.perform(once=once)
+    perform(once=once)
 
 
 @click.command()
@@ -89,7 +89,7 @@ def simulate(host: str, port: int) -> None:
 @click.pass_context
 def token(context: click.Context, user_id: str, scopes: str, lifetime: int, tenant: str) -> None:
     """Make an access token of the development issuer; `serve --dev` accepts it, nothing else does."""
-    from connector.api.development import mint_token  # noqa: PLC0415
+    from connector.access.development import mint_token  # noqa: PLC0415
     from connector.app import make_data_dir  # noqa: PLC0415
 
     settings = load_settings(context)

@@ -10,7 +10,7 @@ import click
 from connector.cli.output import actor, json_option, load_settings, print_json, print_record, services, tenant_option
 from connector.domain.provider import Provider
 from connector.domain.readiness import TOKEN, WEBHOOK, Check, Readiness, not_checked
-from connector.errors import ProviderError, RequestError
+from connector.errors import OnfidoError, RequestError
 
 if TYPE_CHECKING:
     from connector.app import Services
@@ -92,7 +92,7 @@ def readiness_record(readiness: Readiness) -> dict[str, Any]:
 def _register(opened: Services, added: Provider, public_url: str) -> Check:
     try:
         webhook = opened.setup.add_webhook(added.tenant, added.provider_id, public_url, actor())
-    except (RequestError, ProviderError) as error:
+    except (RequestError, OnfidoError) as error:
         return Check(WEBHOOK, False, error.description)
     told = f"{', '.join(webhook.events)} ({' and '.join(webhook.environments)})"
     return Check(WEBHOOK, True, f"Onfido posts {told} to {webhook.url}.")

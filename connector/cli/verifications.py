@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from connector.cli import run_files
+from connector.cli import evidence as run_files
 from connector.cli.output import actor, json_option, print_json, print_record, print_table, services, tenant_option
 from connector.domain.history import Change
-from connector.domain.run_filter import FALLING, RISING, read_filter
 from connector.domain.tasks import TaskSummary
 from connector.domain.verification import VerificationClaim
+from connector.domain.verification_filter import FALLING, RISING, read_filter
 
 if TYPE_CHECKING:  # the use cases load when a command opens them: `serve` has to set up its metrics first
     from connector.app import Services
-    from connector.services.runs import LiveTasks, Run, RunDetails
+    from connector.services.lookup.verifications import LiveTasks, Run, RunDetails
 
 _with_output = click.option("--output", "has_output", is_flag=True, help="Print the workflow's output as well.")
 

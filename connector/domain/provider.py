@@ -11,7 +11,7 @@ from datetime import datetime
 
 from connector.domain.claims import APPLICANT_FIELDS, REQUIRED_FIELDS
 from connector.domain.studio import Studio
-from connector.domain.tenants import DEFAULT_TENANT, tenant_path
+from connector.domain.tenancy import DEFAULT_TENANT, tenant_path
 from connector.domain.urls import UrlPolicy
 from connector.errors import Code, RequestError
 

@@ -6,7 +6,7 @@
         │                                       ├─► pacing.py     the account's rate limit, the host's outages
         │                                       ├─► sessions.py   connections; failures.py: why no answer came
         │                                       └─► storage.py    the other host, where Onfido keeps files
-        │                             ──► refusals.py    Onfido's error answers ──► `ProviderError`
+        │                             ──► refusals.py    Onfido's error answers ──► `OnfidoError`
         ▼
     payloads.py     values of the domain ⇄ Onfido's JSON: applicants, runs, tasks
         ├─► reports.py    what a workflow's output tells of comparisons and of the document
@@ -14,7 +14,7 @@
         ▲
     webhooks.py     raw bytes ──► signed? ──► `Event`
 
-Whatever goes wrong leaves as a `ProviderError` (requests of ours) or a `RequestError` (events sent to us, and values
+Whatever goes wrong leaves as a `OnfidoError` (requests of ours) or a `RequestError` (events sent to us, and values
 that cannot be sent), in words that hold neither a token nor a value of the applicant's. No dictionary of Onfido's
 leaves this package but those that have no shape: a workflow's output, a task's input and output.
 """

@@ -6,7 +6,7 @@
                                                    ├─ Files           files.py
                                                    └─ Subscriptions   subscriptions.py
 
-Every method raises `ProviderError`, also where a client's deadline leaves no time. A client for background work gives
+Every method raises `OnfidoError`, also where a client's deadline leaves no time. A client for background work gives
 way to those that somebody waits for, and gives up after a short wait for its turn. Nothing that is created is created
 twice: only reads are ever repeated.
 """
@@ -21,8 +21,8 @@ from typing import Any
 
 from connector.domain.capture import LinkOptions, SdkOptions
 from connector.domain.runs import DECIDED_STATUSES, RunSnapshot
-from connector.errors import Code, ProviderError
-from connector.onfido.files import Files, FileStream
+from connector.errors import Code, OnfidoError
+from connector.onfido.evidence import Files, FileStream
 from connector.onfido.payloads import (
     applicant_deletion,
     link_fields,
@@ -104,7 +104,7 @@ class OnfidoClient(Tasks, Files, Subscriptions):
         return self._read(run_snapshot, call, refused_as=Code.WORKFLOW_REFUSED)
 
     def probe_workflow(self, workflow_id: str) -> None:
-        """Find out, at no cost, whether Onfido takes the workflow; raises `ProviderError` (`WORKFLOW_REFUSED`) if not.
+        """Find out, at no cost, whether Onfido takes the workflow; raises `OnfidoError` (`WORKFLOW_REFUSED`) if not.
 
         Onfido's API cannot read a workflow. So a run is asked for, with an applicant that cannot exist: nothing can
         come of it, and what Onfido complains of tells. Where it complains of the applicant alone, it has nothing
@@ -113,7 +113,7 @@ class OnfidoClient(Tasks, Files, Subscriptions):
         """
         try:
             self.create_run(workflow_id=workflow_id, applicant_id=str(uuid.uuid4()))
-        except ProviderError as error:
+        except OnfidoError as error:
             if error.code is not Code.APPLICANT_REFUSED:
                 raise
 

@@ -1,4 +1,4 @@
-"""Why no answer came, as `ProviderError`s."""
+"""Why no answer came, as `OnfidoError`s."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ import ssl
 import requests
 from urllib3 import exceptions as urllib3_errors
 
-from connector.errors import Code, ProviderError
+from connector.errors import Code, OnfidoError
 
 UNREACHABLE_RETRY_AFTER = 10  # seconds; Onfido names none where it does not answer
 _UNKNOWN_NAME = frozenset({socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)})
 
 
-def failure(error: Exception, host: str) -> ProviderError:
+def failure(error: Exception, host: str) -> OnfidoError:
     """Say why no answer came, and whether the request can have reached Onfido.
 
     A certificate that is not trusted counts as unreachable, not as a wrong base URL: it may be a proxy's, or be renewed
@@ -23,7 +23,7 @@ def failure(error: Exception, host: str) -> ProviderError:
     reason = _reason(error)
     origin = reason.__cause__ or next(iter(reason.args[-1:]), None)
     if isinstance(reason, ValueError) or (isinstance(origin, socket.gaierror) and origin.errno in _UNKNOWN_NAME):
-        return ProviderError(Code.BASE_URL_WRONG, f"There is no host {host}: correct the base URL.", is_sent=False)
+        return OnfidoError(Code.BASE_URL_WRONG, f"There is no host {host}: correct the base URL.", is_sent=False)
     if isinstance(origin, ssl.SSLCertVerificationError):
         why = f"{host} has a TLS certificate that is not trusted: {origin.verify_message}"
         return unreachable(why, is_sent=False)
@@ -37,9 +37,9 @@ def failure(error: Exception, host: str) -> ProviderError:
     return unreachable(why, is_sent=not isinstance(reason, urllib3_errors.ConnectTimeoutError))
 
 
-def unreachable(why: str, *, is_sent: bool) -> ProviderError:
+def unreachable(why: str, *, is_sent: bool) -> OnfidoError:
     """Make the error for a host that does not answer, or not as it should."""
-    return ProviderError(Code.ONFIDO_UNREACHABLE, f"{why}.", retry_after=UNREACHABLE_RETRY_AFTER, is_sent=is_sent)
+    return OnfidoError(Code.ONFIDO_UNREACHABLE, f"{why}.", retry_after=UNREACHABLE_RETRY_AFTER, is_sent=is_sent)
 
 
 def _reason(error: Exception) -> BaseException:

@@ -16,7 +16,7 @@ import threading
 from collections.abc import Callable, Hashable
 from typing import Generic, TypeVar
 
-from connector.errors import Code, ProviderError
+from connector.errors import Code, OnfidoError
 
 BURST_SHARE = 0.1  # of a minute's calls that may be sent at once
 RESERVE_SHARE = 0.25  # of those, how many are kept for interactive calls
@@ -31,7 +31,7 @@ MOST_KEPT = 1000  # accounts, and hosts
 T = TypeVar("T")
 
 
-class HeldBackError(ProviderError):
+class HeldBackError(OnfidoError):
     """The call was not sent; `retry_after` says when the next may be."""
 
     def __init__(self, code: Code, why: str, seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""Onfido's error answers, as `ProviderError`s.
+"""Onfido's error answers, as `OnfidoError`s.
 
     {"error": {"type", "message", "fields": {name: [reasons]}}}
         ├─► code: by the type, else by the status, else by what the call was about
@@ -19,7 +19,7 @@ from http import HTTPStatus
 from itertools import islice
 from typing import Any
 
-from connector.errors import Code, ProviderError
+from connector.errors import Code, OnfidoError
 from connector.onfido.failures import UNREACHABLE_RETRY_AFTER
 from connector.onfido.pacing import LONGEST_RETRY_AFTER
 from connector.onfido.reading import mapping, read_json, tidy
@@ -66,7 +66,7 @@ class _Complaint:
     request_id: str | None
 
 
-def refusal(answer: Answer, call: Call, refused_as: Code | None) -> ProviderError:
+def refusal(answer: Answer, call: Call, refused_as: Code | None) -> OnfidoError:
     """Make the error for an answer that is no success; `refused_as` says what the call's data is to Onfido.
 
     Where Onfido refuses a run because of its applicant alone, the code says so.
@@ -75,7 +75,7 @@ def refusal(answer: Answer, call: Call, refused_as: Code | None) -> ProviderErro
     code = _code(answer.status, complaint, refused_as)
     is_missing_file = call.is_download and answer.status == HTTPStatus.NOT_FOUND
     description = _describe(answer.status, complaint, _mask(_submitted(call)))
-    return ProviderError(
+    return OnfidoError(
         code,
         f"{description} {NOT_YET}" if is_missing_file else description,
         status=answer.status,
@@ -85,11 +85,11 @@ def refusal(answer: Answer, call: Call, refused_as: Code | None) -> ProviderErro
     )
 
 
-def misunderstanding(answer: Answer, why: str) -> ProviderError:
+def misunderstanding(answer: Answer, why: str) -> OnfidoError:
     """Make the error for a success whose body cannot be used."""
     description = f"Onfido's answer (HTTP {answer.status}) cannot be understood: {why}."
     request_id = _plain(answer.request_id)
-    return ProviderError(Code.INITIATION_FAILED, description, status=answer.status, request_id=request_id)
+    return OnfidoError(Code.INITIATION_FAILED, description, status=answer.status, request_id=request_id)
 
 
 def _code(status: int, complaint: _Complaint, refused_as: Code | None) -> Code:

@@ -16,7 +16,7 @@ from urllib3.connection import HTTPSConnection
 from urllib3.connectionpool import HTTPSConnectionPool
 from urllib3.util.connection import create_connection
 
-from connector.errors import Code, ProviderError
+from connector.errors import Code, OnfidoError
 
 POOL_SIZE = 32
 
@@ -51,7 +51,7 @@ class _PublicConnection(HTTPSConnection):
         found = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
         addresses = dict.fromkeys(str(address[0]) for *_, address in found)
         if not all(map(_is_public, addresses)):
-            raise ProviderError(Code.FILE_UNAVAILABLE, f"{self.host} is no public host: no file is fetched from it.")
+            raise OnfidoError(Code.FILE_UNAVAILABLE, f"{self.host} is no public host: no file is fetched from it.")
         failure = OSError("no address")
         for address in addresses:
             try:

@@ -18,7 +18,7 @@ import requests
 from urllib3 import exceptions as urllib3_errors
 
 from connector.domain.urls import UrlPolicy
-from connector.errors import Code, ProviderError
+from connector.errors import Code, OnfidoError
 from connector.onfido.failures import unreachable
 from connector.onfido.sessions import Session
 
@@ -71,12 +71,12 @@ def _resolve(asked: str, location: str, policy: UrlPolicy) -> str:
     except ValueError:
         objection = "it is no URL"
     if objection is not None:
-        raise ProviderError(Code.FILE_UNAVAILABLE, f"Onfido keeps the file at an address that is refused: {objection}.")
+        raise OnfidoError(Code.FILE_UNAVAILABLE, f"Onfido keeps the file at an address that is refused: {objection}.")
     return url
 
 
-def _refusal(host: str, status: int) -> ProviderError:
+def _refusal(host: str, status: int) -> OnfidoError:
     what = f"{host}, where Onfido keeps the file, answered HTTP {status}"
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return unreachable(what, is_sent=False)
-    return ProviderError(Code.FILE_UNAVAILABLE, f"{what}: ask again in a moment, or create the file anew.")
+    return OnfidoError(Code.FILE_UNAVAILABLE, f"{what}: ask again in a moment, or create the file anew.")

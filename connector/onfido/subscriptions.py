@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from connector.errors import Code
-from connector.onfido.account import Account
+from connector.onfido.api import OnfidoApi
 from connector.onfido.payloads import present
 from connector.onfido.reading import MAX_ID_LENGTH, as_object, identifier, objects, required, text, texts
 
@@ -37,7 +37,7 @@ class RegisteredWebhook:
     environments: frozenset[str]
 
 
-class Subscriptions(Account):
+class Subscriptions(OnfidoApi):
     """`/webhooks`; where no events, or no environments, are named, all are meant."""
 
     def create_webhook(

@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from connector.domain.tasks import Task, TaskSummary
-from connector.errors import Code, ProviderError
-from connector.onfido.account import Account
+from connector.errors import Code, OnfidoError
+from connector.onfido.api import OnfidoApi
 from connector.onfido.payloads import task_summaries, whole_task
 
 
-class Tasks(Account):
+class Tasks(OnfidoApi):
     """`/workflow_runs/{run_id}/tasks`."""
 
     def list_tasks(self, run_id: str) -> list[TaskSummary]:
@@ -35,4 +35,4 @@ def _check_json(data: object) -> None:
     try:
         json.dumps(data, allow_nan=False)
     except (ValueError, RecursionError) as error:
-        raise ProviderError(Code.TASK_REFUSED, "The task's data cannot be written as JSON.", is_sent=False) from error
+        raise OnfidoError(Code.TASK_REFUSED, "The task's data cannot be written as JSON.", is_sent=False) from error

@@ -1,7 +1,7 @@
 """One HTTP exchange with Onfido, over connections that all threads and providers share.
 
     Call ──► wait for its turn ──► wait for an answer, repeat a read that failed ──► Answer       whatever its status
-                 └─► HeldBackError: not sent                                     └─► ProviderError where there is none
+                 └─► HeldBackError: not sent                                     └─► OnfidoError where there is none
 
 Reads (GET) are repeated after connection errors, time-outs, 429 and 5xx, with full jitter, and not before Onfido's
 `Retry-After` allows; where the deadline leaves no time for that, they are not. Writes are sent once, always. Every
@@ -27,7 +27,7 @@ import requests
 from requests.auth import AuthBase
 from urllib3 import exceptions as urllib3_errors
 
-from connector.errors import ProviderError
+from connector.errors import OnfidoError
 from connector.onfido.failures import failure, unreachable
 from connector.onfido.pacing import Circuit, HeldBackError, RateLimit, Recent
 from connector.onfido.sessions import Session
@@ -149,14 +149,14 @@ class Transport:
         self._storage.close()
 
     def send(self, call: Call) -> Answer:
-        """Exchange a call for an answer of any status; raises `ProviderError` where none came."""
+        """Exchange a call for an answer of any status; raises `OnfidoError` where none came."""
         for attempt in range(self._read_retries if call.method == "GET" else 0):
             pause = random.uniform(0, BACKOFF_SECONDS * 2**attempt)  # noqa: S311  spreads load, guards nothing
             try:
                 answer = self._exchange(call)
             except HeldBackError:
                 raise
-            except ProviderError as error:
+            except OnfidoError as error:
                 if not error.is_retryable or pause >= self._patience(call):
                     raise
             else:
@@ -167,7 +167,7 @@ class Transport:
         return self._exchange(call)
 
     def fetch(self, call: Call, location: str) -> requests.Response:
-        """Open the file that Onfido's answer to a call leads to; raises `ProviderError`."""
+        """Open the file that Onfido's answer to a call leads to; raises `OnfidoError`."""
         return self._storage.open(call.url, location, self._timeouts(call))
 
     def _exchange(self, call: Call) -> Answer:
@@ -188,7 +188,7 @@ class Transport:
         try:
             answer = self._ask(call)
             is_alive = not answer.is_failure
-        except ProviderError as error:
+        except OnfidoError as error:
             is_alive = False if error.is_retryable and has_fair_time else None
             raise
         finally:
@@ -227,7 +227,7 @@ class Transport:
             raise failure(error, urlsplit(call.url).netloc) from error
 
     def _timeouts(self, call: Call) -> tuple[float, float]:
-        """How long connecting and each read may take; raises `ProviderError` where no time is left at all."""
+        """How long connecting and each read may take; raises `OnfidoError` where no time is left at all."""
         left = self._time_left(call)
         if left <= 0:
             raise unreachable("There was no time left to ask Onfido", is_sent=False)

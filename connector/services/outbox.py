@@ -20,8 +20,8 @@ import structlog
 from sqlalchemy import Connection
 
 from connector.domain.history import OUTBOX, SYSTEM, by_administrator
-from connector.domain.tenants import DEFAULT_TENANT
-from connector.errors import Code, ConnectorError, ProviderError, RequestError
+from connector.domain.tenancy import DEFAULT_TENANT
+from connector.errors import Code, ConnectorError, OnfidoError, RequestError
 from connector.store import history, outbox
 from connector.store.engine import Database
 from connector.store.outbox import Delivery, OutboxRow
@@ -150,7 +150,7 @@ class Outbox:
 def retry_delay(attempts: int, error: Exception | None = None) -> float:
     """Give the seconds until the next attempt: doubled each time, jittered, never sooner than Onfido asks for."""
     backoff = min(LONGEST_RETRY, FIRST_RETRY * 2.0 ** (attempts - 1))
-    asked = error.retry_after or 0 if isinstance(error, ProviderError) else 0
+    asked = error.retry_after or 0 if isinstance(error, OnfidoError) else 0
     return max(float(asked), backoff * random.uniform(0.5, 1.0))  # noqa: S311  jitter, no secret
 
 

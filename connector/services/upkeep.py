@@ -21,12 +21,8 @@ import structlog
 from connector.domain.provider import Provider
 from connector.domain.runs import next_check
 from connector.domain.verification import Verification
-from connector.errors import ProviderError, RequestError
+from connector.errors import OnfidoError, RequestError
 from connector.onfido.client import OnfidoClient
-from connector.services.archive import Archive
-from connector.services.attempts import SWEPT
-from connector.services.events import Events
-from connector.services.initiation import Initiation
 from connector.services.outbox import (
     CHECK_VERIFICATION,
     DELETE_APPLICANT,
@@ -36,10 +32,14 @@ from connector.services.outbox import (
     Outbox,
     Undeliverable,
 )
-from connector.services.providers import Providers
-from connector.services.results import Results
+from connector.services.providers.registry import Providers
+from connector.services.results.events import Events
+from connector.services.results.kept import Archive
+from connector.services.results.results import Results
+from connector.services.starting.attempts import SWEPT
+from connector.services.starting.initiation import Initiation
 from connector.store import outbox as rows
-from connector.store import runs, verifications
+from connector.store import verification_search, verifications
 from connector.store.engine import Database
 
 log = structlog.get_logger(__name__)
@@ -113,7 +113,7 @@ class Upkeep:
         run = self._onfido(provider).fetch_result(found.run_id, wants_document=True)
         if column := self._archive.document_column(found, run):
             with self._database.write() as connection:
-                runs.keep(connection, found.verification_id, column)
+                verification_search.keep(connection, found.verification_id, column)
 
     def delete_applicant(self, payload: Mapping[str, Any]) -> None:
         """Delete an applicant at Onfido; one that is gone already will do."""
@@ -123,7 +123,7 @@ class Upkeep:
             raise Undeliverable("The provider was removed: delete the applicant in Onfido's dashboard.") from error
         try:
             self._onfido(provider).delete_applicant(payload["applicant_id"])
-        except ProviderError as error:
+        except OnfidoError as error:
             if not error.is_gone:
                 raise
 
@@ -136,7 +136,7 @@ class Upkeep:
         while is_left:
             with self._database.write() as connection:
                 closed_before = self._clock() - self._event_retention
-                is_left = runs.forget_results(connection, closed_before, FORGET_BATCH) == FORGET_BATCH
+                is_left = verification_search.forget_results(connection, closed_before, FORGET_BATCH) == FORGET_BATCH
 
     def _put_up_overdue(self) -> None:
         now = self._clock()
@@ -151,7 +151,7 @@ class Upkeep:
     def _refresh(self, provider: Provider, found: Verification, run_id: str, deadline: float) -> None:
         try:
             run = self._results.refresh(provider, run_id, deadline, SWEPT, is_background=True)
-        except ProviderError as error:
+        except OnfidoError as error:
             if not error.is_gone:
                 raise
             log.warning("run.gone", verification_id=found.verification_id, run_id=run_id, reason=error.description)

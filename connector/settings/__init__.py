@@ -19,7 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from connector.domain.tenants import DEFAULT_TENANT
+from connector.domain.tenancy import DEFAULT_TENANT
 from connector.errors import ConfigurationError
 from connector.settings import checks
 from connector.settings.fields import (

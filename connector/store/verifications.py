@@ -15,8 +15,9 @@ from sqlalchemy import Connection, Row, Select, bindparam, delete, insert, selec
 
 from connector.domain.verification import Verification, VerificationClaim
 from connector.errors import Code, RequestError
-from connector.store import attempt_claims
-from connector.store.models import providers, verification_claims, verifications
+from connector.store import verification_claims
+from connector.store.models import providers, verifications
+from connector.store.models import verification_claims as claims_table
 from connector.store.times import UtcDateTime
 
 _ID = verifications.c.id.label("verification_id")
@@ -85,8 +86,8 @@ def reserve(
     """
     row = dict(verification) | {"lease_owner": lease.owner, "lease_until": lease.until}
     reserved = connection.execute(_INSERT, row).one()
-    attempt_claims.add(connection, verification["id"], about)
-    attempt_claims.add_tags(connection, verification["id"], tags)
+    verification_claims.add(connection, verification["id"], about)
+    verification_claims.add_tags(connection, verification["id"], tags)
     return read_row(reserved)
 
 
@@ -160,8 +161,8 @@ def find_latest(
 ) -> Verification | None:
     """Give the user's latest attempt that was about all of these claims."""
     about = [
-        select(verification_claims.c.uri)
-        .where(verification_claims.c.verification_id == verifications.c.id, verification_claims.c.uri == uri)
+        select(claims_table.c.uri)
+        .where(claims_table.c.verification_id == verifications.c.id, claims_table.c.uri == uri)
         .exists()
         for uri in uris
     ]

@@ -28,8 +28,8 @@ from joserfc.jwk import ECKey, Key, KeySet, OctKey, OKPKey, RSAKey
 from joserfc.jws import JWSRegistry, serialize_compact
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from connector.api.auth import EXTENSION, REQUIRED_SCOPE, Access, AccessDenied, Principal, TrustedIssuer, requires
-from connector.api.development import check_access_configured, configure_access, development_issuer, mint_token
+from connector.access.development import check_access_configured, configure_access, development_issuer, mint_token
+from connector.access.gate import EXTENSION, REQUIRED_SCOPE, Access, AccessDenied, Principal, TrustedIssuer, requires
 from connector.errors import ConfigurationError
 from connector.settings import Issuer, load
 

@@ -13,7 +13,7 @@ from typing import Any
 from flask import Flask, Response, request
 from sqlalchemy import Connection, bindparam, insert, select, update
 
-from connector.domain.tenants import DEFAULT_TENANT
+from connector.domain.tenancy import DEFAULT_TENANT
 from connector.store.dialect import from_now
 from connector.store.dialect import insert as upsert
 from connector.store.engine import Database

@@ -21,9 +21,9 @@ from typing import Any
 
 import requests
 
-from connector.api.development import mint_token
+from connector.access.development import mint_token
 from connector.app import create_services
-from connector.domain.tenants import DEFAULT_TENANT
+from connector.domain.tenancy import DEFAULT_TENANT
 from connector.onfido.client import OnfidoClient, OnfidoTransport
 from connector.settings import load
 from tests.harness import ADMIN_SCOPES, API_TOKEN, VALUES, WORKFLOW_ID, provider_body

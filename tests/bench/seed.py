@@ -11,7 +11,7 @@ from typing import Any
 
 from sqlalchemy import insert
 
-from connector.domain.tenants import DEFAULT_TENANT
+from connector.domain.tenancy import DEFAULT_TENANT
 from connector.store.engine import Database
 from connector.store.models import claims, providers, users, verification_claims, verifications
 from connector.store.sealed import provider_secret

@@ -12,7 +12,7 @@ import requests
 from click.testing import Result
 
 from connector.app import create_services
-from connector.domain.tenants import DEFAULT_TENANT
+from connector.domain.tenancy import DEFAULT_TENANT
 from connector.settings import Settings
 from connector.simulator.server import Simulator
 from tests.harness import API_TOKEN, GIVEN_NAME, LAST_NAME, WORKFLOW_ID

@@ -18,7 +18,7 @@ import requests
 import schemathesis
 from sqlalchemy import Engine, event, insert
 
-from connector.services.exports import COLUMNS
+from connector.services.lookup.csv import COLUMNS
 from connector.settings import Settings
 from connector.store.models import verification_tags, verifications
 from tests.contract.wire import (

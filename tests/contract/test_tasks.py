@@ -10,7 +10,7 @@ import pytest
 import requests
 
 from connector.domain.verification import RunFilter
-from connector.services.tasks import MAX_DATA, MAX_DEPTH
+from connector.services.application.tasks import MAX_DATA, MAX_DEPTH
 from tests.contract.wire import (
     ALL_SCOPES,
     RUNS,

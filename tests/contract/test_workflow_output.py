@@ -17,8 +17,8 @@ from sqlalchemy import select
 from structlog.testing import capture_logs
 
 from connector.app import create_services
-from connector.services.archive import MAX_OUTPUT
-from connector.services.keys import rotate_keys
+from connector.services.key_rotation import rotate_keys
+from connector.services.results.kept import MAX_OUTPUT
 from connector.store.models import verification_claims, verifications
 from connector.store.vault import Vault, read_keys
 from tests.contract.studio import ask, metadata, read_at_onfido, run_at_onfido, set_workflow, studio_provider

@@ -19,7 +19,7 @@ from connector.domain.provider import (
     setup_guide,
 )
 from connector.domain.studio import Studio
-from connector.domain.tenants import DEFAULT_TENANT, tenant_path
+from connector.domain.tenancy import DEFAULT_TENANT, tenant_path
 from connector.errors import Code, RequestError
 
 EU = "api.eu.onfido.com"

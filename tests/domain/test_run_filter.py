@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from connector.domain.run_filter import STATUSES, read_filter
 from connector.domain.verification import RunFilter
+from connector.domain.verification_filter import STATUSES, read_filter
 from connector.errors import Code, RequestError
 
 NOTHING: dict[str, str | None] = dict.fromkeys(("status", "userId", "tag", "from", "to"))

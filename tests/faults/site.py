@@ -13,10 +13,10 @@ from typing import Any
 import requests
 from sqlalchemy import update
 
-from connector.api.development import mint_token
+from connector.access.development import mint_token
 from connector.app import create_services
 from connector.domain.provider import ProviderConfig
-from connector.domain.tenants import DEFAULT_TENANT
+from connector.domain.tenancy import DEFAULT_TENANT
 from connector.settings import Settings
 from connector.simulator.faults import HEALTHY, Event
 from connector.simulator.server import Simulator

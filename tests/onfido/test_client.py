@@ -11,7 +11,7 @@ import pytest
 
 from connector.domain.capture import LinkOptions, SdkOptions
 from connector.domain.runs import Comparison, RunSnapshot
-from connector.errors import Code, ProviderError
+from connector.errors import Code, OnfidoError
 from connector.onfido.client import OnfidoClient
 from tests.onfido.conftest import API_TOKEN, Reply, ScriptedOnfido
 
@@ -55,7 +55,7 @@ def test_an_update_of_an_applicant_that_is_gone_tells_by_its_status(
     onfido: ScriptedOnfido, client: OnfidoClient, status: int, error_type: str
 ) -> None:
     onfido.answers(Reply(status, {"error": {"type": error_type, "message": "No such resource"}}))
-    with pytest.raises(ProviderError) as caught:
+    with pytest.raises(OnfidoError) as caught:
         client.update_applicant("applicant-1", {"first_name": "Ann"})
     assert (caught.value.status, caught.value.type) == (status, error_type)
 
@@ -131,7 +131,7 @@ def test_a_workflow_is_refused_by_any_other_complaint(
     onfido: ScriptedOnfido, client: OnfidoClient, status: int, message: str, fields: dict[str, object], code: Code
 ) -> None:
     onfido.answers(Reply(status, {"error": {"message": message, "fields": fields}}))
-    with pytest.raises(ProviderError) as caught:
+    with pytest.raises(OnfidoError) as caught:
         client.probe_workflow("w")
     assert caught.value.code is code
     assert len(onfido.received) == 1
@@ -163,7 +163,7 @@ def test_an_id_stays_one_segment_of_the_path(
 def test_an_id_that_would_climb_up_the_path_is_never_sent(
     onfido: ScriptedOnfido, client: OnfidoClient, run_id: str
 ) -> None:
-    with pytest.raises(ProviderError) as caught:
+    with pytest.raises(OnfidoError) as caught:
         client.get_run(run_id)
     assert (caught.value.code, caught.value.is_sent) == (Code.INITIATION_FAILED, False)
     assert not onfido.received
@@ -343,13 +343,13 @@ def test_a_watchlist_monitor_tells_whom_it_watches(onfido: ScriptedOnfido, clien
 
 def test_a_watchlist_monitor_of_nobody_cannot_be_understood(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
     onfido.answers(Reply(200, {"id": "m", "applicant_id": None}))
-    with pytest.raises(ProviderError, match="it has no applicant_id"):
+    with pytest.raises(OnfidoError, match="it has no applicant_id"):
         client.get_watched_applicant("m")
 
 
 def test_ping_asks_for_more_than_the_regions_health(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
     onfido.answers(Reply(200, b"pong", {"Content-Type": "text/plain"}), Reply(401))
-    with pytest.raises(ProviderError) as caught:
+    with pytest.raises(OnfidoError) as caught:
         client.ping()
     assert caught.value.code is Code.TOKEN_REFUSED
     onfido.answers(Reply(200, b"pong"), Reply(200, []))
@@ -381,7 +381,7 @@ def test_a_success_that_cannot_be_understood_is_a_failure_and_may_have_happened(
         lambda: client.create_sdk_token("a"),
     ]
     for call in calls:
-        with pytest.raises(ProviderError) as caught:
+        with pytest.raises(OnfidoError) as caught:
             call()
         error = caught.value
         assert (error.code, error.status, error.request_id) == (Code.INITIATION_FAILED, 201, "req-1")
@@ -391,7 +391,7 @@ def test_a_success_that_cannot_be_understood_is_a_failure_and_may_have_happened(
 
 def test_a_list_that_is_none_is_a_failure(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
     onfido.answers(Reply(200, {"runs": []}))
-    with pytest.raises(ProviderError) as caught:
+    with pytest.raises(OnfidoError) as caught:
         client.find_run(tag="t")
     assert caught.value.code is Code.INITIATION_FAILED
 
@@ -403,7 +403,7 @@ def test_one_deadline_bounds_all_requests_of_a_result(onfido: ScriptedOnfido, cl
         Reply(200, {"output": CLEAR_REPORT}, delay=0.8),
     )
     started = time.monotonic()
-    with pytest.raises(ProviderError) as caught:
+    with pytest.raises(OnfidoError) as caught:
         client.until(started + 0.4).fetch_result("run-1")
     assert caught.value.code is Code.ONFIDO_UNREACHABLE
     assert time.monotonic() - started < 0.7

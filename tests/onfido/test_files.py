@@ -9,17 +9,17 @@ from contextlib import AbstractContextManager, closing
 
 import pytest
 
-from connector.errors import Code, ProviderError
+from connector.errors import Code, OnfidoError
 from connector.onfido.client import FileStream, OnfidoClient, OnfidoTransport
-from connector.onfido.files import CHUNK_BYTES, LONGEST_WAIT, MAX_FILE_BYTES
+from connector.onfido.evidence import CHUNK_BYTES, LONGEST_WAIT, MAX_FILE_BYTES
 from tests.onfido.conftest import API_TOKEN, Reply, ScriptedOnfido
 
 PDF = {"Content-Type": "application/pdf"}
 ENOUGH = 1000  # pieces; more than fit what a connection buffers
 
 
-def failure(opened: AbstractContextManager[FileStream]) -> ProviderError:
-    with pytest.raises(ProviderError) as caught, opened as file:
+def failure(opened: AbstractContextManager[FileStream]) -> OnfidoError:
+    with pytest.raises(OnfidoError) as caught, opened as file:
         b"".join(file.chunks)
     return caught.value
 
@@ -37,7 +37,7 @@ def test_a_timeline_file_that_cannot_be_had_is_told_so(
 ) -> None:
     complaint = {"error": {"type": "validation_error", "message": "The workflow run has not ended"}}
     onfido.answers(Reply(status, complaint))
-    with pytest.raises(ProviderError, match="has not ended") as caught:
+    with pytest.raises(OnfidoError, match="has not ended") as caught:
         client.create_timeline_file("run-1")
     assert (caught.value.code, caught.value.status) == (Code.FILE_UNAVAILABLE, status)
     assert "anew" not in caught.value.description
@@ -45,7 +45,7 @@ def test_a_timeline_file_that_cannot_be_had_is_told_so(
 
 def test_a_timeline_file_without_id_cannot_be_understood(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
     onfido.answers(Reply(202, {"href": "/v3.6/anywhere"}))
-    with pytest.raises(ProviderError, match="it has no workflow_timeline_file_id"):
+    with pytest.raises(OnfidoError, match="it has no workflow_timeline_file_id"):
         client.create_timeline_file("run-1")
 
 
@@ -159,7 +159,7 @@ def test_what_is_no_file_is_an_error_before_the_first_piece(
     onfido: ScriptedOnfido, client: OnfidoClient, reply: Reply, code: Code
 ) -> None:
     onfido.answers(*[reply] * 3)
-    with pytest.raises(ProviderError) as caught, client.open_evidence_folder("run-1"):
+    with pytest.raises(OnfidoError) as caught, client.open_evidence_folder("run-1"):
         pytest.fail("it was opened")
     assert caught.value.code is code
 
@@ -196,7 +196,7 @@ def test_a_file_whose_first_piece_does_not_come_is_an_error_at_once(onfido: Scri
     onfido.answers(Reply(200, b"", declared_length=10))
     with closing(OnfidoTransport(read_retries=0)) as transport:
         client = transport.client(onfido.base_url, API_TOKEN)
-        with pytest.raises(ProviderError) as caught, client.open_evidence_folder("run-1"):
+        with pytest.raises(OnfidoError) as caught, client.open_evidence_folder("run-1"):
             pytest.fail("it was opened")
     assert caught.value.code is Code.ONFIDO_UNREACHABLE
 
@@ -205,7 +205,7 @@ def test_a_file_that_breaks_off_is_an_error_while_it_is_read(onfido: ScriptedOnf
     onfido.answers(Reply(200, b"x" * 10, declared_length=20))
     with client.open_evidence_folder("run-1") as file:
         assert next(file.chunks) == b"x" * 10
-        with pytest.raises(ProviderError) as caught:
+        with pytest.raises(OnfidoError) as caught:
             next(file.chunks)
     assert caught.value.code is Code.ONFIDO_UNREACHABLE
 
@@ -234,7 +234,7 @@ def test_a_file_beyond_the_cap_is_refused_before_it_is_read(onfido: ScriptedOnfi
 def test_a_file_of_unknown_length_is_cut_at_the_cap(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
     onfido.answers(Reply(200, bytes(1024**2), times=MAX_FILE_BYTES // 1024**2 + 100, has_length=False))
     lengths: list[int] = []
-    with client.open_evidence_folder("run-1") as file, pytest.raises(ProviderError, match="larger than 200 MB"):
+    with client.open_evidence_folder("run-1") as file, pytest.raises(OnfidoError, match="larger than 200 MB"):
         lengths.extend(map(len, file.chunks))
     assert MAX_FILE_BYTES - CHUNK_BYTES <= sum(lengths) <= MAX_FILE_BYTES
     assert onfido.broken.wait(5)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.errors import Code, ProviderError
+from connector.errors import Code, OnfidoError
 from connector.onfido.client import OnfidoClient
 from connector.onfido.refusals import MAX_FIELDS, refusal
 from connector.onfido.transport import Answer, Call, TokenAuth
@@ -33,8 +33,8 @@ def create_run(client: OnfidoClient) -> Callable[[], object]:
     return lambda: client.create_run(workflow_id="workflow-1", applicant_id="applicant-1", tags=["t"])
 
 
-def failure(call: Callable[[], object]) -> ProviderError:
-    with pytest.raises(ProviderError) as caught:
+def failure(call: Callable[[], object]) -> OnfidoError:
+    with pytest.raises(OnfidoError) as caught:
         call()
     return caught.value
 

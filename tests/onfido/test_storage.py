@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.errors import Code, ProviderError
+from connector.errors import Code, OnfidoError
 from connector.onfido.client import OnfidoClient, OnfidoTransport
 from connector.onfido.storage import Storage
 from tests.onfido.conftest import API_TOKEN, Reply, ScriptedOnfido, self_signed
@@ -69,8 +69,8 @@ def fetch(client: OnfidoClient) -> bytes:
         return b"".join(file.chunks)
 
 
-def failure(call: Callable[[], object]) -> ProviderError:
-    with pytest.raises(ProviderError) as caught:
+def failure(call: Callable[[], object]) -> OnfidoError:
+    with pytest.raises(OnfidoError) as caught:
         call()
     return caught.value
 
@@ -311,6 +311,6 @@ locations = st.text() | st.text().map(lambda rest: f"https://{rest}") | odd_addr
 def test_no_address_is_too_strange(resolver: Resolver, location: str) -> None:
     """Whatever it resolves to is loopback here, which is never asked from a public base URL."""
     resolver.names = {"127.0.0.1": ["127.0.0.1"]}
-    with closing(Storage("test")) as storage, pytest.raises(ProviderError) as caught:
+    with closing(Storage("test")) as storage, pytest.raises(OnfidoError) as caught:
         storage.open("https://127.0.0.1/v3.6", location, (0.1, 0.1))
     assert caught.value.code in (Code.FILE_UNAVAILABLE, Code.ONFIDO_UNREACHABLE)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from onfido import WebhookEventType
 
-from connector.errors import Code, ProviderError
+from connector.errors import Code, OnfidoError
 from connector.onfido.client import OnfidoClient, RegisteredWebhook
 from connector.onfido.subscriptions import ENVIRONMENTS, EVENTS
 from tests.onfido.conftest import Reply, ScriptedOnfido
@@ -53,7 +53,7 @@ def test_a_webhook_for_everything_names_nothing(onfido: ScriptedOnfido, client: 
 
 def test_a_created_webhook_without_token_is_of_no_use(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
     onfido.answers(Reply(201, TOLD | {"token": None}))
-    with pytest.raises(ProviderError, match="it has no token") as caught:
+    with pytest.raises(OnfidoError, match="it has no token") as caught:
         client.create_webhook(url=URL, events=[RESULT], name="connector")
     assert caught.value.code is Code.INITIATION_FAILED
 
@@ -74,7 +74,7 @@ def test_a_list_of_webhooks_that_is_none_cannot_be_understood(
     onfido: ScriptedOnfido, client: OnfidoClient, body: bytes
 ) -> None:
     onfido.answers(Reply(200, body))
-    with pytest.raises(ProviderError, match="cannot be understood"):
+    with pytest.raises(OnfidoError, match="cannot be understood"):
         client.list_webhooks()
 
 
@@ -123,6 +123,6 @@ def test_a_webhook_is_deleted(onfido: ScriptedOnfido, client: OnfidoClient) -> N
     onfido.answers(Reply(204), Reply(404))
     client.delete_webhook("webhook-1")
     assert (onfido.received[0].method, onfido.received[0].path) == ("DELETE", "/v3.6/webhooks/webhook-1")
-    with pytest.raises(ProviderError) as caught:
+    with pytest.raises(OnfidoError) as caught:
         client.delete_webhook("webhook-1")
     assert caught.value.status == 404

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from connector.domain.tasks import Task, TaskSummary
-from connector.errors import Code, ProviderError
+from connector.errors import Code, OnfidoError
 from connector.onfido.client import OnfidoClient
 from tests.onfido.conftest import Reply, ScriptedOnfido
 
@@ -49,7 +49,7 @@ def test_a_task_is_read_with_input_and_output_which_stay_out_of_sight(
 
 def test_a_task_without_a_definition_cannot_be_understood(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
     onfido.answers(Reply(200, {"id": "score_4f4b2"}))
-    with pytest.raises(ProviderError, match="it has no task_def_id"):
+    with pytest.raises(OnfidoError, match="it has no task_def_id"):
         client.get_task("run-1", "score_4f4b2")
 
 
@@ -79,7 +79,7 @@ def test_each_refusal_of_data_has_its_code(
     onfido: ScriptedOnfido, client: OnfidoClient, status: int, code: Code
 ) -> None:
     onfido.answers(Reply(status, {"error": {"message": "No applicant", "fields": {"applicant_id": ["is odd"]}}}))
-    with pytest.raises(ProviderError) as caught:
+    with pytest.raises(OnfidoError) as caught:
         client.complete_task("run-1", "score_4f4b2", {"applicant_id": "x"})
     assert (caught.value.code, caught.value.status) == (code, status)
     assert len(onfido.received) == 1
@@ -96,7 +96,7 @@ def test_the_schemas_complaint_is_told_field_by_field_without_the_data(
     }
     onfido.answers(Reply(422, {"error": {"type": "validation_error", "message": "No match", "fields": fields}}))
     data = {"score": 1234, "name": "Jane Doe", "is_known": True, "account": {"limit": 2.5}}
-    with pytest.raises(ProviderError) as caught:
+    with pytest.raises(OnfidoError) as caught:
         client.complete_task("run-1", "score_4f4b2", data)
     assert caught.value.description == (
         "Onfido refused score: … is too high; name: '…' is too long; is_known: … is no text;"
@@ -115,7 +115,7 @@ def nested(depth: int) -> list[Any]:
 def test_data_that_is_no_json_is_refused_before_it_is_sent(
     onfido: ScriptedOnfido, client: OnfidoClient, data: Any
 ) -> None:
-    with pytest.raises(ProviderError) as caught:
+    with pytest.raises(OnfidoError) as caught:
         client.complete_task("run-1", "score_4f4b2", data)
     assert (caught.value.code, caught.value.is_sent) == (Code.TASK_REFUSED, False)
     assert not onfido.received

@@ -11,7 +11,7 @@ from contextlib import closing
 
 import pytest
 
-from connector.errors import Code, ProviderError
+from connector.errors import Code, OnfidoError
 from connector.onfido.client import OnfidoClient, OnfidoTransport
 from connector.onfido.transport import FAILURES_TO_OPEN
 from tests.onfido.conftest import API_TOKEN, FakeTime, Reply, ScriptedOnfido
@@ -38,13 +38,13 @@ def ask(client: OnfidoClient, deadline: float | None = None) -> None:
     client.until(deadline).create_sdk_token("applicant-1")
 
 
-def failure(call: Callable[[], object]) -> ProviderError:
-    with pytest.raises(ProviderError) as caught:
+def failure(call: Callable[[], object]) -> OnfidoError:
+    with pytest.raises(OnfidoError) as caught:
         call()
     return caught.value
 
 
-def is_held_back(error: ProviderError, code: Code) -> bool:
+def is_held_back(error: OnfidoError, code: Code) -> bool:
     return (error.code, error.is_sent, error.status) == (code, False, None)
 
 
@@ -276,11 +276,11 @@ def test_after_the_pause_exactly_one_call_probes_and_its_success_lets_all_throug
         onfido.answers(Reply(200, TOKEN, delay=0.3), *[Reply(200, TOKEN)] * 20)
         start = threading.Barrier(20)
 
-        def ask_together(_: int) -> ProviderError | None:
+        def ask_together(_: int) -> OnfidoError | None:
             start.wait()
             try:
                 ask(client)
-            except ProviderError as error:
+            except OnfidoError as error:
                 return error
             return None
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from connector.errors import Code, ProviderError
+from connector.errors import Code, OnfidoError
 from connector.onfido.client import OnfidoClient, OnfidoTransport
 from connector.onfido.transport import MAX_BODY_BYTES
 from tests.onfido.conftest import API_TOKEN, Reply, ScriptedOnfido, self_signed
@@ -22,8 +22,8 @@ RUN = {"id": "run-1", "status": "processing"}
 BACKOFF_AT_MOST = 0.2 + 0.4
 
 
-def failure(call: Callable[[], object]) -> ProviderError:
-    with pytest.raises(ProviderError) as caught:
+def failure(call: Callable[[], object]) -> OnfidoError:
+    with pytest.raises(OnfidoError) as caught:
         call()
     return caught.value
 

@@ -15,7 +15,7 @@ import requests
 
 from connector.domain.capture import LinkOptions, SdkOptions
 from connector.domain.runs import Comparison
-from connector.errors import Code, ProviderError
+from connector.errors import Code, OnfidoError
 from connector.onfido.client import FileStream, OnfidoClient, OnfidoTransport
 from connector.onfido.payloads import applicant_fields
 from connector.onfido.subscriptions import ENVIRONMENTS, EVENTS
@@ -99,7 +99,7 @@ def test_an_sdk_token_is_given(client: OnfidoClient, applicant_id: str, options:
 def test_a_workflow_is_probed_and_no_run_comes_of_it(simulator: Simulator, client: OnfidoClient) -> None:
     client.probe_workflow(WORKFLOW_ID)
     for unknown in (UNKNOWN_WORKFLOW, "no-uuid"):
-        with pytest.raises(ProviderError) as caught:
+        with pytest.raises(OnfidoError) as caught:
             client.probe_workflow(unknown)
         assert caught.value.code is Code.WORKFLOW_REFUSED
     assert requests.get(f"{simulator.url}/simulator/state", timeout=5).json()["runs"] == []
@@ -135,7 +135,7 @@ def test_a_task_waits_for_data_and_takes_only_what_fits(
     [waiting] = [each for each in client.list_tasks(run_id) if each.task_def_id == "score"]
     found = client.get_task(run_id, waiting.task_id)
     assert (found.summary, found.input, found.output) == (waiting, {"age": 42}, None)
-    with pytest.raises(ProviderError, match="score") as caught:
+    with pytest.raises(OnfidoError, match="score") as caught:
         client.complete_task(run_id, waiting.task_id, {"score": "hunter2"})
     assert caught.value.code is Code.TASK_REFUSED
     assert "hunter2" not in caught.value.description
@@ -165,12 +165,12 @@ def test_a_file_that_is_not_made_yet_or_never_was_is_unavailable(
 ) -> None:
     open_run = client.create_run(workflow_id=WORKFLOW_ID, applicant_id=applicant_id).run_id
     run_id = ended_run(simulator, client, applicant_id)
-    with pytest.raises(ProviderError) as refused:
+    with pytest.raises(OnfidoError) as refused:
         client.create_timeline_file(open_run)
-    with pytest.raises(ProviderError) as unknown:
+    with pytest.raises(OnfidoError) as unknown:
         whole(client.open_timeline_file(run_id, str(uuid.uuid4())))
     control(simulator, "PATCH", "faults", files_pending=1)
-    with pytest.raises(ProviderError) as pending:
+    with pytest.raises(OnfidoError) as pending:
         whole(client.open_evidence_folder(run_id))
     assert {caught.value.code for caught in (refused, unknown, pending)} == {Code.FILE_UNAVAILABLE}
     whole(client.open_evidence_folder(run_id))

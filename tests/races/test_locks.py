@@ -21,8 +21,8 @@ import requests
 from sqlalchemy import Engine, ExceptionContext, event, text
 
 from connector.errors import Code, RequestError
-from connector.services.claims import ClaimEntry
-from connector.services.keys import rotate_keys
+from connector.services.key_rotation import rotate_keys
+from connector.services.people.claims import ClaimEntry
 from connector.settings import Settings
 from connector.simulator.server import Simulator
 from connector.store.engine import Database

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from functools import partial
 
-from connector.services.attempts import Wanted
+from connector.services.starting.attempts import Wanted
 from tests.harness import (
     BIRTH_DATE,
     GIVEN_NAME,

@@ -14,8 +14,8 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from connector.domain.verification import Verification
-from connector.services.exports import COLUMNS, PIECE, csv_pieces, harmless
-from connector.services.runs import Run
+from connector.services.lookup.csv import COLUMNS, PIECE, csv_pieces, harmless
+from connector.services.lookup.verifications import Run
 
 AT = datetime(2026, 1, 2, 3, 4, 5, 678_901, UTC)
 RUN = Run(

@@ -14,9 +14,9 @@ import pytest
 from sqlalchemy import update
 from structlog.testing import capture_logs
 
-from connector.notices import MAX_ANSWER, Notifier, NotTaken, signature_headers
+from connector.http.webhook_sender import MAX_ANSWER, Notifier, NotTaken, signature_headers
+from connector.services.application.tasks import MAX_DATA, MAX_DEPTH
 from connector.services.outbox import TELL_TASK, Undeliverable
-from connector.services.tasks import MAX_DATA, MAX_DEPTH
 from connector.store.models import events, verifications
 from tests.harness import Caller, ConnectorServer, World, event_body
 from tests.services.ageing import let_pass

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from sqlalchemy import select, update
 
 from connector.cli.output import actor
-from connector.errors import Code, ProviderError, RequestError
+from connector.errors import Code, OnfidoError, RequestError
 from connector.relay import Relay
 from connector.services.outbox import (
     FIRST_RETRY,
@@ -166,7 +166,7 @@ def test_of_an_unforeseen_error_the_type_alone_is_kept(database: Database, outbo
 
 
 def test_onfidos_retry_after_is_respected(database: Database, outbox: Outbox, receiver: Receiver) -> None:
-    receiver.failure = ProviderError(Code.ONFIDO_THROTTLES, "slow down", status=429, retry_after=100)
+    receiver.failure = OnfidoError(Code.ONFIDO_THROTTLES, "slow down", status=429, retry_after=100)
     put(database)
     outbox.work(new_owner())
     let_pass(database, timedelta(seconds=95))
@@ -178,7 +178,7 @@ def test_onfidos_retry_after_is_respected(database: Database, outbox: Outbox, re
 @given(attempts=st.integers(1, 1000), asked=st.none() | st.integers(0, 10_000))
 def test_retries_come_later_and_later_with_jitter_and_never_sooner_than_asked(attempts: int, asked: int | None) -> None:
     longest = min(LONGEST_RETRY, FIRST_RETRY * 2 ** (attempts - 1))
-    error = ProviderError(Code.ONFIDO_THROTTLES, "slow down", retry_after=asked)
+    error = OnfidoError(Code.ONFIDO_THROTTLES, "slow down", retry_after=asked)
     assert max(longest / 2, asked or 0) <= retry_delay(attempts, error) <= max(longest, asked or 0)
     assert longest / 2 <= retry_delay(attempts) <= longest
 

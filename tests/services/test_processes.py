@@ -17,10 +17,10 @@ import pytest
 import requests
 from sqlalchemy import RowMapping, select
 
-from connector.api.development import mint_token
+from connector.access.development import mint_token
 from connector.app import Services, create_services
 from connector.domain.provider import Provider, ProviderConfig
-from connector.domain.tenants import DEFAULT_TENANT
+from connector.domain.tenancy import DEFAULT_TENANT
 from connector.server import PATIENCE
 from connector.services.outbox import CHECK_VERIFICATION
 from connector.settings import Settings

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from sqlalchemy import insert
 
-from connector.services.users import PAGE_SIZE
+from connector.services.people.users import PAGE_SIZE
 from connector.store.models import users
 from tests.harness import World
 

@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import delete, insert, text
 
 from connector.domain.verification import RunFilter, Verification, VerificationClaim
-from connector.store import attempt_claims, runs
+from connector.store import verification_claims, verification_search
 from connector.store.engine import Database
 from connector.store.models import verifications
 
@@ -44,9 +44,9 @@ def add(database: Database, provider_id: str, now: datetime) -> Add:
         }
         with database.write() as connection:
             connection.execute(insert(verifications).values(defaults | values | {"id": verification_id}))
-            attempt_claims.add_tags(connection, verification_id, tags)
+            verification_claims.add_tags(connection, verification_id, tags)
             if about:
-                attempt_claims.add(connection, verification_id, about)
+                verification_claims.add(connection, verification_id, about)
         return verification_id
 
     return add
@@ -55,7 +55,7 @@ def add(database: Database, provider_id: str, now: datetime) -> Add:
 def page(database: Database, wanted: RunFilter = EVERYTHING, tenant: str = TENANT, **options: Any) -> list[str]:
     """Give the ids on a page."""
     with database.read() as connection:
-        found, _ = runs.find_page(connection, tenant, wanted, **{"limit": 100} | options)
+        found, _ = verification_search.find_page(connection, tenant, wanted, **{"limit": 100} | options)
     return [each.verification_id for each in found]
 
 
@@ -65,7 +65,7 @@ def walk(database: Database, size: int, wanted: RunFilter = EVERYTHING) -> list[
     for _ in range(50):
         with database.read() as connection:
             last = found[-1] if found else None
-            batch = runs.find_next(connection, TENANT, wanted, limit=size, after=last)
+            batch = verification_search.find_next(connection, TENANT, wanted, limit=size, after=last)
         found += batch
         if not batch:
             break
@@ -77,12 +77,14 @@ class TestFind:
         add()
         verification_id = add(run_id="the-run")
         with database.read() as connection:
-            by_run, by_id = (runs.find(connection, TENANT, name) for name in ("the-run", verification_id))
+            by_run, by_id = (
+                verification_search.find(connection, TENANT, name) for name in ("the-run", verification_id)
+            )
             assert by_run == by_id
             assert by_run
             assert by_run.verification_id == verification_id
-            assert runs.find(connection, "another", "the-run") is None
-            assert runs.find(connection, TENANT, "unknown") is None
+            assert verification_search.find(connection, "another", "the-run") is None
+            assert verification_search.find(connection, TENANT, "unknown") is None
 
     def test_a_run_id_that_two_providers_share_is_found_with_its_provider(
         self, database: Database, add: Add, add_provider: Callable[..., str], provider_id: str
@@ -91,10 +93,10 @@ class TestFind:
         ids = {each: add(run_id="shared", provider_id=each, user_id=each) for each in (provider_id, other)}
         with database.read() as connection:
             for each, verification_id in ids.items():
-                found = runs.find(connection, TENANT, "shared", each)
+                found = verification_search.find(connection, TENANT, "shared", each)
                 assert found
                 assert found.verification_id == verification_id
-            assert runs.find(connection, TENANT, "shared", "third") is None
+            assert verification_search.find(connection, TENANT, "shared", "third") is None
 
 
 class TestPage:
@@ -115,8 +117,8 @@ class TestPage:
             add(user_id=user_id)
         add(tenant="another")
         with database.read() as connection:
-            assert runs.find_page(connection, TENANT, EVERYTHING, limit=1)[1] == 3
-            assert runs.find_page(connection, TENANT, RunFilter(user_id="ann"), limit=0) == ([], 2)
+            assert verification_search.find_page(connection, TENANT, EVERYTHING, limit=1)[1] == 3
+            assert verification_search.find_page(connection, TENANT, RunFilter(user_id="ann"), limit=0) == ([], 2)
 
     def test_each_filter_keeps_what_it_names(
         self, database: Database, add: Add, add_provider: Callable[..., str], provider_id: str
@@ -148,10 +150,10 @@ class TestPage:
     def test_what_is_kept_of_runs_stays_out_of_lists(self, database: Database, add: Add) -> None:
         verification_id = add(result="sealed result", document="sealed document")
         with database.read() as connection:
-            whole = runs.find(connection, TENANT, verification_id)
+            whole = verification_search.find(connection, TENANT, verification_id)
             listed = [
-                *runs.find_page(connection, TENANT, EVERYTHING, limit=1)[0],
-                *runs.find_next(connection, TENANT, EVERYTHING, limit=1, after=None),
+                *verification_search.find_page(connection, TENANT, EVERYTHING, limit=1)[0],
+                *verification_search.find_next(connection, TENANT, EVERYTHING, limit=1, after=None),
             ]
         assert whole
         assert (whole.result, whole.document) == ("sealed result", "sealed document")
@@ -177,12 +179,12 @@ class TestWalk:
     def test_runs_that_come_and_go_meanwhile_do_no_harm(self, database: Database, add: Add, now: datetime) -> None:
         ids = [add(created_at=now + number * SECOND) for number in range(6)]
         with database.read() as connection:
-            first = runs.find_next(connection, TENANT, EVERYTHING, limit=2, after=None)
+            first = verification_search.find_next(connection, TENANT, EVERYTHING, limit=2, after=None)
         late = add(created_at=now + 60 * SECOND)
         with database.write() as connection:
             connection.execute(delete(verifications).where(verifications.c.id.in_([ids[1], ids[3]])))
         with database.read() as connection:
-            rest = runs.find_next(connection, TENANT, EVERYTHING, limit=10, after=first[-1])
+            rest = verification_search.find_next(connection, TENANT, EVERYTHING, limit=10, after=first[-1])
         assert [each.verification_id for each in (*first, *rest)] == [ids[0], ids[1], ids[2], ids[4], ids[5], late]
 
     def test_a_server_in_another_time_zone_changes_nothing(self, database: Database, add: Add, now: datetime) -> None:
@@ -190,8 +192,8 @@ class TestWalk:
         with database.read() as connection:
             if not database.is_sqlite:
                 connection.execute(text("SET LOCAL TIME ZONE 'America/New_York'"))
-            [first] = runs.find_next(connection, TENANT, EVERYTHING, limit=1, after=None)
-            rest = runs.find_next(connection, TENANT, RunFilter(created_from=now), limit=9, after=first)
+            [first] = verification_search.find_next(connection, TENANT, EVERYTHING, limit=1, after=None)
+            rest = verification_search.find_next(connection, TENANT, RunFilter(created_from=now), limit=9, after=first)
         assert [each.verification_id for each in (first, *rest)] == ids
         assert [each.created_at for each in rest] == [now + SECOND, now + 2 * SECOND]
 
@@ -201,8 +203,8 @@ class TestTags:
         tagged, plain = add(tags=("b", "a", "ä")), add()
         add(tags=("c",))
         with database.read() as connection:
-            found = runs.find_tags(connection, [tagged, plain])
-            assert runs.find_tags(connection, []) == {}
+            found = verification_search.find_tags(connection, [tagged, plain])
+            assert verification_search.find_tags(connection, []) == {}
         assert (set(found[tagged]), found[tagged][:2], found[plain]) == ({"a", "b", "ä"}, ["a", "b"], [])
 
 
@@ -213,14 +215,14 @@ class TestDecide:
         def decide(number: int) -> bool:
             barrier.wait()
             with database.write() as connection:
-                return runs.decide(connection, verification_id, f"decision-{number}", now)
+                return verification_search.decide(connection, verification_id, f"decision-{number}", now)
 
         with ThreadPoolExecutor(8) as pool:
             made = list(pool.map(decide, range(8)))
 
         assert sum(made) == 1
         with database.read() as connection:
-            found = runs.find(connection, TENANT, verification_id)
+            found = verification_search.find(connection, TENANT, verification_id)
         assert found
         assert (found.status, found.decision) == ("review", f"decision-{made.index(True)}")
 
@@ -228,15 +230,15 @@ class TestDecide:
     def test_only_a_review_is_decided(self, database: Database, add: Add, now: datetime, status: str) -> None:
         verification_id = add(status=status)
         with database.write() as connection:
-            assert not runs.decide(connection, verification_id, "approved", now)
+            assert not verification_search.decide(connection, verification_id, "approved", now)
 
 
 class TestLatest:
     def latest(self, database: Database, of: str) -> str:
         with database.read() as connection:
-            found = runs.find(connection, TENANT, of)
+            found = verification_search.find(connection, TENANT, of)
             assert found
-            return runs.find_latest(connection, found)
+            return verification_search.find_latest(connection, found)
 
     def test_the_users_last_one_with_the_provider_counts(
         self, database: Database, add: Add, add_provider: Callable[..., str], now: datetime
@@ -266,9 +268,9 @@ class TestForget:
         ]
         with database.write() as connection:
             for verification_id in ids:
-                attempt_claims.keep_values(connection, verification_id, {"country": "value"})
-            runs.forget_results(connection, now + SECOND, 100)
-            kept = [runs.find(connection, TENANT, each) for each in ids]
+                verification_claims.keep_values(connection, verification_id, {"country": "value"})
+            verification_search.forget_results(connection, now + SECOND, 100)
+            kept = [verification_search.find(connection, TENANT, each) for each in ids]
             values = [
                 connection.execute(
                     text("SELECT output_value FROM verification_claims WHERE verification_id = :id"), {"id": each}

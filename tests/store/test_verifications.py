@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 
 from connector.domain.verification import RunFilter, Verification, VerificationClaim
 from connector.errors import RequestError
-from connector.store import attempt_claims, runs, verifications
+from connector.store import verification_claims, verification_search, verifications
 from connector.store.engine import Database
 from connector.store.models import providers
 from connector.store.verifications import Lease
@@ -54,7 +54,7 @@ def current(database: Database, verification_id: str) -> Verification:
 
 
 def page(connection: Connection, tenant: str, wanted: RunFilter = EVERYTHING, limit: int = 10) -> list[Verification]:
-    found, _ = runs.find_page(connection, tenant, wanted, limit=limit)
+    found, _ = verification_search.find_page(connection, tenant, wanted, limit=limit)
     return found
 
 
@@ -116,7 +116,7 @@ class TestOneOpenAttempt:
         with pytest.raises(IntegrityError):
             reserve()
         with database.read() as connection:
-            found = attempt_claims.find_all(connection, first.verification_id)
+            found = verification_claims.find_all(connection, first.verification_id)
         assert [(claim.uri, claim.applicant_field, claim.is_stale) for claim in found] == [
             ("givenname", "first_name", False),
             ("lastname", "last_name", False),
@@ -179,7 +179,7 @@ class TestAbandoned:
         with pytest.raises(RequestError):
             current(database, seen.verification_id)
         with database.read() as connection:
-            assert attempt_claims.find_all(connection, seen.verification_id) == []
+            assert verification_claims.find_all(connection, seen.verification_id) == []
 
     def test_is_closed_and_kept_where_there_is_an_applicant(
         self, database: Database, reserve: Reserve, now: datetime
@@ -205,17 +205,17 @@ class TestAbandoned:
 class TestValues:
     def fingerprints(self, database: Database, verification: Verification) -> dict[str, tuple[str | None, bool]]:
         with database.read() as connection:
-            found = attempt_claims.find_all(connection, verification.verification_id)
+            found = verification_claims.find_all(connection, verification.verification_id)
         return {claim.uri: (claim.fingerprint, claim.is_stale) for claim in found}
 
     def bind(self, database: Database, verification: Verification, **fingerprints: str) -> bool:
         with database.write() as connection:
             about = [VerificationClaim(uri, None, fingerprint=value) for uri, value in fingerprints.items()]
-            return attempt_claims.bind_values(connection, verification.verification_id, about)
+            return verification_claims.bind_values(connection, verification.verification_id, about)
 
     def change(self, database: Database, uri: str, fingerprint: str | None) -> None:
         with database.write() as connection:
-            attempt_claims.mark_stale(connection, "acme", "ann", {uri: fingerprint})
+            verification_claims.mark_stale(connection, "acme", "ann", {uri: fingerprint})
 
     def test_a_change_after_they_were_sent_is_marked_on_that_claim_alone(
         self, database: Database, reserve: Reserve
@@ -259,7 +259,7 @@ class TestValues:
     def test_a_resumed_attempt_may_be_about_other_claims(self, database: Database, reserve: Reserve) -> None:
         seen = reserve()
         with database.write() as connection:
-            attempt_claims.replace(connection, seen.verification_id, [VerificationClaim("dob", "dob")], ())
+            verification_claims.replace(connection, seen.verification_id, [VerificationClaim("dob", "dob")], ())
         assert self.fingerprints(database, seen) == {"dob": ("", False)}
 
 
@@ -271,7 +271,9 @@ class TestFinding:
         assert close(database, first, now)
         second = reserve(created_at=now + timedelta(minutes=1))
         with database.write() as connection:
-            attempt_claims.replace(connection, second.verification_id, [VerificationClaim("lastname", "last_name")], ())
+            verification_claims.replace(
+                connection, second.verification_id, [VerificationClaim("lastname", "last_name")], ()
+            )
         with database.read() as connection:
 
             def latest(*uris: str, tenant: str = "acme") -> str | None:
@@ -315,9 +317,9 @@ class TestFinding:
             assert locked is not None
             assert locked.verification_id == seen.verification_id
             assert verifications.lock_run(connection, "another", "run-1") is None
-            assert runs.find(connection, "acme", "run-1") == locked
-            assert runs.find(connection, "acme", seen.verification_id) == locked
-            assert runs.find(connection, "another", "run-1") is None
+            assert verification_search.find(connection, "acme", "run-1") == locked
+            assert verification_search.find(connection, "acme", seen.verification_id) == locked
+            assert verification_search.find(connection, "another", "run-1") is None
 
     def test_a_page_has_the_latest_first(self, database: Database, reserve: Reserve, now: datetime) -> None:
         ann, ben = reserve(), reserve(user_id="ben", created_at=now + timedelta(minutes=1))
@@ -333,7 +335,7 @@ def test_all_of_a_provider_goes_with_it(database: Database, reserve: Reserve, pr
     with database.write() as connection:
         connection.execute(delete(providers).where(providers.c.id == provider_id))
     with database.read() as connection:
-        assert attempt_claims.find_all(connection, seen.verification_id) == []
+        assert verification_claims.find_all(connection, seen.verification_id) == []
         assert page(connection, "acme") == []
 
 

@@ -1,0 +1,1 @@
+"""Who may call: the gate, the keys of issuers, the development issuer."""

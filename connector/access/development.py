@@ -1,0 +1,101 @@
+"""An issuer of the connector's own, for the demo and for development; trusted with `--dev` only.
+
+    data_dir/development-issuer.jwk ──► mint_token ──► Authorization: Bearer …
+                                   └──► development_issuer ──► Access (no discovery)
+
+Whoever reads that file can call as anyone: it must not exist where real people are verified.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from typing import TYPE_CHECKING
+
+from joserfc import jwt
+from joserfc.errors import JoseError
+from joserfc.jwk import ECKey, KeySet
+
+from connector.access.gate import Access, TrustedIssuer
+from connector.domain.tenancy import DEFAULT_TENANT
+from connector.errors import ConfigurationError
+from connector.private_file import create_private_file
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from connector.settings import Settings
+
+IDENTIFIER = "urn:onfido-idvp-connector:development"
+AUDIENCE = "connector"
+CLIENT_ID = "development"
+KEY_FILE = "development-issuer.jwk"
+ALGORITHM = "ES256"
+TENANT_CLAIM = "tenant"
+
+
+def mint_token(
+    data_dir: Path,
+    subject: str,
+    scopes: Iterable[str],
+    tenant: str = DEFAULT_TENANT,
+    lifetime: int = 3600,
+) -> str:
+    """Make an access token of the development issuer, good for `lifetime` seconds."""
+    now = int(time.time())
+    claims = {
+        "iss": IDENTIFIER,
+        "aud": AUDIENCE,
+        "sub": subject,
+        "client_id": CLIENT_ID,
+        "jti": str(uuid.uuid4()),
+        "iat": now,
+        "exp": now + lifetime,
+        "scope": " ".join(scopes),
+        TENANT_CLAIM: tenant,
+    }
+    return jwt.encode({"alg": ALGORITHM, "typ": "at+jwt"}, claims, _read_key(data_dir), algorithms=[ALGORITHM])
+
+
+def development_issuer(data_dir: Path) -> TrustedIssuer:
+    """Give what `Access` needs to trust the tokens of `mint_token`; the key is made on first use."""
+    keys = KeySet([_read_key(data_dir)])
+    return TrustedIssuer(
+        IDENTIFIER,
+        AUDIENCE,
+        lambda kid: keys,
+        algorithms=[ALGORITHM],
+        token_types=["at+jwt"],
+        tenant_claim=TENANT_CLAIM,
+    )
+
+
+def configure_access(settings: Settings) -> Access:
+    """Make the gate; the one place that decides whether the development issuer is trusted."""
+    check_access_configured(settings)
+    return Access(settings.issuers, development_issuer(settings.data_dir) if settings.dev else None)
+
+
+def check_access_configured(settings: Settings) -> None:
+    """Refuse, with a `ConfigurationError`, to start where nobody could ever call."""
+    if not settings.dev and not settings.issuers:
+        raise ConfigurationError(
+            "No issuer of access tokens is configured. Set `issuers`: an [[issuers]] table with `issuer` and "
+            '`audience` in the settings file, or CONNECTOR_ISSUERS=\'[{"issuer": "https://…", "audience": "…"}]\'. '
+            "For development, start with --dev instead: it trusts the connector's own development issuer."
+        )
+
+
+def _read_key(data_dir: Path) -> ECKey:
+    path = data_dir / KEY_FILE
+    if not path.exists():
+        data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        create_private_file(path, json.dumps(ECKey.generate_key("P-256").as_dict(private=True)).encode())
+    try:
+        return ECKey.import_key(json.loads(path.read_bytes()))
+    except (JoseError, ValueError, TypeError, KeyError) as error:
+        raise ConfigurationError(
+            f"{path} is not the development issuer's key: remove it, and it is made anew."
+        ) from error

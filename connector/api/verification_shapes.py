@@ -1,0 +1,156 @@
+"""The shapes of runs on the wire: lists, one run with all that is kept of it, a decision, a file that is being made."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import marshmallow as ma
+from marshmallow import fields, validate
+
+from connector.api.bodies import change_body, timestamp
+from connector.api.fields import Flag, Text
+from connector.api.schemas import ChangeSchema
+from connector.domain.claims import Claim
+from connector.domain.studio import MAX_TAG_LENGTH, OutputRole
+from connector.domain.verification import VerificationClaim
+from connector.domain.verification_filter import FALLING, RISING, STATUSES
+from connector.services.lookup.verifications import LiveTasks, RunDetails
+from connector.services.results.decisions import MAX_REASON
+
+APPROVE, DECLINE = "approve", "decline"
+_DAY = {"example": "2026-01-31"}
+
+
+class Moment(fields.String):
+    """A time in an answer: ISO 8601 in UTC, to the second."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(metadata={"format": "date-time"}, **options)
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **_: Any) -> str | None:
+        return timestamp(value)
+
+
+class RunFilterSchema(ma.Schema):
+    """Which runs are wanted; `from` and `to` are dates or date-times, UTC's where they name no zone."""
+
+    status = Text(limit=1024, load_default=None, metadata={"example": "review,declined"})
+    userId = Text(load_default=None)
+    tag = Text(limit=MAX_TAG_LENGTH, load_default=None)
+    from_ = Text(load_default=None, data_key="from", attribute="from", metadata=_DAY)
+    to = Text(load_default=None, metadata=_DAY)
+
+
+class RunQuerySchema(RunFilterSchema):
+    """How the list of runs is filtered, sorted by when they were started, and paged."""
+
+    sort = fields.String(load_default=FALLING, validate=validate.OneOf((RISING, FALLING)))
+    limit = fields.Integer(load_default=25, strict=False, validate=validate.Range(min=0, max=1000))
+    offset = fields.Integer(load_default=0, validate=validate.Range(min=0, max=2**31 - 1))
+
+
+class RunSchema(ma.Schema):
+    """A run; `id` is the verification's, `runId` Onfido's."""
+
+    id = fields.String(required=True, attribute="verification.verification_id")
+    runId = fields.String(required=True, allow_none=True, attribute="verification.run_id")
+    userId = fields.String(required=True, attribute="verification.user_id")
+    status = fields.String(required=True, attribute="verification.status", metadata={"example": STATUSES[-1]})
+    decision = fields.String(required=True, allow_none=True, attribute="verification.decision")
+    applicantId = fields.String(required=True, allow_none=True, attribute="verification.applicant_id")
+    tags = fields.List(fields.String(), required=True)
+    capture = fields.String(required=True, attribute="verification.capture")
+    dashboardUrl = fields.String(required=True, allow_none=True, attribute="verification.dashboard_url")
+    createdAt = Moment(required=True, attribute="verification.created_at")
+    updatedAt = Moment(required=True, attribute="verification.updated_at")
+    completedAt = Moment(required=True, allow_none=True, attribute="verification.completed_at")
+    closedAt = Moment(required=True, allow_none=True, attribute="verification.closed_at")
+    failure = fields.String(required=True, allow_none=True, attribute="verification.failure")
+
+
+class RunListSchema(ma.Schema):
+    """A page of runs; `startIndex` counts from 1."""
+
+    totalResults = fields.Integer(required=True)
+    startIndex = fields.Integer(required=True)
+    count = fields.Integer(required=True)
+    verifications = fields.List(fields.Nested(RunSchema), required=True)
+
+
+class RunClaimSchema(ma.Schema):
+    """A claim that a run is about, and how it stands; `valueChanged`: since the run was started."""
+
+    uri = fields.String(required=True)
+    sentAs = fields.String(required=True, allow_none=True)
+    isVerified = Flag(required=True)
+    verificationStatus = fields.String(required=True, allow_none=True)
+    valueChanged = Flag(required=True)
+    outputPointer = fields.String(required=True, allow_none=True)
+    outputAs = fields.Enum(OutputRole, by_value=True, required=True, allow_none=True)
+
+
+class TaskSchema(ma.Schema):
+    """A task of a run at Onfido."""
+
+    id = fields.String(required=True, attribute="task_id")
+    taskDefId = fields.String(required=True, attribute="task_def_id")
+    taskDefVersion = fields.String(required=True, allow_none=True, attribute="task_def_version")
+    createdAt = Moment(required=True, allow_none=True, attribute="created_at")
+    updatedAt = Moment(required=True, allow_none=True, attribute="updated_at")
+
+
+class RunDetailsSchema(RunSchema):
+    """All that is known of a run. `output`, `reasons` and `document` are null where they are not kept (any more).
+
+    `tasks` are Onfido's of this moment; null where it does not tell, and `tasksUnavailable` says why.
+    """
+
+    claims = fields.List(fields.Nested(RunClaimSchema), required=True)
+    output = fields.Raw(required=True, allow_none=True)
+    reasons = fields.List(fields.String(), required=True, allow_none=True)
+    document = fields.Dict(keys=fields.String(), values=fields.String(), required=True, allow_none=True)
+    history = fields.List(fields.Nested(ChangeSchema), required=True)
+    tasks = fields.List(fields.Nested(TaskSchema), required=True, allow_none=True)
+    tasksUnavailable = fields.String(required=True, allow_none=True)
+
+
+class DecisionSchema(ma.Schema):
+    """An administrator's decision on a run in review, and why."""
+
+    decision = fields.String(required=True, validate=validate.OneOf((APPROVE, DECLINE)))
+    reason = Text(limit=MAX_REASON, required=True)
+
+
+class TimelineFileSchema(ma.Schema):
+    """A timeline file that is being made; it is at `href`, in a moment."""
+
+    fileId = fields.String(required=True)
+    href = fields.String(required=True)
+
+
+def details_body(details: RunDetails, live: LiveTasks) -> dict[str, Any]:
+    """Give what `RunDetailsSchema` writes."""
+    stand = {claim.uri: claim for claim in details.claims}
+    return {
+        "verification": details.run.verification,
+        "tags": details.run.tags,
+        "claims": [_claim_body(each, stand.get(each.uri)) for each in details.about],
+        "output": details.result.output if details.result else None,
+        "reasons": details.result.reasons if details.result else None,
+        "document": details.document,
+        "history": [change_body(change) for change in details.history],
+        "tasks": live.tasks,
+        "tasksUnavailable": live.unavailable,
+    }
+
+
+def _claim_body(about: VerificationClaim, stands: Claim | None) -> dict[str, Any]:
+    return {
+        "uri": about.uri,
+        "sentAs": about.applicant_field,
+        "isVerified": bool(stands and stands.is_verified),
+        "verificationStatus": stands.verification_status if stands else None,
+        "valueChanged": about.is_stale,
+        "outputPointer": about.output_pointer,
+        "outputAs": about.output_role,
+    }

@@ -1,0 +1,116 @@
+"""`/api/server/v1/idv-providers/{id}/verifications`: an administrator looks at runs and decides on them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Response, current_app, g
+
+from connector.api.bodies import change_body
+from connector.api.parsing import Blueprint
+from connector.api.schemas import ChangeSchema
+from connector.api.verification_shapes import (
+    APPROVE,
+    DecisionSchema,
+    RunDetailsSchema,
+    RunListSchema,
+    RunQuerySchema,
+    details_body,
+)
+from connector.domain.verification_filter import RISING, read_filter
+from connector.services.lookup.verifications import Runs
+from connector.services.providers.registry import Providers
+from connector.services.results.decisions import Decisions
+
+PREFIX = "/api/server/v1/idv-providers/<provider_id>"
+
+blueprint = Blueprint("runs", __name__, url_prefix=PREFIX, description="The runs of a provider")
+
+
+@blueprint.get("/verifications")
+@blueprint.requires("internal_idv_claim_view")
+@blueprint.arguments(RunQuerySchema, location="query")
+@blueprint.response(200, RunListSchema)
+def list_runs(query: dict[str, Any], provider_id: str) -> dict[str, Any]:
+    """List runs, the latest first."""
+    check_provider(provider_id)
+    page, total = _runs().page(
+        g.tenant,
+        read_filter(query, provider_id=provider_id),
+        limit=query["limit"],
+        offset=query["offset"],
+        is_rising=query["sort"] == RISING,
+    )
+    return {
+        "totalResults": total,
+        "startIndex": query["offset"] + 1,
+        "count": len(page),
+        "verifications": page,
+    }
+
+
+@blueprint.get("/verifications/<run_id>")
+@blueprint.requires("internal_idv_claim_view")
+@blueprint.response(200, RunDetailsSchema)
+def get_run(provider_id: str, run_id: str) -> dict[str, Any]:
+    """Give one run with its claims, its result while that is kept, its history, and its tasks at Onfido."""
+    check_provider(provider_id)
+    return _details(provider_id, run_id)
+
+
+@blueprint.post("/verifications/<run_id>/refresh")
+@blueprint.requires("internal_idv_claim_update")
+@blueprint.response(200, RunDetailsSchema)
+def refresh_run(provider_id: str, run_id: str) -> dict[str, Any]:
+    """Ask Onfido for a run and apply its answer."""
+    check_provider(provider_id)
+    _runs().refresh(g.tenant, run_id, provider_id)
+    return _details(provider_id, run_id)
+
+
+@blueprint.post("/verifications/<run_id>/decision")
+@blueprint.requires("internal_idv_claim_update")
+@blueprint.arguments(DecisionSchema)
+@blueprint.response(200, RunDetailsSchema)
+def decide_run(body: dict[str, Any], provider_id: str, run_id: str) -> dict[str, Any]:
+    """Approve or decline a run that ended in review; approving verifies what Onfido compared as clear."""
+    check_provider(provider_id)
+    found = _runs().find(g.tenant, run_id, provider_id)
+    is_approved, reason = body["decision"] == APPROVE, body["reason"]
+    decisions: Decisions = current_app.extensions["decisions"]
+    decisions.decide(found, is_approved=is_approved, reason=reason, actor=g.principal.subject)
+    return _details(provider_id, run_id)
+
+
+@blueprint.get("/verifications/<run_id>/history")
+@blueprint.requires("internal_idv_claim_view")
+@blueprint.response(200, ChangeSchema(many=True))
+def get_history(provider_id: str, run_id: str) -> list[dict[str, Any]]:
+    """Tell what happened to a run and its claims, the first first."""
+    check_provider(provider_id)
+    return [change_body(change) for change in _runs().get(g.tenant, run_id, provider_id).history]
+
+
+def check_provider(provider_id: str) -> None:
+    """Raise where the tenant has no such provider."""
+    providers: Providers = current_app.extensions["providers"]
+    providers.get(g.tenant, provider_id)
+
+
+def no_store(response: Response) -> Response:
+    """Let nobody on the way keep what tells of users."""
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+blueprint.after_request(no_store)
+
+
+def _details(provider_id: str, run_id: str) -> dict[str, Any]:
+    details = _runs().get(g.tenant, run_id, provider_id)
+    return details_body(details, _runs().tasks(details.run.verification))
+
+
+def _runs() -> Runs:
+    runs: Runs = current_app.extensions["runs"]
+    return runs

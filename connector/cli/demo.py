@@ -1,0 +1,267 @@
+"""`connector demo`: one whole verification over real HTTP, step by step, with a simulated Onfido.
+
+It uses what an operator uses: the `connector serve` process, its API, its command line's own services; and a data
+directory of its own, which is removed at the end.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import click
+import requests
+
+from connector import settings
+from connector.access.development import mint_token
+from connector.app import create_services
+from connector.domain.tenancy import DEFAULT_TENANT
+from connector.settings import Settings
+from connector.simulator.server import Simulator
+
+USER = "alice"
+GIVEN_NAME = "http://wso2.org/claims/givenname"
+LAST_NAME = "http://wso2.org/claims/lastname"
+BIRTH_DATE = "http://wso2.org/claims/dob"
+VALUES = {GIVEN_NAME: "Alice", LAST_NAME: "Example", BIRTH_DATE: "1990-01-01"}
+MAPPING = {GIVEN_NAME: "first_name", LAST_NAME: "last_name", BIRTH_DATE: "dob"}
+API_TOKEN = "api_sandbox.demo"  # noqa: S105  the simulator takes any
+WORKFLOW_ID = "7f1a0c52-6a7e-4a6a-9d3b-0c5de0f0a001"
+ADMIN_SCOPES = (
+    *(f"internal_idvp_{name}" for name in ("view", "add", "update", "delete")),
+    *(f"internal_idv_claim_{name}" for name in ("verify", "view", "add", "update")),
+)
+START_TIMEOUT = 30
+REQUEST_TIMEOUT = 30
+
+
+def perform(*, once: bool) -> None:
+    """Show one whole verification; unless `once`, stay up to be tried.
+
+    Raises `click.ClickException` where a step fails.
+    """
+    with tempfile.TemporaryDirectory(prefix="connector-demo-") as directory, Simulator() as simulator:
+        data_dir = Path(directory)
+        port = _free_port()
+        with _connector(data_dir, port) as configured:
+            show = Show(configured)
+            provider_id = _set_up(show, configured, simulator)
+            _verify(show, provider_id, simulator)
+            if not once:
+                _stay(configured, simulator, provider_id)
+
+
+def _set_up(show: Show, configured: Settings, simulator: Simulator) -> str:
+    show.title("The administrator registers an identity verification provider")
+    body = {
+        "type": "ONFIDO",
+        "name": "Onfido",
+        "isEnabled": True,
+        "claims": [{"localClaim": uri, "idvpClaim": field} for uri, field in MAPPING.items()],
+        "configProperties": [
+            {"key": "token", "value": API_TOKEN, "isSecret": True},
+            {"key": "workflow_id", "value": WORKFLOW_ID},
+            {"key": "base_url", "value": simulator.api_url},
+        ],
+    }
+    provider = show.call("POST", "/api/server/v1/idv-providers", body, ADMIN_SCOPES)
+    path = f"/api/server/v1/idv-providers/{provider['id']}"
+
+    show.title("The connector creates its webhook at Onfido, keeps the token, and tests what a verification rests on")
+    show.call("POST", f"{path}/webhook", None, ADMIN_SCOPES)
+    readiness = show.call("POST", f"{path}/test-connection", None, ADMIN_SCOPES)
+    for check in readiness["checks"]:
+        show.line(f"  {'ok' if check['passed'] else 'failed'}  {check['name']}: {check['detail']}")
+
+    show.title(f"The user directory has {USER}")
+    services = create_services(configured)
+    services.users.add(DEFAULT_TENANT, USER, VALUES)
+    services.close()
+    for uri, value in VALUES.items():
+        show.line(f"{uri} = {value}")
+    return str(provider["id"])
+
+
+def _verify(show: Show, provider_id: str, simulator: Simulator) -> None:
+    show.title(f"Before: nothing is verified of {USER}")
+    show.claims()
+
+    show.title("The application initiates the verification")
+    started = show.call("POST", "/api/users/v1/me/idv/verify", verify_body(provider_id, "INITIATED"))
+    run_id = started["claims"][0]["claimMetadata"]["onfido_workflow_run_id"]
+
+    show.title(f"{USER} shows a document to Onfido's SDK; Onfido approves the run and posts its signed webhook")
+    show.line(f"POST {simulator.url}/simulator/runs/{run_id}/outcome")
+    outcome = {
+        "status": "approved",
+        "comparisons": {"first_name": "clear", "last_name": "clear", "date_of_birth": None},
+    }
+    requests.post(f"{simulator.url}/simulator/runs/{run_id}/outcome", json=outcome, timeout=REQUEST_TIMEOUT)
+
+    show.title("The application finalizes, and waits for the result if it has to")
+    body = verify_body(provider_id, "COMPLETED")
+    show.call("POST", "/api/users/v1/me/idv/verify", body, headers={"Prefer": "wait=10"})
+
+    show.title("After: each attribute for itself; the birth date was not compared, and is no obstacle to the names")
+    show.claims()
+
+
+def verify_body(provider_id: str, status: str) -> dict[str, Any]:
+    """Make the body of a verification request for all of the user's claims."""
+    return {"idVProviderId": provider_id, "claims": list(VALUES), "properties": [{"key": "status", "value": status}]}
+
+
+def _stay(configured: Settings, simulator: Simulator, provider_id: str) -> None:
+    token = mint_token(configured.data_dir, USER, ["internal_login", *ADMIN_SCOPES], lifetime=86_400)
+    api = configured.public_url
+    click.echo(
+        f"""
+{_bold("It stays up until you press Ctrl-C. To try it yourself:")}
+
+  API documentation   {api}/docs/
+  Simulated Onfido    {simulator.url}/
+
+  TOKEN={token}
+
+  curl -s {api}/api/users/v1/me/idv/claims -H "Authorization: Bearer $TOKEN"
+
+  curl -s {api}/api/users/v1/me/idv/verify -H "Authorization: Bearer $TOKEN" -H "Content-Type: application/json" \\
+    -d '{{"idVProviderId": "{provider_id}", "claims": ["{BIRTH_DATE}"],
+         "properties": [{{"key": "status", "value": "INITIATED"}}]}}'
+
+  Then open the simulated Onfido, play the person, and ask again with COMPLETED in place of INITIATED.
+"""
+    )
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        signal.pause()
+    except KeyboardInterrupt:
+        click.echo()
+
+
+class Show:
+    """Performs requests and prints them in a few readable lines."""
+
+    def __init__(self, configured: Settings) -> None:
+        self._settings = configured
+        self._step = 0
+
+    def title(self, text: str) -> None:
+        """Begin a step."""
+        self._step += 1
+        click.echo(f"\n{_bold(f'{self._step}. {text}')}")
+
+    def line(self, text: str) -> None:
+        """Print a line of a step."""
+        click.echo(f"   {text}")
+
+    def call(
+        self,
+        method: str,
+        path: str,
+        body: dict[str, Any] | None,
+        scopes: tuple[str, ...] = ("internal_login",),
+        headers: dict[str, str] | None = None,
+    ) -> Any:
+        """Perform a request as the user, and print it with its answer; a failed one ends the demo."""
+        answer = self._send(method, path, body, scopes, headers or {})
+        status = next((item["value"] for item in (body or {}).get("properties", [])), "")
+        self.line(f"{method} {path}  {status}".rstrip())
+        for name in ("Location", "Preference-Applied"):
+            if name in answer.headers:
+                self.line(f"  {name}: {answer.headers[name]}")
+        content = answer.json()
+        self.line(f"→ {answer.status_code} {_summary(content)}")
+        if not answer.ok:
+            raise click.ClickException(f"The demo stops: {content['description']}")
+        return content
+
+    def claims(self) -> None:
+        """Print the user's claims as they stand."""
+        path = "/api/users/v1/me/idv/claims"
+        self.line(f"GET {path}")
+        claims = self._send("GET", path, None, ("internal_login",), {}).json()
+        for claim in claims:
+            mark = (
+                click.style("verified    ", fg="green")
+                if claim["isVerified"]
+                else click.style("not verified", fg="red")
+            )
+            status = claim["claimMetadata"].get("onfido_verification_status", "-")
+            self.line(f"  {mark}  {claim['uri']}  (comparison: {status})")
+        if not claims:
+            self.line("→ 200 no claims yet")
+
+    def _send(
+        self, method: str, path: str, body: dict[str, Any] | None, scopes: tuple[str, ...], headers: dict[str, str]
+    ) -> requests.Response:
+        token = mint_token(self._settings.data_dir, USER, scopes)
+        headers = {"Authorization": f"Bearer {token}"} | headers
+        url = self._settings.public_url + path
+        return requests.request(method, url, json=body, headers=headers, timeout=REQUEST_TIMEOUT)
+
+
+def _summary(content: Any) -> str:
+    if "code" in content:
+        return f"{content['code']} {content['message']}: {content['description']}"
+    if "claims" in content and "idVProviderId" in content:
+        metadata = content["claims"][0]["claimMetadata"]
+        token = f", SDK token {metadata['sdk_token'][:12]}…" if "sdk_token" in metadata else ""
+        return f"run {metadata['onfido_workflow_run_id']} is {metadata['onfido_workflow_status']}{token}"
+    if "webhookId" in content:
+        return f"webhook {content['webhookId']} posts {', '.join(content['events'])} to {content['webhookUrl']}"
+    if "checks" in content:
+        return "ready" if content["passed"] else "not ready"
+    secrets = [item["key"] for item in content["configProperties"] if item["isSecret"]]
+    return f"provider {content['id']} (never shown: {', '.join(secrets)})"
+
+
+@contextmanager
+def _connector(data_dir: Path, port: int) -> Iterator[Settings]:
+    """Run `connector serve` on a data directory of its own until the demo ends."""
+    url = f"http://127.0.0.1:{port}"
+    variables = {
+        "CONNECTOR_DATA_DIR": str(data_dir),
+        "CONNECTOR_PUBLIC_URL": url,
+        "CONNECTOR_LOG_LEVEL": "WARNING",
+        "CONNECTOR_ALLOW_HTTP_LOOPBACK": "true",
+    }
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("CONNECTOR_")} | variables
+    command = [sys.executable, "-m", "connector", "serve", "--dev", "--port", str(port)]
+    process = subprocess.Popen(command, env=environ)  # noqa: S603  our own command
+    try:
+        _wait_until_ready(process, url)
+        yield settings.load(None, variables, dev=True)
+    finally:
+        process.terminate()
+        process.wait(timeout=START_TIMEOUT)
+
+
+def _wait_until_ready(process: subprocess.Popen[bytes], url: str) -> None:
+    end = time.monotonic() + START_TIMEOUT
+    while time.monotonic() < end and process.poll() is None:
+        try:
+            if requests.get(f"{url}/readyz", timeout=1).ok:
+                return
+        except requests.ConnectionError:
+            time.sleep(0.1)
+    raise click.ClickException("The connector did not start; its messages are above.")
+
+
+def _free_port() -> int:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
+
+
+def _bold(text: str) -> str:
+    return click.style(text, bold=True)

@@ -1,0 +1,121 @@
+"""What `connector verification` writes to files: exports, timelines, evidence."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from connector.cli.output import services, tenant_option
+from connector.domain.verification_filter import read_filter
+from connector.errors import Code, RequestError
+
+if TYPE_CHECKING:  # the use cases load when a command opens them: `serve` has to set up its metrics first
+    from connector.services.lookup.evidence import RunFile
+
+STDOUT = "-"
+PATIENCE, PAUSE = 60.0, 0.5  # seconds; Onfido makes a timeline file in a moment
+_FILTERS = (
+    click.option("--status", help="Of these statuses only, joined by commas."),
+    click.option("--user", "userId", help="Of this user only."),
+    click.option("--tag", help="With this tag only."),
+    click.option("--from", "from", metavar="TIME", help="Started then or later: a date or date-time, UTC's."),
+    click.option("--to", "to", metavar="TIME", help="Started before then; of a date, that day included."),
+)
+_output = click.option("--output", "-o", required=True, help="The file to write; - for standard output.")
+
+
+def run_filter(command: Any) -> Any:
+    """Add the options that say which runs are wanted, by the names that `read_filter` knows."""
+    for option in reversed(_FILTERS):
+        command = option(command)
+    return command
+
+
+@click.command()
+@run_filter
+@click.option("--output", "-o", default=STDOUT, help="The file to write; standard output without it.")
+@tenant_option
+@click.pass_context
+def export(context: click.Context, /, output: str, tenant: str, **query: str | None) -> None:
+    """Write verifications as CSV, the first first."""
+    from connector.services.lookup.csv import csv_pieces  # noqa: PLC0415
+
+    wanted = read_filter(query)
+    with services(context) as opened:
+        _write(output, (piece.encode() for piece in csv_pieces(opened.runs.all(tenant, wanted))))
+
+
+@click.command()
+@click.argument("run_id")
+@_output
+@tenant_option
+@click.pass_context
+def timeline(context: click.Context, run_id: str, output: str, tenant: str) -> None:
+    """Have Onfido make the timeline file (PDF) of a run that has ended, and fetch it."""
+    with services(context) as opened, ExitStack() as stack:
+        file_id = opened.files.create_timeline(tenant, run_id)
+        file = _once_there(stack, lambda: opened.files.open_timeline(tenant, run_id, file_id))
+        _write(output, file.chunks)
+
+
+@click.command()
+@click.argument("run_id")
+@_output
+@click.option("--folder", "is_folder", is_flag=True, help="All evidence (zip) in place of the signed summary (PDF).")
+@tenant_option
+@click.pass_context
+def evidence(context: click.Context, run_id: str, output: str, is_folder: bool, tenant: str) -> None:
+    """Fetch the evidence of a run that has ended."""
+    with services(context) as opened:
+        files = opened.files
+        with files.open_evidence_folder(tenant, run_id) if is_folder else files.open_evidence(tenant, run_id) as file:
+            _write(output, file.chunks)
+
+
+def _once_there(stack: ExitStack, open_file: Callable[[], AbstractContextManager[RunFile]]) -> RunFile:
+    end = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return stack.enter_context(open_file())
+        except RequestError as error:
+            if error.code is not Code.FILE_UNAVAILABLE or time.monotonic() > end:
+                raise
+        time.sleep(PAUSE)
+
+
+def _write(output: str, chunks: Iterable[bytes]) -> None:
+    """Write all or nothing: a file is replaced once it is whole, and is its owner's alone."""
+    path = Path(output)
+    try:
+        if output == STDOUT or (path.exists() and not path.is_file()):  # also a pipe or a device
+            with click.open_file(output, "wb") as file:
+                file.writelines(chunks)
+        else:
+            _replace(path, chunks)
+    except OSError as error:
+        raise click.ClickException(f"{output} cannot be written: {error.strerror}.") from error
+
+
+def _replace(path: Path, chunks: Iterable[bytes]) -> None:
+    with _draft(path) as draft:
+        with draft.open("wb") as file:
+            file.writelines(chunks)
+        draft.replace(path)
+
+
+@contextmanager
+def _draft(path: Path) -> Iterator[Path]:
+    """Give a file beside another one, which is gone in the end unless it was renamed."""
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    os.close(descriptor)
+    try:
+        yield Path(name)
+    finally:
+        Path(name).unlink(missing_ok=True)

@@ -1,0 +1,1 @@
+"""All outgoing HTTP that is not Onfido's."""

@@ -1,0 +1,123 @@
+"""The files that Onfido keeps of a run, passed on piece by piece.
+
+    GET ──► 200 ─────────────────────────────────┐
+        └─► 302 ──► `storage.py`, once ──► 200 ──┴─► FileStream ──► whoever reads it
+        └─► 404: not made yet, or unknown
+
+What is wrong before the first piece is raised when the file is opened, what is wrong after it while it is read; both
+as `OnfidoError`.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, closing, contextmanager
+from dataclasses import dataclass
+from itertools import chain
+from urllib.parse import urlsplit
+
+import requests
+from urllib3 import exceptions as urllib3_errors
+
+from connector.errors import Code, OnfidoError
+from connector.onfido.api import OnfidoApi
+from connector.onfido.failures import failure, unreachable
+from connector.onfido.reading import as_object, identifier, required
+from connector.onfido.refusals import misunderstanding, refusal
+
+MAX_FILE_BYTES = 200 * 1024 * 1024
+LONGEST_WAIT = 10  # read time-outs spent waiting for the pieces of a file, all in all
+CHUNK_BYTES = 64 * 1024
+ANY_TYPE = "application/octet-stream"
+
+_MEDIA_TYPE = re.compile(r"[\w.+-]{1,100}/[\w.+-]{1,100}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class FileStream:
+    """A file while it arrives; `length` is in bytes, None where it is not known before the end."""
+
+    content_type: str
+    length: int | None
+    chunks: Iterator[bytes]
+
+
+class Files(OnfidoApi):
+    """The timeline file, the signed evidence and the evidence folder of a run that has ended.
+
+    The deadline bounds the time until the file begins to arrive. Whatever the reader does, the connection is closed
+    when the context is left.
+    """
+
+    def create_timeline_file(self, run_id: str) -> str:
+        """Have the timeline file (a PDF) of a run made, and return its id; it can be opened a moment later."""
+        call = self._call("POST", "workflow_runs", run_id, "timeline_file")
+        return self._read(_file_id, call, refused_as=Code.FILE_UNAVAILABLE)
+
+    def open_timeline_file(self, run_id: str, file_id: str) -> AbstractContextManager[FileStream]:
+        """Open a timeline file that was created."""
+        return self._open(run_id, "timeline_file", file_id)
+
+    def open_signed_evidence(self, run_id: str) -> AbstractContextManager[FileStream]:
+        """Open the signed evidence (a PDF) of a run."""
+        return self._open(run_id, "signed_evidence_file")
+
+    def open_evidence_folder(self, run_id: str) -> AbstractContextManager[FileStream]:
+        """Open the evidence folder (a zip) of a run."""
+        return self._open(run_id, "evidence_folder")
+
+    @contextmanager
+    def _open(self, *path: str) -> Iterator[FileStream]:
+        with closing(self._request(*path)) as response:
+            length = response.raw.length_remaining
+            if length is not None and length > MAX_FILE_BYTES:
+                raise _too_large()
+            chunks = _chunks(response, self._transport.read_timeout * LONGEST_WAIT)
+            first = next(chunks, b"")
+            yield FileStream(_content_type(response), length, chain((first,) if first else (), chunks))
+
+    def _request(self, *path: str) -> requests.Response:
+        call = self._call("GET", "workflow_runs", *path, is_download=True)
+        answer = self._transport.send(call)
+        if answer.file is not None:
+            return answer.file
+        if answer.is_redirect and answer.location is not None:
+            return self._transport.fetch(call, answer.location)
+        if answer.is_success:
+            raise misunderstanding(answer, "it holds no file")
+        raise refusal(answer, call, Code.FILE_UNAVAILABLE)
+
+
+def _file_id(body: object) -> str:
+    return required(identifier(as_object(body).get("workflow_timeline_file_id")), "workflow_timeline_file_id")
+
+
+def _content_type(response: requests.Response) -> str:
+    found = _MEDIA_TYPE.match(response.headers.get("Content-Type", ""))
+    return found.group() if found else ANY_TYPE
+
+
+def _chunks(response: requests.Response, patience: float) -> Iterator[bytes]:
+    host, size, waited = urlsplit(response.url).netloc, 0, 0.0
+    while True:
+        asked_at = time.monotonic()
+        try:
+            chunk = response.raw.read1(CHUNK_BYTES, decode_content=False)
+        except (OSError, urllib3_errors.HTTPError) as error:
+            raise failure(error, host) from error
+        waited += time.monotonic() - asked_at
+        size += len(chunk)
+        if size > MAX_FILE_BYTES:
+            raise _too_large()
+        if waited > patience:
+            raise unreachable(f"{host} sends the file too slowly", is_sent=False)
+        if not chunk:
+            return
+        yield chunk
+
+
+def _too_large() -> OnfidoError:
+    limit = MAX_FILE_BYTES // 1024**2
+    return OnfidoError(Code.FILE_UNAVAILABLE, f"The file is larger than {limit} MB: take it from Onfido's dashboard.")

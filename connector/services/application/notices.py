@@ -1,0 +1,135 @@
+"""What applications are told, and where: signed notices, in the shape that they have on the wire.
+
+`connector/http/webhook_sender.py` posts them; each is a delivery of the outbox, so it may come twice, with the same id.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+
+from connector.domain.provider import Provider
+from connector.domain.tasks import Task
+from connector.domain.urls import UrlPolicy
+from connector.domain.verification import Verification
+from connector.http.webhook_sender import Notifier, NotTaken
+from connector.services.outbox import Undeliverable
+from connector.services.providers.registry import Providers
+
+log = structlog.get_logger(__name__)
+
+TASK_STARTED = "task.started"
+DECISION_WAITING = "manual_decision.waiting"
+MATCHES_UPDATED = "watchlist.matches_updated"
+
+_NAMESPACE = uuid.UUID("0e6d6ac6-4f8b-4d6e-9f55-0d1f4b7c2a10")
+
+
+@dataclass(frozen=True)
+class Notice:
+    """One thing that an application is told; `notice_id` and `at` (when it came to be known here) never change."""
+
+    kind: str
+    notice_id: str
+    at: str
+    data: Mapping[str, Any] = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Receiver:
+    """Where a provider's notices go, and what they are signed with."""
+
+    provider_id: str
+    url: str
+    secret: str = field(repr=False)
+
+
+class Notices:
+    """Sends notices to the applications of providers that want them."""
+
+    def __init__(
+        self, providers: Providers, notifier: Notifier, policy: UrlPolicy, clock: Callable[[], datetime]
+    ) -> None:
+        self._providers = providers
+        self._notifier = notifier
+        self._policy = policy
+        self._clock = clock
+
+    def receiver(self, provider: Provider) -> Receiver | None:
+        """Tell where a provider's notices go; None where it wants none.
+
+        Raises `Undeliverable` where none may go there any more.
+        """
+        url = provider.studio.notices.url
+        if url is None:
+            return None
+        if why := self._policy.objection(url):
+            raise Undeliverable(f"studio.notices.url: {why}.")
+        return Receiver(provider.provider_id, url, self._providers.notice_secret(provider))
+
+    def send(self, receiver: Receiver, notice: Notice) -> bytes:
+        """Post a notice, and give the body of the application's answer.
+
+        Raises `NotTaken` for anything but 2xx; `Undeliverable` where the application says that it is gone (410).
+        """
+        body = {"type": notice.kind, "id": notice.notice_id, "at": notice.at, "data": dict(notice.data)}
+        try:
+            answer = self._notifier.post(
+                receiver.url, receiver.secret, notice.notice_id, json.dumps(body).encode(), self._clock()
+            )
+        except NotTaken as error:
+            if error.status == HTTPStatus.GONE:
+                raise Undeliverable(f"{error.description} The application takes no more notices.") from error
+            raise
+        log.info("notice.sent", kind=notice.kind, notice_id=notice.notice_id, provider_id=receiver.provider_id)
+        return answer
+
+
+def stamp(dedupe_key: str, now: datetime) -> dict[str, str]:
+    """Make what a delivery's payload keeps of its notice: the id, the same for the same key, and the time."""
+    at = now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return {"notice_id": str(uuid.uuid5(_NAMESPACE, dedupe_key)), "at": at}
+
+
+def task_started(payload: Mapping[str, Any], found: Verification, task: Task) -> Notice:
+    """Tell that a task waits for the application's data."""
+    told = {
+        "taskId": task.summary.task_id,
+        "taskDefId": task.summary.task_def_id,
+        "taskDefVersion": task.summary.task_def_version,
+        "input": task.input,
+    }
+    return _notice(TASK_STARTED, payload, _about(found, found.dashboard_url) | told)
+
+
+def decision_waiting(payload: Mapping[str, Any], found: Verification, dashboard_url: str | None) -> Notice:
+    """Tell that somebody has to decide in Onfido's dashboard."""
+    return _notice(DECISION_WAITING, payload, _about(found, dashboard_url))
+
+
+def matches_updated(payload: Mapping[str, Any], found: Verification) -> Notice:
+    """Tell that a watchlist monitor's matches have changed."""
+    told = {"monitorId": payload["monitor_id"], "applicantId": found.applicant_id}
+    return _notice(MATCHES_UPDATED, payload, _about(found, found.dashboard_url) | told)
+
+
+def _notice(kind: str, payload: Mapping[str, Any], data: Mapping[str, Any]) -> Notice:
+    return Notice(kind, payload["notice_id"], payload["at"], data)
+
+
+def _about(found: Verification, dashboard_url: str | None) -> dict[str, Any]:
+    return {
+        "tenant": found.tenant,
+        "providerId": found.provider_id,
+        "userId": found.user_id,
+        "verificationId": found.verification_id,
+        "runId": found.run_id,
+        "dashboardUrl": dashboard_url,
+    }

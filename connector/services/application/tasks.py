@@ -1,0 +1,230 @@
+"""The tasks of a run that wait for the application: it is told of them, and completes them with data.
+
+    workflow_task.started ──► outbox ──► tell: ask Onfido what went in ──► notice ──► 2xx with data ──► complete
+                                           │                                  ├─ 2xx without ──► later, by the API
+                                           │                                  └─ all else ──► the outbox tries again
+                                           └─ complete already, or the run has ended ──► nothing to tell
+
+What goes in and out of a task may be personal: it is asked of Onfido when it is needed, and kept nowhere here. A task
+has no status at Onfido. With an output it is complete; with an empty one it may be, and Onfido refuses it if it is.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any
+
+from connector.domain.history import RUN, SYSTEM
+from connector.domain.nesting import is_deeper
+from connector.domain.studio import MANUAL_REVIEW
+from connector.domain.tasks import Task, TaskSummary
+from connector.domain.verification import Verification
+from connector.errors import Code, OnfidoError, RequestError
+from connector.http.webhook_sender import MAX_ANSWER
+from connector.onfido.client import OnfidoClient
+from connector.services.application.notices import Notices, decision_waiting, task_started
+from connector.services.lookup.verifications import Runs
+from connector.services.outbox import TELL_TASK, Kind, Undeliverable
+from connector.services.providers.registry import Providers
+from connector.services.results.results import change
+from connector.services.timing import Timing
+from connector.store import history, verifications
+from connector.store.engine import Database
+
+TASK_COMPLETED = "task_completed"  # what has become of it, for the history
+APPLICATION, ANSWER = "application", "notice_answered"  # causes: a request, or the answer to a notice
+
+MAX_DATA = 256 * 1024  # characters of JSON
+MAX_DEPTH = 32
+ASK_BUDGET, COMPLETE_BUDGET = 10.0, 15.0  # seconds of Onfido's calls before and after a notice
+
+Data = Mapping[str, Any] | Sequence[Any]
+
+
+@dataclass(frozen=True)
+class _OpenRun:
+    """A verification whose run has tasks, and how Onfido is asked about them."""
+
+    found: Verification
+    run_id: str
+    onfido: OnfidoClient
+
+
+class Tasks:
+    """The tasks of every tenant's runs; each method takes the tenant it may see."""
+
+    def __init__(
+        self,
+        database: Database,
+        providers: Providers,
+        runs: Runs,
+        notices: Notices,
+        timing: Timing,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._database = database
+        self._providers = providers
+        self._runs = runs
+        self._notices = notices
+        self._timing = timing
+        self._clock = clock
+
+    @property
+    def kinds(self) -> Mapping[str, Kind]:
+        """What the outbox delivers here."""
+        return {TELL_TASK: Kind(self.tell)}
+
+    def all(self, tenant: str, run_id: str, provider_id: str | None = None) -> list[TaskSummary]:
+        """List the tasks of a run that have started, as Onfido says now; raises as `Runs.find`, and `OnfidoError`."""
+        run = self._reach(tenant, run_id, provider_id)
+        try:
+            return run.onfido.list_tasks(run.run_id)
+        except OnfidoError as error:
+            if error.is_gone:
+                raise RequestError(Code.RUN_NOT_FOUND, f"Onfido has no run {run.run_id} any more.") from error
+            raise
+
+    def get(self, tenant: str, run_id: str, task_id: str, provider_id: str | None = None) -> Task:
+        """Give a task as Onfido has it now; raises as `all`, and `RequestError` where there is none."""
+        return _read(self._reach(tenant, run_id, provider_id), task_id)
+
+    def complete(
+        self,
+        tenant: str,
+        run_id: str,
+        task_id: str,
+        data: Data,
+        *,
+        provider_id: str | None = None,
+        actor: str = SYSTEM,
+    ) -> Task:
+        """Complete a task with the application's data, and give the task.
+
+        Raises as `get`; `RequestError` where the data can be no task's, the task is complete or the run has ended;
+        `OnfidoError` (OIDV-10047) where Onfido refuses the data.
+        """
+        if why := objection(data):
+            raise RequestError(Code.PROVIDER_INVALID, f"data: {why}.")
+        run = self._reach(tenant, run_id, provider_id)
+        if run.found.closed_at is not None:
+            raise _closed(task_id, f"the run has ended, its status is {run.found.status}")
+        task = _read(run, task_id)
+        if task.output or not self._complete(run, task, data, APPLICATION, actor):
+            raise _closed(task_id, "it is complete already, or its run has ended")
+        return replace(task, summary=replace(task.summary, updated_at=self._clock()), output=data)
+
+    def tell(self, payload: Mapping[str, Any]) -> None:
+        """Tell the application that a task has started, and complete the task with its answer if that has data."""
+        with self._database.read() as connection:
+            found = verifications.find(connection, payload["verification_id"])
+        if found is None or found.run_id is None or found.closed_at is not None:
+            return
+        provider = self._providers.get(found.tenant, found.provider_id)
+        receiver = self._notices.receiver(provider)
+        if receiver is None:
+            return
+        onfido = self._providers.onfido(provider, time.monotonic() + ASK_BUDGET, is_background=True)
+        run = _OpenRun(found, found.run_id, onfido)
+        task = onfido.get_task(run.run_id, payload["task_id"])
+        if task.output or not provider.studio.is_told(task.summary.task_def_id):
+            return
+        if task.summary.task_def_id == MANUAL_REVIEW:
+            self._notices.send(receiver, decision_waiting(payload, found, _dashboard_url(run)))
+            return
+        answer = self._notices.send(receiver, task_started(payload, found, task))
+        self._complete_as_answered(run, task, answer, payload["notice_id"])
+
+    def _complete_as_answered(self, run: _OpenRun, task: Task, answer: bytes, notice_id: str) -> None:
+        data = _data_in(answer)
+        if data is None:
+            return
+        if why := objection(data):
+            raise Undeliverable(f"The application answered with data that can be no task's: {why}.")
+        try:
+            late = replace(run, onfido=run.onfido.until(time.monotonic() + COMPLETE_BUDGET))
+            self._complete(late, task, data, ANSWER, notice_id)
+        except OnfidoError as error:
+            if error.code is Code.TASK_REFUSED:
+                raise Undeliverable(error.description) from error
+            raise
+
+    def _reach(self, tenant: str, run_id: str, provider_id: str | None) -> _OpenRun:
+        found = self._runs.find(tenant, run_id, provider_id)
+        if found.run_id is None:
+            raise RequestError(Code.RUN_NOT_FOUND, "The verification has no run yet, so it has no tasks.")
+        onfido = self._providers.onfido(self._providers.get(tenant, found.provider_id), self._timing.deadline())
+        return _OpenRun(found, found.run_id, onfido)
+
+    def _complete(self, run: _OpenRun, task: Task, data: Data, cause: str, actor: str) -> bool:
+        """Complete a task at Onfido and write the history; False where the task is complete, or its run has ended."""
+        try:
+            run.onfido.complete_task(run.run_id, task.summary.task_id, data)
+        except OnfidoError as error:
+            if error.code is Code.TASK_REFUSED and _is_closed(run, task.summary.task_id):
+                return False
+            raise
+        entry = change(run.found, self._clock(), cause, actor, RUN, run.run_id, None, TASK_COMPLETED)
+        detail = {"task_id": task.summary.task_id, "task_def_id": task.summary.task_def_id}
+        with self._database.write() as connection:
+            history.append(connection, [replace(entry, detail=detail)])
+        return True
+
+
+def objection(data: object) -> str | None:
+    """Tell why data can be no task's; None where Onfido may be asked."""
+    if not isinstance(data, dict | list):
+        return "it is an object or an array"
+    if is_deeper(data, MAX_DEPTH):
+        return f"it is nested more than {MAX_DEPTH} times"
+    try:
+        length = len(json.dumps(data, allow_nan=False))
+    except ValueError:
+        return "it holds a number that is none in JSON"
+    return f"it is longer than {MAX_DATA} characters as JSON" if length > MAX_DATA else None
+
+
+def _data_in(answer: bytes) -> Data | None:
+    """Read the data in an application's answer; None where it has none, and completes the task later."""
+    if len(answer) > MAX_ANSWER:
+        raise Undeliverable(f"The application's answer is longer than {MAX_ANSWER} bytes.")
+    try:
+        parsed = json.loads(answer)
+    except (ValueError, RecursionError):
+        return None
+    data = parsed.get("data") if isinstance(parsed, dict) else None
+    return data if isinstance(data, dict | list) else None
+
+
+def _read(run: _OpenRun, task_id: str) -> Task:
+    if not task_id.strip("."):
+        raise _not_found(task_id)  # no path could lead there
+    try:
+        return run.onfido.get_task(run.run_id, task_id)
+    except OnfidoError as error:
+        if error.is_gone:
+            raise _not_found(task_id) from error
+        raise
+
+
+def _is_closed(run: _OpenRun, task_id: str) -> bool:
+    """Ask Onfido whether a task that it did not let be completed is complete, or its run has ended."""
+    if _read(run, task_id).output is not None:
+        return True
+    return run.onfido.get_run(run.run_id).is_final
+
+
+def _dashboard_url(run: _OpenRun) -> str | None:
+    known = run.found.dashboard_url
+    return known if known is not None else run.onfido.get_run(run.run_id).dashboard_url
+
+
+def _not_found(task_id: str) -> RequestError:
+    return RequestError(Code.TASK_NOT_FOUND, f"The run has no task {task_id}.")
+
+
+def _closed(task_id: str, why: str) -> RequestError:
+    return RequestError(Code.TASK_CLOSED, f"The task {task_id} cannot be completed: {why}.")

@@ -1,0 +1,124 @@
+"""Watchlist monitoring goes on after a run has ended: what becomes of a user when a monitor's matches change.
+
+    watchlist_monitor.matches_updated ──► parked, and put into the outbox
+      update: ask Onfido whom the monitor watches ──► ┌ one transaction ─────────────────────────┐
+                                                      │ history of the user; the event is applied │
+                                                      │ claims un-verified, where that is wanted  │
+                                                      │ notice into the outbox                    │──► tell
+                                                      └───────────────────────────────────────────┘
+
+An event is applied once: it is resolved in the transaction that acts on it, whoever delivers it how often.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+import structlog
+from sqlalchemy import Connection
+
+from connector.domain.history import USER
+from connector.domain.provider import Provider
+from connector.domain.verification import Verification
+from connector.errors import OnfidoError, RequestError
+from connector.services.application.notices import Notices, matches_updated, stamp
+from connector.services.outbox import TELL_MATCHES, UPDATE_MATCHES, Kind
+from connector.services.providers.registry import Providers
+from connector.services.results.results import change
+from connector.store import claims, events, history, outbox, users, verification_search, verifications
+from connector.store.engine import Database
+
+log = structlog.get_logger(__name__)
+
+MATCHES_UPDATED = "watchlist_matches_updated"  # what has become of the user, for the history
+WATCHLIST = "watchlist"  # a cause
+WATCHLIST_MATCH = "watchlist_match"  # why a claim is verified no longer
+ASK_BUDGET = 25.0  # seconds of Onfido's calls; well below the outbox' lease
+
+
+class Watchlist:
+    """Acts on changed matches, and tells applications of them."""
+
+    def __init__(
+        self, database: Database, providers: Providers, notices: Notices, clock: Callable[[], datetime]
+    ) -> None:
+        self._database = database
+        self._providers = providers
+        self._notices = notices
+        self._clock = clock
+
+    @property
+    def kinds(self) -> Mapping[str, Kind]:
+        """What the outbox delivers here."""
+        return {UPDATE_MATCHES: Kind(self.update), TELL_MATCHES: Kind(self.tell)}
+
+    def update(self, payload: Mapping[str, Any]) -> None:
+        """Find out whom a monitor watches, and act on its new matches."""
+        try:
+            provider = self._providers.get(payload["tenant"], payload["provider_id"])
+        except RequestError:
+            return  # the provider was removed, and with it all that could be un-verified
+        found = self._find_watched(provider, payload["monitor_id"])
+        if found is None:
+            log.info("watchlist.nobody_known", provider_id=provider.provider_id, monitor_id=payload["monitor_id"])
+        with self._database.write() as connection:
+            if found is not None and _lock(connection, found):
+                self._act(connection, provider, found, payload)
+            else:
+                events.resolve(connection, payload["event_id"], events.NOTED)
+
+    def tell(self, payload: Mapping[str, Any]) -> None:
+        """Tell the application of a user's new matches."""
+        with self._database.read() as connection:
+            found = verifications.find(connection, payload["verification_id"])
+        if found is None:
+            return
+        receiver = self._notices.receiver(self._providers.get(found.tenant, found.provider_id))
+        if receiver is not None:
+            self._notices.send(receiver, matches_updated(payload, found))
+
+    def _find_watched(self, provider: Provider, monitor_id: str) -> Verification | None:
+        """Find the latest attempt of the user whom a monitor watches; None where it, or the user, is gone."""
+        onfido = self._providers.onfido(provider, time.monotonic() + ASK_BUDGET, is_background=True)
+        try:
+            applicant_id = onfido.get_watched_applicant(monitor_id)
+        except OnfidoError as error:
+            if error.is_gone:
+                return None
+            raise
+        with self._database.read() as connection:
+            return verification_search.find_of_applicant(connection, provider.provider_id, applicant_id)
+
+    def _act(self, connection: Connection, provider: Provider, found: Verification, payload: Mapping[str, Any]) -> None:
+        claims.lock(connection, found.tenant, found.user_id)
+        event_id, now = payload["event_id"], self._clock()
+        if not events.resolve(connection, event_id, events.APPLIED):
+            return
+        entry = change(found, now, WATCHLIST, event_id, USER, found.user_id, None, MATCHES_UPDATED)
+        history.append(connection, [entry])
+        if provider.studio.unverifies_on_match:
+            claims.unverify_all(
+                connection,
+                found.tenant,
+                found.user_id,
+                found.provider_id,
+                now,
+                status=WATCHLIST_MATCH,
+                cause=WATCHLIST,
+                actor=event_id,
+            )
+        if provider.studio.notices.url is not None:
+            key = f"{TELL_MATCHES}:event:{event_id}"
+            told = {"verification_id": found.verification_id, "monitor_id": payload["monitor_id"]}
+            outbox.add(connection, TELL_MATCHES, told | stamp(key, now), dedupe_key=key)
+        log.info("watchlist.matches_updated", verification_id=found.verification_id, provider_id=found.provider_id)
+
+
+def _lock(connection: Connection, found: Verification) -> bool:
+    """Lock the user and all attempts, as everybody does; False where the user was removed meanwhile."""
+    users.lock(connection, found.tenant, found.user_id)
+    attempts = verifications.find_of_user(connection, found.tenant, found.user_id)
+    return any(each.verification_id == found.verification_id for each in attempts)

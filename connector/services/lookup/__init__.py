@@ -1,0 +1,1 @@
+"""Look verifications up: one, a page, as CSV, and the files that Onfido keeps as evidence."""

@@ -1,0 +1,113 @@
+"""The files that Onfido keeps of a run that has ended, passed on as they arrive.
+
+run ──► ended here? ──► no: ask Onfido, for a webhook may be lost ──► still open: IDVP-60012
+                   └──► open the file at Onfido ──► 404: not made yet, or unknown: IDVP-60011, ask again later
+                                               └──► RunFile ──► whoever reads it, piece by piece
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from dataclasses import dataclass
+from http import HTTPStatus
+
+from connector.domain.verification import Verification
+from connector.errors import Code, OnfidoError, RequestError
+from connector.onfido.client import FileStream, OnfidoClient
+from connector.services.lookup.verifications import NO_RUN, Runs
+from connector.services.providers.registry import Providers
+from connector.services.timing import Timing
+
+PDF, ZIP = "application/pdf", "application/zip"
+RETRY_AFTER = 5  # seconds, while Onfido may be making a file
+
+
+@dataclass(frozen=True)
+class RunFile:
+    """A file while it arrives; `length` is in bytes, None where it is not known before the end.
+
+    Reading `chunks` raises `OnfidoError` where the file breaks off.
+    """
+
+    name: str
+    media_type: str
+    length: int | None
+    chunks: Iterator[bytes]
+
+
+class RunFiles:
+    """The files of runs; whoever opens one closes it, and with it the connection to Onfido.
+
+    Opening raises `RequestError`: no such run, it has not ended, or the file is not there (yet); `OnfidoError`.
+    """
+
+    def __init__(self, runs: Runs, providers: Providers, timing: Timing) -> None:
+        self._runs = runs
+        self._providers = providers
+        self._timing = timing
+
+    def create_timeline(self, tenant: str, run_id: str, provider_id: str | None = None) -> str:
+        """Have a run's timeline file made and give its id; it can be opened a moment later. Raises as opening does."""
+        found, onfido_run_id = self._ended(tenant, run_id, provider_id)
+        with _told_when_to_ask_again():
+            return self._onfido(found).create_timeline_file(onfido_run_id)
+
+    def open_timeline(
+        self, tenant: str, run_id: str, file_id: str, provider_id: str | None = None
+    ) -> AbstractContextManager[RunFile]:
+        """Open a timeline file (a PDF) that was made."""
+        if not file_id.strip("."):
+            raise RequestError(Code.FILE_UNAVAILABLE, f"There is no timeline file {file_id}.")
+        found, onfido_run_id = self._ended(tenant, run_id, provider_id)
+        opened = self._onfido(found).open_timeline_file(onfido_run_id, file_id)
+        return _passed_on(opened, f"timeline-{onfido_run_id}.pdf", PDF)
+
+    def open_evidence(
+        self, tenant: str, run_id: str, provider_id: str | None = None
+    ) -> AbstractContextManager[RunFile]:
+        """Open the signed evidence (a PDF)."""
+        found, onfido_run_id = self._ended(tenant, run_id, provider_id)
+        opened = self._onfido(found).open_signed_evidence(onfido_run_id)
+        return _passed_on(opened, f"evidence-{onfido_run_id}.pdf", PDF)
+
+    def open_evidence_folder(
+        self, tenant: str, run_id: str, provider_id: str | None = None
+    ) -> AbstractContextManager[RunFile]:
+        """Open the evidence folder (a zip)."""
+        found, onfido_run_id = self._ended(tenant, run_id, provider_id)
+        opened = self._onfido(found).open_evidence_folder(onfido_run_id)
+        return _passed_on(opened, f"evidence-{onfido_run_id}.zip", ZIP)
+
+    def _ended(self, tenant: str, run_id: str, provider_id: str | None) -> tuple[Verification, str]:
+        """Give a verification that has ended and its run's id at Onfido."""
+        found = self._runs.find(tenant, run_id, provider_id)
+        if found.closed_at is None and found.run_id is not None:
+            found = self._runs.refresh(tenant, run_id, provider_id)
+        if found.closed_at is None:
+            raise RequestError(Code.RUN_OPEN, f"The run {run_id} has not ended: its status is {found.status}.")
+        if found.run_id is None:
+            raise RequestError(Code.RUN_NOT_FOUND, NO_RUN)
+        return found, found.run_id
+
+    def _onfido(self, found: Verification) -> OnfidoClient:
+        return self._providers.onfido(self._providers.get(found.tenant, found.provider_id), self._timing.deadline())
+
+
+@contextmanager
+def _passed_on(opened: AbstractContextManager[FileStream], name: str, media_type: str) -> Iterator[RunFile]:
+    """Pass a file of Onfido's on, as what it has to be and not as what the place says that keeps it."""
+    with ExitStack() as stack:
+        with _told_when_to_ask_again():
+            stream = stack.enter_context(opened)
+        yield RunFile(name, media_type, stream.length, stream.chunks)
+
+
+@contextmanager
+def _told_when_to_ask_again() -> Iterator[None]:
+    try:
+        yield
+    except OnfidoError as error:
+        if error.code is not Code.FILE_UNAVAILABLE or error.status != HTTPStatus.NOT_FOUND:
+            raise
+        raise RequestError(Code.FILE_UNAVAILABLE, error.description, retry_after=RETRY_AFTER) from error

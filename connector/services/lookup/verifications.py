@@ -1,0 +1,141 @@
+"""Looking at runs from outside: lists and exports, one run with all that is kept of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from connector.domain.claims import Claim
+from connector.domain.history import Change
+from connector.domain.tasks import TaskSummary
+from connector.domain.verification import RunFilter, Verification, VerificationClaim
+from connector.errors import Code, OnfidoError, RequestError
+from connector.services.providers.registry import Providers
+from connector.services.results.kept import Archive, RunResult
+from connector.services.results.results import Results
+from connector.services.timing import Timing
+from connector.store import claims, history, verification_claims, verification_search
+from connector.store.engine import Database
+
+REFRESHED = "refreshed"  # a cause, for the history
+NO_RUN = "The verification has no run: Onfido knows nothing of it."
+BATCH = 500  # verifications that an export reads at once
+TASKS_BUDGET = 5.0  # seconds; whoever looks at a run does not wait long for what only Onfido knows
+
+
+@dataclass(frozen=True)
+class Run:
+    """A verification as an administrator sees it in a list."""
+
+    verification: Verification
+    tags: Sequence[str]
+
+
+@dataclass(frozen=True)
+class RunDetails:
+    """All that is known of a verification here; `result` and `document` while their time is not over."""
+
+    run: Run
+    about: Sequence[VerificationClaim]
+    claims: Sequence[Claim]
+    result: RunResult | None
+    document: Mapping[str, str] | None
+    history: Sequence[Change]
+
+
+@dataclass(frozen=True)
+class LiveTasks:
+    """The tasks of a run as Onfido has them now; None where it does not say, and then why."""
+
+    tasks: Sequence[TaskSummary] | None
+    unavailable: str | None = None
+
+
+class Runs:
+    """The runs of every tenant; each method takes the tenant it may see."""
+
+    def __init__(
+        self,
+        database: Database,
+        providers: Providers,
+        results: Results,
+        archive: Archive,
+        timing: Timing,
+    ) -> None:
+        self._database = database
+        self._providers = providers
+        self._results = results
+        self._archive = archive
+        self._timing = timing
+
+    def page(
+        self, tenant: str, wanted: RunFilter, *, limit: int, offset: int = 0, is_rising: bool = False
+    ) -> tuple[list[Run], int]:
+        """Give a page of the tenant's runs, the latest first unless `is_rising`, and how many match in all."""
+        with self._database.read() as connection:
+            found, total = verification_search.find_page(
+                connection, tenant, wanted, limit=limit, offset=offset, is_rising=is_rising
+            )
+            tags = verification_search.find_tags(connection, [each.verification_id for each in found])
+        return [Run(each, tags[each.verification_id]) for each in found], total
+
+    def all(self, tenant: str, wanted: RunFilter) -> Iterator[Run]:
+        """Give all runs that match, the oldest first, in constant memory and short transactions.
+
+        A run that is added meanwhile comes at the end or not at all.
+        """
+        last: Verification | None = None
+        while True:
+            with self._database.read() as connection:
+                found = verification_search.find_next(connection, tenant, wanted, limit=BATCH, after=last)
+                tags = verification_search.find_tags(connection, [each.verification_id for each in found])
+            yield from (Run(each, tags[each.verification_id]) for each in found)
+            if len(found) < BATCH:
+                return
+            last = found[-1]
+
+    def find(self, tenant: str, run_id: str, provider_id: str | None = None) -> Verification:
+        """Give a verification by its run's id or its own; raises `RequestError` where there is none."""
+        with self._database.read() as connection:
+            found = verification_search.find(connection, tenant, run_id, provider_id)
+        if found is None:
+            raise RequestError(Code.RUN_NOT_FOUND, f"There is no verification or run {run_id}.")
+        return found
+
+    def get(self, tenant: str, run_id: str, provider_id: str | None = None) -> RunDetails:
+        """Give all that is known of a run; raises as `find` does."""
+        found = self.find(tenant, run_id, provider_id)
+        with self._database.read() as connection:
+            about = verification_claims.find_all(connection, found.verification_id)
+            uris = [claim.uri for claim in about]
+            return RunDetails(
+                run=Run(
+                    found, verification_search.find_tags(connection, [found.verification_id])[found.verification_id]
+                ),
+                about=about,
+                claims=claims.find_all(connection, tenant, found.user_id, found.provider_id, uris),
+                result=self._archive.result(found),
+                document=self._archive.document(found),
+                history=history.find_of_verification(connection, found.verification_id),
+            )
+
+    def tasks(self, found: Verification) -> LiveTasks:
+        """Ask Onfido for a run's tasks; what it does not tell keeps nobody from the rest."""
+        if found.run_id is None:
+            return LiveTasks(None, NO_RUN)
+        try:
+            provider = self._providers.get(found.tenant, found.provider_id)
+            deadline = time.monotonic() + min(TASKS_BUDGET, self._timing.interactive_budget)
+            return LiveTasks(self._providers.onfido(provider, deadline).list_tasks(found.run_id))
+        except (OnfidoError, RequestError) as error:
+            return LiveTasks(None, error.description)
+
+    def refresh(self, tenant: str, run_id: str, provider_id: str | None = None) -> Verification:
+        """Ask Onfido for a run, apply the answer and give what it left; raises as `find` does, and `OnfidoError`."""
+        found = self.find(tenant, run_id, provider_id)
+        if found.run_id is None:
+            raise RequestError(Code.RUN_NOT_FOUND, NO_RUN)
+        provider = self._providers.get(found.tenant, found.provider_id)
+        self._results.refresh(provider, found.run_id, self._timing.deadline(), REFRESHED)
+        return self.find(tenant, run_id, provider_id)

@@ -1,0 +1,1 @@
+"""Users, their claims and their applicants at Onfido."""

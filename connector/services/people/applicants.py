@@ -1,0 +1,160 @@
+"""The applicant at Onfido, in an administrator's hands.
+
+update ──► the user's present values of all mapped claims go to Onfido, also while a run is under way
+delete ──► Onfido deletes the applicant in some days; a run that is open here ends, for nobody can go through it any
+           more, and the user's next INITIATED makes another applicant
+restore ─► that is taken back: the next INITIATED uses the applicant again
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from connector.directory import Directory
+from connector.domain.applicant import check_applicant
+from connector.domain.history import ADMINISTRATOR, APPLICANT, SYSTEM
+from connector.domain.provider import Provider
+from connector.domain.verification import Verification
+from connector.errors import Code, OnfidoError, RequestError
+from connector.onfido.payloads import applicant_fields
+from connector.services.providers.registry import Providers
+from connector.services.results.results import change
+from connector.services.starting.attempts import end
+from connector.services.timing import Timing
+from connector.store import history, verification_claims, verification_search, verifications
+from connector.store.engine import Database
+from connector.store.vault import Fingerprints
+
+
+class Applicants:
+    """The applicants of every tenant's users; each method takes the tenant it may see.
+
+    Each raises `RequestError`: provider unknown, or no verification of its was about the applicant; and `OnfidoError`
+    where Onfido refuses, fails or is away.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        providers: Providers,
+        directory: Directory,
+        fingerprints: Fingerprints,
+        timing: Timing,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._database = database
+        self._providers = providers
+        self._directory = directory
+        self._fingerprints = fingerprints
+        self._timing = timing
+        self._clock = clock
+
+    def update(self, tenant: str, provider_id: str, applicant_id: str, actor: str = SYSTEM) -> None:
+        """Send the values that the user has now; what a run under way was bound to another value for stays unverified.
+
+        Raises `RequestError` also where there are no values, Onfido would refuse one, or the applicant is deleted.
+        """
+        provider, found = self._find(tenant, provider_id, applicant_id)
+        values = self._values(provider, found)
+        fields = {provider.claims[uri]: value for uri, value in values.items()}
+        check_applicant(fields, provider.claims)
+        onfido = self._providers.onfido(provider, self._timing.deadline())
+        with self._binding(provider, found, values), _unless_gone(applicant_id, "it can be restored for a while"):
+            onfido.update_applicant(applicant_id, applicant_fields(fields))
+        with self._database.write() as connection:
+            self._tell(connection, found, "updated", actor, {"claims": sorted(values)})
+
+    def delete(self, tenant: str, provider_id: str, applicant_id: str, actor: str = SYSTEM) -> None:
+        """Have Onfido delete the applicant; one that is deleted already will do."""
+        provider, found = self._find(tenant, provider_id, applicant_id)
+        onfido = self._providers.onfido(provider, self._timing.deadline())
+        try:
+            onfido.delete_applicant(applicant_id)
+        except OnfidoError as error:
+            if not error.is_gone:
+                raise
+        delete_at = None
+        with suppress(OnfidoError):  # it is worth knowing, no more
+            delete_at = onfido.find_deletion(applicant_id)
+        with self._database.write() as connection:
+            self._tell(connection, found, "deleted", actor, {"delete_at": delete_at.isoformat()} if delete_at else {})
+            self._end_open(connection, found, actor)
+
+    def restore(self, tenant: str, provider_id: str, applicant_id: str, actor: str = SYSTEM) -> None:
+        """Take a deletion back, as long as Onfido has not carried it out."""
+        provider, found = self._find(tenant, provider_id, applicant_id)
+        onfido = self._providers.onfido(provider, self._timing.deadline())
+        with _unless_gone(applicant_id, "it is too late to restore it"):
+            onfido.restore_applicant(applicant_id)
+        with self._database.write() as connection:
+            self._tell(connection, found, "restored", actor, {})
+
+    def _find(self, tenant: str, provider_id: str, applicant_id: str) -> tuple[Provider, Verification]:
+        """Give the provider and the latest verification that was about the applicant."""
+        provider = self._providers.get(tenant, provider_id)
+        with self._database.read() as connection:
+            found = verification_search.find_of_applicant(connection, provider_id, applicant_id)
+        if found is None:
+            raise RequestError(
+                Code.APPLICANT_NOT_FOUND, f"No verification with {provider.name} is about an applicant {applicant_id}."
+            )
+        return provider, found
+
+    def _values(self, provider: Provider, found: Verification) -> dict[str, str]:
+        """Give the user's values of all mapped claims, by their URIs."""
+        values = self._directory.values(found.tenant, found.user_id)
+        if values is None:
+            raise RequestError(Code.USER_NOT_FOUND, f"There is no user {found.user_id}.")
+        present = {uri: values[uri] for uri in provider.claims if values.get(uri)}
+        if not present:
+            raise RequestError(Code.VALUE_MISSING, "The user has no value for any claim that the provider maps.")
+        return present
+
+    @contextmanager
+    def _binding(self, provider: Provider, found: Verification, values: Mapping[str, str]) -> Iterator[None]:
+        """Mark as stale what the user's attempts are bound to other values for, also those that begin meanwhile."""
+        tenant, user_id = found.tenant, found.user_id
+        fingerprints = {uri: self._fingerprints.of(tenant, user_id, uri, value) for uri, value in values.items()}
+        self._mark(provider, found, fingerprints)
+        try:
+            yield
+        finally:
+            self._mark(provider, found, fingerprints)
+
+    def _mark(self, provider: Provider, found: Verification, fingerprints: Mapping[str, str]) -> None:
+        sent = {provider.claims[uri]: uri for uri in fingerprints}
+        with self._database.write() as connection:
+            verification_claims.mark_stale(connection, found.tenant, found.user_id, fingerprints)
+            verification_claims.mark_remapped(connection, found.provider_id, found.user_id, sent)
+
+    def _end_open(self, connection: Connection, found: Verification, actor: str) -> None:
+        """Close the open attempt that is about a deleted applicant: otherwise the user could start no other."""
+        current = verifications.find_open(connection, found.provider_id, found.user_id)
+        if current is not None and current.applicant_id == found.applicant_id:
+            end(connection, current, "The applicant was deleted.", self._clock(), ADMINISTRATOR, actor)
+
+    def _tell(
+        self, connection: Connection, found: Verification, what: str, actor: str, detail: Mapping[str, Any]
+    ) -> None:
+        """Write the history of the latest verification that was about the applicant."""
+        entry = change(found, self._clock(), ADMINISTRATOR, actor, APPLICANT, found.applicant_id, None, what)
+        history.append(connection, [replace(entry, detail=detail)])
+
+
+@contextmanager
+def _unless_gone(applicant_id: str, advice: str) -> Iterator[None]:
+    """Turn Onfido's word that an applicant is gone into the contract's error."""
+    try:
+        yield
+    except OnfidoError as error:
+        if not error.is_gone:
+            raise
+        raise RequestError(
+            Code.APPLICANT_NOT_FOUND, f"The applicant {applicant_id} was deleted at Onfido: {advice}."
+        ) from error

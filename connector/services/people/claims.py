@@ -1,0 +1,262 @@
+"""What is verified of a user: reading it, correcting it, and withdrawing it when the value changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
+
+from connector.directory import Directory
+from connector.domain.claims import Claim, ClaimState
+from connector.domain.history import ADMINISTRATOR, CLAIM, SYSTEM, Change
+from connector.errors import Code, RequestError
+from connector.store import claims, history, providers, verification_claims
+from connector.store.engine import Database
+from connector.store.vault import Fingerprints
+
+
+@dataclass(frozen=True)
+class ClaimEntry:
+    """A claim as an administrator gives it."""
+
+    uri: str
+    provider_id: str
+    is_verified: bool
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Claims:
+    """The claims of every tenant's users; each method takes the tenant it may see."""
+
+    def __init__(
+        self,
+        database: Database,
+        directory: Directory,
+        fingerprints: Fingerprints,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._database = database
+        self._directory = directory
+        self._fingerprints = fingerprints
+        self._clock = clock
+
+    def all(self, tenant: str, user_id: str, provider_id: str | None = None) -> list[Claim]:
+        """Give a user's claims; raises `RequestError`: no such user, or no such provider."""
+        with self._database.read() as connection:
+            if provider_id is not None:
+                _check_providers(connection, tenant, [provider_id])
+            found = claims.find_all(connection, tenant, user_id, provider_id)
+        if not found:
+            self._check_user(tenant, user_id)
+        return found
+
+    def get(self, tenant: str, user_id: str, claim_id: str) -> Claim:
+        """Give one claim of a user's; raises `RequestError` where there is none."""
+        with self._database.read() as connection:
+            found = claims.find(connection, tenant, user_id, claim_id)
+        if found is None:
+            self._check_user(tenant, user_id)
+            raise RequestError(Code.CLAIM_NOT_FOUND, f"The user {user_id} has no claim {claim_id}.")
+        return found
+
+    def add(self, tenant: str, user_id: str, entries: Sequence[ClaimEntry], actor: str = SYSTEM) -> list[Claim]:
+        """Add claims, all or none; raises `RequestError`: user or provider unknown, or a claim exists already."""
+        values = self._directory.values(tenant, user_id)
+        if values is None:
+            raise _no_such_user(user_id)
+        if not entries:
+            return []
+        rows = self._rows(tenant, user_id, entries, values)
+        with _conflict(), self._database.write() as connection:
+            _check_providers(connection, tenant, {entry.provider_id for entry in entries}, share=True)
+            claims.add(connection, rows)
+            changes = [_correction_entry(tenant, entry, None, actor, self._clock()) for entry in entries]
+            history.append(connection, changes)
+        return self._confirmed(tenant, user_id, entries, values, added=[row["id"] for row in rows])
+
+    def correct_all(self, tenant: str, user_id: str, entries: Sequence[ClaimEntry], actor: str = SYSTEM) -> list[Claim]:
+        """Correct several claims, all or none; raises `RequestError` where one is not there, or is named twice."""
+        values = self._directory.values(tenant, user_id)
+        if values is None:
+            raise _no_such_user(user_id)
+        if not entries:
+            return []
+        if len({(entry.uri, entry.provider_id) for entry in entries}) < len(entries):
+            raise RequestError(Code.CLAIM_INVALID, "A claim is named twice.")
+        with self._database.write() as connection:
+            _check_providers(connection, tenant, {entry.provider_id for entry in entries})
+            claims.lock(connection, tenant, user_id)
+            known = {(claim.uri, claim.provider_id): claim for claim in claims.find_all(connection, tenant, user_id)}
+            for entry in sorted(entries, key=lambda entry: (entry.uri, entry.provider_id)):
+                claim = known.get((entry.uri, entry.provider_id))
+                if claim is None:
+                    raise RequestError(Code.CLAIM_NOT_FOUND, f"The user {user_id} has no claim {entry.uri}.")
+                self._correct(connection, tenant, user_id, claim, entry, values, actor)
+        return self._confirmed(tenant, user_id, entries, values)
+
+    def correct(
+        self,
+        tenant: str,
+        user_id: str,
+        claim_id: str,
+        *,
+        is_verified: bool,
+        metadata: Mapping[str, Any],
+        actor: str = SYSTEM,
+    ) -> Claim:
+        """Correct one claim; raises `RequestError` where it is not there."""
+        self.get(tenant, user_id, claim_id)
+        values = self._directory.values(tenant, user_id)
+        with self._database.write() as connection:
+            claims.lock(connection, tenant, user_id)
+            claim = claims.find(connection, tenant, user_id, claim_id)
+            if claim is None:
+                raise _removed(user_id)
+            entry = ClaimEntry(claim.uri, claim.provider_id, is_verified, metadata)
+            self._correct(connection, tenant, user_id, claim, entry, values, actor)
+        return self._confirmed(tenant, user_id, [entry], values)[0]
+
+    def _correct(
+        self,
+        connection: Connection,
+        tenant: str,
+        user_id: str,
+        claim: Claim,
+        entry: ClaimEntry,
+        values: Mapping[str, str] | None,
+        actor: str,
+    ) -> None:
+        claims.correct(connection, claim.claim_id, self._correction(tenant, user_id, entry, values))
+        history.append(connection, [_correction_entry(tenant, entry, claim, actor, self._clock())])
+
+    def _rows(
+        self, tenant: str, user_id: str, entries: Sequence[ClaimEntry], values: Mapping[str, str]
+    ) -> list[dict[str, Any]]:
+        now = self._clock()
+        return [
+            {
+                "id": claims.new_id(),
+                "tenant": tenant,
+                "provider_id": entry.provider_id,
+                "user_id": user_id,
+                "uri": entry.uri,
+                "verification_id": None,
+                "verification_status": None,
+                "created_at": now,
+            }
+            | self._correction(tenant, user_id, entry, values)
+            for entry in sorted(entries, key=lambda entry: (entry.uri, entry.provider_id))
+        ]
+
+    def _correction(
+        self, tenant: str, user_id: str, entry: ClaimEntry, values: Mapping[str, str] | None
+    ) -> dict[str, Any]:
+        """Make what an administrator says of a claim; it holds for the value that the user has now."""
+        return {
+            "is_verified": entry.is_verified,
+            "fingerprint": self._fingerprint(tenant, user_id, entry.uri, values),
+            "metadata": dict(entry.metadata),
+            "updated_at": self._clock(),
+        }
+
+    def _confirmed(
+        self,
+        tenant: str,
+        user_id: str,
+        entries: Sequence[ClaimEntry],
+        written_for: Mapping[str, str] | None,
+        added: Sequence[str] = (),
+    ) -> list[Claim]:
+        """Give the claims as they stand, having withdrawn what was written for a value that has changed meanwhile.
+
+        Of a user who was removed meanwhile those `added` go: others are of one who has been added again since.
+        """
+        values = self._directory.values(tenant, user_id)
+        wanted = {(entry.uri, entry.provider_id) for entry in entries}
+        written = {entry.uri: self._fingerprint(tenant, user_id, entry.uri, written_for) for entry in entries}
+        outdated = {
+            uri: fingerprint
+            for uri, fingerprint in written.items()
+            if fingerprint != self._fingerprint(tenant, user_id, uri, values)
+        }
+        with self._database.write() as connection:
+            if was_removed := values is None and written_for is not None:
+                claims.forget(connection, tenant, user_id, added)
+            elif outdated:
+                claims.unverify_held(connection, tenant, user_id, outdated, self._clock())
+            found = claims.find_all(connection, tenant, user_id)
+        confirmed = [claim for claim in found if (claim.uri, claim.provider_id) in wanted]
+        if was_removed or len(confirmed) < len(wanted):
+            raise _removed(user_id)
+        return confirmed
+
+    def _fingerprint(self, tenant: str, user_id: str, uri: str, values: Mapping[str, str] | None) -> str | None:
+        value = (values or {}).get(uri)
+        return self._fingerprints.of(tenant, user_id, uri, value) if value else None
+
+    def _check_user(self, tenant: str, user_id: str) -> None:
+        if not self._directory.has_user(tenant, user_id):
+            raise _no_such_user(user_id)
+
+
+def _correction_entry(tenant: str, entry: ClaimEntry, claim: Claim | None, actor: str, now: datetime) -> Change:
+    state = ClaimState(entry.is_verified, None)
+    before = ClaimState(claim.is_verified, claim.verification_status).label if claim else None
+    return Change(
+        at=now,
+        tenant=tenant,
+        subject=CLAIM,
+        name=entry.uri,
+        previous=before,
+        current=state.label,
+        cause=ADMINISTRATOR,
+        provider_id=entry.provider_id,
+        verification_id=claim.verification_id if claim else None,
+        actor=actor,
+        detail={"metadata": sorted(entry.metadata)},
+    )
+
+
+def value_changed(
+    connection: Connection, tenant: str, user_id: str, fingerprints: Mapping[str, str | None], now: datetime
+) -> None:
+    """Withdraw what was verified, and what is being verified, for other values of a user's claims.
+
+    Called in the transaction that changes the values; `fingerprints` are the new ones', None where one was removed.
+    """
+    if fingerprints:
+        verification_claims.mark_stale(connection, tenant, user_id, fingerprints)
+        claims.unverify_changed(connection, tenant, user_id, fingerprints, now)
+
+
+def _check_providers(
+    connection: Connection, tenant: str, provider_ids: Collection[str], *, share: bool = False
+) -> None:
+    known = providers.find_known(connection, tenant, provider_ids, share=share)
+    if missing := sorted(set(provider_ids) - known):
+        raise RequestError(
+            Code.CLAIM_PROVIDER_NOT_FOUND, f"There is no identity verification provider {', '.join(missing)}."
+        )
+
+
+@contextmanager
+def _conflict() -> Iterator[None]:
+    try:
+        yield
+    except IntegrityError as error:
+        raise RequestError(
+            Code.CLAIM_EXISTS, "One of the claims exists already, or is named twice: update it instead."
+        ) from error
+
+
+def _no_such_user(user_id: str) -> RequestError:
+    return RequestError(Code.USER_NOT_FOUND, f"There is no user {user_id}.")
+
+
+def _removed(user_id: str) -> RequestError:
+    return RequestError(Code.CLAIM_NOT_FOUND, f"A claim of the user {user_id} was removed meanwhile.")

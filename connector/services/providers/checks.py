@@ -1,0 +1,88 @@
+"""What is asked of Onfido to find out whether a provider is ready; whatever it refuses is a failed check."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+from connector.domain.provider import webhook_command
+from connector.domain.readiness import REGION, TOKEN, WEBHOOK, WORKFLOW, Check, not_checked, webhook_objection
+from connector.errors import Code, OnfidoError
+from connector.onfido.client import RegisteredWebhook
+from connector.services.providers.webhook import ProviderWebhook, choose
+
+_ADVICE = {
+    Code.TOKEN_REFUSED: "Give the provider an API token of its account and region.",
+    Code.BASE_URL_WRONG: "Give the provider the base URL of its account's region; if it has it, look at the network.",
+    Code.WORKFLOW_REFUSED: "Correct the workflow's id, or publish the workflow in Onfido Studio.",
+    Code.ONFIDO_THROTTLES: "Test again in a minute.",
+    Code.ONFIDO_UNREACHABLE: "Test again in a minute; if that does not help, look at the base URL and the network.",
+}
+_OTHER_ADVICE = "Look at the base URL; if it is right, settle with Onfido what it says."
+
+
+def reach(account: ProviderWebhook) -> tuple[Check, Check]:
+    """Check the region and the token; Onfido's refusal of the token is proof of the region."""
+    region = Check(REGION, True, f"Onfido answers at {account.provider.base_url}.")
+    try:
+        account.onfido.ping()
+    except OnfidoError as error:
+        if error.code is Code.TOKEN_REFUSED:
+            return region, _failed(TOKEN, error)
+        return _failed(REGION, error), not_checked(TOKEN, f"the check of the {REGION} failed")
+    return region, Check(TOKEN, True, "Onfido takes the API token.")
+
+
+def check_workflow(account: ProviderWebhook) -> Check:
+    """Check the workflow, as far as Onfido can be asked about it."""
+
+    def ask() -> Check:
+        workflow_id = account.provider.workflow_id
+        account.onfido.probe_workflow(workflow_id)
+        return Check(WORKFLOW, True, f"Onfido has nothing against the workflow {workflow_id}.")
+
+    return _asked(WORKFLOW, ask)
+
+
+def check_webhook(account: ProviderWebhook) -> Check:
+    """Check that Onfido posts to us all that is used, and that what it posts is taken in."""
+    if objection := webhook_objection(account.provider, account.url):
+        return Check(WEBHOOK, False, objection)
+
+    def ask() -> Check:
+        ours = account.webhooks()
+        register = f"register it with `{webhook_command(account.provider)}`, or with POST to the provider's /webhook"
+        if not ours:
+            return Check(WEBHOOK, False, f"Onfido has no webhook with the URL {account.url}: {register}.")
+        if faults := list(_faults(account, ours)):
+            return Check(WEBHOOK, False, f"Of the webhook at Onfido: {', '.join(faults)}. To repair it, {register}.")
+        events, environments = ", ".join(account.provider.studio.events), " and ".join(sorted(account.environments))
+        return Check(WEBHOOK, True, f"Onfido posts {events} ({environments}) to {account.url}.")
+
+    return _asked(WEBHOOK, ask)
+
+
+def _faults(account: ProviderWebhook, ours: Sequence[RegisteredWebhook]) -> Iterator[str]:
+    webhook = choose(ours, account.token) or ours[0]
+    if len(ours) > 1:
+        yield f"there are {len(ours)}"
+    if not webhook.is_enabled:
+        yield "it is disabled"
+    if missing := sorted(set(account.provider.studio.events) - webhook.events):
+        yield f"it is not told of {', '.join(missing)}"
+    if missing := sorted(account.environments - webhook.environments):
+        yield f"it is not for {' and '.join(missing)}"
+    if account.token is None:
+        yield "no token is registered here, so its events are refused"
+    elif webhook.token not in (None, account.token):
+        yield "its token is not the one that is registered here"
+
+
+def _asked(name: str, ask: Callable[[], Check]) -> Check:
+    try:
+        return ask()
+    except OnfidoError as error:
+        return _failed(name, error)
+
+
+def _failed(name: str, error: OnfidoError) -> Check:
+    return Check(name, False, f"{error.description} {_ADVICE.get(error.code, _OTHER_ADVICE)}")

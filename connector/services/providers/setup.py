@@ -1,0 +1,127 @@
+"""Setting a provider up at Onfido: its connection is tested, its webhook created, repaired and removed there.
+
+    list our URL's webhooks ──► none of use: create one ─┐
+                            └─► one: repair it ──────────┴─► register its token here ──► delete our URL's others
+                                                                └─► another call was quicker: delete what was
+                                                                    created, and begin again with what that left
+
+The token registered here decides between simultaneous calls, by compare-and-set: of the webhooks that they created one
+is registered, and whoever lost deletes its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from connector.domain.history import SYSTEM
+from connector.domain.provider import setup_guide
+from connector.domain.readiness import (
+    REGION,
+    TOKEN,
+    WEBHOOK,
+    WORKFLOW,
+    Readiness,
+    check_claims,
+    check_environment,
+    not_checked,
+    webhook_objection,
+)
+from connector.errors import Code, RequestError
+from connector.services.providers.checks import check_webhook, check_workflow, reach
+from connector.services.providers.registry import Providers
+from connector.services.providers.webhook import ProviderWebhook, choose
+from connector.services.providers.webhook_token import CREATED, KEPT, REMOVED, REPAIRED, Tokens
+from connector.services.timing import Timing
+
+
+@dataclass(frozen=True)
+class Webhook:
+    """Our webhook as it is now at Onfido; its token is registered here."""
+
+    webhook_id: str
+    url: str
+    events: Sequence[str]
+    environments: Sequence[str]
+    is_new: bool
+
+
+class Setup:
+    """Tests providers and registers their webhooks; each method takes the tenant it may see.
+
+    `public_url` is where Onfido reaches the connector. What is stored of a provider may be unusable by now: then every
+    method raises `RequestError` (OIDV-10016), as a verification would.
+    """
+
+    def __init__(self, providers: Providers, tokens: Tokens, timing: Timing) -> None:
+        self._providers = providers
+        self._tokens = tokens
+        self._timing = timing
+
+    def test(self, tenant: str, provider_id: str, public_url: str) -> Readiness:
+        """Look at everything that a verification rests on; what Onfido refuses is a result, not an error."""
+        account = self._open(tenant, provider_id, public_url, self._timing.deadline())
+        region, token = reach(account)
+        if token.passed:
+            workflow, webhook = check_workflow(account), check_webhook(account)
+        else:
+            why = f"the check of the {TOKEN if region.passed else REGION} failed"
+            workflow, webhook = not_checked(WORKFLOW, why), not_checked(WEBHOOK, why)
+        environment, claims = check_environment(account.environment), check_claims(account.provider)
+        return Readiness(account.environment, (region, token, environment, workflow, claims, webhook))
+
+    def add_webhook(self, tenant: str, provider_id: str, public_url: str, actor: str = SYSTEM) -> Webhook:
+        """Register our webhook at Onfido, or repair the one that is there, and register its token here.
+
+        Raises `RequestError` where Onfido could not post to our URL, and `OnfidoError`.
+        """
+        deadline = self._timing.deadline()
+        while True:  # once more for every call that was quicker; the deadline ends it
+            account = self._open(tenant, provider_id, public_url, deadline)
+            if objection := webhook_objection(account.provider, account.url):
+                raise RequestError(Code.CONFIGURATION_INVALID, objection)
+            if made := self._register(account, actor):
+                return made
+
+    def remove_webhook(self, tenant: str, provider_id: str, public_url: str, actor: str = SYSTEM) -> None:
+        """Delete our webhook at Onfido and forget its token here at once, the previous one too.
+
+        Raises `RequestError` where neither is there, and `OnfidoError`. A webhook that is registered meanwhile stays.
+        """
+        account = self._open(tenant, provider_id, public_url, self._timing.deadline())
+        ours = account.webhooks()
+        if not ours and account.token is None:
+            raise RequestError(Code.WEBHOOK_NOT_FOUND, f"Onfido has no webhook with the URL {account.url}.")
+        for webhook in ours:
+            account.delete(webhook)
+        self._tokens.change_webhook_token(account.provider, account.token, None, REMOVED, actor)
+
+    def _open(self, tenant: str, provider_id: str, public_url: str, deadline: float) -> ProviderWebhook:
+        provider = self._providers.get(tenant, provider_id)
+        return ProviderWebhook(
+            provider=provider,
+            onfido=self._providers.onfido(provider, deadline),
+            environment=self._tokens.environment(provider),
+            url=setup_guide(provider, public_url).webhook_url,
+            token=self._tokens.webhook_token(provider),
+        )
+
+    def _register(self, account: ProviderWebhook, actor: str) -> Webhook | None:
+        """Register our webhook; None where another call registered one since the account was opened."""
+        ours = account.webhooks()
+        webhook, what = choose(ours, account.token), KEPT
+        if webhook is None:
+            webhook, what = account.create(), CREATED
+        elif not account.is_exact(webhook):
+            account.repair(webhook)
+            what = REPAIRED
+        token = webhook.token or account.token
+        if not self._tokens.change_webhook_token(account.provider, account.token, token, what, actor):
+            if what == CREATED:
+                account.delete(webhook)
+            return None
+        for other in ours:
+            if other != webhook:
+                account.delete(other)
+        events, environments = account.provider.studio.events, sorted(account.environments)
+        return Webhook(webhook.webhook_id, account.url, events, environments, is_new=what == CREATED)

@@ -1,0 +1,74 @@
+"""A provider's account at Onfido, as far as setting it up goes: our webhook there, whoever created it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from connector.domain.provider import Provider
+from connector.errors import OnfidoError
+from connector.onfido.client import OnfidoClient, RegisteredWebhook
+from connector.onfido.subscriptions import ENVIRONMENTS
+
+WEBHOOK_NAME = "connector"  # what it is called in Onfido's dashboard
+
+
+@dataclass(frozen=True)
+class ProviderWebhook:
+    """A provider's account at Onfido, and what our webhook there has to be like; `token` is the one known here."""
+
+    provider: Provider
+    onfido: OnfidoClient
+    environment: str | None
+    url: str
+    token: str | None
+
+    @property
+    def environments(self) -> frozenset[str]:
+        """Those that the webhook is for: the API token's, or all where its form does not tell."""
+        return frozenset({self.environment}) if self.environment else ENVIRONMENTS
+
+    def webhooks(self) -> list[RegisteredWebhook]:
+        """List the webhooks that have our URL."""
+        return [each for each in self.onfido.list_webhooks() if each.url == self.url]
+
+    def is_exact(self, webhook: RegisteredWebhook) -> bool:
+        """Whether a webhook is told just what it has to be told."""
+        is_told = webhook.events == frozenset(self.provider.studio.events)
+        return webhook.is_enabled and is_told and webhook.environments == self.environments
+
+    def create(self) -> RegisteredWebhook:
+        """Create our webhook."""
+        return self.onfido.create_webhook(
+            url=self.url,
+            events=self.provider.studio.events,
+            environments=sorted(self.environments),
+            name=WEBHOOK_NAME,
+        )
+
+    def repair(self, webhook: RegisteredWebhook) -> None:
+        """Have a webhook told just what it has to be told."""
+        self.onfido.update_webhook(
+            webhook.webhook_id,
+            events=self.provider.studio.events,
+            environments=sorted(self.environments),
+        )
+
+    def delete(self, webhook: RegisteredWebhook) -> None:
+        """Delete a webhook, unless somebody else just has."""
+        try:
+            self.onfido.delete_webhook(webhook.webhook_id)
+        except OnfidoError as error:
+            if not error.is_gone:
+                raise
+
+
+def choose(ours: Sequence[RegisteredWebhook], known: str | None) -> RegisteredWebhook | None:
+    """Choose the webhook to keep: the one whose token is known here, else one whose token Onfido tells.
+
+    Where Onfido tells no tokens, the only one there is has the token that is known here, if any is.
+    """
+    told = [each for each in ours if each.token is not None]
+    if told:
+        return next((each for each in told if each.token == known), told[0])
+    return ours[0] if len(ours) == 1 and known is not None else None

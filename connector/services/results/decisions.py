@@ -1,0 +1,127 @@
+"""An administrator's decision on a run that ended in review: it settles the claims, once, and is in the audit.
+
+review ──► approve: the claims that Onfido compared as clear are verified, for values that the user still has
+       └─► decline: they stay as they are
+
+A decision takes nothing away: what the run had against a claim, it said when it ended, and what was verified since
+stays. A value that changes before the decision marks the run's claim (`verification_claims.mark_stale`), one that
+changes after it finds a claim that is verified; both lock the run's row.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime
+
+import structlog
+from sqlalchemy import Connection
+
+from connector.directory import Directory
+from connector.domain.history import RUN
+from connector.domain.runs import APPROVED, DECIDED_STATUSES, DECLINED, REVIEW, RunSnapshot
+from connector.domain.verification import Verification, VerificationClaim
+from connector.errors import Code, RequestError
+from connector.services.providers.registry import Providers
+from connector.services.results.results import Results, change
+from connector.services.timing import Timing
+from connector.store import history, verification_claims, verification_search, verifications
+from connector.store.engine import Database
+from connector.store.vault import Fingerprints
+
+log = structlog.get_logger(__name__)
+
+DECIDED = "decided"  # a cause, for the history
+MAX_REASON = 1000
+_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
+
+
+class Decisions:
+    """Decides on runs in review; of two decisions at once, one counts."""
+
+    def __init__(
+        self,
+        database: Database,
+        providers: Providers,
+        results: Results,
+        directory: Directory,
+        fingerprints: Fingerprints,
+        timing: Timing,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._database = database
+        self._providers = providers
+        self._results = results
+        self._directory = directory
+        self._fingerprints = fingerprints
+        self._timing = timing
+        self._clock = clock
+
+    def decide(self, found: Verification, *, is_approved: bool, reason: str, actor: str) -> None:
+        """Settle a run in review; to approve it, Onfido is asked once more for what it compared.
+
+        Raises `RequestError` where no reason is given, the run is not in review, was decided on, or a later one of the
+        user's has taken its place; `OnfidoError` where Onfido does not answer.
+        """
+        _check_reason(reason)
+        run_id = _check_review(found)
+        run = self._fetch(found, run_id) if is_approved else RunSnapshot(run_id, DECLINED)
+        values = self._directory.values(found.tenant, found.user_id) or {}
+        with self._database.write() as connection:
+            now = self._clock()
+            self._record(connection, found, run, now)
+            moved = change(found, now, DECIDED, actor, RUN, run_id, REVIEW, run.status)
+            about = [
+                claim
+                for claim in self._about(connection, found, values)
+                if self._results.verdict(found, claim, run).is_verified
+            ]
+            verified = self._results.settle_claims(connection, found, about, run, moved)
+            history.append(connection, [replace(moved, detail={"reason": reason}), *verified])
+        log.info("run.decided", verification_id=found.verification_id, run_id=run_id, decision=run.status)
+
+    def _fetch(self, found: Verification, run_id: str) -> RunSnapshot:
+        """Ask Onfido what it compared; gives that as if it had approved the run."""
+        onfido = self._providers.onfido(self._providers.get(found.tenant, found.provider_id), self._timing.deadline())
+        run = onfido.fetch_result(run_id)
+        if run.status not in DECIDED_STATUSES:
+            raise _not_decidable(run_id, f"Onfido says that its status is {run.status}")
+        return replace(run, run_id=run_id, status=APPROVED)
+
+    def _record(self, connection: Connection, found: Verification, run: RunSnapshot, now: datetime) -> None:
+        if verifications.lock_run(connection, found.provider_id, run.run_id) is None:
+            raise RequestError(Code.RUN_NOT_FOUND, f"The run {run.run_id} was removed meanwhile.")
+        if not verification_search.decide(connection, found.verification_id, run.status, now):
+            raise _not_decidable(run.run_id, "it was decided on already")
+        if verification_search.find_latest(connection, found) != found.verification_id:
+            raise _not_decidable(run.run_id, "a later run of the user's has taken its place")
+
+    def _about(self, connection: Connection, found: Verification, values: Mapping[str, str]) -> list[VerificationClaim]:
+        """Give the run's claims whose values the user still has.
+
+        The marks say so too, but not of what changed before there were decisions.
+        """
+        about = verification_claims.find_all(connection, found.verification_id)
+        return [each for each in about if each.fingerprint == self._fingerprint(found, each, values.get(each.uri))]
+
+    def _fingerprint(self, found: Verification, claim: VerificationClaim, value: str | None) -> str | None:
+        return self._fingerprints.of(found.tenant, found.user_id, claim.uri, value) if value else None
+
+
+def _check_reason(reason: str) -> None:
+    if not reason.strip() or len(reason) > MAX_REASON or _UNSTORABLE.search(reason):
+        raise RequestError(Code.PROVIDER_INVALID, f"reason: say why, in at most {MAX_REASON} characters.")
+
+
+def _check_review(found: Verification) -> str:
+    """Give the id of a run that can be decided on; raises for any other."""
+    if found.status != REVIEW or found.run_id is None:
+        raise _not_decidable(found.run_id or found.verification_id, f"its status is {found.status}")
+    if found.decision is not None:
+        raise _not_decidable(found.run_id, f"it was {found.decision} already")
+    return found.run_id
+
+
+def _not_decidable(run_id: str, why: str) -> RequestError:
+    return RequestError(Code.RUN_NOT_DECIDABLE, f"The run {run_id} cannot be decided on: {why}.")

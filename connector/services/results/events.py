@@ -1,0 +1,180 @@
+"""Taking in what Onfido posts: signed, each event once, durable before it is acknowledged.
+
+    signature ──► read ──► one transaction: insert the event (its digest is unique), act on it ──► 200
+
+    a run's status         applied; where Onfido has to be asked first, parked, and the question put into the outbox
+    a task has started     put into the outbox, where the application is told of such tasks
+    new watchlist matches  the same, where the provider wants them; parked until Onfido was asked
+    all else               noted
+
+What is about a run that is not known yet is parked, and taken up as soon as the run is recorded: whoever commits later,
+the event or the run, looks for the other one (`match`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
+
+from connector import telemetry
+from connector.domain.studio import TASK_EVENT, WATCHLIST_EVENT, Studio
+from connector.errors import Code, RequestError
+from connector.onfido.webhooks import Event, is_signed, read_event
+from connector.services.application.notices import stamp
+from connector.services.outbox import TELL_TASK, UPDATE_MATCHES
+from connector.services.providers.registry import Providers
+from connector.services.results.results import Outcome, Results
+from connector.store import events, outbox, verifications
+from connector.store.engine import Database
+from connector.store.events import ParkedEvent
+from connector.store.sealed import event_body
+from connector.store.vault import Vault
+
+log = structlog.get_logger(__name__)
+
+DUPLICATE = "duplicate"
+_WAITING = frozenset({Outcome.RUN_UNKNOWN, Outcome.COMPARISON_WANTED})
+
+WEBHOOK = "webhook"  # a cause, for the history
+
+
+class Events:
+    """What Onfido posts to a provider's webhook."""
+
+    def __init__(
+        self,
+        database: Database,
+        vault: Vault,
+        providers: Providers,
+        results: Results,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._database = database
+        self._vault = vault
+        self._providers = providers
+        self._results = results
+        self._clock = clock
+
+    def receive(self, tenant: str, provider_id: str, body: bytes, signature: str | None) -> str:
+        """Take in one event and give the state it was left in; what returns normally is durable.
+
+        Raises `RequestError`: provider unknown (OIDV-60001), signature missing or wrong (OIDV-60002), signed but
+        unreadable (OIDV-60007).
+        """
+        access = self._providers.webhook_access(tenant, provider_id)
+        if not is_signed(body, signature, tuple(access.tokens.values())):
+            raise RequestError(
+                Code.WEBHOOK_SIGNATURE_WRONG,
+                "X-SHA2-Signature is missing or does not match: register the webhook's token with the provider.",
+            )
+        event = read_event(body)
+        row = self._row(provider_id, body, event, events.APPLIED if _is_wanted(event, access.studio) else events.NOTED)
+        with self._database.write() as connection:
+            state = self._store(connection, tenant, event, row)
+        if state == events.PARKED and event.run_id is not None:
+            self.match(provider_id, event.run_id)  # the run may have been recorded meanwhile
+        telemetry.EVENTS.labels(state).inc()
+        log.info("event.received", provider_id=provider_id, kind=event.kind, run_id=event.run_id, state=state)
+        return state
+
+    def match(self, provider_id: str, run_id: str) -> bool:
+        """Take up the events that wait for a run, now that the run may be known; False where there are none."""
+        with self._database.read() as connection:
+            if not events.find_parked(connection, provider_id, run_id):
+                return False
+        with self._database.write() as connection:
+            for parked in events.find_parked(connection, provider_id, run_id):
+                if self._apply(connection, provider_id, read_event(self._opened(parked)), parked.event_id):
+                    events.resolve(connection, parked.event_id, events.APPLIED)
+        return True
+
+    def match_all(self) -> None:
+        """Take up all events that wait for a run which is known by now."""
+        with self._database.read() as connection:
+            waiting = events.find_matchable(connection)
+        for provider_id, run_id in waiting:
+            self.match(provider_id, run_id)
+
+    def forget_bodies(self, retention: timedelta) -> None:
+        """Remove the bodies of events that came longer than `retention` ago; what still waits then waits in vain."""
+        with self._database.write() as connection:
+            events.forget_bodies(connection, self._clock() - retention)
+
+    def _row(self, provider_id: str, body: bytes, event: Event, state: str) -> dict[str, Any]:
+        event_id = events.new_id()
+        return {
+            "id": event_id,
+            "provider_id": provider_id,
+            "digest": hashlib.sha256(body).hexdigest(),
+            "kind": event.kind,
+            "run_id": event.run_id,
+            "state": state,
+            "body": self._vault.seal(body.decode(), event_body(event_id)),
+            "received_at": self._clock(),
+        }
+
+    def _store(self, connection: Connection, tenant: str, event: Event, row: Mapping[str, Any]) -> str:
+        """Insert an event, act on it, and give the state that it is left in."""
+        with _removed_meanwhile(row["provider_id"]):
+            is_new = events.add(connection, row)
+        if not is_new:
+            return DUPLICATE
+        if row["state"] == events.NOTED:
+            return events.NOTED
+        provider_id, event_id = row["provider_id"], row["id"]
+        if event.monitor_id is not None:
+            _ask_whom(connection, tenant, provider_id, event.monitor_id, event_id)
+        elif self._apply(connection, provider_id, event, event_id):
+            return events.APPLIED
+        events.park(connection, event_id)
+        return events.PARKED
+
+    def _apply(self, connection: Connection, provider_id: str, event: Event, event_id: str) -> bool:
+        """Act on an event about a run; False where it has to wait."""
+        if event.run is not None:
+            return self._results.apply(connection, provider_id, event.run, WEBHOOK, event_id) not in _WAITING
+        return self._put_task(connection, provider_id, event.run_id or "", event.task_id or "")
+
+    def _put_task(self, connection: Connection, provider_id: str, run_id: str, task_id: str) -> bool:
+        """Have the application told of a task; False where the run is not known."""
+        verification = verifications.lock_run(connection, provider_id, run_id)
+        if verification is None:
+            return False
+        key = f"{TELL_TASK}:{provider_id}:{run_id}:{task_id}"
+        payload = {"verification_id": verification.verification_id, "task_id": task_id}
+        outbox.add(connection, TELL_TASK, payload | stamp(key, self._clock()), dedupe_key=key)
+        return True
+
+    def _opened(self, parked: ParkedEvent) -> bytes:
+        return self._vault.open(parked.body, event_body(parked.event_id)).encode()
+
+
+@contextmanager
+def _removed_meanwhile(provider_id: str) -> Iterator[None]:
+    """Turn the database's refusal of an event of no provider into the contract's error."""
+    try:
+        yield
+    except IntegrityError as error:
+        raise RequestError(Code.WEBHOOK_PROVIDER_UNKNOWN, f"There is no provider {provider_id}.") from error
+
+
+def _is_wanted(event: Event, studio: Studio) -> bool:
+    """Whether an event means anything to a provider that uses these features of Studio."""
+    if event.kind == TASK_EVENT and event.task_id is not None:
+        return event.run_id is not None and studio.is_told(event.task_def_id)
+    if event.kind == WATCHLIST_EVENT and event.monitor_id is not None:
+        return WATCHLIST_EVENT in studio.events
+    return event.run is not None
+
+
+def _ask_whom(connection: Connection, tenant: str, provider_id: str, monitor_id: str, event_id: str) -> None:
+    """Have Onfido asked whom a monitor watches."""
+    payload = {"tenant": tenant, "provider_id": provider_id, "monitor_id": monitor_id, "event_id": event_id}
+    outbox.add(connection, UPDATE_MATCHES, payload, dedupe_key=f"{UPDATE_MATCHES}:event:{event_id}")

@@ -1,0 +1,238 @@
+"""The only writer of a verification's status: applying what Onfido says of a run.
+
+The webhook, COMPLETED and every other way by which news of a run arrives end in `apply`, inside one transaction:
+lock the run's row, ask the rules, write the run and the claims. News that is late, doubled or out of order finds
+nothing to do.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from enum import Enum, auto
+from functools import partial
+from typing import Any
+
+import structlog
+from sqlalchemy import Connection
+
+from connector import telemetry
+from connector.domain.claims import ClaimState, Verdict, fold, judge, output_value
+from connector.domain.history import CLAIM, RUN, Change
+from connector.domain.provider import Provider
+from connector.domain.runs import APPROVED, DECIDED_STATUSES, TAG_PREFIX, Comparison, RunSnapshot, moves, next_check
+from connector.domain.verification import Verification, VerificationClaim
+from connector.services.outbox import CHECK_VERIFICATION, KEEP_DOCUMENT
+from connector.services.providers.registry import Providers
+from connector.services.results.kept import Archive
+from connector.store import claims, events, history, outbox, verification_claims, verifications
+from connector.store.engine import Database
+from connector.store.vault import Fingerprints
+
+log = structlog.get_logger(__name__)
+
+
+class Outcome(Enum):
+    """What `apply` did."""
+
+    APPLIED = auto()
+    NOTHING_NEW = auto()
+    RUN_UNKNOWN = auto()
+    COMPARISON_WANTED = auto()  # the outbox holds that Onfido is asked for the run's tasks
+
+
+class Results:
+    """Applies snapshots of runs, those that arrive and those that it asks for.
+
+    Every result is announced, in its own transaction, to the deliveries named by `listeners`.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        providers: Providers,
+        archive: Archive,
+        fingerprints: Fingerprints,
+        listeners: Collection[str],
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._database = database
+        self._providers = providers
+        self._archive = archive
+        self._fingerprints = fingerprints
+        self._listeners = listeners
+        self._clock = clock
+
+    def refresh(
+        self, provider: Provider, run_id: str, deadline: float, cause: str, *, is_background: bool = False
+    ) -> RunSnapshot:
+        """Ask Onfido for a run and apply the answer; gives the answer.
+
+        `deadline` is a time of `time.monotonic()`. Raises `OnfidoError` where Onfido does not answer or refuses.
+        """
+        onfido = self._providers.onfido(provider, deadline, is_background=is_background)
+        run = onfido.fetch_result(run_id, wants_document=provider.studio.gives_document_values)
+        with self._database.write() as connection:
+            self.apply(connection, provider.provider_id, run, cause)
+            if run.is_final:
+                events.settle(connection, provider.provider_id, run_id)
+        return run
+
+    def apply(
+        self, connection: Connection, provider_id: str, run: RunSnapshot, cause: str, actor: str | None = None
+    ) -> Outcome:
+        """Apply a snapshot in the caller's transaction, which writes.
+
+        `cause` and `actor` (an event's id) tell the history how the news arrived. Where the snapshot lacks the
+        comparison, asking Onfido for it is put into the outbox.
+        """
+        verification = verifications.lock_run(connection, provider_id, run.run_id)
+        if verification is None:
+            return Outcome.RUN_UNKNOWN
+        if verification.closed_at is not None or not moves(verification.status, run.status):
+            return Outcome.NOTHING_NEW
+        if not run.is_conclusive:  # an event's: what `refresh` reads is conclusive
+            payload = {"verification_id": verification.verification_id}
+            outbox.add(connection, CHECK_VERIFICATION, payload, dedupe_key=f"{CHECK_VERIFICATION}:event:{actor}")
+            return Outcome.COMPARISON_WANTED
+        now = self._clock()
+        moved = change(verification, now, cause, actor, RUN, run.run_id, verification.status, run.status)
+        changes = [moved, *(self._settle(connection, verification, run, moved) if run.is_final else [])]
+        verifications.move(connection, verification.verification_id, self._moved(verification, run, now))
+        history.append(connection, changes)
+        if run.is_final:
+            self._announce(connection, verification, run)
+        telemetry.RUNS.labels(run.status if run.is_final else "open").inc()
+        log.info(
+            "run.moved",
+            verification_id=verification.verification_id,
+            run_id=run.run_id,
+            previous=verification.status,
+            status=run.status,
+            cause=cause,
+        )
+        return Outcome.APPLIED
+
+    def _moved(self, verification: Verification, run: RunSnapshot, now: datetime) -> dict[str, Any]:
+        if run.is_final:
+            closed = {"completed_at": run.completed_at or now, "closed_at": now}
+            kept = self._archive.columns(verification, run)
+            return {"status": run.status, "updated_at": now} | verifications.NO_LEASE | closed | kept
+        # The user has moved on: look again soon.
+        return {"status": run.status, "updated_at": now, "next_check_at": now + next_check(timedelta())}
+
+    def _announce(self, connection: Connection, verification: Verification, run: RunSnapshot) -> None:
+        payload = {"verification_id": verification.verification_id}
+        wants_document = verification.wants_document and run.document is None and run.status in DECIDED_STATUSES
+        for kind in (*self._listeners, *([KEEP_DOCUMENT] if wants_document else [])):
+            outbox.add(connection, kind, payload)
+
+    def _settle(
+        self, connection: Connection, verification: Verification, run: RunSnapshot, moved: Change
+    ) -> list[Change]:
+        about = verification_claims.find_all(connection, verification.verification_id)
+        changes = self.settle_claims(connection, verification, about, run, moved)
+        verification_claims.keep_values(
+            connection, verification.verification_id, self._archive.values(verification, about, run)
+        )
+        if tags := [tag for tag in run.tags if not tag.startswith(TAG_PREFIX)]:
+            verification_claims.add_tags(connection, verification.verification_id, tags)
+        _tell_if_nothing_was_compared(verification, run)
+        return changes
+
+    def settle_claims(
+        self,
+        connection: Connection,
+        verification: Verification,
+        about: Sequence[VerificationClaim],
+        run: RunSnapshot,
+        cause: Change,
+    ) -> list[Change]:
+        """Write what a run's end means for the claims that it was about; gives what has changed, for the history."""
+        known = claims.lock_states(connection, verification.provider_id, verification.user_id)
+        rows, changes = [], []
+        for claim in about:
+            verdict = self.verdict(verification, claim, run)
+            previous = known.get(claim.uri)
+            if verdict.is_verified is None and previous and previous.is_verified:
+                continue  # the run says nothing against it
+            state = ClaimState(bool(verdict.is_verified), verdict.verification_status)
+            rows.append(self._row(verification, claim, run, cause.at) | vars(state))
+            if previous is None or previous.label != state.label:
+                before = previous.label if previous else None
+                changes.append(replace(cause, subject=CLAIM, name=claim.uri, previous=before, current=state.label))
+        claims.settle(connection, rows)
+        return changes
+
+    def _row(
+        self, verification: Verification, claim: VerificationClaim, run: RunSnapshot, now: datetime
+    ) -> dict[str, Any]:
+        """Make a claim's row; where the user had no value, it holds for the one that the output has."""
+        row = claim_row(verification, claim, now)
+        value = output_value(claim, run)
+        if claim.fingerprint is None and value is not None:
+            row["fingerprint"] = self._fingerprints.of(verification.tenant, verification.user_id, claim.uri, value)
+        return row
+
+    def verdict(self, verification: Verification, claim: VerificationClaim, run: RunSnapshot) -> Verdict:
+        """Judge one claim by a run that has ended."""
+        fingerprint = partial(self._fingerprints.of, verification.tenant, verification.user_id, claim.uri)
+        return judge(claim, run, is_same=lambda value: fingerprint(fold(value)) == claim.folded_fingerprint)
+
+
+def change(
+    verification: Verification,
+    at: datetime,
+    cause: str,
+    actor: str | None,
+    subject: str,
+    name: str | None,
+    previous: str | None,
+    current: str,
+) -> Change:
+    """Make an entry of the history about a verification."""
+    return Change(
+        at=at,
+        tenant=verification.tenant,
+        subject=subject,
+        current=current,
+        cause=cause,
+        previous=previous,
+        name=name,
+        provider_id=verification.provider_id,
+        verification_id=verification.verification_id,
+        actor=actor,
+    )
+
+
+def claim_row(verification: Verification, claim: VerificationClaim, now: datetime) -> dict[str, Any]:
+    """Make the row of a claim that an attempt is about, unverified so far."""
+    return {
+        "id": claims.new_id(),
+        "tenant": verification.tenant,
+        "provider_id": verification.provider_id,
+        "user_id": verification.user_id,
+        "uri": claim.uri,
+        "is_verified": False,
+        "fingerprint": claim.fingerprint,
+        "verification_id": verification.verification_id,
+        "verification_status": None,
+        "metadata": {},
+        "created_at": now,
+        "updated_at": now,
+    }
+
+
+def _tell_if_nothing_was_compared(verification: Verification, run: RunSnapshot) -> None:
+    compared = set((run.comparisons or {}).values()) - {Comparison.NOT_COMPARED}
+    if run.status == APPROVED and not compared:
+        telemetry.NOTHING_COMPARED.inc()
+        log.warning(
+            "run.nothing_compared",
+            verification_id=verification.verification_id,
+            run_id=run.run_id,
+            provider_id=verification.provider_id,
+            advice="Onfido approved the run but compared nothing: enable Comparison Checks on the account, and let "
+            "the workflow output the document report's data comparison.",
+        )

@@ -1,0 +1,261 @@
+"""Whose turn it is to initiate: one attempt of a user's at a time, under a lease.
+
+none open ──► reserve (the database refuses a second)      started by another, its lease runs ──► OIDV-10004
+broke off, its lease ran out ──► take it over              with the user, run open at Onfido  ──► OIDV-10004
+                                                           run ended meanwhile ──► apply that, reserve anew
+"""
+
+from __future__ import annotations
+
+import math
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+import structlog
+from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
+
+from connector.domain.capture import LINK
+from connector.domain.history import RUN
+from connector.domain.provider import Provider
+from connector.domain.runs import AWAITING_INPUT, ERROR, STARTING, TAG_PREFIX, RunSnapshot
+from connector.domain.verification import Verification, VerificationClaim, claim_of
+from connector.domain.workflow_input import RunPlan
+from connector.errors import Code, ConnectorError, OnfidoError, RequestError
+from connector.onfido.client import OnfidoClient
+from connector.services.providers.registry import Providers
+from connector.services.results.results import Results, change
+from connector.services.timing import Timing
+from connector.store import history, verifications
+from connector.store.engine import Database
+from connector.store.verifications import Lease
+
+log = structlog.get_logger(__name__)
+
+LEASE_MARGIN = timedelta(seconds=15)  # beyond the budget of the Onfido calls that it covers
+ROUNDS = 5  # of a race with other requests, before the caller is asked to come back
+BREAK_OFF_TIME = timedelta(minutes=10)  # after it, the sweep resumes or closes an attempt without a run
+UNREADABLE_TIME = timedelta(days=7)  # after it, a run whose answer cannot be understood no longer holds its user up
+INITIATED, SWEPT = "initiated", "sweep"  # causes, for the history
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a request wants: the claims it names, and how the run is to be started."""
+
+    uris: tuple[str, ...] = ()
+    plan: RunPlan = field(default_factory=RunPlan)
+
+    def fields(self, provider: Provider) -> dict[str, str]:
+        """Give the applicant fields of the claims that are sent, by their URIs."""
+        return {uri: provider.claims[uri] for uri in self.uris if uri in provider.claims}
+
+    def about(self, provider: Provider) -> list[VerificationClaim]:
+        """Give what an attempt is about: the named claims, and all that only the workflow's output tells of."""
+        outputs = provider.studio.by_claim
+        uris = dict.fromkeys((*self.uris, *(uri for uri in outputs if uri not in provider.claims)))
+        return [claim_of(uri, provider.claims.get(uri), outputs.get(uri)) for uri in sorted(uris)]
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One request's work on one verification, under its lease."""
+
+    verification: Verification
+    provider: Provider
+    wanted: Wanted
+    lease: Lease
+    onfido: OnfidoClient
+    deadline: float
+    is_resumed: bool
+
+    @property
+    def tag(self) -> str:
+        return TAG_PREFIX + self.verification.verification_id
+
+
+class Attempts:
+    """Reserves attempts, takes over those that broke off, and gives them back."""
+
+    def __init__(
+        self,
+        database: Database,
+        providers: Providers,
+        results: Results,
+        timing: Timing,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._database = database
+        self._providers = providers
+        self._results = results
+        self._timing = timing
+        self._clock = clock
+
+    def take(self, provider: Provider, user_id: str, wanted: Wanted, deadline: float) -> Attempt:
+        """Reserve an attempt for what is wanted, or take over the one that broke off.
+
+        Raises `RequestError`: an attempt is under way, or the user has had too many.
+        """
+        onfido = self._providers.onfido(provider, deadline)
+        for _ in range(ROUNDS):
+            lease = self._new_lease()
+            if reserved := self._reserve(provider, user_id, wanted, lease):
+                return Attempt(reserved, provider, wanted, lease, onfido, deadline, is_resumed=False)
+            with self._database.read() as connection:
+                found = verifications.find_open(connection, provider.provider_id, user_id)
+            if found is None:  # it has ended meanwhile, or the provider was removed
+                self._providers.find_enabled(provider.tenant, provider.provider_id)
+            elif self._is_resumable(provider, found, deadline) and (taken := self._take_over(found, lease)):
+                return Attempt(taken, provider, wanted, lease, onfido, deadline, is_resumed=True)
+        raise being_started()
+
+    def _new_lease(self) -> Lease:
+        length = timedelta(seconds=self._timing.interactive_budget) + LEASE_MARGIN
+        return Lease(str(uuid.uuid4()), self._clock() + length)
+
+    def _reserve(self, provider: Provider, user_id: str, wanted: Wanted, lease: Lease) -> Verification | None:
+        """Insert an attempt; None where one is open: the database refuses a second."""
+        verification_id, now = str(uuid.uuid4()), self._clock()
+        try:
+            with self._database.write() as connection:
+                row = {
+                    "id": verification_id,
+                    "tenant": provider.tenant,
+                    "provider_id": provider.provider_id,
+                    "user_id": user_id,
+                    "status": STARTING,
+                    "capture": wanted.plan.capture,
+                    "wants_document": provider.studio.gives_document_values,
+                    "next_check_at": now + BREAK_OFF_TIME,
+                    "created_at": now,
+                    "updated_at": now,
+                }
+                reserved = verifications.reserve(connection, row, wanted.about(provider), wanted.plan.tags, lease)
+                _check_limit(connection, provider, user_id, now)  # now that nobody else can start one
+                return reserved
+        except IntegrityError:
+            return None
+
+    def _is_resumable(self, provider: Provider, found: Verification, deadline: float) -> bool:
+        """Whether an open attempt may be taken over; False where it turns out to have ended: reserve a new one.
+
+        Raises `RequestError` where it is under way: being started by another request, or with the user.
+        """
+        if found.lease_until is not None and found.lease_until > self._clock():
+            raise being_started()
+        if found.run_id is None:
+            return True
+        if self._has_ended(provider, found, found.run_id, deadline):
+            return False
+        if found.lease_owner is None:
+            raise open_already(found.run_id)
+        return True
+
+    def _has_ended(self, provider: Provider, found: Verification, run_id: str, deadline: float) -> bool:
+        """Ask Onfido, so that neither a lost webhook nor a run that leads nowhere stands in the way of the next."""
+        if failure := self._refresh(provider, found, run_id, deadline):
+            with self._database.write() as connection:
+                end(connection, found, failure, self._clock(), INITIATED)
+        with self._database.read() as connection:
+            return verifications.get(connection, found.verification_id).closed_at is not None
+
+    def _refresh(self, provider: Provider, found: Verification, run_id: str, deadline: float) -> str | None:
+        """Apply what Onfido says of a run; gives why nobody can go through it any more, where that is so."""
+        try:
+            run = self._results.refresh(provider, run_id, deadline, INITIATED)
+        except OnfidoError as error:
+            is_unreadable = error.is_misunderstood and self._clock() - found.created_at > UNREADABLE_TIME
+            if not error.is_gone and not is_unreadable:
+                raise
+            log.warning("run.gone", verification_id=found.verification_id, run_id=run_id, reason=error.description)
+            return error.description
+        return "The link has expired." if is_link_expired(found, run, self._clock()) else None
+
+    def take_over(self, provider: Provider, found: Verification, deadline: float) -> Attempt | None:
+        """Take over an attempt that broke off; None where somebody is at work on it."""
+        lease = self._new_lease()
+        if found.lease_until is not None and found.lease_until > self._clock():
+            return None
+        taken = self._take_over(found, lease)
+        if taken is None:
+            return None
+        onfido = self._providers.onfido(provider, deadline, is_background=True)
+        return Attempt(taken, provider, Wanted(), lease, onfido, deadline, is_resumed=True)
+
+    def _take_over(self, found: Verification, lease: Lease) -> Verification | None:
+        """Take the lease, and read how far its last holder got; None where another was quicker."""
+        with self._database.write() as connection:
+            if not verifications.take_over(connection, found, lease):
+                return None
+            return verifications.get(connection, found.verification_id)
+
+    def advance(self, attempt: Attempt, **values: object) -> None:
+        """Record how far the attempt got; raises `RequestError` where its lease was lost to another request."""
+        with self._database.write() as connection:
+            self.lock(connection, attempt, **values)
+
+    def lock(self, connection: Connection, attempt: Attempt, **values: object) -> None:
+        """Keep everybody else from the attempt until the transaction's end, as `advance` in the caller's."""
+        changed = values | {"updated_at": self._clock()}
+        if not verifications.advance(connection, attempt.verification.verification_id, attempt.lease.owner, changed):
+            raise being_started()
+
+    def give_back(self, attempt: Attempt, error: ConnectorError, cause: str = INITIATED) -> None:
+        """Let the next request go on from here, or start afresh where this attempt cannot succeed."""
+        verification, owner, now = attempt.verification, attempt.lease.owner, self._clock()
+        verification_id = verification.verification_id
+        failed = {"status": ERROR, "failure": error.description, "updated_at": now, "closed_at": now}
+        can_succeed = isinstance(error, OnfidoError) and error.is_retryable
+        with self._database.write() as connection:
+            if can_succeed or not verifications.abandon(connection, verification_id, owner, failed):
+                verifications.advance(connection, verification_id, owner, {"lease_until": now})
+            elif verifications.find(connection, verification_id):
+                history.append(connection, [change(verification, now, cause, None, RUN, None, STARTING, ERROR)])
+
+
+def _check_limit(connection: Connection, provider: Provider, user_id: str, now: datetime) -> None:
+    """Raise where the user has started as many runs as the provider allows within its window."""
+    window = timedelta(seconds=provider.attempt_window)
+    started = verifications.find_started(connection, provider.provider_id, user_id, now - window)
+    if len(started) >= provider.max_attempts:
+        allowed_at = started[provider.max_attempts - 1] + window
+        seconds = max(1, math.ceil((allowed_at - now).total_seconds()))
+        raise RequestError(
+            Code.ATTEMPT_LIMIT,
+            f"{len(started)} verifications were started within {provider.attempt_window} seconds, the most that is "
+            f"allowed. The next is allowed at {allowed_at.isoformat(timespec='seconds')}.",
+            retry_after=seconds,
+        )
+
+
+def end(
+    connection: Connection, found: Verification, failure: str, now: datetime, cause: str, actor: str | None = None
+) -> None:
+    """End an attempt whose run nobody can go through any more; one that has ended meanwhile stays as it is."""
+    values = {"status": ERROR, "failure": failure, "updated_at": now, "closed_at": now}
+    if verifications.move(connection, found.verification_id, values | verifications.NO_LEASE):
+        history.append(connection, [change(found, now, cause, actor, RUN, found.run_id, found.status, ERROR)])
+
+
+def is_link_expired(found: Verification, run: RunSnapshot, now: datetime) -> bool:
+    """Whether a run awaits a user who was sent to a link that leads nowhere any more."""
+    expires_at = run.link_expires_at
+    return found.capture == LINK and run.status == AWAITING_INPUT and expires_at is not None and expires_at <= now
+
+
+def open_already(run_id: str) -> RequestError:
+    """Make the error for a request that comes while the user has an open run."""
+    return RequestError(
+        Code.NOTHING_TO_START,
+        f"A verification is open: run {run_id}. Ask with status REINITIATED for its SDK token, "
+        "or with COMPLETED for its result.",
+    )
+
+
+def being_started() -> RequestError:
+    """Make the error for a request that comes while another one starts the verification."""
+    return RequestError(
+        Code.NOTHING_TO_START, "A verification is being started by another request: wait for its answer."
+    )

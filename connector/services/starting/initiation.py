@@ -1,0 +1,272 @@
+"""Starting a verification, step by step, so that a crash between any two steps loses and doubles nothing.
+
+    take the attempt ─► values ─► applicant ─► bind and announce ─► run ─► hand over run id and SDK token
+
+Each step is recorded before the next begins; who works on the attempt holds a lease on it (`attempts.py`), and who
+finds a lease that ran out goes on from there. The one step that costs money is announced before it is taken
+(`run_requested_at`), and the run carries the attempt's id as a tag: whoever resumes looks for that run at Onfido
+before starting another.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from connector.domain.capture import LINK, SdkOptions
+from connector.domain.history import RUN
+from connector.domain.provider import Provider
+from connector.domain.runs import PROCESSING, RunSnapshot, next_check
+from connector.domain.verification import Verification, VerificationClaim
+from connector.errors import Code, ConnectorError, OnfidoError, RequestError
+from connector.onfido.client import OnfidoClient
+from connector.onfido.payloads import applicant_fields
+from connector.services.outbox import DELETE_APPLICANT
+from connector.services.results.events import Events
+from connector.services.results.results import Results, change, claim_row
+from connector.services.starting.attempts import (
+    INITIATED,
+    ROUNDS,
+    SWEPT,
+    Attempt,
+    Attempts,
+    Wanted,
+    being_started,
+    open_already,
+)
+from connector.services.starting.binding import Binding, BoundValues
+from connector.services.timing import Timing
+from connector.store import claims, history, outbox, verification_claims, verifications
+from connector.store.engine import Database
+
+
+@dataclass(frozen=True)
+class Started:
+    """What an application needs to let the user go through capture: a token, a link, or neither: the run has ended."""
+
+    verification: Verification
+    sdk_token: str | None = field(default=None, repr=False)
+    link_url: str | None = field(default=None, repr=False)
+
+
+class Initiation:
+    """Starts verifications; of any number of requests at once for one user and provider, one gets the run."""
+
+    def __init__(
+        self,
+        database: Database,
+        binding: Binding,
+        attempts: Attempts,
+        results: Results,
+        events: Events,
+        timing: Timing,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._database = database
+        self._binding = binding
+        self._attempts = attempts
+        self._results = results
+        self._events = events
+        self._timing = timing
+        self._clock = clock
+
+    def start(self, provider: Provider, user_id: str, wanted: Wanted, deadline: float) -> Started:
+        """Start a verification of what is wanted, or go on with one that broke off.
+
+        Raises `RequestError` where the request cannot be met, `OnfidoError` where Onfido refuses, fails or is away.
+        """
+        attempt = self._attempts.take(provider, user_id, wanted, deadline)
+        try:
+            return self._carry_out(attempt)
+        except ConnectorError as error:
+            self._attempts.give_back(attempt, error)
+            raise
+
+    def settle(self, provider: Provider, found: Verification, deadline: float) -> None:
+        """Resume or close an attempt that broke off before its run was known; the sweep's part.
+
+        Raises `OnfidoError` where Onfido does not say yet.
+        """
+        attempt = self._attempts.take_over(provider, found, deadline)
+        if attempt is None:
+            return
+        try:
+            requested_at = attempt.verification.run_requested_at
+            if requested_at is not None and self._adopt_if_started(attempt, requested_at):
+                return
+        except ConnectorError as error:
+            self._attempts.give_back(attempt, error)
+            raise
+        broke_off = RequestError(Code.NO_VERIFICATION, "The attempt broke off before its run was started.")
+        self._attempts.give_back(attempt, broke_off, SWEPT)
+
+    def _adopt_if_started(self, attempt: Attempt, run_requested_at: datetime) -> bool:
+        if run := attempt.onfido.find_run(tag=attempt.tag):
+            self._adopt(attempt, run, self._about(attempt))
+            return True
+        self._check_settled(run_requested_at)
+        self._attempts.advance(attempt, run_requested_at=None)
+        return False
+
+    def _carry_out(self, attempt: Attempt) -> Started:
+        verification = attempt.verification
+        if verification.run_id is not None:
+            return self._hand_over_known(attempt, attempt.onfido.get_run(verification.run_id))
+        if verification.run_requested_at is not None:
+            if run := attempt.onfido.find_run(tag=attempt.tag):
+                return self._hand_over_known(attempt, run)
+            self._check_settled(verification.run_requested_at)
+        if attempt.is_resumed:
+            self._binding.replace_claims(attempt)
+        applicant_id, bound = self._send_values(attempt)
+        return self._hand_over(attempt, self._start_run(attempt, applicant_id, bound.custom_data), bound.claims)
+
+    def _check_settled(self, run_requested_at: datetime) -> None:
+        """Raise until a run that was asked for, but is not in Onfido's list, can be taken as never made."""
+        age = (self._clock() - run_requested_at).total_seconds()
+        if (remaining := self._timing.run_settle_time - age) > 0:
+            raise OnfidoError(
+                Code.ONFIDO_UNREACHABLE,
+                "Onfido has not said yet whether it started the run. Nothing is lost: ask again in a moment.",
+                retry_after=int(remaining) + 1,
+            )
+
+    def _send_values(self, attempt: Attempt) -> tuple[str, BoundValues]:
+        """Send the user's values, and announce the run for just these; gives the applicant that has them, and them."""
+        for _ in range(ROUNDS):
+            bound = self._binding.read(attempt)
+            applicant_id = _put_applicant(attempt, bound.applicant_id, applicant_fields(bound.fields))
+            try:
+                if self._announce(attempt, bound, applicant_id):
+                    return applicant_id, bound
+            except RequestError:
+                if applicant_id != bound.applicant_id:
+                    self._discard(attempt, applicant_id)
+                raise
+        raise RequestError(Code.NOTHING_TO_START, "The user's values keep changing: ask again in a moment.")
+
+    def _discard(self, attempt: Attempt, applicant_id: str) -> None:
+        """Have an applicant deleted that no attempt knows of: the lease was lost, or the user removed meanwhile."""
+        tenant, provider_id = attempt.provider.tenant, attempt.provider.provider_id
+        payload = {"tenant": tenant, "provider_id": provider_id, "applicant_id": applicant_id}
+        with self._database.write() as connection:
+            outbox.add(connection, DELETE_APPLICANT, payload)
+
+    def _announce(self, attempt: Attempt, bound: BoundValues, applicant_id: str) -> bool:
+        """Record what was sent and that the run will be asked for; False where a value has changed since it was read.
+
+        Then only the applicant is recorded, to be brought up to date.
+        """
+        with self._database.write() as connection:
+            self._attempts.lock(connection, attempt, applicant_id=applicant_id, run_requested_at=self._clock())
+            if self._binding.record(connection, attempt, bound):
+                return True
+            self._attempts.lock(connection, attempt, run_requested_at=None)
+            return False
+
+    def _start_run(self, attempt: Attempt, applicant_id: str, custom_data: Mapping[str, Any]) -> RunSnapshot:
+        plan = attempt.wanted.plan
+        try:
+            return attempt.onfido.create_run(
+                workflow_id=attempt.provider.workflow_id,
+                applicant_id=applicant_id,
+                tags=[attempt.tag, *plan.tags],
+                customer_user_id=attempt.verification.user_id if plan.studio.sends_user_id else None,
+                custom_data=custom_data,
+                link=plan.link,
+            )
+        except OnfidoError as error:
+            has_no_run = error.is_refusal or not error.is_sent
+            # Otherwise Onfido may be making it still: it has its time to settle from now on.
+            self._attempts.advance(attempt, run_requested_at=None if has_no_run else self._clock())
+            raise
+
+    def _hand_over_known(self, attempt: Attempt, run: RunSnapshot) -> Started:
+        """Hand over a run that an earlier request started, unless it is about other claims than this one's."""
+        about = self._about(attempt)
+        if not set(attempt.wanted.uris) <= {claim.uri for claim in about}:
+            self._adopt(attempt, run, about)
+            raise open_already(run.run_id)
+        return self._hand_over(attempt, run, about)
+
+    def _about(self, attempt: Attempt) -> list[VerificationClaim]:
+        with self._database.read() as connection:
+            return verification_claims.find_all(connection, attempt.verification.verification_id)
+
+    def _hand_over(self, attempt: Attempt, run: RunSnapshot, about: Sequence[VerificationClaim]) -> Started:
+        """Record the run, apply what is known of it already, and get the user's SDK token."""
+        verification = self._adopt(attempt, run, about)
+        verification_id = verification.verification_id
+        if verification.closed_at is not None:
+            return Started(verification)
+        started = let_go_through(attempt.onfido, verification, run, attempt.wanted.plan.sdk)
+        if verification.lease_owner is not None:
+            with self._database.write() as connection:
+                verifications.advance(connection, verification_id, attempt.lease.owner, verifications.NO_LEASE)
+        return started
+
+    def _adopt(self, attempt: Attempt, run: RunSnapshot, about: Sequence[VerificationClaim]) -> Verification:
+        """Record the run, and apply what is known of it already; gives the verification as that leaves it."""
+        recorded = self._record_run(attempt, run, about)
+        has_news = self._events.match(attempt.provider.provider_id, run.run_id)
+        if run.is_final:
+            self._results.refresh(attempt.provider, run.run_id, attempt.deadline, INITIATED)
+        if not (has_news or run.is_final):
+            return recorded
+        with self._database.read() as connection:
+            return verifications.get(connection, recorded.verification_id)
+
+    def _record_run(self, attempt: Attempt, run: RunSnapshot, about: Sequence[VerificationClaim]) -> Verification:
+        now = self._clock()
+        values = {
+            "run_id": run.run_id,
+            "status": PROCESSING if run.is_final else run.status,  # a final status comes with its result only
+            "updated_at": now,
+            "next_check_at": now + next_check(timedelta()),
+            "dashboard_url": run.dashboard_url,
+        }
+        verification, plan = attempt.verification, attempt.wanted.plan
+        has_way = run.sdk_token is not None and plan.sdk is None if plan.link is None else run.link_url is not None
+        if has_way:  # nothing has to be asked of Onfido any more
+            values |= verifications.NO_LEASE
+        with self._database.write() as connection:
+            owner = attempt.lease.owner
+            recorded = verifications.record_run(connection, verification, owner, values)
+            if recorded is None:
+                raise being_started()
+            if verification.run_id is None:
+                status = str(values["status"])
+                started = change(verification, now, INITIATED, None, RUN, run.run_id, verification.status, status)
+                history.append(connection, [started])
+            claims.open_attempt(connection, [claim_row(verification, claim, now) for claim in about])
+            return recorded
+
+
+def let_go_through(
+    onfido: OnfidoClient, verification: Verification, run: RunSnapshot, options: SdkOptions | None
+) -> Started:
+    """Give what lets a user go through capture: the link, or an SDK token.
+
+    That is the run's own, unless it has none or the token has to be bound to something.
+    """
+    if verification.capture == LINK and run.link_url is not None:
+        return Started(verification, link_url=run.link_url)
+    token = run.sdk_token
+    if token is None or options is not None:
+        token = onfido.create_sdk_token(verification.applicant_id or "", options or SdkOptions())
+    return Started(verification, sdk_token=token)
+
+
+def _put_applicant(attempt: Attempt, applicant_id: str | None, applicant: Mapping[str, Any]) -> str:
+    """Bring the user's applicant at Onfido up to date, or create it."""
+    if applicant_id is not None:
+        try:
+            attempt.onfido.update_applicant(applicant_id, applicant)
+        except OnfidoError as error:
+            if not error.is_gone:
+                raise
+        else:
+            return applicant_id
+    return attempt.onfido.create_applicant(applicant)

@@ -1,0 +1,192 @@
+"""What an application asks for on behalf of a user: initiate, complete and resume a verification.
+
+initiate   start a run and give its SDK token (`initiation.py` tells how)
+complete   ask Onfido for the run, apply the answer, give the claims as they stand; may wait for a result
+resume     ask Onfido whether the run still awaits input, give a fresh SDK token
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from connector.domain.claims import Claim
+from connector.domain.provider import Provider
+from connector.domain.runs import AWAITING_INPUT
+from connector.domain.verification import Verification
+from connector.domain.workflow_input import RunRequest, plan_run, plan_sdk
+from connector.errors import Code, RequestError
+from connector.services.providers.registry import Providers
+from connector.services.results.results import Results
+from connector.services.starting.attempts import Wanted, is_link_expired
+from connector.services.starting.initiation import Initiation, Started, let_go_through
+from connector.services.timing import Timing
+from connector.store import claims, verifications
+from connector.store.engine import Database
+
+COMPLETED, REINITIATED = "completed", "reinitiated"  # causes, for the history
+MAX_WAIT = 20  # seconds that COMPLETED may wait for a result
+_PLAIN = RunRequest()
+POLL_INTERVAL = 0.25  # seconds between two looks for a result that another thread or process may bring
+
+
+@dataclass(frozen=True)
+class Capture:
+    """What an application needs to let the user go through capture: a token, a link, or neither: the run has ended."""
+
+    verification: Verification
+    claims: list[Claim]
+    sdk_token: str | None = field(default=None, repr=False)
+    link_url: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class Completion:
+    """The claims as they stand; `waited` is None where nobody waited, else the seconds that were granted."""
+
+    claims: list[Claim]
+    waited: int | None
+
+
+class Verifications:
+    """The verifications of every tenant's users; each method takes the tenant it may see.
+
+    At most `max_waiting` threads wait for results at once.
+    """
+
+    def __init__(
+        self,
+        database: Database,
+        providers: Providers,
+        results: Results,
+        initiation: Initiation,
+        timing: Timing,
+        max_waiting: int,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._database = database
+        self._providers = providers
+        self._results = results
+        self._initiation = initiation
+        self._timing = timing
+        self._clock = clock
+        self._waiting = threading.BoundedSemaphore(max_waiting)
+
+    def initiate(
+        self, tenant: str, user_id: str, provider_id: str, uris: Sequence[str], request: RunRequest = _PLAIN
+    ) -> Capture:
+        """Start the verification of a user's claims, as the request asks, or go on with one that broke off.
+
+        Raises `RequestError` where the request cannot be met, `OnfidoError` where Onfido refuses, fails or is away.
+        """
+        provider = self._providers.find_enabled(tenant, provider_id)
+        _check_mapped(provider, uris)
+        wanted = Wanted(tuple(uris), plan_run(provider.studio, request, self._clock()))
+        started = self._initiation.start(provider, user_id, wanted, self._timing.deadline())
+        return self._capture(started, uris)
+
+    def complete(self, tenant: str, user_id: str, provider_id: str, uris: Sequence[str], wait: int = 0) -> Completion:
+        """Apply what Onfido says of the user's run, and give the claims as they now stand.
+
+        With `wait` (seconds, at most 20), a result that is not there yet is waited for. Raises as `initiate` does.
+        """
+        provider = self._providers.find_enabled(tenant, provider_id)
+        _check_mapped(provider, uris)
+        verification = self._latest(tenant, user_id, provider_id, uris)
+        waited = None
+        if verification.closed_at is None:
+            run_id = _run_id(verification)
+            self._results.refresh(provider, run_id, self._timing.deadline(), COMPLETED)
+            waited = self._wait(provider, verification, run_id, min(wait, MAX_WAIT))
+        return Completion(self._claims(verification, uris), waited)
+
+    def resume(
+        self, tenant: str, user_id: str, provider_id: str, uris: Sequence[str], request: RunRequest = _PLAIN
+    ) -> Capture:
+        """Give a fresh SDK token, or the link, for the user's open run, if Onfido says that it awaits input.
+
+        Of the request only what concerns an SDK token matters. Raises as `initiate`.
+        """
+        provider = self._providers.find_enabled(tenant, provider_id)
+        _check_mapped(provider, uris)
+        verification = self._latest(tenant, user_id, provider_id, uris)
+        run_id = _run_id(verification)
+        if verification.closed_at is not None:
+            raise _not_awaiting(verification.status)
+        options, deadline = plan_sdk(provider.studio, request), self._timing.deadline()
+        run = self._results.refresh(provider, run_id, deadline, REINITIATED)
+        if run.status != AWAITING_INPUT:
+            raise _not_awaiting(run.status)
+        with self._database.read() as connection:
+            verification = verifications.get(connection, verification.verification_id)  # as the answer has left it
+        if is_link_expired(verification, run, self._clock()):
+            raise RequestError(
+                Code.NOT_AWAITING_INPUT, "The run's link has expired: ask with INITIATED for another run."
+            )
+        onfido = self._providers.onfido(provider, deadline)
+        return self._capture(let_go_through(onfido, verification, run, options), uris)
+
+    def _capture(self, started: Started, uris: Sequence[str]) -> Capture:
+        return Capture(
+            started.verification, self._claims(started.verification, uris), started.sdk_token, started.link_url
+        )
+
+    def _latest(self, tenant: str, user_id: str, provider_id: str, uris: Sequence[str]) -> Verification:
+        with self._database.read() as connection:
+            found = verifications.find_latest(connection, provider_id, user_id, tenant, uris)
+        if found is None:
+            raise RequestError(
+                Code.NO_VERIFICATION,
+                f"No verification of {', '.join(uris)} was started for this user: ask with status INITIATED first.",
+            )
+        return found
+
+    def _claims(self, verification: Verification, uris: Sequence[str]) -> list[Claim]:
+        tenant, user_id, provider_id = verification.tenant, verification.user_id, verification.provider_id
+        with self._database.read() as connection:
+            return claims.find_all(connection, tenant, user_id, provider_id, uris)
+
+    def _wait(self, provider: Provider, verification: Verification, run_id: str, seconds: int) -> int | None:
+        """Wait until a result is in; None where there is nothing to wait for, or too many wait already."""
+        if seconds <= 0 or self._is_closed(verification) or not self._waiting.acquire(blocking=False):
+            return None
+        try:
+            end = time.monotonic() + seconds
+            while (left := end - time.monotonic()) > 0 and not self._is_closed(verification):
+                time.sleep(min(POLL_INTERVAL, left))
+        finally:
+            self._waiting.release()
+        if not self._is_closed(verification):
+            self._results.refresh(
+                provider, run_id, self._timing.deadline(), COMPLETED
+            )  # the webhook may have been lost
+        return seconds
+
+    def _is_closed(self, verification: Verification) -> bool:
+        with self._database.read() as connection:
+            return verifications.get(connection, verification.verification_id).closed_at is not None
+
+
+def _check_mapped(provider: Provider, uris: Sequence[str]) -> None:
+    """Raise where a claim is neither sent nor told of in the workflow's output."""
+    if not uris:
+        raise RequestError(Code.CLAIMS_EMPTY, "claims: name at least one claim URI.")
+    if unmapped := [uri for uri in uris if uri not in provider.claims and uri not in provider.studio.by_claim]:
+        raise RequestError(
+            Code.CLAIM_NOT_MAPPED, f"The provider {provider.name} has no mapping for {', '.join(unmapped)}."
+        )
+
+
+def _run_id(verification: Verification) -> str:
+    if verification.run_id is None:
+        raise RequestError(
+            Code.NO_VERIFICATION, "The verification broke off before it had a run: ask with INITIATED again."
+        )
+    return verification.run_id
+
+
+def _not_awaiting(status: str) -> RequestError:
+    return RequestError(Code.NOT_AWAITING_INPUT, f"The run does not await input: its status is {status}.")

@@ -1,0 +1,375 @@
+"""The schema."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0001"
+down_revision = None
+
+
+def upgrade() -> None:
+    """Go to this version."""
+    op.create_table(
+        "history",
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("tenant", sa.String(length=255), nullable=False),
+        sa.Column(
+            "provider_id",
+            sa.String(length=36),
+            nullable=True,
+            comment="no foreign key: the history outlives what it tells of",
+        ),
+        sa.Column("verification_id", sa.String(length=36), nullable=True),
+        sa.Column(
+            "subject", sa.String(length=16), nullable=False, comment="run, claim, provider, user, applicant or outbox"
+        ),
+        sa.Column(
+            "name", sa.String(length=255), nullable=True, comment="the claim's URI, the provider's name, the user's id"
+        ),
+        sa.Column("previous", sa.String(length=64), nullable=True),
+        sa.Column("current", sa.String(length=64), nullable=False),
+        sa.Column("cause", sa.String(length=32), nullable=False, comment="what brought the change about"),
+        sa.Column("actor", sa.String(length=255), nullable=True, comment="the administrator, or the event's id"),
+        sa.Column("detail", sa.JSON(), nullable=False, comment="what else was changed; never a secret or a value"),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_history")),
+    )
+    op.create_index(op.f("ix_history_tenant_at"), "history", ["tenant", "at"], unique=False)
+    op.create_index(op.f("ix_history_verification_id"), "history", ["verification_id"], unique=False)
+
+    op.create_table(
+        "outbox",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("kind", sa.String(length=64), nullable=False),
+        sa.Column("payload", sa.JSON(), nullable=False, comment="ids only"),
+        sa.Column(
+            "dedupe_key", sa.String(length=255), nullable=True, comment="of two rows with one key, the first stands"
+        ),
+        sa.Column("state", sa.String(length=16), nullable=False, comment="ready, done or dead"),
+        sa.Column("attempts", sa.Integer(), nullable=False),
+        sa.Column("history", sa.JSON(), nullable=False, comment="the attempts that failed: number, when, why"),
+        sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column(
+            "owner",
+            sa.String(length=36),
+            nullable=True,
+            comment="who delivers it; repeated as a fence when it is settled",
+        ),
+        sa.Column("lease_until", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("settled_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_outbox")),
+        sa.UniqueConstraint("dedupe_key", name=op.f("uq_outbox_dedupe_key")),
+    )
+    op.create_index(
+        "ix_outbox_due",
+        "outbox",
+        ["due_at"],
+        unique=False,
+        sqlite_where=sa.text("state = 'ready'"),
+        postgresql_where=sa.text("state = 'ready'"),
+    )
+    op.create_index(
+        "ix_outbox_settled",
+        "outbox",
+        ["settled_at"],
+        unique=False,
+        sqlite_where=sa.text("state = 'done'"),
+        postgresql_where=sa.text("state = 'done'"),
+    )
+
+    op.create_table(
+        "providers",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("tenant", sa.String(length=255), nullable=False),
+        sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("description", sa.Text(), nullable=False),
+        sa.Column("image", sa.Text(), nullable=False),
+        sa.Column("is_enabled", sa.Boolean(), nullable=False),
+        sa.Column("claims", sa.JSON(), nullable=False, comment="local claim URI -> applicant field"),
+        sa.Column("workflow_id", sa.String(length=36), nullable=False),
+        sa.Column("base_url", sa.Text(), nullable=False),
+        sa.Column("api_token", sa.Text(), nullable=False, comment="encrypted"),
+        sa.Column("webhook_token", sa.Text(), nullable=True, comment="encrypted"),
+        sa.Column("previous_webhook_token", sa.Text(), nullable=True, comment="encrypted; good until it expires"),
+        sa.Column("previous_webhook_token_expires_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("notice_secret", sa.Text(), nullable=True, comment="encrypted"),
+        sa.Column("studio", sa.JSON(), nullable=True, comment="what it uses of Studio's features; null: nothing"),
+        sa.Column("max_attempts", sa.Integer(), nullable=False, comment="runs a user may start within attempt_window"),
+        sa.Column("attempt_window", sa.Integer(), nullable=False, comment="seconds"),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_providers")),
+        sa.UniqueConstraint("tenant", "name", name=op.f("uq_providers_tenant_name")),
+    )
+    op.create_table(
+        "secrets",
+        sa.Column("name", sa.String(length=64), nullable=False),
+        sa.Column("value", sa.Text(), nullable=False, comment="encrypted"),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_secrets")),
+    )
+    op.create_table(
+        "users",
+        sa.Column("tenant", sa.String(length=255), nullable=False),
+        sa.Column("user_id", sa.String(length=255), nullable=False),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("tenant", "user_id", name=op.f("pk_users")),
+    )
+    op.create_table(
+        "events",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("provider_id", sa.String(length=36), nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False, comment="SHA-256 of the raw body"),
+        sa.Column("kind", sa.String(length=128), nullable=False),
+        sa.Column("run_id", sa.String(length=64), nullable=True),
+        sa.Column("state", sa.String(length=16), nullable=False, comment="parked, applied or noted"),
+        sa.Column("body", sa.Text(), nullable=True, comment="encrypted; null once its time is over"),
+        sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["provider_id"], ["providers.id"], name=op.f("fk_events_provider_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_events")),
+        sa.UniqueConstraint("provider_id", "digest", name=op.f("uq_events_provider_id_digest")),
+    )
+    op.create_index(
+        "ix_events_parked",
+        "events",
+        ["provider_id", "run_id"],
+        unique=False,
+        sqlite_where=sa.text("state = 'parked'"),
+        postgresql_where=sa.text("state = 'parked'"),
+    )
+    op.create_index(
+        "ix_events_with_body",
+        "events",
+        ["received_at"],
+        unique=False,
+        sqlite_where=sa.text("body IS NOT NULL"),
+        postgresql_where=sa.text("body IS NOT NULL"),
+    )
+
+    op.create_table(
+        "user_attributes",
+        sa.Column("tenant", sa.String(length=255), nullable=False),
+        sa.Column("user_id", sa.String(length=255), nullable=False),
+        sa.Column("uri", sa.String(length=255), nullable=False),
+        sa.Column("value", sa.Text(), nullable=False, comment="encrypted"),
+        sa.ForeignKeyConstraint(
+            ["tenant", "user_id"],
+            ["users.tenant", "users.user_id"],
+            name=op.f("fk_user_attributes_tenant_user_id"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("tenant", "user_id", "uri", name=op.f("pk_user_attributes")),
+    )
+    op.create_table(
+        "verifications",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("tenant", sa.String(length=255), nullable=False),
+        sa.Column("provider_id", sa.String(length=36), nullable=False),
+        sa.Column("user_id", sa.String(length=255), nullable=False),
+        sa.Column("status", sa.String(length=64), nullable=False),
+        sa.Column("applicant_id", sa.String(length=64), nullable=True),
+        sa.Column("run_id", sa.String(length=64), nullable=True),
+        sa.Column(
+            "run_requested_at",
+            sa.DateTime(timezone=True),
+            nullable=True,
+            comment="set before the run is asked for: it may exist from then on",
+        ),
+        sa.Column(
+            "lease_owner",
+            sa.String(length=36),
+            nullable=True,
+            comment="who is initiating; null once the run was handed over",
+        ),
+        sa.Column(
+            "lease_until",
+            sa.DateTime(timezone=True),
+            nullable=True,
+            comment="from then on another may take the initiation over",
+        ),
+        sa.Column("failure", sa.Text(), nullable=True, comment="why the attempt ended without a run's result"),
+        sa.Column(
+            "capture",
+            sa.String(length=8),
+            server_default="sdk",
+            nullable=False,
+            comment="sdk or link: the way that the user takes",
+        ),
+        sa.Column("dashboard_url", sa.Text(), nullable=True, comment="where Onfido's dashboard shows the run"),
+        sa.Column(
+            "result",
+            sa.Text(),
+            nullable=True,
+            comment="encrypted: the finished run's output and reasons; null once its time is over",
+        ),
+        sa.Column(
+            "wants_document",
+            sa.Boolean(),
+            server_default=sa.false(),
+            nullable=False,
+            comment="whether what is read from the document is kept",
+        ),
+        sa.Column("document", sa.Text(), nullable=True, comment="encrypted: that; null once its time is over"),
+        sa.Column(
+            "decision", sa.String(length=16), nullable=True, comment="what an administrator decided on a run in review"
+        ),
+        sa.Column(
+            "next_check_at", sa.DateTime(timezone=True), nullable=True, comment="from then on the sweep looks after it"
+        ),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("completed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["provider_id"], ["providers.id"], name=op.f("fk_verifications_provider_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_verifications")),
+        sa.UniqueConstraint("provider_id", "run_id", name=op.f("uq_verifications_provider_id_run_id")),
+    )
+    op.create_index(
+        "ix_verifications_next_check",
+        "verifications",
+        ["next_check_at"],
+        unique=False,
+        sqlite_where=sa.text("closed_at IS NULL"),
+        postgresql_where=sa.text("closed_at IS NULL"),
+    )
+    op.create_index(
+        op.f("ix_verifications_provider_id_applicant_id"),
+        "verifications",
+        ["provider_id", "applicant_id"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_verifications_provider_id_created_at"), "verifications", ["provider_id", "created_at"], unique=False
+    )
+    op.create_index(op.f("ix_verifications_tenant_created_at"), "verifications", ["tenant", "created_at"], unique=False)
+    op.create_index(
+        op.f("ix_verifications_tenant_user_id_created_at"),
+        "verifications",
+        ["tenant", "user_id", "created_at"],
+        unique=False,
+    )
+    op.create_index(
+        "ix_verifications_with_result",
+        "verifications",
+        ["closed_at"],
+        unique=False,
+        sqlite_where=sa.text("result IS NOT NULL OR document IS NOT NULL"),
+        postgresql_where=sa.text("result IS NOT NULL OR document IS NOT NULL"),
+    )
+    op.create_index(
+        "uq_verifications_open",
+        "verifications",
+        ["provider_id", "user_id"],
+        unique=True,
+        sqlite_where=sa.text("closed_at IS NULL"),
+        postgresql_where=sa.text("closed_at IS NULL"),
+    )
+
+    op.create_table(
+        "claims",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("tenant", sa.String(length=255), nullable=False),
+        sa.Column("provider_id", sa.String(length=36), nullable=False),
+        sa.Column("user_id", sa.String(length=255), nullable=False),
+        sa.Column("uri", sa.String(length=255), nullable=False),
+        sa.Column("is_verified", sa.Boolean(), nullable=False),
+        sa.Column(
+            "fingerprint", sa.String(length=64), nullable=True, comment="of the value that `is_verified` holds for"
+        ),
+        sa.Column("verification_id", sa.String(length=36), nullable=True),
+        sa.Column(
+            "verification_status",
+            sa.String(length=64),
+            nullable=True,
+            comment="what the verification said of this claim",
+        ),
+        sa.Column("metadata", sa.JSON(), nullable=False, comment="an administrator's own"),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["provider_id"], ["providers.id"], name=op.f("fk_claims_provider_id"), ondelete="CASCADE"
+        ),
+        sa.ForeignKeyConstraint(
+            ["verification_id"], ["verifications.id"], name=op.f("fk_claims_verification_id"), ondelete="SET NULL"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_claims")),
+        sa.UniqueConstraint("provider_id", "user_id", "uri", name=op.f("uq_claims_provider_id_user_id_uri")),
+    )
+    op.create_index(op.f("ix_claims_tenant_user_id"), "claims", ["tenant", "user_id"], unique=False)
+    op.create_index(op.f("ix_claims_verification_id"), "claims", ["verification_id"], unique=False)
+
+    op.create_table(
+        "verification_claims",
+        sa.Column("verification_id", sa.String(length=36), nullable=False),
+        sa.Column("uri", sa.String(length=255), nullable=False),
+        sa.Column(
+            "applicant_field",
+            sa.String(length=64),
+            nullable=True,
+            comment="null: it is not sent, the workflow's output tells of it",
+        ),
+        sa.Column(
+            "output_pointer", sa.String(length=512), nullable=True, comment="where the workflow's output tells of it"
+        ),
+        sa.Column(
+            "folded_fingerprint",
+            sa.String(length=64),
+            nullable=True,
+            comment="of the value without regard to case and spaces",
+        ),
+        sa.Column("output_role", sa.String(length=8), nullable=True, comment="value or result: what stands there"),
+        sa.Column(
+            "output_value",
+            sa.Text(),
+            nullable=True,
+            comment="encrypted: the value that was read there; null once its time is over",
+        ),
+        sa.Column(
+            "fingerprint",
+            sa.String(length=64),
+            nullable=True,
+            comment="of the value that was sent; empty until it was read, null without one",
+        ),
+        sa.Column("is_stale", sa.Boolean(), nullable=False, comment="the user's value has changed since"),
+        sa.ForeignKeyConstraint(
+            ["verification_id"],
+            ["verifications.id"],
+            name=op.f("fk_verification_claims_verification_id"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("verification_id", "uri", name=op.f("pk_verification_claims")),
+    )
+    op.create_table(
+        "verification_tags",
+        sa.Column("verification_id", sa.String(length=36), nullable=False),
+        sa.Column("tag", sa.String(length=128), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["verification_id"],
+            ["verifications.id"],
+            name=op.f("fk_verification_tags_verification_id"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("verification_id", "tag", name=op.f("pk_verification_tags")),
+    )
+    op.create_index(
+        op.f("ix_verification_tags_tag_verification_id"), "verification_tags", ["tag", "verification_id"], unique=False
+    )
+
+
+def downgrade() -> None:
+    """Go back to an empty database."""
+    op.drop_table("verification_tags")
+    op.drop_table("verification_claims")
+    op.drop_table("claims")
+    op.drop_table("verifications")
+    op.drop_table("user_attributes")
+    op.drop_table("events")
+    op.drop_table("users")
+    op.drop_table("secrets")
+    op.drop_table("providers")
+    op.drop_table("outbox")
+    op.drop_table("history")
