@@ -51,7 +51,7 @@ class Code(StrEnum):
 
     STATUS_MISSING = "OIDV-10000", "The verification status is missing"
     VALUE_MISSING = "OIDV-10002", "A requested claim has no value"
-    NOTHING_TO_START = "OIDV-10004", "There is no new verification to start"
+    VERIFICATION_OPEN = "OIDV-10004", "A verification is open"
     INITIATION_FAILED = "OIDV-10006", "Onfido did not start the verification"
     PROVIDER_UNAVAILABLE = "OIDV-10009", "The identity verification provider is unknown or disabled"
     NO_VERIFICATION = "OIDV-10014", "There is no verification to complete or resume"
@@ -68,6 +68,8 @@ class Code(StrEnum):
     ONFIDO_THROTTLES = "OIDV-10045", "Onfido asks to slow down"
     ONFIDO_UNREACHABLE = "OIDV-10046", "Onfido cannot be reached"
     TASK_REFUSED = "OIDV-10047", "Onfido refused the task's data"
+    BEING_STARTED = "OIDV-10048", "The verification is being started"
+    NOTHING_TO_VERIFY = "OIDV-10049", "There is nothing to verify"
 
     WEBHOOK_PROVIDER_UNKNOWN = "OIDV-60001", "No such identity verification provider"
     WEBHOOK_SIGNATURE_WRONG = "OIDV-60002", "The signature is missing or wrong"

@@ -222,7 +222,7 @@ def test_verified_claims_with_unchanged_values_are_not_verified_again(shared: Wo
     shared.outcome(shared.start(me, [GIVEN_NAME]))
     assert answer_on(me.verify(shared.provider_id, "COMPLETED", [GIVEN_NAME]), 200)["claims"][0]["isVerified"]
 
-    assert_error(me.verify(shared.provider_id, "INITIATED", [GIVEN_NAME]), 400, "OIDV-10004")
+    assert_error(me.verify(shared.provider_id, "INITIATED", [GIVEN_NAME]), 400, "OIDV-10049", "verified already")
 
 
 @pytest.mark.parametrize("status", ["INITIATED", "COMPLETED", "REINITIATED"])

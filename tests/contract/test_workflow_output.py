@@ -120,7 +120,7 @@ def test_what_only_the_output_tells_of_is_part_of_every_run_and_can_be_asked_for
     claims = finish(shared, me, provider_id, run_id_of(answer), output={"expiry": "2031-05-28", "adult": True})
     assert verified(claims) == {EXPIRY, ADULT}
     again = ask(me, provider_id, claims=[EXPIRY])
-    assert_error(again, 400, "OIDV-10004", "verified already")
+    assert_error(again, 400, "OIDV-10049", "verified already")
     assert_error(ask(me, provider_id, claims=[FACE]), 400, "OIDV-10037", FACE)
 
 
@@ -479,7 +479,7 @@ def test_a_run_ends_in_each_of_the_five_ways_and_another_may_follow(shared: Worl
     assert verified(claims) == (set(MAPPING) if status == "approved" else set())
     assert_error(ask(me, shared.provider_id, "REINITIATED"), 400, "OIDV-10033", status)
     if status == "approved":
-        assert_error(ask(me, shared.provider_id), 400, "OIDV-10004")
+        assert_error(ask(me, shared.provider_id), 400, "OIDV-10049")
     else:
         assert shared.start(me) != run_id
 

@@ -24,7 +24,8 @@ THREADS = 10
 STATUSES = ("approved", "approved", "approved", "declined", "review", "abandoned", "error")
 RESULTS = ("clear", "clear", "clear", "consider", "unidentified", None)
 COMPARED = ("first_name", "last_name", "date_of_birth")
-OPEN_ALREADY, BEING_STARTED, NOT_AWAITING = "OIDV-10004", "OIDV-10014", "OIDV-10033"
+OPEN_ALREADY, BEING_STARTED, WITHOUT_RUN, NOT_AWAITING = "OIDV-10004", "OIDV-10048", "OIDV-10014", "OIDV-10033"
+ALL_VERIFIED = "OIDV-10049"
 DONE = -1.0
 
 
@@ -60,6 +61,10 @@ class Applicant:
             return self._pause()
         if answer.status_code == 200:
             return self._capture_next(answer)
+        if _code(answer) == BEING_STARTED:
+            return self._pause()
+        if _code(answer) == ALL_VERIFIED:
+            return DONE
         assert _code(answer) == OPEN_ALREADY, answer.text
         self.step = self._resume
         return 0
@@ -67,7 +72,7 @@ class Applicant:
     def _resume(self) -> float:
         answer = self._ask("REINITIATED")
         self.step = self._initiate
-        if answer is None or _code(answer) == BEING_STARTED:
+        if answer is None or _code(answer) == WITHOUT_RUN:
             return self._pause()
         if answer.status_code == 200:
             return self._capture_next(answer)

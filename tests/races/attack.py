@@ -38,7 +38,7 @@ CLAIMS = "/api/users/v1/{}/idv/claims"
 COMPARED_AS = {GIVEN_NAME: "first_name", LAST_NAME: "last_name", BIRTH_DATE: "date_of_birth"}
 ALL_CLEAR: dict[str, str | None] = dict.fromkeys(COMPARED_AS.values(), "clear")
 
-OPEN_ALREADY = (400, "OIDV-10004")  # also: nothing is left to verify
+OPEN_ALREADY, BEING_STARTED, ALL_VERIFIED = (400, "OIDV-10004"), (400, "OIDV-10048"), (400, "OIDV-10049")
 UNREACHABLE = (503, "OIDV-10046")
 
 
@@ -62,6 +62,15 @@ def outcome_of(answer: requests.Response) -> tuple[int, str | None]:
 def outcomes_of(answers: Iterable[requests.Response]) -> Counter[tuple[int, str | None]]:
     """Count the answers by status and error code."""
     return Counter(map(outcome_of, answers))
+
+
+def assert_one_started(answers: Sequence[requests.Response]) -> None:
+    """Check that one request got the run, and that the others learned that it is open or being started."""
+    outcomes = outcomes_of(answers)
+    assert outcomes[(200, None)] == 1, outcomes
+    assert set(outcomes) <= {(200, None), OPEN_ALREADY, BEING_STARTED}
+    being_started = [answer for answer in answers if outcome_of(answer) == BEING_STARTED]
+    assert all(int(answer.headers["Retry-After"]) > 0 for answer in being_started)
 
 
 def told(claims: Mapping[str, Any], key: str) -> set[str | None]:

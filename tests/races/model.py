@@ -16,7 +16,7 @@ from tests.races.attack import COMPARED_AS, RUN_SETTLE_TIME
 FINAL = ("approved", "declined", "review", "abandoned", "error")
 
 STARTED = (200, None)
-REFUSED = (400, "OIDV-10004")
+OPEN, ALL_VERIFIED = (400, "OIDV-10004"), (400, "OIDV-10049")
 VALUE_MISSING = (400, "OIDV-10002")
 NO_ATTEMPT = (400, "OIDV-10014")
 NOT_AWAITING = (400, "OIDV-10033")
@@ -76,7 +76,7 @@ class User:
         if attempt and attempt.is_known:
             self.learn(attempt)
             if not attempt.is_closed:
-                return REFUSED
+                return OPEN
             attempt = None
         if attempt and attempt.run:
             return self._hand_over(attempt)
@@ -95,7 +95,7 @@ class User:
     def _refusal(self, claims: frozenset[str]) -> Answer | None:
         if any(self.values[uri] is None for uri in claims | {GIVEN_NAME, LAST_NAME}):
             return VALUE_MISSING
-        return REFUSED if claims <= self.verified else None
+        return ALL_VERIFIED if claims <= self.verified else None
 
     def _give_up(self, attempt: Attempt) -> None:
         """An attempt without a run ends without a trace where Onfido knows nothing of it."""

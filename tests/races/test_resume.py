@@ -18,8 +18,8 @@ from tests.harness import (
     verified,
 )
 from tests.races.attack import (
+    BEING_STARTED,
     LEASE,
-    OPEN_ALREADY,
     RUN_SETTLE_TIME,
     UNREACHABLE,
     applicants_at_onfido,
@@ -170,7 +170,7 @@ def test_run_that_is_about_other_claims_is_no_answer_to_these(
     started = (GIVEN_NAME, LAST_NAME)
     assert outcome_of(ann.verify(quiet.provider_id, "INITIATED", started)) == UNREACHABLE
 
-    assert outcome_of(ann.verify(quiet.provider_id, "INITIATED", asked)) == OPEN_ALREADY
+    assert outcome_of(ann.verify(quiet.provider_id, "INITIATED", asked)) == BEING_STARTED
 
     resumed = ann.verify(quiet.provider_id, "REINITIATED", started)
     assert {run_id_of(resumed)} == runs_at_onfido(quiet)
@@ -210,7 +210,7 @@ def test_attempt_is_nobody_elses_while_its_lease_is_held(quiet: World, ann: Call
         first = pool.submit(initiate, quiet, ann)
         quiet.wait_until(lambda: START_RUN in quiet.onfido_state()["requests"])
 
-        assert initiate(quiet, ann) == OPEN_ALREADY
+        assert initiate(quiet, ann) == BEING_STARTED
         for status in ("COMPLETED", "REINITIATED"):
             assert outcome_of(ann.verify(quiet.provider_id, status)) == (400, "OIDV-10014")
 
@@ -227,7 +227,7 @@ def test_slow_start_that_outlives_its_lease_is_not_doubled(quiet: World, ann: Ca
 
         assert initiate(quiet, ann) == UNREACHABLE
 
-        assert slow.result() == OPEN_ALREADY
+        assert slow.result() == BEING_STARTED
     assert_resumed(quiet, ann)
 
 
@@ -237,7 +237,7 @@ def test_initiation_that_lost_its_lease_starts_no_run(quiet: World, ann: Caller)
         settle(quiet, quiet.start(ann))
 
     with meanwhile(APPLICANT_LOOKED_FOR, overtake):
-        assert initiate(quiet, ann) == OPEN_ALREADY
+        assert initiate(quiet, ann) == BEING_STARTED
 
     assert len(runs_at_onfido(quiet)) == 1
     assert run_status(ann) == {"approved"}

@@ -20,6 +20,7 @@ WINDOW = 3600
 START_RUN, CREATE_APPLICANT = "POST /workflow_runs", "POST /applicants"
 STEPS_THAT_DO_NOTHING = [(CREATE_APPLICANT, "failed"), (CREATE_APPLICANT, "throttled"), *[(START_RUN, "throttled")] * 2]
 LIMIT_REACHED, OPEN_ALREADY = (429, "OIDV-10044"), (400, "OIDV-10004")
+BEING_STARTED, ALL_VERIFIED = (400, "OIDV-10048"), (400, "OIDV-10049")
 
 
 @pytest.fixture
@@ -151,6 +152,20 @@ def test_open_verification_is_told_of_though_it_was_the_last_allowed(limited: Wo
     assert initiate(limited, ann) == OPEN_ALREADY
 
 
+def test_user_with_everything_verified_learns_that_and_not_that_no_try_is_left(limited: World) -> None:
+    ann = limited.add_user()
+    fail_once(limited, ann)
+    limited.outcome(limited.start(ann))
+    assert ann.verify(limited.provider_id, "COMPLETED").status_code == 200
+
+    assert initiate(limited, ann) == ALL_VERIFIED
+    change = limited.connector.services.users.change
+    change(limited.tenant, "ann", {LAST_NAME: "Other"})
+    assert initiate(limited, ann) == LIMIT_REACHED, "one of the claims is left to verify"
+    limited.connector.services.users.remove(limited.tenant, "ann")
+    assert initiate(limited, ann)[0] != 429, "the attempts went with the user"
+
+
 def test_new_limits_hold_at_once(limited: World) -> None:
     ann = limited.add_user()
     for _ in range(2):
@@ -195,7 +210,7 @@ def test_requests_at_once_cannot_exceed_the_limit(limited: World) -> None:
 
     assert number_of_runs(limited) == 2
     assert answers[200, None] == 2
-    assert set(answers) <= {(200, None), LIMIT_REACHED, OPEN_ALREADY}
+    assert set(answers) <= {(200, None), LIMIT_REACHED, OPEN_ALREADY, BEING_STARTED}
 
 
 @pytest.mark.parametrize("shared", ["postgresql"], indirect=True, scope="session")  # SQLite has one writer at a time

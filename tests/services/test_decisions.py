@@ -505,7 +505,7 @@ def test_a_decision_and_a_new_start_at_once_leave_no_contradiction(world: World)
 
         is_decided = answer.status_code == 200
         assert is_decided or (answer.status_code, answer.json()["code"]) == (409, "IDVP-60013")
-        assert start.status_code == 200 or start.json()["code"] == "OIDV-10004", start.text
+        assert start.status_code == 200 or start.json()["code"] == "OIDV-10049", start.text
         assert is_decided or start.status_code == 200, "neither had a reason to be refused"
         assert verified(user.claims()) == (set(MAPPING) if is_decided else set())
 

@@ -209,7 +209,7 @@ def test_fingerprints_still_match_after_a_rotation(world: World, run: Run) -> No
         after.connector.services.users.change(after.tenant, "ann", VALUES)
         assert verified(ann.claims()) == set(MAPPING), "the values are those that were verified"
         again = ann.verify(after.provider_id, "INITIATED")
-        assert (again.status_code, again.json()["code"]) == (400, "OIDV-10004")
+        assert (again.status_code, again.json()["code"]) == (400, "OIDV-10049")
 
 
 def test_rotation_while_requests_run_disturbs_none_of_them(world: World, run: Run) -> None:

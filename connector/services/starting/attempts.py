@@ -1,6 +1,6 @@
 """Whose turn it is to initiate: one attempt of a user's at a time, under a lease.
 
-none open ──► reserve (the database refuses a second)      started by another, its lease runs ──► OIDV-10004
+none open ──► reserve (the database refuses a second)      started by another, its lease runs ──► OIDV-10048
 broke off, its lease ran out ──► take it over              with the user, run open at Onfido  ──► OIDV-10004
                                                            run ended meanwhile ──► apply that, reserve anew
 """
@@ -37,6 +37,7 @@ log = structlog.get_logger(__name__)
 LEASE_MARGIN = timedelta(seconds=15)  # beyond the budget of the Onfido calls that it covers
 ROUNDS = 5  # of a race with other requests, before the caller is asked to come back
 BREAK_OFF_TIME = timedelta(minutes=10)  # after it, the sweep resumes or closes an attempt without a run
+START_TIME = 2  # seconds; by then, the request that is starting a verification usually has its answer
 UNREADABLE_TIME = timedelta(days=7)  # after it, a run whose answer cannot be understood no longer holds its user up
 INITIATED, SWEPT = "initiated", "sweep"  # causes, for the history
 
@@ -248,7 +249,7 @@ def is_link_expired(found: Verification, run: RunSnapshot, now: datetime) -> boo
 def open_already(run_id: str) -> RequestError:
     """Make the error for a request that comes while the user has an open run."""
     return RequestError(
-        Code.NOTHING_TO_START,
+        Code.VERIFICATION_OPEN,
         f"A verification is open: run {run_id}. Ask with status REINITIATED for its SDK token, "
         "or with COMPLETED for its result.",
     )
@@ -257,5 +258,7 @@ def open_already(run_id: str) -> RequestError:
 def being_started() -> RequestError:
     """Make the error for a request that comes while another one starts the verification."""
     return RequestError(
-        Code.NOTHING_TO_START, "A verification is being started by another request: wait for its answer."
+        Code.BEING_STARTED,
+        "A verification is being started by another request: wait for its answer, or ask again after Retry-After.",
+        retry_after=START_TIME,
     )

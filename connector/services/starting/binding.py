@@ -17,10 +17,11 @@ from sqlalchemy import Connection
 from connector.directory import Directory
 from connector.domain.applicant import check_applicant
 from connector.domain.claims import REQUIRED_FIELDS, fields_to_send, fold
+from connector.domain.provider import Provider
 from connector.domain.studio import OutputRole
 from connector.domain.verification import VerificationClaim
 from connector.errors import Code, RequestError
-from connector.services.starting.attempts import Attempt, Attempts
+from connector.services.starting.attempts import Attempt, Attempts, Wanted
 from connector.store import claims, verification_claims, verifications
 from connector.store.engine import Database
 from connector.store.vault import Fingerprints
@@ -70,15 +71,27 @@ class Binding:
             raise RequestError(Code.USER_NOT_FOUND, f"There is no user {user_id}.")
         fields = {**_select(attempt, values), **attempt.wanted.plan.consents}
         check_applicant(fields, attempt.provider.claims)
-        about = [self._bound(tenant, user_id, claim, values) for claim in attempt.wanted.about(attempt.provider)]
+        about = self._bind(attempt.provider, user_id, attempt.wanted, values)
         with self._database.read() as connection:
             return BoundValues(
                 fields=fields,
                 custom_data=attempt.wanted.plan.custom_data(values),
                 claims=about,
                 applicant_id=verifications.find_applicant(connection, attempt.verification),
-                has_outdated=_compare(connection, attempt, about),
+                has_outdated=_compare(connection, attempt.provider, user_id, attempt.wanted, about),
             )
+
+    def check_left(self, provider: Provider, user_id: str, wanted: Wanted) -> None:
+        """Raise `RequestError` where every requested claim is verified for the value that the user has."""
+        values = self._directory.values(provider.tenant, user_id) or {}
+        about = self._bind(provider, user_id, wanted, values)
+        with self._database.read() as connection:
+            _compare(connection, provider, user_id, wanted, about)
+
+    def _bind(
+        self, provider: Provider, user_id: str, wanted: Wanted, values: Mapping[str, str]
+    ) -> list[VerificationClaim]:
+        return [self._bound(provider.tenant, user_id, claim, values) for claim in wanted.about(provider)]
 
     def _bound(
         self, tenant: str, user_id: str, claim: VerificationClaim, values: Mapping[str, str]
@@ -114,14 +127,16 @@ class Binding:
         return True
 
 
-def _compare(connection: Connection, attempt: Attempt, about: Sequence[VerificationClaim]) -> bool:
-    """Tell whether some are verified for other values; raises where all requested ones are for these."""
-    verification, known = attempt.verification, _fingerprints(about)
-    verified = claims.find_verified(connection, verification.tenant, verification.user_id)
+def _compare(
+    connection: Connection, provider: Provider, user_id: str, wanted: Wanted, about: Sequence[VerificationClaim]
+) -> bool:
+    """Return whether some are verified for other values; raise where all requested ones are for these."""
+    known = _fingerprints(about)
+    verified = claims.find_verified(connection, provider.tenant, user_id)
     held = [claim for claim in verified if known.get(claim.uri, claim.fingerprint) == claim.fingerprint]
-    if {claim.uri for claim in held if claim.provider_id == verification.provider_id} >= set(attempt.wanted.uris):
+    if {claim.uri for claim in held if claim.provider_id == provider.provider_id} >= set(wanted.uris):
         raise RequestError(
-            Code.NOTHING_TO_START, "Every requested claim is verified already, and no value has changed since."
+            Code.NOTHING_TO_VERIFY, "Every requested claim is verified already, and no value has changed since."
         )
     return len(held) < len(verified)
 

@@ -29,6 +29,7 @@ from connector.services.results.results import Results, change, claim_row
 from connector.services.starting.attempts import (
     INITIATED,
     ROUNDS,
+    START_TIME,
     SWEPT,
     Attempt,
     Attempts,
@@ -77,11 +78,20 @@ class Initiation:
 
         Raises `RequestError` where the request cannot be met, `OnfidoError` where Onfido refuses, fails or is away.
         """
-        attempt = self._attempts.take(provider, user_id, wanted, deadline)
+        attempt = self._take(provider, user_id, wanted, deadline)
         try:
             return self._carry_out(attempt)
         except ConnectorError as error:
             self._attempts.give_back(attempt, error)
+            raise
+
+    def _take(self, provider: Provider, user_id: str, wanted: Wanted, deadline: float) -> Attempt:
+        """Take an attempt; a user who has nothing left to verify learns that, and not that no try is left."""
+        try:
+            return self._attempts.take(provider, user_id, wanted, deadline)
+        except RequestError as error:
+            if error.code is Code.ATTEMPT_LIMIT:
+                self._binding.check_left(provider, user_id, wanted)
             raise
 
     def settle(self, provider: Provider, found: Verification, deadline: float) -> None:
@@ -145,7 +155,11 @@ class Initiation:
                 if applicant_id != bound.applicant_id:
                     self._discard(attempt, applicant_id)
                 raise
-        raise RequestError(Code.NOTHING_TO_START, "The user's values keep changing: ask again in a moment.")
+        raise RequestError(
+            Code.BEING_STARTED,
+            "The user's values keep changing while they are sent: ask again after Retry-After.",
+            retry_after=START_TIME,
+        )
 
     def _discard(self, attempt: Attempt, applicant_id: str) -> None:
         """Have an applicant deleted that no attempt knows of: the lease was lost, or the user removed meanwhile."""
