@@ -10,7 +10,7 @@ from urllib.parse import quote
 from connector.errors import Code, OnfidoError
 from connector.onfido.reading import read_json
 from connector.onfido.refusals import misunderstanding, refusal
-from connector.onfido.transport import Answer, Call, TokenAuth, Transport
+from connector.onfido.transport import MAX_BODY_BYTES, Answer, Call, TokenAuth, Transport
 
 T = TypeVar("T")
 
@@ -58,6 +58,8 @@ class OnfidoApi:
 
     def _read(self, reader: Callable[[object], T], call: Call, *, refused_as: Code | None = None) -> T:
         answer = self._send(call, refused_as=refused_as)
+        if answer.is_cut:
+            raise misunderstanding(answer, f"it is longer than {MAX_BODY_BYTES // 1024**2} MB")
         try:
             return reader(read_json(answer.body))
         except ValueError as error:

@@ -23,13 +23,13 @@ from urllib3 import exceptions as urllib3_errors
 
 from connector.errors import Code, OnfidoError
 from connector.onfido.api import OnfidoApi
+from connector.onfido.decoding import is_compressed, read_pieces
 from connector.onfido.failures import failure, unreachable
 from connector.onfido.reading import as_object, identifier, required
 from connector.onfido.refusals import misunderstanding, refusal
 
 MAX_FILE_BYTES = 200 * 1024 * 1024
 LONGEST_WAIT = 10  # read time-outs spent waiting for the pieces of a file, all in all
-CHUNK_BYTES = 64 * 1024
 ANY_TYPE = "application/octet-stream"
 
 _MEDIA_TYPE = re.compile(r"[\w.+-]{1,100}/[\w.+-]{1,100}", re.ASCII)
@@ -71,7 +71,7 @@ class Files(OnfidoApi):
     @contextmanager
     def _open(self, *path: str) -> Iterator[FileStream]:
         with closing(self._request(*path)) as response:
-            length = response.raw.length_remaining
+            length = None if is_compressed(response) else response.raw.length_remaining
             if length is not None and length > MAX_FILE_BYTES:
                 raise _too_large()
             chunks = _chunks(response, self._transport.read_timeout * LONGEST_WAIT)
@@ -101,21 +101,23 @@ def _content_type(response: requests.Response) -> str:
 
 def _chunks(response: requests.Response, patience: float) -> Iterator[bytes]:
     host, size, waited = urlsplit(response.url).netloc, 0, 0.0
+    pieces = read_pieces(response)
     while True:
         asked_at = time.monotonic()
         try:
-            chunk = response.raw.read1(CHUNK_BYTES, decode_content=False)
+            piece = next(pieces, None)
         except (OSError, urllib3_errors.HTTPError) as error:
             raise failure(error, host) from error
         waited += time.monotonic() - asked_at
-        size += len(chunk)
+        if piece is None:
+            return
+        size += len(piece)
         if size > MAX_FILE_BYTES:
             raise _too_large()
         if waited > patience:
             raise unreachable(f"{host} sends the file too slowly", is_sent=False)
-        if not chunk:
-            return
-        yield chunk
+        if piece:
+            yield piece
 
 
 def _too_large() -> OnfidoError:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import math
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import islice
@@ -15,16 +16,22 @@ from urllib.parse import urlsplit
 
 MAX_ID_LENGTH = 64
 MAX_URL_LENGTH = 2048
+MAX_DIGITS = sys.int_info.str_digits_check_threshold  # Python's limit of digits may be set, but to no less than this
 
 
 class UnreadableError(ValueError):
     """What Onfido sent is not what its API describes."""
 
 
+def read_text(body: bytes) -> str:
+    """Decode UTF-8, without the byte order mark that it may begin with; raises `UnicodeDecodeError`."""
+    return body.decode("utf-8-sig")
+
+
 def read_json(body: bytes) -> object:
-    """Parse strict JSON: UTF-8 without a byte order mark, no NaN or Infinity; raises `UnreadableError`."""
+    """Parse strict JSON, without NaN or Infinity; raises `UnreadableError`."""
     try:
-        parsed: object = _DECODER.decode(body.decode("utf-8"))
+        parsed: object = _DECODER.decode(read_text(body))
     except (ValueError, RecursionError) as error:
         raise UnreadableError("it is no JSON that can be read") from error
     return parsed
@@ -123,8 +130,13 @@ def _finite(digits: str) -> float | None:
     return number if math.isfinite(number) else None
 
 
+def _whole(digits: str) -> int | None:
+    """Read a whole number; one of more digits than Python reads is null, for the same reason."""
+    return int(digits) if len(digits) <= MAX_DIGITS else None
+
+
 def _refuse_constant(name: str) -> object:
     raise ValueError(f"{name} is no JSON")
 
 
-_DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite)
+_DECODER = json.JSONDecoder(parse_constant=_refuse_constant, parse_float=_finite, parse_int=_whole)

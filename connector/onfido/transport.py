@@ -28,20 +28,19 @@ from requests.auth import AuthBase
 from urllib3 import exceptions as urllib3_errors
 
 from connector.errors import OnfidoError
+from connector.onfido.decoding import read_pieces
 from connector.onfido.failures import failure, unreachable
 from connector.onfido.pacing import Circuit, HeldBackError, RateLimit, Recent
 from connector.onfido.sessions import Session
 from connector.onfido.storage import Storage
 
-MAX_BODY_BYTES = 5 * 1024 * 1024  # what is longer is cut, and so cannot be read
+MAX_BODY_BYTES = 5 * 1024 * 1024  # decompressed; what is longer is cut and not read
 BACKOFF_SECONDS = 0.2  # the longest first pause; doubles with each
 LONGEST_WAIT_SECONDS = 30.0  # for its turn, or to repeat a read, where a call has no deadline
 BACKGROUND_WAIT_SECONDS = 2.0  # where nobody waits for the call: it comes back later anyway
 FAIR_SECONDS = 2.0  # a call that has less time left says nothing of Onfido when it gets no answer
 DEFAULT_RATE_LIMIT = 400.0  # calls a minute of a live account
 FAILURES_TO_OPEN = 5
-
-_CHUNK_BYTES = 64 * 1024
 
 
 class TokenAuth(AuthBase):
@@ -87,6 +86,11 @@ class Answer:
     retry_after: int | None
     location: str | None = field(default=None, repr=False)
     file: requests.Response | None = field(default=None, repr=False)
+
+    @property
+    def is_cut(self) -> bool:
+        """Whether the body is longer than what is read of one."""
+        return len(self.body) > MAX_BODY_BYTES
 
     @property
     def is_success(self) -> bool:
@@ -246,13 +250,15 @@ class Transport:
 
 
 def _read(response: requests.Response, *, until: float) -> bytes:
-    """Read the body up to the size cap; one that only drips in is a time-out, though no single read was."""
+    """Read the body, at most one byte beyond the cap; one that drips in is a time-out, though no single read was."""
     body = bytearray()
-    while len(body) < MAX_BODY_BYTES and (chunk := response.raw.read1(_CHUNK_BYTES, decode_content=False)):
-        body += chunk
+    for piece in read_pieces(response):
+        body += piece
+        if len(body) > MAX_BODY_BYTES:
+            break
         if time.monotonic() > until:
             raise requests.ReadTimeout("the body took too long")
-    return bytes(body[:MAX_BODY_BYTES])
+    return bytes(body[: MAX_BODY_BYTES + 1])
 
 
 def _retry_after(value: str) -> int | None:

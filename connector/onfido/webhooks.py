@@ -48,9 +48,16 @@ def read_event(body: bytes) -> Event:
     Only runs must be told by their id: an event about anything else is known well enough by its kind.
     """
     try:
-        return _event(as_object(as_object(read_json(body)).get("payload")))
+        return _event(_payload(as_object(read_json(body))))
     except UnreadableError as error:
         raise RequestError(Code.WEBHOOK_UNREADABLE, f"The body is no event of Onfido's: {error}.") from error
+
+
+def _payload(event: dict[str, Any]) -> dict[str, Any]:
+    payload = event.get("payload")
+    if not isinstance(payload, dict):
+        raise UnreadableError("it has no payload" if payload is None else "its payload is no JSON object")
+    return payload
 
 
 def _event(payload: dict[str, Any]) -> Event:

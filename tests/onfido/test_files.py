@@ -11,7 +11,8 @@ import pytest
 
 from connector.errors import Code, OnfidoError
 from connector.onfido.client import FileStream, OnfidoClient, OnfidoTransport
-from connector.onfido.evidence import CHUNK_BYTES, LONGEST_WAIT, MAX_FILE_BYTES
+from connector.onfido.decoding import PIECE_BYTES
+from connector.onfido.evidence import LONGEST_WAIT, MAX_FILE_BYTES
 from tests.onfido.conftest import API_TOKEN, Reply, ScriptedOnfido
 
 PDF = {"Content-Type": "application/pdf"}
@@ -99,13 +100,13 @@ def test_a_file_may_be_empty_or_of_unknown_length(onfido: ScriptedOnfido, client
 
 
 def test_a_file_passes_through_in_pieces(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
-    onfido.answers(Reply(200, b"x" * CHUNK_BYTES, times=500))
+    onfido.answers(Reply(200, b"x" * PIECE_BYTES, times=500))
     tracemalloc.start()
     with client.open_evidence_folder("run-1") as file:
-        assert sum(map(len, file.chunks)) == file.length == 500 * CHUNK_BYTES
+        assert sum(map(len, file.chunks)) == file.length == 500 * PIECE_BYTES
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
-    assert peak < 10 * CHUNK_BYTES
+    assert peak < 10 * PIECE_BYTES
 
 
 def test_a_file_that_was_read_leaves_its_connection_to_the_next(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
@@ -117,14 +118,14 @@ def test_a_file_that_was_read_leaves_its_connection_to_the_next(onfido: Scripted
 
 
 def test_a_reader_that_stops_early_closes_the_connection(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
-    onfido.answers(Reply(200, b"x" * CHUNK_BYTES, times=ENOUGH))
+    onfido.answers(Reply(200, b"x" * PIECE_BYTES, times=ENOUGH))
     with client.open_evidence_folder("run-1") as file:
         next(file.chunks)
     assert onfido.broken.wait(5)
 
 
 def test_a_reader_that_fails_closes_the_connection(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
-    onfido.answers(Reply(200, b"x" * CHUNK_BYTES, times=ENOUGH))
+    onfido.answers(Reply(200, b"x" * PIECE_BYTES, times=ENOUGH))
     with pytest.raises(ZeroDivisionError), client.open_evidence_folder("run-1"):
         _ = 1 / 0
     assert onfido.broken.wait(5)
@@ -236,5 +237,5 @@ def test_a_file_of_unknown_length_is_cut_at_the_cap(onfido: ScriptedOnfido, clie
     lengths: list[int] = []
     with client.open_evidence_folder("run-1") as file, pytest.raises(OnfidoError, match="larger than 200 MB"):
         lengths.extend(map(len, file.chunks))
-    assert MAX_FILE_BYTES - CHUNK_BYTES <= sum(lengths) <= MAX_FILE_BYTES
+    assert MAX_FILE_BYTES - PIECE_BYTES <= sum(lengths) <= MAX_FILE_BYTES
     assert onfido.broken.wait(5)

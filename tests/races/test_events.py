@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -224,3 +225,37 @@ def test_unknown_status_is_kept_and_counts_as_open(quiet: World, ann: Caller) ->
     assert outcome_of(ann.verify(quiet.provider_id, "INITIATED")) == OPEN_ALREADY
     settle(quiet, run_id)
     assert verified(ann.claims()) == set(MAPPING)
+
+
+def with_byte_order_mark(body: bytes) -> bytes:
+    return b"\xef\xbb\xbf" + body
+
+
+def with_huge_integer(body: bytes) -> bytes:
+    return body.replace(b'"output": {', b'"output": {"score": %s, ' % (b"9" * 5000), 1)
+
+
+@pytest.mark.parametrize("write", [with_byte_order_mark, with_huge_integer])
+def test_event_that_is_oddly_written_is_applied_at_once_and_after_it_has_waited(
+    quiet: World, write: Callable[[bytes], bytes]
+) -> None:
+    early, late = quiet.add_user("early"), quiet.add_user("late")
+    quiet.faults(route="POST /workflow_runs", dropped_after=1)
+    assert outcome_of(early.verify(quiet.provider_id, "INITIATED")) == UNREACHABLE
+    (early_run,) = runs_at_onfido(quiet)
+    late_run = quiet.start(late)
+
+    for run_id in (early_run, late_run):
+        body = write(event_body(run_id, "approved", ALL_CLEAR))
+        assert body != event_body(run_id, "approved", ALL_CLEAR)
+        assert post(quiet, body) == 200
+    quiet.start(early)
+
+    assert verified(early.claims()) == verified(late.claims()) == set(MAPPING)
+
+
+@pytest.mark.parametrize("body", [b"{}", b'{"payload": null}'])
+def test_signed_body_without_payload_is_refused_in_these_words(quiet: World, body: bytes) -> None:
+    refused = quiet.post_event(body)
+    assert outcome_of(refused) == (400, "OIDV-60007")
+    assert "it has no payload" in refused.json()["description"]

@@ -26,6 +26,7 @@ from sqlalchemy.exc import IntegrityError
 from connector import telemetry
 from connector.domain.studio import TASK_EVENT, WATCHLIST_EVENT, Studio
 from connector.errors import Code, RequestError
+from connector.onfido.reading import read_text
 from connector.onfido.webhooks import Event, is_signed, read_event
 from connector.services.application.notices import stamp
 from connector.services.outbox import TELL_TASK, UPDATE_MATCHES
@@ -116,7 +117,7 @@ class Events:
             "kind": event.kind,
             "run_id": event.run_id,
             "state": state,
-            "body": self._vault.seal(body.decode(), event_body(event_id)),
+            "body": self._vault.seal(read_text(body), event_body(event_id)),
             "received_at": self._clock(),
         }
 
