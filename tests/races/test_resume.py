@@ -19,6 +19,7 @@ from tests.harness import (
 )
 from tests.races.attack import (
     BEING_STARTED,
+    OPEN_ALREADY,
     LEASE,
     RUN_SETTLE_TIME,
     UNREACHABLE,
@@ -170,7 +171,7 @@ def test_run_that_is_about_other_claims_is_no_answer_to_these(
     started = (GIVEN_NAME, LAST_NAME)
     assert outcome_of(ann.verify(quiet.provider_id, "INITIATED", started)) == UNREACHABLE
 
-    assert outcome_of(ann.verify(quiet.provider_id, "INITIATED", asked)) == BEING_STARTED
+    assert outcome_of(ann.verify(quiet.provider_id, "INITIATED", asked)) == OPEN_ALREADY
 
     resumed = ann.verify(quiet.provider_id, "REINITIATED", started)
     assert {run_id_of(resumed)} == runs_at_onfido(quiet)
