@@ -19,8 +19,8 @@ from tests.harness import (
 )
 from tests.races.attack import (
     BEING_STARTED,
-    OPEN_ALREADY,
     LEASE,
+    OPEN_ALREADY,
     RUN_SETTLE_TIME,
     UNREACHABLE,
     applicants_at_onfido,
