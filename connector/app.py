@@ -20,7 +20,8 @@ from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as BaseResponse
 
 from connector import __version__, telemetry
-from connector.access.development import configure_access
+from connector.access.development import trusted_issuers
+from connector.access.gate import Access
 from connector.api import applicants, errors, exports, operations, providers, setup, tenancy, users, webhooks
 from connector.api import verifications as runs
 from connector.api.parsing import SECURITY_SCHEME
@@ -199,7 +200,7 @@ def create_app(
     settings: Settings, clock: Clock = utc_now, listeners: Mapping[str, Kind] = MappingProxyType({})
 ) -> Flask:
     """Make the web application; raises `ConfigurationError` where it must not start."""
-    access = configure_access(settings)
+    access = Access(trusted_issuers(settings))
     services = create_services(settings, clock, listeners)
     app = Flask("connector", static_folder=None)
     app.url_map.merge_slashes = False  # a redirect of the router's would go to whatever host the request names

@@ -17,7 +17,7 @@ from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, KeySet
 
-from connector.access.gate import Access, TrustedIssuer
+from connector.access.tokens import TrustedIssuer, TrustedIssuers, trust
 from connector.domain.tenancy import DEFAULT_TENANT
 from connector.errors import ConfigurationError
 from connector.private_file import create_private_file
@@ -72,10 +72,14 @@ def development_issuer(data_dir: Path) -> TrustedIssuer:
     )
 
 
-def configure_access(settings: Settings) -> Access:
-    """Make the gate; the one place that decides whether the development issuer is trusted."""
+def trusted_issuers(settings: Settings) -> TrustedIssuers:
+    """Return the issuers that are trusted; the one place that decides whether the development issuer is.
+
+    Raise `ConfigurationError` where there is none.
+    """
     check_access_configured(settings)
-    return Access(settings.issuers, development_issuer(settings.data_dir) if settings.dev else None)
+    development = [development_issuer(settings.data_dir)] if settings.dev else []
+    return TrustedIssuers([*map(trust, settings.issuers), *development])
 
 
 def check_access_configured(settings: Settings) -> None:

@@ -1,6 +1,7 @@
 """The command line, `connector`: what an operator does, on the database directly and without a token.
 
-    serve.py           serve, worker, migrate, rotate-keys, simulate, token, demo
+    serve.py           serve, worker, migrate, rotate-keys, simulate, demo
+    tokens.py          token, token check
     demo.py            what demo shows
     outbox.py          outbox list|retry|drop
     providers.py       provider add|list|show|update|end-overlap|remove; provider_options.py: what it is told
@@ -22,7 +23,7 @@ from pathlib import Path
 import click
 
 from connector import __version__
-from connector.cli import applicants, outbox, providers, serve, tasks, users, verifications
+from connector.cli import applicants, outbox, providers, serve, tasks, tokens, users, verifications
 from connector.cli.output import Group
 
 
@@ -45,5 +46,6 @@ main.add_command(outbox.outbox)
 main.add_command(verifications.verification)
 verifications.verification.add_command(tasks.task)
 main.add_command(applicants.applicant)
-for command in (serve.serve, serve.worker, serve.migrate, serve.rotate_keys, serve.simulate, serve.token, serve.demo):
+main.add_command(tokens.token)
+for command in (serve.serve, serve.worker, serve.migrate, serve.rotate_keys, serve.simulate, serve.demo):
     main.add_command(command)

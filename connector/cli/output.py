@@ -24,6 +24,8 @@ from connector.settings import Settings
 if TYPE_CHECKING:
     from connector.app import Services
 
+_MARKS = {True: "ok", False: "failed", None: "-"}
+
 
 class Group(click.Group):
     """A group of commands whose errors are one line and an exit status."""
@@ -47,6 +49,11 @@ tenant_option = click.option("--tenant", default=DEFAULT_TENANT, show_default=Tr
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
+def example(*lines: str) -> str:
+    """Write the example at the end of a command's help; click leaves the lines after its mark as they are."""
+    return "\n".join(("\b", "Example:", *(f"  {line}" for line in lines)))
+
+
 def actor() -> str:
     """Name who uses the command line, for the history."""
     try:
@@ -66,12 +73,12 @@ def services(context: click.Context) -> Iterator[Services]:
     """Open the use cases on the configured database."""
     from connector.app import create_services  # noqa: PLC0415  the commands that need no database start at once
 
-    with _logs_aside(), closing(create_services(load_settings(context))) as opened:
+    with logs_aside(), closing(create_services(load_settings(context))) as opened:
         yield opened
 
 
 @contextmanager
-def _logs_aside() -> Iterator[None]:
+def logs_aside() -> Iterator[None]:
     """Keep standard output for what was asked for: warnings go to standard error, lesser news nowhere."""
     before = structlog.get_config()
     structlog.configure(
@@ -105,6 +112,13 @@ def print_record(record: Mapping[str, Any]) -> None:
     width = max(len(name) for name in record)
     for name, value in record.items():
         click.echo(f"{name.ljust(width)}  {_cell(value)}")
+
+
+def print_marked(rows: Sequence[tuple[bool | None, str, str]]) -> None:
+    """Print a line for each thing that was checked: whether it passed, its name, and what was found."""
+    width = max(len(name) for _, name, _ in rows)
+    for passed, name, detail in rows:
+        click.echo(f"{_MARKS[passed]:6}  {name.ljust(width)}  {detail}")
 
 
 def _cell(value: Any) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from connector.cli.output import load_settings, services, tenant_option
+from connector.cli.output import load_settings, services
 
 
 @click.command()
@@ -79,22 +79,6 @@ def simulate(host: str, port: int) -> None:
     from connector.simulator.faults import HEALTHY  # noqa: PLC0415
 
     server.serve(host, port, HEALTHY, on_ready=lambda running: click.echo(f"A simulated Onfido is at {running.url}"))
-
-
-@click.command()
-@click.option("--user", "user_id", required=True, help="Who the token is for (its `sub`).")
-@click.option("--scope", "scopes", default="internal_login", show_default=True, help="Scopes, separated by spaces.")
-@click.option("--lifetime", default=3600, show_default=True, type=click.IntRange(1), help="Seconds it is good for.")
-@tenant_option
-@click.pass_context
-def token(context: click.Context, user_id: str, scopes: str, lifetime: int, tenant: str) -> None:
-    """Make an access token of the development issuer; `serve --dev` accepts it, nothing else does."""
-    from connector.access.development import mint_token  # noqa: PLC0415
-    from connector.app import make_data_dir  # noqa: PLC0415
-
-    settings = load_settings(context)
-    make_data_dir(settings.data_dir)
-    click.echo(mint_token(settings.data_dir, user_id, scopes.split(), tenant, lifetime))
 
 
 def _empty_directory(path: Path) -> Path:

@@ -7,15 +7,22 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from connector.cli.output import actor, json_option, load_settings, print_json, print_record, services, tenant_option
+from connector.cli.output import (
+    actor,
+    json_option,
+    load_settings,
+    print_json,
+    print_marked,
+    print_record,
+    services,
+    tenant_option,
+)
 from connector.domain.provider import Provider
 from connector.domain.readiness import TOKEN, WEBHOOK, Check, Readiness, not_checked
 from connector.errors import OnfidoError, RequestError
 
 if TYPE_CHECKING:
     from connector.app import Services
-
-_MARKS = {True: "ok", False: "failed", None: "-"}
 
 
 @click.command()
@@ -79,8 +86,7 @@ def set_up(opened: Services, added: Provider, public_url: str, *, has_webhook: b
 
 def print_checks(readiness: Readiness) -> None:
     """Print a line for each thing that was looked at."""
-    for check in readiness.checks:
-        click.echo(f"{_MARKS[check.passed]:6}  {check.name:11}  {check.detail}")
+    print_marked([(check.passed, check.name, check.detail) for check in readiness.checks])
 
 
 def readiness_record(readiness: Readiness) -> dict[str, Any]:

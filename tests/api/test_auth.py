@@ -28,8 +28,9 @@ from joserfc.jwk import ECKey, Key, KeySet, OctKey, OKPKey, RSAKey
 from joserfc.jws import JWSRegistry, serialize_compact
 from werkzeug.serving import WSGIRequestHandler, make_server
 
-from connector.access.development import check_access_configured, configure_access, development_issuer, mint_token
-from connector.access.gate import EXTENSION, REQUIRED_SCOPE, Access, AccessDenied, Principal, TrustedIssuer, requires
+from connector.access.development import check_access_configured, development_issuer, mint_token, trusted_issuers
+from connector.access.gate import EXTENSION, REQUIRED_SCOPE, Access, AccessDenied, requires
+from connector.access.tokens import Principal, TrustedIssuer, TrustedIssuers, trust
 from connector.errors import ConfigurationError
 from connector.settings import Issuer, load
 
@@ -185,7 +186,8 @@ class Site:
     def __init__(self, *issuers: Issuer, development: TrustedIssuer | None = None) -> None:
         self.clock = Clock()
         self.app = Flask(__name__)
-        self.app.extensions[EXTENSION] = Access(issuers, development, clock=self.clock)
+        trusted = [*(trust(each, self.clock) for each in issuers), *([development] if development else [])]
+        self.app.extensions[EXTENSION] = Access(TrustedIssuers(trusted))
         self.app.before_request(self._read_tenant)
         self.app.register_error_handler(AccessDenied, self._answer)
         self.app.add_url_rule("/view", view_func=requires("internal_idvp_view")(self._view))
@@ -746,7 +748,7 @@ class TestDevelopment:
         for is_dev, status in ((True, 200), (False, 401)):
             site = Site()
             settings = load(None, {}, data_dir=tmp_path, issuers=(trusted,), dev=is_dev)
-            site.app.extensions[EXTENSION] = configure_access(settings)
+            site.app.extensions[EXTENSION] = Access(trusted_issuers(settings))
             assert site.get(token).status_code == status
             assert site.get(issuer.mint()).status_code == 200
 

@@ -1,0 +1,115 @@
+"""Why a token is refused: in a sentence for the caller, and in detail for the operator.
+
+The caller learns the check that failed and nothing else; what was expected and what the token has instead are for the
+log and for `connector token check`. Of an opaque token not a character is written: it is a secret.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, TypeGuard
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+LEEWAY = 30  # seconds that clocks may differ
+MAX_SHOWN = 120  # characters of what a token has, in a log line
+ENCRYPTED_PARTS = 5  # of a JWE; a signed JWT has three
+TIMES = ("exp", "iat", "nbf")  # claims that hold one
+
+
+class TokenRefused(Exception):  # noqa: N818  named for what it says of the token
+    """A token that is not good here: the failing `check`, and why, in words for the caller and for the operator."""
+
+    def __init__(self, check: str, description: str, reason: str, *, expected: str, found: str) -> None:
+        super().__init__(description)
+        self.check = check
+        self.description = description
+        self.reason = reason
+        self.expected = expected
+        self.found = found
+
+
+def no_jwt(text: str) -> TokenRefused:
+    """Describe a token that is no signed JWT by its form alone: an opaque token is a secret."""
+    parts = text.count(".") + 1
+    found = {1: "an opaque token", ENCRYPTED_PARTS: "an encrypted JWT"}.get(parts, "no JWT that is understood")
+    advice = "have the issuer issue signed JWT access tokens (RFC 9068)"
+    return TokenRefused(
+        "form", "The token is not a signed JWT.", f"it is {found}; {advice}", expected="a signed JWT", found=found
+    )
+
+
+def refused(
+    check: str, value: object, rule: str, allowed: Iterable[str], description: str | None = None
+) -> TokenRefused:
+    """Describe a value that is not among those which a rule allows: `rule` says so, before their list."""
+    found, expected = shown(value), ", ".join(allowed)
+    return TokenRefused(
+        check,
+        description or f"The token is not good here: its {check} is refused.",
+        f"{check} is {found}; {rule} {expected}",
+        expected=expected,
+        found=found,
+    )
+
+
+def bad_signature(kid: object, why: str) -> TokenRefused:
+    """Describe a signature that does not match."""
+    return TokenRefused(
+        "signature",
+        "The token is not good here: its signature is wrong.",
+        f"signature does not match the issuer's key {shown(kid)}; {why}",
+        expected=f"made with the issuer's key {shown(kid)}",
+        found=why,
+    )
+
+
+def time_refused(name: str, value: float) -> TokenRefused | None:
+    """Describe a token that has expired, or one of the future, which means that clocks differ; None where it is none.
+
+    `value` is the claim's, seconds since 1970.
+    """
+    if name == "exp":
+        return _expired(value) if value <= time.time() else None
+    return _of_the_future(name, value) if value > time.time() else None
+
+
+def _expired(value: float) -> TokenRefused:
+    found = f"{write_time(value)}, {time.time() - value:.0f} seconds ago by this host's clock"
+    reason = f"exp is {found}; clocks may differ by {LEEWAY} seconds"
+    return TokenRefused("exp", "The token has expired (exp).", reason, expected=_limit(-LEEWAY), found=found)
+
+
+def _of_the_future(name: str, value: float) -> TokenRefused:
+    found = f"{write_time(value)}, {value - time.time():.0f} seconds ahead of this host's clock"
+    advice = f"the clocks of the issuer and of this host may differ by {LEEWAY} seconds: correct the one that is wrong"
+    description = f"The token is not good here yet: its {name} lies in the future, so the clocks differ."
+    return TokenRefused(name, description, f"{name} is {found}; {advice}", expected=_limit(LEEWAY), found=found)
+
+
+def _limit(leeway: int) -> str:
+    return f"{'later' if leeway < 0 else 'not later'} than {write_time(time.time() + leeway)}"
+
+
+def is_number(value: object) -> TypeGuard[float]:
+    """Whether a claim's value is a number, as times are."""
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def write_time(value: float) -> str:
+    """Write a time of a token's."""
+    try:
+        return datetime.fromtimestamp(value, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    except (OverflowError, ValueError, OSError):
+        return shown(value)
+
+
+def shown(value: object) -> str:
+    """Write what a token has, as one bounded, printable line."""
+    if value is None:
+        return "missing"
+    text = value if isinstance(value, str) and value.isprintable() else json.dumps(value, default=str)
+    return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"

@@ -1,0 +1,64 @@
+"""`connector token`: make access tokens for development, and explain why a token is refused."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import asdict
+
+import click
+
+from connector.cli.output import (
+    example,
+    json_option,
+    load_settings,
+    logs_aside,
+    print_json,
+    print_marked,
+    tenant_option,
+)
+
+BEARER = "bearer "
+
+
+@click.group(invoke_without_command=True, epilog=example("TOKEN=$(connector token --user ann)"))
+@click.option("--user", "user_id", help="Who the token is for (its `sub`).")
+@click.option("--scope", "scopes", default="internal_login", show_default=True, help="Scopes, separated by spaces.")
+@click.option("--lifetime", default=3600, show_default=True, type=click.IntRange(1), help="Seconds it is good for.")
+@tenant_option
+@click.pass_context
+def token(context: click.Context, user_id: str | None, scopes: str, lifetime: int, tenant: str) -> None:
+    """Make an access token of the development issuer; `serve --dev` accepts it, nothing else does."""
+    if context.invoked_subcommand is not None:
+        return
+    if user_id is None:
+        raise click.UsageError("Missing option '--user'.")
+    from connector.access.development import mint_token  # noqa: PLC0415
+    from connector.app import make_data_dir  # noqa: PLC0415
+
+    settings = load_settings(context)
+    make_data_dir(settings.data_dir)
+    click.echo(mint_token(settings.data_dir, user_id, scopes.split(), tenant, lifetime))
+
+
+@token.command(epilog=example("connector token check --scope internal_login < token.txt"))
+@click.option("--scope", help="The scope that the call needs.")
+@click.option("--dev", is_flag=True, help="Trust the development issuer as well, as `serve --dev` does.")
+@tenant_option
+@json_option
+@click.pass_context
+def check(context: click.Context, scope: str | None, dev: bool, tenant: str, as_json: bool) -> None:
+    """Explain whether an access token is good here, and if not, why; it is read from standard input."""
+    from connector.access.development import trusted_issuers  # noqa: PLC0415
+
+    text = sys.stdin.read().strip()
+    text = text[len(BEARER) :].strip() if text.lower().startswith(BEARER) else text
+    with logs_aside():
+        findings = list(trusted_issuers(load_settings(context, dev=dev)).explain(text, tenant, scope))
+    passed = all(finding.passed for finding in findings)
+    if as_json:
+        print_json({"passed": passed, "checks": [asdict(finding) for finding in findings]})
+    else:
+        print_marked([(finding.passed, finding.check, finding.detail) for finding in findings])
+    if not passed:
+        failed = ", ".join(finding.check for finding in findings if not finding.passed)
+        raise click.ClickException(f"The token is refused: {failed}.")
