@@ -125,8 +125,10 @@ def _create_engine(url: str) -> Engine:
     return engine
 
 
-def _note_return(_: object, record: ConnectionPoolEntry) -> None:
+def _note_return(driver_connection: Any, record: ConnectionPoolEntry) -> None:
     record.info["returned_at"] = time.monotonic()
+    if driver_connection is not None and driver_connection.autocommit:
+        driver_connection.autocommit = False  # a batch began the last transaction itself
 
 
 def _ping_after_rest(engine: Engine, driver_connection: Any, record: ConnectionPoolEntry, _: object) -> None:
