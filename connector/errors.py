@@ -14,6 +14,9 @@ from __future__ import annotations
 
 from enum import StrEnum
 
+# Statuses that say only that somebody on the way did not wait, or closed the connection: 444, 460 and 499 are proxies'.
+NO_ANSWER = frozenset({408, 425, 444, 460, 499})
+
 
 class Code(StrEnum):
     """The error codes of the HTTP contract; each with its `message`."""
@@ -101,9 +104,10 @@ class RequestError(ConnectorError):
 class OnfidoError(ConnectorError):
     """Onfido refused, failed or could not be reached.
 
-    `status` is Onfido's HTTP status (None where no answer came), `type` its error type, `request_id` what its
+    `status` is the answer's HTTP status (None where no answer came), `type` Onfido's error type, `request_id` what its
     support asks for. `is_retryable`: the same request may succeed later, after `retry_after` seconds.
-    `is_sent`: the request may have reached Onfido, so what it asked for may have happened.
+    `is_sent`: the request may have reached Onfido, so what it asked for may have happened. `is_onfidos`: the answer
+    has an error body as Onfido writes it; any other may be a proxy's, and says nothing of what Onfido has done.
     """
 
     def __init__(
@@ -116,6 +120,7 @@ class OnfidoError(ConnectorError):
         request_id: str | None = None,
         retry_after: int | None = None,
         is_sent: bool = True,
+        is_onfidos: bool = False,
     ) -> None:
         super().__init__(description)
         self.code = code
@@ -124,16 +129,17 @@ class OnfidoError(ConnectorError):
         self.request_id = request_id
         self.retry_after = retry_after
         self.is_sent = is_sent
+        self.is_onfidos = is_onfidos
 
     @property
     def is_refusal(self) -> bool:
-        """Whether Onfido answered and said no: then what was asked for has not happened."""
-        return self.status is not None and self.status // 100 == 4  # noqa: PLR2004  HTTP's 4xx
+        """Whether Onfido itself answered and said no: then what was asked for has not happened."""
+        return self.is_onfidos and self.status is not None and is_refusing(self.status)
 
     @property
     def is_gone(self) -> bool:
         """Whether Onfido does not know, or no longer knows, what was asked about."""
-        return self.status in (404, 410)
+        return self.is_onfidos and self.status in (404, 410)
 
     @property
     def is_misunderstood(self) -> bool:
@@ -144,6 +150,11 @@ class OnfidoError(ConnectorError):
     def is_retryable(self) -> bool:
         """Whether the same request, unchanged, may succeed later."""
         return self.code in (Code.ONFIDO_THROTTLES, Code.ONFIDO_UNREACHABLE)
+
+
+def is_refusing(status: int) -> bool:
+    """Whether a status means, in Onfido's own answer, that the request was not carried out."""
+    return status // 100 == 4 and status not in NO_ANSWER  # noqa: PLR2004  HTTP's 4xx
 
 
 class ConfigurationError(ConnectorError):

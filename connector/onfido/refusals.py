@@ -3,6 +3,8 @@
     {"error": {"type", "message", "fields": {name: [reasons]}}}
         ├─► code: by the type, else by the status, else by what the call was about
         └─► description: Onfido's own words, made safe
+    any other body with a 4xx
+        └─► no answer: a proxy may have sent it, and Onfido may have done what it was asked (OIDV-10046)
 
 Onfido may quote in its words what it was sent. So every submitted value is replaced by `…` in them, as is the token:
 a text wherever it occurs, a short text or a number (however it is written) where it stands alone. Where a boolean was
@@ -19,7 +21,7 @@ from http import HTTPStatus
 from itertools import islice
 from typing import Any
 
-from connector.errors import Code, OnfidoError
+from connector.errors import Code, OnfidoError, is_refusing
 from connector.onfido.failures import UNREACHABLE_RETRY_AFTER
 from connector.onfido.pacing import LONGEST_RETRY_AFTER
 from connector.onfido.reading import mapping, read_json, tidy
@@ -64,6 +66,7 @@ class _Complaint:
     message: str
     reasons: Mapping[str, list[str]]
     request_id: str | None
+    is_onfidos: bool
 
 
 def refusal(answer: Answer, call: Call, refused_as: Code | None) -> OnfidoError:
@@ -82,6 +85,7 @@ def refusal(answer: Answer, call: Call, refused_as: Code | None) -> OnfidoError:
         type=complaint.type,
         request_id=complaint.request_id,
         retry_after=_retry_after(code, answer.retry_after),
+        is_onfidos=complaint.is_onfidos,
     )
 
 
@@ -96,12 +100,16 @@ def _code(status: int, complaint: _Complaint, refused_as: Code | None) -> Code:
     known = _BY_TYPE.get(complaint.type or "") or _BY_STATUS.get(status)
     if known is not None:
         return known
-    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR or _is_no_answer(status, complaint):
         return Code.ONFIDO_UNREACHABLE
     if refused_as is None or status not in _REFUSALS[refused_as]:
         return Code.INITIATION_FAILED
     is_about_applicant = refused_as is Code.WORKFLOW_REFUSED and _is_about_applicant(status, complaint)
     return Code.APPLICANT_REFUSED if is_about_applicant else refused_as
+
+
+def _is_no_answer(status: int, complaint: _Complaint) -> bool:
+    return status >= HTTPStatus.BAD_REQUEST and not (complaint.is_onfidos and is_refusing(status))
 
 
 def _retry_after(code: Code, asked: int | None) -> int | None:
@@ -133,6 +141,8 @@ def _summary(status: int, complaint: _Complaint, mask: Callable[[str], str]) -> 
         return "Onfido failed"
     if status < HTTPStatus.BAD_REQUEST:
         return "The base URL leads elsewhere, and redirects are not followed"
+    if _is_no_answer(status, complaint):
+        return "No answer came from Onfido itself: a proxy on the way gave up or refused, or the base URL is wrong"
     return "Onfido refused the request"
 
 
@@ -148,6 +158,7 @@ def _read(answer: Answer) -> _Complaint:
         message=message if isinstance(message, str) else "",
         reasons=_reasons(mapping(error.get("fields"))),
         request_id=_plain(answer.request_id) or _plain(body.get("x-request-id")),
+        is_onfidos=isinstance(error.get("type"), str) or isinstance(error.get("fields"), dict),
     )
 
 

@@ -27,7 +27,7 @@ import requests
 from requests.auth import AuthBase
 from urllib3 import exceptions as urllib3_errors
 
-from connector.errors import OnfidoError
+from connector.errors import NO_ANSWER, OnfidoError
 from connector.onfido.decoding import read_pieces
 from connector.onfido.failures import failure, unreachable
 from connector.onfido.pacing import Circuit, HeldBackError, RateLimit, Recent
@@ -115,7 +115,7 @@ class Answer:
     @property
     def is_transient(self) -> bool:
         """Whether the same read may succeed in a moment."""
-        return self.is_throttled or self.is_failure
+        return self.is_throttled or self.is_failure or self.status in NO_ANSWER
 
 
 class Transport:

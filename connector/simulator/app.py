@@ -11,7 +11,7 @@ import threading
 import uuid
 from http import HTTPStatus
 
-from flask import Flask, Response, g, jsonify, request
+from flask import Flask, Response, abort, g, jsonify, request
 from werkzeug.exceptions import HTTPException
 
 from connector.simulator import (
@@ -97,7 +97,7 @@ def _pass_faults(route: str) -> None:
         state.note_throttled(route)
         raise errors.throttled(faults.retry_after)
     if state.takes("failed", route):
-        raise errors.failing(faults.failed_status)
+        abort(_failure(faults.failed_status))
     g.route = route
 
 
@@ -106,13 +106,20 @@ def leave(response: Response) -> Response:
     if route := g.pop("route", None):
         state = simulation().state
         if state.takes("failed_after", route):
-            response = show_error(errors.failing(state.faults.failed_status))
+            response = _failure(state.faults.failed_status)
         if state.takes("dropped_after", route):
             request.environ[DROP].set()
     if g.get("is_body_unread"):
         response.headers["Connection"] = "close"
     response.headers["X-Request-Id"] = str(uuid.uuid4())
     return response
+
+
+def _failure(status: int) -> Response:
+    """Fail as Onfido does, or, below 500, as something between the caller and Onfido."""
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return show_error(errors.failing(status))
+    return Response(f"<html><h1>{status}</h1></html>", status, mimetype="text/html")
 
 
 def show_error(error: ApiError) -> Response:

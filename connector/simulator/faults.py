@@ -63,7 +63,9 @@ class Faults:
     failed: int = _switch(0, _COUNT, "The call is answered with failed_status and does nothing.")
     failed_after: int = _switch(0, _COUNT, "The call does its work, then is answered with failed_status.")
     dropped_after: int = _switch(0, _COUNT, "The call does its work, then the connection closes without an answer.")
-    failed_status: int = _switch(503, integer(500, 599), "The status of a failed call.")
+    failed_status: int = _switch(
+        503, integer(400, 599), "The status of a failed call; one below 500 comes as a page, as a proxy answers."
+    )
     retry_after: int = _switch(1, integer(0, 3600), "The Retry-After of a throttled call, in seconds.")
 
     runs_without_sdk_token: int = _switch(0, _COUNT, "A new run has no SDK token.")

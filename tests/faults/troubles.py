@@ -64,6 +64,7 @@ class Troubles:
             self._onfido_fails,
             self._answers_are_lost,
             self._answers_are_lost,
+            self._a_proxy_answers,
             self._onfido_is_slow,
             self._runs_end_early,
             self._runs_have_no_token,
@@ -116,6 +117,11 @@ class Troubles:
         route = self._random.choice([START_RUN, START_RUN, CREATE_APPLICANT])
         self._site.set_faults(route=route, **{switch: self._random.randint(3, 8)})
         self._stopping.wait(0.4)  # long enough for somebody to meet it
+
+    def _a_proxy_answers(self) -> None:
+        status = self._random.choice([403, 404, 408, 425, 499])
+        self._site.set_faults(route=START_RUN, failed_after=self._random.randint(3, 8), failed_status=status)
+        self._stopping.wait(0.4)
 
     def _onfido_is_slow(self) -> None:
         self._site.set_faults(latency_ms=self._random.randint(50, 400))

@@ -16,6 +16,7 @@ from connector.onfido.evidence import LONGEST_WAIT, MAX_FILE_BYTES
 from tests.onfido.conftest import API_TOKEN, Reply, ScriptedOnfido
 
 PDF = {"Content-Type": "application/pdf"}
+COMPLAINT = {"error": {"type": "any", "message": "No"}}
 ENOUGH = 1000  # pieces; more than fit what a connection buffers
 
 
@@ -145,9 +146,10 @@ def test_a_file_that_is_not_there_is_told_with_advice(onfido: ScriptedOnfido, cl
     ("reply", "code"),
     [
         (Reply(401), Code.TOKEN_REFUSED),
-        (Reply(403), Code.INITIATION_FAILED),
-        (Reply(410), Code.FILE_UNAVAILABLE),
-        (Reply(422), Code.FILE_UNAVAILABLE),
+        (Reply(403, COMPLAINT), Code.INITIATION_FAILED),
+        (Reply(410, COMPLAINT), Code.FILE_UNAVAILABLE),
+        (Reply(422, COMPLAINT), Code.FILE_UNAVAILABLE),
+        (Reply(404), Code.ONFIDO_UNREACHABLE),
         (Reply(429), Code.ONFIDO_THROTTLES),
         (Reply(500), Code.ONFIDO_UNREACHABLE),
         (Reply(is_dropped=True), Code.ONFIDO_UNREACHABLE),

@@ -253,7 +253,56 @@ def test_an_error_answer_of_any_shape_is_told_by_its_status(
     error = failure(create_applicant)
     assert (error.code, error.type) == (Code.ONFIDO_UNREACHABLE, None)
     assert error.description == "Onfido failed (HTTP 502)."
-    assert failure(create_applicant).description == "Onfido refused the request (HTTP 409)."
+    assert "(HTTP 409)" in failure(create_applicant).description
+
+
+FOREIGN = {
+    "nothing": b"",
+    "a page": b"<html><h1>403 Forbidden</h1></html>",
+    "text": b"stream timeout",
+    "a gateway's JSON": b'{"message": "no Route matched with those values"}',
+    "another gateway's JSON": b'{"error": {"code": 404, "message": "Not found", "status": "NOT_FOUND"}}',
+    "a word for an error": b'{"error": "Gone"}',
+}
+
+
+@pytest.mark.parametrize("body", FOREIGN.values(), ids=FOREIGN)
+@pytest.mark.parametrize("status", [400, 403, 404, 407, 408, 409, 410, 421, 422, 425, 444, 460, 499])
+def test_a_refusal_that_is_not_onfidos_own_says_nothing_of_what_was_done(
+    onfido: ScriptedOnfido, create_run: Callable[[], object], status: int, body: bytes
+) -> None:
+    onfido.answers(Reply(status, body))
+    error = failure(create_run)
+    assert (error.code, error.status, error.retry_after) == (Code.ONFIDO_UNREACHABLE, status, 10)
+    assert (error.is_retryable, error.is_sent, error.is_refusal, error.is_gone) == (True, True, False, False)
+    assert error.description.startswith("No answer came from Onfido itself")
+
+
+@pytest.mark.parametrize(("status", "code"), [(401, Code.TOKEN_REFUSED), (429, Code.ONFIDO_THROTTLES)])
+def test_a_status_that_has_one_meaning_keeps_it_but_is_no_refusal_without_onfidos_words(
+    onfido: ScriptedOnfido, create_run: Callable[[], object], status: int, code: Code
+) -> None:
+    onfido.answers(*(Reply(status, body) for body in FOREIGN.values()), Reply(status, complaint("any", "No")))
+    assert [(error.code, error.is_refusal) for error in (failure(create_run) for _ in FOREIGN)] == [
+        (code, False) for _ in FOREIGN
+    ]
+    assert failure(create_run).is_refusal
+
+
+@pytest.mark.parametrize("status", [408, 425, 444, 499])
+def test_a_status_that_says_only_that_nobody_waited_is_no_refusal_in_onfidos_words_either(
+    onfido: ScriptedOnfido, create_run: Callable[[], object], status: int
+) -> None:
+    onfido.answers(Reply(status, complaint("timeout", "Too late")))
+    error = failure(create_run)
+    assert (error.code, error.is_refusal) == (Code.ONFIDO_UNREACHABLE, False)
+    assert "Too late" in error.description
+
+
+@pytest.mark.parametrize("status", [408, 425, 499])
+def test_a_read_that_a_proxy_gave_up_is_repeated(onfido: ScriptedOnfido, client: OnfidoClient, status: int) -> None:
+    onfido.answers(Reply(status, FOREIGN["a page"]), Reply(200, {"id": "run-1", "status": "processing"}))
+    assert client.get_run("run-1").run_id == "run-1"
 
 
 values = st.text(st.characters(exclude_categories=("C", "Z")), min_size=6)

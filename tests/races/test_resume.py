@@ -81,6 +81,32 @@ def test_run_that_was_started_without_an_answer_is_found_again(quiet: World) -> 
         assert applicants_at_onfido(quiet) == applicants + 1
 
 
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 408, 410, 425, 429, 499, 504])
+def test_run_whose_start_a_proxy_answered_in_onfidos_place_is_found_again(
+    quiet: World, ann: Caller, status: int
+) -> None:
+    quiet.faults(route=START_RUN, failed_after=1, failed_status=status)
+    assert ann.verify(quiet.provider_id, "INITIATED").status_code != 200
+    quiet.clock.advance(2 * RUN_SETTLE_TIME)
+
+    assert_resumed(quiet, ann)
+
+
+@pytest.mark.parametrize("status", [404, 410])
+def test_page_of_a_proxy_does_not_make_an_applicant_or_a_run_gone(quiet: World, ann: Caller, status: int) -> None:
+    settle(quiet, first := quiet.start(ann), "declined")
+    quiet.faults(route=CHANGE_APPLICANT, failed=1, failed_status=status)
+    assert initiate(quiet, ann) == UNREACHABLE
+    second = quiet.start(ann)
+    quiet.faults(route="GET /workflow_runs/{run_id}", failed=1, failed_status=status)
+
+    assert initiate(quiet, ann) == UNREACHABLE
+
+    assert initiate(quiet, ann) == OPEN_ALREADY
+    assert runs_at_onfido(quiet) == {first, second}
+    assert applicants_at_onfido(quiet) == 1
+
+
 def test_lost_answer_to_a_new_applicant_costs_no_second_run(quiet: World) -> None:
     for switch in ("failed_after", "dropped_after"):
         others = runs_at_onfido(quiet)

@@ -63,6 +63,17 @@ def test_a_switch_at_minus_one_stays_on(simulator: Simulator, http: requests.Ses
     assert http.get(f"{simulator.api_url}/applicants", timeout=5).status_code == 200
 
 
+@pytest.mark.parametrize("status", [408, 499])
+def test_a_failure_below_500_comes_as_a_page_as_from_a_proxy(
+    simulator: Simulator, http: requests.Session, set_faults: SetFaults, state_of: StateOf, status: int
+) -> None:
+    set_faults(failed=1, failed_after=1, failed_status=status, route="POST /applicants")
+    for made in (0, 1):
+        answer = http.post(f"{simulator.api_url}/applicants", json=ADA, timeout=5)
+        assert (answer.status_code, answer.headers["Content-Type"]) == (status, "text/html; charset=utf-8")
+        assert state_of()["counts"]["applicants"] == made
+
+
 def test_a_call_that_fails_after_its_work_has_done_it(
     simulator: Simulator, http: requests.Session, set_faults: SetFaults, state_of: StateOf
 ) -> None:
@@ -206,7 +217,7 @@ def test_what_is_left_of_a_switch_can_be_read(
         ("throttled", "1"),
         ("latency_ms", 1.5),
         ("latency_ms", 10**9),
-        ("failed_status", 404),
+        ("failed_status", 399),
         ("route", "POST /workflows"),
         ("route", ""),
         ("event", "workflow_run.finished"),
