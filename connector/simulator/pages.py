@@ -1,5 +1,7 @@
-"""The person's part: `/` lists the runs, their open tasks and the switches; `/link/{run}` shows one run and takes its
-result; `/tasks/…` completes a task.
+"""The person's part.
+
+`/` lists the runs, their open tasks and the switches; `/link/{run}` shows a run to its user and takes its result;
+`/runs/{run}` shows it as Onfido's dashboard would; `/tasks/…` completes a task.
 """
 
 from __future__ import annotations
@@ -52,6 +54,14 @@ def index() -> str:
         )
 
 
+@blueprint.get("/runs/<run_id>")
+def review(run_id: str) -> str:
+    """Show a run to whoever looks after it: all that is known of it, however it stands."""
+    run = _find(run_id)
+    with simulation().state.lock:
+        return render_template("run.html", run=run, whole=run.as_json(), decisions=RESULT_STATUSES)
+
+
 @blueprint.get("/link/<run_id>")
 def show(run_id: str) -> BaseResponse:
     """Show a run: what can be chosen, what it waits for, or how it ended; an expired link leads elsewhere."""
@@ -84,7 +94,7 @@ def complete(run_id: str, task_id: str) -> BaseResponse:
 
 def is_page(path: str) -> bool:
     """Whether a person looks at this path."""
-    return path == "/" or path.startswith(("/link/", "/tasks/"))
+    return path == "/" or path.startswith(("/link/", "/runs/", "/tasks/"))
 
 
 def show_error(error: ApiError) -> Response:

@@ -122,7 +122,7 @@ class Run:
             "workflow_id": self.values["workflow_id"],
             "workflow_version_id": 1,
             "status": self.status,
-            "dashboard_url": f"{self.root_url}/?run={self.run_id}",
+            "dashboard_url": f"{self.root_url}/runs/{self.run_id}",
             "output": self.output,
             "reasons": list(self.reasons),
             "error": self.error,

@@ -186,7 +186,7 @@ def test_application_is_told_of_a_task_and_its_answer_completes_it(
         "userId": "ann",
         "verificationId": verification_of(world, run_id),
         "runId": run_id,
-        "dashboardUrl": f"{world.simulator.url}/?run={run_id}",
+        "dashboardUrl": f"{world.simulator.url}/runs/{run_id}",
         "taskId": task_id,
         "taskDefId": SCORE,
         "taskDefVersion": "3",
@@ -499,7 +499,7 @@ def test_application_is_told_where_somebody_has_to_decide(
         "userId": "ann",
         "verificationId": verification_of(world, run_id),
         "runId": run_id,
-        "dashboardUrl": f"{world.simulator.url}/?run={run_id}",
+        "dashboardUrl": f"{world.simulator.url}/runs/{run_id}",
     }
     assert output_of(world, run_id, newest_task(world, run_id)) is None
 

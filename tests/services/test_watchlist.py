@@ -136,7 +136,7 @@ def test_new_matches_are_recorded_told_and_unverify(world: World, ann: Caller, a
         "userId": "ann",
         "verificationId": verification.verification_id,
         "runId": verification.run_id,
-        "dashboardUrl": f"{world.simulator.url}/?run={verification.run_id}",
+        "dashboardUrl": f"{world.simulator.url}/runs/{verification.run_id}",
         "monitorId": monitor_id,
         "applicantId": applicant_id,
     }

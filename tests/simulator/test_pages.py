@@ -102,11 +102,41 @@ def test_a_second_choice_comes_too_late(http: requests.Session, new_run: NewRun)
     assert "has ended already" in answer.text
 
 
+def test_the_dashboard_link_leads_to_the_run_as_a_reviewer_sees_it(
+    simulator: Simulator, http: requests.Session, new_run: NewRun
+) -> None:
+    run = new_run()
+    url = run_at(simulator, http, run)["dashboard_url"]
+    page = http.get(url, timeout=5).text
+    for shown in ("Ada Lovelace", "awaiting input", run["id"], run["applicant_id"], f"/link/{run['id']}"):
+        assert shown in page
+    http.post(f"{simulator.url}/simulator/runs/{run['id']}/outcome", json={"status": "declined"}, timeout=5)
+    page = unescape(http.get(url, timeout=5).text)
+    for shown in ("declined", '"data_comparison"', "document_check"):
+        assert shown in page
+    assert f"/link/{run['id']}" not in page, "there is nothing left for the user to do"
+    assert run["sdk_token"] not in page
+
+
+def test_the_dashboard_shows_a_run_whose_link_has_expired_and_no_other(
+    simulator: Simulator, http: requests.Session, new_run: NewRun
+) -> None:
+    run = new_run(link={"expires_at": (datetime.now(UTC) + timedelta(seconds=1)).strftime("%Y-%m-%dT%H:%M:%SZ")})
+    url = f"{simulator.url}/runs/{run['id']}"
+    while http.get(run["link"]["url"], timeout=5).status_code == 200:
+        time.sleep(0.05)
+    assert http.get(url, timeout=5).status_code == 200
+    assert f"/link/{run['id']}" not in http.get(url, timeout=5).text
+    unknown = http.get(f"{simulator.url}/runs/no-run", timeout=5)
+    assert unknown.status_code == 404
+    assert unknown.headers["Content-Type"].startswith("text/html")
+
+
 def test_values_are_escaped(simulator: Simulator, http: requests.Session, new_run: NewRun) -> None:
     run = new_run(first_name="Tom & 'Jerry'")
     status = "<script>alert(1)</script>"
     http.post(f"{simulator.url}/simulator/runs/{run['id']}/outcome", json={"status": status}, timeout=5)
-    for url in (run["link"]["url"], simulator.url):
+    for url in (run["link"]["url"], run["dashboard_url"], simulator.url):
         page = http.get(url, timeout=5).text
         assert "Tom &amp; &#39;Jerry&#39;" in page
         assert "<script" not in page
@@ -228,7 +258,7 @@ def test_the_index_lists_runs_and_switches_without_a_token(
     page = requests.get(simulator.url, timeout=5).text
     assert f'href="/link/{run["id"]}"' in page
     assert "no data leaves this machine" in page
-    assert re.search(r'class="changed"><td><code>webhooks_lost</code></td><td><code>3</code>', page)
+    assert re.search(r'class="changed"><td class="first"><code>webhooks_lost</code></td><td><code>3</code>', page)
     assert len(re.findall('class="changed"', page)) == 1
 
 
