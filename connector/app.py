@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -13,16 +12,15 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from flask import Flask, g, request
+from flask import Flask, request
 from flask_smorest import Api
 from flask_swagger_ui import get_swaggerui_blueprint
 from werkzeug.exceptions import NotFound
-from werkzeug.wrappers import Response as BaseResponse
 
-from connector import __version__, telemetry
+from connector import __version__
 from connector.access.development import trusted_issuers
 from connector.access.gate import Access
-from connector.api import applicants, errors, exports, operations, providers, setup, tenancy, users, webhooks
+from connector.api import applicants, errors, exports, operations, providers, setup, tenancy, tracing, users, webhooks
 from connector.api import verifications as runs
 from connector.api.parsing import SECURITY_SCHEME
 from connector.api.tasks import blueprint as tasks_blueprint
@@ -38,6 +36,7 @@ from connector.relay import Relay
 from connector.services.application.notices import Notices
 from connector.services.application.tasks import Tasks
 from connector.services.application.watchlist import Watchlist
+from connector.services.journal import Journal, Subscriber
 from connector.services.key_rotation import fingerprint_key, rotate_keys
 from connector.services.lookup.evidence import RunFiles
 from connector.services.lookup.verifications import Runs
@@ -64,7 +63,6 @@ from connector.store.vault import Fingerprints, Vault, read_keys
 
 Clock = Callable[[], datetime]
 MAX_PATH_VALUE = 255
-HTTP_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
 
 def utc_now() -> datetime:
@@ -96,11 +94,14 @@ class Services:
 
 
 def create_services(
-    settings: Settings, clock: Clock = utc_now, listeners: Mapping[str, Kind] = MappingProxyType({})
+    settings: Settings,
+    clock: Clock = utc_now,
+    subscribers: Sequence[Subscriber] = (),
+    kinds: Mapping[str, Kind] = MappingProxyType({}),
 ) -> Services:
     """Open the database and wire the use cases.
 
-    `listeners` are deliveries that every result is announced to, with the verification's id.
+    `subscribers` hear of every change, `kinds` are what is delivered to them.
     The embedded default is migrated here; raises `ConfigurationError` where another database is not.
     """
     database = open_database(settings)
@@ -120,6 +121,7 @@ def create_services(
         failures_to_open=settings.onfido_circuit_failures,
     )
     directory = LocalDirectory(database, vault)
+    journal = Journal(subscribers)
     timing = Timing(settings.interactive_budget, settings.run_settle_time)
     policy = BaseUrlPolicy(settings.allowed_base_url_hosts, settings.allow_http_loopback)
     studio_policy = StudioPolicy(
@@ -127,19 +129,22 @@ def create_services(
         browsers=UrlPolicy(None, settings.allow_http_loopback),
     )
     token_overlap = timedelta(seconds=settings.webhook_token_overlap)
-    provider_service = Providers(database, vault, onfido, policy, studio_policy, token_overlap, clock)
+    provider_service = Providers(database, vault, onfido, journal, policy, studio_policy, token_overlap, clock)
     archive = Archive(vault)
-    results = Results(database, provider_service, archive, fingerprints, listeners, clock)
+    results = Results(database, provider_service, archive, fingerprints, journal, clock)
     events = Events(database, vault, provider_service, results, clock)
-    attempts = Attempts(database, provider_service, results, timing, clock)
-    binding = Binding(database, directory, fingerprints, attempts, clock)
-    initiation = Initiation(database, binding, attempts, results, events, timing, clock)
+    attempts = Attempts(database, provider_service, results, journal, timing, clock)
+    binding = Binding(database, directory, fingerprints, attempts, journal, clock)
+    initiation = Initiation(database, binding, attempts, results, events, journal, timing, clock)
     event_retention = timedelta(days=settings.event_retention_days)
     run_service = Runs(database, provider_service, results, archive, timing)
     notices = Notices(provider_service, Notifier(user_agent), studio_policy.notices, clock)
-    tasks = Tasks(database, provider_service, run_service, notices, timing, clock)
-    kinds = {**listeners, **tasks.kinds, **Watchlist(database, provider_service, notices, clock).kinds}
-    upkeep = Upkeep(database, provider_service, results, archive, events, initiation, kinds, event_retention, clock)
+    tasks = Tasks(database, provider_service, run_service, notices, journal, timing, clock)
+    watchlist = Watchlist(database, provider_service, notices, journal, clock)
+    kinds = {**kinds, **tasks.kinds, **watchlist.kinds}
+    upkeep = Upkeep(
+        database, provider_service, results, archive, events, initiation, journal, kinds, event_retention, clock
+    )
     max_waiting = max(1, settings.threads // 2)
 
     def close() -> None:
@@ -149,17 +154,17 @@ def create_services(
     return Services(
         database=database,
         providers=provider_service,
-        setup=Setup(provider_service, Tokens(database, vault, token_overlap, clock), timing),
+        setup=Setup(provider_service, Tokens(database, vault, journal, token_overlap, clock), timing),
         verifications=Verifications(database, provider_service, results, initiation, timing, max_waiting, clock),
         runs=run_service,
         tasks=tasks,
         files=RunFiles(run_service, provider_service, timing),
-        decisions=Decisions(database, provider_service, results, directory, fingerprints, timing, clock),
+        decisions=Decisions(database, provider_service, results, directory, fingerprints, journal, timing, clock),
         archive=archive,
-        applicants=Applicants(database, provider_service, directory, fingerprints, timing, clock),
+        applicants=Applicants(database, provider_service, directory, fingerprints, journal, timing, clock),
         events=events,
-        claims=Claims(database, directory, fingerprints, clock),
-        users=Users(database, vault, fingerprints, clock),
+        claims=Claims(database, directory, fingerprints, journal, clock),
+        users=Users(database, vault, fingerprints, journal, clock),
         upkeep=upkeep,
         outbox=upkeep.outbox,
         rotate_keys=partial(rotate_keys, database, vault),
@@ -197,11 +202,14 @@ def make_data_dir(path: Path) -> None:
 
 
 def create_app(
-    settings: Settings, clock: Clock = utc_now, listeners: Mapping[str, Kind] = MappingProxyType({})
+    settings: Settings,
+    clock: Clock = utc_now,
+    subscribers: Sequence[Subscriber] = (),
+    kinds: Mapping[str, Kind] = MappingProxyType({}),
 ) -> Flask:
     """Make the web application; raises `ConfigurationError` where it must not start."""
     access = Access(trusted_issuers(settings))
-    services = create_services(settings, clock, listeners)
+    services = create_services(settings, clock, subscribers, kinds)
     app = Flask("connector", static_folder=None)
     app.url_map.merge_slashes = False  # a redirect of the router's would go to whatever host the request names
     app.json.sort_keys = False  # type: ignore[attr-defined]
@@ -214,7 +222,7 @@ def create_app(
         "settings": settings,
     }
     tenancy.install(app)
-    _install_telemetry(app)
+    tracing.install(app)
     app.before_request(_check_path)
     _register_routes(app)
     errors.install(app)
@@ -267,28 +275,3 @@ def _check_path() -> None:
     for value in (request.view_args or {}).values():
         if isinstance(value, str) and (len(value) > MAX_PATH_VALUE or not value.isprintable()):
             raise NotFound
-
-
-def _install_telemetry(app: Flask) -> None:
-    app.before_request(_begin)
-    app.after_request(_end)
-    app.teardown_request(_forget_trace)
-
-
-def _begin() -> None:
-    g.began_at = time.perf_counter()
-    telemetry.trace_id.set(telemetry.new_trace_id(request.headers.get("X-Correlation-ID")))
-
-
-def _forget_trace(_: BaseException | None) -> None:
-    telemetry.trace_id.set("")  # what the thread says between two requests is about neither
-
-
-def _end(response: BaseResponse) -> BaseResponse:
-    response.headers["X-Correlation-ID"] = telemetry.trace_id.get()
-    response.headers.setdefault("X-Content-Type-Options", "nosniff")
-    route = request.url_rule.rule if request.url_rule else "none"
-    seconds = time.perf_counter() - g.began_at
-    method = request.method if request.method in HTTP_METHODS else "other"
-    telemetry.REQUESTS.labels(method, route, response.status_code).observe(seconds)
-    return response

@@ -7,7 +7,7 @@ import hmac
 import json
 import threading
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -20,6 +20,7 @@ from connector.app import Services, create_app
 from connector.domain.tenancy import DEFAULT_TENANT
 from connector.domain.verification import RunFilter, Verification
 from connector.relay import Relay
+from connector.services.journal import Subscriber
 from connector.settings import Settings
 from connector.simulator.server import Simulator
 
@@ -65,8 +66,10 @@ class _Handler(WSGIRequestHandler):
 class ConnectorServer:
     """A connector that answers on loopback, in this process."""
 
-    def __init__(self, settings: Settings, clock: Callable[[], datetime]) -> None:
-        self.app = create_app(settings, clock)
+    def __init__(
+        self, settings: Settings, clock: Callable[[], datetime], subscribers: Sequence[Subscriber] = ()
+    ) -> None:
+        self.app = create_app(settings, clock, subscribers)
         self.settings = settings
         self.services: Services = self.app.extensions["services"]
         self._server = make_server("127.0.0.1", 0, self.app, threaded=True, request_handler=_Handler)

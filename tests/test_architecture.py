@@ -159,6 +159,48 @@ def test_the_search_for_cycles_finds_one() -> None:
     assert list(cycles({"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"a"}})) == [["a", "b", "c", "a"]]
 
 
+def writers_of_history(tree: ast.Module) -> Iterator[str]:
+    """Give how a file writes the history: by the store's `append`, or by the table itself."""
+    names: dict[str, str] = {}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ImportFrom):
+            names |= {alias.asname or alias.name: f"{node.module}.{alias.name}" for alias in node.names}
+        elif isinstance(node, ast.Import):
+            names |= {alias.asname or alias.name: alias.name for alias in node.names}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name | ast.Attribute):
+            head, *rest = ast.unparse(node).split(".")
+            name = ".".join([names.get(head, head), *rest])
+            if name in {"connector.store.history.append", "connector.store.models.history"}:
+                yield name
+
+
+def test_only_the_journal_writes_the_history() -> None:
+    """What is written without it would be announced to nobody."""
+    writers = {module_of(path) for path in SOURCES if any(writers_of_history(tree_of(path)))}
+    assert writers == {"connector.services.journal", "connector.store.history"}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "from connector.store import history\nhistory.append(connection, [])",
+        "from connector.store import history as log\nlog.append(connection, [])",
+        "from connector.store.history import append\nappend(connection, [])",
+        "import connector.store.history\nconnector.store.history.append(connection, [])",
+        "from connector.store.models import history\nconnection.execute(history.insert())",
+        "from connector.store import models\nconnection.execute(insert(models.history))",
+    ],
+)
+def test_the_search_for_writers_of_the_history_finds_one(source: str) -> None:
+    assert list(writers_of_history(ast.parse(source)))
+
+
+def test_reading_the_history_is_not_writing_it() -> None:
+    source = "from connector.store import history\nhistory.find_of_verification(connection, id).append(1)"
+    assert list(writers_of_history(ast.parse(source))) == []
+
+
 @pytest.fixture
 def app(tmp_path: Path) -> Iterator[Flask]:
     made = create_app(Settings(data_dir=tmp_path, dev=True))

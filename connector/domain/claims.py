@@ -36,6 +36,7 @@ APPLICANT_FIELDS = frozenset(
 )
 REQUIRED_FIELDS = ("first_name", "last_name")
 
+VERIFIED = "verified"  # the label of every claim that is
 VALUE_CHANGED = "value_changed"
 DIFFERS = "differs"  # the output holds another value than the user's
 MAX_VALUE = 255
@@ -76,7 +77,7 @@ class ClaimState:
     @property
     def label(self) -> str:
         """The state in one word, for the history: `verified`, or why not."""
-        return "verified" if self.is_verified else self.verification_status or "unverified"
+        return VERIFIED if self.is_verified else self.verification_status or "unverified"
 
 
 @dataclass(frozen=True)

@@ -7,14 +7,20 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from connector.domain.verification import Verification
+
 RUN, CLAIM, PROVIDER, USER, APPLICANT, OUTBOX = "run", "claim", "provider", "user", "applicant", "outbox"  # subjects
 ADMINISTRATOR = "administrator"  # a cause
 SYSTEM = "system"  # the actor where no person is known
+ADDED, CHANGED, REMOVED = "added", "changed", "removed"  # what was done to a provider or a user
 
 
 @dataclass(frozen=True)
 class Change:
-    """One change; `actor` is the administrator or the event's id, `detail` holds no secret and no value."""
+    """One change; `actor` is the administrator or the event's id, `detail` holds no secret and no value.
+
+    `user_id` is for subscribers only: the history outlives the user, so it is not stored.
+    """
 
     at: datetime
     tenant: str
@@ -27,6 +33,7 @@ class Change:
     verification_id: str | None = None
     actor: str | None = None
     detail: Mapping[str, Any] = field(default_factory=dict)
+    user_id: str | None = None
 
 
 def by_administrator(
@@ -39,7 +46,7 @@ def by_administrator(
     detail: Mapping[str, Any],
     provider_id: str | None = None,
 ) -> Change:
-    """Make the entry for what an administrator did to a provider or a user: which properties, never their values."""
+    """Create the entry for what an administrator did to a provider or a user: which properties, never their values."""
     return Change(
         at=at,
         tenant=tenant,
@@ -50,4 +57,31 @@ def by_administrator(
         actor=actor,
         detail=detail,
         provider_id=provider_id,
+        user_id=name if subject == USER else None,
+    )
+
+
+def of_verification(
+    verification: Verification,
+    at: datetime,
+    cause: str,
+    actor: str | None,
+    subject: str,
+    name: str | None,
+    previous: str | None,
+    current: str,
+) -> Change:
+    """Create the entry for a change of a verification, its run, a claim of its or its user."""
+    return Change(
+        at=at,
+        tenant=verification.tenant,
+        subject=subject,
+        current=current,
+        cause=cause,
+        previous=previous,
+        name=name,
+        provider_id=verification.provider_id,
+        verification_id=verification.verification_id,
+        user_id=verification.user_id,
+        actor=actor,
     )

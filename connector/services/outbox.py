@@ -22,7 +22,8 @@ from sqlalchemy import Connection
 from connector.domain.history import OUTBOX, SYSTEM, by_administrator
 from connector.domain.tenancy import DEFAULT_TENANT
 from connector.errors import Code, ConnectorError, OnfidoError, RequestError
-from connector.store import history, outbox
+from connector.services.journal import Journal
+from connector.store import outbox
 from connector.store.engine import Database
 from connector.store.outbox import Delivery, OutboxRow
 
@@ -61,8 +62,9 @@ class Kind:
 class Outbox:
     """The outbox and the kinds it can deliver."""
 
-    def __init__(self, database: Database, kinds: Mapping[str, Kind]) -> None:
+    def __init__(self, database: Database, journal: Journal, kinds: Mapping[str, Kind]) -> None:
         self._database = database
+        self._journal = journal
         self._kinds = kinds
         self._by_batch: dict[int, list[str]] = {}
         for name, kind in kinds.items():
@@ -104,12 +106,12 @@ class Outbox:
     def retry(self, delivery_id: str, actor: str = SYSTEM) -> None:
         """Deliver a row again, now; raises `RequestError` where there is none that can be."""
         with self._database.write() as connection:
-            _tell(connection, delivery_id, outbox.retry(connection, delivery_id), "retried", actor)
+            self._record(connection, delivery_id, outbox.retry(connection, delivery_id), "retried", actor)
 
     def drop(self, delivery_id: str, actor: str = SYSTEM) -> None:
         """Remove a row undelivered; raises `RequestError` where there is none."""
         with self._database.write() as connection:
-            _tell(connection, delivery_id, outbox.drop(connection, delivery_id), "dropped", actor)
+            self._record(connection, delivery_id, outbox.drop(connection, delivery_id), "dropped", actor)
 
     def forget_done(self) -> None:
         """Delete what was delivered long ago, in batches."""
@@ -117,6 +119,14 @@ class Outbox:
             with self._database.write() as connection:
                 if outbox.forget_done(connection, KEPT, FORGET_BATCH) < FORGET_BATCH:
                     return
+
+    def _record(self, connection: Connection, delivery_id: str, kind: str | None, what: str, actor: str) -> None:
+        """Write down what an operator did to a row; the outbox is no tenant's."""
+        if kind is None:
+            raise _no_such_row(delivery_id)
+        now, detail = datetime.now(UTC), {"kind": kind}
+        entry = by_administrator(now, actor, DEFAULT_TENANT, OUTBOX, delivery_id, what, detail)
+        self._journal.record(connection, [entry])
 
     def _deliver(self, delivery: Delivery, owner: str) -> None:
         try:
@@ -174,15 +184,6 @@ def _failure(number: int, error: Exception) -> dict[str, Any]:
 
 def _severity(is_hopeless: bool) -> int:
     return 40 if is_hopeless else 30
-
-
-def _tell(connection: Connection, delivery_id: str, kind: str | None, what: str, actor: str) -> None:
-    """Write down what an operator did to a row; the outbox is no tenant's."""
-    if kind is None:
-        raise _no_such_row(delivery_id)
-    now, detail = datetime.now(UTC), {"kind": kind}
-    entry = by_administrator(now, actor, DEFAULT_TENANT, OUTBOX, delivery_id, what, detail)
-    history.append(connection, [entry])
 
 
 def _no_such_row(delivery_id: str) -> RequestError:

@@ -23,6 +23,7 @@ from connector.domain.runs import next_check
 from connector.domain.verification import Verification
 from connector.errors import OnfidoError, RequestError
 from connector.onfido.client import OnfidoClient
+from connector.services.journal import Journal
 from connector.services.outbox import (
     CHECK_VERIFICATION,
     DELETE_APPLICANT,
@@ -61,7 +62,8 @@ class Upkeep:
         archive: Archive,
         events: Events,
         initiation: Initiation,
-        listeners: Mapping[str, Kind],
+        journal: Journal,
+        kinds: Mapping[str, Kind],
         event_retention: timedelta,
         clock: Callable[[], datetime],
     ) -> None:
@@ -73,7 +75,7 @@ class Upkeep:
         self._initiation = initiation
         self._event_retention = event_retention
         self._clock = clock
-        self.outbox = Outbox(database, {**self._kinds(), **listeners})
+        self.outbox = Outbox(database, journal, {**self._kinds(), **kinds})
 
     def _kinds(self) -> Mapping[str, Kind]:
         return {

@@ -14,11 +14,12 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Table, bindparam, delete, or_, select, update
 
-from connector.domain.claims import VALUE_CHANGED, Claim, ClaimState
-from connector.domain.history import CLAIM, Change
-from connector.store import history
+from connector.domain.claims import VALUE_CHANGED, VERIFIED, Claim, ClaimState
+from connector.domain.history import CLAIM, REMOVED, Change
 from connector.store.dialect import by_code_point, insert
 from connector.store.models import claims, verification_claims, verifications
+
+USER_REMOVED = "user_removed"  # a cause, for the history
 
 _KEY = (claims.c.provider_id, claims.c.user_id, claims.c.uri)
 _SELECT = select(
@@ -65,6 +66,8 @@ _LOCK_STATES = (
     .order_by(by_code_point(claims.c.uri))
     .with_for_update()
 )
+
+_CHANGED = (claims.c.uri, claims.c.provider_id, claims.c.verification_id)
 
 _ADD = insert(claims)
 _OPEN_ATTEMPT = insert(
@@ -155,25 +158,28 @@ def settle(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
 
 def unverify_changed(
     connection: Connection, tenant: str, user_id: str, fingerprints: Mapping[str, str | None], now: datetime
-) -> None:
+) -> list[Change]:
     """Un-verify those of a user's claims, with every provider, that were verified for another value than they have.
 
-    `fingerprints` are those of the values that the claims have now, None where there is none.
+    `fingerprints` are those of the values that the claims have now, None where there is none. Returns the changes, for
+    the journal.
     """
-    if lock(connection, tenant, user_id):
-        _unverify(connection, tenant, user_id, differs(claims, fingerprints), now)
+    if not lock(connection, tenant, user_id):
+        return []
+    return _unverify(connection, tenant, user_id, differs(claims, fingerprints), now)
 
 
 def unverify_held(
     connection: Connection, tenant: str, user_id: str, fingerprints: Mapping[str, str | None], now: datetime
-) -> None:
-    """Un-verify those of a user's claims that were verified for just these values, which they no longer have."""
+) -> list[Change]:
+    """Un-verify those of a user's claims that were verified for exactly these fingerprints, which are now outdated."""
     held = (
         (claims.c.uri == uri) & claims.c.fingerprint.is_not_distinct_from(fingerprint)
         for uri, fingerprint in sorted(fingerprints.items())
     )
-    if lock(connection, tenant, user_id):
-        _unverify(connection, tenant, user_id, or_(*held), now)
+    if not lock(connection, tenant, user_id):
+        return []
+    return _unverify(connection, tenant, user_id, or_(*held), now)
 
 
 def unverify_all(
@@ -186,10 +192,11 @@ def unverify_all(
     status: str,
     cause: str,
     actor: str,
-) -> None:
+) -> list[Change]:
     """Un-verify all of a user's claims with one provider, for a reason that is not in their values."""
-    if lock(connection, tenant, user_id):
-        _unverify(connection, tenant, user_id, claims.c.provider_id == provider_id, now, status, cause, actor)
+    if not lock(connection, tenant, user_id):
+        return []
+    return _unverify(connection, tenant, user_id, claims.c.provider_id == provider_id, now, status, cause, actor)
 
 
 def differs(table: Table, fingerprints: Mapping[str, str | None]) -> ColumnElement[bool]:
@@ -210,10 +217,17 @@ def forget_user(connection: Connection, tenant: str, user_id: str) -> bool:
     return True
 
 
-def forget(connection: Connection, tenant: str, user_id: str, claim_ids: Collection[str]) -> None:
-    """Delete some of a user's claims."""
-    if claim_ids and lock(connection, tenant, user_id):
-        connection.execute(delete(claims).where(claims.c.id.in_(claim_ids)))
+def forget(
+    connection: Connection, tenant: str, user_id: str, claim_ids: Collection[str], now: datetime
+) -> list[Change]:
+    """Delete some of the claims of a user who was removed; returns which are verified no longer, for the journal."""
+    if not claim_ids or not lock(connection, tenant, user_id):
+        return []
+    gone = connection.execute(
+        delete(claims).where(claims.c.id.in_(claim_ids)).returning(*_CHANGED, claims.c.is_verified)
+    )
+    verified = [row for row in gone if row.is_verified]
+    return _changes(verified, now, tenant, user_id, current=REMOVED, cause=USER_REMOVED)
 
 
 def new_id() -> str:
@@ -234,27 +248,32 @@ def _unverify(
     status: str = VALUE_CHANGED,
     cause: str = VALUE_CHANGED,
     actor: str | None = None,
-) -> None:
+) -> list[Change]:
     """Un-verify those of a user's claims, which the caller has locked, that meet a condition."""
     withdrawn = connection.execute(
         update(claims)
         .where(claims.c.tenant == tenant, claims.c.user_id == user_id, claims.c.is_verified, condition)
         .values(is_verified=False, verification_status=status, updated_at=now)
-        .returning(claims.c.uri, claims.c.provider_id, claims.c.verification_id)
+        .returning(*_CHANGED)
     )
-    changes = [
+    return _changes(withdrawn, now, tenant, user_id, current=status, cause=cause, actor=actor)
+
+
+def _changes(
+    rows: Iterable[Row[*tuple[Any, ...]]], now: datetime, tenant: str, user_id: str, **what: Any
+) -> list[Change]:
+    """Create the entries for claims that are verified no longer, in the order of their URIs."""
+    return [
         Change(
             at=now,
             tenant=tenant,
             subject=CLAIM,
             name=row.uri,
-            previous="verified",
-            current=status,
-            cause=cause,
+            previous=VERIFIED,
             provider_id=row.provider_id,
             verification_id=row.verification_id,
-            actor=actor,
+            user_id=user_id,
+            **what,
         )
-        for row in withdrawn
+        for row in sorted(rows, key=itemgetter(0, 1))
     ]
-    history.append(connection, changes)

@@ -1,4 +1,7 @@
-"""The append-only history: every change of a run's or claim's status, and every change by an administrator."""
+"""The append-only history: every change of a run's or claim's status, and every change by an administrator.
+
+Only `connector/services/journal.py` writes it, for a change that is written has to be announced as well.
+"""
 
 from __future__ import annotations
 
@@ -14,12 +17,13 @@ _INSERT = insert(history)
 
 
 def append(connection: Connection, changes: Sequence[Change]) -> None:
-    """Write changes."""
-    if changes:
-        connection.execute(_INSERT, [vars(change) | {"detail": dict(change.detail)} for change in changes])
+    """Write changes, of which there is at least one."""
+    connection.execute(
+        _INSERT, [{column.name: getattr(change, column.name) for column in _COLUMNS} for change in changes]
+    )
 
 
 def find_of_verification(connection: Connection, verification_id: str) -> list[Change]:
-    """Give what happened to a verification and its claims, the first first."""
+    """Return what happened to a verification and its claims, the first first."""
     statement = select(*_COLUMNS).where(history.c.verification_id == verification_id).order_by(history.c.id)
     return [Change(**row._asdict()) for row in connection.execute(statement)]

@@ -11,9 +11,9 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar, Protocol
 
 from sqlalchemy import ColumnElement, Connection, delete, func, select, update
 
@@ -21,6 +21,13 @@ from connector.store.dialect import from_now, insert
 from connector.store.models import outbox
 
 READY, DONE, DEAD = "ready", "done", "dead"
+
+
+class Payload(Protocol):
+    """What is to be delivered: a small frozen dataclass of ids, with the kind that says how it is delivered."""
+
+    kind: ClassVar[str]
+    __dataclass_fields__: ClassVar[dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -71,6 +78,13 @@ def add(
 ) -> bool:
     """Put something to be delivered, in the transaction of what it follows from; False where its key is there."""
     return connection.execute(_ADD(connection), _row(kind, payload, dedupe_key)).rowcount == 1
+
+
+def put(connection: Connection, payloads: Sequence[Payload]) -> None:
+    """Insert deliveries, of any kinds, in the transaction of what they follow from."""
+    rows = [_row(payload.kind, asdict(payload), None) for payload in payloads]
+    if rows:
+        connection.execute(_ADD(connection), rows)
 
 
 def add_all(

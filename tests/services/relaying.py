@@ -34,7 +34,7 @@ def main() -> None:
             notes.write(f"{payload['number']}\n")
 
         settings = Settings(data_dir=Path(orders["data_dir"]), database_url=orders["database_url"], sweep_interval=3600)
-        services = create_services(settings, listeners={RECORD: Kind(record, batch=20)})
+        services = create_services(settings, kinds={RECORD: Kind(record, batch=20)})
         relay = create_relay(services, settings, threads=2, poll_interval=0.05)
         _say("ready")
         relay.start()

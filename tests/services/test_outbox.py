@@ -21,6 +21,7 @@ from sqlalchemy import select, update
 from connector.cli.output import actor
 from connector.errors import Code, OnfidoError, RequestError
 from connector.relay import Relay
+from connector.services.journal import Journal
 from connector.services.outbox import (
     FIRST_RETRY,
     FORGET_BATCH,
@@ -74,7 +75,7 @@ def receiver() -> Receiver:
 @pytest.fixture
 def outbox(database: Database, receiver: Receiver) -> Outbox:
     """An outbox that delivers notices, one at a time."""
-    return Outbox(database, {NOTICE: Kind(receiver)})
+    return Outbox(database, Journal(), {NOTICE: Kind(receiver)})
 
 
 def put(database: Database, number: int = 1, kind: str = NOTICE) -> None:
@@ -92,7 +93,7 @@ def test_a_delivery_may_write_to_the_database_itself(database: Database) -> None
         with database.write() as connection:
             rows.add(connection, "another", payload)
 
-    outbox = Outbox(database, {NOTICE: Kind(pass_on)})
+    outbox = Outbox(database, Journal(), {NOTICE: Kind(pass_on)})
     put(database)
 
     assert outbox.work(new_owner()) == 1
@@ -195,7 +196,7 @@ def test_who_lost_the_lease_in_mid_delivery_settles_nothing(database: Database) 
         assert left.wait(10)
 
     put(database)
-    outbox = Outbox(database, {NOTICE: Kind(slow)})
+    outbox = Outbox(database, Journal(), {NOTICE: Kind(slow)})
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(outbox.work, new_owner())
         assert entered.wait(10)
@@ -218,14 +219,14 @@ def test_who_lost_the_lease_buries_nothing(database: Database) -> None:
             assert rows.claim(connection, "second", [NOTICE], limit=1, lease=LEASE)
         raise Undeliverable("says who has lost it")
 
-    outbox = Outbox(database, {NOTICE: Kind(lose_and_fail)})
+    outbox = Outbox(database, Journal(), {NOTICE: Kind(lose_and_fail)})
     put(database)
     outbox.work(new_owner())
     assert (only(outbox).state, only(outbox).history) == (READY, [])
 
 
 def test_what_was_claimed_but_not_begun_is_given_back_with_its_attempt(database: Database, receiver: Receiver) -> None:
-    outbox = Outbox(database, {NOTICE: Kind(receiver, batch=5)})
+    outbox = Outbox(database, Journal(), {NOTICE: Kind(receiver, batch=5)})
     put(database, 5)
 
     tried = outbox.work("first", lambda: len(receiver.received) == 2)
@@ -244,7 +245,7 @@ def test_a_relay_that_is_told_to_stop_finishes_its_delivery_and_gives_back_the_r
         time.sleep(0.2)
         received.append(payload["number"])
 
-    outbox = Outbox(database, {NOTICE: Kind(slow, batch=20)})
+    outbox = Outbox(database, Journal(), {NOTICE: Kind(slow, batch=20)})
     put(database, 20)
     relay = Relay(database, outbox, {}, poll_interval=0.01)
     relay.start()
@@ -258,7 +259,7 @@ def test_a_relay_that_is_told_to_stop_finishes_its_delivery_and_gives_back_the_r
 
 def test_periodic_work_is_put_there_once_whoever_does_it(database: Database, receiver: Receiver) -> None:
     ticks: list[Mapping[str, Any]] = []
-    outbox = Outbox(database, {"tick": Kind(ticks.append)})
+    outbox = Outbox(database, Journal(), {"tick": Kind(ticks.append)})
     relays = [Relay(database, outbox, {"tick": 86_400.0}, threads=3, poll_interval=0.01) for _ in range(3)]
     for relay in relays:
         relay.start()
@@ -298,7 +299,7 @@ def test_however_much_was_delivered_long_ago_is_forgotten(database: Database, ou
 
 def test_workers_at_once_deliver_every_row_once(database: Database) -> None:
     received: list[int] = []
-    outbox = Outbox(database, {NOTICE: Kind(lambda payload: received.append(payload["number"]), batch=3)})
+    outbox = Outbox(database, Journal(), {NOTICE: Kind(lambda payload: received.append(payload["number"]), batch=3)})
     put(database, 300)
     start = threading.Barrier(6)
 

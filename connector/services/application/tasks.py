@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from connector.domain.history import RUN, SYSTEM
+from connector.domain.history import RUN, SYSTEM, of_verification
 from connector.domain.nesting import is_deeper
 from connector.domain.studio import MANUAL_REVIEW
 from connector.domain.tasks import Task, TaskSummary
@@ -27,12 +27,12 @@ from connector.errors import Code, OnfidoError, RequestError
 from connector.http.webhook_sender import MAX_ANSWER
 from connector.onfido.client import OnfidoClient
 from connector.services.application.notices import Notices, decision_waiting, task_started
+from connector.services.journal import Journal
 from connector.services.lookup.verifications import Runs
 from connector.services.outbox import TELL_TASK, Kind, Undeliverable
 from connector.services.providers.registry import Providers
-from connector.services.results.results import change
 from connector.services.timing import Timing
-from connector.store import history, verifications
+from connector.store import verifications
 from connector.store.engine import Database
 
 TASK_COMPLETED = "task_completed"  # what has become of it, for the history
@@ -63,6 +63,7 @@ class Tasks:
         providers: Providers,
         runs: Runs,
         notices: Notices,
+        journal: Journal,
         timing: Timing,
         clock: Callable[[], datetime],
     ) -> None:
@@ -70,6 +71,7 @@ class Tasks:
         self._providers = providers
         self._runs = runs
         self._notices = notices
+        self._journal = journal
         self._timing = timing
         self._clock = clock
 
@@ -167,10 +169,10 @@ class Tasks:
             if error.code is Code.TASK_REFUSED and _is_closed(run, task.summary.task_id):
                 return False
             raise
-        entry = change(run.found, self._clock(), cause, actor, RUN, run.run_id, None, TASK_COMPLETED)
+        entry = of_verification(run.found, self._clock(), cause, actor, RUN, run.run_id, None, TASK_COMPLETED)
         detail = {"task_id": task.summary.task_id, "task_def_id": task.summary.task_def_id}
         with self._database.write() as connection:
-            history.append(connection, [replace(entry, detail=detail)])
+            self._journal.record(connection, [replace(entry, detail=detail)])
         return True
 
 

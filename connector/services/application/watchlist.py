@@ -20,15 +20,15 @@ from typing import Any
 import structlog
 from sqlalchemy import Connection
 
-from connector.domain.history import USER
+from connector.domain.history import USER, of_verification
 from connector.domain.provider import Provider
 from connector.domain.verification import Verification
 from connector.errors import OnfidoError, RequestError
 from connector.services.application.notices import Notices, matches_updated, stamp
+from connector.services.journal import Journal
 from connector.services.outbox import TELL_MATCHES, UPDATE_MATCHES, Kind
 from connector.services.providers.registry import Providers
-from connector.services.results.results import change
-from connector.store import claims, events, history, outbox, users, verification_search, verifications
+from connector.store import claims, events, outbox, users, verification_search, verifications
 from connector.store.engine import Database
 
 log = structlog.get_logger(__name__)
@@ -43,9 +43,15 @@ class Watchlist:
     """Acts on changed matches, and tells applications of them."""
 
     def __init__(
-        self, database: Database, providers: Providers, notices: Notices, clock: Callable[[], datetime]
+        self,
+        database: Database,
+        providers: Providers,
+        notices: Notices,
+        journal: Journal,
+        clock: Callable[[], datetime],
     ) -> None:
         self._database = database
+        self._journal = journal
         self._providers = providers
         self._notices = notices
         self._clock = clock
@@ -97,10 +103,9 @@ class Watchlist:
         event_id, now = payload["event_id"], self._clock()
         if not events.resolve(connection, event_id, events.APPLIED):
             return
-        entry = change(found, now, WATCHLIST, event_id, USER, found.user_id, None, MATCHES_UPDATED)
-        history.append(connection, [entry])
+        changes = [of_verification(found, now, WATCHLIST, event_id, USER, found.user_id, None, MATCHES_UPDATED)]
         if provider.studio.unverifies_on_match:
-            claims.unverify_all(
+            changes += claims.unverify_all(
                 connection,
                 found.tenant,
                 found.user_id,
@@ -110,6 +115,7 @@ class Watchlist:
                 cause=WATCHLIST,
                 actor=event_id,
             )
+        self._journal.record(connection, changes)
         if provider.studio.notices.url is not None:
             key = f"{TELL_MATCHES}:event:{event_id}"
             told = {"verification_id": found.verification_id, "monitor_id": payload["monitor_id"]}

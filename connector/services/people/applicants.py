@@ -18,16 +18,16 @@ from sqlalchemy import Connection
 
 from connector.directory import Directory
 from connector.domain.applicant import check_applicant
-from connector.domain.history import ADMINISTRATOR, APPLICANT, SYSTEM
+from connector.domain.history import ADMINISTRATOR, APPLICANT, SYSTEM, Change, of_verification
 from connector.domain.provider import Provider
 from connector.domain.verification import Verification
 from connector.errors import Code, OnfidoError, RequestError
 from connector.onfido.payloads import applicant_fields
+from connector.services.journal import Journal
 from connector.services.providers.registry import Providers
-from connector.services.results.results import change
 from connector.services.starting.attempts import end
 from connector.services.timing import Timing
-from connector.store import history, verification_claims, verification_search, verifications
+from connector.store import verification_claims, verification_search, verifications
 from connector.store.engine import Database
 from connector.store.vault import Fingerprints
 
@@ -45,6 +45,7 @@ class Applicants:
         providers: Providers,
         directory: Directory,
         fingerprints: Fingerprints,
+        journal: Journal,
         timing: Timing,
         clock: Callable[[], datetime],
     ) -> None:
@@ -52,6 +53,7 @@ class Applicants:
         self._providers = providers
         self._directory = directory
         self._fingerprints = fingerprints
+        self._journal = journal
         self._timing = timing
         self._clock = clock
 
@@ -68,7 +70,7 @@ class Applicants:
         with self._binding(provider, found, values), _unless_gone(applicant_id, "it can be restored for a while"):
             onfido.update_applicant(applicant_id, applicant_fields(fields))
         with self._database.write() as connection:
-            self._tell(connection, found, "updated", actor, {"claims": sorted(values)})
+            self._journal.record(connection, [self._entry(found, "updated", actor, {"claims": sorted(values)})])
 
     def delete(self, tenant: str, provider_id: str, applicant_id: str, actor: str = SYSTEM) -> None:
         """Have Onfido delete the applicant; one that is deleted already will do."""
@@ -83,8 +85,8 @@ class Applicants:
         with suppress(OnfidoError):  # it is worth knowing, no more
             delete_at = onfido.find_deletion(applicant_id)
         with self._database.write() as connection:
-            self._tell(connection, found, "deleted", actor, {"delete_at": delete_at.isoformat()} if delete_at else {})
-            self._end_open(connection, found, actor)
+            deleted = self._entry(found, "deleted", actor, {"delete_at": delete_at.isoformat()} if delete_at else {})
+            self._journal.record(connection, [deleted, *self._end_open(connection, found, actor)])
 
     def restore(self, tenant: str, provider_id: str, applicant_id: str, actor: str = SYSTEM) -> None:
         """Take a deletion back, as long as Onfido has not carried it out."""
@@ -93,7 +95,7 @@ class Applicants:
         with _unless_gone(applicant_id, "it is too late to restore it"):
             onfido.restore_applicant(applicant_id)
         with self._database.write() as connection:
-            self._tell(connection, found, "restored", actor, {})
+            self._journal.record(connection, [self._entry(found, "restored", actor, {})])
 
     def _find(self, tenant: str, provider_id: str, applicant_id: str) -> tuple[Provider, Verification]:
         """Give the provider and the latest verification that was about the applicant."""
@@ -133,18 +135,17 @@ class Applicants:
             verification_claims.mark_stale(connection, found.tenant, found.user_id, fingerprints)
             verification_claims.mark_remapped(connection, found.provider_id, found.user_id, sent)
 
-    def _end_open(self, connection: Connection, found: Verification, actor: str) -> None:
+    def _end_open(self, connection: Connection, found: Verification, actor: str) -> list[Change]:
         """Close the open attempt that is about a deleted applicant: otherwise the user could start no other."""
         current = verifications.find_open(connection, found.provider_id, found.user_id)
-        if current is not None and current.applicant_id == found.applicant_id:
-            end(connection, current, "The applicant was deleted.", self._clock(), ADMINISTRATOR, actor)
+        if current is None or current.applicant_id != found.applicant_id:
+            return []
+        return end(connection, current, "The applicant was deleted.", self._clock(), ADMINISTRATOR, actor)
 
-    def _tell(
-        self, connection: Connection, found: Verification, what: str, actor: str, detail: Mapping[str, Any]
-    ) -> None:
-        """Write the history of the latest verification that was about the applicant."""
-        entry = change(found, self._clock(), ADMINISTRATOR, actor, APPLICANT, found.applicant_id, None, what)
-        history.append(connection, [replace(entry, detail=detail)])
+    def _entry(self, found: Verification, what: str, actor: str, detail: Mapping[str, Any]) -> Change:
+        """Create an entry in the history of the latest verification that was about the applicant."""
+        entry = of_verification(found, self._clock(), ADMINISTRATOR, actor, APPLICANT, found.applicant_id, None, what)
+        return replace(entry, detail=detail)
 
 
 @contextmanager

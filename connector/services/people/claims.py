@@ -15,7 +15,8 @@ from connector.directory import Directory
 from connector.domain.claims import Claim, ClaimState
 from connector.domain.history import ADMINISTRATOR, CLAIM, SYSTEM, Change
 from connector.errors import Code, RequestError
-from connector.store import claims, history, providers, verification_claims
+from connector.services.journal import Journal
+from connector.store import claims, providers, verification_claims
 from connector.store.engine import Database
 from connector.store.vault import Fingerprints
 
@@ -38,11 +39,13 @@ class Claims:
         database: Database,
         directory: Directory,
         fingerprints: Fingerprints,
+        journal: Journal,
         clock: Callable[[], datetime],
     ) -> None:
         self._database = database
         self._directory = directory
         self._fingerprints = fingerprints
+        self._journal = journal
         self._clock = clock
 
     def all(self, tenant: str, user_id: str, provider_id: str | None = None) -> list[Claim]:
@@ -75,8 +78,9 @@ class Claims:
         with _conflict(), self._database.write() as connection:
             _check_providers(connection, tenant, {entry.provider_id for entry in entries}, share=True)
             claims.add(connection, rows)
-            changes = [_correction_entry(tenant, entry, None, actor, self._clock()) for entry in entries]
-            history.append(connection, changes)
+            now = self._clock()
+            changes = [_correction_entry(tenant, user_id, entry, None, actor, now) for entry in entries]
+            self._journal.record(connection, changes)
         return self._confirmed(tenant, user_id, entries, values, added=[row["id"] for row in rows])
 
     def correct_all(self, tenant: str, user_id: str, entries: Sequence[ClaimEntry], actor: str = SYSTEM) -> list[Claim]:
@@ -92,11 +96,13 @@ class Claims:
             _check_providers(connection, tenant, {entry.provider_id for entry in entries})
             claims.lock(connection, tenant, user_id)
             known = {(claim.uri, claim.provider_id): claim for claim in claims.find_all(connection, tenant, user_id)}
+            changes = []
             for entry in sorted(entries, key=lambda entry: (entry.uri, entry.provider_id)):
                 claim = known.get((entry.uri, entry.provider_id))
                 if claim is None:
                     raise RequestError(Code.CLAIM_NOT_FOUND, f"The user {user_id} has no claim {entry.uri}.")
-                self._correct(connection, tenant, user_id, claim, entry, values, actor)
+                changes.append(self._correct(connection, tenant, user_id, claim, entry, values, actor))
+            self._journal.record(connection, changes)
         return self._confirmed(tenant, user_id, entries, values)
 
     def correct(
@@ -118,7 +124,8 @@ class Claims:
             if claim is None:
                 raise _removed(user_id)
             entry = ClaimEntry(claim.uri, claim.provider_id, is_verified, metadata)
-            self._correct(connection, tenant, user_id, claim, entry, values, actor)
+            change = self._correct(connection, tenant, user_id, claim, entry, values, actor)
+            self._journal.record(connection, [change])
         return self._confirmed(tenant, user_id, [entry], values)[0]
 
     def _correct(
@@ -130,9 +137,9 @@ class Claims:
         entry: ClaimEntry,
         values: Mapping[str, str] | None,
         actor: str,
-    ) -> None:
+    ) -> Change:
         claims.correct(connection, claim.claim_id, self._correction(tenant, user_id, entry, values))
-        history.append(connection, [_correction_entry(tenant, entry, claim, actor, self._clock())])
+        return _correction_entry(tenant, user_id, entry, claim, actor, self._clock())
 
     def _rows(
         self, tenant: str, user_id: str, entries: Sequence[ClaimEntry], values: Mapping[str, str]
@@ -185,10 +192,12 @@ class Claims:
             if fingerprint != self._fingerprint(tenant, user_id, uri, values)
         }
         with self._database.write() as connection:
+            withdrawn: list[Change] = []
             if was_removed := values is None and written_for is not None:
-                claims.forget(connection, tenant, user_id, added)
+                withdrawn = claims.forget(connection, tenant, user_id, added, self._clock())
             elif outdated:
-                claims.unverify_held(connection, tenant, user_id, outdated, self._clock())
+                withdrawn = claims.unverify_held(connection, tenant, user_id, outdated, self._clock())
+            self._journal.record(connection, withdrawn)
             found = claims.find_all(connection, tenant, user_id)
         confirmed = [claim for claim in found if (claim.uri, claim.provider_id) in wanted]
         if was_removed or len(confirmed) < len(wanted):
@@ -204,7 +213,9 @@ class Claims:
             raise _no_such_user(user_id)
 
 
-def _correction_entry(tenant: str, entry: ClaimEntry, claim: Claim | None, actor: str, now: datetime) -> Change:
+def _correction_entry(
+    tenant: str, user_id: str, entry: ClaimEntry, claim: Claim | None, actor: str, now: datetime
+) -> Change:
     state = ClaimState(entry.is_verified, None)
     before = ClaimState(claim.is_verified, claim.verification_status).label if claim else None
     return Change(
@@ -217,6 +228,7 @@ def _correction_entry(tenant: str, entry: ClaimEntry, claim: Claim | None, actor
         cause=ADMINISTRATOR,
         provider_id=entry.provider_id,
         verification_id=claim.verification_id if claim else None,
+        user_id=user_id,
         actor=actor,
         detail={"metadata": sorted(entry.metadata)},
     )
@@ -224,14 +236,16 @@ def _correction_entry(tenant: str, entry: ClaimEntry, claim: Claim | None, actor
 
 def value_changed(
     connection: Connection, tenant: str, user_id: str, fingerprints: Mapping[str, str | None], now: datetime
-) -> None:
+) -> list[Change]:
     """Withdraw what was verified, and what is being verified, for other values of a user's claims.
 
     Called in the transaction that changes the values; `fingerprints` are the new ones', None where one was removed.
+    Returns which claims are verified no longer, for the journal.
     """
-    if fingerprints:
-        verification_claims.mark_stale(connection, tenant, user_id, fingerprints)
-        claims.unverify_changed(connection, tenant, user_id, fingerprints, now)
+    if not fingerprints:
+        return []
+    verification_claims.mark_stale(connection, tenant, user_id, fingerprints)
+    return claims.unverify_changed(connection, tenant, user_id, fingerprints, now)
 
 
 def _check_providers(

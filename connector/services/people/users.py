@@ -7,11 +7,12 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from connector.domain.history import SYSTEM, USER, by_administrator
+from connector.domain.history import ADDED, CHANGED, REMOVED, SYSTEM, USER, Change, by_administrator
 from connector.errors import Code, RequestError
+from connector.services.journal import Journal
 from connector.services.outbox import DELETE_APPLICANT
 from connector.services.people.claims import value_changed
-from connector.store import claims, events, history, outbox, users, verifications
+from connector.store import claims, events, outbox, users, verifications
 from connector.store.engine import Database
 from connector.store.sealed import user_value
 from connector.store.vault import Fingerprints, Vault
@@ -23,9 +24,15 @@ class Users:
     """The users of every tenant; each method takes the tenant it may see."""
 
     def __init__(
-        self, database: Database, vault: Vault, fingerprints: Fingerprints, clock: Callable[[], datetime]
+        self,
+        database: Database,
+        vault: Vault,
+        fingerprints: Fingerprints,
+        journal: Journal,
+        clock: Callable[[], datetime],
     ) -> None:
         self._database = database
+        self._journal = journal
         self._vault = vault
         self._fingerprints = fingerprints
         self._clock = clock
@@ -36,7 +43,7 @@ class Users:
             if not users.add(connection, tenant, user_id, self._clock()):
                 raise RequestError(Code.CLAIM_INVALID, f"There is a user {user_id} already.")
             users.set_values(connection, tenant, user_id, self._sealed(tenant, user_id, values))
-            self._tell(connection, tenant, user_id, "added", actor, values)
+            self._journal.record(connection, [self._entry(tenant, user_id, ADDED, actor, values)])
 
     def change(self, tenant: str, user_id: str, values: Mapping[str, str], actor: str = SYSTEM) -> None:
         """Change some of a user's values; an empty one is removed.
@@ -47,8 +54,7 @@ class Users:
         with self._database.write() as connection:
             if not users.lock(connection, tenant, user_id):
                 raise _not_found(user_id)
-            self._write(connection, tenant, user_id, values)
-            self._tell(connection, tenant, user_id, "changed", actor, values)
+            self._write(connection, tenant, user_id, CHANGED, actor, values)
 
     def remove(self, tenant: str, user_id: str, actor: str = SYSTEM) -> int:
         """Remove a user with everything personal here, and the user's applicants at Onfido through the outbox.
@@ -67,6 +73,8 @@ class Users:
                 runs = [each.run_id for each in known if each.provider_id == provider_id and each.run_id]
                 events.forget_runs(connection, provider_id, runs)
             applicants = {(each.provider_id, each.applicant_id) for each in known if each.applicant_id}
+            verifications.forget_user(connection, tenant, user_id)
+            self._journal.record(connection, [self._entry(tenant, user_id, REMOVED, actor, {})])
             outbox.add_all(
                 connection,
                 DELETE_APPLICANT,
@@ -75,16 +83,13 @@ class Users:
                     for provider_id, applicant_id in sorted(applicants)
                 ],
             )
-            verifications.forget_user(connection, tenant, user_id)
-            self._tell(connection, tenant, user_id, "removed", actor, {})
             return len(applicants)
 
     def put(self, tenant: str, user_id: str, values: Mapping[str, str], actor: str = SYSTEM) -> bool:
         """Add the user, or change the values of the one there is; True where it was added."""
         with self._database.write() as connection:
             is_new = users.add_or_lock(connection, tenant, user_id, self._clock())
-            self._write(connection, tenant, user_id, values)
-            self._tell(connection, tenant, user_id, "added" if is_new else "changed", actor, values)
+            self._write(connection, tenant, user_id, ADDED if is_new else CHANGED, actor, values)
         return is_new
 
     def values(self, tenant: str, user_id: str) -> Mapping[str, str]:
@@ -105,25 +110,23 @@ class Users:
             if len(page) < PAGE_SIZE:
                 return
 
-    def _write(self, connection: Connection, tenant: str, user_id: str, values: Mapping[str, str]) -> None:
+    def _write(
+        self, connection: Connection, tenant: str, user_id: str, what: str, actor: str, values: Mapping[str, str]
+    ) -> None:
         """Write values of a user who is locked; what was verified for another one is verified no longer."""
         users.set_values(connection, tenant, user_id, self._sealed(tenant, user_id, values))
         fingerprints = {
             uri: self._fingerprints.of(tenant, user_id, uri, value) if value else None for uri, value in values.items()
         }
-        value_changed(connection, tenant, user_id, fingerprints, self._clock())
+        withdrawn = value_changed(connection, tenant, user_id, fingerprints, self._clock())
+        self._journal.record(connection, [*withdrawn, self._entry(tenant, user_id, what, actor, values)])
 
-    def _tell(
-        self,
-        connection: Connection,
-        tenant: str,
-        user_id: str,
-        what: str,
-        actor: str,
-        values: Mapping[str, str],
-    ) -> None:
+    def _entry(self, tenant: str, user_id: str, what: str, actor: str, values: Mapping[str, str]) -> Change:
         detail = {"claims": sorted(values)}
-        history.append(connection, [by_administrator(self._clock(), actor, tenant, USER, user_id, what, detail)])
+        removed = sorted(uri for uri, value in values.items() if not value)
+        if what == CHANGED and removed:
+            detail["removed"] = removed
+        return by_administrator(self._clock(), actor, tenant, USER, user_id, what, detail)
 
     def _sealed(self, tenant: str, user_id: str, values: Mapping[str, str]) -> dict[str, str | None]:
         return {

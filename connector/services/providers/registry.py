@@ -12,12 +12,13 @@ from typing import Any
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
-from connector.domain.history import PROVIDER, SYSTEM, by_administrator
+from connector.domain.history import ADDED, CHANGED, PROVIDER, REMOVED, SYSTEM, by_administrator
 from connector.domain.provider import BaseUrlPolicy, Condition, Provider, ProviderConfig, check_config, invalid
 from connector.domain.studio import Studio, StudioPolicy, check_studio
 from connector.errors import Code, ConfigurationError, RequestError
 from connector.onfido.client import OnfidoClient, OnfidoTransport
-from connector.store import claims, history, providers, verifications
+from connector.services.journal import Journal
+from connector.store import claims, providers, verifications
 from connector.store.engine import Database
 from connector.store.providers import WebhookAccess
 from connector.store.sealed import provider_secret
@@ -35,6 +36,7 @@ class Providers:
         database: Database,
         vault: Vault,
         onfido: OnfidoTransport,
+        journal: Journal,
         policy: BaseUrlPolicy,
         studio_policy: StudioPolicy,
         token_overlap: timedelta,
@@ -43,6 +45,7 @@ class Providers:
         self._database = database
         self._vault = vault
         self._onfido = onfido
+        self._journal = journal
         self._policy = policy
         self._studio_policy = studio_policy
         self._token_overlap = token_overlap
@@ -62,7 +65,7 @@ class Providers:
         columns |= self._sealed(provider_id, {name: getattr(config, name) for name in _SECRETS})
         with _name_conflict(config), self._database.write() as connection:
             providers.add(connection, provider_id, tenant, columns, self._clock())
-            self._tell(connection, tenant, provider_id, "added", actor, columns, config.name)
+            self._tell(connection, tenant, provider_id, ADDED, actor, columns, config.name)
         return self.get(tenant, provider_id)
 
     def change(self, tenant: str, provider_id: str, config: ProviderConfig, actor: str = SYSTEM) -> Provider:
@@ -81,7 +84,7 @@ class Providers:
             before = {**stored, "studio": providers.studio_column(providers.read_studio(stored["studio"]))}
             changed = {name: value for name, value in columns.items() if before[name] != value}
             providers.change(connection, provider_id, columns, self._clock())
-            self._tell(connection, tenant, provider_id, "changed", actor, changed, config.name)
+            self._tell(connection, tenant, provider_id, CHANGED, actor, changed, config.name)
         return self.get(tenant, provider_id)
 
     def end_overlap(self, tenant: str, provider_id: str, actor: str = SYSTEM) -> Provider:
@@ -89,7 +92,7 @@ class Providers:
         with self._database.write() as connection:
             stored = self._lock(connection, tenant, provider_id)
             providers.change(connection, provider_id, _NO_PREVIOUS, self._clock())
-            self._tell(connection, tenant, provider_id, "changed", actor, _NO_PREVIOUS, stored["name"])
+            self._tell(connection, tenant, provider_id, CHANGED, actor, _NO_PREVIOUS, stored["name"])
         return self.get(tenant, provider_id)
 
     def get(self, tenant: str, provider_id: str) -> Provider:
@@ -120,7 +123,7 @@ class Providers:
             verifications.lock_all(connection, provider_id)
             claims.lock_all(connection, provider_id)
             providers.remove(connection, provider_id)
-            self._tell(connection, tenant, provider_id, "removed", actor, {}, stored["name"])
+            self._tell(connection, tenant, provider_id, REMOVED, actor, {}, stored["name"])
 
     def find_enabled(self, tenant: str, provider_id: str) -> Provider:
         """Give a provider that may be used for verification; raises `RequestError` (OIDV-10009) otherwise."""
@@ -206,7 +209,7 @@ class Providers:
     ) -> None:
         detail = {"properties": sorted(changed)}
         entry = by_administrator(self._clock(), actor, tenant, PROVIDER, name, what, detail, provider_id)
-        history.append(connection, [entry])
+        self._journal.record(connection, [entry])
 
 
 def _plain_columns(config: ProviderConfig, studio: Studio) -> dict[str, Any]:

@@ -8,10 +8,11 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from connector.domain.history import PROVIDER, by_administrator
+from connector.domain.history import CHANGED, PROVIDER, by_administrator
 from connector.domain.provider import Provider
 from connector.errors import Code, ConfigurationError, RequestError
-from connector.store import history, providers
+from connector.services.journal import Journal
+from connector.store import providers
 from connector.store.engine import Database
 from connector.store.sealed import provider_secret
 from connector.store.vault import Vault
@@ -25,9 +26,15 @@ class Tokens:
     """Reads the tokens of a provider, and changes its webhook token by compare-and-set."""
 
     def __init__(
-        self, database: Database, vault: Vault, token_overlap: timedelta, clock: Callable[[], datetime]
+        self,
+        database: Database,
+        vault: Vault,
+        journal: Journal,
+        token_overlap: timedelta,
+        clock: Callable[[], datetime],
     ) -> None:
         self._database = database
+        self._journal = journal
         self._vault = vault
         self._token_overlap = token_overlap
         self._clock = clock
@@ -87,5 +94,5 @@ class Tokens:
     ) -> None:
         detail = {"properties": sorted(columns), "webhook": webhook}
         now, provider_id = self._clock(), provider.provider_id
-        entry = by_administrator(now, actor, provider.tenant, PROVIDER, provider.name, "changed", detail, provider_id)
-        history.append(connection, [entry])
+        entry = by_administrator(now, actor, provider.tenant, PROVIDER, provider.name, CHANGED, detail, provider_id)
+        self._journal.record(connection, [entry])

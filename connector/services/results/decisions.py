@@ -19,14 +19,15 @@ import structlog
 from sqlalchemy import Connection
 
 from connector.directory import Directory
-from connector.domain.history import RUN
+from connector.domain.history import RUN, of_verification
 from connector.domain.runs import APPROVED, DECIDED_STATUSES, DECLINED, REVIEW, RunSnapshot
 from connector.domain.verification import Verification, VerificationClaim
 from connector.errors import Code, RequestError
+from connector.services.journal import Journal
 from connector.services.providers.registry import Providers
-from connector.services.results.results import Results, change
+from connector.services.results.results import Results
 from connector.services.timing import Timing
-from connector.store import history, verification_claims, verification_search, verifications
+from connector.store import verification_claims, verification_search, verifications
 from connector.store.engine import Database
 from connector.store.vault import Fingerprints
 
@@ -47,6 +48,7 @@ class Decisions:
         results: Results,
         directory: Directory,
         fingerprints: Fingerprints,
+        journal: Journal,
         timing: Timing,
         clock: Callable[[], datetime],
     ) -> None:
@@ -55,6 +57,7 @@ class Decisions:
         self._results = results
         self._directory = directory
         self._fingerprints = fingerprints
+        self._journal = journal
         self._timing = timing
         self._clock = clock
 
@@ -71,14 +74,14 @@ class Decisions:
         with self._database.write() as connection:
             now = self._clock()
             self._record(connection, found, run, now)
-            moved = change(found, now, DECIDED, actor, RUN, run_id, REVIEW, run.status)
+            moved = of_verification(found, now, DECIDED, actor, RUN, run_id, REVIEW, run.status)
             about = [
                 claim
                 for claim in self._about(connection, found, values)
                 if self._results.verdict(found, claim, run).is_verified
             ]
             verified = self._results.settle_claims(connection, found, about, run, moved)
-            history.append(connection, [replace(moved, detail={"reason": reason}), *verified])
+            self._journal.record(connection, [replace(moved, detail={"reason": reason}), *verified])
         log.info("run.decided", verification_id=found.verification_id, run_id=run_id, decision=run.status)
 
     def _fetch(self, found: Verification, run_id: str) -> RunSnapshot:

@@ -17,6 +17,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import structlog
@@ -25,13 +26,14 @@ from sqlalchemy.exc import IntegrityError
 
 from connector import telemetry
 from connector.domain.studio import TASK_EVENT, WATCHLIST_EVENT, Studio
+from connector.domain.verification import Verification
 from connector.errors import Code, RequestError
 from connector.onfido.reading import read_text
 from connector.onfido.webhooks import Event, is_signed, read_event
 from connector.services.application.notices import stamp
 from connector.services.outbox import TELL_TASK, UPDATE_MATCHES
 from connector.services.providers.registry import Providers
-from connector.services.results.results import Outcome, Results
+from connector.services.results.results import Results
 from connector.store import events, outbox, verifications
 from connector.store.engine import Database
 from connector.store.events import ParkedEvent
@@ -41,7 +43,6 @@ from connector.store.vault import Vault
 log = structlog.get_logger(__name__)
 
 DUPLICATE = "duplicate"
-_WAITING = frozenset({Outcome.RUN_UNKNOWN, Outcome.COMPARISON_WANTED})
 
 WEBHOOK = "webhook"  # a cause, for the history
 
@@ -76,7 +77,7 @@ class Events:
                 "X-SHA2-Signature is missing or does not match: register the webhook's token with the provider.",
             )
         event = read_event(body)
-        row = self._row(provider_id, body, event, events.APPLIED if _is_wanted(event, access.studio) else events.NOTED)
+        row = self._row(provider_id, body, event, _first_state(event, access.studio))
         with self._database.write() as connection:
             state = self._store(connection, tenant, event, row)
         if state == events.PARKED and event.run_id is not None:
@@ -91,9 +92,15 @@ class Events:
             if not events.find_parked(connection, provider_id, run_id):
                 return False
         with self._database.write() as connection:
+            follow_ups = []
             for parked in events.find_parked(connection, provider_id, run_id):
-                if self._apply(connection, provider_id, read_event(self._opened(parked)), parked.event_id):
+                event = read_event(self._opened(parked))
+                is_applied, follow_up = self._apply(connection, provider_id, event, parked.event_id)
+                if is_applied:
                     events.resolve(connection, parked.event_id, events.APPLIED)
+                follow_ups.append(follow_up)
+            for follow_up in follow_ups:
+                follow_up()
         return True
 
     def match_all(self) -> None:
@@ -127,31 +134,36 @@ class Events:
             is_new = events.add(connection, row)
         if not is_new:
             return DUPLICATE
-        if row["state"] == events.NOTED:
-            return events.NOTED
-        provider_id, event_id = row["provider_id"], row["id"]
-        if event.monitor_id is not None:
-            _ask_whom(connection, tenant, provider_id, event.monitor_id, event_id)
-        elif self._apply(connection, provider_id, event, event_id):
-            return events.APPLIED
-        events.park(connection, event_id)
-        return events.PARKED
+        provider_id, event_id, state = row["provider_id"], row["id"], str(row["state"])
+        if state == events.PARKED:
+            _ask_whom(connection, tenant, provider_id, event.monitor_id or "", event_id)
+        elif state == events.APPLIED:
+            is_applied, follow_up = self._apply(connection, provider_id, event, event_id)
+            if not is_applied:
+                events.park(connection, event_id)
+                state = events.PARKED
+            follow_up()
+        return state
 
-    def _apply(self, connection: Connection, provider_id: str, event: Event, event_id: str) -> bool:
-        """Act on an event about a run; False where it has to wait."""
+    def _apply(
+        self, connection: Connection, provider_id: str, event: Event, event_id: str
+    ) -> tuple[bool, Callable[[], None]]:
+        """Act on an event about a run; returns whether it is applied, and what is left to put into the outbox."""
         if event.run is not None:
-            return self._results.apply(connection, provider_id, event.run, WEBHOOK, event_id) not in _WAITING
-        return self._put_task(connection, provider_id, event.run_id or "", event.task_id or "")
+            news = self._results.apply(connection, provider_id, event.run, WEBHOOK, event_id)
+            return not news.has_to_wait, partial(self._results.announce, connection, news)
+        verification = verifications.lock_run(connection, provider_id, event.run_id or "")
+        put_task = partial(self._put_task, connection, verification, event.task_id or "")
+        return verification is not None, put_task
 
-    def _put_task(self, connection: Connection, provider_id: str, run_id: str, task_id: str) -> bool:
-        """Have the application told of a task; False where the run is not known."""
-        verification = verifications.lock_run(connection, provider_id, run_id)
+    def _put_task(self, connection: Connection, verification: Verification | None, task_id: str) -> None:
+        """Queue the notice of a task, where its run is known."""
         if verification is None:
-            return False
+            return
+        provider_id, run_id = verification.provider_id, verification.run_id
         key = f"{TELL_TASK}:{provider_id}:{run_id}:{task_id}"
         payload = {"verification_id": verification.verification_id, "task_id": task_id}
         outbox.add(connection, TELL_TASK, payload | stamp(key, self._clock()), dedupe_key=key)
-        return True
 
     def _opened(self, parked: ParkedEvent) -> bytes:
         return self._vault.open(parked.body, event_body(parked.event_id)).encode()
@@ -164,6 +176,13 @@ def _removed_meanwhile(provider_id: str) -> Iterator[None]:
         yield
     except IntegrityError as error:
         raise RequestError(Code.WEBHOOK_PROVIDER_UNKNOWN, f"There is no provider {provider_id}.") from error
+
+
+def _first_state(event: Event, studio: Studio) -> str:
+    """Return the state in which an event is stored: one about a monitor waits until Onfido was asked whose it is."""
+    if not _is_wanted(event, studio):
+        return events.NOTED
+    return events.APPLIED if event.monitor_id is None else events.PARKED
 
 
 def _is_wanted(event: Event, studio: Studio) -> bool:

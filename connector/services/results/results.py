@@ -7,8 +7,8 @@ nothing to do.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import Enum, auto
 from functools import partial
@@ -19,14 +19,15 @@ from sqlalchemy import Connection
 
 from connector import telemetry
 from connector.domain.claims import ClaimState, Verdict, fold, judge, output_value
-from connector.domain.history import CLAIM, RUN, Change
+from connector.domain.history import CLAIM, RUN, Change, of_verification
 from connector.domain.provider import Provider
 from connector.domain.runs import APPROVED, DECIDED_STATUSES, TAG_PREFIX, Comparison, RunSnapshot, moves, next_check
 from connector.domain.verification import Verification, VerificationClaim
+from connector.services.journal import Journal
 from connector.services.outbox import CHECK_VERIFICATION, KEEP_DOCUMENT
 from connector.services.providers.registry import Providers
 from connector.services.results.kept import Archive
-from connector.store import claims, events, history, outbox, verification_claims, verifications
+from connector.store import claims, events, outbox, verification_claims, verifications
 from connector.store.engine import Database
 from connector.store.vault import Fingerprints
 
@@ -39,14 +40,35 @@ class Outcome(Enum):
     APPLIED = auto()
     NOTHING_NEW = auto()
     RUN_UNKNOWN = auto()
-    COMPARISON_WANTED = auto()  # the outbox holds that Onfido is asked for the run's tasks
+    COMPARISON_WANTED = auto()  # a `check_verification` delivery is to be queued
+
+
+@dataclass(frozen=True)
+class News:
+    """What `apply` did, and what is to be announced of it."""
+
+    outcome: Outcome
+    verification: Verification | None = None
+    event_id: str | None = None
+    changes: Sequence[Change] = ()
+    run: RunSnapshot | None = None
+
+    @property
+    def has_to_wait(self) -> bool:
+        """Whether the news can be applied only later: its run is not known yet, or Onfido has to be asked first."""
+        return self.outcome in {Outcome.RUN_UNKNOWN, Outcome.COMPARISON_WANTED}
+
+    @property
+    def is_document_missing(self) -> bool:
+        """Whether the document's values are wanted, and Onfido has to be asked for them."""
+        verification, run = self.verification, self.run
+        if verification is None or run is None or not verification.wants_document:
+            return False
+        return run.document is None and run.status in DECIDED_STATUSES
 
 
 class Results:
-    """Applies snapshots of runs, those that arrive and those that it asks for.
-
-    Every result is announced, in its own transaction, to the deliveries named by `listeners`.
-    """
+    """Applies snapshots of runs, those that arrive and those that it asks for."""
 
     def __init__(
         self,
@@ -54,14 +76,14 @@ class Results:
         providers: Providers,
         archive: Archive,
         fingerprints: Fingerprints,
-        listeners: Collection[str],
+        journal: Journal,
         clock: Callable[[], datetime],
     ) -> None:
         self._database = database
         self._providers = providers
         self._archive = archive
         self._fingerprints = fingerprints
-        self._listeners = listeners
+        self._journal = journal
         self._clock = clock
 
     def refresh(
@@ -74,35 +96,30 @@ class Results:
         onfido = self._providers.onfido(provider, deadline, is_background=is_background)
         run = onfido.fetch_result(run_id, wants_document=provider.studio.gives_document_values)
         with self._database.write() as connection:
-            self.apply(connection, provider.provider_id, run, cause)
+            news = self.apply(connection, provider.provider_id, run, cause)
             if run.is_final:
                 events.settle(connection, provider.provider_id, run_id)
+            self.announce(connection, news)
         return run
 
     def apply(
         self, connection: Connection, provider_id: str, run: RunSnapshot, cause: str, actor: str | None = None
-    ) -> Outcome:
-        """Apply a snapshot in the caller's transaction, which writes.
+    ) -> News:
+        """Apply a snapshot in the caller's transaction, which then has to `announce` what this returns.
 
-        `cause` and `actor` (an event's id) tell the history how the news arrived. Where the snapshot lacks the
-        comparison, asking Onfido for it is put into the outbox.
+        `cause` and `actor` (an event's id) say in the history how the news arrived.
         """
         verification = verifications.lock_run(connection, provider_id, run.run_id)
         if verification is None:
-            return Outcome.RUN_UNKNOWN
+            return News(Outcome.RUN_UNKNOWN)
         if verification.closed_at is not None or not moves(verification.status, run.status):
-            return Outcome.NOTHING_NEW
+            return News(Outcome.NOTHING_NEW)
         if not run.is_conclusive:  # an event's: what `refresh` reads is conclusive
-            payload = {"verification_id": verification.verification_id}
-            outbox.add(connection, CHECK_VERIFICATION, payload, dedupe_key=f"{CHECK_VERIFICATION}:event:{actor}")
-            return Outcome.COMPARISON_WANTED
+            return News(Outcome.COMPARISON_WANTED, verification, actor)
         now = self._clock()
-        moved = change(verification, now, cause, actor, RUN, run.run_id, verification.status, run.status)
+        moved = of_verification(verification, now, cause, actor, RUN, run.run_id, verification.status, run.status)
         changes = [moved, *(self._settle(connection, verification, run, moved) if run.is_final else [])]
         verifications.move(connection, verification.verification_id, self._moved(verification, run, now))
-        history.append(connection, changes)
-        if run.is_final:
-            self._announce(connection, verification, run)
         telemetry.RUNS.labels(run.status if run.is_final else "open").inc()
         log.info(
             "run.moved",
@@ -112,7 +129,7 @@ class Results:
             status=run.status,
             cause=cause,
         )
-        return Outcome.APPLIED
+        return News(Outcome.APPLIED, verification, changes=changes, run=run)
 
     def _moved(self, verification: Verification, run: RunSnapshot, now: datetime) -> dict[str, Any]:
         if run.is_final:
@@ -122,11 +139,20 @@ class Results:
         # The user has moved on: look again soon.
         return {"status": run.status, "updated_at": now, "next_check_at": now + next_check(timedelta())}
 
-    def _announce(self, connection: Connection, verification: Verification, run: RunSnapshot) -> None:
-        payload = {"verification_id": verification.verification_id}
-        wants_document = verification.wants_document and run.document is None and run.status in DECIDED_STATUSES
-        for kind in (*self._listeners, *([KEEP_DOCUMENT] if wants_document else [])):
-            outbox.add(connection, kind, payload)
+    def announce(self, connection: Connection, news: News) -> None:
+        """Record what was applied and queue what follows from it, as the transaction's last step.
+
+        Where the snapshot lacks the comparison, Onfido is asked for it.
+        """
+        self._journal.record(connection, news.changes)
+        if news.verification is None:
+            return
+        payload = {"verification_id": news.verification.verification_id}
+        if news.outcome is Outcome.COMPARISON_WANTED:
+            key = f"{CHECK_VERIFICATION}:event:{news.event_id}"
+            outbox.add(connection, CHECK_VERIFICATION, payload, dedupe_key=key)
+        elif news.is_document_missing:
+            outbox.add(connection, KEEP_DOCUMENT, payload)
 
     def _settle(
         self, connection: Connection, verification: Verification, run: RunSnapshot, moved: Change
@@ -179,31 +205,6 @@ class Results:
         """Judge one claim by a run that has ended."""
         fingerprint = partial(self._fingerprints.of, verification.tenant, verification.user_id, claim.uri)
         return judge(claim, run, is_same=lambda value: fingerprint(fold(value)) == claim.folded_fingerprint)
-
-
-def change(
-    verification: Verification,
-    at: datetime,
-    cause: str,
-    actor: str | None,
-    subject: str,
-    name: str | None,
-    previous: str | None,
-    current: str,
-) -> Change:
-    """Make an entry of the history about a verification."""
-    return Change(
-        at=at,
-        tenant=verification.tenant,
-        subject=subject,
-        current=current,
-        cause=cause,
-        previous=previous,
-        name=name,
-        provider_id=verification.provider_id,
-        verification_id=verification.verification_id,
-        actor=actor,
-    )
 
 
 def claim_row(verification: Verification, claim: VerificationClaim, now: datetime) -> dict[str, Any]:

@@ -18,17 +18,18 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from connector.domain.capture import LINK
-from connector.domain.history import RUN
+from connector.domain.history import RUN, Change, of_verification
 from connector.domain.provider import Provider
 from connector.domain.runs import AWAITING_INPUT, ERROR, STARTING, TAG_PREFIX, RunSnapshot
 from connector.domain.verification import Verification, VerificationClaim, claim_of
 from connector.domain.workflow_input import RunPlan
 from connector.errors import Code, ConnectorError, OnfidoError, RequestError
 from connector.onfido.client import OnfidoClient
+from connector.services.journal import Journal
 from connector.services.providers.registry import Providers
-from connector.services.results.results import Results, change
+from connector.services.results.results import Results
 from connector.services.timing import Timing
-from connector.store import history, verifications
+from connector.store import verifications
 from connector.store.engine import Database
 from connector.store.verifications import Lease
 
@@ -85,10 +86,12 @@ class Attempts:
         database: Database,
         providers: Providers,
         results: Results,
+        journal: Journal,
         timing: Timing,
         clock: Callable[[], datetime],
     ) -> None:
         self._database = database
+        self._journal = journal
         self._providers = providers
         self._results = results
         self._timing = timing
@@ -158,7 +161,7 @@ class Attempts:
         """Ask Onfido, so that neither a lost webhook nor a run that leads nowhere stands in the way of the next."""
         if failure := self._refresh(provider, found, run_id, deadline):
             with self._database.write() as connection:
-                end(connection, found, failure, self._clock(), INITIATED)
+                self._journal.record(connection, end(connection, found, failure, self._clock(), INITIATED))
         with self._database.read() as connection:
             return verifications.get(connection, found.verification_id).closed_at is not None
 
@@ -213,7 +216,8 @@ class Attempts:
             if can_succeed or not verifications.abandon(connection, verification_id, owner, failed):
                 verifications.advance(connection, verification_id, owner, {"lease_until": now})
             elif verifications.find(connection, verification_id):
-                history.append(connection, [change(verification, now, cause, None, RUN, None, STARTING, ERROR)])
+                entry = of_verification(verification, now, cause, None, RUN, None, STARTING, ERROR)
+                self._journal.record(connection, [entry])
 
 
 def _check_limit(connection: Connection, provider: Provider, user_id: str, now: datetime) -> None:
@@ -233,11 +237,15 @@ def _check_limit(connection: Connection, provider: Provider, user_id: str, now: 
 
 def end(
     connection: Connection, found: Verification, failure: str, now: datetime, cause: str, actor: str | None = None
-) -> None:
-    """End an attempt whose run nobody can go through any more; one that has ended meanwhile stays as it is."""
+) -> list[Change]:
+    """End an attempt whose run nobody can go through any more; one that has ended meanwhile stays as it is.
+
+    Returns the change, for the journal.
+    """
     values = {"status": ERROR, "failure": failure, "updated_at": now, "closed_at": now}
-    if verifications.move(connection, found.verification_id, values | verifications.NO_LEASE):
-        history.append(connection, [change(found, now, cause, actor, RUN, found.run_id, found.status, ERROR)])
+    if not verifications.move(connection, found.verification_id, values | verifications.NO_LEASE):
+        return []
+    return [of_verification(found, now, cause, actor, RUN, found.run_id, found.status, ERROR)]
 
 
 def is_link_expired(found: Verification, run: RunSnapshot, now: datetime) -> bool:

@@ -21,6 +21,7 @@ from connector.domain.provider import Provider
 from connector.domain.studio import OutputRole
 from connector.domain.verification import VerificationClaim
 from connector.errors import Code, RequestError
+from connector.services.journal import Journal
 from connector.services.starting.attempts import Attempt, Attempts, Wanted
 from connector.store import claims, verification_claims, verifications
 from connector.store.engine import Database
@@ -51,12 +52,14 @@ class Binding:
         directory: Directory,
         fingerprints: Fingerprints,
         attempts: Attempts,
+        journal: Journal,
         clock: Callable[[], datetime],
     ) -> None:
         self._database = database
         self._directory = directory
         self._fingerprints = fingerprints
         self._attempts = attempts
+        self._journal = journal
         self._clock = clock
 
     def read(self, attempt: Attempt) -> BoundValues:
@@ -123,7 +126,8 @@ class Binding:
             return False
         if bound.has_outdated:
             tenant, user_id = verification.tenant, verification.user_id
-            claims.unverify_changed(connection, tenant, user_id, _fingerprints(bound.claims), self._clock())
+            sent = _fingerprints(bound.claims)
+            self._journal.record(connection, claims.unverify_changed(connection, tenant, user_id, sent, self._clock()))
         return True
 
 

@@ -16,16 +16,17 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from connector.domain.capture import LINK, SdkOptions
-from connector.domain.history import RUN
+from connector.domain.history import RUN, of_verification
 from connector.domain.provider import Provider
 from connector.domain.runs import PROCESSING, RunSnapshot, next_check
 from connector.domain.verification import Verification, VerificationClaim
 from connector.errors import Code, ConnectorError, OnfidoError, RequestError
 from connector.onfido.client import OnfidoClient
 from connector.onfido.payloads import applicant_fields
+from connector.services.journal import Journal
 from connector.services.outbox import DELETE_APPLICANT
 from connector.services.results.events import Events
-from connector.services.results.results import Results, change, claim_row
+from connector.services.results.results import Results, claim_row
 from connector.services.starting.attempts import (
     INITIATED,
     ROUNDS,
@@ -39,7 +40,7 @@ from connector.services.starting.attempts import (
 )
 from connector.services.starting.binding import Binding, BoundValues
 from connector.services.timing import Timing
-from connector.store import claims, history, outbox, verification_claims, verifications
+from connector.store import claims, outbox, verification_claims, verifications
 from connector.store.engine import Database
 
 
@@ -62,6 +63,7 @@ class Initiation:
         attempts: Attempts,
         results: Results,
         events: Events,
+        journal: Journal,
         timing: Timing,
         clock: Callable[[], datetime],
     ) -> None:
@@ -70,6 +72,7 @@ class Initiation:
         self._attempts = attempts
         self._results = results
         self._events = events
+        self._journal = journal
         self._timing = timing
         self._clock = clock
 
@@ -250,11 +253,11 @@ class Initiation:
             recorded = verifications.record_run(connection, verification, owner, values)
             if recorded is None:
                 raise being_started()
-            if verification.run_id is None:
-                status = str(values["status"])
-                started = change(verification, now, INITIATED, None, RUN, run.run_id, verification.status, status)
-                history.append(connection, [started])
             claims.open_attempt(connection, [claim_row(verification, claim, now) for claim in about])
+            if verification.run_id is None:
+                moved = verification.status, str(values["status"])
+                entry = of_verification(verification, now, INITIATED, None, RUN, run.run_id, *moved)
+                self._journal.record(connection, [entry])
             return recorded
 
 
