@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import io
 import json
-import re
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,10 +13,10 @@ from typing import Any
 import click
 
 from connector.cli.output import actor, json_option, print_json, print_record, print_table, services, tenant_option
+from connector.domain.text import is_usable
 
 ID_COLUMN = "id"
 MAX_LENGTH = 255
-_UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
 class Attribute(click.ParamType[tuple[str, str]]):
@@ -170,5 +169,5 @@ def _check(user_id: str, attributes: dict[str, str], where: str) -> None:
     for name in (user_id, *attributes):
         if not 0 < len(name) <= MAX_LENGTH or not name.isprintable():
             raise click.ClickException(f"{where}: {name[:40]!r} is empty, too long or holds unprintable characters.")
-    if any(_UNSTORABLE.search(value) for value in attributes.values()):
-        raise click.ClickException(f"{where}: a value holds a NUL character, or is not Unicode.")
+    if not all(map(is_usable, attributes.values())):
+        raise click.ClickException(f"{where}: a value holds a control character, or is not Unicode.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -11,6 +10,7 @@ from typing import Any
 from connector.domain.pointers import resolve
 from connector.domain.runs import APPROVED, Comparison, RunSnapshot, is_final
 from connector.domain.studio import OutputRole
+from connector.domain.text import is_usable
 from connector.domain.verification import VerificationClaim
 
 # Onfido's API v3.6, schemas `id_number` and `applicant_consent_name`.
@@ -128,19 +128,14 @@ def judge(claim: VerificationClaim, run: RunSnapshot, *, is_same: Callable[[str]
 
 
 def output_value(claim: VerificationClaim, run: RunSnapshot) -> str | None:
-    """Give the claim's value where the workflow's output holds it."""
+    """Return the claim's value where the workflow's output holds it, as it is written there."""
     if claim.output_pointer is None or claim.output_role is not OutputRole.VALUE:
         return None
     found = resolve(run.output, claim.output_pointer)
     if isinstance(found, bool):
         return str(found).lower()
     text = str(found).strip() if isinstance(found, str | int | float) else ""
-    return text if text and text.isprintable() and len(text) <= MAX_VALUE else None
-
-
-def fold(value: str) -> str:
-    """Give what two spellings of a value share: documents like capitals, and differ in spaces and composed letters."""
-    return " ".join(unicodedata.normalize("NFC", value).casefold().split())
+    return text if text and is_usable(text) and len(text) <= MAX_VALUE else None
 
 
 def _finding(claim: VerificationClaim, run: RunSnapshot, is_same: Callable[[str], bool]) -> str:

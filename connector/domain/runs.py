@@ -49,6 +49,7 @@ class RunSnapshot:
 
     `comparisons` maps Onfido's comparison keys to what it found; None where the workflow's output holds no
     comparison at all (then its `document_check` task is asked), an empty mapping where that was asked as well.
+    `lacks_document`: they are those of a proof of address alone, and that task was not asked yet.
     `output` is the workflow's own, of any JSON shape. `document` holds what Onfido read from the document, None where
     no report is in sight.
     """
@@ -56,6 +57,7 @@ class RunSnapshot:
     run_id: str
     status: str
     comparisons: Mapping[str, Comparison] | None = None
+    lacks_document: bool = False
     completed_at: datetime | None = None
     sdk_token: str | None = field(default=None, repr=False)
     output: Any = field(default=None, repr=False)
@@ -74,7 +76,7 @@ class RunSnapshot:
     @property
     def is_conclusive(self) -> bool:
         """Whether the snapshot can be applied without asking Onfido for the run's tasks first."""
-        return self.status not in DECIDED_STATUSES or self.comparisons is not None
+        return self.status not in DECIDED_STATUSES or not (self.comparisons is None or self.lacks_document)
 
 
 def next_check(age: timedelta) -> timedelta:

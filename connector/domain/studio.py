@@ -15,6 +15,7 @@ from connector.domain.capture import LANGUAGES, LINK, SDK, SdkOptions
 from connector.domain.custom_data import CustomInput
 from connector.domain.pointers import is_pointer
 from connector.domain.runs import TAG_PREFIX
+from connector.domain.text import is_line
 from connector.domain.urls import UrlPolicy
 from connector.errors import Code, RequestError
 
@@ -116,8 +117,8 @@ def tag_objection(tags: tuple[str, ...]) -> str | None:
     """Tell what Onfido would refuse of some tags."""
     if len(tags) > MAX_TAGS:
         return f"more than {MAX_TAGS} tags"
-    if any(not 1 <= len(tag) <= MAX_TAG_LENGTH or not tag.isprintable() or "," in tag for tag in tags):
-        return f"a tag has 1 to {MAX_TAG_LENGTH} printable characters and no comma"
+    if any(not 1 <= len(tag) <= MAX_TAG_LENGTH or not is_line(tag) or "," in tag for tag in tags):
+        return f"a tag must have 1 to {MAX_TAG_LENGTH} characters, none of them a comma or a control character"
     if any(tag.startswith(TAG_PREFIX) for tag in tags):
         return f"tags that begin with {TAG_PREFIX} are the connector's own: runs are found by them"
     return None

@@ -44,7 +44,7 @@ class VerificationClaim:
     """A claim that an attempt is about: sent as an applicant field, told of in the workflow's output, or both.
 
     `fingerprint` is that of the user's value, None where there is none, empty where it was not read yet; `is_stale`:
-    the value has changed since. `folded_fingerprint` is that of the value as `connector.domain.claims.fold` gives it,
+    the value has changed since. `folded_fingerprint` is that of the value as `connector.domain.text.fold` returns it,
     where the workflow's output holds the value.
     """
 

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -31,9 +31,9 @@ from connector.onfido.payloads import (
     present,
     run_snapshot,
     watched_applicant,
+    with_document_check,
 )
 from connector.onfido.reading import as_object, identifier, required, text
-from connector.onfido.reports import comparisons, document_values, objects_in
 from connector.onfido.subscriptions import RegisteredWebhook, Subscriptions
 from connector.onfido.tasks import Tasks
 from connector.onfido.transport import Transport
@@ -127,24 +127,21 @@ class OnfidoClient(Tasks, Files, Subscriptions):
         return self._read(lambda body: newest_run(body, tag=tag), call)
 
     def fetch_result(self, run_id: str, *, wants_document: bool = False) -> RunSnapshot:
-        """Read a run such that it is conclusive: where its output compares nothing, its document check is asked.
+        """Read a run such that it is conclusive: where its output compares no document, its document check is asked.
 
         So it is where the document's values are wanted and the output of a decided run has no document report. Where
         the user was let try again there are several checks; the newest is the one that the run ended with.
         """
         run = self.get_run(run_id)
         is_document_missing = wants_document and run.status in DECIDED_STATUSES and run.document is None
-        if run.is_conclusive and not is_document_missing:
-            return run
-        path = ("workflow_runs", run_id, "tasks")
+        return self.ask_document_check(run) if is_document_missing or not run.is_conclusive else run
+
+    def ask_document_check(self, run: RunSnapshot) -> RunSnapshot:
+        """Complete a run by what its newest document check says."""
+        path = ("workflow_runs", run.run_id, "tasks")
         task_id = self._read(newest_document_check, self._call("GET", *path))
         output = self._read(_output, self._call("GET", *path, task_id)) if task_id else None
-        found = objects_in(output)
-        return replace(
-            run,
-            comparisons=(comparisons(found) or {}) if run.comparisons is None else run.comparisons,
-            document=document_values(found) if run.document is None else run.document,
-        )
+        return with_document_check(run, output)
 
     def create_sdk_token(self, applicant_id: str, options: SdkOptions = _UNBOUND) -> str:
         """Create a token for the SDK, which lives 90 minutes."""

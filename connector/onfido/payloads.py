@@ -3,27 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from connector.domain.capture import LinkOptions
-from connector.domain.runs import RunSnapshot, is_final
+from connector.domain.runs import Comparison, RunSnapshot, is_final
 from connector.domain.tasks import Task, TaskSummary
 from connector.errors import Code, RequestError
 from connector.onfido.reading import (
     UnreadableError,
     as_object,
     identifier,
+    lines,
     mapping,
     objects,
     required,
     sentences,
     text,
-    texts,
     time,
     web_address,
 )
-from connector.onfido.reports import comparisons, document_values, objects_in
+from connector.onfido.reports import address_of, comparisons, document_values, objects_in
 
 MAX_STATUS_LENGTH = 64
 MAX_REASON_LENGTH, MAX_REASONS = 300, 50
@@ -83,20 +84,36 @@ def run_snapshot(body: object) -> RunSnapshot:
     completed_at = time(run.get("completed_at_iso8601")) or time(run.get("updated_at"))
     output, link = run.get("output"), mapping(run.get("link"))
     found = objects_in(output)
+    compared = comparisons(found)
     return RunSnapshot(
         run_id=run_id,
         status=status[:MAX_STATUS_LENGTH],
-        comparisons=comparisons(found),
+        comparisons=None if compared is None else compared.findings,
+        lacks_document=compared is not None and not compared.has_document,
         completed_at=completed_at if is_final(status) else None,
         sdk_token=text(run.get("sdk_token")),
         output=output,
         reasons=sentences(run.get("reasons"), longest=MAX_REASON_LENGTH, most=MAX_REASONS),
-        tags=texts(run.get("tags"), longest=MAX_TAG_LENGTH, most=MAX_TAGS),
+        tags=lines(run.get("tags"), longest=MAX_TAG_LENGTH, most=MAX_TAGS),
         document=document_values(found),
         dashboard_url=web_address(run.get("dashboard_url")),
         link_url=web_address(link.get("url")),
         link_expires_at=time(link.get("expires_at")),
     )
+
+
+def with_document_check(run: RunSnapshot, output: object) -> RunSnapshot:
+    """Add to a run what the output of its document check says, which may be none; the run's own comparisons count.
+
+    Those of a proof of address alone count only as far as there is no document: it judges the address.
+    """
+    found = objects_in(output)
+    findings: Mapping[str, Comparison] = compared.findings if (compared := comparisons(found)) else {}
+    if run.comparisons is not None:
+        is_replaced = run.lacks_document and bool(found)
+        findings = {**findings, **address_of(run.comparisons)} if is_replaced else run.comparisons
+    document = document_values(found) if run.document is None else run.document
+    return replace(run, comparisons=findings, lacks_document=False, document=document)
 
 
 def applicant_deletion(body: object, applicant_id: str) -> datetime | None:

@@ -8,11 +8,12 @@ from __future__ import annotations
 import json
 import math
 import sys
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from itertools import islice
 from typing import Any
 from urllib.parse import urlsplit
+
+from connector.domain.text import is_line, is_usable, tidy
 
 MAX_ID_LENGTH = 64
 MAX_URL_LENGTH = 2048
@@ -68,41 +69,54 @@ def mapping(value: object) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
-def text(value: object, longest: int | None = None) -> str | None:
-    """Read a printable text without the space around it; None where there is none, or a longer one."""
+def text(value: object) -> str | None:
+    """Read a printable text, such as an id, without the space around it; None where there is none."""
     stripped = value.strip() if isinstance(value, str) else ""
-    if not stripped or not stripped.isprintable() or (longest is not None and len(stripped) > longest):
-        return None
-    return stripped
+    return stripped if stripped and stripped.isprintable() else None
+
+
+def written(value: object, longest: int) -> str | None:
+    """Read what people wrote or a document says, without the space around it; None where there is none, or more.
+
+    It may hold any character of any script, invisible ones and line breaks included, but no control characters.
+    """
+    stripped = value.strip() if isinstance(value, str) else ""
+    return stripped if 0 < len(stripped) <= longest and is_usable(stripped) else None
 
 
 def identifier(value: object) -> str | None:
     """Read an id of Onfido's: a printable text that fits where ids are stored; None where it is none."""
-    return text(value, MAX_ID_LENGTH)
+    found = text(value)
+    return found if found and len(found) <= MAX_ID_LENGTH else None
 
 
-def texts(value: object, *, longest: int, most: int) -> tuple[str, ...]:
-    """Read the first so many usable texts of a list."""
-    each = value if isinstance(value, list) else []
-    return tuple(islice(_present(text(element, longest) for element in each), most))
+def lines(value: object, *, longest: int, most: int) -> tuple[str, ...]:
+    """Read the first so many usable texts of a list that have no line break."""
+    found = (written(element, longest) for element in (value if isinstance(value, list) else []))
+    return tuple(islice((each for each in found if each and is_line(each)), most))
 
 
 def sentences(value: object, *, longest: int, most: int) -> tuple[str, ...]:
     """Read the first so many texts of a list that people wrote: made one line each, and cut where they are longer."""
     each = value if isinstance(value, list) else []
-    found = (text(tidy(element)[:longest]) for element in each if isinstance(element, str))
-    return tuple(islice(_present(found), most))
+    found = (_one_line(element)[:longest].strip() for element in each if isinstance(element, str))
+    return tuple(islice(filter(None, found), most))
 
 
-def tidy(words: str) -> str:
-    """Make words printable: one space for each stretch of space and control characters."""
+def printable(words: str) -> str:
+    """Return words for a log or an error: one space for each stretch of space and unprintable characters."""
     return " ".join("".join(char if char.isprintable() else " " for char in words).split())
+
+
+def _one_line(words: str) -> str:
+    """Return what people wrote on one line: one space for each stretch of space and control characters."""
+    return tidy("".join(char if is_line(char) else " " for char in words))
 
 
 def web_address(value: object) -> str | None:
     """Read an address that a browser may be sent to; None where it is none."""
-    found = text(value, MAX_URL_LENGTH)
-    if found is None or " " in found:
+    found = text(value)
+    if found is None or " " in found or len(found) > MAX_URL_LENGTH:
         return None
     try:
         url = urlsplit(found)
@@ -118,10 +132,6 @@ def time(value: object) -> datetime | None:
         return found.replace(tzinfo=found.tzinfo or UTC).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
-
-
-def _present(found: Iterator[str | None]) -> Iterator[str]:
-    return (each for each in found if each is not None)
 
 
 def _finite(digits: str) -> float | None:

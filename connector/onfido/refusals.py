@@ -24,7 +24,7 @@ from typing import Any
 from connector.errors import Code, OnfidoError, is_refusing
 from connector.onfido.failures import UNREACHABLE_RETRY_AFTER
 from connector.onfido.pacing import LONGEST_RETRY_AFTER
-from connector.onfido.reading import mapping, read_json, tidy
+from connector.onfido.reading import mapping, printable, read_json
 from connector.onfido.transport import Answer, Call
 
 THROTTLED_RETRY_AFTER = 60  # seconds, where Onfido names none: its limit counts requests per minute
@@ -187,11 +187,11 @@ def _mask(submitted: Iterable[object]) -> Callable[[str], str]:
     values = list(submitted)
     if len(values) > MAX_VALUES:
         return lambda words: "…" if words else ""
-    known = sorted({tidy(value) for value in values if isinstance(value, str)} - {""}, key=len, reverse=True)
+    known = sorted({printable(value) for value in values if isinstance(value, str)} - {""}, key=len, reverse=True)
     has_booleans = any(isinstance(value, bool) for value in values)
     pattern = re.compile("|".join([*map(_pattern, known), _BOOLEAN if has_booleans else "(?!)"]), re.IGNORECASE)
     numbers = {Decimal(repr(value)) for value in values if type(value) in (int, float)}
-    return lambda words: _mask_numbers(pattern.sub("…", tidy(words)), numbers)[:MAX_TEXT_LENGTH]
+    return lambda words: _mask_numbers(pattern.sub("…", printable(words)), numbers)[:MAX_TEXT_LENGTH]
 
 
 def _pattern(value: str) -> str:

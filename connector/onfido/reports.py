@@ -1,34 +1,48 @@
 """What a workflow's output tells of reports. It has no shape at all, so they are looked for anywhere in it.
 
-output ──► `objects_in`, level by level ──┬─► each `data_comparison` ──► comparisons, the worst finding first
+output ──► `objects_in`, level by level ──┬─► each `data_comparison` ──► comparisons: names and birth date by the
+                                          │                              document, the address by its own proof
                                           └─► the document report    ──► what was read from the document
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from typing import Any
 
 from connector.domain.nesting import containers
 from connector.domain.runs import Comparison
-from connector.onfido.reading import mapping, text
+from connector.onfido.reading import mapping, written
 
 MAX_DEPTH = 64  # of a workflow's output; what lies deeper is not searched
 MAX_BREADTH = 10_000  # objects and lists on one level of it
 MAX_VALUE_LENGTH = 255
+DOCUMENT_NUMBER = "document_number"
 
 _BY_NAME: dict[str, Comparison] = {each.value: each for each in Comparison}
 _WORST_FIRST = (Comparison.CONSIDER, Comparison.UNIDENTIFIED, Comparison.CLEAR, Comparison.NOT_COMPARED)
 _OF_THE_REPORT = frozenset({"result", "breakdown", "properties"})  # keys that compare nothing
 
 _READ_FROM_DOCUMENTS = (
-    *("first_name", "last_name", "date_of_birth", "date_of_expiry"),
+    *("first_name", "middle_name", "last_name", "date_of_birth", "date_of_expiry"),
     *("document_type", "issuing_country", "gender"),
 )
 # Which properties no other report of Onfido's has, save that a proof of address has a type as well.
-_OF_DOCUMENTS = frozenset({"document_numbers", "document_type", "date_of_birth", "date_of_expiry", "issuing_country"})
+_OF_DOCUMENTS = frozenset(
+    {"document_numbers", "document_number", "document_type", "date_of_birth", "date_of_expiry", "issuing_country"}
+)
+_COMPARED_BY_PROOFS = frozenset({"address", "first_name", "last_name"})
 _OF_PROOFS_OF_ADDRESS = frozenset({"issuer", "issue_date", "first_names", "last_names"})
+
+
+@dataclass(frozen=True)
+class Compared:
+    """What Onfido compared, by its keys; `has_document`: not by a proof of address alone."""
+
+    findings: Mapping[str, Comparison]
+    has_document: bool = True
 
 
 def objects_in(output: object) -> list[dict[str, Any]]:
@@ -41,16 +55,26 @@ def objects_in(output: object) -> list[dict[str, Any]]:
     return found
 
 
-def comparisons(objects: Sequence[dict[str, Any]]) -> dict[str, Comparison] | None:
-    """Merge every `data_comparison` that an output's objects have, the worst first; None where there is none."""
-    found = [each for node in objects if isinstance(each := node.get("data_comparison"), dict)]
+def comparisons(objects: Sequence[dict[str, Any]]) -> Compared | None:
+    """Merge every `data_comparison` that an output's objects have; None where there is none.
+
+    Where a document was compared, a proof of address judges the address only: a utility bill with an initial says
+    nothing against the name in a passport. Of several comparisons of one kind the worst finding counts.
+    """
+    found = [node for node in objects if isinstance(node.get("data_comparison"), dict)]
     if not found:
         return None
-    merged: dict[str, Comparison] = {}
-    for node in found:
-        for key, comparison in _findings(node):
-            merged[key] = min(merged.get(key, comparison), comparison, key=_WORST_FIRST.index)
-    return merged
+    proofs = _proofs_of_address(objects, found)
+    by_documents = _merged(node for node in found if id(node) not in proofs)
+    by_proofs = _merged(node for node in found if id(node) in proofs)
+    if len(proofs) == len(found):
+        return Compared(by_proofs, has_document=False)
+    return Compared(by_documents | address_of(by_proofs))
+
+
+def address_of(findings: Mapping[str, Comparison]) -> dict[str, Comparison]:
+    """Return what was found of the address."""
+    return {key: comparison for key, comparison in findings.items() if key == "address"}
 
 
 def document_values(objects: Sequence[dict[str, Any]]) -> dict[str, str] | None:
@@ -69,27 +93,66 @@ def document_values(objects: Sequence[dict[str, Any]]) -> dict[str, str] | None:
     return values
 
 
+def _proofs_of_address(objects: Sequence[dict[str, Any]], compared: Sequence[dict[str, Any]]) -> set[int]:
+    """Return the ids of those objects whose `data_comparison` is that of a proof of address.
+
+    A report says what it is. A bare comparison with an address is one of a proof beside one without: documents are not
+    compared with addresses.
+    """
+    breakdowns = {id(node.get("breakdown")) for node in objects if _is_proof_of_address(node)}
+    reported = {id(node) for node in compared if id(node) in breakdowns or _is_proof_of_address(node)}
+    bare = [node for node in compared if id(node) not in reported]
+    addresses = {id(node) for node in bare if _compares_address(node)}
+    return reported | (addresses if len(addresses) < len(bare) else set())
+
+
+def _compares_address(node: dict[str, Any]) -> bool:
+    keys = {key for key, _ in _findings(node["data_comparison"])}
+    return "address" in keys and keys <= _COMPARED_BY_PROOFS
+
+
+def _merged(nodes: Iterable[dict[str, Any]]) -> dict[str, Comparison]:
+    merged: dict[str, Comparison] = {}
+    for node in nodes:
+        for key, comparison in _findings(node["data_comparison"]):
+            merged[key] = min(merged.get(key, comparison), comparison, key=_WORST_FIRST.index)
+    return merged
+
+
 def _is_document_report(node: dict[str, Any]) -> bool:
-    breakdown, properties = mapping(node.get("breakdown")), node.get("properties")
-    if not isinstance(properties, dict) or _is_about_address(node.get("name"), breakdown, properties):
+    properties = node.get("properties")
+    if not isinstance(properties, dict) or _is_proof_of_address(node):
         return False
-    return isinstance(breakdown.get("data_comparison"), dict) or not _OF_DOCUMENTS.isdisjoint(properties)
+    is_compared = isinstance(mapping(node.get("breakdown")).get("data_comparison"), dict)
+    return is_compared or not _OF_DOCUMENTS.isdisjoint(properties)
 
 
-def _is_about_address(name: object, breakdown: dict[str, Any], properties: dict[str, Any]) -> bool:
-    has_classification = "document_classification" in breakdown
-    return name == "proof_of_address" or has_classification or not _OF_PROOFS_OF_ADDRESS.isdisjoint(properties)
+def _is_proof_of_address(node: dict[str, Any]) -> bool:
+    """Whether an object is the report on a proof of address, or its breakdown."""
+    is_classified = any(map(_has_classification, (node, mapping(node.get("breakdown")))))
+    has_its_properties = not _OF_PROOFS_OF_ADDRESS.isdisjoint(mapping(node.get("properties")))
+    return node.get("name") == "proof_of_address" or is_classified or has_its_properties
+
+
+def _has_classification(breakdown: dict[str, Any]) -> bool:
+    """Whether the kind of document was checked; in a document's properties, something else has the same name."""
+    return "result" in mapping(breakdown.get("document_classification"))
 
 
 def _values(properties: dict[str, Any]) -> dict[str, str]:
-    numbers = properties.get("document_numbers")
-    found = {name: text(properties.get(name), MAX_VALUE_LENGTH) for name in _READ_FROM_DOCUMENTS}
-    found["document_number"] = next(filter(None, map(_number, numbers if isinstance(numbers, list) else ())), None)
+    found = {name: written(properties.get(name), MAX_VALUE_LENGTH) for name in _READ_FROM_DOCUMENTS}
+    found[DOCUMENT_NUMBER] = _document_number(properties)
     return {name: value for name, value in found.items() if value}
 
 
-def _number(entry: object) -> str | None:
-    return text(mapping(entry).get("value"), MAX_VALUE_LENGTH)
+def _document_number(properties: dict[str, Any]) -> str | None:
+    """Read the document's own number: of the list the entry of that type, else the property, else one of no type."""
+    numbers = properties.get("document_numbers")
+    entries = [entry for entry in (numbers if isinstance(numbers, list) else []) if isinstance(entry, dict)]
+    typed = [entry.get("value") for entry in entries if entry.get("type") == DOCUMENT_NUMBER]
+    untyped = [entry.get("value") for entry in entries if entry.get("type") is None]
+    candidates = (written(each, MAX_VALUE_LENGTH) for each in (*typed, properties.get(DOCUMENT_NUMBER), *untyped))
+    return next(filter(None, candidates), None)
 
 
 def _findings(node: dict[str, Any]) -> Iterator[tuple[str, Comparison]]:

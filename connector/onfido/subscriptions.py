@@ -9,7 +9,7 @@ from typing import Any
 from connector.errors import Code
 from connector.onfido.api import OnfidoApi
 from connector.onfido.payloads import present
-from connector.onfido.reading import MAX_ID_LENGTH, as_object, identifier, objects, required, text, texts
+from connector.onfido.reading import MAX_ID_LENGTH, as_object, identifier, lines, objects, required, text
 
 # Onfido's API v3.6, `webhook_event_type`.
 EVENTS = frozenset(
@@ -102,4 +102,4 @@ def _webhook(body: object) -> RegisteredWebhook:
 
 
 def _named(value: Any, every: frozenset[str]) -> frozenset[str]:
-    return frozenset(texts(value, longest=MAX_ID_LENGTH, most=MAX_EVENTS)) if value else every
+    return frozenset(lines(value, longest=MAX_ID_LENGTH, most=MAX_EVENTS)) if value else every

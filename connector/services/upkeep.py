@@ -158,6 +158,8 @@ class Upkeep:
                 raise
             log.warning("run.gone", verification_id=found.verification_id, run_id=run_id, reason=error.description)
             return
+        if not run.is_final:
+            self._events.complete(provider.provider_id, run_id, self._onfido(provider))
         age = self._clock() - found.created_at
         if not run.is_final and age > TOLD_AFTER:
             log.warning(

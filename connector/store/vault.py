@@ -19,6 +19,7 @@ from pathlib import Path
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from connector.domain.text import normal
 from connector.errors import ConfigurationError
 from connector.private_file import create_private_file
 
@@ -72,8 +73,8 @@ class Fingerprints:
         self._key = key
 
     def of(self, tenant: str, user_id: str, uri: str, value: str) -> str:
-        """Give the fingerprint (64 hex digits) of a user's value for a claim."""
-        parts = "".join(f"{len(part)}:{part}" for part in (tenant, user_id, uri, value))
+        """Return the fingerprint (64 hex digits) of a user's value for a claim, the same for all its normal forms."""
+        parts = "".join(f"{len(part)}:{part}" for part in (tenant, user_id, uri, normal(value)))
         return hmac.new(self._key, parts.encode(), hashlib.sha256).hexdigest()
 
 

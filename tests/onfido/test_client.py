@@ -6,6 +6,7 @@ import time
 import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
 
 import pytest
 
@@ -300,6 +301,48 @@ def test_the_outputs_own_document_outweighs_the_tasks(onfido: ScriptedOnfido, cl
     )
     run = client.fetch_result("run-1")
     assert (run.document, run.comparisons) == ({"document_type": "visa"}, {"last_name": Comparison.CLEAR})
+
+
+BILL = {
+    "name": "proof_of_address",
+    "breakdown": {
+        "data_comparison": {
+            "first_name": {"result": "unidentified"},
+            "last_name": {"result": "consider"},
+            "address": {"result": "clear"},
+        }
+    },
+}
+
+
+@pytest.mark.parametrize(
+    ("checked", "found"),
+    [
+        (CLEAR_REPORT, {"last_name": Comparison.CLEAR, "address": Comparison.CLEAR}),
+        ({"properties": {"document_type": "passport"}}, {"address": Comparison.CLEAR}),
+        (
+            None,
+            {
+                "first_name": Comparison.UNIDENTIFIED,
+                "last_name": Comparison.CONSIDER,
+                "address": Comparison.CLEAR,
+            },
+        ),
+    ],
+)
+def test_where_only_a_proof_of_address_was_compared_the_document_is_asked_for_the_names(
+    onfido: ScriptedOnfido, client: OnfidoClient, checked: Any, found: dict[str, Comparison]
+) -> None:
+    onfido.answers(
+        Reply(200, {"id": "run-1", "status": "approved", "output": {"poa": BILL}}),
+        Reply(200, TASKS),
+        Reply(200, {"id": "document_check_1", "output": checked}),
+    )
+
+    run = client.fetch_result("run-1")
+
+    assert run.comparisons == found
+    assert run.is_conclusive
 
 
 def test_a_run_without_a_document_check_has_no_document(onfido: ScriptedOnfido, client: OnfidoClient) -> None:

@@ -33,7 +33,8 @@ NAMES = (
 
 
 def comparisons(output: object) -> dict[str, Comparison] | None:
-    return reports.comparisons(objects_in(output))
+    found = reports.comparisons(objects_in(output))
+    return None if found is None else dict(found.findings)
 
 
 def document_values(output: object) -> dict[str, str] | None:
@@ -141,6 +142,87 @@ def test_the_order_of_comparisons_does_not_matter(several: list[dict[str, Any]],
     assert comparisons(output) == merged
 
 
+# Names and birth date by the document, the address by its own proof
+
+
+def proof_report(found: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {"name": "proof_of_address", "breakdown": {"data_comparison": report(found)}} | more
+
+
+PASSPORT = {"name": "document", "breakdown": {"data_comparison": report({"first_name": "clear", "gender": "clear"})}}
+BILL = {"first_name": "unidentified", "last_name": "consider", "address": "clear"}
+BY_BOTH = {"first_name": CLEAR, "gender": CLEAR, "address": CLEAR}
+
+
+@pytest.mark.parametrize(
+    "proof",
+    [
+        proof_report(BILL),
+        proof_report(BILL, name="proof of address of the workflow", properties={"issuer": "Water", "first_names": "J"}),
+        {"data_comparison": report(BILL), "document_classification": {"result": "clear"}},
+        {"data_comparison": report(BILL), "name": "proof_of_address"},
+        {"breakdown": {"data_comparison": flat(BILL), "document_classification": {"result": None}}},
+        {"data_comparison": flat(BILL)},
+        {"data_comparison": report(BILL)},
+    ],
+)
+@pytest.mark.parametrize("document", [PASSPORT, {"data_comparison": flat({"first_name": "clear", "gender": "clear"})}])
+def test_a_proof_of_address_judges_the_address_and_the_document_the_names(
+    proof: dict[str, Any], document: dict[str, Any]
+) -> None:
+    for output in ([document, proof], {"a": proof, "b": {"c": document}}, {"x": [[proof]], "y": document}):
+        assert comparisons(output) == BY_BOTH
+
+
+def test_what_a_proof_of_address_has_against_the_address_counts_whatever_the_document_says() -> None:
+    document = {"name": "document", "breakdown": {"data_comparison": report({"first_name": "clear"})}}
+    proof = proof_report({"first_name": "clear", "address": "consider"})
+    assert comparisons([document, proof]) == {"first_name": CLEAR, "address": CONSIDER}
+
+
+def test_what_the_document_has_against_a_name_counts_whatever_the_proof_of_address_says() -> None:
+    document = {"name": "document", "breakdown": {"data_comparison": report({"last_name": "consider"})}}
+    assert comparisons([document, proof_report({"last_name": "clear", "first_name": "clear"})]) == {
+        "last_name": CONSIDER
+    }
+
+
+def test_of_several_documents_and_several_proofs_the_worst_finding_of_a_kind_counts() -> None:
+    documents = [
+        {"name": "document", "breakdown": {"data_comparison": report({"first_name": each})}}
+        for each in ("clear", "unidentified")
+    ]
+    proofs = [proof_report({"first_name": "consider", "address": each}) for each in ("clear", "consider")]
+    assert comparisons(documents + proofs) == {"first_name": UNIDENTIFIED, "address": CONSIDER}
+
+
+@pytest.mark.parametrize(
+    "output", [proof_report(BILL), [proof_report(BILL), {"properties": {"document_type": "visa"}}]]
+)
+def test_a_proof_of_address_alone_says_that_the_document_is_still_to_be_asked(output: object) -> None:
+    found = reports.comparisons(objects_in(output))
+
+    assert found is not None
+    assert not found.has_document
+    assert found.findings == {"first_name": UNIDENTIFIED, "last_name": CONSIDER, "address": CLEAR}
+
+
+@pytest.mark.parametrize("found", [BILL, BILL | {"date_of_birth": "clear"}])
+def test_one_bare_comparison_is_all_that_there_is(found: dict[str, Any]) -> None:
+    compared = reports.comparisons(objects_in({"data_comparison": report(found)}))
+
+    assert compared is not None
+    assert compared.has_document
+    assert set(compared.findings) == set(found)
+
+
+def test_how_a_document_was_classified_makes_it_no_proof_of_address() -> None:
+    classified = {"document_classification": {"issuing_country": "GBR"}, "first_name": "Jane"}
+    document = PASSPORT | {"properties": classified}
+    assert comparisons([document, proof_report(BILL)]) == BY_BOTH
+    assert document_values(document) == {"first_name": "Jane"}
+
+
 PROPERTIES = {
     "first_name": "Jane",
     "last_name": "Doe",
@@ -163,6 +245,16 @@ VALUES = {
     "gender": "Female",
 }
 COMPARED = {"data_comparison": {"result": "clear"}}
+NUMBER = {"type": "document_number", "value": "2"}
+NAMES_OF_ALL_SCRIPTS = (
+    "Jean\u00a0Pierre",
+    "\u5c71\u7530\u3000\u592a\u90ce",
+    "\u0639\u0644\u06cc\u200c\u0631\u0636\u0627",  # with a non-joiner
+    "\u0dc1\u0dca\u200d\u0dbb\u0dd3",  # with a joiner
+    "\u05d3\u05d5\u05d3\u200f\u200e",  # with direction marks
+    "Nguye\u0302\u0303n",
+    "Ann\nMary",
+)
 
 
 @pytest.mark.parametrize(
@@ -229,9 +321,21 @@ def test_a_proof_of_address_is_not_taken_for_the_document(marks: dict[str, Any])
         ({"document_numbers": {"value": "999999999"}}, {}),
         ({"document_numbers": [None, 7, {}, {"value": 7}, {"value": " "}]}, {}),
         ({"document_numbers": [{"type": "a"}, {"value": "1"}, {"value": "2"}]}, {"document_number": "1"}),
+        (
+            {"document_numbers": [{"type": "personal_number", "value": "1"}, NUMBER, {"value": "3"}]},
+            {"document_number": "2"},
+        ),
+        ({"document_numbers": [{"type": "personal_number", "value": "1"}]}, {}),
+        ({"document_number": "7"}, {"document_number": "7"}),
+        ({"document_number": "7", "document_numbers": [{"value": "1"}, NUMBER]}, {"document_number": "2"}),
+        ({"document_number": "7", "document_numbers": [{"value": "1"}]}, {"document_number": "7"}),
+        ({"first_name": "Ann", "middle_name": "Mary"}, {"first_name": "Ann", "middle_name": "Mary"}),
+        *(({"first_name": f" {name}\u3000"}, {"first_name": name}) for name in NAMES_OF_ALL_SCRIPTS),
     ],
 )
-def test_only_printable_texts_of_a_fair_length_are_read(properties: dict[str, Any], expected: dict[str, str]) -> None:
+def test_texts_of_a_fair_length_without_control_characters_are_read(
+    properties: dict[str, Any], expected: dict[str, str]
+) -> None:
     assert document_values({"breakdown": COMPARED, "properties": properties}) == expected
 
 

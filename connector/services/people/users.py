@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from connector.domain.history import ADDED, CHANGED, REMOVED, SYSTEM, USER, Change, by_administrator
+from connector.domain.text import is_blank
 from connector.errors import Code, RequestError
 from connector.services.journal import Journal
 from connector.services.outbox import DELETE_APPLICANT
@@ -46,7 +47,7 @@ class Users:
             self._journal.record(connection, [self._entry(tenant, user_id, ADDED, actor, values)])
 
     def change(self, tenant: str, user_id: str, values: Mapping[str, str], actor: str = SYSTEM) -> None:
-        """Change some of a user's values; an empty one is removed.
+        """Change some of a user's values; a blank one is removed.
 
         A claim that was verified for another value is verified no longer, from the same moment on.
         Raises `RequestError` where there is no such user.
@@ -116,21 +117,22 @@ class Users:
         """Write values of a user who is locked; what was verified for another one is verified no longer."""
         users.set_values(connection, tenant, user_id, self._sealed(tenant, user_id, values))
         fingerprints = {
-            uri: self._fingerprints.of(tenant, user_id, uri, value) if value else None for uri, value in values.items()
+            uri: None if is_blank(value) else self._fingerprints.of(tenant, user_id, uri, value)
+            for uri, value in values.items()
         }
         withdrawn = value_changed(connection, tenant, user_id, fingerprints, self._clock())
         self._journal.record(connection, [*withdrawn, self._entry(tenant, user_id, what, actor, values)])
 
     def _entry(self, tenant: str, user_id: str, what: str, actor: str, values: Mapping[str, str]) -> Change:
         detail = {"claims": sorted(values)}
-        removed = sorted(uri for uri, value in values.items() if not value)
+        removed = sorted(uri for uri, value in values.items() if is_blank(value))
         if what == CHANGED and removed:
             detail["removed"] = removed
         return by_administrator(self._clock(), actor, tenant, USER, user_id, what, detail)
 
     def _sealed(self, tenant: str, user_id: str, values: Mapping[str, str]) -> dict[str, str | None]:
         return {
-            uri: self._vault.seal(value, user_value(tenant, user_id, uri)) if value else None
+            uri: None if is_blank(value) else self._vault.seal(value, user_value(tenant, user_id, uri))
             for uri, value in values.items()
         }
 

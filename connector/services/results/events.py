@@ -28,6 +28,7 @@ from connector import telemetry
 from connector.domain.studio import TASK_EVENT, WATCHLIST_EVENT, Studio
 from connector.domain.verification import Verification
 from connector.errors import Code, RequestError
+from connector.onfido.client import OnfidoClient
 from connector.onfido.reading import read_text
 from connector.onfido.webhooks import Event, is_signed, read_event
 from connector.services.application.notices import stamp
@@ -102,6 +103,21 @@ class Events:
             for follow_up in follow_ups:
                 follow_up()
         return True
+
+    def complete(self, provider_id: str, run_id: str, onfido: OnfidoClient) -> None:
+        """Apply the events that wait for a document's comparison, although Onfido does not show the run as ended yet.
+
+        What a signed event says of the end counts; only the run's document check is asked for.
+        """
+        with self._database.read() as connection:
+            parked = events.find_parked(connection, provider_id, run_id)
+        told = ((each.event_id, read_event(self._opened(each)).run) for each in parked)
+        completed = [(event_id, onfido.ask_document_check(run)) for event_id, run in told if run and run.lacks_document]
+        for event_id, run in completed:
+            with self._database.write() as connection:
+                news = self._results.apply(connection, provider_id, run, WEBHOOK, event_id)
+                events.resolve(connection, event_id, events.APPLIED)
+                self._results.announce(connection, news)
 
     def match_all(self) -> None:
         """Take up all events that wait for a run which is known by now."""

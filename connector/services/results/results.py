@@ -18,10 +18,11 @@ import structlog
 from sqlalchemy import Connection
 
 from connector import telemetry
-from connector.domain.claims import ClaimState, Verdict, fold, judge, output_value
+from connector.domain.claims import ClaimState, Verdict, judge, output_value
 from connector.domain.history import CLAIM, RUN, Change, of_verification
 from connector.domain.provider import Provider
 from connector.domain.runs import APPROVED, DECIDED_STATUSES, TAG_PREFIX, Comparison, RunSnapshot, moves, next_check
+from connector.domain.text import fold
 from connector.domain.verification import Verification, VerificationClaim
 from connector.services.journal import Journal
 from connector.services.outbox import CHECK_VERIFICATION, KEEP_DOCUMENT

@@ -16,9 +16,10 @@ from sqlalchemy import Connection
 
 from connector.directory import Directory
 from connector.domain.applicant import check_applicant
-from connector.domain.claims import REQUIRED_FIELDS, fields_to_send, fold
+from connector.domain.claims import REQUIRED_FIELDS, fields_to_send
 from connector.domain.provider import Provider
 from connector.domain.studio import OutputRole
+from connector.domain.text import fold
 from connector.domain.verification import VerificationClaim
 from connector.errors import Code, RequestError
 from connector.services.journal import Journal

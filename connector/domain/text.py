@@ -1,0 +1,76 @@
+"""Unicode text as people and documents write it: what is refused, what is blank, and when two texts are the same.
+
+    as it is sent       NFC, each stretch of white space one space, none at the ends     (`tidy`)
+    as it is compared   canonical caseless matching, invisible characters left out       (`fold`)
+
+Two normal forms of one text are the same value everywhere (`normal`).
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+
+# Unicode's property White_Space; `str.split` also splits at the separators U+001C to U+001F, which are controls.
+_SPACE = "\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+_SPACES = re.compile(f"[{_SPACE}]+")
+# Control characters that are no white space, and halves of surrogate pairs, which no UTF-8 can hold.
+_UNUSABLE = re.compile("[\0-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff]")
+_CONTROL = re.compile("[\0-\x1f\x7f-\x9f\ud800-\udfff]")
+# Characters that show nothing by themselves: joiners, direction marks, soft hyphens, fillers, variation selectors,
+# tags (Unicode's property Default_Ignorable_Code_Point).
+_INVISIBLE = re.compile(
+    "[\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f"
+    "\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
+)
+_DOT_ABOVE = "\u0307"
+_ABOVE = 230  # the combining class of marks above a letter
+
+
+def is_usable(text: str) -> bool:
+    """Whether a text holds neither control characters, other than white space, nor lone surrogates."""
+    return _UNUSABLE.search(text) is None
+
+
+def is_line(text: str) -> bool:
+    """Whether a text holds no control characters at all, line breaks and tabs included, nor lone surrogates."""
+    return _CONTROL.search(text) is None
+
+
+def is_blank(text: str) -> bool:
+    """Whether nothing of a text can be seen: it is empty, or white space and invisible characters only."""
+    return not tidy(_INVISIBLE.sub("", text))
+
+
+def normal(text: str) -> str:
+    """Return a text in its composed normal form (NFC), which is the same for all forms of one text."""
+    return unicodedata.normalize("NFC", text)
+
+
+def tidy(text: str) -> str:
+    """Return a text composed (NFC), with one space for each stretch of white space and none at the ends."""
+    return _SPACES.sub(" ", normal(text)).strip(" ")
+
+
+def fold(text: str) -> str:
+    """Return what all spellings of a text have in common: letter case, spaces and invisible characters do not matter.
+
+    Documents like capitals. Case is folded by Unicode's canonical caseless matching (definition D145), with the Turkish
+    dotless and dotted i as i.
+    """
+    decomposed = unicodedata.normalize("NFD", _INVISIBLE.sub("", text))
+    folded = unicodedata.normalize("NFD", decomposed.casefold())
+    return tidy(_plain_i(folded))
+
+
+def _plain_i(text: str) -> str:
+    """Write every i, in decomposed text, with the dot that it has by itself."""
+    if "\u0131" not in text and _DOT_ABOVE not in text:
+        return text
+    kept, is_dotted = [], False
+    for character in text.replace("\u0131", "i"):
+        if character == _DOT_ABOVE and is_dotted:
+            continue
+        kept.append(character)
+        is_dotted = character == "i" or (is_dotted and unicodedata.combining(character) not in (0, _ABOVE))
+    return "".join(kept)
