@@ -27,7 +27,7 @@ CLAIMS = MAPPING | {POSTCODE: "address.postcode", COUNTRY: "address.country"}
 
 
 def report(name: str, **findings: str | None) -> dict[str, Any]:
-    breakdown = {key: {"result": result, "properties": {}} for key, result in findings.items()}
+    breakdown: Any = {key: {"result": result, "properties": {}} for key, result in findings.items()}
     return {"name": name, "breakdown": {"data_comparison": {"result": "clear", "breakdown": breakdown}}}
 
 
