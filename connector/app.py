@@ -30,6 +30,7 @@ from connector.domain.studio import StudioPolicy
 from connector.domain.tenancy import DEFAULT_TENANT
 from connector.domain.urls import UrlPolicy
 from connector.errors import ConfigurationError
+from connector.http.client import HttpClient
 from connector.http.webhook_sender import Notifier
 from connector.onfido.client import OnfidoTransport
 from connector.relay import Relay
@@ -138,7 +139,8 @@ def create_services(
     initiation = Initiation(database, binding, attempts, results, events, journal, timing, clock)
     event_retention = timedelta(days=settings.event_retention_days)
     run_service = Runs(database, provider_service, results, archive, timing)
-    notices = Notices(provider_service, Notifier(user_agent), studio_policy.notices, clock)
+    outgoing = HttpClient(ca_file=settings.notice_ca_file, proxy=settings.outgoing_proxy)
+    notices = Notices(provider_service, Notifier(outgoing), studio_policy.notices, clock)
     tasks = Tasks(database, provider_service, run_service, notices, journal, timing, clock)
     watchlist = Watchlist(database, provider_service, notices, journal, clock)
     kinds = {**kinds, **tasks.kinds, **watchlist.kinds}
@@ -208,15 +210,16 @@ def create_app(
     kinds: Mapping[str, Kind] = MappingProxyType({}),
 ) -> Flask:
     """Make the web application; raises `ConfigurationError` where it must not start."""
-    access = Access(trusted_issuers(settings))
+    trusted = trusted_issuers(settings)
     services = create_services(settings, clock, subscribers, kinds)
     app = Flask("connector", static_folder=None)
     app.url_map.merge_slashes = False  # a redirect of the router's would go to whatever host the request names
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.config |= _flask_config(settings)
     app.extensions |= vars(services) | {
-        "access": access,
+        "access": Access(trusted),
         "count_outbox": services.outbox.counts,
+        "issuers": trusted,
         "is_current": services.database.is_current,
         "services": services,
         "settings": settings,

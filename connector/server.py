@@ -88,6 +88,7 @@ def _begin_work(worker: Any) -> None:
     for listener in worker.sockets:
         listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", PATIENCE, 0))
     _start_relay(worker)
+    worker.wsgi.extensions["issuers"].prepare()
 
 
 def _start_relay(worker: Any) -> None:

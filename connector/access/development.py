@@ -9,6 +9,7 @@ Whoever reads that file can call as anyone: it must not exist where real people 
 from __future__ import annotations
 
 import json
+import threading
 import time
 import uuid
 from typing import TYPE_CHECKING
@@ -79,7 +80,9 @@ def trusted_issuers(settings: Settings) -> TrustedIssuers:
     """
     check_access_configured(settings)
     development = [development_issuer(settings.data_dir)] if settings.dev else []
-    return TrustedIssuers([*map(trust, settings.issuers), *development])
+    waiting = threading.BoundedSemaphore(max(1, settings.threads // 4))  # of whom it is not known yet who they are
+    trusted = [trust(each, proxy=settings.outgoing_proxy, waiting=waiting) for each in settings.issuers]
+    return TrustedIssuers([*trusted, *development])
 
 
 def check_access_configured(settings: Settings) -> None:

@@ -20,7 +20,7 @@ from authlib.oauth2 import OAuth2Error
 from authlib.oauth2.rfc6750 import BearerTokenValidator, InsufficientScopeError, InvalidTokenError
 from flask import current_app, g
 
-from connector.access.issuer_keys import RETRY_AFTER, KeysUnavailableError
+from connector.access.issuer_keys import KeysUnavailableError
 from connector.access.jwt import Token, parse, token_names
 from connector.access.refusals import TokenRefused
 from connector.access.tokens import (
@@ -76,7 +76,7 @@ class _Validator(BearerTokenValidator):  # type: ignore[misc]  # Authlib is unty
             raise InvalidTokenError(refused.description) from refused
         except KeysUnavailableError as error:
             description = "The token cannot be checked yet: its issuer does not answer."
-            raise AccessDenied(503, description, {"Retry-After": str(RETRY_AFTER)}) from error
+            raise AccessDenied(503, description, {"Retry-After": str(error.retry_after)}) from error
         g.token = token
         return principal
 

@@ -1,10 +1,11 @@
 """The keys of an issuer, found by discovery and kept.
 
-    kid known ────────────────────────► kept keys          (no lock; an old set is renewed by one of the callers)
-    kid unknown, or nothing kept ─────► fetch: discovery document ──► JWKS ──► kept keys
+    kid known ─────────────────────► kept keys, at once     old ones are fetched anew meanwhile, in a thread
+    kid unknown, or nothing kept ──► a fetch ──► kept keys  a few callers wait for it, the others are asked to come back
 
-A kid that is not known may be a rotation or a forgery, so it leads to one fetch, and to the next only after
-`REFETCH_AFTER`. Keys that are kept stay good while the issuer does not answer.
+A kid that is not known may be a rotation or a forgery. It leads to a fetch, and to the next only after
+`REFETCH_AFTER`; whoever has a token with a known kid never waits for it. Keys that are kept stay good while the issuer
+does not answer.
 """
 
 from __future__ import annotations
@@ -16,11 +17,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-import requests
 import structlog
 from joserfc.errors import JoseError
 from joserfc.jwk import JWKRegistry, Key, KeySet
 
+from connector.http.client import ExchangeError, HttpClient
 from connector.settings.checks import is_secure_url
 
 if TYPE_CHECKING:
@@ -28,11 +29,13 @@ if TYPE_CHECKING:
 
     from connector.settings import Issuer
 
-RENEW_AFTER = 3600.0  # seconds
-REFETCH_AFTER = 30.0  # seconds; for a kid that is not known
-RETRY_AFTER = 5  # seconds; while there are no keys at all
+RENEW_AFTER = 1800.0  # seconds; from then on a fetch is begun, and nobody waits for it
+EXPIRE_AFTER = 3600.0  # seconds; from then on one caller waits for the fetch, unless that has failed before
+REFETCH_AFTER = 5.0  # seconds between two fetches for a kid that is not known, or while there are no keys at all
+RETRY_RENEWAL_AFTER = 30.0  # seconds between two fetches of keys that are old
 FETCH_TIMEOUT = 5.0  # seconds for both documents together
 MAX_DOCUMENT_BYTES = 256 * 1024
+DEFAULT_WAITING = 4
 KEY_TYPES = ("RSA", "EC", "OKP")
 MIN_RSA_MODULUS = 342  # characters of base64: 2048 bits, which RFC 7518 asks for
 
@@ -40,7 +43,11 @@ log = structlog.get_logger(__name__)
 
 
 class KeysUnavailableError(Exception):
-    """An issuer's keys have never been fetched; asking again after `RETRY_AFTER` seconds may help."""
+    """Whether a token is good cannot be said yet; asking again after `retry_after` seconds may help."""
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__(retry_after)
+        self.retry_after = retry_after
 
 
 class _FetchError(Exception):
@@ -53,62 +60,141 @@ class _Kept:
     kids: frozenset[str | None]
     fetched_at: float
 
+    def has(self, kid: str | None) -> bool:
+        """Return whether a token may be signed with one of these; one without a kid takes what there is."""
+        return kid is None or kid in self.kids
+
 
 class IssuerKeys:
-    """One issuer's keys; shared by all threads."""
+    """One issuer's keys; shared by all threads.
 
-    def __init__(self, issuer: Issuer, clock: Callable[[], float] = time.monotonic) -> None:
+    `waiting` bounds how many callers wait for a kid that is not known; several issuers may share it.
+    """
+
+    def __init__(
+        self,
+        issuer: Issuer,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        client: HttpClient | None = None,
+        waiting: threading.BoundedSemaphore | None = None,
+    ) -> None:
         self._issuer = issuer
         self._clock = clock
+        self._client = client or HttpClient(ca_file=issuer.ca_file)
+        self._waiting = waiting or threading.BoundedSemaphore(DEFAULT_WAITING)
         self._kept: _Kept | None = None
         self._tried_at = float("-inf")
-        self._fetching = threading.Lock()
+        self._has_failed = False
+        self._lock = threading.Lock()
+        self._fetching: threading.Event | None = None
 
     def find(self, kid: str | None) -> KeySet:
-        """Give the keys, after a fetch where `kid` is not among them; a token without `kid` takes what there is.
+        """Return the keys, after a fetch where `kid` is not among them.
 
-        Raises `KeysUnavailableError` where there are none.
+        Raises `KeysUnavailableError` where there are none, or too many callers wait for that fetch.
         """
         kept = self._kept
-        if kept is None or (kid is not None and kid not in kept.kids):
-            self._fetch_if_due(patience=FETCH_TIMEOUT)
-        elif self._clock() - kept.fetched_at >= RENEW_AFTER:
-            self._fetch_if_due(patience=0)
+        if kept is not None and kept.has(kid):
+            self._renew(kept)
+        else:
+            self._look_again()
         if self._kept is None:
-            raise KeysUnavailableError
+            raise KeysUnavailableError(int(REFETCH_AFTER))
         return self._kept.keys
 
-    def _fetch_if_due(self, patience: float) -> None:
-        if self._fetching.acquire(timeout=patience):
-            try:
-                if self._is_due():  # it is not where another thread has fetched while this one waited
-                    self._fetch()
-            finally:
-                self._fetching.release()
+    def prepare(self) -> None:
+        """Begin to fetch the keys, so that the first caller need not wait."""
+        self._begin(REFETCH_AFTER)
 
-    def _is_due(self) -> bool:
-        pause = REFETCH_AFTER if self._kept else RETRY_AFTER
-        return self._clock() - self._tried_at >= pause
+    def _renew(self, kept: _Kept) -> None:
+        """Begin to fetch keys that are old; wait only where they are very old, and nobody has tried since."""
+        age = self._clock() - kept.fetched_at
+        if age < RENEW_AFTER or self._fetching is not None:
+            return
+        has_failed = self._has_failed
+        fetching = self._begin(RETRY_RENEWAL_AFTER)
+        if age >= EXPIRE_AFTER and not has_failed:
+            _wait(fetching)
 
-    def _fetch(self) -> None:
+    def _look_again(self) -> None:
+        """Wait for a fetch, where one is due: few may, so that forged tokens hold few threads."""
+        if (fetching := self._begin(REFETCH_AFTER)) is None:
+            return
+        if not self._waiting.acquire(blocking=False):
+            raise KeysUnavailableError(1)
         try:
-            keys = fetch_keys(self._issuer)
+            _wait(fetching)
+        finally:
+            self._waiting.release()
+
+    def _begin(self, pause: float) -> threading.Event | None:
+        """Return what is set when the fetch under way has ended; None where none is under way, and none is due."""
+        with self._lock:
+            if self._fetching is None and self._clock() - self._tried_at >= pause:
+                self._fetching = threading.Event()
+                threading.Thread(target=self._fetch, args=(self._fetching,), name="issuer-keys", daemon=True).start()
+            return self._fetching
+
+    def _fetch(self, done: threading.Event) -> None:
+        self._has_failed = True
+        try:
+            keys = fetch_keys(self._issuer, self._client)
             self._kept = _Kept(keys, frozenset(key.kid for key in keys), self._clock())
+            self._has_failed = False
         except _FetchError as error:
             log.warning("issuer_keys_not_fetched", issuer=self._issuer.issuer, reason=str(error))
         finally:
             self._tried_at = self._clock()
+            with self._lock:
+                self._fetching = None
+            done.set()
 
 
-def fetch_keys(issuer: Issuer) -> KeySet:
+def _wait(fetching: threading.Event | None) -> None:
+    if fetching is not None:
+        fetching.wait(FETCH_TIMEOUT + 1)
+
+
+def fetch_keys(issuer: Issuer, client: HttpClient) -> KeySet:
     """Fetch the signature keys that an issuer publishes; those that cannot be used are left out (RFC 7517, 5)."""
-    deadline = time.monotonic() + FETCH_TIMEOUT
-    document = _fetch_json(issuer.jwks_uri or _discover(issuer.issuer, deadline), deadline)
+    fetch = _Fetch(client)
+    document = fetch.json(issuer.jwks_uri or _discover(issuer.issuer, fetch))
     published = document.get("keys")
     keys = [key for jwk in published if (key := _import(jwk))] if isinstance(published, list) else []
     if not keys:
         raise _FetchError("no usable key is published")
     return KeySet(keys)
+
+
+class _Fetch:
+    """Fetches documents, all within one `FETCH_TIMEOUT`."""
+
+    def __init__(self, client: HttpClient) -> None:
+        self._client = client
+        self._end = time.monotonic() + FETCH_TIMEOUT
+
+    def json(self, url: str) -> dict[str, Any]:
+        """Fetch a JSON object from exactly there: a redirect is refused."""
+        try:
+            document = json.loads(self._read(url))
+        except ExchangeError as error:
+            raise _FetchError(f"{url}: {error.reason}") from error
+        except (ValueError, RecursionError) as error:
+            raise _FetchError(f"{url}: not JSON") from error
+        if not isinstance(document, dict):
+            raise _FetchError(f"{url}: not a JSON object")
+        return document
+
+    def _read(self, url: str) -> bytes:
+        left = self._end - time.monotonic()
+        if not is_secure_url(url) or left <= 0:
+            raise _FetchError(f"{url}: {'out of time' if left <= 0 else 'not https'}")
+        headers = {"Accept": "application/json"}
+        with self._client.open("GET", url, seconds=left, headers=headers) as answer:
+            if answer.status != 200:  # noqa: PLR2004  HTTP's OK
+                raise _FetchError(f"{url}: status {answer.status}")
+            return answer.read(MAX_DOCUMENT_BYTES)
 
 
 def _import(jwk: Any) -> Key | None:
@@ -122,12 +208,12 @@ def _import(jwk: Any) -> Key | None:
         return None
 
 
-def _discover(issuer: str, deadline: float) -> str:
+def _discover(issuer: str, fetch: _Fetch) -> str:
     """Find the URL of the keys in the first discovery document there is, which has to be this issuer's own."""
     failures = []
     for url in _discovery_urls(issuer):
         try:
-            document = _fetch_json(url, deadline)
+            document = fetch.json(url)
         except _FetchError as error:
             failures.append(str(error))
         else:
@@ -150,29 +236,3 @@ def _discovery_urls(issuer: str) -> Iterator[str]:
     yield f"{plain}/.well-known/openid-configuration"
     parts = urlsplit(plain)
     yield f"{parts.scheme}://{parts.netloc}/.well-known/oauth-authorization-server{parts.path}"
-
-
-def _fetch_json(url: str, deadline: float) -> dict[str, Any]:
-    try:
-        document = json.loads(_fetch(url, deadline))
-    except (requests.RequestException, ValueError, RecursionError) as error:
-        raise _FetchError(f"{url}: {type(error).__name__}") from error
-    if not isinstance(document, dict):
-        raise _FetchError(f"{url}: not a JSON object")
-    return document
-
-
-def _fetch(url: str, deadline: float) -> bytes:
-    """Fetch at most `MAX_DOCUMENT_BYTES` by `deadline`, from exactly there: a redirect is refused."""
-    left = deadline - time.monotonic()
-    if not is_secure_url(url) or left <= 0:
-        raise _FetchError(f"{url}: {'out of time' if left <= 0 else 'not https'}")
-    with requests.get(url, timeout=left, allow_redirects=False, stream=True) as response:
-        if response.status_code != requests.codes.ok:
-            raise _FetchError(f"{url}: status {response.status_code}")
-        content = b""
-        for chunk in response.iter_content(8192):
-            content += chunk
-            if len(content) > MAX_DOCUMENT_BYTES or time.monotonic() > deadline:
-                raise _FetchError(f"{url}: too large or too slow")
-        return content

@@ -14,6 +14,7 @@ asked for. `typ` it has us check, and some issuers get that wrong as well: hence
 from __future__ import annotations
 
 import functools
+import threading
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -35,6 +36,7 @@ from connector.access.refusals import (
     time_refused,
     write_time,
 )
+from connector.http.client import HttpClient
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -83,8 +85,10 @@ class TrustedIssuer:
         token_types: Collection[str],
         tenant: str = "",
         tenant_claim: str = "",
+        prepare: Callable[[], None] = lambda: None,
     ) -> None:
         self.identifier = identifier
+        self.prepare = prepare  # begins to fetch the keys, so that the first caller need not wait
         self._audience = audience
         self._find_keys = find_keys
         self._registry = Algorithms(algorithms)
@@ -189,6 +193,11 @@ class TrustedIssuers:
     def __init__(self, trusted: Iterable[TrustedIssuer]) -> None:
         self._trusted = {each.identifier: each for each in trusted}
 
+    def prepare(self) -> None:
+        """Begin to fetch every issuer's keys."""
+        for each in self._trusted.values():
+            each.prepare()
+
     def verify(self, token: Token) -> Principal:
         """Return the principal of a token that is good; raise `TokenRefused` or `KeysUnavailableError`."""
         return self._issuer(token).verify(token)
@@ -217,12 +226,23 @@ class TrustedIssuers:
         raise refused("iss", issuer, "the settings trust", sorted(self._trusted), description)
 
 
-def trust(issuer: Issuer, clock: Callable[[], float] = time.monotonic) -> TrustedIssuer:
-    """Return what checks the tokens of a configured issuer; `clock` decides when its keys are fetched anew."""
+def trust(
+    issuer: Issuer,
+    clock: Callable[[], float] = time.monotonic,
+    *,
+    proxy: str = "",
+    waiting: threading.BoundedSemaphore | None = None,
+) -> TrustedIssuer:
+    """Return what checks the tokens of a configured issuer; `clock` decides when its keys are fetched anew.
+
+    `proxy` is the way to the issuer, `waiting` bounds how many callers wait for its keys.
+    """
+    keys = IssuerKeys(issuer, clock, client=HttpClient(ca_file=issuer.ca_file, proxy=proxy), waiting=waiting)
     return TrustedIssuer(
         issuer.issuer,
         issuer.audience,
-        IssuerKeys(issuer, clock).find,
+        keys.find,
+        prepare=keys.prepare,
         algorithms=issuer.algorithms,
         token_types=issuer.token_types,
         tenant=issuer.tenant,

@@ -11,23 +11,16 @@ from __future__ import annotations
 
 import base64
 import hmac
-import time
 from datetime import datetime
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
-import requests
-from urllib3 import exceptions as urllib3_errors
-
 from connector.errors import ConnectorError
+from connector.http.client import Answer, BodyTooLargeError, ExchangeError, HttpClient
 
-CONNECT_TIMEOUT = 5.0  # seconds
-READ_TIMEOUT = 10.0  # until the answer begins, and between two pieces of it
-ANSWER_TIMEOUT = 15.0  # for all of it; one more piece may be under way then
-MAX_ANSWER = 1024 * 1024  # bytes; what is longer is cut after one more
+TIMEOUT = 15.0  # seconds for the whole exchange
+MAX_ANSWER = 1024 * 1024  # bytes
 SECRET_PREFIX = "whsec_"  # noqa: S105  the specification's mark of a secret
-
-_CHUNK_BYTES = 64 * 1024
 
 
 class NotTaken(ConnectorError):  # noqa: N818  it is an answer, not a defect
@@ -39,56 +32,25 @@ class NotTaken(ConnectorError):  # noqa: N818  it is an answer, not a defect
 
 
 class Notifier:
-    """Posts notices; times are in seconds."""
+    """Posts notices, each within `timeout` seconds."""
 
-    def __init__(
-        self,
-        user_agent: str,
-        *,
-        connect_timeout: float = CONNECT_TIMEOUT,
-        read_timeout: float = READ_TIMEOUT,
-        answer_timeout: float = ANSWER_TIMEOUT,
-    ) -> None:
-        self._headers = {
-            "Accept": "application/json",
-            "Accept-Encoding": "identity",
-            "Connection": "close",
-            "Content-Type": "application/json",
-            "User-Agent": user_agent,
-        }
-        self._timeouts = (connect_timeout, read_timeout)
-        self._answer_timeout = answer_timeout
+    def __init__(self, client: HttpClient, *, timeout: float = TIMEOUT) -> None:
+        self._client = client
+        self._timeout = timeout
 
-    def post(self, url: str, secret: str, notice_id: str, body: bytes, at: datetime) -> bytes:
-        """Post a notice, signed at a time, and give the answer's body; raises `NotTaken` for all but 2xx.
+    def post(self, url: str, secret: str, notice_id: str, body: bytes, at: datetime) -> bytes | None:
+        """Post a notice, signed at a time, and return the answer's body, None where it is longer than `MAX_ANSWER`.
 
-        A body of more than `MAX_ANSWER` bytes is longer than the application's answer may be.
+        Raises `NotTaken` for all but 2xx.
         """
         host = urlsplit(url).netloc
-        headers = self._headers | signature_headers(secret, notice_id, body, at)
-        until = time.monotonic() + self._answer_timeout
+        headers = {"Accept": "application/json", "Content-Type": "application/json"}
+        headers |= signature_headers(secret, notice_id, body, at)
         try:
-            with (
-                _Session() as session,
-                session.post(
-                    url,
-                    data=body,
-                    headers=headers,
-                    auth=_unchanged,
-                    timeout=self._timeouts,
-                    allow_redirects=False,
-                    stream=True,
-                ) as answer,
-            ):
-                _check_status(host, answer.status_code)
-                return _read(answer, until)
-        except (OSError, urllib3_errors.HTTPError) as error:  # requests' own are OSErrors
-            raise NotTaken(f"{host} gave no answer: {type(error).__name__}.") from error
-
-
-class _Session(requests.Session):
-    def get_redirect_target(self, resp: requests.Response) -> None:
-        """Never look for one: requests would read the whole body of a redirect that it does not even follow."""
+            with self._client.open("POST", url, seconds=self._timeout, headers=headers, body=body) as answer:
+                return _read(host, answer)
+        except ExchangeError as error:
+            raise NotTaken(f"{host} gave no answer: {error.reason}.") from error
 
 
 def signature_headers(secret: str, notice_id: str, body: bytes, at: datetime) -> dict[str, str]:
@@ -103,22 +65,12 @@ def signature_headers(secret: str, notice_id: str, body: bytes, at: datetime) ->
     }
 
 
-def _unchanged(request: requests.PreparedRequest) -> requests.PreparedRequest:
-    """Add no credentials; in place of this, requests would look for some in a `.netrc`."""
-    return request
-
-
-def _check_status(host: str, status: int) -> None:
-    if HTTPStatus.MULTIPLE_CHOICES <= status < HTTPStatus.BAD_REQUEST:
-        raise NotTaken(f"{host} answered HTTP {status}; redirects are not followed.", status)
-    if not HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
-        raise NotTaken(f"{host} answered HTTP {status}.", status)
-
-
-def _read(answer: requests.Response, until: float) -> bytes:
-    body = bytearray()
-    while len(body) <= MAX_ANSWER and (chunk := answer.raw.read1(_CHUNK_BYTES, decode_content=False)):
-        body += chunk
-        if time.monotonic() > until:
-            raise requests.ReadTimeout("the answer took too long")
-    return bytes(body[: MAX_ANSWER + 1])
+def _read(host: str, answer: Answer) -> bytes | None:
+    if HTTPStatus.MULTIPLE_CHOICES <= answer.status < HTTPStatus.BAD_REQUEST:
+        raise NotTaken(f"{host} answered HTTP {answer.status}; redirects are not followed.", answer.status)
+    if not HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
+        raise NotTaken(f"{host} answered HTTP {answer.status}.", answer.status)
+    try:
+        return answer.read(MAX_ANSWER)
+    except BodyTooLargeError:
+        return None

@@ -5,7 +5,6 @@ A `Session` follows no redirect and keeps no cookie; one that is `is_public_only
 
 from __future__ import annotations
 
-import ipaddress
 import socket
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
@@ -16,6 +15,7 @@ from urllib3.connection import HTTPSConnection
 from urllib3.connectionpool import HTTPSConnectionPool
 from urllib3.util.connection import create_connection
 
+from connector.domain.addresses import is_public
 from connector.errors import Code, OnfidoError
 
 POOL_SIZE = 32
@@ -50,7 +50,7 @@ class _PublicConnection(HTTPSConnection):
     def _new_conn(self) -> socket.socket:
         found = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
         addresses = dict.fromkeys(str(address[0]) for *_, address in found)
-        if not all(map(_is_public, addresses)):
+        if not all(map(is_public, addresses)):
             raise OnfidoError(Code.FILE_UNAVAILABLE, f"{self.host} is no public host: no file is fetched from it.")
         failure = OSError("no address")
         for address in addresses:
@@ -69,8 +69,3 @@ class _PublicAdapter(HTTPAdapter):
     def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
         super().init_poolmanager(*args, **kwargs)
         self.poolmanager.pool_classes_by_scheme = {"https": _PublicPool}
-
-
-def _is_public(address: str) -> bool:
-    ip = ipaddress.ip_address(address)
-    return ip.is_global and not ip.is_multicast

@@ -57,6 +57,11 @@ class Issuer(Checked):
         metadata=about("What its tokens must have in `aud` to be good here.", checks.not_empty, example="connector")
     )
     jwks_uri: str = setting("", "Where its keys are; empty: found by discovery.", checks.jwks_uri)
+    ca_file: str = setting(
+        "",
+        "A file with the certificates (PEM) that are trusted when its keys are fetched, in place of the public "
+        "authorities; also its own certificate, where that is self-signed.",
+    )
     tenant: str = setting(DEFAULT_TENANT, "The only tenant that its tokens are good for.", checks.not_empty)
     tenant_claim: str = setting("", "The claim that names a token's tenant, in place of `tenant`.")
     algorithms: tuple[str, ...] = setting(ALGORITHMS, "The signature algorithms it may use.", checks.asymmetric)
@@ -140,6 +145,18 @@ class Settings(Checked):
         (),
         "Hosts that providers may have notices sent to; none: no provider sends any.",
         checks.host_names,
+    )
+    notice_ca_file: str = setting(
+        "",
+        "A file with the certificates (PEM) that are trusted when notices are sent, in place of the public "
+        "authorities.",
+    )
+    outgoing_proxy: str = setting(
+        "",
+        "The proxy, `http://host:port`, for https to issuers and applications; empty: none, "
+        "whatever the environment says.",
+        checks.proxy_url,
+        is_secret=True,
     )
     allow_http_loopback: bool = setting(
         False, "Also let API tokens and notices go over http to this machine, for the simulator."

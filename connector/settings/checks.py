@@ -123,6 +123,13 @@ def base_url(value: str) -> str:
     return value.rstrip("/")
 
 
+def proxy_url(value: str) -> str:
+    """Check for a proxy's URL, with or without credentials, or nothing."""
+    if value and not re.fullmatch(r"http://([^\s?#@/]+@)?[^\s?#@/:]+(:\d{1,5})?/?", value):
+        raise ValueError("must be of the form http://host:port, or http://user:password@host:port")
+    return value
+
+
 def database(value: str) -> str:
     """Check for a database that the connector has a driver for."""
     scheme, separator, rest = value.partition("://")

@@ -74,8 +74,8 @@ class Notices:
             raise Undeliverable(f"studio.notices.url: {why}.")
         return Receiver(provider.provider_id, url, self._providers.notice_secret(provider))
 
-    def send(self, receiver: Receiver, notice: Notice) -> bytes:
-        """Post a notice, and give the body of the application's answer.
+    def send(self, receiver: Receiver, notice: Notice) -> bytes | None:
+        """Post a notice, and return the body of the application's answer, None where that is too long.
 
         Raises `NotTaken` for anything but 2xx; `Undeliverable` where the application says that it is gone (410).
         """

@@ -140,7 +140,7 @@ class Tasks:
         answer = self._notices.send(receiver, task_started(payload, found, task))
         self._complete_as_answered(run, task, answer, payload["notice_id"])
 
-    def _complete_as_answered(self, run: _OpenRun, task: Task, answer: bytes, notice_id: str) -> None:
+    def _complete_as_answered(self, run: _OpenRun, task: Task, answer: bytes | None, notice_id: str) -> None:
         data = _data_in(answer)
         if data is None:
             return
@@ -189,9 +189,9 @@ def objection(data: object) -> str | None:
     return f"it is longer than {MAX_DATA} characters as JSON" if length > MAX_DATA else None
 
 
-def _data_in(answer: bytes) -> Data | None:
+def _data_in(answer: bytes | None) -> Data | None:
     """Read the data in an application's answer; None where it has none, and completes the task later."""
-    if len(answer) > MAX_ANSWER:
+    if answer is None:
         raise Undeliverable(f"The application's answer is longer than {MAX_ANSWER} bytes.")
     try:
         parsed = json.loads(answer)

@@ -1,0 +1,36 @@
+"""Which addresses belong to the public Internet, whatever form they are written in.
+
+An IPv6 address may carry an IPv4 address that the network translates to: it is public where that one is.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+
+_GLOBAL_UNICAST = IPv6Network("2000::/3")
+_NAT64 = IPv6Network("64:ff9b::/96")
+_6TO4_RELAYS = IPv4Network("192.88.99.0/24")
+
+
+def is_public(address: str) -> bool:
+    """Return whether an IP address can be reached by everybody: neither private, local, reserved nor multicast."""
+    ip = ipaddress.ip_address(address)
+    return _is_public_v4(ip) if isinstance(ip, IPv4Address) else _is_public_v6(ip)
+
+
+def _is_public_v4(ip: IPv4Address) -> bool:
+    return ip.is_global and not ip.is_multicast and ip not in _6TO4_RELAYS
+
+
+def _is_public_v6(ip: IPv6Address) -> bool:
+    if any(not _is_public_v4(carried) for carried in _carried(ip)):
+        return False
+    return (ip in _GLOBAL_UNICAST and ip.is_global) or ip in _NAT64 or ip.ipv4_mapped is not None
+
+
+def _carried(ip: IPv6Address) -> list[IPv4Address]:
+    """Return the IPv4 addresses that an IPv6 address leads to: IPv4-mapped, NAT64, 6to4, Teredo."""
+    carried = [*(ip.teredo or ())]
+    carried += [each for each in (ip.ipv4_mapped, ip.sixtofour) if each is not None]
+    return carried + ([IPv4Address(int(ip) & 0xFFFFFFFF)] if ip in _NAT64 else [])

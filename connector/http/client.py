@@ -1,0 +1,232 @@
+"""The one client for outgoing HTTP that is not Onfido's: bounded in time and size, and sent to one place only.
+
+    open ──► look-up ──► connect ──► TLS ──► request ──► head ──► Answer ──► read        one deadline for all of it
+      any failure, at any step ──► ExchangeError, which names the host and no more of the address
+
+- The deadline holds for a head or a body that drips in as well.
+- The limit of a body is for what it is once decompressed.
+- No redirect is followed, no credential of `.netrc` is sent, no proxy of the environment is used: a proxy is named by
+  the setting `outgoing_proxy`.
+- Each client has its own trust: a CA file for one peer changes nothing for the others.
+- Plain http is for loopback only, and with `is_public_only` nothing but public addresses is connected to; judged is
+  the address that is connected to.
+"""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import socket
+import ssl
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from types import MappingProxyType, TracebackType
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from connector.errors import ConnectorError
+from connector.http.sockets import Deadline, Refused, connect, start_tls, tls_context
+
+USER_AGENT = "onfido-idvp-connector"
+PIECE = 64 * 1024
+PORTS = {"http": 80, "https": 443}
+_GZIP = 47  # zlib's window bits: gzip or zlib, whichever it is
+
+
+class ExchangeError(ConnectorError):
+    """No answer that can be used; `reason` says why, without the address."""
+
+    def __init__(self, host: str, reason: str) -> None:
+        super().__init__(f"{host}: {reason}.")
+        self.reason = reason
+
+
+class BodyTooLargeError(ExchangeError):
+    """The answer's body is longer than was allowed."""
+
+
+class Answer:
+    """The head of an answer, and its body to be read; used as a context that closes the connection."""
+
+    def __init__(self, connection: _Connection, response: http.client.HTTPResponse, host: str) -> None:
+        self.status = response.status
+        self._connection = connection
+        self._response = response
+        self._host = host
+
+    def __enter__(self) -> Answer:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._response.close()
+        self._connection.close()
+
+    def header(self, name: str) -> str:
+        """Return a header's value, empty where there is none."""
+        return self._response.getheader(name) or ""
+
+    def read(self, limit: int) -> bytes:
+        """Return the body; raises `ExchangeError` where it is longer than `limit` bytes, or does not come in time."""
+        body = bytearray()
+        with _failures(self._host):
+            for piece in self._decoded():
+                body += piece
+                if len(body) > limit:
+                    raise BodyTooLargeError(self._host, f"the answer is longer than {limit} bytes")
+        return bytes(body)
+
+    def _decoded(self) -> Iterator[bytes]:
+        encoding = self.header("Content-Encoding").strip().lower()
+        if encoding in ("", "identity"):
+            return self._pieces()
+        if encoding in ("gzip", "x-gzip", "deflate"):
+            return _inflate(self._pieces())
+        raise ExchangeError(self._host, "the answer has a content encoding that was not asked for")
+
+    def _pieces(self) -> Iterator[bytes]:
+        while piece := self._response.read1(PIECE):
+            yield piece
+        if self._response.length:
+            raise http.client.IncompleteRead(b"", self._response.length)
+
+
+class HttpClient:
+    """Sends requests to one kind of peer; shared by threads, each exchange has a connection of its own.
+
+    `ca_file` is trusted in place of the public authorities; `proxy` is where https goes through.
+    """
+
+    def __init__(self, *, ca_file: str = "", is_public_only: bool = False, proxy: str = "") -> None:
+        self._context = tls_context(ca_file)
+        self._is_public_only = is_public_only
+        self._proxy = urlsplit(proxy) if proxy else None
+
+    def open(
+        self,
+        method: str,
+        url: str,
+        *,
+        seconds: float,
+        headers: Mapping[str, str] = MappingProxyType({}),
+        body: bytes | None = None,
+    ) -> Answer:
+        """Send a request and return the head of the answer; all of the exchange ends within `seconds`.
+
+        Raises `ExchangeError`. The caller closes the answer.
+        """
+        parts = _split(url)
+        host = parts.netloc
+        sent = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity", "Connection": "close", **headers}
+        with _failures(host):
+            connection = self._connection(parts, Deadline(seconds))
+            try:
+                connection.request(method, _target(parts), body=body, headers=sent)
+                return Answer(connection, connection.getresponse(), host)
+            except BaseException:
+                connection.close()
+                raise
+
+    def _connection(self, parts: SplitResult, deadline: Deadline) -> _Connection:
+        host, port, is_tls = parts.hostname or "", parts.port or PORTS[parts.scheme], parts.scheme == "https"
+        if is_tls and self._proxy is not None:
+            connection = _Connection(self._proxy.hostname or "", self._proxy.port or 80, deadline, self._context)
+            connection.set_tunnel(host, port, _proxy_headers(self._proxy))
+            return connection
+        connection = _Connection(host, port, deadline, self._context if is_tls else None)
+        connection.is_public_only = self._is_public_only
+        return connection
+
+
+class _Connection(http.client.HTTPConnection):
+    """A connection for one exchange; with a tunnel, `host` is the proxy."""
+
+    is_public_only = False
+
+    def __init__(self, host: str, port: int, deadline: Deadline, context: ssl.SSLContext | None) -> None:
+        super().__init__(host, port)
+        self.default_port = PORTS["https" if context else "http"]
+        self._deadline = deadline
+        self._context = context
+        self._tls_host = host
+        self._is_tunnelled = False
+
+    def set_tunnel(self, host: str, port: int | None = None, headers: Mapping[str, str] | None = None) -> None:
+        """Go through the proxy to a host."""
+        super().set_tunnel(host, port, headers)
+        self._tls_host = host
+        self._is_tunnelled = True
+
+    def connect(self) -> None:
+        """Open the connection, and shake hands."""
+        is_plain = self._context is None
+        sock = connect(
+            self.host, self.port, self._deadline, is_public_only=self.is_public_only, is_loopback_only=is_plain
+        )
+        self.sock = sock
+        if self._is_tunnelled:
+            self._pass_proxy()
+        if self._context is not None:
+            self.sock = start_tls(sock, self._context, self._tls_host, self._deadline)
+
+    def _pass_proxy(self) -> None:
+        try:
+            self._tunnel()  # type: ignore[attr-defined]  # as http.client's own connections do
+        except TimeoutError:
+            raise
+        except OSError as error:
+            raise Refused("the proxy refused the connection") from error
+
+
+@contextmanager
+def _failures(host: str) -> Iterator[None]:
+    """Raise whatever goes wrong in an exchange as an `ExchangeError`."""
+    try:
+        yield
+    except (OSError, ValueError, http.client.HTTPException, zlib.error) as error:
+        raise ExchangeError(host, _reason(error)) from error
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, TimeoutError):
+        return "no answer in time"
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return f"its TLS certificate is not trusted: {error.verify_message.rstrip('.')}"
+    if isinstance(error, socket.gaierror | UnicodeError):
+        return "there is no such host"
+    return str(error) if isinstance(error, Refused) else type(error).__name__
+
+
+def _split(url: str) -> SplitResult:
+    """Take an address apart; raises `ExchangeError` for one that is not http or https, or has credentials in it."""
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # reading it checks it
+    except ValueError:
+        raise ExchangeError("The address", "it must be a URL") from None
+    if parts.scheme not in PORTS or not parts.hostname or parts.username or parts.password:
+        raise ExchangeError(parts.hostname or "The address", "it must be an https URL without credentials")
+    return parts
+
+
+def _target(parts: SplitResult) -> str:
+    return (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+
+
+def _proxy_headers(proxy: SplitResult) -> dict[str, str]:
+    if proxy.username is None:
+        return {}
+    credentials = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}"
+    return {"Proxy-Authorization": f"Basic {base64.b64encode(credentials.encode()).decode()}"}
+
+
+def _inflate(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Decompress a little at a time: a small body may stand for a huge one."""
+    decoder = zlib.decompressobj(_GZIP)
+    for piece in pieces:
+        rest = piece
+        while rest:
+            yield decoder.decompress(rest, PIECE)
+            rest = decoder.unconsumed_tail
+        if decoder.eof:
+            return
+    raise zlib.error("the body ends early")

@@ -1,0 +1,156 @@
+"""Connections with one deadline for all that happens on them: look-up, connecting, handshake, every read and write.
+
+A time-out of a socket is for one operation, and starts anew with every byte that drips in. These sockets set it to
+what is left before each operation.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import queue
+import socket
+import ssl
+import threading
+import time
+from typing import Any
+
+import certifi
+
+from connector.domain.addresses import is_public
+from connector.errors import ConfigurationError
+
+
+class Refused(OSError):  # noqa: N818  it is an answer, not a defect
+    """A connection that is not allowed; its text says why."""
+
+
+class Deadline:
+    """A moment after which nothing is waited for."""
+
+    def __init__(self, seconds: float) -> None:
+        self._end = time.monotonic() + seconds
+
+    def left(self) -> float:
+        """Return the seconds that are left; raises `TimeoutError` where none are."""
+        left = self._end - time.monotonic()
+        if left <= 0:
+            raise TimeoutError
+        return left
+
+
+class TimedSocket(socket.socket):
+    """A socket of which every operation ends by the deadline."""
+
+    deadline: Deadline
+
+    def recv_into(self, *args: Any) -> int:
+        """Receive what has arrived."""
+        self.settimeout(self.deadline.left())
+        return super().recv_into(*args)
+
+    def sendall(self, *args: Any) -> None:
+        """Send all, or raise `TimeoutError`."""
+        self.settimeout(self.deadline.left())
+        super().sendall(*args)
+
+
+class TimedTlsSocket(ssl.SSLSocket):
+    """The same over TLS."""
+
+    deadline: Deadline
+
+    def recv_into(self, *args: Any) -> int:
+        """Receive what has arrived."""
+        self.settimeout(self.deadline.left())
+        return super().recv_into(*args)
+
+    def send(self, *args: Any) -> int:
+        """Send some; `sendall` sends piece by piece."""
+        self.settimeout(self.deadline.left())
+        return super().send(*args)
+
+
+def tls_context(ca_file: str = "") -> ssl.SSLContext:
+    """Make what decides whom to trust: the authorities in `ca_file` alone, or without one the public ones.
+
+    A certificate in `ca_file` need not be an authority's: it may be the peer's own.
+    Raises `ConfigurationError` where the file cannot be read.
+    """
+    try:
+        context = ssl.create_default_context(cafile=ca_file or certifi.where())
+    except ssl.SSLError:
+        raise ConfigurationError(f"The CA file {ca_file} must hold certificates in PEM.") from None
+    except OSError as error:
+        raise ConfigurationError(f"The CA file {ca_file} cannot be read: {error.strerror}.") from error
+    if ca_file:
+        context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
+        context.verify_flags &= ~ssl.VERIFY_X509_STRICT  # self-signed certificates lack what it asks for
+    context.sslsocket_class = TimedTlsSocket
+    return context
+
+
+def connect(host: str, port: int, deadline: Deadline, *, is_public_only: bool, is_loopback_only: bool) -> TimedSocket:
+    """Connect to one of a host's addresses; judged is the address that is connected to.
+
+    Raises `Refused` where one of them is not allowed, so that a name cannot lead elsewhere the second time.
+    """
+    addresses = _look_up(host, port, deadline)
+    for _, (address, *_) in addresses:
+        _check_address(host, str(address), is_public_only=is_public_only, is_loopback_only=is_loopback_only)
+    for at, (family, address) in enumerate(addresses, start=1):
+        try:
+            return _connect(family, address, deadline, share=len(addresses) - at + 1)
+        except OSError:
+            if at == len(addresses):
+                raise
+    raise socket.gaierror(socket.EAI_NONAME, "no address")
+
+
+def start_tls(sock: TimedSocket, context: ssl.SSLContext, host: str, deadline: Deadline) -> TimedTlsSocket:
+    """Shake hands; a certificate that is not trusted raises `ssl.SSLCertVerificationError`."""
+    sock.settimeout(deadline.left())  # of a handshake it is the time for all of it
+    wrapped = context.wrap_socket(sock, server_hostname=host)
+    assert isinstance(wrapped, TimedTlsSocket)  # noqa: S101  the context's class
+    wrapped.deadline = deadline
+    return wrapped
+
+
+def _connect(family: int, address: Any, deadline: Deadline, *, share: int) -> TimedSocket:
+    """Connect to an address within a share of the time that is left, so that the others get theirs."""
+    sock = TimedSocket(family, socket.SOCK_STREAM)
+    sock.deadline = deadline
+    try:
+        sock.settimeout(deadline.left() / share)
+        sock.connect(address)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    except BaseException:
+        sock.close()
+        raise
+    return sock
+
+
+def _check_address(host: str, address: str, *, is_public_only: bool, is_loopback_only: bool) -> None:
+    if is_public_only and not is_public(address):
+        raise Refused(f"{host} is no public host")
+    if is_loopback_only and not ipaddress.ip_address(address).is_loopback:
+        raise Refused("plain http is for this machine only")
+
+
+def _look_up(host: str, port: int, deadline: Deadline) -> list[tuple[int, Any]]:
+    """Return a host's addresses, in a thread of its own: the system's resolver knows no deadline."""
+    results: queue.SimpleQueue[list[tuple[int, Any]] | Exception] = queue.SimpleQueue()
+
+    def look_up() -> None:
+        try:
+            results.put([(each[0], each[4]) for each in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)])
+        except (OSError, UnicodeError) as error:
+            results.put(error)
+
+    threading.Thread(target=look_up, name="look-up", daemon=True).start()
+    try:
+        result = results.get(timeout=deadline.left())
+    except queue.Empty:
+        raise TimeoutError from None
+    if isinstance(result, Exception):
+        raise result
+    return result
