@@ -55,6 +55,7 @@ from connector.services.results.results import Results
 from connector.services.starting.attempts import Attempts
 from connector.services.starting.binding import Binding
 from connector.services.starting.initiation import Initiation
+from connector.services.starting.recording import Recorder
 from connector.services.starting.requests import Verifications
 from connector.services.timing import Timing
 from connector.services.upkeep import Upkeep
@@ -136,7 +137,8 @@ def create_services(
     events = Events(database, vault, provider_service, results, clock)
     attempts = Attempts(database, provider_service, results, journal, timing, clock)
     binding = Binding(database, directory, fingerprints, attempts, journal, clock)
-    initiation = Initiation(database, binding, attempts, results, events, journal, timing, clock)
+    recorder = Recorder(database, attempts, results, events, journal, clock)
+    initiation = Initiation(database, binding, attempts, recorder, timing, clock)
     event_retention = timedelta(days=settings.event_retention_days)
     run_service = Runs(database, provider_service, results, archive, timing)
     outgoing = HttpClient(ca_file=settings.notice_ca_file, proxy=settings.outgoing_proxy)

@@ -57,16 +57,20 @@ class OnfidoApi:
         return Call(method, url, self._auth, params, fields, self._deadline, self._is_background, is_download)
 
     def _read(self, reader: Callable[[object], T], call: Call, *, refused_as: Code | None = None) -> T:
-        answer = self._send(call, refused_as=refused_as)
-        if answer.is_cut:
-            raise misunderstanding(answer, f"it is longer than {MAX_BODY_BYTES // 1024**2} MB")
-        try:
-            return reader(read_json(answer.body))
-        except ValueError as error:
-            raise misunderstanding(answer, str(error)) from error
+        return understand(self._send(call, refused_as=refused_as), reader)
 
     def _send(self, call: Call, *, refused_as: Code | None = None) -> Answer:
         answer = self._transport.send(call)
         if not answer.is_success:
             raise refusal(answer, call, refused_as)
         return answer
+
+
+def understand(answer: Answer, reader: Callable[[object], T]) -> T:
+    """Read the body of a success; raises `OnfidoError` where that cannot be done."""
+    if answer.is_cut:
+        raise misunderstanding(answer, f"it is longer than {MAX_BODY_BYTES // 1024**2} MB")
+    try:
+        return reader(read_json(answer.body))
+    except ValueError as error:
+        raise misunderstanding(answer, str(error)) from error

@@ -16,12 +16,13 @@ from __future__ import annotations
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from connector.domain.capture import LinkOptions, SdkOptions
 from connector.domain.runs import DECIDED_STATUSES, RunSnapshot
 from connector.errors import Code, OnfidoError
+from connector.onfido.api import understand
 from connector.onfido.evidence import Files, FileStream
 from connector.onfido.payloads import (
     applicant_deletion,
@@ -30,6 +31,7 @@ from connector.onfido.payloads import (
     newest_run,
     present,
     run_snapshot,
+    untagged_runs,
     watched_applicant,
     with_document_check,
 )
@@ -125,6 +127,17 @@ class OnfidoClient(Tasks, Files, Subscriptions):
         """Find the newest run that bears the tag."""
         call = self._call("GET", "workflow_runs", params={"tags": tag})
         return self._read(lambda body: newest_run(body, tag=tag), call)
+
+    def find_untagged_runs(self, applicant_id: str, age: timedelta) -> list[RunSnapshot]:
+        """Find the applicant's runs, no older than `age`, of which the list shows no tags; the newest first.
+
+        Their age is told by Onfido's own clock.
+        """
+        day_before = (datetime.now(UTC) - age - timedelta(days=1)).date().isoformat()  # the list goes by whole days
+        params = {"applicant_id": applicant_id, "created_at_gt": day_before}
+        answer = self._send(self._call("GET", "workflow_runs", params=params))
+        since = (answer.date or datetime.now(UTC)) - age
+        return understand(answer, lambda body: untagged_runs(body, applicant_id=applicant_id, since=since))
 
     def fetch_result(self, run_id: str, *, wants_document: bool = False) -> RunSnapshot:
         """Read a run such that it is conclusive: where its output compares no document, its document check is asked.

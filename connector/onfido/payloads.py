@@ -125,8 +125,18 @@ def applicant_deletion(body: object, applicant_id: str) -> datetime | None:
 def newest_run(body: object, *, tag: str) -> RunSnapshot | None:
     """Read the newest run that really bears the tag from a list of runs."""
     ours = [run for run in objects(body) if _bears(run, tag)]
-    newest = max(ours, key=lambda run: time(run.get("created_at")) or _OLDEST, default=None)
+    newest = max(ours, key=_created_at, default=None)
     return None if newest is None else run_snapshot(newest)
+
+
+def untagged_runs(body: object, *, applicant_id: str, since: datetime) -> list[RunSnapshot]:
+    """Read from a list of runs those of an applicant since then that show no tags, the newest first."""
+    ours = [
+        run
+        for run in objects(body)
+        if identifier(run.get("applicant_id")) == applicant_id and not run.get("tags") and _is_since(run, since)
+    ]
+    return [run_snapshot(run) for run in sorted(ours, key=_created_at, reverse=True)]
 
 
 def newest_document_check(body: object) -> str | None:
@@ -195,6 +205,15 @@ def _granted(path: str, value: str) -> bool:
     if granted is None:
         raise RequestError(Code.APPLICANT_REFUSED, f"{path}: the user's value is neither true nor false.")
     return granted
+
+
+def _is_since(run: dict[str, Any], since: datetime) -> bool:
+    created_at = time(run.get("created_at"))
+    return created_at is None or created_at >= since
+
+
+def _created_at(run: dict[str, Any]) -> datetime:
+    return time(run.get("created_at")) or _OLDEST
 
 
 def _bears(run: dict[str, Any], tag: str) -> bool:

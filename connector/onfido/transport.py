@@ -42,6 +42,8 @@ FAIR_SECONDS = 2.0  # a call that has less time left says nothing of Onfido when
 DEFAULT_RATE_LIMIT = 400.0  # calls a minute of a live account
 FAILURES_TO_OPEN = 5
 
+_MAX_DIGITS = 10  # of a number of seconds
+
 
 class TokenAuth(AuthBase):
     """Onfido's authorization header; as requests' own kind of object, so that no `.netrc` replaces it."""
@@ -75,7 +77,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back; `retry_after` is in seconds, None where Onfido asks for no pause.
+    """What came back, at the `date` of Onfido's clock; `retry_after` is in seconds, None where it asks for no pause.
 
     A download has a `file`, which whoever gets the answer has to close, or the `location` of one.
     """
@@ -85,6 +87,7 @@ class Answer:
     request_id: str | None
     retry_after: int | None
     location: str | None = field(default=None, repr=False)
+    date: datetime | None = None
     file: requests.Response | None = field(default=None, repr=False)
 
     @property
@@ -222,6 +225,7 @@ class Transport:
                     request_id=response.headers.get("X-Request-Id"),
                     retry_after=_retry_after(response.headers.get("Retry-After", "")),
                     location=response.headers.get("Location"),
+                    date=_date(response.headers.get("Date", "")),
                     file=response if is_file else None,
                 )
                 if is_file:
@@ -263,10 +267,16 @@ def _read(response: requests.Response, *, until: float) -> bytes:
 
 def _retry_after(value: str) -> int | None:
     """Read the header's seconds or HTTP date; None where it is neither."""
+    if value.isascii() and value.isdigit():
+        return int(value) if len(value) <= _MAX_DIGITS else None
+    date = _date(value)
+    return None if date is None else max(0, math.ceil((date - datetime.now(UTC)).total_seconds()))
+
+
+def _date(value: str) -> datetime | None:
+    """Read an HTTP date; None where it is none."""
     try:
-        if value.isascii() and value.isdigit():
-            return int(value)
         date = parsedate_to_datetime(value)
-        return max(0, math.ceil(date.replace(tzinfo=date.tzinfo or UTC).timestamp() - datetime.now(UTC).timestamp()))
+        return date.replace(tzinfo=date.tzinfo or UTC).astimezone(UTC)
     except (ValueError, OverflowError):
         return None

@@ -68,6 +68,9 @@ class Faults:
     )
     retry_after: int = _switch(1, integer(0, 3600), "The Retry-After of a throttled call, in seconds.")
 
+    lists_untagged: int = _switch(
+        0, _COUNT, "A list of runs shows no tags, and filtering by tags has no effect; as in some versions of the API."
+    )
     runs_without_sdk_token: int = _switch(0, _COUNT, "A new run has no SDK token.")
     runs_instant: int = _switch(0, _COUNT, "A new run has ended already in the answer that creates it.")
     runs_early: int = _switch(

@@ -96,13 +96,15 @@ def create() -> tuple[Json, int]:
 def list_all() -> list[Json]:
     """List runs, the newest first unless `sort` says otherwise."""
     query = check(request.args, _LIST_RULES)
-    tags = {tag for value in request.args.getlist("tags") for tag in value.split(",")}
     state = simulation().state
+    is_untagged = state.takes("lists_untagged")
+    tags = set() if is_untagged else {tag for value in request.args.getlist("tags") for tag in value.split(",")}
     with state.lock:
         found = [run for run in state.runs.values() if _is_wanted(run, query, tags)]
         if query.get("sort") != "asc":
             found.reverse()
-        return [run.as_json() for run in page_of(found, int(query.get("page", 1)), PAGE_SIZE)]
+        shown = [run.as_json() for run in page_of(found, int(query.get("page", 1)), PAGE_SIZE)]
+    return [{name: run[name] for name in run if name != "tags"} for run in shown] if is_untagged else shown
 
 
 def _is_wanted(run: Run, query: Json, tags: set[str]) -> bool:

@@ -184,6 +184,12 @@ def lock_run(connection: Connection, provider_id: str, run_id: str) -> Verificat
     return one(connection, _LOCK_RUN, {"of_provider": provider_id, "of_run": run_id})
 
 
+def find_known_runs(connection: Connection, provider_id: str, run_ids: Collection[str]) -> set[str]:
+    """Return those of some runs that belong to an attempt with the provider."""
+    known = (verifications.c.provider_id == provider_id, verifications.c.run_id.in_(run_ids))
+    return set(connection.execute(select(verifications.c.run_id).where(*known)).scalars())
+
+
 def lock_all(connection: Connection, provider_id: str) -> None:
     """Keep everybody else from changing the attempts with a provider."""
     statement = select(verifications.c.id).where(verifications.c.provider_id == provider_id)

@@ -128,7 +128,8 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             return
         content = reply.content
-        self.send_response(reply.status)
+        begin = self.send_response_only if "Date" in reply.headers else self.send_response
+        begin(reply.status)
         for name, value in reply.headers.items():
             self.send_header(name, value)
         if reply.has_length:

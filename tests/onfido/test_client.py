@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import uuid
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, date, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -192,6 +192,43 @@ def test_no_run_is_found_where_onfido_ignores_the_tag(onfido: ScriptedOnfido, cl
     onfido.answers(Reply(200, [{"id": "other", "status": "processing", "tags": []}]))
     assert client.find_run(tag="t") is None
     assert onfido.received[0].query == {"tags": ["t"]}
+
+
+def test_runs_whose_tags_the_list_does_not_show_are_found_by_applicant_and_time(
+    onfido: ScriptedOnfido, client: OnfidoClient
+) -> None:
+    ours: dict[str, Any] = {"status": "awaiting_input", "applicant_id": "applicant-1"}
+    onfido.answers(
+        Reply(
+            200,
+            [
+                {**ours, "id": "earlier", "created_at": "2026-01-02T00:29:59Z"},
+                {**ours, "id": "just then", "created_at": "2026-01-02T00:30:00Z"},
+                {**ours, "id": "newest", "created_at": "2026-01-03T00:00:00Z", "tags": None},
+                {**ours, "id": "undated", "tags": []},
+                {**ours, "id": "tagged", "created_at": "2026-01-03T00:00:00Z", "tags": ["another"]},
+                {**ours, "id": "another's", "created_at": "2026-01-03T00:00:00Z", "applicant_id": "applicant-2"},
+                {"id": "nobody's", "status": "processing", "created_at": "2026-01-03T00:00:00Z"},
+                "no run at all",
+            ],
+            {"Date": "Fri, 02 Jan 2026 01:30:00 GMT"},
+        )
+    )
+    found = client.find_untagged_runs("applicant-1", timedelta(hours=1))
+    assert [run.run_id for run in found] == ["newest", "just then", "undated"]
+    asked = onfido.received[0].query
+    assert asked["applicant_id"] == ["applicant-1"]
+    assert timedelta(days=1) <= datetime.now(UTC).date() - date.fromisoformat(asked["created_at_gt"][0])
+
+
+def test_without_onfidos_date_the_age_of_a_run_is_told_by_ours(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
+    now = datetime.now(UTC)
+    runs = [
+        {"id": name, "status": "processing", "applicant_id": "a", "created_at": (now - age).isoformat()}
+        for name, age in {"old": timedelta(minutes=11), "new": timedelta(minutes=9)}.items()
+    ]
+    onfido.answers(Reply(200, runs, {"Date": "today"}))
+    assert [run.run_id for run in client.find_untagged_runs("a", timedelta(minutes=10))] == ["new"]
 
 
 def test_a_result_whose_output_compares_needs_one_request(onfido: ScriptedOnfido, client: OnfidoClient) -> None:

@@ -92,6 +92,26 @@ def test_run_whose_start_a_proxy_answered_in_onfidos_place_is_found_again(
     assert_resumed(quiet, ann)
 
 
+@pytest.mark.parametrize("switch", ["failed_after", "dropped_after"])
+def test_run_is_found_again_though_the_list_of_runs_shows_no_tags(quiet: World, ann: Caller, switch: str) -> None:
+    settle(quiet, first := quiet.start(ann), "declined")
+    quiet.faults(lists_untagged=-1, failed_status=504)
+    break_off(quiet, ann, START_RUN, switch)
+    (lost,) = runs_at_onfido(quiet) - {first}
+    quiet.clock.advance(2 * RUN_SETTLE_TIME)
+
+    assert assert_resumed(quiet, ann, {first}) == lost
+
+
+def test_recorded_run_is_not_taken_for_one_that_was_never_started(quiet: World, ann: Caller) -> None:
+    settle(quiet, first := quiet.start(ann), "declined")
+    quiet.faults(lists_untagged=-1)
+    break_off(quiet, ann, START_RUN, "failed")
+    quiet.clock.advance(2 * RUN_SETTLE_TIME)
+
+    assert assert_resumed(quiet, ann, {first}) != first
+
+
 @pytest.mark.parametrize("status", [404, 410])
 def test_page_of_a_proxy_does_not_make_an_applicant_or_a_run_gone(quiet: World, ann: Caller, status: int) -> None:
     settle(quiet, first := quiet.start(ann), "declined")

@@ -16,32 +16,30 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from connector.domain.capture import LINK, SdkOptions
-from connector.domain.history import RUN, of_verification
 from connector.domain.provider import Provider
-from connector.domain.runs import PROCESSING, RunSnapshot, next_check
+from connector.domain.runs import RunSnapshot
 from connector.domain.verification import Verification, VerificationClaim
 from connector.errors import Code, ConnectorError, OnfidoError, RequestError
 from connector.onfido.client import OnfidoClient
 from connector.onfido.payloads import applicant_fields
-from connector.services.journal import Journal
 from connector.services.outbox import DELETE_APPLICANT
-from connector.services.results.events import Events
-from connector.services.results.results import Results, claim_row
 from connector.services.starting.attempts import (
-    INITIATED,
     ROUNDS,
     START_TIME,
     SWEPT,
     Attempt,
     Attempts,
     Wanted,
-    being_started,
     open_already,
 )
 from connector.services.starting.binding import Binding, BoundValues
+from connector.services.starting.recording import Recorder
+from connector.services.starting.unanswered import find_started_run
 from connector.services.timing import Timing
-from connector.store import claims, outbox, verification_claims, verifications
+from connector.store import outbox, verification_claims, verifications
 from connector.store.engine import Database
+
+MARGIN = timedelta(minutes=1)  # for what a clock is corrected by
 
 
 @dataclass(frozen=True)
@@ -61,18 +59,14 @@ class Initiation:
         database: Database,
         binding: Binding,
         attempts: Attempts,
-        results: Results,
-        events: Events,
-        journal: Journal,
+        recorder: Recorder,
         timing: Timing,
         clock: Callable[[], datetime],
     ) -> None:
         self._database = database
         self._binding = binding
         self._attempts = attempts
-        self._results = results
-        self._events = events
-        self._journal = journal
+        self._recorder = recorder
         self._timing = timing
         self._clock = clock
 
@@ -116,8 +110,8 @@ class Initiation:
         self._attempts.give_back(attempt, broke_off, SWEPT)
 
     def _adopt_if_started(self, attempt: Attempt, run_requested_at: datetime) -> bool:
-        if run := attempt.onfido.find_run(tag=attempt.tag):
-            self._adopt(attempt, run, self._about(attempt))
+        if run := self._find_started(attempt, run_requested_at):
+            self._recorder.adopt(attempt, run, self._about(attempt))
             return True
         self._check_settled(run_requested_at)
         self._attempts.advance(attempt, run_requested_at=None)
@@ -128,13 +122,18 @@ class Initiation:
         if verification.run_id is not None:
             return self._hand_over_known(attempt, attempt.onfido.get_run(verification.run_id))
         if verification.run_requested_at is not None:
-            if run := attempt.onfido.find_run(tag=attempt.tag):
+            if run := self._find_started(attempt, verification.run_requested_at):
                 return self._hand_over_known(attempt, run)
             self._check_settled(verification.run_requested_at)
         if attempt.is_resumed:
             self._binding.replace_claims(attempt)
         applicant_id, bound = self._send_values(attempt)
         return self._hand_over(attempt, self._start_run(attempt, applicant_id, bound.custom_data), bound.claims)
+
+    def _find_started(self, attempt: Attempt, run_requested_at: datetime) -> RunSnapshot | None:
+        # The time is noted anew when a start goes unanswered, a budget after it at most.
+        margin = timedelta(seconds=self._timing.interactive_budget) + MARGIN
+        return find_started_run(self._database, attempt, self._clock() - run_requested_at + margin)
 
     def _check_settled(self, run_requested_at: datetime) -> None:
         """Raise until a run that was asked for, but is not in Onfido's list, can be taken as never made."""
@@ -204,7 +203,7 @@ class Initiation:
         """Hand over a run that an earlier request started, unless it is about other claims than this one's."""
         about = self._about(attempt)
         if not set(attempt.wanted.uris) <= {claim.uri for claim in about}:
-            self._adopt(attempt, run, about)
+            self._recorder.adopt(attempt, run, about)
             raise open_already(run.run_id)
         return self._hand_over(attempt, run, about)
 
@@ -214,7 +213,7 @@ class Initiation:
 
     def _hand_over(self, attempt: Attempt, run: RunSnapshot, about: Sequence[VerificationClaim]) -> Started:
         """Record the run, apply what is known of it already, and get the user's SDK token."""
-        verification = self._adopt(attempt, run, about)
+        verification = self._recorder.adopt(attempt, run, about)
         verification_id = verification.verification_id
         if verification.closed_at is not None:
             return Started(verification)
@@ -223,42 +222,6 @@ class Initiation:
             with self._database.write() as connection:
                 verifications.advance(connection, verification_id, attempt.lease.owner, verifications.NO_LEASE)
         return started
-
-    def _adopt(self, attempt: Attempt, run: RunSnapshot, about: Sequence[VerificationClaim]) -> Verification:
-        """Record the run, and apply what is known of it already; gives the verification as that leaves it."""
-        recorded = self._record_run(attempt, run, about)
-        has_news = self._events.match(attempt.provider.provider_id, run.run_id)
-        if run.is_final:
-            self._results.refresh(attempt.provider, run.run_id, attempt.deadline, INITIATED)
-        if not (has_news or run.is_final):
-            return recorded
-        with self._database.read() as connection:
-            return verifications.get(connection, recorded.verification_id)
-
-    def _record_run(self, attempt: Attempt, run: RunSnapshot, about: Sequence[VerificationClaim]) -> Verification:
-        now = self._clock()
-        values = {
-            "run_id": run.run_id,
-            "status": PROCESSING if run.is_final else run.status,  # a final status comes with its result only
-            "updated_at": now,
-            "next_check_at": now + next_check(timedelta()),
-            "dashboard_url": run.dashboard_url,
-        }
-        verification, plan = attempt.verification, attempt.wanted.plan
-        has_way = run.sdk_token is not None and plan.sdk is None if plan.link is None else run.link_url is not None
-        if has_way:  # nothing has to be asked of Onfido any more
-            values |= verifications.NO_LEASE
-        with self._database.write() as connection:
-            owner = attempt.lease.owner
-            recorded = verifications.record_run(connection, verification, owner, values)
-            if recorded is None:
-                raise being_started()
-            claims.open_attempt(connection, [claim_row(verification, claim, now) for claim in about])
-            if verification.run_id is None:
-                moved = verification.status, str(values["status"])
-                entry = of_verification(verification, now, INITIATED, None, RUN, run.run_id, *moved)
-                self._journal.record(connection, [entry])
-            return recorded
 
 
 def let_go_through(

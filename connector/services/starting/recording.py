@@ -1,0 +1,86 @@
+"""Recording the run that Onfido has started for an attempt, under the attempt's lease."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy.exc import IntegrityError
+
+from connector.domain.history import RUN, of_verification
+from connector.domain.runs import PROCESSING, RunSnapshot, next_check
+from connector.domain.verification import Verification, VerificationClaim
+from connector.errors import Code, OnfidoError
+from connector.services.journal import Journal
+from connector.services.results.events import Events
+from connector.services.results.results import Results, claim_row
+from connector.services.starting.attempts import INITIATED, Attempt, Attempts, being_started
+from connector.store import claims, verifications
+from connector.store.engine import Database
+
+
+class Recorder:
+    """Records runs, and applies what is known of them already."""
+
+    def __init__(
+        self,
+        database: Database,
+        attempts: Attempts,
+        results: Results,
+        events: Events,
+        journal: Journal,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._database = database
+        self._attempts = attempts
+        self._results = results
+        self._events = events
+        self._journal = journal
+        self._clock = clock
+
+    def adopt(self, attempt: Attempt, run: RunSnapshot, about: Sequence[VerificationClaim]) -> Verification:
+        """Record the run, apply what is known of it already, and return the verification as that leaves it.
+
+        A run that belongs to another verification ends the attempt: Onfido has started none for it. Raises
+        `OnfidoError` then, and `RequestError` where the lease was lost.
+        """
+        try:
+            recorded = self._record(attempt, run, about)
+        except IntegrityError as error:
+            self._attempts.advance(attempt, run_requested_at=None)
+            raise OnfidoError(
+                Code.INITIATION_FAILED,
+                f"Onfido answered with the run {run.run_id}, which belongs to another verification already.",
+            ) from error
+        has_news = self._events.match(attempt.provider.provider_id, run.run_id)
+        if run.is_final:
+            self._results.refresh(attempt.provider, run.run_id, attempt.deadline, INITIATED)
+        if not (has_news or run.is_final):
+            return recorded
+        with self._database.read() as connection:
+            return verifications.get(connection, recorded.verification_id)
+
+    def _record(self, attempt: Attempt, run: RunSnapshot, about: Sequence[VerificationClaim]) -> Verification:
+        now = self._clock()
+        values = {
+            "run_id": run.run_id,
+            "status": PROCESSING if run.is_final else run.status,  # a final status comes with its result only
+            "updated_at": now,
+            "next_check_at": now + next_check(timedelta()),
+            "dashboard_url": run.dashboard_url,
+        }
+        verification, plan = attempt.verification, attempt.wanted.plan
+        has_way = run.sdk_token is not None and plan.sdk is None if plan.link is None else run.link_url is not None
+        if has_way:  # nothing has to be asked of Onfido any more
+            values |= verifications.NO_LEASE
+        with self._database.write() as connection:
+            owner = attempt.lease.owner
+            recorded = verifications.record_run(connection, verification, owner, values)
+            if recorded is None:
+                raise being_started()
+            claims.open_attempt(connection, [claim_row(verification, claim, now) for claim in about])
+            if verification.run_id is None:
+                moved = verification.status, str(values["status"])
+                entry = of_verification(verification, now, INITIATED, None, RUN, run.run_id, *moved)
+                self._journal.record(connection, [entry])
+            return recorded

@@ -1,0 +1,27 @@
+"""Finding the run of a start that was not answered: what was announced may have been made, and paid for.
+
+By its tag, which only this attempt's run bears. Onfido's list does not always show tags. Where it shows none, the run
+is known by its applicant and its age, and by not being recorded for another attempt: an older one, which nobody knows
+of, may have compared other values.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from connector.domain.runs import RunSnapshot
+from connector.services.starting.attempts import Attempt
+from connector.store import verifications
+from connector.store.engine import Database
+
+
+def find_started_run(database: Database, attempt: Attempt, age: timedelta) -> RunSnapshot | None:
+    """Ask Onfido for the run that was asked for at most so long ago; raises `OnfidoError`."""
+    return attempt.onfido.find_run(tag=attempt.tag) or _find_untagged(database, attempt, age)
+
+
+def _find_untagged(database: Database, attempt: Attempt, age: timedelta) -> RunSnapshot | None:
+    runs = attempt.onfido.find_untagged_runs(attempt.verification.applicant_id or "", age)
+    with database.read() as connection:
+        known = verifications.find_known_runs(connection, attempt.provider.provider_id, [run.run_id for run in runs])
+    return next((run for run in runs if run.run_id not in known), None)

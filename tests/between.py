@@ -1,0 +1,89 @@
+"""Something between the connector and Onfido, such as a proxy, that may change what Onfido answers."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import requests
+
+from tests.harness import World, config_properties, provider_body
+
+API = "/v3.6"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What goes back to the connector."""
+
+    content: bytes
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+Change = Callable[[str, str, Answer], Answer]
+
+
+class Between(ThreadingHTTPServer):
+    """Passes every call on; `change` makes what is answered of it, from its method, its path and Onfido's answer."""
+
+    def __init__(self, onfido: str) -> None:
+        super().__init__(("127.0.0.1", 0), _Handler)
+        self.onfido = onfido
+        self.change: Change = lambda _method, _path, answer: answer
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    server: Between
+
+    def _pass_on(self) -> None:
+        body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        headers = {name: value for name, value in self.headers.items() if name in ("Authorization", "Content-Type")}
+        url = self.server.onfido + self.path
+        onfidos = requests.request(self.command, url, data=body, headers=headers, timeout=10)
+        path = self.path.partition("?")[0].removeprefix(API)
+        answer = self.server.change(self.command, path, Answer(onfidos.content, onfidos.status_code))
+        self.send_response(answer.status)
+        for name, value in answer.headers.items():
+            self.send_header(name, value)
+        self.send_header("Content-Length", str(len(answer.content)))
+        self.end_headers()
+        self.wfile.write(answer.content)
+
+    do_GET = do_POST = do_PUT = do_DELETE = _pass_on  # noqa: N815  the names that http.server looks for
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@contextmanager
+def _running(server: Between) -> Iterator[Between]:
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+    thread.start()
+    try:
+        yield server
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+@contextmanager
+def between(world: World) -> Iterator[Between]:
+    """Have the provider reach Onfido through something that passes all on, until it is told to change anything."""
+    with _running(Between(world.simulator.url)) as server:
+        properties = config_properties(
+            world.simulator,
+            base_url=f"http://127.0.0.1:{server.server_port}{API}",
+            **({"webhook_token": world.webhook_token} if world.webhook_token else {}),
+        )
+        path = f"/api/server/v1/idv-providers/{world.provider_id}"
+        answer = world.connector.as_admin(world.tenant).put(
+            path, provider_body(world.simulator, configProperties=properties)
+        )
+        assert answer.ok, answer.text
+        yield server
