@@ -20,7 +20,19 @@ from werkzeug.exceptions import NotFound
 from connector import __version__
 from connector.access.development import trusted_issuers
 from connector.access.gate import Access
-from connector.api import applicants, errors, exports, operations, providers, setup, tenancy, tracing, users, webhooks
+from connector.api import (
+    applicants,
+    errors,
+    exports,
+    ids,
+    operations,
+    providers,
+    setup,
+    tenancy,
+    tracing,
+    users,
+    webhooks,
+)
 from connector.api import verifications as runs
 from connector.api.parsing import SECURITY_SCHEME
 from connector.api.tasks import blueprint as tasks_blueprint
@@ -228,6 +240,7 @@ def create_app(
     }
     tenancy.install(app)
     tracing.install(app)
+    ids.install(app)
     app.before_request(_check_path)
     _register_routes(app)
     errors.install(app)

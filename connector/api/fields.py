@@ -7,6 +7,8 @@ from typing import Any
 import marshmallow as ma
 from marshmallow import fields, validate
 
+from connector.domain.ids import normal_id
+
 
 class Text(fields.String):
     """A string that every database and log can hold: bounded, without NUL and lone surrogates."""
@@ -19,6 +21,13 @@ class Text(fields.String):
         if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
             raise ma.ValidationError("Holds characters that are not allowed.")
         return text
+
+
+class Id(Text):
+    """An id, which is read in either case where it is a UUID."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> str:
+        return normal_id(super()._deserialize(value, attr, data, **options))
 
 
 class Name(Text):

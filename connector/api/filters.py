@@ -32,6 +32,8 @@ def _condition(attribute: str, operator: str, value: str) -> Condition:
         raise _bad(f"unknown attribute {attribute}; known: id, name, type, description, isEnabled")
     if value.startswith('"'):
         value = re.sub(r"\\(.)", r"\1", value[1:-1])
+    if known == "id":
+        return Condition(known, operator.lower(), value.lower())  # ours are UUIDs in lower case
     if known != "is_enabled":
         return Condition(known, operator.lower(), value)
     if operator.lower() != "eq" or value.lower() not in ("true", "false"):

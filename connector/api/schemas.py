@@ -8,7 +8,7 @@ from typing import Any
 import marshmallow as ma
 from marshmallow import fields, validate
 
-from connector.api.fields import Flag, Name, Text
+from connector.api.fields import Flag, Id, Name, Text
 from connector.api.studio_shapes import StudioSchema
 from connector.domain.provider import PROVIDER_TYPE
 
@@ -113,7 +113,7 @@ class PropertySchema(ma.Schema):
 class VerifyRequestSchema(ma.Schema):
     """A request to initiate, complete or resume the verification of some claims."""
 
-    idVProviderId = Text(required=True)
+    idVProviderId = Id(required=True)
     claims = fields.List(Text(), load_default=list, validate=validate.Length(max=100))
     properties = fields.List(fields.Nested(PropertySchema), load_default=list, validate=validate.Length(max=50))
 
@@ -153,7 +153,7 @@ class ClaimRequestSchema(ClaimUpdateSchema):
     """A claim as an administrator gives it."""
 
     uri = Name(required=True)
-    idVProviderId = Text(required=True)
+    idVProviderId = Id(required=True)
     isVerified = Flag(load_default=False)
     claimMetadata = fields.Dict(keys=Text(), load_default=dict)
 
@@ -161,4 +161,4 @@ class ClaimRequestSchema(ClaimUpdateSchema):
 class ClaimQuerySchema(ma.Schema):
     """Which of a user's claims are asked for."""
 
-    idVProviderId = Text(load_default=None)
+    idVProviderId = Id(load_default=None)

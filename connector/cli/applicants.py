@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from connector.cli.output import actor, services, tenant_option
+from connector.cli.output import ID, actor, services, tenant_option
 
 
 @click.group()
@@ -13,8 +13,8 @@ def applicant() -> None:
 
 
 @applicant.command()
-@click.argument("provider_id", metavar="PROVIDER")
-@click.argument("applicant_id", metavar="APPLICANT")
+@click.argument("provider_id", type=ID, metavar="PROVIDER")
+@click.argument("applicant_id", type=ID, metavar="APPLICANT")
 @tenant_option
 @click.pass_context
 def update(context: click.Context, provider_id: str, applicant_id: str, tenant: str) -> None:
@@ -25,8 +25,8 @@ def update(context: click.Context, provider_id: str, applicant_id: str, tenant: 
 
 
 @applicant.command()
-@click.argument("provider_id", metavar="PROVIDER")
-@click.argument("applicant_id", metavar="APPLICANT")
+@click.argument("provider_id", type=ID, metavar="PROVIDER")
+@click.argument("applicant_id", type=ID, metavar="APPLICANT")
 @click.confirmation_option(prompt="Have Onfido delete the applicant, and end the run that is open?")
 @tenant_option
 @click.pass_context
@@ -38,8 +38,8 @@ def delete(context: click.Context, provider_id: str, applicant_id: str, tenant: 
 
 
 @applicant.command()
-@click.argument("provider_id", metavar="PROVIDER")
-@click.argument("applicant_id", metavar="APPLICANT")
+@click.argument("provider_id", type=ID, metavar="PROVIDER")
+@click.argument("applicant_id", type=ID, metavar="APPLICANT")
 @tenant_option
 @click.pass_context
 def restore(context: click.Context, provider_id: str, applicant_id: str, tenant: str) -> None:

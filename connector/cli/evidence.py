@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from connector.cli.output import services, tenant_option
+from connector.cli.output import ID, services, tenant_option
 from connector.domain.verification_filter import read_filter
 from connector.errors import Code, RequestError
 
@@ -53,7 +53,7 @@ def export(context: click.Context, /, output: str, tenant: str, **query: str | N
 
 
 @click.command()
-@click.argument("run_id")
+@click.argument("run_id", type=ID)
 @_output
 @tenant_option
 @click.pass_context
@@ -66,7 +66,7 @@ def timeline(context: click.Context, run_id: str, output: str, tenant: str) -> N
 
 
 @click.command()
-@click.argument("run_id")
+@click.argument("run_id", type=ID)
 @_output
 @click.option("--folder", "is_folder", is_flag=True, help="All evidence (zip) in place of the signed summary (PDF).")
 @tenant_option

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from connector.cli.output import actor, json_option, print_json, print_table, services
+from connector.cli.output import ID, actor, json_option, print_json, print_table, services
 
 
 @click.group()
@@ -31,7 +31,7 @@ def list_(context: click.Context, only_dead: bool, limit: int, as_json: bool) ->
 
 
 @outbox.command()
-@click.argument("delivery_id")
+@click.argument("delivery_id", type=ID)
 @click.pass_context
 def retry(context: click.Context, delivery_id: str) -> None:
     """Deliver again, now, with the full number of tries."""
@@ -41,7 +41,7 @@ def retry(context: click.Context, delivery_id: str) -> None:
 
 
 @outbox.command()
-@click.argument("delivery_id")
+@click.argument("delivery_id", type=ID)
 @click.confirmation_option(prompt="Drop it undelivered?")
 @click.pass_context
 def drop(context: click.Context, delivery_id: str) -> None:

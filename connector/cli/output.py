@@ -17,6 +17,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from connector import settings
+from connector.domain.ids import normal_id
 from connector.domain.tenancy import DEFAULT_TENANT
 from connector.errors import ConnectorError
 from connector.settings import Settings
@@ -45,6 +46,17 @@ class Group(click.Group):
             raise click.ClickException(f"The database refused: {reason}") from error
 
 
+class _Id(click.ParamType[str]):
+    """An id, which is read in either case where it is a UUID."""
+
+    name = "text"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Write it as it is stored."""
+        return normal_id(str(value))
+
+
+ID = _Id()
 tenant_option = click.option("--tenant", default=DEFAULT_TENANT, show_default=True, help="The tenant.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 

@@ -10,6 +10,7 @@ import click
 from connector.api.studio_shapes import studio_body
 from connector.cli import setup
 from connector.cli.output import (
+    ID,
     actor,
     json_option,
     load_settings,
@@ -83,7 +84,7 @@ def list_(context: click.Context, tenant: str, as_json: bool) -> None:
 
 
 @provider.command()
-@click.argument("provider_id")
+@click.argument("provider_id", type=ID)
 @tenant_option
 @json_option
 @click.pass_context
@@ -94,7 +95,7 @@ def show(context: click.Context, provider_id: str, tenant: str, as_json: bool) -
 
 
 @provider.command()
-@click.argument("provider_id")
+@click.argument("provider_id", type=ID)
 @click.option("--enable/--disable", "is_enabled", default=None, help="Whether new verifications may be started.")
 @configuration
 @click.pass_context
@@ -108,7 +109,7 @@ def update(context: click.Context, /, provider_id: str, tenant: str, as_json: bo
 
 
 @provider.command("end-overlap")
-@click.argument("provider_id")
+@click.argument("provider_id", type=ID)
 @tenant_option
 @json_option
 @click.pass_context
@@ -119,7 +120,7 @@ def end_overlap(context: click.Context, provider_id: str, tenant: str, as_json: 
 
 
 @provider.command()
-@click.argument("provider_id")
+@click.argument("provider_id", type=ID)
 @click.confirmation_option(prompt="Remove the provider and all that was verified through it?")
 @tenant_option
 @click.pass_context

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from connector.cli.output import (
+    ID,
     actor,
     json_option,
     load_settings,
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("provider_id")
+@click.argument("provider_id", type=ID)
 @tenant_option
 @json_option
 @click.pass_context
@@ -43,7 +44,7 @@ def test(context: click.Context, provider_id: str, tenant: str, as_json: bool) -
 
 
 @click.command("add-webhook")
-@click.argument("provider_id")
+@click.argument("provider_id", type=ID)
 @tenant_option
 @json_option
 @click.pass_context
@@ -65,7 +66,7 @@ def add_webhook(context: click.Context, provider_id: str, tenant: str, as_json: 
 
 
 @click.command("remove-webhook")
-@click.argument("provider_id")
+@click.argument("provider_id", type=ID)
 @tenant_option
 @click.pass_context
 def remove_webhook(context: click.Context, provider_id: str, tenant: str) -> None:

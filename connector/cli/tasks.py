@@ -7,7 +7,7 @@ from typing import Any, TextIO
 
 import click
 
-from connector.cli.output import actor, json_option, print_json, print_table, services, tenant_option
+from connector.cli.output import ID, actor, json_option, print_json, print_table, services, tenant_option
 
 
 @click.group()
@@ -16,7 +16,7 @@ def task() -> None:
 
 
 @task.command("list")
-@click.argument("run_id")
+@click.argument("run_id", type=ID)
 @tenant_option
 @json_option
 @click.pass_context
@@ -31,8 +31,8 @@ def list_(context: click.Context, run_id: str, tenant: str, as_json: bool) -> No
 
 
 @task.command()
-@click.argument("run_id")
-@click.argument("task_id")
+@click.argument("run_id", type=ID)
+@click.argument("task_id", type=ID)
 @click.option("--data", "source", type=click.File(encoding="utf-8"), default="-", help="A JSON file; standard input.")
 @tenant_option
 @click.pass_context

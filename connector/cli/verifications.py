@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from connector.cli import evidence as run_files
-from connector.cli.output import actor, json_option, print_json, print_record, print_table, services, tenant_option
+from connector.cli.output import ID, actor, json_option, print_json, print_record, print_table, services, tenant_option
 from connector.domain.history import Change
 from connector.domain.tasks import TaskSummary
 from connector.domain.verification import VerificationClaim
@@ -54,7 +54,7 @@ def list_(context: click.Context, /, sort: str, limit: int, tenant: str, as_json
 
 
 @verification.command()
-@click.argument("run_id")
+@click.argument("run_id", type=ID)
 @_with_output
 @tenant_option
 @json_option
@@ -66,7 +66,7 @@ def show(context: click.Context, run_id: str, has_output: bool, tenant: str, as_
 
 
 @verification.command()
-@click.argument("run_id")
+@click.argument("run_id", type=ID)
 @_with_output
 @tenant_option
 @json_option
@@ -79,7 +79,7 @@ def refresh(context: click.Context, run_id: str, has_output: bool, tenant: str, 
 
 
 @verification.command()
-@click.argument("run_id")
+@click.argument("run_id", type=ID)
 @click.option("--approve/--decline", "is_approved", default=None, help="The decision; one of them is needed.")
 @click.option("--reason", required=True, help="Why; it is in the history.")
 @tenant_option

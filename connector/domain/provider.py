@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import base64
 import binascii
-import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from connector.domain.claims import APPLICANT_FIELDS, REQUIRED_FIELDS
+from connector.domain.ids import UUID
 from connector.domain.studio import Studio
 from connector.domain.tenancy import DEFAULT_TENANT, tenant_path
 from connector.domain.urls import UrlPolicy
@@ -21,7 +21,6 @@ DEFAULT_MAX_ATTEMPTS = 5
 MOST_ATTEMPTS = 1000
 LONGEST_WINDOW = 366 * 86_400
 DEFAULT_ATTEMPT_WINDOW = 86_400
-_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 NOTICE_SECRET_PREFIX = "whsec_"  # noqa: S105  Standard Webhooks' mark of a secret
 _NOTICE_KEY_BYTES = range(24, 65)
 
@@ -150,7 +149,7 @@ def invalid(where: str, why: str) -> RequestError:
 
 
 def _check_workflow_id(workflow_id: str) -> None:
-    if not _UUID.fullmatch(workflow_id):
+    if not UUID.fullmatch(workflow_id):
         raise invalid("configProperties.workflow_id", "it must be the workflow's UUID, from Onfido Studio")
 
 

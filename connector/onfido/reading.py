@@ -13,6 +13,7 @@ from itertools import islice
 from typing import Any
 from urllib.parse import urlsplit
 
+from connector.domain.ids import normal_id
 from connector.domain.text import is_line, is_usable, tidy
 
 MAX_ID_LENGTH = 64
@@ -87,7 +88,7 @@ def written(value: object, longest: int) -> str | None:
 def identifier(value: object) -> str | None:
     """Read an id of Onfido's: a printable text that fits where ids are stored; None where it is none."""
     found = text(value)
-    return found if found and len(found) <= MAX_ID_LENGTH else None
+    return normal_id(found) if found and len(found) <= MAX_ID_LENGTH else None
 
 
 def lines(value: object, *, longest: int, most: int) -> tuple[str, ...]:

@@ -1,0 +1,22 @@
+"""Ids in paths, which are read in either case where they are UUIDs; those of users are their directory's alone."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Flask
+
+from connector.domain.ids import normal_id
+
+USER_ID = "user_id"
+
+
+def install(app: Flask) -> None:
+    """Have every view get its ids as they are stored."""
+    app.url_value_preprocessor(_normalize)
+
+
+def _normalize(_endpoint: str | None, values: dict[str, Any] | None) -> None:
+    for name, value in (values or {}).items():
+        if name.endswith("_id") and name != USER_ID and values is not None:
+            values[name] = normal_id(value)

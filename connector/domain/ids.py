@@ -1,0 +1,12 @@
+"""Ids of providers, runs and the like, ours and Onfido's."""
+
+from __future__ import annotations
+
+import re
+
+UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE | re.ASCII)
+
+
+def normal_id(written: str) -> str:
+    """Return an id as it is stored: a UUID in lower case (RFC 9562 reads either), anything else as it is written."""
+    return written.lower() if UUID.fullmatch(written) else written
