@@ -1,24 +1,32 @@
 """Connections: what requests would do beyond what it is asked for is switched off here.
 
 A `Session` follows no redirect and keeps no cookie; one that is `is_public_only` connects to public addresses alone.
+Once a connection stands, a last look (`looking`) may still keep a request from leaving: connecting can take long, and
+a process may be stopped for any time at any moment.
 """
 
 from __future__ import annotations
 
 import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
 import requests
 from requests.adapters import HTTPAdapter
-from urllib3.connection import HTTPSConnection
-from urllib3.connectionpool import HTTPSConnectionPool
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.poolmanager import PoolManager
 from urllib3.util.connection import create_connection
 
 from connector.domain.addresses import is_public
 from connector.errors import Code, OnfidoError
 
 POOL_SIZE = 32
+
+_last_look: ContextVar[Callable[[], None]] = ContextVar("last_look", default=lambda: None)
 
 
 class Session(requests.Session):
@@ -28,7 +36,7 @@ class Session(requests.Session):
         super().__init__()
         self.headers.update({"User-Agent": user_agent, "Accept": "application/json", "Accept-Encoding": "identity"})
         self.cookies.set_policy(DefaultCookiePolicy(allowed_domains=()))
-        make = _PublicAdapter if is_public_only else HTTPAdapter
+        make = _PublicAdapter if is_public_only else _Adapter
         self._adapter = make(pool_maxsize=POOL_SIZE, max_retries=0)
         self.mount("https://", self._adapter)
         self.mount("http://", self._adapter)
@@ -42,6 +50,60 @@ class Session(requests.Session):
             for key in manager.pools.keys():  # noqa: SIM118  no dict: it cannot be iterated over itself
                 manager.pools[key].close()
         super().close()
+
+
+@contextmanager
+def looking(look: Callable[[], None]) -> Iterator[None]:
+    """Have this thread's requests take a last look before they leave; what it raises keeps them from it.
+
+    It is taken before each piece, so that a request which has left in part is not completed either.
+    """
+    token = _last_look.set(look)
+    try:
+        yield
+    finally:
+        _last_look.reset(token)
+
+
+class _Connection(HTTPConnection):
+    def send(self, data: Any) -> None:
+        _take_last_look(self)
+        super().send(data)
+
+
+class _TlsConnection(HTTPSConnection):
+    def send(self, data: Any) -> None:
+        _take_last_look(self)
+        super().send(data)
+
+
+def _take_last_look(connection: HTTPConnection) -> None:
+    if connection.sock is None:
+        connection.connect()
+    _last_look.get()()
+
+
+class _Pool(HTTPConnectionPool):
+    ConnectionCls = _Connection
+
+
+class _TlsPool(HTTPSConnectionPool):
+    ConnectionCls = _TlsConnection
+
+
+_POOLS = {"http": _Pool, "https": _TlsPool}
+
+
+class _Adapter(HTTPAdapter):
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self.poolmanager.pool_classes_by_scheme = _POOLS
+
+    def proxy_manager_for(self, proxy: str, **options: Any) -> PoolManager:
+        manager: PoolManager = super().proxy_manager_for(proxy, **options)
+        if not proxy.lower().startswith("socks"):  # those have connections of their own kind
+            manager.pool_classes_by_scheme = _POOLS
+        return manager
 
 
 class _PublicConnection(HTTPSConnection):

@@ -5,7 +5,8 @@
 
 Reads (GET) are repeated after connection errors, time-outs, 429 and 5xx, with full jitter, and not before Onfido's
 `Retry-After` allows; where the deadline leaves no time for that, they are not. Writes are sent once, always. Every
-sending takes a turn of the account's, and none is sent to a host that is down (`pacing.py`).
+sending takes a turn of the account's, and none is sent to a host that is down (`pacing.py`). The deadline is looked at
+once more when the connection stands, immediately before a call leaves: whoever stalled until then sends nothing.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 from urllib.parse import urlsplit
@@ -27,11 +29,11 @@ import requests
 from requests.auth import AuthBase
 from urllib3 import exceptions as urllib3_errors
 
-from connector.errors import NO_ANSWER, OnfidoError
+from connector.errors import NO_ANSWER, Code, OnfidoError
 from connector.onfido.decoding import read_pieces
-from connector.onfido.failures import failure, unreachable
+from connector.onfido.failures import UNREACHABLE_RETRY_AFTER, failure, unreachable
 from connector.onfido.pacing import Circuit, HeldBackError, RateLimit, Recent
-from connector.onfido.sessions import Session
+from connector.onfido.sessions import Session, looking
 from connector.onfido.storage import Storage
 
 MAX_BODY_BYTES = 5 * 1024 * 1024  # decompressed; what is longer is cut and not read
@@ -196,7 +198,8 @@ class Transport:
             answer = self._ask(call)
             is_alive = not answer.is_failure
         except OnfidoError as error:
-            is_alive = False if error.is_retryable and has_fair_time else None
+            says_nothing = isinstance(error, HeldBackError) or not (error.is_retryable and has_fair_time)
+            is_alive = None if says_nothing else False
             raise
         finally:
             circuit.leave(lease, is_alive=is_alive)
@@ -205,7 +208,7 @@ class Transport:
     def _ask(self, call: Call) -> Answer:
         connect_timeout, read_timeout = self._timeouts(call)
         try:
-            with ExitStack() as stack:
+            with ExitStack() as stack, looking(partial(self._check_time, call)):
                 response = self._session.request(
                     call.method,
                     call.url,
@@ -240,6 +243,12 @@ class Transport:
         if left <= 0:
             raise unreachable("There was no time left to ask Onfido", is_sent=False)
         return min(self._connect_timeout, left), min(self.read_timeout, left)
+
+    def _check_time(self, call: Call) -> None:
+        """Raise where the time ran out while the call was on its way to the connection."""
+        if self._time_left(call) <= 0:
+            why = "There was no time left to ask Onfido once the connection stood"
+            raise HeldBackError(Code.ONFIDO_UNREACHABLE, why, UNREACHABLE_RETRY_AFTER)
 
     def _time_left(self, call: Call) -> float:
         return math.inf if call.deadline is None else call.deadline - self._clock()

@@ -10,13 +10,14 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from email.utils import format_datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from connector.errors import Code, OnfidoError
 from connector.onfido.client import OnfidoClient, OnfidoTransport
 from connector.onfido.transport import MAX_BODY_BYTES
-from tests.onfido.conftest import API_TOKEN, Reply, ScriptedOnfido, self_signed
+from tests.onfido.conftest import API_TOKEN, FakeTime, Reply, ScriptedOnfido, self_signed
 
 RUN = {"id": "run-1", "status": "processing"}
 BACKOFF_AT_MOST = 0.2 + 0.4
@@ -284,3 +285,65 @@ def test_threads_share_one_transport(onfido: ScriptedOnfido, client: OnfidoClien
         runs = list(threads.map(lambda _: client.get_run("run-1"), range(16)))
     assert [run.run_id for run in runs] == ["run-1"] * 16
     assert onfido.connections <= 8
+
+
+STALL = 1000.0  # seconds; longer than any lease
+
+
+@pytest.fixture
+def stalling(monkeypatch: pytest.MonkeyPatch) -> FakeTime:
+    """A clock that leaps while a connection is being made: as it does for a process that is stopped just then."""
+    clock, look_up = FakeTime(), socket.getaddrinfo
+
+    def stall(*arguments: Any, **options: Any) -> Any:
+        clock.sleep(STALL)
+        return look_up(*arguments, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", stall)
+    return clock
+
+
+def start_late(onfido: ScriptedOnfido, clock: FakeTime, base_url: str | None = None) -> OnfidoError:
+    onfido.answers(Reply(201, {"id": "run-1", "status": "processing"}))
+    with closing(OnfidoTransport(clock=clock, failures_to_open=1)) as transport:
+        client = transport.client(base_url or onfido.base_url, API_TOKEN, deadline=clock() + STALL / 2)
+        error = failure(lambda: client.create_run(workflow_id="w", applicant_id="a"))
+        with pytest.raises(OnfidoError, match="no time left"):  # so it did not open the circuit
+            client.create_run(workflow_id="w", applicant_id="a")
+    return error
+
+
+def test_nothing_is_sent_where_the_time_ran_out_while_it_was_connected(
+    onfido: ScriptedOnfido, stalling: FakeTime
+) -> None:
+    error = start_late(onfido, stalling)
+    assert (error.code, error.is_sent, error.is_retryable) == (Code.ONFIDO_UNREACHABLE, False, True)
+    assert onfido.connections == 1
+    assert not onfido.received
+
+
+def test_nothing_is_sent_through_tls_where_the_time_ran_out(
+    onfido: ScriptedOnfido, stalling: FakeTime, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    certificate = self_signed(tmp_path / "own.pem")
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
+    onfido.speak_tls(certificate)
+    assert not start_late(onfido, stalling).is_sent
+    assert not onfido.received
+
+
+def test_nothing_is_sent_through_a_proxy_where_the_time_ran_out(
+    onfido: ScriptedOnfido, stalling: FakeTime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{onfido.server_port}")
+    assert not start_late(onfido, stalling, "http://onfido.invalid/v3.6").is_sent
+    assert not onfido.received
+
+
+def test_a_connection_that_a_late_call_leaves_is_not_used_again(onfido: ScriptedOnfido, stalling: FakeTime) -> None:
+    with closing(OnfidoTransport(clock=stalling)) as transport:
+        client = transport.client(onfido.base_url, API_TOKEN)
+        failure(lambda: client.until(stalling() + 1).get_run("run-1"))
+        onfido.answers(Reply(200, RUN))
+        assert client.get_run("run-1").run_id == "run-1"
+    assert onfido.connections == 2
