@@ -11,12 +11,14 @@ import marshmallow as ma
 from connector.api.schemas import LINK_URL, SDK_TOKEN
 from connector.api.studio_shapes import read_studio, studio_body
 from connector.domain.claims import Claim
+from connector.domain.credentials import MASK
 from connector.domain.history import Change
 from connector.domain.provider import (
     DEFAULT_ATTEMPT_WINDOW,
     DEFAULT_BASE_URL,
     DEFAULT_MAX_ATTEMPTS,
     PROVIDER_TYPE,
+    SECRETS,
     Provider,
     ProviderConfig,
 )
@@ -26,7 +28,7 @@ from connector.services.people.claims import ClaimEntry
 from connector.services.results.kept import DOCUMENT, OUTPUT_VALUE
 from connector.services.starting.requests import Capture
 
-_PROPERTIES = {"token", "workflow_id", "base_url", "webhook_token", "notice_secret", "max_attempts", "attempt_window"}
+_PROPERTIES = {*SECRETS.values(), "workflow_id", "base_url", "max_attempts", "attempt_window"}
 READ_ONLY = "previous_webhook_token_expires_at"  # of the configuration properties; ignored in a request
 MAX_DIGITS = 9
 CUSTOM_DATA = "custom_data."  # before the names of custom input data, among a request's properties
@@ -36,10 +38,12 @@ def provider_config(body: Mapping[str, Any]) -> ProviderConfig:
     """Read a loaded `ProviderRequestSchema`; raises `ma.ValidationError` for properties nobody knows."""
     properties = _properties(body["configProperties"])
     if unknown := sorted(set(properties) - _PROPERTIES):
-        raise ma.ValidationError({"configProperties": [f"Unknown: {', '.join(unknown)}."]})
+        raise ma.ValidationError(
+            {"configProperties": [f"must be of {', '.join(sorted(_PROPERTIES))}, not {', '.join(unknown)}"]}
+        )
     claims = body["claims"]
     if len({claim["localClaim"] for claim in claims}) < len(claims):
-        raise ma.ValidationError({"claims": ["A local claim is mapped twice."]})
+        raise ma.ValidationError({"claims": ["must map no local claim twice"]})
     return ProviderConfig(
         name=body["name"],
         description=body["description"] or "",
@@ -58,7 +62,7 @@ def provider_config(body: Mapping[str, Any]) -> ProviderConfig:
 
 
 def provider_body(provider: Provider) -> dict[str, Any]:
-    """Write a provider; secrets come back without their values, and one that uses nothing of Studio as WSO2's do."""
+    """Write a provider; its secrets are masked, and one that uses nothing of Studio is written as WSO2's are."""
     kept = {"webhook_token": provider.has_webhook_token, "notice_secret": provider.has_notice_secret}
     secrets = ["token", *(name for name, is_kept in kept.items() if is_kept)]
     plain = {
@@ -78,7 +82,7 @@ def provider_body(provider: Provider) -> dict[str, Any]:
         "isEnabled": provider.is_enabled,
         "claims": [{"localClaim": uri, "idvpClaim": name} for uri, name in provider.claims.items()],
         "configProperties": [
-            *({"key": key, "isSecret": True} for key in secrets),
+            *({"key": key, "value": MASK, "isSecret": True} for key in secrets),
             *({"key": key, "value": value, "isSecret": False} for key, value in plain.items()),
         ],
     } | ({} if provider.studio == Studio() else {"studio": studio_body(provider.studio)})
@@ -86,15 +90,14 @@ def provider_body(provider: Provider) -> dict[str, Any]:
 
 def status_property(properties: Mapping[str, str]) -> str | None:
     """Give the `status` among the properties of a request, in capitals; None where it is missing."""
-    value = properties.get("status")
-    return value.strip().upper() if value else None
+    return (properties.get("status") or "").strip().upper() or None
 
 
 def by_key(items: Sequence[Mapping[str, Any]], name: str) -> dict[str, Any]:
-    """Read a list of properties; raises `marshmallow.ValidationError` where one is said twice."""
+    """Read a list of properties, without those that are null; raises `ma.ValidationError` for a key given twice."""
     if len({item["key"] for item in items}) < len(items):
-        raise ma.ValidationError({name: ["A key is given twice."]})
-    return {item["key"]: item["value"] for item in items}
+        raise ma.ValidationError({name: ["must give no key twice"]})
+    return {item["key"]: item["value"] for item in items if item["value"] is not None}
 
 
 def run_request(properties: Mapping[str, str]) -> RunRequest:
@@ -124,7 +127,7 @@ def _seconds(text: str | None) -> int | None:
     if text is None:
         return None
     if not (text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS):
-        raise ma.ValidationError({"properties": ["link_lifetime: not a number of seconds."]})
+        raise ma.ValidationError({"properties": ["link_lifetime: must be a number of seconds"]})
     return int(text)
 
 
@@ -193,11 +196,11 @@ def change_body(change: Change) -> dict[str, Any]:
 def _number(properties: Mapping[str, str], key: str, default: int) -> int:
     text = properties.get(key, str(default))
     if not (text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS):
-        raise ma.ValidationError({"configProperties": [f"{key}: not a whole number."]})
+        raise ma.ValidationError({"configProperties": [f"{key}: must be a whole number"]})
     return int(text)
 
 
 def _properties(items: list[dict[str, Any]]) -> dict[str, str]:
-    """Read configuration properties; one without a value counts as left out."""
-    properties = by_key(items, "configProperties")
+    """Read configuration properties; one without a value counts as left out, as does one of white space only."""
+    properties = {key: value.strip() for key, value in by_key(items, "configProperties").items()}
     return {key: value for key, value in properties.items() if value and key != READ_ONLY}

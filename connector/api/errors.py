@@ -123,8 +123,8 @@ def _invalid_shape(error: InvalidShape) -> Response:
     code = Code.CLAIM_INVALID
     if UNEXPECTED.get(request.blueprint or "") is Code.PROVIDER_UNEXPECTED:
         code = Code.PROVIDER_LIST_INVALID if error.location == "query" else Code.PROVIDER_INVALID
-    details = "; ".join(f"{path}: {text}" if path else text for path, text in _flatten(error.messages))
-    return body(code, code.message, details or "The body is invalid.", 400)
+    details = "; ".join(f"{path or 'body'}: {text}" for path, text in _flatten(error.messages))
+    return body(code, code.message, f"{details}.", 400)
 
 
 def _flatten(messages: Any, path: str = "") -> Iterator[tuple[str, str]]:
@@ -133,7 +133,7 @@ def _flatten(messages: Any, path: str = "") -> Iterator[tuple[str, str]]:
             name = "" if key == "_schema" else str(key)
             yield from _flatten(value, f"{path}.{name}".strip("."))
     else:
-        yield path, " ".join(str(text) for text in messages) if isinstance(messages, list) else str(messages)
+        yield path, ", ".join(str(text) for text in messages) if isinstance(messages, list) else str(messages)
 
 
 def _access_denied(error: AccessDenied) -> Response:

@@ -7,19 +7,22 @@ from typing import Any
 import marshmallow as ma
 from marshmallow import fields, validate
 
+from connector.api import requirements  # noqa: F401  before any field is created
 from connector.domain.ids import normal_id
+
+MAX_DIGITS = 12  # of a limit; one that is cut off there is above every maximum
 
 
 class Text(fields.String):
     """A string that every database and log can hold: bounded, without NUL and lone surrogates."""
 
     def __init__(self, *, limit: int = 255, **options: Any) -> None:
-        super().__init__(validate=validate.Length(max=limit), **options)
+        super().__init__(validate=validate.Length(max=limit, error="must have at most {max} characters"), **options)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> str:
         text = super()._deserialize(value, attr, data, **options)
         if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
-            raise ma.ValidationError("Holds characters that are not allowed.")
+            raise ma.ValidationError("must hold no NUL character and no lone surrogate")
         return text
 
 
@@ -36,7 +39,7 @@ class Name(Text):
     def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> str:
         text = super()._deserialize(value, attr, data, **options)
         if not text.strip():
-            raise ma.ValidationError("It is empty.")
+            raise ma.ValidationError("must not be empty")
         return text
 
 
@@ -47,3 +50,16 @@ class Flag(fields.Boolean):
         if not isinstance(value, bool):
             raise self.make_error("invalid", input=value)
         return value
+
+
+class Limit(fields.Integer):
+    """How many elements of a list are wanted; more than the maximum is the maximum."""
+
+    def __init__(self, *, maximum: int, **options: Any) -> None:
+        super().__init__(validate=validate.Range(min=0), **options)
+        self.maximum = maximum
+
+    def _validated(self, value: Any) -> int:
+        if isinstance(value, str) and value.isascii() and value.isdigit():
+            value = value.lstrip("0")[:MAX_DIGITS] or "0"  # Python reads no number of thousands of digits
+        return min(super()._validated(value), self.maximum)

@@ -1,4 +1,10 @@
-"""The `filter` of the provider list: `name sw onfido and isEnabled eq true`."""
+"""The `filter` of the provider list: `name sw onfido and isEnabled eq true`.
+
+filter ──► <attribute> <eq|co|sw|ew> <value>  and  <attribute> …
+                                       ├─ "in double quotes", a backslash before a quote or a backslash
+                                       └─ without quotes: up to the next `and <attribute> <operator>`, or the end,
+                                          for WSO2's Console sends several words so
+"""
 
 from __future__ import annotations
 
@@ -8,36 +14,44 @@ from connector.domain.provider import Condition
 from connector.errors import Code, RequestError
 
 _ATTRIBUTES = {"id": "id", "name": "name", "type": "type", "description": "description", "isenabled": "is_enabled"}
-_TERM = re.compile(r'\s*(\w+)\s+(eq|co|sw|ew)\s+("(?:[^"\\]|\\.)*"|[^\s"]\S*)\s*', re.IGNORECASE)
-_AND = re.compile(r"and\s", re.IGNORECASE)
+_START = r"\w+\s+(?:eq|co|sw|ew)\s"  # of a term
+_TERM = re.compile(
+    rf'\s*(\w+)\s+(eq|co|sw|ew)\s+("(?:[^"\\]|\\.)*"|[^\s"].*?)\s*(?=$|\s(?:and|or)\s+{_START})',
+    re.IGNORECASE | re.DOTALL,
+)
+_AND = re.compile(r"\s*and\s+", re.IGNORECASE)
+_DANGLING = re.compile(r"(?:.*\s)?(?:and|or)", re.IGNORECASE | re.DOTALL)
+_UNJOINED = re.compile(rf"\s(?:{'|'.join(_ATTRIBUTES)})\s+(?:eq|co|sw|ew)\s", re.IGNORECASE)
 
 
 def parse_filter(text: str) -> list[Condition]:
-    """Parse terms joined by `and`; a value with spaces stands in double quotes. Raises `RequestError`."""
-    conditions, at = [], 0
+    """Parse terms joined by `and`; raises `RequestError`."""
+    conditions, at, text = [], 0, text.strip()
     while True:
         if (term := _TERM.match(text, at)) is None:
-            raise _bad("expected <attribute> <eq|co|sw|ew> <value>, terms joined by `and`")
+            raise _bad("must be <attribute> <eq|co|sw|ew> <value>, several such terms joined by `and`")
         conditions.append(_condition(*term.groups()))
         at = term.end()
         if at == len(text):
             return conditions
         if (conjunction := _AND.match(text, at)) is None:
-            raise _bad("terms can be joined by `and` only")
+            raise _bad("must join its terms by `and`")
         at = conjunction.end()
 
 
 def _condition(attribute: str, operator: str, value: str) -> Condition:
     if (known := _ATTRIBUTES.get(attribute.lower())) is None:
-        raise _bad(f"unknown attribute {attribute}; known: id, name, type, description, isEnabled")
+        raise _bad(f"must be about id, name, type, description or isEnabled, not {attribute}")
     if value.startswith('"'):
         value = re.sub(r"\\(.)", r"\1", value[1:-1])
+    elif _DANGLING.fullmatch(value) or _UNJOINED.search(value):
+        raise _bad("must join its terms by `and`; a value that looks like a term must be in double quotes")
     if known == "id":
         return Condition(known, operator.lower(), value.lower())  # ours are UUIDs in lower case
     if known != "is_enabled":
         return Condition(known, operator.lower(), value)
     if operator.lower() != "eq" or value.lower() not in ("true", "false"):
-        raise _bad("isEnabled is compared with `eq true` or `eq false`")
+        raise _bad("must compare isEnabled by `eq true` or `eq false`")
     return Condition(known, "eq", value.lower() == "true")
 
 

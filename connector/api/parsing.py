@@ -70,7 +70,7 @@ def read_json(raw: bytes) -> Any:
 
     def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         if len(found := dict(pairs)) < len(pairs):
-            refuse("json", "The body gives a member of an object twice.")
+            refuse("json", "must give no member of an object twice")
         return found
 
     try:
@@ -78,15 +78,15 @@ def read_json(raw: bytes) -> Any:
             raw.decode(), object_pairs_hook=members, parse_constant=_refuse_constant, parse_float=_finite
         )
     except UnicodeDecodeError:
-        refuse("json", "The body is not UTF-8.")
+        refuse("json", "must be UTF-8")
     except RecursionError:
-        refuse("json", "The body is nested too deeply.")
+        refuse("json", f"must not be nested too deeply, at most {MAX_DEPTH} times")
     except OverflowError:
-        refuse("json", "The body holds a number that is none in JSON: it is too large.")
+        refuse("json", "must hold only numbers that JSON has, not one as large as infinity")
     except ValueError:
-        refuse("json", "The body is not JSON.")
+        refuse("json", "must be JSON")
     if is_deeper(parsed, MAX_DEPTH):
-        refuse("json", "The body is nested too deeply.")
+        refuse("json", f"must not be nested too deeply, at most {MAX_DEPTH} times")
     return parsed
 
 

@@ -51,7 +51,7 @@ def list_providers(query: dict[str, Any]) -> dict[str, Any]:
 def add_provider(body: dict[str, Any]) -> tuple[dict[str, Any], int, dict[str, str]]:
     """Register a provider."""
     if body["type"].upper() != PROVIDER_TYPE:
-        raise invalid("type", f"it is {PROVIDER_TYPE}")
+        raise invalid("type", f"must be {PROVIDER_TYPE}")
     provider = _providers().add(g.tenant, _config(body), g.principal.subject)
     return provider_body(provider), 201, {"Location": _url(PREFIX, provider.provider_id)}
 
@@ -60,7 +60,7 @@ def add_provider(body: dict[str, Any]) -> tuple[dict[str, Any], int, dict[str, s
 @blueprint.requires("internal_idvp_view")
 @blueprint.response(200, ProviderSchema)
 def get_provider(provider_id: str) -> dict[str, Any]:
-    """Give one provider; secrets come back without their values."""
+    """Return one provider; its secrets are masked."""
     return provider_body(_providers().get(g.tenant, provider_id))
 
 
@@ -69,10 +69,10 @@ def get_provider(provider_id: str) -> dict[str, Any]:
 @blueprint.arguments(ProviderRequestSchema)
 @blueprint.response(200, ProviderSchema, headers={"Location": {"schema": {"type": "string"}}})
 def change_provider(body: dict[str, Any], provider_id: str) -> tuple[dict[str, Any], int, dict[str, str]]:
-    """Replace a provider's configuration; a secret that is left out or has no value stays."""
+    """Replace a provider's configuration; a secret that is masked, left out or has no value stays."""
     _providers().get(g.tenant, provider_id)
     if body["type"].upper() != PROVIDER_TYPE:
-        raise RequestError(Code.PROVIDER_TYPE_FIXED, f"type: it stays {PROVIDER_TYPE}.")
+        raise RequestError(Code.PROVIDER_TYPE_FIXED, f"type: must stay {PROVIDER_TYPE}.")
     provider = _providers().change(g.tenant, provider_id, _config(body), g.principal.subject)
     return provider_body(provider), 200, {"Location": _url(PREFIX, provider_id)}
 

@@ -8,7 +8,7 @@ from typing import Any
 import marshmallow as ma
 from marshmallow import fields, validate
 
-from connector.api.fields import Flag, Id, Name, Text
+from connector.api.fields import Flag, Id, Limit, Name, Text
 from connector.api.studio_shapes import StudioSchema
 from connector.domain.provider import PROVIDER_TYPE
 
@@ -27,11 +27,11 @@ class ClaimMappingSchema(ma.Schema):
 
 
 class ConfigPropertySchema(ma.Schema):
-    """One configuration property; the `value` of a secret is never in an answer."""
+    """One configuration property; in an answer the `value` of a secret is a mask, which a PUT may send back."""
 
     key = Text(required=True, metadata={"example": "workflow_id"})
     value = Text(limit=2048, allow_none=True, load_default=None)
-    isSecret = Flag(load_default=False)
+    isSecret = Flag(load_default=False, allow_none=True)
 
 
 class ProviderRequestSchema(ma.Schema):
@@ -66,7 +66,7 @@ class ProviderSchema(ma.Schema):
 class ProviderQuerySchema(ma.Schema):
     """How the list of providers is filtered and paged."""
 
-    limit = fields.Integer(load_default=25, strict=False, validate=validate.Range(min=0, max=1000))
+    limit = Limit(maximum=1000, load_default=25)
     offset = fields.Integer(load_default=0, validate=validate.Range(min=0, max=2**31 - 1))
     filter = Text(limit=1024, load_default=None, metadata={"example": "name sw onfido and isEnabled eq true"})
 
@@ -104,10 +104,10 @@ class ChangeSchema(ma.Schema):
 
 
 class PropertySchema(ma.Schema):
-    """One property of a verification request."""
+    """One property of a verification request; one without a value counts as left out."""
 
     key = Text(required=True, metadata={"example": "status"})
-    value = Text(limit=2048, required=True, metadata={"example": "INITIATED"})
+    value = Text(limit=2048, allow_none=True, load_default=None, metadata={"example": "INITIATED"})
 
 
 class VerifyRequestSchema(ma.Schema):
@@ -144,9 +144,9 @@ class ClaimUpdateSchema(ma.Schema):
     @ma.validates("claimMetadata")
     def _check_metadata(self, metadata: dict[str, Any], **_: Any) -> None:
         if kept_out := {SDK_TOKEN, LINK_URL} & set(metadata):
-            raise ma.ValidationError(f"The {', '.join(sorted(kept_out))} is never stored.")
+            raise ma.ValidationError(f"must not have {', '.join(sorted(kept_out))}, which is never stored")
         if len(json.dumps(metadata)) > MAX_METADATA:
-            raise ma.ValidationError(f"Longer than {MAX_METADATA} characters as JSON.")
+            raise ma.ValidationError(f"must have at most {MAX_METADATA} characters as JSON")
 
 
 class ClaimRequestSchema(ClaimUpdateSchema):
@@ -159,6 +159,6 @@ class ClaimRequestSchema(ClaimUpdateSchema):
 
 
 class ClaimQuerySchema(ma.Schema):
-    """Which of a user's claims are asked for."""
+    """Which of a user's claims are asked for; a blank provider means all."""
 
     idVProviderId = Id(load_default=None)

@@ -30,7 +30,7 @@ class CustomInputSchema(ma.Schema):
     @ma.validates("value")
     def _check_value(self, value: Any, **_: Any) -> None:
         if not isinstance(value, str | bool | int | float | list | None):
-            raise ma.ValidationError("A string, boolean, number or list of strings.")
+            raise ma.ValidationError("must be a string, boolean, number or list of strings")
 
 
 class OutputClaimSchema(ma.Schema):

@@ -155,9 +155,9 @@ def _verify(user_id: str, body: dict[str, Any]) -> Answer:
             headers = {} if waited is None else {"Preference-Applied": f"wait={waited}"}
             return _answer(provider_id, [_claim_body(claim) for claim in completion.claims], headers)
         case None:
-            raise RequestError(Code.STATUS_MISSING, f"properties: give a `status`, one of {_STATUSES}.")
+            raise RequestError(Code.STATUS_MISSING, f"properties: `status` must be given, one of {_STATUSES}.")
         case _:
-            raise RequestError(Code.STATUS_INVALID, f"properties: `status` is one of {_STATUSES}.")
+            raise RequestError(Code.STATUS_INVALID, f"properties: `status` must be one of {_STATUSES}.")
 
 
 _STATUSES = "INITIATED, COMPLETED, REINITIATED"
@@ -181,7 +181,8 @@ def _preferred_wait() -> int:
 
 
 def _list(user_id: str, query: dict[str, Any]) -> list[dict[str, Any]]:
-    return [_claim_body(claim) for claim in _claims().all(g.tenant, user_id, query["idVProviderId"])]
+    provider_id = (query["idVProviderId"] or "").strip() or None
+    return [_claim_body(claim) for claim in _claims().all(g.tenant, user_id, provider_id)]
 
 
 def _claim_body(claim: Claim) -> dict[str, Any]:

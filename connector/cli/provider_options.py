@@ -26,7 +26,7 @@ class ClaimMapping(click.ParamType[tuple[str, str]]):
         """Split at the last equals sign: a claim's URI may hold one."""
         uri, separator, applicant_field = str(value).rpartition("=")
         if not (separator and uri and applicant_field):
-            self.fail(f"{value} is not of the form claim=field, such as givenname=first_name.", param, ctx)
+            self.fail(f"must be claim=field, such as givenname=first_name, not {value}.", param, ctx)
         return uri, applicant_field
 
 
@@ -34,7 +34,7 @@ def _dialect(_context: click.Context, parameter: click.Parameter, path: Path | N
     """Read a claim dialect: a JSON object from local claims to applicant fields (see `config/claims`)."""
     claims = {} if path is None else _read_json(path, parameter)
     if not (isinstance(claims, dict) and all(isinstance(value, str) for value in claims.values())):
-        raise click.BadParameter(f"{path} has to be an object from claims to applicant fields.", param=parameter)
+        raise click.BadParameter(f"{path} must be an object from claims to applicant fields.", param=parameter)
     return claims
 
 
@@ -53,7 +53,7 @@ def _read_json(path: Path, parameter: click.Parameter) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as error:
-        raise click.BadParameter(f"{path} cannot be read as JSON.", param=parameter) from error
+        raise click.BadParameter(f"{path} must be a readable file of JSON.", param=parameter) from error
 
 
 def _complaints(messages: Any, path: str = "studio") -> Iterator[str]:
@@ -61,7 +61,7 @@ def _complaints(messages: Any, path: str = "studio") -> Iterator[str]:
         for name, nested in messages.items():
             yield from _complaints(nested, path if name == "_schema" else f"{path}.{name}")
     else:
-        yield f"{path}: {' '.join(messages)}"
+        yield f"{path}: {', '.join(messages)}"
 
 
 def configuration(command: Any) -> Any:

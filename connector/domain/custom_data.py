@@ -53,13 +53,13 @@ class CustomInput:
     def objection(self) -> str | None:
         """Tell what is wrong with the declaration."""
         if not _NAME.fullmatch(self.name):
-            return "a property's name has up to 128 letters, digits and underscores, and begins with no digit"
+            return "must have a name of 1 to 128 letters, digits and underscores that does not begin with a digit"
         if self.value is not None and self.claim is not None:
-            return "give a value or a claim, not both"
+            return "must have a value or a claim, not both"
         if self.claim is not None and not self.claim.strip():
-            return "its claim is empty"
+            return "must have a claim that is not empty"
         if self.value is not None and not _FITS[self.type](self.value):
-            return f"its value is no {self.type}"
+            return f"must have a value that is a {self.type}"
         return None
 
     def read(self, text: str) -> Any:
@@ -99,14 +99,14 @@ def check_given(declared: Sequence[CustomInput], given: Mapping[str, str]) -> No
     known = {each.name: each for each in declared if each.is_given_by_request}
     for name, text in given.items():
         if name not in known:
-            raise _refused(name, "the provider declares no such input for requests to give")
+            raise _refused(name, "must be an input that the provider declares for requests")
         try:
             known[name].read(text)
         except ValueError:
-            raise _refused(name, f"it is no {known[name].type}") from None
+            raise _refused(name, f"must be a {known[name].type}") from None
     for name, each in known.items():
         if each.is_required and name not in given:
-            raise _refused(name, f"the workflow wants it, a {each.type}")
+            raise _refused(name, f"must be given: the workflow requires a {each.type}")
 
 
 def _read_claim(each: CustomInput, claim: str, text: str) -> Any:
@@ -115,7 +115,7 @@ def _read_claim(each: CustomInput, claim: str, text: str) -> Any:
     except ValueError:
         raise RequestError(
             Code.APPLICANT_REFUSED,
-            f"The user's value for {claim} is no {each.type}, which the workflow's input {each.name} has to be.",
+            f"The user's value for {claim} must be a {each.type}, as the workflow's input {each.name} requires.",
         ) from None
 
 

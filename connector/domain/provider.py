@@ -5,13 +5,16 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import Any
 
 from connector.domain.claims import APPLICANT_FIELDS, REQUIRED_FIELDS
+from connector.domain.credentials import MASK, region_objection, tidy_token
 from connector.domain.ids import UUID
 from connector.domain.studio import Studio
 from connector.domain.tenancy import DEFAULT_TENANT, tenant_path
+from connector.domain.text import fold
 from connector.domain.urls import UrlPolicy
 from connector.errors import Code, RequestError
 
@@ -21,6 +24,10 @@ DEFAULT_MAX_ATTEMPTS = 5
 MOST_ATTEMPTS = 1000
 LONGEST_WINDOW = 366 * 86_400
 DEFAULT_ATTEMPT_WINDOW = 86_400
+MAX_NAME = 255
+LEAST_WEBHOOK_TOKEN = 16  # characters
+# The secrets of a configuration by their fields, and the properties that an administrator knows them by.
+SECRETS = {"api_token": "token", "webhook_token": "webhook_token", "notice_secret": "notice_secret"}
 NOTICE_SECRET_PREFIX = "whsec_"  # noqa: S105  Standard Webhooks' mark of a secret
 _NOTICE_KEY_BYTES = range(24, 65)
 
@@ -102,26 +109,46 @@ class BaseUrlPolicy:
         """Raise `RequestError` for a base URL that is not allowed, naming what is wrong with it."""
         policy = UrlPolicy(self.hosts, self.allows_http_loopback, "allowed_base_url_hosts", allows_query=False)
         if reason := policy.objection(base_url):
-            raise invalid("configProperties.base_url", f"{reason} (it is sent the API token)")
+            raise invalid("configProperties.base_url", f"{reason} (the API token is sent there)")
 
 
 def check_config(config: ProviderConfig, policy: BaseUrlPolicy) -> None:
     """Raise `RequestError` for a configuration that could never verify anyone, naming the field."""
-    if not config.name.strip():
-        raise invalid("name", "it is empty")
-    for name, value in (("token", config.api_token), ("webhook_token", config.webhook_token)):
-        if value is not None and not (value and value.isascii() and value.isprintable() and value.strip() == value):
-            raise invalid(f"configProperties.{name}", "it is empty or holds characters that no token of Onfido's has")
+    if not (config.name.strip() and len(config.name) <= MAX_NAME):
+        raise invalid("name", f"must not be empty, and have at most {MAX_NAME} characters")
+    _check_secrets(config)
     for name, number, most in (
         ("max_attempts", config.max_attempts, MOST_ATTEMPTS),
         ("attempt_window", config.attempt_window, LONGEST_WINDOW),
     ):
         if not 1 <= number <= most:
-            raise invalid(f"configProperties.{name}", f"it is a number from 1 to {most}")
-    _check_notice_secret(config.notice_secret)
+            raise invalid(f"configProperties.{name}", f"must be a number from 1 to {most}")
     _check_workflow_id(config.workflow_id)
     policy.check(config.base_url)
     _check_mapping(config.claims)
+
+
+def tidied(config: ProviderConfig) -> ProviderConfig:
+    """Return a configuration whose token is without what was pasted along with it."""
+    return config if config.api_token is None else replace(config, api_token=tidy_token(config.api_token))
+
+
+def without_masks(config: ProviderConfig) -> ProviderConfig:
+    """Return a configuration in which a secret that was sent back masked keeps the stored one."""
+    masked: Any = {name: None for name in SECRETS if getattr(config, name) == MASK}
+    return replace(config, **masked)
+
+
+def refuse_masks(config: ProviderConfig) -> None:
+    """Raise `RequestError` for a mask in place of a secret that is not stored yet."""
+    for name, key in SECRETS.items():
+        if getattr(config, name) == MASK:
+            raise invalid(f"configProperties.{key}", "must be the secret itself, not the mask that stands for it")
+
+
+def name_key(name: str) -> str:
+    """Return what two names share that differ only in case, spaces or composed letters."""
+    return fold(name)
 
 
 def setup_guide(provider: Provider, public_url: str) -> SetupGuide:
@@ -148,9 +175,26 @@ def invalid(where: str, why: str) -> RequestError:
     return RequestError(Code.PROVIDER_INVALID, f"{where}: {why}.")
 
 
+def _check_secrets(config: ProviderConfig) -> None:
+    for name in ("api_token", "webhook_token"):
+        value = getattr(config, name)
+        if value is not None and not (value and value.isascii() and value.isprintable() and value.strip() == value):
+            raise invalid(f"configProperties.{SECRETS[name]}", "must be printable ASCII, as Onfido shows it")
+    if config.webhook_token is not None and len(config.webhook_token) < LEAST_WEBHOOK_TOKEN:
+        why = f"must have at least {LEAST_WEBHOOK_TOKEN} characters, as Onfido's webhook tokens have"
+        raise invalid("configProperties.webhook_token", why)
+    _check_notice_secret(config.notice_secret)
+
+
+def check_region(token: str, base_url: str) -> None:
+    """Raise `RequestError` for a token whose prefix names another region than the base URL."""
+    if why := region_objection(token, base_url):
+        raise invalid("configProperties.token", why)
+
+
 def _check_workflow_id(workflow_id: str) -> None:
     if not UUID.fullmatch(workflow_id):
-        raise invalid("configProperties.workflow_id", "it must be the workflow's UUID, from Onfido Studio")
+        raise invalid("configProperties.workflow_id", "must be the workflow's UUID, from Onfido Studio")
 
 
 def _check_notice_secret(secret: str | None) -> None:
@@ -162,19 +206,17 @@ def _check_notice_secret(secret: str | None) -> None:
     except (binascii.Error, ValueError):  # ValueError: not ASCII
         key = b""
     if not (secret.startswith(NOTICE_SECRET_PREFIX) and len(key) in _NOTICE_KEY_BYTES):
-        raise invalid("configProperties.notice_secret", f"it is {NOTICE_SECRET_PREFIX} and base64 of 24 to 64 bytes")
+        raise invalid("configProperties.notice_secret", f"must be {NOTICE_SECRET_PREFIX} and base64 of 24 to 64 bytes")
 
 
 def _check_mapping(claims: Mapping[str, str]) -> None:
     for uri, applicant_field in claims.items():
         if applicant_field not in APPLICANT_FIELDS:
             known = ", ".join(sorted(APPLICANT_FIELDS))
-            raise invalid(
-                "claims", f"{uri} is mapped to {applicant_field}, which is no applicant field; known: {known}"
-            )
+            raise invalid("claims", f"{uri} must be mapped to an applicant field ({known}), not to {applicant_field}")
     fields = list(claims.values())
     for required in REQUIRED_FIELDS:
         if required not in fields:
-            raise invalid("claims", f"no claim is mapped to {required}, which Onfido wants with every applicant")
+            raise invalid("claims", f"must map a claim to {required}, which Onfido requires of every applicant")
     if doubled := {name for name in fields if fields.count(name) > 1}:
         raise invalid("claims", f"several claims are mapped to {', '.join(sorted(doubled))}")

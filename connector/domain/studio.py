@@ -116,11 +116,11 @@ def check_studio(studio: Studio, policy: StudioPolicy, *, has_notice_secret: boo
 def tag_objection(tags: tuple[str, ...]) -> str | None:
     """Tell what Onfido would refuse of some tags."""
     if len(tags) > MAX_TAGS:
-        return f"more than {MAX_TAGS} tags"
+        return f"must be at most {MAX_TAGS} tags"
     if any(not 1 <= len(tag) <= MAX_TAG_LENGTH or not is_line(tag) or "," in tag for tag in tags):
-        return f"a tag must have 1 to {MAX_TAG_LENGTH} characters, none of them a comma or a control character"
+        return f"must each have 1 to {MAX_TAG_LENGTH} characters, none of them a comma or a control character"
     if any(tag.startswith(TAG_PREFIX) for tag in tags):
-        return f"tags that begin with {TAG_PREFIX} are the connector's own: runs are found by them"
+        return f"must not begin with {TAG_PREFIX}: by such tags the connector finds its runs"
     return None
 
 
@@ -130,13 +130,13 @@ def _objections(studio: Studio, policy: StudioPolicy, has_notice_secret: bool) -
     yield from _input_objections(studio)
     yield from _output_objections(studio)
     if studio.capture not in (SDK, LINK):
-        yield "capture", f"it is {SDK} or {LINK}"
+        yield "capture", f"must be {SDK} or {LINK}"
     yield from _link_objections(studio.link, policy.browsers)
     if studio.sdk.referrer is not None and studio.sdk.application_id is not None:
-        yield "sdk", "a token is for web pages (referrer) or for a mobile application (applicationId), not for both"
+        yield "sdk", "must have a referrer (for web pages) or an applicationId (for a mobile application), not both"
     for name, given in (("referrer", studio.sdk.referrer), ("applicationId", studio.sdk.application_id)):
         if given is not None and not given.strip():
-            yield f"sdk.{name}", "it is empty"
+            yield f"sdk.{name}", "must not be empty"
     if (url := studio.sdk.cross_device_url) is not None and (why := policy.browsers.objection(url)):
         yield "sdk.crossDeviceUrl", why
     yield from _notice_objections(studio.notices, policy.notices, has_notice_secret)
@@ -145,7 +145,7 @@ def _objections(studio: Studio, policy: StudioPolicy, has_notice_secret: bool) -
 def _input_objections(studio: Studio) -> Iterator[tuple[str, str]]:
     names = [each.name for each in studio.custom_data]
     if doubled := {name for name in names if names.count(name) > 1}:
-        yield "customData", f"named twice: {', '.join(sorted(doubled))}"
+        yield "customData", f"must name no property twice: {', '.join(sorted(doubled))}"
     for each in studio.custom_data:
         if why := each.objection():
             yield "customData", f"{each.name}: {why}"
@@ -154,12 +154,15 @@ def _input_objections(studio: Studio) -> Iterator[tuple[str, str]]:
 def _output_objections(studio: Studio) -> Iterator[tuple[str, str]]:
     uris = [each.uri for each in studio.output_claims]
     if doubled := {uri for uri in uris if uris.count(uri) > 1}:
-        yield "outputClaims", f"mapped twice: {', '.join(sorted(doubled))}"
+        yield "outputClaims", f"must map no claim twice: {', '.join(sorted(doubled))}"
     for each in studio.output_claims:
         if not each.uri.strip():
-            yield "outputClaims.localClaim", "it is empty"
+            yield "outputClaims.localClaim", "must not be empty"
         if not is_pointer(each.pointer):
-            yield "outputClaims", f"{json.dumps(each.pointer)} is no JSON Pointer, such as /document_report/result"
+            yield (
+                "outputClaims",
+                f"must have JSON Pointers, such as /document_report/result, not {json.dumps(each.pointer)}",
+            )
 
 
 def _link_objections(link: LinkDefaults, policy: UrlPolicy) -> Iterator[tuple[str, str]]:
@@ -171,19 +174,19 @@ def _link_objections(link: LinkDefaults, policy: UrlPolicy) -> Iterator[tuple[st
         ("expiredRedirectUrl", link.expired_redirect_url),
     ):
         if chosen is not None and chosen not in link.redirect_urls:
-            yield f"link.{name}", "it is not among redirectUrls"
+            yield f"link.{name}", "must be one of redirectUrls"
     if link.lifetime is not None and not 1 <= link.lifetime <= LONGEST_LINK:
-        yield "link.lifetime", f"it is a number of seconds from 1 to {LONGEST_LINK}"
+        yield "link.lifetime", f"must be a number of seconds from 1 to {LONGEST_LINK}"
     if link.language is not None and link.language not in LANGUAGES:
-        yield "link.language", f"it is one of {', '.join(LANGUAGES)}"
+        yield "link.language", f"must be one of {', '.join(LANGUAGES)}"
 
 
 def _notice_objections(notices: Notices, policy: UrlPolicy, has_secret: bool) -> Iterator[tuple[str, str]]:
     if notices.url is not None and (why := policy.objection(notices.url)):
         yield "notices.url", why
     if notices.url is not None and not has_secret:
-        yield "notices.url", "notices are signed: give the configuration property notice_secret as well"
+        yield "notices.url", "must come with the configuration property notice_secret, which signs the notices"
     if notices.url is None and notices.tasks:
-        yield "notices.tasks", "there is no url that they could be forwarded to"
+        yield "notices.tasks", "must come with notices.url, to which they are forwarded"
     if wrong := [name for name in notices.tasks if not _TASK_DEF_ID.fullmatch(name)]:
-        yield "notices.tasks", f"{json.dumps(wrong[0])} is no task definition's id"
+        yield "notices.tasks", f"must be ids of task definitions, not {json.dumps(wrong[0])}"

@@ -24,14 +24,14 @@ class UrlPolicy:
         """Tell what is wrong with an address; None where it is allowed."""
         url = _split(address)
         if url is None or not url.hostname or ("?" in address and not self.allows_query):
-            return "give scheme, host and path only"
+            return "must have a scheme, a host and a path only"
         if url.scheme == "http" and self.allows_http_loopback and _is_loopback(url.hostname):
             return None
         if url.scheme != "https":
-            return "it must start with https://"
+            return "must start with https://"
         if self.hosts is not None and url.hostname not in self.hosts:
             known = ", ".join(sorted(self.hosts)) or "none"
-            return f"the host {url.hostname} is not allowed; the setting {self.setting} allows {known}"
+            return f"must have an allowed host, not {url.hostname}; the setting {self.setting} allows {known}"
         return None
 
 

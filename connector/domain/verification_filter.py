@@ -48,7 +48,7 @@ def _statuses(text: str | None) -> tuple[str, ...]:
     names = [] if text is None else [name.strip() for name in text.split(",")]
     if unknown := sorted(set(names) - set(STATUSES)):
         wrong = ", ".join(name or "(nothing)" for name in unknown)
-        raise _bad("status", f"unknown: {wrong}; known: {', '.join(STATUSES)}")
+        raise _bad("status", f"must be of {', '.join(STATUSES)}, not {wrong}")
     return tuple(dict.fromkeys(names))
 
 
@@ -61,7 +61,7 @@ def _moment(name: str, text: str | None, added_to_date: timedelta = timedelta())
         found = found.replace(tzinfo=found.tzinfo or UTC).astimezone(UTC)
         return found if read and read["time"] else found + added_to_date
     except (ValueError, OverflowError) as error:
-        why = "not a date or date-time of ISO 8601, such as 2026-01-31 or 2026-01-31T09:30:00+01:00"
+        why = "must be a date or date-time of ISO 8601, such as 2026-01-31 or 2026-01-31T09:30:00+01:00"
         raise _bad(name, why) from error
 
 

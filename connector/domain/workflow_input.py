@@ -64,10 +64,10 @@ def plan_run(studio: Studio, request: RunRequest, now: datetime) -> RunPlan:
         raise _refused("tags", why)
     check_given(studio.custom_data, request.given)
     if unknown := [name for name in request.consents if name not in CONSENTS]:
-        raise _refused("consents", f"{unknown[0]} is none of {', '.join(CONSENTS)}")
+        raise _refused("consents", f"must be of {', '.join(CONSENTS)}, not {unknown[0]}")
     capture = request.capture or studio.capture
     if capture not in (SDK, LINK):
-        raise _refused("capture", f"it is {SDK} or {LINK}")
+        raise _refused("capture", f"must be {SDK} or {LINK}")
     return RunPlan(
         studio=studio,
         tags=tags,
@@ -84,12 +84,14 @@ def plan_sdk(studio: Studio, request: RunRequest) -> SdkOptions | None:
     A request may bind what the provider leaves unbound, and loosen nothing. Raises `RequestError`.
     """
     if request.referrer is not None and request.application_id is not None:
-        raise _refused("application_id", "a token is for web pages (referrer) or for a mobile application, not both")
+        raise _refused(
+            "application_id", "must not be given with a referrer: a token is for an application or for web pages"
+        )
     bound, asked = studio.sdk, SdkOptions(request.referrer, request.application_id)
     is_bound = bound.referrer is not None or bound.application_id is not None
     for name in ("referrer", "application_id"):
         if is_bound and getattr(asked, name) not in (None, getattr(bound, name)):
-            raise _refused(name, "the provider binds its tokens itself")
+            raise _refused(name, "must be left out or as the provider has it, which binds its tokens itself")
     options = replace(bound if is_bound else asked, cross_device_url=bound.cross_device_url)
     return None if options == SdkOptions() else options
 
@@ -98,11 +100,11 @@ def _link(studio: Studio, request: RunRequest, now: datetime) -> LinkOptions:
     for name in ("completed_redirect_url", "expired_redirect_url"):
         asked = getattr(request, name)
         if asked is not None and asked not in studio.link.redirect_urls:
-            raise _refused(name, "it is not among the URLs that the provider allows")
+            raise _refused(name, "must be one of the URLs that the provider allows")
     if request.language is not None and request.language not in LANGUAGES:
-        raise _refused("language", f"it is one of {', '.join(LANGUAGES)}")
+        raise _refused("language", f"must be one of {', '.join(LANGUAGES)}")
     if request.lifetime is not None and not 1 <= request.lifetime <= LONGEST_LINK:
-        raise _refused("link_lifetime", f"it is a number of seconds from 1 to {LONGEST_LINK}")
+        raise _refused("link_lifetime", f"must be a number of seconds from 1 to {LONGEST_LINK}")
     lifetime = request.lifetime or studio.link.lifetime
     return LinkOptions(
         completed_redirect_url=request.completed_redirect_url or studio.link.completed_redirect_url,

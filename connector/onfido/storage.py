@@ -69,9 +69,9 @@ def _resolve(asked: str, location: str, policy: UrlPolicy) -> str:
         url = urljoin(asked, location)
         objection = policy.objection(url)
     except ValueError:
-        objection = "it is no URL"
+        objection = "must be a URL"
     if objection is not None:
-        raise OnfidoError(Code.FILE_UNAVAILABLE, f"Onfido keeps the file at an address that is refused: {objection}.")
+        raise OnfidoError(Code.FILE_UNAVAILABLE, f"Onfido keeps the file at a refused address: it {objection}.")
     return url
 
 

@@ -157,6 +157,6 @@ def restore(applicant_id: str) -> tuple[str, int]:
         if applicant is None:
             raise errors.not_found("applicant")
         if applicant.delete_at is None:
-            raise errors.invalid({"applicant_id": ["is not scheduled for deletion"]})
+            raise errors.invalid({"applicant_id": ["must be an applicant that is scheduled for deletion"]})
         applicant.delete_at = None
     return "", 204

@@ -42,7 +42,7 @@ def change_faults() -> Json:
     with state.lock:
         faults = state.faults.changed(values)
         if not is_route_known(current_app, faults):
-            raise errors.invalid({"route": ["is unknown"]})
+            raise errors.invalid({"route": ["must be * or an API call such as POST /workflow_runs"]})
         state.faults = faults
         return faults.as_json()
 

@@ -79,9 +79,9 @@ def complete_task(state: State, sender: Sender, run_id: str, task_id: str, data:
         run = state.run(run_id)
         task = run.task(task_id)
         if run.has_ended or not task.is_open:
-            raise errors.invalid({"task_id": ["is not open"]})
+            raise errors.invalid({"task_id": ["must be a task that is open"]})
         if task.definition.is_decision:
-            raise errors.invalid({"task_id": ["is decided in the dashboard"]})
+            raise errors.invalid({"task_id": ["must be a task that is not decided in the dashboard"]})
         task.definition.check(data)
         messages = _complete(run, task, data)
     sender.send(messages)

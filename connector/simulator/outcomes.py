@@ -83,7 +83,7 @@ def ending_of(outcome: Outcome, run: Run, default_shape: Shape) -> Ending:
     """Tell how the run will end; raises `ApiError` 422 where it would have too many tags."""
     tags = list(dict.fromkeys([*run.tags, *outcome.tags]))
     if len(tags) > MAX_TAGS:
-        raise errors.invalid({"tags": [f"a workflow run has at most {MAX_TAGS}"]})
+        raise errors.invalid({"tags": [f"must be at most {MAX_TAGS} with those of the run"]})
     comparisons = comparisons_of(outcome, run.applicant)
     shape = outcome.shape or default_shape
     whole = None if comparisons is None else _reports(shape, comparisons)

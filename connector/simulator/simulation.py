@@ -35,7 +35,7 @@ def json_body() -> Json:
     """The request's JSON object; raises `ApiError` 400 for anything else."""
     body = read_json(request.get_data())
     if not isinstance(body, dict):
-        raise errors.bad_request("The request body is no JSON object")
+        raise errors.bad_request("The request body must be a JSON object")
     return body
 
 
@@ -44,7 +44,7 @@ def read_json(text: str | bytes) -> Any:
     try:
         return json.loads(text, parse_constant=_refuse)
     except (ValueError, RecursionError):
-        raise errors.bad_request("The request body is no JSON") from None
+        raise errors.bad_request("The request body must be JSON") from None
 
 
 def root_url() -> str:

@@ -72,7 +72,7 @@ class State:
         """Find the applicant that a request's body names; raises `ApiError` 422 where it cannot be used."""
         applicant = self.applicants.get(normal(body["applicant_id"]))
         if applicant is None or applicant.delete_at:
-            raise errors.invalid({"applicant_id": ["does not exist or is deleted"]})
+            raise errors.invalid({"applicant_id": ["must be an applicant that exists and is not deleted"]})
         return applicant
 
     def run(self, run_id: str) -> Run:

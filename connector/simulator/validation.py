@@ -1,7 +1,7 @@
 """What a JSON value must look like: small rules that combine into the shape of a request.
 
 A rule takes a value and lists what is wrong with it; an empty list means nothing is. The problems of an object
-inside an object are themselves an object, as in `{"address": [{"postcode": ["is required"]}]}`.
+inside an object are themselves an object, as in `{"address": [{"postcode": ["must be given"]}]}`.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ Json = dict[str, Any]
 Problems = list[Any]
 Rule = Callable[[Any], Problems]
 
-REQUIRED = ["is required"]
-UNKNOWN = ["is unknown"]
+REQUIRED = ["must be given"]
+UNKNOWN = ["must be left out: it is unknown"]
+MOST_CHOICES = 10  # that a sentence lists
 
 _DATE_TIME = r"[0-9]{4}(-[0-9]{2}){2}T[0-9]{2}(:[0-9]{2}){2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})"  # RFC 3339
 
@@ -68,7 +69,7 @@ def text(minimum: int = 0, maximum: int | None = None, pattern: str = "") -> Rul
             return ["must not be blank"]
         if maximum is not None and len(value) > maximum:
             return [f"must have at most {maximum} characters"]
-        return ["has an invalid format"] if pattern and not re.fullmatch(pattern, value) else []
+        return ["must have the documented format"] if pattern and not re.fullmatch(pattern, value) else []
 
     return problems
 
@@ -91,7 +92,8 @@ def number(value: Any) -> Problems:
 
 def choice(*values: str) -> Rule:
     """Accept one of these strings."""
-    return lambda value: [] if isinstance(value, str) and value in values else UNKNOWN
+    known = ", ".join(values) if len(values) <= MOST_CHOICES else "the documented values"
+    return lambda value: [] if isinstance(value, str) and value in values else [f"must be one of {known}"]
 
 
 def list_of(rule: Rule, maximum: int | None = None) -> Rule:

@@ -84,7 +84,7 @@ def change_matches(monitor_id: str) -> Json:
     with state.lock:
         monitor = state.monitor(monitor_id)
         if unknown := [name for name, ids in changes.items() if set(ids) - set(monitor.matches)]:
-            raise errors.invalid({name: ["holds an unknown match"] for name in unknown})
+            raise errors.invalid({name: ["must hold matches of this monitor"] for name in unknown})
         monitor.matches |= dict.fromkeys(changes["enable"], True) | dict.fromkeys(changes["disable"], False)
         return monitor.matches_as_json()
 

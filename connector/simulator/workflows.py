@@ -100,7 +100,7 @@ def parse(body: Json) -> Workflow:
     values = check(body, _RULES, is_closed=True)
     required = tuple(values.get("required", ()))
     if unknown := [name for name in required if name not in (values.get("custom_data") or {})]:
-        raise errors.invalid({"required": [f"{name} is not in custom_data" for name in unknown]})
+        raise errors.invalid({"required": [f"must be names of custom_data, not {name}" for name in unknown]})
     tasks = tuple(_definition(task) for task in values.get("tasks", ()))
     return Workflow(values.get("custom_data"), required, tasks)
 

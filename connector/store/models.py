@@ -66,6 +66,7 @@ providers = Table(
     _id(primary_key=True),
     Column("tenant", String(255), nullable=False),
     Column("name", String(255), nullable=False),
+    Column("name_key", Text, nullable=False, comment="what names that differ only in case have in common"),
     Column("description", Text, nullable=False),
     Column("image", Text, nullable=False),
     Column("is_enabled", Boolean, nullable=False),
@@ -82,7 +83,7 @@ providers = Table(
     Column("attempt_window", Integer, nullable=False, comment="seconds"),
     _time("created_at"),
     _time("updated_at"),
-    UniqueConstraint("tenant", "name"),
+    UniqueConstraint("tenant", "name_key"),
 )
 
 verifications = Table(

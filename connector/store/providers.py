@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, inser
 
 from connector.domain.capture import SdkOptions
 from connector.domain.custom_data import CustomInput, InputType
-from connector.domain.provider import PROVIDER_TYPE, Condition, Provider
+from connector.domain.provider import PROVIDER_TYPE, Condition, Provider, name_key
 from connector.domain.studio import LinkDefaults, Notices, OutputClaim, OutputRole, Studio
 from connector.store.models import providers
 
@@ -55,21 +55,38 @@ class WebhookAccess:
 
 def add(connection: Connection, provider_id: str, tenant: str, values: Mapping[str, Any], now: datetime) -> None:
     """Insert a provider; `values` are its columns. A name that is taken raises `IntegrityError`."""
-    row = {"id": provider_id, "tenant": tenant, "created_at": now, "updated_at": now}
+    row = {
+        "id": provider_id,
+        "name_key": name_key(values["name"]),
+        "tenant": tenant,
+        "created_at": now,
+        "updated_at": now,
+    }
     connection.execute(insert(providers).values(row | dict(values)))
 
 
 def lock(connection: Connection, provider_id: str, tenant: str) -> Mapping[str, Any] | None:
-    """Give all columns of a provider of the tenant's, secrets sealed, and keep everybody else from changing it."""
+    """Lock a provider of the tenant's and return all of its columns, secrets sealed."""
     statement = select(providers).where(providers.c.id == provider_id, providers.c.tenant == tenant)
     row = connection.execute(statement.with_for_update()).one_or_none()
     return None if row is None else row._asdict()
 
 
+def lock_name(connection: Connection, provider_id: str, tenant: str, name: str) -> bool:
+    """Lock a provider that is to get this name, and the one that has it; return whether the name is free.
+
+    Both in the order of their ids: two administrators who swap names would otherwise wait for each other.
+    """
+    wanted = (providers.c.id == provider_id) | (providers.c.name_key == name_key(name))
+    statement = select(providers.c.id).where(providers.c.tenant == tenant, wanted).order_by(providers.c.id)
+    return set(connection.execute(statement.with_for_update()).scalars()) <= {provider_id}
+
+
 def change(connection: Connection, provider_id: str, values: Mapping[str, Any], now: datetime) -> None:
     """Update the given columns of a provider. A name that is taken raises `IntegrityError`."""
+    key = {"name_key": name_key(values["name"])} if "name" in values else {}
     statement = update(providers).where(providers.c.id == provider_id)
-    connection.execute(statement.values(dict(values) | {"updated_at": now}))
+    connection.execute(statement.values(dict(values) | key | {"updated_at": now}))
 
 
 def remove(connection: Connection, provider_id: str) -> None:
@@ -154,7 +171,10 @@ def _clause(condition: Condition) -> ColumnElement[bool]:
     column = literal(PROVIDER_TYPE) if condition.attribute == "type" else providers.c[condition.attribute]
     if isinstance(condition.value, bool):
         return column.is_(condition.value)
+    value = condition.value
+    if condition.attribute == "name":  # its key knows the case of every script, whatever the database does
+        column, value = providers.c.name_key, name_key(value)
     if condition.operator == "eq":
-        return func.lower(column) == func.lower(condition.value)
-    clause: ColumnElement[bool] = getattr(column, _OPERATORS[condition.operator])(condition.value, autoescape=True)
+        return func.lower(column) == func.lower(value)
+    clause: ColumnElement[bool] = getattr(column, _OPERATORS[condition.operator])(value, autoescape=True)
     return clause

@@ -92,7 +92,7 @@ class TestAdd:
         assert added(run, *NAMES, *simulator, CONNECTOR_ALLOW_HTTP_LOOPBACK="true")["base url"] == simulator[1]
 
     def test_names_the_claim_with_an_unknown_field(self, run: Run) -> None:
-        assert "shoe is mapped to shoe_size" in refused(run, *NAMES, "--claim", "shoe=shoe_size")
+        assert "shoe must be mapped to an applicant field" in refused(run, *NAMES, "--claim", "shoe=shoe_size")
 
     def test_refuses_a_name_twice_in_one_tenant(self, run: Run) -> None:
         added(run, *NAMES)

@@ -104,7 +104,7 @@ def test_a_task_is_completed_once_with_standard_input(waiting: Waiting) -> None:
     [
         ("{", 2, "it cannot be read as JSON"),
         ("[" * 100_000, 2, "it cannot be read as JSON"),
-        ('"text"', 1, "data: it is an object or an array"),
+        ('"text"', 1, "data: must be an object or an array"),
         ('{"score": "high"}', 1, "Onfido refused data.score"),
     ],
 )

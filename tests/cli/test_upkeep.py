@@ -25,7 +25,7 @@ PROVIDER = (
 
 
 def add_provider(run: Run, **variables: str) -> str:
-    secrets = {"ONFIDO_API_TOKEN": "api_sandbox.secret", "ONFIDO_WEBHOOK_TOKEN": "hook.first"}
+    secrets = {"ONFIDO_API_TOKEN": "api_sandbox.secret", "ONFIDO_WEBHOOK_TOKEN": "hook.first-of-the-two"}
     result = run("provider", "add", "--offline", *PROVIDER, "--json", **secrets | variables)
     assert result.exit_code == 0, result.output
     return str(json.loads(result.stdout)["id"])
@@ -57,7 +57,7 @@ def test_without_the_key_that_something_was_sealed_with_a_rotation_says_which(ru
 
 def test_a_replaced_webhook_token_can_be_ended_at_once(run: Run) -> None:
     provider_id = add_provider(run)
-    assert run("provider", "update", provider_id, ONFIDO_WEBHOOK_TOKEN="hook.second").exit_code == 0
+    assert run("provider", "update", provider_id, ONFIDO_WEBHOOK_TOKEN="hook.second-of-the-two").exit_code == 0
     for _ in range(2):
         assert run("provider", "end-overlap", provider_id, "--json").exit_code == 0
     assert run("provider", "end-overlap", provider_id, "--tenant", "acme").exit_code == 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ import requests
 
 from connector.domain.claims import APPLICANT_FIELDS
 from tests.contract.wire import (
+    MASK,
     PROVIDERS,
     UNKNOWN_ID,
     WEBHOOK_TOKEN,
@@ -98,7 +100,7 @@ def test_put_replaces_everything_but_the_secrets(shared: World, admin: Caller) -
     assert put["claims"] == mapping(email="email")
     assert property_of(put, "workflow_id") == {"key": "workflow_id", "value": workflow_id, "isSecret": False}
     assert property_of(put, "base_url") == {"key": "base_url", "value": REGIONS[2], "isSecret": False}
-    assert property_of(put, "token") == {"key": "token", "isSecret": True}
+    assert property_of(put, "token") == {"key": "token", "value": MASK, "isSecret": True}
     assert answer_on(admin.get(f"{PROVIDERS}/{provider_id}"), 200) == put
 
 
@@ -150,6 +152,39 @@ def test_name_is_free_again_after_its_provider_is_gone(shared: World, admin: Cal
     assert admin.post(PROVIDERS, provider_body(shared.simulator, name="Recycled")).status_code == 201
 
 
+@pytest.mark.parametrize(
+    ("name", "other"),
+    [
+        ("Onfido Live", "ONFIDO live"),
+        ("Prüfung", "PRÜFUNG"),
+        ("Ελληνικός", "ΕΛΛΗΝΙΚΌΣ"),
+        ("Проверка", "ПРОВЕРКА"),
+        ("Straße", "STRASSE"),
+        ("Caf\u00e9", "CAFE\u0301"),
+        ("two  words", "Two Words"),
+    ],
+)
+def test_name_is_taken_in_any_case(shared: World, admin: Caller, name: str, other: str) -> None:
+    provider_id = new_provider(shared, name=name)
+    another = new_provider(shared)
+    body = provider_body(shared.simulator, name=other)
+
+    assert_error(admin.post(PROVIDERS, body), 409, "IDVP-60001", "name")
+    assert_error(admin.put(f"{PROVIDERS}/{another}", body), 409, "IDVP-60001", "name")
+    assert answer_on(admin.put(f"{PROVIDERS}/{provider_id}", body), 200)["name"] == other
+
+
+def test_names_that_are_swapped_at_the_same_moment_are_taken(shared: World, admin: Caller) -> None:
+    names = [f"Swap {letter}" for letter in "abc"]
+    ids = [new_provider(shared, name=name) for name in names]
+    bodies = [provider_body(shared.simulator, name=name) for name in (*names[1:], names[0])]
+
+    for _ in range(10):
+        with ThreadPoolExecutor(len(ids)) as pool:
+            answers = list(pool.map(lambda at: admin.put(f"{PROVIDERS}/{ids[at]}", bodies[at]), range(len(ids))))
+        assert [answer.status_code for answer in answers] == [409] * len(ids), [answer.text for answer in answers]
+
+
 def test_own_name_is_no_conflict(shared: World, admin: Caller) -> None:
     provider_id = new_provider(shared, name="Itself")
 
@@ -191,11 +226,11 @@ def test_secrets_are_in_no_answer(shared: World, admin: Caller, answers: list[re
     answers.append(admin.put(path, body | {"configProperties": [*disguised, {"key": API_TOKEN[:40], "value": 5}]}))
 
     assert [answer.status_code for answer in answers] == [201, 409, 200, 200, 200, 200, 400, 400]
-    assert property_of(answered, "token") == {"key": "token", "isSecret": True}
-    assert property_of(answered, "webhook_token") == {"key": "webhook_token", "isSecret": True}
+    assert property_of(answered, "token") == {"key": "token", "value": MASK, "isSecret": True}
+    assert property_of(answered, "webhook_token") == {"key": "webhook_token", "value": MASK, "isSecret": True}
 
 
-@pytest.mark.parametrize("wrong", ["tökén-secret", "line\nbreak-secret", " padded-secret "])
+@pytest.mark.parametrize("wrong", ["tökén-of-a-secret", "line\nbreak-of-secret", "ta\tb-within-a-secret"])
 @pytest.mark.parametrize("key", ["token", "webhook_token"])
 def test_secret_that_cannot_be_one_is_refused_and_not_repeated(
     shared: World, admin: Caller, key: str, wrong: str
@@ -207,7 +242,7 @@ def test_secret_that_cannot_be_one_is_refused_and_not_repeated(
     assert "secret" not in description
 
 
-@pytest.mark.parametrize("leave_out", [{}, {"value": None}, {"value": ""}])
+@pytest.mark.parametrize("leave_out", [{}, {"value": None}, {"value": ""}, {"value": "  "}, {"value": MASK}])
 def test_put_without_the_secrets_keeps_them(shared: World, admin: Caller, leave_out: dict[str, str | None]) -> None:
     _, me = new_user(shared)
     secrets = {"token": API_TOKEN, "webhook_token": WEBHOOK_TOKEN}
@@ -218,10 +253,115 @@ def test_put_without_the_secrets_keeps_them(shared: World, admin: Caller, leave_
 
     put = answer_on(admin.put(f"{PROVIDERS}/{provider_id}", body), 200)
 
-    assert property_of(put, "webhook_token") == {"key": "webhook_token", "isSecret": True}
+    assert property_of(put, "webhook_token") == {"key": "webhook_token", "value": MASK, "isSecret": True}
     assert me.verify(provider_id, "INITIATED").status_code == 200
     event = event_body("run-of-another")
     assert shared.post_event(event, provider_id=provider_id, signature=sign(event, WEBHOOK_TOKEN)).status_code == 200
+
+
+@pytest.mark.parametrize("key", ["token", "webhook_token", "notice_secret"])
+def test_mask_is_no_secret_of_a_new_provider(shared: World, admin: Caller, key: str) -> None:
+    properties = config_properties(shared.simulator, **{key: MASK})
+
+    answer = admin.post(PROVIDERS, provider_body(shared.simulator, name="Masked", configProperties=properties))
+
+    assert_error(answer, 400, "IDVP-60002", f"configProperties.{key}: must be the secret itself")
+
+
+@pytest.mark.parametrize("is_secret", [True, False, None])
+def test_secrets_are_secret_whatever_the_request_says(shared: World, admin: Caller, is_secret: bool | None) -> None:
+    secrets = {"token": API_TOKEN, "webhook_token": WEBHOOK_TOKEN, "notice_secret": "whsec_" + "c2VjcmV0" * 4}
+    properties = [item | {"isSecret": is_secret} for item in config_properties(shared.simulator, **secrets)]
+    name = f"Whatever {is_secret}"
+
+    answered = answer_on(
+        admin.post(PROVIDERS, provider_body(shared.simulator, name=name, configProperties=properties)), 201
+    )
+
+    assert_provider(answered)
+    assert {item["key"] for item in answered["configProperties"] if item["isSecret"]} == set(secrets)
+
+
+@pytest.mark.parametrize("token", ["", "x", "fifteen-letters", "*" * 15])
+def test_short_webhook_token_is_refused(shared: World, admin: Caller, token: str) -> None:
+    provider_id = new_provider(shared)
+    body = answer_on(admin.get(f"{PROVIDERS}/{provider_id}"), 200)
+    body["configProperties"].append({"key": "webhook_token", "value": token, "isSecret": True})
+
+    answer = admin.put(f"{PROVIDERS}/{provider_id}", body)
+
+    if token:
+        assert_error(answer, 400, "IDVP-60002", "configProperties.webhook_token: must have at least 16 characters")
+    else:
+        assert property_of(answer_on(answer, 200), "webhook_token") is None
+
+
+@pytest.mark.parametrize(
+    "pasted",
+    [
+        f"Token token={API_TOKEN}",
+        f"token TOKEN = {API_TOKEN}",
+        f"Authorization: Token token={API_TOKEN}",
+        f"  Bearer {API_TOKEN}\n",
+        f'"{API_TOKEN}"',
+        f"Token token='{API_TOKEN}'",
+        f"\ufeff{API_TOKEN}\u00a0",
+        f"Token {API_TOKEN}",
+    ],
+)
+def test_pasted_token_is_stored_without_what_came_along(shared: World, admin: Caller, pasted: str) -> None:
+    _, me = new_user(shared)
+    added = new_provider(shared, configProperties=config_properties(shared.simulator, token=pasted))
+    changed = new_provider(shared)
+    name = answer_on(admin.get(f"{PROVIDERS}/{changed}"), 200)["name"]
+    properties = config_properties(shared.simulator, token=pasted)
+    answer_on(
+        admin.put(f"{PROVIDERS}/{changed}", provider_body(shared.simulator, name=name, configProperties=properties)),
+        200,
+    )
+
+    assert me.verify(added, "INITIATED").status_code == 200
+    assert me.verify(changed, "INITIATED").status_code == 200
+
+
+@pytest.mark.parametrize("environment", ["sandbox", "live"])
+@pytest.mark.parametrize(
+    ("region", "base_url", "is_refused"),
+    [
+        ("_us", REGIONS[0], True),
+        ("_ca", REGIONS[1], True),
+        ("_eu", REGIONS[2], True),
+        ("_us", REGIONS[1], False),
+        ("_eu", REGIONS[0], False),
+        ("", REGIONS[1], False),
+    ],
+)
+def test_token_of_another_region_is_refused(
+    shared: World, admin: Caller, environment: str, region: str, base_url: str, is_refused: bool
+) -> None:
+    token = f"api_{environment}{region}.secret-of-a-region"
+    provider_id = new_provider(shared)
+    name = answer_on(admin.get(f"{PROVIDERS}/{provider_id}"), 200)["name"]
+    properties = config_properties(shared.simulator, token=token, base_url=base_url)
+    body = provider_body(shared.simulator, name=name, configProperties=properties)
+
+    answer = admin.put(f"{PROVIDERS}/{provider_id}", body)
+
+    if not is_refused:
+        answer_on(answer, 200)
+        return
+    named = (f"must be for the region of base_url, {base_url[12:14]}", f"names {region[1:]}")
+    assert_error(answer, 400, "IDVP-60002", "configProperties.token", *named)
+    assert_error(admin.post(PROVIDERS, body | {"name": "Elsewhere"}), 400, "IDVP-60002", *named)
+
+
+def test_stored_token_stays_in_its_region(shared: World, admin: Caller) -> None:
+    properties = config_properties(shared.simulator, token="api_live_us.secret", base_url=REGIONS[1])
+    provider_id = new_provider(shared, configProperties=properties)
+    body = answer_on(admin.get(f"{PROVIDERS}/{provider_id}"), 200)
+    body["configProperties"] = config_properties(shared.simulator, token=MASK, base_url=REGIONS[0])
+
+    assert_error(admin.put(f"{PROVIDERS}/{provider_id}", body), 400, "IDVP-60002", "eu", "us")
 
 
 def test_new_api_token_takes_the_place_of_the_old_one(
@@ -445,6 +585,18 @@ def names(page: dict[str, Any]) -> set[str]:
         ("name co /", set()),
         ("name co '", set()),
         ("name eq ';--", set()),
+        ("name eq a; drop table providers", set()),
+        # An unquoted value goes on to the next term, or to the end.
+        ("name eq Alpha One", {"Alpha One"}),
+        ("name sw alpha o", {"Alpha One"}),
+        ("name co A ONE", {"Alpha One", "beta one"}),
+        ("name eq beta one and isEnabled eq true", {"beta one"}),
+        ("description ew beta one and name sw beta", {"beta one"}),
+        ("name eq Alpha  One", {"Alpha One"}),
+        ("name eq this and that", set()),
+        ("name eq a andname eq b", set()),
+        ("name co one or two", set()),
+        ('name eq Say "hello"', {'Say "hello"'}),
     ],
 )
 def test_filter_finds(catalogue: World, text: str, expected: set[str]) -> None:
@@ -477,7 +629,6 @@ def test_filter_by_id(catalogue: World) -> None:
         "name eq a and",
         "and name eq a",
         "name eq a name eq b",
-        "name eq a andname eq b",
         'name eq "open',
         'name eq "a"b',
         "token eq a",
@@ -486,7 +637,6 @@ def test_filter_by_id(catalogue: World) -> None:
         "name.first eq a",
         "isEnabled co tr",
         "isEnabled eq yes",
-        "name eq a; drop table providers",
         "x" * 1025,
     ],
 )
@@ -515,11 +665,23 @@ def test_pages_follow_each_other_without_gap_or_overlap(catalogue: World) -> Non
 
 
 @pytest.mark.parametrize("name", ["limit", "offset"])
-@pytest.mark.parametrize("value", ["-1", "1.5", "ten", "", "1e3", "0x10", str(2**31), str(10**30), "9" * 5000])
+@pytest.mark.parametrize("value", ["-1", "1.5", "ten", "", "1e3", "0x10"])
 def test_page_that_cannot_be_is_refused(catalogue: World, name: str, value: str) -> None:
     answer = catalogue.connector.as_admin(catalogue.tenant).get(PROVIDERS, params={name: value})
 
     assert_error(answer, 400, "IDVP-60004", name)
+
+
+@pytest.mark.parametrize("offset", [str(2**31), str(10**30), "9" * 5000])
+def test_offset_beyond_every_list_is_refused(catalogue: World, offset: str) -> None:
+    answer = catalogue.connector.as_admin(catalogue.tenant).get(PROVIDERS, params={"offset": offset})
+
+    assert_error(answer, 400, "IDVP-60004", "offset")
+
+
+@pytest.mark.parametrize("limit", ["1001", "5000", str(2**31), str(10**30), "9" * 5000, "00001001"])
+def test_limit_above_the_maximum_is_the_maximum(catalogue: World, limit: str) -> None:
+    assert names(found(catalogue, limit=limit)) == set(NAMES)
 
 
 # The guide

@@ -200,7 +200,7 @@ def test_webhook_whose_token_is_not_the_registered_one_is_found_and_repaired(
     shared: World, admin: Caller, provider_id: str
 ) -> None:
     webhook = register(admin, provider_id, 201)
-    give_token(shared, admin, provider_id, "given-by-hand")
+    give_token(shared, admin, provider_id, "given-by-hand-here")
 
     assert "token" in checked(admin, provider_id)[1]["webhook"]
     assert register(admin, provider_id) == webhook | {"isNew": False}

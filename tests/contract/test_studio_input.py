@@ -24,6 +24,7 @@ from tests.contract.studio import (
     studio_provider,
 )
 from tests.contract.wire import (
+    MASK,
     PERSON,
     PROVIDERS,
     answer_on,
@@ -113,7 +114,7 @@ def test_what_is_used_of_studio_comes_back_as_it_was_given(shared: World, admin:
     answer = answer_on(admin.get(f"{PROVIDERS}/{provider_id}"), 200)
 
     assert answer["studio"] == EVERYTHING
-    assert {"key": "notice_secret", "isSecret": True} in answer["configProperties"]
+    assert {"key": "notice_secret", "value": MASK, "isSecret": True} in answer["configProperties"]
     assert SECRET not in str(answer)
 
 
@@ -359,7 +360,7 @@ def test_input_that_only_the_workflow_can_refuse_is_refused_in_onfidos_words_wit
     answer = ask(me, provider_id)
 
     described = assert_error(
-        answer, 400, "OIDV-10042", "custom_data.city", "custom_data.salary: is required", "custom_data.other"
+        answer, 400, "OIDV-10042", "custom_data.city", "custom_data.salary: must be given", "custom_data.other"
     )
     assert "Quito" not in described
     assert "Ohio" not in described

@@ -297,13 +297,15 @@ def test_call_that_repairs_begins_again_where_another_token_was_registered_meanw
     provider_id = provider_with(shared, base_url=between.url)
     webhook = register(admin, provider_id, 201)
     ask_onfido(shared, "PUT", webhook["webhookId"], enabled=False)
-    between.before = once("PUT", webhook["webhookId"], lambda: give_token(shared, admin, provider_id, "given-by-hand"))
+    between.before = once(
+        "PUT", webhook["webhookId"], lambda: give_token(shared, admin, provider_id, "given-by-hand-here")
+    )
 
     assert register(admin, provider_id) == webhook | {"isNew": False}
 
     [left] = at_onfido(shared, provider_id)
     assert (left["id"], left["enabled"]) == (webhook["webhookId"], True)
-    assert [post(shared, provider_id, token) for token in (left["token"], "given-by-hand")] == [200, 200]
+    assert [post(shared, provider_id, token) for token in (left["token"], "given-by-hand-here")] == [200, 200]
 
 
 def test_provider_that_is_removed_meanwhile_leaves_no_webhook(shared: World, admin: Caller, between: Between) -> None:

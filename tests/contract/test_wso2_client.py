@@ -10,19 +10,23 @@ import pytest
 import requests
 
 from tests.contract.wire import (
+    MASK,
     WEBHOOK_TOKEN,
     answer_on,
     assert_claim,
+    assert_error,
     assert_provider,
     assert_verification,
     new_user,
 )
 from tests.harness import (
     ADMIN_SCOPES,
+    API_TOKEN,
     BIRTH_DATE,
     GIVEN_NAME,
     LAST_NAME,
     MAPPING,
+    WORKFLOW_ID,
     World,
     config_properties,
     event_body,
@@ -153,6 +157,80 @@ def test_provider_can_be_put_back_as_it_was_answered_and_its_secrets_still_work(
     run_id = answer_on(started, 200)["claims"][0]["claimMetadata"]["onfido_workflow_run_id"]
     event = event_body(run_id, comparisons=CLEAR)
     assert admin.post_event(provider["id"], event, WEBHOOK_TOKEN).status_code == 200
+
+
+def test_console_shows_the_provider_as_configured_and_edits_it(
+    admin: Wso2Client, me: Wso2Client, provider: dict[str, Any], tenant: World
+) -> None:
+    """It sends back all that it shows, the masks included, and switches the provider off and on in the same way."""
+    shown = answer_on(admin.providers("GET", f"/{provider['id']}"), 200)
+    secrets = {item["key"]: item["value"] for item in shown["configProperties"] if item["isSecret"]}
+    assert secrets == {"token": MASK, "webhook_token": MASK}
+
+    for changes in ({"description": "edited"}, {"isEnabled": False}, {"isEnabled": True, "image": "logo.svg"}):
+        shown = answer_on(admin.providers("PUT", f"/{provider['id']}", json=shown | changes), 200)
+        assert {name: shown[name] for name in changes} == changes
+
+    run_id = metadata_of(answer_on(me.verify("me", provider["id"], [GIVEN_NAME], "INITIATED"), 200)["claims"])[
+        "onfido_workflow_run_id"
+    ]
+    event = event_body(run_id, comparisons=CLEAR)
+    assert admin.post_event(provider["id"], event, WEBHOOK_TOKEN).status_code == 200
+
+
+def test_console_registers_a_provider_with_fields_that_were_left_empty(admin: Wso2Client, tenant: World) -> None:
+    properties = [
+        {"key": "token", "value": API_TOKEN, "isSecret": True},
+        {"key": "webhook_token", "value": "", "isSecret": True},
+        {"key": "base_url", "value": f" {tenant.simulator.api_url} ", "isSecret": False},
+        {"key": "workflow_id", "value": f"{WORKFLOW_ID}\n", "isSecret": None},
+    ]
+    body = provider_body(tenant.simulator, name="From the Console", image=None, configProperties=properties)
+
+    added = answer_on(admin.providers("POST", json=body), 201)
+
+    assert_provider(added)
+    assert {item["key"] for item in added["configProperties"] if item["isSecret"]} == {"token"}
+    assert admin.providers("DELETE", f"/{added['id']}").status_code == 204
+
+
+def test_console_searches_for_several_words_and_asks_for_more_than_there_can_be(
+    admin: Wso2Client, tenant: World
+) -> None:
+    names = ["Onfido for customers", "Onfido and friends", "onfido for staff"]
+    ids = [
+        answer_on(admin.providers("POST", json=provider_body(tenant.simulator, name=name)), 201)["id"] for name in names
+    ]
+
+    def found(text: str) -> set[str]:
+        page = answer_on(admin.providers("GET", params={"filter": text, "limit": 100_000}), 200)
+        return {each["name"] for each in page["identityVerificationProviders"]}
+
+    assert found("name co Onfido FOR") == {names[0], names[2]}
+    assert found("name co onfido for customers") == {names[0]}
+    assert found("name eq onfido and friends") == {names[1]}
+    assert found("name sw onfido for and isEnabled eq true and name ew staff") == {names[2]}
+    for provider_id in ids:
+        admin.providers("DELETE", f"/{provider_id}")
+
+
+@pytest.mark.parametrize("blank", ["", " ", "\t"])
+def test_blank_provider_id_means_all(
+    admin: Wso2Client, me: Wso2Client, user_id: str, provider: dict[str, Any], blank: str
+) -> None:
+    me.verify("me", provider["id"], list(MAPPING), "INITIATED")
+
+    for client, path in ((me, "/me/idv/claims"), (admin, f"/{user_id}/idv/claims")):
+        claims = answer_on(client.users("GET", path, params={"idVProviderId": blank}), 200)
+        assert {claim["uri"] for claim in claims} == set(MAPPING)
+
+
+@pytest.mark.parametrize("status", [{"value": None}, {}, {"value": ""}, {"value": " "}])
+def test_status_without_a_value_is_missing(me: Wso2Client, provider: dict[str, Any], status: dict[str, Any]) -> None:
+    properties = [{"key": "status"} | status, {"key": "tags", "value": None}]
+    body = {"idVProviderId": provider["id"], "claims": [GIVEN_NAME], "properties": properties}
+
+    assert_error(me.users("POST", "/me/idv/verify", json=body), 400, "OIDV-10000", "status")
 
 
 def test_secrets_that_are_left_out_of_a_put_stay(

@@ -17,6 +17,7 @@ PROVIDERS = "/api/server/v1/idv-providers"
 RUNS = PROVIDERS + "/{provider_id}/verifications"
 USERS = "/api/users/v1"
 UNKNOWN_ID = "11111111-2222-4333-8444-555555555555"
+MASK = "********"  # what stands for a secret
 WEBHOOK_TOKEN = "webhook-secret-of-the-tests"
 PERSON = {GIVEN_NAME: "Zebulon", LAST_NAME: "Quackenbush", BIRTH_DATE: "1977-07-07"}  # found in no error's own words
 
@@ -131,10 +132,10 @@ def assert_provider(body: Mapping[str, Any]) -> None:
     assert isinstance(body["isEnabled"], bool)
     assert all(set(claim) == {"localClaim", "idvpClaim"} for claim in body["claims"])
     for item in body["configProperties"]:
-        is_secret = item["key"] in ("token", "webhook_token")
-        assert set(item) - {"value"} == {"key", "isSecret"}
+        is_secret = item["key"] in ("token", "client_secret", "webhook_token", "notice_secret")
+        assert set(item) == {"key", "value", "isSecret"}
         assert item["isSecret"] is is_secret
-        assert ("value" in item) is not is_secret
+        assert (item["value"] == MASK) is is_secret
 
 
 def assert_claim(body: Mapping[str, Any], *, has_sdk_token: bool = False) -> None:

@@ -69,11 +69,11 @@ def test_a_request_and_a_claim_are_read_as_the_type_that_studio_expects(kind: In
 def test_what_is_of_another_type_is_refused_by_its_name_and_not_repeated(kind: InputType, text: str) -> None:
     by_request = refusal([CustomInput("asked", kind)], {"asked": text}, {})
     assert by_request.code is Code.CLAIM_INVALID
-    assert by_request.description == f"properties: custom_data.asked: it is no {kind}."
+    assert by_request.description == f"properties: custom_data.asked: must be a {kind}."
     if text:
         by_claim = refusal([CustomInput("known", kind, claim="urn:claim")], {}, {"urn:claim": text})
         assert by_claim.code is Code.APPLICANT_REFUSED
-        assert by_claim.description.startswith(f"The user's value for urn:claim is no {kind}, ")
+        assert by_claim.description.startswith(f"The user's value for urn:claim must be a {kind}, ")
         assert "known" in by_claim.description
 
 
@@ -122,7 +122,7 @@ CONSTANTS: list[tuple[InputType, Any, bool]] = [
 def test_a_constant_has_its_type_and_is_sent_as_it_is(kind: InputType, value: Any, is_taken: bool) -> None:
     declared = CustomInput("fixed", kind, value=value)
 
-    assert declared.objection() == (None if is_taken else f"its value is no {kind}")
+    assert declared.objection() == (None if is_taken else f"must have a value that is a {kind}")
     if is_taken:
         assert custom_data([declared], {}, {}) == {"fixed": value}
 
@@ -140,15 +140,15 @@ def test_a_name_of_letters_digits_and_underscores_is_taken(name: str) -> None:
 def test_a_value_comes_from_one_place() -> None:
     both = CustomInput("x", InputType.STRING, value="a", claim="urn:claim")
 
-    assert both.objection() == "give a value or a claim, not both"
-    assert CustomInput("x", InputType.STRING, claim=" ").objection() == "its claim is empty"
+    assert both.objection() == "must have a value or a claim, not both"
+    assert CustomInput("x", InputType.STRING, claim=" ").objection() == "must have a claim that is not empty"
 
 
 def test_what_is_required_and_missing_is_named() -> None:
     by_request = refusal([CustomInput("asked", InputType.NUMBER)], {}, {})
     assert (by_request.code, by_request.description) == (
         Code.CLAIM_INVALID,
-        "properties: custom_data.asked: the workflow wants it, a number.",
+        "properties: custom_data.asked: must be given: the workflow requires a number.",
     )
     for values in ({}, {"urn:claim": ""}):
         by_claim = refusal([CustomInput("known", InputType.STRING, claim="urn:claim")], {}, values)
@@ -176,4 +176,6 @@ def test_a_request_gives_only_what_is_left_to_it(name: str) -> None:
 
     with pytest.raises(RequestError) as refused:
         check_given(declared, {name: "b"})
-    assert refused.value.description.startswith(f"properties: custom_data.{name}: the provider declares no such input")
+    assert refused.value.description.startswith(
+        f"properties: custom_data.{name}: must be an input that the provider declares"
+    )

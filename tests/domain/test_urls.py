@@ -40,7 +40,7 @@ def test_an_empty_list_allows_none() -> None:
 
 def test_browsers_may_be_sent_to_any_host_by_https() -> None:
     assert BROWSERS.objection("https://anywhere.example/done?run=1&x=%20") is None
-    assert BROWSERS.objection("http://anywhere.example/done") == "it must start with https://"
+    assert BROWSERS.objection("http://anywhere.example/done") == "must start with https://"
 
 
 @pytest.mark.parametrize(
@@ -75,7 +75,7 @@ def test_plain_http_is_for_loopback_and_development_alone(host: str) -> None:
 
     assert UrlPolicy((), allows_http_loopback=True).objection(address) is None
     assert UrlPolicy(None, allows_http_loopback=True).objection("http://10.0.0.1/")
-    assert NOTICES.objection(address) == "it must start with https://"
+    assert NOTICES.objection(address) == "must start with https://"
 
 
 def test_a_query_is_refused_where_it_has_no_place() -> None:

@@ -239,7 +239,9 @@ def test_the_command_line_shows_a_verification_and_its_history(world: World, run
 def test_changes_of_providers_and_users_are_told_without_secrets_or_values(world: World, run: Run) -> None:
     admin = world.connector.caller("the-admin", ADMIN_SCOPES)
     path = f"{PROVIDERS}/{world.provider_id}"
-    properties = config_properties(world.simulator, token="api_sandbox.the-next", webhook_token="the next one")
+    properties = config_properties(
+        world.simulator, token="api_sandbox.the-next", webhook_token="the next token of the webhook"
+    )
     admin.put(path, provider_body(world.simulator, name="Renamed", configProperties=properties))
     world.connector.caller("another-admin", ["internal_idvp_update"]).request(
         "DELETE", f"{path}/previous-webhook-token"
@@ -265,7 +267,7 @@ def test_changes_of_providers_and_users_are_told_without_secrets_or_values(world
     changed = {"name", "api_token", "webhook_token"}
     assert changed <= set(entries[0]["detail"]["properties"])
     text = str(rows(world))
-    for secret in ("the-next", "the next one", world.webhook_token, "Zebulonia", "Quartermainsen"):
+    for secret in ("the-next", "the next token of the webhook", world.webhook_token, "Zebulonia", "Quartermainsen"):
         assert secret not in text
 
 

@@ -20,6 +20,7 @@ from connector.errors import ConfigurationError
 from connector.settings import Settings
 from connector.simulator.server import Simulator
 from connector.store.models import events, providers, secrets, user_attributes
+from tests.contract.wire import MASK
 from tests.harness import (
     MAPPING,
     VALUES,
@@ -80,46 +81,48 @@ def end_overlap(world: World, scopes: tuple[str, ...] = ("internal_idvp_update",
 
 def test_replaced_webhook_token_is_good_until_the_overlap_ends(world: World) -> None:
     old = world.webhook_token
-    shown = change_token(world, "the new one")
+    shown = change_token(world, "the new token of the webhook")
     expires_at = datetime.fromisoformat(shown[EXPIRY])
     assert abs((expires_at - world.clock()).total_seconds() - DAY) < 10
-    assert (post(world, old), post(world, "the new one"), post(world, "neither")) == (200, 200, 401)
+    assert (post(world, old), post(world, "the new token of the webhook"), post(world, "neither")) == (200, 200, 401)
 
     world.clock.advance(DAY - 10)
     assert post(world, old) == 200
     world.clock.advance(11)
 
-    assert (post(world, old), post(world, "the new one")) == (401, 200)
+    assert (post(world, old), post(world, "the new token of the webhook")) == (401, 200)
 
 
 def test_results_signed_with_either_token_count(world: World) -> None:
     old = world.webhook_token
     users = [world.add_user("ann"), world.add_user("bob")]
     runs = [world.start(user) for user in users]
-    change_token(world, "the new one")
-    for token, run_id in zip((old, "the new one"), runs, strict=True):
+    change_token(world, "the new token of the webhook")
+    for token, run_id in zip((old, "the new token of the webhook"), runs, strict=True):
         assert post(world, token, run_id) == 200
     assert [verified(user.claims()) for user in users] == [set(MAPPING)] * 2
 
 
 def test_overlap_can_be_ended_at_once(world: World) -> None:
     old = world.webhook_token
-    change_token(world, "the new one")
+    change_token(world, "the new token of the webhook")
     assert end_overlap(world, ("internal_idvp_view",)).status_code == 403
     assert post(world, old) == 200
 
     assert end_overlap(world).status_code == 204
 
-    assert (post(world, old), post(world, "the new one")) == (401, 200)
+    assert (post(world, old), post(world, "the new token of the webhook")) == (401, 200)
     assert EXPIRY not in change_token(world, None)
     assert end_overlap(world).status_code == 204, "there is nothing to end"
 
 
 def test_second_rotation_within_the_overlap_ends_the_first_token(world: World) -> None:
     oldest = world.webhook_token
-    change_token(world, "the second")
-    change_token(world, "the third")
-    assert [post(world, token) for token in (oldest, "the second", "the third")] == [401, 200, 200]
+    change_token(world, "the second token of the webhook")
+    change_token(world, "the third token of the webhook")
+    assert [
+        post(world, token) for token in (oldest, "the second token of the webhook", "the third token of the webhook")
+    ] == [401, 200, 200]
 
 
 def test_giving_the_same_token_again_or_none_is_no_rotation(world: World) -> None:
@@ -130,16 +133,16 @@ def test_giving_the_same_token_again_or_none_is_no_rotation(world: World) -> Non
 
 def test_the_end_of_an_overlap_is_shown_and_no_secret_is(world: World) -> None:
     old = world.webhook_token
-    shown = change_token(world, "the new one")
+    shown = change_token(world, "the new token of the webhook")
     assert {key: value for key, value in shown.items() if "token" in key and key != EXPIRY} == {
-        "token": None,
-        "webhook_token": None,
+        "token": MASK,
+        "webhook_token": MASK,
     }
     admin = world.connector.as_admin()
     for path in ("", f"/{world.provider_id}", f"/{world.provider_id}/setup-guide"):
         text = admin.get(PROVIDERS + path).text
         assert old not in text
-        assert "the new one" not in text
+        assert "the new token of the webhook" not in text
     assert shown[EXPIRY] in admin.get(f"{PROVIDERS}/{world.provider_id}").text
 
 
@@ -173,11 +176,11 @@ def populate(world: World) -> str:
     ann, bob = world.add_user("ann"), world.add_user("bob")
     world.outcome(world.start(ann))
     world.wait_until(lambda: verified(ann.claims()) == set(MAPPING))
-    change_token(world, "the new one")
+    change_token(world, "the new token of the webhook")
     world.faults(webhooks_lost=-1, route="POST /workflow_runs", dropped_after=1)
     assert bob.verify(world.provider_id, "INITIATED").status_code == 503
     run_id = str(world.onfido_state()["runs"][-1]["id"])
-    assert post(world, "the new one", run_id) == 200
+    assert post(world, "the new token of the webhook", run_id) == 200
     return run_id
 
 
@@ -192,7 +195,7 @@ def test_after_a_rotation_the_old_key_can_go_and_nothing_is_lost(world: World, r
     assert len(key_ids(world)) == 1
     assert not key_ids(world) & before
     with restarted(world, NEW) as after:
-        assert [post(after, token) for token in (old_token, "the new one")] == [200, 200]
+        assert [post(after, token) for token in (old_token, "the new token of the webhook")] == [200, 200]
         ann, bob = after.connector.as_user("ann"), after.connector.as_user("bob")
         assert after.connector.services.users.values(after.tenant, "ann") == VALUES
         resumed = bob.verify(after.provider_id, "INITIATED")
@@ -224,7 +227,7 @@ def test_rotation_while_requests_run_disturbs_none_of_them(world: World, run: Ru
                 number += 1
                 user = after.add_user(f"{name}-{number}")
                 answer = user.verify(after.provider_id, "INITIATED")
-                statuses = (answer.status_code, post(after, "the new one"))
+                statuses = (answer.status_code, post(after, "the new token of the webhook"))
                 if statuses != (200, 200):
                     problems.append((statuses, answer.text))
 

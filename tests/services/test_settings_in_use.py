@@ -101,7 +101,7 @@ def test_so_many_failures_in_a_row_leave_onfido_alone(world: World) -> None:
 @using(webhook_token_overlap=60)
 def test_replaced_token_signs_as_long_as_the_overlap_lasts(world: World) -> None:
     old = world.webhook_token
-    properties = config_properties(world.simulator, webhook_token="the new one")
+    properties = config_properties(world.simulator, webhook_token="the new token of the webhook")
     body = provider_body(world.simulator, configProperties=properties)
     changed = world.connector.as_admin().put(f"/api/server/v1/idv-providers/{world.provider_id}", body)
     assert changed.status_code == 200, changed.text

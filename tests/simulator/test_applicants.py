@@ -106,7 +106,10 @@ def test_the_vendors_client_reads_the_fields_of_a_refusal(vendor: onfido.Default
         vendor.create_applicant(person(email="nowhere", address=address))
     error = error_of(refused.value)
     assert error["type"] == "validation_error"
-    assert error["fields"] == {"email": ["has an invalid format"], "address": [{"postcode": ["must not be blank"]}]}
+    assert error["fields"] == {
+        "email": ["must have the documented format"],
+        "address": [{"postcode": ["must not be blank"]}],
+    }
     assert refused.value.headers is not None
     assert uuid.UUID(refused.value.headers["X-Request-Id"])
 
@@ -207,7 +210,7 @@ def test_a_value_that_breaks_onfidos_rules_is_refused_by_name(
 
 def test_a_new_applicant_needs_both_names(simulator: Simulator, http: requests.Session) -> None:
     answer = http.post(f"{simulator.api_url}/applicants", json={}, timeout=5)
-    assert answer.json()["error"]["fields"] == {"first_name": ["is required"], "last_name": ["is required"]}
+    assert answer.json()["error"]["fields"] == {"first_name": ["must be given"], "last_name": ["must be given"]}
 
 
 def test_fields_that_onfido_does_not_know_are_dropped(simulator: Simulator, http: requests.Session) -> None:

@@ -91,7 +91,7 @@ def test_custom_data_that_fit_are_taken_and_kept(
         ("lists", [1], "must be a string"),
         ("since", "2026-01-31", "must be a date and time, YYYY-MM-DDThh:mm:ssZ"),
         ("since", "2026-02-31T12:00:00Z", "must be a date and time, YYYY-MM-DDThh:mm:ssZ"),
-        ("shoe_size", 38, "is unknown"),
+        ("shoe_size", 38, "must be left out: it is unknown"),
     ],
 )
 def test_custom_data_that_do_not_fit_are_refused_by_name(
@@ -115,7 +115,7 @@ def test_custom_data_that_are_required_are_missed(
     put_workflow(custom_data=TYPES, required=["name", "age"])
     for answer, missing in ((start(), ["name", "age"]), (start({"name": "x"}), ["age"])):
         assert answer.status_code == 422
-        assert answer.json()["error"]["fields"] == {"custom_data": {name: ["is required"] for name in missing}}
+        assert answer.json()["error"]["fields"] == {"custom_data": {name: ["must be given"] for name in missing}}
 
 
 def test_a_workflow_without_rules_takes_any_custom_data(
@@ -191,9 +191,9 @@ def test_each_task_tells_when_it_opens_and_the_run_when_it_ends(
 @pytest.mark.parametrize(
     ("data", "fields"),
     [
-        ({}, {"score": ["is required"]}),
+        ({}, {"score": ["must be given"]}),
         ({"score": "1"}, {"score": ["must be a number"]}),
-        ({"score": 1, "colour": "red"}, {"colour": ["is unknown"]}),
+        ({"score": 1, "colour": "red"}, {"colour": ["must be left out: it is unknown"]}),
         ([{"score": 1}], ["must be an object"]),
     ],
 )
@@ -220,7 +220,7 @@ def test_an_unknown_task_is_not_found_and_a_completed_one_is_refused(
     complete(vendor, run, {"score": 1})
     with pytest.raises(onfido.exceptions.UnprocessableEntityException) as refused:
         complete(vendor, run, {"score": 1}, task_id)
-    assert fields_of(refused.value) == {"task_id": ["is not open"]}
+    assert fields_of(refused.value) == {"task_id": ["must be a task that is open"]}
     assert open_task(vendor, run).task_def_id == "account"
 
 
@@ -236,7 +236,7 @@ def test_a_manual_review_is_decided_and_not_completed(
     assert run["status"] == "processing"
     with pytest.raises(onfido.exceptions.UnprocessableEntityException) as refused:
         complete(vendor, run, {"outcome": "approved"})
-    assert fields_of(refused.value) == {"task_id": ["is decided in the dashboard"]}
+    assert fields_of(refused.value) == {"task_id": ["must be a task that is not decided in the dashboard"]}
 
     assert decide(run, outcome="photo_is_good").json()["status"] == "approved"
     assert open_task(vendor, run).output == {"outcome": "photo_is_good"}

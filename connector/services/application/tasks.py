@@ -145,7 +145,7 @@ class Tasks:
         if data is None:
             return
         if why := objection(data):
-            raise Undeliverable(f"The application answered with data that can be no task's: {why}.")
+            raise Undeliverable(f"The application answered with data that no task can take: it {why}.")
         try:
             late = replace(run, onfido=run.onfido.until(time.monotonic() + COMPLETE_BUDGET))
             self._complete(late, task, data, ANSWER, notice_id)
@@ -179,14 +179,14 @@ class Tasks:
 def objection(data: object) -> str | None:
     """Tell why data can be no task's; None where Onfido may be asked."""
     if not isinstance(data, dict | list):
-        return "it is an object or an array"
+        return "must be an object or an array"
     if is_deeper(data, MAX_DEPTH):
-        return f"it is nested more than {MAX_DEPTH} times"
+        return f"must be nested at most {MAX_DEPTH} times"
     try:
         length = len(json.dumps(data, allow_nan=False))
     except ValueError:
-        return "it holds a number that is none in JSON"
-    return f"it is longer than {MAX_DATA} characters as JSON" if length > MAX_DATA else None
+        return "must hold only numbers that JSON has"
+    return f"must have at most {MAX_DATA} characters as JSON" if length > MAX_DATA else None
 
 
 def _data_in(answer: bytes | None) -> Data | None:

@@ -91,7 +91,7 @@ class Claims:
         if not entries:
             return []
         if len({(entry.uri, entry.provider_id) for entry in entries}) < len(entries):
-            raise RequestError(Code.CLAIM_INVALID, "A claim is named twice.")
+            raise RequestError(Code.CLAIM_INVALID, "A claim must not be named twice.")
         with self._database.write() as connection:
             _check_providers(connection, tenant, {entry.provider_id for entry in entries})
             claims.lock(connection, tenant, user_id)

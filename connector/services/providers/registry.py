@@ -13,7 +13,19 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from connector.domain.history import ADDED, CHANGED, PROVIDER, REMOVED, SYSTEM, by_administrator
-from connector.domain.provider import BaseUrlPolicy, Condition, Provider, ProviderConfig, check_config, invalid
+from connector.domain.provider import (
+    SECRETS,
+    BaseUrlPolicy,
+    Condition,
+    Provider,
+    ProviderConfig,
+    check_config,
+    check_region,
+    invalid,
+    refuse_masks,
+    tidied,
+    without_masks,
+)
 from connector.domain.studio import Studio, StudioPolicy, check_studio
 from connector.errors import Code, ConfigurationError, RequestError
 from connector.onfido.client import OnfidoClient, OnfidoTransport
@@ -24,7 +36,6 @@ from connector.store.providers import WebhookAccess
 from connector.store.sealed import provider_secret
 from connector.store.vault import Vault
 
-_SECRETS = ("api_token", "webhook_token", "notice_secret")
 _NO_PREVIOUS = {"previous_webhook_token": None, "previous_webhook_token_expires_at": None}
 
 
@@ -56,13 +67,16 @@ class Providers:
 
         Raises `RequestError`: a field is invalid, or the name is taken in this tenant.
         """
+        config = tidied(config)
+        refuse_masks(config)
         check_config(config, self._policy)
         if config.api_token is None:
-            raise invalid("configProperties.token", "it is missing: give an API token from Onfido's dashboard")
+            raise invalid("configProperties.token", "must be given: an API token from Onfido's dashboard")
+        check_region(config.api_token, config.base_url)
         studio = config.studio or Studio()
         check_studio(studio, self._studio_policy, has_notice_secret=config.notice_secret is not None)
         provider_id, columns = str(uuid.uuid4()), _plain_columns(config, studio)
-        columns |= self._sealed(provider_id, {name: getattr(config, name) for name in _SECRETS})
+        columns |= self._sealed(provider_id, {name: getattr(config, name) for name in SECRETS})
         with _name_conflict(config), self._database.write() as connection:
             providers.add(connection, provider_id, tenant, columns, self._clock())
             self._tell(connection, tenant, provider_id, ADDED, actor, columns, config.name)
@@ -74,9 +88,13 @@ class Providers:
         A webhook token that is replaced stays good for a while, so that events signed with it are not refused.
         Raises `RequestError`: no such provider, a field is invalid, or the name is taken.
         """
+        config = without_masks(tidied(config))
         check_config(config, self._policy)
         with _name_conflict(config), self._database.write() as connection:
+            is_free = providers.lock_name(connection, provider_id, tenant, config.name)
             stored = self._lock(connection, tenant, provider_id)
+            if not is_free:
+                raise _name_taken(config.name)
             studio = config.studio or providers.read_studio(stored["studio"])
             has_notice_secret = (config.notice_secret or stored["notice_secret"]) is not None
             check_studio(studio, self._studio_policy, has_notice_secret=has_notice_secret)
@@ -180,10 +198,11 @@ class Providers:
         """Give the columns of those secrets that are new; the webhook token that one replaces becomes the previous."""
         known = {
             name: self._vault.open(stored[name], provider_secret(provider_id, name))
-            for name in _SECRETS
+            for name in SECRETS
             if stored[name] is not None
         }
-        given = {name: secret for name in _SECRETS if (secret := getattr(config, name)) not in (None, known.get(name))}
+        check_region(config.api_token or known["api_token"], config.base_url)
+        given = {name: secret for name in SECRETS if (secret := getattr(config, name)) not in (None, known.get(name))}
         if "webhook_token" not in given or "webhook_token" not in known:
             return self._sealed(provider_id, given)
         previous = {"previous_webhook_token": known["webhook_token"]}
@@ -233,8 +252,14 @@ def _name_conflict(config: ProviderConfig) -> Iterator[None]:
     try:
         yield
     except IntegrityError as error:
-        description = f"name: this tenant has a provider named {config.name} already."
-        raise RequestError(Code.PROVIDER_NAME_TAKEN, description) from error
+        raise _name_taken(config.name) from error
+
+
+def _name_taken(name: str) -> RequestError:
+    return RequestError(
+        Code.PROVIDER_NAME_TAKEN,
+        f"name: must be unique in this tenant, whatever its case; there is a provider named {name} already.",
+    )
 
 
 def _not_found(provider_id: str) -> RequestError:

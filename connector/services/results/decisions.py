@@ -114,7 +114,7 @@ class Decisions:
 
 def _check_reason(reason: str) -> None:
     if not reason.strip() or len(reason) > MAX_REASON or _UNSTORABLE.search(reason):
-        raise RequestError(Code.PROVIDER_INVALID, f"reason: say why, in at most {MAX_REASON} characters.")
+        raise RequestError(Code.PROVIDER_INVALID, f"reason: must say why, in 1 to {MAX_REASON} characters.")
 
 
 def _check_review(found: Verification) -> str:

@@ -173,7 +173,7 @@ class Verifications:
 def _check_mapped(provider: Provider, uris: Sequence[str]) -> None:
     """Raise where a claim is neither sent nor told of in the workflow's output."""
     if not uris:
-        raise RequestError(Code.CLAIMS_EMPTY, "claims: name at least one claim URI.")
+        raise RequestError(Code.CLAIMS_EMPTY, "claims: must name at least one claim URI.")
     if unmapped := [uri for uri in uris if uri not in provider.claims and uri not in provider.studio.by_claim]:
         raise RequestError(
             Code.CLAIM_NOT_MAPPED, f"The provider {provider.name} has no mapping for {', '.join(unmapped)}."

@@ -83,6 +83,7 @@ def upgrade() -> None:
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("tenant", sa.String(length=255), nullable=False),
         sa.Column("name", sa.String(length=255), nullable=False),
+        sa.Column("name_key", sa.Text(), nullable=False, comment="what names that differ only in case have in common"),
         sa.Column("description", sa.Text(), nullable=False),
         sa.Column("image", sa.Text(), nullable=False),
         sa.Column("is_enabled", sa.Boolean(), nullable=False),
@@ -100,7 +101,7 @@ def upgrade() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_providers")),
-        sa.UniqueConstraint("tenant", "name", name=op.f("uq_providers_tenant_name")),
+        sa.UniqueConstraint("tenant", "name_key", name=op.f("uq_providers_tenant_name_key")),
     )
     op.create_table(
         "secrets",

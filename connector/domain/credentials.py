@@ -1,0 +1,44 @@
+"""What an administrator gives so that Onfido knows the account: how it is tidied, masked, and what its prefix says.
+
+An API token begins with `api_sandbox` or `api_live`, then may name its region: `api_live_us.…`.
+"""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+SANDBOX, LIVE = "sandbox", "live"  # Onfido's environments
+MASK = "********"  # what stands for a secret in every answer; sent back, it keeps the stored one
+
+_PREFIX = re.compile(r"api_(sandbox|live)(?:_([a-z]+)\.)?")
+_HOST = re.compile(r"api\.([a-z]+)\.onfido\.com")
+# What comes along when a token is copied from a header, a document or a shell.
+_HEADER = re.compile(r"(?:authorization\s*:|(?:token\s+)?token\s*=|token\s+|bearer\s+)\s*", re.IGNORECASE)
+_QUOTES = "\"'`\u2018\u2019\u201c\u201d"
+_AROUND = " \t\r\n\u00a0\u200b\ufeff" + _QUOTES
+
+
+def tidy_token(text: str) -> str:
+    """Return a pasted API token without the header's words, quotes and white space around it."""
+    text = text.strip(_AROUND)
+    while header := _HEADER.match(text):
+        text = text[header.end() :].strip(_AROUND)
+    return text
+
+
+def environment_of(token: str) -> str | None:
+    """Return the environment that an API token's prefix names."""
+    prefix = _PREFIX.match(token)
+    return prefix[1] if prefix else None
+
+
+def region_objection(token: str, base_url: str) -> str | None:
+    """Return what is wrong with a token for a base URL: its prefix names another of Onfido's regions."""
+    prefix, host = _PREFIX.match(token), _HOST.fullmatch(urlsplit(base_url).hostname or "")
+    if prefix is None or prefix[2] is None or host is None or prefix[2] == host[1]:
+        return None
+    return (
+        f"must be for the region of base_url, {host[1]}, but its prefix names {prefix[2]}: "
+        "change base_url, or create a token in that region's dashboard"
+    )
