@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
@@ -45,6 +43,7 @@ from connector.errors import ConfigurationError
 from connector.http.client import HttpClient
 from connector.http.webhook_sender import Notifier
 from connector.onfido.client import OnfidoTransport
+from connector.private_file import make_data_dir
 from connector.relay import Relay
 from connector.services.application.notices import Notices
 from connector.services.application.tasks import Tasks
@@ -205,16 +204,6 @@ def open_database(settings: Settings) -> Database:
     """Open the configured database, or the embedded one in the data directory (made on first use, mode 0700)."""
     make_data_dir(settings.data_dir)
     return Database(settings.database_url or f"sqlite:///{settings.data_dir / 'connector.db'}")
-
-
-def make_data_dir(path: Path) -> None:
-    """Make the data directory, readable by its owner alone."""
-    try:
-        path.mkdir(parents=True, exist_ok=True, mode=0o700)
-    except OSError as error:
-        raise ConfigurationError(f"`data_dir` {path} cannot be made: {error.strerror}.") from error
-    if not os.access(path, os.W_OK | os.X_OK):
-        raise ConfigurationError(f"`data_dir` {path} cannot be written to.")
 
 
 def create_app(

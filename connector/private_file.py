@@ -1,9 +1,12 @@
-"""Files that only their owner reads: the keys of the embedded default."""
+"""Files that only their owner, or a group, reads: the keys of the embedded default, and the data directory."""
 
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
+
+from connector.errors import ConfigurationError
 
 
 def create_private_file(path: Path, content: bytes) -> None:
@@ -21,3 +24,28 @@ def create_private_file(path: Path, content: bytes) -> None:
         return
     finally:
         draft.unlink()
+
+
+def check_private(path: Path) -> None:
+    """Raise `ConfigurationError` where everybody on this machine may read or change a file or directory.
+
+    A group may: Kubernetes mounts secrets and volumes so.
+    """
+    mode = stat.S_IMODE(path.stat().st_mode)
+    if mode & stat.S_IRWXO:
+        advice = "; of a volume, name a directory inside it: that is made with mode 0700" if path.is_dir() else ""
+        raise ConfigurationError(
+            f"{path} must be closed to others on this machine (its mode is {mode:04o}): "
+            f"run `chmod o-rwx {path}`{advice}."
+        )
+
+
+def make_data_dir(path: Path) -> None:
+    """Make the data directory, readable by its owner alone."""
+    try:
+        path.mkdir(parents=True, exist_ok=True, mode=0o700)
+    except OSError as error:
+        raise ConfigurationError(f"`data_dir` {path} cannot be made: {error.strerror}.") from error
+    check_private(path)
+    if not os.access(path, os.W_OK | os.X_OK):
+        raise ConfigurationError(f"`data_dir` {path} cannot be written to.")

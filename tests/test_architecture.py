@@ -33,7 +33,7 @@ MAY_IMPORT = {
     "simulator": set(),
     "errors": set(),
     "telemetry": set(),
-    "private_file": set(),
+    "private_file": {"errors"},
 }
 # Third parties that a package must not know.
 MUST_NOT_IMPORT = {

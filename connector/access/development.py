@@ -21,7 +21,7 @@ from joserfc.jwk import ECKey, KeySet
 from connector.access.tokens import TrustedIssuer, TrustedIssuers, trust
 from connector.domain.tenancy import DEFAULT_TENANT
 from connector.errors import ConfigurationError
-from connector.private_file import create_private_file
+from connector.private_file import check_private, create_private_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -100,6 +100,7 @@ def _read_key(data_dir: Path) -> ECKey:
     if not path.exists():
         data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         create_private_file(path, json.dumps(ECKey.generate_key("P-256").as_dict(private=True)).encode())
+    check_private(path)
     try:
         return ECKey.import_key(json.loads(path.read_bytes()))
     except (JoseError, ValueError, TypeError, KeyError) as error:

@@ -9,6 +9,7 @@ from marshmallow import fields, validate
 
 from connector.api import requirements  # noqa: F401  before any field is created
 from connector.domain.ids import normal_id
+from connector.domain.text import is_label
 
 MAX_DIGITS = 12  # of a limit; one that is cut off there is above every maximum
 
@@ -40,6 +41,8 @@ class Name(Text):
         text = super()._deserialize(value, attr, data, **options)
         if not text.strip():
             raise ma.ValidationError("must not be empty")
+        if not is_label(text):
+            raise ma.ValidationError("must hold no control characters, line separators or direction marks")
         return text
 
 

@@ -19,6 +19,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from connector import settings
 from connector.domain.ids import normal_id
 from connector.domain.tenancy import DEFAULT_TENANT
+from connector.domain.text import is_label
 from connector.errors import ConnectorError
 from connector.settings import Settings
 
@@ -36,7 +37,7 @@ class Group(click.Group):
         try:
             return super().invoke(context)
         except ConnectorError as error:
-            raise click.ClickException(error.description) from error
+            raise click.ClickException(plain(error.description)) from error
         except BrokenPipeError:
             raise
         except OSError as error:
@@ -130,7 +131,16 @@ def print_marked(rows: Sequence[tuple[bool | None, str, str]]) -> None:
     """Print a line for each thing that was checked: whether it passed, its name, and what was found."""
     width = max(len(name) for _, name, _ in rows)
     for passed, name, detail in rows:
-        click.echo(f"{_MARKS[passed]:6}  {name.ljust(width)}  {detail}")
+        click.echo(f"{_MARKS[passed]:6}  {name.ljust(width)}  {plain(detail)}")
+
+
+def plain(text: str) -> str:
+    """Write characters that would forge lines or steer the terminal as their codes."""
+    return text if is_label(text) else "".join(each if is_label(each) else _code(each) for each in text)
+
+
+def _code(character: str) -> str:
+    return ascii(character)[1:-1]
 
 
 def _cell(value: Any) -> str:
@@ -138,4 +148,4 @@ def _cell(value: Any) -> str:
         return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return str(value)
+    return plain(str(value))

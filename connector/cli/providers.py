@@ -14,6 +14,7 @@ from connector.cli.output import (
     actor,
     json_option,
     load_settings,
+    plain,
     print_json,
     print_record,
     print_table,
@@ -140,7 +141,7 @@ def _show(context: click.Context, shown: Provider, as_json: bool, readiness: Rea
         return
     print_record(record)
     for uri, applicant_field in shown.claims.items():
-        click.echo(f"  {uri} -> {applicant_field}")
+        click.echo(f"  {plain(uri)} -> {applicant_field}")
     if studio:
         click.echo("\nStudio:")
         print_record({f"  {name}": json.dumps(value, ensure_ascii=False) for name, value in studio.items()})

@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from connector.cli.output import load_settings, services
+from connector.private_file import make_data_dir
 
 
 @click.command()
@@ -84,5 +85,6 @@ def simulate(host: str, port: int) -> None:
 def _empty_directory(path: Path) -> Path:
     """Make a directory, without what an earlier process left in it."""
     shutil.rmtree(path, ignore_errors=True)
-    path.mkdir(mode=0o700, parents=True)
+    make_data_dir(path.parent)
+    path.mkdir(mode=0o700)
     return path

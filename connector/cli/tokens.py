@@ -16,6 +16,7 @@ from connector.cli.output import (
     print_marked,
     tenant_option,
 )
+from connector.private_file import make_data_dir
 
 BEARER = "bearer "
 
@@ -33,7 +34,6 @@ def token(context: click.Context, user_id: str | None, scopes: str, lifetime: in
     if user_id is None:
         raise click.UsageError("Missing option '--user'.")
     from connector.access.development import mint_token  # noqa: PLC0415
-    from connector.app import make_data_dir  # noqa: PLC0415
 
     settings = load_settings(context)
     make_data_dir(settings.data_dir)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -14,7 +15,7 @@ from connector.domain.credentials import MASK, region_objection, tidy_token
 from connector.domain.ids import UUID
 from connector.domain.studio import Studio
 from connector.domain.tenancy import DEFAULT_TENANT, tenant_path
-from connector.domain.text import fold
+from connector.domain.text import fold, is_label
 from connector.domain.urls import UrlPolicy
 from connector.errors import Code, RequestError
 
@@ -26,6 +27,7 @@ LONGEST_WINDOW = 366 * 86_400
 DEFAULT_ATTEMPT_WINDOW = 86_400
 MAX_NAME = 255
 LEAST_WEBHOOK_TOKEN = 16  # characters
+NO_CONTROLS = "must hold no control characters, line separators or direction marks"
 # The secrets of a configuration by their fields, and the properties that an administrator knows them by.
 SECRETS = {"api_token": "token", "webhook_token": "webhook_token", "notice_secret": "notice_secret"}
 NOTICE_SECRET_PREFIX = "whsec_"  # noqa: S105  Standard Webhooks' mark of a secret
@@ -116,6 +118,9 @@ def check_config(config: ProviderConfig, policy: BaseUrlPolicy) -> None:
     """Raise `RequestError` for a configuration that could never verify anyone, naming the field."""
     if not (config.name.strip() and len(config.name) <= MAX_NAME):
         raise invalid("name", f"must not be empty, and have at most {MAX_NAME} characters")
+    if not is_label(config.name):
+        raise invalid("name", NO_CONTROLS)
+    _check_image(config.image)
     _check_secrets(config)
     for name, number, most in (
         ("max_attempts", config.max_attempts, MOST_ATTEMPTS),
@@ -209,8 +214,18 @@ def _check_notice_secret(secret: str | None) -> None:
         raise invalid("configProperties.notice_secret", f"must be {NOTICE_SECRET_PREFIX} and base64 of 24 to 64 bytes")
 
 
+def _check_image(image: str) -> None:
+    """Check for what a browser may load as a picture: an https address, a path or a file's name."""
+    scheme = re.match(r"[^/?#]*:", image.strip())  # whatever ends in a colon before a path may be read as a scheme
+    is_https = re.match(r"https://[^/?#\\]", image, re.IGNORECASE) is not None
+    if not is_label(image) or (scheme and not is_https) or re.match(r"[\s/\\]*[/\\][/\\]", image):
+        raise invalid("image", "must be an https URL, a path or a name")
+
+
 def _check_mapping(claims: Mapping[str, str]) -> None:
     for uri, applicant_field in claims.items():
+        if not is_label(uri):
+            raise invalid("claims", f"a local claim {NO_CONTROLS}")
         if applicant_field not in APPLICANT_FIELDS:
             known = ", ".join(sorted(APPLICANT_FIELDS))
             raise invalid("claims", f"{uri} must be mapped to an applicant field ({known}), not to {applicant_field}")

@@ -23,6 +23,8 @@ _INVISIBLE = re.compile(
     "[\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u202a-\u202e\u2060-\u206f\u3164\ufe00-\ufe0f"
     "\ufeff\uffa0\ufff0-\ufff8\U0001bca0-\U0001bca3\U0001d173-\U0001d17a\U000e0000-\U000e0fff]"
 )
+# Separators of lines and paragraphs, and what shows the characters after it in another order.
+_MISLEADING = re.compile("[\u2028\u2029\u202a-\u202e\u2066-\u2069]")
 _DOT_ABOVE = "\u0307"
 _ABOVE = 230  # the combining class of marks above a letter
 
@@ -35,6 +37,11 @@ def is_usable(text: str) -> bool:
 def is_line(text: str) -> bool:
     """Whether a text holds no control characters at all, line breaks and tabs included, nor lone surrogates."""
     return _CONTROL.search(text) is None
+
+
+def is_label(text: str) -> bool:
+    """Whether a text can name something in a list or a log: one line that shows its characters in their order."""
+    return is_line(text) and _MISLEADING.search(text) is None
 
 
 def is_blank(text: str) -> bool:

@@ -8,7 +8,6 @@ The first key seals, every key opens: a rotation puts the new key first and keep
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import hmac
 import os
@@ -21,7 +20,7 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from connector.domain.text import normal
 from connector.errors import ConfigurationError
-from connector.private_file import create_private_file
+from connector.private_file import check_private, create_private_file
 
 KEY_BYTES = 32
 NONCE_BYTES = 12
@@ -84,16 +83,17 @@ def read_keys(configured: Sequence[str], data_dir: Path) -> list[bytes]:
         return [_decode(text, f"`encryption_keys`, entry {at}") for at, text in enumerate(configured, start=1)]
     path = data_dir / KEY_FILE
     create_private_file(path, base64.b64encode(os.urandom(KEY_BYTES)) + b"\n")
-    return [_decode(path.read_text().strip(), str(path))]
+    check_private(path)
+    return [_decode(path.read_bytes().strip(), str(path))]
 
 
-def _decode(text: str, source: str) -> bytes:
+def _decode(text: str | bytes, source: str) -> bytes:
     try:
         key = base64.b64decode(text, validate=True)
-    except binascii.Error:
+    except ValueError:
         key = b""
     if len(key) != KEY_BYTES:
-        raise ConfigurationError(f"{source} is no encryption key: give {KEY_BYTES} random bytes in base64.")
+        raise ConfigurationError(f"{source} must hold an encryption key: {KEY_BYTES} random bytes in base64.")
     return key
 
 

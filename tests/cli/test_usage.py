@@ -24,6 +24,34 @@ def assert_one_line(result: Result, *mentioned: str) -> None:
         assert each in result.stderr
 
 
+def test_what_is_printed_cannot_forge_lines_nor_steer_the_terminal(run: Run) -> None:
+    value = "Ann\nuser  root\x1b[2J\u202e"
+    added = run("user", "add", "ann", "-a", f"urn:x={value}")
+    assert_one_line(added, "control character")
+    # The tenant is the operator's own word; it comes back in the advice of a missing user.
+    result = run("user", "show", "a\nb\x1b[31m")
+    assert_one_line(result, r"a\nb\x1b[31m")
+
+
+@pytest.mark.parametrize("content", [b"\xff\xfe" + bytes(42), b"\0" * 44])
+def test_a_binary_key_file_is_one_line(run: Run, data_dir: Path, content: bytes) -> None:
+    path = data_dir / "encryption.key"
+    path.write_bytes(content)
+    path.chmod(0o600)
+    assert_one_line(run("user", "list"), "encryption.key", "must hold an encryption key")
+
+
+def test_a_data_directory_or_key_that_everybody_can_read_is_refused(run: Run, data_dir: Path) -> None:
+    assert run("user", "list").exit_code == 0
+    (data_dir / "encryption.key").chmod(0o644)
+    assert_one_line(run("user", "list"), "encryption.key", "0644", "chmod o-rwx")
+    (data_dir / "encryption.key").chmod(0o640)
+    assert run("user", "list").exit_code == 0
+    data_dir.chmod(0o755)
+    for command in (("user", "list"), ("token", "--user", "ann"), ("migrate",)):
+        assert_one_line(run(*command), "0755", "chmod o-rwx")
+
+
 @pytest.mark.parametrize("arguments", [("--help",), ("-h",), ("serve", "-h"), ("provider", "add", "--help"), ()])
 def test_help_tells_what_a_command_does(run: Run, arguments: tuple[str, ...]) -> None:
     result = run(*arguments)

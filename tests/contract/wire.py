@@ -55,7 +55,7 @@ OPERATIONS = (
     Operation("PUT", PROVIDERS + "/{provider_id}", "internal_idvp_update"),
     Operation("DELETE", PROVIDERS + "/{provider_id}", "internal_idvp_delete"),
     Operation("GET", PROVIDERS + "/{provider_id}/setup-guide", "internal_idvp_view"),
-    Operation("POST", PROVIDERS + "/{provider_id}/test-connection", "internal_idvp_view", takes_body=False),
+    Operation("POST", PROVIDERS + "/{provider_id}/test-connection", "internal_idvp_update", takes_body=False),
     Operation("POST", PROVIDERS + "/{provider_id}/webhook", "internal_idvp_update", takes_body=False),
     Operation("DELETE", PROVIDERS + "/{provider_id}/webhook", "internal_idvp_update"),
     Operation("DELETE", PROVIDERS + "/{provider_id}/previous-webhook-token", "internal_idvp_update"),

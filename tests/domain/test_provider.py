@@ -158,10 +158,12 @@ class TestBaseUrl:
     def test_white_space_and_control_characters_are_refused(self, base_url: str) -> None:
         assert not is_allowed(base_url)
 
-    def test_the_refusal_names_the_host_and_the_allowed_ones(self) -> None:
+    def test_the_refusal_names_the_host_and_the_setting_but_no_other_host(self) -> None:
         description = refusal(replace(CONFIG, base_url="https://onfido.example/v3.6"))
-        assert description.startswith("configProperties.base_url: must have an allowed host, not onfido.example; ")
-        assert "api.ca.onfido.com, api.eu.onfido.com, api.us.onfido.com" in description
+        assert description.startswith("configProperties.base_url: must have a host that the operator allows by ")
+        assert "not onfido.example" in description
+        assert "allowed_base_url_hosts" in description
+        assert "onfido.com" not in description
 
     @given(base_url=st.text(max_size=60) | st.from_regex(r"https?://[^/]{0,30}@?api\.eu\.onfido\.com[^/]{0,20}/v3\.6"))
     def test_whatever_is_written_is_allowed_or_refused_and_nothing_else_happens(self, base_url: str) -> None:
@@ -219,6 +221,67 @@ class TestConfiguration:
     @pytest.mark.parametrize("name", ["", " ", "\t"])
     def test_an_empty_name_is_refused(self, name: str) -> None:
         assert refusal(replace(CONFIG, name=name)).startswith("name: ")
+
+    @pytest.mark.parametrize("mark", ["\n", "\r", "\t", "\0", "\x1b", "\x7f", "\x9b", "\u2028", "\u202e", "\u2066"])
+    def test_a_name_that_could_forge_a_line_or_steer_a_terminal_is_refused(self, mark: str) -> None:
+        assert refusal(replace(CONFIG, name=f"Onfido{mark}[31m ok")) == (
+            "name: must hold no control characters, line separators or direction marks."
+        )
+        claims = {**CONFIG.claims, f"urn:x{mark}": "dob"}
+        assert "a local claim must hold no control characters" in refusal(replace(CONFIG, claims=claims))
+
+    @pytest.mark.parametrize(
+        "name", ["Zoë 王小明", "\u0646\u0627\u0645\u200c\u0647\u0627", "a\u00a0b", "e\u0301", "👩\u200d💻"]
+    )
+    def test_a_name_of_any_script_is_accepted(self, name: str) -> None:
+        check_config(replace(CONFIG, name=name), POLICY)
+
+    @pytest.mark.parametrize(
+        "image",
+        [
+            "",
+            "onfido",
+            "onfido.png",
+            "assets/images/logos/onfido.svg",
+            "/console/assets/onfido.svg?v=2#a:b",
+            "./a:b.png",
+            "../logo.png",
+            "https://cdn.example.com/logo.png",
+            "HTTPS://cdn.example.com/logo.png?size=1:2",
+        ],
+    )
+    def test_an_image_is_an_https_address_a_path_or_a_name(self, image: str) -> None:
+        check_config(replace(CONFIG, image=image), POLICY)
+
+    @pytest.mark.parametrize(
+        "image",
+        [
+            "javascript:alert(1)",
+            "JaVaScRiPt:alert(1)",
+            " javascript:alert(1)",
+            "java\nscript:alert(1)",
+            "java\tscript:alert(1)",
+            "\x01javascript:alert(1)",
+            "data:image/svg+xml,<svg onload=alert(1)>",
+            "vbscript:x",
+            "blob:https://a.example/1",
+            "file:///etc/passwd",
+            "http://cdn.example.com/logo.png",
+            "ftp://cdn.example.com/logo.png",
+            "https:cdn.example.com",
+            "https:/cdn.example.com",
+            "https://",
+            "https:///cdn.example.com",
+            "https:\\\\cdn.example.com",
+            "//cdn.example.com/logo.png",
+            " //cdn.example.com/logo.png",
+            "\\\\cdn.example.com",
+            "/\\cdn.example.com",
+            "C:\\logo.png",
+        ],
+    )
+    def test_an_image_with_another_scheme_is_refused(self, image: str) -> None:
+        assert refusal(replace(CONFIG, image=image)) == "image: must be an https URL, a path or a name."
 
     @pytest.mark.parametrize(
         "workflow_id",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import os
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -124,6 +125,42 @@ class TestKeys:
         [file] = tmp_path.iterdir()
         file.write_text("nonsense")
         with pytest.raises(ConfigurationError, match=str(file)):
+            read_keys([], tmp_path)
+
+    @pytest.mark.parametrize(
+        "content",
+        [
+            b"",
+            b"\0" * 32,
+            bytes(range(256)),
+            b"\xff" * 44,
+            "\u00fc".encode() * 22,
+            encoded(KEY).encode("utf-16-le"),
+            b"\xef\xbb\xbf" + encoded(KEY).encode(),
+        ],
+    )
+    def test_a_key_file_of_any_content_is_refused_by_one_sentence(self, content: bytes, tmp_path: Path) -> None:
+        read_keys([], tmp_path)
+        [file] = tmp_path.iterdir()
+        file.write_bytes(content)
+        with pytest.raises(ConfigurationError, match="must hold an encryption key") as refused:
+            read_keys([], tmp_path)
+        assert refused.value.description.startswith(str(file))
+
+    @pytest.mark.parametrize(
+        ("mode", "is_refused"),
+        [
+            *((mode, False) for mode in (0o600, 0o400, 0o440, 0o660)),
+            *((mode, True) for mode in (0o644, 0o604, 0o602, 0o666, 0o777)),
+        ],
+    )
+    def test_a_key_file_that_everybody_can_read_is_refused_and_a_group_may(
+        self, mode: int, is_refused: bool, tmp_path: Path
+    ) -> None:
+        read_keys([], tmp_path)
+        [file] = tmp_path.iterdir()
+        file.chmod(mode)
+        with pytest.raises(ConfigurationError, match="chmod o-rwx") if is_refused else nullcontext():
             read_keys([], tmp_path)
 
     @pytest.mark.parametrize("umask", [0o000, 0o077])
