@@ -16,6 +16,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from connector.services.outbox import Outbox, new_owner
 from connector.store import outbox as rows
 from connector.store.engine import Database
+from connector.store.outbox import Payload
 
 log = structlog.get_logger(__name__)
 
@@ -23,13 +24,13 @@ RECOVERY_PAUSE = 2.0  # seconds, after the database did not answer
 
 
 class Relay:
-    """Some threads that work on the outbox; `periodic` maps kinds to their period in seconds."""
+    """Some threads that work on the outbox; `periodic` maps what is to be delivered to its period in seconds."""
 
     def __init__(
         self,
         database: Database,
         outbox: Outbox,
-        periodic: Mapping[str, float],
+        periodic: Mapping[Payload, float],
         *,
         threads: int = 1,
         poll_interval: float = 1.0,
@@ -72,9 +73,9 @@ class Relay:
             self._stopping.wait(pause)
 
     def _put_periodic_work(self) -> None:
-        for kind, period in self._periodic.items():
+        for payload, period in self._periodic.items():
             number = int(time.time() // period)
-            if self._last_period.get(kind) != number:
+            if self._last_period.get(payload.kind) != number:
                 with self._database.write() as connection:
-                    rows.add(connection, kind, {}, dedupe_key=f"{kind}:{period:g}:{number}")
-                self._last_period[kind] = number
+                    rows.add(connection, payload, dedupe_key=f"{payload.kind}:{period:g}:{number}")
+                self._last_period[payload.kind] = number

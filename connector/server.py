@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import signal
 import socket
 import struct
 import sys
-import threading
 from dataclasses import replace
 from typing import Any
 
@@ -19,7 +17,8 @@ from werkzeug.exceptions import BadRequest
 
 from connector import telemetry
 from connector.access.development import check_access_configured
-from connector.app import create_app, create_relay, create_services
+from connector.app import create_app
+from connector.bootstrap import create_relay, create_services
 from connector.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -95,7 +94,7 @@ def _start_relay(worker: Any) -> None:
     """Do the worker's part too, where the settings say so; after the fork, never at import."""
     services, settings = worker.wsgi.extensions["services"], worker.wsgi.extensions["settings"]
     if settings.worker_in_server == "always" or (settings.worker_in_server == "auto" and services.database.is_sqlite):
-        worker.relay = create_relay(services, settings, threads=1)
+        worker.relay = create_relay(services, threads=1)
         worker.relay.start()
 
 
@@ -107,19 +106,3 @@ def _stop_relay(_server: Any, worker: Any) -> None:
 
 def _forget_metrics(_server: Any, worker: Any) -> None:
     telemetry.forget_process(worker.pid)
-
-
-def work(settings: Settings) -> None:
-    """Do the worker's part until SIGTERM or SIGINT; the delivery under way is finished, the others are given back."""
-    telemetry.configure_logging(settings.log_level, settings.log_format)
-    services = create_services(settings)
-    relay = create_relay(services, settings, threads=settings.worker_threads)
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    relay.start()
-    log.info("worker.started", threads=settings.worker_threads)
-    stop.wait()
-    relay.stop(settings.graceful_timeout)
-    services.close()
-    log.info("worker.stopped")

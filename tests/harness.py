@@ -16,11 +16,13 @@ import requests
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from connector.access.development import mint_token
-from connector.app import Services, create_app
+from connector.app import create_app
+from connector.bootstrap import Services
 from connector.domain.tenancy import DEFAULT_TENANT
 from connector.domain.verification import RunFilter, Verification
 from connector.relay import Relay
 from connector.services.journal import Subscriber
+from connector.services.upkeep import Sweep
 from connector.settings import Settings
 from connector.simulator.server import Simulator
 
@@ -208,7 +210,7 @@ class World:
     def sweep(self) -> None:
         """Look for what is overdue, as a worker does every minute, and wait until that is delivered."""
         outbox = self.connector.services.outbox
-        self.connector.services.upkeep.sweep({})
+        self.connector.services.upkeep.sweep(Sweep())
         self.wait_until(lambda: not [row for row in outbox.page(("ready",), 100) if row.attempts == 0])
 
     def wait_until(self, condition: Callable[[], bool], seconds: float = 10) -> None:

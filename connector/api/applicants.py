@@ -40,5 +40,5 @@ def restore_applicant(provider_id: str, applicant_id: str) -> None:
 
 
 def _applicants() -> Applicants:
-    applicants: Applicants = current_app.extensions["applicants"]
+    applicants: Applicants = current_app.extensions["services"].applicants
     return applicants

@@ -40,7 +40,7 @@ blueprint.after_request(no_store)
 def export_runs(query: dict[str, Any], provider_id: str) -> Response:
     """Give runs as CSV, the first first."""
     check_provider(provider_id)
-    runs: Runs = current_app.extensions["runs"]
+    runs: Runs = current_app.extensions["services"].runs
     pieces = csv_pieces(runs.all(g.tenant, read_filter(query, provider_id=provider_id)))
     first = next(pieces)  # with the first look at the database: if it fails, nothing was sent yet
     response = _attachment(chain((first,), pieces), CSV, "verifications.csv")
@@ -112,5 +112,5 @@ def _attachment(content: Iterable[str] | Iterable[bytes], media_type: str, name:
 
 
 def _files() -> RunFiles:
-    files: RunFiles = current_app.extensions["files"]
+    files: RunFiles = current_app.extensions["services"].files
     return files

@@ -32,7 +32,7 @@ def get_health() -> Response:
 @blueprint.get("/readyz")
 def get_readiness() -> Response:
     """Tell whether the database can be reached and is migrated."""
-    is_current: Callable[[], bool] = current_app.extensions["is_current"]
+    is_current: Callable[[], bool] = current_app.extensions["services"].database.is_current
     try:
         if is_current():
             return jsonify(status="ready")
@@ -66,7 +66,7 @@ def _outbox_metrics() -> CollectorRegistry:
     rows = Gauge(
         "connector_outbox_rows", "Deliveries by state; dead ones need an operator", ["state"], registry=registry
     )
-    count: Callable[[], Mapping[str, int]] = current_app.extensions["count_outbox"]
+    count: Callable[[], Mapping[str, int]] = current_app.extensions["services"].outbox.counts
     try:
         for state, number in count().items():
             rows.labels(state).set(number)

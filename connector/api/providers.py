@@ -121,5 +121,5 @@ def _url(*parts: str) -> str:
 
 
 def _providers() -> Providers:
-    providers: Providers = current_app.extensions["providers"]
+    providers: Providers = current_app.extensions["services"].providers
     return providers

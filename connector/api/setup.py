@@ -68,5 +68,5 @@ def remove_webhook(provider_id: str) -> None:
 
 
 def _setup() -> Setup:
-    setup: Setup = current_app.extensions["setup"]
+    setup: Setup = current_app.extensions["services"].setup
     return setup

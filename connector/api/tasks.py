@@ -65,5 +65,5 @@ def _answer(task: Task) -> Answer:
 
 
 def _tasks() -> Tasks:
-    tasks: Tasks = current_app.extensions["tasks"]
+    tasks: Tasks = current_app.extensions["services"].tasks
     return tasks

@@ -136,7 +136,7 @@ def correct_claim(body: dict[str, Any], user_id: str, claim_id: str) -> dict[str
 @blueprint.response(204)
 def remove_user(user_id: str) -> None:
     """Remove everything personal of a user, here and, in a moment, at Onfido."""
-    users: Users = current_app.extensions["users"]
+    users: Users = current_app.extensions["services"].users
     users.remove(g.tenant, user_id, g.principal.subject)
 
 
@@ -187,7 +187,7 @@ def _list(user_id: str, query: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _claim_body(claim: Claim) -> dict[str, Any]:
     """Write a claim with what Onfido read of it."""
-    archive: Archive = current_app.extensions["archive"]
+    archive: Archive = current_app.extensions["services"].archive
     return claim_body(claim, **archive.read_of(claim))
 
 
@@ -206,10 +206,10 @@ def _run_request(properties: dict[str, str]) -> RunRequest:
 
 
 def _claims() -> Claims:
-    claims: Claims = current_app.extensions["claims"]
+    claims: Claims = current_app.extensions["services"].claims
     return claims
 
 
 def _verifications() -> Verifications:
-    verifications: Verifications = current_app.extensions["verifications"]
+    verifications: Verifications = current_app.extensions["services"].verifications
     return verifications

@@ -77,7 +77,7 @@ def decide_run(body: dict[str, Any], provider_id: str, run_id: str) -> dict[str,
     check_provider(provider_id)
     found = _runs().find(g.tenant, run_id, provider_id)
     is_approved, reason = body["decision"] == APPROVE, body["reason"]
-    decisions: Decisions = current_app.extensions["decisions"]
+    decisions: Decisions = current_app.extensions["services"].decisions
     decisions.decide(found, is_approved=is_approved, reason=reason, actor=g.principal.subject)
     return _details(provider_id, run_id)
 
@@ -93,7 +93,7 @@ def get_history(provider_id: str, run_id: str) -> list[dict[str, Any]]:
 
 def check_provider(provider_id: str) -> None:
     """Raise where the tenant has no such provider."""
-    providers: Providers = current_app.extensions["providers"]
+    providers: Providers = current_app.extensions["services"].providers
     providers.get(g.tenant, provider_id)
 
 
@@ -112,5 +112,5 @@ def _details(provider_id: str, run_id: str) -> dict[str, Any]:
 
 
 def _runs() -> Runs:
-    runs: Runs = current_app.extensions["runs"]
+    runs: Runs = current_app.extensions["services"].runs
     return runs

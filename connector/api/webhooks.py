@@ -28,7 +28,7 @@ def receive_event(provider_id: str) -> Response:
     """Take in one event."""
     signatures = request.headers.getlist(SIGNATURE_HEADER)
     signature = signatures[0] if len(signatures) == 1 else None
-    events: Events = current_app.extensions["events"]
+    events: Events = current_app.extensions["services"].events
     events.receive(g.tenant, provider_id, _body(), signature)
     return Response(status=200)
 

@@ -23,7 +23,7 @@ import requests
 
 from connector import settings
 from connector.access.development import mint_token
-from connector.app import create_services
+from connector.bootstrap import create_services
 from connector.domain.tenancy import DEFAULT_TENANT
 from connector.settings import Settings
 from connector.simulator.server import Simulator

@@ -24,7 +24,7 @@ from connector.errors import ConnectorError
 from connector.settings import Settings
 
 if TYPE_CHECKING:
-    from connector.app import Services
+    from connector.bootstrap import Services
 
 _MARKS = {True: "ok", False: "failed", None: "-"}
 
@@ -84,7 +84,7 @@ def load_settings(context: click.Context, **overrides: Any) -> Settings:
 @contextmanager
 def services(context: click.Context) -> Iterator[Services]:
     """Open the use cases on the configured database."""
-    from connector.app import create_services  # noqa: PLC0415  the commands that need no database start at once
+    from connector.bootstrap import create_services  # noqa: PLC0415  the commands that need no database start at once
 
     with logs_aside(), closing(create_services(load_settings(context))) as opened:
         yield opened

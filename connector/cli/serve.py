@@ -34,9 +34,9 @@ def serve(context: click.Context, dev: bool, host: str | None, port: int | None)
 @click.pass_context
 def worker(context: click.Context) -> None:
     """Deliver what the outbox holds and look after open runs, until told to stop."""
-    from connector.server import work  # noqa: PLC0415
+    from connector.worker import run  # noqa: PLC0415
 
-    work(load_settings(context))
+    run(load_settings(context))
 
 
 @click.command("rotate-keys")
@@ -52,7 +52,7 @@ def rotate_keys(context: click.Context) -> None:
 @click.pass_context
 def migrate(context: click.Context) -> None:
     """Bring the database to this version's schema."""
-    from connector.app import open_database  # noqa: PLC0415
+    from connector.bootstrap import open_database  # noqa: PLC0415
 
     database = open_database(load_settings(context))
     try:

@@ -23,7 +23,7 @@ from connector.domain.readiness import TOKEN, WEBHOOK, Check, Readiness, not_che
 from connector.errors import OnfidoError, RequestError
 
 if TYPE_CHECKING:
-    from connector.app import Services
+    from connector.bootstrap import Services
 
 
 @click.command()

@@ -15,7 +15,7 @@ from connector.domain.verification import VerificationClaim
 from connector.domain.verification_filter import FALLING, RISING, read_filter
 
 if TYPE_CHECKING:  # the use cases load when a command opens them: `serve` has to set up its metrics first
-    from connector.app import Services
+    from connector.bootstrap import Services
     from connector.services.lookup.verifications import LiveTasks, Run, RunDetails
 
 _with_output = click.option("--output", "has_output", is_flag=True, help="Print the workflow's output as well.")

@@ -41,7 +41,7 @@ class Journal:
         """Write and announce changes in the transaction that makes them, as its last step: the outbox comes last."""
         if changes:
             history.append(connection, changes)
-            outbox.put(connection, self._deliveries(changes))
+            outbox.add_all(connection, self._deliveries(changes))
 
     def _deliveries(self, changes: Sequence[Change]) -> list[Payload]:
         wanted = {

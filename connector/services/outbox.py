@@ -1,9 +1,9 @@
-"""What is delivered later: kinds of deliveries, and one worker's turn at them.
+"""What is delivered later: the handlers of deliveries, and one worker's turn at them.
 
-A delivery kind is one function registered under a name. It is called with the row's payload while no transaction is
-open, at least once, and raises where the delivery failed: `Undeliverable` where trying again cannot help, anything
-else to be tried again with exponential backoff and jitter, up to `MAX_ATTEMPTS` times; then the row is dead, and an
-operator retries or drops it.
+Each story defines its own kinds of deliveries, a small frozen dataclass of ids each, and registers a handler for it. A
+handler is called with the payload while no transaction is open, at least once, and raises where the delivery failed:
+`Undeliverable` where trying again cannot help, anything else to be tried again with exponential backoff and jitter, up
+to `MAX_ATTEMPTS` times; then the row is dead, and an operator retries or drops it.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ from __future__ import annotations
 import random
 import time
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import structlog
 from sqlalchemy import Connection
@@ -25,7 +25,7 @@ from connector.errors import Code, ConnectorError, OnfidoError, RequestError
 from connector.services.journal import Journal
 from connector.store import outbox
 from connector.store.engine import Database
-from connector.store.outbox import Delivery, OutboxRow
+from connector.store.outbox import Delivery, OutboxRow, Payload
 
 log = structlog.get_logger(__name__)
 
@@ -36,15 +36,9 @@ LONGEST_RETRY = 3600.0
 KEPT = timedelta(days=1)  # how long delivered rows stay, so that their dedupe keys hold
 FORGET_BATCH = 1000
 
-SWEEP = "sweep"
-CHECK_VERIFICATION = "check_verification"
-DELETE_APPLICANT = "delete_applicant"
-KEEP_DOCUMENT = "keep_document"
-TELL_TASK = "tell_task"
-TELL_MATCHES = "tell_matches"
-UPDATE_MATCHES = "update_matches"
+_NAMESPACE = uuid.UUID("0e6d6ac6-4f8b-4d6e-9f55-0d1f4b7c2a10")
 
-Deliver = Callable[[Mapping[str, Any]], None]
+P = TypeVar("P", bound=Payload)
 
 
 class Undeliverable(Exception):  # noqa: N818  it is an answer, not a defect
@@ -52,35 +46,40 @@ class Undeliverable(Exception):  # noqa: N818  it is an answer, not a defect
 
 
 @dataclass(frozen=True)
-class Kind:
-    """How a kind is delivered, and how many rows of it one claim takes: 1 for slow receivers, more for local work."""
+class Handler(Generic[P]):
+    """How a kind of payload is delivered; `batch` are leased at once: 1 for slow receivers, more for local work."""
 
-    deliver: Deliver
+    payload: type[P]
+    deliver: Callable[[P], None]
     batch: int = 1
+
+    def handle(self, fields: Mapping[str, Any]) -> None:
+        """Deliver what a row holds."""
+        self.deliver(self.payload(**fields))
 
 
 class Outbox:
-    """The outbox and the kinds it can deliver."""
+    """The outbox and the handlers of what it can deliver."""
 
-    def __init__(self, database: Database, journal: Journal, kinds: Mapping[str, Kind]) -> None:
+    def __init__(self, database: Database, journal: Journal, handlers: Iterable[Handler[Any]]) -> None:
         self._database = database
         self._journal = journal
-        self._kinds = kinds
+        self._handlers = {handler.payload.kind: handler for handler in handlers}
         self._by_batch: dict[int, list[str]] = {}
-        for name, kind in kinds.items():
-            self._by_batch.setdefault(kind.batch, []).append(name)
+        for kind, handler in self._handlers.items():
+            self._by_batch.setdefault(handler.batch, []).append(kind)
 
     def work(self, owner: str, is_stopping: Callable[[], bool] = lambda: False) -> int:
-        """Claim and deliver what is due, once for each batch size; gives the number of rows that were tried.
+        """Lease and deliver what is due, once for each batch size; gives the number of rows that were tried.
 
-        What was claimed but not begun is given back when `is_stopping` says so, or its lease is half over.
+        What was leased but not begun is given back when `is_stopping` says so, or its lease is half over.
         """
         tried = 0
         for batch, kinds in self._by_batch.items():
             with self._database.write() as connection:
-                claimed = outbox.claim(connection, owner, kinds, limit=batch, lease=LEASE)
+                leased = outbox.lease(connection, owner, kinds, limit=batch, seconds=LEASE)
             begin_by = time.monotonic() + LEASE / 2
-            for delivery in claimed:
+            for delivery in leased:
                 if is_stopping() or time.monotonic() > begin_by:
                     self.release(owner)
                     return tried
@@ -89,7 +88,7 @@ class Outbox:
         return tried
 
     def release(self, owner: str) -> None:
-        """Give back what this worker has claimed but not begun."""
+        """Give back what this worker has leased but not begun."""
         with self._database.write() as connection:
             outbox.release(connection, owner)
 
@@ -113,13 +112,6 @@ class Outbox:
         with self._database.write() as connection:
             self._record(connection, delivery_id, outbox.drop(connection, delivery_id), "dropped", actor)
 
-    def forget_done(self) -> None:
-        """Delete what was delivered long ago, in batches."""
-        while True:
-            with self._database.write() as connection:
-                if outbox.forget_done(connection, KEPT, FORGET_BATCH) < FORGET_BATCH:
-                    return
-
     def _record(self, connection: Connection, delivery_id: str, kind: str | None, what: str, actor: str) -> None:
         """Write down what an operator did to a row; the outbox is no tenant's."""
         if kind is None:
@@ -131,7 +123,7 @@ class Outbox:
     def _deliver(self, delivery: Delivery, owner: str) -> None:
         try:
             _check_hope(delivery)
-            self._kinds[delivery.kind].deliver(delivery.payload)
+            self._handlers[delivery.kind].handle(delivery.payload)
         except Exception as error:  # noqa: BLE001  the border: whatever a delivery raises is noted on its row
             self._note_failure(delivery, owner, error)
             return
@@ -157,6 +149,19 @@ class Outbox:
         )
 
 
+def forget_done(database: Database) -> None:
+    """Delete what was delivered long ago, in batches."""
+    while True:
+        with database.write() as connection:
+            if outbox.forget_done(connection, KEPT, FORGET_BATCH) < FORGET_BATCH:
+                return
+
+
+def stamp(dedupe_key: str, now: datetime) -> tuple[str, str]:
+    """Return what a payload keeps of its notice: the id, the same for the same key, and the time."""
+    return str(uuid.uuid5(_NAMESPACE, dedupe_key)), now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
 def retry_delay(attempts: int, error: Exception | None = None) -> float:
     """Give the seconds until the next attempt: doubled each time, jittered, never sooner than Onfido asks for."""
     backoff = min(LONGEST_RETRY, FIRST_RETRY * 2.0 ** (attempts - 1))
@@ -165,7 +170,7 @@ def retry_delay(attempts: int, error: Exception | None = None) -> float:
 
 
 def new_owner() -> str:
-    """Make the name under which a worker claims rows."""
+    """Make the name under which a worker leases rows."""
     return str(uuid.uuid4())
 
 

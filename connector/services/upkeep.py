@@ -6,34 +6,26 @@ sweep ──► every open verification that is overdue for a look ──► che
 
 check_verification   run known: ask Onfido, apply the answer; unknown: resume the attempt or close it
 keep_document        what the document says, where the provider wants it and the event did not tell
-delete_applicant     after a user was removed here
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 import structlog
 
 from connector.domain.provider import Provider
 from connector.domain.runs import next_check
 from connector.domain.verification import Verification
-from connector.errors import OnfidoError, RequestError
+from connector.errors import OnfidoError
 from connector.onfido.client import OnfidoClient
-from connector.services.journal import Journal
-from connector.services.outbox import (
-    CHECK_VERIFICATION,
-    DELETE_APPLICANT,
-    KEEP_DOCUMENT,
-    SWEEP,
-    Kind,
-    Outbox,
-    Undeliverable,
-)
+from connector.services.outbox import Handler, forget_done
 from connector.services.providers.registry import Providers
+from connector.services.results.deliveries import CheckVerification, KeepDocument
 from connector.services.results.events import Events
 from connector.services.results.kept import Archive
 from connector.services.results.results import Results
@@ -51,6 +43,13 @@ CHECK_BUDGET = 25.0  # seconds of Onfido's calls; well below the outbox' lease
 TOLD_AFTER = timedelta(days=7)  # a run that is open for so long is worth an operator's look
 
 
+@dataclass(frozen=True)
+class Sweep:
+    """Look for what is overdue."""
+
+    kind: ClassVar[str] = "sweep"
+
+
 class Upkeep:
     """The periodic work; any number of processes may have one."""
 
@@ -62,8 +61,6 @@ class Upkeep:
         archive: Archive,
         events: Events,
         initiation: Initiation,
-        journal: Journal,
-        kinds: Mapping[str, Kind],
         event_retention: timedelta,
         clock: Callable[[], datetime],
     ) -> None:
@@ -75,27 +72,27 @@ class Upkeep:
         self._initiation = initiation
         self._event_retention = event_retention
         self._clock = clock
-        self.outbox = Outbox(database, journal, {**self._kinds(), **kinds})
 
-    def _kinds(self) -> Mapping[str, Kind]:
-        return {
-            SWEEP: Kind(self.sweep),
-            CHECK_VERIFICATION: Kind(self.check_verification),
-            DELETE_APPLICANT: Kind(self.delete_applicant),
-            KEEP_DOCUMENT: Kind(self.keep_document),
-        }
+    @property
+    def handlers(self) -> Sequence[Handler[Any]]:
+        """What the outbox delivers here."""
+        return [
+            Handler(Sweep, self.sweep),
+            Handler(CheckVerification, self.check_verification),
+            Handler(KeepDocument, self.keep_document),
+        ]
 
-    def sweep(self, _payload: Mapping[str, Any]) -> None:
+    def sweep(self, _order: Sweep) -> None:
         """Look for what is overdue."""
         self._put_up_overdue()
         self._events.match_all()
         self._forget_old()
-        self.outbox.forget_done()
+        forget_done(self._database)
 
-    def check_verification(self, payload: Mapping[str, Any]) -> None:
+    def check_verification(self, order: CheckVerification) -> None:
         """Bring one open verification forward."""
         with self._database.read() as connection:
-            found = verifications.find(connection, payload["verification_id"])
+            found = verifications.find(connection, order.verification_id)
         if found is None or found.closed_at is not None:
             return
         provider = self._providers.get(found.tenant, found.provider_id)
@@ -105,10 +102,10 @@ class Upkeep:
         else:
             self._refresh(provider, found, found.run_id, deadline)
 
-    def keep_document(self, payload: Mapping[str, Any]) -> None:
+    def keep_document(self, order: KeepDocument) -> None:
         """Keep what a finished run's document says, which the event did not tell."""
         with self._database.read() as connection:
-            found = verifications.find(connection, payload["verification_id"])
+            found = verifications.find(connection, order.verification_id)
         if found is None or found.run_id is None:
             return
         provider = self._providers.get(found.tenant, found.provider_id)
@@ -116,18 +113,6 @@ class Upkeep:
         if column := self._archive.document_column(found, run):
             with self._database.write() as connection:
                 verification_search.keep(connection, found.verification_id, column)
-
-    def delete_applicant(self, payload: Mapping[str, Any]) -> None:
-        """Delete an applicant at Onfido; one that is gone already will do."""
-        try:
-            provider = self._providers.get(payload["tenant"], payload["provider_id"])
-        except RequestError as error:
-            raise Undeliverable("The provider was removed: delete the applicant in Onfido's dashboard.") from error
-        try:
-            self._onfido(provider).delete_applicant(payload["applicant_id"])
-        except OnfidoError as error:
-            if not error.is_gone:
-                raise
 
     def _onfido(self, provider: Provider) -> OnfidoClient:
         return self._providers.onfido(provider, time.monotonic() + CHECK_BUDGET, is_background=True)
@@ -144,11 +129,10 @@ class Upkeep:
         now = self._clock()
         with self._database.write() as connection:
             due = verifications.find_due(connection, now, SWEEP_LIMIT)
-            payloads = [{"verification_id": each.verification_id} for each in due]
-            keys = [f"{CHECK_VERIFICATION}:{each.verification_id}:{each.next_check_at}" for each in due]
-            rows.add_all(connection, CHECK_VERIFICATION, payloads, keys)
             checks = {each.verification_id: now + next_check(now - each.created_at) for each in due}
             verifications.postpone(connection, checks)
+            keys = [f"{CheckVerification.kind}:{each.verification_id}:{each.next_check_at}" for each in due]
+            rows.add_all(connection, [CheckVerification(each.verification_id) for each in due], keys)
 
     def _refresh(self, provider: Provider, found: Verification, run_id: str, deadline: float) -> None:
         try:

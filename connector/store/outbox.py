@@ -1,10 +1,11 @@
-"""Statements on the outbox: what is to be delivered, at least once, by whichever worker gets hold of it.
+"""Statements on the outbox: what is to be delivered, at least once, by whichever worker leases it.
 
-    ready ──claim──► ready, leased ──settle──► done
+    ready ──lease──► ready, leased ──settle──► done
       ▲                   │                └──► dead   (tried too often, or can never succeed)
       └── due again, later ┘
 
-A lease that ran out is up for the next claim. All times are the database's own, so that workers on several hosts agree.
+Once a lease has expired, the row can be leased again. All times are the database's own, so that workers on several
+hosts agree.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ class Payload(Protocol):
 
 @dataclass(frozen=True)
 class Delivery:
-    """A row that a worker has claimed; `attempts` counts this one, `history` has those that failed."""
+    """A row that a worker has leased; `attempts` counts this one, `history` has those that failed."""
 
     delivery_id: str
     kind: str
@@ -71,34 +72,24 @@ _ADD = insert(
 
 def add(
     connection: Connection,
-    kind: str,
-    payload: Mapping[str, Any],
+    payload: Payload,
     *,
     dedupe_key: str | None = None,
 ) -> bool:
-    """Put something to be delivered, in the transaction of what it follows from; False where its key is there."""
-    return connection.execute(_ADD(connection), _row(kind, payload, dedupe_key)).rowcount == 1
+    """Insert a delivery in the transaction of what it follows from; False where its key is there."""
+    return connection.execute(_ADD(connection), _row(payload, dedupe_key)).rowcount == 1
 
 
-def put(connection: Connection, payloads: Sequence[Payload]) -> None:
-    """Insert deliveries, of any kinds, in the transaction of what they follow from."""
-    rows = [_row(payload.kind, asdict(payload), None) for payload in payloads]
-    if rows:
-        connection.execute(_ADD(connection), rows)
-
-
-def add_all(
-    connection: Connection, kind: str, payloads: Sequence[Mapping[str, Any]], dedupe_keys: Sequence[str | None] = ()
-) -> None:
-    """Put many at once; those whose key is there are left out."""
+def add_all(connection: Connection, payloads: Sequence[Payload], dedupe_keys: Sequence[str | None] = ()) -> None:
+    """Insert many deliveries at once, of any kinds; those whose key is there are left out."""
     keys = dedupe_keys or [None] * len(payloads)
-    rows = [_row(kind, payload, key) for payload, key in zip(payloads, keys, strict=True)]
+    rows = [_row(payload, key) for payload, key in zip(payloads, keys, strict=True)]
     if rows:
         connection.execute(_ADD(connection), rows)
 
 
-def claim(connection: Connection, owner: str, kinds: Collection[str], *, limit: int, lease: float) -> list[Delivery]:
-    """Take up to `limit` due rows for `lease` seconds; no row goes to two workers.
+def lease(connection: Connection, owner: str, kinds: Collection[str], *, limit: int, seconds: float) -> list[Delivery]:
+    """Lease up to `limit` due rows for some seconds; no row goes to two workers.
 
     The rows are locked in a CTE: `IN (SELECT … LIMIT n)` may be evaluated again under PostgreSQL, for other rows.
     """
@@ -119,7 +110,7 @@ def claim(connection: Connection, owner: str, kinds: Collection[str], *, limit: 
     statement = (
         update(outbox)
         .where(outbox.c.id == picked.c.id)
-        .values(owner=owner, lease_until=from_now(lease), attempts=outbox.c.attempts + 1)
+        .values(owner=owner, lease_until=from_now(seconds), attempts=outbox.c.attempts + 1)
         .returning(outbox.c.id, outbox.c.kind, outbox.c.payload, outbox.c.attempts, outbox.c.history)
     )
     return [Delivery(*row) for row in connection.execute(statement)]
@@ -146,7 +137,7 @@ def fail(
 
 
 def release(connection: Connection, owner: str) -> int:
-    """Give back what was claimed but not begun, as if it had never been claimed."""
+    """Give back what was leased but not begun, as if it had never been leased."""
     statement = update(outbox).where(outbox.c.owner == owner, outbox.c.state == READY)
     return connection.execute(statement.values(owner=None, lease_until=None, attempts=outbox.c.attempts - 1)).rowcount
 
@@ -186,11 +177,11 @@ def forget_done(connection: Connection, older_than: timedelta, limit: int) -> in
     return connection.execute(delete(outbox).where(outbox.c.id.in_(old.scalar_subquery()))).rowcount
 
 
-def _row(kind: str, payload: Mapping[str, Any], dedupe_key: str | None) -> dict[str, Any]:
+def _row(payload: Payload, dedupe_key: str | None) -> dict[str, Any]:
     return {
         "id": str(uuid.uuid4()),
-        "kind": kind,
-        "payload": dict(payload),
+        "kind": payload.kind,
+        "payload": asdict(payload),
         "dedupe_key": dedupe_key,
         "state": READY,
         "attempts": 0,

@@ -22,7 +22,7 @@ from typing import Any
 import requests
 
 from connector.access.development import mint_token
-from connector.app import create_services
+from connector.bootstrap import create_services
 from connector.domain.tenancy import DEFAULT_TENANT
 from connector.onfido.client import OnfidoClient, OnfidoTransport
 from connector.settings import load

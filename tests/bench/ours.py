@@ -11,7 +11,7 @@ from connector import telemetry
 from connector.app import create_app
 from connector.domain.history import RUN, Change
 from connector.domain.runs import is_final
-from connector.services.outbox import Kind
+from connector.services.outbox import Handler
 from connector.settings import Settings
 from tests.bench.seed import KEY
 
@@ -43,5 +43,5 @@ app = create_app(
         dev=True,
     ),
     subscribers=[Results()],
-    kinds={Notice.kind: Kind(lambda payload: None)},
+    handlers=[Handler(Notice, lambda notice: None)],
 )

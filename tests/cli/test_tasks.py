@@ -12,7 +12,7 @@ import pytest
 import requests
 from click.testing import Result
 
-from connector.app import create_services
+from connector.bootstrap import create_services
 from connector.settings import Settings
 from connector.simulator.server import Simulator
 from tests.cli.conftest import Run

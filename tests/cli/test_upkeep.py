@@ -9,6 +9,7 @@ from pathlib import Path
 
 from click.testing import Result
 
+from connector.services.results.deliveries import KeepDocument
 from connector.store import outbox
 from connector.store.engine import Database
 
@@ -67,15 +68,15 @@ def test_deliveries_are_listed_retried_and_dropped(run: Run, data_dir: Path) -> 
     assert run("outbox", "list").stdout == "The outbox is empty.\n"
     database = Database(f"sqlite:///{data_dir / 'connector.db'}")
     with database.write() as connection:
-        outbox.add(connection, "status", {"run_id": "run-1"})
-        [delivery] = outbox.claim(connection, "worker", ["status"], limit=1, lease=30)
+        outbox.add(connection, KeepDocument("verification-1"))
+        [delivery] = outbox.lease(connection, "worker", [KeepDocument.kind], limit=1, seconds=30)
         failure = {"number": 1, "at": "2026-01-02T03:04:05+00:00", "reason": "refused"}
         outbox.fail(connection, delivery.delivery_id, "worker", [failure], None)
     database.close()
 
     [listed] = json.loads(run("outbox", "list", "--dead", "--json").stdout)
     assert (listed["id"], listed["state"], listed["last failure"]) == (delivery.delivery_id, "dead", "refused")
-    assert listed["payload"] == {"run_id": "run-1"}
+    assert listed["payload"] == {"verification_id": "verification-1"}
     assert delivery.delivery_id in run("outbox", "list").stdout
     assert run("outbox", "retry", delivery.delivery_id).exit_code == 0
     assert json.loads(run("outbox", "list", "--dead", "--json").stdout) == []

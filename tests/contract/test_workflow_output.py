@@ -16,7 +16,7 @@ import requests
 from sqlalchemy import select
 from structlog.testing import capture_logs
 
-from connector.app import create_services
+from connector.bootstrap import create_services
 from connector.services.key_rotation import rotate_keys
 from connector.services.results.kept import MAX_OUTPUT
 from connector.store.models import verification_claims, verifications

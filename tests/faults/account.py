@@ -12,7 +12,7 @@ from sqlalchemy import RowMapping, Select, func, select
 
 from connector.domain.history import CLAIM, RUN
 from connector.domain.runs import FINAL_STATUSES
-from connector.services.outbox import SWEEP
+from connector.services.upkeep import Sweep
 from connector.store.events import PARKED
 from connector.store.models import claims, events, history, outbox, verifications
 from connector.store.outbox import DEAD, READY
@@ -21,7 +21,7 @@ from tests.harness import API_TOKEN, BIRTH_DATE, GIVEN_NAME, LAST_NAME
 
 COMPARED_AS = {GIVEN_NAME: "first_name", LAST_NAME: "last_name", BIRTH_DATE: "date_of_birth"}
 OPEN = select(func.count()).where(verifications.c.closed_at.is_(None))
-UNDELIVERED = select(func.count()).where(outbox.c.state == READY, outbox.c.kind != SWEEP)
+UNDELIVERED = select(func.count()).where(outbox.c.state == READY, outbox.c.kind != Sweep.kind)
 KNOWN_BUT_PARKED = (
     select(func.count())
     .select_from(events)

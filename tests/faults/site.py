@@ -14,7 +14,7 @@ import requests
 from sqlalchemy import update
 
 from connector.access.development import mint_token
-from connector.app import create_services
+from connector.bootstrap import create_services
 from connector.domain.provider import ProviderConfig
 from connector.domain.tenancy import DEFAULT_TENANT
 from connector.settings import Settings

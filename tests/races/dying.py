@@ -19,7 +19,7 @@ from typing import Any
 from sqlalchemy import Engine, event
 from sqlalchemy.pool import Pool
 
-from connector.app import create_services
+from connector.bootstrap import create_services
 from connector.errors import RequestError
 from connector.settings import Settings
 from tests.harness import MAPPING

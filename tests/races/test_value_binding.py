@@ -9,7 +9,7 @@ from string import ascii_lowercase
 
 import pytest
 
-from connector.services.outbox import DELETE_APPLICANT
+from connector.services.providers.applicant_deletion import DeleteApplicant
 from tests.harness import (
     BIRTH_DATE,
     GIVEN_NAME,
@@ -352,7 +352,7 @@ def test_applicant_that_is_made_while_its_user_is_removed_is_deleted_too(quiet: 
 
     assert outcome_of(refused) == BEING_STARTED
     rows = services.outbox.page(("ready", "done"), 100)
-    deletions = [row for row in rows if row.kind == DELETE_APPLICANT and row.payload["tenant"] == quiet.tenant]
+    deletions = [row for row in rows if row.kind == DeleteApplicant.kind and row.payload["tenant"] == quiet.tenant]
     assert len(deletions) == 1
 
 

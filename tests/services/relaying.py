@@ -10,15 +10,21 @@ import json
 import signal
 import sys
 import time
-from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import ClassVar
 
-from connector.app import create_relay, create_services
-from connector.services.outbox import Kind
+from connector.bootstrap import create_relay, create_services
+from connector.services.outbox import Handler
 from connector.settings import Settings
 
-RECORD = "record"
+
+@dataclass(frozen=True)
+class Record:
+    """What the worker notes."""
+
+    kind: ClassVar[str] = "record"
+    number: int
 
 
 def main() -> None:
@@ -27,15 +33,15 @@ def main() -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, ending)
     with Path(orders["notes"]).open("a", buffering=1) as notes:
 
-        def record(payload: Mapping[str, Any]) -> None:
-            if payload["number"] == orders["stuck_at"]:
+        def record(order: Record) -> None:
+            if order.number == orders["stuck_at"]:
                 _say("stuck")
                 time.sleep(60)
-            notes.write(f"{payload['number']}\n")
+            notes.write(f"{order.number}\n")
 
         settings = Settings(data_dir=Path(orders["data_dir"]), database_url=orders["database_url"], sweep_interval=3600)
-        services = create_services(settings, kinds={RECORD: Kind(record, batch=20)})
-        relay = create_relay(services, settings, threads=2, poll_interval=0.05)
+        services = create_services(settings, handlers=[Handler(Record, record, batch=20)])
+        relay = create_relay(services, threads=2, poll_interval=0.05)
         _say("ready")
         relay.start()
         signal.sigwait(ending)

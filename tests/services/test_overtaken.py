@@ -10,7 +10,7 @@ import pytest
 import requests
 from sqlalchemy import select
 
-from connector.services.outbox import CHECK_VERIFICATION, KEEP_DOCUMENT
+from connector.services.results.deliveries import CheckVerification, KeepDocument
 from connector.store.models import history
 from tests.harness import GIVEN_NAME, Caller, World
 from tests.races.meanwhile import VALUES_READ, meanwhile
@@ -141,7 +141,7 @@ def test_worker_leaves_an_attempt_alone_that_a_request_is_at(world: World, ann: 
 
         world.sweep()
 
-        assert wait_for(world, CHECK_VERIFICATION, "done").history == []
+        assert wait_for(world, CheckVerification.kind, "done").history == []
         assert not resuming.done()
     assert runs_at_onfido(world) == [resuming.result()]
 
@@ -149,10 +149,10 @@ def test_worker_leaves_an_attempt_alone_that_a_request_is_at(world: World, ann: 
 def test_worker_that_a_request_overtakes_leaves_the_attempt_to_it(world: World, ann: Caller) -> None:
     break_off(world, ann)
     world.clock.advance(BREAK_OFF_TIME)
-    payload = {"verification_id": verification_id_of(world)}
+    check = CheckVerification(verification_id_of(world))
 
     with meanwhile(ONE_VERIFICATION, lambda: world.start(ann)):
-        world.connector.services.upkeep.check_verification(payload)
+        world.connector.services.upkeep.check_verification(check)
 
     [attempt] = world.attempts()
     assert (attempt.closed_at, runs_at_onfido(world)) == (None, [attempt.run_id])
@@ -163,11 +163,11 @@ def test_document_of_a_user_who_was_removed_meanwhile_is_not_fetched(world: Worl
     run_id = world.start(ann)
     world.faults(route=READ_TASKS, failed=-1)
     world.outcome(run_id)
-    wait_for_failure(world, KEEP_DOCUMENT)
+    wait_for_failure(world, KeepDocument.kind)
     before = world.onfido_state()["requests"]
 
     world.connector.services.users.remove(world.tenant, "ann")
     let_pass(world.connector.services.database, timedelta(hours=1))
 
-    wait_for(world, KEEP_DOCUMENT, "done")
+    wait_for(world, KeepDocument.kind, "done")
     assert world.onfido_state()["requests"].get(READ_TASKS) == before[READ_TASKS]

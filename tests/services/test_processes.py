@@ -18,11 +18,11 @@ import requests
 from sqlalchemy import RowMapping, select
 
 from connector.access.development import mint_token
-from connector.app import Services, create_services
+from connector.bootstrap import Services, create_services
 from connector.domain.provider import Provider, ProviderConfig
 from connector.domain.tenancy import DEFAULT_TENANT
 from connector.server import PATIENCE
-from connector.services.outbox import CHECK_VERIFICATION
+from connector.services.results.deliveries import CheckVerification
 from connector.settings import Settings
 from connector.simulator.server import Simulator
 from connector.store import outbox
@@ -163,9 +163,9 @@ def test_worker_ends_the_delivery_under_way_and_holds_no_other(
     run_id = begun.verification.run_id
     outcome = f"{simulator.url}/simulator/runs/{run_id}/outcome"
     assert requests.post(outcome, json={"status": "approved"}, timeout=10).ok
-    payload = {"verification_id": only(services.database, verifications)["id"]}
+    check = CheckVerification(only(services.database, verifications)["id"])
     with services.database.write() as connection:
-        outbox.add(connection, CHECK_VERIFICATION, payload)
+        outbox.add(connection, check)
     has_begun = make_slow(simulator, READ_RUN)
 
     worker = Process(["worker"], environ, tmp_path / "worker.log")
@@ -178,7 +178,7 @@ def test_worker_ends_the_delivery_under_way_and_holds_no_other(
 
     assert status == 0
     found = rows(services.database, outbox_table)
-    assert (CHECK_VERIFICATION, "done") in [(row["kind"], row["state"]) for row in found]
+    assert (CheckVerification.kind, "done") in [(row["kind"], row["state"]) for row in found]
     assert {row["owner"] for row in found} == {None}
     assert only(services.database, verifications)["status"] == "approved"
 

@@ -11,7 +11,7 @@ import pytest
 import requests
 from sqlalchemy import select
 
-from connector.services.outbox import CHECK_VERIFICATION
+from connector.services.results.deliveries import CheckVerification
 from connector.settings import Settings
 from connector.store.models import events
 from tests.harness import Clock, ConnectorServer, World, config_properties, event_body, provider_body, sign
@@ -86,7 +86,7 @@ def test_upkeep_leaves_the_last_calls_to_those_whom_somebody_waits_for(world: Wo
 
     world.sweep()
 
-    assert "limit of calls" in wait_for_failure(world, CHECK_VERIFICATION).history[-1]["reason"]
+    assert "limit of calls" in wait_for_failure(world, CheckVerification.kind).history[-1]["reason"]
 
 
 @using(onfido_circuit_failures=2)

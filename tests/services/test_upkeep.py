@@ -14,6 +14,7 @@ from structlog.testing import capture_logs
 
 from connector.domain.verification import Verification
 from connector.services.outbox import KEPT
+from connector.services.upkeep import Sweep
 from connector.store.models import events, history, metadata, verifications
 from tests.harness import BIRTH_DATE, GIVEN_NAME, LAST_NAME, MAPPING, Caller, World, event_body, run_id_of, verified
 from tests.services.ageing import let_pass
@@ -70,7 +71,7 @@ def test_result_is_fetched_though_onfido_was_away_at_first(world: World) -> None
     world.outcome(world.start(ann))
     world.clock.advance(3 * MINUTE)
     world.faults(route=READ_RUN, failed=3)
-    world.connector.services.upkeep.sweep({})
+    world.connector.services.upkeep.sweep(Sweep())
     world.wait_until(lambda: any(row.history for row in world.connector.services.outbox.page(("ready",), 10)))
     assert verified(ann.claims()) == set()
 
@@ -127,7 +128,7 @@ def test_two_sweeps_at_once_ask_for_a_run_once(world: World) -> None:
     world.start(world.add_user())
     world.clock.advance(3 * MINUTE)
     for _ in range(3):
-        world.connector.services.upkeep.sweep({})
+        world.connector.services.upkeep.sweep(Sweep())
     sweep(world)
     assert calls(world, READ_RUN) == 1
 
@@ -240,7 +241,7 @@ def test_attempt_is_not_closed_while_onfido_does_not_say(world: World) -> None:
     break_off(world, ann, START_RUN, "dropped_after")
     world.clock.advance(BREAK_OFF_TIME)
     world.faults(route=FIND_RUN, failed=3)
-    world.connector.services.upkeep.sweep({})
+    world.connector.services.upkeep.sweep(Sweep())
     world.wait_until(lambda: any(row.history for row in world.connector.services.outbox.page(("ready",), 10)))
     assert attempts(world)[0].closed_at is None
 

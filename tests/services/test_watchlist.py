@@ -13,7 +13,8 @@ import requests
 from sqlalchemy import select
 
 from connector.domain.verification import RunFilter
-from connector.services.outbox import TELL_MATCHES, UPDATE_MATCHES
+from connector.services.application.watchlist import TellMatches
+from connector.services.results.deliveries import UpdateMatches
 from connector.store.models import events, history
 from tests.harness import API_TOKEN, GIVEN_NAME, MAPPING, Caller, World, provider_body, verified
 from tests.services.ageing import let_pass
@@ -113,7 +114,7 @@ def test_new_matches_are_recorded_told_and_unverify(world: World, ann: Caller, a
 
     find_matches(world, monitor_id)
 
-    wait_for(world, TELL_MATCHES, "done")
+    wait_for(world, TellMatches.kind, "done")
     assert (verified(ann.claims()), statuses(ann)) == (set(), {"watchlist_match"})
     about_user, *about_claims = told(world)
     assert (about_user.subject, about_user.name, about_user.current) == ("user", "ann", "watchlist_matches_updated")
@@ -151,7 +152,7 @@ def test_event_that_names_the_users_run_is_about_the_monitor_all_the_same(
 
     assert world.post_event(event(monitor_id, workflow_run_id=str(attempt.run_id))).status_code == 200
 
-    wait_for(world, TELL_MATCHES, "done")
+    wait_for(world, TellMatches.kind, "done")
     assert (verified(ann.claims()), statuses(ann)) == (set(), {"watchlist_match"})
 
 
@@ -166,7 +167,7 @@ def test_claims_with_another_provider_and_of_other_users_stay(
 
     find_matches(world, monitor(world, applicant_of(ann)))
 
-    wait_for(world, TELL_MATCHES, "done")
+    wait_for(world, TellMatches.kind, "done")
     assert verified(bea.claims()) == set(MAPPING)
     mine = ann.get("/api/users/v1/me/idv/claims").json()
     assert {claim["idVProviderId"] for claim in mine if claim["isVerified"]} == {other}
@@ -185,30 +186,30 @@ def test_doubled_and_replayed_events_leave_a_correction_alone(
     world.faults(webhooks_doubled=-1)
     monitor_id = monitor(world, applicant_of(ann))
     find_matches(world, monitor_id)
-    wait_for(world, TELL_MATCHES, "done")
+    wait_for(world, TellMatches.kind, "done")
     assert world.post_event(event(monitor_id)).status_code == 200
-    wait_for(world, TELL_MATCHES, "done", 2)
+    wait_for(world, TellMatches.kind, "done", 2)
     before = told(world)
     correct(world, GIVEN_NAME)
 
     for _ in range(3):
         assert world.post_event(event(monitor_id)).status_code == 200
-    deliver_again(world, UPDATE_MATCHES)
+    deliver_again(world, UpdateMatches.kind)
 
-    assert len(rows_of(world, UPDATE_MATCHES)) == 2
-    assert len(rows_of(world, TELL_MATCHES)) == len(application.received) == 2
+    assert len(rows_of(world, UpdateMatches.kind)) == 2
+    assert len(rows_of(world, TellMatches.kind)) == len(application.received) == 2
     assert (verified(ann.claims()), told(world)) == ({GIVEN_NAME}, before)
 
 
 def test_later_matches_unverify_what_was_corrected_since(world: World, ann: Caller, application: Application) -> None:
     monitor_id = monitor(world, applicant_of(ann))
     find_matches(world, monitor_id)
-    wait_for(world, TELL_MATCHES, "done")
+    wait_for(world, TellMatches.kind, "done")
     correct(world, *MAPPING)
 
     assert world.post_event(event(monitor_id, at="2027-01-01T00:00:00Z")).status_code == 200
 
-    wait_for(world, TELL_MATCHES, "done", 2)
+    wait_for(world, TellMatches.kind, "done", 2)
     assert verified(ann.claims()) == set()
     assert len({each.body["id"] for each in application.received}) == 2
 
@@ -216,13 +217,13 @@ def test_later_matches_unverify_what_was_corrected_since(world: World, ann: Call
 def test_nobody_is_told_once_the_provider_sends_no_notices(world: World, ann: Caller, application: Application) -> None:
     application.answers(Reply(503))
     find_matches(world, monitor(world, applicant_of(ann)))
-    wait_for_failure(world, TELL_MATCHES)
+    wait_for_failure(world, TellMatches.kind)
     use_studio(world)
     before = len(application.received)
 
     let_pass(world.connector.services.database, timedelta(hours=1))
 
-    wait_for(world, TELL_MATCHES, "done")
+    wait_for(world, TellMatches.kind, "done")
     assert len(application.received) == before
 
 
@@ -234,8 +235,8 @@ def test_deliveries_at_the_same_moment_act_once(world: World, ann: Caller) -> No
         answers = list(pool.map(world.post_event, [body] * 8))
 
     assert {answer.status_code for answer in answers} == {200}
-    wait_for(world, TELL_MATCHES, "done")
-    assert len(rows_of(world, UPDATE_MATCHES)) == 1
+    wait_for(world, TellMatches.kind, "done")
+    assert len(rows_of(world, UpdateMatches.kind)) == 1
     assert [each.subject for each in told(world)].count("user") == 1
 
 
@@ -245,7 +246,7 @@ def test_provider_that_only_tells_leaves_claims_verified(world: World, applicati
 
     find_matches(world, monitor(world, applicant_of(ann)))
 
-    wait_for(world, TELL_MATCHES, "done")
+    wait_for(world, TellMatches.kind, "done")
     assert verified(ann.claims()) == set(MAPPING)
     assert [each.subject for each in told(world)] == ["user"]
     assert len(application.received) == 1
@@ -257,9 +258,9 @@ def test_provider_that_tells_nobody_still_unverifies(world: World) -> None:
 
     find_matches(world, monitor(world, applicant_of(ann)))
 
-    wait_for(world, UPDATE_MATCHES, "done")
+    wait_for(world, UpdateMatches.kind, "done")
     assert verified(ann.claims()) == set()
-    assert rows_of(world, TELL_MATCHES) == []
+    assert rows_of(world, TellMatches.kind) == []
 
 
 def test_provider_that_wants_nothing_of_it_notes_the_event(world: World) -> None:
@@ -268,7 +269,7 @@ def test_provider_that_wants_nothing_of_it_notes_the_event(world: World) -> None
     assert world.post_event(event(monitor(world, applicant_of(ann)))).status_code == 200
 
     assert event_states(world) == ["noted"]
-    assert rows_of(world, UPDATE_MATCHES) == []
+    assert rows_of(world, UpdateMatches.kind) == []
 
 
 def test_monitor_that_is_gone_or_watches_somebody_unknown_changes_nothing(world: World, ann: Caller) -> None:
@@ -277,7 +278,7 @@ def test_monitor_that_is_gone_or_watches_somebody_unknown_changes_nothing(world:
     for monitor_id in (UNKNOWN, monitor(world, stranger)):
         assert world.post_event(event(monitor_id)).status_code == 200
 
-    wait_for(world, UPDATE_MATCHES, "done", 2)
+    wait_for(world, UpdateMatches.kind, "done", 2)
     assert event_states(world) == ["noted", "noted"]
     assert (verified(ann.claims()), told(world)) == (set(MAPPING), [])
 
@@ -288,7 +289,7 @@ def test_matches_of_a_monitor_that_was_deactivated_since_count(world: World, ann
 
     assert world.post_event(event(monitor_id)).status_code == 200
 
-    wait_for(world, TELL_MATCHES, "done")
+    wait_for(world, TellMatches.kind, "done")
     assert verified(ann.claims()) == set()
 
 
@@ -297,12 +298,12 @@ def test_outage_of_onfido_puts_it_off(world: World, ann: Caller) -> None:
     monitor_id = monitor(world, applicant_of(ann))
 
     assert world.post_event(event(monitor_id)).status_code == 200
-    wait_for_failure(world, UPDATE_MATCHES)
+    wait_for_failure(world, UpdateMatches.kind)
     assert event_states(world) == ["parked"]
     world.faults(failed=0)
     let_pass(world.connector.services.database, timedelta(minutes=1))
 
-    wait_for(world, TELL_MATCHES, "done")
+    wait_for(world, TellMatches.kind, "done")
     assert (verified(ann.claims()), event_states(world)) == (set(), ["applied"])
 
 
@@ -312,10 +313,10 @@ def test_user_or_provider_that_was_removed_meanwhile_is_left_alone(
     bea = verified_user(world, "bea")
     application.answers(Reply(500))
     find_matches(world, monitor(world, applicant_of(ann)))
-    wait_for_failure(world, TELL_MATCHES)
+    wait_for_failure(world, TellMatches.kind)
     world.faults(route=MONITOR, failed=-1)
     find_matches(world, monitor(world, applicant_of(bea)))
-    world.wait_until(lambda: any(row.history for row in rows_of(world, UPDATE_MATCHES)))
+    world.wait_until(lambda: any(row.history for row in rows_of(world, UpdateMatches.kind)))
     application.received.clear()
     before = told(world)
 
@@ -324,8 +325,8 @@ def test_user_or_provider_that_was_removed_meanwhile_is_left_alone(
     world.faults(failed=0)
     let_pass(world.connector.services.database, timedelta(minutes=1))
 
-    wait_for(world, TELL_MATCHES, "done")
-    wait_for(world, UPDATE_MATCHES, "done", 2)
+    wait_for(world, TellMatches.kind, "done")
+    wait_for(world, UpdateMatches.kind, "done", 2)
     assert (application.received, told(world)) == ([], before)
 
 

@@ -24,7 +24,7 @@ from connector.store.models import outbox as outbox_table
 from connector.store.outbox import DONE
 from tests.faults.deployment import ROOT, Deployment
 from tests.services.ageing import let_pass
-from tests.services.relaying import RECORD
+from tests.services.relaying import Record
 
 NUMBER = 10_000
 
@@ -60,11 +60,11 @@ def next_line(process: subprocess.Popen[str]) -> str:
 
 def put(database: Database, number: int) -> None:
     with database.write() as connection:
-        outbox.add_all(connection, RECORD, [{"number": each} for each in range(number)])
+        outbox.add_all(connection, [Record(each) for each in range(number)])
 
 
 def delivered(database: Database) -> int:
-    statement = select(func.count()).where(outbox_table.c.kind == RECORD, outbox_table.c.state == DONE)
+    statement = select(func.count()).where(outbox_table.c.kind == Record.kind, outbox_table.c.state == DONE)
     with database.read() as connection:
         return int(connection.execute(statement).scalar_one())
 
@@ -136,6 +136,6 @@ def test_worker_that_is_told_to_stop_leaves_nothing_leased(
         wait_until(lambda: delivered(database))
 
     with database.write() as connection:
-        left = outbox.claim(connection, "another", [RECORD], limit=2000, lease=1)
+        left = outbox.lease(connection, "another", [Record.kind], limit=2000, seconds=1)
     assert {delivery.attempts for delivery in left} <= {1}
     assert sorted([*numbers(notes), *(delivery.payload["number"] for delivery in left)]) == list(range(2000))

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import timedelta
 from threading import Barrier
-from typing import Any
+from typing import Any, ClassVar
 
 from sqlalchemy import Engine, event
 
@@ -14,18 +15,31 @@ from connector.store import outbox
 from connector.store.engine import Database
 from connector.store.outbox import DEAD, DONE, READY, Delivery, OutboxRow
 
-KIND = "status"
+
+@dataclass(frozen=True)
+class Status:
+    """What is delivered here."""
+
+    kind: ClassVar[str] = "status"
+    number: int
+
+
+@dataclass(frozen=True)
+class Another(Status):
+    """What nobody leases here."""
+
+    kind: ClassVar[str] = "another"
 
 
 def put(database: Database, number: int = 1) -> None:
     with database.write() as connection:
         for each in range(number):
-            assert outbox.add(connection, KIND, {"number": each})
+            assert outbox.add(connection, Status(each))
 
 
-def claim(database: Database, owner: str, *, limit: int = 10, lease: float = 30) -> list[Delivery]:
+def lease(database: Database, owner: str, *, limit: int = 10, seconds: float = 30) -> list[Delivery]:
     with database.write() as connection:
-        return outbox.claim(connection, owner, [KIND], limit=limit, lease=lease)
+        return outbox.lease(connection, owner, [Status.kind], limit=limit, seconds=seconds)
 
 
 def finish(database: Database, delivery: Delivery, owner: str) -> bool:
@@ -49,7 +63,7 @@ def test_workers_at_once_get_different_rows_and_all_of_them(database: Database) 
 
     def work(owner: str) -> list[str]:
         barrier.wait()
-        return [delivery.delivery_id for _ in range(4) for delivery in claim(database, owner, limit=3)]
+        return [delivery.delivery_id for _ in range(4) for delivery in lease(database, owner, limit=3)]
 
     with ThreadPoolExecutor(4) as pool:
         taken = [delivery_id for mine in pool.map(work, "abcd") for delivery_id in mine]
@@ -67,7 +81,7 @@ def test_rows_are_locked_once_before_they_are_taken(database: Database) -> None:
     put(database)
     event.listen(Engine, "before_cursor_execute", note)
     try:
-        claim(database, "first")
+        lease(database, "first")
     finally:
         event.remove(Engine, "before_cursor_execute", note)
 
@@ -76,19 +90,19 @@ def test_rows_are_locked_once_before_they_are_taken(database: Database) -> None:
     assert ("FOR UPDATE SKIP LOCKED" in taken) == (not database.is_sqlite)
 
 
-def test_a_claimed_row_is_nobody_elses_until_its_lease_runs_out(database: Database) -> None:
+def test_a_leased_row_is_nobody_elses_until_its_lease_expires(database: Database) -> None:
     put(database)
-    [mine] = claim(database, "first", lease=0.2)
-    assert claim(database, "second") == []
+    [mine] = lease(database, "first", seconds=0.2)
+    assert lease(database, "second") == []
     time.sleep(0.25)
-    [again] = claim(database, "second")
+    [again] = lease(database, "second")
     assert (again.delivery_id, mine.attempts, again.attempts) == (mine.delivery_id, 1, 2)
 
 
 def test_who_lost_the_lease_settles_nothing(database: Database) -> None:
     put(database)
-    [mine] = claim(database, "first", lease=0)
-    claim(database, "second")
+    [mine] = lease(database, "first", seconds=0)
+    lease(database, "second")
     assert not finish(database, mine, "first")
     assert not fail(database, mine, "first", None)
     assert finish(database, mine, "second")
@@ -98,40 +112,40 @@ def test_who_lost_the_lease_settles_nothing(database: Database) -> None:
 
 def test_a_failed_row_is_due_again_later_with_its_history(database: Database) -> None:
     put(database)
-    [mine] = claim(database, "first")
+    [mine] = lease(database, "first")
     assert fail(database, mine, "first", retry_in=0.2)
-    assert claim(database, "first") == []
+    assert lease(database, "first") == []
     time.sleep(0.25)
-    [again] = claim(database, "first")
+    [again] = lease(database, "first")
     assert (again.attempts, again.history) == (2, [{"why": "refused"}])
 
 
 def test_a_dead_row_waits_for_an_operator(database: Database) -> None:
     put(database)
-    [mine] = claim(database, "first")
+    [mine] = lease(database, "first")
     assert fail(database, mine, "first", retry_in=None)
-    assert claim(database, "first") == []
+    assert lease(database, "first") == []
     assert [row.state for row in rows(database)] == [DEAD]
     with database.write() as connection:
         assert outbox.retry(connection, mine.delivery_id)
-    [again] = claim(database, "first")
+    [again] = lease(database, "first")
     assert again.attempts == 1
 
 
 def test_a_row_that_an_operator_retries_while_its_last_delivery_fails_is_tried_again(database: Database) -> None:
     put(database)
-    [mine] = claim(database, "first", lease=0.2)
+    [mine] = lease(database, "first", seconds=0.2)
     with database.write() as connection:
         assert outbox.retry(connection, mine.delivery_id)
     assert not fail(database, mine, "first", retry_in=None)
     time.sleep(0.25)
-    [again] = claim(database, "second")
+    [again] = lease(database, "second")
     assert again.attempts == 1
 
 
 def test_what_was_delivered_can_neither_be_retried_nor_dropped(database: Database) -> None:
     put(database, 2)
-    [first, second] = claim(database, "first")
+    [first, second] = lease(database, "first")
     assert finish(database, first, "first")
     with database.write() as connection:
         assert not outbox.retry(connection, first.delivery_id)
@@ -142,34 +156,34 @@ def test_what_was_delivered_can_neither_be_retried_nor_dropped(database: Databas
 
 def test_what_is_given_back_was_never_tried(database: Database) -> None:
     put(database, 2)
-    claim(database, "first", limit=1)
+    lease(database, "first", limit=1)
     with database.write() as connection:
         assert outbox.release(connection, "second") == 0
         assert outbox.release(connection, "first") == 1
-    assert [delivery.attempts for delivery in claim(database, "second")] == [1, 1]
+    assert [delivery.attempts for delivery in lease(database, "second")] == [1, 1]
 
 
-def test_what_is_not_due_or_of_another_kind_is_not_claimed(database: Database) -> None:
+def test_what_is_not_due_or_of_another_kind_is_not_leased(database: Database) -> None:
     put(database)
-    [due_later] = claim(database, "first")
+    [due_later] = lease(database, "first")
     assert fail(database, due_later, "first", retry_in=60)
     with database.write() as connection:
-        outbox.add(connection, "notice", {})
-    assert claim(database, "first") == []
+        outbox.add(connection, Another(1))
+    assert lease(database, "first") == []
 
 
 def test_of_two_rows_with_one_key_the_first_stands(database: Database) -> None:
     with database.write() as connection:
-        assert outbox.add(connection, KIND, {"number": 1}, dedupe_key="key")
-        assert not outbox.add(connection, KIND, {"number": 2}, dedupe_key="key")
-        outbox.add_all(connection, KIND, [{"number": 3}, {"number": 4}], ["key", "another"])
-        outbox.add_all(connection, KIND, [])
+        assert outbox.add(connection, Status(1), dedupe_key="key")
+        assert not outbox.add(connection, Status(2), dedupe_key="key")
+        outbox.add_all(connection, [Status(3), Status(4)], ["key", "another"])
+        outbox.add_all(connection, [])
     assert sorted(row.payload["number"] for row in rows(database)) == [1, 4]
 
 
 def test_rows_are_counted_and_forgotten_by_what_became_of_them(database: Database) -> None:
     put(database, 3)
-    [first, second, _] = claim(database, "first")
+    [first, second, _] = lease(database, "first")
     assert finish(database, first, "first")
     assert fail(database, second, "first", retry_in=None)
     with database.write() as connection:

@@ -6,12 +6,11 @@
 from __future__ import annotations
 
 import json
-import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Protocol
 
 import structlog
 
@@ -29,7 +28,15 @@ TASK_STARTED = "task.started"
 DECISION_WAITING = "manual_decision.waiting"
 MATCHES_UPDATED = "watchlist.matches_updated"
 
-_NAMESPACE = uuid.UUID("0e6d6ac6-4f8b-4d6e-9f55-0d1f4b7c2a10")
+
+class Stamped(Protocol):
+    """A delivery that keeps the id and the time of its notice."""
+
+    @property
+    def notice_id(self) -> str: ...
+
+    @property
+    def at(self) -> str: ...
 
 
 @dataclass(frozen=True)
@@ -92,13 +99,7 @@ class Notices:
         return answer
 
 
-def stamp(dedupe_key: str, now: datetime) -> dict[str, str]:
-    """Make what a delivery's payload keeps of its notice: the id, the same for the same key, and the time."""
-    at = now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-    return {"notice_id": str(uuid.uuid5(_NAMESPACE, dedupe_key)), "at": at}
-
-
-def task_started(payload: Mapping[str, Any], found: Verification, task: Task) -> Notice:
+def task_started(order: Stamped, found: Verification, task: Task) -> Notice:
     """Tell that a task waits for the application's data."""
     told = {
         "taskId": task.summary.task_id,
@@ -106,22 +107,22 @@ def task_started(payload: Mapping[str, Any], found: Verification, task: Task) ->
         "taskDefVersion": task.summary.task_def_version,
         "input": task.input,
     }
-    return _notice(TASK_STARTED, payload, _about(found, found.dashboard_url) | told)
+    return _notice(TASK_STARTED, order, _about(found, found.dashboard_url) | told)
 
 
-def decision_waiting(payload: Mapping[str, Any], found: Verification, dashboard_url: str | None) -> Notice:
+def decision_waiting(order: Stamped, found: Verification, dashboard_url: str | None) -> Notice:
     """Tell that somebody has to decide in Onfido's dashboard."""
-    return _notice(DECISION_WAITING, payload, _about(found, dashboard_url))
+    return _notice(DECISION_WAITING, order, _about(found, dashboard_url))
 
 
-def matches_updated(payload: Mapping[str, Any], found: Verification) -> Notice:
+def matches_updated(order: Stamped, found: Verification, monitor_id: str) -> Notice:
     """Tell that a watchlist monitor's matches have changed."""
-    told = {"monitorId": payload["monitor_id"], "applicantId": found.applicant_id}
-    return _notice(MATCHES_UPDATED, payload, _about(found, found.dashboard_url) | told)
+    told = {"monitorId": monitor_id, "applicantId": found.applicant_id}
+    return _notice(MATCHES_UPDATED, order, _about(found, found.dashboard_url) | told)
 
 
-def _notice(kind: str, payload: Mapping[str, Any], data: Mapping[str, Any]) -> Notice:
-    return Notice(kind, payload["notice_id"], payload["at"], data)
+def _notice(kind: str, order: Stamped, data: Mapping[str, Any]) -> Notice:
+    return Notice(kind, order.notice_id, order.at, data)
 
 
 def _about(found: Verification, dashboard_url: str | None) -> dict[str, Any]:

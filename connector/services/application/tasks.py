@@ -29,8 +29,9 @@ from connector.onfido.client import OnfidoClient
 from connector.services.application.notices import Notices, decision_waiting, task_started
 from connector.services.journal import Journal
 from connector.services.lookup.verifications import Runs
-from connector.services.outbox import TELL_TASK, Kind, Undeliverable
+from connector.services.outbox import Handler, Undeliverable
 from connector.services.providers.registry import Providers
+from connector.services.results.deliveries import TellTask
 from connector.services.timing import Timing
 from connector.store import verifications
 from connector.store.engine import Database
@@ -76,9 +77,9 @@ class Tasks:
         self._clock = clock
 
     @property
-    def kinds(self) -> Mapping[str, Kind]:
+    def handlers(self) -> Sequence[Handler[Any]]:
         """What the outbox delivers here."""
-        return {TELL_TASK: Kind(self.tell)}
+        return [Handler(TellTask, self.tell)]
 
     def all(self, tenant: str, run_id: str, provider_id: str | None = None) -> list[TaskSummary]:
         """List the tasks of a run that have started, as Onfido says now; raises as `Runs.find`, and `OnfidoError`."""
@@ -119,10 +120,10 @@ class Tasks:
             raise _closed(task_id, "it is complete already, or its run has ended")
         return replace(task, summary=replace(task.summary, updated_at=self._clock()), output=data)
 
-    def tell(self, payload: Mapping[str, Any]) -> None:
+    def tell(self, order: TellTask) -> None:
         """Tell the application that a task has started, and complete the task with its answer if that has data."""
         with self._database.read() as connection:
-            found = verifications.find(connection, payload["verification_id"])
+            found = verifications.find(connection, order.verification_id)
         if found is None or found.run_id is None or found.closed_at is not None:
             return
         provider = self._providers.get(found.tenant, found.provider_id)
@@ -131,14 +132,14 @@ class Tasks:
             return
         onfido = self._providers.onfido(provider, time.monotonic() + ASK_BUDGET, is_background=True)
         run = _OpenRun(found, found.run_id, onfido)
-        task = onfido.get_task(run.run_id, payload["task_id"])
+        task = onfido.get_task(run.run_id, order.task_id)
         if task.output or not provider.studio.is_told(task.summary.task_def_id):
             return
         if task.summary.task_def_id == MANUAL_REVIEW:
-            self._notices.send(receiver, decision_waiting(payload, found, _dashboard_url(run)))
+            self._notices.send(receiver, decision_waiting(order, found, _dashboard_url(run)))
             return
-        answer = self._notices.send(receiver, task_started(payload, found, task))
-        self._complete_as_answered(run, task, answer, payload["notice_id"])
+        answer = self._notices.send(receiver, task_started(order, found, task))
+        self._complete_as_answered(run, task, answer, order.notice_id)
 
     def _complete_as_answered(self, run: _OpenRun, task: Task, answer: bytes | None, notice_id: str) -> None:
         data = _data_in(answer)

@@ -13,9 +13,10 @@ An event is applied once: it is resolved in the transaction that acts on it, who
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, ClassVar
 
 import structlog
 from sqlalchemy import Connection
@@ -24,10 +25,11 @@ from connector.domain.history import USER, of_verification
 from connector.domain.provider import Provider
 from connector.domain.verification import Verification
 from connector.errors import OnfidoError, RequestError
-from connector.services.application.notices import Notices, matches_updated, stamp
+from connector.services.application.notices import Notices, matches_updated
 from connector.services.journal import Journal
-from connector.services.outbox import TELL_MATCHES, UPDATE_MATCHES, Kind
+from connector.services.outbox import Handler, stamp
 from connector.services.providers.registry import Providers
+from connector.services.results.deliveries import UpdateMatches
 from connector.store import claims, events, outbox, users, verification_search, verifications
 from connector.store.engine import Database
 
@@ -37,6 +39,17 @@ MATCHES_UPDATED = "watchlist_matches_updated"  # what has become of the user, fo
 WATCHLIST = "watchlist"  # a cause
 WATCHLIST_MATCH = "watchlist_match"  # why a claim is verified no longer
 ASK_BUDGET = 25.0  # seconds of Onfido's calls; well below the outbox' lease
+
+
+@dataclass(frozen=True)
+class TellMatches:
+    """Notify the application of a user's new matches."""
+
+    kind: ClassVar[str] = "tell_matches"
+    verification_id: str
+    monitor_id: str
+    notice_id: str
+    at: str
 
 
 class Watchlist:
@@ -57,34 +70,34 @@ class Watchlist:
         self._clock = clock
 
     @property
-    def kinds(self) -> Mapping[str, Kind]:
+    def handlers(self) -> Sequence[Handler[Any]]:
         """What the outbox delivers here."""
-        return {UPDATE_MATCHES: Kind(self.update), TELL_MATCHES: Kind(self.tell)}
+        return [Handler(UpdateMatches, self.update), Handler(TellMatches, self.tell)]
 
-    def update(self, payload: Mapping[str, Any]) -> None:
+    def update(self, order: UpdateMatches) -> None:
         """Find out whom a monitor watches, and act on its new matches."""
         try:
-            provider = self._providers.get(payload["tenant"], payload["provider_id"])
+            provider = self._providers.get(order.tenant, order.provider_id)
         except RequestError:
             return  # the provider was removed, and with it all that could be un-verified
-        found = self._find_watched(provider, payload["monitor_id"])
+        found = self._find_watched(provider, order.monitor_id)
         if found is None:
-            log.info("watchlist.nobody_known", provider_id=provider.provider_id, monitor_id=payload["monitor_id"])
+            log.info("watchlist.nobody_known", provider_id=provider.provider_id, monitor_id=order.monitor_id)
         with self._database.write() as connection:
             if found is not None and _lock(connection, found):
-                self._act(connection, provider, found, payload)
+                self._act(connection, provider, found, order)
             else:
-                events.resolve(connection, payload["event_id"], events.NOTED)
+                events.resolve(connection, order.event_id, events.NOTED)
 
-    def tell(self, payload: Mapping[str, Any]) -> None:
+    def tell(self, order: TellMatches) -> None:
         """Tell the application of a user's new matches."""
         with self._database.read() as connection:
-            found = verifications.find(connection, payload["verification_id"])
+            found = verifications.find(connection, order.verification_id)
         if found is None:
             return
         receiver = self._notices.receiver(self._providers.get(found.tenant, found.provider_id))
         if receiver is not None:
-            self._notices.send(receiver, matches_updated(payload, found))
+            self._notices.send(receiver, matches_updated(order, found, order.monitor_id))
 
     def _find_watched(self, provider: Provider, monitor_id: str) -> Verification | None:
         """Find the latest attempt of the user whom a monitor watches; None where it, or the user, is gone."""
@@ -98,9 +111,9 @@ class Watchlist:
         with self._database.read() as connection:
             return verification_search.find_of_applicant(connection, provider.provider_id, applicant_id)
 
-    def _act(self, connection: Connection, provider: Provider, found: Verification, payload: Mapping[str, Any]) -> None:
+    def _act(self, connection: Connection, provider: Provider, found: Verification, order: UpdateMatches) -> None:
         claims.lock(connection, found.tenant, found.user_id)
-        event_id, now = payload["event_id"], self._clock()
+        event_id, now = order.event_id, self._clock()
         if not events.resolve(connection, event_id, events.APPLIED):
             return
         changes = [of_verification(found, now, WATCHLIST, event_id, USER, found.user_id, None, MATCHES_UPDATED)]
@@ -117,9 +130,9 @@ class Watchlist:
             )
         self._journal.record(connection, changes)
         if provider.studio.notices.url is not None:
-            key = f"{TELL_MATCHES}:event:{event_id}"
-            told = {"verification_id": found.verification_id, "monitor_id": payload["monitor_id"]}
-            outbox.add(connection, TELL_MATCHES, told | stamp(key, now), dedupe_key=key)
+            key = f"{TellMatches.kind}:event:{event_id}"
+            notice = TellMatches(found.verification_id, order.monitor_id, *stamp(key, now))
+            outbox.add(connection, notice, dedupe_key=key)
         log.info("watchlist.matches_updated", verification_id=found.verification_id, provider_id=found.provider_id)
 
 

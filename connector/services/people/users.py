@@ -11,8 +11,8 @@ from connector.domain.history import ADDED, CHANGED, REMOVED, SYSTEM, USER, Chan
 from connector.domain.text import is_blank
 from connector.errors import Code, RequestError
 from connector.services.journal import Journal
-from connector.services.outbox import DELETE_APPLICANT
 from connector.services.people.claims import value_changed
+from connector.services.providers.applicant_deletion import DeleteApplicant
 from connector.store import claims, events, outbox, users, verifications
 from connector.store.engine import Database
 from connector.store.sealed import user_value
@@ -76,14 +76,7 @@ class Users:
             applicants = {(each.provider_id, each.applicant_id) for each in known if each.applicant_id}
             verifications.forget_user(connection, tenant, user_id)
             self._journal.record(connection, [self._entry(tenant, user_id, REMOVED, actor, {})])
-            outbox.add_all(
-                connection,
-                DELETE_APPLICANT,
-                [
-                    {"tenant": tenant, "provider_id": provider_id, "applicant_id": applicant_id}
-                    for provider_id, applicant_id in sorted(applicants)
-                ],
-            )
+            outbox.add_all(connection, [DeleteApplicant(tenant, *each) for each in sorted(applicants)])
             return len(applicants)
 
     def put(self, tenant: str, user_id: str, values: Mapping[str, str], actor: str = SYSTEM) -> bool:

@@ -31,9 +31,9 @@ from connector.errors import Code, RequestError
 from connector.onfido.client import OnfidoClient
 from connector.onfido.reading import read_text
 from connector.onfido.webhooks import Event, is_signed, read_event
-from connector.services.application.notices import stamp
-from connector.services.outbox import TELL_TASK, UPDATE_MATCHES
+from connector.services.outbox import stamp
 from connector.services.providers.registry import Providers
+from connector.services.results.deliveries import TellTask, UpdateMatches
 from connector.services.results.results import Results
 from connector.store import events, outbox, verifications
 from connector.store.engine import Database
@@ -177,9 +177,9 @@ class Events:
         if verification is None:
             return
         provider_id, run_id = verification.provider_id, verification.run_id
-        key = f"{TELL_TASK}:{provider_id}:{run_id}:{task_id}"
-        payload = {"verification_id": verification.verification_id, "task_id": task_id}
-        outbox.add(connection, TELL_TASK, payload | stamp(key, self._clock()), dedupe_key=key)
+        key = f"{TellTask.kind}:{provider_id}:{run_id}:{task_id}"
+        notice = TellTask(verification.verification_id, task_id, *stamp(key, self._clock()))
+        outbox.add(connection, notice, dedupe_key=key)
 
     def _opened(self, parked: ParkedEvent) -> bytes:
         return self._vault.open(parked.body, event_body(parked.event_id)).encode()
@@ -212,5 +212,5 @@ def _is_wanted(event: Event, studio: Studio) -> bool:
 
 def _ask_whom(connection: Connection, tenant: str, provider_id: str, monitor_id: str, event_id: str) -> None:
     """Have Onfido asked whom a monitor watches."""
-    payload = {"tenant": tenant, "provider_id": provider_id, "monitor_id": monitor_id, "event_id": event_id}
-    outbox.add(connection, UPDATE_MATCHES, payload, dedupe_key=f"{UPDATE_MATCHES}:event:{event_id}")
+    update = UpdateMatches(tenant, provider_id, monitor_id, event_id)
+    outbox.add(connection, update, dedupe_key=f"{UpdateMatches.kind}:event:{event_id}")

@@ -25,8 +25,8 @@ from connector.domain.runs import APPROVED, DECIDED_STATUSES, TAG_PREFIX, Compar
 from connector.domain.text import fold
 from connector.domain.verification import Verification, VerificationClaim
 from connector.services.journal import Journal
-from connector.services.outbox import CHECK_VERIFICATION, KEEP_DOCUMENT
 from connector.services.providers.registry import Providers
+from connector.services.results.deliveries import CheckVerification, KeepDocument
 from connector.services.results.kept import Archive
 from connector.store import claims, events, outbox, verification_claims, verifications
 from connector.store.engine import Database
@@ -148,12 +148,12 @@ class Results:
         self._journal.record(connection, news.changes)
         if news.verification is None:
             return
-        payload = {"verification_id": news.verification.verification_id}
+        verification_id = news.verification.verification_id
         if news.outcome is Outcome.COMPARISON_WANTED:
-            key = f"{CHECK_VERIFICATION}:event:{news.event_id}"
-            outbox.add(connection, CHECK_VERIFICATION, payload, dedupe_key=key)
+            key = f"{CheckVerification.kind}:event:{news.event_id}"
+            outbox.add(connection, CheckVerification(verification_id), dedupe_key=key)
         elif news.is_document_missing:
-            outbox.add(connection, KEEP_DOCUMENT, payload)
+            outbox.add(connection, KeepDocument(verification_id))
 
     def _settle(
         self, connection: Connection, verification: Verification, run: RunSnapshot, moved: Change

@@ -22,7 +22,7 @@ from connector.domain.verification import Verification, VerificationClaim
 from connector.errors import Code, ConnectorError, OnfidoError, RequestError
 from connector.onfido.client import OnfidoClient
 from connector.onfido.payloads import applicant_fields
-from connector.services.outbox import DELETE_APPLICANT
+from connector.services.providers.applicant_deletion import DeleteApplicant
 from connector.services.starting.attempts import (
     ROUNDS,
     START_TIME,
@@ -166,9 +166,8 @@ class Initiation:
     def _discard(self, attempt: Attempt, applicant_id: str) -> None:
         """Have an applicant deleted that no attempt knows of: the lease was lost, or the user removed meanwhile."""
         tenant, provider_id = attempt.provider.tenant, attempt.provider.provider_id
-        payload = {"tenant": tenant, "provider_id": provider_id, "applicant_id": applicant_id}
         with self._database.write() as connection:
-            outbox.add(connection, DELETE_APPLICANT, payload)
+            outbox.add(connection, DeleteApplicant(tenant, provider_id, applicant_id))
 
     def _announce(self, attempt: Attempt, bound: BoundValues, applicant_id: str) -> bool:
         """Record what was sent and that the run will be asked for; False where a value has changed since it was read.

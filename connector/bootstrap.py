@@ -1,0 +1,294 @@
+"""Where the use cases are wired together, and nowhere else; knows no web framework.
+
+    create_services ──► Services ──► each use case, created when it is first asked for
+
+The web application (`app.py`), the worker (`worker.py`) and the command line are built on it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from connector import __version__
+from connector.directory.local import LocalDirectory
+from connector.domain.provider import BaseUrlPolicy
+from connector.domain.studio import StudioPolicy
+from connector.domain.urls import UrlPolicy
+from connector.errors import ConfigurationError
+from connector.http.client import HttpClient
+from connector.http.webhook_sender import Notifier
+from connector.onfido.client import OnfidoTransport
+from connector.part import part
+from connector.private_file import make_data_dir
+from connector.relay import Relay
+from connector.services.application.notices import Notices
+from connector.services.application.tasks import Tasks
+from connector.services.application.watchlist import Watchlist
+from connector.services.journal import Journal, Subscriber
+from connector.services.key_rotation import fingerprint_key, rotate_keys
+from connector.services.lookup.evidence import RunFiles
+from connector.services.lookup.verifications import Runs
+from connector.services.outbox import Handler, Outbox
+from connector.services.people.applicants import Applicants
+from connector.services.people.claims import Claims
+from connector.services.people.users import Users
+from connector.services.providers.applicant_deletion import ApplicantDeletion
+from connector.services.providers.registry import Providers
+from connector.services.providers.setup import Setup
+from connector.services.providers.webhook_token import Tokens
+from connector.services.results.decisions import Decisions
+from connector.services.results.events import Events
+from connector.services.results.kept import Archive
+from connector.services.results.results import Results
+from connector.services.starting.attempts import Attempts
+from connector.services.starting.binding import Binding
+from connector.services.starting.initiation import Initiation
+from connector.services.starting.recording import Recorder
+from connector.services.starting.requests import Verifications
+from connector.services.timing import Timing
+from connector.services.upkeep import Sweep, Upkeep
+from connector.settings import Settings
+from connector.store.engine import Database
+from connector.store.outbox import Payload
+from connector.store.vault import Fingerprints, Vault, read_keys
+
+Clock = Callable[[], datetime]
+USER_AGENT = f"onfido-idvp-connector/{__version__}"
+
+
+def utc_now() -> datetime:
+    """The one clock."""
+    return datetime.now(UTC)
+
+
+class Services:
+    """The use cases on one open database: the command line works on them directly, the web application over HTTP."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock,
+        database: Database,
+        vault: Vault,
+        fingerprints: Fingerprints,
+        subscribers: Sequence[Subscriber],
+        handlers: Iterable[Handler[Any]],
+    ) -> None:
+        self.settings = settings
+        self.database = database
+        self.lock = threading.RLock()
+        self._clock = clock
+        self._vault = vault
+        self._fingerprints = fingerprints
+        self._handlers = handlers
+        self._journal = Journal(subscribers)
+        self._directory = LocalDirectory(database, vault)
+        self._timing = Timing(settings.interactive_budget, settings.run_settle_time)
+        self._token_overlap = timedelta(seconds=settings.webhook_token_overlap)
+        self._studio_policy = StudioPolicy(
+            notices=UrlPolicy(settings.allowed_notice_hosts, settings.allow_http_loopback, "allowed_notice_hosts"),
+            browsers=UrlPolicy(None, settings.allow_http_loopback),
+        )
+        self._onfido = OnfidoTransport(
+            connect_timeout=settings.onfido_connect_timeout,
+            read_timeout=settings.onfido_read_timeout,
+            read_retries=settings.onfido_read_retries,
+            user_agent=USER_AGENT,
+            rate_limit=settings.onfido_rate_limit,
+            failures_to_open=settings.onfido_circuit_failures,
+        )
+
+    def close(self) -> None:
+        """Close every connection, to Onfido and to the database."""
+        self._onfido.close()
+        self.database.close()
+
+    def rotate_keys(self) -> None:
+        """Seal everything with the first of the encryption keys."""
+        rotate_keys(self.database, self._vault)
+
+    @part
+    def providers(self) -> Providers:
+        """Register, change and remove providers."""
+        settings = self.settings
+        policy = BaseUrlPolicy(settings.allowed_base_url_hosts, settings.allow_http_loopback)
+        return Providers(
+            self.database,
+            self._vault,
+            self._onfido,
+            self._journal,
+            policy,
+            self._studio_policy,
+            self._token_overlap,
+            self._clock,
+        )
+
+    @part
+    def setup(self) -> Setup:
+        """Test providers and register their webhooks."""
+        tokens = Tokens(self.database, self._vault, self._journal, self._token_overlap, self._clock)
+        return Setup(self.providers, tokens, self._timing)
+
+    @part
+    def archive(self) -> Archive:
+        """What is kept of runs that have ended."""
+        return Archive(self._vault)
+
+    @part
+    def _results(self) -> Results:
+        return Results(self.database, self.providers, self.archive, self._fingerprints, self._journal, self._clock)
+
+    @part
+    def events(self) -> Events:
+        """Take in what Onfido posts."""
+        return Events(self.database, self._vault, self.providers, self._results, self._clock)
+
+    @part
+    def decisions(self) -> Decisions:
+        """Decide on runs in review."""
+        return Decisions(
+            self.database,
+            self.providers,
+            self._results,
+            self._directory,
+            self._fingerprints,
+            self._journal,
+            self._timing,
+            self._clock,
+        )
+
+    @part
+    def _attempts(self) -> Attempts:
+        return Attempts(self.database, self.providers, self._results, self._journal, self._timing, self._clock)
+
+    @part
+    def _initiation(self) -> Initiation:
+        binding = Binding(
+            self.database, self._directory, self._fingerprints, self._attempts, self._journal, self._clock
+        )
+        recorder = Recorder(self.database, self._attempts, self._results, self.events, self._journal, self._clock)
+        return Initiation(self.database, binding, self._attempts, recorder, self._timing, self._clock)
+
+    @part
+    def verifications(self) -> Verifications:
+        """Initiate, complete and resume verifications."""
+        max_waiting = max(1, self.settings.threads // 2)
+        return Verifications(
+            self.database,
+            self.providers,
+            self._results,
+            self._initiation,
+            self._timing,
+            max_waiting,
+            self._clock,
+        )
+
+    @part
+    def runs(self) -> Runs:
+        """Look verifications up."""
+        return Runs(self.database, self.providers, self._results, self.archive, self._timing)
+
+    @part
+    def files(self) -> RunFiles:
+        """The files that Onfido keeps of runs."""
+        return RunFiles(self.runs, self.providers, self._timing)
+
+    @part
+    def users(self) -> Users:
+        """Keep the embedded user directory."""
+        return Users(self.database, self._vault, self._fingerprints, self._journal, self._clock)
+
+    @part
+    def claims(self) -> Claims:
+        """Read and correct what is verified of users."""
+        return Claims(self.database, self._directory, self._fingerprints, self._journal, self._clock)
+
+    @part
+    def applicants(self) -> Applicants:
+        """Update, delete and restore applicants at Onfido."""
+        return Applicants(
+            self.database,
+            self.providers,
+            self._directory,
+            self._fingerprints,
+            self._journal,
+            self._timing,
+            self._clock,
+        )
+
+    @part
+    def _notices(self) -> Notices:
+        outgoing = HttpClient(ca_file=self.settings.notice_ca_file, proxy=self.settings.outgoing_proxy)
+        return Notices(self.providers, Notifier(outgoing), self._studio_policy.notices, self._clock)
+
+    @part
+    def tasks(self) -> Tasks:
+        """List and complete the tasks of runs."""
+        return Tasks(self.database, self.providers, self.runs, self._notices, self._journal, self._timing, self._clock)
+
+    @part
+    def upkeep(self) -> Upkeep:
+        """Look for what is overdue."""
+        return Upkeep(
+            self.database,
+            self.providers,
+            self._results,
+            self.archive,
+            self.events,
+            self._initiation,
+            timedelta(days=self.settings.event_retention_days),
+            self._clock,
+        )
+
+    @part
+    def outbox(self) -> Outbox:
+        """Deliver what the outbox holds, and let an operator look after it."""
+        watchlist = Watchlist(self.database, self.providers, self._notices, self._journal, self._clock)
+        stories = (self.tasks, watchlist, self.upkeep, ApplicantDeletion(self.providers))
+        handlers = [handler for story in stories for handler in story.handlers]
+        return Outbox(self.database, self._journal, [*handlers, *self._handlers])
+
+
+def create_services(
+    settings: Settings,
+    clock: Clock = utc_now,
+    subscribers: Sequence[Subscriber] = (),
+    handlers: Iterable[Handler[Any]] = (),
+) -> Services:
+    """Open the database and return the use cases on it.
+
+    `subscribers` hear of every change, `handlers` deliver what they are sent. The embedded default is migrated here;
+    raises `ConfigurationError` where another database is not.
+    """
+    database = open_database(settings)
+    with ExitStack() as on_failure:
+        on_failure.callback(database.close)
+        _check_schema(database)
+        vault = Vault(read_keys(settings.encryption_keys, settings.data_dir))
+        fingerprints = Fingerprints(fingerprint_key(database, vault))
+        services = Services(settings, clock, database, vault, fingerprints, subscribers, handlers)
+        on_failure.pop_all()
+    return services
+
+
+def create_relay(services: Services, *, threads: int, poll_interval: float = 1.0) -> Relay:
+    """Create the worker's loop; the caller starts and stops it."""
+    periodic: dict[Payload, float] = {Sweep(): float(services.settings.sweep_interval)}
+    return Relay(services.database, services.outbox, periodic, threads=threads, poll_interval=poll_interval)
+
+
+def open_database(settings: Settings) -> Database:
+    """Open the configured database, or the embedded one in the data directory (created on first use, mode 0700)."""
+    make_data_dir(settings.data_dir)
+    return Database(settings.database_url or f"sqlite:///{settings.data_dir / 'connector.db'}")
+
+
+def _check_schema(database: Database) -> None:
+    if database.is_sqlite:
+        database.migrate()
+    elif not database.is_current():
+        raise ConfigurationError("The database's schema is not this version's: run `connector migrate`.")

@@ -1,0 +1,32 @@
+"""Parts of a whole that are created when they are first asked for."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Any, Generic, Protocol, TypeVar
+
+T = TypeVar("T")
+
+
+class Whole(Protocol):
+    """Something with parts; its lock keeps two threads from creating one twice."""
+
+    lock: threading.RLock
+
+
+class part(Generic[T]):  # noqa: N801  a decorator, used like `property`
+    """A part, created once, when it is first asked for, also by several threads at once."""
+
+    def __init__(self, create: Callable[[Any], T]) -> None:
+        self._create = create
+        self._name = create.__name__
+        self.__doc__ = create.__doc__
+
+    def __get__(self, whole: Whole, owner: type) -> T:
+        """Return the part, which then hides this descriptor."""
+        with whole.lock:
+            if self._name not in vars(whole):
+                vars(whole)[self._name] = self._create(whole)
+        created: T = vars(whole)[self._name]
+        return created

@@ -1,0 +1,49 @@
+"""Deleting an applicant at Onfido after the user was removed here, or the applicant came to be unused."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from connector.errors import OnfidoError, RequestError
+from connector.services.outbox import Handler, Undeliverable
+from connector.services.providers.registry import Providers
+
+DELETE_BUDGET = 25.0  # seconds of Onfido's calls; well below the outbox' lease
+
+
+@dataclass(frozen=True)
+class DeleteApplicant:
+    """Delete an applicant at Onfido."""
+
+    kind: ClassVar[str] = "delete_applicant"
+    tenant: str
+    provider_id: str
+    applicant_id: str
+
+
+class ApplicantDeletion:
+    """Deletes applicants for the outbox."""
+
+    def __init__(self, providers: Providers) -> None:
+        self._providers = providers
+
+    @property
+    def handlers(self) -> Sequence[Handler[Any]]:
+        """What the outbox delivers here."""
+        return [Handler(DeleteApplicant, self.delete)]
+
+    def delete(self, order: DeleteApplicant) -> None:
+        """Delete an applicant at Onfido; one that is gone already will do."""
+        try:
+            provider = self._providers.get(order.tenant, order.provider_id)
+        except RequestError as error:
+            raise Undeliverable("The provider was removed: delete the applicant in Onfido's dashboard.") from error
+        onfido = self._providers.onfido(provider, time.monotonic() + DELETE_BUDGET, is_background=True)
+        try:
+            onfido.delete_applicant(order.applicant_id)
+        except OnfidoError as error:
+            if not error.is_gone:
+                raise

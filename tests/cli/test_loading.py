@@ -1,0 +1,85 @@
+"""What serves no HTTP loads no web framework: looked up in `sys.modules` of a real process that has done its work."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from connector.services.upkeep import Sweep
+from connector.store import outbox
+from connector.store.engine import Database
+
+WEB = {"flask", "flask_smorest", "gunicorn", "werkzeug", "jinja2"}
+COMMANDS = [
+    ["--help"],
+    ["serve", "--help"],
+    ["simulate", "--help"],
+    ["migrate"],
+    ["token", "--user", "ann"],
+    ["user", "add", "ann", "-a", "http://wso2.org/claims/givenname=Ann"],
+    ["user", "show", "ann", "--json"],
+    ["user", "list"],
+    ["user", "remove", "ann", "--yes"],
+    ["provider", "list", "--json"],
+    ["verification", "list", "--json"],
+    ["verification", "export"],
+    ["outbox", "list"],
+    ["rotate-keys"],
+]
+# Runs each of the commands given as JSON, then writes the names of the packages that are loaded.
+RUN = """
+import json, sys
+from connector.cli import main
+for command in json.loads(sys.argv[1]):
+    try:
+        main(command)
+    except SystemExit as end:
+        assert not end.code, (command, end.code)
+print("\\n" + json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))
+"""
+
+
+def start(data_dir: Path, *commands: list[str]) -> subprocess.Popen[str]:
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(("CONNECTOR_", "ONFIDO_"))}
+    command = [sys.executable, "-c", RUN, json.dumps(commands)]
+    environ |= {"CONNECTOR_DATA_DIR": str(data_dir)}
+    return subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def loaded(process: subprocess.Popen[str]) -> set[str]:
+    """Wait for the end of a process, and give the packages that it had loaded."""
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode == 0, output
+    packages: list[str] = json.loads(output.splitlines()[-1])
+    assert {"connector", "sqlalchemy"} <= set(packages)
+    return set(packages)
+
+
+def wait_for_sweep(data_dir: Path, worker: subprocess.Popen[str]) -> None:
+    """Wait until a worker has done its periodic work."""
+    database = Database(f"sqlite:///{data_dir / 'connector.db'}")
+    end = time.monotonic() + 60
+    while True:
+        with database.read() as connection:
+            if [row.kind for row in outbox.find_page(connection, [outbox.DONE], 1)] == [Sweep.kind]:
+                break
+        assert worker.poll() is None
+        assert time.monotonic() < end, "it did not sweep in time"
+        time.sleep(0.05)
+    database.close()
+
+
+def test_commands_that_serve_nothing_load_no_web_framework(data_dir: Path) -> None:
+    assert loaded(start(data_dir, *COMMANDS)) & WEB == set()
+
+
+def test_worker_loads_no_web_framework(data_dir: Path) -> None:
+    process = start(data_dir, ["worker"])
+    wait_for_sweep(data_dir, process)
+    process.send_signal(signal.SIGTERM)
+    assert loaded(process) & WEB == set()
