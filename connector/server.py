@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import socket
-import struct
-import sys
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import gunicorn.glogging
@@ -17,13 +15,14 @@ from werkzeug.exceptions import BadRequest
 
 from connector import telemetry
 from connector.access.development import check_access_configured
+from connector.api import traffic
 from connector.app import create_app
 from connector.bootstrap import create_relay, create_services
+from connector.serving.worker import BufferingWorker, Traffic
 from connector.settings import Settings
 
 log = structlog.get_logger(__name__)
 
-PATIENCE = 5  # seconds that a client may be silent in the middle of a request
 TIMEOUT = 60  # seconds after which a worker that no longer answers is replaced; a request may wait 20 and ask Onfido
 
 
@@ -33,11 +32,6 @@ class _Logger(gunicorn.glogging.Logger):  # type: ignore[misc]
     def setup(self, cfg: object) -> None:
         self.error_log.handlers = []
         self.error_log.propagate = True
-
-    def exception(self, msg: str, *args: object, **options: Any) -> None:
-        """Say what failed; a client that fell silent (see `_begin_work`) is no failure of the server's."""
-        if not isinstance(sys.exc_info()[1], BlockingIOError):
-            super().exception(msg, *args, **options)
 
 
 class _Server(BaseApplication):  # type: ignore[misc]
@@ -69,7 +63,7 @@ def _gunicorn_options(settings: Settings) -> dict[str, Any]:
         "bind": f"{settings.host}:{settings.port}",
         "workers": settings.workers,
         "threads": settings.threads,
-        "worker_class": "gthread",
+        "worker_class": BufferingWorker,
         "timeout": TIMEOUT,
         "graceful_timeout": settings.graceful_timeout,
         "control_socket_disable": True,
@@ -83,9 +77,12 @@ def _gunicorn_options(settings: Settings) -> dict[str, Any]:
 
 
 def _begin_work(worker: Any) -> None:
-    """Let no silent client keep a thread: accepted connections inherit their listener's patience."""
-    for listener in worker.sockets:
-        listener.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVTIMEO, struct.pack("ll", PATIENCE, 0))
+    settings = worker.wsgi.extensions["settings"]
+    worker.traffic = Traffic(
+        lane=traffic.lane,
+        body_limit=partial(traffic.body_limit, webhook_limit=settings.max_body_bytes),
+        threads=traffic.threads(settings.threads),
+    )
     _start_relay(worker)
     worker.wsgi.extensions["issuers"].prepare()
 

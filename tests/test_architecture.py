@@ -29,6 +29,7 @@ MAY_IMPORT = {
     "access": {"domain", "http", "errors", "telemetry", "settings", "private_file"},
     "services": {"domain", "store", "onfido", "directory", "http", "errors", "telemetry"},
     "api": {"access", "services", "domain", "errors", "telemetry", "settings", "private_file"},
+    "serving": {"telemetry"},
     "settings": {"domain", "errors"},
     "simulator": set(),
     "errors": set(),
@@ -43,6 +44,7 @@ MUST_NOT_IMPORT = {
     "directory": {"flask", "werkzeug", "click"},
     "store": {"flask", "werkzeug", "click", "requests"},
     "services": {"flask", "werkzeug", "click", "requests"},
+    "serving": {"flask", "click", "sqlalchemy", "alembic"},
     "api": {"sqlalchemy.orm", "click", "requests.sessions", "alembic"},
 }
 MAY_IMPORT_APP = {"connector.app", "connector.server", "connector.cli"}

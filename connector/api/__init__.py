@@ -12,7 +12,9 @@
     applicants.py    …/idv-providers/{id}/applicants/{id}  update, delete, restore
     users.py         /api/users/v1/{me,user-id}/idv        an application verifies a user's claims
     webhooks.py      /idv/onfido/v1/{idvp-id}/verify       Onfido posts events
-    operations.py    /healthz /readyz /metrics /openapi.json /docs
+    document.py      /openapi.json, /docs
+    traffic.py       lanes and body limits by path
+    operations.py    /healthz /readyz /metrics
 
 Every route exists twice: as written, for the tenant `carbon.super`, and under `/t/{tenant}`.
 """

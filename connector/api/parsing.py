@@ -15,6 +15,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from connector.access.gate import requires
 from connector.api.errors import InvalidShape, refuse
+from connector.api.traffic import MAX_API_BODY
 from connector.domain.nesting import is_deeper
 
 MAX_DEPTH = 64  # of a body: far more than any needs, far less than a recursion can follow
@@ -57,10 +58,12 @@ class Blueprint(SmorestBlueprint):  # type: ignore[misc]
         return decorate
 
 
-def read_body() -> bytes:
-    """Read the request's body; raises `RequestEntityTooLarge` where it is longer than the setting allows."""
+def read_body(limit: int = MAX_API_BODY) -> bytes:
+    """Read the request's body; raises `RequestEntityTooLarge` where it is longer than `limit` or the setting."""
+    longest = min(limit, flask.current_app.config["MAX_BODY_BYTES"])
+    flask.request.max_content_length = longest + 1  # a longer one is cut off behind that, or refused by its length
     body = flask.request.get_data()
-    if len(body) >= flask.current_app.config["MAX_CONTENT_LENGTH"]:
+    if len(body) > longest:
         raise RequestEntityTooLarge
     return body
 

@@ -34,8 +34,8 @@ def receive_event(provider_id: str) -> Response:
 
 
 def _body() -> bytes:
+    limit: int = current_app.config["MAX_BODY_BYTES"]
     try:
-        return read_body()
+        return read_body(limit)
     except RequestEntityTooLarge as error:
-        limit = current_app.config["MAX_CONTENT_LENGTH"] - 1
         raise RequestError(Code.WEBHOOK_TOO_LARGE, f"The body is larger than {limit} bytes.") from error

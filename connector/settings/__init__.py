@@ -108,13 +108,21 @@ class Settings(Checked):
     host: str = setting("127.0.0.1", "The address to listen on.", checks.not_empty)
     port: int = setting(8080, "The port to listen on.", checks.port_number)
     workers: int = setting(1, "Processes that serve requests.", checks.at_least(1))
-    threads: int = setting(8, "Threads in each process.", checks.at_least(1))
+    threads: int = setting(
+        8,
+        "Threads in each process that answer the API's requests; webhooks have a quarter as many of their own.",
+        checks.at_least(1),
+    )
     graceful_timeout: int = setting(
         30,
         "Seconds that requests and deliveries in flight have to finish when the process is told to stop.",
         checks.at_least(1),
     )
-    max_body_bytes: int = setting(1048576, "The largest request body that is read.", checks.at_least(1))
+    max_body_bytes: int = setting(
+        1048576,
+        "The largest body of a webhook that is read; one of the API has 65536 bytes at most.",
+        checks.at_least(1),
+    )
 
     onfido_connect_timeout: float = setting(
         5.0, "Seconds to wait for a connection to Onfido.", checks.positive, section="Onfido"

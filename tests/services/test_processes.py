@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import socket
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from http.client import HTTPResponse
 from pathlib import Path
+from select import POLLRDHUP, poll
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -21,7 +22,6 @@ from connector.access.development import mint_token
 from connector.bootstrap import Services, create_services
 from connector.domain.provider import Provider, ProviderConfig
 from connector.domain.tenancy import DEFAULT_TENANT
-from connector.server import PATIENCE
 from connector.services.results.deliveries import CheckVerification
 from connector.settings import Settings
 from connector.simulator.server import Simulator
@@ -82,10 +82,14 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployment]:
         deployment.kill()
 
 
-def connect(stack: ExitStack, deployment: Deployment) -> socket.socket:
+def connect(stack: ExitStack, deployment: Deployment, buffer: int = 65_536) -> socket.socket:
     """Speak to a server without a client's manners."""
     address = urlsplit(deployment.urls[0])
-    return stack.enter_context(socket.create_connection((str(address.hostname), address.port or 0), timeout=10))
+    client = stack.enter_context(socket.socket())
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
+    client.settimeout(30)
+    client.connect((address.hostname, address.port))
+    return client
 
 
 def logged(deployment: Deployment) -> list[dict[str, Any]]:
@@ -183,15 +187,37 @@ def test_worker_ends_the_delivery_under_way_and_holds_no_other(
     assert only(services.database, verifications)["status"] == "approved"
 
 
-def test_silent_clients_keep_nobody_out(served: Deployment) -> None:
-    silent = [b"GET /healthz HTTP/1.1\r\nHo", b"POST /idv/onfido/v1/x/verify HTTP/1.1\r\nContent-Length: 9\r\n\r\n{"]
+SLOW = (
+    b"",
+    b"GET /healthz HTTP/1.1\r\nHo",
+    b"POST /idv/onfido/v1/x/verify HTTP/1.1\r\nContent-Length: 9000\r\n\r\n{",
+    b"POST /idv/onfido/v1/x/verify HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n{\r\n",
+    b"GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: x\r\n\r\n" * 3,  # and does not read
+)
+
+
+def test_clients_that_send_or_read_slowly_keep_nobody_out(served: Deployment) -> None:
+    """Nobody waits for them: 200 of them hold their connections, and every request is answered meanwhile."""
     with ExitStack() as stack:
-        for begun in silent:
-            connect(stack, served).sendall(begun)
-        time.sleep(0.3)  # each has a thread by now
-        assert requests.get(f"{served.urls[0]}/healthz", timeout=PATIENCE + 10).ok
-        time.sleep(1)  # what is said of them is said by now
+        slow = [connect(stack, served, buffer=1_024) for _ in range(200)]
+        for client, begun in zip(slow, itertools.cycle(SLOW), strict=False):
+            client.sendall(begun)
+        for _ in range(5):
+            for client in slow[1::5] + slow[2::5]:
+                client.sendall(b"a")
+            assert requests.get(f"{served.urls[0]}/healthz", timeout=30).status_code == 200
+            assert requests.get(f"{served.urls[0]}/readyz", timeout=30).status_code == 200
+            assert requests.get(f"{served.urls[0]}/api/users/v1/me/idv/claims", timeout=30).status_code == 401
+            assert requests.post(f"{served.urls[0]}/idv/onfido/v1/x/verify", b"{}", timeout=30).status_code == 404
+        assert not any(has_ended(client) for client in slow), "answered because of the deadlines, not in spite of them"
     assert [line for line in logged(served) if line["level"] not in ("debug", "info")] == []
+
+
+def has_ended(client: socket.socket) -> bool:
+    """Whether the server has closed a connection."""
+    events = poll()
+    events.register(client, POLLRDHUP)
+    return bool(events.poll(0))
 
 
 @pytest.mark.parametrize("body", [b"zz\r\n", b"-2\r\n{}\r\n0\r\n\r\n", b"2\r\n{}XX"])
@@ -204,6 +230,52 @@ def test_body_that_is_no_http_is_refused_as_every_other(served: Deployment, body
         answer.begin()
         told = json.loads(answer.read())
     assert (answer.status, told["code"]) == (400, "HTTP-400")
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"POST /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"POST /healthz HTTP/1.1\r\nHost: x\r\nContent-Length: 4\r\nContent-Length: 5\r\n\r\n",
+        b"GET /healthz HTTP/1.1\nHost: x\n\n",
+        b"GET /healthz HTTP/1.1\r\nHost: x\r\n folded\r\n\r\n",
+    ],
+)
+def test_what_could_be_read_in_two_ways_is_refused_with_all_that_follows(served: Deployment, head: bytes) -> None:
+    with ExitStack() as stack:
+        connection = connect(stack, served)
+        connection.sendall(head + b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n")
+        said = b"".join(iter(lambda: connection.recv(65_536), b""))
+    head, _, body = said.partition(b"\r\n\r\n")
+    assert (head.split()[1], json.loads(body)["code"]) == (b"400", "HTTP-400")
+
+
+def test_stopping_server_answers_what_has_begun_to_arrive(tmp_path: Path) -> None:
+    deployment = Deployment({"CONNECTOR_DATA_DIR": str(tmp_path / "data")}, tmp_path, webs=1, workers=0)
+    try:
+        deployment.start_processes()
+        with ExitStack() as stack, ThreadPoolExecutor(1) as pool:
+            begun = connect(stack, deployment)
+            begun.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n")
+            assert requests.get(f"{deployment.urls[0]}/healthz", timeout=30).ok  # the beginning is there before this
+            status = pool.submit(deployment.webs[0].stop)
+            wait_until(lambda: not is_listening(deployment))
+            begun.sendall(b"\r\n")
+            said = b"".join(iter(lambda: begun.recv(65_536), b""))
+            assert status.result() == 0
+    finally:
+        deployment.kill()
+    assert said.startswith(b"HTTP/1.1 200")
+    assert b"Connection: close" in said
+
+
+def is_listening(deployment: Deployment) -> bool:
+    try:
+        with ExitStack() as stack:
+            connect(stack, deployment)
+    except ConnectionError:
+        return False
+    return True
 
 
 def test_header_says_nothing_of_the_path(served: Deployment) -> None:

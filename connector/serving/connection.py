@@ -1,0 +1,117 @@
+"""One client's connection: its socket, what came from it, what goes to it, and until when that may take."""
+
+from __future__ import annotations
+
+import math
+import socket
+import struct
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Any
+
+from connector.serving.intake import Intake
+from connector.serving.output import Output
+
+SEND_STEP = 32_768  # bytes
+MAX_LINGER = 4_194_304  # bytes that a client may go on sending after the last answer
+RECEIVE_STEP = 65_536  # bytes
+
+
+@dataclass(frozen=True)
+class Times:
+    """How long a client may take, in seconds; each is the whole time, however often something comes meanwhile."""
+
+    idle: float = 10.0  # a new connection that sends nothing
+    head: float = 10.0  # a head, from its first byte on
+    body: float = 20.0  # a body, from the head's end on
+    send: float = 10.0  # to take SEND_STEP bytes of an answer, or the rest of it
+    linger: float = 2.0  # to read the last answer and close
+    keepalive: float = 2.0  # between two requests
+
+
+class State(Enum):
+    """What a connection is doing."""
+
+    RECEIVING = auto()  # nothing, or a part of a request, is here
+    ANSWERING = auto()  # a thread, or the queue for one, has its request
+    SENDING = auto()  # the thread is done, the client has not taken all of the answer
+    LINGERING = auto()  # our side is closed; what still comes is dropped
+    CLOSED = auto()
+
+
+class Connection:
+    """A client's connection; the loop alone calls its methods."""
+
+    def __init__(
+        self,
+        sock: socket.socket,
+        peer: Any,
+        intake: Intake,
+        on_pending: Callable[[Connection], None],
+        times: Times,
+        now: float,
+    ) -> None:
+        self.sock = sock
+        self.peer = peer
+        self.intake = intake
+        self.output = Output(sock, lambda: on_pending(self))
+        self.state = State.RECEIVING
+        self.deadline = now + times.idle
+        self.held = 0  # bytes of requests in memory
+        self.events = 0  # what the poller is asked to watch for
+        self.is_kept = False  # whether another request may follow the one at hand
+        self._times = times
+        self._mark = 0  # of `output.sent`, when the client was last seen to read
+        self._lingered = 0
+
+    def receive(self, now: float) -> int | None:
+        """Take in what is there and return its size; 0 at the end, None where nothing is there.
+
+        Raises `OSError`.
+        """
+        try:
+            data = self.sock.recv(RECEIVE_STEP)
+        except BlockingIOError:
+            return None
+        if self.state is State.LINGERING:
+            self._lingered += len(data)
+            return len(data) if self._lingered <= MAX_LINGER else 0
+        if self.intake.is_idle:
+            self.deadline = now + self._times.head
+        self.intake.feed(data)
+        return len(data)
+
+    def await_body(self, now: float) -> None:
+        """Give the body its time; where the client waits to be told so, tell it to go on."""
+        self.deadline = now + self._times.body
+        if self.intake.is_expectant:
+            self.output.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def await_next(self, now: float) -> None:
+        """Wait for the next request, of which a part may be here."""
+        self.state = State.RECEIVING
+        self.deadline = now + (self._times.keepalive if self.intake.is_idle else self._times.head)
+
+    def answer(self) -> None:
+        """Leave the connection to a thread; how long its answer takes is not the client's fault."""
+        self.state, self.deadline = State.ANSWERING, math.inf
+
+    def await_reader(self, now: float) -> None:
+        """Give the client time to read on, if it has read enough in the time that it had."""
+        if self.deadline == math.inf or self.output.sent - self._mark >= SEND_STEP:
+            self.deadline, self._mark = now + self._times.send, self.output.sent
+
+    def linger(self, now: float) -> None:
+        """Close our side only, so that the client gets to read the answer; raises `OSError` where it is gone."""
+        self.state, self.deadline = State.LINGERING, now + self._times.linger
+        self.sock.shutdown(socket.SHUT_WR)
+
+    def close(self) -> None:
+        """Close it for good; what the client did not take is dropped, by the kernel, too."""
+        self.state = State.CLOSED
+        if self.output.is_pending:
+            with suppress(OSError):
+                self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.output.close()

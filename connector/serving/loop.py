@@ -1,0 +1,274 @@
+"""The loop that waits for all clients at once, in one thread; it never waits for one of them.
+
+    RECEIVING ──► ANSWERING ──► SENDING ──► RECEIVING   where the connection is kept
+        │          (a thread)      └──────► LINGERING ──► CLOSED
+        └ late, malformed: refused ───────────┘
+
+Whoever is late is closed, and so are the oldest connections of the address that has the most of them when there are
+too many, or those with the most in memory when that is too much.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+import selectors
+import socket
+import time
+from collections import Counter, deque
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
+from typing import Any
+
+import structlog
+
+from connector.serving.connection import Connection, State, Times
+from connector.serving.intake import Intake
+from connector.serving.refusals import Late, refusal
+
+log = structlog.get_logger(__name__)
+
+MAX_HELD = 67_108_864  # bytes of requests in memory
+ACCEPT_STEP = 64  # connections that are accepted before the others have their turn
+CROWD_STEP = 64  # connections that have to go when there are too many
+SEND_BUFFER = 131_072  # bytes that the kernel takes of an answer; with more, slow readers look like deaf ones
+LOOK_EVERY = 0.25  # seconds between two looks for who is late
+
+DEFAULT_TIMES = Times()
+READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
+
+
+class Loop:
+    """All clients of one process.
+
+    `new_intake` makes the intake for an address; `on_request` is called with a connection and each whole request, has
+    it answered through `connection.output` by some thread, and calls `answered`. `pipe` wakes the loop: what is
+    written to its second end is dropped.
+    """
+
+    def __init__(
+        self,
+        new_intake: Callable[[Any], Intake],
+        on_request: Callable[[Connection, Any], None],
+        pipe: tuple[int, int],
+        max_connections: int,
+        *,
+        times: Times = DEFAULT_TIMES,
+        max_held: int = MAX_HELD,
+    ) -> None:
+        self._new_intake = new_intake
+        self._on_request = on_request
+        self._pipe = pipe
+        self._max_connections = max_connections
+        self._times = times
+        self._max_held = max_held
+        self._poller = selectors.DefaultSelector()
+        self._poller.register(pipe[0], READ, self._woken)
+        self._connections: dict[Connection, None] = {}  # in the order in which they came
+        self._calls: deque[tuple[Connection, Callable[[], None]]] = deque()
+        self._held = 0
+        self._looked_at = 0.0
+
+    @property
+    def clients(self) -> int:
+        """Return how many clients are connected."""
+        return len(self._connections)
+
+    def listen(self, listener: Any) -> None:
+        """Accept a listening socket's connections from now on."""
+        listener.setblocking(False)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER)
+        self._poller.register(listener, READ, partial(self._accept, listener))
+
+    def stop_listening(self, listener: Any) -> None:
+        """Accept what has connected by now, and nothing more."""
+        self._accept(listener)
+        self._poller.unregister(listener)
+
+    def turn(self, timeout: float = LOOK_EVERY) -> None:
+        """Do what there is to do, after waiting for it for `timeout` seconds at the most."""
+        for key, events in self._poller.select(timeout):
+            key.data(events)
+        for _ in range(len(self._calls)):
+            connection, function = self._calls.popleft()
+            self._attempt(connection, function)
+        if (now := time.monotonic()) >= self._looked_at + LOOK_EVERY:
+            self._looked_at = now
+            self._close_late(now)
+
+    def answered(self, connection: Connection, is_kept: bool) -> None:
+        """Say, from any thread, that a request is answered, and whether another may follow on the connection."""
+        self._call(connection, partial(self._answered, connection, is_kept))
+
+    def abandon(self, connection: Connection) -> None:
+        """Close a connection, from any thread, whose answer cannot be ended."""
+        self._call(connection, partial(self._close, connection))
+
+    def hurry_idle(self, seconds: float) -> None:
+        """Keep connections without a request for at most so long."""
+        end = time.monotonic() + seconds
+        for connection in self._connections:
+            if connection.state is State.RECEIVING and connection.intake.is_idle:
+                connection.deadline = min(connection.deadline, end)
+
+    def close(self) -> None:
+        """Close every connection."""
+        for connection in list(self._connections):
+            self._close(connection)
+        self._poller.close()
+
+    def _call(self, connection: Connection, function: Callable[[], None]) -> None:
+        self._calls.append((connection, function))
+        with suppress(BlockingIOError):  # a full pipe wakes the loop just as well
+            os.write(self._pipe[1], b".")
+
+    def _woken(self, _events: int) -> None:
+        with suppress(BlockingIOError):
+            os.read(self._pipe[0], 4_096)
+
+    def _accept(self, listener: Any, _events: int = READ) -> None:
+        for _ in range(ACCEPT_STEP):
+            try:
+                sock, peer = listener.accept()
+            except BlockingIOError:
+                return
+            except OSError as error:  # the client has gone, or there is no descriptor left
+                log.debug("connection.not_accepted", reason=type(error).__name__)
+                self._make_room()
+                return
+            self._open(sock, peer)
+
+    def _open(self, sock: socket.socket, peer: Any) -> None:
+        sock.setblocking(False)
+        if len(self._connections) >= self._max_connections:
+            self._make_room()
+        if len(self._connections) >= self._max_connections:  # all have their requests with a thread
+            sock.close()
+            return
+        connection = Connection(sock, peer, self._new_intake(peer), self._output_pending, self._times, time.monotonic())
+        self._connections[connection] = None
+        self._watch(connection, READ)
+
+    def _make_room(self) -> None:
+        waiting = [each for each in self._connections if each.state is not State.ANSWERING]
+        crowds = Counter(each.peer[0] for each in waiting)
+        waiting.sort(key=lambda each: -crowds[each.peer[0]])
+        for connection in waiting[:CROWD_STEP]:
+            self._close(connection)
+
+    def _attempt(self, connection: Connection, function: Callable[[], None]) -> None:
+        """Do something with a connection; what goes wrong ends that connection, never the loop."""
+        try:
+            function()
+        except OSError:
+            self._close(connection)
+        except Exception:
+            log.exception("connection.failed")
+            self._close(connection)
+
+    def _ready(self, connection: Connection, events: int) -> None:
+        if connection.state is not State.CLOSED:
+            self._attempt(connection, partial(self._flush if events & WRITE else self._receive, connection))
+
+    def _receive(self, connection: Connection) -> None:
+        now = time.monotonic()
+        size = connection.receive(now)
+        if size == 0:
+            self._close(connection)
+        elif size is not None and connection.state is State.RECEIVING:
+            self._hold(connection, connection.held + size)
+            if connection in self._connections:
+                self._take(connection, now)
+
+    def _take(self, connection: Connection, now: float) -> None:
+        """Hand a request over if it is whole; else go on receiving."""
+        awaited_body = connection.intake.awaits_body
+        try:
+            request = connection.intake.take()
+        except Exception as error:  # noqa: BLE001  whatever gunicorn's parser says: the client is told
+            self._refuse(connection, error, now)
+            return
+        if request is None:
+            if connection.intake.awaits_body and not awaited_body:
+                connection.await_body(now)
+            self._watch(connection, READ)
+            return
+        connection.answer()
+        self._watch(connection, 0)
+        self._on_request(connection, request)
+
+    def _hold(self, connection: Connection, size: int) -> None:
+        self._held += size - connection.held
+        connection.held = size
+        while self._held > self._max_held:
+            receiving = [each for each in self._connections if each.state is State.RECEIVING and each.held]
+            if not receiving:
+                return
+            self._close(max(receiving, key=lambda each: each.held))
+
+    def _refuse(self, connection: Connection, error: Exception, now: float) -> None:
+        connection.is_kept = False
+        connection.output.sendall(refusal(error))
+        self._go_on(connection, now)
+
+    def _answered(self, connection: Connection, is_kept: bool) -> None:
+        if connection.state is State.CLOSED:
+            return
+        connection.is_kept = is_kept
+        self._hold(connection, connection.intake.size)
+        self._go_on(connection, time.monotonic())
+
+    def _go_on(self, connection: Connection, now: float) -> None:
+        """Do what comes after an answer; raises `OSError` where the client is gone."""
+        if connection.output.is_pending:
+            connection.state = State.SENDING
+            self._await_reader(connection)
+        elif connection.is_kept:
+            connection.await_next(now)
+            self._take(connection, now)
+        else:
+            connection.linger(now)
+            self._watch(connection, READ)
+
+    def _output_pending(self, connection: Connection) -> None:
+        self._call(connection, partial(self._await_reader, connection))
+
+    def _await_reader(self, connection: Connection) -> None:
+        if connection.state in (State.ANSWERING, State.SENDING) and connection.output.is_pending:
+            connection.await_reader(time.monotonic())
+            self._watch(connection, WRITE)
+
+    def _flush(self, connection: Connection) -> None:
+        if connection.output.flush():
+            connection.await_reader(time.monotonic())
+            return
+        self._watch(connection, 0)
+        connection.deadline = math.inf
+        if connection.state is State.SENDING:
+            self._go_on(connection, time.monotonic())
+
+    def _close_late(self, now: float) -> None:
+        for connection in [each for each in self._connections if each.deadline <= now]:
+            is_half_here = connection.state is State.RECEIVING and not connection.intake.is_idle
+            end = partial(self._refuse, connection, Late(), now) if is_half_here else partial(self._close, connection)
+            self._attempt(connection, end)
+
+    def _close(self, connection: Connection) -> None:
+        if connection not in self._connections:
+            return
+        del self._connections[connection]
+        self._watch(connection, 0)
+        self._held -= connection.held
+        connection.close()
+
+    def _watch(self, connection: Connection, events: int) -> None:
+        if events == connection.events:
+            return
+        if not events:
+            self._poller.unregister(connection.sock)
+        elif connection.events:
+            self._poller.modify(connection.sock, events, partial(self._ready, connection))
+        else:
+            self._poller.register(connection.sock, events, partial(self._ready, connection))
+        connection.events = events

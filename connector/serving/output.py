@@ -1,0 +1,126 @@
+"""What is on its way to a client: sent at once where its socket takes it, else when the loop finds that it does.
+
+A thread is held only by a download that has got far ahead of its reader; the loop closes those that do not read.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import IO
+
+ROOM = 65_536  # bytes that may wait before a thread that has more waits, too
+STEP = 1_048_576  # bytes that one client gets before the others have their turn
+
+
+class DisconnectedError(OSError):
+    """The client has closed the connection, or did not read."""
+
+
+@dataclass
+class _File:
+    """A part of a file that is sent from there."""
+
+    descriptor: int
+    offset: int
+    count: int
+
+
+class Output:
+    """The way to one client; threads put bytes and files in, and the loop sends what their socket did not take.
+
+    `on_pending` is called, by the thread that put it there, when something is left for the loop.
+    """
+
+    def __init__(self, sock: socket.socket, on_pending: Callable[[], None]) -> None:
+        self._socket = sock
+        self._on_pending = on_pending
+        self._parts: deque[memoryview | _File] = deque()
+        self._pending = 0
+        self._changed = threading.Condition()
+        self._is_closed = False
+        self.sent = 0  # bytes in all; the loop sees from it who reads
+
+    @property
+    def is_pending(self) -> bool:
+        """Whether something is left to send."""
+        return bool(self._parts)
+
+    def sendall(self, data: bytes) -> None:
+        """Send bytes; waits while much is left from before, and raises `DisconnectedError`."""
+        self._put(memoryview(data), len(data))
+
+    def sendfile(self, file: IO[bytes], offset: int = 0, count: int = 0) -> None:
+        """Send a part of a file, which the caller may close."""
+        self._put(_File(os.dup(file.fileno()), offset, count), count)
+
+    def _put(self, part: memoryview | _File, size: int) -> None:
+        with self._changed:
+            self._changed.wait_for(lambda: self._is_closed or self._pending <= ROOM)
+            self._parts.append(part)
+            self._pending += size
+            self._send()
+            is_pending = self.is_pending
+        if is_pending:
+            self._on_pending()
+
+    def flush(self) -> bool:
+        """Send what the socket takes now; False once nothing is left. Raises `DisconnectedError`."""
+        with self._changed:
+            self._send()
+            self._changed.notify_all()
+            return self.is_pending
+
+    def close(self) -> None:
+        """Close the socket, and wake the threads that wait for it."""
+        with self._changed:
+            self._is_closed = True
+            self._drop()
+            self._socket.close()
+            self._changed.notify_all()
+
+    def _send(self) -> None:
+        budget = STEP
+        try:
+            while self._parts and budget > 0:
+                count = self._send_part(self._parts[0])
+                self.sent += count
+                self._pending -= count
+                budget -= count
+        except BlockingIOError:
+            return
+        except OSError as error:  # what a closed socket says as well
+            self._drop()
+            raise DisconnectedError from error
+
+    def _send_part(self, part: memoryview | _File) -> int:
+        if isinstance(part, _File):
+            return self._send_from_file(part)
+        count = self._socket.send(part) if part else 0
+        if count < len(part):
+            self._parts[0] = part[count:]
+        else:
+            self._parts.popleft()
+        return count
+
+    def _send_from_file(self, part: _File) -> int:
+        count = os.sendfile(self._socket.fileno(), part.descriptor, part.offset, min(part.count, STEP))
+        if count == 0 and part.count:
+            raise OSError  # the file is shorter than it was
+        part.offset += count
+        part.count -= count
+        if part.count == 0:
+            os.close(part.descriptor)
+            self._parts.popleft()
+        return count
+
+    def _drop(self) -> None:
+        for part in self._parts:
+            if isinstance(part, _File):
+                os.close(part.descriptor)
+        self._parts.clear()
+        self._pending = 0

@@ -1,0 +1,129 @@
+"""gunicorn's worker class: a loop for the clients, and threads that only ever have whole requests.
+
+Requests are sorted into lanes by their path, each with threads of its own: what is done to one lane leaves the others
+their threads.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+import structlog
+from gunicorn.http import wsgi
+from gunicorn.http.message import Request
+from gunicorn.workers.base import Worker
+
+from connector.serving.connection import Connection
+from connector.serving.intake import Intake, is_read_to_its_end
+from connector.serving.loop import Loop
+from connector.serving.output import DisconnectedError
+
+log = structlog.get_logger(__name__)
+
+MAX_CONNECTIONS = 4_096
+SPARE_DESCRIPTORS = 256  # for what is no connection of a client's
+STOP_IDLE_TIME = 2.0  # seconds that an idle connection is kept when the process stops: a request may be on its way
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """How requests are treated by their path: their lane and the longest body; and the threads of each lane."""
+
+    lane: Callable[[str], str]
+    body_limit: Callable[[str], int]
+    threads: Mapping[str, int]
+
+
+class BufferingWorker(Worker):  # type: ignore[misc]
+    """A process that serves; `traffic` is set before it runs."""
+
+    traffic: Traffic
+
+    def run(self) -> None:
+        """Serve until told to stop, then end what is under way."""
+        max_connections = min(MAX_CONNECTIONS, raise_descriptor_limit() - SPARE_DESCRIPTORS)
+        self._loop = Loop(self._new_intake, self._put, self.PIPE, max_connections)
+        self._server = self.sockets[0].getsockname()
+        self._lanes = {name: ThreadPoolExecutor(number, name) for name, number in self.traffic.threads.items()}
+        for listener in self.sockets:
+            self._loop.listen(listener)
+        while self.alive:
+            self._turn()
+        self._end()
+
+    def handle_quit(self, sig: int, frame: object) -> None:
+        """Stop at once."""
+        self._shut_lanes()
+        super().handle_quit(sig, frame)
+
+    def _turn(self) -> None:
+        self.notify()
+        self._loop.turn()
+        if self.ppid != os.getppid():
+            self.alive = False
+
+    def _end(self) -> None:
+        for listener in self.sockets:
+            self._loop.stop_listening(listener)
+            listener.close()  # who comes now is refused, and goes to another instance
+        self._loop.hurry_idle(STOP_IDLE_TIME)
+        end = time.monotonic() + self.cfg.graceful_timeout
+        while self._loop.clients and time.monotonic() < end:
+            self._turn()
+        self._shut_lanes()
+        self._loop.close()
+
+    def _shut_lanes(self) -> None:
+        for lane in self._lanes.values():
+            lane.shutdown(wait=False, cancel_futures=True)
+
+    def _new_intake(self, peer: Any) -> Intake:
+        return Intake(lambda source: Request(self.cfg, source, peer), self.traffic.body_limit)
+
+    def _put(self, connection: Connection, request: Any) -> None:
+        self._lanes[self.traffic.lane(request.path)].submit(self._serve, connection, request)
+
+    def _serve(self, connection: Connection, request: Any) -> None:
+        """Answer a request, in a thread of its lane."""
+        try:
+            is_kept = self._answer(connection, request)
+        except DisconnectedError:
+            self._loop.abandon(connection)
+        except Exception:
+            log.exception("request.failed")
+            self._loop.abandon(connection)  # an answer that breaks off must not look like a whole one
+        else:
+            self._loop.answered(connection, is_kept)
+
+    def _answer(self, connection: Connection, request: Any) -> bool:
+        """Send the application's answer; returns whether another request may follow."""
+        response, environ = wsgi.create(request, connection.output, connection.peer, self._server, self.cfg)
+        environ["wsgi.multithread"] = True
+        if not self.alive:
+            response.force_close()
+        body = self.wsgi(environ, response.start_response)
+        with closing(body) if hasattr(body, "close") else nullcontext():
+            if isinstance(body, environ["wsgi.file_wrapper"]):
+                response.write_file(body)
+            else:
+                for part in body:
+                    response.write(part)
+            response.close()
+        return not response.should_close() and is_read_to_its_end(request)
+
+
+def raise_descriptor_limit() -> int:
+    """Return how many descriptors the process may have, which is as many as its limit can be raised to."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = MAX_CONNECTIONS + SPARE_DESCRIPTORS
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    return wanted if soft == resource.RLIM_INFINITY else soft

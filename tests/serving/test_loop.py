@@ -1,0 +1,358 @@
+"""The loop over all clients: those who are slow, silent, deaf or many take nothing from the others."""
+
+from __future__ import annotations
+
+import os
+import socket
+import struct
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, suppress
+from http.client import HTTPResponse
+from pathlib import Path
+from typing import Any
+
+import pytest
+from gunicorn.config import Config
+from gunicorn.http.message import Request
+
+from connector.serving.connection import Connection, Times
+from connector.serving.intake import Intake
+from connector.serving.loop import Loop
+from connector.serving.output import ROOM, DisconnectedError
+
+SHORT, LONG = 0.3, 600.0  # seconds: soon over; never over while a test lasts
+LIMIT = 1_000_000
+GET = b"GET /x HTTP/1.1\r\nHost: x\r\n\r\n"
+POST = b"POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\n\r\n"
+PATIENT = Times(LONG, LONG, LONG, LONG, LONG, LONG)
+
+
+class Site:
+    """A loop that runs, with threads that send back what `answer` makes of a request."""
+
+    def __init__(self, times: Times = PATIENT, **limits: Any) -> None:
+        self._config = Config()
+        self._pool = ThreadPoolExecutor(4)
+        self._pipe = os.pipe()
+        for end in self._pipe:
+            os.set_blocking(end, False)
+        limits = {"max_connections": 1_000} | limits
+        self.loop = Loop(self._new_intake, self._put, self._pipe, times=times, **limits)
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.loop.listen(self.listener)
+        self.answer: Callable[[Connection, Any], bool] = self.echo
+        self.failures: list[Exception] = []
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run)
+
+    def __enter__(self) -> Site:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopping.set()
+        self._thread.join()
+        self.loop.close()
+        self.listener.close()
+        self._pool.shutdown()
+        for end in self._pipe:
+            os.close(end)
+
+    def connect(self, stack: ExitStack, data: bytes = b"", buffer: int | None = None) -> socket.socket:
+        client = stack.enter_context(socket.socket())
+        if buffer:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
+        client.settimeout(30)
+        client.connect(self.listener.getsockname())
+        client.sendall(data)
+        return client
+
+    @staticmethod
+    def echo(connection: Connection, request: Any) -> bool:
+        body = request.body.read()
+        connection.output.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+        return not request.should_close()
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            self.loop.turn(0.02)
+
+    def _new_intake(self, peer: Any) -> Intake:
+        return Intake(lambda source: Request(self._config, source, peer), lambda path: LIMIT)
+
+    def _put(self, connection: Connection, request: Any) -> None:
+        self._pool.submit(self._serve, connection, request)
+
+    def _serve(self, connection: Connection, request: Any) -> None:
+        try:
+            self.loop.answered(connection, self.answer(connection, request))
+        except DisconnectedError as error:
+            self.failures.append(error)
+            self.loop.abandon(connection)
+
+
+@pytest.fixture
+def stack() -> Iterator[ExitStack]:
+    with ExitStack() as opened:
+        yield opened
+
+
+def read_answer(client: socket.socket) -> tuple[int, bytes]:
+    answer = HTTPResponse(client)
+    answer.begin()
+    return answer.status, answer.read()
+
+
+def wait_until(condition: Callable[[], object], seconds: float = 30) -> None:
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.01)
+
+
+def is_closed(client: socket.socket) -> bool:
+    """Whether the other side has closed; what it said before is dropped."""
+    client.setblocking(False)
+    with suppress(BlockingIOError):
+        try:
+            while client.recv(65_536):
+                pass
+        except ConnectionError:
+            return True
+        return True
+    return False
+
+
+def test_requests_on_one_connection_are_answered_in_their_order(stack: ExitStack) -> None:
+    site = stack.enter_context(Site())
+    client = site.connect(stack, b"".join(POST % 1 + bytes([number]) for number in b"abc"))
+    answers = client.makefile("rb")
+    for body in (b"a", b"b", b"c"):
+        assert answers.readline().startswith(b"HTTP/1.1 200")
+        assert [answers.readline(), answers.readline()] == [b"Content-Length: 1\r\n", b"\r\n"]
+        assert answers.read(1) == body
+
+
+def test_client_is_told_to_go_on_with_its_body(stack: ExitStack) -> None:
+    site = stack.enter_context(Site())
+    client = site.connect(stack, b"POST /x HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 1\r\n\r\n")
+    assert client.recv(100) == b"HTTP/1.1 100 Continue\r\n\r\n"
+    client.sendall(b"a")
+    assert read_answer(client) == (200, b"a")
+
+
+@pytest.mark.parametrize(
+    "begun", [b"", b"GET / HT", POST % 9 + b"a", GET[:-2] + b"Transfer-Encoding: chunked\r\n\r\n1\r\n"]
+)
+def test_any_number_of_clients_that_have_sent_no_whole_request_keep_no_thread(stack: ExitStack, begun: bytes) -> None:
+    site = stack.enter_context(Site())
+    idle = [site.connect(stack, begun) for _ in range(200)]
+    assert read_answer(site.connect(stack, GET))[0] == 200
+    assert not any(is_closed(client) for client in idle)
+
+
+@pytest.mark.parametrize(
+    ("times", "begun"),
+    [
+        (Times(SHORT, LONG, LONG, LONG, SHORT, LONG), b""),
+        (Times(LONG, SHORT, LONG, LONG, SHORT, LONG), b"GET / HT"),
+        (Times(LONG, LONG, SHORT, LONG, SHORT, LONG), POST % 900_000),
+        (Times(LONG, LONG, LONG, LONG, SHORT, SHORT), GET),
+        (Times(LONG, SHORT, LONG, LONG, SHORT, LONG), GET + b"GET"),
+    ],
+    ids=["nothing", "head", "body", "next request", "next head"],
+)
+def test_client_that_is_late_is_closed_however_often_it_sends(stack: ExitStack, times: Times, begun: bytes) -> None:
+    site = stack.enter_context(Site(times))
+    client = site.connect(stack, begun)
+    if not begun or begun == GET:
+        wait_until(lambda: is_closed(client))
+        return
+    with pytest.raises(ConnectionError):
+        drip(client)
+
+
+def drip(client: socket.socket) -> None:
+    for _ in range(3_000):
+        client.sendall(b"a")
+        time.sleep(0.01)
+
+
+def test_client_that_is_late_with_its_body_is_told_so(stack: ExitStack) -> None:
+    site = stack.enter_context(Site(Times(body=SHORT)))
+    status, body = read_answer(site.connect(stack, POST % 9))
+    assert (status, b'"HTTP-408"' in body) == (408, True)
+
+
+@pytest.mark.parametrize("begun", [b"GET /\n", POST.replace(b"%d", b"x") % (), GET[:-2] + b"X\r\n\r\n"])
+def test_what_is_no_request_is_refused_and_the_connection_closed(stack: ExitStack, begun: bytes) -> None:
+    site = stack.enter_context(Site(Times(linger=SHORT)))
+    client = site.connect(stack, begun)
+    status, body = read_answer(client)
+    assert (status, b'"HTTP-400"' in body) == (400, True)
+    client.sendall(GET)
+    wait_until(lambda: is_closed(client))
+
+
+def test_answer_reaches_a_client_that_sends_on_behind_a_refused_body(stack: ExitStack) -> None:
+    """A closed socket that has not read all makes the kernel drop the answer; ours reads on for a while."""
+    site = stack.enter_context(Site())
+    client = site.connect(stack, b"POST /x HTTP/1.1\nHost: x\n\n" + b"a" * 2_000_000)
+    assert read_answer(client)[0] == 400
+
+
+def fill(size: int) -> Callable[[Connection, Any], bool]:
+    """Make an answer of one piece."""
+
+    def answer(connection: Connection, _request: Any) -> bool:
+        connection.output.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % size + b"a" * size)
+        return True
+
+    return answer
+
+
+def test_clients_that_do_not_read_their_answers_keep_no_thread(stack: ExitStack) -> None:
+    site = stack.enter_context(Site())
+    site.answer = fill(20_000_000)
+    deaf = [site.connect(stack, GET, buffer=1_024) for _ in range(20)]
+    site.answer = Site.echo
+    assert read_answer(site.connect(stack, GET))[0] == 200
+    assert len({client.recv(1) for client in deaf}) == 1, "each got the beginning of its answer"
+
+
+def test_answer_of_any_length_arrives_whole(stack: ExitStack) -> None:
+    site = stack.enter_context(Site())
+    site.answer = fill(20_000_000)
+    client = site.connect(stack, GET, buffer=4_096)
+    for _ in range(2):
+        status, body = read_answer(client)
+        assert (status, len(body)) == (200, 20_000_000)
+        client.sendall(GET)
+
+
+def test_file_is_sent_without_a_thread(stack: ExitStack, tmp_path: Path) -> None:
+    site = stack.enter_context(Site())
+    path = tmp_path / "file"
+    path.write_bytes(os.urandom(8_000_000))
+
+    def answer(connection: Connection, _request: Any) -> bool:
+        connection.output.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 8000000\r\n\r\n")
+        with path.open("rb") as file:
+            connection.output.sendfile(file, 0, 8_000_000)
+        return True
+
+    site.answer = answer
+    clients = [site.connect(stack, GET, buffer=1_024) for _ in range(20)]
+    assert read_answer(clients[-1]) == (200, path.read_bytes())
+
+
+def test_file_that_has_become_shorter_ends_the_connection(stack: ExitStack, tmp_path: Path) -> None:
+    site = stack.enter_context(Site())
+    path = tmp_path / "file"
+    path.write_bytes(b"short")
+
+    def answer(connection: Connection, _request: Any) -> bool:
+        with path.open("rb") as file:
+            connection.output.sendfile(file, 0, 8_000_000)
+        return True
+
+    site.answer = answer
+    client = site.connect(stack, GET)
+    wait_until(lambda: is_closed(client))
+
+
+def download(connection: Connection, _request: Any) -> bool:
+    """Answer with pieces, as many as are taken."""
+    connection.output.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+    for _ in range(10_000):
+        connection.output.sendall(b"a" * ROOM)
+    return False
+
+
+def test_download_that_is_not_read_gives_its_thread_back(stack: ExitStack) -> None:
+    site = stack.enter_context(Site(Times(LONG, LONG, LONG, SHORT, LONG, LONG)))
+    site.answer = download
+    client = site.connect(stack, GET, buffer=1_024)
+    wait_until(lambda: site.failures)
+    wait_until(lambda: is_closed(client))
+
+
+def test_download_whose_client_leaves_gives_its_thread_back(stack: ExitStack) -> None:
+    site = stack.enter_context(Site())
+    site.answer = download
+    client = site.connect(stack, GET, buffer=1_024)
+    assert client.recv(1_000)
+    client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    client.close()
+    wait_until(lambda: site.failures)
+
+
+def test_slow_reader_is_not_cut_off(stack: ExitStack) -> None:
+    site = stack.enter_context(Site(Times(send=1.0)))
+    site.answer = fill(6_000_000)
+    client = site.connect(stack, GET, buffer=65_536)
+    begun, got = time.monotonic(), 0
+    while got < 6_000_000:
+        got += len(client.recv(65_536))
+        time.sleep(0.03)
+    assert time.monotonic() - begun > 2, "longer than the time for one step"
+
+
+def test_when_there_are_too_many_the_oldest_go(stack: ExitStack) -> None:
+    site = stack.enter_context(Site(max_connections=100))
+    crowd = [site.connect(stack, b"GET") for _ in range(150)]
+    assert read_answer(site.connect(stack, GET))[0] == 200
+    wait_until(lambda: sum(is_closed(client) for client in crowd) >= 50)
+    assert is_closed(crowd[0])
+    assert not is_closed(crowd[-1])
+
+
+def test_address_that_has_the_most_connections_loses_them(stack: ExitStack) -> None:
+    site = stack.enter_context(Site(max_connections=100))
+    with socket.socket() as other:
+        other.settimeout(30)
+        other.bind(("127.0.0.2", 0))
+        other.connect(site.listener.getsockname())
+        for _ in range(300):
+            site.connect(stack)
+        other.sendall(GET)
+        assert read_answer(other)[0] == 200
+
+
+def test_when_all_connections_are_being_answered_another_is_refused(stack: ExitStack) -> None:
+    site = stack.enter_context(Site(max_connections=2))
+    go_on = threading.Event()
+
+    def answer(connection: Connection, request: Any) -> bool:
+        assert go_on.wait(30)
+        return Site.echo(connection, request)
+
+    site.answer = answer
+    busy = [site.connect(stack, GET) for _ in range(2)]
+    wait_until(lambda: site.loop.clients == 2)
+    time.sleep(0.1)  # they are being answered by now
+    refused = site.connect(stack)
+    wait_until(lambda: is_closed(refused))
+    go_on.set()
+    assert [read_answer(client)[0] for client in busy] == [200, 200]
+
+
+def test_bodies_in_memory_are_bounded(stack: ExitStack) -> None:
+    site = stack.enter_context(Site(max_held=5_000_000))
+    crowd = [site.connect(stack, POST % LIMIT + b"a" * (LIMIT - 1)) for _ in range(20)]
+    wait_until(lambda: sum(is_closed(client) for client in crowd) >= 15)
+    assert read_answer(site.connect(stack, POST % 2 + b"ab")) == (200, b"ab")
+
+
+def test_idle_clients_are_hurried_and_half_a_request_is_not(stack: ExitStack) -> None:
+    site = stack.enter_context(Site())
+    idle, begun = site.connect(stack), site.connect(stack, GET[:-1])
+    wait_until(lambda: site.loop.clients == 2)
+    time.sleep(0.1)  # the beginning has been received by now
+    site.loop.hurry_idle(0)
+    wait_until(lambda: is_closed(idle))
+    begun.sendall(GET[-1:])
+    assert read_answer(begun)[0] == 200
