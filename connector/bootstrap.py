@@ -29,7 +29,7 @@ from connector.services.application.notices import Notices
 from connector.services.application.tasks import Tasks
 from connector.services.application.watchlist import Watchlist
 from connector.services.journal import Journal, Subscriber
-from connector.services.key_rotation import fingerprint_key, rotate_keys
+from connector.services.key_rotation import KeyRotation, fingerprint_key
 from connector.services.lookup.evidence import RunFiles
 from connector.services.lookup.verifications import Runs
 from connector.services.outbox import Handler, Outbox
@@ -107,9 +107,10 @@ class Services:
         self._onfido.close()
         self.database.close()
 
-    def rotate_keys(self) -> None:
+    @part
+    def key_rotation(self) -> KeyRotation:
         """Seal everything with the first of the encryption keys."""
-        rotate_keys(self.database, self._vault)
+        return KeyRotation(self.database, self._vault)
 
     @part
     def providers(self) -> Providers:

@@ -174,6 +174,11 @@ class World:
         self.connector.services.users.add(self.tenant, user_id, VALUES if values is None else values)
         return self.connector.as_user(user_id, self.tenant)
 
+    def put_user(self, user_id: str, values: Mapping[str, str]) -> bool:
+        """Import one user; True where it was added."""
+        [batch] = self.connector.services.users.put_all(self.tenant, [(user_id, values)])
+        return user_id in batch.added
+
     def faults(self, **switches: Any) -> None:
         """Set the simulator's switches."""
         answer = HTTP.patch(f"{self.simulator.url}/simulator/faults", json=switches, timeout=10)

@@ -36,6 +36,7 @@ MAY_IMPORT = {
     "telemetry": set(),
     "private_file": {"errors"},
     "part": set(),
+    "shipped": set(),
 }
 # Third parties that a package must not know.
 MUST_NOT_IMPORT = {

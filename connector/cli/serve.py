@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from connector.cli.output import load_settings, services
+from connector.cli.progress import INTERRUPTED, progress, stoppable
 from connector.private_file import make_data_dir
 
 
@@ -42,9 +43,20 @@ def worker(context: click.Context) -> None:
 @click.command("rotate-keys")
 @click.pass_context
 def rotate_keys(context: click.Context) -> None:
-    """Encrypt everything with the first of the encryption keys; the others can be removed afterwards."""
+    """Encrypt everything with the first of the encryption keys; the others can be removed afterwards.
+
+    The connector may run meanwhile. Broken off, it goes on where it was when it is started again.
+    """
     with services(context) as opened:
-        opened.rotate_keys()
+        rotation, done = opened.key_rotation, 0
+        total = rotation.count_outdated()
+        with stoppable() as stop, progress(total, "values") as advance:
+            for number in stop.until(rotation.run()):
+                advance(number)
+                done += number
+    if stop.is_asked_for and done < total:
+        click.echo(f"Interrupted: {done:,} of {total:,} values are done. Run it again for the others.", err=True)
+        context.exit(INTERRUPTED)
     click.echo("Everything is encrypted with the first key.")
 
 

@@ -20,6 +20,6 @@ class Directory(Protocol):
     def values(self, tenant: str, user_id: str) -> Mapping[str, str] | None:
         """Return the user's attribute values by claim URI, without blank ones; None where there is no such user.
 
-        A value that changes after this call has to reach `connector.services.claims.value_changed`.
+        A value that changes after this call has to reach `connector.services.people.claims.values_changed`.
         """
         ...

@@ -60,7 +60,8 @@ def _like(pattern: str, otherwise: str) -> _Rule:
     return _Rule(lambda value: re.fullmatch(pattern, value) is not None, otherwise)
 
 
-def _is_day(value: str) -> bool:
+def is_day(value: str) -> bool:
+    """Whether a text is a date as Onfido takes it, such as 1990-01-31."""
     try:
         return bool(re.fullmatch(r"[0-9]{4}(-[0-9]{2}){2}", value) and date.fromisoformat(value))
     except ValueError:
@@ -69,7 +70,7 @@ def _is_day(value: str) -> bool:
 
 _NAME = _without('!#$%*=<>;{}"')
 _LINE = _without("!$%^*=<>")
-_DAY = _Rule(_is_day, "it is no date such as 1990-01-31")
+_DAY = _Rule(is_day, "it is no date such as 1990-01-31")
 _COUNTRY = _like("[A-Z]{3}", "it is no country's ISO code of three capital letters, such as GBR")
 _STATE = _like("[A-Za-z]{2}", "it is no state's code of two letters, such as NY")
 _CONSENT = _Rule(lambda value: value.strip().lower() in ("true", "false"), "it is neither true nor false")

@@ -7,13 +7,14 @@ and restart again, so that new writes use it; run `connector rotate-keys`; remov
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 
 from sqlalchemy import select
 
 from connector.store.dialect import insert
 from connector.store.engine import Database
 from connector.store.models import secrets
-from connector.store.sealed import own_secret, sealed_columns
+from connector.store.sealed import SealedColumn, own_secret, sealed_columns
 from connector.store.vault import KEY_BYTES, Vault
 
 FINGERPRINT_KEY = "fingerprint"
@@ -34,18 +35,45 @@ def fingerprint_key(database: Database, vault: Vault) -> bytes:
     return bytes.fromhex(vault.open(stored, context))
 
 
-def rotate_keys(database: Database, vault: Vault) -> None:
-    """Seal everything with the first key, in short transactions, while the connector runs.
+class KeyRotation:
+    """Seals everything with the first key, in short transactions, while the connector runs.
 
-    Raises `ConfigurationError` where something is sealed with a key that is not configured.
+    One that was broken off goes on where it was: what is sealed with the first key already is not touched.
     """
-    for column in sealed_columns():
+
+    def __init__(self, database: Database, vault: Vault) -> None:
+        self._database = database
+        self._vault = vault
+
+    def count_outdated(self) -> int:
+        """Return how many values are not sealed with the first key yet."""
+        with self._database.read() as connection:
+            return sum(column.count_outdated(connection, self._vault) for column in sealed_columns())
+
+    def run(self) -> Iterator[int]:
+        """Seal batch by batch, and return the size of each once it is committed.
+
+        Raises `ConfigurationError` where something is sealed with a key that is not configured.
+        """
+        for column in sealed_columns():
+            yield from self._in_batches(column)
+            yield from self._one_by_one(column)
+
+    def _in_batches(self, column: SealedColumn) -> Iterator[int]:
         after = None
         while True:
-            with database.write() as connection:
-                after, busy = column.reseal(connection, vault, after)
-            for key, sealed in busy.items():
-                with database.write() as connection:
-                    column.reseal_one(connection, vault, key, sealed)
-            if after is None:
-                break
+            with self._database.write() as connection:
+                done = column.reseal_batch(connection, self._vault, after)
+            if not done:
+                return
+            yield len(done)
+            after = done[-1]
+
+    def _one_by_one(self, column: SealedColumn) -> Iterator[int]:
+        """Seal what others were at."""
+        with self._database.read() as connection:
+            outdated = column.outdated(connection, self._vault)
+        for key in outdated:
+            with self._database.write() as connection:
+                done = column.reseal_one(connection, self._vault, key)
+            yield len(done)

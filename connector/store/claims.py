@@ -12,7 +12,7 @@ from datetime import datetime
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Table, bindparam, delete, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, bindparam, delete, or_, select, update
 
 from connector.domain.claims import VALUE_CHANGED, VERIFIED, Claim, ClaimState
 from connector.domain.history import CLAIM, REMOVED, Change
@@ -60,6 +60,12 @@ _LOCK = (
     .order_by(by_code_point(claims.c.uri), claims.c.provider_id)
     .with_for_update()
 )
+_LOCK_OF_USERS = (
+    select(claims.c.id, claims.c.user_id, claims.c.uri, claims.c.is_verified, claims.c.fingerprint)
+    .where(claims.c.tenant == bindparam("tenant"), claims.c.user_id.in_(bindparam("user_ids", expanding=True)))
+    .order_by(by_code_point(claims.c.user_id), by_code_point(claims.c.uri), claims.c.provider_id)
+    .with_for_update()
+)
 _LOCK_STATES = (
     select(claims.c.uri, claims.c.is_verified, claims.c.verification_status)
     .where(claims.c.provider_id == bindparam("provider_id"), claims.c.user_id == bindparam("user_id"))
@@ -67,7 +73,7 @@ _LOCK_STATES = (
     .with_for_update()
 )
 
-_CHANGED = (claims.c.uri, claims.c.provider_id, claims.c.verification_id)
+_CHANGED = (claims.c.user_id, claims.c.uri, claims.c.provider_id, claims.c.verification_id)
 
 _ADD = insert(claims)
 _OPEN_ATTEMPT = insert(
@@ -140,7 +146,7 @@ def lock(connection: Connection, tenant: str, user_id: str) -> bool:
 def lock_all(connection: Connection, provider_id: str) -> None:
     """Keep everybody else from changing the claims with a provider."""
     statement = select(claims.c.id).where(claims.c.provider_id == provider_id)
-    order = (claims.c.user_id, by_code_point(claims.c.uri))
+    order = (by_code_point(claims.c.user_id), by_code_point(claims.c.uri))
     connection.execute(statement.order_by(*order).with_for_update())
 
 
@@ -157,16 +163,20 @@ def settle(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
 
 
 def unverify_changed(
-    connection: Connection, tenant: str, user_id: str, fingerprints: Mapping[str, str | None], now: datetime
+    connection: Connection, tenant: str, changed: Mapping[str, Mapping[str, str | None]], now: datetime
 ) -> list[Change]:
-    """Un-verify those of a user's claims, with every provider, that were verified for another value than they have.
+    """Un-verify those claims of some users, with every provider, that were verified for other values than they have.
 
-    `fingerprints` are those of the values that the claims have now, None where there is none. Returns the changes, for
-    the journal.
+    `changed` maps users to the fingerprints of the values that their claims have now, None where there is none. Returns
+    the changes, for the journal.
     """
-    if not lock(connection, tenant, user_id):
-        return []
-    return _unverify(connection, tenant, user_id, differs(claims, fingerprints), now)
+    locked = connection.execute(_LOCK_OF_USERS, {"tenant": tenant, "user_ids": list(changed)}).all()
+    outdated = [
+        row.id
+        for row in locked
+        if row.is_verified and row.fingerprint != changed[row.user_id].get(row.uri, row.fingerprint)
+    ]
+    return _unverify(connection, tenant, claims.c.id.in_(outdated), now) if outdated else []
 
 
 def unverify_held(
@@ -179,7 +189,7 @@ def unverify_held(
     )
     if not lock(connection, tenant, user_id):
         return []
-    return _unverify(connection, tenant, user_id, or_(*held), now)
+    return _unverify(connection, tenant, (claims.c.user_id == user_id) & or_(*held), now)
 
 
 def unverify_all(
@@ -196,17 +206,8 @@ def unverify_all(
     """Un-verify all of a user's claims with one provider, for a reason that is not in their values."""
     if not lock(connection, tenant, user_id):
         return []
-    return _unverify(connection, tenant, user_id, claims.c.provider_id == provider_id, now, status, cause, actor)
-
-
-def differs(table: Table, fingerprints: Mapping[str, str | None]) -> ColumnElement[bool]:
-    """Make the condition that a row's value, by `uri` and `fingerprint`, is not the one given."""
-    return or_(
-        *(
-            (table.c.uri == uri) & table.c.fingerprint.is_distinct_from(fingerprint)
-            for uri, fingerprint in sorted(fingerprints.items())
-        )
-    )
+    of_provider = (claims.c.user_id == user_id) & (claims.c.provider_id == provider_id)
+    return _unverify(connection, tenant, of_provider, now, status, cause, actor)
 
 
 def forget_user(connection: Connection, tenant: str, user_id: str) -> bool:
@@ -227,7 +228,7 @@ def forget(
         delete(claims).where(claims.c.id.in_(claim_ids)).returning(*_CHANGED, claims.c.is_verified)
     )
     verified = [row for row in gone if row.is_verified]
-    return _changes(verified, now, tenant, user_id, current=REMOVED, cause=USER_REMOVED)
+    return _changes(verified, now, tenant, current=REMOVED, cause=USER_REMOVED)
 
 
 def new_id() -> str:
@@ -242,27 +243,24 @@ def _claim(row: Row[*tuple[Any, ...]]) -> Claim:
 def _unverify(
     connection: Connection,
     tenant: str,
-    user_id: str,
     condition: ColumnElement[bool],
     now: datetime,
     status: str = VALUE_CHANGED,
     cause: str = VALUE_CHANGED,
     actor: str | None = None,
 ) -> list[Change]:
-    """Un-verify those of a user's claims, which the caller has locked, that meet a condition."""
+    """Un-verify those of some claims, which the caller has locked, that meet a condition."""
     withdrawn = connection.execute(
         update(claims)
-        .where(claims.c.tenant == tenant, claims.c.user_id == user_id, claims.c.is_verified, condition)
+        .where(claims.c.tenant == tenant, claims.c.is_verified, condition)
         .values(is_verified=False, verification_status=status, updated_at=now)
         .returning(*_CHANGED)
     )
-    return _changes(withdrawn, now, tenant, user_id, current=status, cause=cause, actor=actor)
+    return _changes(withdrawn, now, tenant, current=status, cause=cause, actor=actor)
 
 
-def _changes(
-    rows: Iterable[Row[*tuple[Any, ...]]], now: datetime, tenant: str, user_id: str, **what: Any
-) -> list[Change]:
-    """Create the entries for claims that are verified no longer, in the order of their URIs."""
+def _changes(rows: Iterable[Row[*tuple[Any, ...]]], now: datetime, tenant: str, **what: Any) -> list[Change]:
+    """Create the entries for claims that are verified no longer, in the order of their users and URIs."""
     return [
         Change(
             at=now,
@@ -272,8 +270,8 @@ def _changes(
             previous=VERIFIED,
             provider_id=row.provider_id,
             verification_id=row.verification_id,
-            user_id=user_id,
+            user_id=row.user_id,
             **what,
         )
-        for row in sorted(rows, key=itemgetter(0, 1))
+        for row in sorted(rows, key=itemgetter(0, 1, 2))
     ]

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Column, Connection, Table, select, tuple_, update
+from sqlalchemy import Column, ColumnElement, Connection, Select, Table, bindparam, func, select, tuple_, update
 
 from connector.store.models import events, providers, secrets, user_attributes, verification_claims, verifications
 from connector.store.vault import Vault
 
-BATCH = 50  # what is read of a run may be large, and others wait for the rows of a batch
+BATCH = 500  # rows that are read at once: others wait for them
+FEW = 50  # where each value may be a megabyte
 
 Key = tuple[Any, ...]
 
@@ -53,44 +54,63 @@ def own_secret(name: str) -> str:
 
 @dataclass(frozen=True)
 class SealedColumn:
-    """A column of sealed text; `context` makes a value's place from its row's key."""
+    """A column of sealed text; `context` makes a value's place from its row's key, `batch` rows are read at once."""
 
     column: Column[Any]
     context: Callable[..., str]
+    batch: int = BATCH
 
     @property
     def _table(self) -> Table:
         return self.column.table
 
-    def reseal(self, connection: Connection, vault: Vault, after: Key | None) -> tuple[Key | None, Mapping[Key, str]]:
-        """Seal one batch of rows with the first key, from the one behind the key `after` on; gives the last row's key.
+    @property
+    def _keys(self) -> list[Column[Any]]:
+        return list(self._table.primary_key.columns)
 
-        Gives also what stands in rows that somebody is at, to be sealed one by one: others lock several rows in other
-        orders, so who holds some waits for none.
+    def count_outdated(self, connection: Connection, vault: Vault) -> int:
+        """Return how many values are not sealed with the first key."""
+        statement = select(func.count()).select_from(self._table).where(self._is_outdated(vault))
+        return connection.execute(statement).scalar_one()
+
+    def outdated(self, connection: Connection, vault: Vault) -> list[Key]:
+        """Return the keys of the rows whose value is not sealed with the first key."""
+        statement = select(*self._keys).where(self._is_outdated(vault)).order_by(*self._keys)
+        return [tuple(row) for row in connection.execute(statement)]
+
+    def reseal_batch(self, connection: Connection, vault: Vault, after: Key | None) -> list[Key]:
+        """Seal the next values with the first key, from the one behind the key `after` on; returns the rows' keys.
+
+        Rows that others are at are left out: they lock several rows in other orders, so who holds some waits for none.
         """
-        keys = list(self._table.primary_key.columns)
-        statement = select(*keys, self.column).where(self.column.is_not(None)).order_by(*keys).limit(BATCH)
+        statement = self._outdated_rows(vault).order_by(*self._keys).limit(self.batch)
         if after is not None:
-            statement = statement.where(tuple_(*keys) > after)
-        rows = {tuple(row[:-1]): row[-1] for row in connection.execute(statement)}
-        old = {key: sealed for key, sealed in rows.items() if not vault.is_current(sealed)}
-        free = select(*keys).where(tuple_(*keys).in_(list(old))).with_for_update(skip_locked=True, key_share=True)
-        for key in [tuple(row) for row in connection.execute(free)] if old else []:
-            self.reseal_one(connection, vault, key, old.pop(key))
-        return next(reversed(rows), None), old
+            statement = statement.where(tuple_(*self._keys) > after)
+        return self._reseal(connection, vault, statement.with_for_update(skip_locked=True, key_share=True))
 
-    def reseal_one(self, connection: Connection, vault: Vault, key: Key, sealed: str) -> None:
-        """Seal what stands in one row with the first key.
+    def reseal_one(self, connection: Connection, vault: Vault, key: Key) -> list[Key]:
+        """Seal one value with the first key, once nobody else is at its row; returns its key, if it was outdated."""
+        statement = self._outdated_rows(vault).where(tuple_(*self._keys) == key)
+        return self._reseal(connection, vault, statement.with_for_update(key_share=True))
 
-        A value that changes meanwhile stays as it is: whoever writes seals with the first key already.
-        """
+    def _is_outdated(self, vault: Vault) -> ColumnElement[bool]:
+        return ~self.column.startswith(vault.prefix, autoescape=True)  # of no value: neither
+
+    def _outdated_rows(self, vault: Vault) -> Select[Any]:
+        return select(*self._keys, self.column).where(self._is_outdated(vault))
+
+    def _reseal(self, connection: Connection, vault: Vault, locked: Select[Any]) -> list[Key]:
+        rows = [(tuple(key), sealed) for *key, sealed in connection.execute(locked)]
+        if rows:
+            is_row = (column == bindparam(f"key_{column.name}") for column in self._keys)
+            statement = update(self._table).where(*is_row).values({self.column.name: bindparam("sealed_anew")})
+            connection.execute(statement, [self._row(vault, key, sealed) for key, sealed in rows])
+        return [key for key, _ in rows]
+
+    def _row(self, vault: Vault, key: Key, sealed: str) -> dict[str, Any]:
         place = self.context(*key)
-        same_row = (column == value for column, value in zip(self._table.primary_key.columns, key, strict=True))
-        connection.execute(
-            update(self._table)
-            .where(*same_row, self.column == sealed)
-            .values({self.column.name: vault.seal(vault.open(sealed, place), place)})
-        )
+        names = (f"key_{column.name}" for column in self._keys)
+        return dict(zip(names, key, strict=True)) | {"sealed_anew": vault.seal(vault.open(sealed, place), place)}
 
 
 def sealed_columns() -> Iterator[SealedColumn]:
@@ -98,10 +118,10 @@ def sealed_columns() -> Iterator[SealedColumn]:
     for name in ("api_token", "webhook_token", "previous_webhook_token", "notice_secret"):
         yield SealedColumn(providers.c[name], _provider_secret_in(name))
     yield SealedColumn(user_attributes.c.value, user_value)
-    yield SealedColumn(verifications.c.result, run_result)
-    yield SealedColumn(verifications.c.document, run_document)
+    yield SealedColumn(verifications.c.result, run_result, FEW)
+    yield SealedColumn(verifications.c.document, run_document, FEW)
     yield SealedColumn(verification_claims.c.output_value, output_value)
-    yield SealedColumn(events.c.body, event_body)
+    yield SealedColumn(events.c.body, event_body, FEW)
     yield SealedColumn(secrets.c.value, own_secret)
 
 

@@ -6,10 +6,10 @@ that an attempt sees either the value before a change that will find the attempt
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, delete, select
+from sqlalchemy import Connection, bindparam, delete, false, select, tuple_
 
 from connector.store.dialect import insert
 from connector.store.models import user_attributes, users
@@ -23,6 +23,12 @@ _VALUES = (
 )
 
 _ADD = insert(users, lambda statement: statement.on_conflict_do_nothing())
+_ADD_OR_LOCK = insert(  # a row that is there is locked, and because of the condition not written
+    users,
+    lambda statement: statement.on_conflict_do_update(
+        index_elements=users.primary_key, set_={"created_at": users.c.created_at}, where=false()
+    ).returning(users.c.user_id),
+)
 _SET_VALUES = insert(
     user_attributes,
     lambda statement: statement.on_conflict_do_update(
@@ -48,12 +54,10 @@ def lock(connection: Connection, tenant: str, user_id: str) -> bool:
     return connection.execute(_USER.with_for_update(), {"tenant": tenant, "user_id": user_id}).one_or_none() is not None
 
 
-def add_or_lock(connection: Connection, tenant: str, user_id: str, now: datetime) -> bool:
-    """Insert a user, or lock the one there is for changes; whether it was inserted."""
-    is_new = add(connection, tenant, user_id, now)
-    while not is_new and not lock(connection, tenant, user_id):  # the one there was has just been removed
-        is_new = add(connection, tenant, user_id, now)
-    return is_new
+def add_or_lock(connection: Connection, tenant: str, user_ids: Collection[str], now: datetime) -> set[str]:
+    """Insert users, or lock those that are there for changes, in the order of their ids; returns those inserted."""
+    rows = [{"tenant": tenant, "user_id": user_id, "created_at": now} for user_id in sorted(user_ids)]
+    return set(connection.execute(_ADD_OR_LOCK(connection), rows).scalars()) if rows else set()
 
 
 def has(connection: Connection, tenant: str, user_id: str, *, share: bool = False) -> bool:
@@ -68,18 +72,36 @@ def find_values(connection: Connection, tenant: str, user_id: str) -> dict[str, 
     return {row.uri: row.value for row in rows}
 
 
-def set_values(connection: Connection, tenant: str, user_id: str, values: Mapping[str, str | None]) -> None:
-    """Write sealed values; None removes one."""
-    key = {"tenant": tenant, "user_id": user_id}
-    removed = [uri for uri, value in values.items() if value is None]
-    kept = [key | {"uri": uri, "value": value} for uri, value in sorted(values.items()) if value is not None]
-    connection.execute(
-        delete(user_attributes).where(
-            user_attributes.c.tenant == tenant,
-            user_attributes.c.user_id == user_id,
-            user_attributes.c.uri.in_(removed),
-        )
-    )
+def find_known(connection: Connection, tenant: str, user_ids: Collection[str]) -> set[str]:
+    """Return those of some users who are there."""
+    statement = select(users.c.user_id).where(users.c.tenant == tenant, users.c.user_id.in_(list(user_ids)))
+    return set(connection.execute(statement).scalars())
+
+
+def find_values_of(connection: Connection, tenant: str, user_ids: Collection[str]) -> dict[str, dict[str, str]]:
+    """Return the sealed values of some users, by user and claim URI."""
+    found: dict[str, dict[str, str]] = {user_id: {} for user_id in user_ids}
+    if not found:
+        return found
+    statement = select(user_attributes.c.user_id, user_attributes.c.uri, user_attributes.c.value)
+    of_users = user_attributes.c.tenant == tenant, user_attributes.c.user_id.in_(list(found))
+    for user_id, uri, value in connection.execute(statement.where(*of_users)):
+        found[user_id][uri] = value
+    return found
+
+
+def set_values(connection: Connection, tenant: str, values: Mapping[str, Mapping[str, str | None]]) -> None:
+    """Write sealed values by user and claim URI; None removes one."""
+    each = sorted((user_id, uri, value) for user_id, of_user in values.items() for uri, value in of_user.items())
+    removed = [(user_id, uri) for user_id, uri, value in each if value is None]
+    kept = [
+        {"tenant": tenant, "user_id": user_id, "uri": uri, "value": value}
+        for user_id, uri, value in each
+        if value is not None
+    ]
+    if removed:
+        key = tuple_(user_attributes.c.user_id, user_attributes.c.uri)
+        connection.execute(delete(user_attributes).where(user_attributes.c.tenant == tenant, key.in_(removed)))
     if kept:
         connection.execute(_SET_VALUES(connection), kept)
 

@@ -39,11 +39,12 @@ class Vault:
         """Encrypt `plain` for the place named by `context`."""
         nonce = os.urandom(NONCE_BYTES)
         sealed = self._ciphers[self._sealing_id].encrypt(nonce, plain.encode(), context.encode())
-        return f"v1.{self._sealing_id}.{base64.urlsafe_b64encode(nonce + sealed).decode()}"
+        return f"{self.prefix}{base64.urlsafe_b64encode(nonce + sealed).decode()}"
 
-    def is_current(self, sealed: str) -> bool:
-        """Whether a text is sealed with the first key."""
-        return sealed.split(".")[1] == self._sealing_id
+    @property
+    def prefix(self) -> str:
+        """What all text that is sealed with the first key begins with."""
+        return f"v1.{self._sealing_id}."
 
     def open(self, sealed: str, context: str) -> str:
         """Decrypt what `seal` made for the same `context`.

@@ -12,7 +12,6 @@ from sqlalchemy import Connection, bindparam, delete, insert, or_, select, updat
 from connector.domain.runs import REVIEW
 from connector.domain.studio import OutputRole
 from connector.domain.verification import VerificationClaim
-from connector.store.claims import differs
 from connector.store.dialect import insert as insert_or
 from connector.store.models import verification_claims, verification_tags, verifications
 
@@ -33,6 +32,15 @@ _BIND = insert_or(  # the rows are there: this updates them, all in one statemen
     ).returning(verification_claims.c.uri),
 )
 
+_MARK_STALE = (
+    update(verification_claims)
+    .where(
+        _OF_ATTEMPT,
+        verification_claims.c.uri == bindparam("of_claim"),
+        verification_claims.c.fingerprint.is_distinct_from(bindparam("value_now")),
+    )
+    .values(is_stale=True)
+)
 _ADD_TAGS = insert_or(verification_tags, lambda statement: statement.on_conflict_do_nothing())
 
 
@@ -72,23 +80,25 @@ def bind_values(connection: Connection, verification_id: str, about: Sequence[Ve
     return False
 
 
-def mark_stale(connection: Connection, tenant: str, user_id: str, fingerprints: Mapping[str, str | None]) -> None:
-    """Tell the user's attempts that can still verify something which values some claims have now (None: it has none).
+def mark_stale(connection: Connection, tenant: str, changed: Mapping[str, Mapping[str, str | None]]) -> None:
+    """Mark what was sent, in attempts that can still verify something, for other values than some users have now.
 
-    Those are the open ones, and those in review that nobody has decided on yet.
+    `changed` maps users to the fingerprints of their values by claim URI (None: there is none). Those attempts are the
+    open ones, and those in review that nobody has decided on yet.
     """
     is_in_review = (verifications.c.status == REVIEW) & verifications.c.decision.is_(None)
-    lock = select(verifications.c.id).where(
+    lock = select(verifications.c.id, verifications.c.user_id).where(
         verifications.c.tenant == tenant,
-        verifications.c.user_id == user_id,
+        verifications.c.user_id.in_(list(changed)),
         verifications.c.closed_at.is_(None) | is_in_review,
     )
-    ids = connection.execute(lock.order_by(verifications.c.id).with_for_update()).scalars().all()
-    connection.execute(
-        update(verification_claims)
-        .where(verification_claims.c.verification_id.in_(ids), differs(verification_claims, fingerprints))
-        .values(is_stale=True)
-    )
+    rows = [
+        {"of_attempt": verification_id, "of_claim": uri, "value_now": fingerprint}
+        for verification_id, user_id in connection.execute(lock.order_by(verifications.c.id).with_for_update())
+        for uri, fingerprint in sorted(changed[user_id].items())
+    ]
+    if rows:
+        connection.execute(_MARK_STALE, rows)
 
 
 def mark_remapped(connection: Connection, provider_id: str, user_id: str, sent: Mapping[str, str]) -> None:

@@ -15,19 +15,14 @@ from connector.store.engine import Database
 
 Run = Callable[..., Result]
 OLD, NEW = (base64.b64encode(bytes([number]) * 32).decode() for number in (1, 2))
-PROVIDER = (
-    "--workflow-id",
-    "5f5a0c52-6a7e-4a6a-9d3b-0c5de0f0a001",
-    "--claim",
-    "g=first_name",
-    "--claim",
-    "l=last_name",
-)
+WORKFLOW_ID = "5f5a0c52-6a7e-4a6a-9d3b-0c5de0f0a001"
 
 
-def add_provider(run: Run, **variables: str) -> str:
+def add_provider(run: Run, first: str = "g", last: str = "l", birth: str = "b", **variables: str) -> str:
+    """Register a provider whose claims have these names; gives its id."""
     secrets = {"ONFIDO_API_TOKEN": "api_sandbox.secret", "ONFIDO_WEBHOOK_TOKEN": "hook.first-of-the-two"}
-    result = run("provider", "add", "--offline", *PROVIDER, "--json", **secrets | variables)
+    claims = (f"--claim={first}=first_name", f"--claim={last}=last_name", f"--claim={birth}=dob")
+    result = run("provider", "add", "--offline", "--workflow-id", WORKFLOW_ID, *claims, "--json", **secrets | variables)
     assert result.exit_code == 0, result.output
     return str(json.loads(result.stdout)["id"])
 

@@ -156,7 +156,7 @@ def test_another_normal_form_is_no_change_before_during_and_after_a_run(shared: 
 
     for form in (before, after):
         change(shared, user_id, form)
-        assert not shared.connector.services.users.put(shared.tenant, user_id, in_form(form))
+        assert not shared.put_user(user_id, in_form(form))
         assert verified(me.claims()) == set(MAPPING)
         assert_error(me.verify(shared.provider_id, "INITIATED"), 400, "OIDV-10049")
 

@@ -17,7 +17,7 @@ from sqlalchemy import select
 from structlog.testing import capture_logs
 
 from connector.bootstrap import create_services
-from connector.services.key_rotation import rotate_keys
+from connector.services.key_rotation import KeyRotation
 from connector.services.results.kept import MAX_OUTPUT
 from connector.store.models import verification_claims, verifications
 from connector.store.vault import Vault, read_keys
@@ -396,7 +396,7 @@ def test_a_rotation_seals_anew_what_is_kept_and_the_new_key_alone_opens_it(world
     settings = world.connector.settings
     old = read_keys(settings.encryption_keys, settings.data_dir)
 
-    rotate_keys(world.connector.services.database, Vault([new, *old]))
+    list(KeyRotation(world.connector.services.database, Vault([new, *old])).run())
 
     after = [each for each in stored(world, run_id) if each]
     assert len(after) == len(before) == 3

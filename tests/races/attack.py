@@ -189,7 +189,7 @@ def change_silently(world: World, values: Mapping[str, str], user_id: str = "ann
     vault = Vault(read_keys(settings.encryption_keys, settings.data_dir))
     sealed = {uri: vault.seal(value, user_value(world.tenant, user_id, uri)) for uri, value in values.items()}
     with world.connector.services.database.write() as connection:
-        users.set_values(connection, world.tenant, user_id, sealed)
+        users.set_values(connection, world.tenant, {user_id: sealed})
 
 
 def assert_holds_for_current_values(world: World, caller: Caller, user_id: str = "ann") -> None:

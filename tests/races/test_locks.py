@@ -21,7 +21,7 @@ import requests
 from sqlalchemy import Engine, ExceptionContext, event, text
 
 from connector.errors import Code, RequestError
-from connector.services.key_rotation import rotate_keys
+from connector.services.key_rotation import KeyRotation
 from connector.services.people.claims import ClaimEntry
 from connector.settings import Settings
 from connector.simulator.server import Simulator
@@ -308,9 +308,7 @@ def test_user_who_is_put_while_removed_is_there(world: World, database: Database
     world.add_user()
     users = world.connector.services.users
 
-    removed, is_new = collide(
-        database, lambda: remove_user(world), USER_LOCKED, lambda: users.put(world.tenant, "ann", values)
-    )
+    removed, is_new = collide(database, lambda: remove_user(world), USER_LOCKED, lambda: world.put_user("ann", values))
 
     assert (removed.status_code, is_new, users.values(world.tenant, "ann")) == (204, True, values)
 
@@ -361,7 +359,7 @@ def test_correction_for_a_user_who_was_removed_leaves_alone_one_who_came_back(wo
 def rotate(world: World) -> None:
     """Seal everything with another key, always the same: one connector serves all tests."""
     keys = read_keys((), world.connector.settings.data_dir)
-    rotate_keys(world.connector.services.database, Vault([b"n" * KEY_BYTES, *keys]))
+    list(KeyRotation(world.connector.services.database, Vault([b"n" * KEY_BYTES, *keys])).run())
 
 
 def sealing_keys(database: Database, column: str) -> set[str]:

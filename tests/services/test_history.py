@@ -311,5 +311,5 @@ def test_history_outlives_provider_and_user(world: World) -> None:
 
 def test_imported_user_is_told_as_added_and_then_as_changed(world: World) -> None:
     for given_name in ("Zebulonia", "Zelda"):
-        world.connector.services.users.put(world.tenant, "zoe", {GIVEN_NAME: given_name})
+        world.put_user("zoe", {GIVEN_NAME: given_name})
     assert [row["current"] for row in rows(world) if row["name"] == "zoe"] == ["added", "changed"]

@@ -8,14 +8,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import column, make_url, select
+from sqlalchemy import column, make_url
 from sqlalchemy.exc import IntegrityError
 
 from connector.domain.claims import VALUE_CHANGED, Claim, ClaimState
 from connector.store import claims
 from connector.store.dialect import by_code_point
 from connector.store.engine import Database
-from connector.store.models import history as history_table
 
 
 @pytest.fixture
@@ -107,7 +106,7 @@ def test_a_claim_is_verified_for_its_value_and_no_other(
 ) -> None:
     with database.write() as connection:
         claims.add(connection, [row(is_verified=True, fingerprint="f1"), row("lastname", is_verified=True)])
-        claims.unverify_changed(connection, "acme", "ann", {"givenname": fingerprint, "dob": "f4"}, now)
+        claims.unverify_changed(connection, "acme", {"ann": {"givenname": fingerprint, "dob": "f4"}}, now)
 
     assert find(database).is_verified is is_verified
     assert find(database).verification_status == (None if is_verified else VALUE_CHANGED)
@@ -128,21 +127,23 @@ def test_a_claim_is_found_by_its_user_and_tenant_only(database: Database, row: C
         assert claims.find_all(connection, "acme", "ann", "another provider") == []
 
 
-def test_a_withdrawn_claim_is_in_the_history(
+def test_a_withdrawn_claim_is_returned_for_the_journal(
     database: Database, row: Callable[..., dict[str, Any]], provider_id: str, now: datetime
 ) -> None:
     with database.write() as connection:
         claims.add(connection, [row(is_verified=True, fingerprint="f1")])
-        for fingerprint in ("f1", "f2", "f3"):
-            claims.unverify_changed(connection, "acme", "ann", {"givenname": fingerprint}, now)
-        [change] = connection.execute(select(history_table)).all()
+        [change] = [
+            change
+            for fingerprint in ("f1", "f2", "f3")
+            for change in claims.unverify_changed(connection, "acme", {"ann": {"givenname": fingerprint}}, now)
+        ]
     assert (change.subject, change.name, change.previous, change.current) == (
         "claim",
         "givenname",
         "verified",
         VALUE_CHANGED,
     )
-    assert (change.at, change.tenant, change.provider_id) == (now, "acme", provider_id)
+    assert (change.at, change.tenant, change.provider_id, change.user_id) == (now, "acme", provider_id, "ann")
 
 
 def test_a_forgotten_user_leaves_no_claim_and_others_keep_theirs(

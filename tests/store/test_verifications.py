@@ -215,7 +215,7 @@ class TestValues:
 
     def change(self, database: Database, uri: str, fingerprint: str | None) -> None:
         with database.write() as connection:
-            verification_claims.mark_stale(connection, "acme", "ann", {uri: fingerprint})
+            verification_claims.mark_stale(connection, "acme", {"ann": {uri: fingerprint}})
 
     def test_a_change_after_they_were_sent_is_marked_on_that_claim_alone(
         self, database: Database, reserve: Reserve

@@ -132,7 +132,7 @@ class Applicants:
     def _mark(self, provider: Provider, found: Verification, fingerprints: Mapping[str, str]) -> None:
         sent = {provider.claims[uri]: uri for uri in fingerprints}
         with self._database.write() as connection:
-            verification_claims.mark_stale(connection, found.tenant, found.user_id, fingerprints)
+            verification_claims.mark_stale(connection, found.tenant, {found.user_id: fingerprints})
             verification_claims.mark_remapped(connection, found.provider_id, found.user_id, sent)
 
     def _end_open(self, connection: Connection, found: Verification, actor: str) -> list[Change]:

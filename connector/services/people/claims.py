@@ -234,18 +234,19 @@ def _correction_entry(
     )
 
 
-def value_changed(
-    connection: Connection, tenant: str, user_id: str, fingerprints: Mapping[str, str | None], now: datetime
+def values_changed(
+    connection: Connection, tenant: str, changed: Mapping[str, Mapping[str, str | None]], now: datetime
 ) -> list[Change]:
-    """Withdraw what was verified, and what is being verified, for other values of a user's claims.
+    """Withdraw what was verified, and what is being verified, for other values of some users' claims.
 
-    Called in the transaction that changes the values; `fingerprints` are the new ones', None where one was removed.
-    Returns which claims are verified no longer, for the journal.
+    Called in the transaction that changes the values, which has locked the users; `changed` maps them to the
+    fingerprints of the new values by claim URI, None where one was removed. Returns which claims are verified no
+    longer, for the journal.
     """
-    if not fingerprints:
+    if not changed:
         return []
-    verification_claims.mark_stale(connection, tenant, user_id, fingerprints)
-    return claims.unverify_changed(connection, tenant, user_id, fingerprints, now)
+    verification_claims.mark_stale(connection, tenant, changed)
+    return claims.unverify_changed(connection, tenant, changed, now)
 
 
 def _check_providers(

@@ -2,23 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
+from itertools import islice
+from types import MappingProxyType
 
 from sqlalchemy import Connection
 
 from connector.domain.history import ADDED, CHANGED, REMOVED, SYSTEM, USER, Change, by_administrator
 from connector.domain.text import is_blank
+from connector.domain.user_ids import id_objection
 from connector.errors import Code, RequestError
 from connector.services.journal import Journal
-from connector.services.people.claims import value_changed
+from connector.services.people.values import Values, ValueWriter
 from connector.services.providers.applicant_deletion import DeleteApplicant
 from connector.store import claims, events, outbox, users, verifications
 from connector.store.engine import Database
-from connector.store.sealed import user_value
 from connector.store.vault import Fingerprints, Vault
 
+EMPTY: Mapping[str, str] = MappingProxyType({})
 PAGE_SIZE = 500
+BATCH = 500  # users that an import writes in one transaction: others wait for those of them that they need
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What was done to some users: the ids of those added and changed, and the claims that each has a value for."""
+
+    added: frozenset[str]
+    changed: frozenset[str]
+    claims: Mapping[str, frozenset[str]] = field(repr=False)
 
 
 class Users:
@@ -34,20 +48,20 @@ class Users:
     ) -> None:
         self._database = database
         self._journal = journal
-        self._vault = vault
-        self._fingerprints = fingerprints
+        self._values = ValueWriter(vault, fingerprints)
         self._clock = clock
 
-    def add(self, tenant: str, user_id: str, values: Mapping[str, str], actor: str = SYSTEM) -> None:
-        """Add a user with attribute values by claim URI; raises `RequestError` where the id is taken."""
+    def add(self, tenant: str, user_id: str, values: Values, actor: str = SYSTEM) -> None:
+        """Add a user with attribute values by claim URI; raises `RequestError` where the id is taken or unusable."""
+        if objection := id_objection(user_id):
+            raise RequestError(Code.CLAIM_INVALID, f"The id of a user {objection}.")
         with self._database.write() as connection:
             if not users.add(connection, tenant, user_id, self._clock()):
                 raise RequestError(Code.CLAIM_INVALID, f"There is a user {user_id} already.")
-            users.set_values(connection, tenant, user_id, self._sealed(tenant, user_id, values))
-            self._journal.record(connection, [self._entry(tenant, user_id, ADDED, actor, values)])
+            self._write(connection, tenant, {user_id: values}, {user_id}, actor)
 
-    def change(self, tenant: str, user_id: str, values: Mapping[str, str], actor: str = SYSTEM) -> None:
-        """Change some of a user's values; a blank one is removed.
+    def change(self, tenant: str, user_id: str, values: Values, actor: str = SYSTEM) -> bool:
+        """Change some of a user's values; a blank one is removed. Returns whether any was another.
 
         A claim that was verified for another value is verified no longer, from the same moment on.
         Raises `RequestError` where there is no such user.
@@ -55,7 +69,33 @@ class Users:
         with self._database.write() as connection:
             if not users.lock(connection, tenant, user_id):
                 raise _not_found(user_id)
-            self._write(connection, tenant, user_id, CHANGED, actor, values)
+            stored = users.find_values(connection, tenant, user_id)
+            changed = self._values.differences(tenant, user_id, stored, values)
+            if changed:
+                self._write(connection, tenant, {user_id: changed}, (), actor)
+        return bool(changed)
+
+    def put_all(self, tenant: str, given: Iterable[tuple[str, Values]], actor: str = SYSTEM) -> Iterator[Batch]:
+        """Add users, or change the values of those there are, batch by batch; equal values change nothing.
+
+        Each batch is one transaction, committed when it is returned.
+        """
+        for batch in _batches(given):
+            with self._database.write() as connection:
+                added = users.add_or_lock(connection, tenant, batch, self._clock())
+                stored = users.find_values_of(connection, tenant, batch.keys() - added)
+                changes = dict.fromkeys(sorted(added), EMPTY) | self._changes(tenant, batch, stored)
+                self._write(connection, tenant, changes, added, actor)
+            yield _batch(batch, stored, added, changes.keys() - added)
+
+    def rehearse(self, tenant: str, given: Iterable[tuple[str, Values]]) -> Iterator[Batch]:
+        """Return what `put_all` would do, and do nothing."""
+        for batch in _batches(given):
+            with self._database.read() as connection:
+                known = users.find_known(connection, tenant, batch)
+                stored = users.find_values_of(connection, tenant, known)
+            changes = self._changes(tenant, batch, stored)
+            yield _batch(batch, stored, batch.keys() - known, changes.keys() & known)
 
     def remove(self, tenant: str, user_id: str, actor: str = SYSTEM) -> int:
         """Remove a user with everything personal here, and the user's applicants at Onfido through the outbox.
@@ -79,20 +119,13 @@ class Users:
             outbox.add_all(connection, [DeleteApplicant(tenant, *each) for each in sorted(applicants)])
             return len(applicants)
 
-    def put(self, tenant: str, user_id: str, values: Mapping[str, str], actor: str = SYSTEM) -> bool:
-        """Add the user, or change the values of the one there is; True where it was added."""
-        with self._database.write() as connection:
-            is_new = users.add_or_lock(connection, tenant, user_id, self._clock())
-            self._write(connection, tenant, user_id, ADDED if is_new else CHANGED, actor, values)
-        return is_new
-
     def values(self, tenant: str, user_id: str) -> Mapping[str, str]:
         """Give a user's values by claim URI; raises `RequestError` where there is no such user."""
         with self._database.read() as connection:
             if not users.has(connection, tenant, user_id):
                 raise _not_found(user_id)
             sealed = users.find_values(connection, tenant, user_id)
-        return {uri: self._vault.open(value, user_value(tenant, user_id, uri)) for uri, value in sealed.items()}
+        return self._values.open(tenant, user_id, sealed)
 
     def ids(self, tenant: str) -> Iterator[str]:
         """Give the ids of all users of the tenant, in their order."""
@@ -104,30 +137,60 @@ class Users:
             if len(page) < PAGE_SIZE:
                 return
 
-    def _write(
-        self, connection: Connection, tenant: str, user_id: str, what: str, actor: str, values: Mapping[str, str]
-    ) -> None:
-        """Write values of a user who is locked; what was verified for another one is verified no longer."""
-        users.set_values(connection, tenant, user_id, self._sealed(tenant, user_id, values))
-        fingerprints = {
-            uri: None if is_blank(value) else self._fingerprints.of(tenant, user_id, uri, value)
-            for uri, value in values.items()
+    def _changes(
+        self, tenant: str, batch: Mapping[str, Values], stored: Mapping[str, Mapping[str, str]]
+    ) -> dict[str, Values]:
+        """Return the values that differ from the stored ones, of those users of whom some do."""
+        changes = {
+            user_id: self._values.differences(tenant, user_id, stored.get(user_id, EMPTY), values)
+            for user_id, values in batch.items()
         }
-        withdrawn = value_changed(connection, tenant, user_id, fingerprints, self._clock())
-        self._journal.record(connection, [*withdrawn, self._entry(tenant, user_id, what, actor, values)])
+        return {user_id: values for user_id, values in changes.items() if values}
 
-    def _entry(self, tenant: str, user_id: str, what: str, actor: str, values: Mapping[str, str]) -> Change:
+    def _write(
+        self,
+        connection: Connection,
+        tenant: str,
+        changes: Mapping[str, Values],
+        added: Collection[str],
+        actor: str,
+    ) -> None:
+        """Write values of users who are locked; what was verified for another one is verified no longer."""
+        withdrawn = self._values.write(connection, tenant, changes, self._clock())
+        entries = [
+            self._entry(tenant, user_id, ADDED if user_id in added else CHANGED, actor, values)
+            for user_id, values in sorted(changes.items())
+        ]
+        self._journal.record(connection, [*withdrawn, *entries])
+
+    def _entry(self, tenant: str, user_id: str, what: str, actor: str, values: Values) -> Change:
         detail = {"claims": sorted(values)}
         removed = sorted(uri for uri, value in values.items() if is_blank(value))
         if what == CHANGED and removed:
             detail["removed"] = removed
         return by_administrator(self._clock(), actor, tenant, USER, user_id, what, detail)
 
-    def _sealed(self, tenant: str, user_id: str, values: Mapping[str, str]) -> dict[str, str | None]:
-        return {
-            uri: None if is_blank(value) else self._vault.seal(value, user_value(tenant, user_id, uri))
-            for uri, value in values.items()
-        }
+
+def _batches(given: Iterable[tuple[str, Values]]) -> Iterator[dict[str, Values]]:
+    each = iter(given)
+    while batch := dict(islice(each, BATCH)):
+        yield batch
+
+
+def _batch(
+    given: Mapping[str, Values],
+    stored: Mapping[str, Mapping[str, str]],
+    added: Iterable[str],
+    changed: Iterable[str],
+) -> Batch:
+    claims_of = {user_id: _present(stored.get(user_id, EMPTY), values) for user_id, values in given.items()}
+    return Batch(frozenset(added), frozenset(changed), claims_of)
+
+
+def _present(stored: Mapping[str, str], given: Values) -> frozenset[str]:
+    """Return the claims that a user has a value for once the given ones are written."""
+    named = {uri for uri, value in given.items() if not is_blank(value)}
+    return frozenset(named | (stored.keys() - given.keys()))
 
 
 def _not_found(user_id: str) -> RequestError:

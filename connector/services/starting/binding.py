@@ -1,7 +1,7 @@
 """Binding a verification to the user's values: what is sent to Onfido, and what the claims are then verified for.
 
 A value that changes while it is being read and sent is noticed: whoever changes one marks the open attempts that are
-about it, and what was marked is read and sent again (`value_changed` in `claims.py`).
+about it, and what was marked is read and sent again (`values_changed` in `people/claims.py`).
 """
 
 from __future__ import annotations
@@ -128,7 +128,8 @@ class Binding:
         if bound.has_outdated:
             tenant, user_id = verification.tenant, verification.user_id
             sent = _fingerprints(bound.claims)
-            self._journal.record(connection, claims.unverify_changed(connection, tenant, user_id, sent, self._clock()))
+            withdrawn = claims.unverify_changed(connection, tenant, {user_id: sent}, self._clock())
+            self._journal.record(connection, withdrawn)
         return True
 
 

@@ -1,0 +1,133 @@
+"""How far long work is, on standard error: a bar on a terminal, elsewhere a line every few seconds.
+
+The first Ctrl-C (or SIGTERM) lets the step under way finish, so that what is done can be said; the second one breaks
+it off.
+"""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any, Protocol, TypeVar
+
+import click
+
+T = TypeVar("T")
+
+EVERY = 5.0  # seconds between two lines
+INTERRUPTED = 130  # the exit status of what was ended by Ctrl-C
+_ENDING = (signal.SIGINT, signal.SIGTERM)
+
+
+class Advance(Protocol):
+    """Takes note of how many more are done."""
+
+    def __call__(self, number: int, /) -> None: ...
+
+
+class Stop:
+    """Whether the work is to end after the step under way."""
+
+    def __init__(self) -> None:
+        self.is_asked_for = False
+
+    def until(self, steps: Iterable[T]) -> Iterator[T]:
+        """Pass steps on until the work is to end; one that was begun is passed on."""
+        for step in steps:
+            yield step
+            if self.is_asked_for:
+                return
+
+
+@contextmanager
+def stoppable() -> Iterator[Stop]:
+    """Let the first signal ask for an end, and the second one raise `KeyboardInterrupt`."""
+    stop = Stop()
+
+    def ask(_number: int, _frame: object) -> None:
+        if stop.is_asked_for:
+            raise KeyboardInterrupt
+        stop.is_asked_for = True
+
+    is_main = threading.current_thread() is threading.main_thread()  # no other may handle signals
+    before = {number: signal.signal(number, ask) for number in _ENDING if is_main}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextmanager
+def progress(total: int, what: str) -> Iterator[Advance]:
+    """Show how many of `total` are done, how fast that goes and how long it still takes."""
+    with ExitStack() as stack:
+        yield _bar(stack, total, what) if sys.stderr.isatty() else Lines(total, what)
+
+
+class Pace:
+    """How fast work goes, and how long the rest will take."""
+
+    def __init__(self, total: int, clock: Callable[[], float] = time.monotonic) -> None:
+        self.done = 0
+        self._total = total
+        self._clock = clock
+        self._begun = clock()
+
+    def __str__(self) -> str:
+        """Return rate and remaining time, as far as they are known."""
+        seconds = self._clock() - self._begun
+        if not (self.done and seconds):
+            return "0/s"
+        rate = self.done / seconds
+        return f"{rate:,.0f}/s, about {duration((self._total - self.done) / rate)} left"
+
+
+def _bar(stack: ExitStack, total: int, what: str) -> Advance:
+    pace = Pace(total)
+    bar: Any = click.progressbar(
+        length=total, label=what, show_pos=True, show_eta=False, item_show_func=lambda _: str(pace), file=sys.stderr
+    )
+    stack.enter_context(bar)
+
+    def advance(number: int) -> None:
+        pace.done += number
+        bar.update(number)
+
+    return advance
+
+
+class Lines:
+    """Writes a line every few seconds, for logs and pipes."""
+
+    def __init__(self, total: int, what: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self._total = total
+        self._what = what
+        self._clock = clock
+        self._pace = Pace(total, clock)
+        self._said = clock()
+
+    def __call__(self, number: int, /) -> None:
+        """Take note of how many more are done; a line is written where the last one is some seconds old."""
+        self._pace.done += number
+        if self._clock() - self._said >= EVERY:
+            self._said = self._clock()
+            click.echo(self._line(), err=True)
+
+    def _line(self) -> str:
+        done = self._pace.done
+        share = 100 * done // self._total if self._total else 100
+        return f"{done:,} of {self._total:,} {self._what} ({share} %), {self._pace}"
+
+
+def duration(seconds: float) -> str:
+    """Write a time for people: `42 s`, `3 min 5 s`, `2 h 10 min`."""
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

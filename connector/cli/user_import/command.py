@@ -1,0 +1,165 @@
+"""The command: look at the whole file, import it in batches, say what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from connector import shipped
+from connector.cli.output import actor, json_option, print_json, services, tenant_option
+from connector.cli.progress import INTERRUPTED, progress, stoppable
+from connector.cli.user_import.decoding import UnreadableFileError, decode
+from connector.cli.user_import.entries import UserFile
+from connector.cli.user_import.review import SHOWN, Expected, Review, review
+from connector.domain.verifiability import missing_claims
+
+if TYPE_CHECKING:  # the use cases load when a command opens them
+    from connector.services.people.users import Batch
+
+STDIN = "-"
+Missing = Callable[[Collection[str]], tuple[str, ...]]
+
+
+@dataclass
+class Count:
+    """How many users were, or would be, added, changed, left as they are, refused; and who cannot be verified."""
+
+    total: int
+    added: int = 0
+    changed: int = 0
+    unchanged: int = 0
+    refused: int = 0
+    unverifiable: dict[str, tuple[str, ...]] = field(default_factory=dict)
+
+    @property
+    def done(self) -> int:
+        """How many users are in."""
+        return self.added + self.changed + self.unchanged
+
+    def add(self, batch: Batch, missing: Missing) -> int:
+        """Take a batch into account and return its size."""
+        size = len(batch.claims)
+        self.added += len(batch.added)
+        self.changed += len(batch.changed)
+        self.unchanged += size - len(batch.added) - len(batch.changed)
+        found = ((user_id, missing(present)) for user_id, present in batch.claims.items())
+        self.unverifiable |= {user_id: claims for user_id, claims in found if claims}
+        return size
+
+    def numbers(self) -> dict[str, int]:
+        """Return the numbers by their names."""
+        return {name: getattr(self, name) for name in ("added", "changed", "unchanged", "refused")}
+
+    def __str__(self) -> str:
+        """Return the numbers as one sentence."""
+        return f"{', '.join(f'{name} {number:,}' for name, number in self.numbers().items())}.".capitalize()
+
+
+@click.command("import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, allow_dash=True))
+@click.option("--dry-run", is_flag=True, help="Check everything, count what would be done, write nothing.")
+@click.option("--skip-refused", is_flag=True, help="Where some users are refused, import the others.")
+@tenant_option
+@json_option
+@click.pass_context
+def import_users(
+    context: click.Context, file: str, dry_run: bool, skip_refused: bool, tenant: str, as_json: bool
+) -> None:
+    r"""Add or change users from FILE; - stands for standard input.
+
+    CSV in UTF-8: a column `id`, and one for each claim; separated by commas, semicolons or tabs. JSON (by its ending):
+    a list of objects with `id` and a member for each claim, all text. An empty cell removes the value, and with it
+    what was verified for it; a claim without a column stays as it is.
+
+    The whole file is checked before the first user is written. The same file may be imported again: a user whose
+    values are equal is not touched.
+
+    \b
+    Example:
+      connector user import users.csv --dry-run
+    """
+    name = "standard input" if file == STDIN else Path(file).name
+    with services(context) as opened, _naming(name):
+        providers = opened.providers.all(tenant)
+        expected = Expected.of(providers, shipped.dialects())
+        users = _read(file)
+        found = review(users.entries(), expected)
+        _report(name, found, expected, may_go_on=skip_refused, as_json=as_json)
+        entries = ((each.user_id, each.values) for each in users.entries() if not each.objections)
+        work = opened.users.rehearse(tenant, entries) if dry_run else opened.users.put_all(tenant, entries, actor())
+        count = Count(total=found.users - found.refused, refused=found.refused)
+        is_whole = _import(work, count, partial(missing_claims, providers))
+    _print(count, found, dry_run=dry_run, as_json=as_json)
+    if not is_whole:
+        context.exit(INTERRUPTED)
+
+
+@contextmanager
+def _naming(name: str) -> Iterator[None]:
+    try:
+        yield
+    except UnreadableFileError as error:
+        raise click.ClickException(f"{name}: {error} Nothing was written.") from None
+
+
+def _read(file: str) -> UserFile:
+    with click.open_file(file, "rb") as opened:
+        text = decode(opened.read())
+    is_json = text.lstrip().startswith("[") if file == STDIN else Path(file).suffix.lower() == ".json"
+    return UserFile(text, is_json)
+
+
+def _report(name: str, found: Review, expected: Expected, *, may_go_on: bool, as_json: bool) -> None:
+    """Print what is warned of and what is refused; raises `ClickException` where nothing is to be written."""
+    for warning in found.warnings(expected):
+        click.echo(f"Warning: {name}, {warning}.", err=True)
+    for objection in found.objections:
+        click.echo(f"{name}, {objection}.", err=True)
+    if found.refused > (shown := len(found.objections)):
+        click.echo(f"… and {found.refused - shown:,} more.", err=True)
+    if found.refused and not may_go_on:
+        if as_json:
+            print_json(Count(total=0, refused=found.refused).numbers())
+        raise click.ClickException(
+            f"{found.refused:,} of {found.users:,} users are refused; nothing was written. Correct the file, or import "
+            "the others with --skip-refused."
+        )
+
+
+def _import(work: Iterator[Batch], count: Count, missing: Missing) -> bool:
+    """Do the work, batch by batch; False where it was ended before all was done."""
+    try:
+        with stoppable() as stop, progress(count.total, "users") as advance:
+            for batch in stop.until(work):
+                advance(count.add(batch, missing))
+    except BaseException:  # the border: whatever it is, what is in is said
+        click.echo(f"Broken off: {_in(count)}", err=True)
+        raise
+    is_whole = count.done == count.total
+    if not is_whole:
+        click.echo(f"Interrupted: {_in(count)}", err=True)
+    return is_whole
+
+
+def _in(count: Count) -> str:
+    return f"{count.done:,} of {count.total:,} users are in. Import the same file again for the others."
+
+
+def _print(count: Count, found: Review, *, dry_run: bool, as_json: bool) -> None:
+    if as_json:
+        unverifiable = {user_id: list(claims) for user_id, claims in count.unverifiable.items()}
+        print_json(count.numbers() | {"dryRun": dry_run, "unverifiable": unverifiable})
+        return
+    click.echo(f"Nothing was written. It would be: {str(count).lower()}" if dry_run else str(count))
+    if count.unverifiable:
+        click.echo(f"{len(count.unverifiable):,} of them cannot be verified by any provider; they have no value for:")
+        for user_id, claims in list(count.unverifiable.items())[:SHOWN]:
+            click.echo(f"  {user_id}: {', '.join(claims)}")
+        if len(count.unverifiable) > SHOWN:
+            click.echo(f"  … and {len(count.unverifiable) - SHOWN:,} more: see --json.")

@@ -1,0 +1,59 @@
+"""Writing users' values: sealed, and with everything withdrawn that was verified for another value."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from connector.domain.history import Change
+from connector.domain.text import is_blank, normal
+from connector.services.people.claims import values_changed
+from connector.store import users
+from connector.store.sealed import user_value
+from connector.store.vault import Fingerprints, Vault
+
+Values = Mapping[str, str]  # by claim URI; a blank one removes what is there
+
+
+class ValueWriter:
+    """Compares and writes the values of users whom the caller has locked."""
+
+    def __init__(self, vault: Vault, fingerprints: Fingerprints) -> None:
+        self._vault = vault
+        self._fingerprints = fingerprints
+
+    def open(self, tenant: str, user_id: str, sealed: Mapping[str, str]) -> dict[str, str]:
+        """Open a user's stored values."""
+        return {uri: self._vault.open(value, user_value(tenant, user_id, uri)) for uri, value in sealed.items()}
+
+    def differences(self, tenant: str, user_id: str, stored: Mapping[str, str], given: Values) -> dict[str, str]:
+        """Return those of the given values that are others than the stored, sealed ones."""
+        known = self.open(tenant, user_id, {uri: stored[uri] for uri in given if uri in stored})
+        return {uri: value for uri, value in given.items() if not _is_same(known.get(uri, ""), value)}
+
+    def write(self, connection: Connection, tenant: str, changed: Mapping[str, Values], now: datetime) -> list[Change]:
+        """Write values by user; what was verified for other ones is verified no longer, from the same moment on.
+
+        Returns which claims are verified no longer, for the journal.
+        """
+        sealed = {user_id: self._sealed(tenant, user_id, values) for user_id, values in changed.items()}
+        users.set_values(connection, tenant, sealed)
+        fingerprints = {user_id: self._fingerprinted(tenant, user_id, values) for user_id, values in changed.items()}
+        return values_changed(connection, tenant, fingerprints, now)
+
+    def _sealed(self, tenant: str, user_id: str, values: Values) -> dict[str, str | None]:
+        return {
+            uri: None if is_blank(value) else self._vault.seal(value, user_value(tenant, user_id, uri))
+            for uri, value in values.items()
+        }
+
+    def _fingerprinted(self, tenant: str, user_id: str, values: Values) -> dict[str, str | None]:
+        of = self._fingerprints.of
+        return {uri: None if is_blank(value) else of(tenant, user_id, uri, value) for uri, value in values.items()}
+
+
+def _is_same(before: str, value: str) -> bool:
+    """Whether two texts are one value: all normal forms of a text are, and all blank texts."""
+    return before == value or normal(before) == normal(value) or (is_blank(before) and is_blank(value))

@@ -1,0 +1,32 @@
+"""Files that come with the connector: claim dialects, the documented settings, the Studio example.
+
+In a clone they are in `config/`, beside the package; in a wheel they are inside it.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+_PACKAGE = Path(__file__).parent
+_PLACES = (_PACKAGE / "config", _PACKAGE.parent / "config")
+
+
+def example_files() -> dict[str, Path]:
+    """Return the files that people begin from, by their names."""
+    root = _root()
+    return {"settings": root / "settings.toml", "studio": root / "studio.json"} | dialect_files()
+
+
+def dialect_files() -> dict[str, Path]:
+    """Return the files of the claim dialects, by their names."""
+    return {path.stem: path for path in sorted((_root() / "claims").glob("*.json"))}
+
+
+def dialects() -> dict[str, dict[str, str]]:
+    """Return the claim dialects by their names: each maps local claims to applicant fields."""
+    return {name: json.loads(path.read_text(encoding="utf-8")) for name, path in dialect_files().items()}
+
+
+def _root() -> Path:
+    return next(place for place in _PLACES if place.is_dir())

@@ -1,0 +1,231 @@
+"""Work that takes its time: it says how far it is, can be ended at any moment, and goes on where it was."""
+
+from __future__ import annotations
+
+import base64
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+from sqlalchemy import func, select, text
+
+from connector.cli.progress import EVERY, Lines, Stop, duration, stoppable
+from connector.store.engine import Database
+from connector.store.models import user_attributes, users
+
+Run = Callable[..., Result]
+OLD, NEW = (base64.b64encode(bytes([number]) * 32).decode() for number in (1, 2))
+MANY = 40_000  # users: many seconds of work for the fastest machine
+PATIENCE = 60
+
+
+def csv_of(number: int) -> str:
+    rows = (f"user-{at:06},Given{at},Last{at}\n" for at in range(number))
+    return "id,http://wso2.org/claims/givenname,http://wso2.org/claims/lastname\n" + "".join(rows)
+
+
+@pytest.fixture
+def many_users(tmp_path: Path) -> Path:
+    path = tmp_path / "users.csv"
+    path.write_text(csv_of(MANY))
+    return path
+
+
+@pytest.fixture
+def database(data_dir: Path) -> Iterator[Database]:
+    opened = Database(f"sqlite:///{data_dir / 'connector.db'}")
+    yield opened
+    opened.close()
+
+
+def number_of_users(database: Database) -> int:
+    with database.read() as connection:
+        return connection.execute(select(func.count()).select_from(users)).scalar_one()
+
+
+def sealed_with(database: Database, prefix: str) -> int:
+    counted = select(func.count()).where(user_attributes.c.value.startswith(prefix))
+    with database.read() as connection:
+        return connection.execute(counted).scalar_one()
+
+
+@pytest.fixture
+def spawn(data_dir: Path) -> Iterator[Callable[..., subprocess.Popen[str]]]:
+    """Start a command as a process of its own."""
+    started: list[subprocess.Popen[str]] = []
+
+    def spawn(*arguments: str, **variables: str) -> subprocess.Popen[str]:
+        environ = {name: value for name, value in os.environ.items() if not name.startswith("CONNECTOR_")}
+        environ |= {"CONNECTOR_DATA_DIR": str(data_dir)} | variables
+        command = [sys.executable, "-m", "connector", *arguments]
+        pipe = subprocess.PIPE
+        started.append(subprocess.Popen(command, env=environ, stdout=pipe, stderr=pipe, text=True))
+        return started[-1]
+
+    yield spawn
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def wait_until(condition: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+    end = time.monotonic() + PATIENCE
+    while not condition():
+        assert process.poll() is None, "it ended too soon"
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_import_that_is_interrupted_says_what_is_in_and_goes_on_when_it_is_repeated(
+    run: Run, spawn: Callable[..., subprocess.Popen[str]], database: Database, many_users: Path, number: signal.Signals
+) -> None:
+    process = spawn("user", "import", str(many_users))
+    wait_until(lambda: number_of_users(database) > 0, process)
+    process.send_signal(number)
+    _, said = process.communicate(timeout=PATIENCE)
+
+    assert process.returncode == 130
+    there = number_of_users(database)
+    assert 0 < there < MANY
+    assert f"Interrupted: {there:,} of {MANY:,} users are in." in said
+    assert "Traceback" not in said
+    many_users.write_text(csv_of(there + 1))
+    assert run("user", "import", str(many_users)).stdout == f"Added 1, changed 0, unchanged {there:,}, refused 0.\n"
+
+
+def test_an_import_that_the_database_breaks_off_says_what_is_in(run: Run, database: Database, tmp_path: Path) -> None:
+    with database.write() as connection:
+        connection.execute(
+            text(
+                "CREATE TRIGGER full BEFORE INSERT ON users WHEN NEW.user_id = 'user-000700' "
+                "BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END"
+            )
+        )
+    path = tmp_path / "users.csv"
+    path.write_text(csv_of(1_000))
+    result = run("user", "import", str(path))
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert result.stderr.splitlines() == [
+        "Broken off: 500 of 1,000 users are in. Import the same file again for the others.",
+        "Error: The database refused: database or disk is full",
+    ]
+    assert number_of_users(database) == 500
+
+
+def test_a_rotation_that_is_killed_goes_on_where_it_was(
+    run: Run, spawn: Callable[..., subprocess.Popen[str]], database: Database, tmp_path: Path
+) -> None:
+    path = tmp_path / "users.csv"
+    path.write_text(csv_of(MANY // 2))
+    assert run("user", "import", str(path), CONNECTOR_ENCRYPTION_KEYS=OLD).exit_code == 0
+    with database.read() as connection:
+        before = connection.execute(select(user_attributes.c.value).limit(1)).scalar_one()[: len("v1.01234567.")]
+    total = sealed_with(database, before)
+    keys = {"CONNECTOR_ENCRYPTION_KEYS": f"{NEW},{OLD}"}
+
+    killed = spawn("rotate-keys", **keys)
+    wait_until(lambda: sealed_with(database, before) < total, killed)
+    killed.kill()
+    killed.communicate()
+    left = sealed_with(database, before)
+    assert 0 < left < total
+
+    interrupted = spawn("rotate-keys", **keys)
+    wait_until(lambda: sealed_with(database, before) < left, interrupted)
+    interrupted.send_signal(signal.SIGINT)
+    _, said = interrupted.communicate(timeout=PATIENCE)
+    if interrupted.returncode:  # where it was not at its last step anyway
+        assert interrupted.returncode == 130
+        assert re.search(r"Interrupted: [\d,]+ of [\d,]+ values are done", said)
+
+    result = run("rotate-keys", **keys)
+    assert (result.exit_code, result.stdout) == (0, "Everything is encrypted with the first key.\n")
+    assert sealed_with(database, before) == 0
+    shown = run("user", "show", "user-000007", CONNECTOR_ENCRYPTION_KEYS=NEW)
+    assert "Given7" in shown.stdout
+
+
+def test_a_terminal_has_a_bar_with_rate_and_remaining_time(data_dir: Path, tmp_path: Path) -> None:
+    path = tmp_path / "users.csv"
+    path.write_text(csv_of(2_000))
+    primary, secondary = pty.openpty()
+    environ = os.environ | {"CONNECTOR_DATA_DIR": str(data_dir), "TERM": "xterm", "COLUMNS": "120"}
+    command = [sys.executable, "-m", "connector", "user", "import", str(path)]
+    process = subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=secondary, text=True)
+    os.close(secondary)
+    shown = read_all(primary)
+    assert process.communicate(timeout=PATIENCE)[0] == "Added 2,000, changed 0, unchanged 0, refused 0.\n"
+    assert "users  [#" in shown
+    assert "2000/2000" in shown
+    assert re.search(r"1000/2000  [\d,]+/s, about \d+ s left", shown)
+
+
+def read_all(descriptor: int) -> str:
+    """Read what a terminal shows until nobody writes to it any more."""
+    parts: list[bytes] = []
+    while True:
+        try:
+            part = os.read(descriptor, 4096)
+        except OSError:  # Linux's way to say that the other side was closed
+            part = b""
+        if not part:
+            os.close(descriptor)
+            return b"".join(parts).decode()
+        parts.append(part)
+
+
+def test_elsewhere_a_line_every_few_seconds_says_how_far_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    now = 100.0
+    lines = Lines(10_000, "users", lambda: now)
+    for seconds, number in ((1, 500), (EVERY, 1_000), (1, 500), (EVERY, 0), (EVERY, 8_000)):
+        now += seconds
+        lines(number)
+    assert capsys.readouterr().err.splitlines() == [
+        "1,500 of 10,000 users (15 %), 250/s, about 34 s left",
+        "2,000 of 10,000 users (20 %), 167/s, about 48 s left",
+        "10,000 of 10,000 users (100 %), 588/s, about 0 s left",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "written"), [(0.4, "0 s"), (59.6, "1 min 0 s"), (185, "3 min 5 s"), (7_805, "2 h 10 min")]
+)
+def test_a_time_is_written_for_people(seconds: float, written: str) -> None:
+    assert duration(seconds) == written
+
+
+def test_the_first_signal_asks_for_an_end_and_the_second_breaks_off() -> None:
+    def work(stop: Stop) -> Iterator[int]:
+        for step in stop.until(range(10)):
+            os.kill(os.getpid(), signal.SIGINT)
+            yield step
+
+    before = signal.getsignal(signal.SIGINT)
+    with stoppable() as stop:
+        assert list(work(stop)) == [0]
+        with pytest.raises(KeyboardInterrupt):
+            os.kill(os.getpid(), signal.SIGINT)
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_work_in_another_thread_leaves_signals_alone() -> None:
+    done: list[int] = []
+
+    def work() -> None:
+        with stoppable() as stop:
+            done.extend(stop.until(range(3)))
+
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    assert done == [0, 1, 2]
