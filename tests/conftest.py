@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 import shutil
 import tempfile
@@ -51,28 +50,41 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def postgresql_server() -> Iterator[str]:
-    """A PostgreSQL server of the tests' own, with a migrated database `template`; gives the URL of `postgres`."""
-    with databases.postgresql_server() as server:
-        database = Database(databases.put_database(server, "template"))
-        database.migrate()
-        database.close()
+def postgresql_server(testrun_uid: str) -> Iterator[str]:
+    """A PostgreSQL server that the processes of this test run share; gives the URL of its database `postgres`."""
+    with databases.postgresql_server(testrun_uid) as server:
         yield server
 
 
 @pytest.fixture(scope="session")
-def new_database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
+def postgresql_template(postgresql_server: str) -> Iterator[str]:
+    """The name of a migrated database, to be copied."""
+    name = databases.new_name()
+    database = Database(databases.put_database(postgresql_server, name))
+    database.migrate()
+    database.close()
+    yield name
+    databases.drop_database(postgresql_server, name)
+
+
+@pytest.fixture(scope="session")
+def new_database(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[str], str]]:
     """Make a migrated database, `sqlite` or `postgresql`, and give its URL."""
-    numbers = itertools.count()
+    names: list[str] = []
 
     def make(kind: str) -> str:
         if kind == "sqlite":
             path = tmp_path_factory.mktemp("database") / "connector.db"
             return f"sqlite:///{shutil.copy(request.getfixturevalue('sqlite_template'), path)}"
-        server = request.getfixturevalue("postgresql_server")
-        return databases.put_database(server, f"tests_{next(numbers)}", template="template")
+        server, template = (request.getfixturevalue(f"postgresql_{name}") for name in ("server", "template"))
+        names.append(databases.new_name())
+        return databases.put_database(server, names[-1], template)
 
-    return make
+    yield make
+    for name in names:
+        databases.drop_database(request.getfixturevalue("postgresql_server"), name)
 
 
 @pytest.fixture(scope="session")

