@@ -12,6 +12,7 @@ from connector import __version__
 from connector.access.development import trusted_issuers
 from connector.access.gate import Access
 from connector.api import (
+    access_log,
     applicants,
     document,
     errors,
@@ -51,6 +52,7 @@ def create_app(
     app.config |= {"PUBLIC_URL": settings.public_url, "MAX_BODY_BYTES": settings.max_body_bytes}
     app.extensions |= {"access": Access(issuers), "issuers": issuers, "services": services, "settings": settings}
     tenancy.install(app)
+    access_log.install(app)
     tracing.install(app)
     ids.install(app)
     app.before_request(_check_path)

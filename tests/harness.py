@@ -34,6 +34,13 @@ VALUES = {GIVEN_NAME: "Ann", LAST_NAME: "Example", BIRTH_DATE: "1990-01-01"}
 WORKFLOW_ID = "5f5a0c52-6a7e-4a6a-9d3b-0c5de0f0a001"
 API_TOKEN = "api_sandbox.secret-of-the-tests"
 
+
+def as_actor(subject: str) -> str:
+    """Return how the history names a caller."""
+    return f"{subject} [development@urn:onfido-idvp-connector:development]"
+
+
+ADMIN = as_actor("admin")
 ADMIN_SCOPES = (
     *(f"internal_idvp_{name}" for name in ("view", "add", "update", "delete")),
     *(f"internal_idv_claim_{name}" for name in ("verify", "view", "add", "update")),

@@ -293,6 +293,40 @@ class TestIssuers:
         environ = {"CONNECTOR_ISSUERS": json.dumps([ISSUER, ISSUER | {"audience": "other"}])}
         assert refusal(environ=environ) == "issuers must name every issuer once."
 
+    @pytest.mark.parametrize(
+        ("one", "other", "is_refused"),
+        [
+            ({}, {}, True),
+            ({"tenant": "blue"}, {"tenant": "blue"}, True),
+            ({"tenant_claim": "org"}, {}, True),
+            ({"tenant": "blue"}, {"tenant_claim": "org"}, True),
+            ({"tenant_claim": "org"}, {"tenant_claim": "realm"}, True),
+            ({"shares_users": True}, {}, True),
+            ({}, {"shares_users": True}, True),
+            ({"shares_users": True}, {"shares_users": True}, False),
+            ({"tenant_claim": "org", "shares_users": True}, {"shares_users": True}, False),
+            ({"tenant": "blue"}, {"tenant": "red"}, False),
+            ({"tenant": "blue"}, {}, False),
+        ],
+    )
+    def test_two_issuers_that_can_name_one_tenant_have_to_share_its_users(
+        self, one: dict[str, Any], other: dict[str, Any], is_refused: bool
+    ) -> None:
+        common = {"audience": "connector"}
+        apart = {"issuer": "https://apart.example.com", "tenant": "apart"}
+        issuers = [
+            apart | common,
+            {"issuer": "https://one.example.com"} | common | one,
+            {"issuer": "https://other.example.com"} | common | other,
+        ]
+        if any("tenant_claim" in each for each in (one, other)):
+            issuers.pop(0)  # whoever names tenants by a claim may name any
+        environ = {"CONNECTOR_ISSUERS": json.dumps(issuers)}
+        if is_refused:
+            assert "(https://one.example.com and https://other.example.com)" in refusal(environ=environ)
+        else:
+            assert len(load(None, environ).issuers) == len(issuers)
+
 
 class TestReference:
     def test_the_documented_example_is_up_to_date(self) -> None:

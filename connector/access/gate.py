@@ -81,6 +81,7 @@ class _Validator(BearerTokenValidator):  # type: ignore[misc]  # Authlib is unty
         return principal
 
     def validate_token(self, token: Principal, scopes: Iterable[str], request: object) -> None:
+        g.principal = token  # who is refused is known as well
         try:
             check_tenant(token.tenant, g.tenant)
             for scope in scopes:
@@ -144,7 +145,7 @@ def requires(scope: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
         @functools.wraps(view)
         def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
             access: Access = current_app.extensions[EXTENSION]
-            g.principal = access.admit(scope)
+            access.admit(scope)
             return view(*args, **kwargs)
 
         setattr(guarded, REQUIRED_SCOPE, scope)

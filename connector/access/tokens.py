@@ -18,6 +18,7 @@ import threading
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 from joserfc.errors import ClaimError, InvalidClaimError, InvalidKeyIdError, JoseError
 from joserfc.jws import validate_compact
@@ -46,6 +47,8 @@ if TYPE_CHECKING:
     from connector.settings import Issuer
 
 MAX_SUBJECT_LENGTH = 255
+MAX_CLIENT_ID = 255  # characters of it in the history
+CLIENT_ID = "!$&'()*+,/:;=?._~-"  # what stays as it is there, beside letters and digits
 CLAIMS = ("aud", "exp", "iat", "sub")
 OPTIONAL = ("nbf", "jti")
 
@@ -58,6 +61,15 @@ class Principal:
     client_id: str
     scopes: frozenset[str]
     tenant: str
+    issuer: str
+
+    @property
+    def actor(self) -> str:
+        """Return who acts, for the history: `ann [shop@https://idp.example.com]`, the user, the client and the issuer.
+
+        The last brackets are the connector's own, whatever the user is called.
+        """
+        return f"{self.subject} [{quote(self.client_id, safe=CLIENT_ID)[:MAX_CLIENT_ID]}@{self.issuer}]"
 
 
 @dataclass(frozen=True)
@@ -184,6 +196,7 @@ class TrustedIssuer:
             client_id=client_id if isinstance(client_id, str) else "",
             scopes=_read_scopes(claims.get("scope")),
             tenant=self.tenant_of(claims),
+            issuer=self.identifier,
         )
 
 

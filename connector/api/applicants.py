@@ -20,7 +20,7 @@ blueprint = Blueprint(
 @blueprint.response(204)
 def update_applicant(provider_id: str, applicant_id: str) -> None:
     """Send Onfido the values that the user has now, so that they reach a run that is under way."""
-    _applicants().update(g.tenant, provider_id, applicant_id, g.principal.subject)
+    _applicants().update(g.tenant, provider_id, applicant_id, g.principal.actor)
 
 
 @blueprint.delete("/<applicant_id>")
@@ -28,7 +28,7 @@ def update_applicant(provider_id: str, applicant_id: str) -> None:
 @blueprint.response(204)
 def delete_applicant(provider_id: str, applicant_id: str) -> None:
     """Have Onfido delete the applicant, which it does some days later; a run that is open ends here."""
-    _applicants().delete(g.tenant, provider_id, applicant_id, g.principal.subject)
+    _applicants().delete(g.tenant, provider_id, applicant_id, g.principal.actor)
 
 
 @blueprint.post("/<applicant_id>/restore")
@@ -36,7 +36,7 @@ def delete_applicant(provider_id: str, applicant_id: str) -> None:
 @blueprint.response(204)
 def restore_applicant(provider_id: str, applicant_id: str) -> None:
     """Take a deletion back that Onfido has not carried out yet."""
-    _applicants().restore(g.tenant, provider_id, applicant_id, g.principal.subject)
+    _applicants().restore(g.tenant, provider_id, applicant_id, g.principal.actor)
 
 
 def _applicants() -> Applicants:

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 import marshmallow as ma
 import structlog
-from flask import Flask, Response, jsonify, request
+from flask import Flask, Response, g, jsonify, request
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
@@ -98,6 +98,7 @@ def http_error(error: HTTPException) -> Response:
 
 def body(code: str, message: str, description: str, status: int, headers: Mapping[str, str] | None = None) -> Response:
     """Make an error answer."""
+    g.error_code = code
     response = jsonify(code=code, message=message, description=description[:MAX_DESCRIPTION], traceId=trace_id.get())
     response.status_code = status
     response.headers.update(dict(headers or {}))

@@ -52,7 +52,7 @@ def add_provider(body: dict[str, Any]) -> tuple[dict[str, Any], int, dict[str, s
     """Register a provider."""
     if body["type"].upper() != PROVIDER_TYPE:
         raise invalid("type", f"must be {PROVIDER_TYPE}")
-    provider = _providers().add(g.tenant, _config(body), g.principal.subject)
+    provider = _providers().add(g.tenant, _config(body), g.principal.actor)
     return provider_body(provider), 201, {"Location": _url(PREFIX, provider.provider_id)}
 
 
@@ -73,7 +73,7 @@ def change_provider(body: dict[str, Any], provider_id: str) -> tuple[dict[str, A
     _providers().get(g.tenant, provider_id)
     if body["type"].upper() != PROVIDER_TYPE:
         raise RequestError(Code.PROVIDER_TYPE_FIXED, f"type: must stay {PROVIDER_TYPE}.")
-    provider = _providers().change(g.tenant, provider_id, _config(body), g.principal.subject)
+    provider = _providers().change(g.tenant, provider_id, _config(body), g.principal.actor)
     return provider_body(provider), 200, {"Location": _url(PREFIX, provider_id)}
 
 
@@ -82,7 +82,7 @@ def change_provider(body: dict[str, Any], provider_id: str) -> tuple[dict[str, A
 @blueprint.response(204)
 def remove_provider(provider_id: str) -> None:
     """Remove a provider with all that was verified through it."""
-    _providers().remove(g.tenant, provider_id, g.principal.subject)
+    _providers().remove(g.tenant, provider_id, g.principal.actor)
 
 
 @blueprint.delete("/<provider_id>/previous-webhook-token")
@@ -90,7 +90,7 @@ def remove_provider(provider_id: str) -> None:
 @blueprint.response(204)
 def end_overlap(provider_id: str) -> None:
     """Let the webhook token that was replaced be good no longer, from now on."""
-    _providers().end_overlap(g.tenant, provider_id, g.principal.subject)
+    _providers().end_overlap(g.tenant, provider_id, g.principal.actor)
 
 
 @blueprint.get("/<provider_id>/setup-guide")

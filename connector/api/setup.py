@@ -55,7 +55,7 @@ def test_connection(provider_id: str) -> Readiness:
 @blueprint.alt_response(201, schema=WebhookSchema, description="It was created.")
 def add_webhook(provider_id: str) -> tuple[Webhook, int]:
     """Register the webhook at Onfido, or repair the one that is there, and register its token here."""
-    added = _setup().add_webhook(g.tenant, provider_id, current_app.config["PUBLIC_URL"], g.principal.subject)
+    added = _setup().add_webhook(g.tenant, provider_id, current_app.config["PUBLIC_URL"], g.principal.actor)
     return added, 201 if added.is_new else 200
 
 
@@ -64,7 +64,7 @@ def add_webhook(provider_id: str) -> tuple[Webhook, int]:
 @blueprint.response(204)
 def remove_webhook(provider_id: str) -> None:
     """Delete the webhook at Onfido and forget its token, at once."""
-    _setup().remove_webhook(g.tenant, provider_id, current_app.config["PUBLIC_URL"], g.principal.subject)
+    _setup().remove_webhook(g.tenant, provider_id, current_app.config["PUBLIC_URL"], g.principal.actor)
 
 
 def _setup() -> Setup:

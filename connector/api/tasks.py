@@ -55,7 +55,7 @@ def get_task(provider_id: str, run_id: str, task_id: str) -> Answer:
 @blueprint.response(200, WholeTaskSchema)
 def complete_task(body: dict[str, Any], provider_id: str, run_id: str, task_id: str) -> Answer:
     """Complete a task with the application's data, and so let the run go on."""
-    actor = g.principal.subject
+    actor = g.principal.actor
     return _answer(_tasks().complete(g.tenant, run_id, task_id, body["data"], provider_id=provider_id, actor=actor))
 
 

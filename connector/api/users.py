@@ -92,7 +92,7 @@ def list_claims(query: dict[str, Any], user_id: str) -> list[dict[str, Any]]:
 def add_claims(body: list[dict[str, Any]], user_id: str) -> list[dict[str, Any]]:
     """Add claims to a user, all or none."""
     entries = [claim_entry(entry) for entry in body]
-    return [claim_body(claim) for claim in _claims().add(g.tenant, user_id, entries, g.principal.subject)]
+    return [claim_body(claim) for claim in _claims().add(g.tenant, user_id, entries, g.principal.actor)]
 
 
 @blueprint.put("/<user_id>/idv/claims")
@@ -102,7 +102,7 @@ def add_claims(body: list[dict[str, Any]], user_id: str) -> list[dict[str, Any]]
 def correct_claims(body: list[dict[str, Any]], user_id: str) -> list[dict[str, Any]]:
     """Correct several claims of a user's, all or none."""
     entries = [claim_entry(entry) for entry in body]
-    corrected = _claims().correct_all(g.tenant, user_id, entries, g.principal.subject)
+    corrected = _claims().correct_all(g.tenant, user_id, entries, g.principal.actor)
     return [claim_body(claim) for claim in corrected]
 
 
@@ -126,7 +126,7 @@ def correct_claim(body: dict[str, Any], user_id: str, claim_id: str) -> dict[str
         claim_id,
         is_verified=body["isVerified"],
         metadata=body["claimMetadata"],
-        actor=g.principal.subject,
+        actor=g.principal.actor,
     )
     return claim_body(corrected)
 
@@ -137,7 +137,7 @@ def correct_claim(body: dict[str, Any], user_id: str, claim_id: str) -> dict[str
 def remove_user(user_id: str) -> None:
     """Remove everything personal of a user, here and, in a moment, at Onfido."""
     users: Users = current_app.extensions["services"].users
-    users.remove(g.tenant, user_id, g.principal.subject)
+    users.remove(g.tenant, user_id, g.principal.actor)
 
 
 def _verify(user_id: str, body: dict[str, Any]) -> Answer:

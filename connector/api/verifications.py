@@ -78,7 +78,7 @@ def decide_run(body: dict[str, Any], provider_id: str, run_id: str) -> dict[str,
     found = _runs().find(g.tenant, run_id, provider_id)
     is_approved, reason = body["decision"] == APPROVE, body["reason"]
     decisions: Decisions = current_app.extensions["services"].decisions
-    decisions.decide(found, is_approved=is_approved, reason=reason, actor=g.principal.subject)
+    decisions.decide(found, is_approved=is_approved, reason=reason, actor=g.principal.actor)
     return _details(provider_id, run_id)
 
 

@@ -16,6 +16,7 @@ from __future__ import annotations
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from itertools import combinations
 from pathlib import Path
 from typing import Any
 
@@ -64,6 +65,11 @@ class Issuer(Checked):
     )
     tenant: str = setting(DEFAULT_TENANT, "The only tenant that its tokens are good for.", checks.not_empty)
     tenant_claim: str = setting("", "The claim that names a token's tenant, in place of `tenant`.")
+    shares_users: bool = setting(
+        False,
+        "Whether another issuer may name the same tenant: then `sub` has to mean the same user at both, "
+        "and both have to say so.",
+    )
     algorithms: tuple[str, ...] = setting(ALGORITHMS, "The signature algorithms it may use.", checks.asymmetric)
     token_types: tuple[str, ...] = setting(
         ("at+jwt", "application/at+jwt"),
@@ -73,10 +79,21 @@ class Issuer(Checked):
 
 
 def distinct(issuers: tuple[Issuer, ...]) -> tuple[Issuer, ...]:
-    """Check for one entry an issuer."""
+    """Check for one entry an issuer, and for tenants of which each has one issuer unless all of them agree."""
     if len({each.issuer for each in issuers}) < len(issuers):
         raise ValueError("must name every issuer once")
+    for one, other in combinations(issuers, 2):
+        if _can_name_one_tenant(one, other) and not (one.shares_users and other.shares_users):
+            raise ValueError(
+                f"must not let two issuers name one tenant ({one.issuer} and {other.issuer}): the users of one would "
+                "be those of the other. If every `sub` means the same user at both, set shares_users for each; "
+                "otherwise give each a `tenant` of its own"
+            )
     return issuers
+
+
+def _can_name_one_tenant(one: Issuer, other: Issuer) -> bool:
+    return bool(one.tenant_claim or other.tenant_claim) or one.tenant == other.tenant
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 KEY_BYTES = 32
+MAX_ISSUER = 512  # characters: the history names it
 HIGHEST_PORT = 65535
 DATABASE_SCHEMES = {
     "sqlite": "sqlite",
@@ -85,7 +86,7 @@ def directory(value: Path) -> Path:
 
 def secure_url(value: str) -> str:
     """Check for a plain https URL (or http that cannot leave the machine); kept as it is, for tokens repeat it."""
-    if not is_secure_url(value) or re.search(r"[\s?#@]", value):
+    if not is_secure_url(value) or re.search(r"[\s?#@]", value) or len(value) > MAX_ISSUER:
         raise ValueError("must be an https URL (http only to loopback) without user, query or fragment")
     return value
 

@@ -286,7 +286,7 @@ history = Table(
     Column("previous", String(64)),
     Column("current", String(64), nullable=False),
     Column("cause", String(32), nullable=False, comment="what brought the change about"),
-    Column("actor", String(255), comment="the administrator, or the event's id"),
+    Column("actor", String(1100), comment="the administrator with client and issuer, or the event's id"),
     Column("detail", JSON, nullable=False, comment="what else was changed; never a secret or a value"),
 )
 Index(None, history.c.verification_id)

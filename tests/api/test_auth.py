@@ -212,7 +212,9 @@ class Site:
         """Tell who calls."""
         caller: Principal = g.principal
         scopes = sorted(caller.scopes)
-        return jsonify(subject=caller.subject, client_id=caller.client_id, scopes=scopes, tenant=caller.tenant)
+        return jsonify(
+            subject=caller.subject, client_id=caller.client_id, scopes=scopes, tenant=caller.tenant, actor=caller.actor
+        )
 
 
 @pytest.fixture
@@ -241,6 +243,7 @@ class TestGoodTokens:
             "client_id": "shop",
             "scopes": ["internal_idvp_view", "internal_login"],
             "tenant": "carbon.super",
+            "actor": f"alice [shop@{issuer.identifier}]",
         }
 
     @pytest.mark.parametrize("algorithm", ["RS256", "RS512", "PS256", "ES256", "ES384", "EdDSA"])
@@ -776,6 +779,28 @@ class TestViews:
         assert (deleted.status_code, seen) == (403, {})
         assert vars(Things.get)[REQUIRED_SCOPE] == "internal_idvp_view"
         assert vars(Things.delete)[REQUIRED_SCOPE] == "internal_idvp_delete"
+
+
+class TestActors:
+    @pytest.mark.parametrize(
+        ("claims", "actor"),
+        [
+            ({}, "alice [shop@{issuer}]"),
+            ({"client_id": ...}, "alice [@{issuer}]"),
+            ({"client_id": "desk app"}, "alice [desk%20app@{issuer}]"),
+            ({"sub": "root [shop@https://idp.example.com]"}, "root [shop@https://idp.example.com] [shop@{issuer}]"),
+            ({"client_id": "x@https://idp] [y"}, "alice [x%40https://idp%5D%20%5By@{issuer}]"),
+            ({"client_id": "a\nb\x1b"}, "alice [a%0Ab%1B@{issuer}]"),
+        ],
+    )
+    def test_the_history_names_user_client_and_issuer_and_none_can_pass_for_another(
+        self, claims: dict[str, Any], actor: str, site: Site, issuer: AuthIssuer
+    ) -> None:
+        assert site.get(issuer.mint(**claims)).get_json()["actor"] == actor.replace("{issuer}", issuer.identifier)
+
+    def test_it_has_a_bound(self, site: Site, issuer: AuthIssuer) -> None:
+        answer = site.get(issuer.mint(sub="\u738b" * 255, client_id="\u738b" * 1000))
+        assert len(answer.get_json()["actor"]) < 255 + 255 + 100
 
 
 class TestDevelopment:

@@ -11,11 +11,13 @@ import tracemalloc
 from pathlib import Path
 from typing import Any
 
+from connector import telemetry
 from connector.app import create_app
 from connector.settings import Settings
 
 
 def main() -> None:
+    telemetry.configure_logging("WARNING", "json")
     orders = json.loads(sys.argv[1])
     settings = Settings(data_dir=Path(orders["data_dir"]), database_url=orders["database_url"], dev=True)
     app = create_app(settings)

@@ -21,7 +21,18 @@ from tests.contract.wire import (
     new_provider,
     new_user,
 )
-from tests.harness import API_TOKEN, BIRTH_DATE, GIVEN_NAME, LAST_NAME, MAPPING, Caller, World, run_id_of, verified
+from tests.harness import (
+    ADMIN,
+    API_TOKEN,
+    BIRTH_DATE,
+    GIVEN_NAME,
+    LAST_NAME,
+    MAPPING,
+    Caller,
+    World,
+    run_id_of,
+    verified,
+)
 from tests.races.meanwhile import VALUES_READ, meanwhile
 
 STREET, POSTCODE, COUNTRY = (f"http://wso2.org/claims/{name}" for name in ("street", "postalcode", "country"))
@@ -92,7 +103,7 @@ def test_present_values_of_all_mapped_claims_reach_onfido(with_address: World, a
         applicant_id,
         "updated",
         "administrator",
-        "admin",
+        ADMIN,
     )
     assert entry["detail"] == {"claims": sorted(PERSON | ADDRESS)}
 
@@ -235,9 +246,9 @@ def test_a_deleted_applicant_is_gone_and_its_time_is_in_the_history(shared: Worl
     assert (answer.status_code, answer.content) == (204, b"")
     assert at_onfido(shared, "GET", applicant_id).status_code == 410
     *_, deleted, ended = history(admin, shared, run_id)
-    assert (deleted["name"], deleted["to"], deleted["actor"]) == (applicant_id, "deleted", "admin")
+    assert (deleted["name"], deleted["to"], deleted["actor"]) == (applicant_id, "deleted", ADMIN)
     assert datetime.fromisoformat(deleted["detail"]["delete_at"]) > datetime.now(UTC) + timedelta(days=1)
-    assert (ended["name"], ended["from"], ended["to"], ended["actor"]) == (run_id, "awaiting_input", "error", "admin")
+    assert (ended["name"], ended["from"], ended["to"], ended["actor"]) == (run_id, "awaiting_input", "error", ADMIN)
 
 
 def test_deleting_what_is_deleted_is_done_already(shared: World, admin: Caller) -> None:

@@ -34,6 +34,7 @@ from tests.contract.wire import (
     new_user,
 )
 from tests.harness import (
+    ADMIN,
     GIVEN_NAME,
     LAST_NAME,
     MAPPING,
@@ -388,7 +389,7 @@ def test_a_decision_is_answered_with_the_run(own: World, admin: Caller) -> None:
     assert set(run) == DETAILS
     assert (run["status"], run["decision"]) == ("review", "approved")
     assert run == answer_on(admin.get(runs_path(own, run_id)), 200)
-    assert {"reason": "compared by hand"} in [each["detail"] for each in run["history"] if each["actor"] == "admin"]
+    assert {"reason": "compared by hand"} in [each["detail"] for each in run["history"] if each["actor"] == ADMIN]
     assert verified(own.connector.as_user(user_id).claims()) == {GIVEN_NAME}
     assert_error(admin.post(runs_path(own, run_id, "decision"), body), 409, "IDVP-60013", run_id)
 

@@ -26,7 +26,7 @@ from tests.contract.account import (
     url_of,
 )
 from tests.contract.wire import PROVIDERS, answer_on, new_provider
-from tests.harness import MAPPING, Caller, World
+from tests.harness import ADMIN, MAPPING, Caller, World
 
 
 @pytest.fixture
@@ -193,7 +193,7 @@ def test_webhook_that_is_told_too_little_is_found_and_repaired(
     assert named in details["webhook"]
     assert register(admin, provider_id) == webhook | {"isNew": False}
     assert checked(admin, provider_id)[0]["webhook"] is True
-    assert told(shared, provider_id)[-1] == ("admin", {"properties": [], "webhook": "repaired"})
+    assert told(shared, provider_id)[-1] == (ADMIN, {"properties": [], "webhook": "repaired"})
 
 
 def test_webhook_whose_token_is_not_the_registered_one_is_found_and_repaired(

@@ -38,6 +38,7 @@ from tests.contract.account import (
 )
 from tests.contract.wire import PROVIDERS, UNKNOWN_ID, WEBHOOK_TOKEN, answer_on, assert_error, new_provider, new_user
 from tests.harness import (
+    ADMIN,
     GIVEN_NAME,
     LAST_NAME,
     Caller,
@@ -79,7 +80,7 @@ def test_webhook_is_registered_for_the_events_in_use_and_its_token_kept(
     assert (webhook["events"], webhook["environments"], webhook["enabled"]) == ([RESULT], ["sandbox"], True)
     assert webhook["token"] not in answer.text
     assert post(shared, provider_id, webhook["token"]) == 200
-    assert told(shared, provider_id) == [("admin", {"properties": ["webhook_token"], "webhook": "created"})]
+    assert told(shared, provider_id) == [(ADMIN, {"properties": ["webhook_token"], "webhook": "created"})]
 
 
 def test_result_arrives_by_the_registered_webhook(shared: World, admin: Caller, provider_id: str) -> None:
@@ -378,7 +379,7 @@ def test_removed_webhook_is_gone_and_both_its_tokens_are_forgotten_at_once(share
     guide = answer_on(admin.get(f"{PROVIDERS}/{provider_id}/setup-guide"), 200)
     assert guide["hasWebhookToken"] is False
     actor, detail = told(shared, provider_id)[-1]
-    assert (actor, detail["webhook"]) == ("admin", "removed")
+    assert (actor, detail["webhook"]) == (ADMIN, "removed")
     assert {"webhook_token", "previous_webhook_token"} < set(detail["properties"])
 
 

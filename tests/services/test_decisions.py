@@ -28,6 +28,7 @@ from tests.harness import (
     Clock,
     ConnectorServer,
     World,
+    as_actor,
     config_properties,
     event_body,
     provider_body,
@@ -165,7 +166,7 @@ def test_the_decision_is_told_with_its_reason_and_who_made_it(world: World, ann:
     assert (moved["subject"], moved["name"], moved["from"], moved["to"]) == ("run", run_id, "review", "approved")
     assert moved["detail"] == {"reason": "seen it"}
     assert (claim["subject"], claim["name"], claim["from"], claim["to"]) == ("claim", GIVEN_NAME, "clear", "verified")
-    assert {moved["actor"], claim["actor"]} == {"the-admin"}
+    assert {moved["actor"], claim["actor"]} == {as_actor("the-admin")}
     assert claim["detail"] == {}
 
 

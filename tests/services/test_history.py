@@ -13,6 +13,7 @@ from sqlalchemy import RowMapping, select
 
 from connector.store.models import history
 from tests.harness import (
+    ADMIN,
     ADMIN_SCOPES,
     BIRTH_DATE,
     GIVEN_NAME,
@@ -20,12 +21,14 @@ from tests.harness import (
     MAPPING,
     Caller,
     World,
+    as_actor,
     config_properties,
     event_body,
     provider_body,
     verified,
 )
 
+THE_ADMIN = as_actor("the-admin")
 PROVIDERS = "/api/server/v1/idv-providers"
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 UNKNOWN_WORKFLOW = "00000000-0000-0000-0000-000000000000"
@@ -183,7 +186,7 @@ def test_administrators_correction_is_told_and_a_replayed_event_does_not_undo_it
         (GIVEN_NAME, "verified", "unverified"),
         (LAST_NAME, "consider", "verified"),
     ]
-    assert {(entry["cause"], entry["actor"]) for entry in corrected[-2:]} == {("administrator", "the-admin")}
+    assert {(entry["cause"], entry["actor"]) for entry in corrected[-2:]} == {("administrator", THE_ADMIN)}
 
 
 def test_another_tenants_or_providers_run_is_not_found(world: World) -> None:
@@ -250,13 +253,13 @@ def test_changes_of_providers_and_users_are_told_without_secrets_or_values(world
     assert run("user", "set", "ann", "-a", f"{LAST_NAME}=Quartermainsen").exit_code == 0
     admin.request("DELETE", path)
 
-    entries = [row for row in rows(world) if row["actor"] != "admin"]
+    entries = [row for row in rows(world) if row["actor"] != ADMIN]
 
     assert [(row["subject"], row["current"], row["actor"]) for row in entries if row["actor"][:4] != "cli:"] == [
-        ("provider", "changed", "the-admin"),
-        ("provider", "changed", "another-admin"),
+        ("provider", "changed", THE_ADMIN),
+        ("provider", "changed", as_actor("another-admin")),
         ("user", "added", "the-importer"),
-        ("provider", "removed", "the-admin"),
+        ("provider", "removed", THE_ADMIN),
     ]
     [by_command] = [row for row in entries if row["actor"].startswith("cli:")]
     assert (by_command["name"], by_command["current"], by_command["detail"]) == (
@@ -278,7 +281,7 @@ def test_providers_and_claims_that_an_administrator_adds_are_told(world: World) 
     entry = {"uri": GIVEN_NAME, "idVProviderId": added.json()["id"], "isVerified": True, "claimMetadata": {}}
     assert admin.post("/api/users/v1/ann/idv/claims", [entry]).status_code == 201
 
-    entries = [row for row in rows(world) if row["actor"] == "the-admin"]
+    entries = [row for row in rows(world) if row["actor"] == THE_ADMIN]
 
     assert [(row["subject"], row["name"], row["current"]) for row in entries] == [
         ("provider", "Second", "added"),

@@ -30,7 +30,12 @@ def upgrade() -> None:
         sa.Column("previous", sa.String(length=64), nullable=True),
         sa.Column("current", sa.String(length=64), nullable=False),
         sa.Column("cause", sa.String(length=32), nullable=False, comment="what brought the change about"),
-        sa.Column("actor", sa.String(length=255), nullable=True, comment="the administrator, or the event's id"),
+        sa.Column(
+            "actor",
+            sa.String(length=1100),
+            nullable=True,
+            comment="the administrator with client and issuer, or the event's id",
+        ),
         sa.Column("detail", sa.JSON(), nullable=False, comment="what else was changed; never a secret or a value"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_history")),
     )

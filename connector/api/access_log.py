@@ -1,0 +1,55 @@
+"""The access log: one line, `access`, for each request to what is protected, refused ones included.
+
+It says who called (user, client, issuer), for which tenant, what (method, route, the ids in it), from where, and how
+it was answered; with the trace id that every line has. No personal value is in it but user ids.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import structlog
+from flask import Flask, current_app, g, request
+from werkzeug.wrappers import Response as BaseResponse
+
+from connector.access.gate import REQUIRED_SCOPE
+
+log = structlog.get_logger(__name__)
+
+_FORWARDED = re.compile(r"[0-9A-Za-z.:,\[\]%_ -]{1,200}")
+
+
+def install(app: Flask) -> None:
+    """Write the line once a request has been answered; what is streamed may not have been read by then."""
+    app.after_request(_write)
+
+
+def _write(response: BaseResponse) -> BaseResponse:
+    view = current_app.view_functions.get(request.endpoint or "")
+    if hasattr(view, REQUIRED_SCOPE):
+        log.info("access", **_caller(), **_request(), status=response.status_code, code=g.get("error_code"))
+    return response
+
+
+def _caller() -> dict[str, Any]:
+    """Return who called; nobody is known where the token was refused."""
+    principal = g.get("principal")
+    names = {"user": "subject", "client": "client_id", "issuer": "issuer"}
+    return {name: getattr(principal, attribute, None) for name, attribute in names.items()}
+
+
+def _request() -> dict[str, Any]:
+    return {
+        "tenant": g.get("tenant"),
+        "method": request.method,
+        "route": request.url_rule.rule if request.url_rule else None,
+        "ids": dict(request.view_args or {}),
+        "peer": request.remote_addr,
+        "forwarded_for": _forwarded_for(),  # as the proxy says, or whoever pretends to be one
+    }
+
+
+def _forwarded_for() -> str | None:
+    header = request.headers.get("X-Forwarded-For", "")
+    return header if _FORWARDED.fullmatch(header) else None

@@ -1,0 +1,115 @@
+"""The access log: who did what, one line for each request to what is protected, whether it was let in or not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import requests
+from structlog.testing import capture_logs
+
+from tests.contract.wire import (
+    ALL_SCOPES,
+    OPERATIONS,
+    PERSON,
+    PROVIDERS,
+    UNKNOWN_ID,
+    USERS,
+    WEBHOOK,
+    Operation,
+    answer_on,
+    assert_discreet,
+    entry,
+    new_user,
+    on_sqlite,
+)
+from tests.harness import GIVEN_NAME, World
+
+DEVELOPMENT = {"client": "development", "issuer": "urn:onfido-idvp-connector:development"}
+NOBODY = {"user": None, "client": None, "issuer": None}
+
+pytestmark = on_sqlite
+
+
+@pytest.fixture
+def lines() -> Iterator[list[Any]]:
+    with capture_logs() as logged:
+        yield logged
+
+
+def accesses(lines: list[Any]) -> list[Any]:
+    found = [line for line in lines if line["event"] == "access"]
+    assert_discreet(json.dumps(found))
+    return found
+
+
+def ask(shared: World, operation: Operation, headers: dict[str, str]) -> requests.Response:
+    url = shared.connector.url + operation.path_for(shared.provider_id)
+    body: dict[str, Any] | None = {} if operation.takes_body else None
+    return requests.request(operation.method, url, headers=headers, json=body, timeout=30)
+
+
+@pytest.mark.parametrize("operation", OPERATIONS, ids=str)
+def test_each_request_to_a_protected_operation_is_one_line(
+    shared: World, lines: list[Any], operation: Operation
+) -> None:
+    good = dict(shared.connector.caller("boss", ALL_SCOPES).headers)
+    poor = dict(shared.connector.caller("boss", ["internal_nothing"]).headers)
+    answers = [
+        ask(shared, operation, {}),
+        ask(shared, operation, {"Authorization": "Bearer nonsense"}),
+        ask(shared, operation, poor),
+        ask(shared, operation, good | {"X-Forwarded-For": "203.0.113.7, 10.0.0.1"}),
+    ]
+
+    unknown, refused, lacking, admitted = accesses(lines)
+    assert [each["status"] for each in accesses(lines)] == [answer.status_code for answer in answers]
+    assert (unknown["code"], refused["code"], lacking["code"]) == ("HTTP-401", "HTTP-401", "HTTP-403")
+    for line, who in (
+        (unknown, NOBODY),
+        (refused, NOBODY),
+        (lacking, {"user": "boss"} | DEVELOPMENT),
+        (admitted, {"user": "boss"} | DEVELOPMENT),
+    ):
+        assert {name: line[name] for name in who} == who
+        assert (line["tenant"], line["method"], line["peer"]) == ("carbon.super", operation.method, "127.0.0.1")
+        assert line["route"].count("<") == operation.path.count("{")
+    assert admitted["forwarded_for"] == "203.0.113.7, 10.0.0.1"
+    assert admitted["ids"].get("provider_id", shared.provider_id) == shared.provider_id
+    assert (admitted["code"] is None) is (answers[-1].status_code < 400)
+
+
+def test_the_line_of_another_tenant_names_it(shared: World, lines: list[Any]) -> None:
+    shared.connector.as_admin("acme").get(PROVIDERS)
+    [line] = accesses(lines)
+    assert (line["tenant"], line["status"]) == ("acme", 200)
+
+
+def test_no_value_of_a_user_is_in_a_line(shared: World, lines: list[Any]) -> None:
+    user_id, me = new_user(shared)
+    admin = shared.connector.as_admin()
+    answer_on(admin.post(f"{USERS}/{user_id}/idv/claims", [entry(shared.provider_id, claimMetadata=PERSON)]), 201)
+    shared.start(me)
+    me.get(f"{USERS}/me/idv/claims", params={"q": PERSON[GIVEN_NAME]})
+    me.request("POST", f"{USERS}/me/idv/verify", data=PERSON[GIVEN_NAME].encode())
+
+    found = accesses(lines)
+    assert len(found) >= 4
+    assert {line["user"] for line in found} == {"admin", user_id}
+
+
+@pytest.mark.parametrize("forged", ['203.0.113.7", "user": "root', "a\tb", "x" * 300, "é"])
+def test_a_forwarded_address_that_could_be_none_is_left_out(shared: World, lines: list[Any], forged: str) -> None:
+    headers = {"X-Forwarded-For": forged.encode()}
+    requests.get(shared.connector.url + PROVIDERS, headers=headers, timeout=10)
+    [line] = accesses(lines)
+    assert line["forwarded_for"] is None
+
+
+def test_what_is_not_protected_writes_no_line(shared: World, lines: list[Any]) -> None:
+    for path in ("/healthz", "/readyz", "/nowhere", "/openapi.json"):
+        requests.get(shared.connector.url + path, timeout=10)
+    requests.post(shared.connector.url + WEBHOOK.replace("{provider_id}", UNKNOWN_ID), data=b"{}", timeout=10)
+    assert accesses(lines) == []
