@@ -47,6 +47,7 @@ from connector.services.results.results import Results
 from connector.services.starting.attempts import Attempts
 from connector.services.starting.binding import Binding
 from connector.services.starting.initiation import Initiation
+from connector.services.starting.orphans import Orphans
 from connector.services.starting.recording import Recorder
 from connector.services.starting.requests import Verifications
 from connector.services.timing import Timing
@@ -172,7 +173,8 @@ class Services:
             self.database, self._directory, self._fingerprints, self._attempts, self._journal, self._clock
         )
         recorder = Recorder(self.database, self._attempts, self._results, self.events, self._journal, self._clock)
-        return Initiation(self.database, binding, self._attempts, recorder, self._timing, self._clock)
+        orphans = Orphans(self.database, self._journal, self._clock)
+        return Initiation(self.database, binding, self._attempts, recorder, orphans, self._timing, self._clock)
 
     @part
     def verifications(self) -> Verifications:

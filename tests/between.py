@@ -13,6 +13,7 @@ import requests
 from tests.harness import World, config_properties, provider_body
 
 API = "/v3.6"
+PATIENCE = 30  # seconds
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,18 @@ class Answer:
 Change = Callable[[str, str, Answer], Answer]
 
 
+class Held:
+    """A call that is on its way to Onfido, or its answer on the way back, and has to wait until it may go."""
+
+    def __init__(self) -> None:
+        self.has_come = threading.Event()
+        self.may_go = threading.Event()
+
+    def wait(self) -> None:
+        """Wait until the call has come."""
+        assert self.has_come.wait(PATIENCE)
+
+
 class Between(ThreadingHTTPServer):
     """Passes every call on; `change` makes what is answered of it, from its method, its path and Onfido's answer."""
 
@@ -34,6 +47,19 @@ class Between(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.onfido = onfido
         self.change: Change = lambda _method, _path, answer: answer
+        self.closes = False  # the connection after each call
+        self._held: dict[tuple[str, str, bool], Held] = {}
+
+    def hold(self, method: str, path: str, *, is_answer: bool = False) -> Held:
+        """Hold the next such call, or its answer."""
+        held = self._held[method, path, is_answer] = Held()
+        return held
+
+    def let_pass(self, method: str, path: str, *, is_answer: bool = False) -> None:
+        """Wait where such a call, or its answer, is held."""
+        if held := self._held.pop((method, path, is_answer), None):
+            held.has_come.set()
+            assert held.may_go.wait(PATIENCE)
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -44,12 +70,16 @@ class _Handler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
         headers = {name: value for name, value in self.headers.items() if name in ("Authorization", "Content-Type")}
         url = self.server.onfido + self.path
-        onfidos = requests.request(self.command, url, data=body, headers=headers, timeout=10)
         path = self.path.partition("?")[0].removeprefix(API)
+        self.server.let_pass(self.command, path)
+        onfidos = requests.request(self.command, url, data=body, headers=headers, timeout=10)
+        self.server.let_pass(self.command, path, is_answer=True)
         answer = self.server.change(self.command, path, Answer(onfidos.content, onfidos.status_code))
         self.send_response(answer.status)
         for name, value in answer.headers.items():
             self.send_header(name, value)
+        if self.server.closes:
+            self.send_header("Connection", "close")
         self.send_header("Content-Length", str(len(answer.content)))
         self.end_headers()
         self.wfile.write(answer.content)

@@ -73,6 +73,13 @@ class Lease:
     until: datetime
 
 
+class RemovedError(RequestError):
+    """The attempt is not there any more: its user or its provider was removed meanwhile."""
+
+    def __init__(self) -> None:
+        super().__init__(Code.NO_VERIFICATION, "The verification was removed meanwhile, with its user or its provider.")
+
+
 def reserve(
     connection: Connection,
     verification: Mapping[str, Any],
@@ -170,13 +177,16 @@ def find_latest(
 
 
 def get(connection: Connection, verification_id: str) -> Verification:
-    """Give an attempt that was there a moment ago; raises `RequestError` where it was removed meanwhile."""
+    """Give an attempt that was there a moment ago; raises `RemovedError` where it was removed meanwhile."""
     found = find(connection, verification_id)
     if found is None:
-        raise RequestError(
-            Code.NO_VERIFICATION, "The verification was removed meanwhile, with its user or its provider."
-        )
+        raise RemovedError
     return found
+
+
+def lock(connection: Connection, verification_id: str) -> Verification | None:
+    """Return an attempt, if it is still there, and keep everybody else from changing it."""
+    return one(connection, _FIND.with_for_update(), {"verification_id": verification_id})
 
 
 def lock_run(connection: Connection, provider_id: str, run_id: str) -> Verification | None:

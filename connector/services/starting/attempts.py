@@ -31,7 +31,7 @@ from connector.services.results.results import Results
 from connector.services.timing import Timing
 from connector.store import verifications
 from connector.store.engine import Database
-from connector.store.verifications import Lease
+from connector.store.verifications import Lease, RemovedError
 
 log = structlog.get_logger(__name__)
 
@@ -78,6 +78,20 @@ class Attempt:
         return TAG_PREFIX + self.verification.verification_id
 
 
+class LeaseLostError(RequestError):
+    """Another request works on the attempt now, or has ended it."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            Code.BEING_STARTED,
+            "A verification is being started by another request: wait for its answer, or ask again after Retry-After.",
+            retry_after=START_TIME,
+        )
+
+
+NOT_OURS = (LeaseLostError, RemovedError)  # the attempt is another's, or nobody's
+
+
 class Attempts:
     """Reserves attempts, takes over those that broke off, and gives them back."""
 
@@ -113,7 +127,7 @@ class Attempts:
                 self._providers.find_enabled(provider.tenant, provider.provider_id)
             elif self._is_resumable(provider, found, deadline) and (taken := self._take_over(found, lease)):
                 return Attempt(taken, provider, wanted, lease, onfido, deadline, is_resumed=True)
-        raise being_started()
+        raise LeaseLostError
 
     def _new_lease(self) -> Lease:
         length = timedelta(seconds=self._timing.interactive_budget) + LEASE_MARGIN
@@ -148,7 +162,7 @@ class Attempts:
         Raises `RequestError` where it is under way: being started by another request, or with the user.
         """
         if found.lease_until is not None and found.lease_until > self._clock():
-            raise being_started()
+            raise LeaseLostError
         if found.run_id is None:
             return True
         if self._has_ended(provider, found, found.run_id, deadline):
@@ -196,7 +210,7 @@ class Attempts:
             return verifications.get(connection, found.verification_id)
 
     def advance(self, attempt: Attempt, **values: object) -> None:
-        """Record how far the attempt got; raises `RequestError` where its lease was lost to another request."""
+        """Record how far the attempt got; raises one of `NOT_OURS` where the lease was lost."""
         with self._database.write() as connection:
             self.lock(connection, attempt, **values)
 
@@ -204,7 +218,7 @@ class Attempts:
         """Keep everybody else from the attempt until the transaction's end, as `advance` in the caller's."""
         changed = values | {"updated_at": self._clock()}
         if not verifications.advance(connection, attempt.verification.verification_id, attempt.lease.owner, changed):
-            raise being_started()
+            raise lost(connection, attempt)
 
     def give_back(self, attempt: Attempt, error: ConnectorError, cause: str = INITIATED) -> None:
         """Let the next request go on from here, or start afresh where this attempt cannot succeed."""
@@ -263,10 +277,7 @@ def open_already(run_id: str) -> RequestError:
     )
 
 
-def being_started() -> RequestError:
-    """Make the error for a request that comes while another one starts the verification."""
-    return RequestError(
-        Code.BEING_STARTED,
-        "A verification is being started by another request: wait for its answer, or ask again after Retry-After.",
-        retry_after=START_TIME,
-    )
+def lost(connection: Connection, attempt: Attempt) -> LeaseLostError:
+    """Return the error for a lease that was lost; raises `RemovedError` where the attempt is gone."""
+    verifications.get(connection, attempt.verification.verification_id)
+    return LeaseLostError()

@@ -24,6 +24,7 @@ from connector.onfido.client import OnfidoClient
 from connector.onfido.payloads import applicant_fields
 from connector.services.providers.applicant_deletion import DeleteApplicant
 from connector.services.starting.attempts import (
+    NOT_OURS,
     ROUNDS,
     START_TIME,
     SWEPT,
@@ -33,6 +34,7 @@ from connector.services.starting.attempts import (
     open_already,
 )
 from connector.services.starting.binding import Binding, BoundValues
+from connector.services.starting.orphans import Orphans
 from connector.services.starting.recording import Recorder
 from connector.services.starting.unanswered import find_started_run
 from connector.services.timing import Timing
@@ -60,6 +62,7 @@ class Initiation:
         binding: Binding,
         attempts: Attempts,
         recorder: Recorder,
+        orphans: Orphans,
         timing: Timing,
         clock: Callable[[], datetime],
     ) -> None:
@@ -67,6 +70,7 @@ class Initiation:
         self._binding = binding
         self._attempts = attempts
         self._recorder = recorder
+        self._orphans = orphans
         self._timing = timing
         self._clock = clock
 
@@ -128,7 +132,12 @@ class Initiation:
         if attempt.is_resumed:
             self._binding.replace_claims(attempt)
         applicant_id, bound = self._send_values(attempt)
-        return self._hand_over(attempt, self._start_run(attempt, applicant_id, bound.custom_data), bound.claims)
+        run = self._start_run(attempt, applicant_id, bound.custom_data)
+        try:
+            return self._hand_over(attempt, run, bound.claims)
+        except NOT_OURS:
+            self._orphans.record(attempt.verification, run.run_id)
+            raise
 
     def _find_started(self, attempt: Attempt, run_requested_at: datetime) -> RunSnapshot | None:
         # The time is noted anew when a start goes unanswered, a budget after it at most.

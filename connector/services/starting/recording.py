@@ -14,7 +14,7 @@ from connector.errors import Code, OnfidoError
 from connector.services.journal import Journal
 from connector.services.results.events import Events
 from connector.services.results.results import Results, claim_row
-from connector.services.starting.attempts import INITIATED, Attempt, Attempts, being_started
+from connector.services.starting.attempts import INITIATED, Attempt, Attempts, lost
 from connector.store import claims, verifications
 from connector.store.engine import Database
 
@@ -42,7 +42,7 @@ class Recorder:
         """Record the run, apply what is known of it already, and return the verification as that leaves it.
 
         A run that belongs to another verification ends the attempt: Onfido has started none for it. Raises
-        `OnfidoError` then, and `RequestError` where the lease was lost.
+        `OnfidoError` then, and one of `NOT_OURS` where the lease was lost.
         """
         try:
             recorded = self._record(attempt, run, about)
@@ -77,7 +77,7 @@ class Recorder:
             owner = attempt.lease.owner
             recorded = verifications.record_run(connection, verification, owner, values)
             if recorded is None:
-                raise being_started()
+                raise lost(connection, attempt)
             claims.open_attempt(connection, [claim_row(verification, claim, now) for claim in about])
             if verification.run_id is None:
                 moved = verification.status, str(values["status"])

@@ -26,6 +26,7 @@ from connector.services.starting.initiation import Initiation, Started, let_go_t
 from connector.services.timing import Timing
 from connector.store import claims, verifications
 from connector.store.engine import Database
+from connector.store.verifications import RemovedError
 
 COMPLETED, REINITIATED = "completed", "reinitiated"  # causes, for the history
 MAX_WAIT = 20  # seconds that COMPLETED may wait for a result
@@ -85,8 +86,12 @@ class Verifications:
         provider = self._providers.find_enabled(tenant, provider_id)
         _check_mapped(provider, uris)
         wanted = Wanted(tuple(uris), plan_run(provider.studio, request, self._clock()))
-        started = self._initiation.start(provider, user_id, wanted, self._timing.deadline())
-        return self._capture(started, uris)
+        try:
+            started = self._initiation.start(provider, user_id, wanted, self._timing.deadline())
+            return self._capture(started, uris)
+        except RemovedError as error:
+            self._providers.find_enabled(tenant, provider_id)
+            raise RequestError(Code.USER_NOT_FOUND, f"The user {user_id} was removed meanwhile.") from error
 
     def complete(self, tenant: str, user_id: str, provider_id: str, uris: Sequence[str], wait: int = 0) -> Completion:
         """Apply what Onfido says of the user's run, and give the claims as they now stand.
@@ -145,9 +150,13 @@ class Verifications:
         return found
 
     def _claims(self, verification: Verification, uris: Sequence[str]) -> list[Claim]:
+        """Return the claims, which are there from the run's start on; raises `RemovedError` where they are not."""
         tenant, user_id, provider_id = verification.tenant, verification.user_id, verification.provider_id
         with self._database.read() as connection:
-            return claims.find_all(connection, tenant, user_id, provider_id, uris)
+            found = claims.find_all(connection, tenant, user_id, provider_id, uris)
+        if not found:
+            raise RemovedError
+        return found
 
     def _wait(self, provider: Provider, verification: Verification, run_id: str, seconds: int) -> int | None:
         """Wait until a result is in; None where there is nothing to wait for, or too many wait already."""

@@ -1,0 +1,50 @@
+"""A connector of its own process that stops (SIGSTOP) while it connects to Onfido.
+
+`python -m tests.races.stopping '<order>'` initiates once, and prints the code of the error that came of it, if any.
+Somebody else has to let it go on.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from connector.bootstrap import create_services
+from connector.errors import OnfidoError, RequestError
+from connector.settings import Settings
+from tests.harness import MAPPING
+
+
+def main() -> None:
+    order = json.loads(sys.argv[1])
+    settings = Settings(data_dir=Path(order["data_dir"]), **order["settings"])
+    ahead = timedelta(seconds=order["ahead"])
+    services = create_services(settings, lambda: datetime.now(UTC) + ahead)
+    _stop_at(order["port"], order["connection"])
+    try:
+        services.verifications.initiate(order["tenant"], order["user_id"], order["provider_id"], list(MAPPING))
+        sys.stdout.write("started")
+    except (RequestError, OnfidoError) as error:
+        sys.stdout.write(error.code)
+
+
+def _stop_at(port: int, number: int) -> None:
+    """Stop at the n-th connection to this port, when the host's address is looked up."""
+    look_up, left = socket.getaddrinfo, iter(range(number - 1))
+
+    def stop(host: Any, service: Any, *arguments: Any, **options: Any) -> Any:
+        if service == port and next(left, None) is None:
+            os.kill(os.getpid(), signal.SIGSTOP)
+        return look_up(host, service, *arguments, **options)
+
+    socket.getaddrinfo = stop  # type: ignore[assignment]  # it takes whatever the other one does
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,170 @@
+"""A request that goes on after its turn is over: it changes nothing here, and what it did at Onfido is recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+from prometheus_client import REGISTRY
+from structlog.testing import capture_logs
+
+from tests.between import Between, between
+from tests.harness import MAPPING, Caller, World, verified
+from tests.races.attack import (
+    BEING_STARTED,
+    LEASE,
+    OPEN_ALREADY,
+    PROVIDERS,
+    RUN_SETTLE_TIME,
+    UNREACHABLE,
+    admin_of,
+    initiate,
+    onfido_get,
+    outcome_of,
+    runs_at_onfido,
+    settle,
+)
+from tests.races.meanwhile import APPLICANT_LOOKED_FOR, VALUES_READ, meanwhile
+
+START_RUN = ("POST", "/workflow_runs")
+USER_GONE, PROVIDER_GONE = (404, "IDV-10001"), (400, "OIDV-10009")
+RUN_RECORDED = "SELECT events.id, events.body"  # what follows it
+
+
+@pytest.fixture
+def ann(quiet: World) -> Caller:
+    """A user."""
+    return quiet.add_user()
+
+
+@pytest.fixture
+def onfido(quiet: World) -> Iterator[Between]:
+    """What is between the connector and Onfido."""
+    with between(quiet) as server:
+        yield server
+
+
+def late(
+    world: World, caller: Caller, onfido: Between, meantime: Callable[[], object], *, is_answer: bool = False
+) -> tuple[int, str | None]:
+    """Initiate with a start that reaches Onfido, or is answered, only after something else; return the outcome."""
+    held = onfido.hold(*START_RUN, is_answer=is_answer)
+    with ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(initiate, world, caller)
+        held.wait()
+        try:
+            meantime()
+        finally:
+            held.may_go.set()
+        return slow.result()
+
+
+def orphans() -> float:
+    return REGISTRY.get_sample_value("connector_runs_orphaned_total") or 0
+
+
+def history_of(world: World, verification_id: str) -> list[dict[str, Any]]:
+    path = f"{PROVIDERS}/{world.provider_id}/verifications/{verification_id}/history"
+    entries: list[dict[str, Any]] = admin_of(world).get(path).json()
+    return entries
+
+
+def remove(world: World, user_id: str = "ann") -> None:
+    world.connector.services.users.remove(world.tenant, user_id)
+
+
+def test_run_that_was_started_beside_another_is_recorded_as_an_orphan(
+    quiet: World, ann: Caller, onfido: Between
+) -> None:
+    before, runs = orphans(), []
+
+    def overtake() -> None:
+        quiet.clock.advance(LEASE + RUN_SETTLE_TIME)
+        runs.append(quiet.start(ann))
+
+    with capture_logs() as logs:
+        assert late(quiet, ann, onfido, overtake) == BEING_STARTED
+
+    (orphan,) = runs_at_onfido(quiet) - set(runs)
+    (attempt,) = quiet.attempts("ann")
+    assert attempt.run_id == runs[0]
+    assert orphans() == before + 1
+    (told,) = [entry for entry in logs if entry["event"] == "run.orphaned"]
+    assert (told["run_id"], told["verification_id"]) == (orphan, attempt.verification_id)
+    entries = history_of(quiet, attempt.verification_id)
+    assert [(each["subject"], each["name"]) for each in entries if each["to"] == "orphaned"] == [("run", orphan)]
+    settle(quiet, orphan)
+    assert verified(ann.claims()) == set()
+    settle(quiet, runs[0])
+    assert verified(ann.claims()) == set(MAPPING)
+
+
+def test_run_that_was_started_late_is_taken_up_by_the_sweep_where_there_is_no_other(
+    quiet: World, ann: Caller, onfido: Between
+) -> None:
+    def overtake() -> None:
+        quiet.clock.advance(LEASE + 1)
+        assert initiate(quiet, ann) == UNREACHABLE
+
+    assert late(quiet, ann, onfido, overtake) == BEING_STARTED
+    quiet.sweep()
+
+    (run_id,) = runs_at_onfido(quiet)
+    quiet.wait_until(lambda: quiet.attempts("ann")[0].run_id == run_id)
+    assert initiate(quiet, ann) == OPEN_ALREADY
+    settle(quiet, run_id)
+    assert verified(ann.claims()) == set(MAPPING)
+
+
+def test_run_that_another_request_has_found_is_no_orphan(quiet: World, ann: Caller, onfido: Between) -> None:
+    before, found = orphans(), []
+
+    def overtake() -> None:
+        quiet.clock.advance(LEASE + 1)
+        found.append(quiet.start(ann))
+
+    assert late(quiet, ann, onfido, overtake, is_answer=True) == BEING_STARTED
+
+    assert runs_at_onfido(quiet) == set(found)
+    assert orphans() == before
+    settle(quiet, found[0])
+    assert verified(ann.claims()) == set(MAPPING)
+
+
+def test_run_that_was_started_for_a_user_who_is_removed_is_an_orphan(
+    quiet: World, ann: Caller, onfido: Between
+) -> None:
+    before = orphans()
+
+    assert late(quiet, ann, onfido, lambda: remove(quiet)) == USER_GONE
+
+    assert orphans() == before + 1
+    assert quiet.attempts("ann") == []
+
+
+@pytest.mark.parametrize("moment", [VALUES_READ, APPLICANT_LOOKED_FOR, RUN_RECORDED])
+@pytest.mark.parametrize("gone", [USER_GONE, PROVIDER_GONE])
+def test_initiation_does_not_succeed_for_what_is_removed_before_the_answer(
+    quiet: World, ann: Caller, moment: str, gone: tuple[int, str]
+) -> None:
+    def take_away() -> None:
+        if gone == USER_GONE:
+            remove(quiet)
+        else:
+            assert admin_of(quiet).request("DELETE", f"{PROVIDERS}/{quiet.provider_id}").ok
+
+    with meanwhile(moment, take_away):
+        assert initiate(quiet, ann) == gone
+
+    assert quiet.attempts("ann") == []
+    if gone == USER_GONE:
+        quiet.wait_until(lambda: onfido_get(quiet, "applicants")["applicants"] == [])
+
+
+@pytest.mark.parametrize("status", ["COMPLETED", "REINITIATED"])
+def test_verification_that_is_removed_before_the_answer_is_none(quiet: World, ann: Caller, status: str) -> None:
+    quiet.start(ann)
+    with meanwhile("verification_claims.uri = ", lambda: remove(quiet)):
+        assert outcome_of(ann.verify(quiet.provider_id, status)) == (400, "OIDV-10014")
