@@ -45,6 +45,7 @@ from tests.races.attack import (
 from tests.races.meanwhile import APPLICANT_LOOKED_FOR, VALUES_READ, meanwhile
 
 START_RUN = "POST /workflow_runs"
+REMOVED = (400, "OIDV-10014")
 UNCHANGED = {LAST_NAME, BIRTH_DATE}
 
 
@@ -350,7 +351,7 @@ def test_applicant_that_is_made_while_its_user_is_removed_is_deleted_too(quiet: 
     with meanwhile(APPLICANT_LOOKED_FOR, lambda: services.users.remove(quiet.tenant, "ann")):
         refused = ann.verify(quiet.provider_id, "INITIATED")
 
-    assert outcome_of(refused) == BEING_STARTED
+    assert outcome_of(refused) == REMOVED
     rows = services.outbox.page(("ready", "done"), 100)
     deletions = [row for row in rows if row.kind == DeleteApplicant.kind and row.payload["tenant"] == quiet.tenant]
     assert len(deletions) == 1

@@ -86,12 +86,8 @@ class Verifications:
         provider = self._providers.find_enabled(tenant, provider_id)
         _check_mapped(provider, uris)
         wanted = Wanted(tuple(uris), plan_run(provider.studio, request, self._clock()))
-        try:
-            started = self._initiation.start(provider, user_id, wanted, self._timing.deadline())
-            return self._capture(started, uris)
-        except RemovedError as error:
-            self._providers.find_enabled(tenant, provider_id)
-            raise RequestError(Code.USER_NOT_FOUND, f"The user {user_id} was removed meanwhile.") from error
+        started = self._initiation.start(provider, user_id, wanted, self._timing.deadline())
+        return self._capture(started, uris)
 
     def complete(self, tenant: str, user_id: str, provider_id: str, uris: Sequence[str], wait: int = 0) -> Completion:
         """Apply what Onfido says of the user's run, and give the claims as they now stand.
