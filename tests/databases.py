@@ -14,7 +14,7 @@ from sqlalchemy import create_engine, delete, make_url, text
 from connector.store.engine import Database
 from connector.store.models import metadata
 
-STANDING_SERVER = "CONNECTOR_TEST_POSTGRESQL"  # the URL of a server that runs already, to be used in place of a new one
+STANDING_SERVER = "TEST_POSTGRESQL_URL"  # the URL of a server that runs already, to be used in place of a new one
 _made: set[str] = set()  # by this process, and not dropped so far
 
 
