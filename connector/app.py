@@ -28,7 +28,8 @@ from connector.api import (
 )
 from connector.api import verifications as runs
 from connector.api.tasks import blueprint as tasks_blueprint
-from connector.bootstrap import Clock, create_services, utc_now
+from connector.bootstrap import create_services
+from connector.ground import Clock, utc_now
 from connector.services.journal import Subscriber
 from connector.services.outbox import Handler
 from connector.settings import Settings

@@ -7,28 +7,22 @@ The web application (`app.py`), the worker (`worker.py`) and the command line ar
 
 from __future__ import annotations
 
-import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
-from connector import __version__
-from connector.directory.local import LocalDirectory
-from connector.domain.provider import BaseUrlPolicy
-from connector.domain.studio import StudioPolicy
-from connector.domain.urls import UrlPolicy
 from connector.errors import ConfigurationError
+from connector.ground import Clock, Ground, utc_now
 from connector.http.client import HttpClient
 from connector.http.webhook_sender import Notifier
-from connector.onfido.client import OnfidoTransport
 from connector.part import part
 from connector.private_file import make_data_dir
 from connector.relay import Relay
 from connector.services.application.notices import Notices
 from connector.services.application.tasks import Tasks
 from connector.services.application.watchlist import Watchlist
-from connector.services.journal import Journal, Subscriber
+from connector.services.journal import Subscriber
 from connector.services.key_rotation import KeyRotation, fingerprint_key
 from connector.services.lookup.evidence import RunFiles
 from connector.services.lookup.verifications import Runs
@@ -37,6 +31,7 @@ from connector.services.people.applicants import Applicants
 from connector.services.people.claims import Claims
 from connector.services.people.users import Users
 from connector.services.providers.applicant_deletion import ApplicantDeletion
+from connector.services.providers.onfido import Onfido
 from connector.services.providers.registry import Providers
 from connector.services.providers.setup import Setup
 from connector.services.providers.webhook_token import Tokens
@@ -50,63 +45,15 @@ from connector.services.starting.initiation import Initiation
 from connector.services.starting.orphans import Orphans
 from connector.services.starting.recording import Recorder
 from connector.services.starting.requests import Verifications
-from connector.services.timing import Timing
 from connector.services.upkeep import Sweep, Upkeep
 from connector.settings import Settings
 from connector.store.engine import Database
 from connector.store.outbox import Payload
 from connector.store.vault import Fingerprints, Vault, read_keys
 
-Clock = Callable[[], datetime]
-USER_AGENT = f"onfido-idvp-connector/{__version__}"
 
-
-def utc_now() -> datetime:
-    """The one clock."""
-    return datetime.now(UTC)
-
-
-class Services:
+class Services(Ground):
     """The use cases on one open database: the command line works on them directly, the web application over HTTP."""
-
-    def __init__(
-        self,
-        settings: Settings,
-        clock: Clock,
-        database: Database,
-        vault: Vault,
-        fingerprints: Fingerprints,
-        subscribers: Sequence[Subscriber],
-        handlers: Iterable[Handler[Any]],
-    ) -> None:
-        self.settings = settings
-        self.database = database
-        self.lock = threading.RLock()
-        self._clock = clock
-        self._vault = vault
-        self._fingerprints = fingerprints
-        self._handlers = handlers
-        self._journal = Journal(subscribers)
-        self._directory = LocalDirectory(database, vault)
-        self._timing = Timing(settings.interactive_budget, settings.run_settle_time)
-        self._token_overlap = timedelta(seconds=settings.webhook_token_overlap)
-        self._studio_policy = StudioPolicy(
-            notices=UrlPolicy(settings.allowed_notice_hosts, settings.allow_http_loopback, "allowed_notice_hosts"),
-            browsers=UrlPolicy(None, settings.allow_http_loopback),
-        )
-        self._onfido = OnfidoTransport(
-            connect_timeout=settings.onfido_connect_timeout,
-            read_timeout=settings.onfido_read_timeout,
-            read_retries=settings.onfido_read_retries,
-            user_agent=USER_AGENT,
-            rate_limit=settings.onfido_rate_limit,
-            failures_to_open=settings.onfido_circuit_failures,
-        )
-
-    def close(self) -> None:
-        """Close every connection, to Onfido and to the database."""
-        self._onfido.close()
-        self.database.close()
 
     @part
     def key_rotation(self) -> KeyRotation:
@@ -116,24 +63,26 @@ class Services:
     @part
     def providers(self) -> Providers:
         """Register, change and remove providers."""
-        settings = self.settings
-        policy = BaseUrlPolicy(settings.allowed_base_url_hosts, settings.allow_http_loopback)
         return Providers(
             self.database,
             self._vault,
-            self._onfido,
             self._journal,
-            policy,
+            self._base_urls,
             self._studio_policy,
             self._token_overlap,
             self._clock,
         )
 
     @part
+    def onfido(self) -> Onfido:
+        """Reach Onfido on behalf of a provider."""
+        return Onfido(self.providers, self._vault, self._transport, self._base_urls)
+
+    @part
     def setup(self) -> Setup:
         """Test providers and register their webhooks."""
         tokens = Tokens(self.database, self._vault, self._journal, self._token_overlap, self._clock)
-        return Setup(self.providers, tokens, self._timing)
+        return Setup(self.providers, self.onfido, tokens, self._timing)
 
     @part
     def archive(self) -> Archive:
@@ -142,7 +91,7 @@ class Services:
 
     @part
     def _results(self) -> Results:
-        return Results(self.database, self.providers, self.archive, self._fingerprints, self._journal, self._clock)
+        return Results(self.database, self.onfido, self.archive, self._fingerprints, self._journal, self._clock)
 
     @part
     def events(self) -> Events:
@@ -154,7 +103,7 @@ class Services:
         """Decide on runs in review."""
         return Decisions(
             self.database,
-            self.providers,
+            self.onfido,
             self._results,
             self._directory,
             self._fingerprints,
@@ -165,7 +114,9 @@ class Services:
 
     @part
     def _attempts(self) -> Attempts:
-        return Attempts(self.database, self.providers, self._results, self._journal, self._timing, self._clock)
+        return Attempts(
+            self.database, self.providers, self.onfido, self._results, self._journal, self._timing, self._clock
+        )
 
     @part
     def _initiation(self) -> Initiation:
@@ -183,6 +134,7 @@ class Services:
         return Verifications(
             self.database,
             self.providers,
+            self.onfido,
             self._results,
             self._initiation,
             self._timing,
@@ -193,12 +145,12 @@ class Services:
     @part
     def runs(self) -> Runs:
         """Look verifications up."""
-        return Runs(self.database, self.providers, self._results, self.archive, self._timing)
+        return Runs(self.database, self.providers, self.onfido, self._results, self.archive, self._timing)
 
     @part
     def files(self) -> RunFiles:
         """The files that Onfido keeps of runs."""
-        return RunFiles(self.runs, self.providers, self._timing)
+        return RunFiles(self.runs, self.onfido, self._timing)
 
     @part
     def users(self) -> Users:
@@ -216,6 +168,7 @@ class Services:
         return Applicants(
             self.database,
             self.providers,
+            self.onfido,
             self._directory,
             self._fingerprints,
             self._journal,
@@ -231,7 +184,16 @@ class Services:
     @part
     def tasks(self) -> Tasks:
         """List and complete the tasks of runs."""
-        return Tasks(self.database, self.providers, self.runs, self._notices, self._journal, self._timing, self._clock)
+        return Tasks(
+            self.database,
+            self.providers,
+            self.onfido,
+            self.runs,
+            self._notices,
+            self._journal,
+            self._timing,
+            self._clock,
+        )
 
     @part
     def upkeep(self) -> Upkeep:
@@ -239,6 +201,7 @@ class Services:
         return Upkeep(
             self.database,
             self.providers,
+            self.onfido,
             self._results,
             self.archive,
             self.events,
@@ -250,8 +213,8 @@ class Services:
     @part
     def outbox(self) -> Outbox:
         """Deliver what the outbox holds, and let an operator look after it."""
-        watchlist = Watchlist(self.database, self.providers, self._notices, self._journal, self._clock)
-        stories = (self.tasks, watchlist, self.upkeep, ApplicantDeletion(self.providers))
+        watchlist = Watchlist(self.database, self.providers, self.onfido, self._notices, self._journal, self._clock)
+        stories = (self.tasks, watchlist, self.upkeep, ApplicantDeletion(self.providers, self.onfido))
         handlers = [handler for story in stories for handler in story.handlers]
         return Outbox(self.database, self._journal, [*handlers, *self._handlers])
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from connector.settings import Settings
 from connector.simulator.server import Simulator
 from connector.store.engine import Database
 from tests import databases
-from tests.harness import HTTP, Clock, ConnectorServer, World, config_properties, provider_body
+from tests.harness import HTTP, Clock, ConnectorServer, World, config_properties, onfido_of, provider_body
 
 # PostgreSQL's launcher wants a runtime directory; not every machine has one.
 os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.mkdtemp(prefix="runtime-"))
@@ -160,7 +159,6 @@ def world(connector: ConnectorServer, simulator: Simulator, clock: Clock) -> Wor
 
 def register_webhook(world: World) -> str:
     """Register the connector's webhook at Onfido and give its token."""
-    provider = world.connector.services.providers.get(world.tenant, world.provider_id)
-    onfido = world.connector.services.providers.onfido(provider, time.monotonic() + 30)
+    onfido = onfido_of(world)
     url = f"{world.connector.url}/idv/onfido/v1/{world.provider_id}/verify"
     return onfido.create_webhook(url=url, events=["workflow_run.completed"], name="tests").token or ""

@@ -20,8 +20,10 @@ from connector.app import create_app
 from connector.bootstrap import Services
 from connector.domain.tenancy import DEFAULT_TENANT
 from connector.domain.verification import RunFilter, Verification
+from connector.onfido.client import OnfidoClient
 from connector.relay import Relay
 from connector.services.journal import Subscriber
+from connector.services.timing import Deadline
 from connector.services.upkeep import Sweep
 from connector.settings import Settings
 from connector.simulator.server import Simulator
@@ -230,6 +232,13 @@ class World:
         while not condition():
             assert time.monotonic() < end, "it did not happen in time"
             time.sleep(0.02)
+
+
+def onfido_of(world: World) -> OnfidoClient:
+    """Give a client that speaks to Onfido with the token of the world's provider."""
+    services = world.connector.services
+    provider = services.providers.get(world.tenant, world.provider_id)
+    return services.onfido.of_provider(provider, Deadline(time.monotonic() + 30))
 
 
 def provider_body(simulator: Simulator, **changes: Any) -> dict[str, Any]:

@@ -10,7 +10,6 @@ keep_document        what the document says, where the provider wants it and the
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -22,8 +21,8 @@ from connector.domain.provider import Provider
 from connector.domain.runs import next_check
 from connector.domain.verification import Verification
 from connector.errors import OnfidoError
-from connector.onfido.client import OnfidoClient
 from connector.services.outbox import Handler, forget_done
+from connector.services.providers.onfido import Onfido
 from connector.services.providers.registry import Providers
 from connector.services.results.deliveries import CheckVerification, KeepDocument
 from connector.services.results.events import Events
@@ -31,6 +30,7 @@ from connector.services.results.kept import Archive
 from connector.services.results.results import Results
 from connector.services.starting.attempts import SWEPT
 from connector.services.starting.initiation import Initiation
+from connector.services.timing import Deadline, background
 from connector.store import outbox as rows
 from connector.store import verification_search, verifications
 from connector.store.engine import Database
@@ -57,6 +57,7 @@ class Upkeep:
         self,
         database: Database,
         providers: Providers,
+        onfido: Onfido,
         results: Results,
         archive: Archive,
         events: Events,
@@ -66,6 +67,7 @@ class Upkeep:
     ) -> None:
         self._database = database
         self._providers = providers
+        self._onfido = onfido
         self._results = results
         self._archive = archive
         self._events = events
@@ -96,7 +98,7 @@ class Upkeep:
         if found is None or found.closed_at is not None:
             return
         provider = self._providers.get(found.tenant, found.provider_id)
-        deadline = time.monotonic() + CHECK_BUDGET
+        deadline = background(CHECK_BUDGET)
         if found.run_id is None:
             self._initiation.settle(provider, found, deadline)
         else:
@@ -108,14 +110,11 @@ class Upkeep:
             found = verifications.find(connection, order.verification_id)
         if found is None or found.run_id is None:
             return
-        provider = self._providers.get(found.tenant, found.provider_id)
-        run = self._onfido(provider).fetch_result(found.run_id, wants_document=True)
+        onfido = self._onfido.of_verification(found, background(CHECK_BUDGET))
+        run = onfido.fetch_result(found.run_id, wants_document=True)
         if column := self._archive.document_column(found, run):
             with self._database.write() as connection:
                 verification_search.keep(connection, found.verification_id, column)
-
-    def _onfido(self, provider: Provider) -> OnfidoClient:
-        return self._providers.onfido(provider, time.monotonic() + CHECK_BUDGET, is_background=True)
 
     def _forget_old(self) -> None:
         self._events.forget_bodies(self._event_retention)
@@ -134,16 +133,18 @@ class Upkeep:
             keys = [f"{CheckVerification.kind}:{each.verification_id}:{each.next_check_at}" for each in due]
             rows.add_all(connection, [CheckVerification(each.verification_id) for each in due], keys)
 
-    def _refresh(self, provider: Provider, found: Verification, run_id: str, deadline: float) -> None:
+    def _refresh(self, provider: Provider, found: Verification, run_id: str, deadline: Deadline) -> None:
         try:
-            run = self._results.refresh(provider, run_id, deadline, SWEPT, is_background=True)
+            run = self._results.refresh(provider, run_id, deadline, SWEPT)
         except OnfidoError as error:
             if not error.is_gone:
                 raise
             log.warning("run.gone", verification_id=found.verification_id, run_id=run_id, reason=error.description)
             return
         if not run.is_final:
-            self._events.complete(provider.provider_id, run_id, self._onfido(provider))
+            self._events.complete(
+                provider.provider_id, run_id, self._onfido.of_provider(provider, background(CHECK_BUDGET))
+            )
         age = self._clock() - found.created_at
         if not run.is_final and age > TOLD_AFTER:
             log.warning(

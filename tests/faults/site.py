@@ -17,6 +17,7 @@ from connector.access.development import mint_token
 from connector.bootstrap import create_services
 from connector.domain.provider import ProviderConfig
 from connector.domain.tenancy import DEFAULT_TENANT
+from connector.services.timing import Deadline
 from connector.settings import Settings
 from connector.simulator.faults import HEALTHY, Event
 from connector.simulator.server import Simulator
@@ -134,7 +135,7 @@ def _populate(site: Site, settings: Settings, number: int) -> None:
         site.provider_id = provider.provider_id
         for server in site.deployment.urls:
             url = f"{server}/idv/onfido/v1/{site.provider_id}/verify"
-            onfido = services.providers.onfido(provider, time.monotonic() + 30)
+            onfido = services.onfido.of_provider(provider, Deadline(time.monotonic() + 30))
             webhook = onfido.create_webhook(url=url, events=list(Event), name="faults")
             # The token that this one replaces stays good: every event arrives at every server.
             config = replace(config, webhook_token=webhook.token)

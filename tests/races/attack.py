@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -25,6 +24,7 @@ from tests.harness import (
     World,
     config_properties,
     event_body,
+    onfido_of,
     provider_body,
     run_id_of,
     verified,
@@ -159,8 +159,7 @@ def add_provider(world: World, name: str = "Onfido") -> World:
 
 def register_webhook(world: World) -> World:
     """Let Onfido itself post the provider's events."""
-    providers = world.connector.services.providers
-    onfido = providers.onfido(providers.get(world.tenant, world.provider_id), time.monotonic() + 30)
+    onfido = onfido_of(world)
     url = f"{world.connector.url}/t/{world.tenant}/idv/onfido/v1/{world.provider_id}/verify"
     token = onfido.create_webhook(url=url, events=["workflow_run.completed"], name="races").token or ""
     change_provider(world, configProperties=config_properties(world.simulator, webhook_token=token))

@@ -20,7 +20,7 @@ import requests
 from sqlalchemy import update
 
 from connector.store.models import outbox
-from tests.harness import WORKFLOW_ID, Caller, World, config_properties, provider_body
+from tests.harness import WORKFLOW_ID, Caller, World, config_properties, onfido_of, provider_body
 
 KEY = bytes(range(32))
 SECRET = "whsec_" + base64.b64encode(KEY).decode()
@@ -147,8 +147,7 @@ def use_studio(world: World, *, secret: str | None = SECRET, **studio: Any) -> N
     body = provider_body(world.simulator, configProperties=properties, studio=studio)
     answer = admin.put(f"/api/server/v1/idv-providers/{world.provider_id}", body)
     assert answer.status_code == 200, answer.text
-    providers = world.connector.services.providers
-    onfido = providers.onfido(providers.get(world.tenant, world.provider_id), time.monotonic() + 30)
+    onfido = onfido_of(world)
     for webhook in onfido.list_webhooks():
         onfido.update_webhook(webhook.webhook_id, events=EVENTS, environments=())
 

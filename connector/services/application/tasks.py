@@ -12,7 +12,6 @@ has no status at Onfido. With an output it is complete; with an empty one it may
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -30,9 +29,10 @@ from connector.services.application.notices import Notices, decision_waiting, ta
 from connector.services.journal import Journal
 from connector.services.lookup.verifications import Runs
 from connector.services.outbox import Handler, Undeliverable
+from connector.services.providers.onfido import Onfido
 from connector.services.providers.registry import Providers
 from connector.services.results.deliveries import TellTask
-from connector.services.timing import Timing
+from connector.services.timing import Timing, background
 from connector.store import verifications
 from connector.store.engine import Database
 
@@ -62,6 +62,7 @@ class Tasks:
         self,
         database: Database,
         providers: Providers,
+        onfido: Onfido,
         runs: Runs,
         notices: Notices,
         journal: Journal,
@@ -70,6 +71,7 @@ class Tasks:
     ) -> None:
         self._database = database
         self._providers = providers
+        self._onfido = onfido
         self._runs = runs
         self._notices = notices
         self._journal = journal
@@ -130,7 +132,7 @@ class Tasks:
         receiver = self._notices.receiver(provider)
         if receiver is None:
             return
-        onfido = self._providers.onfido(provider, time.monotonic() + ASK_BUDGET, is_background=True)
+        onfido = self._onfido.of_provider(provider, background(ASK_BUDGET))
         run = _OpenRun(found, found.run_id, onfido)
         task = onfido.get_task(run.run_id, order.task_id)
         if task.output or not provider.studio.is_told(task.summary.task_def_id):
@@ -148,7 +150,7 @@ class Tasks:
         if why := objection(data):
             raise Undeliverable(f"The application answered with data that no task can take: it {why}.")
         try:
-            late = replace(run, onfido=run.onfido.until(time.monotonic() + COMPLETE_BUDGET))
+            late = replace(run, onfido=run.onfido.until(background(COMPLETE_BUDGET).at))
             self._complete(late, task, data, ANSWER, notice_id)
         except OnfidoError as error:
             if error.code is Code.TASK_REFUSED:
@@ -159,7 +161,7 @@ class Tasks:
         found = self._runs.find(tenant, run_id, provider_id)
         if found.run_id is None:
             raise RequestError(Code.RUN_NOT_FOUND, "The verification has no run yet, so it has no tasks.")
-        onfido = self._providers.onfido(self._providers.get(tenant, found.provider_id), self._timing.deadline())
+        onfido = self._onfido.of_verification(found, self._timing.interactive())
         return _OpenRun(found, found.run_id, onfido)
 
     def _complete(self, run: _OpenRun, task: Task, data: Data, cause: str, actor: str) -> bool:

@@ -12,7 +12,6 @@ An event is applied once: it is resolved in the transaction that acts on it, who
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -28,8 +27,10 @@ from connector.errors import OnfidoError, RequestError
 from connector.services.application.notices import Notices, matches_updated
 from connector.services.journal import Journal
 from connector.services.outbox import Handler, stamp
+from connector.services.providers.onfido import Onfido
 from connector.services.providers.registry import Providers
 from connector.services.results.deliveries import UpdateMatches
+from connector.services.timing import background
 from connector.store import claims, events, outbox, users, verification_search, verifications
 from connector.store.engine import Database
 
@@ -59,6 +60,7 @@ class Watchlist:
         self,
         database: Database,
         providers: Providers,
+        onfido: Onfido,
         notices: Notices,
         journal: Journal,
         clock: Callable[[], datetime],
@@ -66,6 +68,7 @@ class Watchlist:
         self._database = database
         self._journal = journal
         self._providers = providers
+        self._onfido = onfido
         self._notices = notices
         self._clock = clock
 
@@ -101,7 +104,7 @@ class Watchlist:
 
     def _find_watched(self, provider: Provider, monitor_id: str) -> Verification | None:
         """Find the latest attempt of the user whom a monitor watches; None where it, or the user, is gone."""
-        onfido = self._providers.onfido(provider, time.monotonic() + ASK_BUDGET, is_background=True)
+        onfido = self._onfido.of_provider(provider, background(ASK_BUDGET))
         try:
             applicant_id = onfido.get_watched_applicant(monitor_id)
         except OnfidoError as error:

@@ -16,7 +16,7 @@ from connector.domain.verification import Verification
 from connector.errors import Code, OnfidoError, RequestError
 from connector.onfido.client import FileStream, OnfidoClient
 from connector.services.lookup.verifications import NO_RUN, Runs
-from connector.services.providers.registry import Providers
+from connector.services.providers.onfido import Onfido
 from connector.services.timing import Timing
 
 PDF, ZIP = "application/pdf", "application/zip"
@@ -42,16 +42,16 @@ class RunFiles:
     Opening raises `RequestError`: no such run, it has not ended, or the file is not there (yet); `OnfidoError`.
     """
 
-    def __init__(self, runs: Runs, providers: Providers, timing: Timing) -> None:
+    def __init__(self, runs: Runs, onfido: Onfido, timing: Timing) -> None:
         self._runs = runs
-        self._providers = providers
+        self._onfido = onfido
         self._timing = timing
 
     def create_timeline(self, tenant: str, run_id: str, provider_id: str | None = None) -> str:
         """Have a run's timeline file made and give its id; it can be opened a moment later. Raises as opening does."""
         found, onfido_run_id = self._ended(tenant, run_id, provider_id)
         with _told_when_to_ask_again():
-            return self._onfido(found).create_timeline_file(onfido_run_id)
+            return self._client(found).create_timeline_file(onfido_run_id)
 
     def open_timeline(
         self, tenant: str, run_id: str, file_id: str, provider_id: str | None = None
@@ -60,7 +60,7 @@ class RunFiles:
         if not file_id.strip("."):
             raise RequestError(Code.FILE_UNAVAILABLE, f"There is no timeline file {file_id}.")
         found, onfido_run_id = self._ended(tenant, run_id, provider_id)
-        opened = self._onfido(found).open_timeline_file(onfido_run_id, file_id)
+        opened = self._client(found).open_timeline_file(onfido_run_id, file_id)
         return _passed_on(opened, f"timeline-{onfido_run_id}.pdf", PDF)
 
     def open_evidence(
@@ -68,7 +68,7 @@ class RunFiles:
     ) -> AbstractContextManager[RunFile]:
         """Open the signed evidence (a PDF)."""
         found, onfido_run_id = self._ended(tenant, run_id, provider_id)
-        opened = self._onfido(found).open_signed_evidence(onfido_run_id)
+        opened = self._client(found).open_signed_evidence(onfido_run_id)
         return _passed_on(opened, f"evidence-{onfido_run_id}.pdf", PDF)
 
     def open_evidence_folder(
@@ -76,7 +76,7 @@ class RunFiles:
     ) -> AbstractContextManager[RunFile]:
         """Open the evidence folder (a zip)."""
         found, onfido_run_id = self._ended(tenant, run_id, provider_id)
-        opened = self._onfido(found).open_evidence_folder(onfido_run_id)
+        opened = self._client(found).open_evidence_folder(onfido_run_id)
         return _passed_on(opened, f"evidence-{onfido_run_id}.zip", ZIP)
 
     def _ended(self, tenant: str, run_id: str, provider_id: str | None) -> tuple[Verification, str]:
@@ -90,8 +90,8 @@ class RunFiles:
             raise RequestError(Code.RUN_NOT_FOUND, NO_RUN)
         return found, found.run_id
 
-    def _onfido(self, found: Verification) -> OnfidoClient:
-        return self._providers.onfido(self._providers.get(found.tenant, found.provider_id), self._timing.deadline())
+    def _client(self, found: Verification) -> OnfidoClient:
+        return self._onfido.of_verification(found, self._timing.interactive())
 
 
 @contextmanager

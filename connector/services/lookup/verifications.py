@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -11,6 +10,7 @@ from connector.domain.history import Change
 from connector.domain.tasks import TaskSummary
 from connector.domain.verification import RunFilter, Verification, VerificationClaim
 from connector.errors import Code, OnfidoError, RequestError
+from connector.services.providers.onfido import Onfido
 from connector.services.providers.registry import Providers
 from connector.services.results.kept import Archive, RunResult
 from connector.services.results.results import Results
@@ -59,12 +59,14 @@ class Runs:
         self,
         database: Database,
         providers: Providers,
+        onfido: Onfido,
         results: Results,
         archive: Archive,
         timing: Timing,
     ) -> None:
         self._database = database
         self._providers = providers
+        self._onfido = onfido
         self._results = results
         self._archive = archive
         self._timing = timing
@@ -125,9 +127,8 @@ class Runs:
         if found.run_id is None:
             return LiveTasks(None, NO_RUN)
         try:
-            provider = self._providers.get(found.tenant, found.provider_id)
-            deadline = time.monotonic() + min(TASKS_BUDGET, self._timing.interactive_budget)
-            return LiveTasks(self._providers.onfido(provider, deadline).list_tasks(found.run_id))
+            onfido = self._onfido.of_verification(found, self._timing.interactive(at_most=TASKS_BUDGET))
+            return LiveTasks(onfido.list_tasks(found.run_id))
         except (OnfidoError, RequestError) as error:
             return LiveTasks(None, error.description)
 
@@ -137,5 +138,5 @@ class Runs:
         if found.run_id is None:
             raise RequestError(Code.RUN_NOT_FOUND, NO_RUN)
         provider = self._providers.get(found.tenant, found.provider_id)
-        self._results.refresh(provider, found.run_id, self._timing.deadline(), REFRESHED)
+        self._results.refresh(provider, found.run_id, self._timing.interactive(), REFRESHED)
         return self.find(tenant, run_id, provider_id)

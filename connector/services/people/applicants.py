@@ -24,6 +24,7 @@ from connector.domain.verification import Verification
 from connector.errors import Code, OnfidoError, RequestError
 from connector.onfido.payloads import applicant_fields
 from connector.services.journal import Journal
+from connector.services.providers.onfido import Onfido
 from connector.services.providers.registry import Providers
 from connector.services.starting.attempts import end
 from connector.services.timing import Timing
@@ -43,6 +44,7 @@ class Applicants:
         self,
         database: Database,
         providers: Providers,
+        onfido: Onfido,
         directory: Directory,
         fingerprints: Fingerprints,
         journal: Journal,
@@ -51,6 +53,7 @@ class Applicants:
     ) -> None:
         self._database = database
         self._providers = providers
+        self._onfido = onfido
         self._directory = directory
         self._fingerprints = fingerprints
         self._journal = journal
@@ -66,7 +69,7 @@ class Applicants:
         values = self._values(provider, found)
         fields = {provider.claims[uri]: value for uri, value in values.items()}
         check_applicant(fields, provider.claims)
-        onfido = self._providers.onfido(provider, self._timing.deadline())
+        onfido = self._onfido.of_provider(provider, self._timing.interactive())
         with self._binding(provider, found, values), _unless_gone(applicant_id, "it can be restored for a while"):
             onfido.update_applicant(applicant_id, applicant_fields(fields))
         with self._database.write() as connection:
@@ -75,7 +78,7 @@ class Applicants:
     def delete(self, tenant: str, provider_id: str, applicant_id: str, actor: str = SYSTEM) -> None:
         """Have Onfido delete the applicant; one that is deleted already will do."""
         provider, found = self._find(tenant, provider_id, applicant_id)
-        onfido = self._providers.onfido(provider, self._timing.deadline())
+        onfido = self._onfido.of_provider(provider, self._timing.interactive())
         try:
             onfido.delete_applicant(applicant_id)
         except OnfidoError as error:
@@ -91,7 +94,7 @@ class Applicants:
     def restore(self, tenant: str, provider_id: str, applicant_id: str, actor: str = SYSTEM) -> None:
         """Take a deletion back, as long as Onfido has not carried it out."""
         provider, found = self._find(tenant, provider_id, applicant_id)
-        onfido = self._providers.onfido(provider, self._timing.deadline())
+        onfido = self._onfido.of_provider(provider, self._timing.interactive())
         with _unless_gone(applicant_id, "it is too late to restore it"):
             onfido.restore_applicant(applicant_id)
         with self._database.write() as connection:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from connector.errors import OnfidoError, RequestError
 from connector.services.outbox import Handler, Undeliverable
+from connector.services.providers.onfido import Onfido
 from connector.services.providers.registry import Providers
+from connector.services.timing import background
 
 DELETE_BUDGET = 25.0  # seconds of Onfido's calls; well below the outbox' lease
 
@@ -27,8 +28,9 @@ class DeleteApplicant:
 class ApplicantDeletion:
     """Deletes applicants for the outbox."""
 
-    def __init__(self, providers: Providers) -> None:
+    def __init__(self, providers: Providers, onfido: Onfido) -> None:
         self._providers = providers
+        self._onfido = onfido
 
     @property
     def handlers(self) -> Sequence[Handler[Any]]:
@@ -41,7 +43,7 @@ class ApplicantDeletion:
             provider = self._providers.get(order.tenant, order.provider_id)
         except RequestError as error:
             raise Undeliverable("The provider was removed: delete the applicant in Onfido's dashboard.") from error
-        onfido = self._providers.onfido(provider, time.monotonic() + DELETE_BUDGET, is_background=True)
+        onfido = self._onfido.of_provider(provider, background(DELETE_BUDGET))
         try:
             onfido.delete_applicant(order.applicant_id)
         except OnfidoError as error:

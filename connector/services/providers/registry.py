@@ -1,4 +1,4 @@
-"""Registering identity verification providers, and reaching Onfido on behalf of one."""
+"""Registering identity verification providers."""
 
 from __future__ import annotations
 
@@ -27,8 +27,7 @@ from connector.domain.provider import (
     without_masks,
 )
 from connector.domain.studio import Studio, StudioPolicy, check_studio
-from connector.errors import Code, ConfigurationError, RequestError
-from connector.onfido.client import OnfidoClient, OnfidoTransport
+from connector.errors import Code, RequestError
 from connector.services.journal import Journal
 from connector.store import claims, providers, verifications
 from connector.store.engine import Database
@@ -46,7 +45,6 @@ class Providers:
         self,
         database: Database,
         vault: Vault,
-        onfido: OnfidoTransport,
         journal: Journal,
         policy: BaseUrlPolicy,
         studio_policy: StudioPolicy,
@@ -55,7 +53,6 @@ class Providers:
     ) -> None:
         self._database = database
         self._vault = vault
-        self._onfido = onfido
         self._journal = journal
         self._policy = policy
         self._studio_policy = studio_policy
@@ -173,20 +170,6 @@ class Providers:
         with self._database.read() as connection:
             sealed = providers.find_notice_secret(connection, provider.provider_id)
         return self._vault.open(sealed, provider_secret(provider.provider_id, "notice_secret"))
-
-    def onfido(self, provider: Provider, deadline: float, *, is_background: bool = False) -> OnfidoClient:
-        """Give a client that speaks to Onfido with the provider's token, until a time of `time.monotonic()`.
-
-        Raises `RequestError` (OIDV-10016) where what is stored can no longer be used.
-        """
-        try:
-            self._policy.check(provider.base_url)
-            token = self._vault.open(provider.sealed_api_token, provider_secret(provider.provider_id, "api_token"))
-        except (RequestError, ConfigurationError) as error:
-            raise RequestError(
-                Code.CONFIGURATION_INVALID, f"The provider {provider.name} cannot be used: {error.description}"
-            ) from error
-        return self._onfido.client(provider.base_url, token, deadline=deadline, is_background=is_background)
 
     def _lock(self, connection: Connection, tenant: str, provider_id: str) -> Mapping[str, Any]:
         stored = providers.lock(connection, provider_id, tenant)

@@ -29,10 +29,11 @@ from connector.domain.readiness import (
 )
 from connector.errors import Code, RequestError
 from connector.services.providers.checks import check_webhook, check_workflow, reach
+from connector.services.providers.onfido import Onfido
 from connector.services.providers.registry import Providers
 from connector.services.providers.webhook import ProviderWebhook, choose
 from connector.services.providers.webhook_token import CREATED, KEPT, REMOVED, REPAIRED, Tokens
-from connector.services.timing import Timing
+from connector.services.timing import Deadline, Timing
 
 
 @dataclass(frozen=True)
@@ -53,14 +54,15 @@ class Setup:
     method raises `RequestError` (OIDV-10016), as a verification would.
     """
 
-    def __init__(self, providers: Providers, tokens: Tokens, timing: Timing) -> None:
+    def __init__(self, providers: Providers, onfido: Onfido, tokens: Tokens, timing: Timing) -> None:
         self._providers = providers
+        self._onfido = onfido
         self._tokens = tokens
         self._timing = timing
 
     def test(self, tenant: str, provider_id: str, public_url: str) -> Readiness:
         """Look at everything that a verification rests on; what Onfido refuses is a result, not an error."""
-        account = self._open(tenant, provider_id, public_url, self._timing.deadline())
+        account = self._open(tenant, provider_id, public_url, self._timing.interactive())
         region, token = reach(account)
         if token.passed:
             workflow, webhook = check_workflow(account), check_webhook(account)
@@ -75,7 +77,7 @@ class Setup:
 
         Raises `RequestError` where Onfido could not post to our URL, and `OnfidoError`.
         """
-        deadline = self._timing.deadline()
+        deadline = self._timing.interactive()
         while True:  # once more for every call that was quicker; the deadline ends it
             account = self._open(tenant, provider_id, public_url, deadline)
             if objection := webhook_objection(account.provider, account.url):
@@ -88,7 +90,7 @@ class Setup:
 
         Raises `RequestError` where neither is there, and `OnfidoError`. A webhook that is registered meanwhile stays.
         """
-        account = self._open(tenant, provider_id, public_url, self._timing.deadline())
+        account = self._open(tenant, provider_id, public_url, self._timing.interactive())
         ours = account.webhooks()
         if not ours and account.token is None:
             raise RequestError(Code.WEBHOOK_NOT_FOUND, f"Onfido has no webhook with the URL {account.url}.")
@@ -96,11 +98,11 @@ class Setup:
             account.delete(webhook)
         self._tokens.change_webhook_token(account.provider, account.token, None, REMOVED, actor)
 
-    def _open(self, tenant: str, provider_id: str, public_url: str, deadline: float) -> ProviderWebhook:
+    def _open(self, tenant: str, provider_id: str, public_url: str, deadline: Deadline) -> ProviderWebhook:
         provider = self._providers.get(tenant, provider_id)
         return ProviderWebhook(
             provider=provider,
-            onfido=self._providers.onfido(provider, deadline),
+            onfido=self._onfido.of_provider(provider, deadline),
             environment=self._tokens.environment(provider),
             url=setup_guide(provider, public_url).webhook_url,
             token=self._tokens.webhook_token(provider),

@@ -24,7 +24,7 @@ from connector.domain.runs import APPROVED, DECIDED_STATUSES, DECLINED, REVIEW, 
 from connector.domain.verification import Verification, VerificationClaim
 from connector.errors import Code, RequestError
 from connector.services.journal import Journal
-from connector.services.providers.registry import Providers
+from connector.services.providers.onfido import Onfido
 from connector.services.results.results import Results
 from connector.services.timing import Timing
 from connector.store import verification_claims, verification_search, verifications
@@ -44,7 +44,7 @@ class Decisions:
     def __init__(
         self,
         database: Database,
-        providers: Providers,
+        onfido: Onfido,
         results: Results,
         directory: Directory,
         fingerprints: Fingerprints,
@@ -53,7 +53,7 @@ class Decisions:
         clock: Callable[[], datetime],
     ) -> None:
         self._database = database
-        self._providers = providers
+        self._onfido = onfido
         self._results = results
         self._directory = directory
         self._fingerprints = fingerprints
@@ -86,8 +86,7 @@ class Decisions:
 
     def _fetch(self, found: Verification, run_id: str) -> RunSnapshot:
         """Ask Onfido what it compared; gives that as if it had approved the run."""
-        onfido = self._providers.onfido(self._providers.get(found.tenant, found.provider_id), self._timing.deadline())
-        run = onfido.fetch_result(run_id)
+        run = self._onfido.of_verification(found, self._timing.interactive()).fetch_result(run_id)
         if run.status not in DECIDED_STATUSES:
             raise _not_decidable(run_id, f"Onfido says that its status is {run.status}")
         return replace(run, run_id=run_id, status=APPROVED)

@@ -25,9 +25,10 @@ from connector.domain.runs import APPROVED, DECIDED_STATUSES, TAG_PREFIX, Compar
 from connector.domain.text import fold
 from connector.domain.verification import Verification, VerificationClaim
 from connector.services.journal import Journal
-from connector.services.providers.registry import Providers
+from connector.services.providers.onfido import Onfido
 from connector.services.results.deliveries import CheckVerification, KeepDocument
 from connector.services.results.kept import Archive
+from connector.services.timing import Deadline
 from connector.store import claims, events, outbox, verification_claims, verifications
 from connector.store.engine import Database
 from connector.store.vault import Fingerprints
@@ -74,27 +75,25 @@ class Results:
     def __init__(
         self,
         database: Database,
-        providers: Providers,
+        onfido: Onfido,
         archive: Archive,
         fingerprints: Fingerprints,
         journal: Journal,
         clock: Callable[[], datetime],
     ) -> None:
         self._database = database
-        self._providers = providers
+        self._onfido = onfido
         self._archive = archive
         self._fingerprints = fingerprints
         self._journal = journal
         self._clock = clock
 
-    def refresh(
-        self, provider: Provider, run_id: str, deadline: float, cause: str, *, is_background: bool = False
-    ) -> RunSnapshot:
+    def refresh(self, provider: Provider, run_id: str, deadline: Deadline, cause: str) -> RunSnapshot:
         """Ask Onfido for a run and apply the answer; gives the answer.
 
-        `deadline` is a time of `time.monotonic()`. Raises `OnfidoError` where Onfido does not answer or refuses.
+        Raises `OnfidoError` where Onfido does not answer or refuses.
         """
-        onfido = self._providers.onfido(provider, deadline, is_background=is_background)
+        onfido = self._onfido.of_provider(provider, deadline)
         run = onfido.fetch_result(run_id, wants_document=provider.studio.gives_document_values)
         with self._database.write() as connection:
             news = self.apply(connection, provider.provider_id, run, cause)

@@ -26,9 +26,10 @@ from connector.domain.workflow_input import RunPlan
 from connector.errors import Code, ConnectorError, OnfidoError, RequestError
 from connector.onfido.client import OnfidoClient
 from connector.services.journal import Journal
+from connector.services.providers.onfido import Onfido
 from connector.services.providers.registry import Providers
 from connector.services.results.results import Results
-from connector.services.timing import Timing
+from connector.services.timing import Deadline, Timing
 from connector.store import verifications
 from connector.store.engine import Database
 from connector.store.verifications import Lease, RemovedError
@@ -70,7 +71,7 @@ class Attempt:
     wanted: Wanted
     lease: Lease
     onfido: OnfidoClient
-    deadline: float
+    deadline: Deadline
     is_resumed: bool
 
     @property
@@ -99,6 +100,7 @@ class Attempts:
         self,
         database: Database,
         providers: Providers,
+        onfido: Onfido,
         results: Results,
         journal: Journal,
         timing: Timing,
@@ -107,16 +109,17 @@ class Attempts:
         self._database = database
         self._journal = journal
         self._providers = providers
+        self._onfido = onfido
         self._results = results
         self._timing = timing
         self._clock = clock
 
-    def take(self, provider: Provider, user_id: str, wanted: Wanted, deadline: float) -> Attempt:
+    def take(self, provider: Provider, user_id: str, wanted: Wanted, deadline: Deadline) -> Attempt:
         """Reserve an attempt for what is wanted, or take over the one that broke off.
 
         Raises `RequestError`: an attempt is under way, or the user has had too many.
         """
-        onfido = self._providers.onfido(provider, deadline)
+        onfido = self._onfido.of_provider(provider, deadline)
         for _ in range(ROUNDS):
             lease = self._new_lease()
             if reserved := self._reserve(provider, user_id, wanted, lease):
@@ -156,7 +159,7 @@ class Attempts:
         except IntegrityError:
             return None
 
-    def _is_resumable(self, provider: Provider, found: Verification, deadline: float) -> bool:
+    def _is_resumable(self, provider: Provider, found: Verification, deadline: Deadline) -> bool:
         """Whether an open attempt may be taken over; False where it turns out to have ended: reserve a new one.
 
         Raises `RequestError` where it is under way: being started by another request, or with the user.
@@ -171,7 +174,7 @@ class Attempts:
             raise open_already(found.run_id)
         return True
 
-    def _has_ended(self, provider: Provider, found: Verification, run_id: str, deadline: float) -> bool:
+    def _has_ended(self, provider: Provider, found: Verification, run_id: str, deadline: Deadline) -> bool:
         """Ask Onfido, so that neither a lost webhook nor a run that leads nowhere stands in the way of the next."""
         if failure := self._refresh(provider, found, run_id, deadline):
             with self._database.write() as connection:
@@ -179,7 +182,7 @@ class Attempts:
         with self._database.read() as connection:
             return verifications.get(connection, found.verification_id).closed_at is not None
 
-    def _refresh(self, provider: Provider, found: Verification, run_id: str, deadline: float) -> str | None:
+    def _refresh(self, provider: Provider, found: Verification, run_id: str, deadline: Deadline) -> str | None:
         """Apply what Onfido says of a run; gives why nobody can go through it any more, where that is so."""
         try:
             run = self._results.refresh(provider, run_id, deadline, INITIATED)
@@ -191,7 +194,7 @@ class Attempts:
             return error.description
         return "The link has expired." if is_link_expired(found, run, self._clock()) else None
 
-    def take_over(self, provider: Provider, found: Verification, deadline: float) -> Attempt | None:
+    def take_over(self, provider: Provider, found: Verification, deadline: Deadline) -> Attempt | None:
         """Take over an attempt that broke off; None where somebody is at work on it."""
         lease = self._new_lease()
         if found.lease_until is not None and found.lease_until > self._clock():
@@ -199,7 +202,7 @@ class Attempts:
         taken = self._take_over(found, lease)
         if taken is None:
             return None
-        onfido = self._providers.onfido(provider, deadline, is_background=True)
+        onfido = self._onfido.of_provider(provider, deadline)
         return Attempt(taken, provider, Wanted(), lease, onfido, deadline, is_resumed=True)
 
     def _take_over(self, found: Verification, lease: Lease) -> Verification | None:

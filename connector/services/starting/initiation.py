@@ -37,7 +37,7 @@ from connector.services.starting.binding import Binding, BoundValues
 from connector.services.starting.orphans import Orphans
 from connector.services.starting.recording import Recorder
 from connector.services.starting.unanswered import find_started_run
-from connector.services.timing import Timing
+from connector.services.timing import Deadline, Timing
 from connector.store import outbox, verification_claims, verifications
 from connector.store.engine import Database
 
@@ -74,7 +74,7 @@ class Initiation:
         self._timing = timing
         self._clock = clock
 
-    def start(self, provider: Provider, user_id: str, wanted: Wanted, deadline: float) -> Started:
+    def start(self, provider: Provider, user_id: str, wanted: Wanted, deadline: Deadline) -> Started:
         """Start a verification of what is wanted, or go on with one that broke off.
 
         Raises `RequestError` where the request cannot be met, `OnfidoError` where Onfido refuses, fails or is away.
@@ -86,7 +86,7 @@ class Initiation:
             self._attempts.give_back(attempt, error)
             raise
 
-    def _take(self, provider: Provider, user_id: str, wanted: Wanted, deadline: float) -> Attempt:
+    def _take(self, provider: Provider, user_id: str, wanted: Wanted, deadline: Deadline) -> Attempt:
         """Take an attempt; a user who has nothing left to verify learns that, and not that no try is left."""
         try:
             return self._attempts.take(provider, user_id, wanted, deadline)
@@ -95,7 +95,7 @@ class Initiation:
                 self._binding.check_left(provider, user_id, wanted)
             raise
 
-    def settle(self, provider: Provider, found: Verification, deadline: float) -> None:
+    def settle(self, provider: Provider, found: Verification, deadline: Deadline) -> None:
         """Resume or close an attempt that broke off before its run was known; the sweep's part.
 
         Raises `OnfidoError` where Onfido does not say yet.

@@ -19,6 +19,7 @@ from connector.domain.runs import AWAITING_INPUT
 from connector.domain.verification import Verification
 from connector.domain.workflow_input import RunRequest, plan_run, plan_sdk
 from connector.errors import Code, RequestError
+from connector.services.providers.onfido import Onfido
 from connector.services.providers.registry import Providers
 from connector.services.results.results import Results
 from connector.services.starting.attempts import Wanted, is_link_expired
@@ -62,6 +63,7 @@ class Verifications:
         self,
         database: Database,
         providers: Providers,
+        onfido: Onfido,
         results: Results,
         initiation: Initiation,
         timing: Timing,
@@ -70,6 +72,7 @@ class Verifications:
     ) -> None:
         self._database = database
         self._providers = providers
+        self._onfido = onfido
         self._results = results
         self._initiation = initiation
         self._timing = timing
@@ -86,7 +89,7 @@ class Verifications:
         provider = self._providers.find_enabled(tenant, provider_id)
         _check_mapped(provider, uris)
         wanted = Wanted(tuple(uris), plan_run(provider.studio, request, self._clock()))
-        started = self._initiation.start(provider, user_id, wanted, self._timing.deadline())
+        started = self._initiation.start(provider, user_id, wanted, self._timing.interactive())
         return self._capture(started, uris)
 
     def complete(self, tenant: str, user_id: str, provider_id: str, uris: Sequence[str], wait: int = 0) -> Completion:
@@ -100,7 +103,7 @@ class Verifications:
         waited = None
         if verification.closed_at is None:
             run_id = _run_id(verification)
-            self._results.refresh(provider, run_id, self._timing.deadline(), COMPLETED)
+            self._results.refresh(provider, run_id, self._timing.interactive(), COMPLETED)
             waited = self._wait(provider, verification, run_id, min(wait, MAX_WAIT))
         return Completion(self._claims(verification, uris), waited)
 
@@ -117,7 +120,7 @@ class Verifications:
         run_id = _run_id(verification)
         if verification.closed_at is not None:
             raise _not_awaiting(verification.status)
-        options, deadline = plan_sdk(provider.studio, request), self._timing.deadline()
+        options, deadline = plan_sdk(provider.studio, request), self._timing.interactive()
         run = self._results.refresh(provider, run_id, deadline, REINITIATED)
         if run.status != AWAITING_INPUT:
             raise _not_awaiting(run.status)
@@ -127,7 +130,7 @@ class Verifications:
             raise RequestError(
                 Code.NOT_AWAITING_INPUT, "The run's link has expired: ask with INITIATED for another run."
             )
-        onfido = self._providers.onfido(provider, deadline)
+        onfido = self._onfido.of_provider(provider, deadline)
         return self._capture(let_go_through(onfido, verification, run, options), uris)
 
     def _capture(self, started: Started, uris: Sequence[str]) -> Capture:
@@ -166,7 +169,7 @@ class Verifications:
             self._waiting.release()
         if not self._is_closed(verification):
             self._results.refresh(
-                provider, run_id, self._timing.deadline(), COMPLETED
+                provider, run_id, self._timing.interactive(), COMPLETED
             )  # the webhook may have been lost
         return seconds
 

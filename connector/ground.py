@@ -1,0 +1,73 @@
+"""What all use cases stand on: the open database, the keys, the journal, and the connections to Onfido."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from connector import __version__
+from connector.directory.local import LocalDirectory
+from connector.domain.provider import BaseUrlPolicy
+from connector.domain.studio import StudioPolicy
+from connector.domain.urls import UrlPolicy
+from connector.onfido.client import OnfidoTransport
+from connector.services.journal import Journal, Subscriber
+from connector.services.outbox import Handler
+from connector.services.timing import Timing
+from connector.settings import Settings
+from connector.store.engine import Database
+from connector.store.vault import Fingerprints, Vault
+
+Clock = Callable[[], datetime]
+USER_AGENT = f"onfido-idvp-connector/{__version__}"
+
+
+def utc_now() -> datetime:
+    """The one clock."""
+    return datetime.now(UTC)
+
+
+class Ground:
+    """An open database, the keys and the connections to Onfido, as the settings say."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        clock: Clock,
+        database: Database,
+        vault: Vault,
+        fingerprints: Fingerprints,
+        subscribers: Sequence[Subscriber],
+        handlers: Iterable[Handler[Any]],
+    ) -> None:
+        self.settings = settings
+        self.database = database
+        self.lock = threading.RLock()
+        self._clock = clock
+        self._vault = vault
+        self._fingerprints = fingerprints
+        self._handlers = handlers
+        self._journal = Journal(subscribers)
+        self._directory = LocalDirectory(database, vault)
+        self._timing = Timing(settings.interactive_budget, settings.run_settle_time)
+        self._token_overlap = timedelta(seconds=settings.webhook_token_overlap)
+        self._base_urls = BaseUrlPolicy(settings.allowed_base_url_hosts, settings.allow_http_loopback)
+        self._studio_policy = StudioPolicy(
+            notices=UrlPolicy(settings.allowed_notice_hosts, settings.allow_http_loopback, "allowed_notice_hosts"),
+            browsers=UrlPolicy(None, settings.allow_http_loopback),
+        )
+        self._transport = OnfidoTransport(
+            connect_timeout=settings.onfido_connect_timeout,
+            read_timeout=settings.onfido_read_timeout,
+            read_retries=settings.onfido_read_retries,
+            user_agent=USER_AGENT,
+            rate_limit=settings.onfido_rate_limit,
+            failures_to_open=settings.onfido_circuit_failures,
+        )
+
+    def close(self) -> None:
+        """Close every connection, to Onfido and to the database."""
+        self._transport.close()
+        self.database.close()
