@@ -45,9 +45,9 @@ print("\\n" + json.dumps(sorted({name.partition(".")[0] for name in sys.modules}
 
 
 def start(data_dir: Path, *commands: list[str]) -> subprocess.Popen[str]:
-    environ = {name: value for name, value in os.environ.items() if not name.startswith(("CONNECTOR_", "ONFIDO_"))}
+    ambient = dict.fromkeys((name for name in os.environ if name.startswith(("CONNECTOR_", "ONFIDO_"))), "")
+    environ = os.environ | ambient | {"CONNECTOR_DATA_DIR": str(data_dir)}
     command = [sys.executable, "-c", RUN, json.dumps(commands)]
-    environ |= {"CONNECTOR_DATA_DIR": str(data_dir)}
     return subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
