@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from flask import Flask, request
-from werkzeug.exceptions import NotFound
+from flask import Flask
 
 from connector import __version__
 from connector.access.development import trusted_issuers
@@ -19,6 +18,7 @@ from connector.api import (
     exports,
     ids,
     operations,
+    paths,
     providers,
     setup,
     tenancy,
@@ -34,8 +34,6 @@ from connector.services.journal import Subscriber
 from connector.services.outbox import Handler
 from connector.settings import Settings
 
-MAX_PATH_VALUE = 255
-
 
 def create_app(
     settings: Settings,
@@ -47,7 +45,6 @@ def create_app(
     issuers = trusted_issuers(settings)
     services = create_services(settings, clock, subscribers, handlers)
     app = Flask("connector", static_folder=None)
-    app.url_map.merge_slashes = False  # a redirect of the router's would go to whatever host the request names
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.config |= document.document_config(settings.public_url, __version__)
     app.config |= {"PUBLIC_URL": settings.public_url, "MAX_BODY_BYTES": settings.max_body_bytes}
@@ -55,8 +52,8 @@ def create_app(
     tenancy.install(app)
     access_log.install(app)
     tracing.install(app)
+    paths.install(app)
     ids.install(app)
-    app.before_request(_check_path)
     _register_routes(app)
     errors.install(app)
     return app
@@ -68,10 +65,3 @@ def _register_routes(app: Flask) -> None:
         api.register_blueprint(module.blueprint)
     api.register_blueprint(tasks_blueprint)
     app.register_blueprint(operations.blueprint)
-
-
-def _check_path() -> None:
-    """No id in a path is longer than the database's columns, or holds what no id holds."""
-    for value in (request.view_args or {}).values():
-        if isinstance(value, str) and (len(value) > MAX_PATH_VALUE or not value.isprintable()):
-            raise NotFound

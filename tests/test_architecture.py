@@ -56,7 +56,6 @@ OPEN_VIEWS = {
     "operations.get_health": "a load balancer has no user",
     "operations.get_readiness": "a load balancer has no user",
     "operations.get_metrics": "a scraper has no user",
-    "operations.get_documentation": "the documentation is public",
     "api-docs.openapi_json": "the description of the API is public",
     "swagger_ui.show": "the documentation is public",
 }

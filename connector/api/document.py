@@ -53,7 +53,8 @@ def install(app: Flask) -> ConnectorApi:
     api = ConnectorApi(app)
     scheme = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
     api.spec.components.security_scheme(SECURITY_SCHEME, scheme)
-    # Without a validator: Swagger's own would be told of this server.
-    ui = {"app_name": "Onfido IdVP connector", "validatorUrl": None}
+    # Without a validator: Swagger's own would be told of this server. Without the place that an authorization server
+    # sends browsers back to, which would name whatever host the request names.
+    ui = {"app_name": "Onfido IdVP connector", "validatorUrl": None, "oauth2RedirectUrl": None}
     app.register_blueprint(get_swaggerui_blueprint("/docs", "../openapi.json", ui))
     return api

@@ -10,11 +10,10 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import structlog
-from flask import Blueprint, Response, current_app, jsonify, redirect
+from flask import Blueprint, Response, current_app, jsonify
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Gauge, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
 from sqlalchemy.exc import SQLAlchemyError
-from werkzeug.wrappers import Response as BaseResponse
 
 from connector.api.errors import body
 
@@ -41,12 +40,6 @@ def get_readiness() -> Response:
         log.warning("database.unreachable", exc_info=error)
         reason = "The database cannot be reached."
     return body("HTTP-503", "Not ready", reason, 503)
-
-
-@blueprint.get("/docs")
-def get_documentation() -> BaseResponse:
-    """Lead on to where the documentation is, at whatever address this was asked."""
-    return redirect("docs/")
 
 
 @blueprint.get("/metrics")

@@ -13,7 +13,8 @@ from connector.domain.tenancy import DEFAULT_TENANT
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
 
-_PREFIX = re.compile(r"/t/([A-Za-z0-9][A-Za-z0-9._-]{0,127})(?=/)")
+_OF_NO_TENANT = r"(?!/(?:metrics|openapi\.json|docs)(?:/|$))"
+_PREFIX = re.compile(rf"/t/([A-Za-z0-9][A-Za-z0-9._-]{{0,127}})(?=/){_OF_NO_TENANT}")
 
 
 class TenantPrefix:

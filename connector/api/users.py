@@ -20,6 +20,7 @@ from connector.api.schemas import (
     VerifyResponseSchema,
 )
 from connector.domain.claims import Claim
+from connector.domain.user_ids import id_objection
 from connector.domain.workflow_input import RunRequest
 from connector.errors import Code, RequestError
 from connector.services.people.claims import Claims
@@ -46,7 +47,7 @@ Answer = tuple[dict[str, Any], int, dict[str, str]]
 @blueprint.doc(parameters=[_PREFER])
 def verify_me(body: dict[str, Any]) -> Answer:
     """Initiate, complete or resume the verification of the signed-in user's claims."""
-    return _verify(g.principal.subject, body)
+    return _verify(_me(), body)
 
 
 @blueprint.get("/me/idv/claims")
@@ -55,7 +56,7 @@ def verify_me(body: dict[str, Any]) -> Answer:
 @blueprint.response(200, ClaimSchema(many=True))
 def list_my_claims(query: dict[str, Any]) -> list[dict[str, Any]]:
     """List the signed-in user's claims."""
-    return _list(g.principal.subject, query)
+    return _list(_me(), query)
 
 
 @blueprint.get("/me/idv/claims/<claim_id>")
@@ -63,7 +64,7 @@ def list_my_claims(query: dict[str, Any]) -> list[dict[str, Any]]:
 @blueprint.response(200, ClaimSchema)
 def get_my_claim(claim_id: str) -> dict[str, Any]:
     """Give one claim of the signed-in user's."""
-    return _claim_body(_claims().get(g.tenant, g.principal.subject, claim_id))
+    return _claim_body(_claims().get(g.tenant, _me(), claim_id))
 
 
 @blueprint.post("/<user_id>/idv/verify")
@@ -138,6 +139,14 @@ def remove_user(user_id: str) -> None:
     """Remove everything personal of a user, here and, in a moment, at Onfido."""
     users: Users = current_app.extensions["services"].users
     users.remove(g.tenant, user_id, g.principal.actor)
+
+
+def _me() -> str:
+    """Return the signed-in user's id."""
+    user_id: str = g.principal.subject
+    if objection := id_objection(user_id):
+        raise RequestError(Code.CLAIM_INVALID, f"The token's subject {objection}.")
+    return user_id
 
 
 def _verify(user_id: str, body: dict[str, Any]) -> Answer:

@@ -19,11 +19,20 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from schemathesis.generation import GenerationMode
 
-from tests.contract.wire import ALL_SCOPES, OPERATIONS, WEBHOOK, Operation, add_claim, new_provider, new_user
+from tests.contract.wire import (
+    ALL_SCOPES,
+    OPERATIONS,
+    WEBHOOK,
+    Operation,
+    add_claim,
+    assert_error,
+    new_provider,
+    new_user,
+)
 from tests.harness import Caller, World, run_id_of
 
 METHODS = {"get", "put", "post", "delete", "patch"}
-OPERATIONS_ROUTES = {"/healthz", "/readyz", "/metrics", "/openapi.json", "/docs", "/docs/", "/docs/<path:path>"}
+OPERATIONS_ROUTES = {"/healthz", "/readyz", "/metrics", "/openapi.json", "/docs/", "/docs/<path:path>"}
 EXAMPLES = 5  # for each operation and kind of data
 
 
@@ -102,10 +111,10 @@ def assert_error_is_documented(document: Any, definition: dict[str, Any]) -> Non
     assert set(schema["required"]) == {"code", "message", "description", "traceId"}
 
 
-def test_document_is_the_same_under_a_tenant_and_needs_no_token(shared: World, document: Any) -> None:
-    answer = requests.get(f"{shared.connector.url}/t/acme.example/openapi.json", timeout=10)
-
-    assert answer.json() == document
+def test_document_needs_no_token_and_is_of_no_tenant(shared: World, document: Any) -> None:
+    assert requests.get(f"{shared.connector.url}/openapi.json", timeout=10).json() == document
+    for path in ("openapi.json", "docs", "docs/", "docs/swagger-ui.css"):
+        assert_error(requests.get(f"{shared.connector.url}/t/acme.example/{path}", timeout=10), 404, "HTTP-404")
 
 
 def test_document_tells_of_no_machine(document: Any) -> None:

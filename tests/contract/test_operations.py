@@ -112,18 +112,16 @@ def test_documentation_refers_to_no_other_host(shared: World) -> None:
 def test_documentation_is_found_without_the_slash(shared: World) -> None:
     answer = ask(shared.connector, "/docs")
 
-    assert answer.status_code == 200
-    assert urlsplit(answer.url).path == "/docs/"
+    assert (answer.status_code, answer.history) == (200, [])
+    assert answer.text == ask(shared.connector, "/docs/").text
 
 
 @pytest.mark.parametrize(
-    ("path", "status", "location"), [("/docs", 302, "docs/"), (f"/api/{PROVIDERS.removeprefix('/api')}", 404, None)]
+    ("path", "status"), [("/docs", 200), ("/docs/", 200), (f"/api/{PROVIDERS.removeprefix('/api')}", 404)]
 )
-def test_nobody_is_sent_to_the_host_that_a_request_names(
-    shared: World, path: str, status: int, location: str | None
-) -> None:
+def test_nobody_is_sent_to_the_host_that_a_request_names(shared: World, path: str, status: int) -> None:
     headers = {"Host": "elsewhere.example"}
     answer = requests.get(f"{shared.connector.url}{path}", headers=headers, allow_redirects=False, timeout=10)
 
-    assert (answer.status_code, answer.headers.get("Location")) == (status, location)
+    assert (answer.status_code, answer.headers.get("Location")) == (status, None)
     assert "elsewhere" not in answer.text

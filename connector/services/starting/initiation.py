@@ -23,9 +23,7 @@ from connector.errors import Code, ConnectorError, OnfidoError, RequestError
 from connector.onfido.client import OnfidoClient
 from connector.onfido.payloads import applicant_fields
 from connector.services.providers.applicant_deletion import DeleteApplicant
-from connector.services.results.orphans import Orphans
 from connector.services.starting.attempts import (
-    INITIATED,
     NOT_OURS,
     ROUNDS,
     START_TIME,
@@ -36,6 +34,7 @@ from connector.services.starting.attempts import (
     open_already,
 )
 from connector.services.starting.binding import Binding, BoundValues
+from connector.services.starting.orphans import Orphans
 from connector.services.starting.recording import Recorder
 from connector.services.starting.unanswered import find_started_run
 from connector.services.timing import Deadline, Timing
@@ -137,7 +136,7 @@ class Initiation:
         try:
             return self._hand_over(attempt, run, bound.claims)
         except NOT_OURS:
-            self._orphans.record(attempt.verification, run.run_id, INITIATED)
+            self._orphans.record(attempt.verification, run.run_id)
             raise
 
     def _find_started(self, attempt: Attempt, run_requested_at: datetime) -> RunSnapshot | None:

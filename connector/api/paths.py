@@ -1,0 +1,71 @@
+"""How paths are read: one final slash means nothing, and an encoded slash belongs to the id that it stands in.
+
+A server decodes the path before an application sees it, and `a%2Fb` then looks like two segments. So the path is
+decoded once more here, with `ENCODED_SLASH` in place of such a slash, and turned into one in the values of routes.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+from urllib.parse import unquote_to_bytes, urlsplit
+
+from flask import Flask, request
+from werkzeug.exceptions import NotFound
+from werkzeug.routing import UnicodeConverter
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
+
+MAX_VALUE = 255  # characters of an id, as the database's columns have them
+ENCODED_SLASH = "\x1f"  # no id holds it: it is not printable
+_ENCODED_SLASH = re.compile("%2f", re.IGNORECASE)
+
+
+def install(app: Flask) -> None:
+    """Have every route read its path so; before any is registered."""
+    app.url_map.merge_slashes = False  # a redirect of the router's would go to whatever host the request names
+    app.url_map.strict_slashes = False  # `/docs/`, which is registered with its slash
+    app.url_map.converters["default"] = _Segment
+    app.wsgi_app = _PathReader(app.wsgi_app)  # type: ignore[method-assign]
+    app.before_request(_check_values)
+
+
+class _PathReader:
+    """WSGI middleware: writes the path as the routes read it."""
+
+    def __init__(self, application: WSGIApplication) -> None:
+        self._application = application
+
+    def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
+        """Answer a request."""
+        path = environ.get("PATH_INFO", "").replace(ENCODED_SLASH, "\0")
+        if _ENCODED_SLASH.search(sent := _path_as_sent(environ)):
+            encoded = _ENCODED_SLASH.sub(ENCODED_SLASH, sent.replace("%1f", "%00").replace("%1F", "%00"))
+            path = unquote_to_bytes(encoded).decode("latin-1").removeprefix(environ.get("SCRIPT_NAME", ""))
+        environ["PATH_INFO"] = path if path.endswith("//") else path.removesuffix("/") or "/"
+        return self._application(environ, start_response)
+
+
+def _path_as_sent(environ: WSGIEnvironment) -> str:
+    """Return the path as the client wrote it; empty where the server does not tell."""
+    target: str = environ.get("RAW_URI", "")
+    if not target.startswith("/"):
+        return urlsplit(target).path
+    return target.partition("?")[0]
+
+
+class _Segment(UnicodeConverter):
+    """One segment of a path, in which a slash can be written `%2F`."""
+
+    def to_python(self, value: str) -> str:
+        """Return the value as it was meant."""
+        return value.replace(ENCODED_SLASH, "/")
+
+
+def _check_values() -> None:
+    """Refuse ids that are longer than the database's columns, or hold what no id holds."""
+    for value in (request.view_args or {}).values():
+        if isinstance(value, str) and (len(value) > MAX_VALUE or not value.isprintable()):
+            raise NotFound

@@ -1,0 +1,171 @@
+"""Paths as clients write them: with a final slash, with ids that hold anything printable, and with `me`."""
+
+from __future__ import annotations
+
+import socket
+from urllib.parse import quote, urlsplit
+
+import pytest
+import requests
+
+from tests.contract.wire import (
+    OPERATIONS,
+    PROVIDERS,
+    UNKNOWN_ID,
+    USERS,
+    WEBHOOK,
+    Operation,
+    answer_on,
+    assert_error,
+    entry,
+    on_sqlite,
+)
+from tests.harness import World, event_body, run_id_of, sign
+
+UNPROTECTED = ("/healthz", "/readyz", "/openapi.json", "/docs", "/docs/swagger-ui.css", "/nowhere", "/t/acme/nowhere")
+ODD_IDS = (
+    "SECONDARY/ann",
+    "/ann",
+    "ann/",
+    "a//b",
+    "a/b/c",
+    "50%",
+    "%2F",
+    "a%2Fb",
+    "ann example",
+    "ann@example.com",
+    "a+b",
+    "a?b#c",
+    "a;b=c,d",
+    "Zoë/Ørsted",
+    "अन्न",
+    "😀",
+    "Me",
+    "me/",
+    "idv",
+    "me/idv/claims",
+)
+
+
+def ask(url: str, method: str = "GET", **options: object) -> requests.Response:
+    return requests.request(method, url, timeout=30, allow_redirects=False, **options)  # type: ignore[arg-type]
+
+
+def said(answer: requests.Response) -> tuple[object, ...]:
+    """Give what has to be the same of two answers."""
+    is_json = answer.headers.get("Content-Type") == "application/json"
+    body = {**answer.json(), "traceId": ""} if is_json and "traceId" in answer.text else answer.content
+    return answer.status_code, body, answer.headers.get("Allow"), answer.headers.get("WWW-Authenticate")
+
+
+@on_sqlite
+@pytest.mark.parametrize("operation", OPERATIONS, ids=str)
+@pytest.mark.parametrize("prefix", ["", "/t/acme"])
+def test_operation_is_the_same_with_a_final_slash(shared: World, operation: Operation, prefix: str) -> None:
+    path = prefix + operation.path_for()
+    for caller in (shared.connector.as_admin("acme"), shared.connector.as_user("ann", "carbon.super")):
+        for method in (operation.method, "PATCH", "OPTIONS"):
+            plain, slashed = (
+                ask(shared.connector.url + each, method, json={}, headers=dict(caller.headers))
+                for each in (path, path + "/")
+            )
+            assert said(plain) == said(slashed)
+            assert "Location" not in slashed.headers
+
+
+@on_sqlite
+@pytest.mark.parametrize("path", UNPROTECTED)
+def test_path_that_anybody_may_ask_is_the_same_with_a_final_slash(shared: World, path: str) -> None:
+    plain, slashed = ask(shared.connector.url + path), ask(shared.connector.url + path + "/?x=/")
+    assert plain.status_code in (200, 404)
+    assert said(plain)[0] == said(slashed)[0]
+    assert len(plain.content) == len(slashed.content)
+
+
+@on_sqlite
+@pytest.mark.parametrize("end", ["//", "/%2F", "%2F", "///", "/%2f/"])
+def test_more_than_one_final_slash_is_another_path(shared: World, end: str) -> None:
+    assert_error(ask(shared.connector.url + "/healthz" + end), 404)
+
+
+@on_sqlite
+def test_webhook_with_a_final_slash_is_applied(shared: World) -> None:
+    world = shared
+    ann = world.add_user("ann-of-the-slash")
+    run_id = world.start(ann)
+    body = event_body(run_id, comparisons={"first_name": "clear", "last_name": "clear", "date_of_birth": "clear"})
+    url = world.connector.url + WEBHOOK.format(provider_id=world.provider_id)
+    headers = {"X-SHA2-Signature": sign(body, world.webhook_token)}
+    assert ask(url + "/", "POST", data=body, headers=headers).status_code == 200
+    assert all(claim["isVerified"] for claim in answer_on(ann.get(f"{USERS}/me/idv/claims/"), 200))
+
+
+@on_sqlite
+@pytest.mark.parametrize("user_id", ODD_IDS)
+def test_user_of_any_printable_id_is_reached_by_every_route(shared: World, user_id: str) -> None:
+    world = shared
+    caller = world.add_user(user_id)
+    admin, path = world.connector.as_admin(), f"{USERS}/{quote(user_id, safe='')}/idv"
+    started = admin.verify(world.provider_id, "INITIATED", user_id=quote(user_id, safe=""))
+    assert started.status_code == 200, started.text
+    assert run_id_of(started)
+    listed = answer_on(admin.get(f"{path}/claims/"), 200)
+    assert listed == answer_on(caller.get(f"{USERS}/me/idv/claims"), 200)
+    assert answer_on(admin.get(f"{path}/claims/{listed[0]['id']}"), 200) == listed[0]
+    assert {each.user_id for each in world.attempts(user_id)} == {user_id}
+    assert_error(admin.post(f"{path}/claims", [entry(world.provider_id)]), 409, "IDV-10004")
+    remover = world.connector.caller("admin", ["internal_idv_claim_delete"])
+    assert remover.request("DELETE", path).status_code == 204
+
+
+@on_sqlite
+@pytest.mark.parametrize(
+    "path", ["/%1Fhealthz", "/healthz%1f", f"{USERS}/a%1Fb/idv/claims", f"{USERS}/a%00b/idv/claims"]
+)
+def test_unprintable_characters_are_in_no_path(shared: World, path: str) -> None:
+    assert_error(shared.connector.as_admin().get(path), 404)
+
+
+@on_sqlite
+def test_encoded_slash_separates_nothing(shared: World) -> None:
+    admin = shared.connector.as_admin()
+    for path in (
+        f"{USERS}%2Fann/idv/claims",
+        f"{USERS}/ann%2Fidv/claims",
+        f"{USERS}/ann/idv%2fclaims",
+        "/t%2Facme/healthz",
+    ):
+        assert_error(admin.get(path), 404, "HTTP-404")
+    assert_error(admin.get(f"{PROVIDERS}/a%2Fb"), 404, "IDVP-60000")
+
+
+@on_sqlite
+@pytest.mark.parametrize("written", ["me", "%6De", "m%65"])
+def test_me_is_no_users_id_for_an_administrator(shared: World, written: str) -> None:
+    admin = shared.connector.caller("admin", [each.scope for each in OPERATIONS])
+    claims = f"{USERS}/{written}/idv/claims"
+    assert_error(admin.post(claims, [entry(shared.provider_id)]), 404, "IDV-10001")
+    assert_error(admin.put(claims, [entry(shared.provider_id)]), 404, "IDV-10001")
+    changed = admin.put(f"{claims}/{UNKNOWN_ID}", {"isVerified": True, "claimMetadata": {}})
+    assert_error(changed, 404, "IDV-10001")
+    assert_error(admin.request("DELETE", f"{USERS}/{written}/idv"), 404, "IDV-10001")
+
+
+@on_sqlite
+def test_me_is_the_id_of_no_user(shared: World) -> None:
+    me = shared.connector.as_user("me")
+    assert_error(me.get(f"{USERS}/me/idv/claims"), 400, "IDV-10005")
+    assert_error(me.verify(shared.provider_id, "INITIATED"), 400, "IDV-10005")
+
+
+@on_sqlite
+def test_target_in_absolute_form_is_read_as_well(shared: World) -> None:
+    parts = urlsplit(shared.connector.url)
+    token = shared.connector.as_admin().headers["Authorization"]
+    with socket.create_connection((str(parts.hostname), parts.port or 0), timeout=30) as client:
+        target = f"{shared.connector.url}{USERS}/a%2Fb/idv/claims/?idVProviderId="
+        client.sendall(
+            f"GET {target} HTTP/1.1\r\nHost: x\r\nAuthorization: {token}\r\nConnection: close\r\n\r\n".encode()
+        )
+        answer = b"".join(iter(lambda: client.recv(65_536), b""))
+    assert b"There is no user a/b." in answer
