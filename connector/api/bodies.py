@@ -28,7 +28,7 @@ from connector.services.people.claims import ClaimEntry
 from connector.services.results.kept import DOCUMENT, OUTPUT_VALUE
 from connector.services.starting.requests import Capture
 
-_PROPERTIES = {*SECRETS.values(), "workflow_id", "base_url", "max_attempts", "attempt_window"}
+_PROPERTIES = {*SECRETS.values(), "workflow_id", "base_url", "max_attempts", "attempt_window", "missing_name"}
 READ_ONLY = "previous_webhook_token_expires_at"  # of the configuration properties; ignored in a request
 MAX_DIGITS = 9
 CUSTOM_DATA = "custom_data."  # before the names of custom input data, among a request's properties
@@ -54,6 +54,7 @@ def provider_config(body: Mapping[str, Any]) -> ProviderConfig:
         base_url=properties.get("base_url", DEFAULT_BASE_URL),
         max_attempts=_number(properties, "max_attempts", DEFAULT_MAX_ATTEMPTS),
         attempt_window=_number(properties, "attempt_window", DEFAULT_ATTEMPT_WINDOW),
+        missing_name=properties.get("missing_name"),
         api_token=properties.get("token"),
         webhook_token=properties.get("webhook_token"),
         notice_secret=properties.get("notice_secret"),
@@ -71,6 +72,8 @@ def provider_body(provider: Provider) -> dict[str, Any]:
         "max_attempts": str(provider.max_attempts),
         "attempt_window": str(provider.attempt_window),
     }
+    if provider.missing_name is not None:
+        plain["missing_name"] = provider.missing_name
     if provider.previous_webhook_token_expires_at is not None:
         plain[READ_ONLY] = timestamp(provider.previous_webhook_token_expires_at) or ""
     return {

@@ -92,6 +92,9 @@ def configuration(command: Any) -> Any:
             ),
             click.option("--max-attempts", type=int, help="Runs a user may start within the window (default 5)."),
             click.option("--attempt-window", type=int, help="The window in seconds (default 86400)."),
+            click.option(
+                "--missing-name", help="For a person with one name: repeat, or a placeholder; an empty one: none."
+            ),
             tenant_option,
             json_option,
         )
@@ -107,4 +110,5 @@ def configured(given: Mapping[str, Any]) -> dict[str, Any]:
     fields["claims"] = dialect | dict(mappings) or None
     if fields["base_url"] is None:
         fields["base_url"] = REGIONS.get(region)
-    return {name: value for name, value in fields.items() if value is not None}
+    named = {name: value for name, value in fields.items() if value is not None}
+    return named | ({"missing_name": None} if named.get("missing_name") == "" else {})

@@ -35,7 +35,7 @@ _FIRST: dict[str, Any] = {"name": "Onfido", "is_enabled": True, "claims": {}, "w
 # What an update leaves as it is; secrets and the use of Studio stay where they are None.
 _KEPT = (
     *("name", "description", "image", "is_enabled", "claims"),
-    *("workflow_id", "base_url", "max_attempts", "attempt_window"),
+    *("workflow_id", "base_url", "max_attempts", "attempt_window", "missing_name"),
 )
 
 
@@ -172,5 +172,6 @@ def _record(shown: Provider) -> dict[str, Any]:
         "webhook token": "registered" if shown.has_webhook_token else None,
         "notice secret": "registered" if shown.has_notice_secret else None,
         "previous token": f"good until {expiry.isoformat(timespec='seconds')}" if expiry else None,
+        "missing name": shown.missing_name,
         "attempts": f"{shown.max_attempts} within {shown.attempt_window} seconds",
     }

@@ -7,16 +7,19 @@ refused here would be refused by Onfido; what only Onfido can tell, such as whic
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 
+from connector.domain.applicant_values import STATE_CODE
 from connector.domain.claims import CONSENTS
+from connector.domain.text import is_blank, is_usable
 from connector.errors import Code, RequestError
 
 USA = "USA"
-STATE_CODE = ".state_code"
-_OF_AN_ADDRESS = ("postcode", "country")  # what Onfido wants with every address
+MAX_NAME = 255  # characters of a placeholder
+ADDRESS = "address."
+_OF_AN_ADDRESS = ("address.postcode", "address.country")  # what Onfido requires of every address
 
 
 @dataclass(frozen=True)
@@ -34,15 +37,39 @@ def check_applicant(fields: Mapping[str, str], claims: Mapping[str, str]) -> Non
         raise RequestError(Code.APPLICANT_REFUSED, f"Onfido would refuse {'; '.join(found)}.")
 
 
+def is_taken(fields: Mapping[str, str]) -> bool:
+    """Whether nothing is known that Onfido would refuse of these values."""
+    return not any(_objections(fields))
+
+
+def name_objection(name: str) -> str | None:
+    """Return why Onfido would refuse a name; None where it would not."""
+    if is_blank(name) or len(name) > MAX_NAME:
+        return f"it is blank or longer than {MAX_NAME} characters"
+    return next((why for _, why in _objections({"first_name": name})), None)
+
+
+def missing_of_address(fields: Collection[str]) -> list[str]:
+    """Return the fields that Onfido requires of an address where there are others of one."""
+    has_address = any(name.startswith(ADDRESS) for name in fields)
+    return [name for name in _OF_AN_ADDRESS if has_address and name not in fields]
+
+
+def without_incomplete_address(fields: Mapping[str, str]) -> dict[str, str]:
+    """Return applicant fields without those of an address that Onfido would not take."""
+    is_incomplete = bool(missing_of_address(fields))
+    return {name: value for name, value in fields.items() if not (is_incomplete and name.startswith(ADDRESS))}
+
+
 def _objections(fields: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     for name, value in fields.items():
+        if not is_usable(value):
+            yield name, "it holds a control character"
         is_sent = name.removesuffix(STATE_CODE) in fields  # a state's code goes with its number only
         if is_sent and (rule := _RULES.get(name)) and not rule.is_kept(value):
             yield name, rule.otherwise
-    if any(name.startswith("address.") for name in fields):
-        for missing in (f"address.{part}" for part in _OF_AN_ADDRESS):
-            if missing not in fields:
-                yield missing, "it is missing, and goes with every address"
+    for missing in missing_of_address(fields):
+        yield missing, "it is missing, and goes with every address"
     if fields.get("address.country") == USA and not _STATE.is_kept(fields.get("address.state", "NY")):
         yield "address.state", _STATE.otherwise
 
@@ -70,10 +97,10 @@ def is_day(value: str) -> bool:
 
 _NAME = _without('!#$%*=<>;{}"')
 _LINE = _without("!$%^*=<>")
-_DAY = _Rule(is_day, "it is no date such as 1990-01-31")
-_COUNTRY = _like("[A-Z]{3}", "it is no country's ISO code of three capital letters, such as GBR")
-_STATE = _like("[A-Za-z]{2}", "it is no state's code of two letters, such as NY")
-_CONSENT = _Rule(lambda value: value.strip().lower() in ("true", "false"), "it is neither true nor false")
+_DAY = _Rule(is_day, "it must be a date such as 1990-01-31")
+_COUNTRY = _like("[A-Z]{3}", "it must be a country's ISO code, such as GB or GBR, or its English name")
+_STATE = _like("[A-Za-z]{2}", "it must be a state's code of two letters, such as NY, or its name")
+_CONSENT = _Rule(lambda value: value.strip().lower() in ("true", "false"), "it must be true or false")
 _RULES: Mapping[str, _Rule] = {
     **dict.fromkeys(("first_name", "last_name"), _NAME),
     "dob": _DAY,

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from connector.domain.applicant import name_objection
+from connector.domain.applicant_values import REPEAT
 from connector.domain.claims import APPLICANT_FIELDS, REQUIRED_FIELDS
 from connector.domain.credentials import MASK, region_objection, tidy_token
 from connector.domain.ids import UUID
@@ -39,7 +41,9 @@ class ProviderConfig:
     """What an administrator says about a provider.
 
     `claims` maps local claim URIs to applicant fields. A user may start `max_attempts` runs within `attempt_window`
-    (seconds). A secret that is None keeps the stored one, as does `studio`.
+    (seconds). `missing_name` is what a person with one name is sent with in the other field: `repeat` (that name
+    again) or a placeholder; None: such a person cannot be verified. A secret that is None keeps the stored one, as does
+    `studio`.
     """
 
     name: str
@@ -51,6 +55,7 @@ class ProviderConfig:
     image: str = ""
     max_attempts: int = DEFAULT_MAX_ATTEMPTS
     attempt_window: int = DEFAULT_ATTEMPT_WINDOW
+    missing_name: str | None = None
     api_token: str | None = field(default=None, repr=False)
     webhook_token: str | None = field(default=None, repr=False)
     notice_secret: str | None = field(default=None, repr=False)
@@ -75,6 +80,7 @@ class Provider:
     has_webhook_token: bool
     previous_webhook_token_expires_at: datetime | None
     has_notice_secret: bool = False
+    missing_name: str | None = None
     sealed_api_token: str = field(default="", repr=False)
     studio: Studio = field(default_factory=Studio)
 
@@ -131,6 +137,8 @@ def check_config(config: ProviderConfig, policy: BaseUrlPolicy) -> None:
     _check_workflow_id(config.workflow_id)
     policy.check(config.base_url)
     _check_mapping(config.claims)
+    if config.missing_name is not None and (why := name_objection(config.missing_name)):
+        raise invalid("configProperties.missing_name", f"must be {REPEAT}, or a placeholder for a name, but {why}")
 
 
 def tidied(config: ProviderConfig) -> ProviderConfig:
@@ -233,5 +241,8 @@ def _check_mapping(claims: Mapping[str, str]) -> None:
     for required in REQUIRED_FIELDS:
         if required not in fields:
             raise invalid("claims", f"must map a claim to {required}, which Onfido requires of every applicant")
-    if doubled := {name for name in fields if fields.count(name) > 1}:
-        raise invalid("claims", f"several claims are mapped to {', '.join(sorted(doubled))}")
+    if doubled := {name for name in fields if fields.count(name) > 1 and name not in REQUIRED_FIELDS}:
+        raise invalid(
+            "claims",
+            f"must map one claim to {', '.join(sorted(doubled))}; only names are joined from several",
+        )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from connector.domain.applicant import missing_of_address
 from connector.domain.claims import REQUIRED_FIELDS, comparison_key
 from connector.domain.provider import Provider
 from connector.domain.urls import UrlPolicy
@@ -71,6 +72,11 @@ def check_claims(provider: Provider) -> Check:
     """Say of every claim what can verify it; one that nothing can is no failure, but told."""
     if missing := [name for name in REQUIRED_FIELDS if name not in provider.claims.values()]:
         detail = f"Onfido wants {' and '.join(missing)} with every applicant: map a claim to it."
+        return Check(CLAIMS, False, detail)
+    if missing := missing_of_address(provider.claims.values()):
+        detail = (
+            f"Onfido takes an address with its postcode and its country only: map a claim to {' and '.join(missing)}."
+        )
         return Check(CLAIMS, False, detail)
     told: dict[str, list[str]] = {_DOCUMENT: [], _ADDRESS: [], _OUTPUT: [], _NOTHING: []}
     for uri, by in _tellers(provider):

@@ -34,8 +34,10 @@ def _used(provider: Provider) -> Iterator[str]:
 
 
 def _missing(provider: Provider, present: Collection[str]) -> Iterator[str]:
-    """Return the first claim of each name that the user has no value for."""
-    for name in REQUIRED_FIELDS:
-        feeding = [uri for uri, applicant_field in provider.claims.items() if applicant_field == name]
-        if feeding and not any(uri in present for uri in feeding):
-            yield feeding[0]
+    """Return the first claim of each name that the user has no value for, unless something stands for the one."""
+    feeding = {
+        name: [uri for uri, applicant_field in provider.claims.items() if applicant_field == name]
+        for name in REQUIRED_FIELDS
+    }
+    missing = [uris[0] for uris in feeding.values() if uris and not any(uri in present for uri in uris)]
+    return iter([] if provider.missing_name is not None and len(missing) == 1 else missing)

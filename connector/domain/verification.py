@@ -56,6 +56,13 @@ class VerificationClaim:
     is_stale: bool = False
     folded_fingerprint: str | None = None
 
+    @property
+    def is_stand_in(self) -> bool:
+        """Whether the claim's field was sent with what stands for a name that the user has none of."""
+        return (
+            self.applicant_field is not None and self.fingerprint is None and self.output_role is not OutputRole.VALUE
+        )
+
 
 def claim_of(uri: str, applicant_field: str | None, output: OutputClaim | None) -> VerificationClaim:
     """Make the claim of an attempt that is to be started."""

@@ -1,7 +1,8 @@
 """The tables. What must never happen is a constraint here, not a check in the code.
 
     providers ──┬─< verifications ──┬─< verification_claims
-                │                   └─< verification_tags
+                │                   ├─< verification_tags
+                │                   └─< applicants     those that a verification created at Onfido
                 ├─< claims             one row per user, provider and claim
                 └─< events             one row per provider and digest of the body
     users ──< user_attributes          the embedded user directory
@@ -81,6 +82,7 @@ providers = Table(
     Column("studio", JSON, comment="what it uses of Studio's features; null: nothing"),
     Column("max_attempts", Integer, nullable=False, comment="runs a user may start within attempt_window"),
     Column("attempt_window", Integer, nullable=False, comment="seconds"),
+    Column("missing_name", String(255), comment="what a person with one name is sent with in the other field"),
     _time("created_at"),
     _time("updated_at"),
     UniqueConstraint("tenant", "name_key"),
@@ -171,6 +173,15 @@ verification_claims = Table(
         comment="of the value that was sent; empty until it was read, null without one",
     ),
     Column("is_stale", Boolean, nullable=False, comment="the user's value has changed since"),
+)
+
+applicants = Table(
+    "applicants",
+    metadata,
+    Column("provider_id", String(36), primary_key=True),
+    Column("applicant_id", String(64), primary_key=True),
+    Column("verification_id", ForeignKey("verifications.id", ondelete="CASCADE"), nullable=False, index=True),
+    Column("fields", JSON, nullable=False, comment="names of all that were ever sent, or about to be"),
 )
 
 claims = Table(

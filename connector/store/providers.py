@@ -30,6 +30,7 @@ _SELECT = select(
     providers.c.base_url,
     providers.c.max_attempts,
     providers.c.attempt_window,
+    providers.c.missing_name,
     providers.c.previous_webhook_token_expires_at,
     providers.c.webhook_token.is_not(None).label("has_webhook_token"),
     providers.c.notice_secret.is_not(None).label("has_notice_secret"),

@@ -101,8 +101,10 @@ def mark_stale(connection: Connection, tenant: str, changed: Mapping[str, Mappin
         connection.execute(_MARK_STALE, rows)
 
 
-def mark_remapped(connection: Connection, provider_id: str, user_id: str, sent: Mapping[str, str]) -> None:
-    """Tell a user's open attempt with a provider for which claim, by its URI, each applicant field was sent now.
+def mark_remapped(connection: Connection, provider_id: str, user_id: str, sent: Mapping[str, Collection[str]]) -> None:
+    """Mark what a user's open attempt with a provider sent for other claims than applicant fields were sent for now.
+
+    `sent` holds the claims' URIs by applicant field.
 
     After `mark_stale`, which locks it.
     """
@@ -112,8 +114,8 @@ def mark_remapped(connection: Connection, provider_id: str, user_id: str, sent: 
         verifications.c.closed_at.is_(None),
     )
     sent_for_another = (
-        (verification_claims.c.applicant_field == name) & (verification_claims.c.uri != uri)
-        for name, uri in sorted(sent.items())
+        (verification_claims.c.applicant_field == name) & verification_claims.c.uri.not_in(uris)
+        for name, uris in sorted(sent.items())
     )
     connection.execute(
         update(verification_claims)

@@ -45,12 +45,6 @@ _IS_OF_USER = (
     verifications.c.provider_id == bindparam("of_provider"),
 )
 _OF_USER = SELECT.where(*_IS_OF_USER).order_by(verifications.c.created_at.desc())
-_LATEST_APPLICANT = (
-    select(verifications.c.applicant_id)
-    .where(*_IS_OF_USER, verifications.c.applicant_id.is_not(None))
-    .order_by(verifications.c.created_at.desc())
-    .limit(1)
-)
 _STARTED = (
     select(verifications.c.created_at)
     .where(
@@ -155,12 +149,6 @@ def find_open(connection: Connection, provider_id: str, user_id: str) -> Verific
             verifications.c.closed_at.is_(None),
         ),
     )
-
-
-def find_applicant(connection: Connection, verification: Verification) -> str | None:
-    """Give the user's applicant with the provider: that of this attempt or of the latest one that had one."""
-    of_user = _of_user(verification.tenant, verification.user_id, verification.provider_id)
-    return connection.execute(_LATEST_APPLICANT, of_user).scalar_one_or_none()
 
 
 def find_latest(

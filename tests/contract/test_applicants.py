@@ -151,15 +151,28 @@ def test_values_that_onfido_would_refuse_are_not_sent(with_address: World, admin
     user_id, me = new_user(world)
     run_id = world.start(me)
     applicant_id = applicant_of(me)
-    set_values(world, user_id, {STREET: "Elm Road", GIVEN_NAME: "Zebulon<"})
+    set_values(world, user_id, ADDRESS | {COUNTRY: "Elmland", GIVEN_NAME: "Zebulon<"})
     before = at_onfido(world, "GET", applicant_id).json()
 
     answer = admin.request("PUT", path(world, applicant_id))
 
-    described = assert_error(answer, 400, "OIDV-10043", f"{POSTCODE} (sent as address.postcode)", GIVEN_NAME)
+    described = assert_error(answer, 400, "OIDV-10043", f"{COUNTRY} (sent as address.country)", GIVEN_NAME)
     assert "Elm" not in described
     assert at_onfido(world, "GET", applicant_id).json() == before
     assert_nothing_said(world, applicant_id, admin, run_id, 0)
+
+
+def test_an_incomplete_address_is_left_out(with_address: World, admin: Caller) -> None:
+    world = with_address
+    user_id, me = new_user(world)
+    world.start(me)
+    set_values(world, user_id, {STREET: "Elm Road", GIVEN_NAME: "Zeb"})
+
+    assert admin.request("PUT", path(world, applicant_of(me))).status_code == 204
+
+    known = answer_on(at_onfido(world, "GET", applicant_of(me)), 200)
+    assert known["first_name"] == "Zeb"
+    assert "address" not in known
 
 
 def test_values_that_only_onfido_refuses_are_its_to_refuse(with_address: World, admin: Caller) -> None:

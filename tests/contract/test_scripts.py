@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from tests.contract.studio import ask, run_at_onfido, studio_provider
+from tests.contract.studio import ask, read_at_onfido, run_at_onfido, studio_provider
 from tests.contract.wire import ALL_SCOPES, PERSON, PROVIDERS, USERS, answer_on, assert_error, entry, new_user
 from tests.harness import GIVEN_NAME, LAST_NAME, MAPPING, Caller, World, event_body, run_id_of, verified
 
@@ -207,3 +207,18 @@ def test_a_value_that_becomes_blank_is_verified_no_longer(shared: World) -> None
     shared.connector.services.users.change(shared.tenant, user_id, {GIVEN_NAME: "\u3000"})
 
     assert verified(me.claims()) == set(MAPPING) - {GIVEN_NAME}
+
+
+def test_what_is_sent_is_composed_and_has_plain_spaces(shared: World) -> None:
+    values = in_form("NFD") | {GIVEN_NAME: "\u3000Jose\u0301\u00a0\tNguye\u0302\u0303n\u2003"}
+    _, me = new_user(shared, values)
+    run_id = shared.start(me)
+
+    applicant = applicant_at_onfido(shared, run_id)
+
+    assert (applicant["first_name"], applicant["last_name"]) == (FORMS[GIVEN_NAME], FORMS[LAST_NAME])
+
+
+def applicant_at_onfido(world: World, run_id: str) -> dict[str, Any]:
+    found: dict[str, Any] = read_at_onfido(world, "applicants", run_at_onfido(world, run_id)["applicant_id"])
+    return found

@@ -488,7 +488,7 @@ def test_a_request_tells_what_the_user_has_consented_to(shared: World) -> None:
         ("address.postcode", "", "address.postcode"),
         ("location.country_of_residence", "usa", "three capital letters"),
         ("id_numbers.driving_licence.state_code", "N.Y.", "two letters"),
-        ("consents.ssn_verification", "why not", "neither true nor false"),
+        ("consents.ssn_verification", "why not", "must be true or false"),
     ],
 )
 def test_values_that_onfido_would_refuse_are_refused_before_it_is_asked(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.domain.applicant import check_applicant
+from connector.domain.applicant import check_applicant, is_taken, name_objection, without_incomplete_address
 from connector.domain.claims import APPLICANT_FIELDS
 from connector.errors import Code, RequestError
 from connector.onfido.payloads import applicant_fields
@@ -35,7 +35,7 @@ FIELDS = (
 )
 CLAIMS = {f"urn:{name}": name for name in APPLICANT_FIELDS}
 
-words = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=8)
+words = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1, max_size=8)
 likely = st.sampled_from(["GBR", "USA", "gbr", "NY", "ny", "New York", "1990-01-31", "19900131", "true", "TRUE", "a=b"])
 
 
@@ -122,6 +122,40 @@ def test_a_state_of_the_usa_is_written_in_two_letters(state: str | None, is_take
         check_applicant(address, CLAIMS)
     else:
         assert "urn:address.state (sent as address.state)" in refusal(address)
+
+
+@pytest.mark.parametrize("field", ["first_name", "email", "address.street", "id_numbers.passport"])
+@pytest.mark.parametrize("character", ["\0", "\x07", "\x1f", "\x9b", "\ud800"])
+def test_a_control_character_or_half_a_character_is_refused_in_every_field(field: str, character: str) -> None:
+    described = refusal(FIELDS | {field: f"Ann{character}"})
+
+    assert f"urn:{field} (sent as {field}): it holds a control character" in described
+    assert not is_taken(FIELDS | {field: f"Ann{character}"})
+    assert is_taken(FIELDS)
+
+
+@pytest.mark.parametrize(
+    ("name", "is_refused"),
+    [
+        ("-", False),
+        ("\u2014", False),
+        ("Unknown", False),
+        ("", True),
+        (" \u200b", True),
+        ("<none>", True),
+        ("\x07", True),
+    ],
+)
+def test_a_placeholder_is_a_name_that_onfido_takes(name: str, is_refused: bool) -> None:
+    assert (name_objection(name) is not None) is is_refused
+
+
+def test_an_incomplete_address_is_left_out_and_nothing_else() -> None:
+    rest = NAMES | {"location.country_of_residence": "GBR"}
+    for missing in ADDRESS:
+        address = {name: value for name, value in FIELDS.items() if name.startswith("address.") and name != missing}
+        assert without_incomplete_address(rest | address) == rest
+    assert without_incomplete_address(FIELDS) == FIELDS
 
 
 def test_all_that_is_wrong_is_told_at_once() -> None:

@@ -321,9 +321,22 @@ class TestConfiguration:
         assert description.endswith(f"not to {field}.")
         assert "address.postcode" in description
 
-    def test_two_claims_cannot_feed_one_field(self) -> None:
-        claims = dict(CONFIG.claims) | {"nickname": "first_name"}
-        assert refusal(replace(CONFIG, claims=claims)) == "claims: several claims are mapped to first_name."
+    def test_two_claims_can_feed_a_name(self) -> None:
+        claims = dict(CONFIG.claims) | {"middle": "first_name", "second": "last_name"}
+        check_config(replace(CONFIG, claims=claims), POLICY)
+
+    @pytest.mark.parametrize("field", ["dob", "email", "address.street", "id_numbers.passport"])
+    def test_two_claims_cannot_feed_any_other_field(self, field: str) -> None:
+        claims = dict(CONFIG.claims) | {"one": field, "other": field}
+        assert refusal(replace(CONFIG, claims=claims)).startswith(f"claims: must map one claim to {field};")
+
+    @pytest.mark.parametrize("name", ["repeat", "-", "Unknown", "\u2014"])
+    def test_what_stands_for_a_missing_name(self, name: str) -> None:
+        check_config(replace(CONFIG, missing_name=name), POLICY)
+
+    @pytest.mark.parametrize("name", ["", " ", "<none>", "a\x07b", "\u200b", "x" * 256])
+    def test_what_cannot_stand_for_a_name_is_refused(self, name: str) -> None:
+        assert refusal(replace(CONFIG, missing_name=name)).startswith("configProperties.missing_name: must be repeat")
 
     def test_every_applicant_field_can_be_mapped(self) -> None:
         check_config(replace(CONFIG, claims={f"urn:{field}": field for field in APPLICANT_FIELDS}), POLICY)

@@ -29,6 +29,7 @@ PROVIDER = Provider(
 
 def test_every_claim_is_told_by_what_can_verify_it() -> None:
     claims = dict(PROVIDER.claims) | {"born": "dob", "street": "address.street", "town": "address.town"}
+    claims |= {"code": "address.postcode", "land": "address.country"}
     claims |= {"mail": "email", "phone": "phone_number", "passport": "id_numbers.passport"}
     outputs = [OutputClaim("/a", uri, OutputRole.VALUE) for uri in ("mail", "town", "expiry")]
     studio = Studio(output_claims=tuple(outputs))
@@ -38,7 +39,7 @@ def test_every_claim_is_told_by_what_can_verify_it() -> None:
     assert check.passed
     assert check.detail.split(". ") == [
         "Compared with the document: given, family, born",
-        "Compared with a proof of address, where the workflow asks for one: street",
+        "Compared with a proof of address, where the workflow asks for one: street, code, land",
         "Told by the workflow's output: town, mail, expiry",
         "Never verified, unless studio.outputClaims says which output of the workflow tells of it: phone, passport.",
     ]
@@ -53,6 +54,21 @@ def test_both_names_have_to_be_mapped() -> None:
     assert check.passed is False
     assert "last_name" in check.detail
     assert "first_name" not in check.detail
+
+
+@pytest.mark.parametrize(
+    ("fields", "missing"),
+    [
+        (["street"], "address.postcode and address.country"),
+        (["postcode", "town"], "address.country"),
+        (["country"], "address.postcode"),
+    ],
+)
+def test_an_address_that_onfido_would_never_take_is_a_failure(fields: list[str], missing: str) -> None:
+    claims = dict(PROVIDER.claims) | {name: f"address.{name}" for name in fields}
+    check = check_claims(replace(PROVIDER, claims=claims))
+    assert check.passed is False
+    assert check.detail.endswith(f"map a claim to {missing}.")
 
 
 def test_an_unknown_environment_is_not_held_against_the_token() -> None:

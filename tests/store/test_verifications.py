@@ -9,13 +9,15 @@ from datetime import datetime, timedelta
 from threading import Barrier
 
 import pytest
-from sqlalchemy import Connection, delete
+from sqlalchemy import Connection, delete, select
 from sqlalchemy.exc import IntegrityError
 
 from connector.domain.verification import RunFilter, Verification, VerificationClaim
 from connector.errors import RequestError
-from connector.store import verification_claims, verification_search, verifications
+from connector.store import applicants, verification_claims, verification_search, verifications
+from connector.store.applicants import KnownApplicant
 from connector.store.engine import Database
+from connector.store.models import applicants as applicants_table
 from connector.store.models import providers
 from connector.store.verifications import Lease
 
@@ -46,6 +48,14 @@ def reserve(database: Database, provider_id: str, now: datetime) -> Reserve:
         return current(database, verification_id)
 
     return reserve
+
+
+def create_applicant(database: Database, verification: Verification, fields: set[str]) -> Verification:
+    """Record an applicant of the verification's as initiation does."""
+    assert advance(database, verification, "first", applicant_id="applicant-1")
+    with database.write() as connection:
+        applicants.add(connection, verification, "applicant-1", fields)
+    return current(database, verification.verification_id)
 
 
 def current(database: Database, verification_id: str) -> Verification:
@@ -296,18 +306,44 @@ class TestFinding:
             assert verifications.find_open(connection, provider_id, "ann") is None
 
     def test_the_applicant_of_an_earlier_attempt(self, database: Database, reserve: Reserve, now: datetime) -> None:
-        first = reserve()
-        assert advance(database, first, "first", applicant_id="applicant-1")
+        first = create_applicant(database, reserve(), {"last_name", "first_name"})
         assert close(database, first, now)
         second = reserve(created_at=now + timedelta(minutes=1))
         with database.read() as connection:
-            assert verifications.find_applicant(connection, second) == "applicant-1"
+            found = applicants.find_latest(connection, second)
+        assert found == KnownApplicant("applicant-1", frozenset({"first_name", "last_name"}))
 
     def test_no_applicant_of_another_user(self, database: Database, reserve: Reserve) -> None:
-        assert advance(database, reserve(), "first", applicant_id="applicant-1")
+        create_applicant(database, reserve(), {"first_name"})
         ben = reserve(user_id="ben")
         with database.read() as connection:
-            assert verifications.find_applicant(connection, ben) is None
+            assert applicants.find_latest(connection, ben) is None
+
+    def test_no_applicant_of_which_nobody_knows_what_it_was_sent(self, database: Database, reserve: Reserve) -> None:
+        seen = reserve()
+        assert advance(database, seen, "first", applicant_id="applicant-1")
+        with database.read() as connection:
+            assert applicants.find_latest(connection, seen) is None
+
+    def test_all_fields_that_an_applicant_was_ever_sent(
+        self, database: Database, reserve: Reserve, provider_id: str
+    ) -> None:
+        seen = create_applicant(database, reserve(), {"first_name", "dob"})
+        with database.write() as connection:
+            assert applicants.extend(connection, provider_id, "applicant-1", ["email", "dob"])
+            assert not applicants.extend(connection, provider_id, "applicant-1", ["email"])
+            assert not applicants.extend(connection, provider_id, "another", ["email"])
+            applicants.add(connection, seen, "applicant-1", ["last_name"])
+        with database.read() as connection:
+            found = applicants.find_latest(connection, seen)
+        assert found is not None
+        assert found.fields == {"first_name", "last_name", "dob", "email"}
+
+    def test_nothing_of_an_applicant_whose_user_was_removed(self, database: Database, reserve: Reserve) -> None:
+        create_applicant(database, reserve(), {"first_name"})
+        with database.write() as connection:
+            verifications.forget_user(connection, "acme", "ann")
+            assert connection.execute(select(applicants_table)).all() == []
 
     def test_a_run_within_its_tenant_and_provider(self, database: Database, reserve: Reserve, provider_id: str) -> None:
         seen = reserve()

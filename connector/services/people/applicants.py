@@ -1,6 +1,7 @@
 """The applicant at Onfido, in an administrator's hands.
 
-update ──► the user's present values of all mapped claims go to Onfido, also while a run is under way
+update ──► the user's present values of all mapped claims go to Onfido, also while a run is under way; what the user
+           has removed stays there: the next INITIATED makes another applicant
 delete ──► Onfido deletes the applicant in some days; a run that is open here ends, for nobody can go through it any
            more, and the user's next INITIATED makes another applicant
 restore ─► that is taken back: the next INITIATED uses the applicant again
@@ -8,7 +9,7 @@ restore ─► that is taken back: the next INITIATED uses the applicant again
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
@@ -17,18 +18,21 @@ from typing import Any
 from sqlalchemy import Connection
 
 from connector.directory import Directory
-from connector.domain.applicant import check_applicant
+from connector.domain.applicant import check_applicant, without_incomplete_address
+from connector.domain.applicant_values import values_of
+from connector.domain.claims import APPLICANT_FIELDS
 from connector.domain.history import ADMINISTRATOR, APPLICANT, SYSTEM, Change, of_verification
 from connector.domain.provider import Provider
 from connector.domain.verification import Verification
 from connector.errors import Code, OnfidoError, RequestError
+from connector.onfido.countries import as_onfido_writes
 from connector.onfido.payloads import applicant_fields
 from connector.services.journal import Journal
 from connector.services.providers.onfido import Onfido
 from connector.services.providers.registry import Providers
 from connector.services.starting.attempts import end
 from connector.services.timing import Timing
-from connector.store import verification_claims, verification_search, verifications
+from connector.store import applicants, verification_claims, verification_search, verifications
 from connector.store.engine import Database
 from connector.store.vault import Fingerprints
 
@@ -66,9 +70,7 @@ class Applicants:
         Raises `RequestError` also where there are no values, Onfido would refuse one, or the applicant is deleted.
         """
         provider, found = self._find(tenant, provider_id, applicant_id)
-        values = self._values(provider, found)
-        fields = {provider.claims[uri]: value for uri, value in values.items()}
-        check_applicant(fields, provider.claims)
+        fields, values = self._prepare(provider, found)
         onfido = self._onfido.of_provider(provider, self._timing.interactive())
         with self._binding(provider, found, values), _unless_gone(applicant_id, "it can be restored for a while"):
             onfido.update_applicant(applicant_id, applicant_fields(fields))
@@ -111,15 +113,32 @@ class Applicants:
             )
         return provider, found
 
-    def _values(self, provider: Provider, found: Verification) -> dict[str, str]:
-        """Give the user's values of all mapped claims, by their URIs."""
+    def _prepare(self, provider: Provider, found: Verification) -> tuple[dict[str, str], dict[str, str]]:
+        """Return what to send, by applicant field and by claim, read after it was committed that it will be sent.
+
+        An address that Onfido would not take is left out.
+        """
+        is_recorded = False
+        while not is_recorded:
+            values = self._values(found)
+            sent = values_of(provider.claims, APPLICANT_FIELDS, values, provider.missing_name)
+            fields = without_incomplete_address(as_onfido_writes(sent))
+            if not fields:
+                raise RequestError(Code.VALUE_MISSING, "The user has no value for any claim that the provider maps.")
+            check_applicant(fields, provider.claims)
+            is_recorded = not self._record(found, fields)
+        return fields, {uri: values[uri] for uri, name in provider.claims.items() if name in fields and uri in values}
+
+    def _values(self, found: Verification) -> Mapping[str, str]:
         values = self._directory.values(found.tenant, found.user_id)
         if values is None:
             raise RequestError(Code.USER_NOT_FOUND, f"There is no user {found.user_id}.")
-        present = {uri: values[uri] for uri in provider.claims if values.get(uri)}
-        if not present:
-            raise RequestError(Code.VALUE_MISSING, "The user has no value for any claim that the provider maps.")
-        return present
+        return values
+
+    def _record(self, found: Verification, fields: Collection[str]) -> bool:
+        """Commit which fields the applicant will have been sent; False where that is known already."""
+        with self._database.write() as connection:
+            return applicants.extend(connection, found.provider_id, found.applicant_id or "", fields)
 
     @contextmanager
     def _binding(self, provider: Provider, found: Verification, values: Mapping[str, str]) -> Iterator[None]:
@@ -133,7 +152,9 @@ class Applicants:
             self._mark(provider, found, fingerprints)
 
     def _mark(self, provider: Provider, found: Verification, fingerprints: Mapping[str, str]) -> None:
-        sent = {provider.claims[uri]: uri for uri in fingerprints}
+        sent: dict[str, list[str]] = {}
+        for uri in fingerprints:
+            sent.setdefault(provider.claims[uri], []).append(uri)
         with self._database.write() as connection:
             verification_claims.mark_stale(connection, found.tenant, {found.user_id: fingerprints})
             verification_claims.mark_remapped(connection, found.provider_id, found.user_id, sent)

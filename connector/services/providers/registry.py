@@ -226,6 +226,7 @@ def _plain_columns(config: ProviderConfig, studio: Studio) -> dict[str, Any]:
         "base_url": config.base_url,
         "max_attempts": config.max_attempts,
         "attempt_window": config.attempt_window,
+        "missing_name": config.missing_name,
     }
 
 

@@ -6,7 +6,7 @@ about it, and what was marked is read and sent again (`values_changed` in `peopl
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import partial
@@ -15,33 +15,52 @@ from typing import Any
 from sqlalchemy import Connection
 
 from connector.directory import Directory
-from connector.domain.applicant import check_applicant
-from connector.domain.claims import REQUIRED_FIELDS, fields_to_send
+from connector.domain.applicant import check_applicant, is_taken
+from connector.domain.applicant_values import missing_claims, replaces, values_of
+from connector.domain.claims import fields_to_send
 from connector.domain.provider import Provider
 from connector.domain.studio import OutputRole
-from connector.domain.text import fold
+from connector.domain.text import fold, is_blank
 from connector.domain.verification import VerificationClaim
 from connector.errors import Code, RequestError
+from connector.onfido.countries import as_onfido_writes
 from connector.services.journal import Journal
 from connector.services.starting.attempts import Attempt, Attempts, Wanted
-from connector.store import claims, verification_claims, verifications
+from connector.store import applicants, claims, verification_claims
+from connector.store.applicants import KnownApplicant
 from connector.store.engine import Database
 from connector.store.vault import Fingerprints
+
+
+@dataclass(frozen=True)
+class ApplicantUpdate:
+    """How an applicant that is used again is brought up to date: with present values of all that it was ever sent."""
+
+    applicant: KnownApplicant
+    fields: Mapping[str, str] = field(repr=False)
+
+    def is_about_more(self, fields: Collection[str]) -> bool:
+        """Whether it sends more than these fields."""
+        return not set(self.fields) <= set(fields)
 
 
 @dataclass(frozen=True)
 class BoundValues:
     """What is sent, by applicant field and by the workflow's own input, and the claims that are verified for it.
 
-    `applicant_id` is the user's at Onfido, None where there is none yet. `has_outdated`: some of these claims are
-    verified for other values.
+    `fields` are those of an applicant that is to be created, where `update` cannot bring the user's known one up to
+    date. `has_outdated`: some of these claims are verified for other values.
     """
 
     fields: Mapping[str, str] = field(repr=False)
+    update: ApplicantUpdate | None
     custom_data: Mapping[str, Any] = field(repr=False)
     claims: Sequence[VerificationClaim]
-    applicant_id: str | None
     has_outdated: bool
+
+    def is_known(self, applicant_id: str) -> bool:
+        """Whether this is the applicant that the user had before."""
+        return self.update is not None and self.update.applicant.applicant_id == applicant_id
 
 
 class Binding:
@@ -73,15 +92,15 @@ class Binding:
         values = self._directory.values(tenant, user_id)
         if values is None:
             raise RequestError(Code.USER_NOT_FOUND, f"There is no user {user_id}.")
-        fields = {**_select(attempt, values), **attempt.wanted.plan.consents}
-        check_applicant(fields, attempt.provider.claims)
+        fields = _select(attempt.provider, attempt.wanted, values)
+        check_applicant({**fields, **attempt.wanted.plan.consents}, attempt.provider.claims)
         about = self._bind(attempt.provider, user_id, attempt.wanted, values)
         with self._database.read() as connection:
             return BoundValues(
                 fields=fields,
                 custom_data=attempt.wanted.plan.custom_data(values),
                 claims=about,
-                applicant_id=verifications.find_applicant(connection, attempt.verification),
+                update=_update(attempt, values, applicants.find_latest(connection, attempt.verification)),
                 has_outdated=_compare(connection, attempt.provider, user_id, attempt.wanted, about),
             )
 
@@ -101,7 +120,7 @@ class Binding:
         self, tenant: str, user_id: str, claim: VerificationClaim, values: Mapping[str, str]
     ) -> VerificationClaim:
         value = values.get(claim.uri)
-        if not value:
+        if value is None or is_blank(value):
             return claim
         fingerprint = partial(self._fingerprints.of, tenant, user_id, claim.uri)
         folded = fingerprint(fold(value)) if claim.output_role is OutputRole.VALUE else None
@@ -140,7 +159,8 @@ def _compare(
     known = _fingerprints(about)
     verified = claims.find_verified(connection, provider.tenant, user_id)
     held = [claim for claim in verified if known.get(claim.uri, claim.fingerprint) == claim.fingerprint]
-    if {claim.uri for claim in held if claim.provider_id == provider.provider_id} >= set(wanted.uris):
+    judged = {claim.uri for claim in about if provider.missing_name is None or not claim.is_stand_in} & set(wanted.uris)
+    if judged and {claim.uri for claim in held if claim.provider_id == provider.provider_id} >= judged:
         raise RequestError(
             Code.NOTHING_TO_VERIFY, "Every requested claim is verified already, and no value has changed since."
         )
@@ -152,12 +172,26 @@ def _fingerprints(about: Sequence[VerificationClaim]) -> dict[str, str | None]:
     return {claim.uri: claim.fingerprint for claim in about if claim.fingerprint is not None}
 
 
-def _select(attempt: Attempt, values: Mapping[str, str]) -> dict[str, str]:
-    """Give the values that Onfido needs for the requested claims, by applicant field; raises where one is missing."""
-    mapped, requested = attempt.provider.claims, attempt.wanted.fields(attempt.provider)
-    fields = fields_to_send(frozenset(requested.values()), frozenset(mapped.values()))
-    wanted = {uri: name for uri, name in mapped.items() if name in fields}
-    required = {uri for uri, name in wanted.items() if uri in requested or name in REQUIRED_FIELDS}
-    if missing := sorted(uri for uri in required if not values.get(uri)):
+def _select(provider: Provider, wanted: Wanted, values: Mapping[str, str]) -> dict[str, str]:
+    """Return the values that Onfido needs for the requested claims, by applicant field; raise where one is missing."""
+    mapping, requested = provider.claims, wanted.fields(provider)
+    fields = fields_to_send(frozenset(requested.values()), frozenset(mapping.values()))
+    found = values_of(mapping, fields, values, provider.missing_name)
+    if missing := missing_claims(mapping, wanted.uris, values, found):
         raise RequestError(Code.VALUE_MISSING, f"The user has no value for {', '.join(missing)}.")
-    return {name: values[uri] for uri, name in wanted.items() if values.get(uri)}
+    return as_onfido_writes(found)
+
+
+def _update(attempt: Attempt, values: Mapping[str, str], known: KnownApplicant | None) -> ApplicantUpdate | None:
+    """Return how to bring an applicant up to date; None where it would keep a value that the user no longer has.
+
+    Onfido leaves fields as they are that an update does not name, and takes none that is empty. So a value that was
+    removed, or that Onfido would refuse, takes another applicant.
+    """
+    if known is None:
+        return None
+    mapping = attempt.provider.claims
+    requested = frozenset(attempt.wanted.fields(attempt.provider).values())
+    fields = fields_to_send(requested | known.fields, frozenset(mapping.values()))
+    sent = as_onfido_writes(values_of(mapping, fields, values, attempt.provider.missing_name))
+    return ApplicantUpdate(known, sent) if replaces(known.fields, sent) and is_taken(sent) else None

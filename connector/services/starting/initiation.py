@@ -21,8 +21,7 @@ from connector.domain.runs import RunSnapshot
 from connector.domain.verification import Verification, VerificationClaim
 from connector.errors import Code, ConnectorError, OnfidoError, RequestError
 from connector.onfido.client import OnfidoClient
-from connector.onfido.payloads import applicant_fields
-from connector.services.providers.applicant_deletion import DeleteApplicant
+from connector.services.starting.applicant import ApplicantSending
 from connector.services.starting.attempts import (
     NOT_OURS,
     ROUNDS,
@@ -38,7 +37,7 @@ from connector.services.starting.orphans import Orphans
 from connector.services.starting.recording import Recorder
 from connector.services.starting.unanswered import find_started_run
 from connector.services.timing import Deadline, Timing
-from connector.store import outbox, verification_claims, verifications
+from connector.store import applicants, verification_claims, verifications
 from connector.store.engine import Database
 
 MARGIN = timedelta(minutes=1)  # for what a clock is corrected by
@@ -71,6 +70,7 @@ class Initiation:
         self._attempts = attempts
         self._recorder = recorder
         self._orphans = orphans
+        self._sending = ApplicantSending(database, attempts)
         self._timing = timing
         self._clock = clock
 
@@ -158,25 +158,19 @@ class Initiation:
         """Send the user's values, and announce the run for just these; gives the applicant that has them, and them."""
         for _ in range(ROUNDS):
             bound = self._binding.read(attempt)
-            applicant_id = _put_applicant(attempt, bound.applicant_id, applicant_fields(bound.fields))
+            applicant_id = self._sending.put(attempt, bound)
             try:
                 if self._announce(attempt, bound, applicant_id):
                     return applicant_id, bound
             except RequestError:
-                if applicant_id != bound.applicant_id:
-                    self._discard(attempt, applicant_id)
+                if not bound.is_known(applicant_id):
+                    self._sending.discard(attempt, applicant_id)
                 raise
         raise RequestError(
             Code.BEING_STARTED,
             "The user's values keep changing while they are sent: ask again after Retry-After.",
             retry_after=START_TIME,
         )
-
-    def _discard(self, attempt: Attempt, applicant_id: str) -> None:
-        """Have an applicant deleted that no attempt knows of: the lease was lost, or the user removed meanwhile."""
-        tenant, provider_id = attempt.provider.tenant, attempt.provider.provider_id
-        with self._database.write() as connection:
-            outbox.add(connection, DeleteApplicant(tenant, provider_id, applicant_id))
 
     def _announce(self, attempt: Attempt, bound: BoundValues, applicant_id: str) -> bool:
         """Record what was sent and that the run will be asked for; False where a value has changed since it was read.
@@ -185,6 +179,8 @@ class Initiation:
         """
         with self._database.write() as connection:
             self._attempts.lock(connection, attempt, applicant_id=applicant_id, run_requested_at=self._clock())
+            if not bound.is_known(applicant_id):
+                applicants.add(connection, attempt.verification, applicant_id, bound.fields)
             if self._binding.record(connection, attempt, bound):
                 return True
             self._attempts.lock(connection, attempt, run_requested_at=None)
@@ -245,16 +241,3 @@ def let_go_through(
     if token is None or options is not None:
         token = onfido.create_sdk_token(verification.applicant_id or "", options or SdkOptions())
     return Started(verification, sdk_token=token)
-
-
-def _put_applicant(attempt: Attempt, applicant_id: str | None, applicant: Mapping[str, Any]) -> str:
-    """Bring the user's applicant at Onfido up to date, or create it."""
-    if applicant_id is not None:
-        try:
-            attempt.onfido.update_applicant(applicant_id, applicant)
-        except OnfidoError as error:
-            if not error.is_gone:
-                raise
-        else:
-            return applicant_id
-    return attempt.onfido.create_applicant(applicant)

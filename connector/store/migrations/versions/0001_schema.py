@@ -103,6 +103,12 @@ def upgrade() -> None:
         sa.Column("studio", sa.JSON(), nullable=True, comment="what it uses of Studio's features; null: nothing"),
         sa.Column("max_attempts", sa.Integer(), nullable=False, comment="runs a user may start within attempt_window"),
         sa.Column("attempt_window", sa.Integer(), nullable=False, comment="seconds"),
+        sa.Column(
+            "missing_name",
+            sa.String(length=255),
+            nullable=True,
+            comment="what a person with one name is sent with in the other field",
+        ),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_providers")),
@@ -276,6 +282,19 @@ def upgrade() -> None:
     )
 
     op.create_table(
+        "applicants",
+        sa.Column("provider_id", sa.String(length=36), nullable=False),
+        sa.Column("applicant_id", sa.String(length=64), nullable=False),
+        sa.Column("verification_id", sa.String(length=36), nullable=False),
+        sa.Column("fields", sa.JSON(), nullable=False, comment="names of all that were ever sent, or about to be"),
+        sa.ForeignKeyConstraint(
+            ["verification_id"], ["verifications.id"], name=op.f("fk_applicants_verification_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("provider_id", "applicant_id", name=op.f("pk_applicants")),
+    )
+    op.create_index(op.f("ix_applicants_verification_id"), "applicants", ["verification_id"], unique=False)
+
+    op.create_table(
         "claims",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("tenant", sa.String(length=255), nullable=False),
@@ -371,6 +390,7 @@ def downgrade() -> None:
     op.drop_table("verification_tags")
     op.drop_table("verification_claims")
     op.drop_table("claims")
+    op.drop_table("applicants")
     op.drop_table("verifications")
     op.drop_table("user_attributes")
     op.drop_table("events")

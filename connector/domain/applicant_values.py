@@ -1,0 +1,64 @@
+"""Which of a user's values are sent to Onfido, and in which fields of the applicant.
+
+mapping, values ──► each field's value: those of its claims, joined      (`values_of`)
+                ──► claims that lack one                                 (`missing_claims`)
+what was sent   ──► whether an applicant can be brought up to date       (`replaces`)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Set
+
+from connector.domain.claims import REQUIRED_FIELDS
+from connector.domain.text import is_blank, tidy
+
+REPEAT = "repeat"  # of `missing_name`: the name that there is stands in both fields
+STATE_CODE = ".state_code"  # of a number that a state gives out; it is sent with its number only
+_REPLACED_WHOLE = ("address", "id_numbers")  # by an update that sends any part of them
+
+
+def values_of(
+    mapping: Mapping[str, str], fields: Collection[str], values: Mapping[str, str], missing_name: str | None
+) -> dict[str, str]:
+    """Return the values of applicant fields, from a user's values by claim URI; a field without one is left out.
+
+    Several claims of one field are joined by a space in the order of the mapping. `missing_name` stands for the name
+    that a person with one name lacks.
+    """
+    parts: dict[str, list[str]] = {}
+    for uri, name in mapping.items():
+        if name in fields and not is_blank(value := values.get(uri, "")):
+            parts.setdefault(name, []).append(tidy(value))
+    return _with_both_names({name: " ".join(each) for name, each in parts.items()}, missing_name)
+
+
+def missing_claims(
+    mapping: Mapping[str, str], requested: Collection[str], values: Mapping[str, str], sent: Collection[str]
+) -> list[str]:
+    """Return the claims that lack a value: requested ones, and those of a name that could not be sent.
+
+    A requested name for which another stands in `sent` does not count, as long as anything else is left to judge.
+    """
+    blank = {uri for uri in mapping if is_blank(values.get(uri, ""))}
+    has_value = {name for uri, name in mapping.items() if uri not in blank}
+    stand_ins = {uri for uri, name in mapping.items() if name in sent and name not in has_value}
+    counted = blank if set(requested) <= blank else blank - stand_ins
+    unsent = {uri for uri, name in mapping.items() if name in REQUIRED_FIELDS and name not in sent}
+    return sorted((counted & set(requested)) | unsent)
+
+
+def replaces(ever_sent: Set[str], values: Collection[str]) -> bool:
+    """Whether an update with values for these fields leaves nothing old in an applicant that has been sent others.
+
+    An update leaves a field that it does not name as it is, but for addresses and lists of numbers: these it replaces.
+    """
+    replaced = {name.partition(".")[0] for name in values if not name.endswith(STATE_CODE)} & set(_REPLACED_WHOLE)
+    return all(name in values or name.partition(".")[0] in replaced for name in ever_sent)
+
+
+def _with_both_names(values: dict[str, str], missing_name: str | None) -> dict[str, str]:
+    known = [name for name in REQUIRED_FIELDS if name in values]
+    if missing_name is None or len(known) != 1:
+        return values
+    stand_in = values[known[0]] if missing_name == REPEAT else missing_name
+    return dict.fromkeys(REQUIRED_FIELDS, stand_in) | values

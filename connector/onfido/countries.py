@@ -1,0 +1,138 @@
+"""Countries, and states of the USA, as people write them, and the codes that Onfido takes for them.
+
+Codes and names are those of ISO 3166 as `pycountry` has them (alpha-2, alpha-3, English names), with everyday names
+that the standard lacks. Letter case, accents and punctuation do not matter, nor do the words "and" and "the".
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator, Mapping
+from functools import cache
+
+# By Onfido's code, which for Kosovo is not ISO's: it has none.
+_EVERYDAY: Mapping[str, tuple[str, ...]] = {
+    "ALA": ("Aland",),
+    "ARE": ("Emirates",),
+    "BES": ("Caribbean Netherlands", "Bonaire"),
+    "BIH": ("Bosnia",),
+    "BRN": ("Brunei",),
+    "CCK": ("Keeling Islands",),
+    "CHN": ("China mainland", "Mainland China"),
+    "CIV": ("Ivory Coast",),
+    "COD": ("Congo-Kinshasa", "Congo (DRC)", "Congo, Democratic Republic", "DR Congo", "Zaire"),
+    "COG": ("Congo-Brazzaville", "Congo (Republic)", "Congo, Republic of the"),
+    "CPV": ("Cape Verde",),
+    "FLK": ("Falklands",),
+    "FSM": ("Micronesia",),
+    "GBR": ("Great Britain", "Britain", "England", "Scotland", "Wales", "Northern Ireland"),
+    "HKG": ("Hong Kong SAR", "Hong Kong SAR China", "Hong Kong (China)"),
+    "IRL": ("Republic of Ireland", "Eire"),
+    "KOR": ("Korea (South)",),
+    "LAO": ("Lao PDR",),
+    "MAC": ("Macau", "Macao SAR", "Macau SAR", "Macao SAR China", "Macau SAR China"),
+    "MKD": ("Macedonia", "FYROM"),
+    "MMR": ("Burma", "Myanmar (Burma)"),
+    "NLD": ("Holland",),
+    "PCN": ("Pitcairn Islands",),
+    "PRK": ("Korea (North)",),
+    "PSE": ("Palestine", "Palestinian Territories", "Palestinian Territory"),
+    "RKS": ("Kosovo", "Republic of Kosovo"),
+    "RUS": ("Russia",),
+    "SHN": ("Saint Helena",),
+    "SJM": ("Svalbard",),
+    "STP": ("Sao Tome",),
+    "SWZ": ("Swaziland",),
+    "TLS": ("East Timor",),
+    "TUR": ("Turkey",),
+    "USA": ("America",),
+    "VAT": ("Vatican", "Vatican City", "Vatican City State"),
+    "VIR": ("US Virgin Islands", "United States Virgin Islands"),
+}
+# Codes that are in use beside ISO's: the European Union's, those of passports and abbreviations.
+_MORE_CODES: Mapping[str, str] = {
+    **dict.fromkeys(("rks", "xk", "xkx"), "RKS"),
+    "uk": "GBR",
+    "el": "GRC",
+    "uae": "ARE",
+    "prc": "CHN",
+    "drc": "COD",
+    "dprk": "PRK",
+}
+_LEFT_OUT = frozenset({"and", "the"})
+_IN_PARENTHESES = re.compile(r"\([^)]*\)")
+_WORD = re.compile(r"\w+")
+_APOSTROPHE = re.compile("['\u2019]")
+_COUNTRY_FIELDS = ("address.country", "location.country_of_residence")
+
+_Known = tuple[Mapping[str, str], Mapping[str, str]]  # Onfido's codes by code and by name
+
+
+def as_onfido_writes(values: Mapping[str, str]) -> dict[str, str]:
+    """Return an applicant's fields with Onfido's codes for countries, and for a state of an address in the USA.
+
+    What is no country or state that is known here stays as it is.
+    """
+    written = dict(values)
+    for name in _COUNTRY_FIELDS:
+        if name in values:
+            written[name] = country_code(values[name]) or values[name]
+    if written.get("address.country") == "USA" and "address.state" in values:
+        written["address.state"] = state_code(values["address.state"]) or values["address.state"]
+    return written
+
+
+def country_code(text: str) -> str | None:
+    """Return Onfido's code, of three letters, for a country by its code or English name; None where it is unknown."""
+    codes, names = _countries()
+    return codes.get(_code(text)) or names.get(_key(text))
+
+
+def state_code(text: str) -> str | None:
+    """Return the code, of two letters, for a state of the USA by its code or name; None where it is unknown."""
+    codes, names = _states()
+    return codes.get(_code(text)) or names.get(_key(text))
+
+
+@cache
+def _countries() -> _Known:
+    from pycountry import countries  # noqa: PLC0415  it takes a while, and most providers map no country
+
+    codes = dict(_MORE_CODES)
+    names = {_key(name): code for code, everyday in _EVERYDAY.items() for name in everyday}
+    for country in countries:
+        codes |= dict.fromkeys((_code(country.alpha_2), _code(country.alpha_3)), country.alpha_3)
+        known = (getattr(country, name, None) for name in ("name", "official_name", "common_name"))
+        for name in _variants(filter(None, known)):
+            names.setdefault(_key(name), country.alpha_3)
+    return codes, names
+
+
+@cache
+def _states() -> _Known:
+    from pycountry import subdivisions  # noqa: PLC0415  as above
+
+    states = {state.code[3:]: state.name for state in subdivisions if state.country_code == "US"}
+    return {_code(code): code for code in states}, {_key(name): code for code, name in states.items()}
+
+
+def _variants(names: Iterable[str]) -> Iterator[str]:
+    """Give names also without what is in parentheses, and "Korea, Republic of" as "Republic of Korea"."""
+    for name in names:
+        yield name
+        yield _IN_PARENTHESES.sub("", name)
+        head, _, tail = name.partition(", ")
+        yield f"{tail} {head}"
+
+
+def _code(text: str) -> str:
+    """Make what all ways to write a code have in common: "U.S." is US."""
+    return text.replace(".", "").strip().casefold()
+
+
+def _key(text: str) -> str:
+    """Make what all ways to write a name have in common."""
+    letters = (each for each in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(each))
+    words = (word for word in _WORD.findall(_APOSTROPHE.sub("", "".join(letters))))
+    return " ".join("saint" if word == "st" else word for word in words if word not in _LEFT_OUT)

@@ -1,0 +1,81 @@
+"""Statements on applicants at Onfido: which fields each was ever sent, so that none of them is left with an old value.
+
+An update leaves what it does not name as it is, so whatever was sent once is sent again, or another applicant is made.
+The names are committed before the values are sent: after a crash too many may be known, never too few.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, bindparam, select, update
+
+from connector.domain.verification import Verification
+from connector.store.dialect import insert
+from connector.store.models import applicants, verifications
+
+_OF = (applicants.c.provider_id == bindparam("of_provider"), applicants.c.applicant_id == bindparam("of_applicant"))
+_LOCK = select(applicants.c.fields).where(*_OF).with_for_update()
+_CHANGE = update(applicants).where(*_OF)
+_ADD = insert(applicants, lambda statement: statement.on_conflict_do_nothing())
+_LATEST = (
+    select(verifications.c.applicant_id, applicants.c.fields)
+    .outerjoin(
+        applicants,
+        (applicants.c.provider_id == verifications.c.provider_id)
+        & (applicants.c.applicant_id == verifications.c.applicant_id),
+    )
+    .where(
+        verifications.c.tenant == bindparam("of_tenant"),
+        verifications.c.user_id == bindparam("of_user"),
+        verifications.c.provider_id == bindparam("of_provider"),
+        verifications.c.applicant_id.is_not(None),
+    )
+    .order_by(verifications.c.created_at.desc())
+    .limit(1)
+)
+
+
+@dataclass(frozen=True)
+class KnownApplicant:
+    """An applicant of a user's, and the names of the fields that it was ever sent."""
+
+    applicant_id: str
+    fields: frozenset[str]
+
+
+def add(connection: Connection, verification: Verification, applicant_id: str, fields: Collection[str]) -> None:
+    """Record an applicant that was created with these fields; its verification is locked by the caller."""
+    row = {
+        "provider_id": verification.provider_id,
+        "applicant_id": applicant_id,
+        "verification_id": verification.verification_id,
+        "fields": sorted(fields),
+    }
+    if connection.execute(_ADD(connection), row).rowcount == 0:  # an Onfido that gives one id twice
+        extend(connection, verification.provider_id, applicant_id, fields)
+
+
+def extend(connection: Connection, provider_id: str, applicant_id: str, fields: Collection[str]) -> bool:
+    """Record that an applicant is about to be sent these fields as well; False where all of them are recorded."""
+    key = {"of_provider": provider_id, "of_applicant": applicant_id}
+    known = connection.execute(_LOCK, key).scalar_one_or_none()
+    if known is None or set(fields) <= set(known):
+        return False
+    connection.execute(_CHANGE, {**key, "fields": sorted({*known, *fields})})
+    return True
+
+
+def find_latest(connection: Connection, verification: Verification) -> KnownApplicant | None:
+    """Return the user's applicant with the provider: that of this verification, or of the latest that had one.
+
+    None also where it is not known what it was sent.
+    """
+    of_user = {
+        "of_tenant": verification.tenant,
+        "of_user": verification.user_id,
+        "of_provider": verification.provider_id,
+    }
+    row = connection.execute(_LATEST, of_user).one_or_none()
+    return None if row is None or row.fields is None else KnownApplicant(row.applicant_id, frozenset(row.fields))

@@ -1,0 +1,135 @@
+"""Which of a user's values are sent, and as what; which claims lack one; whether an applicant can be used again."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connector.domain.applicant_values import missing_claims, replaces, values_of
+from connector.domain.claims import APPLICANT_FIELDS
+
+MAPPING = {"given": "first_name", "middle": "first_name", "family": "last_name", "second": "last_name", "born": "dob"}
+NAMES = ("first_name", "last_name")
+fields = st.sampled_from(sorted(APPLICANT_FIELDS))
+
+
+def sent(values: dict[str, str], missing_name: str | None = None, mapping: dict[str, str] = MAPPING) -> dict[str, str]:
+    return values_of(mapping, NAMES, values, missing_name)
+
+
+@pytest.mark.parametrize(
+    ("values", "first", "last"),
+    [
+        ({"given": "Ann", "family": "Lee"}, "Ann", "Lee"),
+        ({"given": "Ann", "middle": "Mary", "family": "Lee"}, "Ann Mary", "Lee"),
+        ({"middle": " Mary\u00a0Jane ", "given": "Ann", "family": "Lee"}, "Ann Mary Jane", "Lee"),
+        ({"given": "Ann", "middle": "\u3000", "family": "Lee", "second": "\u200b"}, "Ann", "Lee"),
+        ({"middle": "Mary", "second": "Cruz", "family": "de\u0301 la"}, "Mary", "d\u00e9 la Cruz"),
+    ],
+)
+def test_the_claims_of_a_name_are_joined_in_the_order_of_the_mapping(
+    values: dict[str, str], first: str, last: str
+) -> None:
+    assert sent(values) == {"first_name": first, "last_name": last}
+
+
+def test_the_mapping_and_not_the_user_gives_the_order() -> None:
+    turned = dict(reversed(MAPPING.items()))
+    assert sent({"given": "Ann", "middle": "Mary"}, mapping=turned) == {"first_name": "Mary Ann"}
+
+
+def test_what_is_not_asked_for_is_not_sent() -> None:
+    assert values_of(MAPPING, ["dob"], {"given": "Ann", "born": "1990-01-01", "other": "x"}, "repeat") == {
+        "dob": "1990-01-01"
+    }
+
+
+@pytest.mark.parametrize(
+    ("values", "missing_name", "first", "last"),
+    [
+        ({"given": "Sukarno"}, "repeat", "Sukarno", "Sukarno"),
+        ({"second": "Sukarno"}, "repeat", "Sukarno", "Sukarno"),
+        ({"given": "Sukarno", "family": " "}, "-", "Sukarno", "-"),
+        ({"family": "Sukarno"}, "Unknown", "Unknown", "Sukarno"),
+        ({"given": "Ann", "middle": "Mary"}, "repeat", "Ann Mary", "Ann Mary"),
+        ({"given": "Ann", "family": "Lee"}, "repeat", "Ann", "Lee"),
+    ],
+)
+def test_a_person_with_one_name_is_sent_with_what_stands_for_the_other(
+    values: dict[str, str], missing_name: str, first: str, last: str
+) -> None:
+    assert sent(values, missing_name) == {"first_name": first, "last_name": last}
+
+
+def test_nothing_stands_for_both_names_or_where_the_provider_says_nothing() -> None:
+    assert sent({}, "repeat") == sent({}, "-") == {}
+    assert sent({"given": "Sukarno"}) == {"first_name": "Sukarno"}
+
+
+def missing(requested: list[str], values: dict[str, str], missing_name: str | None = None) -> list[str]:
+    return missing_claims(MAPPING, requested, values, sent(values, missing_name))
+
+
+@pytest.mark.parametrize(
+    ("requested", "values", "lacking"),
+    [
+        (["given", "family"], {"given": "Ann", "family": "Lee"}, []),
+        (["given", "family", "born"], {"given": "Ann", "family": "Lee", "born": "\u00a0"}, ["born"]),
+        (["given", "middle"], {"given": "Ann", "family": "Lee"}, ["middle"]),
+        (["given"], {"given": "Ann"}, ["family", "second"]),
+        (["born"], {"born": "1990-01-01"}, ["family", "given", "middle", "second"]),
+        (["given", "family"], {"family": "Lee"}, ["given", "middle"]),
+        (["expiry"], {"given": "Ann", "family": "Lee"}, []),
+    ],
+)
+def test_claims_without_a_value_are_named_and_so_are_those_of_a_name_without_one(
+    requested: list[str], values: dict[str, str], lacking: list[str]
+) -> None:
+    assert missing(requested, values) == lacking
+
+
+@pytest.mark.parametrize(
+    ("requested", "values", "lacking"),
+    [
+        (["given"], {"given": "Sukarno"}, []),
+        (["given", "family"], {"given": "Sukarno"}, []),
+        (["family", "born"], {"given": "Sukarno", "born": "1990-01-01"}, []),
+        (["family"], {"given": "Sukarno"}, ["family"]),
+        (["family", "expiry"], {"given": "Sukarno"}, []),
+        (["given", "middle"], {"given": "Sukarno"}, ["middle"]),
+        (["given", "born"], {"given": "Sukarno"}, ["born"]),
+        (["given", "family"], {}, ["family", "given", "middle", "second"]),
+    ],
+)
+def test_a_name_that_something_stands_for_is_not_missing_while_anything_else_is_judged(
+    requested: list[str], values: dict[str, str], lacking: list[str]
+) -> None:
+    assert missing(requested, values, "repeat") == lacking
+
+
+@pytest.mark.parametrize(
+    ("ever_sent", "now", "is_replaced"),
+    [
+        ({"first_name", "last_name"}, {"first_name", "last_name", "dob"}, True),
+        ({"first_name", "dob"}, {"first_name"}, False),
+        ({"email"}, {"dob"}, False),
+        ({"address.line1", "address.postcode"}, {"address.street", "address.postcode"}, True),
+        ({"address.postcode"}, {"first_name"}, False),
+        ({"id_numbers.passport", "id_numbers.ssn"}, {"id_numbers.ssn"}, True),
+        ({"id_numbers.driving_licence", "id_numbers.driving_licence.state_code"}, {"id_numbers.passport"}, True),
+        ({"id_numbers.driving_licence"}, {"id_numbers.driving_licence.state_code"}, False),
+        ({"location.ip_address"}, {"location.country_of_residence"}, False),
+        ({"consents.ssn_verification"}, {"consents.privacy_notices_read"}, False),
+        (set(), {"first_name"}, True),
+    ],
+)
+def test_an_update_has_to_reach_everything_that_was_ever_sent(
+    ever_sent: set[str], now: set[str], is_replaced: bool
+) -> None:
+    assert replaces(ever_sent, now) is is_replaced
+
+
+@given(ever_sent=st.sets(fields), now=st.sets(fields))
+def test_an_update_that_names_all_of_it_reaches_it(ever_sent: set[str], now: set[str]) -> None:
+    assert replaces(ever_sent, ever_sent | now)
