@@ -102,18 +102,10 @@ verifications = Table(
     Column("lease_owner", String(36), comment="who is initiating; null once the run was handed over"),
     Column("lease_until", UtcDateTime, comment="from then on another may take the initiation over"),
     Column("failure", Text, comment="why the attempt ended without a run's result"),
-    Column(
-        "capture", String(8), nullable=False, server_default="sdk", comment="sdk or link: the way that the user takes"
-    ),
+    Column("capture", String(8), nullable=False, server_default="sdk", comment="sdk or link: the user's way"),
     Column("dashboard_url", Text, comment="where Onfido's dashboard shows the run"),
     Column("result", Text, comment="encrypted: the finished run's output and reasons; null once its time is over"),
-    Column(
-        "wants_document",
-        Boolean,
-        nullable=False,
-        server_default=false(),
-        comment="whether what is read from the document is kept",
-    ),
+    Column("wants_document", Boolean, nullable=False, server_default=false(), comment="whether `document` is kept"),
     Column("document", Text, comment="encrypted: that; null once its time is over"),
     Column("decision", String(16), comment="what an administrator decided on a run in review"),
     Column("next_check_at", UtcDateTime, comment="from then on the sweep looks after it"),

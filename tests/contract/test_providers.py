@@ -465,7 +465,7 @@ def test_every_applicant_field_can_be_mapped(shared: World, name: str) -> None:
         (mapping(id="id_numbers.value"), "id_numbers.value"),
         (mapping(dob="dob.year"), "dob.year"),
         ([*mapping(), {"localClaim": GIVEN_NAME, "idvpClaim": "dob"}], "claims"),
-        (mapping(nickname="first_name"), "first_name"),
+        (mapping(nickname="dob", born="dob"), "dob"),
         ([*mapping(), {"localClaim": "", "idvpClaim": "dob"}], "localClaim"),
         ([*mapping(), {"localClaim": " ", "idvpClaim": "dob"}], "localClaim"),
     ],

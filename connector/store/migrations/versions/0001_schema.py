@@ -203,11 +203,7 @@ def upgrade() -> None:
         ),
         sa.Column("failure", sa.Text(), nullable=True, comment="why the attempt ended without a run's result"),
         sa.Column(
-            "capture",
-            sa.String(length=8),
-            server_default="sdk",
-            nullable=False,
-            comment="sdk or link: the way that the user takes",
+            "capture", sa.String(length=8), server_default="sdk", nullable=False, comment="sdk or link: the user's way"
         ),
         sa.Column("dashboard_url", sa.Text(), nullable=True, comment="where Onfido's dashboard shows the run"),
         sa.Column(
@@ -221,7 +217,7 @@ def upgrade() -> None:
             sa.Boolean(),
             server_default=sa.false(),
             nullable=False,
-            comment="whether what is read from the document is kept",
+            comment="whether `document` is kept",
         ),
         sa.Column("document", sa.Text(), nullable=True, comment="encrypted: that; null once its time is over"),
         sa.Column(
