@@ -128,13 +128,10 @@ class TestDialects:
         assert {path.name for path in DIALECTS.iterdir()} == {"wso2.json", "oidc.json"}
 
     @pytest.mark.parametrize("name", ["wso2", "oidc"])
-    def test_a_shipped_one_leaves_the_country_to_who_knows_its_format(self, run: Run, name: str) -> None:
-        """Onfido takes three-letter codes only; in both dialects a country is a name, or whatever was typed."""
+    def test_a_shipped_one_maps_the_names_and_all_that_onfido_requires_of_an_address(self, name: str) -> None:
         dialect = json.loads((DIALECTS / f"{name}.json").read_text())
-        assert not [field for field in dialect.values() if "country" in field]
-        assert set(REQUIRED_FIELDS) < set(dialect.values()) < APPLICANT_FIELDS
-        provider = added(run, "--claims", str(DIALECTS / f"{name}.json"), "--claim", "urn:x:alpha3=address.country")
-        assert provider["claims"]["urn:x:alpha3"] == "address.country"
+        fields = {*REQUIRED_FIELDS, "address.postcode", "address.country"}
+        assert fields < set(dialect.values()) < APPLICANT_FIELDS
 
     def test_wso2_claims_are_its_local_ones(self) -> None:
         dialect = json.loads((DIALECTS / "wso2.json").read_text())
@@ -304,6 +301,26 @@ class TestChange:
         assert (result.exit_code, result.stderr.count("\n")) == (1, 1)
         assert named in result.stderr
         assert json.loads(run("provider", "show", before["id"], "--json").stdout) == before
+
+
+class TestMissingName:
+    @pytest.mark.parametrize("name", ["repeat", "-"])
+    def test_it_is_shown_kept_and_taken_back(self, run: Run, name: str) -> None:
+        provider_id = added(run, "--claims", str(DIALECTS / "wso2.json"), "--missing-name", name)["id"]
+        assert self.shown(run, provider_id) == name
+        assert run("provider", "update", provider_id, "--name", "Renamed").exit_code == 0
+        assert self.shown(run, provider_id) == name
+        assert run("provider", "update", provider_id, "--missing-name", "").exit_code == 0
+        assert self.shown(run, provider_id) is None
+
+    def test_one_that_onfido_takes_for_no_name_is_refused(self, run: Run) -> None:
+        provider_id = added(run, "--claims", str(DIALECTS / "wso2.json"))["id"]
+        result = run("provider", "update", provider_id, "--missing-name", "<none>")
+        assert (result.exit_code, "missing_name" in result.stderr) == (1, True)
+
+    def shown(self, run: Run, provider_id: str) -> str | None:
+        found: str | None = json.loads(run("provider", "show", provider_id, "--json").stdout)["missing name"]
+        return found
 
 
 class TestRemove:

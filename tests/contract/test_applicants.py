@@ -351,7 +351,7 @@ def test_restoring_what_is_not_deleted_is_refused_in_onfidos_words(shared: World
 
     answer = admin.request("POST", path(shared, applicant_of(me), "/restore"))
 
-    assert_error(answer, 400, "OIDV-10043", "not scheduled for deletion")
+    assert_error(answer, 400, "OIDV-10043", "scheduled for deletion")
     assert_nothing_said(shared, applicant_of(me), admin, run_id, 0)
 
 
