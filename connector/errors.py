@@ -2,12 +2,14 @@
 
     ConnectorError
     ├── RequestError         the caller can mend it
-    ├── OnfidoError        Onfido's side; says whether asking again can help
+    ├── InvalidField         the same, in a field of the request; the API that it was sent to puts its code on it
+    │   └── InvalidQuery     of its query
+    ├── OnfidoError          Onfido's side; says whether asking again can help
     └── ConfigurationError   the operator can mend it; the process refuses to start
 
-Every error carries a `Code` of the HTTP contract and a `description` for a person: it names the thing at
-fault and what to do next, and never holds a secret, a personal value, SQL or a stack trace.
-The API turns codes into HTTP statuses in one table (`connector/api/errors.py`).
+Every error carries a `description` for a person: it names the thing at fault and what to do next, and never holds a
+secret, a personal value, SQL or a stack trace. A `RequestError` and an `OnfidoError` carry a `Code` of the HTTP
+contract as well. The API turns codes into HTTP statuses in one table (`connector/api/errors.py`).
 """
 
 from __future__ import annotations
@@ -99,6 +101,22 @@ class RequestError(ConnectorError):
         super().__init__(description)
         self.code = code
         self.retry_after = retry_after
+
+
+class InvalidField(ConnectorError):  # noqa: N818  it is the field that is at fault
+    """A field of the request is refused: `where` it is, and `why`, as what it must be.
+
+    It has no code of the contract: the same field may come by several APIs, each of which has a code of its own.
+    """
+
+    def __init__(self, where: str, why: str) -> None:
+        super().__init__(f"{where}: {why}.")
+        self.where = where
+        self.why = why
+
+
+class InvalidQuery(InvalidField):
+    """A parameter of the request's query is refused."""
 
 
 class OnfidoError(ConnectorError):

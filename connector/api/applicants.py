@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from flask import current_app, g
 
+from connector.api.errors import PROVIDER_ERRORS
 from connector.api.parsing import Blueprint
 from connector.services.people.applicants import Applicants
 
 blueprint = Blueprint(
     "applicants",
     __name__,
+    errors=PROVIDER_ERRORS,
     url_prefix="/api/server/v1/idv-providers/<provider_id>/applicants",
     description="Applicants at Onfido",
 )

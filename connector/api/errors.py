@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import http
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any, NoReturn
 
 import marshmallow as ma
 import structlog
-from flask import Flask, Response, g, jsonify, request
+from flask import Flask, Response, current_app, g, jsonify, request
 from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
 from connector.access.gate import AccessDenied
-from connector.errors import Code, ConnectorError, OnfidoError, RequestError
+from connector.errors import Code, ConnectorError, InvalidField, InvalidQuery, OnfidoError, RequestError
 from connector.telemetry import trace_id
 
 log = structlog.get_logger(__name__)
@@ -47,15 +48,19 @@ STATUS: Mapping[Code, int] = {
     Code.WEBHOOK_UNEXPECTED: 500,
 }  # every other code is 400
 
-UNEXPECTED = {
-    "applicants": Code.PROVIDER_UNEXPECTED,
-    "exports": Code.PROVIDER_UNEXPECTED,
-    "providers": Code.PROVIDER_UNEXPECTED,
-    "runs": Code.PROVIDER_UNEXPECTED,
-    "setup": Code.PROVIDER_UNEXPECTED,
-    "tasks": Code.PROVIDER_UNEXPECTED,
-    "webhooks": Code.WEBHOOK_UNEXPECTED,
-}
+
+@dataclass(frozen=True)
+class ErrorFamily:
+    """The codes that an API of the contract puts on what has none of its own."""
+
+    invalid_body: Code
+    invalid_query: Code
+    unexpected: Code
+
+
+PROVIDER_ERRORS = ErrorFamily(Code.PROVIDER_INVALID, Code.PROVIDER_LIST_INVALID, Code.PROVIDER_UNEXPECTED)
+USER_ERRORS = ErrorFamily(Code.CLAIM_INVALID, Code.CLAIM_INVALID, Code.CLAIM_UNEXPECTED)
+WEBHOOK_ERRORS = ErrorFamily(Code.WEBHOOK_UNREADABLE, Code.WEBHOOK_UNREADABLE, Code.WEBHOOK_UNEXPECTED)
 
 
 class ErrorSchema(ma.Schema):
@@ -81,6 +86,7 @@ class InvalidShape(Exception):  # noqa: N818  it is mapped to an error code by t
 def install(app: Flask) -> None:
     """Answer every error in the contract's shape."""
     app.register_error_handler(ConnectorError, _connector_error)
+    app.register_error_handler(InvalidField, _invalid_field)
     app.register_error_handler(InvalidShape, _invalid_shape)
     app.register_error_handler(AccessDenied, _access_denied)
     app.register_error_handler(HTTPException, http_error)
@@ -121,11 +127,18 @@ def _onfido_details(error: ConnectorError) -> dict[str, Any]:
 
 
 def _invalid_shape(error: InvalidShape) -> Response:
-    code = Code.CLAIM_INVALID
-    if UNEXPECTED.get(request.blueprint or "") is Code.PROVIDER_UNEXPECTED:
-        code = Code.PROVIDER_LIST_INVALID if error.location == "query" else Code.PROVIDER_INVALID
     details = "; ".join(f"{path or 'body'}: {text}" for path, text in _flatten(error.messages))
-    return body(code, code.message, f"{details}.", 400)
+    return _invalid(f"{details}.", in_query=error.location == "query")
+
+
+def _invalid_field(error: InvalidField) -> Response:
+    return _invalid(error.description, in_query=isinstance(error, InvalidQuery))
+
+
+def _invalid(description: str, *, in_query: bool) -> Response:
+    code = _family().invalid_query if in_query else _family().invalid_body
+    log.info("request.refused", code=code, status=400)
+    return body(code, code.message, description, 400)
 
 
 def _flatten(messages: Any, path: str = "") -> Iterator[tuple[str, str]]:
@@ -143,12 +156,19 @@ def _access_denied(error: AccessDenied) -> Response:
 
 
 def _unexpected(error: Exception) -> Response:
-    code = UNEXPECTED.get(request.blueprint or "", Code.CLAIM_UNEXPECTED)
+    code = _family().unexpected
     log.error("request.failed", code=code, exc_info=error)
     advice = "Ask again later."
     if isinstance(error, SQLAlchemyError):
         advice = "The database did not answer as expected. " + advice
     return body(code, code.message, f"{advice} The log has the details under this traceId.", 500)
+
+
+def _family() -> ErrorFamily:
+    """Return the family of the API that was called; what belongs to none is answered as the users' API is."""
+    blueprint = current_app.blueprints.get(request.blueprint or "")
+    family: ErrorFamily = getattr(blueprint, "errors", USER_ERRORS)
+    return family
 
 
 def refuse(location: str, messages: Any) -> NoReturn:

@@ -15,6 +15,7 @@ from typing import Any
 import structlog
 from flask import Response, current_app, g, url_for
 
+from connector.api.errors import PROVIDER_ERRORS
 from connector.api.parsing import Blueprint
 from connector.api.verification_shapes import RunFilterSchema, TimelineFileSchema
 from connector.api.verifications import PREFIX, check_provider, no_store
@@ -29,7 +30,7 @@ log = structlog.get_logger(__name__)
 CSV = "text/csv"
 _BINARY = {"type": "string", "format": "binary"}
 
-blueprint = Blueprint("exports", __name__, url_prefix=PREFIX, description="Runs as files")
+blueprint = Blueprint("exports", __name__, errors=PROVIDER_ERRORS, url_prefix=PREFIX, description="Runs as files")
 blueprint.after_request(no_store)
 
 

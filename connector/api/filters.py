@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 
 from connector.domain.provider import Condition
-from connector.errors import Code, RequestError
+from connector.errors import InvalidQuery
 
 _ATTRIBUTES = {"id": "id", "name": "name", "type": "type", "description": "description", "isenabled": "is_enabled"}
 _START = r"\w+\s+(?:eq|co|sw|ew)\s"  # of a term
@@ -29,31 +29,31 @@ def parse_filter(text: str) -> list[Condition]:
     conditions, at, text = [], 0, text.strip()
     while True:
         if (term := _TERM.match(text, at)) is None:
-            raise _bad("must be <attribute> <eq|co|sw|ew> <value>, several such terms joined by `and`")
+            raise InvalidQuery(
+                "filter", "must be <attribute> <eq|co|sw|ew> <value>, several such terms joined by `and`"
+            )
         conditions.append(_condition(*term.groups()))
         at = term.end()
         if at == len(text):
             return conditions
         if (conjunction := _AND.match(text, at)) is None:
-            raise _bad("must join its terms by `and`")
+            raise InvalidQuery("filter", "must join its terms by `and`")
         at = conjunction.end()
 
 
 def _condition(attribute: str, operator: str, value: str) -> Condition:
     if (known := _ATTRIBUTES.get(attribute.lower())) is None:
-        raise _bad(f"must be about id, name, type, description or isEnabled, not {attribute}")
+        raise InvalidQuery("filter", f"must be about id, name, type, description or isEnabled, not {attribute}")
     if value.startswith('"'):
         value = re.sub(r"\\(.)", r"\1", value[1:-1])
     elif _DANGLING.fullmatch(value) or _UNJOINED.search(value):
-        raise _bad("must join its terms by `and`; a value that looks like a term must be in double quotes")
+        raise InvalidQuery(
+            "filter", "must join its terms by `and`; a value that looks like a term must be in double quotes"
+        )
     if known == "id":
         return Condition(known, operator.lower(), value.lower())  # ours are UUIDs in lower case
     if known != "is_enabled":
         return Condition(known, operator.lower(), value)
     if operator.lower() != "eq" or value.lower() not in ("true", "false"):
-        raise _bad("must compare isEnabled by `eq true` or `eq false`")
+        raise InvalidQuery("filter", "must compare isEnabled by `eq true` or `eq false`")
     return Condition(known, "eq", value.lower() == "true")
-
-
-def _bad(why: str) -> RequestError:
-    return RequestError(Code.PROVIDER_LIST_INVALID, f"filter: {why}.")

@@ -14,7 +14,7 @@ from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from connector.access.gate import requires
-from connector.api.errors import InvalidShape, refuse
+from connector.api.errors import ErrorFamily, InvalidShape, refuse
 from connector.api.traffic import MAX_API_BODY
 from connector.domain.nesting import is_deeper
 
@@ -44,9 +44,13 @@ class Parser(FlaskParser):
 
 
 class Blueprint(SmorestBlueprint):  # type: ignore[misc]
-    """flask-smorest's blueprint with this parser, and with scopes that the OpenAPI document shows."""
+    """flask-smorest's blueprint with this parser, an error family, and scopes that the OpenAPI document shows."""
 
     ARGUMENTS_PARSER = Parser()
+
+    def __init__(self, name: str, import_name: str, *, errors: ErrorFamily, **options: Any) -> None:
+        super().__init__(name, import_name, **options)
+        self.errors = errors
 
     def requires(self, scope: str) -> Callable[[View], View]:
         """Protect a view with a scope."""

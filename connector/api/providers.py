@@ -8,7 +8,7 @@ import marshmallow as ma
 from flask import current_app, g
 
 from connector.api.bodies import provider_body, provider_config
-from connector.api.errors import refuse
+from connector.api.errors import PROVIDER_ERRORS, refuse
 from connector.api.filters import parse_filter
 from connector.api.parsing import Blueprint
 from connector.api.schemas import (
@@ -25,7 +25,9 @@ from connector.services.providers.registry import Providers
 
 PREFIX = "/api/server/v1/idv-providers"
 
-blueprint = Blueprint("providers", __name__, url_prefix=PREFIX, description="Identity verification providers")
+blueprint = Blueprint(
+    "providers", __name__, errors=PROVIDER_ERRORS, url_prefix=PREFIX, description="Identity verification providers"
+)
 
 
 @blueprint.get("")

@@ -6,13 +6,16 @@ import marshmallow as ma
 from flask import current_app, g
 from marshmallow import fields, validate
 
+from connector.api.errors import PROVIDER_ERRORS
 from connector.api.fields import Flag
 from connector.api.parsing import Blueprint
 from connector.api.providers import PREFIX
 from connector.domain.readiness import Readiness
 from connector.services.providers.setup import Setup, Webhook
 
-blueprint = Blueprint("setup", __name__, url_prefix=PREFIX, description="Setting providers up at Onfido")
+blueprint = Blueprint(
+    "setup", __name__, errors=PROVIDER_ERRORS, url_prefix=PREFIX, description="Setting providers up at Onfido"
+)
 
 
 class CheckSchema(ma.Schema):

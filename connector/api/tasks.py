@@ -8,6 +8,7 @@ import marshmallow as ma
 from flask import current_app, g
 from marshmallow import fields
 
+from connector.api.errors import PROVIDER_ERRORS
 from connector.api.parsing import Blueprint
 from connector.api.verification_shapes import TaskSchema
 from connector.domain.tasks import Task, TaskSummary
@@ -15,7 +16,9 @@ from connector.services.application.tasks import Tasks
 
 PREFIX = "/api/server/v1/idv-providers/<provider_id>/verifications/<run_id>/tasks"
 
-blueprint = Blueprint("tasks", __name__, url_prefix=PREFIX, description="Tasks of a run, completed with data")
+blueprint = Blueprint(
+    "tasks", __name__, errors=PROVIDER_ERRORS, url_prefix=PREFIX, description="Tasks of a run, completed with data"
+)
 
 Answer = tuple[dict[str, Any], int, dict[str, str]]
 

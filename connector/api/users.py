@@ -9,7 +9,7 @@ import marshmallow as ma
 from flask import current_app, g, request
 
 from connector.api.bodies import by_key, capture_body, claim_body, claim_entry, run_request, status_property
-from connector.api.errors import refuse
+from connector.api.errors import USER_ERRORS, refuse
 from connector.api.parsing import Blueprint
 from connector.api.schemas import (
     ClaimQuerySchema,
@@ -28,7 +28,9 @@ from connector.services.people.users import Users
 from connector.services.results.kept import Archive
 from connector.services.starting.requests import Capture, Verifications
 
-blueprint = Blueprint("users", __name__, url_prefix="/api/users/v1", description="Identity verification of users")
+blueprint = Blueprint(
+    "users", __name__, errors=USER_ERRORS, url_prefix="/api/users/v1", description="Identity verification of users"
+)
 
 _WAIT = re.compile(r"wait\s*=\s*\"?(\d{1,9})\"?", re.IGNORECASE)
 _PREFER = {

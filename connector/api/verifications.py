@@ -7,6 +7,7 @@ from typing import Any
 from flask import Response, current_app, g
 
 from connector.api.bodies import change_body
+from connector.api.errors import PROVIDER_ERRORS
 from connector.api.parsing import Blueprint
 from connector.api.schemas import ChangeSchema
 from connector.api.verification_shapes import (
@@ -24,7 +25,7 @@ from connector.services.results.decisions import Decisions
 
 PREFIX = "/api/server/v1/idv-providers/<provider_id>"
 
-blueprint = Blueprint("runs", __name__, url_prefix=PREFIX, description="The runs of a provider")
+blueprint = Blueprint("runs", __name__, errors=PROVIDER_ERRORS, url_prefix=PREFIX, description="The runs of a provider")
 
 
 @blueprint.get("/verifications")

@@ -8,13 +8,16 @@ from __future__ import annotations
 from flask import Response, current_app, g, request
 from werkzeug.exceptions import RequestEntityTooLarge
 
+from connector.api.errors import WEBHOOK_ERRORS
 from connector.api.parsing import Blueprint, read_body
 from connector.errors import Code, RequestError
 from connector.services.results.events import Events
 
 SIGNATURE_HEADER = "X-SHA2-Signature"
 
-blueprint = Blueprint("webhooks", __name__, url_prefix="/idv/onfido/v1", description="What Onfido posts")
+blueprint = Blueprint(
+    "webhooks", __name__, errors=WEBHOOK_ERRORS, url_prefix="/idv/onfido/v1", description="What Onfido posts"
+)
 
 
 @blueprint.post("/<provider_id>/verify")

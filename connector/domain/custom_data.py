@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
-from connector.errors import Code, RequestError
+from connector.errors import Code, InvalidField, RequestError
 
 MAX_TEXT = 2048
 MAX_LIST = 100
@@ -95,7 +95,7 @@ def custom_data(declared: Sequence[CustomInput], given: Mapping[str, str], value
 
 
 def check_given(declared: Sequence[CustomInput], given: Mapping[str, str]) -> None:
-    """Raise `RequestError` for what a request gives: unknown, of another type, or less than is required."""
+    """Raise `InvalidField` for what a request gives: unknown, of another type, or less than is required."""
     known = {each.name: each for each in declared if each.is_given_by_request}
     for name, text in given.items():
         if name not in known:
@@ -119,8 +119,8 @@ def _read_claim(each: CustomInput, claim: str, text: str) -> Any:
         ) from None
 
 
-def _refused(name: str, why: str) -> RequestError:
-    return RequestError(Code.CLAIM_INVALID, f"properties: custom_data.{name}: {why}.")
+def _refused(name: str, why: str) -> InvalidField:
+    return InvalidField(f"properties: custom_data.{name}", why)
 
 
 def _read_boolean(text: str) -> bool:

@@ -19,7 +19,7 @@ from connector.domain.studio import Studio
 from connector.domain.tenancy import DEFAULT_TENANT, tenant_path
 from connector.domain.text import fold, is_label
 from connector.domain.urls import UrlPolicy
-from connector.errors import Code, RequestError
+from connector.errors import InvalidField
 
 PROVIDER_TYPE = "ONFIDO"
 DEFAULT_BASE_URL = "https://api.eu.onfido.com/v3.6"
@@ -114,14 +114,14 @@ class BaseUrlPolicy:
     allows_http_loopback: bool = False
 
     def check(self, base_url: str) -> None:
-        """Raise `RequestError` for a base URL that is not allowed, naming what is wrong with it."""
+        """Raise `InvalidField` for a base URL that is not allowed, naming what is wrong with it."""
         policy = UrlPolicy(self.hosts, self.allows_http_loopback, "allowed_base_url_hosts", allows_query=False)
         if reason := policy.objection(base_url):
             raise invalid("configProperties.base_url", f"{reason} (the API token is sent there)")
 
 
 def check_config(config: ProviderConfig, policy: BaseUrlPolicy) -> None:
-    """Raise `RequestError` for a configuration that could never verify anyone, naming the field."""
+    """Raise `InvalidField` for a configuration that could never verify anyone, naming the field."""
     if not (config.name.strip() and len(config.name) <= MAX_NAME):
         raise invalid("name", f"must not be empty, and have at most {MAX_NAME} characters")
     if not is_label(config.name):
@@ -153,7 +153,7 @@ def without_masks(config: ProviderConfig) -> ProviderConfig:
 
 
 def refuse_masks(config: ProviderConfig) -> None:
-    """Raise `RequestError` for a mask in place of a secret that is not stored yet."""
+    """Raise `InvalidField` for a mask in place of a secret that is not stored yet."""
     for name, key in SECRETS.items():
         if getattr(config, name) == MASK:
             raise invalid(f"configProperties.{key}", "must be the secret itself, not the mask that stands for it")
@@ -183,9 +183,9 @@ def webhook_command(provider: Provider) -> str:
     return f"connector provider add-webhook {provider.provider_id}{tenant}"
 
 
-def invalid(where: str, why: str) -> RequestError:
+def invalid(where: str, why: str) -> InvalidField:
     """Make the error for a field of the provider's that is refused."""
-    return RequestError(Code.PROVIDER_INVALID, f"{where}: {why}.")
+    return InvalidField(where, why)
 
 
 def _check_secrets(config: ProviderConfig) -> None:
@@ -200,7 +200,7 @@ def _check_secrets(config: ProviderConfig) -> None:
 
 
 def check_region(token: str, base_url: str) -> None:
-    """Raise `RequestError` for a token whose prefix names another region than the base URL."""
+    """Raise `InvalidField` for a token whose prefix names another region than the base URL."""
     if why := region_objection(token, base_url):
         raise invalid("configProperties.token", why)
 

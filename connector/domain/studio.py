@@ -17,7 +17,7 @@ from connector.domain.pointers import is_pointer
 from connector.domain.runs import TAG_PREFIX
 from connector.domain.text import is_line
 from connector.domain.urls import UrlPolicy
-from connector.errors import Code, RequestError
+from connector.errors import InvalidField
 
 MAX_TAGS = 29  # Onfido takes 30; one is the attempt's own
 MAX_TAG_LENGTH = 128
@@ -108,9 +108,9 @@ class StudioPolicy:
 
 
 def check_studio(studio: Studio, policy: StudioPolicy, *, has_notice_secret: bool) -> None:
-    """Raise `RequestError` for what could never work, naming the field."""
+    """Raise `InvalidField` for what could never work, naming the field."""
     for where, why in _objections(studio, policy, has_notice_secret):
-        raise RequestError(Code.PROVIDER_INVALID, f"studio.{where}: {why}.")
+        raise InvalidField(f"studio.{where}", why)
 
 
 def tag_objection(tags: tuple[str, ...]) -> str | None:

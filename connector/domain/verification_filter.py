@@ -17,7 +17,7 @@ from connector.domain.runs import (
     STARTING,
 )
 from connector.domain.verification import RunFilter
-from connector.errors import Code, RequestError
+from connector.errors import InvalidQuery
 
 STATUSES = (
     *(STARTING, PROCESSING, AWAITING_INPUT, "awaiting_client_input"),
@@ -32,7 +32,7 @@ def read_filter(query: Mapping[str, str | None], *, provider_id: str | None = No
     """Read `status` (names joined by commas), `userId`, `tag`, `from` and `to`; what is None does not matter.
 
     `from` and `to` are dates or date-times; a time without a zone is UTC's. The day of a bare date `to` belongs to the
-    period, the moment of a date-time `to` does not. Raises `RequestError` naming what cannot be read.
+    period, the moment of a date-time `to` does not. Raises `InvalidQuery` naming what cannot be read.
     """
     return RunFilter(
         provider_id=provider_id,
@@ -48,7 +48,7 @@ def _statuses(text: str | None) -> tuple[str, ...]:
     names = [] if text is None else [name.strip() for name in text.split(",")]
     if unknown := sorted(set(names) - set(STATUSES)):
         wrong = ", ".join(name or "(nothing)" for name in unknown)
-        raise _bad("status", f"must be of {', '.join(STATUSES)}, not {wrong}")
+        raise InvalidQuery("status", f"must be of {', '.join(STATUSES)}, not {wrong}")
     return tuple(dict.fromkeys(names))
 
 
@@ -62,8 +62,4 @@ def _moment(name: str, text: str | None, added_to_date: timedelta = timedelta())
         return found if read and read["time"] else found + added_to_date
     except (ValueError, OverflowError) as error:
         why = "must be a date or date-time of ISO 8601, such as 2026-01-31 or 2026-01-31T09:30:00+01:00"
-        raise _bad(name, why) from error
-
-
-def _bad(name: str, why: str) -> RequestError:
-    return RequestError(Code.PROVIDER_LIST_INVALID, f"{name}: {why}.")
+        raise InvalidQuery(name, why) from error

@@ -11,7 +11,7 @@ from connector.domain.capture import LANGUAGES, LINK, SDK, LinkOptions, SdkOptio
 from connector.domain.claims import CONSENTS
 from connector.domain.custom_data import check_given, custom_data
 from connector.domain.studio import LONGEST_LINK, Studio, tag_objection
-from connector.errors import Code, RequestError
+from connector.errors import InvalidField
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ class RunPlan:
 
 
 def plan_run(studio: Studio, request: RunRequest, now: datetime) -> RunPlan:
-    """Plan a run; raises `RequestError` (IDV-10005) naming the property of the request that is refused."""
+    """Plan a run; raises `InvalidField` naming the property of the request that is refused."""
     tags = tuple(dict.fromkeys((*studio.tags, *request.tags)))
     if why := tag_objection(tags):
         raise _refused("tags", why)
@@ -81,7 +81,7 @@ def plan_run(studio: Studio, request: RunRequest, now: datetime) -> RunPlan:
 def plan_sdk(studio: Studio, request: RunRequest) -> SdkOptions | None:
     """Tell what an SDK token has to be bound to; None where it is to nothing.
 
-    A request may bind what the provider leaves unbound, and loosen nothing. Raises `RequestError`.
+    A request may bind what the provider leaves unbound, and loosen nothing. Raises `InvalidField`.
     """
     if request.referrer is not None and request.application_id is not None:
         raise _refused(
@@ -114,5 +114,5 @@ def _link(studio: Studio, request: RunRequest, now: datetime) -> LinkOptions:
     )
 
 
-def _refused(name: str, why: str) -> RequestError:
-    return RequestError(Code.CLAIM_INVALID, f"properties: {name}: {why}.")
+def _refused(name: str, why: str) -> InvalidField:
+    return InvalidField(f"properties: {name}", why)

@@ -22,7 +22,7 @@ from connector.domain.nesting import is_deeper
 from connector.domain.studio import MANUAL_REVIEW
 from connector.domain.tasks import Task, TaskSummary
 from connector.domain.verification import Verification
-from connector.errors import Code, OnfidoError, RequestError
+from connector.errors import Code, InvalidField, OnfidoError, RequestError
 from connector.http.webhook_sender import MAX_ANSWER
 from connector.onfido.client import OnfidoClient
 from connector.services.application.notices import Notices, decision_waiting, task_started
@@ -109,11 +109,12 @@ class Tasks:
     ) -> Task:
         """Complete a task with the application's data, and give the task.
 
-        Raises as `get`; `RequestError` where the data can be no task's, the task is complete or the run has ended;
+        Raises as `get`; `InvalidField` for data that no task can take; `RequestError` where the task is complete or
+        the run has ended;
         `OnfidoError` (OIDV-10047) where Onfido refuses the data.
         """
         if why := objection(data):
-            raise RequestError(Code.PROVIDER_INVALID, f"data: {why}.")
+            raise InvalidField("data", why)
         run = self._reach(tenant, run_id, provider_id)
         if run.found.closed_at is not None:
             raise _closed(task_id, f"the run has ended, its status is {run.found.status}")

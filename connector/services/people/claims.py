@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from connector.directory import Directory
 from connector.domain.claims import Claim, ClaimState
 from connector.domain.history import ADMINISTRATOR, CLAIM, SYSTEM, Change
-from connector.errors import Code, RequestError
+from connector.errors import Code, InvalidField, RequestError
 from connector.services.journal import Journal
 from connector.store import claims, providers, verification_claims
 from connector.store.engine import Database
@@ -91,7 +91,7 @@ class Claims:
         if not entries:
             return []
         if len({(entry.uri, entry.provider_id) for entry in entries}) < len(entries):
-            raise RequestError(Code.CLAIM_INVALID, "A claim must not be named twice.")
+            raise InvalidField("claims", "must name no claim twice")
         with self._database.write() as connection:
             _check_providers(connection, tenant, {entry.provider_id for entry in entries})
             claims.lock(connection, tenant, user_id)

@@ -13,7 +13,7 @@ from sqlalchemy import Connection
 from connector.domain.history import ADDED, CHANGED, REMOVED, SYSTEM, USER, Change, by_administrator
 from connector.domain.text import is_blank
 from connector.domain.user_ids import id_objection
-from connector.errors import Code, RequestError
+from connector.errors import Code, InvalidField, RequestError
 from connector.services.journal import Journal
 from connector.services.people.values import Values, ValueWriter
 from connector.services.providers.applicant_deletion import DeleteApplicant
@@ -52,12 +52,12 @@ class Users:
         self._clock = clock
 
     def add(self, tenant: str, user_id: str, values: Values, actor: str = SYSTEM) -> None:
-        """Add a user with attribute values by claim URI; raises `RequestError` where the id is taken or unusable."""
+        """Add a user with attribute values by claim URI; raises `InvalidField` where the id is taken or unusable."""
         if objection := id_objection(user_id):
-            raise RequestError(Code.CLAIM_INVALID, f"The id of a user {objection}.")
+            raise InvalidField("user id", objection)
         with self._database.write() as connection:
             if not users.add(connection, tenant, user_id, self._clock()):
-                raise RequestError(Code.CLAIM_INVALID, f"There is a user {user_id} already.")
+                raise InvalidField("user id", f"must be new: there is a user {user_id} already")
             self._write(connection, tenant, {user_id: values}, {user_id}, actor)
 
     def change(self, tenant: str, user_id: str, values: Values, actor: str = SYSTEM) -> bool:

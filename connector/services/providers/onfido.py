@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from connector.domain.provider import BaseUrlPolicy, Provider
 from connector.domain.verification import Verification
-from connector.errors import Code, ConfigurationError, RequestError
+from connector.errors import Code, ConfigurationError, InvalidField, RequestError
 from connector.onfido.client import OnfidoClient, OnfidoTransport
 from connector.services.providers.registry import Providers
 from connector.services.timing import Deadline
@@ -39,7 +39,7 @@ class Onfido:
         try:
             self._policy.check(provider.base_url)
             return self._vault.open(provider.sealed_api_token, provider_secret(provider.provider_id, "api_token"))
-        except (RequestError, ConfigurationError) as error:
+        except (InvalidField, ConfigurationError) as error:
             raise RequestError(
                 Code.CONFIGURATION_INVALID, f"The provider {provider.name} cannot be used: {error.description}"
             ) from error

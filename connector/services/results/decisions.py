@@ -22,7 +22,7 @@ from connector.directory import Directory
 from connector.domain.history import RUN, of_verification
 from connector.domain.runs import APPROVED, DECIDED_STATUSES, DECLINED, REVIEW, RunSnapshot
 from connector.domain.verification import Verification, VerificationClaim
-from connector.errors import Code, RequestError
+from connector.errors import Code, InvalidField, RequestError
 from connector.services.journal import Journal
 from connector.services.providers.onfido import Onfido
 from connector.services.results.results import Results
@@ -64,8 +64,8 @@ class Decisions:
     def decide(self, found: Verification, *, is_approved: bool, reason: str, actor: str) -> None:
         """Settle a run in review; to approve it, Onfido is asked once more for what it compared.
 
-        Raises `RequestError` where no reason is given, the run is not in review, was decided on, or a later one of the
-        user's has taken its place; `OnfidoError` where Onfido does not answer.
+        Raises `InvalidField` without a reason; `RequestError` where the run is not in review, was decided on, or
+        a later one of the user's has taken its place; `OnfidoError` where Onfido does not answer.
         """
         _check_reason(reason)
         run_id = _check_review(found)
@@ -113,7 +113,7 @@ class Decisions:
 
 def _check_reason(reason: str) -> None:
     if not reason.strip() or len(reason) > MAX_REASON or _UNSTORABLE.search(reason):
-        raise RequestError(Code.PROVIDER_INVALID, f"reason: must say why, in 1 to {MAX_REASON} characters.")
+        raise InvalidField("reason", f"must say why, in 1 to {MAX_REASON} characters")
 
 
 def _check_review(found: Verification) -> str:
