@@ -38,11 +38,11 @@ from connector.services.providers.webhook_token import Tokens
 from connector.services.results.decisions import Decisions
 from connector.services.results.events import Events
 from connector.services.results.kept import Archive
+from connector.services.results.orphans import Orphans
 from connector.services.results.results import Results
 from connector.services.starting.attempts import Attempts
 from connector.services.starting.binding import Binding
 from connector.services.starting.initiation import Initiation
-from connector.services.starting.orphans import Orphans
 from connector.services.starting.recording import Recorder
 from connector.services.starting.requests import Verifications
 from connector.services.upkeep import Sweep, Upkeep
@@ -96,7 +96,11 @@ class Services(Ground):
     @part
     def events(self) -> Events:
         """Take in what Onfido posts."""
-        return Events(self.database, self._vault, self.providers, self._results, self._clock)
+        return Events(self.database, self._vault, self.providers, self._results, self._orphans, self._clock)
+
+    @part
+    def _orphans(self) -> Orphans:
+        return Orphans(self.database, self._journal, self._clock)
 
     @part
     def decisions(self) -> Decisions:
@@ -124,8 +128,7 @@ class Services(Ground):
             self.database, self._directory, self._fingerprints, self._attempts, self._journal, self._clock
         )
         recorder = Recorder(self.database, self._attempts, self._results, self.events, self._journal, self._clock)
-        orphans = Orphans(self.database, self._journal, self._clock)
-        return Initiation(self.database, binding, self._attempts, recorder, orphans, self._timing, self._clock)
+        return Initiation(self.database, binding, self._attempts, recorder, self._orphans, self._timing, self._clock)
 
     @part
     def verifications(self) -> Verifications:

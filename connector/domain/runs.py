@@ -10,11 +10,13 @@ not in the list is kept as Onfido sent it and counts as open. A final status is 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
+
+from connector.domain.ids import UUID, normal_id
 
 STARTING = "starting"
 PROCESSING = "processing"
@@ -85,6 +87,12 @@ def next_check(age: timedelta) -> timedelta:
     A webhook that was lost costs a quarter of the time that the run has taken, at least two minutes.
     """
     return min(max(age / 4, SOONEST_CHECK), LATEST_CHECK)
+
+
+def attempt_of(tags: Iterable[str]) -> str | None:
+    """Return the id of the attempt that a run was started for, as its tags say; None where they do not."""
+    named = (tag.removeprefix(TAG_PREFIX) for tag in tags if tag.startswith(TAG_PREFIX))
+    return next((normal_id(each) for each in named if UUID.fullmatch(each)), None)
 
 
 def is_final(status: str) -> bool:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from connector.domain.runs import RunSnapshot
+from connector.domain.runs import RunSnapshot, attempt_of
 from connector.errors import Code, RequestError
 from connector.onfido.payloads import run_snapshot
 from connector.onfido.reading import UnreadableError, as_object, identifier, read_json, required
@@ -23,7 +23,8 @@ class Event:
 
     `kind` is Onfido's action, such as `workflow_run.completed`. `run_id` is the run it belongs to, None where it
     belongs to none. `run` is there when the event tells the run's status, `task_id` and `task_def_id` when it is about
-    a task, `monitor_id` when it is about a watchlist monitor.
+    a task, `monitor_id` when it is about a watchlist monitor. `attempt_id` is the attempt that the
+    run was started for, as its tags say.
     """
 
     kind: str
@@ -33,6 +34,7 @@ class Event:
     task_id: str | None = None
     task_def_id: str | None = None
     monitor_id: str | None = None
+    attempt_id: str | None = None
 
 
 def is_signed(body: bytes, signature: str | None, tokens: Sequence[str]) -> bool:
@@ -64,6 +66,7 @@ def _event(payload: dict[str, Any]) -> Event:
     kind = required(identifier(payload.get("action")), "action")
     resource_type = required(identifier(payload.get("resource_type")), "resource_type")
     told = _told(payload)
+    attempt_id = attempt_of(tag for tag in _tags(told) if isinstance(tag, str))
     if resource_type != "workflow_run":
         is_task, is_monitor = resource_type == "workflow_task", resource_type == "watchlist_monitor"
         return Event(
@@ -73,15 +76,22 @@ def _event(payload: dict[str, Any]) -> Event:
             task_id=identifier(told.get("id")) if is_task else None,
             task_def_id=identifier(told.get("task_def_id")) if is_task else None,
             monitor_id=identifier(told.get("id")) if is_monitor else None,
+            attempt_id=attempt_id,
         )
     run_id = required(identifier(told.get("id")), "id of a workflow run")
-    return Event(kind, resource_type, run_id, run_snapshot(told) if "status" in told else None)
+    run = run_snapshot(told) if "status" in told else None
+    return Event(kind, resource_type, run_id, run, attempt_id=attempt_id)
 
 
 def _told(payload: dict[str, Any]) -> dict[str, Any]:
     """Merge the resource with the object, which is the event's own word on it."""
     parts = [part for name in ("resource", "object") if isinstance(part := payload.get(name), dict)]
     return {key: value for part in parts for key, value in part.items() if value is not None}
+
+
+def _tags(told: dict[str, Any]) -> list[Any]:
+    tags = told.get("tags")
+    return tags if isinstance(tags, list) else []
 
 
 def _sign(body: bytes, token: str) -> bytes:

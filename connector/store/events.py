@@ -26,6 +26,8 @@ _PARKED = (
 _FIND_PARKED = select(events.c.id, events.c.body).where(*_PARKED).order_by(events.c.received_at)
 _SETTLE = update(events).where(*_PARKED).values(state=APPLIED)
 
+_FORGET = update(events).where(events.c.body.is_not(None)).values(body=None, state=_SETTLED)
+
 _ADD = insert(
     events,
     lambda statement: statement.on_conflict_do_nothing(index_elements=[events.c.provider_id, events.c.digest]),
@@ -53,6 +55,11 @@ def add(connection: Connection, row: Mapping[str, Any]) -> bool:
 def park(connection: Connection, event_id: str) -> None:
     """Let an event wait."""
     connection.execute(update(events).where(events.c.id == event_id).values(state=PARKED))
+
+
+def note(connection: Connection, event_id: str) -> None:
+    """Keep no more of an event than that it came."""
+    connection.execute(update(events).where(events.c.id == event_id).values(state=NOTED, body=None))
 
 
 def find_parked(connection: Connection, provider_id: str, run_id: str) -> list[ParkedEvent]:
@@ -99,4 +106,17 @@ def forget_bodies(connection: Connection, received_before: datetime) -> None:
 def forget_runs(connection: Connection, provider_id: str, run_ids: Collection[str]) -> None:
     """Remove the bodies of the events of some runs."""
     of_runs = (events.c.provider_id == provider_id, events.c.run_id.in_(run_ids))
-    connection.execute(update(events).where(*of_runs).values(body=None, state=_SETTLED))
+    connection.execute(_FORGET.where(*of_runs))
+
+
+def forget_attempts(connection: Connection, verification_ids: Collection[str]) -> None:
+    """Remove the bodies of the events of some attempts' runs, recorded or not: as the runs' tags name them.
+
+    So those of events of such a run that show no tag.
+    """
+    of_attempts = (events.c.attempt_id.in_(verification_ids), events.c.body.is_not(None))
+    of_runs = select(events.c.provider_id, events.c.run_id).where(*of_attempts, events.c.run_id.is_not(None))
+    runs = connection.execute(of_runs.distinct()).all()
+    connection.execute(_FORGET.where(of_attempts[0]))
+    for provider_id in sorted({provider_id for provider_id, _ in runs}):
+        forget_runs(connection, provider_id, [run_id for owner, run_id in runs if owner == provider_id])

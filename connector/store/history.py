@@ -7,13 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, bindparam, insert, select
 
-from connector.domain.history import Change
+from connector.domain.history import RUN, Change
 from connector.store.models import history
 
 _COLUMNS = [column for column in history.c if column.name != "id"]
 _INSERT = insert(history)
+_FIND_RUN = (
+    select(history.c.id)
+    .where(
+        history.c.subject == RUN,
+        history.c.name == bindparam("of_run"),
+        history.c.provider_id == bindparam("of_provider"),
+    )
+    .limit(1)
+)
 
 
 def append(connection: Connection, changes: Sequence[Change]) -> None:
@@ -21,6 +30,12 @@ def append(connection: Connection, changes: Sequence[Change]) -> None:
     connection.execute(
         _INSERT, [{column.name: getattr(change, column.name) for column in _COLUMNS} for change in changes]
     )
+
+
+def knows_run(connection: Connection, provider_id: str, run_id: str) -> bool:
+    """Whether a run was ever recorded with a provider, though it be forgotten since."""
+    found = connection.execute(_FIND_RUN, {"of_run": run_id, "of_provider": provider_id})
+    return found.scalar_one_or_none() is not None
 
 
 def find_of_verification(connection: Connection, verification_id: str) -> list[Change]:

@@ -61,6 +61,11 @@ def _time(name: str, *, nullable: bool = False) -> Column[datetime]:
     return Column(name, UtcDateTime, nullable=nullable)
 
 
+def _partial_index(name: str, where: str, *columns: Column[Any], unique: bool = False) -> None:
+    """Index only the rows that meet a condition."""
+    Index(name, *columns, unique=unique, sqlite_where=text(where), postgresql_where=text(where))
+
+
 providers = Table(
     "providers",
     metadata,
@@ -115,31 +120,16 @@ verifications = Table(
     _time("closed_at", nullable=True),
     UniqueConstraint("provider_id", "run_id"),
 )
-Index(
-    "uq_verifications_open",
-    verifications.c.provider_id,
-    verifications.c.user_id,
-    unique=True,
-    sqlite_where=text("closed_at IS NULL"),
-    postgresql_where=text("closed_at IS NULL"),
+_partial_index(
+    "uq_verifications_open", "closed_at IS NULL", verifications.c.provider_id, verifications.c.user_id, unique=True
 )
-Index(
-    "ix_verifications_next_check",
-    verifications.c.next_check_at,
-    sqlite_where=text("closed_at IS NULL"),
-    postgresql_where=text("closed_at IS NULL"),
-)
+_partial_index("ix_verifications_next_check", "closed_at IS NULL", verifications.c.next_check_at)
 Index(None, verifications.c.tenant, verifications.c.user_id, verifications.c.created_at)
 Index(None, verifications.c.tenant, verifications.c.created_at)
 Index(None, verifications.c.provider_id, verifications.c.created_at)
 Index(None, verifications.c.provider_id, verifications.c.applicant_id)
 _HAS_RESULT = "result IS NOT NULL OR document IS NOT NULL"
-Index(
-    "ix_verifications_with_result",
-    verifications.c.closed_at,
-    sqlite_where=text(_HAS_RESULT),
-    postgresql_where=text(_HAS_RESULT),
-)
+_partial_index("ix_verifications_with_result", _HAS_RESULT, verifications.c.closed_at)
 
 verification_tags = Table(
     "verification_tags",
@@ -203,24 +193,17 @@ events = Table(
     Column("digest", String(64), nullable=False, comment="SHA-256 of the raw body"),
     Column("kind", String(128), nullable=False),
     Column("run_id", String(64)),
+    Column("attempt_id", String(36), comment="the verification that the run's tag names; it may be gone"),
     Column("state", String(16), nullable=False, comment="parked, applied or noted"),
     Column("body", Text, comment="encrypted; null once its time is over"),
     _time("received_at"),
     UniqueConstraint("provider_id", "digest"),
 )
-Index(
-    "ix_events_parked",
-    events.c.provider_id,
-    events.c.run_id,
-    sqlite_where=text("state = 'parked'"),
-    postgresql_where=text("state = 'parked'"),
-)
-Index(
-    "ix_events_with_body",
-    events.c.received_at,
-    sqlite_where=text("body IS NOT NULL"),
-    postgresql_where=text("body IS NOT NULL"),
-)
+_partial_index("ix_events_parked", "state = 'parked'", events.c.provider_id, events.c.run_id)
+_partial_index("ix_events_with_body", "body IS NOT NULL", events.c.received_at)
+
+for _column in (events.c.run_id, events.c.attempt_id):
+    _partial_index(f"ix_events_{_column.name}_with_body", "body IS NOT NULL", _column)
 
 users = Table(
     "users",
@@ -263,18 +246,8 @@ outbox = Table(
     _time("created_at"),
     _time("settled_at", nullable=True),
 )
-Index(
-    "ix_outbox_due",
-    outbox.c.due_at,
-    sqlite_where=text("state = 'ready'"),
-    postgresql_where=text("state = 'ready'"),
-)
-Index(
-    "ix_outbox_settled",
-    outbox.c.settled_at,
-    sqlite_where=text("state = 'done'"),
-    postgresql_where=text("state = 'done'"),
-)
+_partial_index("ix_outbox_due", "state = 'ready'", outbox.c.due_at)
+_partial_index("ix_outbox_settled", "state = 'done'", outbox.c.settled_at)
 
 history = Table(
     "history",
@@ -293,4 +266,5 @@ history = Table(
     Column("detail", JSON, nullable=False, comment="what else was changed; never a secret or a value"),
 )
 Index(None, history.c.verification_id)
+_partial_index("ix_history_run", "subject = 'run'", history.c.name)
 Index(None, history.c.tenant, history.c.at)

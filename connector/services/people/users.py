@@ -113,6 +113,7 @@ class Users:
             for provider_id in sorted({each.provider_id for each in known}):
                 runs = [each.run_id for each in known if each.provider_id == provider_id and each.run_id]
                 events.forget_runs(connection, provider_id, runs)
+            events.forget_attempts(connection, [each.verification_id for each in known])
             applicants = {(each.provider_id, each.applicant_id) for each in known if each.applicant_id}
             verifications.forget_user(connection, tenant, user_id)
             self._journal.record(connection, [self._entry(tenant, user_id, REMOVED, actor, {})])

@@ -8,7 +8,8 @@
     all else               noted
 
 What is about a run that is not known yet is parked, and taken up as soon as the run is recorded: whoever commits later,
-the event or the run, looks for the other one (`match`).
+the event or the run, looks for the other one (`match`). What is about a run that is known no more, or is nobody's here,
+is noted without its body (`expectation.py`).
 """
 
 from __future__ import annotations
@@ -34,6 +35,8 @@ from connector.onfido.webhooks import Event, is_signed, read_event
 from connector.services.outbox import stamp
 from connector.services.providers.registry import Providers
 from connector.services.results.deliveries import TellTask, UpdateMatches
+from connector.services.results.expectation import expect
+from connector.services.results.orphans import Orphans
 from connector.services.results.results import Results
 from connector.store import events, outbox, verifications
 from connector.store.engine import Database
@@ -57,12 +60,14 @@ class Events:
         vault: Vault,
         providers: Providers,
         results: Results,
+        orphans: Orphans,
         clock: Callable[[], datetime],
     ) -> None:
         self._database = database
         self._vault = vault
         self._providers = providers
         self._results = results
+        self._orphans = orphans
         self._clock = clock
 
     def receive(self, tenant: str, provider_id: str, body: bytes, signature: str | None) -> str:
@@ -139,8 +144,9 @@ class Events:
             "digest": hashlib.sha256(body).hexdigest(),
             "kind": event.kind,
             "run_id": event.run_id,
+            "attempt_id": event.attempt_id,
             "state": state,
-            "body": self._vault.seal(read_text(body), event_body(event_id)),
+            "body": None if state == events.NOTED else self._vault.seal(read_text(body), event_body(event_id)),
             "received_at": self._clock(),
         }
 
@@ -156,10 +162,20 @@ class Events:
         elif state == events.APPLIED:
             is_applied, follow_up = self._apply(connection, provider_id, event, event_id)
             if not is_applied:
-                events.park(connection, event_id)
-                state = events.PARKED
+                state = self._let_wait(connection, provider_id, event, event_id)
             follow_up()
         return state
+
+    def _let_wait(self, connection: Connection, provider_id: str, event: Event, event_id: str) -> str:
+        """Let an event wait, unless it is about a run that no attempt of the provider's will have; return its state."""
+        expected = expect(connection, provider_id, event)
+        if expected.may_come:
+            events.park(connection, event_id)
+            return events.PARKED
+        events.note(connection, event_id)
+        if expected.lost_by is not None:
+            self._orphans.add(connection, expected.lost_by, event.run_id or "", WEBHOOK, event_id)
+        return events.NOTED
 
     def _apply(
         self, connection: Connection, provider_id: str, event: Event, event_id: str

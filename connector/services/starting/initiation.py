@@ -21,8 +21,10 @@ from connector.domain.runs import RunSnapshot
 from connector.domain.verification import Verification, VerificationClaim
 from connector.errors import Code, ConnectorError, OnfidoError, RequestError
 from connector.onfido.client import OnfidoClient
+from connector.services.results.orphans import Orphans
 from connector.services.starting.applicant import ApplicantSending
 from connector.services.starting.attempts import (
+    INITIATED,
     NOT_OURS,
     ROUNDS,
     START_TIME,
@@ -33,7 +35,6 @@ from connector.services.starting.attempts import (
     open_already,
 )
 from connector.services.starting.binding import Binding, BoundValues
-from connector.services.starting.orphans import Orphans
 from connector.services.starting.recording import Recorder
 from connector.services.starting.unanswered import find_started_run
 from connector.services.timing import Deadline, Timing
@@ -136,7 +137,7 @@ class Initiation:
         try:
             return self._hand_over(attempt, run, bound.claims)
         except NOT_OURS:
-            self._orphans.record(attempt.verification, run.run_id)
+            self._orphans.record(attempt.verification, run.run_id, INITIATED)
             raise
 
     def _find_started(self, attempt: Attempt, run_requested_at: datetime) -> RunSnapshot | None:

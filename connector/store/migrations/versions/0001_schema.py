@@ -39,6 +39,14 @@ def upgrade() -> None:
         sa.Column("detail", sa.JSON(), nullable=False, comment="what else was changed; never a secret or a value"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_history")),
     )
+    op.create_index(
+        "ix_history_run",
+        "history",
+        ["name"],
+        unique=False,
+        sqlite_where=sa.text("subject = 'run'"),
+        postgresql_where=sa.text("subject = 'run'"),
+    )
     op.create_index(op.f("ix_history_tenant_at"), "history", ["tenant", "at"], unique=False)
     op.create_index(op.f("ix_history_verification_id"), "history", ["verification_id"], unique=False)
 
@@ -134,6 +142,12 @@ def upgrade() -> None:
         sa.Column("digest", sa.String(length=64), nullable=False, comment="SHA-256 of the raw body"),
         sa.Column("kind", sa.String(length=128), nullable=False),
         sa.Column("run_id", sa.String(length=64), nullable=True),
+        sa.Column(
+            "attempt_id",
+            sa.String(length=36),
+            nullable=True,
+            comment="the verification that the run's tag names; it may be gone",
+        ),
         sa.Column("state", sa.String(length=16), nullable=False, comment="parked, applied or noted"),
         sa.Column("body", sa.Text(), nullable=True, comment="encrypted; null once its time is over"),
         sa.Column("received_at", sa.DateTime(timezone=True), nullable=False),
@@ -144,12 +158,28 @@ def upgrade() -> None:
         sa.UniqueConstraint("provider_id", "digest", name=op.f("uq_events_provider_id_digest")),
     )
     op.create_index(
+        "ix_events_attempt_id_with_body",
+        "events",
+        ["attempt_id"],
+        unique=False,
+        sqlite_where=sa.text("body IS NOT NULL"),
+        postgresql_where=sa.text("body IS NOT NULL"),
+    )
+    op.create_index(
         "ix_events_parked",
         "events",
         ["provider_id", "run_id"],
         unique=False,
         sqlite_where=sa.text("state = 'parked'"),
         postgresql_where=sa.text("state = 'parked'"),
+    )
+    op.create_index(
+        "ix_events_run_id_with_body",
+        "events",
+        ["run_id"],
+        unique=False,
+        sqlite_where=sa.text("body IS NOT NULL"),
+        postgresql_where=sa.text("body IS NOT NULL"),
     )
     op.create_index(
         "ix_events_with_body",

@@ -1,0 +1,42 @@
+"""Whether a run that is not recorded here may be recorded yet: what its tag says of the attempt it was started for.
+
+the tag's attempt is open, without a run                it may be recorded: its event waits
+it has another run, or ended without one                the run is an orphan
+it is gone, or another provider's; or there is no tag,
+but the history knows the run                           nobody waits for it: the event's body is not kept
+there is no tag                                         it may be recorded
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from connector.domain.verification import Verification
+from connector.onfido.webhooks import Event
+from connector.store import history, verifications
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """Whether an event's run is recorded, or may be yet; else the attempt that has lost it, if any."""
+
+    may_come: bool
+    lost_by: Verification | None = None
+
+
+def expect(connection: Connection, provider_id: str, event: Event) -> Expectation:
+    """Look for the attempt that an event's run was started for, and keep everybody else from changing it."""
+    run_id = event.run_id or ""
+    if verifications.find_known_runs(connection, provider_id, [run_id]):
+        return Expectation(may_come=True)
+    if event.attempt_id is None:
+        return Expectation(may_come=not history.knows_run(connection, provider_id, run_id))
+    attempt = verifications.lock(connection, event.attempt_id)
+    if attempt is None or attempt.provider_id != provider_id:
+        return Expectation(may_come=False)
+    is_waiting = attempt.run_id is None and attempt.closed_at is None
+    if is_waiting or attempt.run_id == run_id:  # recorded a moment ago
+        return Expectation(may_come=True)
+    return Expectation(may_come=False, lost_by=attempt)
