@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
@@ -13,11 +14,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from connector.cli.output import ID, services, tenant_option
+from connector.cli.progress import INTERRUPTED, counted, progress
 from connector.domain.verification_filter import read_filter
 from connector.errors import Code, RequestError
 
 if TYPE_CHECKING:  # the use cases load when a command opens them: `serve` has to set up its metrics first
     from connector.services.lookup.evidence import RunFile
+    from connector.services.lookup.verifications import Run
 
 STDOUT = "-"
 PATIENCE, PAUSE = 60.0, 0.5  # seconds; Onfido makes a timeline file in a moment
@@ -44,12 +47,20 @@ def run_filter(command: Any) -> Any:
 @tenant_option
 @click.pass_context
 def export(context: click.Context, /, output: str, tenant: str, **query: str | None) -> None:
-    """Write verifications as CSV, the first first."""
+    """Write verifications as CSV, the first first.
+
+    A file is written whole or not at all.
+    """
     from connector.services.lookup.csv import csv_pieces  # noqa: PLC0415
 
     wanted = read_filter(query)
-    with services(context) as opened:
-        _write(output, (piece.encode() for piece in csv_pieces(opened.runs.all(tenant, wanted))))
+    is_shown = output == STDOUT and sys.stdout.isatty()  # a bar would be in the middle of it
+    with services(context) as opened, _breaking_off(output), ExitStack() as stack:
+        found: Iterator[Run] = opened.runs.all(tenant, wanted)
+        if not is_shown:
+            advance = stack.enter_context(progress(opened.runs.count(tenant, wanted), "verifications"))
+            found = counted(found, advance)
+        _write(output, (piece.encode() for piece in csv_pieces(found)))
 
 
 @click.command()
@@ -77,6 +88,17 @@ def evidence(context: click.Context, run_id: str, output: str, is_folder: bool, 
         files = opened.files
         with files.open_evidence_folder(tenant, run_id) if is_folder else files.open_evidence(tenant, run_id) as file:
             _write(output, file.chunks)
+
+
+@contextmanager
+def _breaking_off(output: str) -> Iterator[None]:
+    """Say what Ctrl-C left."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        left = "what was printed is not whole" if output == STDOUT else f"{output} was not written"
+        click.echo(f"Interrupted: {left}.", err=True)
+        click.get_current_context().exit(INTERRUPTED)
 
 
 def _once_there(stack: ExitStack, open_file: Callable[[], AbstractContextManager[RunFile]]) -> RunFile:

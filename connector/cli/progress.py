@@ -69,6 +69,16 @@ def progress(total: int, what: str) -> Iterator[Advance]:
         yield _bar(stack, total, what) if sys.stderr.isatty() else Lines(total, what)
 
 
+def counted(items: Iterable[T], advance: Advance, every: int = 500) -> Iterator[T]:
+    """Pass items on, and take note of each so many of them."""
+    number = 0
+    for number, item in enumerate(items, start=1):
+        yield item
+        if number % every == 0:
+            advance(every)
+    advance(number % every)
+
+
 class Pace:
     """How fast work goes, and how long the rest will take."""
 

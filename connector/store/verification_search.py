@@ -42,10 +42,14 @@ def find_page(
 
     Without their results and documents.
     """
-    clauses = _clauses(tenant, wanted)
-    total = connection.execute(select(func.count()).select_from(verifications).where(*clauses)).scalar_one()
-    page = _ordered(_LISTED.where(*clauses), is_rising=is_rising).limit(limit).offset(offset)
-    return [read_row(row) for row in connection.execute(page)], total
+    page = _ordered(_LISTED.where(*_clauses(tenant, wanted)), is_rising=is_rising).limit(limit).offset(offset)
+    return [read_row(row) for row in connection.execute(page)], count(connection, tenant, wanted)
+
+
+def count(connection: Connection, tenant: str, wanted: RunFilter) -> int:
+    """Return how many of the tenant's attempts match."""
+    statement = select(func.count()).select_from(verifications).where(*_clauses(tenant, wanted))
+    return connection.execute(statement).scalar_one()
 
 
 def find_next(

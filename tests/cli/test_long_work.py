@@ -11,20 +11,24 @@ import subprocess
 import sys
 import threading
 import time
+import uuid
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from click.testing import Result
-from sqlalchemy import func, select, text
+from sqlalchemy import func, insert, select, text
 
 from connector.cli.progress import EVERY, Lines, Stop, duration, stoppable
+from connector.domain.tenancy import DEFAULT_TENANT
 from connector.store.engine import Database
-from connector.store.models import user_attributes, users
+from connector.store.models import user_attributes, users, verifications
+from tests.cli.test_upkeep import add_provider
 
 Run = Callable[..., Result]
 OLD, NEW = (base64.b64encode(bytes([number]) * 32).decode() for number in (1, 2))
-MANY = 40_000  # users: many seconds of work for the fastest machine
+MANY = 15_000  # users: seconds of work for the fastest machine
 PATIENCE = 60
 
 
@@ -82,7 +86,7 @@ def wait_until(condition: Callable[[], bool], process: subprocess.Popen[str]) ->
     while not condition():
         assert process.poll() is None, "it ended too soon"
         assert time.monotonic() < end
-        time.sleep(0.02)
+        time.sleep(0.005)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -126,7 +130,7 @@ def test_a_rotation_that_is_killed_goes_on_where_it_was(
     run: Run, spawn: Callable[..., subprocess.Popen[str]], database: Database, tmp_path: Path
 ) -> None:
     path = tmp_path / "users.csv"
-    path.write_text(csv_of(MANY // 2))
+    path.write_text(csv_of(MANY))
     assert run("user", "import", str(path), CONNECTOR_ENCRYPTION_KEYS=OLD).exit_code == 0
     with database.read() as connection:
         before = connection.execute(select(user_attributes.c.value).limit(1)).scalar_one()[: len("v1.01234567.")]
@@ -158,16 +162,69 @@ def test_a_rotation_that_is_killed_goes_on_where_it_was(
 def test_a_terminal_has_a_bar_with_rate_and_remaining_time(data_dir: Path, tmp_path: Path) -> None:
     path = tmp_path / "users.csv"
     path.write_text(csv_of(2_000))
-    primary, secondary = pty.openpty()
-    environ = os.environ | {"CONNECTOR_DATA_DIR": str(data_dir), "TERM": "xterm", "COLUMNS": "120"}
-    command = [sys.executable, "-m", "connector", "user", "import", str(path)]
-    process = subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=secondary, text=True)
-    os.close(secondary)
-    shown = read_all(primary)
-    assert process.communicate(timeout=PATIENCE)[0] == "Added 2,000, changed 0, unchanged 0, refused 0.\n"
+    shown, printed = on_terminal(data_dir, "user", "import", str(path))
+    assert printed == "Added 2,000, changed 0, unchanged 0, refused 0.\n"
     assert "users  [#" in shown
     assert "2000/2000" in shown
     assert re.search(r"1000/2000  [\d,]+/s, about \d+ s left", shown)
+
+
+def seed_verifications(run: Run, database: Database, number: int) -> None:
+    """Leave verifications behind that have ended."""
+    provider_id, now = add_provider(run), datetime.now(UTC)
+    rows = [
+        {
+            "id": str(uuid.uuid4()),
+            "tenant": DEFAULT_TENANT,
+            "provider_id": provider_id,
+            "user_id": f"user-{at}",
+            "status": "approved",
+            "created_at": now + timedelta(seconds=at),
+            "updated_at": now,
+            "closed_at": now,
+        }
+        for at in range(number)
+    ]
+    with database.write() as connection:
+        connection.execute(insert(verifications), rows)
+
+
+def test_an_export_shows_how_far_it_is(run: Run, database: Database, data_dir: Path, tmp_path: Path) -> None:
+    seed_verifications(run, database, 1_100)
+    assert len(run("verification", "export").stdout.splitlines()) == 1_101
+    path = tmp_path / "verifications.csv"
+    shown, printed = on_terminal(data_dir, "verification", "export", "--output", str(path))
+    assert printed == ""
+    assert "verifications  [#" in shown
+    assert "1100/1100" in shown
+    assert len(path.read_bytes().splitlines()) == 1_101
+
+
+def test_an_export_that_is_interrupted_leaves_no_file(
+    run: Run, spawn: Callable[..., subprocess.Popen[str]], database: Database, tmp_path: Path
+) -> None:
+    seed_verifications(run, database, 4 * MANY)
+    path = tmp_path / "out" / "verifications.csv"
+    path.parent.mkdir()
+    process = spawn("verification", "export", "--output", str(path))
+    wait_until(lambda: any(path.parent.iterdir()), process)
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, list(path.parent.iterdir())) == (130, [])
+    assert f"Interrupted: {path} was not written." in said
+    assert "Traceback" not in said
+
+
+def on_terminal(data_dir: Path, *arguments: str) -> tuple[str, str]:
+    """Run a command whose standard error is a terminal; gives what that shows, and what it printed."""
+    primary, secondary = pty.openpty()
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("CONNECTOR_")}
+    environ |= {"CONNECTOR_DATA_DIR": str(data_dir), "TERM": "xterm", "COLUMNS": "120"}
+    command = [sys.executable, "-m", "connector", *arguments]
+    process = subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=secondary, text=True)
+    os.close(secondary)
+    shown = read_all(primary)
+    return shown, process.communicate(timeout=PATIENCE)[0]
 
 
 def read_all(descriptor: int) -> str:

@@ -82,6 +82,11 @@ class Runs:
             tags = verification_search.find_tags(connection, [each.verification_id for each in found])
         return [Run(each, tags[each.verification_id]) for each in found], total
 
+    def count(self, tenant: str, wanted: RunFilter) -> int:
+        """Return how many runs match."""
+        with self._database.read() as connection:
+            return verification_search.count(connection, tenant, wanted)
+
     def all(self, tenant: str, wanted: RunFilter) -> Iterator[Run]:
         """Give all runs that match, the oldest first, in constant memory and short transactions.
 
