@@ -1,16 +1,21 @@
 # Everything from a bare clone: each target makes the virtual environment it needs.
+PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
 READY := $(VENV)/.ready
+CHECK_PYTHON := $(PYTHON) -c "import sys; v = sys.version_info[:2]; sys.exit(v < (3, 11) and \
+    'Python 3.11 or newer is needed; $(PYTHON) is %d.%d. Install one, then: make PYTHON=python3.11' % v)"
+UNUSABLE := $(shell $(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2> /dev/null || echo yes)
 WHOLLY_TESTED := connector/domain/*,connector/onfido/*,connector/services/*
 
 # Without its bytecode on disk every process that a test starts would compile the connector anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test check format bench soak lock clean
+.PHONY: demo test check format bench soak lock clean anew
 
 demo: $(READY)
-	$(BIN)/connector demo $(if $(ONCE),--once)
+	@$(BIN)/connector demo $(if $(ONCE),--once) || [ $$? -eq 130 ]  # ended by Ctrl-C
 
 test: $(READY)
 	$(BIN)/pytest -q -n 3 --dist worksteal --cov --cov-report=
@@ -34,17 +39,21 @@ format: $(READY)
 
 # What is deployed and tested, to the version: made anew from the ranges in pyproject.toml.
 lock:
+	@$(CHECK_PYTHON)
 	rm -rf $(VENV)
-	python3 -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable '.[postgresql]' --group dev
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install --upgrade pip
+	$(PIP) install --editable '.[postgresql]' --group dev
 	$(BIN)/python -m pip freeze --exclude-editable > deploy/constraints.txt
 
-$(READY): pyproject.toml deploy/constraints.txt
-	python3 -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
-	$(BIN)/python -m pip install --quiet --constraint deploy/constraints.txt --editable '.[postgresql]' --group dev
-	touch $@
+# An environment whose Python is gone or too old is made anew.
+$(READY): pyproject.toml deploy/constraints.txt $(if $(UNUSABLE),anew)
+	@$(CHECK_PYTHON)
+	@echo "Installing into $(VENV), about a minute"
+	@$(PYTHON) -m venv $(if $(UNUSABLE),--clear) $(VENV)
+	@$(PIP) install --upgrade 'pip>=25.1'
+	@$(PIP) install --constraint deploy/constraints.txt --editable '.[postgresql]' --group dev
+	@touch $@
 
 clean:
 	rm -rf $(VENV) .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache

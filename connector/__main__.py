@@ -1,5 +1,16 @@
-"""`python -m connector`."""
+"""`python -m connector`, and the command `connector`."""
 
-from connector.cli import main
+import signal
 
-main()
+
+def run() -> None:
+    """Run the command line; a Ctrl-C while it still loads ends it without a word."""
+    before = signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from connector.cli import main  # noqa: PLC0415
+
+    signal.signal(signal.SIGINT, before)
+    main()
+
+
+if __name__ == "__main__":
+    run()

@@ -7,10 +7,12 @@
     providers.py       provider add|list|show|update|end-overlap|remove; provider_options.py: what it is told
     setup.py           provider test|add-webhook|remove-webhook
     applicants.py      applicant update|delete|restore
-    users.py           user add|set|list|show|import|remove
+    users.py           user add|set|list|show|remove; user_import/: user import
+    examples.py        example
     verifications.py   verification list|show|refresh|decide
     evidence.py        verification export|timeline|evidence
     tasks.py           verification task list|complete
+    progress.py        how far long work is
     output.py          how results, errors and tables are printed
 
 Errors are one line on standard error and exit status 1; a wrong use of the command line is 2.
@@ -23,7 +25,7 @@ from pathlib import Path
 import click
 
 from connector import __version__
-from connector.cli import applicants, outbox, providers, serve, tasks, tokens, users, verifications
+from connector.cli import applicants, examples, outbox, providers, serve, tasks, tokens, users, verifications
 from connector.cli.output import Group
 
 
@@ -47,5 +49,6 @@ main.add_command(verifications.verification)
 verifications.verification.add_command(tasks.task)
 main.add_command(applicants.applicant)
 main.add_command(tokens.token)
+main.add_command(examples.example)
 for command in (serve.serve, serve.worker, serve.migrate, serve.rotate_keys, serve.simulate, serve.demo):
     main.add_command(command)

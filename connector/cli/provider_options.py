@@ -13,6 +13,7 @@ import marshmallow as ma
 from connector.api.studio_shapes import StudioSchema, read_studio
 from connector.cli.output import json_option, tenant_option
 from connector.domain.studio import Studio
+from connector.shipped import dialect_files
 
 REGIONS = {name: f"https://api.{name}.onfido.com/v3.6" for name in ("eu", "us", "ca")}
 
@@ -30,9 +31,13 @@ class ClaimMapping(click.ParamType[tuple[str, str]]):
         return uri, applicant_field
 
 
-def _dialect(_context: click.Context, parameter: click.Parameter, path: Path | None) -> dict[str, str]:
-    """Read a claim dialect: a JSON object from local claims to applicant fields (see `config/claims`)."""
-    claims = {} if path is None else _read_json(path, parameter)
+def _dialect(_context: click.Context, parameter: click.Parameter, name: str | None) -> dict[str, str]:
+    """Read a claim dialect, by its name or from a file: a JSON object from local claims to applicant fields."""
+    known = dialect_files()
+    path = known.get(name or "", Path(name or ""))
+    if name and name not in known and not path.is_file():
+        raise click.BadParameter(f"{name} must be a file, or one of {', '.join(known)}.", param=parameter)
+    claims = _read_json(path, parameter) if name else {}
     if not (isinstance(claims, dict) and all(isinstance(value, str) for value in claims.values())):
         raise click.BadParameter(f"{path} must be an object from claims to applicant fields.", param=parameter)
     return claims
@@ -81,7 +86,11 @@ def configuration(command: Any) -> Any:
                 "--notice-secret", envvar="NOTICE_SECRET", help="What notices are signed with; NOTICE_SECRET."
             ),
             click.option(
-                "--claims", "dialect", type=click.Path(path_type=Path), callback=_dialect, help="A JSON file."
+                "--claims",
+                "dialect",
+                metavar="NAME|FILE",
+                callback=_dialect,
+                help=f"A claim dialect: {', '.join(dialect_files())}, or a JSON file.",
             ),
             click.option("--claim", "mappings", multiple=True, type=ClaimMapping(), help="One claim; repeatable."),
             click.option(

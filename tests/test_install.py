@@ -1,0 +1,124 @@
+"""Installing: the wheel holds what the documents name, and a Python that is too old is refused at once."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from connector import __version__
+from connector.shipped import dialects, example_files
+
+ROOT = Path(__file__).parent.parent
+OLD = "import sys; sys.version_info = (3, 10, 1, 'final', 0); "
+
+
+def run(*command: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    environ = {name: value for name, value in os.environ.items() if not name.startswith(("CONNECTOR_", "MAKE"))}
+    return subprocess.run(
+        command, cwd=ROOT, env=environ | variables, capture_output=True, text=True, timeout=100, check=False
+    )
+
+
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A directory that the wheel was installed into."""
+    pytest.importorskip("hatchling", reason="builds the wheel; it is one of the development dependencies")
+    directory = tmp_path_factory.mktemp("wheel")
+    pip = (sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check")
+    offline = ("--no-index", "--no-deps")
+    built = run(*pip, "wheel", *offline, "--no-build-isolation", "--wheel-dir", str(directory), str(ROOT))
+    assert built.returncode == 0, built.stderr
+    [wheel] = directory.glob("*.whl")
+    target = run(*pip, "install", *offline, "--target", str(directory / "installed"), str(wheel))
+    assert target.returncode == 0, target.stderr
+    return directory / "installed"
+
+
+def connector(installed: Path, data_dir: Path, *arguments: str, **variables: str) -> str:
+    """Run the installed connector, far from the clone; gives what it printed."""
+    environ = {"PYTHONPATH": str(installed), "CONNECTOR_DATA_DIR": str(data_dir)} | variables
+    program = (
+        f"import os; os.chdir({str(data_dir.parent)!r}); import connector.__main__ as main; "
+        f"assert main.__file__.startswith({str(installed)!r}); main.run()"
+    )
+    result = run(sys.executable, "-P", "-c", program, *arguments, **environ)
+    assert result.returncode == 0, result.stderr
+    return result.stdout
+
+
+def test_an_installed_wheel_says_its_version(installed: Path, tmp_path: Path) -> None:
+    assert __version__ in connector(installed, tmp_path / "data", "--version")
+
+
+def test_an_installed_wheel_has_the_examples_and_dialects(installed: Path, tmp_path: Path) -> None:
+    for name, path in example_files().items():
+        assert connector(installed, tmp_path / "data", "example", name) == path.read_text(encoding="utf-8")
+    for name, claims in dialects().items():
+        added = connector(
+            *(installed, tmp_path / "data", "provider", "add", "--offline", "--name", name, "--claims", name, "--json"),
+            *("--workflow-id", "7f1a0c52-6a7e-4a6a-9d3b-0c5de0f0a001"),
+            ONFIDO_API_TOKEN="api_sandbox.anything-of-a-sane-length",
+        )
+        assert json.loads(added)["claims"] == claims
+
+
+@pytest.mark.parametrize("program", ["import connector", "import connector.__main__", "from connector.cli import main"])
+def test_an_old_python_is_refused_in_one_line_that_names_the_one_needed(program: str) -> None:
+    result = run(sys.executable, "-c", OLD + program)
+    assert (result.returncode, result.stdout) == (1, "")
+    assert result.stderr == "The connector needs Python 3.11 or newer; this is Python 3.10.\n"
+
+
+def test_an_old_python_can_read_the_file_that_refuses_it() -> None:
+    ast.parse((ROOT / "connector" / "__init__.py").read_text(encoding="utf-8"), feature_version=(3, 6))
+
+
+class TestMake:
+    @pytest.fixture
+    def old_python(self, tmp_path: Path) -> Path:
+        """A Python that says it is 3.10."""
+        return script(tmp_path / "python3.10", f'exec {sys.executable} -c "{OLD} exec(sys.argv[1])" "$2"')
+
+    @pytest.mark.parametrize("target", ["demo", "test", "lock"])
+    def test_an_old_python_is_refused_before_anything_is_made(
+        self, tmp_path: Path, old_python: Path, target: str
+    ) -> None:
+        venv = tmp_path / "venv"
+        result = run("make", target, f"PYTHON={old_python}", f"VENV={venv}")
+        assert result.returncode == 2
+        assert f"Python 3.11 or newer is needed; {old_python} is 3.10." in result.stderr
+        assert not venv.exists()
+
+    @pytest.mark.parametrize(("python", "is_made_anew"), [("exit 1", True), ("exit 0", False)])
+    def test_an_environment_whose_python_is_of_no_use_is_made_anew(
+        self, tmp_path: Path, python: str, is_made_anew: bool
+    ) -> None:
+        venv = tmp_path / "venv"
+        (venv / "bin").mkdir(parents=True)
+        script(venv / "bin" / "python", python)
+        (venv / ".ready").touch()
+        commands = run("make", "--dry-run", "demo", f"VENV={venv}").stdout
+        assert (f"-m venv --clear {venv}" in commands) is is_made_anew
+        assert f"{venv}/bin/connector demo" in commands
+
+    def test_installing_is_announced_in_one_sentence(self, tmp_path: Path) -> None:
+        done = script(tmp_path / "python", "exit 0")
+        venv = tmp_path / "venv"
+        (venv / "bin").mkdir(parents=True)
+        for name in ("python", "connector"):
+            script(venv / "bin" / name, "exit 0")
+        result = run("make", "demo", f"PYTHON={done}", f"VENV={venv}")
+        assert (result.returncode, result.stderr) == (0, "")
+        assert result.stdout == f"Installing into {venv}, about a minute\n"
+
+
+def script(path: Path, content: str) -> Path:
+    path.write_text(f"#!/bin/sh\n{content}\n")
+    path.chmod(0o755)
+    return path
