@@ -6,6 +6,7 @@ An API token begins with `api_sandbox` or `api_live`, then may name its region: 
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 SANDBOX, LIVE = "sandbox", "live"  # Onfido's environments
@@ -17,6 +18,17 @@ _HOST = re.compile(r"api\.([a-z]+)\.onfido\.com")
 _HEADER = re.compile(r"(?:authorization\s*:|(?:token\s+)?token\s*=|token\s+|bearer\s+)\s*", re.IGNORECASE)
 _QUOTES = "\"'`\u2018\u2019\u201c\u201d"
 _AROUND = " \t\r\n\u00a0\u200b\ufeff" + _QUOTES
+
+
+@dataclass(frozen=True)
+class ClientCredentials:
+    """OAuth 2 client credentials, which take the place of an API token."""
+
+    client_id: str
+    client_secret: str = field(repr=False)
+
+
+Credentials = str | ClientCredentials  # an API token, or these
 
 
 def tidy_token(text: str) -> str:

@@ -1,22 +1,26 @@
-"""One account at Onfido, as one API token sees it: how its endpoints are called and their answers read."""
+"""One account at Onfido, as its credentials show it: how its endpoints are called and their answers read."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from copy import copy
+from dataclasses import replace
+from http import HTTPStatus
 from typing import Any, Self, TypeVar
 from urllib.parse import quote
 
+from connector.domain.credentials import Credentials
 from connector.errors import Code, OnfidoError
+from connector.onfido.login import login
 from connector.onfido.reading import read_json
 from connector.onfido.refusals import misunderstanding, refusal
-from connector.onfido.transport import MAX_BODY_BYTES, Answer, Call, TokenAuth, Transport
+from connector.onfido.transport import MAX_BODY_BYTES, Answer, Call, Transport
 
 T = TypeVar("T")
 
 
 class OnfidoApi:
-    """What the calls of an account have in common: base URL, token, how much time, and what becomes of answers.
+    """What the calls of an account have in common: base URL, credentials, how much time, and what becomes of answers.
 
     `deadline` is a time of the transport's clock by which all of them have to be answered.
     """
@@ -25,14 +29,14 @@ class OnfidoApi:
         self,
         transport: Transport,
         base_url: str,
-        token: str,
+        credentials: Credentials,
         *,
         deadline: float | None = None,
         is_background: bool = False,
     ) -> None:
         self._transport = transport
         self._base_url = base_url.rstrip("/")
-        self._auth = TokenAuth(token)
+        self._login = login(transport, self._base_url, credentials)
         self._deadline = deadline
         self._is_background = is_background
 
@@ -49,21 +53,46 @@ class OnfidoApi:
         params: Mapping[str, str] | None = None,
         fields: Mapping[str, Any] | None = None,
         is_download: bool = False,
+        accept: str | None = None,
     ) -> Call:
         if not all(segment.strip(".") for segment in path):
             # A URL would climb up by it, however it is quoted.
             raise OnfidoError(Code.INITIATION_FAILED, "An id of Onfido's is empty or malformed.", is_sent=False)
         url = "/".join((self._base_url, *(quote(segment, safe="") for segment in path)))
-        return Call(method, url, self._auth, params, fields, self._deadline, self._is_background, is_download)
+        auth = self._login.authorize(self._deadline, is_background=self._is_background)
+        return Call(
+            method,
+            url,
+            auth,
+            params,
+            fields,
+            self._deadline,
+            self._is_background,
+            is_download,
+            accept=accept,
+        )
 
     def _read(self, reader: Callable[[object], T], call: Call, *, refused_as: Code | None = None) -> T:
         return understand(self._send(call, refused_as=refused_as), reader)
 
     def _send(self, call: Call, *, refused_as: Code | None = None) -> Answer:
-        answer = self._transport.send(call)
+        call, answer = self._exchange(call)
         if not answer.is_success:
             raise refusal(answer, call, refused_as)
         return answer
+
+    def _exchange(self, call: Call) -> tuple[Call, Answer]:
+        """Send a call, once more where its access token is refused; returns what was sent last, and its answer.
+
+        A write is sent once more only where Onfido itself refused it: then nothing was done.
+        """
+        answer = self._transport.send(call)
+        if answer.status != HTTPStatus.UNAUTHORIZED or not self._login.renews(call.auth):
+            return call, answer
+        if call.method != "GET" and not refusal(answer, call, None).is_refusal:
+            return call, answer
+        call = replace(call, auth=self._login.authorize(self._deadline, is_background=self._is_background))
+        return call, self._transport.send(call)
 
 
 def understand(answer: Answer, reader: Callable[[object], T]) -> T:

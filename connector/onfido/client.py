@@ -1,6 +1,6 @@
 """Onfido's API: one typed method for each endpoint that is used.
 
-    OnfidoTransport ──client(base_url, token)──► OnfidoClient     cheap: one per provider and use
+    OnfidoTransport ──client(base_url, credentials)──► OnfidoClient     cheap: one per provider and use
                                                    ├─ applicants, runs, SDK tokens, monitors     here
                                                    ├─ Tasks           tasks.py
                                                    ├─ Files           files.py
@@ -20,6 +20,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from connector.domain.capture import LinkOptions, SdkOptions
+from connector.domain.credentials import Credentials
 from connector.domain.runs import DECIDED_STATUSES, RunSnapshot
 from connector.errors import Code, OnfidoError
 from connector.onfido.api import understand
@@ -42,6 +43,7 @@ from connector.onfido.transport import Transport
 
 __all__ = ["FileStream", "OnfidoClient", "OnfidoTransport", "RegisteredWebhook"]
 
+PING_ACCEPT = "text/plain, application/json;q=0.9"  # a text where the region is up, JSON where it is not
 NEWEST_APPLICANTS = "100"  # of the account, that are looked through for one
 _UNBOUND = SdkOptions()
 
@@ -50,14 +52,14 @@ class OnfidoTransport(Transport):
     """The connections to Onfido, which the clients of all providers share."""
 
     def client(
-        self, base_url: str, token: str, *, deadline: float | None = None, is_background: bool = False
+        self, base_url: str, credentials: Credentials, *, deadline: float | None = None, is_background: bool = False
     ) -> OnfidoClient:
-        """Make the client for a region and an API token; `deadline` is a time of `time.monotonic()`."""
-        return OnfidoClient(self, base_url, token, deadline=deadline, is_background=is_background)
+        """Make the client for a region and an account; `deadline` is a time of `time.monotonic()`."""
+        return OnfidoClient(self, base_url, credentials, deadline=deadline, is_background=is_background)
 
 
 class OnfidoClient(Tasks, Files, Subscriptions):
-    """Onfido as one API token sees it."""
+    """Onfido as one account sees it."""
 
     def create_applicant(self, fields: Mapping[str, Any]) -> str:
         """Create an applicant and return the id."""
@@ -167,7 +169,7 @@ class OnfidoClient(Tasks, Files, Subscriptions):
 
     def ping(self) -> None:
         """Check that the region is up and takes the token, which Onfido's own ping does not look at."""
-        self._send(self._call("GET", "ping"))
+        self._send(self._call("GET", "ping", accept=PING_ACCEPT))
         self._send(self._call("GET", "workflow_runs", params={"page": "1"}))
 
 

@@ -79,8 +79,7 @@ class Files(OnfidoApi):
             yield FileStream(_content_type(response), length, chain((first,) if first else (), chunks))
 
     def _request(self, *path: str) -> requests.Response:
-        call = self._call("GET", "workflow_runs", *path, is_download=True)
-        answer = self._transport.send(call)
+        call, answer = self._exchange(self._call("GET", "workflow_runs", *path, is_download=True, accept="*/*"))
         if answer.file is not None:
             return answer.file
         if answer.is_redirect and answer.location is not None:

@@ -209,7 +209,7 @@ def _mask_numbers(words: str, numbers: set[Decimal]) -> str:
 
 
 def _submitted(call: Call) -> Iterator[object]:
-    yield call.auth.api_token
+    yield call.auth.secret
     yield from (call.params or {}).values()
     yield from _leaves(call.fields)
 

@@ -26,10 +26,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import requests
-from requests.auth import AuthBase
 from urllib3 import exceptions as urllib3_errors
 
 from connector.errors import NO_ANSWER, Code, OnfidoError
+from connector.onfido.authorization import AccessTokens, Authorization
 from connector.onfido.decoding import read_pieces
 from connector.onfido.failures import UNREACHABLE_RETRY_AFTER, failure, unreachable
 from connector.onfido.pacing import Circuit, HeldBackError, RateLimit, Recent
@@ -47,21 +47,9 @@ FAILURES_TO_OPEN = 5
 _MAX_DIGITS = 10  # of a number of seconds
 
 
-class TokenAuth(AuthBase):
-    """Onfido's authorization header; as requests' own kind of object, so that no `.netrc` replaces it."""
-
-    def __init__(self, api_token: str) -> None:
-        self.api_token = api_token
-
-    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        """Add the header."""
-        request.headers["Authorization"] = f"Token token={self.api_token}"
-        return request
-
-
 @dataclass(frozen=True)
 class Call:
-    """One request; `fields` become its JSON body. Values stay out of its `repr`, and so out of logs.
+    """One request; `fields` become its JSON body, a `form` its form. Values stay out of its `repr`, and so out of logs.
 
     `deadline`: a time of the transport's clock, by which the answer has to be there. `is_background`: nobody waits for
     the answer, so calls that somebody waits for go first. `is_download`: a success is a file, which is not read.
@@ -69,12 +57,14 @@ class Call:
 
     method: str
     url: str
-    auth: TokenAuth
+    auth: Authorization
     params: Mapping[str, str] | None = field(default=None, repr=False)
     fields: Mapping[str, Any] | None = field(default=None, repr=False)
     deadline: float | None = None
     is_background: bool = False
     is_download: bool = False
+    form: Mapping[str, str] | None = field(default=None, repr=False)
+    accept: str | None = None
 
 
 @dataclass(frozen=True)
@@ -147,7 +137,8 @@ class Transport:
         self._read_retries = read_retries
         self._session = Session(user_agent)
         self._storage = Storage(user_agent)
-        self._clock = clock
+        self.clock = clock
+        self.access_tokens = AccessTokens(clock)
         self._sleep = sleep
         self._rate_limits = Recent(lambda: RateLimit(rate_limit, clock=clock, sleep=sleep))
         self._circuits = Recent(lambda: Circuit(failures_to_open, clock=clock))
@@ -166,11 +157,11 @@ class Transport:
             except HeldBackError:
                 raise
             except OnfidoError as error:
-                if not error.is_retryable or pause >= self._patience(call):
+                if not error.is_retryable or pause >= self.patience(call):
                     raise
             else:
                 pause = max(pause, answer.retry_after or 0)
-                if not answer.is_transient or pause >= self._patience(call):
+                if not answer.is_transient or pause >= self.patience(call):
                     return answer
             self._sleep(pause)
         return self._exchange(call)
@@ -183,9 +174,9 @@ class Transport:
         """Send a call when its turn has come, and note what becomes of it for the calls after it."""
         host = urlsplit(call.url).netloc.lower()
         circuit = self._circuits.get(host)
-        rate_limit = self._rate_limits.get((host, hashlib.sha256(call.auth.api_token.encode()).digest()))
+        rate_limit = self._rate_limits.get((host, hashlib.sha256(call.auth.account.encode()).digest()))
         circuit.check()
-        rate_limit.wait_for_turn(self._patience(call), is_background=call.is_background)
+        rate_limit.wait_for_turn(self.patience(call), is_background=call.is_background)
         answer = self._ask_through(circuit, call)
         if answer.is_throttled:
             rate_limit.hold(answer.retry_after or 0)
@@ -214,7 +205,8 @@ class Transport:
                     call.url,
                     params=call.params,
                     json=call.fields,
-                    headers={"Accept": "*/*"} if call.is_download else None,
+                    data=call.form,
+                    headers=None if call.accept is None else {"Accept": call.accept},
                     auth=call.auth,
                     timeout=(connect_timeout, read_timeout),
                     allow_redirects=False,
@@ -251,9 +243,9 @@ class Transport:
             raise HeldBackError(Code.ONFIDO_UNREACHABLE, why, UNREACHABLE_RETRY_AFTER)
 
     def _time_left(self, call: Call) -> float:
-        return math.inf if call.deadline is None else call.deadline - self._clock()
+        return math.inf if call.deadline is None else call.deadline - self.clock()
 
-    def _patience(self, call: Call) -> float:
+    def patience(self, call: Call) -> float:
         """How long a call may wait before it is sent."""
         if call.is_background:
             longest = BACKGROUND_WAIT_SECONDS

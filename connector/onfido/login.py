@@ -1,0 +1,151 @@
+"""How an account proves to Onfido who it is: an API token as it is, or OAuth 2 client credentials for an access token.
+
+    call ──► access token known and valid? ──► POST /oauth/token of the same base URL, one thread at a time
+         └──► 401 ──► the access token is forgotten, and the call is sent once more with a new one: nothing was done
+
+Whatever goes wrong before there is an access token happened before the call, which was not sent: an attempt that
+wanted to start a run may be closed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+from http import HTTPStatus
+from typing import Protocol
+
+from connector.domain.credentials import ClientCredentials, Credentials
+from connector.errors import Code, OnfidoError
+from connector.onfido.authorization import AccessToken, Authorization, BearerAuth, ClientAuth, TokenAuth
+from connector.onfido.failures import unreachable
+from connector.onfido.pacing import HeldBackError
+from connector.onfido.reading import as_object, read_json, required
+from connector.onfido.refusals import THROTTLED_RETRY_AFTER
+from connector.onfido.transport import Answer, Call, Transport
+
+MARGIN_SECONDS = 30.0  # before its end, an access token is renewed; of a short-lived one, at half its life
+USUAL_LIFE_SECONDS = 300.0  # where Onfido does not say
+LONGEST_LIFE_SECONDS = 86_400.0
+MAX_TOKEN_LENGTH = 8192
+_ERROR = re.compile(r"[a-z_]{1,64}")
+
+
+class Login(Protocol):
+    """An account that calls are sent for."""
+
+    def authorize(self, deadline: float | None, *, is_background: bool) -> Authorization:
+        """Return what proves whose call it is; raises `OnfidoError` where Onfido does not say."""
+        ...
+
+    def renews(self, refused: Authorization) -> bool:
+        """Whether another proof than the refused one may be taken."""
+        ...
+
+
+def login(transport: Transport, base_url: str, credentials: Credentials) -> Login:
+    """Return the login for either kind of credentials."""
+    if isinstance(credentials, ClientCredentials):
+        return _ClientLogin(transport, base_url, credentials)
+    return _TokenLogin(credentials)
+
+
+class _TokenLogin:
+    def __init__(self, api_token: str) -> None:
+        self._auth = TokenAuth(api_token)
+
+    def authorize(self, _deadline: float | None, *, is_background: bool) -> Authorization:
+        del is_background
+        return self._auth
+
+    def renews(self, _refused: Authorization) -> bool:
+        return False
+
+
+class _ClientLogin:
+    def __init__(self, transport: Transport, base_url: str, client: ClientCredentials) -> None:
+        self._transport = transport
+        self._url = f"{base_url}/oauth/token"
+        self._client = client
+        self._key = (base_url, client.client_id, hashlib.sha256(client.client_secret.encode()).digest())
+
+    def authorize(self, deadline: float | None, *, is_background: bool) -> Authorization:
+        client = self._client
+        form = {
+            "grant_type": "client_credentials",
+            "client_id": client.client_id,
+            "client_secret": client.client_secret,
+        }
+        auth = ClientAuth(client.client_id, client.client_secret)
+        call = Call("POST", self._url, auth, form=form, deadline=deadline, is_background=is_background)
+        token = self._transport.access_tokens.get(self._key, self._transport.patience(call), lambda: self._ask(call))
+        if token is None:
+            raise unreachable("Another request still waits for Onfido's access token", is_sent=False)
+        return BearerAuth(token, client.client_id)
+
+    def renews(self, refused: Authorization) -> bool:
+        self._transport.access_tokens.forget(self._key, refused.secret)
+        return True
+
+    def _ask(self, call: Call) -> AccessToken:
+        asked_at = self._transport.clock()
+        try:
+            answer = self._transport.send(call)
+        except HeldBackError:
+            raise
+        except OnfidoError as error:
+            raise OnfidoError(error.code, error.description, retry_after=error.retry_after, is_sent=False) from error
+        if not answer.is_success:
+            raise _refusal(answer)
+        return _granted(answer, asked_at)
+
+
+def _granted(answer: Answer, asked_at: float) -> AccessToken:
+    try:
+        body = as_object(read_json(answer.body))
+        token = required(_header_value(body.get("access_token")), "access_token")
+    except ValueError as error:
+        why = f"Onfido's answer to the client credentials cannot be understood: {error}"
+        raise unreachable(why, is_sent=False) from error
+    life = _life(body.get("expires_in"))
+    return AccessToken(token, asked_at + life - min(MARGIN_SECONDS, life / 2))
+
+
+def _header_value(value: object) -> str | None:
+    """Read what a header can carry."""
+    if not isinstance(value, str) or not 0 < len(value) <= MAX_TOKEN_LENGTH:
+        return None
+    return value if value.isascii() and value.isprintable() and " " not in value else None
+
+
+def _life(value: object) -> float:
+    """Read how many seconds a token lives; some servers write the number as a text."""
+    try:
+        seconds = float(str(value))
+    except ValueError:
+        return USUAL_LIFE_SECONDS
+    return min(max(seconds, 0.0), LONGEST_LIFE_SECONDS) if math.isfinite(seconds) else USUAL_LIFE_SECONDS
+
+
+def _refusal(answer: Answer) -> OnfidoError:
+    """Make the error for a refused client; of the answer only OAuth's error code is repeated (RFC 6749, 5.2)."""
+    said = ", ".join(filter(None, (f"HTTP {answer.status}", _error_code(answer))))
+    if answer.is_throttled:
+        why = f"Onfido's limit of calls is reached ({said})."
+        wait = answer.retry_after or THROTTLED_RETRY_AFTER
+        return OnfidoError(Code.ONFIDO_THROTTLES, why, retry_after=wait, is_sent=False)
+    if answer.is_transient:
+        return unreachable(f"Onfido did not answer the client credentials ({said})", is_sent=False)
+    if answer.status == HTTPStatus.NOT_FOUND:
+        why = f"There is no /oauth/token at the base URL ({said}): correct base_url."
+        return OnfidoError(Code.BASE_URL_WRONG, why, is_sent=False)
+    why = f"Onfido refused the client credentials ({said}): correct client_id and client_secret."
+    return OnfidoError(Code.TOKEN_REFUSED, why, is_sent=False)
+
+
+def _error_code(answer: Answer) -> str:
+    try:
+        error = as_object(read_json(answer.body)).get("error")
+    except ValueError:
+        return ""
+    return error if isinstance(error, str) and _ERROR.fullmatch(error) else ""
