@@ -65,23 +65,22 @@ class Services(Ground):
         """Register, change and remove providers."""
         return Providers(
             self.database,
-            self._vault,
+            self._secrets,
             self._journal,
             self._base_urls,
             self._studio_policy,
-            self._token_overlap,
             self._clock,
         )
 
     @part
     def onfido(self) -> Onfido:
         """Reach Onfido on behalf of a provider."""
-        return Onfido(self.providers, self._vault, self._transport, self._base_urls)
+        return Onfido(self.providers, self._secrets, self._transport, self._base_urls)
 
     @part
     def setup(self) -> Setup:
         """Test providers and register their webhooks."""
-        tokens = Tokens(self.database, self._vault, self._journal, self._token_overlap, self._clock)
+        tokens = Tokens(self.database, self._secrets, self._journal, self._clock)
         return Setup(self.providers, self.onfido, tokens, self._timing)
 
     @part

@@ -15,6 +15,7 @@ from connector.domain.urls import UrlPolicy
 from connector.onfido.client import OnfidoTransport
 from connector.services.journal import Journal, Subscriber
 from connector.services.outbox import Handler
+from connector.services.providers.secrets import Secrets
 from connector.services.timing import Timing
 from connector.settings import Settings
 from connector.store.engine import Database
@@ -52,7 +53,7 @@ class Ground:
         self._journal = Journal(subscribers)
         self._directory = LocalDirectory(database, vault)
         self._timing = Timing(settings.interactive_budget, settings.run_settle_time)
-        self._token_overlap = timedelta(seconds=settings.webhook_token_overlap)
+        self._secrets = Secrets(vault, timedelta(seconds=settings.webhook_token_overlap), clock)
         self._base_urls = BaseUrlPolicy(settings.allowed_base_url_hosts, settings.allow_http_loopback)
         self._studio_policy = StudioPolicy(
             notices=UrlPolicy(settings.allowed_notice_hosts, settings.allow_http_loopback, "allowed_notice_hosts"),

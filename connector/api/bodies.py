@@ -28,7 +28,10 @@ from connector.services.people.claims import ClaimEntry
 from connector.services.results.kept import DOCUMENT, OUTPUT_VALUE
 from connector.services.starting.requests import Capture
 
-_PROPERTIES = {*SECRETS.values(), "workflow_id", "base_url", "max_attempts", "attempt_window", "missing_name"}
+_PROPERTIES = {
+    *SECRETS.values(),
+    *("client_id", "workflow_id", "base_url", "max_attempts", "attempt_window", "missing_name"),
+}
 READ_ONLY = "previous_webhook_token_expires_at"  # of the configuration properties; ignored in a request
 MAX_DIGITS = 9
 CUSTOM_DATA = "custom_data."  # before the names of custom input data, among a request's properties
@@ -56,6 +59,8 @@ def provider_config(body: Mapping[str, Any]) -> ProviderConfig:
         attempt_window=_number(properties, "attempt_window", DEFAULT_ATTEMPT_WINDOW),
         missing_name=properties.get("missing_name"),
         api_token=properties.get("token"),
+        client_id=properties.get("client_id"),
+        client_secret=properties.get("client_secret"),
         webhook_token=properties.get("webhook_token"),
         notice_secret=properties.get("notice_secret"),
         studio=None if body["studio"] is None else read_studio(body["studio"]),
@@ -65,8 +70,10 @@ def provider_config(body: Mapping[str, Any]) -> ProviderConfig:
 def provider_body(provider: Provider) -> dict[str, Any]:
     """Write a provider; its secrets are masked, and one that uses nothing of Studio is written as WSO2's are."""
     kept = {"webhook_token": provider.has_webhook_token, "notice_secret": provider.has_notice_secret}
-    secrets = ["token", *(name for name, is_kept in kept.items() if is_kept)]
-    plain = {
+    is_client = provider.client_id is not None
+    secrets = ["client_secret" if is_client else "token", *(name for name, is_kept in kept.items() if is_kept)]
+    plain = {"client_id": provider.client_id} if is_client else {}
+    plain |= {
         "workflow_id": provider.workflow_id,
         "base_url": provider.base_url,
         "max_attempts": str(provider.max_attempts),

@@ -9,12 +9,14 @@ from typing import Any
 
 import click
 import marshmallow as ma
+from click.core import ParameterSource
 
 from connector.api.studio_shapes import StudioSchema, read_studio
 from connector.cli.output import json_option, tenant_option
 from connector.domain.studio import Studio
 from connector.shipped import dialect_files
 
+_TOKEN, _CLIENT = ("api_token",), ("client_id", "client_secret")  # either kind of credentials
 REGIONS = {name: f"https://api.{name}.onfido.com/v3.6" for name in ("eu", "us", "ca")}
 
 
@@ -79,6 +81,8 @@ def configuration(command: Any) -> Any:
             click.option("--region", type=click.Choice(sorted(REGIONS)), help="Onfido's region (default eu)."),
             click.option("--base-url", help="The API's address, in place of --region."),
             click.option("--api-token", envvar="ONFIDO_API_TOKEN", help="The API token; better: ONFIDO_API_TOKEN."),
+            click.option("--client-id", envvar="ONFIDO_CLIENT_ID", help="In place of a token; ONFIDO_CLIENT_ID."),
+            click.option("--client-secret", envvar="ONFIDO_CLIENT_SECRET", help="Its secret; ONFIDO_CLIENT_SECRET."),
             click.option(
                 "--webhook-token", envvar="ONFIDO_WEBHOOK_TOKEN", help="The webhook's token; ONFIDO_WEBHOOK_TOKEN."
             ),
@@ -112,12 +116,22 @@ def configuration(command: Any) -> Any:
     return command
 
 
-def configured(given: Mapping[str, Any]) -> dict[str, Any]:
-    """Give the fields of a `ProviderConfig` that a command's options name."""
+def configured(context: click.Context, given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the fields of a `ProviderConfig` that a command's options name.
+
+    Credentials on the command line count more than those of the other kind in the environment.
+    """
     fields = dict(given)
+    for mine, others in (_TOKEN, _CLIENT), (_CLIENT, _TOKEN):
+        if any(_is_typed(context, name) for name in mine):
+            fields |= {name: None for name in others if not _is_typed(context, name)}
     region, dialect, mappings = (fields.pop(name) for name in ("region", "dialect", "mappings"))
     fields["claims"] = dialect | dict(mappings) or None
     if fields["base_url"] is None:
         fields["base_url"] = REGIONS.get(region)
     named = {name: value for name, value in fields.items() if value is not None}
     return named | ({"missing_name": None} if named.get("missing_name") == "" else {})
+
+
+def _is_typed(context: click.Context, name: str) -> bool:
+    return context.get_parameter_source(name) is ParameterSource.COMMANDLINE

@@ -55,7 +55,7 @@ for command in (setup.test, setup.add_webhook, setup.remove_webhook):
 @click.pass_context
 def add(context: click.Context, /, tenant: str, as_json: bool, no_webhook: bool, offline: bool, **given: Any) -> None:
     """Register a provider, test it, and register its webhook at Onfido."""
-    config = ProviderConfig(**_FIRST | configured(given))
+    config = ProviderConfig(**_FIRST | configured(context, given))
     readiness = None
     with services(context) as opened:
         added = opened.providers.add(tenant, config, actor())
@@ -105,7 +105,7 @@ def update(context: click.Context, /, provider_id: str, tenant: str, as_json: bo
     with services(context) as opened:
         known = opened.providers.get(tenant, provider_id)
         kept = {name: getattr(known, name) for name in _KEPT}
-        config = ProviderConfig(**kept | configured(given))
+        config = ProviderConfig(**kept | configured(context, given))
         _show(context, opened.providers.change(tenant, provider_id, config, actor()), as_json)
 
 
@@ -169,6 +169,7 @@ def _record(shown: Provider) -> dict[str, Any]:
         "enabled": shown.is_enabled,
         "workflow id": shown.workflow_id,
         "base url": shown.base_url,
+        "credentials": "an API token" if shown.client_id is None else f"the client {shown.client_id}",
         "webhook token": "registered" if shown.has_webhook_token else None,
         "notice secret": "registered" if shown.has_notice_secret else None,
         "previous token": f"good until {expiry.isoformat(timespec='seconds')}" if expiry else None,

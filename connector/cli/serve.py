@@ -86,12 +86,15 @@ def demo(once: bool) -> None:
 @click.command()
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
 @click.option("--port", default=8090, show_default=True, type=click.IntRange(1, 65535), help="The port to listen on.")
-def simulate(host: str, port: int) -> None:
+@click.option("--name", "names", multiple=True, help="A further host name to answer for, beside loopback and --host.")
+def simulate(host: str, port: int, names: tuple[str, ...]) -> None:
     """Run a local Onfido, for development: nothing is checked and nothing leaves this machine."""
     from connector.simulator import server  # noqa: PLC0415
     from connector.simulator.faults import HEALTHY  # noqa: PLC0415
 
-    server.serve(host, port, HEALTHY, on_ready=lambda running: click.echo(f"A simulated Onfido is at {running.url}"))
+    server.serve(
+        host, port, HEALTHY, names=names, on_ready=lambda running: click.echo(f"A simulated Onfido is at {running.url}")
+    )
 
 
 def _empty_directory(path: Path) -> Path:

@@ -13,7 +13,7 @@ from typing import Any
 from connector.domain.applicant import name_objection
 from connector.domain.applicant_values import REPEAT
 from connector.domain.claims import APPLICANT_FIELDS, REQUIRED_FIELDS
-from connector.domain.credentials import MASK, region_objection, tidy_token
+from connector.domain.credentials import MASK, ClientCredentials, Credentials, region_objection, tidy_token
 from connector.domain.ids import UUID
 from connector.domain.studio import Studio
 from connector.domain.tenancy import DEFAULT_TENANT, tenant_path
@@ -31,7 +31,12 @@ MAX_NAME = 255
 LEAST_WEBHOOK_TOKEN = 16  # characters
 NO_CONTROLS = "must hold no control characters, line separators or direction marks"
 # The secrets of a configuration by their fields, and the properties that an administrator knows them by.
-SECRETS = {"api_token": "token", "webhook_token": "webhook_token", "notice_secret": "notice_secret"}
+SECRETS = {
+    "api_token": "token",
+    "client_secret": "client_secret",
+    "webhook_token": "webhook_token",
+    "notice_secret": "notice_secret",
+}
 NOTICE_SECRET_PREFIX = "whsec_"  # noqa: S105  Standard Webhooks' mark of a secret
 _NOTICE_KEY_BYTES = range(24, 65)
 
@@ -42,8 +47,8 @@ class ProviderConfig:
 
     `claims` maps local claim URIs to applicant fields. A user may start `max_attempts` runs within `attempt_window`
     (seconds). `missing_name` is what a person with one name is sent with in the other field: `repeat` (that name
-    again) or a placeholder; None: such a person cannot be verified. A secret that is None keeps the stored one, as does
-    `studio`.
+    again) or a placeholder; None: such a person cannot be verified. `client_id` and `client_secret` are given in place
+    of `api_token`. What is None of these, of the other secrets and of `studio` keeps what is stored.
     """
 
     name: str
@@ -57,6 +62,8 @@ class ProviderConfig:
     attempt_window: int = DEFAULT_ATTEMPT_WINDOW
     missing_name: str | None = None
     api_token: str | None = field(default=None, repr=False)
+    client_id: str | None = None
+    client_secret: str | None = field(default=None, repr=False)
     webhook_token: str | None = field(default=None, repr=False)
     notice_secret: str | None = field(default=None, repr=False)
     studio: Studio | None = None
@@ -64,7 +71,7 @@ class ProviderConfig:
 
 @dataclass(frozen=True)
 class Provider:
-    """A registered provider; of its secrets only the API token, sealed."""
+    """A registered provider; of its secrets only its credentials at Onfido, sealed: a token, or those of a client."""
 
     provider_id: str
     tenant: str
@@ -81,7 +88,9 @@ class Provider:
     previous_webhook_token_expires_at: datetime | None
     has_notice_secret: bool = False
     missing_name: str | None = None
-    sealed_api_token: str = field(default="", repr=False)
+    client_id: str | None = None
+    sealed_api_token: str | None = field(default=None, repr=False)
+    sealed_client_secret: str | None = field(default=None, repr=False)
     studio: Studio = field(default_factory=Studio)
 
 
@@ -189,19 +198,44 @@ def invalid(where: str, why: str) -> InvalidField:
 
 
 def _check_secrets(config: ProviderConfig) -> None:
-    for name in ("api_token", "webhook_token"):
+    if config.api_token is not None and (config.client_id or config.client_secret) is not None:
+        raise invalid("configProperties", "must have a token, or a client_id with its client_secret, not both")
+    for name in ("api_token", "client_id", "client_secret", "webhook_token"):
         value = getattr(config, name)
         if value is not None and not (value and value.isascii() and value.isprintable() and value.strip() == value):
-            raise invalid(f"configProperties.{SECRETS[name]}", "must be printable ASCII, as Onfido shows it")
+            raise invalid(f"configProperties.{SECRETS.get(name, name)}", "must be printable ASCII, as Onfido shows it")
     if config.webhook_token is not None and len(config.webhook_token) < LEAST_WEBHOOK_TOKEN:
         why = f"must have at least {LEAST_WEBHOOK_TOKEN} characters, as Onfido's webhook tokens have"
         raise invalid("configProperties.webhook_token", why)
     _check_notice_secret(config.notice_secret)
 
 
-def check_region(token: str, base_url: str) -> None:
+def choose_credentials(config: ProviderConfig, known: Credentials | None) -> Credentials:
+    """Return the credentials that a configuration gives, or the known ones where it gives none.
+
+    The secret of a known client is kept, but not for another client. Raises `InvalidField` where some are missing.
+    """
+    if config.api_token is not None:
+        return config.api_token
+    if config.client_id is None and config.client_secret is None and known is not None:
+        return known
+    stored = known if isinstance(known, ClientCredentials) else None
+    client_id = config.client_id or (stored.client_id if stored else None)
+    is_same = stored is not None and stored.client_id == client_id
+    client_secret = config.client_secret or (stored.client_secret if stored and is_same else None)
+    if client_id is None and client_secret is None:
+        why = "must be given: an API token from Onfido's dashboard, or client_id and client_secret in its place"
+        raise invalid("configProperties.token", why)
+    if client_id is None:
+        raise invalid("configProperties.client_id", "must be given with client_secret")
+    if client_secret is None:
+        raise invalid("configProperties.client_secret", "must be given with this client_id")
+    return ClientCredentials(client_id, client_secret)
+
+
+def check_region(credentials: Credentials, base_url: str) -> None:
     """Raise `InvalidField` for a token whose prefix names another region than the base URL."""
-    if why := region_objection(token, base_url):
+    if isinstance(credentials, str) and (why := region_objection(credentials, base_url)):
         raise invalid("configProperties.token", why)
 
 

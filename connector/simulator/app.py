@@ -1,12 +1,11 @@
 """What every call passes on its way in and out.
 
-in:   the body is read ─► counted ─► latency ─► throttled? ─► failed? ─► authorized? ─► the endpoint
+in:   the body is read ─► its own host? ─► counted ─► latency ─► throttled? ─► failed? ─► authorized? ─► the endpoint
 out:  failed after? ─► dropped after? ─► X-Request-Id
 """
 
 from __future__ import annotations
 
-import re
 import threading
 import uuid
 from http import HTTPStatus
@@ -15,8 +14,10 @@ from flask import Flask, Response, abort, g, jsonify, request
 from werkzeug.exceptions import HTTPException
 
 from connector.simulator import (
+    access,
     applicants,
     control,
+    customers,
     errors,
     pages,
     run_files,
@@ -33,24 +34,24 @@ from connector.simulator.state import State
 MAX_BODY = 1024 * 1024
 DROP = "simulator.drop"  # in the WSGI environment: an event; once set, the connection closes without an answer
 
-_TOKEN = re.compile(r"Token token=api_(sandbox|live)\S*")
-_PING = f"{API_PATH}/ping"
 
+def create_app(state: State, sender: Sender, names: frozenset[str] = frozenset()) -> Flask:
+    """Wire one simulator that answers for loopback and for these host names.
 
-def create_app(state: State, sender: Sender) -> Flask:
-    """Wire one simulator; raises `ValueError` where the switches concern a call that does not exist."""
+    Raises `ValueError` where the switches concern a call that does not exist.
+    """
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY
     app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's default provider has it
     app.url_map.merge_slashes = False
     app.extensions[EXTENSION] = Simulation(state, sender, threading.Event())
-    app.add_url_rule(_PING, view_func=ping)
-    for api in (applicants, workflow_runs, run_files, watchlist_monitors, webhooks):
+    for api in (access, customers, applicants, workflow_runs, run_files, watchlist_monitors, webhooks):
         app.register_blueprint(api.blueprint, url_prefix=API_PATH)
     app.register_blueprint(run_files.storage)
     app.register_blueprint(control.blueprint)
     app.register_blueprint(pages.blueprint)
     app.before_request(read_body)
+    app.before_request(lambda: access.check_host(names))
     app.before_request(enter)
     app.after_request(leave)
     app.register_error_handler(ApiError, show_error)
@@ -58,11 +59,6 @@ def create_app(state: State, sender: Sender) -> Flask:
     if not control.is_route_known(app, state.faults):
         raise ValueError(f"unknown route: {state.faults.route}")
     return app
-
-
-def ping() -> Response:
-    """Say that the region is up."""
-    return Response("OK", mimetype="text/plain")
 
 
 def read_body() -> None:
@@ -80,11 +76,7 @@ def enter() -> None:
         return
     if request.url_rule:
         _pass_faults(control.route_of(request.url_rule.rule, request.method))
-    if request.path != _PING:
-        token = _TOKEN.fullmatch(request.headers.get("Authorization", ""))
-        if not token:
-            raise errors.unauthorized()
-        g.is_sandbox = token[1] == "sandbox"
+    access.check_token()
 
 
 def _pass_faults(route: str) -> None:
@@ -93,6 +85,8 @@ def _pass_faults(route: str) -> None:
     state.count(route)
     if faults.concerns("latency_ms", route):
         parts.stopping.wait(faults.latency_ms / 1000)
+    if state.takes("unauthorized", route):
+        raise errors.unauthorized()
     if state.takes("throttled", route):
         state.note_throttled(route)
         raise errors.throttled(faults.retry_after)

@@ -106,6 +106,7 @@ def list_all() -> Json:
         found = [
             applicant
             for applicant in reversed(state.applicants.values())
+            if applicant.is_sandbox is g.is_sandbox
             if not applicant.delete_at or query.get("include_deleted") == "true"
         ]
         page = page_of(found, int(query.get("page", 1)), int(query.get("per_page", 20)))

@@ -5,11 +5,15 @@ from __future__ import annotations
 from flask import Blueprint, Flask, current_app
 
 from connector.simulator import errors, lifecycle, outcomes, watchlist_monitors, workflows
+from connector.simulator.customers import BIOMETRIC_TOKEN, PASSKEY
 from connector.simulator.faults import ANY, Faults
-from connector.simulator.records import API_PATH
+from connector.simulator.records import API_PATH, Belonging
 from connector.simulator.simulation import json_body, root_url, simulation
 from connector.simulator.state import normal
-from connector.simulator.validation import Json, check, identifier, integer, text
+from connector.simulator.validation import Json, check, choice, identifier, integer, text
+
+_BELONGINGS = {"passkeys": (PASSKEY, "ACTIVE"), "biometric_tokens": (BIOMETRIC_TOKEN, "approved")}
+_CUSTOMER_RULES = dict.fromkeys(_BELONGINGS, integer(0, 100)) | {"environment": choice("sandbox", "live")}
 
 blueprint = Blueprint("control", __name__, url_prefix="/simulator")
 
@@ -78,6 +82,19 @@ def add_matches(monitor_id: str) -> Json:
     parts = simulation()
     count = check(json_body(), {"count": integer(1, 100)}, is_closed=True).get("count", 1)
     return watchlist_monitors.add_matches(parts.state, parts.sender, monitor_id, count, root_url())
+
+
+@blueprint.post("/customers/<user_id>")
+def add_belongings(user_id: str) -> Json:
+    """Give a customer passkeys and biometric tokens, and show how many of each there are."""
+    body, state = check(json_body(), _CUSTOMER_RULES, is_closed=True), simulation().state
+    owner = (user_id.replace("%2F", "/"), body.get("environment") != "live")
+    with state.lock:
+        for name, (kind, status) in _BELONGINGS.items():
+            added = [Belonging(kind, owner, status) for _ in range(body.get(name, 0))]
+            state.belongings |= {each.identifier: each for each in added}
+        kinds = [each.kind for each in state.belongings.values() if each.owner == owner]
+    return {name: kinds.count(kind) for name, (kind, _) in _BELONGINGS.items()}
 
 
 def route_of(rule: str, method: str) -> str:

@@ -45,6 +45,11 @@ def unauthorized() -> ApiError:
     return ApiError(401, "authorization_error", "The API token is missing or unknown")
 
 
+def misdirected() -> ApiError:
+    """Make the error for a request whose host is another's."""
+    return bad_request("This simulator answers requests for its own host only: localhost, 127.0.0.1 or its --host", 421)
+
+
 def not_found(what: str) -> ApiError:
     """Make the error for something that never existed here."""
     return ApiError(404, "resource_not_found", f"There is no such {what}")

@@ -18,7 +18,7 @@ from connector.simulator.validation import Json, Rule, choice, integer
 ALWAYS = -1
 ANY = "*"
 
-API_SWITCHES = frozenset({"latency_ms", "throttled", "failed", "failed_after", "dropped_after"})
+API_SWITCHES = frozenset({"latency_ms", "unauthorized", "throttled", "failed", "failed_after", "dropped_after"})
 
 
 class Shape(StrEnum):
@@ -56,9 +56,10 @@ class Faults:
     route: str = _switch(
         ANY,
         validation.text(1, 100),
-        "The API calls that the next five concern, such as POST /workflow_runs; * for all.",
+        "The API calls that the next six concern, such as POST /workflow_runs; * for all.",
     )
     latency_ms: int = _switch(0, _MILLISECONDS, "Each call waits so long before anything happens.")
+    unauthorized: int = _switch(0, _COUNT, "The call is answered 401, as if its token were unknown, and does nothing.")
     throttled: int = _switch(0, _COUNT, "The call is answered 429 and does nothing.")
     failed: int = _switch(0, _COUNT, "The call is answered with failed_status and does nothing.")
     failed_after: int = _switch(0, _COUNT, "The call does its work, then is answered with failed_status.")
@@ -71,6 +72,8 @@ class Faults:
     lists_untagged: int = _switch(
         0, _COUNT, "A list of runs shows no tags, and filtering by tags has no effect; as in some versions of the API."
     )
+    access_token_seconds: int = _switch(3600, integer(0, 86_400), "How many seconds a granted access token lives.")
+
     runs_without_sdk_token: int = _switch(0, _COUNT, "A new run has no SDK token.")
     runs_instant: int = _switch(0, _COUNT, "A new run has ended already in the answer that creates it.")
     runs_early: int = _switch(

@@ -40,10 +40,10 @@ SDK_TOKEN_LIFETIME = 90 * 60
 _SYSTEM_ERROR = {"type": "task_failed", "message": "A task of the workflow failed"}
 
 
-def start(state: State, sender: Sender, values: Json, root_url: str) -> Json:
+def start(state: State, sender: Sender, values: Json, root_url: str, *, is_sandbox: bool) -> Json:
     """Start a run for the applicant it names and return it as the creating answer shows it."""
     with state.lock:
-        run, messages = _open(state, values, root_url)
+        run, messages = _open(state, values, root_url, is_sandbox=is_sandbox)
         is_instant, is_early = state.takes("runs_instant"), state.takes("runs_early")
         answer = run.as_json()
         if is_instant or is_early:
@@ -112,8 +112,8 @@ def sdk_token(applicant: Applicant, lifetime: int, **claims: str) -> str:
     return ".".join(base64.urlsafe_b64encode(part).decode().rstrip("=") for part in parts)
 
 
-def _open(state: State, values: Json, root_url: str) -> tuple[Run, list[Message]]:
-    applicant = state.applicant_for(values)
+def _open(state: State, values: Json, root_url: str, *, is_sandbox: bool) -> tuple[Run, list[Message]]:
+    applicant = state.applicant_for(values, is_sandbox=is_sandbox)
     values = values | {"workflow_id": normal(values["workflow_id"])}
     workflow = state.workflow(values["workflow_id"])
     workflow.check_input(values.get("custom_data", {}))

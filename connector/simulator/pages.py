@@ -22,6 +22,12 @@ from connector.simulator.workflow_runs import TASK_RULES
 blueprint = Blueprint("pages", __name__, template_folder="templates")
 
 SHOWN_RUNS = 100
+MISSING_ROUTES = (  # of Onfido's API v3.6
+    *("/documents", "/signing_documents", "/live_photos", "/live_videos", "/motion_captures", "/id_photos"),
+    *("/checks", "/reports", "/extractions", "/addresses/pick", "/repeat_attempts", "/results_feedback"),
+    *(f"/{kind}_electronic_signature/documents" for kind in ("qualified", "advanced", "simple")),
+    "/watchlist_monitors/{monitor_id}/new_report",
+)
 NOT_COMPARED = "not_compared"
 RUN_CHOICES = (APPROVED, DECLINED, REVIEW, ERROR)
 COMPARISON_CHOICES = (*RESULTS, NOT_COMPARED)
@@ -51,6 +57,7 @@ def index() -> str:
             waiting=[run for run in runs if run.current],
             switches=switches,
             decisions=RESULT_STATUSES,
+            missing=MISSING_ROUTES,
         )
 
 

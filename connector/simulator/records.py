@@ -75,6 +75,17 @@ class Applicant:
 
 
 @dataclass
+class Belonging:
+    """A passkey or a biometric token of a customer's; `owner` is the customer's id, and whether in the sandbox."""
+
+    kind: str
+    owner: tuple[str, bool]
+    status: str
+    identifier: str = field(default_factory=new_id)
+    created_at: datetime = field(default_factory=now)
+
+
+@dataclass
 class Monitor:
     """A watchlist monitor of an applicant; `matches` tells of each match whether it is enabled."""
 
@@ -84,6 +95,11 @@ class Monitor:
     created_at: datetime = field(default_factory=now)
     deleted_at: datetime | None = None
     matches: dict[str, bool] = field(default_factory=dict)
+
+    @property
+    def is_sandbox(self) -> bool:
+        """Whether it was made in the sandbox."""
+        return self.applicant.is_sandbox
 
     def as_json(self) -> Json:
         """The monitor as the API shows it."""

@@ -81,6 +81,11 @@ class Run:
     updated_at: datetime = field(default_factory=now)
 
     @property
+    def is_sandbox(self) -> bool:
+        """Whether it was started in the sandbox."""
+        return self.applicant.is_sandbox
+
+    @property
     def has_ended(self) -> bool:
         """Whether nothing can change the run any more."""
         return self.status in ENDED_STATUSES

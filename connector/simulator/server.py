@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import socket
 import sys
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import closing, suppress
 from types import TracebackType
 from typing import Any, Self, cast
@@ -29,6 +30,8 @@ WEBHOOK_TIMEOUT = 10.0  # how long Onfido waits for a receiver
 class Simulator:
     """A local Onfido; `with Simulator() as onfido:` starts and stops it.
 
+    It answers for loopback, its host and `names`.
+
     Its state outlives a stop, so that stopping and starting again is an outage. `retry_delays` are the pauses in
     seconds before a webhook's second, third, … try; `webhook_timeout` is how long a try waits for an answer.
     """
@@ -39,6 +42,7 @@ class Simulator:
         port: int = 0,
         faults: Faults = HEALTHY,
         *,
+        names: Collection[str] = (),
         retry_delays: Sequence[float] = RETRY_DELAYS,
         webhook_timeout: float = WEBHOOK_TIMEOUT,
     ) -> None:
@@ -46,7 +50,7 @@ class Simulator:
         self.port = port
         self._state = State(faults)
         self._sender = Sender(self._state, retry_delays, webhook_timeout)
-        self._app = create_app(self._state, self._sender)
+        self._app = create_app(self._state, self._sender, frozenset(name.lower() for name in (host, *names)))
         self._parts: Simulation = self._app.extensions[EXTENSION]
         self._server: _Server | None = None
         self._thread: threading.Thread | None = None
@@ -93,13 +97,18 @@ class Simulator:
 
 
 def serve(
-    host: str, port: int, faults: Faults = HEALTHY, *, on_ready: Callable[[Simulator], object] = lambda _: None
+    host: str,
+    port: int,
+    faults: Faults = HEALTHY,
+    *,
+    names: Collection[str] = (),
+    on_ready: Callable[[Simulator], object] = lambda _: None,
 ) -> None:
     """Run a simulator until SIGINT or SIGTERM; `on_ready` is told once it listens. To be called in the main thread."""
     ending = (signal.SIGINT, signal.SIGTERM)
     before = signal.pthread_sigmask(signal.SIG_BLOCK, ending)
     try:
-        with Simulator(host, port, faults) as simulator:
+        with Simulator(host, port, faults, names=names) as simulator:
             on_ready(simulator)
             signal.sigwait(ending)
     finally:
@@ -111,6 +120,12 @@ class _Handler(WSGIRequestHandler):
 
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
+
+    def make_environ(self) -> Any:
+        """Keep a slash encoded that an id holds, so that it separates no segments."""
+        path, question, query = self.path.partition("?")
+        self.path = re.sub("%2f", "%252F", path, flags=re.IGNORECASE) + question + query
+        return super().make_environ()
 
     def run_wsgi(self) -> None:
         try:

@@ -13,7 +13,7 @@ from collections import Counter, deque
 from connector.simulator import errors
 from connector.simulator.faults import ANY, Faults
 from connector.simulator.files import File
-from connector.simulator.records import Applicant, Delivery, Monitor, Webhook, iso, now
+from connector.simulator.records import Applicant, Belonging, Delivery, Monitor, Webhook, iso, now
 from connector.simulator.runs import Run
 from connector.simulator.validation import Json
 from connector.simulator.workflows import FREE, Workflow
@@ -37,6 +37,8 @@ class State:
             self.monitors: dict[str, Monitor] = {}
             self.files: dict[str, File] = {}
             self.webhooks: dict[str, Webhook] = {}
+            self.belongings: dict[str, Belonging] = {}
+            self.access_tokens: dict[str, tuple[bool, float]] = {}  # whether for the sandbox, and until when
             self.deliveries: list[Delivery] = []
             self.requests: Counter[str] = Counter()
             self.throttled: deque[Json] = deque(maxlen=20)
@@ -68,10 +70,10 @@ class State:
             raise errors.gone("applicant")
         return applicant
 
-    def applicant_for(self, body: Json) -> Applicant:
+    def applicant_for(self, body: Json, *, is_sandbox: bool) -> Applicant:
         """Find the applicant that a request's body names; raises `ApiError` 422 where it cannot be used."""
         applicant = self.applicants.get(normal(body["applicant_id"]))
-        if applicant is None or applicant.delete_at:
+        if applicant is None or applicant.delete_at or applicant.is_sandbox is not is_sandbox:
             raise errors.invalid({"applicant_id": ["must be an applicant that exists and is not deleted"]})
         return applicant
 

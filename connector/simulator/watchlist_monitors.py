@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, request
+from flask import Blueprint, g, request
 
 from connector.simulator import errors, events
 from connector.simulator.deliveries import Sender
@@ -28,7 +28,7 @@ def create() -> tuple[Json, int]:
     values = check(json_body(), RULES, "applicant_id", "report_name")
     state = simulation().state
     with state.lock:
-        monitor = Monitor(state.applicant_for(values), values)
+        monitor = Monitor(state.applicant_for(values, is_sandbox=g.is_sandbox), values)
         state.monitors[monitor.monitor_id] = monitor
         return monitor.as_json(), 201
 
@@ -43,6 +43,7 @@ def list_all() -> Json:
         found = [
             monitor.as_json()
             for monitor in state.monitors.values()
+            if monitor.is_sandbox is g.is_sandbox
             if applicant_id is None or monitor.applicant.applicant_id == normal(applicant_id)
             if with_deleted or not monitor.deleted_at
         ]

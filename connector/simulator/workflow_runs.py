@@ -6,7 +6,7 @@ wants all of them, and a list holds twenty runs a page.
 
 from __future__ import annotations
 
-from flask import Blueprint, request
+from flask import Blueprint, g, request
 
 from connector.simulator import errors, lifecycle
 from connector.simulator.runs import ENDED_STATUSES, OPEN_STATUSES, Run
@@ -89,7 +89,7 @@ def create() -> tuple[Json, int]:
     if normal(values["workflow_id"]) == UNKNOWN_WORKFLOW:
         raise errors.not_found("workflow")
     parts = simulation()
-    return lifecycle.start(parts.state, parts.sender, values, root_url()), 201
+    return lifecycle.start(parts.state, parts.sender, values, root_url(), is_sandbox=g.is_sandbox), 201
 
 
 @blueprint.get("/workflow_runs")
@@ -100,7 +100,7 @@ def list_all() -> list[Json]:
     is_untagged = state.takes("lists_untagged")
     tags = set() if is_untagged else {tag for value in request.args.getlist("tags") for tag in value.split(",")}
     with state.lock:
-        found = [run for run in state.runs.values() if _is_wanted(run, query, tags)]
+        found = [run for run in state.runs.values() if run.is_sandbox is g.is_sandbox and _is_wanted(run, query, tags)]
         if query.get("sort") != "asc":
             found.reverse()
         shown = [run.as_json() for run in page_of(found, int(query.get("page", 1)), PAGE_SIZE)]
@@ -158,6 +158,6 @@ def create_sdk_token() -> Json:
     values = check(json_body(), _SDK_TOKEN_RULES, "applicant_id")
     state = simulation().state
     with state.lock:
-        applicant = state.applicant_for(values)
+        applicant = state.applicant_for(values, is_sandbox=g.is_sandbox)
         claims = {name: value for name, value in values.items() if name != "applicant_id"}
         return {"token": lifecycle.sdk_token(applicant, lifecycle.SDK_TOKEN_LIFETIME, **claims)}

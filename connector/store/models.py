@@ -23,6 +23,7 @@ from sqlalchemy import (
     JSON,
     BigInteger,
     Boolean,
+    CheckConstraint,
     Column,
     ForeignKey,
     ForeignKeyConstraint,
@@ -45,6 +46,7 @@ metadata = MetaData(
         "uq": "uq_%(table_name)s_%(column_0_N_name)s",
         "fk": "fk_%(table_name)s_%(column_0_N_name)s",
         "pk": "pk_%(table_name)s",
+        "ck": "ck_%(table_name)s_%(constraint_name)s",
     }
 )
 
@@ -79,7 +81,9 @@ providers = Table(
     Column("claims", JSON, nullable=False, comment="local claim URI -> applicant field"),
     Column("workflow_id", String(36), nullable=False),
     Column("base_url", Text, nullable=False),
-    Column("api_token", Text, nullable=False, comment="encrypted"),
+    Column("api_token", Text, comment="encrypted; null: client_id and client_secret take its place"),
+    Column("client_id", String(255)),
+    Column("client_secret", Text, comment="encrypted"),
     Column("webhook_token", Text, comment="encrypted"),
     Column("previous_webhook_token", Text, comment="encrypted; good until it expires"),
     _time("previous_webhook_token_expires_at", nullable=True),
@@ -91,6 +95,10 @@ providers = Table(
     _time("created_at"),
     _time("updated_at"),
     UniqueConstraint("tenant", "name_key"),
+    CheckConstraint(
+        "(api_token IS NULL) <> (client_id IS NULL) AND (client_id IS NULL) = (client_secret IS NULL)",
+        name="credentials",
+    ),
 )
 
 verifications = Table(

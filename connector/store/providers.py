@@ -35,6 +35,8 @@ _SELECT = select(
     providers.c.webhook_token.is_not(None).label("has_webhook_token"),
     providers.c.notice_secret.is_not(None).label("has_notice_secret"),
     providers.c.api_token.label("sealed_api_token"),
+    providers.c.client_id,
+    providers.c.client_secret.label("sealed_client_secret"),
     providers.c.studio,
 )
 _FIND = _SELECT.where(providers.c.id == bindparam("provider_id"), providers.c.tenant == bindparam("of_tenant"))

@@ -119,6 +119,44 @@ class TestAdd:
         assert str(dialect) in result.stderr.replace("\n", "")
 
 
+class TestCredentials:
+    CLIENT = ("--client-id", "client-1", "--client-secret", "of-the-client")
+
+    def test_a_client_takes_the_place_of_a_token(self, run: Run) -> None:
+        provider = added(run, *NAMES, ONFIDO_API_TOKEN="", ONFIDO_CLIENT_ID="client-1", ONFIDO_CLIENT_SECRET="of-it")
+        assert provider["credentials"] == "the client client-1"
+        assert "of-it" not in run("provider", "show", provider["id"]).stdout
+
+    def test_what_is_typed_counts_more_than_the_environment(self, run: Run) -> None:
+        provider = added(run, *NAMES, *self.CLIENT)
+        assert provider["credentials"] == "the client client-1"
+        arguments = ("provider", "update", provider["id"], "--json")
+        client = {"ONFIDO_CLIENT_ID": "client-1", "ONFIDO_CLIENT_SECRET": "of-it"}
+        back = run(*arguments, "--api-token", API_TOKEN, **client)
+        assert json.loads(back.stdout)["credentials"] == "an API token"
+        again = run(*arguments, *self.CLIENT, ONFIDO_API_TOKEN=API_TOKEN)
+        assert json.loads(again.stdout)["credentials"] == "the client client-1"
+
+    def test_both_kinds_at_once_are_refused(self, run: Run) -> None:
+        assert "not both" in refused(run, *NAMES, "--api-token", API_TOKEN, *self.CLIENT)
+        assert "not both" in refused(run, *NAMES, ONFIDO_CLIENT_ID="client-1", ONFIDO_CLIENT_SECRET="of-it")
+
+    @pytest.mark.parametrize(("half", "missing"), [(CLIENT[:2], "client_secret"), (CLIENT[2:], "client_id")])
+    def test_half_a_client_is_refused(self, run: Run, half: tuple[str, ...], missing: str) -> None:
+        assert f"configProperties.{missing}: must be given" in refused(run, *NAMES, *half)
+
+    def test_a_mask_is_no_token(self, run: Run) -> None:
+        assert "must be the secret itself" in refused(run, *NAMES, ONFIDO_API_TOKEN="********")
+
+    def test_a_pasted_token_is_stored_without_its_header(self, run: Run) -> None:
+        assert added(run, *NAMES, ONFIDO_API_TOKEN=f"Token token={API_TOKEN}")["credentials"] == "an API token"
+
+    def test_a_token_of_another_region_is_refused(self, run: Run) -> None:
+        said = refused(run, *NAMES, "--region", "eu", ONFIDO_API_TOKEN="api_live_us.secret")
+        assert "region of base_url, eu" in said
+        assert "names us" in said
+
+
 class TestDialects:
     @pytest.mark.parametrize("path", sorted(DIALECTS.glob("*.json")), ids=lambda path: path.stem)
     def test_a_shipped_one_is_accepted_as_it_is(self, run: Run, path: Path) -> None:

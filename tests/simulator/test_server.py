@@ -20,7 +20,7 @@ from connector.simulator.server import Simulator
 
 Json = dict[str, Any]
 
-PING = b"GET /v3.6/ping HTTP/1.1\r\nHost: x\r\n\r\n"
+PING = b"GET /v3.6/ping HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def test_what_is_not_simulated_is_refused_as_onfido_does(
 
 
 def test_a_client_keeps_its_connection_through_successes_and_refusals(wire: socket.socket) -> None:
-    refused = b"POST /v3.6/applicants HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n12345"
+    refused = b"POST /v3.6/applicants HTTP/1.1\r\nHost: localhost\r\nContent-Length: 5\r\n\r\n12345"
     wire.sendall(PING + refused + PING)
     answer = read_all(wire)
     assert answer.count(b"HTTP/1.1 200 OK") == 2
@@ -87,10 +87,10 @@ def test_a_client_keeps_its_connection_through_successes_and_refusals(wire: sock
 @pytest.mark.parametrize(
     ("request_bytes", "status"),
     [
-        (b"GET http://[broken/ HTTP/1.1\r\nHost: x\r\n\r\n", 400),
-        (b"POST /v3.6/applicants HTTP/1.1\r\nHost: x\r\nContent-Length: 50\r\n\r\n{}", 400),
-        (b"POST /v3.6/applicants HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n", 400),
-        (b"POST /v3.6/applicants HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999\r\n\r\n{", 413),
+        (b"GET http://[broken/ HTTP/1.1\r\nHost: localhost\r\n\r\n", 400),
+        (b"POST /v3.6/applicants HTTP/1.1\r\nHost: localhost\r\nContent-Length: 50\r\n\r\n{}", 400),
+        (b"POST /v3.6/applicants HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\nZZ\r\n", 400),
+        (b"POST /v3.6/applicants HTTP/1.1\r\nHost: localhost\r\nContent-Length: 99999999\r\n\r\n{", 413),
     ],
 )
 def test_what_cannot_be_read_is_refused_and_the_connection_closed(

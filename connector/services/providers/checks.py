@@ -11,7 +11,7 @@ from connector.onfido.client import RegisteredWebhook
 from connector.services.providers.webhook import ProviderWebhook, choose
 
 _ADVICE = {
-    Code.TOKEN_REFUSED: "Give the provider an API token of its account and region.",
+    Code.TOKEN_REFUSED: "Give the provider an API token, or client credentials, of its account and region.",
     Code.BASE_URL_WRONG: "Give the provider the base URL of its account's region; if it has it, look at the network.",
     Code.WORKFLOW_REFUSED: "Correct the workflow's id, or publish the workflow in Onfido Studio.",
     Code.ONFIDO_THROTTLES: "Test again in a minute.",
@@ -29,7 +29,8 @@ def reach(account: ProviderWebhook) -> tuple[Check, Check]:
         if error.code is Code.TOKEN_REFUSED:
             return region, _failed(TOKEN, error)
         return _failed(REGION, error), not_checked(TOKEN, f"the check of the {REGION} failed")
-    return region, Check(TOKEN, True, "Onfido takes the API token.")
+    taken = "API token" if account.provider.client_id is None else "client credentials"
+    return region, Check(TOKEN, True, f"Onfido takes the {taken}.")
 
 
 def check_workflow(account: ProviderWebhook) -> Check:

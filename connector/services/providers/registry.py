@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection
@@ -14,14 +14,11 @@ from sqlalchemy.exc import IntegrityError
 
 from connector.domain.history import ADDED, CHANGED, PROVIDER, REMOVED, SYSTEM, by_administrator
 from connector.domain.provider import (
-    SECRETS,
     BaseUrlPolicy,
     Condition,
     Provider,
     ProviderConfig,
     check_config,
-    check_region,
-    invalid,
     refuse_masks,
     tidied,
     without_masks,
@@ -29,11 +26,10 @@ from connector.domain.provider import (
 from connector.domain.studio import Studio, StudioPolicy, check_studio
 from connector.errors import Code, RequestError
 from connector.services.journal import Journal
+from connector.services.providers.secrets import Secrets
 from connector.store import claims, providers, verifications
 from connector.store.engine import Database
 from connector.store.providers import WebhookAccess
-from connector.store.sealed import provider_secret
-from connector.store.vault import Vault
 
 _NO_PREVIOUS = {"previous_webhook_token": None, "previous_webhook_token_expires_at": None}
 
@@ -44,36 +40,31 @@ class Providers:
     def __init__(
         self,
         database: Database,
-        vault: Vault,
+        secrets: Secrets,
         journal: Journal,
         policy: BaseUrlPolicy,
         studio_policy: StudioPolicy,
-        token_overlap: timedelta,
         clock: Callable[[], datetime],
     ) -> None:
         self._database = database
-        self._vault = vault
+        self._secrets = secrets
         self._journal = journal
         self._policy = policy
         self._studio_policy = studio_policy
-        self._token_overlap = token_overlap
         self._clock = clock
 
     def add(self, tenant: str, config: ProviderConfig, actor: str = SYSTEM) -> Provider:
-        """Register a provider; its API token is required.
+        """Register a provider; its API token is required, or client credentials in its place.
 
         Raises `RequestError`: a field is invalid, or the name is taken in this tenant.
         """
         config = tidied(config)
         refuse_masks(config)
         check_config(config, self._policy)
-        if config.api_token is None:
-            raise invalid("configProperties.token", "must be given: an API token from Onfido's dashboard")
-        check_region(config.api_token, config.base_url)
         studio = config.studio or Studio()
         check_studio(studio, self._studio_policy, has_notice_secret=config.notice_secret is not None)
-        provider_id, columns = str(uuid.uuid4()), _plain_columns(config, studio)
-        columns |= self._sealed(provider_id, {name: getattr(config, name) for name in SECRETS})
+        provider_id = str(uuid.uuid4())
+        columns = _plain_columns(config, studio) | self._secrets.new_columns(provider_id, config)
         with _name_conflict(config), self._database.write() as connection:
             providers.add(connection, provider_id, tenant, columns, self._clock())
             self._tell(connection, tenant, provider_id, ADDED, actor, columns, config.name)
@@ -95,7 +86,7 @@ class Providers:
             studio = config.studio or providers.read_studio(stored["studio"])
             has_notice_secret = (config.notice_secret or stored["notice_secret"]) is not None
             check_studio(studio, self._studio_policy, has_notice_secret=has_notice_secret)
-            columns = _plain_columns(config, studio) | self._new_secrets(provider_id, config, stored)
+            columns = _plain_columns(config, studio) | self._secrets.changed_columns(provider_id, config, stored)
             before = {**stored, "studio": providers.studio_column(providers.read_studio(stored["studio"]))}
             changed = {name: value for name, value in columns.items() if before[name] != value}
             providers.change(connection, provider_id, columns, self._clock())
@@ -157,9 +148,7 @@ class Providers:
             found = providers.find_webhook_access(connection, provider_id, tenant, self._clock())
         if found is None:
             raise RequestError(Code.WEBHOOK_PROVIDER_UNKNOWN, f"There is no provider {provider_id}.")
-        opened = {
-            name: self._vault.open(token, provider_secret(provider_id, name)) for name, token in found.tokens.items()
-        }
+        opened = {name: self._secrets.open(provider_id, name, token) for name, token in found.tokens.items()}
         return replace(found, tokens=opened)
 
     def notice_secret(self, provider: Provider) -> str:
@@ -169,35 +158,13 @@ class Providers:
         """
         with self._database.read() as connection:
             sealed = providers.find_notice_secret(connection, provider.provider_id)
-        return self._vault.open(sealed, provider_secret(provider.provider_id, "notice_secret"))
+        return self._secrets.open(provider.provider_id, "notice_secret", sealed)
 
     def _lock(self, connection: Connection, tenant: str, provider_id: str) -> Mapping[str, Any]:
         stored = providers.lock(connection, provider_id, tenant)
         if stored is None:
             raise _not_found(provider_id)
         return stored
-
-    def _new_secrets(self, provider_id: str, config: ProviderConfig, stored: Mapping[str, Any]) -> dict[str, Any]:
-        """Give the columns of those secrets that are new; the webhook token that one replaces becomes the previous."""
-        known = {
-            name: self._vault.open(stored[name], provider_secret(provider_id, name))
-            for name in SECRETS
-            if stored[name] is not None
-        }
-        check_region(config.api_token or known["api_token"], config.base_url)
-        given = {name: secret for name in SECRETS if (secret := getattr(config, name)) not in (None, known.get(name))}
-        if "webhook_token" not in given or "webhook_token" not in known:
-            return self._sealed(provider_id, given)
-        previous = {"previous_webhook_token": known["webhook_token"]}
-        expiry = {"previous_webhook_token_expires_at": self._clock() + self._token_overlap}
-        return self._sealed(provider_id, given | previous) | expiry
-
-    def _sealed(self, provider_id: str, secrets: Mapping[str, str | None]) -> dict[str, Any]:
-        return {
-            name: self._vault.seal(secret, provider_secret(provider_id, name))
-            for name, secret in secrets.items()
-            if secret is not None
-        }
 
     def _tell(
         self,

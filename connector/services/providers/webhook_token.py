@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime, timedelta
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection
 
+from connector.domain.credentials import environment_of
 from connector.domain.history import CHANGED, PROVIDER, by_administrator
 from connector.domain.provider import Provider
 from connector.errors import Code, ConfigurationError, RequestError
 from connector.services.journal import Journal
+from connector.services.providers.secrets import Secrets
 from connector.store import providers
 from connector.store.engine import Database
-from connector.store.sealed import provider_secret
-from connector.store.vault import Vault
 
 KEPT, REPAIRED, CREATED, REMOVED = "kept", "repaired", "created", "removed"  # what became of a webhook at Onfido
-_ENVIRONMENTS = ("sandbox", "live")
 _FORGOTTEN = dict.fromkeys(("webhook_token", "previous_webhook_token", "previous_webhook_token_expires_at"))
 
 
@@ -28,21 +27,19 @@ class Tokens:
     def __init__(
         self,
         database: Database,
-        vault: Vault,
+        secrets: Secrets,
         journal: Journal,
-        token_overlap: timedelta,
         clock: Callable[[], datetime],
     ) -> None:
         self._database = database
         self._journal = journal
-        self._vault = vault
-        self._token_overlap = token_overlap
+        self._secrets = secrets
         self._clock = clock
 
     def environment(self, provider: Provider) -> str | None:
         """Tell by the API token's prefix which of Onfido's environments it is for; None where it has neither."""
-        token = self._open(provider, "api_token", provider.sealed_api_token) or ""
-        return next((name for name in _ENVIRONMENTS if token.startswith(f"api_{name}")), None)
+        credentials = self._secrets.credentials(provider)
+        return environment_of(credentials) if isinstance(credentials, str) else None
 
     def webhook_token(self, provider: Provider) -> str | None:
         """Give the webhook token that is registered here, without the one that it replaced."""
@@ -63,28 +60,21 @@ class Tokens:
             current = self._open(provider, "webhook_token", stored["webhook_token"]) if stored else None
             if stored is None or current not in (known, token):
                 return False
-            columns = {} if current == token else self._columns(provider, current, token)
+            columns = {} if current == token else self._columns(provider, token, stored)
             if columns:
                 providers.change(connection, provider.provider_id, columns, self._clock())
             if columns or webhook != KEPT:
                 self._tell(connection, provider, columns, webhook, actor)
         return True
 
-    def _columns(self, provider: Provider, current: str | None, token: str | None) -> dict[str, Any]:
+    def _columns(self, provider: Provider, token: str | None, stored: Mapping[str, Any]) -> dict[str, Any]:
         if token is None:
             return dict(_FORGOTTEN)
-        columns: dict[str, Any] = {"webhook_token": self._seal(provider, "webhook_token", token)}
-        if current is not None:
-            columns["previous_webhook_token"] = self._seal(provider, "previous_webhook_token", current)
-            columns["previous_webhook_token_expires_at"] = self._clock() + self._token_overlap
-        return columns
-
-    def _seal(self, provider: Provider, name: str, token: str) -> str:
-        return self._vault.seal(token, provider_secret(provider.provider_id, name))
+        return self._secrets.webhook_columns(provider.provider_id, token, stored)
 
     def _open(self, provider: Provider, name: str, sealed: str | None) -> str | None:
         try:
-            return None if sealed is None else self._vault.open(sealed, provider_secret(provider.provider_id, name))
+            return None if sealed is None else self._secrets.open(provider.provider_id, name, sealed)
         except ConfigurationError as error:
             description = f"The provider {provider.name} cannot be used: {error.description}"
             raise RequestError(Code.CONFIGURATION_INVALID, description) from error

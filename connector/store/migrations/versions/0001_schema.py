@@ -103,7 +103,11 @@ def upgrade() -> None:
         sa.Column("claims", sa.JSON(), nullable=False, comment="local claim URI -> applicant field"),
         sa.Column("workflow_id", sa.String(length=36), nullable=False),
         sa.Column("base_url", sa.Text(), nullable=False),
-        sa.Column("api_token", sa.Text(), nullable=False, comment="encrypted"),
+        sa.Column(
+            "api_token", sa.Text(), nullable=True, comment="encrypted; null: client_id and client_secret take its place"
+        ),
+        sa.Column("client_id", sa.String(length=255), nullable=True),
+        sa.Column("client_secret", sa.Text(), nullable=True, comment="encrypted"),
         sa.Column("webhook_token", sa.Text(), nullable=True, comment="encrypted"),
         sa.Column("previous_webhook_token", sa.Text(), nullable=True, comment="encrypted; good until it expires"),
         sa.Column("previous_webhook_token_expires_at", sa.DateTime(timezone=True), nullable=True),
@@ -119,6 +123,10 @@ def upgrade() -> None:
         ),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.CheckConstraint(
+            "(api_token IS NULL) <> (client_id IS NULL) AND (client_id IS NULL) = (client_secret IS NULL)",
+            name=op.f("ck_providers_credentials"),
+        ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_providers")),
         sa.UniqueConstraint("tenant", "name_key", name=op.f("uq_providers_tenant_name_key")),
     )

@@ -1,0 +1,86 @@
+"""The secrets of a provider: sealed when they are stored, opened when they are used, each in its own column.
+
+A webhook token that is replaced stays good for a while, so that events signed with it are not refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+from connector.domain.credentials import ClientCredentials, Credentials
+from connector.domain.provider import SECRETS, Provider, ProviderConfig, check_region, choose_credentials
+from connector.store.sealed import provider_secret
+from connector.store.vault import Vault
+
+_CREDENTIALS = ("api_token", "client_secret")
+_OTHERS = [name for name in SECRETS if name not in _CREDENTIALS]
+
+
+class Secrets:
+    """Seals and opens the secrets of providers. Opening raises `ConfigurationError` where a key is missing."""
+
+    def __init__(self, vault: Vault, token_overlap: timedelta, clock: Callable[[], datetime]) -> None:
+        self._vault = vault
+        self._token_overlap = token_overlap
+        self._clock = clock
+
+    def open(self, provider_id: str, name: str, sealed: str) -> str:
+        """Open what a column of a provider holds."""
+        return self._vault.open(sealed, provider_secret(provider_id, name))
+
+    def credentials(self, provider: Provider) -> Credentials:
+        """Open what proves to Onfido whose calls a provider's are."""
+        sealed = {"api_token": provider.sealed_api_token, "client_secret": provider.sealed_client_secret}
+        return self._credentials(provider.provider_id, {**sealed, "client_id": provider.client_id})
+
+    def new_columns(self, provider_id: str, config: ProviderConfig) -> dict[str, Any]:
+        """Return the columns of a new provider's secrets; raises `RequestError` where it has no credentials."""
+        credentials = choose_credentials(config, None)
+        check_region(credentials, config.base_url)
+        given = {name: secret for name in _OTHERS if (secret := getattr(config, name)) is not None}
+        return self._credential_columns(provider_id, credentials) | self._sealed(provider_id, given)
+
+    def changed_columns(self, provider_id: str, config: ProviderConfig, stored: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the columns of those secrets that a configuration changes; raises `RequestError`."""
+        known = self._credentials(provider_id, stored)
+        credentials = choose_credentials(config, known)
+        check_region(credentials, config.base_url)
+        columns = {} if credentials == known else self._credential_columns(provider_id, credentials)
+        given = {
+            name: secret
+            for name in _OTHERS
+            if (secret := getattr(config, name)) not in (None, self._opened(provider_id, name, stored[name]))
+        }
+        token = given.pop("webhook_token", None)
+        columns |= self._sealed(provider_id, given)
+        return columns if token is None else columns | self.webhook_columns(provider_id, token, stored)
+
+    def webhook_columns(self, provider_id: str, token: str, stored: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the columns for a new webhook token; the one that it replaces becomes the previous one."""
+        previous = self._opened(provider_id, "webhook_token", stored["webhook_token"])
+        columns: dict[str, Any] = self._sealed(provider_id, {"webhook_token": token})
+        if previous is not None:
+            columns |= self._sealed(provider_id, {"previous_webhook_token": previous})
+            columns["previous_webhook_token_expires_at"] = self._clock() + self._token_overlap
+        return columns
+
+    def _credentials(self, provider_id: str, stored: Mapping[str, Any]) -> Credentials:
+        token = self._opened(provider_id, "api_token", stored["api_token"])
+        if token is not None:
+            return token
+        return ClientCredentials(stored["client_id"], self.open(provider_id, "client_secret", stored["client_secret"]))
+
+    def _credential_columns(self, provider_id: str, credentials: Credentials) -> dict[str, Any]:
+        """Return the columns of either kind of credentials: storing one kind removes the other."""
+        if isinstance(credentials, ClientCredentials):
+            secret = self._sealed(provider_id, {"client_secret": credentials.client_secret})
+            return {"api_token": None, "client_id": credentials.client_id} | secret
+        return self._sealed(provider_id, {"api_token": credentials}) | {"client_id": None, "client_secret": None}
+
+    def _opened(self, provider_id: str, name: str, sealed: str | None) -> str | None:
+        return None if sealed is None else self.open(provider_id, name, sealed)
+
+    def _sealed(self, provider_id: str, secrets: Mapping[str, str]) -> dict[str, Any]:
+        return {name: self._vault.seal(secret, provider_secret(provider_id, name)) for name, secret in secrets.items()}

@@ -1,0 +1,136 @@
+"""`/v3.6/passkeys` and `/v3.6/biometric_tokens`: what a customer has beyond runs, found by its `customer_user_id`.
+
+Onfido makes them in workflows that this simulator does not play; here they come by `POST /simulator/customers/{id}`.
+"""
+
+from __future__ import annotations
+
+from flask import Blueprint, g
+
+from connector.simulator import errors
+from connector.simulator.records import Belonging, iso
+from connector.simulator.simulation import json_body, simulation
+from connector.simulator.validation import Json, check, choice
+
+blueprint = Blueprint("customers", __name__)
+
+PASSKEY, BIOMETRIC_TOKEN = "passkey", "biometric token"
+_PASSKEY_RULES = {"state": choice("ACTIVE", "INACTIVE")}
+_TOKEN_RULES = {"status": choice("approved", "declined")}
+
+
+@blueprint.get("/passkeys/<username>")
+def list_passkeys(username: str) -> Json:
+    """List a customer's passkeys."""
+    with simulation().state.lock:
+        return {"passkeys": [_passkey(each) for each in _of(PASSKEY, username)]}
+
+
+@blueprint.delete("/passkeys/<username>")
+def delete_passkeys(username: str) -> tuple[str, int]:
+    """Delete a customer's passkeys; where there are none, 404."""
+    with simulation().state.lock:
+        if not _remove(_of(PASSKEY, username)):
+            raise errors.not_found(PASSKEY)
+    return "", 204
+
+
+@blueprint.get("/passkeys/<username>/<passkey_id>")
+def read_passkey(username: str, passkey_id: str) -> Json:
+    """Show a passkey."""
+    with simulation().state.lock:
+        return _passkey(_find(PASSKEY, username, passkey_id))
+
+
+@blueprint.put("/passkeys/<username>/<passkey_id>")
+def update_passkey(username: str, passkey_id: str) -> Json:
+    """Switch a passkey on or off."""
+    values = check(json_body(), _PASSKEY_RULES, "state")
+    with simulation().state.lock:
+        passkey = _find(PASSKEY, username, passkey_id)
+        passkey.status = values["state"]
+        return _passkey(passkey)
+
+
+@blueprint.delete("/passkeys/<username>/<passkey_id>")
+def delete_passkey(username: str, passkey_id: str) -> tuple[str, int]:
+    """Delete a passkey."""
+    with simulation().state.lock:
+        _remove([_find(PASSKEY, username, passkey_id)])
+    return "", 204
+
+
+@blueprint.get("/biometric_tokens/<user_id>")
+def list_tokens(user_id: str) -> Json:
+    """List a customer's biometric tokens."""
+    with simulation().state.lock:
+        return {"biometric_tokens": [_token(each) for each in _of(BIOMETRIC_TOKEN, user_id)]}
+
+
+@blueprint.delete("/biometric_tokens/<user_id>")
+def delete_tokens(user_id: str) -> Json:
+    """Invalidate a customer's biometric tokens and say how many there were."""
+    with simulation().state.lock:
+        count = _remove(_of(BIOMETRIC_TOKEN, user_id))
+    return {"biometric_tokens": {"deleted_items": {"count": count}}}
+
+
+@blueprint.get("/biometric_tokens/<user_id>/<token_id>")
+def read_token(user_id: str, token_id: str) -> Json:
+    """Show a biometric token."""
+    with simulation().state.lock:
+        return {"biometric_token": _token(_find(BIOMETRIC_TOKEN, user_id, token_id))}
+
+
+@blueprint.put("/biometric_tokens/<user_id>/<token_id>")
+def update_token(user_id: str, token_id: str) -> Json:
+    """Approve or decline a biometric token."""
+    values = check(json_body(), _TOKEN_RULES, "status")
+    with simulation().state.lock:
+        token = _find(BIOMETRIC_TOKEN, user_id, token_id)
+        token.status = values["status"]
+        return {"biometric_token": _token(token)}
+
+
+@blueprint.delete("/biometric_tokens/<user_id>/<token_id>")
+def delete_token(user_id: str, token_id: str) -> Json:
+    """Invalidate a biometric token."""
+    with simulation().state.lock:
+        count = _remove([_find(BIOMETRIC_TOKEN, user_id, token_id)])
+    return {"biometric_token": {"deleted_items": {"count": count}}}
+
+
+def _of(kind: str, customer_id: str) -> list[Belonging]:
+    """Find what a customer has in the environment of the token; an id in a path keeps an encoded slash encoded."""
+    owner = (customer_id.replace("%2F", "/"), g.is_sandbox)
+    state = simulation().state
+    return [each for each in state.belongings.values() if each.kind == kind and each.owner == owner]
+
+
+def _find(kind: str, customer_id: str, identifier: str) -> Belonging:
+    for each in _of(kind, customer_id):
+        if each.identifier == identifier:
+            return each
+    raise errors.not_found(kind)
+
+
+def _remove(belongings: list[Belonging]) -> int:
+    for each in belongings:
+        del simulation().state.belongings[each.identifier]
+    return len(belongings)
+
+
+def _passkey(passkey: Belonging) -> Json:
+    created_at = iso(passkey.created_at)
+    return {
+        "id": passkey.identifier,
+        "application_domain": "example.com",
+        "state": passkey.status,
+        "created_at": created_at,
+        "last_used_at": created_at,
+    }
+
+
+def _token(token: Belonging) -> Json:
+    data = {"inserted_at": iso(token.created_at), "media_type": "motion_capture", "status": token.status}
+    return {"uuid": token.identifier, "data": data}
