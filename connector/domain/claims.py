@@ -85,10 +85,12 @@ class Verdict:
     """What a finished run means for one claim.
 
     `is_verified` is None where the run says nothing against a claim that is verified already: it stays as it is.
+    `output_value` is what the workflow's output holds for the claim.
     """
 
     is_verified: bool | None
     verification_status: str
+    output_value: str | None = field(default=None, repr=False, compare=False)
 
 
 def comparison_key(applicant_field: str) -> str:
@@ -117,14 +119,14 @@ def judge(claim: VerificationClaim, run: RunSnapshot, *, is_same: Callable[[str]
     """
     if not is_final(run.status):
         raise ValueError(f"the run is still {run.status}")
+    value = output_value(claim, run)
     if claim.is_stale:
-        return Verdict(None, VALUE_CHANGED)
-    finding = _finding(claim, run, is_same)
+        return Verdict(None, VALUE_CHANGED, value)
+    finding = _finding(claim, run, value, is_same)
     if finding == Comparison.CONSIDER:
-        return Verdict(False, finding)
-    if finding == Comparison.CLEAR and run.status == APPROVED:
-        return Verdict(True, finding)
-    return Verdict(None, finding)
+        return Verdict(False, finding, value)
+    is_clear = finding == Comparison.CLEAR and run.status == APPROVED
+    return Verdict(True if is_clear else None, finding, value)
 
 
 def output_value(claim: VerificationClaim, run: RunSnapshot) -> str | None:
@@ -138,11 +140,10 @@ def output_value(claim: VerificationClaim, run: RunSnapshot) -> str | None:
     return text if text and is_usable(text) and len(text) <= MAX_VALUE else None
 
 
-def _finding(claim: VerificationClaim, run: RunSnapshot, is_same: Callable[[str], bool]) -> str:
+def _finding(claim: VerificationClaim, run: RunSnapshot, value: str | None, is_same: Callable[[str], bool]) -> str:
     if claim.is_stand_in:
         return Comparison.NOT_COMPARED
     if claim.output_role is OutputRole.VALUE:
-        value = output_value(claim, run)
         if value is None:
             return Comparison.NOT_COMPARED
         return Comparison.CLEAR if claim.fingerprint is None or is_same(value) else DIFFERS

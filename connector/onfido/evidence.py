@@ -10,7 +10,6 @@ as `OnfidoError`.
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
@@ -30,16 +29,12 @@ from connector.onfido.refusals import misunderstanding, refusal
 
 MAX_FILE_BYTES = 200 * 1024 * 1024
 LONGEST_WAIT = 10  # read time-outs spent waiting for the pieces of a file, all in all
-ANY_TYPE = "application/octet-stream"
-
-_MEDIA_TYPE = re.compile(r"[\w.+-]{1,100}/[\w.+-]{1,100}", re.ASCII)
 
 
 @dataclass(frozen=True)
 class FileStream:
     """A file while it arrives; `length` is in bytes, None where it is not known before the end."""
 
-    content_type: str
     length: int | None
     chunks: Iterator[bytes]
 
@@ -76,7 +71,7 @@ class Files(OnfidoApi):
                 raise _too_large()
             chunks = _chunks(response, self._transport.read_timeout * LONGEST_WAIT)
             first = next(chunks, b"")
-            yield FileStream(_content_type(response), length, chain((first,) if first else (), chunks))
+            yield FileStream(length, chain((first,) if first else (), chunks))
 
     def _request(self, *path: str) -> requests.Response:
         call, answer = self._exchange(self._call("GET", "workflow_runs", *path, is_download=True, accept="*/*"))
@@ -91,11 +86,6 @@ class Files(OnfidoApi):
 
 def _file_id(body: object) -> str:
     return required(identifier(as_object(body).get("workflow_timeline_file_id")), "workflow_timeline_file_id")
-
-
-def _content_type(response: requests.Response) -> str:
-    found = _MEDIA_TYPE.match(response.headers.get("Content-Type", ""))
-    return found.group() if found else ANY_TYPE
 
 
 def _chunks(response: requests.Response, patience: float) -> Iterator[bytes]:

@@ -21,7 +21,7 @@ from sqlalchemy import Connection
 
 from connector.domain.history import OUTBOX, SYSTEM, by_administrator
 from connector.domain.tenancy import DEFAULT_TENANT
-from connector.errors import Code, ConnectorError, OnfidoError, RequestError
+from connector.errors import ConnectorError, InvalidField, OnfidoError
 from connector.services.journal import Journal
 from connector.store import outbox
 from connector.store.engine import Database
@@ -103,12 +103,12 @@ class Outbox:
             return outbox.count(connection)
 
     def retry(self, delivery_id: str, actor: str = SYSTEM) -> None:
-        """Deliver a row again, now; raises `RequestError` where there is none that can be."""
+        """Deliver a row again, now; raises `InvalidField` where there is none that can be."""
         with self._database.write() as connection:
             self._record(connection, delivery_id, outbox.retry(connection, delivery_id), "retried", actor)
 
     def drop(self, delivery_id: str, actor: str = SYSTEM) -> None:
-        """Remove a row undelivered; raises `RequestError` where there is none."""
+        """Remove a row undelivered; raises `InvalidField` where there is none."""
         with self._database.write() as connection:
             self._record(connection, delivery_id, outbox.drop(connection, delivery_id), "dropped", actor)
 
@@ -191,5 +191,5 @@ def _severity(is_hopeless: bool) -> int:
     return 40 if is_hopeless else 30
 
 
-def _no_such_row(delivery_id: str) -> RequestError:
-    return RequestError(Code.CLAIM_NOT_FOUND, f"The outbox has no undelivered row {delivery_id}.")
+def _no_such_row(delivery_id: str) -> InvalidField:
+    return InvalidField("delivery id", f"must be that of an undelivered row: the outbox has none with {delivery_id}")

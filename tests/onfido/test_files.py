@@ -67,29 +67,12 @@ def test_each_file_is_opened_where_onfido_keeps_it(
 ) -> None:
     onfido.answers(Reply(200, b"%PDF-1.7", PDF))
     with opening(client) as file:
-        assert (file.content_type, file.length) == ("application/pdf", 8)
+        assert file.length == 8
         assert b"".join(file.chunks) == b"%PDF-1.7"
     [request] = onfido.received
     assert (request.method, request.path) == ("GET", f"/v3.6/workflow_runs/run-1/{path}")
     assert request.headers["Authorization"] == f"Token token={API_TOKEN}"
     assert request.headers["Accept"] == "*/*"
-
-
-@pytest.mark.parametrize(
-    ("sent", "told"),
-    [
-        ("application/zip", "application/zip"),
-        ("application/pdf; charset=binary", "application/pdf"),
-        ("pdf", "application/octet-stream"),
-        ("", "application/octet-stream"),
-    ],
-)
-def test_the_type_is_a_media_type_whatever_onfido_says(
-    onfido: ScriptedOnfido, client: OnfidoClient, sent: str, told: str
-) -> None:
-    onfido.answers(Reply(200, b"x", {"Content-Type": sent}))
-    with client.open_evidence_folder("run-1") as file:
-        assert file.content_type == told
 
 
 def test_a_file_may_be_empty_or_of_unknown_length(onfido: ScriptedOnfido, client: OnfidoClient) -> None:

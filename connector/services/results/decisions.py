@@ -75,12 +75,9 @@ class Decisions:
             now = self._clock()
             self._record(connection, found, run, now)
             moved = of_verification(found, now, DECIDED, actor, RUN, run_id, REVIEW, run.status)
-            about = [
-                claim
-                for claim in self._about(connection, found, values)
-                if self._results.verdict(found, claim, run).is_verified
-            ]
-            verified = self._results.settle_claims(connection, found, about, run, moved)
+            judged = self._results.judge(found, self._about(connection, found, values), run)
+            approved = [(claim, verdict) for claim, verdict in judged if verdict.is_verified]
+            verified = self._results.settle_claims(connection, found, approved, moved)
             self._journal.record(connection, [replace(moved, detail={"reason": reason}), *verified])
         log.info("run.decided", verification_id=found.verification_id, run_id=run_id, decision=run.status)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import structlog
 
-from connector.domain.claims import Claim, output_value
+from connector.domain.claims import Claim, Verdict
 from connector.domain.nesting import is_deeper
 from connector.domain.runs import RunSnapshot
 from connector.domain.verification import Verification, VerificationClaim
@@ -21,6 +21,8 @@ log = structlog.get_logger(__name__)
 OUTPUT_VALUE, DOCUMENT = "onfido_output_value", "onfido_document"  # in the metadata of a claim
 MAX_DEPTH = 99  # of an output; a deeper one is left at Onfido, too: not everybody could read it
 MAX_OUTPUT = 1024 * 1024  # characters of JSON; a larger output is left at Onfido
+
+Judged = tuple[VerificationClaim, Verdict]  # a claim that a run was about, and what the run means for it
 
 
 @dataclass(frozen=True)
@@ -51,15 +53,13 @@ class Archive:
         place = sealed.run_document(verification.verification_id)
         return {"document": self._vault.seal(json.dumps(dict(run.document)), place)}
 
-    def values(
-        self, verification: Verification, about: Sequence[VerificationClaim], run: RunSnapshot
-    ) -> dict[str, str]:
+    def values(self, verification: Verification, judged: Sequence[Judged]) -> dict[str, str]:
         """Seal the values that the output holds for claims, by their URIs."""
         verification_id = verification.verification_id
         return {
             claim.uri: self._vault.seal(value, sealed.output_value(verification_id, claim.uri))
-            for claim in about
-            if (value := output_value(claim, run)) is not None
+            for claim, verdict in judged
+            if (value := verdict.output_value) is not None
         }
 
     def result(self, verification: Verification) -> RunResult | None:

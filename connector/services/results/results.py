@@ -18,7 +18,7 @@ import structlog
 from sqlalchemy import Connection
 
 from connector import telemetry
-from connector.domain.claims import ClaimState, Verdict, judge, output_value
+from connector.domain.claims import ClaimState, Verdict, judge
 from connector.domain.history import CLAIM, RUN, Change, of_verification
 from connector.domain.provider import Provider
 from connector.domain.runs import APPROVED, DECIDED_STATUSES, TAG_PREFIX, Comparison, RunSnapshot, moves, next_check
@@ -27,7 +27,7 @@ from connector.domain.verification import Verification, VerificationClaim
 from connector.services.journal import Journal
 from connector.services.providers.onfido import Onfido
 from connector.services.results.deliveries import CheckVerification, KeepDocument
-from connector.services.results.kept import Archive
+from connector.services.results.kept import Archive, Judged
 from connector.services.timing import Deadline
 from connector.store import claims, events, outbox, verification_claims, verifications
 from connector.store.engine import Database
@@ -158,9 +158,10 @@ class Results:
         self, connection: Connection, verification: Verification, run: RunSnapshot, moved: Change
     ) -> list[Change]:
         about = verification_claims.find_all(connection, verification.verification_id)
-        changes = self.settle_claims(connection, verification, about, run, moved)
+        judged = self.judge(verification, about, run)
+        changes = self.settle_claims(connection, verification, judged, moved)
         verification_claims.keep_values(
-            connection, verification.verification_id, self._archive.values(verification, about, run)
+            connection, verification.verification_id, self._archive.values(verification, judged)
         )
         if tags := [tag for tag in run.tags if not tag.startswith(TAG_PREFIX)]:
             verification_claims.add_tags(connection, verification.verification_id, tags)
@@ -171,20 +172,18 @@ class Results:
         self,
         connection: Connection,
         verification: Verification,
-        about: Sequence[VerificationClaim],
-        run: RunSnapshot,
+        judged: Sequence[Judged],
         cause: Change,
     ) -> list[Change]:
         """Write what a run's end means for the claims that it was about; gives what has changed, for the history."""
         known = claims.lock_states(connection, verification.provider_id, verification.user_id)
         rows, changes = [], []
-        for claim in about:
-            verdict = self.verdict(verification, claim, run)
+        for claim, verdict in judged:
             previous = known.get(claim.uri)
             if verdict.is_verified is None and previous and previous.is_verified:
                 continue  # the run says nothing against it
             state = ClaimState(bool(verdict.is_verified), verdict.verification_status)
-            rows.append(self._row(verification, claim, run, cause.at) | vars(state))
+            rows.append(self._row(verification, claim, verdict, cause.at) | vars(state))
             if previous is None or previous.label != state.label:
                 before = previous.label if previous else None
                 changes.append(replace(cause, subject=CLAIM, name=claim.uri, previous=before, current=state.label))
@@ -192,17 +191,20 @@ class Results:
         return changes
 
     def _row(
-        self, verification: Verification, claim: VerificationClaim, run: RunSnapshot, now: datetime
+        self, verification: Verification, claim: VerificationClaim, verdict: Verdict, now: datetime
     ) -> dict[str, Any]:
         """Make a claim's row; where the user had no value, it holds for the one that the output has."""
         row = claim_row(verification, claim, now)
-        value = output_value(claim, run)
+        value = verdict.output_value
         if claim.fingerprint is None and value is not None:
             row["fingerprint"] = self._fingerprints.of(verification.tenant, verification.user_id, claim.uri, value)
         return row
 
-    def verdict(self, verification: Verification, claim: VerificationClaim, run: RunSnapshot) -> Verdict:
-        """Judge one claim by a run that has ended."""
+    def judge(self, verification: Verification, about: Sequence[VerificationClaim], run: RunSnapshot) -> list[Judged]:
+        """Judge each of some claims by a run that has ended."""
+        return [(claim, self._verdict(verification, claim, run)) for claim in about]
+
+    def _verdict(self, verification: Verification, claim: VerificationClaim, run: RunSnapshot) -> Verdict:
         fingerprint = partial(self._fingerprints.of, verification.tenant, verification.user_id, claim.uri)
         return judge(claim, run, is_same=lambda value: fingerprint(fold(value)) == claim.folded_fingerprint)
 
