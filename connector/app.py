@@ -13,6 +13,7 @@ from connector.access.gate import Access
 from connector.api import (
     access_log,
     applicants,
+    audit,
     document,
     errors,
     exports,
@@ -23,6 +24,7 @@ from connector.api import (
     setup,
     tenancy,
     tracing,
+    user_status,
     users,
     webhooks,
 )
@@ -61,7 +63,7 @@ def create_app(
 
 def _register_routes(app: Flask) -> None:
     api = document.install(app)
-    for module in (applicants, exports, providers, runs, setup, users, webhooks):
+    for module in (applicants, audit, exports, providers, runs, setup, user_status, users, webhooks):
         api.register_blueprint(module.blueprint)
     api.register_blueprint(tasks_blueprint)
     app.register_blueprint(operations.blueprint)

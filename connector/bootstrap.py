@@ -18,13 +18,14 @@ from connector.http.client import HttpClient
 from connector.http.webhook_sender import Notifier
 from connector.part import part
 from connector.private_file import make_data_dir
-from connector.relay import Relay
 from connector.services.application.notices import Notices
 from connector.services.application.tasks import Tasks
 from connector.services.application.watchlist import Watchlist
 from connector.services.journal import Subscriber
 from connector.services.key_rotation import KeyRotation, fingerprint_key
+from connector.services.lookup.audit import Audit
 from connector.services.lookup.evidence import RunFiles
+from connector.services.lookup.user_status import UserStatuses
 from connector.services.lookup.verifications import Runs
 from connector.services.outbox import Handler, Outbox
 from connector.services.people.applicants import Applicants
@@ -44,11 +45,11 @@ from connector.services.starting.attempts import Attempts
 from connector.services.starting.binding import Binding
 from connector.services.starting.initiation import Initiation
 from connector.services.starting.recording import Recorder
+from connector.services.starting.refusals import Refusals
 from connector.services.starting.requests import Verifications
-from connector.services.upkeep import Sweep, Upkeep
+from connector.services.upkeep import Upkeep
 from connector.settings import Settings
 from connector.store.engine import Database
-from connector.store.outbox import Payload
 from connector.store.vault import Fingerprints, Vault, read_keys
 
 
@@ -132,15 +133,17 @@ class Services(Ground):
     @part
     def verifications(self) -> Verifications:
         """Initiate, complete and resume verifications."""
-        max_waiting = max(1, self.settings.threads // 2)
+        refusals = Refusals(self.database, self._journal, self._clock)
+        waiting = max(1, self.settings.threads // 2)
         return Verifications(
             self.database,
             self.providers,
             self.onfido,
             self._results,
             self._initiation,
+            refusals,
             self._timing,
-            max_waiting,
+            waiting,
             self._clock,
         )
 
@@ -158,6 +161,16 @@ class Services(Ground):
     def users(self) -> Users:
         """Keep the embedded user directory."""
         return Users(self.database, self._vault, self._fingerprints, self._journal, self._clock)
+
+    @part
+    def user_statuses(self) -> UserStatuses:
+        """Look up why users are not verified."""
+        return UserStatuses(self.database, self.providers, self._directory, self.archive, self._clock)
+
+    @part
+    def audit(self) -> Audit:
+        """Read the audit trail."""
+        return Audit(self.database)
 
     @part
     def claims(self) -> Claims:
@@ -241,12 +254,6 @@ def create_services(
         services = Services(settings, clock, database, vault, fingerprints, subscribers, handlers)
         on_failure.pop_all()
     return services
-
-
-def create_relay(services: Services, *, threads: int, poll_interval: float = 1.0) -> Relay:
-    """Create the worker's loop; the caller starts and stops it."""
-    periodic: dict[Payload, float] = {Sweep(): float(services.settings.sweep_interval)}
-    return Relay(services.database, services.outbox, periodic, threads=threads, poll_interval=poll_interval)
 
 
 def open_database(settings: Settings) -> Database:

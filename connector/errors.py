@@ -14,6 +14,7 @@ contract as well. The API turns codes into HTTP statuses in one table (`connecto
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 
 # Statuses that say only that somebody on the way did not wait, or closed the connection: 444, 460 and 499 are proxies'.
@@ -83,6 +84,11 @@ class Code(StrEnum):
     WEBHOOK_UNEXPECTED = "OIDV-65000", "Unexpected error"
 
 
+def message_of(code: str) -> str:
+    """Return the message of a code that was stored; empty for one that this version does not know."""
+    return next((known.message for known in Code if known == code), "")
+
+
 class ConnectorError(Exception):
     """The root; `description` is written for the person who reads the answer."""
 
@@ -94,13 +100,17 @@ class ConnectorError(Exception):
 class RequestError(ConnectorError):
     """The caller can mend it.
 
-    `retry_after` (seconds) is set where the same request will be answered differently after a while.
+    `retry_after` (seconds) is set where the same request will be answered differently after a while, `claims` where
+    only some of those that were asked for are at fault.
     """
 
-    def __init__(self, code: Code, description: str, *, retry_after: int | None = None) -> None:
+    def __init__(
+        self, code: Code, description: str, *, retry_after: int | None = None, claims: Sequence[str] = ()
+    ) -> None:
         super().__init__(description)
         self.code = code
         self.retry_after = retry_after
+        self.claims = tuple(claims)
 
 
 class InvalidField(ConnectorError):  # noqa: N818  it is the field that is at fault

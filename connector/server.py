@@ -17,9 +17,10 @@ from connector import telemetry
 from connector.access.development import check_access_configured
 from connector.api import traffic
 from connector.app import create_app
-from connector.bootstrap import create_relay, create_services
+from connector.bootstrap import create_services
 from connector.serving.worker import BufferingWorker, Traffic
 from connector.settings import Settings
+from connector.worker import create_relay
 
 log = structlog.get_logger(__name__)
 

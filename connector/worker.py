@@ -8,8 +8,11 @@ import threading
 import structlog
 
 from connector import telemetry
-from connector.bootstrap import create_relay, create_services
+from connector.bootstrap import Services, create_services
+from connector.relay import Relay
+from connector.services.upkeep import Sweep
 from connector.settings import Settings
+from connector.store.outbox import Payload
 
 log = structlog.get_logger(__name__)
 
@@ -28,3 +31,9 @@ def run(settings: Settings) -> None:
     relay.stop(settings.graceful_timeout)
     services.close()
     log.info("worker.stopped")
+
+
+def create_relay(services: Services, *, threads: int, poll_interval: float = 1.0) -> Relay:
+    """Create the worker's loop; the caller starts and stops it."""
+    periodic: dict[Payload, float] = {Sweep(): float(services.settings.sweep_interval)}
+    return Relay(services.database, services.outbox, periodic, threads=threads, poll_interval=poll_interval)

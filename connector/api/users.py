@@ -157,7 +157,7 @@ def _verify(user_id: str, body: dict[str, Any]) -> Answer:
     properties = _properties(body)
     match status_property(properties):
         case "INITIATED":
-            return _capture_answer(provider_id, service.initiate(*key, _run_request(properties)))
+            return _capture_answer(provider_id, service.initiate(*key, _run_request(properties), g.principal.actor))
         case "REINITIATED":
             return _capture_answer(provider_id, service.resume(*key, _run_request(properties)))
         case "COMPLETED":

@@ -7,10 +7,12 @@
     providers.py       provider add|list|show|update|end-overlap|remove; provider_options.py: what it is told
     setup.py           provider test|add-webhook|remove-webhook
     applicants.py      applicant update|delete|restore
-    users.py           user add|set|list|show|remove; user_import/: user import
+    users.py           user add|set|list|remove; user_import/: user import
+    user_status.py     user show|unlock
     examples.py        example
     verifications.py   verification list|show|refresh|decide
     evidence.py        verification export|timeline|evidence
+    audit.py           audit
     tasks.py           verification task list|complete
     progress.py        how far long work is
     output.py          how results, errors and tables are printed
@@ -25,7 +27,19 @@ from pathlib import Path
 import click
 
 from connector import __version__
-from connector.cli import applicants, examples, outbox, providers, serve, tasks, tokens, users, verifications
+from connector.cli import (
+    applicants,
+    audit,
+    examples,
+    outbox,
+    providers,
+    serve,
+    tasks,
+    tokens,
+    user_status,
+    users,
+    verifications,
+)
 from connector.cli.output import Group
 
 
@@ -44,11 +58,14 @@ def main(context: click.Context, config: Path | None) -> None:
 
 main.add_command(providers.provider)
 main.add_command(users.user)
+for command in (user_status.show, user_status.unlock):
+    users.user.add_command(command)
 main.add_command(outbox.outbox)
 main.add_command(verifications.verification)
 verifications.verification.add_command(tasks.task)
 main.add_command(applicants.applicant)
+main.add_command(audit.audit)
 main.add_command(tokens.token)
 main.add_command(examples.example)
-for command in (serve.serve, serve.worker, serve.migrate, serve.rotate_keys, serve.simulate, serve.demo):
-    main.add_command(command)
+for process in (serve.serve, serve.worker, serve.migrate, serve.rotate_keys, serve.simulate, serve.demo):
+    main.add_command(process)

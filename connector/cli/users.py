@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from connector.cli.output import actor, json_option, print_json, print_record, print_table, services, tenant_option
+from connector.cli.output import actor, json_option, print_json, print_table, services, tenant_option
 from connector.cli.user_import.command import import_users
 from connector.cli.user_import.entries import value_objection
 from connector.domain.user_ids import id_objection, name_objection
@@ -74,24 +74,6 @@ def list_(context: click.Context, tenant: str, as_json: bool) -> None:
         print_json(ids)
     else:
         print_table([{"user": each} for each in ids], ("user",), empty="There is no user.")
-
-
-@user.command()
-@click.argument("user_id")
-@tenant_option
-@json_option
-@click.pass_context
-def show(context: click.Context, user_id: str, tenant: str, as_json: bool) -> None:
-    """Show a user's attributes and what is verified of them."""
-    with services(context) as opened:
-        values = dict(opened.users.values(tenant, user_id))
-        verified = {claim.uri for claim in opened.claims.all(tenant, user_id) if claim.is_verified}
-    if as_json:
-        print_json({"id": user_id, "attributes": values, "verified": sorted(verified)})
-        return
-    print_record({"user": user_id})
-    rows = [{"claim": uri, "value": value, "verified": uri in verified} for uri, value in values.items()]
-    print_table(rows, ("claim", "value", "verified"), empty="No attributes.")
 
 
 @user.command()

@@ -10,16 +10,22 @@ from typing import Any
 from connector.domain.verification import Verification
 
 RUN, CLAIM, PROVIDER, USER, APPLICANT, OUTBOX = "run", "claim", "provider", "user", "applicant", "outbox"  # subjects
+START = "start"  # another: a verification that was asked for
 ADMINISTRATOR = "administrator"  # a cause
+DECIDED = "decided"  # another: an administrator's decision on a run in review
+APPLICATION = "application"  # another: an application completed a task
+REFUSED = "refused"  # another: a verification was asked for and not started; the entry is kept for a while only
+AUDITED = (ADMINISTRATOR, DECIDED, APPLICATION, REFUSED)  # what an auditor looks for: what people asked for
 SYSTEM = "system"  # the actor where no person is known
 ADDED, CHANGED, REMOVED = "added", "changed", "removed"  # what was done to a provider or a user
+UNLOCKED = "unlocked"  # another: the user's earlier attempts do not count any more
 
 
 @dataclass(frozen=True)
 class Change:
     """One change; `actor` is the administrator or the event's id, `detail` holds no secret and no value.
 
-    `user_id` is for subscribers only: the history outlives the user, so it is not stored.
+    `user_id` is for subscribers; it is stored with those causes only that an auditor looks for.
     """
 
     at: datetime
@@ -34,6 +40,29 @@ class Change:
     actor: str | None = None
     detail: Mapping[str, Any] = field(default_factory=dict)
     user_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A change as it is stored; entries are numbered in the order in which they were written."""
+
+    number: int
+    change: Change
+
+
+@dataclass(frozen=True)
+class AuditFilter:
+    """Which audited changes to find; what is None does not matter. `name` is the object's name or id.
+
+    The period is half open.
+    """
+
+    user_id: str | None = None
+    actor: str | None = None
+    subject: str | None = None
+    name: str | None = None
+    since: datetime | None = None
+    before: datetime | None = None
 
 
 def by_administrator(

@@ -34,14 +34,20 @@ def read_filter(query: Mapping[str, str | None], *, provider_id: str | None = No
     `from` and `to` are dates or date-times; a time without a zone is UTC's. The day of a bare date `to` belongs to the
     period, the moment of a date-time `to` does not. Raises `InvalidQuery` naming what cannot be read.
     """
+    since, before = read_period(query[FROM], query[TO])
     return RunFilter(
         provider_id=provider_id,
         user_id=query["userId"],
         statuses=_statuses(query["status"]),
         tag=query["tag"],
-        created_from=_moment(FROM, query[FROM]),
-        created_before=_moment(TO, query[TO], added_to_date=timedelta(days=1)),
+        created_from=since,
+        created_before=before,
     )
+
+
+def read_period(since: str | None, before: str | None) -> tuple[datetime | None, datetime | None]:
+    """Read a half open period from two dates or date-times; raise `RequestError` naming the one that cannot be read."""
+    return _moment(FROM, since), _moment(TO, before, added_to_date=timedelta(days=1))
 
 
 def _statuses(text: str | None) -> tuple[str, ...]:

@@ -31,8 +31,8 @@ from connector.services.results.results import Results
 from connector.services.starting.attempts import SWEPT
 from connector.services.starting.initiation import Initiation
 from connector.services.timing import Deadline, background
+from connector.store import history, verification_search, verifications
 from connector.store import outbox as rows
-from connector.store import verification_search, verifications
 from connector.store.engine import Database
 
 log = structlog.get_logger(__name__)
@@ -118,6 +118,8 @@ class Upkeep:
 
     def _forget_old(self) -> None:
         self._events.forget_bodies(self._event_retention)
+        with self._database.write() as connection:
+            history.forget_refusals(connection, self._clock() - self._event_retention)
         is_left = True
         while is_left:
             with self._database.write() as connection:

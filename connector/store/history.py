@@ -1,19 +1,23 @@
 """The append-only history: every change of a run's or claim's status, and every change by an administrator.
 
-Only `connector/services/journal.py` writes it, for a change that is written has to be announced as well.
+Only `connector/services/journal.py` writes it, for a change that is written has to be announced as well. What is
+removed again after a while is the trace of a start that was refused.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, insert, select
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, insert, or_, select, text
 
-from connector.domain.history import RUN, Change
-from connector.store.models import history
+from connector.domain.history import AUDITED, REMOVED, RUN, START, USER, AuditFilter, Change, Entry
+from connector.store.models import IS_AUDITED, IS_REFUSED, history
 
 _COLUMNS = [column for column in history.c if column.name != "id"]
 _INSERT = insert(history)
+# As the partial indexes have it, for the database has to see that one of them holds what is asked for.
+_IS_AUDITED, _IS_REFUSED = text(f"({IS_AUDITED})"), text(IS_REFUSED)
 _FIND_RUN = (
     select(history.c.id)
     .where(
@@ -27,9 +31,7 @@ _FIND_RUN = (
 
 def append(connection: Connection, changes: Sequence[Change]) -> None:
     """Write changes, of which there is at least one."""
-    connection.execute(
-        _INSERT, [{column.name: getattr(change, column.name) for column in _COLUMNS} for change in changes]
-    )
+    connection.execute(_INSERT, [_row(change) for change in changes])
 
 
 def knows_run(connection: Connection, provider_id: str, run_id: str) -> bool:
@@ -42,3 +44,64 @@ def find_of_verification(connection: Connection, verification_id: str) -> list[C
     """Return what happened to a verification and its claims, the first first."""
     statement = select(*_COLUMNS).where(history.c.verification_id == verification_id).order_by(history.c.id)
     return [Change(**row._asdict()) for row in connection.execute(statement)]
+
+
+def find_audited(
+    connection: Connection, tenant: str, wanted: AuditFilter, *, limit: int, before: int | None = None
+) -> list[Entry]:
+    """Return audited changes of a tenant, the latest first, from those numbered lower than `before` on."""
+    statement = select(history.c.id, *_COLUMNS).where(history.c.tenant == tenant, _IS_AUDITED, *_clauses(wanted))
+    if before is not None:
+        statement = statement.where(history.c.id < before)
+    rows = connection.execute(statement.order_by(history.c.id.desc()).limit(limit)).mappings()
+    return [Entry(row["id"], Change(**{each.name: row[each.name] for each in _COLUMNS})) for row in rows]
+
+
+def find_refusals(connection: Connection, tenant: str, user_id: str, limit: int) -> list[Change]:
+    """Return a user's starts that were refused, the latest first."""
+    wanted = AuditFilter(user_id=user_id, subject=START)
+    return [entry.change for entry in find_audited(connection, tenant, wanted, limit=limit)]
+
+
+def find_removal(connection: Connection, tenant: str, user_id: str) -> Change | None:
+    """Return the latest entry that says that a user was removed."""
+    statement = select(*_COLUMNS).where(
+        history.c.tenant == tenant,
+        _IS_AUDITED,
+        history.c.user_id == user_id,
+        history.c.subject == USER,
+        history.c.current == REMOVED,
+    )
+    row = connection.execute(statement.order_by(history.c.id.desc()).limit(1)).one_or_none()
+    return None if row is None else Change(**row._asdict())
+
+
+def forget_refusals(connection: Connection, before: datetime) -> None:
+    """Remove the traces of starts that were refused before then."""
+    connection.execute(delete(history).where(_IS_REFUSED, history.c.at < before))
+
+
+def forget_refusals_of(connection: Connection, tenant: str, user_id: str) -> None:
+    """Remove the traces of a user's starts that were refused."""
+    statement = delete(history).where(history.c.tenant == tenant, history.c.user_id == user_id)
+    connection.execute(statement.where(_IS_AUDITED, history.c.subject == START))
+
+
+def _row(change: Change) -> dict[str, object]:
+    row = {column.name: getattr(change, column.name) for column in _COLUMNS}
+    return row if change.cause in AUDITED else row | {"user_id": None}
+
+
+def _clauses(wanted: AuditFilter) -> Iterator[ColumnElement[bool]]:
+    for column, value in ((history.c.user_id, wanted.user_id), (history.c.subject, wanted.subject)):
+        if value is not None:
+            yield column == value
+    if wanted.actor is not None:  # whole, or without the client and issuer of the token
+        yield or_(history.c.actor == wanted.actor, history.c.actor.startswith(f"{wanted.actor} [", autoescape=True))
+    if wanted.name is not None:
+        named = (history.c.name, history.c.provider_id, history.c.verification_id)
+        yield or_(*(column == wanted.name for column in named))
+    if wanted.since is not None:
+        yield history.c.at >= wanted.since
+    if wanted.before is not None:
+        yield history.c.at < wanted.before

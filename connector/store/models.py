@@ -38,6 +38,7 @@ from sqlalchemy import (
     text,
 )
 
+from connector.domain.history import AUDITED, REFUSED
 from connector.store.times import UtcDateTime
 
 metadata = MetaData(
@@ -121,6 +122,13 @@ verifications = Table(
     Column("wants_document", Boolean, nullable=False, server_default=false(), comment="whether `document` is kept"),
     Column("document", Text, comment="encrypted: that; null once its time is over"),
     Column("decision", String(16), comment="what an administrator decided on a run in review"),
+    Column(
+        "is_forgiven",
+        Boolean,
+        nullable=False,
+        server_default=false(),
+        comment="an administrator unlocked the user: it does not count against the limit of attempts",
+    ),
     Column("next_check_at", UtcDateTime, comment="from then on the sweep looks after it"),
     _time("created_at"),
     _time("updated_at"),
@@ -265,7 +273,8 @@ history = Table(
     Column("tenant", String(255), nullable=False),
     Column("provider_id", String(36), comment="no foreign key: the history outlives what it tells of"),
     Column("verification_id", String(36)),
-    Column("subject", String(16), nullable=False, comment="run, claim, provider, user, applicant or outbox"),
+    Column("subject", String(16), nullable=False, comment="run, claim, provider, user, applicant, outbox or start"),
+    Column("user_id", String(255), comment="whom it concerns; only with the causes that an auditor looks for"),
     Column("name", String(255), comment="the claim's URI, the provider's name, the user's id"),
     Column("previous", String(64)),
     Column("current", String(64), nullable=False),
@@ -276,3 +285,8 @@ history = Table(
 Index(None, history.c.verification_id)
 _partial_index("ix_history_run", "subject = 'run'", history.c.name)
 Index(None, history.c.tenant, history.c.at)
+IS_AUDITED = " OR ".join(f"cause = '{cause}'" for cause in AUDITED)
+IS_REFUSED = f"cause = '{REFUSED}'"
+_partial_index("ix_history_audit", IS_AUDITED, history.c.tenant, history.c.id)
+_partial_index("ix_history_audit_user", IS_AUDITED, history.c.tenant, history.c.user_id, history.c.id)
+_partial_index("ix_history_refused", IS_REFUSED, history.c.at)

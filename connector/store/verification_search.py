@@ -63,6 +63,21 @@ def find_next(
     return [read_row(row) for row in connection.execute(_ordered(statement, is_rising=True).limit(limit))]
 
 
+def find_latest_of_user(connection: Connection, tenant: str, user_id: str) -> dict[str, Verification]:
+    """Return a user's latest attempt with each provider, by the providers' ids, with what is kept of its result."""
+    latest = (
+        select(verifications.c.provider_id, func.max(verifications.c.created_at).label("created_at"))
+        .where(verifications.c.tenant == tenant, verifications.c.user_id == user_id)
+        .group_by(verifications.c.provider_id)
+        .subquery()
+    )
+    statement = SELECT.join(
+        latest,
+        (verifications.c.provider_id == latest.c.provider_id) & (verifications.c.created_at == latest.c.created_at),
+    ).where(verifications.c.tenant == tenant, verifications.c.user_id == user_id)
+    return {found.provider_id: found for found in map(read_row, connection.execute(statement))}
+
+
 def find_tags(connection: Connection, verification_ids: Sequence[str]) -> dict[str, list[str]]:
     """Give the tags of attempts, by their ids."""
     tags: dict[str, list[str]] = {verification_id: [] for verification_id in verification_ids}

@@ -45,13 +45,17 @@ _IS_OF_USER = (
     verifications.c.provider_id == bindparam("of_provider"),
 )
 _OF_USER = SELECT.where(*_IS_OF_USER).order_by(verifications.c.created_at.desc())
+_COUNTS = (
+    verifications.c.is_forgiven.is_(False),
+    verifications.c.run_id.is_not(None) | verifications.c.run_requested_at.is_not(None),
+)
 _STARTED = (
     select(verifications.c.created_at)
     .where(
         verifications.c.provider_id == bindparam("of_provider"),
         verifications.c.user_id == bindparam("of_user"),
         verifications.c.created_at > bindparam("since"),
-        verifications.c.run_id.is_not(None) | verifications.c.run_requested_at.is_not(None),
+        *_COUNTS,
     )
     .order_by(verifications.c.created_at.desc())
 )
@@ -231,9 +235,31 @@ def postpone(connection: Connection, checks: Mapping[str, datetime]) -> None:
 
 
 def find_started(connection: Connection, provider_id: str, user_id: str, since: datetime) -> list[datetime]:
-    """Give when the user's attempts since then were made whose run was, or may have been, started; latest first."""
+    """Return when the user's attempts since then were made whose run was, or may have been, started; latest first.
+
+    Without those that were forgiven.
+    """
     attempts = {"of_provider": provider_id, "of_user": user_id, "since": since}
     return list(connection.execute(_STARTED, attempts).scalars())
+
+
+def find_started_of_user(
+    connection: Connection, tenant: str, user_id: str, since: datetime
+) -> dict[str, list[datetime]]:
+    """Return the same for all providers, by their ids."""
+    of_user = (verifications.c.tenant == tenant, verifications.c.user_id == user_id)
+    statement = select(verifications.c.provider_id, verifications.c.created_at).where(
+        *of_user, verifications.c.created_at > since, *_COUNTS
+    )
+    started: dict[str, list[datetime]] = {}
+    for provider_id, created_at in connection.execute(statement.order_by(verifications.c.created_at.desc())):
+        started.setdefault(provider_id, []).append(created_at)
+    return started
+
+
+def forgive(connection: Connection, verification_ids: Sequence[str]) -> None:
+    """Count some attempts, which are locked, no longer against the limit."""
+    connection.execute(update(verifications).where(verifications.c.id.in_(verification_ids)).values(is_forgiven=True))
 
 
 def find(connection: Connection, verification_id: str) -> Verification | None:

@@ -107,7 +107,8 @@ def test_an_operator_takes_a_user_through_a_verification(deployment: Deployment)
         LAST_NAME: (False, "consider"),
         BIRTH_DATE: (False, "not_compared"),
     }
-    assert json.loads(deployment.run("user", "show", "ann", "--json"))["verified"] == [GIVEN_NAME]
+    [status] = json.loads(deployment.run("user", "show", "ann", "--json"))["providers"]
+    assert [claim["uri"] for claim in status["claims"] if claim["isVerified"]] == [GIVEN_NAME]
     assert json.loads(deployment.run("verification", "show", shown["verification"], "--json")) == shown
 
     table = deployment.run("verification", "show", run_id)

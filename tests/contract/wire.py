@@ -85,6 +85,9 @@ OPERATIONS = (
     Operation("GET", USERS + "/{user_id}/idv/claims/{claim_id}", "internal_idv_claim_view"),
     Operation("PUT", USERS + "/{user_id}/idv/claims/{claim_id}", "internal_idv_claim_update"),
     Operation("DELETE", USERS + "/{user_id}/idv", "internal_idv_claim_delete"),
+    Operation("GET", USERS + "/{user_id}/idv", "internal_idv_claim_view"),
+    Operation("POST", USERS + "/{user_id}/idv/unlock", _UPDATE_CLAIM, takes_body=False),
+    Operation("GET", "/api/server/v1/audit", "internal_idv_claim_view"),
 )
 ALL_SCOPES = tuple({operation.scope: None for operation in OPERATIONS})
 WEBHOOK = "/idv/onfido/v1/{provider_id}/verify"

@@ -14,9 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from connector.bootstrap import create_relay, create_services
+from connector.bootstrap import create_services
 from connector.services.outbox import Handler
 from connector.settings import Settings
+from connector.worker import create_relay
 
 
 @dataclass(frozen=True)

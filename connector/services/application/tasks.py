@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
-from connector.domain.history import RUN, SYSTEM, of_verification
+from connector.domain.history import APPLICATION, RUN, SYSTEM, of_verification
 from connector.domain.nesting import is_deeper
 from connector.domain.studio import MANUAL_REVIEW
 from connector.domain.tasks import Task, TaskSummary
@@ -37,7 +37,7 @@ from connector.store import verifications
 from connector.store.engine import Database
 
 TASK_COMPLETED = "task_completed"  # what has become of it, for the history
-APPLICATION, ANSWER = "application", "notice_answered"  # causes: a request, or the answer to a notice
+ANSWER = "notice_answered"  # a cause: the answer to a notice, and not a request
 
 MAX_DATA = 256 * 1024  # characters of JSON
 MAX_DEPTH = 32

@@ -10,14 +10,14 @@ from types import MappingProxyType
 
 from sqlalchemy import Connection
 
-from connector.domain.history import ADDED, CHANGED, REMOVED, SYSTEM, USER, Change, by_administrator
+from connector.domain.history import ADDED, CHANGED, REMOVED, SYSTEM, UNLOCKED, USER, Change, by_administrator
 from connector.domain.text import is_blank
 from connector.domain.user_ids import id_objection
 from connector.errors import Code, InvalidField, RequestError
 from connector.services.journal import Journal
 from connector.services.people.values import Values, ValueWriter
 from connector.services.providers.applicant_deletion import DeleteApplicant
-from connector.store import claims, events, outbox, users, verifications
+from connector.store import claims, events, history, outbox, users, verifications
 from connector.store.engine import Database
 from connector.store.vault import Fingerprints, Vault
 
@@ -116,9 +116,25 @@ class Users:
             events.forget_attempts(connection, [each.verification_id for each in known])
             applicants = {(each.provider_id, each.applicant_id) for each in known if each.applicant_id}
             verifications.forget_user(connection, tenant, user_id)
+            history.forget_refusals_of(connection, tenant, user_id)
             self._journal.record(connection, [self._entry(tenant, user_id, REMOVED, actor, {})])
             outbox.add_all(connection, [DeleteApplicant(tenant, *each) for each in sorted(applicants)])
             return len(applicants)
+
+    def unlock(self, tenant: str, user_id: str, provider_id: str | None = None, actor: str = SYSTEM) -> int:
+        """Count a user's attempts so far no longer, with one provider or all; return how many those are.
+
+        Raise `RequestError` where nothing is known of the user.
+        """
+        with self._database.write() as connection:
+            is_known = users.lock(connection, tenant, user_id)
+            attempts = verifications.find_of_user(connection, tenant, user_id)
+            if not is_known and not attempts:
+                raise _not_found(user_id)
+            chosen = [each.verification_id for each in attempts if provider_id in (None, each.provider_id)]
+            verifications.forgive(connection, chosen)
+            self._journal.record(connection, [self._unlocked(tenant, user_id, provider_id, actor, len(chosen))])
+        return len(chosen)
 
     def values(self, tenant: str, user_id: str) -> Mapping[str, str]:
         """Give a user's values by claim URI; raises `RequestError` where there is no such user."""
@@ -127,6 +143,11 @@ class Users:
                 raise _not_found(user_id)
             sealed = users.find_values(connection, tenant, user_id)
         return self._values.open(tenant, user_id, sealed)
+
+    def known_values(self, tenant: str, user_id: str) -> Mapping[str, str]:
+        """Return the values that are kept here of a user, by claim URI; none of one who is kept elsewhere."""
+        with self._database.read() as connection:
+            return self._values.open(tenant, user_id, users.find_values(connection, tenant, user_id))
 
     def ids(self, tenant: str) -> Iterator[str]:
         """Give the ids of all users of the tenant, in their order."""
@@ -170,6 +191,10 @@ class Users:
         if what == CHANGED and removed:
             detail["removed"] = removed
         return by_administrator(self._clock(), actor, tenant, USER, user_id, what, detail)
+
+    def _unlocked(self, tenant: str, user_id: str, provider_id: str | None, actor: str, attempts: int) -> Change:
+        detail = {"attempts": attempts}
+        return by_administrator(self._clock(), actor, tenant, USER, user_id, UNLOCKED, detail, provider_id)
 
 
 def _batches(given: Iterable[tuple[str, Values]]) -> Iterator[dict[str, Values]]:

@@ -19,7 +19,7 @@ import structlog
 from sqlalchemy import Connection
 
 from connector.directory import Directory
-from connector.domain.history import RUN, of_verification
+from connector.domain.history import DECIDED, RUN, of_verification
 from connector.domain.runs import APPROVED, DECIDED_STATUSES, DECLINED, REVIEW, RunSnapshot
 from connector.domain.verification import Verification, VerificationClaim
 from connector.errors import Code, InvalidField, RequestError
@@ -33,7 +33,6 @@ from connector.store.vault import Fingerprints
 
 log = structlog.get_logger(__name__)
 
-DECIDED = "decided"  # a cause, for the history
 MAX_REASON = 1000
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 

@@ -21,6 +21,7 @@ from connector.domain.capture import LINK
 from connector.domain.history import RUN, Change, of_verification
 from connector.domain.provider import Provider
 from connector.domain.runs import AWAITING_INPUT, ERROR, STARTING, TAG_PREFIX, RunSnapshot
+from connector.domain.user_status import next_attempt_at
 from connector.domain.verification import Verification, VerificationClaim, claim_of
 from connector.domain.workflow_input import RunPlan
 from connector.errors import Code, ConnectorError, OnfidoError, RequestError
@@ -241,13 +242,12 @@ def _check_limit(connection: Connection, provider: Provider, user_id: str, now: 
     """Raise where the user has started as many runs as the provider allows within its window."""
     window = timedelta(seconds=provider.attempt_window)
     started = verifications.find_started(connection, provider.provider_id, user_id, now - window)
-    if len(started) >= provider.max_attempts:
-        allowed_at = started[provider.max_attempts - 1] + window
+    if allowed_at := next_attempt_at(started, provider, now):
         seconds = max(1, math.ceil((allowed_at - now).total_seconds()))
         raise RequestError(
             Code.ATTEMPT_LIMIT,
             f"{len(started)} verifications were started within {provider.attempt_window} seconds, the most that is "
-            f"allowed. The next is allowed at {allowed_at.isoformat(timespec='seconds')}.",
+            f"allowed. The next is allowed at {allowed_at:%Y-%m-%dT%H:%M:%SZ}.",
             retry_after=seconds,
         )
 

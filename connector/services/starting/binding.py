@@ -178,7 +178,7 @@ def _select(provider: Provider, wanted: Wanted, values: Mapping[str, str]) -> di
     fields = fields_to_send(frozenset(requested.values()), frozenset(mapping.values()))
     found = values_of(mapping, fields, values, provider.missing_name)
     if missing := missing_claims(mapping, wanted.uris, values, found):
-        raise RequestError(Code.VALUE_MISSING, f"The user has no value for {', '.join(missing)}.")
+        raise RequestError(Code.VALUE_MISSING, f"The user has no value for {', '.join(missing)}.", claims=missing)
     return as_onfido_writes(found)
 
 

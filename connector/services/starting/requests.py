@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from connector.domain.claims import Claim
+from connector.domain.history import SYSTEM
 from connector.domain.provider import Provider
 from connector.domain.runs import AWAITING_INPUT
 from connector.domain.verification import Verification
@@ -24,6 +25,7 @@ from connector.services.providers.registry import Providers
 from connector.services.results.results import Results
 from connector.services.starting.attempts import Wanted, is_link_expired
 from connector.services.starting.initiation import Initiation, Started, let_go_through
+from connector.services.starting.refusals import Refusals, StartRequest
 from connector.services.timing import Timing
 from connector.store import claims, verifications
 from connector.store.engine import Database
@@ -66,6 +68,7 @@ class Verifications:
         onfido: Onfido,
         results: Results,
         initiation: Initiation,
+        refusals: Refusals,
         timing: Timing,
         max_waiting: int,
         clock: Callable[[], datetime],
@@ -75,21 +78,29 @@ class Verifications:
         self._onfido = onfido
         self._results = results
         self._initiation = initiation
+        self._refusals = refusals
         self._timing = timing
         self._clock = clock
         self._waiting = threading.BoundedSemaphore(max_waiting)
 
     def initiate(
-        self, tenant: str, user_id: str, provider_id: str, uris: Sequence[str], request: RunRequest = _PLAIN
+        self,
+        tenant: str,
+        user_id: str,
+        provider_id: str,
+        uris: Sequence[str],
+        request: RunRequest = _PLAIN,
+        actor: str = SYSTEM,
     ) -> Capture:
         """Start the verification of a user's claims, as the request asks, or go on with one that broke off.
 
         Raises `RequestError` where the request cannot be met, `OnfidoError` where Onfido refuses, fails or is away.
         """
-        provider = self._providers.find_enabled(tenant, provider_id)
-        _check_mapped(provider, uris)
-        wanted = Wanted(tuple(uris), plan_run(provider.studio, request, self._clock()))
-        started = self._initiation.start(provider, user_id, wanted, self._timing.interactive())
+        with self._refusals.traced(StartRequest(tenant, user_id, provider_id, uris, actor)):
+            provider = self._providers.find_enabled(tenant, provider_id)
+            _check_mapped(provider, uris)
+            wanted = Wanted(tuple(uris), plan_run(provider.studio, request, self._clock()))
+            started = self._initiation.start(provider, user_id, wanted, self._timing.interactive())
         return self._capture(started, uris)
 
     def complete(self, tenant: str, user_id: str, provider_id: str, uris: Sequence[str], wait: int = 0) -> Completion:
@@ -184,7 +195,9 @@ def _check_mapped(provider: Provider, uris: Sequence[str]) -> None:
         raise RequestError(Code.CLAIMS_EMPTY, "claims: must name at least one claim URI.")
     if unmapped := [uri for uri in uris if uri not in provider.claims and uri not in provider.studio.by_claim]:
         raise RequestError(
-            Code.CLAIM_NOT_MAPPED, f"The provider {provider.name} has no mapping for {', '.join(unmapped)}."
+            Code.CLAIM_NOT_MAPPED,
+            f"The provider {provider.name} has no mapping for {', '.join(unmapped)}.",
+            claims=unmapped,
         )
 
 

@@ -22,7 +22,16 @@ def upgrade() -> None:
         ),
         sa.Column("verification_id", sa.String(length=36), nullable=True),
         sa.Column(
-            "subject", sa.String(length=16), nullable=False, comment="run, claim, provider, user, applicant or outbox"
+            "subject",
+            sa.String(length=16),
+            nullable=False,
+            comment="run, claim, provider, user, applicant, outbox or start",
+        ),
+        sa.Column(
+            "user_id",
+            sa.String(length=255),
+            nullable=True,
+            comment="whom it concerns; only with the causes that an auditor looks for",
         ),
         sa.Column(
             "name", sa.String(length=255), nullable=True, comment="the claim's URI, the provider's name, the user's id"
@@ -38,6 +47,38 @@ def upgrade() -> None:
         ),
         sa.Column("detail", sa.JSON(), nullable=False, comment="what else was changed; never a secret or a value"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_history")),
+    )
+    op.create_index(
+        "ix_history_audit",
+        "history",
+        ["tenant", "id"],
+        unique=False,
+        sqlite_where=sa.text(
+            "cause = 'administrator' OR cause = 'decided' OR cause = 'application' OR cause = 'refused'"
+        ),
+        postgresql_where=sa.text(
+            "cause = 'administrator' OR cause = 'decided' OR cause = 'application' OR cause = 'refused'"
+        ),
+    )
+    op.create_index(
+        "ix_history_audit_user",
+        "history",
+        ["tenant", "user_id", "id"],
+        unique=False,
+        sqlite_where=sa.text(
+            "cause = 'administrator' OR cause = 'decided' OR cause = 'application' OR cause = 'refused'"
+        ),
+        postgresql_where=sa.text(
+            "cause = 'administrator' OR cause = 'decided' OR cause = 'application' OR cause = 'refused'"
+        ),
+    )
+    op.create_index(
+        "ix_history_refused",
+        "history",
+        ["at"],
+        unique=False,
+        sqlite_where=sa.text("cause = 'refused'"),
+        postgresql_where=sa.text("cause = 'refused'"),
     )
     op.create_index(
         "ix_history_run",
@@ -260,6 +301,13 @@ def upgrade() -> None:
         sa.Column("document", sa.Text(), nullable=True, comment="encrypted: that; null once its time is over"),
         sa.Column(
             "decision", sa.String(length=16), nullable=True, comment="what an administrator decided on a run in review"
+        ),
+        sa.Column(
+            "is_forgiven",
+            sa.Boolean(),
+            server_default=sa.false(),
+            nullable=False,
+            comment="an administrator unlocked the user: it does not count against the limit of attempts",
         ),
         sa.Column(
             "next_check_at", sa.DateTime(timezone=True), nullable=True, comment="from then on the sweep looks after it"

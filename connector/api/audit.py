@@ -1,0 +1,30 @@
+"""`/api/server/v1/audit`: what people asked for, and what was refused, for an auditor."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import current_app, g
+
+from connector.api.audit_shapes import AuditPageSchema, AuditQuerySchema, audit_body
+from connector.api.errors import PROVIDER_ERRORS
+from connector.api.parsing import Blueprint
+from connector.api.verifications import no_store
+from connector.domain.audit_filter import read_audit_filter
+from connector.services.lookup.audit import Audit
+
+blueprint = Blueprint(
+    "audit", __name__, url_prefix="/api/server/v1/audit", errors=PROVIDER_ERRORS, description="The audit trail"
+)
+blueprint.after_request(no_store)
+
+
+@blueprint.get("")
+@blueprint.requires("internal_idv_claim_view")
+@blueprint.arguments(AuditQuerySchema, location="query")
+@blueprint.response(200, AuditPageSchema)
+def list_audit_entries(query: dict[str, Any]) -> dict[str, Any]:
+    """List what people asked for, and what was refused, the latest first."""
+    audit: Audit = current_app.extensions["services"].audit
+    found = audit.page(g.tenant, read_audit_filter(query), limit=query["limit"], before=query["cursor"])
+    return audit_body(found)

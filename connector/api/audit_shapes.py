@@ -1,0 +1,70 @@
+"""The audit trail on the wire."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import marshmallow as ma
+from marshmallow import fields, validate
+
+from connector.api.bodies import change_body
+from connector.api.cursors import Cursor
+from connector.api.fields import Text
+from connector.api.schemas import ChangeSchema
+from connector.domain.audit_filter import SUBJECTS
+from connector.domain.history import Entry
+from connector.services.lookup.audit import AuditPage
+
+MAX_PAGE = 1000
+
+
+class AuditFilterSchema(ma.Schema):
+    """Which entries are wanted; `from` and `to` are dates or date-times, UTC's where they name no zone."""
+
+    userId = Text(load_default=None, metadata={"description": "Whom it concerns."})
+    actor = Text(load_default=None, metadata={"description": "Who did it, as the entries have it."})
+    subject = fields.String(load_default=None, validate=validate.OneOf(SUBJECTS))
+    object = Text(load_default=None, metadata={"description": "A name or id: a claim, a provider, a verification."})
+    from_ = Text(load_default=None, data_key="from", attribute="from", metadata={"example": "2026-01-31"})
+    to = Text(load_default=None, metadata={"example": "2026-01-31"})
+
+
+class AuditQuerySchema(AuditFilterSchema):
+    """How the entries are filtered and paged, the latest first."""
+
+    limit = fields.Integer(load_default=25, strict=False, validate=validate.Range(min=1, max=MAX_PAGE))
+    cursor = Cursor(load_default=None, metadata={"type": "string", "description": "`nextCursor` of the page before."})
+
+
+class AuditEntrySchema(ChangeSchema):
+    """An entry: what was done to which object, when, by whom, and whom it concerns."""
+
+    userId = fields.String(required=True, allow_none=True)
+    providerId = fields.String(required=True, allow_none=True)
+    verificationId = fields.String(required=True, allow_none=True)
+
+
+class AuditPageSchema(ma.Schema):
+    """A page of entries; `nextCursor` is null on the last one."""
+
+    count = fields.Integer(required=True)
+    entries = fields.List(fields.Nested(AuditEntrySchema), required=True)
+    nextCursor = Cursor(required=True, allow_none=True, metadata={"type": ["string", "null"]})
+
+
+def audit_body(page: AuditPage) -> dict[str, Any]:
+    """Write a page of entries."""
+    return {
+        "count": len(page.entries),
+        "entries": [_entry_body(entry) for entry in page.entries],
+        "nextCursor": page.next_before,
+    }
+
+
+def _entry_body(entry: Entry) -> dict[str, Any]:
+    change = entry.change
+    return change_body(change) | {
+        "userId": change.user_id,
+        "providerId": change.provider_id,
+        "verificationId": change.verification_id,
+    }

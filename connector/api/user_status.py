@@ -1,0 +1,43 @@
+"""`/api/users/v1/{user-id}/idv`: how a user is verified, and if not, why; for the help desk."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import current_app, g
+
+from connector.api.errors import USER_ERRORS
+from connector.api.parsing import Blueprint
+from connector.api.user_status_shapes import UnlockSchema, UserStatusSchema, status_body
+from connector.api.verifications import no_store
+from connector.services.lookup.user_status import UserStatuses
+from connector.services.people.users import Users
+
+blueprint = Blueprint(
+    "user_status", __name__, url_prefix="/api/users/v1", errors=USER_ERRORS, description="How a user is verified"
+)
+blueprint.after_request(no_store)
+
+
+@blueprint.get("/<user_id>/idv")
+@blueprint.requires("internal_idv_claim_view")
+@blueprint.response(200, UserStatusSchema)
+def get_user_status(user_id: str) -> dict[str, Any]:
+    """Report how a user is verified, and if not, why: the last run, the last refused start, the next attempt."""
+    return status_body(_statuses().get(g.tenant, user_id))
+
+
+@blueprint.post("/<user_id>/idv/unlock")
+@blueprint.requires("internal_idv_claim_update")
+@blueprint.arguments(UnlockSchema, location="query")
+@blueprint.response(200, UserStatusSchema)
+def unlock_user(query: dict[str, Any], user_id: str) -> dict[str, Any]:
+    """Count a user's attempts so far no longer, so that the next start is allowed now."""
+    users: Users = current_app.extensions["services"].users
+    users.unlock(g.tenant, user_id, query["idVProviderId"], g.principal.actor)
+    return status_body(_statuses().get(g.tenant, user_id))
+
+
+def _statuses() -> UserStatuses:
+    statuses: UserStatuses = current_app.extensions["services"].user_statuses
+    return statuses

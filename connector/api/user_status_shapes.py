@@ -1,0 +1,119 @@
+"""How a user is verified, on the wire."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import marshmallow as ma
+from marshmallow import fields
+
+from connector.api.fields import Flag, Text
+from connector.api.verification_shapes import Moment
+from connector.domain.history import Change
+from connector.domain.user_status import ProviderStatus
+from connector.domain.verification import Verification
+from connector.errors import message_of
+from connector.services.lookup.user_status import UserStatus
+
+
+class ClaimStatusSchema(ma.Schema):
+    """A claim that the provider can verify; `reason` says why it is not verified."""
+
+    uri = fields.String(required=True)
+    isVerified = Flag(required=True, attribute="is_verified")
+    verificationStatus = fields.String(required=True, allow_none=True, attribute="verification_status")
+    reason = fields.String(required=True, allow_none=True)
+
+
+class LastRunSchema(ma.Schema):
+    """The user's latest verification with the provider; `id` is the verification's, `runId` Onfido's."""
+
+    id = fields.String(required=True)
+    runId = fields.String(required=True, allow_none=True)
+    status = fields.String(required=True)
+    createdAt = Moment(required=True)
+    completedAt = Moment(required=True, allow_none=True)
+    reasons = fields.List(fields.String(), required=True)
+
+
+class RefusalSchema(ma.Schema):
+    """A start that was refused: the error's code and message, and the claims, without any value."""
+
+    at = Moment(required=True)
+    code = fields.String(required=True, metadata={"example": "OIDV-10002"})
+    message = fields.String(required=True)
+    claims = fields.List(fields.String(), required=True)
+    providerId = fields.String(required=True, allow_none=True)
+    actor = fields.String(required=True, allow_none=True)
+
+
+class ProviderStatusSchema(ma.Schema):
+    """How the user is verified through one provider; `reason` is null for a user who is verified.
+
+    `nextAttemptAt` is when the limit of attempts allows the next start, null where that is now.
+    """
+
+    providerId = fields.String(required=True)
+    name = fields.String(required=True)
+    isEnabled = Flag(required=True)
+    isVerified = Flag(required=True)
+    reason = fields.String(required=True, allow_none=True)
+    nextAttemptAt = Moment(required=True, allow_none=True)
+    lastRun = fields.Nested(LastRunSchema, required=True, allow_none=True)
+    lastRefusal = fields.Nested(RefusalSchema, required=True, allow_none=True)
+    claims = fields.List(fields.Nested(ClaimStatusSchema), required=True)
+
+
+class UserStatusSchema(ma.Schema):
+    """How a user is verified through each provider of the tenant."""
+
+    userId = fields.String(required=True)
+    providers = fields.List(fields.Nested(ProviderStatusSchema), required=True)
+
+
+class UnlockSchema(ma.Schema):
+    """Which provider's limit of attempts the user is freed from; without one, every provider's."""
+
+    idVProviderId = Text(load_default=None)
+
+
+def status_body(status: UserStatus) -> dict[str, Any]:
+    """Return what `UserStatusSchema` writes."""
+    return {"userId": status.user_id, "providers": [_provider_body(each) for each in status.providers]}
+
+
+def refusal_body(refusal: Change) -> dict[str, Any]:
+    """Return what `RefusalSchema` writes."""
+    return {
+        "at": refusal.at,
+        "code": refusal.current,
+        "message": message_of(refusal.current),
+        "claims": list(refusal.detail["claims"]),
+        "providerId": refusal.provider_id,
+        "actor": refusal.actor,
+    }
+
+
+def _provider_body(status: ProviderStatus) -> dict[str, Any]:
+    return {
+        "providerId": status.provider.provider_id,
+        "name": status.provider.name,
+        "isEnabled": status.provider.is_enabled,
+        "isVerified": status.is_verified,
+        "reason": status.reason,
+        "nextAttemptAt": status.next_attempt_at,
+        "lastRun": _run_body(status.last_run, status.last_reasons) if status.last_run else None,
+        "lastRefusal": refusal_body(status.last_refusal) if status.last_refusal else None,
+        "claims": status.claims,
+    }
+
+
+def _run_body(run: Verification, reasons: Any) -> dict[str, Any]:
+    return {
+        "id": run.verification_id,
+        "runId": run.run_id,
+        "status": run.status,
+        "createdAt": run.created_at,
+        "completedAt": run.completed_at,
+        "reasons": list(reasons),
+    }

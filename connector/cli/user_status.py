@@ -1,0 +1,99 @@
+"""`connector user show|unlock`: why a user is not verified, and letting one try again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import click
+
+from connector.cli.output import (
+    actor,
+    example,
+    json_option,
+    print_json,
+    print_record,
+    print_table,
+    services,
+    tenant_option,
+)
+
+
+@click.command(epilog=example("connector user show ann"))
+@click.argument("user_id")
+@tenant_option
+@json_option
+@click.pass_context
+def show(context: click.Context, user_id: str, tenant: str, as_json: bool) -> None:
+    """Show a user's attributes, what is verified of them, and if not, why."""
+    from connector.api.user_status_shapes import UserStatusSchema, status_body  # noqa: PLC0415
+
+    with services(context) as opened:
+        status = opened.user_statuses.get(tenant, user_id)
+        values = opened.users.known_values(tenant, user_id)
+    body = UserStatusSchema().dump(status_body(status))
+    if as_json:
+        print_json(body | {"attributes": dict(values)})
+    else:
+        _print(body, values)
+
+
+@click.command(epilog=example("connector user unlock ann"))
+@click.argument("user_id")
+@click.option("--provider", "provider_id", help="Of this provider only; otherwise of every one.")
+@tenant_option
+@click.pass_context
+def unlock(context: click.Context, user_id: str, provider_id: str | None, tenant: str) -> None:
+    """Let a user start again now: the attempts so far count against the limit no longer."""
+    with services(context) as opened:
+        number = opened.users.unlock(tenant, user_id, provider_id, actor())
+    click.echo(
+        f"Unlocked {user_id}: {number} earlier {'attempt counts' if number == 1 else 'attempts count'} no longer."
+    )
+
+
+def _print(body: Mapping[str, Any], values: Mapping[str, str]) -> None:
+    print_record({"userId": body["userId"]})
+    rows = [_claim(uri, values, body["providers"]) for uri in _uris(body["providers"], values)]
+    print_table(rows, ("claim", "value", "verified", "reason"), empty="No attributes.")
+    for provider in body["providers"]:
+        click.echo()
+        print_record(
+            {
+                "provider": f"{provider['name']} ({provider['providerId']})",
+                "isVerified": provider["isVerified"],
+                "reason": provider["reason"],
+                "lastRun": _run(provider["lastRun"]),
+                "lastRefusal": _refusal(provider["lastRefusal"]),
+                "nextAttemptAt": provider["nextAttemptAt"] or "now",
+            }
+        )
+
+
+def _uris(providers: list[dict[str, Any]], values: Mapping[str, str]) -> list[str]:
+    """Return the claims to show: what the user has, and what a provider knows something of."""
+    known = {claim["uri"] for each in providers for claim in each["claims"] if claim["verificationStatus"]}
+    return sorted({*values, *known})
+
+
+def _claim(uri: str, values: Mapping[str, str], providers: list[dict[str, Any]]) -> dict[str, Any]:
+    found = [claim for each in providers for claim in each["claims"] if claim["uri"] == uri]
+    is_verified = any(claim["isVerified"] for claim in found)
+    reasons = dict.fromkeys(claim["reason"] for claim in found) or {"no provider verifies it": None}
+    return {
+        "claim": uri,
+        "value": values.get(uri),
+        "verified": is_verified,
+        "reason": None if is_verified else "; ".join(reasons),
+    }
+
+
+def _run(run: Mapping[str, Any] | None) -> str | None:
+    return None if run is None else f"{run['runId'] or run['id']} {run['status']}, started at {run['createdAt']}"
+
+
+def _refusal(refusal: Mapping[str, Any] | None) -> str | None:
+    if refusal is None:
+        return None
+    claims = f": {', '.join(refusal['claims'])}" if refusal["claims"] else ""
+    return f"{refusal['at']} {refusal['code']} {refusal['message']}{claims}"

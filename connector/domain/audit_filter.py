@@ -1,0 +1,26 @@
+"""Which entries of the audit trail somebody asks for, read from the words that a query and the command line share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from connector.domain.history import APPLICANT, CLAIM, OUTBOX, PROVIDER, RUN, START, USER, AuditFilter
+from connector.domain.verification_filter import FROM, TO, read_period
+
+SUBJECTS = (USER, CLAIM, RUN, START, APPLICANT, PROVIDER, OUTBOX)
+
+
+def read_audit_filter(query: Mapping[str, str | None]) -> AuditFilter:
+    """Read `userId`, `actor`, `subject`, `object`, `from` and `to`; what is None does not matter.
+
+    Raise `RequestError` naming what cannot be read.
+    """
+    since, before = read_period(query[FROM], query[TO])
+    return AuditFilter(
+        user_id=query["userId"],
+        actor=query["actor"],
+        subject=query["subject"],
+        name=query["object"],
+        since=since,
+        before=before,
+    )

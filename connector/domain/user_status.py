@@ -1,0 +1,116 @@
+"""Why a user is not verified, in words for the help desk: reasons, never values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from connector.domain.claims import DIFFERS, VALUE_CHANGED, Claim
+from connector.domain.history import Change
+from connector.domain.provider import Provider
+from connector.domain.runs import ABANDONED, APPROVED, DECLINED, ERROR, REVIEW, Comparison
+from connector.domain.verification import Verification
+from connector.errors import message_of
+
+_OF_CLAIM: Mapping[str, str] = {
+    Comparison.CONSIDER: "the document differs from it",
+    Comparison.UNIDENTIFIED: "it could not be read from the document",
+    Comparison.NOT_COMPARED: "Onfido did not compare it",
+    DIFFERS: "the workflow's output holds another value",
+    VALUE_CHANGED: "its value has changed since it was sent",
+    Comparison.CLEAR: "Onfido found it clear, but the run was not approved",
+}
+_OF_RUN: Mapping[str, str] = {
+    APPROVED: "The last run was approved, but not every claim was verified by it.",
+    DECLINED: "The last run was declined.",
+    REVIEW: "The last run is in review: an administrator can decide on it.",
+    ABANDONED: "The user abandoned the last run.",
+    ERROR: "The last run ended with an error.",
+}
+
+
+@dataclass(frozen=True)
+class ClaimStatus:
+    """A claim that a provider can verify; `reason` says why it is not verified."""
+
+    uri: str
+    has_value: bool
+    is_verified: bool
+    verification_status: str | None
+    reason: str | None
+
+
+@dataclass(frozen=True)
+class ProviderStatus:
+    """How a user is verified through one provider; `next_attempt_at` is None where a start is allowed now."""
+
+    provider: Provider
+    claims: Sequence[ClaimStatus]
+    last_run: Verification | None
+    last_reasons: Sequence[str] = field(default=())
+    last_refusal: Change | None = None
+    next_attempt_at: datetime | None = None
+
+    @property
+    def is_verified(self) -> bool:
+        """Whether every claim that the provider can verify, and that the user has a value for, is verified."""
+        to_verify = [claim for claim in self.claims if claim.has_value]
+        return bool(to_verify) and all(claim.is_verified for claim in to_verify)
+
+    @property
+    def reason(self) -> str | None:
+        """Why the user is not verified, in one or more sentences; None for a user who is."""
+        if self.is_verified:
+            return None
+        sentences = [self._main_reason()]
+        if not self.provider.is_enabled:
+            sentences.append("The provider is disabled.")
+        if self.next_attempt_at is not None:
+            sentences.append("The limit of attempts is reached.")
+        return " ".join(sentences)
+
+    def _main_reason(self) -> str:
+        run, refusal = self.last_run, self.last_refusal
+        if run is not None and run.closed_at is None and run.run_id is not None:
+            return f"A verification is open: run {run.run_id}, status {run.status}."
+        if refusal is not None and (run is None or refusal.at > run.created_at):
+            return f"The last start was refused: {describe_refusal(refusal)}."
+        if run is None:
+            return "No verification was started."
+        if run.closed_at is None:
+            return "A verification is being started."
+        return _final_reason(run, self.last_reasons)
+
+
+def claim_status(uri: str, claim: Claim | None, *, has_value: bool) -> ClaimStatus:
+    """Return how a claim of a user is verified; None for `claim` where it was never part of a verification."""
+    if claim is not None and claim.is_verified:
+        return ClaimStatus(uri, has_value, True, claim.verification_status, None)
+    status = claim.verification_status if claim else None
+    if not has_value:
+        reason = "the user has no value for it"
+    elif status is None:
+        reason = "it was not verified yet"
+    else:
+        reason = _OF_CLAIM.get(status, f"its verification says {status}")
+    return ClaimStatus(uri, has_value, False, status, reason)
+
+
+def next_attempt_at(started: Sequence[datetime], provider: Provider, now: datetime) -> datetime | None:
+    """Return when a user may start the next run; None where that is now. `started` has the latest start first."""
+    window = timedelta(seconds=provider.attempt_window)
+    recent = [moment for moment in started if moment > now - window]
+    return recent[provider.max_attempts - 1] + window if len(recent) >= provider.max_attempts else None
+
+
+def describe_refusal(refusal: Change) -> str:
+    """Describe a start that was refused: its code, what that means, and the claims."""
+    claims = ", ".join(refusal.detail.get("claims", ()))
+    return f"{refusal.current} ({message_of(refusal.current)}){f' for {claims}' if claims else ''}"
+
+
+def _final_reason(run: Verification, reasons: Sequence[str]) -> str:
+    sentence = _OF_RUN.get(run.status, f"The last run ended as {run.status}.")
+    details = [*reasons, *([run.failure] if run.failure else [])]
+    return f"{sentence} {'; '.join(details).removesuffix('.')}." if details else sentence

@@ -1,0 +1,32 @@
+"""The audit trail: what people asked for, and what was refused, page by page."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from connector.domain.history import AuditFilter, Entry
+from connector.store import history
+from connector.store.engine import Database
+
+
+@dataclass(frozen=True)
+class AuditPage:
+    """Some entries, the latest first; `next_before` is where the next page begins, None at the end."""
+
+    entries: Sequence[Entry]
+    next_before: int | None
+
+
+class Audit:
+    """Reads the audit trail; the method takes the tenant it may see."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def page(self, tenant: str, wanted: AuditFilter, *, limit: int, before: int | None = None) -> AuditPage:
+        """Return the entries that match, from those numbered lower than `before` on."""
+        with self._database.read() as connection:
+            found = history.find_audited(connection, tenant, wanted, limit=limit + 1, before=before)
+        page = found[:limit]
+        return AuditPage(page, page[-1].number if len(found) > limit else None)

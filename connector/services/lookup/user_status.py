@@ -1,0 +1,125 @@
+"""How a user is verified, and if not, why: what the help desk asks first."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from connector.directory import Directory
+from connector.domain.claims import Claim
+from connector.domain.history import Change
+from connector.domain.provider import LONGEST_WINDOW, Provider
+from connector.domain.user_status import ClaimStatus, ProviderStatus, claim_status, next_attempt_at
+from connector.domain.verification import Verification
+from connector.errors import Code, RequestError
+from connector.services.providers.registry import Providers
+from connector.services.results.kept import Archive
+from connector.store import claims, history, verification_search, verifications
+from connector.store.engine import Database
+
+MAX_REFUSALS = 200  # of a user's latest, among which each provider's last is looked for
+
+
+@dataclass(frozen=True)
+class UserStatus:
+    """How a user is verified through each provider of the tenant."""
+
+    user_id: str
+    providers: Sequence[ProviderStatus]
+
+
+class UserStatuses:
+    """Looks up how users are verified; each method takes the tenant it may see."""
+
+    def __init__(
+        self,
+        database: Database,
+        providers: Providers,
+        directory: Directory,
+        archive: Archive,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._database = database
+        self._providers = providers
+        self._directory = directory
+        self._archive = archive
+        self._clock = clock
+
+    def get(self, tenant: str, user_id: str) -> UserStatus:
+        """Return how a user is verified; raise `RequestError` where nothing is known of the user (any more)."""
+        values, registered = self._directory.values(tenant, user_id), self._providers.all(tenant)
+        known = self._read(tenant, user_id)
+        if values is None and not known.is_any:
+            raise self.no_such_user(tenant, user_id)
+        return UserStatus(user_id, [self._status(provider, known, values or {}) for provider in registered])
+
+    def refusals(self, tenant: str, user_id: str, limit: int = MAX_REFUSALS) -> list[Change]:
+        """Return a user's starts that were refused and whose trace is still kept, the latest first."""
+        with self._database.read() as connection:
+            return history.find_refusals(connection, tenant, user_id, limit)
+
+    def removal(self, tenant: str, user_id: str) -> Change | None:
+        """Return the entry that says when and by whom a user was removed, the latest time; None if never."""
+        with self._database.read() as connection:
+            return history.find_removal(connection, tenant, user_id)
+
+    def no_such_user(self, tenant: str, user_id: str) -> RequestError:
+        """Create the error for a user of whom nothing is known, or nothing any more."""
+        removal = self.removal(tenant, user_id)
+        removed = f": removed at {removal.at:%Y-%m-%dT%H:%M:%SZ} by {removal.actor}" if removal else ""
+        return RequestError(Code.USER_NOT_FOUND, f"There is no user {user_id}{removed}.")
+
+    def _read(self, tenant: str, user_id: str) -> _Known:
+        since = self._clock() - timedelta(seconds=LONGEST_WINDOW)
+        with self._database.read() as connection:
+            refusals = history.find_refusals(connection, tenant, user_id, MAX_REFUSALS)
+            return _Known(
+                claims={
+                    (claim.provider_id, claim.uri): claim for claim in claims.find_all(connection, tenant, user_id)
+                },
+                latest=verification_search.find_latest_of_user(connection, tenant, user_id),
+                started=verifications.find_started_of_user(connection, tenant, user_id, since),
+                refusals={refusal.provider_id: refusal for refusal in reversed(refusals)},
+            )
+
+    def _status(self, provider: Provider, known: _Known, values: Mapping[str, str]) -> ProviderStatus:
+        latest = known.latest.get(provider.provider_id)
+        result = self._archive.result(latest) if latest else None
+        return ProviderStatus(
+            provider=provider,
+            claims=[_claim(provider, uri, known, values) for uri in _verifiable(provider)],
+            last_run=latest,
+            last_reasons=result.reasons if result else (),
+            last_refusal=known.refusals.get(provider.provider_id),
+            next_attempt_at=next_attempt_at(known.started.get(provider.provider_id, ()), provider, self._clock()),
+        )
+
+
+def _verifiable(provider: Provider) -> list[str]:
+    return sorted({*provider.claims, *provider.studio.by_claim})
+
+
+def _claim(provider: Provider, uri: str, known: _Known, values: Mapping[str, str]) -> ClaimStatus:
+    claim = known.claims.get((provider.provider_id, uri))
+    return claim_status(uri, claim, has_value=_has_value(provider, uri, values))
+
+
+def _has_value(provider: Provider, uri: str, values: Mapping[str, str]) -> bool:
+    """Whether there is something to verify: what only the workflow's output tells of needs no value here."""
+    return uri not in provider.claims or bool(values.get(uri))
+
+
+@dataclass(frozen=True)
+class _Known:
+    """What is stored of a user, by the providers' ids."""
+
+    claims: Mapping[tuple[str, str], Claim]
+    latest: Mapping[str, Verification]
+    started: Mapping[str, Sequence[datetime]]
+    refusals: Mapping[str | None, Change]
+
+    @property
+    def is_any(self) -> bool:
+        """Whether anything is known of the user."""
+        return bool(self.claims or self.latest or self.refusals)

@@ -1,0 +1,95 @@
+"""The words for why a user is not verified, where the whole connector is not needed to see them."""
+
+from __future__ import annotations
+
+from dataclasses import fields, replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from connector.domain.claims import Claim
+from connector.domain.history import REFUSED, START, Change
+from connector.domain.provider import Provider
+from connector.domain.runs import FINAL_STATUSES, STARTING
+from connector.domain.user_status import ProviderStatus, claim_status, next_attempt_at
+from connector.domain.verification import Verification
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+PROVIDER = Provider(
+    provider_id="p",
+    tenant="t",
+    name="Onfido",
+    description="",
+    image="",
+    is_enabled=True,
+    claims={"name": "first_name"},
+    workflow_id="w",
+    base_url="",
+    max_attempts=2,
+    attempt_window=60,
+    has_webhook_token=True,
+    previous_webhook_token_expires_at=None,
+)
+
+
+def verification(status: str, *, closed: bool = True, failure: str | None = None) -> Verification:
+    values = dict.fromkeys(each.name for each in fields(Verification))
+    return Verification(
+        **values | {"status": status, "created_at": NOW, "closed_at": NOW if closed else None, "failure": failure}  # type: ignore[arg-type]
+    )
+
+
+def claim(status: str | None, *, is_verified: bool = False) -> Claim:
+    values = dict.fromkeys(each.name for each in fields(Claim))
+    return Claim(**values | {"is_verified": is_verified, "verification_status": status})  # type: ignore[arg-type]
+
+
+def reason(run: Verification | None = None, refusal: Change | None = None) -> str | None:
+    return ProviderStatus(PROVIDER, [claim_status("name", None, has_value=True)], run, (), refusal).reason
+
+
+@pytest.mark.parametrize("status", sorted(FINAL_STATUSES))
+def test_every_end_of_a_run_has_its_words(status: str) -> None:
+    assert reason(verification(status)) not in (None, reason())
+
+
+def test_a_status_that_is_not_known_is_named() -> None:
+    assert reason(verification("paused")) == "The last run ended as paused."
+    assert claim_status("name", claim("blurred"), has_value=True).reason == "its verification says blurred"
+
+
+def test_the_failure_of_an_attempt_is_told() -> None:
+    run = verification("error", failure="The link has expired.")
+    assert reason(run) == "The last run ended with an error. The link has expired."
+
+
+def test_an_attempt_without_a_run_is_being_started_unless_it_was_refused_since() -> None:
+    run = verification(STARTING, closed=False)
+    refusal = Change(NOW, "t", START, "OIDV-10046", REFUSED, detail={"claims": []})
+    assert reason(run) == "A verification is being started."
+    assert reason(run, replace(refusal, at=NOW + timedelta(seconds=1))) == (
+        "The last start was refused: OIDV-10046 (Onfido cannot be reached)."
+    )
+
+
+def test_a_code_of_another_version_is_told_without_its_message() -> None:
+    refusal = Change(NOW, "t", START, "OIDV-99999", REFUSED, detail={"claims": ["name"]})
+    assert reason(None, refusal) == "The last start was refused: OIDV-99999 () for name."
+
+
+def test_nobody_is_verified_by_having_nothing_to_verify() -> None:
+    assert not ProviderStatus(PROVIDER, [claim_status("name", None, has_value=False)], None).is_verified
+    assert not ProviderStatus(PROVIDER, [], None).is_verified
+    assert (
+        ProviderStatus(PROVIDER, [claim_status("name", claim("clear", is_verified=True), has_value=True)], None).reason
+        is None
+    )
+
+
+@pytest.mark.parametrize(
+    ("ages", "seconds"), [([], None), ([1], None), ([1, 70], None), ([1, 59], 1), ([1, 2, 50], 58), ([60, 61], None)]
+)
+def test_the_next_attempt_is_allowed_when_the_window_has_moved_on(ages: list[int], seconds: int | None) -> None:
+    started = [NOW - timedelta(seconds=age) for age in ages]
+    expected = None if seconds is None else NOW + timedelta(seconds=seconds)
+    assert next_attempt_at(started, PROVIDER, NOW) == expected

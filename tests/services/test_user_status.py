@@ -1,0 +1,306 @@
+"""The help desk: why is this user not verified, what was refused, when may they try again, and letting them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from click.testing import Result
+
+from connector.domain.history import Change
+from tests.harness import (
+    BIRTH_DATE,
+    GIVEN_NAME,
+    LAST_NAME,
+    MAPPING,
+    VALUES,
+    Caller,
+    World,
+    config_properties,
+    provider_body,
+)
+from tests.services.conftest import Run
+
+STATUS, UNLOCK = "/api/users/v1/{}/idv", "/api/users/v1/{}/idv/unlock"
+PROVIDERS = "/api/server/v1/idv-providers"
+
+
+@pytest.fixture
+def quiet(world: World) -> World:
+    """A provider to which Onfido posts nothing."""
+    world.faults(webhooks_lost=-1)
+    return world
+
+
+def status_of(world: World, user_id: str = "ann") -> dict[str, Any]:
+    """Return how a user is verified through the first provider, as the API says it."""
+    answer = world.connector.as_admin().get(STATUS.format(user_id))
+    assert answer.status_code == 200, answer.text
+    body = answer.json()
+    assert body["userId"] == user_id
+    found: dict[str, Any] = next(each for each in body["providers"] if each["providerId"] == world.provider_id)
+    return found
+
+
+def end(world: World, caller: Caller, status: str = "approved", **comparisons: str | None) -> str:
+    run_id = world.start(caller)
+    compared = {"first_name": "clear", "last_name": "clear", "date_of_birth": "clear"} | comparisons
+    world.outcome(run_id, status=status, comparisons=compared)
+    assert caller.verify(world.provider_id, "COMPLETED").status_code == 200
+    return run_id
+
+
+def change_provider(world: World, **properties: str) -> None:
+    body = provider_body(world.simulator, configProperties=config_properties(world.simulator, **properties))
+    assert world.connector.as_admin().put(f"{PROVIDERS}/{world.provider_id}", body).status_code == 200
+
+
+def printed(result: Result) -> dict[str, str]:
+    """Return what `user show` prints beside the table, by name."""
+    assert result.exit_code == 0, result.output
+    lines = [line.split(maxsplit=1) for line in result.stdout.splitlines() if not line.startswith("http")]
+    return {line[0]: line[1].strip() for line in lines if len(line) == 2}
+
+
+class TestWhy:
+    def test_a_user_who_never_started(self, quiet: World, run: Run) -> None:
+        quiet.add_user()
+
+        status = status_of(quiet)
+
+        assert (status["isVerified"], status["reason"]) == (False, "No verification was started.")
+        assert (status["lastRun"], status["lastRefusal"], status["nextAttemptAt"]) == (None, None, None)
+        assert {claim["reason"] for claim in status["claims"]} == {"it was not verified yet"}
+        shown = printed(run("user", "show", "ann"))
+        assert (shown["reason"], shown["nextAttemptAt"]) == ("No verification was started.", "now")
+
+    def test_a_user_who_is_verified(self, quiet: World, run: Run) -> None:
+        run_id = end(quiet, quiet.add_user())
+
+        status = status_of(quiet)
+
+        assert (status["isVerified"], status["reason"]) == (True, None)
+        assert (status["lastRun"]["runId"], status["lastRun"]["status"]) == (run_id, "approved")
+        assert {claim["reason"] for claim in status["claims"]} == {None}
+        assert run_id in printed(run("user", "show", "ann"))["lastRun"]
+
+    def test_a_run_that_is_open(self, quiet: World) -> None:
+        run_id = quiet.start(quiet.add_user())
+        assert status_of(quiet)["reason"] == f"A verification is open: run {run_id}, status awaiting_input."
+
+    @pytest.mark.parametrize(
+        ("ending", "words"),
+        [("declined", "declined"), ("abandoned", "abandoned"), ("error", "error"), ("review", "in review")],
+    )
+    def test_a_run_that_ended_otherwise(self, quiet: World, ending: str, words: str) -> None:
+        run_id = end(quiet, quiet.add_user(), ending)
+        status = status_of(quiet)
+        assert words in status["reason"]
+        assert status["lastRun"]["runId"] == run_id
+
+    def test_the_workflows_reasons(self, quiet: World) -> None:
+        ann = quiet.add_user()
+        run_id = quiet.start(ann)
+        quiet.outcome(run_id, status="declined", comparisons={}, reasons=["Document expired"])
+        ann.verify(quiet.provider_id, "COMPLETED")
+        assert status_of(quiet)["reason"] == "The last run was declined. Document expired."
+        assert status_of(quiet)["lastRun"]["reasons"] == ["Document expired"]
+
+    def test_each_claim_has_its_own_reason(self, quiet: World, run: Run) -> None:
+        ann = quiet.add_user()
+        end(quiet, ann, last_name="consider", date_of_birth=None)
+        quiet.connector.services.users.change(quiet.tenant, "ann", {GIVEN_NAME: "Anna"})
+
+        status = status_of(quiet)
+
+        reasons = {claim["uri"]: claim["reason"] for claim in status["claims"]}
+        assert reasons == {
+            GIVEN_NAME: "its value has changed since it was sent",
+            LAST_NAME: "the document differs from it",
+            BIRTH_DATE: "Onfido did not compare it",
+        }
+        assert "not every claim" in status["reason"]
+        table = run("user", "show", "ann").stdout
+        assert all(reason in table for reason in reasons.values())
+        assert "Anna" in table
+
+    def test_a_claim_without_a_value_keeps_nobody_from_being_verified(self, quiet: World) -> None:
+        ann = quiet.add_user(values={GIVEN_NAME: "Ann", LAST_NAME: "Example"})
+        run_id = quiet.start(ann, [GIVEN_NAME, LAST_NAME])
+        quiet.outcome(run_id)
+        ann.verify(quiet.provider_id, "COMPLETED", [GIVEN_NAME, LAST_NAME])
+
+        status = status_of(quiet)
+
+        assert status["isVerified"] is True
+        assert {claim["reason"] for claim in status["claims"]} == {None, "the user has no value for it"}
+
+    def test_a_provider_that_is_disabled(self, quiet: World) -> None:
+        quiet.add_user()
+        body = provider_body(quiet.simulator, isEnabled=False)
+        quiet.connector.as_admin().put(f"{PROVIDERS}/{quiet.provider_id}", body)
+        assert status_of(quiet)["reason"].endswith("The provider is disabled.")
+
+    def test_a_user_who_was_removed(self, quiet: World, run: Run) -> None:
+        end(quiet, quiet.add_user())
+        assert run("user", "remove", "ann", "--yes").exit_code == 0
+
+        answer = quiet.connector.as_admin().get(STATUS.format("ann"))
+
+        assert (answer.status_code, answer.json()["code"]) == (404, "IDV-10001")
+        assert "removed at 20" in answer.json()["description"]
+        assert "by cli:" in answer.json()["description"]
+        shown = run("user", "show", "ann")
+        assert shown.exit_code == 1
+        assert "removed at 20" in shown.stderr
+        assert "removed" not in quiet.connector.as_admin().get(STATUS.format("nobody")).text
+
+    def test_another_tenant_sees_nothing(self, quiet: World) -> None:
+        end(quiet, quiet.add_user())
+        stranger = quiet.connector.as_admin("another")
+        assert stranger.get(STATUS.format("ann")).status_code == 404
+        assert stranger.post(UNLOCK.format("ann"), None).status_code == 404
+
+    def test_json_is_the_apis_body_with_the_values(self, quiet: World, run: Run) -> None:
+        end(quiet, quiet.add_user(), "declined")
+        shown = json.loads(run("user", "show", "ann", "--json").stdout)
+        assert shown.pop("attributes") == VALUES
+        assert shown == quiet.connector.as_admin().get(STATUS.format("ann")).json()
+
+
+def without_a_value(world: World) -> tuple[str, list[str]]:
+    world.connector.services.users.change(world.tenant, "ann", {LAST_NAME: ""})
+    return "OIDV-10002", [LAST_NAME]
+
+
+def with_onfido_away(world: World) -> tuple[str, list[str]]:
+    world.faults(route="POST /applicants", failed=1)
+    return "OIDV-10046", sorted(MAPPING)
+
+
+def beyond_the_limit(world: World) -> tuple[str, list[str]]:
+    change_provider(world, max_attempts="1", attempt_window="3600")
+    end(world, world.connector.as_user("ann"), "declined")
+    return "OIDV-10044", sorted(MAPPING)
+
+
+class TestRefusedStarts:
+    @pytest.mark.parametrize("cause", [without_a_value, with_onfido_away, beyond_the_limit])
+    def test_one_leaves_a_trace_with_code_and_claims_and_no_value(self, quiet: World, run: Run, cause: Any) -> None:
+        ann = quiet.add_user()
+        code, claims = cause(quiet)
+        assert ann.verify(quiet.provider_id, "INITIATED").json()["code"] == code
+
+        status = status_of(quiet)
+
+        refusal = status["lastRefusal"]
+        assert (refusal["code"], sorted(refusal["claims"])) == (code, claims)
+        assert refusal["actor"].split()[0] == "ann"
+        assert f"The last start was refused: {code}" in status["reason"]
+        assert code in printed(run("user", "show", "ann"))["lastRefusal"]
+        trace = str(traces(quiet))
+        assert [value for value in VALUES.values() if value in trace] == []
+
+    def test_an_unmapped_claim_is_named(self, quiet: World) -> None:
+        ann = quiet.add_user()
+        ann.verify(quiet.provider_id, "INITIATED", [GIVEN_NAME, "http://wso2.org/claims/nickname"])
+        assert status_of(quiet)["lastRefusal"]["claims"] == ["http://wso2.org/claims/nickname"]
+
+    def test_a_later_start_takes_the_refusals_place_as_the_reason(self, quiet: World) -> None:
+        ann = quiet.add_user()
+        with_onfido_away(quiet)
+        ann.verify(quiet.provider_id, "INITIATED")
+        quiet.faults(route="*")
+        run_id = quiet.start(ann)
+        assert run_id in status_of(quiet)["reason"]
+        assert status_of(quiet)["lastRefusal"]["code"] == "OIDV-10046"
+
+    def test_what_an_application_meets_every_day_leaves_none(self, quiet: World) -> None:
+        ann = quiet.add_user()
+        quiet.start(ann)
+        assert ann.verify(quiet.provider_id, "INITIATED").json()["code"] == "OIDV-10004"
+        assert ann.verify(quiet.provider_id, "INITIATED", []).json()["code"] == "OIDV-10034"
+        assert ann.verify(quiet.provider_id, "REINITIATED").status_code == 200
+        assert traces(quiet) == []
+
+    def test_an_unknown_provider_of_any_length_does_no_harm(self, quiet: World) -> None:
+        ann = quiet.add_user()
+        assert ann.verify("x" * 200, "INITIATED").json()["code"] == "OIDV-10009"
+        assert [(each.current, each.provider_id) for each in traces(quiet)] == [("OIDV-10009", None)]
+
+    def test_they_are_forgotten_with_the_user_and_with_time(self, quiet: World) -> None:
+        for user_id in ("ann", "bob"):
+            user = quiet.add_user(user_id)
+            user.verify(quiet.provider_id, "INITIATED", ["nothing"])
+        quiet.connector.services.users.remove(quiet.tenant, "ann")
+        assert (len(traces(quiet, "ann")), len(traces(quiet, "bob"))) == (0, 1)
+        quiet.clock.advance(86400 * (quiet.connector.settings.event_retention_days + 1))
+        quiet.sweep()
+        assert traces(quiet, "bob") == []
+
+
+def traces(world: World, user_id: str = "ann") -> list[Change]:
+    return world.connector.services.user_statuses.refusals(world.tenant, user_id)
+
+
+class TestUnlock:
+    @pytest.fixture
+    def locked(self, quiet: World) -> World:
+        """Ann has had the one attempt that is allowed in an hour."""
+        quiet.add_user()
+        beyond_the_limit(quiet)
+        return quiet
+
+    def test_when_the_next_attempt_is_allowed_is_said(self, locked: World, run: Run) -> None:
+        next_at = status_of(locked)["nextAttemptAt"]
+        refused = locked.connector.as_user("ann").verify(locked.provider_id, "INITIATED")
+        assert (refused.status_code, refused.json()["code"]) == (429, "OIDV-10044")
+        assert next_at in refused.json()["description"]
+        assert "limit" in status_of(locked)["reason"]
+        assert printed(run("user", "show", "ann"))["nextAttemptAt"] == next_at
+
+    def test_it_frees_one_user_and_is_audited(self, locked: World, run: Run) -> None:
+        locked.add_user("bob")
+        end(locked, locked.connector.as_user("bob"), "declined")
+
+        assert run("user", "unlock", "ann").exit_code == 0
+
+        assert status_of(locked)["nextAttemptAt"] is None
+        assert locked.connector.as_user("ann").verify(locked.provider_id, "INITIATED").status_code == 200
+        assert locked.connector.as_user("bob").verify(locked.provider_id, "INITIATED").status_code == 429
+        entries = json.loads(run("audit", "--user", "ann", "--subject", "user", "--json").stdout)["entries"]
+        assert [(each["to"], each["actor"].partition(":")[0]) for each in entries] == [
+            ("unlocked", "cli"),
+            ("added", "system"),
+        ]
+
+    def test_it_frees_over_http_for_one_provider(self, locked: World) -> None:
+        body = provider_body(locked.simulator, name="Second")
+        second = locked.connector.as_admin().post(PROVIDERS, body).json()["id"]
+        admin = locked.connector.as_admin()
+
+        other = admin.post(UNLOCK.format("ann"), None, params={"idVProviderId": second})
+        assert other.status_code == 200
+        assert status_of(locked)["nextAttemptAt"] is not None
+
+        unlocked = admin.post(UNLOCK.format("ann"), None, params={"idVProviderId": locked.provider_id})
+
+        assert {each["nextAttemptAt"] for each in unlocked.json()["providers"]} == {None}
+        assert locked.connector.as_user("ann").verify(locked.provider_id, "INITIATED").status_code == 200
+
+    def test_attempts_made_afterwards_count_again(self, locked: World) -> None:
+        locked.connector.services.users.unlock(locked.tenant, "ann")
+        ann = locked.connector.as_user("ann")
+        end(locked, ann, "declined")
+        assert ann.verify(locked.provider_id, "INITIATED").status_code == 429
+
+    def test_nobody_unlocks_a_user_who_is_not_there(self, locked: World, run: Run) -> None:
+        result = run("user", "unlock", "nobody")
+        assert (result.exit_code, result.stderr) == (1, "Error: There is no user nobody.\n")
+        assert locked.connector.as_admin().post(UNLOCK.format("nobody"), None).status_code == 404
+
+    def test_it_needs_the_right_to_change(self, locked: World) -> None:
+        viewer = locked.connector.as_admin(scopes=["internal_idv_claim_view"])
+        assert viewer.post(UNLOCK.format("ann"), None).status_code == 403
+        assert viewer.get(STATUS.format("ann")).status_code == 200
