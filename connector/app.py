@@ -14,6 +14,7 @@ from connector.api import (
     access_log,
     applicants,
     audit,
+    browsers,
     document,
     errors,
     exports,
@@ -54,6 +55,7 @@ def create_app(
     tenancy.install(app)
     access_log.install(app)
     tracing.install(app)
+    browsers.install(app, settings.allowed_origins)
     paths.install(app)
     ids.install(app)
     _register_routes(app)

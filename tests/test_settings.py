@@ -180,6 +180,16 @@ class TestValues:
             'public_url = "https://user:password@example.com"',
             'database_url = "mysql://db/x"',
             'database_url = "connector.db"',
+            'allowed_origins = ["*"]',
+            'allowed_origins = ["null"]',
+            'allowed_origins = ["app.example.com"]',
+            'allowed_origins = ["http://app.example.com"]',
+            'allowed_origins = ["https://app.example.com/"]',
+            'allowed_origins = ["https://App.example.com"]',
+            'allowed_origins = ["https://app.example.com:443"]',
+            'allowed_origins = ["http://localhost:80"]',
+            'allowed_origins = ["https://*.example.com"]',
+            'allowed_origins = ["https://a@b.example"]',
             'log_level = "LOUD"',
             'log_format = "xml"',
             'allowed_base_url_hosts = ["https://api.eu.onfido.com"]',
@@ -209,6 +219,16 @@ class TestValues:
     def test_a_url_is_kept_without_its_last_slash(self) -> None:
         environ = {"CONNECTOR_PUBLIC_URL": "https://idv.example.com/onfido/"}
         assert load(None, environ).public_url == "https://idv.example.com/onfido"
+
+    def test_origins_are_taken_as_browsers_write_them(self) -> None:
+        origins = (
+            "https://app.example.com",
+            "https://app.example.com:8443",
+            "http://localhost:3000",
+            "http://[::1]:8080",
+        )
+        environ = {"CONNECTOR_ALLOWED_ORIGINS": ",".join(origins)}
+        assert load(None, environ).allowed_origins == origins
 
     def test_words_have_no_case(self) -> None:
         settings = load(None, {"CONNECTOR_LOG_LEVEL": "debug", "CONNECTOR_LOG_FORMAT": "Console"})

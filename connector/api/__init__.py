@@ -13,6 +13,7 @@
     users.py         /api/users/v1/{me,user-id}/idv        an application verifies a user's claims
     webhooks.py      /idv/onfido/v1/{idvp-id}/verify       Onfido posts events
     document.py      /openapi.json, /docs
+    browsers.py      CORS, caches
     paths.py         final slashes, encoded slashes
     traffic.py       lanes and body limits by path
     operations.py    /healthz /readyz /metrics

@@ -18,7 +18,7 @@ from flask import Response, current_app, g, url_for
 from connector.api.errors import PROVIDER_ERRORS
 from connector.api.parsing import Blueprint
 from connector.api.verification_shapes import RunFilterSchema, TimelineFileSchema
-from connector.api.verifications import PREFIX, check_provider, no_store
+from connector.api.verifications import PREFIX, check_provider
 from connector.domain.verification_filter import read_filter
 from connector.errors import OnfidoError
 from connector.services.lookup.csv import csv_pieces
@@ -31,7 +31,6 @@ CSV = "text/csv"
 _BINARY = {"type": "string", "format": "binary"}
 
 blueprint = Blueprint("exports", __name__, errors=PROVIDER_ERRORS, url_prefix=PREFIX, description="Runs as files")
-blueprint.after_request(no_store)
 
 
 @blueprint.get("/verifications.csv")

@@ -20,8 +20,6 @@ blueprint = Blueprint(
     "tasks", __name__, errors=PROVIDER_ERRORS, url_prefix=PREFIX, description="Tasks of a run, completed with data"
 )
 
-Answer = tuple[dict[str, Any], int, dict[str, str]]
-
 
 class WholeTaskSchema(TaskSchema):
     """A task with what went in, and, once it is complete, what came out; of any JSON shape."""
@@ -47,7 +45,7 @@ def list_tasks(provider_id: str, run_id: str) -> list[TaskSummary]:
 @blueprint.get("/<task_id>")
 @blueprint.requires("internal_idv_claim_view")
 @blueprint.response(200, WholeTaskSchema)
-def get_task(provider_id: str, run_id: str, task_id: str) -> Answer:
+def get_task(provider_id: str, run_id: str, task_id: str) -> dict[str, Any]:
     """Give one task with what went in and what came out, as Onfido says now."""
     return _answer(_tasks().get(g.tenant, run_id, task_id, provider_id))
 
@@ -56,15 +54,14 @@ def get_task(provider_id: str, run_id: str, task_id: str) -> Answer:
 @blueprint.requires("internal_idv_claim_verify")
 @blueprint.arguments(TaskDataSchema)
 @blueprint.response(200, WholeTaskSchema)
-def complete_task(body: dict[str, Any], provider_id: str, run_id: str, task_id: str) -> Answer:
+def complete_task(body: dict[str, Any], provider_id: str, run_id: str, task_id: str) -> dict[str, Any]:
     """Complete a task with the application's data, and so let the run go on."""
     actor = g.principal.actor
     return _answer(_tasks().complete(g.tenant, run_id, task_id, body["data"], provider_id=provider_id, actor=actor))
 
 
-def _answer(task: Task) -> Answer:
-    body = {**vars(task.summary), "input": task.input, "output": task.output}
-    return body, 200, {"Cache-Control": "no-store"}  # both may be personal
+def _answer(task: Task) -> dict[str, Any]:
+    return {**vars(task.summary), "input": task.input, "output": task.output}
 
 
 def _tasks() -> Tasks:

@@ -176,7 +176,7 @@ _STATUSES = "INITIATED, COMPLETED, REINITIATED"
 
 def _capture_answer(provider_id: str, capture: Capture) -> Answer:
     claims = [capture_body(claim, capture) for claim in capture.claims]
-    return _answer(provider_id, claims, {"Cache-Control": "no-store"})
+    return _answer(provider_id, claims, {})
 
 
 def _answer(provider_id: str, claims: list[dict[str, Any]], headers: dict[str, str]) -> Answer:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Response, current_app, g
+from flask import current_app, g
 
 from connector.api.bodies import change_body
 from connector.api.errors import PROVIDER_ERRORS
@@ -96,15 +96,6 @@ def check_provider(provider_id: str) -> None:
     """Raise where the tenant has no such provider."""
     providers: Providers = current_app.extensions["services"].providers
     providers.get(g.tenant, provider_id)
-
-
-def no_store(response: Response) -> Response:
-    """Let nobody on the way keep what tells of users."""
-    response.headers["Cache-Control"] = "no-store"
-    return response
-
-
-blueprint.after_request(no_store)
 
 
 def _details(provider_id: str, run_id: str) -> dict[str, Any]:

@@ -124,6 +124,9 @@ class Settings(Checked):
     )
     host: str = setting("127.0.0.1", "The address to listen on.", checks.not_empty)
     port: int = setting(8080, "The port to listen on.", checks.port_number)
+    allowed_origins: tuple[str, ...] = setting(
+        (), "Origins whose pages may call the API from a browser, as `https://app.example.com`.", checks.origins
+    )
     workers: int = setting(1, "Processes that serve requests.", checks.at_least(1))
     threads: int = setting(
         8,

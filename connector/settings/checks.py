@@ -164,6 +164,24 @@ def host_names(values: tuple[str, ...]) -> tuple[str, ...]:
     return hosts
 
 
+def origins(values: tuple[str, ...]) -> tuple[str, ...]:
+    """Check for origins as browsers write them, in secure contexts."""
+    for value in values:
+        if (
+            not is_secure_url(value)
+            or not re.fullmatch(r"https?://[a-z0-9.:\[\]-]+", value)
+            or _has_default_port(value)
+        ):
+            raise ValueError(
+                "must be origins in lower case, https (http only to loopback), without path, user or default port"
+            )
+    return values
+
+
+def _has_default_port(url: str) -> bool:
+    return bool(re.fullmatch(r"https://.*:443|http://.*:80", url))
+
+
 def asymmetric(values: tuple[str, ...]) -> tuple[str, ...]:
     """Check for signatures that only an issuer can make; with an empty list joserfc would choose for itself."""
     if not values or not ASYMMETRIC_ALGORITHMS.issuperset(values):

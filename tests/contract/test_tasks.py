@@ -214,7 +214,7 @@ def test_data_that_no_task_can_take_is_refused(onfido: World, backend: Caller) -
     long = {"a": "x" * (MAX_DATA - 8)}
 
     assert_error(complete(backend, task, deep), 400, "IDVP-60002", "must be nested at most 32 times")
-    assert_error(complete(backend, task, long), 400, "IDVP-60002", "longer than 262144")
+    assert_error(complete(backend, task, long), 400, "IDVP-60002", "at most 61440 characters")
     infinite = backend.request("POST", f"{task}/complete", data=b'{"data": [1e999]}')
     assert_error(infinite, 400, "IDVP-60002", "a number that is none in JSON")
 

@@ -288,7 +288,7 @@ def nested(depth: int) -> Any:
 
 def test_answers_that_no_task_can_take_are_refused_here(world: World, ann: Caller, application: Application) -> None:
     refused: dict[str, Any] = {
-        "at most 262144 characters": {"score": "x" * MAX_DATA},
+        "at most 61440 characters": {"score": "x" * MAX_DATA},
         "nested at most 32 times": nested(MAX_DEPTH + 1),
         "only numbers that JSON has": {"score": float("inf")},
         "longer than 1048576 bytes": {"score": "x" * MAX_ANSWER},

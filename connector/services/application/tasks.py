@@ -39,7 +39,7 @@ from connector.store.engine import Database
 TASK_COMPLETED = "task_completed"  # what has become of it, for the history
 ANSWER = "notice_answered"  # a cause: the answer to a notice, and not a request
 
-MAX_DATA = 256 * 1024  # characters of JSON
+MAX_DATA = 60 * 1024  # characters of JSON; a body of the API has 64 KiB with all that is around it
 MAX_DEPTH = 32
 ASK_BUDGET, COMPLETE_BUDGET = 10.0, 15.0  # seconds of Onfido's calls before and after a notice
 

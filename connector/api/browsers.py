@@ -1,0 +1,48 @@
+"""What browsers are told: which pages of other origins may call the API, and to keep no answer.
+
+CORS by the setting `allowed_origins`; a token is sent in a header, never by the browser itself, so there are no
+credentials to allow. A preflight is the router's own answer to OPTIONS, which needs no token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+from flask import Flask, request
+from werkzeug.wrappers import Response
+
+ALLOWED_HEADERS = "Authorization, Content-Type, Prefer, X-Correlation-ID"
+EXPOSED_HEADERS = "Retry-After, Preference-Applied, X-Correlation-ID"
+PREFLIGHT_AGE = 600  # seconds that a browser may keep the answer to a preflight
+_PUBLIC = frozenset({"api-docs", "swagger_ui"})  # blueprints whose answers are the same for everybody
+
+
+def install(app: Flask, allowed_origins: Collection[str]) -> None:
+    """Put the headers on every answer, errors included."""
+
+    def share(response: Response) -> Response:
+        response.vary.add("Origin")
+        origin = request.headers.get("Origin")
+        if origin in allowed_origins:
+            response.headers["Access-Control-Allow-Origin"] = origin
+            response.headers["Access-Control-Expose-Headers"] = EXPOSED_HEADERS
+            _answer_preflight(response)
+        return response
+
+    if allowed_origins:
+        app.after_request(share)
+    app.after_request(_forbid_caching)
+
+
+def _answer_preflight(response: Response) -> None:
+    if request.method == "OPTIONS" and "Access-Control-Request-Method" in request.headers:
+        response.headers["Access-Control-Allow-Methods"] = response.headers.get("Allow", "")
+        response.headers["Access-Control-Allow-Headers"] = ALLOWED_HEADERS
+        response.headers["Access-Control-Max-Age"] = str(PREFLIGHT_AGE)
+
+
+def _forbid_caching(response: Response) -> Response:
+    """Forbid caches to store what may be about users and providers: all but the documentation."""
+    if request.blueprint not in _PUBLIC:
+        response.headers["Cache-Control"] = "no-store"
+    return response
