@@ -9,14 +9,12 @@ from flask import current_app, g
 from connector.api.audit_shapes import AuditPageSchema, AuditQuerySchema, audit_body
 from connector.api.errors import PROVIDER_ERRORS
 from connector.api.parsing import Blueprint
-from connector.api.verifications import no_store
 from connector.domain.audit_filter import read_audit_filter
 from connector.services.lookup.audit import Audit
 
 blueprint = Blueprint(
     "audit", __name__, url_prefix="/api/server/v1/audit", errors=PROVIDER_ERRORS, description="The audit trail"
 )
-blueprint.after_request(no_store)
 
 
 @blueprint.get("")

@@ -9,14 +9,12 @@ from flask import current_app, g
 from connector.api.errors import USER_ERRORS
 from connector.api.parsing import Blueprint
 from connector.api.user_status_shapes import UnlockSchema, UserStatusSchema, status_body
-from connector.api.verifications import no_store
 from connector.services.lookup.user_status import UserStatuses
 from connector.services.people.users import Users
 
 blueprint = Blueprint(
     "user_status", __name__, url_prefix="/api/users/v1", errors=USER_ERRORS, description="How a user is verified"
 )
-blueprint.after_request(no_store)
 
 
 @blueprint.get("/<user_id>/idv")
