@@ -44,6 +44,7 @@ from connector.services.results.results import Results
 from connector.services.starting.attempts import Attempts
 from connector.services.starting.binding import Binding
 from connector.services.starting.initiation import Initiation
+from connector.services.starting.leases import Leases
 from connector.services.starting.recording import Recorder
 from connector.services.starting.refusals import Refusals
 from connector.services.starting.requests import Verifications
@@ -119,8 +120,12 @@ class Services(Ground):
     @part
     def _attempts(self) -> Attempts:
         return Attempts(
-            self.database, self.providers, self.onfido, self._results, self._journal, self._timing, self._clock
+            self.database, self.providers, self.onfido, self._results, self._journal, self._leases, self._clock
         )
+
+    @part
+    def _leases(self) -> Leases:
+        return Leases(self.database, self._afterwards, self._timing, self._clock)
 
     @part
     def _initiation(self) -> Initiation:
@@ -128,7 +133,16 @@ class Services(Ground):
             self.database, self._directory, self._fingerprints, self._attempts, self._journal, self._clock
         )
         recorder = Recorder(self.database, self._attempts, self._results, self.events, self._journal, self._clock)
-        return Initiation(self.database, binding, self._attempts, recorder, self._orphans, self._timing, self._clock)
+        return Initiation(
+            self.database,
+            binding,
+            self._attempts,
+            recorder,
+            self._orphans,
+            self._leases,
+            self._timing,
+            self._clock,
+        )
 
     @part
     def verifications(self) -> Verifications:

@@ -13,6 +13,7 @@ from connector.domain.provider import BaseUrlPolicy
 from connector.domain.studio import StudioPolicy
 from connector.domain.urls import UrlPolicy
 from connector.onfido.client import OnfidoTransport
+from connector.services.afterwards import Afterwards
 from connector.services.journal import Journal, Subscriber
 from connector.services.outbox import Handler
 from connector.services.providers.secrets import Secrets
@@ -51,6 +52,7 @@ class Ground:
         self._fingerprints = fingerprints
         self._handlers = handlers
         self._journal = Journal(subscribers)
+        self._afterwards = Afterwards()
         self._directory = LocalDirectory(database, vault)
         self._timing = Timing(settings.interactive_budget, settings.run_settle_time)
         self._secrets = Secrets(vault, timedelta(seconds=settings.webhook_token_overlap), clock)
@@ -70,5 +72,6 @@ class Ground:
 
     def close(self) -> None:
         """Close every connection, to Onfido and to the database."""
+        self._afterwards.close()
         self._transport.close()
         self.database.close()

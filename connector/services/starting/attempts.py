@@ -30,14 +30,14 @@ from connector.services.journal import Journal
 from connector.services.providers.onfido import Onfido
 from connector.services.providers.registry import Providers
 from connector.services.results.results import Results
-from connector.services.timing import Deadline, Timing
+from connector.services.starting.leases import Leases
+from connector.services.timing import Deadline
 from connector.store import verifications
 from connector.store.engine import Database
 from connector.store.verifications import Lease, RemovedError
 
 log = structlog.get_logger(__name__)
 
-LEASE_MARGIN = timedelta(seconds=15)  # beyond the budget of the Onfido calls that it covers
 ROUNDS = 5  # of a race with other requests, before the caller is asked to come back
 BREAK_OFF_TIME = timedelta(minutes=10)  # after it, the sweep resumes or closes an attempt without a run
 START_TIME = 2  # seconds; by then, the request that is starting a verification usually has its answer
@@ -104,7 +104,7 @@ class Attempts:
         onfido: Onfido,
         results: Results,
         journal: Journal,
-        timing: Timing,
+        leases: Leases,
         clock: Callable[[], datetime],
     ) -> None:
         self._database = database
@@ -112,7 +112,7 @@ class Attempts:
         self._providers = providers
         self._onfido = onfido
         self._results = results
-        self._timing = timing
+        self._leases = leases
         self._clock = clock
 
     def take(self, provider: Provider, user_id: str, wanted: Wanted, deadline: Deadline) -> Attempt:
@@ -122,7 +122,7 @@ class Attempts:
         """
         onfido = self._onfido.of_provider(provider, deadline)
         for _ in range(ROUNDS):
-            lease = self._new_lease()
+            lease = self._leases.new()
             if reserved := self._reserve(provider, user_id, wanted, lease):
                 return Attempt(reserved, provider, wanted, lease, onfido, deadline, is_resumed=False)
             with self._database.read() as connection:
@@ -133,15 +133,11 @@ class Attempts:
                 return Attempt(taken, provider, wanted, lease, onfido, deadline, is_resumed=True)
         raise LeaseLostError
 
-    def _new_lease(self) -> Lease:
-        length = timedelta(seconds=self._timing.interactive_budget) + LEASE_MARGIN
-        return Lease(str(uuid.uuid4()), self._clock() + length)
-
     def _reserve(self, provider: Provider, user_id: str, wanted: Wanted, lease: Lease) -> Verification | None:
         """Insert an attempt; None where one is open: the database refuses a second."""
         verification_id, now = str(uuid.uuid4()), self._clock()
         try:
-            with self._database.write() as connection:
+            with self._leases.held(verification_id, lease), self._database.write() as connection:
                 row = {
                     "id": verification_id,
                     "tenant": provider.tenant,
@@ -197,7 +193,7 @@ class Attempts:
 
     def take_over(self, provider: Provider, found: Verification, deadline: Deadline) -> Attempt | None:
         """Take over an attempt that broke off; None where somebody is at work on it."""
-        lease = self._new_lease()
+        lease = self._leases.new()
         if found.lease_until is not None and found.lease_until > self._clock():
             return None
         taken = self._take_over(found, lease)
@@ -208,7 +204,7 @@ class Attempts:
 
     def _take_over(self, found: Verification, lease: Lease) -> Verification | None:
         """Take the lease, and read how far its last holder got; None where another was quicker."""
-        with self._database.write() as connection:
+        with self._leases.held(found.verification_id, lease), self._database.write() as connection:
             if not verifications.take_over(connection, found, lease):
                 return None
             return verifications.get(connection, found.verification_id)

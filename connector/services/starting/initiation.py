@@ -35,6 +35,7 @@ from connector.services.starting.attempts import (
     open_already,
 )
 from connector.services.starting.binding import Binding, BoundValues
+from connector.services.starting.leases import Leases
 from connector.services.starting.recording import Recorder
 from connector.services.starting.unanswered import find_started_run
 from connector.services.timing import Deadline, Timing
@@ -63,6 +64,7 @@ class Initiation:
         attempts: Attempts,
         recorder: Recorder,
         orphans: Orphans,
+        leases: Leases,
         timing: Timing,
         clock: Callable[[], datetime],
     ) -> None:
@@ -72,6 +74,7 @@ class Initiation:
         self._recorder = recorder
         self._orphans = orphans
         self._sending = ApplicantSending(database, attempts)
+        self._leases = leases
         self._timing = timing
         self._clock = clock
 
@@ -81,11 +84,12 @@ class Initiation:
         Raises `RequestError` where the request cannot be met, `OnfidoError` where Onfido refuses, fails or is away.
         """
         attempt = self._take(provider, user_id, wanted, deadline)
-        try:
-            return self._carry_out(attempt)
-        except ConnectorError as error:
-            self._attempts.give_back(attempt, error)
-            raise
+        with self._leases.held(attempt.verification.verification_id, attempt.lease):
+            try:
+                return self._carry_out(attempt)
+            except ConnectorError as error:
+                self._attempts.give_back(attempt, error)
+                raise
 
     def _take(self, provider: Provider, user_id: str, wanted: Wanted, deadline: Deadline) -> Attempt:
         """Take an attempt; a user who has nothing left to verify learns that, and not that no try is left."""
@@ -104,15 +108,16 @@ class Initiation:
         attempt = self._attempts.take_over(provider, found, deadline)
         if attempt is None:
             return
-        try:
-            requested_at = attempt.verification.run_requested_at
-            if requested_at is not None and self._adopt_if_started(attempt, requested_at):
-                return
-        except ConnectorError as error:
-            self._attempts.give_back(attempt, error)
-            raise
-        broke_off = RequestError(Code.NO_VERIFICATION, "The attempt broke off before its run was started.")
-        self._attempts.give_back(attempt, broke_off, SWEPT)
+        with self._leases.held(attempt.verification.verification_id, attempt.lease):
+            try:
+                requested_at = attempt.verification.run_requested_at
+                if requested_at is not None and self._adopt_if_started(attempt, requested_at):
+                    return
+            except ConnectorError as error:
+                self._attempts.give_back(attempt, error)
+                raise
+            broke_off = RequestError(Code.NO_VERIFICATION, "The attempt broke off before its run was started.")
+            self._attempts.give_back(attempt, broke_off, SWEPT)
 
     def _adopt_if_started(self, attempt: Attempt, run_requested_at: datetime) -> bool:
         if run := self._find_started(attempt, run_requested_at):

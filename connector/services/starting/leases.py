@@ -1,0 +1,56 @@
+"""Leases on attempts: made for as long as a request may take, and given back where one ends without having said so."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from functools import partial
+
+from sqlalchemy.exc import IntegrityError
+
+from connector.errors import ConnectorError
+from connector.services.afterwards import Afterwards
+from connector.services.timing import Timing
+from connector.store import verifications
+from connector.store.engine import Database
+from connector.store.verifications import Lease
+
+MARGIN = timedelta(seconds=15)  # beyond the budget of the Onfido calls that a lease covers
+
+
+class Leases:
+    """Makes leases, and gives back those whose holders cannot."""
+
+    def __init__(
+        self, database: Database, afterwards: Afterwards, timing: Timing, clock: Callable[[], datetime]
+    ) -> None:
+        self._database = database
+        self._afterwards = afterwards
+        self._timing = timing
+        self._clock = clock
+
+    def new(self) -> Lease:
+        """Make a lease that begins now."""
+        length = timedelta(seconds=self._timing.interactive_budget) + MARGIN
+        return Lease(str(uuid.uuid4()), self._clock() + length)
+
+    @contextmanager
+    def held(self, verification_id: str, lease: Lease) -> Iterator[None]:
+        """Give a lease back, as soon as the database answers, where what is done under it fails without an answer.
+
+        It may be that the lease was never taken: a commit can fail after it was carried out, or before.
+        """
+        try:
+            yield
+        except (ConnectorError, IntegrityError):  # the database answers: whoever is concerned gives the lease back
+            raise
+        except Exception:
+            give_back = partial(self._give_back, verification_id, lease)
+            self._afterwards.leave("give the lease back", give_back, verification_id=verification_id)
+            raise
+
+    def _give_back(self, verification_id: str, lease: Lease) -> None:
+        with self._database.write() as connection:
+            verifications.advance(connection, verification_id, lease.owner, {"lease_until": self._clock()})
