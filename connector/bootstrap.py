@@ -41,6 +41,7 @@ from connector.services.results.events import Events
 from connector.services.results.kept import Archive
 from connector.services.results.orphans import Orphans
 from connector.services.results.results import Results
+from connector.services.starting.applicant import ApplicantSending
 from connector.services.starting.attempts import Attempts
 from connector.services.starting.binding import Binding
 from connector.services.starting.initiation import Initiation
@@ -138,6 +139,7 @@ class Services(Ground):
             binding,
             self._attempts,
             recorder,
+            ApplicantSending(self.database, self._attempts, binding, self._afterwards),
             self._orphans,
             self._leases,
             self._timing,

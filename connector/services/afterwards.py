@@ -34,7 +34,9 @@ class _Left:
 class Afterwards:
     """Does what is left, in its order; of any number of threads that leave something, none waits."""
 
-    def __init__(self) -> None:
+    def __init__(self, patience: float = PATIENCE, most: int = MOST) -> None:
+        self._patience = patience
+        self._most = most
         self._left: deque[_Left] = deque()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -44,13 +46,20 @@ class Afterwards:
         """Leave work to be done, which can be done twice; `what` and the ids are for the log."""
         left = _Left(what, ids, work)
         with self._lock:
-            if len(self._left) >= MOST or self._stopping.is_set():
+            if len(self._left) >= self._most or self._stopping.is_set():
                 _give_up(left)
                 return
             self._left.append(left)
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="afterwards", daemon=True)
                 self._thread.start()
+
+    def do(self, what: str, work: Callable[[], None], **ids: str) -> None:
+        """Do work, and leave it where the database does not answer."""
+        try:
+            work()
+        except SQLAlchemyError:
+            self.leave(what, work, **ids)
 
     def close(self) -> None:
         """Stop; what is left is given up."""
@@ -78,13 +87,12 @@ class Afterwards:
                 return None
             return self._left[0]
 
-    @staticmethod
-    def _is_done(left: _Left) -> bool:
+    def _is_done(self, left: _Left) -> bool:
         """Try once; False where the database still does not answer."""
         try:
             left.work()
         except SQLAlchemyError:
-            if time.monotonic() - left.since < PATIENCE:
+            if time.monotonic() - left.since < self._patience:
                 return False
             _give_up(left)
         except Exception:

@@ -7,11 +7,11 @@ from dataclasses import fields
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, delete, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, insert, or_, select, update
 
 from connector.domain.runs import REVIEW
 from connector.domain.studio import OutputRole
-from connector.domain.verification import VerificationClaim
+from connector.domain.verification import Verification, VerificationClaim
 from connector.store.dialect import insert as insert_or
 from connector.store.models import verification_claims, verification_tags, verifications
 
@@ -32,6 +32,14 @@ _BIND = insert_or(  # the rows are there: this updates them, all in one statemen
     ).returning(verification_claims.c.uri),
 )
 
+_LOCK_UNDECIDED = (
+    select(verifications.c.id, verifications.c.user_id)
+    .where(
+        verifications.c.closed_at.is_(None) | ((verifications.c.status == REVIEW) & verifications.c.decision.is_(None))
+    )
+    .order_by(verifications.c.id)
+    .with_for_update()
+)
 _MARK_STALE = (
     update(verification_claims)
     .where(
@@ -86,19 +94,31 @@ def mark_stale(connection: Connection, tenant: str, changed: Mapping[str, Mappin
     `changed` maps users to the fingerprints of their values by claim URI (None: there is none). Those attempts are the
     open ones, and those in review that nobody has decided on yet.
     """
-    is_in_review = (verifications.c.status == REVIEW) & verifications.c.decision.is_(None)
-    lock = select(verifications.c.id, verifications.c.user_id).where(
-        verifications.c.tenant == tenant,
-        verifications.c.user_id.in_(list(changed)),
-        verifications.c.closed_at.is_(None) | is_in_review,
+    lock = _LOCK_UNDECIDED.where(verifications.c.tenant == tenant, verifications.c.user_id.in_(list(changed)))
+    _mark_stale(connection, [(each.id, changed[each.user_id]) for each in connection.execute(lock)])
+
+
+def mark_overwritten(
+    connection: Connection,
+    verification: Verification,
+    applicant_id: str,
+    fingerprints: Mapping[str, str | None],
+    sent: Mapping[str, Collection[str]],
+) -> None:
+    """Mark the same in a user's attempts with an applicant that was sent something else behind their backs.
+
+    `fingerprints` are those of the values that it was sent, by claim URI, `sent` the claims' URIs by applicant field.
+    An attempt that has no applicant yet may be about to have this one.
+    """
+    lock = _LOCK_UNDECIDED.where(
+        verifications.c.tenant == verification.tenant,
+        verifications.c.user_id == verification.user_id,
+        verifications.c.provider_id == verification.provider_id,
+        (verifications.c.applicant_id == applicant_id) | verifications.c.applicant_id.is_(None),
     )
-    rows = [
-        {"of_attempt": verification_id, "of_claim": uri, "value_now": fingerprint}
-        for verification_id, user_id in connection.execute(lock.order_by(verifications.c.id).with_for_update())
-        for uri, fingerprint in sorted(changed[user_id].items())
-    ]
-    if rows:
-        connection.execute(_MARK_STALE, rows)
+    attempts = connection.execute(lock).scalars().all()
+    _mark_stale(connection, [(verification_id, fingerprints) for verification_id in attempts])
+    _mark_remapped(connection, verification_claims.c.verification_id.in_(attempts), sent)
 
 
 def mark_remapped(connection: Connection, provider_id: str, user_id: str, sent: Mapping[str, Collection[str]]) -> None:
@@ -113,16 +133,8 @@ def mark_remapped(connection: Connection, provider_id: str, user_id: str, sent: 
         verifications.c.user_id == user_id,
         verifications.c.closed_at.is_(None),
     )
-    sent_for_another = (
-        (verification_claims.c.applicant_field == name) & verification_claims.c.uri.not_in(uris)
-        for name, uris in sorted(sent.items())
-    )
-    connection.execute(
-        update(verification_claims)
-        .where(verification_claims.c.verification_id.in_(select(verifications.c.id).where(*is_open)))
-        .where(or_(*sent_for_another))
-        .values(is_stale=True)
-    )
+    of_open = verification_claims.c.verification_id.in_(select(verifications.c.id).where(*is_open))
+    _mark_remapped(connection, of_open, sent)
 
 
 def keep_values(connection: Connection, verification_id: str, values: Mapping[str, str]) -> None:
@@ -145,6 +157,28 @@ def find_all(connection: Connection, verification_id: str) -> list[VerificationC
         VerificationClaim(uri, applicant_field, pointer, None if role is None else OutputRole(role), *values)
         for uri, applicant_field, pointer, role, *values in rows
     ]
+
+
+def _mark_stale(connection: Connection, values_now: Sequence[tuple[str, Mapping[str, str | None]]]) -> None:
+    rows = [
+        {"of_attempt": verification_id, "of_claim": uri, "value_now": fingerprint}
+        for verification_id, fingerprints in values_now
+        for uri, fingerprint in sorted(fingerprints.items())
+    ]
+    if rows:
+        connection.execute(_MARK_STALE, rows)
+
+
+def _mark_remapped(
+    connection: Connection, of_attempts: ColumnElement[bool], sent: Mapping[str, Collection[str]]
+) -> None:
+    sent_for_another = (
+        (verification_claims.c.applicant_field == name) & verification_claims.c.uri.not_in(uris)
+        for name, uris in sorted(sent.items())
+    )
+    connection.execute(
+        update(verification_claims).where(of_attempts).where(or_(*sent_for_another)).values(is_stale=True)
+    )
 
 
 def _rows(verification_id: str, about: Sequence[VerificationClaim]) -> list[dict[str, Any]]:

@@ -10,8 +10,8 @@ import pytest
 from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
-from tests.between import Between, between
-from tests.harness import MAPPING, Caller, World, verified
+from tests.between import Answer, Between, between
+from tests.harness import BIRTH_DATE, GIVEN_NAME, LAST_NAME, MAPPING, VALUES, Caller, World, verified
 from tests.races.attack import (
     BEING_STARTED,
     LEASE,
@@ -20,10 +20,12 @@ from tests.races.attack import (
     RUN_SETTLE_TIME,
     UNREACHABLE,
     admin_of,
+    change_values,
     initiate,
     onfido_get,
     outcome_of,
     runs_at_onfido,
+    sent_values,
     settle,
 )
 from tests.races.meanwhile import APPLICANT_LOOKED_FOR, VALUES_READ, meanwhile
@@ -59,6 +61,12 @@ def late(
         finally:
             held.may_go.set()
         return slow.result()
+
+
+def update_of_applicant(world: World, caller: Caller) -> tuple[str, str]:
+    """Let the user have an applicant; return the call that updates it."""
+    settle(world, world.start(caller), "declined")
+    return "PUT", f"/applicants/{world.attempts('ann')[0].applicant_id}"
 
 
 def orphans() -> float:
@@ -131,6 +139,82 @@ def test_run_that_another_request_has_found_is_no_orphan(quiet: World, ann: Call
     assert orphans() == before
     settle(quiet, found[0])
     assert verified(ann.claims()) == set(MAPPING)
+
+
+@pytest.mark.parametrize("is_answered", [True, False])
+@pytest.mark.parametrize("changed", ["Bea", "Ann"])
+def test_late_update_of_an_applicant_verifies_nothing_that_onfido_did_not_compare(
+    quiet: World, ann: Caller, onfido: Between, changed: str, *, is_answered: bool
+) -> None:
+    update = update_of_applicant(quiet, ann)
+    held = onfido.hold(*update)
+    with ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(initiate, quiet, ann)
+        held.wait()
+        quiet.clock.advance(LEASE)
+        change_values(quiet, {GIVEN_NAME: changed})
+        run_id = quiet.start(ann)
+        if not is_answered:
+            onfido.change = lambda method, _path, answer: Answer(b"", 502) if method == "PUT" else answer
+        held.may_go.set()
+        assert slow.result() == BEING_STARTED
+
+    assert sent_values(quiet, run_id)[GIVEN_NAME] == "Ann", "the late update has overwritten the later one"
+    settle(quiet, run_id)
+    assert verified(ann.claims()) == (set(MAPPING) if changed == "Ann" else {LAST_NAME, BIRTH_DATE})
+
+
+def test_late_update_counts_for_a_run_in_review_too(quiet: World, ann: Caller, onfido: Between) -> None:
+    held = onfido.hold(*update_of_applicant(quiet, ann))
+    with ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(initiate, quiet, ann)
+        held.wait()
+        quiet.clock.advance(LEASE)
+        change_values(quiet, {GIVEN_NAME: "Bea"})
+        settle(quiet, run_id := quiet.start(ann), "review")
+        held.may_go.set()
+        slow.result()
+
+    path = f"{PROVIDERS}/{quiet.provider_id}/verifications/{run_id}/decision"
+    assert admin_of(quiet).post(path, {"decision": "approve", "reason": "seen"}).status_code == 200
+    assert verified(ann.claims()) == {LAST_NAME, BIRTH_DATE}
+
+
+def test_late_update_is_overwritten_by_an_attempt_that_is_about_to_start_its_run(
+    quiet: World, ann: Caller, onfido: Between
+) -> None:
+    update = update_of_applicant(quiet, ann)
+    first = onfido.hold(*update)
+    with ThreadPoolExecutor(2) as pool:
+        slow = pool.submit(initiate, quiet, ann)
+        first.wait()
+        quiet.clock.advance(LEASE)
+        change_values(quiet, {GIVEN_NAME: "Bea"})
+        second = onfido.hold(*update, is_answer=True)
+        starting = pool.submit(quiet.start, ann)
+        second.wait()
+        first.may_go.set()
+        assert slow.result() == BEING_STARTED
+        second.may_go.set()
+        run_id = starting.result()
+
+    assert sent_values(quiet, run_id)[GIVEN_NAME] == "Bea"
+    settle(quiet, run_id)
+    assert verified(ann.claims()) == set(MAPPING)
+
+
+def test_late_applicant_is_deleted(quiet: World, ann: Caller, onfido: Between) -> None:
+    held = onfido.hold("POST", "/applicants")
+    with ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(initiate, quiet, ann)
+        held.wait()
+        quiet.clock.advance(LEASE)
+        run_id = quiet.start(ann)
+        held.may_go.set()
+        assert slow.result() == BEING_STARTED
+
+    quiet.wait_until(lambda: len(onfido_get(quiet, "applicants")["applicants"]) == 1)
+    assert sent_values(quiet, run_id) == VALUES
 
 
 def test_run_that_was_started_for_a_user_who_is_removed_is_an_orphan(

@@ -6,21 +6,32 @@ something would be left                                    ──► create anot
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import partial
+
+from sqlalchemy.exc import SQLAlchemyError
+
 from connector.errors import Code, OnfidoError
 from connector.onfido.payloads import applicant_fields
+from connector.services.afterwards import Afterwards
 from connector.services.providers.applicant_deletion import DeleteApplicant
-from connector.services.starting.attempts import Attempt, Attempts
-from connector.services.starting.binding import ApplicantUpdate, BoundValues
-from connector.store import applicants, outbox
+from connector.services.starting.attempts import NOT_OURS, Attempt, Attempts
+from connector.services.starting.binding import ApplicantUpdate, Binding, BoundValues
+from connector.store import applicants, outbox, verification_search, verifications
 from connector.store.engine import Database
+
+_MAKE_GOOD = "make good what was sent to an applicant"
 
 
 class ApplicantSending:
     """Sends users' values to Onfido."""
 
-    def __init__(self, database: Database, attempts: Attempts) -> None:
+    def __init__(self, database: Database, attempts: Attempts, binding: Binding, afterwards: Afterwards) -> None:
         self._database = database
         self._attempts = attempts
+        self._binding = binding
+        self._afterwards = afterwards
 
     def put(self, attempt: Attempt, bound: BoundValues) -> str:
         """Bring the user's applicant up to date, or create another; returns its id."""
@@ -35,6 +46,8 @@ class ApplicantSending:
         try:
             attempt.onfido.update_applicant(update.applicant.applicant_id, fields)
         except OnfidoError as error:
+            if error.is_sent and not error.is_refusal:  # it may have been carried out
+                self._check_lease(attempt, bound, update)
             is_about_more = error.code is Code.APPLICANT_REFUSED and update.is_about_more(bound.fields)
             if not (error.is_gone or is_about_more):
                 raise
@@ -49,8 +62,43 @@ class ApplicantSending:
             self._attempts.lock(connection, attempt)
             applicants.extend(connection, attempt.provider.provider_id, update.applicant.applicant_id, update.fields)
 
-    def discard(self, attempt: Attempt, applicant_id: str) -> None:
-        """Have an applicant deleted that no attempt knows of: the lease was lost, or the user removed meanwhile."""
+    @contextmanager
+    def recording(self, attempt: Attempt, bound: BoundValues, applicant_id: str) -> Iterator[None]:
+        """Make good what was sent, where it turns out that the lease was lost by then, or it cannot be recorded.
+
+        An applicant that was created is deleted; where one was updated, the attempts that it belongs to now are marked
+        as if the values had changed: they may be compared with what was sent here.
+        """
+        try:
+            yield
+        except NOT_OURS:
+            make_good = partial(self._make_good, attempt, bound, applicant_id)
+            self._afterwards.do(_MAKE_GOOD, make_good, applicant_id=applicant_id)
+            raise
+        except SQLAlchemyError:
+            make_good = partial(self._make_good_if_lost, attempt, bound, applicant_id)
+            self._afterwards.leave(_MAKE_GOOD, make_good, applicant_id=applicant_id)
+            raise
+
+    def _check_lease(self, attempt: Attempt, bound: BoundValues, update: ApplicantUpdate) -> None:
+        with self.recording(attempt, bound, update.applicant.applicant_id):
+            self._attempts.advance(attempt)
+
+    def _make_good_if_lost(self, attempt: Attempt, bound: BoundValues, applicant_id: str) -> None:
+        """Make good what was sent, unless it was recorded after all, or the attempt can be gone on with."""
+        provider_id = attempt.provider.provider_id
+        with self._database.write() as connection:
+            # Locked, for the commit that was not answered may be under way still.
+            current = verifications.lock(connection, attempt.verification.verification_id)
+            is_recorded = verification_search.find_of_applicant(connection, provider_id, applicant_id) is not None
+        is_ours = current is not None and current.lease_owner == attempt.lease.owner
+        if not (is_recorded and (is_ours or not bound.is_known(applicant_id))):
+            self._make_good(attempt, bound, applicant_id)
+
+    def _make_good(self, attempt: Attempt, bound: BoundValues, applicant_id: str) -> None:
+        if bound.update is not None and bound.is_known(applicant_id):
+            self._binding.mark_overwritten(attempt, bound, bound.update)
+            return
         tenant, provider_id = attempt.provider.tenant, attempt.provider.provider_id
         with self._database.write() as connection:
             outbox.add(connection, DeleteApplicant(tenant, provider_id, applicant_id))

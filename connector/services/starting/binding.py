@@ -43,16 +43,27 @@ class ApplicantUpdate:
         """Whether it sends more than these fields."""
         return not set(self.fields) <= set(fields)
 
+    def sent_claims(self, mapping: Mapping[str, str]) -> dict[str, list[str]]:
+        """Return the claims' URIs by applicant field, of the fields that it changes: an address as a whole."""
+        groups = {name.partition(".")[0] for name in self.fields}
+        sent: dict[str, list[str]] = {}
+        for uri, name in mapping.items():
+            if name.partition(".")[0] in groups:
+                sent.setdefault(name, []).append(uri)
+        return sent
+
 
 @dataclass(frozen=True)
 class BoundValues:
     """What is sent, by applicant field and by the workflow's own input, and the claims that are verified for it.
 
     `fields` are those of an applicant that is to be created, where `update` cannot bring the user's known one up to
-    date. `has_outdated`: some of these claims are verified for other values.
+    date. `values` are all of the user's, by claim URI. `has_outdated`: some of these claims are verified for other
+    values.
     """
 
     fields: Mapping[str, str] = field(repr=False)
+    values: Mapping[str, str] = field(repr=False)
     update: ApplicantUpdate | None
     custom_data: Mapping[str, Any] = field(repr=False)
     claims: Sequence[VerificationClaim]
@@ -98,6 +109,7 @@ class Binding:
         with self._database.read() as connection:
             return BoundValues(
                 fields=fields,
+                values=values,
                 custom_data=attempt.wanted.plan.custom_data(values),
                 claims=about,
                 update=_update(attempt, values, applicants.find_latest(connection, attempt.verification)),
@@ -150,6 +162,21 @@ class Binding:
             withdrawn = claims.unverify_changed(connection, tenant, {user_id: sent}, self._clock())
             self._journal.record(connection, withdrawn)
         return True
+
+    def mark_overwritten(self, attempt: Attempt, bound: BoundValues, update: ApplicantUpdate) -> None:
+        """Mark what other attempts with an applicant are bound to, where it was sent other values after its lease."""
+        verification, mapping = attempt.verification, attempt.provider.claims
+        sent = update.sent_claims(mapping)
+        fingerprint = partial(self._fingerprints.of, verification.tenant, verification.user_id)
+        fingerprints = {
+            uri: None if is_blank(value := bound.values.get(uri, "")) else fingerprint(uri, value)
+            for uris in sent.values()
+            for uri in uris
+        }
+        with self._database.write() as connection:
+            verification_claims.mark_overwritten(
+                connection, verification, update.applicant.applicant_id, fingerprints, sent
+            )
 
 
 def _compare(

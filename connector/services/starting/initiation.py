@@ -63,6 +63,7 @@ class Initiation:
         binding: Binding,
         attempts: Attempts,
         recorder: Recorder,
+        sending: ApplicantSending,
         orphans: Orphans,
         leases: Leases,
         timing: Timing,
@@ -73,7 +74,7 @@ class Initiation:
         self._attempts = attempts
         self._recorder = recorder
         self._orphans = orphans
-        self._sending = ApplicantSending(database, attempts)
+        self._sending = sending
         self._leases = leases
         self._timing = timing
         self._clock = clock
@@ -165,13 +166,9 @@ class Initiation:
         for _ in range(ROUNDS):
             bound = self._binding.read(attempt)
             applicant_id = self._sending.put(attempt, bound)
-            try:
+            with self._sending.recording(attempt, bound, applicant_id):
                 if self._announce(attempt, bound, applicant_id):
                     return applicant_id, bound
-            except RequestError:
-                if not bound.is_known(applicant_id):
-                    self._sending.discard(attempt, applicant_id)
-                raise
         raise RequestError(
             Code.BEING_STARTED,
             "The user's values keep changing while they are sent: ask again after Retry-After.",

@@ -1,0 +1,64 @@
+"""A database that stops answering at a chosen point of a request, until it is told to answer again.
+
+It listens to SQLAlchemy's own events, as `meanwhile` does, and raises what the drivers raise.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from sqlalchemy import Connection, Engine, event
+from sqlalchemy.exc import OperationalError
+
+
+@contextmanager
+def outage(statement: str, *, occurrence: int = 1, is_carried_out: bool = False) -> Iterator[None]:
+    """Answer no statement from the n-th such one on; fails where none comes.
+
+    With `is_carried_out`, it is the answer to the commit of its transaction that is missing first.
+    """
+    failing = _Outage(statement, occurrence, is_carried_out=is_carried_out)
+    event.listen(Engine, "before_cursor_execute", failing.refuse)
+    event.listen(Engine, "after_cursor_execute", failing.note)
+    event.listen(Engine, "commit", failing.lose_answer)
+    try:
+        yield
+    finally:
+        event.remove(Engine, "before_cursor_execute", failing.refuse)
+        event.remove(Engine, "after_cursor_execute", failing.note)
+        event.remove(Engine, "commit", failing.lose_answer)
+    assert failing.has_begun, f"no statement with {statement!r} came"
+
+
+class _Outage:
+    def __init__(self, statement: str, occurrence: int, *, is_carried_out: bool) -> None:
+        self.has_begun = False
+        self._statement = statement
+        self._left = occurrence
+        self._is_carried_out = is_carried_out
+        self._due: Connection | None = None
+
+    def refuse(self, _connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if self._statement in statement:
+            self._left -= 1
+            self.has_begun = self.has_begun or (self._left == 0 and not self._is_carried_out)
+        if self.has_begun:
+            raise _away()
+
+    def note(self, connection: Connection, _cursor: Any, statement: str, *_: Any) -> None:
+        if self._is_carried_out and self._left == 0 and self._statement in statement:
+            self._due = connection
+
+    def lose_answer(self, connection: Connection) -> None:
+        if self._due is connection:
+            self._due, self.has_begun = None, True
+            driver = connection.connection.dbapi_connection
+            assert driver is not None
+            driver.commit()
+            raise _away()
+
+
+def _away() -> OperationalError:
+    return OperationalError("", {}, Exception("the database does not answer"))
