@@ -6,6 +6,10 @@ results/       take in events, apply what Onfido says of a run, decide reviews, 
 lookup/        look verifications up: one, a page, as CSV; the files that Onfido keeps as evidence
 people/        users, their claims and their applicants at Onfido
 application/   tasks to complete, notices, watchlist matches
+journal.py     the only writer of history, and where changes are announced
 outbox.py      deliveries, tried until they succeed; upkeep.py: the sweep
 timing.py      how long calls to Onfido may take; key_rotation.py: the connector's own keys
+
+A story imports only those below it (`tests/house.py`):
+upkeep ─► people ─► starting ─► results ─► providers ─► the files here; application ─► lookup ─► results.
 """
