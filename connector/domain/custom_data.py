@@ -14,6 +14,7 @@ from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any
 
+from connector.domain.text import is_blank
 from connector.errors import Code, InvalidField, RequestError
 
 MAX_TEXT = 2048
@@ -84,7 +85,7 @@ def custom_data(declared: Sequence[CustomInput], given: Mapping[str, str], value
         elif each.claim is None:
             if each.name in given:
                 data[each.name] = each.read(given[each.name])
-        elif text := values.get(each.claim):
+        elif not is_blank(text := values.get(each.claim, "")):
             data[each.name] = _read_claim(each, each.claim, text)
         elif each.is_required:
             raise RequestError(

@@ -318,7 +318,7 @@ def test_removing_a_user_leaves_nothing_personal_here_or_at_onfido(
 ) -> None:
     run_id, applicant_id = verify(world, "the-user")
     kept_run_id, kept_applicant_id = verify(world, "neighbour")
-    assert tables_with(world, applicant_id) == {"verifications"}
+    assert tables_with(world, applicant_id) == {"applicants", "verifications"}
 
     remove(world, run, "the-user")
 
@@ -330,7 +330,7 @@ def test_removing_a_user_leaves_nothing_personal_here_or_at_onfido(
     assert tables_with(world, "the-user") == {"history"}
     assert stored_body_of(world, run_id) == {None}
     assert None not in stored_body_of(world, kept_run_id)
-    assert tables_with(world, kept_applicant_id) == {"verifications"}
+    assert tables_with(world, kept_applicant_id) == {"applicants", "verifications"}
     assert applicant_at_onfido(world, applicant_id) == 410
     assert applicant_at_onfido(world, kept_applicant_id) == 200
 
