@@ -75,7 +75,7 @@ def test_a_request_and_a_claim_are_read_as_the_type_that_studio_expects(kind: In
 @pytest.mark.parametrize("blank", ["", " ", "\u3000", "\u200b"])
 def test_a_blank_value_of_the_users_is_a_missing_one(blank: str) -> None:
     known = CustomInput("known", InputType.STRING, claim="urn:claim")
-    assert refusal([known], {}, {"urn:claim": blank}).code is Code.VALUE_MISSING
+    assert refusal([known], {"urn:claim": blank}).code is Code.VALUE_MISSING
     assert custom_data([replace(known, is_required=False)], {}, {"urn:claim": blank}) == {}
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from tests.harness import Caller, World, run_id_of
 from tests.races.attack import (
+    BEING_STARTED,
     LEASE,
     OPEN_ALREADY,
     RUN_SETTLE_TIME,
@@ -59,7 +60,7 @@ def test_process_killed_while_onfido_starts_the_run_costs_no_second_one(quiet: W
     quiet.wait_until(lambda: len(runs_at_onfido(quiet)) == 1)
 
     quiet.faults(latency_ms=0)
-    assert initiate(quiet, ann) == OPEN_ALREADY
+    assert initiate(quiet, ann) == BEING_STARTED
     quiet.clock.advance(LEASE)
     assert_resumed(quiet, ann)
     assert applicants_at_onfido(quiet) == 1

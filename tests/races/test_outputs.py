@@ -18,7 +18,7 @@ from tests.harness import (
 )
 from tests.races.attack import (
     ALL_CLEAR,
-    OPEN_ALREADY,
+    ALL_VERIFIED,
     PROVIDERS,
     UNREACHABLE,
     admin_of,
@@ -87,7 +87,7 @@ def test_tasks_that_cannot_be_read_are_asked_again_by_initiated(quiet: World, an
     assert post(quiet, event_body(run_id, "approved")) == 200
     quiet.wait_until(lambda: quiet.onfido_state()["requests"].get(TASKS) == 3)
 
-    assert outcome_of(ann.verify(quiet.provider_id, "INITIATED")) == OPEN_ALREADY
+    assert outcome_of(ann.verify(quiet.provider_id, "INITIATED")) == ALL_VERIFIED
 
     assert verified(ann.claims()) == set(MAPPING)
     assert runs_at_onfido(quiet) == {run_id}

@@ -16,6 +16,7 @@ from tests.harness import (
     verified,
 )
 from tests.races.attack import (
+    ALL_VERIFIED,
     OPEN_ALREADY,
     UNREACHABLE,
     applicants_at_onfido,
@@ -118,7 +119,7 @@ def test_nothing_is_started_where_all_is_verified_already(quiet: World, ann: Cal
     settle(quiet, run_id)
 
     for claims in (tuple(MAPPING), (GIVEN_NAME,), (LAST_NAME, BIRTH_DATE)):
-        assert outcome_of(ann.verify(quiet.provider_id, "INITIATED", claims)) == OPEN_ALREADY
+        assert outcome_of(ann.verify(quiet.provider_id, "INITIATED", claims)) == ALL_VERIFIED
 
     assert runs_at_onfido(quiet) == {run_id}
     assert run_status(ann) == {"approved"}
@@ -161,7 +162,7 @@ def test_lost_webhook_of_an_approved_run_is_made_up_for(quiet: World, ann: Calle
     run_id = quiet.start(ann)
     end_run(quiet, run_id)
 
-    assert outcome_of(ann.verify(quiet.provider_id, "INITIATED")) == OPEN_ALREADY
+    assert outcome_of(ann.verify(quiet.provider_id, "INITIATED")) == ALL_VERIFIED
 
     assert verified(ann.claims()) == set(MAPPING)
     assert runs_at_onfido(quiet) == {run_id}
