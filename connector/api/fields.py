@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import marshmallow as ma
@@ -11,6 +12,7 @@ from connector.api import requirements  # noqa: F401  before any field is create
 from connector.domain.ids import normal_id
 from connector.domain.text import is_label
 
+MANY = 100  # elements of a list
 MAX_DIGITS = 12  # of a limit; one that is cut off there is above every maximum
 
 
@@ -44,6 +46,38 @@ class Name(Text):
         if not is_label(text):
             raise ma.ValidationError("must hold no control characters, line separators or direction marks")
         return text
+
+
+class Items(fields.List[Any]):
+    """A list whose length is checked before its elements: each of them costs time."""
+
+    def __init__(self, item: fields.Field[Any], *, most: int = MANY, **options: Any) -> None:
+        super().__init__(item, validate=validate.Length(max=most), **options)
+        self._most = most
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> list[Any]:
+        if isinstance(value, list):
+            check_length(value, self._most)
+        return super()._deserialize(value, attr, data, **options)
+
+
+class Metadata(fields.Dict):
+    """An object of an administrator's own, whose size is checked before its members."""
+
+    def __init__(self, *, limit: int, **options: Any) -> None:
+        super().__init__(keys=Text(), **options)
+        self._limit = limit
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> Any:
+        if len(json.dumps(value)) > self._limit:
+            raise ma.ValidationError(f"must have at most {self._limit} characters as JSON")
+        return super()._deserialize(value, attr, data, **options)  # type: ignore[no-untyped-call]  # marshmallow's
+
+
+def check_length(items: list[Any], most: int = MANY) -> None:
+    """Raise `marshmallow.ValidationError` for a list of too many elements."""
+    if len(items) > most:
+        raise ma.ValidationError(f"must have at most {most} elements")
 
 
 class Flag(fields.Boolean):

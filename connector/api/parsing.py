@@ -15,6 +15,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 from connector.access.gate import requires
 from connector.api.errors import ErrorFamily, InvalidShape, refuse
+from connector.api.fields import check_length
 from connector.api.traffic import MAX_API_BODY
 from connector.domain.nesting import is_deeper
 
@@ -34,7 +35,10 @@ class Parser(FlaskParser):
 
     def load_json(self, req: flask.Request, schema: ma.Schema) -> Any:
         """Read the body whatever its content type says; clients of WSO2's leave it out at times."""
-        return read_json(read_body())
+        body = read_json(read_body())
+        if schema.many and isinstance(body, list):
+            check_length(body)
+        return body
 
     def handle_error(self, error: ma.ValidationError, req: flask.Request, schema: ma.Schema, **_: Any) -> NoReturn:
         """Refuse a body or query that the schema does not allow."""

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import marshmallow as ma
 from marshmallow import fields, validate
 
-from connector.api.fields import Flag, Id, Limit, Name, Text
+from connector.api.fields import Flag, Id, Items, Limit, Metadata, Name, Text
 from connector.api.studio_shapes import StudioSchema
 from connector.domain.provider import PROVIDER_TYPE
 
@@ -42,10 +41,8 @@ class ProviderRequestSchema(ma.Schema):
     description = Text(limit=2048, load_default="", allow_none=True)
     image = Text(limit=2048, load_default="", allow_none=True)
     isEnabled = Flag(required=True)
-    claims = fields.List(fields.Nested(ClaimMappingSchema), load_default=list, validate=validate.Length(max=100))
-    configProperties = fields.List(
-        fields.Nested(ConfigPropertySchema), load_default=list, validate=validate.Length(max=20)
-    )
+    claims = Items(fields.Nested(ClaimMappingSchema), load_default=list)
+    configProperties = Items(fields.Nested(ConfigPropertySchema), most=20, load_default=list)
     studio = fields.Nested(StudioSchema, load_default=None, allow_none=True)
 
 
@@ -114,8 +111,8 @@ class VerifyRequestSchema(ma.Schema):
     """A request to initiate, complete or resume the verification of some claims."""
 
     idVProviderId = Id(required=True)
-    claims = fields.List(Text(), load_default=list, validate=validate.Length(max=100))
-    properties = fields.List(fields.Nested(PropertySchema), load_default=list, validate=validate.Length(max=50))
+    claims = Items(Text(), load_default=list)
+    properties = Items(fields.Nested(PropertySchema), most=50, load_default=list)
 
 
 class ClaimSchema(ma.Schema):
@@ -139,14 +136,12 @@ class ClaimUpdateSchema(ma.Schema):
     """An administrator's correction of a claim."""
 
     isVerified = Flag(required=True)
-    claimMetadata = fields.Dict(keys=Text(), required=True)
+    claimMetadata = Metadata(limit=MAX_METADATA, required=True)
 
     @ma.validates("claimMetadata")
     def _check_metadata(self, metadata: dict[str, Any], **_: Any) -> None:
         if kept_out := {SDK_TOKEN, LINK_URL} & set(metadata):
             raise ma.ValidationError(f"must not have {', '.join(sorted(kept_out))}, which is never stored")
-        if len(json.dumps(metadata)) > MAX_METADATA:
-            raise ma.ValidationError(f"must have at most {MAX_METADATA} characters as JSON")
 
 
 class ClaimRequestSchema(ClaimUpdateSchema):
@@ -155,7 +150,7 @@ class ClaimRequestSchema(ClaimUpdateSchema):
     uri = Name(required=True)
     idVProviderId = Id(required=True)
     isVerified = Flag(load_default=False)
-    claimMetadata = fields.Dict(keys=Text(), load_default=dict)
+    claimMetadata = Metadata(limit=MAX_METADATA, load_default=dict)
 
 
 class ClaimQuerySchema(ma.Schema):

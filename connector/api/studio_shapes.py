@@ -8,14 +8,13 @@ from typing import Any
 import marshmallow as ma
 from marshmallow import fields, validate
 
-from connector.api.fields import Flag, Text
+from connector.api.fields import Flag, Items, Text
 from connector.domain.capture import LANGUAGES, LINK, SDK, SdkOptions
 from connector.domain.custom_data import CustomInput, InputType
 from connector.domain.pointers import MAX_LENGTH
 from connector.domain.studio import LinkDefaults, Notices, OutputClaim, OutputRole, Studio
 
 MAX_URL = 2048
-MANY = validate.Length(max=100)
 
 
 class CustomInputSchema(ma.Schema):
@@ -44,7 +43,7 @@ class OutputClaimSchema(ma.Schema):
 class LinkSchema(ma.Schema):
     """What Smart Capture Links are made with; a request chooses among `redirectUrls`, `lifetime` is in seconds."""
 
-    redirectUrls = fields.List(Text(limit=MAX_URL), load_default=list, validate=MANY)
+    redirectUrls = Items(Text(limit=MAX_URL), load_default=list)
     completedRedirectUrl = Text(limit=MAX_URL, load_default=None, allow_none=True)
     expiredRedirectUrl = Text(limit=MAX_URL, load_default=None, allow_none=True)
     lifetime = fields.Integer(strict=True, load_default=None, allow_none=True)
@@ -63,16 +62,16 @@ class NoticesSchema(ma.Schema):
     """Where the application is told of tasks, manual decisions and watchlist matches."""
 
     url = Text(limit=MAX_URL, load_default=None, allow_none=True)
-    tasks = fields.List(Text(limit=64), load_default=list, validate=MANY)
+    tasks = Items(Text(limit=64), load_default=list)
 
 
 class StudioSchema(ma.Schema):
     """What a provider uses of Onfido Studio's features; what is left out is not used."""
 
-    tags = fields.List(Text(), load_default=list, validate=MANY)
+    tags = Items(Text(), load_default=list)
     sendUserId = Flag(load_default=False)
-    customData = fields.List(fields.Nested(CustomInputSchema), load_default=list, validate=MANY)
-    outputClaims = fields.List(fields.Nested(OutputClaimSchema), load_default=list, validate=MANY)
+    customData = Items(fields.Nested(CustomInputSchema), load_default=list)
+    outputClaims = Items(fields.Nested(OutputClaimSchema), load_default=list)
     documentValues = Flag(load_default=False)
     capture = fields.String(load_default=SDK, validate=validate.OneOf((SDK, LINK)))
     link = fields.Nested(LinkSchema, load_default=lambda: LinkSchema().load({}))

@@ -7,6 +7,7 @@ import dataclasses
 import functools
 import http.client
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -336,6 +337,60 @@ def test_body_of_the_api_has_64_kibibytes_at_most(ask: Ask) -> None:
     for operation in WITH_BODY:
         assert_error(ask.operate(operation, data=b"[" + b" " * 65_535), 400)
         assert_error(ask.operate(operation, data=b"[" + b" " * 65_536), 413, "HTTP-413")
+
+
+LISTS: dict[str, list[tuple[str, ...]]] = {
+    f"PUT {PROVIDERS}/{{provider_id}}": [
+        ("claims",),
+        ("configProperties",),
+        ("studio", "tags"),
+        ("studio", "customData"),
+        ("studio", "outputClaims"),
+        ("studio", "link", "redirectUrls"),
+        ("studio", "notices", "tasks"),
+    ],
+    f"POST {USERS}/{{user_id}}/idv/verify": [("claims",), ("properties",)],
+    f"POST {USERS}/{{user_id}}/idv/claims": [()],
+    f"PUT {USERS}/{{user_id}}/idv/claims": [()],
+}
+
+
+@on_sqlite
+@pytest.mark.parametrize("operation", [each for each in OPERATIONS if str(each) in LISTS], ids=str)
+def test_of_a_list_that_is_too_long_no_element_is_looked_at(ask: Ask, operation: Operation) -> None:
+    for path in LISTS[str(operation)]:
+        body: Any = [{}] * 10_000
+        for key in reversed(path):
+            body = {key: body}
+        description = assert_error(ask.operate(operation, json=body), 400, None, "must have at most ", " elements")
+        told = [each for each in description.split("; ") if each.startswith(".".join(path) or "body")]
+        assert len(told) == 1, told
+
+
+@on_sqlite
+def test_every_list_that_is_sent_has_a_longest_length(ask: Ask) -> None:
+    document = ask("GET", "/openapi.json").json()
+    schemas = document["components"]["schemas"]
+    sent = ["ProviderRequest", "VerifyRequest", "ClaimRequest", "ClaimUpdate", "Decision"]
+    unbounded: list[str] = []
+    for name in sent:  # grows
+        for key, field in schemas[name]["properties"].items():
+            references = re.findall(r'"#/components/schemas/(\w+)"', json.dumps(field))
+            sent += [each for each in references if each not in sent]
+            if field.get("type") == "array" and field.get("maxItems", 1_000) > 100:
+                unbounded.append(f"{name}.{key}")
+    assert unbounded == []
+    assert "Link" in sent
+
+
+@on_sqlite
+def test_metadata_that_are_too_long_are_refused_before_their_members(ask: Ask) -> None:
+    body = [entry(UNKNOWN_ID, claimMetadata={f"{number:09}" * 30: "" for number in range(100)})]
+    answer = ask.operate(
+        next(each for each in OPERATIONS if str(each) == f"POST {USERS}/{{user_id}}/idv/claims"), json=body
+    )
+    description = assert_error(answer, 400, "IDV-10005", "0.claimMetadata: must have at most 8192 characters as JSON")
+    assert description.count("must") == 1
 
 
 @on_sqlite
