@@ -14,9 +14,7 @@ from sqlalchemy import create_engine, delete, make_url, text
 from connector.store.engine import Database
 from connector.store.models import metadata
 
-# The URL of a server that runs already, to be used in place of a new one. It is taken out of the environment, for the
-# connector refuses variables of its own prefix that name no setting.
-STANDING_SERVER = os.environ.pop("CONNECTOR_TEST_POSTGRESQL", "")
+STANDING_SERVER = os.environ.get("TEST_POSTGRESQL_URL", "")  # of a server that runs already, in place of a new one
 _made: set[str] = set()  # by this process, and not dropped so far
 
 
