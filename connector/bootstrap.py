@@ -21,6 +21,7 @@ from connector.private_file import make_data_dir
 from connector.services.application.notices import Notices
 from connector.services.application.tasks import Tasks
 from connector.services.application.watchlist import Watchlist
+from connector.services.health import Health
 from connector.services.journal import Subscriber
 from connector.services.key_rotation import KeyRotation, fingerprint_key
 from connector.services.lookup.audit import Audit
@@ -57,6 +58,11 @@ from connector.store.vault import Fingerprints, Vault, read_keys
 
 class Services(Ground):
     """The use cases on one open database: the command line works on them directly, the web application over HTTP."""
+
+    @part
+    def health(self) -> Health:
+        """Whether the database does all that is needed."""
+        return Health(self.database)
 
     @part
     def key_rotation(self) -> KeyRotation:

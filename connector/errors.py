@@ -6,6 +6,7 @@
     │   └── InvalidQuery     of its query
     ├── OnfidoError          Onfido's side; says whether asking again can help
     └── ConfigurationError   the operator can mend it; the process refuses to start
+    DatabaseUnavailable      the database is away; nothing is acknowledged
 
 Every error carries a `description` for a person: it names the thing at fault and what to do next, and never holds a
 secret, a personal value, SQL or a stack trace. A `RequestError` and an `OnfidoError` carry a `Code` of the HTTP
@@ -47,6 +48,7 @@ class Code(StrEnum):
     WEBHOOK_NOT_FOUND = "IDVP-60017", "No webhook is registered at Onfido"
     WEBHOOK_REFUSED = "IDVP-60018", "Onfido refused the webhook"
     PROVIDER_UNEXPECTED = "IDVP-65000", "Unexpected error"
+    PROVIDER_DATABASE_AWAY = "IDVP-65001", "The database is not available"
 
     CLAIM_NOT_FOUND = "IDV-10000", "No such claim"
     USER_NOT_FOUND = "IDV-10001", "No such user"
@@ -54,6 +56,7 @@ class Code(StrEnum):
     CLAIM_EXISTS = "IDV-10004", "The claim exists already"
     CLAIM_INVALID = "IDV-10005", "Invalid request body"
     CLAIM_UNEXPECTED = "IDV-15000", "Unexpected error"
+    CLAIM_DATABASE_AWAY = "IDV-15001", "The database is not available"
 
     STATUS_MISSING = "OIDV-10000", "The verification status is missing"
     VALUE_MISSING = "OIDV-10002", "A requested claim has no value"
@@ -82,6 +85,7 @@ class Code(StrEnum):
     WEBHOOK_UNREADABLE = "OIDV-60007", "No event can be read from the body"
     WEBHOOK_TOO_LARGE = "OIDV-60008", "The body is too large"
     WEBHOOK_UNEXPECTED = "OIDV-65000", "Unexpected error"
+    WEBHOOK_DATABASE_AWAY = "OIDV-65001", "The database is not available"
 
 
 def message_of(code: str) -> str:
@@ -183,6 +187,18 @@ class OnfidoError(ConnectorError):
 def is_refusing(status: int) -> bool:
     """Whether a status means, in Onfido's own answer, that the request was not carried out."""
     return status // 100 == 4 and status not in NO_ANSWER  # noqa: PLR2004  HTTP's 4xx
+
+
+class DatabaseUnavailable(Exception):  # noqa: N818  it is a state, not a defect
+    """The database is away, or takes no writes now; nothing that was asked for is acknowledged.
+
+    It is no `ConnectorError`, so that nobody takes it for an answer to what was asked. `reason` has the driver's words,
+    for the log and the operator alone.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
 
 
 class ConfigurationError(ConnectorError):

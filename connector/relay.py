@@ -11,8 +11,8 @@ import time
 from collections.abc import Mapping
 
 import structlog
-from sqlalchemy.exc import SQLAlchemyError
 
+from connector.errors import DatabaseUnavailable
 from connector.services.outbox import Outbox, new_owner
 from connector.store import outbox as rows
 from connector.store.engine import Database
@@ -64,8 +64,8 @@ class Relay:
                 self._put_periodic_work()
                 is_idle = self._outbox.work(owner, self._stopping.is_set) == 0
                 pause = self._poll_interval if is_idle else 0.0
-            except SQLAlchemyError as error:
-                log.warning("relay.database_unavailable", reason=type(error).__name__)
+            except DatabaseUnavailable as error:
+                log.warning("relay.database_unavailable", reason=error.reason)
                 pause = RECOVERY_PAUSE
             except Exception:  # the border: a worker that dies silently delivers nothing
                 log.exception("relay.failed")

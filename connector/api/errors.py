@@ -14,7 +14,15 @@ from sqlalchemy.exc import SQLAlchemyError
 from werkzeug.exceptions import HTTPException
 
 from connector.access.gate import AccessDenied
-from connector.errors import Code, ConnectorError, InvalidField, InvalidQuery, OnfidoError, RequestError
+from connector.errors import (
+    Code,
+    ConnectorError,
+    DatabaseUnavailable,
+    InvalidField,
+    InvalidQuery,
+    OnfidoError,
+    RequestError,
+)
 from connector.telemetry import trace_id
 
 log = structlog.get_logger(__name__)
@@ -33,10 +41,12 @@ STATUS: Mapping[Code, int] = {
     Code.APPLICANT_NOT_FOUND: 404,
     Code.WEBHOOK_NOT_FOUND: 404,
     Code.PROVIDER_UNEXPECTED: 500,
+    Code.PROVIDER_DATABASE_AWAY: 503,
     Code.CLAIM_NOT_FOUND: 404,
     Code.USER_NOT_FOUND: 404,
     Code.CLAIM_EXISTS: 409,
     Code.CLAIM_UNEXPECTED: 500,
+    Code.CLAIM_DATABASE_AWAY: 503,
     Code.INITIATION_FAILED: 502,
     Code.ATTEMPT_LIMIT: 429,
     Code.ONFIDO_THROTTLES: 503,
@@ -46,7 +56,11 @@ STATUS: Mapping[Code, int] = {
     Code.WEBHOOK_SIGNATURE_WRONG: 401,
     Code.WEBHOOK_TOO_LARGE: 413,
     Code.WEBHOOK_UNEXPECTED: 500,
+    Code.WEBHOOK_DATABASE_AWAY: 503,
 }  # every other code is 400
+
+
+DATABASE_RETRY_AFTER = 5  # seconds
 
 
 @dataclass(frozen=True)
@@ -56,11 +70,16 @@ class ErrorFamily:
     invalid_body: Code
     invalid_query: Code
     unexpected: Code
+    database_away: Code
 
 
-PROVIDER_ERRORS = ErrorFamily(Code.PROVIDER_INVALID, Code.PROVIDER_LIST_INVALID, Code.PROVIDER_UNEXPECTED)
-USER_ERRORS = ErrorFamily(Code.CLAIM_INVALID, Code.CLAIM_INVALID, Code.CLAIM_UNEXPECTED)
-WEBHOOK_ERRORS = ErrorFamily(Code.WEBHOOK_UNREADABLE, Code.WEBHOOK_UNREADABLE, Code.WEBHOOK_UNEXPECTED)
+PROVIDER_ERRORS = ErrorFamily(
+    Code.PROVIDER_INVALID, Code.PROVIDER_LIST_INVALID, Code.PROVIDER_UNEXPECTED, Code.PROVIDER_DATABASE_AWAY
+)
+USER_ERRORS = ErrorFamily(Code.CLAIM_INVALID, Code.CLAIM_INVALID, Code.CLAIM_UNEXPECTED, Code.CLAIM_DATABASE_AWAY)
+WEBHOOK_ERRORS = ErrorFamily(
+    Code.WEBHOOK_UNREADABLE, Code.WEBHOOK_UNREADABLE, Code.WEBHOOK_UNEXPECTED, Code.WEBHOOK_DATABASE_AWAY
+)
 
 
 class ErrorSchema(ma.Schema):
@@ -90,6 +109,7 @@ def install(app: Flask) -> None:
     app.register_error_handler(InvalidShape, _invalid_shape)
     app.register_error_handler(AccessDenied, _access_denied)
     app.register_error_handler(HTTPException, http_error)
+    app.register_error_handler(DatabaseUnavailable, _database_unavailable)
     app.register_error_handler(Exception, _unexpected)
 
 
@@ -153,6 +173,13 @@ def _flatten(messages: Any, path: str = "") -> Iterator[tuple[str, str]]:
 def _access_denied(error: AccessDenied) -> Response:
     status = http.HTTPStatus(error.status)
     return body(f"HTTP-{status.value}", status.phrase, error.description, status, error.headers)
+
+
+def _database_unavailable(error: DatabaseUnavailable) -> Response:
+    code = _family().database_away
+    log.error("database.unavailable", code=code, reason=error.reason)
+    description = "The database is away, or takes no writes. Nothing was acknowledged: ask again after Retry-After."
+    return body(code, code.message, description, 503, {"Retry-After": str(DATABASE_RETRY_AFTER)})
 
 
 def _unexpected(error: Exception) -> Response:

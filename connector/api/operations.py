@@ -13,9 +13,9 @@ import structlog
 from flask import Blueprint, Response, current_app, jsonify
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Gauge, generate_latest
 from prometheus_client.multiprocess import MultiProcessCollector
-from sqlalchemy.exc import SQLAlchemyError
 
 from connector.api.errors import body
+from connector.errors import DatabaseUnavailable
 
 log = structlog.get_logger(__name__)
 
@@ -30,16 +30,11 @@ def get_health() -> Response:
 
 @blueprint.get("/readyz")
 def get_readiness() -> Response:
-    """Tell whether the database can be reached and is migrated."""
-    is_current: Callable[[], bool] = current_app.extensions["services"].database.is_current
-    try:
-        if is_current():
-            return jsonify(status="ready")
-        reason = "The database is not migrated: run `connector migrate`."
-    except SQLAlchemyError as error:
-        log.warning("database.unreachable", exc_info=error)
-        reason = "The database cannot be reached."
-    return body("HTTP-503", "Not ready", reason, 503)
+    """Report whether the database can be reached, is migrated and takes writes."""
+    problem: str | None = current_app.extensions["services"].health.problem()
+    if problem is not None:
+        return body("HTTP-503", "Not ready", problem, 503)
+    return jsonify(status="ready")
 
 
 @blueprint.get("/metrics")
@@ -63,6 +58,6 @@ def _outbox_metrics() -> CollectorRegistry:
     try:
         for state, number in count().items():
             rows.labels(state).set(number)
-    except SQLAlchemyError as error:
-        log.warning("database.unreachable", reason=type(error).__name__)
+    except DatabaseUnavailable as error:
+        log.warning("database.unavailable", reason=error.reason)
     return registry

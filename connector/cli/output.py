@@ -20,7 +20,7 @@ from connector import settings
 from connector.domain.ids import normal_id
 from connector.domain.tenancy import DEFAULT_TENANT
 from connector.domain.text import is_label
-from connector.errors import ConnectorError
+from connector.errors import ConnectorError, DatabaseUnavailable
 from connector.settings import Settings
 
 if TYPE_CHECKING:
@@ -42,6 +42,8 @@ class Group(click.Group):
             raise
         except OSError as error:
             raise click.ClickException(f"{error.filename or 'The system'}: {error.strerror or error}.") from error
+        except DatabaseUnavailable as error:
+            raise click.ClickException(plain(f"The database is not available: {error.reason}")) from error
         except SQLAlchemyError as error:
             reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
             raise click.ClickException(f"The database refused: {reason}") from error

@@ -26,12 +26,14 @@ from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from connector.errors import ConfigurationError
+from connector.store.availability import check_space, told_apart
 
 POOL_SIZE = 32
 PING_AFTER = 1.0  # seconds of rest
 BUSY_TIMEOUT = 10_000  # milliseconds; other tools may hold SQLite's lock, our own writers queue before it
 PG_OPTIONS = "-c lock_timeout=10s -c statement_timeout=30s"
 MIGRATION_LOCK = 0x1DF1D0  # any constant: one migration at a time on PostgreSQL
+_SAME_VERSION = text("UPDATE alembic_version SET version_num = version_num")
 
 
 class Database:
@@ -45,19 +47,20 @@ class Database:
         reading = {"begin_statement": None} if self.is_sqlite else {"isolation_level": "AUTOCOMMIT"}
         self._reader_engine = self._engine.execution_options(**reading)
         self._writer_engine = self._engine.execution_options(begin_statement="BEGIN IMMEDIATE")
-        self._queue = _WriterQueue(Path(str(self._engine.url.database))) if self.is_sqlite else None
+        self.path = Path(str(self._engine.url.database)) if self.is_sqlite else None
+        self._queue = _WriterQueue(self.path) if self.path else None
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A connection that only reads."""
-        with self._reader_engine.begin() as connection:
+        with told_apart(), self._reader_engine.begin() as connection:
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """A transaction that writes; committed at its end, rolled back on an error."""
         turn: AbstractContextManager[None] = self._queue.turn() if self._queue else nullcontext()
-        with turn, self._writer_engine.begin() as connection:
+        with turn, told_apart(), self._writer_engine.begin() as connection:
             yield connection
 
     def migrate(self) -> None:
@@ -74,6 +77,13 @@ class Database:
         with self.read() as connection:
             applied = MigrationContext.configure(connection).get_current_heads()
         return set(applied) == _newest_heads()
+
+    def check_writable(self) -> None:
+        """Write without changing anything; raises `DatabaseUnavailable` where that fails, or is about to."""
+        if self.path is not None:
+            check_space(self.path)
+        with self.write() as connection:
+            connection.execute(_SAME_VERSION)
 
     def close(self) -> None:
         """Give every connection back."""

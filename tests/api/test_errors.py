@@ -13,11 +13,11 @@ from flask import Flask
 from connector.api.errors import ErrorFamily
 from connector.api.parsing import Blueprint
 from connector.app import create_app
-from connector.errors import Code, InvalidField, InvalidQuery
+from connector.errors import Code, DatabaseUnavailable, InvalidField, InvalidQuery
 from connector.settings import Settings
 
 # Codes that no API of ours has together, so that none can have come from another's family.
-FAMILY = ErrorFamily(Code.VALUE_MISSING, Code.STATUS_INVALID, Code.INITIATION_FAILED)
+FAMILY = ErrorFamily(Code.VALUE_MISSING, Code.STATUS_INVALID, Code.INITIATION_FAILED, Code.ATTEMPT_LIMIT)
 
 
 class NumberSchema(ma.Schema):
@@ -42,7 +42,11 @@ def new_api() -> Blueprint:
 
     @blueprint.get("/refused/<kind>")
     def refused(kind: str) -> str:
-        errors = {"field": InvalidField("colour", "must be blue"), "parameter": InvalidQuery("limit", "must be small")}
+        errors = {
+            "field": InvalidField("colour", "must be blue"),
+            "parameter": InvalidQuery("limit", "must be small"),
+            "outage": DatabaseUnavailable("the server closed the connection"),
+        }
         raise errors.get(kind, ZeroDivisionError(kind))
 
     return blueprint
@@ -64,6 +68,7 @@ def app(tmp_path: Path) -> Iterator[Flask]:
         ("GET", "/added/refused/field", FAMILY.invalid_body, 400, "colour: must be blue."),
         ("GET", "/added/refused/parameter", FAMILY.invalid_query, 400, "limit: must be small."),
         ("GET", "/added/refused/by-accident", FAMILY.unexpected, 500, "Ask again later."),
+        ("GET", "/added/refused/outage", FAMILY.database_away, 503, "The database is away"),
     ],
 )
 def test_api_puts_the_codes_of_its_own_family(

@@ -49,7 +49,7 @@ def test_connector_is_alive_but_not_ready_while_its_database_is_gone(
 
         assert_error(ask(connector, "/readyz"), 503, None, "database")
         assert ask(connector, "/healthz").status_code == 200
-        assert_error(connector.as_admin().get(f"{USERS}/nobody/idv/claims"), 500, "IDV-15000")
+        assert_error(connector.as_admin().get(f"{USERS}/nobody/idv/claims"), 503, "IDV-15001")
 
         databases.put_database(postgresql_server, name, postgresql_template)
 

@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import bindparam, insert, select, text, update
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
+from connector.errors import DatabaseUnavailable
 from connector.store import batch
 from connector.store.batch import Step
 from connector.store.engine import Database
@@ -100,9 +101,11 @@ def test_a_statement_that_fails_fails_its_transaction(database: Database, *, com
 def test_a_lost_connection_is_told_as_such_and_replaced(proxied: tuple[Database, PostgresqlProxy]) -> None:
     database, _ = proxied
     kill = select(text("pg_terminate_backend(pg_backend_pid())"))
-    with pytest.raises(OperationalError) as caught, database.read() as connection:
+    with pytest.raises(DatabaseUnavailable) as caught, database.read() as connection:
         batch.send(connection, [Step(kill, {})])
-    assert caught.value.connection_invalidated
+    cause = caught.value.__cause__
+    assert isinstance(cause, OperationalError)
+    assert cause.connection_invalidated
     with database.write() as connection:
         batch.send(connection, [Step(ADD, user("ann"))], commit=True)
 

@@ -1,0 +1,52 @@
+"""Whether the database does all that the connector needs: answers, has this version's schema, and takes writes."""
+
+from __future__ import annotations
+
+import threading
+import time
+
+import structlog
+
+from connector.errors import DatabaseUnavailable
+from connector.store.engine import Database
+
+log = structlog.get_logger(__name__)
+
+WRITE_EVERY = 1.0  # seconds; whoever asks meanwhile is told what the last write showed
+
+
+class Health:
+    """Looks at a database when asked, and writes to it at most once in `WRITE_EVERY`."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._lock = threading.Lock()
+        self._tried_at = float("-inf")
+        self._write_problem: str | None = None
+
+    def problem(self) -> str | None:
+        """Return what is wrong, None where nothing is; the driver's words go to the log alone."""
+        try:
+            if not self._database.is_current():
+                return "The database is not migrated: run `connector migrate`."
+        except DatabaseUnavailable as error:
+            log.warning("database.unavailable", reason=error.reason)
+            return "The database cannot be reached."
+        if self._lock.acquire(blocking=False):
+            try:
+                self._try_to_write()
+            finally:
+                self._lock.release()
+        return self._write_problem
+
+    def _try_to_write(self) -> None:
+        if time.monotonic() - self._tried_at < WRITE_EVERY:
+            return
+        try:
+            self._database.check_writable()
+            self._write_problem = None
+        except DatabaseUnavailable as error:
+            log.warning("database.unavailable", reason=error.reason)
+            self._write_problem = "The database takes no writes."
+        finally:
+            self._tried_at = time.monotonic()

@@ -1,0 +1,71 @@
+"""Whether a database is away or takes no writes, as opposed to a statement that is wrong.
+
+The first heals by itself or by an operator, and the same request may be sent again then; the second is a defect.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy.exc import DBAPIError, DisconnectionError, SQLAlchemyError, TimeoutError  # noqa: A004  the pool's
+
+from connector.errors import DatabaseUnavailable
+
+# PostgreSQL's classes of errors: connection, resources (a full disk among them), operator intervention (shutdown,
+# time-outs), the system's; then read-only transactions, locks, deadlocks, missing rights, no such database, no access.
+_POSTGRESQL = ("08", "53", "57", "58", "25006", "28", "3D", "40", "42501", "55", "XX001", "XX002")
+_SQLITE = frozenset(
+    {
+        *(sqlite3.SQLITE_PERM, sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_NOMEM),
+        *(sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_FULL),
+        *(sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PROTOCOL, sqlite3.SQLITE_NOTADB),
+    }
+)
+_PRIMARY = 0xFF  # of SQLite's extended codes
+LEAST_SPACE = 4 * 1024 * 1024  # bytes; with less on the embedded database's disk, the next writes fail
+
+
+class Unavailable(DatabaseUnavailable, SQLAlchemyError):  # noqa: N818
+    """`DatabaseUnavailable` as this package raises it: whoever handles all errors of databases handles it, too."""
+
+
+@contextmanager
+def told_apart() -> Iterator[None]:
+    """Raise `Unavailable` in place of errors that say so; all others stay."""
+    try:
+        yield
+    except SQLAlchemyError as error:
+        if is_unavailable(error):
+            raise Unavailable(driver_words(error)) from error
+        raise
+
+
+def is_unavailable(error: SQLAlchemyError) -> bool:
+    """Return whether the database could not be reached, or could not do what it is able to do at other times."""
+    if isinstance(error, DBAPIError):
+        return error.connection_invalidated or _is_unavailable(error.orig)
+    return isinstance(error, DisconnectionError | TimeoutError)
+
+
+def driver_words(error: SQLAlchemyError) -> str:
+    """Return what the driver says, as one line: it names hosts and files, but no value of a statement."""
+    words = str(getattr(error, "orig", None) or error)
+    return " ".join(words.split()) or type(error).__name__
+
+
+def check_space(path: Path) -> None:
+    """Raise `DatabaseUnavailable` where the disk of an embedded database is as good as full."""
+    disk = os.statvfs(path.parent)
+    if disk.f_bavail * disk.f_frsize < LEAST_SPACE:
+        raise Unavailable(f"less than {LEAST_SPACE} bytes are free on the disk of {path}")
+
+
+def _is_unavailable(error: BaseException | None) -> bool:
+    if isinstance(error, sqlite3.Error):
+        return getattr(error, "sqlite_errorcode", 0) & _PRIMARY in _SQLITE
+    state = getattr(error, "sqlstate", None)
+    return state.startswith(_POSTGRESQL) if state else type(error).__name__ in ("OperationalError", "InterfaceError")

@@ -1,0 +1,134 @@
+"""While the database is away or takes no writes: 503 with a code of its own, and nothing acknowledged that is lost."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+import pytest
+import requests
+from structlog.testing import capture_logs
+
+from tests.contract.wire import PROVIDERS, USERS, assert_error
+from tests.harness import GIVEN_NAME, HTTP, Caller, World, event_body, provider_body
+from tests.store.refusing import refusing_writes, standing_apart
+
+Ask = Callable[[World, Caller], requests.Response]
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(new_database: Callable[[str], str], request: pytest.FixtureRequest) -> str:
+    """A database of the test's own: PostgreSQL's is cut off from everybody for a while."""
+    return new_database(request.param)
+
+
+def add_provider(world: World, admin: Caller) -> requests.Response:
+    return admin.post(PROVIDERS, provider_body(world.simulator, name="Another"))
+
+
+def change_provider(world: World, admin: Caller) -> requests.Response:
+    return admin.put(f"{PROVIDERS}/{world.provider_id}", provider_body(world.simulator, description="changed"))
+
+
+def add_claim(world: World, admin: Caller) -> requests.Response:
+    claim = {"uri": GIVEN_NAME, "idVProviderId": world.provider_id, "isVerified": True, "claimMetadata": {}}
+    return admin.post(f"{USERS}/ann/idv/claims", [claim])
+
+
+def initiate(world: World, _: Caller) -> requests.Response:
+    return world.connector.as_user("ann").verify(world.provider_id, "INITIATED")
+
+
+def list_providers(_: World, admin: Caller) -> requests.Response:
+    return admin.get(PROVIDERS)
+
+
+def list_claims(_: World, admin: Caller) -> requests.Response:
+    return admin.get(f"{USERS}/ann/idv/claims")
+
+
+def assert_away(answer: requests.Response, code: str) -> None:
+    assert_error(answer, 503, code, "Nothing was acknowledged")
+    assert answer.headers["Retry-After"] == "5"
+
+
+def until_it_answers(ask: Callable[[], requests.Response]) -> requests.Response:
+    """Ask again where a connection that PostgreSQL has ended was used once more; that counts as away."""
+    answers: list[requests.Response] = []
+    while not answers or answers[-1].status_code == 503:
+        answers.append(ask())
+        assert len(answers) < 20
+    return answers[-1]
+
+
+def ready(world: World) -> requests.Response:
+    return HTTP.get(f"{world.connector.url}/readyz", timeout=30)
+
+
+@pytest.mark.parametrize(
+    ("ask", "code"),
+    [
+        (add_provider, "IDVP-65001"),
+        (change_provider, "IDVP-65001"),
+        (add_claim, "IDV-15001"),
+        (initiate, "IDV-15001"),
+    ],
+)
+def test_what_cannot_be_written_is_refused_with_503_and_done_once_it_can(world: World, ask: Ask, code: str) -> None:
+    world.add_user()
+    admin = world.connector.as_admin()
+    world.connector.rest()
+    with capture_logs() as lines, refusing_writes(world.connector.settings.database_url):
+        until_read(world)
+        assert_away(ask(world, admin), code)
+    logged = [each for each in lines if each.get("code") == code and each["event"] == "database.unavailable"]
+    assert any(words in logged[-1]["reason"] for words in ("read-only transaction", "disk"))
+
+    assert until_it_answers(lambda: ask(world, admin)).status_code in (200, 201)
+
+
+def until_read(world: World) -> None:
+    """Use up the connections that PostgreSQL has ended."""
+    admin = world.connector.as_admin()
+    until_it_answers(lambda: admin.get(PROVIDERS))
+
+
+def test_an_event_that_cannot_be_stored_is_not_acknowledged_and_counts_when_it_comes_again(world: World) -> None:
+    me = world.add_user()
+    run_id = world.start(me)
+    world.faults(webhooks_lost=1)
+    world.outcome(run_id)
+    body = event_body(run_id, "approved")
+    world.connector.rest()
+    with refusing_writes(world.connector.settings.database_url):
+        until_read(world)
+        assert_away(world.post_event(body), "OIDV-65001")
+
+    assert until_it_answers(lambda: world.post_event(body)).status_code == 200
+    assert until_it_answers(lambda: me.get(f"{USERS}/me/idv/claims")).ok
+
+
+def test_readiness_says_that_no_writes_are_taken_and_the_log_has_the_drivers_words(world: World) -> None:
+    world.connector.rest()
+    assert ready(world).status_code == 200
+    with capture_logs() as lines, refusing_writes(world.connector.settings.database_url):
+        world.wait_until(lambda: ready(world).status_code == 503, 30)
+        world.wait_until(lambda: "takes no writes" in ready(world).text, 30)
+    words = json.dumps([line["reason"] for line in lines if line["event"] == "database.unavailable"])
+    assert "read-only transaction" in words or "disk" in words
+    world.wait_until(lambda: ready(world).status_code == 200, 30)
+
+
+@pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+def test_a_database_that_is_away_is_503_everywhere_and_comes_back_by_itself(world: World) -> None:
+    world.add_user()
+    admin = world.connector.as_admin()
+    run_id = world.start(world.connector.as_user("ann"))
+    with standing_apart(world.connector.settings.database_url):
+        for ask, code in ((list_providers, "IDVP-65001"), (list_claims, "IDV-15001"), (initiate, "IDV-15001")):
+            assert_away(ask(world, admin), code)
+        assert_away(world.post_event(event_body(run_id, "approved")), "OIDV-65001")
+        assert_error(ready(world), 503, None, "cannot be reached")
+        assert HTTP.get(f"{world.connector.url}/healthz", timeout=10).status_code == 200
+    assert until_it_answers(lambda: list_claims(world, admin)).status_code == 200
+    world.wait_until(lambda: ready(world).status_code == 200, 30)
