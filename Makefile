@@ -15,7 +15,7 @@ unexport PYTHONDONTWRITEBYTECODE
 .PHONY: demo test check format bench soak lock clean anew
 
 demo: $(READY)
-	@$(BIN)/connector demo $(if $(ONCE),--once) || [ $$? -eq 130 ]  # ended by Ctrl-C
+	@$(BIN)/connector demo $(if $(ONCE),--once)
 
 test: $(READY)
 	$(BIN)/pytest -q -n 3 --dist worksteal --cov --cov-report=

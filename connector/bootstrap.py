@@ -271,6 +271,8 @@ def create_services(
     with ExitStack() as on_failure:
         on_failure.callback(database.close)
         _check_schema(database)
+        if not settings.encryption_keys:
+            make_data_dir(settings.data_dir)
         vault = Vault(read_keys(settings.encryption_keys, settings.data_dir))
         fingerprints = Fingerprints(fingerprint_key(database, vault))
         services = Services(settings, clock, database, vault, fingerprints, subscribers, handlers)
@@ -280,7 +282,8 @@ def create_services(
 
 def open_database(settings: Settings) -> Database:
     """Open the configured database, or the embedded one in the data directory (created on first use, mode 0700)."""
-    make_data_dir(settings.data_dir)
+    if not settings.database_url:
+        make_data_dir(settings.data_dir)
     return Database(settings.database_url or f"sqlite:///{settings.data_dir / 'connector.db'}")
 
 

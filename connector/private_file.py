@@ -8,6 +8,8 @@ from pathlib import Path
 
 from connector.errors import ConfigurationError
 
+_MEMORY = Path("/dev/shm")  # noqa: S108  what is created there has a name that nobody can guess
+
 
 def create_private_file(path: Path, content: bytes) -> None:
     """Write a file that only its owner reads, whole or not at all; one that exists already stays."""
@@ -42,6 +44,8 @@ def check_private(path: Path) -> None:
 
 def make_data_dir(path: Path) -> None:
     """Make the data directory, readable by its owner alone."""
+    if path.parts[:1] and path.parts[0].startswith("~"):
+        raise ConfigurationError(f"`data_dir` {path} must be set without ~: there is no such home directory.")
     try:
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
@@ -49,3 +53,11 @@ def make_data_dir(path: Path) -> None:
     check_private(path)
     if not os.access(path, os.W_OK | os.X_OK):
         raise ConfigurationError(f"`data_dir` {path} cannot be written to.")
+
+
+def scratch_dir() -> str | None:
+    """Return a directory in memory for files that need not outlive the process, None where the system has none.
+
+    It is there also where every disk is mounted read-only.
+    """
+    return str(_MEMORY) if os.access(_MEMORY, os.W_OK | os.X_OK) else None

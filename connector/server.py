@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import logging
+import signal
+from collections.abc import Callable
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
+from socket import socket
 from typing import Any
 
 import gunicorn.glogging
@@ -13,11 +18,13 @@ from gunicorn.app.base import BaseApplication
 from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import BadRequest
 
-from connector import telemetry
+from connector import startup, telemetry
 from connector.access.development import check_access_configured
 from connector.api import traffic
 from connector.app import create_app
 from connector.bootstrap import create_services
+from connector.listening import take_port
+from connector.private_file import scratch_dir
 from connector.serving.worker import BufferingWorker, Traffic
 from connector.settings import Settings
 from connector.worker import create_relay
@@ -36,12 +43,16 @@ class _Logger(gunicorn.glogging.Logger):  # type: ignore[misc]
 
 
 class _Server(BaseApplication):  # type: ignore[misc]
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, port: socket, announce: Callable[[], None]) -> None:
         self._settings = settings
+        self._options = _gunicorn_options(settings) | {
+            "bind": f"fd://{port.detach()}",
+            "when_ready": lambda _: announce(),
+        }
         super().__init__()
 
     def load_config(self) -> None:
-        for name, value in _gunicorn_options(self._settings).items():
+        for name, value in self._options.items():
             self.cfg.set(name, value)
 
     def load(self) -> Flask:
@@ -54,27 +65,39 @@ class _Server(BaseApplication):  # type: ignore[misc]
 def run(settings: Settings) -> None:
     """Serve until told to stop; raises `ConfigurationError` where the process must not start."""
     telemetry.configure_logging(settings.log_level, settings.log_format)
+    if startup.is_on_terminal():
+        logging.getLogger("gunicorn.error").setLevel(logging.WARNING)  # it is said in words
     check_access_configured(settings)
-    create_services(settings).close()  # once, before there are several processes: it migrates the embedded database
-    _Server(settings).run()
+    advice = "Set `port` and `host` (CONNECTOR_PORT, CONNECTOR_HOST), or give --port and --host."
+    port = take_port(settings.host, settings.port, advice)
+    with closing(create_services(settings)) as services:  # before there are several processes: it migrates SQLite
+        works = settings.does_workers_part(is_sqlite=services.database.is_sqlite)
+        missing = startup.missing(services, works=works)
+    _Server(settings, port, partial(startup.announce, settings, missing)).run()
 
 
 def _gunicorn_options(settings: Settings) -> dict[str, Any]:
     return {
-        "bind": f"{settings.host}:{settings.port}",
         "workers": settings.workers,
         "threads": settings.threads,
         "worker_class": BufferingWorker,
         "timeout": TIMEOUT,
+        "worker_tmp_dir": scratch_dir(),
         "graceful_timeout": settings.graceful_timeout,
         "control_socket_disable": True,
         "proc_name": "connector",
         "logger_class": _Logger,
         "forwarder_headers": "",  # no header of a request's says what its path is
+        "post_fork": _leave_ctrl_c_to_master,
         "post_worker_init": _begin_work,
         "worker_exit": _stop_relay,
         "child_exit": _forget_metrics,
     }
+
+
+def _leave_ctrl_c_to_master(_server: Any, _worker: Any) -> None:
+    """Ignore a Ctrl-C while the worker starts: the terminal sends it to all processes, and the master passes it on."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _begin_work(worker: Any) -> None:
@@ -91,7 +114,7 @@ def _begin_work(worker: Any) -> None:
 def _start_relay(worker: Any) -> None:
     """Do the worker's part too, where the settings say so; after the fork, never at import."""
     services, settings = worker.wsgi.extensions["services"], worker.wsgi.extensions["settings"]
-    if settings.worker_in_server == "always" or (settings.worker_in_server == "auto" and services.database.is_sqlite):
+    if settings.does_workers_part(is_sqlite=services.database.is_sqlite):
         worker.relay = create_relay(services, threads=1)
         worker.relay.start()
 

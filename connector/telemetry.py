@@ -10,13 +10,27 @@ import os
 import re
 import sys
 import uuid
-from collections.abc import MutableMapping
+from collections.abc import Callable, Mapping, MutableMapping
 from contextvars import ContextVar
 from typing import Any
 
 import structlog
-from prometheus_client import Counter, Histogram
-from prometheus_client.multiprocess import mark_process_dead
+from prometheus_client import (
+    CONTENT_TYPE_LATEST,
+    REGISTRY,
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    generate_latest,
+)
+from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
+
+from connector.errors import DatabaseUnavailable
+
+log = structlog.get_logger(__name__)
+
+METRICS_TYPE = CONTENT_TYPE_LATEST
 
 trace_id: ContextVar[str] = ContextVar("trace_id", default="")
 
@@ -43,7 +57,11 @@ def new_trace_id(given: str | None) -> str:
 
 
 def configure_logging(level: str, log_format: str) -> None:
-    """Send all logs, ours and the libraries', to standard error; `log_format` is json or console."""
+    """Send all logs, ours and the libraries', to standard error.
+
+    `log_format` is json, console, or auto: console where standard error is a terminal.
+    """
+    is_json = log_format == "json" or (log_format == "auto" and not sys.stderr.isatty())
     shared: list[structlog.typing.Processor] = [
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
@@ -59,7 +77,7 @@ def configure_logging(level: str, log_format: str) -> None:
     )
     renderer: list[structlog.typing.Processor] = (
         [_TRACEBACKS, structlog.processors.JSONRenderer()]
-        if log_format == "json"
+        if is_json
         else [
             structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty(), exception_formatter=structlog.dev.plain_traceback)
         ]
@@ -94,3 +112,29 @@ def forget_process(pid: int) -> None:
     """Tell the metrics that a process has ended."""
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
         mark_process_dead(pid)  # type: ignore[no-untyped-call]
+
+
+def exposition(outbox_rows: Callable[[], Mapping[str, int]]) -> bytes:
+    """Return the metrics, of all processes where there are several, in Prometheus' format.
+
+    `outbox_rows` counts the outbox's rows in the database, which all processes share; they are left out where it does
+    not answer.
+    """
+    registry: Any = REGISTRY
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        registry = CollectorRegistry()
+        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    return generate_latest(registry) + generate_latest(_outbox_metrics(outbox_rows))
+
+
+def _outbox_metrics(outbox_rows: Callable[[], Mapping[str, int]]) -> CollectorRegistry:
+    registry = CollectorRegistry()
+    rows = Gauge(
+        "connector_outbox_rows", "Deliveries by state; dead ones need an operator", ["state"], registry=registry
+    )
+    try:
+        for state, number in outbox_rows().items():
+            rows.labels(state).set(number)
+    except DatabaseUnavailable as error:
+        log.warning("database.unavailable", reason=error.reason)
+    return registry

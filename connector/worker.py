@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, contextmanager
+from functools import partial
+from socket import socket
 
 import structlog
 
 from connector import telemetry
 from connector.bootstrap import Services, create_services
+from connector.listening import take_port
+from connector.probes import Probes
 from connector.relay import Relay
 from connector.services.upkeep import Sweep
 from connector.settings import Settings
@@ -20,17 +26,38 @@ log = structlog.get_logger(__name__)
 def run(settings: Settings) -> None:
     """Work until SIGTERM or SIGINT; the delivery under way is finished, the others are given back."""
     telemetry.configure_logging(settings.log_level, settings.log_format)
-    services = create_services(settings)
-    relay = create_relay(services, threads=settings.worker_threads)
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    relay.start()
-    log.info("worker.started", threads=settings.worker_threads)
-    stop.wait()
-    relay.stop(settings.graceful_timeout)
-    services.close()
+    with ExitStack() as stack:
+        port = _take_port(settings)
+        services = stack.enter_context(closing(create_services(settings)))
+        if port:
+            stack.enter_context(_probes(port, services))
+        relay = create_relay(services, threads=settings.worker_threads)
+        stop = threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: stop.set())
+        relay.start()
+        log.info("worker.started", threads=settings.worker_threads, port=settings.worker_port or None)
+        stop.wait()
+        relay.stop(settings.graceful_timeout)
     log.info("worker.stopped")
+
+
+def _take_port(settings: Settings) -> socket | None:
+    if not settings.worker_port:
+        return None
+    advice = "Set `worker_port` (CONNECTOR_WORKER_PORT), or give --port; 0 is none."
+    return take_port(settings.host, settings.worker_port, advice)
+
+
+@contextmanager
+def _probes(port: socket, services: Services) -> Iterator[None]:
+    """Answer on health, readiness and metrics."""
+    probes = Probes(port, services.health.problem, partial(telemetry.exposition, services.outbox.counts))
+    probes.start()
+    try:
+        yield
+    finally:
+        probes.stop()
 
 
 def create_relay(services: Services, *, threads: int, poll_interval: float = 1.0) -> Relay:

@@ -37,8 +37,11 @@ HOUSE: Mapping[str, Room] = {
     "errors": room(),
     "part": room(),
     "shipped": room(),
-    "telemetry": room(others="prometheus_client structlog"),
+    "telemetry": room("errors", "prometheus_client structlog"),
     "private_file": room("errors"),
+    "listening": room("errors"),
+    "probes": room("telemetry"),
+    "startup": room("bootstrap settings", "click structlog"),
     "domain": room("errors"),
     "settings": room("errors domain"),
     "http": room("errors telemetry domain", "certifi structlog"),
@@ -62,17 +65,22 @@ HOUSE: Mapping[str, Room] = {
         f"{_CELLAR} http ground part private_file relay settings services.providers services.results services.starting "
         "services.lookup services.people services.application services.upkeep"
     ),
-    "worker": room("bootstrap relay services services.upkeep settings store telemetry", "structlog"),
+    "worker": room(
+        "bootstrap errors listening probes relay services services.upkeep settings store telemetry", "structlog"
+    ),
     "api": room(
         f"{_FLOOR} access settings private_file services services.providers services.results services.starting "
         "services.lookup services.people services.application",
-        "flask flask_smorest flask_swagger_ui marshmallow prometheus_client sqlalchemy.exc structlog webargs werkzeug",
+        "flask flask_smorest flask_swagger_ui marshmallow sqlalchemy.exc structlog webargs werkzeug",
     ),
     "app": room(f"{_FLOOR} access api bootstrap ground services settings", "flask"),
     "serving": room("telemetry", "gunicorn structlog werkzeug"),
-    "server": room("access api app bootstrap serving settings telemetry worker", "flask gunicorn structlog werkzeug"),
+    "server": room(
+        "access api app bootstrap listening private_file serving settings startup telemetry worker",
+        "flask gunicorn structlog werkzeug",
+    ),
     "cli": room(
-        f"{_FLOOR} access api bootstrap private_file server settings shipped simulator worker services "
+        f"{_FLOOR} access api bootstrap listening private_file server settings shipped simulator worker services "
         "services.providers services.results services.lookup services.people services.application",
         "click marshmallow requests sqlalchemy.exc structlog",
     ),

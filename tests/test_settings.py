@@ -172,7 +172,6 @@ class TestValues:
             "onfido_read_retries = -1",
             "run_settle_time = -0.1",
             "run_settle_time = nan",
-            'data_dir = "~no-such-user/connector"',
             'host = " "',
             'public_url = "ftp://example.com"',
             'public_url = "https://"',

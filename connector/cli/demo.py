@@ -40,16 +40,20 @@ ADMIN_SCOPES = (
     *(f"internal_idvp_{name}" for name in ("view", "add", "update", "delete")),
     *(f"internal_idv_claim_{name}" for name in ("verify", "view", "add", "update")),
 )
-START_TIMEOUT = 30
-REQUEST_TIMEOUT = 30
+# Seconds; the slowest machine is in time.
+START_TIMEOUT = 300
+REQUEST_TIMEOUT = 120
 
 
 def perform(*, once: bool) -> None:
-    """Show one whole verification; unless `once`, stay up to be tried.
+    """Show one whole verification; unless `once`, stay up to be tried until interrupted.
 
     Raises `click.ClickException` where a step fails.
     """
-    with tempfile.TemporaryDirectory(prefix="connector-demo-") as directory, Simulator() as simulator:
+    with (
+        tempfile.TemporaryDirectory(prefix="connector-demo-") as directory,
+        Simulator() as simulator,
+    ):
         data_dir = Path(directory)
         port = _free_port()
         with _connector(data_dir, port) as configured:
@@ -141,11 +145,7 @@ def _stay(configured: Settings, simulator: Simulator, provider_id: str) -> None:
   Then open the simulated Onfido, play the person, and ask again with COMPLETED in place of INITIATED.
 """
     )
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    try:
-        signal.pause()
-    except KeyboardInterrupt:
-        click.echo()
+    signal.pause()
 
 
 class Show:
@@ -180,7 +180,7 @@ class Show:
             if name in answer.headers:
                 self.line(f"  {name}: {answer.headers[name]}")
         content = answer.json()
-        self.line(f"→ {answer.status_code} {_summary(content)}")
+        self.line(f"-> {answer.status_code} {_summary(content)}")
         if not answer.ok:
             raise click.ClickException(f"The demo stops: {content['description']}")
         return content
@@ -199,7 +199,7 @@ class Show:
             status = claim["claimMetadata"].get("onfido_verification_status", "-")
             self.line(f"  {mark}  {claim['uri']}  (comparison: {status})")
         if not claims:
-            self.line("→ 200 no claims yet")
+            self.line("-> 200 no claims yet")
 
     def _send(
         self, method: str, path: str, body: dict[str, Any] | None, scopes: tuple[str, ...], headers: dict[str, str]
@@ -237,24 +237,28 @@ def _connector(data_dir: Path, port: int) -> Iterator[Settings]:
     }
     environ = {name: value for name, value in os.environ.items() if not name.startswith("CONNECTOR_")} | variables
     command = [sys.executable, "-m", "connector", "serve", "--dev", "--port", str(port)]
-    process = subprocess.Popen(command, env=environ)  # noqa: S603  our own command
+    log = data_dir / "log"
+    with log.open("wb") as output:  # a session of its own: a Ctrl-C is for the demo, which then ends all of it at once
+        process = subprocess.Popen(  # noqa: S603  our own command
+            command, env=environ, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+        )
     try:
-        _wait_until_ready(process, url)
+        _wait_until_ready(process, url, log)
         yield settings.load(None, variables, dev=True)
     finally:
-        process.terminate()
-        process.wait(timeout=START_TIMEOUT)
+        os.killpg(process.pid, signal.SIGKILL)  # nothing of what it has is kept
+        process.wait()
 
 
-def _wait_until_ready(process: subprocess.Popen[bytes], url: str) -> None:
+def _wait_until_ready(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
     end = time.monotonic() + START_TIMEOUT
     while time.monotonic() < end and process.poll() is None:
         try:
-            if requests.get(f"{url}/readyz", timeout=1).ok:
+            if requests.get(f"{url}/readyz", timeout=REQUEST_TIMEOUT).ok:
                 return
-        except requests.ConnectionError:
+        except requests.RequestException:  # it does not listen yet
             time.sleep(0.1)
-    raise click.ClickException("The connector did not start; its messages are above.")
+    raise click.ClickException(f"The connector did not start. It said:\n{log.read_text(errors='replace').strip()}")
 
 
 def _free_port() -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import getpass
+import io
 import json
 import logging
 import os
@@ -34,6 +35,7 @@ class Group(click.Group):
 
     def invoke(self, context: click.Context) -> Any:
         """Run a command."""
+        _print_whatever_the_terminal()
         try:
             return super().invoke(context)
         except ConnectorError as error:
@@ -60,6 +62,15 @@ class _Id(click.ParamType[str]):
 
 
 ID = _Id()
+
+
+def _print_whatever_the_terminal() -> None:
+    """Print characters that the terminal's encoding does not have as question marks, in place of an error."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
+
+
 tenant_option = click.option("--tenant", default=DEFAULT_TENANT, show_default=True, help="The tenant.")
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
@@ -107,8 +118,9 @@ def logs_aside() -> Iterator[None]:
 
 
 def print_json(value: Any) -> None:
-    """Print one JSON document."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    """Print one JSON document; in ASCII where the terminal's encoding has not all characters."""
+    is_utf8 = sys.stdout.encoding.lower().replace("-", "") == "utf8"
+    click.echo(json.dumps(value, indent=2, ensure_ascii=not is_utf8))
 
 
 def print_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, empty: str) -> None:

@@ -1,7 +1,7 @@
 """How far long work is, on standard error: a bar on a terminal, elsewhere a line every few seconds.
 
 The first Ctrl-C (or SIGTERM) lets the step under way finish, so that what is done can be said; the second one breaks
-it off.
+it off. What leaves nothing behind ends at the first one, at once (`ending_at_once`).
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ T = TypeVar("T")
 EVERY = 5.0  # seconds between two lines
 INTERRUPTED = 130  # the exit status of what was ended by Ctrl-C
 _ENDING = (signal.SIGINT, signal.SIGTERM)
+_ENDING_AND_CLOSING = (*_ENDING, signal.SIGHUP)
 
 
 class Advance(Protocol):
@@ -53,8 +54,7 @@ def stoppable() -> Iterator[Stop]:
             raise KeyboardInterrupt
         stop.is_asked_for = True
 
-    is_main = threading.current_thread() is threading.main_thread()  # no other may handle signals
-    before = {number: signal.signal(number, ask) for number in _ENDING if is_main}
+    before = {number: signal.signal(number, ask) for number in _handled(_ENDING)}
     try:
         yield stop
     finally:
@@ -141,3 +141,28 @@ def duration(seconds: float) -> str:
     if hours:
         return f"{hours} h {minutes} min"
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+@contextmanager
+def ending_at_once() -> Iterator[None]:
+    """Let the first Ctrl-C end everything without a word; further ones have no effect."""
+
+    def end(_number: int, _frame: object) -> None:
+        for each in _ENDING_AND_CLOSING:
+            signal.signal(each, signal.SIG_IGN)
+        raise KeyboardInterrupt
+
+    before = {number: signal.signal(number, end) for number in _handled(_ENDING_AND_CLOSING)}
+    try:
+        yield
+    except KeyboardInterrupt:
+        click.echo()
+        before = {}
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _handled(signals: tuple[signal.Signals, ...]) -> tuple[signal.Signals, ...]:
+    """Return the signals that this thread may handle: all in the main one, none in others."""
+    return signals if threading.current_thread() is threading.main_thread() else ()

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import os
 import shutil
-from pathlib import Path
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import click
 
 from connector.cli.output import load_settings, services
-from connector.cli.progress import INTERRUPTED, progress, stoppable
-from connector.private_file import make_data_dir
+from connector.cli.progress import INTERRUPTED, ending_at_once, progress, stoppable
+from connector.private_file import scratch_dir
 
 
 @click.command()
@@ -23,21 +25,22 @@ def serve(context: click.Context, dev: bool, host: str | None, port: int | None)
     given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     loopback = {"allow_http_loopback": True} if dev else {}
     settings = load_settings(context, dev=dev, **given, **loopback)
-    if settings.workers > 1:  # before the metrics are first imported: each process writes its share there
-        os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(_empty_directory(settings.data_dir / f"metrics-{settings.port}"))
+    with _metrics_of_processes(settings.workers):
+        from connector.server import run  # noqa: PLC0415
 
-    from connector.server import run  # noqa: PLC0415
-
-    run(settings)
+        run(settings)
 
 
 @click.command()
+@click.option(
+    "--port", type=click.IntRange(0, 65535), help="The port for health and metrics, in place of `worker_port`; 0: none."
+)
 @click.pass_context
-def worker(context: click.Context) -> None:
+def worker(context: click.Context, port: int | None) -> None:
     """Deliver what the outbox holds and look after open runs, until told to stop."""
     from connector.worker import run  # noqa: PLC0415
 
-    run(load_settings(context))
+    run(load_settings(context, **{} if port is None else {"worker_port": port}))
 
 
 @click.command("rotate-keys")
@@ -77,10 +80,11 @@ def migrate(context: click.Context) -> None:
 @click.command()
 @click.option("--once", is_flag=True, help="End after the verification.")
 def demo(once: bool) -> None:
-    """Show one whole verification, with a simulated Onfido, then stay up to be tried."""
-    from connector.cli.demo import perform  # noqa: PLC0415
+    """Show one whole verification, with a simulated Onfido, then stay up to be tried until Ctrl-C."""
+    with ending_at_once():
+        from connector.cli.demo import perform  # noqa: PLC0415
 
-    perform(once=once)
+        perform(once=once)
 
 
 @click.command()
@@ -89,17 +93,26 @@ def demo(once: bool) -> None:
 @click.option("--name", "names", multiple=True, help="A further host name to answer for, beside loopback and --host.")
 def simulate(host: str, port: int, names: tuple[str, ...]) -> None:
     """Run a local Onfido, for development: nothing is checked and nothing leaves this machine."""
+    from connector.listening import take_port  # noqa: PLC0415
     from connector.simulator import server  # noqa: PLC0415
     from connector.simulator.faults import HEALTHY  # noqa: PLC0415
 
+    take_port(host, port, "Give another with --port and --host.").close()
     server.serve(
         host, port, HEALTHY, names=names, on_ready=lambda running: click.echo(f"A simulated Onfido is at {running.url}")
     )
 
 
-def _empty_directory(path: Path) -> Path:
-    """Make a directory, without what an earlier process left in it."""
-    shutil.rmtree(path, ignore_errors=True)
-    make_data_dir(path.parent)
-    path.mkdir(mode=0o700)
-    return path
+@contextmanager
+def _metrics_of_processes(number: int) -> Iterator[None]:
+    """Give several processes a directory for their metrics: before these are first imported, each writes there."""
+    if number == 1:
+        yield
+        return
+    owner, directory = os.getpid(), tempfile.mkdtemp(prefix="connector-metrics-", dir=scratch_dir())
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = directory
+    try:
+        yield
+    finally:
+        if os.getpid() == owner:  # a worker that ends comes by here, too
+            shutil.rmtree(directory, ignore_errors=True)

@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, nullcontext
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import structlog
@@ -45,6 +46,7 @@ class BufferingWorker(Worker):  # type: ignore[misc]
     """A process that serves; `traffic` is set before it runs."""
 
     traffic: Traffic
+    _lanes: Mapping[str, ThreadPoolExecutor] = MappingProxyType({})  # until it runs: it may be told to stop before
 
     def run(self) -> None:
         """Serve until told to stop, then end what is under way."""

@@ -198,6 +198,11 @@ class Settings(Checked):
         60, "Seconds between two looks for runs that are overdue, by one worker at a time.", checks.at_least(1)
     )
     worker_threads: int = setting(4, "Threads of `connector worker`.", checks.at_least(1))
+    worker_port: int = setting(
+        0,
+        "The port, on `host`, where `connector worker` answers /healthz, /readyz and /metrics; 0: none.",
+        checks.port_number_or_none,
+    )
     worker_in_server: str = setting(
         "auto",
         "Whether `connector serve` does the worker's part in a thread: always, never, or auto: on SQLite.",
@@ -210,13 +215,21 @@ class Settings(Checked):
         checks.one_of("DEBUG", "INFO", "WARNING", "ERROR"),
         section="Logs",
     )
-    log_format: str = setting("json", "How it is written: json or console.", checks.one_of("json", "console"))
+    log_format: str = setting(
+        "auto",
+        "How it is written: json, console, or auto: console on a terminal, json elsewhere.",
+        checks.one_of("auto", "json", "console"),
+    )
 
     issuers: tuple[Issuer, ...] = setting(
         (), "The authorization servers whose access tokens are accepted.", distinct, section="Access"
     )
 
     dev: bool = False
+
+    def does_workers_part(self, *, is_sqlite: bool) -> bool:
+        """Whether `connector serve` also does what `connector worker` does."""
+        return self.worker_in_server == "always" or (self.worker_in_server == "auto" and is_sqlite)
 
     def __post_init__(self) -> None:
         super().__post_init__()

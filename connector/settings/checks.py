@@ -57,6 +57,11 @@ def port_number(value: int) -> int:
     return value
 
 
+def port_number_or_none(value: int) -> int:
+    """Check for a TCP port, or 0."""
+    return port_number(value) if value else value
+
+
 def one_of(*choices: str) -> Callable[[str], str]:
     """Check for one of a few words, whatever their case."""
 
@@ -77,11 +82,11 @@ def not_empty(value: str) -> str:
 
 
 def directory(value: Path) -> Path:
-    """Put the home directory where `~` stands for it."""
+    """Put the home directory where `~` stands for it, if there is one: not every user needs the directory."""
     try:
         return value.expanduser()
     except RuntimeError:
-        raise ValueError("must be set without ~: there is no such home directory") from None
+        return value
 
 
 def secure_url(value: str) -> str:

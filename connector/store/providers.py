@@ -113,6 +113,11 @@ def find_page(
     return [_provider(row) for row in connection.execute(page.limit(limit).offset(offset))], total
 
 
+def is_any(connection: Connection) -> bool:
+    """Whether there is a provider, of any tenant."""
+    return connection.execute(select(providers.c.id).limit(1)).one_or_none() is not None
+
+
 def find_known(connection: Connection, tenant: str, provider_ids: Collection[str], *, share: bool = False) -> set[str]:
     """Give those of the ids that are providers of the tenant's; with `share`, these cannot be removed meanwhile."""
     statement = select(providers.c.id).where(providers.c.tenant == tenant, providers.c.id.in_(provider_ids))

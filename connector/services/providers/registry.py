@@ -121,6 +121,11 @@ class Providers:
         with self._database.read() as connection:
             return providers.find_page(connection, tenant, (), None, 0)[0]
 
+    def is_any(self) -> bool:
+        """Whether a provider is registered, in any tenant."""
+        with self._database.read() as connection:
+            return providers.is_any(connection)
+
     def remove(self, tenant: str, provider_id: str, actor: str = SYSTEM) -> None:
         """Remove a provider with all that was verified through it; raises `RequestError` where there is none."""
         with self._database.write() as connection:

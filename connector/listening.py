@@ -1,0 +1,35 @@
+"""Taking the port, and words for when it cannot be had."""
+
+from __future__ import annotations
+
+import errno
+import socket
+
+from connector.errors import ConfigurationError
+
+_REASONS = {
+    errno.EADDRINUSE: "is in use",
+    errno.EACCES: "may not be used by this user",
+    errno.EADDRNOTAVAIL: "cannot be had: that is no address of this machine",
+}
+
+
+def take_port(host: str, port: int, advice: str) -> socket.socket:
+    """Return a socket that is bound, and so keeps the port; raises `ConfigurationError` with `advice` otherwise."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    taken = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        taken.bind((host, port))
+    except OSError as error:
+        taken.close()
+        raise ConfigurationError(f"{port_problem(host, port, error)}. {advice}") from error
+    return taken
+
+
+def port_problem(host: str, port: int, error: OSError) -> str:
+    """Return why a port cannot be had."""
+    reason = f"cannot be had: {error.strerror}"
+    if isinstance(error, socket.gaierror):
+        reason = _REASONS[errno.EADDRNOTAVAIL]
+    return f"Port {port} of {host} {_REASONS.get(error.errno or 0, reason)}"

@@ -1,0 +1,102 @@
+"""`/healthz`, `/readyz` and `/metrics` of a process that serves nothing else, on a port of its own."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Mapping
+from functools import partial
+from http import HTTPStatus
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socket import socket
+
+from connector.telemetry import METRICS_TYPE
+
+JSON = "application/json"
+PATIENCE = 10  # seconds that a client may be silent
+
+Answer = tuple[int, str, bytes]
+
+
+class Probes:
+    """Answers on a socket that is bound already.
+
+    `problem` returns why the process is not ready, None where it is; `metrics` returns them in Prometheus' format.
+    """
+
+    def __init__(self, port: socket, problem: Callable[[], str | None], metrics: Callable[[], bytes]) -> None:
+        views: Mapping[str, Callable[[], Answer]] = {
+            "/healthz": partial(_status, "alive"),
+            "/readyz": lambda: _readiness(problem()),
+            "/metrics": lambda: (HTTPStatus.OK, METRICS_TYPE, metrics()),
+        }
+
+        class Handler(_Handler):
+            def answer(self, path: str) -> Answer:
+                """Return what the view of this path returns."""
+                return views.get(path, _not_found)()
+
+        self._server = _Server(port, Handler)
+        self._thread = threading.Thread(target=self._server.serve_forever, name="probes", daemon=True)
+
+    def start(self) -> None:
+        """Answer from now on."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Answer no longer."""
+        self._server.shutdown()
+        self._server.server_close()
+        self._thread.join()
+
+
+class _Server(ThreadingHTTPServer):
+    def __init__(self, port: socket, handler: type[BaseHTTPRequestHandler]) -> None:
+        super().__init__(port.getsockname()[:2], handler, bind_and_activate=False)
+        self.socket.close()
+        self.socket = port
+        self.server_activate()
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing of a client that hung up."""
+
+
+class _Handler(BaseHTTPRequestHandler):
+    timeout = PATIENCE
+
+    def answer(self, path: str) -> Answer:
+        """Return status, media type and body."""
+        raise NotImplementedError
+
+    def do_GET(self) -> None:
+        """Answer, with or without a final slash or a query."""
+        path = self.path.partition("?")[0]
+        status, media_type, content = self.answer(path.rstrip("/") or "/")
+        self.send_response(status)
+        self.send_header("Content-Type", media_type)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(content)
+
+    do_HEAD = do_GET  # noqa: N815  the base class's names
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the base class's name
+        """Log nothing: probes come every few seconds."""
+
+
+def _status(word: str) -> Answer:
+    return HTTPStatus.OK, JSON, json.dumps({"status": word}).encode()
+
+
+def _readiness(problem: str | None) -> Answer:
+    return _status("ready") if problem is None else _error(HTTPStatus.SERVICE_UNAVAILABLE, "Not ready", problem)
+
+
+def _not_found() -> Answer:
+    return _error(HTTPStatus.NOT_FOUND, "Not found", "There are /healthz, /readyz and /metrics.")
+
+
+def _error(status: HTTPStatus, message: str, description: str) -> Answer:
+    body = {"code": f"HTTP-{status}", "message": message, "description": description}
+    return status, JSON, json.dumps(body).encode()

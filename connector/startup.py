@@ -1,0 +1,68 @@
+"""What `serve` says once it listens: in words on a terminal, elsewhere in the log."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from urllib.parse import urlsplit
+
+import click
+import structlog
+
+from connector import __version__
+from connector.bootstrap import Services
+from connector.settings import Settings
+from connector.settings.checks import is_loopback
+
+log = structlog.get_logger(__name__)
+
+
+def is_on_terminal() -> bool:
+    """Whether somebody reads along."""
+    return sys.stderr.isatty()
+
+
+def missing(services: Services, *, works: bool) -> list[str]:
+    """Return what must still be done; `works`: whether the server also does the worker's part."""
+    return list(_missing(services.settings, has_provider=services.providers.is_any(), works=works))
+
+
+def announce(settings: Settings, missing: Sequence[str]) -> None:
+    """Say where the server listens, what it is known as, and what is missing."""
+    url = listening_url(settings)
+    if is_on_terminal():
+        click.echo("\n".join(_words(url, settings, missing)), err=True)
+        return
+    log.info("serve.listening", url=url, public_url=settings.public_url, documentation=f"{url}/docs/")
+    for each in missing:
+        log.warning("serve.missing", what=each)
+
+
+def listening_url(settings: Settings) -> str:
+    """Return where the server is reached on this machine."""
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104  compared, not bound
+    return f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
+
+
+def _missing(settings: Settings, *, has_provider: bool, works: bool) -> Iterator[str]:
+    public = urlsplit(settings.public_url)
+    if public.scheme == "http" and not (settings.dev and is_loopback(public.hostname)):
+        yield (
+            f"`public_url` is {settings.public_url}: Onfido posts its events to https addresses only. Set `public_url` "
+            "to the https address that leads here."
+        )
+    if not has_provider:
+        yield "No provider is registered: `connector provider add`."
+    if not works:
+        yield "Deliveries and open runs need a worker beside this: `connector worker`."
+
+
+def _words(url: str, settings: Settings, missing: Sequence[str]) -> Iterator[str]:
+    yield f"Onfido IdVP connector {__version__}"
+    yield f"  Listens on   {url}" + ("" if settings.host in url else " (and every other address of this machine)")
+    yield f"  Public URL   {settings.public_url}"
+    yield f"  API          {url}/docs/"
+    if settings.dev:
+        yield "  For development only: tokens of `connector token` are good here."
+    yield from (f"  Missing      {each}" for each in missing)
+    yield "  Ctrl-C ends it."
