@@ -32,7 +32,11 @@ structlog.configure(processors=[structlog.processors.format_exc_info, structlog.
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Measure coverage over SQLite alone: the tests over PostgreSQL run the same lines, and measuring costs time."""
+    """Run once what does not depend on the database, and measure coverage over SQLite alone.
+
+    The tests over PostgreSQL run the same lines, and measuring costs time.
+    """
+    items[:] = [each for each in items if "postgresql" not in each.name or not each.get_closest_marker("one_database")]
     for item in items:
         if "postgresql" in item.name:
             item.add_marker("no_cover")

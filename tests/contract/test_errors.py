@@ -92,6 +92,7 @@ def test_absent_field_of_a_provider_is_named(shared: World, admin: Caller, name:
         ({"configProperties": [{"value": "x"}]}, "configProperties.0.key"),
     ],
 )
+@pytest.mark.one_database
 def test_invalid_field_of_a_provider_is_named(
     shared: World, admin: Caller, changes: dict[str, Any], named: str
 ) -> None:
@@ -108,6 +109,7 @@ def test_change_of_type_is_refused(shared: World, admin: Caller) -> None:
     ("query", "named"),
     [("filter=name+gt+a", "filter"), ("limit=-1", "limit"), ("limit=many", "limit"), ("offset=-1", "offset")],
 )
+@pytest.mark.one_database
 def test_bad_query_of_the_provider_list_is_named(admin: Caller, query: str, named: str) -> None:
     assert_error(admin.get(f"{PROVIDERS}?{query}"), 400, "IDVP-60004", named)
 
@@ -162,6 +164,7 @@ def test_claim_that_exists_already_is_a_conflict(shared: World, admin: Caller) -
         ({"claimMetadata": "text"}, "claimMetadata"),
     ],
 )
+@pytest.mark.one_database
 def test_invalid_field_of_a_claim_is_named(shared: World, admin: Caller, change: dict[str, Any], named: str) -> None:
     user_id, _ = new_user(shared)
     path = f"{USERS}/{user_id}/idv/claims"
@@ -409,6 +412,7 @@ def answering(status: int, error_type: str) -> Iterator[str]:
         (418, "something_new", 502, "OIDV-10006"),
     ],
 )
+@pytest.mark.one_database
 def test_error_type_of_onfidos_is_passed_on(
     shared: World, status: int, error_type: str, expected_status: int, code: str
 ) -> None:
@@ -436,6 +440,7 @@ def test_webhook_of_an_unknown_provider_is_not_found(shared: World) -> None:
 
 
 @pytest.mark.parametrize("signature", ["", "0" * 64, "not hexadecimal", "é"])
+@pytest.mark.one_database
 def test_wrong_signature_is_refused(shared: World, signature: str) -> None:
     assert_error(shared.post_event(event_body("x"), signature=signature), 401, "OIDV-60002", "X-SHA2-Signature")
 
@@ -447,6 +452,7 @@ def test_provider_without_webhook_token_takes_no_event(shared: World) -> None:
 
 
 @pytest.mark.parametrize("body", [b"", b"{}", b"[]", b"null", b"{", b"\xff", b'{"payload": {}}', b'{"payload": 1}'])
+@pytest.mark.one_database
 def test_signed_body_without_an_event_is_refused(shared: World, body: bytes) -> None:
     assert_error(shared.post_event(body), 400, "OIDV-60007")
 
@@ -482,6 +488,7 @@ def ask(shared: World) -> Callable[..., requests.Response]:
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=str)
+@pytest.mark.one_database
 def test_caller_without_a_token_is_challenged(
     shared: World, ask: Callable[..., requests.Response], operation: Operation
 ) -> None:
@@ -493,6 +500,7 @@ def test_caller_without_a_token_is_challenged(
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=str)
+@pytest.mark.one_database
 def test_caller_with_a_token_that_is_none_is_told_so(
     shared: World, ask: Callable[..., requests.Response], operation: Operation
 ) -> None:
@@ -504,6 +512,7 @@ def test_caller_with_a_token_that_is_none_is_told_so(
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=str)
+@pytest.mark.one_database
 def test_caller_without_the_scope_is_told_which_is_missing(
     shared: World, ask: Callable[..., requests.Response], operation: Operation
 ) -> None:
@@ -517,6 +526,7 @@ def test_caller_without_the_scope_is_told_which_is_missing(
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=str)
+@pytest.mark.one_database
 def test_caller_with_the_one_scope_is_let_in(
     shared: World, ask: Callable[..., requests.Response], operation: Operation
 ) -> None:
@@ -548,6 +558,7 @@ def test_sane_correlation_id_is_taken_and_echoed(admin: Caller, trace_id: str) -
 @pytest.mark.parametrize(
     "trace_id", ["", "a b c d e f", "<script>alert(1)", "x" * 300, "é" * 20, '"quoted!"', "a,b,c,d,e"]
 )
+@pytest.mark.one_database
 def test_insane_correlation_id_is_replaced(admin: Caller, trace_id: str) -> None:
     answer = admin.get(f"{PROVIDERS}/{UNKNOWN_ID}", headers={"X-Correlation-ID": trace_id.encode("latin-1")})
 

@@ -232,6 +232,7 @@ def test_secrets_are_in_no_answer(shared: World, admin: Caller, answers: list[re
 
 @pytest.mark.parametrize("wrong", ["tökén-of-a-secret", "line\nbreak-of-secret", "ta\tb-within-a-secret"])
 @pytest.mark.parametrize("key", ["token", "webhook_token"])
+@pytest.mark.one_database
 def test_secret_that_cannot_be_one_is_refused_and_not_repeated(
     shared: World, admin: Caller, key: str, wrong: str
 ) -> None:
@@ -309,6 +310,7 @@ def test_short_webhook_token_is_refused(shared: World, admin: Caller, token: str
         f"Token {API_TOKEN}",
     ],
 )
+@pytest.mark.one_database
 def test_pasted_token_is_stored_without_what_came_along(shared: World, admin: Caller, pasted: str) -> None:
     _, me = new_user(shared)
     added = new_provider(shared, configProperties=config_properties(shared.simulator, token=pasted))
@@ -336,6 +338,7 @@ def test_pasted_token_is_stored_without_what_came_along(shared: World, admin: Ca
         ("", REGIONS[1], False),
     ],
 )
+@pytest.mark.one_database
 def test_token_of_another_region_is_refused(
     shared: World, admin: Caller, environment: str, region: str, base_url: str, is_refused: bool
 ) -> None:
@@ -439,6 +442,7 @@ def test_regions_of_onfido_may_receive_tokens(shared: World, base_url: str) -> N
         "https://\N{CYRILLIC SMALL LETTER A}pi.eu.onfido.com/v3.6",
     ],
 )
+@pytest.mark.one_database
 def test_other_hosts_never_receive_tokens(shared: World, admin: Caller, base_url: str) -> None:
     properties = config_properties(shared.simulator, base_url=base_url)
 
@@ -448,6 +452,7 @@ def test_other_hosts_never_receive_tokens(shared: World, admin: Caller, base_url
 
 
 @pytest.mark.parametrize("name", sorted(APPLICANT_FIELDS - {"first_name", "last_name"}))
+@pytest.mark.one_database
 def test_every_applicant_field_can_be_mapped(shared: World, name: str) -> None:
     new_provider(shared, claims=mapping(other=name))
 
@@ -470,6 +475,7 @@ def test_every_applicant_field_can_be_mapped(shared: World, name: str) -> None:
         ([*mapping(), {"localClaim": " ", "idvpClaim": "dob"}], "localClaim"),
     ],
 )
+@pytest.mark.one_database
 def test_mapping_that_onfido_could_not_use_is_refused(
     shared: World, admin: Caller, claims: list[dict[str, str]], named: str
 ) -> None:
@@ -640,6 +646,7 @@ def test_filter_by_id(catalogue: World) -> None:
         "x" * 1025,
     ],
 )
+@pytest.mark.one_database
 def test_filter_outside_the_grammar_is_refused(catalogue: World, text: str) -> None:
     answer = catalogue.connector.as_admin(catalogue.tenant).get(PROVIDERS, params={"filter": text})
 
@@ -666,6 +673,7 @@ def test_pages_follow_each_other_without_gap_or_overlap(catalogue: World) -> Non
 
 @pytest.mark.parametrize("name", ["limit", "offset"])
 @pytest.mark.parametrize("value", ["-1", "1.5", "ten", "", "1e3", "0x10"])
+@pytest.mark.one_database
 def test_page_that_cannot_be_is_refused(catalogue: World, name: str, value: str) -> None:
     answer = catalogue.connector.as_admin(catalogue.tenant).get(PROVIDERS, params={name: value})
 
@@ -680,6 +688,7 @@ def test_offset_beyond_every_list_is_refused(catalogue: World, offset: str) -> N
 
 
 @pytest.mark.parametrize("limit", ["1001", "5000", str(2**31), str(10**30), "9" * 5000, "00001001"])
+@pytest.mark.one_database
 def test_limit_above_the_maximum_is_the_maximum(catalogue: World, limit: str) -> None:
     assert names(found(catalogue, limit=limit)) == set(NAMES)
 

@@ -193,6 +193,7 @@ def test_each_filter_keeps_what_it_names_in_the_list_and_in_the_export(own: Worl
         ({"userId": "\0"}, ("userId",)),
     ],
 )
+@pytest.mark.one_database
 def test_a_filter_that_cannot_be_read_is_refused_before_anything_is_sent(
     own: World, admin: Caller, query: dict[str, str], named: tuple[str, ...]
 ) -> None:
@@ -203,6 +204,7 @@ def test_a_filter_that_cannot_be_read_is_refused_before_anything_is_sent(
 @pytest.mark.parametrize(
     "query", [{"sort": "up"}, {"limit": "-1"}, {"limit": "1001"}, {"limit": "all"}, {"offset": "-1"}]
 )
+@pytest.mark.one_database
 def test_a_page_that_cannot_be_is_refused_by_name(own: World, admin: Caller, query: dict[str, str]) -> None:
     assert_error(admin.get(runs_path(own), params=query), 400, "IDVP-60004", *query)
 
@@ -277,6 +279,7 @@ def test_a_value_that_changed_during_the_run_is_told(own: World, admin: Caller) 
 
 
 @pytest.mark.parametrize("switch", ["failed", "throttled", "dropped_after"])
+@pytest.mark.one_database
 def test_where_onfido_does_not_tell_the_tasks_the_rest_is_answered(own: World, admin: Caller, switch: str) -> None:
     _, run_id = start(own)
     settle(own, run_id)
@@ -411,6 +414,7 @@ def test_a_decision_is_answered_with_the_run(own: World, admin: Caller) -> None:
         (["approve"], ()),
     ],
 )
+@pytest.mark.one_database
 def test_a_decision_that_is_none_is_refused_by_name_and_changes_nothing(
     own: World, admin: Caller, body: Any, named: tuple[str, ...]
 ) -> None:

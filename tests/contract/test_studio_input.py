@@ -191,6 +191,7 @@ def test_only_what_was_changed_is_in_the_history(shared: World, admin: Caller) -
         ({"notices": {"tasks": ["x"]}}, "studio.notices.tasks"),
     ],
 )
+@pytest.mark.one_database
 def test_what_could_never_work_is_refused_by_its_field_and_changes_nothing(
     shared: World, admin: Caller, studio: Any, named: str
 ) -> None:
@@ -318,6 +319,7 @@ REFUSED_INPUT: list[tuple[dict[str, Any], dict[str, str], str]] = [
 
 
 @pytest.mark.parametrize(("declared", "given", "named"), REFUSED_INPUT)
+@pytest.mark.one_database
 def test_input_that_the_provider_does_not_want_is_refused_before_onfido_is_asked(
     shared: World, declared: dict[str, Any], given: dict[str, str], named: str
 ) -> None:
@@ -396,6 +398,7 @@ def test_as_many_tags_as_onfido_takes_leave_room_for_the_runs_own(shared: World)
 
 
 @pytest.mark.parametrize("tags", ["x" * 129, "a\nb", f"ok,{TAG_PREFIX}{uuid.UUID(int=0)}"])
+@pytest.mark.one_database
 def test_tags_that_cannot_be_and_those_of_other_runs_are_refused(shared: World, tags: str) -> None:
     _, me = new_user(shared)
 
@@ -491,6 +494,7 @@ def test_a_request_tells_what_the_user_has_consented_to(shared: World) -> None:
         ("consents.ssn_verification", "why not", "must be true or false"),
     ],
 )
+@pytest.mark.one_database
 def test_values_that_onfido_would_refuse_are_refused_before_it_is_asked(
     shared: World, field: str, value: str, why: str
 ) -> None:

@@ -171,6 +171,7 @@ def test_webhook_token_of_another_tenant_signs_nothing_here(shared: World, ours:
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=str)
+@pytest.mark.one_database
 def test_token_of_another_tenant_is_refused(ours: World, theirs: World, operation: Operation) -> None:
     token = theirs.connector.caller(USER, ALL_SCOPES, theirs.tenant).headers
     path = operation.path_for(ours.provider_id, USER)
@@ -192,6 +193,7 @@ def test_default_tenant_has_two_paths(shared: World) -> None:
 @pytest.mark.parametrize(
     "prefix", ["/t/", "/t//", "/t/-x", "/t/a b", "/t/%00", "/t/../t/ours.example", "/t/" + "x" * 129]
 )
+@pytest.mark.one_database
 def test_path_with_a_tenant_that_cannot_be_is_not_found(shared: World, prefix: str) -> None:
     request = requests.Request("GET", shared.connector.url, headers=shared.connector.as_admin().headers).prepare()
     request.url = f"{shared.connector.url}{prefix}{PROVIDERS}".replace(" ", "%20")
