@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from flask import current_app, g
 
+from connector.api.error_responses import ONFIDO
 from connector.api.errors import PROVIDER_ERRORS
 from connector.api.parsing import Blueprint
+from connector.errors import Code
 from connector.services.people.applicants import Applicants
+
+APPLICANT_ERRORS = (Code.PROVIDER_NOT_FOUND, Code.APPLICANT_NOT_FOUND, Code.APPLICANT_REFUSED, *ONFIDO)
 
 blueprint = Blueprint(
     "applicants",
@@ -19,25 +23,39 @@ blueprint = Blueprint(
 
 @blueprint.put("/<applicant_id>")
 @blueprint.requires("internal_idv_claim_update")
+@blueprint.refuses(*APPLICANT_ERRORS, Code.USER_NOT_FOUND, Code.VALUE_MISSING)
 @blueprint.response(204)
 def update_applicant(provider_id: str, applicant_id: str) -> None:
-    """Send Onfido the values that the user has now, so that they reach a run that is under way."""
+    """Send Onfido the values that the user has now, so that they reach a run that is under way.
+
+    The applicant is brought up to date with every claim that the provider maps. What Onfido refuses is named in
+    the error.
+    """
     _applicants().update(g.tenant, provider_id, applicant_id, g.principal.actor)
 
 
 @blueprint.delete("/<applicant_id>")
 @blueprint.requires("internal_idv_claim_delete")
+@blueprint.refuses(*APPLICANT_ERRORS)
 @blueprint.response(204)
 def delete_applicant(provider_id: str, applicant_id: str) -> None:
-    """Have Onfido delete the applicant, which it does some days later; a run that is open ends here."""
+    """Have Onfido delete the applicant, which it does some days later; a run that is open ends here.
+
+    Until Onfido has carried the deletion out it can be taken back. The user's next verification creates another
+    applicant.
+    """
     _applicants().delete(g.tenant, provider_id, applicant_id, g.principal.actor)
 
 
 @blueprint.post("/<applicant_id>/restore")
 @blueprint.requires("internal_idv_claim_update")
+@blueprint.refuses(*APPLICANT_ERRORS)
 @blueprint.response(204)
 def restore_applicant(provider_id: str, applicant_id: str) -> None:
-    """Take a deletion back that Onfido has not carried out yet."""
+    """Take a deletion back that Onfido has not carried out yet.
+
+    The user's next verification uses the applicant again.
+    """
     _applicants().restore(g.tenant, provider_id, applicant_id, g.principal.actor)
 
 

@@ -22,7 +22,11 @@ blueprint = Blueprint(
 @blueprint.arguments(AuditQuerySchema, location="query")
 @blueprint.response(200, AuditPageSchema)
 def list_audit_entries(query: dict[str, Any]) -> dict[str, Any]:
-    """List what people asked for, and what was refused, the latest first."""
+    """List what people asked for, and what was refused, the latest first.
+
+    Erasures, administrators' changes and decisions, tasks that applications completed, and starts that were refused,
+    of this tenant. Every filter that is given has to match. To page, hand `nextCursor` back as `cursor`.
+    """
     audit: Audit = current_app.extensions["services"].audit
     found = audit.page(g.tenant, read_audit_filter(query), limit=query["limit"], before=query["cursor"])
     return audit_body(found)

@@ -15,12 +15,13 @@ from typing import Any
 import structlog
 from flask import Response, current_app, g, url_for
 
+from connector.api.error_responses import ONFIDO
 from connector.api.errors import PROVIDER_ERRORS
 from connector.api.parsing import Blueprint
 from connector.api.verification_shapes import RunFilterSchema, TimelineFileSchema
 from connector.api.verifications import PREFIX, check_provider
 from connector.domain.verification_filter import read_filter
-from connector.errors import OnfidoError
+from connector.errors import Code, OnfidoError
 from connector.services.lookup.csv import csv_pieces
 from connector.services.lookup.evidence import PDF, ZIP, RunFile, RunFiles
 from connector.services.lookup.verifications import Runs
@@ -28,6 +29,7 @@ from connector.services.lookup.verifications import Runs
 log = structlog.get_logger(__name__)
 
 CSV = "text/csv"
+FILE_ERRORS = (Code.PROVIDER_NOT_FOUND, Code.RUN_NOT_FOUND, Code.RUN_OPEN, Code.FILE_UNAVAILABLE, *ONFIDO)
 _BINARY = {"type": "string", "format": "binary"}
 
 blueprint = Blueprint("exports", __name__, errors=PROVIDER_ERRORS, url_prefix=PREFIX, description="Runs as files")
@@ -35,10 +37,15 @@ blueprint = Blueprint("exports", __name__, errors=PROVIDER_ERRORS, url_prefix=PR
 
 @blueprint.get("/verifications.csv")
 @blueprint.requires("internal_idv_claim_view")
+@blueprint.refuses(Code.PROVIDER_NOT_FOUND)
 @blueprint.arguments(RunFilterSchema, location="query")
 @blueprint.response(200, {"type": "string"}, content_type=CSV)
 def export_runs(query: dict[str, Any], provider_id: str) -> Response:
-    """Give runs as CSV, the first first."""
+    """Return runs as CSV, the first first.
+
+    One line for each run that the filters let through, however many there are. Cells that a spreadsheet would run
+    begin with an apostrophe.
+    """
     check_provider(provider_id)
     runs: Runs = current_app.extensions["services"].runs
     pieces = csv_pieces(runs.all(g.tenant, read_filter(query, provider_id=provider_id)))
@@ -50,9 +57,13 @@ def export_runs(query: dict[str, Any], provider_id: str) -> Response:
 
 @blueprint.post("/verifications/<run_id>/timeline-file")
 @blueprint.requires("internal_idv_claim_view")
+@blueprint.refuses(*FILE_ERRORS)
 @blueprint.response(202, TimelineFileSchema)
 def create_timeline_file(provider_id: str, run_id: str) -> dict[str, str]:
-    """Have Onfido make the timeline file of a run that has ended."""
+    """Have Onfido create the timeline file of a run that has ended.
+
+    The answer says where it can be fetched in a moment; until then that answers IDVP-60011.
+    """
     check_provider(provider_id)
     file_id = _files().create_timeline(g.tenant, run_id, provider_id)
     path = url_for(".get_timeline_file", provider_id=provider_id, run_id=run_id, file_id=file_id)
@@ -61,27 +72,39 @@ def create_timeline_file(provider_id: str, run_id: str) -> dict[str, str]:
 
 @blueprint.get("/verifications/<run_id>/timeline-file/<file_id>")
 @blueprint.requires("internal_idv_claim_view")
+@blueprint.refuses(*FILE_ERRORS)
 @blueprint.response(200, _BINARY, content_type=PDF)
 def get_timeline_file(provider_id: str, run_id: str, file_id: str) -> Response:
-    """Give a timeline file (PDF): what happened in the run."""
+    """Return a timeline file (PDF): what happened in the run.
+
+    Where Onfido has not finished it yet, IDVP-60011 with `Retry-After` says so.
+    """
     check_provider(provider_id)
     return _passed_on(_files().open_timeline(g.tenant, run_id, file_id, provider_id))
 
 
 @blueprint.get("/verifications/<run_id>/signed-evidence")
 @blueprint.requires("internal_idv_claim_view")
+@blueprint.refuses(*FILE_ERRORS)
 @blueprint.response(200, _BINARY, content_type=PDF)
 def get_signed_evidence(provider_id: str, run_id: str) -> Response:
-    """Give the evidence of a run that has ended, signed by Onfido (PDF)."""
+    """Return the evidence of a run that has ended, signed by Onfido (PDF).
+
+    A summary of what the user showed and what Onfido found.
+    """
     check_provider(provider_id)
     return _passed_on(_files().open_evidence(g.tenant, run_id, provider_id))
 
 
 @blueprint.get("/verifications/<run_id>/evidence-folder")
 @blueprint.requires("internal_idv_claim_view")
+@blueprint.refuses(*FILE_ERRORS)
 @blueprint.response(200, _BINARY, content_type=ZIP)
 def get_evidence_folder(provider_id: str, run_id: str) -> Response:
-    """Give all evidence of a run that has ended (zip)."""
+    """Return all evidence of a run that has ended (zip).
+
+    The files that the user showed, and Onfido's reports about them.
+    """
     check_provider(provider_id)
     return _passed_on(_files().open_evidence_folder(g.tenant, run_id, provider_id))
 

@@ -14,10 +14,12 @@ from webargs.flaskparser import FlaskParser
 from werkzeug.exceptions import RequestEntityTooLarge
 
 from connector.access.gate import requires
+from connector.api.error_responses import PROTECTED, error_responses
 from connector.api.errors import ErrorFamily, InvalidShape, refuse
 from connector.api.fields import check_length
 from connector.api.traffic import MAX_API_BODY
 from connector.domain.nesting import is_deeper
+from connector.errors import Code
 
 MAX_DEPTH = 64  # of a body: far more than any needs, far less than a recursion can follow
 SECURITY_SCHEME = "OAuth2"
@@ -55,6 +57,7 @@ class Blueprint(SmorestBlueprint):  # type: ignore[misc]
     def __init__(self, name: str, import_name: str, *, errors: ErrorFamily, **options: Any) -> None:
         super().__init__(name, import_name, **options)
         self.errors = errors
+        self._prepare_doc_cbks += [_name_operation, self._document_errors]
 
     def requires(self, scope: str) -> Callable[[View], View]:
         """Protect a view with a scope."""
@@ -64,6 +67,40 @@ class Blueprint(SmorestBlueprint):  # type: ignore[misc]
             return documented
 
         return decorate
+
+    def refuses(self, *codes: Code) -> Callable[[View], View]:
+        """Document the codes of a view's own errors; those that every view may answer are added to them."""
+
+        def decorate(view: View) -> View:
+            vars(view).setdefault("_apidoc", {})["codes"] = codes
+            return view
+
+        return decorate
+
+    def _store_endpoint_docs(self, endpoint: str, obj: Any, *details: Any, **options: Any) -> None:
+        """Note an operation's view as well, which names it."""
+        super()._store_endpoint_docs(endpoint, obj, *details, **options)
+        for described in self._docs[endpoint].values():
+            if described is not None:  # what all methods of the path have in common
+                described["view_name"] = obj.__name__
+
+    def _document_errors(self, doc: dict[str, Any], doc_info: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """Add the errors of an operation to its document, in place of what flask-smorest knows of them."""
+        codes = [*doc_info.get("codes", ()), self.errors.unexpected, self.errors.database_away]
+        statuses = list(PROTECTED) if doc_info.get("manual_doc", {}).get("security") else []
+        if "requestBody" in doc:
+            codes.append(self.errors.invalid_body)
+            statuses.append(413)
+        if any(parameter["in"] == "query" for parameter in doc.get("parameters", ())):
+            codes.append(self.errors.invalid_query)
+        known = {str(status): response for status, response in doc.get("responses", {}).items()}
+        return doc | {"responses": known | error_responses(codes, statuses)}
+
+
+def _name_operation(doc: dict[str, Any], doc_info: dict[str, Any], **_: Any) -> dict[str, Any]:
+    """Name an operation after its view; one that WSO2's definition names says so itself."""
+    first, *others = doc_info["view_name"].split("_")
+    return doc | {"operationId": first + "".join(word.capitalize() for word in others)}
 
 
 def read_body(limit: int = MAX_API_BODY) -> bytes:

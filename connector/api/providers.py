@@ -34,8 +34,13 @@ blueprint = Blueprint(
 @blueprint.requires("internal_idvp_view")
 @blueprint.arguments(ProviderQuerySchema, location="query")
 @blueprint.response(200, ProviderListSchema)
+@blueprint.doc(operationId="getIdVProviders")
 def list_providers(query: dict[str, Any]) -> dict[str, Any]:
-    """List providers."""
+    """List providers.
+
+    `filter` joins terms with `and`, such as `name sw onfido and isEnabled eq true`; the operators are `eq`, `co`, `sw`
+    and `ew`. Names are in their order; `startIndex` counts from 1.
+    """
     conditions = parse_filter(query["filter"]) if query["filter"] is not None else []
     page, total = _providers().page(g.tenant, conditions=conditions, limit=query["limit"], offset=query["offset"])
     return {
@@ -48,10 +53,15 @@ def list_providers(query: dict[str, Any]) -> dict[str, Any]:
 
 @blueprint.post("")
 @blueprint.requires("internal_idvp_add")
+@blueprint.refuses(Code.PROVIDER_NAME_TAKEN)
 @blueprint.arguments(ProviderRequestSchema)
 @blueprint.response(201, ProviderSchema, headers={"Location": {"schema": {"type": "string"}}})
+@blueprint.doc(operationId="addIdVProvider")
 def add_provider(body: dict[str, Any]) -> tuple[dict[str, Any], int, dict[str, str]]:
-    """Register a provider."""
+    """Register a provider.
+
+    Nothing is asked of Onfido: test the provider afterwards, and register its webhook.
+    """
     if body["type"].upper() != PROVIDER_TYPE:
         raise invalid("type", f"must be {PROVIDER_TYPE}")
     provider = _providers().add(g.tenant, _config(body), g.principal.actor)
@@ -60,18 +70,28 @@ def add_provider(body: dict[str, Any]) -> tuple[dict[str, Any], int, dict[str, s
 
 @blueprint.get("/<provider_id>")
 @blueprint.requires("internal_idvp_view")
+@blueprint.refuses(Code.PROVIDER_NOT_FOUND)
 @blueprint.response(200, ProviderSchema)
+@blueprint.doc(operationId="getIdVProvider")
 def get_provider(provider_id: str) -> dict[str, Any]:
-    """Return one provider; its secrets are masked."""
+    """Return one provider; its secrets are masked.
+
+    A secret that is set comes back as `********`.
+    """
     return provider_body(_providers().get(g.tenant, provider_id))
 
 
 @blueprint.put("/<provider_id>")
 @blueprint.requires("internal_idvp_update")
+@blueprint.refuses(Code.PROVIDER_NOT_FOUND, Code.PROVIDER_NAME_TAKEN, Code.PROVIDER_TYPE_FIXED)
 @blueprint.arguments(ProviderRequestSchema)
 @blueprint.response(200, ProviderSchema, headers={"Location": {"schema": {"type": "string"}}})
+@blueprint.doc(operationId="updateIdVProviders")
 def change_provider(body: dict[str, Any], provider_id: str) -> tuple[dict[str, Any], int, dict[str, str]]:
-    """Replace a provider's configuration; a secret that is masked, left out or has no value stays."""
+    """Replace a provider's configuration; a secret that is masked, left out or has no value stays.
+
+    Verifications that are open go on. A webhook token that is replaced stays good for a while.
+    """
     _providers().get(g.tenant, provider_id)
     if body["type"].upper() != PROVIDER_TYPE:
         raise RequestError(Code.PROVIDER_TYPE_FIXED, f"type: must stay {PROVIDER_TYPE}.")
@@ -81,25 +101,38 @@ def change_provider(body: dict[str, Any], provider_id: str) -> tuple[dict[str, A
 
 @blueprint.delete("/<provider_id>")
 @blueprint.requires("internal_idvp_delete")
+@blueprint.refuses(Code.PROVIDER_NOT_FOUND)
 @blueprint.response(204)
+@blueprint.doc(operationId="deleteIdVProvider")
 def remove_provider(provider_id: str) -> None:
-    """Remove a provider with all that was verified through it."""
+    """Remove a provider with all that was verified through it.
+
+    Remove its webhook at Onfido first, which would be left over; so would its users' applicants.
+    """
     _providers().remove(g.tenant, provider_id, g.principal.actor)
 
 
 @blueprint.delete("/<provider_id>/previous-webhook-token")
 @blueprint.requires("internal_idvp_update")
+@blueprint.refuses(Code.PROVIDER_NOT_FOUND)
 @blueprint.response(204)
 def end_overlap(provider_id: str) -> None:
-    """Let the webhook token that was replaced be good no longer, from now on."""
+    """Accept the webhook token that was replaced no longer, from now on.
+
+    For a token that leaked: otherwise it stays good for the overlap that the settings give it.
+    """
     _providers().end_overlap(g.tenant, provider_id, g.principal.actor)
 
 
 @blueprint.get("/<provider_id>/setup-guide")
 @blueprint.requires("internal_idvp_view")
+@blueprint.refuses(Code.PROVIDER_NOT_FOUND)
 @blueprint.response(200, SetupGuideSchema)
 def get_setup_guide(provider_id: str) -> dict[str, Any]:
-    """Tell what to enter in Onfido's dashboard for this provider."""
+    """Return what to enter in Onfido's dashboard for this provider.
+
+    For whoever prefers the dashboard to registering the webhook from here.
+    """
     provider = _providers().get(g.tenant, provider_id)
     guide = setup_guide(provider, current_app.config["PUBLIC_URL"])
     return {

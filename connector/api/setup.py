@@ -6,11 +6,13 @@ import marshmallow as ma
 from flask import current_app, g
 from marshmallow import fields, validate
 
+from connector.api.error_responses import ONFIDO
 from connector.api.errors import PROVIDER_ERRORS
 from connector.api.fields import Flag
 from connector.api.parsing import Blueprint
 from connector.api.providers import PREFIX
 from connector.domain.readiness import Readiness
+from connector.errors import Code
 from connector.services.providers.setup import Setup, Webhook
 
 blueprint = Blueprint(
@@ -46,27 +48,39 @@ class WebhookSchema(ma.Schema):
 
 @blueprint.post("/<provider_id>/test-connection")
 @blueprint.requires("internal_idvp_update")  # it has Onfido look at a run that cannot be
+@blueprint.refuses(Code.PROVIDER_NOT_FOUND, Code.CONFIGURATION_INVALID)
 @blueprint.response(200, ReadinessSchema)
 def test_connection(provider_id: str) -> Readiness:
-    """Tell whether Onfido takes the provider's token and workflow, what can be verified, and how the webhook stands."""
+    """Report whether Onfido takes the provider's token and workflow, what can be verified, and how the webhook stands.
+
+    What Onfido refuses is a check that did not pass, and not an error. Each says what to do.
+    """
     return _setup().test(g.tenant, provider_id, current_app.config["PUBLIC_URL"])
 
 
 @blueprint.post("/<provider_id>/webhook")
 @blueprint.requires("internal_idvp_update")
+@blueprint.refuses(Code.PROVIDER_NOT_FOUND, Code.WEBHOOK_REFUSED, *ONFIDO)
 @blueprint.response(200, WebhookSchema)
 @blueprint.alt_response(201, schema=WebhookSchema, description="It was created.")
 def add_webhook(provider_id: str) -> tuple[Webhook, int]:
-    """Register the webhook at Onfido, or repair the one that is there, and register its token here."""
+    """Register the webhook at Onfido, or repair the one that is there, and register its token here.
+
+    The events are those that the provider's use of Studio needs. It may be repeated.
+    """
     added = _setup().add_webhook(g.tenant, provider_id, current_app.config["PUBLIC_URL"], g.principal.actor)
     return added, 201 if added.is_new else 200
 
 
 @blueprint.delete("/<provider_id>/webhook")
 @blueprint.requires("internal_idvp_update")
+@blueprint.refuses(Code.PROVIDER_NOT_FOUND, Code.WEBHOOK_NOT_FOUND, *ONFIDO)
 @blueprint.response(204)
 def remove_webhook(provider_id: str) -> None:
-    """Delete the webhook at Onfido and forget its token, at once."""
+    """Delete the webhook at Onfido and forget its token, at once.
+
+    Results then come by asking Onfido alone, some minutes later.
+    """
     _setup().remove_webhook(g.tenant, provider_id, current_app.config["PUBLIC_URL"], g.principal.actor)
 
 

@@ -8,13 +8,17 @@ import marshmallow as ma
 from flask import current_app, g
 from marshmallow import fields
 
+from connector.api.error_responses import ONFIDO
 from connector.api.errors import PROVIDER_ERRORS
 from connector.api.parsing import Blueprint
 from connector.api.verification_shapes import TaskSchema
 from connector.domain.tasks import Task, TaskSummary
+from connector.errors import Code
 from connector.services.application.tasks import Tasks
 
 PREFIX = "/api/server/v1/idv-providers/<provider_id>/verifications/<run_id>/tasks"
+
+TASK_ERRORS = (Code.PROVIDER_NOT_FOUND, Code.RUN_NOT_FOUND, Code.TASK_NOT_FOUND, *ONFIDO)
 
 blueprint = Blueprint(
     "tasks", __name__, errors=PROVIDER_ERRORS, url_prefix=PREFIX, description="Tasks of a run, completed with data"
@@ -36,26 +40,38 @@ class TaskDataSchema(ma.Schema):
 
 @blueprint.get("")
 @blueprint.requires("internal_idv_claim_view")
+@blueprint.refuses(Code.PROVIDER_NOT_FOUND, Code.RUN_NOT_FOUND, *ONFIDO)
 @blueprint.response(200, TaskSchema(many=True))
 def list_tasks(provider_id: str, run_id: str) -> list[TaskSummary]:
-    """List the tasks of a run that have started, the oldest first, as Onfido says now."""
+    """List the tasks of a run that have started, the oldest first, as Onfido says now.
+
+    A Send/Receive Data task is the one that an application completes.
+    """
     return _tasks().all(g.tenant, run_id, provider_id)
 
 
 @blueprint.get("/<task_id>")
 @blueprint.requires("internal_idv_claim_view")
+@blueprint.refuses(*TASK_ERRORS)
 @blueprint.response(200, WholeTaskSchema)
 def get_task(provider_id: str, run_id: str, task_id: str) -> dict[str, Any]:
-    """Give one task with what went in and what came out, as Onfido says now."""
+    """Return one task with what went in and what came out, as Onfido says now.
+
+    Both may be personal; nothing of them is kept here.
+    """
     return _answer(_tasks().get(g.tenant, run_id, task_id, provider_id))
 
 
 @blueprint.post("/<task_id>/complete")
 @blueprint.requires("internal_idv_claim_verify")
+@blueprint.refuses(*TASK_ERRORS, Code.TASK_CLOSED, Code.TASK_REFUSED)
 @blueprint.arguments(TaskDataSchema)
 @blueprint.response(200, WholeTaskSchema)
 def complete_task(body: dict[str, Any], provider_id: str, run_id: str, task_id: str) -> dict[str, Any]:
-    """Complete a task with the application's data, and so let the run go on."""
+    """Complete a task with the application's data, and so let the run go on.
+
+    The data has to fit the output schema that the task's definition has in Onfido Studio.
+    """
     actor = g.principal.actor
     return _answer(_tasks().complete(g.tenant, run_id, task_id, body["data"], provider_id=provider_id, actor=actor))
 

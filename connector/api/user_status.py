@@ -9,6 +9,7 @@ from flask import current_app, g
 from connector.api.errors import USER_ERRORS
 from connector.api.parsing import Blueprint
 from connector.api.user_status_shapes import UnlockSchema, UserStatusSchema, status_body
+from connector.errors import Code
 from connector.services.lookup.user_status import UserStatuses
 from connector.services.people.users import Users
 
@@ -19,18 +20,26 @@ blueprint = Blueprint(
 
 @blueprint.get("/<user_id>/idv")
 @blueprint.requires("internal_idv_claim_view")
+@blueprint.refuses(Code.USER_NOT_FOUND)
 @blueprint.response(200, UserStatusSchema)
 def get_user_status(user_id: str) -> dict[str, Any]:
-    """Report how a user is verified, and if not, why: the last run, the last refused start, the next attempt."""
+    """Report how a user is verified, and if not, why: the last run, the last refused start, the next attempt.
+
+    With each provider of the tenant. No value of the user's is in the answer.
+    """
     return status_body(_statuses().get(g.tenant, user_id))
 
 
 @blueprint.post("/<user_id>/idv/unlock")
 @blueprint.requires("internal_idv_claim_update")
+@blueprint.refuses(Code.USER_NOT_FOUND)
 @blueprint.arguments(UnlockSchema, location="query")
 @blueprint.response(200, UserStatusSchema)
 def unlock_user(query: dict[str, Any], user_id: str) -> dict[str, Any]:
-    """Count a user's attempts so far no longer, so that the next start is allowed now."""
+    """Count a user's attempts so far no longer, so that the next start is allowed now.
+
+    With one provider, or with all where none is named. It is in the audit trail.
+    """
     users: Users = current_app.extensions["services"].users
     users.unlock(g.tenant, user_id, query["idVProviderId"], g.principal.actor)
     return status_body(_statuses().get(g.tenant, user_id))

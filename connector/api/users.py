@@ -9,6 +9,7 @@ import marshmallow as ma
 from flask import current_app, g, request
 
 from connector.api.bodies import by_key, capture_body, claim_body, claim_entry, run_request, status_property
+from connector.api.error_responses import ONFIDO
 from connector.api.errors import USER_ERRORS, refuse
 from connector.api.parsing import Blueprint
 from connector.api.schemas import (
@@ -32,6 +33,14 @@ blueprint = Blueprint(
     "users", __name__, errors=USER_ERRORS, url_prefix="/api/users/v1", description="Identity verification of users"
 )
 
+CLAIM_ERRORS = (Code.USER_NOT_FOUND, Code.CLAIM_NOT_FOUND)
+CLAIMS_ERRORS = (Code.USER_NOT_FOUND, Code.CLAIM_PROVIDER_NOT_FOUND)
+VERIFICATION_ERRORS = (
+    *(Code.USER_NOT_FOUND, Code.STATUS_MISSING, Code.STATUS_INVALID, Code.CLAIMS_EMPTY, Code.CLAIM_NOT_MAPPED),
+    *(Code.PROVIDER_UNAVAILABLE, Code.VALUE_MISSING, Code.VERIFICATION_OPEN, Code.BEING_STARTED),
+    *(Code.NOTHING_TO_VERIFY, Code.NO_VERIFICATION, Code.NOT_AWAITING_INPUT, Code.ATTEMPT_LIMIT),
+    *(Code.WORKFLOW_REFUSED, Code.APPLICANT_REFUSED, *ONFIDO),
+)
 _WAIT = re.compile(r"wait\s*=\s*\"?(\d{1,9})\"?", re.IGNORECASE)
 _PREFER = {
     "name": "Prefer",
@@ -44,66 +53,103 @@ Answer = tuple[dict[str, Any], int, dict[str, str]]
 
 @blueprint.post("/me/idv/verify")
 @blueprint.requires("internal_login")
+@blueprint.refuses(*VERIFICATION_ERRORS)
 @blueprint.arguments(VerifyRequestSchema)
 @blueprint.response(200, VerifyResponseSchema)
 @blueprint.doc(parameters=[_PREFER])
+@blueprint.doc(operationId="meVerifyIdentity")
 def verify_me(body: dict[str, Any]) -> Answer:
-    """Initiate, complete or resume the verification of the signed-in user's claims."""
+    """Initiate, complete or resume the verification of the signed-in user's claims.
+
+    The property `status` says which. INITIATED starts a run and answers with its SDK token, or its link. COMPLETED
+    asks for the result and answers with the claims as they are now. REINITIATED answers with a fresh SDK token for a
+    run that awaits input.
+    """
     return _verify(_me(), body)
 
 
 @blueprint.get("/me/idv/claims")
 @blueprint.requires("internal_login")
+@blueprint.refuses(*CLAIMS_ERRORS)
 @blueprint.arguments(ClaimQuerySchema, location="query")
 @blueprint.response(200, ClaimSchema(many=True))
+@blueprint.doc(operationId="meGetIdVClaims")
 def list_my_claims(query: dict[str, Any]) -> list[dict[str, Any]]:
-    """List the signed-in user's claims."""
+    """List the signed-in user's claims.
+
+    A claim is here once a verification was started for it, or an administrator added it.
+    """
     return _list(_me(), query)
 
 
 @blueprint.get("/me/idv/claims/<claim_id>")
 @blueprint.requires("internal_login")
+@blueprint.refuses(*CLAIM_ERRORS)
 @blueprint.response(200, ClaimSchema)
+@blueprint.doc(operationId="meGetIdVClaim")
 def get_my_claim(claim_id: str) -> dict[str, Any]:
-    """Give one claim of the signed-in user's."""
+    """Return one claim of the signed-in user's.
+
+    By the id that the list has.
+    """
     return _claim_body(_claims().get(g.tenant, _me(), claim_id))
 
 
 @blueprint.post("/<user_id>/idv/verify")
 @blueprint.requires("internal_idv_claim_verify")
+@blueprint.refuses(*VERIFICATION_ERRORS)
 @blueprint.arguments(VerifyRequestSchema)
 @blueprint.response(200, VerifyResponseSchema)
 @blueprint.doc(parameters=[_PREFER])
+@blueprint.doc(operationId="verifyIdentity")
 def verify_user(body: dict[str, Any], user_id: str) -> Answer:
-    """Initiate, complete or resume the verification of a user's claims."""
+    """Initiate, complete or resume the verification of a user's claims.
+
+    As for the signed-in user, in the name of another one.
+    """
     return _verify(user_id, body)
 
 
 @blueprint.get("/<user_id>/idv/claims")
 @blueprint.requires("internal_idv_claim_view")
+@blueprint.refuses(*CLAIMS_ERRORS)
 @blueprint.arguments(ClaimQuerySchema, location="query")
 @blueprint.response(200, ClaimSchema(many=True))
+@blueprint.doc(operationId="getIdVClaims")
 def list_claims(query: dict[str, Any], user_id: str) -> list[dict[str, Any]]:
-    """List a user's claims."""
+    """List a user's claims.
+
+    Of one provider, or of all.
+    """
     return _list(user_id, query)
 
 
 @blueprint.post("/<user_id>/idv/claims")
 @blueprint.requires("internal_idv_claim_add")
+@blueprint.refuses(*CLAIMS_ERRORS, Code.CLAIM_EXISTS)
 @blueprint.arguments(ClaimRequestSchema(many=True))
 @blueprint.response(201, ClaimSchema(many=True))
+@blueprint.doc(operationId="addIdVClaim")
 def add_claims(body: list[dict[str, Any]], user_id: str) -> list[dict[str, Any]]:
-    """Add claims to a user, all or none."""
+    """Add claims to a user, all or none.
+
+    For what was verified elsewhere. A claim that is there already is corrected with PUT.
+    """
     entries = [claim_entry(entry) for entry in body]
     return [claim_body(claim) for claim in _claims().add(g.tenant, user_id, entries, g.principal.actor)]
 
 
 @blueprint.put("/<user_id>/idv/claims")
 @blueprint.requires("internal_idv_claim_update")
+@blueprint.refuses(*CLAIMS_ERRORS, Code.CLAIM_NOT_FOUND)
 @blueprint.arguments(ClaimRequestSchema(many=True))
 @blueprint.response(201, ClaimSchema(many=True))
+@blueprint.doc(operationId="updateIdVClaims")
 def correct_claims(body: list[dict[str, Any]], user_id: str) -> list[dict[str, Any]]:
-    """Correct several claims of a user's, all or none."""
+    """Correct several claims of a user's, all or none.
+
+    A correction holds for the value that the user has now.
+    """
     entries = [claim_entry(entry) for entry in body]
     corrected = _claims().correct_all(g.tenant, user_id, entries, g.principal.actor)
     return [claim_body(claim) for claim in corrected]
@@ -111,18 +157,28 @@ def correct_claims(body: list[dict[str, Any]], user_id: str) -> list[dict[str, A
 
 @blueprint.get("/<user_id>/idv/claims/<claim_id>")
 @blueprint.requires("internal_idv_claim_view")
+@blueprint.refuses(*CLAIM_ERRORS)
 @blueprint.response(200, ClaimSchema)
+@blueprint.doc(operationId="getIdVClaim")
 def get_claim(user_id: str, claim_id: str) -> dict[str, Any]:
-    """Give one claim of a user's."""
+    """Return one claim of a user's.
+
+    By the id that the list has.
+    """
     return _claim_body(_claims().get(g.tenant, user_id, claim_id))
 
 
 @blueprint.put("/<user_id>/idv/claims/<claim_id>")
 @blueprint.requires("internal_idv_claim_update")
+@blueprint.refuses(*CLAIM_ERRORS)
 @blueprint.arguments(ClaimUpdateSchema)
 @blueprint.response(200, ClaimSchema)
+@blueprint.doc(operationId="updateIdVClaim")
 def correct_claim(body: dict[str, Any], user_id: str, claim_id: str) -> dict[str, Any]:
-    """Correct one claim of a user's."""
+    """Correct one claim of a user's.
+
+    The correction holds for the value that the user has now.
+    """
     corrected = _claims().correct(
         g.tenant,
         user_id,
@@ -136,9 +192,13 @@ def correct_claim(body: dict[str, Any], user_id: str, claim_id: str) -> dict[str
 
 @blueprint.delete("/<user_id>/idv")
 @blueprint.requires("internal_idv_claim_delete")
+@blueprint.refuses(Code.USER_NOT_FOUND)
 @blueprint.response(204)
 def remove_user(user_id: str) -> None:
-    """Remove everything personal of a user, here and, in a moment, at Onfido."""
+    """Remove everything personal of a user, here and, in a moment, at Onfido.
+
+    What stays is that it was done, when and by whom.
+    """
     users: Users = current_app.extensions["services"].users
     users.remove(g.tenant, user_id, g.principal.actor)
 

@@ -7,6 +7,7 @@ from typing import Any
 from flask import current_app, g
 
 from connector.api.bodies import change_body
+from connector.api.error_responses import ONFIDO
 from connector.api.errors import PROVIDER_ERRORS
 from connector.api.parsing import Blueprint
 from connector.api.schemas import ChangeSchema
@@ -19,6 +20,7 @@ from connector.api.verification_shapes import (
     details_body,
 )
 from connector.domain.verification_filter import RISING, read_filter
+from connector.errors import Code
 from connector.services.lookup.verifications import Runs
 from connector.services.providers.registry import Providers
 from connector.services.results.decisions import Decisions
@@ -30,10 +32,14 @@ blueprint = Blueprint("runs", __name__, errors=PROVIDER_ERRORS, url_prefix=PREFI
 
 @blueprint.get("/verifications")
 @blueprint.requires("internal_idv_claim_view")
+@blueprint.refuses(Code.PROVIDER_NOT_FOUND)
 @blueprint.arguments(RunQuerySchema, location="query")
 @blueprint.response(200, RunListSchema)
 def list_runs(query: dict[str, Any], provider_id: str) -> dict[str, Any]:
-    """List runs, the latest first."""
+    """List runs, the latest first.
+
+    `status` takes several, joined by commas; `from` and `to` are about when a run was started.
+    """
     check_provider(provider_id)
     page, total = _runs().page(
         g.tenant,
@@ -52,18 +58,26 @@ def list_runs(query: dict[str, Any], provider_id: str) -> dict[str, Any]:
 
 @blueprint.get("/verifications/<run_id>")
 @blueprint.requires("internal_idv_claim_view")
+@blueprint.refuses(Code.PROVIDER_NOT_FOUND, Code.RUN_NOT_FOUND)
 @blueprint.response(200, RunDetailsSchema)
 def get_run(provider_id: str, run_id: str) -> dict[str, Any]:
-    """Give one run with its claims, its result while that is kept, its history, and its tasks at Onfido."""
+    """Return one run with its claims, its result while that is kept, its history, and its tasks at Onfido.
+
+    By the run's id at Onfido, or the verification's here.
+    """
     check_provider(provider_id)
     return _details(provider_id, run_id)
 
 
 @blueprint.post("/verifications/<run_id>/refresh")
 @blueprint.requires("internal_idv_claim_update")
+@blueprint.refuses(Code.PROVIDER_NOT_FOUND, Code.RUN_NOT_FOUND, *ONFIDO)
 @blueprint.response(200, RunDetailsSchema)
 def refresh_run(provider_id: str, run_id: str) -> dict[str, Any]:
-    """Ask Onfido for a run and apply its answer."""
+    """Ask Onfido for a run and apply its answer.
+
+    For a result whose webhook was lost, without waiting for the worker to ask.
+    """
     check_provider(provider_id)
     _runs().refresh(g.tenant, run_id, provider_id)
     return _details(provider_id, run_id)
@@ -71,10 +85,14 @@ def refresh_run(provider_id: str, run_id: str) -> dict[str, Any]:
 
 @blueprint.post("/verifications/<run_id>/decision")
 @blueprint.requires("internal_idv_claim_update")
+@blueprint.refuses(Code.PROVIDER_NOT_FOUND, Code.RUN_NOT_FOUND, Code.RUN_NOT_DECIDABLE, *ONFIDO)
 @blueprint.arguments(DecisionSchema)
 @blueprint.response(200, RunDetailsSchema)
 def decide_run(body: dict[str, Any], provider_id: str, run_id: str) -> dict[str, Any]:
-    """Approve or decline a run that ended in review; approving verifies what Onfido compared as clear."""
+    """Approve or decline a run that ended in review; approving verifies what Onfido compared as clear.
+
+    A decision is final, and in the history with its reason.
+    """
     check_provider(provider_id)
     found = _runs().find(g.tenant, run_id, provider_id)
     is_approved, reason = body["decision"] == APPROVE, body["reason"]
@@ -85,9 +103,13 @@ def decide_run(body: dict[str, Any], provider_id: str, run_id: str) -> dict[str,
 
 @blueprint.get("/verifications/<run_id>/history")
 @blueprint.requires("internal_idv_claim_view")
+@blueprint.refuses(Code.PROVIDER_NOT_FOUND, Code.RUN_NOT_FOUND)
 @blueprint.response(200, ChangeSchema(many=True))
 def get_history(provider_id: str, run_id: str) -> list[dict[str, Any]]:
-    """Tell what happened to a run and its claims, the first first."""
+    """Return what happened to a run and its claims, the first first.
+
+    Each entry says what brought the change about, and who.
+    """
     check_provider(provider_id)
     return [change_body(change) for change in _runs().get(g.tenant, run_id, provider_id).history]
 

@@ -21,6 +21,9 @@ blueprint = Blueprint(
 
 
 @blueprint.post("/<provider_id>/verify")
+@blueprint.refuses(
+    *(Code.WEBHOOK_PROVIDER_UNKNOWN, Code.WEBHOOK_SIGNATURE_WRONG, Code.WEBHOOK_UNREADABLE, Code.WEBHOOK_TOO_LARGE)
+)
 @blueprint.doc(
     security=[],
     parameters=[{"name": SIGNATURE_HEADER, "in": "header", "required": True, "schema": {"type": "string"}}],
@@ -28,7 +31,10 @@ blueprint = Blueprint(
 )
 @blueprint.response(200, description="Durable: applied, or stored to be applied")
 def receive_event(provider_id: str) -> Response:
-    """Take in one event."""
+    """Take in one event.
+
+    Onfido posts here, and signs the raw body with the webhook's token.
+    """
     signatures = request.headers.getlist(SIGNATURE_HEADER)
     signature = signatures[0] if len(signatures) == 1 else None
     events: Events = current_app.extensions["services"].events

@@ -19,6 +19,8 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from schemathesis.generation import GenerationMode
 
+from connector.api.errors import STATUS
+from connector.errors import Code
 from tests.contract.wire import (
     ALL_SCOPES,
     OPERATIONS,
@@ -109,6 +111,47 @@ def assert_error_is_documented(document: Any, definition: dict[str, Any]) -> Non
     schema = resolve(document, response["content"]["application/json"]["schema"])
     assert set(schema["properties"]) == {"code", "message", "description", "traceId"}
     assert set(schema["required"]) == {"code", "message", "description", "traceId"}
+
+
+def test_every_operation_has_a_name_of_its_own_and_says_what_it_does(document: Any) -> None:
+    names = [definition["operationId"] for _, _, definition in operations(document)]
+    assert len(set(names)) == len(names)
+    assert all(re.fullmatch(r"[a-z][A-Za-z]+", name) for name in names)
+    for _, path, definition in operations(document):
+        assert definition["description"].strip() not in ("", definition["summary"]), path
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "name"),
+    [
+        ("POST", "/api/users/v1/me/idv/verify", "meVerifyIdentity"),
+        ("GET", "/api/users/v1/{user_id}/idv/claims", "getIdVClaims"),
+        ("PUT", "/api/server/v1/idv-providers/{provider_id}", "updateIdVProviders"),
+    ],
+)
+def test_operations_of_wso2_have_their_names(document: Any, method: str, path: str, name: str) -> None:
+    assert document["paths"][path][method.lower()]["operationId"] == name
+
+
+def test_every_code_is_documented_with_the_status_it_is_answered_with(document: Any) -> None:
+    documented = {code for status, code, _ in documented_errors(document)}
+    assert set(map(str, Code)) - documented == set()
+    statuses = {str(code): str(STATUS.get(code, 400)) for code in Code}
+    for status, code, response in documented_errors(document):
+        assert status == statuses.get(code, code.removeprefix("HTTP-")), code
+        assert ("Retry-After" in response.get("headers", {})) is (status in ("429", "503"))
+
+
+def documented_errors(document: Any) -> Iterator[tuple[str, str, Any]]:
+    """Give status, code and response of every error that an operation documents."""
+    for _, _, definition in operations(document):
+        for status, response in definition["responses"].items():
+            if status.isdigit() and int(status) >= 400:
+                content = response["content"]["application/json"]
+                assert content["schema"] == {"$ref": "#/components/schemas/Error"}
+                for code, example in content["examples"].items():
+                    assert example["value"]["code"] == code
+                    yield status, code, response
 
 
 def test_document_needs_no_token_and_is_of_no_tenant(shared: World, document: Any) -> None:

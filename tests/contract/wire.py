@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import requests
 
+from tests.contract.documented import undocumented
 from tests.harness import API_TOKEN, BIRTH_DATE, GIVEN_NAME, LAST_NAME, Caller, World, provider_body
 
 PROVIDERS = "/api/server/v1/idv-providers"
@@ -177,6 +178,7 @@ def assert_error(answer: requests.Response, status: int, code: str | None = None
     assert body["traceId"] == answer.headers["X-Correlation-ID"]
     if code is not None:
         assert body["code"] == code, body
+    assert undocumented(answer) is None
     description = str(body["description"])
     assert [name for name in named if name not in description] == [], description
     assert_discreet(answer.text)
