@@ -26,6 +26,7 @@ from connector.services.journal import Subscriber
 from connector.services.key_rotation import KeyRotation, fingerprint_key
 from connector.services.lookup.audit import Audit
 from connector.services.lookup.evidence import RunFiles
+from connector.services.lookup.readings import Readings
 from connector.services.lookup.user_status import UserStatuses
 from connector.services.lookup.verifications import Runs
 from connector.services.outbox import Handler, Outbox
@@ -175,9 +176,14 @@ class Services(Ground):
         return Runs(self.database, self.providers, self.onfido, self._results, self.archive, self._timing)
 
     @part
+    def readings(self) -> Readings:
+        """Record who has read what."""
+        return Readings(self.database, self._journal, self._clock)
+
+    @part
     def files(self) -> RunFiles:
         """The files that Onfido keeps of runs."""
-        return RunFiles(self.runs, self.onfido, self._timing)
+        return RunFiles(self.runs, self.readings, self.onfido, self._timing)
 
     @part
     def users(self) -> Users:

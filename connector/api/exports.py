@@ -24,6 +24,7 @@ from connector.domain.verification_filter import read_filter
 from connector.errors import Code, OnfidoError
 from connector.services.lookup.csv import csv_pieces
 from connector.services.lookup.evidence import PDF, ZIP, RunFile, RunFiles
+from connector.services.lookup.readings import CSV_FILE, Readings
 from connector.services.lookup.verifications import Runs
 
 log = structlog.get_logger(__name__)
@@ -47,10 +48,13 @@ def export_runs(query: dict[str, Any], provider_id: str) -> Response:
     begin with an apostrophe.
     """
     check_provider(provider_id)
-    runs: Runs = current_app.extensions["services"].runs
-    pieces = csv_pieces(runs.all(g.tenant, read_filter(query, provider_id=provider_id)))
+    services, wanted = current_app.extensions["services"], read_filter(query, provider_id=provider_id)
+    runs: Runs = services.runs
+    readings: Readings = services.readings
+    readings.record_export(g.tenant, wanted, g.principal.actor)
+    pieces = csv_pieces(runs.all(g.tenant, wanted))
     first = next(pieces)  # with the first look at the database: if it fails, nothing was sent yet
-    response = _attachment(chain((first,), pieces), CSV, "verifications.csv")
+    response = _attachment(chain((first,), pieces), CSV, CSV_FILE)
     response.call_on_close(pieces.close)
     return response
 
@@ -80,7 +84,7 @@ def get_timeline_file(provider_id: str, run_id: str, file_id: str) -> Response:
     Where Onfido has not finished it yet, IDVP-60011 with `Retry-After` says so.
     """
     check_provider(provider_id)
-    return _passed_on(_files().open_timeline(g.tenant, run_id, file_id, provider_id))
+    return _passed_on(_files().open_timeline(g.tenant, run_id, file_id, provider_id, actor=g.principal.actor))
 
 
 @blueprint.get("/verifications/<run_id>/signed-evidence")
@@ -93,7 +97,7 @@ def get_signed_evidence(provider_id: str, run_id: str) -> Response:
     A summary of what the user showed and what Onfido found.
     """
     check_provider(provider_id)
-    return _passed_on(_files().open_evidence(g.tenant, run_id, provider_id))
+    return _passed_on(_files().open_evidence(g.tenant, run_id, provider_id, actor=g.principal.actor))
 
 
 @blueprint.get("/verifications/<run_id>/evidence-folder")
@@ -106,7 +110,7 @@ def get_evidence_folder(provider_id: str, run_id: str) -> Response:
     The files that the user showed, and Onfido's reports about them.
     """
     check_provider(provider_id)
-    return _passed_on(_files().open_evidence_folder(g.tenant, run_id, provider_id))
+    return _passed_on(_files().open_evidence_folder(g.tenant, run_id, provider_id, actor=g.principal.actor))
 
 
 def _passed_on(opened: AbstractContextManager[RunFile]) -> Response:

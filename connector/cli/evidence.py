@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from connector.cli.output import ID, services, tenant_option
+from connector.cli.output import ID, actor, services, tenant_option
 from connector.cli.progress import INTERRUPTED, counted, progress
 from connector.domain.verification_filter import read_filter
 from connector.errors import Code, RequestError
@@ -32,6 +32,7 @@ _FILTERS = (
     click.option("--to", "to", metavar="TIME", help="Started before then; of a date, that day included."),
 )
 _output = click.option("--output", "-o", required=True, help="The file to write; - for standard output.")
+_force = click.option("--force", is_flag=True, help="Replace the file if there is one.")
 
 
 def run_filter(command: Any) -> Any:
@@ -44,50 +45,57 @@ def run_filter(command: Any) -> Any:
 @click.command()
 @run_filter
 @click.option("--output", "-o", default=STDOUT, help="The file to write; standard output without it.")
+@_force
 @tenant_option
 @click.pass_context
-def export(context: click.Context, /, output: str, tenant: str, **query: str | None) -> None:
+def export(context: click.Context, /, output: str, force: bool, tenant: str, **query: str | None) -> None:
     """Write verifications as CSV, the first first.
 
-    A file is written whole or not at all.
+    A file is written whole or not at all, and replaces none without --force. The export is in the audit trail.
     """
+    _check_target(output, is_forced=force)
     from connector.services.lookup.csv import csv_pieces  # noqa: PLC0415
 
     wanted = read_filter(query)
     is_shown = output == STDOUT and sys.stdout.isatty()  # a bar would be in the middle of it
     with services(context) as opened, _breaking_off(output), ExitStack() as stack:
+        opened.readings.record_export(tenant, wanted, actor())
         found: Iterator[Run] = opened.runs.all(tenant, wanted)
         if not is_shown:
             advance = stack.enter_context(progress(opened.runs.count(tenant, wanted), "verifications"))
             found = counted(found, advance)
-        _write(output, (piece.encode() for piece in csv_pieces(found)))
+        _write(output, (piece.encode() for piece in csv_pieces(found)), is_forced=force)
 
 
 @click.command()
 @click.argument("run_id", type=ID)
 @_output
+@_force
 @tenant_option
 @click.pass_context
-def timeline(context: click.Context, run_id: str, output: str, tenant: str) -> None:
+def timeline(context: click.Context, run_id: str, output: str, force: bool, tenant: str) -> None:
     """Have Onfido make the timeline file (PDF) of a run that has ended, and fetch it."""
+    _check_target(output, is_forced=force)
     with services(context) as opened, ExitStack() as stack:
         file_id = opened.files.create_timeline(tenant, run_id)
-        file = _once_there(stack, lambda: opened.files.open_timeline(tenant, run_id, file_id))
-        _write(output, file.chunks)
+        file = _once_there(stack, lambda: opened.files.open_timeline(tenant, run_id, file_id, actor=actor()))
+        _write(output, file.chunks, is_forced=force)
 
 
 @click.command()
 @click.argument("run_id", type=ID)
 @_output
+@_force
 @click.option("--folder", "is_folder", is_flag=True, help="All evidence (zip) in place of the signed summary (PDF).")
 @tenant_option
 @click.pass_context
-def evidence(context: click.Context, run_id: str, output: str, is_folder: bool, tenant: str) -> None:
+def evidence(context: click.Context, run_id: str, output: str, force: bool, is_folder: bool, tenant: str) -> None:
     """Fetch the evidence of a run that has ended."""
+    _check_target(output, is_forced=force)
     with services(context) as opened:
-        files = opened.files
-        with files.open_evidence_folder(tenant, run_id) if is_folder else files.open_evidence(tenant, run_id) as file:
-            _write(output, file.chunks)
+        open_file = opened.files.open_evidence_folder if is_folder else opened.files.open_evidence
+        with open_file(tenant, run_id, actor=actor()) as file:
+            _write(output, file.chunks, is_forced=force)
 
 
 @contextmanager
@@ -112,24 +120,39 @@ def _once_there(stack: ExitStack, open_file: Callable[[], AbstractContextManager
         time.sleep(PAUSE)
 
 
-def _write(output: str, chunks: Iterable[bytes]) -> None:
-    """Write all or nothing: a file is replaced once it is whole, and is its owner's alone."""
+def _check_target(output: str, *, is_forced: bool) -> None:
+    """Refuse to replace a file, before anything is asked for."""
+    if Path(output).is_file() and not is_forced:
+        raise _exists(output)
+
+
+def _exists(output: str) -> click.ClickException:
+    return click.ClickException(f"{output} exists: name another file, or say --force to replace it.")
+
+
+def _write(output: str, chunks: Iterable[bytes], *, is_forced: bool) -> None:
+    """Write all or nothing: the file appears once it is whole, and is its owner's alone."""
     path = Path(output)
     try:
         if output == STDOUT or (path.exists() and not path.is_file()):  # also a pipe or a device
             with click.open_file(output, "wb") as file:
                 file.writelines(chunks)
         else:
-            _replace(path, chunks)
+            _create(path, chunks, is_forced=is_forced)
+    except FileExistsError as error:
+        raise _exists(output) from error
     except OSError as error:
         raise click.ClickException(f"{output} cannot be written: {error.strerror}.") from error
 
 
-def _replace(path: Path, chunks: Iterable[bytes]) -> None:
+def _create(path: Path, chunks: Iterable[bytes], *, is_forced: bool) -> None:
     with _draft(path) as draft:
         with draft.open("wb") as file:
             file.writelines(chunks)
-        draft.replace(path)
+        if is_forced:
+            draft.replace(path)
+        else:
+            os.link(draft, path)  # unlike a rename, it never replaces a file that has come meanwhile
 
 
 @contextmanager

@@ -151,7 +151,7 @@ def _claim(about: VerificationClaim, details: RunDetails) -> dict[str, Any]:
 def _change(each: Change) -> dict[str, Any]:
     return {
         "at": _time(each.at),
-        "what": each.name if each.subject == "claim" else each.subject,
+        "what": each.name if each.subject in ("claim", "file") else each.subject,
         "from": each.previous,
         "to": each.current,
         "cause": each.cause,

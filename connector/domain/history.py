@@ -11,6 +11,8 @@ from connector.domain.verification import Verification
 
 RUN, CLAIM, PROVIDER, USER, APPLICANT, OUTBOX = "run", "claim", "provider", "user", "applicant", "outbox"  # subjects
 START = "start"  # another: a verification that was asked for
+EXPORT, FILE = "export", "file"  # others: what was read, in bulk or of one run
+EXPORTED, READ = "exported", "read"  # what was done to these
 ADMINISTRATOR = "administrator"  # a cause
 DECIDED = "decided"  # another: an administrator's decision on a run in review
 APPLICATION = "application"  # another: an application completed a task

@@ -215,7 +215,7 @@ class TestExport:
         assert run("export", "--output", str(path)).output == ""
 
         assert path.read_bytes() == printed == run("export", "-o", "-").stdout_bytes
-        rows = list(csv.DictReader(io.StringIO(printed.decode(), newline="")))
+        rows = list(csv.DictReader(io.StringIO(printed.decode("utf-8-sig"), newline="")))
         assert [(row["runId"], row["userId"]) for row in rows] == [(first, "ann"), (second, "'=1+1")]
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
@@ -274,11 +274,24 @@ class TestFiles:
         path = tmp_path / "evidence.pdf"
         path.write_bytes(b"of yesterday")
         world.faults(route="GET /workflow_runs/{run_id}/signed_evidence_file", failed=1)
-        assert "Onfido" in said(run("evidence", ended, "-o", str(path)))
+        assert "Onfido" in said(run("evidence", ended, "-o", str(path), "--force"))
         assert path.read_bytes() == b"of yesterday"
-        assert run("evidence", ended, "-o", str(path)).exit_code == 0
+        assert run("evidence", ended, "-o", str(path), "--force").exit_code == 0
         assert path.read_bytes().startswith(b"%PDF-")
         assert [each.name for each in tmp_path.iterdir() if "evidence" in each.name] == ["evidence.pdf"]
+
+    @pytest.mark.parametrize("command", ["export", "timeline {}", "evidence {}", "evidence {} --folder"])
+    def test_no_file_is_replaced_without_being_told_to(
+        self, ended: str, run: Run, tmp_path: Path, command: str
+    ) -> None:
+        path = tmp_path / "file"
+        path.write_bytes(b"of yesterday")
+        arguments = command.format(ended).split()
+        assert "--force" in said(run(*arguments, "-o", str(path)))
+        assert path.read_bytes() == b"of yesterday"
+        assert run(*arguments, "-o", str(path), "--force").exit_code == 0
+        assert path.read_bytes() != b"of yesterday"
+        assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
     def test_a_directory_is_no_file(self, ended: str, run: Run, tmp_path: Path) -> None:
         assert str(tmp_path) in said(run("evidence", ended, "-o", str(tmp_path)))

@@ -168,7 +168,9 @@ def test_a_lost_webhook_does_not_stand_in_the_way(own: World, admin: Caller, fil
     assert get(own, admin, run_id, file).status_code == 200
 
     run = answer_on(own.connector.as_admin().get(path_of(own, run_id)), 200)
-    assert (run["status"], run["history"][-1]["cause"]) == ("declined", "refreshed")
+    ended, read = run["history"][-2:]
+    assert (run["status"], ended["cause"]) == ("declined", "refreshed")
+    assert (read["subject"], read["to"]) == ("file", "read")
 
 
 def attempt_of(world: World) -> str:

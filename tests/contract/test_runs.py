@@ -57,6 +57,8 @@ TASKS, READ_RUN = "GET /workflow_runs/{run_id}/tasks", "GET /workflow_runs/{run_
 OF_A_RUN = [each for each in OPERATIONS if each.path.startswith(f"{RUNS}/{{run_id}}") and "/tasks" not in each.path]
 MANY = 8_000
 
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
 
 @pytest.fixture
 def own(onfido: World) -> World:
@@ -100,7 +102,7 @@ def listed(world: World, admin: Caller, **query: Any) -> list[str]:
 
 def exported(answer: requests.Response) -> list[dict[str, str]]:
     assert answer.status_code == 200, answer.text
-    return list(csv.DictReader(io.StringIO(answer.content.decode(), newline="")))
+    return list(csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"), newline="")))
 
 
 # Lists
@@ -485,7 +487,7 @@ def test_an_export_is_a_file_with_a_line_for_each_run_the_first_first(own: World
     assert answer.headers["Content-Type"] == "text/csv; charset=utf-8"
     assert answer.headers["Content-Disposition"] == "attachment; filename=verifications.csv"
     assert answer.headers["Cache-Control"] == "no-store"
-    assert answer.content.startswith(",".join(COLUMNS).encode() + b"\r\n")
+    assert answer.content.startswith(BYTE_ORDER_MARK + ",".join(COLUMNS).encode() + b"\r\n")
     rows = exported(answer)
     assert [(row["userId"], row["runId"]) for row in rows] == pairs
     entries = answer_on(admin.get(runs_path(own), params={"sort": "asc"}), 200)["verifications"]
@@ -494,7 +496,7 @@ def test_an_export_is_a_file_with_a_line_for_each_run_the_first_first(own: World
 
 
 def test_an_export_of_nothing_is_a_heading(own: World, admin: Caller) -> None:
-    assert admin.get(runs_path(own) + ".csv").text == ",".join(COLUMNS) + "\r\n"
+    assert admin.get(runs_path(own) + ".csv").content == BYTE_ORDER_MARK + ",".join(COLUMNS).encode() + b"\r\n"
 
 
 def test_what_a_user_or_an_application_chose_runs_in_no_spreadsheet(own: World, admin: Caller) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -14,7 +15,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from connector.domain.verification import Verification
-from connector.services.lookup.csv import COLUMNS, PIECE, csv_pieces, harmless
+from connector.services.lookup.csv import BYTE_ORDER_MARK, COLUMNS, PIECE, csv_pieces, harmless
 from connector.services.lookup.verifications import Run
 
 AT = datetime(2026, 1, 2, 3, 4, 5, 678_901, UTC)
@@ -53,11 +54,13 @@ def with_(tags: tuple[str, ...] = (), **values: Any) -> Run:
 
 def read(runs: list[Run]) -> list[dict[str, str]]:
     """Give what a reader of CSV makes of some runs."""
-    return list(csv.DictReader(io.StringIO("".join(csv_pieces(runs)), newline="")))
+    sheet = "".join(csv_pieces(runs))
+    assert sheet.count(BYTE_ORDER_MARK) == 1
+    return list(csv.DictReader(io.StringIO(sheet.removeprefix(BYTE_ORDER_MARK), newline="")))
 
 
 def test_no_runs_are_a_heading() -> None:
-    assert "".join(csv_pieces([])) == ",".join(COLUMNS) + "\r\n"
+    assert "".join(csv_pieces([])) == BYTE_ORDER_MARK + ",".join(COLUMNS) + "\r\n"
 
 
 def test_a_run_has_a_cell_in_each_column() -> None:
@@ -82,7 +85,7 @@ def test_a_run_has_a_cell_in_each_column() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["a,b", 'say "a"', "two\nlines", "two\r\nlines", "semi;colon", "Zoë 王小明", "'a", "a=b"]
+    "text", ["a,b", 'say "a"', "two\nlines", "two\r\nlines", "semi;colon", "a;b|c", "Zoë 王小明", "'a", "a=b"]
 )
 def test_any_text_is_read_back_as_it_was(text: str) -> None:
     [found] = read([with_(failure=text, user_id=text)])
@@ -92,8 +95,32 @@ def test_any_text_is_read_back_as_it_was(text: str) -> None:
 @pytest.mark.parametrize("sign", ["=", "+", "-", "@", "＝", "＋", "－", "＠", "﹦", "﹢", "﹣", "﹫"])  # noqa: RUF001  meant
 @pytest.mark.parametrize("space", ["", " ", "   ", "\t", "\r", "\n", "\u00a0", "\u3000", " \t\n"])
 def test_what_a_spreadsheet_would_run_begins_with_an_apostrophe(sign: str, space: str) -> None:
-    text = f"{space}{sign}HYPERLINK(1)"
-    assert harmless(text) == f"'{text}"
+    marked = space.replace("\t", "\t'").replace("\r", "\r'").replace("\n", "\n'")  # lines may be split there, too
+    assert harmless(f"{space}{sign}HYPERLINK(1)") == f"'{marked}{sign}HYPERLINK(1)"
+
+
+@pytest.mark.parametrize("separator", [";", "|", "\t", "\n", "\r"])
+@pytest.mark.parametrize("sign", ["=", "+", "-", "@", "\uff1d", "\uff20"])
+@pytest.mark.parametrize("between", ["", " ", '"', ' "', "\u3000", "\ufeff"])
+def test_what_follows_a_sign_that_lines_may_be_split_at_is_no_formula(separator: str, sign: str, between: str) -> None:
+    assert harmless(f"ann{separator}{between}{sign}1;b") == f"ann{separator}'{between}{sign}1;b"
+
+
+SEPARATORS = ",;|\t"
+TEXTS = st.text(st.sampled_from("=+-@;|\t\n\r\"', ax\uff1d\u3000"), max_size=12)
+
+
+@given(TEXTS, TEXTS, st.sampled_from(SEPARATORS))
+@example('a;"=1', "", ";")
+@example("a;", '"=1', ";")
+@example("a\n=1", "b", "|")
+def test_wherever_a_spreadsheet_splits_no_part_is_a_formula(one: str, other: str, separator: str) -> None:
+    sheet = "".join(csv_pieces([with_(failure=one, user_id=other)])).removeprefix(BYTE_ORDER_MARK)
+    quoted = [cell for line in csv.reader(io.StringIO(sheet, newline=""), delimiter=separator) for cell in line]
+    parts = quoted
+    if separator != ",":  # one that knows nothing of the quotes
+        parts = quoted + [cell for line in re.split("[\r\n]", sheet) for cell in line.split(separator)]
+    assert [part for part in parts if part.strip().lstrip('" \u3000')[:1] in tuple("=+-@\uff1d")] == []
 
 
 @pytest.mark.parametrize("text", ["\t1", "\r1", "\n1"])

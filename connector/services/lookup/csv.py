@@ -1,14 +1,17 @@
 """Runs as CSV (RFC 4180), for spreadsheets: piece by piece, however many there are.
 
-A spreadsheet runs what looks like a formula, and users and applications choose some of these texts: a cell that looks
-like one begins with an apostrophe, which makes it a text.
+The first piece begins with a byte order mark, without which Excel takes UTF-8 for something else.
+
+A spreadsheet runs what looks like a formula, and users and applications choose some of these texts. An apostrophe makes
+it a text: at the beginning of a cell, and after each sign at which a spreadsheet may be set to split lines instead of
+at commas.
 """
 
 from __future__ import annotations
 
 import csv
 import io
-import unicodedata
+import re
 from collections.abc import Generator, Iterable, Iterator
 from datetime import datetime
 
@@ -19,12 +22,19 @@ COLUMNS = (
     *("createdAt", "updatedAt", "completedAt", "closedAt", "failure"),
 )
 PIECE = 64 * 1024  # characters, at least
+BYTE_ORDER_MARK = "\ufeff"
+# Also what NFKC makes one of them: spreadsheets take full-width and small signs for the plain ones.
+_SIGNS = "=+@\u207a\u207c\u208a\u208c\u2a75\u2a76\ufb29\ufe62\ufe63\ufe66\ufe6b\uff0b\uff0d\uff1d\uff20-"
+_IGNORED = r"\s\"\x00-\x1f\ufeff\u200b-\u200f\u2060"  # what may stand before one
+_FORMULA = re.compile(rf"(^|[;|\t\r\n])(?=[{_IGNORED}]*[{_SIGNS}])")
+_CONTROLS = ("\t", "\r", "\n")
 
 
 def csv_pieces(found: Iterable[Run]) -> Generator[str]:
     """Give a heading and a line for each run, in pieces of whole lines; the first piece comes with the first runs."""
     sheet = io.StringIO(newline="")
     writer = csv.writer(sheet)
+    sheet.write(BYTE_ORDER_MARK)
     writer.writerow(COLUMNS)
     for run in found:
         writer.writerow(map(harmless, _cells(run)))
@@ -36,10 +46,9 @@ def csv_pieces(found: Iterable[Run]) -> Generator[str]:
 
 
 def harmless(text: str) -> str:
-    """Make a cell that no spreadsheet runs. Full-width and small signs count as the plain ones, as they do there."""
-    begins = unicodedata.normalize("NFKC", text).lstrip()[:1]
-    is_formula = begins in tuple("=+-@") or text[:1] in tuple("\t\r\n")
-    return f"'{text}" if is_formula else text
+    """Write a cell of which no spreadsheet runs any part, wherever it splits the line."""
+    marked = _FORMULA.sub(r"\1'", text)
+    return f"'{text}" if marked == text and text[:1] in _CONTROLS else marked
 
 
 def _cells(run: Run) -> Iterator[str]:

@@ -15,6 +15,7 @@ from http import HTTPStatus
 from connector.domain.verification import Verification
 from connector.errors import Code, OnfidoError, RequestError
 from connector.onfido.client import FileStream, OnfidoClient
+from connector.services.lookup.readings import Readings
 from connector.services.lookup.verifications import NO_RUN, Runs
 from connector.services.providers.onfido import Onfido
 from connector.services.timing import Timing
@@ -37,13 +38,14 @@ class RunFile:
 
 
 class RunFiles:
-    """The files of runs; whoever opens one closes it, and with it the connection to Onfido.
+    """The files of runs; whoever opens one closes it, and with it the connection to Onfido, and is in the history.
 
     Opening raises `RequestError`: no such run, it has not ended, or the file is not there (yet); `OnfidoError`.
     """
 
-    def __init__(self, runs: Runs, onfido: Onfido, timing: Timing) -> None:
+    def __init__(self, runs: Runs, readings: Readings, onfido: Onfido, timing: Timing) -> None:
         self._runs = runs
+        self._readings = readings
         self._onfido = onfido
         self._timing = timing
 
@@ -54,30 +56,41 @@ class RunFiles:
             return self._client(found).create_timeline_file(onfido_run_id)
 
     def open_timeline(
-        self, tenant: str, run_id: str, file_id: str, provider_id: str | None = None
+        self, tenant: str, run_id: str, file_id: str, provider_id: str | None = None, *, actor: str
     ) -> AbstractContextManager[RunFile]:
         """Open a timeline file (a PDF) that was made."""
         if not file_id.strip("."):
             raise RequestError(Code.FILE_UNAVAILABLE, f"There is no timeline file {file_id}.")
         found, onfido_run_id = self._ended(tenant, run_id, provider_id)
         opened = self._client(found).open_timeline_file(onfido_run_id, file_id)
-        return _passed_on(opened, f"timeline-{onfido_run_id}.pdf", PDF)
+        return self._passed_on(opened, found, f"timeline-{onfido_run_id}.pdf", PDF, actor)
 
     def open_evidence(
-        self, tenant: str, run_id: str, provider_id: str | None = None
+        self, tenant: str, run_id: str, provider_id: str | None = None, *, actor: str
     ) -> AbstractContextManager[RunFile]:
         """Open the signed evidence (a PDF)."""
         found, onfido_run_id = self._ended(tenant, run_id, provider_id)
         opened = self._client(found).open_signed_evidence(onfido_run_id)
-        return _passed_on(opened, f"evidence-{onfido_run_id}.pdf", PDF)
+        return self._passed_on(opened, found, f"evidence-{onfido_run_id}.pdf", PDF, actor)
 
     def open_evidence_folder(
-        self, tenant: str, run_id: str, provider_id: str | None = None
+        self, tenant: str, run_id: str, provider_id: str | None = None, *, actor: str
     ) -> AbstractContextManager[RunFile]:
         """Open the evidence folder (a zip)."""
         found, onfido_run_id = self._ended(tenant, run_id, provider_id)
         opened = self._client(found).open_evidence_folder(onfido_run_id)
-        return _passed_on(opened, f"evidence-{onfido_run_id}.zip", ZIP)
+        return self._passed_on(opened, found, f"evidence-{onfido_run_id}.zip", ZIP, actor)
+
+    @contextmanager
+    def _passed_on(
+        self, opened: AbstractContextManager[FileStream], found: Verification, name: str, media_type: str, actor: str
+    ) -> Iterator[RunFile]:
+        """Pass a file of Onfido's on, as what it has to be and not as what the place says that keeps it."""
+        with ExitStack() as stack:
+            with _told_when_to_ask_again():
+                stream = stack.enter_context(opened)
+            self._readings.record_file(found, name, actor)
+            yield RunFile(name, media_type, stream.length, stream.chunks)
 
     def _ended(self, tenant: str, run_id: str, provider_id: str | None) -> tuple[Verification, str]:
         """Give a verification that has ended and its run's id at Onfido."""
@@ -92,15 +105,6 @@ class RunFiles:
 
     def _client(self, found: Verification) -> OnfidoClient:
         return self._onfido.of_verification(found, self._timing.interactive())
-
-
-@contextmanager
-def _passed_on(opened: AbstractContextManager[FileStream], name: str, media_type: str) -> Iterator[RunFile]:
-    """Pass a file of Onfido's on, as what it has to be and not as what the place says that keeps it."""
-    with ExitStack() as stack:
-        with _told_when_to_ask_again():
-            stream = stack.enter_context(opened)
-        yield RunFile(name, media_type, stream.length, stream.chunks)
 
 
 @contextmanager

@@ -1,0 +1,110 @@
+"""Exports, files and evidence that are read are in the history: who, what, when, before anything is handed out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connector.cli.output import actor
+from tests.harness import ADMIN, Caller, World
+from tests.services.conftest import Run
+
+AUDIT = "/api/server/v1/audit"
+
+
+@pytest.fixture
+def admin(world: World) -> Caller:
+    return world.connector.as_admin()
+
+
+@pytest.fixture
+def ended(world: World, admin: Caller) -> str:
+    """A run of ann's that has ended."""
+    run_id = world.start(world.add_user())
+    world.outcome(run_id)
+    assert admin.post(f"{runs(world)}/{run_id}/refresh", {}).status_code == 200
+    return run_id
+
+
+def runs(world: World) -> str:
+    return f"/api/server/v1/idv-providers/{world.provider_id}/verifications"
+
+
+def trail(admin: Caller, **query: str) -> list[dict[str, Any]]:
+    answer = admin.get(AUDIT, params=query)
+    assert answer.status_code == 200, answer.text
+    found: list[dict[str, Any]] = answer.json()["entries"]
+    return found[::-1]
+
+
+def test_an_export_is_told_with_what_it_was_limited_to(world: World, admin: Caller, ended: str) -> None:
+    assert ended in admin.get(f"{runs(world)}.csv").text
+    query = {"status": "approved,review", "userId": "ann", "tag": "vip", "from": "2026-01-01", "to": "2026-01-31"}
+    assert admin.get(f"{runs(world)}.csv", params=query).status_code == 200
+
+    whole, limited = trail(admin, subject="export")
+    for entry in (whole, limited):
+        assert (entry["to"], entry["name"], entry["cause"]) == ("exported", "verifications.csv", "administrator")
+        assert (entry["actor"], entry["providerId"]) == (ADMIN, world.provider_id)
+    assert (whole["detail"], whole["userId"]) == ({}, None)
+    assert limited["userId"] == "ann"
+    assert limited["detail"] == {
+        "status": "approved,review",
+        "userId": "ann",
+        "tag": "vip",
+        "from": "2026-01-01T00:00:00+00:00",
+        "before": "2026-02-01T00:00:00+00:00",
+    }
+
+
+def test_files_and_evidence_that_are_read_are_told_with_the_user_they_are_about(
+    world: World, admin: Caller, ended: str
+) -> None:
+    file_id = admin.post(f"{runs(world)}/{ended}/timeline-file", {}).json()["fileId"]
+    for path in (f"timeline-file/{file_id}", "signed-evidence", "evidence-folder"):
+        assert admin.get(f"{runs(world)}/{ended}/{path}").status_code == 200
+
+    found = trail(admin, subject="file")
+    assert [entry["name"] for entry in found] == [
+        f"timeline-{ended}.pdf",
+        f"evidence-{ended}.pdf",
+        f"evidence-{ended}.zip",
+    ]
+    assert {(entry["to"], entry["actor"], entry["userId"]) for entry in found} == {("read", ADMIN, "ann")}
+    assert trail(admin, subject="file", userId="ben") == []
+    history = admin.get(f"{runs(world)}/{ended}/history").json()
+    assert [entry["name"] for entry in history if entry["subject"] == "file"] == [entry["name"] for entry in found]
+
+
+def test_what_was_not_handed_out_is_not_told(world: World, admin: Caller) -> None:
+    run_id = world.start(world.add_user("ben"))
+    for path in ("signed-evidence", "evidence-folder", "timeline-file/nothing"):
+        assert admin.get(f"{runs(world)}/{run_id}/{path}").status_code == 409
+    poor = world.connector.caller("poor", ["internal_login"])
+    assert poor.get(f"{runs(world)}.csv").status_code == 403
+    assert admin.get(f"{runs(world)}.csv", params={"status": "nonsense"}).status_code == 400
+    assert trail(admin, subject="file") == trail(admin, subject="export") == []
+
+
+def test_the_command_line_is_told_as_well(world: World, admin: Caller, ended: str, run: Run, tmp_path: Path) -> None:
+    for arguments in (
+        ("export", "--user", "ann", "--output", str(tmp_path / "runs.csv")),
+        ("timeline", ended, "--output", str(tmp_path / "timeline.pdf")),
+        ("evidence", ended, "--output", str(tmp_path / "evidence.pdf")),
+        ("evidence", ended, "--folder", "--output", str(tmp_path / "evidence.zip")),
+    ):
+        result = run("verification", *arguments, CONNECTOR_ALLOW_HTTP_LOOPBACK="true")
+        assert result.exit_code == 0, result.output
+
+    found = [*trail(admin, subject="export"), *trail(admin, subject="file")]
+    assert [entry["name"] for entry in found] == [
+        "verifications.csv",
+        f"timeline-{ended}.pdf",
+        f"evidence-{ended}.pdf",
+        f"evidence-{ended}.zip",
+    ]
+    assert {entry["actor"] for entry in found} == {actor()}
+    shown = run("verification", "show", ended, CONNECTOR_ALLOW_HTTP_LOOPBACK="true").stdout
+    assert f"evidence-{ended}.zip" in shown
