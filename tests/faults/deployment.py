@@ -9,8 +9,8 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import requests
@@ -68,6 +68,20 @@ class Process:
                 children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
                 for child in children.read_text().split():
                     os.kill(int(child), signal.SIGKILL)
+
+    @contextmanager
+    def frozen(self) -> Iterator[None]:
+        """Stop the process with all its children, as a machine does that stalls, and let it go on."""
+        self._signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            self._signal(signal.SIGCONT)
+
+    def _signal(self, number: int) -> None:
+        with self._lock, suppress(ProcessLookupError):
+            if self._process:
+                os.killpg(self._process.pid, number)
 
     def replace(self) -> None:
         """Stop as a supervisor does, and start again."""

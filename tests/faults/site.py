@@ -55,6 +55,7 @@ class Site:
     data_dir: Path
     postgresql: PostgresqlServer | None
     provider_id: str = ""
+    lists_untagged: int = 0
     user_ids: list[str] = field(default_factory=list)
 
     def user(self, user_id: str) -> list[Caller]:
@@ -64,7 +65,7 @@ class Site:
 
     def set_faults(self, **switches: Any) -> None:
         """Set Onfido's switches, all others off."""
-        body = HEALTHY.as_json() | switches
+        body = HEALTHY.as_json() | {"lists_untagged": self.lists_untagged} | switches
         answer = requests.patch(f"{self.simulator.url}/simulator/faults", json=body, timeout=10)
         assert answer.ok, answer.text
 

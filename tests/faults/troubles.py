@@ -7,9 +7,9 @@ import threading
 import time
 from collections.abc import Callable
 
-from connector.simulator.faults import Shape
+from connector.simulator.faults import ALWAYS, Shape
 from tests.faults.deployment import Process
-from tests.faults.site import Site
+from tests.faults.site import BUDGET, Site
 
 LONGEST_PAUSE = 0.6  # seconds between two troubles
 START_RUN, CREATE_APPLICANT = "POST /workflow_runs", "POST /applicants"
@@ -59,12 +59,14 @@ class Troubles:
             self._kill_web,
             self._kill_web,
             self._kill_web_child,
+            self._freeze_web,
             self._onfido_is_away,
             self._onfido_throttles,
             self._onfido_fails,
             self._answers_are_lost,
             self._answers_are_lost,
             self._a_proxy_answers,
+            self._lists_change,
             self._onfido_is_slow,
             self._runs_end_early,
             self._runs_have_no_token,
@@ -92,6 +94,11 @@ class Troubles:
         process.kill()
         self._stopping.wait(self._random.uniform(0, 0.4))
         process.start()
+
+    def _freeze_web(self) -> None:
+        """For up to longer than a request may take: what it was about to send comes too late then."""
+        with self._random.choice(self._site.deployment.webs).frozen():
+            self._stopping.wait(self._random.uniform(0.2, BUDGET + 1))
 
     def _kill_web_child(self) -> None:
         self._random.choice(self._site.deployment.webs).kill_children()
@@ -122,6 +129,11 @@ class Troubles:
         status = self._random.choice([403, 404, 408, 425, 499])
         self._site.set_faults(route=START_RUN, failed_after=self._random.randint(3, 8), failed_status=status)
         self._stopping.wait(0.4)
+
+    def _lists_change(self) -> None:
+        """Lists of runs show no tags from now on, or do so again."""
+        self._site.lists_untagged = 0 if self._site.lists_untagged else ALWAYS
+        self._answers_are_lost()
 
     def _onfido_is_slow(self) -> None:
         self._site.set_faults(latency_ms=self._random.randint(50, 400))
