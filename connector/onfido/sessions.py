@@ -18,7 +18,7 @@ import requests
 from requests.adapters import HTTPAdapter
 from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.connectionpool import HTTPConnectionPool, HTTPSConnectionPool
-from urllib3.poolmanager import PoolManager
+from urllib3.poolmanager import PoolManager, ProxyManager
 from urllib3.util.connection import create_connection
 
 from connector.domain.addresses import is_public
@@ -101,8 +101,8 @@ class _Adapter(HTTPAdapter):
 
     def proxy_manager_for(self, proxy: str, **options: Any) -> PoolManager:
         manager: PoolManager = super().proxy_manager_for(proxy, **options)
-        if not proxy.lower().startswith("socks"):  # those have connections of their own kind
-            manager.pool_classes_by_scheme = _POOLS
+        own = manager.pool_classes_by_scheme  # a SOCKS proxy has connections of its own kind
+        manager.pool_classes_by_scheme = _POOLS if isinstance(manager, ProxyManager) else own
         return manager
 
 

@@ -78,6 +78,12 @@ def test_a_compressed_file_is_handed_on_as_it_was(onfido: ScriptedOnfido, client
         assert b"".join(file.chunks) == content
 
 
+def test_a_compressed_file_may_be_empty(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
+    onfido.answers(reply("gzip", b"", pieces=2))
+    with client.open_signed_evidence("run-1") as file:
+        assert list(file.chunks) == []
+
+
 def test_an_answer_without_body_may_be_called_compressed(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
     onfido.answers(Reply(204, b"", {"Content-Encoding": "gzip"}))
     client.delete_applicant("applicant-1")

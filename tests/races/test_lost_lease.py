@@ -10,8 +10,9 @@ import pytest
 from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
+from connector.store import verification_claims
 from tests.between import Answer, Between, between
-from tests.harness import BIRTH_DATE, GIVEN_NAME, LAST_NAME, MAPPING, VALUES, Caller, World, verified
+from tests.harness import BIRTH_DATE, GIVEN_NAME, LAST_NAME, MAPPING, VALUES, Caller, World, config_properties, verified
 from tests.races.attack import (
     BEING_STARTED,
     LEASE,
@@ -20,6 +21,7 @@ from tests.races.attack import (
     RUN_SETTLE_TIME,
     UNREACHABLE,
     admin_of,
+    change_provider,
     change_values,
     initiate,
     onfido_get,
@@ -162,6 +164,33 @@ def test_late_update_of_an_applicant_verifies_nothing_that_onfido_did_not_compar
     assert sent_values(quiet, run_id)[GIVEN_NAME] == "Ann", "the late update has overwritten the later one"
     settle(quiet, run_id)
     assert verified(ann.claims()) == (set(MAPPING) if changed == "Ann" else {LAST_NAME, BIRTH_DATE})
+
+
+def test_late_update_says_nothing_of_what_it_did_not_send(quiet: World, ann: Caller, onfido: Between) -> None:
+    email = "http://wso2.org/claims/emailaddress"
+    change_values(quiet, {email: "ann@example.org"})
+    properties = config_properties(
+        quiet.simulator,
+        base_url=f"http://127.0.0.1:{onfido.server_port}/v3.6",
+        webhook_token=quiet.webhook_token,
+        max_attempts="100",
+    )
+    mapping = [{"localClaim": uri, "idvpClaim": name} for uri, name in {**MAPPING, email: "email"}.items()]
+    change_provider(quiet, claims=mapping, configProperties=properties)
+    held = onfido.hold(*update_of_applicant(quiet, ann))
+    with ThreadPoolExecutor(1) as pool:
+        slow = pool.submit(initiate, quiet, ann)
+        held.wait()
+        quiet.clock.advance(LEASE)
+        change_values(quiet, {email: "bea@example.org", GIVEN_NAME: "Bea"})
+        run_id = quiet.start(ann, [*MAPPING, email])
+        held.may_go.set()
+        assert slow.result() == BEING_STARTED
+
+    settle(quiet, run_id)
+    with quiet.connector.services.database.read() as connection:
+        about = verification_claims.find_all(connection, quiet.attempts("ann")[0].verification_id)
+    assert {claim.uri for claim in about if claim.is_stale} == {GIVEN_NAME}
 
 
 def test_late_update_counts_for_a_run_in_review_too(quiet: World, ann: Caller, onfido: Between) -> None:
