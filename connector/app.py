@@ -15,6 +15,7 @@ from connector.api import (
     applicants,
     audit,
     browsers,
+    content_policy,
     document,
     errors,
     exports,
@@ -56,6 +57,7 @@ def create_app(
     access_log.install(app)
     tracing.install(app)
     browsers.install(app, settings.allowed_origins)
+    content_policy.install(app, settings.public_url)
     paths.install(app)
     ids.install(app)
     _register_routes(app)

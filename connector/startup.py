@@ -34,6 +34,8 @@ def announce(settings: Settings, missing: Sequence[str]) -> None:
         click.echo("\n".join(_words(url, settings, missing)), err=True)
         return
     log.info("serve.listening", url=url, public_url=settings.public_url, documentation=f"{url}/docs/")
+    for each in settings.warnings():
+        log.warning("serve.development", what=each)
     for each in missing:
         log.warning("serve.missing", what=each)
 
@@ -62,7 +64,6 @@ def _words(url: str, settings: Settings, missing: Sequence[str]) -> Iterator[str
     yield f"  Listens on   {url}" + ("" if settings.host in url else " (and every other address of this machine)")
     yield f"  Public URL   {settings.public_url}"
     yield f"  API          {url}/docs/"
-    if settings.dev:
-        yield "  For development only: tokens of `connector token` are good here."
+    yield from (f"  For development only: {each}" for each in settings.warnings())
     yield from (f"  Missing      {each}" for each in missing)
     yield "  Ctrl-C ends it."

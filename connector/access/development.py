@@ -22,6 +22,7 @@ from connector.access.tokens import TrustedIssuer, TrustedIssuers, trust
 from connector.domain.tenancy import DEFAULT_TENANT
 from connector.errors import ConfigurationError
 from connector.private_file import check_private, create_private_file
+from connector.settings.checks import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -83,6 +84,20 @@ def trusted_issuers(settings: Settings) -> TrustedIssuers:
     waiting = threading.BoundedSemaphore(max(1, settings.threads // 4))  # of whom it is not known yet who they are
     trusted = [trust(each, proxy=settings.outgoing_proxy, waiting=waiting) for each in settings.issuers]
     return TrustedIssuers([*trusted, *development])
+
+
+def check_development(settings: Settings) -> None:
+    """Refuse, with a `ConfigurationError`, to trust the development issuer where others than developers may call."""
+    reasons = []
+    if not is_loopback(settings.host):
+        reasons.append(f"`host` is {settings.host}, which others reach")
+    if settings.issuers:
+        reasons.append("`issuers` are configured, whose users its tokens could name")
+    if reasons:
+        raise ConfigurationError(
+            f"--dev is refused: {' and '.join(reasons)}. Start without --dev, or say --force-dev where this machine "
+            "and its network are yours alone."
+        )
 
 
 def check_access_configured(settings: Settings) -> None:

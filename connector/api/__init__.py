@@ -14,6 +14,7 @@
     webhooks.py      /idv/onfido/v1/{idvp-id}/verify       Onfido posts events
     document.py      /openapi.json, /docs
     browsers.py      CORS, caches
+    content_policy.py  what browsers may do with our answers
     paths.py         final slashes, encoded slashes
     traffic.py       lanes and body limits by path
     operations.py    /healthz /readyz /metrics

@@ -8,6 +8,7 @@ from __future__ import annotations
 from flask import Blueprint, Response, current_app, jsonify
 
 from connector.api.errors import body
+from connector.settings import Settings
 from connector.telemetry import METRICS_TYPE, exposition
 
 blueprint = Blueprint("operations", __name__)
@@ -25,7 +26,9 @@ def get_readiness() -> Response:
     problem: str | None = current_app.extensions["services"].health.problem()
     if problem is not None:
         return body("HTTP-503", "Not ready", problem, 503)
-    return jsonify(status="ready")
+    settings: Settings = current_app.extensions["services"].settings
+    warnings = settings.warnings()
+    return jsonify(status="ready", **{"warnings": warnings} if warnings else {})
 
 
 @blueprint.get("/metrics")

@@ -17,14 +17,19 @@ from connector.private_file import scratch_dir
 
 @click.command()
 @click.option("--dev", is_flag=True, help="Trust the development issuer (`connector token`), and http to loopback.")
+@click.option("--force-dev", is_flag=True, help="Accept --dev on a host that others reach, and beside issuers.")
 @click.option("--host", help="The address to listen on, in place of the setting.")
 @click.option("--port", type=click.IntRange(1, 65535), help="The port to listen on, in place of the setting.")
 @click.pass_context
-def serve(context: click.Context, dev: bool, host: str | None, port: int | None) -> None:
+def serve(context: click.Context, dev: bool, force_dev: bool, host: str | None, port: int | None) -> None:
     """Serve the APIs with gunicorn."""
+    from connector.access.development import check_development  # noqa: PLC0415
+
     given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     loopback = {"allow_http_loopback": True} if dev else {}
     settings = load_settings(context, dev=dev, **given, **loopback)
+    if dev and not force_dev:
+        check_development(settings)
     with _metrics_of_processes(settings.workers):
         from connector.server import run  # noqa: PLC0415
 

@@ -108,7 +108,7 @@ class Settings(Checked):
     )
     database_url: str = setting(
         "",
-        "The database, `postgresql://…` or `sqlite:///…`; empty: an SQLite file in `data_dir`.",
+        "The database, `postgresql://…?sslmode=verify-full` or `sqlite:///…`; empty: an SQLite file in `data_dir`.",
         checks.database,
         is_secret=True,
     )
@@ -226,6 +226,15 @@ class Settings(Checked):
     )
 
     dev: bool = False
+
+    def warnings(self) -> list[str]:
+        """Return what must not hold where real people are verified."""
+        found = []
+        if self.dev:
+            found.append("--dev: tokens of the development issuer are good; whoever reads its key can call as anybody.")
+        if self.allow_http_loopback:
+            found.append("allow_http_loopback: API tokens and notices may go over http to this machine.")
+        return found
 
     def does_workers_part(self, *, is_sqlite: bool) -> bool:
         """Whether `connector serve` also does what `connector worker` does."""

@@ -17,6 +17,7 @@ import pytest
 import requests
 from click.testing import CliRunner
 
+from connector.access.development import check_development
 from connector.app import create_app
 from connector.cli import main
 from connector.settings import Issuer, Settings
@@ -204,3 +205,42 @@ def test_the_demo_shows_a_verification_and_ends() -> None:
     assert re.search(rf"  verified +{GIVEN_NAME}  \(comparison: clear\)", after)
     assert re.search(rf"  verified +{LAST_NAME}  \(comparison: clear\)", after)
     assert re.search(rf"not verified +{BIRTH_DATE}  \(comparison: not_compared\)", after)
+
+
+ISSUERS = json.dumps([{"issuer": "https://idp.example.com", "audience": "connector"}])
+
+
+@pytest.mark.parametrize(
+    ("options", "variables", "reason"),
+    [
+        (("--host", "0.0.0.0"), {}, "`host` is 0.0.0.0"),
+        (("--host", "::"), {}, "`host` is ::"),
+        ((), {"CONNECTOR_HOST": "192.0.2.1"}, "`host` is 192.0.2.1"),
+        ((), {"CONNECTOR_ISSUERS": ISSUERS}, "`issuers` are configured"),
+        (("--host", "connector.example.com"), {"CONNECTOR_ISSUERS": ISSUERS}, "and `issuers` are configured"),
+    ],
+)
+def test_dev_is_refused_where_others_may_call(
+    tmp_path: Path, options: tuple[str, ...], variables: dict[str, str], reason: str
+) -> None:
+    environ = {"CONNECTOR_DATA_DIR": str(tmp_path / "data")} | variables
+    result = CliRunner().invoke(main, ["serve", "--dev", *options], env=environ)
+    assert (result.exit_code, len(result.stderr.splitlines())) == (1, 1)
+    assert reason in result.stderr
+    assert "--force-dev" in result.stderr
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.9", "localhost", "::1"])
+def test_dev_is_for_loopback(tmp_path: Path, host: str) -> None:
+    check_development(Settings(data_dir=tmp_path, host=host, dev=True))
+
+
+def test_dev_that_is_forced_is_said_at_the_start_and_in_readiness(tmp_path: Path, start: Callable[..., Any]) -> None:
+    log = tmp_path / "log"
+    variables = {"CONNECTOR_DATA_DIR": str(tmp_path / "data"), "CONNECTOR_ISSUERS": ISSUERS}
+    server = start("serve", "--dev", "--force-dev", ready="/readyz", log=log, **variables)
+    warnings = requests.get(f"{server.url}/readyz", timeout=10).json()["warnings"]
+    assert server.stop() == 0
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    assert [line["what"] for line in lines if line["event"] == "serve.development"] == warnings
+    assert [each.split(":")[0] for each in warnings] == ["--dev", "allow_http_loopback"]

@@ -113,7 +113,7 @@ class TestPorts:
 
     @pytest.mark.parametrize("host", ["192.0.2.1", "no-such-host.invalid", "2001:db8::1"])
     def test_an_address_of_another_machine_is_refused(self, tmp_path: Path, host: str) -> None:
-        result = said("serve", "--dev", "--host", host, CONNECTOR_DATA_DIR=str(tmp_path / "data"))
+        result = said("serve", "--dev", "--force-dev", "--host", host, CONNECTOR_DATA_DIR=str(tmp_path / "data"))
         assert result.returncode == 1
         [line] = result.stderr.splitlines()
         assert f"Port 8080 of {host} cannot be had" in line

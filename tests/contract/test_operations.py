@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import re
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
@@ -10,7 +12,7 @@ import pytest
 import requests
 from structlog.testing import capture_logs
 
-from connector.settings import Settings
+from connector.settings import Issuer, Settings
 from tests import databases
 from tests.contract.wire import PERSON, PROVIDERS, UNKNOWN_ID, USERS, assert_discreet, assert_error, new_user
 from tests.harness import Clock, ConnectorServer, World
@@ -26,7 +28,7 @@ def test_connector_is_alive_and_ready(shared: World, prefix: str) -> None:
         answer = ask(shared.connector, prefix + path)
         assert answer.status_code == 200
         assert answer.headers["Content-Type"] == "application/json"
-        assert set(answer.json()) == {"status"}
+        assert set(answer.json()) == ({"status"} if path == "/healthz" else {"status", "warnings"})
 
 
 def test_connector_is_alive_but_not_ready_where_its_database_is_not_migrated(connector: ConnectorServer) -> None:
@@ -125,3 +127,39 @@ def test_nobody_is_sent_to_the_host_that_a_request_names(shared: World, path: st
 
     assert (answer.status_code, answer.headers.get("Location")) == (status, None)
     assert "elsewhere" not in answer.text
+
+
+def test_readiness_says_what_must_not_hold_where_real_people_are_verified(shared: World, tmp_path: Path) -> None:
+    dev, loopback = ask(shared.connector, "/readyz").json()["warnings"]
+    assert dev.startswith("--dev: ")
+    assert loopback.startswith("allow_http_loopback: ")
+    issuer = Issuer("https://idp.example.com", "connector")
+    with ConnectorServer(Settings(data_dir=tmp_path, issuers=(issuer,)), Clock()) as connector:
+        assert ask(connector, "/readyz").json() == {"status": "ready"}
+
+
+@pytest.mark.parametrize("path", ["/docs/", "/docs", "/openapi.json", "/healthz", "/nowhere", PROVIDERS])
+def test_no_answer_may_be_framed(shared: World, path: str) -> None:
+    answer = ask(shared.connector, path)
+
+    assert "frame-ancestors 'none'" in answer.headers["Content-Security-Policy"]
+    assert answer.headers["X-Frame-Options"] == "DENY"
+
+
+def test_documentation_runs_its_own_scripts_alone(shared: World) -> None:
+    page = ask(shared.connector, "/docs/")
+    policy = dict(part.split(" ", 1) for part in page.headers["Content-Security-Policy"].split("; "))
+
+    assert policy["default-src"] == "'none'"
+    inline = re.findall(r"<script>(.*?)</script>", page.text, re.DOTALL)
+    hashes = [base64.b64encode(hashlib.sha256(each.encode()).digest()).decode() for each in inline]
+    assert policy["script-src"] == " ".join(["'self'", *(f"'sha256-{each}'" for each in hashes)])
+    assert policy["connect-src"].startswith("'self' http")
+
+
+@pytest.mark.parametrize("path", ["/docs/", "/docs", "/openapi.json", "/readyz", "/nowhere", PROVIDERS])
+def test_no_answer_repeats_the_host_that_a_request_names(shared: World, path: str) -> None:
+    headers = {"Host": "elsewhere.example", "X-Forwarded-Host": "elsewhere.example"}
+    answer = requests.get(shared.connector.url + path, headers=headers, allow_redirects=False, timeout=10)
+
+    assert "elsewhere.example" not in answer.text + str(answer.headers)
