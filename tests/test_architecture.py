@@ -64,7 +64,7 @@ BROKEN = [
     ("connector.services.journal", "from connector.onfido.client import OnfidoClient"),
     ("connector.services.providers.registry", "from connector.services.results import results"),
     ("connector.services.results.events", "from connector.services.application.notices import Notices"),
-    ("connector.services.lookup.csv", "from connector.services.people.users import Users"),
+    ("connector.services.lookup.verifications", "from connector.services.people.users import Users"),
     ("connector.services.people.users", "from connector.services import upkeep"),
     ("connector.services.starting.attempts", "from flask import g"),
     ("connector.services.starting.attempts", "import requests"),

@@ -5,7 +5,6 @@
 
     providers.py     /api/server/v1/idv-providers          an administrator registers providers
     setup.py         …/idv-providers/{id}/test-connection, …/webhook
-    studio_shapes.py what a provider uses of Onfido Studio, on the wire
     verifications.py …/idv-providers/{id}/verifications    an administrator looks at runs and decides on them
     exports.py       …/verifications.csv, …/evidence-folder  the same, and Onfido's files of a run, as files
     tasks.py         …/verifications/{run-id}/tasks        an application completes Send/Receive Data tasks
@@ -18,6 +17,10 @@
     paths.py         final slashes, encoded slashes
     traffic.py       lanes and body limits by path
     operations.py    /healthz /readyz /metrics
+
+    provider_shapes.py, studio_shapes.py, setup_shapes.py, claim_shapes.py, verification_shapes.py, …
+                     what each of these is on the wire: one view of each, which the command line prints with `--json`
+                     and `verification_csv.py` writes as CSV
 
 Every route exists twice: as written, for the tenant `carbon.super`, and under `/t/{tenant}`.
 """

@@ -7,10 +7,9 @@ from typing import Any
 import marshmallow as ma
 from marshmallow import fields, validate
 
-from connector.api.bodies import change_body
 from connector.api.cursors import Cursor
 from connector.api.fields import Text
-from connector.api.schemas import ChangeSchema
+from connector.api.verification_shapes import ChangeSchema, change_body
 from connector.domain.audit_filter import SUBJECTS
 from connector.domain.history import Entry
 from connector.services.lookup.audit import AuditPage

@@ -18,11 +18,11 @@ from flask import Response, current_app, g, url_for
 from connector.api.error_responses import ONFIDO
 from connector.api.errors import PROVIDER_ERRORS
 from connector.api.parsing import Blueprint
+from connector.api.verification_csv import csv_pieces
 from connector.api.verification_shapes import RunFilterSchema, TimelineFileSchema
 from connector.api.verifications import PREFIX, check_provider
 from connector.domain.verification_filter import read_filter
 from connector.errors import Code, OnfidoError
-from connector.services.lookup.csv import csv_pieces
 from connector.services.lookup.evidence import PDF, ZIP, RunFile, RunFiles
 from connector.services.lookup.readings import CSV_FILE, Readings
 from connector.services.lookup.verifications import Runs

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
 from typing import Any
 
 import marshmallow as ma
@@ -100,3 +101,18 @@ class Limit(fields.Integer):
         if isinstance(value, str) and value.isascii() and value.isdigit():
             value = value.lstrip("0")[:MAX_DIGITS] or "0"  # Python reads no number of thousands of digits
         return min(super()._validated(value), self.maximum)
+
+
+class Moment(fields.String):
+    """A time in an answer: ISO 8601 in UTC, to the second."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(metadata={"format": "date-time"}, **options)
+
+    def _serialize(self, value: Any, attr: str | None, obj: Any, **_: Any) -> str | None:
+        return timestamp(value)
+
+
+def timestamp(moment: datetime | None) -> str | None:
+    """Write a time as Onfido does: ISO 8601 in UTC, to the second."""
+    return None if moment is None else moment.strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -7,18 +7,20 @@ from typing import Any
 import marshmallow as ma
 from flask import current_app, g
 
-from connector.api.bodies import provider_body, provider_config
 from connector.api.errors import PROVIDER_ERRORS, refuse
 from connector.api.filters import parse_filter
 from connector.api.parsing import Blueprint
-from connector.api.schemas import (
+from connector.api.provider_shapes import (
     ProviderListSchema,
     ProviderQuerySchema,
     ProviderRequestSchema,
     ProviderSchema,
     SetupGuideSchema,
+    guide_body,
+    provider_body,
+    provider_config,
 )
-from connector.domain.provider import PROVIDER_TYPE, ProviderConfig, invalid, setup_guide
+from connector.domain.provider import PROVIDER_TYPE, ProviderConfig, invalid
 from connector.domain.tenancy import tenant_path
 from connector.errors import Code, RequestError
 from connector.services.providers.registry import Providers
@@ -133,15 +135,7 @@ def get_setup_guide(provider_id: str) -> dict[str, Any]:
 
     For whoever prefers the dashboard to registering the webhook from here.
     """
-    provider = _providers().get(g.tenant, provider_id)
-    guide = setup_guide(provider, current_app.config["PUBLIC_URL"])
-    return {
-        "providerId": provider.provider_id,
-        "webhookUrl": guide.webhook_url,
-        "events": list(provider.studio.events),
-        "hasWebhookToken": provider.has_webhook_token,
-        "steps": list(guide.steps),
-    }
+    return guide_body(_providers().get(g.tenant, provider_id), current_app.config["PUBLIC_URL"])
 
 
 def _config(body: dict[str, Any]) -> ProviderConfig:

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import marshmallow as ma
 from flask import current_app, g
-from marshmallow import fields, validate
 
 from connector.api.error_responses import ONFIDO
 from connector.api.errors import PROVIDER_ERRORS
-from connector.api.fields import Flag
 from connector.api.parsing import Blueprint
 from connector.api.providers import PREFIX
+from connector.api.setup_shapes import ReadinessSchema, WebhookSchema
 from connector.domain.readiness import Readiness
 from connector.errors import Code
 from connector.services.providers.setup import Setup, Webhook
@@ -18,32 +16,6 @@ from connector.services.providers.setup import Setup, Webhook
 blueprint = Blueprint(
     "setup", __name__, errors=PROVIDER_ERRORS, url_prefix=PREFIX, description="Setting providers up at Onfido"
 )
-
-
-class CheckSchema(ma.Schema):
-    """One thing that was looked at; `passed` is null where it was not."""
-
-    name = fields.String(required=True, metadata={"example": "token"})
-    passed = Flag(required=True, allow_none=True)
-    detail = fields.String(required=True)
-
-
-class ReadinessSchema(ma.Schema):
-    """What a verification rests on, in order: region, token, environment, workflow, claims, webhook."""
-
-    passed = Flag(required=True)
-    environment = fields.String(required=True, allow_none=True, validate=validate.OneOf(("sandbox", "live", None)))
-    checks = fields.List(fields.Nested(CheckSchema), required=True)
-
-
-class WebhookSchema(ma.Schema):
-    """Our webhook at Onfido; its token is never in an answer."""
-
-    webhook_id = fields.String(required=True, data_key="webhookId")
-    url = fields.String(required=True, data_key="webhookUrl")
-    events = fields.List(fields.String(), required=True)
-    environments = fields.List(fields.String(), required=True)
-    is_new = Flag(required=True, data_key="isNew")
 
 
 @blueprint.post("/<provider_id>/test-connection")

@@ -7,8 +7,7 @@ from typing import Any
 import marshmallow as ma
 from marshmallow import fields
 
-from connector.api.fields import Flag, Text
-from connector.api.verification_shapes import Moment
+from connector.api.fields import Flag, Moment, Text
 from connector.domain.history import Change
 from connector.domain.user_status import ProviderStatus
 from connector.domain.verification import Verification

@@ -8,18 +8,23 @@ from typing import Any
 import marshmallow as ma
 from flask import current_app, g, request
 
-from connector.api.bodies import by_key, capture_body, claim_body, claim_entry, run_request, status_property
-from connector.api.error_responses import ONFIDO
-from connector.api.errors import USER_ERRORS, refuse
-from connector.api.parsing import Blueprint
-from connector.api.schemas import (
+from connector.api.claim_shapes import (
     ClaimQuerySchema,
     ClaimRequestSchema,
     ClaimSchema,
     ClaimUpdateSchema,
     VerifyRequestSchema,
     VerifyResponseSchema,
+    capture_body,
+    claim_body,
+    claim_entry,
+    run_request,
+    status_property,
 )
+from connector.api.error_responses import ONFIDO
+from connector.api.errors import USER_ERRORS, refuse
+from connector.api.parsing import Blueprint
+from connector.api.properties import by_key
 from connector.domain.claims import Claim
 from connector.domain.user_ids import id_objection
 from connector.domain.workflow_input import RunRequest

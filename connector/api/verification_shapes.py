@@ -2,33 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import marshmallow as ma
 from marshmallow import fields, validate
 
-from connector.api.bodies import change_body, timestamp
-from connector.api.fields import Flag, Text
-from connector.api.schemas import ChangeSchema
+from connector.api.fields import Flag, Moment, Text, timestamp
 from connector.domain.claims import Claim
+from connector.domain.history import Change
 from connector.domain.studio import MAX_TAG_LENGTH, OutputRole
-from connector.domain.verification import VerificationClaim
+from connector.domain.verification import MAX_REASON, VerificationClaim
 from connector.domain.verification_filter import FALLING, RISING, STATUSES
-from connector.services.lookup.verifications import LiveTasks, RunDetails
-from connector.services.results.decisions import MAX_REASON
+
+if TYPE_CHECKING:  # the command line prints these shapes, and loads the use cases only when it opens them
+    from connector.services.lookup.verifications import LiveTasks, RunDetails
 
 APPROVE, DECLINE = "approve", "decline"
 _DAY = {"example": "2026-01-31"}
-
-
-class Moment(fields.String):
-    """A time in an answer: ISO 8601 in UTC, to the second."""
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(metadata={"format": "date-time"}, **options)
-
-    def _serialize(self, value: Any, attr: str | None, obj: Any, **_: Any) -> str | None:
-        return timestamp(value)
 
 
 class RunFilterSchema(ma.Schema):
@@ -54,6 +44,7 @@ class RunSchema(ma.Schema):
 
     id = fields.String(required=True, attribute="verification.verification_id")
     runId = fields.String(required=True, allow_none=True, attribute="verification.run_id")
+    providerId = fields.String(required=True, attribute="verification.provider_id")
     userId = fields.String(required=True, attribute="verification.user_id")
     status = fields.String(required=True, attribute="verification.status", metadata={"example": STATUSES[-1]})
     decision = fields.String(required=True, allow_none=True, attribute="verification.decision")
@@ -75,6 +66,19 @@ class RunListSchema(ma.Schema):
     startIndex = fields.Integer(required=True)
     count = fields.Integer(required=True)
     verifications = fields.List(fields.Nested(RunSchema), required=True)
+
+
+class ChangeSchema(ma.Schema):
+    """An entry of the history: `subject` is run, claim or applicant, `actor` the administrator or the event's id."""
+
+    at = fields.String(required=True)
+    subject = fields.String(required=True)
+    name = fields.String(required=True, allow_none=True)
+    from_ = fields.String(required=True, allow_none=True, data_key="from", attribute="from")
+    to = fields.String(required=True)
+    cause = fields.String(required=True)
+    actor = fields.String(required=True, allow_none=True)
+    detail = fields.Dict(required=True)
 
 
 class RunClaimSchema(ma.Schema):
@@ -153,4 +157,18 @@ def _claim_body(about: VerificationClaim, stands: Claim | None) -> dict[str, Any
         "valueChanged": about.is_stale,
         "outputPointer": about.output_pointer,
         "outputAs": about.output_role,
+    }
+
+
+def change_body(change: Change) -> dict[str, Any]:
+    """Write an entry of the history."""
+    return {
+        "at": timestamp(change.at),
+        "subject": change.subject,
+        "name": change.name,
+        "from": change.previous,
+        "to": change.current,
+        "cause": change.cause,
+        "actor": change.actor,
+        "detail": dict(change.detail),
     }

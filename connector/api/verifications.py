@@ -6,17 +6,17 @@ from typing import Any
 
 from flask import current_app, g
 
-from connector.api.bodies import change_body
 from connector.api.error_responses import ONFIDO
 from connector.api.errors import PROVIDER_ERRORS
 from connector.api.parsing import Blueprint
-from connector.api.schemas import ChangeSchema
 from connector.api.verification_shapes import (
     APPROVE,
+    ChangeSchema,
     DecisionSchema,
     RunDetailsSchema,
     RunListSchema,
     RunQuerySchema,
+    change_body,
     details_body,
 )
 from connector.domain.verification_filter import RISING, read_filter

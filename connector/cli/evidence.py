@@ -54,7 +54,7 @@ def export(context: click.Context, /, output: str, force: bool, tenant: str, **q
     A file is written whole or not at all, and replaces none without --force. The export is in the audit trail.
     """
     _check_target(output, is_forced=force)
-    from connector.services.lookup.csv import csv_pieces  # noqa: PLC0415
+    from connector.api.verification_csv import csv_pieces  # noqa: PLC0415
 
     wanted = read_filter(query)
     is_shown = output == STDOUT and sys.stdout.isatty()  # a bar would be in the middle of it

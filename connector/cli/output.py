@@ -141,6 +141,12 @@ def print_record(record: Mapping[str, Any]) -> None:
         click.echo(f"{name.ljust(width)}  {_cell(value)}")
 
 
+def labelled(view: Mapping[str, Any], labels: Mapping[str, str]) -> dict[str, Any]:
+    """Return members of the API's view of something under the labels that people read; a list becomes one text."""
+    values = ((label, view[name]) for label, name in labels.items())
+    return {label: ", ".join(value) or None if isinstance(value, list) else value for label, value in values}
+
+
 def print_marked(rows: Sequence[tuple[bool | None, str, str]]) -> None:
     """Print a line for each thing that was checked: whether it passed, its name, and what was found."""
     width = max(len(name) for _, name, _ in rows)

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from connector.api.provider_shapes import guide_body, provider_body
 from connector.api.studio_shapes import studio_body
 from connector.cli import setup
 from connector.cli.output import (
@@ -77,11 +78,15 @@ def add(context: click.Context, /, tenant: str, as_json: bool, no_webhook: bool,
 def list_(context: click.Context, tenant: str, as_json: bool) -> None:
     """List the tenant's providers."""
     with services(context) as opened:
-        rows = [_record(each) for each in opened.providers.all(tenant)]
+        found = opened.providers.all(tenant)
     if as_json:
-        print_json(rows)
+        print_json([provider_body(each) for each in found])
     else:
-        print_table(rows, ("id", "name", "enabled", "workflow id", "webhook token"), empty="No provider is registered.")
+        print_table(
+            [_record(each) for each in found],
+            ("id", "name", "enabled", "workflow id", "webhook token"),
+            empty="No provider is registered.",
+        )
 
 
 @provider.command()
@@ -133,13 +138,13 @@ def remove(context: click.Context, provider_id: str, tenant: str) -> None:
 
 
 def _show(context: click.Context, shown: Provider, as_json: bool, readiness: Readiness | None = None) -> None:
-    guide = setup_guide(shown, load_settings(context).public_url)
-    record, studio = _record(shown) | {"webhook url": guide.webhook_url}, _studio_used(shown)
+    public_url = load_settings(context).public_url
+    guide, studio = setup_guide(shown, public_url), _studio_used(shown)
     if as_json:
-        found = setup.readiness_record(readiness) if readiness else {}
-        print_json(record | {"claims": dict(shown.claims)} | ({"studio": studio} if studio else {}) | found)
+        found = {"readiness": setup.readiness_view(readiness)} if readiness else {}
+        print_json(provider_body(shown) | {"setupGuide": guide_body(shown, public_url)} | found)
         return
-    print_record(record)
+    print_record(_record(shown) | {"webhook url": guide.webhook_url})
     for uri, applicant_field in shown.claims.items():
         click.echo(f"  {plain(uri)} -> {applicant_field}")
     if studio:

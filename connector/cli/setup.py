@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,6 +11,7 @@ from connector.cli.output import (
     ID,
     actor,
     json_option,
+    labelled,
     load_settings,
     print_json,
     print_marked,
@@ -25,6 +26,15 @@ from connector.errors import OnfidoError, RequestError
 if TYPE_CHECKING:
     from connector.bootstrap import Services
 
+# What people read, and where the API's view has it.
+_WEBHOOK = {
+    "webhook": "webhookId",
+    "webhook url": "webhookUrl",
+    "events": "events",
+    "environments": "environments",
+    "new": "isNew",
+}
+
 
 @click.command()
 @click.argument("provider_id", type=ID)
@@ -36,7 +46,7 @@ def test(context: click.Context, provider_id: str, tenant: str, as_json: bool) -
     with services(context) as opened:
         readiness = opened.setup.test(tenant, provider_id, load_settings(context).public_url)
     if as_json:
-        print_json(readiness_record(readiness))
+        print_json(readiness_view(readiness))
     else:
         print_checks(readiness)
     if not readiness.passed:
@@ -50,19 +60,15 @@ def test(context: click.Context, provider_id: str, tenant: str, as_json: bool) -
 @click.pass_context
 def add_webhook(context: click.Context, provider_id: str, tenant: str, as_json: bool) -> None:
     """Register the webhook at Onfido, or repair the one that is there, and register its token."""
+    from connector.api.setup_shapes import WebhookSchema  # noqa: PLC0415
+
     with services(context) as opened:
         added = opened.setup.add_webhook(tenant, provider_id, load_settings(context).public_url, actor())
-    record = {
-        "webhook": added.webhook_id,
-        "webhook url": added.url,
-        "events": ", ".join(added.events),
-        "environments": ", ".join(added.environments),
-        "new": added.is_new,
-    }
+    view = WebhookSchema().dump(added)
     if as_json:
-        print_json(record | {"events": list(added.events), "environments": list(added.environments)})
+        print_json(view)
     else:
-        print_record(record)
+        print_record(labelled(view, _WEBHOOK))
 
 
 @click.command("remove-webhook")
@@ -90,10 +96,12 @@ def print_checks(readiness: Readiness) -> None:
     print_marked([(check.passed, check.name, check.detail) for check in readiness.checks])
 
 
-def readiness_record(readiness: Readiness) -> dict[str, Any]:
-    """Write what was found out, for scripts."""
-    checks = [asdict(check) for check in readiness.checks]
-    return {"passed": readiness.passed, "environment": readiness.environment, "checks": checks}
+def readiness_view(readiness: Readiness) -> dict[str, Any]:
+    """Return the API's view of what was found out."""
+    from connector.api.setup_shapes import ReadinessSchema  # noqa: PLC0415
+
+    view: dict[str, Any] = ReadinessSchema().dump(readiness)
+    return view
 
 
 def _register(opened: Services, added: Provider, public_url: str) -> Check:

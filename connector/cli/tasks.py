@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
-from typing import Any, TextIO
+from typing import TextIO
 
 import click
 
-from connector.cli.output import ID, actor, json_option, print_json, print_table, services, tenant_option
+from connector.cli.output import ID, actor, json_option, labelled, print_json, print_table, services, tenant_option
+
+# What people read, and where the API's view has it.
+TASK = {"started": "createdAt", "task": "id", "definition": "taskDefId", "version": "taskDefVersion"}
 
 
 @click.group()
@@ -22,12 +25,14 @@ def task() -> None:
 @click.pass_context
 def list_(context: click.Context, run_id: str, tenant: str, as_json: bool) -> None:
     """List the tasks of a run that have started, as Onfido says now."""
+    from connector.api.verification_shapes import TaskSchema  # noqa: PLC0415
+
     with services(context) as opened:
-        rows = [_record(each) for each in opened.tasks.all(tenant, run_id)]
+        views = TaskSchema(many=True).dump(opened.tasks.all(tenant, run_id))
     if as_json:
-        print_json(rows)
+        print_json(views)
     else:
-        print_table(rows, ("started", "task", "definition", "version"), empty="No task has started.")
+        print_table([labelled(each, TASK) for each in views], tuple(TASK), empty="No task has started.")
 
 
 @task.command()
@@ -45,12 +50,3 @@ def complete(context: click.Context, run_id: str, task_id: str, source: TextIO, 
     with services(context) as opened:
         opened.tasks.complete(tenant, run_id, task_id, data, actor=actor())
     click.echo(f"Completed {task_id}.")
-
-
-def _record(each: Any) -> dict[str, Any]:
-    return {
-        "started": each.created_at and each.created_at.isoformat(timespec="seconds"),
-        "task": each.task_id,
-        "definition": each.task_def_id,
-        "version": each.task_def_version,
-    }

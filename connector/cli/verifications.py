@@ -2,21 +2,54 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from connector.cli import evidence as run_files
-from connector.cli.output import ID, actor, json_option, print_json, print_record, print_table, services, tenant_option
-from connector.domain.history import Change
-from connector.domain.tasks import TaskSummary
-from connector.domain.verification import VerificationClaim
+from connector.cli.output import (
+    ID,
+    actor,
+    json_option,
+    labelled,
+    print_json,
+    print_record,
+    print_table,
+    services,
+    tenant_option,
+)
+from connector.cli.tasks import TASK
 from connector.domain.verification_filter import FALLING, RISING, read_filter
 
 if TYPE_CHECKING:  # the use cases load when a command opens them: `serve` has to set up its metrics first
     from connector.bootstrap import Services
-    from connector.services.lookup.verifications import LiveTasks, Run, RunDetails
+
+# What people read, and where the API's view has it.
+_RUN = {
+    "verification": "id",
+    "run": "runId",
+    "status": "status",
+    "decision": "decision",
+    "user": "userId",
+    "provider": "providerId",
+    "applicant": "applicantId",
+    "tags": "tags",
+    "capture": "capture",
+    "dashboard": "dashboardUrl",
+    "created": "createdAt",
+    "completed": "completedAt",
+    "closed": "closedAt",
+    "failure": "failure",
+}
+_CLAIM = {
+    "claim": "uri",
+    "sent as": "sentAs",
+    "verified": "isVerified",
+    "comparison": "verificationStatus",
+    "value changed since": "valueChanged",
+}
+_CHANGE = {"at": "at", "what": "subject", "name": "name", "from": "from", "to": "to", "cause": "cause", "by": "actor"}
 
 _with_output = click.option("--output", "has_output", is_flag=True, help="Print the workflow's output as well.")
 
@@ -41,13 +74,16 @@ for command in (run_files.export, run_files.timeline, run_files.evidence):
 @click.pass_context
 def list_(context: click.Context, /, sort: str, limit: int, tenant: str, as_json: bool, **query: str | None) -> None:
     """List verifications, the latest first."""
+    from connector.api.verification_shapes import RunSchema  # noqa: PLC0415
+
     wanted = read_filter(query)
     with services(context) as opened:
         found, total = opened.runs.page(tenant, wanted, limit=limit, is_rising=sort == RISING)
-    rows = [_record(each) for each in found]
+    views = RunSchema(many=True).dump(found)
     if as_json:
-        print_json(rows)
+        print_json(views)
         return
+    rows = [labelled(each, _RUN) for each in views]
     print_table(rows, ("created", "user", "status", "run", "verification"), empty="No verification was started.")
     if total > len(rows):
         click.echo(f"… and {total - len(rows)} more: see --limit.", err=True)
@@ -98,97 +134,26 @@ def decide(
 
 
 def _show(opened: Services, tenant: str, run_id: str, *, as_json: bool, has_output: bool = False) -> None:
-    details: RunDetails = opened.runs.get(tenant, run_id)
-    live: LiveTasks = opened.runs.tasks(details.run.verification)
+    from connector.api.verification_shapes import RunDetailsSchema, details_body  # noqa: PLC0415
+
+    details = opened.runs.get(tenant, run_id)
+    view = RunDetailsSchema().dump(details_body(details, opened.runs.tasks(details.run.verification)))
     if as_json:
-        print_json(_whole(details, live))
+        print_json(view)
         return
-    _print(details, live)
+    _print(view)
     if has_output:
         click.echo()
-        print_json(details.result.output if details.result else None)
+        print_json(view["output"])
 
 
-def _whole(details: RunDetails, live: LiveTasks) -> dict[str, Any]:
-    result, document = details.result, details.document
-    return _record(details.run) | {
-        "claims": [_claim(each, details) for each in details.about],
-        "history": [_change(each) for each in details.history],
-        "output": result.output if result else None,
-        "reasons": list(result.reasons) if result else None,
-        "document": None if document is None else dict(document),
-        "tasks": None if live.tasks is None else [_task(each) for each in live.tasks],
-        "tasks unavailable": live.unavailable,
-    }
-
-
-def _print(details: RunDetails, live: LiveTasks) -> None:
-    whole = _whole(details, live)
-    joined = {name: ", ".join(whole[name] or ()) or None for name in ("tags", "reasons")}
-    print_record({name: whole[name] for name in _record(details.run)} | joined)
-    for name, columns, empty in (
-        ("claims", ("claim", "sent as", "verified", "comparison", "value changed since"), "No claims."),
-        ("history", ("at", "what", "from", "to", "cause", "by"), "Nothing has happened yet."),
-        ("tasks", ("started", "task", "definition"), f"No tasks: {live.unavailable or 'none has started.'}"),
+def _print(view: Mapping[str, Any]) -> None:
+    print_record(labelled(view, _RUN | {"reasons": "reasons"}))
+    tasks = f"No tasks: {view['tasksUnavailable'] or 'none has started.'}"
+    for name, labels, empty in (
+        ("claims", _CLAIM, "No claims."),
+        ("history", _CHANGE, "Nothing has happened yet."),
+        ("tasks", TASK, tasks),
     ):
         click.echo()
-        print_table(whole[name] or (), columns, empty=empty)
-
-
-def _claim(about: VerificationClaim, details: RunDetails) -> dict[str, Any]:
-    stands = next((claim for claim in details.claims if claim.uri == about.uri), None)
-    return {
-        "claim": about.uri,
-        "sent as": about.applicant_field,
-        "output pointer": about.output_pointer,
-        "output as": about.output_role,
-        "verified": bool(stands and stands.is_verified),
-        "comparison": stands.verification_status if stands else None,
-        "value changed since": about.is_stale,
-    }
-
-
-def _change(each: Change) -> dict[str, Any]:
-    return {
-        "at": _time(each.at),
-        "what": each.name if each.subject in ("claim", "file") else each.subject,
-        "from": each.previous,
-        "to": each.current,
-        "cause": each.cause,
-        "by": each.actor,
-        "detail": dict(each.detail),
-    }
-
-
-def _task(each: TaskSummary) -> dict[str, Any]:
-    return {
-        "started": _time(each.created_at),
-        "task": each.task_id,
-        "definition": each.task_def_id,
-        "version": each.task_def_version,
-        "updated": _time(each.updated_at),
-    }
-
-
-def _record(run: Run) -> dict[str, Any]:
-    found = run.verification
-    return {
-        "verification": found.verification_id,
-        "run": found.run_id,
-        "status": found.status,
-        "decision": found.decision,
-        "user": found.user_id,
-        "provider": found.provider_id,
-        "applicant": found.applicant_id,
-        "tags": list(run.tags),
-        "capture": found.capture,
-        "dashboard": found.dashboard_url,
-        "created": _time(found.created_at),
-        "completed": _time(found.completed_at),
-        "closed": _time(found.closed_at),
-        "failure": found.failure,
-    }
-
-
-def _time(moment: datetime | None) -> str | None:
-    return None if moment is None else moment.isoformat(timespec="seconds")
+        print_table([labelled(each, labels) for each in view[name] or ()], tuple(labels), empty=empty)

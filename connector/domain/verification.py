@@ -7,6 +7,8 @@ from datetime import datetime
 
 from connector.domain.studio import OutputClaim, OutputRole
 
+MAX_REASON = 1000  # characters of why an administrator decided
+
 
 @dataclass(frozen=True)
 class Verification:

@@ -9,9 +9,10 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 import requests
@@ -111,3 +112,13 @@ def wait_for(url: str, process: subprocess.Popen[str]) -> None:
         except requests.ConnectionError:
             time.sleep(0.05)
     raise AssertionError(f"{url} did not answer in time")
+
+
+def properties(provider: Mapping[str, Any]) -> dict[str, str]:
+    """Give the configuration properties of a provider as it is printed for scripts."""
+    return {each["key"]: each["value"] for each in provider["configProperties"]}
+
+
+def mapping(provider: Mapping[str, Any]) -> dict[str, str]:
+    """Give its claims' applicant fields."""
+    return {each["localClaim"]: each["idvpClaim"] for each in provider["claims"]}

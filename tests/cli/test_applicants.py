@@ -71,10 +71,10 @@ def test_an_applicant_is_deleted_and_restored(
     assert at_onfido(simulator, applicant_id).status_code == 200
 
     [shown] = json.loads(on_loopback(run, "verification", "list", "--json").stdout)
-    shown = json.loads(on_loopback(run, "verification", "show", shown["verification"], "--json").stdout)
-    told = [(entry["what"], entry["to"]) for entry in shown["history"] if entry["by"]]
+    shown = json.loads(on_loopback(run, "verification", "show", shown["id"], "--json").stdout)
+    told = [(entry["subject"], entry["to"]) for entry in shown["history"] if entry["actor"]]
     assert told == [("applicant", "deleted"), ("run", "error"), ("applicant", "restored")]
-    assert {entry["by"].partition(":")[0] for entry in shown["history"] if entry["by"]} == {"cli"}
+    assert {entry["actor"].partition(":")[0] for entry in shown["history"] if entry["actor"]} == {"cli"}
 
 
 def test_deletion_wants_to_be_confirmed(run: Run, simulator: Simulator, provider_id: str, applicant_id: str) -> None:

@@ -21,7 +21,9 @@ from connector.api.studio_shapes import (
     studio_body,
 )
 from connector.domain.claims import APPLICANT_FIELDS, REQUIRED_FIELDS
+from connector.domain.credentials import MASK
 from connector.domain.studio import Studio
+from tests.cli.conftest import mapping, properties
 
 Run = Callable[..., Result]
 WORKFLOW_ID = "5f5a0c52-6a7e-4a6a-9d3b-0c5de0f0a001"
@@ -69,11 +71,11 @@ class TestAdd:
 
     def test_gives_json_to_scripts(self, run: Run) -> None:
         provider = added(run, *NAMES, "--name", "Mine", "--region", "ca", CONNECTOR_PUBLIC_URL="https://id.example")
-        assert provider["claims"] == {"givenname": "first_name", "http://idp.example/claim?a=lastname": "last_name"}
-        assert (provider["name"], provider["enabled"]) == ("Mine", True)
-        assert provider["base url"] == "https://api.ca.onfido.com/v3.6"
-        assert provider["webhook url"] == f"https://id.example/idv/onfido/v1/{provider['id']}/verify"
-        assert provider["webhook token"] is None
+        assert mapping(provider) == {"givenname": "first_name", "http://idp.example/claim?a=lastname": "last_name"}
+        assert (provider["name"], provider["isEnabled"]) == ("Mine", True)
+        assert properties(provider)["base_url"] == "https://api.ca.onfido.com/v3.6"
+        assert provider["setupGuide"]["webhookUrl"] == f"https://id.example/idv/onfido/v1/{provider['id']}/verify"
+        assert provider["setupGuide"]["hasWebhookToken"] is False
 
     def test_says_nothing_of_the_webhook_once_its_token_is_there(self, run: Run) -> None:
         result = add(run, *NAMES, ONFIDO_WEBHOOK_TOKEN=WEBHOOK_TOKEN)
@@ -89,7 +91,8 @@ class TestAdd:
     def test_refuses_http_to_loopback_unless_it_is_allowed(self, run: Run) -> None:
         simulator = ("--base-url", "http://127.0.0.1:8090/v3.6")
         assert "https://" in refused(run, *NAMES, *simulator)
-        assert added(run, *NAMES, *simulator, CONNECTOR_ALLOW_HTTP_LOOPBACK="true")["base url"] == simulator[1]
+        provider = added(run, *NAMES, *simulator, CONNECTOR_ALLOW_HTTP_LOOPBACK="true")
+        assert properties(provider)["base_url"] == simulator[1]
 
     def test_names_the_claim_with_an_unknown_field(self, run: Run) -> None:
         assert "shoe must be mapped to an applicant field" in refused(run, *NAMES, "--claim", "shoe=shoe_size")
@@ -108,7 +111,7 @@ class TestAdd:
         dialect = tmp_path / "claims.json"
         dialect.write_text(json.dumps({"a": "first_name", "b": "last_name"}))
         provider = added(run, "--claims", str(dialect), "--claim", "b=email", "--claim", "c=last_name")
-        assert provider["claims"] == {"a": "first_name", "b": "email", "c": "last_name"}
+        assert mapping(provider) == {"a": "first_name", "b": "email", "c": "last_name"}
 
     @pytest.mark.parametrize("content", ["", "{", "[]", '{"a": 1}', '"text"', "\ufeff{}"])
     def test_refuses_a_dialect_that_is_none(self, run: Run, tmp_path: Path, content: str) -> None:
@@ -124,18 +127,18 @@ class TestCredentials:
 
     def test_a_client_takes_the_place_of_a_token(self, run: Run) -> None:
         provider = added(run, *NAMES, ONFIDO_API_TOKEN="", ONFIDO_CLIENT_ID="client-1", ONFIDO_CLIENT_SECRET="of-it")
-        assert provider["credentials"] == "the client client-1"
+        assert properties(provider)["client_id"] == "client-1"
         assert "of-it" not in run("provider", "show", provider["id"]).stdout
 
     def test_what_is_typed_counts_more_than_the_environment(self, run: Run) -> None:
         provider = added(run, *NAMES, *self.CLIENT)
-        assert provider["credentials"] == "the client client-1"
+        assert properties(provider)["client_id"] == "client-1"
         arguments = ("provider", "update", provider["id"], "--json")
         client = {"ONFIDO_CLIENT_ID": "client-1", "ONFIDO_CLIENT_SECRET": "of-it"}
         back = run(*arguments, "--api-token", API_TOKEN, **client)
-        assert json.loads(back.stdout)["credentials"] == "an API token"
+        assert properties(json.loads(back.stdout))["token"] == MASK
         again = run(*arguments, *self.CLIENT, ONFIDO_API_TOKEN=API_TOKEN)
-        assert json.loads(again.stdout)["credentials"] == "the client client-1"
+        assert properties(json.loads(again.stdout))["client_id"] == "client-1"
 
     def test_both_kinds_at_once_are_refused(self, run: Run) -> None:
         assert "not both" in refused(run, *NAMES, "--api-token", API_TOKEN, *self.CLIENT)
@@ -149,7 +152,8 @@ class TestCredentials:
         assert "must be the secret itself" in refused(run, *NAMES, ONFIDO_API_TOKEN="********")
 
     def test_a_pasted_token_is_stored_without_its_header(self, run: Run) -> None:
-        assert added(run, *NAMES, ONFIDO_API_TOKEN=f"Token token={API_TOKEN}")["credentials"] == "an API token"
+        provider = added(run, *NAMES, ONFIDO_API_TOKEN=f"Token token={API_TOKEN}")
+        assert properties(provider)["token"] == MASK
 
     def test_a_token_of_another_region_is_refused(self, run: Run) -> None:
         said = refused(run, *NAMES, "--region", "eu", ONFIDO_API_TOKEN="api_live_us.secret")
@@ -160,7 +164,7 @@ class TestCredentials:
 class TestDialects:
     @pytest.mark.parametrize("path", sorted(DIALECTS.glob("*.json")), ids=lambda path: path.stem)
     def test_a_shipped_one_is_accepted_as_it_is(self, run: Run, path: Path) -> None:
-        assert added(run, "--claims", str(path))["claims"] == json.loads(path.read_text())
+        assert mapping(added(run, "--claims", str(path))) == json.loads(path.read_text())
 
     def test_two_are_shipped(self) -> None:
         assert {path.name for path in DIALECTS.iterdir()} == {"wso2.json", "oidc.json"}
@@ -197,7 +201,7 @@ class TestStudio:
 
         shown = added(run, *NAMES, "--studio", str(CONFIG / "studio.json"))["studio"]
 
-        assert shown == {name: value for name, value in studio_body(studio).items() if value != UNUSED[name]}
+        assert shown == studio_body(studio)
 
     def test_the_page_beside_the_example_describes_every_member(self) -> None:
         page = (CONFIG / "studio.md").read_text()
@@ -230,7 +234,7 @@ class TestStudio:
             use(notices, "--json", CONNECTOR_ALLOW_HTTP_LOOPBACK="true", NOTICE_SECRET=NOTICE_SECRET).stdout
         )
 
-        assert (provider["notice secret"], provider["studio"]["notices"]["tasks"]) == ("registered", [])
+        assert (properties(provider)["notice_secret"], provider["studio"]["notices"]["tasks"]) == (MASK, [])
         again = run("provider", "update", provider["id"], NOTICE_SECRET="whsec_bm90LWxvbmctZW5vdWdo")
         assert (again.exit_code, "notice_secret" in again.stderr) == (1, True)
 
@@ -291,17 +295,17 @@ class TestChange:
         before = added(run, *NAMES, "--description", "kept", ONFIDO_WEBHOOK_TOKEN=WEBHOOK_TOKEN)
         result = run("provider", "update", before["id"], "--name", "Renamed", "--disable", "--json")
         assert result.exit_code == 0, result.output
-        assert json.loads(result.stdout) == before | {"name": "Renamed", "enabled": False}
+        assert json.loads(result.stdout) == before | {"name": "Renamed", "isEnabled": False}
         shown = json.loads(run("provider", "show", before["id"], "--json").stdout)
-        assert shown == before | {"name": "Renamed", "enabled": False}
-        assert json.loads(run("provider", "update", before["id"], "--enable", "--json").stdout)["enabled"] is True
+        assert shown == before | {"name": "Renamed", "isEnabled": False}
+        assert json.loads(run("provider", "update", before["id"], "--enable", "--json").stdout)["isEnabled"] is True
 
     def test_claims_and_region_are_replaced(self, run: Run) -> None:
         before = added(run, *NAMES)
         claims = ("--claim", "g=first_name", "--claim", "l=last_name")
         after = json.loads(run("provider", "update", before["id"], "--region", "us", *claims, "--json").stdout)
-        assert after["claims"] == {"g": "first_name", "l": "last_name"}
-        assert after["base url"] == "https://api.us.onfido.com/v3.6"
+        assert mapping(after) == {"g": "first_name", "l": "last_name"}
+        assert properties(after)["base_url"] == "https://api.us.onfido.com/v3.6"
 
     def test_a_webhook_token_may_come_later_and_is_not_printed(self, run: Run) -> None:
         before = added(run, *NAMES)
@@ -357,8 +361,7 @@ class TestMissingName:
         assert (result.exit_code, "missing_name" in result.stderr) == (1, True)
 
     def shown(self, run: Run, provider_id: str) -> str | None:
-        found: str | None = json.loads(run("provider", "show", provider_id, "--json").stdout)["missing name"]
-        return found
+        return properties(json.loads(run("provider", "show", provider_id, "--json").stdout)).get("missing_name")
 
 
 class TestRemove:

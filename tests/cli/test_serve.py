@@ -87,7 +87,7 @@ def test_an_operator_takes_a_user_through_a_verification(deployment: Deployment)
     base_url = f"{deployment.onfido}/v3.6"
     options = ("--workflow-id", str(uuid.uuid4()), "--base-url", base_url, "--claims", str(CLAIMS), "--json")
     provider = json.loads(deployment.run("provider", "add", *options, ONFIDO_API_TOKEN=API_TOKEN))
-    assert (provider["passed"], provider["webhook token"]) == (True, "registered")
+    assert (provider["readiness"]["passed"], provider["setupGuide"]["hasWebhookToken"]) == (True, True)
     attributes = {GIVEN_NAME: "Ann", LAST_NAME: "Example", BIRTH_DATE: "1990-01-01"}
     deployment.run("user", "add", "ann", *(f"-a{uri}={value}" for uri, value in attributes.items()))
     token = deployment.run("token", "--user", "ann").strip()
@@ -95,22 +95,22 @@ def test_an_operator_takes_a_user_through_a_verification(deployment: Deployment)
     started = deployment.verify(token, provider["id"], "INITIATED")
     run_id = started["claims"][0]["claimMetadata"]["onfido_workflow_run_id"]
     [listed] = json.loads(deployment.run("verification", "list", "--user", "ann", "--json"))
-    assert (listed["run"], listed["closed"]) == (run_id, None)
+    assert (listed["runId"], listed["closedAt"]) == (run_id, None)
     comparisons = {"first_name": "clear", "last_name": "consider", "date_of_birth": None}
     outcome = {"status": "approved", "comparisons": comparisons}
     requests.post(f"{deployment.onfido}/simulator/runs/{run_id}/outcome", json=outcome, timeout=10)
     deployment.verify(token, provider["id"], "COMPLETED", Prefer="wait=10")
 
     shown = json.loads(deployment.run("verification", "show", run_id, "--json"))
-    assert (shown["status"], shown["user"], shown["provider"]) == ("approved", "ann", provider["id"])
-    assert {claim["claim"]: (claim["verified"], claim["comparison"]) for claim in shown["claims"]} == {
+    assert (shown["status"], shown["userId"], shown["providerId"]) == ("approved", "ann", provider["id"])
+    assert {claim["uri"]: (claim["isVerified"], claim["verificationStatus"]) for claim in shown["claims"]} == {
         GIVEN_NAME: (True, "clear"),
         LAST_NAME: (False, "consider"),
         BIRTH_DATE: (False, "not_compared"),
     }
     [status] = json.loads(deployment.run("user", "show", "ann", "--json"))["providers"]
     assert [claim["uri"] for claim in status["claims"] if claim["isVerified"]] == [GIVEN_NAME]
-    assert json.loads(deployment.run("verification", "show", shown["verification"], "--json")) == shown
+    assert json.loads(deployment.run("verification", "show", shown["id"], "--json")) == shown
 
     table = deployment.run("verification", "show", run_id)
     assert "approved" in table

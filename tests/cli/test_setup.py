@@ -12,6 +12,7 @@ import requests
 from click.testing import Result
 
 from connector.simulator.server import Simulator
+from tests.cli.conftest import properties
 
 Run = Callable[..., Result]
 API_TOKEN = "api_sandbox.very-secret"
@@ -94,12 +95,10 @@ class TestAdd:
     def test_scripts_are_told_the_same(self, add: Run) -> None:
         provider = json.loads(add("--json").stdout)
 
-        assert (provider["passed"], provider["environment"], provider["webhook token"]) == (
-            True,
-            "sandbox",
-            "registered",
-        )
-        assert [(check["name"], check["passed"]) for check in provider["checks"]] == [(name, True) for name in CHECKS]
+        readiness = provider["readiness"]
+        assert (readiness["passed"], readiness["environment"]) == (True, "sandbox")
+        assert provider["setupGuide"]["hasWebhookToken"] is True
+        assert [(check["name"], check["passed"]) for check in readiness["checks"]] == [(name, True) for name in CHECKS]
 
     def test_the_webhook_can_be_left_for_later(self, add: Run, simulator: Simulator) -> None:
         result = add("--no-webhook")
@@ -127,7 +126,7 @@ class TestAdd:
 
         assert result.exit_code == 1
         provider = json.loads(result.stdout)
-        passed = {check["name"]: check["passed"] for check in provider["checks"]}
+        passed = {check["name"]: check["passed"] for check in provider["readiness"]["checks"]}
         assert passed == dict.fromkeys(CHECKS) | {"region": True, "token": False, "claims": True}
         assert "no-token-of-onfidos" not in result.output
         assert webhooks(simulator) == []
@@ -172,11 +171,11 @@ class TestAfterwards:
         assert (for_scripts["passed"], for_scripts["checks"][-1]["passed"]) == (False, False)
         repaired = json.loads(connector("add-webhook", provider_id(connector), "--json").stdout)
         assert repaired == {
-            "webhook": webhook["id"],
-            "webhook url": webhook["url"],
+            "webhookId": webhook["id"],
+            "webhookUrl": webhook["url"],
             "events": ["workflow_run.completed"],
             "environments": ["sandbox"],
-            "new": False,
+            "isNew": False,
         }
         assert connector("test", provider_id(connector)).exit_code == 0
 
@@ -191,7 +190,7 @@ class TestAfterwards:
 
         assert (removed.exit_code, removed.stdout) == (0, f"Removed the webhook of {provider_id(connector)}.\n")
         assert webhooks(simulator) == []
-        assert json.loads(connector("list", "--json").stdout)[0]["webhook token"] is None
+        assert "webhook_token" not in properties(json.loads(connector("list", "--json").stdout)[0])
 
     def test_what_is_not_there_is_one_line(self, add: Run, connector: Run) -> None:
         add("--offline")

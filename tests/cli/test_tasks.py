@@ -45,7 +45,7 @@ def waiting(run: Run, data_dir: Path, simulator: Simulator) -> Waiting:
     assert requests.put(f"{control}/workflows/{WORKFLOW_ID}", json={"tasks": TASKS}, timeout=10).ok
     run_id = start(run, data_dir, simulator)
     assert requests.post(f"{control}/runs/{run_id}/outcome", json={}, timeout=10).ok
-    task_id = Waiting(run_id, "", command).listed()[-1]["task"]
+    task_id = Waiting(run_id, "", command).listed()[-1]["id"]
     return Waiting(run_id, task_id, command)
 
 
@@ -72,7 +72,7 @@ def test_tasks_of_a_run_are_listed(waiting: Waiting) -> None:
     heading, *rows = table.stdout.splitlines()
     assert heading.split() == ["STARTED", "TASK", "DEFINITION", "VERSION"]
     assert rows[-1].split()[1:] == [waiting.task_id, "risk_score", "3"]
-    assert [row["definition"] for row in waiting.listed()] == ["document_photo", "document_check", "risk_score"]
+    assert [row["taskDefId"] for row in waiting.listed()] == ["document_photo", "document_check", "risk_score"]
 
 
 def test_a_task_is_completed_with_a_file_and_the_history_says_by_whom(
@@ -86,7 +86,7 @@ def test_a_task_is_completed_with_a_file_and_the_history_says_by_whom(
     assert (result.exit_code, result.stdout) == (0, f"Completed {waiting.task_id}.\n")
     shown = json.loads(run("verification", "show", waiting.run_id, "--json").stdout)
     [entry] = [each for each in shown["history"] if each["to"] == "task_completed"]
-    assert entry["by"].startswith("cli:")
+    assert entry["actor"].startswith("cli:")
     assert "918273645" not in str(shown)
 
 

@@ -97,7 +97,7 @@ class TestList:
             (("--from", (now + timedelta(hours=1)).isoformat()), []),
             (("--to", f"{now - day:%Y-%m-%d}"), []),
         ):
-            assert [each["run"] for each in shown(run("list", *options, "--json"))] == expected, options
+            assert [each["runId"] for each in shown(run("list", *options, "--json"))] == expected, options
 
     def test_what_the_limit_leaves_out_is_told_beside_the_table(self, world: World, ann: Caller, run: Run) -> None:
         for caller in (ann, world.add_user("ben"), world.add_user("cleo")):
@@ -133,13 +133,23 @@ class TestShow:
 
         whole, text = shown(run("show", run_id, "--json")), run("show", run_id).stdout
 
-        assert (whole["run"], whole["tags"], whole["reasons"]) == (run_id, ["spring", "vip"], ["name_differs"])
-        assert "document_photo" in [each["definition"] for each in whole["tasks"]]
+        assert (whole["runId"], whole["tags"], whole["reasons"]) == (run_id, ["spring", "vip"], ["name_differs"])
+        assert "document_photo" in [each["taskDefId"] for each in whole["tasks"]]
         assert whole["output"]["data_comparison"]
-        assert whole["tasks unavailable"] is None
-        for word in ("vip", "name_differs", whole["dashboard"], "document_photo", "declined", LAST_NAME):
+        assert whole["tasksUnavailable"] is None
+        for word in ("vip", "name_differs", whole["dashboardUrl"], "document_photo", "declined", LAST_NAME):
             assert word in text
         assert "breakdown" not in text, "the output is personal, and long"
+
+    def test_scripts_get_what_the_api_answers(self, world: World, ann: Caller, run: Run) -> None:
+        run_id = start(world, ann, tags="vip,spring")
+        world.outcome(run_id, status="declined", comparisons=MIXED, reasons=["name_differs"])
+        ann.verify(world.provider_id, "COMPLETED")
+        path = f"/api/server/v1/idv-providers/{world.provider_id}/verifications"
+        admin = world.connector.as_admin()
+
+        assert shown(run("show", run_id, "--json")) == admin.get(f"{path}/{run_id}").json()
+        assert shown(run("list", "--json")) == admin.get(path).json()["verifications"]
 
     def test_the_output_is_printed_where_it_is_asked_for(self, world: World, ann: Caller, run: Run) -> None:
         run_id = start(world, ann)
@@ -152,8 +162,8 @@ class TestShow:
         world.faults(route="GET /workflow_runs/{run_id}/tasks", failed=-1)
         assert "No tasks: Onfido failed" in run("show", run_id).stdout
         whole = shown(run("show", run_id, "--json"))
-        assert (whole["tasks"], whole["run"]) == (None, run_id)
-        assert whole["tasks unavailable"]
+        assert (whole["tasks"], whole["runId"]) == (None, run_id)
+        assert whole["tasksUnavailable"]
 
     def test_a_run_that_is_unknown_or_another_tenants_is_not_there(self, world: World, ann: Caller, run: Run) -> None:
         run_id = start(world, ann)
@@ -187,7 +197,7 @@ class TestDecide:
         assert (whole["status"], whole["decision"]) == ("review", "approved")
         assert verified(ann.claims()) == {GIVEN_NAME}
         [moved] = [each for each in whole["history"] if each["detail"] == {"reason": "seen it"}]
-        assert moved["by"].startswith("cli:")
+        assert moved["actor"].startswith("cli:")
         assert "already" in said(run("decide", run_id, "--decline", "--reason", "no"))
 
     def test_declining_verifies_nothing(self, world: World, ann: Caller, run: Run) -> None:

@@ -18,7 +18,7 @@ import requests
 import schemathesis
 from sqlalchemy import Engine, event, insert
 
-from connector.services.lookup.csv import COLUMNS
+from connector.api.verification_csv import COLUMNS
 from connector.settings import Settings
 from connector.store.models import verification_tags, verifications
 from tests.contract.wire import (
@@ -48,7 +48,7 @@ from tests.harness import (
 )
 
 ENTRY = {
-    *("id", "runId", "userId", "status", "decision", "applicantId", "tags", "capture", "dashboardUrl"),
+    *("id", "runId", "providerId", "userId", "status", "decision", "applicantId", "tags", "capture", "dashboardUrl"),
     *("createdAt", "updatedAt", "completedAt", "closedAt", "failure"),
 }
 DETAILS = ENTRY | {"claims", "output", "reasons", "document", "history", "tasks", "tasksUnavailable"}

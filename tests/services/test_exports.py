@@ -14,8 +14,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from connector.api.verification_csv import BYTE_ORDER_MARK, COLUMNS, PIECE, csv_pieces, harmless
 from connector.domain.verification import Verification
-from connector.services.lookup.csv import BYTE_ORDER_MARK, COLUMNS, PIECE, csv_pieces, harmless
 from connector.services.lookup.verifications import Run
 
 AT = datetime(2026, 1, 2, 3, 4, 5, 678_901, UTC)
@@ -68,6 +68,7 @@ def test_a_run_has_a_cell_in_each_column() -> None:
         {
             "id": "the-id",
             "runId": "the-run",
+            "providerId": "the-provider",
             "userId": "ann",
             "status": "approved",
             "decision": "",

@@ -21,7 +21,7 @@ from sqlalchemy import Connection
 from connector.directory import Directory
 from connector.domain.history import DECIDED, RUN, of_verification
 from connector.domain.runs import APPROVED, DECIDED_STATUSES, DECLINED, REVIEW, RunSnapshot
-from connector.domain.verification import Verification, VerificationClaim
+from connector.domain.verification import MAX_REASON, Verification, VerificationClaim
 from connector.errors import Code, InvalidField, RequestError
 from connector.services.journal import Journal
 from connector.services.providers.onfido import Onfido
@@ -33,7 +33,6 @@ from connector.store.vault import Fingerprints
 
 log = structlog.get_logger(__name__)
 
-MAX_REASON = 1000
 _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 

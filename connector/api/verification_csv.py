@@ -13,14 +13,15 @@ import csv
 import io
 import re
 from collections.abc import Generator, Iterable, Iterator
-from datetime import datetime
+from typing import TYPE_CHECKING
 
-from connector.services.lookup.verifications import Run
+from connector.api.verification_shapes import RunSchema
 
-COLUMNS = (
-    *("id", "runId", "userId", "status", "decision", "applicantId", "tags", "capture", "dashboardUrl"),
-    *("createdAt", "updatedAt", "completedAt", "closedAt", "failure"),
-)
+if TYPE_CHECKING:
+    from connector.services.lookup.verifications import Run
+
+_SCHEMA = RunSchema()
+COLUMNS = tuple(_SCHEMA.fields)
 PIECE = 64 * 1024  # characters, at least
 BYTE_ORDER_MARK = "\ufeff"
 # Also what NFKC makes one of them: spreadsheets take full-width and small signs for the plain ones.
@@ -31,7 +32,7 @@ _CONTROLS = ("\t", "\r", "\n")
 
 
 def csv_pieces(found: Iterable[Run]) -> Generator[str]:
-    """Give a heading and a line for each run, in pieces of whole lines; the first piece comes with the first runs."""
+    """Yield a heading and a line for each run, in pieces of whole lines; the first piece comes with the first runs."""
     sheet = io.StringIO(newline="")
     writer = csv.writer(sheet)
     sheet.write(BYTE_ORDER_MARK)
@@ -52,20 +53,7 @@ def harmless(text: str) -> str:
 
 
 def _cells(run: Run) -> Iterator[str]:
-    found = run.verification
-    yield found.verification_id
-    yield found.run_id or ""
-    yield found.user_id
-    yield found.status
-    yield found.decision or ""
-    yield found.applicant_id or ""
-    yield " ".join(run.tags)
-    yield found.capture
-    yield found.dashboard_url or ""
-    for moment in (found.created_at, found.updated_at, found.completed_at, found.closed_at):
-        yield _time(moment)
-    yield found.failure or ""
-
-
-def _time(moment: datetime | None) -> str:
-    return "" if moment is None else moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    view = _SCHEMA.dump(run)
+    for name in COLUMNS:
+        value = view[name]
+        yield " ".join(value) if isinstance(value, list) else value or ""

@@ -1,0 +1,162 @@
+"""A user's claims on the wire, and the requests to verify them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import marshmallow as ma
+from marshmallow import fields
+
+from connector.api.fields import Flag, Id, Items, Metadata, Name, Text, timestamp
+from connector.api.properties import is_number
+from connector.domain.claims import Claim
+from connector.domain.workflow_input import RunRequest
+from connector.services.people.claims import ClaimEntry
+from connector.services.results.kept import DOCUMENT, OUTPUT_VALUE
+
+if TYPE_CHECKING:
+    from connector.services.starting.requests import Capture
+
+MAX_METADATA = 8192  # characters of a claim's metadata as JSON
+SDK_TOKEN = "sdk_token"  # noqa: S105  the name of a metadata key
+LINK_URL = "link_url"  # another, where the user goes through capture at a link
+CUSTOM_DATA = "custom_data."  # before the names of custom input data, among a request's properties
+
+
+class PropertySchema(ma.Schema):
+    """One property of a verification request; one without a value counts as left out."""
+
+    key = Text(required=True, metadata={"example": "status"})
+    value = Text(limit=2048, allow_none=True, load_default=None, metadata={"example": "INITIATED"})
+
+
+class VerifyRequestSchema(ma.Schema):
+    """A request to initiate, complete or resume the verification of some claims."""
+
+    idVProviderId = Id(required=True)
+    claims = Items(Text(), load_default=list)
+    properties = Items(fields.Nested(PropertySchema), most=50, load_default=list)
+
+
+class ClaimSchema(ma.Schema):
+    """A claim of a user's."""
+
+    id = fields.String(required=True)
+    uri = fields.String(required=True)
+    isVerified = Flag(required=True)
+    idVProviderId = fields.String(required=True)
+    claimMetadata = fields.Dict(required=True)
+
+
+class VerifyResponseSchema(ma.Schema):
+    """The claims that a request was about."""
+
+    idVProviderId = fields.String(required=True)
+    claims = fields.List(fields.Nested(ClaimSchema), required=True)
+
+
+class ClaimUpdateSchema(ma.Schema):
+    """An administrator's correction of a claim."""
+
+    isVerified = Flag(required=True)
+    claimMetadata = Metadata(limit=MAX_METADATA, required=True)
+
+    @ma.validates("claimMetadata")
+    def _check_metadata(self, metadata: dict[str, Any], **_: Any) -> None:
+        if kept_out := {SDK_TOKEN, LINK_URL} & set(metadata):
+            raise ma.ValidationError(f"must not have {', '.join(sorted(kept_out))}, which is never stored")
+
+
+class ClaimRequestSchema(ClaimUpdateSchema):
+    """A claim as an administrator gives it."""
+
+    uri = Name(required=True)
+    idVProviderId = Id(required=True)
+    isVerified = Flag(load_default=False)
+    claimMetadata = Metadata(limit=MAX_METADATA, load_default=dict)
+
+
+class ClaimQuerySchema(ma.Schema):
+    """Which of a user's claims are asked for; a blank provider means all."""
+
+    idVProviderId = Id(load_default=None)
+
+
+def status_property(properties: Mapping[str, str]) -> str | None:
+    """Give the `status` among the properties of a request, in capitals; None where it is missing."""
+    return (properties.get("status") or "").strip().upper() or None
+
+
+def run_request(properties: Mapping[str, str]) -> RunRequest:
+    """Read what the properties of a request ask of a run; those that nobody knows are left alone, as WSO2 does."""
+    known = {key: value.strip() for key, value in properties.items() if value.strip()}
+    return RunRequest(
+        tags=_names(known.get("tags")),
+        given={
+            key.removeprefix(CUSTOM_DATA): value for key, value in properties.items() if key.startswith(CUSTOM_DATA)
+        },
+        consents=_names(known.get("consents")),
+        capture=known["capture"].lower() if "capture" in known else None,
+        completed_redirect_url=known.get("completed_redirect_url"),
+        expired_redirect_url=known.get("expired_redirect_url"),
+        lifetime=_seconds(known.get("link_lifetime")),
+        language=known.get("language"),
+        referrer=known.get("referrer"),
+        application_id=known.get("application_id"),
+    )
+
+
+def _names(text: str | None) -> tuple[str, ...]:
+    return tuple(each.strip() for each in (text or "").split(",") if each.strip())
+
+
+def _seconds(text: str | None) -> int | None:
+    if text is None:
+        return None
+    if not is_number(text):
+        raise ma.ValidationError({"properties": ["link_lifetime: must be a number of seconds"]})
+    return int(text)
+
+
+def claim_entry(body: Mapping[str, Any]) -> ClaimEntry:
+    """Read a loaded `ClaimRequestSchema`."""
+    return ClaimEntry(body["uri"], body["idVProviderId"], body["isVerified"], body["claimMetadata"])
+
+
+def claim_body(claim: Claim, **more: Any) -> dict[str, Any]:
+    """Write a claim; once it has a run, what Onfido says replaces what an administrator noted under the same keys."""
+    onfido = {
+        "onfido_applicant_id": claim.applicant_id,
+        "onfido_workflow_run_id": claim.run_id,
+        "onfido_workflow_status": claim.workflow_status,
+        "onfido_verification_status": claim.verification_status,
+        "onfido_completed_at": timestamp(claim.completed_at),
+        "onfido_decision": claim.decision,
+        OUTPUT_VALUE: None,
+        DOCUMENT: None,
+    }
+    known = {key: value for key, value in (onfido | more).items() if value is not None}
+    noted = {key: value for key, value in claim.metadata.items() if claim.run_id is None or key not in onfido}
+    return {
+        "id": claim.claim_id,
+        "uri": claim.uri,
+        "isVerified": claim.is_verified,
+        "idVProviderId": claim.provider_id,
+        "claimMetadata": noted | known,
+    }
+
+
+def capture_body(claim: Claim, capture: Capture) -> dict[str, Any]:
+    """Write a claim in the answer to INITIATED or REINITIATED: with the attempt under way, its SDK token or link."""
+    verification = capture.verification
+    attempt = {
+        "onfido_applicant_id": verification.applicant_id,
+        "onfido_workflow_run_id": verification.run_id,
+        "onfido_workflow_status": verification.status,
+        SDK_TOKEN: capture.sdk_token,
+        LINK_URL: capture.link_url,
+    }
+    if claim.run_id != verification.run_id:  # verified by an earlier run, whose result is not this attempt's
+        attempt |= {"onfido_verification_status": None, "onfido_completed_at": None, "onfido_decision": None}
+    return claim_body(claim, **attempt)

@@ -1,0 +1,22 @@
+"""Lists of keys and values, by which WSO2's shapes say what is configured and what is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import marshmallow as ma
+
+MAX_DIGITS = 9
+
+
+def by_key(items: Sequence[Mapping[str, Any]], name: str) -> dict[str, Any]:
+    """Read a list of properties, without those that are null; raises `ma.ValidationError` for a key given twice."""
+    if len({item["key"] for item in items}) < len(items):
+        raise ma.ValidationError({name: ["must give no key twice"]})
+    return {item["key"]: item["value"] for item in items if item["value"] is not None}
+
+
+def is_number(text: str) -> bool:
+    """Whether a value is a whole number of a size that can be meant."""
+    return text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS

@@ -1,0 +1,34 @@
+"""What setting a provider up at Onfido finds and makes, on the wire."""
+
+from __future__ import annotations
+
+import marshmallow as ma
+from marshmallow import fields, validate
+
+from connector.api.fields import Flag
+
+
+class CheckSchema(ma.Schema):
+    """One thing that was looked at; `passed` is null where it was not."""
+
+    name = fields.String(required=True, metadata={"example": "token"})
+    passed = Flag(required=True, allow_none=True)
+    detail = fields.String(required=True)
+
+
+class ReadinessSchema(ma.Schema):
+    """What a verification rests on, in order: region, token, environment, workflow, claims, webhook."""
+
+    passed = Flag(required=True)
+    environment = fields.String(required=True, allow_none=True, validate=validate.OneOf(("sandbox", "live", None)))
+    checks = fields.List(fields.Nested(CheckSchema), required=True)
+
+
+class WebhookSchema(ma.Schema):
+    """Our webhook at Onfido; its token is never in an answer."""
+
+    webhook_id = fields.String(required=True, data_key="webhookId")
+    url = fields.String(required=True, data_key="webhookUrl")
+    events = fields.List(fields.String(), required=True)
+    environments = fields.List(fields.String(), required=True)
+    is_new = Flag(required=True, data_key="isNew")
