@@ -16,6 +16,7 @@ from connector.api import (
     audit,
     browsers,
     content_policy,
+    docs,
     document,
     errors,
     exports,
@@ -67,7 +68,18 @@ def create_app(
 
 def _register_routes(app: Flask) -> None:
     api = document.install(app)
-    for module in (applicants, audit, exports, providers, runs, setup, user_status, users, webhooks):
-        api.register_blueprint(module.blueprint)
-    api.register_blueprint(tasks_blueprint)
+    for blueprint in (  # in the order in which the description shows them: an application's first
+        users.blueprint,
+        tasks_blueprint,
+        providers.blueprint,
+        setup.blueprint,
+        runs.blueprint,
+        user_status.blueprint,
+        exports.blueprint,
+        applicants.blueprint,
+        audit.blueprint,
+        webhooks.blueprint,
+    ):
+        api.register_blueprint(blueprint)
+    app.register_blueprint(docs.blueprint)
     app.register_blueprint(operations.blueprint)

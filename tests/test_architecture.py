@@ -25,7 +25,9 @@ OPEN_VIEWS = {
     "operations.get_readiness": "a load balancer has no user",
     "operations.get_metrics": "a scraper has no user",
     "api-docs.openapi_json": "the description of the API is public",
-    "swagger_ui.show": "the documentation is public",
+    "docs.lead_on": "the documentation is public",
+    "docs.show_documentation": "the documentation is public; a token is in it under --dev alone",
+    "docs.get_asset": "the documentation is public",
 }
 
 

@@ -11,7 +11,7 @@
     applicants.py    …/idv-providers/{id}/applicants/{id}  update, delete, restore
     users.py         /api/users/v1/{me,user-id}/idv        an application verifies a user's claims
     webhooks.py      /idv/onfido/v1/{idvp-id}/verify       Onfido posts events
-    document.py      /openapi.json, /docs
+    document.py      /openapi.json; docs.py: /, /docs/
     browsers.py      CORS, caches
     content_policy.py  what browsers may do with our answers
     paths.py         final slashes, encoded slashes

@@ -1,4 +1,4 @@
-"""The API's description of itself: `/openapi.json`, and `/docs`, where it can be read."""
+"""The API's description of itself: `/openapi.json`; `docs.py` has the page where it can be read."""
 
 from __future__ import annotations
 
@@ -8,12 +8,36 @@ from typing import Any
 
 from flask import Flask
 from flask_smorest import Api
-from flask_swagger_ui import get_swaggerui_blueprint
 from werkzeug.wrappers import Response
 
 from connector.api import errors
 from connector.api.parsing import SECURITY_SCHEME
 from connector.domain.tenancy import DEFAULT_TENANT
+
+INTRODUCTION = """\
+The connector has users' claims verified by Onfido. Its HTTP interface is that of WSO2 Identity Server 7.
+
+An application verifies the claims of the user who is signed in:
+
+1. `POST /api/users/v1/me/idv/verify` with `status` INITIATED answers with an SDK token, or with a link.
+2. Onfido's SDK, started with that token, takes the user through capture; or the user follows the link.
+3. The same call with COMPLETED, and `Prefer: wait=20`, answers with the claims: each is verified, or not.
+4. `GET /api/users/v1/me/idv/claims` answers with them at any later time.
+
+A user who comes back before capture has ended gets another token with REINITIATED.
+
+**Access tokens.** Every call but Onfido's own carries `Authorization: Bearer …`: a JWT (RFC 9068) that the identity
+provider issued, one of the issuers in the connector's settings. An application asks its identity provider for the scope
+`internal_login`; each other operation names the scope that it needs. For development, `connector serve --dev` accepts
+what `connector token --user ann` prints.
+
+**The provider's id** (`idVProviderId`) comes from the administrator who registered the provider: `connector provider
+list`, or `GET /api/server/v1/idv-providers`.
+
+**Tenants.** Every path also exists behind `/t/{tenant}`; without it, the tenant is `carbon.super`.
+
+**Errors** have one body: a code, what it means, what is at fault and a trace id that the logs have as well.
+"""
 
 
 class ConnectorApi(Api):  # type: ignore[misc]
@@ -43,18 +67,15 @@ def document_config(public_url: str, version: str) -> dict[str, Any]:
         "OPENAPI_URL_PREFIX": "/",
         "OPENAPI_JSON_PATH": "openapi.json",
         "API_SPEC_OPTIONS": {
+            "info": {"description": INTRODUCTION},
             "servers": [{"url": public_url}, {"url": f"{public_url}/t/{{tenant}}", "variables": tenants}],
         },
     }
 
 
 def install(app: Flask) -> ConnectorApi:
-    """Serve the description and its reader; blueprints that are registered with the result are in it."""
+    """Serve the description; blueprints that are registered with the result are in it."""
     api = ConnectorApi(app)
     scheme = {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}
     api.spec.components.security_scheme(SECURITY_SCHEME, scheme)
-    # Without a validator: Swagger's own would be told of this server. Without the place that an authorization server
-    # sends browsers back to, which would name whatever host the request names.
-    ui = {"app_name": "Onfido IdVP connector", "validatorUrl": None, "oauth2RedirectUrl": None}
-    app.register_blueprint(get_swaggerui_blueprint("/docs", "../openapi.json", ui))
     return api

@@ -1,0 +1,75 @@
+"""`/` and `/docs/`: the description of the API, to be read and tried in a browser.
+
+Under `--dev` the page holds an access token of the development issuer, so that every operation can be tried at once. It
+is in the page itself and nowhere a page of another origin could read it, and only for a browser on this host.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import flask_swagger_ui
+from flask import (
+    Blueprint,
+    Response,
+    current_app,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    send_from_directory,
+)
+from werkzeug.wrappers import Response as BaseResponse
+
+from connector.access.development import mint_token
+from connector.access.gate import REQUIRED_SCOPE
+from connector.settings import Settings
+from connector.settings.checks import is_loopback
+
+READER = Path(flask_swagger_ui.__file__).parent / "dist"  # Swagger UI's own files
+USER = "ann"  # the user of the guides, whom the development token is for unless `?user=` names another
+CONFIG = {
+    "url": "../openapi.json",
+    "dom_id": "#reader",
+    "deepLinking": True,
+    "validatorUrl": None,  # Swagger's own would be told of this server
+    "oauth2RedirectUrl": None,  # it would name whatever host the request names
+    "defaultModelsExpandDepth": 0,
+}
+blueprint = Blueprint("docs", __name__, template_folder="templates")
+
+
+@blueprint.get("/")
+def lead_on() -> BaseResponse:
+    """Lead to the documentation, at whatever address this was asked."""
+    return redirect("docs/")
+
+
+@blueprint.get("/docs/")
+def show_documentation() -> Response:
+    """Show the description of the API."""
+    settings: Settings = current_app.extensions["settings"]
+    user = request.args.get("user", USER)
+    page = render_template(
+        "docs.html", root=request.script_root, config=CONFIG, user=user, token=_token(settings, user)
+    )
+    response = make_response(page)
+    response.headers["Referrer-Policy"] = "no-referrer"
+    response.headers["Cache-Control"] = "no-store"
+    return response
+
+
+@blueprint.get("/docs/<path:name>")
+def get_asset(name: str) -> Response:
+    """Return a script, a style or an image of the page."""
+    own = Path(__file__).parent / "static"
+    return send_from_directory(own if (own / name).is_file() else READER, name)
+
+
+def _token(settings: Settings, user: str) -> str | None:
+    """Return a development token; None without `--dev`, and for a browser that was told another name for this host."""
+    if not settings.dev or not is_loopback(urlsplit(f"//{request.host}").hostname):
+        return None
+    scopes = {vars(view).get(REQUIRED_SCOPE) for view in current_app.view_functions.values()}
+    return mint_token(settings.data_dir, user, sorted(scope for scope in scopes if scope))
