@@ -100,6 +100,11 @@ class ConnectorError(Exception):
         super().__init__(description)
         self.description = description
 
+    @property
+    def summary(self) -> str:
+        """What may be stored and logged of it: without words of others, which may quote values."""
+        return self.description
+
 
 class RequestError(ConnectorError):
     """The caller can mend it.
@@ -140,6 +145,7 @@ class OnfidoError(ConnectorError):
     support asks for. `is_retryable`: the same request may succeed later, after `retry_after` seconds.
     `is_sent`: the request may have reached Onfido, so what it asked for may have happened. `is_onfidos`: the answer
     has an error body as Onfido writes it; any other may be a proxy's, and says nothing of what Onfido has done.
+    `fields` are the names of the fields that Onfido refused.
     """
 
     def __init__(
@@ -153,6 +159,7 @@ class OnfidoError(ConnectorError):
         retry_after: int | None = None,
         is_sent: bool = True,
         is_onfidos: bool = False,
+        fields: Sequence[str] = (),
     ) -> None:
         super().__init__(description)
         self.code = code
@@ -162,6 +169,15 @@ class OnfidoError(ConnectorError):
         self.retry_after = retry_after
         self.is_sent = is_sent
         self.is_onfidos = is_onfidos
+        self.fields = tuple(fields)
+
+    @property
+    def summary(self) -> str:
+        """The code, the names of the fields at fault, and what finds the rest at Onfido; no sentence of Onfido's."""
+        if self.status is None:
+            return self.description  # no answer came, so it is the connector's own
+        facts = (*self.fields, self.type, f"HTTP {self.status}", self.request_id and f"request id {self.request_id}")
+        return f"{self.code} {self.code.message} ({', '.join(filter(None, facts))})."
 
     @property
     def is_refusal(self) -> bool:

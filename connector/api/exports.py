@@ -128,7 +128,7 @@ def _told(file: RunFile) -> Iterator[bytes]:
     try:
         yield from file.chunks
     except OnfidoError as error:
-        log.warning("file.broke_off", file=file.name, code=error.code, reason=error.description)
+        log.warning("file.broke_off", file=file.name, code=error.code, reason=error.summary)
         raise
 
 

@@ -86,6 +86,7 @@ def refusal(answer: Answer, call: Call, refused_as: Code | None) -> OnfidoError:
         request_id=complaint.request_id,
         retry_after=_retry_after(code, answer.retry_after),
         is_onfidos=complaint.is_onfidos,
+        fields=[name for name in complaint.reasons if _plain(name)],
     )
 
 

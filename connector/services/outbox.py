@@ -182,8 +182,8 @@ def _check_hope(delivery: Delivery) -> None:
 
 def _failure(number: int, error: Exception) -> dict[str, Any]:
     """Write a failed attempt; of an unforeseen error the type alone, for its text may hold anything."""
-    told = str(error) if isinstance(error, ConnectorError | Undeliverable) else ""
-    reason = f"{type(error).__name__}: {told}".removesuffix(": ")
+    words = str(error) if isinstance(error, Undeliverable) else getattr(error, "summary", "")
+    reason = f"{type(error).__name__}: {words}".removesuffix(": ")
     return {"number": number, "at": datetime.now(UTC).isoformat(timespec="seconds"), "reason": reason}
 
 

@@ -141,7 +141,7 @@ class Upkeep:
         except OnfidoError as error:
             if not error.is_gone:
                 raise
-            log.warning("run.gone", verification_id=found.verification_id, run_id=run_id, reason=error.description)
+            log.warning("run.gone", verification_id=found.verification_id, run_id=run_id, reason=error.summary)
             return
         if not run.is_final:
             self._events.complete(

@@ -316,3 +316,30 @@ def test_no_long_value_survives_in_any_words(value: str, before: str, after: str
     call = Call("POST", "https://onfido.invalid", TokenAuth("token-of-the-test"), fields={"first_name": [value]})
     error = refusal(Answer(422, body, None, None), call, Code.APPLICANT_REFUSED)
     assert value not in error.description
+
+
+def test_what_is_stored_of_a_refusal_names_fields_and_no_word_of_onfidos(
+    onfido: ScriptedOnfido, create_applicant: Callable[[], str]
+) -> None:
+    fields = {
+        "dob": ["1990-13-41 is not a date"],
+        "address": [{"postcode": ["Zebulon's is wrong"]}],
+        "Zebulon Quackenbush!": ["no"],
+    }
+    body = complaint("validation_error", "Zebulon was refused", fields)
+    onfido.answers(Reply(422, body, {"X-Request-Id": "req-1"}))
+
+    error = failure(create_applicant)
+
+    assert "Zebulon" in error.description, "the caller is told why"
+    assert error.summary == (
+        "OIDV-10043 Onfido refused the applicant's data "
+        "(dob, address.postcode, validation_error, HTTP 422, request id req-1)."
+    )
+
+
+def test_what_is_stored_where_no_answer_came_is_in_our_own_words(
+    onfido: ScriptedOnfido, create_applicant: Callable[[], str]
+) -> None:
+    onfido.answers(Reply(500, b"Zebulon <html>"))
+    assert failure(create_applicant).summary == "OIDV-10046 Onfido cannot be reached (HTTP 500)."

@@ -273,7 +273,7 @@ def test_data_that_onfido_refuses_are_the_applications_to_mend(
 
     row = wait_for(world, TellTask.kind, "dead")
     [attempt] = row.history
-    assert "Onfido refused data.score" in attempt["reason"]
+    assert "OIDV-10047 Onfido refused the task's data (data.score, " in attempt["reason"]
     assert "seven" not in str(row.history)
     world.connector.services.tasks.complete(world.tenant, run_id, task_id, {"score": 7.5})
     assert output_of(world, run_id, task_id) == {"score": 7.5}

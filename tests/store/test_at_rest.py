@@ -10,7 +10,19 @@ from pathlib import Path
 from sqlalchemy import select
 
 from connector.store.models import metadata
-from tests.harness import API_TOKEN, BIRTH_DATE, GIVEN_NAME, LAST_NAME, MAPPING, World, event_body, run_id_of, verified
+from tests.harness import (
+    API_TOKEN,
+    BIRTH_DATE,
+    GIVEN_NAME,
+    LAST_NAME,
+    MAPPING,
+    World,
+    config_properties,
+    event_body,
+    provider_body,
+    run_id_of,
+    verified,
+)
 
 VALUES = {GIVEN_NAME: "Zebulonia", LAST_NAME: "Quartermainsen", BIRTH_DATE: "1987-11-23"}
 CLEAR = {"first_name": "clear", "last_name": "clear", "date_of_birth": "clear"}
@@ -34,6 +46,23 @@ def test_nothing_secret_or_personal_is_readable_after_a_whole_verification(world
 
     assert run_id.encode() in found, "the search would find what is there"
     assert readable(found, [*secrets, *VALUES.values(), "Changedonia"]) == []
+
+
+def test_of_a_refusal_the_code_is_stored_and_none_of_onfidos_sentences(world: World) -> None:
+    ann = world.add_user(values=VALUES)
+    unknown = config_properties(world.simulator, workflow_id="00000000-0000-0000-0000-000000000000")
+    body = provider_body(world.simulator, configProperties=unknown)
+    path = f"/api/server/v1/idv-providers/{world.provider_id}"
+    assert world.connector.as_admin().put(path, body).status_code == 200
+    answer = ann.verify(world.provider_id, "INITIATED")
+    assert answer.status_code == 400, answer.text
+    said = re.findall(r"HTTP \d+, \w+: ([^,]+),", answer.json()["description"])
+    assert said, answer.text
+
+    found = everything_stored(world)
+
+    assert f"{answer.json()['code']} ".encode() in found
+    assert readable(found, said) == []
 
 
 def resumed_token(world: World) -> str:

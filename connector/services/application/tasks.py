@@ -155,7 +155,7 @@ class Tasks:
             self._complete(late, task, data, ANSWER, notice_id)
         except OnfidoError as error:
             if error.code is Code.TASK_REFUSED:
-                raise Undeliverable(error.description) from error
+                raise Undeliverable(error.summary) from error
             raise
 
     def _reach(self, tenant: str, run_id: str, provider_id: str | None) -> _OpenRun:

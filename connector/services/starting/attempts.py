@@ -187,8 +187,8 @@ class Attempts:
             is_unreadable = error.is_misunderstood and self._clock() - found.created_at > UNREADABLE_TIME
             if not error.is_gone and not is_unreadable:
                 raise
-            log.warning("run.gone", verification_id=found.verification_id, run_id=run_id, reason=error.description)
-            return error.description
+            log.warning("run.gone", verification_id=found.verification_id, run_id=run_id, reason=error.summary)
+            return error.summary
         return "The link has expired." if is_link_expired(found, run, self._clock()) else None
 
     def take_over(self, provider: Provider, found: Verification, deadline: Deadline) -> Attempt | None:
@@ -224,7 +224,7 @@ class Attempts:
         """Let the next request go on from here, or start afresh where this attempt cannot succeed."""
         verification, owner, now = attempt.verification, attempt.lease.owner, self._clock()
         verification_id = verification.verification_id
-        failed = {"status": ERROR, "failure": error.description, "updated_at": now, "closed_at": now}
+        failed = {"status": ERROR, "failure": error.summary, "updated_at": now, "closed_at": now}
         can_succeed = isinstance(error, OnfidoError) and error.is_retryable
         with self._database.write() as connection:
             if can_succeed or not verifications.abandon(connection, verification_id, owner, failed):
