@@ -23,7 +23,7 @@ from connector.services.application.tasks import Tasks
 from connector.services.application.watchlist import Watchlist
 from connector.services.health import Health
 from connector.services.journal import Subscriber
-from connector.services.key_rotation import KeyRotation, fingerprint_key
+from connector.services.key_rotation import KeyRotation, fingerprint_key, sealing_key
 from connector.services.lookup.audit import Audit
 from connector.services.lookup.evidence import RunFiles
 from connector.services.lookup.readings import Readings
@@ -279,7 +279,7 @@ def create_services(
         _check_schema(database)
         if not settings.encryption_keys:
             make_data_dir(settings.data_dir)
-        vault = Vault(read_keys(settings.encryption_keys, settings.data_dir))
+        vault = Vault(read_keys(settings.encryption_keys, settings.data_dir, sealing_key(database)))
         fingerprints = Fingerprints(fingerprint_key(database, vault))
         services = Services(settings, clock, database, vault, fingerprints, subscribers, handlers)
         on_failure.pop_all()
@@ -290,7 +290,7 @@ def open_database(settings: Settings) -> Database:
     """Open the configured database, or the embedded one in the data directory (created on first use, mode 0700)."""
     if not settings.database_url:
         make_data_dir(settings.data_dir)
-    return Database(settings.database_url or f"sqlite:///{settings.data_dir / 'connector.db'}")
+    return Database(settings.database)
 
 
 def _check_schema(database: Database) -> None:

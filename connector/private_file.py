@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import stat
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from connector.errors import ConfigurationError
@@ -26,6 +29,17 @@ def create_private_file(path: Path, content: bytes) -> None:
         return
     finally:
         draft.unlink()
+
+
+@contextmanager
+def draft_beside(path: Path) -> Iterator[Path]:
+    """Create an empty file, its owner's alone, beside another; it is gone in the end unless it was renamed."""
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    os.close(descriptor)
+    try:
+        yield Path(name)
+    finally:
+        Path(name).unlink(missing_ok=True)
 
 
 def check_private(path: Path) -> None:

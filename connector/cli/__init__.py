@@ -1,6 +1,7 @@
 """The command line, `connector`: what an operator does, on the database directly and without a token.
 
     serve.py           serve, worker, migrate, rotate-keys, simulate, demo
+    backups.py         backup, restore
     tokens.py          token, token check
     demo.py            what demo shows
     outbox.py          outbox list|retry|drop
@@ -30,6 +31,7 @@ from connector import __version__
 from connector.cli import (
     applicants,
     audit,
+    backups,
     examples,
     outbox,
     providers,
@@ -67,5 +69,7 @@ main.add_command(applicants.applicant)
 main.add_command(audit.audit)
 main.add_command(tokens.token)
 main.add_command(examples.example)
+main.add_command(backups.backup)
+main.add_command(backups.restore)
 for process in (serve.serve, serve.worker, serve.migrate, serve.rotate_keys, serve.simulate, serve.demo):
     main.add_command(process)

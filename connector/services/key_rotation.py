@@ -15,10 +15,11 @@ from connector.store.dialect import insert
 from connector.store.engine import Database
 from connector.store.models import secrets
 from connector.store.sealed import SealedColumn, own_secret, sealed_columns
-from connector.store.vault import KEY_BYTES, Vault
+from connector.store.vault import KEY_BYTES, Vault, key_id_of
 
 FINGERPRINT_KEY = "fingerprint"
 
+_FINGERPRINT_KEY = select(secrets.c.value).where(secrets.c.name == FINGERPRINT_KEY)
 _ADD_SECRET = insert(secrets, lambda statement: statement.on_conflict_do_nothing())
 
 
@@ -31,8 +32,15 @@ def fingerprint_key(database: Database, vault: Vault) -> bytes:
     with database.write() as connection:
         sealed = vault.seal(os.urandom(KEY_BYTES).hex(), context)
         connection.execute(_ADD_SECRET(connection), {"name": FINGERPRINT_KEY, "value": sealed})
-        stored = connection.execute(select(secrets.c.value).where(secrets.c.name == FINGERPRINT_KEY)).scalar_one()
+        stored = connection.execute(_FINGERPRINT_KEY).scalar_one()
     return bytes.fromhex(vault.open(stored, context))
+
+
+def sealing_key(database: Database) -> str | None:
+    """Return the id of the key that the database is encrypted with; None for a new one."""
+    with database.read() as connection:
+        sealed = connection.execute(_FINGERPRINT_KEY).scalar_one_or_none()
+    return None if sealed is None else key_id_of(sealed)
 
 
 class KeyRotation:

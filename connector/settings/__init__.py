@@ -236,6 +236,11 @@ class Settings(Checked):
             found.append("allow_http_loopback: API tokens and notices may go over http to this machine.")
         return found
 
+    @property
+    def database(self) -> str:
+        """The URL of the configured database, or of the embedded one in the data directory."""
+        return self.database_url or f"sqlite:///{self.data_dir / 'connector.db'}"
+
     def does_workers_part(self, *, is_sqlite: bool) -> bool:
         """Whether `connector serve` also does what `connector worker` does."""
         return self.worker_in_server == "always" or (self.worker_in_server == "auto" and is_sqlite)

@@ -48,7 +48,7 @@ class Database:
         self._reader_engine = self._engine.execution_options(**reading)
         self._writer_engine = self._engine.execution_options(begin_statement="BEGIN IMMEDIATE")
         self.path = Path(str(self._engine.url.database)) if self.is_sqlite else None
-        self._queue = _WriterQueue(self.path) if self.path else None
+        self._queue = WriterQueue(self.path) if self.path else None
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -92,7 +92,7 @@ class Database:
             self._queue.close()
 
 
-class _WriterQueue:
+class WriterQueue:
     """The turn to write: first among this process's threads, then among processes."""
 
     def __init__(self, database: Path) -> None:
@@ -186,6 +186,12 @@ def _lower(value: object) -> object:
 def _begin_sqlite(connection: Connection) -> None:
     if statement := connection.get_execution_options().get("begin_statement"):
         connection.exec_driver_sql(statement)
+
+
+@cache
+def known_versions() -> frozenset[str]:
+    """Return the versions of the schema that this one can bring up to date."""
+    return frozenset(each.revision for each in ScriptDirectory.from_config(_alembic_config()).walk_revisions())
 
 
 @cache

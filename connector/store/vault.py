@@ -78,14 +78,32 @@ class Fingerprints:
         return hmac.new(self._key, parts.encode(), hashlib.sha256).hexdigest()
 
 
-def read_keys(configured: Sequence[str], data_dir: Path) -> list[bytes]:
-    """Give the encryption keys from the settings, or the data directory's own, made on first use (mode 0600)."""
+def read_keys(configured: Sequence[str], data_dir: Path, needed: str | None = None) -> list[bytes]:
+    """Return the encryption keys from the settings, or the data directory's own, created on first use (mode 0600).
+
+    None is created where the database needs one already, by its id: another one would open nothing.
+    """
     if configured:
         return [_decode(text, f"`encryption_keys`, entry {at}") for at, text in enumerate(configured, start=1)]
     path = data_dir / KEY_FILE
+    if needed and not path.exists():
+        raise ConfigurationError(
+            f"The database is encrypted with the key {needed}, which is not here: put the key file back as {path}, or "
+            "set `encryption_keys`."
+        )
     create_private_file(path, base64.b64encode(os.urandom(KEY_BYTES)) + b"\n")
     check_private(path)
     return [_decode(path.read_bytes().strip(), str(path))]
+
+
+def key_sources(configured: Sequence[str], data_dir: Path) -> dict[str, str]:
+    """Return where the encryption keys are, by their ids; none is created."""
+    path = data_dir / KEY_FILE
+    if not configured and not path.exists():
+        return {}
+    keys = read_keys(configured, data_dir)
+    places = [f"`encryption_keys`, entry {at}" for at in range(1, len(keys) + 1)] if configured else [str(path)]
+    return dict(zip(map(_key_id, keys), places, strict=True))
 
 
 def _decode(text: str | bytes, source: str) -> bytes:
@@ -96,6 +114,11 @@ def _decode(text: str | bytes, source: str) -> bytes:
     if len(key) != KEY_BYTES:
         raise ConfigurationError(f"{source} must hold an encryption key: {KEY_BYTES} random bytes in base64.")
     return key
+
+
+def key_id_of(sealed: str) -> str:
+    """Return the id of the key that a text is sealed with."""
+    return sealed.split(".")[1]
 
 
 def _damaged(context: str) -> ConfigurationError:

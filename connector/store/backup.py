@@ -1,0 +1,114 @@
+"""Copying an SQLite database while it is in use, and putting a copy back.
+
+SQLite's own online backup does both: it copies one state of the database, and writes it in one transaction, under the
+locks that every other connection respects. Copying the files does neither.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from connector.errors import ConfigurationError
+from connector.private_file import draft_beside
+from connector.store.engine import WriterQueue, known_versions
+from connector.store.sealed import sealed_columns
+
+BUSY = 30.0  # seconds to wait for others
+_LATEST = (("history", "at"), ("verifications", "updated_at"), ("events", "received_at"), ("users", "created_at"))
+
+
+@dataclass(frozen=True)
+class Content:
+    """What a database holds: the ids of the keys that it is sealed with, and when it was last changed, if ever."""
+
+    key_ids: tuple[str, ...]
+    changed_at: str | None
+
+
+def back_up(database: Path, target: Path) -> Content:
+    """Copy a database, which may be in use, into a file that only its owner reads; returns what the copy holds."""
+    with draft_beside(target) as draft:
+        with _opened(database) as source, closing(sqlite3.connect(draft, timeout=BUSY)) as copy:
+            source.backup(copy)
+            copy.execute("PRAGMA journal_mode=DELETE")  # one file, without others beside it
+        content = read_content(draft)
+        draft.replace(target)
+    return content
+
+
+def restore(backup: Path, database: Path) -> None:
+    """Write a backup over a database, or create it; all of it or nothing, also while others use the database."""
+    if database.exists() and not _is_sound(database):
+        for suffix in ("", "-wal", "-shm"):
+            database.with_name(database.name + suffix).unlink(missing_ok=True)
+    queue = WriterQueue(database)
+    try:
+        with queue.turn(), _opened(backup) as source, closing(sqlite3.connect(database, timeout=BUSY)) as target:
+            source.backup(target)
+    finally:
+        queue.close()
+
+
+def read_content(path: Path) -> Content:
+    """Return what a database holds; raises `ConfigurationError` where it is damaged, or none of this version's."""
+    with _opened(path) as connection:
+        [check] = connection.execute("PRAGMA quick_check(1)").fetchone()
+        if check != "ok":
+            raise ConfigurationError(f"{path} is damaged: {check}.")
+        version = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+        if version is None or version[0] not in known_versions():
+            raise ConfigurationError(f"{path} was written by another version of the connector: install that one.")
+        return Content(tuple(sorted(_key_ids(connection))), _changed_at(connection))
+
+
+def is_in_use(database: Path) -> bool:
+    """Whether another connection to the database is open."""
+    with closing(sqlite3.connect(database, timeout=0, isolation_level=None)) as connection:
+        try:
+            connection.execute("PRAGMA locking_mode=EXCLUSIVE")
+            connection.execute("BEGIN EXCLUSIVE")
+            connection.execute("ROLLBACK")
+        except sqlite3.OperationalError:
+            return True
+    return False
+
+
+def _is_sound(database: Path) -> bool:
+    """Whether SQLite can read a file at all; an empty one is an empty database."""
+    with closing(sqlite3.connect(database, timeout=BUSY)) as connection:
+        try:
+            return bool(connection.execute("PRAGMA quick_check(1)").fetchone() == ("ok",))
+        except sqlite3.DatabaseError:
+            return False
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[sqlite3.Connection]:
+    """Open a database that is there; none is created."""
+    if not path.is_file():
+        raise ConfigurationError(f"There is no database {path}.")
+    try:
+        with closing(sqlite3.connect(path, timeout=BUSY)) as connection:
+            connection.execute("SELECT version_num FROM alembic_version")
+            yield connection
+    except sqlite3.DatabaseError as error:
+        raise ConfigurationError(f"{path} cannot be read as a database of the connector: {error}.") from error
+
+
+def _key_ids(connection: sqlite3.Connection) -> set[str]:
+    found: set[str] = set()
+    for each in sealed_columns():
+        name, table = each.column.name, each.column.table.name
+        query = f"SELECT DISTINCT substr({name}, 4, 8) FROM {table} WHERE {name} IS NOT NULL"  # noqa: S608  our own names
+        found.update(key_id for (key_id,) in connection.execute(query))
+    return found
+
+
+def _changed_at(connection: sqlite3.Connection) -> str | None:
+    times = (connection.execute(f"SELECT max({name}) FROM {table}").fetchone()[0] for table, name in _LATEST)  # noqa: S608
+    latest = max(filter(None, times), default=None)
+    return None if latest is None else f"{latest[:10]}T{latest[11:19]}Z"
