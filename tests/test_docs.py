@@ -24,7 +24,8 @@ ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
 ARCHITECTURE = ROOT / "connector" / "ARCHITECTURE.md"
 CHANGELOG = ROOT / "deploy" / "CHANGELOG.md"
-DOCUMENTS = (README, ARCHITECTURE, CHANGELOG)
+SECURITY = ROOT / "deploy" / "SECURITY.md"
+DOCUMENTS = (README, ARCHITECTURE, CHANGELOG, SECURITY)
 
 SETTINGS = {each.name for each in fields(Settings)} - {"dev"}
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
