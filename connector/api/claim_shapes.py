@@ -39,14 +39,47 @@ class VerifyRequestSchema(ma.Schema):
     properties = Items(fields.Nested(PropertySchema), most=50, load_default=list)
 
 
+class ClaimMetadataSchema(ma.Schema):
+    """What is known of a claim's verification; an administrator may have noted more, under other names."""
+
+    class Meta:
+        """An administrator's own keys are kept."""
+
+        unknown = ma.INCLUDE
+
+    onfido_applicant_id = fields.String(metadata={"description": "The applicant at Onfido."})
+    onfido_workflow_run_id = fields.String(metadata={"description": "The workflow run at Onfido."})
+    onfido_workflow_status = fields.String(metadata={"example": "approved", "description": "The run's status."})
+    onfido_verification_status = fields.String(
+        metadata={"example": "clear", "description": "What the run says of this claim: `clear`, or why it is not."}
+    )
+    onfido_completed_at = fields.String(metadata={"example": "2026-01-31T09:30:00Z"})
+    onfido_decision = fields.String(metadata={"description": "What an administrator decided on a run in review."})
+    onfido_output_value = fields.String(metadata={"description": "The value that the workflow's output holds."})
+    onfido_document = fields.Dict(
+        keys=fields.String(), values=fields.String(), metadata={"description": "What was read from the document."}
+    )
+    sdk_token = fields.String(metadata={"description": "For Onfido's SDK; only in answers that start or resume."})
+    link_url = fields.String(metadata={"description": "Where the user goes through capture, in place of the SDK."})
+
+
+class _KnownMetadata(fields.Nested):
+    """Metadata that is written as it is; its schema says which keys the connector itself writes."""
+
+    def _serialize(  # type: ignore[override]  # marshmallow names the value in two ways
+        self, value: Any, attr: str | None, obj: Any, **kwargs: Any
+    ) -> dict[str, Any]:
+        return dict(value)  # nothing is left out, whoever noted it
+
+
 class ClaimSchema(ma.Schema):
     """A claim of a user's."""
 
     id = fields.String(required=True)
-    uri = fields.String(required=True)
+    uri = fields.String(required=True, metadata={"example": "http://wso2.org/claims/givenname"})
     isVerified = Flag(required=True)
     idVProviderId = fields.String(required=True)
-    claimMetadata = fields.Dict(required=True)
+    claimMetadata = _KnownMetadata(ClaimMetadataSchema, required=True)
 
 
 class VerifyResponseSchema(ma.Schema):
@@ -60,7 +93,7 @@ class ClaimUpdateSchema(ma.Schema):
     """An administrator's correction of a claim."""
 
     isVerified = Flag(required=True)
-    claimMetadata = Metadata(limit=MAX_METADATA, required=True)
+    claimMetadata = Metadata(limit=MAX_METADATA, required=True, metadata={"example": {"source": "desk"}})
 
     @ma.validates("claimMetadata")
     def _check_metadata(self, metadata: dict[str, Any], **_: Any) -> None:
@@ -74,7 +107,7 @@ class ClaimRequestSchema(ClaimUpdateSchema):
     uri = Name(required=True)
     idVProviderId = Id(required=True)
     isVerified = Flag(load_default=False)
-    claimMetadata = Metadata(limit=MAX_METADATA, load_default=dict)
+    claimMetadata = Metadata(limit=MAX_METADATA, load_default=dict, metadata={"example": {"source": "desk"}})
 
 
 class ClaimQuerySchema(ma.Schema):

@@ -40,7 +40,7 @@ blueprint = Blueprint("exports", __name__, errors=PROVIDER_ERRORS, url_prefix=PR
 @blueprint.requires("internal_idv_claim_view")
 @blueprint.refuses(Code.PROVIDER_NOT_FOUND)
 @blueprint.arguments(RunFilterSchema, location="query")
-@blueprint.response(200, {"type": "string"}, content_type=CSV)
+@blueprint.response(200, {"type": "string"}, content_type=CSV, example="id,runId,userId,status\r\n…")
 def export_runs(query: dict[str, Any], provider_id: str) -> Response:
     """Return runs as CSV, the first first.
 

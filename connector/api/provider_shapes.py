@@ -94,7 +94,10 @@ class SetupGuideSchema(ma.Schema):
     """What to enter in Onfido's dashboard, and what is still missing here."""
 
     providerId = fields.String(required=True)
-    webhookUrl = fields.String(required=True)
+    webhookUrl = fields.String(
+        required=True,
+        metadata={"example": "https://idv.example.com/idv/onfido/v1/2a09dbb9-4b70-44b6-a02c-eab2c95fa971/verify"},
+    )
     events = fields.List(fields.String(), required=True)
     hasWebhookToken = Flag(required=True)
     steps = fields.List(fields.String(), required=True)

@@ -28,7 +28,11 @@ class WebhookSchema(ma.Schema):
     """Our webhook at Onfido; its token is never in an answer."""
 
     webhook_id = fields.String(required=True, data_key="webhookId")
-    url = fields.String(required=True, data_key="webhookUrl")
+    url = fields.String(
+        required=True,
+        data_key="webhookUrl",
+        metadata={"example": "https://idv.example.com/idv/onfido/v1/2a09dbb9-4b70-44b6-a02c-eab2c95fa971/verify"},
+    )
     events = fields.List(fields.String(), required=True)
     environments = fields.List(fields.String(), required=True)
     is_new = Flag(required=True, data_key="isNew")

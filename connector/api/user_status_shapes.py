@@ -56,7 +56,7 @@ class ProviderStatusSchema(ma.Schema):
     name = fields.String(required=True)
     isEnabled = Flag(required=True)
     isVerified = Flag(required=True)
-    reason = fields.String(required=True, allow_none=True)
+    reason = fields.String(required=True, allow_none=True, metadata={"example": "The last run was declined."})
     nextAttemptAt = Moment(required=True, allow_none=True)
     lastRun = fields.Nested(LastRunSchema, required=True, allow_none=True)
     lastRefusal = fields.Nested(RefusalSchema, required=True, allow_none=True)
@@ -66,7 +66,7 @@ class ProviderStatusSchema(ma.Schema):
 class UserStatusSchema(ma.Schema):
     """How a user is verified through each provider of the tenant."""
 
-    userId = fields.String(required=True)
+    userId = fields.String(required=True, metadata={"example": "ann"})
     providers = fields.List(fields.Nested(ProviderStatusSchema), required=True)
 
 

@@ -23,6 +23,7 @@ from connector.api.claim_shapes import (
 )
 from connector.api.error_responses import ONFIDO
 from connector.api.errors import USER_ERRORS, refuse
+from connector.api.examples import VERIFIED, VERIFY_ANSWERS, VERIFY_REQUESTS
 from connector.api.parsing import Blueprint
 from connector.api.properties import by_key
 from connector.domain.claims import Claim
@@ -59,8 +60,8 @@ Answer = tuple[dict[str, Any], int, dict[str, str]]
 @blueprint.post("/me/idv/verify")
 @blueprint.requires("internal_login")
 @blueprint.refuses(*VERIFICATION_ERRORS)
-@blueprint.arguments(VerifyRequestSchema)
-@blueprint.response(200, VerifyResponseSchema)
+@blueprint.arguments(VerifyRequestSchema, examples=VERIFY_REQUESTS)
+@blueprint.response(200, VerifyResponseSchema, examples=VERIFY_ANSWERS)
 @blueprint.doc(parameters=[_PREFER])
 @blueprint.doc(operationId="meVerifyIdentity")
 def verify_me(body: dict[str, Any]) -> Answer:
@@ -77,7 +78,7 @@ def verify_me(body: dict[str, Any]) -> Answer:
 @blueprint.requires("internal_login")
 @blueprint.refuses(*CLAIMS_ERRORS)
 @blueprint.arguments(ClaimQuerySchema, location="query")
-@blueprint.response(200, ClaimSchema(many=True))
+@blueprint.response(200, ClaimSchema(many=True), example=[VERIFIED])
 @blueprint.doc(operationId="meGetIdVClaims")
 def list_my_claims(query: dict[str, Any]) -> list[dict[str, Any]]:
     """List the signed-in user's claims.
@@ -90,7 +91,7 @@ def list_my_claims(query: dict[str, Any]) -> list[dict[str, Any]]:
 @blueprint.get("/me/idv/claims/<claim_id>")
 @blueprint.requires("internal_login")
 @blueprint.refuses(*CLAIM_ERRORS)
-@blueprint.response(200, ClaimSchema)
+@blueprint.response(200, ClaimSchema, example=VERIFIED)
 @blueprint.doc(operationId="meGetIdVClaim")
 def get_my_claim(claim_id: str) -> dict[str, Any]:
     """Return one claim of the signed-in user's.
@@ -103,8 +104,8 @@ def get_my_claim(claim_id: str) -> dict[str, Any]:
 @blueprint.post("/<user_id>/idv/verify")
 @blueprint.requires("internal_idv_claim_verify")
 @blueprint.refuses(*VERIFICATION_ERRORS)
-@blueprint.arguments(VerifyRequestSchema)
-@blueprint.response(200, VerifyResponseSchema)
+@blueprint.arguments(VerifyRequestSchema, examples=VERIFY_REQUESTS)
+@blueprint.response(200, VerifyResponseSchema, examples=VERIFY_ANSWERS)
 @blueprint.doc(parameters=[_PREFER])
 @blueprint.doc(operationId="verifyIdentity")
 def verify_user(body: dict[str, Any], user_id: str) -> Answer:
@@ -119,7 +120,7 @@ def verify_user(body: dict[str, Any], user_id: str) -> Answer:
 @blueprint.requires("internal_idv_claim_view")
 @blueprint.refuses(*CLAIMS_ERRORS)
 @blueprint.arguments(ClaimQuerySchema, location="query")
-@blueprint.response(200, ClaimSchema(many=True))
+@blueprint.response(200, ClaimSchema(many=True), example=[VERIFIED])
 @blueprint.doc(operationId="getIdVClaims")
 def list_claims(query: dict[str, Any], user_id: str) -> list[dict[str, Any]]:
     """List a user's claims.
@@ -163,7 +164,7 @@ def correct_claims(body: list[dict[str, Any]], user_id: str) -> list[dict[str, A
 @blueprint.get("/<user_id>/idv/claims/<claim_id>")
 @blueprint.requires("internal_idv_claim_view")
 @blueprint.refuses(*CLAIM_ERRORS)
-@blueprint.response(200, ClaimSchema)
+@blueprint.response(200, ClaimSchema, example=VERIFIED)
 @blueprint.doc(operationId="getIdVClaim")
 def get_claim(user_id: str, claim_id: str) -> dict[str, Any]:
     """Return one claim of a user's.
@@ -177,7 +178,7 @@ def get_claim(user_id: str, claim_id: str) -> dict[str, Any]:
 @blueprint.requires("internal_idv_claim_update")
 @blueprint.refuses(*CLAIM_ERRORS)
 @blueprint.arguments(ClaimUpdateSchema)
-@blueprint.response(200, ClaimSchema)
+@blueprint.response(200, ClaimSchema, example=VERIFIED)
 @blueprint.doc(operationId="updateIdVClaim")
 def correct_claim(body: dict[str, Any], user_id: str, claim_id: str) -> dict[str, Any]:
     """Correct one claim of a user's.

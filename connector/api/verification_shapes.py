@@ -71,8 +71,8 @@ class RunListSchema(ma.Schema):
 class ChangeSchema(ma.Schema):
     """An entry of the history: `subject` is run, claim or applicant, `actor` the administrator or the event's id."""
 
-    at = fields.String(required=True)
-    subject = fields.String(required=True)
+    at = fields.String(required=True, metadata={"example": "2026-01-31T09:30:00Z", "format": "date-time"})
+    subject = fields.String(required=True, metadata={"example": "claim"})
     name = fields.String(required=True, allow_none=True)
     from_ = fields.String(required=True, allow_none=True, data_key="from", attribute="from")
     to = fields.String(required=True)
@@ -96,7 +96,7 @@ class RunClaimSchema(ma.Schema):
 class TaskSchema(ma.Schema):
     """A task of a run at Onfido."""
 
-    id = fields.String(required=True, attribute="task_id")
+    id = fields.String(required=True, attribute="task_id", metadata={"example": "document_check_88215"})
     taskDefId = fields.String(required=True, attribute="task_def_id")
     taskDefVersion = fields.String(required=True, allow_none=True, attribute="task_def_version")
     createdAt = Moment(required=True, allow_none=True, attribute="created_at")
@@ -122,13 +122,13 @@ class DecisionSchema(ma.Schema):
     """An administrator's decision on a run in review, and why."""
 
     decision = fields.String(required=True, validate=validate.OneOf((APPROVE, DECLINE)))
-    reason = Text(limit=MAX_REASON, required=True)
+    reason = Text(limit=MAX_REASON, required=True, metadata={"example": "Seen with the user present."})
 
 
 class TimelineFileSchema(ma.Schema):
     """A timeline file that is being made; it is at `href`, in a moment."""
 
-    fileId = fields.String(required=True)
+    fileId = fields.String(required=True, metadata={"example": "5c8a1f0e-6a7e-4a6a-9d3b-0c5de0f0a001"})
     href = fields.String(required=True)
 
 

@@ -14,6 +14,13 @@ from connector.errors import Code, RequestError
 from connector.services.results.events import Events
 
 SIGNATURE_HEADER = "X-SHA2-Signature"
+EVENT = {
+    "payload": {
+        "resource_type": "workflow_run",
+        "action": "workflow_run.completed",
+        "object": {"id": "c7ff64b6-e9ab-4b07-a4d0-c3c68a264804", "status": "approved"},
+    }
+}
 
 blueprint = Blueprint(
     "webhooks", __name__, errors=WEBHOOK_ERRORS, url_prefix="/idv/onfido/v1", description="What Onfido posts"
@@ -27,7 +34,7 @@ blueprint = Blueprint(
 @blueprint.doc(
     security=[],
     parameters=[{"name": SIGNATURE_HEADER, "in": "header", "required": True, "schema": {"type": "string"}}],
-    requestBody={"required": True, "content": {"application/json": {"schema": {"type": "object"}}}},
+    requestBody={"required": True, "content": {"application/json": {"schema": {"type": "object"}, "example": EVENT}}},
 )
 @blueprint.response(200, description="Durable: applied, or stored to be applied")
 def receive_event(provider_id: str) -> Response:

@@ -142,6 +142,37 @@ def test_every_code_is_documented_with_the_status_it_is_answered_with(document: 
         assert ("Retry-After" in response.get("headers", {})) is (status in ("429", "503"))
 
 
+def test_the_keys_of_a_claims_metadata_are_known(document: Any) -> None:
+    metadata = resolve(document, document["components"]["schemas"]["Claim"]["properties"]["claimMetadata"])
+    assert metadata["additionalProperties"] is True, "an administrator's own"
+    assert set(metadata["properties"]) == {
+        *(f"onfido_{name}" for name in ("applicant_id", "workflow_run_id", "workflow_status", "verification_status")),
+        *(f"onfido_{name}" for name in ("completed_at", "decision", "output_value", "document")),
+        *("sdk_token", "link_url"),
+    }
+
+
+def test_every_body_has_an_example_and_files_are_binary(document: Any) -> None:
+    for method, path, definition in operations(document):
+        bodies = [definition.get("requestBody", {}), *good_responses(definition)]
+        for media_type, body in ((kind, found) for each in bodies for kind, found in each.get("content", {}).items()):
+            if media_type in ("application/pdf", "application/zip"):
+                assert body["schema"] == {"type": "string", "format": "binary"}
+            else:
+                assert {"example", "examples"} & set(body) or has_example(document, body["schema"]), (method, path)
+
+
+def good_responses(definition: dict[str, Any]) -> list[dict[str, Any]]:
+    return [response for status, response in definition["responses"].items() if status.startswith("2")]
+
+
+def has_example(document: Any, schema: dict[str, Any]) -> bool:
+    """Whether a schema, or one that it is made of, has an example."""
+    found = resolve(document, schema)
+    parts = [*found.get("properties", {}).values(), *([found["items"]] if "items" in found else [])]
+    return "example" in found or any(has_example(document, part) for part in parts)
+
+
 def documented_errors(document: Any) -> Iterator[tuple[str, str, Any]]:
     """Give status, code and response of every error that an operation documents."""
     for _, _, definition in operations(document):
