@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import tomllib
@@ -15,6 +16,7 @@ import pytest
 
 from connector import __version__
 from connector.api.errors import STATUS
+from connector.api.studio_shapes import StudioSchema, read_studio
 from connector.cli import main
 from connector.errors import Code
 from connector.settings import Issuer, Settings
@@ -22,13 +24,17 @@ from connector.settings.fields import read_table
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
+APPLICATION = ROOT / "connector" / "api" / "README.md"
+STUDIO = ROOT / "config" / "studio.md"
 ARCHITECTURE = ROOT / "connector" / "ARCHITECTURE.md"
 CHANGELOG = ROOT / "deploy" / "CHANGELOG.md"
-SECURITY = ROOT / "deploy" / "SECURITY.md"
-DOCUMENTS = (README, ARCHITECTURE, CHANGELOG, SECURITY)
+DOCUMENTS = [
+    README,
+    *sorted(path for folder in ("config", "connector", "deploy") for path in (ROOT / folder).rglob("*.md")),
+]
 
 SETTINGS = {each.name for each in fields(Settings)} - {"dev"}
-FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+FENCED = re.compile(r"^```(\w*)[^\n]*\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 CODE = re.compile(r"\b(?:IDVP|IDV|OIDV)-\d{5}\b")
 PATH = re.compile(r"(?:connector|config|deploy|tests)/[\w./-]*")
@@ -39,8 +45,11 @@ VARIABLE = re.compile(r"\bCONNECTOR_[A-Z_]+\b")
 OF_A_MACHINE = re.compile(r"(?<![\w.}])/(?:home|root|tmp|work|opt|usr|var)/")
 
 
+MAX_README = 200  # lines
+
+
 def named(path: Path) -> str:
-    return path.name
+    return str(path.relative_to(ROOT))
 
 
 each_document = pytest.mark.parametrize("document", DOCUMENTS, ids=named)
@@ -110,8 +119,24 @@ def test_every_command_of_the_connector_exists(document: Path) -> None:
         assert given <= options | set(main.context_settings["help_option_names"]), (command.name, words)
 
 
-def test_the_readme_shows_every_command() -> None:
-    shown = {words[0] for words in invocations(README) if words}
+def test_the_readme_is_short() -> None:
+    assert text_of(README).count("\n") <= MAX_README
+
+
+def test_the_readme_leads_to_every_document() -> None:
+    """Directly, or through a document that it leads to."""
+    found, new = set[Path](), {README}
+    while new:
+        found |= new
+        targets = {
+            (each.parent / link.partition("#")[0]).resolve() for each in new for link in LINK.findall(prose(each))
+        }
+        new = targets & set(DOCUMENTS) - found
+    assert set(DOCUMENTS) - found == set()
+
+
+def test_the_documents_show_every_command() -> None:
+    shown = {words[0] for document in DOCUMENTS for words in invocations(document) if words}
     assert set(main.commands) - shown == {"demo"}, "`make demo` shows that one"
 
 
@@ -121,7 +146,7 @@ def test_every_error_code_exists(document: Path) -> None:
 
 
 def test_the_table_of_errors_is_complete_and_has_the_right_statuses() -> None:
-    table = {code.strip("`"): int(status) for code, status, _ in rows(section(README, "Errors"))}
+    table = {code.strip("`"): int(status) for code, status, _ in rows(section(APPLICATION, "Errors"))}
     assert table == {str(code): STATUS.get(code, 400) for code in Code}
 
 
@@ -137,10 +162,22 @@ def test_the_settings_that_matter_are_settings() -> None:
 
 
 def test_settings_files_can_be_read() -> None:
-    examples = [read_table(Settings, tomllib.loads(block)) for block in blocks(README, "toml")]
-    assert [Settings(**example).issuers for example in examples] == [
-        (Issuer("https://is.example.com:9443/oauth2/token", "connector"),)
+    examples = [
+        read_table(Settings, tomllib.loads(block)) for document in DOCUMENTS for block in blocks(document, "toml")
     ]
+    issuer = Issuer("https://is.example.com:9443/oauth2/token", "connector")
+    assert [Settings(**example).issuers for example in examples] == [(issuer,), (issuer,)]
+
+
+@each_document
+def test_json_in_the_documents_can_be_read(document: Path) -> None:
+    for block in blocks(document, "json"):
+        json.loads(block)
+
+
+def test_studio_examples_are_accepted() -> None:
+    for block in blocks(STUDIO, "json"):
+        read_studio(StudioSchema().load(json.loads(block)))
 
 
 @each_document
@@ -170,6 +207,8 @@ def test_the_house_is_drawn_whole() -> None:
 @each_document
 def test_links_resolve(document: Path) -> None:
     for link in LINK.findall(prose(document)):
+        if "://" in link:
+            continue
         path, _, anchor = link.partition("#")
         target = (document.parent / path).resolve() if path else document
         assert target.exists(), link
