@@ -108,7 +108,7 @@ def test_completion_is_in_the_history_with_who_did_it_and_without_the_data(onfid
         "from": None,
         "to": "task_completed",
         "cause": "application",
-        "actor": "backend",
+        "actor": "backend [development@urn:onfido-idvp-connector:development]",
         "detail": {"task_id": task.rpartition("/")[2], "task_def_id": SCORE},
     }
 

@@ -224,15 +224,16 @@ def test_the_command_line_shows_a_verification_and_its_history(world: World, run
 
     shown = json.loads(run("verification", "show", run_id, "--json").stdout)
 
-    assert (shown["run"], shown["status"], shown["user"]) == (run_id, "approved", "ann")
-    changes = [(each["what"], each["from"], each["to"], each["cause"]) for each in shown["history"]]
+    assert (shown["runId"], shown["status"], shown["userId"]) == (run_id, "approved", "ann")
+    changes = [(each["subject"], each["from"], each["to"], each["cause"]) for each in shown["history"]]
     assert changes[:2] == [
         ("run", "starting", "awaiting_input", "initiated"),
         ("run", "awaiting_input", "approved", "webhook"),
     ]
-    assert (GIVEN_NAME, "unverified", "verified", "webhook") in changes
+    named = {each["name"]: (each["from"], each["to"]) for each in shown["history"]}
+    assert named[GIVEN_NAME] == ("unverified", "verified")
     assert all(datetime.fromisoformat(each["at"]) for each in shown["history"])
-    by_verification = run("verification", "show", shown["verification"]).stdout
+    by_verification = run("verification", "show", shown["id"]).stdout
     assert "awaiting_input" in by_verification
     refused = run("verification", "show", run_id, "--tenant", "another")
     assert refused.exit_code == 1
