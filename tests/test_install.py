@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -56,6 +57,10 @@ def test_an_installed_wheel_says_its_version(installed: Path, tmp_path: Path) ->
     assert __version__ in connector(installed, tmp_path / "data", "--version")
 
 
+def test_an_installed_wheel_is_marked_as_typed(installed: Path) -> None:
+    assert (installed / "connector" / "py.typed").is_file()
+
+
 def test_an_installed_wheel_has_the_examples_and_dialects(installed: Path, tmp_path: Path) -> None:
     for name, path in example_files().items():
         assert connector(installed, tmp_path / "data", "example", name) == path.read_text(encoding="utf-8")
@@ -77,6 +82,18 @@ def test_an_old_python_is_refused_in_one_line_that_names_the_one_needed(program:
 
 def test_an_old_python_can_read_the_file_that_refuses_it() -> None:
     ast.parse((ROOT / "connector" / "__init__.py").read_text(encoding="utf-8"), feature_version=(3, 6))
+
+
+def test_continuous_integration_checks_style_and_types_and_runs_the_tests() -> None:
+    script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
+    assert [line for line in script.splitlines() if line.startswith("make ")] == ["make check", "make test"]
+
+
+def test_the_hooks_before_a_commit_run_what_make_checks() -> None:
+    recipe = (ROOT / "Makefile").read_text(encoding="utf-8").partition("\ncheck:")[2].partition("\n\n")[0]
+    hooks = (ROOT / ".pre-commit-config.yaml").read_text(encoding="utf-8")
+    tools = re.findall(r"\$\(BIN\)/(ruff \w+|mypy)", recipe)
+    assert tools == re.findall(r"entry: \.venv/bin/(ruff \w+|mypy)", hooks)
 
 
 class TestMake:
