@@ -37,7 +37,14 @@ format: $(READY)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-# What is deployed and tested, to the version: made anew from the ranges in pyproject.toml.
+# What the digests are of: everything that the package index has of a version, for any platform. Neither the index nor
+# a path of this machine is written down.
+COMPILE := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header --no-annotate \
+    --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --constraint deploy/constraints.txt
+DECLARED := import tomllib; d = tomllib.load(open('pyproject.toml', 'rb')); p = d['project']; \
+    print('\n'.join(p['dependencies'] + p['optional-dependencies']['postgresql'] + d['dependency-groups']['dev']))
+
+# What is deployed and tested, to the version and the digest: made anew from the ranges in pyproject.toml.
 lock:
 	@$(CHECK_PYTHON)
 	rm -rf $(VENV)
@@ -45,14 +52,18 @@ lock:
 	$(PIP) install --upgrade pip
 	$(PIP) install --editable '.[postgresql]' --group dev
 	$(BIN)/python -m pip freeze --exclude-editable > deploy/constraints.txt
+	$(PIP) install pip-tools
+	$(COMPILE) --extra postgresql --output-file deploy/requirements.txt pyproject.toml
+	$(BIN)/python -c "$(DECLARED)" | $(COMPILE) --output-file deploy/requirements-dev.txt -
 
 # An environment whose Python is gone or too old is made anew.
-$(READY): pyproject.toml deploy/constraints.txt $(if $(UNUSABLE),anew)
+$(READY): pyproject.toml deploy/requirements-dev.txt $(if $(UNUSABLE),anew)
 	@$(CHECK_PYTHON)
 	@echo "Installing into $(VENV), about a minute"
 	@$(PYTHON) -m venv $(if $(UNUSABLE),--clear) $(VENV)
 	@$(PIP) install --upgrade 'pip>=25.1'
-	@$(PIP) install --constraint deploy/constraints.txt --editable '.[postgresql]' --group dev
+	@$(PIP) install --require-hashes --requirement deploy/requirements-dev.txt
+	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
 clean:

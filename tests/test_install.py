@@ -139,3 +139,15 @@ def script(path: Path, content: str) -> Path:
     path.write_text(f"#!/bin/sh\n{content}\n")
     path.chmod(0o755)
     return path
+
+
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-dev.txt"])
+def test_every_requirement_has_digests_and_the_version_that_is_tested(name: str) -> None:
+    text = (ROOT / "deploy" / name).read_text(encoding="utf-8")
+    constraints = (ROOT / "deploy" / "constraints.txt").read_text(encoding="utf-8").lower().replace("_", "-").split()
+    for each in re.split(r"\n(?=\S)", text.strip()):
+        pinned, *digests = (part.strip() for part in each.replace("\\\n", "\n").splitlines())
+        assert pinned.lower() in constraints
+        assert digests
+        assert all(re.fullmatch(r"--hash=sha256:[0-9a-f]{64}", digest) for digest in digests)
+    assert re.search(r"://|file:|--index|--find-links", text) is None, "nothing of the machine that made it"
