@@ -25,10 +25,10 @@ from connector.services.health import Health
 from connector.services.journal import Subscriber
 from connector.services.key_rotation import KeyRotation, fingerprint_key, sealing_key
 from connector.services.lookup.audit import Audit
-from connector.services.lookup.evidence import RunFiles
+from connector.services.lookup.evidence import Evidence
 from connector.services.lookup.readings import Readings
 from connector.services.lookup.user_status import UserStatuses
-from connector.services.lookup.verifications import Runs
+from connector.services.lookup.verifications import VerificationLookup
 from connector.services.outbox import Handler, Outbox
 from connector.services.people.applicants import Applicants
 from connector.services.people.claims import Claims
@@ -40,7 +40,7 @@ from connector.services.providers.setup import Setup
 from connector.services.providers.webhook_token import Tokens
 from connector.services.results.decisions import Decisions
 from connector.services.results.events import Events
-from connector.services.results.kept import Archive
+from connector.services.results.kept import KeptResults
 from connector.services.results.orphans import Orphans
 from connector.services.results.results import Results
 from connector.services.starting.applicant import ApplicantSending
@@ -94,13 +94,13 @@ class Services(Ground):
         return Setup(self.providers, self.onfido, tokens, self._timing)
 
     @part
-    def archive(self) -> Archive:
+    def kept(self) -> KeptResults:
         """What is kept of runs that have ended."""
-        return Archive(self._vault)
+        return KeptResults(self._vault)
 
     @part
     def _results(self) -> Results:
-        return Results(self.database, self.onfido, self.archive, self._fingerprints, self._journal, self._clock)
+        return Results(self.database, self.onfido, self.kept, self._fingerprints, self._journal, self._clock)
 
     @part
     def events(self) -> Events:
@@ -171,9 +171,9 @@ class Services(Ground):
         )
 
     @part
-    def runs(self) -> Runs:
-        """Look verifications up."""
-        return Runs(self.database, self.providers, self.onfido, self._results, self.archive, self._timing)
+    def lookup(self) -> VerificationLookup:
+        """Look up verifications."""
+        return VerificationLookup(self.database, self.providers, self.onfido, self._results, self.kept, self._timing)
 
     @part
     def readings(self) -> Readings:
@@ -181,9 +181,9 @@ class Services(Ground):
         return Readings(self.database, self._journal, self._clock)
 
     @part
-    def files(self) -> RunFiles:
+    def evidence(self) -> Evidence:
         """The files that Onfido keeps of runs."""
-        return RunFiles(self.runs, self.readings, self.onfido, self._timing)
+        return Evidence(self.lookup, self.readings, self.onfido, self._timing)
 
     @part
     def users(self) -> Users:
@@ -193,7 +193,7 @@ class Services(Ground):
     @part
     def user_statuses(self) -> UserStatuses:
         """Look up why users are not verified."""
-        return UserStatuses(self.database, self.providers, self._directory, self.archive, self._clock)
+        return UserStatuses(self.database, self.providers, self._directory, self.kept, self._clock)
 
     @part
     def audit(self) -> Audit:
@@ -231,7 +231,7 @@ class Services(Ground):
             self.database,
             self.providers,
             self.onfido,
-            self.runs,
+            self.lookup,
             self._notices,
             self._journal,
             self._timing,
@@ -246,7 +246,7 @@ class Services(Ground):
             self.providers,
             self.onfido,
             self._results,
-            self.archive,
+            self.kept,
             self.events,
             self._initiation,
             timedelta(days=self.settings.event_retention_days),

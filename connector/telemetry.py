@@ -42,12 +42,13 @@ _TRACEBACKS = structlog.processors.ExceptionRenderer(structlog.tracebacks.Except
 
 REQUESTS = Histogram("connector_request_seconds", "Requests answered", ["method", "route", "status"])
 EVENTS = Counter("connector_events_total", "Events that Onfido posted, by what became of them", ["state"])
-RUNS = Counter("connector_runs_total", "Runs by the status they moved to", ["status"])
+RUNS = Counter("connector_runs_total", "Verifications by the status they moved to", ["status"])
 ORPHANED = Counter(
-    "connector_runs_orphaned_total", "Runs that were started at Onfido but are no verification's: their lease was lost"
+    "connector_runs_orphaned_total",
+    "Runs that were started at Onfido but belong to no verification: their lease was lost",
 )
 NOTHING_COMPARED = Counter(
-    "connector_runs_nothing_compared_total", "Runs that Onfido approved without comparing any attribute"
+    "connector_runs_nothing_compared_total", "Verifications that Onfido approved without comparing any attribute"
 )
 
 

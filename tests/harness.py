@@ -19,7 +19,7 @@ from connector.access.development import mint_token
 from connector.app import create_app
 from connector.bootstrap import Services
 from connector.domain.tenancy import DEFAULT_TENANT
-from connector.domain.verification import RunFilter, Verification
+from connector.domain.verification import Verification, VerificationFilter
 from connector.onfido.client import OnfidoClient
 from connector.relay import Relay
 from connector.services.journal import Subscriber
@@ -218,7 +218,7 @@ class World:
 
     def attempts(self, user_id: str | None = None) -> list[Verification]:
         """Give the attempts of the tenant's users, or of one, the latest first."""
-        found, _ = self.connector.services.runs.page(self.tenant, RunFilter(user_id=user_id), limit=100)
+        found, _ = self.connector.services.lookup.page(self.tenant, VerificationFilter(user_id=user_id), limit=100)
         return [run.verification for run in found]
 
     def sweep(self) -> None:

@@ -19,27 +19,35 @@ from connector.api.error_responses import ONFIDO
 from connector.api.errors import PROVIDER_ERRORS
 from connector.api.parsing import Blueprint
 from connector.api.verification_csv import csv_pieces
-from connector.api.verification_shapes import RunFilterSchema, TimelineFileSchema
+from connector.api.verification_shapes import TimelineFileSchema, VerificationFilterSchema
 from connector.api.verifications import PREFIX, check_provider
 from connector.domain.verification_filter import read_filter
 from connector.errors import Code, OnfidoError
-from connector.services.lookup.evidence import PDF, ZIP, RunFile, RunFiles
+from connector.services.lookup.evidence import PDF, ZIP, Evidence, EvidenceFile
 from connector.services.lookup.readings import CSV_FILE, Readings
-from connector.services.lookup.verifications import Runs
+from connector.services.lookup.verifications import VerificationLookup
 
 log = structlog.get_logger(__name__)
 
 CSV = "text/csv"
-FILE_ERRORS = (Code.PROVIDER_NOT_FOUND, Code.RUN_NOT_FOUND, Code.RUN_OPEN, Code.FILE_UNAVAILABLE, *ONFIDO)
+FILE_ERRORS = (
+    Code.PROVIDER_NOT_FOUND,
+    Code.VERIFICATION_NOT_FOUND,
+    Code.VERIFICATION_NOT_ENDED,
+    Code.FILE_UNAVAILABLE,
+    *ONFIDO,
+)
 _BINARY = {"type": "string", "format": "binary"}
 
-blueprint = Blueprint("exports", __name__, errors=PROVIDER_ERRORS, url_prefix=PREFIX, description="Runs as files")
+blueprint = Blueprint(
+    "exports", __name__, errors=PROVIDER_ERRORS, url_prefix=PREFIX, description="Verifications as files"
+)
 
 
 @blueprint.get("/verifications.csv")
 @blueprint.requires("internal_idv_claim_view")
 @blueprint.refuses(Code.PROVIDER_NOT_FOUND)
-@blueprint.arguments(RunFilterSchema, location="query")
+@blueprint.arguments(VerificationFilterSchema, location="query")
 @blueprint.response(200, {"type": "string"}, content_type=CSV, example="id,runId,userId,status\r\n…")
 def export_runs(query: dict[str, Any], provider_id: str) -> Response:
     """Return runs as CSV, the first first.
@@ -49,7 +57,7 @@ def export_runs(query: dict[str, Any], provider_id: str) -> Response:
     """
     check_provider(provider_id)
     services, wanted = current_app.extensions["services"], read_filter(query, provider_id=provider_id)
-    runs: Runs = services.runs
+    runs: VerificationLookup = services.lookup
     readings: Readings = services.readings
     readings.record_export(g.tenant, wanted, g.principal.actor)
     pieces = csv_pieces(runs.all(g.tenant, wanted))
@@ -113,7 +121,7 @@ def get_evidence_folder(provider_id: str, run_id: str) -> Response:
     return _passed_on(_files().open_evidence_folder(g.tenant, run_id, provider_id, actor=g.principal.actor))
 
 
-def _passed_on(opened: AbstractContextManager[RunFile]) -> Response:
+def _passed_on(opened: AbstractContextManager[EvidenceFile]) -> Response:
     with ExitStack() as stack:
         file = stack.enter_context(opened)
         response = _attachment(_told(file), file.media_type, file.name)
@@ -123,7 +131,7 @@ def _passed_on(opened: AbstractContextManager[RunFile]) -> Response:
         return response
 
 
-def _told(file: RunFile) -> Iterator[bytes]:
+def _told(file: EvidenceFile) -> Iterator[bytes]:
     """Read a file; where it breaks off, say so in the log: the answer has begun already."""
     try:
         yield from file.chunks
@@ -138,6 +146,6 @@ def _attachment(content: Iterable[str] | Iterable[bytes], media_type: str, name:
     return response
 
 
-def _files() -> RunFiles:
-    files: RunFiles = current_app.extensions["services"].files
+def _files() -> Evidence:
+    files: Evidence = current_app.extensions["services"].evidence
     return files

@@ -18,7 +18,7 @@ from connector.services.application.tasks import Tasks
 
 PREFIX = "/api/server/v1/idv-providers/<provider_id>/verifications/<run_id>/tasks"
 
-TASK_ERRORS = (Code.PROVIDER_NOT_FOUND, Code.RUN_NOT_FOUND, Code.TASK_NOT_FOUND, *ONFIDO)
+TASK_ERRORS = (Code.PROVIDER_NOT_FOUND, Code.VERIFICATION_NOT_FOUND, Code.TASK_NOT_FOUND, *ONFIDO)
 
 blueprint = Blueprint(
     "tasks", __name__, errors=PROVIDER_ERRORS, url_prefix=PREFIX, description="Tasks of a run, completed with data"
@@ -40,7 +40,7 @@ class TaskDataSchema(ma.Schema):
 
 @blueprint.get("")
 @blueprint.requires("internal_idv_claim_view")
-@blueprint.refuses(Code.PROVIDER_NOT_FOUND, Code.RUN_NOT_FOUND, *ONFIDO)
+@blueprint.refuses(Code.PROVIDER_NOT_FOUND, Code.VERIFICATION_NOT_FOUND, *ONFIDO)
 @blueprint.response(200, TaskSchema(many=True))
 def list_tasks(provider_id: str, run_id: str) -> list[TaskSummary]:
     """List the tasks of a run that have started, the oldest first, as Onfido says now.

@@ -24,7 +24,7 @@ class ClaimStatusSchema(ma.Schema):
     reason = fields.String(required=True, allow_none=True)
 
 
-class LastRunSchema(ma.Schema):
+class LastVerificationSchema(ma.Schema):
     """The user's latest verification with the provider; `id` is the verification's, `runId` Onfido's."""
 
     id = fields.String(required=True)
@@ -58,7 +58,7 @@ class ProviderStatusSchema(ma.Schema):
     isVerified = Flag(required=True)
     reason = fields.String(required=True, allow_none=True, metadata={"example": "The last run was declined."})
     nextAttemptAt = Moment(required=True, allow_none=True)
-    lastRun = fields.Nested(LastRunSchema, required=True, allow_none=True)
+    lastRun = fields.Nested(LastVerificationSchema, required=True, allow_none=True)
     lastRefusal = fields.Nested(RefusalSchema, required=True, allow_none=True)
     claims = fields.List(fields.Nested(ClaimStatusSchema), required=True)
 

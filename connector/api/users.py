@@ -32,7 +32,7 @@ from connector.domain.workflow_input import RunRequest
 from connector.errors import Code, RequestError
 from connector.services.people.claims import Claims
 from connector.services.people.users import Users
-from connector.services.results.kept import Archive
+from connector.services.results.kept import KeptResults
 from connector.services.starting.requests import Capture, Verifications
 
 blueprint = Blueprint(
@@ -264,8 +264,8 @@ def _list(user_id: str, query: dict[str, Any]) -> list[dict[str, Any]]:
 
 def _claim_body(claim: Claim) -> dict[str, Any]:
     """Write a claim with what Onfido read of it."""
-    archive: Archive = current_app.extensions["services"].archive
-    return claim_body(claim, **archive.read_of(claim))
+    kept: KeptResults = current_app.extensions["services"].kept
+    return claim_body(claim, **kept.read_of(claim))
 
 
 def _properties(body: dict[str, Any]) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Runs as CSV (RFC 4180), for spreadsheets: piece by piece, however many there are.
+"""Verifications as CSV (RFC 4180), for spreadsheets: piece by piece, however many there are.
 
 The first piece begins with a byte order mark, without which Excel takes UTF-8 for something else.
 
@@ -15,12 +15,12 @@ import re
 from collections.abc import Generator, Iterable, Iterator
 from typing import TYPE_CHECKING
 
-from connector.api.verification_shapes import RunSchema
+from connector.api.verification_shapes import VerificationSchema
 
 if TYPE_CHECKING:
-    from connector.services.lookup.verifications import Run
+    from connector.services.lookup.verifications import ListedVerification
 
-_SCHEMA = RunSchema()
+_SCHEMA = VerificationSchema()
 COLUMNS = tuple(_SCHEMA.fields)
 PIECE = 64 * 1024  # characters, at least
 BYTE_ORDER_MARK = "\ufeff"
@@ -31,7 +31,7 @@ _FORMULA = re.compile(rf"(^|[;|\t\r\n])(?=[{_IGNORED}]*[{_SIGNS}])")
 _CONTROLS = ("\t", "\r", "\n")
 
 
-def csv_pieces(found: Iterable[Run]) -> Generator[str]:
+def csv_pieces(found: Iterable[ListedVerification]) -> Generator[str]:
     """Yield a heading and a line for each run, in pieces of whole lines; the first piece comes with the first runs."""
     sheet = io.StringIO(newline="")
     writer = csv.writer(sheet)
@@ -52,7 +52,7 @@ def harmless(text: str) -> str:
     return f"'{text}" if marked == text and text[:1] in _CONTROLS else marked
 
 
-def _cells(run: Run) -> Iterator[str]:
+def _cells(run: ListedVerification) -> Iterator[str]:
     view = _SCHEMA.dump(run)
     for name in COLUMNS:
         value = view[name]

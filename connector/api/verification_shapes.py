@@ -15,13 +15,13 @@ from connector.domain.verification import MAX_REASON, VerificationClaim
 from connector.domain.verification_filter import FALLING, RISING, STATUSES
 
 if TYPE_CHECKING:  # the command line prints these shapes, and loads the use cases only when it opens them
-    from connector.services.lookup.verifications import LiveTasks, RunDetails
+    from connector.services.lookup.verifications import LiveTasks, VerificationDetails
 
 APPROVE, DECLINE = "approve", "decline"
 _DAY = {"example": "2026-01-31"}
 
 
-class RunFilterSchema(ma.Schema):
+class VerificationFilterSchema(ma.Schema):
     """Which runs are wanted; `from` and `to` are dates or date-times, UTC's where they name no zone."""
 
     status = Text(limit=1024, load_default=None, metadata={"example": "review,declined"})
@@ -31,7 +31,7 @@ class RunFilterSchema(ma.Schema):
     to = Text(load_default=None, metadata=_DAY)
 
 
-class RunQuerySchema(RunFilterSchema):
+class VerificationQuerySchema(VerificationFilterSchema):
     """How the list of runs is filtered, sorted by when they were started, and paged."""
 
     sort = fields.String(load_default=FALLING, validate=validate.OneOf((RISING, FALLING)))
@@ -39,7 +39,7 @@ class RunQuerySchema(RunFilterSchema):
     offset = fields.Integer(load_default=0, validate=validate.Range(min=0, max=2**31 - 1))
 
 
-class RunSchema(ma.Schema):
+class VerificationSchema(ma.Schema):
     """A run; `id` is the verification's, `runId` Onfido's."""
 
     id = fields.String(required=True, attribute="verification.verification_id")
@@ -59,13 +59,13 @@ class RunSchema(ma.Schema):
     failure = fields.String(required=True, allow_none=True, attribute="verification.failure")
 
 
-class RunListSchema(ma.Schema):
+class VerificationListSchema(ma.Schema):
     """A page of runs; `startIndex` counts from 1."""
 
     totalResults = fields.Integer(required=True)
     startIndex = fields.Integer(required=True)
     count = fields.Integer(required=True)
-    verifications = fields.List(fields.Nested(RunSchema), required=True)
+    verifications = fields.List(fields.Nested(VerificationSchema), required=True)
 
 
 class ChangeSchema(ma.Schema):
@@ -81,7 +81,7 @@ class ChangeSchema(ma.Schema):
     detail = fields.Dict(required=True)
 
 
-class RunClaimSchema(ma.Schema):
+class VerificationClaimSchema(ma.Schema):
     """A claim that a run is about, and how it stands; `valueChanged`: since the run was started."""
 
     uri = fields.String(required=True)
@@ -103,13 +103,13 @@ class TaskSchema(ma.Schema):
     updatedAt = Moment(required=True, allow_none=True, attribute="updated_at")
 
 
-class RunDetailsSchema(RunSchema):
+class VerificationDetailsSchema(VerificationSchema):
     """All that is known of a run. `output`, `reasons` and `document` are null where they are not kept (any more).
 
     `tasks` are Onfido's of this moment; null where it does not tell, and `tasksUnavailable` says why.
     """
 
-    claims = fields.List(fields.Nested(RunClaimSchema), required=True)
+    claims = fields.List(fields.Nested(VerificationClaimSchema), required=True)
     output = fields.Raw(required=True, allow_none=True)
     reasons = fields.List(fields.String(), required=True, allow_none=True)
     document = fields.Dict(keys=fields.String(), values=fields.String(), required=True, allow_none=True)
@@ -132,13 +132,13 @@ class TimelineFileSchema(ma.Schema):
     href = fields.String(required=True)
 
 
-def details_body(details: RunDetails, live: LiveTasks) -> dict[str, Any]:
-    """Give what `RunDetailsSchema` writes."""
-    stand = {claim.uri: claim for claim in details.claims}
+def details_body(details: VerificationDetails, live: LiveTasks) -> dict[str, Any]:
+    """Give what `VerificationDetailsSchema` writes."""
+    current = {claim.uri: claim for claim in details.current}
     return {
-        "verification": details.run.verification,
-        "tags": details.run.tags,
-        "claims": [_claim_body(each, stand.get(each.uri)) for each in details.about],
+        "verification": details.listed.verification,
+        "tags": details.listed.tags,
+        "claims": [_claim_body(each, current.get(each.uri)) for each in details.claims],
         "output": details.result.output if details.result else None,
         "reasons": details.result.reasons if details.result else None,
         "document": details.document,
@@ -148,15 +148,15 @@ def details_body(details: RunDetails, live: LiveTasks) -> dict[str, Any]:
     }
 
 
-def _claim_body(about: VerificationClaim, stands: Claim | None) -> dict[str, Any]:
+def _claim_body(claim: VerificationClaim, current: Claim | None) -> dict[str, Any]:
     return {
-        "uri": about.uri,
-        "sentAs": about.applicant_field,
-        "isVerified": bool(stands and stands.is_verified),
-        "verificationStatus": stands.verification_status if stands else None,
-        "valueChanged": about.is_stale,
-        "outputPointer": about.output_pointer,
-        "outputAs": about.output_role,
+        "uri": claim.uri,
+        "sentAs": claim.applicant_field,
+        "isVerified": bool(current and current.is_verified),
+        "verificationStatus": current.verification_status if current else None,
+        "valueChanged": claim.is_stale,
+        "outputPointer": claim.output_pointer,
+        "outputAs": claim.output_role,
     }
 
 

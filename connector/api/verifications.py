@@ -13,15 +13,15 @@ from connector.api.verification_shapes import (
     APPROVE,
     ChangeSchema,
     DecisionSchema,
-    RunDetailsSchema,
-    RunListSchema,
-    RunQuerySchema,
+    VerificationDetailsSchema,
+    VerificationListSchema,
+    VerificationQuerySchema,
     change_body,
     details_body,
 )
 from connector.domain.verification_filter import RISING, read_filter
 from connector.errors import Code
-from connector.services.lookup.verifications import Runs
+from connector.services.lookup.verifications import VerificationLookup
 from connector.services.providers.registry import Providers
 from connector.services.results.decisions import Decisions
 
@@ -33,8 +33,8 @@ blueprint = Blueprint("runs", __name__, errors=PROVIDER_ERRORS, url_prefix=PREFI
 @blueprint.get("/verifications")
 @blueprint.requires("internal_idv_claim_view")
 @blueprint.refuses(Code.PROVIDER_NOT_FOUND)
-@blueprint.arguments(RunQuerySchema, location="query")
-@blueprint.response(200, RunListSchema)
+@blueprint.arguments(VerificationQuerySchema, location="query")
+@blueprint.response(200, VerificationListSchema)
 def list_runs(query: dict[str, Any], provider_id: str) -> dict[str, Any]:
     """List runs, the latest first.
 
@@ -58,8 +58,8 @@ def list_runs(query: dict[str, Any], provider_id: str) -> dict[str, Any]:
 
 @blueprint.get("/verifications/<run_id>")
 @blueprint.requires("internal_idv_claim_view")
-@blueprint.refuses(Code.PROVIDER_NOT_FOUND, Code.RUN_NOT_FOUND)
-@blueprint.response(200, RunDetailsSchema)
+@blueprint.refuses(Code.PROVIDER_NOT_FOUND, Code.VERIFICATION_NOT_FOUND)
+@blueprint.response(200, VerificationDetailsSchema)
 def get_run(provider_id: str, run_id: str) -> dict[str, Any]:
     """Return one run with its claims, its result while that is kept, its history, and its tasks at Onfido.
 
@@ -71,8 +71,8 @@ def get_run(provider_id: str, run_id: str) -> dict[str, Any]:
 
 @blueprint.post("/verifications/<run_id>/refresh")
 @blueprint.requires("internal_idv_claim_update")
-@blueprint.refuses(Code.PROVIDER_NOT_FOUND, Code.RUN_NOT_FOUND, *ONFIDO)
-@blueprint.response(200, RunDetailsSchema)
+@blueprint.refuses(Code.PROVIDER_NOT_FOUND, Code.VERIFICATION_NOT_FOUND, *ONFIDO)
+@blueprint.response(200, VerificationDetailsSchema)
 def refresh_run(provider_id: str, run_id: str) -> dict[str, Any]:
     """Ask Onfido for a run and apply its answer.
 
@@ -85,9 +85,9 @@ def refresh_run(provider_id: str, run_id: str) -> dict[str, Any]:
 
 @blueprint.post("/verifications/<run_id>/decision")
 @blueprint.requires("internal_idv_claim_update")
-@blueprint.refuses(Code.PROVIDER_NOT_FOUND, Code.RUN_NOT_FOUND, Code.RUN_NOT_DECIDABLE, *ONFIDO)
+@blueprint.refuses(Code.PROVIDER_NOT_FOUND, Code.VERIFICATION_NOT_FOUND, Code.VERIFICATION_NOT_DECIDABLE, *ONFIDO)
 @blueprint.arguments(DecisionSchema)
-@blueprint.response(200, RunDetailsSchema)
+@blueprint.response(200, VerificationDetailsSchema)
 def decide_run(body: dict[str, Any], provider_id: str, run_id: str) -> dict[str, Any]:
     """Approve or decline a run that ended in review; approving verifies what Onfido compared as clear.
 
@@ -103,7 +103,7 @@ def decide_run(body: dict[str, Any], provider_id: str, run_id: str) -> dict[str,
 
 @blueprint.get("/verifications/<run_id>/history")
 @blueprint.requires("internal_idv_claim_view")
-@blueprint.refuses(Code.PROVIDER_NOT_FOUND, Code.RUN_NOT_FOUND)
+@blueprint.refuses(Code.PROVIDER_NOT_FOUND, Code.VERIFICATION_NOT_FOUND)
 @blueprint.response(200, ChangeSchema(many=True))
 def get_history(provider_id: str, run_id: str) -> list[dict[str, Any]]:
     """Return what happened to a run and its claims, the first first.
@@ -122,9 +122,9 @@ def check_provider(provider_id: str) -> None:
 
 def _details(provider_id: str, run_id: str) -> dict[str, Any]:
     details = _runs().get(g.tenant, run_id, provider_id)
-    return details_body(details, _runs().tasks(details.run.verification))
+    return details_body(details, _runs().tasks(details.listed.verification))
 
 
-def _runs() -> Runs:
-    runs: Runs = current_app.extensions["services"].runs
+def _runs() -> VerificationLookup:
+    runs: VerificationLookup = current_app.extensions["services"].lookup
     return runs

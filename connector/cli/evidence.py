@@ -19,8 +19,8 @@ from connector.domain.verification_filter import read_filter
 from connector.errors import Code, RequestError
 
 if TYPE_CHECKING:  # the use cases load when a command opens them: `serve` has to set up its metrics first
-    from connector.services.lookup.evidence import RunFile
-    from connector.services.lookup.verifications import Run
+    from connector.services.lookup.evidence import EvidenceFile
+    from connector.services.lookup.verifications import ListedVerification
 
 STDOUT = "-"
 PATIENCE, PAUSE = 60.0, 0.5  # seconds; Onfido makes a timeline file in a moment
@@ -60,9 +60,9 @@ def export(context: click.Context, /, output: str, force: bool, tenant: str, **q
     is_shown = output == STDOUT and sys.stdout.isatty()  # a bar would be in the middle of it
     with services(context) as opened, _breaking_off(output), ExitStack() as stack:
         opened.readings.record_export(tenant, wanted, actor())
-        found: Iterator[Run] = opened.runs.all(tenant, wanted)
+        found: Iterator[ListedVerification] = opened.lookup.all(tenant, wanted)
         if not is_shown:
-            advance = stack.enter_context(progress(opened.runs.count(tenant, wanted), "verifications"))
+            advance = stack.enter_context(progress(opened.lookup.count(tenant, wanted), "verifications"))
             found = counted(found, advance)
         _write(output, (piece.encode() for piece in csv_pieces(found)), is_forced=force)
 
@@ -77,8 +77,8 @@ def timeline(context: click.Context, run_id: str, output: str, force: bool, tena
     """Have Onfido make the timeline file (PDF) of a run that has ended, and fetch it."""
     _check_target(output, is_forced=force)
     with services(context) as opened, ExitStack() as stack:
-        file_id = opened.files.create_timeline(tenant, run_id)
-        file = _once_there(stack, lambda: opened.files.open_timeline(tenant, run_id, file_id, actor=actor()))
+        file_id = opened.evidence.create_timeline(tenant, run_id)
+        file = _once_there(stack, lambda: opened.evidence.open_timeline(tenant, run_id, file_id, actor=actor()))
         _write(output, file.chunks, is_forced=force)
 
 
@@ -93,7 +93,7 @@ def evidence(context: click.Context, run_id: str, output: str, force: bool, is_f
     """Fetch the evidence of a run that has ended."""
     _check_target(output, is_forced=force)
     with services(context) as opened:
-        open_file = opened.files.open_evidence_folder if is_folder else opened.files.open_evidence
+        open_file = opened.evidence.open_evidence_folder if is_folder else opened.evidence.open_evidence
         with open_file(tenant, run_id, actor=actor()) as file:
             _write(output, file.chunks, is_forced=force)
 
@@ -109,7 +109,7 @@ def _breaking_off(output: str) -> Iterator[None]:
         click.get_current_context().exit(INTERRUPTED)
 
 
-def _once_there(stack: ExitStack, open_file: Callable[[], AbstractContextManager[RunFile]]) -> RunFile:
+def _once_there(stack: ExitStack, open_file: Callable[[], AbstractContextManager[EvidenceFile]]) -> EvidenceFile:
     end = time.monotonic() + PATIENCE
     while True:
         try:

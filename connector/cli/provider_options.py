@@ -103,7 +103,9 @@ def configuration(command: Any) -> Any:
                 callback=_studio,
                 help="What Studio is used for: a JSON file.",
             ),
-            click.option("--max-attempts", type=int, help="Runs a user may start within the window (default 5)."),
+            click.option(
+                "--max-attempts", type=int, help="Verifications a user may start within the window (default 5)."
+            ),
             click.option("--attempt-window", type=int, help="The window in seconds (default 86400)."),
             click.option(
                 "--missing-name", help="For a person with one name: repeat, or a placeholder; an empty one: none."

@@ -74,12 +74,12 @@ for command in (run_files.export, run_files.timeline, run_files.evidence):
 @click.pass_context
 def list_(context: click.Context, /, sort: str, limit: int, tenant: str, as_json: bool, **query: str | None) -> None:
     """List verifications, the latest first."""
-    from connector.api.verification_shapes import RunSchema  # noqa: PLC0415
+    from connector.api.verification_shapes import VerificationSchema  # noqa: PLC0415
 
     wanted = read_filter(query)
     with services(context) as opened:
-        found, total = opened.runs.page(tenant, wanted, limit=limit, is_rising=sort == RISING)
-    views = RunSchema(many=True).dump(found)
+        found, total = opened.lookup.page(tenant, wanted, limit=limit, is_rising=sort == RISING)
+    views = VerificationSchema(many=True).dump(found)
     if as_json:
         print_json(views)
         return
@@ -110,7 +110,7 @@ def show(context: click.Context, run_id: str, has_output: bool, tenant: str, as_
 def refresh(context: click.Context, run_id: str, has_output: bool, tenant: str, as_json: bool) -> None:
     """Ask Onfido for a run, apply its answer, and show it."""
     with services(context) as opened:
-        opened.runs.refresh(tenant, run_id)
+        opened.lookup.refresh(tenant, run_id)
         _show(opened, tenant, run_id, as_json=as_json, has_output=has_output)
 
 
@@ -128,16 +128,16 @@ def decide(
     if is_approved is None:
         raise click.UsageError("Say --approve or --decline.")
     with services(context) as opened:
-        found = opened.runs.find(tenant, run_id)
+        found = opened.lookup.find(tenant, run_id)
         opened.decisions.decide(found, is_approved=is_approved, reason=reason, actor=actor())
         _show(opened, tenant, run_id, as_json=as_json)
 
 
 def _show(opened: Services, tenant: str, run_id: str, *, as_json: bool, has_output: bool = False) -> None:
-    from connector.api.verification_shapes import RunDetailsSchema, details_body  # noqa: PLC0415
+    from connector.api.verification_shapes import VerificationDetailsSchema, details_body  # noqa: PLC0415
 
-    details = opened.runs.get(tenant, run_id)
-    view = RunDetailsSchema().dump(details_body(details, opened.runs.tasks(details.run.verification)))
+    details = opened.lookup.get(tenant, run_id)
+    view = VerificationDetailsSchema().dump(details_body(details, opened.lookup.tasks(details.listed.verification)))
     if as_json:
         print_json(view)
         return

@@ -74,7 +74,7 @@ def claim_of(uri: str, applicant_field: str | None, output: OutputClaim | None) 
 
 
 @dataclass(frozen=True)
-class RunFilter:
+class VerificationFilter:
     """Which attempts are wanted; what is None or empty does not matter. The period is half open."""
 
     provider_id: str | None = None

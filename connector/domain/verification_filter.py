@@ -16,7 +16,7 @@ from connector.domain.runs import (
     REVIEW,
     STARTING,
 )
-from connector.domain.verification import RunFilter
+from connector.domain.verification import VerificationFilter
 from connector.errors import InvalidQuery
 
 STATUSES = (
@@ -28,14 +28,14 @@ RISING, FALLING = "asc", "desc"
 _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}(?P<time>[T ][\d:.,+Z-]+)?", re.ASCII)  # no weeks and the like
 
 
-def read_filter(query: Mapping[str, str | None], *, provider_id: str | None = None) -> RunFilter:
+def read_filter(query: Mapping[str, str | None], *, provider_id: str | None = None) -> VerificationFilter:
     """Read `status` (names joined by commas), `userId`, `tag`, `from` and `to`; what is None does not matter.
 
     `from` and `to` are dates or date-times; a time without a zone is UTC's. The day of a bare date `to` belongs to the
     period, the moment of a date-time `to` does not. Raises `InvalidQuery` naming what cannot be read.
     """
     since, before = read_period(query[FROM], query[TO])
-    return RunFilter(
+    return VerificationFilter(
         provider_id=provider_id,
         user_id=query["userId"],
         statuses=_statuses(query["status"]),

@@ -26,7 +26,7 @@ from connector.services.providers.onfido import Onfido
 from connector.services.providers.registry import Providers
 from connector.services.results.deliveries import CheckVerification, KeepDocument
 from connector.services.results.events import Events
-from connector.services.results.kept import Archive
+from connector.services.results.kept import KeptResults
 from connector.services.results.results import Results
 from connector.services.starting.attempts import SWEPT
 from connector.services.starting.initiation import Initiation
@@ -59,7 +59,7 @@ class Upkeep:
         providers: Providers,
         onfido: Onfido,
         results: Results,
-        archive: Archive,
+        kept: KeptResults,
         events: Events,
         initiation: Initiation,
         event_retention: timedelta,
@@ -69,7 +69,7 @@ class Upkeep:
         self._providers = providers
         self._onfido = onfido
         self._results = results
-        self._archive = archive
+        self._kept = kept
         self._events = events
         self._initiation = initiation
         self._event_retention = event_retention
@@ -94,27 +94,27 @@ class Upkeep:
     def check_verification(self, order: CheckVerification) -> None:
         """Bring one open verification forward."""
         with self._database.read() as connection:
-            found = verifications.find(connection, order.verification_id)
-        if found is None or found.closed_at is not None:
+            verification = verifications.find(connection, order.verification_id)
+        if verification is None or verification.closed_at is not None:
             return
-        provider = self._providers.get(found.tenant, found.provider_id)
+        provider = self._providers.get(verification.tenant, verification.provider_id)
         deadline = background(CHECK_BUDGET)
-        if found.run_id is None:
-            self._initiation.settle(provider, found, deadline)
+        if verification.run_id is None:
+            self._initiation.settle(provider, verification, deadline)
         else:
-            self._refresh(provider, found, found.run_id, deadline)
+            self._refresh(provider, verification, verification.run_id, deadline)
 
     def keep_document(self, order: KeepDocument) -> None:
         """Keep what a finished run's document says, which the event did not tell."""
         with self._database.read() as connection:
-            found = verifications.find(connection, order.verification_id)
-        if found is None or found.run_id is None:
+            verification = verifications.find(connection, order.verification_id)
+        if verification is None or verification.run_id is None:
             return
-        onfido = self._onfido.of_verification(found, background(CHECK_BUDGET))
-        run = onfido.fetch_result(found.run_id, wants_document=True)
-        if column := self._archive.document_column(found, run):
+        onfido = self._onfido.of_verification(verification, background(CHECK_BUDGET))
+        run = onfido.fetch_result(verification.run_id, wants_document=True)
+        if column := self._kept.document_column(verification, run):
             with self._database.write() as connection:
-                verification_search.keep(connection, found.verification_id, column)
+                verification_search.keep(connection, verification.verification_id, column)
 
     def _forget_old(self) -> None:
         self._events.forget_bodies(self._event_retention)
@@ -135,23 +135,23 @@ class Upkeep:
             keys = [f"{CheckVerification.kind}:{each.verification_id}:{each.next_check_at}" for each in due]
             rows.add_all(connection, [CheckVerification(each.verification_id) for each in due], keys)
 
-    def _refresh(self, provider: Provider, found: Verification, run_id: str, deadline: Deadline) -> None:
+    def _refresh(self, provider: Provider, verification: Verification, run_id: str, deadline: Deadline) -> None:
         try:
             run = self._results.refresh(provider, run_id, deadline, SWEPT)
         except OnfidoError as error:
             if not error.is_gone:
                 raise
-            log.warning("run.gone", verification_id=found.verification_id, run_id=run_id, reason=error.summary)
+            log.warning("run.gone", verification_id=verification.verification_id, run_id=run_id, reason=error.summary)
             return
         if not run.is_final:
             self._events.complete(
                 provider.provider_id, run_id, self._onfido.of_provider(provider, background(CHECK_BUDGET))
             )
-        age = self._clock() - found.created_at
+        age = self._clock() - verification.created_at
         if not run.is_final and age > TOLD_AFTER:
             log.warning(
                 "run.open_for_long",
-                verification_id=found.verification_id,
+                verification_id=verification.verification_id,
                 run_id=run_id,
                 status=run.status,
                 days=age.days,

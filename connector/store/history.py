@@ -47,10 +47,10 @@ def find_of_verification(connection: Connection, verification_id: str) -> list[C
 
 
 def find_audited(
-    connection: Connection, tenant: str, wanted: AuditFilter, *, limit: int, before: int | None = None
+    connection: Connection, tenant: str, criteria: AuditFilter, *, limit: int, before: int | None = None
 ) -> list[Entry]:
     """Return audited changes of a tenant, the latest first, from those numbered lower than `before` on."""
-    statement = select(history.c.id, *_COLUMNS).where(history.c.tenant == tenant, _IS_AUDITED, *_clauses(wanted))
+    statement = select(history.c.id, *_COLUMNS).where(history.c.tenant == tenant, _IS_AUDITED, *_clauses(criteria))
     if before is not None:
         statement = statement.where(history.c.id < before)
     rows = connection.execute(statement.order_by(history.c.id.desc()).limit(limit)).mappings()
@@ -92,16 +92,16 @@ def _row(change: Change) -> dict[str, object]:
     return row if change.cause in AUDITED else row | {"user_id": None}
 
 
-def _clauses(wanted: AuditFilter) -> Iterator[ColumnElement[bool]]:
-    for column, value in ((history.c.user_id, wanted.user_id), (history.c.subject, wanted.subject)):
+def _clauses(criteria: AuditFilter) -> Iterator[ColumnElement[bool]]:
+    for column, value in ((history.c.user_id, criteria.user_id), (history.c.subject, criteria.subject)):
         if value is not None:
             yield column == value
-    if wanted.actor is not None:  # whole, or without the client and issuer of the token
-        yield or_(history.c.actor == wanted.actor, history.c.actor.startswith(f"{wanted.actor} [", autoescape=True))
-    if wanted.name is not None:
+    if criteria.actor is not None:  # whole, or without the client and issuer of the token
+        yield or_(history.c.actor == criteria.actor, history.c.actor.startswith(f"{criteria.actor} [", autoescape=True))
+    if criteria.name is not None:
         named = (history.c.name, history.c.provider_id, history.c.verification_id)
-        yield or_(*(column == wanted.name for column in named))
-    if wanted.since is not None:
-        yield history.c.at >= wanted.since
-    if wanted.before is not None:
-        yield history.c.at < wanted.before
+        yield or_(*(column == criteria.name for column in named))
+    if criteria.since is not None:
+        yield history.c.at >= criteria.since
+    if criteria.before is not None:
+        yield history.c.at < criteria.before

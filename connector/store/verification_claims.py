@@ -52,17 +52,17 @@ _MARK_STALE = (
 _ADD_TAGS = insert_or(verification_tags, lambda statement: statement.on_conflict_do_nothing())
 
 
-def add(connection: Connection, verification_id: str, about: Sequence[VerificationClaim]) -> None:
+def add(connection: Connection, verification_id: str, claims: Sequence[VerificationClaim]) -> None:
     """Insert the claims that an attempt is about."""
-    connection.execute(_INSERT, [row | {"fingerprint": UNREAD} for row in _rows(verification_id, about)])
+    connection.execute(_INSERT, [row | {"fingerprint": UNREAD} for row in _rows(verification_id, claims)])
 
 
 def replace(
-    connection: Connection, verification_id: str, about: Sequence[VerificationClaim], tags: Collection[str]
+    connection: Connection, verification_id: str, claims: Sequence[VerificationClaim], tags: Collection[str]
 ) -> None:
     """Let an attempt whose run was never asked for be about these claims instead, and bear these tags."""
     connection.execute(delete(verification_claims).where(verification_claims.c.verification_id == verification_id))
-    add(connection, verification_id, about)
+    add(connection, verification_id, claims)
     connection.execute(delete(verification_tags).where(verification_tags.c.verification_id == verification_id))
     add_tags(connection, verification_id, tags)
 
@@ -75,12 +75,12 @@ def add_tags(connection: Connection, verification_id: str, tags: Collection[str]
         )
 
 
-def bind_values(connection: Connection, verification_id: str, about: Sequence[VerificationClaim]) -> bool:
+def bind_values(connection: Connection, verification_id: str, claims: Sequence[VerificationClaim]) -> bool:
     """Record which values the attempt sends; False where one has changed since it was read: read all again.
 
-    `about` are all of the attempt's claims.
+    `claims` are all of the attempt's claims.
     """
-    rows = _rows(verification_id, about)
+    rows = _rows(verification_id, claims)
     if len(connection.execute(_BIND(connection), rows).all()) == len(rows):
         return True
     # All of it: a value that is not bound is marked by every change.
@@ -181,6 +181,6 @@ def _mark_remapped(
     )
 
 
-def _rows(verification_id: str, about: Sequence[VerificationClaim]) -> list[dict[str, Any]]:
-    rows = [{"verification_id": verification_id, **vars(claim), "is_stale": False} for claim in about]
+def _rows(verification_id: str, claims: Sequence[VerificationClaim]) -> list[dict[str, Any]]:
+    rows = [{"verification_id": verification_id, **vars(claim), "is_stale": False} for claim in claims]
     return sorted(rows, key=itemgetter("uri"))

@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Select, func, null, select, tuple_, update
 
 from connector.domain.runs import REVIEW
-from connector.domain.verification import RunFilter, Verification
+from connector.domain.verification import Verification, VerificationFilter
 from connector.store.models import verification_claims, verification_tags, verifications
 from connector.store.verifications import SELECT, one, read_row
 
@@ -32,7 +32,7 @@ def find(connection: Connection, tenant: str, run_id: str, provider_id: str | No
 def find_page(
     connection: Connection,
     tenant: str,
-    wanted: RunFilter,
+    criteria: VerificationFilter,
     *,
     limit: int,
     offset: int = 0,
@@ -42,21 +42,21 @@ def find_page(
 
     Without their results and documents.
     """
-    page = _ordered(_LISTED.where(*_clauses(tenant, wanted)), is_rising=is_rising).limit(limit).offset(offset)
-    return [read_row(row) for row in connection.execute(page)], count(connection, tenant, wanted)
+    page = _ordered(_LISTED.where(*_clauses(tenant, criteria)), is_rising=is_rising).limit(limit).offset(offset)
+    return [read_row(row) for row in connection.execute(page)], count(connection, tenant, criteria)
 
 
-def count(connection: Connection, tenant: str, wanted: RunFilter) -> int:
+def count(connection: Connection, tenant: str, criteria: VerificationFilter) -> int:
     """Return how many of the tenant's attempts match."""
-    statement = select(func.count()).select_from(verifications).where(*_clauses(tenant, wanted))
+    statement = select(func.count()).select_from(verifications).where(*_clauses(tenant, criteria))
     return connection.execute(statement).scalar_one()
 
 
 def find_next(
-    connection: Connection, tenant: str, wanted: RunFilter, *, limit: int, after: Verification | None
+    connection: Connection, tenant: str, criteria: VerificationFilter, *, limit: int, after: Verification | None
 ) -> list[Verification]:
     """Give the next of the tenant's attempts behind the one `after`, the oldest first; as `find_page` does."""
-    statement = _LISTED.where(*_clauses(tenant, wanted))
+    statement = _LISTED.where(*_clauses(tenant, criteria))
     if after is not None:
         key = tuple_(verifications.c.created_at, verifications.c.id)
         statement = statement.where(key > tuple_(after.created_at, after.verification_id))
@@ -136,20 +136,20 @@ def forget_results(connection: Connection, closed_before: datetime, limit: int) 
     return len(old)
 
 
-def _clauses(tenant: str, wanted: RunFilter) -> list[ColumnElement[bool]]:
+def _clauses(tenant: str, criteria: VerificationFilter) -> list[ColumnElement[bool]]:
     clauses = [verifications.c.tenant == tenant]
-    if wanted.provider_id is not None:
-        clauses.append(verifications.c.provider_id == wanted.provider_id)
-    if wanted.user_id is not None:
-        clauses.append(verifications.c.user_id == wanted.user_id)
-    if wanted.statuses:
-        clauses.append(verifications.c.status.in_(wanted.statuses))
-    if wanted.created_from is not None:
-        clauses.append(verifications.c.created_at >= wanted.created_from)
-    if wanted.created_before is not None:
-        clauses.append(verifications.c.created_at < wanted.created_before)
-    if wanted.tag is not None:
-        tagged = select(verification_tags.c.verification_id).where(verification_tags.c.tag == wanted.tag)
+    if criteria.provider_id is not None:
+        clauses.append(verifications.c.provider_id == criteria.provider_id)
+    if criteria.user_id is not None:
+        clauses.append(verifications.c.user_id == criteria.user_id)
+    if criteria.statuses:
+        clauses.append(verifications.c.status.in_(criteria.statuses))
+    if criteria.created_from is not None:
+        clauses.append(verifications.c.created_at >= criteria.created_from)
+    if criteria.created_before is not None:
+        clauses.append(verifications.c.created_at < criteria.created_before)
+    if criteria.tag is not None:
+        tagged = select(verification_tags.c.verification_id).where(verification_tags.c.tag == criteria.tag)
         clauses.append(verifications.c.id.in_(tagged))
     return clauses
 

@@ -81,7 +81,7 @@ class RemovedError(RequestError):
 def reserve(
     connection: Connection,
     verification: Mapping[str, Any],
-    about: Sequence[VerificationClaim],
+    claims: Sequence[VerificationClaim],
     tags: Collection[str],
     lease: Lease,
 ) -> Verification:
@@ -91,7 +91,7 @@ def reserve(
     """
     row = dict(verification) | {"lease_owner": lease.owner, "lease_until": lease.until}
     reserved = connection.execute(_INSERT, row).one()
-    verification_claims.add(connection, verification["id"], about)
+    verification_claims.add(connection, verification["id"], claims)
     verification_claims.add_tags(connection, verification["id"], tags)
     return read_row(reserved)
 
@@ -159,13 +159,13 @@ def find_latest(
     connection: Connection, provider_id: str, user_id: str, tenant: str, uris: Sequence[str]
 ) -> Verification | None:
     """Give the user's latest attempt that was about all of these claims."""
-    about = [
+    claims = [
         select(claims_table.c.uri)
         .where(claims_table.c.verification_id == verifications.c.id, claims_table.c.uri == uri)
         .exists()
         for uri in uris
     ]
-    return one(connection, _OF_USER.where(*about).limit(1), _of_user(tenant, user_id, provider_id))
+    return one(connection, _OF_USER.where(*claims).limit(1), _of_user(tenant, user_id, provider_id))
 
 
 def get(connection: Connection, verification_id: str) -> Verification:

@@ -17,7 +17,7 @@ _COLOURS = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
 
 
 class Terminal:
-    """Runs `python -m connector` with arguments; what it shows is read as it comes."""
+    """Run `python -m connector` with arguments; what it shows is read as it comes."""
 
     def __init__(self, *arguments: str, log: Path | None = None, **variables: str) -> None:
         environ = {name: value for name, value in os.environ.items() if not name.startswith(("CONNECTOR_", "ONFIDO_"))}

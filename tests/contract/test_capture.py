@@ -168,8 +168,8 @@ def test_a_user_whose_link_has_expired_is_sent_to_another(shared: World, me: Cal
 
     assert second["onfido_workflow_run_id"] != run_id
     assert second["link_url"] != first["link_url"]
-    ended = shared.connector.services.runs.get(shared.tenant, run_id)
-    assert (ended.run.verification.status, ended.run.verification.failure) == ("error", "The link has expired.")
+    ended = shared.connector.services.lookup.get(shared.tenant, run_id)
+    assert (ended.listed.verification.status, ended.listed.verification.failure) == ("error", "The link has expired.")
     assert [(each.name, each.current) for each in ended.history][-1] == (run_id, "error")
 
 

@@ -1,4 +1,4 @@
-"""Runs whose workflow checks a proof of address beside the document: which of the two judges which claim."""
+"""Verifications whose workflow checks a proof of address beside the document: which of the two judges which claim."""
 
 from __future__ import annotations
 

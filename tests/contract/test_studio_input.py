@@ -380,10 +380,10 @@ def test_tags_of_the_provider_and_of_the_request_join_the_runs_own(shared: World
     run_id = run_id_of(ask(me, provider_id, properties={"tags": "both, theirs,Zürich ,"}))
 
     own, *others = run_at_onfido(shared, run_id)["tags"]
-    found = shared.connector.services.runs.get(shared.tenant, run_id)
-    assert own == TAG_PREFIX + found.run.verification.verification_id
+    found = shared.connector.services.lookup.get(shared.tenant, run_id)
+    assert own == TAG_PREFIX + found.listed.verification.verification_id
     assert others == ["ours", "both", "theirs", "Zürich"]
-    assert sorted(found.run.tags) == sorted(others)
+    assert sorted(found.listed.tags) == sorted(others)
 
 
 def test_as_many_tags_as_onfido_takes_leave_room_for_the_runs_own(shared: World) -> None:

@@ -6,24 +6,24 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from connector.domain.verification import RunFilter
+from connector.domain.verification import VerificationFilter
 from connector.domain.verification_filter import STATUSES, read_filter
 from connector.errors import InvalidQuery
 
 NOTHING: dict[str, str | None] = dict.fromkeys(("status", "userId", "tag", "from", "to"))
 
 
-def read(**words: str) -> RunFilter:
+def read(**words: str) -> VerificationFilter:
     return read_filter(NOTHING | words)
 
 
 def test_nothing_asked_for_is_everything() -> None:
-    assert read() == RunFilter()
-    assert read_filter(NOTHING, provider_id="the-provider") == RunFilter(provider_id="the-provider")
+    assert read() == VerificationFilter()
+    assert read_filter(NOTHING, provider_id="the-provider") == VerificationFilter(provider_id="the-provider")
 
 
 def test_names_are_taken_as_they_are() -> None:
-    assert read(userId="ann", tag="vip") == RunFilter(user_id="ann", tag="vip")
+    assert read(userId="ann", tag="vip") == VerificationFilter(user_id="ann", tag="vip")
 
 
 @pytest.mark.parametrize("text", ["review,declined", " review , declined", "review,declined,review"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from functools import partial
 
-from connector.services.starting.attempts import Wanted
+from connector.services.starting.attempts import VerificationRequest
 from tests.harness import (
     BIRTH_DATE,
     GIVEN_NAME,
@@ -156,6 +156,6 @@ def test_attempt_writes_its_claims_in_the_order_in_which_all_lock_them(quiet: Wo
     """In the order of a request it could wait for an administrator's correction that waits for it."""
     provider = quiet.connector.services.providers.get(quiet.tenant, quiet.provider_id)
 
-    about = Wanted(tuple(sorted(MAPPING, reverse=True))).about(provider)
+    about = VerificationRequest(tuple(sorted(MAPPING, reverse=True))).claims(provider)
 
     assert [claim.uri for claim in about] == sorted(MAPPING)

@@ -328,7 +328,7 @@ def test_runs_of_others_are_not_in_the_way(world: World, ann: Caller) -> None:
 def test_a_decision_without_a_reason_that_can_be_kept_is_none(world: World, ann: Caller, reason: str) -> None:
     run_id = end(world, ann)
     before, services = run_of(world, run_id), world.connector.services
-    found = services.runs.find(world.tenant, run_id)
+    found = services.lookup.find(world.tenant, run_id)
 
     with pytest.raises(InvalidField, match=r"^reason: "):
         services.decisions.decide(found, is_approved=True, reason=reason, actor="the-admin")
@@ -359,7 +359,7 @@ def test_a_run_that_onfido_has_not_ended_is_not_approved(world: World, ann: Call
 
     assert_refused(decide(world, run_id), run_id, "processing")
 
-    assert world.connector.services.runs.find(world.tenant, run_id).decision is None
+    assert world.connector.services.lookup.find(world.tenant, run_id).decision is None
     assert verified(ann.claims()) == set()
 
 

@@ -1,4 +1,4 @@
-"""Runs as CSV: read back as they were, harmless to a spreadsheet, in pieces."""
+"""Verifications as CSV: read back as they were, harmless to a spreadsheet, in pieces."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from hypothesis import strategies as st
 
 from connector.api.verification_csv import BYTE_ORDER_MARK, COLUMNS, PIECE, csv_pieces, harmless
 from connector.domain.verification import Verification
-from connector.services.lookup.verifications import Run
+from connector.services.lookup.verifications import ListedVerification
 
 AT = datetime(2026, 1, 2, 3, 4, 5, 678_901, UTC)
-RUN = Run(
+RUN = ListedVerification(
     Verification(
         verification_id="the-id",
         tenant="acme",
@@ -48,11 +48,11 @@ RUN = Run(
 )
 
 
-def with_(tags: tuple[str, ...] = (), **values: Any) -> Run:
-    return Run(replace(RUN.verification, **values), tags)
+def with_(tags: tuple[str, ...] = (), **values: Any) -> ListedVerification:
+    return ListedVerification(replace(RUN.verification, **values), tags)
 
 
-def read(runs: list[Run]) -> list[dict[str, str]]:
+def read(runs: list[ListedVerification]) -> list[dict[str, str]]:
     """Give what a reader of CSV makes of some runs."""
     sheet = "".join(csv_pieces(runs))
     assert sheet.count(BYTE_ORDER_MARK) == 1
@@ -159,7 +159,7 @@ def test_every_column_that_somebody_chooses_is_made_harmless() -> None:
 def test_pieces_are_bounded_whole_lines_and_come_as_runs_do() -> None:
     taken = 0
 
-    def endless() -> Iterator[Run]:
+    def endless() -> Iterator[ListedVerification]:
         nonlocal taken
         while True:
             taken += 1

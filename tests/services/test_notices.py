@@ -62,7 +62,7 @@ def ann(world: World, application: Application) -> Caller:
 
 
 def verification_of(world: World, run_id: str) -> str:
-    return world.connector.services.runs.find(world.tenant, run_id).verification_id
+    return world.connector.services.lookup.find(world.tenant, run_id).verification_id
 
 
 def post(url: str, **timeout: float) -> bytes | None:
@@ -197,7 +197,7 @@ def test_application_is_told_of_a_task_and_its_answer_completes_it(
     }
     assert output_of(world, run_id, task_id) == {"score": 7}
     assert "Zebulon" not in str(row)
-    world.wait_until(lambda: world.connector.services.runs.find(world.tenant, run_id).closed_at is not None)
+    world.wait_until(lambda: world.connector.services.lookup.find(world.tenant, run_id).closed_at is not None)
 
 
 def test_completion_by_an_answer_is_in_the_history_without_the_data(
@@ -208,7 +208,7 @@ def test_completion_by_an_answer_is_in_the_history_without_the_data(
     run_id, task_id = start_waiting(world, ann)
 
     wait_for(world, TellTask.kind, "done")
-    told = world.connector.services.runs.get(world.tenant, run_id).history
+    told = world.connector.services.lookup.get(world.tenant, run_id).history
     [entry] = [each for each in told if each.current == "task_completed"]
     assert (entry.subject, entry.name, entry.cause) == ("run", run_id, "notice_answered")
     assert entry.actor == application.received[0].body["id"]
@@ -426,7 +426,7 @@ def test_event_that_comes_after_the_runs_end_is_not_told(world: World, ann: Call
     use_workflow(world)
     run_id = world.start(ann)
     world.outcome(run_id)
-    world.wait_until(lambda: world.connector.services.runs.find(world.tenant, run_id).closed_at is not None)
+    world.wait_until(lambda: world.connector.services.lookup.find(world.tenant, run_id).closed_at is not None)
 
     assert world.post_event(task_event(run_id, "risk_score_1")).status_code == 200
 

@@ -32,7 +32,7 @@ def test_run_that_onfido_has_forgotten_stays_open_until_the_user_tries_again(wor
 
     world.sweep()
 
-    assert world.connector.services.runs.find(world.tenant, run_id).closed_at is None
+    assert world.connector.services.lookup.find(world.tenant, run_id).closed_at is None
     assert world.start(ann) != run_id
 
 

@@ -12,7 +12,7 @@ import pytest
 import requests
 from sqlalchemy import select
 
-from connector.domain.verification import RunFilter
+from connector.domain.verification import VerificationFilter
 from connector.services.application.watchlist import TellMatches
 from connector.services.results.deliveries import UpdateMatches
 from connector.store.models import events, history
@@ -123,7 +123,7 @@ def test_new_matches_are_recorded_told_and_unverify(world: World, ann: Caller, a
     )
     with world.connector.services.database.read() as connection:
         [event_id] = connection.execute(select(events.c.id).where(events.c.kind == KIND)).scalars()
-    [found] = world.connector.services.runs.all(world.tenant, RunFilter())
+    [found] = world.connector.services.lookup.all(world.tenant, VerificationFilter())
     verification = found.verification
     assert {each.actor for each in told(world)} == {event_id}
     assert {each.verification_id for each in told(world)} == {verification.verification_id}

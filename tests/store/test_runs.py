@@ -13,14 +13,14 @@ from typing import Any
 import pytest
 from sqlalchemy import delete, insert, text
 
-from connector.domain.verification import RunFilter, Verification, VerificationClaim
+from connector.domain.verification import Verification, VerificationClaim, VerificationFilter
 from connector.store import verification_claims, verification_search
 from connector.store.engine import Database
 from connector.store.models import verifications
 
 TENANT = "acme"
 SECOND = timedelta(seconds=1)
-EVERYTHING = RunFilter()
+EVERYTHING = VerificationFilter()
 Add = Callable[..., str]
 
 _numbers = itertools.count()
@@ -52,14 +52,16 @@ def add(database: Database, provider_id: str, now: datetime) -> Add:
     return add
 
 
-def page(database: Database, wanted: RunFilter = EVERYTHING, tenant: str = TENANT, **options: Any) -> list[str]:
+def page(
+    database: Database, wanted: VerificationFilter = EVERYTHING, tenant: str = TENANT, **options: Any
+) -> list[str]:
     """Give the ids on a page."""
     with database.read() as connection:
         found, _ = verification_search.find_page(connection, tenant, wanted, **{"limit": 100} | options)
     return [each.verification_id for each in found]
 
 
-def walk(database: Database, size: int, wanted: RunFilter = EVERYTHING) -> list[str]:
+def walk(database: Database, size: int, wanted: VerificationFilter = EVERYTHING) -> list[str]:
     """Give all ids, so many at a time."""
     found: list[Verification] = []
     for _ in range(50):
@@ -118,7 +120,10 @@ class TestPage:
         add(tenant="another")
         with database.read() as connection:
             assert verification_search.find_page(connection, TENANT, EVERYTHING, limit=1)[1] == 3
-            assert verification_search.find_page(connection, TENANT, RunFilter(user_id="ann"), limit=0) == ([], 2)
+            assert verification_search.find_page(connection, TENANT, VerificationFilter(user_id="ann"), limit=0) == (
+                [],
+                2,
+            )
 
     def test_each_filter_keeps_what_it_names(
         self, database: Database, add: Add, add_provider: Callable[..., str], provider_id: str
@@ -127,25 +132,25 @@ class TestPage:
         wanted = add(user_id="ben", status="review", tags=("vip", "spring"), provider_id=other)
         add(tags=("spring sale",))
         for kept in (
-            RunFilter(user_id="ben"),
-            RunFilter(statuses=("review", "declined")),
-            RunFilter(tag="vip"),
-            RunFilter(tag="spring"),
-            RunFilter(provider_id=other),
-            RunFilter(other, "ben", ("review",), "vip"),
+            VerificationFilter(user_id="ben"),
+            VerificationFilter(statuses=("review", "declined")),
+            VerificationFilter(tag="vip"),
+            VerificationFilter(tag="spring"),
+            VerificationFilter(provider_id=other),
+            VerificationFilter(other, "ben", ("review",), "vip"),
         ):
             assert page(database, kept) == [wanted], kept
-        assert page(database, RunFilter(provider_id, "ben")) == []
-        assert page(database, RunFilter(tag="VIP")) == []
-        assert page(database, RunFilter(tag="v%")) == []
+        assert page(database, VerificationFilter(provider_id, "ben")) == []
+        assert page(database, VerificationFilter(tag="VIP")) == []
+        assert page(database, VerificationFilter(tag="v%")) == []
 
     def test_the_period_is_half_open_to_the_microsecond(self, database: Database, add: Add, now: datetime) -> None:
         tick = timedelta(microseconds=1)
         first, second = add(created_at=now), add(created_at=now + tick)
-        assert page(database, RunFilter(created_from=now, created_before=now + tick)) == [first]
-        assert page(database, RunFilter(created_from=now + tick)) == [second]
-        assert page(database, RunFilter(created_before=now)) == []
-        assert page(database, RunFilter(created_from=now, created_before=now)) == []
+        assert page(database, VerificationFilter(created_from=now, created_before=now + tick)) == [first]
+        assert page(database, VerificationFilter(created_from=now + tick)) == [second]
+        assert page(database, VerificationFilter(created_before=now)) == []
+        assert page(database, VerificationFilter(created_from=now, created_before=now)) == []
 
     def test_what_is_kept_of_runs_stays_out_of_lists(self, database: Database, add: Add) -> None:
         verification_id = add(result="sealed result", document="sealed document")
@@ -174,7 +179,7 @@ class TestWalk:
         wanted = {add(user_id="ben", tags=("vip",)) for _ in range(3)}
         add(user_id="ben")
         add(tags=("vip",))
-        assert set(walk(database, 2, RunFilter(user_id="ben", tag="vip"))) == wanted
+        assert set(walk(database, 2, VerificationFilter(user_id="ben", tag="vip"))) == wanted
 
     def test_runs_that_come_and_go_meanwhile_do_no_harm(self, database: Database, add: Add, now: datetime) -> None:
         ids = [add(created_at=now + number * SECOND) for number in range(6)]
@@ -193,7 +198,9 @@ class TestWalk:
             if not database.is_sqlite:
                 connection.execute(text("SET LOCAL TIME ZONE 'America/New_York'"))
             [first] = verification_search.find_next(connection, TENANT, EVERYTHING, limit=1, after=None)
-            rest = verification_search.find_next(connection, TENANT, RunFilter(created_from=now), limit=9, after=first)
+            rest = verification_search.find_next(
+                connection, TENANT, VerificationFilter(created_from=now), limit=9, after=first
+            )
         assert [each.verification_id for each in (first, *rest)] == ids
         assert [each.created_at for each in rest] == [now + SECOND, now + 2 * SECOND]
 

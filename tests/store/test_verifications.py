@@ -12,7 +12,7 @@ import pytest
 from sqlalchemy import Connection, delete, select
 from sqlalchemy.exc import IntegrityError
 
-from connector.domain.verification import RunFilter, Verification, VerificationClaim
+from connector.domain.verification import Verification, VerificationClaim, VerificationFilter
 from connector.errors import RequestError
 from connector.store import applicants, verification_claims, verification_search, verifications
 from connector.store.applicants import KnownApplicant
@@ -22,7 +22,7 @@ from connector.store.models import providers
 from connector.store.verifications import Lease
 
 ABOUT = (VerificationClaim("givenname", "first_name"), VerificationClaim("lastname", "last_name"))
-EVERYTHING = RunFilter()
+EVERYTHING = VerificationFilter()
 Reserve = Callable[..., Verification]
 
 
@@ -63,7 +63,9 @@ def current(database: Database, verification_id: str) -> Verification:
         return verifications.get(connection, verification_id)
 
 
-def page(connection: Connection, tenant: str, wanted: RunFilter = EVERYTHING, limit: int = 10) -> list[Verification]:
+def page(
+    connection: Connection, tenant: str, wanted: VerificationFilter = EVERYTHING, limit: int = 10
+) -> list[Verification]:
     found, _ = verification_search.find_page(connection, tenant, wanted, limit=limit)
     return found
 
@@ -362,7 +364,7 @@ class TestFinding:
         with database.read() as connection:
             assert page(connection, "acme") == [ben, ann]
             assert page(connection, "acme", limit=1) == [ben]
-            assert page(connection, "acme", RunFilter(user_id="ann")) == [ann]
+            assert page(connection, "acme", VerificationFilter(user_id="ann")) == [ann]
             assert page(connection, "another") == []
 
 

@@ -99,7 +99,7 @@ class Notices:
         return answer
 
 
-def task_started(order: Stamped, found: Verification, task: Task) -> Notice:
+def task_started(order: Stamped, verification: Verification, task: Task) -> Notice:
     """Tell that a task waits for the application's data."""
     told = {
         "taskId": task.summary.task_id,
@@ -107,30 +107,30 @@ def task_started(order: Stamped, found: Verification, task: Task) -> Notice:
         "taskDefVersion": task.summary.task_def_version,
         "input": task.input,
     }
-    return _notice(TASK_STARTED, order, _about(found, found.dashboard_url) | told)
+    return _notice(TASK_STARTED, order, _subject(verification, verification.dashboard_url) | told)
 
 
-def decision_waiting(order: Stamped, found: Verification, dashboard_url: str | None) -> Notice:
+def decision_waiting(order: Stamped, verification: Verification, dashboard_url: str | None) -> Notice:
     """Tell that somebody has to decide in Onfido's dashboard."""
-    return _notice(DECISION_WAITING, order, _about(found, dashboard_url))
+    return _notice(DECISION_WAITING, order, _subject(verification, dashboard_url))
 
 
-def matches_updated(order: Stamped, found: Verification, monitor_id: str) -> Notice:
+def matches_updated(order: Stamped, verification: Verification, monitor_id: str) -> Notice:
     """Tell that a watchlist monitor's matches have changed."""
-    told = {"monitorId": monitor_id, "applicantId": found.applicant_id}
-    return _notice(MATCHES_UPDATED, order, _about(found, found.dashboard_url) | told)
+    told = {"monitorId": monitor_id, "applicantId": verification.applicant_id}
+    return _notice(MATCHES_UPDATED, order, _subject(verification, verification.dashboard_url) | told)
 
 
 def _notice(kind: str, order: Stamped, data: Mapping[str, Any]) -> Notice:
     return Notice(kind, order.notice_id, order.at, data)
 
 
-def _about(found: Verification, dashboard_url: str | None) -> dict[str, Any]:
+def _subject(verification: Verification, dashboard_url: str | None) -> dict[str, Any]:
     return {
-        "tenant": found.tenant,
-        "providerId": found.provider_id,
-        "userId": found.user_id,
-        "verificationId": found.verification_id,
-        "runId": found.run_id,
+        "tenant": verification.tenant,
+        "providerId": verification.provider_id,
+        "userId": verification.user_id,
+        "verificationId": verification.verification_id,
+        "runId": verification.run_id,
         "dashboardUrl": dashboard_url,
     }

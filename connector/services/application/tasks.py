@@ -27,7 +27,7 @@ from connector.http.webhook_sender import MAX_ANSWER
 from connector.onfido.client import OnfidoClient
 from connector.services.application.notices import Notices, decision_waiting, task_started
 from connector.services.journal import Journal
-from connector.services.lookup.verifications import Runs
+from connector.services.lookup.verifications import VerificationLookup
 from connector.services.outbox import Handler, Undeliverable
 from connector.services.providers.onfido import Onfido
 from connector.services.providers.registry import Providers
@@ -50,7 +50,7 @@ Data = Mapping[str, Any] | Sequence[Any]
 class _OpenRun:
     """A verification whose run has tasks, and how Onfido is asked about them."""
 
-    found: Verification
+    verification: Verification
     run_id: str
     onfido: OnfidoClient
 
@@ -63,7 +63,7 @@ class Tasks:
         database: Database,
         providers: Providers,
         onfido: Onfido,
-        runs: Runs,
+        lookup: VerificationLookup,
         notices: Notices,
         journal: Journal,
         timing: Timing,
@@ -72,7 +72,7 @@ class Tasks:
         self._database = database
         self._providers = providers
         self._onfido = onfido
-        self._runs = runs
+        self._lookup = lookup
         self._notices = notices
         self._journal = journal
         self._timing = timing
@@ -84,13 +84,13 @@ class Tasks:
         return [Handler(TellTask, self.tell)]
 
     def all(self, tenant: str, run_id: str, provider_id: str | None = None) -> list[TaskSummary]:
-        """List the tasks of a run that have started, as Onfido says now; raises as `Runs.find`, and `OnfidoError`."""
+        """List the tasks of a run that have started, as Onfido says now; raises as `find` does, and `OnfidoError`."""
         run = self._reach(tenant, run_id, provider_id)
         try:
             return run.onfido.list_tasks(run.run_id)
         except OnfidoError as error:
             if error.is_gone:
-                raise RequestError(Code.RUN_NOT_FOUND, f"Onfido has no run {run.run_id} any more.") from error
+                raise RequestError(Code.VERIFICATION_NOT_FOUND, f"Onfido has no run {run.run_id} any more.") from error
             raise
 
     def get(self, tenant: str, run_id: str, task_id: str, provider_id: str | None = None) -> Task:
@@ -116,8 +116,8 @@ class Tasks:
         if why := objection(data):
             raise InvalidField("data", why)
         run = self._reach(tenant, run_id, provider_id)
-        if run.found.closed_at is not None:
-            raise _closed(task_id, f"the run has ended, its status is {run.found.status}")
+        if run.verification.closed_at is not None:
+            raise _closed(task_id, f"the run has ended, its status is {run.verification.status}")
         task = _read(run, task_id)
         if task.output or not self._complete(run, task, data, APPLICATION, actor):
             raise _closed(task_id, "it is complete already, or its run has ended")
@@ -126,22 +126,22 @@ class Tasks:
     def tell(self, order: TellTask) -> None:
         """Tell the application that a task has started, and complete the task with its answer if that has data."""
         with self._database.read() as connection:
-            found = verifications.find(connection, order.verification_id)
-        if found is None or found.run_id is None or found.closed_at is not None:
+            verification = verifications.find(connection, order.verification_id)
+        if verification is None or verification.run_id is None or verification.closed_at is not None:
             return
-        provider = self._providers.get(found.tenant, found.provider_id)
+        provider = self._providers.get(verification.tenant, verification.provider_id)
         receiver = self._notices.receiver(provider)
         if receiver is None:
             return
         onfido = self._onfido.of_provider(provider, background(ASK_BUDGET))
-        run = _OpenRun(found, found.run_id, onfido)
+        run = _OpenRun(verification, verification.run_id, onfido)
         task = onfido.get_task(run.run_id, order.task_id)
         if task.output or not provider.studio.is_told(task.summary.task_def_id):
             return
         if task.summary.task_def_id == MANUAL_REVIEW:
-            self._notices.send(receiver, decision_waiting(order, found, _dashboard_url(run)))
+            self._notices.send(receiver, decision_waiting(order, verification, _dashboard_url(run)))
             return
-        answer = self._notices.send(receiver, task_started(order, found, task))
+        answer = self._notices.send(receiver, task_started(order, verification, task))
         self._complete_as_answered(run, task, answer, order.notice_id)
 
     def _complete_as_answered(self, run: _OpenRun, task: Task, answer: bytes | None, notice_id: str) -> None:
@@ -159,11 +159,11 @@ class Tasks:
             raise
 
     def _reach(self, tenant: str, run_id: str, provider_id: str | None) -> _OpenRun:
-        found = self._runs.find(tenant, run_id, provider_id)
-        if found.run_id is None:
-            raise RequestError(Code.RUN_NOT_FOUND, "The verification has no run yet, so it has no tasks.")
-        onfido = self._onfido.of_verification(found, self._timing.interactive())
-        return _OpenRun(found, found.run_id, onfido)
+        verification = self._lookup.find(tenant, run_id, provider_id)
+        if verification.run_id is None:
+            raise RequestError(Code.VERIFICATION_NOT_FOUND, "The verification has no run yet, so it has no tasks.")
+        onfido = self._onfido.of_verification(verification, self._timing.interactive())
+        return _OpenRun(verification, verification.run_id, onfido)
 
     def _complete(self, run: _OpenRun, task: Task, data: Data, cause: str, actor: str) -> bool:
         """Complete a task at Onfido and write the history; False where the task is complete, or its run has ended."""
@@ -173,7 +173,7 @@ class Tasks:
             if error.code is Code.TASK_REFUSED and _is_closed(run, task.summary.task_id):
                 return False
             raise
-        entry = of_verification(run.found, self._clock(), cause, actor, RUN, run.run_id, None, TASK_COMPLETED)
+        entry = of_verification(run.verification, self._clock(), cause, actor, RUN, run.run_id, None, TASK_COMPLETED)
         detail = {"task_id": task.summary.task_id, "task_def_id": task.summary.task_def_id}
         with self._database.write() as connection:
             self._journal.record(connection, [replace(entry, detail=detail)])
@@ -224,7 +224,7 @@ def _is_closed(run: _OpenRun, task_id: str) -> bool:
 
 
 def _dashboard_url(run: _OpenRun) -> str | None:
-    known = run.found.dashboard_url
+    known = run.verification.dashboard_url
     return known if known is not None else run.onfido.get_run(run.run_id).dashboard_url
 
 

@@ -95,12 +95,12 @@ class Watchlist:
     def tell(self, order: TellMatches) -> None:
         """Tell the application of a user's new matches."""
         with self._database.read() as connection:
-            found = verifications.find(connection, order.verification_id)
-        if found is None:
+            verification = verifications.find(connection, order.verification_id)
+        if verification is None:
             return
-        receiver = self._notices.receiver(self._providers.get(found.tenant, found.provider_id))
+        receiver = self._notices.receiver(self._providers.get(verification.tenant, verification.provider_id))
         if receiver is not None:
-            self._notices.send(receiver, matches_updated(order, found, order.monitor_id))
+            self._notices.send(receiver, matches_updated(order, verification, order.monitor_id))
 
     def _find_watched(self, provider: Provider, monitor_id: str) -> Verification | None:
         """Find the latest attempt of the user whom a monitor watches; None where it, or the user, is gone."""
@@ -114,18 +114,22 @@ class Watchlist:
         with self._database.read() as connection:
             return verification_search.find_of_applicant(connection, provider.provider_id, applicant_id)
 
-    def _act(self, connection: Connection, provider: Provider, found: Verification, order: UpdateMatches) -> None:
-        claims.lock(connection, found.tenant, found.user_id)
+    def _act(
+        self, connection: Connection, provider: Provider, verification: Verification, order: UpdateMatches
+    ) -> None:
+        claims.lock(connection, verification.tenant, verification.user_id)
         event_id, now = order.event_id, self._clock()
         if not events.resolve(connection, event_id, events.APPLIED):
             return
-        changes = [of_verification(found, now, WATCHLIST, event_id, USER, found.user_id, None, MATCHES_UPDATED)]
+        changes = [
+            of_verification(verification, now, WATCHLIST, event_id, USER, verification.user_id, None, MATCHES_UPDATED)
+        ]
         if provider.studio.unverifies_on_match:
             changes += claims.unverify_all(
                 connection,
-                found.tenant,
-                found.user_id,
-                found.provider_id,
+                verification.tenant,
+                verification.user_id,
+                verification.provider_id,
                 now,
                 status=WATCHLIST_MATCH,
                 cause=WATCHLIST,
@@ -134,13 +138,17 @@ class Watchlist:
         self._journal.record(connection, changes)
         if provider.studio.notices.url is not None:
             key = f"{TellMatches.kind}:event:{event_id}"
-            notice = TellMatches(found.verification_id, order.monitor_id, *stamp(key, now))
+            notice = TellMatches(verification.verification_id, order.monitor_id, *stamp(key, now))
             outbox.add(connection, notice, dedupe_key=key)
-        log.info("watchlist.matches_updated", verification_id=found.verification_id, provider_id=found.provider_id)
+        log.info(
+            "watchlist.matches_updated",
+            verification_id=verification.verification_id,
+            provider_id=verification.provider_id,
+        )
 
 
-def _lock(connection: Connection, found: Verification) -> bool:
+def _lock(connection: Connection, verification: Verification) -> bool:
     """Lock the user and all attempts, as everybody does; False where the user was removed meanwhile."""
-    users.lock(connection, found.tenant, found.user_id)
-    attempts = verifications.find_of_user(connection, found.tenant, found.user_id)
-    return any(each.verification_id == found.verification_id for each in attempts)
+    users.lock(connection, verification.tenant, verification.user_id)
+    attempts = verifications.find_of_user(connection, verification.tenant, verification.user_id)
+    return any(each.verification_id == verification.verification_id for each in attempts)

@@ -24,9 +24,9 @@ class Audit:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def page(self, tenant: str, wanted: AuditFilter, *, limit: int, before: int | None = None) -> AuditPage:
+    def page(self, tenant: str, criteria: AuditFilter, *, limit: int, before: int | None = None) -> AuditPage:
         """Return the entries that match, from those numbered lower than `before` on."""
         with self._database.read() as connection:
-            found = history.find_audited(connection, tenant, wanted, limit=limit + 1, before=before)
+            found = history.find_audited(connection, tenant, criteria, limit=limit + 1, before=before)
         page = found[:limit]
         return AuditPage(page, page[-1].number if len(found) > limit else None)

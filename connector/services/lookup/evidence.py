@@ -2,7 +2,7 @@
 
 run ──► ended here? ──► no: ask Onfido, for a webhook may be lost ──► still open: IDVP-60012
                    └──► open the file at Onfido ──► 404: not made yet, or unknown: IDVP-60011, ask again later
-                                               └──► RunFile ──► whoever reads it, piece by piece
+                                               └──► EvidenceFile ──► whoever reads it, piece by piece
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from connector.domain.verification import Verification
 from connector.errors import Code, OnfidoError, RequestError
 from connector.onfido.client import FileStream, OnfidoClient
 from connector.services.lookup.readings import Readings
-from connector.services.lookup.verifications import NO_RUN, Runs
+from connector.services.lookup.verifications import NO_RUN, VerificationLookup
 from connector.services.providers.onfido import Onfido
 from connector.services.timing import Timing
 
@@ -25,7 +25,7 @@ RETRY_AFTER = 5  # seconds, while Onfido may be making a file
 
 
 @dataclass(frozen=True)
-class RunFile:
+class EvidenceFile:
     """A file while it arrives; `length` is in bytes, None where it is not known before the end.
 
     Reading `chunks` raises `OnfidoError` where the file breaks off.
@@ -37,74 +37,81 @@ class RunFile:
     chunks: Iterator[bytes]
 
 
-class RunFiles:
+class Evidence:
     """The files of runs; whoever opens one closes it, and with it the connection to Onfido, and is in the history.
 
     Opening raises `RequestError`: no such run, it has not ended, or the file is not there (yet); `OnfidoError`.
     """
 
-    def __init__(self, runs: Runs, readings: Readings, onfido: Onfido, timing: Timing) -> None:
-        self._runs = runs
+    def __init__(self, lookup: VerificationLookup, readings: Readings, onfido: Onfido, timing: Timing) -> None:
+        self._lookup = lookup
         self._readings = readings
         self._onfido = onfido
         self._timing = timing
 
     def create_timeline(self, tenant: str, run_id: str, provider_id: str | None = None) -> str:
         """Have a run's timeline file made and give its id; it can be opened a moment later. Raises as opening does."""
-        found, onfido_run_id = self._ended(tenant, run_id, provider_id)
+        verification, onfido_run_id = self._ended(tenant, run_id, provider_id)
         with _told_when_to_ask_again():
-            return self._client(found).create_timeline_file(onfido_run_id)
+            return self._client(verification).create_timeline_file(onfido_run_id)
 
     def open_timeline(
         self, tenant: str, run_id: str, file_id: str, provider_id: str | None = None, *, actor: str
-    ) -> AbstractContextManager[RunFile]:
+    ) -> AbstractContextManager[EvidenceFile]:
         """Open a timeline file (a PDF) that was made."""
         if not file_id.strip("."):
             raise RequestError(Code.FILE_UNAVAILABLE, f"There is no timeline file {file_id}.")
-        found, onfido_run_id = self._ended(tenant, run_id, provider_id)
-        opened = self._client(found).open_timeline_file(onfido_run_id, file_id)
-        return self._passed_on(opened, found, f"timeline-{onfido_run_id}.pdf", PDF, actor)
+        verification, onfido_run_id = self._ended(tenant, run_id, provider_id)
+        opened = self._client(verification).open_timeline_file(onfido_run_id, file_id)
+        return self._passed_on(opened, verification, f"timeline-{onfido_run_id}.pdf", PDF, actor)
 
     def open_evidence(
         self, tenant: str, run_id: str, provider_id: str | None = None, *, actor: str
-    ) -> AbstractContextManager[RunFile]:
+    ) -> AbstractContextManager[EvidenceFile]:
         """Open the signed evidence (a PDF)."""
-        found, onfido_run_id = self._ended(tenant, run_id, provider_id)
-        opened = self._client(found).open_signed_evidence(onfido_run_id)
-        return self._passed_on(opened, found, f"evidence-{onfido_run_id}.pdf", PDF, actor)
+        verification, onfido_run_id = self._ended(tenant, run_id, provider_id)
+        opened = self._client(verification).open_signed_evidence(onfido_run_id)
+        return self._passed_on(opened, verification, f"evidence-{onfido_run_id}.pdf", PDF, actor)
 
     def open_evidence_folder(
         self, tenant: str, run_id: str, provider_id: str | None = None, *, actor: str
-    ) -> AbstractContextManager[RunFile]:
+    ) -> AbstractContextManager[EvidenceFile]:
         """Open the evidence folder (a zip)."""
-        found, onfido_run_id = self._ended(tenant, run_id, provider_id)
-        opened = self._client(found).open_evidence_folder(onfido_run_id)
-        return self._passed_on(opened, found, f"evidence-{onfido_run_id}.zip", ZIP, actor)
+        verification, onfido_run_id = self._ended(tenant, run_id, provider_id)
+        opened = self._client(verification).open_evidence_folder(onfido_run_id)
+        return self._passed_on(opened, verification, f"evidence-{onfido_run_id}.zip", ZIP, actor)
 
     @contextmanager
     def _passed_on(
-        self, opened: AbstractContextManager[FileStream], found: Verification, name: str, media_type: str, actor: str
-    ) -> Iterator[RunFile]:
+        self,
+        opened: AbstractContextManager[FileStream],
+        verification: Verification,
+        name: str,
+        media_type: str,
+        actor: str,
+    ) -> Iterator[EvidenceFile]:
         """Pass a file of Onfido's on, as what it has to be and not as what the place says that keeps it."""
         with ExitStack() as stack:
             with _told_when_to_ask_again():
                 stream = stack.enter_context(opened)
-            self._readings.record_file(found, name, actor)
-            yield RunFile(name, media_type, stream.length, stream.chunks)
+            self._readings.record_file(verification, name, actor)
+            yield EvidenceFile(name, media_type, stream.length, stream.chunks)
 
     def _ended(self, tenant: str, run_id: str, provider_id: str | None) -> tuple[Verification, str]:
         """Give a verification that has ended and its run's id at Onfido."""
-        found = self._runs.find(tenant, run_id, provider_id)
-        if found.closed_at is None and found.run_id is not None:
-            found = self._runs.refresh(tenant, run_id, provider_id)
-        if found.closed_at is None:
-            raise RequestError(Code.RUN_OPEN, f"The run {run_id} has not ended: its status is {found.status}.")
-        if found.run_id is None:
-            raise RequestError(Code.RUN_NOT_FOUND, NO_RUN)
-        return found, found.run_id
+        verification = self._lookup.find(tenant, run_id, provider_id)
+        if verification.closed_at is None and verification.run_id is not None:
+            verification = self._lookup.refresh(tenant, run_id, provider_id)
+        if verification.closed_at is None:
+            raise RequestError(
+                Code.VERIFICATION_NOT_ENDED, f"The run {run_id} has not ended: its status is {verification.status}."
+            )
+        if verification.run_id is None:
+            raise RequestError(Code.VERIFICATION_NOT_FOUND, NO_RUN)
+        return verification, verification.run_id
 
-    def _client(self, found: Verification) -> OnfidoClient:
-        return self._onfido.of_verification(found, self._timing.interactive())
+    def _client(self, verification: Verification) -> OnfidoClient:
+        return self._onfido.of_verification(verification, self._timing.interactive())
 
 
 @contextmanager

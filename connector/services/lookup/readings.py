@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from connector.domain.history import ADMINISTRATOR, EXPORT, EXPORTED, FILE, READ, Change
-from connector.domain.verification import RunFilter, Verification
+from connector.domain.verification import Verification, VerificationFilter
 from connector.services.journal import Journal
 from connector.store.engine import Database
 
@@ -24,7 +24,7 @@ class Readings:
         self._journal = journal
         self._clock = clock
 
-    def record_export(self, tenant: str, wanted: RunFilter, actor: str) -> None:
+    def record_export(self, tenant: str, criteria: VerificationFilter, actor: str) -> None:
         """Record that somebody exports the verifications that match."""
         self._record(
             Change(
@@ -34,26 +34,26 @@ class Readings:
                 name=CSV_FILE,
                 current=EXPORTED,
                 cause=ADMINISTRATOR,
-                provider_id=wanted.provider_id,
-                user_id=wanted.user_id,
+                provider_id=criteria.provider_id,
+                user_id=criteria.user_id,
                 actor=actor,
-                detail=_described(wanted),
+                detail=_described(criteria),
             )
         )
 
-    def record_file(self, found: Verification, name: str, actor: str) -> None:
+    def record_file(self, verification: Verification, name: str, actor: str) -> None:
         """Record that somebody reads a file of a run's."""
         self._record(
             Change(
                 at=self._clock(),
-                tenant=found.tenant,
+                tenant=verification.tenant,
                 subject=FILE,
                 name=name,
                 current=READ,
                 cause=ADMINISTRATOR,
-                provider_id=found.provider_id,
-                verification_id=found.verification_id,
-                user_id=found.user_id,
+                provider_id=verification.provider_id,
+                verification_id=verification.verification_id,
+                user_id=verification.user_id,
                 actor=actor,
             )
         )
@@ -63,13 +63,13 @@ class Readings:
             self._journal.record(connection, [change])
 
 
-def _described(wanted: RunFilter) -> Mapping[str, object]:
+def _described(criteria: VerificationFilter) -> Mapping[str, object]:
     """Return what the export was limited to, by the words of the query."""
     words = {
-        "status": ",".join(wanted.statuses) or None,
-        "userId": wanted.user_id,
-        "tag": wanted.tag,
-        "from": wanted.created_from.isoformat() if wanted.created_from else None,
-        "before": wanted.created_before.isoformat() if wanted.created_before else None,
+        "status": ",".join(criteria.statuses) or None,
+        "userId": criteria.user_id,
+        "tag": criteria.tag,
+        "from": criteria.created_from.isoformat() if criteria.created_from else None,
+        "before": criteria.created_before.isoformat() if criteria.created_before else None,
     }
     return {word: value for word, value in words.items() if value is not None}

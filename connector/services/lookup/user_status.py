@@ -14,7 +14,7 @@ from connector.domain.user_status import ClaimStatus, ProviderStatus, claim_stat
 from connector.domain.verification import Verification
 from connector.errors import Code, RequestError
 from connector.services.providers.registry import Providers
-from connector.services.results.kept import Archive
+from connector.services.results.kept import KeptResults
 from connector.store import claims, history, verification_search, verifications
 from connector.store.engine import Database
 
@@ -37,13 +37,13 @@ class UserStatuses:
         database: Database,
         providers: Providers,
         directory: Directory,
-        archive: Archive,
+        kept: KeptResults,
         clock: Callable[[], datetime],
     ) -> None:
         self._database = database
         self._providers = providers
         self._directory = directory
-        self._archive = archive
+        self._kept = kept
         self._clock = clock
 
     def get(self, tenant: str, user_id: str) -> UserStatus:
@@ -85,7 +85,7 @@ class UserStatuses:
 
     def _status(self, provider: Provider, known: _Known, values: Mapping[str, str]) -> ProviderStatus:
         latest = known.latest.get(provider.provider_id)
-        result = self._archive.result(latest) if latest else None
+        result = self._kept.result(latest) if latest else None
         return ProviderStatus(
             provider=provider,
             claims=[_claim(provider, uri, known, values) for uri in _verifiable(provider)],

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from connector.domain.claims import Claim
 from connector.domain.history import Change
 from connector.domain.tasks import TaskSummary
-from connector.domain.verification import RunFilter, Verification, VerificationClaim
+from connector.domain.verification import Verification, VerificationClaim, VerificationFilter
 from connector.errors import Code, OnfidoError, RequestError
 from connector.services.providers.onfido import Onfido
 from connector.services.providers.registry import Providers
-from connector.services.results.kept import Archive, RunResult
+from connector.services.results.kept import KeptResult, KeptResults
 from connector.services.results.results import Results
 from connector.services.timing import Timing
 from connector.store import claims, history, verification_claims, verification_search
@@ -25,7 +25,7 @@ TASKS_BUDGET = 5.0  # seconds; whoever looks at a run does not wait long for wha
 
 
 @dataclass(frozen=True)
-class Run:
+class ListedVerification:
     """A verification as an administrator sees it in a list."""
 
     verification: Verification
@@ -33,13 +33,13 @@ class Run:
 
 
 @dataclass(frozen=True)
-class RunDetails:
+class VerificationDetails:
     """All that is known of a verification here; `result` and `document` while their time is not over."""
 
-    run: Run
-    about: Sequence[VerificationClaim]
-    claims: Sequence[Claim]
-    result: RunResult | None
+    listed: ListedVerification
+    claims: Sequence[VerificationClaim]
+    current: Sequence[Claim]
+    result: KeptResult | None
     document: Mapping[str, str] | None
     history: Sequence[Change]
 
@@ -52,7 +52,7 @@ class LiveTasks:
     unavailable: str | None = None
 
 
-class Runs:
+class VerificationLookup:
     """The runs of every tenant; each method takes the tenant it may see."""
 
     def __init__(
@@ -61,33 +61,33 @@ class Runs:
         providers: Providers,
         onfido: Onfido,
         results: Results,
-        archive: Archive,
+        kept: KeptResults,
         timing: Timing,
     ) -> None:
         self._database = database
         self._providers = providers
         self._onfido = onfido
         self._results = results
-        self._archive = archive
+        self._kept = kept
         self._timing = timing
 
     def page(
-        self, tenant: str, wanted: RunFilter, *, limit: int, offset: int = 0, is_rising: bool = False
-    ) -> tuple[list[Run], int]:
+        self, tenant: str, criteria: VerificationFilter, *, limit: int, offset: int = 0, is_rising: bool = False
+    ) -> tuple[list[ListedVerification], int]:
         """Give a page of the tenant's runs, the latest first unless `is_rising`, and how many match in all."""
         with self._database.read() as connection:
             found, total = verification_search.find_page(
-                connection, tenant, wanted, limit=limit, offset=offset, is_rising=is_rising
+                connection, tenant, criteria, limit=limit, offset=offset, is_rising=is_rising
             )
             tags = verification_search.find_tags(connection, [each.verification_id for each in found])
-        return [Run(each, tags[each.verification_id]) for each in found], total
+        return [ListedVerification(each, tags[each.verification_id]) for each in found], total
 
-    def count(self, tenant: str, wanted: RunFilter) -> int:
+    def count(self, tenant: str, criteria: VerificationFilter) -> int:
         """Return how many runs match."""
         with self._database.read() as connection:
-            return verification_search.count(connection, tenant, wanted)
+            return verification_search.count(connection, tenant, criteria)
 
-    def all(self, tenant: str, wanted: RunFilter) -> Iterator[Run]:
+    def all(self, tenant: str, criteria: VerificationFilter) -> Iterator[ListedVerification]:
         """Give all runs that match, the oldest first, in constant memory and short transactions.
 
         A run that is added meanwhile comes at the end or not at all.
@@ -95,9 +95,9 @@ class Runs:
         last: Verification | None = None
         while True:
             with self._database.read() as connection:
-                found = verification_search.find_next(connection, tenant, wanted, limit=BATCH, after=last)
+                found = verification_search.find_next(connection, tenant, criteria, limit=BATCH, after=last)
                 tags = verification_search.find_tags(connection, [each.verification_id for each in found])
-            yield from (Run(each, tags[each.verification_id]) for each in found)
+            yield from (ListedVerification(each, tags[each.verification_id]) for each in found)
             if len(found) < BATCH:
                 return
             last = found[-1]
@@ -105,43 +105,46 @@ class Runs:
     def find(self, tenant: str, run_id: str, provider_id: str | None = None) -> Verification:
         """Give a verification by its run's id or its own; raises `RequestError` where there is none."""
         with self._database.read() as connection:
-            found = verification_search.find(connection, tenant, run_id, provider_id)
-        if found is None:
-            raise RequestError(Code.RUN_NOT_FOUND, f"There is no verification or run {run_id}.")
-        return found
+            verification = verification_search.find(connection, tenant, run_id, provider_id)
+        if verification is None:
+            raise RequestError(Code.VERIFICATION_NOT_FOUND, f"There is no verification or run {run_id}.")
+        return verification
 
-    def get(self, tenant: str, run_id: str, provider_id: str | None = None) -> RunDetails:
+    def get(self, tenant: str, run_id: str, provider_id: str | None = None) -> VerificationDetails:
         """Give all that is known of a run; raises as `find` does."""
-        found = self.find(tenant, run_id, provider_id)
+        verification = self.find(tenant, run_id, provider_id)
         with self._database.read() as connection:
-            about = verification_claims.find_all(connection, found.verification_id)
-            uris = [claim.uri for claim in about]
-            return RunDetails(
-                run=Run(
-                    found, verification_search.find_tags(connection, [found.verification_id])[found.verification_id]
+            targets = verification_claims.find_all(connection, verification.verification_id)
+            uris = [claim.uri for claim in targets]
+            return VerificationDetails(
+                listed=ListedVerification(
+                    verification,
+                    verification_search.find_tags(connection, [verification.verification_id])[
+                        verification.verification_id
+                    ],
                 ),
-                about=about,
-                claims=claims.find_all(connection, tenant, found.user_id, found.provider_id, uris),
-                result=self._archive.result(found),
-                document=self._archive.document(found),
-                history=history.find_of_verification(connection, found.verification_id),
+                claims=targets,
+                current=claims.find_all(connection, tenant, verification.user_id, verification.provider_id, uris),
+                result=self._kept.result(verification),
+                document=self._kept.document(verification),
+                history=history.find_of_verification(connection, verification.verification_id),
             )
 
-    def tasks(self, found: Verification) -> LiveTasks:
+    def tasks(self, verification: Verification) -> LiveTasks:
         """Ask Onfido for a run's tasks; what it does not tell keeps nobody from the rest."""
-        if found.run_id is None:
+        if verification.run_id is None:
             return LiveTasks(None, NO_RUN)
         try:
-            onfido = self._onfido.of_verification(found, self._timing.interactive(at_most=TASKS_BUDGET))
-            return LiveTasks(onfido.list_tasks(found.run_id))
+            onfido = self._onfido.of_verification(verification, self._timing.interactive(at_most=TASKS_BUDGET))
+            return LiveTasks(onfido.list_tasks(verification.run_id))
         except (OnfidoError, RequestError) as error:
             return LiveTasks(None, error.description)
 
     def refresh(self, tenant: str, run_id: str, provider_id: str | None = None) -> Verification:
         """Ask Onfido for a run, apply the answer and give what it left; raises as `find` does, and `OnfidoError`."""
-        found = self.find(tenant, run_id, provider_id)
-        if found.run_id is None:
-            raise RequestError(Code.RUN_NOT_FOUND, NO_RUN)
-        provider = self._providers.get(found.tenant, found.provider_id)
-        self._results.refresh(provider, found.run_id, self._timing.interactive(), REFRESHED)
+        verification = self.find(tenant, run_id, provider_id)
+        if verification.run_id is None:
+            raise RequestError(Code.VERIFICATION_NOT_FOUND, NO_RUN)
+        provider = self._providers.get(verification.tenant, verification.provider_id)
+        self._results.refresh(provider, verification.run_id, self._timing.interactive(), REFRESHED)
         return self.find(tenant, run_id, provider_id)

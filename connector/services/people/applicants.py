@@ -113,62 +113,64 @@ class Applicants:
             )
         return provider, found
 
-    def _prepare(self, provider: Provider, found: Verification) -> tuple[dict[str, str], dict[str, str]]:
+    def _prepare(self, provider: Provider, verification: Verification) -> tuple[dict[str, str], dict[str, str]]:
         """Return what to send, by applicant field and by claim, read after it was committed that it will be sent.
 
         An address that Onfido would not take is left out.
         """
         is_recorded = False
         while not is_recorded:
-            values = self._values(found)
+            values = self._values(verification)
             sent = values_of(provider.claims, APPLICANT_FIELDS, values, provider.missing_name)
             fields = without_incomplete_address(as_onfido_writes(sent))
             if not fields:
                 raise RequestError(Code.VALUE_MISSING, "The user has no value for any claim that the provider maps.")
             check_applicant(fields, provider.claims)
-            is_recorded = not self._record(found, fields)
+            is_recorded = not self._record(verification, fields)
         return fields, {uri: values[uri] for uri, name in provider.claims.items() if name in fields and uri in values}
 
-    def _values(self, found: Verification) -> Mapping[str, str]:
-        values = self._directory.values(found.tenant, found.user_id)
+    def _values(self, verification: Verification) -> Mapping[str, str]:
+        values = self._directory.values(verification.tenant, verification.user_id)
         if values is None:
-            raise RequestError(Code.USER_NOT_FOUND, f"There is no user {found.user_id}.")
+            raise RequestError(Code.USER_NOT_FOUND, f"There is no user {verification.user_id}.")
         return values
 
-    def _record(self, found: Verification, fields: Collection[str]) -> bool:
+    def _record(self, verification: Verification, fields: Collection[str]) -> bool:
         """Commit which fields the applicant will have been sent; False where that is known already."""
         with self._database.write() as connection:
-            return applicants.extend(connection, found.provider_id, found.applicant_id or "", fields)
+            return applicants.extend(connection, verification.provider_id, verification.applicant_id or "", fields)
 
     @contextmanager
-    def _binding(self, provider: Provider, found: Verification, values: Mapping[str, str]) -> Iterator[None]:
+    def _binding(self, provider: Provider, verification: Verification, values: Mapping[str, str]) -> Iterator[None]:
         """Mark as stale what the user's attempts are bound to other values for, also those that begin meanwhile."""
-        tenant, user_id = found.tenant, found.user_id
+        tenant, user_id = verification.tenant, verification.user_id
         fingerprints = {uri: self._fingerprints.of(tenant, user_id, uri, value) for uri, value in values.items()}
-        self._mark(provider, found, fingerprints)
+        self._mark(provider, verification, fingerprints)
         try:
             yield
         finally:
-            self._mark(provider, found, fingerprints)
+            self._mark(provider, verification, fingerprints)
 
-    def _mark(self, provider: Provider, found: Verification, fingerprints: Mapping[str, str]) -> None:
+    def _mark(self, provider: Provider, verification: Verification, fingerprints: Mapping[str, str]) -> None:
         sent: dict[str, list[str]] = {}
         for uri in fingerprints:
             sent.setdefault(provider.claims[uri], []).append(uri)
         with self._database.write() as connection:
-            verification_claims.mark_stale(connection, found.tenant, {found.user_id: fingerprints})
-            verification_claims.mark_remapped(connection, found.provider_id, found.user_id, sent)
+            verification_claims.mark_stale(connection, verification.tenant, {verification.user_id: fingerprints})
+            verification_claims.mark_remapped(connection, verification.provider_id, verification.user_id, sent)
 
-    def _end_open(self, connection: Connection, found: Verification, actor: str) -> list[Change]:
+    def _end_open(self, connection: Connection, verification: Verification, actor: str) -> list[Change]:
         """Close the open attempt that is about a deleted applicant: otherwise the user could start no other."""
-        current = verifications.find_open(connection, found.provider_id, found.user_id)
-        if current is None or current.applicant_id != found.applicant_id:
+        current = verifications.find_open(connection, verification.provider_id, verification.user_id)
+        if current is None or current.applicant_id != verification.applicant_id:
             return []
         return end(connection, current, "The applicant was deleted.", self._clock(), ADMINISTRATOR, actor)
 
-    def _entry(self, found: Verification, what: str, actor: str, detail: Mapping[str, Any]) -> Change:
+    def _entry(self, verification: Verification, what: str, actor: str, detail: Mapping[str, Any]) -> Change:
         """Create an entry in the history of the latest verification that was about the applicant."""
-        entry = of_verification(found, self._clock(), ADMINISTRATOR, actor, APPLICANT, found.applicant_id, None, what)
+        entry = of_verification(
+            verification, self._clock(), ADMINISTRATOR, actor, APPLICANT, verification.applicant_id, None, what
+        )
         return replace(entry, detail=detail)
 
 

@@ -67,7 +67,7 @@ class Providers:
         columns = _plain_columns(config, studio) | self._secrets.new_columns(provider_id, config)
         with _name_conflict(config), self._database.write() as connection:
             providers.add(connection, provider_id, tenant, columns, self._clock())
-            self._tell(connection, tenant, provider_id, ADDED, actor, columns, config.name)
+            self._record_change(connection, tenant, provider_id, ADDED, actor, columns, config.name)
         return self.get(tenant, provider_id)
 
     def change(self, tenant: str, provider_id: str, config: ProviderConfig, actor: str = SYSTEM) -> Provider:
@@ -90,7 +90,7 @@ class Providers:
             before = {**stored, "studio": providers.studio_column(providers.read_studio(stored["studio"]))}
             changed = {name: value for name, value in columns.items() if before[name] != value}
             providers.change(connection, provider_id, columns, self._clock())
-            self._tell(connection, tenant, provider_id, CHANGED, actor, changed, config.name)
+            self._record_change(connection, tenant, provider_id, CHANGED, actor, changed, config.name)
         return self.get(tenant, provider_id)
 
     def end_overlap(self, tenant: str, provider_id: str, actor: str = SYSTEM) -> Provider:
@@ -98,7 +98,7 @@ class Providers:
         with self._database.write() as connection:
             stored = self._lock(connection, tenant, provider_id)
             providers.change(connection, provider_id, _NO_PREVIOUS, self._clock())
-            self._tell(connection, tenant, provider_id, CHANGED, actor, _NO_PREVIOUS, stored["name"])
+            self._record_change(connection, tenant, provider_id, CHANGED, actor, _NO_PREVIOUS, stored["name"])
         return self.get(tenant, provider_id)
 
     def get(self, tenant: str, provider_id: str) -> Provider:
@@ -134,7 +134,7 @@ class Providers:
             verifications.lock_all(connection, provider_id)
             claims.lock_all(connection, provider_id)
             providers.remove(connection, provider_id)
-            self._tell(connection, tenant, provider_id, REMOVED, actor, {}, stored["name"])
+            self._record_change(connection, tenant, provider_id, REMOVED, actor, {}, stored["name"])
 
     def find_enabled(self, tenant: str, provider_id: str) -> Provider:
         """Give a provider that may be used for verification; raises `RequestError` (OIDV-10009) otherwise."""
@@ -171,7 +171,7 @@ class Providers:
             raise _not_found(provider_id)
         return stored
 
-    def _tell(
+    def _record_change(
         self,
         connection: Connection,
         tenant: str,

@@ -64,7 +64,7 @@ class Tokens:
             if columns:
                 providers.change(connection, provider.provider_id, columns, self._clock())
             if columns or webhook != KEPT:
-                self._tell(connection, provider, columns, webhook, actor)
+                self._record_change(connection, provider, columns, webhook, actor)
         return True
 
     def _columns(self, provider: Provider, token: str | None, stored: Mapping[str, Any]) -> dict[str, Any]:
@@ -79,7 +79,7 @@ class Tokens:
             description = f"The provider {provider.name} cannot be used: {error.description}"
             raise RequestError(Code.CONFIGURATION_INVALID, description) from error
 
-    def _tell(
+    def _record_change(
         self, connection: Connection, provider: Provider, columns: dict[str, Any], webhook: str, actor: str
     ) -> None:
         detail = {"properties": sorted(columns), "webhook": webhook}

@@ -59,51 +59,55 @@ class Decisions:
         self._timing = timing
         self._clock = clock
 
-    def decide(self, found: Verification, *, is_approved: bool, reason: str, actor: str) -> None:
+    def decide(self, verification: Verification, *, is_approved: bool, reason: str, actor: str) -> None:
         """Settle a run in review; to approve it, Onfido is asked once more for what it compared.
 
         Raises `InvalidField` without a reason; `RequestError` where the run is not in review, was decided on, or
         a later one of the user's has taken its place; `OnfidoError` where Onfido does not answer.
         """
         _check_reason(reason)
-        run_id = _check_review(found)
-        run = self._fetch(found, run_id) if is_approved else RunSnapshot(run_id, DECLINED)
-        values = self._directory.values(found.tenant, found.user_id) or {}
+        run_id = _check_review(verification)
+        run = self._fetch(verification, run_id) if is_approved else RunSnapshot(run_id, DECLINED)
+        values = self._directory.values(verification.tenant, verification.user_id) or {}
         with self._database.write() as connection:
             now = self._clock()
-            self._record(connection, found, run, now)
-            moved = of_verification(found, now, DECIDED, actor, RUN, run_id, REVIEW, run.status)
-            judged = self._results.judge(found, self._about(connection, found, values), run)
+            self._record(connection, verification, run, now)
+            moved = of_verification(verification, now, DECIDED, actor, RUN, run_id, REVIEW, run.status)
+            judged = self._results.judge(verification, self._claims(connection, verification, values), run)
             approved = [(claim, verdict) for claim, verdict in judged if verdict.is_verified]
-            verified = self._results.settle_claims(connection, found, approved, moved)
+            verified = self._results.settle_claims(connection, verification, approved, moved)
             self._journal.record(connection, [replace(moved, detail={"reason": reason}), *verified])
-        log.info("run.decided", verification_id=found.verification_id, run_id=run_id, decision=run.status)
+        log.info("run.decided", verification_id=verification.verification_id, run_id=run_id, decision=run.status)
 
-    def _fetch(self, found: Verification, run_id: str) -> RunSnapshot:
+    def _fetch(self, verification: Verification, run_id: str) -> RunSnapshot:
         """Ask Onfido what it compared; gives that as if it had approved the run."""
-        run = self._onfido.of_verification(found, self._timing.interactive()).fetch_result(run_id)
+        run = self._onfido.of_verification(verification, self._timing.interactive()).fetch_result(run_id)
         if run.status not in DECIDED_STATUSES:
             raise _not_decidable(run_id, f"Onfido says that its status is {run.status}")
         return replace(run, run_id=run_id, status=APPROVED)
 
-    def _record(self, connection: Connection, found: Verification, run: RunSnapshot, now: datetime) -> None:
-        if verifications.lock_run(connection, found.provider_id, run.run_id) is None:
-            raise RequestError(Code.RUN_NOT_FOUND, f"The run {run.run_id} was removed meanwhile.")
-        if not verification_search.decide(connection, found.verification_id, run.status, now):
+    def _record(self, connection: Connection, verification: Verification, run: RunSnapshot, now: datetime) -> None:
+        if verifications.lock_run(connection, verification.provider_id, run.run_id) is None:
+            raise RequestError(Code.VERIFICATION_NOT_FOUND, f"The run {run.run_id} was removed meanwhile.")
+        if not verification_search.decide(connection, verification.verification_id, run.status, now):
             raise _not_decidable(run.run_id, "it was decided on already")
-        if verification_search.find_latest(connection, found) != found.verification_id:
+        if verification_search.find_latest(connection, verification) != verification.verification_id:
             raise _not_decidable(run.run_id, "a later run of the user's has taken its place")
 
-    def _about(self, connection: Connection, found: Verification, values: Mapping[str, str]) -> list[VerificationClaim]:
+    def _claims(
+        self, connection: Connection, verification: Verification, values: Mapping[str, str]
+    ) -> list[VerificationClaim]:
         """Give the run's claims whose values the user still has.
 
         The marks say so too, but not of what changed before there were decisions.
         """
-        about = verification_claims.find_all(connection, found.verification_id)
-        return [each for each in about if each.fingerprint == self._fingerprint(found, each, values.get(each.uri))]
+        claims = verification_claims.find_all(connection, verification.verification_id)
+        return [
+            each for each in claims if each.fingerprint == self._fingerprint(verification, each, values.get(each.uri))
+        ]
 
-    def _fingerprint(self, found: Verification, claim: VerificationClaim, value: str | None) -> str | None:
-        return self._fingerprints.of(found.tenant, found.user_id, claim.uri, value) if value else None
+    def _fingerprint(self, verification: Verification, claim: VerificationClaim, value: str | None) -> str | None:
+        return self._fingerprints.of(verification.tenant, verification.user_id, claim.uri, value) if value else None
 
 
 def _check_reason(reason: str) -> None:
@@ -111,14 +115,16 @@ def _check_reason(reason: str) -> None:
         raise InvalidField("reason", f"must say why, in 1 to {MAX_REASON} characters")
 
 
-def _check_review(found: Verification) -> str:
+def _check_review(verification: Verification) -> str:
     """Give the id of a run that can be decided on; raises for any other."""
-    if found.status != REVIEW or found.run_id is None:
-        raise _not_decidable(found.run_id or found.verification_id, f"its status is {found.status}")
-    if found.decision is not None:
-        raise _not_decidable(found.run_id, f"it was {found.decision} already")
-    return found.run_id
+    if verification.status != REVIEW or verification.run_id is None:
+        raise _not_decidable(
+            verification.run_id or verification.verification_id, f"its status is {verification.status}"
+        )
+    if verification.decision is not None:
+        raise _not_decidable(verification.run_id, f"it was {verification.decision} already")
+    return verification.run_id
 
 
 def _not_decidable(run_id: str, why: str) -> RequestError:
-    return RequestError(Code.RUN_NOT_DECIDABLE, f"The run {run_id} cannot be decided on: {why}.")
+    return RequestError(Code.VERIFICATION_NOT_DECIDABLE, f"The run {run_id} cannot be decided on: {why}.")

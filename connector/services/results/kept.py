@@ -26,14 +26,14 @@ Judged = tuple[VerificationClaim, Verdict]  # a claim that a run was about, and 
 
 
 @dataclass(frozen=True)
-class RunResult:
+class KeptResult:
     """The workflow's output, of any JSON shape, and the reasons that it gave."""
 
     output: Any
     reasons: Sequence[str]
 
 
-class Archive:
+class KeptResults:
     """Seals what is kept, and opens it for those who may see it."""
 
     def __init__(self, vault: Vault) -> None:
@@ -62,12 +62,12 @@ class Archive:
             if (value := verdict.output_value) is not None
         }
 
-    def result(self, verification: Verification) -> RunResult | None:
+    def result(self, verification: Verification) -> KeptResult | None:
         """Open what is kept of a verification's run; None where nothing is, or nothing any more."""
         if verification.result is None:
             return None
         kept = json.loads(self._vault.open(verification.result, sealed.run_result(verification.verification_id)))
-        return RunResult(kept["output"], kept["reasons"])
+        return KeptResult(kept["output"], kept["reasons"])
 
     def document(self, verification: Verification) -> Mapping[str, str] | None:
         """Open what was read from the document."""

@@ -1,4 +1,4 @@
-"""Runs that were started at Onfido, and paid for, but are no verification's.
+"""Runs that were started at Onfido, and paid for, but belong to no verification.
 
 Whoever starts a run looks at the deadline immediately before the request leaves. What happens after that look cannot
 be called back: the request may reach Onfido so late that the lease is lost, and another has started a run, or the user

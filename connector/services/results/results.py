@@ -27,7 +27,7 @@ from connector.domain.verification import Verification, VerificationClaim
 from connector.services.journal import Journal
 from connector.services.providers.onfido import Onfido
 from connector.services.results.deliveries import CheckVerification, KeepDocument
-from connector.services.results.kept import Archive, Judged
+from connector.services.results.kept import Judged, KeptResults
 from connector.services.timing import Deadline
 from connector.store import claims, events, outbox, verification_claims, verifications
 from connector.store.engine import Database
@@ -76,14 +76,14 @@ class Results:
         self,
         database: Database,
         onfido: Onfido,
-        archive: Archive,
+        kept: KeptResults,
         fingerprints: Fingerprints,
         journal: Journal,
         clock: Callable[[], datetime],
     ) -> None:
         self._database = database
         self._onfido = onfido
-        self._archive = archive
+        self._kept = kept
         self._fingerprints = fingerprints
         self._journal = journal
         self._clock = clock
@@ -134,7 +134,7 @@ class Results:
     def _moved(self, verification: Verification, run: RunSnapshot, now: datetime) -> dict[str, Any]:
         if run.is_final:
             closed = {"completed_at": run.completed_at or now, "closed_at": now}
-            kept = self._archive.columns(verification, run)
+            kept = self._kept.columns(verification, run)
             return {"status": run.status, "updated_at": now} | verifications.NO_LEASE | closed | kept
         # The user has moved on: look again soon.
         return {"status": run.status, "updated_at": now, "next_check_at": now + next_check(timedelta())}
@@ -157,11 +157,11 @@ class Results:
     def _settle(
         self, connection: Connection, verification: Verification, run: RunSnapshot, moved: Change
     ) -> list[Change]:
-        about = verification_claims.find_all(connection, verification.verification_id)
-        judged = self.judge(verification, about, run)
+        targets = verification_claims.find_all(connection, verification.verification_id)
+        judged = self.judge(verification, targets, run)
         changes = self.settle_claims(connection, verification, judged, moved)
         verification_claims.keep_values(
-            connection, verification.verification_id, self._archive.values(verification, judged)
+            connection, verification.verification_id, self._kept.values(verification, judged)
         )
         if tags := [tag for tag in run.tags if not tag.startswith(TAG_PREFIX)]:
             verification_claims.add_tags(connection, verification.verification_id, tags)
@@ -200,9 +200,9 @@ class Results:
             row["fingerprint"] = self._fingerprints.of(verification.tenant, verification.user_id, claim.uri, value)
         return row
 
-    def judge(self, verification: Verification, about: Sequence[VerificationClaim], run: RunSnapshot) -> list[Judged]:
+    def judge(self, verification: Verification, targets: Sequence[VerificationClaim], run: RunSnapshot) -> list[Judged]:
         """Judge each of some claims by a run that has ended."""
-        return [(claim, self._verdict(verification, claim, run)) for claim in about]
+        return [(claim, self._verdict(verification, claim, run)) for claim in targets]
 
     def _verdict(self, verification: Verification, claim: VerificationClaim, run: RunSnapshot) -> Verdict:
         fingerprint = partial(self._fingerprints.of, verification.tenant, verification.user_id, claim.uri)

@@ -37,19 +37,19 @@ class ApplicantSending:
         """Bring the user's applicant up to date, or create another; returns its id."""
         if bound.update is not None and self._update(attempt, bound, bound.update):
             return bound.update.applicant.applicant_id
-        return attempt.onfido.create_applicant(applicant_fields({**bound.fields, **attempt.wanted.plan.consents}))
+        return attempt.onfido.create_applicant(applicant_fields({**bound.fields, **attempt.request.plan.consents}))
 
     def _update(self, attempt: Attempt, bound: BoundValues, update: ApplicantUpdate) -> bool:
         """Update an applicant; False where it is gone, or Onfido refuses a value that this request is not about."""
         self._record_fields(attempt, update)
-        fields = applicant_fields({**update.fields, **attempt.wanted.plan.consents})
+        fields = applicant_fields({**update.fields, **attempt.request.plan.consents})
         try:
             attempt.onfido.update_applicant(update.applicant.applicant_id, fields)
         except OnfidoError as error:
             if error.is_sent and not error.is_refusal:  # it may have been carried out
                 self._check_lease(attempt, bound, update)
-            is_about_more = error.code is Code.APPLICANT_REFUSED and update.is_about_more(bound.fields)
-            if not (error.is_gone or is_about_more):
+            has_more_fields = error.code is Code.APPLICANT_REFUSED and update.has_more_fields(bound.fields)
+            if not (error.is_gone or has_more_fields):
                 raise
             return False
         return True

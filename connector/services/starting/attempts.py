@@ -46,7 +46,7 @@ INITIATED, SWEPT = "initiated", "sweep"  # causes, for the history
 
 
 @dataclass(frozen=True)
-class Wanted:
+class VerificationRequest:
     """What a request wants: the claims it names, and how the run is to be started."""
 
     uris: tuple[str, ...] = ()
@@ -56,7 +56,7 @@ class Wanted:
         """Give the applicant fields of the claims that are sent, by their URIs."""
         return {uri: provider.claims[uri] for uri in self.uris if uri in provider.claims}
 
-    def about(self, provider: Provider) -> list[VerificationClaim]:
+    def claims(self, provider: Provider) -> list[VerificationClaim]:
         """Give what an attempt is about: the named claims, and all that only the workflow's output tells of."""
         outputs = provider.studio.by_claim
         uris = dict.fromkeys((*self.uris, *(uri for uri in outputs if uri not in provider.claims)))
@@ -69,7 +69,7 @@ class Attempt:
 
     verification: Verification
     provider: Provider
-    wanted: Wanted
+    request: VerificationRequest
     lease: Lease
     onfido: OnfidoClient
     deadline: Deadline
@@ -115,7 +115,7 @@ class Attempts:
         self._leases = leases
         self._clock = clock
 
-    def take(self, provider: Provider, user_id: str, wanted: Wanted, deadline: Deadline) -> Attempt:
+    def take(self, provider: Provider, user_id: str, request: VerificationRequest, deadline: Deadline) -> Attempt:
         """Reserve an attempt for what is wanted, or take over the one that broke off.
 
         Raises `RequestError`: an attempt is under way, or the user has had too many.
@@ -123,17 +123,21 @@ class Attempts:
         onfido = self._onfido.of_provider(provider, deadline)
         for _ in range(ROUNDS):
             lease = self._leases.new()
-            if reserved := self._reserve(provider, user_id, wanted, lease):
-                return Attempt(reserved, provider, wanted, lease, onfido, deadline, is_resumed=False)
+            if reserved := self._reserve(provider, user_id, request, lease):
+                return Attempt(reserved, provider, request, lease, onfido, deadline, is_resumed=False)
             with self._database.read() as connection:
-                found = verifications.find_open(connection, provider.provider_id, user_id)
-            if found is None:  # it has ended meanwhile, or the provider was removed
+                verification = verifications.find_open(connection, provider.provider_id, user_id)
+            if verification is None:  # it has ended meanwhile, or the provider was removed
                 self._providers.find_enabled(provider.tenant, provider.provider_id)
-            elif self._is_resumable(provider, found, deadline) and (taken := self._take_over(found, lease)):
-                return Attempt(taken, provider, wanted, lease, onfido, deadline, is_resumed=True)
+            elif self._is_resumable(provider, verification, deadline) and (
+                taken := self._take_over(verification, lease)
+            ):
+                return Attempt(taken, provider, request, lease, onfido, deadline, is_resumed=True)
         raise LeaseLostError
 
-    def _reserve(self, provider: Provider, user_id: str, wanted: Wanted, lease: Lease) -> Verification | None:
+    def _reserve(
+        self, provider: Provider, user_id: str, request: VerificationRequest, lease: Lease
+    ) -> Verification | None:
         """Insert an attempt; None where one is open: the database refuses a second."""
         verification_id, now = str(uuid.uuid4()), self._clock()
         try:
@@ -144,70 +148,70 @@ class Attempts:
                     "provider_id": provider.provider_id,
                     "user_id": user_id,
                     "status": STARTING,
-                    "capture": wanted.plan.capture,
+                    "capture": request.plan.capture,
                     "wants_document": provider.studio.gives_document_values,
                     "next_check_at": now + BREAK_OFF_TIME,
                     "created_at": now,
                     "updated_at": now,
                 }
-                reserved = verifications.reserve(connection, row, wanted.about(provider), wanted.plan.tags, lease)
+                reserved = verifications.reserve(connection, row, request.claims(provider), request.plan.tags, lease)
                 _check_limit(connection, provider, user_id, now)  # now that nobody else can start one
                 return reserved
         except IntegrityError:
             return None
 
-    def _is_resumable(self, provider: Provider, found: Verification, deadline: Deadline) -> bool:
+    def _is_resumable(self, provider: Provider, verification: Verification, deadline: Deadline) -> bool:
         """Whether an open attempt may be taken over; False where it turns out to have ended: reserve a new one.
 
         Raises `RequestError` where it is under way: being started by another request, or with the user.
         """
-        if found.lease_until is not None and found.lease_until > self._clock():
+        if verification.lease_until is not None and verification.lease_until > self._clock():
             raise LeaseLostError
-        if found.run_id is None:
+        if verification.run_id is None:
             return True
-        if self._has_ended(provider, found, found.run_id, deadline):
+        if self._has_ended(provider, verification, verification.run_id, deadline):
             return False
-        if found.lease_owner is None:
-            raise open_already(found.run_id)
+        if verification.lease_owner is None:
+            raise open_already(verification.run_id)
         return True
 
-    def _has_ended(self, provider: Provider, found: Verification, run_id: str, deadline: Deadline) -> bool:
+    def _has_ended(self, provider: Provider, verification: Verification, run_id: str, deadline: Deadline) -> bool:
         """Ask Onfido, so that neither a lost webhook nor a run that leads nowhere stands in the way of the next."""
-        if failure := self._refresh(provider, found, run_id, deadline):
+        if failure := self._refresh(provider, verification, run_id, deadline):
             with self._database.write() as connection:
-                self._journal.record(connection, end(connection, found, failure, self._clock(), INITIATED))
+                self._journal.record(connection, end(connection, verification, failure, self._clock(), INITIATED))
         with self._database.read() as connection:
-            return verifications.get(connection, found.verification_id).closed_at is not None
+            return verifications.get(connection, verification.verification_id).closed_at is not None
 
-    def _refresh(self, provider: Provider, found: Verification, run_id: str, deadline: Deadline) -> str | None:
+    def _refresh(self, provider: Provider, verification: Verification, run_id: str, deadline: Deadline) -> str | None:
         """Apply what Onfido says of a run; gives why nobody can go through it any more, where that is so."""
         try:
             run = self._results.refresh(provider, run_id, deadline, INITIATED)
         except OnfidoError as error:
-            is_unreadable = error.is_misunderstood and self._clock() - found.created_at > UNREADABLE_TIME
+            is_unreadable = error.is_misunderstood and self._clock() - verification.created_at > UNREADABLE_TIME
             if not error.is_gone and not is_unreadable:
                 raise
-            log.warning("run.gone", verification_id=found.verification_id, run_id=run_id, reason=error.summary)
+            log.warning("run.gone", verification_id=verification.verification_id, run_id=run_id, reason=error.summary)
             return error.summary
-        return "The link has expired." if is_link_expired(found, run, self._clock()) else None
+        return "The link has expired." if is_link_expired(verification, run, self._clock()) else None
 
-    def take_over(self, provider: Provider, found: Verification, deadline: Deadline) -> Attempt | None:
+    def take_over(self, provider: Provider, verification: Verification, deadline: Deadline) -> Attempt | None:
         """Take over an attempt that broke off; None where somebody is at work on it."""
         lease = self._leases.new()
-        if found.lease_until is not None and found.lease_until > self._clock():
+        if verification.lease_until is not None and verification.lease_until > self._clock():
             return None
-        taken = self._take_over(found, lease)
+        taken = self._take_over(verification, lease)
         if taken is None:
             return None
         onfido = self._onfido.of_provider(provider, deadline)
-        return Attempt(taken, provider, Wanted(), lease, onfido, deadline, is_resumed=True)
+        return Attempt(taken, provider, VerificationRequest(), lease, onfido, deadline, is_resumed=True)
 
-    def _take_over(self, found: Verification, lease: Lease) -> Verification | None:
+    def _take_over(self, verification: Verification, lease: Lease) -> Verification | None:
         """Take the lease, and read how far its last holder got; None where another was quicker."""
-        with self._leases.held(found.verification_id, lease), self._database.write() as connection:
-            if not verifications.take_over(connection, found, lease):
+        with self._leases.held(verification.verification_id, lease), self._database.write() as connection:
+            if not verifications.take_over(connection, verification, lease):
                 return None
-            return verifications.get(connection, found.verification_id)
+            return verifications.get(connection, verification.verification_id)
 
     def advance(self, attempt: Attempt, **values: object) -> None:
         """Record how far the attempt got; raises one of `NOT_OURS` where the lease was lost."""
@@ -249,22 +253,29 @@ def _check_limit(connection: Connection, provider: Provider, user_id: str, now: 
 
 
 def end(
-    connection: Connection, found: Verification, failure: str, now: datetime, cause: str, actor: str | None = None
+    connection: Connection,
+    verification: Verification,
+    failure: str,
+    now: datetime,
+    cause: str,
+    actor: str | None = None,
 ) -> list[Change]:
     """End an attempt whose run nobody can go through any more; one that has ended meanwhile stays as it is.
 
     Returns the change, for the journal.
     """
     values = {"status": ERROR, "failure": failure, "updated_at": now, "closed_at": now}
-    if not verifications.move(connection, found.verification_id, values | verifications.NO_LEASE):
+    if not verifications.move(connection, verification.verification_id, values | verifications.NO_LEASE):
         return []
-    return [of_verification(found, now, cause, actor, RUN, found.run_id, found.status, ERROR)]
+    return [of_verification(verification, now, cause, actor, RUN, verification.run_id, verification.status, ERROR)]
 
 
-def is_link_expired(found: Verification, run: RunSnapshot, now: datetime) -> bool:
+def is_link_expired(verification: Verification, run: RunSnapshot, now: datetime) -> bool:
     """Whether a run awaits a user who was sent to a link that leads nowhere any more."""
     expires_at = run.link_expires_at
-    return found.capture == LINK and run.status == AWAITING_INPUT and expires_at is not None and expires_at <= now
+    return (
+        verification.capture == LINK and run.status == AWAITING_INPUT and expires_at is not None and expires_at <= now
+    )
 
 
 def open_already(run_id: str) -> RequestError:

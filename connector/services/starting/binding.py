@@ -25,7 +25,7 @@ from connector.domain.verification import VerificationClaim
 from connector.errors import Code, RequestError
 from connector.onfido.countries import as_onfido_writes
 from connector.services.journal import Journal
-from connector.services.starting.attempts import Attempt, Attempts, Wanted
+from connector.services.starting.attempts import Attempt, Attempts, VerificationRequest
 from connector.store import applicants, claims, verification_claims
 from connector.store.applicants import KnownApplicant
 from connector.store.engine import Database
@@ -39,7 +39,7 @@ class ApplicantUpdate:
     applicant: KnownApplicant
     fields: Mapping[str, str] = field(repr=False)
 
-    def is_about_more(self, fields: Collection[str]) -> bool:
+    def has_more_fields(self, fields: Collection[str]) -> bool:
         """Whether it sends more than these fields."""
         return not set(self.fields) <= set(fields)
 
@@ -103,30 +103,30 @@ class Binding:
         values = self._directory.values(tenant, user_id)
         if values is None:
             raise RequestError(Code.USER_NOT_FOUND, f"There is no user {user_id}.")
-        fields = _select(attempt.provider, attempt.wanted, values)
-        check_applicant({**fields, **attempt.wanted.plan.consents}, attempt.provider.claims)
-        about = self._bind(attempt.provider, user_id, attempt.wanted, values)
+        fields = _select(attempt.provider, attempt.request, values)
+        check_applicant({**fields, **attempt.request.plan.consents}, attempt.provider.claims)
+        targets = self._bind(attempt.provider, user_id, attempt.request, values)
         with self._database.read() as connection:
             return BoundValues(
                 fields=fields,
                 values=values,
-                custom_data=attempt.wanted.plan.custom_data(values),
-                claims=about,
+                custom_data=attempt.request.plan.custom_data(values),
+                claims=targets,
                 update=_update(attempt, values, applicants.find_latest(connection, attempt.verification)),
-                has_outdated=_compare(connection, attempt.provider, user_id, attempt.wanted, about),
+                has_outdated=_compare(connection, attempt.provider, user_id, attempt.request, targets),
             )
 
-    def check_left(self, provider: Provider, user_id: str, wanted: Wanted) -> None:
+    def check_left(self, provider: Provider, user_id: str, request: VerificationRequest) -> None:
         """Raise `RequestError` where every requested claim is verified for the value that the user has."""
         values = self._directory.values(provider.tenant, user_id) or {}
-        about = self._bind(provider, user_id, wanted, values)
+        targets = self._bind(provider, user_id, request, values)
         with self._database.read() as connection:
-            _compare(connection, provider, user_id, wanted, about)
+            _compare(connection, provider, user_id, request, targets)
 
     def _bind(
-        self, provider: Provider, user_id: str, wanted: Wanted, values: Mapping[str, str]
+        self, provider: Provider, user_id: str, request: VerificationRequest, values: Mapping[str, str]
     ) -> list[VerificationClaim]:
-        return [self._bound(provider.tenant, user_id, claim, values) for claim in wanted.about(provider)]
+        return [self._bound(provider.tenant, user_id, claim, values) for claim in request.claims(provider)]
 
     def _bound(
         self, tenant: str, user_id: str, claim: VerificationClaim, values: Mapping[str, str]
@@ -145,11 +145,11 @@ class Binding:
         then on finds the new rows. Raises as `read` does.
         """
         self.read(attempt)
-        verification_id, wanted = attempt.verification.verification_id, attempt.wanted
+        verification_id, wanted = attempt.verification.verification_id, attempt.request
         with self._database.write() as connection:
             self._attempts.lock(connection, attempt, capture=wanted.plan.capture)
-            about = wanted.about(attempt.provider)
-            verification_claims.replace(connection, verification_id, about, wanted.plan.tags)
+            targets = wanted.claims(attempt.provider)
+            verification_claims.replace(connection, verification_id, targets, wanted.plan.tags)
 
     def record(self, connection: Connection, attempt: Attempt, bound: BoundValues) -> bool:
         """Record what was sent, the attempt being locked; False where a value has changed since it was read."""
@@ -180,13 +180,19 @@ class Binding:
 
 
 def _compare(
-    connection: Connection, provider: Provider, user_id: str, wanted: Wanted, about: Sequence[VerificationClaim]
+    connection: Connection,
+    provider: Provider,
+    user_id: str,
+    request: VerificationRequest,
+    targets: Sequence[VerificationClaim],
 ) -> bool:
     """Return whether some are verified for other values; raise where all requested ones are for these."""
-    known = _fingerprints(about)
+    known = _fingerprints(targets)
     verified = claims.find_verified(connection, provider.tenant, user_id)
     held = [claim for claim in verified if known.get(claim.uri, claim.fingerprint) == claim.fingerprint]
-    judged = {claim.uri for claim in about if provider.missing_name is None or not claim.is_stand_in} & set(wanted.uris)
+    judged = {claim.uri for claim in targets if provider.missing_name is None or not claim.is_stand_in} & set(
+        request.uris
+    )
     if judged and {claim.uri for claim in held if claim.provider_id == provider.provider_id} >= judged:
         raise RequestError(
             Code.NOTHING_TO_VERIFY, "Every requested claim is verified already, and no value has changed since."
@@ -194,17 +200,17 @@ def _compare(
     return len(held) < len(verified)
 
 
-def _fingerprints(about: Sequence[VerificationClaim]) -> dict[str, str | None]:
+def _fingerprints(targets: Sequence[VerificationClaim]) -> dict[str, str | None]:
     """Give the fingerprints of the values that there are; a claim without one holds as it was verified."""
-    return {claim.uri: claim.fingerprint for claim in about if claim.fingerprint is not None}
+    return {claim.uri: claim.fingerprint for claim in targets if claim.fingerprint is not None}
 
 
-def _select(provider: Provider, wanted: Wanted, values: Mapping[str, str]) -> dict[str, str]:
+def _select(provider: Provider, request: VerificationRequest, values: Mapping[str, str]) -> dict[str, str]:
     """Return the values that Onfido needs for the requested claims, by applicant field; raise where one is missing."""
-    mapping, requested = provider.claims, wanted.fields(provider)
+    mapping, requested = provider.claims, request.fields(provider)
     fields = fields_to_send(frozenset(requested.values()), frozenset(mapping.values()))
     found = values_of(mapping, fields, values, provider.missing_name)
-    if missing := missing_claims(mapping, wanted.uris, values, found):
+    if missing := missing_claims(mapping, request.uris, values, found):
         raise RequestError(Code.VALUE_MISSING, f"The user has no value for {', '.join(missing)}.", claims=missing)
     return as_onfido_writes(found)
 
@@ -218,7 +224,7 @@ def _update(attempt: Attempt, values: Mapping[str, str], known: KnownApplicant |
     if known is None:
         return None
     mapping = attempt.provider.claims
-    requested = frozenset(attempt.wanted.fields(attempt.provider).values())
+    requested = frozenset(attempt.request.fields(attempt.provider).values())
     fields = fields_to_send(requested | known.fields, frozenset(mapping.values()))
     sent = as_onfido_writes(values_of(mapping, fields, values, attempt.provider.missing_name))
     return ApplicantUpdate(known, sent) if replaces(known.fields, sent) and is_taken(sent) else None

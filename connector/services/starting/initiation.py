@@ -31,7 +31,7 @@ from connector.services.starting.attempts import (
     SWEPT,
     Attempt,
     Attempts,
-    Wanted,
+    VerificationRequest,
     open_already,
 )
 from connector.services.starting.binding import Binding, BoundValues
@@ -79,12 +79,12 @@ class Initiation:
         self._timing = timing
         self._clock = clock
 
-    def start(self, provider: Provider, user_id: str, wanted: Wanted, deadline: Deadline) -> Started:
+    def start(self, provider: Provider, user_id: str, request: VerificationRequest, deadline: Deadline) -> Started:
         """Start a verification of what is wanted, or go on with one that broke off.
 
         Raises `RequestError` where the request cannot be met, `OnfidoError` where Onfido refuses, fails or is away.
         """
-        attempt = self._take(provider, user_id, wanted, deadline)
+        attempt = self._take(provider, user_id, request, deadline)
         with self._leases.held(attempt.verification.verification_id, attempt.lease):
             try:
                 return self._carry_out(attempt)
@@ -92,21 +92,21 @@ class Initiation:
                 self._attempts.give_back(attempt, error)
                 raise
 
-    def _take(self, provider: Provider, user_id: str, wanted: Wanted, deadline: Deadline) -> Attempt:
+    def _take(self, provider: Provider, user_id: str, request: VerificationRequest, deadline: Deadline) -> Attempt:
         """Take an attempt; a user who has nothing left to verify learns that, and not that no try is left."""
         try:
-            return self._attempts.take(provider, user_id, wanted, deadline)
+            return self._attempts.take(provider, user_id, request, deadline)
         except RequestError as error:
             if error.code is Code.ATTEMPT_LIMIT:
-                self._binding.check_left(provider, user_id, wanted)
+                self._binding.check_left(provider, user_id, request)
             raise
 
-    def settle(self, provider: Provider, found: Verification, deadline: Deadline) -> None:
+    def settle(self, provider: Provider, verification: Verification, deadline: Deadline) -> None:
         """Resume or close an attempt that broke off before its run was known; the sweep's part.
 
         Raises `OnfidoError` where Onfido does not say yet.
         """
-        attempt = self._attempts.take_over(provider, found, deadline)
+        attempt = self._attempts.take_over(provider, verification, deadline)
         if attempt is None:
             return
         with self._leases.held(attempt.verification.verification_id, attempt.lease):
@@ -122,7 +122,7 @@ class Initiation:
 
     def _adopt_if_started(self, attempt: Attempt, run_requested_at: datetime) -> bool:
         if run := self._find_started(attempt, run_requested_at):
-            self._recorder.adopt(attempt, run, self._about(attempt))
+            self._recorder.adopt(attempt, run, self._claims(attempt))
             return True
         self._check_settled(run_requested_at)
         self._attempts.advance(attempt, run_requested_at=None)
@@ -190,7 +190,7 @@ class Initiation:
             return False
 
     def _start_run(self, attempt: Attempt, applicant_id: str, custom_data: Mapping[str, Any]) -> RunSnapshot:
-        plan = attempt.wanted.plan
+        plan = attempt.request.plan
         try:
             return attempt.onfido.create_run(
                 workflow_id=attempt.provider.workflow_id,
@@ -208,30 +208,30 @@ class Initiation:
 
     def _hand_over_known(self, attempt: Attempt, run: RunSnapshot) -> Started:
         """Hand over a run that an earlier request started, unless it is about other claims than this one's."""
-        about = self._about(attempt)
-        if not set(attempt.wanted.uris) <= {claim.uri for claim in about}:
-            self._recorder.adopt(attempt, run, about)
+        claims = self._claims(attempt)
+        if not set(attempt.request.uris) <= {claim.uri for claim in claims}:
+            self._recorder.adopt(attempt, run, claims)
             raise open_already(run.run_id)
-        return self._hand_over(attempt, run, about)
+        return self._hand_over(attempt, run, claims)
 
-    def _about(self, attempt: Attempt) -> list[VerificationClaim]:
+    def _claims(self, attempt: Attempt) -> list[VerificationClaim]:
         with self._database.read() as connection:
             return verification_claims.find_all(connection, attempt.verification.verification_id)
 
-    def _hand_over(self, attempt: Attempt, run: RunSnapshot, about: Sequence[VerificationClaim]) -> Started:
+    def _hand_over(self, attempt: Attempt, run: RunSnapshot, claims: Sequence[VerificationClaim]) -> Started:
         """Record the run, apply what is known of it already, and get the user's SDK token."""
-        verification = self._recorder.adopt(attempt, run, about)
+        verification = self._recorder.adopt(attempt, run, claims)
         verification_id = verification.verification_id
         if verification.closed_at is not None:
             return Started(verification)
-        started = let_go_through(attempt.onfido, verification, run, attempt.wanted.plan.sdk)
+        started = capture_access(attempt.onfido, verification, run, attempt.request.plan.sdk)
         if verification.lease_owner is not None:
             with self._database.write() as connection:
                 verifications.advance(connection, verification_id, attempt.lease.owner, verifications.NO_LEASE)
         return started
 
 
-def let_go_through(
+def capture_access(
     onfido: OnfidoClient, verification: Verification, run: RunSnapshot, options: SdkOptions | None
 ) -> Started:
     """Give what lets a user go through capture: the link, or an SDK token.

@@ -38,14 +38,14 @@ class Recorder:
         self._journal = journal
         self._clock = clock
 
-    def adopt(self, attempt: Attempt, run: RunSnapshot, about: Sequence[VerificationClaim]) -> Verification:
+    def adopt(self, attempt: Attempt, run: RunSnapshot, targets: Sequence[VerificationClaim]) -> Verification:
         """Record the run, apply what is known of it already, and return the verification as that leaves it.
 
         A run that belongs to another verification ends the attempt: Onfido has started none for it. Raises
         `OnfidoError` then, and one of `NOT_OURS` where the lease was lost.
         """
         try:
-            recorded = self._record(attempt, run, about)
+            recorded = self._record(attempt, run, targets)
         except IntegrityError as error:
             self._attempts.advance(attempt, run_requested_at=None)
             raise OnfidoError(
@@ -60,7 +60,7 @@ class Recorder:
         with self._database.read() as connection:
             return verifications.get(connection, recorded.verification_id)
 
-    def _record(self, attempt: Attempt, run: RunSnapshot, about: Sequence[VerificationClaim]) -> Verification:
+    def _record(self, attempt: Attempt, run: RunSnapshot, targets: Sequence[VerificationClaim]) -> Verification:
         now = self._clock()
         values = {
             "run_id": run.run_id,
@@ -69,16 +69,16 @@ class Recorder:
             "next_check_at": now + next_check(timedelta()),
             "dashboard_url": run.dashboard_url,
         }
-        verification, plan = attempt.verification, attempt.wanted.plan
-        has_way = run.sdk_token is not None and plan.sdk is None if plan.link is None else run.link_url is not None
-        if has_way:  # nothing has to be asked of Onfido any more
+        verification, plan = attempt.verification, attempt.request.plan
+        has_access = run.sdk_token is not None and plan.sdk is None if plan.link is None else run.link_url is not None
+        if has_access:  # nothing has to be asked of Onfido any more
             values |= verifications.NO_LEASE
         with self._database.write() as connection:
             owner = attempt.lease.owner
             recorded = verifications.record_run(connection, verification, owner, values)
             if recorded is None:
                 raise lost(connection, attempt)
-            claims.open_attempt(connection, [claim_row(verification, claim, now) for claim in about])
+            claims.open_attempt(connection, [claim_row(verification, claim, now) for claim in targets])
             if verification.run_id is None:
                 moved = verification.status, str(values["status"])
                 entry = of_verification(verification, now, INITIATED, None, RUN, run.run_id, *moved)

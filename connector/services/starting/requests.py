@@ -23,8 +23,8 @@ from connector.errors import Code, RequestError
 from connector.services.providers.onfido import Onfido
 from connector.services.providers.registry import Providers
 from connector.services.results.results import Results
-from connector.services.starting.attempts import Wanted, is_link_expired
-from connector.services.starting.initiation import Initiation, Started, let_go_through
+from connector.services.starting.attempts import VerificationRequest, is_link_expired
+from connector.services.starting.initiation import Initiation, Started, capture_access
 from connector.services.starting.refusals import Refusals, StartRequest
 from connector.services.timing import Timing
 from connector.store import claims, verifications
@@ -99,7 +99,7 @@ class Verifications:
         with self._refusals.traced(StartRequest(tenant, user_id, provider_id, uris, actor)):
             provider = self._providers.find_enabled(tenant, provider_id)
             _check_mapped(provider, uris)
-            wanted = Wanted(tuple(uris), plan_run(provider.studio, request, self._clock()))
+            wanted = VerificationRequest(tuple(uris), plan_run(provider.studio, request, self._clock()))
             started = self._initiation.start(provider, user_id, wanted, self._timing.interactive())
         return self._capture(started, uris)
 
@@ -142,7 +142,7 @@ class Verifications:
                 Code.NOT_AWAITING_INPUT, "The run's link has expired: ask with INITIATED for another run."
             )
         onfido = self._onfido.of_provider(provider, deadline)
-        return self._capture(let_go_through(onfido, verification, run, options), uris)
+        return self._capture(capture_access(onfido, verification, run, options), uris)
 
     def _capture(self, started: Started, uris: Sequence[str]) -> Capture:
         return Capture(
@@ -151,13 +151,13 @@ class Verifications:
 
     def _latest(self, tenant: str, user_id: str, provider_id: str, uris: Sequence[str]) -> Verification:
         with self._database.read() as connection:
-            found = verifications.find_latest(connection, provider_id, user_id, tenant, uris)
-        if found is None:
+            verification = verifications.find_latest(connection, provider_id, user_id, tenant, uris)
+        if verification is None:
             raise RequestError(
                 Code.NO_VERIFICATION,
                 f"No verification of {', '.join(uris)} was started for this user: ask with status INITIATED first.",
             )
-        return found
+        return verification
 
     def _claims(self, verification: Verification, uris: Sequence[str]) -> list[Claim]:
         """Return the claims, which are there from the run's start on; raises `RemovedError` where they are not."""
