@@ -104,7 +104,7 @@ class Services(Ground):
 
     @part
     def events(self) -> Events:
-        """Take in what Onfido posts."""
+        """Receive the events that Onfido posts."""
         return Events(self.database, self._vault, self.providers, self._results, self._orphans, self._clock)
 
     @part
@@ -255,7 +255,7 @@ class Services(Ground):
 
     @part
     def outbox(self) -> Outbox:
-        """Deliver what the outbox holds, and let an operator look after it."""
+        """Deliver what is queued in the outbox, and let an operator manage it."""
         watchlist = Watchlist(self.database, self.providers, self.onfido, self._notices, self._journal, self._clock)
         stories = (self.tasks, watchlist, self.upkeep, ApplicantDeletion(self.providers, self.onfido))
         handlers = [handler for story in stories for handler in story.handlers]

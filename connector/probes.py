@@ -58,7 +58,7 @@ class _Server(ThreadingHTTPServer):
         self.server_activate()
 
     def handle_error(self, request: object, client_address: object) -> None:
-        """Say nothing of a client that hung up."""
+        """Ignore a client that closed the connection."""
 
 
 class _Handler(BaseHTTPRequestHandler):

@@ -51,7 +51,7 @@ class Relay:
             thread.start()
 
     def stop(self, timeout: float | None = None) -> None:
-        """Let each thread finish the delivery it is at, give back the rest, and end."""
+        """Stop: each thread finishes its current delivery, and the leases of the rest are released."""
         self._stopping.set()
         end = None if timeout is None else time.monotonic() + timeout
         for thread in self._threads:

@@ -120,7 +120,7 @@ def _start_relay(worker: Any) -> None:
 
 
 def _stop_relay(_server: Any, worker: Any) -> None:
-    """Let the delivery under way finish, and give the others back."""
+    """Stop the relay: the delivery in flight finishes, the leases of the others are released."""
     if relay := getattr(worker, "relay", None):
         relay.stop(worker.cfg.graceful_timeout)
 

@@ -28,7 +28,7 @@ def missing(services: Services, *, works: bool) -> list[str]:
 
 
 def announce(settings: Settings, missing: Sequence[str]) -> None:
-    """Say where the server listens, what it is known as, and what is missing."""
+    """Report where the server listens, its public URL, and what is missing."""
     url = listening_url(settings)
     if is_on_terminal():
         click.echo("\n".join(_words(url, settings, missing)), err=True)

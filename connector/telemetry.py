@@ -42,18 +42,18 @@ _TRACEBACKS = structlog.processors.ExceptionRenderer(structlog.tracebacks.Except
 
 REQUESTS = Histogram("connector_request_seconds", "Requests answered", ["method", "route", "status"])
 EVENTS = Counter("connector_events_total", "Events that Onfido posted, by what became of them", ["state"])
-RUNS = Counter("connector_runs_total", "Verifications by the status they moved to", ["status"])
+RUNS = Counter("connector_runs_total", "Runs by the status they moved to", ["status"])
 ORPHANED = Counter(
     "connector_runs_orphaned_total",
     "Runs that were started at Onfido but belong to no verification: their lease was lost",
 )
 NOTHING_COMPARED = Counter(
-    "connector_runs_nothing_compared_total", "Verifications that Onfido approved without comparing any attribute"
+    "connector_runs_nothing_compared_total", "Runs that Onfido approved without comparing any attribute"
 )
 
 
 def new_trace_id(given: str | None) -> str:
-    """Take the caller's correlation id where it is a sane one, or make one."""
+    """Return the caller's correlation id if it is well formed, or a new one."""
     return given if given and _SANE_TRACE_ID.fullmatch(given) else str(uuid.uuid4())
 
 
@@ -110,7 +110,7 @@ def _blank_secrets(_logger: object, _method: str, entry: MutableMapping[str, Any
 
 
 def forget_process(pid: int) -> None:
-    """Tell the metrics that a process has ended."""
+    """Remove the metrics of a process that has ended."""
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
         mark_process_dead(pid)  # type: ignore[no-untyped-call]
 

@@ -204,3 +204,48 @@ def test_a_file_tells_one_story(path: Path) -> None:
 @pytest.mark.parametrize("path", SOURCES, ids=named)
 def test_every_file_says_what_it_is_for(path: Path) -> None:
     assert ast.get_docstring(tree_of(path))
+
+
+UNPLAIN_VERBS = {
+    "Find out",
+    "Give",
+    "Gives",
+    "Have",
+    "Has",
+    "Let",
+    "Lets",
+    "Put",
+    "Say",
+    "Says",
+    "See",
+    "Take",
+    "Tell",
+    "Tells",
+}
+
+
+def unplain_docstrings(tree: ast.Module) -> Iterator[str]:
+    """Return the docstrings that do not begin with an ordinary verb such as Return, Raise, Create, Apply or Lock."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
+            words = (ast.get_docstring(node) or "").split(maxsplit=2)
+            if {" ".join(words[:1]), " ".join(words[:2])} & UNPLAIN_VERBS:
+                yield " ".join(words)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=named)
+def test_every_docstring_begins_with_an_ordinary_verb(path: Path) -> None:
+    assert list(unplain_docstrings(tree_of(path))) == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        '"""Give the keys."""',
+        'class A:\n    """Tell why."""',
+        'def f():\n    """Find out whether it is open."""',
+        'class A:\n    async def f(self):\n        """Let it go.\n\n        Now.\n        """',
+    ],
+)
+def test_the_search_for_unplain_docstrings_finds_one(source: str) -> None:
+    assert list(unplain_docstrings(ast.parse(source)))

@@ -62,7 +62,7 @@ def mint_token(
 
 
 def development_issuer(data_dir: Path) -> TrustedIssuer:
-    """Give what `Access` needs to trust the tokens of `mint_token`; the key is made on first use."""
+    """Return what `Access` needs to trust the tokens of `mint_token`; the key is created on first use."""
     keys = KeySet([_read_key(data_dir)])
     return TrustedIssuer(
         IDENTIFIER,

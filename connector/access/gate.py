@@ -115,7 +115,7 @@ class Access(ResourceProtector):  # type: ignore[misc]  # Authlib is untyped
         self.register_token_validator(_Validator(trusted))
 
     def admit(self, scope: str) -> Principal:
-        """Give the caller of the current request; raises `AccessDenied`."""
+        """Return the caller of the current request; raises `AccessDenied`."""
         try:
             principal: Principal = self.acquire_token(scope)
         except OAuth2Error as error:
@@ -123,7 +123,7 @@ class Access(ResourceProtector):  # type: ignore[misc]  # Authlib is untyped
         return principal
 
     def raise_error_response(self, error: OAuth2Error) -> NoReturn:
-        """Say it as RFC 6750 has it: no error code where no token was sent."""
+        """Raise the response that RFC 6750 defines: no error code where no token was sent."""
         challenge = {"realm": REALM}
         status, description = 401, "A bearer token is needed."
         if isinstance(error, (InvalidTokenError, InsufficientScopeError)):
@@ -136,7 +136,7 @@ class Access(ResourceProtector):  # type: ignore[misc]  # Authlib is untyped
 
 
 def requires(scope: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Let only callers with a good token that carries `scope` into a view; `flask.g.principal` is the caller.
+    """Require a valid token that carries `scope` for a view; `flask.g.principal` is the caller.
 
     The scope is written on the view, under `REQUIRED_SCOPE`, for whoever lists or checks the views.
     """

@@ -47,7 +47,7 @@ _PARSER = Algorithms(())
 
 
 def parse(text: str) -> Token:
-    """Take a token apart, whatever it may be; nothing in it is verified. Raise `TokenRefused` where it is no JWS."""
+    """Parse a token without verifying anything in it. Raise `TokenRefused` where it is not a JWS."""
     try:
         signature = extract_compact(text.encode("ascii"), registry=_PARSER)
         claims = json.loads(signature.payload)

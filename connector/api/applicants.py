@@ -39,7 +39,7 @@ def update_applicant(provider_id: str, applicant_id: str) -> None:
 @blueprint.refuses(*APPLICANT_ERRORS)
 @blueprint.response(204)
 def delete_applicant(provider_id: str, applicant_id: str) -> None:
-    """Have Onfido delete the applicant, which it does some days later; a run that is open ends here.
+    """Ask Onfido to delete the applicant, which it does some days later; an open verification is closed here.
 
     Until Onfido has carried the deletion out it can be taken back. The user's next verification creates another
     applicant.
@@ -52,7 +52,7 @@ def delete_applicant(provider_id: str, applicant_id: str) -> None:
 @blueprint.refuses(*APPLICANT_ERRORS)
 @blueprint.response(204)
 def restore_applicant(provider_id: str, applicant_id: str) -> None:
-    """Take a deletion back that Onfido has not carried out yet.
+    """Cancel a deletion that Onfido has not carried out yet.
 
     The user's next verification uses the applicant again.
     """

@@ -18,7 +18,7 @@ _PUBLIC = frozenset({"api-docs", "swagger_ui"})  # blueprints whose answers are 
 
 
 def install(app: Flask, allowed_origins: Collection[str]) -> None:
-    """Put the headers on every answer, errors included."""
+    """Add the headers to every response, errors included."""
 
     def share(response: Response) -> Response:
         response.vary.add("Origin")

@@ -16,7 +16,7 @@ _DOCUMENTATION = "docs"  # the blueprint
 
 
 def install(app: Flask, public_url: str) -> None:
-    """Put the policy on every answer that has none of its own; the documentation may call the API at `public_url`."""
+    """Add the policy to every response that has none of its own; the documentation may call the API at `public_url`."""
     public = urlsplit(public_url)
     page = _of_page(f"{public.scheme}://{public.netloc}")
 

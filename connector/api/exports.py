@@ -72,7 +72,7 @@ def export_runs(query: dict[str, Any], provider_id: str) -> Response:
 @blueprint.refuses(*FILE_ERRORS)
 @blueprint.response(202, TimelineFileSchema)
 def create_timeline_file(provider_id: str, run_id: str) -> dict[str, str]:
-    """Have Onfido create the timeline file of a run that has ended.
+    """Ask Onfido to create the timeline file of a run that has ended.
 
     The answer says where it can be fetched in a moment; until then that answers IDVP-60011.
     """

@@ -12,7 +12,7 @@ USER_ID = "user_id"
 
 
 def install(app: Flask) -> None:
-    """Have every view get its ids as they are stored."""
+    """Normalize the ids in every view's arguments to the form in which they are stored."""
     app.url_value_preprocessor(_normalize)
 
 

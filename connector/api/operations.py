@@ -16,7 +16,7 @@ blueprint = Blueprint("operations", __name__)
 
 @blueprint.get("/healthz")
 def get_health() -> Response:
-    """Tell that the process is alive."""
+    """Report that the process is alive."""
     return jsonify(status="alive")
 
 

@@ -24,7 +24,7 @@ _ENCODED_SLASH = re.compile("%2f", re.IGNORECASE)
 
 
 def install(app: Flask) -> None:
-    """Have every route read its path so; before any is registered."""
+    """Apply these rules to the path of every request; call it before any route is registered."""
     app.url_map.merge_slashes = False  # a redirect of the router's would go to whatever host the request names
     app.url_map.strict_slashes = False  # `/docs/`, which is registered with its slash
     app.url_map.converters["default"] = _Segment

@@ -33,7 +33,7 @@ class TenantPrefix:
 
 
 def install(app: Flask) -> None:
-    """Give every request its `g.tenant`."""
+    """Set `g.tenant` for every request."""
     app.wsgi_app = TenantPrefix(app.wsgi_app)  # type: ignore[method-assign]
     app.before_request(_set_tenant)
 

@@ -13,7 +13,7 @@ HTTP_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTI
 
 
 def install(app: Flask) -> None:
-    """Give each request a trace id, and count it by route, status and duration."""
+    """Assign each request a trace id, and count it by route, status and duration."""
     app.before_request(_begin)
     app.after_request(_end)
     app.teardown_request(_forget_trace)

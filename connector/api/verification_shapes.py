@@ -133,7 +133,7 @@ class TimelineFileSchema(ma.Schema):
 
 
 def details_body(details: VerificationDetails, live: LiveTasks) -> dict[str, Any]:
-    """Give what `VerificationDetailsSchema` writes."""
+    """Return what `VerificationDetailsSchema` writes."""
     current = {claim.uri: claim for claim in details.current}
     return {
         "verification": details.listed.verification,

@@ -38,7 +38,7 @@ blueprint = Blueprint(
 )
 @blueprint.response(200, description="Durable: applied, or stored to be applied")
 def receive_event(provider_id: str) -> Response:
-    """Take in one event.
+    """Receive one event.
 
     Onfido posts here, and signs the raw body with the webhook's token.
     """

@@ -31,7 +31,7 @@ def update(context: click.Context, provider_id: str, applicant_id: str, tenant: 
 @tenant_option
 @click.pass_context
 def delete(context: click.Context, provider_id: str, applicant_id: str, tenant: str) -> None:
-    """Have Onfido delete an applicant, which it does some days later."""
+    """Ask Onfido to delete an applicant, which it does some days later."""
     with services(context) as opened:
         opened.applicants.delete(tenant, provider_id, applicant_id, actor())
     click.echo(f"Onfido will delete {applicant_id}; until then it can be restored.")
@@ -43,7 +43,7 @@ def delete(context: click.Context, provider_id: str, applicant_id: str, tenant: 
 @tenant_option
 @click.pass_context
 def restore(context: click.Context, provider_id: str, applicant_id: str, tenant: str) -> None:
-    """Take a deletion back that Onfido has not carried out yet."""
+    """Cancel a deletion that Onfido has not carried out yet."""
     with services(context) as opened:
         opened.applicants.restore(tenant, provider_id, applicant_id, actor())
     click.echo(f"Restored {applicant_id}.")

@@ -47,7 +47,7 @@ def backup(context: click.Context, file: Path, overwrite: bool) -> None:
 @click.option("--overwrite", is_flag=True, help="Replace a database that has data, or is in use.")
 @click.pass_context
 def restore(context: click.Context, file: Path, overwrite: bool) -> None:
-    r"""Put the database back from FILE, which `connector backup` wrote.
+    r"""Restore the database from FILE, which `connector backup` wrote.
 
     Its encryption keys must be there: no new one is created. End every process of the connector first, and start them
     afterwards. For PostgreSQL it prints the commands that do this, and restores nothing.

@@ -74,7 +74,7 @@ def export(context: click.Context, /, output: str, force: bool, tenant: str, **q
 @tenant_option
 @click.pass_context
 def timeline(context: click.Context, run_id: str, output: str, force: bool, tenant: str) -> None:
-    """Have Onfido make the timeline file (PDF) of a run that has ended, and fetch it."""
+    """Ask Onfido to create the timeline file (PDF) of a run that has ended, and download it."""
     _check_target(output, is_forced=force)
     with services(context) as opened, ExitStack() as stack:
         file_id = opened.evidence.create_timeline(tenant, run_id)
@@ -100,7 +100,7 @@ def evidence(context: click.Context, run_id: str, output: str, force: bool, is_f
 
 @contextmanager
 def _breaking_off(output: str) -> Iterator[None]:
-    """Say what Ctrl-C left."""
+    """Report what Ctrl-C left behind."""
     try:
         yield
     except KeyboardInterrupt:
@@ -157,7 +157,7 @@ def _create(path: Path, chunks: Iterable[bytes], *, is_forced: bool) -> None:
 
 @contextmanager
 def _draft(path: Path) -> Iterator[Path]:
-    """Give a file beside another one, which is gone in the end unless it was renamed."""
+    """Return a temporary file beside another one; it is deleted at the end unless it was renamed."""
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     os.close(descriptor)
     try:

@@ -46,7 +46,7 @@ class Stop:
 
 @contextmanager
 def stoppable() -> Iterator[Stop]:
-    """Let the first signal ask for an end, and the second one raise `KeyboardInterrupt`."""
+    """Request a stop on the first signal, and raise `KeyboardInterrupt` on the second."""
     stop = Stop()
 
     def ask(_number: int, _frame: object) -> None:
@@ -122,7 +122,7 @@ class Lines:
         self._said = clock()
 
     def __call__(self, number: int, /) -> None:
-        """Take note of how many more are done; a line is written where the last one is some seconds old."""
+        """Count how many more are done; a line is written where the last one is some seconds old."""
         self._pace.done += number
         if self._clock() - self._said >= EVERY:
             self._said = self._clock()
@@ -145,7 +145,7 @@ def duration(seconds: float) -> str:
 
 @contextmanager
 def ending_at_once() -> Iterator[None]:
-    """Let the first Ctrl-C end everything without a word; further ones have no effect."""
+    """Exit silently on the first Ctrl-C; further ones have no effect."""
 
     def end(_number: int, _frame: object) -> None:
         for each in _ENDING_AND_CLOSING:

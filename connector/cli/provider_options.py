@@ -72,7 +72,7 @@ def _complaints(messages: Any, path: str = "studio") -> Iterator[str]:
 
 
 def configuration(command: Any) -> Any:
-    """Give a command the options that `add` and `update` have in common."""
+    """Add the options that `add` and `update` have in common to a command."""
     for option in reversed(
         (
             click.option("--name", help="Its name, unique in the tenant."),

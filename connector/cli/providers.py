@@ -120,7 +120,7 @@ def update(context: click.Context, /, provider_id: str, tenant: str, as_json: bo
 @json_option
 @click.pass_context
 def end_overlap(context: click.Context, provider_id: str, tenant: str, as_json: bool) -> None:
-    """Let the webhook token that was replaced be good no longer, from now on."""
+    """End the validity of the webhook token that was replaced."""
     with services(context) as opened:
         _show(context, opened.providers.end_overlap(tenant, provider_id, actor()), as_json)
 
@@ -161,7 +161,7 @@ def _show(context: click.Context, shown: Provider, as_json: bool, readiness: Rea
 
 
 def _studio_used(shown: Provider) -> dict[str, Any]:
-    """Give what a provider uses of Studio, as the HTTP API writes it, without what is as by default."""
+    """Return what a provider uses of Studio, as the HTTP API writes it, without default values."""
     defaults = studio_body(Studio())
     return {name: value for name, value in studio_body(shown.studio).items() if value != defaults[name]}
 

@@ -110,7 +110,7 @@ def simulate(host: str, port: int, names: tuple[str, ...]) -> None:
 
 @contextmanager
 def _metrics_of_processes(number: int) -> Iterator[None]:
-    """Give several processes a directory for their metrics: before these are first imported, each writes there."""
+    """Set the directory in which several processes share their metrics; it must be set before these are imported."""
     if number == 1:
         yield
         return

@@ -44,7 +44,7 @@ def show(context: click.Context, user_id: str, tenant: str, as_json: bool) -> No
 @tenant_option
 @click.pass_context
 def unlock(context: click.Context, user_id: str, provider_id: str | None, tenant: str) -> None:
-    """Let a user start again now: the attempts so far count against the limit no longer."""
+    """Allow a user to start again now: earlier attempts no longer count against the limit."""
     with services(context) as opened:
         number = opened.users.unlock(tenant, user_id, provider_id, actor())
     click.echo(

@@ -23,7 +23,7 @@ class LocalDirectory:
             return users.has(connection, tenant, user_id)
 
     def values(self, tenant: str, user_id: str) -> Mapping[str, str] | None:
-        """Give the user's values; a change that is being written is waited for."""
+        """Return the user's values; waits for a change that is being written."""
         with self._database.read() as connection:
             if not users.has(connection, tenant, user_id, share=True):
                 return None

@@ -52,7 +52,7 @@ class CustomInput:
         return self.value is None and self.claim is None
 
     def objection(self) -> str | None:
-        """Tell what is wrong with the declaration."""
+        """Return what is wrong with the declaration."""
         if not _NAME.fullmatch(self.name):
             return "must have a name of 1 to 128 letters, digits and underscores that does not begin with a digit"
         if self.value is not None and self.claim is not None:

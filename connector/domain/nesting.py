@@ -8,7 +8,7 @@ _CONTAINER = (dict, list)
 
 
 def containers(level: Iterable[object]) -> Iterator[object]:
-    """Give the objects and arrays that lie in those of one level."""
+    """Return the objects and arrays directly inside those of one level."""
     for node in level:
         children = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
         for child in children:

@@ -16,7 +16,7 @@ def is_pointer(text: str) -> bool:
 
 
 def resolve(node: Any, pointer: str) -> Any:
-    """Give what the pointer points to; None where there is nothing."""
+    """Return the value that the pointer refers to; None where there is none."""
     for token in pointer.split("/")[1:]:
         name = token.replace("~1", "/").replace("~0", "~")
         if isinstance(node, dict):

@@ -174,7 +174,7 @@ def name_key(name: str) -> str:
 
 
 def setup_guide(provider: Provider, public_url: str) -> SetupGuide:
-    """Tell how to set up the webhook; `public_url` is where Onfido reaches the connector."""
+    """Return how to set up the webhook; `public_url` is where Onfido reaches the connector."""
     url = f"{public_url}{tenant_path(provider.tenant)}/idv/onfido/v1/{provider.provider_id}/verify"
     events = ", ".join(provider.studio.events)
     steps = (
@@ -187,7 +187,7 @@ def setup_guide(provider: Provider, public_url: str) -> SetupGuide:
 
 
 def webhook_command(provider: Provider) -> str:
-    """Give the command that registers a provider's webhook, or repairs it, as it can be pasted."""
+    """Return the command that registers or repairs a provider's webhook, ready to be pasted."""
     tenant = "" if provider.tenant == DEFAULT_TENANT else f" --tenant {provider.tenant}"
     return f"connector provider add-webhook {provider.provider_id}{tenant}"
 

@@ -62,14 +62,14 @@ def not_checked(name: str, why: str) -> Check:
 
 
 def check_environment(environment: str | None) -> Check:
-    """Say what it means which of Onfido's environments the API token is for."""
+    """Return the check that names the Onfido environment of the API token, and what that means."""
     if environment is None:
         return not_checked(ENVIRONMENT, "the token begins with neither api_sandbox nor api_live")
     return Check(ENVIRONMENT, True, _ABOUT_ENVIRONMENT[environment])
 
 
 def check_claims(provider: Provider) -> Check:
-    """Say of every claim what can verify it; one that nothing can is no failure, but told."""
+    """Return the check that lists what verifies each claim; one that nothing verifies is reported, not failed."""
     if missing := [name for name in REQUIRED_FIELDS if name not in provider.claims.values()]:
         detail = f"Onfido wants {' and '.join(missing)} with every applicant: map a claim to it."
         return Check(CLAIMS, False, detail)
@@ -85,7 +85,7 @@ def check_claims(provider: Provider) -> Check:
 
 
 def webhook_objection(provider: Provider, url: str) -> str | None:
-    """Tell why Onfido cannot be asked to post to our URL: it wants https, and a simulator on loopback is as near."""
+    """Return why Onfido cannot post to our URL: it requires https, except for a simulator on loopback."""
     is_simulated = provider.base_url.startswith("http://")
     if UrlPolicy(None, allows_http_loopback=is_simulated).objection(url) is None:
         return None

@@ -4,5 +4,5 @@ DEFAULT_TENANT = "carbon.super"  # WSO2 Identity Server's name for the one that 
 
 
 def tenant_path(tenant: str) -> str:
-    """Give what stands in front of a tenant's paths."""
+    """Return the prefix of a tenant's paths."""
     return "" if tenant == DEFAULT_TENANT else f"/t/{tenant}"

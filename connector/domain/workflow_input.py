@@ -79,7 +79,7 @@ def plan_run(studio: Studio, request: RunRequest, now: datetime) -> RunPlan:
 
 
 def plan_sdk(studio: Studio, request: RunRequest) -> SdkOptions | None:
-    """Tell what an SDK token has to be bound to; None where it is to nothing.
+    """Return what an SDK token must be bound to; None where it is not bound.
 
     A request may bind what the provider leaves unbound, and loosen nothing. Raises `InvalidField`.
     """

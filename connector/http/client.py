@@ -197,7 +197,7 @@ def _reason(error: Exception) -> str:
 
 
 def _split(url: str) -> SplitResult:
-    """Take an address apart; raises `ExchangeError` for one that is not http or https, or has credentials in it."""
+    """Split an address; raises `ExchangeError` for one that is not http or https, or contains credentials."""
     try:
         parts = urlsplit(url)
         _ = parts.port  # reading it checks it

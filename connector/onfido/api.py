@@ -41,7 +41,7 @@ class OnfidoApi:
         self._is_background = is_background
 
     def until(self, deadline: float | None) -> Self:
-        """Give the same account for calls that have to be answered by another time."""
+        """Return the same account with another deadline for its calls."""
         other = copy(self)
         other._deadline = deadline
         return other

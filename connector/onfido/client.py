@@ -72,11 +72,11 @@ class OnfidoClient(Tasks, Files, Subscriptions):
         self._send(call, refused_as=Code.APPLICANT_REFUSED)
 
     def delete_applicant(self, applicant_id: str) -> None:
-        """Have an applicant deleted with all documents; an error with status 404 or 410 means that it is gone."""
+        """Delete an applicant with all documents; an error with status 404 or 410 means that it is gone."""
         self._send(self._call("DELETE", "applicants", applicant_id))
 
     def find_deletion(self, applicant_id: str) -> datetime | None:
-        """Tell when an applicant will be deleted, if it is among the newest: from then on it cannot be read itself."""
+        """Return when an applicant will be deleted, if it is among the newest: it can then no longer be read itself."""
         call = self._call("GET", "applicants", params={"include_deleted": "true", "per_page": NEWEST_APPLICANTS})
         return self._read(lambda body: applicant_deletion(body, applicant_id), call)
 
@@ -108,7 +108,7 @@ class OnfidoClient(Tasks, Files, Subscriptions):
         return self._read(run_snapshot, call, refused_as=Code.WORKFLOW_REFUSED)
 
     def probe_workflow(self, workflow_id: str) -> None:
-        """Find out, at no cost, whether Onfido takes the workflow; raises `OnfidoError` (`WORKFLOW_REFUSED`) if not.
+        """Check, at no cost, whether Onfido accepts the workflow; raises `OnfidoError` (`WORKFLOW_REFUSED`) if not.
 
         Onfido's API cannot read a workflow. So a run is asked for, with an applicant that cannot exist: nothing can
         come of it, and what Onfido complains of tells. Where it complains of the applicant alone, it has nothing

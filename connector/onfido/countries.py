@@ -118,7 +118,7 @@ def _states() -> _Known:
 
 
 def _variants(names: Iterable[str]) -> Iterator[str]:
-    """Give names also without what is in parentheses, and "Korea, Republic of" as "Republic of Korea"."""
+    """Yield names also without what is in parentheses, and "Korea, Republic of" as "Republic of Korea"."""
     for name in names:
         yield name
         yield _IN_PARENTHESES.sub("", name)

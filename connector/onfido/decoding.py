@@ -79,6 +79,6 @@ def _inflate(inflater: zlib._Decompress, compressed: bytes) -> Iterator[bytes]:
 
 
 def _deflate_window(start: bytes) -> int:
-    """Tell zlib's format (RFC 1950), which HTTP means by deflate, from the bare one that some send."""
+    """Distinguish the zlib format (RFC 1950), which HTTP calls deflate, from the raw one that some servers send."""
     is_zlib = start[0] & 0x0F == zlib.DEFLATED and int.from_bytes(start[:2]) % 31 == 0
     return _ZLIB if is_zlib else _RAW_DEFLATE

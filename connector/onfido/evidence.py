@@ -47,7 +47,7 @@ class Files(OnfidoApi):
     """
 
     def create_timeline_file(self, run_id: str) -> str:
-        """Have the timeline file (a PDF) of a run made, and return its id; it can be opened a moment later."""
+        """Create the timeline file (a PDF) of a run and return its id; it can be opened a moment later."""
         call = self._call("POST", "workflow_runs", run_id, "timeline_file")
         return self._read(_file_id, call, refused_as=Code.FILE_UNAVAILABLE)
 

@@ -15,7 +15,7 @@ _UNKNOWN_NAME = frozenset({socket.EAI_NONAME, getattr(socket, "EAI_NODATA", sock
 
 
 def failure(error: Exception, host: str) -> OnfidoError:
-    """Say why no answer came, and whether the request can have reached Onfido.
+    """Return why no answer came, and whether the request may have reached Onfido.
 
     A certificate that is not trusted counts as unreachable, not as a wrong base URL: it may be a proxy's, or be renewed
     in a minute. So does a name server that does not answer.
@@ -43,7 +43,7 @@ def unreachable(why: str, *, is_sent: bool) -> OnfidoError:
 
 
 def _reason(error: Exception) -> BaseException:
-    """Take off what requests and urllib3 wrap around a failure."""
+    """Return the cause of a failure without the exceptions that requests and urllib3 wrap around it."""
     inner = next(iter(error.args), None)
     wrapped = inner if isinstance(inner, Exception) else error
     return wrapped.reason or wrapped if isinstance(wrapped, urllib3_errors.MaxRetryError) else wrapped

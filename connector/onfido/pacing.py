@@ -106,7 +106,7 @@ class Circuit:
             self._check()
 
     def enter(self) -> float | None:
-        """Let a call through or raise `HeldBackError`; a probe gets a lease, by which it is known when it leaves."""
+        """Admit a call or raise `HeldBackError`; a probe gets a lease, which identifies it when it leaves."""
         with self._lock:
             self._check()
             if not self._pause:
@@ -115,7 +115,7 @@ class Circuit:
             return self._next_probe_at
 
     def leave(self, lease: float | None, *, is_alive: bool | None) -> None:
-        """Take in what a call tells of the host; None where it tells nothing, and the next one has to probe.
+        """Record what a call shows about the host; None where it shows nothing, and the next call has to probe.
 
         While the circuit is open, a failure counts only if it is the probe's: all others were sent before.
         """
@@ -151,7 +151,7 @@ class Recent(Generic[T]):
         self._lock = threading.Lock()
 
     def get(self, key: Hashable) -> T:
-        """Give the key's own."""
+        """Return the key's own object."""
         with self._lock:
             found = self._kept.pop(key) if key in self._kept else self._make()
             self._kept[key] = found  # the dictionary's order is that of use

@@ -216,7 +216,7 @@ def _submitted(call: Call) -> Iterator[object]:
 
 
 def _leaves(node: object) -> Iterator[object]:
-    """Give what an object or array holds that is neither, at any depth."""
+    """Yield the scalar values in an object or array, at any depth."""
     rest: list[object] = [node]
     while rest:
         node = rest.pop()

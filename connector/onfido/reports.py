@@ -46,7 +46,7 @@ class Compared:
 
 
 def objects_in(output: object) -> list[dict[str, Any]]:
-    """Give every object of the output, the least deep first."""
+    """Return every object of the output, the least deep first."""
     found: list[dict[str, Any]] = []
     level, depth = [output], 0
     while level and depth < MAX_DEPTH:

@@ -54,7 +54,7 @@ class Session(requests.Session):
 
 @contextmanager
 def looking(look: Callable[[], None]) -> Iterator[None]:
-    """Have this thread's requests take a last look before they leave; what it raises keeps them from it.
+    """Run a check in this thread immediately before each request is sent; an exception from it stops the request.
 
     It is taken before each piece, so that a request which has left in part is not completed either.
     """

@@ -75,7 +75,7 @@ class Subscriptions(OnfidoApi):
         return self._read(_webhook, call, refused_as=Code.WEBHOOK_REFUSED)
 
     def delete_webhook(self, webhook_id: str) -> None:
-        """Have no more events sent; an error with status 404 means that the webhook is gone."""
+        """Delete a webhook; an error with status 404 means that it is gone."""
         self._send(self._call("DELETE", "webhooks", webhook_id))
 
 

@@ -47,7 +47,7 @@ class Backups:
         return files.back_up(database, file)
 
     def restore(self, file: Path, database: Path, *, overwrite: bool) -> Content:
-        """Put the database back from a file.
+        """Restore the database from a file.
 
         Raises `ConfigurationError` where one of its keys is missing, or data would be lost.
         """

@@ -24,7 +24,7 @@ _ADD_SECRET = insert(secrets, lambda statement: statement.on_conflict_do_nothing
 
 
 def fingerprint_key(database: Database, vault: Vault) -> bytes:
-    """Give the key for fingerprints, made on first use and kept, encrypted, in the database.
+    """Return the key for fingerprints, created on first use and stored, encrypted, in the database.
 
     It outlives the rotation of encryption keys: what is verified stays comparable.
     """

@@ -88,17 +88,17 @@ class Outbox:
         return tried
 
     def release(self, owner: str) -> None:
-        """Give back what this worker has leased but not begun."""
+        """Release the rows that this worker has leased but not begun."""
         with self._database.write() as connection:
             outbox.release(connection, owner)
 
     def page(self, states: tuple[str, ...], limit: int) -> list[OutboxRow]:
-        """Give rows for an operator."""
+        """Return rows for an operator."""
         with self._database.read() as connection:
             return outbox.find_page(connection, states, limit)
 
     def counts(self) -> Mapping[str, int]:
-        """Give the number of rows by state."""
+        """Return the number of rows by state."""
         with self._database.read() as connection:
             return outbox.count(connection)
 
@@ -163,7 +163,7 @@ def stamp(dedupe_key: str, now: datetime) -> tuple[str, str]:
 
 
 def retry_delay(attempts: int, error: Exception | None = None) -> float:
-    """Give the seconds until the next attempt: doubled each time, jittered, never sooner than Onfido asks for."""
+    """Return the seconds until the next attempt: doubled each time, jittered, never sooner than Onfido asks for."""
     backoff = min(LONGEST_RETRY, FIRST_RETRY * 2.0 ** (attempts - 1))
     asked = error.retry_after or 0 if isinstance(error, OnfidoError) else 0
     return max(float(asked), backoff * random.uniform(0.5, 1.0))  # noqa: S311  jitter, no secret

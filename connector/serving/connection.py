@@ -67,7 +67,7 @@ class Connection:
         self._lingered = 0
 
     def receive(self, now: float) -> int | None:
-        """Take in what is there and return its size; 0 at the end, None where nothing is there.
+        """Receive the available bytes and return their number; 0 at the end, None where none are available.
 
         Raises `OSError`.
         """
@@ -84,7 +84,7 @@ class Connection:
         return len(data)
 
     def await_body(self, now: float) -> None:
-        """Give the body its time; where the client waits to be told so, tell it to go on."""
+        """Start the body's time limit; where the client expects `100 Continue`, send it."""
         self.deadline = now + self._times.body
         if self.intake.is_expectant:
             self.output.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -99,7 +99,7 @@ class Connection:
         self.state, self.deadline = State.ANSWERING, math.inf
 
     def await_reader(self, now: float) -> None:
-        """Give the client time to read on, if it has read enough in the time that it had."""
+        """Extend the client's time to read, if it has read enough since the last extension."""
         if self.deadline == math.inf or self.output.sent - self._mark >= SEND_STEP:
             self.deadline, self._mark = now + self._times.send, self.output.sent
 

@@ -51,7 +51,7 @@ class Intake:
         return self._request is not None
 
     def feed(self, data: bytes) -> None:
-        """Take in what the client has sent."""
+        """Process bytes that the client has sent."""
         self._received += data
 
     def take(self) -> Any:
@@ -198,7 +198,7 @@ class _Memory(Unreader):  # type: ignore[misc]
         self._rest = memoryview(data)
 
     def feed(self, data: bytes) -> None:
-        """Put the body behind the head, which has been read."""
+        """Append bytes of the body, after the head has been read."""
         self._rest = memoryview(data)
 
     def chunk(self, size_hint: int | None = None) -> bytes:

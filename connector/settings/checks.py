@@ -82,7 +82,7 @@ def not_empty(value: str) -> str:
 
 
 def directory(value: Path) -> Path:
-    """Put the home directory where `~` stands for it, if there is one: not every user needs the directory."""
+    """Replace `~` with the home directory, if there is one: not every user has one."""
     try:
         return value.expanduser()
     except RuntimeError:

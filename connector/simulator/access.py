@@ -31,7 +31,7 @@ _HOST = re.compile(r"(\[[^\]]+\]|[^:]*)(?::[0-9]*)?")
 
 @blueprint.get("/ping")
 def ping() -> Response:
-    """Say that the region is up."""
+    """Report that the region is up."""
     return Response("OK", mimetype="text/plain")
 
 

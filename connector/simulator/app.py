@@ -71,7 +71,7 @@ def read_body() -> None:
 
 
 def enter() -> None:
-    """Let the faults that come before the work happen, then check the token."""
+    """Apply the faults that are due before the request is handled, then check the token."""
     if not request.path.startswith(f"{API_PATH}/"):
         return
     if request.url_rule:
@@ -96,7 +96,7 @@ def _pass_faults(route: str) -> None:
 
 
 def leave(response: Response) -> Response:
-    """Let the faults that come after the work happen."""
+    """Apply the faults that are due after the request is handled."""
     if route := g.pop("route", None):
         state = simulation().state
         if state.takes("failed_after", route):

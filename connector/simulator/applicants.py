@@ -151,7 +151,7 @@ def delete(applicant_id: str) -> tuple[str, int]:
 
 @blueprint.post("/applicants/<applicant_id>/restore")
 def restore(applicant_id: str) -> tuple[str, int]:
-    """Take a deletion back."""
+    """Cancel a deletion."""
     state = simulation().state
     with state.lock:
         applicant = state.applicants.get(normal(applicant_id))

@@ -68,7 +68,7 @@ def decide(run_id: str) -> Json:
 
 @blueprint.put("/workflows/<workflow_id>")
 def put_workflow(workflow_id: str) -> Json:
-    """Give a workflow rules, in place of those it had; they are for the runs to come."""
+    """Replace a workflow's rules; they apply to new runs."""
     check({"workflow_id": workflow_id}, {"workflow_id": identifier})
     workflow, state = workflows.parse(json_body()), simulation().state
     with state.lock:
@@ -78,7 +78,7 @@ def put_workflow(workflow_id: str) -> Json:
 
 @blueprint.post("/watchlist_monitors/<monitor_id>/matches")
 def add_matches(monitor_id: str) -> Json:
-    """Have a monitor find matches and show all that it found."""
+    """Add matches to a monitor and return all of its matches."""
     parts = simulation()
     count = check(json_body(), {"count": integer(1, 100)}, is_closed=True).get("count", 1)
     return watchlist_monitors.add_matches(parts.state, parts.sender, monitor_id, count, root_url())
@@ -86,7 +86,7 @@ def add_matches(monitor_id: str) -> Json:
 
 @blueprint.post("/customers/<user_id>")
 def add_belongings(user_id: str) -> Json:
-    """Give a customer passkeys and biometric tokens, and show how many of each there are."""
+    """Add passkeys and biometric tokens to a customer, and return how many of each there are."""
     body, state = check(json_body(), _CUSTOMER_RULES, is_closed=True), simulation().state
     owner = (user_id.replace("%2F", "/"), body.get("environment") != "live")
     with state.lock:

@@ -30,7 +30,7 @@ class Message:
 
 
 def run_completed(run: Run) -> Message:
-    """Tell that a run has ended."""
+    """Create the event that a run has ended."""
     about = {
         "id": run.run_id,
         "status": run.status,
@@ -41,25 +41,25 @@ def run_completed(run: Run) -> Message:
 
 
 def task_started(run: Run, task: Task) -> Message:
-    """Tell that a task has opened."""
+    """Create the event that a task has opened."""
     return _of_run(Event.TASK_STARTED, run, _about_task(run, task, "started"), run.whole_task_as_json(task))
 
 
 def task_completed(run: Run, task: Task) -> Message:
-    """Tell that a task has closed."""
+    """Create the event that a task has closed."""
     about = _about_task(run, task, "completed") | {"completed_at_iso8601": iso(task.updated_at)}
     return _of_run(Event.TASK_COMPLETED, run, about, run.whole_task_as_json(task))
 
 
 def timeline_file_created(run: Run, file_id: str, download_url: str) -> Message:
-    """Tell that a timeline file can be fetched, and from where without a token."""
+    """Create the event that a timeline file can be fetched, with its address, which needs no token."""
     about = {"id": file_id, "completed_at_iso8601": iso(now()), "href": timeline_file_href(run, file_id)}
     resource = {"id": file_id, "workflow_run_id": run.run_id, "timeline_file_download_url": download_url}
     return _of_run(Event.TIMELINE_FILE_CREATED, run, about, resource)
 
 
 def matches_updated(monitor: Monitor, root_url: str) -> Message:
-    """Tell that a monitor has found something."""
+    """Create the event that a monitor has found something."""
     href = f"{root_url}{API_PATH}/watchlist_monitors/{monitor.monitor_id}"
     about = {"id": monitor.monitor_id, "completed_at_iso8601": iso(now()), "href": href}
     return Message(Event.MATCHES_UPDATED, about, None, monitor.applicant.is_sandbox)

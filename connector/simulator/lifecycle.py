@@ -124,7 +124,7 @@ def _open(state: State, values: Json, root_url: str, *, is_sandbox: bool) -> tup
 
 
 def _settle(state: State, run: Run, outcome: Outcome) -> list[Message]:
-    """Take the person's part as done, or broken off; a status that ends nothing is only shown."""
+    """Complete or abandon the person's part; a status that ends nothing is only shown."""
     if not outcome.ends:
         run.status, run.updated_at = str(outcome.status), now()
         return []

@@ -80,7 +80,7 @@ def parse(body: Json) -> Outcome:
 
 
 def ending_of(outcome: Outcome, run: Run, default_shape: Shape) -> Ending:
-    """Tell how the run will end; raises `ApiError` 422 where it would have too many tags."""
+    """Return how the run will end; raises `ApiError` 422 where it would have too many tags."""
     tags = list(dict.fromkeys([*run.tags, *outcome.tags]))
     if len(tags) > MAX_TAGS:
         raise errors.invalid({"tags": [f"must be at most {MAX_TAGS} with those of the run"]})

@@ -78,7 +78,7 @@ def show(run_id: str) -> BaseResponse:
 
 @blueprint.post("/link/<run_id>")
 def choose(run_id: str) -> BaseResponse:
-    """Take the person's choice, then send them to where they came from, or show the run."""
+    """Apply the person's choice, then redirect to the page they came from, or show the run."""
     parts, run = simulation(), _find(run_id)
     if run.is_link_expired:
         return _leave(run)
@@ -105,7 +105,7 @@ def is_page(path: str) -> bool:
 
 
 def show_error(error: ApiError) -> Response:
-    """Say plainly what went wrong."""
+    """Show what went wrong."""
     response = make_response(render_template("error.html", error=error), error.status)
     response.headers.update(error.headers)
     return response

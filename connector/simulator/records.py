@@ -49,7 +49,7 @@ class Applicant:
         return f"{self.values['first_name']} {self.values['last_name']}"
 
     def change(self, values: Json) -> None:
-        """Take the fields that are sent; an address or a list replaces the one before, a consent those of its name."""
+        """Apply the fields that are sent; an address or a list replaces the previous one, a consent its namesakes."""
         self.values |= {name: value for name, value in values.items() if name != "consents"}
         for consent in values.get("consents", []):
             granted_at = self.consents.get(consent["name"]) or now()

@@ -27,7 +27,7 @@ _OTHER_NAME = {"127.0.0.1": "localhost", "localhost": "127.0.0.1"}
 
 @blueprint.post("/workflow_runs/<run_id>/timeline_file")
 def create_timeline_file(run_id: str) -> tuple[Json, int]:
-    """Have a timeline file made."""
+    """Create a timeline file."""
     parts, file_id = simulation(), new_id()
     with parts.state.lock:
         run = _ended(run_id)
@@ -39,7 +39,7 @@ def create_timeline_file(run_id: str) -> tuple[Json, int]:
 
 @blueprint.get("/workflow_runs/<run_id>/timeline_file/<file_id>")
 def find_timeline_file(run_id: str, file_id: str) -> BaseResponse:
-    """Give a timeline file."""
+    """Return a timeline file."""
     with simulation().state.lock:
         run = _ended(run_id)
         if file_id not in run.timeline_files:
@@ -49,21 +49,21 @@ def find_timeline_file(run_id: str, file_id: str) -> BaseResponse:
 
 @blueprint.get("/workflow_runs/<run_id>/signed_evidence_file")
 def download_signed_evidence_file(run_id: str) -> BaseResponse:
-    """Give the signed evidence file."""
+    """Return the signed evidence file."""
     with simulation().state.lock:
         return _answer(File(Kind.EVIDENCE, _ended(run_id).run_id))
 
 
 @blueprint.get("/workflow_runs/<run_id>/evidence_folder")
 def download_evidence_folder(run_id: str) -> BaseResponse:
-    """Give the evidence folder."""
+    """Return the evidence folder."""
     with simulation().state.lock:
         return _answer(File(Kind.FOLDER, _ended(run_id).run_id))
 
 
 @storage.get("/<name>")
 def fetch(name: str) -> Response:
-    """Give a file to whoever has a signature for it; a token beside it is refused."""
+    """Return a file for a valid signature; a request that also has a token is refused."""
     state = simulation().state
     if "Authorization" in request.headers:
         return _refuse(400, "InvalidArgument", "A signed URL takes no other authorization.")

@@ -184,6 +184,6 @@ class _Server(ThreadedWSGIServer):
                 connection.shutdown(socket.SHUT_RDWR)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Let a client that hung up pass in silence."""
+        """Ignore a client that closed the connection."""
         if not isinstance(sys.exc_info()[1], OSError):
             super().handle_error(request, client_address)

@@ -91,7 +91,7 @@ def change_matches(monitor_id: str) -> Json:
 
 
 def add_matches(state: State, sender: Sender, monitor_id: str, count: int, root_url: str) -> Json:
-    """Have a monitor find so many matches and tell of them; raises `ApiError` 404, or 409 once it is deactivated."""
+    """Add so many matches to a monitor and send the event; raises `ApiError` 404, or 409 once it is deactivated."""
     with state.lock:
         monitor = state.monitor(monitor_id)
         if monitor.deleted_at:

@@ -92,7 +92,7 @@ def create() -> tuple[Json, int]:
 
 @blueprint.post("/webhooks/resend")
 def resend() -> tuple[str, int]:
-    """Take what Onfido would resend; there are no checks here, so nothing is sent."""
+    """Accept a request to resend; there are no checks here, so nothing is sent."""
     check(json_body(), _RESEND_RULES, "data")
     return "", 204
 

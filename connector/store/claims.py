@@ -99,7 +99,7 @@ _SETTLE = insert(
 def find_all(
     connection: Connection, tenant: str, user_id: str, provider_id: str | None = None, uris: Sequence[str] = ()
 ) -> list[Claim]:
-    """Give a user's claims: all, or those with a provider, or of these those of some URIs."""
+    """Return a user's claims: all, or those with a provider, or only some URIs of the latter."""
     parameters: dict[str, object] = {"of_tenant": tenant, "of_user": user_id}
     if provider_id is None:
         statement = _ALL
@@ -111,14 +111,14 @@ def find_all(
 
 
 def find(connection: Connection, tenant: str, user_id: str, claim_id: str) -> Claim | None:
-    """Give one claim of a user's."""
+    """Return one claim of a user."""
     parameters = {"of_tenant": tenant, "of_user": user_id, "claim_id": claim_id}
     row = connection.execute(_ONE, parameters).one_or_none()
     return None if row is None else _claim(row)
 
 
 def find_verified(connection: Connection, tenant: str, user_id: str) -> Sequence[Row[str, str, str | None]]:
-    """Give the `provider_id`, `uri` and `fingerprint` of each of a user's claims that are verified."""
+    """Return the `provider_id`, `uri` and `fingerprint` of each of a user's claims that are verified."""
     return connection.execute(_VERIFIED, {"of_tenant": tenant, "of_user": user_id}).all()
 
 
@@ -133,25 +133,25 @@ def correct(connection: Connection, claim_id: str, values: Mapping[str, Any]) ->
 
 
 def open_attempt(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
-    """Let the claims point to a new attempt; those that are verified stay as they are until its result is in."""
+    """Point the claims to a new verification; those that are verified stay so until its result arrives."""
     if rows:
         connection.execute(_OPEN_ATTEMPT(connection), sorted(rows, key=itemgetter("uri")))
 
 
 def lock(connection: Connection, tenant: str, user_id: str) -> bool:
-    """Keep everybody else from changing a user's claims, in the order in which all lock them; False without any."""
+    """Lock a user's claims, in lock order; False where there are none."""
     return bool(connection.execute(_LOCK, {"tenant": tenant, "user_id": user_id}).all())
 
 
 def lock_all(connection: Connection, provider_id: str) -> None:
-    """Keep everybody else from changing the claims with a provider."""
+    """Lock the claims with a provider."""
     statement = select(claims.c.id).where(claims.c.provider_id == provider_id)
     order = (by_code_point(claims.c.user_id), by_code_point(claims.c.uri))
     connection.execute(statement.order_by(*order).with_for_update())
 
 
 def lock_states(connection: Connection, provider_id: str, user_id: str) -> dict[str, ClaimState]:
-    """Give the state of a user's claims with a provider, and keep everybody else from changing it."""
+    """Lock a user's claims with a provider and return their states."""
     rows = connection.execute(_LOCK_STATES, {"provider_id": provider_id, "user_id": user_id}).all()
     return {uri: ClaimState(is_verified, status) for uri, is_verified, status in rows}
 

@@ -29,7 +29,7 @@ from connector.errors import ConfigurationError
 from connector.store.availability import check_space, told_apart
 
 POOL_SIZE = 32
-PING_AFTER = 1.0  # seconds of rest
+PING_AFTER = 1.0  # seconds that a connection was idle
 BUSY_TIMEOUT = 10_000  # milliseconds; other tools may hold SQLite's lock, our own writers queue before it
 PG_OPTIONS = "-c lock_timeout=10s -c statement_timeout=30s"
 MIGRATION_LOCK = 0x1DF1D0  # any constant: one migration at a time on PostgreSQL
@@ -86,7 +86,7 @@ class Database:
             connection.execute(_SAME_VERSION)
 
     def close(self) -> None:
-        """Give every connection back."""
+        """Close every connection."""
         self._engine.dispose()
         if self._queue:
             self._queue.close()
@@ -127,7 +127,7 @@ def _create_engine(url: str) -> Engine:
         engine.dialect.use_insertmanyvalues_wo_returning = True  # several rows in one statement, not one each
         event.listen(engine, "handle_error", _drop_detail)
         event.listen(engine, "checkin", _note_return)
-        event.listen(engine, "checkout", partial(_ping_after_rest, engine))
+        event.listen(engine, "checkout", partial(_ping_idle, engine))
         return engine
     engine = create_engine(url, connect_args={"check_same_thread": False}, **options)
     event.listen(engine, "connect", _prepare_sqlite)
@@ -141,8 +141,8 @@ def _note_return(driver_connection: Any, record: ConnectionPoolEntry) -> None:
         driver_connection.autocommit = False  # a batch began the last transaction itself
 
 
-def _ping_after_rest(engine: Engine, driver_connection: Any, record: ConnectionPoolEntry, _: object) -> None:
-    """Find out whether a connection that nobody used for a while still stands; if not, let go of all that are as old.
+def _ping_idle(engine: Engine, driver_connection: Any, record: ConnectionPoolEntry, _: object) -> None:
+    """Ping a connection idle for more than `PING_AFTER`; if it is dead, invalidate all older ones.
 
     SQLAlchemy's `pool_pre_ping` asks each time, which would be a third of a request's round trips.
     """
@@ -150,10 +150,10 @@ def _ping_after_rest(engine: Engine, driver_connection: Any, record: ConnectionP
     if returned_at is None or time.monotonic() - returned_at < PING_AFTER:
         return
     try:
-        stands = engine.dialect.do_ping(driver_connection)
+        is_alive = engine.dialect.do_ping(driver_connection)
     except engine.dialect.loaded_dbapi.Error:
-        stands = False
-    if not stands:
+        is_alive = False
+    if not is_alive:
         raise InvalidatePoolError
 
 

@@ -53,17 +53,17 @@ def add(connection: Connection, row: Mapping[str, Any]) -> bool:
 
 
 def park(connection: Connection, event_id: str) -> None:
-    """Let an event wait."""
+    """Park an event."""
     connection.execute(update(events).where(events.c.id == event_id).values(state=PARKED))
 
 
 def note(connection: Connection, event_id: str) -> None:
-    """Keep no more of an event than that it came."""
+    """Delete an event's body and keep only that it arrived."""
     connection.execute(update(events).where(events.c.id == event_id).values(state=NOTED, body=None))
 
 
 def find_parked(connection: Connection, provider_id: str, run_id: str) -> list[ParkedEvent]:
-    """Give the events that wait for a run, in the order in which they came."""
+    """Return the events parked for a run, in the order in which they arrived."""
     rows = connection.execute(_FIND_PARKED, {"of_provider": provider_id, "of_run": run_id})
     return [ParkedEvent(row.id, row.body) for row in rows]
 
@@ -74,13 +74,13 @@ def settle(connection: Connection, provider_id: str, run_id: str) -> None:
 
 
 def resolve(connection: Connection, event_id: str, state: str) -> bool:
-    """Let one event wait no longer; False where it was applied before, or is not there any more."""
+    """End the waiting of one parked event; False where it was applied before, or no longer exists."""
     statement = update(events).where(events.c.id == event_id, events.c.state != APPLIED)
     return connection.execute(statement.values(state=state)).rowcount == 1
 
 
 def find_matchable(connection: Connection) -> list[tuple[str, str]]:
-    """Give provider and run of the events that wait although their run is known."""
+    """Return the provider and run of parked events whose run is known."""
     statement = (
         select(events.c.provider_id, events.c.run_id)
         .distinct()

@@ -137,19 +137,19 @@ def fail(
 
 
 def release(connection: Connection, owner: str) -> int:
-    """Give back what was leased but not begun, as if it had never been leased."""
+    """Release rows that were leased but not begun, as if they had never been leased."""
     statement = update(outbox).where(outbox.c.owner == owner, outbox.c.state == READY)
     return connection.execute(statement.values(owner=None, lease_until=None, attempts=outbox.c.attempts - 1)).rowcount
 
 
 def find_page(connection: Connection, states: Collection[str], limit: int) -> list[OutboxRow]:
-    """Give rows in these states, the next due first."""
+    """Return rows in these states, the next due first."""
     statement = _ROW.where(outbox.c.state.in_(states)).order_by(outbox.c.due_at, outbox.c.id).limit(limit)
     return [OutboxRow(**row._asdict()) for row in connection.execute(statement)]
 
 
 def count(connection: Connection) -> dict[str, int]:
-    """Give the number of rows by state."""
+    """Return the number of rows by state."""
     statement = select(outbox.c.state, func.count()).group_by(outbox.c.state)
     return {row[0]: row[1] for row in connection.execute(statement)}
 

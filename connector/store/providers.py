@@ -98,7 +98,7 @@ def remove(connection: Connection, provider_id: str) -> None:
 
 
 def find(connection: Connection, provider_id: str, tenant: str) -> Provider | None:
-    """Give one provider of the tenant's."""
+    """Return one provider of the tenant."""
     row = connection.execute(_FIND, {"provider_id": provider_id, "of_tenant": tenant}).one_or_none()
     return None if row is None else _provider(row)
 
@@ -106,7 +106,7 @@ def find(connection: Connection, provider_id: str, tenant: str) -> Provider | No
 def find_page(
     connection: Connection, tenant: str, conditions: Sequence[Condition], limit: int | None, offset: int
 ) -> tuple[list[Provider], int]:
-    """Give a page of the tenant's providers by name, and how many there are in all."""
+    """Return a page of the tenant's providers by name, and how many there are in all."""
     clauses = [providers.c.tenant == tenant, *(_clause(condition) for condition in conditions)]
     total = connection.execute(select(func.count()).select_from(providers).where(*clauses)).scalar_one()
     page = _SELECT.where(*clauses).order_by(providers.c.name, providers.c.id)
@@ -119,7 +119,7 @@ def is_any(connection: Connection) -> bool:
 
 
 def find_known(connection: Connection, tenant: str, provider_ids: Collection[str], *, share: bool = False) -> set[str]:
-    """Give those of the ids that are providers of the tenant's; with `share`, these cannot be removed meanwhile."""
+    """Return which of the ids are providers of the tenant; with `share`, these cannot be removed meanwhile."""
     statement = select(providers.c.id).where(providers.c.tenant == tenant, providers.c.id.in_(provider_ids))
     if share:
         statement = statement.with_for_update(read=True, key_share=True)
@@ -127,13 +127,13 @@ def find_known(connection: Connection, tenant: str, provider_ids: Collection[str
 
 
 def find_notice_secret(connection: Connection, provider_id: str) -> str:
-    """Give what the notices of a provider that sends some are signed with, sealed."""
+    """Return the sealed secret with which a provider's notices are signed."""
     statement = select(providers.c.notice_secret).where(providers.c.id == provider_id)
     return str(connection.execute(statement).scalar_one())
 
 
 def find_webhook_access(connection: Connection, provider_id: str, tenant: str, now: datetime) -> WebhookAccess | None:
-    """Give what it takes to take in an event now, tokens sealed; None where there is no such provider."""
+    """Return what is needed to receive an event, tokens sealed; None where there is no such provider."""
     row = connection.execute(_FIND_WEBHOOK_ACCESS, {"provider_id": provider_id, "of_tenant": tenant}).one_or_none()
     if row is None:
         return None

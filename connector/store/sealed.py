@@ -114,7 +114,7 @@ class SealedColumn:
 
 
 def sealed_columns() -> Iterator[SealedColumn]:
-    """Give every sealed column."""
+    """Return every sealed column."""
     for name in ("api_token", "client_secret", "webhook_token", "previous_webhook_token", "notice_secret"):
         yield SealedColumn(providers.c[name], _provider_secret_in(name))
     yield SealedColumn(user_attributes.c.value, user_value)

@@ -67,7 +67,7 @@ def has(connection: Connection, tenant: str, user_id: str, *, share: bool = Fals
 
 
 def find_values(connection: Connection, tenant: str, user_id: str) -> dict[str, str]:
-    """Give a user's sealed values by claim URI."""
+    """Return a user's sealed values by claim URI."""
     rows = connection.execute(_VALUES, {"tenant": tenant, "user_id": user_id})
     return {row.uri: row.value for row in rows}
 
@@ -107,6 +107,6 @@ def set_values(connection: Connection, tenant: str, values: Mapping[str, Mapping
 
 
 def find_page(connection: Connection, tenant: str, *, limit: int, after: str = "") -> list[str]:
-    """Give the ids of the tenant's users in their order, from the one behind `after` on."""
+    """Return the ids of the tenant's users in their order, from the one behind `after` on."""
     statement = select(users.c.user_id).where(users.c.tenant == tenant, users.c.user_id > after)
     return list(connection.execute(statement.order_by(users.c.user_id).limit(limit)).scalars())

@@ -60,7 +60,7 @@ def add(connection: Connection, verification_id: str, claims: Sequence[Verificat
 def replace(
     connection: Connection, verification_id: str, claims: Sequence[VerificationClaim], tags: Collection[str]
 ) -> None:
-    """Let an attempt whose run was never asked for be about these claims instead, and bear these tags."""
+    """Replace the claims and tags of a verification whose run was never requested."""
     connection.execute(delete(verification_claims).where(verification_claims.c.verification_id == verification_id))
     add(connection, verification_id, claims)
     connection.execute(delete(verification_tags).where(verification_tags.c.verification_id == verification_id))
@@ -151,7 +151,7 @@ def keep_values(connection: Connection, verification_id: str, values: Mapping[st
 
 
 def find_all(connection: Connection, verification_id: str) -> list[VerificationClaim]:
-    """Give the claims that an attempt is about, in the order of their URIs."""
+    """Return a verification's claims, in the order of their URIs."""
     rows = connection.execute(_FIND_ALL, {"of_attempt": verification_id}).all()
     return [
         VerificationClaim(uri, applicant_field, pointer, None if role is None else OutputRole(role), *values)

@@ -20,7 +20,7 @@ _LISTED = select(
 
 
 def find(connection: Connection, tenant: str, run_id: str, provider_id: str | None = None) -> Verification | None:
-    """Give the tenant's attempt, with a provider or any, with this run or of this id."""
+    """Return the tenant's verification that has this id or this run, with one provider or any."""
     statement = SELECT.where(
         verifications.c.tenant == tenant, (verifications.c.run_id == run_id) | (verifications.c.id == run_id)
     )
@@ -38,7 +38,7 @@ def find_page(
     offset: int = 0,
     is_rising: bool = False,
 ) -> tuple[list[Verification], int]:
-    """Give a page of the tenant's attempts, the latest first unless told otherwise, and how many there are in all.
+    """Return a page of the tenant's verifications, the latest first by default, and how many there are in all.
 
     Without their results and documents.
     """
@@ -55,7 +55,7 @@ def count(connection: Connection, tenant: str, criteria: VerificationFilter) -> 
 def find_next(
     connection: Connection, tenant: str, criteria: VerificationFilter, *, limit: int, after: Verification | None
 ) -> list[Verification]:
-    """Give the next of the tenant's attempts behind the one `after`, the oldest first; as `find_page` does."""
+    """Return the tenant's verifications that follow `after`, the oldest first; as `find_page` does."""
     statement = _LISTED.where(*_clauses(tenant, criteria))
     if after is not None:
         key = tuple_(verifications.c.created_at, verifications.c.id)
@@ -79,7 +79,7 @@ def find_latest_of_user(connection: Connection, tenant: str, user_id: str) -> di
 
 
 def find_tags(connection: Connection, verification_ids: Sequence[str]) -> dict[str, list[str]]:
-    """Give the tags of attempts, by their ids."""
+    """Return the tags of verifications, by their ids."""
     tags: dict[str, list[str]] = {verification_id: [] for verification_id in verification_ids}
     statement = select(verification_tags).where(verification_tags.c.verification_id.in_(verification_ids))
     for row in connection.execute(statement.order_by(verification_tags.c.tag)):
@@ -88,7 +88,7 @@ def find_tags(connection: Connection, verification_ids: Sequence[str]) -> dict[s
 
 
 def find_of_applicant(connection: Connection, provider_id: str, applicant_id: str) -> Verification | None:
-    """Give the latest attempt that was about an applicant."""
+    """Return the latest verification of an applicant."""
     statement = SELECT.where(
         verifications.c.provider_id == provider_id, verifications.c.applicant_id == applicant_id
     ).order_by(verifications.c.created_at.desc())
@@ -96,7 +96,7 @@ def find_of_applicant(connection: Connection, provider_id: str, applicant_id: st
 
 
 def find_latest(connection: Connection, verification: Verification) -> str:
-    """Give the id of the user's latest attempt with the provider that has a run, or may get one."""
+    """Return the id of the user's latest verification with the provider that has a run, or may get one."""
     statement = select(verifications.c.id).where(
         verifications.c.tenant == verification.tenant,
         verifications.c.user_id == verification.user_id,

@@ -97,7 +97,7 @@ def reserve(
 
 
 def take_over(connection: Connection, verification: Verification, lease: Lease) -> bool:
-    """Take the lease of an initiation that broke off; False where another was quicker."""
+    """Acquire the lease of an interrupted initiation; False where another request was quicker."""
     statement = _CHANGE.where(
         verifications.c.lease_owner == verification.lease_owner,
         verifications.c.lease_until == verification.lease_until,
@@ -144,7 +144,7 @@ def move(connection: Connection, verification_id: str, values: Mapping[str, Any]
 
 
 def find_open(connection: Connection, provider_id: str, user_id: str) -> Verification | None:
-    """Give the user's open attempt with a provider."""
+    """Return the user's open verification with a provider."""
     return one(
         connection,
         SELECT.where(
@@ -158,7 +158,7 @@ def find_open(connection: Connection, provider_id: str, user_id: str) -> Verific
 def find_latest(
     connection: Connection, provider_id: str, user_id: str, tenant: str, uris: Sequence[str]
 ) -> Verification | None:
-    """Give the user's latest attempt that was about all of these claims."""
+    """Return the user's latest verification that covers all of these claims."""
     claims = [
         select(claims_table.c.uri)
         .where(claims_table.c.verification_id == verifications.c.id, claims_table.c.uri == uri)
@@ -169,7 +169,7 @@ def find_latest(
 
 
 def get(connection: Connection, verification_id: str) -> Verification:
-    """Give an attempt that was there a moment ago; raises `RemovedError` where it was removed meanwhile."""
+    """Return a verification that existed a moment ago; raises `RemovedError` where it was removed meanwhile."""
     found = find(connection, verification_id)
     if found is None:
         raise RemovedError
@@ -177,12 +177,12 @@ def get(connection: Connection, verification_id: str) -> Verification:
 
 
 def lock(connection: Connection, verification_id: str) -> Verification | None:
-    """Return an attempt, if it is still there, and keep everybody else from changing it."""
+    """Lock and return a verification, if it still exists."""
     return one(connection, _FIND.with_for_update(), {"verification_id": verification_id})
 
 
 def lock_run(connection: Connection, provider_id: str, run_id: str) -> Verification | None:
-    """Give the attempt that a run belongs to, and keep everybody else from changing it."""
+    """Lock and return the verification that a run belongs to."""
     return one(connection, _LOCK_RUN, {"of_provider": provider_id, "of_run": run_id})
 
 
@@ -193,13 +193,13 @@ def find_known_runs(connection: Connection, provider_id: str, run_ids: Collectio
 
 
 def lock_all(connection: Connection, provider_id: str) -> None:
-    """Keep everybody else from changing the attempts with a provider."""
+    """Lock the verifications with a provider."""
     statement = select(verifications.c.id).where(verifications.c.provider_id == provider_id)
     connection.execute(statement.order_by(verifications.c.id).with_for_update())
 
 
 def find_of_user(connection: Connection, tenant: str, user_id: str) -> list[Verification]:
-    """Give all attempts of a user, locked."""
+    """Lock and return all verifications of a user."""
     statement = SELECT.where(verifications.c.tenant == tenant, verifications.c.user_id == user_id)
     statement = statement.order_by(verifications.c.id).with_for_update()
     return [read_row(row) for row in connection.execute(statement)]
@@ -213,7 +213,7 @@ def forget_user(connection: Connection, tenant: str, user_id: str) -> None:
 
 
 def find_due(connection: Connection, now: datetime, limit: int) -> list[Verification]:
-    """Give open attempts that are overdue for a look, the longest overdue first; no two sweeps get the same."""
+    """Return open verifications whose check is overdue, the longest overdue first; no two sweeps get the same."""
     statement = (
         SELECT.where(verifications.c.closed_at.is_(None), verifications.c.next_check_at <= now)
         .order_by(verifications.c.next_check_at)
@@ -263,7 +263,7 @@ def forgive(connection: Connection, verification_ids: Sequence[str]) -> None:
 
 
 def find(connection: Connection, verification_id: str) -> Verification | None:
-    """Give an attempt, if it is still there."""
+    """Return a verification, if it still exists."""
     return one(connection, _FIND, {"verification_id": verification_id})
 
 
@@ -274,7 +274,7 @@ def _of_user(tenant: str, user_id: str, provider_id: str) -> dict[str, str]:
 def one(
     connection: Connection, statement: Select[Any], parameters: Mapping[str, object] | None = None
 ) -> Verification | None:
-    """Give the one attempt that a statement finds."""
+    """Return the one verification that a statement finds."""
     row = connection.execute(statement, parameters).one_or_none()
     return None if row is None else read_row(row)
 

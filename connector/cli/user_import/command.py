@@ -43,7 +43,7 @@ class Count:
         return self.added + self.changed + self.unchanged
 
     def add(self, batch: Batch, missing: Missing) -> int:
-        """Take a batch into account and return its size."""
+        """Add a batch to the summary and return its size."""
         size = len(batch.claims)
         self.added += len(batch.added)
         self.changed += len(batch.changed)

@@ -46,7 +46,7 @@ class Review:
     first_dates: dict[str, str] = field(default_factory=dict)
 
     def add(self, entry: Entry, expected: Expected) -> None:
-        """Take an entry into account."""
+        """Add an entry to the summary."""
         self.users += 1
         self.columns.update(entry.values)
         if entry.objections:

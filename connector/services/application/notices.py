@@ -70,7 +70,7 @@ class Notices:
         self._clock = clock
 
     def receiver(self, provider: Provider) -> Receiver | None:
-        """Tell where a provider's notices go; None where it wants none.
+        """Return where a provider's notices are sent; None where it has none sent.
 
         Raises `Undeliverable` where none may go there any more.
         """
@@ -100,7 +100,7 @@ class Notices:
 
 
 def task_started(order: Stamped, verification: Verification, task: Task) -> Notice:
-    """Tell that a task waits for the application's data."""
+    """Create the notice that a task waits for the application's data."""
     told = {
         "taskId": task.summary.task_id,
         "taskDefId": task.summary.task_def_id,
@@ -111,12 +111,12 @@ def task_started(order: Stamped, verification: Verification, task: Task) -> Noti
 
 
 def decision_waiting(order: Stamped, verification: Verification, dashboard_url: str | None) -> Notice:
-    """Tell that somebody has to decide in Onfido's dashboard."""
+    """Create the notice that a decision is needed in Onfido's dashboard."""
     return _notice(DECISION_WAITING, order, _subject(verification, dashboard_url))
 
 
 def matches_updated(order: Stamped, verification: Verification, monitor_id: str) -> Notice:
-    """Tell that a watchlist monitor's matches have changed."""
+    """Create the notice that a watchlist monitor's matches have changed."""
     told = {"monitorId": monitor_id, "applicantId": verification.applicant_id}
     return _notice(MATCHES_UPDATED, order, _subject(verification, verification.dashboard_url) | told)
 

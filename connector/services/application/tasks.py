@@ -94,7 +94,7 @@ class Tasks:
             raise
 
     def get(self, tenant: str, run_id: str, task_id: str, provider_id: str | None = None) -> Task:
-        """Give a task as Onfido has it now; raises as `all`, and `RequestError` where there is none."""
+        """Return a task as Onfido has it now; raises as `all` does, and `RequestError` where there is none."""
         return _read(self._reach(tenant, run_id, provider_id), task_id)
 
     def complete(
@@ -124,7 +124,7 @@ class Tasks:
         return replace(task, summary=replace(task.summary, updated_at=self._clock()), output=data)
 
     def tell(self, order: TellTask) -> None:
-        """Tell the application that a task has started, and complete the task with its answer if that has data."""
+        """Notify the application that a task has started, and complete the task with the data of its answer, if any."""
         with self._database.read() as connection:
             verification = verifications.find(connection, order.verification_id)
         if verification is None or verification.run_id is None or verification.closed_at is not None:
@@ -181,7 +181,7 @@ class Tasks:
 
 
 def objection(data: object) -> str | None:
-    """Tell why data can be no task's; None where Onfido may be asked."""
+    """Return why data cannot complete a task; None where it can be sent to Onfido."""
     if not isinstance(data, dict | list):
         return "must be an object or an array"
     if is_deeper(data, MAX_DEPTH):

@@ -78,7 +78,7 @@ class Watchlist:
         return [Handler(UpdateMatches, self.update), Handler(TellMatches, self.tell)]
 
     def update(self, order: UpdateMatches) -> None:
-        """Find out whom a monitor watches, and act on its new matches."""
+        """Read whom a monitor watches, and apply its new matches."""
         try:
             provider = self._providers.get(order.tenant, order.provider_id)
         except RequestError:
@@ -93,7 +93,7 @@ class Watchlist:
                 events.resolve(connection, order.event_id, events.NOTED)
 
     def tell(self, order: TellMatches) -> None:
-        """Tell the application of a user's new matches."""
+        """Notify the application of a user's new matches."""
         with self._database.read() as connection:
             verification = verifications.find(connection, order.verification_id)
         if verification is None:

@@ -50,7 +50,7 @@ class Evidence:
         self._timing = timing
 
     def create_timeline(self, tenant: str, run_id: str, provider_id: str | None = None) -> str:
-        """Have a run's timeline file made and give its id; it can be opened a moment later. Raises as opening does."""
+        """Create a run's timeline file and return its id; it can be opened a moment later. Raises as opening does."""
         verification, onfido_run_id = self._ended(tenant, run_id, provider_id)
         with _told_when_to_ask_again():
             return self._client(verification).create_timeline_file(onfido_run_id)
@@ -98,7 +98,7 @@ class Evidence:
             yield EvidenceFile(name, media_type, stream.length, stream.chunks)
 
     def _ended(self, tenant: str, run_id: str, provider_id: str | None) -> tuple[Verification, str]:
-        """Give a verification that has ended and its run's id at Onfido."""
+        """Return a verification that has ended and its run's id at Onfido."""
         verification = self._lookup.find(tenant, run_id, provider_id)
         if verification.closed_at is None and verification.run_id is not None:
             verification = self._lookup.refresh(tenant, run_id, provider_id)

@@ -1,4 +1,4 @@
-"""Looking at runs from outside: lists and exports, one run with all that is kept of it."""
+"""Look up verifications: lists, exports, and one verification with everything that is stored of it."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from connector.store.engine import Database
 REFRESHED = "refreshed"  # a cause, for the history
 NO_RUN = "The verification has no run: Onfido knows nothing of it."
 BATCH = 500  # verifications that an export reads at once
-TASKS_BUDGET = 5.0  # seconds; whoever looks at a run does not wait long for what only Onfido knows
+TASKS_BUDGET = 5.0  # seconds; a lookup does not wait longer for what only Onfido knows
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class ListedVerification:
 
 @dataclass(frozen=True)
 class VerificationDetails:
-    """All that is known of a verification here; `result` and `document` while their time is not over."""
+    """Everything that is stored of a verification; `result` and `document` until their retention ends."""
 
     listed: ListedVerification
     claims: Sequence[VerificationClaim]
@@ -46,14 +46,14 @@ class VerificationDetails:
 
 @dataclass(frozen=True)
 class LiveTasks:
-    """The tasks of a run as Onfido has them now; None where it does not say, and then why."""
+    """The tasks of a run as Onfido has them now; None where it did not answer, with the reason."""
 
     tasks: Sequence[TaskSummary] | None
     unavailable: str | None = None
 
 
 class VerificationLookup:
-    """The runs of every tenant; each method takes the tenant it may see."""
+    """Looks up the verifications of one tenant, which each method takes."""
 
     def __init__(
         self,
@@ -74,7 +74,7 @@ class VerificationLookup:
     def page(
         self, tenant: str, criteria: VerificationFilter, *, limit: int, offset: int = 0, is_rising: bool = False
     ) -> tuple[list[ListedVerification], int]:
-        """Give a page of the tenant's runs, the latest first unless `is_rising`, and how many match in all."""
+        """Return a page of verifications, the latest first unless `is_rising`, and how many match in all."""
         with self._database.read() as connection:
             found, total = verification_search.find_page(
                 connection, tenant, criteria, limit=limit, offset=offset, is_rising=is_rising
@@ -83,14 +83,14 @@ class VerificationLookup:
         return [ListedVerification(each, tags[each.verification_id]) for each in found], total
 
     def count(self, tenant: str, criteria: VerificationFilter) -> int:
-        """Return how many runs match."""
+        """Return how many verifications match."""
         with self._database.read() as connection:
             return verification_search.count(connection, tenant, criteria)
 
     def all(self, tenant: str, criteria: VerificationFilter) -> Iterator[ListedVerification]:
-        """Give all runs that match, the oldest first, in constant memory and short transactions.
+        """Yield all verifications that match, the oldest first, in constant memory and short transactions.
 
-        A run that is added meanwhile comes at the end or not at all.
+        A verification that is added meanwhile comes at the end or not at all.
         """
         last: Verification | None = None
         while True:
@@ -103,7 +103,7 @@ class VerificationLookup:
             last = found[-1]
 
     def find(self, tenant: str, run_id: str, provider_id: str | None = None) -> Verification:
-        """Give a verification by its run's id or its own; raises `RequestError` where there is none."""
+        """Return a verification by its run's id or its own; raises `RequestError` where there is none."""
         with self._database.read() as connection:
             verification = verification_search.find(connection, tenant, run_id, provider_id)
         if verification is None:
@@ -111,7 +111,7 @@ class VerificationLookup:
         return verification
 
     def get(self, tenant: str, run_id: str, provider_id: str | None = None) -> VerificationDetails:
-        """Give all that is known of a run; raises as `find` does."""
+        """Return everything that is stored of a verification; raises as `find` does."""
         verification = self.find(tenant, run_id, provider_id)
         with self._database.read() as connection:
             targets = verification_claims.find_all(connection, verification.verification_id)
@@ -131,7 +131,7 @@ class VerificationLookup:
             )
 
     def tasks(self, verification: Verification) -> LiveTasks:
-        """Ask Onfido for a run's tasks; what it does not tell keeps nobody from the rest."""
+        """Ask Onfido for a run's tasks; a failure is part of the answer, so that the rest can still be shown."""
         if verification.run_id is None:
             return LiveTasks(None, NO_RUN)
         try:
@@ -141,7 +141,7 @@ class VerificationLookup:
             return LiveTasks(None, error.description)
 
     def refresh(self, tenant: str, run_id: str, provider_id: str | None = None) -> Verification:
-        """Ask Onfido for a run, apply the answer and give what it left; raises as `find` does, and `OnfidoError`."""
+        """Ask Onfido for a run, apply the answer and return the result; raises as `find` does, and `OnfidoError`."""
         verification = self.find(tenant, run_id, provider_id)
         if verification.run_id is None:
             raise RequestError(Code.VERIFICATION_NOT_FOUND, NO_RUN)

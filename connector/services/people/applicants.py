@@ -78,7 +78,7 @@ class Applicants:
             self._journal.record(connection, [self._entry(found, "updated", actor, {"claims": sorted(values)})])
 
     def delete(self, tenant: str, provider_id: str, applicant_id: str, actor: str = SYSTEM) -> None:
-        """Have Onfido delete the applicant; one that is deleted already will do."""
+        """Ask Onfido to delete the applicant; one that is deleted already counts as success."""
         provider, found = self._find(tenant, provider_id, applicant_id)
         onfido = self._onfido.of_provider(provider, self._timing.interactive())
         try:
@@ -94,7 +94,7 @@ class Applicants:
             self._journal.record(connection, [deleted, *self._end_open(connection, found, actor)])
 
     def restore(self, tenant: str, provider_id: str, applicant_id: str, actor: str = SYSTEM) -> None:
-        """Take a deletion back, as long as Onfido has not carried it out."""
+        """Cancel a deletion that Onfido has not carried out yet."""
         provider, found = self._find(tenant, provider_id, applicant_id)
         onfido = self._onfido.of_provider(provider, self._timing.interactive())
         with _unless_gone(applicant_id, "it is too late to restore it"):
@@ -103,7 +103,7 @@ class Applicants:
             self._journal.record(connection, [self._entry(found, "restored", actor, {})])
 
     def _find(self, tenant: str, provider_id: str, applicant_id: str) -> tuple[Provider, Verification]:
-        """Give the provider and the latest verification that was about the applicant."""
+        """Return the provider and the latest verification of the applicant."""
         provider = self._providers.get(tenant, provider_id)
         with self._database.read() as connection:
             found = verification_search.find_of_applicant(connection, provider_id, applicant_id)

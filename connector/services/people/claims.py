@@ -49,7 +49,7 @@ class Claims:
         self._clock = clock
 
     def all(self, tenant: str, user_id: str, provider_id: str | None = None) -> list[Claim]:
-        """Give a user's claims; raises `RequestError`: no such user, or no such provider."""
+        """Return a user's claims; raises `RequestError`: no such user, or no such provider."""
         with self._database.read() as connection:
             if provider_id is not None:
                 _check_providers(connection, tenant, [provider_id])
@@ -59,7 +59,7 @@ class Claims:
         return found
 
     def get(self, tenant: str, user_id: str, claim_id: str) -> Claim:
-        """Give one claim of a user's; raises `RequestError` where there is none."""
+        """Return one claim of a user; raises `RequestError` where there is none."""
         with self._database.read() as connection:
             found = claims.find(connection, tenant, user_id, claim_id)
         if found is None:
@@ -179,7 +179,7 @@ class Claims:
         written_for: Mapping[str, str] | None,
         added: Sequence[str] = (),
     ) -> list[Claim]:
-        """Give the claims as they stand, having withdrawn what was written for a value that has changed meanwhile.
+        """Return the current claims, after withdrawing those written for a value that has changed meanwhile.
 
         Of a user who was removed meanwhile those `added` go: others are of one who has been added again since.
         """

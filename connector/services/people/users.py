@@ -137,7 +137,7 @@ class Users:
         return len(chosen)
 
     def values(self, tenant: str, user_id: str) -> Mapping[str, str]:
-        """Give a user's values by claim URI; raises `RequestError` where there is no such user."""
+        """Return a user's values by claim URI; raises `RequestError` where there is no such user."""
         with self._database.read() as connection:
             if not users.has(connection, tenant, user_id):
                 raise _not_found(user_id)
@@ -150,7 +150,7 @@ class Users:
             return self._values.open(tenant, user_id, users.find_values(connection, tenant, user_id))
 
     def ids(self, tenant: str) -> Iterator[str]:
-        """Give the ids of all users of the tenant, in their order."""
+        """Yield the ids of all users of the tenant, in their order."""
         page: list[str] = []
         while True:
             with self._database.read() as connection:

@@ -94,7 +94,7 @@ class Providers:
         return self.get(tenant, provider_id)
 
     def end_overlap(self, tenant: str, provider_id: str, actor: str = SYSTEM) -> Provider:
-        """Let the previous webhook token be good no longer, from now on; for a token that leaked."""
+        """End the validity of the previous webhook token now, for example because it leaked."""
         with self._database.write() as connection:
             stored = self._lock(connection, tenant, provider_id)
             providers.change(connection, provider_id, _NO_PREVIOUS, self._clock())
@@ -102,7 +102,7 @@ class Providers:
         return self.get(tenant, provider_id)
 
     def get(self, tenant: str, provider_id: str) -> Provider:
-        """Give a provider of the tenant's; raises `RequestError` where there is none."""
+        """Return a provider of the tenant; raises `RequestError` where there is none."""
         with self._database.read() as connection:
             found = providers.find(connection, provider_id, tenant)
         if found is None:
@@ -112,12 +112,12 @@ class Providers:
     def page(
         self, tenant: str, *, conditions: Sequence[Condition] = (), limit: int, offset: int
     ) -> tuple[list[Provider], int]:
-        """Give a page of the tenant's providers in the order of their names, and the number of all that match."""
+        """Return a page of the tenant's providers in the order of their names, and the number of all that match."""
         with self._database.read() as connection:
             return providers.find_page(connection, tenant, conditions, limit, offset)
 
     def all(self, tenant: str) -> list[Provider]:
-        """Give all providers of the tenant's in the order of their names."""
+        """Return all providers of the tenant in the order of their names."""
         with self._database.read() as connection:
             return providers.find_page(connection, tenant, (), None, 0)[0]
 
@@ -137,7 +137,7 @@ class Providers:
             self._record_change(connection, tenant, provider_id, REMOVED, actor, {}, stored["name"])
 
     def find_enabled(self, tenant: str, provider_id: str) -> Provider:
-        """Give a provider that may be used for verification; raises `RequestError` (OIDV-10009) otherwise."""
+        """Return a provider that may be used for verification; raises `RequestError` (OIDV-10009) otherwise."""
         with self._database.read() as connection:
             found = providers.find(connection, provider_id, tenant)
         if found is None or not found.is_enabled:
@@ -148,7 +148,7 @@ class Providers:
         return found
 
     def webhook_access(self, tenant: str, provider_id: str) -> WebhookAccess:
-        """Give what it takes to take in an event, tokens opened; raises `RequestError` where there is no provider."""
+        """Return what is needed to receive an event, tokens opened; raises `RequestError` without a provider."""
         with self._database.read() as connection:
             found = providers.find_webhook_access(connection, provider_id, tenant, self._clock())
         if found is None:
@@ -157,7 +157,7 @@ class Providers:
         return replace(found, tokens=opened)
 
     def notice_secret(self, provider: Provider) -> str:
-        """Give what the notices of a provider that sends some are signed with.
+        """Return the secret with which a provider's notices are signed.
 
         Raises `ConfigurationError` where what is stored cannot be opened any more.
         """

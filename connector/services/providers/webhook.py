@@ -47,7 +47,7 @@ class ProviderWebhook:
         )
 
     def repair(self, webhook: RegisteredWebhook) -> None:
-        """Have a webhook told just what it has to be told."""
+        """Subscribe a webhook to exactly the events that it needs."""
         self.onfido.update_webhook(
             webhook.webhook_id,
             events=self.provider.studio.events,

@@ -37,12 +37,12 @@ class Tokens:
         self._clock = clock
 
     def environment(self, provider: Provider) -> str | None:
-        """Tell by the API token's prefix which of Onfido's environments it is for; None where it has neither."""
+        """Return the Onfido environment that the API token's prefix names; None where it names neither."""
         credentials = self._secrets.credentials(provider)
         return environment_of(credentials) if isinstance(credentials, str) else None
 
     def webhook_token(self, provider: Provider) -> str | None:
-        """Give the webhook token that is registered here, without the one that it replaced."""
+        """Return the webhook token that is registered here, without the one that it replaced."""
         with self._database.read() as connection:
             access = providers.find_webhook_access(connection, provider.provider_id, provider.tenant, self._clock())
         return self._open(provider, "webhook_token", access.tokens.get("webhook_token") if access else None)

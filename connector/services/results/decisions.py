@@ -97,7 +97,7 @@ class Decisions:
     def _claims(
         self, connection: Connection, verification: Verification, values: Mapping[str, str]
     ) -> list[VerificationClaim]:
-        """Give the run's claims whose values the user still has.
+        """Return the verification's claims whose values the user still has.
 
         The marks say so too, but not of what changed before there were decisions.
         """
@@ -116,7 +116,7 @@ def _check_reason(reason: str) -> None:
 
 
 def _check_review(verification: Verification) -> str:
-    """Give the id of a run that can be decided on; raises for any other."""
+    """Return the id of a run that can be decided on; raises for any other."""
     if verification.status != REVIEW or verification.run_id is None:
         raise _not_decidable(
             verification.run_id or verification.verification_id, f"its status is {verification.status}"

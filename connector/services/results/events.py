@@ -71,7 +71,7 @@ class Events:
         self._clock = clock
 
     def receive(self, tenant: str, provider_id: str, body: bytes, signature: str | None) -> str:
-        """Take in one event and give the state it was left in; what returns normally is durable.
+        """Receive one event and return its state; once this returns, the event is durable.
 
         Raises `RequestError`: provider unknown (OIDV-60001), signature missing or wrong (OIDV-60002), signed but
         unreadable (OIDV-60007).
@@ -93,7 +93,7 @@ class Events:
         return state
 
     def match(self, provider_id: str, run_id: str) -> bool:
-        """Take up the events that wait for a run, now that the run may be known; False where there are none."""
+        """Apply the events parked for a run, now that the run may be known; False where there are none."""
         with self._database.read() as connection:
             if not events.find_parked(connection, provider_id, run_id):
                 return False
@@ -125,7 +125,7 @@ class Events:
                 self._results.announce(connection, news)
 
     def match_all(self) -> None:
-        """Take up all events that wait for a run which is known by now."""
+        """Apply all events parked for a run that is known by now."""
         with self._database.read() as connection:
             waiting = events.find_matchable(connection)
         for provider_id, run_id in waiting:
@@ -167,7 +167,7 @@ class Events:
         return state
 
     def _let_wait(self, connection: Connection, provider_id: str, event: Event, event_id: str) -> str:
-        """Let an event wait, unless it is about a run that no attempt of the provider's will have; return its state."""
+        """Park an event, unless no verification of the provider will ever have its run; return its state."""
         expected = expect(connection, provider_id, event)
         if expected.may_come:
             events.park(connection, event_id)
@@ -227,6 +227,6 @@ def _is_wanted(event: Event, studio: Studio) -> bool:
 
 
 def _ask_whom(connection: Connection, tenant: str, provider_id: str, monitor_id: str, event_id: str) -> None:
-    """Have Onfido asked whom a monitor watches."""
+    """Queue a delivery that asks Onfido whom a monitor watches."""
     update = UpdateMatches(tenant, provider_id, monitor_id, event_id)
     outbox.add(connection, update, dedupe_key=f"{UpdateMatches.kind}:event:{event_id}")

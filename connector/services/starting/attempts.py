@@ -47,17 +47,17 @@ INITIATED, SWEPT = "initiated", "sweep"  # causes, for the history
 
 @dataclass(frozen=True)
 class VerificationRequest:
-    """What a request wants: the claims it names, and how the run is to be started."""
+    """What a request asks for: the claims it names, and how the run is started."""
 
     uris: tuple[str, ...] = ()
     plan: RunPlan = field(default_factory=RunPlan)
 
     def fields(self, provider: Provider) -> dict[str, str]:
-        """Give the applicant fields of the claims that are sent, by their URIs."""
+        """Return the applicant fields of the claims that are sent, by their URIs."""
         return {uri: provider.claims[uri] for uri in self.uris if uri in provider.claims}
 
     def claims(self, provider: Provider) -> list[VerificationClaim]:
-        """Give what an attempt is about: the named claims, and all that only the workflow's output tells of."""
+        """Return the claims to verify: the named ones, and all that only the workflow's output contains."""
         outputs = provider.studio.by_claim
         uris = dict.fromkeys((*self.uris, *(uri for uri in outputs if uri not in provider.claims)))
         return [claim_of(uri, provider.claims.get(uri), outputs.get(uri)) for uri in sorted(uris)]
@@ -196,7 +196,7 @@ class Attempts:
         return "The link has expired." if is_link_expired(verification, run, self._clock()) else None
 
     def take_over(self, provider: Provider, verification: Verification, deadline: Deadline) -> Attempt | None:
-        """Take over an attempt that broke off; None where somebody is at work on it."""
+        """Acquire the lease of an interrupted start; None where another request holds it."""
         lease = self._leases.new()
         if verification.lease_until is not None and verification.lease_until > self._clock():
             return None
@@ -207,7 +207,7 @@ class Attempts:
         return Attempt(taken, provider, VerificationRequest(), lease, onfido, deadline, is_resumed=True)
 
     def _take_over(self, verification: Verification, lease: Lease) -> Verification | None:
-        """Take the lease, and read how far its last holder got; None where another was quicker."""
+        """Acquire the lease, and read how far its last holder got; None where another request was quicker."""
         with self._leases.held(verification.verification_id, lease), self._database.write() as connection:
             if not verifications.take_over(connection, verification, lease):
                 return None
@@ -225,7 +225,7 @@ class Attempts:
             raise lost(connection, attempt)
 
     def give_back(self, attempt: Attempt, error: ConnectorError, cause: str = INITIATED) -> None:
-        """Let the next request go on from here, or start afresh where this attempt cannot succeed."""
+        """Release the lease so that the next request continues, or starts anew where this attempt cannot succeed."""
         verification, owner, now = attempt.verification, attempt.lease.owner, self._clock()
         verification_id = verification.verification_id
         failed = {"status": ERROR, "failure": error.summary, "updated_at": now, "closed_at": now}

@@ -139,7 +139,7 @@ class Binding:
         return replace(claim, fingerprint=fingerprint(value), folded_fingerprint=folded)
 
     def replace_claims(self, attempt: Attempt) -> None:
-        """Let a resumed attempt be about the claims of this request, in place of those of the one that broke off.
+        """Replace the claims of a resumed attempt with those of this request.
 
         Not before it is clear that this request can be met; but before the values to send are read: a change from
         then on finds the new rows. Raises as `read` does.
@@ -201,7 +201,7 @@ def _compare(
 
 
 def _fingerprints(targets: Sequence[VerificationClaim]) -> dict[str, str | None]:
-    """Give the fingerprints of the values that there are; a claim without one holds as it was verified."""
+    """Return the fingerprints of the existing values; a claim without one stays as it was verified."""
     return {claim.uri: claim.fingerprint for claim in targets if claim.fingerprint is not None}
 
 

@@ -93,7 +93,7 @@ class Initiation:
                 raise
 
     def _take(self, provider: Provider, user_id: str, request: VerificationRequest, deadline: Deadline) -> Attempt:
-        """Take an attempt; a user who has nothing left to verify learns that, and not that no try is left."""
+        """Acquire an attempt; nothing left to verify is reported in preference to the attempt limit."""
         try:
             return self._attempts.take(provider, user_id, request, deadline)
         except RequestError as error:
@@ -234,7 +234,7 @@ class Initiation:
 def capture_access(
     onfido: OnfidoClient, verification: Verification, run: RunSnapshot, options: SdkOptions | None
 ) -> Started:
-    """Give what lets a user go through capture: the link, or an SDK token.
+    """Return the user's access to capture: the link, or an SDK token.
 
     That is the run's own, unless it has none or the token has to be bound to something.
     """

@@ -38,7 +38,7 @@ class Leases:
 
     @contextmanager
     def held(self, verification_id: str, lease: Lease) -> Iterator[None]:
-        """Give a lease back, as soon as the database answers, where what is done under it fails without an answer.
+        """Release a lease where the work under it fails without an answer, as soon as the database is available.
 
         It may be that the lease was never taken: a commit can fail after it was carried out, or before.
         """

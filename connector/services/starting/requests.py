@@ -49,7 +49,7 @@ class Capture:
 
 @dataclass(frozen=True)
 class Completion:
-    """The claims as they stand; `waited` is None where nobody waited, else the seconds that were granted."""
+    """The current claims; `waited` is None where the request did not wait, else the seconds that were granted."""
 
     claims: list[Claim]
     waited: int | None
@@ -121,7 +121,7 @@ class Verifications:
     def resume(
         self, tenant: str, user_id: str, provider_id: str, uris: Sequence[str], request: RunRequest = _PLAIN
     ) -> Capture:
-        """Give a fresh SDK token, or the link, for the user's open run, if Onfido says that it awaits input.
+        """Return a new SDK token, or the link, for the user's open run, if Onfido says that it awaits input.
 
         Of the request only what concerns an SDK token matters. Raises as `initiate`.
         """
