@@ -157,6 +157,16 @@ class TestWhatIsNotOverwritten:
         assert "--overwrite" in result.stderr
         assert users(run) == ["ann", "ben"]
 
+    def test_a_new_database_has_nothing_to_lose(self, run: Run, data_dir: Path, tmp_path: Path, file: Path) -> None:
+        run("user", "add", "ann")
+        run("backup", str(file))
+        for suffix in ("-wal", "-shm"):
+            data_dir.joinpath(f"connector.db{suffix}").unlink(missing_ok=True)
+        (data_dir / "connector.db").unlink()
+        assert users(run) == [], "it was created anew"
+        assert run("restore", str(file)).exit_code == 0
+        assert users(run) == ["ann"]
+
     def test_a_database_that_is_in_use(self, run: Run, data_dir: Path, file: Path) -> None:
         run("backup", str(file))
         opened = create_services(Settings(data_dir=data_dir))

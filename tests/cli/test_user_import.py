@@ -230,6 +230,7 @@ class TestWhatIsRefused:
             (CSV.replace("Ann", "\u20ac").encode("cp1252"), "line 2 is not UTF-8"),
             (CSV.replace("Ann", "\u0158eho\u0159").encode("iso8859-2"), "line 2 is not UTF-8"),
             (CSV.replace("Ann", "\u65e5\u672c").encode("shift-jis"), "line 2 is not UTF-8"),
+            (CSV.encode() + b"carl,\x81\x8d,\n", "line 4 is not UTF-8: the file was saved in another encoding"),
             (b"PK\x03\x04\xff\xfe", "a workbook (.xlsx, .ods) or zip file"),
             (b"\xd0\xcf\x11\xe0\xa1\xb1", "a workbook (.xls)"),
         ],
@@ -327,6 +328,8 @@ class TestWhatIsWarnedOf:
             f"  ben: {GIVEN_NAME}, {LAST_NAME}",
         ]
         assert planned.splitlines()[1:] == result.stdout.splitlines()[1:]
+        many = f"id,{LAST_NAME}\n" + "".join(f"user-{at},X\n" for at in range(25))
+        assert import_file(many, "--dry-run").stdout.endswith("  … and 5 more: see --json.\n")
         machine = json.loads(import_file(content, "--json").stdout)
         assert machine == {
             "added": 0,

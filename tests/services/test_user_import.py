@@ -72,6 +72,7 @@ def test_users_are_added_changed_or_left_alone_batch_by_batch(world: World) -> N
 
 
 def test_a_rehearsal_says_what_an_import_would_do(world: World) -> None:
+    world.connector.rest()
     put(world, people(2))
     given = people(4, last_name="Other") | {"user-00001": VALUES}
     users = world.connector.services.users
