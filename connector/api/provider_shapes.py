@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import marshmallow as ma
@@ -131,6 +131,16 @@ def provider_config(body: Mapping[str, Any]) -> ProviderConfig:
         notice_secret=properties.get("notice_secret"),
         studio=None if body["studio"] is None else read_studio(body["studio"]),
     )
+
+
+def page_body(page: Sequence[Provider], total: int, *, offset: int = 0) -> dict[str, Any]:
+    """Write a page of providers."""
+    return {
+        "totalResults": total,
+        "startIndex": offset + 1,
+        "count": len(page),
+        "identityVerificationProviders": [provider_body(provider) for provider in page],
+    }
 
 
 def provider_body(provider: Provider) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from connector.api.provider_shapes import (
     ProviderSchema,
     SetupGuideSchema,
     guide_body,
+    page_body,
     provider_body,
     provider_config,
 )
@@ -45,12 +46,7 @@ def list_providers(query: dict[str, Any]) -> dict[str, Any]:
     """
     conditions = parse_filter(query["filter"]) if query["filter"] is not None else []
     page, total = _providers().page(g.tenant, conditions=conditions, limit=query["limit"], offset=query["offset"])
-    return {
-        "totalResults": total,
-        "startIndex": query["offset"] + 1,
-        "count": len(page),
-        "identityVerificationProviders": [provider_body(provider) for provider in page],
-    }
+    return page_body(page, total, offset=query["offset"])
 
 
 @blueprint.post("")

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import marshmallow as ma
 from marshmallow import fields
 
 from connector.api.fields import Flag, Moment, Text
-from connector.domain.history import Change
+from connector.api.verification_shapes import RefusalSchema, refusal_body
 from connector.domain.user_status import ProviderStatus
 from connector.domain.verification import Verification
-from connector.errors import message_of
-from connector.services.lookup.user_status import UserStatus
+
+if TYPE_CHECKING:  # the command line prints these shapes, and loads the use cases only when it opens them
+    from connector.services.lookup.user_status import UserStatus
 
 
 class ClaimStatusSchema(ma.Schema):
@@ -33,17 +34,6 @@ class LastVerificationSchema(ma.Schema):
     createdAt = Moment(required=True)
     completedAt = Moment(required=True, allow_none=True)
     reasons = fields.List(fields.String(), required=True)
-
-
-class RefusalSchema(ma.Schema):
-    """A start that was refused: the error's code and message, and the claims, without any value."""
-
-    at = Moment(required=True)
-    code = fields.String(required=True, metadata={"example": "OIDV-10002"})
-    message = fields.String(required=True)
-    claims = fields.List(fields.String(), required=True)
-    providerId = fields.String(required=True, allow_none=True)
-    actor = fields.String(required=True, allow_none=True)
 
 
 class ProviderStatusSchema(ma.Schema):
@@ -79,18 +69,6 @@ class UnlockSchema(ma.Schema):
 def status_body(status: UserStatus) -> dict[str, Any]:
     """Return what `UserStatusSchema` writes."""
     return {"userId": status.user_id, "providers": [_provider_body(each) for each in status.providers]}
-
-
-def refusal_body(refusal: Change) -> dict[str, Any]:
-    """Return what `RefusalSchema` writes."""
-    return {
-        "at": refusal.at,
-        "code": refusal.current,
-        "message": message_of(refusal.current),
-        "claims": list(refusal.detail["claims"]),
-        "providerId": refusal.provider_id,
-        "actor": refusal.actor,
-    }
 
 
 def _provider_body(status: ProviderStatus) -> dict[str, Any]:

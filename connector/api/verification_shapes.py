@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import marshmallow as ma
@@ -13,9 +14,10 @@ from connector.domain.history import Change
 from connector.domain.studio import MAX_TAG_LENGTH, OutputRole
 from connector.domain.verification import MAX_REASON, VerificationClaim
 from connector.domain.verification_filter import FALLING, RISING, STATUSES
+from connector.errors import message_of
 
 if TYPE_CHECKING:  # the command line prints these shapes, and loads the use cases only when it opens them
-    from connector.services.lookup.verifications import LiveTasks, VerificationDetails
+    from connector.services.lookup.verifications import ListedVerification, LiveTasks, VerificationDetails
 
 APPROVE, DECLINE = "approve", "decline"
 _DAY = {"example": "2026-01-31"}
@@ -59,13 +61,37 @@ class VerificationSchema(ma.Schema):
     failure = fields.String(required=True, allow_none=True, attribute="verification.failure")
 
 
+class RefusalSchema(ma.Schema):
+    """A start that was refused: the error's code and message, and the claims, without any value."""
+
+    at = Moment(required=True)
+    code = fields.String(required=True, metadata={"example": "OIDV-10002"})
+    message = fields.String(required=True)
+    claims = fields.List(fields.String(), required=True)
+    providerId = fields.String(required=True, allow_none=True)
+    actor = fields.String(required=True, allow_none=True)
+
+
+class RemovalSchema(ma.Schema):
+    """When and by whom a user was removed; what is listed was started afterwards."""
+
+    at = Moment(required=True)
+    actor = fields.String(required=True, allow_none=True)
+
+
 class VerificationListSchema(ma.Schema):
-    """A page of runs; `startIndex` counts from 1."""
+    """A page of runs; `startIndex` counts from 1.
+
+    Where a user was asked for, also the starts that were refused, as long as their trace is kept, and when the user was
+    removed.
+    """
 
     totalResults = fields.Integer(required=True)
     startIndex = fields.Integer(required=True)
     count = fields.Integer(required=True)
     verifications = fields.List(fields.Nested(VerificationSchema), required=True)
+    refusals = fields.List(fields.Nested(RefusalSchema))
+    userRemoved = fields.Nested(RemovalSchema, allow_none=True)
 
 
 class ChangeSchema(ma.Schema):
@@ -130,6 +156,33 @@ class TimelineFileSchema(ma.Schema):
 
     fileId = fields.String(required=True, metadata={"example": "5c8a1f0e-6a7e-4a6a-9d3b-0c5de0f0a001"})
     href = fields.String(required=True)
+
+
+def page_body(
+    page: Sequence[ListedVerification],
+    total: int,
+    *,
+    offset: int = 0,
+    of_user: tuple[Sequence[Change], Change | None] | None = None,
+) -> dict[str, Any]:
+    """Return what `VerificationListSchema` writes; `of_user` has a user's refused starts and removal."""
+    body = {"totalResults": total, "startIndex": offset + 1, "count": len(page), "verifications": page}
+    if of_user is None:
+        return body
+    refusals, removal = of_user
+    return body | {"refusals": [refusal_body(each) for each in refusals], "userRemoved": removal}
+
+
+def refusal_body(refusal: Change) -> dict[str, Any]:
+    """Return what `RefusalSchema` writes."""
+    return {
+        "at": refusal.at,
+        "code": refusal.current,
+        "message": message_of(refusal.current),
+        "claims": list(refusal.detail["claims"]),
+        "providerId": refusal.provider_id,
+        "actor": refusal.actor,
+    }
 
 
 def details_body(details: VerificationDetails, live: LiveTasks) -> dict[str, Any]:

@@ -18,9 +18,12 @@ from connector.api.verification_shapes import (
     VerificationQuerySchema,
     change_body,
     details_body,
+    page_body,
 )
+from connector.domain.history import Change
 from connector.domain.verification_filter import RISING, read_filter
 from connector.errors import Code
+from connector.services.lookup.user_status import UserStatuses
 from connector.services.lookup.verifications import VerificationLookup
 from connector.services.providers.registry import Providers
 from connector.services.results.decisions import Decisions
@@ -38,7 +41,8 @@ blueprint = Blueprint("runs", __name__, errors=PROVIDER_ERRORS, url_prefix=PREFI
 def list_runs(query: dict[str, Any], provider_id: str) -> dict[str, Any]:
     """List runs, the latest first.
 
-    `status` takes several, joined by commas; `from` and `to` are about when a run was started.
+    `status` takes several, joined by commas; `from` and `to` are about when a run was started. With `userId`, the
+    answer also has the user's starts that were refused, and when the user was removed.
     """
     check_provider(provider_id)
     page, total = _runs().page(
@@ -48,12 +52,7 @@ def list_runs(query: dict[str, Any], provider_id: str) -> dict[str, Any]:
         offset=query["offset"],
         is_rising=query["sort"] == RISING,
     )
-    return {
-        "totalResults": total,
-        "startIndex": query["offset"] + 1,
-        "count": len(page),
-        "verifications": page,
-    }
+    return page_body(page, total, offset=query["offset"], of_user=_of_user(query["userId"], provider_id))
 
 
 @blueprint.get("/verifications/<run_id>")
@@ -112,6 +111,15 @@ def get_history(provider_id: str, run_id: str) -> list[dict[str, Any]]:
     """
     check_provider(provider_id)
     return [change_body(change) for change in _runs().get(g.tenant, run_id, provider_id).history]
+
+
+def _of_user(user_id: str | None, provider_id: str) -> tuple[list[Change], Change | None] | None:
+    """Return a user's refused starts with the provider, and removal; None where no user is asked for."""
+    if user_id is None:
+        return None
+    statuses: UserStatuses = current_app.extensions["services"].user_statuses
+    refusals = [each for each in statuses.refusals(g.tenant, user_id) if each.provider_id == provider_id]
+    return refusals, statuses.removal(g.tenant, user_id)
 
 
 def check_provider(provider_id: str) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from connector.api.provider_shapes import guide_body, provider_body
+from connector.api.provider_shapes import guide_body, page_body, provider_body
 from connector.api.studio_shapes import studio_body
 from connector.cli import setup
 from connector.cli.output import (
@@ -80,7 +80,7 @@ def list_(context: click.Context, tenant: str, as_json: bool) -> None:
     with services(context) as opened:
         found = opened.providers.all(tenant)
     if as_json:
-        print_json([provider_body(each) for each in found])
+        print_json(page_body(found, len(found)))
     else:
         print_table(
             [_record(each) for each in found],

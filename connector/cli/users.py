@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Any
 
 import click
 
-from connector.cli.output import actor, json_option, print_json, print_table, services, tenant_option
+from connector.cli.output import actor, example, json_option, print_json, print_table, services, tenant_option
 from connector.cli.user_import.command import import_users
 from connector.cli.user_import.entries import value_objection
 from connector.domain.user_ids import id_objection, name_objection
@@ -62,18 +63,24 @@ def set_(context: click.Context, user_id: str, attributes: tuple[tuple[str, str]
     click.echo(f"Changed {user_id}." if is_changed else f"{user_id} has these values already: nothing was changed.")
 
 
-@user.command("list")
+@user.command("list", epilog=example("connector user list --search ann", "connector user list --limit 100 --json"))
+@click.option("--search", "part", help="Only users whose id holds this, in whatever case.")
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000), help="At most so many.")
+@click.option("--cursor", default="", help="Go on behind an earlier page: its nextCursor.")
 @tenant_option
 @json_option
 @click.pass_context
-def list_(context: click.Context, tenant: str, as_json: bool) -> None:
-    """List the ids of the tenant's users."""
+def list_(context: click.Context, part: str | None, limit: int, cursor: str, tenant: str, as_json: bool) -> None:
+    """List the ids of the tenant's users, in their order."""
     with services(context) as opened:
-        ids = list(opened.users.ids(tenant))
+        ids, next_cursor = opened.users.page(tenant, limit=limit, after=cursor, part=part)
+    rows = [{"userId": each} for each in ids]
     if as_json:
-        print_json(ids)
-    else:
-        print_table([{"user": each} for each in ids], ("user",), empty="There is no user.")
+        print_json({"count": len(rows), "users": rows, "nextCursor": next_cursor})
+        return
+    print_table(rows, ("userId",), empty="There is no user." if part is None else f"No user's id holds {part}.")
+    if next_cursor is not None:
+        click.echo(f"… and more: see --limit, or --cursor {shlex.quote(next_cursor)}", err=True)
 
 
 @user.command()

@@ -20,6 +20,7 @@ from connector.cli.output import (
     tenant_option,
 )
 from connector.cli.tasks import TASK
+from connector.domain.history import Change
 from connector.domain.verification_filter import FALLING, RISING, read_filter
 
 if TYPE_CHECKING:  # the use cases load when a command opens them: `serve` has to set up its metrics first
@@ -51,6 +52,8 @@ _CLAIM = {
 }
 _CHANGE = {"at": "at", "what": "subject", "name": "name", "from": "from", "to": "to", "cause": "cause", "by": "actor"}
 
+_REFUSAL = {name: name for name in ("at", "code", "message", "claims", "providerId", "actor")}
+
 _with_output = click.option("--output", "has_output", is_flag=True, help="Print the workflow's output as well.")
 
 
@@ -73,20 +76,35 @@ for command in (run_files.export, run_files.timeline, run_files.evidence):
 @json_option
 @click.pass_context
 def list_(context: click.Context, /, sort: str, limit: int, tenant: str, as_json: bool, **query: str | None) -> None:
-    """List verifications, the latest first."""
-    from connector.api.verification_shapes import VerificationSchema  # noqa: PLC0415
+    """List verifications, the latest first; with --user, also the starts that were refused."""
+    from connector.api.verification_shapes import VerificationListSchema, page_body  # noqa: PLC0415
 
-    wanted = read_filter(query)
+    wanted, user_id = read_filter(query), query["userId"]
     with services(context) as opened:
         found, total = opened.lookup.page(tenant, wanted, limit=limit, is_rising=sort == RISING)
-    views = VerificationSchema(many=True).dump(found)
+        of_user = None if user_id is None else _of_user(opened, tenant, user_id)
+    body = VerificationListSchema().dump(page_body(found, total, of_user=of_user))
     if as_json:
-        print_json(views)
-        return
-    rows = [labelled(each, _RUN) for each in views]
+        print_json(body)
+    else:
+        _print_list(body, user_id)
+
+
+def _of_user(opened: Services, tenant: str, user_id: str) -> tuple[list[Change], Change | None]:
+    statuses = opened.user_statuses
+    return statuses.refusals(tenant, user_id), statuses.removal(tenant, user_id)
+
+
+def _print_list(body: Mapping[str, Any], user_id: str | None) -> None:
+    rows = [labelled(each, _RUN) for each in body["verifications"]]
     print_table(rows, ("created", "user", "status", "run", "verification"), empty="No verification was started.")
-    if total > len(rows):
-        click.echo(f"… and {total - len(rows)} more: see --limit.", err=True)
+    if body["totalResults"] > len(rows):
+        click.echo(f"… and {body['totalResults'] - len(rows)} more: see --limit.", err=True)
+    if refusals := body.get("refusals"):
+        click.echo("\nRefused starts:")
+        print_table([labelled(each, _REFUSAL) for each in refusals], tuple(_REFUSAL), empty="")
+    if removal := body.get("userRemoved"):
+        click.echo(f"\nThe user {user_id} was removed at {removal['at']} by {removal['actor']}.")
 
 
 @verification.command()

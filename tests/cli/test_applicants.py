@@ -70,7 +70,7 @@ def test_an_applicant_is_deleted_and_restored(
     on_loopback(run, "applicant", "restore", provider_id, applicant_id)
     assert at_onfido(simulator, applicant_id).status_code == 200
 
-    [shown] = json.loads(on_loopback(run, "verification", "list", "--json").stdout)
+    [shown] = json.loads(on_loopback(run, "verification", "list", "--json").stdout)["verifications"]
     shown = json.loads(on_loopback(run, "verification", "show", shown["id"], "--json").stdout)
     told = [(entry["subject"], entry["to"]) for entry in shown["history"] if entry["actor"]]
     assert told == [("applicant", "deleted"), ("run", "error"), ("applicant", "restored")]

@@ -67,7 +67,7 @@ def fail(simulator: Simulator, route: str, switch: str) -> None:
 
 def provider_id(connector: Run) -> str:
     """Give the id of the one provider that is registered."""
-    [listed] = json.loads(connector("list", "--json").stdout)
+    [listed] = json.loads(connector("list", "--json").stdout)["identityVerificationProviders"]
     return str(listed["id"])
 
 
@@ -190,7 +190,9 @@ class TestAfterwards:
 
         assert (removed.exit_code, removed.stdout) == (0, f"Removed the webhook of {provider_id(connector)}.\n")
         assert webhooks(simulator) == []
-        assert "webhook_token" not in properties(json.loads(connector("list", "--json").stdout)[0])
+        assert "webhook_token" not in properties(
+            json.loads(connector("list", "--json").stdout)["identityVerificationProviders"][0]
+        )
 
     def test_what_is_not_there_is_one_line(self, add: Run, connector: Run) -> None:
         add("--offline")

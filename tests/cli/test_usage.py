@@ -135,7 +135,7 @@ def test_a_damaged_database_is_told_in_one_line(run: Run, data_dir: Path) -> Non
 def test_an_embedded_database_is_migrated_on_first_use(run: Run, data_dir: Path) -> None:
     (data_dir / "connector.db").unlink()
     assert run("user", "add", "ann").exit_code == 0
-    assert run("user", "list").stdout.split() == ["USER", "ann"]
+    assert run("user", "list").stdout.split() == ["USERID", "ann"]
 
 
 def test_migrate_may_be_repeated(run: Run, data_dir: Path) -> None:
@@ -155,7 +155,7 @@ def test_postgresql_is_migrated_when_it_is_asked_for_and_never_before(run: Run, 
         assert_one_line(run("user", "list", CONNECTOR_DATABASE_URL=url), "connector migrate")
         assert run("migrate", CONNECTOR_DATABASE_URL=url).exit_code == 0
         assert run("user", "add", "ann", CONNECTOR_DATABASE_URL=url).exit_code == 0
-        assert run("user", "list", CONNECTOR_DATABASE_URL=url).stdout.split() == ["USER", "ann"]
+        assert run("user", "list", CONNECTOR_DATABASE_URL=url).stdout.split() == ["USERID", "ann"]
         connection.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))
     engine.dispose()
 

@@ -39,7 +39,7 @@ def users(run: Run) -> Callable[[], dict[str, dict[str, str]]]:
     """Give the attributes of every user."""
 
     def users() -> dict[str, dict[str, str]]:
-        ids = json.loads(run("user", "list", "--json").stdout)
+        ids = [each["userId"] for each in json.loads(run("user", "list", "--json").stdout)["users"]]
         return {each: json.loads(run("user", "show", each, "--json").stdout)["attributes"] for each in ids}
 
     return users

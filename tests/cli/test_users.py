@@ -14,7 +14,7 @@ GIVEN_NAME = "http://wso2.org/claims/givenname"
 
 def users(run: Run) -> dict[str, dict[str, str]]:
     """Give the attributes of every user."""
-    ids = json.loads(run("user", "list", "--json").stdout)
+    ids = [each["userId"] for each in json.loads(run("user", "list", "--json").stdout)["users"]]
     return {each: json.loads(run("user", "show", each, "--json").stdout)["attributes"] for each in ids}
 
 
@@ -27,7 +27,7 @@ class TestOneByOne:
         shown = run("user", "show", "ann").stdout
         assert "Anna" in shown
         assert "no provider verifies it" in shown
-        assert run("user", "list").stdout.split() == ["USER", "ann"]
+        assert run("user", "list").stdout.split() == ["USERID", "ann"]
 
     def test_values_that_a_user_has_already_change_nothing(self, run: Run) -> None:
         run("user", "add", "ann", "-a", "x=Zo\u00eb", "-a", "y=")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -238,6 +239,60 @@ class TestRefusedStarts:
         quiet.clock.advance(86400 * (quiet.connector.settings.event_retention_days + 1))
         quiet.sweep()
         assert traces(quiet, "bob") == []
+
+
+class TestList:
+    def test_refused_starts_and_the_removal_are_listed_with_a_users_verifications(self, quiet: World, run: Run) -> None:
+        ann = quiet.add_user()
+        run_id = end(quiet, ann, "declined")
+        code, [claim] = without_a_value(quiet)
+        ann.verify(quiet.provider_id, "INITIATED")
+
+        text = run("verification", "list", "--user", "ann").stdout
+
+        assert all(each in text for each in (run_id, "Refused starts:", code, claim, "ann ["))
+        body = json.loads(run("verification", "list", "--user", "ann", "--json").stdout)
+        assert [(each["code"], each["claims"]) for each in body["refusals"]] == [(code, [claim])]
+        assert body["userRemoved"] is None
+        path, query = f"{PROVIDERS}/{quiet.provider_id}/verifications", {"userId": "ann"}
+        assert quiet.connector.as_admin().get(path, params=query).json() == body
+        assert "refusals" not in json.loads(run("verification", "list", "--json").stdout)
+
+    def test_of_a_user_who_was_removed_is_said_when_and_by_whom(self, quiet: World, run: Run) -> None:
+        end(quiet, quiet.add_user())
+        eraser = quiet.connector.caller("eraser", ["internal_idv_claim_delete"])
+        assert eraser.request("DELETE", STATUS.format("ann")).status_code == 204
+
+        text = run("verification", "list", "--user", "ann").stdout
+
+        assert text.startswith("No verification was started.\n")
+        assert re.search(r"The user ann was removed at 20\d\d-\d\d-\d\dT[\d:]{8}Z by eraser \[", text)
+        removed = json.loads(run("verification", "list", "--user", "ann", "--json").stdout)["userRemoved"]
+        assert removed["actor"].startswith("eraser [")
+        assert "removed" not in run("verification", "list", "--user", "nobody").stdout
+
+    def test_users_are_paged_and_searched(self, quiet: World, run: Run) -> None:
+        for user_id in ("Ann.Smith", "ben", "joanna", "50%_off", "zoe"):
+            quiet.add_user(user_id)
+        whole = listed(run)
+        assert sorted(whole) == ["50%_off", "Ann.Smith", "ben", "joanna", "zoe"]
+        assert sorted(listed(run, "--search", "ann")) == ["Ann.Smith", "joanna"]
+        assert listed(run, "--search", "%_") == ["50%_off"]
+        assert run("user", "list", "--search", "x").stdout == "No user's id holds x.\n"
+        paged: list[str] = []
+        cursor: list[str] = []
+        while True:
+            page = json.loads(run("user", "list", "--limit", "2", *cursor, "--json").stdout)
+            paged += [each["userId"] for each in page["users"]]
+            if page["nextCursor"] is None:
+                break
+            assert f"--cursor {page['nextCursor']}" in run("user", "list", "--limit", "2", *cursor).stderr
+            cursor = ["--cursor", page["nextCursor"]]
+        assert paged == whole
+
+
+def listed(run: Run, *options: str) -> list[str]:
+    return [each["userId"] for each in json.loads(run("user", "list", *options, "--json").stdout)["users"]]
 
 
 def traces(world: World, user_id: str = "ann") -> list[Change]:

@@ -149,6 +149,17 @@ class Users:
         with self._database.read() as connection:
             return self._values.open(tenant, user_id, users.find_values(connection, tenant, user_id))
 
+    def page(
+        self, tenant: str, *, limit: int, after: str = "", part: str | None = None
+    ) -> tuple[list[str], str | None]:
+        """Return ids of users in their order, behind `after`, and where the next page begins; None at the end.
+
+        With `part`, of the users only whose id holds it, in whatever case.
+        """
+        with self._database.read() as connection:
+            found = users.find_page(connection, tenant, limit=limit + 1, after=after, part=part)
+        return found[:limit], found[limit - 1] if len(found) > limit else None
+
     def ids(self, tenant: str) -> Iterator[str]:
         """Yield the ids of all users of the tenant, in their order."""
         page: list[str] = []
