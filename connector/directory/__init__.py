@@ -1,6 +1,6 @@
-"""Where the users and their attribute values come from.
+"""The user directory: the source of users and their attribute values.
 
-Directory          what the use cases ask of any user directory
+Directory          the interface of any user directory
 local.py           the embedded one, in the connector's own database
 """
 

@@ -14,7 +14,7 @@ _6TO4_RELAYS = IPv4Network("192.88.99.0/24")
 
 
 def is_public(address: str) -> bool:
-    """Return whether an IP address can be reached by everybody: neither private, local, reserved nor multicast."""
+    """Return whether an IP address is public: neither private, local, reserved nor multicast."""
     ip = ipaddress.ip_address(address)
     return _is_public_v4(ip) if isinstance(ip, IPv4Address) else _is_public_v6(ip)
 

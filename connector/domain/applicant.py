@@ -1,7 +1,7 @@
-"""What Onfido is known to refuse of an applicant: the rules of its API v3.6, and none beyond them.
+"""Which applicant data Onfido is known to refuse: the rules of its API v3.6, and none beyond them.
 
-Schemas `applicant_shared`, `applicant_first_name`, `address_shared`, `country_codes` and `id_number`. Whoever is
-refused here would be refused by Onfido; what only Onfido can tell, such as which countries there are, is left to it.
+Schemas `applicant_shared`, `applicant_first_name`, `address_shared`, `country_codes` and `id_number`. Data that
+is refused here would be refused by Onfido; what only Onfido can check, such as which countries exist, is left to it.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def check_applicant(fields: Mapping[str, str], claims: Mapping[str, str]) -> Non
 
 
 def is_taken(fields: Mapping[str, str]) -> bool:
-    """Whether nothing is known that Onfido would refuse of these values."""
+    """Whether these values break none of Onfido's known rules."""
     return not any(_objections(fields))
 
 
@@ -50,13 +50,13 @@ def name_objection(name: str) -> str | None:
 
 
 def missing_of_address(fields: Collection[str]) -> list[str]:
-    """Return the fields that Onfido requires of an address where there are others of one."""
+    """Return the missing fields that Onfido requires where others of an address are given."""
     has_address = any(name.startswith(ADDRESS) for name in fields)
     return [name for name in _OF_AN_ADDRESS if has_address and name not in fields]
 
 
 def without_incomplete_address(fields: Mapping[str, str]) -> dict[str, str]:
-    """Return applicant fields without those of an address that Onfido would not take."""
+    """Return applicant fields without those of an address that Onfido would refuse."""
     is_incomplete = bool(missing_of_address(fields))
     return {name: value for name, value in fields.items() if not (is_incomplete and name.startswith(ADDRESS))}
 
@@ -65,7 +65,7 @@ def _objections(fields: Mapping[str, str]) -> Iterator[tuple[str, str]]:
     for name, value in fields.items():
         if not is_usable(value):
             yield name, "it holds a control character"
-        is_sent = name.removesuffix(STATE_CODE) in fields  # a state's code goes with its number only
+        is_sent = name.removesuffix(STATE_CODE) in fields  # a state's code is sent only with its number
         if is_sent and (rule := _RULES.get(name)) and not rule.is_kept(value):
             yield name, rule.otherwise
     for missing in missing_of_address(fields):

@@ -12,7 +12,7 @@ from collections.abc import Collection, Mapping, Set
 from connector.domain.claims import REQUIRED_FIELDS
 from connector.domain.text import is_blank, tidy
 
-REPEAT = "repeat"  # of `missing_name`: the name that there is stands in both fields
+REPEAT = "repeat"  # of `missing_name`: the existing name is sent in both fields
 STATE_CODE = ".state_code"  # of a number that a state gives out; it is sent with its number only
 _REPLACED_WHOLE = ("address", "id_numbers")  # by an update that sends any part of them
 
@@ -48,9 +48,9 @@ def missing_claims(
 
 
 def replaces(ever_sent: Set[str], values: Collection[str]) -> bool:
-    """Whether an update with values for these fields leaves nothing old in an applicant that has been sent others.
+    """Whether an update with values for these fields leaves no outdated value in an applicant that was sent others.
 
-    An update leaves a field that it does not name as it is, but for addresses and lists of numbers: these it replaces.
+    An update keeps fields that it does not name, except for addresses and lists of numbers, which it replaces.
     """
     replaced = {name.partition(".")[0] for name in values if not name.endswith(STATE_CODE)} & set(_REPLACED_WHOLE)
     return all(name in values or name.partition(".")[0] in replaced for name in ever_sent)

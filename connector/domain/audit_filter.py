@@ -1,4 +1,4 @@
-"""Which entries of the audit trail somebody asks for, read from the words that a query and the command line share."""
+"""The filter of the audit trail, read from the parameters that the API's query and the command line share."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ SUBJECTS = (USER, CLAIM, RUN, START, APPLICANT, PROVIDER, OUTBOX, EXPORT, FILE)
 
 
 def read_audit_filter(query: Mapping[str, str | None]) -> AuditFilter:
-    """Read `userId`, `actor`, `subject`, `object`, `from` and `to`; what is None does not matter.
+    """Read `userId`, `actor`, `subject`, `object`, `from` and `to`; None means any.
 
     Raise `RequestError` naming what cannot be read.
     """

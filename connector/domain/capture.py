@@ -11,7 +11,7 @@ LANGUAGES = ("en_US", "de_DE", "es_ES", "fr_FR", "it_IT", "pt_PT", "nl_NL")  # O
 
 @dataclass(frozen=True)
 class LinkOptions:
-    """What a Smart Capture Link is made with; what is None is Onfido's default."""
+    """The options of a Smart Capture Link; None means Onfido's default."""
 
     completed_redirect_url: str | None = None
     expired_redirect_url: str | None = None

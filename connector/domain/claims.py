@@ -44,7 +44,7 @@ MAX_VALUE = 255
 
 @dataclass(frozen=True)
 class Claim:
-    """A claim as it stands, with the attempt that it was last part of.
+    """The current state of a claim, with the verification that it was last part of.
 
     `fingerprint` is that of the value for which `is_verified` holds. `output_value` and `document` are what Onfido
     read, sealed.
@@ -69,7 +69,7 @@ class Claim:
 
 @dataclass(frozen=True)
 class ClaimState:
-    """Whether a claim is verified, and what the verification said of it."""
+    """Whether a claim is verified, and the verification's result for it."""
 
     is_verified: bool
     verification_status: str | None
@@ -82,9 +82,9 @@ class ClaimState:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a finished run means for one claim.
+    """The result of a finished run for one claim.
 
-    `is_verified` is None where the run says nothing against a claim that is verified already: it stays as it is.
+    `is_verified` is None where the run does not contradict a claim that is verified already: it stays as it is.
     `output_value` is what the workflow's output holds for the claim.
     """
 

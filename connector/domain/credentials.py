@@ -1,4 +1,4 @@
-"""What an administrator gives so that Onfido knows the account: how it is tidied, masked, and what its prefix says.
+"""The credentials of an Onfido account: how they are cleaned and masked, and what an API token's prefix means.
 
 An API token begins with `api_sandbox` or `api_live`, then may name its region: `api_live_us.…`.
 """
@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 SANDBOX, LIVE = "sandbox", "live"  # Onfido's environments
-MASK = "********"  # what stands for a secret in every answer; sent back, it keeps the stored one
+MASK = "********"  # shown in place of a secret in every answer; sent back, it keeps the stored one
 
 _PREFIX = re.compile(r"api_(sandbox|live)(?:_([a-z]+)\.)?")
 _HOST = re.compile(r"api\.([a-z]+)\.onfido\.com")
-# What comes along when a token is copied from a header, a document or a shell.
+# What is often copied along with a token from a header, a document or a shell.
 _HEADER = re.compile(r"(?:authorization\s*:|(?:token\s+)?token\s*=|token\s+|bearer\s+)\s*", re.IGNORECASE)
 _QUOTES = "\"'`\u2018\u2019\u201c\u201d"
 _AROUND = " \t\r\n\u00a0\u200b\ufeff" + _QUOTES
@@ -22,7 +22,7 @@ _AROUND = " \t\r\n\u00a0\u200b\ufeff" + _QUOTES
 
 @dataclass(frozen=True)
 class ClientCredentials:
-    """OAuth 2 client credentials, which take the place of an API token."""
+    """OAuth 2 client credentials, used in place of an API token."""
 
     client_id: str
     client_secret: str = field(repr=False)

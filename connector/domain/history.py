@@ -17,10 +17,10 @@ ADMINISTRATOR = "administrator"  # a cause
 DECIDED = "decided"  # another: an administrator's decision on a run in review
 APPLICATION = "application"  # another: an application completed a task
 REFUSED = "refused"  # another: a verification was asked for and not started; the entry is kept for a while only
-AUDITED = (ADMINISTRATOR, DECIDED, APPLICATION, REFUSED)  # what an auditor looks for: what people asked for
+AUDITED = (ADMINISTRATOR, DECIDED, APPLICATION, REFUSED)  # what an auditor looks for: requests of people
 SYSTEM = "system"  # the actor where no person is known
 ADDED, CHANGED, REMOVED = "added", "changed", "removed"  # what was done to a provider or a user
-UNLOCKED = "unlocked"  # another: the user's earlier attempts do not count any more
+UNLOCKED = "unlocked"  # another: the user's earlier attempts no longer count
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class AuditFilter:
-    """Which audited changes to find; what is None does not matter. `name` is the object's name or id.
+    """Which audited changes to find; None means any. `name` is the object's name or id.
 
     The period is half open.
     """
@@ -77,7 +77,7 @@ def by_administrator(
     detail: Mapping[str, Any],
     provider_id: str | None = None,
 ) -> Change:
-    """Create the entry for what an administrator did to a provider or a user: which properties, never their values."""
+    """Create the entry for an administrator's change of a provider or a user: which properties, never their values."""
     return Change(
         at=at,
         tenant=tenant,

@@ -1,4 +1,4 @@
-"""How JSON is nested, told level by level: a recursion would fail just where somebody nests to make it fail."""
+"""The nesting of JSON, walked level by level: a recursion would fail on input that is nested to make it fail."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an identity verification provider (IdVP) is configured with, and what is refused."""
+"""The configuration of an identity verification provider (IdVP), and its validation."""
 
 from __future__ import annotations
 
@@ -43,12 +43,12 @@ _NOTICE_KEY_BYTES = range(24, 65)
 
 @dataclass(frozen=True)
 class ProviderConfig:
-    """What an administrator says about a provider.
+    """A provider's configuration as an administrator sends it.
 
     `claims` maps local claim URIs to applicant fields. A user may start `max_attempts` runs within `attempt_window`
     (seconds). `missing_name` is what a person with one name is sent with in the other field: `repeat` (that name
     again) or a placeholder; None: such a person cannot be verified. `client_id` and `client_secret` are given in place
-    of `api_token`. What is None of these, of the other secrets and of `studio` keeps what is stored.
+    of `api_token`. Where one of these, another secret or `studio` is None, the stored one is kept.
     """
 
     name: str
@@ -151,7 +151,7 @@ def check_config(config: ProviderConfig, policy: BaseUrlPolicy) -> None:
 
 
 def tidied(config: ProviderConfig) -> ProviderConfig:
-    """Return a configuration whose token is without what was pasted along with it."""
+    """Return a configuration whose token is cleaned of what was pasted along with it."""
     return config if config.api_token is None else replace(config, api_token=tidy_token(config.api_token))
 
 
@@ -169,7 +169,7 @@ def refuse_masks(config: ProviderConfig) -> None:
 
 
 def name_key(name: str) -> str:
-    """Return what two names share that differ only in case, spaces or composed letters."""
+    """Return the key by which names are unique: those that differ only in case, spaces or composed letters share it."""
     return fold(name)
 
 
@@ -193,7 +193,7 @@ def webhook_command(provider: Provider) -> str:
 
 
 def invalid(where: str, why: str) -> InvalidField:
-    """Make the error for a field of the provider's that is refused."""
+    """Create the error for a field of the provider that is refused."""
     return InvalidField(where, why)
 
 
@@ -258,7 +258,7 @@ def _check_notice_secret(secret: str | None) -> None:
 
 def _check_image(image: str) -> None:
     """Check for what a browser may load as a picture: an https address, a path or a file's name."""
-    scheme = re.match(r"[^/?#]*:", image.strip())  # whatever ends in a colon before a path may be read as a scheme
+    scheme = re.match(r"[^/?#]*:", image.strip())  # anything that ends in a colon before a path may be read as a scheme
     is_https = re.match(r"https://[^/?#\\]", image, re.IGNORECASE) is not None
     if not is_label(image) or (scheme and not is_https) or re.match(r"[\s/\\]*[/\\][/\\]", image):
         raise invalid("image", "must be an https URL, a path or a name")

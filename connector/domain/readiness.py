@@ -1,4 +1,4 @@
-"""Whether a provider is ready to verify: what is looked at before the first user, as values and sentences."""
+"""Whether a provider is ready to verify: the checks before the first user, as values and sentences."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _COMPARED = {
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was looked at; `passed` is None where it was not. `detail` says what to do where it failed."""
+    """One check; `passed` is None where it was not made. `detail` says what to do where it failed."""
 
     name: str
     passed: bool | None
@@ -40,7 +40,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Readiness:
-    """All that was looked at, in the order in which one thing rests on another."""
+    """All checks, in the order in which one depends on another."""
 
     environment: str | None
     checks: tuple[Check, ...]
@@ -57,7 +57,7 @@ class Readiness:
 
 
 def not_checked(name: str, why: str) -> Check:
-    """Make the check of what was not looked at."""
+    """Create a check that was not made."""
     return Check(name, None, f"not checked: {why}.")
 
 

@@ -1,11 +1,11 @@
-"""The statuses of a workflow run, which follow which, and what one look at a run tells.
+"""The statuses of a workflow run, their transitions, and a snapshot of a run.
 
     starting ──► processing ⇄ awaiting_input ⇄ awaiting_client_input ──► approved │ declined │ review
         │                                                                abandoned │ error
         └──► error (Onfido refused to start it)
 
-`starting` is ours: the attempt is reserved, its run is not known yet. All others are Onfido's. A status that is
-not in the list is kept as Onfido sent it and counts as open. A final status is never left again.
+`starting` is ours: the verification is reserved, its run is not known yet. All others are Onfido's. A status that is
+not in the list is kept as Onfido sent it and counts as open. A final status never changes.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ REVIEW = "review"
 ABANDONED = "abandoned"
 ERROR = "error"
 
-TAG_PREFIX = "idvp-connector:"  # of the tag by which a run is found that was started though no answer came
+TAG_PREFIX = "idvp-connector:"  # of the tag by which a run is found that was started although no answer came
 
 SOONEST_CHECK = timedelta(minutes=2)
 LATEST_CHECK = timedelta(hours=12)
@@ -47,7 +47,7 @@ class Comparison(StrEnum):
 
 @dataclass(frozen=True)
 class RunSnapshot:
-    """What one answer or event of Onfido's says about a run.
+    """The state of a run in one answer or event of Onfido.
 
     `comparisons` maps Onfido's comparison keys to what it found; None where the workflow's output holds no
     comparison at all (then its `document_check` task is asked), an empty mapping where that was asked as well.
@@ -84,13 +84,13 @@ class RunSnapshot:
 def next_check(age: timedelta) -> timedelta:
     """How long to wait before asking Onfido for an open run again: the older the run, the longer.
 
-    A webhook that was lost costs a quarter of the time that the run has taken, at least two minutes.
+    A lost webhook delays the result by a quarter of the time that the run has taken, and at least two minutes.
     """
     return min(max(age / 4, SOONEST_CHECK), LATEST_CHECK)
 
 
 def attempt_of(tags: Iterable[str]) -> str | None:
-    """Return the id of the attempt that a run was started for, as its tags say; None where they do not."""
+    """Return the id of the verification that a run was started for, from its tags; None without such a tag."""
     named = (tag.removeprefix(TAG_PREFIX) for tag in tags if tag.startswith(TAG_PREFIX))
     return next((normal_id(each) for each in named if UUID.fullmatch(each)), None)
 

@@ -1,4 +1,4 @@
-"""Which of Onfido Studio's features a provider uses, as values, and what of that is refused.
+"""Which of Onfido Studio's features a provider uses, and their validation.
 
 Limits are those of Onfido's API v3.6 (`workflow_run_shared`, `workflow_run_link`, `sdk_token_request`).
 """
@@ -25,7 +25,7 @@ LONGEST_LINK = 366 * 86_400  # seconds
 RESULT_EVENT = "workflow_run.completed"
 TASK_EVENT = "workflow_task.started"
 WATCHLIST_EVENT = "watchlist_monitor.matches_updated"
-MANUAL_REVIEW = "manual_case_review"  # the task definition of a decision that somebody makes in Onfido's dashboard
+MANUAL_REVIEW = "manual_case_review"  # the task definition of a manual decision in Onfido's dashboard
 _TASK_DEF_ID = re.compile(r"[\w.:-]{1,64}", re.ASCII)
 
 
@@ -58,7 +58,7 @@ class LinkDefaults:
 
 @dataclass(frozen=True)
 class Notices:
-    """Where the application is told of things, and of which Send/Receive Data tasks, by their definition's id."""
+    """Where notices are sent, and for which Send/Receive Data tasks, by their definition's id."""
 
     url: str | None = None
     tasks: tuple[str, ...] = ()
@@ -66,7 +66,7 @@ class Notices:
 
 @dataclass(frozen=True)
 class Studio:
-    """What a provider uses beyond an applicant and a run; by default nothing."""
+    """The features that a provider uses beyond an applicant and a run; none by default."""
 
     tags: tuple[str, ...] = ()
     sends_user_id: bool = False
@@ -81,7 +81,7 @@ class Studio:
 
     @property
     def events(self) -> tuple[str, ...]:
-        """What the webhook has to be subscribed to."""
+        """The events that the webhook must be subscribed to."""
         wants_matches = self.notices.url or self.unverifies_on_match
         return (
             RESULT_EVENT,
@@ -90,7 +90,7 @@ class Studio:
         )
 
     def is_told(self, task_def_id: str | None) -> bool:
-        """Whether the application is told when a task of this definition starts."""
+        """Whether a notice is sent when a task of this definition starts."""
         return self.notices.url is not None and (task_def_id == MANUAL_REVIEW or task_def_id in self.notices.tasks)
 
     @property
@@ -108,7 +108,7 @@ class StudioPolicy:
 
 
 def check_studio(studio: Studio, policy: StudioPolicy, *, has_notice_secret: bool) -> None:
-    """Raise `InvalidField` for what could never work, naming the field."""
+    """Raise `InvalidField` for a configuration that could never work, naming the field."""
     for where, why in _objections(studio, policy, has_notice_secret):
         raise InvalidField(f"studio.{where}", why)
 

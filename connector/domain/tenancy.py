@@ -1,6 +1,6 @@
-"""Tenants: who shares a deployment without seeing each other."""
+"""Tenants: organizations that share a deployment and cannot see each other's data."""
 
-DEFAULT_TENANT = "carbon.super"  # WSO2 Identity Server's name for the one that needs none
+DEFAULT_TENANT = "carbon.super"  # WSO2 Identity Server's name of the default tenant
 
 
 def tenant_path(tenant: str) -> str:

@@ -1,4 +1,4 @@
-"""Why a user is not verified, in words for the help desk: reasons, never values."""
+"""Why a user is not verified, for the help desk: reasons, never values."""
 
 from __future__ import annotations
 

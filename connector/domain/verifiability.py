@@ -1,4 +1,4 @@
-"""What the providers of a tenant can do with users' values, before any verification is started."""
+"""Whether a tenant's providers could verify a user, before any verification is started."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def used_claims(providers: Iterable[Provider]) -> frozenset[str]:
 def missing_claims(providers: Iterable[Provider], present: Collection[str]) -> tuple[str, ...]:
     """Return the claims that keep a user with values for `present` from being verified by any enabled provider.
 
-    Nothing where one can verify the user, or none is enabled; else what is missing for the nearest one.
+    Empty where one can verify the user, or none is enabled; otherwise what is missing for the closest one.
     """
     missing = [tuple(_missing(each, present)) for each in providers if each.is_enabled]
     return min(missing, key=len, default=())
@@ -34,7 +34,7 @@ def _used(provider: Provider) -> Iterator[str]:
 
 
 def _missing(provider: Provider, present: Collection[str]) -> Iterator[str]:
-    """Return the first claim of each name that the user has no value for, unless something stands for the one."""
+    """Return the first claim of each name that the user has no value for, unless another value is sent for it."""
     feeding = {
         name: [uri for uri, applicant_field in provider.claims.items() if applicant_field == name]
         for name in REQUIRED_FIELDS

@@ -1,4 +1,4 @@
-"""A verification: one attempt of a user to have some claims verified through a provider."""
+"""A verification of some of a user's claims through a provider."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MAX_REASON = 1000  # characters of why an administrator decided
 
 @dataclass(frozen=True)
 class Verification:
-    """One attempt; `run_id` is None until Onfido's answer was recorded, `closed_at` until it has ended.
+    """One verification; `run_id` is None until Onfido's answer was recorded, `closed_at` until it has ended.
 
     `result` (the output and reasons) and `document` (what was read from it) are sealed, and there for a while only.
     """
@@ -43,7 +43,7 @@ class Verification:
 
 @dataclass(frozen=True)
 class VerificationClaim:
-    """A claim that an attempt is about: sent as an applicant field, told of in the workflow's output, or both.
+    """A claim of a verification: sent as an applicant field, contained in the workflow's output, or both.
 
     `fingerprint` is that of the user's value, None where there is none, empty where it was not read yet; `is_stale`:
     the value has changed since. `folded_fingerprint` is that of the value as `connector.domain.text.fold` returns it,
@@ -60,14 +60,14 @@ class VerificationClaim:
 
     @property
     def is_stand_in(self) -> bool:
-        """Whether the claim's field was sent with what stands for a name that the user has none of."""
+        """Whether the claim's field was sent with the substitute for a missing name."""
         return (
             self.applicant_field is not None and self.fingerprint is None and self.output_role is not OutputRole.VALUE
         )
 
 
 def claim_of(uri: str, applicant_field: str | None, output: OutputClaim | None) -> VerificationClaim:
-    """Make the claim of an attempt that is to be started."""
+    """Create a claim of a verification that is about to start."""
     if output is None:
         return VerificationClaim(uri, applicant_field)
     return VerificationClaim(uri, applicant_field, output.pointer, output.role)
@@ -75,7 +75,7 @@ def claim_of(uri: str, applicant_field: str | None, output: OutputClaim | None) 
 
 @dataclass(frozen=True)
 class VerificationFilter:
-    """Which attempts are wanted; what is None or empty does not matter. The period is half open."""
+    """Which verifications to find; None or empty means any. The period is half open."""
 
     provider_id: str | None = None
     user_id: str | None = None

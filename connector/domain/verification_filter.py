@@ -1,4 +1,4 @@
-"""Which runs somebody asks for, read from the words that a query and the command line share."""
+"""The filter of verifications, read from the parameters that the API's query and the command line share."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}(?P<time>[T ][\d:.,+Z-]+)?", re.ASCII)  
 
 
 def read_filter(query: Mapping[str, str | None], *, provider_id: str | None = None) -> VerificationFilter:
-    """Read `status` (names joined by commas), `userId`, `tag`, `from` and `to`; what is None does not matter.
+    """Read `status` (names joined by commas), `userId`, `tag`, `from` and `to`; None means any.
 
     `from` and `to` are dates or date-times; a time without a zone is UTC's. The day of a bare date `to` belongs to the
     period, the moment of a date-time `to` does not. Raises `InvalidQuery` naming what cannot be read.

@@ -1,4 +1,4 @@
-"""What one run is started with, from what the provider is configured with and what the request asks for."""
+"""The input of one run, from the provider's configuration and the request."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from connector.errors import InvalidField
 
 @dataclass(frozen=True)
 class RunRequest:
-    """What a request asks for beyond its claims; what is None or empty is as the provider has it.
+    """The parts of a request beyond its claims; None or empty means the provider's configuration.
 
     `given` holds the custom input data by name, as text; `lifetime` is the link's, in seconds.
     """
@@ -37,7 +37,7 @@ class RunRequest:
 class RunPlan:
     """How a run is to be started, and how its user goes through capture: by `link`, or else by SDK.
 
-    `sdk` is None where the run's own token will do.
+    `sdk` is None where the run's own token is sufficient.
     """
 
     studio: Studio = field(default_factory=Studio)
@@ -49,7 +49,7 @@ class RunPlan:
 
     @property
     def capture(self) -> str:
-        """By which way the user goes through capture."""
+        """The way in which the user goes through capture."""
         return SDK if self.link is None else LINK
 
     def custom_data(self, values: Mapping[str, str]) -> dict[str, Any]:

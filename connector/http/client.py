@@ -3,13 +3,13 @@
     open ──► look-up ──► connect ──► TLS ──► request ──► head ──► Answer ──► read        one deadline for all of it
       any failure, at any step ──► ExchangeError, which names the host and no more of the address
 
-- The deadline holds for a head or a body that drips in as well.
-- The limit of a body is for what it is once decompressed.
+- The deadline also applies to a head or a body that arrives slowly.
+- The size limit applies to the decompressed body.
 - No redirect is followed, no credential of `.netrc` is sent, no proxy of the environment is used: a proxy is named by
   the setting `outgoing_proxy`.
 - Each client has its own trust: a CA file for one peer changes nothing for the others.
-- Plain http is for loopback only, and with `is_public_only` nothing but public addresses is connected to; judged is
-  the address that is connected to.
+- Plain http is for loopback only, and with `is_public_only` only public addresses are connected to; the check
+  applies to the address that is connected to.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class ExchangeError(ConnectorError):
 
 
 class BodyTooLargeError(ExchangeError):
-    """The answer's body is longer than was allowed."""
+    """The answer's body is longer than the limit."""
 
 
 class Answer:
@@ -66,7 +66,7 @@ class Answer:
         return self._response.getheader(name) or ""
 
     def read(self, limit: int) -> bytes:
-        """Return the body; raises `ExchangeError` where it is longer than `limit` bytes, or does not come in time."""
+        """Return the body; raises `ExchangeError` where it is longer than `limit` bytes, or late."""
         body = bytearray()
         with _failures(self._host):
             for piece in self._decoded():
@@ -179,7 +179,7 @@ class _Connection(http.client.HTTPConnection):
 
 @contextmanager
 def _failures(host: str) -> Iterator[None]:
-    """Raise whatever goes wrong in an exchange as an `ExchangeError`."""
+    """Raise every failure of an exchange as an `ExchangeError`."""
     try:
         yield
     except (OSError, ValueError, http.client.HTTPException, zlib.error) as error:
@@ -220,7 +220,7 @@ def _proxy_headers(proxy: SplitResult) -> dict[str, str]:
 
 
 def _inflate(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """Decompress a little at a time: a small body may stand for a huge one."""
+    """Decompress a little at a time: a small body may expand to a huge one."""
     decoder = zlib.decompressobj(_GZIP)
     for piece in pieces:
         rest = piece

@@ -1,7 +1,7 @@
 """Connections with one deadline for all that happens on them: look-up, connecting, handshake, every read and write.
 
-A time-out of a socket is for one operation, and starts anew with every byte that drips in. These sockets set it to
-what is left before each operation.
+A time-out of a socket applies to one operation, and starts anew with every byte that arrives. These sockets set it to
+the remaining time before each operation.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class Refused(OSError):  # noqa: N818  it is an answer, not a defect
 
 
 class Deadline:
-    """A moment after which nothing is waited for."""
+    """The time at which all waiting ends."""
 
     def __init__(self, seconds: float) -> None:
         self._end = time.monotonic() + seconds
@@ -71,7 +71,7 @@ class TimedTlsSocket(ssl.SSLSocket):
 
 
 def tls_context(ca_file: str = "") -> ssl.SSLContext:
-    """Make what decides whom to trust: the authorities in `ca_file` alone, or without one the public ones.
+    """Create the TLS context: it trusts the authorities in `ca_file` alone, or without one the public ones.
 
     A certificate in `ca_file` need not be an authority's: it may be the peer's own.
     Raises `ConfigurationError` where the file cannot be read.
@@ -84,13 +84,13 @@ def tls_context(ca_file: str = "") -> ssl.SSLContext:
         raise ConfigurationError(f"The CA file {ca_file} cannot be read: {error.strerror}.") from error
     if ca_file:
         context.verify_flags |= ssl.VERIFY_X509_PARTIAL_CHAIN
-        context.verify_flags &= ~ssl.VERIFY_X509_STRICT  # self-signed certificates lack what it asks for
+        context.verify_flags &= ~ssl.VERIFY_X509_STRICT  # self-signed certificates do not meet its requirements
     context.sslsocket_class = TimedTlsSocket
     return context
 
 
 def connect(host: str, port: int, deadline: Deadline, *, is_public_only: bool, is_loopback_only: bool) -> TimedSocket:
-    """Connect to one of a host's addresses; judged is the address that is connected to.
+    """Connect to one of a host's addresses; the check applies to the address that is connected to.
 
     Raises `Refused` where one of them is not allowed, so that a name cannot lead elsewhere the second time.
     """
@@ -116,7 +116,7 @@ def start_tls(sock: TimedSocket, context: ssl.SSLContext, host: str, deadline: D
 
 
 def _connect(family: int, address: Any, deadline: Deadline, *, share: int) -> TimedSocket:
-    """Connect to an address within a share of the time that is left, so that the others get theirs."""
+    """Connect to an address within a share of the remaining time, so that the others get their share."""
     sock = TimedSocket(family, socket.SOCK_STREAM)
     sock.deadline = deadline
     try:
@@ -137,7 +137,7 @@ def _check_address(host: str, address: str, *, is_public_only: bool, is_loopback
 
 
 def _look_up(host: str, port: int, deadline: Deadline) -> list[tuple[int, Any]]:
-    """Return a host's addresses, in a thread of its own: the system's resolver knows no deadline."""
+    """Return a host's addresses, in a thread of its own: the system's resolver has no deadline."""
     results: queue.SimpleQueue[list[tuple[int, Any]] | Exception] = queue.SimpleQueue()
 
     def look_up() -> None:

@@ -1,9 +1,9 @@
-"""A notice's way to an application: signed, posted once, and what the application answered.
+"""Sending a notice to an application: signed, posted once, and the application's answer.
 
     notice ──► webhook-id, webhook-timestamp, webhook-signature ──► POST ──► 2xx: the answer's body
                                                                       └────► all else: `NotTaken`
 
-Signed as the Standard Webhooks specification has it: HMAC-SHA256 over `{id}.{timestamp}.{body}`. No redirect is
+The signature is that of the Standard Webhooks specification: HMAC-SHA256 over `{id}.{timestamp}.{body}`. No redirect is
 followed, for it would carry the notice elsewhere. Whether a notice is sent again is not decided here.
 """
 
@@ -39,7 +39,7 @@ class Notifier:
         self._timeout = timeout
 
     def post(self, url: str, secret: str, notice_id: str, body: bytes, at: datetime) -> bytes | None:
-        """Post a notice, signed at a time, and return the answer's body, None where it is longer than `MAX_ANSWER`.
+        """Sign and post a notice, and return the answer's body, None where it is longer than `MAX_ANSWER`.
 
         Raises `NotTaken` for all but 2xx.
         """

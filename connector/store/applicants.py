@@ -1,7 +1,7 @@
-"""Statements on applicants at Onfido: which fields each was ever sent, so that none of them is left with an old value.
+"""Statements on applicants at Onfido: which fields each was ever sent, so that none of them keeps an outdated value.
 
-An update leaves what it does not name as it is, so whatever was sent once is sent again, or another applicant is made.
-The names are committed before the values are sent: after a crash too many may be known, never too few.
+An update keeps the fields that it does not name, so every field that was ever sent is sent again, or another applicant
+is created. The names are committed before the values are sent: after a crash too many may be known, never too few.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _LATEST = (
 
 @dataclass(frozen=True)
 class KnownApplicant:
-    """An applicant of a user's, and the names of the fields that it was ever sent."""
+    """A user's applicant, and the names of the fields that it was ever sent."""
 
     applicant_id: str
     fields: frozenset[str]

@@ -1,6 +1,6 @@
 """Whether a database is away or takes no writes, as opposed to a statement that is wrong.
 
-The first heals by itself or by an operator, and the same request may be sent again then; the second is a defect.
+The former ends by itself or by an operator's action, and the same request may then be sent again; the latter is a bug.
 """
 
 from __future__ import annotations
@@ -30,12 +30,12 @@ LEAST_SPACE = 4 * 1024 * 1024  # bytes; with less on the embedded database's dis
 
 
 class Unavailable(DatabaseUnavailable, SQLAlchemyError):  # noqa: N818
-    """`DatabaseUnavailable` as this package raises it: whoever handles all errors of databases handles it, too."""
+    """`DatabaseUnavailable` as this package raises it: a handler of all SQLAlchemy errors handles it, too."""
 
 
 @contextmanager
 def told_apart() -> Iterator[None]:
-    """Raise `Unavailable` in place of errors that say so; all others stay."""
+    """Raise `Unavailable` in place of errors that mean it; all others pass unchanged."""
     try:
         yield
     except SQLAlchemyError as error:
@@ -52,13 +52,13 @@ def is_unavailable(error: SQLAlchemyError) -> bool:
 
 
 def driver_words(error: SQLAlchemyError) -> str:
-    """Return what the driver says, as one line: it names hosts and files, but no value of a statement."""
+    """Return the driver's message as one line: it names hosts and files, but no value of a statement."""
     words = str(getattr(error, "orig", None) or error)
     return " ".join(words.split()) or type(error).__name__
 
 
 def check_space(path: Path) -> None:
-    """Raise `DatabaseUnavailable` where the disk of an embedded database is as good as full."""
+    """Raise `DatabaseUnavailable` where the disk of an embedded database is almost full."""
     disk = os.statvfs(path.parent)
     if disk.f_bavail * disk.f_frsize < LEAST_SPACE:
         raise Unavailable(f"less than {LEAST_SPACE} bytes are free on the disk of {path}")

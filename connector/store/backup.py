@@ -1,4 +1,4 @@
-"""Copying an SQLite database while it is in use, and putting a copy back.
+"""Copying an SQLite database while it is in use, and restoring a copy.
 
 SQLite's own online backup does both: it copies one state of the database, and writes it in one transaction, under the
 locks that every other connection respects. Copying the files does neither.

@@ -1,7 +1,6 @@
 """Statements on claims: what is known of each attribute of a user, one row per user, provider and claim.
 
-Whoever writes several of a user's claims writes them in the order of their URIs, so that no two writers wait for
-each other.
+Several of a user's claims are always written in the order of their URIs, so that no two writers deadlock.
 """
 
 from __future__ import annotations
@@ -165,7 +164,7 @@ def settle(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
 def unverify_changed(
     connection: Connection, tenant: str, changed: Mapping[str, Mapping[str, str | None]], now: datetime
 ) -> list[Change]:
-    """Un-verify those claims of some users, with every provider, that were verified for other values than they have.
+    """Un-verify those claims of some users, with every provider, that were verified for outdated values.
 
     `changed` maps users to the fingerprints of the values that their claims have now, None where there is none. Returns
     the changes, for the journal.
@@ -221,7 +220,7 @@ def forget_user(connection: Connection, tenant: str, user_id: str) -> bool:
 def forget(
     connection: Connection, tenant: str, user_id: str, claim_ids: Collection[str], now: datetime
 ) -> list[Change]:
-    """Delete some of the claims of a user who was removed; returns which are verified no longer, for the journal."""
+    """Delete some claims of a removed user; returns which are no longer verified, for the journal."""
     if not claim_ids or not lock(connection, tenant, user_id):
         return []
     gone = connection.execute(
@@ -260,7 +259,7 @@ def _unverify(
 
 
 def _changes(rows: Iterable[Row[*tuple[Any, ...]]], now: datetime, tenant: str, **what: Any) -> list[Change]:
-    """Create the entries for claims that are verified no longer, in the order of their users and URIs."""
+    """Create the entries for claims that are no longer verified, in the order of their users and URIs."""
     return [
         Change(
             at=now,

@@ -1,4 +1,4 @@
-"""The one place where SQLite and PostgreSQL are spoken differently."""
+"""The differences between SQLite and PostgreSQL."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ Extended = Insert | ReturningInsert[Any]
 def insert(
     table: Table, extend: Callable[[Insert], Extended] = lambda plain: plain
 ) -> Callable[[Connection], Extended]:
-    """Prepare an INSERT that knows ON CONFLICT, which both databases have and standard SQL has not, and its row count.
+    """Create an INSERT with ON CONFLICT, which both databases have and standard SQL has not, and its row count.
 
-    `extend` adds to it. Gives what picks the statement of a connection's database. The row count is one row's; of
-    several, those count that it returns.
+    `extend` adds to it. Returns a function that chooses the statement for a connection's database. The row count is
+    valid for one row; for several, count the rows that are returned.
     """
     statements: dict[str, Extended] = {
         "sqlite": extend(sqlite.insert(table).execution_options(preserve_rowcount=True)),
-        # For what returns something, SQLAlchemy writes several rows in one statement, and not one statement each.
+        # For a statement with RETURNING, SQLAlchemy writes several rows in one statement, and not one statement each.
         "postgresql": extend(postgresql.insert(table).execution_options(preserve_rowcount=True)).returning(
             *table.primary_key
         ),
@@ -38,7 +38,7 @@ def insert(
 
 
 class by_code_point(FunctionElement[str]):  # noqa: N801  a function of SQL
-    """Text to sort by as Python and SQLite do, whatever the collation of the database."""
+    """Text that sorts as in Python and SQLite, whatever the collation of the database."""
 
     type = String()
     inherit_cache = True

@@ -37,7 +37,7 @@ _SAME_VERSION = text("UPDATE alembic_version SET version_num = version_num")
 
 
 class Database:
-    """One engine and how to use it."""
+    """A database: its engine, transactions and schema version."""
 
     def __init__(self, url: str) -> None:
         self._engine = _create_engine(url)
@@ -79,7 +79,7 @@ class Database:
         return set(applied) == _newest_heads()
 
     def check_writable(self) -> None:
-        """Write without changing anything; raises `DatabaseUnavailable` where that fails, or is about to."""
+        """Write without changing anything; raises `DatabaseUnavailable` where that fails, or is about to fail."""
         if self.path is not None:
             check_space(self.path)
         with self.write() as connection:
@@ -93,7 +93,7 @@ class Database:
 
 
 class WriterQueue:
-    """The turn to write: first among this process's threads, then among processes."""
+    """The lock for writing: first among this process's threads, then among processes."""
 
     def __init__(self, database: Path) -> None:
         self._threads = threading.Lock()
@@ -179,7 +179,7 @@ def _prepare_sqlite(driver_connection: Any, _record: object) -> None:
 
 
 def _lower(value: object) -> object:
-    """Fold case as PostgreSQL does; SQLite's own knows ASCII only."""
+    """Fold case as PostgreSQL does; SQLite's own function folds ASCII only."""
     return value.lower() if isinstance(value, str) else value
 
 
@@ -196,7 +196,7 @@ def known_versions() -> frozenset[str]:
 
 @cache
 def _newest_heads() -> frozenset[str]:
-    """Where this version's migrations lead; reading them takes longer than asking the database where it is."""
+    """The newest migration of this version; reading the files takes longer than reading the database's version."""
     return frozenset(ScriptDirectory.from_config(_alembic_config()).get_heads())
 
 

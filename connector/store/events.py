@@ -36,14 +36,14 @@ _ADD = insert(
 
 @dataclass(frozen=True)
 class ParkedEvent:
-    """An event that waits, with its encrypted body."""
+    """A parked event, with its encrypted body."""
 
     event_id: str
     body: str
 
 
 def new_id() -> str:
-    """Make an event's id; its body is sealed for it."""
+    """Return an event's id; its body is sealed for it."""
     return str(uuid.uuid4())
 
 
@@ -69,7 +69,7 @@ def find_parked(connection: Connection, provider_id: str, run_id: str) -> list[P
 
 
 def settle(connection: Connection, provider_id: str, run_id: str) -> None:
-    """Mark the events that waited for a run as applied."""
+    """Mark the events parked for a run as applied."""
     connection.execute(_SETTLE, {"of_provider": provider_id, "of_run": run_id})
 
 
@@ -94,9 +94,9 @@ def find_matchable(connection: Connection) -> list[tuple[str, str]]:
 
 
 def forget_bodies(connection: Connection, received_before: datetime) -> None:
-    """Remove the bodies of old events; those that waited for a run of which nobody here knew are noted.
+    """Remove the bodies of old events; those still parked for an unknown run become `noted`.
 
-    Those that somebody is at are left for the next time, so that nobody waits for each other.
+    Events that another transaction has locked are left for the next time, which avoids deadlocks.
     """
     old = (events.c.received_at < received_before, events.c.body.is_not(None))
     free = select(events.c.id).where(*old).with_for_update(skip_locked=True).cte("free")
@@ -110,9 +110,9 @@ def forget_runs(connection: Connection, provider_id: str, run_ids: Collection[st
 
 
 def forget_attempts(connection: Connection, verification_ids: Collection[str]) -> None:
-    """Remove the bodies of the events of some attempts' runs, recorded or not: as the runs' tags name them.
+    """Remove the bodies of the events of some verifications' runs, recorded or not, as the runs' tags name them.
 
-    So those of events of such a run that show no tag.
+    This includes events of such a run that have no tag.
     """
     of_attempts = (events.c.attempt_id.in_(verification_ids), events.c.body.is_not(None))
     of_runs = select(events.c.provider_id, events.c.run_id).where(*of_attempts, events.c.run_id.is_not(None))

@@ -1,7 +1,7 @@
 """The append-only history: every change of a run's or claim's status, and every change by an administrator.
 
-Only `connector/services/journal.py` writes it, for a change that is written has to be announced as well. What is
-removed again after a while is the trace of a start that was refused.
+Only `connector/services/journal.py` writes it, because every change has to be announced as well. Only the records of
+refused starts are removed again after a while.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from connector.store.models import IS_AUDITED, IS_REFUSED, history
 
 _COLUMNS = [column for column in history.c if column.name != "id"]
 _INSERT = insert(history)
-# As the partial indexes have it, for the database has to see that one of them holds what is asked for.
+# The same conditions as the partial indexes have, so that the database can use one of them.
 _IS_AUDITED, _IS_REFUSED = text(f"({IS_AUDITED})"), text(IS_REFUSED)
 _FIND_RUN = (
     select(history.c.id)
@@ -35,13 +35,13 @@ def append(connection: Connection, changes: Sequence[Change]) -> None:
 
 
 def knows_run(connection: Connection, provider_id: str, run_id: str) -> bool:
-    """Whether a run was ever recorded with a provider, though it be forgotten since."""
+    """Whether a run was ever recorded with a provider, even if it was removed since."""
     found = connection.execute(_FIND_RUN, {"of_run": run_id, "of_provider": provider_id})
     return found.scalar_one_or_none() is not None
 
 
 def find_of_verification(connection: Connection, verification_id: str) -> list[Change]:
-    """Return what happened to a verification and its claims, the first first."""
+    """Return the changes of a verification and its claims, the oldest first."""
     statement = select(*_COLUMNS).where(history.c.verification_id == verification_id).order_by(history.c.id)
     return [Change(**row._asdict()) for row in connection.execute(statement)]
 
@@ -64,7 +64,7 @@ def find_refusals(connection: Connection, tenant: str, user_id: str, limit: int)
 
 
 def find_removal(connection: Connection, tenant: str, user_id: str) -> Change | None:
-    """Return the latest entry that says that a user was removed."""
+    """Return the latest entry of a user's removal."""
     statement = select(*_COLUMNS).where(
         history.c.tenant == tenant,
         _IS_AUDITED,
@@ -77,12 +77,12 @@ def find_removal(connection: Connection, tenant: str, user_id: str) -> Change | 
 
 
 def forget_refusals(connection: Connection, before: datetime) -> None:
-    """Remove the traces of starts that were refused before then."""
+    """Remove the records of starts that were refused before then."""
     connection.execute(delete(history).where(_IS_REFUSED, history.c.at < before))
 
 
 def forget_refusals_of(connection: Connection, tenant: str, user_id: str) -> None:
-    """Remove the traces of a user's starts that were refused."""
+    """Remove the records of a user's refused starts."""
     statement = delete(history).where(history.c.tenant == tenant, history.c.user_id == user_id)
     connection.execute(statement.where(_IS_AUDITED, history.c.subject == START))
 

@@ -1,4 +1,4 @@
-"""The tables. What must never happen is a constraint here, not a check in the code.
+"""The tables. Every invariant is a constraint here, not a check in the code.
 
     providers ──┬─< verifications ──┬─< verification_claims
                 │                   ├─< verification_tags
@@ -7,7 +7,7 @@
                 └─< events             one row per provider and digest of the body
     users ──< user_attributes          the embedded user directory
     secrets                            keys of the connector's own, encrypted
-    outbox                             what is to be delivered, and how often that was tried
+    outbox                             queued deliveries, with their failed attempts
     history                            append-only: every change of a status, every change by an administrator
 
 No attribute value is stored outside the embedded directory (there encrypted): a keyed fingerprint tells whether a

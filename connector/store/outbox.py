@@ -1,4 +1,4 @@
-"""Statements on the outbox: what is to be delivered, at least once, by whichever worker leases it.
+"""Statements on the outbox: deliveries, each made at least once, by the worker that leases it.
 
     ready ──lease──► ready, leased ──settle──► done
       ▲                   │                └──► dead   (tried too often, or can never succeed)
@@ -25,7 +25,7 @@ READY, DONE, DEAD = "ready", "done", "dead"
 
 
 class Payload(Protocol):
-    """What is to be delivered: a small frozen dataclass of ids, with the kind that says how it is delivered."""
+    """A delivery: a small frozen dataclass of ids; its `kind` selects the handler."""
 
     kind: ClassVar[str]
     __dataclass_fields__: ClassVar[dict[str, Any]]
@@ -76,12 +76,12 @@ def add(
     *,
     dedupe_key: str | None = None,
 ) -> bool:
-    """Insert a delivery in the transaction of what it follows from; False where its key is there."""
+    """Insert a delivery in the transaction that causes it; False where its dedupe key exists."""
     return connection.execute(_ADD(connection), _row(payload, dedupe_key)).rowcount == 1
 
 
 def add_all(connection: Connection, payloads: Sequence[Payload], dedupe_keys: Sequence[str | None] = ()) -> None:
-    """Insert many deliveries at once, of any kinds; those whose key is there are left out."""
+    """Insert many deliveries at once, of any kinds; those whose dedupe key exists are left out."""
     keys = dedupe_keys or [None] * len(payloads)
     rows = [_row(payload, key) for payload, key in zip(payloads, keys, strict=True)]
     if rows:
@@ -124,9 +124,9 @@ def finish(connection: Connection, delivery_id: str, owner: str) -> bool:
 def fail(
     connection: Connection, delivery_id: str, owner: str, history: Sequence[Mapping[str, Any]], retry_in: float | None
 ) -> bool:
-    """Note a failed attempt; due again after `retry_in` seconds, or dead with None.
+    """Record a failed attempt; the row is due again after `retry_in` seconds, or dead with None.
 
-    False where the lease was lost, or an operator has begun the tries anew meanwhile: that stands.
+    False where the lease was lost, or an operator has restarted the row meanwhile, which takes precedence.
     """
     values: dict[str, Any] = {"history": list(history)}
     if retry_in is None:
@@ -155,20 +155,20 @@ def count(connection: Connection) -> dict[str, int]:
 
 
 def retry(connection: Connection, delivery_id: str) -> str | None:
-    """Make a dead or waiting row due at once, with its full number of tries; gives its kind, None without one."""
+    """Make a dead or waiting row due at once, with its full number of attempts; returns its kind, None without one."""
     statement = update(outbox).where(outbox.c.id == delivery_id, outbox.c.state != DONE)
     values = {"state": READY, "attempts": 0, "due_at": from_now(0), "settled_at": None}
     return connection.execute(statement.values(values).returning(outbox.c.kind)).scalar_one_or_none()
 
 
 def drop(connection: Connection, delivery_id: str) -> str | None:
-    """Remove a row undelivered; gives its kind, None where there is none."""
+    """Remove a row undelivered; returns its kind, None where there is none."""
     statement = delete(outbox).where(outbox.c.id == delivery_id, outbox.c.state != DONE)
     return connection.execute(statement.returning(outbox.c.kind)).scalar_one_or_none()
 
 
 def forget_done(connection: Connection, older_than: timedelta, limit: int) -> int:
-    """Delete some rows that were delivered long ago; gives their number."""
+    """Delete some rows that were delivered long ago; returns their number."""
     old = (
         select(outbox.c.id)
         .where(outbox.c.state == DONE, outbox.c.settled_at <= from_now(-older_than.total_seconds()))

@@ -50,7 +50,7 @@ _FIND_WEBHOOK_ACCESS = select(
 
 @dataclass(frozen=True)
 class WebhookAccess:
-    """What it takes to take in an event: what it may be signed with, by column, and what makes it matter."""
+    """What is needed to receive an event: the tokens that may sign it, by column, and the features that use it."""
 
     tokens: Mapping[str, str] = field(repr=False)
     studio: Studio
@@ -76,9 +76,9 @@ def lock(connection: Connection, provider_id: str, tenant: str) -> Mapping[str, 
 
 
 def lock_name(connection: Connection, provider_id: str, tenant: str, name: str) -> bool:
-    """Lock a provider that is to get this name, and the one that has it; return whether the name is free.
+    """Lock the provider that is to get this name, and the one that has it; return whether the name is free.
 
-    Both in the order of their ids: two administrators who swap names would otherwise wait for each other.
+    Both are locked in the order of their ids: two administrators who swap names would otherwise deadlock.
     """
     wanted = (providers.c.id == provider_id) | (providers.c.name_key == name_key(name))
     statement = select(providers.c.id).where(providers.c.tenant == tenant, wanted).order_by(providers.c.id)
@@ -145,13 +145,13 @@ def find_webhook_access(connection: Connection, provider_id: str, tenant: str, n
 
 
 def studio_column(studio: Studio) -> dict[str, Any]:
-    """Make what the column holds, as it is read again: JSON has no tuples."""
+    """Return the column's value, as it is read again: JSON has no tuples."""
     column: dict[str, Any] = json.loads(json.dumps(asdict(studio)))
     return column
 
 
 def read_studio(column: Mapping[str, Any] | None) -> Studio:
-    """Read what the column holds."""
+    """Read the column's value."""
     if not column:
         return _PLAIN
     inputs = (each | {"type": InputType(each["type"])} for each in column["custom_data"])

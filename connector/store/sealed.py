@@ -1,4 +1,4 @@
-"""What is encrypted at rest: every sealed column, and the place each of its values is sealed for."""
+"""Encryption at rest: every sealed column, and the context that each of its values is bound to."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ class SealedColumn:
     def reseal_batch(self, connection: Connection, vault: Vault, after: Key | None) -> list[Key]:
         """Seal the next values with the first key, from the one behind the key `after` on; returns the rows' keys.
 
-        Rows that others are at are left out: they lock several rows in other orders, so who holds some waits for none.
+        Rows that others have locked are skipped: they lock several rows in other orders, and waiting could deadlock.
         """
         statement = self._outdated_rows(vault).order_by(*self._keys).limit(self.batch)
         if after is not None:
@@ -89,7 +89,7 @@ class SealedColumn:
         return self._reseal(connection, vault, statement.with_for_update(skip_locked=True, key_share=True))
 
     def reseal_one(self, connection: Connection, vault: Vault, key: Key) -> list[Key]:
-        """Seal one value with the first key, once nobody else is at its row; returns its key, if it was outdated."""
+        """Seal one value with the first key, after waiting for its row's lock; returns its key, if it was outdated."""
         statement = self._outdated_rows(vault).where(tuple_(*self._keys) == key)
         return self._reseal(connection, vault, statement.with_for_update(key_share=True))
 

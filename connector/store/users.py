@@ -1,7 +1,7 @@
 """Statements on the embedded user directory. Values are sealed by the caller.
 
-Who changes a user's values locks the user's row first; who reads them for an attempt takes a share of that lock, so
-that an attempt sees either the value before a change that will find the attempt, or the value after it.
+A change of a user's values locks the user's row first; reading them for a verification takes a shared lock. So a
+verification sees either the value before a change that will find the verification, or the value after it.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ def add_or_lock(connection: Connection, tenant: str, user_ids: Collection[str], 
 
 
 def has(connection: Connection, tenant: str, user_id: str, *, share: bool = False) -> bool:
-    """Whether there is such a user; with `share`, changes under way are waited for."""
+    """Whether there is such a user; with `share`, waits for changes in flight."""
     statement = _SHARED_USER if share else _USER
     return connection.execute(statement, {"tenant": tenant, "user_id": user_id}).one_or_none() is not None
 
@@ -73,7 +73,7 @@ def find_values(connection: Connection, tenant: str, user_id: str) -> dict[str, 
 
 
 def find_known(connection: Connection, tenant: str, user_ids: Collection[str]) -> set[str]:
-    """Return those of some users who are there."""
+    """Return which of some users exist."""
     statement = select(users.c.user_id).where(users.c.tenant == tenant, users.c.user_id.in_(list(user_ids)))
     return set(connection.execute(statement).scalars())
 

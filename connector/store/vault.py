@@ -43,11 +43,11 @@ class Vault:
 
     @property
     def prefix(self) -> str:
-        """What all text that is sealed with the first key begins with."""
+        """The prefix of all text that is sealed with the first key."""
         return f"v1.{self._sealing_id}."
 
     def open(self, sealed: str, context: str) -> str:
-        """Decrypt what `seal` made for the same `context`.
+        """Decrypt text that `seal` returned for the same `context`.
 
         Raises `ConfigurationError` where the key is not among the configured ones or the text was tampered with.
         """

@@ -1,4 +1,4 @@
-"""Statements on what an attempt is about: its claims, and the tags that its run bears."""
+"""Statements on the claims of a verification, and on the tags of its run."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ _ADD_TAGS = insert_or(verification_tags, lambda statement: statement.on_conflict
 
 
 def add(connection: Connection, verification_id: str, claims: Sequence[VerificationClaim]) -> None:
-    """Insert the claims that an attempt is about."""
+    """Insert a verification's claims."""
     connection.execute(_INSERT, [row | {"fingerprint": UNREAD} for row in _rows(verification_id, claims)])
 
 
@@ -68,7 +68,7 @@ def replace(
 
 
 def add_tags(connection: Connection, verification_id: str, tags: Collection[str]) -> None:
-    """Add those of the tags that the attempt does not bear yet."""
+    """Add the tags that the verification does not have yet."""
     if tags:
         connection.execute(
             _ADD_TAGS(connection), [{"verification_id": verification_id, "tag": tag} for tag in sorted(tags)]
@@ -76,9 +76,9 @@ def add_tags(connection: Connection, verification_id: str, tags: Collection[str]
 
 
 def bind_values(connection: Connection, verification_id: str, claims: Sequence[VerificationClaim]) -> bool:
-    """Record which values the attempt sends; False where one has changed since it was read: read all again.
+    """Record which values the verification sends; False where one has changed since it was read: read all again.
 
-    `claims` are all of the attempt's claims.
+    `claims` are all of the verification's claims.
     """
     rows = _rows(verification_id, claims)
     if len(connection.execute(_BIND(connection), rows).all()) == len(rows):
@@ -89,10 +89,10 @@ def bind_values(connection: Connection, verification_id: str, claims: Sequence[V
 
 
 def mark_stale(connection: Connection, tenant: str, changed: Mapping[str, Mapping[str, str | None]]) -> None:
-    """Mark what was sent, in attempts that can still verify something, for other values than some users have now.
+    """Mark as stale the claims of undecided verifications for which some users now have other values.
 
-    `changed` maps users to the fingerprints of their values by claim URI (None: there is none). Those attempts are the
-    open ones, and those in review that nobody has decided on yet.
+    `changed` maps users to the fingerprints of their values by claim URI (None: there is none). Undecided are
+    the open ones, and those in review without a decision.
     """
     lock = _LOCK_UNDECIDED.where(verifications.c.tenant == tenant, verifications.c.user_id.in_(list(changed)))
     _mark_stale(connection, [(each.id, changed[each.user_id]) for each in connection.execute(lock)])
@@ -105,10 +105,10 @@ def mark_overwritten(
     fingerprints: Mapping[str, str | None],
     sent: Mapping[str, Collection[str]],
 ) -> None:
-    """Mark the same in a user's attempts with an applicant that was sent something else behind their backs.
+    """Mark as stale the claims of a user's verifications whose applicant was sent other values afterwards.
 
     `fingerprints` are those of the values that it was sent, by claim URI, `sent` the claims' URIs by applicant field.
-    An attempt that has no applicant yet may be about to have this one.
+    A verification that has no applicant yet may be about to use this one.
     """
     lock = _LOCK_UNDECIDED.where(
         verifications.c.tenant == verification.tenant,
@@ -122,7 +122,7 @@ def mark_overwritten(
 
 
 def mark_remapped(connection: Connection, provider_id: str, user_id: str, sent: Mapping[str, Collection[str]]) -> None:
-    """Mark what a user's open attempt with a provider sent for other claims than applicant fields were sent for now.
+    """Mark as stale what a user's open verification with a provider sent for other claims in the same applicant fields.
 
     `sent` holds the claims' URIs by applicant field.
 
@@ -138,7 +138,7 @@ def mark_remapped(connection: Connection, provider_id: str, user_id: str, sent: 
 
 
 def keep_values(connection: Connection, verification_id: str, values: Mapping[str, str]) -> None:
-    """Write the sealed values that the workflow's output holds for some of an attempt's claims."""
+    """Write the sealed values that the workflow's output holds for some of a verification's claims."""
     if values:
         connection.execute(
             update(verification_claims)

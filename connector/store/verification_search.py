@@ -1,4 +1,4 @@
-"""Statements for those who look at runs from outside: lists, the finished run's result, an administrator's decision."""
+"""Statements for administrators: lists, the result of a finished verification, decisions on reviews."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def find_page(
 
 
 def count(connection: Connection, tenant: str, criteria: VerificationFilter) -> int:
-    """Return how many of the tenant's attempts match."""
+    """Return how many of the tenant's verifications match."""
     statement = select(func.count()).select_from(verifications).where(*_clauses(tenant, criteria))
     return connection.execute(statement).scalar_one()
 
@@ -64,7 +64,7 @@ def find_next(
 
 
 def find_latest_of_user(connection: Connection, tenant: str, user_id: str) -> dict[str, Verification]:
-    """Return a user's latest attempt with each provider, by the providers' ids, with what is kept of its result."""
+    """Return a user's latest verification with each provider, by the providers' ids, with its kept result."""
     latest = (
         select(verifications.c.provider_id, func.max(verifications.c.created_at).label("created_at"))
         .where(verifications.c.tenant == tenant, verifications.c.user_id == user_id)
@@ -117,12 +117,12 @@ def decide(connection: Connection, verification_id: str, decision: str, now: dat
 
 
 def keep(connection: Connection, verification_id: str, values: Mapping[str, Any]) -> None:
-    """Write what is kept of a run that has ended."""
+    """Write the kept result of a run that has ended."""
     connection.execute(update(verifications).where(verifications.c.id == verification_id).values(dict(values)))
 
 
 def forget_results(connection: Connection, closed_before: datetime, limit: int) -> int:
-    """Remove what is kept, encrypted, of some runs that ended long ago; gives their number."""
+    """Remove the kept results of some runs whose retention has ended; returns their number."""
     has_result = verifications.c.result.is_not(None) | verifications.c.document.is_not(None)
     statement = select(verifications.c.id).where(verifications.c.closed_at < closed_before, has_result)
     old = connection.execute(statement.order_by(verifications.c.id).limit(limit).with_for_update()).scalars().all()

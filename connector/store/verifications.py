@@ -1,7 +1,7 @@
-"""Statements on verifications: one row is one attempt of a user to be verified through a provider.
+"""Statements on verifications: one row is one verification of a user through a provider.
 
-Whoever initiates holds a lease on the row (`lease_owner`, `lease_until`) and repeats it as a fence in every
-statement. The partial unique index `uq_verifications_open` allows one attempt at a time that is not closed.
+A request that starts a verification holds a lease on the row (`lease_owner`, `lease_until`) and repeats it as a fence
+in every statement. The partial unique index `uq_verifications_open` allows one verification that is not closed.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ _LOCK_RUN = SELECT.where(
 ).with_for_update()
 _CHANGE = update(verifications).where(verifications.c.id == bindparam("of"), verifications.c.closed_at.is_(None))
 _CHANGE_UNDER_LEASE = _CHANGE.where(verifications.c.lease_owner == bindparam("of_owner"))
-# The provider before the verification: claims are inserted next, which takes a share of their provider, and whoever
-# removes a provider locks it first.
+# Lock order: the provider before the verification. Claims are inserted next, which takes a shared lock on their
+# provider, and the removal of a provider locks it first.
 _SHARED_PROVIDER = (
     select(providers.c.id)
     .where(providers.c.id == bindparam("of_provider"))
@@ -72,7 +72,7 @@ class Lease:
 
 
 class RemovedError(RequestError):
-    """The attempt is not there any more: its user or its provider was removed meanwhile."""
+    """The verification no longer exists: its user or its provider was removed meanwhile."""
 
     def __init__(self) -> None:
         super().__init__(Code.NO_VERIFICATION, "The verification was removed meanwhile, with its user or its provider.")
@@ -85,9 +85,9 @@ def reserve(
     tags: Collection[str],
     lease: Lease,
 ) -> Verification:
-    """Insert an attempt with the claims it is about, and its tags; gives it as it stands.
+    """Insert a verification with its claims and tags, and return it.
 
-    An attempt that is open already raises `IntegrityError`.
+    Where one is open already, this raises `IntegrityError`.
     """
     row = dict(verification) | {"lease_owner": lease.owner, "lease_until": lease.until}
     reserved = connection.execute(_INSERT, row).one()
@@ -122,9 +122,9 @@ def record_run(
 
 
 def abandon(connection: Connection, verification_id: str, owner: str, values: Mapping[str, Any]) -> bool:
-    """End an attempt that has no run; without a trace where Onfido knows nothing of it.
+    """Close a verification that has no run, or delete it where Onfido knows nothing of it.
 
-    False where there may be a run: then the attempt stays open.
+    False where there may be a run: then the verification stays open.
     """
     no_run = (
         verifications.c.id == verification_id,
@@ -139,7 +139,7 @@ def abandon(connection: Connection, verification_id: str, owner: str, values: Ma
 
 
 def move(connection: Connection, verification_id: str, values: Mapping[str, Any]) -> bool:
-    """Write a run's status; False where the attempt is closed: a final status is never left."""
+    """Write a run's status; False where the verification is closed: a final status never changes."""
     return connection.execute(_CHANGE, {"of": verification_id, **values}).rowcount == 1
 
 
@@ -187,7 +187,7 @@ def lock_run(connection: Connection, provider_id: str, run_id: str) -> Verificat
 
 
 def find_known_runs(connection: Connection, provider_id: str, run_ids: Collection[str]) -> set[str]:
-    """Return those of some runs that belong to an attempt with the provider."""
+    """Return which of some runs belong to a verification with the provider."""
     known = (verifications.c.provider_id == provider_id, verifications.c.run_id.in_(run_ids))
     return set(connection.execute(select(verifications.c.run_id).where(*known)).scalars())
 
@@ -206,7 +206,7 @@ def find_of_user(connection: Connection, tenant: str, user_id: str) -> list[Veri
 
 
 def forget_user(connection: Connection, tenant: str, user_id: str) -> None:
-    """Delete a user's attempts."""
+    """Delete a user's verifications."""
     connection.execute(
         delete(verifications).where(verifications.c.tenant == tenant, verifications.c.user_id == user_id)
     )
@@ -224,7 +224,7 @@ def find_due(connection: Connection, now: datetime, limit: int) -> list[Verifica
 
 
 def postpone(connection: Connection, checks: Mapping[str, datetime]) -> None:
-    """Set when attempts are looked at next, by their ids."""
+    """Set the next check of verifications, by their ids."""
     if checks:
         connection.execute(
             update(verifications)
@@ -235,9 +235,9 @@ def postpone(connection: Connection, checks: Mapping[str, datetime]) -> None:
 
 
 def find_started(connection: Connection, provider_id: str, user_id: str, since: datetime) -> list[datetime]:
-    """Return when the user's attempts since then were made whose run was, or may have been, started; latest first.
+    """Return the times of the user's verifications since then whose run was, or may have been, started; latest first.
 
-    Without those that were forgiven.
+    Forgiven ones are left out.
     """
     attempts = {"of_provider": provider_id, "of_user": user_id, "since": since}
     return list(connection.execute(_STARTED, attempts).scalars())
@@ -258,7 +258,7 @@ def find_started_of_user(
 
 
 def forgive(connection: Connection, verification_ids: Sequence[str]) -> None:
-    """Count some attempts, which are locked, no longer against the limit."""
+    """Exclude some verifications, which are locked, from the attempt limit."""
     connection.execute(update(verifications).where(verifications.c.id.in_(verification_ids)).values(is_forgiven=True))
 
 
