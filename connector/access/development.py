@@ -3,7 +3,7 @@
     data_dir/development-issuer.jwk ──► mint_token ──► Authorization: Bearer …
                                    └──► development_issuer ──► Access (no discovery)
 
-Whoever reads that file can call as anyone: it must not exist where real people are verified.
+With that file one can call as any user: it must not exist where real people are verified.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def mint_token(
     tenant: str = DEFAULT_TENANT,
     lifetime: int = 3600,
 ) -> str:
-    """Make an access token of the development issuer, good for `lifetime` seconds."""
+    """Create an access token of the development issuer, good for `lifetime` seconds."""
     now = int(time.time())
     claims = {
         "iss": IDENTIFIER,
@@ -75,19 +75,19 @@ def development_issuer(data_dir: Path) -> TrustedIssuer:
 
 
 def trusted_issuers(settings: Settings) -> TrustedIssuers:
-    """Return the issuers that are trusted; the one place that decides whether the development issuer is.
+    """Return the trusted issuers; the one place that decides whether the development issuer is trusted.
 
     Raise `ConfigurationError` where there is none.
     """
     check_access_configured(settings)
     development = [development_issuer(settings.data_dir)] if settings.dev else []
-    waiting = threading.BoundedSemaphore(max(1, settings.threads // 4))  # of whom it is not known yet who they are
+    waiting = threading.BoundedSemaphore(max(1, settings.threads // 4))  # which are not authenticated yet
     trusted = [trust(each, proxy=settings.outgoing_proxy, waiting=waiting) for each in settings.issuers]
     return TrustedIssuers([*trusted, *development])
 
 
 def check_development(settings: Settings) -> None:
-    """Refuse, with a `ConfigurationError`, to trust the development issuer where others than developers may call."""
+    """Raise `ConfigurationError` where the development issuer would be trusted in production."""
     reasons = []
     if not is_loopback(settings.host):
         reasons.append(f"`host` is {settings.host}, which others reach")
@@ -101,7 +101,7 @@ def check_development(settings: Settings) -> None:
 
 
 def check_access_configured(settings: Settings) -> None:
-    """Refuse, with a `ConfigurationError`, to start where nobody could ever call."""
+    """Raise `ConfigurationError` where no issuer is trusted, so that no call could ever succeed."""
     if not settings.dev and not settings.issuers:
         raise ConfigurationError(
             "No issuer of access tokens is configured. Set `issuers`: an [[issuers]] table with `issuer` and "

@@ -1,12 +1,12 @@
-"""Who may call: the access tokens of the trusted issuers (`tokens.py`), and the scopes they carry.
+"""Authentication and authorization: access tokens of the trusted issuers (`tokens.py`), and their scopes.
 
     Authorization: Bearer … ──► checked by its issuer's rules   else 401
         ──► the request's tenant, the scope                     else 403
         ──► flask.g.principal
 
-A 503 says that the issuer's keys could not be fetched yet: the token may well be good. Every refused token is one log
-line, `access.refused`, with the check that failed, what was expected and what the token has; the answer names the
-check alone.
+A 503 means that the issuer's keys could not be fetched yet: the token may be valid. Every refused token is one log
+line, `access.refused`, with the failed check, the expected value and the token's value; the answer names only the
+check.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ R = TypeVar("R")
 
 
 class AccessDenied(ConnectorError):  # noqa: N818  named for what it tells the caller
-    """A request that is not let in: the HTTP status, the reason, and the headers that go with them."""
+    """A request that is refused: the HTTP status, the reason, and the headers."""
 
     def __init__(self, status: int, description: str, headers: Mapping[str, str]) -> None:
         super().__init__(description)
@@ -60,7 +60,7 @@ class _MissingScopeError(InsufficientScopeError):  # type: ignore[misc]  # Authl
 
 
 class _Validator(BearerTokenValidator):  # type: ignore[misc]  # Authlib is untyped
-    """Authlib's two steps: whose token is it, and may it do this; raises Authlib's errors."""
+    """Authlib's two steps: authenticate the token, and check its scope; raises Authlib's errors."""
 
     def __init__(self, trusted: TrustedIssuers) -> None:
         super().__init__(realm=REALM)
@@ -81,7 +81,7 @@ class _Validator(BearerTokenValidator):  # type: ignore[misc]  # Authlib is unty
         return principal
 
     def validate_token(self, token: Principal, scopes: Iterable[str], request: object) -> None:
-        g.principal = token  # who is refused is known as well
+        g.principal = token  # the caller is known even if it is refused
         try:
             check_tenant(token.tenant, g.tenant)
             for scope in scopes:
@@ -94,7 +94,7 @@ class _Validator(BearerTokenValidator):  # type: ignore[misc]  # Authlib is unty
 
 
 def _log_refusal(refused: TokenRefused, token: Token | None) -> None:
-    """Log a refused token once, with what the operator needs to mend it and nothing that lets anybody in."""
+    """Log a refused token once, with the details that an operator needs, and without the token itself."""
     issuer, kid = token_names(token) if token else (None, None)
     log.warning(
         "access.refused",
@@ -138,7 +138,7 @@ class Access(ResourceProtector):  # type: ignore[misc]  # Authlib is untyped
 def requires(scope: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Require a valid token that carries `scope` for a view; `flask.g.principal` is the caller.
 
-    The scope is written on the view, under `REQUIRED_SCOPE`, for whoever lists or checks the views.
+    The scope is stored on the view, under `REQUIRED_SCOPE`, so that the views can be listed and checked.
     """
 
     def decorate(view: Callable[P, R]) -> Callable[P, R]:

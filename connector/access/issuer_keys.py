@@ -1,11 +1,10 @@
-"""The keys of an issuer, found by discovery and kept.
+"""The keys of an issuer, found by discovery and cached.
 
     kid known ─────────────────────► kept keys, at once     old ones are fetched anew meanwhile, in a thread
-    kid unknown, or nothing kept ──► a fetch ──► kept keys  a few callers wait for it, the others are asked to come back
+    kid unknown, or nothing kept ──► a fetch ──► kept keys  a few callers wait for it, the others get a 503
 
-A kid that is not known may be a rotation or a forgery. It leads to a fetch, and to the next only after
-`REFETCH_AFTER`; whoever has a token with a known kid never waits for it. Keys that are kept stay good while the issuer
-does not answer.
+An unknown kid may be a rotation or a forgery. It causes a fetch, and the next only after `REFETCH_AFTER`; a token with
+a known kid never waits for it. Cached keys stay valid while the issuer does not answer.
 """
 
 from __future__ import annotations
@@ -29,8 +28,8 @@ if TYPE_CHECKING:
 
     from connector.settings import Issuer
 
-RENEW_AFTER = 1800.0  # seconds; from then on a fetch is begun, and nobody waits for it
-EXPIRE_AFTER = 3600.0  # seconds; from then on one caller waits for the fetch, unless that has failed before
+RENEW_AFTER = 1800.0  # seconds; from this age on keys are fetched in the background
+EXPIRE_AFTER = 3600.0  # seconds; from this age on one caller waits for the fetch, unless it has failed before
 REFETCH_AFTER = 5.0  # seconds between two fetches for a kid that is not known, or while there are no keys at all
 RETRY_RENEWAL_AFTER = 30.0  # seconds between two fetches of keys that are old
 FETCH_TIMEOUT = 5.0  # seconds for both documents together
@@ -43,7 +42,7 @@ log = structlog.get_logger(__name__)
 
 
 class KeysUnavailableError(Exception):
-    """Whether a token is good cannot be said yet; asking again after `retry_after` seconds may help."""
+    """The keys are not available yet, so a token cannot be checked; it may be possible after `retry_after` seconds."""
 
     def __init__(self, retry_after: int) -> None:
         super().__init__(retry_after)
@@ -51,7 +50,7 @@ class KeysUnavailableError(Exception):
 
 
 class _FetchError(Exception):
-    """A document could not be fetched or is not what it should be."""
+    """A document could not be fetched or is invalid."""
 
 
 @dataclass(frozen=True)
@@ -61,14 +60,14 @@ class _Kept:
     fetched_at: float
 
     def has(self, kid: str | None) -> bool:
-        """Return whether a token may be signed with one of these; one without a kid takes what there is."""
+        """Return whether a token may be signed with one of these keys; one without a kid may be signed with any."""
         return kid is None or kid in self.kids
 
 
 class IssuerKeys:
-    """One issuer's keys; shared by all threads.
+    """The keys of one issuer; shared by all threads.
 
-    `waiting` bounds how many callers wait for a kid that is not known; several issuers may share it.
+    `waiting` limits how many callers wait for an unknown kid; several issuers may share it.
     """
 
     def __init__(
@@ -104,11 +103,11 @@ class IssuerKeys:
         return self._kept.keys
 
     def prepare(self) -> None:
-        """Begin to fetch the keys, so that the first caller need not wait."""
+        """Begin to fetch the keys, so that the first caller does not have to wait."""
         self._begin(REFETCH_AFTER)
 
     def _renew(self, kept: _Kept) -> None:
-        """Begin to fetch keys that are old; wait only where they are very old, and nobody has tried since."""
+        """Begin to fetch keys that are old; wait only where they are very old and no fetch has been tried since."""
         age = self._clock() - kept.fetched_at
         if age < RENEW_AFTER or self._fetching is not None:
             return
@@ -118,7 +117,7 @@ class IssuerKeys:
             _wait(fetching)
 
     def _look_again(self) -> None:
-        """Wait for a fetch, where one is due: few may, so that forged tokens hold few threads."""
+        """Wait for a fetch, where one is due; only few callers may, so that forged tokens block few threads."""
         if (fetching := self._begin(REFETCH_AFTER)) is None:
             return
         if not self._waiting.acquire(blocking=False):
@@ -129,7 +128,7 @@ class IssuerKeys:
             self._waiting.release()
 
     def _begin(self, pause: float) -> threading.Event | None:
-        """Return what is set when the fetch under way has ended; None where none is under way, and none is due."""
+        """Return the event that is set when the fetch in flight has ended; None where none is in flight or due."""
         with self._lock:
             if self._fetching is None and self._clock() - self._tried_at >= pause:
                 self._fetching = threading.Event()
@@ -175,7 +174,7 @@ class _Fetch:
         self._end = time.monotonic() + FETCH_TIMEOUT
 
     def json(self, url: str) -> dict[str, Any]:
-        """Fetch a JSON object from exactly there: a redirect is refused."""
+        """Fetch a JSON object; a redirect is refused."""
         try:
             document = json.loads(self._read(url))
         except ExchangeError as error:
@@ -231,7 +230,7 @@ def _read_jwks_uri(document: dict[str, Any], issuer: str) -> str:
 
 
 def _discovery_urls(issuer: str) -> Iterator[str]:
-    """OpenID Connect puts the well-known path behind the issuer's, RFC 8414 before it."""
+    """Return both URLs: OpenID Connect appends the well-known path to the issuer's, RFC 8414 inserts it before."""
     plain = issuer.rstrip("/")
     yield f"{plain}/.well-known/openid-configuration"
     parts = urlsplit(plain)

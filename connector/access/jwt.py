@@ -1,4 +1,4 @@
-"""A token taken apart, before anything in it is verified."""
+"""Parsing tokens, before anything in them is verified."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Token:
-    """A token taken apart; nothing in it is verified."""
+    """A parsed token; nothing in it is verified."""
 
     signature: CompactSignature
     header: Mapping[str, Any]
@@ -28,7 +28,7 @@ class Token:
 
 
 class Algorithms(JWSRegistry):
-    """The signature algorithms of one issuer; header parameters nobody knows are ignored (RFC 7515, 4)."""
+    """The signature algorithms of one issuer; unknown header parameters are ignored (RFC 7515, 4)."""
 
     max_header_length = 4096  # room for a certificate
     max_payload_length = 16 * 1024
@@ -37,7 +37,7 @@ class Algorithms(JWSRegistry):
         super().__init__(algorithms=algorithms, strict_check_header=False)
 
     def get_alg(self, name: str) -> JWSAlgModel:
-        """Return an algorithm of this issuer's; the choice is the operator's, joserfc's advice is not asked."""
+        """Return an algorithm of this issuer; the operator chooses them, whatever joserfc recommends."""
         if not self.allowed or name not in self.allowed:
             raise UnsupportedAlgorithmError
         return self.algorithms[name]

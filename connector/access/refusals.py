@@ -1,7 +1,7 @@
 """Why a token is refused: in a sentence for the caller, and in detail for the operator.
 
-The caller learns the check that failed and nothing else; what was expected and what the token has instead are for the
-log and for `connector token check`. Of an opaque token not a character is written: it is a secret.
+The caller learns only which check failed; the expected value and the token's value are for the log and for
+`connector token check`. No character of an opaque token is written: it is a secret.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ TIMES = ("exp", "iat", "nbf")  # claims that hold one
 
 
 class TokenRefused(Exception):  # noqa: N818  named for what it says of the token
-    """A token that is not good here: the failing `check`, and why, in words for the caller and for the operator."""
+    """A refused token: the failed `check`, and why, in words for the caller and for the operator."""
 
     def __init__(self, check: str, description: str, reason: str, *, expected: str, found: str) -> None:
         super().__init__(description)
@@ -33,7 +33,7 @@ class TokenRefused(Exception):  # noqa: N818  named for what it says of the toke
 
 
 def no_jwt(text: str) -> TokenRefused:
-    """Describe a token that is no signed JWT by its form alone: an opaque token is a secret."""
+    """Describe a token that is not a signed JWT by its form alone: an opaque token is a secret."""
     parts = text.count(".") + 1
     found = {1: "an opaque token", ENCRYPTED_PARTS: "an encrypted JWT"}.get(parts, "no JWT that is understood")
     advice = "have the issuer issue signed JWT access tokens (RFC 9068)"
@@ -45,7 +45,7 @@ def no_jwt(text: str) -> TokenRefused:
 def refused(
     check: str, value: object, rule: str, allowed: Iterable[str], description: str | None = None
 ) -> TokenRefused:
-    """Describe a value that is not among those which a rule allows: `rule` says so, before their list."""
+    """Describe a value that is not one of the allowed ones; `rule` introduces their list."""
     found, expected = shown(value), ", ".join(allowed)
     return TokenRefused(
         check,
@@ -68,7 +68,7 @@ def bad_signature(kid: object, why: str) -> TokenRefused:
 
 
 def time_refused(name: str, value: float) -> TokenRefused | None:
-    """Describe a token that has expired, or one of the future, which means that clocks differ; None where it is none.
+    """Describe a token that has expired, or is not valid yet because clocks differ; None where it is valid.
 
     `value` is the claim's, seconds since 1970.
     """
@@ -100,7 +100,7 @@ def is_number(value: object) -> TypeGuard[float]:
 
 
 def write_time(value: float) -> str:
-    """Write a time of a token's."""
+    """Format a time of a token."""
     try:
         return datetime.fromtimestamp(value, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
     except (OverflowError, ValueError, OSError):
@@ -108,7 +108,7 @@ def write_time(value: float) -> str:
 
 
 def shown(value: object) -> str:
-    """Write what a token has, as one bounded, printable line."""
+    """Format a token's value as one bounded, printable line."""
     if value is None:
         return "missing"
     text = value if isinstance(value, str) and value.isprintable() else json.dumps(value, default=str)

@@ -1,14 +1,14 @@
-"""Access tokens (JWT, RFC 9068): taken apart, checked against what their issuer's have to be, and explained.
+"""Access tokens (JWT, RFC 9068): parsed, checked by the rules of their issuer, and explained.
 
-    text ──► parsed, nothing verified yet ──► `iss` chooses the issuer, and that only
+    text ──► parsed, nothing verified yet ──► `iss` selects the issuer, and nothing else
         ──► its algorithms, its token types, its keys ──► signature
         ──► iss, aud, exp, iat, nbf, sub ──► Principal
 
-A refusal names the check that failed. What was expected and what the token has instead are for the operator: for the
-log and for `connector token check`, never for the answer.
+A refusal names the check that failed. The expected value and the token's value are for the operator: they go to the
+log and to `connector token check`, never into the answer.
 
-RFC 9068 has issuers send `client_id` and `jti` but nobody check them, and some issuers leave them out: they are not
-asked for. `typ` it has us check, and some issuers get that wrong as well: hence the setting `token_types`.
+RFC 9068 requires issuers to send `client_id` and `jti` but requires no check of them, and some issuers omit them: they
+are optional here. It requires a check of `typ`, and some issuers send a wrong one: hence the setting `token_types`.
 """
 
 from __future__ import annotations
@@ -48,14 +48,14 @@ if TYPE_CHECKING:
 
 MAX_SUBJECT_LENGTH = 255
 MAX_CLIENT_ID = 255  # characters of it in the history
-CLIENT_ID = "!$&'()*+,/:;=?._~-"  # what stays as it is there, beside letters and digits
+CLIENT_ID = "!$&'()*+,/:;=?._~-"  # not escaped there, beside letters and digits
 CLAIMS = ("aud", "exp", "iat", "sub")
 OPTIONAL = ("nbf", "jti")
 
 
 @dataclass(frozen=True)
 class Principal:
-    """Who calls; `tenant` is the one its token is good for, `client_id` is empty where the issuer tells none."""
+    """The caller; `tenant` is the one that its token is valid for, `client_id` is empty where the token has none."""
 
     subject: str
     client_id: str
@@ -67,14 +67,14 @@ class Principal:
     def actor(self) -> str:
         """Return who acts, for the history: `ann [shop@https://idp.example.com]`, the user, the client and the issuer.
 
-        The last brackets are the connector's own, whatever the user is called.
+        Only the last brackets are the connector's own; a user id may contain brackets as well.
         """
         return f"{self.subject} [{quote(self.client_id, safe=CLIENT_ID)[:MAX_CLIENT_ID]}@{self.issuer}]"
 
 
 @dataclass(frozen=True)
 class Finding:
-    """What one check says of a token, for the operator; `passed` is None where it could not be made."""
+    """The result of one check of a token, for the operator; `passed` is None where it could not be made."""
 
     check: str
     passed: bool | None
@@ -82,9 +82,9 @@ class Finding:
 
 
 class TrustedIssuer:
-    """An issuer whose tokens are accepted; `find_keys` gives its keys by `kid`, or raises `KeysUnavailableError`.
+    """An issuer whose tokens are accepted; `find_keys` returns its keys by `kid`, or raises `KeysUnavailableError`.
 
-    Its tokens are good for `tenant`, or where `tenant_claim` is set, for the tenant which that claim names.
+    Its tokens are valid for `tenant`, or where `tenant_claim` is set, for the tenant that the claim names.
     """
 
     def __init__(
@@ -100,7 +100,7 @@ class TrustedIssuer:
         prepare: Callable[[], None] = lambda: None,
     ) -> None:
         self.identifier = identifier
-        self.prepare = prepare  # begins to fetch the keys, so that the first caller need not wait
+        self.prepare = prepare  # begins to fetch the keys, so that the first caller does not have to wait
         self._audience = audience
         self._find_keys = find_keys
         self._registry = Algorithms(algorithms)
@@ -116,15 +116,15 @@ class TrustedIssuer:
         self._claims = JWTClaimsRegistry(leeway=LEEWAY, **self._rules)  # type: ignore[arg-type]
 
     def verify(self, token: Token) -> Principal:
-        """Return the principal of a token that is good in every respect; raise `TokenRefused` otherwise."""
+        """Return the principal of a valid token; raise `TokenRefused` otherwise."""
         self._check_algorithm(token)
         self._check_type(token)
-        self._check_signature(token)  # only now: what is refused above must not cost a fetch of keys
+        self._check_signature(token)  # only now: a token that is refused above must not cause a fetch of keys
         self._check_claims(token, self._claims, token.claims)
         return self._read_principal(token.claims)
 
     def explain(self, token: Token) -> Iterator[Finding]:
-        """Make every check by itself and report what it says."""
+        """Make every check independently and return the results."""
         algorithm = _finding("alg", token.header.get("alg"), lambda: self._check_algorithm(token))
         yield algorithm
         yield _finding("typ", token.header.get("typ"), lambda: self._check_type(token))
@@ -138,7 +138,7 @@ class TrustedIssuer:
             yield _finding(name, described, functools.partial(self._check_claim, token, name))
 
     def tenant_of(self, claims: Mapping[str, Any]) -> str:
-        """Return the tenant that a token with these claims is good for; empty where they name none."""
+        """Return the tenant that a token with these claims is valid for; empty where they name none."""
         tenant = claims.get(self._tenant_claim) if self._tenant_claim else self._tenant
         return tenant if isinstance(tenant, str) else ""
 
@@ -212,11 +212,11 @@ class TrustedIssuers:
             each.prepare()
 
     def verify(self, token: Token) -> Principal:
-        """Return the principal of a token that is good; raise `TokenRefused` or `KeysUnavailableError`."""
+        """Return the principal of a valid token; raise `TokenRefused` or `KeysUnavailableError`."""
         return self._issuer(token).verify(token)
 
     def explain(self, text: str, tenant: str, scope: str | None = None) -> Iterator[Finding]:
-        """Report what each check says of a token, up to the first without which there is nothing to check against."""
+        """Return the result of each check of a token, up to the first failure that prevents all further ones."""
         try:
             token = parse(text)
             issuer = self._issuer(token)
@@ -246,9 +246,9 @@ def trust(
     proxy: str = "",
     waiting: threading.BoundedSemaphore | None = None,
 ) -> TrustedIssuer:
-    """Return what checks the tokens of a configured issuer; `clock` decides when its keys are fetched anew.
+    """Return the token check of a configured issuer; `clock` decides when its keys are fetched again.
 
-    `proxy` is the way to the issuer, `waiting` bounds how many callers wait for its keys.
+    `proxy` is used to reach the issuer, `waiting` limits how many callers wait for its keys.
     """
     keys = IssuerKeys(issuer, clock, client=HttpClient(ca_file=issuer.ca_file, proxy=proxy), waiting=waiting)
     return TrustedIssuer(
@@ -264,7 +264,7 @@ def trust(
 
 
 def check_tenant(good_for: str, tenant: str) -> None:
-    """Raise `TokenRefused` where a token is good for another tenant than the request's."""
+    """Raise `TokenRefused` where a token is valid for another tenant than the request's."""
     if not good_for or good_for != tenant:
         description = "The token is not valid for this tenant."
         raise refused("tenant", good_for or None, "the request is for", [tenant], description)
@@ -288,12 +288,12 @@ def _finding(check: str, value: object, make: Callable[[], None]) -> Finding:
 
 
 def _check_subject(subject: str) -> None:
-    """Refuse what no user is called and no database stores, such as NUL and lone surrogates."""
+    """Raise for ids that no database can store, such as those with NUL or lone surrogates."""
     if not subject.isprintable() or len(subject) > MAX_SUBJECT_LENGTH:
         raise InvalidClaimError("sub")
 
 
 def _read_scopes(claim: object) -> frozenset[str]:
-    """A string with spaces says RFC 9068; some issuers send a list."""
+    """Return the scopes: RFC 9068 defines a string with spaces; some issuers send a list."""
     scopes = claim.split(" ") if isinstance(claim, str) else claim
     return frozenset(each for each in scopes if isinstance(each, str)) if isinstance(scopes, list) else frozenset()

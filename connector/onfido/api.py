@@ -1,4 +1,4 @@
-"""One account at Onfido, as its credentials show it: how its endpoints are called and their answers read."""
+"""One account at Onfido, identified by its credentials: calling its endpoints and reading the answers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 
 class OnfidoApi:
-    """What the calls of an account have in common: base URL, credentials, how much time, and what becomes of answers.
+    """The basis of an account's calls: base URL, credentials, deadline, and the handling of answers.
 
     `deadline` is a time of the transport's clock by which all of them have to be answered.
     """
@@ -56,7 +56,7 @@ class OnfidoApi:
         accept: str | None = None,
     ) -> Call:
         if not all(segment.strip(".") for segment in path):
-            # A URL would climb up by it, however it is quoted.
+            # In a URL it means the parent directory, even when it is percent-encoded.
             raise OnfidoError(Code.INITIATION_FAILED, "An id of Onfido's is empty or malformed.", is_sent=False)
         url = "/".join((self._base_url, *(quote(segment, safe="") for segment in path)))
         auth = self._login.authorize(self._deadline, is_background=self._is_background)
@@ -82,9 +82,9 @@ class OnfidoApi:
         return answer
 
     def _exchange(self, call: Call) -> tuple[Call, Answer]:
-        """Send a call, once more where its access token is refused; returns what was sent last, and its answer.
+        """Send a call, once more where its access token is refused; returns the last call sent, and its answer.
 
-        A write is sent once more only where Onfido itself refused it: then nothing was done.
+        A write is sent once more only where Onfido itself refused it, so that nothing was done.
         """
         answer = self._transport.send(call)
         if answer.status != HTTPStatus.UNAUTHORIZED or not self._login.renews(call.auth):

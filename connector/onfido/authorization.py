@@ -1,4 +1,4 @@
-"""Whose call it is: the header that says so, and the access tokens that all threads of a process share."""
+"""The authorization of calls: the header, and the access tokens that all threads of a process share."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from connector.onfido.pacing import Recent
 class Authorization(AuthBase):
     """Onfido's authorization header, as requests' own kind of object, so that no `.netrc` replaces it.
 
-    `secret` is masked in whatever is said of the call; calls of one `account` are counted together.
+    `secret` is masked in every message about the call; calls of one `account` are counted together.
     """
 
     def __init__(self, header: str | None, secret: str, account: str) -> None:
@@ -60,14 +60,14 @@ class AccessToken:
 
 
 class AccessTokens:
-    """The access token of each client; at most one thread at a time renews one, and the others wait for it."""
+    """The access token of each client; at most one thread at a time renews it, and the others wait."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
         self._slots: Recent[_Slot] = Recent(_Slot)
 
     def get(self, client: Hashable, patience: float, renew: Callable[[], AccessToken]) -> str | None:
-        """Return the client's token, renewed where it has to be; None where that took others more than `patience`."""
+        """Return the client's token, renewed where necessary; None where another thread's exceeds `patience`."""
         slot = self._slots.get(client)
         if token := self._valid(slot):
             return token

@@ -6,9 +6,9 @@
                                                    ├─ Files           files.py
                                                    └─ Subscriptions   subscriptions.py
 
-Every method raises `OnfidoError`, also where a client's deadline leaves no time. A client for background work gives
-way to those that somebody waits for, and gives up after a short wait for its turn. Nothing that is created is created
-twice: only reads are ever repeated.
+Every method raises `OnfidoError`, also where a client's deadline leaves no time. Background calls
+yield to interactive ones, and fail after a short wait for their turn. Nothing is ever created
+twice: only reads are repeated.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ from connector.onfido.transport import Transport
 
 __all__ = ["FileStream", "OnfidoClient", "OnfidoTransport", "RegisteredWebhook"]
 
-PING_ACCEPT = "text/plain, application/json;q=0.9"  # a text where the region is up, JSON where it is not
-NEWEST_APPLICANTS = "100"  # of the account, that are looked through for one
+PING_ACCEPT = "text/plain, application/json;q=0.9"  # a text where the region exists, JSON where it does not
+NEWEST_APPLICANTS = "100"  # of the account, that are searched for one
 _UNBOUND = SdkOptions()
 
 
@@ -95,7 +95,7 @@ class OnfidoClient(Tasks, Files, Subscriptions):
         custom_data: Mapping[str, Any] | None = None,
         link: LinkOptions | None = None,
     ) -> RunSnapshot:
-        """Start a workflow run. One that was started though no answer came is found by its tag."""
+        """Start a workflow run. A run that was started although no answer came can be found by its tag."""
         fields = present(
             workflow_id=workflow_id,
             applicant_id=applicant_id,
@@ -110,10 +110,10 @@ class OnfidoClient(Tasks, Files, Subscriptions):
     def probe_workflow(self, workflow_id: str) -> None:
         """Check, at no cost, whether Onfido accepts the workflow; raises `OnfidoError` (`WORKFLOW_REFUSED`) if not.
 
-        Onfido's API cannot read a workflow. So a run is asked for, with an applicant that cannot exist: nothing can
-        come of it, and what Onfido complains of tells. Where it complains of the applicant alone, it has nothing
-        against the workflow, or has not looked at it; where it misses the workflow's input first, that counts as a
-        complaint of the workflow.
+        Onfido's API cannot read a workflow. So a run is requested with an applicant that cannot exist: no run can
+        be created, and the error shows which field is refused. An error about the applicant alone means that the
+        workflow is accepted, or was not checked; an error about missing workflow input counts as one about the
+        workflow.
         """
         try:
             self.create_run(workflow_id=workflow_id, applicant_id=str(uuid.uuid4()))
@@ -126,33 +126,33 @@ class OnfidoClient(Tasks, Files, Subscriptions):
         return self._read(run_snapshot, self._call("GET", "workflow_runs", run_id))
 
     def find_run(self, *, tag: str) -> RunSnapshot | None:
-        """Find the newest run that bears the tag."""
+        """Return the newest run that has the tag."""
         call = self._call("GET", "workflow_runs", params={"tags": tag})
         return self._read(lambda body: newest_run(body, tag=tag), call)
 
     def find_untagged_runs(self, applicant_id: str, age: timedelta) -> list[RunSnapshot]:
         """Find the applicant's runs, no older than `age`, of which the list shows no tags; the newest first.
 
-        Their age is told by Onfido's own clock.
+        Their age is measured by Onfido's own clock.
         """
-        day_before = (datetime.now(UTC) - age - timedelta(days=1)).date().isoformat()  # the list goes by whole days
+        day_before = (datetime.now(UTC) - age - timedelta(days=1)).date().isoformat()  # the list filters by day
         params = {"applicant_id": applicant_id, "created_at_gt": day_before}
         answer = self._send(self._call("GET", "workflow_runs", params=params))
         since = (answer.date or datetime.now(UTC)) - age
         return understand(answer, lambda body: untagged_runs(body, applicant_id=applicant_id, since=since))
 
     def fetch_result(self, run_id: str, *, wants_document: bool = False) -> RunSnapshot:
-        """Read a run such that it is conclusive: where its output compares no document, its document check is asked.
+        """Read a run with all comparisons: where its output compares no document, its document check is read as well.
 
-        So it is where the document's values are wanted and the output of a decided run has no document report. Where
-        the user was let try again there are several checks; the newest is the one that the run ended with.
+        The same applies where the document's values are needed and the output of a decided run has no document report.
+        Where the user could try again there are several checks; the run ended with the newest.
         """
         run = self.get_run(run_id)
         is_document_missing = wants_document and run.status in DECIDED_STATUSES and run.document is None
         return self.ask_document_check(run) if is_document_missing or not run.is_conclusive else run
 
     def ask_document_check(self, run: RunSnapshot) -> RunSnapshot:
-        """Complete a run by what its newest document check says."""
+        """Add the result of its newest document check to a run."""
         path = ("workflow_runs", run.run_id, "tasks")
         task_id = self._read(newest_document_check, self._call("GET", *path))
         output = self._read(_output, self._call("GET", *path, task_id)) if task_id else None
@@ -168,7 +168,7 @@ class OnfidoClient(Tasks, Files, Subscriptions):
         return self._read(watched_applicant, self._call("GET", "watchlist_monitors", monitor_id))
 
     def ping(self) -> None:
-        """Check that the region is up and takes the token, which Onfido's own ping does not look at."""
+        """Check that the region is up and accepts the token, which Onfido's own ping does not check."""
         self._send(self._call("GET", "ping", accept=PING_ACCEPT))
         self._send(self._call("GET", "workflow_runs", params={"page": "1"}))
 

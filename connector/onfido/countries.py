@@ -72,7 +72,7 @@ _Known = tuple[Mapping[str, str], Mapping[str, str]]  # Onfido's codes by code a
 def as_onfido_writes(values: Mapping[str, str]) -> dict[str, str]:
     """Return an applicant's fields with Onfido's codes for countries, and for a state of an address in the USA.
 
-    What is no country or state that is known here stays as it is.
+    Unknown countries and states are left unchanged.
     """
     written = dict(values)
     for name in _COUNTRY_FIELDS:
@@ -127,12 +127,12 @@ def _variants(names: Iterable[str]) -> Iterator[str]:
 
 
 def _code(text: str) -> str:
-    """Make what all ways to write a code have in common: "U.S." is US."""
+    """Return the key that all spellings of a code share: "U.S." is US."""
     return text.replace(".", "").strip().casefold()
 
 
 def _key(text: str) -> str:
-    """Make what all ways to write a name have in common."""
+    """Return the key that all spellings of a name share."""
     letters = (each for each in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(each))
     words = (word for word in _WORD.findall(_APOSTROPHE.sub("", "".join(letters))))
     return " ".join("saint" if word == "st" else word for word in words if word not in _LEFT_OUT)

@@ -1,7 +1,7 @@
-"""Bodies that something on the way has compressed, although `Accept-Encoding: identity` asks for none.
+"""Decompression of bodies that an intermediary has compressed, although `Accept-Encoding: identity` was sent.
 
-What is decompressed is handed on in small pieces, so that a few bytes that stand for gigabytes fill no memory: the
-reader counts the pieces against its limit and stops.
+Decompressed data is yielded in small pieces, so that a decompression bomb cannot exhaust the memory: the reader counts
+the pieces against its limit and stops.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ def is_compressed(response: requests.Response) -> bool:
 def read_pieces(response: requests.Response) -> Iterator[bytes]:
     """Read a body as it arrives, decompressed; a piece may be empty.
 
-    Raises `DecodeError` where the body is not what its `Content-Encoding` says, or breaks off. A coding other than gzip
-    and deflate is left as it is.
+    Raises `DecodeError` where the body does not match its `Content-Encoding`, or is truncated. Codings other than gzip
+    and deflate are passed through.
     """
     pieces = _read_raw(response)
     match _coding(response):
@@ -72,7 +72,7 @@ def _decompress(pieces: Iterator[bytes], window: int | None) -> Iterator[bytes]:
 
 def _inflate(inflater: zlib._Decompress, compressed: bytes) -> Iterator[bytes]:
     size = PIECE_BYTES
-    while not inflater.eof and (compressed or size == PIECE_BYTES):  # a full piece: more may be waiting inside
+    while not inflater.eof and (compressed or size == PIECE_BYTES):  # a full piece: the decompressor may hold more
         inflated = inflater.decompress(compressed, PIECE_BYTES)
         yield inflated
         compressed, size = inflater.unconsumed_tail, len(inflated)

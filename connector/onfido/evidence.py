@@ -1,11 +1,11 @@
-"""The files that Onfido keeps of a run, passed on piece by piece.
+"""The files that Onfido keeps of a run, streamed piece by piece.
 
     GET ──► 200 ─────────────────────────────────┐
         └─► 302 ──► `storage.py`, once ──► 200 ──┴─► FileStream ──► whoever reads it
         └─► 404: not made yet, or unknown
 
-What is wrong before the first piece is raised when the file is opened, what is wrong after it while it is read; both
-as `OnfidoError`.
+A failure before the first piece is raised when the file is opened, a later one while it is read; both as
+`OnfidoError`.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from connector.onfido.reading import as_object, identifier, required
 from connector.onfido.refusals import misunderstanding, refusal
 
 MAX_FILE_BYTES = 200 * 1024 * 1024
-LONGEST_WAIT = 10  # read time-outs spent waiting for the pieces of a file, all in all
+LONGEST_WAIT = 10  # read time-outs that the pieces of a file may take altogether
 
 
 @dataclass(frozen=True)
@@ -42,8 +42,8 @@ class FileStream:
 class Files(OnfidoApi):
     """The timeline file, the signed evidence and the evidence folder of a run that has ended.
 
-    The deadline bounds the time until the file begins to arrive. Whatever the reader does, the connection is closed
-    when the context is left.
+    The deadline bounds the time until the file begins to arrive. The connection is closed when the context is
+    left.
     """
 
     def create_timeline_file(self, run_id: str) -> str:

@@ -38,7 +38,7 @@ def failure(error: Exception, host: str) -> OnfidoError:
 
 
 def unreachable(why: str, *, is_sent: bool) -> OnfidoError:
-    """Make the error for a host that does not answer, or not as it should."""
+    """Create the error for a host that does not answer, or answers invalidly."""
     return OnfidoError(Code.ONFIDO_UNREACHABLE, f"{why}.", retry_after=UNREACHABLE_RETRY_AFTER, is_sent=is_sent)
 
 

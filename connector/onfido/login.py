@@ -1,10 +1,10 @@
-"""How an account proves to Onfido who it is: an API token as it is, or OAuth 2 client credentials for an access token.
+"""Authentication at Onfido: an API token, or OAuth 2 client credentials that obtain an access token.
 
     call ──► access token known and valid? ──► POST /oauth/token of the same base URL, one thread at a time
          └──► 401 ──► the access token is forgotten, and the call is sent once more with a new one: nothing was done
 
-Whatever goes wrong before there is an access token happened before the call, which was not sent: an attempt that
-wanted to start a run may be closed.
+If no access token can be obtained, the call itself was not sent: a verification that was about to start a run can be
+closed.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ _ERROR = re.compile(r"[a-z_]{1,64}")
 
 
 class Login(Protocol):
-    """An account that calls are sent for."""
+    """An account on whose behalf calls are sent."""
 
     def authorize(self, deadline: float | None, *, is_background: bool) -> Authorization:
-        """Return what proves whose call it is; raises `OnfidoError` where Onfido does not say."""
+        """Return the authorization of a call; raises `OnfidoError` where Onfido grants none."""
         ...
 
     def renews(self, refused: Authorization) -> bool:
-        """Whether another proof than the refused one may be taken."""
+        """Whether a call may be sent again with a new authorization after a refusal."""
         ...
 
 
@@ -112,7 +112,7 @@ def _granted(answer: Answer, asked_at: float) -> AccessToken:
 
 
 def _header_value(value: object) -> str | None:
-    """Read what a header can carry."""
+    """Return a token that is valid in a header."""
     if not isinstance(value, str) or not 0 < len(value) <= MAX_TOKEN_LENGTH:
         return None
     return value if value.isascii() and value.isprintable() and " " not in value else None

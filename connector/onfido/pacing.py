@@ -1,4 +1,4 @@
-"""What holds calls to Onfido back: its limit of calls, and its outages.
+"""Pacing of calls to Onfido: its rate limit, and a circuit breaker for its outages.
 
     RateLimit   one per account   a bucket of calls that fills at a steady rate; Onfido's `Retry-After` empties it
     Circuit     one per host      closed ──failures in a row──► open ──pause is over──► one call probes
@@ -6,7 +6,7 @@
                                      └───────────answer──────────┼──────────────────────────┤
                                                                  └──twice the pause─failure─┘
 
-All threads share them. Their locks are held for arithmetic only, never while anybody sleeps or waits for Onfido.
+All threads share them. Their locks are held for arithmetic only, never while a thread sleeps or waits for Onfido.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ LONGEST_RETRY_AFTER = 300  # seconds; a longer pause that Onfido asks for is tak
 
 FIRST_PAUSE = 10.0  # seconds; doubles with each probe that fails
 LONGEST_PAUSE = 60.0
-PROBE_LEASE = 120.0  # seconds after which a probe that nobody heard of again counts as abandoned
+PROBE_LEASE = 120.0  # seconds after which a probe without a result counts as abandoned
 
 MOST_KEPT = 1000  # accounts, and hosts
 
@@ -40,16 +40,16 @@ class HeldBackError(OnfidoError):
 
 
 class RateLimit:
-    """The turns of one account's calls: `per_minute`, and a tenth of them at once.
+    """The rate limit of one account's calls: `per_minute`, with bursts of a tenth of them.
 
-    What the bucket holds follows from the time at which it will be full again, which each turn puts off by the time
-    that one call takes to flow in. Interactive calls book their turns ahead, in the order they came. Background calls
-    take only what is there beyond the reserve, so they go when no interactive call waits.
+    The bucket is represented by the time at which it will be full again, which each call postpones by the interval of
+    one call. Interactive calls book their turns ahead, in order of arrival. Background calls use only what exceeds
+    the reserve, so they are sent when no interactive call waits.
     """
 
     def __init__(self, per_minute: float, *, clock: Callable[[], float], sleep: Callable[[float], object]) -> None:
         burst = max(1.0, per_minute * BURST_SHARE)
-        reserve = min(burst * RESERVE_SHARE, burst - 1)  # a bucket of one call has none to spare
+        reserve = min(burst * RESERVE_SHARE, burst - 1)  # a bucket of one call has no reserve
         self._interval = 60 / per_minute
         self._leeway = (burst - 1) * self._interval  # a call may go when the bucket is full within that time
         self._background_leeway = self._leeway - reserve * self._interval
@@ -74,7 +74,7 @@ class RateLimit:
             self._full_at = max(self._full_at, self._held_until + self._leeway)
 
     def _book(self, until: float, *, is_background: bool) -> tuple[float, bool]:
-        """Find the next turn and whether it is the caller's; a background call has to ask again when it has come."""
+        """Return the next turn and whether it is the caller's; a background call must ask again at that time."""
         with self._lock:
             now = self._clock()
             turn = max(now, self._full_at - (self._background_leeway if is_background else self._leeway))
@@ -87,9 +87,9 @@ class RateLimit:
 
 
 class Circuit:
-    """Whether a host is worth asking. After some failures in a row it is left alone, then probed by one call at a time.
+    """A circuit breaker for one host: it opens after consecutive failures, then one call at a time probes the host.
 
-    Every call that `enter` lets through must `leave`, whatever becomes of it.
+    Every call that `enter` admits must `leave`, whatever its result.
     """
 
     def __init__(self, failures_to_open: int, *, clock: Callable[[], float]) -> None:
@@ -143,7 +143,7 @@ class Circuit:
 
 
 class Recent(Generic[T]):
-    """One of something for each key, made when first asked for; of too many, the longest unused is forgotten."""
+    """One object for each key, created on first use; the least recently used is dropped when there are too many."""
 
     def __init__(self, make: Callable[[], T]) -> None:
         self._make = make

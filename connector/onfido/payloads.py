@@ -1,4 +1,4 @@
-"""What goes to Onfido and what comes back, between its JSON and values of the domain."""
+"""Conversion between Onfido's JSON and values of the domain."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def applicant_fields(values: Mapping[str, str]) -> dict[str, Any]:
 
     `id_numbers.passport` becomes an entry `{"type": "passport", "value": …}` of the list `id_numbers`, which
     `id_numbers.driving_licence.state_code` joins where there is such a number; `consents.privacy_notices_read` becomes
-    an entry of the list `consents`. An update replaces such a list at Onfido as a whole, so what is to stay has to be
+    an entry of the list `consents`. An update replaces such a list at Onfido as a whole, so entries to keep must be
     sent again. Raises `RequestError` for a consent that is neither true nor false.
     """
     fields: dict[str, Any] = {}
@@ -55,7 +55,7 @@ def applicant_fields(values: Mapping[str, str]) -> dict[str, Any]:
 
 
 def link_fields(link: LinkOptions | None) -> dict[str, str]:
-    """Write what a link is made with; what is Onfido's default is left out."""
+    """Return the JSON of a link's options, without Onfido's defaults."""
     if link is None:
         return {}
     expires_at = link.expires_at and link.expires_at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -103,9 +103,9 @@ def run_snapshot(body: object) -> RunSnapshot:
 
 
 def with_document_check(run: RunSnapshot, output: object) -> RunSnapshot:
-    """Add to a run what the output of its document check says, which may be none; the run's own comparisons count.
+    """Add the output of its document check, if any, to a run; the run's own comparisons take precedence.
 
-    Those of a proof of address alone count only as far as there is no document: it judges the address.
+    Comparisons of a proof of address alone decide the address only.
     """
     found = objects_in(output)
     findings: Mapping[str, Comparison] = compared.findings if (compared := comparisons(found)) else {}
@@ -117,13 +117,13 @@ def with_document_check(run: RunSnapshot, output: object) -> RunSnapshot:
 
 
 def applicant_deletion(body: object, applicant_id: str) -> datetime | None:
-    """Read from a list of applicants when one of them is to be deleted."""
+    """Read when an applicant in a list will be deleted."""
     known = objects(as_object(body).get("applicants"))
     return next((time(each.get("delete_at")) for each in known if each.get("id") == applicant_id), None)
 
 
 def newest_run(body: object, *, tag: str) -> RunSnapshot | None:
-    """Read the newest run that really bears the tag from a list of runs."""
+    """Read the newest run that really has the tag from a list of runs."""
     ours = [run for run in objects(body) if _bears(run, tag)]
     newest = max(ours, key=_created_at, default=None)
     return None if newest is None else run_snapshot(newest)
@@ -152,7 +152,7 @@ def newest_document_check(body: object) -> str | None:
 
 
 def task_summary(body: object) -> TaskSummary:
-    """Read what a list says of a task; raises `UnreadableError` where its id or its definition's is missing."""
+    """Read a task in a list; raises `UnreadableError` where its id or its definition's is missing."""
     task = as_object(body)
     return TaskSummary(
         task_id=required(identifier(task.get("id")), "id"),
@@ -164,7 +164,7 @@ def task_summary(body: object) -> TaskSummary:
 
 
 def task_summaries(body: object) -> list[TaskSummary]:
-    """Read a list of tasks; what cannot be named is left out."""
+    """Read a list of tasks, without those that have no id."""
     return [
         task_summary(each)
         for each in objects(body)
@@ -173,7 +173,7 @@ def task_summaries(body: object) -> list[TaskSummary]:
 
 
 def whole_task(body: object) -> Task:
-    """Read a task with what went in and what came out."""
+    """Read a task with its input and output."""
     task = as_object(body)
     return Task(task_summary(task), input=task.get("input"), output=task.get("output"))
 

@@ -1,6 +1,6 @@
-"""Onfido's JSON, read with care: nothing it sends is trusted to have the right shape.
+"""Defensive reading of Onfido's JSON: no value is trusted to have the right shape.
 
-What cannot be done without raises `UnreadableError`; what can be done without is None, or left out.
+A required value that is invalid raises `UnreadableError`; an optional one is None, or left out.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ MAX_DIGITS = sys.int_info.str_digits_check_threshold  # Python's limit of digits
 
 
 class UnreadableError(ValueError):
-    """What Onfido sent is not what its API describes."""
+    """Onfido sent something other than its API describes."""
 
 
 def read_text(body: bytes) -> str:
@@ -40,14 +40,14 @@ def read_json(body: bytes) -> object:
 
 
 def as_object(body: object) -> dict[str, Any]:
-    """Insist on a JSON object."""
+    """Return a JSON object; raises `UnreadableError` for anything else."""
     if not isinstance(body, dict):
         raise UnreadableError("it is no JSON object")
     return body
 
 
 def as_array(body: object) -> list[Any]:
-    """Insist on a JSON array."""
+    """Return a JSON array; raises `UnreadableError` for anything else."""
     if not isinstance(body, list):
         raise UnreadableError("it is no JSON array")
     return body
@@ -59,7 +59,7 @@ def objects(body: object) -> list[dict[str, Any]]:
 
 
 def required(value: str | None, name: str) -> str:
-    """Insist on a value that was read."""
+    """Return a value; raises `UnreadableError` where it is None."""
     if value is None:
         raise UnreadableError(f"it has no {name}")
     return value
@@ -77,7 +77,7 @@ def text(value: object) -> str | None:
 
 
 def written(value: object, longest: int) -> str | None:
-    """Read what people wrote or a document says, without the space around it; None where there is none, or more.
+    """Read text of people or documents, without surrounding space; None where it is empty or too long.
 
     It may hold any character of any script, invisible ones and line breaks included, but no control characters.
     """
@@ -136,7 +136,7 @@ def time(value: object) -> datetime | None:
 
 
 def _finite(digits: str) -> float | None:
-    """Read a number; one that is too large reads as null, for one odd number must not make a whole run unreadable."""
+    """Read a number; one that is too large reads as null, so that one odd number cannot make a run unreadable."""
     number = float(digits)
     return number if math.isfinite(number) else None
 

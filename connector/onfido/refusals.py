@@ -6,9 +6,9 @@
     any other body with a 4xx
         └─► no answer: a proxy may have sent it, and Onfido may have done what it was asked (OIDV-10046)
 
-Onfido may quote in its words what it was sent. So every submitted value is replaced by `…` in them, as is the token:
-a text wherever it occurs, a short text or a number (however it is written) where it stands alone. Where a boolean was
-sent, both `true` and `false` are replaced, for either word would tell which.
+Onfido's messages may quote the request. So every submitted value is replaced by `…` in them, as is the token: a text
+wherever it occurs, a short text or a number (in any notation) where it is a word of its own. Where a boolean was
+sent, both `true` and `false` are replaced, because either word would reveal it.
 """
 
 from __future__ import annotations
@@ -31,8 +31,8 @@ THROTTLED_RETRY_AFTER = 60  # seconds, where Onfido names none: its limit counts
 MAX_TEXT_LENGTH = 300
 MAX_FIELDS = 20
 MAX_NAME_LENGTH = 100
-SHORT_VALUE_LENGTH = 2  # up to which a text counts as quoted only where it stands alone
-MAX_VALUES = 1000  # where more were sent, none of Onfido's words is repeated
+SHORT_VALUE_LENGTH = 2  # up to which a text is replaced only where it is a word of its own
+MAX_VALUES = 1000  # where more were sent, Onfido's message is not repeated at all
 NOT_YET = "It may not have been made yet: ask again in a moment, or create it anew."
 
 _BY_TYPE = {
@@ -42,7 +42,7 @@ _BY_TYPE = {
     "account_disabled": Code.TOKEN_REFUSED,
     "incorrect_base_url": Code.BASE_URL_WRONG,
     "rate_limit": Code.ONFIDO_THROTTLES,
-    # The account's own troubles: neither the applicant nor the workflow is at fault.
+    # Errors of the account: neither the applicant nor the workflow is at fault.
     "trial_limits_reached": Code.INITIATION_FAILED,
     "missing_billing_info": Code.INITIATION_FAILED,
 }
@@ -70,9 +70,9 @@ class _Complaint:
 
 
 def refusal(answer: Answer, call: Call, refused_as: Code | None) -> OnfidoError:
-    """Make the error for an answer that is no success; `refused_as` says what the call's data is to Onfido.
+    """Create the error for an unsuccessful answer; `refused_as` is the code for a refusal of the call's data.
 
-    Where Onfido refuses a run because of its applicant alone, the code says so.
+    A run that is refused because of its applicant alone has a code of its own.
     """
     complaint = _read(answer)
     code = _code(answer.status, complaint, refused_as)
@@ -91,7 +91,7 @@ def refusal(answer: Answer, call: Call, refused_as: Code | None) -> OnfidoError:
 
 
 def misunderstanding(answer: Answer, why: str) -> OnfidoError:
-    """Make the error for a success whose body cannot be used."""
+    """Create the error for a success whose body cannot be used."""
     description = f"Onfido's answer (HTTP {answer.status}) cannot be understood: {why}."
     request_id = _plain(answer.request_id)
     return OnfidoError(Code.INITIATION_FAILED, description, status=answer.status, request_id=request_id)
@@ -164,7 +164,7 @@ def _read(answer: Answer) -> _Complaint:
 
 
 def _reasons(fields: dict[str, Any]) -> dict[str, list[str]]:
-    """Flatten what Onfido says of each field: nested objects become dotted names."""
+    """Flatten Onfido's reasons for each field: nested objects become dotted names."""
     reasons: dict[str, list[str]] = {}
     rest: list[tuple[str, Any]] = [("", fields)]
     while rest and len(reasons) < MAX_FIELDS:
@@ -184,7 +184,7 @@ def _children(name: str, node: object) -> Iterator[tuple[str, Any]]:
 
 
 def _mask(submitted: Iterable[object]) -> Callable[[str], str]:
-    """Make what readies a text for a description: no submitted value, no control character, not long."""
+    """Return a function that makes a text safe for a description: short, no submitted value, no control character."""
     values = list(submitted)
     if len(values) > MAX_VALUES:
         return lambda words: "…" if words else ""
@@ -201,7 +201,7 @@ def _pattern(value: str) -> str:
 
 
 def _mask_numbers(words: str, numbers: set[Decimal]) -> str:
-    """Replace what stands for one of the numbers, however it is written: 2.5 may be quoted as 2.50."""
+    """Replace one of the numbers in any notation: 2.5 may be quoted as 2.50."""
 
     def replace(found: re.Match[str]) -> str:
         return "…" if Decimal(found.group().replace(",", "")) in numbers else found.group()

@@ -1,4 +1,4 @@
-"""What a workflow's output tells of reports. It has no shape at all, so they are looked for anywhere in it.
+"""The reports in a workflow's output. It has no fixed shape, so they are searched for anywhere in it.
 
 output ──► `objects_in`, level by level ──┬─► each `data_comparison` ──► comparisons: names and birth date by the
                                           │                              document, the address by its own proof
@@ -16,7 +16,7 @@ from connector.domain.nesting import containers
 from connector.domain.runs import Comparison
 from connector.onfido.reading import mapping, written
 
-MAX_DEPTH = 64  # of a workflow's output; what lies deeper is not searched
+MAX_DEPTH = 64  # of a workflow's output; deeper levels are not searched
 MAX_BREADTH = 10_000  # objects and lists on one level of it
 MAX_VALUE_LENGTH = 255
 DOCUMENT_NUMBER = "document_number"
@@ -29,7 +29,7 @@ _READ_FROM_DOCUMENTS = (
     *("first_name", "middle_name", "last_name", "date_of_birth", "date_of_expiry"),
     *("document_type", "issuing_country", "gender"),
 )
-# Which properties no other report of Onfido's has, save that a proof of address has a type as well.
+# Properties that no other report of Onfido has, except that a proof of address has a type as well.
 _OF_DOCUMENTS = frozenset(
     {"document_numbers", "document_number", "document_type", "date_of_birth", "date_of_expiry", "issuing_country"}
 )
@@ -39,7 +39,7 @@ _OF_PROOFS_OF_ADDRESS = frozenset({"issuer", "issue_date", "first_names", "last_
 
 @dataclass(frozen=True)
 class Compared:
-    """What Onfido compared, by its keys; `has_document`: not by a proof of address alone."""
+    """Onfido's comparisons, by its keys; `has_document`: not by a proof of address alone."""
 
     findings: Mapping[str, Comparison]
     has_document: bool = True
@@ -73,16 +73,16 @@ def comparisons(objects: Sequence[dict[str, Any]]) -> Compared | None:
 
 
 def address_of(findings: Mapping[str, Comparison]) -> dict[str, Comparison]:
-    """Return what was found of the address."""
+    """Return the comparisons of the address."""
     return {key: comparison for key, comparison in findings.items() if key == "address"}
 
 
 def document_values(objects: Sequence[dict[str, Any]]) -> dict[str, str] | None:
-    """Read from the document report what was read from the document; None where no object of the output is one.
+    """Return the document's values from the document report; None where no object of the output is one.
 
     A document report is an object with `properties` that has a `breakdown.data_comparison` as well, or whose properties
-    hold something that is read from documents only (`_OF_DOCUMENTS`); a report on a proof of address looks much alike
-    and is none. Of several reports the first that has any values counts: the least deep one.
+    hold something that is read from documents only (`_OF_DOCUMENTS`); a report on a proof of address is similar, but
+    is excluded. Of several reports the first that has any values counts: the least deep one.
     """
     values = None
     for node in objects:

@@ -1,8 +1,8 @@
-"""Connections: what requests would do beyond what it is asked for is switched off here.
+"""Connections: features of the library `requests` that must not be used are switched off here.
 
 A `Session` follows no redirect and keeps no cookie; one that is `is_public_only` connects to public addresses alone.
-Once a connection stands, a last look (`looking`) may still keep a request from leaving: connecting can take long, and
-a process may be stopped for any time at any moment.
+Once connected, a last check (`looking`) can still stop a request from being sent: connecting can take long, and a
+process may be suspended for any time at any moment.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _last_look: ContextVar[Callable[[], None]] = ContextVar("last_look", default=lam
 
 
 class Session(requests.Session):
-    """Follows no redirect, which would carry the token elsewhere, and keeps no cookie of one token for another."""
+    """A session that follows no redirect, which would send the token elsewhere, and shares no cookie between tokens."""
 
     def __init__(self, user_agent: str, *, is_public_only: bool = False) -> None:
         super().__init__()
@@ -42,7 +42,7 @@ class Session(requests.Session):
         self.mount("http://", self._adapter)
 
     def get_redirect_target(self, resp: requests.Response) -> None:
-        """Never look for one: requests would read the whole body of a redirect that it does not even follow."""
+        """Return no target: `requests` would otherwise read the whole body of a redirect that it does not follow."""
 
     def close(self) -> None:
         """Close every connection now: urllib3 would wait until nothing, not even an old traceback, holds its pool."""
@@ -56,7 +56,7 @@ class Session(requests.Session):
 def looking(look: Callable[[], None]) -> Iterator[None]:
     """Run a check in this thread immediately before each request is sent; an exception from it stops the request.
 
-    It is taken before each piece, so that a request which has left in part is not completed either.
+    The check runs before each piece, so that a partly sent request is not completed either.
     """
     token = _last_look.set(look)
     try:
@@ -107,7 +107,7 @@ class _Adapter(HTTPAdapter):
 
 
 class _PublicConnection(HTTPSConnection):
-    """Looks a name up once, refuses it where any of its addresses is not public, and connects to what it found."""
+    """Resolves a name once, refuses it where any of its addresses is not public, and connects to one of them."""
 
     def _new_conn(self) -> socket.socket:
         found = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)

@@ -1,12 +1,12 @@
-"""Where Onfido keeps files: another host, to which its API sends with a signed address.
+"""Onfido's file storage: another host, to which its API redirects with a signed address.
 
     302, Location ──► https, and a public host? ──► one request, without token or cookie ──► 200: the file
 
-Nothing in the address is trusted, for it would make the connector ask whom it should not. A base URL that is plain http
-to loopback is a development's, and may lead to loopback.
+The address is not trusted, because it could direct the connector to internal hosts. A base URL with plain http to
+loopback is for development, and may redirect to loopback.
 
 The host's name is resolved once, all its addresses are checked, and one of those is connected to. Behind a proxy of the
-environment it is the proxy that resolves: there, what may be reached is the proxy's to say.
+environment the proxy resolves the name: there, the proxy decides which hosts can be reached.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _DEVELOPMENT = UrlPolicy(None, allows_http_loopback=True)
 
 
 class Storage:
-    """Fetches files from wherever Onfido keeps them, over connections that all threads share."""
+    """Fetches files from Onfido's storage, over connections that all threads share."""
 
     def __init__(self, user_agent: str) -> None:
         self._public = Session(user_agent, is_public_only=True)
@@ -48,13 +48,13 @@ class Storage:
             response = session.get(
                 url,
                 headers={"Accept": "*/*"},
-                auth=lambda request: request,  # none; without this, requests would look for one in `.netrc`
+                auth=lambda request: request,  # none; without this, `requests` would read one from `.netrc`
                 timeout=timeouts,
                 allow_redirects=False,
                 stream=True,
             )
         except (OSError, ValueError, urllib3_errors.HTTPError) as error:
-            # Not chained: requests' words hold the signed address.
+            # Not chained: the message of `requests` contains the signed address.
             raise unreachable(
                 f"{host}, where Onfido keeps the file, failed: {type(error).__name__}", is_sent=False
             ) from None

@@ -1,4 +1,4 @@
-"""The webhooks of an Onfido account: which events it sends where."""
+"""The webhooks of an Onfido account."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ MAX_EVENTS = 100
 
 @dataclass(frozen=True)
 class RegisteredWebhook:
-    """A webhook at Onfido; `token` signs its events, None where Onfido does not tell it."""
+    """A webhook at Onfido; `token` signs its events, None where Onfido does not return it."""
 
     webhook_id: str
     url: str
@@ -48,13 +48,13 @@ class Subscriptions(OnfidoApi):
         environments: Sequence[str] = (),
         name: str,
     ) -> RegisteredWebhook:
-        """Subscribe a URL to events of the whole Onfido account; the answer is sure to tell the token."""
+        """Subscribe a URL to events of the whole Onfido account; the answer always contains the token."""
         fields = present(url=url, name=name, enabled=True, events=list(events), environments=list(environments))
         call = self._call("POST", "webhooks", fields=fields)
         return self._read(_created_webhook, call, refused_as=Code.WEBHOOK_REFUSED)
 
     def list_webhooks(self) -> list[RegisteredWebhook]:
-        """List the account's webhooks, whoever created them."""
+        """List all webhooks of the account."""
         return self._read(_webhooks, self._call("GET", "webhooks"))
 
     def update_webhook(
@@ -65,7 +65,7 @@ class Subscriptions(OnfidoApi):
         environments: Sequence[str],
         enabled: bool = True,
     ) -> RegisteredWebhook:
-        """Change what a webhook is told; its URL and token stay."""
+        """Change the events of a webhook; its URL and token stay."""
         fields = {
             "enabled": enabled,
             "events": list(events) or sorted(EVENTS),

@@ -1,4 +1,4 @@
-"""The tasks of a run, and those that wait for data of the application's."""
+"""The tasks of a run, and the completion of those that wait for the application's data."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Tasks(OnfidoApi):
         return self._read(task_summaries, self._call("GET", "workflow_runs", run_id, "tasks"))
 
     def get_task(self, run_id: str, task_id: str) -> Task:
-        """Read a task with what went in and what came out."""
+        """Read a task with its input and output."""
         return self._read(whole_task, self._call("GET", "workflow_runs", run_id, "tasks", task_id))
 
     def complete_task(self, run_id: str, task_id: str, data: Mapping[str, Any] | Sequence[Any]) -> None:
@@ -31,7 +31,7 @@ class Tasks(OnfidoApi):
 
 
 def _check_json(data: object) -> None:
-    """Raise for what an application's JSON may hold and Onfido's may not, such as NaN."""
+    """Raise for values that an application's JSON may contain and Onfido's may not, such as NaN."""
     try:
         json.dumps(data, allow_nan=False)
     except (ValueError, RecursionError) as error:

@@ -5,8 +5,8 @@
 
 Reads (GET) are repeated after connection errors, time-outs, 429 and 5xx, with full jitter, and not before Onfido's
 `Retry-After` allows; where the deadline leaves no time for that, they are not. Writes are sent once, always. Every
-sending takes a turn of the account's, and none is sent to a host that is down (`pacing.py`). The deadline is looked at
-once more when the connection stands, immediately before a call leaves: whoever stalled until then sends nothing.
+sending takes a turn of the account's, and none is sent to a host that is down (`pacing.py`). The deadline is
+checked once more after connecting, immediately before a call is sent, so that a stalled process sends nothing late.
 """
 
 from __future__ import annotations
@@ -36,11 +36,11 @@ from connector.onfido.pacing import Circuit, HeldBackError, RateLimit, Recent
 from connector.onfido.sessions import Session, looking
 from connector.onfido.storage import Storage
 
-MAX_BODY_BYTES = 5 * 1024 * 1024  # decompressed; what is longer is cut and not read
+MAX_BODY_BYTES = 5 * 1024 * 1024  # decompressed; longer bodies are truncated and not parsed
 BACKOFF_SECONDS = 0.2  # the longest first pause; doubles with each
 LONGEST_WAIT_SECONDS = 30.0  # for its turn, or to repeat a read, where a call has no deadline
-BACKGROUND_WAIT_SECONDS = 2.0  # where nobody waits for the call: it comes back later anyway
-FAIR_SECONDS = 2.0  # a call that has less time left says nothing of Onfido when it gets no answer
+BACKGROUND_WAIT_SECONDS = 2.0  # for a background call, which is repeated later anyway
+FAIR_SECONDS = 2.0  # a call with less time left does not count as a failure of Onfido when it gets no answer
 DEFAULT_RATE_LIMIT = 400.0  # calls a minute of a live account
 FAILURES_TO_OPEN = 5
 
@@ -51,8 +51,8 @@ _MAX_DIGITS = 10  # of a number of seconds
 class Call:
     """One request; `fields` become its JSON body, a `form` its form. Values stay out of its `repr`, and so out of logs.
 
-    `deadline`: a time of the transport's clock, by which the answer has to be there. `is_background`: nobody waits for
-    the answer, so calls that somebody waits for go first. `is_download`: a success is a file, which is not read.
+    `deadline`: a time of the transport's clock, by which the answer has to be there. `is_background`: interactive calls
+    take precedence over it. `is_download`: a success is a file, which is not read.
     """
 
     method: str
@@ -71,7 +71,7 @@ class Call:
 class Answer:
     """What came back, at the `date` of Onfido's clock; `retry_after` is in seconds, None where it asks for no pause.
 
-    A download has a `file`, which whoever gets the answer has to close, or the `location` of one.
+    A download has a `file`, which the caller must close, or the `location` of one.
     """
 
     status: int
@@ -84,17 +84,17 @@ class Answer:
 
     @property
     def is_cut(self) -> bool:
-        """Whether the body is longer than what is read of one."""
+        """Whether the body is longer than the limit."""
         return len(self.body) > MAX_BODY_BYTES
 
     @property
     def is_success(self) -> bool:
-        """Whether Onfido did what it was asked."""
+        """Whether Onfido carried out the request."""
         return HTTPStatus.OK <= self.status < HTTPStatus.MULTIPLE_CHOICES
 
     @property
     def is_redirect(self) -> bool:
-        """Whether what was asked for is elsewhere."""
+        """Whether the answer is a redirect."""
         return HTTPStatus.MULTIPLE_CHOICES <= self.status < HTTPStatus.BAD_REQUEST
 
     @property
@@ -104,7 +104,7 @@ class Answer:
 
     @property
     def is_failure(self) -> bool:
-        """Whether Onfido itself is in trouble."""
+        """Whether Onfido itself has failed."""
         return self.status >= HTTPStatus.INTERNAL_SERVER_ERROR
 
     @property
@@ -116,8 +116,8 @@ class Answer:
 class Transport:
     """A pool of connections, shared by threads; all times are in seconds.
 
-    `rate_limit` is what one account may send in a minute; after `failures_to_open` failures in a row a host is left
-    alone for a while.
+    `rate_limit` is what one account may send in a minute; after `failures_to_open` failures in a row a host gets no
+    calls for a while.
     """
 
     def __init__(
@@ -171,7 +171,7 @@ class Transport:
         return self._storage.open(call.url, location, self._timeouts(call))
 
     def _exchange(self, call: Call) -> Answer:
-        """Send a call when its turn has come, and note what becomes of it for the calls after it."""
+        """Send a call at its turn, and record its result for the calls after it."""
         host = urlsplit(call.url).netloc.lower()
         circuit = self._circuits.get(host)
         rate_limit = self._rate_limits.get((host, hashlib.sha256(call.auth.account.encode()).digest()))
@@ -237,7 +237,7 @@ class Transport:
         return min(self._connect_timeout, left), min(self.read_timeout, left)
 
     def _check_time(self, call: Call) -> None:
-        """Raise where the time ran out while the call was on its way to the connection."""
+        """Raise where the deadline passed before the call was sent."""
         if self._time_left(call) <= 0:
             why = "There was no time left to ask Onfido once the connection stood"
             raise HeldBackError(Code.ONFIDO_UNREACHABLE, why, UNREACHABLE_RETRY_AFTER)
@@ -255,7 +255,7 @@ class Transport:
 
 
 def _read(response: requests.Response, *, until: float) -> bytes:
-    """Read the body, at most one byte beyond the cap; one that drips in is a time-out, though no single read was."""
+    """Read the body, at most one byte beyond the cap; one that is too slow as a whole is a time-out."""
     body = bytearray()
     for piece in read_pieces(response):
         body += piece

@@ -1,4 +1,4 @@
-"""What Onfido sends to the webhook: whether it is Onfido's, and what it says.
+"""Onfido's webhook events: checking the signature and reading the body.
 
 raw bytes ──► is_signed ──► read_event ──► Event
 """
@@ -23,8 +23,8 @@ class Event:
 
     `kind` is Onfido's action, such as `workflow_run.completed`. `run_id` is the run it belongs to, None where it
     belongs to none. `run` is there when the event tells the run's status, `task_id` and `task_def_id` when it is about
-    a task, `monitor_id` when it is about a watchlist monitor. `attempt_id` is the attempt that the
-    run was started for, as its tags say.
+    a task, `monitor_id` when it is about a watchlist monitor. `attempt_id` is the verification that the
+    run was started for, from its tags.
     """
 
     kind: str
@@ -38,7 +38,7 @@ class Event:
 
 
 def is_signed(body: bytes, signature: str | None, tokens: Sequence[str]) -> bool:
-    """Check the `X-SHA2-Signature` of a body against every token, in a time that tells nothing about either."""
+    """Check the `X-SHA2-Signature` of a body against every token, in constant time."""
     given = (signature or "").encode("utf-8", "replace")
     matches = [hmac.compare_digest(given, _sign(body, token)) for token in tokens if token]
     return any(matches)
@@ -47,7 +47,7 @@ def is_signed(body: bytes, signature: str | None, tokens: Sequence[str]) -> bool
 def read_event(body: bytes) -> Event:
     """Read an event; raises `RequestError` where the body is none.
 
-    Only runs must be told by their id: an event about anything else is known well enough by its kind.
+    Only events of runs must contain an id: for any other event its kind is sufficient.
     """
     try:
         return _event(_payload(as_object(read_json(body))))
@@ -84,7 +84,7 @@ def _event(payload: dict[str, Any]) -> Event:
 
 
 def _told(payload: dict[str, Any]) -> dict[str, Any]:
-    """Merge the resource with the object, which is the event's own word on it."""
+    """Merge the resource with the event's object, which takes precedence."""
     parts = [part for name in ("resource", "object") if isinstance(part := payload.get(name), dict)]
     return {key: value for part in parts for key, value in part.items() if value is not None}
 

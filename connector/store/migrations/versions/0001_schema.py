@@ -18,7 +18,7 @@ def upgrade() -> None:
             "provider_id",
             sa.String(length=36),
             nullable=True,
-            comment="no foreign key: the history outlives what it tells of",
+            comment="no foreign key: the history outlives the rows it describes",
         ),
         sa.Column("verification_id", sa.String(length=36), nullable=True),
         sa.Column(
@@ -31,21 +31,21 @@ def upgrade() -> None:
             "user_id",
             sa.String(length=255),
             nullable=True,
-            comment="whom it concerns; only with the causes that an auditor looks for",
+            comment="the user concerned; only with the causes that an auditor looks for",
         ),
         sa.Column(
             "name", sa.String(length=255), nullable=True, comment="the claim's URI, the provider's name, the user's id"
         ),
         sa.Column("previous", sa.String(length=64), nullable=True),
         sa.Column("current", sa.String(length=64), nullable=False),
-        sa.Column("cause", sa.String(length=32), nullable=False, comment="what brought the change about"),
+        sa.Column("cause", sa.String(length=32), nullable=False, comment="the cause of the change"),
         sa.Column(
             "actor",
             sa.String(length=1100),
             nullable=True,
             comment="the administrator with client and issuer, or the event's id",
         ),
-        sa.Column("detail", sa.JSON(), nullable=False, comment="what else was changed; never a secret or a value"),
+        sa.Column("detail", sa.JSON(), nullable=False, comment="further changes; never a secret or a value"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_history")),
     )
     op.create_index(
@@ -107,7 +107,7 @@ def upgrade() -> None:
             "owner",
             sa.String(length=36),
             nullable=True,
-            comment="who delivers it; repeated as a fence when it is settled",
+            comment="the worker that delivers it; repeated as a fence when it is settled",
         ),
         sa.Column("lease_until", sa.DateTime(timezone=True), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
@@ -137,7 +137,7 @@ def upgrade() -> None:
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("tenant", sa.String(length=255), nullable=False),
         sa.Column("name", sa.String(length=255), nullable=False),
-        sa.Column("name_key", sa.Text(), nullable=False, comment="what names that differ only in case have in common"),
+        sa.Column("name_key", sa.Text(), nullable=False, comment="the same for names that differ only in case"),
         sa.Column("description", sa.Text(), nullable=False),
         sa.Column("image", sa.Text(), nullable=False),
         sa.Column("is_enabled", sa.Boolean(), nullable=False),
@@ -153,14 +153,14 @@ def upgrade() -> None:
         sa.Column("previous_webhook_token", sa.Text(), nullable=True, comment="encrypted; good until it expires"),
         sa.Column("previous_webhook_token_expires_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("notice_secret", sa.Text(), nullable=True, comment="encrypted"),
-        sa.Column("studio", sa.JSON(), nullable=True, comment="what it uses of Studio's features; null: nothing"),
+        sa.Column("studio", sa.JSON(), nullable=True, comment="the features of Studio that it uses; null: none"),
         sa.Column("max_attempts", sa.Integer(), nullable=False, comment="runs a user may start within attempt_window"),
         sa.Column("attempt_window", sa.Integer(), nullable=False, comment="seconds"),
         sa.Column(
             "missing_name",
             sa.String(length=255),
             nullable=True,
-            comment="what a person with one name is sent with in the other field",
+            comment="sent in the other field for a person with one name",
         ),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
@@ -272,7 +272,7 @@ def upgrade() -> None:
             "lease_owner",
             sa.String(length=36),
             nullable=True,
-            comment="who is initiating; null once the run was handed over",
+            comment="the request that starts it; null once the run was handed over",
         ),
         sa.Column(
             "lease_until",
@@ -280,7 +280,7 @@ def upgrade() -> None:
             nullable=True,
             comment="from then on another may take the initiation over",
         ),
-        sa.Column("failure", sa.Text(), nullable=True, comment="why the attempt ended without a run's result"),
+        sa.Column("failure", sa.Text(), nullable=True, comment="why the verification ended without a run's result"),
         sa.Column(
             "capture", sa.String(length=8), server_default="sdk", nullable=False, comment="sdk or link: the user's way"
         ),
@@ -300,7 +300,7 @@ def upgrade() -> None:
         ),
         sa.Column("document", sa.Text(), nullable=True, comment="encrypted: that; null once its time is over"),
         sa.Column(
-            "decision", sa.String(length=16), nullable=True, comment="what an administrator decided on a run in review"
+            "decision", sa.String(length=16), nullable=True, comment="an administrator's decision on a run in review"
         ),
         sa.Column(
             "is_forgiven",
@@ -392,7 +392,7 @@ def upgrade() -> None:
             "verification_status",
             sa.String(length=64),
             nullable=True,
-            comment="what the verification said of this claim",
+            comment="the verification's result for this claim",
         ),
         sa.Column("metadata", sa.JSON(), nullable=False, comment="an administrator's own"),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
@@ -428,7 +428,12 @@ def upgrade() -> None:
             nullable=True,
             comment="of the value without regard to case and spaces",
         ),
-        sa.Column("output_role", sa.String(length=8), nullable=True, comment="value or result: what stands there"),
+        sa.Column(
+            "output_role",
+            sa.String(length=8),
+            nullable=True,
+            comment="value or result: the meaning of the output property",
+        ),
         sa.Column(
             "output_value",
             sa.Text(),
