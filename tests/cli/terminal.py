@@ -12,7 +12,23 @@ from pathlib import Path
 
 CTRL_C = b"\x03"
 PATIENCE = 120  # seconds
-_RUN = "import os, pty, sys; sys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])) % 256)"
+# Runs a command on a terminal of its own and passes on what is typed and shown; told to stop, it ends the command.
+_RUN = """
+import os, pty, select, signal, sys
+child, terminal = pty.fork()
+if not child:
+    os.execv(sys.argv[1], sys.argv[1:])
+signal.signal(signal.SIGTERM, lambda *_: os.kill(child, signal.SIGTERM))
+sources = {0: terminal, terminal: 1}
+while terminal in sources:
+    for source in select.select(list(sources), [], [])[0]:
+        try:
+            part = os.read(source, 4096)
+        except OSError:  # so Linux says that nobody is at the terminal any more
+            part = b""
+        os.write(sources[source], part) if part else sources.pop(source)
+sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) % 256)
+"""
 _COLOURS = re.compile(r"\x1b\[[0-9;?]*[a-zA-Z]")
 
 
@@ -33,9 +49,12 @@ class Terminal:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._process.kill()
-        self._process.wait()
-        self._reader.join()
+        self._process.terminate()
+        try:
+            self._process.wait(timeout=PATIENCE)
+        finally:
+            self._process.kill()
+            self._reader.join()
         for file in (self._process.stdin, self._process.stdout):
             assert file is not None
             file.close()
