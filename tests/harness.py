@@ -227,7 +227,7 @@ class World:
         self.connector.services.upkeep.sweep(Sweep())
         self.wait_until(lambda: not [row for row in outbox.page(("ready",), 100) if row.attempts == 0])
 
-    def wait_until(self, condition: Callable[[], bool], seconds: float = 10) -> None:
+    def wait_until(self, condition: Callable[[], bool], seconds: float = 60) -> None:
         end = time.monotonic() + seconds
         while not condition():
             assert time.monotonic() < end, "it did not happen in time"

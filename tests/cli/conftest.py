@@ -58,7 +58,7 @@ class Running:
     def stop(self) -> int:
         """End it as a supervisor does, and give its exit status."""
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(timeout=30)
+        return self.process.wait(timeout=100)
 
 
 Spawn = Callable[..., subprocess.Popen[str]]

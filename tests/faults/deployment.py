@@ -144,7 +144,7 @@ class Deployment:
 
 def _is_ready(url: str) -> bool:
     try:
-        return requests.get(f"{url}/readyz", timeout=5).ok
+        return requests.get(f"{url}/readyz", timeout=60).ok
     except requests.RequestException:
         return False
 

@@ -46,7 +46,7 @@ def applicant_id(client: OnfidoClient) -> str:
 
 
 def control(simulator: Simulator, method: str, path: str, **body: Any) -> None:
-    answer = requests.request(method, f"{simulator.url}/simulator/{path}", json=body, timeout=5)
+    answer = requests.request(method, f"{simulator.url}/simulator/{path}", json=body, timeout=60)
     assert answer.ok, answer.text
 
 
@@ -102,7 +102,7 @@ def test_a_workflow_is_probed_and_no_run_comes_of_it(simulator: Simulator, clien
         with pytest.raises(OnfidoError) as caught:
             client.probe_workflow(unknown)
         assert caught.value.code is Code.WORKFLOW_REFUSED
-    assert requests.get(f"{simulator.url}/simulator/state", timeout=5).json()["runs"] == []
+    assert requests.get(f"{simulator.url}/simulator/state", timeout=60).json()["runs"] == []
 
 
 def test_what_a_document_says_is_read_from_the_task(
@@ -180,8 +180,8 @@ def test_a_watchlist_monitor_is_read_also_when_it_is_deleted(
 ) -> None:
     monitors, body = f"{simulator.api_url}/watchlist_monitors", {"applicant_id": applicant_id}
     headers = {"Authorization": f"Token token={API_TOKEN}"}
-    answer = requests.post(monitors, json=body | {"report_name": "watchlist_aml"}, headers=headers, timeout=5)
+    answer = requests.post(monitors, json=body | {"report_name": "watchlist_aml"}, headers=headers, timeout=60)
     monitor_id = answer.json()["id"]
     assert client.get_watched_applicant(monitor_id) == applicant_id
-    assert requests.delete(f"{monitors}/{monitor_id}", headers=headers, timeout=5).ok
+    assert requests.delete(f"{monitors}/{monitor_id}", headers=headers, timeout=60).ok
     assert client.get_watched_applicant(monitor_id) == applicant_id

@@ -51,7 +51,7 @@ def put_workflow(simulator: Simulator, http: requests.Session) -> Callable[..., 
     """Give the tests' workflow rules."""
 
     def put(**rules: Any) -> dict[str, Any]:
-        answer = http.put(f"{simulator.url}/simulator/workflows/{WORKFLOW_ID}", json=rules, timeout=5)
+        answer = http.put(f"{simulator.url}/simulator/workflows/{WORKFLOW_ID}", json=rules, timeout=60)
         assert answer.status_code == 200, answer.text
         workflow: dict[str, Any] = answer.json()
         return workflow
@@ -65,9 +65,9 @@ def new_run(simulator: Simulator, http: requests.Session) -> Callable[..., dict[
 
     def create(link: dict[str, Any] | None = None, **applicant: Any) -> dict[str, Any]:
         person = {"first_name": "Ada", "last_name": "Lovelace", "dob": "1990-01-01"} | applicant
-        created = http.post(f"{simulator.api_url}/applicants", json=person, timeout=5).json()
+        created = http.post(f"{simulator.api_url}/applicants", json=person, timeout=60).json()
         body = {"workflow_id": WORKFLOW_ID, "applicant_id": created["id"]} | ({"link": link} if link else {})
-        run = http.post(f"{simulator.api_url}/workflow_runs", json=body, timeout=5)
+        run = http.post(f"{simulator.api_url}/workflow_runs", json=body, timeout=60)
         assert run.status_code == 201, run.text
         answer: dict[str, Any] = run.json()
         return answer
@@ -80,7 +80,7 @@ def end_run(simulator: Simulator, http: requests.Session) -> Callable[..., dict[
     """End a run as a script does and return it."""
 
     def end(run: dict[str, Any], **outcome: Any) -> dict[str, Any]:
-        answer = http.post(f"{simulator.url}/simulator/runs/{run['id']}/outcome", json=outcome, timeout=5)
+        answer = http.post(f"{simulator.url}/simulator/runs/{run['id']}/outcome", json=outcome, timeout=60)
         assert answer.status_code == 200, answer.text
         ended: dict[str, Any] = answer.json()
         return ended
@@ -93,7 +93,7 @@ def set_faults(simulator: Simulator, http: requests.Session) -> Callable[..., di
     """Set switches and return them all."""
 
     def change(**switches: Any) -> dict[str, Any]:
-        answer = http.patch(f"{simulator.url}/simulator/faults", json=switches, timeout=5)
+        answer = http.patch(f"{simulator.url}/simulator/faults", json=switches, timeout=60)
         assert answer.status_code == 200, answer.text
         faults: dict[str, Any] = answer.json()
         return faults
@@ -106,7 +106,7 @@ def state_of(simulator: Simulator, http: requests.Session) -> Callable[[], dict[
     """Read `/simulator/state`."""
 
     def read() -> dict[str, Any]:
-        state: dict[str, Any] = http.get(f"{simulator.url}/simulator/state", timeout=5).json()
+        state: dict[str, Any] = http.get(f"{simulator.url}/simulator/state", timeout=60).json()
         return state
 
     return read
@@ -123,7 +123,7 @@ def read_event(received: queue.Queue[tuple[bytes, str]]) -> Callable[[dict[str, 
     """Verify the next event of a webhook as the vendor's client does, and return its payload."""
 
     def read(webhook: dict[str, Any]) -> dict[str, Any]:
-        body, signature = received.get(timeout=5)
+        body, signature = received.get(timeout=60)
         event = WebhookEventVerifier(webhook["token"]).read_payload(body.decode(), signature)
         payload: dict[str, Any] = json.loads(body)["payload"]
         assert event is not None
@@ -176,7 +176,7 @@ def subscribe(simulator: Simulator, http: requests.Session, receiver_url: str) -
 
     def register(**values: Any) -> dict[str, Any]:
         body = {"url": receiver_url, "events": ["workflow_run.completed"]} | values
-        answer = http.post(f"{simulator.api_url}/webhooks", json=body, timeout=5)
+        answer = http.post(f"{simulator.api_url}/webhooks", json=body, timeout=60)
         assert answer.status_code == 201, answer.text
         webhook: dict[str, Any] = answer.json()
         return webhook

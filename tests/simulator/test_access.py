@@ -20,7 +20,7 @@ LIVE = {"Authorization": "Token token=api_live.tests"}
 
 def grant(simulator: Simulator, **form: str) -> requests.Response:
     form = {"client_id": "client", "client_secret": "secret"} | form
-    return requests.post(f"{simulator.api_url}/oauth/token", data=form, timeout=5)
+    return requests.post(f"{simulator.api_url}/oauth/token", data=form, timeout=60)
 
 
 def bearer(simulator: Simulator, client_id: str = "client") -> dict[str, str]:
@@ -44,13 +44,13 @@ def test_the_vendors_client_is_granted_a_token(simulator: Simulator) -> None:
 )
 def test_a_clients_environment_is_in_its_id(simulator: Simulator, client_id: str, is_sandbox: bool) -> None:
     headers = bearer(simulator, client_id)
-    answer = requests.post(f"{simulator.api_url}/applicants", json=PERSON, headers=headers, timeout=5)
+    answer = requests.post(f"{simulator.api_url}/applicants", json=PERSON, headers=headers, timeout=60)
     assert answer.json()["sandbox"] is is_sandbox
 
 
 def test_a_clients_secret_may_be_in_a_header(simulator: Simulator) -> None:
     header = "Basic " + base64.b64encode(b"client:secret").decode()
-    answer = requests.post(f"{simulator.api_url}/oauth/token", headers={"Authorization": header}, timeout=5)
+    answer = requests.post(f"{simulator.api_url}/oauth/token", headers={"Authorization": header}, timeout=60)
     assert answer.json()["expires_in"] == 3600
 
 
@@ -69,16 +69,16 @@ def test_others_are_granted_none(simulator: Simulator, form: dict[str, str], sta
 
 def test_a_token_expires(simulator: Simulator, http: requests.Session) -> None:
     switches = {"access_token_seconds": 0}
-    assert http.patch(f"{simulator.url}/simulator/faults", json=switches, timeout=5).ok
-    answer = requests.get(f"{simulator.api_url}/applicants", headers=bearer(simulator), timeout=5)
+    assert http.patch(f"{simulator.url}/simulator/faults", json=switches, timeout=60).ok
+    answer = requests.get(f"{simulator.api_url}/applicants", headers=bearer(simulator), timeout=60)
     assert answer.status_code == 401
 
 
 def test_a_call_can_be_refused_on_purpose(simulator: Simulator, http: requests.Session) -> None:
     switches = {"unauthorized": 1, "route": "GET /applicants"}
-    assert http.patch(f"{simulator.url}/simulator/faults", json=switches, timeout=5).ok
+    assert http.patch(f"{simulator.url}/simulator/faults", json=switches, timeout=60).ok
     statuses = [
-        http.get(f"{simulator.api_url}/{path}", timeout=5).status_code for path in ("webhooks", *["applicants"] * 2)
+        http.get(f"{simulator.api_url}/{path}", timeout=60).status_code for path in ("webhooks", *["applicants"] * 2)
     ]
     assert statuses == [200, 401, 200]
 
@@ -88,7 +88,7 @@ def made(simulator: Simulator, http: requests.Session) -> dict[str, str]:
     """Ids of what was made in the sandbox."""
 
     def make(path: str, **body: str) -> str:
-        answer = http.post(f"{simulator.api_url}/{path}", json=body, timeout=5)
+        answer = http.post(f"{simulator.api_url}/{path}", json=body, timeout=60)
         assert answer.ok, answer.text
         return str(answer.json()["id"])
 
@@ -117,14 +117,14 @@ def test_what_was_made_in_the_sandbox_is_unknown_in_live(
     simulator: Simulator, http: requests.Session, made: dict[str, str], method: str, path: str, body: object
 ) -> None:
     url = f"{simulator.api_url}/{path.format(**made)}"
-    answer = requests.request(method, url, json=body, headers=LIVE, timeout=5)
+    answer = requests.request(method, url, json=body, headers=LIVE, timeout=60)
     assert (answer.status_code, answer.json()["error"]["type"]) == (404, "resource_not_found")
-    assert http.get(url.removesuffix("/restore").removesuffix("/signed_evidence_file"), timeout=5).ok
+    assert http.get(url.removesuffix("/restore").removesuffix("/signed_evidence_file"), timeout=60).ok
 
 
 def test_lists_and_new_things_are_of_one_environment(simulator: Simulator, made: dict[str, str]) -> None:
     def ask(method: str, path: str, **body: str) -> requests.Response:
-        return requests.request(method, f"{simulator.api_url}/{path}", json=body or None, headers=LIVE, timeout=5)
+        return requests.request(method, f"{simulator.api_url}/{path}", json=body or None, headers=LIVE, timeout=60)
 
     assert ask("GET", "applicants").json() == {"applicants": []}
     assert ask("GET", "workflow_runs").json() == []
@@ -139,7 +139,7 @@ PATHS = ("/", "/v3.6/ping", "/v3.6/applicants", "/simulator/state", "/link/x")
 
 def statuses(simulator: Simulator, host: str) -> set[int]:
     headers = {"Host": host, "Authorization": f"Token token={API_TOKEN}"}
-    return {requests.get(simulator.url + path, headers=headers, timeout=5).status_code for path in PATHS}
+    return {requests.get(simulator.url + path, headers=headers, timeout=60).status_code for path in PATHS}
 
 
 @pytest.mark.parametrize(
@@ -172,8 +172,8 @@ def test_loopback_is_its_own(simulator: Simulator, host: str) -> None:
 
 def test_changes_for_another_host_change_nothing(simulator: Simulator, http: requests.Session) -> None:
     url, headers = f"{simulator.url}/simulator/faults", {"Host": "evil.example"}
-    assert http.patch(url, json={"throttled": 1}, headers=headers, timeout=5).status_code == 421
-    assert http.get(url, timeout=5).json()["throttled"] == 0
+    assert http.patch(url, json={"throttled": 1}, headers=headers, timeout=60).status_code == 421
+    assert http.get(url, timeout=60).json()["throttled"] == 0
 
 
 def test_further_names_are_answered_for() -> None:
@@ -190,11 +190,11 @@ def test_who_listens_everywhere_answers_for_every_address_but_no_name() -> None:
 
 
 def test_the_home_page_says_what_is_missing(simulator: Simulator, http: requests.Session) -> None:
-    page = http.get(simulator.url, timeout=5).text
+    page = http.get(simulator.url, timeout=60).text
     assert "real SDK refuses its tokens" in page
     for route in ("/documents", "/live_photos", "/checks", "/qualified_electronic_signature/documents"):
         assert f"<code>{route}</code>" in page
-        assert http.get(simulator.api_url + route, timeout=5).status_code == 404
+        assert http.get(simulator.api_url + route, timeout=60).status_code == 404
 
 
 @pytest.fixture
@@ -203,7 +203,7 @@ def give(simulator: Simulator, http: requests.Session) -> Callable[..., dict[str
 
     def add(customer: str, **what: int | str) -> dict[str, int]:
         url = f"{simulator.url}/simulator/customers/{quote(customer, safe='')}"
-        answer = http.post(url, json=what, timeout=5)
+        answer = http.post(url, json=what, timeout=60)
         assert answer.ok, answer.text
         counts: dict[str, int] = answer.json()
         return counts
@@ -240,7 +240,7 @@ def test_biometric_tokens_are_found_and_invalidated(
     root = f"{simulator.api_url}/biometric_tokens/{quote(customer, safe='')}"
 
     def ask(method: str, token: str = "", **body: str) -> Any:
-        answer = http.request(method, f"{root}/{token}".rstrip("/"), json=body or None, timeout=5)
+        answer = http.request(method, f"{root}/{token}".rstrip("/"), json=body or None, timeout=60)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
@@ -248,6 +248,6 @@ def test_biometric_tokens_are_found_and_invalidated(
     assert ask("PUT", first, status="declined")["biometric_token"]["data"]["status"] == "declined"
     assert ask("GET", second)["biometric_token"]["uuid"] == second
     assert ask("DELETE", second) == {"biometric_token": {"deleted_items": {"count": 1}}}
-    assert http.get(f"{root}/{second}", timeout=5).status_code == 404
+    assert http.get(f"{root}/{second}", timeout=60).status_code == 404
     assert ask("DELETE") == {"biometric_tokens": {"deleted_items": {"count": 2}}}
     assert ask("DELETE") == {"biometric_tokens": {"deleted_items": {"count": 0}}}

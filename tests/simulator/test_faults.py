@@ -24,7 +24,7 @@ ADA = {"first_name": "Ada", "last_name": "Lovelace"}
 
 
 def actions(received: Received, count: int) -> list[str]:
-    return [json.loads(received.get(timeout=5)[0])["payload"]["action"] for _ in range(count)]
+    return [json.loads(received.get(timeout=60)[0])["payload"]["action"] for _ in range(count)]
 
 
 def test_latency_holds_up_each_call_of_the_route(
@@ -32,9 +32,9 @@ def test_latency_holds_up_each_call_of_the_route(
 ) -> None:
     set_faults(latency_ms=1500, route="GET /applicants")
     started = time.monotonic()
-    http.get(f"{simulator.api_url}/webhooks", timeout=5).raise_for_status()
+    http.get(f"{simulator.api_url}/webhooks", timeout=60).raise_for_status()
     assert time.monotonic() - started < 1.5
-    http.get(f"{simulator.api_url}/applicants", timeout=5).raise_for_status()
+    http.get(f"{simulator.api_url}/applicants", timeout=60).raise_for_status()
     assert time.monotonic() - started >= 1.5
 
 
@@ -56,11 +56,11 @@ def test_the_next_calls_are_throttled_and_do_nothing(
 def test_a_switch_at_minus_one_stays_on(simulator: Simulator, http: requests.Session, set_faults: SetFaults) -> None:
     set_faults(failed=ALWAYS, failed_status=502)
     for _ in range(3):
-        answer = http.get(f"{simulator.api_url}/applicants", timeout=5)
+        answer = http.get(f"{simulator.api_url}/applicants", timeout=60)
         assert answer.status_code == 502
         assert answer.json()["error"]["type"] == "internal_server_error"
     set_faults(failed=0)
-    assert http.get(f"{simulator.api_url}/applicants", timeout=5).status_code == 200
+    assert http.get(f"{simulator.api_url}/applicants", timeout=60).status_code == 200
 
 
 @pytest.mark.parametrize("status", [408, 499])
@@ -69,7 +69,7 @@ def test_a_failure_below_500_comes_as_a_page_as_from_a_proxy(
 ) -> None:
     set_faults(failed=1, failed_after=1, failed_status=status, route="POST /applicants")
     for made in (0, 1):
-        answer = http.post(f"{simulator.api_url}/applicants", json=ADA, timeout=5)
+        answer = http.post(f"{simulator.api_url}/applicants", json=ADA, timeout=60)
         assert (answer.status_code, answer.headers["Content-Type"]) == (status, "text/html; charset=utf-8")
         assert state_of()["counts"]["applicants"] == made
 
@@ -78,10 +78,10 @@ def test_a_call_that_fails_after_its_work_has_done_it(
     simulator: Simulator, http: requests.Session, set_faults: SetFaults, state_of: StateOf
 ) -> None:
     set_faults(failed_after=1, failed_status=500, route="POST /applicants")
-    assert http.get(f"{simulator.api_url}/applicants", timeout=5).status_code == 200
-    assert http.post(f"{simulator.api_url}/applicants", json=ADA, timeout=5).status_code == 500
+    assert http.get(f"{simulator.api_url}/applicants", timeout=60).status_code == 200
+    assert http.post(f"{simulator.api_url}/applicants", json=ADA, timeout=60).status_code == 500
     assert state_of()["counts"]["applicants"] == 1
-    assert http.post(f"{simulator.api_url}/applicants", json=ADA, timeout=5).status_code == 201
+    assert http.post(f"{simulator.api_url}/applicants", json=ADA, timeout=60).status_code == 201
 
 
 def test_a_call_whose_answer_is_dropped_has_done_its_work(
@@ -91,9 +91,9 @@ def test_a_call_whose_answer_is_dropped_has_done_its_work(
     body = {"workflow_id": run["workflow_id"], "applicant_id": run["applicant_id"], "tags": ["attempt-2"]}
     set_faults(dropped_after=1, route="POST /workflow_runs")
     with pytest.raises(requests.ConnectionError):
-        http.post(f"{simulator.api_url}/workflow_runs", json=body, timeout=5)
+        http.post(f"{simulator.api_url}/workflow_runs", json=body, timeout=60)
     assert [known["tags"] for known in state_of()["runs"]] == [[], ["attempt-2"]]
-    assert http.post(f"{simulator.api_url}/workflow_runs", json=body, timeout=5).status_code == 201
+    assert http.post(f"{simulator.api_url}/workflow_runs", json=body, timeout=60).status_code == 201
 
 
 def test_lost_webhooks_are_never_sent_and_only_those_of_the_event(
@@ -120,7 +120,7 @@ def test_doubled_webhooks_arrive_twice_with_the_same_bytes(
     subscribe()
     set_faults(webhooks_doubled=1)
     end_run(new_run())
-    assert received.get(timeout=5) == received.get(timeout=5)
+    assert received.get(timeout=60) == received.get(timeout=60)
 
 
 def test_delayed_webhooks_come_after_later_ones(
@@ -132,7 +132,7 @@ def test_delayed_webhooks_come_after_later_ones(
     end_run(first)
     set_faults(webhook_delay_ms=0)
     end_run(second)
-    ids = [json.loads(received.get(timeout=5)[0])["payload"]["object"]["id"] for _ in range(2)]
+    ids = [json.loads(received.get(timeout=60)[0])["payload"]["object"]["id"] for _ in range(2)]
     assert ids == [second["id"], first["id"]]
 
 
@@ -167,7 +167,7 @@ def test_an_early_run_is_reported_before_its_creator_knows_it(
     }
     assert state_of()["deliveries"][0]["last_status"] == 200
     assert run["status"] == "awaiting_input"
-    assert http.get(f"{simulator.api_url}/workflow_runs/{run['id']}", timeout=5).json()["status"] == "approved"
+    assert http.get(f"{simulator.api_url}/workflow_runs/{run['id']}", timeout=60).json()["status"] == "approved"
 
 
 def test_an_early_run_does_not_wait_for_a_lost_webhook(
@@ -197,15 +197,15 @@ def test_a_run_can_lack_its_token(
     run = new_run()
     assert run["sdk_token"] is None
     body = {"applicant_id": run["applicant_id"]}
-    assert http.post(f"{simulator.api_url}/sdk_token", json=body, timeout=5).json()["token"]
+    assert http.post(f"{simulator.api_url}/sdk_token", json=body, timeout=60).json()["token"]
 
 
 def test_what_is_left_of_a_switch_can_be_read(
     simulator: Simulator, http: requests.Session, set_faults: SetFaults
 ) -> None:
     assert set_faults(throttled=2)["throttled"] == 2
-    http.get(f"{simulator.api_url}/applicants", timeout=5)
-    faults = http.get(f"{simulator.url}/simulator/faults", timeout=5).json()
+    http.get(f"{simulator.api_url}/applicants", timeout=60)
+    faults = http.get(f"{simulator.url}/simulator/faults", timeout=60).json()
     assert faults == Faults(throttled=1).as_json()
 
 
@@ -229,10 +229,10 @@ def test_a_switch_that_means_nothing_is_refused_and_none_is_set(
     simulator: Simulator, http: requests.Session, switch: str, value: Any
 ) -> None:
     body = {"webhooks_lost": 3} | {switch: value}
-    answer = http.patch(f"{simulator.url}/simulator/faults", json=body, timeout=5)
+    answer = http.patch(f"{simulator.url}/simulator/faults", json=body, timeout=60)
     assert answer.status_code == 422
     assert list(answer.json()["error"]["fields"]) == [switch]
-    assert http.get(f"{simulator.url}/simulator/faults", timeout=5).json() == Faults().as_json()
+    assert http.get(f"{simulator.url}/simulator/faults", timeout=60).json() == Faults().as_json()
 
 
 def test_a_simulator_does_not_start_with_switches_that_mean_nothing() -> None:
@@ -244,19 +244,19 @@ def test_a_simulator_does_not_start_with_switches_that_mean_nothing() -> None:
 
 def test_a_reset_forgets_everything_and_puts_the_switches_back(http: requests.Session) -> None:
     with Simulator(faults=Faults(retry_after=9)) as simulator:
-        http.post(f"{simulator.api_url}/applicants", json=ADA, timeout=5).raise_for_status()
-        http.post(f"{simulator.api_url}/webhooks", json={"url": "https://example.org/"}, timeout=5).raise_for_status()
-        http.patch(f"{simulator.url}/simulator/faults", json={"retry_after": 1}, timeout=5).raise_for_status()
-        assert http.post(f"{simulator.url}/simulator/reset", timeout=5).status_code == 204
-        state = http.get(f"{simulator.url}/simulator/state", timeout=5).json()
+        http.post(f"{simulator.api_url}/applicants", json=ADA, timeout=60).raise_for_status()
+        http.post(f"{simulator.api_url}/webhooks", json={"url": "https://example.org/"}, timeout=60).raise_for_status()
+        http.patch(f"{simulator.url}/simulator/faults", json={"retry_after": 1}, timeout=60).raise_for_status()
+        assert http.post(f"{simulator.url}/simulator/reset", timeout=60).status_code == 204
+        state = http.get(f"{simulator.url}/simulator/state", timeout=60).json()
         assert state["counts"] == {"applicants": 0, "runs": 0, "webhooks": 0}
         assert (state["requests"], state["runs"], state["deliveries"], state["throttled"]) == ({}, [], [], [])
-        assert http.get(f"{simulator.url}/simulator/faults", timeout=5).json()["retry_after"] == 9
+        assert http.get(f"{simulator.url}/simulator/faults", timeout=60).json()["retry_after"] == 9
 
 
 def test_the_state_tells_what_was_asked(new_run: NewRun, http: requests.Session, state_of: StateOf) -> None:
     run = new_run()
-    http.get(run["link"]["url"].replace("/link/", "/v3.6/workflow_runs/"), timeout=5).raise_for_status()
+    http.get(run["link"]["url"].replace("/link/", "/v3.6/workflow_runs/"), timeout=60).raise_for_status()
     state = state_of()
     assert state["requests"] == {
         "POST /applicants": 1,

@@ -24,10 +24,10 @@ def report_of(simulator: Simulator, http: requests.Session) -> Callable[[Json], 
 
     def read(run: Json) -> Json | None:
         tasks = f"{simulator.api_url}/workflow_runs/{run['id']}/tasks"
-        for task in http.get(tasks, timeout=5).json():
+        for task in http.get(tasks, timeout=60).json():
             if task["task_def_id"] == "document_check":
                 assert task["id"].startswith("document_check_")
-                output: Json = http.get(f"{tasks}/{task['id']}", timeout=5).json()["output"]
+                output: Json = http.get(f"{tasks}/{task['id']}", timeout=60).json()["output"]
                 return output
         return None
 
@@ -187,9 +187,9 @@ def test_a_run_has_at_most_a_hundred_tags(
 ) -> None:
     first = new_run()
     body = {"workflow_id": first["workflow_id"], "applicant_id": first["applicant_id"], "tags": ["mine"]}
-    run = http.post(f"{simulator.api_url}/workflow_runs", json=body, timeout=5).json()
+    run = http.post(f"{simulator.api_url}/workflow_runs", json=body, timeout=60).json()
     tags = [str(number) for number in range(100)]
-    answer = http.post(f"{simulator.url}/simulator/runs/{run['id']}/outcome", json={"tags": tags}, timeout=5)
+    answer = http.post(f"{simulator.url}/simulator/runs/{run['id']}/outcome", json={"tags": tags}, timeout=60)
     assert (answer.status_code, list(answer.json()["error"]["fields"])) == (422, ["tags"])
     assert end_run(run, tags=tags[1:])["tags"] == ["mine", *tags[1:]]
 
@@ -206,7 +206,7 @@ def test_the_default_shape_is_a_switch_and_a_constructor_argument(
     assert "breakdown" not in end_run(new_run())["output"]["data_comparison"]
     assert end_run(new_run(), shape="none")["output"] is None
     with Simulator(faults=Faults(output_shape="none")) as other:  # type: ignore[arg-type]  # as a script gives it
-        assert http.get(f"{other.url}/simulator/faults", timeout=5).json()["output_shape"] == "none"
+        assert http.get(f"{other.url}/simulator/faults", timeout=60).json()["output_shape"] == "none"
 
 
 @pytest.mark.parametrize("status", ["abandoned", "error"])
@@ -231,13 +231,13 @@ def test_an_ended_run_stays_as_it_is(
     simulator: Simulator, http: requests.Session, new_run: NewRun, end_run: EndRun
 ) -> None:
     run = end_run(new_run(), status="review")
-    answer = http.post(f"{simulator.url}/simulator/runs/{run['id']}/outcome", json={"status": "approved"}, timeout=5)
+    answer = http.post(f"{simulator.url}/simulator/runs/{run['id']}/outcome", json={"status": "approved"}, timeout=60)
     assert answer.status_code == 409
-    assert http.get(f"{simulator.api_url}/workflow_runs/{run['id']}", timeout=5).json() == run
+    assert http.get(f"{simulator.api_url}/workflow_runs/{run['id']}", timeout=60).json() == run
 
 
 def test_an_unknown_run_has_no_outcome(simulator: Simulator, http: requests.Session) -> None:
-    assert http.post(f"{simulator.url}/simulator/runs/none/outcome", json={}, timeout=5).status_code == 404
+    assert http.post(f"{simulator.url}/simulator/runs/none/outcome", json={}, timeout=60).status_code == 404
 
 
 @pytest.mark.parametrize(
@@ -260,7 +260,7 @@ def test_an_outcome_that_means_nothing_is_refused_and_changes_nothing(
     simulator: Simulator, http: requests.Session, new_run: NewRun, field: str, value: Any
 ) -> None:
     run = new_run()
-    answer = http.post(f"{simulator.url}/simulator/runs/{run['id']}/outcome", json={field: value}, timeout=5)
+    answer = http.post(f"{simulator.url}/simulator/runs/{run['id']}/outcome", json={field: value}, timeout=60)
     assert answer.status_code == 422
     assert list(answer.json()["error"]["fields"]) == [field]
-    assert http.get(f"{simulator.api_url}/workflow_runs/{run['id']}", timeout=5).json() == run
+    assert http.get(f"{simulator.api_url}/workflow_runs/{run['id']}", timeout=60).json() == run

@@ -19,14 +19,14 @@ EndRun = Callable[..., Json]
 
 
 def run_at(simulator: Simulator, http: requests.Session, run: Json) -> Json:
-    found: Json = http.get(f"{simulator.api_url}/workflow_runs/{run['id']}", timeout=5).json()
+    found: Json = http.get(f"{simulator.api_url}/workflow_runs/{run['id']}", timeout=60).json()
     return found
 
 
 def test_the_page_names_the_person_and_the_status_and_labels_every_field(
     http: requests.Session, new_run: NewRun
 ) -> None:
-    page = http.get(new_run(address={"postcode": "SW1", "country": "GBR"})["link"]["url"], timeout=5).text
+    page = http.get(new_run(address={"postcode": "SW1", "country": "GBR"})["link"]["url"], timeout=60).text
     assert "Ada Lovelace" in page
     assert "awaiting input" in page
     fields = re.findall(r'<select id="([^"]+)"', page)
@@ -42,7 +42,7 @@ def test_submitting_approves_and_the_page_says_so(
     simulator: Simulator, http: requests.Session, new_run: NewRun
 ) -> None:
     run = new_run()
-    page = http.post(run["link"]["url"], data={"action": "submit"}, timeout=5)
+    page = http.post(run["link"]["url"], data={"action": "submit"}, timeout=60)
     assert page.status_code == 200
     assert "The verification was approved." in page.text
     assert "<form" not in page.text
@@ -53,7 +53,7 @@ def test_abandoning_ends_the_run_with_nothing_compared(
     simulator: Simulator, http: requests.Session, new_run: NewRun
 ) -> None:
     run = new_run()
-    page = http.post(run["link"]["url"], data={"action": "abandon"}, timeout=5)
+    page = http.post(run["link"]["url"], data={"action": "abandon"}, timeout=60)
     assert "The verification was abandoned." in page.text
     assert "Nothing was compared." in page.text
     assert run_at(simulator, http, run)["status"] == "abandoned"
@@ -70,7 +70,7 @@ def test_a_result_is_chosen_attribute_by_attribute(
         "comparison.last_name": "unidentified",
         "comparison.date_of_birth": "not_compared",
     }
-    page = http.post(run["link"]["url"], data=form, timeout=5)
+    page = http.post(run["link"]["url"], data=form, timeout=60)
     ended = run_at(simulator, http, run)
     assert "not compared" in page.text
     assert ended["status"] == "review"
@@ -88,7 +88,7 @@ def test_a_form_that_means_nothing_is_refused_on_a_page(
     simulator: Simulator, http: requests.Session, new_run: NewRun, form: dict[str, str]
 ) -> None:
     run = new_run()
-    answer = http.post(run["link"]["url"], data={"action": "choose"} | form, timeout=5)
+    answer = http.post(run["link"]["url"], data={"action": "choose"} | form, timeout=60)
     assert answer.status_code == 422
     assert answer.headers["Content-Type"].startswith("text/html")
     assert run_at(simulator, http, run)["status"] == "awaiting_input"
@@ -96,8 +96,8 @@ def test_a_form_that_means_nothing_is_refused_on_a_page(
 
 def test_a_second_choice_comes_too_late(http: requests.Session, new_run: NewRun) -> None:
     url = new_run()["link"]["url"]
-    http.post(url, data={"action": "abandon"}, timeout=5)
-    answer = http.post(url, data={"action": "submit"}, timeout=5)
+    http.post(url, data={"action": "abandon"}, timeout=60)
+    answer = http.post(url, data={"action": "submit"}, timeout=60)
     assert answer.status_code == 409
     assert "has ended already" in answer.text
 
@@ -107,11 +107,11 @@ def test_the_dashboard_link_leads_to_the_run_as_a_reviewer_sees_it(
 ) -> None:
     run = new_run()
     url = run_at(simulator, http, run)["dashboard_url"]
-    page = http.get(url, timeout=5).text
+    page = http.get(url, timeout=60).text
     for shown in ("Ada Lovelace", "awaiting input", run["id"], run["applicant_id"], f"/link/{run['id']}"):
         assert shown in page
-    http.post(f"{simulator.url}/simulator/runs/{run['id']}/outcome", json={"status": "declined"}, timeout=5)
-    page = unescape(http.get(url, timeout=5).text)
+    http.post(f"{simulator.url}/simulator/runs/{run['id']}/outcome", json={"status": "declined"}, timeout=60)
+    page = unescape(http.get(url, timeout=60).text)
     for shown in ("declined", '"data_comparison"', "document_check"):
         assert shown in page
     assert f"/link/{run['id']}" not in page, "there is nothing left for the user to do"
@@ -123,11 +123,11 @@ def test_the_dashboard_shows_a_run_whose_link_has_expired_and_no_other(
 ) -> None:
     run = new_run(link={"expires_at": (datetime.now(UTC) + timedelta(seconds=1)).strftime("%Y-%m-%dT%H:%M:%SZ")})
     url = f"{simulator.url}/runs/{run['id']}"
-    while http.get(run["link"]["url"], timeout=5).status_code == 200:
+    while http.get(run["link"]["url"], timeout=60).status_code == 200:
         time.sleep(0.05)
-    assert http.get(url, timeout=5).status_code == 200
-    assert f"/link/{run['id']}" not in http.get(url, timeout=5).text
-    unknown = http.get(f"{simulator.url}/runs/no-run", timeout=5)
+    assert http.get(url, timeout=60).status_code == 200
+    assert f"/link/{run['id']}" not in http.get(url, timeout=60).text
+    unknown = http.get(f"{simulator.url}/runs/no-run", timeout=60)
     assert unknown.status_code == 404
     assert unknown.headers["Content-Type"].startswith("text/html")
 
@@ -135,9 +135,9 @@ def test_the_dashboard_shows_a_run_whose_link_has_expired_and_no_other(
 def test_values_are_escaped(simulator: Simulator, http: requests.Session, new_run: NewRun) -> None:
     run = new_run(first_name="Tom & 'Jerry'")
     status = "<script>alert(1)</script>"
-    http.post(f"{simulator.url}/simulator/runs/{run['id']}/outcome", json={"status": status}, timeout=5)
+    http.post(f"{simulator.url}/simulator/runs/{run['id']}/outcome", json={"status": status}, timeout=60)
     for url in (run["link"]["url"], run["dashboard_url"], simulator.url):
-        page = http.get(url, timeout=5).text
+        page = http.get(url, timeout=60).text
         assert "Tom &amp; &#39;Jerry&#39;" in page
         assert "<script" not in page
         assert "&lt;script&gt;" in page
@@ -145,9 +145,9 @@ def test_values_are_escaped(simulator: Simulator, http: requests.Session, new_ru
 
 def test_the_way_back_is_offered_once_the_run_has_ended(http: requests.Session, new_run: NewRun) -> None:
     run = new_run(link={"completed_redirect_url": "https://example.org/?a=1&b=2"})
-    assert "example.org" not in http.get(run["link"]["url"], timeout=5).text
+    assert "example.org" not in http.get(run["link"]["url"], timeout=60).text
     http.post(run["link"]["url"], timeout=5, allow_redirects=False).raise_for_status()
-    assert 'href="https://example.org/?a=1&amp;b=2"' in http.get(run["link"]["url"], timeout=5).text
+    assert 'href="https://example.org/?a=1&amp;b=2"' in http.get(run["link"]["url"], timeout=60).text
 
 
 def test_whoever_completes_their_part_is_sent_back_and_whoever_breaks_it_off_is_not(
@@ -164,7 +164,7 @@ def new_short_run(simulator: Simulator, http: requests.Session, like: Json, **li
     for seconds in (0.1, 1, 10):
         link["expires_at"] = (datetime.now(UTC) + timedelta(seconds=seconds)).isoformat()
         body = {"workflow_id": like["workflow_id"], "applicant_id": like["applicant_id"], "link": link}
-        answer = http.post(f"{simulator.api_url}/workflow_runs", json=body, timeout=5)
+        answer = http.post(f"{simulator.api_url}/workflow_runs", json=body, timeout=60)
         if answer.status_code == 201:
             break
     run: Json = answer.json()
@@ -191,7 +191,7 @@ def test_an_expired_link_leads_elsewhere_and_takes_no_result(
 
     answer = http.request(method, run["link"]["url"], timeout=5, allow_redirects=False)
     assert (answer.status_code, answer.headers["Location"]) == (302, "https://example.org/late")
-    answer = http.request(method, dead_end["link"]["url"], timeout=5)
+    answer = http.request(method, dead_end["link"]["url"], timeout=60)
     assert (answer.status_code, "The link has expired" in answer.text) == (410, True)
     assert run_at(simulator, http, run)["status"] == "awaiting_input"
 
@@ -207,19 +207,19 @@ def test_open_tasks_are_listed_completed_and_decided_on_pages(
         ]
     )
     run = new_run()
-    assert "<textarea" not in http.get(simulator.url, timeout=5).text
+    assert "<textarea" not in http.get(simulator.url, timeout=60).text
 
-    page = http.post(run["link"]["url"], data={"action": "submit"}, timeout=5).text
+    page = http.post(run["link"]["url"], data={"action": "submit"}, timeout=60).text
     assert "awaiting client input" in page
-    for shown in (page, http.get(simulator.url, timeout=5).text):
+    for shown in (page, http.get(simulator.url, timeout=60).text):
         assert "&lt;script&gt;" in shown
         assert "<script" not in shown
         assert re.search(r'<label [^>]*for="(data-score_[0-9]+)">[^<]+</label>\s*<textarea id="\1"', shown)
-    assert http.post(simulator.url + action_in(page), data={"data": "{"}, timeout=5).status_code == 400
-    assert http.post(simulator.url + action_in(page), data={"data": '{"score": 1}'}, timeout=5).status_code == 422
-    page = http.post(simulator.url + action_in(page), data={"data": data_in(page)}, timeout=5).text
+    assert http.post(simulator.url + action_in(page), data={"data": "{"}, timeout=60).status_code == 400
+    assert http.post(simulator.url + action_in(page), data={"data": '{"score": 1}'}, timeout=60).status_code == 422
+    page = http.post(simulator.url + action_in(page), data={"data": data_in(page)}, timeout=60).text
     assert "processing" in page
-    page = http.post(simulator.url + action_in(page), data={"decision": "declined"}, timeout=5).text
+    page = http.post(simulator.url + action_in(page), data={"decision": "declined"}, timeout=60).text
     assert "The verification was declined." in page
     assert run_at(simulator, http, run)["status"] == "declined"
 
@@ -243,8 +243,8 @@ def test_a_task_that_opened_after_the_link_expired_is_completed_from_the_index(
     run = new_short_run(simulator, http, new_run(), expired_redirect_url="https://example.org/late")
     end_run(run)
     wait_for(run["link"]["expires_at"])
-    action = action_in(http.get(simulator.url, timeout=5).text)
-    answer = http.post(simulator.url + action, data={"data": "{}"}, timeout=5)
+    action = action_in(http.get(simulator.url, timeout=60).text)
+    answer = http.post(simulator.url + action, data={"data": "{}"}, timeout=60)
     assert answer.status_code == 200
     assert "Open tasks" not in answer.text
     assert run_at(simulator, http, run)["status"] == "approved"
@@ -255,7 +255,7 @@ def test_the_index_lists_runs_and_switches_without_a_token(
 ) -> None:
     run = new_run()
     set_faults(webhooks_lost=3)
-    page = requests.get(simulator.url, timeout=5).text
+    page = requests.get(simulator.url, timeout=60).text
     assert f'href="/link/{run["id"]}"' in page
     assert "no data leaves this machine" in page
     assert re.search(r'class="changed"><td class="first"><code>webhooks_lost</code></td><td><code>3</code>', page)
@@ -263,6 +263,6 @@ def test_the_index_lists_runs_and_switches_without_a_token(
 
 
 def test_an_unknown_run_has_a_page_that_says_so(simulator: Simulator) -> None:
-    answer = requests.get(f"{simulator.url}/link/nobody", timeout=5)
+    answer = requests.get(f"{simulator.url}/link/nobody", timeout=60)
     assert answer.status_code == 404
     assert "There is no such workflow run" in answer.text

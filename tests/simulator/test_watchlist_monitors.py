@@ -29,7 +29,7 @@ def find_matches(simulator: Simulator, http: requests.Session) -> Callable[..., 
 
     def find(monitor_id: object, **body: Any) -> requests.Response:
         url = f"{simulator.url}/simulator/watchlist_monitors/{monitor_id}/matches"
-        return http.post(url, json=body, timeout=5)
+        return http.post(url, json=body, timeout=60)
 
     return find
 
@@ -61,7 +61,7 @@ def test_a_monitor_that_breaks_onfidos_rules_is_refused_by_name(
     simulator: Simulator, http: requests.Session, applicant_id: uuid.UUID, field: str, value: Any
 ) -> None:
     body = {"applicant_id": str(applicant_id), "report_name": "watchlist_standard"} | {field: value}
-    answer = http.post(f"{simulator.api_url}/watchlist_monitors", json=body, timeout=5)
+    answer = http.post(f"{simulator.api_url}/watchlist_monitors", json=body, timeout=60)
     assert answer.status_code == 422
     assert list(answer.json()["error"]["fields"]) == [field]
 
@@ -85,9 +85,9 @@ def test_monitors_are_listed_by_applicant_and_hidden_once_deleted(
 def test_all_monitors_are_listed_where_no_applicant_is_named(
     simulator: Simulator, http: requests.Session, monitor: onfido.WatchlistMonitor
 ) -> None:
-    answer = http.get(f"{simulator.api_url}/watchlist_monitors", timeout=5)
+    answer = http.get(f"{simulator.api_url}/watchlist_monitors", timeout=60)
     assert [found["id"] for found in answer.json()["monitors"]] == [str(monitor.id)]
-    assert http.get(f"{simulator.api_url}/watchlist_monitors?applicant_id=x", timeout=5).status_code == 422
+    assert http.get(f"{simulator.api_url}/watchlist_monitors?applicant_id=x", timeout=60).status_code == 422
 
 
 def test_matches_are_found_listed_enabled_and_disabled(
@@ -113,7 +113,7 @@ def test_a_match_that_is_unknown_is_refused(
     simulator: Simulator, http: requests.Session, monitor: onfido.WatchlistMonitor, ids: Any
 ) -> None:
     url = f"{simulator.api_url}/watchlist_monitors/{monitor.id}/matches"
-    answer = http.patch(url, json={"disable": ids}, timeout=5)
+    answer = http.patch(url, json={"disable": ids}, timeout=60)
     assert answer.status_code == 422
     assert list(answer.json()["error"]["fields"]) == ["disable"]
 

@@ -18,7 +18,7 @@ Received = queue.Queue[tuple[bytes, str]]
 
 
 def next_event(received: Received) -> Json:
-    payload: Json = json.loads(received.get(timeout=5)[0])["payload"]
+    payload: Json = json.loads(received.get(timeout=60)[0])["payload"]
     return payload
 
 
@@ -57,13 +57,13 @@ def test_what_onfido_can_resend_is_taken_and_anything_else_refused(
         vendor.resend_webhooks(onfido.WebhookResend(data=[item]))
     bodies: list[Json] = [{}, {"data": [{"resource_id": "x", "event": "check.completed"}]}, {"data": [{}]}]
     for body in bodies:
-        answer = http.post(f"{simulator.api_url}/webhooks/resend", json=body, timeout=5)
+        answer = http.post(f"{simulator.api_url}/webhooks/resend", json=body, timeout=60)
         assert (answer.status_code, list(answer.json()["error"]["fields"])) == (422, ["data"])
 
 
 @pytest.mark.parametrize("url", ["http://localhost:1/x", "http://127.0.0.9/x", "http://[::1]:80/x"])
 def test_plain_http_is_taken_to_loopback(simulator: Simulator, http: requests.Session, url: str) -> None:
-    assert http.post(f"{simulator.api_url}/webhooks", json={"url": url}, timeout=5).status_code == 201
+    assert http.post(f"{simulator.api_url}/webhooks", json={"url": url}, timeout=60).status_code == 201
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_a_webhook_that_breaks_onfidos_rules_is_refused_by_name(
     simulator: Simulator, http: requests.Session, field: str, value: Any
 ) -> None:
     body = {"url": "https://example.org/hook"} | {field: value}
-    answer = http.post(f"{simulator.api_url}/webhooks", json=body, timeout=5)
+    answer = http.post(f"{simulator.api_url}/webhooks", json=body, timeout=60)
     assert answer.status_code == 422
     assert list(answer.json()["error"]["fields"]) == [field]
 
@@ -98,7 +98,7 @@ def test_the_vendors_verifier_accepts_the_signature_and_reads_the_event(
 ) -> None:
     webhook = subscribe()
     run = end_run(new_run())
-    body, signature = received.get(timeout=5)
+    body, signature = received.get(timeout=60)
 
     event = WebhookEventVerifier(webhook["token"]).read_payload(body.decode(), signature)
 
@@ -119,7 +119,7 @@ def test_another_token_does_not_verify(
 ) -> None:
     subscribe()
     end_run(new_run())
-    body, signature = received.get(timeout=5)
+    body, signature = received.get(timeout=60)
     with pytest.raises(onfido.webhook_event_verifier.OnfidoInvalidSignatureError):
         WebhookEventVerifier("another").read_payload(body.decode(), signature)
 
@@ -153,8 +153,8 @@ def test_a_completed_task_tells_of_itself(
 ) -> None:
     subscribe(events=["workflow_task.completed"])
     tasks = f"{simulator.api_url}/workflow_runs/{new_run()['id']}/tasks"
-    task_id = http.get(tasks, timeout=5).json()[0]["id"]
-    http.post(f"{tasks}/{task_id}/complete", json={"data": [{"a": 1}]}, timeout=5).raise_for_status()
+    task_id = http.get(tasks, timeout=60).json()[0]["id"]
+    http.post(f"{tasks}/{task_id}/complete", json={"data": [{"a": 1}]}, timeout=60).raise_for_status()
     assert next_event(received)["resource"]["output"] == [{"a": 1}]
 
 
@@ -186,7 +186,7 @@ def test_a_delivery_is_tried_until_it_is_answered_with_success(
     answers.put(302)
     subscribe()
     end_run(new_run())
-    bodies = {received.get(timeout=5)[0] for _ in range(3)}
+    bodies = {received.get(timeout=60)[0] for _ in range(3)}
     assert len(bodies) == 1
 
 
@@ -203,9 +203,9 @@ def test_a_delivery_is_given_up_after_the_last_try(
     subscribe()
     run = end_run(new_run())
     for _ in range(3):
-        received.get(timeout=5)
+        received.get(timeout=60)
     end_run(new_run())
-    received.get(timeout=5)  # the fourth answer goes to the next event: the first is not tried a fourth time
+    received.get(timeout=60)  # the fourth answer goes to the next event: the first is not tried a fourth time
 
     delivery = state_of()["deliveries"][0]
     assert (delivery["run_id"], delivery["event"]) == (run["id"], "workflow_run.completed")

@@ -89,7 +89,7 @@ def test_a_page_of_runs_holds_twenty(vendor: onfido.DefaultApi, applicant_id: uu
     "query", ["page=0", "status=approved,done", "created_at_gt=yesterday", "sort=up", "applicant_id=x", "tags="]
 )
 def test_a_filter_that_means_nothing_is_refused(simulator: Simulator, http: requests.Session, query: str) -> None:
-    answer = http.get(f"{simulator.api_url}/workflow_runs?{query}", timeout=5)
+    answer = http.get(f"{simulator.api_url}/workflow_runs?{query}", timeout=60)
     assert answer.status_code == 422
     assert list(answer.json()["error"]["fields"]) == [query.partition("=")[0]]
 
@@ -125,7 +125,7 @@ def test_a_run_that_breaks_onfidos_rules_is_refused_by_name(
     simulator: Simulator, http: requests.Session, applicant_id: uuid.UUID, field: str, value: Any
 ) -> None:
     body = {"workflow_id": str(WORKFLOW_ID), "applicant_id": str(applicant_id)} | {field: value}
-    answer = http.post(f"{simulator.api_url}/workflow_runs", json=body, timeout=5)
+    answer = http.post(f"{simulator.api_url}/workflow_runs", json=body, timeout=60)
     assert answer.status_code == 422
     assert list(answer.json()["error"]["fields"]) == [field]
 
@@ -165,13 +165,13 @@ def test_what_a_link_does_not_know_is_not_shown(
 ) -> None:
     link = {"url": "https://example.org/mine", "colour": "red"}
     body = {"workflow_id": str(WORKFLOW_ID), "applicant_id": str(applicant_id), "link": link}
-    run = http.post(f"{simulator.api_url}/workflow_runs", json=body, timeout=5).json()
+    run = http.post(f"{simulator.api_url}/workflow_runs", json=body, timeout=60).json()
     assert set(run["link"]) == {"url", "completed_redirect_url", "expired_redirect_url", "expires_at", "language"}
     assert run["link"]["url"].startswith(simulator.url)
 
 
 def test_a_run_needs_its_workflow_and_its_applicant(simulator: Simulator, http: requests.Session) -> None:
-    answer = http.post(f"{simulator.api_url}/workflow_runs", json={}, timeout=5)
+    answer = http.post(f"{simulator.api_url}/workflow_runs", json={}, timeout=60)
     assert set(answer.json()["error"]["fields"]) == {"workflow_id", "applicant_id"}
 
 
@@ -256,8 +256,8 @@ def test_a_task_takes_objects_alone(
     simulator: Simulator, http: requests.Session, new_run: NewRun, body: dict[str, Any]
 ) -> None:
     tasks = f"{simulator.api_url}/workflow_runs/{new_run()['id']}/tasks"
-    task_id = http.get(tasks, timeout=5).json()[0]["id"]
-    answer = http.post(f"{tasks}/{task_id}/complete", json=body, timeout=5)
+    task_id = http.get(tasks, timeout=60).json()[0]["id"]
+    answer = http.post(f"{tasks}/{task_id}/complete", json=body, timeout=60)
     assert answer.status_code == 422
     assert list(answer.json()["error"]["fields"]) == ["data"]
 

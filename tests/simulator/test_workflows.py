@@ -28,13 +28,13 @@ REVIEW = {"task_def_id": "manual_case_review"}
 def start(simulator: Simulator, http: requests.Session) -> Callable[..., requests.Response]:
     """Start a run with the custom data that are given, if any are."""
     person = {"first_name": "Ada", "last_name": "Lovelace"}
-    applicant = http.post(f"{simulator.api_url}/applicants", json=person, timeout=5).json()
+    applicant = http.post(f"{simulator.api_url}/applicants", json=person, timeout=60).json()
 
     def post(*custom_data: Json) -> requests.Response:
         body: Json = {"workflow_id": WORKFLOW_ID, "applicant_id": applicant["id"]}
         if custom_data:
             body["custom_data"] = custom_data[0]
-        return http.post(f"{simulator.api_url}/workflow_runs", json=body, timeout=5)
+        return http.post(f"{simulator.api_url}/workflow_runs", json=body, timeout=60)
 
     return post
 
@@ -44,7 +44,7 @@ def decide(simulator: Simulator, http: requests.Session) -> Callable[..., reques
     """Decide a run's manual review, as a script does."""
 
     def post(run: Json, **body: Any) -> requests.Response:
-        return http.post(f"{simulator.url}/simulator/runs/{run['id']}/decide", json=body, timeout=5)
+        return http.post(f"{simulator.url}/simulator/runs/{run['id']}/decide", json=body, timeout=60)
 
     return post
 
@@ -164,7 +164,7 @@ def test_each_task_tells_when_it_opens_and_the_run_when_it_ends(
     subscribe(events=["workflow_task.started", "workflow_run.completed"])
 
     def next_event() -> Json:
-        payload: Json = json.loads(received.get(timeout=5)[0])["payload"]
+        payload: Json = json.loads(received.get(timeout=60)[0])["payload"]
         return payload
 
     end_run(run)
@@ -276,7 +276,7 @@ def test_a_run_that_waits_for_its_tasks_takes_no_other_outcome_but_can_break_off
     run = end_run(new_run())
     url = f"{simulator.url}/simulator/runs/{run['id']}/outcome"
     for body in ({}, {"status": "declined"}, {"status": "awaiting_input"}):
-        assert http.post(url, json=body, timeout=5).status_code == 409
+        assert http.post(url, json=body, timeout=60).status_code == 409
     assert end_run(run, status="error")["status"] == "error"
     with pytest.raises(onfido.exceptions.UnprocessableEntityException):
         complete(vendor, run, {"score": 1})
@@ -338,12 +338,12 @@ def test_rules_hold_for_runs_to_come_until_others_take_their_place(
 def test_rules_that_mean_nothing_are_refused_by_name(
     simulator: Simulator, http: requests.Session, field: str, value: Any
 ) -> None:
-    answer = http.put(f"{simulator.url}/simulator/workflows/{WORKFLOW_ID}", json={field: value}, timeout=5)
+    answer = http.put(f"{simulator.url}/simulator/workflows/{WORKFLOW_ID}", json={field: value}, timeout=60)
     assert answer.status_code == 422
     assert list(answer.json()["error"]["fields"]) == [field]
 
 
 def test_a_workflow_is_named_by_its_uuid(simulator: Simulator, http: requests.Session) -> None:
-    answer = http.put(f"{simulator.url}/simulator/workflows/mine", json={}, timeout=5)
+    answer = http.put(f"{simulator.url}/simulator/workflows/mine", json={}, timeout=60)
     assert answer.status_code == 422
     assert list(answer.json()["error"]["fields"]) == ["workflow_id"]
