@@ -1,13 +1,13 @@
 """The use cases, by story. They own the transactions; no HTTP call is made while one is open.
 
 providers/     register, change, list and remove providers; reach Onfido on behalf of one; set up and check its webhook
-starting/      start a verification: the request, whose turn it is, the values it is bound to, the steps at Onfido
-results/       take in events, apply what Onfido says of a run, decide reviews, keep what a run ended with
-lookup/        look verifications up: one, a page, as CSV; the files that Onfido keeps as evidence
+starting/      start a verification: the request, the lease, the values it is bound to, the steps at Onfido
+results/       receive events, apply a run's status, decide reviews, keep results
+lookup/        look up verifications: one, a page, as CSV; the files that Onfido keeps as evidence
 people/        users, their claims and their applicants at Onfido
 application/   tasks to complete, notices, watchlist matches
 journal.py     the only writer of history, and where changes are announced
-outbox.py      deliveries, tried until they succeed; upkeep.py: the sweep
+outbox.py      deliveries, retried until they succeed; upkeep.py: the sweep
 timing.py      how long calls to Onfido may take; key_rotation.py: the connector's own keys
 
 A story imports only those below it (`tests/house.py`):

@@ -1,8 +1,8 @@
-"""What a failed transaction has left to do, done as soon as the database answers again.
+"""Cleanup after a failed transaction, as soon as the database is available again.
 
-A request whose database is away can give nothing back: not the lease that it holds, not the applicant that it could
-not record. It leaves that here, and a thread of its own tries until it succeeds. What is left when the process ends, or
-after `PATIENCE`, is given up: a lease expires by itself, and all else is in the log.
+While the database is unavailable, a request can neither release its lease nor record the applicant that it created. It
+queues that work here, and a background thread retries until it succeeds. Work that is left when the process ends, or
+after `PATIENCE`, is dropped: a lease expires by itself, and everything else is in the log.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ log = structlog.get_logger(__name__)
 
 PAUSE = 0.2  # seconds between two tries
 PATIENCE = 3600.0  # seconds
-MOST = 10_000  # that are left at once
+MOST = 10_000  # that are queued at once
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class _Left:
 
 
 class Afterwards:
-    """Does what is left, in its order; of any number of threads that leave something, none waits."""
+    """Runs queued work in order; threads that queue work do not wait for it."""
 
     def __init__(self, patience: float = PATIENCE, most: int = MOST) -> None:
         self._patience = patience
@@ -43,7 +43,7 @@ class Afterwards:
         self._stopping = threading.Event()
 
     def leave(self, what: str, work: Callable[[], None], **ids: str) -> None:
-        """Leave work to be done, which can be done twice; `what` and the ids are for the log."""
+        """Queue work, which must be idempotent; `what` and the ids are for the log."""
         left = _Left(what, ids, work)
         with self._lock:
             if len(self._left) >= self._most or self._stopping.is_set():
@@ -55,14 +55,14 @@ class Afterwards:
                 self._thread.start()
 
     def do(self, what: str, work: Callable[[], None], **ids: str) -> None:
-        """Do work, and leave it where the database does not answer."""
+        """Run work, and queue it where the database is unavailable."""
         try:
             work()
         except SQLAlchemyError:
             self.leave(what, work, **ids)
 
     def close(self) -> None:
-        """Stop; what is left is given up."""
+        """Stop; queued work is dropped."""
         self._stopping.set()
         if thread := self._thread:
             thread.join()
@@ -76,7 +76,7 @@ class Afterwards:
                 self._stopping.wait(PAUSE)
 
     def _next(self) -> _Left | None:
-        """Return what comes next; None where nothing is left to this thread."""
+        """Return the next work; None where none is left for this thread."""
         with self._lock:
             if self._stopping.is_set():
                 for left in self._left:
@@ -88,7 +88,7 @@ class Afterwards:
             return self._left[0]
 
     def _is_done(self, left: _Left) -> bool:
-        """Try once; False where the database still does not answer."""
+        """Try once; False where the database is still unavailable."""
         try:
             left.work()
         except SQLAlchemyError:

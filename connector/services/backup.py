@@ -1,6 +1,6 @@
-"""Backups of the whole database, and putting one back.
+"""Backup and restoration of the whole database.
 
-The encryption keys are never part of one: who has both has everything.
+The encryption keys are never part of a backup: with both, all data can be read.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from connector.store.vault import key_sources
 
 
 class Backups:
-    """Backups of one database, which need not be open; `keys` and `data_dir` tell where the encryption keys are."""
+    """Backups of one database, which does not have to be open; `keys` and `data_dir` locate the encryption keys."""
 
     def __init__(self, url: str, keys: Sequence[str], data_dir: Path) -> None:
         self._url = make_url(url)
@@ -31,7 +31,7 @@ class Backups:
         return Path(str(self._url.database)) if self._url.get_backend_name() == "sqlite" else None
 
     def commands(self, file: Path) -> tuple[Sequence[str], Sequence[str]]:
-        """Return the commands that back a PostgreSQL database up to a file, and that restore it."""
+        """Return the commands that back up a PostgreSQL database to a file, and that restore it."""
         # Without the password: the tools ask for it, or read PGPASSWORD or .pgpass.
         url = shlex.quote(self._url._replace(drivername="postgresql", password=None).render_as_string())
         path = shlex.quote(str(file))
@@ -63,7 +63,7 @@ class Backups:
         return content
 
     def key_sources(self) -> dict[str, str]:
-        """Return where the encryption keys are, by their ids; none is created."""
+        """Return the locations of the encryption keys, by their ids; none is created."""
         return key_sources(self._keys, self._data_dir)
 
 

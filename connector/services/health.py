@@ -1,4 +1,4 @@
-"""Whether the database does all that the connector needs: answers, has this version's schema, and takes writes."""
+"""Whether the database answers, has this version's schema, and accepts writes."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from connector.store.engine import Database
 
 log = structlog.get_logger(__name__)
 
-WRITE_EVERY = 1.0  # seconds; whoever asks meanwhile is told what the last write showed
+WRITE_EVERY = 1.0  # seconds; requests in between get the result of the last write
 
 
 class Health:
-    """Looks at a database when asked, and writes to it at most once in `WRITE_EVERY`."""
+    """Checks a database on request, and writes to it at most once in `WRITE_EVERY`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -25,7 +25,7 @@ class Health:
         self._write_problem: str | None = None
 
     def problem(self) -> str | None:
-        """Return what is wrong, None where nothing is; the driver's words go to the log alone."""
+        """Return what is wrong, or None; the driver's message is only logged."""
         try:
             if not self._database.is_current():
                 return "The database is not migrated: run `connector migrate`."

@@ -3,8 +3,8 @@
     a transaction ──► record ──► history
                             └──► outbox: one delivery for each subscriber that wants the change
 
-Whatever follows from a change, such as a write-back, a notice or a signal, is a subscriber. So nothing can be changed
-without whoever builds on it hearing of it: of a claim that is verified no longer just as of one that is.
+Every consequence of a change, such as a write-back, a notice or a signal, is a subscriber. So no change can be made
+without its subscribers being notified, for example also when a claim is no longer verified.
 """
 
 from __future__ import annotations
@@ -20,25 +20,25 @@ from connector.store.outbox import Payload
 
 
 class Subscriber(Protocol):
-    """Decides which changes it wants, and what the outbox then delivers. Both run inside the change's transaction."""
+    """Selects changes, and returns their deliveries. Both methods run inside the change's transaction."""
 
     def wants(self, change: Change) -> bool:
         """Whether to deliver anything for this change."""
         ...
 
     def delivery(self, change: Change) -> Payload:
-        """Return what to deliver; of equal ones from one `record` only one is delivered."""
+        """Return the delivery for a change; of equal deliveries from one `record` only one is made."""
         ...
 
 
 class Journal:
-    """Writes changes down and announces them to its subscribers."""
+    """Records changes and announces them to its subscribers."""
 
     def __init__(self, subscribers: Sequence[Subscriber] = ()) -> None:
         self._subscribers = subscribers
 
     def record(self, connection: Connection, changes: Sequence[Change]) -> None:
-        """Write and announce changes in the transaction that makes them, as its last step: the outbox comes last."""
+        """Record and announce changes as the last step of their transaction: the outbox is last in the lock order."""
         if changes:
             history.append(connection, changes)
             outbox.add_all(connection, self._deliveries(changes))

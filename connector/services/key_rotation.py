@@ -26,7 +26,7 @@ _ADD_SECRET = insert(secrets, lambda statement: statement.on_conflict_do_nothing
 def fingerprint_key(database: Database, vault: Vault) -> bytes:
     """Return the key for fingerprints, created on first use and stored, encrypted, in the database.
 
-    It outlives the rotation of encryption keys: what is verified stays comparable.
+    It does not change when encryption keys are rotated, so that fingerprints stay comparable.
     """
     context = own_secret(FINGERPRINT_KEY)
     with database.write() as connection:
@@ -46,7 +46,7 @@ def sealing_key(database: Database) -> str | None:
 class KeyRotation:
     """Seals everything with the first key, in short transactions, while the connector runs.
 
-    One that was broken off goes on where it was: what is sealed with the first key already is not touched.
+    An interrupted rotation continues: values that are sealed with the first key already are not touched.
     """
 
     def __init__(self, database: Database, vault: Vault) -> None:
@@ -78,7 +78,7 @@ class KeyRotation:
             after = done[-1]
 
     def _one_by_one(self, column: SealedColumn) -> Iterator[int]:
-        """Seal what others were at."""
+        """Seal the values whose rows were locked before."""
         with self._database.read() as connection:
             outdated = column.outdated(connection, self._vault)
         for key in outdated:

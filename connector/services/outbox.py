@@ -1,4 +1,4 @@
-"""What is delivered later: the handlers of deliveries, and one worker's turn at them.
+"""Deliveries: their handlers, and one pass of a worker over the due ones.
 
 Each story defines its own kinds of deliveries, a small frozen dataclass of ids each, and registers a handler for it. A
 handler is called with the payload while no transaction is open, at least once, and raises where the delivery failed:
@@ -33,7 +33,7 @@ MAX_ATTEMPTS = 12
 LEASE = 60.0  # seconds; every delivery's time-outs end well before
 FIRST_RETRY = 2.0  # seconds, doubled with every attempt
 LONGEST_RETRY = 3600.0
-KEPT = timedelta(days=1)  # how long delivered rows stay, so that their dedupe keys hold
+KEPT = timedelta(days=1)  # retention of delivered rows, so that their dedupe keys stay effective
 FORGET_BATCH = 1000
 
 _NAMESPACE = uuid.UUID("0e6d6ac6-4f8b-4d6e-9f55-0d1f4b7c2a10")
@@ -47,19 +47,19 @@ class Undeliverable(Exception):  # noqa: N818  it is an answer, not a defect
 
 @dataclass(frozen=True)
 class Handler(Generic[P]):
-    """How a kind of payload is delivered; `batch` are leased at once: 1 for slow receivers, more for local work."""
+    """The handler of a kind of payload; `batch` rows are leased at once: 1 for slow receivers, more for local work."""
 
     payload: type[P]
     deliver: Callable[[P], None]
     batch: int = 1
 
     def handle(self, fields: Mapping[str, Any]) -> None:
-        """Deliver what a row holds."""
+        """Deliver a row's payload."""
         self.deliver(self.payload(**fields))
 
 
 class Outbox:
-    """The outbox and the handlers of what it can deliver."""
+    """The outbox and the handlers of its deliveries."""
 
     def __init__(self, database: Database, journal: Journal, handlers: Iterable[Handler[Any]]) -> None:
         self._database = database
@@ -70,9 +70,9 @@ class Outbox:
             self._by_batch.setdefault(handler.batch, []).append(kind)
 
     def work(self, owner: str, is_stopping: Callable[[], bool] = lambda: False) -> int:
-        """Lease and deliver what is due, once for each batch size; gives the number of rows that were tried.
+        """Lease and deliver due rows, once for each batch size; returns the number of rows that were tried.
 
-        What was leased but not begun is given back when `is_stopping` says so, or its lease is half over.
+        Rows that were leased but not begun are released when `is_stopping` returns True, or half of the lease is over.
         """
         tried = 0
         for batch, kinds in self._by_batch.items():
@@ -113,7 +113,7 @@ class Outbox:
             self._record(connection, delivery_id, outbox.drop(connection, delivery_id), "dropped", actor)
 
     def _record(self, connection: Connection, delivery_id: str, kind: str | None, what: str, actor: str) -> None:
-        """Write down what an operator did to a row; the outbox is no tenant's."""
+        """Log an operator's action on a row; the outbox belongs to no tenant."""
         if kind is None:
             raise _no_such_row(delivery_id)
         now, detail = datetime.now(UTC), {"kind": kind}
@@ -150,7 +150,7 @@ class Outbox:
 
 
 def forget_done(database: Database) -> None:
-    """Delete what was delivered long ago, in batches."""
+    """Delete rows that were delivered long ago, in batches."""
     while True:
         with database.write() as connection:
             if outbox.forget_done(connection, KEPT, FORGET_BATCH) < FORGET_BATCH:
@@ -158,7 +158,7 @@ def forget_done(database: Database) -> None:
 
 
 def stamp(dedupe_key: str, now: datetime) -> tuple[str, str]:
-    """Return what a payload keeps of its notice: the id, the same for the same key, and the time."""
+    """Return the id and time of a payload's notice; the id is the same for the same key."""
     return str(uuid.uuid5(_NAMESPACE, dedupe_key)), now.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
@@ -170,18 +170,18 @@ def retry_delay(attempts: int, error: Exception | None = None) -> float:
 
 
 def new_owner() -> str:
-    """Make the name under which a worker leases rows."""
+    """Return the name under which a worker leases rows."""
     return str(uuid.uuid4())
 
 
 def _check_hope(delivery: Delivery) -> None:
-    """Raise for a row that ended every one of its workers: it would end the next one as well."""
+    """Raise for a row during whose every attempt the worker died: the next one would die as well."""
     if delivery.attempts > MAX_ATTEMPTS:
         raise Undeliverable(f"It was begun {MAX_ATTEMPTS} times, and no worker lived to finish it.")
 
 
 def _failure(number: int, error: Exception) -> dict[str, Any]:
-    """Write a failed attempt; of an unforeseen error the type alone, for its text may hold anything."""
+    """Record a failed attempt; of an unexpected error only the type, because its text may contain anything."""
     words = str(error) if isinstance(error, Undeliverable) else getattr(error, "summary", "")
     reason = f"{type(error).__name__}: {words}".removesuffix(": ")
     return {"number": number, "at": datetime.now(UTC).isoformat(timespec="seconds"), "reason": reason}

@@ -1,4 +1,4 @@
-"""How long calls to Onfido may take: all of one use together."""
+"""Deadlines of calls to Onfido, for all calls of one use case together."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Deadline:
-    """By when all calls to Onfido of one use have to be answered, as a value of `time.monotonic()`.
+    """The time by which all Onfido calls of one use case must be answered, as a value of `time.monotonic()`.
 
-    `is_background`: nobody waits for them, so they give way to those that somebody waits for.
+    `is_background`: no user waits for them, so interactive calls take precedence.
     """
 
     at: float
@@ -20,16 +20,16 @@ class Deadline:
 
 @dataclass(frozen=True)
 class Timing:
-    """How long things may take, in seconds: all Onfido calls of one request; an unanswered start of a run."""
+    """Time limits in seconds: for all Onfido calls of one request, and for an unanswered start of a run."""
 
     interactive_budget: float
     run_settle_time: float
 
     def interactive(self, at_most: float = math.inf) -> Deadline:
-        """Return the deadline of a request that begins now, for which somebody waits."""
+        """Return the deadline of an interactive request that begins now."""
         return Deadline(time.monotonic() + min(at_most, self.interactive_budget))
 
 
 def background(seconds: float) -> Deadline:
-    """Return the deadline of work that begins now, for which nobody waits."""
+    """Return the deadline of background work that begins now."""
     return Deadline(time.monotonic() + seconds, is_background=True)

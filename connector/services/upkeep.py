@@ -1,8 +1,8 @@
-"""What keeps results from being lost without anybody asking: the sweep, and the deliveries it puts into the outbox.
+"""Periodic upkeep, so that no result is lost: the sweep, and the deliveries that it queues.
 
-sweep ──► every open verification that is overdue for a look ──► check_verification
-      ──► events that wait for a run which is known by now   ──► applied
-      ──► what is kept longer than it has to be              ──► removed
+sweep ──► every open verification whose check is overdue     ──► check_verification
+      ──► parked events whose run is known by now            ──► applied
+      ──► data whose retention has ended                     ──► removed
 
 check_verification   run known: ask Onfido, apply the answer; unknown: resume the attempt or close it
 keep_document        what the document says, where the provider wants it and the event did not tell
@@ -37,15 +37,15 @@ from connector.store.engine import Database
 
 log = structlog.get_logger(__name__)
 
-FORGET_BATCH = 500  # finished runs of which one transaction forgets what was kept
-SWEEP_LIMIT = 200  # verifications that one sweep puts up for a look
+FORGET_BATCH = 500  # finished verifications whose kept results one transaction removes
+SWEEP_LIMIT = 200  # verifications that one sweep queues for a check
 CHECK_BUDGET = 25.0  # seconds of Onfido's calls; well below the outbox' lease
-TOLD_AFTER = timedelta(days=7)  # a run that is open for so long is worth an operator's look
+TOLD_AFTER = timedelta(days=7)  # a run that is open for this long is reported to the operator
 
 
 @dataclass(frozen=True)
 class Sweep:
-    """Look for what is overdue."""
+    """Queue overdue work."""
 
     kind: ClassVar[str] = "sweep"
 
@@ -77,7 +77,7 @@ class Upkeep:
 
     @property
     def handlers(self) -> Sequence[Handler[Any]]:
-        """What the outbox delivers here."""
+        """The handlers of this story's deliveries."""
         return [
             Handler(Sweep, self.sweep),
             Handler(CheckVerification, self.check_verification),
@@ -85,14 +85,14 @@ class Upkeep:
         ]
 
     def sweep(self, _order: Sweep) -> None:
-        """Look for what is overdue."""
+        """Queue overdue work."""
         self._put_up_overdue()
         self._events.match_all()
         self._forget_old()
         forget_done(self._database)
 
     def check_verification(self, order: CheckVerification) -> None:
-        """Bring one open verification forward."""
+        """Advance one open verification."""
         with self._database.read() as connection:
             verification = verifications.find(connection, order.verification_id)
         if verification is None or verification.closed_at is not None:
@@ -105,7 +105,7 @@ class Upkeep:
             self._refresh(provider, verification, verification.run_id, deadline)
 
     def keep_document(self, order: KeepDocument) -> None:
-        """Keep what a finished run's document says, which the event did not tell."""
+        """Keep the document's values of a finished run, which the event did not contain."""
         with self._database.read() as connection:
             verification = verifications.find(connection, order.verification_id)
         if verification is None or verification.run_id is None:

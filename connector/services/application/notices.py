@@ -1,4 +1,4 @@
-"""What applications are told, and where: signed notices, in the shape that they have on the wire.
+"""Notices to applications: their contents, in the format that is sent, and their receiver.
 
 `connector/http/webhook_sender.py` posts them; each is a delivery of the outbox, so it may come twice, with the same id.
 """
@@ -41,7 +41,7 @@ class Stamped(Protocol):
 
 @dataclass(frozen=True)
 class Notice:
-    """One thing that an application is told; `notice_id` and `at` (when it came to be known here) never change."""
+    """A notice to an application; `notice_id` and `at` (when the connector learned of it) never change."""
 
     kind: str
     notice_id: str
@@ -51,7 +51,7 @@ class Notice:
 
 @dataclass(frozen=True)
 class Receiver:
-    """Where a provider's notices go, and what they are signed with."""
+    """The receiver of a provider's notices, and the secret that signs them."""
 
     provider_id: str
     url: str
@@ -59,7 +59,7 @@ class Receiver:
 
 
 class Notices:
-    """Sends notices to the applications of providers that want them."""
+    """Sends notices to the applications of providers that are configured for them."""
 
     def __init__(
         self, providers: Providers, notifier: Notifier, policy: UrlPolicy, clock: Callable[[], datetime]
@@ -72,7 +72,7 @@ class Notices:
     def receiver(self, provider: Provider) -> Receiver | None:
         """Return where a provider's notices are sent; None where it has none sent.
 
-        Raises `Undeliverable` where none may go there any more.
+        Raises `Undeliverable` where the address is no longer allowed.
         """
         url = provider.studio.notices.url
         if url is None:

@@ -1,12 +1,12 @@
-"""The tasks of a run that wait for the application: it is told of them, and completes them with data.
+"""The tasks of a run that wait for the application: it is notified of them, and completes them with data.
 
     workflow_task.started ──► outbox ──► tell: ask Onfido what went in ──► notice ──► 2xx with data ──► complete
                                            │                                  ├─ 2xx without ──► later, by the API
                                            │                                  └─ all else ──► the outbox tries again
                                            └─ complete already, or the run has ended ──► nothing to tell
 
-What goes in and out of a task may be personal: it is asked of Onfido when it is needed, and kept nowhere here. A task
-has no status at Onfido. With an output it is complete; with an empty one it may be, and Onfido refuses it if it is.
+A task's input and output may be personal: they are read from Onfido when needed, and not stored here. A task has no
+status at Onfido. With an output it is complete; with an empty one it may be, and then Onfido refuses its completion.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ from connector.services.timing import Timing, background
 from connector.store import verifications
 from connector.store.engine import Database
 
-TASK_COMPLETED = "task_completed"  # what has become of it, for the history
+TASK_COMPLETED = "task_completed"  # its new state, for the history
 ANSWER = "notice_answered"  # a cause: the answer to a notice, and not a request
 
 MAX_DATA = 60 * 1024  # characters of JSON; a body of the API has 64 KiB with all that is around it
@@ -48,7 +48,7 @@ Data = Mapping[str, Any] | Sequence[Any]
 
 @dataclass(frozen=True)
 class _OpenRun:
-    """A verification whose run has tasks, and how Onfido is asked about them."""
+    """A verification whose run has tasks, with a client for Onfido."""
 
     verification: Verification
     run_id: str
@@ -56,7 +56,7 @@ class _OpenRun:
 
 
 class Tasks:
-    """The tasks of every tenant's runs; each method takes the tenant it may see."""
+    """Lists and completes the tasks of runs of one tenant, which each method takes."""
 
     def __init__(
         self,
@@ -80,7 +80,7 @@ class Tasks:
 
     @property
     def handlers(self) -> Sequence[Handler[Any]]:
-        """What the outbox delivers here."""
+        """The handlers of this story's deliveries."""
         return [Handler(TellTask, self.tell)]
 
     def all(self, tenant: str, run_id: str, provider_id: str | None = None) -> list[TaskSummary]:
@@ -107,9 +107,9 @@ class Tasks:
         provider_id: str | None = None,
         actor: str = SYSTEM,
     ) -> Task:
-        """Complete a task with the application's data, and give the task.
+        """Complete a task with the application's data, and return the task.
 
-        Raises as `get`; `InvalidField` for data that no task can take; `RequestError` where the task is complete or
+        Raises as `get`; `InvalidField` for data that no task can accept; `RequestError` where the task is complete or
         the run has ended;
         `OnfidoError` (OIDV-10047) where Onfido refuses the data.
         """
@@ -217,7 +217,7 @@ def _read(run: _OpenRun, task_id: str) -> Task:
 
 
 def _is_closed(run: _OpenRun, task_id: str) -> bool:
-    """Ask Onfido whether a task that it did not let be completed is complete, or its run has ended."""
+    """Ask Onfido whether a task whose completion it refused is complete already, or its run has ended."""
     if _read(run, task_id).output is not None:
         return True
     return run.onfido.get_run(run.run_id).is_final

@@ -1,4 +1,4 @@
-"""Watchlist monitoring goes on after a run has ended: what becomes of a user when a monitor's matches change.
+"""Watchlist monitoring continues after a run has ended: the handling of a monitor's changed matches.
 
     watchlist_monitor.matches_updated ──► parked, and put into the outbox
       update: ask Onfido whom the monitor watches ──► ┌ one transaction ─────────────────────────┐
@@ -7,7 +7,7 @@
                                                       │ notice into the outbox                    │──► tell
                                                       └───────────────────────────────────────────┘
 
-An event is applied once: it is resolved in the transaction that acts on it, whoever delivers it how often.
+An event is applied once, however often it is delivered: it is resolved in the transaction that applies it.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ from connector.store.engine import Database
 
 log = structlog.get_logger(__name__)
 
-MATCHES_UPDATED = "watchlist_matches_updated"  # what has become of the user, for the history
+MATCHES_UPDATED = "watchlist_matches_updated"  # the change, for the history
 WATCHLIST = "watchlist"  # a cause
-WATCHLIST_MATCH = "watchlist_match"  # why a claim is verified no longer
+WATCHLIST_MATCH = "watchlist_match"  # why a claim is no longer verified
 ASK_BUDGET = 25.0  # seconds of Onfido's calls; well below the outbox' lease
 
 
@@ -54,7 +54,7 @@ class TellMatches:
 
 
 class Watchlist:
-    """Acts on changed matches, and tells applications of them."""
+    """Applies changed matches, and notifies applications of them."""
 
     def __init__(
         self,
@@ -74,7 +74,7 @@ class Watchlist:
 
     @property
     def handlers(self) -> Sequence[Handler[Any]]:
-        """What the outbox delivers here."""
+        """The handlers of this story's deliveries."""
         return [Handler(UpdateMatches, self.update), Handler(TellMatches, self.tell)]
 
     def update(self, order: UpdateMatches) -> None:
@@ -103,7 +103,7 @@ class Watchlist:
             self._notices.send(receiver, matches_updated(order, verification, order.monitor_id))
 
     def _find_watched(self, provider: Provider, monitor_id: str) -> Verification | None:
-        """Find the latest attempt of the user whom a monitor watches; None where it, or the user, is gone."""
+        """Return the latest verification of the monitored user; None where it, or the user, was removed."""
         onfido = self._onfido.of_provider(provider, background(ASK_BUDGET))
         try:
             applicant_id = onfido.get_watched_applicant(monitor_id)
@@ -148,7 +148,7 @@ class Watchlist:
 
 
 def _lock(connection: Connection, verification: Verification) -> bool:
-    """Lock the user and all attempts, as everybody does; False where the user was removed meanwhile."""
+    """Lock the user and all verifications, in lock order; False where the user was removed meanwhile."""
     users.lock(connection, verification.tenant, verification.user_id)
     attempts = verifications.find_of_user(connection, verification.tenant, verification.user_id)
     return any(each.verification_id == verification.verification_id for each in attempts)

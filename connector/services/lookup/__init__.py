@@ -1,1 +1,1 @@
-"""Look verifications up: one, a page, as CSV, and the files that Onfido keeps as evidence."""
+"""Look up verifications: one, a page, as CSV, and the files that Onfido keeps as evidence."""

@@ -1,4 +1,4 @@
-"""The audit trail: what people asked for, and what was refused, page by page."""
+"""The audit trail: requests of people, and refusals, page by page."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from connector.store.engine import Database
 
 @dataclass(frozen=True)
 class AuditPage:
-    """Some entries, the latest first; `next_before` is where the next page begins, None at the end."""
+    """A page of entries, the latest first; `next_before` is the position of the next page, None at the end."""
 
     entries: Sequence[Entry]
     next_before: int | None

@@ -1,8 +1,8 @@
-"""The files that Onfido keeps of a run that has ended, passed on as they arrive.
+"""The files that Onfido keeps of a run that has ended, streamed to the caller.
 
-run ──► ended here? ──► no: ask Onfido, for a webhook may be lost ──► still open: IDVP-60012
+run ──► ended here? ──► no: ask Onfido, a webhook may be lost ──► still open: IDVP-60012
                    └──► open the file at Onfido ──► 404: not made yet, or unknown: IDVP-60011, ask again later
-                                               └──► EvidenceFile ──► whoever reads it, piece by piece
+                                               └──► EvidenceFile ──► its reader, piece by piece
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class EvidenceFile:
 
 
 class Evidence:
-    """The files of runs; whoever opens one closes it, and with it the connection to Onfido, and is in the history.
+    """Opens the files of runs; the caller must close them, which closes the connection to Onfido. Reads are recorded.
 
     Opening raises `RequestError`: no such run, it has not ended, or the file is not there (yet); `OnfidoError`.
     """
@@ -58,7 +58,7 @@ class Evidence:
     def open_timeline(
         self, tenant: str, run_id: str, file_id: str, provider_id: str | None = None, *, actor: str
     ) -> AbstractContextManager[EvidenceFile]:
-        """Open a timeline file (a PDF) that was made."""
+        """Open a timeline file (a PDF) that was created."""
         if not file_id.strip("."):
             raise RequestError(Code.FILE_UNAVAILABLE, f"There is no timeline file {file_id}.")
         verification, onfido_run_id = self._ended(tenant, run_id, provider_id)
@@ -90,7 +90,7 @@ class Evidence:
         media_type: str,
         actor: str,
     ) -> Iterator[EvidenceFile]:
-        """Pass a file of Onfido's on, as what it has to be and not as what the place says that keeps it."""
+        """Stream a file of Onfido's with the expected media type, not the one that the storage sends."""
         with ExitStack() as stack:
             with _told_when_to_ask_again():
                 stream = stack.enter_context(opened)

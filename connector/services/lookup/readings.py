@@ -1,6 +1,6 @@
-"""Who took what in bulk or in full: every export, file and piece of evidence that is read is in the history.
+"""Records of reading: every export, file and piece of evidence that is read is in the history.
 
-The entry is written before anything is handed out: what cannot be recorded is not handed out either.
+The entry is written before any data is returned: a reading that cannot be recorded is refused.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ CSV_FILE = "verifications.csv"
 
 
 class Readings:
-    """Records who has read what."""
+    """Records readings in the history."""
 
     def __init__(self, database: Database, journal: Journal, clock: Callable[[], datetime]) -> None:
         self._database = database
@@ -25,7 +25,7 @@ class Readings:
         self._clock = clock
 
     def record_export(self, tenant: str, criteria: VerificationFilter, actor: str) -> None:
-        """Record that somebody exports the verifications that match."""
+        """Record an export of the verifications that match."""
         self._record(
             Change(
                 at=self._clock(),
@@ -42,7 +42,7 @@ class Readings:
         )
 
     def record_file(self, verification: Verification, name: str, actor: str) -> None:
-        """Record that somebody reads a file of a run's."""
+        """Record the reading of a run's file."""
         self._record(
             Change(
                 at=self._clock(),
@@ -64,7 +64,7 @@ class Readings:
 
 
 def _described(criteria: VerificationFilter) -> Mapping[str, object]:
-    """Return what the export was limited to, by the words of the query."""
+    """Return the filter of the export, by the names of the query's parameters."""
     words = {
         "status": ",".join(criteria.statuses) or None,
         "userId": criteria.user_id,

@@ -1,4 +1,4 @@
-"""How a user is verified, and if not, why: what the help desk asks first."""
+"""How a user is verified, and if not, why: for the help desk."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from connector.services.results.kept import KeptResults
 from connector.store import claims, history, verification_search, verifications
 from connector.store.engine import Database
 
-MAX_REFUSALS = 200  # of a user's latest, among which each provider's last is looked for
+MAX_REFUSALS = 200  # of a user's latest, among which each provider's last is searched
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ class UserStatuses:
         self._clock = clock
 
     def get(self, tenant: str, user_id: str) -> UserStatus:
-        """Return how a user is verified; raise `RequestError` where nothing is known of the user (any more)."""
+        """Return how a user is verified; raise `RequestError` where the user is unknown, or was removed."""
         values, registered = self._directory.values(tenant, user_id), self._providers.all(tenant)
         known = self._read(tenant, user_id)
         if values is None and not known.is_any:
@@ -55,17 +55,17 @@ class UserStatuses:
         return UserStatus(user_id, [self._status(provider, known, values or {}) for provider in registered])
 
     def refusals(self, tenant: str, user_id: str, limit: int = MAX_REFUSALS) -> list[Change]:
-        """Return a user's starts that were refused and whose trace is still kept, the latest first."""
+        """Return a user's refused starts that are still recorded, the latest first."""
         with self._database.read() as connection:
             return history.find_refusals(connection, tenant, user_id, limit)
 
     def removal(self, tenant: str, user_id: str) -> Change | None:
-        """Return the entry that says when and by whom a user was removed, the latest time; None if never."""
+        """Return the latest entry of a user's removal, with its time and actor; None if there is none."""
         with self._database.read() as connection:
             return history.find_removal(connection, tenant, user_id)
 
     def no_such_user(self, tenant: str, user_id: str) -> RequestError:
-        """Create the error for a user of whom nothing is known, or nothing any more."""
+        """Create the error for a user who is unknown, or was removed."""
         removal = self.removal(tenant, user_id)
         removed = f": removed at {removal.at:%Y-%m-%dT%H:%M:%SZ} by {removal.actor}" if removal else ""
         return RequestError(Code.USER_NOT_FOUND, f"There is no user {user_id}{removed}.")
@@ -106,13 +106,13 @@ def _claim(provider: Provider, uri: str, known: _Known, values: Mapping[str, str
 
 
 def _has_value(provider: Provider, uri: str, values: Mapping[str, str]) -> bool:
-    """Whether there is something to verify: what only the workflow's output tells of needs no value here."""
+    """Whether there is anything to verify: a claim that only the workflow's output contains needs no value here."""
     return uri not in provider.claims or bool(values.get(uri))
 
 
 @dataclass(frozen=True)
 class _Known:
-    """What is stored of a user, by the providers' ids."""
+    """The stored data of a user, by the providers' ids."""
 
     claims: Mapping[tuple[str, str], Claim]
     latest: Mapping[str, Verification]
@@ -121,5 +121,5 @@ class _Known:
 
     @property
     def is_any(self) -> bool:
-        """Whether anything is known of the user."""
+        """Whether anything is stored of the user."""
         return bool(self.claims or self.latest or self.refusals)

@@ -1,10 +1,10 @@
-"""The applicant at Onfido, in an administrator's hands.
+"""Administration of applicants at Onfido.
 
-update ──► the user's present values of all mapped claims go to Onfido, also while a run is under way; what the user
-           has removed stays there: the next INITIATED makes another applicant
-delete ──► Onfido deletes the applicant in some days; a run that is open here ends, for nobody can go through it any
-           more, and the user's next INITIATED makes another applicant
-restore ─► that is taken back: the next INITIATED uses the applicant again
+update ──► the user's current values of all mapped claims are sent to Onfido, also while a run is open; a value that the
+           user has removed stays there: the next INITIATED creates another applicant
+delete ──► Onfido deletes the applicant in some days; an open verification is closed here, because its run can no longer
+           be completed, and the user's next INITIATED creates another applicant
+restore ─► the deletion is cancelled: the next INITIATED uses the applicant again
 """
 
 from __future__ import annotations
@@ -38,10 +38,10 @@ from connector.store.vault import Fingerprints
 
 
 class Applicants:
-    """The applicants of every tenant's users; each method takes the tenant it may see.
+    """Administers the applicants of one tenant's users; each method takes the tenant.
 
-    Each raises `RequestError`: provider unknown, or no verification of its was about the applicant; and `OnfidoError`
-    where Onfido refuses, fails or is away.
+    Each raises `RequestError`: provider unknown, or none of its verifications has the applicant; and `OnfidoError`
+    where Onfido refuses, fails or is unreachable.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Applicants:
         self._clock = clock
 
     def update(self, tenant: str, provider_id: str, applicant_id: str, actor: str = SYSTEM) -> None:
-        """Send the values that the user has now; what a run under way was bound to another value for stays unverified.
+        """Send the user's current values; claims that an open run has bound to other values stay unverified.
 
         Raises `RequestError` also where there are no values, Onfido would refuse one, or the applicant is deleted.
         """
@@ -87,7 +87,7 @@ class Applicants:
             if not error.is_gone:
                 raise
         delete_at = None
-        with suppress(OnfidoError):  # it is worth knowing, no more
+        with suppress(OnfidoError):  # for information only
             delete_at = onfido.find_deletion(applicant_id)
         with self._database.write() as connection:
             deleted = self._entry(found, "deleted", actor, {"delete_at": delete_at.isoformat()} if delete_at else {})
@@ -114,9 +114,9 @@ class Applicants:
         return provider, found
 
     def _prepare(self, provider: Provider, verification: Verification) -> tuple[dict[str, str], dict[str, str]]:
-        """Return what to send, by applicant field and by claim, read after it was committed that it will be sent.
+        """Return the values to send, by applicant field and by claim; first commits which fields will be sent.
 
-        An address that Onfido would not take is left out.
+        An address that Onfido would refuse is left out.
         """
         is_recorded = False
         while not is_recorded:
@@ -136,13 +136,13 @@ class Applicants:
         return values
 
     def _record(self, verification: Verification, fields: Collection[str]) -> bool:
-        """Commit which fields the applicant will have been sent; False where that is known already."""
+        """Commit which fields the applicant will have been sent; False where they are recorded already."""
         with self._database.write() as connection:
             return applicants.extend(connection, verification.provider_id, verification.applicant_id or "", fields)
 
     @contextmanager
     def _binding(self, provider: Provider, verification: Verification, values: Mapping[str, str]) -> Iterator[None]:
-        """Mark as stale what the user's attempts are bound to other values for, also those that begin meanwhile."""
+        """Mark as stale the claims that the user's verifications have bound to other values, also new ones."""
         tenant, user_id = verification.tenant, verification.user_id
         fingerprints = {uri: self._fingerprints.of(tenant, user_id, uri, value) for uri, value in values.items()}
         self._mark(provider, verification, fingerprints)
@@ -160,14 +160,14 @@ class Applicants:
             verification_claims.mark_remapped(connection, verification.provider_id, verification.user_id, sent)
 
     def _end_open(self, connection: Connection, verification: Verification, actor: str) -> list[Change]:
-        """Close the open attempt that is about a deleted applicant: otherwise the user could start no other."""
+        """Close the open verification of a deleted applicant: otherwise the user could not start another."""
         current = verifications.find_open(connection, verification.provider_id, verification.user_id)
         if current is None or current.applicant_id != verification.applicant_id:
             return []
         return end(connection, current, "The applicant was deleted.", self._clock(), ADMINISTRATOR, actor)
 
     def _entry(self, verification: Verification, what: str, actor: str, detail: Mapping[str, Any]) -> Change:
-        """Create an entry in the history of the latest verification that was about the applicant."""
+        """Create an entry in the history of the applicant's latest verification."""
         entry = of_verification(
             verification, self._clock(), ADMINISTRATOR, actor, APPLICANT, verification.applicant_id, None, what
         )
@@ -176,7 +176,7 @@ class Applicants:
 
 @contextmanager
 def _unless_gone(applicant_id: str, advice: str) -> Iterator[None]:
-    """Turn Onfido's word that an applicant is gone into the contract's error."""
+    """Translate Onfido's answer that an applicant is gone into the contract's error."""
     try:
         yield
     except OnfidoError as error:

@@ -1,4 +1,4 @@
-"""What is verified of a user: reading it, correcting it, and withdrawing it when the value changes."""
+"""A user's claims: read them, correct them, and withdraw them when the value changes."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from connector.store.vault import Fingerprints
 
 @dataclass(frozen=True)
 class ClaimEntry:
-    """A claim as an administrator gives it."""
+    """A claim as an administrator sends it."""
 
     uri: str
     provider_id: str
@@ -32,7 +32,7 @@ class ClaimEntry:
 
 
 class Claims:
-    """The claims of every tenant's users; each method takes the tenant it may see."""
+    """Reads and corrects the claims of one tenant's users; each method takes the tenant."""
 
     def __init__(
         self,
@@ -84,7 +84,7 @@ class Claims:
         return self._confirmed(tenant, user_id, entries, values, added=[row["id"] for row in rows])
 
     def correct_all(self, tenant: str, user_id: str, entries: Sequence[ClaimEntry], actor: str = SYSTEM) -> list[Claim]:
-        """Correct several claims, all or none; raises `RequestError` where one is not there, or is named twice."""
+        """Correct several claims, all or none; raises `RequestError` where one does not exist, or is named twice."""
         values = self._directory.values(tenant, user_id)
         if values is None:
             raise _no_such_user(user_id)
@@ -115,7 +115,7 @@ class Claims:
         metadata: Mapping[str, Any],
         actor: str = SYSTEM,
     ) -> Claim:
-        """Correct one claim; raises `RequestError` where it is not there."""
+        """Correct one claim; raises `RequestError` where it does not exist."""
         self.get(tenant, user_id, claim_id)
         values = self._directory.values(tenant, user_id)
         with self._database.write() as connection:
@@ -163,7 +163,7 @@ class Claims:
     def _correction(
         self, tenant: str, user_id: str, entry: ClaimEntry, values: Mapping[str, str] | None
     ) -> dict[str, Any]:
-        """Make what an administrator says of a claim; it holds for the value that the user has now."""
+        """Create an administrator's correction of a claim; it is valid for the user's current value."""
         return {
             "is_verified": entry.is_verified,
             "fingerprint": self._fingerprint(tenant, user_id, entry.uri, values),
@@ -181,7 +181,7 @@ class Claims:
     ) -> list[Claim]:
         """Return the current claims, after withdrawing those written for a value that has changed meanwhile.
 
-        Of a user who was removed meanwhile those `added` go: others are of one who has been added again since.
+        Of a user removed meanwhile, only those `added` are deleted: others belong to one who was added again.
         """
         values = self._directory.values(tenant, user_id)
         wanted = {(entry.uri, entry.provider_id) for entry in entries}
@@ -237,7 +237,7 @@ def _correction_entry(
 def values_changed(
     connection: Connection, tenant: str, changed: Mapping[str, Mapping[str, str | None]], now: datetime
 ) -> list[Change]:
-    """Withdraw what was verified, and what is being verified, for other values of some users' claims.
+    """Withdraw claims that were verified, or are being verified, for other values of some users.
 
     Called in the transaction that changes the values, which has locked the users; `changed` maps them to the
     fingerprints of the new values by claim URI, None where one was removed. Returns which claims are verified no

@@ -1,4 +1,4 @@
-"""Keeping the embedded user directory."""
+"""Administration of the embedded user directory."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from connector.store.vault import Fingerprints, Vault
 
 EMPTY: Mapping[str, str] = MappingProxyType({})
 PAGE_SIZE = 500
-BATCH = 500  # users that an import writes in one transaction: others wait for those of them that they need
+BATCH = 500  # users that an import writes in one transaction, which other transactions may have to wait for
 
 
 @dataclass(frozen=True)
 class Batch:
-    """What was done to some users: the ids of those added and changed, and the claims that each has a value for."""
+    """The result of a batch: the ids of users added and changed, and the claims that each has a value for."""
 
     added: frozenset[str]
     changed: frozenset[str]
@@ -36,7 +36,7 @@ class Batch:
 
 
 class Users:
-    """The users of every tenant; each method takes the tenant it may see."""
+    """Administers the users of one tenant, which each method takes."""
 
     def __init__(
         self,
@@ -61,9 +61,9 @@ class Users:
             self._write(connection, tenant, {user_id: values}, {user_id}, actor)
 
     def change(self, tenant: str, user_id: str, values: Values, actor: str = SYSTEM) -> bool:
-        """Change some of a user's values; a blank one is removed. Returns whether any was another.
+        """Change some of a user's values; a blank one is removed. Returns whether any has changed.
 
-        A claim that was verified for another value is verified no longer, from the same moment on.
+        A claim that was verified for another value is no longer verified, as part of the same transaction.
         Raises `RequestError` where there is no such user.
         """
         with self._database.write() as connection:
@@ -76,7 +76,7 @@ class Users:
         return bool(changed)
 
     def put_all(self, tenant: str, given: Iterable[tuple[str, Values]], actor: str = SYSTEM) -> Iterator[Batch]:
-        """Add users, or change the values of those there are, batch by batch; equal values change nothing.
+        """Add users, or change the values of existing ones, batch by batch; equal values change nothing.
 
         Each batch is one transaction, committed when it is returned.
         """
@@ -89,7 +89,7 @@ class Users:
             yield _batch(batch, stored, added, changes.keys() - added)
 
     def rehearse(self, tenant: str, given: Iterable[tuple[str, Values]]) -> Iterator[Batch]:
-        """Return what `put_all` would do, and do nothing."""
+        """Return the result that `put_all` would have, without changing anything."""
         for batch in _batches(given):
             with self._database.read() as connection:
                 known = users.find_known(connection, tenant, batch)
@@ -105,7 +105,7 @@ class Users:
         not known here any more. Raises `RequestError` where nothing is known of the user.
         """
         with self._database.write() as connection:
-            users.lock(connection, tenant, user_id)  # first, as everybody does who locks users and verifications
+            users.lock(connection, tenant, user_id)  # first, in lock order
             known = verifications.find_of_user(connection, tenant, user_id)
             is_known = users.remove(connection, tenant, user_id)
             if not claims.forget_user(connection, tenant, user_id) and not is_known and not known:
@@ -122,7 +122,7 @@ class Users:
             return len(applicants)
 
     def unlock(self, tenant: str, user_id: str, provider_id: str | None = None, actor: str = SYSTEM) -> int:
-        """Count a user's attempts so far no longer, with one provider or all; return how many those are.
+        """Exclude a user's attempts so far from the limit, with one provider or all; return how many those are.
 
         Raise `RequestError` where nothing is known of the user.
         """
@@ -145,7 +145,7 @@ class Users:
         return self._values.open(tenant, user_id, sealed)
 
     def known_values(self, tenant: str, user_id: str) -> Mapping[str, str]:
-        """Return the values that are kept here of a user, by claim URI; none of one who is kept elsewhere."""
+        """Return the user's values in the embedded directory, by claim URI; empty for a user of another directory."""
         with self._database.read() as connection:
             return self._values.open(tenant, user_id, users.find_values(connection, tenant, user_id))
 
@@ -173,7 +173,7 @@ class Users:
     def _changes(
         self, tenant: str, batch: Mapping[str, Values], stored: Mapping[str, Mapping[str, str]]
     ) -> dict[str, Values]:
-        """Return the values that differ from the stored ones, of those users of whom some do."""
+        """Return the values that differ from the stored ones, by user, without users that have none."""
         changes = {
             user_id: self._values.differences(tenant, user_id, stored.get(user_id, EMPTY), values)
             for user_id, values in batch.items()
@@ -188,7 +188,7 @@ class Users:
         added: Collection[str],
         actor: str,
     ) -> None:
-        """Write values of users who are locked; what was verified for another one is verified no longer."""
+        """Write values of users who are locked; claims verified for other values are no longer verified."""
         withdrawn = self._values.write(connection, tenant, changes, self._clock())
         entries = [
             self._entry(tenant, user_id, ADDED if user_id in added else CHANGED, actor, values)

@@ -1,4 +1,4 @@
-"""Writing users' values: sealed, and with everything withdrawn that was verified for another value."""
+"""Writing users' values: they are sealed, and claims verified for other values are withdrawn."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from connector.store import users
 from connector.store.sealed import user_value
 from connector.store.vault import Fingerprints, Vault
 
-Values = Mapping[str, str]  # by claim URI; a blank one removes what is there
+Values = Mapping[str, str]  # by claim URI; a blank one removes the stored value
 
 
 class ValueWriter:
@@ -29,14 +29,14 @@ class ValueWriter:
         return {uri: self._vault.open(value, user_value(tenant, user_id, uri)) for uri, value in sealed.items()}
 
     def differences(self, tenant: str, user_id: str, stored: Mapping[str, str], given: Values) -> dict[str, str]:
-        """Return those of the given values that are others than the stored, sealed ones."""
+        """Return the given values that differ from the stored, sealed ones."""
         known = self.open(tenant, user_id, {uri: stored[uri] for uri in given if uri in stored})
         return {uri: value for uri, value in given.items() if not _is_same(known.get(uri, ""), value)}
 
     def write(self, connection: Connection, tenant: str, changed: Mapping[str, Values], now: datetime) -> list[Change]:
-        """Write values by user; what was verified for other ones is verified no longer, from the same moment on.
+        """Write values by user; claims verified for other values are no longer verified.
 
-        Returns which claims are verified no longer, for the journal.
+        Returns which claims are no longer verified, for the journal.
         """
         sealed = {user_id: self._sealed(tenant, user_id, values) for user_id, values in changed.items()}
         users.set_values(connection, tenant, sealed)

@@ -1,4 +1,4 @@
-"""Deleting an applicant at Onfido after the user was removed here, or the applicant came to be unused."""
+"""Deletion of an applicant at Onfido after the user was removed here, or because the applicant is unused."""
 
 from __future__ import annotations
 
@@ -34,11 +34,11 @@ class ApplicantDeletion:
 
     @property
     def handlers(self) -> Sequence[Handler[Any]]:
-        """What the outbox delivers here."""
+        """The handlers of this story's deliveries."""
         return [Handler(DeleteApplicant, self.delete)]
 
     def delete(self, order: DeleteApplicant) -> None:
-        """Delete an applicant at Onfido; one that is gone already will do."""
+        """Delete an applicant at Onfido; one that is gone already counts as success."""
         try:
             provider = self._providers.get(order.tenant, order.provider_id)
         except RequestError as error:

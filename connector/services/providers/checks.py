@@ -1,4 +1,4 @@
-"""What is asked of Onfido to find out whether a provider is ready; whatever it refuses is a failed check."""
+"""The checks at Onfido of whether a provider is ready; a refusal is a failed check."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _OTHER_ADVICE = "Look at the base URL; if it is right, settle with Onfido what i
 
 
 def reach(account: ProviderWebhook) -> tuple[Check, Check]:
-    """Check the region and the token; Onfido's refusal of the token is proof of the region."""
+    """Check the region and the token; a refusal of the token proves that the region is right."""
     region = Check(REGION, True, f"Onfido answers at {account.provider.base_url}.")
     try:
         account.onfido.ping()
@@ -34,7 +34,7 @@ def reach(account: ProviderWebhook) -> tuple[Check, Check]:
 
 
 def check_workflow(account: ProviderWebhook) -> Check:
-    """Check the workflow, as far as Onfido can be asked about it."""
+    """Check the workflow, as far as Onfido's API allows."""
 
     def ask() -> Check:
         workflow_id = account.provider.workflow_id
@@ -45,7 +45,7 @@ def check_workflow(account: ProviderWebhook) -> Check:
 
 
 def check_webhook(account: ProviderWebhook) -> Check:
-    """Check that Onfido posts to us all that is used, and that what it posts is taken in."""
+    """Check that Onfido posts all events that are used, and that the connector accepts them."""
     if objection := webhook_objection(account.provider, account.url):
         return Check(WEBHOOK, False, objection)
 

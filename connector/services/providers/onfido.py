@@ -1,4 +1,4 @@
-"""The one door to Onfido: a client that speaks with a provider's credentials, until a deadline."""
+"""The only access to Onfido: a client with a provider's credentials and a deadline."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from connector.services.timing import Deadline
 class Onfido:
     """Reaches Onfido on behalf of providers.
 
-    Each method raises `RequestError` (OIDV-10016) where what is stored of the provider can no longer be used.
+    Each method raises `RequestError` (OIDV-10016) where the stored configuration can no longer be used.
     """
 
     def __init__(

@@ -35,7 +35,7 @@ _NO_PREVIOUS = {"previous_webhook_token": None, "previous_webhook_token_expires_
 
 
 class Providers:
-    """Providers of every tenant; each method takes the tenant it may see."""
+    """Registers the providers of one tenant, which each method takes."""
 
     def __init__(
         self,
@@ -54,7 +54,7 @@ class Providers:
         self._clock = clock
 
     def add(self, tenant: str, config: ProviderConfig, actor: str = SYSTEM) -> Provider:
-        """Register a provider; its API token is required, or client credentials in its place.
+        """Register a provider; an API token or client credentials are required.
 
         Raises `RequestError`: a field is invalid, or the name is taken in this tenant.
         """
@@ -73,7 +73,7 @@ class Providers:
     def change(self, tenant: str, provider_id: str, config: ProviderConfig, actor: str = SYSTEM) -> Provider:
         """Replace a provider's configuration; secrets that are None stay.
 
-        A webhook token that is replaced stays good for a while, so that events signed with it are not refused.
+        A webhook token that is replaced stays valid for a while, so that events signed with it are not refused.
         Raises `RequestError`: no such provider, a field is invalid, or the name is taken.
         """
         config = without_masks(tidied(config))
@@ -130,7 +130,7 @@ class Providers:
         """Remove a provider with all that was verified through it; raises `RequestError` where there is none."""
         with self._database.write() as connection:
             stored = self._lock(connection, tenant, provider_id)
-            # What goes with it is locked as everybody does, and not in the order in which the database deletes it.
+            # Dependent rows are locked in lock order, and not in the order in which the database deletes them.
             verifications.lock_all(connection, provider_id)
             claims.lock_all(connection, provider_id)
             providers.remove(connection, provider_id)
@@ -159,7 +159,7 @@ class Providers:
     def notice_secret(self, provider: Provider) -> str:
         """Return the secret with which a provider's notices are signed.
 
-        Raises `ConfigurationError` where what is stored cannot be opened any more.
+        Raises `ConfigurationError` where the stored secret can no longer be decrypted.
         """
         with self._database.read() as connection:
             sealed = providers.find_notice_secret(connection, provider.provider_id)
@@ -204,7 +204,7 @@ def _plain_columns(config: ProviderConfig, studio: Studio) -> dict[str, Any]:
 
 @contextmanager
 def _name_conflict(config: ProviderConfig) -> Iterator[None]:
-    """Turn the database's refusal of a second provider of the same name into the contract's error."""
+    """Translate the database's refusal of a second provider of the same name into the contract's error."""
     try:
         yield
     except IntegrityError as error:

@@ -1,6 +1,6 @@
 """The secrets of a provider: sealed when they are stored, opened when they are used, each in its own column.
 
-A webhook token that is replaced stays good for a while, so that events signed with it are not refused.
+A webhook token that is replaced stays valid for a while, so that events signed with it are not refused.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ class Secrets:
         self._clock = clock
 
     def open(self, provider_id: str, name: str, sealed: str) -> str:
-        """Open what a column of a provider holds."""
+        """Open the secret in a column of a provider."""
         return self._vault.open(sealed, provider_secret(provider_id, name))
 
     def credentials(self, provider: Provider) -> Credentials:
-        """Open what proves to Onfido whose calls a provider's are."""
+        """Open a provider's credentials at Onfido."""
         sealed = {"api_token": provider.sealed_api_token, "client_secret": provider.sealed_client_secret}
         return self._credentials(provider.provider_id, {**sealed, "client_id": provider.client_id})
 

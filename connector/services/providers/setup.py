@@ -1,4 +1,4 @@
-"""Setting a provider up at Onfido: its connection is tested, its webhook created, repaired and removed there.
+"""Setting up a provider at Onfido: the connection test, and creating, repairing and removing its webhook.
 
     list our URL's webhooks ──► none of use: create one ─┐
                             └─► one: repair it ──────────┴─► register its token here ──► delete our URL's others
@@ -6,7 +6,7 @@
                                                                     created, and begin again with what that left
 
 The token registered here decides between simultaneous calls, by compare-and-set: of the webhooks that they created one
-is registered, and whoever lost deletes its own.
+is registered, and each other call deletes its own.
 """
 
 from __future__ import annotations
@@ -48,9 +48,9 @@ class Webhook:
 
 
 class Setup:
-    """Tests providers and registers their webhooks; each method takes the tenant it may see.
+    """Tests providers and registers their webhooks; each method takes the tenant.
 
-    `public_url` is where Onfido reaches the connector. What is stored of a provider may be unusable by now: then every
+    `public_url` is where Onfido reaches the connector. A stored configuration may have become unusable: then every
     method raises `RequestError` (OIDV-10016), as a verification would.
     """
 
@@ -61,7 +61,7 @@ class Setup:
         self._timing = timing
 
     def test(self, tenant: str, provider_id: str, public_url: str) -> Readiness:
-        """Look at everything that a verification rests on; what Onfido refuses is a result, not an error."""
+        """Check everything that a verification depends on; a refusal by Onfido is a result, not an error."""
         account = self._open(tenant, provider_id, public_url, self._timing.interactive())
         region, token = reach(account)
         if token.passed:
@@ -73,12 +73,12 @@ class Setup:
         return Readiness(account.environment, (region, token, environment, workflow, claims, webhook))
 
     def add_webhook(self, tenant: str, provider_id: str, public_url: str, actor: str = SYSTEM) -> Webhook:
-        """Register our webhook at Onfido, or repair the one that is there, and register its token here.
+        """Register our webhook at Onfido, or repair the existing one, and register its token here.
 
         Raises `RequestError` where Onfido could not post to our URL, and `OnfidoError`.
         """
         deadline = self._timing.interactive()
-        while True:  # once more for every call that was quicker; the deadline ends it
+        while True:  # repeated for every simultaneous call that was quicker; the deadline ends it
             account = self._open(tenant, provider_id, public_url, deadline)
             if objection := webhook_objection(account.provider, account.url):
                 raise RequestError(Code.CONFIGURATION_INVALID, objection)
@@ -88,7 +88,7 @@ class Setup:
     def remove_webhook(self, tenant: str, provider_id: str, public_url: str, actor: str = SYSTEM) -> None:
         """Delete our webhook at Onfido and forget its token here at once, the previous one too.
 
-        Raises `RequestError` where neither is there, and `OnfidoError`. A webhook that is registered meanwhile stays.
+        Raises `RequestError` where neither exists, and `OnfidoError`. A webhook that is registered meanwhile stays.
         """
         account = self._open(tenant, provider_id, public_url, self._timing.interactive())
         ours = account.webhooks()

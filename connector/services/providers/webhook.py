@@ -1,4 +1,4 @@
-"""A provider's account at Onfido, as far as setting it up goes: our webhook there, whoever created it."""
+"""Our webhook in a provider's account at Onfido, whether created by the connector or by hand."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from connector.errors import OnfidoError
 from connector.onfido.client import OnfidoClient, RegisteredWebhook
 from connector.onfido.subscriptions import ENVIRONMENTS
 
-WEBHOOK_NAME = "connector"  # what it is called in Onfido's dashboard
+WEBHOOK_NAME = "connector"  # its name in Onfido's dashboard
 
 
 @dataclass(frozen=True)
 class ProviderWebhook:
-    """A provider's account at Onfido, and what our webhook there has to be like; `token` is the one known here."""
+    """A provider's account at Onfido, and the required form of our webhook; `token` is the one registered here."""
 
     provider: Provider
     onfido: OnfidoClient
@@ -25,7 +25,7 @@ class ProviderWebhook:
 
     @property
     def environments(self) -> frozenset[str]:
-        """Those that the webhook is for: the API token's, or all where its form does not tell."""
+        """The environments of the webhook: the API token's, or all where its prefix names none."""
         return frozenset({self.environment}) if self.environment else ENVIRONMENTS
 
     def webhooks(self) -> list[RegisteredWebhook]:
@@ -33,7 +33,7 @@ class ProviderWebhook:
         return [each for each in self.onfido.list_webhooks() if each.url == self.url]
 
     def is_exact(self, webhook: RegisteredWebhook) -> bool:
-        """Whether a webhook is told just what it has to be told."""
+        """Whether a webhook is subscribed to exactly the events that it needs."""
         is_told = webhook.events == frozenset(self.provider.studio.events)
         return webhook.is_enabled and is_told and webhook.environments == self.environments
 
@@ -55,7 +55,7 @@ class ProviderWebhook:
         )
 
     def delete(self, webhook: RegisteredWebhook) -> None:
-        """Delete a webhook, unless somebody else just has."""
+        """Delete a webhook; one that is gone already counts as success."""
         try:
             self.onfido.delete_webhook(webhook.webhook_id)
         except OnfidoError as error:
@@ -64,9 +64,9 @@ class ProviderWebhook:
 
 
 def choose(ours: Sequence[RegisteredWebhook], known: str | None) -> RegisteredWebhook | None:
-    """Choose the webhook to keep: the one whose token is known here, else one whose token Onfido tells.
+    """Choose the webhook to keep: the one whose token is registered here, else one whose token Onfido returns.
 
-    Where Onfido tells no tokens, the only one there is has the token that is known here, if any is.
+    Where Onfido returns no tokens, a single webhook is taken to have the token registered here, if there is one.
     """
     told = [each for each in ours if each.token is not None]
     if told:

@@ -1,4 +1,4 @@
-"""A provider's tokens: what the API token is for, and which webhook token is registered here."""
+"""A provider's tokens: the environment of the API token, and the webhook token that is registered here."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from connector.services.providers.secrets import Secrets
 from connector.store import providers
 from connector.store.engine import Database
 
-KEPT, REPAIRED, CREATED, REMOVED = "kept", "repaired", "created", "removed"  # what became of a webhook at Onfido
+KEPT, REPAIRED, CREATED, REMOVED = "kept", "repaired", "created", "removed"  # the result for a webhook at Onfido
 _FORGOTTEN = dict.fromkeys(("webhook_token", "previous_webhook_token", "previous_webhook_token_expires_at"))
 
 
@@ -52,8 +52,8 @@ class Tokens:
     ) -> bool:
         """Register a webhook token in place of `known`; False where another was registered meanwhile.
 
-        The one that is replaced stays good for a while, as in every change of a provider's. None forgets both, at once.
-        `webhook` is what became of the webhook at Onfido, for the history.
+        The replaced one stays valid for a while, as in every change of a provider. None removes both at once.
+        `webhook` is the result for the webhook at Onfido, for the history.
         """
         with self._database.write() as connection:
             stored = providers.lock(connection, provider.provider_id, provider.tenant)

@@ -1,1 +1,1 @@
-"""Results: take in events, apply what Onfido says of a run, decide reviews, keep what a run ended with."""
+"""Results: receive events, apply a run's status, decide reviews, keep results."""

@@ -1,11 +1,11 @@
-"""An administrator's decision on a run that ended in review: it settles the claims, once, and is in the audit.
+"""An administrator's final decision on a run that ended in review: it decides the claims, and is in the audit trail.
 
 review ──► approve: the claims that Onfido compared as clear are verified, for values that the user still has
        └─► decline: they stay as they are
 
-A decision takes nothing away: what the run had against a claim, it said when it ended, and what was verified since
-stays. A value that changes before the decision marks the run's claim (`verification_claims.mark_stale`), one that
-changes after it finds a claim that is verified; both lock the run's row.
+A decision withdraws nothing: findings against a claim were applied when the run ended, and later verifications stay. A
+value that changes before the decision marks the run's claim (`verification_claims.mark_stale`), one that changes after
+it finds a claim that is verified; both lock the run's row.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _UNSTORABLE = re.compile("[\0\ud800-\udfff]")
 
 
 class Decisions:
-    """Decides on runs in review; of two decisions at once, one counts."""
+    """Decides on runs in review; of two simultaneous decisions, one is applied."""
 
     def __init__(
         self,
@@ -60,10 +60,10 @@ class Decisions:
         self._clock = clock
 
     def decide(self, verification: Verification, *, is_approved: bool, reason: str, actor: str) -> None:
-        """Settle a run in review; to approve it, Onfido is asked once more for what it compared.
+        """Decide on a run in review; for an approval, its comparisons are read from Onfido again.
 
         Raises `InvalidField` without a reason; `RequestError` where the run is not in review, was decided on, or
-        a later one of the user's has taken its place; `OnfidoError` where Onfido does not answer.
+        the user has a later one; `OnfidoError` where Onfido does not answer.
         """
         _check_reason(reason)
         run_id = _check_review(verification)
@@ -80,7 +80,7 @@ class Decisions:
         log.info("run.decided", verification_id=verification.verification_id, run_id=run_id, decision=run.status)
 
     def _fetch(self, verification: Verification, run_id: str) -> RunSnapshot:
-        """Ask Onfido what it compared; gives that as if it had approved the run."""
+        """Read Onfido's comparisons; returns them as if Onfido had approved the run."""
         run = self._onfido.of_verification(verification, self._timing.interactive()).fetch_result(run_id)
         if run.status not in DECIDED_STATUSES:
             raise _not_decidable(run_id, f"Onfido says that its status is {run.status}")
@@ -99,7 +99,7 @@ class Decisions:
     ) -> list[VerificationClaim]:
         """Return the verification's claims whose values the user still has.
 
-        The marks say so too, but not of what changed before there were decisions.
+        The stale marks are not sufficient: they do not cover changes made before decisions existed.
         """
         claims = verification_claims.find_all(connection, verification.verification_id)
         return [

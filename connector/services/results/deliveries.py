@@ -1,4 +1,4 @@
-"""What news of a run may leave to be done later, as deliveries of the outbox."""
+"""The deliveries that a run's status or an event may queue."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import ClassVar
 
 @dataclass(frozen=True)
 class CheckVerification:
-    """Ask Onfido for an open verification's run and apply the answer; without a run, settle its attempt."""
+    """Ask Onfido for an open verification's run and apply the answer; without a run, continue or close its start."""
 
     kind: ClassVar[str] = "check_verification"
     verification_id: str
@@ -16,7 +16,7 @@ class CheckVerification:
 
 @dataclass(frozen=True)
 class KeepDocument:
-    """Ask Onfido what the document says, where it is wanted and the event did not tell."""
+    """Read the document's values from Onfido, where the provider needs them and the event did not contain them."""
 
     kind: ClassVar[str] = "keep_document"
     verification_id: str
@@ -35,7 +35,7 @@ class TellTask:
 
 @dataclass(frozen=True)
 class UpdateMatches:
-    """Ask Onfido whom a watchlist monitor watches, and act on its new matches."""
+    """Ask Onfido whom a watchlist monitor watches, and apply its new matches."""
 
     kind: ClassVar[str] = "update_matches"
     tenant: str

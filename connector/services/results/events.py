@@ -1,15 +1,15 @@
-"""Taking in what Onfido posts: signed, each event once, durable before it is acknowledged.
+"""Receiving Onfido's events: signed, each applied once, durable before it is acknowledged.
 
     signature ──► read ──► one transaction: insert the event (its digest is unique), act on it ──► 200
 
-    a run's status         applied; where Onfido has to be asked first, parked, and the question put into the outbox
-    a task has started     put into the outbox, where the application is told of such tasks
-    new watchlist matches  the same, where the provider wants them; parked until Onfido was asked
+    a run's status         applied; where Onfido has to be asked first, parked, and the question is queued
+    a task has started     a notice is queued, where the provider is configured for it
+    new watchlist matches  the same; parked until Onfido was asked
     all else               noted
 
-What is about a run that is not known yet is parked, and taken up as soon as the run is recorded: whoever commits later,
-the event or the run, looks for the other one (`match`). What is about a run that is known no more, or is nobody's here,
-is noted without its body (`expectation.py`).
+An event of a run that is not known yet is parked, and applied as soon as the run is recorded: of the event and the run,
+the transaction that commits later looks for the other (`match`). An event of a run that was removed, or does not belong
+to this connector, is noted without its body (`expectation.py`).
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ WEBHOOK = "webhook"  # a cause, for the history
 
 
 class Events:
-    """What Onfido posts to a provider's webhook."""
+    """Receives the events that Onfido posts to a provider's webhook."""
 
     def __init__(
         self,
@@ -110,9 +110,9 @@ class Events:
         return True
 
     def complete(self, provider_id: str, run_id: str, onfido: OnfidoClient) -> None:
-        """Apply the events that wait for a document's comparison, although Onfido does not show the run as ended yet.
+        """Apply the events parked for a document's comparison, although Onfido does not show the run as ended yet.
 
-        What a signed event says of the end counts; only the run's document check is asked for.
+        The status in a signed event is trusted; only the run's document check is read from Onfido.
         """
         with self._database.read() as connection:
             parked = events.find_parked(connection, provider_id, run_id)
@@ -132,7 +132,7 @@ class Events:
             self.match(provider_id, run_id)
 
     def forget_bodies(self, retention: timedelta) -> None:
-        """Remove the bodies of events that came longer than `retention` ago; what still waits then waits in vain."""
+        """Remove the bodies of events that arrived longer than `retention` ago; parked ones are never applied then."""
         with self._database.write() as connection:
             events.forget_bodies(connection, self._clock() - retention)
 
@@ -151,7 +151,7 @@ class Events:
         }
 
     def _store(self, connection: Connection, tenant: str, event: Event, row: Mapping[str, Any]) -> str:
-        """Insert an event, act on it, and give the state that it is left in."""
+        """Insert an event, apply it, and return its state."""
         with _removed_meanwhile(row["provider_id"]):
             is_new = events.add(connection, row)
         if not is_new:
@@ -180,7 +180,7 @@ class Events:
     def _apply(
         self, connection: Connection, provider_id: str, event: Event, event_id: str
     ) -> tuple[bool, Callable[[], None]]:
-        """Act on an event about a run; returns whether it is applied, and what is left to put into the outbox."""
+        """Apply an event of a run; returns whether it is applied, and the deliveries to queue."""
         if event.run is not None:
             news = self._results.apply(connection, provider_id, event.run, WEBHOOK, event_id)
             return not news.has_to_wait, partial(self._results.announce, connection, news)
@@ -203,7 +203,7 @@ class Events:
 
 @contextmanager
 def _removed_meanwhile(provider_id: str) -> Iterator[None]:
-    """Turn the database's refusal of an event of no provider into the contract's error."""
+    """Translate the database's refusal of an event without a provider into the contract's error."""
     try:
         yield
     except IntegrityError as error:
@@ -211,14 +211,14 @@ def _removed_meanwhile(provider_id: str) -> Iterator[None]:
 
 
 def _first_state(event: Event, studio: Studio) -> str:
-    """Return the state in which an event is stored: one about a monitor waits until Onfido was asked whose it is."""
+    """Return the state in which an event is stored: one of a monitor is parked until Onfido was asked whose it is."""
     if not _is_wanted(event, studio):
         return events.NOTED
     return events.APPLIED if event.monitor_id is None else events.PARKED
 
 
 def _is_wanted(event: Event, studio: Studio) -> bool:
-    """Whether an event means anything to a provider that uses these features of Studio."""
+    """Whether an event is relevant to a provider that uses these features of Studio."""
     if event.kind == TASK_EVENT and event.task_id is not None:
         return event.run_id is not None and studio.is_told(event.task_def_id)
     if event.kind == WATCHLIST_EVENT and event.monitor_id is not None:

@@ -1,9 +1,9 @@
-"""Whether a run that is not recorded here may be recorded yet: what its tag says of the attempt it was started for.
+"""Whether a run that is not recorded here may still be recorded, by its tag, which names its verification.
 
-the tag's attempt is open, without a run                it may be recorded: its event waits
+the tag's verification is open, without a run           it may be recorded: its event is parked
 it has another run, or ended without one                the run is an orphan
 it is gone, or another provider's; or there is no tag,
-but the history knows the run                           nobody waits for it: the event's body is not kept
+but the history knows the run                           it is not expected: the event's body is not kept
 there is no tag                                         it may be recorded
 """
 
@@ -20,14 +20,14 @@ from connector.store import history, verifications
 
 @dataclass(frozen=True)
 class Expectation:
-    """Whether an event's run is recorded, or may be yet; else the attempt that has lost it, if any."""
+    """Whether an event's run is recorded, or may still be; otherwise the verification that has lost it, if any."""
 
     may_come: bool
     lost_by: Verification | None = None
 
 
 def expect(connection: Connection, provider_id: str, event: Event) -> Expectation:
-    """Look for the attempt that an event's run was started for, and keep everybody else from changing it."""
+    """Find and lock the verification that an event's run was started for."""
     run_id = event.run_id or ""
     if verifications.find_known_runs(connection, provider_id, [run_id]):
         return Expectation(may_come=True)

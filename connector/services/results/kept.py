@@ -1,4 +1,4 @@
-"""What is kept of a run that has ended, sealed, until its time is over: output, reasons, what the document says."""
+"""The sealed results of a run until their retention ends: output, reasons, the document's values."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from connector.store.vault import Vault
 log = structlog.get_logger(__name__)
 
 OUTPUT_VALUE, DOCUMENT = "onfido_output_value", "onfido_document"  # in the metadata of a claim
-MAX_DEPTH = 99  # of an output; a deeper one is left at Onfido, too: not everybody could read it
+MAX_DEPTH = 99  # of an output; a deeper one is left at Onfido as well, because some JSON parsers could not read it
 MAX_OUTPUT = 1024 * 1024  # characters of JSON; a larger output is left at Onfido
 
-Judged = tuple[VerificationClaim, Verdict]  # a claim that a run was about, and what the run means for it
+Judged = tuple[VerificationClaim, Verdict]  # a claim of a verification, and the run's result for it
 
 
 @dataclass(frozen=True)
@@ -34,20 +34,20 @@ class KeptResult:
 
 
 class KeptResults:
-    """Seals what is kept, and opens it for those who may see it."""
+    """Seals and opens kept results."""
 
     def __init__(self, vault: Vault) -> None:
         self._vault = vault
 
     def columns(self, verification: Verification, run: RunSnapshot) -> dict[str, str]:
-        """Make the columns of a verification that hold what is kept of its run."""
+        """Return the columns of a verification that hold its kept results."""
         verification_id = verification.verification_id
         written = _written(verification_id, run)
         columns = {"result": self._vault.seal(written, sealed.run_result(verification_id))}
         return columns | (self.document_column(verification, run) if verification.wants_document else {})
 
     def document_column(self, verification: Verification, run: RunSnapshot) -> dict[str, str]:
-        """Make the column that holds what was read from the document; empty where nothing was."""
+        """Return the column that holds the document's values; empty where there are none."""
         if not run.document:
             return {}
         place = sealed.run_document(verification.verification_id)
@@ -63,18 +63,18 @@ class KeptResults:
         }
 
     def result(self, verification: Verification) -> KeptResult | None:
-        """Open what is kept of a verification's run; None where nothing is, or nothing any more."""
+        """Open a verification's kept result; None where there is none, or its retention has ended."""
         if verification.result is None:
             return None
         kept = json.loads(self._vault.open(verification.result, sealed.run_result(verification.verification_id)))
         return KeptResult(kept["output"], kept["reasons"])
 
     def document(self, verification: Verification) -> Mapping[str, str] | None:
-        """Open what was read from the document."""
+        """Open the document's values."""
         return self._document(verification.document, verification.verification_id)
 
     def read_of(self, claim: Claim) -> dict[str, Any]:
-        """Open what Onfido read, for the metadata of a claim."""
+        """Open Onfido's values, for the metadata of a claim."""
         read: dict[str, Any] = {}
         if claim.verification_id is None:
             return read

@@ -1,9 +1,9 @@
 """Runs that were started at Onfido, and paid for, but belong to no verification.
 
-Whoever starts a run looks at the deadline immediately before the request leaves. What happens after that look cannot
-be called back: the request may reach Onfido so late that the lease is lost, and another has started a run, or the user
-was removed. Such a run was handed to nobody. Onfido has no way to cancel it; it ends when its tasks time out. The late
-answer tells of it, or, where the process was killed before that came, an event.
+The deadline is checked immediately before the request for a run is sent. A delay after this check cannot be undone:
+the request may reach Onfido so late that the lease was lost and another request has started a run, or the user was
+removed. No user is sent to such a run. Onfido has no way to cancel it; it ends when its tasks time out. It is detected
+by the late answer or, where the process was killed before that, by an event.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ class Orphans:
         self._clock = clock
 
     def record(self, verification: Verification, run_id: str, cause: str) -> None:
-        """Record a run whose attempt was lost, unless another request has recorded it as the attempt's.
+        """Record a run whose lease was lost, unless another request has recorded it for the verification.
 
-        Where the attempt has no run yet, the next sweep looks for this one.
+        Where the verification has no run yet, the next sweep finds this one.
         """
         verification_id = verification.verification_id
         with self._database.write() as connection:
@@ -49,7 +49,7 @@ class Orphans:
     def add(
         self, connection: Connection, verification: Verification, run_id: str, cause: str, actor: str | None = None
     ) -> None:
-        """Record a run in the caller's transaction, unless the history knows it."""
+        """Record a run in the caller's transaction, unless it is in the history already."""
         if history.knows_run(connection, verification.provider_id, run_id):
             return
         entry = of_verification(verification, self._clock(), cause, actor, RUN, run_id, None, ORPHANED)

@@ -1,8 +1,8 @@
-"""The only writer of a verification's status: applying what Onfido says of a run.
+"""Applying a run's status: the only writer of a verification's status.
 
-The webhook, COMPLETED and every other way by which news of a run arrives end in `apply`, inside one transaction:
-lock the run's row, ask the rules, write the run and the claims. News that is late, doubled or out of order finds
-nothing to do.
+The webhook, COMPLETED and every other source of a run's status end in `apply`, inside one transaction: lock the
+verification's row, apply the rules, write the verification and the claims. A status that is late, repeated or out of
+order changes nothing.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ log = structlog.get_logger(__name__)
 
 
 class Outcome(Enum):
-    """What `apply` did."""
+    """The outcome of `apply`."""
 
     APPLIED = auto()
     NOTHING_NEW = auto()
@@ -47,7 +47,7 @@ class Outcome(Enum):
 
 @dataclass(frozen=True)
 class News:
-    """What `apply` did, and what is to be announced of it."""
+    """The outcome of `apply`, and the changes to announce."""
 
     outcome: Outcome
     verification: Verification | None = None
@@ -57,12 +57,12 @@ class News:
 
     @property
     def has_to_wait(self) -> bool:
-        """Whether the news can be applied only later: its run is not known yet, or Onfido has to be asked first."""
+        """Whether the snapshot can be applied only later: its run is not known yet, or Onfido has to be asked first."""
         return self.outcome in {Outcome.RUN_UNKNOWN, Outcome.COMPARISON_WANTED}
 
     @property
     def is_document_missing(self) -> bool:
-        """Whether the document's values are wanted, and Onfido has to be asked for them."""
+        """Whether the document's values are needed, and have to be read from Onfido."""
         verification, run = self.verification, self.run
         if verification is None or run is None or not verification.wants_document:
             return False
@@ -70,7 +70,7 @@ class News:
 
 
 class Results:
-    """Applies snapshots of runs, those that arrive and those that it asks for."""
+    """Applies snapshots of runs, both received and requested ones."""
 
     def __init__(
         self,
@@ -89,7 +89,7 @@ class Results:
         self._clock = clock
 
     def refresh(self, provider: Provider, run_id: str, deadline: Deadline, cause: str) -> RunSnapshot:
-        """Ask Onfido for a run and apply the answer; gives the answer.
+        """Ask Onfido for a run, apply the answer and return it.
 
         Raises `OnfidoError` where Onfido does not answer or refuses.
         """
@@ -114,7 +114,7 @@ class Results:
             return News(Outcome.RUN_UNKNOWN)
         if verification.closed_at is not None or not moves(verification.status, run.status):
             return News(Outcome.NOTHING_NEW)
-        if not run.is_conclusive:  # an event's: what `refresh` reads is conclusive
+        if not run.is_conclusive:  # only an event's snapshot: `refresh` reads all comparisons
             return News(Outcome.COMPARISON_WANTED, verification, actor)
         now = self._clock()
         moved = of_verification(verification, now, cause, actor, RUN, run.run_id, verification.status, run.status)
@@ -136,11 +136,11 @@ class Results:
             closed = {"completed_at": run.completed_at or now, "closed_at": now}
             kept = self._kept.columns(verification, run)
             return {"status": run.status, "updated_at": now} | verifications.NO_LEASE | closed | kept
-        # The user has moved on: look again soon.
+        # The user has made progress: check again soon.
         return {"status": run.status, "updated_at": now, "next_check_at": now + next_check(timedelta())}
 
     def announce(self, connection: Connection, news: News) -> None:
-        """Record what was applied and queue what follows from it, as the transaction's last step.
+        """Record what was applied and queue its deliveries, as the transaction's last step.
 
         Where the snapshot lacks the comparison, Onfido is asked for it.
         """
@@ -175,13 +175,13 @@ class Results:
         judged: Sequence[Judged],
         cause: Change,
     ) -> list[Change]:
-        """Write what a run's end means for the claims that it was about; gives what has changed, for the history."""
+        """Write a finished run's results for its claims; returns the changes, for the history."""
         known = claims.lock_states(connection, verification.provider_id, verification.user_id)
         rows, changes = [], []
         for claim, verdict in judged:
             previous = known.get(claim.uri)
             if verdict.is_verified is None and previous and previous.is_verified:
-                continue  # the run says nothing against it
+                continue  # the run does not contradict it
             state = ClaimState(bool(verdict.is_verified), verdict.verification_status)
             rows.append(self._row(verification, claim, verdict, cause.at) | vars(state))
             if previous is None or previous.label != state.label:
@@ -193,7 +193,7 @@ class Results:
     def _row(
         self, verification: Verification, claim: VerificationClaim, verdict: Verdict, now: datetime
     ) -> dict[str, Any]:
-        """Make a claim's row; where the user had no value, it holds for the one that the output has."""
+        """Return a claim's row; where the user had no value, it is valid for the one in the output."""
         row = claim_row(verification, claim, now)
         value = verdict.output_value
         if claim.fingerprint is None and value is not None:
@@ -210,7 +210,7 @@ class Results:
 
 
 def claim_row(verification: Verification, claim: VerificationClaim, now: datetime) -> dict[str, Any]:
-    """Make the row of a claim that an attempt is about, unverified so far."""
+    """Return the row of a claim of a verification, not verified yet."""
     return {
         "id": claims.new_id(),
         "tenant": verification.tenant,

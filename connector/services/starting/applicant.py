@@ -1,7 +1,7 @@
-"""The applicant at Onfido that holds a user's values: brought up to date for each run, or another one created.
+"""The applicant at Onfido that holds a user's values: updated for each run, or replaced by a new one.
 
-nothing left in it of what the user has changed or removed ──► update, with present values of all ever sent
-something would be left                                    ──► create another
+no outdated value would stay in it ──► update, with the current values of all fields ever sent
+an outdated value would stay       ──► create another
 """
 
 from __future__ import annotations
@@ -34,19 +34,19 @@ class ApplicantSending:
         self._afterwards = afterwards
 
     def put(self, attempt: Attempt, bound: BoundValues) -> str:
-        """Bring the user's applicant up to date, or create another; returns its id."""
+        """Update the user's applicant, or create another; returns its id."""
         if bound.update is not None and self._update(attempt, bound, bound.update):
             return bound.update.applicant.applicant_id
         return attempt.onfido.create_applicant(applicant_fields({**bound.fields, **attempt.request.plan.consents}))
 
     def _update(self, attempt: Attempt, bound: BoundValues, update: ApplicantUpdate) -> bool:
-        """Update an applicant; False where it is gone, or Onfido refuses a value that this request is not about."""
+        """Update an applicant; False where it is gone, or Onfido refuses a value that this request does not need."""
         self._record_fields(attempt, update)
         fields = applicant_fields({**update.fields, **attempt.request.plan.consents})
         try:
             attempt.onfido.update_applicant(update.applicant.applicant_id, fields)
         except OnfidoError as error:
-            if error.is_sent and not error.is_refusal:  # it may have been carried out
+            if error.is_sent and not error.is_refusal:  # it may have been applied
                 self._check_lease(attempt, bound, update)
             has_more_fields = error.code is Code.APPLICANT_REFUSED and update.has_more_fields(bound.fields)
             if not (error.is_gone or has_more_fields):
@@ -55,7 +55,7 @@ class ApplicantSending:
         return True
 
     def _record_fields(self, attempt: Attempt, update: ApplicantUpdate) -> None:
-        """Commit which fields the applicant will have been sent, before it is sent them."""
+        """Commit which fields the applicant will have been sent, before they are sent."""
         if set(update.fields) <= update.applicant.fields:
             return
         with self._database.write() as connection:
@@ -64,10 +64,10 @@ class ApplicantSending:
 
     @contextmanager
     def recording(self, attempt: Attempt, bound: BoundValues, applicant_id: str) -> Iterator[None]:
-        """Make good what was sent, where it turns out that the lease was lost by then, or it cannot be recorded.
+        """Compensate for the values sent, where the lease was lost by then, or they cannot be recorded.
 
-        An applicant that was created is deleted; where one was updated, the attempts that it belongs to now are marked
-        as if the values had changed: they may be compared with what was sent here.
+        A created applicant is deleted. Where one was updated, the verifications that use it are marked as if the values
+        had changed, because Onfido may compare the values that were sent here.
         """
         try:
             yield
@@ -85,10 +85,10 @@ class ApplicantSending:
             self._attempts.advance(attempt)
 
     def _make_good_if_lost(self, attempt: Attempt, bound: BoundValues, applicant_id: str) -> None:
-        """Make good what was sent, unless it was recorded after all, or the attempt can be gone on with."""
+        """Compensate for the values sent, unless they were recorded after all, or the attempt can continue."""
         provider_id = attempt.provider.provider_id
         with self._database.write() as connection:
-            # Locked, for the commit that was not answered may be under way still.
+            # Locked, because the unanswered commit may still be in progress.
             current = verifications.lock(connection, attempt.verification.verification_id)
             is_recorded = verification_search.find_of_applicant(connection, provider_id, applicant_id) is not None
         is_ours = current is not None and current.lease_owner == attempt.lease.owner

@@ -1,7 +1,7 @@
-"""Whose turn it is to initiate: one attempt of a user's at a time, under a lease.
+"""Attempts to start a verification: one per user and provider at a time, under a lease.
 
 none open ──► reserve (the database refuses a second)      started by another, its lease runs ──► OIDV-10048
-broke off, its lease ran out ──► take it over              with the user, run open at Onfido  ──► OIDV-10004
+interrupted, lease expired ──► take it over                with the user, run open at Onfido  ──► OIDV-10004
                                                            run ended meanwhile ──► apply that, reserve anew
 """
 
@@ -38,10 +38,10 @@ from connector.store.verifications import Lease, RemovedError
 
 log = structlog.get_logger(__name__)
 
-ROUNDS = 5  # of a race with other requests, before the caller is asked to come back
+ROUNDS = 5  # of a race with other requests, before the caller must retry
 BREAK_OFF_TIME = timedelta(minutes=10)  # after it, the sweep resumes or closes an attempt without a run
 START_TIME = 2  # seconds; by then, the request that is starting a verification usually has its answer
-UNREADABLE_TIME = timedelta(days=7)  # after it, a run whose answer cannot be understood no longer holds its user up
+UNREADABLE_TIME = timedelta(days=7)  # after it, a run whose answer cannot be read no longer blocks its user
 INITIATED, SWEPT = "initiated", "sweep"  # causes, for the history
 
 
@@ -81,7 +81,7 @@ class Attempt:
 
 
 class LeaseLostError(RequestError):
-    """Another request works on the attempt now, or has ended it."""
+    """Another request holds the lease now, or has closed the verification."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -91,11 +91,11 @@ class LeaseLostError(RequestError):
         )
 
 
-NOT_OURS = (LeaseLostError, RemovedError)  # the attempt is another's, or nobody's
+NOT_OURS = (LeaseLostError, RemovedError)  # the lease belongs to another request, or the verification was removed
 
 
 class Attempts:
-    """Reserves attempts, takes over those that broke off, and gives them back."""
+    """Reserves attempts, takes over interrupted ones, and releases them."""
 
     def __init__(
         self,
@@ -116,9 +116,9 @@ class Attempts:
         self._clock = clock
 
     def take(self, provider: Provider, user_id: str, request: VerificationRequest, deadline: Deadline) -> Attempt:
-        """Reserve an attempt for what is wanted, or take over the one that broke off.
+        """Reserve an attempt for a request, or take over an interrupted one.
 
-        Raises `RequestError`: an attempt is under way, or the user has had too many.
+        Raises `RequestError`: an attempt is in progress, or the user has had too many.
         """
         onfido = self._onfido.of_provider(provider, deadline)
         for _ in range(ROUNDS):
@@ -138,7 +138,7 @@ class Attempts:
     def _reserve(
         self, provider: Provider, user_id: str, request: VerificationRequest, lease: Lease
     ) -> Verification | None:
-        """Insert an attempt; None where one is open: the database refuses a second."""
+        """Insert a verification; None where one is open: the database refuses a second."""
         verification_id, now = str(uuid.uuid4()), self._clock()
         try:
             with self._leases.held(verification_id, lease), self._database.write() as connection:
@@ -155,15 +155,15 @@ class Attempts:
                     "updated_at": now,
                 }
                 reserved = verifications.reserve(connection, row, request.claims(provider), request.plan.tags, lease)
-                _check_limit(connection, provider, user_id, now)  # now that nobody else can start one
+                _check_limit(connection, provider, user_id, now)  # while no other request can start one
                 return reserved
         except IntegrityError:
             return None
 
     def _is_resumable(self, provider: Provider, verification: Verification, deadline: Deadline) -> bool:
-        """Whether an open attempt may be taken over; False where it turns out to have ended: reserve a new one.
+        """Whether an open verification may be taken over; False where it has ended and a new one can be reserved.
 
-        Raises `RequestError` where it is under way: being started by another request, or with the user.
+        Raises `RequestError` where it is being started by another request, or its run is open.
         """
         if verification.lease_until is not None and verification.lease_until > self._clock():
             raise LeaseLostError
@@ -176,7 +176,7 @@ class Attempts:
         return True
 
     def _has_ended(self, provider: Provider, verification: Verification, run_id: str, deadline: Deadline) -> bool:
-        """Ask Onfido, so that neither a lost webhook nor a run that leads nowhere stands in the way of the next."""
+        """Ask Onfido, so that neither a lost webhook nor a run that cannot be completed blocks the next."""
         if failure := self._refresh(provider, verification, run_id, deadline):
             with self._database.write() as connection:
                 self._journal.record(connection, end(connection, verification, failure, self._clock(), INITIATED))
@@ -184,7 +184,7 @@ class Attempts:
             return verifications.get(connection, verification.verification_id).closed_at is not None
 
     def _refresh(self, provider: Provider, verification: Verification, run_id: str, deadline: Deadline) -> str | None:
-        """Apply what Onfido says of a run; gives why nobody can go through it any more, where that is so."""
+        """Apply a run's status; returns why its user can no longer complete it, None where that is possible."""
         try:
             run = self._results.refresh(provider, run_id, deadline, INITIATED)
         except OnfidoError as error:
@@ -219,7 +219,7 @@ class Attempts:
             self.lock(connection, attempt, **values)
 
     def lock(self, connection: Connection, attempt: Attempt, **values: object) -> None:
-        """Keep everybody else from the attempt until the transaction's end, as `advance` in the caller's."""
+        """Lock the verification until the transaction's end, as `advance` does in the caller's."""
         changed = values | {"updated_at": self._clock()}
         if not verifications.advance(connection, attempt.verification.verification_id, attempt.lease.owner, changed):
             raise lost(connection, attempt)
@@ -260,7 +260,7 @@ def end(
     cause: str,
     actor: str | None = None,
 ) -> list[Change]:
-    """End an attempt whose run nobody can go through any more; one that has ended meanwhile stays as it is.
+    """Close a verification whose run can no longer be completed; one that has ended meanwhile is not changed.
 
     Returns the change, for the journal.
     """
@@ -271,7 +271,7 @@ def end(
 
 
 def is_link_expired(verification: Verification, run: RunSnapshot, now: datetime) -> bool:
-    """Whether a run awaits a user who was sent to a link that leads nowhere any more."""
+    """Whether a run awaits a user whose link has expired."""
     expires_at = run.link_expires_at
     return (
         verification.capture == LINK and run.status == AWAITING_INPUT and expires_at is not None and expires_at <= now

@@ -70,12 +70,12 @@ class BoundValues:
     has_outdated: bool
 
     def is_known(self, applicant_id: str) -> bool:
-        """Whether this is the applicant that the user had before."""
+        """Whether this applicant is the user's previous one."""
         return self.update is not None and self.update.applicant.applicant_id == applicant_id
 
 
 class Binding:
-    """Reads users' values and binds attempts to them."""
+    """Reads users' values and binds verifications to them."""
 
     def __init__(
         self,
@@ -96,7 +96,7 @@ class Binding:
     def read(self, attempt: Attempt) -> BoundValues:
         """Read the values to send.
 
-        Raises `RequestError`: user unknown, a value is missing or one that Onfido would refuse, or nothing is left to
+        Raises `RequestError`: user unknown, a value is missing or invalid for Onfido, or nothing is left to
         verify.
         """
         tenant, user_id = attempt.provider.tenant, attempt.verification.user_id
@@ -117,7 +117,7 @@ class Binding:
             )
 
     def check_left(self, provider: Provider, user_id: str, request: VerificationRequest) -> None:
-        """Raise `RequestError` where every requested claim is verified for the value that the user has."""
+        """Raise `RequestError` where every requested claim is verified for the user's current value."""
         values = self._directory.values(provider.tenant, user_id) or {}
         targets = self._bind(provider, user_id, request, values)
         with self._database.read() as connection:
@@ -141,8 +141,8 @@ class Binding:
     def replace_claims(self, attempt: Attempt) -> None:
         """Replace the claims of a resumed attempt with those of this request.
 
-        Not before it is clear that this request can be met; but before the values to send are read: a change from
-        then on finds the new rows. Raises as `read` does.
+        This happens once it is clear that the request can be met, but before the values to send are read, so that a
+        later change of a value finds the new rows. Raises as `read` does.
         """
         self.read(attempt)
         verification_id, wanted = attempt.verification.verification_id, attempt.request
@@ -152,7 +152,7 @@ class Binding:
             verification_claims.replace(connection, verification_id, targets, wanted.plan.tags)
 
     def record(self, connection: Connection, attempt: Attempt, bound: BoundValues) -> bool:
-        """Record what was sent, the attempt being locked; False where a value has changed since it was read."""
+        """Record the values sent, under the verification's lock; False where one has changed since it was read."""
         verification = attempt.verification
         if not verification_claims.bind_values(connection, verification.verification_id, bound.claims):
             return False
@@ -164,7 +164,7 @@ class Binding:
         return True
 
     def mark_overwritten(self, attempt: Attempt, bound: BoundValues, update: ApplicantUpdate) -> None:
-        """Mark what other attempts with an applicant are bound to, where it was sent other values after its lease."""
+        """Mark as stale the claims of other verifications with an applicant that was sent other values since."""
         verification, mapping = attempt.verification, attempt.provider.claims
         sent = update.sent_claims(mapping)
         fingerprint = partial(self._fingerprints.of, verification.tenant, verification.user_id)
@@ -218,8 +218,8 @@ def _select(provider: Provider, request: VerificationRequest, values: Mapping[st
 def _update(attempt: Attempt, values: Mapping[str, str], known: KnownApplicant | None) -> ApplicantUpdate | None:
     """Return how to bring an applicant up to date; None where it would keep a value that the user no longer has.
 
-    Onfido leaves fields as they are that an update does not name, and takes none that is empty. So a value that was
-    removed, or that Onfido would refuse, takes another applicant.
+    Onfido keeps fields that an update does not name, and accepts no empty ones. So a value that was removed, or that
+    Onfido would refuse, requires another applicant.
     """
     if known is None:
         return None

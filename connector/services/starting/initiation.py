@@ -1,11 +1,11 @@
-"""Starting a verification, step by step, so that a crash between any two steps loses and doubles nothing.
+"""Starting a verification, step by step, so that a crash between any two steps neither loses nor repeats one.
 
-    take the attempt ─► values ─► applicant ─► bind and announce ─► run ─► hand over run id and SDK token
+    acquire the lease ─► values ─► applicant ─► bind and announce ─► run ─► hand over run id and SDK token
 
-Each step is recorded before the next begins; who works on the attempt holds a lease on it (`attempts.py`), and who
-finds a lease that ran out goes on from there. The one step that costs money is announced before it is taken
-(`run_requested_at`), and the run carries the attempt's id as a tag: whoever resumes looks for that run at Onfido
-before starting another.
+Each step is recorded before the next begins, under a lease on the verification (`attempts.py`). Once a lease has
+expired, the next request takes it over and continues. The one step that costs money is announced before it is taken
+(`run_requested_at`), and the run has the verification's id as a tag: a resumed attempt looks for that run at Onfido
+before it starts another.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ from connector.services.timing import Deadline, Timing
 from connector.store import applicants, verification_claims, verifications
 from connector.store.engine import Database
 
-MARGIN = timedelta(minutes=1)  # for what a clock is corrected by
+MARGIN = timedelta(minutes=1)  # tolerance for corrections of a clock
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class Started:
 
 
 class Initiation:
-    """Starts verifications; of any number of requests at once for one user and provider, one gets the run."""
+    """Starts verifications; of simultaneous requests for one user and provider, one gets the run."""
 
     def __init__(
         self,
@@ -80,9 +80,10 @@ class Initiation:
         self._clock = clock
 
     def start(self, provider: Provider, user_id: str, request: VerificationRequest, deadline: Deadline) -> Started:
-        """Start a verification of what is wanted, or go on with one that broke off.
+        """Start a requested verification, or continue an interrupted one.
 
-        Raises `RequestError` where the request cannot be met, `OnfidoError` where Onfido refuses, fails or is away.
+        Raises `RequestError` where the request cannot be met, `OnfidoError` where Onfido refuses, fails or cannot be
+        reached.
         """
         attempt = self._take(provider, user_id, request, deadline)
         with self._leases.held(attempt.verification.verification_id, attempt.lease):
@@ -102,9 +103,9 @@ class Initiation:
             raise
 
     def settle(self, provider: Provider, verification: Verification, deadline: Deadline) -> None:
-        """Resume or close an attempt that broke off before its run was known; the sweep's part.
+        """Resume or close a start that was interrupted before its run was known; called by the sweep.
 
-        Raises `OnfidoError` where Onfido does not say yet.
+        Raises `OnfidoError` where Onfido does not show yet whether there is a run.
         """
         attempt = self._attempts.take_over(provider, verification, deadline)
         if attempt is None:
@@ -147,12 +148,12 @@ class Initiation:
             raise
 
     def _find_started(self, attempt: Attempt, run_requested_at: datetime) -> RunSnapshot | None:
-        # The time is noted anew when a start goes unanswered, a budget after it at most.
+        # The time is recorded again when a start stays unanswered, at most one budget later.
         margin = timedelta(seconds=self._timing.interactive_budget) + MARGIN
         return find_started_run(self._database, attempt, self._clock() - run_requested_at + margin)
 
     def _check_settled(self, run_requested_at: datetime) -> None:
-        """Raise until a run that was asked for, but is not in Onfido's list, can be taken as never made."""
+        """Raise until a requested run that is not in Onfido's list can be assumed not to exist."""
         age = (self._clock() - run_requested_at).total_seconds()
         if (remaining := self._timing.run_settle_time - age) > 0:
             raise OnfidoError(
@@ -162,7 +163,7 @@ class Initiation:
             )
 
     def _send_values(self, attempt: Attempt) -> tuple[str, BoundValues]:
-        """Send the user's values, and announce the run for just these; gives the applicant that has them, and them."""
+        """Send the user's values, and announce the run for exactly these; returns the applicant and the values."""
         for _ in range(ROUNDS):
             bound = self._binding.read(attempt)
             applicant_id = self._sending.put(attempt, bound)
@@ -176,9 +177,9 @@ class Initiation:
         )
 
     def _announce(self, attempt: Attempt, bound: BoundValues, applicant_id: str) -> bool:
-        """Record what was sent and that the run will be asked for; False where a value has changed since it was read.
+        """Record the values sent and that the run will be requested; False where a value has changed since it was read.
 
-        Then only the applicant is recorded, to be brought up to date.
+        Then only the applicant is recorded, to be updated.
         """
         with self._database.write() as connection:
             self._attempts.lock(connection, attempt, applicant_id=applicant_id, run_requested_at=self._clock())
@@ -202,12 +203,12 @@ class Initiation:
             )
         except OnfidoError as error:
             has_no_run = error.is_refusal or not error.is_sent
-            # Otherwise Onfido may be making it still: it has its time to settle from now on.
+            # Otherwise Onfido may still be creating it: the time to settle begins now.
             self._attempts.advance(attempt, run_requested_at=None if has_no_run else self._clock())
             raise
 
     def _hand_over_known(self, attempt: Attempt, run: RunSnapshot) -> Started:
-        """Hand over a run that an earlier request started, unless it is about other claims than this one's."""
+        """Hand over a run that an earlier request started, unless it is for other claims than this one's."""
         claims = self._claims(attempt)
         if not set(attempt.request.uris) <= {claim.uri for claim in claims}:
             self._recorder.adopt(attempt, run, claims)
@@ -219,7 +220,7 @@ class Initiation:
             return verification_claims.find_all(connection, attempt.verification.verification_id)
 
     def _hand_over(self, attempt: Attempt, run: RunSnapshot, claims: Sequence[VerificationClaim]) -> Started:
-        """Record the run, apply what is known of it already, and get the user's SDK token."""
+        """Record the run, apply its known status, and get the user's SDK token."""
         verification = self._recorder.adopt(attempt, run, claims)
         verification_id = verification.verification_id
         if verification.closed_at is not None:

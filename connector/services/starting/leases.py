@@ -1,4 +1,4 @@
-"""Leases on attempts: made for as long as a request may take, and given back where one ends without having said so."""
+"""Leases on verifications: they last as long as a request may take, and are released where a request fails."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MARGIN = timedelta(seconds=15)  # beyond the budget of the Onfido calls that a l
 
 
 class Leases:
-    """Makes leases, and gives back those whose holders cannot."""
+    """Creates leases, and releases those whose holders fail."""
 
     def __init__(
         self, database: Database, afterwards: Afterwards, timing: Timing, clock: Callable[[], datetime]
@@ -32,7 +32,7 @@ class Leases:
         self._clock = clock
 
     def new(self) -> Lease:
-        """Make a lease that begins now."""
+        """Return a lease that begins now."""
         length = timedelta(seconds=self._timing.interactive_budget) + MARGIN
         return Lease(str(uuid.uuid4()), self._clock() + length)
 
@@ -40,11 +40,11 @@ class Leases:
     def held(self, verification_id: str, lease: Lease) -> Iterator[None]:
         """Release a lease where the work under it fails without an answer, as soon as the database is available.
 
-        It may be that the lease was never taken: a commit can fail after it was carried out, or before.
+        The lease may never have been acquired: a failed commit may or may not have been applied.
         """
         try:
             yield
-        except (ConnectorError, IntegrityError):  # the database answers: whoever is concerned gives the lease back
+        except (ConnectorError, IntegrityError):  # the database answers: the holder releases the lease
             raise
         except Exception:
             give_back = partial(self._give_back, verification_id, lease)

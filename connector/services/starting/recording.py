@@ -1,4 +1,4 @@
-"""Recording the run that Onfido has started for an attempt, under the attempt's lease."""
+"""Recording the run that Onfido has started for a verification, under its lease."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from connector.store.engine import Database
 
 
 class Recorder:
-    """Records runs, and applies what is known of them already."""
+    """Records runs, and applies their known status."""
 
     def __init__(
         self,
@@ -39,9 +39,9 @@ class Recorder:
         self._clock = clock
 
     def adopt(self, attempt: Attempt, run: RunSnapshot, targets: Sequence[VerificationClaim]) -> Verification:
-        """Record the run, apply what is known of it already, and return the verification as that leaves it.
+        """Record the run, apply its known status, and return the updated verification.
 
-        A run that belongs to another verification ends the attempt: Onfido has started none for it. Raises
+        A run that belongs to another verification closes this one: Onfido has started none for it. Raises
         `OnfidoError` then, and one of `NOT_OURS` where the lease was lost.
         """
         try:
@@ -71,7 +71,7 @@ class Recorder:
         }
         verification, plan = attempt.verification, attempt.request.plan
         has_access = run.sdk_token is not None and plan.sdk is None if plan.link is None else run.link_url is not None
-        if has_access:  # nothing has to be asked of Onfido any more
+        if has_access:  # no further call to Onfido is needed
             values |= verifications.NO_LEASE
         with self._database.write() as connection:
             owner = attempt.lease.owner

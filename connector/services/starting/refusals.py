@@ -1,6 +1,6 @@
-"""The trace of a start that was refused: which code, about which claims, when and by whom asked for; never a value.
+"""The record of a refused start: its code, claims, time and caller; never a value.
 
-It answers the help desk's first question, "why is this user not verified?", where there is no run to look at. The
+It answers the help desk's first question, "why is this user not verified?", where there is no run. The
 sweep removes it after a while.
 """
 
@@ -21,15 +21,15 @@ from connector.store.engine import Database
 
 log = structlog.get_logger(__name__)
 
-MAX_CLAIMS = 20  # that one trace names
-MAX_PROVIDER_ID = 36  # characters; a longer one is nobody's
-# What an application meets in the normal course, and what has its own trace: the open run, the claims themselves.
+MAX_CLAIMS = 20  # that one record names
+MAX_PROVIDER_ID = 36  # characters; no user has a longer one
+# Refusals in normal use, which the open run or the claims explain already.
 ORDINARY = frozenset({Code.VERIFICATION_OPEN, Code.BEING_STARTED, Code.NOTHING_TO_VERIFY, Code.CLAIMS_EMPTY})
 
 
 @dataclass(frozen=True)
 class StartRequest:
-    """Who asked for the verification of which claims of whom."""
+    """A request: the caller, the user and the claims."""
 
     tenant: str
     user_id: str
@@ -39,7 +39,7 @@ class StartRequest:
 
 
 class Refusals:
-    """Writes down starts that are refused."""
+    """Records refused starts."""
 
     def __init__(self, database: Database, journal: Journal, clock: Callable[[], datetime]) -> None:
         self._database = database
@@ -48,7 +48,7 @@ class Refusals:
 
     @contextmanager
     def traced(self, request: StartRequest) -> Iterator[None]:
-        """Write down the refusal that ends the block, if one does."""
+        """Record the refusal that ends the block, if one does."""
         try:
             yield
         except (RequestError, OnfidoError) as error:
@@ -72,5 +72,5 @@ class Refusals:
         try:
             with self._database.write() as connection:
                 self._journal.record(connection, [entry])
-        except SQLAlchemyError as failure:  # the caller is to learn of the refusal all the same
+        except SQLAlchemyError as failure:  # the caller must still get the refusal
             log.warning("start.refusal_not_recorded", code=error.code, exc_info=failure)

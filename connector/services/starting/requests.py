@@ -1,8 +1,8 @@
-"""What an application asks for on behalf of a user: initiate, complete and resume a verification.
+"""An application's requests on behalf of a user: initiate, complete and resume a verification.
 
-initiate   start a run and give its SDK token (`initiation.py` tells how)
-complete   ask Onfido for the run, apply the answer, give the claims as they stand; may wait for a result
-resume     ask Onfido whether the run still awaits input, give a fresh SDK token
+initiate   start a run and return its SDK token (`initiation.py`)
+complete   ask Onfido for the run, apply the answer, return the current claims; may wait for a result
+resume     ask Onfido whether the run still awaits input, return a new SDK token
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from connector.store.verifications import RemovedError
 COMPLETED, REINITIATED = "completed", "reinitiated"  # causes, for the history
 MAX_WAIT = 20  # seconds that COMPLETED may wait for a result
 _PLAIN = RunRequest()
-POLL_INTERVAL = 0.25  # seconds between two looks for a result that another thread or process may bring
+POLL_INTERVAL = 0.25  # seconds between two checks for a result that another thread or process may record
 
 
 @dataclass(frozen=True)
@@ -56,7 +56,7 @@ class Completion:
 
 
 class Verifications:
-    """The verifications of every tenant's users; each method takes the tenant it may see.
+    """Initiates, completes and resumes verifications of one tenant's users; each method takes the tenant.
 
     At most `max_waiting` threads wait for results at once.
     """
@@ -92,9 +92,10 @@ class Verifications:
         request: RunRequest = _PLAIN,
         actor: str = SYSTEM,
     ) -> Capture:
-        """Start the verification of a user's claims, as the request asks, or go on with one that broke off.
+        """Start the verification of a user's claims, or continue an interrupted one.
 
-        Raises `RequestError` where the request cannot be met, `OnfidoError` where Onfido refuses, fails or is away.
+        Raises `RequestError` where the request cannot be met, `OnfidoError` where Onfido refuses, fails or cannot be
+        reached.
         """
         with self._refusals.traced(StartRequest(tenant, user_id, provider_id, uris, actor)):
             provider = self._providers.find_enabled(tenant, provider_id)
@@ -104,9 +105,9 @@ class Verifications:
         return self._capture(started, uris)
 
     def complete(self, tenant: str, user_id: str, provider_id: str, uris: Sequence[str], wait: int = 0) -> Completion:
-        """Apply what Onfido says of the user's run, and give the claims as they now stand.
+        """Apply the current status of the user's run, and return the current claims.
 
-        With `wait` (seconds, at most 20), a result that is not there yet is waited for. Raises as `initiate` does.
+        With `wait` (seconds, at most 20), this waits for a result that is not available yet. Raises as `initiate` does.
         """
         provider = self._providers.find_enabled(tenant, provider_id)
         _check_mapped(provider, uris)
@@ -123,7 +124,7 @@ class Verifications:
     ) -> Capture:
         """Return a new SDK token, or the link, for the user's open run, if Onfido says that it awaits input.
 
-        Of the request only what concerns an SDK token matters. Raises as `initiate`.
+        Only the request's options for an SDK token are used. Raises as `initiate`.
         """
         provider = self._providers.find_enabled(tenant, provider_id)
         _check_mapped(provider, uris)
@@ -136,7 +137,7 @@ class Verifications:
         if run.status != AWAITING_INPUT:
             raise _not_awaiting(run.status)
         with self._database.read() as connection:
-            verification = verifications.get(connection, verification.verification_id)  # as the answer has left it
+            verification = verifications.get(connection, verification.verification_id)  # after the answer was applied
         if is_link_expired(verification, run, self._clock()):
             raise RequestError(
                 Code.NOT_AWAITING_INPUT, "The run's link has expired: ask with INITIATED for another run."
@@ -160,7 +161,7 @@ class Verifications:
         return verification
 
     def _claims(self, verification: Verification, uris: Sequence[str]) -> list[Claim]:
-        """Return the claims, which are there from the run's start on; raises `RemovedError` where they are not."""
+        """Return the claims, which exist from the run's start on; raises `RemovedError` where they were removed."""
         tenant, user_id, provider_id = verification.tenant, verification.user_id, verification.provider_id
         with self._database.read() as connection:
             found = claims.find_all(connection, tenant, user_id, provider_id, uris)
@@ -169,7 +170,7 @@ class Verifications:
         return found
 
     def _wait(self, provider: Provider, verification: Verification, run_id: str, seconds: int) -> int | None:
-        """Wait until a result is in; None where there is nothing to wait for, or too many wait already."""
+        """Wait for a result; None where there is nothing to wait for, or too many requests wait already."""
         if seconds <= 0 or self._is_closed(verification) or not self._waiting.acquire(blocking=False):
             return None
         try:
@@ -190,7 +191,7 @@ class Verifications:
 
 
 def _check_mapped(provider: Provider, uris: Sequence[str]) -> None:
-    """Raise where a claim is neither sent nor told of in the workflow's output."""
+    """Raise where a claim is neither sent nor contained in the workflow's output."""
     if not uris:
         raise RequestError(Code.CLAIMS_EMPTY, "claims: must name at least one claim URI.")
     if unmapped := [uri for uri in uris if uri not in provider.claims and uri not in provider.studio.by_claim]:

@@ -1,8 +1,8 @@
-"""Finding the run of a start that was not answered: what was announced may have been made, and paid for.
+"""Finding the run of an unanswered start: the announced run may exist, and may have been paid for.
 
-By its tag, which only this attempt's run bears. Onfido's list does not always show tags. Where it shows none, the run
-is known by its applicant and its age, and by not being recorded for another attempt: an older one, which nobody knows
-of, may have compared other values.
+It is found by its tag, which only this verification's run has. Onfido's list does not always show tags. Where it shows
+none, the run is identified by its applicant and its age, and by not being recorded for another verification: an older
+unrecorded one may have compared other values.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from connector.store.engine import Database
 
 
 def find_started_run(database: Database, attempt: Attempt, age: timedelta) -> RunSnapshot | None:
-    """Ask Onfido for the run that was asked for at most so long ago; raises `OnfidoError`."""
+    """Find the run that was requested within this time; raises `OnfidoError`."""
     return attempt.onfido.find_run(tag=attempt.tag) or _find_untagged(database, attempt, age)
 
 
