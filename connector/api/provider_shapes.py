@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import marshmallow as ma
 from marshmallow import fields, validate
@@ -23,6 +23,9 @@ from connector.domain.provider import (
     setup_guide,
 )
 from connector.domain.studio import Studio
+
+if TYPE_CHECKING:  # the command line prints these shapes, and loads the use cases only when it opens them
+    from connector.services.providers.setup import ProviderFacts
 
 _PROPERTIES = {
     *SECRETS.values(),
@@ -131,6 +134,15 @@ def provider_config(body: Mapping[str, Any]) -> ProviderConfig:
         notice_secret=properties.get("notice_secret"),
         studio=None if body["studio"] is None else read_studio(body["studio"]),
     )
+
+
+def facts_body(facts: ProviderFacts) -> dict[str, Any]:
+    """Write what is known here of a provider's credentials and of Onfido's posts, for the command line."""
+    return {
+        "environment": facts.environment,
+        "credentialsSetAt": timestamp(facts.credentials_set_at),
+        "lastEventAt": timestamp(facts.last_event_at),
+    }
 
 
 def page_body(page: Sequence[Provider], total: int, *, offset: int = 0) -> dict[str, Any]:

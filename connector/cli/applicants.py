@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from connector.cli.output import ID, actor, services, tenant_option
+from connector.cli.output import ID, actor, provider_argument, provider_id, services, tenant_option
 
 
 @click.group()
@@ -13,37 +13,37 @@ def applicant() -> None:
 
 
 @applicant.command()
-@click.argument("provider_id", type=ID, metavar="PROVIDER")
+@provider_argument
 @click.argument("applicant_id", type=ID, metavar="APPLICANT")
 @tenant_option
 @click.pass_context
-def update(context: click.Context, provider_id: str, applicant_id: str, tenant: str) -> None:
+def update(context: click.Context, provider: str, applicant_id: str, tenant: str) -> None:
     """Send the values that the user has now, so that they reach a run that is under way."""
     with services(context) as opened:
-        opened.applicants.update(tenant, provider_id, applicant_id, actor())
+        opened.applicants.update(tenant, provider_id(opened, tenant, provider), applicant_id, actor())
     click.echo(f"Updated {applicant_id}.")
 
 
 @applicant.command()
-@click.argument("provider_id", type=ID, metavar="PROVIDER")
+@provider_argument
 @click.argument("applicant_id", type=ID, metavar="APPLICANT")
 @click.confirmation_option(prompt="Have Onfido delete the applicant, and end the run that is open?")
 @tenant_option
 @click.pass_context
-def delete(context: click.Context, provider_id: str, applicant_id: str, tenant: str) -> None:
+def delete(context: click.Context, provider: str, applicant_id: str, tenant: str) -> None:
     """Ask Onfido to delete an applicant, which it does some days later."""
     with services(context) as opened:
-        opened.applicants.delete(tenant, provider_id, applicant_id, actor())
+        opened.applicants.delete(tenant, provider_id(opened, tenant, provider), applicant_id, actor())
     click.echo(f"Onfido will delete {applicant_id}; until then it can be restored.")
 
 
 @applicant.command()
-@click.argument("provider_id", type=ID, metavar="PROVIDER")
+@provider_argument
 @click.argument("applicant_id", type=ID, metavar="APPLICANT")
 @tenant_option
 @click.pass_context
-def restore(context: click.Context, provider_id: str, applicant_id: str, tenant: str) -> None:
+def restore(context: click.Context, provider: str, applicant_id: str, tenant: str) -> None:
     """Cancel a deletion that Onfido has not carried out yet."""
     with services(context) as opened:
-        opened.applicants.restore(tenant, provider_id, applicant_id, actor())
+        opened.applicants.restore(tenant, provider_id(opened, tenant, provider), applicant_id, actor())
     click.echo(f"Restored {applicant_id}.")

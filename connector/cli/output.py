@@ -75,6 +75,15 @@ tenant_option = click.option("--tenant", default=DEFAULT_TENANT, show_default=Tr
 json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
+provider_argument = click.argument("provider", metavar="PROVIDER")  # by its id or its name
+
+
+def provider_id(opened: Services, tenant: str, id_or_name: str) -> str:
+    """Return the id of the provider that a command names."""
+    found: str = opened.providers.named(tenant, id_or_name).provider_id
+    return found
+
+
 def example(*lines: str) -> str:
     """Write the example at the end of a command's help; click leaves the lines after its mark as they are."""
     return "\n".join(("\b", "Example:", *(f"  {line}" for line in lines)))

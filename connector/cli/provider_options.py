@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import click
@@ -96,7 +97,13 @@ def configuration(command: Any) -> Any:
                 callback=_dialect,
                 help=f"A claim dialect: {', '.join(dialect_files())}, or a JSON file.",
             ),
-            click.option("--claim", "mappings", multiple=True, type=ClaimMapping(), help="One claim; repeatable."),
+            click.option(
+                "--claim",
+                "mappings",
+                multiple=True,
+                type=ClaimMapping(),
+                help="One claim, beside the others.",
+            ),
             click.option(
                 "--studio",
                 type=click.Path(path_type=Path),
@@ -118,21 +125,37 @@ def configuration(command: Any) -> Any:
     return command
 
 
-def configured(context: click.Context, given: Mapping[str, Any]) -> dict[str, Any]:
+def configured(
+    context: click.Context, given: Mapping[str, Any], known_claims: Mapping[str, str] = MappingProxyType({})
+) -> dict[str, Any]:
     """Return the fields of a `ProviderConfig` that a command's options name.
 
-    Credentials on the command line count more than those of the other kind in the environment.
+    Credentials on the command line count more than those of the other kind in the environment. A dialect takes the
+    place of the claims that are known; single claims are added to them or removed from them.
     """
     fields = dict(given)
     for mine, others in (_TOKEN, _CLIENT), (_CLIENT, _TOKEN):
         if any(_is_typed(context, name) for name in mine):
             fields |= {name: None for name in others if not _is_typed(context, name)}
     region, dialect, mappings = (fields.pop(name) for name in ("region", "dialect", "mappings"))
-    fields["claims"] = dialect | dict(mappings) or None
+    removed = fields.pop("removed_claims", ())
+    fields["claims"] = _claims(dialect, dict(mappings), removed, known_claims)
     if fields["base_url"] is None:
         fields["base_url"] = REGIONS.get(region)
     named = {name: value for name, value in fields.items() if value is not None}
     return named | ({"missing_name": None} if named.get("missing_name") == "" else {})
+
+
+def _claims(
+    dialect: Mapping[str, str], mappings: Mapping[str, str], removed: Sequence[str], known: Mapping[str, str]
+) -> dict[str, str] | None:
+    """Return the claims that a command leaves; None where it says nothing of them."""
+    if not (dialect or mappings or removed):
+        return None
+    claims = {**(dialect or known), **mappings}
+    if missing := [uri for uri in removed if uri not in claims]:
+        raise click.BadParameter(f"{missing[0]} must be a claim that the provider maps.", param_hint="--remove-claim")
+    return {uri: applicant_field for uri, applicant_field in claims.items() if uri not in removed}
 
 
 def _is_typed(context: click.Context, name: str) -> bool:

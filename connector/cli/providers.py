@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from connector.api.provider_shapes import guide_body, page_body, provider_body
+from connector.api.provider_shapes import facts_body, guide_body, page_body, provider_body
 from connector.api.studio_shapes import studio_body
 from connector.cli import setup
 from connector.cli.output import (
-    ID,
     actor,
     json_option,
+    labelled,
     load_settings,
     plain,
     print_json,
     print_record,
     print_table,
+    provider_argument,
+    provider_id,
     services,
     tenant_option,
 )
@@ -32,12 +34,19 @@ from connector.domain.provider import (
 from connector.domain.readiness import Readiness
 from connector.domain.studio import Studio
 
+if TYPE_CHECKING:  # the use cases load when a command opens them
+    from connector.bootstrap import Services
+
 _FIRST: dict[str, Any] = {"name": "Onfido", "is_enabled": True, "claims": {}, "workflow_id": ""}
 # What an update leaves as it is; secrets and the use of Studio stay where they are None.
 _KEPT = (
     *("name", "description", "image", "is_enabled", "claims"),
     *("workflow_id", "base_url", "max_attempts", "attempt_window", "missing_name"),
 )
+
+
+# What people read, and where the view has it.
+_FACTS = {"environment": "environment", "credentials since": "credentialsSetAt", "last webhook": "lastEventAt"}
 
 
 @click.group()
@@ -63,7 +72,7 @@ def add(context: click.Context, /, tenant: str, as_json: bool, no_webhook: bool,
         if not offline:
             public_url = load_settings(context).public_url
             readiness = setup.set_up(opened, added, public_url, has_webhook=not no_webhook)
-        _show(context, opened.providers.get(tenant, added.provider_id), as_json, readiness)
+        _show(context, opened, opened.providers.get(tenant, added.provider_id), as_json, readiness)
     if readiness is not None and not readiness.passed:
         raise click.ClickException(
             f"The provider is registered, but not ready: {', '.join(readiness.failed)}. "
@@ -90,61 +99,84 @@ def list_(context: click.Context, tenant: str, as_json: bool) -> None:
 
 
 @provider.command()
-@click.argument("provider_id", type=ID)
+@provider_argument
 @tenant_option
 @json_option
 @click.pass_context
-def show(context: click.Context, provider_id: str, tenant: str, as_json: bool) -> None:
+def show(context: click.Context, provider: str, tenant: str, as_json: bool) -> None:
     """Show a provider and how to set up its webhook."""
     with services(context) as opened:
-        _show(context, opened.providers.get(tenant, provider_id), as_json)
+        _show(context, opened, opened.providers.named(tenant, provider), as_json)
 
 
 @provider.command()
-@click.argument("provider_id", type=ID)
+@provider_argument
 @click.option("--enable/--disable", "is_enabled", default=None, help="Whether new verifications may be started.")
+@click.option("--remove-claim", "removed_claims", multiple=True, help="Map this claim no longer; repeatable.")
+@click.option("--no-test", is_flag=True, help="Take new credentials or another base URL without asking Onfido first.")
 @configuration
 @click.pass_context
-def update(context: click.Context, /, provider_id: str, tenant: str, as_json: bool, **given: Any) -> None:
-    """Change some of a provider's configuration; what is not named stays."""
+def update(context: click.Context, /, provider: str, tenant: str, as_json: bool, no_test: bool, **given: Any) -> None:
+    """Change some of a provider's configuration; what is not named stays.
+
+    New credentials are tested first: where Onfido refuses them, or the workflow with them, nothing is changed.
+    """
     with services(context) as opened:
-        known = opened.providers.get(tenant, provider_id)
+        known = opened.providers.named(tenant, provider)
         kept = {name: getattr(known, name) for name in _KEPT}
-        config = ProviderConfig(**kept | configured(context, given))
-        _show(context, opened.providers.change(tenant, provider_id, config, actor()), as_json)
+        config = ProviderConfig(**kept | configured(context, given, known.claims))
+        if not no_test:
+            _check_change(context, opened, known, config)
+        _show(context, opened, opened.providers.change(tenant, known.provider_id, config, actor()), as_json)
+
+
+def _check_change(context: click.Context, opened: Services, known: Provider, config: ProviderConfig) -> None:
+    public_url = load_settings(context).public_url
+    checks = opened.setup.test_change(known.tenant, known.provider_id, config, public_url)
+    if failed := [check for check in checks if check.passed is False]:
+        raise click.ClickException(
+            f"Nothing was changed: {failed[0].name}: {failed[0].detail} (--no-test changes it all the same.)"
+        )
 
 
 @provider.command("end-overlap")
-@click.argument("provider_id", type=ID)
+@provider_argument
 @tenant_option
 @json_option
 @click.pass_context
-def end_overlap(context: click.Context, provider_id: str, tenant: str, as_json: bool) -> None:
+def end_overlap(context: click.Context, provider: str, tenant: str, as_json: bool) -> None:
     """End the validity of the webhook token that was replaced."""
     with services(context) as opened:
-        _show(context, opened.providers.end_overlap(tenant, provider_id, actor()), as_json)
+        _show(
+            context,
+            opened,
+            opened.providers.end_overlap(tenant, provider_id(opened, tenant, provider), actor()),
+            as_json,
+        )
 
 
 @provider.command()
-@click.argument("provider_id", type=ID)
+@provider_argument
 @click.confirmation_option(prompt="Remove the provider and all that was verified through it?")
 @tenant_option
 @click.pass_context
-def remove(context: click.Context, provider_id: str, tenant: str) -> None:
+def remove(context: click.Context, provider: str, tenant: str) -> None:
     """Remove a provider with all that was verified through it."""
     with services(context) as opened:
-        opened.providers.remove(tenant, provider_id, actor())
-    click.echo(f"Removed {provider_id}.")
+        opened.providers.remove(tenant, provider_id(opened, tenant, provider), actor())
+    click.echo(f"Removed {provider}.")
 
 
-def _show(context: click.Context, shown: Provider, as_json: bool, readiness: Readiness | None = None) -> None:
-    public_url = load_settings(context).public_url
+def _show(
+    context: click.Context, opened: Services, shown: Provider, as_json: bool, readiness: Readiness | None = None
+) -> None:
+    public_url, facts = load_settings(context).public_url, opened.setup.facts(shown)
     guide, studio = setup_guide(shown, public_url), _studio_used(shown)
     if as_json:
         found = {"readiness": setup.readiness_view(readiness)} if readiness else {}
-        print_json(provider_body(shown) | {"setupGuide": guide_body(shown, public_url)} | found)
+        print_json(provider_body(shown) | facts_body(facts) | {"setupGuide": guide_body(shown, public_url)} | found)
         return
-    print_record(_record(shown) | {"webhook url": guide.webhook_url})
+    print_record(_record(shown) | {"webhook url": guide.webhook_url} | labelled(facts_body(facts), _FACTS))
     for uri, applicant_field in shown.claims.items():
         click.echo(f"  {plain(uri)} -> {applicant_field}")
     if studio:
@@ -177,7 +209,7 @@ def _record(shown: Provider) -> dict[str, Any]:
         "credentials": "an API token" if shown.client_id is None else f"the client {shown.client_id}",
         "webhook token": "registered" if shown.has_webhook_token else None,
         "notice secret": "registered" if shown.has_notice_secret else None,
-        "previous token": f"good until {expiry.isoformat(timespec='seconds')}" if expiry else None,
+        "previous token": f"good until {expiry:%Y-%m-%dT%H:%M:%SZ}" if expiry else None,
         "missing name": shown.missing_name,
         "attempts": f"{shown.max_attempts} within {shown.attempt_window} seconds",
     }

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from connector.cli.output import (
-    ID,
     actor,
     json_option,
     labelled,
@@ -16,6 +15,8 @@ from connector.cli.output import (
     print_json,
     print_marked,
     print_record,
+    provider_argument,
+    provider_id,
     services,
     tenant_option,
 )
@@ -37,14 +38,14 @@ _WEBHOOK = {
 
 
 @click.command()
-@click.argument("provider_id", type=ID)
+@provider_argument
 @tenant_option
 @json_option
 @click.pass_context
-def test(context: click.Context, provider_id: str, tenant: str, as_json: bool) -> None:
+def test(context: click.Context, provider: str, tenant: str, as_json: bool) -> None:
     """Ask Onfido whether a provider's token, workflow and webhook are good, and tell what can be verified."""
     with services(context) as opened:
-        readiness = opened.setup.test(tenant, provider_id, load_settings(context).public_url)
+        readiness = opened.setup.test(tenant, provider_id(opened, tenant, provider), load_settings(context).public_url)
     if as_json:
         print_json(readiness_view(readiness))
     else:
@@ -54,16 +55,18 @@ def test(context: click.Context, provider_id: str, tenant: str, as_json: bool) -
 
 
 @click.command("add-webhook")
-@click.argument("provider_id", type=ID)
+@provider_argument
 @tenant_option
 @json_option
 @click.pass_context
-def add_webhook(context: click.Context, provider_id: str, tenant: str, as_json: bool) -> None:
+def add_webhook(context: click.Context, provider: str, tenant: str, as_json: bool) -> None:
     """Register the webhook at Onfido, or repair the one that is there, and register its token."""
     from connector.api.setup_shapes import WebhookSchema  # noqa: PLC0415
 
     with services(context) as opened:
-        added = opened.setup.add_webhook(tenant, provider_id, load_settings(context).public_url, actor())
+        added = opened.setup.add_webhook(
+            tenant, provider_id(opened, tenant, provider), load_settings(context).public_url, actor()
+        )
     view = WebhookSchema().dump(added)
     if as_json:
         print_json(view)
@@ -72,14 +75,16 @@ def add_webhook(context: click.Context, provider_id: str, tenant: str, as_json: 
 
 
 @click.command("remove-webhook")
-@click.argument("provider_id", type=ID)
+@provider_argument
 @tenant_option
 @click.pass_context
-def remove_webhook(context: click.Context, provider_id: str, tenant: str) -> None:
+def remove_webhook(context: click.Context, provider: str, tenant: str) -> None:
     """Delete the webhook at Onfido and forget its token, at once."""
     with services(context) as opened:
-        opened.setup.remove_webhook(tenant, provider_id, load_settings(context).public_url, actor())
-    click.echo(f"Removed the webhook of {provider_id}.")
+        opened.setup.remove_webhook(
+            tenant, provider_id(opened, tenant, provider), load_settings(context).public_url, actor()
+        )
+    click.echo(f"Removed the webhook of {provider}.")
 
 
 def set_up(opened: Services, added: Provider, public_url: str, *, has_webhook: bool) -> Readiness:

@@ -91,6 +91,7 @@ class Provider:
     client_id: str | None = None
     sealed_api_token: str | None = field(default=None, repr=False)
     sealed_client_secret: str | None = field(default=None, repr=False)
+    credentials_set_at: datetime | None = None
     studio: Studio = field(default_factory=Studio)
 
 

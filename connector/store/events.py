@@ -52,6 +52,12 @@ def add(connection: Connection, row: Mapping[str, Any]) -> bool:
     return connection.execute(_ADD(connection), row).rowcount == 1
 
 
+def find_last(connection: Connection, provider_id: str) -> datetime | None:
+    """Return when the latest event of a provider came whose body is kept: one that meant something here."""
+    statement = select(events.c.received_at).where(events.c.provider_id == provider_id, events.c.body.is_not(None))
+    return connection.execute(statement.order_by(events.c.received_at.desc()).limit(1)).scalar_one_or_none()
+
+
 def park(connection: Connection, event_id: str) -> None:
     """Park an event."""
     connection.execute(update(events).where(events.c.id == event_id).values(state=PARKED))

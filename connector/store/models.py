@@ -85,6 +85,7 @@ providers = Table(
     Column("api_token", Text, comment="encrypted; null: client_id and client_secret take its place"),
     Column("client_id", String(255)),
     Column("client_secret", Text, comment="encrypted"),
+    _time("credentials_set_at", nullable=True),
     Column("webhook_token", Text, comment="encrypted"),
     Column("previous_webhook_token", Text, comment="encrypted; good until it expires"),
     _time("previous_webhook_token_expires_at", nullable=True),

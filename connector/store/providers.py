@@ -37,9 +37,11 @@ _SELECT = select(
     providers.c.api_token.label("sealed_api_token"),
     providers.c.client_id,
     providers.c.client_secret.label("sealed_client_secret"),
+    providers.c.credentials_set_at,
     providers.c.studio,
 )
 _FIND = _SELECT.where(providers.c.id == bindparam("provider_id"), providers.c.tenant == bindparam("of_tenant"))
+_FIND_NAMED = _SELECT.where(providers.c.name_key == bindparam("of_key"), providers.c.tenant == bindparam("of_tenant"))
 _FIND_WEBHOOK_ACCESS = select(
     providers.c.webhook_token,
     providers.c.previous_webhook_token,
@@ -100,6 +102,12 @@ def remove(connection: Connection, provider_id: str) -> None:
 def find(connection: Connection, provider_id: str, tenant: str) -> Provider | None:
     """Return one provider of the tenant."""
     row = connection.execute(_FIND, {"provider_id": provider_id, "of_tenant": tenant}).one_or_none()
+    return None if row is None else _provider(row)
+
+
+def find_named(connection: Connection, name: str, tenant: str) -> Provider | None:
+    """Return the provider of a tenant with this name, in whatever case."""
+    row = connection.execute(_FIND_NAMED, {"of_key": name_key(name), "of_tenant": tenant}).one_or_none()
     return None if row is None else _provider(row)
 
 

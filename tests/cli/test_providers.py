@@ -133,7 +133,7 @@ class TestCredentials:
     def test_what_is_typed_counts_more_than_the_environment(self, run: Run) -> None:
         provider = added(run, *NAMES, *self.CLIENT)
         assert properties(provider)["client_id"] == "client-1"
-        arguments = ("provider", "update", provider["id"], "--json")
+        arguments = ("provider", "update", provider["id"], "--no-test", "--json")
         client = {"ONFIDO_CLIENT_ID": "client-1", "ONFIDO_CLIENT_SECRET": "of-it"}
         back = run(*arguments, "--api-token", API_TOKEN, **client)
         assert properties(json.loads(back.stdout))["token"] == MASK
@@ -302,12 +302,35 @@ class TestChange:
         assert shown == before | {"name": "Renamed", "isEnabled": False}
         assert json.loads(run("provider", "update", before["id"], "--enable", "--json").stdout)["isEnabled"] is True
 
-    def test_claims_and_region_are_replaced(self, run: Run) -> None:
+    def test_a_dialect_replaces_the_claims_and_a_region_the_base_url(self, run: Run) -> None:
         before = added(run, *NAMES)
-        claims = ("--claim", "g=first_name", "--claim", "l=last_name")
-        after = json.loads(run("provider", "update", before["id"], "--region", "us", *claims, "--json").stdout)
-        assert mapping(after) == {"g": "first_name", "l": "last_name"}
+        arguments = ("--region", "us", "--claims", "oidc", "--no-test")
+        after = json.loads(run("provider", "update", before["id"], *arguments, "--json").stdout)
+        assert mapping(after)["given_name"] == "first_name"
+        assert set(mapping(before)).isdisjoint(mapping(after))
         assert properties(after)["base_url"] == "https://api.us.onfido.com/v3.6"
+
+    def test_single_claims_are_added_and_removed(self, run: Run) -> None:
+        before = added(run, *NAMES)
+        arguments = ("--claim", "born=dob", "--claim", "mail=email")
+        grown = json.loads(run("provider", "update", before["id"], *arguments, "--json").stdout)
+        assert mapping(grown) == mapping(before) | {"born": "dob", "mail": "email"}
+        shrunk = run(
+            "provider", "update", before["id"], "--remove-claim", "mail", "--claim", "born=phone_number", "--json"
+        )
+        assert mapping(json.loads(shrunk.stdout)) == mapping(before) | {"born": "phone_number"}
+        unknown = run("provider", "update", before["id"], "--remove-claim", "nothing")
+        assert (unknown.exit_code, "nothing must be a claim" in unknown.stderr) == (2, True)
+        needed = run("provider", "update", before["id"], *(f"--remove-claim={uri}" for uri in mapping(before)))
+        assert needed.exit_code == 1, "both names have to be mapped"
+
+    def test_it_is_addressed_by_its_name_in_any_case(self, run: Run) -> None:
+        before = added(run, *NAMES, "--name", "Onfido Élan")
+        for name in ("Onfido Élan", "onfido élan", before["id"].upper()):
+            assert json.loads(run("provider", "show", name, "--json").stdout)["id"] == before["id"]
+        assert run("provider", "update", "ONFIDO ÉLAN", "--disable").exit_code == 0
+        assert run("provider", "show", "Onfido Élan", "--tenant", "acme").exit_code == 1
+        assert run("provider", "remove", "Onfido Élan", "--yes").stdout == "Removed Onfido Élan.\n"
 
     def test_a_webhook_token_may_come_later_and_is_not_printed(self, run: Run) -> None:
         before = added(run, *NAMES)

@@ -65,6 +65,52 @@ def fail(simulator: Simulator, route: str, switch: str) -> None:
     assert answer.ok, answer.text
 
 
+class TestUpdate:
+    """New credentials are asked about before they are taken."""
+
+    def test_a_good_token_is_taken(self, add: Run, connector: Run) -> None:
+        add()
+        before = json.loads(connector("show", "Onfido", "--json").stdout)
+        changed = connector("update", "Onfido", "--json", ONFIDO_API_TOKEN="api_live.another")
+        after = json.loads(changed.stdout)
+        assert (before["environment"], after["environment"]) == ("sandbox", "live")
+        assert before["credentialsSetAt"] <= after["credentialsSetAt"]
+
+    @pytest.mark.parametrize(
+        ("options", "check"),
+        [
+            (("--api-token", "no token of Onfido's"), "token"),
+            (("--base-url", "http://127.0.0.1:9/v3.6"), "region"),
+        ],
+    )
+    def test_what_onfido_does_not_take_changes_nothing(
+        self, add: Run, connector: Run, options: tuple[str, str], check: str
+    ) -> None:
+        add()
+        before = connector("show", "Onfido", "--json").stdout
+        refused = connector("update", "Onfido", "--name", "Other", *options)
+        assert (refused.exit_code, refused.stdout) == (1, "")
+        assert refused.stderr.startswith(f"Error: Nothing was changed: {check}: ")
+        assert connector("show", "Onfido", "--json").stdout == before
+
+        forced = connector("update", "Onfido", *options, "--no-test")
+
+        assert forced.exit_code == 0, forced.output
+
+    def test_what_is_no_other_asks_onfido_nothing(self, add: Run, connector: Run, simulator: Simulator) -> None:
+        add()
+        asked = requests.get(f"{simulator.url}/simulator/state", timeout=10).json()["requests"]
+        assert connector("update", "Onfido", "--max-attempts", "3").exit_code == 0
+        assert requests.get(f"{simulator.url}/simulator/state", timeout=10).json()["requests"] == asked
+
+    def test_credentials_are_shown_with_their_age_and_no_event_so_far(self, add: Run, connector: Run) -> None:
+        add()
+        shown = connector("show", "Onfido").stdout
+        assert re.search(r"^environment +sandbox$", shown, re.MULTILINE)
+        assert re.search(r"^credentials since +20\d\d-\d\d-\d\dT[\d:]{8}Z$", shown, re.MULTILINE)
+        assert re.search(r"^last webhook +-$", shown, re.MULTILINE)
+
+
 def provider_id(connector: Run) -> str:
     """Give the id of the one provider that is registered."""
     [listed] = json.loads(connector("list", "--json").stdout)["identityVerificationProviders"]

@@ -37,6 +37,11 @@ class Onfido:
             provider.base_url, credentials, deadline=deadline.at, is_background=deadline.is_background
         )
 
+    def with_credentials(self, credentials: Credentials, base_url: str, deadline: Deadline) -> OnfidoClient:
+        """Return a client with credentials that no provider has yet; raise `InvalidField` for a base URL."""
+        self._policy.check(base_url)
+        return self._transport.client(base_url, credentials, deadline=deadline.at, is_background=False)
+
     def _credentials(self, provider: Provider) -> Credentials:
         try:
             self._policy.check(provider.base_url)

@@ -13,6 +13,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from connector.domain.history import ADDED, CHANGED, PROVIDER, REMOVED, SYSTEM, by_administrator
+from connector.domain.ids import normal_id
 from connector.domain.provider import (
     BaseUrlPolicy,
     Condition,
@@ -109,6 +110,15 @@ class Providers:
             raise _not_found(provider_id)
         return found
 
+    def named(self, tenant: str, id_or_name: str) -> Provider:
+        """Return a provider of the tenant by its id, or by its name in whatever case."""
+        with self._database.read() as connection:
+            found = providers.find(connection, normal_id(id_or_name), tenant)
+            found = found or providers.find_named(connection, id_or_name, tenant)
+        if found is None:
+            raise _not_found(id_or_name)
+        return found
+
     def page(
         self, tenant: str, *, conditions: Sequence[Condition] = (), limit: int, offset: int
     ) -> tuple[list[Provider], int]:
@@ -181,7 +191,7 @@ class Providers:
         changed: Mapping[str, Any],
         name: str,
     ) -> None:
-        detail = {"properties": sorted(changed)}
+        detail = {"properties": sorted(name for name in changed if name != "credentials_set_at")}
         entry = by_administrator(self._clock(), actor, tenant, PROVIDER, name, what, detail, provider_id)
         self._journal.record(connection, [entry])
 

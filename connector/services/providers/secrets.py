@@ -76,8 +76,11 @@ class Secrets:
         """Return the columns of either kind of credentials: storing one kind removes the other."""
         if isinstance(credentials, ClientCredentials):
             secret = self._sealed(provider_id, {"client_secret": credentials.client_secret})
-            return {"api_token": None, "client_id": credentials.client_id} | secret
-        return self._sealed(provider_id, {"api_token": credentials}) | {"client_id": None, "client_secret": None}
+            columns = {"api_token": None, "client_id": credentials.client_id} | secret
+        else:
+            token = self._sealed(provider_id, {"api_token": credentials})
+            columns = token | {"client_id": None, "client_secret": None}
+        return columns | {"credentials_set_at": self._clock()}
 
     def _opened(self, provider_id: str, name: str, sealed: str | None) -> str | None:
         return None if sealed is None else self.open(provider_id, name, sealed)

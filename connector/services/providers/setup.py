@@ -12,22 +12,25 @@ is registered, and each other call deletes its own.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 
+from connector.domain.credentials import ClientCredentials
 from connector.domain.history import SYSTEM
-from connector.domain.provider import setup_guide
+from connector.domain.provider import Provider, ProviderConfig, setup_guide, tidied, without_masks
 from connector.domain.readiness import (
     REGION,
     TOKEN,
     WEBHOOK,
     WORKFLOW,
+    Check,
     Readiness,
     check_claims,
     check_environment,
     not_checked,
     webhook_objection,
 )
-from connector.errors import Code, RequestError
+from connector.errors import Code, ConfigurationError, RequestError
 from connector.services.providers.checks import check_webhook, check_workflow, reach
 from connector.services.providers.onfido import Onfido
 from connector.services.providers.registry import Providers
@@ -45,6 +48,15 @@ class Webhook:
     events: Sequence[str]
     environments: Sequence[str]
     is_new: bool
+
+
+@dataclass(frozen=True)
+class ProviderFacts:
+    """What an operator asks first: which environment, since when these credentials, when Onfido last posted."""
+
+    environment: str | None
+    credentials_set_at: datetime | None
+    last_event_at: datetime | None
 
 
 class Setup:
@@ -71,6 +83,32 @@ class Setup:
             workflow, webhook = not_checked(WORKFLOW, why), not_checked(WEBHOOK, why)
         environment, claims = check_environment(account.environment), check_claims(account.provider)
         return Readiness(account.environment, (region, token, environment, workflow, claims, webhook))
+
+    def test_change(self, tenant: str, provider_id: str, config: ProviderConfig, public_url: str) -> list[Check]:
+        """Ask Onfido about the credentials and the workflow that a provider would have with a configuration.
+
+        Empty where neither credentials nor base URL would be others. Nothing is changed. Raise `InvalidField` as the
+        change itself does.
+        """
+        provider, deadline = self._providers.get(tenant, provider_id), self._timing.interactive()
+        config = without_masks(tidied(config))
+        known, credentials = self._tokens.credentials_before_and_after(provider, config)
+        if (credentials, config.base_url) == (known, provider.base_url):
+            return []
+        client_id = credentials.client_id if isinstance(credentials, ClientCredentials) else None
+        changed = replace(provider, base_url=config.base_url, workflow_id=config.workflow_id, client_id=client_id)
+        onfido = self._onfido.with_credentials(credentials, config.base_url, deadline)
+        account = ProviderWebhook(changed, onfido, None, setup_guide(changed, public_url).webhook_url, None)
+        region, token = reach(account)
+        return [region, token, *([check_workflow(account)] if token.passed else [])]
+
+    def facts(self, provider: Provider) -> ProviderFacts:
+        """Return what is known here of a provider's credentials and of Onfido's posts."""
+        try:
+            environment = self._tokens.environment(provider)
+        except ConfigurationError:  # its key is missing: the rest can be told all the same
+            environment = None
+        return ProviderFacts(environment, provider.credentials_set_at, self._tokens.last_event_at(provider))
 
     def add_webhook(self, tenant: str, provider_id: str, public_url: str, actor: str = SYSTEM) -> Webhook:
         """Register our webhook at Onfido, or repair the existing one, and register its token here.

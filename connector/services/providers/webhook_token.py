@@ -8,13 +8,13 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from connector.domain.credentials import environment_of
+from connector.domain.credentials import Credentials, environment_of
 from connector.domain.history import CHANGED, PROVIDER, by_administrator
-from connector.domain.provider import Provider
+from connector.domain.provider import Provider, ProviderConfig, check_region, choose_credentials
 from connector.errors import Code, ConfigurationError, RequestError
 from connector.services.journal import Journal
 from connector.services.providers.secrets import Secrets
-from connector.store import providers
+from connector.store import events, providers
 from connector.store.engine import Database
 
 KEPT, REPAIRED, CREATED, REMOVED = "kept", "repaired", "created", "removed"  # the result for a webhook at Onfido
@@ -40,6 +40,20 @@ class Tokens:
         """Return the Onfido environment that the API token's prefix names; None where it names neither."""
         credentials = self._secrets.credentials(provider)
         return environment_of(credentials) if isinstance(credentials, str) else None
+
+    def credentials_before_and_after(
+        self, provider: Provider, config: ProviderConfig
+    ) -> tuple[Credentials, Credentials]:
+        """Return the credentials that a provider has, and would have with a configuration; raise `InvalidField`."""
+        known = self._secrets.credentials(provider)
+        credentials = choose_credentials(config, known)
+        check_region(credentials, config.base_url)
+        return known, credentials
+
+    def last_event_at(self, provider: Provider) -> datetime | None:
+        """Return when Onfido last posted something that matters here."""
+        with self._database.read() as connection:
+            return events.find_last(connection, provider.provider_id)
 
     def webhook_token(self, provider: Provider) -> str | None:
         """Return the webhook token that is registered here, without the one that it replaced."""

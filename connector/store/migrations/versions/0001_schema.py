@@ -149,6 +149,7 @@ def upgrade() -> None:
         ),
         sa.Column("client_id", sa.String(length=255), nullable=True),
         sa.Column("client_secret", sa.Text(), nullable=True, comment="encrypted"),
+        sa.Column("credentials_set_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("webhook_token", sa.Text(), nullable=True, comment="encrypted"),
         sa.Column("previous_webhook_token", sa.Text(), nullable=True, comment="encrypted; good until it expires"),
         sa.Column("previous_webhook_token_expires_at", sa.DateTime(timezone=True), nullable=True),
