@@ -4,6 +4,7 @@
     ├── RequestError         the caller can mend it
     ├── InvalidField         the same, in a field of the request; the API that it was sent to puts its code on it
     │   └── InvalidQuery     of its query
+    ├── TooManyRequests      the same call will be answered after a while
     ├── OnfidoError          Onfido's side; says whether asking again can help
     └── ConfigurationError   the operator can mend it; the process refuses to start
     DatabaseUnavailable      the database is away; nothing is acknowledged
@@ -136,6 +137,14 @@ class InvalidField(ConnectorError):  # noqa: N818  it is the field that is at fa
 
 class InvalidQuery(InvalidField):
     """A parameter of the request's query is refused."""
+
+
+class TooManyRequests(ConnectorError):  # noqa: N818  HTTP's own name for it
+    """The caller asks too often, or too much at once; the same request will be answered after `retry_after` seconds."""
+
+    def __init__(self, description: str, retry_after: int) -> None:
+        super().__init__(description)
+        self.retry_after = retry_after
 
 
 class OnfidoError(ConnectorError):

@@ -67,6 +67,7 @@ class Ground:
             read_retries=settings.onfido_read_retries,
             user_agent=USER_AGENT,
             rate_limit=settings.onfido_rate_limit,
+            max_queued=max(1, settings.threads // 4),
             failures_to_open=settings.onfido_circuit_failures,
         )
 

@@ -20,7 +20,7 @@ from werkzeug.exceptions import BadRequest
 
 from connector import startup, telemetry
 from connector.access.development import check_access_configured
-from connector.api import traffic
+from connector.api import shares, traffic
 from connector.app import create_app
 from connector.bootstrap import create_services
 from connector.listening import take_port
@@ -58,6 +58,7 @@ class _Server(BaseApplication):  # type: ignore[misc]
     def load(self) -> Flask:
         share = self._settings.onfido_rate_limit / self._settings.workers
         app = create_app(replace(self._settings, onfido_rate_limit=share))
+        shares.install(app, self._settings.threads)
         app.register_error_handler(ParseException, lambda _: app.handle_http_exception(BadRequest()))
         return app
 

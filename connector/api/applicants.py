@@ -7,6 +7,7 @@ from flask import current_app, g
 from connector.api.error_responses import ONFIDO
 from connector.api.errors import PROVIDER_ERRORS
 from connector.api.parsing import Blueprint
+from connector.api.shares import Lasting
 from connector.errors import Code
 from connector.services.people.applicants import Applicants
 
@@ -22,7 +23,7 @@ blueprint = Blueprint(
 
 
 @blueprint.put("/<applicant_id>")
-@blueprint.requires("internal_idv_claim_update")
+@blueprint.requires("internal_idv_claim_update", lasting=Lasting.ONFIDO)
 @blueprint.refuses(*APPLICANT_ERRORS, Code.USER_NOT_FOUND, Code.VALUE_MISSING)
 @blueprint.response(204)
 def update_applicant(provider_id: str, applicant_id: str) -> None:
@@ -35,7 +36,7 @@ def update_applicant(provider_id: str, applicant_id: str) -> None:
 
 
 @blueprint.delete("/<applicant_id>")
-@blueprint.requires("internal_idv_claim_delete")
+@blueprint.requires("internal_idv_claim_delete", lasting=Lasting.ONFIDO)
 @blueprint.refuses(*APPLICANT_ERRORS)
 @blueprint.response(204)
 def delete_applicant(provider_id: str, applicant_id: str) -> None:
@@ -48,7 +49,7 @@ def delete_applicant(provider_id: str, applicant_id: str) -> None:
 
 
 @blueprint.post("/<applicant_id>/restore")
-@blueprint.requires("internal_idv_claim_update")
+@blueprint.requires("internal_idv_claim_update", lasting=Lasting.ONFIDO)
 @blueprint.refuses(*APPLICANT_ERRORS)
 @blueprint.response(204)
 def restore_applicant(provider_id: str, applicant_id: str) -> None:

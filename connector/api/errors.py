@@ -22,6 +22,7 @@ from connector.errors import (
     InvalidQuery,
     OnfidoError,
     RequestError,
+    TooManyRequests,
 )
 from connector.telemetry import trace_id
 
@@ -105,6 +106,7 @@ class InvalidShape(Exception):  # noqa: N818  it is mapped to an error code by t
 def install(app: Flask) -> None:
     """Answer every error in the contract's shape."""
     app.register_error_handler(ConnectorError, _connector_error)
+    app.register_error_handler(TooManyRequests, _too_many)
     app.register_error_handler(InvalidField, _invalid_field)
     app.register_error_handler(InvalidShape, _invalid_shape)
     app.register_error_handler(AccessDenied, _access_denied)
@@ -180,6 +182,12 @@ def _database_unavailable(error: DatabaseUnavailable) -> Response:
     log.error("database.unavailable", code=code, reason=error.reason)
     description = "The database is away, or takes no writes. Nothing was acknowledged: ask again after Retry-After."
     return body(code, code.message, description, 503, {"Retry-After": str(DATABASE_RETRY_AFTER)})
+
+
+def _too_many(error: TooManyRequests) -> Response:
+    status = http.HTTPStatus.TOO_MANY_REQUESTS
+    headers = {"Retry-After": str(error.retry_after)}
+    return body(f"HTTP-{status.value}", status.phrase, error.description, status, headers)
 
 
 def _unexpected(error: Exception) -> Response:

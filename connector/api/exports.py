@@ -18,6 +18,7 @@ from flask import Response, current_app, g, url_for
 from connector.api.error_responses import ONFIDO
 from connector.api.errors import PROVIDER_ERRORS
 from connector.api.parsing import Blueprint
+from connector.api.shares import Lasting
 from connector.api.verification_csv import csv_pieces
 from connector.api.verification_shapes import TimelineFileSchema, VerificationFilterSchema
 from connector.api.verifications import PREFIX, check_provider
@@ -45,7 +46,7 @@ blueprint = Blueprint(
 
 
 @blueprint.get("/verifications.csv")
-@blueprint.requires("internal_idv_claim_view")
+@blueprint.requires("internal_idv_claim_view", lasting=Lasting.DOWNLOAD)
 @blueprint.refuses(Code.PROVIDER_NOT_FOUND)
 @blueprint.arguments(VerificationFilterSchema, location="query")
 @blueprint.response(200, {"type": "string"}, content_type=CSV, example="id,runId,userId,status\r\n…")
@@ -68,7 +69,7 @@ def export_runs(query: dict[str, Any], provider_id: str) -> Response:
 
 
 @blueprint.post("/verifications/<run_id>/timeline-file")
-@blueprint.requires("internal_idv_claim_view")
+@blueprint.requires("internal_idv_claim_view", lasting=Lasting.ONFIDO)
 @blueprint.refuses(*FILE_ERRORS)
 @blueprint.response(202, TimelineFileSchema)
 def create_timeline_file(provider_id: str, run_id: str) -> dict[str, str]:
@@ -83,7 +84,7 @@ def create_timeline_file(provider_id: str, run_id: str) -> dict[str, str]:
 
 
 @blueprint.get("/verifications/<run_id>/timeline-file/<file_id>")
-@blueprint.requires("internal_idv_claim_view")
+@blueprint.requires("internal_idv_claim_view", lasting=Lasting.DOWNLOAD)
 @blueprint.refuses(*FILE_ERRORS)
 @blueprint.response(200, _BINARY, content_type=PDF)
 def get_timeline_file(provider_id: str, run_id: str, file_id: str) -> Response:
@@ -96,7 +97,7 @@ def get_timeline_file(provider_id: str, run_id: str, file_id: str) -> Response:
 
 
 @blueprint.get("/verifications/<run_id>/signed-evidence")
-@blueprint.requires("internal_idv_claim_view")
+@blueprint.requires("internal_idv_claim_view", lasting=Lasting.DOWNLOAD)
 @blueprint.refuses(*FILE_ERRORS)
 @blueprint.response(200, _BINARY, content_type=PDF)
 def get_signed_evidence(provider_id: str, run_id: str) -> Response:
@@ -109,7 +110,7 @@ def get_signed_evidence(provider_id: str, run_id: str) -> Response:
 
 
 @blueprint.get("/verifications/<run_id>/evidence-folder")
-@blueprint.requires("internal_idv_claim_view")
+@blueprint.requires("internal_idv_claim_view", lasting=Lasting.DOWNLOAD)
 @blueprint.refuses(*FILE_ERRORS)
 @blueprint.response(200, _BINARY, content_type=ZIP)
 def get_evidence_folder(provider_id: str, run_id: str) -> Response:

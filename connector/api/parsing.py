@@ -17,12 +17,14 @@ from connector.access.gate import requires
 from connector.api.error_responses import PROTECTED, error_responses
 from connector.api.errors import ErrorFamily, InvalidShape, refuse
 from connector.api.fields import check_length
+from connector.api.shares import Lasting, lasts
 from connector.api.traffic import MAX_API_BODY
 from connector.domain.nesting import is_deeper
 from connector.errors import Code
 
 MAX_DEPTH = 64  # of a body: far more than any needs, far less than a recursion can follow
 SECURITY_SCHEME = "OAuth2"
+OWN_CLAIMS = "internal_login"  # the scope of calls for the caller's own claims
 View = TypeVar("View", bound=Callable[..., Any])
 
 
@@ -59,11 +61,12 @@ class Blueprint(SmorestBlueprint):  # type: ignore[misc]
         self.errors = errors
         self._prepare_doc_cbks += [_name_operation, self._document_errors]
 
-    def requires(self, scope: str) -> Callable[[View], View]:
-        """Protect a view with a scope."""
+    def requires(self, scope: str, lasting: Lasting | None = None) -> Callable[[View], View]:
+        """Protect a view with a scope, and with shares where its calls may last."""
 
         def decorate(view: View) -> View:
-            documented: View = self.doc(security=[{SECURITY_SCHEME: [scope]}])(requires(scope)(view))
+            counted = lasts(lasting, view, is_callers_own=scope == OWN_CLAIMS) if lasting else view
+            documented: View = self.doc(security=[{SECURITY_SCHEME: [scope]}])(requires(scope)(counted))
             return documented
 
         return decorate

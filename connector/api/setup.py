@@ -9,6 +9,7 @@ from connector.api.errors import PROVIDER_ERRORS
 from connector.api.parsing import Blueprint
 from connector.api.providers import PREFIX
 from connector.api.setup_shapes import ReadinessSchema, WebhookSchema
+from connector.api.shares import Lasting
 from connector.domain.readiness import Readiness
 from connector.errors import Code
 from connector.services.providers.setup import Setup, Webhook
@@ -19,7 +20,7 @@ blueprint = Blueprint(
 
 
 @blueprint.post("/<provider_id>/test-connection")
-@blueprint.requires("internal_idvp_update")  # it has Onfido look at a run that cannot be
+@blueprint.requires("internal_idvp_update", lasting=Lasting.ONFIDO)  # it has Onfido look at a run that cannot be
 @blueprint.refuses(Code.PROVIDER_NOT_FOUND, Code.CONFIGURATION_INVALID)
 @blueprint.response(200, ReadinessSchema)
 def test_connection(provider_id: str) -> Readiness:
@@ -31,7 +32,7 @@ def test_connection(provider_id: str) -> Readiness:
 
 
 @blueprint.post("/<provider_id>/webhook")
-@blueprint.requires("internal_idvp_update")
+@blueprint.requires("internal_idvp_update", lasting=Lasting.ONFIDO)
 @blueprint.refuses(Code.PROVIDER_NOT_FOUND, Code.WEBHOOK_REFUSED, *ONFIDO)
 @blueprint.response(200, WebhookSchema)
 @blueprint.alt_response(201, schema=WebhookSchema, description="It was created.")
@@ -45,7 +46,7 @@ def add_webhook(provider_id: str) -> tuple[Webhook, int]:
 
 
 @blueprint.delete("/<provider_id>/webhook")
-@blueprint.requires("internal_idvp_update")
+@blueprint.requires("internal_idvp_update", lasting=Lasting.ONFIDO)
 @blueprint.refuses(Code.PROVIDER_NOT_FOUND, Code.WEBHOOK_NOT_FOUND, *ONFIDO)
 @blueprint.response(204)
 def remove_webhook(provider_id: str) -> None:

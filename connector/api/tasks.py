@@ -11,6 +11,7 @@ from marshmallow import fields
 from connector.api.error_responses import ONFIDO
 from connector.api.errors import PROVIDER_ERRORS
 from connector.api.parsing import Blueprint
+from connector.api.shares import Lasting
 from connector.api.verification_shapes import TaskSchema
 from connector.domain.tasks import Task, TaskSummary
 from connector.errors import Code
@@ -39,7 +40,7 @@ class TaskDataSchema(ma.Schema):
 
 
 @blueprint.get("")
-@blueprint.requires("internal_idv_claim_view")
+@blueprint.requires("internal_idv_claim_view", lasting=Lasting.ONFIDO)
 @blueprint.refuses(Code.PROVIDER_NOT_FOUND, Code.VERIFICATION_NOT_FOUND, *ONFIDO)
 @blueprint.response(200, TaskSchema(many=True))
 def list_tasks(provider_id: str, run_id: str) -> list[TaskSummary]:
@@ -51,7 +52,7 @@ def list_tasks(provider_id: str, run_id: str) -> list[TaskSummary]:
 
 
 @blueprint.get("/<task_id>")
-@blueprint.requires("internal_idv_claim_view")
+@blueprint.requires("internal_idv_claim_view", lasting=Lasting.ONFIDO)
 @blueprint.refuses(*TASK_ERRORS)
 @blueprint.response(200, WholeTaskSchema)
 def get_task(provider_id: str, run_id: str, task_id: str) -> dict[str, Any]:
@@ -63,7 +64,7 @@ def get_task(provider_id: str, run_id: str, task_id: str) -> dict[str, Any]:
 
 
 @blueprint.post("/<task_id>/complete")
-@blueprint.requires("internal_idv_claim_verify")
+@blueprint.requires("internal_idv_claim_verify", lasting=Lasting.ONFIDO)
 @blueprint.refuses(*TASK_ERRORS, Code.TASK_CLOSED, Code.TASK_REFUSED)
 @blueprint.arguments(TaskDataSchema)
 @blueprint.response(200, WholeTaskSchema)

@@ -26,6 +26,7 @@ from connector.api.errors import USER_ERRORS, refuse
 from connector.api.examples import VERIFIED, VERIFY_ANSWERS, VERIFY_REQUESTS
 from connector.api.parsing import Blueprint
 from connector.api.properties import by_key
+from connector.api.shares import Lasting
 from connector.domain.claims import Claim
 from connector.domain.user_ids import id_objection
 from connector.domain.workflow_input import RunRequest
@@ -58,7 +59,7 @@ Answer = tuple[dict[str, Any], int, dict[str, str]]
 
 
 @blueprint.post("/me/idv/verify")
-@blueprint.requires("internal_login")
+@blueprint.requires("internal_login", lasting=Lasting.ONFIDO)
 @blueprint.refuses(*VERIFICATION_ERRORS)
 @blueprint.arguments(VerifyRequestSchema, examples=VERIFY_REQUESTS)
 @blueprint.response(200, VerifyResponseSchema, examples=VERIFY_ANSWERS)
@@ -102,7 +103,7 @@ def get_my_claim(claim_id: str) -> dict[str, Any]:
 
 
 @blueprint.post("/<user_id>/idv/verify")
-@blueprint.requires("internal_idv_claim_verify")
+@blueprint.requires("internal_idv_claim_verify", lasting=Lasting.ONFIDO)
 @blueprint.refuses(*VERIFICATION_ERRORS)
 @blueprint.arguments(VerifyRequestSchema, examples=VERIFY_REQUESTS)
 @blueprint.response(200, VerifyResponseSchema, examples=VERIFY_ANSWERS)

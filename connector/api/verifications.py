@@ -9,6 +9,7 @@ from flask import current_app, g
 from connector.api.error_responses import ONFIDO
 from connector.api.errors import PROVIDER_ERRORS
 from connector.api.parsing import Blueprint
+from connector.api.shares import Lasting
 from connector.api.verification_shapes import (
     APPROVE,
     ChangeSchema,
@@ -56,7 +57,7 @@ def list_runs(query: dict[str, Any], provider_id: str) -> dict[str, Any]:
 
 
 @blueprint.get("/verifications/<run_id>")
-@blueprint.requires("internal_idv_claim_view")
+@blueprint.requires("internal_idv_claim_view", lasting=Lasting.ONFIDO)
 @blueprint.refuses(Code.PROVIDER_NOT_FOUND, Code.VERIFICATION_NOT_FOUND)
 @blueprint.response(200, VerificationDetailsSchema)
 def get_run(provider_id: str, run_id: str) -> dict[str, Any]:
@@ -69,7 +70,7 @@ def get_run(provider_id: str, run_id: str) -> dict[str, Any]:
 
 
 @blueprint.post("/verifications/<run_id>/refresh")
-@blueprint.requires("internal_idv_claim_update")
+@blueprint.requires("internal_idv_claim_update", lasting=Lasting.ONFIDO)
 @blueprint.refuses(Code.PROVIDER_NOT_FOUND, Code.VERIFICATION_NOT_FOUND, *ONFIDO)
 @blueprint.response(200, VerificationDetailsSchema)
 def refresh_run(provider_id: str, run_id: str) -> dict[str, Any]:
@@ -83,7 +84,7 @@ def refresh_run(provider_id: str, run_id: str) -> dict[str, Any]:
 
 
 @blueprint.post("/verifications/<run_id>/decision")
-@blueprint.requires("internal_idv_claim_update")
+@blueprint.requires("internal_idv_claim_update", lasting=Lasting.ONFIDO)
 @blueprint.refuses(Code.PROVIDER_NOT_FOUND, Code.VERIFICATION_NOT_FOUND, Code.VERIFICATION_NOT_DECIDABLE, *ONFIDO)
 @blueprint.arguments(DecisionSchema)
 @blueprint.response(200, VerificationDetailsSchema)

@@ -39,6 +39,7 @@ class Verification:
     updated_at: datetime
     completed_at: datetime | None
     closed_at: datetime | None
+    refresh_after: datetime | None = None
 
 
 @dataclass(frozen=True)

@@ -39,6 +39,22 @@ class HeldBackError(OnfidoError):
         super().__init__(code, f"{why}; ask again in {retry_after} s.", retry_after=retry_after, is_sent=False)
 
 
+class Queue:
+    """The threads that wait for a turn, whatever the account; at most so many, for each is kept from other work."""
+
+    def __init__(self, most: int | None = None) -> None:
+        self._places = threading.BoundedSemaphore(most) if most else None
+
+    def enter(self) -> bool:
+        """Occupy a place; returns False where there is none."""
+        return self._places is None or self._places.acquire(blocking=False)
+
+    def leave(self) -> None:
+        """Free the place."""
+        if self._places is not None:
+            self._places.release()
+
+
 class RateLimit:
     """The rate limit of one account's calls: `per_minute`, with bursts of a tenth of them.
 
@@ -47,7 +63,14 @@ class RateLimit:
     the reserve, so they are sent when no interactive call waits.
     """
 
-    def __init__(self, per_minute: float, *, clock: Callable[[], float], sleep: Callable[[float], object]) -> None:
+    def __init__(
+        self,
+        per_minute: float,
+        *,
+        clock: Callable[[], float],
+        sleep: Callable[[float], object],
+        queue: Queue | None = None,
+    ) -> None:
         burst = max(1.0, per_minute * BURST_SHARE)
         reserve = min(burst * RESERVE_SHARE, burst - 1)  # a bucket of one call has no reserve
         self._interval = 60 / per_minute
@@ -56,15 +79,21 @@ class RateLimit:
         self._full_at = self._held_until = -math.inf
         self._clock = clock
         self._sleep = sleep
+        self._queue = queue or Queue()
         self._lock = threading.Lock()
 
     def wait_for_turn(self, patience: float, *, is_background: bool = False) -> None:
-        """Wait until a call may be sent; raises `HeldBackError` as soon as that is later than in `patience` seconds."""
+        """Wait until a call may be sent; raises `HeldBackError` as soon as that is later than in `patience` seconds.
+
+        An interactive call that finds the queue full is held back as well.
+        """
         until = self._clock() + patience
         is_our_turn = False
         while not is_our_turn:
-            turn, is_booked = self._book(until, is_background=is_background)
+            turn, is_booked, is_queued = self._book(until, is_background=is_background)
             self._sleep(max(0.0, turn - self._clock()))
+            if is_queued:
+                self._queue.leave()
             is_our_turn = is_booked and turn >= self._held_until  # Onfido may have asked for a pause meanwhile
 
     def hold(self, seconds: float) -> None:
@@ -73,17 +102,21 @@ class RateLimit:
             self._held_until = max(self._held_until, self._clock() + min(seconds, LONGEST_RETRY_AFTER))
             self._full_at = max(self._full_at, self._held_until + self._leeway)
 
-    def _book(self, until: float, *, is_background: bool) -> tuple[float, bool]:
-        """Return the next turn and whether it is the caller's; a background call must ask again at that time."""
+    def _book(self, until: float, *, is_background: bool) -> tuple[float, bool, bool]:
+        """Find the next turn, whether it is the caller's, and whether the caller waits for it in the queue.
+
+        A background call has to ask again when the turn has come.
+        """
         with self._lock:
             now = self._clock()
             turn = max(now, self._full_at - (self._background_leeway if is_background else self._leeway))
-            if turn > max(now, until):
+            is_queued = turn > now and not is_background
+            if turn > max(now, until) or (is_queued and not self._queue.enter()):
                 raise HeldBackError(Code.ONFIDO_THROTTLES, "Onfido's limit of calls is reached", turn - now)
             is_booked = turn <= now or not is_background
             if is_booked:
                 self._full_at = max(turn, self._full_at) + self._interval
-            return turn, is_booked
+            return turn, is_booked, is_queued
 
 
 class Circuit:

@@ -32,7 +32,7 @@ from connector.errors import NO_ANSWER, Code, OnfidoError
 from connector.onfido.authorization import AccessTokens, Authorization
 from connector.onfido.decoding import read_pieces
 from connector.onfido.failures import UNREACHABLE_RETRY_AFTER, failure, unreachable
-from connector.onfido.pacing import Circuit, HeldBackError, RateLimit, Recent
+from connector.onfido.pacing import Circuit, HeldBackError, Queue, RateLimit, Recent
 from connector.onfido.sessions import Session, looking
 from connector.onfido.storage import Storage
 
@@ -116,8 +116,8 @@ class Answer:
 class Transport:
     """A pool of connections, shared by threads; all times are in seconds.
 
-    `rate_limit` is what one account may send in a minute; after `failures_to_open` failures in a row a host gets no
-    calls for a while.
+    `rate_limit` is what one account may send in a minute, `max_queued` how many threads may wait for their turn. After
+    `failures_to_open` failures in a row a host gets no calls for a while.
     """
 
     def __init__(
@@ -128,6 +128,7 @@ class Transport:
         read_retries: int = 2,
         user_agent: str = "onfido-idvp-connector",
         rate_limit: float = DEFAULT_RATE_LIMIT,
+        max_queued: int | None = None,
         failures_to_open: int = FAILURES_TO_OPEN,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], object] = time.sleep,
@@ -140,7 +141,8 @@ class Transport:
         self.clock = clock
         self.access_tokens = AccessTokens(clock)
         self._sleep = sleep
-        self._rate_limits = Recent(lambda: RateLimit(rate_limit, clock=clock, sleep=sleep))
+        queue = Queue(max_queued)
+        self._rate_limits = Recent(lambda: RateLimit(rate_limit, clock=clock, sleep=sleep, queue=queue))
         self._circuits = Recent(lambda: Circuit(failures_to_open, clock=clock))
 
     def close(self) -> None:

@@ -17,6 +17,10 @@ class Deadline:
     at: float
     is_background: bool = False
 
+    def remaining(self) -> float:
+        """Return how many seconds are left."""
+        return max(0.0, self.at - time.monotonic())
+
 
 @dataclass(frozen=True)
 class Timing:

@@ -7,6 +7,7 @@
     intake.py      when a request is whole; what it says is the business of gunicorn's own, strict parser
     output.py      what is on its way to a client, at the client's speed and in nobody's time
     connection.py  one client's socket with both
+    lanes.py       the threads, and in what order callers get them
     worker.py      gunicorn's worker class: the loop over all of them
 
 gunicorn's own threaded worker reads heads and bodies, and writes answers, in the threads that also run the

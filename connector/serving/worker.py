@@ -10,9 +10,9 @@ import os
 import resource
 import time
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, nullcontext
 from dataclasses import dataclass
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 
@@ -23,6 +23,7 @@ from gunicorn.workers.base import Worker
 
 from connector.serving.connection import Connection
 from connector.serving.intake import Intake, is_read_to_its_end
+from connector.serving.lanes import Lane
 from connector.serving.loop import Loop
 from connector.serving.output import DisconnectedError
 
@@ -46,14 +47,14 @@ class BufferingWorker(Worker):  # type: ignore[misc]
     """A process that serves; `traffic` is set before it runs."""
 
     traffic: Traffic
-    _lanes: Mapping[str, ThreadPoolExecutor] = MappingProxyType({})  # until it runs: it may be told to stop before
+    _lanes: Mapping[str, Lane] = MappingProxyType({})  # until it runs: it may be told to stop before
 
     def run(self) -> None:
         """Serve until told to stop, then end what is under way."""
         max_connections = min(MAX_CONNECTIONS, raise_descriptor_limit() - SPARE_DESCRIPTORS)
         self._loop = Loop(self._new_intake, self._put, self.PIPE, max_connections)
         self._server = self.sockets[0].getsockname()
-        self._lanes = {name: ThreadPoolExecutor(number, name) for name, number in self.traffic.threads.items()}
+        self._lanes = {name: Lane(name, number) for name, number in self.traffic.threads.items()}
         for listener in self.sockets:
             self._loop.listen(listener)
         while self.alive:
@@ -84,13 +85,14 @@ class BufferingWorker(Worker):  # type: ignore[misc]
 
     def _shut_lanes(self) -> None:
         for lane in self._lanes.values():
-            lane.shutdown(wait=False, cancel_futures=True)
+            lane.close()
 
     def _new_intake(self, peer: Any) -> Intake:
         return Intake(lambda source: Request(self.cfg, source, peer), self.traffic.body_limit)
 
     def _put(self, connection: Connection, request: Any) -> None:
-        self._lanes[self.traffic.lane(request.path)].submit(self._serve, connection, request)
+        caller = next((value for name, value in request.headers if name == "AUTHORIZATION"), connection.peer[0])
+        self._lanes[self.traffic.lane(request.path)].put(caller, partial(self._serve, connection, request))
 
     def _serve(self, connection: Connection, request: Any) -> None:
         """Answer a request, in a thread of its lane."""

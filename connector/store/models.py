@@ -131,6 +131,10 @@ verifications = Table(
         comment="an administrator unlocked the user: it does not count against the limit of attempts",
     ),
     Column("next_check_at", UtcDateTime, comment="from then on the sweep looks after it"),
+    Column(
+        "refresh_after", UtcDateTime, comment="until then Onfido is not asked for it again: it is being, or just was"
+    ),
+    Column("resume_after", UtcDateTime, comment="until then no other SDK token is made for it"),
     _time("created_at"),
     _time("updated_at"),
     _time("completed_at", nullable=True),

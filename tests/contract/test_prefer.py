@@ -102,9 +102,9 @@ def test_wait_ends_without_a_result(shared: World) -> None:
 def test_result_whose_webhook_was_lost_is_asked_for_at_the_end(shared: World) -> None:
     _, me = new_user(shared)
     run_id = shared.start(me, [GIVEN_NAME])
-    with waiting(shared, me, "wait=1") as future:
+    with waiting(shared, me, "wait=3") as future:  # longer than the pause between two questions to Onfido
         shared.outcome(run_id)  # nobody tells the connector
-        answer = future.result(timeout=10)
+        answer = future.result(timeout=30)
 
     assert is_verified(answer)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from itertools import count
 
 import pytest
@@ -18,6 +19,7 @@ from connector.onfido.pacing import (
     PROBE_LEASE,
     Circuit,
     HeldBackError,
+    Queue,
     RateLimit,
     Recent,
 )
@@ -324,3 +326,35 @@ def test_of_too_many_the_longest_unused_is_forgotten() -> None:
     recent.get("one too many")
     assert recent.get(0) is first
     assert recent.get(1) is not second
+
+
+def test_of_too_many_interactive_calls_that_would_wait_the_last_are_held_back_at_once(time: FakeTime) -> None:
+    waiting, go_on = threading.Semaphore(0), threading.Event()
+
+    def sleep(seconds: float) -> None:
+        if seconds:
+            waiting.release()
+            assert go_on.wait(30)
+            time.now += seconds
+
+    queue = Queue(2)
+    limits = [RateLimit(60, clock=time, sleep=sleep, queue=queue) for _ in range(2)]
+    for limit in limits:
+        taken(limit)
+    with ThreadPoolExecutor(2) as threads:
+        waits = [threads.submit(limit.wait_for_turn, 10) for limit in limits]
+        assert waiting.acquire(timeout=30)
+        assert waiting.acquire(timeout=30)
+        for limit in limits:
+            assert held_back(partial(limit.wait_for_turn, 10)).retry_after == 2
+        go_on.set()
+        for wait in waits:
+            wait.result(30)
+    limits[0].wait_for_turn(10)  # there is room again, and none of those that were held back has a turn
+
+
+def test_background_calls_wait_outside_the_queue(time: FakeTime) -> None:
+    limit = RateLimit(60, clock=time, sleep=time.sleep, queue=Queue(1))
+    taken(limit)
+    for _ in range(3):
+        limit.wait_for_turn(100, is_background=True)

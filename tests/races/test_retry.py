@@ -200,6 +200,7 @@ def test_run_that_is_gone_at_onfido_locks_nobody_out(quiet: World, ann: Caller) 
     forget_everything(quiet)
     assert ann.verify(quiet.provider_id, "COMPLETED").status_code == 502
 
+    quiet.clock.advance(2)
     third = quiet.start(ann)
 
     assert third != gone
@@ -214,6 +215,7 @@ def test_resuming_gives_a_fresh_token_of_the_same_run(quiet: World, ann: Caller)
 
     tokens = set()
     for _ in range(2):
+        quiet.clock.advance(2)
         answer = ann.verify(quiet.provider_id, "REINITIATED")
         assert answer.status_code == 200
         assert run_id_of(answer) == run_id
@@ -239,6 +241,7 @@ def test_resuming_refuses_a_run_that_awaits_no_input_and_names_its_status(quiet:
     for status in ("processing", "awaiting_client_input", "paused", "declined"):
         quiet.outcome(run_id, status=status)
 
+        quiet.clock.advance(2)
         refused = ann.verify(quiet.provider_id, "REINITIATED")
 
         assert outcome_of(refused) == NOT_AWAITING

@@ -177,6 +177,7 @@ def test_sessions_resumed_at_once_belong_to_the_one_run(quiet: World) -> None:
 
     answers = together([partial(ann.verify, quiet.provider_id, "REINITIATED")] * 10)
 
-    assert {run_id_of(answer) for answer in answers} == {run_id} == runs_at_onfido(quiet)
+    assert outcomes_of(answers) == {STARTED: 1, (429, "HTTP-429"): 9}
+    assert {run_id_of(answer) for answer in answers if answer.ok} == {run_id} == runs_at_onfido(quiet)
     assert onfido_get(quiet, f"workflow_runs/{run_id}")["status"] == "awaiting_input"
     assert sent_values(quiet, run_id) == VALUES

@@ -128,6 +128,7 @@ def test_resuming_and_completing_are_no_tries(limited: World) -> None:
     fail_once(limited, ann)
     limited.start(ann)
     for status in ("REINITIATED", "COMPLETED") * 3:
+        limited.clock.advance(2)
         assert ann.verify(limited.provider_id, status).status_code == 200
     assert number_of_runs(limited) == 2
 

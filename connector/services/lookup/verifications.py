@@ -141,10 +141,14 @@ class VerificationLookup:
             return LiveTasks(None, error.description)
 
     def refresh(self, tenant: str, run_id: str, provider_id: str | None = None) -> Verification:
-        """Ask Onfido for a run, apply the answer and return the result; raises as `find` does, and `OnfidoError`."""
+        """Ask Onfido for a run, unless it was asked a moment ago, apply the answer and return the result.
+
+        Raises as `find` does, and `OnfidoError`.
+        """
         verification = self.find(tenant, run_id, provider_id)
         if verification.run_id is None:
             raise RequestError(Code.VERIFICATION_NOT_FOUND, NO_RUN)
         provider = self._providers.get(verification.tenant, verification.provider_id)
-        self._results.refresh(provider, verification.run_id, self._timing.interactive(), REFRESHED)
+        deadline = self._timing.interactive()
+        self._results.refresh_if_due(provider, verification, verification.run_id, deadline, REFRESHED)
         return self.find(tenant, run_id, provider_id)

@@ -24,14 +24,18 @@ from connector.domain.provider import Provider
 from connector.domain.runs import APPROVED, DECIDED_STATUSES, TAG_PREFIX, Comparison, RunSnapshot, moves, next_check
 from connector.domain.text import fold
 from connector.domain.verification import Verification, VerificationClaim
+from connector.errors import ConnectorError, OnfidoError
 from connector.services.journal import Journal
 from connector.services.providers.onfido import Onfido
 from connector.services.results.deliveries import CheckVerification, KeepDocument
 from connector.services.results.kept import Judged, KeptResults
 from connector.services.timing import Deadline
-from connector.store import claims, events, outbox, verification_claims, verifications
+from connector.store import claims, events, outbox, turns, verification_claims, verifications
 from connector.store.engine import Database
 from connector.store.vault import Fingerprints
+
+REFRESH_PAUSE = timedelta(seconds=2)  # between two questions to Onfido about one run for which somebody waits
+NO_PAUSE = timedelta()
 
 log = structlog.get_logger(__name__)
 
@@ -88,10 +92,12 @@ class Results:
         self._journal = journal
         self._clock = clock
 
-    def refresh(self, provider: Provider, run_id: str, deadline: Deadline, cause: str) -> RunSnapshot:
+    def refresh(
+        self, provider: Provider, run_id: str, deadline: Deadline, cause: str, verification_id: str | None = None
+    ) -> RunSnapshot:
         """Ask Onfido for a run, apply the answer and return it.
 
-        Raises `OnfidoError` where Onfido does not answer or refuses.
+        It ends the turn of the verification that is named. Raises `OnfidoError`: Onfido does not answer, or refuses.
         """
         onfido = self._onfido.of_provider(provider, deadline)
         run = onfido.fetch_result(run_id, wants_document=provider.studio.gives_document_values)
@@ -99,8 +105,36 @@ class Results:
             news = self.apply(connection, provider.provider_id, run, cause)
             if run.is_final:
                 events.settle(connection, provider.provider_id, run_id)
+            elif verification_id is not None:
+                self._end_refresh(connection, verification_id, REFRESH_PAUSE)
             self.announce(connection, news)
         return run
+
+    def refresh_if_due(
+        self, provider: Provider, verification: Verification, run_id: str, deadline: Deadline, cause: str
+    ) -> RunSnapshot | None:
+        """Ask Onfido for a run that is neither being asked for nor was a moment ago, in no process; as `refresh`.
+
+        Where it is not due, or has ended, what is stored is all that there is: None.
+        """
+        now = self._clock()
+        if verification.closed_at is not None or (verification.refresh_after and verification.refresh_after > now):
+            return None
+        until = now + timedelta(seconds=deadline.remaining()) + REFRESH_PAUSE
+        with self._database.write() as connection:
+            if not turns.take_refresh(connection, verification.verification_id, now, until):
+                return None
+        try:
+            return self.refresh(provider, run_id, deadline, cause, verification.verification_id)
+        except ConnectorError as error:
+            has_answered = isinstance(error, OnfidoError) and not error.is_retryable
+            pause = REFRESH_PAUSE if has_answered else NO_PAUSE
+            with self._database.write() as connection:
+                self._end_refresh(connection, verification.verification_id, pause)
+            raise
+
+    def _end_refresh(self, connection: Connection, verification_id: str, pause: timedelta) -> None:
+        verifications.move(connection, verification_id, {"refresh_after": self._clock() + pause})
 
     def apply(
         self, connection: Connection, provider_id: str, run: RunSnapshot, cause: str, actor: str | None = None

@@ -186,14 +186,14 @@ class Attempts:
     def _refresh(self, provider: Provider, verification: Verification, run_id: str, deadline: Deadline) -> str | None:
         """Apply a run's status; returns why its user can no longer complete it, None where that is possible."""
         try:
-            run = self._results.refresh(provider, run_id, deadline, INITIATED)
+            run = self._results.refresh_if_due(provider, verification, run_id, deadline, INITIATED)
         except OnfidoError as error:
             is_unreadable = error.is_misunderstood and self._clock() - verification.created_at > UNREADABLE_TIME
             if not error.is_gone and not is_unreadable:
                 raise
             log.warning("run.gone", verification_id=verification.verification_id, run_id=run_id, reason=error.summary)
             return error.summary
-        return "The link has expired." if is_link_expired(verification, run, self._clock()) else None
+        return "The link has expired." if run and is_link_expired(verification, run, self._clock()) else None
 
     def take_over(self, provider: Provider, verification: Verification, deadline: Deadline) -> Attempt | None:
         """Acquire the lease of an interrupted start; None where another request holds it."""

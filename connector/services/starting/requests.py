@@ -7,11 +7,13 @@ resume     ask Onfido whether the run still awaits input, return a new SDK token
 
 from __future__ import annotations
 
+import math
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from connector.domain.claims import Claim
 from connector.domain.history import SYSTEM
@@ -19,7 +21,7 @@ from connector.domain.provider import Provider
 from connector.domain.runs import AWAITING_INPUT
 from connector.domain.verification import Verification
 from connector.domain.workflow_input import RunRequest, plan_run, plan_sdk
-from connector.errors import Code, RequestError
+from connector.errors import Code, OnfidoError, RequestError, TooManyRequests
 from connector.services.providers.onfido import Onfido
 from connector.services.providers.registry import Providers
 from connector.services.results.results import Results
@@ -27,11 +29,12 @@ from connector.services.starting.attempts import VerificationRequest, is_link_ex
 from connector.services.starting.initiation import Initiation, Started, capture_access
 from connector.services.starting.refusals import Refusals, StartRequest
 from connector.services.timing import Timing
-from connector.store import claims, verifications
+from connector.store import claims, turns, verifications
 from connector.store.engine import Database
 from connector.store.verifications import RemovedError
 
 COMPLETED, REINITIATED = "completed", "reinitiated"  # causes, for the history
+RESUME_PAUSE = timedelta(seconds=2)  # between two SDK tokens for one run
 MAX_WAIT = 20  # seconds that COMPLETED may wait for a result
 _PLAIN = RunRequest()
 POLL_INTERVAL = 0.25  # seconds between two checks for a result that another thread or process may record
@@ -115,7 +118,7 @@ class Verifications:
         waited = None
         if verification.closed_at is None:
             run_id = _run_id(verification)
-            self._results.refresh(provider, run_id, self._timing.interactive(), COMPLETED)
+            self._results.refresh_if_due(provider, verification, run_id, self._timing.interactive(), COMPLETED)
             waited = self._wait(provider, verification, run_id, min(wait, MAX_WAIT))
         return Completion(self._claims(verification, uris), waited)
 
@@ -133,17 +136,40 @@ class Verifications:
         if verification.closed_at is not None:
             raise _not_awaiting(verification.status)
         options, deadline = plan_sdk(provider.studio, request), self._timing.interactive()
-        run = self._results.refresh(provider, run_id, deadline, REINITIATED)
-        if run.status != AWAITING_INPUT:
-            raise _not_awaiting(run.status)
-        with self._database.read() as connection:
-            verification = verifications.get(connection, verification.verification_id)  # after the answer was applied
-        if is_link_expired(verification, run, self._clock()):
-            raise RequestError(
-                Code.NOT_AWAITING_INPUT, "The run's link has expired: ask with INITIATED for another run."
-            )
-        onfido = self._onfido.of_provider(provider, deadline)
-        return self._capture(capture_access(onfido, verification, run, options), uris)
+        with self._turn_to_resume(verification):
+            run = self._results.refresh(provider, run_id, deadline, REINITIATED)
+            if run.status != AWAITING_INPUT:
+                raise _not_awaiting(run.status)
+            with self._database.read() as connection:
+                verification = verifications.get(connection, verification.verification_id)  # after the answer
+            if is_link_expired(verification, run, self._clock()):
+                raise RequestError(
+                    Code.NOT_AWAITING_INPUT, "The run's link has expired: ask with INITIATED for another run."
+                )
+            onfido = self._onfido.of_provider(provider, deadline)
+            return self._capture(capture_access(onfido, verification, run, options), uris)
+
+    @contextmanager
+    def _turn_to_resume(self, verification: Verification) -> Iterator[None]:
+        """Admit one request to resume a verification; the next after a pause, or at once if Onfido did not answer."""
+        self._take_turn_to_resume(verification)
+        try:
+            yield
+        except OnfidoError as error:
+            if error.is_retryable:
+                with self._database.write() as connection:
+                    verifications.move(connection, verification.verification_id, {"resume_after": None})
+            raise
+
+    def _take_turn_to_resume(self, verification: Verification) -> None:
+        now = self._clock()
+        with self._database.write() as connection:
+            if turns.take_resume(connection, verification.verification_id, now, now + RESUME_PAUSE):
+                return
+            current = verifications.get(connection, verification.verification_id)
+        if current.closed_at is not None:
+            raise _not_awaiting(current.status)
+        raise TooManyRequests("The verification was resumed a moment ago.", math.ceil(RESUME_PAUSE.total_seconds()))
 
     def _capture(self, started: Started, uris: Sequence[str]) -> Capture:
         return Capture(
@@ -179,10 +205,10 @@ class Verifications:
                 time.sleep(min(POLL_INTERVAL, left))
         finally:
             self._waiting.release()
-        if not self._is_closed(verification):
-            self._results.refresh(
-                provider, run_id, self._timing.interactive(), COMPLETED
-            )  # the webhook may have been lost
+        with self._database.read() as connection:
+            verification = verifications.get(connection, verification.verification_id)
+        # The webhook may have been lost.
+        self._results.refresh_if_due(provider, verification, run_id, self._timing.interactive(), COMPLETED)
         return seconds
 
     def _is_closed(self, verification: Verification) -> bool:

@@ -313,6 +313,18 @@ def upgrade() -> None:
         sa.Column(
             "next_check_at", sa.DateTime(timezone=True), nullable=True, comment="from then on the sweep looks after it"
         ),
+        sa.Column(
+            "refresh_after",
+            sa.DateTime(timezone=True),
+            nullable=True,
+            comment="until then Onfido is not asked for it again: it is being, or just was",
+        ),
+        sa.Column(
+            "resume_after",
+            sa.DateTime(timezone=True),
+            nullable=True,
+            comment="until then no other SDK token is made for it",
+        ),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("completed_at", sa.DateTime(timezone=True), nullable=True),

@@ -1,0 +1,108 @@
+"""How much of the server one caller may take: calls that may last, because they reach Onfido or send a file.
+
+Each holds a thread meanwhile. Some threads are kept from them, so that what is quick is never behind them; within the
+rest, some are kept from each tenant and from each user. A call beyond a share is refused at once with HTTP-429.
+"""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections import Counter
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import Any, TypeVar
+
+from flask import Flask, current_app, g
+
+from connector.errors import TooManyRequests
+
+EXTENSION = "shares"
+LASTING = "__lasting__"  # the attribute of a view that says which kind of lasting call it is
+RETRY_AFTER = 1  # seconds
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+class Lasting(Enum):
+    """Why a call may last."""
+
+    ONFIDO = auto()  # it waits for Onfido
+    DOWNLOAD = auto()  # it lasts until the client has read the file
+
+
+@dataclass(frozen=True)
+class Limit:
+    """How many calls one holder may have under way: everybody together, a tenant, a user, or all downloads."""
+
+    holder: tuple[str, ...]
+    most: int
+    name: str
+
+
+class Shares:
+    """The lasting calls that are under way in this process, of a server with so many threads."""
+
+    def __init__(self, threads: int) -> None:
+        self._all = max(1, threads - max(1, threads // 4))
+        self._tenant = max(1, self._all - max(1, self._all // 4))
+        self._user = max(1, threads // 4)
+        self._downloads = max(1, threads // 2)
+        self._held: Counter[tuple[str, ...]] = Counter()
+        self._lock = threading.Lock()
+
+    def take(self, kind: Lasting, tenant: str, user_id: str | None) -> Callable[[], None]:
+        """Count a call, and return what ends it; raises `TooManyRequests` where it is one too many."""
+        limits = self._limits(kind, tenant, user_id)
+        holders = [limit.holder for limit in limits]
+        with self._lock:
+            for limit in limits:
+                if self._held[limit.holder] >= limit.most:
+                    raise TooManyRequests(f"{limit.name} as many calls under way as are allowed.", RETRY_AFTER)
+            self._held.update(holders)
+        return functools.partial(self._end, holders)
+
+    def _limits(self, kind: Lasting, tenant: str, user_id: str | None) -> list[Limit]:
+        limits = [
+            Limit(("all",), self._all, "The server has"),
+            Limit(("tenant", tenant), self._tenant, "The tenant has"),
+        ]
+        if user_id is not None:
+            limits.append(Limit(("user", tenant, user_id), self._user, "The user has"))
+        if kind is Lasting.DOWNLOAD:
+            limits.append(Limit(("downloads",), self._downloads, "The server has"))
+        return limits
+
+    def _end(self, holders: Collection[tuple[str, ...]]) -> None:
+        with self._lock:
+            self._held.subtract(holders)
+            self._held = +self._held  # without those that hold nothing
+
+
+def install(app: Flask, threads: int) -> None:
+    """Hold callers to their shares of so many threads."""
+    app.extensions[EXTENSION] = Shares(threads)
+
+
+def lasts(kind: Lasting, view: View, *, is_callers_own: bool) -> View:
+    """Count the calls of a view, which may be for the caller's own claims; without shares, nothing is held back."""
+
+    @functools.wraps(view)
+    def counted(*args: Any, **kwargs: Any) -> Any:
+        shares: Shares | None = current_app.extensions.get(EXTENSION)
+        if shares is None:
+            return view(*args, **kwargs)
+        end = shares.take(kind, g.tenant, g.principal.subject if is_callers_own else kwargs.get("user_id"))
+        try:
+            response = view(*args, **kwargs)
+        except BaseException:
+            end()
+            raise
+        if kind is Lasting.DOWNLOAD:
+            response.call_on_close(end)
+        else:
+            end()
+        return response
+
+    setattr(counted, LASTING, kind)
+    return counted  # type: ignore[return-value]

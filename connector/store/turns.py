@@ -1,0 +1,36 @@
+"""Turns on verifications: of any number of requests, in any process, one may do what Onfido is not to be asked often.
+
+Each is a time until which nobody else has the turn, taken by compare-and-set.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Column, Connection, Update, bindparam, update
+
+from connector.store.models import verifications
+from connector.store.times import UtcDateTime
+
+
+def _is_free(column: Column[datetime]) -> Update:
+    is_over = column.is_(None) | (column <= bindparam("now", type_=UtcDateTime))
+    return update(verifications).where(
+        verifications.c.id == bindparam("of"), verifications.c.closed_at.is_(None), is_over
+    )
+
+
+_TAKE_REFRESH = _is_free(verifications.c.refresh_after)
+_TAKE_RESUME = _is_free(verifications.c.resume_after)
+
+
+def take_refresh(connection: Connection, verification_id: str, now: datetime, until: datetime) -> bool:
+    """Reserve the turn to ask Onfido for a run until then; False where another has it, or had it a moment ago."""
+    turn = {"of": verification_id, "now": now, "refresh_after": until}
+    return connection.execute(_TAKE_REFRESH, turn).rowcount == 1
+
+
+def take_resume(connection: Connection, verification_id: str, now: datetime, until: datetime) -> bool:
+    """Reserve the turn to resume an attempt until then; False where another has it."""
+    turn = {"of": verification_id, "now": now, "resume_after": until}
+    return connection.execute(_TAKE_RESUME, turn).rowcount == 1

@@ -1,0 +1,185 @@
+"""How often Onfido is asked for one run: by one at a time, at most once in two seconds, whoever asks and where."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from connector.bootstrap import Services, create_services
+from connector.settings import Settings
+from connector.store import turns
+from tests.contract.wire import assert_error
+from tests.harness import HTTP, MAPPING, Caller, World, event_body, verified
+
+READ_RUN = "GET /workflow_runs/{run_id}"
+PAUSE = 2.0
+CLEAR: dict[str, str | None] = {"first_name": "clear", "last_name": "clear", "date_of_birth": "clear"}
+
+
+@pytest.fixture
+def ann(world: World) -> Caller:
+    return world.add_user()
+
+
+@pytest.fixture
+def other_process(world: World, settings: Settings) -> Iterator[Services]:
+    """The use cases of another process on the same database."""
+    opened = create_services(settings, world.clock)
+    yield opened
+    opened.close()
+
+
+def asked(world: World) -> int:
+    """Return how often Onfido was asked for the run."""
+    return int(world.onfido_state()["requests"].get(READ_RUN, 0))
+
+
+def open_run(world: World, caller: Caller) -> str:
+    """Start a run of which Onfido knows more than was told."""
+    run_id = world.start(caller)
+    world.clock.advance(60)
+    return run_id
+
+
+def admin_refresh(world: World, run_id: str) -> Any:
+    return world.connector.as_admin().post(
+        f"/api/server/v1/idv-providers/{world.provider_id}/verifications/{run_id}/refresh", {}
+    )
+
+
+ASKERS: dict[str, Callable[[World, Caller, str], int]] = {
+    "COMPLETED": lambda world, ann, _: ann.verify(world.provider_id, "COMPLETED").status_code,
+    "INITIATED": lambda world, ann, _: ann.verify(world.provider_id, "INITIATED").status_code,
+    "refresh": lambda world, _, run_id: int(admin_refresh(world, run_id).status_code),
+}
+
+
+@pytest.mark.parametrize("name", ASKERS)
+def test_run_that_was_asked_for_a_moment_ago_is_not_asked_for_again(world: World, ann: Caller, name: str) -> None:
+    run_id, ask = open_run(world, ann), ASKERS[name]
+    before = asked(world)
+    statuses = {ask(world, ann, run_id) for _ in range(5)}
+    assert (asked(world) - before, len(statuses)) == (1, 1)
+    world.clock.advance(PAUSE - 0.5)
+    ask(world, ann, run_id)
+    assert asked(world) - before == 1
+    world.clock.advance(PAUSE)
+    ask(world, ann, run_id)
+    assert asked(world) - before == 2
+
+
+def test_who_is_not_served_by_onfido_gets_what_is_stored(world: World, ann: Caller) -> None:
+    run_id = open_run(world, ann)
+    assert ann.verify(world.provider_id, "COMPLETED").status_code == 200
+    world.post_event(event_body(run_id, comparisons=CLEAR))
+    answer = ann.verify(world.provider_id, "COMPLETED")
+    assert {claim["uri"] for claim in answer.json()["claims"] if claim["isVerified"]} == set(MAPPING)
+
+
+def test_of_many_at_once_one_asks_and_nobody_waits_for_it(world: World, ann: Caller) -> None:
+    open_run(world, ann)
+    before = asked(world)
+    world.faults(route=READ_RUN, latency_ms=3_000)
+    with ThreadPoolExecutor(20) as pool:
+        first = pool.submit(ann.verify, world.provider_id, "COMPLETED")
+        world.wait_until(lambda: asked(world) > before, 30)
+        others = list(pool.map(lambda _: ann.verify(world.provider_id, "COMPLETED"), range(19)))
+        assert not first.done(), "they had their answers before it"
+        assert {answer.status_code for answer in (*others, first.result())} == {200}
+    assert asked(world) - before == 1
+
+
+def test_processes_take_turns_as_well(world: World, ann: Caller, other_process: Services) -> None:
+    open_run(world, ann)
+    before = asked(world)
+    for _ in range(2):
+        assert ann.verify(world.provider_id, "COMPLETED").status_code == 200
+        other_process.verifications.complete(world.tenant, "ann", world.provider_id, list(MAPPING))
+    assert asked(world) - before == 1
+    world.clock.advance(PAUSE)
+    other_process.verifications.complete(world.tenant, "ann", world.provider_id, list(MAPPING))
+    assert ann.verify(world.provider_id, "COMPLETED").status_code == 200
+    assert asked(world) - before == 2
+
+
+def test_question_that_was_not_answered_is_asked_again_at_once(world: World, ann: Caller) -> None:
+    open_run(world, ann)
+    world.faults(failed=-1)
+    for status in ("COMPLETED", "COMPLETED", "REINITIATED", "REINITIATED"):
+        assert_error(ann.verify(world.provider_id, status), 503, "OIDV-10046")
+    world.faults(failed=0)
+    for status in ("COMPLETED", "REINITIATED"):
+        assert ann.verify(world.provider_id, status).status_code == 200
+
+
+def test_after_a_question_that_was_refused_there_is_a_pause(world: World, ann: Caller) -> None:
+    open_run(world, ann)
+    assert HTTP.post(f"{world.simulator.url}/simulator/reset", timeout=10).ok  # it knows no run any more
+    assert_error(ann.verify(world.provider_id, "COMPLETED"), 502, "OIDV-10006")
+    before = asked(world)
+    assert ann.verify(world.provider_id, "COMPLETED").status_code == 200
+    assert asked(world) == before
+    world.clock.advance(PAUSE)
+    assert_error(ann.verify(world.provider_id, "COMPLETED"), 502, "OIDV-10006")
+
+
+def test_turn_of_a_process_that_died_ends_by_itself(world: World, ann: Caller) -> None:
+    open_run(world, ann)
+    (attempt,) = world.attempts()
+    until = world.clock() + timedelta(seconds=15)
+    with world.connector.services.database.write() as connection:
+        assert turns.take_refresh(connection, attempt.verification_id, world.clock(), until)
+    before = asked(world)
+    assert ann.verify(world.provider_id, "COMPLETED").status_code == 200
+    assert asked(world) == before
+    world.clock.advance(15)
+    assert ann.verify(world.provider_id, "COMPLETED").status_code == 200
+    assert asked(world) - before == 1
+
+
+def test_two_processes_never_have_the_same_turn(world: World, ann: Caller, other_process: Services) -> None:
+    world.start(ann)
+    (attempt,) = world.attempts()
+    now = world.clock()
+
+    def take(services: Services) -> bool:
+        with services.database.write() as connection:
+            return turns.take_refresh(connection, attempt.verification_id, now, now + timedelta(seconds=2))
+
+    with ThreadPoolExecutor(8) as pool:
+        taken = list(pool.map(take, [world.connector.services, other_process] * 10))
+    assert taken.count(True) == 1
+
+
+def test_sdk_token_is_made_at_most_once_in_two_seconds(world: World, ann: Caller, other_process: Services) -> None:
+    world.start(ann)
+    assert ann.verify(world.provider_id, "COMPLETED").status_code == 200
+    assert ann.verify(world.provider_id, "REINITIATED").status_code == 200, "what others asked is no matter"
+    made = world.onfido_state()["requests"]
+    for _ in range(3):
+        refused = ann.verify(world.provider_id, "REINITIATED")
+        assert_error(refused, 429, "HTTP-429")
+        assert 1 <= int(refused.headers["Retry-After"]) <= PAUSE
+    assert world.onfido_state()["requests"] == made, "nothing was asked of Onfido"
+    world.clock.advance(PAUSE)
+    other_process.verifications.resume(world.tenant, "ann", world.provider_id, list(MAPPING))
+    assert_error(ann.verify(world.provider_id, "REINITIATED"), 429, "HTTP-429")
+
+
+def test_what_cannot_be_resumed_is_said_rather_than_that_it_was_asked_often(world: World, ann: Caller) -> None:
+    run_id = world.start(ann)
+    assert ann.verify(world.provider_id, "REINITIATED").status_code == 200
+    world.post_event(event_body(run_id, comparisons=CLEAR))
+    assert_error(ann.verify(world.provider_id, "REINITIATED"), 400, "OIDV-10033")
+
+
+def test_upkeep_asks_whenever_it_has_to(world: World, ann: Caller) -> None:
+    """A run that Onfido approved without a comparison in its event has to be asked for, asked a moment ago or not."""
+    run_id = world.start(ann)
+    assert ann.verify(world.provider_id, "COMPLETED").status_code == 200
+    world.outcome(run_id, status="approved")
+    world.wait_until(lambda: verified(ann.claims()) == set(MAPPING), 30)
