@@ -73,14 +73,7 @@ class Services(Ground):
     @part
     def providers(self) -> Providers:
         """Register, change and remove providers."""
-        return Providers(
-            self.database,
-            self._secrets,
-            self._journal,
-            self._base_urls,
-            self._studio_policy,
-            self._clock,
-        )
+        return Providers(self.database, self._secrets, self._journal, self._base_urls, self._studio_policy, self._clock)
 
     @part
     def onfido(self) -> Onfido:
@@ -91,7 +84,8 @@ class Services(Ground):
     def setup(self) -> Setup:
         """Test providers and register their webhooks."""
         tokens = Tokens(self.database, self._secrets, self._journal, self._clock)
-        return Setup(self.providers, self.onfido, tokens, self._timing)
+        post = HttpClient(proxy=self.settings.outgoing_proxy).post
+        return Setup(self.providers, self.onfido, tokens, self._timing, post)
 
     @part
     def kept(self) -> KeptResults:

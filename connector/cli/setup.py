@@ -89,7 +89,7 @@ def remove_webhook(context: click.Context, provider: str, tenant: str) -> None:
 
 def set_up(opened: Services, added: Provider, public_url: str, *, has_webhook: bool) -> Readiness:
     """Test a new provider and, where Onfido takes its token, register its webhook, if it is to have one."""
-    readiness: Readiness = opened.setup.test(added.tenant, added.provider_id, public_url)
+    readiness: Readiness = opened.setup.test(added.tenant, added.provider_id, public_url, probes_delivery=False)
     if not has_webhook:
         return _replaced(readiness, not_checked(WEBHOOK, "--no-webhook"))
     is_connected = any(check.passed for check in readiness.checks if check.name == TOKEN)

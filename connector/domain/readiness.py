@@ -10,9 +10,9 @@ from connector.domain.claims import REQUIRED_FIELDS, comparison_key
 from connector.domain.provider import Provider
 from connector.domain.urls import UrlPolicy
 
-REGION, TOKEN, ENVIRONMENT, WORKFLOW, CLAIMS, WEBHOOK = (
+REGION, TOKEN, ENVIRONMENT, WORKFLOW, CLAIMS, WEBHOOK, DELIVERY = (
     *("region", "token", "environment"),
-    *("workflow", "claims", "webhook"),
+    *("workflow", "claims", "webhook", "delivery"),
 )
 _ABOUT_ENVIRONMENT = {
     "sandbox": "The token is for the sandbox: no document is really looked at.",

@@ -29,6 +29,7 @@ from connector.http.sockets import Deadline, Refused, connect, start_tls, tls_co
 
 USER_AGENT = "onfido-idvp-connector"
 PIECE = 64 * 1024
+POST_SECONDS = 5.0
 PORTS = {"http": 80, "https": 443}
 _GZIP = 47  # zlib's window bits: gzip or zlib, whichever it is
 
@@ -125,6 +126,11 @@ class HttpClient:
             except BaseException:
                 connection.close()
                 raise
+
+    def post(self, url: str, headers: Mapping[str, str], body: bytes) -> tuple[int, str]:
+        """Post a body and return the answer's status and correlation id; raise `ExchangeError`."""
+        with self.open("POST", url, seconds=POST_SECONDS, headers=headers, body=body) as answer:
+            return answer.status, answer.header("X-Correlation-ID")
 
     def _connection(self, parts: SplitResult, deadline: Deadline) -> _Connection:
         host, port, is_tls = parts.hostname or "", parts.port or PORTS[parts.scheme], parts.scheme == "https"

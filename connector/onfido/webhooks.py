@@ -16,6 +16,9 @@ from connector.errors import Code, RequestError
 from connector.onfido.payloads import run_snapshot
 from connector.onfido.reading import UnreadableError, as_object, identifier, read_json, required
 
+PROBE = "connector.probe"  # an action that Onfido has not: a signed event of our own, which means nothing
+SIGNATURE_HEADER = "X-SHA2-Signature"
+
 
 @dataclass(frozen=True)
 class Event:
@@ -40,7 +43,7 @@ class Event:
 def is_signed(body: bytes, signature: str | None, tokens: Sequence[str]) -> bool:
     """Check the `X-SHA2-Signature` of a body against every token, in constant time."""
     given = (signature or "").encode("utf-8", "replace")
-    matches = [hmac.compare_digest(given, _sign(body, token)) for token in tokens if token]
+    matches = [hmac.compare_digest(given, sign(body, token)) for token in tokens if token]
     return any(matches)
 
 
@@ -94,5 +97,5 @@ def _tags(told: dict[str, Any]) -> list[Any]:
     return tags if isinstance(tags, list) else []
 
 
-def _sign(body: bytes, token: str) -> bytes:
+def sign(body: bytes, token: str) -> bytes:
     return hmac.new(token.encode(), body, hashlib.sha256).hexdigest().encode()

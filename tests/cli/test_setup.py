@@ -214,7 +214,7 @@ class TestAfterwards:
         assert (told.exit_code, told.stderr) == (1, "Error: Not ready: webhook.\n")
         assert "disabled" in told.stdout
         for_scripts = json.loads(connector("test", provider_id(connector), "--json").stdout)
-        assert (for_scripts["passed"], for_scripts["checks"][-1]["passed"]) == (False, False)
+        assert (for_scripts["passed"], for_scripts["checks"][-2]["passed"]) == (False, False)
         repaired = json.loads(connector("add-webhook", provider_id(connector), "--json").stdout)
         assert repaired == {
             "webhookId": webhook["id"],

@@ -32,6 +32,7 @@ from connector.domain.readiness import (
 )
 from connector.errors import Code, ConfigurationError, RequestError
 from connector.services.providers.checks import check_webhook, check_workflow, reach
+from connector.services.providers.delivery import Post, check_delivery
 from connector.services.providers.onfido import Onfido
 from connector.services.providers.registry import Providers
 from connector.services.providers.webhook import ProviderWebhook, choose
@@ -66,14 +67,18 @@ class Setup:
     method raises `RequestError` (OIDV-10016), as a verification would.
     """
 
-    def __init__(self, providers: Providers, onfido: Onfido, tokens: Tokens, timing: Timing) -> None:
+    def __init__(self, providers: Providers, onfido: Onfido, tokens: Tokens, timing: Timing, post: Post) -> None:
         self._providers = providers
         self._onfido = onfido
         self._tokens = tokens
         self._timing = timing
+        self._post = post
 
-    def test(self, tenant: str, provider_id: str, public_url: str) -> Readiness:
-        """Check everything that a verification depends on; a refusal by Onfido is a result, not an error."""
+    def test(self, tenant: str, provider_id: str, public_url: str, *, probes_delivery: bool = True) -> Readiness:
+        """Check everything that a verification depends on; a refusal by Onfido is a result, not an error.
+
+        With `probes_delivery`, an event is posted to our own URL: a server has to be running there.
+        """
         account = self._open(tenant, provider_id, public_url, self._timing.interactive())
         region, token = reach(account)
         if token.passed:
@@ -82,7 +87,10 @@ class Setup:
             why = f"the check of the {TOKEN if region.passed else REGION} failed"
             workflow, webhook = not_checked(WORKFLOW, why), not_checked(WEBHOOK, why)
         environment, claims = check_environment(account.environment), check_claims(account.provider)
-        return Readiness(account.environment, (region, token, environment, workflow, claims, webhook))
+        checks = [region, token, environment, workflow, claims, webhook]
+        if probes_delivery:
+            checks.append(check_delivery(account, self._tokens.last_event_at(account.provider), self._post))
+        return Readiness(account.environment, tuple(checks))
 
     def test_change(self, tenant: str, provider_id: str, config: ProviderConfig, public_url: str) -> list[Check]:
         """Ask Onfido about the credentials and the workflow that a provider would have with a configuration.

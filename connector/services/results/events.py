@@ -31,7 +31,7 @@ from connector.domain.verification import Verification
 from connector.errors import Code, RequestError
 from connector.onfido.client import OnfidoClient
 from connector.onfido.reading import read_text
-from connector.onfido.webhooks import Event, is_signed, read_event
+from connector.onfido.webhooks import PROBE, Event, is_signed, read_event
 from connector.services.outbox import stamp
 from connector.services.providers.registry import Providers
 from connector.services.results.deliveries import TellTask, UpdateMatches
@@ -83,6 +83,8 @@ class Events:
                 "X-SHA2-Signature is missing or does not match: register the webhook's token with the provider.",
             )
         event = read_event(body)
+        if event.kind == PROBE:
+            return events.NOTED
         row = self._row(provider_id, body, event, _first_state(event, access.studio))
         with self._database.write() as connection:
             state = self._store(connection, tenant, event, row)

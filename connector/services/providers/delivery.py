@@ -1,0 +1,57 @@
+"""Whether what Onfido posts arrives: a signed event of our own, sent to where Onfido posts.
+
+    probe ──► public_url ──► proxy ──► …/verify ──► its signature is good ──► 200, with the probe's correlation id
+
+It tells of everything but the way from Onfido to the proxy; of that the time of Onfido's last event does.
+"""
+
+from __future__ import annotations
+
+import json
+import uuid
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from connector.domain.readiness import DELIVERY, Check, not_checked, webhook_objection
+from connector.errors import ConnectorError
+from connector.onfido.webhooks import PROBE, SIGNATURE_HEADER, sign
+from connector.services.providers.webhook import ProviderWebhook
+
+CORRELATION = "X-Correlation-ID"
+# Posts a body and returns the answer's status and correlation id; raises `ConnectorError` where no answer comes.
+Post = Callable[[str, Mapping[str, str], bytes], tuple[int, str]]
+_ADVICE = {
+    401: "another connector answers there, or one that has another webhook token",
+    404: "the path does not reach this connector, or its database has no such provider",
+}
+_OTHER_ADVICE = "let the proxy pass this path on as it is, without asking for a login"
+
+
+def check_delivery(account: ProviderWebhook, last_event_at: datetime | None, post: Post) -> Check:
+    """Post a signed event that means nothing to our own URL, and report whether it arrived."""
+    if account.token is None:
+        return not_checked(DELIVERY, "no webhook token is registered here")
+    if webhook_objection(account.provider, account.url) is not None:
+        return not_checked(DELIVERY, "the check of the webhook failed")
+    last = f"Onfido last posted at {last_event_at:%Y-%m-%dT%H:%M:%SZ}" if last_event_at else "Onfido has not posted yet"
+    body, probe_id = _event(), str(uuid.uuid4())
+    headers = {
+        SIGNATURE_HEADER: sign(body, account.token).decode(),
+        CORRELATION: probe_id,
+        "Content-Type": "application/json",
+    }
+    try:
+        status, correlation = post(account.url, headers, body)
+    except ConnectorError as error:
+        return not_checked(DELIVERY, f"{account.url} cannot be reached from this host ({error.description}) {last}")
+    if (status, correlation) == (200, probe_id):
+        return Check(DELIVERY, True, f"A signed event posted to {account.url} arrived here. {last}.")
+    if status == 200:  # noqa: PLR2004  HTTP's
+        return Check(DELIVERY, False, f"Something else than a connector answers at {account.url}. {last}.")
+    advice = _ADVICE.get(status, _OTHER_ADVICE)
+    return Check(DELIVERY, False, f"A signed event posted to {account.url} was answered {status}: {advice}. {last}.")
+
+
+def _event() -> bytes:
+    payload = {"resource_type": "connector", "action": PROBE, "object": {"id": str(uuid.uuid4())}}
+    return json.dumps({"payload": payload}).encode()

@@ -1,0 +1,123 @@
+"""Whether what Onfido posts arrives: `test-connection` posts a signed event to where Onfido posts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+
+from connector.store.models import events
+from tests.contract.account import register, serving
+from tests.contract.wire import PROVIDERS, answer_on, new_provider, new_user
+from tests.harness import Caller, World
+
+
+@pytest.fixture(scope="module")
+def shared_database_url(new_database: Callable[[str], str]) -> str:
+    return new_database("sqlite")
+
+
+@pytest.fixture
+def admin(shared: World) -> Caller:
+    return shared.connector.as_admin()
+
+
+@pytest.fixture
+def provider_id(shared: World, admin: Caller) -> str:
+    """A provider of the test's own, with its webhook."""
+    made = new_provider(shared)
+    register(admin, made, 201)
+    return made
+
+
+def delivery(admin: Caller, provider_id: str) -> tuple[bool | None, str]:
+    body = answer_on(admin.post(f"{PROVIDERS}/{provider_id}/test-connection", None), 200)
+    check = next(check for check in body["checks"] if check["name"] == "delivery")
+    return check["passed"], check["detail"]
+
+
+def number_of_events(shared: World) -> int:
+    with shared.connector.services.database.read() as connection:
+        return int(connection.execute(select(func.count()).select_from(events)).scalar_one())
+
+
+@contextmanager
+def public_url(shared: World, url: str) -> Iterator[None]:
+    """Have the connector believe that it is reached there."""
+    before = shared.connector.app.config["PUBLIC_URL"]
+    shared.connector.app.config["PUBLIC_URL"] = url
+    try:
+        yield
+    finally:
+        shared.connector.app.config["PUBLIC_URL"] = before
+
+
+def answering(status: int) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(status)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None:
+            """Stay quiet."""
+
+    return Handler
+
+
+def test_an_event_of_our_own_arrives_and_leaves_nothing(shared: World, admin: Caller, provider_id: str) -> None:
+    before = number_of_events(shared)
+
+    passed, detail = delivery(admin, provider_id)
+
+    assert passed is True
+    assert f"/idv/onfido/v1/{provider_id}/verify arrived here" in detail
+    assert "Onfido has not posted yet" in detail
+    assert number_of_events(shared) == before
+
+
+def test_the_time_of_onfidos_last_event_is_told(shared: World, admin: Caller, provider_id: str) -> None:
+    _, me = new_user(shared)
+    started = answer_on(me.verify(provider_id, "INITIATED"), 200)
+    shared.outcome(started["claims"][0]["claimMetadata"]["onfido_workflow_run_id"])
+    shared.wait_until(lambda: "Onfido last posted at 20" in delivery(admin, provider_id)[1])
+
+
+def test_without_a_token_there_is_nothing_to_sign_with(shared: World, admin: Caller) -> None:
+    passed, detail = delivery(admin, new_provider(shared))
+    assert (passed, "no webhook token" in detail) == (None, True)
+
+
+@pytest.mark.parametrize(("status", "advice"), [(401, "another"), (404, "path"), (302, "proxy"), (502, "proxy")])
+def test_what_answers_otherwise_is_told(
+    shared: World, admin: Caller, provider_id: str, status: int, advice: str
+) -> None:
+    with serving(answering(status)) as url, public_url(shared, url):
+        passed, detail = delivery(admin, provider_id)
+    assert passed is False
+    assert f"answered {status}" in detail
+    assert advice in detail
+
+
+def test_anothers_200_proves_nothing(shared: World, admin: Caller, provider_id: str) -> None:
+    with serving(answering(200)) as url, public_url(shared, url):
+        passed, detail = delivery(admin, provider_id)
+    assert (passed, "Something else" in detail) == (False, True)
+
+
+def test_what_cannot_be_reached_from_here_is_not_known(shared: World, admin: Caller, provider_id: str) -> None:
+    with public_url(shared, "http://127.0.0.1:9"):
+        passed, detail = delivery(admin, provider_id)
+    assert passed is None
+    assert "cannot be reached from this host" in detail
+
+
+def test_onfido_is_not_told_what_is_not_for_it(shared: World, admin: Caller, provider_id: str) -> None:
+    with public_url(shared, "http://connector.example.com"):
+        passed, detail = delivery(admin, provider_id)
+    assert (passed, "the check of the webhook failed" in detail) == (None, True)
