@@ -1,4 +1,4 @@
-"""Where the use cases are wired together, and nowhere else; knows no web framework.
+"""The only place where use cases are wired together; independent of any web framework.
 
     create_services ──► Services ──► each use case, created when it is first asked for
 
@@ -62,7 +62,7 @@ class Services(Ground):
 
     @part
     def health(self) -> Health:
-        """Whether the database does all that is needed."""
+        """Check that the database is usable."""
         return Health(self.database)
 
     @part
@@ -89,7 +89,7 @@ class Services(Ground):
 
     @part
     def kept(self) -> KeptResults:
-        """What is kept of runs that have ended."""
+        """Read and write kept results."""
         return KeptResults(self._vault)
 
     @part
@@ -171,17 +171,17 @@ class Services(Ground):
 
     @part
     def readings(self) -> Readings:
-        """Record who has read what."""
+        """Record readings in the history."""
         return Readings(self.database, self._journal, self._clock)
 
     @part
     def evidence(self) -> Evidence:
-        """The files that Onfido keeps of runs."""
+        """Open the files that Onfido keeps of runs."""
         return Evidence(self.lookup, self.readings, self.onfido, self._timing)
 
     @part
     def users(self) -> Users:
-        """Keep the embedded user directory."""
+        """Administer the embedded user directory."""
         return Users(self.database, self._vault, self._fingerprints, self._journal, self._clock)
 
     @part
@@ -196,7 +196,7 @@ class Services(Ground):
 
     @part
     def claims(self) -> Claims:
-        """Read and correct what is verified of users."""
+        """Read and correct users' claims."""
         return Claims(self.database, self._directory, self._fingerprints, self._journal, self._clock)
 
     @part
@@ -234,7 +234,7 @@ class Services(Ground):
 
     @part
     def upkeep(self) -> Upkeep:
-        """Look for what is overdue."""
+        """Queue overdue work."""
         return Upkeep(
             self.database,
             self.providers,
@@ -264,8 +264,8 @@ def create_services(
 ) -> Services:
     """Open the database and return the use cases on it.
 
-    `subscribers` hear of every change, `handlers` deliver what they are sent. The embedded default is migrated here;
-    raises `ConfigurationError` where another database is not.
+    `subscribers` are notified of every change, `handlers` deliver their payloads. The embedded default is migrated
+    here; raises `ConfigurationError` where another database is not.
     """
     database = open_database(settings)
     with ExitStack() as on_failure:

@@ -1,13 +1,13 @@
-"""What can go wrong, as one small tree.
+"""The tree of errors.
 
     ConnectorError
-    ├── RequestError         the caller can mend it
+    ├── RequestError         the caller can correct it
     ├── InvalidField         the same, in a field of the request; the API that it was sent to puts its code on it
     │   └── InvalidQuery     of its query
     ├── TooManyRequests      the same call will be answered after a while
-    ├── OnfidoError          Onfido's side; says whether asking again can help
-    └── ConfigurationError   the operator can mend it; the process refuses to start
-    DatabaseUnavailable      the database is away; nothing is acknowledged
+    ├── OnfidoError          Onfido failed or refused; says whether a retry can help
+    └── ConfigurationError   the operator can correct it; the process refuses to start
+    DatabaseUnavailable      the database is unavailable; nothing is acknowledged
 
 Every error carries a `description` for a person: it names the thing at fault and what to do next, and never holds a
 secret, a personal value, SQL or a stack trace. A `RequestError` and an `OnfidoError` carry a `Code` of the HTTP
@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import StrEnum
 
-# Statuses that say only that somebody on the way did not wait, or closed the connection: 444, 460 and 499 are proxies'.
+# Statuses of an intermediary that did not wait, or closed the connection: 444, 460 and 499 are proxies'.
 NO_ANSWER = frozenset({408, 425, 444, 460, 499})
 
 
@@ -90,12 +90,12 @@ class Code(StrEnum):
 
 
 def message_of(code: str) -> str:
-    """Return the message of a code that was stored; empty for one that this version does not know."""
+    """Return the message of a stored code; empty for one that this version does not know."""
     return next((known.message for known in Code if known == code), "")
 
 
 class ConnectorError(Exception):
-    """The root; `description` is written for the person who reads the answer."""
+    """The root; `description` is shown to the caller."""
 
     def __init__(self, description: str) -> None:
         super().__init__(description)
@@ -103,15 +103,15 @@ class ConnectorError(Exception):
 
     @property
     def summary(self) -> str:
-        """What may be stored and logged of it: without words of others, which may quote values."""
+        """The text that may be stored and logged: without messages of others, which may quote values."""
         return self.description
 
 
 class RequestError(ConnectorError):
-    """The caller can mend it.
+    """The request cannot be carried out; the caller can correct it.
 
-    `retry_after` (seconds) is set where the same request will be answered differently after a while, `claims` where
-    only some of those that were asked for are at fault.
+    `retry_after` (seconds) is set where the same request can succeed after a while, `claims` where only some of the
+    requested ones are at fault.
     """
 
     def __init__(
@@ -124,7 +124,7 @@ class RequestError(ConnectorError):
 
 
 class InvalidField(ConnectorError):  # noqa: N818  it is the field that is at fault
-    """A field of the request is refused: `where` it is, and `why`, as what it must be.
+    """A field of the request is refused: `where` it is, and `why`, as a requirement ("must be …").
 
     It has no code of the contract: the same field may come by several APIs, each of which has a code of its own.
     """
@@ -153,7 +153,7 @@ class OnfidoError(ConnectorError):
     `status` is the answer's HTTP status (None where no answer came), `type` Onfido's error type, `request_id` what its
     support asks for. `is_retryable`: the same request may succeed later, after `retry_after` seconds.
     `is_sent`: the request may have reached Onfido, so what it asked for may have happened. `is_onfidos`: the answer
-    has an error body as Onfido writes it; any other may be a proxy's, and says nothing of what Onfido has done.
+    has an error body as Onfido writes it; any other may be a proxy's, and does not show what Onfido has done.
     `fields` are the names of the fields that Onfido refused.
     """
 
@@ -190,17 +190,17 @@ class OnfidoError(ConnectorError):
 
     @property
     def is_refusal(self) -> bool:
-        """Whether Onfido itself answered and said no: then what was asked for has not happened."""
+        """Whether Onfido itself refused the request, which was then not carried out."""
         return self.is_onfidos and self.status is not None and is_refusing(self.status)
 
     @property
     def is_gone(self) -> bool:
-        """Whether Onfido does not know, or no longer knows, what was asked about."""
+        """Whether the object does not exist, or no longer exists, at Onfido."""
         return self.is_onfidos and self.status in (404, 410)
 
     @property
     def is_misunderstood(self) -> bool:
-        """Whether Onfido did as it was asked, but its answer cannot be understood."""
+        """Whether Onfido carried out the request, but its answer cannot be read."""
         return self.status is not None and self.status // 100 == 2  # noqa: PLR2004  HTTP's 2xx
 
     @property
@@ -215,10 +215,10 @@ def is_refusing(status: int) -> bool:
 
 
 class DatabaseUnavailable(Exception):  # noqa: N818  it is a state, not a defect
-    """The database is away, or takes no writes now; nothing that was asked for is acknowledged.
+    """The database is unavailable, or accepts no writes now; nothing is acknowledged.
 
-    It is no `ConnectorError`, so that nobody takes it for an answer to what was asked. `reason` has the driver's words,
-    for the log and the operator alone.
+    It is not a `ConnectorError`, so that it is never handled as an answer to the request. `reason` has the driver's
+    message, for the log and the operator only.
     """
 
     def __init__(self, reason: str) -> None:
@@ -227,4 +227,4 @@ class DatabaseUnavailable(Exception):  # noqa: N818  it is a state, not a defect
 
 
 class ConfigurationError(ConnectorError):
-    """The operator can mend it: a setting, a key or the database; the process refuses to start."""
+    """A setting, a key or the database is wrong, which the operator can correct; the process refuses to start."""

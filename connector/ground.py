@@ -1,4 +1,4 @@
-"""What all use cases stand on: the open database, the keys, the journal, and the connections to Onfido."""
+"""The basis of all use cases: the open database, the keys, the journal, and the connections to Onfido."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ USER_AGENT = f"onfido-idvp-connector/{__version__}"
 
 
 def utc_now() -> datetime:
-    """The one clock."""
+    """Return the current time in UTC."""
     return datetime.now(UTC)
 
 

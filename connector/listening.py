@@ -1,4 +1,4 @@
-"""Taking the port, and words for when it cannot be had."""
+"""Binding the port, and the error where that fails."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _REASONS = {
 
 
 def take_port(host: str, port: int, advice: str) -> socket.socket:
-    """Return a socket that is bound, and so keeps the port; raises `ConfigurationError` with `advice` otherwise."""
+    """Return a bound socket, which reserves the port; raises `ConfigurationError` with `advice` where that fails."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     taken = socket.socket(family, socket.SOCK_STREAM)
     try:
@@ -28,7 +28,7 @@ def take_port(host: str, port: int, advice: str) -> socket.socket:
 
 
 def port_problem(host: str, port: int, error: OSError) -> str:
-    """Return why a port cannot be had."""
+    """Return why a port cannot be bound."""
     reason = f"cannot be had: {error.strerror}"
     if isinstance(error, socket.gaierror):
         reason = _REASONS[errno.EADDRNOTAVAIL]

@@ -11,11 +11,11 @@ from pathlib import Path
 
 from connector.errors import ConfigurationError
 
-_MEMORY = Path("/dev/shm")  # noqa: S108  what is created there has a name that nobody can guess
+_MEMORY = Path("/dev/shm")  # noqa: S108  files there have unguessable names
 
 
 def create_private_file(path: Path, content: bytes) -> None:
-    """Write a file that only its owner reads, whole or not at all; one that exists already stays."""
+    """Write a file that only its owner can read, atomically; an existing one is kept."""
     if path.exists():
         return
     draft = path.with_name(f".{path.name}.{os.getpid()}.{os.urandom(4).hex()}")
@@ -24,7 +24,7 @@ def create_private_file(path: Path, content: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     try:
-        os.link(draft, path)  # unlike a rename, it never replaces the file that another process has just made
+        os.link(draft, path)  # unlike a rename, it never replaces a file that another process has just created
     except FileExistsError:
         return
     finally:
@@ -33,7 +33,7 @@ def create_private_file(path: Path, content: bytes) -> None:
 
 @contextmanager
 def draft_beside(path: Path) -> Iterator[Path]:
-    """Create an empty file, its owner's alone, beside another; it is gone in the end unless it was renamed."""
+    """Create an empty file, readable by its owner only, beside another; it is deleted at the end unless renamed."""
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     os.close(descriptor)
     try:
@@ -43,7 +43,7 @@ def draft_beside(path: Path) -> Iterator[Path]:
 
 
 def check_private(path: Path) -> None:
-    """Raise `ConfigurationError` where everybody on this machine may read or change a file or directory.
+    """Raise `ConfigurationError` where every user of this machine may read or change a file or directory.
 
     A group may: Kubernetes mounts secrets and volumes so.
     """
@@ -57,7 +57,7 @@ def check_private(path: Path) -> None:
 
 
 def make_data_dir(path: Path) -> None:
-    """Make the data directory, readable by its owner alone."""
+    """Create the data directory, readable by its owner only."""
     if path.parts[:1] and path.parts[0].startswith("~"):
         raise ConfigurationError(f"`data_dir` {path} must be set without ~: there is no such home directory.")
     try:

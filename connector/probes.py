@@ -19,7 +19,7 @@ Answer = tuple[int, str, bytes]
 
 
 class Probes:
-    """Answers on a socket that is bound already.
+    """A server on a socket that is bound already.
 
     `problem` returns why the process is not ready, None where it is; `metrics` returns them in Prometheus' format.
     """
@@ -33,18 +33,18 @@ class Probes:
 
         class Handler(_Handler):
             def answer(self, path: str) -> Answer:
-                """Return what the view of this path returns."""
+                """Return the answer of this path's view."""
                 return views.get(path, _not_found)()
 
         self._server = _Server(port, Handler)
         self._thread = threading.Thread(target=self._server.serve_forever, name="probes", daemon=True)
 
     def start(self) -> None:
-        """Answer from now on."""
+        """Start answering."""
         self._thread.start()
 
     def stop(self) -> None:
-        """Answer no longer."""
+        """Stop answering."""
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()

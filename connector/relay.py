@@ -1,7 +1,7 @@
-"""The worker's loop: puts the periodic work into the outbox, delivers what is due, and stops when told to.
+"""The worker's loop: it queues the periodic work, delivers due rows, and stops on request.
 
 It runs as threads of `connector worker`, and of `connector serve` on the embedded database. Any number of loops on
-any number of hosts share the work: rows are leased, and a period's work has one dedupe key, whoever puts it there.
+any number of hosts share the work: rows are leased, and a period's work has one dedupe key.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ RECOVERY_PAUSE = 2.0  # seconds, after the database did not answer
 
 
 class Relay:
-    """Some threads that work on the outbox; `periodic` maps what is to be delivered to its period in seconds."""
+    """Threads that deliver the outbox; `periodic` maps payloads to their periods in seconds."""
 
     def __init__(
         self,
@@ -67,7 +67,7 @@ class Relay:
             except DatabaseUnavailable as error:
                 log.warning("relay.database_unavailable", reason=error.reason)
                 pause = RECOVERY_PAUSE
-            except Exception:  # the border: a worker that dies silently delivers nothing
+            except Exception:  # the outermost handler: a thread that died silently would deliver nothing
                 log.exception("relay.failed")
                 pause = RECOVERY_PAUSE
             self._stopping.wait(pause)

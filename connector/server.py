@@ -1,4 +1,4 @@
-"""The web server: gunicorn with threads, started from code so that one set of settings rules."""
+"""The web server: gunicorn with threads, started from code so that there is only one set of settings."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def run(settings: Settings) -> None:
     """Serve until told to stop; raises `ConfigurationError` where the process must not start."""
     telemetry.configure_logging(settings.log_level, settings.log_format)
     if startup.is_on_terminal():
-        logging.getLogger("gunicorn.error").setLevel(logging.WARNING)  # it is said in words
+        logging.getLogger("gunicorn.error").setLevel(logging.WARNING)  # it is reported as text
     check_access_configured(settings)
     advice = "Set `port` and `host` (CONNECTOR_PORT, CONNECTOR_HOST), or give --port and --host."
     port = take_port(settings.host, settings.port, advice)
@@ -88,7 +88,7 @@ def _gunicorn_options(settings: Settings) -> dict[str, Any]:
         "control_socket_disable": True,
         "proc_name": "connector",
         "logger_class": _Logger,
-        "forwarder_headers": "",  # no header of a request's says what its path is
+        "forwarder_headers": "",  # no header of a request determines its path
         "post_fork": _leave_ctrl_c_to_master,
         "post_worker_init": _begin_work,
         "worker_exit": _stop_relay,

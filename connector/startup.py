@@ -1,4 +1,4 @@
-"""What `serve` says once it listens: in words on a terminal, elsewhere in the log."""
+"""The report of `serve` once it listens: as text on a terminal, otherwise in the log."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ log = structlog.get_logger(__name__)
 
 
 def is_on_terminal() -> bool:
-    """Whether somebody reads along."""
+    """Whether standard error is a terminal."""
     return sys.stderr.isatty()
 
 
 def missing(services: Services, *, works: bool) -> list[str]:
-    """Return what must still be done; `works`: whether the server also does the worker's part."""
+    """Return the remaining steps of the setup; `works`: whether the server also does the worker's part."""
     return list(_missing(services.settings, has_provider=services.providers.is_any(), works=works))
 
 

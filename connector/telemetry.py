@@ -1,4 +1,4 @@
-"""What the process says of itself: JSON logs with a trace id on every line, and metrics.
+"""Logs, in JSON with a trace id on every line, and metrics.
 
 Logs carry ids, never values. As a second line of defence, a key that names a secret is blanked before it is written.
 """

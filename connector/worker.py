@@ -1,4 +1,4 @@
-"""The worker process: delivers what the outbox holds and looks after open runs, without a web framework."""
+"""The worker process: it delivers the outbox and checks open runs, without a web framework."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ log = structlog.get_logger(__name__)
 
 
 def run(settings: Settings) -> None:
-    """Work until SIGTERM or SIGINT; the delivery under way is finished, the others are given back."""
+    """Work until SIGTERM or SIGINT; deliveries in flight are finished, the leases of the others are released."""
     telemetry.configure_logging(settings.log_level, settings.log_format)
     with ExitStack() as stack:
         port = _take_port(settings)

@@ -1,4 +1,4 @@
-"""One client's connection: its socket, what came from it, what goes to it, and until when that may take."""
+"""One client's connection: its socket, input, output and deadline."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from connector.serving.intake import Intake
 from connector.serving.output import Output
 
 SEND_STEP = 32_768  # bytes
-MAX_LINGER = 4_194_304  # bytes that a client may go on sending after the last answer
+MAX_LINGER = 4_194_304  # bytes that a client may still send after the last answer
 RECEIVE_STEP = 65_536  # bytes
 
 
 @dataclass(frozen=True)
 class Times:
-    """How long a client may take, in seconds; each is the whole time, however often something comes meanwhile."""
+    """Time limits for a client in seconds; each is for the whole step and is not extended by received bytes."""
 
     idle: float = 10.0  # a new connection that sends nothing
     head: float = 10.0  # a head, from its first byte on
@@ -32,7 +32,7 @@ class Times:
 
 
 class State(Enum):
-    """What a connection is doing."""
+    """The state of a connection."""
 
     RECEIVING = auto()  # nothing, or a part of a request, is here
     ANSWERING = auto()  # a thread, or the queue for one, has its request
@@ -42,7 +42,7 @@ class State(Enum):
 
 
 class Connection:
-    """A client's connection; the loop alone calls its methods."""
+    """A client's connection; only the loop calls its methods."""
 
     def __init__(
         self,
@@ -60,8 +60,8 @@ class Connection:
         self.state = State.RECEIVING
         self.deadline = now + times.idle
         self.held = 0  # bytes of requests in memory
-        self.events = 0  # what the poller is asked to watch for
-        self.is_kept = False  # whether another request may follow the one at hand
+        self.events = 0  # the events that the poller watches
+        self.is_kept = False  # whether another request may follow the current one
         self._times = times
         self._mark = 0  # of `output.sent`, when the client was last seen to read
         self._lingered = 0
@@ -90,12 +90,12 @@ class Connection:
             self.output.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def await_next(self, now: float) -> None:
-        """Wait for the next request, of which a part may be here."""
+        """Wait for the next request, of which a part may have arrived."""
         self.state = State.RECEIVING
         self.deadline = now + (self._times.keepalive if self.intake.is_idle else self._times.head)
 
     def answer(self) -> None:
-        """Leave the connection to a thread; how long its answer takes is not the client's fault."""
+        """Leave the connection to a thread; the time that its answer takes is not limited here."""
         self.state, self.deadline = State.ANSWERING, math.inf
 
     def await_reader(self, now: float) -> None:
@@ -104,12 +104,12 @@ class Connection:
             self.deadline, self._mark = now + self._times.send, self.output.sent
 
     def linger(self, now: float) -> None:
-        """Close our side only, so that the client gets to read the answer; raises `OSError` where it is gone."""
+        """Close our side only, so that the client can read the answer; raises `OSError` where it has disconnected."""
         self.state, self.deadline = State.LINGERING, now + self._times.linger
         self.sock.shutdown(socket.SHUT_WR)
 
     def close(self) -> None:
-        """Close it for good; what the client did not take is dropped, by the kernel, too."""
+        """Close the connection; output that the client did not read is dropped, also by the kernel."""
         self.state = State.CLOSED
         if self.output.is_pending:
             with suppress(OSError):

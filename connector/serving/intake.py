@@ -1,7 +1,7 @@
-"""What a client has sent so far, and when a request in it is whole.
+"""A client's received bytes, and when they contain a complete request.
 
-Only the ends of head and body are looked for here. gunicorn's parser reads the head, and its readers the body, from
-memory: whatever they find wrong is refused as ever, and where the two should disagree the connection is closed.
+Only the ends of head and body are searched here. gunicorn's parser reads the head, and its readers the body, from
+memory: they refuse malformed requests as usual, and where the two disagree the connection is closed.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _CHUNK_SIZE = re.compile(rb"[0-9A-Fa-f]{1,16}(?=[ \t;]|$)")
 
 
 class Intake:
-    """What one client sends: bytes in, whole requests out.
+    """The input of one client: bytes in, complete requests out.
 
     `parse` makes a request of gunicorn's from what an `Unreader` gives, and `body_limit` says how long the body for
     a path may be.
@@ -36,7 +36,7 @@ class Intake:
         self._body_limit = body_limit
         self._received = bytearray()
         self._seen = 0  # bytes of the head that hold no end of it
-        self._request: Any = None  # one whose body is not all here
+        self._request: Any = None  # one whose body is not complete
         self._source = _Memory(b"")
         self._body: _Body = _Sized(0)
 
@@ -47,7 +47,7 @@ class Intake:
 
     @property
     def awaits_body(self) -> bool:
-        """Whether a head is here whose body is not."""
+        """Whether a head has arrived without its body."""
         return self._request is not None
 
     def feed(self, data: bytes) -> None:
@@ -55,7 +55,7 @@ class Intake:
         self._received += data
 
     def take(self) -> Any:
-        """Return the next request, or None until all of it is here; raises gunicorn's errors for a malformed head."""
+        """Return the next complete request, or None; raises gunicorn's errors for a malformed head."""
         if self._request is None and not self._take_head():
             return None
         end = self._body.end(self._received)
@@ -67,17 +67,17 @@ class Intake:
         else:
             self._give_up()
         request, self._request = self._request, None
-        request._expected_100_continue = False  # gunicorn would say it from the thread
+        request._expected_100_continue = False  # gunicorn would send it from the thread
         return request
 
     @property
     def is_expectant(self) -> bool:
-        """Whether the client waits to be told to go on with its body."""
+        """Whether the client expects `100 Continue` before its body."""
         return self._request is not None and bool(self._request._expected_100_continue)
 
     @property
     def size(self) -> int:
-        """Return how many bytes are here."""
+        """Return the number of buffered bytes."""
         return len(self._received)
 
     def _take_head(self) -> bool:
@@ -105,7 +105,7 @@ class Intake:
         self._seen = len(self._received)
 
     def _give_up(self) -> None:
-        """Leave it to the application to refuse a body that cannot be read to its end."""
+        """Pass on a body that cannot be read to its end, so that the application refuses it."""
         is_too_long = self._body.is_too_long
         self._request.body = Body(_Unreadable(RequestEntityTooLarge() if is_too_long else InvalidChunkSize(b"")))
         self._received.clear()
@@ -131,7 +131,7 @@ class _Body(Protocol):
     is_too_long: bool
 
     def end(self, received: bytearray) -> int | None:
-        """Return where the body ends, None until that is here, -1 where it never will be."""
+        """Return where the body ends, None until it has arrived, -1 where it has no end."""
 
 
 class _Sized:
@@ -191,7 +191,7 @@ class _Chunked:
 
 
 class _Memory(Unreader):  # type: ignore[misc]
-    """What gunicorn's parser and readers read from: bytes that are here; after them nothing comes."""
+    """The source for gunicorn's parser and readers: the received bytes, then the end."""
 
     def __init__(self, data: bytes) -> None:
         super().__init__()
@@ -209,7 +209,7 @@ class _Memory(Unreader):  # type: ignore[misc]
 
 
 class _Unreadable:
-    """The reader of a body that is too long, or has no end; it was not taken in."""
+    """The reader of a body that is too long, or has no end, and was not received."""
 
     def __init__(self, error: Exception) -> None:
         self._error = error

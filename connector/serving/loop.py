@@ -4,8 +4,8 @@
         │          (a thread)      └──────► LINGERING ──► CLOSED
         └ late, malformed: refused ───────────┘
 
-Whoever is late is closed, and so are the oldest connections of the address that has the most of them when there are
-too many, or those with the most in memory when that is too much.
+Late clients are disconnected. When there are too many connections, the oldest ones of the address that has the most of
+them are closed; when too much memory is used, those that use the most.
 """
 
 from __future__ import annotations
@@ -31,9 +31,11 @@ log = structlog.get_logger(__name__)
 
 MAX_HELD = 67_108_864  # bytes of requests in memory
 ACCEPT_STEP = 64  # connections that are accepted before the others have their turn
-CROWD_STEP = 64  # connections that have to go when there are too many
-SEND_BUFFER = 131_072  # bytes that the kernel takes of an answer; with more, slow readers look like deaf ones
-LOOK_EVERY = 0.25  # seconds between two looks for who is late
+CROWD_STEP = 64  # connections that are closed when there are too many
+SEND_BUFFER = (
+    131_072  # bytes of an answer that the kernel buffers; with more, slow readers could not be told from stalled ones
+)
+LOOK_EVERY = 0.25  # seconds between two checks for late clients
 
 DEFAULT_TIMES = Times()
 READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
@@ -82,12 +84,12 @@ class Loop:
         self._poller.register(listener, READ, partial(self._accept, listener))
 
     def stop_listening(self, listener: Any) -> None:
-        """Accept what has connected by now, and nothing more."""
+        """Accept the connections that are waiting, and no later ones."""
         self._accept(listener)
         self._poller.unregister(listener)
 
     def turn(self, timeout: float = LOOK_EVERY) -> None:
-        """Do what there is to do, after waiting for it for `timeout` seconds at the most."""
+        """Handle pending events, after waiting for at most `timeout` seconds."""
         for key, events in self._poller.select(timeout):
             key.data(events)
         for _ in range(len(self._calls)):
@@ -98,15 +100,15 @@ class Loop:
             self._close_late(now)
 
     def answered(self, connection: Connection, is_kept: bool) -> None:
-        """Say, from any thread, that a request is answered, and whether another may follow on the connection."""
+        """Report, from any thread, that a request is answered, and whether another may follow on the connection."""
         self._call(connection, partial(self._answered, connection, is_kept))
 
     def abandon(self, connection: Connection) -> None:
-        """Close a connection, from any thread, whose answer cannot be ended."""
+        """Close a connection, from any thread, whose answer cannot be completed."""
         self._call(connection, partial(self._close, connection))
 
     def hurry_idle(self, seconds: float) -> None:
-        """Keep connections without a request for at most so long."""
+        """Limit how long connections without a request are kept."""
         end = time.monotonic() + seconds
         for connection in self._connections:
             if connection.state is State.RECEIVING and connection.intake.is_idle:
@@ -133,7 +135,7 @@ class Loop:
                 sock, peer = listener.accept()
             except BlockingIOError:
                 return
-            except OSError as error:  # the client has gone, or there is no descriptor left
+            except OSError as error:  # the client has disconnected, or there is no descriptor left
                 log.debug("connection.not_accepted", reason=type(error).__name__)
                 self._make_room()
                 return
@@ -158,7 +160,7 @@ class Loop:
             self._close(connection)
 
     def _attempt(self, connection: Connection, function: Callable[[], None]) -> None:
-        """Do something with a connection; what goes wrong ends that connection, never the loop."""
+        """Run an action on a connection; a failure closes that connection, never the loop."""
         try:
             function()
         except OSError:
@@ -182,7 +184,7 @@ class Loop:
                 self._take(connection, now)
 
     def _take(self, connection: Connection, now: float) -> None:
-        """Hand a request over if it is whole; else go on receiving."""
+        """Hand over a complete request, or continue to receive."""
         awaited_body = connection.intake.awaits_body
         try:
             request = connection.intake.take()
@@ -220,7 +222,7 @@ class Loop:
         self._go_on(connection, time.monotonic())
 
     def _go_on(self, connection: Connection, now: float) -> None:
-        """Do what comes after an answer; raises `OSError` where the client is gone."""
+        """Continue after an answer; raises `OSError` where the client has disconnected."""
         if connection.output.is_pending:
             connection.state = State.SENDING
             self._await_reader(connection)

@@ -1,4 +1,4 @@
-"""What is on its way to a client: sent at once where its socket takes it, else when the loop finds that it does.
+"""A client's pending output: sent at once where its socket accepts it, otherwise by the loop when it does.
 
 A thread is held only by a download that has got far ahead of its reader; the loop closes those that do not read.
 """
@@ -31,9 +31,9 @@ class _File:
 
 
 class Output:
-    """The way to one client; threads put bytes and files in, and the loop sends what their socket did not take.
+    """The output of one client; threads add bytes and files, and the loop sends what the socket did not accept.
 
-    `on_pending` is called, by the thread that put it there, when something is left for the loop.
+    `on_pending` is called, by the thread that added it, when something is left for the loop.
     """
 
     def __init__(self, sock: socket.socket, on_pending: Callable[[], None]) -> None:
@@ -43,7 +43,7 @@ class Output:
         self._pending = 0
         self._changed = threading.Condition()
         self._is_closed = False
-        self.sent = 0  # bytes in all; the loop sees from it who reads
+        self.sent = 0  # bytes in all; it shows the loop whether the client reads
 
     @property
     def is_pending(self) -> bool:
@@ -51,7 +51,7 @@ class Output:
         return bool(self._parts)
 
     def sendall(self, data: bytes) -> None:
-        """Send bytes; waits while much is left from before, and raises `DisconnectedError`."""
+        """Send bytes; waits while too many are pending, and raises `DisconnectedError`."""
         self._put(memoryview(data), len(data))
 
     def sendfile(self, file: IO[bytes], offset: int = 0, count: int = 0) -> None:
@@ -69,7 +69,7 @@ class Output:
             self._on_pending()
 
     def flush(self) -> bool:
-        """Send what the socket takes now; False once nothing is left. Raises `DisconnectedError`."""
+        """Send as much as the socket accepts; False once nothing is left. Raises `DisconnectedError`."""
         with self._changed:
             self._send()
             self._changed.notify_all()
@@ -93,7 +93,7 @@ class Output:
                 budget -= count
         except BlockingIOError:
             return
-        except OSError as error:  # what a closed socket says as well
+        except OSError as error:  # a closed socket reports this as well
             self._drop()
             raise DisconnectedError from error
 

@@ -1,4 +1,4 @@
-"""The answer to what is no request: the same body as for every other error, made without the application."""
+"""The answer to a malformed request: the same body as for every other error, created without the application."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _DESCRIPTIONS = {
 
 
 class Late(errors.ParseException):  # type: ignore[misc]
-    """A request of which a part did not come in time."""
+    """A request that did not arrive completely in time."""
 
 
 _STATUS[Late] = HTTPStatus.REQUEST_TIMEOUT

@@ -1,7 +1,7 @@
-"""gunicorn's worker class: a loop for the clients, and threads that only ever have whole requests.
+"""gunicorn's worker class: a loop for the clients, and threads that only get complete requests.
 
-Requests are sorted into lanes by their path, each with threads of its own: what is done to one lane leaves the others
-their threads.
+Requests are sorted into lanes by their path, each with threads of its own, so that overload of one lane leaves the
+others their threads.
 """
 
 from __future__ import annotations
@@ -30,13 +30,13 @@ from connector.serving.output import DisconnectedError
 log = structlog.get_logger(__name__)
 
 MAX_CONNECTIONS = 4_096
-SPARE_DESCRIPTORS = 256  # for what is no connection of a client's
+SPARE_DESCRIPTORS = 256  # for descriptors that are not clients' connections
 STOP_IDLE_TIME = 2.0  # seconds that an idle connection is kept when the process stops: a request may be on its way
 
 
 @dataclass(frozen=True)
 class Traffic:
-    """How requests are treated by their path: their lane and the longest body; and the threads of each lane."""
+    """The lane and body limit of each path, and the threads of each lane."""
 
     lane: Callable[[str], str]
     body_limit: Callable[[str], int]
@@ -47,10 +47,10 @@ class BufferingWorker(Worker):  # type: ignore[misc]
     """A process that serves; `traffic` is set before it runs."""
 
     traffic: Traffic
-    _lanes: Mapping[str, Lane] = MappingProxyType({})  # until it runs: it may be told to stop before
+    _lanes: Mapping[str, Lane] = MappingProxyType({})  # until it runs: it may be stopped before
 
     def run(self) -> None:
-        """Serve until told to stop, then end what is under way."""
+        """Serve until stopped, then finish the requests in flight."""
         max_connections = min(MAX_CONNECTIONS, raise_descriptor_limit() - SPARE_DESCRIPTORS)
         self._loop = Loop(self._new_intake, self._put, self.PIPE, max_connections)
         self._server = self.sockets[0].getsockname()
@@ -75,7 +75,7 @@ class BufferingWorker(Worker):  # type: ignore[misc]
     def _end(self) -> None:
         for listener in self.sockets:
             self._loop.stop_listening(listener)
-            listener.close()  # who comes now is refused, and goes to another instance
+            listener.close()  # new connections are refused, and go to another instance
         self._loop.hurry_idle(STOP_IDLE_TIME)
         end = time.monotonic() + self.cfg.graceful_timeout
         while self._loop.clients and time.monotonic() < end:
@@ -102,7 +102,7 @@ class BufferingWorker(Worker):  # type: ignore[misc]
             self._loop.abandon(connection)
         except Exception:
             log.exception("request.failed")
-            self._loop.abandon(connection)  # an answer that breaks off must not look like a whole one
+            self._loop.abandon(connection)  # a truncated answer must not look complete
         else:
             self._loop.answered(connection, is_kept)
 

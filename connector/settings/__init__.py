@@ -55,7 +55,7 @@ class Issuer(Checked):
         )
     )
     audience: str = field(
-        metadata=about("What its tokens must have in `aud` to be good here.", checks.not_empty, example="connector")
+        metadata=about("The value that its tokens must have in `aud`.", checks.not_empty, example="connector")
     )
     jwks_uri: str = setting("", "Where its keys are; empty: found by discovery.", checks.jwks_uri)
     ca_file: str = setting(
@@ -63,7 +63,7 @@ class Issuer(Checked):
         "A file with the certificates (PEM) that are trusted when its keys are fetched, in place of the public "
         "authorities; also its own certificate, where that is self-signed.",
     )
-    tenant: str = setting(DEFAULT_TENANT, "The only tenant that its tokens are good for.", checks.not_empty)
+    tenant: str = setting(DEFAULT_TENANT, "The only tenant that its tokens are valid for.", checks.not_empty)
     tenant_claim: str = setting("", "The claim that names a token's tenant, in place of `tenant`.")
     shares_users: bool = setting(
         False,
@@ -73,13 +73,13 @@ class Issuer(Checked):
     algorithms: tuple[str, ...] = setting(ALGORITHMS, "The signature algorithms it may use.", checks.asymmetric)
     token_types: tuple[str, ...] = setting(
         ("at+jwt", "application/at+jwt"),
-        'What its tokens may have in `typ`; add "JWT" only for an issuer that cannot mark access tokens.',
+        'The values that its tokens may have in `typ`; add "JWT" only for an issuer that cannot mark access tokens.',
         checks.media_types,
     )
 
 
 def distinct(issuers: tuple[Issuer, ...]) -> tuple[Issuer, ...]:
-    """Check for one entry an issuer, and for tenants of which each has one issuer unless all of them agree."""
+    """Check for one entry per issuer, and one issuer per tenant unless all of its issuers share users."""
     if len({each.issuer for each in issuers}) < len(issuers):
         raise ValueError("must name every issuer once")
     for one, other in combinations(issuers, 2):
@@ -98,7 +98,7 @@ def _can_name_one_tenant(one: Issuer, other: Issuer) -> bool:
 
 @dataclass(frozen=True)
 class Settings(Checked):
-    """What an operator can set; `dev` is for the command line alone."""
+    """The settings of an operator; `dev` can be set on the command line only."""
 
     data_dir: Path = setting(
         Path("~/.local/share", DIRECTORY),
@@ -135,7 +135,7 @@ class Settings(Checked):
     )
     graceful_timeout: int = setting(
         30,
-        "Seconds that requests and deliveries in flight have to finish when the process is told to stop.",
+        "Seconds that requests and deliveries in flight have to finish when the process is stopped.",
         checks.at_least(1),
     )
     max_body_bytes: int = setting(
@@ -153,7 +153,7 @@ class Settings(Checked):
         400.0, "Calls a minute that one `serve` or `worker` makes for one API token, at the most.", checks.positive
     )
     onfido_circuit_failures: int = setting(
-        5, "Calls in a row without an answer after which Onfido is taken to be down for a while.", checks.at_least(1)
+        5, "Consecutive calls without an answer after which Onfido gets no calls for a while.", checks.at_least(1)
     )
     interactive_budget: float = setting(
         15.0, "Seconds that all calls to Onfido of one initiate or complete may take together.", checks.positive
@@ -161,7 +161,7 @@ class Settings(Checked):
     run_settle_time: float = setting(
         30.0,
         "Seconds after an unanswered start of a run before another may be started: "
-        "by then Onfido's list shows it, or it was never made. At least `interactive_budget`.",
+        "by then Onfido's list shows it, or it does not exist. At least `interactive_budget`.",
         checks.at_least(0.0),
     )
     allowed_base_url_hosts: tuple[str, ...] = setting(
@@ -171,7 +171,7 @@ class Settings(Checked):
     )
     allowed_notice_hosts: tuple[str, ...] = setting(
         (),
-        "Hosts that providers may have notices sent to; none: no provider sends any.",
+        "Hosts that may receive notices; empty: no notices are sent.",
         checks.host_names,
     )
     notice_ca_file: str = setting(
@@ -187,15 +187,15 @@ class Settings(Checked):
         is_secret=True,
     )
     allow_http_loopback: bool = setting(
-        False, "Also let API tokens and notices go over http to this machine, for the simulator."
+        False, "Allow http to this machine for API tokens and notices, for the simulator."
     )
 
     webhook_token_overlap: int = setting(
-        86_400, "Seconds that a webhook token stays good after it was replaced.", checks.at_least(0), section="Upkeep"
+        86_400, "Seconds that a webhook token stays valid after it was replaced.", checks.at_least(0), section="Upkeep"
     )
     event_retention_days: int = setting(30, "Days that the bodies of events are kept, encrypted.", checks.at_least(1))
     sweep_interval: int = setting(
-        60, "Seconds between two looks for runs that are overdue, by one worker at a time.", checks.at_least(1)
+        60, "Seconds between two checks for overdue runs, by one worker at a time.", checks.at_least(1)
     )
     worker_threads: int = setting(4, "Threads of `connector worker`.", checks.at_least(1))
     worker_port: int = setting(
@@ -217,7 +217,7 @@ class Settings(Checked):
     )
     log_format: str = setting(
         "auto",
-        "How it is written: json, console, or auto: console on a terminal, json elsewhere.",
+        "The format: json, console, or auto: console on a terminal, json elsewhere.",
         checks.one_of("auto", "json", "console"),
     )
 
@@ -228,10 +228,10 @@ class Settings(Checked):
     dev: bool = False
 
     def warnings(self) -> list[str]:
-        """Return what must not hold where real people are verified."""
+        """Return the settings that are unsafe in production, each as a warning."""
         found = []
         if self.dev:
-            found.append("--dev: tokens of the development issuer are good; whoever reads its key can call as anybody.")
+            found.append("--dev: tokens of the development issuer are accepted; with its key one can call as any user.")
         if self.allow_http_loopback:
             found.append("allow_http_loopback: API tokens and notices may go over http to this machine.")
         return found

@@ -1,6 +1,6 @@
-"""What the value of a setting has to be.
+"""The checks of settings' values.
 
-Each check gives the value to keep, or raises a ValueError that says what it must be and does not repeat what it is.
+Each check returns the value to use, or raises a ValueError that states the requirement and does not repeat the value.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Number = TypeVar("Number", int, float)
 
 
 def at_least(lowest: Number) -> Callable[[Number], Number]:
-    """Check for a finite number from `lowest` on."""
+    """Check for a finite number of at least `lowest`."""
 
     def check(value: Number) -> Number:
         if not lowest <= value < math.inf:
@@ -63,7 +63,7 @@ def port_number_or_none(value: int) -> int:
 
 
 def one_of(*choices: str) -> Callable[[str], str]:
-    """Check for one of a few words, whatever their case."""
+    """Check for one of a few words, without regard to case."""
 
     def check(value: str) -> str:
         for choice in choices:
@@ -75,7 +75,7 @@ def one_of(*choices: str) -> Callable[[str], str]:
 
 
 def not_empty(value: str) -> str:
-    """Check for a text that says something."""
+    """Check for a text that is not blank."""
     if not value.strip():
         raise ValueError("must not be empty")
     return value
@@ -90,21 +90,21 @@ def directory(value: Path) -> Path:
 
 
 def secure_url(value: str) -> str:
-    """Check for a plain https URL (or http that cannot leave the machine); kept as it is, for tokens repeat it."""
+    """Check for a plain https URL (or http that cannot leave the machine); kept unchanged, because tokens repeat it."""
     if not is_secure_url(value) or re.search(r"[\s?#@]", value) or len(value) > MAX_ISSUER:
         raise ValueError("must be an https URL (http only to loopback) without user, query or fragment")
     return value
 
 
 def jwks_uri(value: str) -> str:
-    """Check for where keys may come from, or nothing."""
+    """Check for a URL from which keys may be fetched, or nothing."""
     if value and not is_secure_url(value):
         raise ValueError("must be an https URL (http only to loopback)")
     return value
 
 
 def is_secure_url(url: str) -> bool:
-    """Whether what is fetched from there comes from the host it names."""
+    """Whether an answer from the URL is certain to come from the host it names."""
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -115,7 +115,7 @@ def is_secure_url(url: str) -> bool:
 
 
 def is_loopback(host: str | None) -> bool:
-    """Whether a host name or address stands for this machine."""
+    """Whether a host name or address is this machine's."""
     try:
         return host == "localhost" or ipaddress.ip_address(host or "").is_loopback
     except ValueError:
@@ -123,7 +123,7 @@ def is_loopback(host: str | None) -> bool:
 
 
 def base_url(value: str) -> str:
-    """Check for an http or https URL that paths can be put behind."""
+    """Check for an http or https URL to which paths can be appended."""
     if not re.fullmatch(r"https?://[^\s?#@/]+(/[^\s?#@]*)?", value):
         raise ValueError("must be an http or https URL without user, query or fragment")
     return value.rstrip("/")
@@ -137,7 +137,7 @@ def proxy_url(value: str) -> str:
 
 
 def database(value: str) -> str:
-    """Check for a database that the connector has a driver for."""
+    """Check for a database with an installed driver."""
     scheme, separator, rest = value.partition("://")
     if value and (not separator or scheme not in DATABASE_SCHEMES):
         raise ValueError("must be a postgresql:// or sqlite:/// URL")
@@ -188,7 +188,7 @@ def _has_default_port(url: str) -> bool:
 
 
 def asymmetric(values: tuple[str, ...]) -> tuple[str, ...]:
-    """Check for signatures that only an issuer can make; with an empty list joserfc would choose for itself."""
+    """Check for asymmetric algorithms; with an empty list joserfc would choose its own."""
     if not values or not ASYMMETRIC_ALGORITHMS.issuperset(values):
         choice = ", ".join(sorted(ASYMMETRIC_ALGORITHMS))
         raise ValueError(f"must be some of {choice}; never none or a symmetric one")
@@ -196,7 +196,7 @@ def asymmetric(values: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def media_types(values: tuple[str, ...]) -> tuple[str, ...]:
-    """Check for at least one media type; they have no case."""
+    """Check for at least one media type, without regard to case."""
     if not values or not all(values):
         raise ValueError("must name at least one type")
     return tuple(value.lower() for value in values)

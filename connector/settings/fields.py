@@ -1,4 +1,4 @@
-"""How settings are declared as fields of a dataclass, and what follows from that: reading, checking, showing.
+"""Declaring settings as fields of a dataclass, and reading, checking and documenting them.
 
     TOML table ──────────► read_table ───────┐
     CONNECTOR_<NAME> ────► read_environment ─┴─► values ──► the dataclass (its checks run) ──► Settings
@@ -29,7 +29,7 @@ T = TypeVar("T")
 def about(
     sentence: str, check: Callable[[Any], Any] | None = None, *, example: object = None, section: str = ""
 ) -> dict[str, Any]:
-    """What a field knows of itself; `section` starts a new one in the documented example."""
+    """The metadata of a field; `section` starts a new one in the documented example."""
     return {"sentence": sentence, "check": check, "example": example, "section": section}
 
 
@@ -47,7 +47,7 @@ def setting(
 
 @dataclass(frozen=True)
 class Checked:
-    """A dataclass whose values are what the checks of its fields make of them."""
+    """A dataclass whose values are replaced by the results of its fields' checks."""
 
     def __post_init__(self) -> None:
         for each in fields(self):
@@ -59,7 +59,7 @@ class Checked:
 
 
 def read_table(owner: type[Checked], table: Mapping[str, Any]) -> dict[str, Any]:
-    """Read what a TOML table holds for the settings of `owner`; a name it does not know is refused."""
+    """Read the settings of `owner` from a TOML table; unknown names are refused."""
     kinds = _kinds(owner)
     return {name: _known(name, kinds).read_toml(name, value) for name, value in table.items()}
 
@@ -88,9 +88,9 @@ def render(owner: type[Checked]) -> str:
 
 @dataclass(frozen=True)
 class _Kind:
-    """How values of one type are read: from what TOML gives, and from the text of a variable.
+    """The reader of values of one type: from TOML, and from the text of a variable.
 
-    `read` and `parse` (text to what TOML would give) raise TypeError, ValueError, KeyError or OverflowError.
+    `read` and `parse` (text to the value that TOML would have) raise TypeError, ValueError, KeyError or OverflowError.
     """
 
     title: str
@@ -195,7 +195,7 @@ def _variable(name: str) -> str:
 def _known(name: str, known: Mapping[str, T], prefix: str = "") -> T:
     if name in known:
         return known[name]
-    stems = [each.removeprefix(prefix) for each in known]  # a prefix that all share makes any two look close
+    stems = [each.removeprefix(prefix) for each in known]  # a common prefix would make any two names look similar
     closest = difflib.get_close_matches(name.removeprefix(prefix), stems, n=1)
     hint = f"; did you mean {prefix}{closest[0]}?" if closest else "."
     raise ConfigurationError(f"There is no setting {name}{hint}")
