@@ -10,8 +10,7 @@ A failure before the first piece is raised when the file is opened, a later one 
 
 from __future__ import annotations
 
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, closing, contextmanager
 from dataclasses import dataclass
 from itertools import chain
@@ -69,7 +68,7 @@ class Files(OnfidoApi):
             length = None if is_compressed(response) else response.raw.length_remaining
             if length is not None and length > MAX_FILE_BYTES:
                 raise _too_large()
-            chunks = _chunks(response, self._transport.read_timeout * LONGEST_WAIT)
+            chunks = _chunks(response, self._transport.read_timeout * LONGEST_WAIT, self._transport.clock)
             first = next(chunks, b"")
             yield FileStream(length, chain((first,) if first else (), chunks))
 
@@ -88,16 +87,16 @@ def _file_id(body: object) -> str:
     return required(identifier(as_object(body).get("workflow_timeline_file_id")), "workflow_timeline_file_id")
 
 
-def _chunks(response: requests.Response, patience: float) -> Iterator[bytes]:
+def _chunks(response: requests.Response, patience: float, clock: Callable[[], float]) -> Iterator[bytes]:
     host, size, waited = urlsplit(response.url).netloc, 0, 0.0
     pieces = read_pieces(response)
     while True:
-        asked_at = time.monotonic()
+        asked_at = clock()
         try:
             piece = next(pieces, None)
         except (OSError, urllib3_errors.HTTPError) as error:
             raise failure(error, host) from error
-        waited += time.monotonic() - asked_at
+        waited += clock() - asked_at
         if piece is None:
             return
         size += len(piece)

@@ -24,8 +24,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from connector.onfido.client import OnfidoClient, OnfidoTransport
+from tests.waiting import GENEROUS, wait_until
 
 API_TOKEN = "api_sandbox.not-a-real-token"
+FOR_EVER = 600.0  # seconds, as a delay: until the test is over
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class Reply:
     """What the server answers: after `delay` seconds, in `pieces` that are `pause` seconds apart, or nothing at all.
 
     A `declared_length` beyond the body's makes an answer that breaks off; without `has_length` the connection's end is
-    the body's. The body is sent `times` over.
+    the body's. The body is sent `times` over. It is not answered before the event `after`.
     """
 
     status: int = 200
@@ -46,6 +48,7 @@ class Reply:
     has_length: bool = True
     times: int = 1
     is_dropped: bool = False
+    after: threading.Event | None = None
 
     @property
     def content(self) -> bytes:
@@ -100,6 +103,10 @@ class ScriptedOnfido(ThreadingHTTPServer):
     def answers(self, *replies: Reply) -> None:
         self.script.extend(replies)
 
+    def wait_for(self, requests: int) -> None:
+        """Wait until so many requests have arrived, and no more: a client may have given up before that."""
+        wait_until(lambda: len(self.received) == requests)
+
     def process_request(self, request: Any, client_address: Any) -> None:
         self.connections += 1
         super().process_request(request, client_address)
@@ -112,18 +119,21 @@ class ScriptedOnfido(ThreadingHTTPServer):
 class _Handler(BaseHTTPRequestHandler):
     server: ScriptedOnfido
     protocol_version = "HTTP/1.1"
-    timeout = 10
+    timeout = GENEROUS
     disable_nagle_algorithm = True
 
     def do_GET(self) -> None:
         content = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+        reply = self.server.script.popleft() if self.server.script else Reply(500)
         self.server.received.append(Received(self.command, self.path, dict(self.headers), content))
-        self._send(self.server.script.popleft() if self.server.script else Reply(500))
+        self._send(reply)
 
     do_POST = do_PUT = do_DELETE = do_GET  # noqa: N815  the names that the base class looks for
 
     def _send(self, reply: Reply) -> None:
         self.server.stopped.wait(reply.delay)
+        if reply.after:
+            reply.after.wait(GENEROUS)
         if reply.is_dropped:
             self.close_connection = True
             return
@@ -172,6 +182,18 @@ def serve() -> Iterator[ScriptedOnfido]:
 
 
 @pytest.fixture
+def fake_time() -> FakeTime:
+    return FakeTime()
+
+
+@pytest.fixture
+def timed(onfido: ScriptedOnfido, fake_time: FakeTime) -> Iterator[OnfidoClient]:
+    """A client whose pauses only move its clock."""
+    with closing(OnfidoTransport(read_timeout=GENEROUS, clock=fake_time, sleep=fake_time.sleep)) as transport:
+        yield transport.client(onfido.base_url, API_TOKEN)
+
+
+@pytest.fixture
 def onfido(monkeypatch: pytest.MonkeyPatch) -> Iterator[ScriptedOnfido]:
     for name in ("http_proxy", "https_proxy", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
@@ -192,7 +214,7 @@ def elsewhere(onfido: ScriptedOnfido) -> Iterator[ScriptedOnfido]:
 def transport(onfido: ScriptedOnfido) -> Iterator[OnfidoTransport]:
     """Closed before the server, whose threads wait for its connections to end."""
     del onfido
-    with closing(OnfidoTransport(connect_timeout=1.0, read_timeout=1.0)) as transport:
+    with closing(OnfidoTransport(connect_timeout=GENEROUS, read_timeout=GENEROUS)) as transport:
         yield transport
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -14,7 +13,8 @@ import pytest
 from connector.domain.credentials import ClientCredentials
 from connector.errors import Code, OnfidoError
 from connector.onfido.client import OnfidoClient, OnfidoTransport
-from tests.onfido.conftest import API_TOKEN, FakeTime, Reply, ScriptedOnfido
+from tests.onfido.conftest import API_TOKEN, FOR_EVER, FakeTime, Reply, ScriptedOnfido
+from tests.waiting import GENEROUS
 
 SECRET = "client-secret-of-the-tests"
 CLIENT = ClientCredentials("client-1", SECRET)
@@ -34,16 +34,9 @@ def failure(call: Callable[[], object]) -> OnfidoError:
 
 
 @pytest.fixture
-def fake_time() -> FakeTime:
-    return FakeTime()
-
-
-@pytest.fixture
 def transport(onfido: ScriptedOnfido, fake_time: FakeTime) -> Iterator[OnfidoTransport]:
     del onfido
-    made = OnfidoTransport(
-        connect_timeout=1.0, read_timeout=1.0, rate_limit=1e6, clock=fake_time, sleep=fake_time.sleep
-    )
+    made = OnfidoTransport(read_timeout=GENEROUS, rate_limit=1e6, clock=fake_time, sleep=fake_time.sleep)
     with closing(made) as transport:
         yield transport
 
@@ -51,13 +44,6 @@ def transport(onfido: ScriptedOnfido, fake_time: FakeTime) -> Iterator[OnfidoTra
 @pytest.fixture
 def client(onfido: ScriptedOnfido, transport: OnfidoTransport) -> OnfidoClient:
     return transport.client(onfido.base_url, CLIENT)
-
-
-def wait_for(onfido: ScriptedOnfido, requests: int) -> None:
-    end = time.monotonic() + 30
-    while len(onfido.received) < requests:
-        assert time.monotonic() < end
-        time.sleep(0.005)
 
 
 def asked(onfido: ScriptedOnfido) -> list[tuple[str, str | None]]:
@@ -186,7 +172,6 @@ def test_a_file_is_fetched_with_a_renewed_token(onfido: ScriptedOnfido, client: 
         (Reply(200, {"access_token": "two words"}), Code.ONFIDO_UNREACHABLE, "access_token"),
         (Reply(200, {"access_token": "line\r\nbreak"}), Code.ONFIDO_UNREACHABLE, "access_token"),
         (Reply(is_dropped=True), Code.ONFIDO_UNREACHABLE, "failed"),
-        (Reply(delay=3), Code.ONFIDO_UNREACHABLE, "in time"),
     ],
 )
 def test_without_a_token_nothing_is_sent(
@@ -205,6 +190,16 @@ def test_without_a_token_nothing_is_sent(
     assert [path for path, _ in asked(onfido)] == ["/oauth/token"]
 
 
+def test_who_gets_no_token_in_time_sends_nothing(onfido: ScriptedOnfido) -> None:
+    onfido.answers(Reply(delay=FOR_EVER))
+    with closing(OnfidoTransport(read_timeout=0.2)) as hasty:
+        client = hasty.client(onfido.base_url, CLIENT)
+        error = failure(lambda: client.create_run(workflow_id="w", applicant_id="a"))
+    assert (error.code, error.is_sent, error.is_retryable) == (Code.ONFIDO_UNREACHABLE, False, True)
+    assert "in time" in error.description
+    onfido.wait_for(requests=1)
+
+
 def test_a_renewal_keeps_to_the_deadline(
     onfido: ScriptedOnfido, transport: OnfidoTransport, fake_time: FakeTime
 ) -> None:
@@ -220,7 +215,7 @@ def test_many_threads_have_the_token_renewed_once(onfido: ScriptedOnfido, client
     ready = threading.Barrier(20)
 
     def ask() -> str:
-        ready.wait(timeout=30)
+        ready.wait(timeout=GENEROUS)
         return client.get_run("run-1").run_id
 
     with ThreadPoolExecutor(20) as pool:
@@ -232,12 +227,15 @@ def test_a_token_that_another_thread_renewed_is_not_renewed_again(
     onfido: ScriptedOnfido, transport: OnfidoTransport
 ) -> None:
     """The refusal of the first token arrives when a second one is known already."""
-    onfido.answers(granted(), Reply(401, REFUSED.body, delay=0.5), REFUSED, granted("second"), *[Reply(200, RUN)] * 2)
+    is_renewed = threading.Event()
+    late = Reply(401, REFUSED.body, after=is_renewed)
+    onfido.answers(granted(), late, REFUSED, granted("second"), *[Reply(200, RUN)] * 2)
     client = transport.client(onfido.base_url, CLIENT)
     with ThreadPoolExecutor(1) as pool:
         slow = pool.submit(client.get_run, "run-1")
-        wait_for(onfido, 2)
+        onfido.wait_for(requests=2)
         client.get_run("run-1")
+        is_renewed.set()
         slow.result()
 
     assert [path for path, _ in asked(onfido)].count("/oauth/token") == 2
@@ -246,13 +244,15 @@ def test_a_token_that_another_thread_renewed_is_not_renewed_again(
 def test_who_cannot_wait_for_another_s_renewal_gives_up(
     onfido: ScriptedOnfido, transport: OnfidoTransport, fake_time: FakeTime
 ) -> None:
-    onfido.answers(Reply(200, {"access_token": "first"}, delay=0.8), Reply(200, RUN))
+    has_given_up = threading.Event()
+    onfido.answers(Reply(200, {"access_token": "first"}, after=has_given_up), Reply(200, RUN))
     slow, hasty = transport.client(onfido.base_url, CLIENT), transport.client(onfido.base_url, CLIENT)
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(slow.get_run, "run-1")
-        wait_for(onfido, 1)
+        onfido.wait_for(requests=1)
         error = failure(lambda: hasty.until(fake_time.now + 0.05).get_run("run-1"))
         assert (error.code, error.is_sent) == (Code.ONFIDO_UNREACHABLE, False)
+        has_given_up.set()
         assert first.result().run_id == "run-1"
 
 

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 from connector.errors import Code, OnfidoError
 from connector.onfido.client import OnfidoClient, OnfidoTransport
 from connector.onfido.storage import Storage
-from tests.onfido.conftest import API_TOKEN, Reply, ScriptedOnfido, self_signed
+from tests.onfido.conftest import API_TOKEN, FOR_EVER, Reply, ScriptedOnfido, self_signed
+from tests.waiting import GENEROUS
 
 PUBLIC, OTHER_PUBLIC = "8.8.8.8", "1.1.1.1"  # never asked: the resolver leads to loopback
 
@@ -56,7 +57,7 @@ def public(
     monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificate))
     onfido.speak_tls(certificate)
     elsewhere.speak_tls(certificate)
-    with closing(OnfidoTransport(connect_timeout=1, read_timeout=1, read_retries=0)) as transport:
+    with closing(OnfidoTransport(read_timeout=GENEROUS, read_retries=0)) as transport:
         yield transport.client(onfido.base_url, API_TOKEN)
 
 
@@ -153,13 +154,14 @@ def test_a_storage_that_does_not_give_the_file_is_named_without_the_signature(
     assert "s3cret" not in "".join(traceback.format_exception(error))
 
 
-@pytest.mark.parametrize("fault", [Reply(is_dropped=True), Reply(delay=2)])
+@pytest.mark.parametrize("fault", [Reply(is_dropped=True), Reply(delay=FOR_EVER)])
 def test_a_storage_that_does_not_answer_is_named_without_the_signature(
-    onfido: ScriptedOnfido, elsewhere: ScriptedOnfido, client: OnfidoClient, fault: Reply
+    onfido: ScriptedOnfido, elsewhere: ScriptedOnfido, fault: Reply
 ) -> None:
     onfido.answers(leads_to(elsewhere.base_url + "?signature=s3cret"))
     elsewhere.answers(fault)
-    error = failure(lambda: fetch(client))
+    with closing(OnfidoTransport(read_timeout=1)) as transport:
+        error = failure(lambda: fetch(transport.client(onfido.base_url, API_TOKEN)))
     assert error.code is Code.ONFIDO_UNREACHABLE
     assert error.is_retryable
     assert "s3cret" not in "".join(traceback.format_exception(error))

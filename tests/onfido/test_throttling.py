@@ -14,22 +14,18 @@ import pytest
 from connector.errors import Code, OnfidoError
 from connector.onfido.client import OnfidoClient, OnfidoTransport
 from connector.onfido.transport import FAILURES_TO_OPEN
-from tests.onfido.conftest import API_TOKEN, FakeTime, Reply, ScriptedOnfido
+from tests.onfido.conftest import API_TOKEN, FOR_EVER, FakeTime, Reply, ScriptedOnfido
+from tests.waiting import GENEROUS, wait_until
 
 RUN = {"id": "run-1", "status": "processing"}
 TOKEN = {"token": "of-the-sdk"}
 
 
 @pytest.fixture
-def fake_time() -> FakeTime:
-    return FakeTime()
-
-
-@pytest.fixture
 def paced(onfido: ScriptedOnfido, fake_time: FakeTime) -> Iterator[OnfidoTransport]:
     """Six calls at once, then one a second; sleeping takes no time."""
     del onfido
-    with closing(OnfidoTransport(read_timeout=1.0, rate_limit=60, clock=fake_time, sleep=fake_time.sleep)) as transport:
+    with closing(OnfidoTransport(rate_limit=60, clock=fake_time, sleep=fake_time.sleep)) as transport:
         yield transport
 
 
@@ -63,7 +59,7 @@ def test_a_call_beyond_the_rate_waits_for_its_turn(
     client = paced.client(onfido.base_url, API_TOKEN)
     started = fake_time.now
     for _ in range(9):
-        ask(client, deadline=fake_time.now + 2)
+        ask(client, deadline=fake_time.now + GENEROUS)
     assert fake_time.now - started == pytest.approx(3)
 
 
@@ -184,7 +180,7 @@ def test_a_background_read_does_not_wait_for_a_long_hold(
     assert len(onfido.received) == 1
 
 
-@pytest.mark.parametrize("fault", [Reply(500), Reply(503), Reply(is_dropped=True), Reply(delay=0.4)])
+@pytest.mark.parametrize("fault", [Reply(500), Reply(503), Reply(is_dropped=True), Reply(delay=FOR_EVER)])
 def test_a_host_that_fails_again_and_again_is_left_alone(
     onfido: ScriptedOnfido, fake_time: FakeTime, fault: Reply
 ) -> None:
@@ -197,7 +193,7 @@ def test_a_host_that_fails_again_and_again_is_left_alone(
         error = failure(lambda: ask(transport.client(onfido.base_url, "another-token")))
     assert is_held_back(error, Code.ONFIDO_UNREACHABLE)
     assert error.retry_after == 7
-    assert len(onfido.received) == FAILURES_TO_OPEN
+    onfido.wait_for(requests=FAILURES_TO_OPEN)
 
 
 def test_how_many_failures_it_takes_is_a_setting(onfido: ScriptedOnfido) -> None:
@@ -258,11 +254,12 @@ def test_a_host_that_does_not_exist_stays_a_wrong_base_url(paced: OnfidoTranspor
 def test_callers_that_are_in_a_hurry_do_not_make_a_host_count_as_down(
     onfido: ScriptedOnfido, paced: OnfidoTransport, fake_time: FakeTime
 ) -> None:
-    onfido.answers(*[Reply(200, TOKEN, delay=0.2)] * FAILURES_TO_OPEN, Reply(200, TOKEN))
+    onfido.answers(*[Reply(200, TOKEN, delay=FOR_EVER)] * FAILURES_TO_OPEN, Reply(200, TOKEN))
     client = paced.client(onfido.base_url, API_TOKEN)
     for _ in range(FAILURES_TO_OPEN):
         error = failure(lambda: ask(client, deadline=fake_time.now + 0.05))
         assert (error.code, error.is_sent) == (Code.ONFIDO_UNREACHABLE, True)
+    onfido.wait_for(requests=FAILURES_TO_OPEN)
     ask(client)
 
 
@@ -273,10 +270,11 @@ def test_after_the_pause_exactly_one_call_probes_and_its_success_lets_all_throug
         client = transport.client(onfido.base_url, API_TOKEN)
         outage(onfido, client)
         fake_time.now += 10
-        onfido.answers(Reply(200, TOKEN, delay=0.3), *[Reply(200, TOKEN)] * 20)
+        are_refused = threading.Event()
+        onfido.answers(Reply(200, TOKEN, after=are_refused), *[Reply(200, TOKEN)] * 20)
         start = threading.Barrier(20)
 
-        def ask_together(_: int) -> OnfidoError | None:
+        def ask_together() -> OnfidoError | None:
             start.wait()
             try:
                 ask(client)
@@ -284,11 +282,14 @@ def test_after_the_pause_exactly_one_call_probes_and_its_success_lets_all_throug
                 return error
             return None
 
-        refused = [error for error in threads.map(ask_together, range(20)) if error]
+        asking = [threads.submit(ask_together) for _ in range(20)]
+        wait_until(lambda: sum(each.done() for each in asking) >= 19)
+        are_refused.set()
+        refused = [error for each in asking if (error := each.result())]
         assert len(refused) == 19
         assert all(is_held_back(error, Code.ONFIDO_UNREACHABLE) for error in refused)
         assert len(onfido.received) == 1
-        assert list(threads.map(ask_together, range(20))) == [None] * 20
+        assert [each.result() for each in [threads.submit(ask_together) for _ in range(20)]] == [None] * 20
     assert len(onfido.received) == 21
 
 
@@ -313,8 +314,9 @@ def test_a_probe_that_is_given_up_in_a_hurry_makes_way_for_the_next(
     client = paced.client(onfido.base_url, API_TOKEN)
     outage(onfido, client)
     fake_time.now += 10
-    onfido.answers(Reply(200, TOKEN, delay=0.2), Reply(200, TOKEN))
+    onfido.answers(Reply(200, TOKEN, delay=FOR_EVER), Reply(200, TOKEN))
     assert failure(lambda: ask(client, deadline=fake_time.now + 0.05)).is_sent
+    onfido.wait_for(requests=1)
     ask(client)
 
 

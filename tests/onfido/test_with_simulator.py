@@ -36,7 +36,7 @@ def simulator() -> Iterator[Simulator]:
 
 @pytest.fixture
 def client(simulator: Simulator) -> Iterator[OnfidoClient]:
-    with closing(OnfidoTransport(connect_timeout=2, read_timeout=2)) as transport:
+    with closing(OnfidoTransport()) as transport:
         yield transport.client(simulator.api_url, API_TOKEN)
 
 

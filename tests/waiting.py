@@ -1,0 +1,16 @@
+"""Wait for what happens soon, and a while later on a busy machine."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+
+GENEROUS = 60.0  # seconds; a test that passes does not use them up
+
+
+def wait_until(condition: Callable[[], object], seconds: float = GENEROUS) -> None:
+    """Return as soon as the condition is true."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, "it did not happen in time"
+        time.sleep(0.01)
