@@ -9,7 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sqlalchemy import create_engine, delete, make_url, text
+from psycopg.errors import DeadlockDetected
+from sqlalchemy import Engine, create_engine, delete, make_url, text
+from sqlalchemy.exc import OperationalError
 
 from connector.store.engine import Database
 from connector.store.models import metadata
@@ -49,14 +51,29 @@ def put_database(server: str, name: str, template: str = "template1") -> str:
 
 
 def empty_database(url: str) -> None:
-    """Take every row out of a migrated database, and every connection with it: far cheaper than a new database."""
+    """Delete every row of a migrated database, and end its connections: far cheaper than a new database.
+
+    A late write of a connector may lock the same rows in another order: PostgreSQL then ends one of the two.
+    """
     engine = create_engine(url)
-    with engine.begin() as connection:
-        others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
-        connection.execute(text(f"{others} AND pid <> pg_backend_pid()"))
-        for table in reversed(metadata.sorted_tables):
-            connection.execute(delete(table))
+    while not _is_emptied(engine):
+        pass  # the next attempt ends the connection of the other one
     engine.dispose()
+
+
+def _is_emptied(engine: Engine) -> bool:
+    """Delete every row; return False where a deadlock was in the way."""
+    others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+    try:
+        with engine.begin() as connection:
+            connection.execute(text(f"{others} AND pid <> pg_backend_pid()"))
+            for table in reversed(metadata.sorted_tables):
+                connection.execute(delete(table))
+    except OperationalError as error:
+        if not isinstance(error.orig, DeadlockDetected):
+            raise
+        return False
+    return True
 
 
 @contextmanager
