@@ -1,12 +1,12 @@
-"""HTTP: shapes and status codes, nothing else; the contract is WSO2 Identity Server's.
+"""HTTP: schemas and status codes, nothing else; the contract is WSO2 Identity Server's.
 
-    request ─► tenancy (which tenant) ─► access (which scope) ─► schemas (what shape) ─► a service ─► schemas ─► answer
+    request ─► tenancy (tenant) ─► access (scope) ─► schemas (validation) ─► a service ─► schemas ─► answer
                                                         any error, from anywhere ─► errors ─► one JSON body
 
     providers.py     /api/server/v1/idv-providers          an administrator registers providers
     setup.py         …/idv-providers/{id}/test-connection, …/webhook
-    verifications.py …/idv-providers/{id}/verifications    an administrator looks at runs and decides on them
-    exports.py       …/verifications.csv, …/evidence-folder  the same, and Onfido's files of a run, as files
+    verifications.py …/idv-providers/{id}/verifications    an administrator reads verifications and decides on them
+    exports.py       …/verifications.csv, …/evidence-folder  verifications as CSV, and Onfido's files of a run
     tasks.py         …/verifications/{run-id}/tasks        an application completes Send/Receive Data tasks
     applicants.py    …/idv-providers/{id}/applicants/{id}  update, delete, restore
     users.py         /api/users/v1/{me,user-id}/idv        an application verifies a user's claims
@@ -19,7 +19,7 @@
     operations.py    /healthz /readyz /metrics
 
     provider_shapes.py, studio_shapes.py, setup_shapes.py, claim_shapes.py, verification_shapes.py, …
-                     what each of these is on the wire: one view of each, which the command line prints with `--json`
+                     the schema of each of these: one view of each, which the command line prints with `--json`
                      and `verification_csv.py` writes as CSV
 
 Every route exists twice: as written, for the tenant `carbon.super`, and under `/t/{tenant}`.

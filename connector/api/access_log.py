@@ -1,7 +1,7 @@
-"""The access log: one line, `access`, for each request to what is protected, refused ones included.
+"""The access log: one line, `access`, for each request to a protected route, refused ones included.
 
-It says who called (user, client, issuer), for which tenant, what (method, route, the ids in it), from where, and how
-it was answered; with the trace id that every line has. No personal value is in it but user ids.
+It contains the caller (user, client, issuer), the tenant, the method, route and ids, the address and the status, and
+the trace id that every line has. It contains no personal value except user ids.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _FORWARDED = re.compile(r"[0-9A-Za-z.:,\[\]%_ -]{1,200}")
 
 
 def install(app: Flask) -> None:
-    """Write the line once a request has been answered; what is streamed may not have been read by then."""
+    """Write the line once a request has been answered; a streamed body may not have been read by then."""
     app.after_request(_write)
 
 
@@ -33,7 +33,7 @@ def _write(response: BaseResponse) -> BaseResponse:
 
 
 def _caller() -> dict[str, Any]:
-    """Return who called; nobody is known where the token was refused."""
+    """Return the caller; unknown where the token was refused."""
     principal = g.get("principal")
     names = {"user": "subject", "client": "client_id", "issuer": "issuer"}
     return {name: getattr(principal, attribute, None) for name, attribute in names.items()}
@@ -46,7 +46,7 @@ def _request() -> dict[str, Any]:
         "route": request.url_rule.rule if request.url_rule else None,
         "ids": dict(request.view_args or {}),
         "peer": request.remote_addr,
-        "forwarded_for": _forwarded_for(),  # as the proxy says, or whoever pretends to be one
+        "forwarded_for": _forwarded_for(),  # as the proxy sends it; a client may forge it
     }
 
 

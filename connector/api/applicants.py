@@ -27,10 +27,10 @@ blueprint = Blueprint(
 @blueprint.refuses(*APPLICANT_ERRORS, Code.USER_NOT_FOUND, Code.VALUE_MISSING)
 @blueprint.response(204)
 def update_applicant(provider_id: str, applicant_id: str) -> None:
-    """Send Onfido the values that the user has now, so that they reach a run that is under way.
+    """Send the user's current values to Onfido, so that an open run uses them.
 
-    The applicant is brought up to date with every claim that the provider maps. What Onfido refuses is named in
-    the error.
+    The applicant is updated with every claim that the provider maps. The error names the fields that Onfido
+    refuses.
     """
     _applicants().update(g.tenant, provider_id, applicant_id, g.principal.actor)
 
@@ -42,7 +42,7 @@ def update_applicant(provider_id: str, applicant_id: str) -> None:
 def delete_applicant(provider_id: str, applicant_id: str) -> None:
     """Ask Onfido to delete the applicant, which it does some days later; an open verification is closed here.
 
-    Until Onfido has carried the deletion out it can be taken back. The user's next verification creates another
+    It can be cancelled until Onfido has carried it out. The user's next verification creates another
     applicant.
     """
     _applicants().delete(g.tenant, provider_id, applicant_id, g.principal.actor)

@@ -1,4 +1,4 @@
-"""`/api/server/v1/audit`: what people asked for, and what was refused, for an auditor."""
+"""`/api/server/v1/audit`: requests of people, and refusals, for an auditor."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ blueprint = Blueprint(
 @blueprint.arguments(AuditQuerySchema, location="query")
 @blueprint.response(200, AuditPageSchema)
 def list_audit_entries(query: dict[str, Any]) -> dict[str, Any]:
-    """List what people asked for, and what was refused, the latest first.
+    """List requests of people, and refusals, the latest first.
 
     Erasures, administrators' changes and decisions, tasks that applications completed, and starts that were refused,
-    of this tenant. Every filter that is given has to match. To page, hand `nextCursor` back as `cursor`.
+    of this tenant. Every filter that is given has to match. For the next page, send `nextCursor` as `cursor`.
     """
     audit: Audit = current_app.extensions["services"].audit
     found = audit.page(g.tenant, read_audit_filter(query), limit=query["limit"], before=query["cursor"])

@@ -1,4 +1,4 @@
-"""The audit trail on the wire."""
+"""The schemas of the audit trail."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MAX_PAGE = 1000
 
 
 class AuditFilterSchema(ma.Schema):
-    """Which entries are wanted; `from` and `to` are dates or date-times, UTC's where they name no zone."""
+    """Filters of entries; `from` and `to` are dates or date-times, in UTC where they name no zone."""
 
     userId = Text(load_default=None, metadata={"description": "Whom it concerns."})
     actor = Text(load_default=None, metadata={"description": "Who did it, as the entries have it."})
@@ -29,7 +29,7 @@ class AuditFilterSchema(ma.Schema):
 
 
 class AuditQuerySchema(AuditFilterSchema):
-    """How the entries are filtered and paged, the latest first."""
+    """Filters and pages of the entries, the latest first."""
 
     limit = fields.Integer(load_default=25, strict=False, validate=validate.Range(min=1, max=MAX_PAGE))
     cursor = Cursor(load_default=None, metadata={"type": "string", "description": "`nextCursor` of the page before."})

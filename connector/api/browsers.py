@@ -1,4 +1,4 @@
-"""What browsers are told: which pages of other origins may call the API, and to keep no answer.
+"""Headers for browsers: which origins may call the API, and that no answer is cached.
 
 CORS by the setting `allowed_origins`; a token is sent in a header, never by the browser itself, so there are no
 credentials to allow. A preflight is the router's own answer to OPTIONS, which needs no token.
@@ -14,7 +14,7 @@ from werkzeug.wrappers import Response
 ALLOWED_HEADERS = "Authorization, Content-Type, Prefer, X-Correlation-ID"
 EXPOSED_HEADERS = "Retry-After, Preference-Applied, X-Correlation-ID"
 PREFLIGHT_AGE = 600  # seconds that a browser may keep the answer to a preflight
-_PUBLIC = frozenset({"api-docs", "swagger_ui"})  # blueprints whose answers are the same for everybody
+_PUBLIC = frozenset({"api-docs", "swagger_ui"})  # blueprints whose answers are public
 
 
 def install(app: Flask, allowed_origins: Collection[str]) -> None:
@@ -42,7 +42,7 @@ def _answer_preflight(response: Response) -> None:
 
 
 def _forbid_caching(response: Response) -> Response:
-    """Forbid caches to store what may be about users and providers: all but the documentation."""
+    """Forbid caches to store personal data: all answers except the documentation."""
     if request.blueprint not in _PUBLIC:
         response.headers["Cache-Control"] = "no-store"
     return response

@@ -1,4 +1,4 @@
-"""A user's claims on the wire, and the requests to verify them."""
+"""The schemas of a user's claims, and of the requests to verify them."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class VerifyRequestSchema(ma.Schema):
 
 
 class ClaimMetadataSchema(ma.Schema):
-    """What is known of a claim's verification; an administrator may have noted more, under other names."""
+    """The metadata of a claim's verification; an administrator may have added other keys."""
 
     class Meta:
         """An administrator's own keys are kept."""
@@ -69,11 +69,11 @@ class _KnownMetadata(fields.Nested):
     def _serialize(  # type: ignore[override]  # marshmallow names the value in two ways
         self, value: Any, attr: str | None, obj: Any, **kwargs: Any
     ) -> dict[str, Any]:
-        return dict(value)  # nothing is left out, whoever noted it
+        return dict(value)  # all keys are written, also an administrator's
 
 
 class ClaimSchema(ma.Schema):
-    """A claim of a user's."""
+    """A claim of a user."""
 
     id = fields.String(required=True)
     uri = fields.String(required=True, metadata={"example": "http://wso2.org/claims/givenname"})
@@ -83,7 +83,7 @@ class ClaimSchema(ma.Schema):
 
 
 class VerifyResponseSchema(ma.Schema):
-    """The claims that a request was about."""
+    """The claims of a request."""
 
     idVProviderId = fields.String(required=True)
     claims = fields.List(fields.Nested(ClaimSchema), required=True)
@@ -102,7 +102,7 @@ class ClaimUpdateSchema(ma.Schema):
 
 
 class ClaimRequestSchema(ClaimUpdateSchema):
-    """A claim as an administrator gives it."""
+    """A claim as an administrator sends it."""
 
     uri = Name(required=True)
     idVProviderId = Id(required=True)
@@ -111,7 +111,7 @@ class ClaimRequestSchema(ClaimUpdateSchema):
 
 
 class ClaimQuerySchema(ma.Schema):
-    """Which of a user's claims are asked for; a blank provider means all."""
+    """The filter of a user's claims; a blank provider means all."""
 
     idVProviderId = Id(load_default=None)
 
@@ -122,7 +122,7 @@ def status_property(properties: Mapping[str, str]) -> str | None:
 
 
 def run_request(properties: Mapping[str, str]) -> RunRequest:
-    """Read what the properties of a request ask of a run; those that nobody knows are left alone, as WSO2 does."""
+    """Read the run's options from a request's properties; unknown ones are ignored, as WSO2 does."""
     known = {key: value.strip() for key, value in properties.items() if value.strip()}
     return RunRequest(
         tags=_names(known.get("tags")),
@@ -158,7 +158,7 @@ def claim_entry(body: Mapping[str, Any]) -> ClaimEntry:
 
 
 def claim_body(claim: Claim, **more: Any) -> dict[str, Any]:
-    """Write a claim; once it has a run, what Onfido says replaces what an administrator noted under the same keys."""
+    """Write a claim; once it has a run, Onfido's values replace an administrator's under the same keys."""
     onfido = {
         "onfido_applicant_id": claim.applicant_id,
         "onfido_workflow_run_id": claim.run_id,

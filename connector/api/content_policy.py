@@ -1,6 +1,6 @@
-"""What browsers may do with our answers: nothing, and of the documentation's page what it needs itself.
+"""The Content-Security-Policy: answers may load nothing, the documentation's page only its own files.
 
-No answer may be framed, so that nobody is led to click in a page of ours that is laid under another.
+No answer may be framed, which prevents clickjacking.
 """
 
 from __future__ import annotations

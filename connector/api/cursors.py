@@ -1,4 +1,4 @@
-"""Cursors: where the next page of a list begins, opaque to the caller."""
+"""Cursors: the position of the next page of a list, opaque to the caller."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ LARGEST = 2**63
 
 
 class Cursor(fields.Field[int]):
-    """A number on the wire that callers hand back as they got it, and take for a text."""
+    """A number that callers return unchanged, as an opaque text."""
 
     def _serialize(self, value: int | None, attr: str | None, obj: object, **_: object) -> str | None:
         return None if value is None else base64.urlsafe_b64encode(str(value).encode()).rstrip(b"=").decode()

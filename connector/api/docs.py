@@ -33,8 +33,8 @@ CONFIG = {
     "url": "../openapi.json",
     "dom_id": "#reader",
     "deepLinking": True,
-    "validatorUrl": None,  # Swagger's own would be told of this server
-    "oauth2RedirectUrl": None,  # it would name whatever host the request names
+    "validatorUrl": None,  # Swagger's own validator would learn this server's address
+    "oauth2RedirectUrl": None,  # the host would be taken from the request
     "defaultModelsExpandDepth": 0,
 }
 blueprint = Blueprint("docs", __name__, template_folder="templates")
@@ -42,7 +42,7 @@ blueprint = Blueprint("docs", __name__, template_folder="templates")
 
 @blueprint.get("/")
 def lead_on() -> BaseResponse:
-    """Lead to the documentation, at whatever address this was asked."""
+    """Redirect to the documentation, relative to the requested address."""
     return redirect("docs/")
 
 
@@ -68,7 +68,7 @@ def get_asset(name: str) -> Response:
 
 
 def _token(settings: Settings, user: str) -> str | None:
-    """Return a development token; None without `--dev`, and for a browser that was told another name for this host."""
+    """Return a development token; None without `--dev`, and for a browser that uses another name of this host."""
     if not settings.dev or not is_loopback(urlsplit(f"//{request.host}").hostname):
         return None
     scopes = {vars(view).get(REQUIRED_SCOPE) for view in current_app.view_functions.values()}

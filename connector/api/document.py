@@ -1,4 +1,4 @@
-"""The API's description of itself: `/openapi.json`; `docs.py` has the page where it can be read."""
+"""The OpenAPI document, `/openapi.json`; `docs.py` has the page that shows it."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class ConnectorApi(Api):  # type: ignore[misc]
         """Leave errors to `connector.api.errors`."""
 
     def _openapi_json(self) -> Response:
-        """Serve the description; it is made once, because anybody may ask for it."""
+        """Serve the document; it is created once, because it is public."""
         return Response(self._document, mimetype="application/json")
 
     @cached_property

@@ -9,7 +9,7 @@ from typing import Any
 from connector.api.errors import STATUS
 from connector.errors import Code
 
-# What Onfido, or what is stored of the account there, may answer to whatever asks it.
+# The errors of any operation that calls Onfido.
 ONFIDO = (
     Code.CONFIGURATION_INVALID,
     Code.TOKEN_REFUSED,

@@ -66,7 +66,7 @@ DATABASE_RETRY_AFTER = 5  # seconds
 
 @dataclass(frozen=True)
 class ErrorFamily:
-    """The codes that an API of the contract puts on what has none of its own."""
+    """The codes of an API for errors that have none of their own."""
 
     invalid_body: Code
     invalid_query: Code
@@ -95,7 +95,7 @@ class ErrorSchema(ma.Schema):
 
 
 class InvalidShape(Exception):  # noqa: N818  it is mapped to an error code by the API it is raised in
-    """A body or query that does not have the documented shape; `messages` as marshmallow gives them."""
+    """A body or query that does not match its schema; `messages` are marshmallow's."""
 
     def __init__(self, location: str, messages: Any) -> None:
         super().__init__(location)
@@ -104,7 +104,7 @@ class InvalidShape(Exception):  # noqa: N818  it is mapped to an error code by t
 
 
 def install(app: Flask) -> None:
-    """Answer every error in the contract's shape."""
+    """Answer every error with the contract's body."""
     app.register_error_handler(ConnectorError, _connector_error)
     app.register_error_handler(TooManyRequests, _too_many)
     app.register_error_handler(InvalidField, _invalid_field)
@@ -125,7 +125,7 @@ def http_error(error: HTTPException) -> Response:
 
 
 def body(code: str, message: str, description: str, status: int, headers: Mapping[str, str] | None = None) -> Response:
-    """Make an error answer."""
+    """Return an error response."""
     g.error_code = code
     response = jsonify(code=code, message=message, description=description[:MAX_DESCRIPTION], traceId=trace_id.get())
     response.status_code = status
@@ -200,12 +200,12 @@ def _unexpected(error: Exception) -> Response:
 
 
 def _family() -> ErrorFamily:
-    """Return the family of the API that was called; what belongs to none is answered as the users' API is."""
+    """Return the family of the API that was called; the users' API for routes that belong to none."""
     blueprint = current_app.blueprints.get(request.blueprint or "")
     family: ErrorFamily = getattr(blueprint, "errors", USER_ERRORS)
     return family
 
 
 def refuse(location: str, messages: Any) -> NoReturn:
-    """Raise the error for a body or query of the wrong shape."""
+    """Raise the error for a body or query that does not match its schema."""
     raise InvalidShape(location, messages)

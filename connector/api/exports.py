@@ -1,8 +1,8 @@
-"""What leaves as a file: a provider's runs as CSV, and the files that Onfido keeps of a run.
+"""Downloads: a provider's verifications as CSV, and the files that Onfido keeps of a run.
 
-view ─► open ─► what is wrong so far: an error like any other
-            └─► headers ─► piece ─► piece ─► …        what is wrong from here on: the connection breaks off
-            the caller reads to the end, or goes away ─► closed, down to Onfido
+view ─► open ─► a failure so far: an ordinary error response
+            └─► headers ─► piece ─► piece ─► …        a later failure: the connection is closed
+            the caller reads to the end, or disconnects ─► closed, down to Onfido
 """
 
 from __future__ import annotations
@@ -51,9 +51,9 @@ blueprint = Blueprint(
 @blueprint.arguments(VerificationFilterSchema, location="query")
 @blueprint.response(200, {"type": "string"}, content_type=CSV, example="id,runId,userId,status\r\n…")
 def export_runs(query: dict[str, Any], provider_id: str) -> Response:
-    """Return runs as CSV, the first first.
+    """Return verifications as CSV, the oldest first.
 
-    One line for each run that the filters let through, however many there are. Cells that a spreadsheet would run
+    One line for each verification that matches the filters, without a limit. Cells that a spreadsheet would execute
     begin with an apostrophe.
     """
     check_provider(provider_id)
@@ -75,7 +75,7 @@ def export_runs(query: dict[str, Any], provider_id: str) -> Response:
 def create_timeline_file(provider_id: str, run_id: str) -> dict[str, str]:
     """Ask Onfido to create the timeline file of a run that has ended.
 
-    The answer says where it can be fetched in a moment; until then that answers IDVP-60011.
+    The answer contains its address, which answers IDVP-60011 until the file is ready.
     """
     check_provider(provider_id)
     file_id = _files().create_timeline(g.tenant, run_id, provider_id)
@@ -88,9 +88,9 @@ def create_timeline_file(provider_id: str, run_id: str) -> dict[str, str]:
 @blueprint.refuses(*FILE_ERRORS)
 @blueprint.response(200, _BINARY, content_type=PDF)
 def get_timeline_file(provider_id: str, run_id: str, file_id: str) -> Response:
-    """Return a timeline file (PDF): what happened in the run.
+    """Return a timeline file (PDF) of the run's steps.
 
-    Where Onfido has not finished it yet, IDVP-60011 with `Retry-After` says so.
+    Until Onfido has finished it, the answer is IDVP-60011 with `Retry-After`.
     """
     check_provider(provider_id)
     return _passed_on(_files().open_timeline(g.tenant, run_id, file_id, provider_id, actor=g.principal.actor))
@@ -103,7 +103,7 @@ def get_timeline_file(provider_id: str, run_id: str, file_id: str) -> Response:
 def get_signed_evidence(provider_id: str, run_id: str) -> Response:
     """Return the evidence of a run that has ended, signed by Onfido (PDF).
 
-    A summary of what the user showed and what Onfido found.
+    A summary of the user's documents and Onfido's findings.
     """
     check_provider(provider_id)
     return _passed_on(_files().open_evidence(g.tenant, run_id, provider_id, actor=g.principal.actor))
@@ -116,7 +116,7 @@ def get_signed_evidence(provider_id: str, run_id: str) -> Response:
 def get_evidence_folder(provider_id: str, run_id: str) -> Response:
     """Return all evidence of a run that has ended (zip).
 
-    The files that the user showed, and Onfido's reports about them.
+    The files that the user submitted, and Onfido's reports about them.
     """
     check_provider(provider_id)
     return _passed_on(_files().open_evidence_folder(g.tenant, run_id, provider_id, actor=g.principal.actor))
@@ -133,7 +133,7 @@ def _passed_on(opened: AbstractContextManager[EvidenceFile]) -> Response:
 
 
 def _told(file: EvidenceFile) -> Iterator[bytes]:
-    """Read a file; where it breaks off, say so in the log: the answer has begun already."""
+    """Yield a file; a failure is only logged, because the answer has begun already."""
     try:
         yield from file.chunks
     except OnfidoError as error:

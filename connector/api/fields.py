@@ -1,4 +1,4 @@
-"""Fields of our own that schemas are made of."""
+"""Custom fields of schemas."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from connector.domain.ids import normal_id
 from connector.domain.text import is_label
 
 MANY = 100  # elements of a list
-MAX_DIGITS = 12  # of a limit; one that is cut off there is above every maximum
+MAX_DIGITS = 12  # of a limit; one that is truncated there is above every maximum
 
 
 class Text(fields.String):
@@ -31,14 +31,14 @@ class Text(fields.String):
 
 
 class Id(Text):
-    """An id, which is read in either case where it is a UUID."""
+    """An id; a UUID is accepted in upper and lower case."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> str:
         return normal_id(super()._deserialize(value, attr, data, **options))
 
 
 class Name(Text):
-    """A text by which something is known, so that it is more than blanks."""
+    """A name, which must not be blank."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> str:
         text = super()._deserialize(value, attr, data, **options)
@@ -63,7 +63,7 @@ class Items(fields.List[Any]):
 
 
 class Metadata(fields.Dict):
-    """An object of an administrator's own, whose size is checked before its members."""
+    """An object of an administrator, whose size is checked before its members."""
 
     def __init__(self, *, limit: int, **options: Any) -> None:
         super().__init__(keys=Text(), **options)
@@ -82,7 +82,7 @@ def check_length(items: list[Any], most: int = MANY) -> None:
 
 
 class Flag(fields.Boolean):
-    """A JSON boolean, and nothing else that may be meant for one."""
+    """A JSON boolean; other values that could mean one are refused."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> bool:
         if not isinstance(value, bool):
@@ -91,7 +91,7 @@ class Flag(fields.Boolean):
 
 
 class Limit(fields.Integer):
-    """How many elements of a list are wanted; more than the maximum is the maximum."""
+    """The number of elements of a page; more than the maximum counts as the maximum."""
 
     def __init__(self, *, maximum: int, **options: Any) -> None:
         super().__init__(validate=validate.Range(min=0), **options)

@@ -1,4 +1,4 @@
-"""Ids in paths, which are read in either case where they are UUIDs; those of users are their directory's alone."""
+"""Ids in paths: UUIDs are accepted in upper and lower case; user ids are never changed."""
 
 from __future__ import annotations
 

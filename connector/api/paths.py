@@ -1,4 +1,4 @@
-"""How paths are read: one final slash means nothing, and an encoded slash belongs to the id that it stands in.
+"""Reading paths: one final slash is ignored, and an encoded slash belongs to the id that contains it.
 
 A server decodes the path before an application sees it, and `a%2Fb` then looks like two segments. So the path is
 decoded once more here, with `ENCODED_SLASH` in place of such a slash, and turned into one in the values of routes.
@@ -25,7 +25,7 @@ _ENCODED_SLASH = re.compile("%2f", re.IGNORECASE)
 
 def install(app: Flask) -> None:
     """Apply these rules to the path of every request; call it before any route is registered."""
-    app.url_map.merge_slashes = False  # a redirect of the router's would go to whatever host the request names
+    app.url_map.merge_slashes = False  # the router would redirect to the host that the request names
     app.url_map.strict_slashes = False  # `/docs/`, which is registered with its slash
     app.url_map.converters["default"] = _Segment
     app.wsgi_app = _PathReader(app.wsgi_app)  # type: ignore[method-assign]
@@ -33,7 +33,7 @@ def install(app: Flask) -> None:
 
 
 class _PathReader:
-    """WSGI middleware: writes the path as the routes read it."""
+    """WSGI middleware that rewrites the path for the routes."""
 
     def __init__(self, application: WSGIApplication) -> None:
         self._application = application
@@ -49,7 +49,7 @@ class _PathReader:
 
 
 def _path_as_sent(environ: WSGIEnvironment) -> str:
-    """Return the path as the client wrote it; empty where the server does not tell."""
+    """Return the path as the client sent it; empty where the server does not pass it on."""
     target: str = environ.get("RAW_URI", "")
     if not target.startswith("/"):
         return urlsplit(target).path
@@ -60,12 +60,12 @@ class _Segment(UnicodeConverter):
     """One segment of a path, in which a slash can be written `%2F`."""
 
     def to_python(self, value: str) -> str:
-        """Return the value as it was meant."""
+        """Return the decoded value."""
         return value.replace(ENCODED_SLASH, "/")
 
 
 def _check_values() -> None:
-    """Refuse ids that are longer than the database's columns, or hold what no id holds."""
+    """Refuse ids that are longer than the database's columns, or contain unprintable characters."""
     for value in (request.view_args or {}).values():
         if isinstance(value, str) and (len(value) > MAX_VALUE or not value.isprintable()):
             raise NotFound

@@ -1,4 +1,4 @@
-"""Lists of keys and values, by which WSO2's shapes say what is configured and what is asked for."""
+"""Lists of keys and values, as WSO2 uses them for configurations and requests."""
 
 from __future__ import annotations
 
@@ -18,5 +18,5 @@ def by_key(items: Sequence[Mapping[str, Any]], name: str) -> dict[str, Any]:
 
 
 def is_number(text: str) -> bool:
-    """Whether a value is a whole number of a size that can be meant."""
+    """Whether a value is a whole number of a plausible size."""
     return text.isascii() and text.isdigit() and len(text) <= MAX_DIGITS

@@ -1,4 +1,4 @@
-"""A provider on the wire: as an administrator gives it, and as the API and the command line show it."""
+"""The schemas of a provider, for requests, and for the answers of the API and the command line."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class ConfigPropertySchema(ma.Schema):
 
 
 class ProviderRequestSchema(ma.Schema):
-    """A provider as an administrator gives it."""
+    """A provider as an administrator sends it."""
 
     type = Text(required=True, metadata={"example": PROVIDER_TYPE})
     name = Text(required=True, metadata={"example": "Onfido"})
@@ -63,7 +63,7 @@ class ProviderRequestSchema(ma.Schema):
 
 
 class ProviderSchema(ma.Schema):
-    """A provider as it is answered."""
+    """A provider in an answer."""
 
     id = fields.String(required=True)
     type = fields.String(required=True)
@@ -77,7 +77,7 @@ class ProviderSchema(ma.Schema):
 
 
 class ProviderQuerySchema(ma.Schema):
-    """How the list of providers is filtered and paged."""
+    """Filter and page of the list of providers."""
 
     limit = Limit(maximum=1000, load_default=25)
     offset = fields.Integer(load_default=0, validate=validate.Range(min=0, max=2**31 - 1))
@@ -94,7 +94,7 @@ class ProviderListSchema(ma.Schema):
 
 
 class SetupGuideSchema(ma.Schema):
-    """What to enter in Onfido's dashboard, and what is still missing here."""
+    """The values to enter in Onfido's dashboard, and the missing configuration."""
 
     providerId = fields.String(required=True)
     webhookUrl = fields.String(
@@ -107,7 +107,7 @@ class SetupGuideSchema(ma.Schema):
 
 
 def provider_config(body: Mapping[str, Any]) -> ProviderConfig:
-    """Read a loaded `ProviderRequestSchema`; raises `ma.ValidationError` for properties nobody knows."""
+    """Read a loaded `ProviderRequestSchema`; raises `ma.ValidationError` for unknown properties."""
     properties = _properties(body["configProperties"])
     if unknown := sorted(set(properties) - _PROPERTIES):
         raise ma.ValidationError(
@@ -187,7 +187,7 @@ def provider_body(provider: Provider) -> dict[str, Any]:
 
 
 def guide_body(provider: Provider, public_url: str) -> dict[str, Any]:
-    """Write what to enter in Onfido's dashboard for a provider."""
+    """Return the values to enter in Onfido's dashboard for a provider."""
     guide = setup_guide(provider, public_url)
     return {
         "providerId": provider.provider_id,

@@ -42,7 +42,7 @@ def list_providers(query: dict[str, Any]) -> dict[str, Any]:
     """List providers.
 
     `filter` joins terms with `and`, such as `name sw onfido and isEnabled eq true`; the operators are `eq`, `co`, `sw`
-    and `ew`. Names are in their order; `startIndex` counts from 1.
+    and `ew`. The list is sorted by name; `startIndex` counts from 1.
     """
     conditions = parse_filter(query["filter"]) if query["filter"] is not None else []
     page, total = _providers().page(g.tenant, conditions=conditions, limit=query["limit"], offset=query["offset"])
@@ -58,7 +58,7 @@ def list_providers(query: dict[str, Any]) -> dict[str, Any]:
 def add_provider(body: dict[str, Any]) -> tuple[dict[str, Any], int, dict[str, str]]:
     """Register a provider.
 
-    Nothing is asked of Onfido: test the provider afterwards, and register its webhook.
+    Onfido is not called: test the provider afterwards, and register its webhook.
     """
     if body["type"].upper() != PROVIDER_TYPE:
         raise invalid("type", f"must be {PROVIDER_TYPE}")
@@ -74,7 +74,7 @@ def add_provider(body: dict[str, Any]) -> tuple[dict[str, Any], int, dict[str, s
 def get_provider(provider_id: str) -> dict[str, Any]:
     """Return one provider; its secrets are masked.
 
-    A secret that is set comes back as `********`.
+    A secret that is set is shown as `********`.
     """
     return provider_body(_providers().get(g.tenant, provider_id))
 
@@ -86,9 +86,9 @@ def get_provider(provider_id: str) -> dict[str, Any]:
 @blueprint.response(200, ProviderSchema, headers={"Location": {"schema": {"type": "string"}}})
 @blueprint.doc(operationId="updateIdVProviders")
 def change_provider(body: dict[str, Any], provider_id: str) -> tuple[dict[str, Any], int, dict[str, str]]:
-    """Replace a provider's configuration; a secret that is masked, left out or has no value stays.
+    """Replace a provider's configuration; a secret that is masked, left out or has no value is kept.
 
-    Verifications that are open go on. A webhook token that is replaced stays good for a while.
+    Open verifications continue. A webhook token that is replaced stays valid for a while.
     """
     _providers().get(g.tenant, provider_id)
     if body["type"].upper() != PROVIDER_TYPE:
@@ -105,7 +105,7 @@ def change_provider(body: dict[str, Any], provider_id: str) -> tuple[dict[str, A
 def remove_provider(provider_id: str) -> None:
     """Remove a provider with all that was verified through it.
 
-    Remove its webhook at Onfido first, which would be left over; so would its users' applicants.
+    Its webhook and its users' applicants stay at Onfido: remove them first.
     """
     _providers().remove(g.tenant, provider_id, g.principal.actor)
 
@@ -115,9 +115,9 @@ def remove_provider(provider_id: str) -> None:
 @blueprint.refuses(Code.PROVIDER_NOT_FOUND)
 @blueprint.response(204)
 def end_overlap(provider_id: str) -> None:
-    """Accept the webhook token that was replaced no longer, from now on.
+    """End the validity of the webhook token that was replaced.
 
-    For a token that leaked: otherwise it stays good for the overlap that the settings give it.
+    For a token that leaked: otherwise it stays valid for the time that the settings define.
     """
     _providers().end_overlap(g.tenant, provider_id, g.principal.actor)
 
@@ -127,9 +127,9 @@ def end_overlap(provider_id: str) -> None:
 @blueprint.refuses(Code.PROVIDER_NOT_FOUND)
 @blueprint.response(200, SetupGuideSchema)
 def get_setup_guide(provider_id: str) -> dict[str, Any]:
-    """Return what to enter in Onfido's dashboard for this provider.
+    """Return the values to enter in Onfido's dashboard for this provider.
 
-    For whoever prefers the dashboard to registering the webhook from here.
+    For setting up the webhook in the dashboard instead of through this API.
     """
     return guide_body(_providers().get(g.tenant, provider_id), current_app.config["PUBLIC_URL"])
 

@@ -1,7 +1,7 @@
-"""The words in which a request of the wrong shape is refused: what each value must be.
+"""The validation messages of requests: they state what each value must be.
 
-marshmallow's own say what the value is not. They are replaced where its documentation says that an application may: in
-the class attributes that every field and validator reads when it is created. Import this before defining a schema.
+marshmallow's own messages state what the value is not. They are replaced where its documentation allows it: in the
+class attributes that every field and validator reads when it is created. Import this before defining a schema.
 """
 
 from __future__ import annotations

@@ -20,13 +20,13 @@ blueprint = Blueprint(
 
 
 @blueprint.post("/<provider_id>/test-connection")
-@blueprint.requires("internal_idvp_update", lasting=Lasting.ONFIDO)  # it has Onfido look at a run that cannot be
+@blueprint.requires("internal_idvp_update", lasting=Lasting.ONFIDO)  # it requests a run (of no applicant)
 @blueprint.refuses(Code.PROVIDER_NOT_FOUND, Code.CONFIGURATION_INVALID)
 @blueprint.response(200, ReadinessSchema)
 def test_connection(provider_id: str) -> Readiness:
-    """Report whether Onfido takes the provider's token and workflow, what can be verified, and how the webhook stands.
+    """Report whether Onfido accepts the token and workflow, what can be verified, and the state of the webhook.
 
-    What Onfido refuses is a check that did not pass, and not an error. Each says what to do.
+    A refusal by Onfido is a failed check, and not an error. Each check says what to do.
     """
     return _setup().test(g.tenant, provider_id, current_app.config["PUBLIC_URL"])
 
@@ -37,9 +37,9 @@ def test_connection(provider_id: str) -> Readiness:
 @blueprint.response(200, WebhookSchema)
 @blueprint.alt_response(201, schema=WebhookSchema, description="It was created.")
 def add_webhook(provider_id: str) -> tuple[Webhook, int]:
-    """Register the webhook at Onfido, or repair the one that is there, and register its token here.
+    """Register the webhook at Onfido, or repair the existing one, and register its token here.
 
-    The events are those that the provider's use of Studio needs. It may be repeated.
+    The events are those that the provider's use of Studio needs. The call may be repeated.
     """
     added = _setup().add_webhook(g.tenant, provider_id, current_app.config["PUBLIC_URL"], g.principal.actor)
     return added, 201 if added.is_new else 200
@@ -50,9 +50,9 @@ def add_webhook(provider_id: str) -> tuple[Webhook, int]:
 @blueprint.refuses(Code.PROVIDER_NOT_FOUND, Code.WEBHOOK_NOT_FOUND, *ONFIDO)
 @blueprint.response(204)
 def remove_webhook(provider_id: str) -> None:
-    """Delete the webhook at Onfido and forget its token, at once.
+    """Delete the webhook at Onfido and its token here, with immediate effect.
 
-    Results then come by asking Onfido alone, some minutes later.
+    Results then arrive only by polling Onfido, some minutes later.
     """
     _setup().remove_webhook(g.tenant, provider_id, current_app.config["PUBLIC_URL"], g.principal.actor)
 

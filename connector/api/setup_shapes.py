@@ -1,4 +1,4 @@
-"""What setting a provider up at Onfido finds and makes, on the wire."""
+"""The schemas of a provider's checks and webhook."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from connector.api.fields import Flag
 
 
 class CheckSchema(ma.Schema):
-    """One thing that was looked at; `passed` is null where it was not."""
+    """One check; `passed` is null where it was not made."""
 
     name = fields.String(required=True, metadata={"example": "token"})
     passed = Flag(required=True, allow_none=True)
@@ -17,7 +17,7 @@ class CheckSchema(ma.Schema):
 
 
 class ReadinessSchema(ma.Schema):
-    """What a verification rests on, in order: region, token, environment, workflow, claims, webhook."""
+    """The checks, in order: region, token, environment, workflow, claims, webhook."""
 
     passed = Flag(required=True)
     environment = fields.String(required=True, allow_none=True, validate=validate.OneOf(("sandbox", "live", None)))

@@ -1,4 +1,4 @@
-"""The provider's `studio` on the wire: which of Onfido Studio's features it uses, read and written."""
+"""The schema of a provider's `studio`: which of Onfido Studio's features it uses."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class CustomInputSchema(ma.Schema):
 
 
 class OutputClaimSchema(ma.Schema):
-    """A property of the workflow's output and the claim that it is about: as its verified value, or its result."""
+    """A property of the workflow's output and its claim: the property is the verified value, or the result."""
 
     pointer = Text(limit=MAX_LENGTH, required=True, metadata={"example": "/document_report/properties/date_of_expiry"})
     localClaim = Text(required=True)
@@ -41,7 +41,7 @@ class OutputClaimSchema(ma.Schema):
 
 
 class LinkSchema(ma.Schema):
-    """What Smart Capture Links are made with; a request chooses among `redirectUrls`, `lifetime` is in seconds."""
+    """The options of Smart Capture Links; a request chooses among `redirectUrls`, `lifetime` is in seconds."""
 
     redirectUrls = Items(Text(limit=MAX_URL), load_default=list)
     completedRedirectUrl = Text(limit=MAX_URL, load_default=None, allow_none=True)
@@ -59,14 +59,14 @@ class SdkSchema(ma.Schema):
 
 
 class NoticesSchema(ma.Schema):
-    """Where the application is told of tasks, manual decisions and watchlist matches."""
+    """The receiver of notices of tasks, manual decisions and watchlist matches."""
 
     url = Text(limit=MAX_URL, load_default=None, allow_none=True)
     tasks = Items(Text(limit=64), load_default=list)
 
 
 class StudioSchema(ma.Schema):
-    """What a provider uses of Onfido Studio's features; what is left out is not used."""
+    """The features of Onfido Studio that a provider uses; those left out are not used."""
 
     tags = Items(Text(), load_default=list)
     sendUserId = Flag(load_default=False)
@@ -109,7 +109,7 @@ def read_studio(body: Mapping[str, Any]) -> Studio:
 
 
 def studio_body(studio: Studio) -> dict[str, Any]:
-    """Write what a provider uses of Studio."""
+    """Return the features of Studio that a provider uses."""
     link, sdk = studio.link, studio.sdk
     return {
         "tags": list(studio.tags),

@@ -1,4 +1,4 @@
-"""`/api/server/v1/idv-providers/{id}/verifications/{run-id}/tasks`: what a run waits for of the application."""
+"""`/api/server/v1/idv-providers/{id}/verifications/{run-id}/tasks`: the tasks of a run."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ blueprint = Blueprint(
 
 
 class WholeTaskSchema(TaskSchema):
-    """A task with what went in, and, once it is complete, what came out; of any JSON shape."""
+    """A task with its input and, once it is complete, its output; of any JSON shape."""
 
     input = fields.Raw(required=True, allow_none=True)
     output = fields.Raw(required=True, allow_none=True)
 
 
 class TaskDataSchema(ma.Schema):
-    """What completes a task: an object or an array, as the task's definition in Onfido Studio has it."""
+    """The data that completes a task: an object or an array, as its definition in Onfido Studio requires."""
 
     data = fields.Raw(required=True, metadata={"example": {"risk_score": 7}})
 
@@ -44,7 +44,7 @@ class TaskDataSchema(ma.Schema):
 @blueprint.refuses(Code.PROVIDER_NOT_FOUND, Code.VERIFICATION_NOT_FOUND, *ONFIDO)
 @blueprint.response(200, TaskSchema(many=True))
 def list_tasks(provider_id: str, run_id: str) -> list[TaskSummary]:
-    """List the tasks of a run that have started, the oldest first, as Onfido says now.
+    """List the tasks of a run that have started, the oldest first, as Onfido has them now.
 
     A Send/Receive Data task is the one that an application completes.
     """
@@ -56,9 +56,9 @@ def list_tasks(provider_id: str, run_id: str) -> list[TaskSummary]:
 @blueprint.refuses(*TASK_ERRORS)
 @blueprint.response(200, WholeTaskSchema)
 def get_task(provider_id: str, run_id: str, task_id: str) -> dict[str, Any]:
-    """Return one task with what went in and what came out, as Onfido says now.
+    """Return one task with its input and output, as Onfido has them now.
 
-    Both may be personal; nothing of them is kept here.
+    Both may be personal; they are not stored here.
     """
     return _answer(_tasks().get(g.tenant, run_id, task_id, provider_id))
 
@@ -69,9 +69,9 @@ def get_task(provider_id: str, run_id: str, task_id: str) -> dict[str, Any]:
 @blueprint.arguments(TaskDataSchema)
 @blueprint.response(200, WholeTaskSchema)
 def complete_task(body: dict[str, Any], provider_id: str, run_id: str, task_id: str) -> dict[str, Any]:
-    """Complete a task with the application's data, and so let the run go on.
+    """Complete a task with the application's data, so that the run continues.
 
-    The data has to fit the output schema that the task's definition has in Onfido Studio.
+    The data must match the output schema of the task's definition in Onfido Studio.
     """
     actor = g.principal.actor
     return _answer(_tasks().complete(g.tenant, run_id, task_id, body["data"], provider_id=provider_id, actor=actor))

@@ -1,4 +1,4 @@
-"""Which tenant a request is for: `/t/{tenant}` in front of any path, `carbon.super` without it."""
+"""The tenant of a request: `/t/{tenant}` before any path, `carbon.super` without it."""
 
 from __future__ import annotations
 

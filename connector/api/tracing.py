@@ -1,4 +1,4 @@
-"""What every request is known by: its trace id in logs and answers, and its duration in the metrics."""
+"""Tracing of requests: the trace id in logs and answers, and the duration in the metrics."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def _begin() -> None:
 
 
 def _forget_trace(_: BaseException | None) -> None:
-    telemetry.trace_id.set("")  # what the thread says between two requests is about neither
+    telemetry.trace_id.set("")  # log lines of the thread between two requests belong to neither
 
 
 def _end(response: BaseResponse) -> BaseResponse:

@@ -36,9 +36,9 @@ def get_user_status(user_id: str) -> dict[str, Any]:
 @blueprint.arguments(UnlockSchema, location="query")
 @blueprint.response(200, UserStatusSchema)
 def unlock_user(query: dict[str, Any], user_id: str) -> dict[str, Any]:
-    """Count a user's attempts so far no longer, so that the next start is allowed now.
+    """Exclude a user's attempts so far from the limit, so that the next start is allowed now.
 
-    With one provider, or with all where none is named. It is in the audit trail.
+    For one provider, or for all where none is named. The audit trail records it.
     """
     users: Users = current_app.extensions["services"].users
     users.unlock(g.tenant, user_id, query["idVProviderId"], g.principal.actor)

@@ -1,4 +1,4 @@
-"""How a user is verified, on the wire."""
+"""The schemas of a user's verification status."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from connector.api.verification_shapes import RefusalSchema, refusal_body
 from connector.domain.user_status import ProviderStatus
 from connector.domain.verification import Verification
 
-if TYPE_CHECKING:  # the command line prints these shapes, and loads the use cases only when it opens them
+if TYPE_CHECKING:  # the command line prints these schemas, and imports the use cases only when it opens them
     from connector.services.lookup.user_status import UserStatus
 
 
@@ -61,7 +61,7 @@ class UserStatusSchema(ma.Schema):
 
 
 class UnlockSchema(ma.Schema):
-    """Which provider's limit of attempts the user is freed from; without one, every provider's."""
+    """The provider whose attempt limit is reset for the user; without one, every provider's."""
 
     idVProviderId = Text(load_default=None)
 

@@ -68,9 +68,9 @@ Answer = tuple[dict[str, Any], int, dict[str, str]]
 def verify_me(body: dict[str, Any]) -> Answer:
     """Initiate, complete or resume the verification of the signed-in user's claims.
 
-    The property `status` says which. INITIATED starts a run and answers with its SDK token, or its link. COMPLETED
-    asks for the result and answers with the claims as they are now. REINITIATED answers with a fresh SDK token for a
-    run that awaits input.
+    The property `status` selects the step. INITIATED starts a run and answers with its SDK token, or its link.
+    COMPLETED asks for the result and answers with the claims as they are now. REINITIATED answers with a new SDK
+    token for a run that awaits input.
     """
     return _verify(_me(), body)
 
@@ -84,7 +84,7 @@ def verify_me(body: dict[str, Any]) -> Answer:
 def list_my_claims(query: dict[str, Any]) -> list[dict[str, Any]]:
     """List the signed-in user's claims.
 
-    A claim is here once a verification was started for it, or an administrator added it.
+    A claim is listed once a verification was started for it, or an administrator added it.
     """
     return _list(_me(), query)
 
@@ -140,7 +140,7 @@ def list_claims(query: dict[str, Any], user_id: str) -> list[dict[str, Any]]:
 def add_claims(body: list[dict[str, Any]], user_id: str) -> list[dict[str, Any]]:
     """Add claims to a user, all or none.
 
-    For what was verified elsewhere. A claim that is there already is corrected with PUT.
+    For claims that were verified elsewhere. An existing claim is corrected with PUT.
     """
     entries = [claim_entry(entry) for entry in body]
     return [claim_body(claim) for claim in _claims().add(g.tenant, user_id, entries, g.principal.actor)]
@@ -153,9 +153,9 @@ def add_claims(body: list[dict[str, Any]], user_id: str) -> list[dict[str, Any]]
 @blueprint.response(201, ClaimSchema(many=True))
 @blueprint.doc(operationId="updateIdVClaims")
 def correct_claims(body: list[dict[str, Any]], user_id: str) -> list[dict[str, Any]]:
-    """Correct several claims of a user's, all or none.
+    """Correct several claims of a user, all or none.
 
-    A correction holds for the value that the user has now.
+    A correction is valid for the user's current value.
     """
     entries = [claim_entry(entry) for entry in body]
     corrected = _claims().correct_all(g.tenant, user_id, entries, g.principal.actor)
@@ -168,7 +168,7 @@ def correct_claims(body: list[dict[str, Any]], user_id: str) -> list[dict[str, A
 @blueprint.response(200, ClaimSchema, example=VERIFIED)
 @blueprint.doc(operationId="getIdVClaim")
 def get_claim(user_id: str, claim_id: str) -> dict[str, Any]:
-    """Return one claim of a user's.
+    """Return one claim of a user.
 
     By the id that the list has.
     """
@@ -182,9 +182,9 @@ def get_claim(user_id: str, claim_id: str) -> dict[str, Any]:
 @blueprint.response(200, ClaimSchema, example=VERIFIED)
 @blueprint.doc(operationId="updateIdVClaim")
 def correct_claim(body: dict[str, Any], user_id: str, claim_id: str) -> dict[str, Any]:
-    """Correct one claim of a user's.
+    """Correct one claim of a user.
 
-    The correction holds for the value that the user has now.
+    The correction is valid for the user's current value.
     """
     corrected = _claims().correct(
         g.tenant,
@@ -202,9 +202,9 @@ def correct_claim(body: dict[str, Any], user_id: str, claim_id: str) -> dict[str
 @blueprint.refuses(Code.USER_NOT_FOUND)
 @blueprint.response(204)
 def remove_user(user_id: str) -> None:
-    """Remove everything personal of a user, here and, in a moment, at Onfido.
+    """Remove all personal data of a user, here and, shortly afterwards, at Onfido.
 
-    What stays is that it was done, when and by whom.
+    Only the record of the removal stays: its time and the caller.
     """
     users: Users = current_app.extensions["services"].users
     users.remove(g.tenant, user_id, g.principal.actor)
@@ -251,7 +251,7 @@ def _answer(provider_id: str, claims: list[dict[str, Any]], headers: dict[str, s
 
 
 def _preferred_wait() -> int:
-    """Read `Prefer: wait=N`; what cannot be read is no preference (RFC 7240)."""
+    """Read `Prefer: wait=N`; an invalid one is ignored (RFC 7240)."""
     for preference in request.headers.get("Prefer", "").split(","):
         if match := _WAIT.fullmatch(preference.partition(";")[0].strip()):
             return int(match[1])
@@ -264,7 +264,7 @@ def _list(user_id: str, query: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _claim_body(claim: Claim) -> dict[str, Any]:
-    """Write a claim with what Onfido read of it."""
+    """Return a claim with Onfido's values."""
     kept: KeptResults = current_app.extensions["services"].kept
     return claim_body(claim, **kept.read_of(claim))
 

@@ -1,10 +1,10 @@
-"""Verifications as CSV (RFC 4180), for spreadsheets: piece by piece, however many there are.
+"""Verifications as CSV (RFC 4180), for spreadsheets: streamed, without a limit of their number.
 
-The first piece begins with a byte order mark, without which Excel takes UTF-8 for something else.
+The first piece begins with a byte order mark, without which Excel does not recognize UTF-8.
 
-A spreadsheet runs what looks like a formula, and users and applications choose some of these texts. An apostrophe makes
-it a text: at the beginning of a cell, and after each sign at which a spreadsheet may be set to split lines instead of
-at commas.
+A spreadsheet executes text that looks like a formula, and users and applications choose some of these texts. An
+apostrophe prevents it: at the beginning of a cell, and after each character at which a spreadsheet may be configured
+to split lines instead of at commas.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ _SCHEMA = VerificationSchema()
 COLUMNS = tuple(_SCHEMA.fields)
 PIECE = 64 * 1024  # characters, at least
 BYTE_ORDER_MARK = "\ufeff"
-# Also what NFKC makes one of them: spreadsheets take full-width and small signs for the plain ones.
+# Also characters that NFKC maps to them: spreadsheets treat full-width and small forms like the plain ones.
 _SIGNS = "=+@\u207a\u207c\u208a\u208c\u2a75\u2a76\ufb29\ufe62\ufe63\ufe66\ufe6b\uff0b\uff0d\uff1d\uff20-"
-_IGNORED = r"\s\"\x00-\x1f\ufeff\u200b-\u200f\u2060"  # what may stand before one
+_IGNORED = r"\s\"\x00-\x1f\ufeff\u200b-\u200f\u2060"  # characters that spreadsheets ignore before one
 _FORMULA = re.compile(rf"(^|[;|\t\r\n])(?=[{_IGNORED}]*[{_SIGNS}])")
 _CONTROLS = ("\t", "\r", "\n")
 
@@ -47,7 +47,7 @@ def csv_pieces(found: Iterable[ListedVerification]) -> Generator[str]:
 
 
 def harmless(text: str) -> str:
-    """Write a cell of which no spreadsheet runs any part, wherever it splits the line."""
+    """Return a cell of which no spreadsheet executes any part, wherever it splits the line."""
     marked = _FORMULA.sub(r"\1'", text)
     return f"'{text}" if marked == text and text[:1] in _CONTROLS else marked
 

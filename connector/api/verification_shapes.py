@@ -1,4 +1,4 @@
-"""The shapes of runs on the wire: lists, one run with all that is kept of it, a decision, a file that is being made."""
+"""The schemas of verifications: lists, one verification with its kept results, a decision, a timeline file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from connector.domain.verification import MAX_REASON, VerificationClaim
 from connector.domain.verification_filter import FALLING, RISING, STATUSES
 from connector.errors import message_of
 
-if TYPE_CHECKING:  # the command line prints these shapes, and loads the use cases only when it opens them
+if TYPE_CHECKING:  # the command line prints these schemas, and imports the use cases only when it opens them
     from connector.services.lookup.verifications import ListedVerification, LiveTasks, VerificationDetails
 
 APPROVE, DECLINE = "approve", "decline"
@@ -24,7 +24,7 @@ _DAY = {"example": "2026-01-31"}
 
 
 class VerificationFilterSchema(ma.Schema):
-    """Which runs are wanted; `from` and `to` are dates or date-times, UTC's where they name no zone."""
+    """Filters of verifications; `from` and `to` are dates or date-times, in UTC where they name no zone."""
 
     status = Text(limit=1024, load_default=None, metadata={"example": "review,declined"})
     userId = Text(load_default=None)
@@ -34,7 +34,7 @@ class VerificationFilterSchema(ma.Schema):
 
 
 class VerificationQuerySchema(VerificationFilterSchema):
-    """How the list of runs is filtered, sorted by when they were started, and paged."""
+    """Filters, order (by start time) and page of the list of verifications."""
 
     sort = fields.String(load_default=FALLING, validate=validate.OneOf((RISING, FALLING)))
     limit = fields.Integer(load_default=25, strict=False, validate=validate.Range(min=0, max=1000))
@@ -42,7 +42,7 @@ class VerificationQuerySchema(VerificationFilterSchema):
 
 
 class VerificationSchema(ma.Schema):
-    """A run; `id` is the verification's, `runId` Onfido's."""
+    """A verification; `id` is its own, `runId` that of Onfido's run."""
 
     id = fields.String(required=True, attribute="verification.verification_id")
     runId = fields.String(required=True, allow_none=True, attribute="verification.run_id")
@@ -73,17 +73,16 @@ class RefusalSchema(ma.Schema):
 
 
 class RemovalSchema(ma.Schema):
-    """When and by whom a user was removed; what is listed was started afterwards."""
+    """The time and caller of a user's removal; the listed verifications were started afterwards."""
 
     at = Moment(required=True)
     actor = fields.String(required=True, allow_none=True)
 
 
 class VerificationListSchema(ma.Schema):
-    """A page of runs; `startIndex` counts from 1.
+    """A page of verifications; `startIndex` counts from 1.
 
-    Where a user was asked for, also the starts that were refused, as long as their trace is kept, and when the user was
-    removed.
+    With a filter by user, also the refused starts, as long as they are recorded, and the user's removal.
     """
 
     totalResults = fields.Integer(required=True)
@@ -108,7 +107,7 @@ class ChangeSchema(ma.Schema):
 
 
 class VerificationClaimSchema(ma.Schema):
-    """A claim that a run is about, and how it stands; `valueChanged`: since the run was started."""
+    """A claim of a verification, and its current state; `valueChanged`: since the run was started."""
 
     uri = fields.String(required=True)
     sentAs = fields.String(required=True, allow_none=True)
@@ -130,9 +129,9 @@ class TaskSchema(ma.Schema):
 
 
 class VerificationDetailsSchema(VerificationSchema):
-    """All that is known of a run. `output`, `reasons` and `document` are null where they are not kept (any more).
+    """All stored data of a verification. `output`, `reasons` and `document` are null where they are not kept.
 
-    `tasks` are Onfido's of this moment; null where it does not tell, and `tasksUnavailable` says why.
+    `tasks` are read from Onfido now; null where it does not answer, with the reason in `tasksUnavailable`.
     """
 
     claims = fields.List(fields.Nested(VerificationClaimSchema), required=True)
@@ -152,7 +151,7 @@ class DecisionSchema(ma.Schema):
 
 
 class TimelineFileSchema(ma.Schema):
-    """A timeline file that is being made; it is at `href`, in a moment."""
+    """A timeline file that is being created; it will be available at `href`."""
 
     fileId = fields.String(required=True, metadata={"example": "5c8a1f0e-6a7e-4a6a-9d3b-0c5de0f0a001"})
     href = fields.String(required=True)

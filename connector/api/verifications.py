@@ -1,4 +1,4 @@
-"""`/api/server/v1/idv-providers/{id}/verifications`: an administrator looks at runs and decides on them."""
+"""`/api/server/v1/idv-providers/{id}/verifications`: an administrator reads verifications and decides on them."""
 
 from __future__ import annotations
 
@@ -40,9 +40,9 @@ blueprint = Blueprint("runs", __name__, errors=PROVIDER_ERRORS, url_prefix=PREFI
 @blueprint.arguments(VerificationQuerySchema, location="query")
 @blueprint.response(200, VerificationListSchema)
 def list_runs(query: dict[str, Any], provider_id: str) -> dict[str, Any]:
-    """List runs, the latest first.
+    """List verifications, the latest first.
 
-    `status` takes several, joined by commas; `from` and `to` are about when a run was started. With `userId`, the
+    `status` accepts several, separated by commas; `from` and `to` filter by start time. With `userId`, the
     answer also has the user's starts that were refused, and when the user was removed.
     """
     check_provider(provider_id)
@@ -61,9 +61,9 @@ def list_runs(query: dict[str, Any], provider_id: str) -> dict[str, Any]:
 @blueprint.refuses(Code.PROVIDER_NOT_FOUND, Code.VERIFICATION_NOT_FOUND)
 @blueprint.response(200, VerificationDetailsSchema)
 def get_run(provider_id: str, run_id: str) -> dict[str, Any]:
-    """Return one run with its claims, its result while that is kept, its history, and its tasks at Onfido.
+    """Return one verification with its claims, its result while that is kept, its history, and its tasks at Onfido.
 
-    By the run's id at Onfido, or the verification's here.
+    The id is the run's at Onfido, or the verification's here.
     """
     check_provider(provider_id)
     return _details(provider_id, run_id)
@@ -76,7 +76,7 @@ def get_run(provider_id: str, run_id: str) -> dict[str, Any]:
 def refresh_run(provider_id: str, run_id: str) -> dict[str, Any]:
     """Ask Onfido for a run and apply its answer.
 
-    For a result whose webhook was lost, without waiting for the worker to ask.
+    For a result whose webhook was lost, without waiting for the worker.
     """
     check_provider(provider_id)
     _runs().refresh(g.tenant, run_id, provider_id)
@@ -89,9 +89,9 @@ def refresh_run(provider_id: str, run_id: str) -> dict[str, Any]:
 @blueprint.arguments(DecisionSchema)
 @blueprint.response(200, VerificationDetailsSchema)
 def decide_run(body: dict[str, Any], provider_id: str, run_id: str) -> dict[str, Any]:
-    """Approve or decline a run that ended in review; approving verifies what Onfido compared as clear.
+    """Approve or decline a run that ended in review; an approval verifies the claims compared as clear.
 
-    A decision is final, and in the history with its reason.
+    A decision is final, and recorded in the history with its reason.
     """
     check_provider(provider_id)
     found = _runs().find(g.tenant, run_id, provider_id)
@@ -106,9 +106,9 @@ def decide_run(body: dict[str, Any], provider_id: str, run_id: str) -> dict[str,
 @blueprint.refuses(Code.PROVIDER_NOT_FOUND, Code.VERIFICATION_NOT_FOUND)
 @blueprint.response(200, ChangeSchema(many=True))
 def get_history(provider_id: str, run_id: str) -> list[dict[str, Any]]:
-    """Return what happened to a run and its claims, the first first.
+    """Return the history of a verification and its claims, the oldest first.
 
-    Each entry says what brought the change about, and who.
+    Each entry has the cause of the change and its actor.
     """
     check_provider(provider_id)
     return [change_body(change) for change in _runs().get(g.tenant, run_id, provider_id).history]

@@ -1,6 +1,6 @@
 """`/idv/onfido/v1/{idvp-id}/verify`: Onfido posts events.
 
-No OAuth: Onfido signs the raw body with the webhook's token, and that signature is checked before anything is read.
+No OAuth: Onfido signs the raw body with the webhook's token, and the signature is checked before the body is parsed.
 """
 
 from __future__ import annotations

@@ -1,11 +1,11 @@
-"""The command line, `connector`: what an operator does, on the database directly and without a token.
+"""The command line, `connector`: an operator's tasks, on the database directly and without a token.
 
     serve.py           serve, worker, migrate, rotate-keys, simulate, demo
     backups.py         backup, restore
     tokens.py          token, token check
-    demo.py            what demo shows
+    demo.py            the steps of demo
     outbox.py          outbox list|retry|drop
-    providers.py       provider add|list|show|update|end-overlap|remove; provider_options.py: what it is told
+    providers.py       provider add|list|show|update|end-overlap|remove; provider_options.py: their options
     setup.py           provider test|add-webhook|remove-webhook
     applicants.py      applicant update|delete|restore
     users.py           user add|set|list|remove; user_import/: user import
@@ -15,10 +15,10 @@
     evidence.py        verification export|timeline|evidence
     audit.py           audit
     tasks.py           verification task list|complete
-    progress.py        how far long work is
+    progress.py        progress of long work
     output.py          how results, errors and tables are printed
 
-Errors are one line on standard error and exit status 1; a wrong use of the command line is 2.
+Errors are one line on stderr and exit status 1; wrong usage is exit status 2.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`connector applicant`: look after the applicants at Onfido."""
+"""`connector applicant`: manage the applicants at Onfido."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from connector.cli.output import ID, actor, provider_argument, provider_id, serv
 
 @click.group()
 def applicant() -> None:
-    """Look after the applicants at Onfido."""
+    """Manage the applicants at Onfido."""
 
 
 @applicant.command()
@@ -18,7 +18,7 @@ def applicant() -> None:
 @tenant_option
 @click.pass_context
 def update(context: click.Context, provider: str, applicant_id: str, tenant: str) -> None:
-    """Send the values that the user has now, so that they reach a run that is under way."""
+    """Send the user's current values, so that an open run uses them."""
     with services(context) as opened:
         opened.applicants.update(tenant, provider_id(opened, tenant, provider), applicant_id, actor())
     click.echo(f"Updated {applicant_id}.")

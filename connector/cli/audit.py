@@ -13,12 +13,12 @@ from connector.domain.audit_filter import SUBJECTS, read_audit_filter
 
 
 class PageCursor(click.ParamType[int]):
-    """Where a page begins, as the page before it says."""
+    """The position of a page, as returned by the previous page."""
 
     name = "cursor"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Read what the page before has as `nextCursor`."""
+        """Read the `nextCursor` of the previous page."""
         try:
             number: int = Cursor().deserialize(value)
         except ma.ValidationError:
@@ -49,7 +49,7 @@ def audit(
     as_json: bool,
     **query: str | None,
 ) -> None:
-    """List what people asked for, and what was refused, the latest first."""
+    """List requests of people, and refusals, the latest first."""
     from connector.api.audit_shapes import AuditPageSchema, audit_body  # noqa: PLC0415
 
     wanted = read_audit_filter(query)

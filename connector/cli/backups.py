@@ -11,7 +11,7 @@ import click
 from connector.cli.output import load_settings
 from connector.private_file import make_data_dir
 
-if TYPE_CHECKING:  # the use cases load when a command opens them
+if TYPE_CHECKING:  # the use cases are imported when a command opens them
     from connector.services.backup import Backups
 
 _file = click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
@@ -24,7 +24,7 @@ _file = click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 def backup(context: click.Context, file: Path, overwrite: bool) -> None:
     r"""Copy the database, which may be in use, to FILE.
 
-    The encryption keys are not in it: it names those that it needs, and they must be kept apart from it. For
+    The encryption keys are not in it: the command names those that it needs; store them apart from it. For
     PostgreSQL it prints the command that does this, and copies nothing.
 
     \b

@@ -1,6 +1,6 @@
 """`connector demo`: one whole verification over real HTTP, step by step, with a simulated Onfido.
 
-It uses what an operator uses: the `connector serve` process, its API, its command line's own services; and a data
+It uses an operator's tools: the `connector serve` process, its API, the command line's services; and a data
 directory of its own, which is removed at the end.
 """
 
@@ -40,13 +40,13 @@ ADMIN_SCOPES = (
     *(f"internal_idvp_{name}" for name in ("view", "add", "update", "delete")),
     *(f"internal_idv_claim_{name}" for name in ("verify", "view", "add", "update")),
 )
-# Seconds; the slowest machine is in time.
+# Seconds; sufficient for slow machines.
 START_TIMEOUT = 300
 REQUEST_TIMEOUT = 120
 
 
 def perform(*, once: bool) -> None:
-    """Show one whole verification; unless `once`, stay up to be tried until interrupted.
+    """Show a complete verification; unless `once`, keep running for experiments until interrupted.
 
     Raises `click.ClickException` where a step fails.
     """
@@ -120,7 +120,7 @@ def _verify(show: Show, provider_id: str, simulator: Simulator) -> None:
 
 
 def verify_body(provider_id: str, status: str) -> dict[str, Any]:
-    """Make the body of a verification request for all of the user's claims."""
+    """Return the body of a verification request for all of the user's claims."""
     return {"idVProviderId": provider_id, "claims": list(VALUES), "properties": [{"key": "status", "value": status}]}
 
 
@@ -186,7 +186,7 @@ class Show:
         return content
 
     def claims(self) -> None:
-        """Print the user's claims as they stand."""
+        """Print the user's current claims."""
         path = "/api/users/v1/me/idv/claims"
         self.line(f"GET {path}")
         claims = self._send("GET", path, None, ("internal_login",), {}).json()
@@ -238,7 +238,7 @@ def _connector(data_dir: Path, port: int) -> Iterator[Settings]:
     environ = {name: value for name, value in os.environ.items() if not name.startswith("CONNECTOR_")} | variables
     command = [sys.executable, "-m", "connector", "serve", "--dev", "--port", str(port)]
     log = data_dir / "log"
-    with log.open("wb") as output:  # a session of its own: a Ctrl-C is for the demo, which then ends all of it at once
+    with log.open("wb") as output:  # a session of its own: Ctrl-C goes to the demo, which then ends the process
         process = subprocess.Popen(  # noqa: S603  our own command
             command, env=environ, stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
         )
@@ -246,7 +246,7 @@ def _connector(data_dir: Path, port: int) -> Iterator[Settings]:
         _wait_until_ready(process, url, log)
         yield settings.load(None, variables, dev=True)
     finally:
-        os.killpg(process.pid, signal.SIGKILL)  # nothing of what it has is kept
+        os.killpg(process.pid, signal.SIGKILL)  # nothing of its data is kept
         process.wait()
 
 
@@ -256,7 +256,7 @@ def _wait_until_ready(process: subprocess.Popen[bytes], url: str, log: Path) -> 
         try:
             if requests.get(f"{url}/readyz", timeout=REQUEST_TIMEOUT).ok:
                 return
-        except requests.RequestException:  # it does not listen yet
+        except requests.RequestException:  # the server does not listen yet
             time.sleep(0.1)
     raise click.ClickException(f"The connector did not start. It said:\n{log.read_text(errors='replace').strip()}")
 

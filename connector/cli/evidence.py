@@ -1,4 +1,4 @@
-"""What `connector verification` writes to files: exports, timelines, evidence."""
+"""`connector verification export|timeline|evidence`: writing files."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _force = click.option("--force", is_flag=True, help="Replace the file if there i
 
 
 def run_filter(command: Any) -> Any:
-    """Add the options that say which runs are wanted, by the names that `read_filter` knows."""
+    """Add the options that filter verifications, by the names that `read_filter` knows."""
     for option in reversed(_FILTERS):
         command = option(command)
     return command
@@ -49,15 +49,16 @@ def run_filter(command: Any) -> Any:
 @tenant_option
 @click.pass_context
 def export(context: click.Context, /, output: str, force: bool, tenant: str, **query: str | None) -> None:
-    """Write verifications as CSV, the first first.
+    """Write verifications as CSV, the oldest first.
 
-    A file is written whole or not at all, and replaces none without --force. The export is in the audit trail.
+    A file is written completely or not at all, and replaces an existing one only with --force. The audit trail
+    records the export.
     """
     _check_target(output, is_forced=force)
     from connector.api.verification_csv import csv_pieces  # noqa: PLC0415
 
     wanted = read_filter(query)
-    is_shown = output == STDOUT and sys.stdout.isatty()  # a bar would be in the middle of it
+    is_shown = output == STDOUT and sys.stdout.isatty()  # a progress bar would be written into the output
     with services(context) as opened, _breaking_off(output), ExitStack() as stack:
         opened.readings.record_export(tenant, wanted, actor())
         found: Iterator[ListedVerification] = opened.lookup.all(tenant, wanted)
@@ -90,7 +91,7 @@ def timeline(context: click.Context, run_id: str, output: str, force: bool, tena
 @tenant_option
 @click.pass_context
 def evidence(context: click.Context, run_id: str, output: str, force: bool, is_folder: bool, tenant: str) -> None:
-    """Fetch the evidence of a run that has ended."""
+    """Download the evidence of a run that has ended."""
     _check_target(output, is_forced=force)
     with services(context) as opened:
         open_file = opened.evidence.open_evidence_folder if is_folder else opened.evidence.open_evidence
@@ -121,7 +122,7 @@ def _once_there(stack: ExitStack, open_file: Callable[[], AbstractContextManager
 
 
 def _check_target(output: str, *, is_forced: bool) -> None:
-    """Refuse to replace a file, before anything is asked for."""
+    """Refuse to replace an existing file, before any request is made."""
     if Path(output).is_file() and not is_forced:
         raise _exists(output)
 
@@ -131,7 +132,7 @@ def _exists(output: str) -> click.ClickException:
 
 
 def _write(output: str, chunks: Iterable[bytes], *, is_forced: bool) -> None:
-    """Write all or nothing: the file appears once it is whole, and is its owner's alone."""
+    """Write a file atomically: it appears once it is complete, readable by its owner only."""
     path = Path(output)
     try:
         if output == STDOUT or (path.exists() and not path.is_file()):  # also a pipe or a device
@@ -152,7 +153,7 @@ def _create(path: Path, chunks: Iterable[bytes], *, is_forced: bool) -> None:
         if is_forced:
             draft.replace(path)
         else:
-            os.link(draft, path)  # unlike a rename, it never replaces a file that has come meanwhile
+            os.link(draft, path)  # unlike a rename, it never replaces a file that was created meanwhile
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""`connector example`: the files that come with the connector, to begin from."""
+"""`connector example`: the example files that come with the connector."""
 
 from __future__ import annotations
 

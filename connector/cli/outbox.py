@@ -1,4 +1,4 @@
-"""`connector outbox`: what is still to be delivered, and what could not be."""
+"""`connector outbox`: queued and failed deliveries."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from connector.cli.output import ID, actor, json_option, print_json, print_table
 
 @click.group()
 def outbox() -> None:
-    """Look after deliveries; `dead` ones were tried too often, or can never succeed."""
+    """Manage deliveries; `dead` ones were tried too often, or can never succeed."""
 
 
 @outbox.command("list")
@@ -20,7 +20,7 @@ def outbox() -> None:
 @json_option
 @click.pass_context
 def list_(context: click.Context, only_dead: bool, limit: int, as_json: bool) -> None:
-    """List what is not delivered, with the reason of the last failure."""
+    """List undelivered rows, with the reason of the last failure."""
     with services(context) as opened:
         page = opened.outbox.page(("dead",) if only_dead else ("ready", "dead"), limit)
     rows = [_record(each) for each in page]
@@ -34,7 +34,7 @@ def list_(context: click.Context, only_dead: bool, limit: int, as_json: bool) ->
 @click.argument("delivery_id", type=ID)
 @click.pass_context
 def retry(context: click.Context, delivery_id: str) -> None:
-    """Deliver again, now, with the full number of tries."""
+    """Deliver again, now, with the full number of attempts."""
     with services(context) as opened:
         opened.outbox.retry(delivery_id, actor())
     click.echo(f"{delivery_id} is due now.")

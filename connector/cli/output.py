@@ -52,12 +52,12 @@ class Group(click.Group):
 
 
 class _Id(click.ParamType[str]):
-    """An id, which is read in either case where it is a UUID."""
+    """An id; a UUID is accepted in upper and lower case."""
 
     name = "text"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
-        """Write it as it is stored."""
+        """Return the id as it is stored."""
         return normal_id(str(value))
 
 
@@ -90,15 +90,15 @@ def example(*lines: str) -> str:
 
 
 def actor() -> str:
-    """Name who uses the command line, for the history."""
+    """Return the name of the operator, for the history."""
     try:
         return f"cli:{getpass.getuser()}"
-    except (KeyError, OSError):  # a container's user need not have a name
+    except (KeyError, OSError):  # a container's user may have no name
         return f"cli:{os.getuid()}"
 
 
 def load_settings(context: click.Context, **overrides: Any) -> Settings:
-    """Read the settings that `--config` and the environment give."""
+    """Read the settings from `--config` and the environment."""
     config: Path | None = context.find_root().obj
     return settings.load(config, os.environ, **overrides)
 
@@ -114,7 +114,7 @@ def services(context: click.Context) -> Iterator[Services]:
 
 @contextmanager
 def logs_aside() -> Iterator[None]:
-    """Keep standard output for what was asked for: warnings go to standard error, lesser news nowhere."""
+    """Keep stdout for the output: warnings go to stderr; everything below is dropped."""
     before = structlog.get_config()
     structlog.configure(
         wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING),
@@ -127,13 +127,13 @@ def logs_aside() -> Iterator[None]:
 
 
 def print_json(value: Any) -> None:
-    """Print one JSON document; in ASCII where the terminal's encoding has not all characters."""
+    """Print one JSON document; in ASCII where the terminal's encoding lacks characters."""
     is_utf8 = sys.stdout.encoding.lower().replace("-", "") == "utf8"
     click.echo(json.dumps(value, indent=2, ensure_ascii=not is_utf8))
 
 
 def print_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, empty: str) -> None:
-    """Print rows under a heading; `empty` says what it means that there are none."""
+    """Print rows under a heading, or `empty` where there are none."""
     if not rows:
         click.echo(empty)
         return
@@ -144,7 +144,7 @@ def print_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, em
 
 
 def print_record(record: Mapping[str, Any]) -> None:
-    """Print one thing, a line for each of its fields."""
+    """Print one object, a line for each of its fields."""
     width = max(len(name) for name in record)
     for name, value in record.items():
         click.echo(f"{name.ljust(width)}  {_cell(value)}")
@@ -157,14 +157,14 @@ def labelled(view: Mapping[str, Any], labels: Mapping[str, str]) -> dict[str, An
 
 
 def print_marked(rows: Sequence[tuple[bool | None, str, str]]) -> None:
-    """Print a line for each thing that was checked: whether it passed, its name, and what was found."""
+    """Print a line for each check: whether it passed, its name, and its details."""
     width = max(len(name) for _, name, _ in rows)
     for passed, name, detail in rows:
         click.echo(f"{_MARKS[passed]:6}  {name.ljust(width)}  {plain(detail)}")
 
 
 def plain(text: str) -> str:
-    """Write characters that would forge lines or steer the terminal as their codes."""
+    """Escape characters that would forge lines or control the terminal."""
     return text if is_label(text) else "".join(each if is_label(each) else _code(each) for each in text)
 
 

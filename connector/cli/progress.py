@@ -1,7 +1,7 @@
-"""How far long work is, on standard error: a bar on a terminal, elsewhere a line every few seconds.
+"""Progress of long work, on stderr: a bar on a terminal, otherwise a line every few seconds.
 
-The first Ctrl-C (or SIGTERM) lets the step under way finish, so that what is done can be said; the second one breaks
-it off. What leaves nothing behind ends at the first one, at once (`ending_at_once`).
+On the first Ctrl-C (or SIGTERM) the current step is finished, so that the result can be reported; the second one aborts
+it. Commands that leave nothing behind end on the first one (`ending_at_once`).
 """
 
 from __future__ import annotations
@@ -19,25 +19,25 @@ import click
 T = TypeVar("T")
 
 EVERY = 5.0  # seconds between two lines
-INTERRUPTED = 130  # the exit status of what was ended by Ctrl-C
+INTERRUPTED = 130  # the exit status after Ctrl-C
 _ENDING = (signal.SIGINT, signal.SIGTERM)
 _ENDING_AND_CLOSING = (*_ENDING, signal.SIGHUP)
 
 
 class Advance(Protocol):
-    """Takes note of how many more are done."""
+    """Counts how many more are done."""
 
     def __call__(self, number: int, /) -> None: ...
 
 
 class Stop:
-    """Whether the work is to end after the step under way."""
+    """Whether the work must end after the current step."""
 
     def __init__(self) -> None:
         self.is_asked_for = False
 
     def until(self, steps: Iterable[T]) -> Iterator[T]:
-        """Pass steps on until the work is to end; one that was begun is passed on."""
+        """Yield steps until the work must end; a step that was begun is yielded."""
         for step in steps:
             yield step
             if self.is_asked_for:
@@ -64,13 +64,13 @@ def stoppable() -> Iterator[Stop]:
 
 @contextmanager
 def progress(total: int, what: str) -> Iterator[Advance]:
-    """Show how many of `total` are done, how fast that goes and how long it still takes."""
+    """Show how many of `total` are done, the rate and the remaining time."""
     with ExitStack() as stack:
         yield _bar(stack, total, what) if sys.stderr.isatty() else Lines(total, what)
 
 
 def counted(items: Iterable[T], advance: Advance, every: int = 500) -> Iterator[T]:
-    """Pass items on, and take note of each so many of them."""
+    """Yield items, and count them in steps."""
     number = 0
     for number, item in enumerate(items, start=1):
         yield item
@@ -80,7 +80,7 @@ def counted(items: Iterable[T], advance: Advance, every: int = 500) -> Iterator[
 
 
 class Pace:
-    """How fast work goes, and how long the rest will take."""
+    """The rate of work, and its remaining time."""
 
     def __init__(self, total: int, clock: Callable[[], float] = time.monotonic) -> None:
         self.done = 0
@@ -135,7 +135,7 @@ class Lines:
 
 
 def duration(seconds: float) -> str:
-    """Write a time for people: `42 s`, `3 min 5 s`, `2 h 10 min`."""
+    """Format a duration: `42 s`, `3 min 5 s`, `2 h 10 min`."""
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     if hours:

@@ -1,4 +1,4 @@
-"""What `connector provider add` and `update` are told: options, and the files that some of them name."""
+"""The options of `connector provider add` and `update`, and the files that some of them name."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class ClaimMapping(click.ParamType[tuple[str, str]]):
     name = "claim=field"
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[str, str]:
-        """Split at the last equals sign: a claim's URI may hold one."""
+        """Split at the last equals sign: a claim's URI may contain one."""
         uri, separator, applicant_field = str(value).rpartition("=")
         if not (separator and uri and applicant_field):
             self.fail(f"must be claim=field, such as givenname=first_name, not {value}.", param, ctx)
@@ -47,7 +47,7 @@ def _dialect(_context: click.Context, parameter: click.Parameter, name: str | No
 
 
 def _studio(_context: click.Context, parameter: click.Parameter, path: Path | None) -> Studio | None:
-    """Read what is used of Onfido Studio: a JSON object as the HTTP API takes it (see `config/studio.json`)."""
+    """Read the features used of Onfido Studio: a JSON object as in the HTTP API (see `config/studio.json`)."""
     if path is None:
         return None
     try:
@@ -130,7 +130,7 @@ def configured(
 ) -> dict[str, Any]:
     """Return the fields of a `ProviderConfig` that a command's options name.
 
-    Credentials on the command line count more than those of the other kind in the environment. A dialect takes the
+    Credentials on the command line take precedence over those of the other kind in the environment. A dialect takes the
     place of the claims that are known; single claims are added to them or removed from them.
     """
     fields = dict(given)

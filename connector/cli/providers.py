@@ -38,7 +38,7 @@ if TYPE_CHECKING:  # the use cases load when a command opens them
     from connector.bootstrap import Services
 
 _FIRST: dict[str, Any] = {"name": "Onfido", "is_enabled": True, "claims": {}, "workflow_id": ""}
-# What an update leaves as it is; secrets and the use of Studio stay where they are None.
+# Kept by an update; secrets and the use of Studio are kept where they are None.
 _KEPT = (
     *("name", "description", "image", "is_enabled", "claims"),
     *("workflow_id", "base_url", "max_attempts", "attempt_window", "missing_name"),
@@ -117,7 +117,7 @@ def show(context: click.Context, provider: str, tenant: str, as_json: bool) -> N
 @configuration
 @click.pass_context
 def update(context: click.Context, /, provider: str, tenant: str, as_json: bool, no_test: bool, **given: Any) -> None:
-    """Change some of a provider's configuration; what is not named stays.
+    """Change some of a provider's configuration; options that are not given stay unchanged.
 
     New credentials are tested first: where Onfido refuses them, or the workflow with them, nothing is changed.
     """

@@ -1,4 +1,4 @@
-"""Running the processes: the web server, the worker, the simulator; and what prepares them."""
+"""The processes: the web server, the worker, the simulator; and their preparation."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def serve(context: click.Context, dev: bool, force_dev: bool, host: str | None, 
 )
 @click.pass_context
 def worker(context: click.Context, port: int | None) -> None:
-    """Deliver what the outbox holds and look after open runs, until told to stop."""
+    """Deliver the outbox and check open runs, until stopped."""
     from connector.worker import run  # noqa: PLC0415
 
     run(load_settings(context, **{} if port is None else {"worker_port": port}))
@@ -53,7 +53,7 @@ def worker(context: click.Context, port: int | None) -> None:
 def rotate_keys(context: click.Context) -> None:
     """Encrypt everything with the first of the encryption keys; the others can be removed afterwards.
 
-    The connector may run meanwhile. Broken off, it goes on where it was when it is started again.
+    The connector may run meanwhile. An interrupted run continues when the command is started again.
     """
     with services(context) as opened:
         rotation, done = opened.key_rotation, 0
@@ -71,7 +71,7 @@ def rotate_keys(context: click.Context) -> None:
 @click.command()
 @click.pass_context
 def migrate(context: click.Context) -> None:
-    """Bring the database to this version's schema."""
+    """Migrate the database to this version's schema."""
     from connector.bootstrap import open_database  # noqa: PLC0415
 
     database = open_database(load_settings(context))
@@ -85,7 +85,7 @@ def migrate(context: click.Context) -> None:
 @click.command()
 @click.option("--once", is_flag=True, help="End after the verification.")
 def demo(once: bool) -> None:
-    """Show one whole verification, with a simulated Onfido, then stay up to be tried until Ctrl-C."""
+    """Show a complete verification with a simulated Onfido, then keep running for experiments until Ctrl-C."""
     with ending_at_once():
         from connector.cli.demo import perform  # noqa: PLC0415
 
@@ -119,5 +119,5 @@ def _metrics_of_processes(number: int) -> Iterator[None]:
     try:
         yield
     finally:
-        if os.getpid() == owner:  # a worker that ends comes by here, too
+        if os.getpid() == owner:  # a worker process that ends also runs this
             shutil.rmtree(directory, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""`connector provider test|add-webhook|remove-webhook`: setting a provider up at Onfido."""
+"""`connector provider test|add-webhook|remove-webhook`: set up a provider at Onfido."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from connector.errors import OnfidoError, RequestError
 if TYPE_CHECKING:
     from connector.bootstrap import Services
 
-# What people read, and where the API's view has it.
+# The labels, and the members of the API's view.
 _WEBHOOK = {
     "webhook": "webhookId",
     "webhook url": "webhookUrl",
@@ -43,7 +43,7 @@ _WEBHOOK = {
 @json_option
 @click.pass_context
 def test(context: click.Context, provider: str, tenant: str, as_json: bool) -> None:
-    """Ask Onfido whether a provider's token, workflow and webhook are good, and tell what can be verified."""
+    """Check a provider's token, workflow and webhook at Onfido, and list what can be verified."""
     with services(context) as opened:
         readiness = opened.setup.test(tenant, provider_id(opened, tenant, provider), load_settings(context).public_url)
     if as_json:
@@ -60,7 +60,7 @@ def test(context: click.Context, provider: str, tenant: str, as_json: bool) -> N
 @json_option
 @click.pass_context
 def add_webhook(context: click.Context, provider: str, tenant: str, as_json: bool) -> None:
-    """Register the webhook at Onfido, or repair the one that is there, and register its token."""
+    """Register the webhook at Onfido, or repair the existing one, and register its token."""
     from connector.api.setup_shapes import WebhookSchema  # noqa: PLC0415
 
     with services(context) as opened:
@@ -88,7 +88,7 @@ def remove_webhook(context: click.Context, provider: str, tenant: str) -> None:
 
 
 def set_up(opened: Services, added: Provider, public_url: str, *, has_webhook: bool) -> Readiness:
-    """Test a new provider and, where Onfido takes its token, register its webhook, if it is to have one."""
+    """Test a new provider and, where Onfido accepts its token, register its webhook, if requested."""
     readiness: Readiness = opened.setup.test(added.tenant, added.provider_id, public_url, probes_delivery=False)
     if not has_webhook:
         return _replaced(readiness, not_checked(WEBHOOK, "--no-webhook"))
@@ -97,12 +97,12 @@ def set_up(opened: Services, added: Provider, public_url: str, *, has_webhook: b
 
 
 def print_checks(readiness: Readiness) -> None:
-    """Print a line for each thing that was looked at."""
+    """Print a line for each check."""
     print_marked([(check.passed, check.name, check.detail) for check in readiness.checks])
 
 
 def readiness_view(readiness: Readiness) -> dict[str, Any]:
-    """Return the API's view of what was found out."""
+    """Return the API's view of the checks."""
     from connector.api.setup_shapes import ReadinessSchema  # noqa: PLC0415
 
     view: dict[str, Any] = ReadinessSchema().dump(readiness)

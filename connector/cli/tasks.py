@@ -1,4 +1,4 @@
-"""`connector verification task`: what a run waits for of the application."""
+"""`connector verification task`: the tasks of a run that wait for the application."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import click
 
 from connector.cli.output import ID, actor, json_option, labelled, print_json, print_table, services, tenant_option
 
-# What people read, and where the API's view has it.
+# The labels, and the members of the API's view.
 TASK = {"started": "createdAt", "task": "id", "definition": "taskDefId", "version": "taskDefVersion"}
 
 
 @click.group()
 def task() -> None:
-    """Look at the tasks of a run, and complete them."""
+    """List the tasks of a run, and complete them."""
 
 
 @task.command("list")
@@ -24,7 +24,7 @@ def task() -> None:
 @json_option
 @click.pass_context
 def list_(context: click.Context, run_id: str, tenant: str, as_json: bool) -> None:
-    """List the tasks of a run that have started, as Onfido says now."""
+    """List the tasks of a run that have started, as Onfido has them now."""
     from connector.api.verification_shapes import TaskSchema  # noqa: PLC0415
 
     with services(context) as opened:
@@ -42,7 +42,7 @@ def list_(context: click.Context, run_id: str, tenant: str, as_json: bool) -> No
 @tenant_option
 @click.pass_context
 def complete(context: click.Context, run_id: str, task_id: str, source: TextIO, tenant: str) -> None:
-    """Complete a task with data: a JSON object or array, as its definition in Onfido Studio has it."""
+    """Complete a task with data: a JSON object or array, as its definition in Onfido Studio requires."""
     try:
         data = json.load(source)
     except (ValueError, RecursionError) as error:

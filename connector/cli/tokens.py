@@ -1,4 +1,4 @@
-"""`connector token`: make access tokens for development, and explain why a token is refused."""
+"""`connector token`: create access tokens for development, and explain why a token is refused."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ BEARER = "bearer "
 @tenant_option
 @click.pass_context
 def token(context: click.Context, user_id: str | None, scopes: str, lifetime: int, tenant: str) -> None:
-    """Make an access token of the development issuer; `serve --dev` accepts it, nothing else does."""
+    """Create an access token of the development issuer, which only `serve --dev` accepts."""
     if context.invoked_subcommand is not None:
         return
     if user_id is None:
@@ -47,7 +47,7 @@ def token(context: click.Context, user_id: str | None, scopes: str, lifetime: in
 @json_option
 @click.pass_context
 def check(context: click.Context, scope: str | None, dev: bool, tenant: str, as_json: bool) -> None:
-    """Explain whether an access token is good here, and if not, why; it is read from standard input."""
+    """Explain whether an access token is valid here, and if not, why; it is read from standard input."""
     from connector.access.development import trusted_issuers  # noqa: PLC0415
 
     text = sys.stdin.read().strip()

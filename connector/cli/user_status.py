@@ -1,4 +1,4 @@
-"""`connector user show|unlock`: why a user is not verified, and letting one try again."""
+"""`connector user show|unlock`: show why a user is not verified, and allow new attempts."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from connector.cli.output import (
 @json_option
 @click.pass_context
 def show(context: click.Context, user_id: str, tenant: str, as_json: bool) -> None:
-    """Show a user's attributes, what is verified of them, and if not, why."""
+    """Show a user's attributes, which are verified, and if not, why."""
     from connector.api.user_status_shapes import UserStatusSchema, status_body  # noqa: PLC0415
 
     with services(context) as opened:
@@ -71,7 +71,7 @@ def _print(body: Mapping[str, Any], values: Mapping[str, str]) -> None:
 
 
 def _uris(providers: list[dict[str, Any]], values: Mapping[str, str]) -> list[str]:
-    """Return the claims to show: what the user has, and what a provider knows something of."""
+    """Return the claims to show: those that the user has, and those known to a provider."""
     known = {claim["uri"] for each in providers for claim in each["claims"] if claim["verificationStatus"]}
     return sorted({*values, *known})
 

@@ -1,4 +1,4 @@
-"""`connector user`: keep the embedded user directory."""
+"""`connector user`: manage the embedded user directory."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _attribute = click.option("--attribute", "-a", "attributes", multiple=True, type
 
 @click.group()
 def user() -> None:
-    """Keep the embedded user directory."""
+    """Manage the embedded user directory."""
 
 
 user.add_command(import_users)
@@ -43,7 +43,7 @@ user.add_command(import_users)
 @tenant_option
 @click.pass_context
 def add(context: click.Context, user_id: str, attributes: tuple[tuple[str, str], ...], tenant: str) -> None:
-    """Add a user; the id is what the user's access tokens have as `sub`."""
+    """Add a user; the id is the `sub` of the user's access tokens."""
     _check(user_id, dict(attributes))
     with services(context) as opened:
         opened.users.add(tenant, user_id, dict(attributes), actor())
@@ -56,7 +56,7 @@ def add(context: click.Context, user_id: str, attributes: tuple[tuple[str, str],
 @tenant_option
 @click.pass_context
 def set_(context: click.Context, user_id: str, attributes: tuple[tuple[str, str], ...], tenant: str) -> None:
-    """Change some of a user's attributes; what was verified for another value is verified no longer."""
+    """Change some of a user's attributes; a claim verified for another value is no longer verified."""
     _check(user_id, dict(attributes))
     with services(context) as opened:
         is_changed = opened.users.change(tenant, user_id, dict(attributes), actor())
@@ -89,7 +89,7 @@ def list_(context: click.Context, part: str | None, limit: int, cursor: str, ten
 @tenant_option
 @click.pass_context
 def remove(context: click.Context, user_id: str, tenant: str) -> None:
-    """Remove everything personal of a user, here and, through the outbox, at Onfido."""
+    """Remove all personal data of a user, here and, through the outbox, at Onfido."""
     with services(context) as opened:
         number = opened.users.remove(tenant, user_id, actor())
     click.echo(

@@ -1,4 +1,4 @@
-"""`connector verification`: look at what was started and what came of it, and decide on what is in review."""
+"""`connector verification`: list, show, refresh and decide verifications."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ from connector.cli.tasks import TASK
 from connector.domain.history import Change
 from connector.domain.verification_filter import FALLING, RISING, read_filter
 
-if TYPE_CHECKING:  # the use cases load when a command opens them: `serve` has to set up its metrics first
+if TYPE_CHECKING:  # the use cases are imported when a command opens them: `serve` has to set up its metrics first
     from connector.bootstrap import Services
 
-# What people read, and where the API's view has it.
+# The labels, and the members of the API's view.
 _RUN = {
     "verification": "id",
     "run": "runId",
@@ -59,7 +59,7 @@ _with_output = click.option("--output", "has_output", is_flag=True, help="Print 
 
 @click.group()
 def verification() -> None:
-    """Look at verifications, and decide on them."""
+    """List and show verifications, and decide on them."""
 
 
 for command in (run_files.export, run_files.timeline, run_files.evidence):
@@ -114,7 +114,7 @@ def _print_list(body: Mapping[str, Any], user_id: str | None) -> None:
 @json_option
 @click.pass_context
 def show(context: click.Context, run_id: str, has_output: bool, tenant: str, as_json: bool) -> None:
-    """Show a verification, by its run's id or its own, how its claims stand, and its tasks at Onfido."""
+    """Show a verification, by its run's id or its own, with its claims and its tasks at Onfido."""
     with services(context) as opened:
         _show(opened, tenant, run_id, as_json=as_json, has_output=has_output)
 
@@ -142,7 +142,7 @@ def refresh(context: click.Context, run_id: str, has_output: bool, tenant: str, 
 def decide(
     context: click.Context, run_id: str, is_approved: bool | None, reason: str, tenant: str, as_json: bool
 ) -> None:
-    """Decide on a run that ended in review, and show it; approving verifies what Onfido compared as clear."""
+    """Decide on a run that ended in review, and show it; an approval verifies the claims compared as clear."""
     if is_approved is None:
         raise click.UsageError("Say --approve or --decline.")
     with services(context) as opened:
