@@ -44,7 +44,7 @@ class Code(StrEnum):
     VERIFICATION_NOT_ENDED = "IDVP-60012", "The run has not ended"
     VERIFICATION_NOT_DECIDABLE = "IDVP-60013", "The run is not up for a decision"
     TASK_NOT_FOUND = "IDVP-60014", "No such task"
-    TASK_CLOSED = "IDVP-60015", "The task cannot be completed any more"
+    TASK_CLOSED = "IDVP-60015", "The task can no longer be completed"
     APPLICANT_NOT_FOUND = "IDVP-60016", "No such applicant"
     WEBHOOK_NOT_FOUND = "IDVP-60017", "No webhook is registered at Onfido"
     WEBHOOK_REFUSED = "IDVP-60018", "Onfido refused the webhook"

@@ -24,7 +24,7 @@ BEARER = "bearer "
 @click.group(invoke_without_command=True, epilog=example("TOKEN=$(connector token --user ann)"))
 @click.option("--user", "user_id", help="Who the token is for (its `sub`).")
 @click.option("--scope", "scopes", default="internal_login", show_default=True, help="Scopes, separated by spaces.")
-@click.option("--lifetime", default=3600, show_default=True, type=click.IntRange(1), help="Seconds it is good for.")
+@click.option("--lifetime", default=3600, show_default=True, type=click.IntRange(1), help="Seconds that it is valid.")
 @tenant_option
 @click.pass_context
 def token(context: click.Context, user_id: str | None, scopes: str, lifetime: int, tenant: str) -> None:

@@ -1,4 +1,4 @@
-"""A local Onfido over HTTP: for the demo, the tests, and whoever has no Onfido account yet.
+"""A local Onfido over HTTP: for the demo, the tests, and development without an Onfido account.
 
     client ──► /v3.6/…  (applicants, workflow_runs, watchlist_monitors, webhooks) ──► state: one lock, in memory
                                                                     │
@@ -9,13 +9,13 @@
     app.py         what every call passes: faults, authorization, errors, request ids
     applicants.py, workflow_runs.py, run_files.py, watchlist_monitors.py, webhooks.py
                    Onfido's endpoints and their rules
-    workflows.py   what a workflow wants: custom data, Send/Receive Data tasks
-    outcomes.py    how a run ends, and the shapes in which its output says so; reports.py, whole reports
-    lifecycle.py   a run starts, a task completes, a run ends; events.py, what tells of each
+    workflows.py   the requirements of a workflow: custom data, Send/Receive Data tasks
+    outcomes.py    how a run ends, and the forms of its output; reports.py, complete reports
+    lifecycle.py   a run starts, a task completes, a run ends; events.py, their events
     files.py       PDF and zip files of any size
-    faults.py      what goes wrong on purpose, each switch once
+    faults.py      the switches for simulated faults
     control.py     the switches, the state and the outcome for scripts; pages.py for people
 
-Nothing is checked, and nothing leaves the machine but to the webhooks that are registered. It imports nothing from
+No identity is checked, and nothing is sent except to the registered webhooks. It imports nothing from
 the rest of the connector.
 """

@@ -1,8 +1,8 @@
-"""Whose call it is: any API token that looks like one, or an access token that `/v3.6/oauth/token` has granted.
+"""Authorization of calls: any API token of the right form, or an access token that `/v3.6/oauth/token` has granted.
 
-A token is for the sandbox or for live; a client's are for live where its id says so. What was made in one environment
-is unknown in the other. Only what asks for a host of the simulator's own is answered: a page elsewhere, whose name
-was made to lead here, reads and changes nothing.
+A token is for the sandbox or for live; a client's are for live where its id says so. Objects of one environment
+are unknown in the other. Only requests for one of the simulator's own hosts are answered, which prevents DNS
+rebinding.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ def _granted(state: State, header: str) -> bool | None:
 
 
 def _elsewhere(state: State) -> ApiError | None:
-    """Return the error for a path that leads to what was made in the other environment."""
+    """Return the error for a path to an object of the other environment."""
     for name, records in (("applicant_id", state.applicants), ("run_id", state.runs), ("monitor_id", state.monitors)):
         record = records.get(normal((request.view_args or {}).get(name, "")))
         if record is not None and record.is_sandbox is not g.is_sandbox:

@@ -1,4 +1,4 @@
-"""What every call passes on its way in and out.
+"""The processing of every request and response.
 
 in:   the body is read ─► its own host? ─► counted ─► latency ─► throttled? ─► failed? ─► authorized? ─► the endpoint
 out:  failed after? ─► dropped after? ─► X-Request-Id
@@ -110,7 +110,7 @@ def leave(response: Response) -> Response:
 
 
 def _failure(status: int) -> Response:
-    """Fail as Onfido does, or, below 500, as something between the caller and Onfido."""
+    """Fail as Onfido does, or, below 500, as a proxy between the caller and Onfido."""
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return show_error(errors.failing(status))
     return Response(f"<html><h1>{status}</h1></html>", status, mimetype="text/html")
@@ -127,7 +127,7 @@ def show_error(error: ApiError) -> Response:
 
 
 def show_http_error(error: HTTPException) -> Response:
-    """Show what the web framework refuses in the same form."""
+    """Show errors of the web framework in the same form."""
     status = error.code or HTTPStatus.INTERNAL_SERVER_ERROR
     if status == HTTPStatus.NOT_FOUND:
         return show_error(errors.not_found("resource"))

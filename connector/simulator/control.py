@@ -20,13 +20,13 @@ blueprint = Blueprint("control", __name__, url_prefix="/simulator")
 
 @blueprint.get("/state")
 def read_state() -> Json:
-    """Show what the simulator holds and was asked."""
+    """Show the simulator's records and the requests so far."""
     return simulation().state.as_json()
 
 
 @blueprint.post("/reset")
 def reset() -> tuple[str, int]:
-    """Forget everything, webhooks included, and put the switches back."""
+    """Delete all records, webhooks included, and reset the switches."""
     parts = simulation()
     parts.sender.clear()
     parts.state.reset()

@@ -1,4 +1,4 @@
-"""`/v3.6/passkeys` and `/v3.6/biometric_tokens`: what a customer has beyond runs, found by its `customer_user_id`.
+"""`/v3.6/passkeys` and `/v3.6/biometric_tokens`: a customer's objects, by `customer_user_id`.
 
 Onfido makes them in workflows that this simulator does not play; here they come by `POST /simulator/customers/{id}`.
 """

@@ -1,4 +1,4 @@
-"""Webhooks on their way out: signed, posted from one background thread, tried again until answered 2xx."""
+"""Delivery of webhooks: signed, posted from one background thread, retried until answered 2xx."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Sender:
 
     @property
     def patience(self) -> float:
-        """How long the first try of something just sent may take, in seconds."""
+        """The longest time that a first try may take, in seconds."""
         return self._timeout + self._state.faults.webhook_delay_ms / 1000
 
     def start(self) -> None:
@@ -48,7 +48,7 @@ class Sender:
         self._thread.start()
 
     def stop(self) -> None:
-        """Drop what is waiting and end the thread, once the try under way is over."""
+        """Drop what is waiting and end the thread after the current try."""
         self.clear()
         with self._changed:
             self._is_stopping = True

@@ -46,7 +46,7 @@ def unauthorized() -> ApiError:
 
 
 def misdirected() -> ApiError:
-    """Make the error for a request whose host is another's."""
+    """Make the error for a request for another host."""
     return bad_request("This simulator answers requests for its own host only: localhost, 127.0.0.1 or its --host", 421)
 
 
@@ -61,12 +61,12 @@ def gone(what: str) -> ApiError:
 
 
 def expired() -> ApiError:
-    """Make the error for a link that had its time."""
+    """Make the error for a link that has expired."""
     return ApiError(410, "gone", "The link has expired")
 
 
 def conflict(message: str) -> ApiError:
-    """Make the error for what a script or a person wants of the simulator too late, or too soon."""
+    """Make the error for a request to the simulator that comes too late, or too early."""
     return ApiError(409, "conflict", message)
 
 

@@ -1,4 +1,4 @@
-"""The events that webhooks are sent: what happened, to what, and how the API shows that thing."""
+"""The events of webhooks: the action, the object, and the resource as the API shows it."""
 
 from __future__ import annotations
 

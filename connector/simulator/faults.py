@@ -1,4 +1,4 @@
-"""What goes wrong on purpose: every switch once, with its default, its rule and its sentence.
+"""Simulated faults: every switch once, with its default, its rule and its description.
 
 A switch that counts is 0 (off), n (the next n times) or -1 (every time). `route` narrows the switches for API calls,
 `event` those for webhooks. Faults of both kinds combine: a run can be early and its answer dropped.

@@ -1,4 +1,4 @@
-"""The files of a run: PDF and zip of any size, made while they are sent, so that none is ever held whole."""
+"""The files of a run: PDF and zip of any size, created while they are sent, to limit the memory used."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class File:
         return f"{self.kind}_{self.run_id}.{'zip' if self.kind is Kind.FOLDER else 'pdf'}"
 
     def content(self, size: int) -> Content:
-        """Make it with at least `size` bytes, and just so many if it has not more to say."""
+        """Create it with `size` bytes, or more if its contents are longer."""
         title = f"{self.kind.replace('_', ' ').capitalize()} of workflow run {self.run_id}"
         return _zip(title, size) if self.kind is Kind.FOLDER else _pdf(title, size)
 

@@ -1,4 +1,4 @@
-"""A run starts, its tasks open and close, it ends; and the events that tell of each step.
+"""The steps of a run: it starts, its tasks open and close, it ends; and the events of each step.
 
     start ──► document_photo opens
     choose ─► document_photo and document_check close ──► advance
@@ -59,7 +59,7 @@ def start(state: State, sender: Sender, values: Json, root_url: str, *, is_sandb
 def choose(state: State, sender: Sender, run_id: str, outcome: Outcome) -> Json:
     """Apply the outcome to a run; raises `ApiError` 404, or 409 once the person's part is done.
 
-    A run whose tasks wait can still be broken off.
+    A run whose tasks wait can still be aborted.
     """
     with state.lock:
         run = state.run(run_id)

@@ -1,6 +1,6 @@
-"""How a run ends, and the shapes in which its output says so.
+"""How a run ends, and the forms of its output.
 
-Nobody looks at a document here. By default every value the applicant has compares as `clear` and the run is
+No document is checked here. By default every value the applicant has compares as `clear` and the run is
 `approved`. An applicant with the last name `Consider` gets `consider` for both names, as in Onfido's sandbox. Where
 no status is chosen, a run with a `consider` among its comparisons is `declined`. A run that is `abandoned` or ends
 in `error` compares nothing, unless comparisons are chosen for it. A status other than the five that end a run leaves
@@ -65,7 +65,7 @@ class Outcome:
 
     @property
     def ends(self) -> bool:
-        """Whether the run has an end to come to."""
+        """Whether the outcome ends the run."""
         return self.status is None or self.status in ENDED_STATUSES
 
     @property

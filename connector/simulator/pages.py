@@ -36,7 +36,7 @@ _PREFIX = "comparison."
 
 @blueprint.app_template_filter("to_json")
 def write_json(value: object) -> str:
-    """Write a value for people."""
+    """Format a value for people."""
     return json.dumps(value, indent=2, ensure_ascii=False)
 
 
@@ -63,7 +63,7 @@ def index() -> str:
 
 @blueprint.get("/runs/<run_id>")
 def review(run_id: str) -> str:
-    """Show a run to whoever looks after it: all that is known of it, however it stands."""
+    """Show a run as Onfido's dashboard does: all of its data, whatever its status."""
     run = _find(run_id)
     with simulation().state.lock:
         return render_template("run.html", run=run, whole=run.as_json(), decisions=RESULT_STATUSES)

@@ -1,4 +1,4 @@
-"""What the simulator keeps, and how Onfido's API shows each of it."""
+"""The simulator's records, and their form in Onfido's API."""
 
 from __future__ import annotations
 
@@ -156,7 +156,7 @@ class Delivery:
     is_tried: threading.Event = field(default_factory=threading.Event)
 
     def as_json(self) -> Json:
-        """How the delivery stands."""
+        """The state of the delivery."""
         return {
             "event": self.event,
             "object_id": self.object_id,

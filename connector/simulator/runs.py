@@ -1,4 +1,4 @@
-"""A workflow run and its tasks: what the simulator keeps of them, and how Onfido's API shows them."""
+"""A workflow run and its tasks: their records, and their form in Onfido's API."""
 
 from __future__ import annotations
 
@@ -103,7 +103,7 @@ class Run:
 
     @property
     def is_link_expired(self) -> bool:
-        """Whether the link has had its time."""
+        """Whether the link has expired."""
         expires_at = self.link.get("expires_at")
         return expires_at is not None and as_moment(expires_at) <= datetime.now(UTC)
 
@@ -140,7 +140,7 @@ class Run:
         }
 
     def summary(self) -> Json:
-        """The run as the simulator's state tells of it."""
+        """The run as the simulator's state shows it."""
         shown = ("workflow_id", "customer_user_id", "custom_data", "link")
         return {
             "id": self.run_id,

@@ -1,4 +1,4 @@
-"""The HTTP server of a simulator: starts on a free port, keeps connections alive, stops without a trace."""
+"""The HTTP server of a simulator: it starts on a free port, keeps connections alive, and closes all when stopped."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def serve(
     names: Collection[str] = (),
     on_ready: Callable[[Simulator], object] = lambda _: None,
 ) -> None:
-    """Run a simulator until SIGINT or SIGTERM; `on_ready` is told once it listens. To be called in the main thread."""
+    """Run a simulator until SIGINT or SIGTERM; `on_ready` is called once it listens. Call it in the main thread."""
     ending = (signal.SIGINT, signal.SIGTERM)
     before = signal.pthread_sigmask(signal.SIG_BLOCK, ending)
     try:
@@ -178,7 +178,7 @@ class _Server(ThreadedWSGIServer):
         super().shutdown_request(request)
 
     def drop_connections(self) -> None:
-        """Hang up on whoever is connected."""
+        """Close all connections."""
         for connection in tuple(self._connections):
             with suppress(OSError):
                 connection.shutdown(socket.SHUT_RDWR)

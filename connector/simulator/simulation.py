@@ -19,7 +19,7 @@ EXTENSION = "simulation"
 
 @dataclass(frozen=True)
 class Simulation:
-    """One simulator; `stopping` wakes whoever waits on purpose."""
+    """One simulator; `stopping` wakes threads that simulate latency."""
 
     state: State
     sender: Sender

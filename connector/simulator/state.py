@@ -1,6 +1,6 @@
-"""Everything the simulator knows, in memory, behind one lock.
+"""The simulator's state, in memory, behind one lock.
 
-Whoever reads or changes a record holds the lock; nothing waits for a socket while holding it.
+Records are read and changed under the lock only; it is never held while waiting for a socket.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class State:
         self.reset()
 
     def reset(self) -> None:
-        """Forget everything; the switches go back to how the simulator was started."""
+        """Delete all records; the switches are reset to those at the start."""
         with self.lock:
             self.faults = self._first_faults
             self.applicants: dict[str, Applicant] = {}
@@ -84,7 +84,7 @@ class State:
         raise errors.not_found("workflow run")
 
     def workflow(self, workflow_id: str) -> Workflow:
-        """The rules of a workflow; those that nobody gave any are free."""
+        """The rules of a workflow; one without rules accepts anything."""
         return self.workflows.get(normal(workflow_id), FREE)
 
     def monitor(self, monitor_id: str) -> Monitor:
@@ -106,7 +106,7 @@ class State:
         raise errors.not_found("webhook")
 
     def as_json(self) -> Json:
-        """What a test wants to know."""
+        """The state for tests."""
         with self.lock:
             return {
                 "counts": {"applicants": len(self.applicants), "runs": len(self.runs), "webhooks": len(self.webhooks)},

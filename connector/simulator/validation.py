@@ -1,4 +1,4 @@
-"""What a JSON value must look like: small rules that combine into the shape of a request.
+"""Validation of JSON: small rules that combine into the schema of a request.
 
 A rule takes a value and lists what is wrong with it; an empty list means nothing is. The problems of an object
 inside an object are themselves an object, as in `{"address": [{"postcode": ["must be given"]}]}`.

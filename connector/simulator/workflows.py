@@ -1,6 +1,6 @@
 """What a workflow wants of its runs: custom input data, and Send/Receive Data tasks to be completed after the capture.
 
-A workflow that nobody gave rules takes any custom data and has no such task.
+A workflow without rules accepts any custom data and has no such task.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class TaskDefinition:
 
     @property
     def is_decision(self) -> bool:
-        """Whether somebody decides it in the dashboard."""
+        """Whether it is decided in the dashboard."""
         return self.task_def_id == MANUAL_REVIEW
 
     @property

@@ -90,7 +90,7 @@ class Tasks:
             return run.onfido.list_tasks(run.run_id)
         except OnfidoError as error:
             if error.is_gone:
-                raise RequestError(Code.VERIFICATION_NOT_FOUND, f"Onfido has no run {run.run_id} any more.") from error
+                raise RequestError(Code.VERIFICATION_NOT_FOUND, f"Onfido no longer has a run {run.run_id}.") from error
             raise
 
     def get(self, tenant: str, run_id: str, task_id: str, provider_id: str | None = None) -> Task:

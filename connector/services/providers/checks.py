@@ -69,7 +69,7 @@ def _faults(account: ProviderWebhook, ours: Sequence[RegisteredWebhook]) -> Iter
     if not webhook.is_enabled:
         yield "it is disabled"
     if missing := sorted(set(account.provider.studio.events) - webhook.events):
-        yield f"it is not told of {', '.join(missing)}"
+        yield f"it is not subscribed to {', '.join(missing)}"
     if missing := sorted(account.environments - webhook.environments):
         yield f"it is not for {' and '.join(missing)}"
     if account.token is None:

@@ -60,6 +60,6 @@ class Orphans:
             verification_id=verification.verification_id,
             run_id=run_id,
             provider_id=verification.provider_id,
-            advice="Onfido started this run after its request had lost its turn: nobody was sent to it. "
+            advice="Onfido started this run after the lease of its request had expired: no user was sent to it. "
             "It ends when its tasks time out.",
         )
