@@ -15,9 +15,10 @@ MASK = "********"  # shown in place of a secret in every answer; sent back, it k
 _PREFIX = re.compile(r"api_(sandbox|live)(?:_([a-z]+)\.)?")
 _HOST = re.compile(r"api\.([a-z]+)\.onfido\.com")
 # What is often copied along with a token from a header, a document or a shell.
-_HEADER = re.compile(r"(?:authorization\s*:|(?:token\s+)?token\s*=|token\s+|bearer\s+)\s*", re.IGNORECASE)
+_NAME = r"(?:export\s+)?(?:\w*token|authorization)[\"']?\s*[:=]"  # of a variable, header or member of an object
+_HEADER = re.compile(rf"(?:{_NAME}|-H(?=\W)|--header(?=\W)|token\s|bearer\s)\s*", re.IGNORECASE)
 _QUOTES = "\"'`\u2018\u2019\u201c\u201d"
-_AROUND = " \t\r\n\u00a0\u200b\ufeff" + _QUOTES
+_AROUND = " \t\r\n\xa0\xad\u200b\u200e\u200f\u202a\u202c\u202d\u2060\u2066\u2068\u2069\u3000\ufeff,;" + _QUOTES
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ Credentials = str | ClientCredentials  # an API token, or these
 
 
 def tidy_token(text: str) -> str:
-    """Return a pasted API token without the header's words, quotes and white space around it."""
+    """Return a pasted API token without what was copied along: names, quotes, invisible characters."""
     text = text.strip(_AROUND)
     while header := _HEADER.match(text):
         text = text[header.end() :].strip(_AROUND)

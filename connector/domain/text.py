@@ -71,7 +71,7 @@ def fold(text: str) -> str:
 
 
 def _plain_i(text: str) -> str:
-    """Write every i, in decomposed text, with the dot that it has by itself."""
+    """Write every i and j, in decomposed text, with the dot that it has by itself."""
     if "\u0131" not in text and _DOT_ABOVE not in text:
         return text
     kept, is_dotted = [], False
@@ -79,5 +79,5 @@ def _plain_i(text: str) -> str:
         if character == _DOT_ABOVE and is_dotted:
             continue
         kept.append(character)
-        is_dotted = character == "i" or (is_dotted and unicodedata.combining(character) not in (0, _ABOVE))
+        is_dotted = character in ("i", "j") or (is_dotted and unicodedata.combining(character) not in (0, _ABOVE))
     return "".join(kept)

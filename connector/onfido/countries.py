@@ -1,7 +1,8 @@
 """Countries, and states of the USA, as people write them, and the codes that Onfido takes for them.
 
 Codes and names are those of ISO 3166 as `pycountry` has them (alpha-2, alpha-3, English names), with everyday names
-that the standard lacks. Letter case, accents and punctuation do not matter, nor do the words "and" and "the".
+that the standard lacks. Letter case, accents, invisible characters and punctuation do not matter, nor do the words
+"and" and "the". What names one country twice, such as "United Kingdom (UK)" or "England, UK", is that country.
 """
 
 from __future__ import annotations
@@ -11,43 +12,51 @@ import unicodedata
 from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 
+from connector.domain.text import fold
+
 # By Onfido's code, which for Kosovo is not ISO's: it has none.
 _EVERYDAY: Mapping[str, tuple[str, ...]] = {
     "ALA": ("Aland",),
     "ARE": ("Emirates",),
+    "ATG": ("Antigua",),
     "BES": ("Caribbean Netherlands", "Bonaire"),
     "BIH": ("Bosnia",),
+    "BLM": ("Saint Barts", "Saint Barths"),
     "BRN": ("Brunei",),
     "CCK": ("Keeling Islands",),
     "CHN": ("China mainland", "Mainland China"),
-    "CIV": ("Ivory Coast",),
-    "COD": ("Congo-Kinshasa", "Congo (DRC)", "Congo, Democratic Republic", "DR Congo", "Zaire"),
-    "COG": ("Congo-Brazzaville", "Congo (Republic)", "Congo, Republic of the"),
+    "CIV": ("Ivory Coast", "Cote d Ivoire"),
+    "COD": ("Congo-Kinshasa", "Congo (DRC)", "Congo (Dem. Rep.)", "Congo, Democratic Republic", "DR Congo", "Zaire"),
+    "COG": ("Congo-Brazzaville", "Congo (Republic)", "Congo (Rep.)", "Congo, Republic of the"),
     "CPV": ("Cape Verde",),
     "FLK": ("Falklands",),
     "FSM": ("Micronesia",),
     "GBR": ("Great Britain", "Britain", "England", "Scotland", "Wales", "Northern Ireland"),
     "HKG": ("Hong Kong SAR", "Hong Kong SAR China", "Hong Kong (China)"),
     "IRL": ("Republic of Ireland", "Eire"),
-    "KOR": ("Korea (South)",),
+    "KOR": ("Korea (South)", "S. Korea"),
     "LAO": ("Lao PDR",),
     "MAC": ("Macau", "Macao SAR", "Macau SAR", "Macao SAR China", "Macau SAR China"),
-    "MKD": ("Macedonia", "FYROM"),
+    "MKD": ("Macedonia", "FYROM", "FYR Macedonia", "Former Yugoslav Republic of Macedonia"),
     "MMR": ("Burma", "Myanmar (Burma)"),
     "NLD": ("Holland",),
     "PCN": ("Pitcairn Islands",),
-    "PRK": ("Korea (North)",),
+    "PRK": ("Korea (North)", "N. Korea"),
     "PSE": ("Palestine", "Palestinian Territories", "Palestinian Territory"),
-    "RKS": ("Kosovo", "Republic of Kosovo"),
+    "RKS": ("Kosovo", "Kosova", "Republic of Kosovo"),
     "RUS": ("Russia",),
     "SHN": ("Saint Helena",),
     "SJM": ("Svalbard",),
     "STP": ("Sao Tome",),
     "SWZ": ("Swaziland",),
+    "SXM": ("Saint Maarten",),
+    "TCA": ("Turks and Caicos",),
     "TLS": ("East Timor",),
-    "TUR": ("Turkey",),
+    "TTO": ("Trinidad",),
+    "TUR": ("Turkey", "Republic of Turkey"),
     "USA": ("America",),
     "VAT": ("Vatican", "Vatican City", "Vatican City State"),
+    "VCT": ("Saint Vincent",),
     "VIR": ("US Virgin Islands", "United States Virgin Islands"),
 }
 # Codes that are in use beside ISO's: the European Union's, those of passports and abbreviations.
@@ -59,11 +68,17 @@ _MORE_CODES: Mapping[str, str] = {
     "prc": "CHN",
     "drc": "COD",
     "dprk": "PRK",
+    "rok": "KOR",
+    "ksa": "SAU",
+    "rsa": "ZAF",
 }
 _LEFT_OUT = frozenset({"and", "the"})
 _IN_PARENTHESES = re.compile(r"\([^)]*\)")
-_WORD = re.compile(r"\w+")
-_APOSTROPHE = re.compile("['\u2019]")
+_BETWEEN_NAMES = re.compile("[(),/]")
+_WORD = re.compile(r"[^\W_]+")
+_NOT_IN_CODES = re.compile(r"[\W_]+")
+_INITIALS = re.compile(r"\b(\w) (?=\w\b)")  # each but the last of several
+_APOSTROPHE = re.compile("['`\xb4\u02bc\u2018\u2019\u2032]")
 _COUNTRY_FIELDS = ("address.country", "location.country_of_residence")
 
 _Known = tuple[Mapping[str, str], Mapping[str, str]]  # Onfido's codes by code and by name
@@ -85,13 +100,20 @@ def as_onfido_writes(values: Mapping[str, str]) -> dict[str, str]:
 
 def country_code(text: str) -> str | None:
     """Return Onfido's code, of three letters, for a country by its code or English name; None where it is unknown."""
-    codes, names = _countries()
-    return codes.get(_code(text)) or names.get(_key(text))
+    if known := _country(text):
+        return known
+    parts = {_country(part) for part in _BETWEEN_NAMES.split(text) if _key(part)}
+    return parts.pop() if len(parts) == 1 else None
 
 
 def state_code(text: str) -> str | None:
     """Return the code, of two letters, for a state of the USA by its code or name; None where it is unknown."""
     codes, names = _states()
+    return codes.get(_code(text)) or names.get(_key(text))
+
+
+def _country(text: str) -> str | None:
+    codes, names = _countries()
     return codes.get(_code(text)) or names.get(_key(text))
 
 
@@ -127,12 +149,18 @@ def _variants(names: Iterable[str]) -> Iterator[str]:
 
 
 def _code(text: str) -> str:
-    """Return the key that all spellings of a code share: "U.S." is US."""
-    return text.replace(".", "").strip().casefold()
+    """Return the key that all spellings of a code share: "U. S." is US."""
+    return _NOT_IN_CODES.sub("", _plain(text))
 
 
 def _key(text: str) -> str:
     """Return the key that all spellings of a name share."""
-    letters = (each for each in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(each))
-    words = (word for word in _WORD.findall(_APOSTROPHE.sub("", "".join(letters))))
-    return " ".join("saint" if word == "st" else word for word in words if word not in _LEFT_OUT)
+    words = _WORD.findall(_plain(_APOSTROPHE.sub("", text)))
+    kept = " ".join("saint" if word == "st" else word for word in words if word not in _LEFT_OUT)
+    return _INITIALS.sub(r"\1", kept)
+
+
+def _plain(text: str) -> str:
+    """Return a text in small letters without accents, those of full width as usual ones."""
+    decomposed = unicodedata.normalize("NFKD", fold(text))
+    return "".join(each for each in decomposed if not unicodedata.combining(each))

@@ -308,6 +308,10 @@ def test_short_webhook_token_is_refused(shared: World, admin: Caller, token: str
         f"Token token='{API_TOKEN}'",
         f"\ufeff{API_TOKEN}\u00a0",
         f"Token {API_TOKEN}",
+        f'export ONFIDO_API_TOKEN="{API_TOKEN}"',
+        f"-H 'Authorization: Token token={API_TOKEN}'",
+        f'"token": "{API_TOKEN}",',
+        f"\u200e{API_TOKEN}\u2060;",
     ],
 )
 @pytest.mark.one_database

@@ -62,6 +62,7 @@ def test_every_normal_form_of_a_name_is_the_same(name: str, form: str) -> None:
         ("\ufb01liz", "FILIZ"),
         ("\u13a0\u13b9\u13a2", "\uab70\uab89\uab72"),  # Cherokee
         ("Ri\u0307\u0301ta", "R\u00cdTA"),
+        ("Mej\u0307\u0303a", "MEJ\u0303A"),  # the dot of a Lithuanian j stays below an accent
         ("Jean\u00a0Pierre", "JEAN PIERRE"),
         ("\u5c71\u7530\u3000\u592a\u90ce", "\u5c71\u7530 \u592a\u90ce"),
         ("Jean \t\u2009\u202f Pierre", "Jean\u2028Pierre"),

@@ -38,13 +38,44 @@ from connector.simulator.countries import COUNTRIES
         ("VAT", ["Vatican City", "Holy See (Vatican City State)"]),
         ("FSM", ["Micronesia", "Federated States of Micronesia"]),
         ("GRC", ["EL", "GR", "Greece", "Hellenic Republic"]),
+        # Initials with spaces, invisible characters, full width, other apostrophes, underscores.
+        ("GBR", ["U. K.", "\uff27\uff22", "U\u200bK", "\u200fUK\u200f", "UNITED_KINGDOM", "united-kingdom"]),
+        ("USA", ["U. S. A.", "\u200eUnited\u3000States", "united_states"]),
+        ("FRA", ["F\u200drance", "\ufeffFrance", "\uff26\uff52\uff41\uff4e\uff43\uff45"]),
+        ("CIV", ["Cote d`Ivoire", "C\u00f4te d\u00b4Ivoire", "C\u00f4te d\u02bcIvoire", "Cote d Ivoire"]),
+        ("TUR", ["T\u00dcRK\u0130YE", "T\u00fcrk\u0131ye", "Republic of Turkey"]),
+        ("COD", ["D.R. Congo", "D. R. Congo", "D.R.C.", "Congo (Dem. Rep.)", "Congo (DRC)"]),
+        ("HKG", ["Hong Kong S.A.R."]),
+        ("KOR", ["S. Korea", "ROK"]),
+        ("SXM", ["St. Maarten", "Sint Maarten (Dutch part)"]),
+        ("VIR", ["Virgin Islands (U.S.)", "U.S. Virgin Islands"]),
+        # One country, named twice.
+        ("GBR", ["United Kingdom (UK)", "Great Britain (GB)", "England, UK", "UK / United Kingdom"]),
+        ("USA", ["United States (USA)", "USA, United States of America"]),
     ],
 )
 def test_a_country_is_known_by_its_codes_and_its_english_names(code: str, written: list[str]) -> None:
     assert {each: country_code(each) for each in written} == dict.fromkeys(written, code)
 
 
-@pytest.mark.parametrize("text", ["", " ", "the", "Atlantis", "Korea", "QQQ", "ZZ", "Deutschlandia", "12", "\u3000"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        " ",
+        "the",
+        "Atlantis",
+        "Korea",
+        "QQQ",
+        "ZZ",
+        "Deutschlandia",
+        "12",
+        "\u3000",
+        "()",
+        "Georgia, USA",
+        "London, UK",
+    ],
+)
 def test_what_is_no_country_has_no_code(text: str) -> None:
     assert country_code(text) is None
 
