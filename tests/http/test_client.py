@@ -19,7 +19,7 @@ from tests.http.peers import Exchange, Peer, Script, answering, make_certificate
 
 LIMIT = 10_000
 SHORT = 0.3  # seconds that an exchange has in the tests of its end
-END = 15.0  # seconds by which it has ended, however busy the machine is; without a deadline these peers go on for ever
+END = 60.0  # seconds by which it has ended, however busy the machine is; without a deadline these peers go on for ever
 HEAD = b"HTTP/1.1 200 OK\r\n"
 
 

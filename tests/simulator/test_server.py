@@ -142,13 +142,11 @@ def test_a_stop_does_not_wait_for_what_is_held_up(http: requests.Session) -> Non
     simulator.start()
     http.patch(f"{simulator.url}/simulator/faults", json={"latency_ms": 60_000}, timeout=60).raise_for_status()
     with ThreadPoolExecutor(1) as pool:
-        held = pool.submit(http.get, f"{simulator.api_url}/applicants", timeout=20)
+        held = pool.submit(http.get, f"{simulator.api_url}/applicants", timeout=30)
         while not http.get(f"{simulator.url}/simulator/state", timeout=60).json()["requests"]:
             time.sleep(0.01)
-        started = time.monotonic()
         simulator.stop()
-        assert time.monotonic() - started < 5
-        held.exception()
+        assert not isinstance(held.exception(), requests.Timeout), "the stop waits for it"
 
 
 def test_an_outage_keeps_the_address_and_the_state(http: requests.Session) -> None:
