@@ -10,9 +10,10 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socket import socket
 
-from connector.telemetry import METRICS_TYPE
+from connector.telemetry import METRICS_TYPE, may_read_metrics
 
 JSON = "application/json"
+NOT_A_SCRAPER = "The bearer token must be that of the setting `metrics_token`."
 PATIENCE = 10  # seconds that a client may be silent
 
 Answer = tuple[int, str, bytes]
@@ -21,10 +22,13 @@ Answer = tuple[int, str, bytes]
 class Probes:
     """A server on a socket that is bound already.
 
-    `problem` returns why the process is not ready, None where it is; `metrics` returns them in Prometheus' format.
+    `problem` returns why the process is not ready, None where it is; `metrics` returns them in Prometheus' format;
+    `metrics_token`, if there is one, is what they require.
     """
 
-    def __init__(self, port: socket, problem: Callable[[], str | None], metrics: Callable[[], bytes]) -> None:
+    def __init__(
+        self, port: socket, problem: Callable[[], str | None], metrics: Callable[[], bytes], metrics_token: str = ""
+    ) -> None:
         views: Mapping[str, Callable[[], Answer]] = {
             "/healthz": partial(_status, "alive"),
             "/readyz": lambda: _readiness(problem()),
@@ -34,6 +38,9 @@ class Probes:
         class Handler(_Handler):
             def answer(self, path: str) -> Answer:
                 """Return the answer of this path's view."""
+                authorization = self.headers.get("Authorization")
+                if path == "/metrics" and metrics_token and not may_read_metrics(authorization, metrics_token):
+                    return _error(HTTPStatus.UNAUTHORIZED, "Unauthorized", NOT_A_SCRAPER)
                 return views.get(path, _not_found)()
 
         self._server = _Server(port, Handler)

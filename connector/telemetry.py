@@ -5,6 +5,7 @@ Logs carry ids, never values. As a second line of defence, a key that names a se
 
 from __future__ import annotations
 
+import hmac
 import logging
 import os
 import re
@@ -115,6 +116,11 @@ def forget_process(pid: int) -> None:
         mark_process_dead(pid)  # type: ignore[no-untyped-call]
 
 
+def may_read_metrics(authorization: str | None, token: str) -> bool:
+    """Whether an `Authorization` header has the token for the metrics; in constant time."""
+    return bool(token) and hmac.compare_digest((authorization or "").encode(), f"Bearer {token}".encode())
+
+
 def exposition(outbox_rows: Callable[[], Mapping[str, int]]) -> bytes:
     """Return the metrics, of all processes where there are several, in Prometheus' format.
 
@@ -131,7 +137,10 @@ def exposition(outbox_rows: Callable[[], Mapping[str, int]]) -> bytes:
 def _outbox_metrics(outbox_rows: Callable[[], Mapping[str, int]]) -> CollectorRegistry:
     registry = CollectorRegistry()
     rows = Gauge(
-        "connector_outbox_rows", "Deliveries by state; dead ones need an operator", ["state"], registry=registry
+        "connector_outbox_rows",
+        "Deliveries by state, 1000 for 1000 or more; dead ones need an operator",
+        ["state"],
+        registry=registry,
     )
     try:
         for state, number in outbox_rows().items():

@@ -52,7 +52,8 @@ def _take_port(settings: Settings) -> socket | None:
 @contextmanager
 def _probes(port: socket, services: Services) -> Iterator[None]:
     """Answer on health, readiness and metrics."""
-    probes = Probes(port, services.health.problem, partial(telemetry.exposition, services.outbox.counts))
+    metrics = partial(telemetry.exposition, services.outbox.counts)
+    probes = Probes(port, services.health.problem, metrics, services.settings.metrics_token)
     probes.start()
     try:
         yield

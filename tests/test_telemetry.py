@@ -53,6 +53,7 @@ except ValueError as error:
     log.error("failed", exc_info=error)
     logging.getLogger("a.library").exception("failed too")
 """
+METRICS_TOKEN = "scraper-of-the-tests"
 
 
 @dataclass(frozen=True)
@@ -143,6 +144,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
     url, log = f"http://127.0.0.1:{port}", data_dir / "log"
     environ = {name: value for name, value in os.environ.items() if not name.startswith("CONNECTOR_")}
     environ |= {"CONNECTOR_DATA_DIR": str(data_dir), "CONNECTOR_PUBLIC_URL": url, "CONNECTOR_LOG_LEVEL": "DEBUG"}
+    environ["CONNECTOR_METRICS_TOKEN"] = METRICS_TOKEN
     command = [sys.executable, "-m", "connector"]
     attributes = [f"-a{uri}={value}" for uri, value in VALUES.items()]
     subprocess.run([*command, "user", "add", "ann", *attributes], env=environ, check=True, capture_output=True)
@@ -151,7 +153,8 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
         try:
             wait_until_ready(url, process)
             secrets = play(url, data_dir, simulator)
-            metrics = requests.get(f"{url}/metrics", timeout=10).text
+            scraper = {"Authorization": f"Bearer {METRICS_TOKEN}"}
+            metrics = requests.get(f"{url}/metrics", headers=scraper, timeout=10).text
         finally:
             process.send_signal(signal.SIGTERM)
             assert process.wait(timeout=30) == 0

@@ -1,15 +1,17 @@
 """`/healthz`, `/readyz` and `/metrics`, and the way to the documentation.
 
 They carry no scope, because a load balancer and a scraper have no user, and tell nothing of tenants, users or runs.
+The metrics need a token of their own.
 """
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, current_app, jsonify
+from flask import Blueprint, Response, current_app, jsonify, request
 
+from connector.access.gate import AccessDenied
 from connector.api.errors import body
 from connector.settings import Settings
-from connector.telemetry import METRICS_TYPE, exposition
+from connector.telemetry import METRICS_TYPE, exposition, may_read_metrics
 
 blueprint = Blueprint("operations", __name__)
 
@@ -34,4 +36,9 @@ def get_readiness() -> Response:
 @blueprint.get("/metrics")
 def get_metrics() -> Response:
     """Return the metrics, of all processes where there are several, in Prometheus' format."""
+    settings: Settings = current_app.extensions["services"].settings
+    if not may_read_metrics(request.headers.get("Authorization"), settings.metrics_token):
+        raise AccessDenied(
+            401, "The bearer token must be that of the setting `metrics_token`.", {"WWW-Authenticate": "Bearer"}
+        )
     return Response(exposition(current_app.extensions["services"].outbox.counts), content_type=METRICS_TYPE)

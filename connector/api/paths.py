@@ -29,7 +29,7 @@ def install(app: Flask) -> None:
     app.url_map.strict_slashes = False  # `/docs/`, which is registered with its slash
     app.url_map.converters["default"] = _Segment
     app.wsgi_app = _PathReader(app.wsgi_app)  # type: ignore[method-assign]
-    app.before_request(_check_values)
+    app.before_request(_check_path)
 
 
 class _PathReader:
@@ -64,8 +64,10 @@ class _Segment(UnicodeConverter):
         return value.replace(ENCODED_SLASH, "/")
 
 
-def _check_values() -> None:
-    """Refuse ids that are longer than the database's columns, or contain unprintable characters."""
+def _check_path() -> None:
+    """Refuse several leading slashes, ids longer than the database's columns and unprintable characters."""
+    if request.environ["PATH_INFO"].startswith("//"):  # the router takes all leading slashes for one
+        raise NotFound
     for value in (request.view_args or {}).values():
         if isinstance(value, str) and (len(value) > MAX_VALUE or not value.isprintable()):
             raise NotFound

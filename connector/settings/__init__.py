@@ -124,6 +124,13 @@ class Settings(Checked):
     )
     host: str = setting("127.0.0.1", "The address to listen on.", checks.not_empty)
     port: int = setting(8080, "The port to listen on.", checks.port_number)
+    metrics_token: str = setting(
+        "",
+        "The bearer token that /metrics requires; empty: `connector serve` shows no metrics, and `connector worker` "
+        "shows them to everybody who reaches `worker_port`.",
+        checks.metrics_token,
+        is_secret=True,
+    )
     allowed_origins: tuple[str, ...] = setting(
         (), "Origins whose pages may call the API from a browser, as `https://app.example.com`.", checks.origins
     )

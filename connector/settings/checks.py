@@ -136,6 +136,13 @@ def proxy_url(value: str) -> str:
     return value
 
 
+def metrics_token(value: str) -> str:
+    """Check for a token that nobody guesses and every HTTP client can send, or nothing."""
+    if value and not re.fullmatch(r"[!-~]{16,256}", value):
+        raise ValueError("must have 16 to 256 printable ASCII characters without spaces")
+    return value
+
+
 def database(value: str) -> str:
     """Check for a database with an installed driver."""
     scheme, separator, rest = value.partition("://")

@@ -269,6 +269,7 @@ outbox = Table(
 )
 _partial_index("ix_outbox_due", "state = 'ready'", outbox.c.due_at)
 _partial_index("ix_outbox_settled", "state = 'done'", outbox.c.settled_at)
+_partial_index("ix_outbox_dead", "state = 'dead'", outbox.c.due_at)
 
 history = Table(
     "history",

@@ -27,6 +27,8 @@ Spawn = Callable[..., subprocess.Popen[str]]
 GIVEN_NAME, LAST_NAME, BIRTH_DATE = (f"http://wso2.org/claims/{name}" for name in ("givenname", "lastname", "dob"))
 CLAIMS = Path(__file__).parent.parent.parent / "config" / "claims" / "wso2.json"
 API_TOKEN = "api_sandbox.operators-secret"
+METRICS_TOKEN = "scraper-of-the-tests"
+SCRAPER = {"Authorization": f"Bearer {METRICS_TOKEN}"}
 
 
 @dataclass(frozen=True)
@@ -61,7 +63,7 @@ class Deployment:
 
     def requests_counted(self, route: str) -> int:
         """Give how often a route was answered, as the metrics have it."""
-        metrics = requests.get(f"{self.url}/metrics", timeout=10).text
+        metrics = requests.get(f"{self.url}/metrics", headers=SCRAPER, timeout=10).text
         found = re.findall(rf'^connector_request_seconds_count{{.*route="{route}".*}} (\d+)', metrics, re.MULTILINE)
         return sum(int(number) for number in found)
 
@@ -77,6 +79,7 @@ def deployment(tmp_path_factory: pytest.TempPathFactory, start: Callable[..., An
         log=data_dir.parent / "log",
         CONNECTOR_DATA_DIR=str(data_dir),
         CONNECTOR_WORKERS="2",
+        CONNECTOR_METRICS_TOKEN=METRICS_TOKEN,
     )
     yield Deployment(server.url, onfido.url, data_dir)
     assert onfido.stop() == 0

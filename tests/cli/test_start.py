@@ -120,6 +120,9 @@ class TestPorts:
         assert "--host" in line
 
 
+METRICS_TOKEN = "scraper-of-the-tests"
+
+
 class TestWorker:
     def test_it_answers_on_health_and_metrics(self, tmp_path: Path, start: Start) -> None:
         url = f"sqlite:///{tmp_path / 'connector.db'}"
@@ -140,6 +143,16 @@ class TestWorker:
             answer = requests.get(running.url + "/readyz", timeout=60)
             assert (answer.status_code, "connector migrate" in answer.json()["description"]) == (503, True)
         database.close()
+        assert running.stop() == 0
+
+    def test_its_metrics_need_the_token_where_there_is_one(self, tmp_path: Path, start: Start) -> None:
+        variables = {"CONNECTOR_DATA_DIR": str(tmp_path / "data"), "CONNECTOR_METRICS_TOKEN": METRICS_TOKEN}
+        running = start("worker", ready="/readyz", **variables)
+        for authorization, status in ((None, 401), ("Bearer x", 401), (f"Bearer {METRICS_TOKEN}", 200)):
+            headers = {"Authorization": authorization} if authorization else {}
+            for path in ("/metrics", "/metrics/", "/metrics?x"):
+                assert requests.get(running.url + path, headers=headers, timeout=60).status_code == status
+        assert requests.get(running.url + "/healthz", timeout=60).status_code == 200
         assert running.stop() == 0
 
     def test_a_client_that_hangs_up_or_is_silent_disturbs_nobody(self, tmp_path: Path, start: Start) -> None:
@@ -175,8 +188,12 @@ class TestWithoutAWritableHome:
         assert run("rotate-keys", **NO_DATA_DIR | variables | home).exit_code == 0
 
     def test_the_server_works_with_several_processes(self, variables: dict[str, str], start: Start) -> None:
-        running = start("serve", ready="/readyz", CONNECTOR_WORKERS="2", **variables)
-        assert "connector_request_seconds" in requests.get(f"{running.url}/metrics", timeout=60).text
+        running = start(
+            "serve", ready="/readyz", CONNECTOR_WORKERS="2", CONNECTOR_METRICS_TOKEN=METRICS_TOKEN, **variables
+        )
+        scraper = {"Authorization": f"Bearer {METRICS_TOKEN}"}
+        metrics = requests.get(f"{running.url}/metrics", headers=scraper, timeout=60)
+        assert "connector_request_seconds" in metrics.text
         assert running.stop() == 0
 
     @pytest.mark.parametrize("needed", ["CONNECTOR_DATABASE_URL", "CONNECTOR_ENCRYPTION_KEYS"])

@@ -8,7 +8,7 @@ import pytest
 
 from connector.settings import Settings
 from connector.simulator.server import Simulator
-from tests.contract.wire import WEBHOOK_TOKEN, new_provider
+from tests.contract.wire import METRICS_TOKEN, WEBHOOK_TOKEN, new_provider
 from tests.harness import HTTP, Clock, ConnectorServer, World, config_properties
 
 
@@ -32,6 +32,7 @@ def shared(shared_database_url: str, tmp_path_factory: pytest.TempPathFactory) -
         onfido_read_timeout=2,
         onfido_read_retries=0,
         onfido_rate_limit=100_000,
+        metrics_token=METRICS_TOKEN,
         dev=True,
     )
     clock = Clock()

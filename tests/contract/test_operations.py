@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import socket
 from pathlib import Path
 from urllib.parse import urljoin, urlsplit
 
@@ -13,7 +14,17 @@ from structlog.testing import capture_logs
 from connector.app import create_app
 from connector.settings import Issuer, Settings
 from tests import databases
-from tests.contract.wire import PERSON, PROVIDERS, UNKNOWN_ID, USERS, assert_discreet, assert_error, new_user
+from tests.contract.wire import (
+    METRICS_TOKEN,
+    PERSON,
+    PROVIDERS,
+    UNKNOWN_ID,
+    USERS,
+    assert_discreet,
+    assert_error,
+    new_user,
+    on_sqlite,
+)
 from tests.harness import Clock, ConnectorServer, World
 
 
@@ -58,12 +69,73 @@ def test_connector_is_alive_but_not_ready_while_its_database_is_gone(
     databases.drop_database(postgresql_server, name)
 
 
+def scrape(shared: World, token: str = METRICS_TOKEN, path: str = "/metrics") -> requests.Response:
+    """Ask for the metrics as a scraper does."""
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    return requests.get(shared.connector.url + path, headers=headers, timeout=30, allow_redirects=False)
+
+
+@on_sqlite
+@pytest.mark.parametrize("token", ["", "x", METRICS_TOKEN[:-1], METRICS_TOKEN + "x", METRICS_TOKEN.upper(), "é"])
+def test_metrics_are_for_the_scraper_alone(shared: World, token: str) -> None:
+    refused = scrape(shared, token)
+    assert_error(refused, 401, "HTTP-401")
+    assert refused.headers["WWW-Authenticate"].startswith("Bearer")
+    assert_error(shared.connector.as_admin().get("/metrics"), 401, "HTTP-401")
+
+
+@on_sqlite
+@pytest.mark.parametrize(
+    "path",
+    [
+        "//metrics",
+        "/%2fmetrics",
+        "/%2Fmetrics",
+        "/t/acme/metrics",
+        "/t/carbon.super/metrics/",
+        "/t/acme//metrics",
+        "/t/acme/%2fmetrics",
+        "/t/acme%2fmetrics",
+        "/metrics%2f",
+        "/metrics//",
+        "/metrics;x",
+        "/METRICS",
+        "/healthz/../metrics",
+        "/healthz/%2e%2e/metrics",
+        "/metrics%00",
+        "/metrics%1f",
+        "/metrics/x",
+    ],
+)
+def test_metrics_have_one_path(shared: World, path: str) -> None:
+    assert b"connector_request" not in raw_get(shared, path, "")
+    if path != "//metrics":  # which the tests' own server takes for another path
+        assert raw_get(shared, path, METRICS_TOKEN).startswith(b"HTTP/1.1 404")
+
+
+@on_sqlite
+@pytest.mark.parametrize("path", ["/metrics", "/metrics/", "/%6detrics", "/m%65trics/", "/metrics?x=1", "/metrics?"])
+def test_however_the_path_of_the_metrics_is_written_it_needs_the_token(shared: World, path: str) -> None:
+    assert raw_get(shared, path, "").startswith(b"HTTP/1.1 401")
+    assert b"connector_request_seconds" in raw_get(shared, path, METRICS_TOKEN)
+
+
+def raw_get(shared: World, path: str, token: str) -> bytes:
+    """Send a path as it is, which clients would tidy up."""
+    address = urlsplit(shared.connector.url)
+    head = f"GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+    head += f"Authorization: Bearer {token}\r\n" if token else ""
+    with socket.create_connection((str(address.hostname), address.port or 0), timeout=30) as client:
+        client.sendall(f"{head}\r\n".encode())
+        return b"".join(iter(lambda: client.recv(65_536), b""))
+
+
 def test_metrics_count_requests_by_route_and_name_nobody(shared: World) -> None:
     user_id, me = new_user(shared)
     run_id = shared.start(me)
     shared.connector.as_admin().get(f"{PROVIDERS}/{UNKNOWN_ID}")
 
-    answer = ask(shared.connector, "/metrics")
+    answer = scrape(shared)
 
     assert answer.status_code == 200
     assert answer.headers["Content-Type"].startswith("text/plain; version=")
@@ -80,7 +152,7 @@ def test_unknown_paths_and_methods_do_not_multiply_the_metrics(shared: World) ->
         ask(shared.connector, path)
     requests.request("X-METHOD", shared.connector.url + "/healthz", timeout=10)
 
-    metrics = ask(shared.connector, "/metrics").text
+    metrics = scrape(shared).text
 
     assert [word for word in ("wp-login", "tenant-of-nobody", "X-METHOD") if word in metrics] == []
 

@@ -19,6 +19,7 @@ RUNS = PROVIDERS + "/{provider_id}/verifications"
 USERS = "/api/users/v1"
 UNKNOWN_ID = "11111111-2222-4333-8444-555555555555"
 MASK = "********"  # what stands for a secret
+METRICS_TOKEN = "scraper-of-the-tests"
 WEBHOOK_TOKEN = "webhook-secret-of-the-tests"
 PERSON = {GIVEN_NAME: "Zebulon", LAST_NAME: "Quackenbush", BIRTH_DATE: "1977-07-07"}  # found in no error's own words
 

@@ -279,6 +279,15 @@ def is_listening(deployment: Deployment) -> bool:
     return True
 
 
+@pytest.mark.parametrize("path", [b"//metrics", b"//healthz", b"/%2fhealthz", b"/t/acme//healthz"])
+def test_path_with_more_slashes_is_another(served: Deployment, path: bytes) -> None:
+    with ExitStack() as stack:
+        connection = connect(stack, served)
+        connection.sendall(b"GET " + path + b" HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+        said = b"".join(iter(lambda: connection.recv(65_536), b""))
+    assert said.startswith(b"HTTP/1.1 404")
+
+
 def test_header_says_nothing_of_the_path(served: Deployment) -> None:
     answer = requests.get(f"{served.urls[0]}/x/metrics", headers={"SCRIPT_NAME": "/x"}, timeout=10)
     assert (answer.status_code, answer.json()["code"]) == (404, "HTTP-404")
