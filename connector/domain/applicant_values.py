@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Set
 
 from connector.domain.claims import REQUIRED_FIELDS
-from connector.domain.text import is_blank, tidy
+from connector.domain.text import is_blank, tidy, visible
 
 REPEAT = "repeat"  # of `missing_name`: the existing name is sent in both fields
 STATE_CODE = ".state_code"  # of a number that a state gives out; it is sent with its number only
@@ -28,7 +28,7 @@ def values_of(
     parts: dict[str, list[str]] = {}
     for uri, name in mapping.items():
         if name in fields and not is_blank(value := values.get(uri, "")):
-            parts.setdefault(name, []).append(tidy(value))
+            parts.setdefault(name, []).append(_as_sent(name, value))
     return _with_both_names({name: " ".join(each) for name, each in parts.items()}, missing_name)
 
 
@@ -54,6 +54,14 @@ def replaces(ever_sent: Set[str], values: Collection[str]) -> bool:
     """
     replaced = {name.partition(".")[0] for name in values if not name.endswith(STATE_CODE)} & set(_REPLACED_WHOLE)
     return all(name in values or name.partition(".")[0] in replaced for name in ever_sent)
+
+
+def _as_sent(name: str, value: str) -> str:
+    """Return a value as Onfido gets it; joiners belong to names and streets, but not to dates, numbers and the like.
+
+    Phones copy numbers with direction marks around them.
+    """
+    return tidy(value) if name in REQUIRED_FIELDS or name.startswith("address.") else visible(value)
 
 
 def _with_both_names(values: dict[str, str], missing_name: str | None) -> dict[str, str]:

@@ -1,6 +1,7 @@
 """Unicode text as people and documents write it: what is refused, what is blank, and when two texts are the same.
 
     as it is sent       NFC, each stretch of white space one space, none at the ends     (`tidy`)
+    of codes            as it is sent, without invisible characters                  (`visible`)
     as it is compared   canonical caseless matching, invisible characters left out       (`fold`)
 
 Two normal forms of one text are the same value everywhere (`normal`).
@@ -46,7 +47,7 @@ def is_label(text: str) -> bool:
 
 def is_blank(text: str) -> bool:
     """Whether nothing of a text can be seen: it is empty, or white space and invisible characters only."""
-    return not tidy(_INVISIBLE.sub("", text))
+    return not visible(text)
 
 
 def normal(text: str) -> str:
@@ -57,6 +58,11 @@ def normal(text: str) -> str:
 def tidy(text: str) -> str:
     """Return a text composed (NFC), with one space for each stretch of white space and none at the ends."""
     return _SPACES.sub(" ", normal(text)).strip(" ")
+
+
+def visible(text: str) -> str:
+    """Return a tidy text without invisible characters, for dates, numbers and the like."""
+    return tidy(_INVISIBLE.sub("", text))
 
 
 def fold(text: str) -> str:

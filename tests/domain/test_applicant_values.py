@@ -39,6 +39,22 @@ def test_the_mapping_and_not_the_user_gives_the_order() -> None:
     assert sent({"given": "Ann", "middle": "Mary"}, mapping=turned) == {"first_name": "Mary Ann"}
 
 
+@pytest.mark.parametrize(
+    ("field", "value", "as_sent"),
+    [
+        ("phone_number", "\u202a+44 7911 123456\u202c", "+44 7911 123456"),
+        ("dob", "\u200e1990-01-31\u00a0", "1990-01-31"),
+        ("email", "ann\u200b@example.com\ufeff", "ann@example.com"),
+        ("id_numbers.ssn", "433-54-\u20603937", "433-54-3937"),
+        ("location.country_of_residence", "\u3000GB\u200f", "GB"),
+        ("first_name", "\u0dc1\u0dca\u200d\u0dbb\u0dd3", "\u0dc1\u0dca\u200d\u0dbb\u0dd3"),
+        ("address.street", "\u0dc1\u0dca\u200d\u0dbb\u0dd3  1", "\u0dc1\u0dca\u200d\u0dbb\u0dd3 1"),
+    ],
+)
+def test_invisible_characters_stay_in_names_and_streets_alone(field: str, value: str, as_sent: str) -> None:
+    assert values_of({"claim": field}, [field], {"claim": value}, None) == {field: as_sent}
+
+
 def test_what_is_not_asked_for_is_not_sent() -> None:
     assert values_of(MAPPING, ["dob"], {"given": "Ann", "born": "1990-01-01", "other": "x"}, "repeat") == {
         "dob": "1990-01-01"
