@@ -16,6 +16,7 @@
     audit.py           audit
     tasks.py           verification task list|complete
     progress.py        progress of long work
+    help.py            the example at the end of each command's help
     output.py          how results, errors and tables are printed
 
 Errors are one line on stderr and exit status 1; wrong usage is exit status 2.
@@ -42,6 +43,7 @@ from connector.cli import (
     users,
     verifications,
 )
+from connector.cli.help import add_examples
 from connector.cli.output import Group
 
 
@@ -73,3 +75,4 @@ main.add_command(backups.backup)
 main.add_command(backups.restore)
 for process in (serve.serve, serve.worker, serve.migrate, serve.rotate_keys, serve.simulate, serve.demo):
     main.add_command(process)
+add_examples(main)

@@ -8,7 +8,7 @@ import click
 import marshmallow as ma
 
 from connector.api.cursors import Cursor
-from connector.cli.output import example, json_option, print_json, print_table, services, tenant_option
+from connector.cli.output import json_option, print_json, print_table, services, tenant_option
 from connector.domain.audit_filter import SUBJECTS, read_audit_filter
 
 
@@ -26,9 +26,7 @@ class PageCursor(click.ParamType[int]):
         return number
 
 
-@click.command(
-    epilog=example("connector audit --user ann --from 2026-01-01", "connector audit --subject provider --json")
-)
+@click.command()
 @click.option("--user", "userId", help="Only what concerns this user.")
 @click.option("--actor", help="Only what this actor did, named as in the list.")
 @click.option("--subject", type=click.Choice(SUBJECTS), help="Only what was done to objects of this kind.")

@@ -10,10 +10,5 @@ from connector.shipped import example_files
 @click.command()
 @click.argument("name", type=click.Choice(sorted(example_files())))
 def example(name: str) -> None:
-    r"""Print an example: the settings, what a provider may use of Studio, or a claim dialect.
-
-    \b
-    Example:
-      connector example settings > settings.toml
-    """
+    """Print an example: the settings, what a provider may use of Studio, or a claim dialect."""
     click.echo(example_files()[name].read_text(encoding="utf-8"), nl=False)

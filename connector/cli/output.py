@@ -11,7 +11,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import click
 import structlog
@@ -21,7 +21,7 @@ from connector import settings
 from connector.domain.ids import normal_id
 from connector.domain.tenancy import DEFAULT_TENANT
 from connector.domain.text import is_label
-from connector.errors import ConnectorError, DatabaseUnavailable
+from connector.errors import Code, ConnectorError
 from connector.settings import Settings
 
 if TYPE_CHECKING:
@@ -31,24 +31,51 @@ _MARKS = {True: "ok", False: "failed", None: "-"}
 
 
 class Group(click.Group):
-    """A group of commands whose errors are one line and an exit status."""
+    """A group of commands whose errors are one line, or under `--json` one object, and an exit status."""
 
     def invoke(self, context: click.Context) -> Any:
         """Run a command."""
-        _print_whatever_the_terminal()
+        try:
+            return self._invoke(context)
+        except click.ClickException as error:
+            if context.meta.get(_JSON):
+                raise _JsonError(error) from error
+            raise
+
+    def _invoke(self, context: click.Context) -> Any:
         try:
             return super().invoke(context)
         except ConnectorError as error:
-            raise click.ClickException(plain(error.description)) from error
+            raise _Refused(error) from error
         except BrokenPipeError:
             raise
         except OSError as error:
             raise click.ClickException(f"{error.filename or 'The system'}: {error.strerror or error}.") from error
-        except DatabaseUnavailable as error:
-            raise click.ClickException(plain(f"The database is not available: {error.reason}")) from error
         except SQLAlchemyError as error:
             reason = str(getattr(error, "orig", None) or error).strip().splitlines()[0]
             raise click.ClickException(f"The database refused: {reason}") from error
+
+
+class _Refused(click.ClickException):
+    """An error of a use case."""
+
+    def __init__(self, error: ConnectorError) -> None:
+        super().__init__(plain(error.description))
+        self.code: Code | None = getattr(error, "code", None)
+
+
+class _JsonError(click.ClickException):
+    """An error as the API has it: a code where there is one, what it means, and what is at fault."""
+
+    def __init__(self, error: click.ClickException) -> None:
+        super().__init__(error.format_message())
+        self.exit_code = error.exit_code  # type: ignore[misc]  # as each of click's own has it
+        self._code: Code | None = getattr(error, "code", None)
+
+    def show(self, file: IO[Any] | None = None) -> None:
+        """Print one object on standard error."""
+        view = {"code": self._code, "message": self._code.message if self._code else None, "description": self.message}
+        click.echo(json.dumps(view, indent=2, ensure_ascii=False), file=file, err=file is None)
 
 
 class _Id(click.ParamType[str]):
@@ -72,7 +99,17 @@ def _print_whatever_the_terminal() -> None:
 
 
 tenant_option = click.option("--tenant", default=DEFAULT_TENANT, show_default=True, help="The tenant.")
-json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+_JSON = "connector.cli.json"  # in a context's `meta`: errors are printed as JSON, too
+
+
+def _note_json(context: click.Context, _option: click.Parameter, is_given: bool) -> bool:
+    context.meta[_JSON] = is_given
+    return is_given
+
+
+json_option = click.option(
+    "--json", "as_json", is_flag=True, is_eager=True, callback=_note_json, help="Print JSON, errors included."
+)
 
 
 provider_argument = click.argument("provider", metavar="PROVIDER")  # by its id or its name
@@ -82,11 +119,6 @@ def provider_id(opened: Services, tenant: str, id_or_name: str) -> str:
     """Return the id of the provider that a command names."""
     found: str = opened.providers.named(tenant, id_or_name).provider_id
     return found
-
-
-def example(*lines: str) -> str:
-    """Write the example at the end of a command's help; click leaves the lines after its mark as they are."""
-    return "\n".join(("\b", "Example:", *(f"  {line}" for line in lines)))
 
 
 def actor() -> str:

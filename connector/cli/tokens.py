@@ -8,7 +8,6 @@ from dataclasses import asdict
 import click
 
 from connector.cli.output import (
-    example,
     json_option,
     load_settings,
     logs_aside,
@@ -21,7 +20,7 @@ from connector.private_file import make_data_dir
 BEARER = "bearer "
 
 
-@click.group(invoke_without_command=True, epilog=example("TOKEN=$(connector token --user ann)"))
+@click.group(invoke_without_command=True)
 @click.option("--user", "user_id", help="Who the token is for (its `sub`).")
 @click.option("--scope", "scopes", default="internal_login", show_default=True, help="Scopes, separated by spaces.")
 @click.option("--lifetime", default=3600, show_default=True, type=click.IntRange(1), help="Seconds that it is valid.")
@@ -40,7 +39,7 @@ def token(context: click.Context, user_id: str | None, scopes: str, lifetime: in
     click.echo(mint_token(settings.data_dir, user_id, scopes.split(), tenant, lifetime))
 
 
-@token.command(epilog=example("connector token check --scope internal_login < token.txt"))
+@token.command()
 @click.option("--scope", help="The scope that the call needs.")
 @click.option("--dev", is_flag=True, help="Trust the development issuer as well, as `serve --dev` does.")
 @tenant_option

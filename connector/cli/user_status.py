@@ -9,7 +9,6 @@ import click
 
 from connector.cli.output import (
     actor,
-    example,
     json_option,
     print_json,
     print_record,
@@ -19,7 +18,7 @@ from connector.cli.output import (
 )
 
 
-@click.command(epilog=example("connector user show ann"))
+@click.command()
 @click.argument("user_id")
 @tenant_option
 @json_option
@@ -38,7 +37,7 @@ def show(context: click.Context, user_id: str, tenant: str, as_json: bool) -> No
         _print(body, values)
 
 
-@click.command(epilog=example("connector user unlock ann"))
+@click.command()
 @click.argument("user_id")
 @click.option("--provider", "provider_id", help="Of this provider only; otherwise of every one.")
 @tenant_option

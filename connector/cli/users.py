@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from connector.cli.output import actor, example, json_option, print_json, print_table, services, tenant_option
+from connector.cli.output import actor, json_option, print_json, print_table, services, tenant_option
 from connector.cli.user_import.command import import_users
 from connector.cli.user_import.entries import value_objection
 from connector.domain.user_ids import id_objection, name_objection
@@ -63,7 +63,7 @@ def set_(context: click.Context, user_id: str, attributes: tuple[tuple[str, str]
     click.echo(f"Changed {user_id}." if is_changed else f"{user_id} has these values already: nothing was changed.")
 
 
-@user.command("list", epilog=example("connector user list --search ann", "connector user list --limit 100 --json"))
+@user.command("list")
 @click.option("--search", "part", help="Only users whose id holds this, in whatever case.")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000), help="At most so many.")
 @click.option("--cursor", default="", help="Go on behind an earlier page: its nextCursor.")

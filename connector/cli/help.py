@@ -1,0 +1,84 @@
+"""An example at the end of every command's help."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import click
+
+RUN = "c7ff64b6-e9ab-4b07-a4d0-c3c68a264804"
+APPLICANT = "87fed579-ccb5-40ef-8bf1-c7fb5aaf285f"
+DELIVERY = "5c8a1f0e-6a7e-4a6a-9d3b-0c5de0f0a001"
+
+# By the words of the command; a line that needs more than one is joined by a backslash.
+EXAMPLES: dict[str, tuple[str, ...]] = {
+    "provider add": (
+        "export ONFIDO_API_TOKEN=api_sandbox.…",
+        "connector provider add --name Onfido --region eu --claims wso2 \\",
+        "  --workflow-id 7f1a0c52-6a7e-4a6a-9d3b-0c5de0f0a001",
+    ),
+    "provider list": ("connector provider list --json",),
+    "provider show": ("connector provider show Onfido",),
+    "provider update": (
+        "ONFIDO_API_TOKEN=api_live.… connector provider update Onfido",
+        "connector provider update Onfido --claim http://wso2.org/claims/dob=dob",
+    ),
+    "provider end-overlap": ("connector provider end-overlap Onfido",),
+    "provider remove": ("connector provider remove Onfido --yes",),
+    "provider test": ("connector provider test Onfido",),
+    "provider add-webhook": ("connector provider add-webhook Onfido",),
+    "provider remove-webhook": ("connector provider remove-webhook Onfido",),
+    "user add": ("connector user add ann -a http://wso2.org/claims/givenname=Ann",),
+    "user set": ("connector user set ann -a http://wso2.org/claims/lastname=Other",),
+    "user list": ("connector user list --search ann", "connector user list --limit 100 --json"),
+    "user show": ("connector user show ann",),
+    "user unlock": ("connector user unlock ann --provider Onfido",),
+    "user import": ("connector user import --dry-run users.csv",),
+    "user remove": ("connector user remove ann --yes",),
+    "outbox list": ("connector outbox list --dead",),
+    "outbox retry": (f"connector outbox retry {DELIVERY}",),
+    "outbox drop": (f"connector outbox drop {DELIVERY} --yes",),
+    "verification list": ("connector verification list --user ann", "connector verification list --status review"),
+    "verification show": (f"connector verification show {RUN} --output",),
+    "verification refresh": (f"connector verification refresh {RUN}",),
+    "verification decide": (f'connector verification decide {RUN} --approve --reason "Seen in person"',),
+    "verification export": ("connector verification export --from 2026-01-01 --output january.csv",),
+    "verification timeline": (f"connector verification timeline {RUN} --output timeline.pdf",),
+    "verification evidence": (f"connector verification evidence {RUN} --folder --output evidence.zip",),
+    "verification task list": (f"connector verification task list {RUN}",),
+    "verification task complete": (
+        f"echo '{{\"risk_score\": 7}}' | connector verification task complete {RUN} score_81201 --data -",
+    ),
+    "applicant update": (f"connector applicant update Onfido {APPLICANT}",),
+    "applicant delete": (f"connector applicant delete Onfido {APPLICANT} --yes",),
+    "applicant restore": (f"connector applicant restore Onfido {APPLICANT}",),
+    "audit": ("connector audit --user ann --from 2026-01-01", "connector audit --subject provider --json"),
+    "token": ("TOKEN=$(connector token --user ann)",),
+    "token check": ("connector token check --scope internal_login < token.txt",),
+    "example": ("connector example settings > settings.toml",),
+    "backup": ("connector backup connector.backup",),
+    "restore": ("connector restore connector.backup",),
+    "serve": ("connector serve --dev --port 8080",),
+    "worker": ("connector worker",),
+    "migrate": ("connector migrate",),
+    "rotate-keys": ("connector rotate-keys",),
+    "simulate": ("connector simulate --port 8090",),
+    "demo": ("connector demo --once",),
+}
+
+
+def commands(group: click.Group, words: tuple[str, ...] = ()) -> Iterator[tuple[str, click.Command]]:
+    """Return every command that does something, by the words that call it."""
+    for name, command in group.commands.items():
+        called = (*words, name)
+        if not isinstance(command, click.Group) or command.invoke_without_command:
+            yield " ".join(called), command
+        if isinstance(command, click.Group):
+            yield from commands(command, called)
+
+
+def add_examples(group: click.Group) -> None:
+    """Put each command's example at the end of its help; click leaves the lines after its mark as they are."""
+    for words, command in commands(group):
+        lines = EXAMPLES.get(words, ())
+        command.epilog = "\n".join(("\b", "Example:", *(f"  {line}" for line in lines))) if lines else None

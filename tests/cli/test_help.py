@@ -1,0 +1,85 @@
+"""What helps at the command line: an example for every command, errors that scripts can read, completion."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+from collections.abc import Callable
+
+import click
+import pytest
+from click.testing import CliRunner, Result
+
+from connector.cli import main
+from connector.cli.help import EXAMPLES, commands
+
+Run = Callable[..., Result]
+COMMANDS = dict(commands(main))
+UNKNOWN = "00000000-0000-4000-8000-000000000000"
+
+
+def called(words: list[str]) -> tuple[str, click.Command, list[str]]:
+    """Return the command that words call, its name, and the words after it."""
+    command: click.Command = main
+    name: list[str] = []
+    while isinstance(command, click.Group) and words and words[0] in command.commands:
+        command = command.commands[words[0]]
+        name.append(words.pop(0))
+    return " ".join(name), command, words
+
+
+@pytest.mark.parametrize("words", sorted(COMMANDS))
+def test_every_commands_help_ends_with_an_example_of_it(words: str) -> None:
+    shown = CliRunner().invoke(main, [*words.split(), "--help"]).stdout
+    example = shown.partition("  Example:\n")[2].replace("\\\n", " ")
+    calls = [call for line in example.splitlines() for call in re.findall(r"(?:^|\s|\()connector ([^|<>)]*)", line)]
+    assert calls
+    for call in calls:
+        name, command, rest = called(shlex.split(call))
+        assert name == words
+        known = {option for parameter in command.params for option in parameter.opts + parameter.secondary_opts}
+        assert {word.partition("=")[0] for word in rest if word.startswith("-") and word != "-"} <= known, call
+        needed = [each for each in command.params if isinstance(each, click.Argument) and each.required]
+        assert len(rest) >= len(needed), call
+
+
+def test_no_example_is_of_a_command_that_is_not_there() -> None:
+    assert set(EXAMPLES) == set(COMMANDS)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "code", "named"),
+    [
+        (("provider", "show", UNKNOWN, "--json"), 1, "IDVP-60000", UNKNOWN),
+        (("provider", "update", "nothing", "--json", "--name", "x"), 1, "IDVP-60000", "nothing"),
+        (("user", "show", "--json", "nobody"), 1, "IDV-10001", "nobody"),
+        (("verification", "show", "no-run", "--json"), 1, "IDVP-60010", "no-run"),
+        (("verification", "list", "--from", "yesterday", "--json"), 1, "IDVP-60004", "from"),
+        (("provider", "add", "--json", "--region", "mars"), 2, None, "mars"),
+        (("user", "list", "--json", "--limit", "0"), 2, None, "limit"),
+        (("--config", "/no/such/settings.toml", "provider", "list", "--json"), 1, None, "/no/such/settings.toml"),
+    ],
+)
+def test_under_json_errors_are_json(
+    run: Run, arguments: tuple[str, ...], status: int, code: str | None, named: str
+) -> None:
+    result = run(*arguments)
+
+    assert (result.exit_code, result.stdout) == (status, "")
+    error = json.loads(result.stderr)
+    assert set(error) == {"code", "message", "description"}
+    assert error["code"] == code or (code == "IDVP-60004" and error["code"] is None)
+    assert (error["message"] is None) is (error["code"] is None)
+    assert named in error["description"]
+
+
+def test_without_json_errors_stay_one_line(run: Run) -> None:
+    assert run("provider", "show", UNKNOWN).stderr == f"Error: There is no identity verification provider {UNKNOWN}.\n"
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_is_made_for_each_shell(shell: str) -> None:
+    made = CliRunner().invoke(main, [], env={"_CONNECTOR_COMPLETE": f"{shell}_source"}, prog_name="connector")
+    assert made.exit_code == 0
+    assert "connector" in made.stdout
