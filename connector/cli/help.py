@@ -78,7 +78,7 @@ def commands(group: click.Group, words: tuple[str, ...] = ()) -> Iterator[tuple[
 
 
 def add_examples(group: click.Group) -> None:
-    """Put each command's example at the end of its help; click leaves the lines after its mark as they are."""
+    """Append each command's example to its help; click leaves the lines after its mark as they are."""
     for words, command in commands(group):
         lines = EXAMPLES.get(words, ())
         command.epilog = "\n".join(("\b", "Example:", *(f"  {line}" for line in lines))) if lines else None
