@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, case, select, update
+from sqlalchemy import Connection, Select, and_, bindparam, case, func, literal_column, select, update
 
 from connector.store.dialect import insert
 from connector.store.models import events, verifications
@@ -17,11 +17,23 @@ PARKED = "parked"  # waits until its run is known, or until Onfido was asked for
 APPLIED = "applied"
 NOTED = "noted"  # means nothing here
 
+MOST_PARKED = 1_000  # events of a provider's that wait for runs which nobody here knows
+MAKE_ROOM_FOR = 100  # more, when there are too many: the oldest go
+
+# Written out, so that the database can use the index of parked events alone, however many others there are.
+_IS_PARKED = events.c.state == literal_column(f"'{PARKED}'")
+_RUN_IS_KNOWN = (
+    select(verifications.c.id)
+    .where(verifications.c.provider_id == events.c.provider_id, verifications.c.run_id == events.c.run_id)
+    .exists()
+)
+# Events about no run wait for nothing but Onfido's answer, which is on its way.
+_IS_UNKNOWN = and_(_IS_PARKED, events.c.run_id.is_not(None), ~_RUN_IS_KNOWN)
 _SETTLED = case((events.c.state == PARKED, NOTED), else_=events.c.state)
 _PARKED = (
     events.c.provider_id == bindparam("of_provider"),
     events.c.run_id == bindparam("of_run"),
-    events.c.state == PARKED,
+    _IS_PARKED,
 )
 _FIND_PARKED = select(events.c.id, events.c.body).where(*_PARKED).order_by(events.c.received_at)
 _SETTLE = update(events).where(*_PARKED).values(state=APPLIED)
@@ -94,7 +106,7 @@ def find_matchable(connection: Connection) -> list[tuple[str, str]]:
             verifications,
             (verifications.c.provider_id == events.c.provider_id) & (verifications.c.run_id == events.c.run_id),
         )
-        .where(events.c.state == PARKED)
+        .where(_IS_PARKED)
     )
     return [(row.provider_id, row.run_id) for row in connection.execute(statement)]
 
@@ -107,6 +119,28 @@ def forget_bodies(connection: Connection, received_before: datetime) -> None:
     old = (events.c.received_at < received_before, events.c.body.is_not(None))
     free = select(events.c.id).where(*old).with_for_update(skip_locked=True).cte("free")
     connection.execute(update(events).where(events.c.id == free.c.id).values(body=None, state=_SETTLED))
+
+
+def forget_unknown(connection: Connection, received_before: datetime) -> None:
+    """Remove the bodies of events that have waited since then for a run that is not known."""
+    _give_up(connection, select(events.c.id).where(_IS_UNKNOWN, events.c.received_at < received_before))
+
+
+def make_room(connection: Connection, provider_id: str) -> None:
+    """Remove the oldest events that wait for unknown runs where a provider has too many, those without a tag first."""
+    of_provider = (events.c.provider_id == provider_id, _IS_PARKED)
+    counted = select(events.c.run_id).where(*of_provider).limit(MOST_PARKED + 1).subquery()
+    if (connection.execute(select(func.count()).select_from(counted)).scalar() or 0) <= MOST_PARKED:
+        return
+    oldest = select(events.c.id).where(*of_provider, _IS_UNKNOWN)
+    by_worth = (events.c.attempt_id.is_not(None), events.c.received_at)
+    _give_up(connection, oldest.order_by(*by_worth).limit(MAKE_ROOM_FOR))
+
+
+def _give_up(connection: Connection, chosen: Select[Any]) -> None:
+    """Note events that are parked in vain; those that another transaction has locked are left for the next time."""
+    free = chosen.with_for_update(skip_locked=True).cte("free")
+    connection.execute(update(events).where(events.c.id == free.c.id).values(body=None, state=NOTED))
 
 
 def forget_runs(connection: Connection, provider_id: str, run_ids: Collection[str]) -> None:

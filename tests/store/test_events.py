@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import insert, select
 
 from connector.domain.verification import VerificationClaim
 from connector.store import events, verifications
 from connector.store.engine import Database
 from connector.store.models import events as events_table
 from connector.store.verifications import Lease
+from tests.store.plans import plan_of
 
 Add = Callable[..., str | None]
 
@@ -25,7 +27,8 @@ def add(database: Database, provider_id: str, now: datetime) -> Add:
         digest: str,
         *,
         provider_id: str = provider_id,
-        run_id: str = "run-1",
+        run_id: str | None = "run-1",
+        attempt_id: str | None = None,
         at: datetime = now,
         state: str = events.APPLIED,
     ) -> str | None:
@@ -35,6 +38,7 @@ def add(database: Database, provider_id: str, now: datetime) -> Add:
             "digest": digest,
             "kind": "workflow_run.completed",
             "run_id": run_id,
+            "attempt_id": attempt_id,
             "state": state,
             "body": f"sealed {digest}",
             "received_at": at,
@@ -76,17 +80,22 @@ def test_what_waits_for_a_run_is_found_in_the_order_it_came_until_it_is_settled(
         assert events.find_parked(connection, provider_id, "run-1") == []
 
 
-def test_what_waits_although_its_run_is_known_can_be_matched(
-    database: Database, add: Add, provider_id: str, now: datetime
-) -> None:
-    add("known", state=events.PARKED)
-    add("known too", state=events.PARKED)
-    add("unknown", run_id="run-2", state=events.PARKED)
+@pytest.fixture
+def run_1(database: Database, provider_id: str, now: datetime) -> None:
+    """A verification that has the run `run-1`."""
     attempt = {"id": "attempt", "tenant": "acme", "provider_id": provider_id, "user_id": "ann", "status": "processing"}
     with database.write() as connection:
         row = attempt | {"run_id": "run-1", "created_at": now, "updated_at": now}
         about = [VerificationClaim("givenname", "first_name")]
         verifications.reserve(connection, row, about, (), Lease("first", now))
+
+
+@pytest.mark.usefixtures("run_1")
+def test_what_waits_although_its_run_is_known_can_be_matched(database: Database, add: Add, provider_id: str) -> None:
+    add("known", state=events.PARKED)
+    add("known too", state=events.PARKED)
+    add("unknown", run_id="run-2", state=events.PARKED)
+    with database.read() as connection:
         assert events.find_matchable(connection) == [(provider_id, "run-1")]
 
 
@@ -135,3 +144,61 @@ def test_the_bodies_of_some_runs_can_be_removed_alone(database: Database, add: A
     with database.write() as connection:
         events.forget_runs(connection, provider_id, ["run-1"])
     assert stored(database) == {"mine": (events.NOTED, None), "another's": (events.APPLIED, "sealed another's")}
+
+
+@pytest.mark.usefixtures("run_1")
+def test_events_of_unknown_runs_wait_for_a_shorter_time_than_all_others(
+    database: Database, add: Add, now: datetime
+) -> None:
+    waiting = {"known": "run-1", "unknown": "run-2", "monitor": None, "young": "run-2"}
+    for digest, run_id in waiting.items():
+        add(digest, run_id=run_id, state=events.PARKED, at=now + timedelta(hours=2 * (digest == "young")))
+    add("applied", run_id="run-2")
+    with database.write() as connection:
+        events.forget_unknown(connection, now + timedelta(hours=1))
+    assert stored(database) == {
+        "known": (events.PARKED, "sealed known"),
+        "unknown": (events.NOTED, None),
+        "monitor": (events.PARKED, "sealed monitor"),
+        "young": (events.PARKED, "sealed young"),
+        "applied": (events.APPLIED, "sealed applied"),
+    }
+
+
+@pytest.mark.usefixtures("run_1")
+def test_of_too_many_events_of_unknown_runs_the_oldest_go(
+    database: Database, add_provider: Callable[..., str], provider_id: str, now: datetime
+) -> None:
+    def row(number: int, run_id: str, attempt_id: str | None = None, owner: str = provider_id) -> dict[str, Any]:
+        return {
+            "id": events.new_id(),
+            "provider_id": owner,
+            "digest": f"{run_id} {number}",
+            "kind": "workflow_run.completed",
+            "run_id": run_id,
+            "attempt_id": attempt_id,
+            "state": events.PARKED,
+            "body": "sealed",
+            "received_at": now + timedelta(seconds=number),
+        }
+
+    other = add_provider(name="other")
+    few = [row(0, "run-1"), row(0, "tagged", "attempt-2"), row(0, "another's", owner=other)]
+    with database.write() as connection:
+        connection.execute(insert(events_table), [row(number, "unknown") for number in range(events.MOST_PARKED)])
+        events.make_room(connection, provider_id)
+    assert all(state == (events.PARKED, "sealed") for state in stored(database).values())
+    with database.write() as connection:
+        connection.execute(insert(events_table), few)
+        events.make_room(connection, provider_id)
+    gone = {digest for digest, state in stored(database).items() if state == (events.NOTED, None)}
+    assert gone == {f"unknown {number}" for number in range(events.MAKE_ROOM_FOR)}
+
+
+def test_what_waits_for_a_run_is_found_in_the_index_of_what_waits(database: Database, provider_id: str) -> None:
+    for find in (
+        lambda connection: events.find_parked(connection, provider_id, "run-1"),
+        lambda connection: events.settle(connection, provider_id, "run-1"),
+        lambda connection: events.make_room(connection, provider_id),
+    ):
+        assert "ix_events_parked" in plan_of(database, find)

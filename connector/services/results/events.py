@@ -48,6 +48,7 @@ log = structlog.get_logger(__name__)
 
 DUPLICATE = "duplicate"
 
+PARKED_TIME = timedelta(days=1)  # that an event waits for its run: by then, the run is recorded or never will be
 WEBHOOK = "webhook"  # a cause, for the history
 
 
@@ -135,8 +136,10 @@ class Events:
 
     def forget_bodies(self, retention: timedelta) -> None:
         """Remove the bodies of events that arrived longer than `retention` ago; parked ones are never applied then."""
+        now = self._clock()
         with self._database.write() as connection:
-            events.forget_bodies(connection, self._clock() - retention)
+            events.forget_unknown(connection, now - min(retention, PARKED_TIME))
+            events.forget_bodies(connection, now - retention)
 
     def _row(self, provider_id: str, body: bytes, event: Event, state: str) -> dict[str, Any]:
         event_id = events.new_id()
@@ -173,6 +176,7 @@ class Events:
         expected = expect(connection, provider_id, event)
         if expected.may_come:
             events.park(connection, event_id)
+            events.make_room(connection, provider_id)
             return events.PARKED
         events.note(connection, event_id)
         if expected.lost_by is not None:
