@@ -109,8 +109,8 @@ def settings(database_url: str, tmp_path: Path) -> Settings:
         data_dir=data_dir,
         database_url=database_url,
         allow_http_loopback=True,
-        onfido_connect_timeout=2,
-        onfido_read_timeout=5,
+        onfido_connect_timeout=60,
+        onfido_read_timeout=60,
         onfido_rate_limit=1_000_000,  # what holds calls back has tests of its own
         onfido_circuit_failures=1_000_000,
         dev=True,

@@ -157,17 +157,17 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
             metrics = requests.get(f"{url}/metrics", headers=scraper, timeout=10).text
         finally:
             process.send_signal(signal.SIGTERM)
-            assert process.wait(timeout=30) == 0
+            assert process.wait(timeout=60) == 0
     text = log.read_text()
     return Story([json.loads(line) for line in text.splitlines()], text, metrics, secrets)
 
 
 def wait_until_ready(url: str, process: subprocess.Popen[bytes]) -> None:
-    end = time.monotonic() + 30
+    end = time.monotonic() + 60
     while time.monotonic() < end:
         assert process.poll() is None
         try:
-            if requests.get(f"{url}/readyz", timeout=2).ok:
+            if requests.get(f"{url}/readyz", timeout=60).ok:
                 return
         except requests.ConnectionError:
             time.sleep(0.05)

@@ -114,7 +114,7 @@ class AuthIssuer:
             def do_GET(self) -> None:
                 issuer.seen[self.path] += 1
                 issuer.arrived.set()
-                issuer.answering.wait(10)
+                issuer.answering.wait(60)
                 document = issuer.documents.get(self.path)
                 body = document if isinstance(document, bytes) else json.dumps(document).encode()
                 self.send_response(issuer.statuses.get(self.path, 404 if document is None else 200))
@@ -507,7 +507,7 @@ class TestForgedTokens:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         try:
-            with closing(http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=5)) as connection:
+            with closing(http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=60)) as connection:
                 connection.putrequest("GET", "/view")
                 connection.putheader("Authorization", token)
                 connection.putheader("Authorization", token)
@@ -596,7 +596,7 @@ class TestKeys:
         with ThreadPoolExecutor(16) as pool:
             forged = [issuer.mint(header={"kid": f"forged-{number}"}) for number in range(12)]
             waiting = [pool.submit(site.get, token) for token in forged]
-            assert issuer.arrived.wait(10)
+            assert issuer.arrived.wait(60)
             assert [pool.submit(site.get, good).result(10).status_code for _ in range(3)] == [200] * 3
             end = time.monotonic() + 20
             while sum(each.done() for each in waiting) < len(forged) - DEFAULT_WAITING:
@@ -628,7 +628,7 @@ class TestKeys:
         issuer.arrived.clear()
         issuer.answering.clear()
         assert [site.get(withdrawn).status_code for _ in range(3)] == [200] * 3
-        assert issuer.arrived.wait(10)
+        assert issuer.arrived.wait(60)
         issuer.answering.set()
         end = time.monotonic() + 20
         while site.get(withdrawn).status_code == 200:
@@ -652,7 +652,7 @@ class TestKeys:
         issuer.answering.clear()
         with ThreadPoolExecutor(2) as pool:
             renewing = pool.submit(lambda: site.get(issuer.mint()).status_code)
-            assert issuer.arrived.wait(10)
+            assert issuer.arrived.wait(60)
             assert pool.submit(lambda: site.get(issuer.mint()).status_code).result(10) == 200
             assert not renewing.done()
             issuer.answering.set()

@@ -103,11 +103,11 @@ def free_port() -> int:
 
 
 def wait_for(url: str, process: subprocess.Popen[str]) -> None:
-    end = time.monotonic() + 30
+    end = time.monotonic() + 60
     while time.monotonic() < end:
         assert process.poll() is None, "the process has ended"
         try:
-            if requests.get(url, timeout=2).ok:
+            if requests.get(url, timeout=60).ok:
                 return
         except requests.ConnectionError:
             time.sleep(0.05)

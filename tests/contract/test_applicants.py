@@ -209,7 +209,7 @@ def test_values_that_are_overtaken_while_they_are_read_are_not_taken_for_the_new
 def test_values_that_are_overtaken_on_their_way_are_not_taken_for_the_new_ones(onfido: World) -> None:
     admin = onfido.connector.as_admin(scopes=ALL_SCOPES)
     user_id, me = ended_user(onfido)
-    onfido.faults(route=UPDATE, latency_ms=600)
+    onfido.faults(route=UPDATE, latency_ms=3_000)
     before = calls(onfido)
 
     with ThreadPoolExecutor(1) as pool:

@@ -312,7 +312,7 @@ def test_who_goes_away_is_sent_no_more_and_neither_are_we(
         assert next(answer.iter_content(1024)) == b"%" * 1024
         assert not upstream.is_left.is_set()
 
-    assert upstream.is_left.wait(10)
+    assert upstream.is_left.wait(60)
     assert answer_on(admin.get(path_of(own, ended)), 200)["runId"] == ended
 
 
@@ -322,7 +322,7 @@ def test_who_asks_for_the_headers_alone_keeps_no_connection(
     answer = admin.request("HEAD", path_of(own, ended, "signed-evidence"))
     assert (answer.status_code, answer.content) == (200, b"")
     assert int(answer.headers["Content-Length"]) == upstream.length
-    assert upstream.is_left.wait(10)
+    assert upstream.is_left.wait(60)
 
 
 def test_a_file_is_what_it_has_to_be_whatever_its_place_calls_it(

@@ -47,7 +47,7 @@ def together(calls: Sequence[Callable[[], Any]]) -> list[Any]:
     barrier = threading.Barrier(len(calls))
 
     def at_once(call: Callable[[], Any]) -> Any:
-        barrier.wait(20)
+        barrier.wait(60)
         return call()
 
     with ThreadPoolExecutor(len(calls)) as pool:

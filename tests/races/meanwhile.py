@@ -20,7 +20,7 @@ from sqlalchemy.pool import Pool
 VALUES_READ = "SELECT user_attributes"
 APPLICANT_LOOKED_FOR = "verifications.applicant_id IS NOT NULL"
 
-PATIENCE = 20  # seconds
+PATIENCE = 60  # seconds
 
 
 @contextmanager

@@ -44,7 +44,7 @@ from tests.harness import (
 from tests.races.attack import ALL_CLEAR, PROVIDERS, add_provider, outcome_of
 from tests.races.meanwhile import meanwhile
 
-PATIENCE = 20
+PATIENCE = 60
 YEAR = 365 * 86_400
 RUN_LOCKED = ("FROM verifications", "verifications.run_id = ", "FOR UPDATE")
 RUN_RECORDED = ("UPDATE verifications", "dashboard_url=")

@@ -43,6 +43,7 @@ from connector.store.models import history
 from connector.store.models import outbox as outbox_table
 from connector.store.outbox import DEAD, DONE, READY, OutboxRow
 from tests.services.ageing import let_pass
+from tests.waiting import wait_until
 
 ALL = (READY, DONE, DEAD)
 LEASE_OVER = timedelta(seconds=LEASE)
@@ -215,13 +216,13 @@ def test_who_lost_the_lease_in_mid_delivery_settles_nothing(database: Database) 
 
     def slow(_notice: Notice) -> None:
         entered.set()
-        assert left.wait(10)
+        assert left.wait(60)
 
     put(database)
     outbox = Outbox(database, Journal(), [Handler(Notice, slow)])
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(outbox.work, new_owner())
-        assert entered.wait(10)
+        assert entered.wait(60)
         let_pass(database, LEASE_OVER)
         with database.write() as connection:
             [taken_over] = rows.lease(connection, "second", [Notice.kind], limit=1, seconds=LEASE)
@@ -267,16 +268,16 @@ def test_a_relay_that_is_told_to_stop_finishes_its_delivery_and_gives_back_the_r
         time.sleep(0.2)
         received.append(notice.number)
 
-    outbox = Outbox(database, Journal(), [Handler(Notice, slow, batch=20)])
-    put(database, 20)
+    outbox = Outbox(database, Journal(), [Handler(Notice, slow, batch=300)])
+    put(database, 300)  # a minute's work
     relay = Relay(database, outbox, {}, poll_interval=0.01)
     relay.start()
-    assert begun.wait(10)
-    relay.stop(10)
+    assert begun.wait(60)
+    relay.stop(60)
 
-    assert 0 < len(received) < 20
-    states = Counter((row.state, row.attempts) for row in outbox.page(ALL, 30))
-    assert states == {(DONE, 1): len(received), (READY, 0): 20 - len(received)}
+    assert 0 < len(received) < 300
+    states = Counter((row.state, row.attempts) for row in outbox.page(ALL, 500))
+    assert states == {(DONE, 1): len(received), (READY, 0): 300 - len(received)}
 
 
 def test_periodic_work_is_put_there_once_whoever_does_it(database: Database, receiver: Receiver) -> None:
@@ -285,9 +286,10 @@ def test_periodic_work_is_put_there_once_whoever_does_it(database: Database, rec
     relays = [Relay(database, outbox, {Tick(): 86_400.0}, threads=3, poll_interval=0.01) for _ in range(3)]
     for relay in relays:
         relay.start()
+    wait_until(lambda: ticks)
     time.sleep(0.3)
     for relay in relays:
-        relay.stop(10)
+        relay.stop(60)
     assert len(ticks) in {1, 2}, "two where midnight has just passed"
     assert len(outbox.page(ALL, 10)) == len(ticks)
 

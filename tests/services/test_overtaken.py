@@ -134,7 +134,7 @@ def test_worker_leaves_an_attempt_alone_that_a_request_is_at(world: World, ann: 
     break_off(world, ann)
     world.clock.advance(BREAK_OFF_TIME)
     before = world.onfido_state()["requests"][CREATE_APPLICANT]
-    world.faults(latency_ms=600)
+    world.faults(route=CREATE_APPLICANT, latency_ms=4_000)
     with ThreadPoolExecutor(1) as pool:
         resuming = pool.submit(world.start, ann)
         world.wait_until(lambda: world.onfido_state()["requests"][CREATE_APPLICANT] > before)

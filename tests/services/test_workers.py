@@ -50,7 +50,7 @@ def worker(settings: Settings, notes: Path, stuck_at: int | None = None) -> Iter
             yield process
         finally:
             process.terminate()
-            process.wait(20)
+            process.wait(60)
 
 
 def next_line(process: subprocess.Popen[str]) -> str:
@@ -77,7 +77,7 @@ def numbers(*notes: Path) -> list[int]:
     return sorted(int(line) for note in notes if note.exists() for line in note.read_text().splitlines())
 
 
-def wait_until(condition: Callable[[], Any], seconds: float = 40) -> None:
+def wait_until(condition: Callable[[], Any], seconds: float = 60) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it did not happen in time"

@@ -106,7 +106,7 @@ def read_answer(client: socket.socket) -> tuple[int, bytes]:
     return answer.status, answer.read()
 
 
-def wait_until(condition: Callable[[], object], seconds: float = 30) -> None:
+def wait_until(condition: Callable[[], object], seconds: float = 60) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it did not happen in time"

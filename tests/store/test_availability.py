@@ -155,11 +155,11 @@ def test_a_write_under_way_holds_up_nobody_else_who_asks(database: Database) -> 
         with database.write() as connection:
             write(connection)
             is_held.set()
-            release.wait(20)
+            release.wait(60)
 
     holding = threading.Thread(target=hold)
     holding.start()
-    is_held.wait(20)
+    is_held.wait(60)
     asking = [threading.Thread(target=lambda: answers.append(health.problem())) for _ in range(3)]
     for each in asking:
         each.start()

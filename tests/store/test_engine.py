@@ -99,7 +99,7 @@ def test_a_writer_that_fails_lets_the_next_one_in(database: Database, now: datet
 
     thread = threading.Thread(target=write)
     thread.start()
-    thread.join(timeout=10)
+    thread.join(timeout=60)
     assert entered.is_set()
 
 
