@@ -22,14 +22,10 @@ _file = click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--overwrite", is_flag=True, help="Replace FILE where it exists.")
 @click.pass_context
 def backup(context: click.Context, file: Path, overwrite: bool) -> None:
-    r"""Copy the database, which may be in use, to FILE.
+    """Copy the database, which may be in use, to FILE.
 
     The encryption keys are not in it: the command names those that it needs; store them apart from it. For
     PostgreSQL it prints the command that does this, and copies nothing.
-
-    \b
-    Example:
-      connector backup connector.backup
     """
     backups = _backups(context)
     database = backups.database or _point_to_tools(backups.commands(file)[0])
@@ -47,14 +43,10 @@ def backup(context: click.Context, file: Path, overwrite: bool) -> None:
 @click.option("--overwrite", is_flag=True, help="Replace a database that has data, or is in use.")
 @click.pass_context
 def restore(context: click.Context, file: Path, overwrite: bool) -> None:
-    r"""Restore the database from FILE, which `connector backup` wrote.
+    """Restore the database from FILE, which `connector backup` wrote.
 
     Its encryption keys must be there: no new one is created. End every process of the connector first, and start them
     afterwards. For PostgreSQL it prints the commands that do this, and restores nothing.
-
-    \b
-    Example:
-      connector restore connector.backup
     """
     backups = _backups(context)
     database = backups.database or _point_to_tools(backups.commands(file)[1])

@@ -32,6 +32,8 @@ def called(words: list[str]) -> tuple[str, click.Command, list[str]]:
 @pytest.mark.parametrize("words", sorted(COMMANDS))
 def test_every_commands_help_ends_with_an_example_of_it(words: str) -> None:
     shown = CliRunner().invoke(main, [*words.split(), "--help"]).stdout
+    assert shown.count("Example:") == 1
+    assert r"\b" not in shown
     example = shown.partition("  Example:\n")[2].replace("\\\n", " ")
     calls = [call for line in example.splitlines() for call in re.findall(r"(?:^|\s|\()connector ([^|<>)]*)", line)]
     assert calls

@@ -71,7 +71,7 @@ class Count:
 def import_users(
     context: click.Context, file: str, dry_run: bool, skip_refused: bool, tenant: str, as_json: bool
 ) -> None:
-    r"""Add or change users from FILE; - stands for standard input.
+    """Add or change users from FILE; - stands for standard input.
 
     CSV in UTF-8: a column `id`, and one for each claim; separated by commas, semicolons or tabs. JSON (by its ending):
     a list of objects with `id` and a member for each claim, all text. An empty cell removes the value, and with it
@@ -79,10 +79,6 @@ def import_users(
 
     The whole file is checked before the first user is written. The same file may be imported again: a user whose
     values are equal is not touched.
-
-    \b
-    Example:
-      connector user import users.csv --dry-run
     """
     name = "standard input" if file == STDIN else Path(file).name
     with services(context) as opened, _naming(name):
