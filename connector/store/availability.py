@@ -64,6 +64,21 @@ def check_space(path: Path) -> None:
         raise Unavailable(f"less than {LEAST_SPACE} bytes are free on the disk of {path}")
 
 
+def identity(path: Path) -> tuple[int, int] | None:
+    """Return what tells a file from another that takes its name later; None where there is no file."""
+    try:
+        entry = path.stat()
+    except OSError:
+        return None
+    return entry.st_dev, entry.st_ino
+
+
+def check_in_place(path: Path, opened: tuple[int, int] | None) -> None:
+    """Raise `DatabaseUnavailable` where `path` is no longer the file that is open: what it is given would be lost."""
+    if identity(path) != opened:
+        raise Unavailable(f"{path} was removed, moved or replaced while it was open; put it back, or restart")
+
+
 def _is_unavailable(error: BaseException | None) -> bool:
     if isinstance(error, sqlite3.Error):
         return getattr(error, "sqlite_errorcode", 0) & _PRIMARY in _SQLITE

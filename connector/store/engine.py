@@ -26,7 +26,7 @@ from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from connector.errors import ConfigurationError
-from connector.store.availability import check_space, told_apart
+from connector.store.availability import check_in_place, check_space, identity, told_apart
 
 POOL_SIZE = 32
 PING_AFTER = 1.0  # seconds that a connection was idle
@@ -49,10 +49,12 @@ class Database:
         self._writer_engine = self._engine.execution_options(begin_statement="BEGIN IMMEDIATE")
         self.path = Path(str(self._engine.url.database)) if self.is_sqlite else None
         self._queue = WriterQueue(self.path) if self.path else None
+        self._opened = identity(self.path) if self.path else None
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """A connection that only reads."""
+        self._check_in_place()
         with told_apart(), self._reader_engine.begin() as connection:
             yield connection
 
@@ -60,8 +62,10 @@ class Database:
     def write(self) -> Iterator[Connection]:
         """A transaction that writes; committed at its end, rolled back on an error."""
         turn: AbstractContextManager[None] = self._queue.turn() if self._queue else nullcontext()
-        with turn, told_apart(), self._writer_engine.begin() as connection:
-            yield connection
+        with turn:
+            self._check_in_place()
+            with told_apart(), self._writer_engine.begin() as connection:
+                yield connection
 
     def migrate(self) -> None:
         """Bring the schema to this version's; safe to call from several processes at once."""
@@ -84,6 +88,11 @@ class Database:
             check_space(self.path)
         with self.write() as connection:
             connection.execute(_SAME_VERSION)
+
+    def _check_in_place(self) -> None:
+        """Raise `DatabaseUnavailable` where the embedded database's file was removed, moved or replaced."""
+        if self.path is not None:
+            check_in_place(self.path, self._opened)
 
     def close(self) -> None:
         """Close every connection."""

@@ -132,3 +132,23 @@ def test_a_database_that_is_away_is_503_everywhere_and_comes_back_by_itself(worl
         assert HTTP.get(f"{world.connector.url}/healthz", timeout=10).status_code == 200
     assert until_it_answers(lambda: list_claims(world, admin)).status_code == 200
     world.wait_until(lambda: ready(world).status_code == 200, 30)
+
+
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+@pytest.mark.parametrize("is_replaced", [False, True])
+def test_nothing_is_written_to_a_file_that_was_taken_away(world: World, is_replaced: bool) -> None:
+    admin, path = world.connector.as_admin(), world.connector.services.database.path
+    assert path
+    elsewhere = path.rename(path.with_name("elsewhere.db"))
+    if is_replaced:
+        path.write_bytes(elsewhere.read_bytes())
+
+    assert_error(ready(world), 503)
+    assert_away(add_provider(world, admin), "IDVP-65001")
+    assert_away(list_providers(world, admin), "IDVP-65001")
+    assert_away(list_claims(world, admin), "IDV-15001")
+    assert path.exists() is is_replaced, "no empty database takes its place"
+
+    elsewhere.rename(path)
+    assert ready(world).status_code == 200
+    assert add_provider(world, admin).status_code == 201
