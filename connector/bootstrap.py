@@ -34,10 +34,12 @@ from connector.services.people.applicants import Applicants
 from connector.services.people.claims import Claims
 from connector.services.people.users import Users
 from connector.services.providers.applicant_deletion import ApplicantDeletion
+from connector.services.providers.customer_deletion import CustomerDeletion
 from connector.services.providers.onfido import Onfido
 from connector.services.providers.registry import Providers
 from connector.services.providers.setup import Setup
 from connector.services.providers.webhook_token import Tokens
+from connector.services.results.claim_results import ClaimResults
 from connector.services.results.decisions import Decisions
 from connector.services.results.events import Events
 from connector.services.results.kept import KeptResults
@@ -94,7 +96,8 @@ class Services(Ground):
 
     @part
     def _results(self) -> Results:
-        return Results(self.database, self.onfido, self.kept, self._fingerprints, self._journal, self._clock)
+        claims = ClaimResults(self._fingerprints)
+        return Results(self.database, self.onfido, self.kept, claims, self._journal, self._clock)
 
     @part
     def events(self) -> Events:
@@ -111,7 +114,7 @@ class Services(Ground):
         return Decisions(
             self.database,
             self.onfido,
-            self._results,
+            ClaimResults(self._fingerprints),
             self._directory,
             self._fingerprints,
             self._journal,
@@ -140,7 +143,7 @@ class Services(Ground):
             binding,
             self._attempts,
             recorder,
-            ApplicantSending(self.database, self._attempts, binding, self._afterwards),
+            ApplicantSending(self.database, self.providers, self._attempts, binding, self._afterwards),
             self._orphans,
             self._leases,
             self._timing,
@@ -251,7 +254,8 @@ class Services(Ground):
     def outbox(self) -> Outbox:
         """Deliver what is queued in the outbox, and let an operator manage it."""
         watchlist = Watchlist(self.database, self.providers, self.onfido, self._notices, self._journal, self._clock)
-        stories = (self.tasks, watchlist, self.upkeep, ApplicantDeletion(self.providers, self.onfido))
+        deletions = ApplicantDeletion(self.providers, self.onfido), CustomerDeletion(self.providers, self.onfido)
+        stories = (self.tasks, watchlist, self.upkeep, *deletions)
         handlers = [handler for story in stories for handler in story.handlers]
         return Outbox(self.database, self._journal, [*handlers, *self._handlers])
 

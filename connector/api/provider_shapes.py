@@ -140,6 +140,7 @@ def facts_body(facts: ProviderFacts) -> dict[str, Any]:
     """Write what is known here of a provider's credentials and of Onfido's posts, for the command line."""
     return {
         "environment": facts.environment,
+        "ignoredSandboxResults": facts.ignored_sandbox_results,
         "credentialsSetAt": timestamp(facts.credentials_set_at),
         "lastEventAt": timestamp(facts.last_event_at),
     }

@@ -53,6 +53,7 @@ class VerificationSchema(ma.Schema):
     applicantId = fields.String(required=True, allow_none=True, attribute="verification.applicant_id")
     tags = fields.List(fields.String(), required=True)
     capture = fields.String(required=True, attribute="verification.capture")
+    environment = fields.String(required=True, allow_none=True, attribute="verification.environment")
     dashboardUrl = fields.String(required=True, allow_none=True, attribute="verification.dashboard_url")
     createdAt = Moment(required=True, attribute="verification.created_at")
     updatedAt = Moment(required=True, attribute="verification.updated_at")

@@ -31,7 +31,7 @@ from connector.domain.provider import (
     setup_guide,
     webhook_command,
 )
-from connector.domain.readiness import Readiness
+from connector.domain.readiness import Readiness, sandbox_note
 from connector.domain.studio import Studio
 
 if TYPE_CHECKING:  # the use cases load when a command opens them
@@ -127,7 +127,12 @@ def update(context: click.Context, /, provider: str, tenant: str, as_json: bool,
         config = ProviderConfig(**kept | configured(context, given, known.claims))
         if not no_test:
             _check_change(context, opened, known, config)
-        _show(context, opened, opened.providers.change(tenant, known.provider_id, config, actor()), as_json)
+        changed = opened.providers.change(tenant, known.provider_id, config, actor())
+        _show(context, opened, changed, as_json)
+    if changed.environment != known.environment and changed.has_webhook_token:
+        environment = changed.environment or "another environment"
+        advice = f"to have its events posted here, `{webhook_command(changed)}`"
+        click.echo(f"The credentials are for {environment} now: {advice}.", err=True)
 
 
 def _check_change(context: click.Context, opened: Services, known: Provider, config: ProviderConfig) -> None:
@@ -176,7 +181,10 @@ def _show(
         found = {"readiness": setup.readiness_view(readiness)} if readiness else {}
         print_json(provider_body(shown) | facts_body(facts) | {"setupGuide": guide_body(shown, public_url)} | found)
         return
-    print_record(_record(shown) | {"webhook url": guide.webhook_url} | labelled(facts_body(facts), _FACTS))
+    note = sandbox_note(facts.ignored_sandbox_results)
+    ignored = {"sandbox results": note} if note else {}
+    known = labelled(facts_body(facts), _FACTS)
+    print_record(_record(shown) | {"webhook url": guide.webhook_url} | known | ignored)
     for uri, applicant_field in shown.claims.items():
         click.echo(f"  {plain(uri)} -> {applicant_field}")
     if studio:

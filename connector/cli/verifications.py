@@ -37,6 +37,7 @@ _RUN = {
     "applicant": "applicantId",
     "tags": "tags",
     "capture": "capture",
+    "environment": "environment",
     "dashboard": "dashboardUrl",
     "created": "createdAt",
     "completed": "completedAt",

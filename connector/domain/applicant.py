@@ -23,6 +23,14 @@ _OF_AN_ADDRESS = ("address.postcode", "address.country")  # what Onfido requires
 
 
 @dataclass(frozen=True)
+class RemoteApplicant:
+    """An applicant at Onfido, and the environment that it is in; None where Onfido does not say."""
+
+    applicant_id: str
+    environment: str | None = None
+
+
+@dataclass(frozen=True)
 class _Rule:
     is_kept: Callable[[str], bool]
     otherwise: str

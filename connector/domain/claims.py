@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from connector.domain.environment import SANDBOX
 from connector.domain.pointers import resolve
 from connector.domain.runs import APPROVED, Comparison, RunSnapshot, is_final
 from connector.domain.studio import OutputRole
@@ -38,6 +39,7 @@ REQUIRED_FIELDS = ("first_name", "last_name")
 
 VERIFIED = "verified"  # the label of every claim that is
 VALUE_CHANGED = "value_changed"
+RUN_GONE = "run_gone"  # Onfido does not know the run any more
 DIFFERS = "differs"  # the output holds another value than the user's
 MAX_VALUE = 255
 
@@ -69,10 +71,11 @@ class Claim:
 
 @dataclass(frozen=True)
 class ClaimState:
-    """Whether a claim is verified, and the verification's result for it."""
+    """Whether a claim is verified, in which environment, and the verification's result for it."""
 
     is_verified: bool
     verification_status: str | None
+    environment: str | None = None
 
     @property
     def label(self) -> str:
@@ -109,17 +112,21 @@ def fields_to_send(requested: frozenset[str], mapped: frozenset[str]) -> frozens
     return requested | siblings | (mapped & frozenset(REQUIRED_FIELDS))
 
 
-def judge(claim: VerificationClaim, run: RunSnapshot, *, is_same: Callable[[str], bool]) -> Verdict:
+def judge(
+    claim: VerificationClaim, run: RunSnapshot, *, is_same: Callable[[str], bool], is_counted: bool = True
+) -> Verdict:
     """Judge one claim by a finished run, without regard to its neighbours.
 
     Verified is exactly what an approved run compared as clear, for the value that was sent. `consider` speaks against
     the value and un-verifies it. A run that could not read or compare it, or was abandoned, says nothing of it; nor
     does one that was about a value which the user no longer has. Where the workflow's output holds the claim's value,
-    that is compared with the user's by `is_same`.
+    that is compared with the user's by `is_same`. A run of the sandbox that is not counted says nothing.
     """
     if not is_final(run.status):
         raise ValueError(f"the run is still {run.status}")
     value = output_value(claim, run)
+    if not is_counted:
+        return Verdict(None, SANDBOX, value)
     if claim.is_stale:
         return Verdict(None, VALUE_CHANGED, value)
     finding = _finding(claim, run, value, is_same)

@@ -9,7 +9,6 @@ import re
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-SANDBOX, LIVE = "sandbox", "live"  # Onfido's environments
 MASK = "********"  # shown in place of a secret in every answer; sent back, it keeps the stored one
 
 _PREFIX = re.compile(r"api_(sandbox|live)(?:_([a-z]+)\.)?")

@@ -71,7 +71,10 @@ class ProviderConfig:
 
 @dataclass(frozen=True)
 class Provider:
-    """A registered provider; of its secrets only its credentials at Onfido, sealed: a token, or those of a client."""
+    """A registered provider; of its secrets only its credentials at Onfido, sealed: a token, or those of a client.
+
+    `environment` is that of the credentials, None where it is not known yet.
+    """
 
     provider_id: str
     tenant: str
@@ -88,6 +91,7 @@ class Provider:
     previous_webhook_token_expires_at: datetime | None
     has_notice_secret: bool = False
     missing_name: str | None = None
+    environment: str | None = None
     client_id: str | None = None
     sealed_api_token: str | None = field(default=None, repr=False)
     sealed_client_secret: str | None = field(default=None, repr=False)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from connector.domain.applicant import missing_of_address
 from connector.domain.claims import REQUIRED_FIELDS, comparison_key
+from connector.domain.environment import LIVE, SANDBOX
 from connector.domain.provider import Provider
 from connector.domain.urls import UrlPolicy
 
@@ -15,8 +16,8 @@ REGION, TOKEN, ENVIRONMENT, WORKFLOW, CLAIMS, WEBHOOK, DELIVERY = (
     *("workflow", "claims", "webhook", "delivery"),
 )
 _ABOUT_ENVIRONMENT = {
-    "sandbox": "The token is for the sandbox: no document is really looked at.",
-    "live": "The token is for live: runs are paid for.",
+    SANDBOX: "The token is for the sandbox: no document is really looked at.",
+    LIVE: "The token is for live: runs are paid for.",
 }
 
 _DOCUMENT = "Compared with the document"
@@ -61,11 +62,22 @@ def not_checked(name: str, why: str) -> Check:
     return Check(name, None, f"not checked: {why}.")
 
 
-def check_environment(environment: str | None) -> Check:
-    """Return the check that names the Onfido environment of the API token, and what that means."""
+def check_environment(environment: str | None, sandbox_results: int = 0) -> Check:
+    """Return the check that names the Onfido environment of the credentials, and what that means."""
+    note = sandbox_note(sandbox_results)
     if environment is None:
-        return not_checked(ENVIRONMENT, "the token begins with neither api_sandbox nor api_live")
-    return Check(ENVIRONMENT, True, _ABOUT_ENVIRONMENT[environment])
+        why = "neither a token's prefix nor an applicant at Onfido tells it yet"
+        return not_checked(ENVIRONMENT, f"{why}. {note}".rstrip(". "))
+    return Check(ENVIRONMENT, True, f"{_ABOUT_ENVIRONMENT[environment]} {note}".rstrip())
+
+
+def sandbox_note(results: int) -> str:
+    """Return the sentence that results of the sandbox verify nothing; it is empty where there are none."""
+    if not results:
+        return ""
+    if results == 1:
+        return "1 verification of Onfido's sandbox verifies nothing now: its user can start again."
+    return f"{results} verifications of Onfido's sandbox verify nothing now: their users can start again."
 
 
 def check_claims(provider: Provider) -> Check:

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from connector.domain.claims import DIFFERS, VALUE_CHANGED, Claim
+from connector.domain.claims import DIFFERS, RUN_GONE, VALUE_CHANGED, Claim
+from connector.domain.environment import LIVE, SANDBOX
 from connector.domain.history import Change
 from connector.domain.provider import Provider
 from connector.domain.runs import ABANDONED, APPROVED, DECLINED, ERROR, REVIEW, Comparison
@@ -19,6 +20,9 @@ _OF_CLAIM: Mapping[str, str] = {
     Comparison.NOT_COMPARED: "Onfido did not compare it",
     DIFFERS: "the workflow's output holds another value",
     VALUE_CHANGED: "its value has changed since it was sent",
+    SANDBOX: "its run was in Onfido's sandbox, which the provider's credentials are not for",
+    LIVE: "its run was in Onfido's live environment, which the provider's credentials are not for",
+    RUN_GONE: "Onfido does not know its run any more",
     Comparison.CLEAR: "Onfido found it clear, but the run was not approved",
 }
 _OF_RUN: Mapping[str, str] = {

@@ -27,6 +27,8 @@ class Verification:
     run_requested_at: datetime | None
     lease_owner: str | None
     lease_until: datetime | None
+    environment: str | None
+    sends_user_id: bool
     failure: str | None
     capture: str
     dashboard_url: str | None

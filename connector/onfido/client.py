@@ -4,7 +4,8 @@
                                                    ├─ applicants, runs, SDK tokens, monitors     here
                                                    ├─ Tasks           tasks.py
                                                    ├─ Files           files.py
-                                                   └─ Subscriptions   subscriptions.py
+                                                   ├─ Subscriptions   subscriptions.py
+                                                   └─ Customers       customers.py
 
 Every method raises `OnfidoError`, also where a client's deadline leaves no time. Background calls
 yield to interactive ones, and fail after a short wait for their turn. Nothing is ever created
@@ -19,24 +20,29 @@ from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from connector.domain.applicant import RemoteApplicant
 from connector.domain.capture import LinkOptions, SdkOptions
 from connector.domain.credentials import Credentials
 from connector.domain.runs import DECIDED_STATUSES, RunSnapshot
 from connector.errors import Code, OnfidoError
 from connector.onfido.api import understand
+from connector.onfido.customers import Customers
 from connector.onfido.evidence import Files, FileStream
 from connector.onfido.payloads import (
     applicant_deletion,
     link_fields,
     newest_document_check,
+    newest_environment,
     newest_run,
     present,
+    remote_applicant,
     run_snapshot,
     untagged_runs,
+    updated_applicant,
     watched_applicant,
     with_document_check,
 )
-from connector.onfido.reading import as_object, identifier, required, text
+from connector.onfido.reading import as_object, required, text
 from connector.onfido.subscriptions import RegisteredWebhook, Subscriptions
 from connector.onfido.tasks import Tasks
 from connector.onfido.transport import Transport
@@ -58,18 +64,19 @@ class OnfidoTransport(Transport):
         return OnfidoClient(self, base_url, credentials, deadline=deadline, is_background=is_background)
 
 
-class OnfidoClient(Tasks, Files, Subscriptions):
+class OnfidoClient(Tasks, Files, Subscriptions, Customers):
     """Onfido as one account sees it."""
 
-    def create_applicant(self, fields: Mapping[str, Any]) -> str:
-        """Create an applicant and return the id."""
+    def create_applicant(self, fields: Mapping[str, Any]) -> RemoteApplicant:
+        """Create an applicant and return its id and environment."""
         call = self._call("POST", "applicants", fields=fields)
-        return self._read(_applicant_id, call, refused_as=Code.APPLICANT_REFUSED)
+        return self._read(remote_applicant, call, refused_as=Code.APPLICANT_REFUSED)
 
-    def update_applicant(self, applicant_id: str, fields: Mapping[str, Any]) -> None:
+    def update_applicant(self, applicant_id: str, fields: Mapping[str, Any]) -> RemoteApplicant:
         """Change the given fields; an error with status 404 or 410 means that the applicant is gone."""
         call = self._call("PUT", "applicants", applicant_id, fields=fields)
-        self._send(call, refused_as=Code.APPLICANT_REFUSED)
+        answer = self._send(call, refused_as=Code.APPLICANT_REFUSED)
+        return updated_applicant(answer.body, applicant_id)
 
     def delete_applicant(self, applicant_id: str) -> None:
         """Delete an applicant with all documents; an error with status 404 or 410 means that it is gone."""
@@ -125,6 +132,26 @@ class OnfidoClient(Tasks, Files, Subscriptions):
         """Read a run; its comparisons are those of the workflow's output."""
         return self._read(run_snapshot, self._call("GET", "workflow_runs", run_id))
 
+    def has_lost_run(self, run_id: str) -> bool:
+        """Whether Onfido takes the credentials but does not know the run: it was deleted, or is another account's."""
+        try:
+            self.get_run(run_id)
+        except OnfidoError as error:
+            if not error.is_gone:
+                raise
+            self.check_login()  # a wrong base URL knows no run either
+            return True
+        return False
+
+    def check_login(self) -> None:
+        """Check that Onfido takes the credentials."""
+        self._send(self._call("GET", "workflow_runs", params={"page": "1"}))
+
+    def find_environment(self) -> str | None:
+        """Return the environment that the credentials are for, where there is an applicant that tells it."""
+        call = self._call("GET", "applicants", params={"per_page": "1"})
+        return self._read(newest_environment, call)
+
     def find_run(self, *, tag: str) -> RunSnapshot | None:
         """Return the newest run that has the tag."""
         call = self._call("GET", "workflow_runs", params={"tags": tag})
@@ -170,11 +197,7 @@ class OnfidoClient(Tasks, Files, Subscriptions):
     def ping(self) -> None:
         """Check that the region is up and accepts the token, which Onfido's own ping does not check."""
         self._send(self._call("GET", "ping", accept=PING_ACCEPT))
-        self._send(self._call("GET", "workflow_runs", params={"page": "1"}))
-
-
-def _applicant_id(body: object) -> str:
-    return required(identifier(as_object(body).get("id")), "id")
+        self.check_login()
 
 
 def _token(body: object) -> str:

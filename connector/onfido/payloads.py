@@ -7,7 +7,9 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from connector.domain.applicant import RemoteApplicant
 from connector.domain.capture import LinkOptions
+from connector.domain.environment import LIVE, SANDBOX
 from connector.domain.runs import Comparison, RunSnapshot, is_final
 from connector.domain.tasks import Task, TaskSummary
 from connector.errors import Code, RequestError
@@ -18,6 +20,7 @@ from connector.onfido.reading import (
     lines,
     mapping,
     objects,
+    read_json,
     required,
     sentences,
     text,
@@ -114,6 +117,33 @@ def with_document_check(run: RunSnapshot, output: object) -> RunSnapshot:
         findings = {**findings, **address_of(run.comparisons)} if is_replaced else run.comparisons
     document = document_values(found) if run.document is None else run.document
     return replace(run, comparisons=findings, lacks_document=False, document=document)
+
+
+def remote_applicant(body: object) -> RemoteApplicant:
+    """Read an applicant; raises `UnreadableError` where its id is missing."""
+    applicant = as_object(body)
+    return RemoteApplicant(required(identifier(applicant.get("id")), "id"), _environment(applicant))
+
+
+def updated_applicant(body: bytes, applicant_id: str) -> RemoteApplicant:
+    """Read the answer to an update, which was made whatever the answer holds."""
+    try:
+        return RemoteApplicant(applicant_id, _environment(as_object(read_json(body))))
+    except UnreadableError:
+        return RemoteApplicant(applicant_id)
+
+
+def newest_environment(body: object) -> str | None:
+    """Read the environment of the applicants in a list; None where there is none."""
+    known = (_environment(each) for each in objects(as_object(body).get("applicants")))
+    return next((environment for environment in known if environment is not None), None)
+
+
+def _environment(applicant: Mapping[str, Any]) -> str | None:
+    is_sandbox = applicant.get("sandbox")
+    if not isinstance(is_sandbox, bool):
+        return None
+    return SANDBOX if is_sandbox else LIVE
 
 
 def applicant_deletion(body: object, applicant_id: str) -> datetime | None:

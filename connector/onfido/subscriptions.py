@@ -23,11 +23,12 @@ EVENTS = frozenset(
 )
 ENVIRONMENTS = frozenset({"sandbox", "live"})
 MAX_EVENTS = 100
+PAYLOAD_VERSION = 3  # of the events: the newest, with the run itself in it
 
 
 @dataclass(frozen=True)
 class RegisteredWebhook:
-    """A webhook at Onfido; `token` signs its events, None where Onfido does not return it."""
+    """A webhook at Onfido; `token` signs its events. It and the version are None where Onfido does not return them."""
 
     webhook_id: str
     url: str
@@ -35,6 +36,7 @@ class RegisteredWebhook:
     is_enabled: bool
     events: frozenset[str]
     environments: frozenset[str]
+    payload_version: int | None = None
 
 
 class Subscriptions(OnfidoApi):
@@ -49,7 +51,14 @@ class Subscriptions(OnfidoApi):
         name: str,
     ) -> RegisteredWebhook:
         """Subscribe a URL to events of the whole Onfido account; the answer always contains the token."""
-        fields = present(url=url, name=name, enabled=True, events=list(events), environments=list(environments))
+        fields = present(
+            url=url,
+            name=name,
+            enabled=True,
+            events=list(events),
+            environments=list(environments),
+            payload_version=PAYLOAD_VERSION,
+        )
         call = self._call("POST", "webhooks", fields=fields)
         return self._read(_created_webhook, call, refused_as=Code.WEBHOOK_REFUSED)
 
@@ -70,6 +79,7 @@ class Subscriptions(OnfidoApi):
             "enabled": enabled,
             "events": list(events) or sorted(EVENTS),
             "environments": list(environments) or sorted(ENVIRONMENTS),
+            "payload_version": PAYLOAD_VERSION,
         }
         call = self._call("PUT", "webhooks", webhook_id, fields=fields)
         return self._read(_webhook, call, refused_as=Code.WEBHOOK_REFUSED)
@@ -98,7 +108,12 @@ def _webhook(body: object) -> RegisteredWebhook:
         is_enabled=webhook.get("enabled") is not False,
         events=_named(webhook.get("events"), EVENTS),
         environments=_named(webhook.get("environments"), ENVIRONMENTS),
+        payload_version=_version(webhook.get("payload_version")),
     )
+
+
+def _version(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
 def _named(value: Any, every: frozenset[str]) -> frozenset[str]:

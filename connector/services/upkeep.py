@@ -111,7 +111,12 @@ class Upkeep:
         if verification is None or verification.run_id is None:
             return
         onfido = self._onfido.of_verification(verification, background(CHECK_BUDGET))
-        run = onfido.fetch_result(verification.run_id, wants_document=True)
+        try:
+            run = onfido.fetch_result(verification.run_id, wants_document=True)
+        except OnfidoError as error:
+            if not error.is_gone:
+                raise
+            return  # with the run, its document is gone
         if column := self._kept.document_column(verification, run):
             with self._database.write() as connection:
                 verification_search.keep(connection, verification.verification_id, column)
@@ -136,13 +141,7 @@ class Upkeep:
             rows.add_all(connection, [CheckVerification(each.verification_id) for each in due], keys)
 
     def _refresh(self, provider: Provider, verification: Verification, run_id: str, deadline: Deadline) -> None:
-        try:
-            run = self._results.refresh(provider, run_id, deadline, SWEPT)
-        except OnfidoError as error:
-            if not error.is_gone:
-                raise
-            log.warning("run.gone", verification_id=verification.verification_id, run_id=run_id, reason=error.summary)
-            return
+        run = self._results.refresh(provider, verification, deadline, SWEPT)
         if not run.is_final:
             self._events.complete(
                 provider.provider_id, run_id, self._onfido.of_provider(provider, background(CHECK_BUDGET))

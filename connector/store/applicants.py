@@ -14,6 +14,7 @@ from sqlalchemy import Connection, bindparam, select, update
 from connector.domain.verification import Verification
 from connector.store.dialect import insert
 from connector.store.models import applicants, verifications
+from connector.store.verifications import IS_HERE
 
 _OF = (applicants.c.provider_id == bindparam("of_provider"), applicants.c.applicant_id == bindparam("of_applicant"))
 _LOCK = select(applicants.c.fields).where(*_OF).with_for_update()
@@ -31,6 +32,7 @@ _LATEST = (
         verifications.c.user_id == bindparam("of_user"),
         verifications.c.provider_id == bindparam("of_provider"),
         verifications.c.applicant_id.is_not(None),
+        IS_HERE,
     )
     .order_by(verifications.c.created_at.desc())
     .limit(1)
@@ -67,15 +69,18 @@ def extend(connection: Connection, provider_id: str, applicant_id: str, fields: 
     return True
 
 
-def find_latest(connection: Connection, verification: Verification) -> KnownApplicant | None:
+def find_latest(
+    connection: Connection, verification: Verification, environment: str | None = None
+) -> KnownApplicant | None:
     """Return the user's applicant with the provider: that of this verification, or of the latest that had one.
 
-    None also where it is not known what it was sent.
+    None also where it is not known what it was sent, and where it is in another environment than the provider.
     """
     of_user = {
         "of_tenant": verification.tenant,
         "of_user": verification.user_id,
         "of_provider": verification.provider_id,
+        "of_environment": environment,
     }
     row = connection.execute(_LATEST, of_user).one_or_none()
     return None if row is None or row.fields is None else KnownApplicant(row.applicant_id, frozenset(row.fields))

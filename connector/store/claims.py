@@ -11,13 +11,16 @@ from datetime import datetime
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, bindparam, delete, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, delete, or_, select, update
 
 from connector.domain.claims import VALUE_CHANGED, VERIFIED, Claim, ClaimState
+from connector.domain.environment import SANDBOX
 from connector.domain.history import CLAIM, REMOVED, Change
+from connector.domain.verification import Verification
 from connector.store.dialect import by_code_point, insert
 from connector.store.models import claims, verification_claims, verifications
 
+ENVIRONMENT_CHANGED = "environment_changed"  # a cause, for the history
 USER_REMOVED = "user_removed"  # a cause, for the history
 
 _KEY = (claims.c.provider_id, claims.c.user_id, claims.c.uri)
@@ -66,13 +69,15 @@ _LOCK_OF_USERS = (
     .with_for_update()
 )
 _LOCK_STATES = (
-    select(claims.c.uri, claims.c.is_verified, claims.c.verification_status)
+    select(claims.c.uri, claims.c.is_verified, claims.c.verification_status, claims.c.environment)
     .where(claims.c.provider_id == bindparam("provider_id"), claims.c.user_id == bindparam("user_id"))
     .order_by(by_code_point(claims.c.uri))
     .with_for_update()
 )
 
 _CHANGED = (claims.c.user_id, claims.c.uri, claims.c.provider_id, claims.c.verification_id)
+
+_SETTLED = ("is_verified", "fingerprint", "environment", "verification_id", "verification_status", "updated_at")
 
 _ADD = insert(claims)
 _OPEN_ATTEMPT = insert(
@@ -87,10 +92,7 @@ _SETTLE = insert(
     claims,
     lambda statement: statement.on_conflict_do_update(
         index_elements=_KEY,
-        set_={
-            name: statement.excluded[name]
-            for name in ("is_verified", "fingerprint", "verification_id", "verification_status", "updated_at")
-        },
+        set_={name: statement.excluded[name] for name in _SETTLED},
     ),
 )
 
@@ -152,7 +154,7 @@ def lock_all(connection: Connection, provider_id: str) -> None:
 def lock_states(connection: Connection, provider_id: str, user_id: str) -> dict[str, ClaimState]:
     """Lock a user's claims with a provider and return their states."""
     rows = connection.execute(_LOCK_STATES, {"provider_id": provider_id, "user_id": user_id}).all()
-    return {uri: ClaimState(is_verified, status) for uri, is_verified, status in rows}
+    return {uri: ClaimState(*state) for uri, *state in rows}
 
 
 def settle(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
@@ -207,6 +209,25 @@ def unverify_all(
         return []
     of_provider = (claims.c.user_id == user_id) & (claims.c.provider_id == provider_id)
     return _unverify(connection, tenant, of_provider, now, status, cause, actor)
+
+
+def unverify_sandbox(connection: Connection, provider_id: str, tenant: str, now: datetime) -> list[Change]:
+    """Un-verify what results of the sandbox have verified with a provider, which the caller has locked."""
+    verified = (claims.c.provider_id == provider_id, claims.c.is_verified, claims.c.environment == SANDBOX)
+    order = (by_code_point(claims.c.user_id), by_code_point(claims.c.uri))
+    if not connection.execute(select(claims.c.id).where(*verified).order_by(*order).with_for_update()).all():
+        return []
+    return _unverify(connection, tenant, and_(*verified), now, SANDBOX, ENVIRONMENT_CHANGED)
+
+
+def explain(connection: Connection, verification: Verification, status: str, now: datetime) -> None:
+    """Write why those claims of a verification are not verified that are not."""
+    lock(connection, verification.tenant, verification.user_id)
+    connection.execute(
+        update(claims)
+        .where(claims.c.verification_id == verification.verification_id, claims.c.is_verified.is_(False))
+        .values(verification_status=status, updated_at=now)
+    )
 
 
 def forget_user(connection: Connection, tenant: str, user_id: str) -> bool:

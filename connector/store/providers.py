@@ -36,6 +36,7 @@ _SELECT = select(
     providers.c.notice_secret.is_not(None).label("has_notice_secret"),
     providers.c.api_token.label("sealed_api_token"),
     providers.c.client_id,
+    providers.c.environment,
     providers.c.client_secret.label("sealed_client_secret"),
     providers.c.credentials_set_at,
     providers.c.studio,
@@ -48,6 +49,13 @@ _FIND_WEBHOOK_ACCESS = select(
     providers.c.previous_webhook_token_expires_at,
     providers.c.studio,
 ).where(providers.c.id == bindparam("provider_id"), providers.c.tenant == bindparam("of_tenant"))
+
+
+_SHARE_ENVIRONMENT = (
+    select(providers.c.environment)
+    .where(providers.c.id == bindparam("provider_id"))
+    .with_for_update(read=True, key_share=True)
+)
 
 
 @dataclass(frozen=True)
@@ -92,6 +100,11 @@ def change(connection: Connection, provider_id: str, values: Mapping[str, Any], 
     key = {"name_key": name_key(values["name"])} if "name" in values else {}
     statement = update(providers).where(providers.c.id == provider_id)
     connection.execute(statement.values(dict(values) | key | {"updated_at": now}))
+
+
+def share_environment(connection: Connection, provider_id: str) -> str | None:
+    """Return the environment of a provider's credentials, which then cannot change until the transaction's end."""
+    return connection.execute(_SHARE_ENVIRONMENT, {"provider_id": provider_id}).scalar_one_or_none()
 
 
 def remove(connection: Connection, provider_id: str) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, delete, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, delete, func, insert, or_, select, update
 
 from connector.domain.verification import Verification, VerificationClaim
 from connector.errors import Code, RequestError
@@ -44,21 +44,15 @@ _IS_OF_USER = (
     verifications.c.user_id == bindparam("of_user"),
     verifications.c.provider_id == bindparam("of_provider"),
 )
+
+
+def is_in(environment: ColumnElement[str | None]) -> ColumnElement[bool]:
+    """Return the condition that an attempt may be in an environment: both may be unknown."""
+    return or_(verifications.c.environment.is_(None), environment.is_(None), verifications.c.environment == environment)
+
+
+IS_HERE = is_in(bindparam("of_environment", type_=verifications.c.environment.type))
 _OF_USER = SELECT.where(*_IS_OF_USER).order_by(verifications.c.created_at.desc())
-_COUNTS = (
-    verifications.c.is_forgiven.is_(False),
-    verifications.c.run_id.is_not(None) | verifications.c.run_requested_at.is_not(None),
-)
-_STARTED = (
-    select(verifications.c.created_at)
-    .where(
-        verifications.c.provider_id == bindparam("of_provider"),
-        verifications.c.user_id == bindparam("of_user"),
-        verifications.c.created_at > bindparam("since"),
-        *_COUNTS,
-    )
-    .order_by(verifications.c.created_at.desc())
-)
 
 NO_LEASE: dict[str, Any] = {"lease_owner": None, "lease_until": None}
 
@@ -234,32 +228,10 @@ def postpone(connection: Connection, checks: Mapping[str, datetime]) -> None:
         )
 
 
-def find_started(connection: Connection, provider_id: str, user_id: str, since: datetime) -> list[datetime]:
-    """Return the times of the user's verifications since then whose run was, or may have been, started; latest first.
-
-    Forgiven ones are left out.
-    """
-    attempts = {"of_provider": provider_id, "of_user": user_id, "since": since}
-    return list(connection.execute(_STARTED, attempts).scalars())
-
-
-def find_started_of_user(
-    connection: Connection, tenant: str, user_id: str, since: datetime
-) -> dict[str, list[datetime]]:
-    """Return the same for all providers, by their ids."""
-    of_user = (verifications.c.tenant == tenant, verifications.c.user_id == user_id)
-    statement = select(verifications.c.provider_id, verifications.c.created_at).where(
-        *of_user, verifications.c.created_at > since, *_COUNTS
-    )
-    started: dict[str, list[datetime]] = {}
-    for provider_id, created_at in connection.execute(statement.order_by(verifications.c.created_at.desc())):
-        started.setdefault(provider_id, []).append(created_at)
-    return started
-
-
-def forgive(connection: Connection, verification_ids: Sequence[str]) -> None:
-    """Exclude some verifications, which are locked, from the attempt limit."""
-    connection.execute(update(verifications).where(verifications.c.id.in_(verification_ids)).values(is_forgiven=True))
+def count_in(connection: Connection, provider_id: str, environment: str) -> int:
+    """Return how many of a provider's attempts are in one of Onfido's environments."""
+    there = (verifications.c.provider_id == provider_id, verifications.c.environment == environment)
+    return connection.execute(select(func.count()).select_from(verifications).where(*there)).scalar_one()
 
 
 def find(connection: Connection, verification_id: str) -> Verification | None:

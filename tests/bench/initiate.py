@@ -108,8 +108,8 @@ def _initiate(application: HTTPConnection, token: str, provider_id: str) -> None
 
 
 def _two_calls(onfido: OnfidoClient) -> None:
-    applicant_id = onfido.create_applicant({"first_name": "Ann", "last_name": "Example", "dob": "1990-01-01"})
-    onfido.create_run(workflow_id=WORKFLOW_ID, applicant_id=applicant_id)
+    applicant = onfido.create_applicant({"first_name": "Ann", "last_name": "Example", "dob": "1990-01-01"})
+    onfido.create_run(workflow_id=WORKFLOW_ID, applicant_id=applicant.applicant_id)
 
 
 def _calls(simulator_url: str) -> int:

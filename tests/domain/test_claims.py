@@ -110,6 +110,15 @@ def test_a_part_of_the_address_is_compared_with_the_address() -> None:
     assert comparison_key("last_name") == "last_name"
 
 
+@given(field=fields, status=finals, found=findings, is_stale=st.booleans())
+def test_a_run_of_the_sandbox_that_is_not_counted_says_nothing(
+    field: str, status: str, found: dict[str, Comparison] | None, is_stale: bool
+) -> None:
+    claim = VerificationClaim("claim", field, fingerprint="of the value", is_stale=is_stale)
+    run = RunSnapshot("run", status, found)
+    assert judge(claim, run, is_same=lambda _: True, is_counted=False) == Verdict(None, "sandbox")
+
+
 @pytest.mark.parametrize("status", ["starting", "processing", "awaiting_input", "of_a_later_version"])
 def test_an_open_run_cannot_be_judged(status: str) -> None:
     with pytest.raises(ValueError, match=status):

@@ -75,6 +75,13 @@ def test_an_unknown_environment_is_not_held_against_the_token() -> None:
     assert [check_environment(name).passed for name in ("sandbox", "live", None)] == [True, True, None]
 
 
+@pytest.mark.parametrize("environment", ["sandbox", "live", None])
+def test_results_that_verify_nothing_are_told_with_the_environment(environment: str | None) -> None:
+    assert "nothing now" not in check_environment(environment).detail
+    assert "1 verification of Onfido's sandbox verifies nothing now" in check_environment(environment, 1).detail
+    assert "2 verifications of Onfido's sandbox verify nothing now" in check_environment(environment, 2).detail
+
+
 def test_what_failed_is_named_and_what_was_not_checked_is_no_failure() -> None:
     checks = tuple(Check(name, passed, "") for name, passed in (("a", True), ("b", None), ("c", False)))
     assert (Readiness(None, checks).passed, Readiness(None, checks).failed) == (False, ["c"])

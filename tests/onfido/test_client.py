@@ -22,7 +22,9 @@ CLEAR_REPORT = {"breakdown": {"data_comparison": {"result": "clear", "breakdown"
 
 def test_an_applicant_is_created_with_the_token_and_json(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
     onfido.answers(Reply(201, {"id": "applicant-1"}))
-    assert client.create_applicant({"first_name": "Ann", "address": {"postcode": "S2 2DF"}}) == "applicant-1"
+    assert (
+        client.create_applicant({"first_name": "Ann", "address": {"postcode": "S2 2DF"}}).applicant_id == "applicant-1"
+    )
     [request] = onfido.received
     assert (request.method, request.path) == ("POST", "/v3.6/applicants")
     assert request.json == {"first_name": "Ann", "address": {"postcode": "S2 2DF"}}

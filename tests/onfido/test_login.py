@@ -117,7 +117,7 @@ def test_a_token_without_a_life_is_used_once(onfido: ScriptedOnfido, client: Onf
 def test_a_refused_token_is_renewed_and_the_call_sent_once_more(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
     onfido.answers(granted(), REFUSED, granted("second"), Reply(201, {"id": "applicant-1"}))
 
-    assert client.create_applicant({"first_name": "Ann"}) == "applicant-1"
+    assert client.create_applicant({"first_name": "Ann"}).applicant_id == "applicant-1"
     assert [authorization for _, authorization in asked(onfido)] == [None, "Bearer first", None, "Bearer second"]
     assert onfido.received[-1].json == {"first_name": "Ann"}
 
@@ -254,6 +254,15 @@ def test_who_cannot_wait_for_another_s_renewal_gives_up(
         assert (error.code, error.is_sent) == (Code.ONFIDO_UNREACHABLE, False)
         has_given_up.set()
         assert first.result().run_id == "run-1"
+
+
+def test_a_renewal_that_is_held_back_is_not_sent(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
+    onfido.answers(Reply(429, headers={"Retry-After": "60"}))
+    failure(lambda: client.get_run("run-1"))
+
+    error = failure(lambda: client.get_run("run-1"))
+
+    assert (error.code, error.is_sent, len(onfido.received)) == (Code.ONFIDO_THROTTLES, False, 1)
 
 
 def test_a_failed_renewal_is_tried_again_by_the_next_call(onfido: ScriptedOnfido, client: OnfidoClient) -> None:

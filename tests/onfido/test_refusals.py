@@ -25,7 +25,7 @@ def complaint(error_type: str | None = None, message: str = "", fields: object =
 
 
 @pytest.fixture
-def create_applicant(client: OnfidoClient) -> Callable[[], str]:
+def create_applicant(client: OnfidoClient) -> Callable[[], object]:
     return lambda: client.create_applicant(APPLICANT)
 
 
@@ -65,7 +65,7 @@ def failure(call: Callable[[], object]) -> OnfidoError:
     ],
 )
 def test_each_refusal_of_an_applicant_has_its_code(
-    onfido: ScriptedOnfido, create_applicant: Callable[[], str], status: int, error_type: str | None, code: Code
+    onfido: ScriptedOnfido, create_applicant: Callable[[], object], status: int, error_type: str | None, code: Code
 ) -> None:
     onfido.answers(Reply(status, complaint(error_type, "No."), {"X-Request-Id": "req-1"}))
     error = failure(create_applicant)
@@ -116,7 +116,7 @@ def test_a_refused_sdk_token_or_run_that_is_gone_is_a_plain_failure(
 
 
 def test_each_refused_field_is_named_with_its_reasons_nested_ones_dotted(
-    onfido: ScriptedOnfido, create_applicant: Callable[[], str]
+    onfido: ScriptedOnfido, create_applicant: Callable[[], object]
 ) -> None:
     fields = {
         "first_name": ["must not contain '<'", "is odd"],
@@ -149,7 +149,7 @@ def test_the_request_id_may_stand_in_the_body(onfido: ScriptedOnfido, create_run
     ],
 )
 def test_submitted_values_and_the_token_are_not_repeated(
-    onfido: ScriptedOnfido, create_applicant: Callable[[], str], message: str
+    onfido: ScriptedOnfido, create_applicant: Callable[[], object], message: str
 ) -> None:
     onfido.answers(Reply(422, complaint("validation_error", message, {"first_name": [message], "Smith": [message]})))
     description = failure(create_applicant).description
@@ -176,7 +176,9 @@ def test_what_was_searched_for_is_not_repeated(onfido: ScriptedOnfido, client: O
     assert "attempt-7" not in failure(lambda: client.find_run(tag="attempt-7")).description
 
 
-def test_words_of_onfidos_are_short_and_printable(onfido: ScriptedOnfido, create_applicant: Callable[[], str]) -> None:
+def test_words_of_onfidos_are_short_and_printable(
+    onfido: ScriptedOnfido, create_applicant: Callable[[], object]
+) -> None:
     fields = {f"field_{number}" * 50: ["\x1b[31m" + "y" * 1000] for number in range(100)}
     onfido.answers(Reply(422, complaint("validation_error", "z\r\n\x00" * 1000, fields), {"X-Request-Id": "x" * 101}))
     error = failure(create_applicant)
@@ -248,7 +250,7 @@ def test_no_number_survives_where_it_stands_alone(number: float, words: str) -> 
     ],
 )
 def test_an_error_answer_of_any_shape_is_told_by_its_status(
-    onfido: ScriptedOnfido, create_applicant: Callable[[], str], body: bytes
+    onfido: ScriptedOnfido, create_applicant: Callable[[], object], body: bytes
 ) -> None:
     onfido.answers(Reply(502, body), Reply(409, body))
     error = failure(create_applicant)

@@ -41,6 +41,7 @@ def test_a_webhook_is_created_and_its_token_kept_out_of_sight(onfido: ScriptedOn
         "enabled": True,
         "events": [RESULT],
         "environments": ["live"],
+        "payload_version": 3,
     }
 
 
@@ -48,7 +49,7 @@ def test_a_webhook_for_everything_names_nothing(onfido: ScriptedOnfido, client: 
     onfido.answers(Reply(201, {"id": "webhook-1", "token": "signing-secret"}))
     webhook = client.create_webhook(url=URL, events=[], name="connector")
     assert (webhook.events, webhook.environments, webhook.is_enabled) == (EVENTS, ENVIRONMENTS, True)
-    assert onfido.received[0].json == {"url": URL, "name": "connector", "enabled": True}
+    assert onfido.received[0].json == {"url": URL, "name": "connector", "enabled": True, "payload_version": 3}
 
 
 def test_a_created_webhook_without_token_is_of_no_use(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
@@ -105,7 +106,7 @@ def test_a_webhook_is_changed_in_place(onfido: ScriptedOnfido, client: OnfidoCli
     assert (webhook.token, webhook.is_enabled) == (None, False)
     [request] = onfido.received
     assert (request.method, request.path) == ("PUT", "/v3.6/webhooks/webhook-1")
-    assert request.json == {"enabled": False, "events": [RESULT], "environments": ["live"]}
+    assert request.json == {"enabled": False, "events": [RESULT], "environments": ["live"], "payload_version": 3}
 
 
 def test_a_webhook_that_is_to_tell_everything_names_everything(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
@@ -116,6 +117,7 @@ def test_a_webhook_that_is_to_tell_everything_names_everything(onfido: ScriptedO
         "enabled": True,
         "events": sorted(EVENTS),
         "environments": ["live", "sandbox"],
+        "payload_version": 3,
     }
 
 

@@ -42,7 +42,7 @@ def client(simulator: Simulator) -> Iterator[OnfidoClient]:
 
 @pytest.fixture
 def applicant_id(client: OnfidoClient) -> str:
-    return client.create_applicant(PERSON)
+    return client.create_applicant(PERSON).applicant_id
 
 
 def control(simulator: Simulator, method: str, path: str, **body: Any) -> None:
@@ -69,7 +69,7 @@ def test_an_applicant_is_taken_with_numbers_and_consents(client: OnfidoClient) -
         "id_numbers.driving_licence.state_code": "CA",
         "consents.privacy_notices_read": "TRUE",
     }
-    applicant_id = client.create_applicant(applicant_fields(values))
+    applicant_id = client.create_applicant(applicant_fields(values)).applicant_id
     client.delete_applicant(applicant_id)
     client.restore_applicant(applicant_id)
     client.update_applicant(applicant_id, {"last_name": "Other"})

@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
-from sqlalchemy import delete
+from sqlalchemy import delete, select
 
 from connector.cli import main
 from connector.settings import Settings
 from connector.store.engine import Database
-from connector.store.models import metadata, secrets
+from connector.store.models import metadata, providers, secrets
 from tests.harness import Clock, ConnectorServer
 
 Run = Callable[..., Result]
@@ -42,6 +42,7 @@ class Standing:
         """Forget everything but the keys, which the connector has read."""
         self.clock = Clock()
         with self.connector.services.database.write() as connection:
+            connection.execute(select(providers.c.id).with_for_update())  # before what is theirs, as everywhere
             for table in reversed(metadata.sorted_tables):
                 if table is not secrets:
                     connection.execute(delete(table))

@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 
 from connector.domain.verification import Verification, VerificationClaim, VerificationFilter
 from connector.errors import RequestError
-from connector.store import applicants, verification_claims, verification_search, verifications
+from connector.store import applicants, attempt_limits, verification_claims, verification_search, verifications
 from connector.store.applicants import KnownApplicant
 from connector.store.engine import Database
 from connector.store.models import applicants as applicants_table
@@ -407,7 +407,7 @@ def test_attempts_count_from_the_moment_their_run_may_exist(
 
     def started(since: datetime) -> list[datetime]:
         with database.read() as connection:
-            return verifications.find_started(connection, provider_id, "ann", since)
+            return attempt_limits.find_started(connection, provider_id, "ann", since)
 
     assert started(now - timedelta(days=1)) == []
     assert advance(database, seen, "first", run_requested_at=now)

@@ -20,6 +20,7 @@ from typing import Any, ClassVar
 import structlog
 from sqlalchemy import Connection
 
+from connector.domain.environment import counts
 from connector.domain.history import USER, of_verification
 from connector.domain.provider import Provider
 from connector.domain.verification import Verification
@@ -103,7 +104,7 @@ class Watchlist:
             self._notices.send(receiver, matches_updated(order, verification, order.monitor_id))
 
     def _find_watched(self, provider: Provider, monitor_id: str) -> Verification | None:
-        """Return the latest verification of the monitored user; None where it, or the user, was removed."""
+        """Return the monitored user's latest verification; None where either was removed, or it does not count."""
         onfido = self._onfido.of_provider(provider, background(ASK_BUDGET))
         try:
             applicant_id = onfido.get_watched_applicant(monitor_id)
@@ -112,7 +113,9 @@ class Watchlist:
                 return None
             raise
         with self._database.read() as connection:
-            return verification_search.find_of_applicant(connection, provider.provider_id, applicant_id)
+            found = verification_search.find_of_applicant(connection, provider.provider_id, applicant_id)
+        is_here = found is not None and counts(found.environment, provider.environment)
+        return found if is_here else None
 
     def _act(
         self, connection: Connection, provider: Provider, verification: Verification, order: UpdateMatches

@@ -15,7 +15,7 @@ from connector.domain.verification import Verification
 from connector.errors import Code, RequestError
 from connector.services.providers.registry import Providers
 from connector.services.results.kept import KeptResults
-from connector.store import claims, history, verification_search, verifications
+from connector.store import attempt_limits, claims, history, verification_search
 from connector.store.engine import Database
 
 MAX_REFUSALS = 200  # of a user's latest, among which each provider's last is searched
@@ -79,7 +79,7 @@ class UserStatuses:
                     (claim.provider_id, claim.uri): claim for claim in claims.find_all(connection, tenant, user_id)
                 },
                 latest=verification_search.find_latest_of_user(connection, tenant, user_id),
-                started=verifications.find_started_of_user(connection, tenant, user_id, since),
+                started=attempt_limits.find_started_of_user(connection, tenant, user_id, since),
                 refusals={refusal.provider_id: refusal for refusal in reversed(refusals)},
             )
 

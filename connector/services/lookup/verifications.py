@@ -150,5 +150,5 @@ class VerificationLookup:
             raise RequestError(Code.VERIFICATION_NOT_FOUND, NO_RUN)
         provider = self._providers.get(verification.tenant, verification.provider_id)
         deadline = self._timing.interactive()
-        self._results.refresh_if_due(provider, verification, verification.run_id, deadline, REFRESHED)
+        self._results.refresh_if_due(provider, verification, deadline, REFRESHED)
         return self.find(tenant, run_id, provider_id)

@@ -30,7 +30,7 @@ from connector.onfido.payloads import applicant_fields
 from connector.services.journal import Journal
 from connector.services.providers.onfido import Onfido
 from connector.services.providers.registry import Providers
-from connector.services.starting.attempts import end
+from connector.services.results.ending import end
 from connector.services.timing import Timing
 from connector.store import applicants, verification_claims, verification_search, verifications
 from connector.store.engine import Database

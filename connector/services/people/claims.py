@@ -166,6 +166,7 @@ class Claims:
         """Create an administrator's correction of a claim; it is valid for the user's current value."""
         return {
             "is_verified": entry.is_verified,
+            "environment": None,
             "fingerprint": self._fingerprint(tenant, user_id, entry.uri, values),
             "metadata": dict(entry.metadata),
             "updated_at": self._clock(),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import islice
@@ -13,11 +13,13 @@ from sqlalchemy import Connection
 from connector.domain.history import ADDED, CHANGED, REMOVED, SYSTEM, UNLOCKED, USER, Change, by_administrator
 from connector.domain.text import is_blank
 from connector.domain.user_ids import id_objection
+from connector.domain.verification import Verification
 from connector.errors import Code, InvalidField, RequestError
 from connector.services.journal import Journal
 from connector.services.people.values import Values, ValueWriter
 from connector.services.providers.applicant_deletion import DeleteApplicant
-from connector.store import claims, events, history, outbox, users, verifications
+from connector.services.providers.customer_deletion import DeleteCustomer
+from connector.store import attempt_limits, claims, events, history, outbox, users, verifications
 from connector.store.engine import Database
 from connector.store.vault import Fingerprints, Vault
 
@@ -98,7 +100,7 @@ class Users:
             yield _batch(batch, stored, batch.keys() - known, changes.keys() & known)
 
     def remove(self, tenant: str, user_id: str, actor: str = SYSTEM) -> int:
-        """Remove a user with everything personal here, and the user's applicants at Onfido through the outbox.
+        """Remove a user with everything personal here, and what Onfido keeps of the user through the outbox.
 
         What stays is that it was done, when and by whom. A user whom the connector does not keep itself is removed
         in the same way. Gives how many applicants will be deleted at Onfido: those of providers that were removed are
@@ -114,11 +116,11 @@ class Users:
                 runs = [each.run_id for each in known if each.provider_id == provider_id and each.run_id]
                 events.forget_runs(connection, provider_id, runs)
             events.forget_attempts(connection, [each.verification_id for each in known])
-            applicants = {(each.provider_id, each.applicant_id) for each in known if each.applicant_id}
             verifications.forget_user(connection, tenant, user_id)
             history.forget_refusals_of(connection, tenant, user_id)
             self._journal.record(connection, [self._entry(tenant, user_id, REMOVED, actor, {})])
-            outbox.add_all(connection, [DeleteApplicant(tenant, *each) for each in sorted(applicants)])
+            applicants = _applicants(tenant, known)
+            outbox.add_all(connection, [*applicants, *_customers(tenant, user_id, known)])
             return len(applicants)
 
     def unlock(self, tenant: str, user_id: str, provider_id: str | None = None, actor: str = SYSTEM) -> int:
@@ -132,7 +134,7 @@ class Users:
             if not is_known and not attempts:
                 raise _not_found(user_id)
             chosen = [each.verification_id for each in attempts if provider_id in (None, each.provider_id)]
-            verifications.forgive(connection, chosen)
+            attempt_limits.forgive(connection, chosen)
             self._journal.record(connection, [self._unlocked(tenant, user_id, provider_id, actor, len(chosen))])
         return len(chosen)
 
@@ -232,3 +234,15 @@ def _present(stored: Mapping[str, str], given: Values) -> frozenset[str]:
 
 def _not_found(user_id: str) -> RequestError:
     return RequestError(Code.USER_NOT_FOUND, f"There is no user {user_id}.")
+
+
+def _applicants(tenant: str, known: Sequence[Verification]) -> list[DeleteApplicant]:
+    """Return the deletions of a user's applicants, each with the environment that it is in."""
+    environments = {(each.provider_id, each.applicant_id): each.environment for each in known if each.applicant_id}
+    return [DeleteApplicant(tenant, *key, environment) for key, environment in sorted(environments.items())]
+
+
+def _customers(tenant: str, user_id: str, known: Sequence[Verification]) -> list[DeleteCustomer]:
+    """Return the deletions of what Onfido keeps under the user's id, where it was ever sent."""
+    sent = {each.provider_id for each in known if each.sends_user_id and each.run_requested_at is not None}
+    return [DeleteCustomer(tenant, provider_id, user_id) for provider_id in sorted(sent)]

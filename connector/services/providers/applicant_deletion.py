@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from connector.domain.environment import is_elsewhere
 from connector.errors import OnfidoError, RequestError
 from connector.services.outbox import Handler, Undeliverable
 from connector.services.providers.onfido import Onfido
@@ -23,6 +24,7 @@ class DeleteApplicant:
     tenant: str
     provider_id: str
     applicant_id: str
+    environment: str | None = None
 
 
 class ApplicantDeletion:
@@ -49,3 +51,6 @@ class ApplicantDeletion:
         except OnfidoError as error:
             if not error.is_gone:
                 raise
+            if is_elsewhere(order.environment, provider.environment):
+                where = f"The applicant is in Onfido's {order.environment}, for which the provider has no credentials"
+                raise Undeliverable(f"{where} any more: delete it in Onfido's dashboard.") from error

@@ -8,6 +8,7 @@ from connector.domain.provider import webhook_command
 from connector.domain.readiness import REGION, TOKEN, WEBHOOK, WORKFLOW, Check, not_checked, webhook_objection
 from connector.errors import Code, OnfidoError
 from connector.onfido.client import RegisteredWebhook
+from connector.onfido.subscriptions import PAYLOAD_VERSION
 from connector.services.providers.webhook import ProviderWebhook, choose
 
 _ADVICE = {
@@ -72,6 +73,8 @@ def _faults(account: ProviderWebhook, ours: Sequence[RegisteredWebhook]) -> Iter
         yield f"it is not subscribed to {', '.join(missing)}"
     if missing := sorted(account.environments - webhook.environments):
         yield f"it is not for {' and '.join(missing)}"
+    if webhook.payload_version not in (None, PAYLOAD_VERSION):
+        yield f"its payload_version is {webhook.payload_version}, not {PAYLOAD_VERSION}"
     if account.token is None:
         yield "no token is registered here, so its events are refused"
     elif webhook.token not in (None, account.token):

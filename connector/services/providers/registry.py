@@ -9,10 +9,12 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
+import structlog
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
-from connector.domain.history import ADDED, CHANGED, PROVIDER, REMOVED, SYSTEM, by_administrator
+from connector.domain.environment import SANDBOX
+from connector.domain.history import ADDED, CHANGED, PROVIDER, REMOVED, SYSTEM, Change, by_administrator
 from connector.domain.ids import normal_id
 from connector.domain.provider import (
     BaseUrlPolicy,
@@ -31,6 +33,8 @@ from connector.services.providers.secrets import Secrets
 from connector.store import claims, providers, verifications
 from connector.store.engine import Database
 from connector.store.providers import WebhookAccess
+
+log = structlog.get_logger(__name__)
 
 _NO_PREVIOUS = {"previous_webhook_token": None, "previous_webhook_token_expires_at": None}
 
@@ -91,8 +95,44 @@ class Providers:
             before = {**stored, "studio": providers.studio_column(providers.read_studio(stored["studio"]))}
             changed = {name: value for name, value in columns.items() if before[name] != value}
             providers.change(connection, provider_id, columns, self._clock())
-            self._record_change(connection, tenant, provider_id, CHANGED, actor, changed, config.name)
+            withdrawn = self._withdraw_sandbox(connection, stored, columns)
+            self._record_change(connection, tenant, provider_id, CHANGED, actor, changed, config.name, withdrawn)
         return self.get(tenant, provider_id)
+
+    def _withdraw_sandbox(
+        self, connection: Connection, stored: Mapping[str, Any], columns: Mapping[str, Any]
+    ) -> list[Change]:
+        """Un-verify what results of the sandbox have verified, where the provider's credentials are not for it now."""
+        before, after = stored["environment"], columns.get("environment", stored["environment"])
+        if after in (before, SANDBOX):
+            return []
+        withdrawn = claims.unverify_sandbox(connection, stored["id"], stored["tenant"], self._clock())
+        log.warning(
+            "provider.environment_changed",
+            provider_id=stored["id"],
+            previous=before,
+            environment=after,
+            unverified_claims=len(withdrawn),
+            advice="Results of Onfido's sandbox verify nothing now; their users can start again.",
+        )
+        return withdrawn
+
+    def learn_environment(self, provider: Provider, environment: str | None) -> None:
+        """Record the environment of credentials that do not tell it themselves, as an applicant of theirs has shown."""
+        if provider.environment is not None or environment is None:
+            return
+        with self._database.write() as connection:
+            stored = providers.lock(connection, provider.provider_id, provider.tenant)
+            if stored is not None and stored["environment"] is None and _has_credentials_of(stored, provider):
+                providers.change(connection, provider.provider_id, {"environment": environment}, self._clock())
+                log.info("provider.environment_known", provider_id=provider.provider_id, environment=environment)
+
+    def count_sandbox_results(self, provider: Provider) -> int:
+        """Return how many verifications of the sandbox verify nothing, for the provider is not there."""
+        if provider.environment == SANDBOX:
+            return 0
+        with self._database.read() as connection:
+            return verifications.count_in(connection, provider.provider_id, SANDBOX)
 
     def end_overlap(self, tenant: str, provider_id: str, actor: str = SYSTEM) -> Provider:
         """End the validity of the previous webhook token now, for example because it leaked."""
@@ -190,10 +230,11 @@ class Providers:
         actor: str,
         changed: Mapping[str, Any],
         name: str,
+        more: Sequence[Change] = (),
     ) -> None:
         detail = {"properties": sorted(name for name in changed if name != "credentials_set_at")}
         entry = by_administrator(self._clock(), actor, tenant, PROVIDER, name, what, detail, provider_id)
-        self._journal.record(connection, [entry])
+        self._journal.record(connection, [entry, *more])
 
 
 def _plain_columns(config: ProviderConfig, studio: Studio) -> dict[str, Any]:
@@ -210,6 +251,12 @@ def _plain_columns(config: ProviderConfig, studio: Studio) -> dict[str, Any]:
         "attempt_window": config.attempt_window,
         "missing_name": config.missing_name,
     }
+
+
+def _has_credentials_of(stored: Mapping[str, Any], provider: Provider) -> bool:
+    """Whether the credentials are those that the provider was read with; a client's new secret is the same client's."""
+    known = (provider.client_id, provider.sealed_api_token, provider.base_url)
+    return known == (stored["client_id"], stored["api_token"], stored["base_url"])
 
 
 @contextmanager

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
-from connector.domain.credentials import ClientCredentials, Credentials
+from connector.domain.credentials import ClientCredentials, Credentials, environment_of
 from connector.domain.provider import SECRETS, Provider, ProviderConfig, check_region, choose_credentials
 from connector.store.sealed import provider_secret
 from connector.store.vault import Vault
@@ -40,7 +40,8 @@ class Secrets:
         credentials = choose_credentials(config, None)
         check_region(credentials, config.base_url)
         given = {name: secret for name in _OTHERS if (secret := getattr(config, name)) is not None}
-        return self._credential_columns(provider_id, credentials) | self._sealed(provider_id, given)
+        columns = self._credential_columns(provider_id, credentials) | self._sealed(provider_id, given)
+        return columns | {"environment": _environment(credentials)}
 
     def changed_columns(self, provider_id: str, config: ProviderConfig, stored: Mapping[str, Any]) -> dict[str, Any]:
         """Return the columns of those secrets that a configuration changes; raises `RequestError`."""
@@ -48,6 +49,8 @@ class Secrets:
         credentials = choose_credentials(config, known)
         check_region(credentials, config.base_url)
         columns = {} if credentials == known else self._credential_columns(provider_id, credentials)
+        if not _is_same_account(credentials, known, config.base_url, stored["base_url"]):
+            columns["environment"] = _environment(credentials)
         given = {
             name: secret
             for name in _OTHERS
@@ -87,3 +90,15 @@ class Secrets:
 
     def _sealed(self, provider_id: str, secrets: Mapping[str, str]) -> dict[str, Any]:
         return {name: self._vault.seal(secret, provider_secret(provider_id, name)) for name, secret in secrets.items()}
+
+
+def _environment(credentials: Credentials) -> str | None:
+    """Return the environment that a token's prefix names; that of a client is known with its first applicant."""
+    return environment_of(credentials) if isinstance(credentials, str) else None
+
+
+def _is_same_account(credentials: Credentials, known: Credentials, base_url: str, known_base_url: str) -> bool:
+    """Whether credentials are for the same environment as the known ones, as a client's new secret is."""
+    if isinstance(credentials, ClientCredentials) and isinstance(known, ClientCredentials):
+        return (credentials.client_id, base_url) == (known.client_id, known_base_url)
+    return credentials == known and base_url == known_base_url

@@ -12,6 +12,7 @@ is registered, and each other call deletes its own.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -30,7 +31,7 @@ from connector.domain.readiness import (
     not_checked,
     webhook_objection,
 )
-from connector.errors import Code, ConfigurationError, RequestError
+from connector.errors import Code, OnfidoError, RequestError
 from connector.services.providers.checks import check_webhook, check_workflow, reach
 from connector.services.providers.delivery import Post, check_delivery
 from connector.services.providers.onfido import Onfido
@@ -56,6 +57,7 @@ class ProviderFacts:
     """What an operator asks first: which environment, since when these credentials, when Onfido last posted."""
 
     environment: str | None
+    ignored_sandbox_results: int
     credentials_set_at: datetime | None
     last_event_at: datetime | None
 
@@ -86,11 +88,23 @@ class Setup:
         else:
             why = f"the check of the {TOKEN if region.passed else REGION} failed"
             workflow, webhook = not_checked(WORKFLOW, why), not_checked(WEBHOOK, why)
-        environment, claims = check_environment(account.environment), check_claims(account.provider)
+        known = self._environment(account) if token.passed else account.environment
+        ignored = self._providers.count_sandbox_results(replace(account.provider, environment=known))
+        environment, claims = check_environment(known, ignored), check_claims(account.provider)
         checks = [region, token, environment, workflow, claims, webhook]
         if probes_delivery:
             checks.append(check_delivery(account, self._tokens.last_event_at(account.provider), self._post))
-        return Readiness(account.environment, tuple(checks))
+        return Readiness(known, tuple(checks))
+
+    def _environment(self, account: ProviderWebhook) -> str | None:
+        """Return the environment of credentials; where they do not tell it, that of an applicant of theirs."""
+        if account.environment is not None:
+            return account.environment
+        with suppress(OnfidoError):
+            environment = account.onfido.find_environment()
+            self._providers.learn_environment(account.provider, environment)
+            return environment
+        return None
 
     def test_change(self, tenant: str, provider_id: str, config: ProviderConfig, public_url: str) -> list[Check]:
         """Ask Onfido about the credentials and the workflow that a provider would have with a configuration.
@@ -112,11 +126,12 @@ class Setup:
 
     def facts(self, provider: Provider) -> ProviderFacts:
         """Return what is known here of a provider's credentials and of Onfido's posts."""
-        try:
-            environment = self._tokens.environment(provider)
-        except ConfigurationError:  # its key is missing: the rest can be told all the same
-            environment = None
-        return ProviderFacts(environment, provider.credentials_set_at, self._tokens.last_event_at(provider))
+        return ProviderFacts(
+            provider.environment,
+            self._providers.count_sandbox_results(provider),
+            provider.credentials_set_at,
+            self._tokens.last_event_at(provider),
+        )
 
     def add_webhook(self, tenant: str, provider_id: str, public_url: str, actor: str = SYSTEM) -> Webhook:
         """Register our webhook at Onfido, or repair the existing one, and register its token here.
@@ -149,7 +164,7 @@ class Setup:
         return ProviderWebhook(
             provider=provider,
             onfido=self._onfido.of_provider(provider, deadline),
-            environment=self._tokens.environment(provider),
+            environment=provider.environment,
             url=setup_guide(provider, public_url).webhook_url,
             token=self._tokens.webhook_token(provider),
         )

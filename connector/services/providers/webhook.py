@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from connector.domain.provider import Provider
 from connector.errors import OnfidoError
 from connector.onfido.client import OnfidoClient, RegisteredWebhook
-from connector.onfido.subscriptions import ENVIRONMENTS
+from connector.onfido.subscriptions import ENVIRONMENTS, PAYLOAD_VERSION
 
 WEBHOOK_NAME = "connector"  # its name in Onfido's dashboard
 
@@ -35,7 +35,8 @@ class ProviderWebhook:
     def is_exact(self, webhook: RegisteredWebhook) -> bool:
         """Whether a webhook is subscribed to exactly the events that it needs."""
         is_told = webhook.events == frozenset(self.provider.studio.events)
-        return webhook.is_enabled and is_told and webhook.environments == self.environments
+        has_version = webhook.payload_version in (None, PAYLOAD_VERSION)
+        return webhook.is_enabled and is_told and has_version and webhook.environments == self.environments
 
     def create(self) -> RegisteredWebhook:
         """Create our webhook."""

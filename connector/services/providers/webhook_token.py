@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from connector.domain.credentials import Credentials, environment_of
+from connector.domain.credentials import Credentials
 from connector.domain.history import CHANGED, PROVIDER, by_administrator
 from connector.domain.provider import Provider, ProviderConfig, check_region, choose_credentials
 from connector.errors import Code, ConfigurationError, RequestError
@@ -35,11 +35,6 @@ class Tokens:
         self._journal = journal
         self._secrets = secrets
         self._clock = clock
-
-    def environment(self, provider: Provider) -> str | None:
-        """Return the Onfido environment that the API token's prefix names; None where it names neither."""
-        credentials = self._secrets.credentials(provider)
-        return environment_of(credentials) if isinstance(credentials, str) else None
 
     def credentials_before_and_after(
         self, provider: Provider, config: ProviderConfig

@@ -19,15 +19,16 @@ import structlog
 from sqlalchemy import Connection
 
 from connector.directory import Directory
+from connector.domain.environment import counts
 from connector.domain.history import DECIDED, RUN, of_verification
 from connector.domain.runs import APPROVED, DECIDED_STATUSES, DECLINED, REVIEW, RunSnapshot
 from connector.domain.verification import MAX_REASON, Verification, VerificationClaim
 from connector.errors import Code, InvalidField, RequestError
 from connector.services.journal import Journal
 from connector.services.providers.onfido import Onfido
-from connector.services.results.results import Results
+from connector.services.results.claim_results import ClaimResults
 from connector.services.timing import Timing
-from connector.store import verification_claims, verification_search, verifications
+from connector.store import providers, verification_claims, verification_search, verifications
 from connector.store.engine import Database
 from connector.store.vault import Fingerprints
 
@@ -43,7 +44,7 @@ class Decisions:
         self,
         database: Database,
         onfido: Onfido,
-        results: Results,
+        claim_results: ClaimResults,
         directory: Directory,
         fingerprints: Fingerprints,
         journal: Journal,
@@ -52,7 +53,7 @@ class Decisions:
     ) -> None:
         self._database = database
         self._onfido = onfido
-        self._results = results
+        self._claim_results = claim_results
         self._directory = directory
         self._fingerprints = fingerprints
         self._journal = journal
@@ -67,15 +68,19 @@ class Decisions:
         """
         _check_reason(reason)
         run_id = _check_review(verification)
+        with self._database.read() as connection:
+            _environment(connection, verification, run_id, is_approved=is_approved)
         run = self._fetch(verification, run_id) if is_approved else RunSnapshot(run_id, DECLINED)
         values = self._directory.values(verification.tenant, verification.user_id) or {}
         with self._database.write() as connection:
             now = self._clock()
+            environment = _environment(connection, verification, run_id, is_approved=is_approved)
             self._record(connection, verification, run, now)
             moved = of_verification(verification, now, DECIDED, actor, RUN, run_id, REVIEW, run.status)
-            judged = self._results.judge(verification, self._claims(connection, verification, values), run)
+            targets = self._claims(connection, verification, values)
+            judged = self._claim_results.judge(verification, targets, run, environment)
             approved = [(claim, verdict) for claim, verdict in judged if verdict.is_verified]
-            verified = self._results.settle_claims(connection, verification, approved, moved)
+            verified = self._claim_results.settle(connection, verification, approved, moved)
             self._journal.record(connection, [replace(moved, detail={"reason": reason}), *verified])
         log.info("run.decided", verification_id=verification.verification_id, run_id=run_id, decision=run.status)
 
@@ -108,6 +113,14 @@ class Decisions:
 
     def _fingerprint(self, verification: Verification, claim: VerificationClaim, value: str | None) -> str | None:
         return self._fingerprints.of(verification.tenant, verification.user_id, claim.uri, value) if value else None
+
+
+def _environment(connection: Connection, verification: Verification, run_id: str, *, is_approved: bool) -> str | None:
+    """Return the environment that the provider is in; raises where a result would be approved that does not count."""
+    environment = providers.share_environment(connection, verification.provider_id)
+    if is_approved and not counts(verification.environment, environment):
+        raise _not_decidable(run_id, "it ran in Onfido's sandbox, which the provider's credentials are not for")
+    return environment
 
 
 def _check_reason(reason: str) -> None:

@@ -12,10 +12,12 @@ from functools import partial
 
 from sqlalchemy.exc import SQLAlchemyError
 
+from connector.domain.applicant import RemoteApplicant
 from connector.errors import Code, OnfidoError
 from connector.onfido.payloads import applicant_fields
 from connector.services.afterwards import Afterwards
 from connector.services.providers.applicant_deletion import DeleteApplicant
+from connector.services.providers.registry import Providers
 from connector.services.starting.attempts import NOT_OURS, Attempt, Attempts
 from connector.services.starting.binding import ApplicantUpdate, Binding, BoundValues
 from connector.store import applicants, outbox, verification_search, verifications
@@ -27,32 +29,41 @@ _MAKE_GOOD = "make good what was sent to an applicant"
 class ApplicantSending:
     """Sends users' values to Onfido."""
 
-    def __init__(self, database: Database, attempts: Attempts, binding: Binding, afterwards: Afterwards) -> None:
+    def __init__(
+        self,
+        database: Database,
+        providers: Providers,
+        attempts: Attempts,
+        binding: Binding,
+        afterwards: Afterwards,
+    ) -> None:
         self._database = database
+        self._providers = providers
         self._attempts = attempts
         self._binding = binding
         self._afterwards = afterwards
 
-    def put(self, attempt: Attempt, bound: BoundValues) -> str:
-        """Update the user's applicant, or create another; returns its id."""
-        if bound.update is not None and self._update(attempt, bound, bound.update):
-            return bound.update.applicant.applicant_id
-        return attempt.onfido.create_applicant(applicant_fields({**bound.fields, **attempt.request.plan.consents}))
+    def put(self, attempt: Attempt, bound: BoundValues) -> RemoteApplicant:
+        """Update the user's applicant, or create another."""
+        applicant = None if bound.update is None else self._update(attempt, bound, bound.update)
+        if applicant is None:
+            fields = applicant_fields({**bound.fields, **attempt.request.plan.consents})
+            applicant = attempt.onfido.create_applicant(fields)
+        return applicant
 
-    def _update(self, attempt: Attempt, bound: BoundValues, update: ApplicantUpdate) -> bool:
-        """Update an applicant; False where it is gone, or Onfido refuses a value that this request does not need."""
+    def _update(self, attempt: Attempt, bound: BoundValues, update: ApplicantUpdate) -> RemoteApplicant | None:
+        """Update an applicant; None where it is gone, or Onfido refuses a value that this request does not need."""
         self._record_fields(attempt, update)
         fields = applicant_fields({**update.fields, **attempt.request.plan.consents})
         try:
-            attempt.onfido.update_applicant(update.applicant.applicant_id, fields)
+            return attempt.onfido.update_applicant(update.applicant.applicant_id, fields)
         except OnfidoError as error:
             if error.is_sent and not error.is_refusal:  # it may have been applied
                 self._check_lease(attempt, bound, update)
             has_more_fields = error.code is Code.APPLICANT_REFUSED and update.has_more_fields(bound.fields)
             if not (error.is_gone or has_more_fields):
                 raise
-            return False
-        return True
+            return None
 
     def _record_fields(self, attempt: Attempt, update: ApplicantUpdate) -> None:
         """Commit which fields the applicant will have been sent, before they are sent."""
@@ -63,42 +74,43 @@ class ApplicantSending:
             applicants.extend(connection, attempt.provider.provider_id, update.applicant.applicant_id, update.fields)
 
     @contextmanager
-    def recording(self, attempt: Attempt, bound: BoundValues, applicant_id: str) -> Iterator[None]:
-        """Compensate for the values sent, where the lease was lost by then, or they cannot be recorded.
+    def recording(self, attempt: Attempt, bound: BoundValues, applicant: RemoteApplicant) -> Iterator[None]:
+        """Learn the environment, and compensate for the values sent where the lease was lost or recording fails.
 
         A created applicant is deleted. Where one was updated, the verifications that use it are marked as if the values
         had changed, because Onfido may compare the values that were sent here.
         """
         try:
+            self._providers.learn_environment(attempt.provider, applicant.environment)
             yield
         except NOT_OURS:
-            make_good = partial(self._make_good, attempt, bound, applicant_id)
-            self._afterwards.do(_MAKE_GOOD, make_good, applicant_id=applicant_id)
+            make_good = partial(self._make_good, attempt, bound, applicant)
+            self._afterwards.do(_MAKE_GOOD, make_good, applicant_id=applicant.applicant_id)
             raise
         except SQLAlchemyError:
-            make_good = partial(self._make_good_if_lost, attempt, bound, applicant_id)
-            self._afterwards.leave(_MAKE_GOOD, make_good, applicant_id=applicant_id)
+            make_good = partial(self._make_good_if_lost, attempt, bound, applicant)
+            self._afterwards.leave(_MAKE_GOOD, make_good, applicant_id=applicant.applicant_id)
             raise
 
     def _check_lease(self, attempt: Attempt, bound: BoundValues, update: ApplicantUpdate) -> None:
-        with self.recording(attempt, bound, update.applicant.applicant_id):
+        with self.recording(attempt, bound, RemoteApplicant(update.applicant.applicant_id)):
             self._attempts.advance(attempt)
 
-    def _make_good_if_lost(self, attempt: Attempt, bound: BoundValues, applicant_id: str) -> None:
+    def _make_good_if_lost(self, attempt: Attempt, bound: BoundValues, applicant: RemoteApplicant) -> None:
         """Compensate for the values sent, unless they were recorded after all, or the attempt can continue."""
-        provider_id = attempt.provider.provider_id
+        provider_id, applicant_id = attempt.provider.provider_id, applicant.applicant_id
         with self._database.write() as connection:
             # Locked, because the unanswered commit may still be in progress.
             current = verifications.lock(connection, attempt.verification.verification_id)
             is_recorded = verification_search.find_of_applicant(connection, provider_id, applicant_id) is not None
         is_ours = current is not None and current.lease_owner == attempt.lease.owner
         if not (is_recorded and (is_ours or not bound.is_known(applicant_id))):
-            self._make_good(attempt, bound, applicant_id)
+            self._make_good(attempt, bound, applicant)
 
-    def _make_good(self, attempt: Attempt, bound: BoundValues, applicant_id: str) -> None:
-        if bound.update is not None and bound.is_known(applicant_id):
+    def _make_good(self, attempt: Attempt, bound: BoundValues, applicant: RemoteApplicant) -> None:
+        if bound.update is not None and bound.is_known(applicant.applicant_id):
             self._binding.mark_overwritten(attempt, bound, bound.update)
             return
         tenant, provider_id = attempt.provider.tenant, attempt.provider.provider_id
         with self._database.write() as connection:
-            outbox.add(connection, DeleteApplicant(tenant, provider_id, applicant_id))
+            outbox.add(connection, DeleteApplicant(tenant, provider_id, applicant.applicant_id, applicant.environment))

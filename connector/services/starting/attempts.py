@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from connector.domain.capture import LINK
-from connector.domain.history import RUN, Change, of_verification
+from connector.domain.history import RUN, of_verification
 from connector.domain.provider import Provider
 from connector.domain.runs import AWAITING_INPUT, ERROR, STARTING, TAG_PREFIX, RunSnapshot
 from connector.domain.user_status import next_attempt_at
@@ -29,10 +29,11 @@ from connector.onfido.client import OnfidoClient
 from connector.services.journal import Journal
 from connector.services.providers.onfido import Onfido
 from connector.services.providers.registry import Providers
+from connector.services.results.ending import end
 from connector.services.results.results import Results
 from connector.services.starting.leases import Leases
 from connector.services.timing import Deadline
-from connector.store import verifications
+from connector.store import attempt_limits, verifications
 from connector.store.engine import Database
 from connector.store.verifications import Lease, RemovedError
 
@@ -150,6 +151,8 @@ class Attempts:
                     "status": STARTING,
                     "capture": request.plan.capture,
                     "wants_document": provider.studio.gives_document_values,
+                    "environment": provider.environment,
+                    "sends_user_id": request.plan.studio.sends_user_id,
                     "next_check_at": now + BREAK_OFF_TIME,
                     "created_at": now,
                     "updated_at": now,
@@ -169,29 +172,28 @@ class Attempts:
             raise LeaseLostError
         if verification.run_id is None:
             return True
-        if self._has_ended(provider, verification, verification.run_id, deadline):
+        if self._has_ended(provider, verification, deadline):
             return False
         if verification.lease_owner is None:
             raise open_already(verification.run_id)
         return True
 
-    def _has_ended(self, provider: Provider, verification: Verification, run_id: str, deadline: Deadline) -> bool:
+    def _has_ended(self, provider: Provider, verification: Verification, deadline: Deadline) -> bool:
         """Ask Onfido, so that neither a lost webhook nor a run that cannot be completed blocks the next."""
-        if failure := self._refresh(provider, verification, run_id, deadline):
+        if failure := self._refresh(provider, verification, deadline):
             with self._database.write() as connection:
                 self._journal.record(connection, end(connection, verification, failure, self._clock(), INITIATED))
         with self._database.read() as connection:
             return verifications.get(connection, verification.verification_id).closed_at is not None
 
-    def _refresh(self, provider: Provider, verification: Verification, run_id: str, deadline: Deadline) -> str | None:
+    def _refresh(self, provider: Provider, verification: Verification, deadline: Deadline) -> str | None:
         """Apply a run's status; returns why its user can no longer complete it, None where that is possible."""
         try:
-            run = self._results.refresh_if_due(provider, verification, run_id, deadline, INITIATED)
+            run = self._results.refresh_if_due(provider, verification, deadline, INITIATED)
         except OnfidoError as error:
-            is_unreadable = error.is_misunderstood and self._clock() - verification.created_at > UNREADABLE_TIME
-            if not error.is_gone and not is_unreadable:
+            if not (error.is_misunderstood and self._clock() - verification.created_at > UNREADABLE_TIME):
                 raise
-            log.warning("run.gone", verification_id=verification.verification_id, run_id=run_id, reason=error.summary)
+            log.warning("run.unreadable", verification_id=verification.verification_id, reason=error.summary)
             return error.summary
         return "The link has expired." if run and is_link_expired(verification, run, self._clock()) else None
 
@@ -241,7 +243,7 @@ class Attempts:
 def _check_limit(connection: Connection, provider: Provider, user_id: str, now: datetime) -> None:
     """Raise where the user has started as many runs as the provider allows within its window."""
     window = timedelta(seconds=provider.attempt_window)
-    started = verifications.find_started(connection, provider.provider_id, user_id, now - window)
+    started = attempt_limits.find_started(connection, provider.provider_id, user_id, now - window, provider.environment)
     if allowed_at := next_attempt_at(started, provider, now):
         seconds = max(1, math.ceil((allowed_at - now).total_seconds()))
         raise RequestError(
@@ -250,24 +252,6 @@ def _check_limit(connection: Connection, provider: Provider, user_id: str, now: 
             f"allowed. The next is allowed at {allowed_at:%Y-%m-%dT%H:%M:%SZ}.",
             retry_after=seconds,
         )
-
-
-def end(
-    connection: Connection,
-    verification: Verification,
-    failure: str,
-    now: datetime,
-    cause: str,
-    actor: str | None = None,
-) -> list[Change]:
-    """Close a verification whose run can no longer be completed; one that has ended meanwhile is not changed.
-
-    Returns the change, for the journal.
-    """
-    values = {"status": ERROR, "failure": failure, "updated_at": now, "closed_at": now}
-    if not verifications.move(connection, verification.verification_id, values | verifications.NO_LEASE):
-        return []
-    return [of_verification(verification, now, cause, actor, RUN, verification.run_id, verification.status, ERROR)]
 
 
 def is_link_expired(verification: Verification, run: RunSnapshot, now: datetime) -> bool:

@@ -106,13 +106,14 @@ class Binding:
         fields = _select(attempt.provider, attempt.request, values)
         check_applicant({**fields, **attempt.request.plan.consents}, attempt.provider.claims)
         targets = self._bind(attempt.provider, user_id, attempt.request, values)
+        environment = attempt.provider.environment
         with self._database.read() as connection:
             return BoundValues(
                 fields=fields,
                 values=values,
                 custom_data=attempt.request.plan.custom_data(values),
                 claims=targets,
-                update=_update(attempt, values, applicants.find_latest(connection, attempt.verification)),
+                update=_update(attempt, values, applicants.find_latest(connection, attempt.verification, environment)),
                 has_outdated=_compare(connection, attempt.provider, user_id, attempt.request, targets),
             )
 

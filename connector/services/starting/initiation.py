@@ -15,7 +15,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+from connector.domain.applicant import RemoteApplicant
 from connector.domain.capture import LINK, SdkOptions
+from connector.domain.environment import combined
 from connector.domain.provider import Provider
 from connector.domain.runs import RunSnapshot
 from connector.domain.verification import Verification, VerificationClaim
@@ -166,23 +168,29 @@ class Initiation:
         """Send the user's values, and announce the run for exactly these; returns the applicant and the values."""
         for _ in range(ROUNDS):
             bound = self._binding.read(attempt)
-            applicant_id = self._sending.put(attempt, bound)
-            with self._sending.recording(attempt, bound, applicant_id):
-                if self._announce(attempt, bound, applicant_id):
-                    return applicant_id, bound
+            applicant = self._sending.put(attempt, bound)
+            with self._sending.recording(attempt, bound, applicant):
+                if self._announce(attempt, bound, applicant):
+                    return applicant.applicant_id, bound
         raise RequestError(
             Code.BEING_STARTED,
             "The user's values keep changing while they are sent: ask again after Retry-After.",
             retry_after=START_TIME,
         )
 
-    def _announce(self, attempt: Attempt, bound: BoundValues, applicant_id: str) -> bool:
+    def _announce(self, attempt: Attempt, bound: BoundValues, applicant: RemoteApplicant) -> bool:
         """Record the values sent and that the run will be requested; False where a value has changed since it was read.
 
         Then only the applicant is recorded, to be updated.
         """
+        applicant_id = applicant.applicant_id
+        known = {
+            "applicant_id": applicant_id,
+            "environment": combined(applicant.environment, attempt.provider.environment),
+            "sends_user_id": attempt.request.plan.studio.sends_user_id,
+        }
         with self._database.write() as connection:
-            self._attempts.lock(connection, attempt, applicant_id=applicant_id, run_requested_at=self._clock())
+            self._attempts.lock(connection, attempt, **known, run_requested_at=self._clock())
             if not bound.is_known(applicant_id):
                 applicants.add(connection, attempt.verification, applicant_id, bound.fields)
             if self._binding.record(connection, attempt, bound):

@@ -12,8 +12,9 @@ from connector.domain.runs import PROCESSING, RunSnapshot, next_check
 from connector.domain.verification import Verification, VerificationClaim
 from connector.errors import Code, OnfidoError
 from connector.services.journal import Journal
+from connector.services.results.claim_results import claim_row
 from connector.services.results.events import Events
-from connector.services.results.results import Results, claim_row
+from connector.services.results.results import Results
 from connector.services.starting.attempts import INITIATED, Attempt, Attempts, lost
 from connector.store import claims, verifications
 from connector.store.engine import Database
@@ -54,7 +55,7 @@ class Recorder:
             ) from error
         has_news = self._events.match(attempt.provider.provider_id, run.run_id)
         if run.is_final:
-            self._results.refresh(attempt.provider, run.run_id, attempt.deadline, INITIATED)
+            self._results.refresh(attempt.provider, recorded, attempt.deadline, INITIATED)
         if not (has_news or run.is_final):
             return recorded
         with self._database.read() as connection:

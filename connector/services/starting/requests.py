@@ -117,9 +117,9 @@ class Verifications:
         verification = self._latest(tenant, user_id, provider_id, uris)
         waited = None
         if verification.closed_at is None:
-            run_id = _run_id(verification)
-            self._results.refresh_if_due(provider, verification, run_id, self._timing.interactive(), COMPLETED)
-            waited = self._wait(provider, verification, run_id, min(wait, MAX_WAIT))
+            _check_run(verification)
+            self._results.refresh_if_due(provider, verification, self._timing.interactive(), COMPLETED)
+            waited = self._wait(provider, verification, min(wait, MAX_WAIT))
         return Completion(self._claims(verification, uris), waited)
 
     def resume(
@@ -132,12 +132,12 @@ class Verifications:
         provider = self._providers.find_enabled(tenant, provider_id)
         _check_mapped(provider, uris)
         verification = self._latest(tenant, user_id, provider_id, uris)
-        run_id = _run_id(verification)
+        _check_run(verification)
         if verification.closed_at is not None:
             raise _not_awaiting(verification.status)
         options, deadline = plan_sdk(provider.studio, request), self._timing.interactive()
         with self._turn_to_resume(verification):
-            run = self._results.refresh(provider, run_id, deadline, REINITIATED)
+            run = self._results.refresh(provider, verification, deadline, REINITIATED)
             if run.status != AWAITING_INPUT:
                 raise _not_awaiting(run.status)
             with self._database.read() as connection:
@@ -195,7 +195,7 @@ class Verifications:
             raise RemovedError
         return found
 
-    def _wait(self, provider: Provider, verification: Verification, run_id: str, seconds: int) -> int | None:
+    def _wait(self, provider: Provider, verification: Verification, seconds: int) -> int | None:
         """Wait for a result; None where there is nothing to wait for, or too many requests wait already."""
         if seconds <= 0 or self._is_closed(verification) or not self._waiting.acquire(blocking=False):
             return None
@@ -208,7 +208,7 @@ class Verifications:
         with self._database.read() as connection:
             verification = verifications.get(connection, verification.verification_id)
         # The webhook may have been lost.
-        self._results.refresh_if_due(provider, verification, run_id, self._timing.interactive(), COMPLETED)
+        self._results.refresh_if_due(provider, verification, self._timing.interactive(), COMPLETED)
         return seconds
 
     def _is_closed(self, verification: Verification) -> bool:
@@ -228,12 +228,11 @@ def _check_mapped(provider: Provider, uris: Sequence[str]) -> None:
         )
 
 
-def _run_id(verification: Verification) -> str:
+def _check_run(verification: Verification) -> None:
     if verification.run_id is None:
         raise RequestError(
             Code.NO_VERIFICATION, "The verification broke off before it had a run: ask with INITIATED again."
         )
-    return verification.run_id
 
 
 def _not_awaiting(status: str) -> RequestError:

@@ -158,6 +158,12 @@ def upgrade() -> None:
         sa.Column("client_id", sa.String(length=255), nullable=True),
         sa.Column("client_secret", sa.Text(), nullable=True, comment="encrypted"),
         sa.Column("credentials_set_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column(
+            "environment",
+            sa.String(length=8),
+            nullable=True,
+            comment="sandbox or live, as the credentials are; null: not known yet",
+        ),
         sa.Column("webhook_token", sa.Text(), nullable=True, comment="encrypted"),
         sa.Column("previous_webhook_token", sa.Text(), nullable=True, comment="encrypted; good until it expires"),
         sa.Column("previous_webhook_token_expires_at", sa.DateTime(timezone=True), nullable=True),
@@ -289,6 +295,16 @@ def upgrade() -> None:
             nullable=True,
             comment="from then on another may take the initiation over",
         ),
+        sa.Column(
+            "environment", sa.String(length=8), nullable=True, comment="sandbox or live, where it runs; null: not known"
+        ),
+        sa.Column(
+            "sends_user_id",
+            sa.Boolean(),
+            server_default=sa.false(),
+            nullable=False,
+            comment="if Onfido has the user's id",
+        ),
         sa.Column("failure", sa.Text(), nullable=True, comment="why the verification ended without a run's result"),
         sa.Column(
             "capture", sa.String(length=8), server_default="sdk", nullable=False, comment="sdk or link: the user's way"
@@ -325,7 +341,7 @@ def upgrade() -> None:
             "refresh_after",
             sa.DateTime(timezone=True),
             nullable=True,
-            comment="until then Onfido is not asked for it again: it is being, or just was",
+            comment="until then Onfido is not asked for it: it is being, or just was",
         ),
         sa.Column(
             "resume_after",
@@ -407,6 +423,12 @@ def upgrade() -> None:
         sa.Column("is_verified", sa.Boolean(), nullable=False),
         sa.Column(
             "fingerprint", sa.String(length=64), nullable=True, comment="of the value that `is_verified` holds for"
+        ),
+        sa.Column(
+            "environment",
+            sa.String(length=8),
+            nullable=True,
+            comment="of the result that `is_verified` comes from; null: not known, or none",
         ),
         sa.Column("verification_id", sa.String(length=36), nullable=True),
         sa.Column(

@@ -1,0 +1,111 @@
+"""The results of a finished run for its claims: judged one by one, and written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from sqlalchemy import Connection
+
+from connector.domain.claims import ClaimState, Verdict, judge
+from connector.domain.environment import LIVE, SANDBOX, counts
+from connector.domain.history import CLAIM, Change
+from connector.domain.runs import RunSnapshot
+from connector.domain.text import fold
+from connector.domain.verification import Verification, VerificationClaim
+from connector.services.results.kept import Judged
+from connector.store import claims
+from connector.store.vault import Fingerprints
+
+
+class ClaimResults:
+    """Judges claims, and writes what was judged, in the caller's transaction."""
+
+    def __init__(self, fingerprints: Fingerprints) -> None:
+        self._fingerprints = fingerprints
+
+    def settle(
+        self,
+        connection: Connection,
+        verification: Verification,
+        judged: Sequence[Judged],
+        cause: Change,
+    ) -> list[Change]:
+        """Write a finished run's results for its claims; returns the changes, for the history.
+
+        A result of the sandbox replaces none of live.
+        """
+        known = claims.lock_states(connection, verification.provider_id, verification.user_id)
+        rows, changes = [], []
+        for claim, verdict in judged:
+            previous = known.get(claim.uri)
+            if previous and previous.is_verified and _says_nothing(verification, verdict, previous):
+                continue
+            origin = verification.environment if verdict.is_verified else None
+            state = ClaimState(bool(verdict.is_verified), verdict.verification_status, origin)
+            rows.append(self._row(verification, claim, verdict, cause.at) | vars(state))
+            if previous is None or previous.label != state.label:
+                before = previous.label if previous else None
+                changes.append(replace(cause, subject=CLAIM, name=claim.uri, previous=before, current=state.label))
+        claims.settle(connection, rows)
+        return changes
+
+    def _row(
+        self, verification: Verification, claim: VerificationClaim, verdict: Verdict, now: datetime
+    ) -> dict[str, Any]:
+        """Return a claim's row; where the user had no value, it is valid for the one in the output."""
+        row = claim_row(verification, claim, now)
+        value = verdict.output_value
+        if claim.fingerprint is None and value is not None:
+            row["fingerprint"] = self._fingerprints.of(verification.tenant, verification.user_id, claim.uri, value)
+        return row
+
+    def judge(
+        self,
+        verification: Verification,
+        targets: Sequence[VerificationClaim],
+        run: RunSnapshot,
+        environment: str | None,
+    ) -> list[Judged]:
+        """Judge each of some claims by a run that has ended, for a provider that is in this environment."""
+        is_counted = counts(verification.environment, environment)
+        return [(claim, self._verdict(verification, claim, run, is_counted=is_counted)) for claim in targets]
+
+    def _verdict(
+        self, verification: Verification, claim: VerificationClaim, run: RunSnapshot, *, is_counted: bool
+    ) -> Verdict:
+        fingerprint = partial(self._fingerprints.of, verification.tenant, verification.user_id, claim.uri)
+        return judge(
+            claim,
+            run,
+            is_same=lambda value: fingerprint(fold(value)) == claim.folded_fingerprint,
+            is_counted=is_counted,
+        )
+
+
+def claim_row(verification: Verification, claim: VerificationClaim, now: datetime) -> dict[str, Any]:
+    """Return the row of a claim of a verification, not verified yet."""
+    return {
+        "id": claims.new_id(),
+        "tenant": verification.tenant,
+        "provider_id": verification.provider_id,
+        "user_id": verification.user_id,
+        "uri": claim.uri,
+        "is_verified": False,
+        "fingerprint": claim.fingerprint,
+        "environment": None,
+        "verification_id": verification.verification_id,
+        "verification_status": None,
+        "metadata": {},
+        "created_at": now,
+        "updated_at": now,
+    }
+
+
+def _says_nothing(verification: Verification, verdict: Verdict, previous: ClaimState) -> bool:
+    """Whether a run says nothing against a claim that is verified; one of the sandbox never does against live."""
+    is_outranked = verification.environment == SANDBOX and previous.environment == LIVE
+    return verdict.is_verified is None or is_outranked

@@ -1,0 +1,59 @@
+"""Statements on the limit of attempts: which of a user's starts count against it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection, bindparam, select, update
+
+from connector.store.models import providers, verifications
+from connector.store.verifications import IS_HERE, is_in
+
+_COUNTS = (
+    verifications.c.is_forgiven.is_(False),
+    verifications.c.run_id.is_not(None) | verifications.c.run_requested_at.is_not(None),
+)
+_STARTED = (
+    select(verifications.c.created_at)
+    .where(
+        verifications.c.provider_id == bindparam("of_provider"),
+        verifications.c.user_id == bindparam("of_user"),
+        verifications.c.created_at > bindparam("since"),
+        *_COUNTS,
+        IS_HERE,
+    )
+    .order_by(verifications.c.created_at.desc())
+)
+
+
+def find_started(
+    connection: Connection, provider_id: str, user_id: str, since: datetime, environment: str | None = None
+) -> list[datetime]:
+    """Return when the user's attempts since then were made whose run was, or may have been, started; latest first.
+
+    Without those that were forgiven, or are in another environment.
+    """
+    attempts = {"of_provider": provider_id, "of_user": user_id, "since": since, "of_environment": environment}
+    return list(connection.execute(_STARTED, attempts).scalars())
+
+
+def find_started_of_user(
+    connection: Connection, tenant: str, user_id: str, since: datetime
+) -> dict[str, list[datetime]]:
+    """Return the same for all providers, by their ids, in the environment that each is in."""
+    of_user = (verifications.c.tenant == tenant, verifications.c.user_id == user_id)
+    statement = (
+        select(verifications.c.provider_id, verifications.c.created_at)
+        .join(providers, providers.c.id == verifications.c.provider_id)
+        .where(*of_user, verifications.c.created_at > since, *_COUNTS, is_in(providers.c.environment))
+    )
+    started: dict[str, list[datetime]] = {}
+    for provider_id, created_at in connection.execute(statement.order_by(verifications.c.created_at.desc())):
+        started.setdefault(provider_id, []).append(created_at)
+    return started
+
+
+def forgive(connection: Connection, verification_ids: Sequence[str]) -> None:
+    """Count some attempts, which are locked, no longer against the limit."""
+    connection.execute(update(verifications).where(verifications.c.id.in_(verification_ids)).values(is_forgiven=True))

@@ -1,0 +1,44 @@
+"""Onfido's environments: which results count, and what ran elsewhere."""
+
+from __future__ import annotations
+
+import pytest
+
+from connector.domain.environment import LIVE, SANDBOX, combined, counts, is_elsewhere
+
+ENVIRONMENTS = (SANDBOX, LIVE, None)
+
+
+@pytest.mark.parametrize("of_provider", ENVIRONMENTS)
+def test_results_of_live_always_count(of_provider: str | None) -> None:
+    assert counts(LIVE, of_provider)
+    assert counts(None, of_provider)
+
+
+def test_results_of_the_sandbox_count_only_while_the_provider_is_there() -> None:
+    assert [counts(SANDBOX, of_provider) for of_provider in ENVIRONMENTS] == [True, False, False]
+
+
+def test_elsewhere_is_only_what_is_known_to_be_in_another_environment() -> None:
+    pairs = [(of_run, of_provider) for of_run in ENVIRONMENTS for of_provider in ENVIRONMENTS]
+    assert [pair for pair in pairs if is_elsewhere(*pair)] == [(SANDBOX, LIVE), (LIVE, SANDBOX)]
+
+
+@pytest.mark.parametrize(
+    ("of_applicant", "of_credentials", "expected"),
+    [
+        (SANDBOX, SANDBOX, SANDBOX),
+        (SANDBOX, LIVE, SANDBOX),
+        (LIVE, SANDBOX, SANDBOX),
+        (SANDBOX, None, SANDBOX),
+        (None, SANDBOX, SANDBOX),
+        (LIVE, None, LIVE),
+        (None, LIVE, LIVE),
+        (LIVE, LIVE, LIVE),
+        (None, None, None),
+    ],
+)
+def test_where_applicant_and_credentials_differ_it_is_the_sandbox(
+    of_applicant: str | None, of_credentials: str | None, expected: str | None
+) -> None:
+    assert combined(of_applicant, of_credentials) == expected

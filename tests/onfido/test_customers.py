@@ -1,0 +1,91 @@
+"""What Onfido keeps of customers, their environment, and what it does not know any more."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from connector.errors import Code, OnfidoError
+from connector.onfido.client import OnfidoClient
+from tests.onfido.conftest import Reply, ScriptedOnfido
+
+GONE = {"error": {"type": "resource_not_found", "message": "No such resource"}}
+
+
+@pytest.mark.parametrize(
+    ("customer", "written"),
+    [("ann", "ann"), ("ann@example.com", "ann%40example.com"), ("a/b", "a%2Fb"), ("50% ann?", "50%25%20ann%3F")],
+)
+@pytest.mark.parametrize("kind", ["passkeys", "biometric_tokens"])
+@pytest.mark.parametrize("status", [204, 404, 410])
+def test_what_is_kept_of_a_customer_is_deleted_and_there_may_be_nothing(
+    onfido: ScriptedOnfido, client: OnfidoClient, kind: str, status: int, customer: str, written: str
+) -> None:
+    onfido.answers(Reply(status, GONE if status != 204 else b""))
+    getattr(client, f"delete_{kind}")(customer)
+    [request] = onfido.received
+    assert (request.method, request.target) == ("DELETE", f"/v3.6/{kind}/{written}")
+
+
+@pytest.mark.parametrize(("status", "code"), [(401, Code.TOKEN_REFUSED), (503, Code.ONFIDO_UNREACHABLE)])
+def test_what_could_not_be_deleted_is_an_error(
+    onfido: ScriptedOnfido, client: OnfidoClient, status: int, code: Code
+) -> None:
+    onfido.answers(Reply(status, {"error": {"type": "any", "message": "No"}}))
+    with pytest.raises(OnfidoError) as caught:
+        client.delete_passkeys("ann")
+    assert caught.value.code is code
+
+
+@pytest.mark.parametrize(
+    ("sandbox", "environment"),
+    [(True, "sandbox"), (False, "live"), (None, None), ("true", None), (1, None), ({}, None)],
+)
+def test_an_applicant_tells_its_environment(
+    onfido: ScriptedOnfido, client: OnfidoClient, sandbox: Any, environment: str | None
+) -> None:
+    applicant = {"id": "a", "sandbox": sandbox}
+    onfido.answers(Reply(201, applicant), Reply(200, applicant), Reply(200, {"applicants": [applicant]}))
+    assert client.create_applicant({}).environment == environment
+    assert client.update_applicant("a", {}).environment == environment
+    assert client.find_environment() == environment
+
+
+@pytest.mark.parametrize("body", [b"", b"not json", [], {"id": "another"}])
+def test_an_update_was_made_whatever_its_answer_holds(
+    onfido: ScriptedOnfido, client: OnfidoClient, body: object
+) -> None:
+    onfido.answers(Reply(200, body))
+    updated = client.update_applicant("a", {})
+    assert (updated.applicant_id, updated.environment) == ("a", None)
+
+
+def test_without_applicants_the_environment_is_not_known(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
+    onfido.answers(Reply(200, {"applicants": []}))
+    assert client.find_environment() is None
+
+
+# Runs that Onfido does not know any more
+
+
+@pytest.mark.parametrize("status", [404, 410])
+def test_a_run_is_lost_where_onfido_takes_the_credentials_and_does_not_know_it(
+    onfido: ScriptedOnfido, client: OnfidoClient, status: int
+) -> None:
+    onfido.answers(Reply(status, GONE), Reply(200, []))
+    assert client.has_lost_run("run-1")
+
+
+def test_a_run_that_onfido_knows_is_not_lost(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
+    onfido.answers(Reply(200, {"id": "run-1", "status": "processing"}))
+    assert not client.has_lost_run("run-1")
+
+
+@pytest.mark.parametrize("replies", [[503], [401], [404, 404], [404, 401], [404, 503]])
+def test_whether_a_run_is_lost_is_not_known_where_onfido_does_not_work(
+    onfido: ScriptedOnfido, client: OnfidoClient, replies: list[int]
+) -> None:
+    onfido.answers(*(Reply(status, GONE if status == 404 else None) for status in replies))
+    with pytest.raises(OnfidoError):
+        client.has_lost_run("run-1")

@@ -1,0 +1,135 @@
+"""Credentials of another client or account: what they make of what was made with those before."""
+
+from __future__ import annotations
+
+import pytest
+
+from connector.services.results.deliveries import CheckVerification
+from tests.harness import (
+    BIRTH_DATE,
+    GIVEN_NAME,
+    HTTP,
+    LAST_NAME,
+    MAPPING,
+    Caller,
+    World,
+    verified,
+)
+from tests.services.environments import (
+    LIVE,
+    LIVE_CLIENT,
+    PROVIDERS,
+    SANDBOX,
+    SANDBOX_CLIENT,
+    code_of,
+    statuses,
+    use,
+    verify,
+)
+
+
+@pytest.fixture
+def ann(world: World) -> Caller:
+    use(world, SANDBOX)
+    return world.add_user()
+
+
+# OAuth 2 clients, whose environment only their applicants tell
+
+
+def test_clients_environment_is_known_with_its_first_applicant(world: World, ann: Caller) -> None:
+    use(world, **SANDBOX_CLIENT)
+    provider = world.connector.services.providers.get(world.tenant, world.provider_id)
+    assert provider.environment is None
+
+    verify(world, ann)
+
+    assert world.connector.services.providers.get(world.tenant, world.provider_id).environment == "sandbox"
+    assert verified(ann.claims()) == set(MAPPING)
+
+
+def test_another_client_withdraws_what_the_sandbox_verified_and_a_new_secret_does_not(
+    world: World, ann: Caller
+) -> None:
+    use(world, **SANDBOX_CLIENT)
+    verify(world, ann)
+    use(world, **SANDBOX_CLIENT | {"client_secret": "the-next-secret"})
+    assert verified(ann.claims()) == set(MAPPING)
+
+    use(world, **LIVE_CLIENT)
+
+    assert verified(ann.claims()) == set()
+    verify(world, ann)
+    assert verified(ann.claims()) == set(MAPPING)
+    assert world.attempts()[0].environment == "live"
+
+
+def test_test_of_the_connection_finds_the_environment_of_a_client(world: World, ann: Caller) -> None:
+    use(world, **SANDBOX_CLIENT)
+    path = f"{PROVIDERS}/{world.provider_id}/test-connection"
+    admin = world.connector.as_admin()
+    assert admin.post(path, None).json()["environment"] is None
+    world.start(ann)
+    use(world, **SANDBOX_CLIENT | {"client_id": "another"})
+    assert admin.post(path, None).json()["environment"] == "sandbox"
+
+
+# Another account
+
+
+def forget_everything(world: World) -> None:
+    """Make Onfido know nothing of what the provider made, as with another account's credentials."""
+    assert HTTP.post(f"{world.simulator.url}/simulator/reset", timeout=10).ok
+
+
+@pytest.mark.parametrize("status", ["COMPLETED", "REINITIATED", "INITIATED"])
+def test_run_that_onfido_does_not_know_any_more_is_closed_and_what_was_verified_stays(
+    world: World, ann: Caller, status: str
+) -> None:
+    use(world, LIVE)
+    verify(world, ann, comparisons={"date_of_birth": "unidentified"})
+    gone = world.start(ann)
+    forget_everything(world)
+    use(world, "api_live.of-another-account")
+
+    first = ann.verify(world.provider_id, status)
+
+    expected = {"COMPLETED": 200, "REINITIATED": 400, "INITIATED": 200}[status]
+    assert first.status_code == expected, first.text
+    assert verified(ann.claims()) == {GIVEN_NAME, LAST_NAME}
+    if status != "INITIATED":
+        assert statuses(ann)[BIRTH_DATE] == "run_gone"
+        world.start(ann)
+    assert {attempt.status for attempt in world.attempts() if attempt.run_id == gone} == {"error"}
+    assert world.onfido_state()["counts"] == {"applicants": 1, "runs": 1, "webhooks": 0}
+
+
+def test_sweep_closes_runs_that_onfido_does_not_know_any_more(world: World, ann: Caller) -> None:
+    world.start(ann)
+    forget_everything(world)
+    [attempt] = world.attempts()
+
+    world.connector.services.upkeep.check_verification(CheckVerification(attempt.verification_id))
+
+    assert [each.status for each in world.attempts()] == ["error"]
+
+
+def test_wrong_base_url_closes_nothing(world: World, ann: Caller) -> None:
+    """Onfido answers 404 there to everything, also to what every account has."""
+    run_id = world.start(ann)
+    use(world, SANDBOX, base_url=f"{world.simulator.api_url}/no")
+
+    assert ann.verify(world.provider_id, "COMPLETED").status_code == 502
+
+    use(world, SANDBOX)
+    assert code_of(ann.verify(world.provider_id, "INITIATED")) == (400, "OIDV-10004")
+    assert [attempt.run_id for attempt in world.attempts() if attempt.closed_at is None] == [run_id]
+
+
+def test_404_of_a_proxy_closes_nothing(world: World, ann: Caller) -> None:
+    run_id = world.start(ann)
+    use(world, SANDBOX, base_url=f"{world.simulator.url}/link/{run_id}")
+
+    assert ann.verify(world.provider_id, "COMPLETED").status_code in (502, 503)
+
+    assert [attempt.closed_at for attempt in world.attempts()] == [None]

@@ -1,0 +1,286 @@
+"""Results of Onfido's sandbox verify nothing once a provider's credentials are for live."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import requests
+from sqlalchemy import select
+
+from connector.services.results.deliveries import CheckVerification
+from connector.store.models import claims as claims_table
+from connector.store.models import history
+from tests.harness import (
+    GIVEN_NAME,
+    LAST_NAME,
+    MAPPING,
+    Caller,
+    World,
+    event_body,
+    verified,
+)
+from tests.services.conftest import Run
+from tests.services.environments import (
+    CLEAR,
+    LIVE,
+    PROVIDERS,
+    SANDBOX,
+    SCOPES,
+    applicant_of,
+    code_of,
+    statuses,
+    use,
+    verify,
+    workflow_statuses,
+)
+
+
+@pytest.fixture
+def ann(world: World) -> Caller:
+    use(world, SANDBOX)
+    return world.add_user()
+
+
+# What the sandbox has verified
+
+
+def test_what_the_sandbox_verified_counts_until_the_credentials_are_for_live(world: World, ann: Caller) -> None:
+    first = verify(world, ann)
+    assert verified(ann.claims()) == set(MAPPING)
+
+    use(world, LIVE)
+
+    assert verified(ann.claims()) == set()
+    assert set(statuses(ann).values()) == {"sandbox"}
+    second = world.start(ann)
+    assert applicant_of(world, first) != applicant_of(world, second)
+    world.outcome(second)
+    world.wait_until(lambda: verified(ann.claims()) == set(MAPPING))
+    assert [attempt.environment for attempt in world.attempts()] == ["live", "sandbox"]
+
+
+def test_what_is_withdrawn_is_in_the_history(world: World, ann: Caller) -> None:
+    verify(world, ann)
+
+    use(world, LIVE)
+
+    statement = select(history.c.name, history.c.previous, history.c.current).where(
+        history.c.cause == "environment_changed"
+    )
+    with world.connector.services.database.read() as connection:
+        changes = {tuple(row) for row in connection.execute(statement)}
+    assert changes == {(uri, "verified", "sandbox") for uri in MAPPING}
+
+
+@pytest.mark.parametrize("token", ["api_sandbox.another", "api_sandbox_eu.another"])
+def test_another_token_of_the_sandbox_withdraws_nothing(world: World, ann: Caller, token: str) -> None:
+    verify(world, ann)
+
+    use(world, token)
+
+    assert verified(ann.claims()) == set(MAPPING)
+
+
+def test_what_was_verified_in_live_stays_whatever_the_sandbox_says(world: World, ann: Caller) -> None:
+    use(world, LIVE)
+    verify(world, ann, comparisons={"date_of_birth": "unidentified"})
+    before = ann.claims()
+    assert verified(before) == {GIVEN_NAME, LAST_NAME}
+
+    use(world, SANDBOX)
+    verify(world, ann, status="approved", comparisons={"first_name": "consider"})
+
+    after = ann.claims()
+    assert verified(after) == set(MAPPING)
+    assert {uri: after[uri] for uri in (GIVEN_NAME, LAST_NAME)} == {uri: before[uri] for uri in (GIVEN_NAME, LAST_NAME)}
+    use(world, LIVE)
+    assert verified(ann.claims()) == {GIVEN_NAME, LAST_NAME}
+
+
+def test_what_an_administrator_has_verified_stays(world: World, ann: Caller) -> None:
+    verify(world, ann)
+    claim_id = ann.claims()[GIVEN_NAME]["id"]
+    correction = {"isVerified": True, "claimMetadata": {"source": "desk"}}
+    admin = world.connector.caller("admin", SCOPES)
+    assert admin.put(f"/api/users/v1/ann/idv/claims/{claim_id}", correction).status_code == 200
+
+    use(world, LIVE)
+
+    assert verified(ann.claims()) == {GIVEN_NAME}
+
+
+def test_attempts_in_the_sandbox_leave_those_in_live_to_the_user(world: World, ann: Caller) -> None:
+    use(world, SANDBOX, max_attempts="1")
+    verify(world, ann, status="declined")
+    assert code_of(ann.verify(world.provider_id, "INITIATED")) == (429, "OIDV-10044")
+
+    use(world, LIVE, max_attempts="1")
+
+    verify(world, ann, status="declined")
+    assert code_of(ann.verify(world.provider_id, "INITIATED")) == (429, "OIDV-10044")
+
+
+# Runs that were under way
+
+
+@pytest.fixture
+def open_run(world: World, ann: Caller) -> str:
+    """A run of the sandbox that is open when the credentials become those of live."""
+    world.faults(webhooks_lost=-1)
+    run_id = world.start(ann)
+    use(world, LIVE)
+    return run_id
+
+
+@pytest.mark.parametrize("status", ["approved", "declined", "review"])
+def test_result_that_comes_by_webhook_verifies_nothing(world: World, ann: Caller, open_run: str, status: str) -> None:
+    assert world.post_event(event_body(open_run, status, CLEAR)).status_code == 200
+
+    assert verified(ann.claims()) == set()
+    assert set(statuses(ann).values()) == {"sandbox"}
+    assert workflow_statuses(ann) == {status}
+    world.start(ann)
+
+
+def test_consideration_that_comes_by_webhook_takes_nothing_away(world: World, ann: Caller, open_run: str) -> None:
+    admin = world.connector.caller("admin", SCOPES)
+    claim_id = ann.claims()[GIVEN_NAME]["id"]
+    admin.put(f"/api/users/v1/ann/idv/claims/{claim_id}", {"isVerified": True, "claimMetadata": {}})
+
+    world.post_event(event_body(open_run, "declined", dict.fromkeys(CLEAR, "consider")))
+
+    assert verified(ann.claims()) == {GIVEN_NAME}
+
+
+def test_completed_ends_it_and_says_why(world: World, ann: Caller, open_run: str) -> None:
+    answer = ann.verify(world.provider_id, "COMPLETED")
+
+    assert answer.status_code == 200, answer.text
+    assert workflow_statuses(ann) == {"error"}
+    assert set(statuses(ann).values()) == {"sandbox"}
+    [attempt] = world.attempts()
+    assert "sandbox" in (attempt.failure or "")
+    assert world.start(ann) != open_run
+
+
+def test_reinitiated_says_that_it_has_ended(world: World, ann: Caller, open_run: str) -> None:
+    assert code_of(ann.verify(world.provider_id, "REINITIATED")) == (400, "OIDV-10033")
+
+    assert world.start(ann) != open_run
+
+
+def test_initiated_starts_another_at_once(world: World, ann: Caller, open_run: str) -> None:
+    assert world.start(ann) != open_run
+
+
+def test_waiting_for_it_ends_at_once(world: World, ann: Caller, open_run: str) -> None:
+    answer = ann.verify(world.provider_id, "COMPLETED", headers={"Prefer": "wait=20"})
+
+    assert (answer.status_code, "Preference-Applied" in answer.headers) == (200, False)
+
+
+def test_sweep_ends_it(world: World, ann: Caller, open_run: str) -> None:
+    [attempt] = world.attempts()
+
+    world.connector.services.upkeep.check_verification(CheckVerification(attempt.verification_id))
+
+    assert [each.status for each in world.attempts()] == ["error"]
+    assert set(statuses(ann).values()) == {"sandbox"}
+
+
+def test_result_after_it_was_ended_changes_nothing(world: World, ann: Caller, open_run: str) -> None:
+    ann.verify(world.provider_id, "COMPLETED")
+
+    assert world.post_event(event_body(open_run, "approved", CLEAR)).status_code == 200
+
+    assert verified(ann.claims()) == set()
+
+
+def test_attempt_that_broke_off_goes_on_in_live(world: World, ann: Caller) -> None:
+    world.faults(route="POST /workflow_runs", failed=1)
+    assert ann.verify(world.provider_id, "INITIATED").status_code == 503
+    use(world, LIVE)
+    world.clock.advance(60)
+
+    world.outcome(world.start(ann))
+
+    world.wait_until(lambda: verified(ann.claims()) == set(MAPPING))
+    assert [attempt.environment for attempt in world.attempts()] == ["live"]
+
+
+# Decisions on runs in review
+
+
+def decide(world: World, run_id: str, decision: str) -> requests.Response:
+    path = f"{PROVIDERS}/{world.provider_id}/verifications/{run_id}/decision"
+    return world.connector.caller("admin", SCOPES).post(path, {"decision": decision, "reason": "seen"})
+
+
+def test_run_of_the_sandbox_is_approved_only_while_the_credentials_are_for_it(world: World, ann: Caller) -> None:
+    run_id = verify(world, ann, status="review")
+    use(world, LIVE)
+
+    refused = decide(world, run_id, "approve")
+
+    assert code_of(refused) == (409, "IDVP-60013")
+    assert "sandbox" in refused.json()["description"]
+    assert verified(ann.claims()) == set()
+    use(world, SANDBOX)
+    assert decide(world, run_id, "approve").status_code == 200
+    assert verified(ann.claims()) == set(MAPPING)
+    use(world, LIVE)
+    assert verified(ann.claims()) == set()
+
+
+def test_run_of_the_sandbox_may_be_declined_at_any_time(world: World, ann: Caller) -> None:
+    run_id = verify(world, ann, status="review")
+    use(world, LIVE)
+
+    assert decide(world, run_id, "decline").status_code == 200
+
+
+# At the same moment
+
+
+def test_no_result_of_the_sandbox_slips_by_while_the_credentials_change(world: World, ann: Caller) -> None:
+    del ann
+    world.faults(webhooks_lost=-1)
+    callers = [world.add_user(f"user-{number}") for number in range(6)]
+    runs = [world.start(caller) for caller in callers]
+    with ThreadPoolExecutor(len(runs) + 1) as pool:
+        posted = [pool.submit(world.post_event, event_body(run_id, "approved", CLEAR)) for run_id in runs[:3]]
+        changed = pool.submit(use, world, LIVE)
+        posted += [pool.submit(world.post_event, event_body(run_id, "approved", CLEAR)) for run_id in runs[3:]]
+        assert {answer.result().status_code for answer in posted} == {200}
+        changed.result()
+
+    statement = select(claims_table.c.is_verified, claims_table.c.verification_status)
+    with world.connector.services.database.read() as connection:
+        assert {tuple(row) for row in connection.execute(statement)} == {(False, "sandbox")}
+
+
+# The operator
+
+
+def test_operator_is_told(world: World, ann: Caller, run: Run) -> None:
+    verify(world, ann)
+    shown = run("provider", "show", world.provider_id).stdout
+    assert "sandbox" in shown
+    assert "verifies nothing" not in shown
+
+    loopback = {"CONNECTOR_ALLOW_HTTP_LOOPBACK": "true"}
+    changed = run("provider", "update", world.provider_id, ONFIDO_API_TOKEN=LIVE, **loopback)
+
+    assert "1 verification of Onfido's sandbox verifies nothing now" in changed.stdout
+    assert "add-webhook" in changed.stderr
+    assert "1 verification of Onfido's sandbox" in run("provider", "show", world.provider_id).stdout
+    assert "1 verification of Onfido's sandbox" in run("provider", "test", world.provider_id, **loopback).stdout
+
+
+def test_run_says_where_it_ran(world: World, ann: Caller, run: Run) -> None:
+    run_id = verify(world, ann)
+    path = f"{PROVIDERS}/{world.provider_id}/verifications/{run_id}"
+
+    assert world.connector.caller("admin", SCOPES).get(path).json()["environment"] == "sandbox"
+    assert "sandbox" in run("verification", "show", run_id).stdout
