@@ -2,7 +2,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-PIP := $(BIN)/python -m pip --quiet --disable-pip-version-check
+PIP := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check
 READY := $(VENV)/.ready
 CHECK_PYTHON := $(PYTHON) -c "import sys; v = sys.version_info[:2]; sys.exit(v < (3, 11) and \
     'Python 3.11 or newer is needed; $(PYTHON) is %d.%d. Install one, then: make PYTHON=python3.11' % v)"
