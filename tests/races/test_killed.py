@@ -50,7 +50,7 @@ def ahead(world: World) -> float:
 
 def test_process_killed_while_onfido_starts_the_run_costs_no_second_one(quiet: World) -> None:
     ann = quiet.add_user()
-    quiet.faults(route=START_RUN, latency_ms=800)
+    quiet.faults(route=START_RUN, latency_ms=3_000)
     order = {"user_id": "ann", "moment": None, "ahead": ahead(quiet)}
     with subprocess.Popen(
         dying(quiet, [order]), cwd=ROOT, stdout=subprocess.DEVNULL, start_new_session=True

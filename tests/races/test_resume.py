@@ -252,7 +252,7 @@ def test_applicant_deleted_in_between_is_made_anew(quiet: World, ann: Caller) ->
 
 
 def test_attempt_is_nobody_elses_while_its_lease_is_held(quiet: World, ann: Caller) -> None:
-    quiet.faults(route=START_RUN, latency_ms=500)
+    quiet.faults(route=START_RUN, latency_ms=3_000)
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(initiate, quiet, ann)
         quiet.wait_until(lambda: START_RUN in quiet.onfido_state()["requests"])
@@ -266,7 +266,7 @@ def test_attempt_is_nobody_elses_while_its_lease_is_held(quiet: World, ann: Call
 
 
 def test_slow_start_that_outlives_its_lease_is_not_doubled(quiet: World, ann: Caller) -> None:
-    quiet.faults(route=START_RUN, latency_ms=700)
+    quiet.faults(route=START_RUN, latency_ms=3_000)
     with ThreadPoolExecutor(1) as pool:
         slow = pool.submit(initiate, quiet, ann)
         quiet.wait_until(lambda: START_RUN in quiet.onfido_state()["requests"])

@@ -238,7 +238,7 @@ def test_change_while_the_values_are_sent_has_them_sent_again(quiet: World, ann:
 
 
 def test_change_between_the_values_and_the_run_is_not_verified(quiet: World, ann: Caller) -> None:
-    quiet.faults(route=START_RUN, latency_ms=500)
+    quiet.faults(route=START_RUN, latency_ms=3_000)
     with ThreadPoolExecutor(1) as pool:
         started = pool.submit(quiet.start, ann)
         quiet.wait_until(lambda: START_RUN in quiet.onfido_state()["requests"])

@@ -34,7 +34,7 @@ from tests.harness import API_TOKEN, MAPPING, VALUES, WORKFLOW_ID, Caller
 from tests.services.test_workers import wait_until
 
 CREATE_APPLICANT, READ_RUN = "POST /applicants", "GET /workflow_runs/{run_id}"
-LATENCY = 700  # milliseconds of one call to Onfido
+LATENCY = 2_000  # milliseconds of one call to Onfido
 
 
 @pytest.fixture
@@ -144,7 +144,7 @@ def test_server_answers_the_request_under_way_and_keeps_no_lease(
 def test_servers_processes_share_the_rate_limit(
     environ: dict[str, str], settings: Settings, provider: Provider, simulator: Simulator, tmp_path: Path
 ) -> None:
-    limits = {"WORKERS": "2", "ONFIDO_RATE_LIMIT": "20", "INTERACTIVE_BUDGET": "1", "RUN_SETTLE_TIME": "1"}
+    limits = {"WORKERS": "2", "ONFIDO_RATE_LIMIT": "20", "INTERACTIVE_BUDGET": "4", "RUN_SETTLE_TIME": "4"}
     deployment = Deployment(
         environ | {f"CONNECTOR_{name}": value for name, value in limits.items()}, tmp_path, webs=1, workers=0
     )

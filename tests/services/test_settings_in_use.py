@@ -71,7 +71,7 @@ def test_interactive_budget_bounds_the_wait_for_a_result(world: World) -> None:
     assert (answer.status_code, answer.json()["code"]) == (503, "OIDV-10046"), "it waited for Onfido's answer"
 
 
-@using(onfido_rate_limit=10, interactive_budget=1.0, run_settle_time=1.0)
+@using(onfido_rate_limit=10, interactive_budget=4.0, run_settle_time=4.0)
 def test_rate_limit_holds_back_what_would_come_too_late(world: World) -> None:
     world.add_user()
     initiate(world, expected="OIDV-10045")
