@@ -25,6 +25,7 @@ from connector.services.health import Health
 from connector.services.journal import Subscriber
 from connector.services.key_rotation import KeyRotation, fingerprint_key, sealing_key
 from connector.services.lookup.audit import Audit
+from connector.services.lookup.events import EventLookup
 from connector.services.lookup.evidence import Evidence
 from connector.services.lookup.readings import Readings
 from connector.services.lookup.user_status import UserStatuses
@@ -191,6 +192,11 @@ class Services(Ground):
     def user_statuses(self) -> UserStatuses:
         """Look up why users are not verified."""
         return UserStatuses(self.database, self.providers, self._directory, self.kept, self._clock)
+
+    @part
+    def event_lookup(self) -> EventLookup:
+        """Look up what Onfido posted, and apply it again."""
+        return EventLookup(self.database, self._vault, self.events, self._journal, self._clock)
 
     @part
     def audit(self) -> Audit:

@@ -14,6 +14,7 @@
     verifications.py   verification list|show|refresh|decide
     evidence.py        verification export|timeline|evidence
     audit.py           audit
+    events.py          events list|show|replay; watching.py: --watch
     tasks.py           verification task list|complete
     progress.py        progress of long work
     help.py            the example at the end of each command's help
@@ -33,6 +34,7 @@ from connector.cli import (
     applicants,
     audit,
     backups,
+    events,
     examples,
     outbox,
     providers,
@@ -69,6 +71,7 @@ main.add_command(verifications.verification)
 verifications.verification.add_command(tasks.task)
 main.add_command(applicants.applicant)
 main.add_command(audit.audit)
+main.add_command(events.events)
 main.add_command(tokens.token)
 main.add_command(examples.example)
 main.add_command(backups.backup)

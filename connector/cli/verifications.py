@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -20,7 +20,9 @@ from connector.cli.output import (
     tenant_option,
 )
 from connector.cli.tasks import TASK
+from connector.cli.watching import watch, watch_option
 from connector.domain.history import Change
+from connector.domain.verification import VerificationFilter
 from connector.domain.verification_filter import FALLING, RISING, read_filter
 
 if TYPE_CHECKING:  # the use cases are imported when a command opens them: `serve` has to set up its metrics first
@@ -55,6 +57,9 @@ _CHANGE = {"at": "at", "what": "subject", "name": "name", "from": "from", "to": 
 
 _REFUSAL = {name: name for name in ("at", "code", "message", "claims", "providerId", "actor")}
 
+WATCHED_AT_ONCE = 1000  # the latest verifications, among which --watch looks for what is new
+_WATCHED = ("updatedAt", "userId", "status", "runId", "id")
+
 _with_output = click.option("--output", "has_output", is_flag=True, help="Print the workflow's output as well.")
 
 
@@ -73,15 +78,28 @@ for command in (run_files.export, run_files.timeline, run_files.evidence):
     "--sort", type=click.Choice((RISING, FALLING)), default=FALLING, show_default=True, help="By their start."
 )
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000), help="At most so many.")
+@watch_option
 @tenant_option
 @json_option
 @click.pass_context
-def list_(context: click.Context, /, sort: str, limit: int, tenant: str, as_json: bool, **query: str | None) -> None:
+def list_(
+    context: click.Context,
+    /,
+    sort: str,
+    limit: int,
+    is_watching: bool,
+    tenant: str,
+    as_json: bool,
+    **query: str | None,
+) -> None:
     """List verifications, the latest first; with --user, also the starts that were refused."""
     from connector.api.verification_shapes import VerificationListSchema, page_body  # noqa: PLC0415
 
     wanted, user_id = read_filter(query), query["userId"]
     with services(context) as opened:
+        if is_watching:
+            watch(_news(opened, tenant, wanted), _WATCHED, as_json=as_json)
+            return
         found, total = opened.lookup.page(tenant, wanted, limit=limit, is_rising=sort == RISING)
         of_user = None if user_id is None else _of_user(opened, tenant, user_id)
     body = VerificationListSchema().dump(page_body(found, total, of_user=of_user))
@@ -89,6 +107,19 @@ def list_(context: click.Context, /, sort: str, limit: int, tenant: str, as_json
         print_json(body)
     else:
         _print_list(body, user_id)
+
+
+def _news(opened: Services, tenant: str, wanted: VerificationFilter) -> Iterator[list[Mapping[str, Any]]]:
+    """Return, again and again, the verifications that were started or moved since, the first first."""
+    from connector.api.verification_shapes import VerificationSchema  # noqa: PLC0415
+
+    seen: dict[str, str] = {}
+    while True:
+        found, _ = opened.lookup.page(tenant, wanted, limit=WATCHED_AT_ONCE)
+        views = [VerificationSchema().dump(each) for each in reversed(found)]
+        fresh = [view for view in views if seen.get(view["id"]) != view["status"]]
+        seen |= {view["id"]: view["status"] for view in fresh}
+        yield fresh
 
 
 def _of_user(opened: Services, tenant: str, user_id: str) -> tuple[list[Change], Change | None]:

@@ -4,10 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from connector.domain.history import APPLICANT, CLAIM, EXPORT, FILE, OUTBOX, PROVIDER, RUN, START, USER, AuditFilter
+from connector.domain.history import (
+    APPLICANT,
+    CLAIM,
+    EVENT,
+    EXPORT,
+    FILE,
+    OUTBOX,
+    PROVIDER,
+    RUN,
+    START,
+    USER,
+    AuditFilter,
+)
 from connector.domain.verification_filter import FROM, TO, read_period
 
-SUBJECTS = (USER, CLAIM, RUN, START, APPLICANT, PROVIDER, OUTBOX, EXPORT, FILE)
+SUBJECTS = (USER, CLAIM, RUN, START, APPLICANT, PROVIDER, OUTBOX, EVENT, EXPORT, FILE)
 
 
 def read_audit_filter(query: Mapping[str, str | None]) -> AuditFilter:

@@ -12,7 +12,9 @@ from connector.domain.verification import Verification
 RUN, CLAIM, PROVIDER, USER, APPLICANT, OUTBOX = "run", "claim", "provider", "user", "applicant", "outbox"  # subjects
 START = "start"  # another: a verification that was asked for
 EXPORT, FILE = "export", "file"  # others: what was read, in bulk or of one run
+EVENT = "event"  # another: what Onfido posted
 EXPORTED, READ = "exported", "read"  # what was done to these
+REPLAYED = "replayed"  # what was done to an event: it was applied again
 ADMINISTRATOR = "administrator"  # a cause
 DECIDED = "decided"  # another: an administrator's decision on a run in review
 APPLICATION = "application"  # another: an application completed a task

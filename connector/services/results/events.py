@@ -127,6 +127,18 @@ class Events:
                 events.resolve(connection, event_id, events.APPLIED)
                 self._results.announce(connection, news)
 
+    def replay(self, tenant: str, provider_id: str, stored: ParkedEvent) -> None:
+        """Apply a stored event again; one of a monitor is asked about again."""
+        event = read_event(self._opened(stored))
+        with self._database.write() as connection:
+            if event.monitor_id is not None:
+                _ask_whom(connection, tenant, provider_id, event.monitor_id, stored.event_id)
+                return
+            is_applied, follow_up = self._apply(connection, provider_id, event, stored.event_id)
+            if is_applied:
+                events.resolve(connection, stored.event_id, events.APPLIED)
+            follow_up()
+
     def match_all(self) -> None:
         """Apply all events parked for a run that is known by now."""
         with self._database.read() as connection:

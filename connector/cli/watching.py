@@ -1,0 +1,37 @@
+"""`--watch`: print what is new, line by line, until it is interrupted."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import click
+
+from connector.cli.output import plain
+
+PAUSE = 1.0  # seconds between two looks
+
+watch_option = click.option(
+    "--watch", "is_watching", is_flag=True, help="Go on printing what is new, until Ctrl-C; under --json, one a line."
+)
+
+
+def watch(news: Iterator[list[Mapping[str, Any]]], columns: Sequence[str], *, as_json: bool) -> None:
+    """Print what each look brings; the first brings what is there already."""
+    try:
+        for found in news:
+            for view in found:
+                print_line(view, columns, as_json=as_json)
+            time.sleep(PAUSE)
+    except KeyboardInterrupt:  # how it is meant to end
+        return
+
+
+def print_line(view: Mapping[str, Any], columns: Sequence[str], *, as_json: bool) -> None:
+    """Print one thing on one line, at once."""
+    if as_json:
+        click.echo(json.dumps(view))
+    else:
+        click.echo("  ".join("-" if view[name] is None else plain(str(view[name])) for name in columns))

@@ -1,0 +1,87 @@
+"""Looking up the events that Onfido posted, and applying one again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from connector.domain.events import EventFilter, StoredEvent
+from connector.domain.history import EVENT, READ, REPLAYED, SYSTEM, by_administrator
+from connector.errors import ConnectorError
+from connector.services.journal import Journal
+from connector.services.results.events import Events
+from connector.store import event_search
+from connector.store.engine import Database
+from connector.store.events import ParkedEvent
+from connector.store.sealed import event_body
+from connector.store.vault import Vault
+
+NO_BODY = "is not kept (any more), so the event cannot be read or replayed"
+
+
+@dataclass(frozen=True)
+class EventPage:
+    """Some events, the latest first; `next_after` is the last one's id where more follow."""
+
+    events: Sequence[StoredEvent]
+    next_after: str | None
+
+
+class EventLookup:
+    """Looks up stored events of any tenant; each method is limited to the given tenant.
+
+    A body is personal: reading one is in the audit trail, as replaying an event is.
+    """
+
+    def __init__(
+        self, database: Database, vault: Vault, events: Events, journal: Journal, clock: Callable[[], datetime]
+    ) -> None:
+        self._database = database
+        self._vault = vault
+        self._events = events
+        self._journal = journal
+        self._clock = clock
+
+    def page(self, tenant: str, wanted: EventFilter, *, limit: int, after: str | None = None) -> EventPage:
+        """Return events that match, the latest first, from the one behind `after` (an id) on."""
+        with self._database.read() as connection:
+            found = event_search.find_page(connection, tenant, wanted, limit=limit + 1, after=after)
+        page = found[:limit]
+        return EventPage(page, page[-1].event_id if len(found) > limit else None)
+
+    def get(self, tenant: str, event_id: str) -> StoredEvent:
+        """Return an event; raise `ConnectorError` where there is none."""
+        with self._database.read() as connection:
+            found = event_search.find(connection, tenant, event_id)
+        if found is None:
+            raise ConnectorError(f"There is no event {event_id}.")
+        return found
+
+    def body(self, tenant: str, event_id: str, actor: str = SYSTEM) -> str:
+        """Return an event's body as Onfido posted it; raise `ConnectorError` where it is not kept."""
+        found = self.get(tenant, event_id)
+        sealed = self._sealed(found)
+        self._record(tenant, found, READ, actor)
+        return self._vault.open(sealed, event_body(event_id))
+
+    def replay(self, tenant: str, event_id: str, actor: str = SYSTEM) -> str:
+        """Apply an event again, which changes nothing that was applied before; return its state then.
+
+        Raise `ConnectorError` where there is no such event, or its body is not kept.
+        """
+        found = self.get(tenant, event_id)
+        self._events.replay(tenant, found.provider_id, ParkedEvent(event_id, self._sealed(found)))
+        self._record(tenant, found, REPLAYED, actor)
+        return self.get(tenant, event_id).state
+
+    def _record(self, tenant: str, found: StoredEvent, what: str, actor: str) -> None:
+        detail, now = {"kind": found.kind}, self._clock()
+        entry = by_administrator(now, actor, tenant, EVENT, found.event_id, what, detail, found.provider_id)
+        with self._database.write() as connection:
+            self._journal.record(connection, [entry])
+
+    def _sealed(self, found: StoredEvent) -> str:
+        if found.sealed_body is None:
+            raise ConnectorError(f"The body of the event {found.event_id} {NO_BODY}.")
+        return found.sealed_body
