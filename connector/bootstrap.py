@@ -12,7 +12,6 @@ from contextlib import ExitStack
 from datetime import timedelta
 from typing import Any
 
-from connector.errors import ConfigurationError
 from connector.ground import Clock, Ground, utc_now
 from connector.http.client import HttpClient
 from connector.http.webhook_sender import Notifier
@@ -280,7 +279,7 @@ def create_services(
     database = open_database(settings)
     with ExitStack() as on_failure:
         on_failure.callback(database.close)
-        _check_schema(database)
+        database.prepare()
         if not settings.encryption_keys:
             make_data_dir(settings.data_dir)
         vault = Vault(read_keys(settings.encryption_keys, settings.data_dir, sealing_key(database)))
@@ -295,10 +294,3 @@ def open_database(settings: Settings) -> Database:
     if not settings.database_url:
         make_data_dir(settings.data_dir)
     return Database(settings.database)
-
-
-def _check_schema(database: Database) -> None:
-    if database.is_sqlite:
-        database.migrate()
-    elif not database.is_current():
-        raise ConfigurationError("The database's schema is not this version's: run `connector migrate`.")

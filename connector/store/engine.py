@@ -76,6 +76,13 @@ class Database:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
 
+    def prepare(self) -> None:
+        """Migrate the embedded database; raise `ConfigurationError` where another is of another version."""
+        if self.is_sqlite:
+            self.migrate()
+        elif not self.is_current():
+            raise ConfigurationError("The database's schema is not this version's: run `connector migrate`.")
+
     def is_current(self) -> bool:
         """Whether the database answers and its schema is this version's."""
         with self.read() as connection:
