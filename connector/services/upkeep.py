@@ -30,8 +30,9 @@ from connector.services.results.kept import KeptResults
 from connector.services.results.results import Results
 from connector.services.starting.attempts import SWEPT
 from connector.services.starting.initiation import Initiation
+from connector.services.starting.refusals import WINDOW
 from connector.services.timing import Deadline, background
-from connector.store import history, verification_search, verifications
+from connector.store import history, refused_starts, verification_search, verifications
 from connector.store import outbox as rows
 from connector.store.engine import Database
 
@@ -125,6 +126,7 @@ class Upkeep:
         self._events.forget_bodies(self._event_retention)
         with self._database.write() as connection:
             history.forget_refusals(connection, self._clock() - self._event_retention)
+            refused_starts.forget_old(connection, self._clock() - WINDOW)
         is_left = True
         while is_left:
             with self._database.write() as connection:

@@ -5,6 +5,7 @@
                 │                   └─< applicants     those that a verification created at Onfido
                 ├─< claims             one row per user, provider and claim
                 └─< events             one row per provider and digest of the body
+    refused_starts                     one row per provider and user: how often Onfido refused to start
     users ──< user_attributes          the embedded user directory
     secrets                            keys of the connector's own, encrypted
     outbox                             queued deliveries, with their failed attempts
@@ -15,9 +16,6 @@ value is still the one that was verified.
 """
 
 from __future__ import annotations
-
-from datetime import datetime
-from typing import Any
 
 from sqlalchemy import (
     JSON,
@@ -35,10 +33,10 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     false,
-    text,
 )
 
 from connector.domain.history import AUDITED, REFUSED
+from connector.store.columns import id_column, partial_index, provider_id_column, time_column
 from connector.store.times import UtcDateTime
 
 metadata = MetaData(
@@ -51,28 +49,10 @@ metadata = MetaData(
     }
 )
 
-
-def _id(name: str = "id", **options: Any) -> Column[str]:
-    return Column(name, String(36), **options)
-
-
-def _provider_id() -> Column[str]:
-    return Column("provider_id", ForeignKey("providers.id", ondelete="CASCADE"), nullable=False)
-
-
-def _time(name: str, *, nullable: bool = False) -> Column[datetime]:
-    return Column(name, UtcDateTime, nullable=nullable)
-
-
-def _partial_index(name: str, where: str, *columns: Column[Any], unique: bool = False) -> None:
-    """Index only the rows that meet a condition."""
-    Index(name, *columns, unique=unique, sqlite_where=text(where), postgresql_where=text(where))
-
-
 providers = Table(
     "providers",
     metadata,
-    _id(primary_key=True),
+    id_column(primary_key=True),
     Column("tenant", String(255), nullable=False),
     Column("name", String(255), nullable=False),
     Column("name_key", Text, nullable=False, comment="the same for names that differ only in case"),
@@ -85,18 +65,18 @@ providers = Table(
     Column("api_token", Text, comment="encrypted; null: client_id and client_secret take its place"),
     Column("client_id", String(255)),
     Column("client_secret", Text, comment="encrypted"),
-    _time("credentials_set_at", nullable=True),
+    time_column("credentials_set_at", nullable=True),
     Column("environment", String(8), comment="sandbox or live, as the credentials are; null: not known yet"),
     Column("webhook_token", Text, comment="encrypted"),
     Column("previous_webhook_token", Text, comment="encrypted; good until it expires"),
-    _time("previous_webhook_token_expires_at", nullable=True),
+    time_column("previous_webhook_token_expires_at", nullable=True),
     Column("notice_secret", Text, comment="encrypted"),
     Column("studio", JSON, comment="the features of Studio that it uses; null: none"),
     Column("max_attempts", Integer, nullable=False, comment="runs a user may start within attempt_window"),
     Column("attempt_window", Integer, nullable=False, comment="seconds"),
     Column("missing_name", String(255), comment="sent in the other field for a person with one name"),
-    _time("created_at"),
-    _time("updated_at"),
+    time_column("created_at"),
+    time_column("updated_at"),
     UniqueConstraint("tenant", "name_key"),
     CheckConstraint(
         "(api_token IS NULL) <> (client_id IS NULL) AND (client_id IS NULL) = (client_secret IS NULL)",
@@ -107,9 +87,9 @@ providers = Table(
 verifications = Table(
     "verifications",
     metadata,
-    _id(primary_key=True),
+    id_column(primary_key=True),
     Column("tenant", String(255), nullable=False),
-    _provider_id(),
+    provider_id_column(),
     Column("user_id", String(255), nullable=False),
     Column("status", String(64), nullable=False),
     Column("applicant_id", String(64)),
@@ -136,22 +116,22 @@ verifications = Table(
     Column("next_check_at", UtcDateTime, comment="from then on the sweep looks after it"),
     Column("refresh_after", UtcDateTime, comment="until then Onfido is not asked for it: it is being, or just was"),
     Column("resume_after", UtcDateTime, comment="until then no other SDK token is made for it"),
-    _time("created_at"),
-    _time("updated_at"),
-    _time("completed_at", nullable=True),
-    _time("closed_at", nullable=True),
+    time_column("created_at"),
+    time_column("updated_at"),
+    time_column("completed_at", nullable=True),
+    time_column("closed_at", nullable=True),
     UniqueConstraint("provider_id", "run_id"),
 )
-_partial_index(
+partial_index(
     "uq_verifications_open", "closed_at IS NULL", verifications.c.provider_id, verifications.c.user_id, unique=True
 )
-_partial_index("ix_verifications_next_check", "closed_at IS NULL", verifications.c.next_check_at)
+partial_index("ix_verifications_next_check", "closed_at IS NULL", verifications.c.next_check_at)
 Index(None, verifications.c.tenant, verifications.c.user_id, verifications.c.created_at)
 Index(None, verifications.c.tenant, verifications.c.created_at)
 Index(None, verifications.c.provider_id, verifications.c.created_at)
 Index(None, verifications.c.provider_id, verifications.c.applicant_id)
 _HAS_RESULT = "result IS NOT NULL OR document IS NOT NULL"
-_partial_index("ix_verifications_with_result", _HAS_RESULT, verifications.c.closed_at)
+partial_index("ix_verifications_with_result", _HAS_RESULT, verifications.c.closed_at)
 
 verification_tags = Table(
     "verification_tags",
@@ -191,9 +171,9 @@ applicants = Table(
 claims = Table(
     "claims",
     metadata,
-    _id(primary_key=True),
+    id_column(primary_key=True),
     Column("tenant", String(255), nullable=False),
-    _provider_id(),
+    provider_id_column(),
     Column("user_id", String(255), nullable=False),
     Column("uri", String(255), nullable=False),
     Column("is_verified", Boolean, nullable=False),
@@ -202,8 +182,8 @@ claims = Table(
     Column("verification_id", ForeignKey("verifications.id", ondelete="SET NULL"), index=True),
     Column("verification_status", String(64), comment="the verification's result for this claim"),
     Column("metadata", JSON, nullable=False, comment="an administrator's own"),
-    _time("created_at"),
-    _time("updated_at"),
+    time_column("created_at"),
+    time_column("updated_at"),
     UniqueConstraint("provider_id", "user_id", "uri"),
 )
 Index(None, claims.c.tenant, claims.c.user_id)
@@ -211,29 +191,39 @@ Index(None, claims.c.tenant, claims.c.user_id)
 events = Table(
     "events",
     metadata,
-    _id(primary_key=True),
-    _provider_id(),
+    id_column(primary_key=True),
+    provider_id_column(),
     Column("digest", String(64), nullable=False, comment="SHA-256 of the raw body"),
     Column("kind", String(128), nullable=False),
     Column("run_id", String(64)),
     Column("attempt_id", String(36), comment="the verification that the run's tag names; it may be gone"),
     Column("state", String(16), nullable=False, comment="parked, applied or noted"),
     Column("body", Text, comment="encrypted; null once its time is over"),
-    _time("received_at"),
+    time_column("received_at"),
     UniqueConstraint("provider_id", "digest"),
 )
-_partial_index("ix_events_parked", "state = 'parked'", events.c.provider_id, events.c.run_id)
-_partial_index("ix_events_with_body", "body IS NOT NULL", events.c.received_at)
+partial_index("ix_events_parked", "state = 'parked'", events.c.provider_id, events.c.run_id)
+partial_index("ix_events_with_body", "body IS NOT NULL", events.c.received_at)
 
 for _column in (events.c.run_id, events.c.attempt_id):
-    _partial_index(f"ix_events_{_column.name}_with_body", "body IS NOT NULL", _column)
+    partial_index(f"ix_events_{_column.name}_with_body", "body IS NOT NULL", _column)
+
+refused_starts = Table(
+    "refused_starts",
+    metadata,
+    Column("provider_id", ForeignKey("providers.id", ondelete="CASCADE"), primary_key=True),
+    Column("user_id", String(255), primary_key=True),
+    Column("number", Integer, nullable=False, comment="starts that Onfido refused since then"),
+    time_column("since"),
+)
+Index(None, refused_starts.c.since)
 
 users = Table(
     "users",
     metadata,
     Column("tenant", String(255), primary_key=True),
     Column("user_id", String(255), primary_key=True),
-    _time("created_at"),
+    time_column("created_at"),
 )
 
 user_attributes = Table(
@@ -256,28 +246,28 @@ secrets = Table(
 outbox = Table(
     "outbox",
     metadata,
-    _id(primary_key=True),
+    id_column(primary_key=True),
     Column("kind", String(64), nullable=False),
     Column("payload", JSON, nullable=False, comment="ids only"),
     Column("dedupe_key", String(255), unique=True, comment="of two rows with one key, the first stands"),
     Column("state", String(16), nullable=False, comment="ready, done or dead"),
     Column("attempts", Integer, nullable=False),
     Column("history", JSON, nullable=False, comment="the attempts that failed: number, when, why"),
-    _time("due_at"),
+    time_column("due_at"),
     Column("owner", String(36), comment="the worker that delivers it; repeated as a fence when it is settled"),
-    _time("lease_until", nullable=True),
-    _time("created_at"),
-    _time("settled_at", nullable=True),
+    time_column("lease_until", nullable=True),
+    time_column("created_at"),
+    time_column("settled_at", nullable=True),
 )
-_partial_index("ix_outbox_due", "state = 'ready'", outbox.c.due_at)
-_partial_index("ix_outbox_settled", "state = 'done'", outbox.c.settled_at)
-_partial_index("ix_outbox_dead", "state = 'dead'", outbox.c.due_at)
+partial_index("ix_outbox_due", "state = 'ready'", outbox.c.due_at)
+partial_index("ix_outbox_settled", "state = 'done'", outbox.c.settled_at)
+partial_index("ix_outbox_dead", "state = 'dead'", outbox.c.due_at)
 
 history = Table(
     "history",
     metadata,
     Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
-    _time("at"),
+    time_column("at"),
     Column("tenant", String(255), nullable=False),
     Column("provider_id", String(36), comment="no foreign key: the history outlives the rows it describes"),
     Column("verification_id", String(36)),
@@ -291,10 +281,10 @@ history = Table(
     Column("detail", JSON, nullable=False, comment="further changes; never a secret or a value"),
 )
 Index(None, history.c.verification_id)
-_partial_index("ix_history_run", "subject = 'run'", history.c.name)
+partial_index("ix_history_run", "subject = 'run'", history.c.name)
 Index(None, history.c.tenant, history.c.at)
 IS_AUDITED = " OR ".join(f"cause = '{cause}'" for cause in AUDITED)
 IS_REFUSED = f"cause = '{REFUSED}'"
-_partial_index("ix_history_audit", IS_AUDITED, history.c.tenant, history.c.id)
-_partial_index("ix_history_audit_user", IS_AUDITED, history.c.tenant, history.c.user_id, history.c.id)
-_partial_index("ix_history_refused", IS_REFUSED, history.c.at)
+partial_index("ix_history_audit", IS_AUDITED, history.c.tenant, history.c.id)
+partial_index("ix_history_audit_user", IS_AUDITED, history.c.tenant, history.c.user_id, history.c.id)
+partial_index("ix_history_refused", IS_REFUSED, history.c.at)

@@ -19,7 +19,7 @@ from connector.services.journal import Journal
 from connector.services.people.values import Values, ValueWriter
 from connector.services.providers.applicant_deletion import DeleteApplicant
 from connector.services.providers.customer_deletion import DeleteCustomer
-from connector.store import attempt_limits, claims, events, history, outbox, users, verifications
+from connector.store import attempt_limits, claims, events, history, outbox, refused_starts, users, verifications
 from connector.store.engine import Database
 from connector.store.vault import Fingerprints, Vault
 
@@ -118,6 +118,7 @@ class Users:
             events.forget_attempts(connection, [each.verification_id for each in known])
             verifications.forget_user(connection, tenant, user_id)
             history.forget_refusals_of(connection, tenant, user_id)
+            refused_starts.forget_user(connection, tenant, user_id)
             self._journal.record(connection, [self._entry(tenant, user_id, REMOVED, actor, {})])
             applicants = _applicants(tenant, known)
             outbox.add_all(connection, [*applicants, *_customers(tenant, user_id, known)])
@@ -135,6 +136,7 @@ class Users:
                 raise _not_found(user_id)
             chosen = [each.verification_id for each in attempts if provider_id in (None, each.provider_id)]
             attempt_limits.forgive(connection, chosen)
+            refused_starts.forget_user(connection, tenant, user_id, provider_id)
             self._journal.record(connection, [self._unlocked(tenant, user_id, provider_id, actor, len(chosen))])
         return len(chosen)
 

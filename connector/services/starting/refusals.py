@@ -6,21 +6,25 @@ sweep removes it after a while.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from connector.domain.history import REFUSED, START, Change
+from connector.domain.provider import Provider
 from connector.errors import Code, OnfidoError, RequestError
 from connector.services.journal import Journal
+from connector.store import refused_starts
 from connector.store.engine import Database
 
 log = structlog.get_logger(__name__)
 
+WINDOW = timedelta(minutes=10)  # in which Onfido may refuse to start as often as the provider allows attempts
 MAX_CLAIMS = 20  # that one record names
 MAX_PROVIDER_ID = 36  # characters; no user has a longer one
 # Refusals in normal use, which the open run or the claims explain already.
@@ -39,16 +43,36 @@ class StartRequest:
 
 
 class Refusals:
-    """Records refused starts."""
+    """Records refused starts, and limits those that Onfido refuses.
+
+    These have a count of their own beside the limit of attempts: a wrong API token must not use up a user's attempts,
+    and somebody who is refused every time must not use up the account's calls. What is refused here, before anything
+    is sent, does not count.
+    """
 
     def __init__(self, database: Database, journal: Journal, clock: Callable[[], datetime]) -> None:
         self._database = database
         self._journal = journal
         self._clock = clock
 
+    def check(self, provider: Provider, user_id: str) -> None:
+        """Raise `RequestError` where Onfido refused to start as often as the provider allows attempts."""
+        now = self._clock()
+        with self._database.read() as connection:
+            refused = refused_starts.find(connection, provider.provider_id, user_id, now - WINDOW)
+        if refused is None or refused.number < provider.max_attempts:
+            return
+        allowed_at = refused.since + WINDOW
+        raise RequestError(
+            Code.ATTEMPT_LIMIT,
+            f"Onfido refused {refused.number} starts for this user in a row. Correct what it refused: the next is "
+            f"allowed at {allowed_at:%Y-%m-%dT%H:%M:%SZ}, or after a change of the provider.",
+            retry_after=max(1, math.ceil((allowed_at - now).total_seconds())),
+        )
+
     @contextmanager
     def traced(self, request: StartRequest) -> Iterator[None]:
-        """Record the refusal that ends the block, if one does."""
+        """Record the refusal that ends the block, if one does, and count it where it is Onfido's."""
         try:
             yield
         except (RequestError, OnfidoError) as error:
@@ -71,6 +95,8 @@ class Refusals:
         )
         try:
             with self._database.write() as connection:
+                if isinstance(error, OnfidoError) and error.is_refusal and not error.is_retryable:
+                    refused_starts.add(connection, request.provider_id, request.user_id, entry.at - WINDOW, entry.at)
                 self._journal.record(connection, [entry])
         except SQLAlchemyError as failure:  # the caller must still get the refusal
             log.warning("start.refusal_not_recorded", code=error.code, exc_info=failure)

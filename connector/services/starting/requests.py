@@ -103,6 +103,7 @@ class Verifications:
         with self._refusals.traced(StartRequest(tenant, user_id, provider_id, uris, actor)):
             provider = self._providers.find_enabled(tenant, provider_id)
             _check_mapped(provider, uris)
+            self._refusals.check(provider, user_id)
             wanted = VerificationRequest(tuple(uris), plan_run(provider.studio, request, self._clock()))
             started = self._initiation.start(provider, user_id, wanted, self._timing.interactive())
         return self._capture(started, uris)

@@ -255,6 +255,19 @@ def upgrade() -> None:
     )
 
     op.create_table(
+        "refused_starts",
+        sa.Column("provider_id", sa.String(length=36), nullable=False),
+        sa.Column("user_id", sa.String(length=255), nullable=False),
+        sa.Column("number", sa.Integer(), nullable=False, comment="starts that Onfido refused since then"),
+        sa.Column("since", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["provider_id"], ["providers.id"], name=op.f("fk_refused_starts_provider_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("provider_id", "user_id", name=op.f("pk_refused_starts")),
+    )
+    op.create_index(op.f("ix_refused_starts_since"), "refused_starts", ["since"], unique=False)
+
+    op.create_table(
         "user_attributes",
         sa.Column("tenant", sa.String(length=255), nullable=False),
         sa.Column("user_id", sa.String(length=255), nullable=False),
@@ -523,6 +536,7 @@ def downgrade() -> None:
     op.drop_table("applicants")
     op.drop_table("verifications")
     op.drop_table("user_attributes")
+    op.drop_table("refused_starts")
     op.drop_table("events")
     op.drop_table("users")
     op.drop_table("secrets")

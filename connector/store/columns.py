@@ -1,0 +1,30 @@
+"""What several tables have: columns of one kind, and indexes of some rows only."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Column, ForeignKey, Index, String, text
+
+from connector.store.times import UtcDateTime
+
+
+def id_column(name: str = "id", **options: Any) -> Column[str]:
+    """Return the column of an id of ours."""
+    return Column(name, String(36), **options)
+
+
+def provider_id_column() -> Column[str]:
+    """Return the column of the provider that a row goes with."""
+    return Column("provider_id", ForeignKey("providers.id", ondelete="CASCADE"), nullable=False)
+
+
+def time_column(name: str, *, nullable: bool = False) -> Column[datetime]:
+    """Return the column of a time."""
+    return Column(name, UtcDateTime, nullable=nullable)
+
+
+def partial_index(name: str, where: str, *columns: Column[Any], unique: bool = False) -> None:
+    """Index only the rows that meet a condition."""
+    Index(name, *columns, unique=unique, sqlite_where=text(where), postgresql_where=text(where))

@@ -1,0 +1,72 @@
+"""Statements on the number of starts that Onfido refused, by provider and user.
+
+A change of the provider begins the count anew: what was refused was most likely its credentials or its workflow.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection, bindparam, case, delete, select
+
+from connector.store.dialect import insert
+from connector.store.models import providers, refused_starts
+from connector.store.times import UtcDateTime
+
+_FIND = (
+    select(refused_starts.c.number, refused_starts.c.since)
+    .join(providers, providers.c.id == refused_starts.c.provider_id)
+    .where(
+        refused_starts.c.provider_id == bindparam("of_provider"),
+        refused_starts.c.user_id == bindparam("of_user"),
+        refused_starts.c.since > bindparam("after", type_=UtcDateTime),
+        refused_starts.c.since >= providers.c.updated_at,
+    )
+)
+_ADD = insert(
+    refused_starts,
+    lambda statement: statement.on_conflict_do_update(
+        index_elements=[refused_starts.c.provider_id, refused_starts.c.user_id],
+        set_={
+            "number": case((statement.excluded.number == 1, 1), else_=refused_starts.c.number + 1),
+            "since": statement.excluded.since,
+        },
+    ),
+)
+
+
+@dataclass(frozen=True)
+class RefusedStarts:
+    """How many starts were refused since when."""
+
+    number: int
+    since: datetime
+
+
+def find(connection: Connection, provider_id: str, user_id: str, after: datetime) -> RefusedStarts | None:
+    """Return the count that began after a time, and after the provider's latest change; None where there is none."""
+    row = connection.execute(_FIND, {"of_provider": provider_id, "of_user": user_id, "after": after}).one_or_none()
+    return None if row is None else RefusedStarts(row.number, row.since)
+
+
+def add(connection: Connection, provider_id: str, user_id: str, after: datetime, now: datetime) -> None:
+    """Count a refused start, in the count that began after a time or in a new one."""
+    current = find(connection, provider_id, user_id, after)
+    number, since = (current.number + 1, current.since) if current else (1, now)
+    row = {"provider_id": provider_id, "user_id": user_id, "number": number, "since": since}
+    connection.execute(_ADD(connection), row)
+
+
+def forget_user(connection: Connection, tenant: str, user_id: str, provider_id: str | None = None) -> None:
+    """Remove a user's counts, with one provider of the tenant's or with all."""
+    of_tenant = select(providers.c.id).where(providers.c.tenant == tenant)
+    if provider_id is not None:
+        of_tenant = of_tenant.where(providers.c.id == provider_id)
+    of_user = (refused_starts.c.user_id == user_id, refused_starts.c.provider_id.in_(of_tenant))
+    connection.execute(delete(refused_starts).where(*of_user))
+
+
+def forget_old(connection: Connection, before: datetime) -> None:
+    """Remove the counts that began before then."""
+    connection.execute(delete(refused_starts).where(refused_starts.c.since < before))
