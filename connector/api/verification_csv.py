@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from connector.services.lookup.verifications import ListedVerification
 
 _SCHEMA = VerificationSchema()
-COLUMNS = tuple(_SCHEMA.fields)
+_OF_RUN = tuple(_SCHEMA.fields)
+COLUMNS = (*_OF_RUN, "claims", "comparisons", "reasons")
 PIECE = 64 * 1024  # characters, at least
 BYTE_ORDER_MARK = "\ufeff"
 # Also characters that NFKC maps to them: spreadsheets treat full-width and small forms like the plain ones.
@@ -54,6 +55,10 @@ def harmless(text: str) -> str:
 
 def _cells(run: ListedVerification) -> Iterator[str]:
     view = _SCHEMA.dump(run)
-    for name in COLUMNS:
+    for name in _OF_RUN:
         value = view[name]
         yield " ".join(value) if isinstance(value, list) else value or ""
+    comparisons = run.outcome.comparisons
+    yield "; ".join(comparisons)
+    yield "; ".join(f"{uri}: {said}" for uri, said in comparisons.items() if said)
+    yield "; ".join(run.outcome.reasons)

@@ -61,7 +61,7 @@ def export(context: click.Context, /, output: str, force: bool, tenant: str, **q
     is_shown = output == STDOUT and sys.stdout.isatty()  # a progress bar would be written into the output
     with services(context) as opened, _breaking_off(output), ExitStack() as stack:
         opened.readings.record_export(tenant, wanted, actor())
-        found: Iterator[ListedVerification] = opened.lookup.all(tenant, wanted)
+        found: Iterator[ListedVerification] = opened.lookup.export(tenant, wanted)
         if not is_shown:
             advance = stack.enter_context(progress(opened.lookup.count(tenant, wanted), "verifications"))
             found = counted(found, advance)

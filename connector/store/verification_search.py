@@ -8,9 +8,10 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, func, null, select, tuple_, update
 
+from connector.domain.history import CLAIM
 from connector.domain.runs import REVIEW
 from connector.domain.verification import Verification, VerificationFilter
-from connector.store.models import verification_claims, verification_tags, verifications
+from connector.store.models import claims, history, verification_claims, verification_tags, verifications
 from connector.store.verifications import SELECT, one, read_row
 
 # Without what is kept of each run: sealed outputs may be a megabyte each.
@@ -76,6 +77,40 @@ def find_latest_of_user(connection: Connection, tenant: str, user_id: str) -> di
         (verifications.c.provider_id == latest.c.provider_id) & (verifications.c.created_at == latest.c.created_at),
     ).where(verifications.c.tenant == tenant, verifications.c.user_id == user_id)
     return {found.provider_id: found for found in map(read_row, connection.execute(statement))}
+
+
+def find_comparisons(connection: Connection, verification_ids: Sequence[str]) -> dict[str, dict[str, str]]:
+    """Return what each verification said of each of its claims, by the verifications' ids; empty where nothing.
+
+    A claim that a later verification is about has it no longer: of such a one the history tells.
+    """
+    found: dict[str, dict[str, str]] = {verification_id: {} for verification_id in verification_ids}
+    current = select(verification_claims.c.verification_id, verification_claims.c.uri, claims.c.verification_status)
+    statement = current.select_from(
+        verification_claims.join(verifications).outerjoin(
+            claims,
+            (claims.c.provider_id == verifications.c.provider_id)
+            & (claims.c.user_id == verifications.c.user_id)
+            & (claims.c.uri == verification_claims.c.uri)
+            & (claims.c.verification_id == verification_claims.c.verification_id),
+        )
+    ).where(verification_claims.c.verification_id.in_(verification_ids))
+    for verification_id, uri, status in connection.execute(statement.order_by(verification_claims.c.uri)):
+        found[verification_id][uri] = status or ""
+    told = select(history.c.verification_id, history.c.name, history.c.current).where(
+        history.c.verification_id.in_(verification_ids), history.c.subject == CLAIM
+    )
+    for verification_id, uri, state in connection.execute(told.order_by(history.c.id)):
+        if not found[verification_id].get(uri):
+            found[verification_id][uri] = state
+    return found
+
+
+def find_results(connection: Connection, verification_ids: Sequence[str]) -> dict[str, str]:
+    """Return the sealed results that are kept of verifications, by their ids."""
+    statement = select(verifications.c.id, verifications.c.result)
+    statement = statement.where(verifications.c.id.in_(verification_ids), verifications.c.result.is_not(None))
+    return {row.id: row.result for row in connection.execute(statement)}
 
 
 def find_tags(connection: Connection, verification_ids: Sequence[str]) -> dict[str, list[str]]:

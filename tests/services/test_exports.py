@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from connector.api.verification_csv import BYTE_ORDER_MARK, COLUMNS, PIECE, csv_pieces, harmless
 from connector.domain.verification import Verification
-from connector.services.lookup.verifications import ListedVerification
+from connector.services.lookup.verifications import ListedVerification, Outcome
 
 AT = datetime(2026, 1, 2, 3, 4, 5, 678_901, UTC)
 RUN = ListedVerification(
@@ -66,7 +66,8 @@ def test_no_runs_are_a_heading() -> None:
 
 
 def test_a_run_has_a_cell_in_each_column() -> None:
-    assert read([RUN]) == [
+    outcome = Outcome({"givenname": "clear", "lastname": "consider", "dob": ""}, ("Too dark", "Expired"))
+    assert read([replace(RUN, outcome=outcome)]) == [
         {
             "id": "the-id",
             "runId": "the-run",
@@ -84,6 +85,9 @@ def test_a_run_has_a_cell_in_each_column() -> None:
             "completedAt": "",
             "closedAt": "2026-01-02T03:04:05Z",
             "failure": "",
+            "claims": "givenname; lastname; dob",
+            "comparisons": "givenname: clear; lastname: consider",
+            "reasons": "Too dark; Expired",
         }
     ]
 

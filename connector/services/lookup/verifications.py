@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from itertools import islice
 
 from connector.domain.claims import Claim
 from connector.domain.history import Change
@@ -25,11 +26,20 @@ TASKS_BUDGET = 5.0  # seconds; a lookup does not wait longer for what only Onfid
 
 
 @dataclass(frozen=True)
+class Outcome:
+    """What a verification said of each of its claims, empty where nothing (yet), and the workflow's reasons."""
+
+    comparisons: Mapping[str, str] = field(default_factory=dict)
+    reasons: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
 class ListedVerification:
     """A verification as an administrator sees it in a list."""
 
     verification: Verification
     tags: Sequence[str]
+    outcome: Outcome = field(default_factory=Outcome)
 
 
 @dataclass(frozen=True)
@@ -86,6 +96,19 @@ class VerificationLookup:
         """Return how many verifications match."""
         with self._database.read() as connection:
             return verification_search.count(connection, tenant, criteria)
+
+    def export(self, tenant: str, criteria: VerificationFilter) -> Iterator[ListedVerification]:
+        """Yield the same as `all`, with what each verification said of its claims, and why."""
+        for batch in _batches(self.all(tenant, criteria)):
+            ids = [each.verification.verification_id for each in batch]
+            with self._database.read() as connection:
+                comparisons = verification_search.find_comparisons(connection, ids)
+                results = verification_search.find_results(connection, ids)
+            for listed in batch:
+                verification = listed.verification
+                result = self._kept.result(replace(verification, result=results.get(verification.verification_id)))
+                outcome = Outcome(comparisons[verification.verification_id], result.reasons if result else ())
+                yield replace(listed, outcome=outcome)
 
     def all(self, tenant: str, criteria: VerificationFilter) -> Iterator[ListedVerification]:
         """Yield all verifications that match, the oldest first, in constant memory and short transactions.
@@ -152,3 +175,8 @@ class VerificationLookup:
         deadline = self._timing.interactive()
         self._results.refresh_if_due(provider, verification, deadline, REFRESHED)
         return self.find(tenant, run_id, provider_id)
+
+
+def _batches(found: Iterator[ListedVerification]) -> Iterator[list[ListedVerification]]:
+    while batch := list(islice(found, BATCH)):
+        yield batch
