@@ -11,7 +11,7 @@ from datetime import datetime
 
 from sqlalchemy import ColumnElement, Connection, bindparam, delete, insert, or_, select, text
 
-from connector.domain.history import AUDITED, REMOVED, RUN, START, USER, AuditFilter, Change, Entry
+from connector.domain.history import AUDITED, CLAIM, REMOVED, RUN, START, USER, AuditFilter, Change, Entry
 from connector.store.models import IS_AUDITED, IS_REFUSED, history
 
 _COLUMNS = [column for column in history.c if column.name != "id"]
@@ -44,6 +44,14 @@ def find_of_verification(connection: Connection, verification_id: str) -> list[C
     """Return the changes of a verification and its claims, the oldest first."""
     statement = select(*_COLUMNS).where(history.c.verification_id == verification_id).order_by(history.c.id)
     return [Change(**row._asdict()) for row in connection.execute(statement)]
+
+
+def find_claim_states(connection: Connection, verification_ids: Sequence[str]) -> list[tuple[str, str, str]]:
+    """Return what verifications made of their claims: the verification, the claim and its state, the last one last."""
+    statement = select(history.c.verification_id, history.c.name, history.c.current).where(
+        history.c.verification_id.in_(verification_ids), history.c.subject == CLAIM
+    )
+    return [(each[0], each[1], each[2]) for each in connection.execute(statement.order_by(history.c.id))]
 
 
 def find_audited(

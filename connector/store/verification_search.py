@@ -8,10 +8,9 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, func, null, select, tuple_, update
 
-from connector.domain.history import CLAIM
 from connector.domain.runs import REVIEW
 from connector.domain.verification import Verification, VerificationFilter
-from connector.store.models import claims, history, verification_claims, verification_tags, verifications
+from connector.store.models import claims, verification_claims, verification_tags, verifications
 from connector.store.verifications import SELECT, one, read_row
 
 # Without what is kept of each run: sealed outputs may be a megabyte each.
@@ -82,7 +81,7 @@ def find_latest_of_user(connection: Connection, tenant: str, user_id: str) -> di
 def find_comparisons(connection: Connection, verification_ids: Sequence[str]) -> dict[str, dict[str, str]]:
     """Return what each verification said of each of its claims, by the verifications' ids; empty where nothing.
 
-    A claim that a later verification is about has it no longer: of such a one the history tells.
+    A claim that a later verification is about has it no longer: that is in the history.
     """
     found: dict[str, dict[str, str]] = {verification_id: {} for verification_id in verification_ids}
     current = select(verification_claims.c.verification_id, verification_claims.c.uri, claims.c.verification_status)
@@ -97,12 +96,6 @@ def find_comparisons(connection: Connection, verification_ids: Sequence[str]) ->
     ).where(verification_claims.c.verification_id.in_(verification_ids))
     for verification_id, uri, status in connection.execute(statement.order_by(verification_claims.c.uri)):
         found[verification_id][uri] = status or ""
-    told = select(history.c.verification_id, history.c.name, history.c.current).where(
-        history.c.verification_id.in_(verification_ids), history.c.subject == CLAIM
-    )
-    for verification_id, uri, state in connection.execute(told.order_by(history.c.id)):
-        if not found[verification_id].get(uri):
-            found[verification_id][uri] = state
     return found
 
 

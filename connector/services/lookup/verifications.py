@@ -103,7 +103,11 @@ class VerificationLookup:
             ids = [each.verification.verification_id for each in batch]
             with self._database.read() as connection:
                 comparisons = verification_search.find_comparisons(connection, ids)
+                states = history.find_claim_states(connection, ids)
                 results = verification_search.find_results(connection, ids)
+            for verification_id, uri, state in states:
+                if not comparisons[verification_id].get(uri):
+                    comparisons[verification_id][uri] = state
             for listed in batch:
                 verification = listed.verification
                 result = self._kept.result(replace(verification, result=results.get(verification.verification_id)))
