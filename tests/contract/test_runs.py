@@ -49,7 +49,7 @@ from tests.harness import (
 
 ENTRY = {
     *("id", "runId", "providerId", "userId", "status", "decision", "applicantId", "tags", "capture", "dashboardUrl"),
-    *("createdAt", "updatedAt", "completedAt", "closedAt", "failure"),
+    *("environment", "createdAt", "updatedAt", "completedAt", "closedAt", "failure"),
 }
 DETAILS = ENTRY | {"claims", "output", "reasons", "document", "history", "tasks", "tasksUnavailable"}
 MIXED = {"first_name": "clear", "last_name": "consider", "date_of_birth": None}
@@ -122,6 +122,7 @@ def test_an_entry_tells_what_is_known_of_a_run(own: World, admin: Caller) -> Non
     [entry] = page["verifications"]
     assert set(entry) == ENTRY
     expected = {"runId": run_id, "userId": user_id, "status": "approved", "decision": None, "capture": "sdk"}
+    expected |= {"environment": "sandbox"}
     assert {name: entry[name] for name in expected} == expected
     assert (entry["tags"], entry["failure"]) == (["spring", "vip"], None)
     assert entry["applicantId"]

@@ -118,13 +118,23 @@ def test_question_that_was_not_answered_is_asked_again_at_once(world: World, ann
 
 def test_after_a_question_that_was_refused_there_is_a_pause(world: World, ann: Caller) -> None:
     open_run(world, ann)
-    assert HTTP.post(f"{world.simulator.url}/simulator/reset", timeout=10).ok  # it knows no run any more
-    assert_error(ann.verify(world.provider_id, "COMPLETED"), 502, "OIDV-10006")
+    world.faults(route=READ_RUN, unauthorized=2)
+    assert_error(ann.verify(world.provider_id, "COMPLETED"), 400, "OIDV-10038")
     before = asked(world)
     assert ann.verify(world.provider_id, "COMPLETED").status_code == 200
     assert asked(world) == before
     world.clock.advance(PAUSE)
-    assert_error(ann.verify(world.provider_id, "COMPLETED"), 502, "OIDV-10006")
+    assert_error(ann.verify(world.provider_id, "COMPLETED"), 400, "OIDV-10038")
+
+
+def test_run_that_onfido_does_not_know_any_more_is_asked_for_no_more(world: World, ann: Caller) -> None:
+    open_run(world, ann)
+    assert HTTP.post(f"{world.simulator.url}/simulator/reset", timeout=10).ok
+    assert ann.verify(world.provider_id, "COMPLETED").status_code == 200
+    before = asked(world)
+    world.clock.advance(PAUSE)
+    assert ann.verify(world.provider_id, "COMPLETED").status_code == 200
+    assert asked(world) == before
 
 
 def test_turn_of_a_process_that_died_ends_by_itself(world: World, ann: Caller) -> None:
