@@ -5,17 +5,21 @@ from __future__ import annotations
 import re
 import socket
 from pathlib import Path
+from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 import pytest
 import requests
 from structlog.testing import capture_logs
 
+from connector.api.shares import LASTING
 from connector.app import create_app
 from connector.settings import Issuer, Settings
 from tests import databases
 from tests.contract.wire import (
+    ALL_SCOPES,
     METRICS_TOKEN,
+    OPERATIONS,
     PERSON,
     PROVIDERS,
     UNKNOWN_ID,
@@ -270,3 +274,26 @@ def test_no_answer_repeats_the_host_that_a_request_names(shared: World, path: st
     answer = requests.get(shared.connector.url + path, headers=headers, allow_redirects=False, timeout=10)
 
     assert "elsewhere.example" not in answer.text + str(answer.headers)
+
+
+@on_sqlite
+def test_every_call_that_reaches_onfido_counts_as_one_that_may_last(onfido: World) -> None:
+    user_id, me = new_user(onfido)
+    run_id = onfido.start(me)
+    views, map_ = onfido.connector.app.view_functions, onfido.connector.app.url_map.bind("localhost")
+    caller = onfido.connector.caller(user_id, ALL_SCOPES)
+    applicant_id = onfido.attempts(user_id)[0].applicant_id or ""
+    uncounted = []
+    onfido.connector.rest()  # what is delivered meanwhile is no call's
+    verify: dict[str, Any] = {"claims": list(me.claims()), "idVProviderId": onfido.provider_id}
+    verify["properties"] = [{"key": "status", "value": "COMPLETED"}]
+    for operation in OPERATIONS:
+        other_id = applicant_id if "/applicants/" in operation.path else run_id
+        path = operation.path_for(UNKNOWN_ID if operation.method == "DELETE" else onfido.provider_id, user_id, other_id)
+        before = onfido.onfido_state()["requests"]
+        caller.request(operation.method, path, json=verify if operation.path.endswith("verify") else {})
+        endpoint, _ = map_.match(path, operation.method)
+        if onfido.onfido_state()["requests"] != before and not hasattr(views[endpoint], LASTING):
+            uncounted.append(str(operation))
+    onfido.connector.deliver()
+    assert uncounted == []

@@ -187,6 +187,48 @@ def test_worker_ends_the_delivery_under_way_and_holds_no_other(
     assert only(services.database, verifications)["status"] == "approved"
 
 
+def test_tenant_that_waits_for_onfido_leaves_threads_to_everybody_else(
+    environ: dict[str, str],
+    settings: Settings,
+    provider: Provider,
+    services: Services,
+    simulator: Simulator,
+    tmp_path: Path,
+) -> None:
+    """Of four threads, one tenant's calls that wait for Onfido hold two; the rest are refused, and nobody waits."""
+    users = [f"user-{number}" for number in range(12)]
+    for user_id in users:
+        services.users.add(DEFAULT_TENANT, user_id, VALUES)
+        services.verifications.initiate(DEFAULT_TENANT, user_id, provider.provider_id, list(MAPPING))
+    faults = {"route": READ_RUN, "latency_ms": 8_000}
+    deployment = Deployment(environ | {"CONNECTOR_THREADS": "4"}, tmp_path, webs=1, workers=0)
+    url = deployment.urls[0]
+    try:
+        deployment.start_processes()
+        assert requests.patch(f"{simulator.url}/simulator/faults", json=faults, timeout=10).ok
+
+        def complete(user_id: str) -> requests.Response:
+            token = mint_token(settings.data_dir, user_id, ["internal_login"])
+            return Caller(url, {"Authorization": f"Bearer {token}"}).verify(provider.provider_id, "COMPLETED")
+
+        with ThreadPoolExecutor(len(users)) as pool:
+            answers = [pool.submit(complete, user_id) for user_id in users]
+            wait_until(lambda: len([answer for answer in answers if answer.done()]) == len(users) - 2)
+            other = mint_token(settings.data_dir, "ann", ["internal_login"], "other.example")
+            theirs = f"{url}/t/other.example/api/users/v1/me/idv/claims"
+            assert requests.get(theirs, headers={"Authorization": f"Bearer {other}"}, timeout=30).status_code == 404
+            assert requests.get(f"{url}/readyz", timeout=30).status_code == 200
+            assert requests.post(f"{url}/idv/onfido/v1/x/verify", b"{}", timeout=30).status_code == 404
+            assert len([answer for answer in answers if not answer.done()]) == 2, "all this was answered meanwhile"
+            refused = [answer.result() for answer in answers if answer.done()]
+            assert {answer.status_code for answer in refused} == {429}
+            assert {answer.json()["code"] for answer in refused} == {"HTTP-429"}
+            assert all(int(answer.headers["Retry-After"]) > 0 for answer in refused)
+        assert sorted({answer.result().status_code for answer in answers}) == [200, 429]
+    finally:
+        deployment.kill()
+
+
 SLOW = (
     b"",
     b"GET /healthz HTTP/1.1\r\nHo",
