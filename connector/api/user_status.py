@@ -32,7 +32,7 @@ def get_user_status(user_id: str) -> dict[str, Any]:
 
 @blueprint.post("/<user_id>/idv/unlock")
 @blueprint.requires("internal_idv_claim_update")
-@blueprint.refuses(Code.USER_NOT_FOUND)
+@blueprint.refuses(Code.USER_NOT_FOUND, Code.CLAIM_PROVIDER_NOT_FOUND)
 @blueprint.arguments(UnlockSchema, location="query")
 @blueprint.response(200, UserStatusSchema)
 def unlock_user(query: dict[str, Any], user_id: str) -> dict[str, Any]:

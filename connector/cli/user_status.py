@@ -13,6 +13,7 @@ from connector.cli.output import (
     print_json,
     print_record,
     print_table,
+    provider_id,
     services,
     tenant_option,
 )
@@ -39,13 +40,14 @@ def show(context: click.Context, user_id: str, tenant: str, as_json: bool) -> No
 
 @click.command()
 @click.argument("user_id")
-@click.option("--provider", "provider_id", help="Of this provider only; otherwise of every one.")
+@click.option("--provider", help="Of this provider only, by its id or name; otherwise of every one.")
 @tenant_option
 @click.pass_context
-def unlock(context: click.Context, user_id: str, provider_id: str | None, tenant: str) -> None:
+def unlock(context: click.Context, user_id: str, provider: str | None, tenant: str) -> None:
     """Allow a user to start again now: earlier attempts no longer count against the limit."""
     with services(context) as opened:
-        number = opened.users.unlock(tenant, user_id, provider_id, actor())
+        of_provider = provider_id(opened, tenant, provider) if provider else None
+        number = opened.users.unlock(tenant, user_id, of_provider, actor())
     click.echo(
         f"Unlocked {user_id}: {number} earlier {'attempt counts' if number == 1 else 'attempts count'} no longer."
     )

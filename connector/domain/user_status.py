@@ -14,6 +14,8 @@ from connector.domain.runs import ABANDONED, APPROVED, DECLINED, ERROR, REVIEW, 
 from connector.domain.verification import Verification
 from connector.errors import message_of
 
+REFUSED_STARTS_WINDOW = timedelta(minutes=10)  # in which Onfido may refuse as often as a provider allows attempts
+
 _OF_CLAIM: Mapping[str, str] = {
     Comparison.CONSIDER: "the document differs from it",
     Comparison.UNIDENTIFIED: "it could not be read from the document",

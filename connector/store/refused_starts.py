@@ -14,16 +14,16 @@ from connector.store.dialect import insert
 from connector.store.models import providers, refused_starts
 from connector.store.times import UtcDateTime
 
-_FIND = (
+_COUNTS = (
     select(refused_starts.c.number, refused_starts.c.since)
     .join(providers, providers.c.id == refused_starts.c.provider_id)
     .where(
-        refused_starts.c.provider_id == bindparam("of_provider"),
         refused_starts.c.user_id == bindparam("of_user"),
         refused_starts.c.since > bindparam("after", type_=UtcDateTime),
         refused_starts.c.since >= providers.c.updated_at,
     )
 )
+_FIND = _COUNTS.where(refused_starts.c.provider_id == bindparam("of_provider"))
 _ADD = insert(
     refused_starts,
     lambda statement: statement.on_conflict_do_update(
@@ -48,6 +48,13 @@ def find(connection: Connection, provider_id: str, user_id: str, after: datetime
     """Return the count that began after a time, and after the provider's latest change; None where there is none."""
     row = connection.execute(_FIND, {"of_provider": provider_id, "of_user": user_id, "after": after}).one_or_none()
     return None if row is None else RefusedStarts(row.number, row.since)
+
+
+def find_of_user(connection: Connection, tenant: str, user_id: str, after: datetime) -> dict[str, RefusedStarts]:
+    """Return a user's counts with all providers of a tenant, by the providers' ids, as `find` does."""
+    statement = _COUNTS.add_columns(refused_starts.c.provider_id).where(providers.c.tenant == tenant)
+    rows = connection.execute(statement, {"of_user": user_id, "after": after})
+    return {row.provider_id: RefusedStarts(row.number, row.since) for row in rows}
 
 
 def add(connection: Connection, provider_id: str, user_id: str, after: datetime, now: datetime) -> None:

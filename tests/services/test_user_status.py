@@ -10,6 +10,7 @@ import pytest
 from click.testing import Result
 
 from connector.domain.history import Change
+from tests.databases import broken
 from tests.harness import (
     BIRTH_DATE,
     GIVEN_NAME,
@@ -230,6 +231,15 @@ class TestRefusedStarts:
         assert ann.verify("x" * 200, "INITIATED").json()["code"] == "OIDV-10009"
         assert [(each.current, each.provider_id) for each in traces(quiet)] == [("OIDV-10009", None)]
 
+    def test_where_it_cannot_be_written_down_the_caller_learns_of_the_refusal_all_the_same(self, quiet: World) -> None:
+        ann = quiet.add_user()
+        rename = "ALTER TABLE history RENAME TO {}"
+        database = quiet.connector.services.database
+        with broken(database, rename.format("history_away"), "ALTER TABLE history_away RENAME TO history"):
+            refused = ann.verify(quiet.provider_id, "INITIATED", ["nothing"])
+        assert (refused.status_code, refused.json()["code"]) == (400, "OIDV-10037")
+        assert traces(quiet) == []
+
     def test_they_are_forgotten_with_the_user_and_with_time(self, quiet: World) -> None:
         for user_id in ("ann", "bob"):
             user = quiet.add_user(user_id)
@@ -344,6 +354,20 @@ class TestUnlock:
         assert {each["nextAttemptAt"] for each in unlocked.json()["providers"]} == {None}
         assert locked.connector.as_user("ann").verify(locked.provider_id, "INITIATED").status_code == 200
 
+    def test_starts_that_onfido_refuses_are_told_and_freed_as_well(self, quiet: World, run: Run) -> None:
+        ann = quiet.add_user()
+        change_provider(quiet, max_attempts="2", token="api_nothing.of-onfidos")
+        for _ in range(2):
+            assert ann.verify(quiet.provider_id, "INITIATED").json()["code"] == "OIDV-10038"
+        assert ann.verify(quiet.provider_id, "INITIATED").status_code == 429
+        assert status_of(quiet)["nextAttemptAt"] is not None
+        assert printed(run("user", "show", "ann"))["nextAttemptAt"] != "now"
+
+        assert run("user", "unlock", "ann", "--provider", "onfido").exit_code == 0
+
+        assert status_of(quiet)["nextAttemptAt"] is None
+        assert ann.verify(quiet.provider_id, "INITIATED").json()["code"] == "OIDV-10038"
+
     def test_attempts_made_afterwards_count_again(self, locked: World) -> None:
         locked.connector.services.users.unlock(locked.tenant, "ann")
         ann = locked.connector.as_user("ann")
@@ -354,6 +378,13 @@ class TestUnlock:
         result = run("user", "unlock", "nobody")
         assert (result.exit_code, result.stderr) == (1, "Error: There is no user nobody.\n")
         assert locked.connector.as_admin().post(UNLOCK.format("nobody"), None).status_code == 404
+
+    @pytest.mark.parametrize("provider_id", ["00000000-0000-4000-8000-000000000000", "x" * 200])
+    def test_an_unknown_provider_is_refused(self, locked: World, run: Run, provider_id: str) -> None:
+        answer = locked.connector.as_admin().post(UNLOCK.format("ann"), None, params={"idVProviderId": provider_id})
+        assert (answer.status_code, answer.json()["code"]) == (400, "IDV-10003")
+        assert run("user", "unlock", "ann", "--provider", provider_id).exit_code == 1
+        assert status_of(locked)["nextAttemptAt"] is not None
 
     def test_it_needs_the_right_to_change(self, locked: World) -> None:
         viewer = locked.connector.as_admin(scopes=["internal_idv_claim_view"])

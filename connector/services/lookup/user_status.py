@@ -10,13 +10,20 @@ from connector.directory import Directory
 from connector.domain.claims import Claim
 from connector.domain.history import Change
 from connector.domain.provider import LONGEST_WINDOW, Provider
-from connector.domain.user_status import ClaimStatus, ProviderStatus, claim_status, next_attempt_at
+from connector.domain.user_status import (
+    REFUSED_STARTS_WINDOW,
+    ClaimStatus,
+    ProviderStatus,
+    claim_status,
+    next_attempt_at,
+)
 from connector.domain.verification import Verification
 from connector.errors import Code, RequestError
 from connector.services.providers.registry import Providers
 from connector.services.results.kept import KeptResults
-from connector.store import attempt_limits, claims, history, verification_search
+from connector.store import attempt_limits, claims, history, refused_starts, verification_search
 from connector.store.engine import Database
+from connector.store.refused_starts import RefusedStarts
 
 MAX_REFUSALS = 200  # of a user's latest, among which each provider's last is searched
 
@@ -80,6 +87,7 @@ class UserStatuses:
                 },
                 latest=verification_search.find_latest_of_user(connection, tenant, user_id),
                 started=attempt_limits.find_started_of_user(connection, tenant, user_id, since),
+                refused=refused_starts.find_of_user(connection, tenant, user_id, self._clock() - REFUSED_STARTS_WINDOW),
                 refusals={refusal.provider_id: refusal for refusal in reversed(refusals)},
             )
 
@@ -92,8 +100,17 @@ class UserStatuses:
             last_run=latest,
             last_reasons=result.reasons if result else (),
             last_refusal=known.refusals.get(provider.provider_id),
-            next_attempt_at=next_attempt_at(known.started.get(provider.provider_id, ()), provider, self._clock()),
+            next_attempt_at=self._next_attempt_at(provider, known),
         )
+
+    def _next_attempt_at(self, provider: Provider, known: _Known) -> datetime | None:
+        """Return when both limits allow a start: that of attempts, and that of starts which Onfido refused."""
+        limited = next_attempt_at(known.started.get(provider.provider_id, ()), provider, self._clock())
+        refused = known.refused.get(provider.provider_id)
+        if refused is None or refused.number < provider.max_attempts:
+            return limited
+        refused_until = refused.since + REFUSED_STARTS_WINDOW
+        return max(limited, refused_until) if limited else refused_until
 
 
 def _verifiable(provider: Provider) -> list[str]:
@@ -117,6 +134,7 @@ class _Known:
     claims: Mapping[tuple[str, str], Claim]
     latest: Mapping[str, Verification]
     started: Mapping[str, Sequence[datetime]]
+    refused: Mapping[str, RefusedStarts]
     refusals: Mapping[str | None, Change]
 
     @property

@@ -105,7 +105,8 @@ class VerificationLookup:
                 comparisons = verification_search.find_comparisons(connection, ids)
                 states = history.find_claim_states(connection, ids)
                 results = verification_search.find_results(connection, ids)
-            for verification_id, uri, state in states:
+            latest = {(verification_id, uri): state for verification_id, uri, state in states}
+            for (verification_id, uri), state in latest.items():
                 if not comparisons[verification_id].get(uri):
                     comparisons[verification_id][uri] = state
             for listed in batch:

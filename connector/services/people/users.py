@@ -19,7 +19,17 @@ from connector.services.journal import Journal
 from connector.services.people.values import Values, ValueWriter
 from connector.services.providers.applicant_deletion import DeleteApplicant
 from connector.services.providers.customer_deletion import DeleteCustomer
-from connector.store import attempt_limits, claims, events, history, outbox, refused_starts, users, verifications
+from connector.store import (
+    attempt_limits,
+    claims,
+    events,
+    history,
+    outbox,
+    providers,
+    refused_starts,
+    users,
+    verifications,
+)
 from connector.store.engine import Database
 from connector.store.vault import Fingerprints, Vault
 
@@ -127,9 +137,13 @@ class Users:
     def unlock(self, tenant: str, user_id: str, provider_id: str | None = None, actor: str = SYSTEM) -> int:
         """Exclude a user's attempts so far from the limit, with one provider or all; return how many those are.
 
-        Raise `RequestError` where nothing is known of the user.
+        Raise `RequestError` where nothing is known of the user, or of the provider.
         """
         with self._database.write() as connection:
+            if provider_id is not None and not providers.find_known(connection, tenant, [provider_id]):
+                raise RequestError(
+                    Code.CLAIM_PROVIDER_NOT_FOUND, f"There is no identity verification provider {provider_id}."
+                )
             is_known = users.lock(connection, tenant, user_id)
             attempts = verifications.find_of_user(connection, tenant, user_id)
             if not is_known and not attempts:

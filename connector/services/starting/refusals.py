@@ -10,13 +10,14 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from connector.domain.history import REFUSED, START, Change
 from connector.domain.provider import Provider
+from connector.domain.user_status import REFUSED_STARTS_WINDOW
 from connector.errors import Code, OnfidoError, RequestError
 from connector.services.journal import Journal
 from connector.store import refused_starts
@@ -24,7 +25,7 @@ from connector.store.engine import Database
 
 log = structlog.get_logger(__name__)
 
-WINDOW = timedelta(minutes=10)  # in which Onfido may refuse to start as often as the provider allows attempts
+WINDOW = REFUSED_STARTS_WINDOW
 MAX_CLAIMS = 20  # that one record names
 MAX_PROVIDER_ID = 36  # characters; no user has a longer one
 # Refusals in normal use, which the open run or the claims explain already.
