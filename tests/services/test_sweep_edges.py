@@ -24,7 +24,7 @@ def test_event_is_applied_though_the_process_that_recorded_its_run_died_before_i
     assert verified(ann.claims()) == set(MAPPING)
 
 
-def test_run_that_onfido_has_forgotten_stays_open_until_the_user_tries_again(world: World) -> None:
+def test_run_that_onfido_has_forgotten_is_closed_and_the_user_can_start_again(world: World) -> None:
     ann = world.add_user()
     run_id = world.start(ann)
     requests.post(f"{world.simulator.url}/simulator/reset", timeout=10).raise_for_status()
@@ -32,7 +32,8 @@ def test_run_that_onfido_has_forgotten_stays_open_until_the_user_tries_again(wor
 
     world.sweep()
 
-    assert world.connector.services.lookup.find(world.tenant, run_id).closed_at is None
+    lookup = world.connector.services.lookup
+    world.wait_until(lambda: lookup.find(world.tenant, run_id).status == "error")
     assert world.start(ann) != run_id
 
 
