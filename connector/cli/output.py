@@ -35,6 +35,7 @@ class Group(click.Group):
 
     def invoke(self, context: click.Context) -> Any:
         """Run a command."""
+        _print_whatever_the_terminal()
         try:
             return self._invoke(context)
         except click.ClickException as error:
