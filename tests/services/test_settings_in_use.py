@@ -117,7 +117,8 @@ def test_replaced_token_signs_as_long_as_the_overlap_lasts(world: World) -> None
 
 @using(event_retention_days=2)
 def test_bodies_of_events_are_kept_so_many_days(world: World) -> None:
-    assert world.post_event(event_body("somebody-elses")).status_code == 200
+    run_id = world.start(world.add_user())
+    assert world.post_event(event_body(run_id)).status_code == 200
 
     def bodies() -> list[bool]:
         with world.connector.services.database.read() as connection:
