@@ -492,7 +492,8 @@ def test_an_export_is_a_file_with_a_line_for_each_run_the_first_first(own: World
     assert [(row["userId"], row["runId"]) for row in rows] == pairs
     entries = answer_on(admin.get(runs_path(own), params={"sort": "asc"}), 200)["verifications"]
     for row, entry in zip(rows, entries, strict=True):
-        assert row == {name: " ".join(value) if name == "tags" else value or "" for name, value in entry.items()}
+        shown = {name: " ".join(value) if name == "tags" else value or "" for name, value in entry.items()}
+        assert {name: row[name] for name in shown} == shown
 
 
 def test_an_export_of_nothing_is_a_heading(own: World, admin: Caller) -> None:
@@ -519,7 +520,6 @@ def add_rows(world: World, count: int, tags: tuple[str, ...] | list[str] = ("tag
             "user_id": f"user {number}",
             "status": "approved",
             "run_id": str(uuid.uuid4()),
-            "result": "s" * 100,
             "created_at": now + timedelta(milliseconds=number // 3),
             "updated_at": now,
             "closed_at": now,

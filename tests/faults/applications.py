@@ -107,7 +107,7 @@ class Applicant:
             self._last = f"{status}: {type(error).__name__}"
             return None
         self._last = f"{status}: {answer.status_code} {answer.text}"
-        return None if answer.status_code >= 500 else answer
+        return None if answer.status_code >= 500 or answer.status_code == 429 else answer
 
     def _pause(self) -> float:
         self.repetitions += 1
