@@ -25,6 +25,7 @@ def attacked(
         database_url=new_database(request.param),
         allow_http_loopback=True,
         onfido_rate_limit=1_000_000,
+        onfido_circuit_failures=1_000_000,  # no failure may close Onfido to the tests after it
         run_settle_time=RUN_SETTLE_TIME,
         dev=True,
     )
