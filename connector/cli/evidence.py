@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
@@ -17,6 +16,7 @@ from connector.cli.output import ID, actor, services, tenant_option
 from connector.cli.progress import INTERRUPTED, counted, progress
 from connector.domain.verification_filter import read_filter
 from connector.errors import Code, RequestError
+from connector.private_file import draft_beside
 
 if TYPE_CHECKING:  # the use cases load when a command opens them: `serve` has to set up its metrics first
     from connector.services.lookup.evidence import EvidenceFile
@@ -147,21 +147,10 @@ def _write(output: str, chunks: Iterable[bytes], *, is_forced: bool) -> None:
 
 
 def _create(path: Path, chunks: Iterable[bytes], *, is_forced: bool) -> None:
-    with _draft(path) as draft:
+    with draft_beside(path) as draft:
         with draft.open("wb") as file:
             file.writelines(chunks)
         if is_forced:
             draft.replace(path)
         else:
             os.link(draft, path)  # unlike a rename, it never replaces a file that was created meanwhile
-
-
-@contextmanager
-def _draft(path: Path) -> Iterator[Path]:
-    """Return a temporary file beside another one; it is deleted at the end unless it was renamed."""
-    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    os.close(descriptor)
-    try:
-        yield Path(name)
-    finally:
-        Path(name).unlink(missing_ok=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
-from connector.domain.history import ADMINISTRATOR, EXPORT, EXPORTED, FILE, READ, Change
+from connector.domain.history import ADMINISTRATOR, EXPORT, EXPORTED, FILE, READ, Change, of_verification
 from connector.domain.verification import Verification, VerificationFilter
 from connector.services.journal import Journal
 from connector.store.engine import Database
@@ -43,20 +43,8 @@ class Readings:
 
     def record_file(self, verification: Verification, name: str, actor: str) -> None:
         """Record the reading of a run's file."""
-        self._record(
-            Change(
-                at=self._clock(),
-                tenant=verification.tenant,
-                subject=FILE,
-                name=name,
-                current=READ,
-                cause=ADMINISTRATOR,
-                provider_id=verification.provider_id,
-                verification_id=verification.verification_id,
-                user_id=verification.user_id,
-                actor=actor,
-            )
-        )
+        now = self._clock()
+        self._record(of_verification(verification, now, ADMINISTRATOR, actor, FILE, name, None, READ))
 
     def _record(self, change: Change) -> None:
         with self._database.write() as connection:
