@@ -31,15 +31,13 @@ hypothesis_settings.load_profile("default")
 structlog.configure(processors=[structlog.processors.format_exc_info, structlog.processors.LogfmtRenderer()])
 
 
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run once what does not depend on the database, and measure coverage over SQLite alone.
-
-    The tests over PostgreSQL run the same lines, and measuring costs time.
-    """
+    """Run once what does not depend on the database, and mark what runs over PostgreSQL."""
     items[:] = [each for each in items if "postgresql" not in each.name or not each.get_closest_marker("one_database")]
     for item in items:
         if "postgresql" in item.name:
-            item.add_marker("no_cover")
+            item.add_marker("postgresql")
 
 
 @pytest.fixture(scope="session")
