@@ -29,6 +29,7 @@ from connector.access.tokens import (
     check_scope,
     check_tenant,
 )
+from connector.domain.tenancy import Tenant
 from connector.errors import ConnectorError
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ class _Validator(BearerTokenValidator):  # type: ignore[misc]  # Authlib is unty
         token = None
         try:
             token = parse(token_string)
-            principal = self._trusted.verify(token)
+            principal = self._trusted.verify(token, Tenant(g.tenant))
         except TokenRefused as refused:
             _log_refusal(refused, token)
             raise InvalidTokenError(refused.description) from refused

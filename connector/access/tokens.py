@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
     from joserfc.jwk import KeySet
 
+    from connector.domain.tenancy import Tenant
     from connector.settings import Issuer
 
 MAX_SUBJECT_LENGTH = 255
@@ -142,6 +143,10 @@ class TrustedIssuer:
         tenant = claims.get(self._tenant_claim) if self._tenant_claim else self._tenant
         return tenant if isinstance(tenant, str) else ""
 
+    def may_name(self, tenant: Tenant) -> bool:
+        """Whether a token of this issuer may be valid for a tenant."""
+        return bool(self._tenant_claim) or self._tenant == tenant.name
+
     def _check_algorithm(self, token: Token) -> None:
         try:
             self._registry.check_header(dict(token.header))
@@ -211,9 +216,17 @@ class TrustedIssuers:
         for each in self._trusted.values():
             each.prepare()
 
-    def verify(self, token: Token) -> Principal:
-        """Return the principal of a valid token; raise `TokenRefused` or `KeysUnavailableError`."""
+    def verify(self, token: Token, tenant: Tenant) -> Principal:
+        """Return the principal of a valid token; raise `TokenRefused` or `KeysUnavailableError`.
+
+        The principal's tenant is still to be compared with the request's, `tenant`: a token that names its issuer may
+        be of an issuer of another tenant.
+        """
         return self._issuer(token).verify(token)
+
+    def of(self, tenant: Tenant) -> list[TrustedIssuer]:
+        """Return the issuers whose tokens may be valid for a tenant, in the order of the settings."""
+        return [each for each in self._trusted.values() if each.may_name(tenant)]
 
     def explain(self, text: str, tenant: str, scope: str | None = None) -> Iterator[Finding]:
         """Return the result of each check of a token, up to the first failure that prevents all further ones."""

@@ -12,5 +12,5 @@ verification.py    a verification, as a value; verification_filter.py: which one
 runs.py            the statuses of a workflow run, and when one follows another
 tasks.py           a run's tasks
 history.py         what changed, when and through whom
-tenancy.py         the default tenant, and the prefix of the others' paths
+tenancy.py         a tenant, the default one, and the prefix of the others' paths
 """
