@@ -22,13 +22,8 @@ from flask import current_app, g
 
 from connector.access.issuer_keys import KeysUnavailableError
 from connector.access.jwt import Token, parse, token_names
-from connector.access.refusals import TokenRefused
-from connector.access.tokens import (
-    Principal,
-    TrustedIssuers,
-    check_scope,
-    check_tenant,
-)
+from connector.access.refusals import TokenRefused, check_scope, check_tenant
+from connector.access.tokens import Principal, TrustedIssuers
 from connector.domain.tenancy import Tenant
 from connector.errors import ConnectorError
 

@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, TypeGuard
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
 LEEWAY = 30  # seconds that clocks may differ
 MAX_SHOWN = 120  # characters of what a token has, in a log line
@@ -113,3 +113,17 @@ def shown(value: object) -> str:
         return "missing"
     text = value if isinstance(value, str) and value.isprintable() else json.dumps(value, default=str)
     return text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}…"
+
+
+def check_tenant(good_for: str, tenant: str) -> None:
+    """Raise `TokenRefused` where a token is valid for another tenant than the request's."""
+    if not good_for or good_for != tenant:
+        description = "The token is not valid for this tenant."
+        raise refused("tenant", good_for or None, "the request is for", [tenant], description)
+
+
+def check_scope(scopes: Collection[str], scope: str) -> None:
+    """Raise `TokenRefused` where a token lacks a scope."""
+    if scope not in scopes:
+        description = f"The token lacks the scope {scope}."
+        raise refused("scope", " ".join(sorted(scopes)) or None, "the operation needs", [scope], description)

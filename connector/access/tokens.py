@@ -31,6 +31,8 @@ from connector.access.refusals import (
     TIMES,
     TokenRefused,
     bad_signature,
+    check_scope,
+    check_tenant,
     is_number,
     refused,
     shown,
@@ -274,20 +276,6 @@ def trust(
         tenant=issuer.tenant,
         tenant_claim=issuer.tenant_claim,
     )
-
-
-def check_tenant(good_for: str, tenant: str) -> None:
-    """Raise `TokenRefused` where a token is valid for another tenant than the request's."""
-    if not good_for or good_for != tenant:
-        description = "The token is not valid for this tenant."
-        raise refused("tenant", good_for or None, "the request is for", [tenant], description)
-
-
-def check_scope(scopes: Collection[str], scope: str) -> None:
-    """Raise `TokenRefused` where a token lacks a scope."""
-    if scope not in scopes:
-        description = f"The token lacks the scope {scope}."
-        raise refused("scope", " ".join(sorted(scopes)) or None, "the operation needs", [scope], description)
 
 
 def _finding(check: str, value: object, make: Callable[[], None]) -> Finding:
