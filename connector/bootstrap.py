@@ -38,7 +38,7 @@ from connector.services.providers.customer_deletion import CustomerDeletion
 from connector.services.providers.onfido import Onfido
 from connector.services.providers.registry import Providers
 from connector.services.providers.setup import Setup
-from connector.services.providers.webhook_token import Tokens
+from connector.services.providers.webhook_token import WebhookTokens
 from connector.services.results.claim_results import ClaimResults
 from connector.services.results.decisions import Decisions
 from connector.services.results.events import Events
@@ -85,9 +85,9 @@ class Services(Ground):
     @part
     def setup(self) -> Setup:
         """Test providers and register their webhooks."""
-        tokens = Tokens(self.database, self._secrets, self._journal, self._clock)
+        webhook_tokens = WebhookTokens(self.database, self._secrets, self._journal, self._clock)
         post = HttpClient(proxy=self.settings.outgoing_proxy).post
-        return Setup(self.providers, self.onfido, tokens, self._timing, post)
+        return Setup(self.providers, self.onfido, webhook_tokens, self._timing, post)
 
     @part
     def kept(self) -> KeptResults:

@@ -57,7 +57,7 @@ def empty_database(url: str) -> None:
     """
     engine = create_engine(url)
     while not _is_emptied(engine):
-        pass  # the next attempt ends the connection of the other one
+        pass  # the next verification ends the connection of the other one
     engine.dispose()
 
 

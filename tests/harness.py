@@ -216,8 +216,8 @@ class World:
         headers = {"X-SHA2-Signature": sign(body, self.webhook_token) if signature is None else signature}
         return HTTP.post(self.connector.url + path, data=body, headers=headers, timeout=30)
 
-    def attempts(self, user_id: str | None = None) -> list[Verification]:
-        """Give the attempts of the tenant's users, or of one, the latest first."""
+    def verifications(self, user_id: str | None = None) -> list[Verification]:
+        """Give the verifications of the tenant's users, or of one, the latest first."""
         found, _ = self.connector.services.lookup.page(self.tenant, VerificationFilter(user_id=user_id), limit=100)
         return [run.verification for run in found]
 

@@ -75,7 +75,7 @@ BROKEN = [
     ("connector.worker", "from connector.app import create_app"),
     ("connector.worker", "import gunicorn.app.base"),
     ("connector.bootstrap", "import flask"),
-    ("connector.simulator.app", "from connector.domain.runs import APPROVED"),
+    ("connector.simulator.app", "from connector.domain.workflow_run import APPROVED"),
     ("connector.cli.users", "import flask"),
     ("connector.new_room", "import json"),
 ]

@@ -181,15 +181,15 @@ def claim_body(claim: Claim, **more: Any) -> dict[str, Any]:
 
 
 def capture_body(claim: Claim, capture: Capture) -> dict[str, Any]:
-    """Write a claim in the answer to INITIATED or REINITIATED: with the attempt under way, its SDK token or link."""
+    """Write a claim in the answer to INITIATED or REINITIATED: with its SDK token or link."""
     verification = capture.verification
-    attempt = {
+    in_progress = {
         "onfido_applicant_id": verification.applicant_id,
         "onfido_workflow_run_id": verification.run_id,
         "onfido_workflow_status": verification.status,
         SDK_TOKEN: capture.sdk_token,
         LINK_URL: capture.link_url,
     }
-    if claim.run_id != verification.run_id:  # verified by an earlier run, whose result is not this attempt's
-        attempt |= {"onfido_verification_status": None, "onfido_completed_at": None, "onfido_decision": None}
-    return claim_body(claim, **attempt)
+    if claim.run_id != verification.run_id:  # verified by an earlier run, whose result is not this verification's
+        in_progress |= {"onfido_verification_status": None, "onfido_completed_at": None, "onfido_decision": None}
+    return claim_body(claim, **in_progress)

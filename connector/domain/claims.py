@@ -9,10 +9,10 @@ from typing import Any
 
 from connector.domain.environment import SANDBOX
 from connector.domain.pointers import resolve
-from connector.domain.runs import APPROVED, Comparison, RunSnapshot, is_final
 from connector.domain.studio import OutputRole
 from connector.domain.text import is_usable
 from connector.domain.verification import VerificationClaim
+from connector.domain.workflow_run import APPROVED, Comparison, RunSnapshot, is_final
 
 # Onfido's API v3.6, schemas `id_number` and `applicant_consent_name`.
 ID_NUMBER_TYPES = (

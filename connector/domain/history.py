@@ -22,7 +22,7 @@ REFUSED = "refused"  # another: a verification was asked for and not started; th
 AUDITED = (ADMINISTRATOR, DECIDED, APPLICATION, REFUSED)  # what an auditor looks for: requests of people
 SYSTEM = "system"  # the actor where no person is known
 ADDED, CHANGED, REMOVED = "added", "changed", "removed"  # what was done to a provider or a user
-UNLOCKED = "unlocked"  # another: the user's earlier attempts no longer count
+UNLOCKED = "unlocked"  # another: the user's earlier verifications no longer count against the attempt limit
 
 
 @dataclass(frozen=True)

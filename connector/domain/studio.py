@@ -14,12 +14,12 @@ from enum import StrEnum
 from connector.domain.capture import LANGUAGES, LINK, SDK, SdkOptions
 from connector.domain.custom_data import CustomInput
 from connector.domain.pointers import is_pointer
-from connector.domain.runs import TAG_PREFIX
 from connector.domain.text import is_line
 from connector.domain.urls import UrlPolicy
+from connector.domain.workflow_run import TAG_PREFIX
 from connector.errors import InvalidField
 
-MAX_TAGS = 29  # Onfido takes 30; one is the attempt's own
+MAX_TAGS = 29  # Onfido takes 30; one is the verification's own
 MAX_TAG_LENGTH = 128
 LONGEST_LINK = 366 * 86_400  # seconds
 RESULT_EVENT = "workflow_run.completed"

@@ -10,8 +10,8 @@ from connector.domain.claims import DIFFERS, RUN_GONE, VALUE_CHANGED, Claim
 from connector.domain.environment import LIVE, SANDBOX
 from connector.domain.history import Change
 from connector.domain.provider import Provider
-from connector.domain.runs import ABANDONED, APPROVED, DECLINED, ERROR, REVIEW, Comparison
 from connector.domain.verification import Verification
+from connector.domain.workflow_run import ABANDONED, APPROVED, DECLINED, ERROR, REVIEW, Comparison
 from connector.errors import message_of
 
 REFUSED_STARTS_WINDOW = timedelta(minutes=10)  # in which Onfido may refuse as often as a provider allows attempts

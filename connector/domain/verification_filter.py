@@ -6,7 +6,8 @@ import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
-from connector.domain.runs import (
+from connector.domain.verification import VerificationFilter
+from connector.domain.workflow_run import (
     ABANDONED,
     APPROVED,
     AWAITING_INPUT,
@@ -16,7 +17,6 @@ from connector.domain.runs import (
     REVIEW,
     STARTING,
 )
-from connector.domain.verification import VerificationFilter
 from connector.errors import InvalidQuery
 
 STATUSES = (

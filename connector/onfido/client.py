@@ -23,7 +23,7 @@ from typing import Any
 from connector.domain.applicant import RemoteApplicant
 from connector.domain.capture import LinkOptions, SdkOptions
 from connector.domain.credentials import Credentials
-from connector.domain.runs import DECIDED_STATUSES, RunSnapshot
+from connector.domain.workflow_run import DECIDED_STATUSES, RunSnapshot
 from connector.errors import Code, OnfidoError
 from connector.onfido.api import understand
 from connector.onfido.customers import Customers

@@ -10,8 +10,8 @@ from typing import Any
 from connector.domain.applicant import RemoteApplicant
 from connector.domain.capture import LinkOptions
 from connector.domain.environment import LIVE, SANDBOX
-from connector.domain.runs import Comparison, RunSnapshot, is_final
 from connector.domain.tasks import Task, TaskSummary
+from connector.domain.workflow_run import Comparison, RunSnapshot, is_final
 from connector.errors import Code, RequestError
 from connector.onfido.reading import (
     UnreadableError,

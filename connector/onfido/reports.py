@@ -13,7 +13,7 @@ from itertools import islice
 from typing import Any
 
 from connector.domain.nesting import containers
-from connector.domain.runs import Comparison
+from connector.domain.workflow_run import Comparison
 from connector.onfido.reading import mapping, written
 
 MAX_DEPTH = 64  # of a workflow's output; deeper levels are not searched

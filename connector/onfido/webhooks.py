@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from connector.domain.runs import RunSnapshot, attempt_of
+from connector.domain.workflow_run import RunSnapshot, verification_id_of
 from connector.errors import Code, RequestError
 from connector.onfido.payloads import run_snapshot
 from connector.onfido.reading import UnreadableError, as_object, identifier, read_json, required
@@ -26,7 +26,7 @@ class Event:
 
     `kind` is Onfido's action, such as `workflow_run.completed`. `run_id` is the run it belongs to, None where it
     belongs to none. `run` is there when the event tells the run's status, `task_id` and `task_def_id` when it is about
-    a task, `monitor_id` when it is about a watchlist monitor. `attempt_id` is the verification that the
+    a task, `monitor_id` when it is about a watchlist monitor. `verification_id` is the verification that the
     run was started for, from its tags.
     """
 
@@ -37,7 +37,7 @@ class Event:
     task_id: str | None = None
     task_def_id: str | None = None
     monitor_id: str | None = None
-    attempt_id: str | None = None
+    verification_id: str | None = None
 
 
 def is_signed(body: bytes, signature: str | None, tokens: Sequence[str]) -> bool:
@@ -69,7 +69,7 @@ def _event(payload: dict[str, Any]) -> Event:
     kind = required(identifier(payload.get("action")), "action")
     resource_type = required(identifier(payload.get("resource_type")), "resource_type")
     told = _told(payload)
-    attempt_id = attempt_of(tag for tag in _tags(told) if isinstance(tag, str))
+    verification_id = verification_id_of(tag for tag in _tags(told) if isinstance(tag, str))
     if resource_type != "workflow_run":
         is_task, is_monitor = resource_type == "workflow_task", resource_type == "watchlist_monitor"
         return Event(
@@ -79,11 +79,11 @@ def _event(payload: dict[str, Any]) -> Event:
             task_id=identifier(told.get("id")) if is_task else None,
             task_def_id=identifier(told.get("task_def_id")) if is_task else None,
             monitor_id=identifier(told.get("id")) if is_monitor else None,
-            attempt_id=attempt_id,
+            verification_id=verification_id,
         )
     run_id = required(identifier(told.get("id")), "id of a workflow run")
     run = run_snapshot(told) if "status" in told else None
-    return Event(kind, resource_type, run_id, run, attempt_id=attempt_id)
+    return Event(kind, resource_type, run_id, run, verification_id=verification_id)
 
 
 def _told(payload: dict[str, Any]) -> dict[str, Any]:

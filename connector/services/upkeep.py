@@ -4,7 +4,7 @@ sweep ──► every open verification whose check is overdue     ──► che
       ──► parked events whose run is known by now            ──► applied
       ──► data whose retention has ended                     ──► removed
 
-check_verification   run known: ask Onfido, apply the answer; unknown: resume the attempt or close it
+check_verification   run known: ask Onfido, apply the answer; unknown: resume the verification or close it
 keep_document        what the document says, where the provider wants it and the event did not tell
 """
 
@@ -18,8 +18,8 @@ from typing import Any, ClassVar
 import structlog
 
 from connector.domain.provider import Provider
-from connector.domain.runs import next_check
 from connector.domain.verification import Verification
+from connector.domain.workflow_run import next_check
 from connector.errors import OnfidoError
 from connector.services.outbox import Handler, forget_done
 from connector.services.providers.onfido import Onfido

@@ -30,12 +30,12 @@ _STARTED = (
 def find_started(
     connection: Connection, provider_id: str, user_id: str, since: datetime, environment: str | None = None
 ) -> list[datetime]:
-    """Return when the user's attempts since then were made whose run was, or may have been, started; latest first.
+    """Return when the user's verifications since then were started whose run exists or may exist; latest first.
 
     Without those that were forgiven, or are in another environment.
     """
-    attempts = {"of_provider": provider_id, "of_user": user_id, "since": since, "of_environment": environment}
-    return list(connection.execute(_STARTED, attempts).scalars())
+    limited = {"of_provider": provider_id, "of_user": user_id, "since": since, "of_environment": environment}
+    return list(connection.execute(_STARTED, limited).scalars())
 
 
 def find_started_of_user(
@@ -55,5 +55,5 @@ def find_started_of_user(
 
 
 def forgive(connection: Connection, verification_ids: Sequence[str]) -> None:
-    """Count some attempts, which are locked, no longer against the limit."""
+    """Exclude some verifications, which are locked, from the limit."""
     connection.execute(update(verifications).where(verifications.c.id.in_(verification_ids)).values(is_forgiven=True))

@@ -80,7 +80,7 @@ _CHANGED = (claims.c.user_id, claims.c.uri, claims.c.provider_id, claims.c.verif
 _SETTLED = ("is_verified", "fingerprint", "environment", "verification_id", "verification_status", "updated_at")
 
 _ADD = insert(claims)
-_OPEN_ATTEMPT = insert(
+_SET_VERIFICATION = insert(
     claims,
     lambda statement: statement.on_conflict_do_update(
         index_elements=_KEY,
@@ -133,10 +133,10 @@ def correct(connection: Connection, claim_id: str, values: Mapping[str, Any]) ->
     connection.execute(update(claims).where(claims.c.id == claim_id).values(dict(values)))
 
 
-def open_attempt(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
+def set_verification(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
     """Point the claims to a new verification; those that are verified stay so until its result arrives."""
     if rows:
-        connection.execute(_OPEN_ATTEMPT(connection), sorted(rows, key=itemgetter("uri")))
+        connection.execute(_SET_VERIFICATION(connection), sorted(rows, key=itemgetter("uri")))
 
 
 def lock(connection: Connection, tenant: str, user_id: str) -> bool:

@@ -133,7 +133,7 @@ def make_room(connection: Connection, provider_id: str) -> None:
     if (connection.execute(select(func.count()).select_from(counted)).scalar() or 0) <= MOST_PARKED:
         return
     oldest = select(events.c.id).where(*of_provider, _IS_UNKNOWN)
-    by_worth = (events.c.attempt_id.is_not(None), events.c.received_at)
+    by_worth = (events.c.verification_id.is_not(None), events.c.received_at)
     _give_up(connection, oldest.order_by(*by_worth).limit(MAKE_ROOM_FOR))
 
 
@@ -149,14 +149,14 @@ def forget_runs(connection: Connection, provider_id: str, run_ids: Collection[st
     connection.execute(_FORGET.where(*of_runs))
 
 
-def forget_attempts(connection: Connection, verification_ids: Collection[str]) -> None:
+def forget_of_verifications(connection: Connection, verification_ids: Collection[str]) -> None:
     """Remove the bodies of the events of some verifications' runs, recorded or not, as the runs' tags name them.
 
     This includes events of such a run that have no tag.
     """
-    of_attempts = (events.c.attempt_id.in_(verification_ids), events.c.body.is_not(None))
-    of_runs = select(events.c.provider_id, events.c.run_id).where(*of_attempts, events.c.run_id.is_not(None))
+    of_verifications = (events.c.verification_id.in_(verification_ids), events.c.body.is_not(None))
+    of_runs = select(events.c.provider_id, events.c.run_id).where(*of_verifications, events.c.run_id.is_not(None))
     runs = connection.execute(of_runs.distinct()).all()
-    connection.execute(_FORGET.where(of_attempts[0]))
+    connection.execute(_FORGET.where(of_verifications[0]))
     for provider_id in sorted({provider_id for provider_id, _ in runs}):
         forget_runs(connection, provider_id, [run_id for owner, run_id in runs if owner == provider_id])

@@ -196,7 +196,7 @@ events = Table(
     Column("digest", String(64), nullable=False, comment="SHA-256 of the raw body"),
     Column("kind", String(128), nullable=False),
     Column("run_id", String(64)),
-    Column("attempt_id", String(36), comment="the verification that the run's tag names; it may be gone"),
+    Column("verification_id", String(36), comment="the verification that the run's tag names; it may be gone"),
     Column("state", String(16), nullable=False, comment="parked, applied or noted"),
     Column("body", Text, comment="encrypted; null once its time is over"),
     time_column("received_at"),
@@ -205,7 +205,7 @@ events = Table(
 partial_index("ix_events_parked", "state = 'parked'", events.c.provider_id, events.c.run_id)
 partial_index("ix_events_with_body", "body IS NOT NULL", events.c.received_at)
 
-for _column in (events.c.run_id, events.c.attempt_id):
+for _column in (events.c.run_id, events.c.verification_id):
     partial_index(f"ix_events_{_column.name}_with_body", "body IS NOT NULL", _column)
 
 refused_starts = Table(

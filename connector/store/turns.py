@@ -31,6 +31,6 @@ def take_refresh(connection: Connection, verification_id: str, now: datetime, un
 
 
 def take_resume(connection: Connection, verification_id: str, now: datetime, until: datetime) -> bool:
-    """Reserve the turn to resume an attempt until then; False where another has it."""
+    """Reserve the turn to resume a verification until then; False where another has it."""
     turn = {"of": verification_id, "now": now, "resume_after": until}
     return connection.execute(_TAKE_RESUME, turn).rowcount == 1

@@ -9,19 +9,21 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, bindparam, delete, insert, or_, select, update
 
-from connector.domain.runs import REVIEW
 from connector.domain.studio import OutputRole
 from connector.domain.verification import Verification, VerificationClaim
+from connector.domain.workflow_run import REVIEW
 from connector.store.dialect import insert as insert_or
 from connector.store.models import verification_claims, verification_tags, verifications
 
-_OF_ATTEMPT = verification_claims.c.verification_id == bindparam("of_attempt")
+_OF_VERIFICATION = verification_claims.c.verification_id == bindparam("of_verification")
 _INSERT = insert(verification_claims)
 _COLUMNS = [verification_claims.c[each.name] for each in fields(VerificationClaim)]
-_FIND_ALL = select(*_COLUMNS).where(_OF_ATTEMPT).order_by(verification_claims.c.uri)
+_FIND_ALL = select(*_COLUMNS).where(_OF_VERIFICATION).order_by(verification_claims.c.uri)
 UNREAD = ""  # the fingerprint of a value that was not read yet: differs from all, also from that of no value
 _UNBIND = (
-    update(verification_claims).where(_OF_ATTEMPT).values(is_stale=False, fingerprint=UNREAD, folded_fingerprint=None)
+    update(verification_claims)
+    .where(_OF_VERIFICATION)
+    .values(is_stale=False, fingerprint=UNREAD, folded_fingerprint=None)
 )
 _BIND = insert_or(  # the rows are there: this updates them, all in one statement
     verification_claims,
@@ -43,7 +45,7 @@ _LOCK_UNDECIDED = (
 _MARK_STALE = (
     update(verification_claims)
     .where(
-        _OF_ATTEMPT,
+        _OF_VERIFICATION,
         verification_claims.c.uri == bindparam("of_claim"),
         verification_claims.c.fingerprint.is_distinct_from(bindparam("value_now")),
     )
@@ -84,7 +86,7 @@ def bind_values(connection: Connection, verification_id: str, claims: Sequence[V
     if len(connection.execute(_BIND(connection), rows).all()) == len(rows):
         return True
     # All of it: a value that is not bound is marked by every change.
-    connection.execute(_UNBIND, {"of_attempt": verification_id})
+    connection.execute(_UNBIND, {"of_verification": verification_id})
     return False
 
 
@@ -116,9 +118,9 @@ def mark_overwritten(
         verifications.c.provider_id == verification.provider_id,
         (verifications.c.applicant_id == applicant_id) | verifications.c.applicant_id.is_(None),
     )
-    attempts = connection.execute(lock).scalars().all()
-    _mark_stale(connection, [(verification_id, fingerprints) for verification_id in attempts])
-    _mark_remapped(connection, verification_claims.c.verification_id.in_(attempts), sent)
+    verification_ids = connection.execute(lock).scalars().all()
+    _mark_stale(connection, [(verification_id, fingerprints) for verification_id in verification_ids])
+    _mark_remapped(connection, verification_claims.c.verification_id.in_(verification_ids), sent)
 
 
 def mark_remapped(connection: Connection, provider_id: str, user_id: str, sent: Mapping[str, Collection[str]]) -> None:
@@ -152,7 +154,7 @@ def keep_values(connection: Connection, verification_id: str, values: Mapping[st
 
 def find_all(connection: Connection, verification_id: str) -> list[VerificationClaim]:
     """Return a verification's claims, in the order of their URIs."""
-    rows = connection.execute(_FIND_ALL, {"of_attempt": verification_id}).all()
+    rows = connection.execute(_FIND_ALL, {"of_verification": verification_id}).all()
     return [
         VerificationClaim(uri, applicant_field, pointer, None if role is None else OutputRole(role), *values)
         for uri, applicant_field, pointer, role, *values in rows
@@ -161,7 +163,7 @@ def find_all(connection: Connection, verification_id: str) -> list[VerificationC
 
 def _mark_stale(connection: Connection, values_now: Sequence[tuple[str, Mapping[str, str | None]]]) -> None:
     rows = [
-        {"of_attempt": verification_id, "of_claim": uri, "value_now": fingerprint}
+        {"of_verification": verification_id, "of_claim": uri, "value_now": fingerprint}
         for verification_id, fingerprints in values_now
         for uri, fingerprint in sorted(fingerprints.items())
     ]
@@ -170,14 +172,14 @@ def _mark_stale(connection: Connection, values_now: Sequence[tuple[str, Mapping[
 
 
 def _mark_remapped(
-    connection: Connection, of_attempts: ColumnElement[bool], sent: Mapping[str, Collection[str]]
+    connection: Connection, of_verifications: ColumnElement[bool], sent: Mapping[str, Collection[str]]
 ) -> None:
     sent_for_another = (
         (verification_claims.c.applicant_field == name) & verification_claims.c.uri.not_in(uris)
         for name, uris in sorted(sent.items())
     )
     connection.execute(
-        update(verification_claims).where(of_attempts).where(or_(*sent_for_another)).values(is_stale=True)
+        update(verification_claims).where(of_verifications).where(or_(*sent_for_another)).values(is_stale=True)
     )
 
 

@@ -8,8 +8,8 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Select, func, null, select, tuple_, update
 
-from connector.domain.runs import REVIEW
 from connector.domain.verification import Verification, VerificationFilter
+from connector.domain.workflow_run import REVIEW
 from connector.store.models import claims, verification_claims, verification_tags, verifications
 from connector.store.verifications import SELECT, one, read_row
 

@@ -47,7 +47,7 @@ _IS_OF_USER = (
 
 
 def is_in(environment: ColumnElement[str | None]) -> ColumnElement[bool]:
-    """Return the condition that an attempt may be in an environment: both may be unknown."""
+    """Return the condition that a verification may be in an environment: both may be unknown."""
     return or_(verifications.c.environment.is_(None), environment.is_(None), verifications.c.environment == environment)
 
 
@@ -229,7 +229,7 @@ def postpone(connection: Connection, checks: Mapping[str, datetime]) -> None:
 
 
 def count_in(connection: Connection, provider_id: str, environment: str) -> int:
-    """Return how many of a provider's attempts are in one of Onfido's environments."""
+    """Return how many of a provider's verifications are in one of Onfido's environments."""
     there = (verifications.c.provider_id == provider_id, verifications.c.environment == environment)
     return connection.execute(select(func.count()).select_from(verifications).where(*there)).scalar_one()
 

@@ -10,7 +10,7 @@ from typing import ClassVar
 from connector import telemetry
 from connector.app import create_app
 from connector.domain.history import RUN, Change
-from connector.domain.runs import is_final
+from connector.domain.workflow_run import is_final
 from connector.services.outbox import Handler
 from connector.settings import Settings
 from tests.bench.seed import KEY

@@ -282,7 +282,7 @@ def test_every_call_that_reaches_onfido_counts_as_one_that_may_last(onfido: Worl
     run_id = onfido.start(me)
     views, map_ = onfido.connector.app.view_functions, onfido.connector.app.url_map.bind("localhost")
     caller = onfido.connector.caller(user_id, ALL_SCOPES)
-    applicant_id = onfido.attempts(user_id)[0].applicant_id or ""
+    applicant_id = onfido.verifications(user_id)[0].applicant_id or ""
     uncounted = []
     onfido.connector.rest()  # what is delivered meanwhile is no call's
     verify: dict[str, Any] = {"claims": list(me.claims()), "idVProviderId": onfido.provider_id}

@@ -112,7 +112,7 @@ def test_user_of_any_printable_id_is_reached_by_every_route(shared: World, user_
     listed = answer_on(admin.get(f"{path}/claims/"), 200)
     assert listed == answer_on(caller.get(f"{USERS}/me/idv/claims"), 200)
     assert answer_on(admin.get(f"{path}/claims/{listed[0]['id']}"), 200) == listed[0]
-    assert {each.user_id for each in world.attempts(user_id)} == {user_id}
+    assert {each.user_id for each in world.verifications(user_id)} == {user_id}
     assert_error(admin.post(f"{path}/claims", [entry(world.provider_id)]), 409, "IDV-10004")
     remover = world.connector.caller("admin", ["internal_idv_claim_delete"])
     assert remover.request("DELETE", path).status_code == 204

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import select
 
 from connector.domain.custom_data import MAX_TEXT
-from connector.domain.runs import TAG_PREFIX
+from connector.domain.workflow_run import TAG_PREFIX
 from connector.store import verifications
 from connector.store.models import history
 from tests.contract.studio import (

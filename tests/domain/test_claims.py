@@ -23,10 +23,10 @@ from connector.domain.claims import (
     judge,
     output_value,
 )
-from connector.domain.runs import APPROVED, FINAL_STATUSES, Comparison, RunSnapshot
 from connector.domain.studio import OutputClaim, OutputRole
 from connector.domain.text import fold
 from connector.domain.verification import VerificationClaim, claim_of
+from connector.domain.workflow_run import APPROVED, FINAL_STATUSES, Comparison, RunSnapshot
 
 fields = st.sampled_from(sorted(APPLICANT_FIELDS))
 finals = st.sampled_from(sorted(FINAL_STATUSES))

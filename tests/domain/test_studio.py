@@ -7,7 +7,6 @@ import pytest
 from connector.domain.capture import LANGUAGES, LINK, SdkOptions
 from connector.domain.custom_data import CustomInput, InputType
 from connector.domain.pointers import MAX_LENGTH
-from connector.domain.runs import TAG_PREFIX
 from connector.domain.studio import (
     LONGEST_LINK,
     MANUAL_REVIEW,
@@ -24,6 +23,7 @@ from connector.domain.studio import (
     check_studio,
 )
 from connector.domain.urls import UrlPolicy
+from connector.domain.workflow_run import TAG_PREFIX
 from connector.errors import InvalidField
 
 DONE = "https://app.example.com/done"

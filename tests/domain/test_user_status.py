@@ -10,9 +10,9 @@ import pytest
 from connector.domain.claims import Claim
 from connector.domain.history import REFUSED, START, Change
 from connector.domain.provider import Provider
-from connector.domain.runs import FINAL_STATUSES, STARTING
 from connector.domain.user_status import ProviderStatus, claim_status, next_attempt_at
 from connector.domain.verification import Verification
+from connector.domain.workflow_run import FINAL_STATUSES, STARTING
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
 PROVIDER = Provider(

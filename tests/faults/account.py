@@ -11,7 +11,7 @@ import requests
 from sqlalchemy import RowMapping, Select, func, select
 
 from connector.domain.history import CLAIM, RUN
-from connector.domain.runs import FINAL_STATUSES
+from connector.domain.workflow_run import FINAL_STATUSES
 from connector.services.upkeep import Sweep
 from connector.store.events import PARKED
 from connector.store.models import claims, events, history, outbox, verifications
@@ -39,28 +39,28 @@ def is_settled(site: Site) -> bool:
 def problems(site: Site) -> list[str]:
     """Tell everything that is not as it must be."""
     runs = requests.get(f"{site.simulator.url}/simulator/state", timeout=30).json()["runs"]
-    attempts = _rows(site, select(verifications))
-    return [*_about_runs(site, runs, attempts), *_about_results(site, runs, attempts), *_left_over(site)]
+    rows = _rows(site, select(verifications))
+    return [*_about_runs(site, runs, rows), *_about_results(site, runs, rows), *_left_over(site)]
 
 
-def _about_runs(site: Site, runs: list[Any], attempts: list[RowMapping]) -> Iterator[str]:
+def _about_runs(site: Site, runs: list[Any], rows: list[RowMapping]) -> Iterator[str]:
     """One run for each user, with an applicant of its own."""
     if len(runs) != len(site.user_ids):
         yield f"{len(site.user_ids)} verifications, but {len(runs)} runs were paid for"
     if len({run["applicant_id"] for run in runs}) != len(runs):
         yield "two runs share an applicant"
-    started = [attempt for attempt in attempts if attempt["run_id"]]
-    for user_id, number in Counter(attempt["user_id"] for attempt in started).items():
+    started = [verification for verification in rows if verification["run_id"]]
+    for user_id, number in Counter(verification["user_id"] for verification in started).items():
         if number > 1:
             yield f"{user_id} has {number} runs"
-    if unknown := {run["id"] for run in runs} - {attempt["run_id"] for attempt in started}:
+    if unknown := {run["id"] for run in runs} - {verification["run_id"] for verification in started}:
         yield f"runs that nobody here knows: {sorted(unknown)}"
-    for user_id in sorted(set(site.user_ids) - {attempt["user_id"] for attempt in started}):
-        failures = [attempt["failure"] for attempt in attempts if attempt["user_id"] == user_id]
-        yield f"no run was started for {user_id}; what its attempts failed of: {failures}"
+    for user_id in sorted(set(site.user_ids) - {verification["user_id"] for verification in started}):
+        failures = [verification["failure"] for verification in rows if verification["user_id"] == user_id]
+        yield f"no run was started for {user_id}; what its verifications failed of: {failures}"
 
 
-def _about_results(site: Site, runs: list[Any], attempts: list[RowMapping]) -> Iterator[str]:
+def _about_results(site: Site, runs: list[Any], rows: list[RowMapping]) -> Iterator[str]:
     """Every result applied once, and every claim as its run's comparison has it."""
     ended = {run["id"]: run["status"] for run in runs}
     changes = Counter(
@@ -69,10 +69,11 @@ def _about_results(site: Site, runs: list[Any], attempts: list[RowMapping]) -> I
         if row["subject"] == CLAIM or (row["subject"] == RUN and row["current"] in FINAL_STATUSES)
     )
     known = _rows(site, select(claims))
-    for attempt in (attempt for attempt in attempts if attempt["run_id"]):
-        run_id, verification_id = attempt["run_id"], attempt["id"]
-        if attempt["status"] != ended.get(run_id) or attempt["closed_at"] is None:
-            yield f"run {run_id} is {ended.get(run_id)}, here {attempt['status']}, closed {attempt['closed_at']}"
+    for verification in (verification for verification in rows if verification["run_id"]):
+        run_id, verification_id = verification["run_id"], verification["id"]
+        if verification["status"] != ended.get(run_id) or verification["closed_at"] is None:
+            closed_at = verification["closed_at"]
+            yield f"run {run_id} is {ended.get(run_id)}, here {verification['status']}, closed {closed_at}"
         if (number := changes[verification_id, RUN, run_id]) != 1:
             yield f"the result of run {run_id} was applied {number} times"
         comparisons = _comparisons(site, run_id)
@@ -80,14 +81,14 @@ def _about_results(site: Site, runs: list[Any], attempts: list[RowMapping]) -> I
             if (number := changes[verification_id, CLAIM, uri]) != 1:
                 yield f"{uri} of run {run_id} was changed {number} times"
             told = comparisons.get(key) or "not_compared"
-            expected = (attempt["status"] == "approved" and told == "clear", told)
+            expected = (verification["status"] == "approved" and told == "clear", told)
             stands = [
                 (row["is_verified"], row["verification_status"])
                 for row in known
                 if (row["verification_id"], row["uri"]) == (verification_id, uri)
             ]
             if stands != [expected]:
-                yield f"{uri} of run {run_id} ({attempt['status']}, {told}) stands as {stands}"
+                yield f"{uri} of run {run_id} ({verification['status']}, {told}) stands as {stands}"
 
 
 def _left_over(site: Site) -> Iterator[str]:

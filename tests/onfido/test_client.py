@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from connector.domain.capture import LinkOptions, SdkOptions
-from connector.domain.runs import Comparison, RunSnapshot
+from connector.domain.workflow_run import Comparison, RunSnapshot
 from connector.errors import Code, OnfidoError
 from connector.onfido.client import OnfidoClient, OnfidoTransport
 from tests.onfido.conftest import API_TOKEN, Reply, ScriptedOnfido

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from connector.domain.capture import LinkOptions
-from connector.domain.runs import Comparison, RunSnapshot
+from connector.domain.workflow_run import Comparison, RunSnapshot
 from connector.errors import Code, RequestError
 from connector.onfido.payloads import applicant_fields, link_fields, newest_document_check, run_snapshot
 from connector.onfido.reading import UnreadableError, read_json

@@ -14,7 +14,7 @@ import pytest
 import requests
 
 from connector.domain.capture import LinkOptions, SdkOptions
-from connector.domain.runs import Comparison
+from connector.domain.workflow_run import Comparison
 from connector.errors import Code, OnfidoError
 from connector.onfido.client import FileStream, OnfidoClient, OnfidoTransport
 from connector.onfido.payloads import applicant_fields

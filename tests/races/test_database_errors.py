@@ -110,7 +110,7 @@ def test_known_applicant_whose_update_could_not_be_recorded_is_made_good_where_t
     quiet: World, ann: Caller, *, is_lost: bool
 ) -> None:
     settle(quiet, quiet.start(ann), "declined")
-    (earlier,) = quiet.attempts("ann")
+    (earlier,) = quiet.verifications("ann")
     with between(quiet) as onfido, ThreadPoolExecutor(1) as pool:
         held = onfido.hold("PUT", f"/applicants/{earlier.applicant_id}")
         slow = pool.submit(initiate, quiet, ann)
@@ -127,20 +127,20 @@ def test_known_applicant_whose_update_could_not_be_recorded_is_made_good_where_t
         else:
             start_at_last(quiet, ann)
             assert stale(quiet) == set()
-    (attempt, *_) = quiet.attempts("ann")
-    settle(quiet, attempt.run_id or "")
+    (verification, *_) = quiet.verifications("ann")
+    settle(quiet, verification.run_id or "")
     assert verified(ann.claims()) == set(MAPPING) - ({GIVEN_NAME} if is_lost else set())
 
 
 def stale(world: World) -> set[str]:
-    """Return the claims of the latest attempt that are marked as changed."""
-    (latest, *_) = world.attempts("ann")
+    """Return the claims of the latest verification that are marked as changed."""
+    (latest, *_) = world.verifications("ann")
     with world.connector.services.database.read() as connection:
         about = verification_claims.find_all(connection, latest.verification_id)
     return {claim.uri for claim in about if claim.is_stale}
 
 
-def test_lease_of_an_attempt_that_was_taken_over_is_given_back(quiet: World, ann: Caller) -> None:
+def test_lease_of_a_verification_that_was_taken_over_is_given_back(quiet: World, ann: Caller) -> None:
     quiet.faults(route="POST /workflow_runs", dropped_after=1)
     assert initiate(quiet, ann) == UNREACHABLE
     with outage("UPDATE verifications SET lease_owner=", is_carried_out=True):
@@ -152,9 +152,9 @@ def test_lease_of_an_attempt_that_was_taken_over_is_given_back(quiet: World, ann
 def test_sweep_gives_its_lease_back_too(quiet: World, ann: Caller) -> None:
     quiet.faults(route="POST /workflow_runs", dropped_after=1)
     assert initiate(quiet, ann) == UNREACHABLE
-    (attempt,) = quiet.attempts("ann")
+    (verification,) = quiet.verifications("ann")
     with outage(RECORD), pytest.raises(OperationalError):
-        quiet.connector.services.upkeep.check_verification(CheckVerification(attempt.verification_id))
+        quiet.connector.services.upkeep.check_verification(CheckVerification(verification.verification_id))
 
     assert start_at_last(quiet, ann)
 

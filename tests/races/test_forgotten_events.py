@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
-from connector.domain.runs import TAG_PREFIX
+from connector.domain.workflow_run import TAG_PREFIX
 from connector.store.events import NOTED, PARKED
 from connector.store.models import events
 from tests.between import Answer, between
@@ -50,7 +50,7 @@ def start_without_answer(world: World, caller: Caller, user_id: str = "ann") -> 
 
 
 def tag_of(world: World, user_id: str = "ann") -> str:
-    return TAG_PREFIX + world.attempts(user_id)[0].verification_id
+    return TAG_PREFIX + world.verifications(user_id)[0].verification_id
 
 
 def post(world: World, run_id: str, *tags: object, status: str = "approved") -> None:

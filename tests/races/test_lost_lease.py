@@ -68,7 +68,7 @@ def late(
 def update_of_applicant(world: World, caller: Caller) -> tuple[str, str]:
     """Let the user have an applicant; return the call that updates it."""
     settle(world, world.start(caller), "declined")
-    return "PUT", f"/applicants/{world.attempts('ann')[0].applicant_id}"
+    return "PUT", f"/applicants/{world.verifications('ann')[0].applicant_id}"
 
 
 def orphans() -> float:
@@ -98,12 +98,12 @@ def test_run_that_was_started_beside_another_is_recorded_as_an_orphan(
         assert late(quiet, ann, onfido, overtake) == BEING_STARTED
 
     (orphan,) = runs_at_onfido(quiet) - set(runs)
-    (attempt,) = quiet.attempts("ann")
-    assert attempt.run_id == runs[0]
+    (verification,) = quiet.verifications("ann")
+    assert verification.run_id == runs[0]
     assert orphans() == before + 1
     (told,) = [entry for entry in logs if entry["event"] == "run.orphaned"]
-    assert (told["run_id"], told["verification_id"]) == (orphan, attempt.verification_id)
-    entries = history_of(quiet, attempt.verification_id)
+    assert (told["run_id"], told["verification_id"]) == (orphan, verification.verification_id)
+    entries = history_of(quiet, verification.verification_id)
     assert [(each["subject"], each["name"]) for each in entries if each["to"] == "orphaned"] == [("run", orphan)]
     settle(quiet, orphan)
     assert verified(ann.claims()) == set()
@@ -122,7 +122,7 @@ def test_run_that_was_started_late_is_taken_up_by_the_sweep_where_there_is_no_ot
     quiet.sweep()
 
     (run_id,) = runs_at_onfido(quiet)
-    quiet.wait_until(lambda: quiet.attempts("ann")[0].run_id == run_id)
+    quiet.wait_until(lambda: quiet.verifications("ann")[0].run_id == run_id)
     assert initiate(quiet, ann) == OPEN_ALREADY
     settle(quiet, run_id)
     assert verified(ann.claims()) == set(MAPPING)
@@ -189,7 +189,7 @@ def test_late_update_says_nothing_of_what_it_did_not_send(quiet: World, ann: Cal
 
     settle(quiet, run_id)
     with quiet.connector.services.database.read() as connection:
-        about = verification_claims.find_all(connection, quiet.attempts("ann")[0].verification_id)
+        about = verification_claims.find_all(connection, quiet.verifications("ann")[0].verification_id)
     assert {claim.uri for claim in about if claim.is_stale} == {GIVEN_NAME}
 
 
@@ -209,7 +209,7 @@ def test_late_update_counts_for_a_run_in_review_too(quiet: World, ann: Caller, o
     assert verified(ann.claims()) == {LAST_NAME, BIRTH_DATE}
 
 
-def test_late_update_is_overwritten_by_an_attempt_that_is_about_to_start_its_run(
+def test_late_update_is_overwritten_by_a_verification_that_is_about_to_start_its_run(
     quiet: World, ann: Caller, onfido: Between
 ) -> None:
     update = update_of_applicant(quiet, ann)
@@ -254,7 +254,7 @@ def test_run_that_was_started_for_a_user_who_is_removed_is_an_orphan(
     assert late(quiet, ann, onfido, lambda: remove(quiet)) == REMOVED
 
     assert orphans() == before + 1
-    assert quiet.attempts("ann") == []
+    assert quiet.verifications("ann") == []
 
 
 @pytest.mark.parametrize("moment", [VALUES_READ, APPLICANT_LOOKED_FOR, RUN_RECORDED])
@@ -271,7 +271,7 @@ def test_initiation_does_not_succeed_for_what_is_removed_before_the_answer(
     with meanwhile(moment, take_away):
         assert initiate(quiet, ann) == REMOVED
 
-    assert quiet.attempts("ann") == []
+    assert quiet.verifications("ann") == []
     if what == "user":
         quiet.wait_until(lambda: onfido_get(quiet, "applicants")["applicants"] == [])
 

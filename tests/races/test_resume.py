@@ -1,4 +1,4 @@
-"""An attempt that broke off, at every step it can: it is gone on with, and never a second run is paid for."""
+"""A verification that broke off, at every step it can: it is gone on with, and never a second run is paid for."""
 
 from __future__ import annotations
 
@@ -173,7 +173,7 @@ def test_run_nobody_knows_of_is_waited_for_and_then_started_once(quiet: World, a
     assert applicants_at_onfido(quiet) == 1
 
 
-def test_attempt_may_break_off_again_while_it_is_resumed(quiet: World, ann: Caller) -> None:
+def test_verification_may_break_off_again_while_it_is_resumed(quiet: World, ann: Caller) -> None:
     break_off(quiet, ann, CREATE_APPLICANT, "failed")
     break_off(quiet, ann, CREATE_APPLICANT, "throttled")
     break_off(quiet, ann, START_RUN, "throttled")
@@ -251,7 +251,7 @@ def test_applicant_deleted_in_between_is_made_anew(quiet: World, ann: Caller) ->
     assert applicants_at_onfido(quiet) == 2
 
 
-def test_attempt_is_nobody_elses_while_its_lease_is_held(quiet: World, ann: Caller) -> None:
+def test_verification_is_nobody_elses_while_its_lease_is_held(quiet: World, ann: Caller) -> None:
     quiet.faults(route=START_RUN, latency_ms=3_000)
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(initiate, quiet, ann)

@@ -154,7 +154,7 @@ def test_lost_webhook_does_not_refuse_the_next_attempt(quiet: World, ann: Caller
 
     second = quiet.start(ann)
 
-    statuses = {run.run_id: run.status for run in quiet.attempts()}
+    statuses = {run.run_id: run.status for run in quiet.verifications()}
     assert statuses == {first: "declined", second: "awaiting_input"}
 
 

@@ -81,10 +81,10 @@ def test_a_mapping_that_changes_while_an_attempt_rests_leaves_nothing_behind(qui
 
 
 def test_the_fields_are_committed_before_they_are_sent(quiet: World, ann: Caller) -> None:
-    [before] = quiet.attempts("ann")
+    [before] = quiet.verifications("ann")
     break_off(quiet, ann, CHANGE_APPLICANT, "failed")
 
-    [current, _] = quiet.attempts("ann")
+    [current, _] = quiet.verifications("ann")
     with quiet.connector.services.database.read() as connection:
         known = applicants.find_latest(connection, current)
 

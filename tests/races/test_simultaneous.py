@@ -156,7 +156,7 @@ def test_result_is_applied_once_whoever_brings_it(quiet: World) -> None:
         assert verified(user.claims()) == {GIVEN_NAME, BIRTH_DATE}
 
 
-def test_result_and_next_attempt_at_once_lose_neither(quiet: World) -> None:
+def test_result_and_next_verification_at_once_lose_neither(quiet: World) -> None:
     for number in range(4):
         user = quiet.add_user(f"user-{number}")
         first = quiet.start(user)
@@ -167,8 +167,8 @@ def test_result_and_next_attempt_at_once_lose_neither(quiet: World) -> None:
 
         assert event.status_code == 200
         assert_one_started(starts)
-        attempts = quiet.attempts(f"user-{number}")
-        assert sorted(attempt.status for attempt in attempts) == ["awaiting_input", "declined"]
+        verifications = quiet.verifications(f"user-{number}")
+        assert sorted(verification.status for verification in verifications) == ["awaiting_input", "declined"]
 
 
 def test_sessions_resumed_at_once_belong_to_the_one_run(quiet: World) -> None:

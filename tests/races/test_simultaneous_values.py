@@ -152,7 +152,7 @@ def test_claims_added_by_many_at_once_are_added_once(quiet: World) -> None:
         assert len(admin.get(CLAIMS.format(user_id)).json()) == len(entries)
 
 
-def test_attempt_writes_its_claims_in_the_order_in_which_all_lock_them(quiet: World) -> None:
+def test_verification_writes_its_claims_in_the_order_in_which_all_lock_them(quiet: World) -> None:
     """In the order of a request it could wait for an administrator's correction that waits for it."""
     provider = quiet.connector.services.providers.get(quiet.tenant, quiet.provider_id)
 

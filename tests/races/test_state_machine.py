@@ -81,7 +81,7 @@ class Lifecycle(RuleBasedStateMachine):
 
     @property
     def attempts(self) -> list[Verification]:
-        return self.world.attempts(self.user_id)
+        return self.world.verifications(self.user_id)
 
     @property
     def is_open(self) -> bool:

@@ -33,7 +33,7 @@ def verify(world: World, caller: Caller, **choice: Any) -> str:
     """Verify a user; return the run's id."""
     run_id = world.start(caller)
     world.outcome(run_id, **choice)
-    world.wait_until(lambda: all(each.closed_at for each in world.attempts() if each.run_id == run_id))
+    world.wait_until(lambda: all(each.closed_at for each in world.verifications() if each.run_id == run_id))
     return run_id
 
 

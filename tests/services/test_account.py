@@ -61,7 +61,7 @@ def test_another_client_withdraws_what_the_sandbox_verified_and_a_new_secret_doe
     assert verified(ann.claims()) == set()
     verify(world, ann)
     assert verified(ann.claims()) == set(MAPPING)
-    assert world.attempts()[0].environment == "live"
+    assert world.verifications()[0].environment == "live"
 
 
 def test_test_of_the_connection_finds_the_environment_of_a_client(world: World, ann: Caller) -> None:
@@ -100,18 +100,18 @@ def test_run_that_onfido_does_not_know_any_more_is_closed_and_what_was_verified_
     if status != "INITIATED":
         assert statuses(ann)[BIRTH_DATE] == "run_gone"
         world.start(ann)
-    assert {attempt.status for attempt in world.attempts() if attempt.run_id == gone} == {"error"}
+    assert {verification.status for verification in world.verifications() if verification.run_id == gone} == {"error"}
     assert world.onfido_state()["counts"] == {"applicants": 1, "runs": 1, "webhooks": 0}
 
 
 def test_sweep_closes_runs_that_onfido_does_not_know_any_more(world: World, ann: Caller) -> None:
     world.start(ann)
     forget_everything(world)
-    [attempt] = world.attempts()
+    [verification] = world.verifications()
 
-    world.connector.services.upkeep.check_verification(CheckVerification(attempt.verification_id))
+    world.connector.services.upkeep.check_verification(CheckVerification(verification.verification_id))
 
-    assert [each.status for each in world.attempts()] == ["error"]
+    assert [each.status for each in world.verifications()] == ["error"]
 
 
 def test_wrong_base_url_closes_nothing(world: World, ann: Caller) -> None:
@@ -123,7 +123,7 @@ def test_wrong_base_url_closes_nothing(world: World, ann: Caller) -> None:
 
     use(world, SANDBOX)
     assert code_of(ann.verify(world.provider_id, "INITIATED")) == (400, "OIDV-10004")
-    assert [attempt.run_id for attempt in world.attempts() if attempt.closed_at is None] == [run_id]
+    assert [verification.run_id for verification in world.verifications() if verification.closed_at is None] == [run_id]
 
 
 def test_404_of_a_proxy_closes_nothing(world: World, ann: Caller) -> None:
@@ -132,4 +132,4 @@ def test_404_of_a_proxy_closes_nothing(world: World, ann: Caller) -> None:
 
     assert ann.verify(world.provider_id, "COMPLETED").status_code in (502, 503)
 
-    assert [attempt.closed_at for attempt in world.attempts()] == [None]
+    assert [verification.closed_at for verification in world.verifications()] == [None]

@@ -118,7 +118,7 @@ def test_attempt_whose_run_was_never_made_gives_its_try_back(limited: World) -> 
     assert initiate(limited, ann)[0] == 503
     limited.clock.advance(11 * 60)
     limited.sweep()
-    limited.wait_until(lambda: all(each.closed_at for each in limited.attempts()))
+    limited.wait_until(lambda: all(each.closed_at for each in limited.verifications()))
     fail_once(limited, ann)
     assert initiate(limited, ann) == LIMIT_REACHED
 

@@ -57,7 +57,7 @@ def test_what_the_sandbox_verified_counts_until_the_credentials_are_for_live(wor
     assert applicant_of(world, first) != applicant_of(world, second)
     world.outcome(second)
     world.wait_until(lambda: verified(ann.claims()) == set(MAPPING))
-    assert [attempt.environment for attempt in world.attempts()] == ["live", "sandbox"]
+    assert [verification.environment for verification in world.verifications()] == ["live", "sandbox"]
 
 
 def test_what_is_withdrawn_is_in_the_history(world: World, ann: Caller) -> None:
@@ -110,7 +110,7 @@ def test_what_an_administrator_has_verified_stays(world: World, ann: Caller) -> 
     assert verified(ann.claims()) == {GIVEN_NAME}
 
 
-def test_attempts_in_the_sandbox_leave_those_in_live_to_the_user(world: World, ann: Caller) -> None:
+def test_verifications_in_the_sandbox_leave_those_in_live_to_the_user(world: World, ann: Caller) -> None:
     use(world, SANDBOX, max_attempts="1")
     verify(world, ann, status="declined")
     assert code_of(ann.verify(world.provider_id, "INITIATED")) == (429, "OIDV-10044")
@@ -159,8 +159,8 @@ def test_completed_ends_it_and_says_why(world: World, ann: Caller, open_run: str
     assert answer.status_code == 200, answer.text
     assert workflow_statuses(ann) == {"error"}
     assert set(statuses(ann).values()) == {"sandbox"}
-    [attempt] = world.attempts()
-    assert "sandbox" in (attempt.failure or "")
+    [verification] = world.verifications()
+    assert "sandbox" in (verification.failure or "")
     assert world.start(ann) != open_run
 
 
@@ -181,11 +181,11 @@ def test_waiting_for_it_ends_at_once(world: World, ann: Caller, open_run: str) -
 
 
 def test_sweep_ends_it(world: World, ann: Caller, open_run: str) -> None:
-    [attempt] = world.attempts()
+    [verification] = world.verifications()
 
-    world.connector.services.upkeep.check_verification(CheckVerification(attempt.verification_id))
+    world.connector.services.upkeep.check_verification(CheckVerification(verification.verification_id))
 
-    assert [each.status for each in world.attempts()] == ["error"]
+    assert [each.status for each in world.verifications()] == ["error"]
     assert set(statuses(ann).values()) == {"sandbox"}
 
 
@@ -197,7 +197,7 @@ def test_result_after_it_was_ended_changes_nothing(world: World, ann: Caller, op
     assert verified(ann.claims()) == set()
 
 
-def test_attempt_that_broke_off_goes_on_in_live(world: World, ann: Caller) -> None:
+def test_verification_that_broke_off_goes_on_in_live(world: World, ann: Caller) -> None:
     world.faults(route="POST /workflow_runs", failed=1)
     assert ann.verify(world.provider_id, "INITIATED").status_code == 503
     use(world, LIVE)
@@ -206,7 +206,7 @@ def test_attempt_that_broke_off_goes_on_in_live(world: World, ann: Caller) -> No
     world.outcome(world.start(ann))
 
     world.wait_until(lambda: verified(ann.claims()) == set(MAPPING))
-    assert [attempt.environment for attempt in world.attempts()] == ["live"]
+    assert [verification.environment for verification in world.verifications()] == ["live"]
 
 
 # Decisions on runs in review

@@ -95,17 +95,17 @@ def test_onfido_may_answer_with_its_ids_in_either_case(world: World, write: Writ
 def test_an_administrator_may_write_ids_in_either_case(world: World, admin: Caller, write: Write) -> None:
     ann = world.add_user()
     run_id = world.start(ann)
-    (attempt,) = world.attempts("ann")
+    (verification,) = world.verifications("ann")
     provider_id = write(world.provider_id)
     provider = f"{PROVIDERS}/{provider_id}"
 
     assert admin.get(provider).json()["id"] == world.provider_id
     for term in (f"id eq {provider_id}", f"id sw {provider_id[:9]}", f"id ew {provider_id[-5:]}"):
         assert admin.get(PROVIDERS, params={"filter": term}).json()["totalResults"] == 1
-    for known in (run_id, attempt.verification_id):
+    for known in (run_id, verification.verification_id):
         answer = admin.get(f"{provider}/verifications/{write(known)}")
         assert (answer.status_code, answer.json()["runId"]) == (200, run_id)
-    assert admin.put(f"{provider}/applicants/{write(attempt.applicant_id or '')}", {}).status_code == 204
+    assert admin.put(f"{provider}/applicants/{write(verification.applicant_id or '')}", {}).status_code == 204
     entry = {"uri": GIVEN_NAME, "idVProviderId": provider_id, "isVerified": True}
     corrected = admin.put("/api/users/v1/ann/idv/claims", [entry])
     assert (corrected.status_code, corrected.json()[0]["idVProviderId"]) == (201, world.provider_id)

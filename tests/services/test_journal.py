@@ -14,7 +14,7 @@ import pytest
 from sqlalchemy import Connection, Engine, event
 
 from connector.domain.history import CLAIM, PROVIDER, RUN, USER, Change
-from connector.domain.runs import FINAL_STATUSES
+from connector.domain.workflow_run import FINAL_STATUSES
 from connector.services.journal import Journal
 from connector.settings import Settings
 from connector.simulator.server import Simulator
@@ -174,8 +174,8 @@ def moves(announced: Sequence[Heard]) -> dict[str | None, tuple[str | None, str]
 
 def assert_names_ann(world: World, announced: Sequence[Heard]) -> None:
     """Assert that a subscriber knows whose claims these are, with which provider."""
-    [attempt, *_] = world.attempts("ann")
-    ids = (world.provider_id, attempt.verification_id, "ann")
+    [verification, *_] = world.verifications("ann")
+    ids = (world.provider_id, verification.verification_id, "ann")
     assert {(each.provider_id, each.verification_id, each.user_id) for each in announced} == {ids}
 
 
@@ -228,7 +228,7 @@ def test_start_of_a_run_is_announced(world: World, ann: Caller) -> None:
     assert_names_ann(world, started)
 
 
-def test_attempt_that_fails_to_start_is_announced_as_ended(world: World, ann: Caller) -> None:
+def test_verification_that_fails_to_start_is_announced_as_ended(world: World, ann: Caller) -> None:
     unknown = config_properties(world.simulator, workflow_id="00000000-0000-0000-0000-000000000000")
     change_provider(world, configProperties=unknown)
 
@@ -341,12 +341,12 @@ def test_removed_provider_is_announced(world: World, verified_ann: Caller) -> No
 
 def test_deleted_applicant_is_announced_with_the_run_that_ends_by_it(world: World, ann: Caller) -> None:
     run_id = world.start(ann)
-    [attempt] = world.attempts("ann")
-    world.connector.services.applicants.delete(world.tenant, world.provider_id, attempt.applicant_id or "")
+    [verification] = world.verifications("ann")
+    world.connector.services.applicants.delete(world.tenant, world.provider_id, verification.applicant_id or "")
 
     announced = heard(world, "applicant", "administrator") + heard(world, RUN, "administrator")
     assert moves(announced) == {
-        attempt.applicant_id: (None, "deleted"),
+        verification.applicant_id: (None, "deleted"),
         run_id: ("awaiting_input", "error"),
     }
     assert_names_ann(world, announced)

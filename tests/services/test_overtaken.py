@@ -46,8 +46,8 @@ def runs_at_onfido(world: World) -> list[str]:
 
 
 def verification_id_of(world: World) -> str:
-    [attempt] = world.attempts()
-    return attempt.verification_id
+    [verification] = world.verifications()
+    return verification.verification_id
 
 
 def ends_of(world: World, verification_id: str) -> list[Any]:
@@ -105,8 +105,8 @@ def test_run_that_is_gone_is_ended_once_by_two_requests_that_find_it_so(world: W
 
 def test_applicant_of_a_user_who_is_removed_meanwhile_is_not_updated(world: World, ann: Caller) -> None:
     world.start(ann)
-    [attempt] = world.attempts()
-    path = f"/api/server/v1/idv-providers/{world.provider_id}/applicants/{attempt.applicant_id}"
+    [verification] = world.verifications()
+    path = f"/api/server/v1/idv-providers/{world.provider_id}/applicants/{verification.applicant_id}"
 
     with meanwhile(ATTEMPT_OF_APPLICANT, lambda: world.connector.services.users.remove(world.tenant, "ann")):
         answer = world.connector.as_admin().put(path, None)
@@ -130,7 +130,7 @@ def test_correction_of_a_user_who_is_removed_meanwhile_is_told_so(world: World, 
 # Workers
 
 
-def test_worker_leaves_an_attempt_alone_that_a_request_is_at(world: World, ann: Caller) -> None:
+def test_worker_leaves_a_verification_alone_that_a_request_is_at(world: World, ann: Caller) -> None:
     break_off(world, ann)
     world.clock.advance(BREAK_OFF_TIME)
     before = world.onfido_state()["requests"][CREATE_APPLICANT]
@@ -146,7 +146,7 @@ def test_worker_leaves_an_attempt_alone_that_a_request_is_at(world: World, ann: 
     assert runs_at_onfido(world) == [resuming.result()]
 
 
-def test_worker_that_a_request_overtakes_leaves_the_attempt_to_it(world: World, ann: Caller) -> None:
+def test_worker_that_a_request_overtakes_leaves_the_verification_to_it(world: World, ann: Caller) -> None:
     break_off(world, ann)
     world.clock.advance(BREAK_OFF_TIME)
     check = CheckVerification(verification_id_of(world))
@@ -154,8 +154,8 @@ def test_worker_that_a_request_overtakes_leaves_the_attempt_to_it(world: World, 
     with meanwhile(ONE_VERIFICATION, lambda: world.start(ann)):
         world.connector.services.upkeep.check_verification(check)
 
-    [attempt] = world.attempts()
-    assert (attempt.closed_at, runs_at_onfido(world)) == (None, [attempt.run_id])
+    [verification] = world.verifications()
+    assert (verification.closed_at, runs_at_onfido(world)) == (None, [verification.run_id])
 
 
 def test_document_of_a_user_who_was_removed_meanwhile_is_not_fetched(world: World, ann: Caller) -> None:

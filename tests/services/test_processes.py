@@ -137,8 +137,8 @@ def test_server_answers_the_request_under_way_and_keeps_no_lease(
 
     assert status == 0
     assert rows(services.database, outbox_table) == [], "it was told to do none of the worker's part"
-    attempt = only(services.database, verifications)
-    assert (attempt["status"], attempt["lease_owner"]) == ("awaiting_input", None)
+    verification = only(services.database, verifications)
+    assert (verification["status"], verification["lease_owner"]) == ("awaiting_input", None)
 
 
 def test_servers_processes_share_the_rate_limit(

@@ -139,10 +139,10 @@ def test_run_that_onfido_does_not_know_any_more_is_asked_for_no_more(world: Worl
 
 def test_turn_of_a_process_that_died_ends_by_itself(world: World, ann: Caller) -> None:
     open_run(world, ann)
-    (attempt,) = world.attempts()
+    (verification,) = world.verifications()
     until = world.clock() + timedelta(seconds=15)
     with world.connector.services.database.write() as connection:
-        assert turns.take_refresh(connection, attempt.verification_id, world.clock(), until)
+        assert turns.take_refresh(connection, verification.verification_id, world.clock(), until)
     before = asked(world)
     assert ann.verify(world.provider_id, "COMPLETED").status_code == 200
     assert asked(world) == before
@@ -153,12 +153,12 @@ def test_turn_of_a_process_that_died_ends_by_itself(world: World, ann: Caller) -
 
 def test_two_processes_never_have_the_same_turn(world: World, ann: Caller, other_process: Services) -> None:
     world.start(ann)
-    (attempt,) = world.attempts()
+    (verification,) = world.verifications()
     now = world.clock()
 
     def take(services: Services) -> bool:
         with services.database.write() as connection:
-            return turns.take_refresh(connection, attempt.verification_id, now, now + timedelta(seconds=2))
+            return turns.take_refresh(connection, verification.verification_id, now, now + timedelta(seconds=2))
 
     with ThreadPoolExecutor(8) as pool:
         taken = list(pool.map(take, [world.connector.services, other_process] * 10))

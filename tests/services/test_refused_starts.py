@@ -112,9 +112,9 @@ def test_when_the_provider_is_put_right_every_user_has_all_attempts(
     configure(world)
     for _ in range(MOST):
         world.start(ann)
-        run_id = world.attempts("ann")[0].run_id
+        run_id = world.verifications("ann")[0].run_id
         world.outcome(str(run_id), status="declined")
-        world.wait_until(lambda: all(each.closed_at for each in world.attempts("ann")), 30)
+        world.wait_until(lambda: all(each.closed_at for each in world.verifications("ann")), 30)
     assert_error(ann.verify(world.provider_id, "INITIATED"), 429, "OIDV-10044", "verifications were started")
 
 

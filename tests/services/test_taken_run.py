@@ -26,7 +26,7 @@ def answering_with(run_id: str) -> Change:
 
 
 @pytest.mark.parametrize("write", [str, str.upper])
-def test_a_run_that_belongs_to_another_ends_the_attempt_at_once(world: World, write: type[str]) -> None:
+def test_a_run_that_belongs_to_another_ends_the_verification_at_once(world: World, write: type[str]) -> None:
     ann, bea = world.add_user("ann"), world.add_user("bea")
     with between(world) as onfido:
         first = world.start(ann)
@@ -36,8 +36,8 @@ def test_a_run_that_belongs_to_another_ends_the_attempt_at_once(world: World, wr
             refused = bea.verify(world.provider_id, "INITIATED")
             assert outcome_of(refused) == REFUSED
             assert first in refused.json()["description"].lower()
-            assert world.attempts("bea")[0].status == "error"
-            assert all(attempt.closed_at for attempt in world.attempts("bea"))
+            assert world.verifications("bea")[0].status == "error"
+            assert all(verification.closed_at for verification in world.verifications("bea"))
 
         onfido.change = lambda _method, _path, answer: answer
         assert world.start(bea) != first

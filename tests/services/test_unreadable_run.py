@@ -24,4 +24,4 @@ def test_a_run_that_stays_unreadable_makes_room_for_another(world: World) -> Non
         world.clock.advance(8 * 86_400)
 
         assert world.start(ann) != first
-    assert sorted(attempt.status for attempt in world.attempts("ann")) == ["awaiting_input", "error"]
+    assert sorted(verification.status for verification in world.verifications("ann")) == ["awaiting_input", "error"]

@@ -1,4 +1,4 @@
-"""What happens without anybody asking: lost results are fetched, broken attempts ended, personal data removed."""
+"""What happens without anybody asking: lost results are fetched, broken verifications ended, personal data removed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,6 @@ from click.testing import Result
 from sqlalchemy import inspect, select
 from structlog.testing import capture_logs
 
-from connector.domain.verification import Verification
 from connector.services.outbox import KEPT
 from connector.services.upkeep import Sweep
 from connector.store.models import events, history, metadata, verifications
@@ -40,10 +39,6 @@ def sweep(world: World) -> None:
     """Let a worker look for what is overdue, and everything that follows from it happen."""
     world.sweep()
     world.wait_until(lambda: not world.connector.services.outbox.page(("ready",), 10))
-
-
-def attempts(world: World) -> list[Verification]:
-    return world.attempts()
 
 
 def break_off(world: World, caller: Caller, route: str, switch: str) -> None:
@@ -140,7 +135,7 @@ def test_run_that_stays_open_for_long_is_told_to_the_operator(world: World) -> N
         sweep(world)
     [told] = [entry for entry in logs if entry["event"] == "run.open_for_long"]
     assert (told["run_id"], told["days"], told["log_level"]) == (run_id, 8, "warning")
-    assert attempts(world)[0].closed_at is None
+    assert world.verifications()[0].closed_at is None
 
 
 def test_event_that_came_before_its_run_was_known_is_applied_when_the_sweep_finds_the_run(world: World) -> None:
@@ -171,7 +166,7 @@ def test_reasons_of_a_declined_run_are_fetched_from_its_tasks(world: World) -> N
     ann = world.add_user()
     world.faults(output_shape="none")
     world.outcome(world.start(ann), status="declined", comparisons={"last_name": "consider"})
-    world.wait_until(lambda: attempts(world)[0].closed_at is not None)
+    world.wait_until(lambda: world.verifications()[0].closed_at is not None)
     assert ann.claims()[LAST_NAME]["claimMetadata"]["onfido_verification_status"] == "consider"
 
 
@@ -185,8 +180,8 @@ def test_run_that_was_started_without_an_answer_is_found_and_its_result_applied(
     [run_id] = runs_at_onfido(world)
     world.clock.advance(BREAK_OFF_TIME)
     sweep(world)
-    [attempt] = attempts(world)
-    assert (attempt.run_id, attempt.status) == (run_id, "awaiting_input")
+    [verification] = world.verifications()
+    assert (verification.run_id, verification.status) == (run_id, "awaiting_input")
     resumed = ann.verify(world.provider_id, "REINITIATED")
     assert run_id_of(resumed) == run_id
 
@@ -209,17 +204,17 @@ def test_run_that_ended_before_it_was_found_is_applied_at_once(world: World) -> 
     assert verified(ann.claims()) == set(MAPPING)
 
 
-def test_attempt_whose_run_was_never_started_is_closed(world: World) -> None:
+def test_verification_whose_run_was_never_started_is_closed(world: World) -> None:
     ann = world.add_user()
     break_off(world, ann, START_RUN, "failed")
     world.clock.advance(BREAK_OFF_TIME)
     sweep(world)
-    [attempt] = attempts(world)
-    assert (attempt.status, attempt.run_id) == ("error", None)
-    assert attempt.closed_at is not None
-    assert attempt.failure
+    [verification] = world.verifications()
+    assert (verification.status, verification.run_id) == ("error", None)
+    assert verification.closed_at is not None
+    assert verification.failure
     with world.connector.services.database.read() as connection:
-        [told] = connection.execute(select(history).where(history.c.verification_id == attempt.verification_id))
+        [told] = connection.execute(select(history).where(history.c.verification_id == verification.verification_id))
     assert (told.previous, told.current, told.cause) == ("starting", "error", "sweep")
 
     world.outcome(world.start(ann))
@@ -227,15 +222,15 @@ def test_attempt_whose_run_was_never_started_is_closed(world: World) -> None:
     assert calls(world, CREATE_APPLICANT) == 1
 
 
-def test_attempt_that_left_nothing_at_onfido_leaves_nothing_here(world: World) -> None:
+def test_verification_that_left_nothing_at_onfido_leaves_nothing_here(world: World) -> None:
     ann = world.add_user()
     break_off(world, ann, CREATE_APPLICANT, "failed")
     world.clock.advance(BREAK_OFF_TIME)
     sweep(world)
-    assert attempts(world) == []
+    assert world.verifications() == []
 
 
-def test_attempt_is_not_closed_while_onfido_does_not_say(world: World) -> None:
+def test_verification_is_not_closed_while_onfido_does_not_say(world: World) -> None:
     ann = world.add_user()
     world.faults(webhooks_lost=-1)
     break_off(world, ann, START_RUN, "dropped_after")
@@ -243,12 +238,12 @@ def test_attempt_is_not_closed_while_onfido_does_not_say(world: World) -> None:
     world.faults(route=FIND_RUN, failed=3)
     world.connector.services.upkeep.sweep(Sweep())
     world.wait_until(lambda: any(row.history for row in world.connector.services.outbox.page(("ready",), 10)))
-    assert attempts(world)[0].closed_at is None
+    assert world.verifications()[0].closed_at is None
 
     let_pass(world.connector.services.database, timedelta(hours=1))
-    world.wait_until(lambda: attempts(world)[0].run_id is not None)
+    world.wait_until(lambda: world.verifications()[0].run_id is not None)
 
-    assert [attempts(world)[0].run_id] == runs_at_onfido(world)
+    assert [world.verifications()[0].run_id] == runs_at_onfido(world)
 
 
 # Personal data
@@ -300,7 +295,7 @@ def verify(world: World, user_id: str) -> tuple[str, str]:
     run_id = world.start(user)
     world.outcome(run_id)
     world.wait_until(lambda: verified(user.claims()) == set(MAPPING))
-    return run_id, attempts(world)[0].applicant_id or ""
+    return run_id, world.verifications()[0].applicant_id or ""
 
 
 def remove_through_api(world: World, _run: Run, user_id: str) -> None:
@@ -419,8 +414,8 @@ def test_applicant_of_a_removed_provider_is_left_to_the_operator(world: World, r
 def test_applicant_deleted_at_onfido_is_made_anew_at_the_next_attempt(world: World) -> None:
     ann = world.add_user()
     world.outcome(world.start(ann), status="declined", comparisons={"first_name": "consider"})
-    world.wait_until(lambda: attempts(world)[0].closed_at is not None)
-    deleted = attempts(world)[0].applicant_id or ""
+    world.wait_until(lambda: world.verifications()[0].closed_at is not None)
+    deleted = world.verifications()[0].applicant_id or ""
     delete_at_onfido(world, deleted)
 
     world.outcome(world.start(ann))

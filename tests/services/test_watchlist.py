@@ -148,9 +148,9 @@ def test_event_that_names_the_users_run_is_about_the_monitor_all_the_same(
     world: World, ann: Caller, application: Application
 ) -> None:
     monitor_id = monitor(world, applicant_of(ann))
-    [attempt] = world.attempts()
+    [verification] = world.verifications()
 
-    assert world.post_event(event(monitor_id, workflow_run_id=str(attempt.run_id))).status_code == 200
+    assert world.post_event(event(monitor_id, workflow_run_id=str(verification.run_id))).status_code == 200
 
     wait_for(world, TellMatches.kind, "done")
     assert (verified(ann.claims()), statuses(ann)) == (set(), {"watchlist_match"})

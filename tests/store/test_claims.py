@@ -64,7 +64,7 @@ def test_a_new_attempt_leaves_what_is_verified_as_it_is(
     with database.write() as connection:
         claims.add(connection, [verified, row("lastname", verification_status="consider")])
         later = now + timedelta(minutes=1)
-        claims.open_attempt(connection, [row(updated_at=later), row("lastname", updated_at=later), row("dob")])
+        claims.set_verification(connection, [row(updated_at=later), row("lastname", updated_at=later), row("dob")])
 
     assert (find(database).is_verified, find(database).verification_status) == (True, "clear")
     assert find(database, "lastname").verification_status is None

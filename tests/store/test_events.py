@@ -28,7 +28,7 @@ def add(database: Database, provider_id: str, now: datetime) -> Add:
         *,
         provider_id: str = provider_id,
         run_id: str | None = "run-1",
-        attempt_id: str | None = None,
+        verification_id: str | None = None,
         at: datetime = now,
         state: str = events.APPLIED,
     ) -> str | None:
@@ -38,7 +38,7 @@ def add(database: Database, provider_id: str, now: datetime) -> Add:
             "digest": digest,
             "kind": "workflow_run.completed",
             "run_id": run_id,
-            "attempt_id": attempt_id,
+            "verification_id": verification_id,
             "state": state,
             "body": f"sealed {digest}",
             "received_at": at,
@@ -83,9 +83,15 @@ def test_what_waits_for_a_run_is_found_in_the_order_it_came_until_it_is_settled(
 @pytest.fixture
 def run_1(database: Database, provider_id: str, now: datetime) -> None:
     """A verification that has the run `run-1`."""
-    attempt = {"id": "attempt", "tenant": "acme", "provider_id": provider_id, "user_id": "ann", "status": "processing"}
+    verification = {
+        "id": "verification-1",
+        "tenant": "acme",
+        "provider_id": provider_id,
+        "user_id": "ann",
+        "status": "processing",
+    }
     with database.write() as connection:
-        row = attempt | {"run_id": "run-1", "created_at": now, "updated_at": now}
+        row = verification | {"run_id": "run-1", "created_at": now, "updated_at": now}
         about = [VerificationClaim("givenname", "first_name")]
         verifications.reserve(connection, row, about, (), Lease("first", now))
 
@@ -169,21 +175,21 @@ def test_events_of_unknown_runs_wait_for_a_shorter_time_than_all_others(
 def test_of_too_many_events_of_unknown_runs_the_oldest_go(
     database: Database, add_provider: Callable[..., str], provider_id: str, now: datetime
 ) -> None:
-    def row(number: int, run_id: str, attempt_id: str | None = None, owner: str = provider_id) -> dict[str, Any]:
+    def row(number: int, run_id: str, verification_id: str | None = None, owner: str = provider_id) -> dict[str, Any]:
         return {
             "id": events.new_id(),
             "provider_id": owner,
             "digest": f"{run_id} {number}",
             "kind": "workflow_run.completed",
             "run_id": run_id,
-            "attempt_id": attempt_id,
+            "verification_id": verification_id,
             "state": events.PARKED,
             "body": "sealed",
             "received_at": now + timedelta(seconds=number),
         }
 
     other = add_provider(name="other")
-    few = [row(0, "run-1"), row(0, "tagged", "attempt-2"), row(0, "another's", owner=other)]
+    few = [row(0, "run-1"), row(0, "tagged", "verification-2"), row(0, "another's", owner=other)]
     with database.write() as connection:
         connection.execute(insert(events_table), [row(number, "unknown") for number in range(events.MOST_PARKED)])
         events.make_room(connection, provider_id)

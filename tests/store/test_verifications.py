@@ -1,4 +1,4 @@
-"""Statements on verifications: one open attempt, one holder of its lease, and no way back from its end."""
+"""Statements on verifications: one open at a time, one holder of its lease, and no way back from its end."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ Reserve = Callable[..., Verification]
 
 @pytest.fixture
 def reserve(database: Database, provider_id: str, now: datetime) -> Reserve:
-    """Reserve an attempt: `reserve(user_id="ann", owner="first")`."""
+    """Reserve a verification: `reserve(user_id="ann", owner="first")`."""
 
     def reserve(
         user_id: str = "ann", owner: str = "first", provider_id: str = provider_id, created_at: datetime = now
@@ -104,7 +104,7 @@ class TestOneOpenAttempt:
     def test_of_many_at_once_one_gets_it(self, database: Database, reserve: Reserve) -> None:
         barrier = Barrier(8)
 
-        def attempt(_: int) -> bool:
+        def reserve_another(_: int) -> bool:
             barrier.wait()
             try:
                 reserve()
@@ -113,17 +113,17 @@ class TestOneOpenAttempt:
             return True
 
         with ThreadPoolExecutor(8) as pool:
-            assert sum(pool.map(attempt, range(8))) == 1
+            assert sum(pool.map(reserve_another, range(8))) == 1
         with database.read() as connection:
             assert len(page(connection, "acme")) == 1
 
-    def test_two_attempts_cannot_have_the_same_run(self, database: Database, reserve: Reserve) -> None:
+    def test_two_verifications_cannot_have_the_same_run(self, database: Database, reserve: Reserve) -> None:
         ann, ben = reserve(), reserve(user_id="ben")
         assert advance(database, ann, "first", run_id="run-1")
         with pytest.raises(IntegrityError):
             advance(database, ben, "first", run_id="run-1")
 
-    def test_a_refused_attempt_leaves_no_claims_behind(self, database: Database, reserve: Reserve) -> None:
+    def test_a_refused_verification_leaves_no_claims_behind(self, database: Database, reserve: Reserve) -> None:
         first = reserve()
         with pytest.raises(IntegrityError):
             reserve()
@@ -256,7 +256,7 @@ class TestValues:
         assert self.bind(database, seen, givenname="f2", lastname="f3")
         assert self.fingerprints(database, seen)["givenname"] == ("f2", False)
 
-    def test_an_ended_attempt_and_other_users_are_left_alone(
+    def test_an_ended_verification_and_other_users_are_left_alone(
         self, database: Database, reserve: Reserve, now: datetime
     ) -> None:
         ended = reserve()
@@ -268,7 +268,7 @@ class TestValues:
         assert not any(is_stale for _, is_stale in self.fingerprints(database, ended).values())
         assert not any(is_stale for _, is_stale in self.fingerprints(database, ben).values())
 
-    def test_a_resumed_attempt_may_be_about_other_claims(self, database: Database, reserve: Reserve) -> None:
+    def test_a_resumed_verification_may_be_about_other_claims(self, database: Database, reserve: Reserve) -> None:
         seen = reserve()
         with database.write() as connection:
             verification_claims.replace(connection, seen.verification_id, [VerificationClaim("dob", "dob")], ())
@@ -276,7 +276,7 @@ class TestValues:
 
 
 class TestFinding:
-    def test_the_latest_attempt_about_all_of_the_claims(
+    def test_the_latest_verification_about_all_of_the_claims(
         self, database: Database, reserve: Reserve, provider_id: str, now: datetime
     ) -> None:
         first = reserve()
@@ -297,7 +297,7 @@ class TestFinding:
             assert latest("lastname", "dob") is None
             assert latest("lastname", tenant="another") is None
 
-    def test_the_open_attempt_and_none_once_it_has_ended(
+    def test_the_open_verification_and_none_once_it_has_ended(
         self, database: Database, reserve: Reserve, provider_id: str, now: datetime
     ) -> None:
         seen = reserve()
@@ -378,7 +378,7 @@ def test_all_of_a_provider_goes_with_it(database: Database, reserve: Reserve, pr
 
 
 class TestSweep:
-    def test_overdue_attempts_are_found_the_longest_overdue_first_and_put_off(
+    def test_overdue_verifications_are_found_the_longest_overdue_first_and_put_off(
         self, database: Database, reserve: Reserve, now: datetime
     ) -> None:
         ann, ben, eve = reserve(), reserve(user_id="ben"), reserve(user_id="eve")
@@ -392,7 +392,7 @@ class TestSweep:
             verifications.postpone(connection, {ben.verification_id: now + timedelta(minutes=1)})
             assert [each.user_id for each in verifications.find_due(connection, now, 10)] == ["ann"]
 
-    def test_an_ended_attempt_is_never_due(self, database: Database, reserve: Reserve, now: datetime) -> None:
+    def test_an_ended_verification_is_never_due(self, database: Database, reserve: Reserve, now: datetime) -> None:
         seen = reserve()
         assert close(database, seen, now)
         with database.write() as connection:
@@ -400,7 +400,7 @@ class TestSweep:
             assert verifications.find_due(connection, now, 10) == []
 
 
-def test_attempts_count_from_the_moment_their_run_may_exist(
+def test_verifications_count_from_the_moment_their_run_may_exist(
     database: Database, reserve: Reserve, provider_id: str, now: datetime
 ) -> None:
     seen = reserve()
@@ -415,7 +415,7 @@ def test_attempts_count_from_the_moment_their_run_may_exist(
     assert started(now) == []
 
 
-def test_a_forgotten_user_leaves_no_attempt_and_others_keep_theirs(database: Database, reserve: Reserve) -> None:
+def test_a_forgotten_user_leaves_no_verification_and_others_keep_theirs(database: Database, reserve: Reserve) -> None:
     ann, ben = reserve(), reserve(user_id="ben")
     with database.write() as connection:
         assert verifications.find_of_user(connection, "acme", "ann") == [ann]

@@ -153,5 +153,5 @@ class Watchlist:
 def _lock(connection: Connection, verification: Verification) -> bool:
     """Lock the user and all verifications, in lock order; False where the user was removed meanwhile."""
     users.lock(connection, verification.tenant, verification.user_id)
-    attempts = verifications.find_of_user(connection, verification.tenant, verification.user_id)
-    return any(each.verification_id == verification.verification_id for each in attempts)
+    current = verifications.find_of_user(connection, verification.tenant, verification.user_id)
+    return any(each.verification_id == verification.verification_id for each in current)

@@ -125,7 +125,7 @@ class Users:
             for provider_id in sorted({each.provider_id for each in known}):
                 runs = [each.run_id for each in known if each.provider_id == provider_id and each.run_id]
                 events.forget_runs(connection, provider_id, runs)
-            events.forget_attempts(connection, [each.verification_id for each in known])
+            events.forget_of_verifications(connection, [each.verification_id for each in known])
             verifications.forget_user(connection, tenant, user_id)
             history.forget_refusals_of(connection, tenant, user_id)
             refused_starts.forget_user(connection, tenant, user_id)
@@ -145,10 +145,10 @@ class Users:
                     Code.CLAIM_PROVIDER_NOT_FOUND, f"There is no identity verification provider {provider_id}."
                 )
             is_known = users.lock(connection, tenant, user_id)
-            attempts = verifications.find_of_user(connection, tenant, user_id)
-            if not is_known and not attempts:
+            known = verifications.find_of_user(connection, tenant, user_id)
+            if not is_known and not known:
                 raise _not_found(user_id)
-            chosen = [each.verification_id for each in attempts if provider_id in (None, each.provider_id)]
+            chosen = [each.verification_id for each in known if provider_id in (None, each.provider_id)]
             attempt_limits.forgive(connection, chosen)
             refused_starts.forget_user(connection, tenant, user_id, provider_id)
             self._journal.record(connection, [self._unlocked(tenant, user_id, provider_id, actor, len(chosen))])

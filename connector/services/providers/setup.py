@@ -37,7 +37,7 @@ from connector.services.providers.delivery import Post, check_delivery
 from connector.services.providers.onfido import Onfido
 from connector.services.providers.registry import Providers
 from connector.services.providers.webhook import ProviderWebhook, choose
-from connector.services.providers.webhook_token import CREATED, KEPT, REMOVED, REPAIRED, Tokens
+from connector.services.providers.webhook_token import CREATED, KEPT, REMOVED, REPAIRED, WebhookTokens
 from connector.services.timing import Deadline, Timing
 
 
@@ -69,10 +69,12 @@ class Setup:
     method raises `RequestError` (OIDV-10016), as a verification would.
     """
 
-    def __init__(self, providers: Providers, onfido: Onfido, tokens: Tokens, timing: Timing, post: Post) -> None:
+    def __init__(
+        self, providers: Providers, onfido: Onfido, webhook_tokens: WebhookTokens, timing: Timing, post: Post
+    ) -> None:
         self._providers = providers
         self._onfido = onfido
-        self._tokens = tokens
+        self._webhook_tokens = webhook_tokens
         self._timing = timing
         self._post = post
 
@@ -93,7 +95,7 @@ class Setup:
         environment, claims = check_environment(known, ignored), check_claims(account.provider)
         checks = [region, token, environment, workflow, claims, webhook]
         if probes_delivery:
-            checks.append(check_delivery(account, self._tokens.last_event_at(account.provider), self._post))
+            checks.append(check_delivery(account, self._webhook_tokens.last_event_at(account.provider), self._post))
         return Readiness(known, tuple(checks))
 
     def _environment(self, account: ProviderWebhook) -> str | None:
@@ -114,7 +116,7 @@ class Setup:
         """
         provider, deadline = self._providers.get(tenant, provider_id), self._timing.interactive()
         config = without_masks(tidied(config))
-        known, credentials = self._tokens.credentials_before_and_after(provider, config)
+        known, credentials = self._webhook_tokens.credentials_before_and_after(provider, config)
         if (credentials, config.base_url) == (known, provider.base_url):
             return []
         client_id = credentials.client_id if isinstance(credentials, ClientCredentials) else None
@@ -130,7 +132,7 @@ class Setup:
             provider.environment,
             self._providers.count_sandbox_results(provider),
             provider.credentials_set_at,
-            self._tokens.last_event_at(provider),
+            self._webhook_tokens.last_event_at(provider),
         )
 
     def add_webhook(self, tenant: str, provider_id: str, public_url: str, actor: str = SYSTEM) -> Webhook:
@@ -157,7 +159,7 @@ class Setup:
             raise RequestError(Code.WEBHOOK_NOT_FOUND, f"Onfido has no webhook with the URL {account.url}.")
         for webhook in ours:
             account.delete(webhook)
-        self._tokens.change_webhook_token(account.provider, account.token, None, REMOVED, actor)
+        self._webhook_tokens.change_webhook_token(account.provider, account.token, None, REMOVED, actor)
 
     def _open(self, tenant: str, provider_id: str, public_url: str, deadline: Deadline) -> ProviderWebhook:
         provider = self._providers.get(tenant, provider_id)
@@ -166,7 +168,7 @@ class Setup:
             onfido=self._onfido.of_provider(provider, deadline),
             environment=provider.environment,
             url=setup_guide(provider, public_url).webhook_url,
-            token=self._tokens.webhook_token(provider),
+            token=self._webhook_tokens.webhook_token(provider),
         )
 
     def _register(self, account: ProviderWebhook, actor: str) -> Webhook | None:
@@ -179,7 +181,7 @@ class Setup:
             account.repair(webhook)
             what = REPAIRED
         token = webhook.token or account.token
-        if not self._tokens.change_webhook_token(account.provider, account.token, token, what, actor):
+        if not self._webhook_tokens.change_webhook_token(account.provider, account.token, token, what, actor):
             if what == CREATED:
                 account.delete(webhook)
             return None

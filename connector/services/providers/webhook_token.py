@@ -21,7 +21,7 @@ KEPT, REPAIRED, CREATED, REMOVED = "kept", "repaired", "created", "removed"  # t
 _FORGOTTEN = dict.fromkeys(("webhook_token", "previous_webhook_token", "previous_webhook_token_expires_at"))
 
 
-class Tokens:
+class WebhookTokens:
     """Reads the tokens of a provider, and changes its webhook token by compare-and-set."""
 
     def __init__(

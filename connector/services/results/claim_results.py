@@ -13,9 +13,9 @@ from sqlalchemy import Connection
 from connector.domain.claims import ClaimState, Verdict, judge
 from connector.domain.environment import LIVE, SANDBOX, counts
 from connector.domain.history import CLAIM, Change
-from connector.domain.runs import RunSnapshot
 from connector.domain.text import fold
 from connector.domain.verification import Verification, VerificationClaim
+from connector.domain.workflow_run import RunSnapshot
 from connector.services.results.kept import Judged
 from connector.store import claims
 from connector.store.vault import Fingerprints

@@ -21,8 +21,8 @@ from sqlalchemy import Connection
 from connector.directory import Directory
 from connector.domain.environment import counts
 from connector.domain.history import DECIDED, RUN, of_verification
-from connector.domain.runs import APPROVED, DECIDED_STATUSES, DECLINED, REVIEW, RunSnapshot
 from connector.domain.verification import MAX_REASON, Verification, VerificationClaim
+from connector.domain.workflow_run import APPROVED, DECIDED_STATUSES, DECLINED, REVIEW, RunSnapshot
 from connector.errors import Code, InvalidField, RequestError
 from connector.services.journal import Journal
 from connector.services.providers.onfido import Onfido

@@ -11,8 +11,8 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from connector.domain.history import RUN, Change, of_verification
-from connector.domain.runs import ERROR
 from connector.domain.verification import Verification
+from connector.domain.workflow_run import ERROR
 from connector.store import claims, verifications
 
 
@@ -26,7 +26,7 @@ def end(
     *,
     claim_status: str | None = None,
 ) -> list[Change]:
-    """End an attempt whose run nobody can go through any more; one that has ended meanwhile stays as it is.
+    """End a verification whose run can no longer be completed; one that has ended meanwhile is left unchanged.
 
     `claim_status` is what its claims then say, as far as they are not verified. Returns the change, for the journal.
     """

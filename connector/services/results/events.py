@@ -161,7 +161,7 @@ class Events:
             "digest": hashlib.sha256(body).hexdigest(),
             "kind": event.kind,
             "run_id": event.run_id,
-            "attempt_id": event.attempt_id,
+            "verification_id": event.verification_id,
             "state": state,
             "body": None if state == events.NOTED else self._vault.seal(read_text(body), event_body(event_id)),
             "received_at": self._clock(),

@@ -31,12 +31,12 @@ def expect(connection: Connection, provider_id: str, event: Event) -> Expectatio
     run_id = event.run_id or ""
     if verifications.find_known_runs(connection, provider_id, [run_id]):
         return Expectation(may_come=True)
-    if event.attempt_id is None:
+    if event.verification_id is None:
         return Expectation(may_come=not history.knows_run(connection, provider_id, run_id))
-    attempt = verifications.lock(connection, event.attempt_id)
-    if attempt is None or attempt.provider_id != provider_id:
+    verification = verifications.lock(connection, event.verification_id)
+    if verification is None or verification.provider_id != provider_id:
         return Expectation(may_come=False)
-    is_waiting = attempt.run_id is None and attempt.closed_at is None
-    if is_waiting or attempt.run_id == run_id:  # recorded a moment ago
+    is_waiting = verification.run_id is None and verification.closed_at is None
+    if is_waiting or verification.run_id == run_id:  # recorded a moment ago
         return Expectation(may_come=True)
-    return Expectation(may_come=False, lost_by=attempt)
+    return Expectation(may_come=False, lost_by=verification)

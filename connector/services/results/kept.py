@@ -11,8 +11,8 @@ import structlog
 
 from connector.domain.claims import Claim, Verdict
 from connector.domain.nesting import is_deeper
-from connector.domain.runs import RunSnapshot
 from connector.domain.verification import Verification, VerificationClaim
+from connector.domain.workflow_run import RunSnapshot
 from connector.store import sealed
 from connector.store.vault import Vault
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from connector.domain.history import Change
-from connector.domain.runs import DECIDED_STATUSES, RunSnapshot
 from connector.domain.verification import Verification
+from connector.domain.workflow_run import DECIDED_STATUSES, RunSnapshot
 
 
 class Outcome(Enum):

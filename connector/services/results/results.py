@@ -19,7 +19,8 @@ from connector.domain.claims import RUN_GONE
 from connector.domain.environment import is_elsewhere
 from connector.domain.history import RUN, Change, of_verification
 from connector.domain.provider import Provider
-from connector.domain.runs import (
+from connector.domain.verification import Verification
+from connector.domain.workflow_run import (
     APPROVED,
     ERROR,
     TAG_PREFIX,
@@ -28,7 +29,6 @@ from connector.domain.runs import (
     moves,
     next_check,
 )
-from connector.domain.verification import Verification
 from connector.errors import ConnectorError, OnfidoError
 from connector.services.journal import Journal
 from connector.services.providers.onfido import Onfido

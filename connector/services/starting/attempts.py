@@ -20,10 +20,10 @@ from sqlalchemy.exc import IntegrityError
 from connector.domain.capture import LINK
 from connector.domain.history import RUN, of_verification
 from connector.domain.provider import Provider
-from connector.domain.runs import AWAITING_INPUT, ERROR, STARTING, TAG_PREFIX, RunSnapshot
 from connector.domain.user_status import next_attempt_at
 from connector.domain.verification import Verification, VerificationClaim, claim_of
 from connector.domain.workflow_input import RunPlan
+from connector.domain.workflow_run import AWAITING_INPUT, ERROR, STARTING, TAG_PREFIX, RunSnapshot
 from connector.errors import Code, ConnectorError, OnfidoError, RequestError
 from connector.onfido.client import OnfidoClient
 from connector.services.journal import Journal
@@ -40,7 +40,7 @@ from connector.store.verifications import Lease, RemovedError
 log = structlog.get_logger(__name__)
 
 ROUNDS = 5  # of a race with other requests, before the caller must retry
-BREAK_OFF_TIME = timedelta(minutes=10)  # after it, the sweep resumes or closes an attempt without a run
+BREAK_OFF_TIME = timedelta(minutes=10)  # after it, the sweep resumes or closes a verification without a run
 START_TIME = 2  # seconds; by then, the request that is starting a verification usually has its answer
 UNREADABLE_TIME = timedelta(days=7)  # after it, a run whose answer cannot be read no longer blocks its user
 INITIATED, SWEPT = "initiated", "sweep"  # causes, for the history
@@ -117,9 +117,9 @@ class Attempts:
         self._clock = clock
 
     def take(self, provider: Provider, user_id: str, request: VerificationRequest, deadline: Deadline) -> Attempt:
-        """Reserve an attempt for a request, or take over an interrupted one.
+        """Reserve a verification for a request, or take over an interrupted one.
 
-        Raises `RequestError`: an attempt is in progress, or the user has had too many.
+        Raises `RequestError` where another attempt holds the lease, or the user has had too many verifications.
         """
         onfido = self._onfido.of_provider(provider, deadline)
         for _ in range(ROUNDS):
@@ -272,6 +272,6 @@ def open_already(run_id: str) -> RequestError:
 
 
 def lost(connection: Connection, attempt: Attempt) -> LeaseLostError:
-    """Return the error for a lease that was lost; raises `RemovedError` where the attempt is gone."""
+    """Return the error for a lease that was lost; raises `RemovedError` where the verification is gone."""
     verifications.get(connection, attempt.verification.verification_id)
     return LeaseLostError()

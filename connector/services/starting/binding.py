@@ -140,7 +140,7 @@ class Binding:
         return replace(claim, fingerprint=fingerprint(value), folded_fingerprint=folded)
 
     def replace_claims(self, attempt: Attempt) -> None:
-        """Replace the claims of a resumed attempt with those of this request.
+        """Replace the claims of a resumed verification with those of this request.
 
         This happens once it is clear that the request can be met, but before the values to send are read, so that a
         later change of a value finds the new rows. Raises as `read` does.

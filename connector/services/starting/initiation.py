@@ -4,7 +4,7 @@
 
 Each step is recorded before the next begins, under a lease on the verification (`attempts.py`). Once a lease has
 expired, the next request takes it over and continues. The one step that costs money is announced before it is taken
-(`run_requested_at`), and the run has the verification's id as a tag: a resumed attempt looks for that run at Onfido
+(`run_requested_at`), and the run has the verification's id as a tag: a later attempt looks for that run at Onfido
 before it starts another.
 """
 
@@ -19,8 +19,8 @@ from connector.domain.applicant import RemoteApplicant
 from connector.domain.capture import LINK, SdkOptions
 from connector.domain.environment import combined
 from connector.domain.provider import Provider
-from connector.domain.runs import RunSnapshot
 from connector.domain.verification import Verification, VerificationClaim
+from connector.domain.workflow_run import RunSnapshot
 from connector.errors import Code, ConnectorError, OnfidoError, RequestError
 from connector.onfido.client import OnfidoClient
 from connector.services.results.orphans import Orphans
@@ -120,7 +120,7 @@ class Initiation:
             except ConnectorError as error:
                 self._attempts.give_back(attempt, error)
                 raise
-            broke_off = RequestError(Code.NO_VERIFICATION, "The attempt broke off before its run was started.")
+            broke_off = RequestError(Code.NO_VERIFICATION, "The verification broke off before its run was started.")
             self._attempts.give_back(attempt, broke_off, SWEPT)
 
     def _adopt_if_started(self, attempt: Attempt, run_requested_at: datetime) -> bool:

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from sqlalchemy.exc import IntegrityError
 
 from connector.domain.history import RUN, of_verification
-from connector.domain.runs import PROCESSING, RunSnapshot, next_check
 from connector.domain.verification import Verification, VerificationClaim
+from connector.domain.workflow_run import PROCESSING, RunSnapshot, next_check
 from connector.errors import Code, OnfidoError
 from connector.services.journal import Journal
 from connector.services.results.claim_results import claim_row
@@ -79,7 +79,7 @@ class Recorder:
             recorded = verifications.record_run(connection, verification, owner, values)
             if recorded is None:
                 raise lost(connection, attempt)
-            claims.open_attempt(connection, [claim_row(verification, claim, now) for claim in targets])
+            claims.set_verification(connection, [claim_row(verification, claim, now) for claim in targets])
             if verification.run_id is None:
                 moved = verification.status, str(values["status"])
                 entry = of_verification(verification, now, INITIATED, None, RUN, run.run_id, *moved)

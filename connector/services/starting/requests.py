@@ -18,9 +18,9 @@ from datetime import datetime, timedelta
 from connector.domain.claims import Claim
 from connector.domain.history import SYSTEM
 from connector.domain.provider import Provider
-from connector.domain.runs import AWAITING_INPUT
 from connector.domain.verification import Verification
 from connector.domain.workflow_input import RunRequest, plan_run, plan_sdk
+from connector.domain.workflow_run import AWAITING_INPUT
 from connector.errors import Code, OnfidoError, RequestError, TooManyRequests
 from connector.services.providers.onfido import Onfido
 from connector.services.providers.registry import Providers

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from connector.domain.runs import RunSnapshot
+from connector.domain.workflow_run import RunSnapshot
 from connector.services.starting.attempts import Attempt
 from connector.store import verifications
 from connector.store.engine import Database

@@ -207,7 +207,7 @@ def upgrade() -> None:
         sa.Column("kind", sa.String(length=128), nullable=False),
         sa.Column("run_id", sa.String(length=64), nullable=True),
         sa.Column(
-            "attempt_id",
+            "verification_id",
             sa.String(length=36),
             nullable=True,
             comment="the verification that the run's tag names; it may be gone",
@@ -222,14 +222,6 @@ def upgrade() -> None:
         sa.UniqueConstraint("provider_id", "digest", name=op.f("uq_events_provider_id_digest")),
     )
     op.create_index(
-        "ix_events_attempt_id_with_body",
-        "events",
-        ["attempt_id"],
-        unique=False,
-        sqlite_where=sa.text("body IS NOT NULL"),
-        postgresql_where=sa.text("body IS NOT NULL"),
-    )
-    op.create_index(
         "ix_events_parked",
         "events",
         ["provider_id", "run_id"],
@@ -241,6 +233,14 @@ def upgrade() -> None:
         "ix_events_run_id_with_body",
         "events",
         ["run_id"],
+        unique=False,
+        sqlite_where=sa.text("body IS NOT NULL"),
+        postgresql_where=sa.text("body IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_events_verification_id_with_body",
+        "events",
+        ["verification_id"],
         unique=False,
         sqlite_where=sa.text("body IS NOT NULL"),
         postgresql_where=sa.text("body IS NOT NULL"),

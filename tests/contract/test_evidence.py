@@ -173,24 +173,24 @@ def test_a_lost_webhook_does_not_stand_in_the_way(own: World, admin: Caller, fil
     assert (read["subject"], read["to"]) == ("file", "read")
 
 
-def attempt_of(world: World) -> str:
-    """Start a verification that gets no run; gives the attempt's id."""
+def verification_id_of(world: World) -> str:
+    """Start a verification that gets no run; gives the verification's id."""
     _, me = new_user(world)
     assert not me.verify(world.provider_id, "INITIATED").ok
     listed = world.connector.as_admin().get(f"{PROVIDERS}/{world.provider_id}/verifications").json()
     return str(listed["verifications"][0]["id"])
 
 
-def test_an_attempt_that_may_still_get_a_run_has_no_files_yet(own: World, admin: Caller) -> None:
+def test_a_verification_that_may_still_get_a_run_has_no_files_yet(own: World, admin: Caller) -> None:
     own.faults(route="POST /workflow_runs", failed=-1, failed_status=500)
-    assert_error(admin.get(path_of(own, attempt_of(own), "signed-evidence")), 409, "IDVP-60012", "starting")
+    assert_error(admin.get(path_of(own, verification_id_of(own), "signed-evidence")), 409, "IDVP-60012", "starting")
 
 
-def test_an_attempt_that_never_got_a_run_has_no_files(own: World, admin: Caller) -> None:
+def test_a_verification_that_never_got_a_run_has_no_files(own: World, admin: Caller) -> None:
     properties = config_properties(own.simulator, workflow_id=UNKNOWN_WORKFLOW)
     body = provider_body(own.simulator, name="No such workflow", configProperties=properties)
     assert own.connector.as_admin().put(f"{PROVIDERS}/{own.provider_id}", body).status_code == 200
-    assert_error(admin.get(path_of(own, attempt_of(own), "signed-evidence")), 404, "IDVP-60010", "no run")
+    assert_error(admin.get(path_of(own, verification_id_of(own), "signed-evidence")), 404, "IDVP-60010", "no run")
 
 
 # Files that are not there

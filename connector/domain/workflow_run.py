@@ -89,7 +89,7 @@ def next_check(age: timedelta) -> timedelta:
     return min(max(age / 4, SOONEST_CHECK), LATEST_CHECK)
 
 
-def attempt_of(tags: Iterable[str]) -> str | None:
+def verification_id_of(tags: Iterable[str]) -> str | None:
     """Return the id of the verification that a run was started for, from its tags; None without such a tag."""
     named = (tag.removeprefix(TAG_PREFIX) for tag in tags if tag.startswith(TAG_PREFIX))
     return next((normal_id(each) for each in named if UUID.fullmatch(each)), None)
