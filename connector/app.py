@@ -16,10 +16,11 @@ from connector.api import (
     audit,
     browsers,
     content_policy,
+    csv,
     docs,
     document,
     errors,
-    exports,
+    evidence,
     ids,
     operations,
     paths,
@@ -29,9 +30,9 @@ from connector.api import (
     tracing,
     user_status,
     users,
+    verifications,
     webhooks,
 )
-from connector.api import verifications as runs
 from connector.api.tasks import blueprint as tasks_blueprint
 from connector.bootstrap import create_services
 from connector.ground import Clock, utc_now
@@ -73,9 +74,10 @@ def _register_routes(app: Flask) -> None:
         tasks_blueprint,
         providers.blueprint,
         setup.blueprint,
-        runs.blueprint,
+        verifications.blueprint,
         user_status.blueprint,
-        exports.blueprint,
+        csv.blueprint,
+        evidence.blueprint,
         applicants.blueprint,
         audit.blueprint,
         webhooks.blueprint,

@@ -6,7 +6,8 @@
     providers.py     /api/server/v1/idv-providers          an administrator registers providers
     setup.py         …/idv-providers/{id}/test-connection, …/webhook
     verifications.py …/idv-providers/{id}/verifications    an administrator reads verifications and decides on them
-    exports.py       …/verifications.csv, …/evidence-folder  verifications as CSV, and Onfido's files of a run
+    csv.py           …/verifications.csv                   verifications as CSV, line by line (`csv_lines.py`)
+    evidence.py      …/verifications/{run-id}/evidence-folder, …  Onfido's files of a run
     tasks.py         …/verifications/{run-id}/tasks        an application completes Send/Receive Data tasks
     applicants.py    …/idv-providers/{id}/applicants/{id}  update, delete, restore
     users.py         /api/users/v1/{me,user-id}/idv        an application verifies a user's claims
@@ -20,7 +21,7 @@
 
     provider_shapes.py, studio_shapes.py, setup_shapes.py, claim_shapes.py, verification_shapes.py, …
                      the schema of each of these: one view of each, which the command line prints with `--json`
-                     and `verification_csv.py` writes as CSV
+                     and `csv_lines.py` writes as CSV
 
 Every route exists twice: as written, for the tenant `carbon.super`, and under `/t/{tenant}`.
 """

@@ -31,7 +31,9 @@ from connector.services.results.decisions import Decisions
 
 PREFIX = "/api/server/v1/idv-providers/<provider_id>"
 
-blueprint = Blueprint("runs", __name__, errors=PROVIDER_ERRORS, url_prefix=PREFIX, description="The runs of a provider")
+blueprint = Blueprint(
+    "verifications", __name__, errors=PROVIDER_ERRORS, url_prefix=PREFIX, description="The verifications of a provider"
+)
 
 
 @blueprint.get("/verifications")
@@ -39,14 +41,14 @@ blueprint = Blueprint("runs", __name__, errors=PROVIDER_ERRORS, url_prefix=PREFI
 @blueprint.refuses(Code.PROVIDER_NOT_FOUND)
 @blueprint.arguments(VerificationQuerySchema, location="query")
 @blueprint.response(200, VerificationListSchema)
-def list_runs(query: dict[str, Any], provider_id: str) -> dict[str, Any]:
+def list_verifications(query: dict[str, Any], provider_id: str) -> dict[str, Any]:
     """List verifications, the latest first.
 
     `status` accepts several, separated by commas; `from` and `to` filter by start time. With `userId`, the
     answer also has the user's starts that were refused, and when the user was removed.
     """
     check_provider(provider_id)
-    page, total = _runs().page(
+    page, total = _lookup().page(
         g.tenant,
         read_filter(query, provider_id=provider_id),
         limit=query["limit"],
@@ -60,7 +62,7 @@ def list_runs(query: dict[str, Any], provider_id: str) -> dict[str, Any]:
 @blueprint.requires("internal_idv_claim_view", lasting=Lasting.ONFIDO)
 @blueprint.refuses(Code.PROVIDER_NOT_FOUND, Code.VERIFICATION_NOT_FOUND)
 @blueprint.response(200, VerificationDetailsSchema)
-def get_run(provider_id: str, run_id: str) -> dict[str, Any]:
+def get_verification(provider_id: str, run_id: str) -> dict[str, Any]:
     """Return one verification with its claims, its result while that is kept, its history, and its tasks at Onfido.
 
     The id is the run's at Onfido, or the verification's here.
@@ -73,13 +75,13 @@ def get_run(provider_id: str, run_id: str) -> dict[str, Any]:
 @blueprint.requires("internal_idv_claim_update", lasting=Lasting.ONFIDO)
 @blueprint.refuses(Code.PROVIDER_NOT_FOUND, Code.VERIFICATION_NOT_FOUND, *ONFIDO)
 @blueprint.response(200, VerificationDetailsSchema)
-def refresh_run(provider_id: str, run_id: str) -> dict[str, Any]:
+def refresh_verification(provider_id: str, run_id: str) -> dict[str, Any]:
     """Ask Onfido for a run and apply its answer.
 
     For a result whose webhook was lost, without waiting for the worker.
     """
     check_provider(provider_id)
-    _runs().refresh(g.tenant, run_id, provider_id)
+    _lookup().refresh(g.tenant, run_id, provider_id)
     return _details(provider_id, run_id)
 
 
@@ -88,16 +90,16 @@ def refresh_run(provider_id: str, run_id: str) -> dict[str, Any]:
 @blueprint.refuses(Code.PROVIDER_NOT_FOUND, Code.VERIFICATION_NOT_FOUND, Code.VERIFICATION_NOT_DECIDABLE, *ONFIDO)
 @blueprint.arguments(DecisionSchema)
 @blueprint.response(200, VerificationDetailsSchema)
-def decide_run(body: dict[str, Any], provider_id: str, run_id: str) -> dict[str, Any]:
+def decide_verification(body: dict[str, Any], provider_id: str, run_id: str) -> dict[str, Any]:
     """Approve or decline a run that ended in review; an approval verifies the claims compared as clear.
 
     A decision is final, and recorded in the history with its reason.
     """
     check_provider(provider_id)
-    found = _runs().find(g.tenant, run_id, provider_id)
+    verification = _lookup().find(g.tenant, run_id, provider_id)
     is_approved, reason = body["decision"] == APPROVE, body["reason"]
     decisions: Decisions = current_app.extensions["services"].decisions
-    decisions.decide(found, is_approved=is_approved, reason=reason, actor=g.principal.actor)
+    decisions.decide(verification, is_approved=is_approved, reason=reason, actor=g.principal.actor)
     return _details(provider_id, run_id)
 
 
@@ -111,7 +113,7 @@ def get_history(provider_id: str, run_id: str) -> list[dict[str, Any]]:
     Each entry has the cause of the change and its actor.
     """
     check_provider(provider_id)
-    return [change_body(change) for change in _runs().get(g.tenant, run_id, provider_id).history]
+    return [change_body(change) for change in _lookup().get(g.tenant, run_id, provider_id).history]
 
 
 def _of_user(user_id: str | None, provider_id: str) -> tuple[list[Change], Change | None] | None:
@@ -130,10 +132,10 @@ def check_provider(provider_id: str) -> None:
 
 
 def _details(provider_id: str, run_id: str) -> dict[str, Any]:
-    details = _runs().get(g.tenant, run_id, provider_id)
-    return details_body(details, _runs().tasks(details.listed.verification))
+    details = _lookup().get(g.tenant, run_id, provider_id)
+    return details_body(details, _lookup().tasks(details.listed.verification))
 
 
-def _runs() -> VerificationLookup:
-    runs: VerificationLookup = current_app.extensions["services"].lookup
-    return runs
+def _lookup() -> VerificationLookup:
+    lookup: VerificationLookup = current_app.extensions["services"].lookup
+    return lookup

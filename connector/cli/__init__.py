@@ -12,7 +12,8 @@
     user_status.py     user show|unlock
     examples.py        example
     verifications.py   verification list|show|refresh|decide
-    evidence.py        verification export|timeline|evidence
+    csv.py             verification export
+    evidence.py        verification timeline|evidence; files.py: writing files
     audit.py           audit
     events.py          events list|show|replay; watching.py: --watch
     tasks.py           verification task list|complete

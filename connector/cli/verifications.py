@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from connector.cli import evidence as run_files
+from connector.cli import evidence
+from connector.cli.csv import export, filter_options
 from connector.cli.output import (
     ID,
     actor,
@@ -29,7 +30,7 @@ if TYPE_CHECKING:  # the use cases are imported when a command opens them: `serv
     from connector.bootstrap import Services
 
 # The labels, and the members of the API's view.
-_RUN = {
+_VERIFICATION = {
     "verification": "id",
     "run": "runId",
     "status": "status",
@@ -68,12 +69,12 @@ def verification() -> None:
     """List and show verifications, and decide on them."""
 
 
-for command in (run_files.export, run_files.timeline, run_files.evidence):
+for command in (export, evidence.timeline, evidence.evidence):
     verification.add_command(command)
 
 
 @verification.command("list")
-@run_files.run_filter
+@filter_options
 @click.option(
     "--sort", type=click.Choice((RISING, FALLING)), default=FALLING, show_default=True, help="By their start."
 )
@@ -95,28 +96,28 @@ def list_(
     """List verifications, the latest first; with --user, also the starts that were refused."""
     from connector.api.verification_shapes import VerificationListSchema, page_body  # noqa: PLC0415
 
-    wanted, user_id = read_filter(query), query["userId"]
+    criteria, user_id = read_filter(query), query["userId"]
     with services(context) as opened:
         if is_watching:
-            watch(_news(opened, tenant, wanted), _WATCHED, as_json=as_json)
+            watch(_news(opened, tenant, criteria), _WATCHED, as_json=as_json)
             return
-        found, total = opened.lookup.page(tenant, wanted, limit=limit, is_rising=sort == RISING)
+        page, total = opened.lookup.page(tenant, criteria, limit=limit, is_rising=sort == RISING)
         of_user = None if user_id is None else _of_user(opened, tenant, user_id)
-    body = VerificationListSchema().dump(page_body(found, total, of_user=of_user))
+    body = VerificationListSchema().dump(page_body(page, total, of_user=of_user))
     if as_json:
         print_json(body)
     else:
         _print_list(body, user_id)
 
 
-def _news(opened: Services, tenant: str, wanted: VerificationFilter) -> Iterator[list[Mapping[str, Any]]]:
+def _news(opened: Services, tenant: str, criteria: VerificationFilter) -> Iterator[list[Mapping[str, Any]]]:
     """Return, again and again, the verifications that were started or moved since, the first first."""
     from connector.api.verification_shapes import VerificationSchema  # noqa: PLC0415
 
     seen: dict[str, str] = {}
     while True:
-        found, _ = opened.lookup.page(tenant, wanted, limit=WATCHED_AT_ONCE)
-        views = [VerificationSchema().dump(each) for each in reversed(found)]
+        page, _ = opened.lookup.page(tenant, criteria, limit=WATCHED_AT_ONCE)
+        views = [VerificationSchema().dump(each) for each in reversed(page)]
         fresh = [view for view in views if seen.get(view["id"]) != view["status"]]
         seen |= {view["id"]: view["status"] for view in fresh}
         yield fresh
@@ -128,7 +129,7 @@ def _of_user(opened: Services, tenant: str, user_id: str) -> tuple[list[Change],
 
 
 def _print_list(body: Mapping[str, Any], user_id: str | None) -> None:
-    rows = [labelled(each, _RUN) for each in body["verifications"]]
+    rows = [labelled(each, _VERIFICATION) for each in body["verifications"]]
     print_table(rows, ("created", "user", "status", "run", "verification"), empty="No verification was started.")
     if body["totalResults"] > len(rows):
         click.echo(f"… and {body['totalResults'] - len(rows)} more: see --limit.", err=True)
@@ -178,8 +179,8 @@ def decide(
     if is_approved is None:
         raise click.UsageError("Say --approve or --decline.")
     with services(context) as opened:
-        found = opened.lookup.find(tenant, run_id)
-        opened.decisions.decide(found, is_approved=is_approved, reason=reason, actor=actor())
+        verification = opened.lookup.find(tenant, run_id)
+        opened.decisions.decide(verification, is_approved=is_approved, reason=reason, actor=actor())
         _show(opened, tenant, run_id, as_json=as_json)
 
 
@@ -198,7 +199,7 @@ def _show(opened: Services, tenant: str, run_id: str, *, as_json: bool, has_outp
 
 
 def _print(view: Mapping[str, Any]) -> None:
-    print_record(labelled(view, _RUN | {"reasons": "reasons"}))
+    print_record(labelled(view, _VERIFICATION | {"reasons": "reasons"}))
     tasks = f"No tasks: {view['tasksUnavailable'] or 'none has started.'}"
     for name, labels, empty in (
         ("claims", _CLAIM, "No claims."),

@@ -115,11 +115,11 @@ def test_it_drives_a_whole_verification(shared: World, generated: Callable[[str]
 
     listed = generated("api.users.me_get_id_v_claims").sync(client=user, id_v_provider_id=provider_id)
     assert {claim.claim_metadata.onfido_verification_status for claim in listed} == {"clear"}
-    run = generated("api.runs.get_run").sync(
+    run = generated("api.verifications.get_verification").sync(
         client=admin, provider_id=provider_id, run_id=metadata.onfido_workflow_run_id
     )
     assert (run.status, run.user_id) == ("approved", "generated-user")
-    evidence = generated("api.exports.get_signed_evidence").sync(
+    evidence = generated("api.evidence.get_signed_evidence").sync(
         client=admin, provider_id=provider_id, run_id=metadata.onfido_workflow_run_id
     )
     assert evidence.payload.read(5) == b"%PDF-"
@@ -140,9 +140,9 @@ def test_errors_are_of_their_type_and_sheets_are_text(
     assert refused.status_code == 404
     assert isinstance(refused.parsed, models.Error)
     assert refused.parsed.code == "IDV-10001"
-    sheet = generated("api.exports.export_runs").sync_detailed(client=admin, provider_id=shared.provider_id)
+    sheet = generated("api.csv.export_verifications").sync_detailed(client=admin, provider_id=shared.provider_id)
     assert sheet.content.decode("utf-8-sig").startswith("id,runId,")
-    folder = generated("api.exports.get_evidence_folder").sync(
+    folder = generated("api.evidence.get_evidence_folder").sync(
         client=admin, provider_id=shared.provider_id, run_id="no-run"
     )
     assert folder.code == "IDVP-60010"

@@ -18,7 +18,7 @@ import requests
 import schemathesis
 from sqlalchemy import Engine, event, insert
 
-from connector.api.verification_csv import COLUMNS
+from connector.api.csv_lines import COLUMNS
 from connector.settings import Settings
 from connector.store.models import verification_tags, verifications
 from tests.contract.wire import (

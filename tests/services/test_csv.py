@@ -14,7 +14,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from connector.api.verification_csv import BYTE_ORDER_MARK, COLUMNS, PIECE, csv_pieces, harmless
+from connector.api.csv_lines import BYTE_ORDER_MARK, COLUMNS, PIECE, csv_pieces, harmless
 from connector.domain.verification import Verification
 from connector.services.lookup.verifications import ListedVerification, Outcome
 

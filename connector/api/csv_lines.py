@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from connector.services.lookup.verifications import ListedVerification
 
 _SCHEMA = VerificationSchema()
-_OF_RUN = tuple(_SCHEMA.fields)
-COLUMNS = (*_OF_RUN, "claims", "comparisons", "reasons")
+_FIELDS = tuple(_SCHEMA.fields)
+COLUMNS = (*_FIELDS, "claims", "comparisons", "reasons")
 PIECE = 64 * 1024  # characters, at least
 BYTE_ORDER_MARK = "\ufeff"
 # Also characters that NFKC maps to them: spreadsheets treat full-width and small forms like the plain ones.
@@ -32,14 +32,14 @@ _FORMULA = re.compile(rf"(^|[;|\t\r\n])(?=[{_IGNORED}]*[{_SIGNS}])")
 _CONTROLS = ("\t", "\r", "\n")
 
 
-def csv_pieces(found: Iterable[ListedVerification]) -> Generator[str]:
-    """Yield a heading and a line for each run, in pieces of whole lines; the first piece comes with the first runs."""
+def csv_pieces(verifications: Iterable[ListedVerification]) -> Generator[str]:
+    """Yield a heading and a line for each verification, in pieces of whole lines."""
     sheet = io.StringIO(newline="")
     writer = csv.writer(sheet)
     sheet.write(BYTE_ORDER_MARK)
     writer.writerow(COLUMNS)
-    for run in found:
-        writer.writerow(map(harmless, _cells(run)))
+    for verification in verifications:
+        writer.writerow(map(harmless, _cells(verification)))
         if sheet.tell() >= PIECE:
             yield sheet.getvalue()
             sheet.seek(0)
@@ -53,12 +53,12 @@ def harmless(text: str) -> str:
     return f"'{text}" if marked == text and text[:1] in _CONTROLS else marked
 
 
-def _cells(run: ListedVerification) -> Iterator[str]:
-    view = _SCHEMA.dump(run)
-    for name in _OF_RUN:
+def _cells(verification: ListedVerification) -> Iterator[str]:
+    view = _SCHEMA.dump(verification)
+    for name in _FIELDS:
         value = view[name]
         yield " ".join(value) if isinstance(value, list) else value or ""
-    comparisons = run.outcome.comparisons
+    comparisons = verification.outcome.comparisons
     yield "; ".join(comparisons)
-    yield "; ".join(f"{uri}: {said}" for uri, said in comparisons.items() if said)
-    yield "; ".join(run.outcome.reasons)
+    yield "; ".join(f"{uri}: {comparison}" for uri, comparison in comparisons.items() if comparison)
+    yield "; ".join(verification.outcome.reasons)

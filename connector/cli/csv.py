@@ -1,0 +1,59 @@
+"""`connector verification export`: verifications as CSV."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from connector.cli.files import STDOUT, breaking_off, check_target, force_option, write
+from connector.cli.output import actor, services, tenant_option
+from connector.cli.progress import counted, progress
+from connector.domain.verification_filter import read_filter
+
+if TYPE_CHECKING:  # the use cases are imported when a command opens them: `serve` has to set up its metrics first
+    from connector.services.lookup.verifications import ListedVerification
+
+_FILTERS = (
+    click.option("--status", help="Of these statuses only, joined by commas."),
+    click.option("--user", "userId", help="Of this user only."),
+    click.option("--tag", help="With this tag only."),
+    click.option("--from", "from", metavar="TIME", help="Started then or later: a date or date-time, UTC's."),
+    click.option("--to", "to", metavar="TIME", help="Started before then; of a date, that day included."),
+)
+
+
+def filter_options(command: Any) -> Any:
+    """Add the options that filter verifications, by the names that `read_filter` knows."""
+    for option in reversed(_FILTERS):
+        command = option(command)
+    return command
+
+
+@click.command()
+@filter_options
+@click.option("--output", "-o", default=STDOUT, help="The file to write; standard output without it.")
+@force_option
+@tenant_option
+@click.pass_context
+def export(context: click.Context, /, output: str, force: bool, tenant: str, **query: str | None) -> None:
+    """Write verifications as CSV, the oldest first.
+
+    A file is written completely or not at all, and replaces an existing one only with --force. The audit trail
+    records the export.
+    """
+    check_target(output, is_forced=force)
+    from connector.api.csv_lines import csv_pieces  # noqa: PLC0415
+
+    criteria = read_filter(query)
+    is_shown = output == STDOUT and sys.stdout.isatty()  # a progress bar would be written into the output
+    with services(context) as opened, breaking_off(output), ExitStack() as stack:
+        opened.readings.record_export(tenant, criteria, actor())
+        verifications: Iterator[ListedVerification] = opened.lookup.export(tenant, criteria)
+        if not is_shown:
+            advance = stack.enter_context(progress(opened.lookup.count(tenant, criteria), "verifications"))
+            verifications = counted(verifications, advance)
+        write(output, (piece.encode() for piece in csv_pieces(verifications)), is_forced=force)
