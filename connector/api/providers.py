@@ -21,9 +21,9 @@ from connector.api.provider_shapes import (
     provider_body,
     provider_config,
 )
-from connector.domain.provider import PROVIDER_TYPE, ProviderConfig, invalid
+from connector.domain.provider import PROVIDER_TYPE, ProviderConfig
 from connector.domain.tenancy import tenant_path
-from connector.errors import Code, RequestError
+from connector.errors import Code, InvalidField, RequestError
 from connector.services.providers.registry import Providers
 
 PREFIX = "/api/server/v1/idv-providers"
@@ -61,7 +61,7 @@ def add_provider(body: dict[str, Any]) -> tuple[dict[str, Any], int, dict[str, s
     Onfido is not called: test the provider afterwards, and register its webhook.
     """
     if body["type"].upper() != PROVIDER_TYPE:
-        raise invalid("type", f"must be {PROVIDER_TYPE}")
+        raise InvalidField("type", f"must be {PROVIDER_TYPE}")
     provider = _providers().add(g.tenant, _config(body), g.principal.actor)
     return provider_body(provider), 201, {"Location": _url(PREFIX, provider.provider_id)}
 

@@ -131,15 +131,15 @@ class BaseUrlPolicy:
         """Raise `InvalidField` for a base URL that is not allowed, naming what is wrong with it."""
         policy = UrlPolicy(self.hosts, self.allows_http_loopback, "allowed_base_url_hosts", allows_query=False)
         if reason := policy.objection(base_url):
-            raise invalid("configProperties.base_url", f"{reason} (the API token is sent there)")
+            raise InvalidField("configProperties.base_url", f"{reason} (the API token is sent there)")
 
 
 def check_config(config: ProviderConfig, policy: BaseUrlPolicy) -> None:
     """Raise `InvalidField` for a configuration that could never verify anyone, naming the field."""
     if not (config.name.strip() and len(config.name) <= MAX_NAME):
-        raise invalid("name", f"must not be empty, and have at most {MAX_NAME} characters")
+        raise InvalidField("name", f"must not be empty, and have at most {MAX_NAME} characters")
     if not is_label(config.name):
-        raise invalid("name", NO_CONTROLS)
+        raise InvalidField("name", NO_CONTROLS)
     _check_image(config.image)
     _check_secrets(config)
     for name, number, most in (
@@ -147,12 +147,12 @@ def check_config(config: ProviderConfig, policy: BaseUrlPolicy) -> None:
         ("attempt_window", config.attempt_window, LONGEST_WINDOW),
     ):
         if not 1 <= number <= most:
-            raise invalid(f"configProperties.{name}", f"must be a number from 1 to {most}")
+            raise InvalidField(f"configProperties.{name}", f"must be a number from 1 to {most}")
     _check_workflow_id(config.workflow_id)
     policy.check(config.base_url)
     _check_mapping(config.claims)
     if config.missing_name is not None and (why := name_objection(config.missing_name)):
-        raise invalid("configProperties.missing_name", f"must be {REPEAT}, or a placeholder for a name, but {why}")
+        raise InvalidField("configProperties.missing_name", f"must be {REPEAT}, or a placeholder for a name, but {why}")
 
 
 def tidied(config: ProviderConfig) -> ProviderConfig:
@@ -170,7 +170,7 @@ def refuse_masks(config: ProviderConfig) -> None:
     """Raise `InvalidField` for a mask in place of a secret that is not stored yet."""
     for name, key in SECRETS.items():
         if getattr(config, name) == MASK:
-            raise invalid(f"configProperties.{key}", "must be the secret itself, not the mask that stands for it")
+            raise InvalidField(f"configProperties.{key}", "must be the secret itself, not the mask that stands for it")
 
 
 def name_key(name: str) -> str:
@@ -197,21 +197,18 @@ def webhook_command(provider: Provider) -> str:
     return f"connector provider add-webhook {provider.provider_id}{tenant}"
 
 
-def invalid(where: str, why: str) -> InvalidField:
-    """Create the error for a field of the provider that is refused."""
-    return InvalidField(where, why)
-
-
 def _check_secrets(config: ProviderConfig) -> None:
     if config.api_token is not None and (config.client_id or config.client_secret) is not None:
-        raise invalid("configProperties", "must have a token, or a client_id with its client_secret, not both")
+        raise InvalidField("configProperties", "must have a token, or a client_id with its client_secret, not both")
     for name in ("api_token", "client_id", "client_secret", "webhook_token"):
         value = getattr(config, name)
         if value is not None and not (value and value.isascii() and value.isprintable() and value.strip() == value):
-            raise invalid(f"configProperties.{SECRETS.get(name, name)}", "must be printable ASCII, as Onfido shows it")
+            raise InvalidField(
+                f"configProperties.{SECRETS.get(name, name)}", "must be printable ASCII, as Onfido shows it"
+            )
     if config.webhook_token is not None and len(config.webhook_token) < LEAST_WEBHOOK_TOKEN:
         why = f"must have at least {LEAST_WEBHOOK_TOKEN} characters, as Onfido's webhook tokens have"
-        raise invalid("configProperties.webhook_token", why)
+        raise InvalidField("configProperties.webhook_token", why)
     _check_notice_secret(config.notice_secret)
 
 
@@ -230,23 +227,23 @@ def choose_credentials(config: ProviderConfig, known: Credentials | None) -> Cre
     client_secret = config.client_secret or (stored.client_secret if stored and is_same else None)
     if client_id is None and client_secret is None:
         why = "must be given: an API token from Onfido's dashboard, or client_id and client_secret in its place"
-        raise invalid("configProperties.token", why)
+        raise InvalidField("configProperties.token", why)
     if client_id is None:
-        raise invalid("configProperties.client_id", "must be given with client_secret")
+        raise InvalidField("configProperties.client_id", "must be given with client_secret")
     if client_secret is None:
-        raise invalid("configProperties.client_secret", "must be given with this client_id")
+        raise InvalidField("configProperties.client_secret", "must be given with this client_id")
     return ClientCredentials(client_id, client_secret)
 
 
 def check_region(credentials: Credentials, base_url: str) -> None:
     """Raise `InvalidField` for a token whose prefix names another region than the base URL."""
     if isinstance(credentials, str) and (why := region_objection(credentials, base_url)):
-        raise invalid("configProperties.token", why)
+        raise InvalidField("configProperties.token", why)
 
 
 def _check_workflow_id(workflow_id: str) -> None:
     if not UUID.fullmatch(workflow_id):
-        raise invalid("configProperties.workflow_id", "must be the workflow's UUID, from Onfido Studio")
+        raise InvalidField("configProperties.workflow_id", "must be the workflow's UUID, from Onfido Studio")
 
 
 def _check_notice_secret(secret: str | None) -> None:
@@ -258,7 +255,9 @@ def _check_notice_secret(secret: str | None) -> None:
     except (binascii.Error, ValueError):  # ValueError: not ASCII
         key = b""
     if not (secret.startswith(NOTICE_SECRET_PREFIX) and len(key) in _NOTICE_KEY_BYTES):
-        raise invalid("configProperties.notice_secret", f"must be {NOTICE_SECRET_PREFIX} and base64 of 24 to 64 bytes")
+        raise InvalidField(
+            "configProperties.notice_secret", f"must be {NOTICE_SECRET_PREFIX} and base64 of 24 to 64 bytes"
+        )
 
 
 def _check_image(image: str) -> None:
@@ -266,22 +265,24 @@ def _check_image(image: str) -> None:
     scheme = re.match(r"[^/?#]*:", image.strip())  # anything that ends in a colon before a path may be read as a scheme
     is_https = re.match(r"https://[^/?#\\]", image, re.IGNORECASE) is not None
     if not is_label(image) or (scheme and not is_https) or re.match(r"[\s/\\]*[/\\][/\\]", image):
-        raise invalid("image", "must be an https URL, a path or a name")
+        raise InvalidField("image", "must be an https URL, a path or a name")
 
 
 def _check_mapping(claims: Mapping[str, str]) -> None:
     for uri, applicant_field in claims.items():
         if not is_label(uri):
-            raise invalid("claims", f"a local claim {NO_CONTROLS}")
+            raise InvalidField("claims", f"a local claim {NO_CONTROLS}")
         if applicant_field not in APPLICANT_FIELDS:
             known = ", ".join(sorted(APPLICANT_FIELDS))
-            raise invalid("claims", f"{uri} must be mapped to an applicant field ({known}), not to {applicant_field}")
+            raise InvalidField(
+                "claims", f"{uri} must be mapped to an applicant field ({known}), not to {applicant_field}"
+            )
     fields = list(claims.values())
     for required in REQUIRED_FIELDS:
         if required not in fields:
-            raise invalid("claims", f"must map a claim to {required}, which Onfido requires of every applicant")
+            raise InvalidField("claims", f"must map a claim to {required}, which Onfido requires of every applicant")
     if doubled := {name for name in fields if fields.count(name) > 1 and name not in REQUIRED_FIELDS}:
-        raise invalid(
+        raise InvalidField(
             "claims",
             f"must map one claim to {', '.join(sorted(doubled))}; only names are joined from several",
         )

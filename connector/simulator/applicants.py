@@ -2,88 +2,98 @@
 
 from __future__ import annotations
 
+import re
 from datetime import timedelta
 
 from flask import Blueprint, g, request
+from marshmallow import ValidationError, validates_schema
 
 from connector.simulator import errors
 from connector.simulator.countries import COUNTRIES
 from connector.simulator.records import Applicant, now
 from connector.simulator.simulation import json_body, page_of, simulation
 from connector.simulator.state import normal
-from connector.simulator.validation import (
-    Json,
-    Problems,
-    boolean,
-    check,
-    choice,
-    day,
-    list_of,
-    nullable,
-    record,
-    text,
-)
+from connector.simulator.validation import Input, Json, boolean, check, choice, day, list_of, record, text
 
 blueprint = Blueprint("applicants", __name__)
 
 DELETION_DELAY = timedelta(days=20)
 
-_NAME = text(1, pattern=r'[^!#$%*=<>;{}"]*')
-_LINE = nullable(text(pattern=r"[^!$%^*=<>]*"))
-_COUNTRY = choice(*COUNTRIES)
-_ADDRESS_FIELDS = ("flat_number", "building_number", "building_name", "street", "sub_street", "town", "state")
+_NAME = r'[^!#$%*=<>;{}"]*'
+_LINE = r"[^!$%^*=<>]*"
+_STATE_CODE = "[A-Z]{2}"
+_PAGE = "[1-9][0-9]{0,8}"
 _ID_NUMBER_TYPES = (
     *("ssn", "social_insurance", "tax_id", "identity_card", "driving_license", "driving_licence", "share_code"),
     *("voter_id", "passport", "other"),
 )
-_ADDRESS = record(
-    dict.fromkeys(_ADDRESS_FIELDS, text())
-    | dict.fromkeys(("line1", "line2", "line3"), _LINE)
-    | {"postcode": text(1), "country": _COUNTRY},
-    "postcode",
-    "country",
-)
 
 
-def _address(value: object) -> Problems:
-    """Accept an address; a state of the USA is written in its two letters."""
-    problems = _ADDRESS(value)
-    if not problems and isinstance(value, dict) and value["country"] == "USA" and "state" in value:
-        return [{"state": wrong}] if (wrong := text(pattern="[A-Z]{2}")(value["state"])) else []
-    return problems
+class Address(Input):
+    """An address; a state of the USA is written in its two letters."""
+
+    flat_number, building_number, building_name = text(), text(), text()
+    street, sub_street, town, state = text(), text(), text(), text()
+    line1, line2, line3 = (text(pattern=_LINE, allow_none=True) for _ in range(3))
+    postcode = text(1, required=True)
+    country = choice(*COUNTRIES, required=True)
+
+    @validates_schema(skip_on_field_errors=True)
+    def check_state(self, data: Json, **_: object) -> None:
+        """Raise where a state of the USA has another form."""
+        if data["country"] == "USA" and "state" in data and not re.fullmatch(_STATE_CODE, data["state"]):
+            raise ValidationError("must have the documented format", "state")
 
 
-RULES = {
-    "first_name": _NAME,
-    "last_name": _NAME,
-    "email": text(pattern=r"[^@\s]+@[^@\s]+\.[^@\s]+"),
-    "dob": day,
-    "phone_number": text(1, 40),
-    "id_numbers": list_of(
-        record(
-            {"type": choice(*_ID_NUMBER_TYPES), "value": text(1), "state_code": text(pattern="[A-Z]{2}")},
-            "type",
-            "value",
-        )
-    ),
-    "address": _address,
-    "location": record({"ip_address": text(), "country_of_residence": _COUNTRY}),
-    "consents": list_of(
-        record(
-            {
-                "name": choice("privacy_notices_read", "ssn_verification", "phone_number_verification"),
-                "granted": boolean,
-            },
-            "name",
-            "granted",
-        )
-    ),
-}
-_LIST_RULES = {
-    "page": text(pattern="[1-9][0-9]{0,8}"),
-    "per_page": text(pattern="[1-9][0-9]{0,8}"),
-    "include_deleted": choice("true", "false"),
-}
+class IdNumber(Input):
+    """A number that a state has given to a person."""
+
+    type = choice(*_ID_NUMBER_TYPES, required=True)
+    value = text(1, required=True)
+    state_code = text(pattern=_STATE_CODE)
+
+
+class Location(Input):
+    """Where a person is and lives."""
+
+    ip_address = text()
+    country_of_residence = choice(*COUNTRIES)
+
+
+class Consent(Input):
+    """A consent, given or refused."""
+
+    name = choice("privacy_notices_read", "ssn_verification", "phone_number_verification", required=True)
+    granted = boolean(required=True)
+
+
+class ApplicantChange(Input):
+    """The fields of an applicant that are to be changed."""
+
+    first_name = text(1, pattern=_NAME)
+    last_name = text(1, pattern=_NAME)
+    email = text(pattern=r"[^@\s]+@[^@\s]+\.[^@\s]+")
+    dob = day()
+    phone_number = text(1, 40)
+    id_numbers = list_of(record(IdNumber))
+    address = record(Address)
+    location = record(Location)
+    consents = list_of(record(Consent))
+
+
+class NewApplicant(ApplicantChange):
+    """An applicant to be created."""
+
+    first_name = text(1, pattern=_NAME, required=True)
+    last_name = text(1, pattern=_NAME, required=True)
+
+
+class ApplicantQuery(Input):
+    """What a list of applicants is narrowed to."""
+
+    page = text(pattern=_PAGE)
+    per_page = text(pattern=_PAGE)
+    include_deleted = choice("true", "false")
 
 
 @blueprint.post("/applicants")
@@ -91,7 +101,7 @@ def create() -> tuple[Json, int]:
     """Create an applicant in the environment of the token."""
     state = simulation().state
     applicant = Applicant(g.is_sandbox)
-    applicant.change(check(json_body(), RULES, "first_name", "last_name"))
+    applicant.change(check(json_body(), NewApplicant()))
     with state.lock:
         state.applicants[applicant.applicant_id] = applicant
         return applicant.as_json(), 201
@@ -100,7 +110,7 @@ def create() -> tuple[Json, int]:
 @blueprint.get("/applicants")
 def list_all() -> Json:
     """List applicants, the newest first."""
-    query = check(request.args, _LIST_RULES)
+    query = check(request.args, ApplicantQuery())
     state = simulation().state
     with state.lock:
         found = [
@@ -125,7 +135,7 @@ def read(applicant_id: str) -> Json:
 def update(applicant_id: str) -> Json:
     """Change the fields that are sent."""
     state = simulation().state
-    values = check(json_body(), RULES)
+    values = check(json_body(), ApplicantChange())
     with state.lock:
         applicant = state.applicant(applicant_id)
         applicant.change(values)

@@ -10,10 +10,36 @@ from connector.simulator.faults import ANY, Faults
 from connector.simulator.records import API_PATH, Belonging
 from connector.simulator.simulation import json_body, root_url, simulation
 from connector.simulator.state import normal
-from connector.simulator.validation import Json, check, choice, identifier, integer, text
+from connector.simulator.validation import ClosedInput, Input, Json, check, choice, identifier, integer, text
 
 _BELONGINGS = {"passkeys": (PASSKEY, "ACTIVE"), "biometric_tokens": (BIOMETRIC_TOKEN, "approved")}
-_CUSTOMER_RULES = dict.fromkeys(_BELONGINGS, integer(0, 100)) | {"environment": choice("sandbox", "live")}
+
+
+class WorkflowPath(Input):
+    """The id of a workflow."""
+
+    workflow_id = identifier()
+
+
+class Decision(ClosedInput):
+    """A manual decision."""
+
+    outcome = text(1, 64, required=True)
+
+
+class NewMatches(ClosedInput):
+    """How many matches a monitor gets."""
+
+    count = integer(1, 100)
+
+
+class CustomerObjects(ClosedInput):
+    """How many objects a customer gets, and where."""
+
+    passkeys = integer(0, 100)
+    biometric_tokens = integer(0, 100)
+    environment = choice("sandbox", "live")
+
 
 blueprint = Blueprint("control", __name__, url_prefix="/simulator")
 
@@ -62,14 +88,14 @@ def choose_outcome(run_id: str) -> Json:
 def decide(run_id: str) -> Json:
     """Make the manual decision that a run waits for and show the run."""
     parts = simulation()
-    decision = check(json_body(), {"outcome": text(1, 64)}, "outcome", is_closed=True)["outcome"]
+    decision = check(json_body(), Decision())["outcome"]
     return lifecycle.decide(parts.state, parts.sender, run_id, decision)
 
 
 @blueprint.put("/workflows/<workflow_id>")
 def put_workflow(workflow_id: str) -> Json:
     """Replace a workflow's rules; they apply to new runs."""
-    check({"workflow_id": workflow_id}, {"workflow_id": identifier})
+    check({"workflow_id": workflow_id}, WorkflowPath())
     workflow, state = workflows.parse(json_body()), simulation().state
     with state.lock:
         state.workflows[normal(workflow_id)] = workflow
@@ -80,14 +106,14 @@ def put_workflow(workflow_id: str) -> Json:
 def add_matches(monitor_id: str) -> Json:
     """Add matches to a monitor and return all of its matches."""
     parts = simulation()
-    count = check(json_body(), {"count": integer(1, 100)}, is_closed=True).get("count", 1)
+    count = check(json_body(), NewMatches()).get("count", 1)
     return watchlist_monitors.add_matches(parts.state, parts.sender, monitor_id, count, root_url())
 
 
 @blueprint.post("/customers/<user_id>")
 def add_belongings(user_id: str) -> Json:
     """Add passkeys and biometric tokens to a customer, and return how many of each there are."""
-    body, state = check(json_body(), _CUSTOMER_RULES, is_closed=True), simulation().state
+    body, state = check(json_body(), CustomerObjects()), simulation().state
     owner = (user_id.replace("%2F", "/"), body.get("environment") != "live")
     with state.lock:
         for name, (kind, status) in _BELONGINGS.items():

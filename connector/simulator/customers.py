@@ -10,13 +10,23 @@ from flask import Blueprint, g
 from connector.simulator import errors
 from connector.simulator.records import Belonging, iso
 from connector.simulator.simulation import json_body, simulation
-from connector.simulator.validation import Json, check, choice
+from connector.simulator.validation import Input, Json, check, choice
 
 blueprint = Blueprint("customers", __name__)
 
 PASSKEY, BIOMETRIC_TOKEN = "passkey", "biometric token"
-_PASSKEY_RULES = {"state": choice("ACTIVE", "INACTIVE")}
-_TOKEN_RULES = {"status": choice("approved", "declined")}
+
+
+class PasskeyChange(Input):
+    """A passkey's new state."""
+
+    state = choice("ACTIVE", "INACTIVE", required=True)
+
+
+class TokenChange(Input):
+    """A biometric token's new status."""
+
+    status = choice("approved", "declined", required=True)
 
 
 @blueprint.get("/passkeys/<username>")
@@ -45,7 +55,7 @@ def read_passkey(username: str, passkey_id: str) -> Json:
 @blueprint.put("/passkeys/<username>/<passkey_id>")
 def update_passkey(username: str, passkey_id: str) -> Json:
     """Switch a passkey on or off."""
-    values = check(json_body(), _PASSKEY_RULES, "state")
+    values = check(json_body(), PasskeyChange())
     with simulation().state.lock:
         passkey = _find(PASSKEY, username, passkey_id)
         passkey.status = values["state"]
@@ -85,7 +95,7 @@ def read_token(user_id: str, token_id: str) -> Json:
 @blueprint.put("/biometric_tokens/<user_id>/<token_id>")
 def update_token(user_id: str, token_id: str) -> Json:
     """Approve or decline a biometric token."""
-    values = check(json_body(), _TOKEN_RULES, "status")
+    values = check(json_body(), TokenChange())
     with simulation().state.lock:
         token = _find(BIOMETRIC_TOKEN, user_id, token_id)
         token.status = values["status"]

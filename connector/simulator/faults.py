@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-from connector.simulator import validation
-from connector.simulator.validation import Json, Rule, choice, integer
+from marshmallow.fields import Field
+
+from connector.simulator.validation import ClosedInput, Json, check, choice, integer, text
 
 ALWAYS = -1
 ANY = "*"
@@ -41,7 +42,7 @@ class Event(StrEnum):
     MATCHES_UPDATED = "watchlist_monitor.matches_updated"
 
 
-def _switch(default: Any, rule: Rule, about: str) -> Any:
+def _switch(default: Any, rule: Field[Any], about: str) -> Any:
     return dataclasses.field(default=default, metadata={"rule": rule, "about": about})
 
 
@@ -55,7 +56,7 @@ class Faults:
 
     route: str = _switch(
         ANY,
-        validation.text(1, 100),
+        text(1, 100),
         "The API calls that the next six concern, such as POST /workflow_runs; * for all.",
     )
     latency_ms: int = _switch(0, _MILLISECONDS, "Each call waits so long before anything happens.")
@@ -98,12 +99,12 @@ class Faults:
     events_reordered: int = _switch(0, _COUNT, "The webhooks of one step of a run are sent last first.")
 
     def __post_init__(self) -> None:
-        if problems := validation.problems_in(dataclasses.asdict(self), RULES):
+        if problems := Switches().validate(dataclasses.asdict(self)):
             raise ValueError(f"unknown faults: {problems}")
 
     def changed(self, values: Mapping[str, Any]) -> Faults:
         """Return these switches with `values` applied; raises `ApiError` naming what is refused."""
-        return dataclasses.replace(self, **validation.check(values, RULES, is_closed=True))
+        return dataclasses.replace(self, **check(values, Switches()))
 
     def concerns(self, switch: str, subject: str) -> bool:
         """Whether `switch` is on for this route, or this event."""
@@ -120,7 +121,9 @@ class Faults:
         return dataclasses.asdict(self)
 
 
-RULES: Mapping[str, Rule] = {field.name: field.metadata["rule"] for field in dataclasses.fields(Faults)}
+Switches = ClosedInput.from_dict(
+    {field.name: field.metadata["rule"] for field in dataclasses.fields(Faults)}, name="Switches"
+)
 HEALTHY = Faults()
 
 

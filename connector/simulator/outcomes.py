@@ -18,16 +18,7 @@ from connector.simulator.faults import Shape
 from connector.simulator.records import Applicant
 from connector.simulator.reports import CLEAR, CONSIDER, RESULTS, UNIDENTIFIED
 from connector.simulator.runs import APPROVED, BROKEN_OFF, DECLINED, ENDED_STATUSES, Ending, Run
-from connector.simulator.validation import (
-    Json,
-    anything,
-    check,
-    choice,
-    list_of,
-    mapping_of,
-    nullable,
-    text,
-)
+from connector.simulator.validation import ClosedInput, Json, anything, check, choice, list_of, mapping_of, text
 
 MAX_TAGS = 100
 UNSET: Any = object()
@@ -37,14 +28,16 @@ COMPARED_AS = {"first_name": "first_name", "last_name": "last_name", "dob": "dat
 
 Comparisons = dict[str, str | None]
 
-_RULES = {
-    "status": text(1, 64),
-    "comparisons": nullable(mapping_of(nullable(choice(*RESULTS)))),
-    "shape": choice(*Shape),
-    "output": anything,
-    "reasons": list_of(text(1)),
-    "tags": list_of(text(1, 128)),
-}
+
+class Choice(ClosedInput):
+    """What a person, or a test, chooses for a run."""
+
+    status = text(1, 64)
+    comparisons = mapping_of(choice(*RESULTS, allow_none=True), allow_none=True)
+    shape = choice(*Shape)
+    output = anything()
+    reasons = list_of(text(1))
+    tags = list_of(text(1, 128))
 
 
 @dataclass(frozen=True)
@@ -76,7 +69,7 @@ class Outcome:
 
 def parse(body: Json) -> Outcome:
     """Read a choice; raises `ApiError` 422 naming what is wrong with it."""
-    return Outcome(**check(body, _RULES, is_closed=True))
+    return Outcome(**check(body, Choice()))
 
 
 def ending_of(outcome: Outcome, run: Run, default_shape: Shape) -> Ending:

@@ -17,7 +17,7 @@ from connector.simulator.reports import RESULTS
 from connector.simulator.runs import ABANDONED, APPROVED, BROKEN_OFF, DECLINED, ERROR, RESULT_STATUSES, REVIEW, Run
 from connector.simulator.simulation import read_json, simulation
 from connector.simulator.validation import Json, check
-from connector.simulator.workflow_runs import TASK_RULES
+from connector.simulator.workflow_runs import TaskData
 
 blueprint = Blueprint("pages", __name__, template_folder="templates")
 
@@ -94,7 +94,7 @@ def complete(run_id: str, task_id: str) -> BaseResponse:
     if decision := request.form.get("decision"):
         lifecycle.decide(parts.state, parts.sender, run_id, decision)
     else:
-        data = check({"data": read_json(request.form.get("data", ""))}, TASK_RULES)["data"]
+        data = check({"data": read_json(request.form.get("data", ""))}, TaskData())["data"]
         lifecycle.complete_task(parts.state, parts.sender, run_id, task_id, data)
     return redirect(url_for(".index") if run.is_link_expired else url_for(".show", run_id=run_id), 303)
 

@@ -1,174 +1,186 @@
-"""Validation of JSON: small rules that combine into the schema of a request.
+"""Validation of JSON with marshmallow, in Onfido's words.
 
-A rule takes a value and lists what is wrong with it; an empty list means nothing is. The problems of an object
-inside an object are themselves an object, as in `{"address": [{"postcode": ["must be given"]}]}`.
+A schema lists what is wrong with each field. The problems of an object inside an object are themselves an object, as in
+`{"address": [{"postcode": ["must be given"]}]}`. Values are checked only, and kept as they were sent.
 """
 
 from __future__ import annotations
 
 import re
-import uuid
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from datetime import UTC, date, datetime
 from typing import Any
 from urllib.parse import urlsplit
 
+from marshmallow import EXCLUDE, RAISE, Schema, ValidationError, fields
+from marshmallow.validate import Length, OneOf, Range, Regexp
+
 from connector.simulator.errors import invalid
 
 Json = dict[str, Any]
-Problems = list[Any]
-Rule = Callable[[Any], Problems]
 
-REQUIRED = ["must be given"]
-UNKNOWN = ["must be left out: it is unknown"]
+REQUIRED = "must be given"
 MOST_CHOICES = 10  # that a sentence lists
+MAX_ADDRESS = 2048  # characters
 
 _DATE_TIME = r"[0-9]{4}(-[0-9]{2}){2}T[0-9]{2}(:[0-9]{2}){2}(\.[0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})"  # RFC 3339
+_NOT_A_DAY = "must be a date, YYYY-MM-DD"
+_NOT_AN_ADDRESS = "must be an http or https URL"
 
 
-def check(body: Mapping[str, Any], rules: Mapping[str, Rule], *required: str, is_closed: bool = False) -> Json:
-    """Return the known fields of `body`; raise `ApiError` 422 naming each field that breaks its rule.
+class Input(Schema):
+    """The fields of a request; unknown ones are dropped, as Onfido does."""
 
-    Unknown fields are dropped, as Onfido does, unless `is_closed`: then they are refused.
-    """
-    if problems := problems_in(body, rules, required, is_closed=is_closed):
+    class Meta:
+        unknown = EXCLUDE
+
+
+class ClosedInput(Schema):
+    """The fields of a request; unknown ones are refused."""
+
+    error_messages = {"unknown": "must be left out: it is unknown"}  # noqa: RUF012  marshmallow's own form
+
+    class Meta:
+        unknown = RAISE
+
+
+def check(body: Mapping[str, Any], schema: Schema) -> Json:
+    """Return the known fields of `body`; raise `ApiError` 422 naming each field that breaks its rule."""
+    if problems := schema.validate(body):
         raise invalid(problems)
-    return {name: value for name, value in body.items() if name in rules}
+    return {name: value for name, value in body.items() if name in schema.fields}
 
 
-def problems_in(
-    body: Mapping[str, Any], rules: Mapping[str, Rule], required: Collection[str] = (), *, is_closed: bool = False
-) -> Json:
-    """Map each field that breaks its rule, is missing, or is unknown where `is_closed`, to what is wrong with it."""
-    problems: Json = {name: REQUIRED for name in required if name not in body}
-    for name, rule in rules.items():
-        if name in body and (found := rule(body[name])):
-            problems[name] = found
-    if is_closed:
-        problems |= {str(name): UNKNOWN for name in body if name not in rules}
-    return problems
+class Array(fields.List[Any]):
+    """An array; the problems of its elements are listed one after the other."""
 
-
-def anything(_: Any) -> Problems:
-    """Accept every value."""
-    return []
-
-
-def nullable(rule: Rule) -> Rule:
-    """Accept null as well."""
-    return lambda value: [] if value is None else rule(value)
-
-
-def text(minimum: int = 0, maximum: int | None = None, pattern: str = "") -> Rule:
-    """Accept a string of so many characters that matches the whole pattern."""
-
-    def problems(value: Any) -> Problems:
-        if not isinstance(value, str) or not _is_unicode(value):
-            return ["must be a string"]
-        if len(value.strip()) < minimum:
-            return ["must not be blank"]
-        if maximum is not None and len(value) > maximum:
-            return [f"must have at most {maximum} characters"]
-        return ["must have the documented format"] if pattern and not re.fullmatch(pattern, value) else []
-
-    return problems
-
-
-def integer(minimum: int, maximum: int) -> Rule:
-    """Accept a whole number within these bounds."""
-
-    def problems(value: Any) -> Problems:
-        if not isinstance(value, int) or isinstance(value, bool) or not minimum <= value <= maximum:
-            return [f"must be a whole number from {minimum} to {maximum}"]
-        return []
-
-    return problems
-
-
-def number(value: Any) -> Problems:
-    """Accept a number, whole or not."""
-    return [] if isinstance(value, int | float) and not isinstance(value, bool) else ["must be a number"]
-
-
-def choice(*values: str) -> Rule:
-    """Accept one of these strings."""
-    known = ", ".join(values) if len(values) <= MOST_CHOICES else "the documented values"
-    return lambda value: [] if isinstance(value, str) and value in values else [f"must be one of {known}"]
-
-
-def list_of(rule: Rule, maximum: int | None = None) -> Rule:
-    """Accept an array of so many elements, each of which keeps `rule`."""
-
-    def problems(value: Any) -> Problems:
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
         if not isinstance(value, list):
-            return ["must be an array"]
-        if maximum is not None and len(value) > maximum:
-            return [f"must have at most {maximum} elements"]
-        return [problem for element in value for problem in rule(element)]
+            raise self.make_error("invalid")
+        try:
+            return super()._deserialize(value, *args, **kwargs)
+        except ValidationError as error:
+            raise ValidationError([problem for each in _by_key(error).values() for problem in each]) from None
 
-    return problems
 
+class Record(fields.Nested):
+    """An object; its problems are one object."""
 
-def record(rules: Mapping[str, Rule], *required: str) -> Rule:
-    """Accept an object whose known fields keep their rules."""
-
-    def problems(value: Any) -> Problems:
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
         if not isinstance(value, dict):
-            return ["must be an object"]
-        found = problems_in(value, rules, required)
-        return [found] if found else []
+            raise self.make_error("type")
+        try:
+            return super()._deserialize(value, *args, **kwargs)
+        except ValidationError as error:
+            raise ValidationError([error.messages]) from None
 
-    return problems
 
+class ByName(fields.Dict):
+    """An object with any short keys; its problems are one object."""
 
-def mapping_of(rule: Rule) -> Rule:
-    """Accept an object with any short keys, each value of which keeps `rule`."""
-    key_rule = text(1, 64)
-
-    def problems(value: Any) -> Problems:
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
         if not isinstance(value, dict):
-            return ["must be an object"]
-        found = {key: wrong for key, element in value.items() if (wrong := key_rule(key) + rule(element))}
-        return [found] if found else []
-
-    return problems
-
-
-def boolean(value: Any) -> Problems:
-    """Accept true and false."""
-    return [] if isinstance(value, bool) else ["must be true or false"]
+            raise self.make_error("invalid")
+        try:
+            return super()._deserialize(value, *args, **kwargs)  # type: ignore[no-untyped-call]
+        except ValidationError as error:
+            problems = {name: [*each.get("key", ()), *each.get("value", ())] for name, each in _by_key(error).items()}
+            raise ValidationError([problems]) from None
 
 
-def json_object(value: Any) -> Problems:
-    """Accept any object."""
-    return [] if isinstance(value, dict) else ["must be an object"]
+class Instant(fields.AwareDateTime):
+    """A date and time with its zone, such as 2030-01-31T12:00:00Z."""
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> datetime:
+        if not isinstance(value, str) or not re.fullmatch(_DATE_TIME, value):
+            raise self.make_error("invalid")
+        return super()._deserialize(value, *args, **kwargs)
 
 
-def identifier(value: Any) -> Problems:
-    """Accept a UUID."""
-    return _parses(uuid.UUID, value, "must be a UUID")
+def text(minimum: int = 0, maximum: int | None = None, pattern: str = "", **options: Any) -> fields.String:
+    """A string of so many characters that matches the whole pattern; with a minimum, a blank one is refused."""
+    rules: list[Any] = [_check_unicode]
+    if minimum:
+        rules.append(Regexp(r"\s*\S", error="must not be blank"))
+    if maximum is not None:
+        rules.append(Length(max=maximum, error=f"must have at most {maximum} characters"))
+    if pattern:
+        rules.append(Regexp(rf"(?:{pattern})\Z", error="must have the documented format"))
+    return fields.String(validate=rules, error_messages=_saying("must be a string"), **options)
 
 
-def day(value: Any) -> Problems:
-    """Accept a date such as 1990-01-31."""
-    is_shaped = isinstance(value, str) and re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value)
-    return _parses(date.fromisoformat, value if is_shaped else None, "must be a date, YYYY-MM-DD")
+def integer(minimum: int, maximum: int) -> fields.Integer:
+    """A whole number within these bounds."""
+    reason = f"must be a whole number from {minimum} to {maximum}"
+    return fields.Integer(strict=True, validate=Range(minimum, maximum, error=reason), error_messages=_saying(reason))
 
 
-def moment(value: Any) -> Problems:
-    """Accept an ISO 8601 date, or date and time."""
-    return _parses(as_moment, value, "must be an ISO 8601 date")
+def number(**options: Any) -> fields.Raw:
+    """A number, whole or not."""
+    return _raw("must be a number", int, float, **options)
 
 
-def date_time(value: Any) -> Problems:
-    """Accept a date and time with its zone, such as 2030-01-31T12:00:00Z."""
-    wrong = ["must be a date and time, YYYY-MM-DDThh:mm:ssZ"]
-    return wrong if text(pattern=_DATE_TIME)(value) or moment(value) else []
+def boolean(**options: Any) -> fields.Raw:
+    """True or false."""
+    return _raw("must be true or false", bool, **options)
 
 
-def future(value: Any) -> Problems:
-    """Accept a date and time that is yet to come."""
-    return date_time(value) or ([] if as_moment(value) > datetime.now(UTC) else ["must be in the future"])
+def anything() -> fields.Raw:
+    """Any value."""
+    return fields.Raw(allow_none=True)
+
+
+def choice(*values: str, **options: Any) -> fields.Raw:
+    """One of these strings."""
+    known = ", ".join(values) if len(values) <= MOST_CHOICES else "the documented values"
+    reason = f"must be one of {known}"
+    return fields.Raw(validate=OneOf(values, error=reason), error_messages=_saying(reason), **options)
+
+
+def list_of(element: fields.Field[Any], maximum: int | None = None, **options: Any) -> Array:
+    """An array of at most so many elements."""
+    most = Length(max=maximum, error=f"must have at most {maximum} elements")
+    return Array(element, validate=most, error_messages=_saying("must be an array"), **options)
+
+
+def record(schema: type[Schema], **options: Any) -> Record:
+    """An object with the fields of a schema."""
+    return Record(schema, error_messages=_saying("must be an object"), **options)
+
+
+def mapping_of(element: fields.Field[Any], **options: Any) -> ByName:
+    """An object with any short keys."""
+    return ByName(keys=text(1, 64), values=element, error_messages=_saying("must be an object"), **options)
+
+
+def json_object(**options: Any) -> fields.Dict:
+    """Any object."""
+    return fields.Dict(error_messages=_saying("must be an object"), **options)
+
+
+def identifier(**options: Any) -> fields.UUID:
+    """A UUID."""
+    return fields.UUID(error_messages=_saying("must be a UUID"), **options)
+
+
+def day() -> fields.String:
+    """A date such as 1990-01-31."""
+    return fields.String(validate=_check_day, error_messages=_saying(_NOT_A_DAY))
+
+
+def moment() -> fields.AwareDateTime:
+    """An ISO 8601 date, or date and time."""
+    return fields.AwareDateTime(default_timezone=UTC, error_messages=_saying("must be an ISO 8601 date"))
+
+
+def date_time(**options: Any) -> Instant:
+    """A date and time with its zone."""
+    return Instant(error_messages=_saying("must be a date and time, YYYY-MM-DDThh:mm:ssZ"), **options)
+
+
+def future(**options: Any) -> Instant:
+    """A date and time that is yet to come."""
+    return date_time(validate=_check_future, **options)
 
 
 def as_moment(value: str) -> datetime:
@@ -177,25 +189,58 @@ def as_moment(value: str) -> datetime:
     return parsed if parsed.tzinfo else parsed.replace(tzinfo=UTC)
 
 
-def web_address(value: Any) -> Problems:
-    """Accept an http or https URL."""
-    wrong = ["must be an http or https URL"]
-    if text(1, 2048)(value) or _parses(lambda address: urlsplit(address).port, value, ""):
-        return wrong
-    url = urlsplit(value)
-    return [] if url.scheme in ("http", "https") and url.hostname else wrong
+def web_address(check_value: Callable[[str], None] | None = None, **options: Any) -> fields.String:
+    """An http or https URL; `check_value` may be stricter than `check_address`."""
+    return fields.String(validate=check_value or check_address, error_messages=_saying(_NOT_AN_ADDRESS), **options)
 
 
-def _parses(parse: Callable[[str], object], value: Any, problem: str) -> Problems:
-    if not isinstance(value, str):
-        return [problem]
-    try:
-        parse(value)
-    except ValueError:
-        return [problem]
-    return []
+def _saying(reason: str) -> dict[str, Any]:
+    """Return marshmallow's messages for a value of another kind, and for none."""
+    return {"required": REQUIRED} | dict.fromkeys(("invalid", "invalid_uuid", "null", "type"), reason)
 
 
-def _is_unicode(value: str) -> bool:
+def _by_key(error: ValidationError) -> dict[Any, Any]:
+    """Return what is wrong with each element of an array, or with each key and value of an object."""
+    return error.messages if isinstance(error.messages, dict) else {}
+
+
+def _raw(reason: str, *kinds: type, **options: Any) -> fields.Raw:
+    """A value of one of these types, where true and false are no numbers."""
+
+    def check_kind(value: Any) -> None:
+        if type(value) not in kinds:
+            raise ValidationError(reason)
+
+    return fields.Raw(validate=check_kind, error_messages=_saying(reason), **options)
+
+
+def _check_unicode(value: str) -> None:
     """JSON can spell half a surrogate pair, which no page and no UTF-8 body can hold."""
-    return not any("\ud800" <= character <= "\udfff" for character in value)
+    if any("\ud800" <= character <= "\udfff" for character in value):
+        raise ValidationError("must be a string")
+
+
+def _check_day(value: str) -> None:
+    if not re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value):
+        raise ValidationError(_NOT_A_DAY)
+    try:
+        date.fromisoformat(value)
+    except ValueError:
+        raise ValidationError(_NOT_A_DAY) from None
+
+
+def _check_future(value: datetime) -> None:
+    if value <= datetime.now(UTC):
+        raise ValidationError("must be in the future")
+
+
+def check_address(value: str) -> None:
+    """Raise `ValidationError` for all but an http or https URL."""
+    _check_unicode(value)
+    try:
+        url = urlsplit(value)
+        host, _port = url.hostname, url.port  # a port that cannot be one raises as well
+    except ValueError:
+        raise ValidationError(_NOT_AN_ADDRESS) from None
+    if url.scheme not in ("http", "https") or not host or len(value) > MAX_ADDRESS:
+        raise ValidationError(_NOT_AN_ADDRESS)

@@ -9,23 +9,37 @@ from connector.simulator.deliveries import Sender
 from connector.simulator.records import Monitor, new_id, now
 from connector.simulator.simulation import json_body, simulation
 from connector.simulator.state import State, normal
-from connector.simulator.validation import Json, check, choice, identifier, list_of, text
+from connector.simulator.validation import Input, Json, check, choice, identifier, list_of, text
 
 blueprint = Blueprint("watchlist_monitors", __name__)
 
-RULES = {
-    "applicant_id": identifier,
-    "report_name": choice("watchlist_standard", "watchlist_aml"),
-    "tags": list_of(text(1)),
-}
-_LIST_RULES = {"applicant_id": identifier, "include_deleted": choice("true", "false")}
-_MATCHES_RULES = {"enable": list_of(identifier), "disable": list_of(identifier)}
+
+class NewMonitor(Input):
+    """A monitor to be created."""
+
+    applicant_id = identifier(required=True)
+    report_name = choice("watchlist_standard", "watchlist_aml", required=True)
+    tags = list_of(text(1))
+
+
+class MonitorQuery(Input):
+    """What a list of monitors is narrowed to."""
+
+    applicant_id = identifier()
+    include_deleted = choice("true", "false")
+
+
+class MatchesChange(Input):
+    """The matches to enable and to disable."""
+
+    enable = list_of(identifier())
+    disable = list_of(identifier())
 
 
 @blueprint.post("/watchlist_monitors")
 def create() -> tuple[Json, int]:
     """Begin to monitor an applicant."""
-    values = check(json_body(), RULES, "applicant_id", "report_name")
+    values = check(json_body(), NewMonitor())
     state = simulation().state
     with state.lock:
         monitor = Monitor(state.applicant_for(values, is_sandbox=g.is_sandbox), values)
@@ -36,7 +50,7 @@ def create() -> tuple[Json, int]:
 @blueprint.get("/watchlist_monitors")
 def list_all() -> Json:
     """List the monitors, those of one applicant where it is named."""
-    query = check(request.args, _LIST_RULES)
+    query = check(request.args, MonitorQuery())
     applicant_id, with_deleted = query.get("applicant_id"), query.get("include_deleted") == "true"
     state = simulation().state
     with state.lock:
@@ -79,8 +93,8 @@ def list_matches(monitor_id: str) -> Json:
 @blueprint.patch("/watchlist_monitors/<monitor_id>/matches")
 def change_matches(monitor_id: str) -> Json:
     """Enable and disable matches."""
-    body = check(json_body(), _MATCHES_RULES)
-    changes = {name: [normal(match_id) for match_id in body.get(name, ())] for name in _MATCHES_RULES}
+    body = check(json_body(), MatchesChange())
+    changes = {name: [normal(match_id) for match_id in body.get(name, ())] for name in ("enable", "disable")}
     state = simulation().state
     with state.lock:
         monitor = state.monitor(monitor_id)

@@ -6,18 +6,19 @@ Onfido posts to https alone; the simulator also to http on loopback, where what 
 from __future__ import annotations
 
 import ipaddress
-from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Blueprint
+from marshmallow import ValidationError
 
 from connector.simulator.records import Webhook
 from connector.simulator.simulation import json_body, simulation
 from connector.simulator.validation import (
+    Input,
     Json,
-    Problems,
     boolean,
     check,
+    check_address,
     choice,
     identifier,
     integer,
@@ -40,13 +41,12 @@ ENVIRONMENTS = ("sandbox", "live")
 _DEFAULTS = {"name": None, "enabled": True, "payload_version": 3, "oauth_enabled": False}
 
 
-def _receiver(value: Any) -> Problems:
-    """Accept https, and http to loopback."""
-    if problems := web_address(value):
-        return problems
+def _check_receiver(value: str) -> None:
+    """Raise for all but https, and http to loopback."""
+    check_address(value)
     url = urlsplit(value)
-    is_allowed = url.scheme == "https" or _is_loopback(url.hostname or "")
-    return [] if is_allowed else ["must be https, or http to loopback"]
+    if url.scheme != "https" and not _is_loopback(url.hostname or ""):
+        raise ValidationError("must be https, or http to loopback")
 
 
 def _is_loopback(host: str) -> bool:
@@ -56,22 +56,39 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-RULES = {
-    "url": _receiver,
-    "name": text(),
-    "enabled": boolean,
-    "events": list_of(choice(*EVENTS)),
-    "environments": list_of(choice(*ENVIRONMENTS)),
-    "payload_version": integer(1, 3),
-    "oauth_enabled": boolean,
-    "oauth_server_url": web_address,
-    "oauth_server_client_id": text(),
-    "oauth_server_client_secret": text(),
-    "oauth_server_scope": text(),
-}
-_RESEND_RULES = {
-    "data": list_of(record({"resource_id": identifier, "event": choice("check.completed")}, "resource_id", "event"))
-}
+class WebhookChange(Input):
+    """The fields of a webhook that are to be changed."""
+
+    url = web_address(_check_receiver)
+    name = text()
+    enabled = boolean()
+    events = list_of(choice(*EVENTS))
+    environments = list_of(choice(*ENVIRONMENTS))
+    payload_version = integer(1, 3)
+    oauth_enabled = boolean()
+    oauth_server_url = web_address()
+    oauth_server_client_id = text()
+    oauth_server_client_secret = text()
+    oauth_server_scope = text()
+
+
+class NewWebhook(WebhookChange):
+    """A webhook to be registered."""
+
+    url = web_address(_check_receiver, required=True)
+
+
+class Resent(Input):
+    """A check whose event is to be sent again."""
+
+    resource_id = identifier(required=True)
+    event = choice("check.completed", required=True)
+
+
+class Resend(Input):
+    """What is to be sent again."""
+
+    data = list_of(record(Resent), required=True)
 
 
 def _completed(values: Json) -> Json:
@@ -83,7 +100,7 @@ def _completed(values: Json) -> Json:
 @blueprint.post("/webhooks")
 def create() -> tuple[Json, int]:
     """Register a webhook; its token signs what it is sent."""
-    webhook = Webhook(_completed(check(json_body(), RULES, "url")))
+    webhook = Webhook(_completed(check(json_body(), NewWebhook())))
     state = simulation().state
     with state.lock:
         state.webhooks[webhook.webhook_id] = webhook
@@ -93,7 +110,7 @@ def create() -> tuple[Json, int]:
 @blueprint.post("/webhooks/resend")
 def resend() -> tuple[str, int]:
     """Accept a request to resend; there are no checks here, so nothing is sent."""
-    check(json_body(), _RESEND_RULES, "data")
+    check(json_body(), Resend())
     return "", 204
 
 
@@ -116,7 +133,7 @@ def read(webhook_id: str) -> Json:
 @blueprint.put("/webhooks/<webhook_id>")
 def update(webhook_id: str) -> Json:
     """Change the fields that are sent."""
-    values = check(json_body(), RULES)
+    values = check(json_body(), WebhookChange())
     state = simulation().state
     with state.lock:
         webhook = state.webhook(webhook_id)

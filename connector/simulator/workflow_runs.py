@@ -7,14 +7,16 @@ wants all of them, and a list holds twenty runs a page.
 from __future__ import annotations
 
 from flask import Blueprint, g, request
+from marshmallow import ValidationError, fields
 
 from connector.simulator import errors, lifecycle
 from connector.simulator.runs import ENDED_STATUSES, OPEN_STATUSES, Run
 from connector.simulator.simulation import json_body, page_of, root_url, simulation
 from connector.simulator.state import normal
 from connector.simulator.validation import (
+    REQUIRED,
+    Input,
     Json,
-    Problems,
     as_moment,
     check,
     choice,
@@ -23,7 +25,6 @@ from connector.simulator.validation import (
     json_object,
     list_of,
     moment,
-    nullable,
     record,
     text,
     web_address,
@@ -34,58 +35,70 @@ blueprint = Blueprint("workflow_runs", __name__)
 UNKNOWN_WORKFLOW = "00000000-0000-0000-0000-000000000000"
 PAGE_SIZE = 20
 
-_LINK = record(
-    {
-        "completed_redirect_url": nullable(web_address),
-        "expired_redirect_url": nullable(web_address),
-        "expires_at": nullable(future),
-        "language": nullable(choice("en_US", "de_DE", "es_ES", "fr_FR", "it_IT", "pt_PT", "nl_NL")),
-    }
-)
-RULES = {
-    "workflow_id": identifier,
-    "applicant_id": identifier,
-    "tags": nullable(list_of(text(1, 128), 30)),
-    "customer_user_id": text(0, 256),
-    "custom_data": json_object,
-    "link": _LINK,
-}
-_SDK_TOKEN_RULES = {
-    "applicant_id": identifier,
-    "referrer": text(1),
-    "application_id": text(1),
-    "cross_device_url": web_address,
-}
+_LANGUAGES = ("en_US", "de_DE", "es_ES", "fr_FR", "it_IT", "pt_PT", "nl_NL")
+_STATUSES = list_of(choice(*OPEN_STATUSES, *ENDED_STATUSES))
+_OBJECTS = list_of(json_object())
+_NO_DATA = "must be an object or an array of objects"
 
 
-def _statuses(value: str) -> Problems:
-    return list_of(choice(*OPEN_STATUSES, *ENDED_STATUSES))(value.split(","))
+class Link(Input):
+    """The link of a run."""
+
+    completed_redirect_url = web_address(allow_none=True)
+    expired_redirect_url = web_address(allow_none=True)
+    expires_at = future(allow_none=True)
+    language = choice(*_LANGUAGES, allow_none=True)
 
 
-_LIST_RULES = {
-    "page": text(pattern="[1-9][0-9]{0,8}"),
-    "status": _statuses,
-    "created_at_gt": moment,
-    "created_at_lt": moment,
-    "sort": choice("asc", "desc"),
-    "applicant_id": identifier,
-    "tags": text(1),
-}
+class NewRun(Input):
+    """A run to be started."""
+
+    workflow_id = identifier(required=True)
+    applicant_id = identifier(required=True)
+    tags = list_of(text(1, 128), 30, allow_none=True)
+    customer_user_id = text(0, 256)
+    custom_data = json_object()
+    link = record(Link)
 
 
-def _data(value: object) -> Problems:
+class SdkTokenRequest(Input):
+    """What an SDK token is for."""
+
+    applicant_id = identifier(required=True)
+    referrer = text(1)
+    application_id = text(1)
+    cross_device_url = web_address()
+
+
+class RunQuery(Input):
+    """What a list of runs is narrowed to."""
+
+    page = text(pattern="[1-9][0-9]{0,8}")
+    status = fields.String(validate=lambda value: _STATUSES.deserialize(value.split(",")))
+    created_at_gt = moment()
+    created_at_lt = moment()
+    sort = choice("asc", "desc")
+    applicant_id = identifier()
+    tags = text(1)
+
+
+def _check_data(value: object) -> None:
     if isinstance(value, list):
-        return list_of(json_object)(value)
-    return [] if isinstance(value, dict) else ["must be an object or an array of objects"]
+        _OBJECTS.deserialize(value)
+    elif not isinstance(value, dict):
+        raise ValidationError(_NO_DATA)
 
 
-TASK_RULES = {"data": _data}
+class TaskData(Input):
+    """What completes a task."""
+
+    data = fields.Raw(required=True, validate=_check_data, error_messages={"null": _NO_DATA, "required": REQUIRED})
 
 
 @blueprint.post("/workflow_runs")
 def create() -> tuple[Json, int]:
     """Start a run."""
-    values = check(json_body(), RULES, "workflow_id", "applicant_id")
+    values = check(json_body(), NewRun())
     if normal(values["workflow_id"]) == UNKNOWN_WORKFLOW:
         raise errors.not_found("workflow")
     parts = simulation()
@@ -95,7 +108,7 @@ def create() -> tuple[Json, int]:
 @blueprint.get("/workflow_runs")
 def list_all() -> list[Json]:
     """List runs, the newest first unless `sort` says otherwise."""
-    query = check(request.args, _LIST_RULES)
+    query = check(request.args, RunQuery())
     state = simulation().state
     is_untagged = state.takes("lists_untagged")
     tags = set() if is_untagged else {tag for value in request.args.getlist("tags") for tag in value.split(",")}
@@ -146,7 +159,7 @@ def read_task(run_id: str, task_id: str) -> Json:
 @blueprint.post("/workflow_runs/<run_id>/tasks/<task_id>/complete")
 def complete_task(run_id: str, task_id: str) -> tuple[str, int]:
     """Complete an open task with data."""
-    data = check(json_body(), TASK_RULES, "data")["data"]
+    data = check(json_body(), TaskData())["data"]
     parts = simulation()
     lifecycle.complete_task(parts.state, parts.sender, run_id, task_id, data)
     return "", 200
@@ -155,7 +168,7 @@ def complete_task(run_id: str, task_id: str) -> tuple[str, int]:
 @blueprint.post("/sdk_token")
 def create_sdk_token() -> Json:
     """Make an SDK token for an applicant."""
-    values = check(json_body(), _SDK_TOKEN_RULES, "applicant_id")
+    values = check(json_body(), SdkTokenRequest())
     state = simulation().state
     with state.lock:
         applicant = state.applicant_for(values, is_sandbox=g.is_sandbox)

@@ -5,13 +5,18 @@ A workflow without rules accepts any custom data and has no such task.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
+from functools import partial
+from typing import Any
+
+from marshmallow.fields import Field
 
 from connector.simulator import errors
 from connector.simulator.validation import (
+    ClosedInput,
+    Input,
     Json,
-    Rule,
     boolean,
     check,
     choice,
@@ -19,34 +24,38 @@ from connector.simulator.validation import (
     json_object,
     list_of,
     mapping_of,
-    nullable,
     number,
-    problems_in,
     record,
     text,
 )
 
 MANUAL_REVIEW = "manual_case_review"  # a person decides it, and no integrator completes it
 
-TYPES: Mapping[str, Rule] = {
-    "string": text(),
+TYPES: Mapping[str, Callable[..., Field[Any]]] = {
+    "string": text,
     "boolean": boolean,
     "number": number,
-    "list": list_of(text()),
+    "list": partial(list_of, text()),
     "date_time": date_time,
 }
 _EXAMPLES = {"string": "text", "boolean": True, "number": 0, "list": [], "date_time": "2030-01-31T12:00:00Z"}
-_SCHEMA = mapping_of(choice(*TYPES))
-_TASK = record(
-    {
-        "task_def_id": text(1, 64, pattern=r"[\w.:-]+"),
-        "task_def_version": nullable(text(1, 64)),
-        "input": json_object,
-        "output_schema": nullable(_SCHEMA),
-    },
-    "task_def_id",
-)
-_RULES = {"custom_data": nullable(_SCHEMA), "required": list_of(text(1, 64)), "tasks": list_of(_TASK, 20)}
+
+
+class TaskRules(Input):
+    """A task as it is given."""
+
+    task_def_id = text(1, 64, pattern=r"[\w.:-]+", required=True)
+    task_def_version = text(1, 64, allow_none=True)
+    input = json_object()
+    output_schema = mapping_of(choice(*TYPES), allow_none=True)
+
+
+class WorkflowRules(ClosedInput):
+    """A workflow's rules as they are given."""
+
+    custom_data = mapping_of(choice(*TYPES), allow_none=True)
+    required = list_of(text(1, 64))
+    tasks = list_of(record(TaskRules), 20)
 
 
 @dataclass(frozen=True)
@@ -97,7 +106,7 @@ FREE = Workflow()
 
 def parse(body: Json) -> Workflow:
     """Read a workflow's rules; raises `ApiError` 422 naming what is wrong with them."""
-    values = check(body, _RULES, is_closed=True)
+    values = check(body, WorkflowRules())
     required = tuple(values.get("required", ()))
     if unknown := [name for name in required if name not in (values.get("custom_data") or {})]:
         raise errors.invalid({"required": [f"must be names of custom_data, not {name}" for name in unknown]})
@@ -114,7 +123,10 @@ def _definition(task: Json) -> TaskDefinition:
 def _check(field_name: str, values: object, types: Mapping[str, str], required: tuple[str, ...]) -> None:
     """Raise `ApiError` naming, under the field, each value that is missing, unknown or of another type."""
     if not isinstance(values, dict):
-        raise errors.invalid({field_name: json_object(values)})
-    rules = {name: TYPES[kind] for name, kind in types.items()}
-    if problems := problems_in(values, rules, required, is_closed=True):
+        raise errors.invalid({field_name: ["must be an object"]})
+    rules = {
+        f"value_{index}": TYPES[kind](data_key=name, required=name in required)
+        for index, (name, kind) in enumerate(types.items())
+    }
+    if problems := ClosedInput.from_dict(rules)().validate(values):
         raise errors.invalid({field_name: problems})
