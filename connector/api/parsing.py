@@ -120,9 +120,9 @@ def read_json(raw: bytes) -> Any:
     """Parse a JSON document; raises `InvalidShape` with what is wrong with it."""
 
     def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-        if len(found := dict(pairs)) < len(pairs):
+        if len(read := dict(pairs)) < len(pairs):
             refuse("json", "must give no member of an object twice")
-        return found
+        return read
 
     try:
         parsed = json.loads(

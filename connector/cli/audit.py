@@ -50,10 +50,10 @@ def audit(
     """List requests of people, and refusals, the latest first."""
     from connector.api.audit_shapes import AuditPageSchema, audit_body  # noqa: PLC0415
 
-    wanted = read_audit_filter(query)
+    criteria = read_audit_filter(query)
     with services(context) as opened:
-        found = opened.audit.page(tenant, wanted, limit=limit, before=cursor)
-    body = AuditPageSchema().dump(audit_body(found))
+        page = opened.audit.page(tenant, criteria, limit=limit, before=cursor)
+    body = AuditPageSchema().dump(audit_body(page))
     if as_json:
         print_json(body)
         return

@@ -58,18 +58,18 @@ def list_(
     """List events, the latest first."""
     with services(context) as opened:
         of_provider = provider_id(opened, tenant, provider) if provider else None
-        wanted = EventFilter(of_provider, run_id, state)
+        criteria = EventFilter(of_provider, run_id, state)
         if is_watching:
-            watch(_news(opened, tenant, wanted), _COLUMNS, as_json=as_json)
+            watch(_news(opened, tenant, criteria), _COLUMNS, as_json=as_json)
             return
-        found = opened.event_lookup.page(tenant, wanted, limit=limit, after=cursor)
-    views = [_view(each) for each in found.events]
+        page = opened.event_lookup.page(tenant, criteria, limit=limit, after=cursor)
+    views = [_view(each) for each in page.events]
     if as_json:
-        print_json({"count": len(views), "events": views, "nextCursor": found.next_after})
+        print_json({"count": len(views), "events": views, "nextCursor": page.next_after})
         return
     print_table(views, _COLUMNS, empty="Onfido has posted nothing that matches.")
-    if found.next_after is not None:
-        click.echo(f"… and more: see --limit, or --cursor {found.next_after}", err=True)
+    if page.next_after is not None:
+        click.echo(f"… and more: see --limit, or --cursor {page.next_after}", err=True)
 
 
 @events.command()
@@ -108,12 +108,12 @@ def replay(context: click.Context, event_id: str, tenant: str, as_json: bool) ->
         click.echo(f"Replayed {event_id}: {state}.")
 
 
-def _news(opened: Services, tenant: str, wanted: EventFilter) -> Iterator[list[Mapping[str, Any]]]:
+def _news(opened: Services, tenant: str, criteria: EventFilter) -> Iterator[list[Mapping[str, Any]]]:
     """Return, again and again, the events that have come since, the first first."""
     seen: dict[str, str] = {}
     while True:
-        found = opened.event_lookup.page(tenant, wanted, limit=1000).events
-        fresh = [each for each in reversed(found) if seen.get(each.event_id) != each.state]
+        latest = opened.event_lookup.page(tenant, criteria, limit=1000).events
+        fresh = [each for each in reversed(latest) if seen.get(each.event_id) != each.state]
         seen |= {each.event_id: each.state for each in fresh}
         yield [_view(each) for each in fresh]
 

@@ -118,8 +118,8 @@ provider_argument = click.argument("provider", metavar="PROVIDER")  # by its id 
 
 def provider_id(opened: Services, tenant: str, id_or_name: str) -> str:
     """Return the id of the provider that a command names."""
-    found: str = opened.providers.named(tenant, id_or_name).provider_id
-    return found
+    provider_id: str = opened.providers.named(tenant, id_or_name).provider_id
+    return provider_id
 
 
 def actor() -> str:

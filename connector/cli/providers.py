@@ -87,12 +87,12 @@ def add(context: click.Context, /, tenant: str, as_json: bool, no_webhook: bool,
 def list_(context: click.Context, tenant: str, as_json: bool) -> None:
     """List the tenant's providers."""
     with services(context) as opened:
-        found = opened.providers.all(tenant)
+        providers = opened.providers.all(tenant)
     if as_json:
-        print_json(page_body(found, len(found)))
+        print_json(page_body(providers, len(providers)))
     else:
         print_table(
-            [_record(each) for each in found],
+            [_record(each) for each in providers],
             ("id", "name", "enabled", "workflow id", "webhook token"),
             empty="No provider is registered.",
         )
@@ -178,8 +178,8 @@ def _show(
     public_url, facts = load_settings(context).public_url, opened.setup.facts(shown)
     guide, studio = setup_guide(shown, public_url), _studio_used(shown)
     if as_json:
-        found = {"readiness": setup.readiness_view(readiness)} if readiness else {}
-        print_json(provider_body(shown) | facts_body(facts) | {"setupGuide": guide_body(shown, public_url)} | found)
+        checks = {"readiness": setup.readiness_view(readiness)} if readiness else {}
+        print_json(provider_body(shown) | facts_body(facts) | {"setupGuide": guide_body(shown, public_url)} | checks)
         return
     note = sandbox_note(facts.ignored_sandbox_results)
     ignored = {"sandbox results": note} if note else {}

@@ -114,8 +114,8 @@ def _register(opened: Services, added: Provider, public_url: str) -> Check:
         webhook = opened.setup.add_webhook(added.tenant, added.provider_id, public_url, actor())
     except (RequestError, OnfidoError) as error:
         return Check(WEBHOOK, False, error.description)
-    told = f"{', '.join(webhook.events)} ({' and '.join(webhook.environments)})"
-    return Check(WEBHOOK, True, f"Onfido posts {told} to {webhook.url}.")
+    events = f"{', '.join(webhook.events)} ({' and '.join(webhook.environments)})"
+    return Check(WEBHOOK, True, f"Onfido posts {events} to {webhook.url}.")
 
 
 def _replaced(readiness: Readiness, check: Check) -> Readiness:

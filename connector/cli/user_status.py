@@ -78,9 +78,9 @@ def _uris(providers: list[dict[str, Any]], values: Mapping[str, str]) -> list[st
 
 
 def _claim(uri: str, values: Mapping[str, str], providers: list[dict[str, Any]]) -> dict[str, Any]:
-    found = [claim for each in providers for claim in each["claims"] if claim["uri"] == uri]
-    is_verified = any(claim["isVerified"] for claim in found)
-    reasons = dict.fromkeys(claim["reason"] for claim in found) or {"no provider verifies it": None}
+    claims = [claim for each in providers for claim in each["claims"] if claim["uri"] == uri]
+    is_verified = any(claim["isVerified"] for claim in claims)
+    reasons = dict.fromkeys(claim["reason"] for claim in claims) or {"no provider verifies it": None}
     return {
         "claim": uri,
         "value": values.get(uri),

@@ -21,8 +21,8 @@ watch_option = click.option(
 def watch(news: Iterator[list[Mapping[str, Any]]], columns: Sequence[str], *, as_json: bool) -> None:
     """Print what each look brings; the first brings what is there already."""
     try:
-        for found in news:
-            for view in found:
+        for views in news:
+            for view in views:
                 print_line(view, columns, as_json=as_json)
             time.sleep(PAUSE)
     except KeyboardInterrupt:  # how it is meant to end

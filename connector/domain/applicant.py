@@ -41,8 +41,8 @@ def check_applicant(fields: Mapping[str, str], claims: Mapping[str, str]) -> Non
 
     `claims` maps claim URIs to applicant fields. Claims, fields and reasons are named, never a value.
     """
-    if found := [f"{_named(name, claims)}: {why}" for name, why in _objections(fields)]:
-        raise RequestError(Code.APPLICANT_REFUSED, f"Onfido would refuse {'; '.join(found)}.")
+    if objections := [f"{_named(name, claims)}: {why}" for name, why in _objections(fields)]:
+        raise RequestError(Code.APPLICANT_REFUSED, f"Onfido would refuse {'; '.join(objections)}.")
 
 
 def is_taken(fields: Mapping[str, str]) -> bool:

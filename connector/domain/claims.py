@@ -140,10 +140,10 @@ def output_value(claim: VerificationClaim, run: RunSnapshot) -> str | None:
     """Return the claim's value where the workflow's output holds it, as it is written there."""
     if claim.output_pointer is None or claim.output_role is not OutputRole.VALUE:
         return None
-    found = resolve(run.output, claim.output_pointer)
-    if isinstance(found, bool):
-        return str(found).lower()
-    text = str(found).strip() if isinstance(found, str | int | float) else ""
+    value = resolve(run.output, claim.output_pointer)
+    if isinstance(value, bool):
+        return str(value).lower()
+    text = str(value).strip() if isinstance(value, str | int | float) else ""
     return text if text and is_usable(text) and len(text) <= MAX_VALUE else None
 
 
@@ -160,13 +160,13 @@ def _finding(claim: VerificationClaim, run: RunSnapshot, value: str | None, is_s
     return comparisons.get(comparison_key(claim.applicant_field or ""), Comparison.NOT_COMPARED)
 
 
-def _result(found: Any) -> Comparison:
+def _result(value: Any) -> Comparison:
     """Read a verification's result: a report's, a breakdown's, or a flag."""
-    if isinstance(found, dict):
-        found = found.get("result")
-    if isinstance(found, bool):
-        return Comparison.CLEAR if found else Comparison.CONSIDER
+    if isinstance(value, dict):
+        value = value.get("result")
+    if isinstance(value, bool):
+        return Comparison.CLEAR if value else Comparison.CONSIDER
     try:
-        return Comparison(str(found))
+        return Comparison(str(value))
     except ValueError:
         return Comparison.NOT_COMPARED

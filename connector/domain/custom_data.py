@@ -125,10 +125,10 @@ def _refused(name: str, why: str) -> InvalidField:
 
 
 def _read_boolean(text: str) -> bool:
-    found = {"true": True, "false": False}.get(text.strip().lower())
-    if found is None:
+    value = {"true": True, "false": False}.get(text.strip().lower())
+    if value is None:
         raise ValueError(text)
-    return found
+    return value
 
 
 def _read_number(text: str) -> int | float:

@@ -90,10 +90,10 @@ def check_claims(provider: Provider) -> Check:
             f"Onfido takes an address with its postcode and its country only: map a claim to {' and '.join(missing)}."
         )
         return Check(CLAIMS, False, detail)
-    told: dict[str, list[str]] = {_DOCUMENT: [], _ADDRESS: [], _OUTPUT: [], _NOTHING: []}
+    claims_by_source: dict[str, list[str]] = {_DOCUMENT: [], _ADDRESS: [], _OUTPUT: [], _NOTHING: []}
     for uri, by in _tellers(provider):
-        told[by].append(uri)
-    return Check(CLAIMS, True, " ".join(f"{by}: {', '.join(uris)}." for by, uris in told.items() if uris))
+        claims_by_source[by].append(uri)
+    return Check(CLAIMS, True, " ".join(f"{by}: {', '.join(uris)}." for by, uris in claims_by_source.items() if uris))
 
 
 def webhook_objection(provider: Provider, url: str) -> str | None:

@@ -89,7 +89,7 @@ class Studio:
             *([WATCHLIST_EVENT] if wants_matches else []),
         )
 
-    def is_told(self, task_def_id: str | None) -> bool:
+    def notifies(self, task_def_id: str | None) -> bool:
         """Whether a notice is sent when a task of this definition starts."""
         return self.notices.url is not None and (task_def_id == MANUAL_REVIEW or task_def_id in self.notices.tasks)
 

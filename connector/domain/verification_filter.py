@@ -63,9 +63,9 @@ def _moment(name: str, text: str | None, added_to_date: timedelta = timedelta())
         return None
     read = _MOMENT.fullmatch(text)
     try:
-        found = datetime.fromisoformat(text if read else "")
-        found = found.replace(tzinfo=found.tzinfo or UTC).astimezone(UTC)
-        return found if read and read["time"] else found + added_to_date
+        moment = datetime.fromisoformat(text if read else "")
+        moment = moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
+        return moment if read and read["time"] else moment + added_to_date
     except (ValueError, OverflowError) as error:
         why = "must be a date or date-time of ISO 8601, such as 2026-01-31 or 2026-01-31T09:30:00+01:00"
         raise InvalidQuery(name, why) from error

@@ -186,8 +186,8 @@ class Recent(Generic[T]):
     def get(self, key: Hashable) -> T:
         """Return the key's own object."""
         with self._lock:
-            found = self._kept.pop(key) if key in self._kept else self._make()
-            self._kept[key] = found  # the dictionary's order is that of use
+            value = self._kept.pop(key) if key in self._kept else self._make()
+            self._kept[key] = value  # the dictionary's order is that of use
             if len(self._kept) > MOST_KEPT:
                 del self._kept[next(iter(self._kept))]
-            return found
+            return value

@@ -86,8 +86,8 @@ def run_snapshot(body: object) -> RunSnapshot:
         raise UnreadableError("it has no id or no status")
     completed_at = time(run.get("completed_at_iso8601")) or time(run.get("updated_at"))
     output, link = run.get("output"), mapping(run.get("link"))
-    found = objects_in(output)
-    compared = comparisons(found)
+    objects = objects_in(output)
+    compared = comparisons(objects)
     return RunSnapshot(
         run_id=run_id,
         status=status[:MAX_STATUS_LENGTH],
@@ -98,7 +98,7 @@ def run_snapshot(body: object) -> RunSnapshot:
         output=output,
         reasons=sentences(run.get("reasons"), longest=MAX_REASON_LENGTH, most=MAX_REASONS),
         tags=lines(run.get("tags"), longest=MAX_TAG_LENGTH, most=MAX_TAGS),
-        document=document_values(found),
+        document=document_values(objects),
         dashboard_url=web_address(run.get("dashboard_url")),
         link_url=web_address(link.get("url")),
         link_expires_at=time(link.get("expires_at")),
@@ -110,12 +110,12 @@ def with_document_check(run: RunSnapshot, output: object) -> RunSnapshot:
 
     Comparisons of a proof of address alone decide the address only.
     """
-    found = objects_in(output)
-    findings: Mapping[str, Comparison] = compared.findings if (compared := comparisons(found)) else {}
+    objects = objects_in(output)
+    findings: Mapping[str, Comparison] = compared.findings if (compared := comparisons(objects)) else {}
     if run.comparisons is not None:
-        is_replaced = run.lacks_document and bool(found)
+        is_replaced = run.lacks_document and bool(objects)
         findings = {**findings, **address_of(run.comparisons)} if is_replaced else run.comparisons
-    document = document_values(found) if run.document is None else run.document
+    document = document_values(objects) if run.document is None else run.document
     return replace(run, comparisons=findings, lacks_document=False, document=document)
 
 

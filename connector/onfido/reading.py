@@ -87,21 +87,21 @@ def written(value: object, longest: int) -> str | None:
 
 def identifier(value: object) -> str | None:
     """Read an id of Onfido's: a printable text that fits where ids are stored; None where it is none."""
-    found = text(value)
-    return normal_id(found) if found and len(found) <= MAX_ID_LENGTH else None
+    read = text(value)
+    return normal_id(read) if read and len(read) <= MAX_ID_LENGTH else None
 
 
 def lines(value: object, *, longest: int, most: int) -> tuple[str, ...]:
     """Read the first so many usable texts of a list that have no line break."""
-    found = (written(element, longest) for element in (value if isinstance(value, list) else []))
-    return tuple(islice((each for each in found if each and is_line(each)), most))
+    texts = (written(element, longest) for element in (value if isinstance(value, list) else []))
+    return tuple(islice((each for each in texts if each and is_line(each)), most))
 
 
 def sentences(value: object, *, longest: int, most: int) -> tuple[str, ...]:
     """Read the first so many texts of a list that people wrote: made one line each, and cut where they are longer."""
     each = value if isinstance(value, list) else []
-    found = (_one_line(element)[:longest].strip() for element in each if isinstance(element, str))
-    return tuple(islice(filter(None, found), most))
+    texts = (_one_line(element)[:longest].strip() for element in each if isinstance(element, str))
+    return tuple(islice(filter(None, texts), most))
 
 
 def printable(words: str) -> str:
@@ -116,21 +116,21 @@ def _one_line(words: str) -> str:
 
 def web_address(value: object) -> str | None:
     """Read an address that a browser may be sent to; None where it is none."""
-    found = text(value)
-    if found is None or " " in found or len(found) > MAX_URL_LENGTH:
+    address = text(value)
+    if address is None or " " in address or len(address) > MAX_URL_LENGTH:
         return None
     try:
-        url = urlsplit(found)
+        url = urlsplit(address)
     except ValueError:
         return None
-    return found if url.scheme in ("https", "http") and url.hostname else None
+    return address if url.scheme in ("https", "http") and url.hostname else None
 
 
 def time(value: object) -> datetime | None:
     """Read an ISO 8601 time as UTC, which is what Onfido means where it names no zone."""
     try:
-        found = datetime.fromisoformat(value if isinstance(value, str) else "")
-        return found.replace(tzinfo=found.tzinfo or UTC).astimezone(UTC)
+        moment = datetime.fromisoformat(value if isinstance(value, str) else "")
+        return moment.replace(tzinfo=moment.tzinfo or UTC).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
 

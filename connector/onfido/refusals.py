@@ -203,8 +203,8 @@ def _pattern(value: str) -> str:
 def _mask_numbers(words: str, numbers: set[Decimal]) -> str:
     """Replace one of the numbers in any notation: 2.5 may be quoted as 2.50."""
 
-    def replace(found: re.Match[str]) -> str:
-        return "…" if Decimal(found.group().replace(",", "")) in numbers else found.group()
+    def replace(number: re.Match[str]) -> str:
+        return "…" if Decimal(number.group().replace(",", "")) in numbers else number.group()
 
     return _NUMBER.sub(replace, words)
 

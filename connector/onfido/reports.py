@@ -47,12 +47,12 @@ class Compared:
 
 def objects_in(output: object) -> list[dict[str, Any]]:
     """Return every object of the output, the least deep first."""
-    found: list[dict[str, Any]] = []
+    objects: list[dict[str, Any]] = []
     level, depth = [output], 0
     while level and depth < MAX_DEPTH:
-        found += [node for node in level if isinstance(node, dict)]
+        objects += [node for node in level if isinstance(node, dict)]
         level, depth = list(islice(containers(level), MAX_BREADTH)), depth + 1
-    return found
+    return objects
 
 
 def comparisons(objects: Sequence[dict[str, Any]]) -> Compared | None:
@@ -61,13 +61,13 @@ def comparisons(objects: Sequence[dict[str, Any]]) -> Compared | None:
     Where a document was compared, a proof of address judges the address only: a utility bill with an initial says
     nothing against the name in a passport. Of several comparisons of one kind the worst finding counts.
     """
-    found = [node for node in objects if isinstance(node.get("data_comparison"), dict)]
-    if not found:
+    compared = [node for node in objects if isinstance(node.get("data_comparison"), dict)]
+    if not compared:
         return None
-    proofs = _proofs_of_address(objects, found)
-    by_documents = _merged(node for node in found if id(node) not in proofs)
-    by_proofs = _merged(node for node in found if id(node) in proofs)
-    if len(proofs) == len(found):
+    proofs = _proofs_of_address(objects, compared)
+    by_documents = _merged(node for node in compared if id(node) not in proofs)
+    by_proofs = _merged(node for node in compared if id(node) in proofs)
+    if len(proofs) == len(compared):
         return Compared(by_proofs, has_document=False)
     return Compared(by_documents | address_of(by_proofs))
 
@@ -140,9 +140,9 @@ def _has_classification(breakdown: dict[str, Any]) -> bool:
 
 
 def _values(properties: dict[str, Any]) -> dict[str, str]:
-    found = {name: written(properties.get(name), MAX_VALUE_LENGTH) for name in _READ_FROM_DOCUMENTS}
-    found[DOCUMENT_NUMBER] = _document_number(properties)
-    return {name: value for name, value in found.items() if value}
+    values = {name: written(properties.get(name), MAX_VALUE_LENGTH) for name in _READ_FROM_DOCUMENTS}
+    values[DOCUMENT_NUMBER] = _document_number(properties)
+    return {name: value for name, value in values.items() if value}
 
 
 def _document_number(properties: dict[str, Any]) -> str | None:

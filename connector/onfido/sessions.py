@@ -110,8 +110,8 @@ class _PublicConnection(HTTPSConnection):
     """Resolves a name once, refuses it where any of its addresses is not public, and connects to one of them."""
 
     def _new_conn(self) -> socket.socket:
-        found = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
-        addresses = dict.fromkeys(str(address[0]) for *_, address in found)
+        resolved = socket.getaddrinfo(self.host, self.port, type=socket.SOCK_STREAM)
+        addresses = dict.fromkeys(str(address[0]) for *_, address in resolved)
         if not all(map(is_public, addresses)):
             raise OnfidoError(Code.FILE_UNAVAILABLE, f"{self.host} is no public host: no file is fetched from it.")
         failure = OSError("no address")

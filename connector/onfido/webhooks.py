@@ -68,32 +68,32 @@ def _payload(event: dict[str, Any]) -> dict[str, Any]:
 def _event(payload: dict[str, Any]) -> Event:
     kind = required(identifier(payload.get("action")), "action")
     resource_type = required(identifier(payload.get("resource_type")), "resource_type")
-    told = _told(payload)
-    verification_id = verification_id_of(tag for tag in _tags(told) if isinstance(tag, str))
+    resource = _resource(payload)
+    verification_id = verification_id_of(tag for tag in _tags(resource) if isinstance(tag, str))
     if resource_type != "workflow_run":
         is_task, is_monitor = resource_type == "workflow_task", resource_type == "watchlist_monitor"
         return Event(
             kind,
             resource_type,
-            run_id=None if is_monitor else identifier(told.get("workflow_run_id")),
-            task_id=identifier(told.get("id")) if is_task else None,
-            task_def_id=identifier(told.get("task_def_id")) if is_task else None,
-            monitor_id=identifier(told.get("id")) if is_monitor else None,
+            run_id=None if is_monitor else identifier(resource.get("workflow_run_id")),
+            task_id=identifier(resource.get("id")) if is_task else None,
+            task_def_id=identifier(resource.get("task_def_id")) if is_task else None,
+            monitor_id=identifier(resource.get("id")) if is_monitor else None,
             verification_id=verification_id,
         )
-    run_id = required(identifier(told.get("id")), "id of a workflow run")
-    run = run_snapshot(told) if "status" in told else None
+    run_id = required(identifier(resource.get("id")), "id of a workflow run")
+    run = run_snapshot(resource) if "status" in resource else None
     return Event(kind, resource_type, run_id, run, verification_id=verification_id)
 
 
-def _told(payload: dict[str, Any]) -> dict[str, Any]:
+def _resource(payload: dict[str, Any]) -> dict[str, Any]:
     """Merge the resource with the event's object, which takes precedence."""
     parts = [part for name in ("resource", "object") if isinstance(part := payload.get(name), dict)]
     return {key: value for part in parts for key, value in part.items() if value is not None}
 
 
-def _tags(told: dict[str, Any]) -> list[Any]:
-    tags = told.get("tags")
+def _tags(resource: dict[str, Any]) -> list[Any]:
+    tags = resource.get("tags")
     return tags if isinstance(tags, list) else []
 
 

@@ -44,10 +44,10 @@ class Journal:
             outbox.add_all(connection, self._deliveries(changes))
 
     def _deliveries(self, changes: Sequence[Change]) -> list[Payload]:
-        wanted = {
+        deliveries = {
             subscriber.delivery(change): None
             for subscriber in self._subscribers
             for change in changes
             if subscriber.wants(change)
         }
-        return list(wanted)
+        return list(deliveries)

@@ -26,7 +26,7 @@ from connector.settings import checks
 from connector.settings.fields import (
     CONFIG_VARIABLE,
     Checked,
-    about,
+    describe,
     read_environment,
     read_table,
     render,
@@ -48,14 +48,14 @@ class Issuer(Checked):
     """An authorization server whose access tokens are accepted."""
 
     issuer: str = field(
-        metadata=about(
+        metadata=describe(
             "The issuer's identifier, exactly as its tokens have it in `iss`.",
             checks.secure_url,
             example="https://idp.example.com/oauth2/token",
         )
     )
     audience: str = field(
-        metadata=about("The value that its tokens must have in `aud`.", checks.not_empty, example="connector")
+        metadata=describe("The value that its tokens must have in `aud`.", checks.not_empty, example="connector")
     )
     jwks_uri: str = setting("", "Where its keys are; empty: found by discovery.", checks.jwks_uri)
     ca_file: str = setting(
@@ -236,12 +236,14 @@ class Settings(Checked):
 
     def warnings(self) -> list[str]:
         """Return the settings that are unsafe in production, each as a warning."""
-        found = []
+        sentences = []
         if self.dev:
-            found.append("--dev: tokens of the development issuer are accepted; with its key one can call as any user.")
+            sentences.append(
+                "--dev: tokens of the development issuer are accepted; with its key one can call as any user."
+            )
         if self.allow_http_loopback:
-            found.append("allow_http_loopback: API tokens and notices may go over http to this machine.")
-        return found
+            sentences.append("allow_http_loopback: API tokens and notices may go over http to this machine.")
+        return sentences
 
     @property
     def database(self) -> str:

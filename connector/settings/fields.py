@@ -26,7 +26,7 @@ WIDTH = 108
 T = TypeVar("T")
 
 
-def about(
+def describe(
     sentence: str, check: Callable[[Any], Any] | None = None, *, example: object = None, section: str = ""
 ) -> dict[str, Any]:
     """The metadata of a field; `section` starts a new one in the documented example."""
@@ -42,7 +42,7 @@ def setting(
     is_secret: bool = False,
 ) -> T:
     """Declare a setting; a secret one never shows in a `repr`."""
-    return field(default=default, repr=not is_secret, metadata=about(sentence, check, section=section))
+    return field(default=default, repr=not is_secret, metadata=describe(sentence, check, section=section))
 
 
 @dataclass(frozen=True)
@@ -118,9 +118,9 @@ def _convert(name: str, title: str, read: Callable[[Any], Any], value: object) -
         raise ConfigurationError(f"{name} has the wrong type: it must be a {title}.") from None
 
 
-def _exactly(wanted: type[T]) -> Callable[[object], T]:
+def _exactly(expected: type[T]) -> Callable[[object], T]:
     def read(value: object) -> T:
-        if type(value) is not wanted:  # to isinstance, True is an int
+        if type(value) is not expected:  # to isinstance, True is an int
             raise TypeError
         return value
 

@@ -100,12 +100,12 @@ def _opened(path: Path) -> Iterator[sqlite3.Connection]:
 
 
 def _key_ids(connection: sqlite3.Connection) -> set[str]:
-    found: set[str] = set()
+    key_ids: set[str] = set()
     for each in sealed_columns():
         name, table = each.column.name, each.column.table.name
         query = f"SELECT DISTINCT substr({name}, 4, 8) FROM {table} WHERE {name} IS NOT NULL"  # noqa: S608  our own names
-        found.update(key_id for (key_id,) in connection.execute(query))
-    return found
+        key_ids.update(key_id for (key_id,) in connection.execute(query))
+    return key_ids
 
 
 def _changed_at(connection: sqlite3.Connection) -> str | None:

@@ -24,10 +24,10 @@ def find(connection: Connection, tenant: str, event_id: str) -> StoredEvent | No
 
 
 def find_page(
-    connection: Connection, tenant: str, wanted: EventFilter, *, limit: int, after: str | None = None
+    connection: Connection, tenant: str, criteria: EventFilter, *, limit: int, after: str | None = None
 ) -> list[StoredEvent]:
     """Return events of a tenant, the latest first, from the one behind `after` (an id) on."""
-    statement = _SELECT.where(providers.c.tenant == tenant, *_clauses(wanted))
+    statement = _SELECT.where(providers.c.tenant == tenant, *_clauses(criteria))
     if after is not None:
         place = select(events.c.received_at, events.c.id).where(events.c.id == after)
         statement = statement.where(tuple_(events.c.received_at, events.c.id) < place.scalar_subquery())
@@ -35,16 +35,16 @@ def find_page(
     return [_event(row) for row in connection.execute(statement)]
 
 
-def _clauses(wanted: EventFilter) -> Iterator[ColumnElement[bool]]:
+def _clauses(criteria: EventFilter) -> Iterator[ColumnElement[bool]]:
     for column, value in (
-        (events.c.provider_id, wanted.provider_id),
-        (events.c.run_id, wanted.run_id),
-        (events.c.state, wanted.state),
+        (events.c.provider_id, criteria.provider_id),
+        (events.c.run_id, criteria.run_id),
+        (events.c.state, criteria.state),
     ):
         if value is not None:
             yield column == value
-    if wanted.received_after is not None:
-        yield events.c.received_at > wanted.received_after
+    if criteria.received_after is not None:
+        yield events.c.received_at > criteria.received_after
 
 
 def _event(row: Row[*tuple[Any, ...]]) -> StoredEvent:

@@ -36,8 +36,8 @@ def append(connection: Connection, changes: Sequence[Change]) -> None:
 
 def knows_run(connection: Connection, provider_id: str, run_id: str) -> bool:
     """Whether a run was ever recorded with a provider, even if it was removed since."""
-    found = connection.execute(_FIND_RUN, {"of_run": run_id, "of_provider": provider_id})
-    return found.scalar_one_or_none() is not None
+    entry = connection.execute(_FIND_RUN, {"of_run": run_id, "of_provider": provider_id})
+    return entry.scalar_one_or_none() is not None
 
 
 def find_of_verification(connection: Connection, verification_id: str) -> list[Change]:
@@ -67,8 +67,8 @@ def find_audited(
 
 def find_refusals(connection: Connection, tenant: str, user_id: str, limit: int) -> list[Change]:
     """Return a user's starts that were refused, the latest first."""
-    wanted = AuditFilter(user_id=user_id, subject=START)
-    return [entry.change for entry in find_audited(connection, tenant, wanted, limit=limit)]
+    criteria = AuditFilter(user_id=user_id, subject=START)
+    return [entry.change for entry in find_audited(connection, tenant, criteria, limit=limit)]
 
 
 def find_removal(connection: Connection, tenant: str, user_id: str) -> Change | None:

@@ -90,8 +90,8 @@ def lock_name(connection: Connection, provider_id: str, tenant: str, name: str) 
 
     Both are locked in the order of their ids: two administrators who swap names would otherwise deadlock.
     """
-    wanted = (providers.c.id == provider_id) | (providers.c.name_key == name_key(name))
-    statement = select(providers.c.id).where(providers.c.tenant == tenant, wanted).order_by(providers.c.id)
+    is_either = (providers.c.id == provider_id) | (providers.c.name_key == name_key(name))
+    statement = select(providers.c.id).where(providers.c.tenant == tenant, is_either).order_by(providers.c.id)
     return set(connection.execute(statement.with_for_update()).scalars()) <= {provider_id}
 
 

@@ -80,14 +80,14 @@ def find_known(connection: Connection, tenant: str, user_ids: Collection[str]) -
 
 def find_values_of(connection: Connection, tenant: str, user_ids: Collection[str]) -> dict[str, dict[str, str]]:
     """Return the sealed values of some users, by user and claim URI."""
-    found: dict[str, dict[str, str]] = {user_id: {} for user_id in user_ids}
-    if not found:
-        return found
+    values_by_user: dict[str, dict[str, str]] = {user_id: {} for user_id in user_ids}
+    if not values_by_user:
+        return values_by_user
     statement = select(user_attributes.c.user_id, user_attributes.c.uri, user_attributes.c.value)
-    of_users = user_attributes.c.tenant == tenant, user_attributes.c.user_id.in_(list(found))
+    of_users = user_attributes.c.tenant == tenant, user_attributes.c.user_id.in_(list(values_by_user))
     for user_id, uri, value in connection.execute(statement.where(*of_users)):
-        found[user_id][uri] = value
-    return found
+        values_by_user[user_id][uri] = value
+    return values_by_user
 
 
 def set_values(connection: Connection, tenant: str, values: Mapping[str, Mapping[str, str | None]]) -> None:

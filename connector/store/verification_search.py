@@ -75,7 +75,7 @@ def find_latest_of_user(connection: Connection, tenant: str, user_id: str) -> di
         latest,
         (verifications.c.provider_id == latest.c.provider_id) & (verifications.c.created_at == latest.c.created_at),
     ).where(verifications.c.tenant == tenant, verifications.c.user_id == user_id)
-    return {found.provider_id: found for found in map(read_row, connection.execute(statement))}
+    return {verification.provider_id: verification for verification in map(read_row, connection.execute(statement))}
 
 
 def find_comparisons(connection: Connection, verification_ids: Sequence[str]) -> dict[str, dict[str, str]]:
@@ -83,7 +83,7 @@ def find_comparisons(connection: Connection, verification_ids: Sequence[str]) ->
 
     A claim that a later verification is about has it no longer: that is in the history.
     """
-    found: dict[str, dict[str, str]] = {verification_id: {} for verification_id in verification_ids}
+    comparisons: dict[str, dict[str, str]] = {verification_id: {} for verification_id in verification_ids}
     current = select(verification_claims.c.verification_id, verification_claims.c.uri, claims.c.verification_status)
     statement = current.select_from(
         verification_claims.join(verifications).outerjoin(
@@ -95,8 +95,8 @@ def find_comparisons(connection: Connection, verification_ids: Sequence[str]) ->
         )
     ).where(verification_claims.c.verification_id.in_(verification_ids))
     for verification_id, uri, status in connection.execute(statement.order_by(verification_claims.c.uri)):
-        found[verification_id][uri] = status or ""
-    return found
+        comparisons[verification_id][uri] = status or ""
+    return comparisons
 
 
 def find_results(connection: Connection, verification_ids: Sequence[str]) -> dict[str, str]:

@@ -164,10 +164,10 @@ def find_latest(
 
 def get(connection: Connection, verification_id: str) -> Verification:
     """Return a verification that existed a moment ago; raises `RemovedError` where it was removed meanwhile."""
-    found = find(connection, verification_id)
-    if found is None:
+    verification = find(connection, verification_id)
+    if verification is None:
         raise RemovedError
-    return found
+    return verification
 
 
 def lock(connection: Connection, verification_id: str) -> Verification | None:

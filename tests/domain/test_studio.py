@@ -110,11 +110,11 @@ def test_the_webhook_is_for_what_is_used(studio: Studio, events: tuple[str, ...]
 
 
 def test_the_application_is_told_of_decisions_and_of_the_tasks_that_it_wants() -> None:
-    assert FULL.is_told("collect_salary")
-    assert FULL.is_told(MANUAL_REVIEW)
-    assert not FULL.is_told("document_check")
-    assert not FULL.is_told(None)
-    assert not Studio().is_told(MANUAL_REVIEW)
+    assert FULL.notifies("collect_salary")
+    assert FULL.notifies(MANUAL_REVIEW)
+    assert not FULL.notifies("document_check")
+    assert not FULL.notifies(None)
+    assert not Studio().notifies(MANUAL_REVIEW)
 
 
 def test_output_properties_are_found_by_their_claims() -> None:

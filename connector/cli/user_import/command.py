@@ -48,8 +48,8 @@ class Count:
         self.added += len(batch.added)
         self.changed += len(batch.changed)
         self.unchanged += size - len(batch.added) - len(batch.changed)
-        found = ((user_id, missing(present)) for user_id, present in batch.claims.items())
-        self.unverifiable |= {user_id: claims for user_id, claims in found if claims}
+        missing_claims = ((user_id, missing(present)) for user_id, present in batch.claims.items())
+        self.unverifiable |= {user_id: claims for user_id, claims in missing_claims if claims}
         return size
 
     def numbers(self) -> dict[str, int]:
@@ -85,13 +85,13 @@ def import_users(
         providers = opened.providers.all(tenant)
         expected = Expected.of(providers, shipped.dialects())
         users = _read(file)
-        found = review(users.entries(), expected)
-        _report(name, found, expected, may_go_on=skip_refused, as_json=as_json)
+        reviewed = review(users.entries(), expected)
+        _report(name, reviewed, expected, may_go_on=skip_refused, as_json=as_json)
         entries = ((each.user_id, each.values) for each in users.entries() if not each.objections)
         work = opened.users.rehearse(tenant, entries) if dry_run else opened.users.put_all(tenant, entries, actor())
-        count = Count(total=found.users - found.refused, refused=found.refused)
+        count = Count(total=reviewed.users - reviewed.refused, refused=reviewed.refused)
         is_whole = _import(work, count, partial(missing_claims, providers))
-    _print(count, found, dry_run=dry_run, as_json=as_json)
+    _print(count, reviewed, dry_run=dry_run, as_json=as_json)
     if not is_whole:
         context.exit(INTERRUPTED)
 
@@ -111,20 +111,20 @@ def _read(file: str) -> UserFile:
     return UserFile(text, is_json)
 
 
-def _report(name: str, found: Review, expected: Expected, *, may_go_on: bool, as_json: bool) -> None:
+def _report(name: str, reviewed: Review, expected: Expected, *, may_go_on: bool, as_json: bool) -> None:
     """Print what is warned of and what is refused; raises `ClickException` where nothing is to be written."""
-    for warning in found.warnings(expected):
+    for warning in reviewed.warnings(expected):
         click.echo(f"Warning: {name}, {warning}.", err=True)
-    for objection in found.objections:
+    for objection in reviewed.objections:
         click.echo(f"{name}, {objection}.", err=True)
-    if found.refused > (shown := len(found.objections)):
-        click.echo(f"… and {found.refused - shown:,} more.", err=True)
-    if found.refused and not may_go_on:
+    if reviewed.refused > (shown := len(reviewed.objections)):
+        click.echo(f"… and {reviewed.refused - shown:,} more.", err=True)
+    if reviewed.refused and not may_go_on:
         if as_json:
-            print_json(Count(total=0, refused=found.refused).numbers())
+            print_json(Count(total=0, refused=reviewed.refused).numbers())
         raise click.ClickException(
-            f"{found.refused:,} of {found.users:,} users are refused; nothing was written. Correct the file, or import "
-            "the others with --skip-refused."
+            f"{reviewed.refused:,} of {reviewed.users:,} users are refused; nothing was written. Correct the file, or "
+            "import the others with --skip-refused."
         )
 
 
@@ -147,7 +147,7 @@ def _in(count: Count) -> str:
     return f"{count.done:,} of {count.total:,} users are in. Import the same file again for the others."
 
 
-def _print(count: Count, found: Review, *, dry_run: bool, as_json: bool) -> None:
+def _print(count: Count, reviewed: Review, *, dry_run: bool, as_json: bool) -> None:
     if as_json:
         unverifiable = {user_id: list(claims) for user_id, claims in count.unverifiable.items()}
         print_json(count.numbers() | {"dryRun": dry_run, "unverifiable": unverifiable})

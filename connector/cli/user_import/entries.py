@@ -80,8 +80,8 @@ def _columns(heading: Row | None) -> list[str]:
     if ID not in names:
         names = [ID if name.casefold() == ID else name for name in names]
     if ID not in names:
-        found = f"{len(names)} columns, none of them so" if names else "nothing"
-        raise UnreadableFileError(f"the first line has {found}; must have a column {ID}, and one for each claim.")
+        present = f"{len(names)} columns, none of them so" if names else "nothing"
+        raise UnreadableFileError(f"the first line has {present}; must have a column {ID}, and one for each claim.")
     if twice := [name for name, number in Counter(names).items() if name and number > 1]:
         raise UnreadableFileError(f"the column {twice[0]} is there twice; must be there once.")
     for name in filter(None, names):
@@ -122,8 +122,8 @@ def _json_entries(text: str) -> Iterator[Entry]:
         ]
         has_id = ID in values or ID not in item
         user_id = values.pop(ID, "")
-        found = _objections(where, "member", user_id, values) if has_id else ()
-        yield Entry(where, user_id, values, (*others, *found))
+        objections = _objections(where, "member", user_id, values) if has_id else ()
+        yield Entry(where, user_id, values, (*others, *objections))
 
 
 def _json_items(text: str) -> list[dict[str, Any]]:

@@ -73,7 +73,7 @@ class Review:
 
 def review(entries: Iterable[Entry], expected: Expected) -> Review:
     """Look at every entry of a file."""
-    found = Review()
+    result = Review()
     for entry in entries:
-        found.add(entry, expected)
-    return found
+        result.add(entry, expected)
+    return result

@@ -101,13 +101,13 @@ class Notices:
 
 def task_started(order: Stamped, verification: Verification, task: Task) -> Notice:
     """Create the notice that a task waits for the application's data."""
-    told = {
+    task_members = {
         "taskId": task.summary.task_id,
         "taskDefId": task.summary.task_def_id,
         "taskDefVersion": task.summary.task_def_version,
         "input": task.input,
     }
-    return _notice(TASK_STARTED, order, _subject(verification, verification.dashboard_url) | told)
+    return _notice(TASK_STARTED, order, _subject(verification, verification.dashboard_url) | task_members)
 
 
 def decision_waiting(order: Stamped, verification: Verification, dashboard_url: str | None) -> Notice:
@@ -117,8 +117,8 @@ def decision_waiting(order: Stamped, verification: Verification, dashboard_url: 
 
 def matches_updated(order: Stamped, verification: Verification, monitor_id: str) -> Notice:
     """Create the notice that a watchlist monitor's matches have changed."""
-    told = {"monitorId": monitor_id, "applicantId": verification.applicant_id}
-    return _notice(MATCHES_UPDATED, order, _subject(verification, verification.dashboard_url) | told)
+    members = {"monitorId": monitor_id, "applicantId": verification.applicant_id}
+    return _notice(MATCHES_UPDATED, order, _subject(verification, verification.dashboard_url) | members)
 
 
 def _notice(kind: str, order: Stamped, data: Mapping[str, Any]) -> Notice:

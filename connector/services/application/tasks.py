@@ -136,7 +136,7 @@ class Tasks:
         onfido = self._onfido.of_provider(provider, background(ASK_BUDGET))
         run = _OpenRun(verification, verification.run_id, onfido)
         task = onfido.get_task(run.run_id, order.task_id)
-        if task.output or not provider.studio.is_told(task.summary.task_def_id):
+        if task.output or not provider.studio.notifies(task.summary.task_def_id):
             return
         if task.summary.task_def_id == MANUAL_REVIEW:
             self._notices.send(receiver, decision_waiting(order, verification, _dashboard_url(run)))

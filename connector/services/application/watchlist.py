@@ -84,12 +84,12 @@ class Watchlist:
             provider = self._providers.get(order.tenant, order.provider_id)
         except RequestError:
             return  # the provider was removed, and with it all that could be un-verified
-        found = self._find_watched(provider, order.monitor_id)
-        if found is None:
+        verification = self._find_watched(provider, order.monitor_id)
+        if verification is None:
             log.info("watchlist.nobody_known", provider_id=provider.provider_id, monitor_id=order.monitor_id)
         with self._database.write() as connection:
-            if found is not None and _lock(connection, found):
-                self._act(connection, provider, found, order)
+            if verification is not None and _lock(connection, verification):
+                self._act(connection, provider, verification, order)
             else:
                 events.resolve(connection, order.event_id, events.NOTED)
 
@@ -113,9 +113,9 @@ class Watchlist:
                 return None
             raise
         with self._database.read() as connection:
-            found = verification_search.find_of_applicant(connection, provider.provider_id, applicant_id)
-        is_here = found is not None and counts(found.environment, provider.environment)
-        return found if is_here else None
+            verification = verification_search.find_of_applicant(connection, provider.provider_id, applicant_id)
+        is_here = verification is not None and counts(verification.environment, provider.environment)
+        return verification if is_here else None
 
     def _act(
         self, connection: Connection, provider: Provider, verification: Verification, order: UpdateMatches

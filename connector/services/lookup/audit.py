@@ -27,6 +27,6 @@ class Audit:
     def page(self, tenant: str, criteria: AuditFilter, *, limit: int, before: int | None = None) -> AuditPage:
         """Return the entries that match, from those numbered lower than `before` on."""
         with self._database.read() as connection:
-            found = history.find_audited(connection, tenant, criteria, limit=limit + 1, before=before)
-        page = found[:limit]
-        return AuditPage(page, page[-1].number if len(found) > limit else None)
+            entries = history.find_audited(connection, tenant, criteria, limit=limit + 1, before=before)
+        page = entries[:limit]
+        return AuditPage(page, page[-1].number if len(entries) > limit else None)

@@ -43,26 +43,26 @@ class EventLookup:
         self._journal = journal
         self._clock = clock
 
-    def page(self, tenant: str, wanted: EventFilter, *, limit: int, after: str | None = None) -> EventPage:
+    def page(self, tenant: str, criteria: EventFilter, *, limit: int, after: str | None = None) -> EventPage:
         """Return events that match, the latest first, from the one behind `after` (an id) on."""
         with self._database.read() as connection:
-            found = event_search.find_page(connection, tenant, wanted, limit=limit + 1, after=after)
-        page = found[:limit]
-        return EventPage(page, page[-1].event_id if len(found) > limit else None)
+            matches = event_search.find_page(connection, tenant, criteria, limit=limit + 1, after=after)
+        page = matches[:limit]
+        return EventPage(page, page[-1].event_id if len(matches) > limit else None)
 
     def get(self, tenant: str, event_id: str) -> StoredEvent:
         """Return an event; raise `ConnectorError` where there is none."""
         with self._database.read() as connection:
-            found = event_search.find(connection, tenant, event_id)
-        if found is None:
+            event = event_search.find(connection, tenant, event_id)
+        if event is None:
             raise ConnectorError(f"There is no event {event_id}.")
-        return found
+        return event
 
     def body(self, tenant: str, event_id: str, actor: str = SYSTEM) -> str:
         """Return an event's body as Onfido posted it; raise `ConnectorError` where it is not kept."""
-        found = self.get(tenant, event_id)
-        sealed = self._sealed(found)
-        self._record(tenant, found, READ, actor)
+        event = self.get(tenant, event_id)
+        sealed = self._sealed(event)
+        self._record(tenant, event, READ, actor)
         return self._vault.open(sealed, event_body(event_id))
 
     def replay(self, tenant: str, event_id: str, actor: str = SYSTEM) -> str:
@@ -70,18 +70,18 @@ class EventLookup:
 
         Raise `ConnectorError` where there is no such event, or its body is not kept.
         """
-        found = self.get(tenant, event_id)
-        self._events.replay(tenant, found.provider_id, ParkedEvent(event_id, self._sealed(found)))
-        self._record(tenant, found, REPLAYED, actor)
+        event = self.get(tenant, event_id)
+        self._events.replay(tenant, event.provider_id, ParkedEvent(event_id, self._sealed(event)))
+        self._record(tenant, event, REPLAYED, actor)
         return self.get(tenant, event_id).state
 
-    def _record(self, tenant: str, found: StoredEvent, what: str, actor: str) -> None:
-        detail, now = {"kind": found.kind}, self._clock()
-        entry = by_administrator(now, actor, tenant, EVENT, found.event_id, what, detail, found.provider_id)
+    def _record(self, tenant: str, event: StoredEvent, what: str, actor: str) -> None:
+        detail, now = {"kind": event.kind}, self._clock()
+        entry = by_administrator(now, actor, tenant, EVENT, event.event_id, what, detail, event.provider_id)
         with self._database.write() as connection:
             self._journal.record(connection, [entry])
 
-    def _sealed(self, found: StoredEvent) -> str:
-        if found.sealed_body is None:
-            raise ConnectorError(f"The body of the event {found.event_id} {NO_BODY}.")
-        return found.sealed_body
+    def _sealed(self, event: StoredEvent) -> str:
+        if event.sealed_body is None:
+            raise ConnectorError(f"The body of the event {event.event_id} {NO_BODY}.")
+        return event.sealed_body

@@ -52,7 +52,7 @@ class Evidence:
     def create_timeline(self, tenant: str, run_id: str, provider_id: str | None = None) -> str:
         """Create a run's timeline file and return its id; it can be opened a moment later. Raises as opening does."""
         verification, onfido_run_id = self._ended(tenant, run_id, provider_id)
-        with _told_when_to_ask_again():
+        with _with_retry_after():
             return self._client(verification).create_timeline_file(onfido_run_id)
 
     def open_timeline(
@@ -92,7 +92,7 @@ class Evidence:
     ) -> Iterator[EvidenceFile]:
         """Stream a file of Onfido's with the expected media type, not the one that the storage sends."""
         with ExitStack() as stack:
-            with _told_when_to_ask_again():
+            with _with_retry_after():
                 stream = stack.enter_context(opened)
             self._readings.record_file(verification, name, actor)
             yield EvidenceFile(name, media_type, stream.length, stream.chunks)
@@ -115,7 +115,7 @@ class Evidence:
 
 
 @contextmanager
-def _told_when_to_ask_again() -> Iterator[None]:
+def _with_retry_after() -> Iterator[None]:
     try:
         yield
     except OnfidoError as error:

@@ -86,11 +86,11 @@ class VerificationLookup:
     ) -> tuple[list[ListedVerification], int]:
         """Return a page of verifications, the latest first unless `is_rising`, and how many match in all."""
         with self._database.read() as connection:
-            found, total = verification_search.find_page(
+            verifications, total = verification_search.find_page(
                 connection, tenant, criteria, limit=limit, offset=offset, is_rising=is_rising
             )
-            tags = verification_search.find_tags(connection, [each.verification_id for each in found])
-        return [ListedVerification(each, tags[each.verification_id]) for each in found], total
+            tags = verification_search.find_tags(connection, [each.verification_id for each in verifications])
+        return [ListedVerification(each, tags[each.verification_id]) for each in verifications], total
 
     def count(self, tenant: str, criteria: VerificationFilter) -> int:
         """Return how many verifications match."""
@@ -123,12 +123,12 @@ class VerificationLookup:
         last: Verification | None = None
         while True:
             with self._database.read() as connection:
-                found = verification_search.find_next(connection, tenant, criteria, limit=BATCH, after=last)
-                tags = verification_search.find_tags(connection, [each.verification_id for each in found])
-            yield from (ListedVerification(each, tags[each.verification_id]) for each in found)
-            if len(found) < BATCH:
+                verifications = verification_search.find_next(connection, tenant, criteria, limit=BATCH, after=last)
+                tags = verification_search.find_tags(connection, [each.verification_id for each in verifications])
+            yield from (ListedVerification(each, tags[each.verification_id]) for each in verifications)
+            if len(verifications) < BATCH:
                 return
-            last = found[-1]
+            last = verifications[-1]
 
     def find(self, tenant: str, run_id: str, provider_id: str | None = None) -> Verification:
         """Return a verification by its run's id or its own; raises `RequestError` where there is none."""
@@ -182,6 +182,6 @@ class VerificationLookup:
         return self.find(tenant, run_id, provider_id)
 
 
-def _batches(found: Iterator[ListedVerification]) -> Iterator[list[ListedVerification]]:
-    while batch := list(islice(found, BATCH)):
+def _batches(verifications: Iterator[ListedVerification]) -> Iterator[list[ListedVerification]]:
+    while batch := list(islice(verifications, BATCH)):
         yield batch

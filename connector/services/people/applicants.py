@@ -69,17 +69,20 @@ class Applicants:
 
         Raises `RequestError` also where there are no values, Onfido would refuse one, or the applicant is deleted.
         """
-        provider, found = self._find(tenant, provider_id, applicant_id)
-        fields, values = self._prepare(provider, found)
+        provider, verification = self._find(tenant, provider_id, applicant_id)
+        fields, values = self._prepare(provider, verification)
         onfido = self._onfido.of_provider(provider, self._timing.interactive())
-        with self._binding(provider, found, values), _unless_gone(applicant_id, "it can be restored for a while"):
+        with (
+            self._binding(provider, verification, values),
+            _unless_gone(applicant_id, "it can be restored for a while"),
+        ):
             onfido.update_applicant(applicant_id, applicant_fields(fields))
         with self._database.write() as connection:
-            self._journal.record(connection, [self._entry(found, "updated", actor, {"claims": sorted(values)})])
+            self._journal.record(connection, [self._entry(verification, "updated", actor, {"claims": sorted(values)})])
 
     def delete(self, tenant: str, provider_id: str, applicant_id: str, actor: str = SYSTEM) -> None:
         """Ask Onfido to delete the applicant; one that is deleted already counts as success."""
-        provider, found = self._find(tenant, provider_id, applicant_id)
+        provider, verification = self._find(tenant, provider_id, applicant_id)
         onfido = self._onfido.of_provider(provider, self._timing.interactive())
         try:
             onfido.delete_applicant(applicant_id)
@@ -90,28 +93,30 @@ class Applicants:
         with suppress(OnfidoError):  # for information only
             delete_at = onfido.find_deletion(applicant_id)
         with self._database.write() as connection:
-            deleted = self._entry(found, "deleted", actor, {"delete_at": delete_at.isoformat()} if delete_at else {})
-            self._journal.record(connection, [deleted, *self._end_open(connection, found, actor)])
+            deleted = self._entry(
+                verification, "deleted", actor, {"delete_at": delete_at.isoformat()} if delete_at else {}
+            )
+            self._journal.record(connection, [deleted, *self._end_open(connection, verification, actor)])
 
     def restore(self, tenant: str, provider_id: str, applicant_id: str, actor: str = SYSTEM) -> None:
         """Cancel a deletion that Onfido has not carried out yet."""
-        provider, found = self._find(tenant, provider_id, applicant_id)
+        provider, verification = self._find(tenant, provider_id, applicant_id)
         onfido = self._onfido.of_provider(provider, self._timing.interactive())
         with _unless_gone(applicant_id, "it is too late to restore it"):
             onfido.restore_applicant(applicant_id)
         with self._database.write() as connection:
-            self._journal.record(connection, [self._entry(found, "restored", actor, {})])
+            self._journal.record(connection, [self._entry(verification, "restored", actor, {})])
 
     def _find(self, tenant: str, provider_id: str, applicant_id: str) -> tuple[Provider, Verification]:
         """Return the provider and the latest verification of the applicant."""
         provider = self._providers.get(tenant, provider_id)
         with self._database.read() as connection:
-            found = verification_search.find_of_applicant(connection, provider_id, applicant_id)
-        if found is None:
+            verification = verification_search.find_of_applicant(connection, provider_id, applicant_id)
+        if verification is None:
             raise RequestError(
                 Code.APPLICANT_NOT_FOUND, f"No verification with {provider.name} is about an applicant {applicant_id}."
             )
-        return provider, found
+        return provider, verification
 
     def _prepare(self, provider: Provider, verification: Verification) -> tuple[dict[str, str], dict[str, str]]:
         """Return the values to send, by applicant field and by claim; first commits which fields will be sent.

@@ -53,19 +53,19 @@ class Claims:
         with self._database.read() as connection:
             if provider_id is not None:
                 _check_providers(connection, tenant, [provider_id])
-            found = claims.find_all(connection, tenant, user_id, provider_id)
-        if not found:
+            known = claims.find_all(connection, tenant, user_id, provider_id)
+        if not known:
             self._check_user(tenant, user_id)
-        return found
+        return known
 
     def get(self, tenant: str, user_id: str, claim_id: str) -> Claim:
         """Return one claim of a user; raises `RequestError` where there is none."""
         with self._database.read() as connection:
-            found = claims.find(connection, tenant, user_id, claim_id)
-        if found is None:
+            claim = claims.find(connection, tenant, user_id, claim_id)
+        if claim is None:
             self._check_user(tenant, user_id)
             raise RequestError(Code.CLAIM_NOT_FOUND, f"The user {user_id} has no claim {claim_id}.")
-        return found
+        return claim
 
     def add(self, tenant: str, user_id: str, entries: Sequence[ClaimEntry], actor: str = SYSTEM) -> list[Claim]:
         """Add claims, all or none; raises `RequestError`: user or provider unknown, or a claim exists already."""
@@ -185,7 +185,7 @@ class Claims:
         Of a user removed meanwhile, only those `added` are deleted: others belong to one who was added again.
         """
         values = self._directory.values(tenant, user_id)
-        wanted = {(entry.uri, entry.provider_id) for entry in entries}
+        requested = {(entry.uri, entry.provider_id) for entry in entries}
         written = {entry.uri: self._fingerprint(tenant, user_id, entry.uri, written_for) for entry in entries}
         outdated = {
             uri: fingerprint
@@ -199,9 +199,9 @@ class Claims:
             elif outdated:
                 withdrawn = claims.unverify_held(connection, tenant, user_id, outdated, self._clock())
             self._journal.record(connection, withdrawn)
-            found = claims.find_all(connection, tenant, user_id)
-        confirmed = [claim for claim in found if (claim.uri, claim.provider_id) in wanted]
-        if was_removed or len(confirmed) < len(wanted):
+            known = claims.find_all(connection, tenant, user_id)
+        confirmed = [claim for claim in known if (claim.uri, claim.provider_id) in requested]
+        if was_removed or len(confirmed) < len(requested):
             raise _removed(user_id)
         return confirmed
 

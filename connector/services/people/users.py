@@ -175,8 +175,8 @@ class Users:
         With `part`, of the users only whose id holds it, in whatever case.
         """
         with self._database.read() as connection:
-            found = users.find_page(connection, tenant, limit=limit + 1, after=after, part=part)
-        return found[:limit], found[limit - 1] if len(found) > limit else None
+            matches = users.find_page(connection, tenant, limit=limit + 1, after=after, part=part)
+        return matches[:limit], matches[limit - 1] if len(matches) > limit else None
 
     def ids(self, tenant: str) -> Iterator[str]:
         """Yield the ids of all users of the tenant, in their order."""

@@ -145,19 +145,19 @@ class Providers:
     def get(self, tenant: str, provider_id: str) -> Provider:
         """Return a provider of the tenant; raises `RequestError` where there is none."""
         with self._database.read() as connection:
-            found = providers.find(connection, provider_id, tenant)
-        if found is None:
+            provider = providers.find(connection, provider_id, tenant)
+        if provider is None:
             raise _not_found(provider_id)
-        return found
+        return provider
 
     def named(self, tenant: str, id_or_name: str) -> Provider:
         """Return a provider of the tenant by its id, or by its name in whatever case."""
         with self._database.read() as connection:
-            found = providers.find(connection, normal_id(id_or_name), tenant)
-            found = found or providers.find_named(connection, id_or_name, tenant)
-        if found is None:
+            provider = providers.find(connection, normal_id(id_or_name), tenant)
+            provider = provider or providers.find_named(connection, id_or_name, tenant)
+        if provider is None:
             raise _not_found(id_or_name)
-        return found
+        return provider
 
     def page(
         self, tenant: str, *, conditions: Sequence[Condition] = (), limit: int, offset: int
@@ -189,22 +189,22 @@ class Providers:
     def find_enabled(self, tenant: str, provider_id: str) -> Provider:
         """Return a provider that may be used for verification; raises `RequestError` (OIDV-10009) otherwise."""
         with self._database.read() as connection:
-            found = providers.find(connection, provider_id, tenant)
-        if found is None or not found.is_enabled:
+            provider = providers.find(connection, provider_id, tenant)
+        if provider is None or not provider.is_enabled:
             raise RequestError(
                 Code.PROVIDER_UNAVAILABLE,
-                f"The identity verification provider {provider_id} is {'disabled' if found else 'not registered'}.",
+                f"The identity verification provider {provider_id} is {'disabled' if provider else 'not registered'}.",
             )
-        return found
+        return provider
 
     def webhook_access(self, tenant: str, provider_id: str) -> WebhookAccess:
         """Return what is needed to receive an event, tokens opened; raises `RequestError` without a provider."""
         with self._database.read() as connection:
-            found = providers.find_webhook_access(connection, provider_id, tenant, self._clock())
-        if found is None:
+            access = providers.find_webhook_access(connection, provider_id, tenant, self._clock())
+        if access is None:
             raise RequestError(Code.WEBHOOK_PROVIDER_UNKNOWN, f"There is no provider {provider_id}.")
-        opened = {name: self._secrets.open(provider_id, name, token) for name, token in found.tokens.items()}
-        return replace(found, tokens=opened)
+        opened = {name: self._secrets.open(provider_id, name, token) for name, token in access.tokens.items()}
+        return replace(access, tokens=opened)
 
     def notice_secret(self, provider: Provider) -> str:
         """Return the secret with which a provider's notices are signed.

@@ -34,9 +34,9 @@ class ProviderWebhook:
 
     def is_exact(self, webhook: RegisteredWebhook) -> bool:
         """Whether a webhook is subscribed to exactly the events that it needs."""
-        is_told = webhook.events == frozenset(self.provider.studio.events)
+        has_events = webhook.events == frozenset(self.provider.studio.events)
         has_version = webhook.payload_version in (None, PAYLOAD_VERSION)
-        return webhook.is_enabled and is_told and has_version and webhook.environments == self.environments
+        return webhook.is_enabled and has_events and has_version and webhook.environments == self.environments
 
     def create(self) -> RegisteredWebhook:
         """Create our webhook."""
@@ -69,7 +69,7 @@ def choose(ours: Sequence[RegisteredWebhook], known: str | None) -> RegisteredWe
 
     Where Onfido returns no tokens, a single webhook is taken to have the token registered here, if there is one.
     """
-    told = [each for each in ours if each.token is not None]
-    if told:
-        return next((each for each in told if each.token == known), told[0])
+    with_token = [each for each in ours if each.token is not None]
+    if with_token:
+        return next((each for each in with_token if each.token == known), with_token[0])
     return ours[0] if len(ours) == 1 and known is not None else None

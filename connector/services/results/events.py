@@ -119,8 +119,8 @@ class Events:
         """
         with self._database.read() as connection:
             parked = events.find_parked(connection, provider_id, run_id)
-        told = ((each.event_id, read_event(self._opened(each)).run) for each in parked)
-        completed = [(event_id, onfido.ask_document_check(run)) for event_id, run in told if run and run.lacks_document]
+        runs = ((each.event_id, read_event(self._opened(each)).run) for each in parked)
+        completed = [(event_id, onfido.ask_document_check(run)) for event_id, run in runs if run and run.lacks_document]
         for event_id, run in completed:
             with self._database.write() as connection:
                 news = self._results.apply(connection, provider_id, run, WEBHOOK, event_id)
@@ -238,7 +238,7 @@ def _first_state(event: Event, studio: Studio) -> str:
 def _is_wanted(event: Event, studio: Studio) -> bool:
     """Whether an event is relevant to a provider that uses these features of Studio."""
     if event.kind == TASK_EVENT and event.task_id is not None:
-        return event.run_id is not None and studio.is_told(event.task_def_id)
+        return event.run_id is not None and studio.notifies(event.task_def_id)
     if event.kind == WATCHLIST_EVENT and event.monitor_id is not None:
         return WATCHLIST_EVENT in studio.events
     return event.run is not None

@@ -146,11 +146,11 @@ class Binding:
         later change of a value finds the new rows. Raises as `read` does.
         """
         self.read(attempt)
-        verification_id, wanted = attempt.verification.verification_id, attempt.request
+        verification_id, request = attempt.verification.verification_id, attempt.request
         with self._database.write() as connection:
-            self._attempts.lock(connection, attempt, capture=wanted.plan.capture)
-            targets = wanted.claims(attempt.provider)
-            verification_claims.replace(connection, verification_id, targets, wanted.plan.tags)
+            self._attempts.lock(connection, attempt, capture=request.plan.capture)
+            targets = request.claims(attempt.provider)
+            verification_claims.replace(connection, verification_id, targets, request.plan.tags)
 
     def record(self, connection: Connection, attempt: Attempt, bound: BoundValues) -> bool:
         """Record the values sent, under the verification's lock; False where one has changed since it was read."""
@@ -210,10 +210,10 @@ def _select(provider: Provider, request: VerificationRequest, values: Mapping[st
     """Return the values that Onfido needs for the requested claims, by applicant field; raise where one is missing."""
     mapping, requested = provider.claims, request.fields(provider)
     fields = fields_to_send(frozenset(requested.values()), frozenset(mapping.values()))
-    found = values_of(mapping, fields, values, provider.missing_name)
-    if missing := missing_claims(mapping, request.uris, values, found):
+    selected = values_of(mapping, fields, values, provider.missing_name)
+    if missing := missing_claims(mapping, request.uris, values, selected):
         raise RequestError(Code.VALUE_MISSING, f"The user has no value for {', '.join(missing)}.", claims=missing)
-    return as_onfido_writes(found)
+    return as_onfido_writes(selected)
 
 
 def _update(attempt: Attempt, values: Mapping[str, str], known: KnownApplicant | None) -> ApplicantUpdate | None:

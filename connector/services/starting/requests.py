@@ -104,8 +104,8 @@ class Verifications:
             provider = self._providers.find_enabled(tenant, provider_id)
             _check_mapped(provider, uris)
             self._refusals.check(provider, user_id)
-            wanted = VerificationRequest(tuple(uris), plan_run(provider.studio, request, self._clock()))
-            started = self._initiation.start(provider, user_id, wanted, self._timing.interactive())
+            verification_request = VerificationRequest(tuple(uris), plan_run(provider.studio, request, self._clock()))
+            started = self._initiation.start(provider, user_id, verification_request, self._timing.interactive())
         return self._capture(started, uris)
 
     def complete(self, tenant: str, user_id: str, provider_id: str, uris: Sequence[str], wait: int = 0) -> Completion:
@@ -191,10 +191,10 @@ class Verifications:
         """Return the claims, which exist from the run's start on; raises `RemovedError` where they were removed."""
         tenant, user_id, provider_id = verification.tenant, verification.user_id, verification.provider_id
         with self._database.read() as connection:
-            found = claims.find_all(connection, tenant, user_id, provider_id, uris)
-        if not found:
+            known = claims.find_all(connection, tenant, user_id, provider_id, uris)
+        if not known:
             raise RemovedError
-        return found
+        return known
 
     def _wait(self, provider: Provider, verification: Verification, seconds: int) -> int | None:
         """Wait for a result; None where there is nothing to wait for, or too many requests wait already."""
