@@ -179,6 +179,7 @@ def test_what_nothing_can_verify_is_told_and_no_failure(shared: World, admin: Ca
         ({"enabled": False}, "disabled"),
         ({"events": ["check.completed"]}, RESULT),
         ({"environments": ["live"]}, "sandbox"),
+        ({"payload_version": 2}, "payload_version is 2"),
     ],
 )
 def test_webhook_that_is_told_too_little_is_found_and_repaired(

@@ -74,6 +74,29 @@ def test_test_of_the_connection_finds_the_environment_of_a_client(world: World, 
     assert admin.post(path, None).json()["environment"] == "sandbox"
 
 
+@pytest.mark.one_database
+def test_environment_of_a_client_that_was_replaced_meanwhile_is_not_learned(world: World) -> None:
+    use(world, **SANDBOX_CLIENT)
+    providers = world.connector.services.providers
+    replaced = providers.get(world.tenant, world.provider_id)
+    use(world, **LIVE_CLIENT)
+
+    providers.learn_environment(replaced, "sandbox")
+
+    assert providers.get(world.tenant, world.provider_id).environment is None
+
+
+@pytest.mark.one_database
+def test_test_of_the_connection_goes_on_where_onfido_does_not_list_applicants(world: World) -> None:
+    use(world, **SANDBOX_CLIENT)
+    world.faults(route="GET /applicants", failed=-1)
+
+    answer = world.connector.as_admin().post(f"{PROVIDERS}/{world.provider_id}/test-connection", None)
+
+    assert answer.json()["environment"] is None
+    assert {check["name"]: check["passed"] for check in answer.json()["checks"]}["workflow"] is True
+
+
 # Another account
 
 

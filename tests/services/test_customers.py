@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from urllib.parse import quote
 
 import pytest
+
+from connector.services.providers.customer_deletion import DeleteCustomer
 
 from tests.harness import (
     HTTP,
@@ -20,7 +23,8 @@ from tests.services.environments import (
     use,
     verify,
 )
-from tests.services.receiving import rows_of
+from tests.services.ageing import let_pass
+from tests.services.receiving import rows_of, wait_for, wait_for_failure
 
 
 @pytest.fixture
@@ -100,5 +104,23 @@ def test_passkeys_are_deleted_though_onfido_was_away_at_first(world: World) -> N
     world.faults(route="DELETE /passkeys/{username}", failed=1)
 
     remove(world, "ann")
+    wait_for_failure(world, DeleteCustomer.kind)
+    let_pass(world.connector.services.database, timedelta(minutes=1))
 
-    world.wait_until(lambda: kept(world, "ann") == 0, seconds=60)
+    world.wait_until(lambda: kept(world, "ann") == 0)
+
+
+def test_passkeys_of_a_removed_provider_are_left_to_the_operator(world: World) -> None:
+    send_user_ids(world, sends=True)
+    world.start(world.add_user())
+    keep(world, "ann")
+    world.faults(route="DELETE /passkeys/{username}", failed=-1)
+    remove(world, "ann")
+    wait_for_failure(world, DeleteCustomer.kind)
+
+    assert world.connector.as_admin().request("DELETE", f"{PROVIDERS}/{world.provider_id}").status_code == 204
+    let_pass(world.connector.services.database, timedelta(minutes=1))
+
+    dead = wait_for(world, DeleteCustomer.kind, "dead")
+    assert "delete the user's passkeys and biometric tokens at Onfido" in dead.history[-1]["reason"]
+    assert kept(world, "ann") == 3

@@ -131,6 +131,13 @@ class TestReplay:
 
         assert json.loads(run("events", "replay", event["id"], "--json").stdout)["state"] == "applied"
 
+    @pytest.mark.one_database
+    def test_one_whose_run_is_not_known_yet_goes_on_waiting(self, quiet: World, run: Run) -> None:
+        post(quiet, "11111111-1111-4111-8111-111111111111")
+        [event] = listed(run)
+
+        assert json.loads(run("events", "replay", event["id"], "--json").stdout)["state"] == "parked"
+
     def test_one_whose_body_is_gone_cannot_be(self, quiet: World, run: Run) -> None:
         start_and_end(quiet)
         [event] = listed(run)

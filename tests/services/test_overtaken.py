@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from connector.services.results.deliveries import CheckVerification, KeepDocument
 from connector.store.models import history
-from tests.harness import GIVEN_NAME, Caller, World
+from tests.harness import GIVEN_NAME, Caller, World, event_body
 from tests.races.meanwhile import VALUES_READ, meanwhile
 from tests.services.ageing import let_pass
 from tests.services.receiving import use_studio, wait_for, wait_for_failure
@@ -21,6 +21,7 @@ CREATE_APPLICANT, READ_TASKS = "POST /applicants", "GET /workflow_runs/{run_id}/
 LEASE, BREAK_OFF_TIME = 30, 11 * 60  # seconds; the second a little more
 # What is looked for, as it stands in the statements.
 OPEN_ATTEMPT = "verifications.user_id = "
+LATEST_OF_CLAIMS = "claims.verification_id = verifications.id"
 ONE_VERIFICATION = "verifications.id = "
 ATTEMPT_OF_APPLICANT = "verifications.applicant_id = "
 
@@ -127,6 +128,29 @@ def test_correction_of_a_user_who_is_removed_meanwhile_is_told_so(world: World, 
     assert (answer.status_code, answer.json()["code"]) == (404, "IDV-10000")
 
 
+@pytest.mark.one_database
+def test_run_that_ends_before_its_turn_to_resume_is_not_resumed(world: World, ann: Caller) -> None:
+    run_id = world.start(ann)
+
+    with meanwhile(LATEST_OF_CLAIMS, lambda: world.post_event(event_body(run_id, "abandoned"))):
+        answer = ann.verify(world.provider_id, "REINITIATED")
+
+    assert (answer.status_code, answer.json()["code"]) == (400, "OIDV-10033")
+    assert "abandoned" in answer.json()["description"]
+
+
+@pytest.mark.one_database
+def test_turn_to_resume_is_given_back_only_where_onfido_did_not_answer(world: World, ann: Caller) -> None:
+    world.start(ann)
+    world.faults(route="GET /workflow_runs/{run_id}", failed=-1)
+    assert ann.verify(world.provider_id, "REINITIATED").status_code == 503
+    world.faults(route="GET /workflow_runs/{run_id}", failed=0, unauthorized=1)
+
+    refused, later = (ann.verify(world.provider_id, "REINITIATED") for _ in range(2))
+
+    assert (refused.status_code, later.status_code) == (400, 429)
+
+
 # Workers
 
 
@@ -171,3 +195,27 @@ def test_document_of_a_user_who_was_removed_meanwhile_is_not_fetched(world: Worl
 
     wait_for(world, KeepDocument.kind, "done")
     assert world.onfido_state()["requests"].get(READ_TASKS) == before[READ_TASKS]
+
+
+def test_document_of_a_run_that_is_gone_is_given_up(world: World, ann: Caller) -> None:
+    use_studio(world, documentValues=True)
+    run_id = world.start(ann)
+    world.faults(route=READ_TASKS, failed=-1)
+    world.outcome(run_id)
+    wait_for_failure(world, KeepDocument.kind)
+
+    requests.post(f"{world.simulator.url}/simulator/reset", timeout=60).raise_for_status()
+    let_pass(world.connector.services.database, timedelta(hours=1))
+
+    assert len(wait_for(world, KeepDocument.kind, "done").history) == 1
+
+
+def test_run_that_a_request_found_gone_is_not_ended_again_by_the_worker(world: World, ann: Caller) -> None:
+    world.start(ann)
+    verification_id = verification_id_of(world)
+    requests.post(f"{world.simulator.url}/simulator/reset", timeout=60).raise_for_status()
+
+    with meanwhile(ONE_VERIFICATION, lambda: ann.verify(world.provider_id, "COMPLETED")):
+        world.connector.services.upkeep.check_verification(CheckVerification(verification_id))
+
+    assert len(ends_of(world, verification_id)) == 1

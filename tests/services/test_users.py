@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import pytest
 from sqlalchemy import insert
 
+from connector.errors import Code, InvalidField, RequestError
 from connector.services.people.users import PAGE_SIZE
 from connector.store.models import users
 from tests.harness import World
@@ -26,3 +28,32 @@ def test_a_full_page_of_users_is_told_once(world: World) -> None:
         connection.execute(insert(users), rows)
 
     assert len(list(world.connector.services.users.ids(world.tenant))) == PAGE_SIZE
+
+
+@pytest.mark.one_database
+@pytest.mark.parametrize("user_id", ["", "u" * 256, "ann\nbea", "me"])
+def test_a_user_with_an_unusable_id_is_not_added(world: World, user_id: str) -> None:
+    with pytest.raises(InvalidField, match="user id: must "):
+        world.connector.services.users.add(world.tenant, user_id, {})
+
+    assert list(world.connector.services.users.ids(world.tenant)) == []
+
+
+@pytest.mark.one_database
+def test_an_unknown_user_has_no_values(world: World) -> None:
+    with pytest.raises(RequestError) as refused:
+        world.connector.services.users.values(world.tenant, "nobody")
+
+    assert refused.value.code == Code.USER_NOT_FOUND
+
+
+@pytest.mark.one_database
+@pytest.mark.parametrize("provider_id", ["no-such-provider", "00000000-0000-4000-8000-000000000000"])
+def test_attempts_with_an_unknown_provider_are_not_unlocked(world: World, provider_id: str) -> None:
+    world.start(world.add_user())
+
+    with pytest.raises(RequestError) as refused:
+        world.connector.services.users.unlock(world.tenant, "ann", provider_id)
+
+    assert refused.value.code == Code.CLAIM_PROVIDER_NOT_FOUND
+    assert world.connector.services.users.unlock(world.tenant, "ann", world.provider_id) == 1

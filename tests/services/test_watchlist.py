@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 import requests
-from sqlalchemy import select
+from sqlalchemy import delete, select
 
 from connector.domain.verification import VerificationFilter
 from connector.services.application.watchlist import TellMatches
 from connector.services.results.deliveries import UpdateMatches
-from connector.store.models import events, history
+from connector.store.models import events, history, outbox
 from tests.harness import API_TOKEN, GIVEN_NAME, MAPPING, Caller, World, provider_body, verified
 from tests.services.ageing import let_pass
 from tests.services.receiving import (
@@ -336,3 +336,20 @@ def test_event_without_a_monitor_is_noted(world: World, ann: Caller) -> None:
     assert world.post_event(json.dumps({"payload": payload}).encode()).status_code == 200
 
     assert event_states(world) == ["noted"]
+
+
+def test_event_that_was_given_up_is_asked_about_again_when_it_is_replayed(
+    world: World, ann: Caller, application: Application
+) -> None:
+    world.faults(route=MONITOR, failed=-1)
+    find_matches(world, monitor(world, applicant_of(ann)))
+    wait_for_failure(world, UpdateMatches.kind)
+    with world.connector.services.database.write() as connection:
+        connection.execute(delete(outbox))
+        event_id = connection.execute(select(events.c.id).where(events.c.kind == KIND)).scalar_one()
+    world.faults(failed=0)
+
+    assert world.connector.services.event_lookup.replay(world.tenant, event_id) == "parked"
+
+    wait_for(world, TellMatches.kind, "done")
+    assert (verified(ann.claims()), event_states(world)) == (set(), ["applied"])
