@@ -72,7 +72,7 @@ class _Handler(BaseHTTPRequestHandler):
         url = self.server.onfido + self.path
         path = self.path.partition("?")[0].removeprefix(API)
         self.server.let_pass(self.command, path)
-        onfidos = requests.request(self.command, url, data=body, headers=headers, timeout=10)
+        onfidos = requests.request(self.command, url, data=body, headers=headers, timeout=60)
         self.server.let_pass(self.command, path, is_answer=True)
         answer = self.server.change(self.command, path, Answer(onfidos.content, onfidos.status_code))
         self.send_response(answer.status)

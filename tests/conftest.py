@@ -132,7 +132,7 @@ def standing_simulator() -> Iterator[Simulator]:
 def simulator(standing_simulator: Simulator) -> Iterator[Simulator]:
     """An Onfido that knows nothing yet."""
     yield standing_simulator
-    assert HTTP.post(f"{standing_simulator.url}/simulator/reset", timeout=10).ok
+    assert HTTP.post(f"{standing_simulator.url}/simulator/reset", timeout=60).ok
 
 
 @pytest.fixture

@@ -134,7 +134,7 @@ class Caller:
 
     def request(self, method: str, path: str, **options: Any) -> requests.Response:
         headers = {**self.headers, **options.pop("headers", {})}
-        return HTTP.request(method, self.url + path, headers=headers, timeout=30, **options)
+        return HTTP.request(method, self.url + path, headers=headers, timeout=60, **options)
 
     def get(self, path: str, **options: Any) -> requests.Response:
         return self.request("GET", path, **options)
@@ -190,16 +190,16 @@ class World:
 
     def faults(self, **switches: Any) -> None:
         """Set the simulator's switches."""
-        answer = HTTP.patch(f"{self.simulator.url}/simulator/faults", json=switches, timeout=10)
+        answer = HTTP.patch(f"{self.simulator.url}/simulator/faults", json=switches, timeout=60)
         assert answer.ok, answer.text
 
     def outcome(self, run_id: str, **choice: Any) -> None:
         """Play the person: end a run at Onfido."""
-        answer = HTTP.post(f"{self.simulator.url}/simulator/runs/{run_id}/outcome", json=choice, timeout=10)
+        answer = HTTP.post(f"{self.simulator.url}/simulator/runs/{run_id}/outcome", json=choice, timeout=60)
         assert answer.ok, answer.text
 
     def onfido_state(self) -> Any:
-        return HTTP.get(f"{self.simulator.url}/simulator/state", timeout=10).json()
+        return HTTP.get(f"{self.simulator.url}/simulator/state", timeout=60).json()
 
     def start(self, caller: Caller, claims: Iterable[str] = tuple(MAPPING)) -> str:
         """Initiate a verification and give its run's id."""
@@ -214,7 +214,7 @@ class World:
         prefix = "" if self.tenant == DEFAULT_TENANT else f"/t/{self.tenant}"
         path = f"{prefix}/idv/onfido/v1/{provider_id or self.provider_id}/verify"
         headers = {"X-SHA2-Signature": sign(body, self.webhook_token) if signature is None else signature}
-        return HTTP.post(self.connector.url + path, data=body, headers=headers, timeout=30)
+        return HTTP.post(self.connector.url + path, data=body, headers=headers, timeout=60)
 
     def verifications(self, user_id: str | None = None) -> list[Verification]:
         """Give the verifications of the tenant's users, or of one, the latest first."""

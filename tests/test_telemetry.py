@@ -74,7 +74,7 @@ class Story:
 
 def logged(log_format: str) -> str:
     command = [sys.executable, "-c", "import sys\n" + LOGGING, log_format]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=30, check=True)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout == ""
     return done.stderr
 
@@ -154,7 +154,7 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Story:
             wait_until_ready(url, process)
             secrets = play(url, data_dir, simulator)
             scraper = {"Authorization": f"Bearer {METRICS_TOKEN}"}
-            metrics = requests.get(f"{url}/metrics", headers=scraper, timeout=10).text
+            metrics = requests.get(f"{url}/metrics", headers=scraper, timeout=60).text
         finally:
             process.send_signal(signal.SIGTERM)
             assert process.wait(timeout=60) == 0
@@ -180,7 +180,7 @@ def play(url: str, data_dir: Path, simulator: Simulator) -> set[str]:
 
     def call(method: str, path: str, body: Any = None, **headers: str) -> requests.Response:
         headers = {"Authorization": f"Bearer {access_token}"} | headers
-        return requests.request(method, url + path, json=body, headers=headers, timeout=30)
+        return requests.request(method, url + path, json=body, headers=headers, timeout=60)
 
     def verify(provider_id: str, status: str, **headers: str) -> requests.Response:
         properties = [{"key": "status", "value": status}]
@@ -208,7 +208,7 @@ def play(url: str, data_dir: Path, simulator: Simulator) -> set[str]:
     event = event_body(metadata["onfido_workflow_run_id"], comparisons=comparisons, names=list(VALUES.values()))
     webhook = f"{url}/idv/onfido/v1/{provider_id}/verify"
     for signature, status in (("0" * 64, 401), (sign(event, webhook_token), 200), (sign(event, webhook_token), 200)):
-        assert requests.post(webhook, event, headers={"X-SHA2-Signature": signature}, timeout=10).status_code == status
+        assert requests.post(webhook, event, headers={"X-SHA2-Signature": signature}, timeout=60).status_code == status
     assert all(claim["isVerified"] for claim in verify(provider_id, "COMPLETED").json()["claims"])
     assert verify(provider_id, "INITIATED").status_code == 400
     assert call("GET", "/api/users/v1/me/idv/claims", Authorization="Bearer no.good.token").status_code == 401

@@ -58,6 +58,7 @@ class Loop:
         *,
         times: Times = DEFAULT_TIMES,
         max_held: int = MAX_HELD,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._new_intake = new_intake
         self._on_request = on_request
@@ -65,6 +66,7 @@ class Loop:
         self._max_connections = max_connections
         self._times = times
         self._max_held = max_held
+        self._clock = clock
         self._poller = selectors.DefaultSelector()
         self._poller.register(pipe[0], READ, self._woken)
         self._connections: dict[Connection, None] = {}  # in the order in which they came
@@ -95,7 +97,7 @@ class Loop:
         for _ in range(len(self._calls)):
             connection, function = self._calls.popleft()
             self._attempt(connection, function)
-        if (now := time.monotonic()) >= self._looked_at + LOOK_EVERY:
+        if (now := self._clock()) >= self._looked_at + LOOK_EVERY:
             self._looked_at = now
             self._close_late(now)
 
@@ -109,7 +111,7 @@ class Loop:
 
     def hurry_idle(self, seconds: float) -> None:
         """Limit how long connections without a request are kept."""
-        end = time.monotonic() + seconds
+        end = self._clock() + seconds
         for connection in self._connections:
             if connection.state is State.RECEIVING and connection.intake.is_idle:
                 connection.deadline = min(connection.deadline, end)
@@ -148,7 +150,7 @@ class Loop:
         if len(self._connections) >= self._max_connections:  # all have their requests with a thread
             sock.close()
             return
-        connection = Connection(sock, peer, self._new_intake(peer), self._output_pending, self._times, time.monotonic())
+        connection = Connection(sock, peer, self._new_intake(peer), self._output_pending, self._times, self._clock())
         self._connections[connection] = None
         self._watch(connection, READ)
 
@@ -174,7 +176,7 @@ class Loop:
             self._attempt(connection, partial(self._flush if events & WRITE else self._receive, connection))
 
     def _receive(self, connection: Connection) -> None:
-        now = time.monotonic()
+        now = self._clock()
         size = connection.receive(now)
         if size == 0:
             self._close(connection)
@@ -219,7 +221,7 @@ class Loop:
             return
         connection.is_kept = is_kept
         self._hold(connection, connection.intake.size)
-        self._go_on(connection, time.monotonic())
+        self._go_on(connection, self._clock())
 
     def _go_on(self, connection: Connection, now: float) -> None:
         """Continue after an answer; raises `OSError` where the client has disconnected."""
@@ -238,17 +240,17 @@ class Loop:
 
     def _await_reader(self, connection: Connection) -> None:
         if connection.state in (State.ANSWERING, State.SENDING) and connection.output.is_pending:
-            connection.await_reader(time.monotonic())
+            connection.await_reader(self._clock())
             self._watch(connection, WRITE)
 
     def _flush(self, connection: Connection) -> None:
         if connection.output.flush():
-            connection.await_reader(time.monotonic())
+            connection.await_reader(self._clock())
             return
         self._watch(connection, 0)
         connection.deadline = math.inf
         if connection.state is State.SENDING:
-            self._go_on(connection, time.monotonic())
+            self._go_on(connection, self._clock())
 
     def _close_late(self, now: float) -> None:
         for connection in [each for each in self._connections if each.deadline <= now]:

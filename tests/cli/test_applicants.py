@@ -49,7 +49,7 @@ def on_loopback(run: Run, *arguments: str, **variables: str) -> Result:
 
 def at_onfido(simulator: Simulator, applicant_id: str) -> Any:
     headers = {"Authorization": f"Token token={API_TOKEN}"}
-    return requests.get(f"{simulator.api_url}/applicants/{applicant_id}", headers=headers, timeout=10)
+    return requests.get(f"{simulator.api_url}/applicants/{applicant_id}", headers=headers, timeout=60)
 
 
 def test_present_values_are_sent(run: Run, simulator: Simulator, provider_id: str, applicant_id: str) -> None:

@@ -57,13 +57,13 @@ class Deployment:
             "properties": [{"key": "status", "value": status}],
         }
         headers |= {"Authorization": f"Bearer {token}"}
-        answer = requests.post(f"{self.url}/api/users/v1/me/idv/verify", json=body, headers=headers, timeout=30)
+        answer = requests.post(f"{self.url}/api/users/v1/me/idv/verify", json=body, headers=headers, timeout=60)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
     def requests_counted(self, route: str) -> int:
         """Give how often a route was answered, as the metrics have it."""
-        metrics = requests.get(f"{self.url}/metrics", headers=SCRAPER, timeout=10).text
+        metrics = requests.get(f"{self.url}/metrics", headers=SCRAPER, timeout=60).text
         found = re.findall(rf'^connector_request_seconds_count{{.*route="{route}".*}} (\d+)', metrics, re.MULTILINE)
         return sum(int(number) for number in found)
 
@@ -101,7 +101,7 @@ def test_an_operator_takes_a_user_through_a_verification(deployment: Deployment)
     assert (listed["runId"], listed["closedAt"]) == (run_id, None)
     comparisons = {"first_name": "clear", "last_name": "consider", "date_of_birth": None}
     outcome = {"status": "approved", "comparisons": comparisons}
-    requests.post(f"{deployment.onfido}/simulator/runs/{run_id}/outcome", json=outcome, timeout=10)
+    requests.post(f"{deployment.onfido}/simulator/runs/{run_id}/outcome", json=outcome, timeout=60)
     deployment.verify(token, provider["id"], "COMPLETED", Prefer="wait=10")
 
     shown = json.loads(deployment.run("verification", "show", run_id, "--json"))
@@ -125,7 +125,7 @@ def test_an_operator_takes_a_user_through_a_verification(deployment: Deployment)
 
 def test_the_metrics_of_two_workers_add_up_whichever_is_asked(deployment: Deployment) -> None:
     def ask(_: int) -> None:
-        assert requests.get(f"{deployment.url}/healthz", timeout=10).json() == {"status": "alive"}
+        assert requests.get(f"{deployment.url}/healthz", timeout=60).json() == {"status": "alive"}
 
     before = deployment.requests_counted("/healthz")
     with ThreadPoolExecutor(8) as pool:
@@ -135,7 +135,7 @@ def test_the_metrics_of_two_workers_add_up_whichever_is_asked(deployment: Deploy
 
 def test_a_stranger_is_not_let_in(deployment: Deployment) -> None:
     for headers in ({}, {"Authorization": "Bearer nonsense"}):
-        answer = requests.get(f"{deployment.url}/api/users/v1/me/idv/claims", headers=headers, timeout=10)
+        answer = requests.get(f"{deployment.url}/api/users/v1/me/idv/claims", headers=headers, timeout=60)
         assert answer.status_code == 401
 
 
@@ -148,7 +148,7 @@ def test_a_worker_beside_the_server_ends_in_good_order(deployment: Deployment, s
         assert time.monotonic() < end
         time.sleep(0.05)
     process.terminate()
-    assert process.wait(timeout=30) == 0
+    assert process.wait(timeout=60) == 0
     assert "worker.stopped" in log.read_text()
 
 
@@ -192,7 +192,7 @@ def mint(data_dir: Path, *arguments: str) -> str:
 
 def test_serve_refuses_to_start_where_nobody_could_call_and_says_what_to_set(tmp_path: Path, spawn: Spawn) -> None:
     log = tmp_path / "log"
-    assert spawn("serve", log=log, CONNECTOR_DATA_DIR=str(tmp_path / "data")).wait(timeout=30) == 1
+    assert spawn("serve", log=log, CONNECTOR_DATA_DIR=str(tmp_path / "data")).wait(timeout=60) == 1
     [line] = log.read_text().splitlines()
     assert line.startswith("Error: ")
     for advice in ("[[issuers]]", "CONNECTOR_ISSUERS", "--dev"):
@@ -242,7 +242,7 @@ def test_dev_that_is_forced_is_said_at_the_start_and_in_readiness(tmp_path: Path
     log = tmp_path / "log"
     variables = {"CONNECTOR_DATA_DIR": str(tmp_path / "data"), "CONNECTOR_ISSUERS": ISSUERS}
     server = start("serve", "--dev", "--force-dev", ready="/readyz", log=log, **variables)
-    warnings = requests.get(f"{server.url}/readyz", timeout=10).json()["warnings"]
+    warnings = requests.get(f"{server.url}/readyz", timeout=60).json()["warnings"]
     assert server.stop() == 0
     lines = [json.loads(line) for line in log.read_text().splitlines()]
     assert [line["what"] for line in lines if line["event"] == "serve.development"] == warnings

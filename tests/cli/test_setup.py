@@ -54,14 +54,14 @@ def marks(text: str) -> dict[str, str]:
 def webhooks(simulator: Simulator) -> list[dict[str, Any]]:
     """Give what Onfido has."""
     headers = {"Authorization": f"Token token={API_TOKEN}"}
-    found: list[dict[str, Any]] = requests.get(f"{simulator.api_url}/webhooks", headers=headers, timeout=10).json()[
+    found: list[dict[str, Any]] = requests.get(f"{simulator.api_url}/webhooks", headers=headers, timeout=60).json()[
         "webhooks"
     ]
     return found
 
 
 def fail(simulator: Simulator, route: str, switch: str) -> None:
-    answer = requests.patch(f"{simulator.url}/simulator/faults", json={"route": route, switch: 1}, timeout=10)
+    answer = requests.patch(f"{simulator.url}/simulator/faults", json={"route": route, switch: 1}, timeout=60)
     assert answer.ok, answer.text
 
 
@@ -99,9 +99,9 @@ class TestUpdate:
 
     def test_what_is_no_other_asks_onfido_nothing(self, add: Run, connector: Run, simulator: Simulator) -> None:
         add()
-        asked = requests.get(f"{simulator.url}/simulator/state", timeout=10).json()["requests"]
+        asked = requests.get(f"{simulator.url}/simulator/state", timeout=60).json()["requests"]
         assert connector("update", "Onfido", "--max-attempts", "3").exit_code == 0
-        assert requests.get(f"{simulator.url}/simulator/state", timeout=10).json()["requests"] == asked
+        assert requests.get(f"{simulator.url}/simulator/state", timeout=60).json()["requests"] == asked
 
     def test_credentials_are_shown_with_their_age_and_no_event_so_far(self, add: Run, connector: Run) -> None:
         add()
@@ -158,7 +158,7 @@ class TestAdd:
 
         assert result.exit_code == 0
         assert marks(result.stdout) == {}
-        assert requests.get(f"{simulator.url}/simulator/state", timeout=10).json()["requests"] == {}
+        assert requests.get(f"{simulator.url}/simulator/state", timeout=60).json()["requests"] == {}
 
     def test_without_a_reachable_onfido_it_is_registered_all_the_same(self, add: Run, connector: Run) -> None:
         result = add("--base-url", "http://127.0.0.1:1/v3.6", CONNECTOR_ONFIDO_READ_RETRIES="0")
@@ -198,7 +198,7 @@ class TestAdd:
         result = add("--max-attempts", "0")
 
         assert (result.exit_code, result.stdout, len(result.stderr.splitlines())) == (1, "", 1)
-        assert requests.get(f"{simulator.url}/simulator/state", timeout=10).json()["requests"] == {}
+        assert requests.get(f"{simulator.url}/simulator/state", timeout=60).json()["requests"] == {}
 
 
 class TestAfterwards:
@@ -207,7 +207,7 @@ class TestAfterwards:
         [webhook] = webhooks(simulator)
         headers = {"Authorization": f"Token token={API_TOKEN}"}
         url = f"{simulator.api_url}/webhooks/{webhook['id']}"
-        assert requests.put(url, json={"enabled": False}, headers=headers, timeout=10).ok
+        assert requests.put(url, json={"enabled": False}, headers=headers, timeout=60).ok
 
         told = connector("test", provider_id(connector))
 

@@ -218,7 +218,7 @@ class TestDemo:
             assert terminal.status() == 0
             assert terminal.shown.removeprefix(before).replace("^C", "").strip() == ""
         with pytest.raises(requests.ConnectionError):
-            requests.get(before.split("API documentation")[1].split()[0], timeout=10)
+            requests.get(before.split("API documentation")[1].split()[0], timeout=60)
 
     def test_it_can_be_ended_in_the_middle(self) -> None:
         with Terminal("demo") as terminal:

@@ -42,9 +42,9 @@ def waiting(run: Run, data_dir: Path, simulator: Simulator) -> Waiting:
         return run("verification", "task", *arguments, CONNECTOR_ALLOW_HTTP_LOOPBACK="true", **options)
 
     control = f"{simulator.url}/simulator"
-    assert requests.put(f"{control}/workflows/{WORKFLOW_ID}", json={"tasks": TASKS}, timeout=10).ok
+    assert requests.put(f"{control}/workflows/{WORKFLOW_ID}", json={"tasks": TASKS}, timeout=60).ok
     run_id = start(run, data_dir, simulator)
-    assert requests.post(f"{control}/runs/{run_id}/outcome", json={}, timeout=10).ok
+    assert requests.post(f"{control}/runs/{run_id}/outcome", json={}, timeout=60).ok
     task_id = Waiting(run_id, "", command).listed()[-1]["id"]
     return Waiting(run_id, task_id, command)
 

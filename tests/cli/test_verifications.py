@@ -320,5 +320,5 @@ class TestFiles:
 
     def test_a_file_that_onfido_has_not_is_said_so(self, world: World, ended: str, run: Run, tmp_path: Path) -> None:
         run("refresh", ended)
-        assert requests.post(f"{world.simulator.url}/simulator/reset", timeout=10).ok
+        assert requests.post(f"{world.simulator.url}/simulator/reset", timeout=60).ok
         assert "not_found" in said(run("evidence", ended, "-o", str(tmp_path / "file")))

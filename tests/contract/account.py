@@ -60,7 +60,7 @@ def ask_onfido(world: World, method: str, *path: str, **body: Any) -> Any:
     """Do at Onfido what somebody does in its dashboard."""
     url = "/".join((world.simulator.api_url, "webhooks", *path))
     headers = {"Authorization": f"Token token={API_TOKEN}"}
-    answer = requests.request(method, url, headers=headers, json=body or None, timeout=10)
+    answer = requests.request(method, url, headers=headers, json=body or None, timeout=60)
     assert answer.ok, answer.text
     return answer.json() if answer.content else None
 

@@ -48,4 +48,4 @@ def shared(shared_database_url: str, tmp_path_factory: pytest.TempPathFactory) -
 def onfido(shared: World) -> Iterator[World]:
     """The shared connector, with an Onfido whose switches go back afterwards."""
     yield shared
-    assert HTTP.post(f"{shared.simulator.url}/simulator/reset", timeout=10).ok
+    assert HTTP.post(f"{shared.simulator.url}/simulator/reset", timeout=60).ok

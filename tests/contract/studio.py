@@ -56,7 +56,7 @@ def run_at_onfido(world: World, run_id: str) -> dict[str, Any]:
 def read_at_onfido(world: World, *path: str) -> Any:
     """Read something from Onfido's API, past the connector."""
     url = "/".join((world.simulator.api_url, *path))
-    answer = requests.get(url, headers={"Authorization": f"Token token={API_TOKEN}"}, timeout=10)
+    answer = requests.get(url, headers={"Authorization": f"Token token={API_TOKEN}"}, timeout=60)
     assert answer.ok, answer.text
     return answer.json()
 
@@ -83,5 +83,5 @@ def bound_to(sdk_token: str) -> dict[str, str]:
 def set_workflow(world: World, workflow_id: str, **rules: Any) -> None:
     """Give a workflow rules at Onfido."""
     url = f"{world.simulator.url}/simulator/workflows/{workflow_id}"
-    answer = requests.put(url, json=rules, timeout=10)
+    answer = requests.put(url, json=rules, timeout=60)
     assert answer.ok, answer.text

@@ -49,7 +49,7 @@ def accesses(lines: list[Any]) -> list[Any]:
 def ask(shared: World, operation: Operation, provider_id: str, headers: dict[str, str]) -> requests.Response:
     url = shared.connector.url + operation.path_for(provider_id)
     body: dict[str, Any] | None = {} if operation.takes_body else None
-    return requests.request(operation.method, url, headers=headers, json=body, timeout=30)
+    return requests.request(operation.method, url, headers=headers, json=body, timeout=60)
 
 
 @pytest.mark.parametrize("operation", OPERATIONS, ids=str)
@@ -106,13 +106,13 @@ def test_no_value_of_a_user_is_in_a_line(shared: World, lines: list[Any]) -> Non
 @pytest.mark.parametrize("forged", ['203.0.113.7", "user": "root', "a\tb", "x" * 300, "é"])
 def test_a_forwarded_address_that_could_be_none_is_left_out(shared: World, lines: list[Any], forged: str) -> None:
     headers = {"X-Forwarded-For": forged.encode()}
-    requests.get(shared.connector.url + PROVIDERS, headers=headers, timeout=10)
+    requests.get(shared.connector.url + PROVIDERS, headers=headers, timeout=60)
     [line] = accesses(lines)
     assert line["forwarded_for"] is None
 
 
 def test_what_is_not_protected_writes_no_line(shared: World, lines: list[Any]) -> None:
     for path in ("/healthz", "/readyz", "/nowhere", "/openapi.json"):
-        requests.get(shared.connector.url + path, timeout=10)
-    requests.post(shared.connector.url + WEBHOOK.replace("{provider_id}", UNKNOWN_ID), data=b"{}", timeout=10)
+        requests.get(shared.connector.url + path, timeout=60)
+    requests.post(shared.connector.url + WEBHOOK.replace("{provider_id}", UNKNOWN_ID), data=b"{}", timeout=60)
     assert accesses(lines) == []

@@ -58,7 +58,7 @@ def applicant_of(me: Caller) -> str:
 def at_onfido(world: World, method: str, applicant_id: str) -> requests.Response:
     """Ask Onfido itself, past the connector."""
     url = f"{world.simulator.api_url}/applicants/{applicant_id}"
-    return requests.request(method, url, headers={"Authorization": f"Token token={API_TOKEN}"}, timeout=10)
+    return requests.request(method, url, headers={"Authorization": f"Token token={API_TOKEN}"}, timeout=60)
 
 
 def set_values(world: World, user_id: str, values: Mapping[str, str]) -> None:
@@ -360,7 +360,7 @@ def test_an_applicant_that_onfido_has_forgotten_cannot_be_restored(onfido: World
     _, me = new_user(onfido)
     onfido.start(me)
     applicant_id = applicant_of(me)
-    assert requests.post(f"{onfido.simulator.url}/simulator/reset", timeout=10).ok
+    assert requests.post(f"{onfido.simulator.url}/simulator/reset", timeout=60).ok
 
     assert_error(admin.request("POST", path(onfido, applicant_id, "/restore")), 404, "IDVP-60016", "too late")
     assert_error(admin.request("PUT", path(onfido, applicant_id)), 404, "IDVP-60016", applicant_id)

@@ -78,7 +78,7 @@ class Ask:
     claim_id: str
 
     def __call__(self, method: str, path: str, **options: Any) -> requests.Response:
-        return self.session.request(method, self.world.connector.url + path, timeout=30, **options)
+        return self.session.request(method, self.world.connector.url + path, timeout=60, **options)
 
     def operate(self, operation: Operation, **options: Any) -> requests.Response:
         is_deletion = operation.method == "DELETE"  # of nothing: the ids are needed again
@@ -403,8 +403,8 @@ def test_event_of_a_mebibyte_is_read(shared: World) -> None:
 def test_event_of_two_mebibytes_is_refused_before_its_signature_is_looked_at(shared: World) -> None:
     url = shared.connector.url + WEBHOOK.format(provider_id=shared.provider_id)
 
-    assert_error(requests.post(url, data=b" " * 2 * 1024 * 1024, timeout=30), 413, "OIDV-60008")
-    assert_error(requests.post(url, data=too_long(), timeout=30), 413, "OIDV-60008")
+    assert_error(requests.post(url, data=b" " * 2 * 1024 * 1024, timeout=60), 413, "OIDV-60008")
+    assert_error(requests.post(url, data=too_long(), timeout=60), 413, "OIDV-60008")
 
 
 @on_sqlite
@@ -539,13 +539,13 @@ def test_head_is_get_without_a_body(ask: Ask) -> None:
         assert (answer.status_code, answer.content) == (200, b"")
     missing = ask("HEAD", f"{PROVIDERS}/{UNKNOWN_ID}")
     assert (missing.status_code, missing.content) == (404, b"")
-    assert requests.head(ask.world.connector.url + PROVIDERS, timeout=10).status_code == 401
+    assert requests.head(ask.world.connector.url + PROVIDERS, timeout=60).status_code == 401
 
 
 @on_sqlite
 def test_options_tells_the_methods_and_nothing_else(ask: Ask) -> None:
     for operation in OPERATIONS:
-        answer = requests.options(ask.world.connector.url + operation.path_for(), timeout=10)
+        answer = requests.options(ask.world.connector.url + operation.path_for(), timeout=60)
         assert (answer.status_code, answer.content) == (200, b"")
         assert operation.method in answer.headers["Allow"]
 
@@ -566,7 +566,7 @@ def raw(
 ) -> RawAnswer:
     """Send a request exactly as it is written, which requests and urllib3 would tidy up."""
     content = body.encode() if isinstance(body, str) else body
-    connection = http.client.HTTPConnection(urlsplit(ask.world.connector.url).netloc, timeout=30)
+    connection = http.client.HTTPConnection(urlsplit(ask.world.connector.url).netloc, timeout=60)
     try:
         connection.putrequest(method, target, skip_accept_encoding=True)
         connection.putheader("Authorization", str(ask.session.headers["Authorization"]))
@@ -678,7 +678,7 @@ def test_signed_event_with_any_output_is_taken(shared: World, value: Any) -> Non
     ],
 )
 def test_authorization_header_of_any_kind_is_a_challenge(shared: World, authorization: bytes) -> None:
-    answer = requests.get(shared.connector.url + PROVIDERS, headers={"Authorization": authorization}, timeout=10)
+    answer = requests.get(shared.connector.url + PROVIDERS, headers={"Authorization": authorization}, timeout=60)
 
     assert_error(answer, 401)
     assert answer.headers["WWW-Authenticate"].startswith("Bearer ")

@@ -60,7 +60,7 @@ def preflight(url: str, method: str, origin: str) -> requests.Response:
         "Access-Control-Request-Method": method,
         "Access-Control-Request-Headers": "authorization,content-type,prefer",
     }
-    return requests.options(url, headers={"Origin": origin} | asked, timeout=30, allow_redirects=False)
+    return requests.options(url, headers={"Origin": origin} | asked, timeout=60, allow_redirects=False)
 
 
 def listed(answer: requests.Response, header: str) -> set[str]:
@@ -86,7 +86,7 @@ def test_preflight_of_every_operation_needs_no_token(site: World, operation: Ope
 @pytest.mark.parametrize("path", KINDS)
 @pytest.mark.parametrize("origin", [APP, OTHER_APP])
 def test_every_answer_may_be_read_by_an_allowed_origin(site: World, path: str, origin: str) -> None:
-    answer = requests.get(site.connector.url + path, headers={"Origin": origin}, timeout=30)
+    answer = requests.get(site.connector.url + path, headers={"Origin": origin}, timeout=60)
     assert answer.status_code == KINDS[path]
     assert answer.headers[ALLOW] == origin
     assert listed(answer, EXPOSE) == {"retry-after", "preference-applied", "x-correlation-id"}
@@ -97,7 +97,7 @@ def test_every_answer_may_be_read_by_an_allowed_origin(site: World, path: str, o
 @pytest.mark.parametrize("origin", STRANGERS)
 def test_no_answer_may_be_read_by_another_origin(site: World, path: str, origin: str) -> None:
     for answer in (
-        requests.get(site.connector.url + path, headers={"Origin": origin}, timeout=30),
+        requests.get(site.connector.url + path, headers={"Origin": origin}, timeout=60),
         preflight(site.connector.url + path, "GET", origin),
     ):
         assert [name for name in answer.headers if name.lower().startswith("access-control-")] == []
@@ -113,8 +113,8 @@ def test_answers_that_go_wrong_may_be_read_as_well(site: World) -> None:
         (admin.get(PROVIDERS, params={"limit": "x"}, headers=headers), 400),
         (admin.post(PROVIDERS, {}, headers=headers), 400),
         (ann.get(PROVIDERS, headers=headers), 403),
-        (requests.patch(url + PROVIDERS, headers=headers, timeout=30), 405),
-        (requests.post(url + WEBHOOK.format(provider_id="x"), b"x" * 2_000_000, headers=headers, timeout=30), 413),
+        (requests.patch(url + PROVIDERS, headers=headers, timeout=60), 405),
+        (requests.post(url + WEBHOOK.format(provider_id="x"), b"x" * 2_000_000, headers=headers, timeout=60), 413),
         (admin.post(PROVIDERS, {"name": "x" * 70_000}, headers=headers), 413),
     ]
     for answer, status in answers:
@@ -125,7 +125,7 @@ def test_answers_that_go_wrong_may_be_read_as_well(site: World) -> None:
 @on_sqlite
 def test_no_origin_is_allowed_unless_it_is_named(shared: World) -> None:
     url = f"{shared.connector.url}{USERS}/me/idv/verify"
-    for answer in (preflight(url, "POST", APP), requests.post(url, headers={"Origin": APP}, timeout=30)):
+    for answer in (preflight(url, "POST", APP), requests.post(url, headers={"Origin": APP}, timeout=60)):
         assert [name for name in answer.headers if name.lower().startswith("access-control-")] == []
 
 
@@ -136,7 +136,7 @@ def test_nothing_about_users_and_providers_is_kept_by_caches(shared: World, oper
     for caller in (shared.connector.as_admin(), shared.connector.caller("x", ["internal_login"])):
         for each in (path, f"{path}/"):
             assert caller.request(operation.method, each, json={}).headers["Cache-Control"] == "no-store"
-    unsigned = requests.request(operation.method, shared.connector.url + path, timeout=30)
+    unsigned = requests.request(operation.method, shared.connector.url + path, timeout=60)
     assert (unsigned.status_code, unsigned.headers["Cache-Control"]) == (401, "no-store")
 
 

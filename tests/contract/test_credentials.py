@@ -214,4 +214,4 @@ def test_no_secret_is_told(onfido: World, admin: Caller) -> None:
     provider_id = with_client(onfido)
     for text in (admin.get(PROVIDERS, params={"limit": 1000}).text, admin.get(f"{PROVIDERS}/{provider_id}").text):
         assert SECRET not in text
-    assert SECRET not in HTTP.get(f"{onfido.simulator.url}/simulator/state", timeout=10).text
+    assert SECRET not in HTTP.get(f"{onfido.simulator.url}/simulator/state", timeout=60).text

@@ -62,7 +62,7 @@ def until_it_answers(ask: Callable[[], requests.Response]) -> requests.Response:
 
 
 def ready(world: World) -> requests.Response:
-    return HTTP.get(f"{world.connector.url}/readyz", timeout=30)
+    return HTTP.get(f"{world.connector.url}/readyz", timeout=60)
 
 
 @pytest.mark.parametrize(
@@ -129,7 +129,7 @@ def test_a_database_that_is_away_is_503_everywhere_and_comes_back_by_itself(worl
             assert_away(ask(world, admin), code)
         assert_away(world.post_event(event_body(run_id, "approved")), "OIDV-65001")
         assert_error(ready(world), 503, None, "cannot be reached")
-        assert HTTP.get(f"{world.connector.url}/healthz", timeout=10).status_code == 200
+        assert HTTP.get(f"{world.connector.url}/healthz", timeout=60).status_code == 200
     assert until_it_answers(lambda: list_claims(world, admin)).status_code == 200
     world.wait_until(lambda: ready(world).status_code == 200, 30)
 

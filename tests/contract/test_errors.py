@@ -549,7 +549,7 @@ def test_caller_with_the_one_scope_is_let_in(
 
 
 def test_basic_authentication_is_challenged(shared: World) -> None:
-    answer = requests.get(shared.connector.url + PROVIDERS, auth=("admin", "admin"), timeout=10)
+    answer = requests.get(shared.connector.url + PROVIDERS, auth=("admin", "admin"), timeout=60)
 
     assert_error(answer, 401)
     assert answer.headers["WWW-Authenticate"].startswith("Bearer ")

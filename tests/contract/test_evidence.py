@@ -91,7 +91,7 @@ def test_a_timeline_is_made_and_then_fetched_where_the_answer_says(own: World, a
 
     assert set(made) == {"fileId", "href"}
     assert made["href"] == own.connector.url + path_of(own, ended, "timeline-file", made["fileId"])
-    answer = requests.get(made["href"], headers=admin.headers, timeout=10)
+    answer = requests.get(made["href"], headers=admin.headers, timeout=60)
     assert answer.status_code == 200
     assert answer.content.startswith(HEAD)
 
@@ -105,7 +105,7 @@ def test_the_place_of_a_timeline_is_the_tenants(own: World) -> None:
     world.outcome(run_id)
     made = answer_on(admin.post(path_of(world, run_id, "timeline-file"), None), 202)
     assert f"/t/{world.tenant}/" in made["href"]
-    assert requests.get(made["href"], headers=admin.headers, timeout=10).content.startswith(HEAD)
+    assert requests.get(made["href"], headers=admin.headers, timeout=60).content.startswith(HEAD)
 
 
 @each_file
@@ -132,7 +132,7 @@ def test_a_file_is_passed_on_whole_and_for_nobody_to_keep(
 
 
 def test_a_files_answers_are_those_that_are_documented(own: World, admin: Caller, ended: str) -> None:
-    document = requests.get(f"{own.connector.url}/openapi.json", timeout=10).json()
+    document = requests.get(f"{own.connector.url}/openapi.json", timeout=60).json()
     documented = schemathesis.openapi.from_dict(document)
     made = admin.post(path_of(own, ended, "timeline-file"), None)
     documented[RUNS + "/{run_id}/timeline-file"]["POST"].validate_response(made)
@@ -231,7 +231,7 @@ def test_a_timeline_that_onfido_does_not_begin_is_said_so(own: World, admin: Cal
 
 
 def test_a_run_that_onfido_has_forgotten_has_no_files(own: World, admin: Caller, ended: str) -> None:
-    assert requests.post(f"{own.simulator.url}/simulator/reset", timeout=10).ok
+    assert requests.post(f"{own.simulator.url}/simulator/reset", timeout=60).ok
     assert_error(admin.get(path_of(own, ended, "signed-evidence")), 404, "IDVP-60011")
 
 

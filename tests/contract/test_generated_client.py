@@ -38,7 +38,7 @@ def generated(shared: World, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     """Generate the client; import its modules by name. A warning of the generator is a failure."""
     directory = tmp_path_factory.mktemp("client")
     document = directory / "openapi.json"
-    document.write_bytes(requests.get(f"{shared.connector.url}/openapi.json", timeout=30).content)
+    document.write_bytes(requests.get(f"{shared.connector.url}/openapi.json", timeout=60).content)
     (directory / "config.json").write_text(json.dumps(CONFIG))
     made = subprocess.run(
         [

@@ -45,7 +45,7 @@ def shared_database_url(new_database: Callable[[str], str]) -> str:
 
 @pytest.fixture(scope="module")
 def document(shared: World) -> Any:
-    answer = requests.get(f"{shared.connector.url}/openapi.json", timeout=10)
+    answer = requests.get(f"{shared.connector.url}/openapi.json", timeout=60)
     assert answer.status_code == 200
     assert answer.headers["Content-Type"] == "application/json"
     return answer.json()
@@ -186,9 +186,9 @@ def documented_errors(document: Any) -> Iterator[tuple[str, str, Any]]:
 
 
 def test_document_needs_no_token_and_is_of_no_tenant(shared: World, document: Any) -> None:
-    assert requests.get(f"{shared.connector.url}/openapi.json", timeout=10).json() == document
+    assert requests.get(f"{shared.connector.url}/openapi.json", timeout=60).json() == document
     for path in ("openapi.json", "docs", "docs/", "docs/swagger-ui.css"):
-        assert_error(requests.get(f"{shared.connector.url}/t/acme.example/{path}", timeout=10), 404, "HTTP-404")
+        assert_error(requests.get(f"{shared.connector.url}/t/acme.example/{path}", timeout=60), 404, "HTTP-404")
 
 
 def test_document_tells_of_no_machine(document: Any) -> None:
@@ -231,7 +231,7 @@ def test_answers_are_those_that_are_documented(
     def holds(case: Any, is_known: bool) -> None:
         if is_known and operation.method != "DELETE":
             case.path_parameters.update({name: ids[name] for name in case.path_parameters})
-        answer = case.call(base_url=shared.connector.url, headers=dict(caller.headers), timeout=30)
+        answer = case.call(base_url=shared.connector.url, headers=dict(caller.headers), timeout=60)
         assert answer.status_code < 500
         documented.validate_response(answer)
 

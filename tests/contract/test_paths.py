@@ -48,7 +48,7 @@ ODD_IDS = (
 
 
 def ask(url: str, method: str = "GET", **options: object) -> requests.Response:
-    return requests.request(method, url, timeout=30, allow_redirects=False, **options)  # type: ignore[arg-type]
+    return requests.request(method, url, timeout=60, allow_redirects=False, **options)  # type: ignore[arg-type]
 
 
 def said(answer: requests.Response) -> tuple[object, ...]:
@@ -162,7 +162,7 @@ def test_me_is_the_id_of_no_user(shared: World) -> None:
 def test_target_in_absolute_form_is_read_as_well(shared: World) -> None:
     parts = urlsplit(shared.connector.url)
     token = shared.connector.as_admin().headers["Authorization"]
-    with socket.create_connection((str(parts.hostname), parts.port or 0), timeout=30) as client:
+    with socket.create_connection((str(parts.hostname), parts.port or 0), timeout=60) as client:
         target = f"{shared.connector.url}{USERS}/a%2Fb/idv/claims/?idVProviderId="
         client.sendall(
             f"GET {target} HTTP/1.1\r\nHost: x\r\nAuthorization: {token}\r\nConnection: close\r\n\r\n".encode()

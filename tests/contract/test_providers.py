@@ -712,7 +712,7 @@ def test_setup_guide_names_the_webhook_of_this_tenant(catalogue: World) -> None:
     assert url in json.dumps(guide["steps"])
     assert guide["events"] == ["workflow_run.completed"]
     assert guide["hasWebhookToken"] is False
-    assert requests.post(guide["webhookUrl"], data=b"{}", timeout=10).status_code == 401  # it is there
+    assert requests.post(guide["webhookUrl"], data=b"{}", timeout=60).status_code == 401  # it is there
 
 
 def test_mapping_is_answered_in_full(shared: World, admin: Caller) -> None:

@@ -151,10 +151,10 @@ def test_task_that_the_run_does_not_have_is_not_found(onfido: World, backend: Ca
     request = requests.Request("GET", backend.url, headers=dict(backend.headers)).prepare()
     request.url = f"{backend.url}{path}/{task_id}"  # as it is: requests would climb up
     with requests.Session() as session:
-        assert_error(session.send(request, timeout=10), 404, "IDVP-60014")
+        assert_error(session.send(request, timeout=60), 404, "IDVP-60014")
         request.method, request.url = "POST", f"{request.url}/complete"
         request.prepare_body(None, None, json={"data": {}})
-        assert_error(session.send(request, timeout=10), 404, "IDVP-60014")
+        assert_error(session.send(request, timeout=60), 404, "IDVP-60014")
 
 
 def test_task_is_completed_once(onfido: World, backend: Caller) -> None:
@@ -260,7 +260,7 @@ def test_outage_of_onfido_is_told_and_asking_again_helps(onfido: World, backend:
 
 def test_run_that_onfido_has_no_more_is_told(onfido: World, backend: Caller) -> None:
     path, task, _ = waiting(onfido)
-    assert requests.post(f"{onfido.simulator.url}/simulator/reset", timeout=10).ok
+    assert requests.post(f"{onfido.simulator.url}/simulator/reset", timeout=60).ok
 
     assert_error(backend.get(path), 404, "IDVP-60010")
     assert_error(backend.get(task), 404, "IDVP-60014")

@@ -198,7 +198,7 @@ def test_path_with_a_tenant_that_cannot_be_is_not_found(shared: World, prefix: s
     request = requests.Request("GET", shared.connector.url, headers=shared.connector.as_admin().headers).prepare()
     request.url = f"{shared.connector.url}{prefix}{PROVIDERS}".replace(" ", "%20")
     with requests.Session() as session:
-        answer = session.send(request, timeout=10, allow_redirects=False)
+        answer = session.send(request, timeout=60, allow_redirects=False)
 
     assert_error(answer, 404)
 

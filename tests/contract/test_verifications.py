@@ -300,7 +300,7 @@ def test_where_onfido_does_not_tell_the_tasks_the_rest_is_answered(own: World, a
 
 def test_a_run_that_onfido_knows_no_more_is_shown_without_tasks(own: World, admin: Caller) -> None:
     _, run_id = start(own)
-    assert requests.post(f"{own.simulator.url}/simulator/reset", timeout=10).ok
+    assert requests.post(f"{own.simulator.url}/simulator/reset", timeout=60).ok
     run = answer_on(admin.get(runs_path(own, run_id)), 200)
     assert run["tasks"] is None
     assert "404" in run["tasksUnavailable"]
@@ -326,7 +326,7 @@ def test_who_looks_at_a_run_does_not_wait_for_an_onfido_that_is_slow(settings: S
 
 
 def test_a_finished_runs_answers_are_those_that_are_documented(own: World, admin: Caller) -> None:
-    document = requests.get(f"{own.connector.url}/openapi.json", timeout=10).json()
+    document = requests.get(f"{own.connector.url}/openapi.json", timeout=60).json()
     documented = schemathesis.openapi.from_dict(document)
     _, run_id = start(own, tags="vip")
     settle(own, run_id, "review", reasons=["unclear"])

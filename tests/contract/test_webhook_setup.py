@@ -262,7 +262,7 @@ def between(shared: World) -> Iterator[Between]:
             made.before(self.command, self.path)
             headers = {"Authorization": self.headers["Authorization"], "Content-Type": "application/json"}
             url = shared.simulator.url + self.path
-            answer = requests.request(self.command, url, data=content, headers=headers, timeout=10)
+            answer = requests.request(self.command, url, data=content, headers=headers, timeout=60)
             body = answer.content
             if made.hides_tokens and self.command == "GET" and self.path.endswith("/webhooks"):
                 body = json.dumps({"webhooks": [each | {"token": None} for each in answer.json()["webhooks"]]}).encode()

@@ -421,7 +421,7 @@ def test_an_output_that_is_too_large_is_left_at_onfido_and_counts_all_the_same(s
     choice = {"status": "approved", "output": {"expiry": "2031-05-28", "x": "é" * (MAX_OUTPUT // 5)}}
     body = json.dumps(choice, ensure_ascii=False).encode()
     url = f"{shared.simulator.url}/simulator/runs/{run_id}/outcome"
-    assert requests.post(url, data=body, headers={"Content-Type": "application/json"}, timeout=10).ok
+    assert requests.post(url, data=body, headers={"Content-Type": "application/json"}, timeout=60).ok
     with capture_logs() as logs:
         answer_on(ask(me, provider_id, "COMPLETED"), 200)
 
@@ -493,12 +493,12 @@ def complete_task(world: World, run_id: str, data: dict[str, Any]) -> None:
     *_, task = read_at_onfido(world, "workflow_runs", run_id, "tasks")
     url = f"{world.simulator.api_url}/workflow_runs/{run_id}/tasks/{task['id']}/complete"
     headers = {"Authorization": f"Token token={API_TOKEN}"}
-    answer = requests.post(url, json={"data": data}, headers=headers, timeout=10)
+    answer = requests.post(url, json={"data": data}, headers=headers, timeout=60)
     assert answer.ok, answer.text
 
 
 def decide(world: World, run_id: str, outcome: str) -> None:
     """Decide on a run in Onfido's dashboard."""
     url = f"{world.simulator.url}/simulator/runs/{run_id}/decide"
-    answer = requests.post(url, json={"outcome": outcome}, timeout=10)
+    answer = requests.post(url, json={"outcome": outcome}, timeout=60)
     assert answer.ok, answer.text

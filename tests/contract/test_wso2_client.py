@@ -61,10 +61,10 @@ class Wso2Client:
 
     def post_event(self, provider_id: str, body: bytes, token: str) -> requests.Response:
         headers = {"X-SHA2-Signature": sign(body, token), "Content-Type": "application/json"}
-        return requests.post(f"{self.root}/idv/onfido/v1/{provider_id}/verify", data=body, headers=headers, timeout=30)
+        return requests.post(f"{self.root}/idv/onfido/v1/{provider_id}/verify", data=body, headers=headers, timeout=60)
 
     def _ask(self, method: str, path: str, **options: Any) -> requests.Response:
-        return self.session.request(method, self.root + path, timeout=30, **options)
+        return self.session.request(method, self.root + path, timeout=60, **options)
 
 
 @pytest.fixture(params=["carbon.super", "acme.example"])
@@ -119,7 +119,7 @@ def test_registered_provider_is_where_location_says(admin: Wso2Client, tenant: W
     assert body["name"] == "Onfido"
     assert body["image"] == "https://example.com/logo.svg"
     assert {claim["localClaim"]: claim["idvpClaim"] for claim in body["claims"]} == MAPPING
-    found = admin.session.get(answer.headers["Location"], timeout=30)
+    found = admin.session.get(answer.headers["Location"], timeout=60)
     assert answer_on(found, 200) == body
     assert answer_on(admin.providers("GET", f"/{body['id']}"), 200) == body
     assert admin.providers("DELETE", f"/{body['id']}").status_code == 204

@@ -38,7 +38,7 @@ def is_settled(site: Site) -> bool:
 
 def problems(site: Site) -> list[str]:
     """Tell everything that is not as it must be."""
-    runs = requests.get(f"{site.simulator.url}/simulator/state", timeout=30).json()["runs"]
+    runs = requests.get(f"{site.simulator.url}/simulator/state", timeout=60).json()["runs"]
     rows = _rows(site, select(verifications))
     return [*_about_runs(site, runs, rows), *_about_results(site, runs, rows), *_left_over(site)]
 
@@ -121,7 +121,7 @@ def _comparisons(site: Site, run_id: str) -> Mapping[str, str | None]:
 
 
 def _onfido(url: str) -> Any:
-    answer = requests.get(url, headers={"Authorization": f"Token token={API_TOKEN}"}, timeout=10)
+    answer = requests.get(url, headers={"Authorization": f"Token token={API_TOKEN}"}, timeout=60)
     assert answer.ok, answer.text
     return answer.json()
 

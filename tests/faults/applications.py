@@ -87,7 +87,7 @@ class Applicant:
     def _capture(self) -> float:
         url = f"{self._site.simulator.url}/simulator/runs/{self._run_id}/outcome"
         try:
-            answer = requests.post(url, json=self._outcome, timeout=10)
+            answer = requests.post(url, json=self._outcome, timeout=60)
         except requests.RequestException:
             return self._pause()
         assert answer.status_code in (200, 409), answer.text  # 409: it has ended by itself, or the answer was lost

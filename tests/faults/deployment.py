@@ -50,7 +50,7 @@ class Process:
         with self._lock:
             assert self._process
             self._process.terminate()
-            return self._process.wait(timeout=30)
+            return self._process.wait(timeout=60)
 
     def kill(self) -> None:
         """Pull the plug: nothing is finished and nothing said."""
@@ -88,7 +88,7 @@ class Process:
         with self._lock, suppress(subprocess.TimeoutExpired):
             if self._process:
                 self._process.terminate()
-                self._process.wait(timeout=15)
+                self._process.wait(timeout=60)
         self.kill()
         self.start()
 

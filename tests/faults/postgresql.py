@@ -46,7 +46,7 @@ class PostgresqlServer:
     def _pg_ctl(self, *arguments: str) -> None:
         data = str(self._directory)
         command = [str(self._server.bin_path / "pg_ctl"), "-w", "-D", data, "-l", f"{data}/log", *arguments]
-        subprocess.run(command, check=True, user=self._server.system_user, stdout=subprocess.DEVNULL, timeout=30)
+        subprocess.run(command, check=True, user=self._server.system_user, stdout=subprocess.DEVNULL, timeout=60)
 
 
 @contextmanager

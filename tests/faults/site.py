@@ -66,7 +66,7 @@ class Site:
     def set_faults(self, **switches: Any) -> None:
         """Set Onfido's switches, all others off."""
         body = HEALTHY.as_json() | {"lists_untagged": self.lists_untagged} | switches
-        answer = requests.patch(f"{self.simulator.url}/simulator/faults", json=body, timeout=10)
+        answer = requests.patch(f"{self.simulator.url}/simulator/faults", json=body, timeout=60)
         assert answer.ok, answer.text
 
     def pass_time(self) -> None:

@@ -343,8 +343,8 @@ def test_of_too_many_interactive_calls_that_would_wait_the_last_are_held_back_at
         taken(limit)
     with ThreadPoolExecutor(2) as threads:
         waits = [threads.submit(limit.wait_for_turn, 10) for limit in limits]
-        assert waiting.acquire(timeout=30)
-        assert waiting.acquire(timeout=30)
+        assert waiting.acquire(timeout=60)
+        assert waiting.acquire(timeout=60)
         for limit in limits:
             assert held_back(partial(limit.wait_for_turn, 10)).retry_after == 2
         go_on.set()

@@ -123,13 +123,13 @@ def delete_applicant(world: World, run_id: str) -> None:
 
 def forget_everything(world: World) -> None:
     """Let Onfido lose every run, applicant and webhook."""
-    answer = requests.post(f"{world.simulator.url}/simulator/reset", timeout=10)
+    answer = requests.post(f"{world.simulator.url}/simulator/reset", timeout=60)
     assert answer.ok, answer.text
 
 
 def _onfido(world: World, method: str, path: str) -> requests.Response:
     headers = {"Authorization": f"Token token={API_TOKEN}"}
-    answer = requests.request(method, f"{world.simulator.api_url}/{path}", headers=headers, timeout=10)
+    answer = requests.request(method, f"{world.simulator.api_url}/{path}", headers=headers, timeout=60)
     assert answer.ok, answer.text
     return answer
 

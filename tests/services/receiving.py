@@ -160,7 +160,7 @@ def notices(application: Application, *tasks: str) -> dict[str, Any]:
 def use_workflow(world: World, *tasks: Mapping[str, Any]) -> None:
     """Give the workflow at Onfido these tasks, which open one after the other once the person's part is done."""
     url = f"{world.simulator.url}/simulator/workflows/{WORKFLOW_ID}"
-    answer = requests.put(url, json={"tasks": tasks}, timeout=10)
+    answer = requests.put(url, json={"tasks": tasks}, timeout=60)
     assert answer.ok, answer.text
 
 

@@ -102,7 +102,7 @@ def test_test_of_the_connection_goes_on_where_onfido_does_not_list_applicants(wo
 
 def forget_everything(world: World) -> None:
     """Make Onfido know nothing of what the provider made, as with another account's credentials."""
-    assert HTTP.post(f"{world.simulator.url}/simulator/reset", timeout=10).ok
+    assert HTTP.post(f"{world.simulator.url}/simulator/reset", timeout=60).ok
 
 
 @pytest.mark.parametrize("status", ["COMPLETED", "REINITIATED", "INITIATED"])

@@ -8,7 +8,6 @@ from urllib.parse import quote
 import pytest
 
 from connector.services.providers.customer_deletion import DeleteCustomer
-
 from tests.harness import (
     HTTP,
     Caller,
@@ -16,6 +15,7 @@ from tests.harness import (
     config_properties,
     provider_body,
 )
+from tests.services.ageing import let_pass
 from tests.services.environments import (
     LIVE,
     PROVIDERS,
@@ -23,7 +23,6 @@ from tests.services.environments import (
     use,
     verify,
 )
-from tests.services.ageing import let_pass
 from tests.services.receiving import rows_of, wait_for, wait_for_failure
 
 
@@ -51,14 +50,14 @@ def test_applicant_of_an_environment_without_credentials_is_left_to_the_operator
 
 def keep(world: World, customer: str) -> None:
     url = f"{world.simulator.url}/simulator/customers/{quote(customer, safe='')}"
-    assert HTTP.post(url, json={"passkeys": 2, "biometric_tokens": 1}, timeout=10).ok
+    assert HTTP.post(url, json={"passkeys": 2, "biometric_tokens": 1}, timeout=60).ok
 
 
 def kept(world: World, customer: str) -> int:
     """Return how many passkeys and biometric tokens Onfido keeps of a customer."""
     owner, headers = quote(customer, safe=""), {"Authorization": f"Token token={SANDBOX}"}
     lists = (
-        HTTP.get(f"{world.simulator.api_url}/{kind}/{owner}", headers=headers, timeout=10).json()[kind]
+        HTTP.get(f"{world.simulator.api_url}/{kind}/{owner}", headers=headers, timeout=60).json()[kind]
         for kind in ("passkeys", "biometric_tokens")
     )
     return sum(map(len, lists))

@@ -94,7 +94,7 @@ def test_request_that_read_the_values_when_its_lease_ran_out_leaves_the_run_to_a
 def test_run_that_is_gone_is_ended_once_by_two_requests_that_find_it_so(world: World, ann: Caller) -> None:
     gone = world.start(ann)
     verification_id = verification_id_of(world)
-    requests.post(f"{world.simulator.url}/simulator/reset", timeout=10).raise_for_status()
+    requests.post(f"{world.simulator.url}/simulator/reset", timeout=60).raise_for_status()
 
     with meanwhile(OPEN_ATTEMPT, lambda: world.start(ann)):
         status, description = initiate(world, ann)

@@ -99,8 +99,8 @@ def logged(deployment: Deployment) -> list[dict[str, Any]]:
 def make_slow(simulator: Simulator, route: str) -> Callable[[], bool]:
     """Let one of Onfido's calls take its time; gives whether it was made."""
     url = f"{simulator.url}/simulator"
-    assert requests.patch(f"{url}/faults", json={"route": route, "latency_ms": LATENCY}, timeout=10).ok
-    return lambda: route in requests.get(f"{url}/state", timeout=10).json()["requests"]
+    assert requests.patch(f"{url}/faults", json={"route": route, "latency_ms": LATENCY}, timeout=60).ok
+    return lambda: route in requests.get(f"{url}/state", timeout=60).json()["requests"]
 
 
 def rows(database: Database, table: Any) -> list[RowMapping]:
@@ -157,7 +157,7 @@ def test_servers_processes_share_the_rate_limit(
         deployment.kill()
 
     assert (answer.status_code, answer.json()["code"]) == (503, "OIDV-10045"), "each has a bucket of one call"
-    assert CREATE_APPLICANT in requests.get(f"{simulator.url}/simulator/state", timeout=10).json()["requests"]
+    assert CREATE_APPLICANT in requests.get(f"{simulator.url}/simulator/state", timeout=60).json()["requests"]
 
 
 def test_worker_ends_the_delivery_under_way_and_holds_no_other(
@@ -166,7 +166,7 @@ def test_worker_ends_the_delivery_under_way_and_holds_no_other(
     begun = services.verifications.initiate(DEFAULT_TENANT, "ann", provider.provider_id, list(MAPPING))
     run_id = begun.verification.run_id
     outcome = f"{simulator.url}/simulator/runs/{run_id}/outcome"
-    assert requests.post(outcome, json={"status": "approved"}, timeout=10).ok
+    assert requests.post(outcome, json={"status": "approved"}, timeout=60).ok
     check = CheckVerification(only(services.database, verifications)["id"])
     with services.database.write() as connection:
         outbox.add(connection, check)
@@ -205,7 +205,7 @@ def test_tenant_that_waits_for_onfido_leaves_threads_to_everybody_else(
     url = deployment.urls[0]
     try:
         deployment.start_processes()
-        assert requests.patch(f"{simulator.url}/simulator/faults", json=faults, timeout=10).ok
+        assert requests.patch(f"{simulator.url}/simulator/faults", json=faults, timeout=60).ok
 
         def complete(user_id: str) -> requests.Response:
             token = mint_token(settings.data_dir, user_id, ["internal_login"])
@@ -216,9 +216,9 @@ def test_tenant_that_waits_for_onfido_leaves_threads_to_everybody_else(
             wait_until(lambda: len([answer for answer in answers if answer.done()]) == len(users) - 2)
             other = mint_token(settings.data_dir, "ann", ["internal_login"], "other.example")
             theirs = f"{url}/t/other.example/api/users/v1/me/idv/claims"
-            assert requests.get(theirs, headers={"Authorization": f"Bearer {other}"}, timeout=30).status_code == 404
-            assert requests.get(f"{url}/readyz", timeout=30).status_code == 200
-            assert requests.post(f"{url}/idv/onfido/v1/x/verify", b"{}", timeout=30).status_code == 404
+            assert requests.get(theirs, headers={"Authorization": f"Bearer {other}"}, timeout=60).status_code == 404
+            assert requests.get(f"{url}/readyz", timeout=60).status_code == 200
+            assert requests.post(f"{url}/idv/onfido/v1/x/verify", b"{}", timeout=60).status_code == 404
             assert len([answer for answer in answers if not answer.done()]) == 2, "all this was answered meanwhile"
             refused = [answer.result() for answer in answers if answer.done()]
             assert {answer.status_code for answer in refused} == {429}
@@ -247,10 +247,10 @@ def test_clients_that_send_or_read_slowly_keep_nobody_out(served: Deployment) ->
         for _ in range(5):
             for client in slow[1::5] + slow[2::5]:
                 client.sendall(b"a")
-            assert requests.get(f"{served.urls[0]}/healthz", timeout=30).status_code == 200
-            assert requests.get(f"{served.urls[0]}/readyz", timeout=30).status_code == 200
-            assert requests.get(f"{served.urls[0]}/api/users/v1/me/idv/claims", timeout=30).status_code == 401
-            assert requests.post(f"{served.urls[0]}/idv/onfido/v1/x/verify", b"{}", timeout=30).status_code == 404
+            assert requests.get(f"{served.urls[0]}/healthz", timeout=60).status_code == 200
+            assert requests.get(f"{served.urls[0]}/readyz", timeout=60).status_code == 200
+            assert requests.get(f"{served.urls[0]}/api/users/v1/me/idv/claims", timeout=60).status_code == 401
+            assert requests.post(f"{served.urls[0]}/idv/onfido/v1/x/verify", b"{}", timeout=60).status_code == 404
         assert not any(has_ended(client) for client in slow), "answered because of the deadlines, not in spite of them"
     loud = [line["event"] for line in logged(served) if line["level"] not in ("debug", "info")]
     assert set(loud) <= {"serve.development", "serve.missing"}  # of the start
@@ -300,7 +300,7 @@ def test_stopping_server_answers_what_has_begun_to_arrive(tmp_path: Path) -> Non
         with ExitStack() as stack, ThreadPoolExecutor(1) as pool:
             begun = connect(stack, deployment)
             begun.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n")
-            assert requests.get(f"{deployment.urls[0]}/healthz", timeout=30).ok  # the beginning is there before this
+            assert requests.get(f"{deployment.urls[0]}/healthz", timeout=60).ok  # the beginning is there before this
             status = pool.submit(deployment.webs[0].stop)
             wait_until(lambda: not is_listening(deployment))
             begun.sendall(b"\r\n")
@@ -331,5 +331,5 @@ def test_path_with_more_slashes_is_another(served: Deployment, path: bytes) -> N
 
 
 def test_header_says_nothing_of_the_path(served: Deployment) -> None:
-    answer = requests.get(f"{served.urls[0]}/x/metrics", headers={"SCRIPT_NAME": "/x"}, timeout=10)
+    answer = requests.get(f"{served.urls[0]}/x/metrics", headers={"SCRIPT_NAME": "/x"}, timeout=60)
     assert (answer.status_code, answer.json()["code"]) == (404, "HTTP-404")

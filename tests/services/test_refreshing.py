@@ -129,7 +129,7 @@ def test_after_a_question_that_was_refused_there_is_a_pause(world: World, ann: C
 
 def test_run_that_onfido_does_not_know_any_more_is_asked_for_no_more(world: World, ann: Caller) -> None:
     open_run(world, ann)
-    assert HTTP.post(f"{world.simulator.url}/simulator/reset", timeout=10).ok
+    assert HTTP.post(f"{world.simulator.url}/simulator/reset", timeout=60).ok
     assert ann.verify(world.provider_id, "COMPLETED").status_code == 200
     before = asked(world)
     world.clock.advance(PAUSE)

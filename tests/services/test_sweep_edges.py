@@ -27,7 +27,7 @@ def test_event_is_applied_though_the_process_that_recorded_its_run_died_before_i
 def test_run_that_onfido_has_forgotten_is_closed_and_the_user_can_start_again(world: World) -> None:
     ann = world.add_user()
     run_id = world.start(ann)
-    requests.post(f"{world.simulator.url}/simulator/reset", timeout=10).raise_for_status()
+    requests.post(f"{world.simulator.url}/simulator/reset", timeout=60).raise_for_status()
     world.clock.advance(3600)
 
     world.sweep()

@@ -337,7 +337,7 @@ def stored_body_of(world: World, run_id: str) -> set[str | None]:
 
 def applicant_at_onfido(world: World, applicant_id: str) -> int:
     url = f"{world.simulator.api_url}/applicants/{applicant_id}"
-    return requests.get(url, headers={"Authorization": "Token token=api_sandbox.x"}, timeout=10).status_code
+    return requests.get(url, headers={"Authorization": "Token token=api_sandbox.x"}, timeout=60).status_code
 
 
 def test_removal_of_a_user_is_told_with_who_did_it_and_when(world: World, run: Run) -> None:
@@ -426,7 +426,7 @@ def test_applicant_deleted_at_onfido_is_made_anew_at_the_next_attempt(world: Wor
 
 def delete_at_onfido(world: World, applicant_id: str) -> None:
     url = f"{world.simulator.api_url}/applicants/{applicant_id}"
-    answer = requests.delete(url, headers={"Authorization": "Token token=api_sandbox.x"}, timeout=10)
+    answer = requests.delete(url, headers={"Authorization": "Token token=api_sandbox.x"}, timeout=60)
     assert answer.status_code == 204, answer.text
 
 

@@ -57,7 +57,7 @@ def verified_user(world: World, user_id: str) -> Caller:
 
 def onfido(world: World, method: str, path: str, **body: Any) -> Any:
     headers = {"Authorization": f"Token token={API_TOKEN}"}
-    answer = requests.request(method, f"{world.simulator.api_url}/{path}", json=body, headers=headers, timeout=10)
+    answer = requests.request(method, f"{world.simulator.api_url}/{path}", json=body, headers=headers, timeout=60)
     assert answer.ok, answer.text
     return answer.json() if answer.content else None
 
@@ -76,7 +76,7 @@ def monitor(world: World, applicant_id: str) -> str:
 def find_matches(world: World, monitor_id: str) -> None:
     """Let a monitor find something, of which Onfido tells."""
     url = f"{world.simulator.url}/simulator/watchlist_monitors/{monitor_id}/matches"
-    assert requests.post(url, json={"count": 2}, timeout=10).ok
+    assert requests.post(url, json={"count": 2}, timeout=60).ok
 
 
 def event(monitor_id: str, at: str = "2026-03-04T05:06:07Z", **resource: str) -> bytes:

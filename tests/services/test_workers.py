@@ -70,7 +70,7 @@ def delivered(database: Database) -> int:
 
 
 def all_answer(servers: Deployment) -> bool:
-    return all(requests.get(f"{url}/healthz", timeout=10).ok for url in servers.urls)
+    return all(requests.get(f"{url}/healthz", timeout=60).ok for url in servers.urls)
 
 
 def numbers(*notes: Path) -> list[int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import socket
 import struct
@@ -10,6 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from http.client import HTTPResponse
 from pathlib import Path
 from typing import Any
@@ -22,6 +24,7 @@ from connector.serving.connection import Connection, Times
 from connector.serving.intake import Intake
 from connector.serving.loop import Loop
 from connector.serving.output import ROOM, DisconnectedError
+from tests.waiting import wait_until
 
 SHORT, LONG = 0.3, 600.0  # seconds: soon over; never over while a test lasts
 LIMIT = 1_000_000
@@ -45,6 +48,7 @@ class Site:
         self.loop.listen(self.listener)
         self.answer: Callable[[Connection, Any], bool] = self.echo
         self.failures: list[Exception] = []
+        self.intakes: list[Intake] = []
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run)
 
@@ -65,7 +69,7 @@ class Site:
         client = stack.enter_context(socket.socket())
         if buffer:
             client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer)
-        client.settimeout(30)
+        client.settimeout(60)
         client.connect(self.listener.getsockname())
         client.sendall(data)
         return client
@@ -81,7 +85,8 @@ class Site:
             self.loop.turn(0.02)
 
     def _new_intake(self, peer: Any) -> Intake:
-        return Intake(lambda source: Request(self._config, source, peer), lambda path: LIMIT)
+        self.intakes.append(Intake(lambda source: Request(self._config, source, peer), lambda path: LIMIT))
+        return self.intakes[-1]
 
     def _put(self, connection: Connection, request: Any) -> None:
         self._pool.submit(self._serve, connection, request)
@@ -104,13 +109,6 @@ def read_answer(client: socket.socket) -> tuple[int, bytes]:
     answer = HTTPResponse(client)
     answer.begin()
     return answer.status, answer.read()
-
-
-def wait_until(condition: Callable[[], object], seconds: float = 60) -> None:
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end, "it did not happen in time"
-        time.sleep(0.01)
 
 
 def is_closed(client: socket.socket) -> bool:
@@ -182,14 +180,14 @@ def drip(client: socket.socket) -> None:
 
 
 def test_client_that_is_late_with_its_body_is_told_so(stack: ExitStack) -> None:
-    site = stack.enter_context(Site(Times(body=SHORT)))
+    site = stack.enter_context(Site(replace(PATIENT, body=SHORT)))
     status, body = read_answer(site.connect(stack, POST % 9))
     assert (status, b'"HTTP-408"' in body) == (408, True)
 
 
 @pytest.mark.parametrize("begun", [b"GET /\n", POST.replace(b"%d", b"x") % (), GET[:-2] + b"X\r\n\r\n"])
 def test_what_is_no_request_is_refused_and_the_connection_closed(stack: ExitStack, begun: bytes) -> None:
-    site = stack.enter_context(Site(Times(linger=SHORT)))
+    site = stack.enter_context(Site(replace(PATIENT, linger=SHORT)))
     client = site.connect(stack, begun)
     status, body = read_answer(client)
     assert (status, b'"HTTP-400"' in body) == (400, True)
@@ -290,15 +288,34 @@ def test_download_whose_client_leaves_gives_its_thread_back(stack: ExitStack) ->
     wait_until(lambda: site.failures)
 
 
+class Watch:
+    """A clock that the test sets."""
+
+    def __init__(self) -> None:
+        self.now = 1_000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
 def test_slow_reader_is_not_cut_off(stack: ExitStack) -> None:
-    site = stack.enter_context(Site(Times(send=1.0)))
-    site.answer = fill(6_000_000)
+    """Its time passes, a part of what it has left with each piece, to many times what one step may take."""
+    watch = Watch()
+    site = stack.enter_context(Site(replace(PATIENT, send=1.0), clock=watch))
+    answered: list[Connection] = []
+
+    def answer(connection: Connection, request: Any) -> bool:
+        answered.append(connection)
+        return fill(6_000_000)(connection, request)
+
+    site.answer = answer
     client = site.connect(stack, GET, buffer=65_536)
-    begun, got = time.monotonic(), 0
+    got = 0
     while got < 6_000_000:
         got += len(client.recv(65_536))
-        time.sleep(0.03)
-    assert time.monotonic() - begun > 2, "longer than the time for one step"
+        if 0.5 < answered[0].deadline - watch.now < math.inf:
+            watch.now += 0.4
+    assert watch.now > 1_004, "longer than the time for one step"
 
 
 def test_when_there_are_too_many_the_oldest_go(stack: ExitStack) -> None:
@@ -313,7 +330,7 @@ def test_when_there_are_too_many_the_oldest_go(stack: ExitStack) -> None:
 def test_address_that_has_the_most_connections_loses_them(stack: ExitStack) -> None:
     site = stack.enter_context(Site(max_connections=100))
     with socket.socket() as other:
-        other.settimeout(30)
+        other.settimeout(60)
         other.bind(("127.0.0.2", 0))
         other.connect(site.listener.getsockname())
         for _ in range(300):
@@ -324,16 +341,16 @@ def test_address_that_has_the_most_connections_loses_them(stack: ExitStack) -> N
 
 def test_when_all_connections_are_being_answered_another_is_refused(stack: ExitStack) -> None:
     site = stack.enter_context(Site(max_connections=2))
-    go_on = threading.Event()
+    go_on, begun = threading.Event(), threading.Semaphore(0)
 
     def answer(connection: Connection, request: Any) -> bool:
-        assert go_on.wait(30)
+        begun.release()
+        assert go_on.wait(60)
         return Site.echo(connection, request)
 
     site.answer = answer
     busy = [site.connect(stack, GET) for _ in range(2)]
-    wait_until(lambda: site.loop.clients == 2)
-    time.sleep(0.1)  # they are being answered by now
+    assert all(begun.acquire(timeout=60) for _ in busy)
     refused = site.connect(stack)
     wait_until(lambda: is_closed(refused))
     go_on.set()
@@ -350,8 +367,7 @@ def test_bodies_in_memory_are_bounded(stack: ExitStack) -> None:
 def test_idle_clients_are_hurried_and_half_a_request_is_not(stack: ExitStack) -> None:
     site = stack.enter_context(Site())
     idle, begun = site.connect(stack), site.connect(stack, GET[:-1])
-    wait_until(lambda: site.loop.clients == 2)
-    time.sleep(0.1)  # the beginning has been received by now
+    wait_until(lambda: sorted(intake.is_idle for intake in site.intakes) == [False, True])
     site.loop.hurry_idle(0)
     wait_until(lambda: is_closed(idle))
     begun.sendall(GET[-1:])

@@ -146,7 +146,7 @@ def test_values_are_escaped(simulator: Simulator, http: requests.Session, new_ru
 def test_the_way_back_is_offered_once_the_run_has_ended(http: requests.Session, new_run: NewRun) -> None:
     run = new_run(link={"completed_redirect_url": "https://example.org/?a=1&b=2"})
     assert "example.org" not in http.get(run["link"]["url"], timeout=60).text
-    http.post(run["link"]["url"], timeout=5, allow_redirects=False).raise_for_status()
+    http.post(run["link"]["url"], timeout=60, allow_redirects=False).raise_for_status()
     assert 'href="https://example.org/?a=1&amp;b=2"' in http.get(run["link"]["url"], timeout=60).text
 
 
@@ -155,7 +155,7 @@ def test_whoever_completes_their_part_is_sent_back_and_whoever_breaks_it_off_is_
 ) -> None:
     for action, place in (("submit", "https://example.org/done"), ("abandon", None)):
         url = new_run(link={"completed_redirect_url": "https://example.org/done"})["link"]["url"]
-        answer = http.post(url, data={"action": action}, timeout=5, allow_redirects=False)
+        answer = http.post(url, data={"action": action}, timeout=60, allow_redirects=False)
         assert (answer.status_code, answer.headers["Location"]) == (303, place or urlsplit(url).path)
 
 
@@ -177,7 +177,7 @@ def wait_for(moment: str) -> None:
 
 def test_a_link_is_good_until_it_expires(http: requests.Session, new_run: NewRun) -> None:
     link = {"expires_at": "2999-12-31T23:59:59Z", "expired_redirect_url": "https://example.org/late"}
-    answer = http.get(new_run(link=link)["link"]["url"], timeout=5, allow_redirects=False)
+    answer = http.get(new_run(link=link)["link"]["url"], timeout=60, allow_redirects=False)
     assert answer.status_code == 200
 
 
@@ -189,7 +189,7 @@ def test_an_expired_link_leads_elsewhere_and_takes_no_result(
     dead_end = new_short_run(simulator, http, run)
     wait_for(dead_end["link"]["expires_at"])
 
-    answer = http.request(method, run["link"]["url"], timeout=5, allow_redirects=False)
+    answer = http.request(method, run["link"]["url"], timeout=60, allow_redirects=False)
     assert (answer.status_code, answer.headers["Location"]) == (302, "https://example.org/late")
     answer = http.request(method, dead_end["link"]["url"], timeout=60)
     assert (answer.status_code, "The link has expired" in answer.text) == (410, True)

@@ -142,7 +142,7 @@ def test_a_stop_does_not_wait_for_what_is_held_up(http: requests.Session) -> Non
     simulator.start()
     http.patch(f"{simulator.url}/simulator/faults", json={"latency_ms": 60_000}, timeout=60).raise_for_status()
     with ThreadPoolExecutor(1) as pool:
-        held = pool.submit(http.get, f"{simulator.api_url}/applicants", timeout=30)
+        held = pool.submit(http.get, f"{simulator.api_url}/applicants", timeout=60)
         while not http.get(f"{simulator.url}/simulator/state", timeout=60).json()["requests"]:
             time.sleep(0.01)
         simulator.stop()
@@ -179,4 +179,4 @@ def test_in_the_foreground_it_ends_on_a_signal(number: signal.Signals) -> None:
         url = process.stdout.readline().strip()
         assert requests.get(f"{url}/ping", timeout=60).status_code == 200
         os.kill(process.pid, number)
-        assert process.wait(timeout=10) == 0
+        assert process.wait(timeout=60) == 0
