@@ -10,7 +10,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import requests
 
-from tests.harness import World, config_properties, provider_body
+from tests.bodies import config_properties, provider_body
+from tests.harness import World
 
 API = "/v3.6"
 PATIENCE = 30  # seconds

@@ -17,7 +17,8 @@ from connector.settings import Settings
 from connector.simulator.server import Simulator
 from connector.store.engine import Database
 from tests import databases
-from tests.harness import HTTP, Clock, ConnectorServer, World, config_properties, onfido_of, provider_body
+from tests.bodies import config_properties, provider_body
+from tests.harness import HTTP, Clock, ConnectorServer, World, onfido_of
 
 # PostgreSQL's launcher wants a runtime directory; not every machine has one.
 os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.mkdtemp(prefix="runtime-"))

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tests.harness import BIRTH_DATE, GIVEN_NAME, LAST_NAME, MAPPING, World, verified
+from tests.harness import World, verified
+from tests.values import BIRTH_DATE, GIVEN_NAME, LAST_NAME, MAPPING
 
 
 def test_approved_run_verifies_what_it_compared(world: World) -> None:

@@ -21,7 +21,9 @@ import requests
 from connector.access.development import mint_token
 from connector.simulator.server import Simulator
 from connector.telemetry import new_trace_id
-from tests.harness import ADMIN_SCOPES, BIRTH_DATE, GIVEN_NAME, LAST_NAME, event_body, provider_body, sign
+from tests.bodies import event_body, provider_body, sign
+from tests.harness import ADMIN_SCOPES
+from tests.values import BIRTH_DATE, GIVEN_NAME, LAST_NAME
 
 VALUES = {GIVEN_NAME: "Zebulonia", LAST_NAME: "Quartermainsen", BIRTH_DATE: "1987-11-23"}
 API_TOKEN = "api_sandbox.never-in-a-log"

@@ -25,12 +25,7 @@ from connector.cli.output import (
     tenant_option,
 )
 from connector.cli.provider_options import configuration, configured
-from connector.domain.provider import (
-    Provider,
-    ProviderConfig,
-    setup_guide,
-    webhook_command,
-)
+from connector.domain.provider import Provider, ProviderConfig, setup_guide, webhook_command
 from connector.domain.readiness import Readiness, sandbox_note
 from connector.domain.studio import Studio
 

@@ -7,14 +7,7 @@ from dataclasses import asdict
 
 import click
 
-from connector.cli.output import (
-    json_option,
-    load_settings,
-    logs_aside,
-    print_json,
-    print_marked,
-    tenant_option,
-)
+from connector.cli.output import json_option, load_settings, logs_aside, print_json, print_marked, tenant_option
 from connector.private_file import make_data_dir
 
 BEARER = "bearer "

@@ -23,15 +23,7 @@ from typing import Any
 from connector.domain.tenancy import DEFAULT_TENANT
 from connector.errors import ConfigurationError
 from connector.settings import checks
-from connector.settings.fields import (
-    CONFIG_VARIABLE,
-    Checked,
-    describe,
-    read_environment,
-    read_table,
-    render,
-    setting,
-)
+from connector.settings.fields import CONFIG_VARIABLE, Checked, describe, read_environment, read_table, render, setting
 
 DIRECTORY = "onfido-idvp-connector"
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA")

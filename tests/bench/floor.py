@@ -17,15 +17,7 @@ from connector.domain.tenancy import DEFAULT_TENANT
 from connector.store.dialect import from_now
 from connector.store.dialect import insert as upsert
 from connector.store.engine import Database
-from connector.store.models import (
-    claims,
-    events,
-    history,
-    outbox,
-    providers,
-    verification_claims,
-    verifications,
-)
+from connector.store.models import claims, events, history, outbox, providers, verification_claims, verifications
 from tests.bench.seed import WEBHOOK_TOKEN
 
 app = Flask("floor")

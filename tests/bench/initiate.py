@@ -26,7 +26,9 @@ from connector.bootstrap import create_services
 from connector.domain.tenancy import DEFAULT_TENANT
 from connector.onfido.client import OnfidoClient, OnfidoTransport
 from connector.settings import load
-from tests.harness import ADMIN_SCOPES, API_TOKEN, VALUES, WORKFLOW_ID, provider_body
+from tests.bodies import API_TOKEN, WORKFLOW_ID, provider_body
+from tests.harness import ADMIN_SCOPES
+from tests.values import VALUES
 
 LATENCY = 100  # milliseconds that Onfido takes for a call
 WARM_UP = 5

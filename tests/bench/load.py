@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from statistics import quantiles
 
 from tests.bench.seed import PROVIDER_ID, WEBHOOK_TOKEN, body
-from tests.harness import sign
+from tests.bodies import sign
 
 
 @dataclass(frozen=True)

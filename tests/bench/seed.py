@@ -16,7 +16,8 @@ from connector.store.engine import Database
 from connector.store.models import claims, providers, users, verification_claims, verifications
 from connector.store.sealed import provider_secret
 from connector.store.vault import Vault
-from tests.harness import MAPPING, WORKFLOW_ID, event_body
+from tests.bodies import WORKFLOW_ID, event_body
+from tests.values import MAPPING
 
 PROVIDER_ID = "b0b0b0b0-0000-4000-8000-000000000001"
 WEBHOOK_TOKEN = "bench-webhook-token"

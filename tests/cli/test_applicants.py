@@ -15,7 +15,8 @@ from connector.bootstrap import create_services
 from connector.domain.tenancy import DEFAULT_TENANT
 from connector.settings import Settings
 from connector.simulator.server import Simulator
-from tests.harness import API_TOKEN, GIVEN_NAME, LAST_NAME, WORKFLOW_ID
+from tests.bodies import API_TOKEN, WORKFLOW_ID
+from tests.values import GIVEN_NAME, LAST_NAME
 
 Run = Callable[..., Result]
 

@@ -15,8 +15,9 @@ from click.testing import Result
 from connector.bootstrap import create_services
 from connector.settings import Settings
 from connector.simulator.server import Simulator
+from tests.bodies import API_TOKEN, WORKFLOW_ID
 from tests.cli.conftest import Run
-from tests.harness import API_TOKEN, GIVEN_NAME, LAST_NAME, WORKFLOW_ID
+from tests.values import GIVEN_NAME, LAST_NAME
 
 TASKS = [{"task_def_id": "risk_score", "task_def_version": "3", "output_schema": {"score": "number"}}]
 

@@ -18,7 +18,8 @@ from click.testing import CliRunner, Result
 
 from connector.cli import main
 from connector.settings import Settings
-from tests.harness import GIVEN_NAME, LAST_NAME, MAPPING, Caller, World, verified
+from tests.harness import Caller, World, verified
+from tests.values import GIVEN_NAME, LAST_NAME, MAPPING
 
 MIXED = {"first_name": "clear", "last_name": "consider", "date_of_birth": None}
 UNKNOWN = "00000000-0000-4000-8000-000000000000"

@@ -13,8 +13,9 @@ import requests
 from sqlalchemy import select
 
 from connector.store.models import history
+from tests.bodies import API_TOKEN, config_properties, event_body, provider_body, sign
 from tests.contract.wire import PROVIDERS, answer_on, assert_discreet, new_provider
-from tests.harness import API_TOKEN, Caller, World, config_properties, event_body, provider_body, sign
+from tests.harness import Caller, World
 
 NAMES = ["region", "token", "environment", "workflow", "claims", "webhook"]
 RESULT, TASK, MATCHES = "workflow_run.completed", "workflow_task.started", "watchlist_monitor.matches_updated"

@@ -8,8 +8,9 @@ import pytest
 
 from connector.settings import Settings
 from connector.simulator.server import Simulator
+from tests.bodies import config_properties
 from tests.contract.wire import METRICS_TOKEN, WEBHOOK_TOKEN, new_provider
-from tests.harness import HTTP, Clock, ConnectorServer, World, config_properties
+from tests.harness import HTTP, Clock, ConnectorServer, World
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])

@@ -9,8 +9,10 @@ from typing import Any
 
 import requests
 
+from tests.bodies import API_TOKEN, config_properties
 from tests.contract.wire import USERS, new_provider
-from tests.harness import API_TOKEN, MAPPING, Caller, World, config_properties
+from tests.harness import Caller, World
+from tests.values import MAPPING
 
 
 def studio_provider(

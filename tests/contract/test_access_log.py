@@ -26,7 +26,8 @@ from tests.contract.wire import (
     new_user,
     on_sqlite,
 )
-from tests.harness import GIVEN_NAME, World
+from tests.harness import World
+from tests.values import GIVEN_NAME
 
 DEVELOPMENT = {"client": "development", "issuer": "urn:onfido-idvp-connector:development"}
 NOBODY = {"user": None, "client": None, "issuer": None}

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import requests
 
+from tests.bodies import API_TOKEN
 from tests.contract.studio import calls, calls_since
 from tests.contract.wire import (
     ALL_SCOPES,
@@ -21,19 +22,9 @@ from tests.contract.wire import (
     new_provider,
     new_user,
 )
-from tests.harness import (
-    ADMIN,
-    API_TOKEN,
-    BIRTH_DATE,
-    GIVEN_NAME,
-    LAST_NAME,
-    MAPPING,
-    Caller,
-    World,
-    run_id_of,
-    verified,
-)
+from tests.harness import ADMIN, Caller, World, run_id_of, verified
 from tests.races.meanwhile import VALUES_READ, meanwhile
+from tests.values import BIRTH_DATE, GIVEN_NAME, LAST_NAME, MAPPING
 
 STREET, POSTCODE, COUNTRY = (f"http://wso2.org/claims/{name}" for name in ("street", "postalcode", "country"))
 ADDRESS_MAPPING = {STREET: "address.street", POSTCODE: "address.postcode", COUNTRY: "address.country"}

@@ -18,6 +18,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from tests.bodies import event_body, provider_body, sign
 from tests.contract.wire import (
     ALL_SCOPES,
     OPERATIONS,
@@ -37,7 +38,8 @@ from tests.contract.wire import (
     new_user,
     on_sqlite,
 )
-from tests.harness import GIVEN_NAME, LAST_NAME, World, event_body, provider_body, sign, verified
+from tests.harness import World, verified
+from tests.values import GIVEN_NAME, LAST_NAME
 
 DEEP = b"[" * 20_000
 DEEP_OBJECT = b'{"a":' * 10_000

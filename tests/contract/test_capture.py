@@ -12,7 +12,8 @@ from connector.domain.studio import LONGEST_LINK
 from connector.store.models import metadata as tables
 from tests.contract.studio import ask, bound_to, calls, calls_since, metadata, run_at_onfido, studio_provider
 from tests.contract.wire import ALL_SCOPES, USERS, answer_on, assert_error, entry, new_user
-from tests.harness import LAST_NAME, Caller, World
+from tests.harness import Caller, World
+from tests.values import LAST_NAME
 
 DONE, EXPIRED, OTHER = (f"https://app.example.com/{name}" for name in ("done", "expired", "other?from=onfido"))
 LINK = {

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.bodies import event_body
 from tests.contract.wire import (
     PERSON,
     UNKNOWN_ID,
@@ -18,7 +19,8 @@ from tests.contract.wire import (
     new_provider,
     new_user,
 )
-from tests.harness import BIRTH_DATE, GIVEN_NAME, LAST_NAME, MAPPING, Caller, World, event_body, run_id_of, verified
+from tests.harness import Caller, World, run_id_of, verified
+from tests.values import BIRTH_DATE, GIVEN_NAME, LAST_NAME, MAPPING
 
 CLEAR = {"first_name": "clear", "last_name": "clear", "date_of_birth": "clear"}
 NICKNAME = "http://wso2.org/claims/nickname"

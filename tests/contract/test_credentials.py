@@ -6,17 +6,11 @@ from typing import Any
 
 import pytest
 
+from tests.bodies import API_TOKEN, config_properties, provider_body
 from tests.contract.account import checked
-from tests.contract.wire import (
-    MASK,
-    PROVIDERS,
-    answer_on,
-    assert_error,
-    assert_provider,
-    new_provider,
-    new_user,
-)
-from tests.harness import API_TOKEN, GIVEN_NAME, HTTP, Caller, World, config_properties, provider_body
+from tests.contract.wire import MASK, PROVIDERS, answer_on, assert_error, assert_provider, new_provider, new_user
+from tests.harness import HTTP, Caller, World
+from tests.values import GIVEN_NAME
 
 SECRET = "client-secret-of-the-tests"
 CLIENT = {"token": None, "client_id": "client", "client_secret": SECRET}

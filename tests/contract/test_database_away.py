@@ -9,9 +9,11 @@ import pytest
 import requests
 from structlog.testing import capture_logs
 
+from tests.bodies import event_body, provider_body
 from tests.contract.wire import PROVIDERS, USERS, assert_error
-from tests.harness import GIVEN_NAME, HTTP, Caller, World, event_body, provider_body
+from tests.harness import HTTP, Caller, World
 from tests.store.refusing import refusing_writes, standing_apart
+from tests.values import GIVEN_NAME
 
 Ask = Callable[[World, Caller], requests.Response]
 

@@ -15,6 +15,7 @@ import requests
 from structlog.testing import capture_logs
 
 from connector.settings import Settings
+from tests.bodies import config_properties, event_body, provider_body
 from tests.contract.wire import (
     ALL_SCOPES,
     OPERATIONS,
@@ -31,19 +32,8 @@ from tests.contract.wire import (
     new_user,
 )
 from tests.databases import broken
-from tests.harness import (
-    BIRTH_DATE,
-    GIVEN_NAME,
-    LAST_NAME,
-    MAPPING,
-    Caller,
-    ConnectorServer,
-    World,
-    config_properties,
-    event_body,
-    provider_body,
-    run_id_of,
-)
+from tests.harness import Caller, ConnectorServer, World, run_id_of
+from tests.values import BIRTH_DATE, GIVEN_NAME, LAST_NAME, MAPPING
 
 NIL = "00000000-0000-0000-0000-000000000000"
 

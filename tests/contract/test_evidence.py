@@ -15,6 +15,7 @@ import pytest
 import requests
 import schemathesis
 
+from tests.bodies import config_properties, event_body, provider_body
 from tests.contract.wire import (
     PROVIDERS,
     RUNS,
@@ -25,7 +26,7 @@ from tests.contract.wire import (
     new_provider,
     new_user,
 )
-from tests.harness import Caller, World, config_properties, event_body, provider_body
+from tests.harness import Caller, World
 
 FILES = ("timeline-file", "signed-evidence", "evidence-folder")
 ROUTES = {

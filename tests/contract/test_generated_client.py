@@ -12,8 +12,10 @@ from typing import Any
 import pytest
 import requests
 
+from tests.bodies import API_TOKEN, WORKFLOW_ID
 from tests.contract.wire import ALL_SCOPES, PERSON
-from tests.harness import API_TOKEN, GIVEN_NAME, LAST_NAME, WORKFLOW_ID, World
+from tests.harness import World
+from tests.values import GIVEN_NAME, LAST_NAME
 
 PACKAGE = "generated_connector_client"
 # What the generator leaves out unless it is told that files and sheets are bytes and text.

@@ -6,19 +6,11 @@ from typing import Any
 
 import pytest
 
+from tests.bodies import config_properties, provider_body
 from tests.contract.studio import ask, read_at_onfido, run_at_onfido
 from tests.contract.wire import PROVIDERS, answer_on, assert_error, new_provider, new_user
-from tests.harness import (
-    BIRTH_DATE,
-    GIVEN_NAME,
-    LAST_NAME,
-    Caller,
-    World,
-    config_properties,
-    provider_body,
-    run_id_of,
-    verified,
-)
+from tests.harness import Caller, World, run_id_of, verified
+from tests.values import BIRTH_DATE, GIVEN_NAME, LAST_NAME
 
 MIDDLE_NAME = "http://wso2.org/claims/middleName"
 NAMES = {GIVEN_NAME: "first_name", LAST_NAME: "last_name"}

@@ -8,6 +8,7 @@ from urllib.parse import quote, urlsplit
 import pytest
 import requests
 
+from tests.bodies import event_body, sign
 from tests.contract.wire import (
     OPERATIONS,
     PROVIDERS,
@@ -20,7 +21,7 @@ from tests.contract.wire import (
     entry,
     on_sqlite,
 )
-from tests.harness import World, event_body, run_id_of, sign
+from tests.harness import World, run_id_of
 
 UNPROTECTED = ("/healthz", "/readyz", "/openapi.json", "/docs", "/docs/swagger-ui.css", "/nowhere", "/t/acme/nowhere")
 ODD_IDS = (

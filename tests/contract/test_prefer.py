@@ -12,8 +12,10 @@ import pytest
 import requests
 
 from connector.settings import Settings
+from tests.bodies import event_body
 from tests.contract.wire import new_user, on_sqlite
-from tests.harness import GIVEN_NAME, Caller, World, event_body
+from tests.harness import Caller, World
+from tests.values import GIVEN_NAME
 
 
 @pytest.fixture

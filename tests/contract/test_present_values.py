@@ -6,9 +6,11 @@ from typing import Any
 
 import pytest
 
+from tests.bodies import provider_body
 from tests.contract.studio import ask, calls, calls_since, read_at_onfido, run_at_onfido
 from tests.contract.wire import ALL_SCOPES, PROVIDERS, answer_on, assert_error, new_provider, new_user
-from tests.harness import BIRTH_DATE, GIVEN_NAME, LAST_NAME, Caller, World, provider_body, run_id_of, verified
+from tests.harness import Caller, World, run_id_of, verified
+from tests.values import BIRTH_DATE, GIVEN_NAME, LAST_NAME
 
 W = "http://wso2.org/claims/"
 MAIL, PHONE, STREET, POSTCODE, COUNTRY, PASSPORT, LICENCE, AGREED = (

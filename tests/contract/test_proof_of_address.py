@@ -6,20 +6,11 @@ from typing import Any
 
 import pytest
 
+from tests.bodies import config_properties, event_body
 from tests.contract.studio import ask
 from tests.contract.wire import PERSON, answer_on, new_provider, new_user
-from tests.harness import (
-    BIRTH_DATE,
-    GIVEN_NAME,
-    LAST_NAME,
-    MAPPING,
-    Caller,
-    World,
-    config_properties,
-    event_body,
-    run_id_of,
-    verified,
-)
+from tests.harness import Caller, World, run_id_of, verified
+from tests.values import BIRTH_DATE, GIVEN_NAME, LAST_NAME, MAPPING
 
 POSTCODE, COUNTRY = (f"http://wso2.org/claims/{name}" for name in ("postalcode", "country"))
 ADDRESS = {POSTCODE: "ZZ9 9ZZ", COUNTRY: "GBR"}

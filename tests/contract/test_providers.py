@@ -11,6 +11,7 @@ import pytest
 import requests
 
 from connector.domain.claims import APPLICANT_FIELDS
+from tests.bodies import API_TOKEN, WORKFLOW_ID, config_properties, event_body, provider_body, sign
 from tests.contract.wire import (
     MASK,
     PROVIDERS,
@@ -22,20 +23,8 @@ from tests.contract.wire import (
     new_provider,
     new_user,
 )
-from tests.harness import (
-    API_TOKEN,
-    BIRTH_DATE,
-    GIVEN_NAME,
-    LAST_NAME,
-    MAPPING,
-    WORKFLOW_ID,
-    Caller,
-    World,
-    config_properties,
-    event_body,
-    provider_body,
-    sign,
-)
+from tests.harness import Caller, World
+from tests.values import BIRTH_DATE, GIVEN_NAME, LAST_NAME, MAPPING
 
 REGIONS = [f"https://api.{region}.onfido.com/v3.6" for region in ("eu", "us", "ca")]
 

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from tests.bodies import config_properties, provider_body
 from tests.contract.wire import PROVIDERS, USERS, assert_error, entry, new_user, on_sqlite
-from tests.harness import GIVEN_NAME, Caller, World, config_properties, provider_body
+from tests.harness import Caller, World
+from tests.values import GIVEN_NAME
 
 pytestmark = on_sqlite
 

@@ -7,9 +7,11 @@ from typing import Any
 
 import pytest
 
+from tests.bodies import event_body
 from tests.contract.studio import ask, read_at_onfido, run_at_onfido, studio_provider
 from tests.contract.wire import ALL_SCOPES, PERSON, PROVIDERS, USERS, answer_on, assert_error, entry, new_user
-from tests.harness import GIVEN_NAME, LAST_NAME, MAPPING, Caller, World, event_body, run_id_of, verified
+from tests.harness import Caller, World, run_id_of, verified
+from tests.values import GIVEN_NAME, LAST_NAME, MAPPING
 
 # What the user's directory has, and what was read from the document.
 NAMES = {

@@ -26,7 +26,8 @@ from tests.contract.account import (
     url_of,
 )
 from tests.contract.wire import PROVIDERS, answer_on, new_provider
-from tests.harness import ADMIN, MAPPING, Caller, World
+from tests.harness import ADMIN, Caller, World
+from tests.values import MAPPING
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from connector.domain.custom_data import MAX_TEXT
 from connector.domain.workflow_run import TAG_PREFIX
 from connector.store import verifications
 from connector.store.models import history
+from tests.bodies import config_properties, provider_body
 from tests.contract.studio import (
     ask,
     calls,
@@ -33,17 +34,8 @@ from tests.contract.wire import (
     new_provider,
     new_user,
 )
-from tests.harness import (
-    BIRTH_DATE,
-    GIVEN_NAME,
-    LAST_NAME,
-    MAPPING,
-    Caller,
-    World,
-    config_properties,
-    provider_body,
-    run_id_of,
-)
+from tests.harness import Caller, World, run_id_of
+from tests.values import BIRTH_DATE, GIVEN_NAME, LAST_NAME, MAPPING
 
 SALARY, CITY, ALLOWED, LANGUAGES, SINCE = (
     f"urn:claim:{name}" for name in ("salary", "city", "allowed", "tongues", "since")

@@ -11,16 +11,9 @@ import requests
 
 from connector.domain.verification import VerificationFilter
 from connector.services.application.tasks import MAX_DATA, MAX_DEPTH
-from tests.contract.wire import (
-    ALL_SCOPES,
-    RUNS,
-    UNKNOWN_ID,
-    answer_on,
-    assert_error,
-    new_provider,
-    new_user,
-)
-from tests.harness import Caller, World, event_body
+from tests.bodies import event_body
+from tests.contract.wire import ALL_SCOPES, RUNS, UNKNOWN_ID, answer_on, assert_error, new_provider, new_user
+from tests.harness import Caller, World
 from tests.services.receiving import DECIDING, SCORE, SCORING, newest_task, use_workflow
 
 COMPLETE = "POST /workflow_runs/{run_id}/tasks/{task_id}/complete"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import requests
 
+from tests.bodies import config_properties, event_body, provider_body, sign
 from tests.contract.wire import (
     ALL_SCOPES,
     OPERATIONS,
@@ -17,16 +18,8 @@ from tests.contract.wire import (
     entry,
     new_user,
 )
-from tests.harness import (
-    GIVEN_NAME,
-    MAPPING,
-    World,
-    config_properties,
-    event_body,
-    provider_body,
-    sign,
-    verified,
-)
+from tests.harness import World, verified
+from tests.values import GIVEN_NAME, MAPPING
 
 NAME = "Same name everywhere"
 CLEAR = {"first_name": "clear", "last_name": "clear", "date_of_birth": "clear"}

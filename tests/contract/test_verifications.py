@@ -21,6 +21,7 @@ from sqlalchemy import Engine, event, insert
 from connector.api.csv_lines import COLUMNS
 from connector.settings import Settings
 from connector.store.models import verification_tags, verifications
+from tests.bodies import config_properties, event_body, provider_body
 from tests.contract.wire import (
     OPERATIONS,
     PROVIDERS,
@@ -33,19 +34,8 @@ from tests.contract.wire import (
     new_provider,
     new_user,
 )
-from tests.harness import (
-    ADMIN,
-    GIVEN_NAME,
-    LAST_NAME,
-    MAPPING,
-    Caller,
-    ConnectorServer,
-    World,
-    config_properties,
-    event_body,
-    provider_body,
-    verified,
-)
+from tests.harness import ADMIN, Caller, ConnectorServer, World, verified
+from tests.values import GIVEN_NAME, LAST_NAME, MAPPING
 
 ENTRY = {
     *("id", "runId", "providerId", "userId", "status", "decision", "applicantId", "tags", "capture", "dashboardUrl"),

@@ -14,6 +14,7 @@ from sqlalchemy import update
 
 from connector.settings import Settings
 from connector.store.models import providers
+from tests.bodies import config_properties, provider_body
 from tests.contract.account import (
     MATCHES,
     NAMES,
@@ -37,17 +38,8 @@ from tests.contract.account import (
     url_of,
 )
 from tests.contract.wire import PROVIDERS, UNKNOWN_ID, WEBHOOK_TOKEN, answer_on, assert_error, new_provider, new_user
-from tests.harness import (
-    ADMIN,
-    GIVEN_NAME,
-    LAST_NAME,
-    Caller,
-    ConnectorServer,
-    World,
-    config_properties,
-    provider_body,
-    verified,
-)
+from tests.harness import ADMIN, Caller, ConnectorServer, World, verified
+from tests.values import GIVEN_NAME, LAST_NAME
 
 
 @pytest.fixture

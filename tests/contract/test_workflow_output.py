@@ -21,22 +21,12 @@ from connector.services.key_rotation import KeyRotation
 from connector.services.results.kept import MAX_OUTPUT
 from connector.store.models import verification_claims, verifications
 from connector.store.vault import Vault, read_keys
+from tests.bodies import API_TOKEN, event_body, provider_body
 from tests.contract.studio import ask, metadata, read_at_onfido, run_at_onfido, set_workflow, studio_provider
 from tests.contract.wire import PERSON, USERS, answer_on, assert_error, new_user
-from tests.harness import (
-    API_TOKEN,
-    BIRTH_DATE,
-    GIVEN_NAME,
-    LAST_NAME,
-    MAPPING,
-    Caller,
-    World,
-    event_body,
-    provider_body,
-    run_id_of,
-    verified,
-)
+from tests.harness import Caller, World, run_id_of, verified
 from tests.store.test_at_rest import everything_stored, readable
+from tests.values import BIRTH_DATE, GIVEN_NAME, LAST_NAME, MAPPING
 
 EXPIRY, FACE, POSTAL, ADULT = (f"urn:claim:{name}" for name in ("expiry", "face", "postal", "adult"))
 NAMES = {GIVEN_NAME: "first_name", LAST_NAME: "last_name"}

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 import pytest
 import requests
 
+from tests.bodies import API_TOKEN, WORKFLOW_ID, config_properties, event_body, provider_body, sign
 from tests.contract.wire import (
     MASK,
     WEBHOOK_TOKEN,
@@ -19,20 +20,8 @@ from tests.contract.wire import (
     assert_verification,
     new_user,
 )
-from tests.harness import (
-    ADMIN_SCOPES,
-    API_TOKEN,
-    BIRTH_DATE,
-    GIVEN_NAME,
-    LAST_NAME,
-    MAPPING,
-    WORKFLOW_ID,
-    World,
-    config_properties,
-    event_body,
-    provider_body,
-    sign,
-)
+from tests.harness import ADMIN_SCOPES, World
+from tests.values import BIRTH_DATE, GIVEN_NAME, LAST_NAME, MAPPING
 
 CLEAR = {"first_name": "clear", "last_name": "clear", "date_of_birth": "clear"}
 

@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 import requests
 
+from tests.bodies import API_TOKEN, provider_body
 from tests.contract.documented import undocumented
-from tests.harness import API_TOKEN, BIRTH_DATE, GIVEN_NAME, LAST_NAME, Caller, World, provider_body
+from tests.harness import Caller, World
+from tests.values import BIRTH_DATE, GIVEN_NAME, LAST_NAME
 
 PROVIDERS = "/api/server/v1/idv-providers"
 RUNS = PROVIDERS + "/{provider_id}/verifications"

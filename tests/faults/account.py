@@ -16,8 +16,9 @@ from connector.services.upkeep import Sweep
 from connector.store.events import PARKED
 from connector.store.models import claims, events, history, outbox, verifications
 from connector.store.outbox import DEAD, READY
+from tests.bodies import API_TOKEN
 from tests.faults.site import Site
-from tests.harness import API_TOKEN, BIRTH_DATE, GIVEN_NAME, LAST_NAME
+from tests.values import BIRTH_DATE, GIVEN_NAME, LAST_NAME
 
 COMPARED_AS = {GIVEN_NAME: "first_name", LAST_NAME: "last_name", BIRTH_DATE: "date_of_birth"}
 OPEN = select(func.count()).where(verifications.c.closed_at.is_(None))

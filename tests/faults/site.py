@@ -24,10 +24,12 @@ from connector.simulator.server import Simulator
 from connector.store.engine import Database
 from connector.store.models import outbox, verifications
 from connector.store.outbox import READY
+from tests.bodies import API_TOKEN, WORKFLOW_ID
 from tests.faults import postgresql
 from tests.faults.deployment import Deployment
 from tests.faults.postgresql import PostgresqlServer
-from tests.harness import API_TOKEN, MAPPING, VALUES, WORKFLOW_ID, Caller
+from tests.harness import Caller
+from tests.values import MAPPING, VALUES
 
 BUDGET = 3  # seconds of Onfido's calls in one request
 SETTINGS = {

@@ -14,21 +14,9 @@ import requests
 from connector.store import users
 from connector.store.sealed import user_value
 from connector.store.vault import Vault, read_keys
-from tests.harness import (
-    API_TOKEN,
-    BIRTH_DATE,
-    GIVEN_NAME,
-    LAST_NAME,
-    MAPPING,
-    Caller,
-    World,
-    config_properties,
-    event_body,
-    onfido_of,
-    provider_body,
-    run_id_of,
-    verified,
-)
+from tests.bodies import API_TOKEN, config_properties, event_body, provider_body
+from tests.harness import Caller, World, onfido_of, run_id_of, verified
+from tests.values import BIRTH_DATE, GIVEN_NAME, LAST_NAME, MAPPING
 
 LEASE = 30.0  # seconds: the interactive budget, and the margin
 RUN_SETTLE_TIME = 60.0

@@ -22,7 +22,7 @@ from sqlalchemy.pool import Pool
 from connector.bootstrap import create_services
 from connector.errors import RequestError
 from connector.settings import Settings
-from tests.harness import MAPPING
+from tests.values import MAPPING
 
 _MOMENTS: dict[str, tuple[type, str]] = {"before": (Engine, "commit"), "after": (Pool, "checkin")}
 

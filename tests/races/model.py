@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from tests.harness import GIVEN_NAME, LAST_NAME, VALUES
 from tests.races.attack import COMPARED_AS, RUN_SETTLE_TIME
+from tests.values import GIVEN_NAME, LAST_NAME, VALUES
 
 FINAL = ("approved", "declined", "review", "abandoned", "error")
 

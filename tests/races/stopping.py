@@ -18,7 +18,7 @@ from typing import Any
 from connector.bootstrap import create_services
 from connector.errors import OnfidoError, RequestError
 from connector.settings import Settings
-from tests.harness import MAPPING
+from tests.values import MAPPING
 
 
 def main() -> None:

@@ -14,7 +14,7 @@ from connector.services.afterwards import Afterwards
 from connector.services.results.deliveries import CheckVerification
 from connector.store import verification_claims
 from tests.between import between
-from tests.harness import GIVEN_NAME, MAPPING, Caller, World, run_id_of, verified
+from tests.harness import Caller, World, run_id_of, verified
 from tests.races.attack import (
     BEING_STARTED,
     LEASE,
@@ -28,6 +28,7 @@ from tests.races.attack import (
     settle,
 )
 from tests.races.outage import outage
+from tests.values import GIVEN_NAME, MAPPING
 
 RESERVE, CLAIMS_RESERVED = "INSERT INTO verifications", "INSERT INTO verification_claims"
 ANNOUNCE = "UPDATE verifications SET applicant_id="

@@ -8,18 +8,8 @@ from typing import Any
 
 import pytest
 
-from tests.harness import (
-    BIRTH_DATE,
-    GIVEN_NAME,
-    LAST_NAME,
-    MAPPING,
-    Caller,
-    ConnectorServer,
-    World,
-    event_body,
-    run_id_of,
-    verified,
-)
+from tests.bodies import event_body
+from tests.harness import Caller, ConnectorServer, World, run_id_of, verified
 from tests.races.attack import (
     ALL_CLEAR,
     OPEN_ALREADY,
@@ -34,6 +24,7 @@ from tests.races.attack import (
     runs_at_onfido,
     settle,
 )
+from tests.values import BIRTH_DATE, GIVEN_NAME, LAST_NAME, MAPPING
 
 FINAL = ("approved", "declined", "review", "abandoned", "error")
 

@@ -14,7 +14,8 @@ from connector.domain.workflow_run import TAG_PREFIX
 from connector.store.events import NOTED, PARKED
 from connector.store.models import events
 from tests.between import Answer, between
-from tests.harness import MAPPING, Caller, World, event_body, verified
+from tests.bodies import event_body
+from tests.harness import Caller, World, verified
 from tests.races.attack import (
     ALL_CLEAR,
     LEASE,
@@ -29,6 +30,7 @@ from tests.races.attack import (
     settle,
     together,
 )
+from tests.values import MAPPING
 
 START_RUN = "POST /workflow_runs"
 ELSEWHERE = "0b9c8e1e-0000-4000-8000-00000000000"  # and a digit

@@ -27,22 +27,11 @@ from connector.settings import Settings
 from connector.simulator.server import Simulator
 from connector.store.engine import Database
 from connector.store.vault import KEY_BYTES, Vault, read_keys
-from tests.harness import (
-    ADMIN_SCOPES,
-    BIRTH_DATE,
-    GIVEN_NAME,
-    LAST_NAME,
-    MAPPING,
-    VALUES,
-    Caller,
-    Clock,
-    ConnectorServer,
-    World,
-    event_body,
-    verified,
-)
+from tests.bodies import event_body
+from tests.harness import ADMIN_SCOPES, Caller, Clock, ConnectorServer, World, verified
 from tests.races.attack import ALL_CLEAR, PROVIDERS, add_provider, outcome_of
 from tests.races.meanwhile import meanwhile
+from tests.values import BIRTH_DATE, GIVEN_NAME, LAST_NAME, MAPPING, VALUES
 
 PATIENCE = 60
 YEAR = 365 * 86_400

@@ -12,7 +12,8 @@ from structlog.testing import capture_logs
 
 from connector.store import verification_claims
 from tests.between import Answer, Between, between
-from tests.harness import BIRTH_DATE, GIVEN_NAME, LAST_NAME, MAPPING, VALUES, Caller, World, config_properties, verified
+from tests.bodies import config_properties
+from tests.harness import Caller, World, verified
 from tests.races.attack import (
     BEING_STARTED,
     LEASE,
@@ -31,6 +32,7 @@ from tests.races.attack import (
     settle,
 )
 from tests.races.meanwhile import APPLICANT_LOOKED_FOR, VALUES_READ, meanwhile
+from tests.values import BIRTH_DATE, GIVEN_NAME, LAST_NAME, MAPPING, VALUES
 
 START_RUN = ("POST", "/workflow_runs")
 REMOVED = (400, "OIDV-10014")

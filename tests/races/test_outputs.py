@@ -6,16 +6,8 @@ from bisect import bisect
 
 import pytest
 
-from tests.harness import (
-    BIRTH_DATE,
-    GIVEN_NAME,
-    LAST_NAME,
-    MAPPING,
-    Caller,
-    World,
-    event_body,
-    verified,
-)
+from tests.bodies import event_body
+from tests.harness import Caller, World, verified
 from tests.races.attack import (
     ALL_CLEAR,
     ALL_VERIFIED,
@@ -29,6 +21,7 @@ from tests.races.attack import (
     verdicts,
     wait_for_status,
 )
+from tests.values import BIRTH_DATE, GIVEN_NAME, LAST_NAME, MAPPING
 
 TASKS = "GET /workflow_runs/{run_id}/tasks"
 

@@ -6,17 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.harness import (
-    BIRTH_DATE,
-    GIVEN_NAME,
-    LAST_NAME,
-    MAPPING,
-    VALUES,
-    Caller,
-    World,
-    run_id_of,
-    verified,
-)
+from tests.harness import Caller, World, run_id_of, verified
 from tests.races.attack import (
     BEING_STARTED,
     LEASE,
@@ -35,6 +25,7 @@ from tests.races.attack import (
     settle,
 )
 from tests.races.meanwhile import APPLICANT_LOOKED_FOR, meanwhile
+from tests.values import BIRTH_DATE, GIVEN_NAME, LAST_NAME, MAPPING, VALUES
 
 START_RUN = "POST /workflow_runs"
 FIND_RUN = "GET /workflow_runs"

@@ -4,17 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.harness import (
-    BIRTH_DATE,
-    GIVEN_NAME,
-    LAST_NAME,
-    MAPPING,
-    VALUES,
-    Caller,
-    World,
-    run_id_of,
-    verified,
-)
+from tests.harness import Caller, World, run_id_of, verified
 from tests.races.attack import (
     ALL_VERIFIED,
     OPEN_ALREADY,
@@ -31,6 +21,7 @@ from tests.races.attack import (
     settle,
     verdicts,
 )
+from tests.values import BIRTH_DATE, GIVEN_NAME, LAST_NAME, MAPPING, VALUES
 
 NOT_AWAITING = (400, "OIDV-10033")
 NOTHING_STARTED = (400, "OIDV-10014")

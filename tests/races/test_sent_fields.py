@@ -5,9 +5,10 @@ from __future__ import annotations
 import pytest
 
 from connector.store import applicants
-from tests.harness import BIRTH_DATE, GIVEN_NAME, LAST_NAME, VALUES, Caller, World
+from tests.harness import Caller, World
 from tests.races.attack import LEASE, change_provider, change_values, onfido_get, sent_values, settle
 from tests.races.meanwhile import VALUES_READ, meanwhile
+from tests.values import BIRTH_DATE, GIVEN_NAME, LAST_NAME, VALUES
 
 NAMES = (GIVEN_NAME, LAST_NAME)
 CHANGE_APPLICANT = "PUT /applicants/{applicant_id}"

@@ -4,17 +4,8 @@ from __future__ import annotations
 
 from functools import partial
 
-from tests.harness import (
-    BIRTH_DATE,
-    GIVEN_NAME,
-    LAST_NAME,
-    MAPPING,
-    VALUES,
-    World,
-    event_body,
-    run_id_of,
-    verified,
-)
+from tests.bodies import event_body
+from tests.harness import World, run_id_of, verified
 from tests.races.attack import (
     ALL_CLEAR,
     LEASE,
@@ -34,6 +25,7 @@ from tests.races.attack import (
     together,
     verdicts,
 )
+from tests.values import BIRTH_DATE, GIVEN_NAME, LAST_NAME, MAPPING, VALUES
 
 MANY = 100
 STARTED = (200, None)

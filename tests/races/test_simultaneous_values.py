@@ -6,16 +6,7 @@ from collections import Counter
 from functools import partial
 
 from connector.services.starting.attempts import VerificationRequest
-from tests.harness import (
-    BIRTH_DATE,
-    GIVEN_NAME,
-    LAST_NAME,
-    MAPPING,
-    Caller,
-    World,
-    run_id_of,
-    verified,
-)
+from tests.harness import Caller, World, run_id_of, verified
 from tests.races.attack import (
     CLAIMS,
     OPEN_ALREADY,
@@ -30,6 +21,7 @@ from tests.races.attack import (
     settle,
     together,
 )
+from tests.values import BIRTH_DATE, GIVEN_NAME, LAST_NAME, MAPPING
 
 ROUNDS = 12
 STARTED = (200, None)

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from connector.domain.verification import Verification
-from tests.harness import BIRTH_DATE, GIVEN_NAME, LAST_NAME, MAPPING, VALUES, World, event_body, verified
+from tests.bodies import event_body
+from tests.harness import World, verified
 from tests.races.attack import (
     CLAIMS,
     COMPARED_AS,
@@ -24,6 +25,7 @@ from tests.races.attack import (
     runs_at_onfido,
 )
 from tests.races.model import FINAL, Run, User
+from tests.values import BIRTH_DATE, GIVEN_NAME, LAST_NAME, MAPPING, VALUES
 
 MOST_ATTEMPTS = 5  # as many as a provider allows
 OPEN_STATUSES = ("processing", "awaiting_input", "awaiting_client_input", "paused")

@@ -15,9 +15,10 @@ from pathlib import Path
 import pytest
 
 from tests.between import Between, between
-from tests.harness import MAPPING, World, verified
+from tests.harness import World, verified
 from tests.races.attack import LEASE, RUN_SETTLE_TIME, applicants_at_onfido, runs_at_onfido, settle
 from tests.races.test_killed import ROOT, ahead
+from tests.values import MAPPING
 
 BUDGET = 1.0  # seconds; the lease lasts 15 longer
 PATIENCE = 60.0

@@ -10,17 +10,8 @@ from string import ascii_lowercase
 import pytest
 
 from connector.services.providers.applicant_deletion import DeleteApplicant
-from tests.harness import (
-    BIRTH_DATE,
-    GIVEN_NAME,
-    LAST_NAME,
-    MAPPING,
-    VALUES,
-    Caller,
-    World,
-    config_properties,
-    verified,
-)
+from tests.bodies import config_properties
+from tests.harness import Caller, World, verified
 from tests.races.attack import (
     ALL_VERIFIED,
     BEING_STARTED,
@@ -43,6 +34,7 @@ from tests.races.attack import (
     verdicts,
 )
 from tests.races.meanwhile import APPLICANT_LOOKED_FOR, VALUES_READ, meanwhile
+from tests.values import BIRTH_DATE, GIVEN_NAME, LAST_NAME, MAPPING, VALUES
 
 START_RUN = "POST /workflow_runs"
 REMOVED = (400, "OIDV-10014")

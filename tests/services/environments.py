@@ -6,12 +6,8 @@ from typing import Any
 
 import requests
 
-from tests.harness import (
-    Caller,
-    World,
-    config_properties,
-    provider_body,
-)
+from tests.bodies import config_properties, provider_body
+from tests.harness import Caller, World
 
 PROVIDERS = "/api/server/v1/idv-providers"
 SANDBOX, LIVE = "api_sandbox.of-the-tests", "api_live.of-the-tests"

@@ -20,7 +20,8 @@ import requests
 from sqlalchemy import update
 
 from connector.store.models import outbox
-from tests.harness import WORKFLOW_ID, Caller, World, config_properties, onfido_of, provider_body
+from tests.bodies import WORKFLOW_ID, config_properties, provider_body
+from tests.harness import Caller, World, onfido_of
 
 KEY = bytes(range(32))
 SECRET = "whsec_" + base64.b64encode(KEY).decode()

@@ -5,16 +5,7 @@ from __future__ import annotations
 import pytest
 
 from connector.services.results.deliveries import CheckVerification
-from tests.harness import (
-    BIRTH_DATE,
-    GIVEN_NAME,
-    HTTP,
-    LAST_NAME,
-    MAPPING,
-    Caller,
-    World,
-    verified,
-)
+from tests.harness import HTTP, Caller, World, verified
 from tests.services.environments import (
     LIVE,
     LIVE_CLIENT,
@@ -26,6 +17,7 @@ from tests.services.environments import (
     use,
     verify,
 )
+from tests.values import BIRTH_DATE, GIVEN_NAME, LAST_NAME, MAPPING
 
 
 @pytest.fixture

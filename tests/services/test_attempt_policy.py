@@ -13,7 +13,9 @@ import pytest
 import requests
 from sqlalchemy import Engine, event
 
-from tests.harness import GIVEN_NAME, LAST_NAME, Caller, World, config_properties, provider_body, run_id_of
+from tests.bodies import config_properties, provider_body
+from tests.harness import Caller, World, run_id_of
+from tests.values import GIVEN_NAME, LAST_NAME
 
 PROVIDERS = "/api/server/v1/idv-providers"
 WINDOW = 3600

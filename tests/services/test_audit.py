@@ -9,8 +9,10 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
-from tests.harness import GIVEN_NAME, World, provider_body
+from tests.bodies import provider_body
+from tests.harness import World
 from tests.services.conftest import Run
+from tests.values import GIVEN_NAME
 
 AUDIT = "/api/server/v1/audit"
 PROVIDERS = "/api/server/v1/idv-providers"

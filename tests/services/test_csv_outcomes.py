@@ -7,8 +7,9 @@ import io
 
 import pytest
 
-from tests.harness import BIRTH_DATE, GIVEN_NAME, LAST_NAME, Caller, World
+from tests.harness import Caller, World
 from tests.services.conftest import Run
+from tests.values import BIRTH_DATE, GIVEN_NAME, LAST_NAME
 
 CSV = "/api/server/v1/idv-providers/{}/verifications.csv"
 

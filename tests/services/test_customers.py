@@ -8,21 +8,10 @@ from urllib.parse import quote
 import pytest
 
 from connector.services.providers.customer_deletion import DeleteCustomer
-from tests.harness import (
-    HTTP,
-    Caller,
-    World,
-    config_properties,
-    provider_body,
-)
+from tests.bodies import config_properties, provider_body
+from tests.harness import HTTP, Caller, World
 from tests.services.ageing import let_pass
-from tests.services.environments import (
-    LIVE,
-    PROVIDERS,
-    SANDBOX,
-    use,
-    verify,
-)
+from tests.services.environments import LIVE, PROVIDERS, SANDBOX, use, verify
 from tests.services.receiving import rows_of, wait_for, wait_for_failure
 
 

@@ -16,24 +16,8 @@ from connector.errors import InvalidField
 from connector.settings import Settings
 from connector.simulator.server import Simulator
 from connector.store.models import verification_claims
-from tests.harness import (
-    ADMIN_SCOPES,
-    BIRTH_DATE,
-    GIVEN_NAME,
-    LAST_NAME,
-    MAPPING,
-    VALUES,
-    WORKFLOW_ID,
-    Caller,
-    Clock,
-    ConnectorServer,
-    World,
-    as_actor,
-    config_properties,
-    event_body,
-    provider_body,
-    verified,
-)
+from tests.bodies import WORKFLOW_ID, config_properties, event_body, provider_body
+from tests.harness import ADMIN_SCOPES, Caller, Clock, ConnectorServer, World, as_actor, verified
 from tests.races.attack import (
     PROVIDERS,
     add_provider,
@@ -46,6 +30,7 @@ from tests.races.attack import (
     verdicts,
 )
 from tests.races.meanwhile import VALUES_READ, meanwhile
+from tests.values import BIRTH_DATE, GIVEN_NAME, LAST_NAME, MAPPING, VALUES
 
 READ_RUN = "GET /workflow_runs/{run_id}"
 UNKNOWN_WORKFLOW = "00000000-0000-0000-0000-000000000000"

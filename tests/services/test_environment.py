@@ -11,15 +11,8 @@ from sqlalchemy import select
 from connector.services.results.deliveries import CheckVerification
 from connector.store.models import claims as claims_table
 from connector.store.models import history
-from tests.harness import (
-    GIVEN_NAME,
-    LAST_NAME,
-    MAPPING,
-    Caller,
-    World,
-    event_body,
-    verified,
-)
+from tests.bodies import event_body
+from tests.harness import Caller, World, verified
 from tests.services.conftest import Run
 from tests.services.environments import (
     CLEAR,
@@ -34,6 +27,7 @@ from tests.services.environments import (
     verify,
     workflow_statuses,
 )
+from tests.values import GIVEN_NAME, LAST_NAME, MAPPING
 
 
 @pytest.fixture

@@ -16,7 +16,8 @@ from sqlalchemy import update
 
 from connector.settings import Settings
 from connector.store.models import events
-from tests.harness import Caller, World, event_body, run_id_of, verified
+from tests.bodies import event_body
+from tests.harness import Caller, World, run_id_of, verified
 from tests.services.conftest import Run
 
 CLEAR: dict[str, str | None] = dict.fromkeys(("first_name", "last_name", "date_of_birth"), "clear")

@@ -12,21 +12,9 @@ from click.testing import Result
 from sqlalchemy import RowMapping, select
 
 from connector.store.models import history
-from tests.harness import (
-    ADMIN,
-    ADMIN_SCOPES,
-    BIRTH_DATE,
-    GIVEN_NAME,
-    LAST_NAME,
-    MAPPING,
-    Caller,
-    World,
-    as_actor,
-    config_properties,
-    event_body,
-    provider_body,
-    verified,
-)
+from tests.bodies import config_properties, event_body, provider_body
+from tests.harness import ADMIN, ADMIN_SCOPES, Caller, World, as_actor, verified
+from tests.values import BIRTH_DATE, GIVEN_NAME, LAST_NAME, MAPPING
 
 THE_ADMIN = as_actor("the-admin")
 PROVIDERS = "/api/server/v1/idv-providers"

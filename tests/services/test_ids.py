@@ -11,8 +11,10 @@ import pytest
 from click.testing import Result
 
 from tests.between import Answer, between
-from tests.harness import ADMIN_SCOPES, GIVEN_NAME, MAPPING, Caller, World, event_body, run_id_of, verified
+from tests.bodies import event_body
+from tests.harness import ADMIN_SCOPES, Caller, World, run_id_of, verified
 from tests.races.attack import ALL_CLEAR
+from tests.values import GIVEN_NAME, MAPPING
 
 PROVIDERS = "/api/server/v1/idv-providers"
 Write = Callable[[str], str]

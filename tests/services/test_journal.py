@@ -20,20 +20,8 @@ from connector.settings import Settings
 from connector.simulator.server import Simulator
 from connector.store import outbox
 from connector.store.engine import Database
-from tests.harness import (
-    BIRTH_DATE,
-    GIVEN_NAME,
-    LAST_NAME,
-    MAPPING,
-    Caller,
-    Clock,
-    ConnectorServer,
-    World,
-    config_properties,
-    event_body,
-    run_id_of,
-    verified,
-)
+from tests.bodies import config_properties, event_body
+from tests.harness import Caller, Clock, ConnectorServer, World, run_id_of, verified
 from tests.races.attack import (
     PROVIDERS,
     add_provider,
@@ -47,6 +35,7 @@ from tests.races.attack import (
 from tests.services.receiving import rows_of
 from tests.services.test_watchlist import applicant_of, monitor
 from tests.services.test_watchlist import event as matches_event
+from tests.values import BIRTH_DATE, GIVEN_NAME, LAST_NAME, MAPPING
 
 _numbers = itertools.count()
 

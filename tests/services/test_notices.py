@@ -20,7 +20,8 @@ from connector.services.application.tasks import MAX_DATA, MAX_DEPTH
 from connector.services.outbox import Undeliverable
 from connector.services.results.deliveries import TellTask
 from connector.store.models import events, verifications
-from tests.harness import Caller, ConnectorServer, World, event_body
+from tests.bodies import event_body
+from tests.harness import Caller, ConnectorServer, World
 from tests.services.ageing import let_pass
 from tests.services.receiving import (
     DECIDING,

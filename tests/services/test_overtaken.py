@@ -12,10 +12,12 @@ from sqlalchemy import select
 
 from connector.services.results.deliveries import CheckVerification, KeepDocument
 from connector.store.models import history
-from tests.harness import GIVEN_NAME, Caller, World, event_body
+from tests.bodies import event_body
+from tests.harness import Caller, World
 from tests.races.meanwhile import VALUES_READ, meanwhile
 from tests.services.ageing import let_pass
 from tests.services.receiving import use_studio, wait_for, wait_for_failure
+from tests.values import GIVEN_NAME
 
 CREATE_APPLICANT, READ_TASKS = "POST /applicants", "GET /workflow_runs/{run_id}/tasks"
 LEASE, BREAK_OFF_TIME = 30, 11 * 60  # seconds; the second a little more

@@ -5,7 +5,8 @@ from __future__ import annotations
 from sqlalchemy import select
 
 from connector.store.models import events as events_table
-from tests.harness import World, event_body
+from tests.bodies import event_body
+from tests.harness import World
 
 DAY = 86_400
 

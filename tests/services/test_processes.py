@@ -29,9 +29,11 @@ from connector.store import outbox
 from connector.store.engine import Database
 from connector.store.models import outbox as outbox_table
 from connector.store.models import verifications
+from tests.bodies import API_TOKEN, WORKFLOW_ID
 from tests.faults.deployment import Deployment, Process
-from tests.harness import API_TOKEN, MAPPING, VALUES, WORKFLOW_ID, Caller
+from tests.harness import Caller
 from tests.services.test_workers import wait_until
+from tests.values import MAPPING, VALUES
 
 CREATE_APPLICANT, READ_RUN = "POST /applicants", "GET /workflow_runs/{run_id}"
 LATENCY = 2_000  # milliseconds of one call to Onfido

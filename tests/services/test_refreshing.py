@@ -12,8 +12,10 @@ import pytest
 from connector.bootstrap import Services, create_services
 from connector.settings import Settings
 from connector.store import turns
+from tests.bodies import event_body
 from tests.contract.wire import assert_error
-from tests.harness import HTTP, MAPPING, Caller, World, event_body, verified
+from tests.harness import HTTP, Caller, World, verified
+from tests.values import MAPPING
 
 READ_RUN = "GET /workflow_runs/{run_id}"
 PAUSE = 2.0

@@ -11,8 +11,10 @@ import pytest
 from sqlalchemy import select
 
 from connector.store.models import refused_starts
+from tests.bodies import config_properties, provider_body
 from tests.contract.wire import PROVIDERS, assert_error
-from tests.harness import GIVEN_NAME, Caller, World, config_properties, provider_body
+from tests.harness import Caller, World
+from tests.values import GIVEN_NAME
 
 MOST = 3  # attempts that the provider allows
 WINDOW = 600  # seconds

@@ -20,19 +20,10 @@ from connector.errors import ConfigurationError
 from connector.settings import Settings
 from connector.simulator.server import Simulator
 from connector.store.models import events, providers, secrets, user_attributes
+from tests.bodies import config_properties, event_body, provider_body, sign
 from tests.contract.wire import MASK
-from tests.harness import (
-    MAPPING,
-    VALUES,
-    Clock,
-    ConnectorServer,
-    World,
-    config_properties,
-    event_body,
-    provider_body,
-    sign,
-    verified,
-)
+from tests.harness import Clock, ConnectorServer, World, verified
+from tests.values import MAPPING, VALUES
 
 PROVIDERS = "/api/server/v1/idv-providers"
 Run = Callable[..., Result]

@@ -13,7 +13,8 @@ from sqlalchemy import select
 from connector.services.results.deliveries import CheckVerification
 from connector.settings import Settings
 from connector.store.models import events
-from tests.harness import Clock, ConnectorServer, World, config_properties, event_body, provider_body, sign
+from tests.bodies import config_properties, event_body, provider_body, sign
+from tests.harness import Clock, ConnectorServer, World
 from tests.services.receiving import wait_for_failure
 
 CREATE_APPLICANT, START_RUN = "POST /applicants", "POST /workflow_runs"

@@ -6,7 +6,9 @@ import requests
 from sqlalchemy import update
 
 from connector.store.models import verifications
-from tests.harness import MAPPING, World, event_body, verified
+from tests.bodies import event_body
+from tests.harness import World, verified
+from tests.values import MAPPING
 
 CLEAR = {"first_name": "clear", "last_name": "clear", "date_of_birth": "clear"}
 

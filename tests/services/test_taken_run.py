@@ -8,7 +8,8 @@ from dataclasses import replace
 import pytest
 
 from tests.between import Answer, Change, between
-from tests.harness import World, event_body, verified
+from tests.bodies import event_body
+from tests.harness import World, verified
 from tests.races.attack import ALL_CLEAR, outcome_of, run_status
 
 REFUSED = (502, "OIDV-10006")

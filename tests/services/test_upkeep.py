@@ -15,8 +15,10 @@ from structlog.testing import capture_logs
 from connector.services.outbox import KEPT
 from connector.services.upkeep import Sweep
 from connector.store.models import events, history, metadata, verifications
-from tests.harness import BIRTH_DATE, GIVEN_NAME, LAST_NAME, MAPPING, Caller, World, event_body, run_id_of, verified
+from tests.bodies import event_body
+from tests.harness import Caller, World, run_id_of, verified
 from tests.services.ageing import let_pass
+from tests.values import BIRTH_DATE, GIVEN_NAME, LAST_NAME, MAPPING
 
 READ_RUN, START_RUN, FIND_RUN = "GET /workflow_runs/{run_id}", "POST /workflow_runs", "GET /workflow_runs"
 CREATE_APPLICANT, DELETE_APPLICANT = "POST /applicants", "DELETE /applicants/{applicant_id}"

@@ -12,7 +12,8 @@ from sqlalchemy import Engine, event, select
 
 from connector.services.people.users import BATCH, Batch
 from connector.store.models import history
-from tests.harness import BIRTH_DATE, GIVEN_NAME, LAST_NAME, MAPPING, VALUES, World, verified
+from tests.harness import World, verified
+from tests.values import BIRTH_DATE, GIVEN_NAME, LAST_NAME, MAPPING, VALUES
 
 MANY = 2 * BATCH + 1
 

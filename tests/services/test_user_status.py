@@ -10,19 +10,11 @@ import pytest
 from click.testing import Result
 
 from connector.domain.history import Change
+from tests.bodies import config_properties, provider_body
 from tests.databases import broken
-from tests.harness import (
-    BIRTH_DATE,
-    GIVEN_NAME,
-    LAST_NAME,
-    MAPPING,
-    VALUES,
-    Caller,
-    World,
-    config_properties,
-    provider_body,
-)
+from tests.harness import Caller, World
 from tests.services.conftest import Run
+from tests.values import BIRTH_DATE, GIVEN_NAME, LAST_NAME, MAPPING, VALUES
 
 STATUS, UNLOCK = "/api/users/v1/{}/idv", "/api/users/v1/{}/idv/unlock"
 PROVIDERS = "/api/server/v1/idv-providers"

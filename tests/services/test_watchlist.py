@@ -16,7 +16,8 @@ from connector.domain.verification import VerificationFilter
 from connector.services.application.watchlist import TellMatches
 from connector.services.results.deliveries import UpdateMatches
 from connector.store.models import events, history, outbox
-from tests.harness import API_TOKEN, GIVEN_NAME, MAPPING, Caller, World, provider_body, verified
+from tests.bodies import API_TOKEN, provider_body
+from tests.harness import Caller, World, verified
 from tests.services.ageing import let_pass
 from tests.services.receiving import (
     SCORE,
@@ -29,6 +30,7 @@ from tests.services.receiving import (
     wait_for,
     wait_for_failure,
 )
+from tests.values import GIVEN_NAME, MAPPING
 
 KIND = "watchlist_monitor.matches_updated"
 MONITOR = "GET /watchlist_monitors/{monitor_id}"

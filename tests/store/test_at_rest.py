@@ -10,19 +10,9 @@ from pathlib import Path
 from sqlalchemy import select
 
 from connector.store.models import metadata
-from tests.harness import (
-    API_TOKEN,
-    BIRTH_DATE,
-    GIVEN_NAME,
-    LAST_NAME,
-    MAPPING,
-    World,
-    config_properties,
-    event_body,
-    provider_body,
-    run_id_of,
-    verified,
-)
+from tests.bodies import API_TOKEN, config_properties, event_body, provider_body
+from tests.harness import World, run_id_of, verified
+from tests.values import BIRTH_DATE, GIVEN_NAME, LAST_NAME, MAPPING
 
 VALUES = {GIVEN_NAME: "Zebulonia", LAST_NAME: "Quartermainsen", BIRTH_DATE: "1987-11-23"}
 CLEAR = {"first_name": "clear", "last_name": "clear", "date_of_birth": "clear"}

@@ -20,15 +20,7 @@ from connector.domain.environment import is_elsewhere
 from connector.domain.history import RUN, Change, of_verification
 from connector.domain.provider import Provider
 from connector.domain.verification import Verification
-from connector.domain.workflow_run import (
-    APPROVED,
-    ERROR,
-    TAG_PREFIX,
-    Comparison,
-    RunSnapshot,
-    moves,
-    next_check,
-)
+from connector.domain.workflow_run import APPROVED, ERROR, TAG_PREFIX, Comparison, RunSnapshot, moves, next_check
 from connector.errors import ConnectorError, OnfidoError
 from connector.services.journal import Journal
 from connector.services.providers.onfido import Onfido
