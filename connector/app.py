@@ -55,7 +55,7 @@ def create_app(
     app.config |= document.document_config(settings.public_url, __version__)
     app.config |= {"PUBLIC_URL": settings.public_url, "MAX_BODY_BYTES": settings.max_body_bytes}
     app.extensions |= {"access": Access(issuers), "issuers": issuers, "services": services, "settings": settings}
-    tenancy.install(app)
+    tenancy.install(app, services.tenants)
     access_log.install(app)
     tracing.install(app)
     browsers.install(app, settings.allowed_origins)

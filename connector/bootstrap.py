@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from datetime import timedelta
 from typing import Any
 
-from connector.ground import Clock, Ground, utc_now
+from connector.ground import Clock, Ground, open_database, utc_now
 from connector.http.client import HttpClient
 from connector.http.webhook_sender import Notifier
 from connector.part import part
@@ -55,7 +55,6 @@ from connector.services.starting.refusals import Refusals
 from connector.services.starting.requests import Verifications
 from connector.services.upkeep import Upkeep
 from connector.settings import Settings
-from connector.store.engine import Database
 from connector.store.vault import Fingerprints, Vault, read_keys
 
 
@@ -116,6 +115,7 @@ class Services(Ground):
             self.onfido,
             ClaimResults(self._fingerprints),
             self._directory,
+            self.tenants,
             self._fingerprints,
             self._journal,
             self._timing,
@@ -135,7 +135,13 @@ class Services(Ground):
     @part
     def _initiation(self) -> Initiation:
         binding = Binding(
-            self.database, self._directory, self._fingerprints, self._attempts, self._journal, self._clock
+            self.database,
+            self._directory,
+            self.tenants,
+            self._fingerprints,
+            self._attempts,
+            self._journal,
+            self._clock,
         )
         recorder = Recorder(self.database, self._attempts, self._results, self.events, self._journal, self._clock)
         return Initiation(
@@ -287,10 +293,3 @@ def create_services(
         services = Services(settings, clock, database, vault, fingerprints, subscribers, handlers)
         on_failure.pop_all()
     return services
-
-
-def open_database(settings: Settings) -> Database:
-    """Open the configured database, or the embedded one in the data directory (created on first use, mode 0700)."""
-    if not settings.database_url:
-        make_data_dir(settings.data_dir)
-    return Database(settings.database)

@@ -13,12 +13,14 @@ from connector.domain.provider import BaseUrlPolicy
 from connector.domain.studio import StudioPolicy
 from connector.domain.urls import UrlPolicy
 from connector.onfido.client import OnfidoTransport
+from connector.private_file import make_data_dir
 from connector.services.afterwards import Afterwards
 from connector.services.journal import Journal, Subscriber
 from connector.services.outbox import Handler
 from connector.services.providers.secrets import Secrets
 from connector.services.timing import Timing
 from connector.settings import Settings
+from connector.settings.tenancy import read_tenants
 from connector.store.engine import Database
 from connector.store.vault import Fingerprints, Vault
 
@@ -29,6 +31,13 @@ USER_AGENT = f"onfido-idvp-connector/{__version__}"
 def utc_now() -> datetime:
     """Return the current time in UTC."""
     return datetime.now(UTC)
+
+
+def open_database(settings: Settings) -> Database:
+    """Open the configured database, or the embedded one in the data directory (created on first use, mode 0700)."""
+    if not settings.database_url:
+        make_data_dir(settings.data_dir)
+    return Database(settings.database)
 
 
 class Ground:
@@ -46,6 +55,7 @@ class Ground:
     ) -> None:
         self.settings = settings
         self.database = database
+        self.tenants = read_tenants(settings)
         self.lock = threading.RLock()
         self._clock = clock
         self._vault = vault

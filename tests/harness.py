@@ -15,7 +15,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from connector.access.development import mint_token
 from connector.app import create_app
 from connector.bootstrap import Services
-from connector.domain.tenancy import DEFAULT_TENANT
+from connector.domain.tenancy import DEFAULT_TENANT, Tenant
 from connector.domain.verification import Verification, VerificationFilter
 from connector.onfido.client import OnfidoClient
 from connector.relay import Relay
@@ -171,12 +171,12 @@ class World:
     tenant: str = DEFAULT_TENANT
 
     def add_user(self, user_id: str = "ann", values: Mapping[str, str] | None = None) -> Caller:
-        self.connector.services.users.add(self.tenant, user_id, VALUES if values is None else values)
+        self.connector.services.users.add(Tenant(self.tenant), user_id, VALUES if values is None else values)
         return self.connector.as_user(user_id, self.tenant)
 
     def put_user(self, user_id: str, values: Mapping[str, str]) -> bool:
         """Import one user; True where it was added."""
-        [batch] = self.connector.services.users.put_all(self.tenant, [(user_id, values)])
+        [batch] = self.connector.services.users.put_all(Tenant(self.tenant), [(user_id, values)])
         return user_id in batch.added
 
     def faults(self, **switches: Any) -> None:
@@ -209,7 +209,9 @@ class World:
 
     def verifications(self, user_id: str | None = None) -> list[Verification]:
         """Give the verifications of the tenant's users, or of one, the latest first."""
-        found, _ = self.connector.services.lookup.page(self.tenant, VerificationFilter(user_id=user_id), limit=100)
+        found, _ = self.connector.services.lookup.page(
+            Tenant(self.tenant), VerificationFilter(user_id=user_id), limit=100
+        )
         return [run.verification for run in found]
 
     def sweep(self) -> None:
@@ -228,7 +230,7 @@ class World:
 def onfido_of(world: World) -> OnfidoClient:
     """Give a client that speaks to Onfido with the token of the world's provider."""
     services = world.connector.services
-    provider = services.providers.get(world.tenant, world.provider_id)
+    provider = services.providers.get(Tenant(world.tenant), world.provider_id)
     return services.onfido.of_provider(provider, Deadline(time.monotonic() + 30))
 
 

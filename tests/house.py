@@ -60,7 +60,7 @@ HOUSE: Mapping[str, Room] = {
     "services.upkeep": room(f"{_CELLAR} services.providers services.results services.starting", _LIBRARIES),
     "relay": room("errors telemetry services store", _LIBRARIES),
     # What wires them, and the processes.
-    "ground": room(f"{_CELLAR} services.providers settings "),
+    "ground": room(f"{_CELLAR} services.providers private_file settings"),
     "bootstrap": room(
         f"{_CELLAR} http ground part private_file relay settings services.providers services.results services.starting "
         "services.lookup services.people services.application services.upkeep"
@@ -80,8 +80,8 @@ HOUSE: Mapping[str, Room] = {
         "flask gunicorn structlog werkzeug",
     ),
     "cli": room(
-        f"{_FLOOR} access api bootstrap listening private_file server settings shipped simulator worker services "
-        "services.providers services.results services.lookup services.people services.application",
+        f"{_FLOOR} access api bootstrap ground listening private_file server settings shipped simulator worker "
+        "services services.providers services.results services.lookup services.people services.application",
         "click marshmallow requests sqlalchemy.exc structlog",
     ),
     "simulator": room(others="flask marshmallow requests werkzeug"),

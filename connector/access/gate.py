@@ -24,7 +24,6 @@ from connector.access.issuer_keys import KeysUnavailableError
 from connector.access.jwt import Token, parse, token_names
 from connector.access.refusals import TokenRefused, check_scope, check_tenant
 from connector.access.tokens import Principal, TrustedIssuers
-from connector.domain.tenancy import Tenant
 from connector.errors import ConnectorError
 
 if TYPE_CHECKING:
@@ -66,7 +65,7 @@ class _Validator(BearerTokenValidator):  # type: ignore[misc]  # Authlib is unty
         token = None
         try:
             token = parse(token_string)
-            principal = self._trusted.verify(token, Tenant(g.tenant))
+            principal = self._trusted.verify(token, g.tenant)
         except TokenRefused as refused:
             _log_refusal(refused, token)
             raise InvalidTokenError(refused.description) from refused
@@ -79,7 +78,7 @@ class _Validator(BearerTokenValidator):  # type: ignore[misc]  # Authlib is unty
     def validate_token(self, token: Principal, scopes: Iterable[str], request: object) -> None:
         g.principal = token  # the caller is known even if it is refused
         try:
-            check_tenant(token.tenant, g.tenant)
+            check_tenant(token.tenant, g.tenant.name)
             for scope in scopes:
                 check_scope(token.scopes, scope)
         except TokenRefused as refused:

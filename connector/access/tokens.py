@@ -230,7 +230,7 @@ class TrustedIssuers:
         """Return the issuers whose tokens may be valid for a tenant, in the order of the settings."""
         return [each for each in self._trusted.values() if each.may_name(tenant)]
 
-    def explain(self, text: str, tenant: str, scope: str | None = None) -> Iterator[Finding]:
+    def explain(self, text: str, tenant: Tenant, scope: str | None = None) -> Iterator[Finding]:
         """Return the result of each check of a token, up to the first failure that prevents all further ones."""
         try:
             token = parse(text)
@@ -241,7 +241,7 @@ class TrustedIssuers:
         yield Finding("issuer", True, f"{issuer.identifier} is trusted")
         yield from issuer.explain(token)
         good_for = issuer.tenant_of(token.claims)
-        yield _finding("tenant", good_for, lambda: check_tenant(good_for, tenant))
+        yield _finding("tenant", good_for, lambda: check_tenant(good_for, tenant.name))
         if scope is not None:
             scopes = _read_scopes(token.claims.get("scope"))
             yield _finding("scope", " ".join(sorted(scopes)), lambda: check_scope(scopes, scope))

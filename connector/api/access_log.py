@@ -41,7 +41,7 @@ def _caller() -> dict[str, Any]:
 
 def _request() -> dict[str, Any]:
     return {
-        "tenant": g.get("tenant"),
+        "tenant": g.tenant.name if "tenant" in g else None,
         "method": request.method,
         "route": request.url_rule.rule if request.url_rule else None,
         "ids": dict(request.view_args or {}),

@@ -22,7 +22,6 @@ from connector.api.provider_shapes import (
     provider_config,
 )
 from connector.domain.provider import PROVIDER_TYPE, ProviderConfig
-from connector.domain.tenancy import tenant_path
 from connector.errors import Code, InvalidField, RequestError
 from connector.services.providers.registry import Providers
 
@@ -142,7 +141,7 @@ def _config(body: dict[str, Any]) -> ProviderConfig:
 
 
 def _url(*parts: str) -> str:
-    return f"{current_app.config['PUBLIC_URL']}{tenant_path(g.tenant)}{'/'.join(parts)}"
+    return f"{current_app.config['PUBLIC_URL']}{g.tenant.path}{'/'.join(parts)}"
 
 
 def _providers() -> Providers:

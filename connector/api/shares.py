@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 from flask import Flask, current_app, g
 
+from connector.domain.tenancy import Tenant
 from connector.errors import TooManyRequests
 
 EXTENSION = "shares"
@@ -51,9 +52,9 @@ class Shares:
         self._held: Counter[tuple[str, ...]] = Counter()
         self._lock = threading.Lock()
 
-    def take(self, kind: Lasting, tenant: str, user_id: str | None) -> Callable[[], None]:
+    def take(self, kind: Lasting, tenant: Tenant, user_id: str | None) -> Callable[[], None]:
         """Count a call, and return what ends it; raises `TooManyRequests` where it is one too many."""
-        limits = self._limits(kind, tenant, user_id)
+        limits = self._limits(kind, tenant.name, user_id)
         holders = [limit.holder for limit in limits]
         with self._lock:
             for limit in limits:

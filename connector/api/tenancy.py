@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from flask import Flask, g, request
 
-from connector.domain.tenancy import DEFAULT_TENANT
+from connector.domain.tenancy import DEFAULT_TENANT, Tenants
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment
@@ -32,11 +32,11 @@ class TenantPrefix:
         return self._application(environ, start_response)
 
 
-def install(app: Flask) -> None:
+def install(app: Flask, tenants: Tenants) -> None:
     """Set `g.tenant` for every request."""
+
+    def set_tenant() -> None:
+        g.tenant = tenants.named(request.environ.get("connector.tenant", DEFAULT_TENANT))
+
     app.wsgi_app = TenantPrefix(app.wsgi_app)  # type: ignore[method-assign]
-    app.before_request(_set_tenant)
-
-
-def _set_tenant() -> None:
-    g.tenant = request.environ.get("connector.tenant", DEFAULT_TENANT)
+    app.before_request(set_tenant)

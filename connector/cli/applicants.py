@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from connector.cli.output import ID, actor, provider_argument, provider_id, services, tenant_option
+from connector.domain.tenancy import Tenant
 
 
 @click.group()
@@ -17,7 +18,7 @@ def applicant() -> None:
 @click.argument("applicant_id", type=ID, metavar="APPLICANT")
 @tenant_option
 @click.pass_context
-def update(context: click.Context, provider: str, applicant_id: str, tenant: str) -> None:
+def update(context: click.Context, provider: str, applicant_id: str, tenant: Tenant) -> None:
     """Send the user's current values, so that an open run uses them."""
     with services(context) as opened:
         opened.applicants.update(tenant, provider_id(opened, tenant, provider), applicant_id, actor())
@@ -30,7 +31,7 @@ def update(context: click.Context, provider: str, applicant_id: str, tenant: str
 @click.confirmation_option(prompt="Have Onfido delete the applicant, and end the run that is open?")
 @tenant_option
 @click.pass_context
-def delete(context: click.Context, provider: str, applicant_id: str, tenant: str) -> None:
+def delete(context: click.Context, provider: str, applicant_id: str, tenant: Tenant) -> None:
     """Ask Onfido to delete an applicant, which it does some days later."""
     with services(context) as opened:
         opened.applicants.delete(tenant, provider_id(opened, tenant, provider), applicant_id, actor())
@@ -42,7 +43,7 @@ def delete(context: click.Context, provider: str, applicant_id: str, tenant: str
 @click.argument("applicant_id", type=ID, metavar="APPLICANT")
 @tenant_option
 @click.pass_context
-def restore(context: click.Context, provider: str, applicant_id: str, tenant: str) -> None:
+def restore(context: click.Context, provider: str, applicant_id: str, tenant: Tenant) -> None:
     """Cancel a deletion that Onfido has not carried out yet."""
     with services(context) as opened:
         opened.applicants.restore(tenant, provider_id(opened, tenant, provider), applicant_id, actor())

@@ -10,6 +10,7 @@ import marshmallow as ma
 from connector.api.cursors import Cursor
 from connector.cli.output import json_option, print_json, print_table, services, tenant_option
 from connector.domain.audit_filter import SUBJECTS, read_audit_filter
+from connector.domain.tenancy import Tenant
 
 
 class PageCursor(click.ParamType[int]):
@@ -43,7 +44,7 @@ def audit(
     /,
     limit: int,
     cursor: int | None,
-    tenant: str,
+    tenant: Tenant,
     as_json: bool,
     **query: str | None,
 ) -> None:

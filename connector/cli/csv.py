@@ -12,6 +12,7 @@ import click
 from connector.cli.files import STDOUT, breaking_off, check_target, force_option, write
 from connector.cli.output import actor, services, tenant_option
 from connector.cli.progress import counted, progress
+from connector.domain.tenancy import Tenant
 from connector.domain.verification_filter import read_filter
 
 if TYPE_CHECKING:  # the use cases are imported when a command opens them: `serve` has to set up its metrics first
@@ -39,7 +40,7 @@ def filter_options(command: Any) -> Any:
 @force_option
 @tenant_option
 @click.pass_context
-def export(context: click.Context, /, output: str, force: bool, tenant: str, **query: str | None) -> None:
+def export(context: click.Context, /, output: str, force: bool, tenant: Tenant, **query: str | None) -> None:
     """Write verifications as CSV, the oldest first.
 
     A file is written completely or not at all, and replaces an existing one only with --force. The audit trail

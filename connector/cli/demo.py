@@ -88,7 +88,7 @@ def _set_up(show: Show, configured: Settings, simulator: Simulator) -> str:
 
     show.title(f"The user directory has {USER}")
     services = create_services(configured)
-    services.users.add(DEFAULT_TENANT, USER, VALUES)
+    services.users.add(services.tenants.named(DEFAULT_TENANT), USER, VALUES)
     services.close()
     for uri, value in VALUES.items():
         show.line(f"{uri} = {value}")

@@ -21,6 +21,7 @@ from connector.cli.output import (
 )
 from connector.cli.watching import watch, watch_option
 from connector.domain.events import EVENT_STATES, EventFilter, StoredEvent
+from connector.domain.tenancy import Tenant
 
 if TYPE_CHECKING:  # the use cases load when a command opens them: `serve` has to set up its metrics first
     from connector.bootstrap import Services
@@ -52,7 +53,7 @@ def list_(
     limit: int,
     cursor: str | None,
     is_watching: bool,
-    tenant: str,
+    tenant: Tenant,
     as_json: bool,
 ) -> None:
     """List events, the latest first."""
@@ -78,7 +79,7 @@ def list_(
 @tenant_option
 @json_option
 @click.pass_context
-def show(context: click.Context, event_id: str, has_body: bool, tenant: str, as_json: bool) -> None:
+def show(context: click.Context, event_id: str, has_body: bool, tenant: Tenant, as_json: bool) -> None:
     """Show one event."""
     with services(context) as opened:
         view = _view(opened.event_lookup.get(tenant, event_id))
@@ -97,7 +98,7 @@ def show(context: click.Context, event_id: str, has_body: bool, tenant: str, as_
 @tenant_option
 @json_option
 @click.pass_context
-def replay(context: click.Context, event_id: str, tenant: str, as_json: bool) -> None:
+def replay(context: click.Context, event_id: str, tenant: Tenant, as_json: bool) -> None:
     """Apply an event again; what was applied already stays as it is."""
     with services(context) as opened:
         state = opened.event_lookup.replay(tenant, event_id, actor())
@@ -108,7 +109,7 @@ def replay(context: click.Context, event_id: str, tenant: str, as_json: bool) ->
         click.echo(f"Replayed {event_id}: {state}.")
 
 
-def _news(opened: Services, tenant: str, criteria: EventFilter) -> Iterator[list[Mapping[str, Any]]]:
+def _news(opened: Services, tenant: Tenant, criteria: EventFilter) -> Iterator[list[Mapping[str, Any]]]:
     """Return, again and again, the events that have come since, the first first."""
     seen: dict[str, str] = {}
     while True:

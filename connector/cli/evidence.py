@@ -11,6 +11,7 @@ import click
 
 from connector.cli.files import check_target, force_option, write
 from connector.cli.output import ID, actor, services, tenant_option
+from connector.domain.tenancy import Tenant
 from connector.errors import Code, RequestError
 
 if TYPE_CHECKING:  # the use cases are imported when a command opens them: `serve` has to set up its metrics first
@@ -26,7 +27,7 @@ _output = click.option("--output", "-o", required=True, help="The file to write;
 @force_option
 @tenant_option
 @click.pass_context
-def timeline(context: click.Context, run_id: str, output: str, force: bool, tenant: str) -> None:
+def timeline(context: click.Context, run_id: str, output: str, force: bool, tenant: Tenant) -> None:
     """Ask Onfido to create the timeline file (PDF) of a run that has ended, and download it."""
     check_target(output, is_forced=force)
     with services(context) as opened, ExitStack() as stack:
@@ -42,7 +43,7 @@ def timeline(context: click.Context, run_id: str, output: str, force: bool, tena
 @click.option("--folder", "is_folder", is_flag=True, help="All evidence (zip) in place of the signed summary (PDF).")
 @tenant_option
 @click.pass_context
-def evidence(context: click.Context, run_id: str, output: str, force: bool, is_folder: bool, tenant: str) -> None:
+def evidence(context: click.Context, run_id: str, output: str, force: bool, is_folder: bool, tenant: Tenant) -> None:
     """Download the evidence of a run that has ended."""
     check_target(output, is_forced=force)
     with services(context) as opened:

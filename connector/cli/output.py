@@ -19,10 +19,11 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from connector import settings
 from connector.domain.ids import normal_id
-from connector.domain.tenancy import DEFAULT_TENANT
+from connector.domain.tenancy import DEFAULT_TENANT, Tenant
 from connector.domain.text import is_label
 from connector.errors import Code, ConnectorError
 from connector.settings import Settings
+from connector.settings.tenancy import read_tenants
 
 if TYPE_CHECKING:
     from connector.bootstrap import Services
@@ -99,7 +100,13 @@ def _print_whatever_the_terminal() -> None:
             stream.reconfigure(errors="replace")
 
 
-tenant_option = click.option("--tenant", default=DEFAULT_TENANT, show_default=True, help="The tenant.")
+def _read_tenant(context: click.Context, _option: click.Parameter, name: str) -> Tenant:
+    return read_tenants(load_settings(context)).named(name)
+
+
+tenant_option = click.option(
+    "--tenant", default=DEFAULT_TENANT, show_default=True, callback=_read_tenant, help="The tenant."
+)
 _JSON = "connector.cli.json"  # in a context's `meta`: errors are printed as JSON, too
 
 
@@ -116,7 +123,7 @@ json_option = click.option(
 provider_argument = click.argument("provider", metavar="PROVIDER")  # by its id or its name
 
 
-def provider_id(opened: Services, tenant: str, id_or_name: str) -> str:
+def provider_id(opened: Services, tenant: Tenant, id_or_name: str) -> str:
     """Return the id of the provider that a command names."""
     provider_id: str = opened.providers.named(tenant, id_or_name).provider_id
     return provider_id

@@ -28,6 +28,7 @@ from connector.cli.provider_options import configuration, configured
 from connector.domain.provider import Provider, ProviderConfig, setup_guide, webhook_command
 from connector.domain.readiness import Readiness, sandbox_note
 from connector.domain.studio import Studio
+from connector.domain.tenancy import Tenant
 
 if TYPE_CHECKING:  # the use cases load when a command opens them
     from connector.bootstrap import Services
@@ -58,7 +59,9 @@ for command in (setup.test, setup.add_webhook, setup.remove_webhook):
 @click.option("--no-webhook", is_flag=True, help="Register no webhook at Onfido.")
 @click.option("--offline", is_flag=True, help="Ask Onfido nothing: neither test the provider nor register a webhook.")
 @click.pass_context
-def add(context: click.Context, /, tenant: str, as_json: bool, no_webhook: bool, offline: bool, **given: Any) -> None:
+def add(
+    context: click.Context, /, tenant: Tenant, as_json: bool, no_webhook: bool, offline: bool, **given: Any
+) -> None:
     """Register a provider, test it, and register its webhook at Onfido."""
     config = ProviderConfig(**_FIRST | configured(context, given))
     readiness = None
@@ -79,7 +82,7 @@ def add(context: click.Context, /, tenant: str, as_json: bool, no_webhook: bool,
 @tenant_option
 @json_option
 @click.pass_context
-def list_(context: click.Context, tenant: str, as_json: bool) -> None:
+def list_(context: click.Context, tenant: Tenant, as_json: bool) -> None:
     """List the tenant's providers."""
     with services(context) as opened:
         providers = opened.providers.all(tenant)
@@ -98,7 +101,7 @@ def list_(context: click.Context, tenant: str, as_json: bool) -> None:
 @tenant_option
 @json_option
 @click.pass_context
-def show(context: click.Context, provider: str, tenant: str, as_json: bool) -> None:
+def show(context: click.Context, provider: str, tenant: Tenant, as_json: bool) -> None:
     """Show a provider and how to set up its webhook."""
     with services(context) as opened:
         _show(context, opened, opened.providers.named(tenant, provider), as_json)
@@ -111,7 +114,9 @@ def show(context: click.Context, provider: str, tenant: str, as_json: bool) -> N
 @click.option("--no-test", is_flag=True, help="Take new credentials or another base URL without asking Onfido first.")
 @configuration
 @click.pass_context
-def update(context: click.Context, /, provider: str, tenant: str, as_json: bool, no_test: bool, **given: Any) -> None:
+def update(
+    context: click.Context, /, provider: str, tenant: Tenant, as_json: bool, no_test: bool, **given: Any
+) -> None:
     """Change some of a provider's configuration; options that are not given stay unchanged.
 
     New credentials are tested first: where Onfido refuses them, or the workflow with them, nothing is changed.
@@ -132,7 +137,7 @@ def update(context: click.Context, /, provider: str, tenant: str, as_json: bool,
 
 def _check_change(context: click.Context, opened: Services, known: Provider, config: ProviderConfig) -> None:
     public_url = load_settings(context).public_url
-    checks = opened.setup.test_change(known.tenant, known.provider_id, config, public_url)
+    checks = opened.setup.test_change(opened.tenants.named(known.tenant), known.provider_id, config, public_url)
     if failed := [check for check in checks if check.passed is False]:
         raise click.ClickException(
             f"Nothing was changed: {failed[0].name}: {failed[0].detail} (--no-test changes it all the same.)"
@@ -144,7 +149,7 @@ def _check_change(context: click.Context, opened: Services, known: Provider, con
 @tenant_option
 @json_option
 @click.pass_context
-def end_overlap(context: click.Context, provider: str, tenant: str, as_json: bool) -> None:
+def end_overlap(context: click.Context, provider: str, tenant: Tenant, as_json: bool) -> None:
     """End the validity of the webhook token that was replaced."""
     with services(context) as opened:
         _show(
@@ -160,7 +165,7 @@ def end_overlap(context: click.Context, provider: str, tenant: str, as_json: boo
 @click.confirmation_option(prompt="Remove the provider and all that was verified through it?")
 @tenant_option
 @click.pass_context
-def remove(context: click.Context, provider: str, tenant: str) -> None:
+def remove(context: click.Context, provider: str, tenant: Tenant) -> None:
     """Remove a provider with all that was verified through it."""
     with services(context) as opened:
         opened.providers.remove(tenant, provider_id(opened, tenant, provider), actor())

@@ -22,6 +22,7 @@ from connector.cli.output import (
 )
 from connector.domain.provider import Provider
 from connector.domain.readiness import TOKEN, WEBHOOK, Check, Readiness, not_checked
+from connector.domain.tenancy import Tenant
 from connector.errors import OnfidoError, RequestError
 
 if TYPE_CHECKING:
@@ -42,7 +43,7 @@ _WEBHOOK = {
 @tenant_option
 @json_option
 @click.pass_context
-def test(context: click.Context, provider: str, tenant: str, as_json: bool) -> None:
+def test(context: click.Context, provider: str, tenant: Tenant, as_json: bool) -> None:
     """Check a provider's token, workflow and webhook at Onfido, and list what can be verified."""
     with services(context) as opened:
         readiness = opened.setup.test(tenant, provider_id(opened, tenant, provider), load_settings(context).public_url)
@@ -59,7 +60,7 @@ def test(context: click.Context, provider: str, tenant: str, as_json: bool) -> N
 @tenant_option
 @json_option
 @click.pass_context
-def add_webhook(context: click.Context, provider: str, tenant: str, as_json: bool) -> None:
+def add_webhook(context: click.Context, provider: str, tenant: Tenant, as_json: bool) -> None:
     """Register the webhook at Onfido, or repair the existing one, and register its token."""
     from connector.api.setup_shapes import WebhookSchema  # noqa: PLC0415
 
@@ -78,7 +79,7 @@ def add_webhook(context: click.Context, provider: str, tenant: str, as_json: boo
 @provider_argument
 @tenant_option
 @click.pass_context
-def remove_webhook(context: click.Context, provider: str, tenant: str) -> None:
+def remove_webhook(context: click.Context, provider: str, tenant: Tenant) -> None:
     """Delete the webhook at Onfido and forget its token, at once."""
     with services(context) as opened:
         opened.setup.remove_webhook(
@@ -89,7 +90,8 @@ def remove_webhook(context: click.Context, provider: str, tenant: str) -> None:
 
 def set_up(opened: Services, added: Provider, public_url: str, *, has_webhook: bool) -> Readiness:
     """Test a new provider and, where Onfido accepts its token, register its webhook, if requested."""
-    readiness: Readiness = opened.setup.test(added.tenant, added.provider_id, public_url, probes_delivery=False)
+    tenant = opened.tenants.named(added.tenant)
+    readiness: Readiness = opened.setup.test(tenant, added.provider_id, public_url, probes_delivery=False)
     if not has_webhook:
         return _replaced(readiness, not_checked(WEBHOOK, "--no-webhook"))
     is_connected = any(check.passed for check in readiness.checks if check.name == TOKEN)
@@ -111,7 +113,8 @@ def readiness_view(readiness: Readiness) -> dict[str, Any]:
 
 def _register(opened: Services, added: Provider, public_url: str) -> Check:
     try:
-        webhook = opened.setup.add_webhook(added.tenant, added.provider_id, public_url, actor())
+        tenant = opened.tenants.named(added.tenant)
+        webhook = opened.setup.add_webhook(tenant, added.provider_id, public_url, actor())
     except (RequestError, OnfidoError) as error:
         return Check(WEBHOOK, False, error.description)
     events = f"{', '.join(webhook.events)} ({' and '.join(webhook.environments)})"

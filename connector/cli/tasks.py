@@ -8,6 +8,7 @@ from typing import TextIO
 import click
 
 from connector.cli.output import ID, actor, json_option, labelled, print_json, print_table, services, tenant_option
+from connector.domain.tenancy import Tenant
 
 # The labels, and the members of the API's view.
 TASK = {"started": "createdAt", "task": "id", "definition": "taskDefId", "version": "taskDefVersion"}
@@ -23,7 +24,7 @@ def task() -> None:
 @tenant_option
 @json_option
 @click.pass_context
-def list_(context: click.Context, run_id: str, tenant: str, as_json: bool) -> None:
+def list_(context: click.Context, run_id: str, tenant: Tenant, as_json: bool) -> None:
     """List the tasks of a run that have started, as Onfido has them now."""
     from connector.api.verification_shapes import TaskSchema  # noqa: PLC0415
 
@@ -41,7 +42,7 @@ def list_(context: click.Context, run_id: str, tenant: str, as_json: bool) -> No
 @click.option("--data", "source", type=click.File(encoding="utf-8"), default="-", help="A JSON file; standard input.")
 @tenant_option
 @click.pass_context
-def complete(context: click.Context, run_id: str, task_id: str, source: TextIO, tenant: str) -> None:
+def complete(context: click.Context, run_id: str, task_id: str, source: TextIO, tenant: Tenant) -> None:
     """Complete a task with data: a JSON object or array, as its definition in Onfido Studio requires."""
     try:
         data = json.load(source)

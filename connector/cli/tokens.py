@@ -8,6 +8,7 @@ from dataclasses import asdict
 import click
 
 from connector.cli.output import json_option, load_settings, logs_aside, print_json, print_marked, tenant_option
+from connector.domain.tenancy import Tenant
 from connector.private_file import make_data_dir
 
 BEARER = "bearer "
@@ -19,7 +20,7 @@ BEARER = "bearer "
 @click.option("--lifetime", default=3600, show_default=True, type=click.IntRange(1), help="Seconds that it is valid.")
 @tenant_option
 @click.pass_context
-def token(context: click.Context, user_id: str | None, scopes: str, lifetime: int, tenant: str) -> None:
+def token(context: click.Context, user_id: str | None, scopes: str, lifetime: int, tenant: Tenant) -> None:
     """Create an access token of the development issuer, which only `serve --dev` accepts."""
     if context.invoked_subcommand is not None:
         return
@@ -29,7 +30,7 @@ def token(context: click.Context, user_id: str | None, scopes: str, lifetime: in
 
     settings = load_settings(context)
     make_data_dir(settings.data_dir)
-    click.echo(mint_token(settings.data_dir, user_id, scopes.split(), tenant, lifetime))
+    click.echo(mint_token(settings.data_dir, user_id, scopes.split(), tenant.name, lifetime))
 
 
 @token.command()
@@ -38,7 +39,7 @@ def token(context: click.Context, user_id: str | None, scopes: str, lifetime: in
 @tenant_option
 @json_option
 @click.pass_context
-def check(context: click.Context, scope: str | None, dev: bool, tenant: str, as_json: bool) -> None:
+def check(context: click.Context, scope: str | None, dev: bool, tenant: Tenant, as_json: bool) -> None:
     """Explain whether an access token is valid here, and if not, why; it is read from standard input."""
     from connector.access.development import trusted_issuers  # noqa: PLC0415
 

@@ -17,6 +17,7 @@ from connector.cli.output import (
     services,
     tenant_option,
 )
+from connector.domain.tenancy import Tenant
 
 
 @click.command()
@@ -24,7 +25,7 @@ from connector.cli.output import (
 @tenant_option
 @json_option
 @click.pass_context
-def show(context: click.Context, user_id: str, tenant: str, as_json: bool) -> None:
+def show(context: click.Context, user_id: str, tenant: Tenant, as_json: bool) -> None:
     """Show a user's attributes, which are verified, and if not, why."""
     from connector.api.user_status_shapes import UserStatusSchema, status_body  # noqa: PLC0415
 
@@ -43,7 +44,7 @@ def show(context: click.Context, user_id: str, tenant: str, as_json: bool) -> No
 @click.option("--provider", help="Of this provider only, by its id or name; otherwise of every one.")
 @tenant_option
 @click.pass_context
-def unlock(context: click.Context, user_id: str, provider: str | None, tenant: str) -> None:
+def unlock(context: click.Context, user_id: str, provider: str | None, tenant: Tenant) -> None:
     """Allow a user to start again now: earlier attempts no longer count against the limit."""
     with services(context) as opened:
         of_provider = provider_id(opened, tenant, provider) if provider else None

@@ -10,6 +10,7 @@ import click
 from connector.cli.output import actor, json_option, print_json, print_table, services, tenant_option
 from connector.cli.user_import.command import import_users
 from connector.cli.user_import.entries import value_objection
+from connector.domain.tenancy import Tenant
 from connector.domain.user_ids import id_objection, name_objection
 
 
@@ -42,7 +43,7 @@ user.add_command(import_users)
 @_attribute
 @tenant_option
 @click.pass_context
-def add(context: click.Context, user_id: str, attributes: tuple[tuple[str, str], ...], tenant: str) -> None:
+def add(context: click.Context, user_id: str, attributes: tuple[tuple[str, str], ...], tenant: Tenant) -> None:
     """Add a user; the id is the `sub` of the user's access tokens."""
     _check(user_id, dict(attributes))
     with services(context) as opened:
@@ -55,7 +56,7 @@ def add(context: click.Context, user_id: str, attributes: tuple[tuple[str, str],
 @_attribute
 @tenant_option
 @click.pass_context
-def set_(context: click.Context, user_id: str, attributes: tuple[tuple[str, str], ...], tenant: str) -> None:
+def set_(context: click.Context, user_id: str, attributes: tuple[tuple[str, str], ...], tenant: Tenant) -> None:
     """Change some of a user's attributes; a claim verified for another value is no longer verified."""
     _check(user_id, dict(attributes))
     with services(context) as opened:
@@ -70,7 +71,7 @@ def set_(context: click.Context, user_id: str, attributes: tuple[tuple[str, str]
 @tenant_option
 @json_option
 @click.pass_context
-def list_(context: click.Context, part: str | None, limit: int, cursor: str, tenant: str, as_json: bool) -> None:
+def list_(context: click.Context, part: str | None, limit: int, cursor: str, tenant: Tenant, as_json: bool) -> None:
     """List the ids of the tenant's users, in their order."""
     with services(context) as opened:
         ids, next_cursor = opened.users.page(tenant, limit=limit, after=cursor, part=part)
@@ -88,7 +89,7 @@ def list_(context: click.Context, part: str | None, limit: int, cursor: str, ten
 @click.confirmation_option(prompt="Remove the user, all that was verified, and the applicant at Onfido?")
 @tenant_option
 @click.pass_context
-def remove(context: click.Context, user_id: str, tenant: str) -> None:
+def remove(context: click.Context, user_id: str, tenant: Tenant) -> None:
     """Remove all personal data of a user, here and, through the outbox, at Onfido."""
     with services(context) as opened:
         number = opened.users.remove(tenant, user_id, actor())

@@ -23,6 +23,7 @@ from connector.cli.output import (
 from connector.cli.tasks import TASK
 from connector.cli.watching import watch, watch_option
 from connector.domain.history import Change
+from connector.domain.tenancy import Tenant
 from connector.domain.verification import VerificationFilter
 from connector.domain.verification_filter import FALLING, RISING, read_filter
 
@@ -89,7 +90,7 @@ def list_(
     sort: str,
     limit: int,
     is_watching: bool,
-    tenant: str,
+    tenant: Tenant,
     as_json: bool,
     **query: str | None,
 ) -> None:
@@ -110,7 +111,7 @@ def list_(
         _print_list(body, user_id)
 
 
-def _news(opened: Services, tenant: str, criteria: VerificationFilter) -> Iterator[list[Mapping[str, Any]]]:
+def _news(opened: Services, tenant: Tenant, criteria: VerificationFilter) -> Iterator[list[Mapping[str, Any]]]:
     """Return, again and again, the verifications that were started or moved since, the first first."""
     from connector.api.verification_shapes import VerificationSchema  # noqa: PLC0415
 
@@ -123,7 +124,7 @@ def _news(opened: Services, tenant: str, criteria: VerificationFilter) -> Iterat
         yield fresh
 
 
-def _of_user(opened: Services, tenant: str, user_id: str) -> tuple[list[Change], Change | None]:
+def _of_user(opened: Services, tenant: Tenant, user_id: str) -> tuple[list[Change], Change | None]:
     statuses = opened.user_statuses
     return statuses.refusals(tenant, user_id), statuses.removal(tenant, user_id)
 
@@ -146,7 +147,7 @@ def _print_list(body: Mapping[str, Any], user_id: str | None) -> None:
 @tenant_option
 @json_option
 @click.pass_context
-def show(context: click.Context, run_id: str, has_output: bool, tenant: str, as_json: bool) -> None:
+def show(context: click.Context, run_id: str, has_output: bool, tenant: Tenant, as_json: bool) -> None:
     """Show a verification, by its run's id or its own, with its claims and its tasks at Onfido."""
     with services(context) as opened:
         _show(opened, tenant, run_id, as_json=as_json, has_output=has_output)
@@ -158,7 +159,7 @@ def show(context: click.Context, run_id: str, has_output: bool, tenant: str, as_
 @tenant_option
 @json_option
 @click.pass_context
-def refresh(context: click.Context, run_id: str, has_output: bool, tenant: str, as_json: bool) -> None:
+def refresh(context: click.Context, run_id: str, has_output: bool, tenant: Tenant, as_json: bool) -> None:
     """Ask Onfido for a run, apply its answer, and show it."""
     with services(context) as opened:
         opened.lookup.refresh(tenant, run_id)
@@ -173,7 +174,7 @@ def refresh(context: click.Context, run_id: str, has_output: bool, tenant: str, 
 @json_option
 @click.pass_context
 def decide(
-    context: click.Context, run_id: str, is_approved: bool | None, reason: str, tenant: str, as_json: bool
+    context: click.Context, run_id: str, is_approved: bool | None, reason: str, tenant: Tenant, as_json: bool
 ) -> None:
     """Decide on a run that ended in review, and show it; an approval verifies the claims compared as clear."""
     if is_approved is None:
@@ -184,7 +185,7 @@ def decide(
         _show(opened, tenant, run_id, as_json=as_json)
 
 
-def _show(opened: Services, tenant: str, run_id: str, *, as_json: bool, has_output: bool = False) -> None:
+def _show(opened: Services, tenant: Tenant, run_id: str, *, as_json: bool, has_output: bool = False) -> None:
     from connector.api.verification_shapes import VerificationDetailsSchema, details_body  # noqa: PLC0415
 
     details = opened.lookup.get(tenant, run_id)

@@ -9,15 +9,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol
 
+from connector.domain.tenancy import Tenant
+
 
 class Directory(Protocol):
     """A user directory. No transaction of the caller's is open while it is asked: it may be a remote one."""
 
-    def has_user(self, tenant: str, user_id: str) -> bool:
+    def has_user(self, tenant: Tenant, user_id: str) -> bool:
         """Whether there is such a user."""
         ...
 
-    def values(self, tenant: str, user_id: str) -> Mapping[str, str] | None:
+    def values(self, tenant: Tenant, user_id: str) -> Mapping[str, str] | None:
         """Return the user's attribute values by claim URI, without blank ones; None where there is no such user.
 
         A value that changes after this call has to reach `connector.services.people.claims.values_changed`.

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from connector.domain.tenancy import Tenant
 from connector.store import users
 from connector.store.engine import Database
 from connector.store.sealed import user_value
@@ -17,15 +18,15 @@ class LocalDirectory:
         self._database = database
         self._vault = vault
 
-    def has_user(self, tenant: str, user_id: str) -> bool:
+    def has_user(self, tenant: Tenant, user_id: str) -> bool:
         """Whether there is such a user."""
         with self._database.read() as connection:
-            return users.has(connection, tenant, user_id)
+            return users.has(connection, tenant.name, user_id)
 
-    def values(self, tenant: str, user_id: str) -> Mapping[str, str] | None:
+    def values(self, tenant: Tenant, user_id: str) -> Mapping[str, str] | None:
         """Return the user's values; waits for a change that is being written."""
         with self._database.read() as connection:
-            if not users.has(connection, tenant, user_id, share=True):
+            if not users.has(connection, tenant.name, user_id, share=True):
                 return None
-            sealed = users.find_values(connection, tenant, user_id)
-        return {uri: self._vault.open(value, user_value(tenant, user_id, uri)) for uri, value in sealed.items()}
+            sealed = users.find_values(connection, tenant.name, user_id)
+        return {uri: self._vault.open(value, user_value(tenant.name, user_id, uri)) for uri, value in sealed.items()}

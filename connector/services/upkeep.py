@@ -98,7 +98,7 @@ class Upkeep:
             verification = verifications.find(connection, order.verification_id)
         if verification is None or verification.closed_at is not None:
             return
-        provider = self._providers.get(verification.tenant, verification.provider_id)
+        provider = self._providers.of(verification)
         deadline = background(CHECK_BUDGET)
         if verification.run_id is None:
             self._initiation.settle(provider, verification, deadline)

@@ -32,6 +32,7 @@ from connector.access.development import check_access_configured, development_is
 from connector.access.gate import EXTENSION, REQUIRED_SCOPE, Access, AccessDenied, requires
 from connector.access.issuer_keys import DEFAULT_WAITING
 from connector.access.tokens import Principal, TrustedIssuer, TrustedIssuers, trust
+from connector.domain.tenancy import Tenant
 from connector.errors import ConfigurationError
 from connector.settings import Issuer, load
 
@@ -201,7 +202,7 @@ class Site:
 
     @staticmethod
     def _read_tenant() -> None:
-        g.tenant = request.headers.get("Tenant", "carbon.super")
+        g.tenant = Tenant(request.headers.get("Tenant", "carbon.super"))
 
     @staticmethod
     def _answer(error: AccessDenied) -> tuple[Response, int, dict[str, str]]:

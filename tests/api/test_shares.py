@@ -12,6 +12,7 @@ from flask import Flask, Response, g
 from connector.access.tokens import Principal
 from connector.api import shares
 from connector.api.shares import Lasting, Shares, lasts
+from connector.domain.tenancy import Tenant
 from connector.errors import TooManyRequests
 
 
@@ -19,7 +20,7 @@ def takes(shares: Shares, kind: Lasting = Lasting.ONFIDO, tenant: str = "acme", 
     """Take places until there is none; return how many there were."""
     for number in range(1_000):
         try:
-            shares.take(kind, tenant, user_id)
+            shares.take(kind, Tenant(tenant), user_id)
         except TooManyRequests:
             return number
     raise AssertionError
@@ -57,7 +58,7 @@ def test_call_that_is_refused_takes_nothing() -> None:
 def test_place_is_free_when_its_call_ends() -> None:
     shares = Shares(8)
     for _ in range(100):
-        ends = [shares.take(Lasting.DOWNLOAD, "acme", "ann") for _ in range(2)]
+        ends = [shares.take(Lasting.DOWNLOAD, Tenant("acme"), "ann") for _ in range(2)]
         assert takes(shares, user_id="ann") == 0
         for end in ends:
             end()
@@ -70,7 +71,7 @@ def test_places_are_counted_right_by_many_threads() -> None:
     def use(number: int) -> None:
         for _ in range(500):
             try:
-                end = shares.take(Lasting.ONFIDO, f"tenant-{number % 3}", f"user-{number}")
+                end = shares.take(Lasting.ONFIDO, Tenant(f"tenant-{number % 3}"), f"user-{number}")
             except TooManyRequests:
                 continue
             end()
@@ -90,7 +91,7 @@ def app() -> Flask:
 @pytest.fixture
 def calling(app: Flask) -> Iterator[None]:
     with app.test_request_context():
-        g.tenant, g.principal = "acme", Principal("ann", "", frozenset(), "acme", "")
+        g.tenant, g.principal = Tenant("acme"), Principal("ann", "", frozenset(), "acme", "")
         yield
 
 

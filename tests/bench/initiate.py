@@ -23,7 +23,7 @@ import requests
 
 from connector.access.development import mint_token
 from connector.bootstrap import create_services
-from connector.domain.tenancy import DEFAULT_TENANT
+from connector.domain.tenancy import DEFAULT_TENANT, Tenant
 from connector.onfido.client import OnfidoClient, OnfidoTransport
 from connector.settings import load
 from tests.bodies import API_TOKEN, WORKFLOW_ID, provider_body
@@ -72,7 +72,7 @@ def measure(directory: Path, kind: str, database_url: str, rounds: int) -> Initi
         onfido = transport.client(api_url, API_TOKEN)
         totals, bare, calls = [], [], 0
         for number in range(WARM_UP + rounds):
-            services.users.add(DEFAULT_TENANT, f"user-{number}", VALUES)
+            services.users.add(Tenant(DEFAULT_TENANT), f"user-{number}", VALUES)
             token = mint_token(directory, f"user-{number}", ["internal_login"])
             before = _calls(simulator_url)
             totals.append(_timed(partial(_initiate, application, token, provider_id)))

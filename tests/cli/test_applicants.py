@@ -12,7 +12,7 @@ import requests
 from click.testing import Result
 
 from connector.bootstrap import create_services
-from connector.domain.tenancy import DEFAULT_TENANT
+from connector.domain.tenancy import DEFAULT_TENANT, Tenant
 from connector.settings import Settings
 from connector.simulator.server import Simulator
 from tests.bodies import API_TOKEN, WORKFLOW_ID
@@ -36,7 +36,7 @@ def applicant_id(provider_id: str, data_dir: Path) -> str:
     """The applicant of a verification that was started."""
     services = create_services(Settings(data_dir=data_dir, allow_http_loopback=True))
     try:
-        started = services.verifications.initiate(DEFAULT_TENANT, "ann", provider_id, [GIVEN_NAME])
+        started = services.verifications.initiate(Tenant(DEFAULT_TENANT), "ann", provider_id, [GIVEN_NAME])
     finally:
         services.close()
     return started.verification.applicant_id or ""

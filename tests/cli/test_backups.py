@@ -21,7 +21,7 @@ from click.testing import Result
 from sqlalchemy import create_engine, text
 
 from connector.bootstrap import create_services
-from connector.domain.tenancy import DEFAULT_TENANT
+from connector.domain.tenancy import DEFAULT_TENANT, Tenant
 from connector.settings import Settings
 from connector.store.engine import Database
 from tests import databases
@@ -174,11 +174,11 @@ class TestWhatIsNotOverwritten:
         try:
             result = run("restore", str(file))
             assert (result.exit_code, "is in use" in result.stderr) == (1, True)
-            opened.users.add(DEFAULT_TENANT, "ann", {})
-            assert list(opened.users.ids(DEFAULT_TENANT)) == ["ann"]
+            opened.users.add(Tenant(DEFAULT_TENANT), "ann", {})
+            assert list(opened.users.ids(Tenant(DEFAULT_TENANT))) == ["ann"]
             assert run("restore", str(file), "--overwrite").exit_code == 0
-            assert list(opened.users.ids(DEFAULT_TENANT)) == [], "who uses it goes on with what was restored"
-            opened.users.add(DEFAULT_TENANT, "ben", {})
+            assert list(opened.users.ids(Tenant(DEFAULT_TENANT))) == [], "who uses it goes on with what was restored"
+            opened.users.add(Tenant(DEFAULT_TENANT), "ben", {})
         finally:
             opened.close()
         assert users(run) == ["ben"]

@@ -13,6 +13,7 @@ import requests
 from click.testing import Result
 
 from connector.bootstrap import create_services
+from connector.domain.tenancy import Tenant
 from connector.settings import Settings
 from connector.simulator.server import Simulator
 from tests.bodies import API_TOKEN, WORKFLOW_ID
@@ -59,8 +60,8 @@ def start(run: Run, data_dir: Path, simulator: Simulator) -> str:
     services = create_services(Settings(data_dir=data_dir, allow_http_loopback=True))
     try:
         uris = (GIVEN_NAME, LAST_NAME)
-        services.users.add("carbon.super", "ann", dict.fromkeys(uris, "Ann"))
-        capture = services.verifications.initiate("carbon.super", "ann", json.loads(added.stdout)["id"], uris)
+        services.users.add(Tenant("carbon.super"), "ann", dict.fromkeys(uris, "Ann"))
+        capture = services.verifications.initiate(Tenant("carbon.super"), "ann", json.loads(added.stdout)["id"], uris)
     finally:
         services.close()
     assert capture.verification.run_id

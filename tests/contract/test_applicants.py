@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import requests
 
+from connector.domain.tenancy import Tenant
 from tests.bodies import API_TOKEN
 from tests.contract.studio import calls, calls_since
 from tests.contract.wire import (
@@ -53,7 +54,7 @@ def at_onfido(world: World, method: str, applicant_id: str) -> requests.Response
 
 
 def set_values(world: World, user_id: str, values: Mapping[str, str]) -> None:
-    world.connector.services.users.change(world.tenant, user_id, values)
+    world.connector.services.users.change(Tenant(world.tenant), user_id, values)
 
 
 def history(admin: Caller, world: World, run_id: str) -> list[dict[str, Any]]:

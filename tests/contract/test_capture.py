@@ -9,6 +9,7 @@ from sqlalchemy import select
 from structlog.testing import capture_logs
 
 from connector.domain.studio import LONGEST_LINK
+from connector.domain.tenancy import Tenant
 from connector.store.models import metadata as tables
 from tests.contract.studio import ask, bound_to, calls, calls_since, metadata, run_at_onfido, studio_provider
 from tests.contract.wire import ALL_SCOPES, USERS, answer_on, assert_error, entry, new_user
@@ -169,7 +170,7 @@ def test_a_user_whose_link_has_expired_is_sent_to_another(shared: World, me: Cal
 
     assert second["onfido_workflow_run_id"] != run_id
     assert second["link_url"] != first["link_url"]
-    ended = shared.connector.services.lookup.get(shared.tenant, run_id)
+    ended = shared.connector.services.lookup.get(Tenant(shared.tenant), run_id)
     assert (ended.listed.verification.status, ended.listed.verification.failure) == ("error", "The link has expired.")
     assert [(each.name, each.current) for each in ended.history][-1] == (run_id, "error")
 

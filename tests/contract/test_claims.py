@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from connector.domain.tenancy import Tenant
 from tests.bodies import event_body
 from tests.contract.wire import (
     PERSON,
@@ -351,16 +352,16 @@ def test_correction_holds_for_the_value_the_user_has_now(shared: World, admin: C
     admin.put(path_of(user_id, claim_id), {"isVerified": True, "claimMetadata": {}})
     users = shared.connector.services.users
 
-    users.change(shared.tenant, user_id, {GIVEN_NAME: PERSON[GIVEN_NAME]})  # the same again
+    users.change(Tenant(shared.tenant), user_id, {GIVEN_NAME: PERSON[GIVEN_NAME]})  # the same again
     assert verified(me.claims()) == {GIVEN_NAME, LAST_NAME}
 
-    users.change(shared.tenant, user_id, {GIVEN_NAME: "Another"})
+    users.change(Tenant(shared.tenant), user_id, {GIVEN_NAME: "Another"})
     assert verified(me.claims()) == {LAST_NAME}
 
-    users.change(shared.tenant, user_id, {LAST_NAME: ""})
+    users.change(Tenant(shared.tenant), user_id, {LAST_NAME: ""})
     assert verified(me.claims()) == set()
 
-    users.change(shared.tenant, user_id, PERSON)  # and back: what was withdrawn stays withdrawn
+    users.change(Tenant(shared.tenant), user_id, PERSON)  # and back: what was withdrawn stays withdrawn
     assert verified(me.claims()) == set()
 
 
@@ -369,7 +370,7 @@ def test_correction_of_a_claim_without_a_value_ends_with_the_first_value(shared:
     add_claim(shared, user_id, NICKNAME)
     assert verified(me.claims()) == {NICKNAME}
 
-    shared.connector.services.users.change(shared.tenant, user_id, {NICKNAME: "Zeb"})
+    shared.connector.services.users.change(Tenant(shared.tenant), user_id, {NICKNAME: "Zeb"})
 
     assert verified(me.claims()) == set()
 
@@ -379,7 +380,7 @@ def test_result_holds_for_the_value_that_was_verified(shared: World) -> None:
     verify(shared, me)
     assert verified(me.claims()) == set(MAPPING)
 
-    shared.connector.services.users.change(shared.tenant, user_id, {BIRTH_DATE: "1978-08-08"})
+    shared.connector.services.users.change(Tenant(shared.tenant), user_id, {BIRTH_DATE: "1978-08-08"})
 
     assert verified(me.claims()) == {GIVEN_NAME, LAST_NAME}
     again = me.verify(shared.provider_id, "INITIATED", [BIRTH_DATE])  # a changed value may be verified anew

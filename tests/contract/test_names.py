@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from connector.domain.tenancy import Tenant
 from tests.bodies import config_properties, provider_body
 from tests.contract.studio import ask, read_at_onfido, run_at_onfido
 from tests.contract.wire import PROVIDERS, answer_on, assert_error, new_provider, new_user
@@ -103,7 +104,7 @@ def test_who_gets_a_last_name_during_a_run_is_not_verified_for_it(shared: World,
     provider_id, stand_in = mononym
     user_id, me = new_user(shared, {GIVEN_NAME: "Sukarno"})
     run_id = run_id_of(ask(me, provider_id, claims=NAMES))
-    shared.connector.services.users.change(shared.tenant, user_id, {LAST_NAME: stand_in})
+    shared.connector.services.users.change(Tenant(shared.tenant), user_id, {LAST_NAME: stand_in})
 
     said = finish(shared, me, provider_id, run_id)
 
@@ -186,7 +187,7 @@ def test_who_is_asked_for_a_middle_name_needs_one(shared: World, joining: str) -
 def test_another_middle_name_leaves_the_given_name_verified(shared: World, joining: str) -> None:
     user_id, me = new_user(shared, ANN)
     finish(shared, me, joining, run_id_of(ask(me, joining, claims=PARTS)))
-    shared.connector.services.users.change(shared.tenant, user_id, {MIDDLE_NAME: "Maria"})
+    shared.connector.services.users.change(Tenant(shared.tenant), user_id, {MIDDLE_NAME: "Maria"})
     assert verified(me.claims()) == {GIVEN_NAME, LAST_NAME}
     run_id = run_id_of(ask(me, joining, claims=PARTS))
     assert names_of(shared, run_id) == ("Ann Maria", "Example")

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from schemathesis.generation import GenerationMode
 
 from connector.api.errors import STATUS
+from connector.domain.tenancy import Tenant
 from connector.errors import Code
 from tests.contract.wire import (
     ALL_SCOPES,
@@ -212,7 +213,7 @@ def caller(shared: World) -> Caller:
 def ids(shared: World, caller: Caller) -> dict[str, str]:
     """Ids of things that exist, by the names they have in paths; for others, one that nothing has."""
     claim = next(iter(caller.claims().values()))
-    user_id = next(user for user in reversed(list(shared.connector.services.users.ids(shared.tenant))))
+    user_id = next(user for user in reversed(list(shared.connector.services.users.ids(Tenant(shared.tenant)))))
     provider_id = new_provider(shared)
     run_id = run_id_of(caller.verify(provider_id, "INITIATED"))
     known = {"provider_id": provider_id, "claim_id": claim["id"], "user_id": user_id, "run_id": run_id}

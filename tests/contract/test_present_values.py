@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from connector.domain.tenancy import Tenant
 from tests.bodies import provider_body
 from tests.contract.studio import ask, calls, calls_since, read_at_onfido, run_at_onfido
 from tests.contract.wire import ALL_SCOPES, PROVIDERS, answer_on, assert_error, new_provider, new_user
@@ -73,7 +74,9 @@ def ended(world: World, provider_id: str, claims: Any = tuple(MAPPING)) -> tuple
 
 
 def change(world: World, user_id: str, **values: str) -> None:
-    world.connector.services.users.change(world.tenant, user_id, {W + name: value for name, value in values.items()})
+    world.connector.services.users.change(
+        Tenant(world.tenant), user_id, {W + name: value for name, value in values.items()}
+    )
 
 
 def applicant(world: World, applicant_id: str) -> dict[str, Any]:
@@ -179,7 +182,7 @@ def test_each_run_adds_to_what_is_known_to_have_been_sent(shared: World, provide
 def test_a_field_that_is_mapped_no_longer_or_from_another_claim_is_not_left_behind(shared: World) -> None:
     provider_id = provider_for(shared, NAMES | {BIRTH_DATE: "dob"})
     user_id, me, before = ended(shared, provider_id, [*NAMES, BIRTH_DATE])
-    shared.connector.services.users.change(shared.tenant, user_id, {"urn:born": "1990-01-31"})
+    shared.connector.services.users.change(Tenant(shared.tenant), user_id, {"urn:born": "1990-01-31"})
 
     remap(shared, provider_id, NAMES | {"urn:born": "dob"})
     assert end(shared, me, provider_id, NAMES) == before
@@ -233,7 +236,7 @@ def test_all_applicants_of_a_user_go_with_the_user(shared: World, provider_id: s
     change(shared, user_id, dob="")
     after = end(shared, me, provider_id, NAMES)
 
-    assert shared.connector.services.users.remove(shared.tenant, user_id) == len({before, after}) == 2
+    assert shared.connector.services.users.remove(Tenant(shared.tenant), user_id) == len({before, after}) == 2
 
 
 def test_an_applicant_that_is_gone_is_replaced_by_one_with_what_is_asked_for(shared: World, provider_id: str) -> None:

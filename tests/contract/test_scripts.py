@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from connector.domain.tenancy import Tenant
 from tests.bodies import event_body
 from tests.contract.studio import ask, read_at_onfido, run_at_onfido, studio_provider
 from tests.contract.wire import ALL_SCOPES, PERSON, PROVIDERS, USERS, answer_on, assert_error, entry, new_user
@@ -144,7 +145,7 @@ def in_form(form: str) -> dict[str, str]:
 
 
 def change(world: World, user_id: str, form: str) -> None:
-    world.connector.services.users.change(world.tenant, user_id, in_form(form))
+    world.connector.services.users.change(Tenant(world.tenant), user_id, in_form(form))
 
 
 @pytest.mark.parametrize(("before", "after"), [("NFC", "NFD"), ("NFD", "NFC")])
@@ -162,7 +163,7 @@ def test_another_normal_form_is_no_change_before_during_and_after_a_run(shared: 
         assert verified(me.claims()) == set(MAPPING)
         assert_error(me.verify(shared.provider_id, "INITIATED"), 400, "OIDV-10049")
 
-    shared.connector.services.users.change(shared.tenant, user_id, {GIVEN_NAME: "Jose Nguyen"})
+    shared.connector.services.users.change(Tenant(shared.tenant), user_id, {GIVEN_NAME: "Jose Nguyen"})
     assert verified(me.claims()) == set(MAPPING) - {GIVEN_NAME}
 
 
@@ -206,7 +207,7 @@ def test_a_value_that_becomes_blank_is_verified_no_longer(shared: World) -> None
     shared.outcome(shared.start(me))
     answer_on(me.verify(shared.provider_id, "COMPLETED"), 200)
 
-    shared.connector.services.users.change(shared.tenant, user_id, {GIVEN_NAME: "\u3000"})
+    shared.connector.services.users.change(Tenant(shared.tenant), user_id, {GIVEN_NAME: "\u3000"})
 
     assert verified(me.claims()) == set(MAPPING) - {GIVEN_NAME}
 

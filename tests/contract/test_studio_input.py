@@ -10,6 +10,7 @@ import pytest
 from sqlalchemy import select
 
 from connector.domain.custom_data import MAX_TEXT
+from connector.domain.tenancy import Tenant
 from connector.domain.workflow_run import TAG_PREFIX
 from connector.store import verifications
 from connector.store.models import history
@@ -339,7 +340,7 @@ def test_input_that_no_value_of_the_users_makes_is_refused_by_claim_and_name(
 
     assert "quite a lot" not in described
     assert calls_since(shared, before) == {}
-    shared.connector.services.users.change(shared.tenant, user_id, {SALARY: "1"})
+    shared.connector.services.users.change(Tenant(shared.tenant), user_id, {SALARY: "1"})
     assert ask(me, provider_id).status_code == 200, "the next request is not in the way of the first"
 
 
@@ -372,7 +373,7 @@ def test_tags_of_the_provider_and_of_the_request_join_the_runs_own(shared: World
     run_id = run_id_of(ask(me, provider_id, properties={"tags": "both, theirs,Zürich ,"}))
 
     own, *others = run_at_onfido(shared, run_id)["tags"]
-    found = shared.connector.services.lookup.get(shared.tenant, run_id)
+    found = shared.connector.services.lookup.get(Tenant(shared.tenant), run_id)
     assert own == TAG_PREFIX + found.listed.verification.verification_id
     assert others == ["ours", "both", "theirs", "Zürich"]
     assert sorted(found.listed.tags) == sorted(others)

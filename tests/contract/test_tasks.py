@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import requests
 
+from connector.domain.tenancy import Tenant
 from connector.domain.verification import VerificationFilter
 from connector.services.application.tasks import MAX_DATA, MAX_DEPTH
 from tests.bodies import event_body
@@ -132,7 +133,9 @@ def test_verification_without_a_run_has_no_tasks(onfido: World, backend: Caller)
     onfido.faults(route="POST /workflow_runs", dropped_after=1)
     assert caller.verify(onfido.provider_id, "INITIATED").status_code == 503
     services = onfido.connector.services
-    [found] = [run.verification for run in services.lookup.page(onfido.tenant, VerificationFilter(), limit=1)[0]]
+    [found] = [
+        run.verification for run in services.lookup.page(Tenant(onfido.tenant), VerificationFilter(), limit=1)[0]
+    ]
 
     assert found.run_id is None
     assert_error(backend.get(tasks_of(onfido, found.verification_id)), 404, "IDVP-60010")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import requests
 
+from connector.domain.tenancy import Tenant
 from tests.bodies import config_properties, event_body, provider_body, sign
 from tests.contract.wire import (
     ALL_SCOPES,
@@ -85,7 +86,7 @@ def test_provider_of_another_tenant_verifies_nobody(ours: World, theirs: World, 
 
 def test_user_of_the_same_id_is_another_user(ours: World, theirs: World) -> None:
     user_id, me = new_user(ours)
-    theirs.connector.services.users.add(theirs.tenant, user_id, {GIVEN_NAME: "Another"})
+    theirs.connector.services.users.add(Tenant(theirs.tenant), user_id, {GIVEN_NAME: "Another"})
     namesake = theirs.connector.as_user(user_id, theirs.tenant)
     run_id = ours.start(me)
     ours.post_event(event_body(run_id, comparisons=CLEAR))
@@ -95,7 +96,7 @@ def test_user_of_the_same_id_is_another_user(ours: World, theirs: World) -> None
     assert theirs.connector.as_admin(theirs.tenant).claims(user_id) == {}
     assert_error(namesake.verify(theirs.provider_id, "COMPLETED"), 400, "OIDV-10014")
 
-    theirs.connector.services.users.change(theirs.tenant, user_id, {GIVEN_NAME: "Yet another"})
+    theirs.connector.services.users.change(Tenant(theirs.tenant), user_id, {GIVEN_NAME: "Yet another"})
     assert verified(me.claims()) == set(MAPPING)
 
 

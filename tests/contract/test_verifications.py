@@ -19,6 +19,7 @@ import schemathesis
 from sqlalchemy import Engine, event, insert
 
 from connector.api.csv_lines import COLUMNS
+from connector.domain.tenancy import Tenant
 from connector.settings import Settings
 from connector.store.models import verification_tags, verifications
 from tests.bodies import config_properties, event_body, provider_body
@@ -266,7 +267,7 @@ def test_what_the_output_tells_of_a_claim_is_shown(own: World, admin: Caller) ->
 
 def test_a_value_that_changed_during_the_run_is_told(own: World, admin: Caller) -> None:
     user_id, run_id = start(own)
-    own.connector.services.users.change(own.tenant, user_id, {GIVEN_NAME: "Another"})
+    own.connector.services.users.change(Tenant(own.tenant), user_id, {GIVEN_NAME: "Another"})
     run = answer_on(admin.get(runs_path(own, run_id)), 200)
     assert {each["uri"] for each in run["claims"] if each["valueChanged"]} == {GIVEN_NAME}
 

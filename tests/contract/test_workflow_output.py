@@ -17,6 +17,7 @@ from sqlalchemy import select
 from structlog.testing import capture_logs
 
 from connector.bootstrap import create_services
+from connector.domain.tenancy import Tenant
 from connector.services.key_rotation import KeyRotation
 from connector.services.results.kept import MAX_OUTPUT
 from connector.store.models import verification_claims, verifications
@@ -207,7 +208,7 @@ def started_with(world: World, value: str | None) -> tuple[str, Caller, str, str
 
 
 def set_expiry(world: World, user_id: str, value: str) -> None:
-    world.connector.services.users.change(world.tenant, user_id, {EXPIRY: value})
+    world.connector.services.users.change(Tenant(world.tenant), user_id, {EXPIRY: value})
 
 
 @pytest.mark.parametrize(("known", "status"), [(None, "clear"), ("2031-05-28", "clear"), ("2031-05-29", "differs")])
@@ -338,7 +339,7 @@ def test_nothing_that_was_read_is_readable_at_rest(world: World) -> None:
     run_id = world.start(ann)
     world.outcome(run_id, shape="all_reports", reasons=["an_unspeakable_reason"])
     world.wait_until(lambda: verified(ann.claims()) == {*MAPPING, EXPIRY})
-    kept = world.connector.services.lookup.get(world.tenant, run_id)
+    kept = world.connector.services.lookup.get(Tenant(world.tenant), run_id)
     assert kept.result is not None
     assert (kept.result.output["document_report"]["properties"]["last_name"], kept.document) == ("Doe", DOCUMENT)
     assert list(kept.result.reasons) == ["an_unspeakable_reason"]
@@ -371,7 +372,7 @@ def test_what_is_kept_is_forgotten_after_its_time_and_what_is_verified_stays(wor
     assert verified(after) == verified(before)
     assert "onfido_document" not in str(after)
     assert values(after) == {}
-    kept = world.connector.services.lookup.get(world.tenant, run_id)
+    kept = world.connector.services.lookup.get(Tenant(world.tenant), run_id)
     assert (kept.result, kept.document) == (None, None)
 
 
@@ -393,7 +394,7 @@ def test_a_rotation_seals_anew_what_is_kept_and_the_new_key_alone_opens_it(world
     assert not set(before) & set(after)
     renewed = create_services(replace(settings, encryption_keys=(base64.b64encode(new).decode(),)))
     try:
-        kept = renewed.lookup.get(world.tenant, run_id)
+        kept = renewed.lookup.get(Tenant(world.tenant), run_id)
         assert kept.document == DOCUMENT
         assert kept.result is not None
         assert kept.result.output["document_report"]["properties"]["last_name"] == "Doe"
@@ -418,7 +419,7 @@ def test_an_output_that_is_too_large_is_left_at_onfido_and_counts_all_the_same(s
     claims = me.claims()
     assert verified(claims) >= {EXPIRY}
     assert [entry["run_id"] for entry in logs if entry["event"] == "run.output_too_large"] == [run_id]
-    kept = shared.connector.services.lookup.get(shared.tenant, run_id).result
+    kept = shared.connector.services.lookup.get(Tenant(shared.tenant), run_id).result
     assert kept is not None
     assert kept.output is None
 

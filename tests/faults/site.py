@@ -16,7 +16,7 @@ from sqlalchemy import update
 from connector.access.development import mint_token
 from connector.bootstrap import create_services
 from connector.domain.provider import ProviderConfig
-from connector.domain.tenancy import DEFAULT_TENANT
+from connector.domain.tenancy import DEFAULT_TENANT, Tenant
 from connector.services.timing import Deadline
 from connector.settings import Settings
 from connector.simulator.faults import HEALTHY, Event
@@ -132,9 +132,9 @@ def _populate(site: Site, settings: Settings, number: int) -> None:
     try:
         site.user_ids = [f"user-{each:05}" for each in range(number)]
         for user_id in site.user_ids:
-            services.users.add(DEFAULT_TENANT, user_id, VALUES)
+            services.users.add(Tenant(DEFAULT_TENANT), user_id, VALUES)
         config = ProviderConfig("Onfido", True, MAPPING, WORKFLOW_ID, site.simulator.api_url, api_token=API_TOKEN)
-        provider = services.providers.add(DEFAULT_TENANT, config)
+        provider = services.providers.add(Tenant(DEFAULT_TENANT), config)
         site.provider_id = provider.provider_id
         for server in site.deployment.urls:
             url = f"{server}/idv/onfido/v1/{site.provider_id}/verify"
@@ -142,6 +142,6 @@ def _populate(site: Site, settings: Settings, number: int) -> None:
             webhook = onfido.create_webhook(url=url, events=list(Event), name="faults")
             # The token that this one replaces stays good: every event arrives at every server.
             config = replace(config, webhook_token=webhook.token)
-            services.providers.change(DEFAULT_TENANT, site.provider_id, config)
+            services.providers.change(Tenant(DEFAULT_TENANT), site.provider_id, config)
     finally:
         services.close()

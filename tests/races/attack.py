@@ -11,6 +11,7 @@ from typing import Any
 
 import requests
 
+from connector.domain.tenancy import Tenant
 from connector.store import users
 from connector.store.sealed import user_value
 from connector.store.vault import Vault, read_keys
@@ -167,7 +168,7 @@ def admin_of(world: World) -> Caller:
 
 def change_values(world: World, values: Mapping[str, str], user_id: str = "ann") -> None:
     """Change some of a user's values; an empty one is removed."""
-    world.connector.services.users.change(world.tenant, user_id, values)
+    world.connector.services.users.change(Tenant(world.tenant), user_id, values)
 
 
 def change_silently(world: World, values: Mapping[str, str], user_id: str = "ann") -> None:
@@ -182,7 +183,7 @@ def change_silently(world: World, values: Mapping[str, str], user_id: str = "ann
 def assert_holds_for_current_values(world: World, caller: Caller, user_id: str = "ann") -> None:
     """Assert that every verified claim is verified for the value that the user has now: giving it again is no news."""
     before = all_claims(caller)
-    change_values(world, world.connector.services.users.values(world.tenant, user_id), user_id)
+    change_values(world, world.connector.services.users.values(Tenant(world.tenant), user_id), user_id)
     assert all_claims(caller) == before
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import select
 
+from connector.domain.tenancy import Tenant
 from connector.domain.workflow_run import TAG_PREFIX
 from connector.store.events import NOTED, PARKED
 from connector.store.models import events
@@ -62,7 +63,7 @@ def post(world: World, run_id: str, *tags: object, status: str = "approved") -> 
 
 
 def remove(world: World, user_id: str = "ann") -> None:
-    world.connector.services.users.remove(world.tenant, user_id)
+    world.connector.services.users.remove(Tenant(world.tenant), user_id)
 
 
 def kept(world: World, run_id: str) -> set[tuple[str, bool]]:

@@ -20,6 +20,7 @@ import pytest
 import requests
 from sqlalchemy import Engine, ExceptionContext, event, text
 
+from connector.domain.tenancy import Tenant
 from connector.errors import Code, RequestError
 from connector.services.key_rotation import KeyRotation
 from connector.services.people.claims import ClaimEntry
@@ -101,7 +102,7 @@ def verify_in_two_attempts(world: World) -> None:
 
 def correct_all(world: World) -> None:
     entries = [ClaimEntry(uri, world.provider_id, is_verified=True) for uri in MAPPING]
-    world.connector.services.claims.correct_all(world.tenant, "ann", entries)
+    world.connector.services.claims.correct_all(Tenant(world.tenant), "ann", entries)
 
 
 def refusal(call: Callable[[], object]) -> Code | None:
@@ -221,7 +222,7 @@ def test_provider_and_user_are_removed_at_once(world: World, database: Database)
 def test_provider_is_removed_while_a_value_changes(world: World, database: Database) -> None:
     verify_in_two_attempts(world)
     lock, row = GIVEN_NAME_LOCKED
-    change = partial(world.connector.services.users.change, world.tenant, "ann", {GIVEN_NAME: "Bea"})
+    change = partial(world.connector.services.users.change, Tenant(world.tenant), "ann", {GIVEN_NAME: "Bea"})
 
     _, removed = collide_behind(database, lock, row | {"tenant": world.tenant}, change, lambda: remove_provider(world))
 
@@ -268,7 +269,7 @@ def test_initiation_goes_on_where_the_attempt_in_its_way_has_just_ended(world: W
 def test_claims_are_added_before_their_provider_is_removed_or_not_at_all(world: World, database: Database) -> None:
     world.add_user()
     entries = [ClaimEntry(uri, world.provider_id, is_verified=True) for uri in MAPPING]
-    add = partial(world.connector.services.claims.add, world.tenant, "ann", entries)
+    add = partial(world.connector.services.claims.add, Tenant(world.tenant), "ann", entries)
 
     told, removed = collide(
         database, lambda: refusal(add), ("FROM providers", "providers.id IN"), lambda: remove_provider(world)
@@ -299,7 +300,7 @@ def test_user_who_is_put_while_removed_is_there(world: World, database: Database
 
     removed, is_new = collide(database, lambda: remove_user(world), USER_LOCKED, lambda: world.put_user("ann", values))
 
-    assert (removed.status_code, is_new, users.values(world.tenant, "ann")) == (204, True, values)
+    assert (removed.status_code, is_new, users.values(Tenant(world.tenant), "ann")) == (204, True, values)
 
 
 @pytest.mark.parametrize("status", ["INITIATED", "REINITIATED"])
@@ -365,7 +366,7 @@ def test_keys_are_rotated_while_values_change(world: World, database: Database) 
 
     collide(
         database,
-        lambda: users.change(world.tenant, "ann", values),
+        lambda: users.change(Tenant(world.tenant), "ann", values),
         ("DELETE FROM user_attributes",),
         lambda: rotate(world),
     )

@@ -10,6 +10,7 @@ import pytest
 from prometheus_client import REGISTRY
 from structlog.testing import capture_logs
 
+from connector.domain.tenancy import Tenant
 from connector.store import verification_claims
 from tests.between import Answer, Between, between
 from tests.bodies import config_properties
@@ -84,7 +85,7 @@ def history_of(world: World, verification_id: str) -> list[dict[str, Any]]:
 
 
 def remove(world: World, user_id: str = "ann") -> None:
-    world.connector.services.users.remove(world.tenant, user_id)
+    world.connector.services.users.remove(Tenant(world.tenant), user_id)
 
 
 def test_run_that_was_started_beside_another_is_recorded_as_an_orphan(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from functools import partial
 
+from connector.domain.tenancy import Tenant
 from connector.services.starting.attempts import VerificationRequest
 from tests.harness import Caller, World, run_id_of, verified
 from tests.races.attack import (
@@ -74,7 +75,7 @@ def start_once(world: World, caller: Caller) -> str | None:
 def assert_verified_is_what_was_sent(world: World, caller: Caller, user_id: str, run_id: str) -> None:
     sent = sent_values(world, run_id)
     settle(world, run_id)
-    now = world.connector.services.users.values(world.tenant, user_id)
+    now = world.connector.services.users.values(Tenant(world.tenant), user_id)
     assert verified(caller.claims()) <= {uri for uri in MAPPING if sent[uri] == now[uri]}
 
 
@@ -146,7 +147,7 @@ def test_claims_added_by_many_at_once_are_added_once(quiet: World) -> None:
 
 def test_verification_writes_its_claims_in_the_order_in_which_all_lock_them(quiet: World) -> None:
     """In the order of a request it could wait for an administrator's correction that waits for it."""
-    provider = quiet.connector.services.providers.get(quiet.tenant, quiet.provider_id)
+    provider = quiet.connector.services.providers.get(Tenant(quiet.tenant), quiet.provider_id)
 
     about = VerificationRequest(tuple(sorted(MAPPING, reverse=True))).claims(provider)
 

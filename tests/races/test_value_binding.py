@@ -9,6 +9,7 @@ from string import ascii_lowercase
 
 import pytest
 
+from connector.domain.tenancy import Tenant
 from connector.services.providers.applicant_deletion import DeleteApplicant
 from tests.bodies import config_properties
 from tests.harness import Caller, World, verified
@@ -331,7 +332,7 @@ def test_field_that_an_administrator_sends_for_another_claim_verifies_neither(qu
     )
     applicant_id = onfido_get(quiet, f"workflow_runs/{run_id}")["applicant_id"]
 
-    quiet.connector.services.applicants.update(quiet.tenant, quiet.provider_id, applicant_id)
+    quiet.connector.services.applicants.update(Tenant(quiet.tenant), quiet.provider_id, applicant_id)
     settle(quiet, run_id)
 
     assert sent_values(quiet, run_id)[GIVEN_NAME] == "Bea"
@@ -340,7 +341,7 @@ def test_field_that_an_administrator_sends_for_another_claim_verifies_neither(qu
 
 def test_applicant_that_is_made_while_its_user_is_removed_is_deleted_too(quiet: World, ann: Caller) -> None:
     services = quiet.connector.services
-    with meanwhile(APPLICANT_LOOKED_FOR, lambda: services.users.remove(quiet.tenant, "ann")):
+    with meanwhile(APPLICANT_LOOKED_FOR, lambda: services.users.remove(Tenant(quiet.tenant), "ann")):
         refused = ann.verify(quiet.provider_id, "INITIATED")
 
     assert outcome_of(refused) == REMOVED
@@ -351,7 +352,7 @@ def test_applicant_that_is_made_while_its_user_is_removed_is_deleted_too(quiet: 
 
 def test_claim_that_is_added_while_its_user_is_removed_is_gone_with_them(quiet: World, ann: Caller) -> None:
     entry = {"uri": "without-a-value", "idVProviderId": quiet.provider_id, "isVerified": True}
-    with meanwhile(VALUES_READ, lambda: quiet.connector.services.users.remove(quiet.tenant, "ann")):
+    with meanwhile(VALUES_READ, lambda: quiet.connector.services.users.remove(Tenant(quiet.tenant), "ann")):
         refused = admin_of(quiet).post(CLAIMS.format("ann"), [entry])
 
     assert refused.status_code == 404, refused.text

@@ -19,6 +19,7 @@ from typing import Any
 import requests
 from sqlalchemy import update
 
+from connector.domain.tenancy import Tenant
 from connector.store.models import outbox
 from tests.bodies import WORKFLOW_ID, config_properties, provider_body
 from tests.harness import Caller, World, onfido_of
@@ -174,12 +175,12 @@ def start_waiting(world: World, caller: Caller) -> tuple[str, str]:
 
 def newest_task(world: World, run_id: str) -> str:
     """Give the id of the task of a run that started last."""
-    return world.connector.services.tasks.all(world.tenant, run_id)[-1].task_id
+    return world.connector.services.tasks.all(Tenant(world.tenant), run_id)[-1].task_id
 
 
 def output_of(world: World, run_id: str, task_id: str) -> Any:
     """Give what came out of a task, None while it is open."""
-    return world.connector.services.tasks.get(world.tenant, run_id, task_id).output
+    return world.connector.services.tasks.get(Tenant(world.tenant), run_id, task_id).output
 
 
 def task_event(run_id: str, task_id: str, task_def_id: str = SCORE, *, indent: int | None = None) -> bytes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from connector.domain.tenancy import Tenant
 from connector.services.results.deliveries import CheckVerification
 from tests.harness import HTTP, Caller, World, verified
 from tests.services.environments import (
@@ -31,12 +32,12 @@ def ann(world: World) -> Caller:
 
 def test_clients_environment_is_known_with_its_first_applicant(world: World, ann: Caller) -> None:
     use(world, **SANDBOX_CLIENT)
-    provider = world.connector.services.providers.get(world.tenant, world.provider_id)
+    provider = world.connector.services.providers.get(Tenant(world.tenant), world.provider_id)
     assert provider.environment is None
 
     verify(world, ann)
 
-    assert world.connector.services.providers.get(world.tenant, world.provider_id).environment == "sandbox"
+    assert world.connector.services.providers.get(Tenant(world.tenant), world.provider_id).environment == "sandbox"
     assert verified(ann.claims()) == set(MAPPING)
 
 
@@ -70,12 +71,12 @@ def test_test_of_the_connection_finds_the_environment_of_a_client(world: World, 
 def test_environment_of_a_client_that_was_replaced_meanwhile_is_not_learned(world: World) -> None:
     use(world, **SANDBOX_CLIENT)
     providers = world.connector.services.providers
-    replaced = providers.get(world.tenant, world.provider_id)
+    replaced = providers.get(Tenant(world.tenant), world.provider_id)
     use(world, **LIVE_CLIENT)
 
     providers.learn_environment(replaced, "sandbox")
 
-    assert providers.get(world.tenant, world.provider_id).environment is None
+    assert providers.get(Tenant(world.tenant), world.provider_id).environment is None
 
 
 @pytest.mark.one_database

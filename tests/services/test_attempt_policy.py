@@ -13,6 +13,7 @@ import pytest
 import requests
 from sqlalchemy import Engine, event
 
+from connector.domain.tenancy import Tenant
 from tests.bodies import config_properties, provider_body
 from tests.harness import Caller, World, run_id_of
 from tests.values import GIVEN_NAME, LAST_NAME
@@ -163,9 +164,9 @@ def test_user_with_everything_verified_learns_that_and_not_that_no_try_is_left(l
 
     assert initiate(limited, ann) == ALL_VERIFIED
     change = limited.connector.services.users.change
-    change(limited.tenant, "ann", {LAST_NAME: "Other"})
+    change(Tenant(limited.tenant), "ann", {LAST_NAME: "Other"})
     assert initiate(limited, ann) == LIMIT_REACHED, "one of the claims is left to verify"
-    limited.connector.services.users.remove(limited.tenant, "ann")
+    limited.connector.services.users.remove(Tenant(limited.tenant), "ann")
     assert initiate(limited, ann)[0] != 429, "the attempts went with the user"
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from connector.domain.tenancy import Tenant
 from tests.bodies import provider_body
 from tests.harness import World
 from tests.services.conftest import Run
@@ -103,7 +104,7 @@ def test_pages_follow_each_other_without_gap_or_repetition(audited: World) -> No
     while True:
         page = admin.get(AUDIT, params=query).json()
         paged += page["entries"]
-        audited.connector.services.users.add(audited.tenant, f"late-{len(paged)}", {})  # moves nothing
+        audited.connector.services.users.add(Tenant(audited.tenant), f"late-{len(paged)}", {})  # moves nothing
         if page["nextCursor"] is None:
             break
         query["cursor"] = page["nextCursor"]
@@ -130,7 +131,7 @@ def test_what_cannot_be_read_is_named(world: World, query: dict[str, str], named
 
 
 def test_a_tenant_sees_its_own(audited: World) -> None:
-    audited.connector.services.users.add("another", "zoe", {})
+    audited.connector.services.users.add(Tenant("another"), "zoe", {})
     assert what(entries(audited, "another")) == [("user", "added")]
     assert entries(audited, userId="zoe") == []
 

@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 import pytest
 
+from connector.domain.tenancy import Tenant
 from connector.services.providers.customer_deletion import DeleteCustomer
 from tests.bodies import config_properties, provider_body
 from tests.harness import HTTP, Caller, World
@@ -22,7 +23,7 @@ def ann(world: World) -> Caller:
 
 
 def remove(world: World, user_id: str) -> None:
-    world.connector.services.users.remove(world.tenant, user_id)
+    world.connector.services.users.remove(Tenant(world.tenant), user_id)
 
 
 def test_applicant_of_an_environment_without_credentials_is_left_to_the_operator(world: World, ann: Caller) -> None:

@@ -12,6 +12,7 @@ import pytest
 import requests
 from sqlalchemy import update
 
+from connector.domain.tenancy import Tenant
 from connector.errors import InvalidField
 from connector.settings import Settings
 from connector.simulator.server import Simulator
@@ -313,7 +314,7 @@ def test_runs_of_others_are_not_in_the_way(world: World, ann: Caller) -> None:
 def test_a_decision_without_a_reason_that_can_be_kept_is_none(world: World, ann: Caller, reason: str) -> None:
     run_id = end(world, ann)
     before, services = run_of(world, run_id), world.connector.services
-    found = services.lookup.find(world.tenant, run_id)
+    found = services.lookup.find(Tenant(world.tenant), run_id)
 
     with pytest.raises(InvalidField, match=r"^reason: "):
         services.decisions.decide(found, is_approved=True, reason=reason, actor="the-admin")
@@ -344,7 +345,7 @@ def test_a_run_that_onfido_has_not_ended_is_not_approved(world: World, ann: Call
 
     assert_refused(decide(world, run_id), run_id, "processing")
 
-    assert world.connector.services.lookup.find(world.tenant, run_id).decision is None
+    assert world.connector.services.lookup.find(Tenant(world.tenant), run_id).decision is None
     assert verified(ann.claims()) == set()
 
 
@@ -512,7 +513,7 @@ def test_a_refresh_meanwhile_changes_nothing(world: World) -> None:
 def test_a_user_who_is_removed_meanwhile_is_gone(world: World, ann: Caller) -> None:
     run_id = end(world, ann)
 
-    with meanwhile(VALUES_READ, partial(world.connector.services.users.remove, world.tenant, "ann")):
+    with meanwhile(VALUES_READ, partial(world.connector.services.users.remove, Tenant(world.tenant), "ann")):
         answer = decide(world, run_id)
 
     assert (answer.status_code, answer.json()["code"]) == (404, "IDVP-60010")

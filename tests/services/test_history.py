@@ -11,6 +11,7 @@ import pytest
 from click.testing import Result
 from sqlalchemy import RowMapping, select
 
+from connector.domain.tenancy import Tenant
 from connector.store.models import history
 from tests.bodies import config_properties, event_body, provider_body
 from tests.harness import ADMIN, ADMIN_SCOPES, Caller, World, as_actor, verified
@@ -144,7 +145,7 @@ def test_run_that_is_handed_over_at_the_second_request_started_once(world: World
 def test_change_of_a_value_is_told_where_it_withdraws_a_verification(world: World) -> None:
     run_id = world.start(world.add_user())
     settle(world, run_id)
-    world.connector.services.users.change(world.tenant, "ann", {GIVEN_NAME: "Zebulonia"})
+    world.connector.services.users.change(Tenant(world.tenant), "ann", {GIVEN_NAME: "Zebulonia"})
     assert about(told(world, run_id), "claim")[-1] == (GIVEN_NAME, "verified", "value_changed", "value_changed")
 
 
@@ -238,7 +239,7 @@ def test_changes_of_providers_and_users_are_told_without_secrets_or_values(world
     world.connector.caller("another-admin", ["internal_idvp_update"]).request(
         "DELETE", f"{path}/previous-webhook-token"
     )
-    world.connector.services.users.add(world.tenant, "ann", {GIVEN_NAME: "Zebulonia"}, "the-importer")
+    world.connector.services.users.add(Tenant(world.tenant), "ann", {GIVEN_NAME: "Zebulonia"}, "the-importer")
     assert run("user", "set", "ann", "-a", f"{LAST_NAME}=Quartermainsen").exit_code == 0
     admin.request("DELETE", path)
 
@@ -288,7 +289,7 @@ def test_history_outlives_provider_and_user(world: World) -> None:
     run_id = world.start(world.add_user())
     settle(world, run_id)
     before = [dict(row) for row in rows(world)]
-    world.connector.services.users.remove(world.tenant, "ann", "the-admin")
+    world.connector.services.users.remove(Tenant(world.tenant), "ann", "the-admin")
     assert world.connector.as_admin().request("DELETE", f"{PROVIDERS}/{world.provider_id}").status_code == 204
 
     after = [dict(row) for row in rows(world)]

@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy import Connection, Engine, event
 
 from connector.domain.history import CLAIM, PROVIDER, RUN, USER, Change
+from connector.domain.tenancy import Tenant
 from connector.domain.workflow_run import FINAL_STATUSES
 from connector.services.journal import Journal
 from connector.settings import Settings
@@ -315,7 +316,7 @@ def test_watchlist_match_is_announced_and_so_is_each_claim_that_it_unverifies(wo
 
 
 def test_removed_user_is_announced(world: World, verified_ann: Caller) -> None:
-    world.connector.services.users.remove(world.tenant, "ann", "the-admin")
+    world.connector.services.users.remove(Tenant(world.tenant), "ann", "the-admin")
 
     *_, removed = heard(world, USER, "administrator")
     assert (removed.name, removed.current, removed.user_id) == ("ann", "removed", "ann")
@@ -331,7 +332,7 @@ def test_removed_provider_is_announced(world: World, verified_ann: Caller) -> No
 def test_deleted_applicant_is_announced_with_the_run_that_ends_by_it(world: World, ann: Caller) -> None:
     run_id = world.start(ann)
     [verification] = world.verifications("ann")
-    world.connector.services.applicants.delete(world.tenant, world.provider_id, verification.applicant_id or "")
+    world.connector.services.applicants.delete(Tenant(world.tenant), world.provider_id, verification.applicant_id or "")
 
     announced = heard(world, "applicant", "administrator") + heard(world, RUN, "administrator")
     assert moves(announced) == {

@@ -14,6 +14,7 @@ import pytest
 from sqlalchemy import update
 from structlog.testing import capture_logs
 
+from connector.domain.tenancy import Tenant
 from connector.http.client import HttpClient
 from connector.http.webhook_sender import MAX_ANSWER, Notifier, NotTaken, signature_headers
 from connector.services.application.tasks import MAX_DATA, MAX_DEPTH
@@ -63,7 +64,7 @@ def ann(world: World, application: Application) -> Caller:
 
 
 def verification_of(world: World, run_id: str) -> str:
-    return world.connector.services.lookup.find(world.tenant, run_id).verification_id
+    return world.connector.services.lookup.find(Tenant(world.tenant), run_id).verification_id
 
 
 def post(url: str, **timeout: float) -> bytes | None:
@@ -198,7 +199,7 @@ def test_application_is_told_of_a_task_and_its_answer_completes_it(
     }
     assert output_of(world, run_id, task_id) == {"score": 7}
     assert "Zebulon" not in str(row)
-    world.wait_until(lambda: world.connector.services.lookup.find(world.tenant, run_id).closed_at is not None)
+    world.wait_until(lambda: world.connector.services.lookup.find(Tenant(world.tenant), run_id).closed_at is not None)
 
 
 def test_completion_by_an_answer_is_in_the_history_without_the_data(
@@ -209,7 +210,7 @@ def test_completion_by_an_answer_is_in_the_history_without_the_data(
     run_id, task_id = start_waiting(world, ann)
 
     wait_for(world, TellTask.kind, "done")
-    told = world.connector.services.lookup.get(world.tenant, run_id).history
+    told = world.connector.services.lookup.get(Tenant(world.tenant), run_id).history
     [entry] = [each for each in told if each.current == "task_completed"]
     assert (entry.subject, entry.name, entry.cause) == ("run", run_id, "notice_answered")
     assert entry.actor == application.received[0].body["id"]
@@ -230,7 +231,7 @@ def test_application_that_takes_a_notice_without_data_completes_the_task_later(
         wait_for(world, TellTask.kind, "done", number)
         task_id = newest_task(world, run_id)
         assert output_of(world, run_id, task_id) is None
-        tasks.complete(world.tenant, run_id, task_id, {"score": number})
+        tasks.complete(Tenant(world.tenant), run_id, task_id, {"score": number})
         assert output_of(world, run_id, task_id) == {"score": number}
 
 
@@ -276,7 +277,7 @@ def test_data_that_onfido_refuses_are_the_applications_to_mend(
     [attempt] = row.history
     assert "OIDV-10047 Onfido refused the task's data (data.score, " in attempt["reason"]
     assert "seven" not in str(row.history)
-    world.connector.services.tasks.complete(world.tenant, run_id, task_id, {"score": 7.5})
+    world.connector.services.tasks.complete(Tenant(world.tenant), run_id, task_id, {"score": 7.5})
     assert output_of(world, run_id, task_id) == {"score": 7.5}
 
 
@@ -303,7 +304,7 @@ def test_answers_that_no_task_can_take_are_refused_here(world: World, ann: Calle
         assert [why in row.history[-1]["reason"] for row in rows_of(world, TellTask.kind)].count(True) == 1
         task_id = newest_task(world, run_id)
         assert output_of(world, run_id, task_id) is None
-        world.connector.services.tasks.complete(world.tenant, run_id, task_id, {"score": number})
+        world.connector.services.tasks.complete(Tenant(world.tenant), run_id, task_id, {"score": number})
 
 
 # Deliveries that break off, and come again
@@ -376,7 +377,7 @@ def test_task_that_somebody_completes_meanwhile_is_no_failure(
     run_id, task_id = start_waiting(world, ann)
     world.wait_until(lambda: bool(application.received))
 
-    world.connector.services.tasks.complete(world.tenant, run_id, task_id, {"score": 1})
+    world.connector.services.tasks.complete(Tenant(world.tenant), run_id, task_id, {"score": 1})
 
     assert wait_for(world, TellTask.kind, "done").history == []
     assert output_of(world, run_id, task_id) == {"score": 1}
@@ -427,7 +428,7 @@ def test_event_that_comes_after_the_runs_end_is_not_told(world: World, ann: Call
     use_workflow(world)
     run_id = world.start(ann)
     world.outcome(run_id)
-    world.wait_until(lambda: world.connector.services.lookup.find(world.tenant, run_id).closed_at is not None)
+    world.wait_until(lambda: world.connector.services.lookup.find(Tenant(world.tenant), run_id).closed_at is not None)
 
     assert world.post_event(task_event(run_id, "risk_score_1")).status_code == 200
 
@@ -545,9 +546,9 @@ def test_what_nobody_wants_any_more_is_not_told(world: World, application: Appli
     use_studio(world)
     services.tasks.tell(undelivered)
     use_studio(world, notices=wanted)
-    services.users.remove(world.tenant, "ann")
+    services.users.remove(Tenant(world.tenant), "ann")
     services.tasks.tell(undelivered)
-    services.providers.remove(world.tenant, world.provider_id)
+    services.providers.remove(Tenant(world.tenant), world.provider_id)
     services.tasks.tell(undelivered)
 
     assert application.received == []

@@ -10,6 +10,7 @@ import pytest
 import requests
 from sqlalchemy import select
 
+from connector.domain.tenancy import Tenant
 from connector.services.results.deliveries import CheckVerification, KeepDocument
 from connector.store.models import history
 from tests.bodies import event_body
@@ -111,7 +112,7 @@ def test_applicant_of_a_user_who_is_removed_meanwhile_is_not_updated(world: Worl
     [verification] = world.verifications()
     path = f"/api/server/v1/idv-providers/{world.provider_id}/applicants/{verification.applicant_id}"
 
-    with meanwhile(ATTEMPT_OF_APPLICANT, lambda: world.connector.services.users.remove(world.tenant, "ann")):
+    with meanwhile(ATTEMPT_OF_APPLICANT, lambda: world.connector.services.users.remove(Tenant(world.tenant), "ann")):
         answer = world.connector.as_admin().put(path, None)
 
     assert (answer.status_code, answer.json()["code"]) == (404, "IDV-10001")
@@ -124,7 +125,9 @@ def test_correction_of_a_user_who_is_removed_meanwhile_is_told_so(world: World, 
     claim_id = ann.claims()[GIVEN_NAME]["id"]
     admin = world.connector.as_admin()
 
-    with meanwhile(VALUES_READ, lambda: world.connector.services.users.remove(world.tenant, "ann"), occurrence=look):
+    with meanwhile(
+        VALUES_READ, lambda: world.connector.services.users.remove(Tenant(world.tenant), "ann"), occurrence=look
+    ):
         answer = admin.put(f"/api/users/v1/ann/idv/claims/{claim_id}", {"isVerified": True, "claimMetadata": {}})
 
     assert (answer.status_code, answer.json()["code"]) == (404, "IDV-10000")
@@ -192,7 +195,7 @@ def test_document_of_a_user_who_was_removed_meanwhile_is_not_fetched(world: Worl
     wait_for_failure(world, KeepDocument.kind)
     before = world.onfido_state()["requests"]
 
-    world.connector.services.users.remove(world.tenant, "ann")
+    world.connector.services.users.remove(Tenant(world.tenant), "ann")
     let_pass(world.connector.services.database, timedelta(hours=1))
 
     wait_for(world, KeepDocument.kind, "done")

@@ -21,7 +21,7 @@ from sqlalchemy import RowMapping, select
 from connector.access.development import mint_token
 from connector.bootstrap import Services, create_services
 from connector.domain.provider import Provider, ProviderConfig
-from connector.domain.tenancy import DEFAULT_TENANT
+from connector.domain.tenancy import DEFAULT_TENANT, Tenant
 from connector.services.results.deliveries import CheckVerification
 from connector.settings import Settings
 from connector.simulator.server import Simulator
@@ -48,7 +48,7 @@ def settings(own_settings: Settings) -> Settings:
 def services(settings: Settings) -> Iterator[Services]:
     """The use cases on the database of the processes."""
     opened = create_services(settings)
-    opened.users.add(DEFAULT_TENANT, "ann", VALUES)
+    opened.users.add(Tenant(DEFAULT_TENANT), "ann", VALUES)
     yield opened
     opened.close()
 
@@ -56,7 +56,7 @@ def services(settings: Settings) -> Iterator[Services]:
 @pytest.fixture
 def provider(services: Services, simulator: Simulator) -> Provider:
     config = ProviderConfig("Onfido", True, MAPPING, WORKFLOW_ID, simulator.api_url, api_token=API_TOKEN)
-    return services.providers.add(DEFAULT_TENANT, config)
+    return services.providers.add(Tenant(DEFAULT_TENANT), config)
 
 
 @pytest.fixture
@@ -165,7 +165,7 @@ def test_servers_processes_share_the_rate_limit(
 def test_worker_ends_the_delivery_under_way_and_holds_no_other(
     environ: dict[str, str], provider: Provider, services: Services, simulator: Simulator, tmp_path: Path
 ) -> None:
-    begun = services.verifications.initiate(DEFAULT_TENANT, "ann", provider.provider_id, list(MAPPING))
+    begun = services.verifications.initiate(Tenant(DEFAULT_TENANT), "ann", provider.provider_id, list(MAPPING))
     run_id = begun.verification.run_id
     outcome = f"{simulator.url}/simulator/runs/{run_id}/outcome"
     assert requests.post(outcome, json={"status": "approved"}, timeout=60).ok
@@ -200,8 +200,8 @@ def test_tenant_that_waits_for_onfido_leaves_threads_to_everybody_else(
     """Of four threads, one tenant's calls that wait for Onfido hold two; the rest are refused, and nobody waits."""
     users = [f"user-{number}" for number in range(12)]
     for user_id in users:
-        services.users.add(DEFAULT_TENANT, user_id, VALUES)
-        services.verifications.initiate(DEFAULT_TENANT, user_id, provider.provider_id, list(MAPPING))
+        services.users.add(Tenant(DEFAULT_TENANT), user_id, VALUES)
+        services.verifications.initiate(Tenant(DEFAULT_TENANT), user_id, provider.provider_id, list(MAPPING))
     faults = {"route": READ_RUN, "latency_ms": 8_000}
     deployment = Deployment(environ | {"CONNECTOR_THREADS": "4"}, tmp_path, webs=1, workers=0)
     url = deployment.urls[0]

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from connector.bootstrap import Services, create_services
+from connector.domain.tenancy import Tenant
 from connector.settings import Settings
 from connector.store import turns
 from tests.bodies import event_body
@@ -100,10 +101,10 @@ def test_processes_take_turns_as_well(world: World, ann: Caller, other_process: 
     before = asked(world)
     for _ in range(2):
         assert ann.verify(world.provider_id, "COMPLETED").status_code == 200
-        other_process.verifications.complete(world.tenant, "ann", world.provider_id, list(MAPPING))
+        other_process.verifications.complete(Tenant(world.tenant), "ann", world.provider_id, list(MAPPING))
     assert asked(world) - before == 1
     world.clock.advance(PAUSE)
-    other_process.verifications.complete(world.tenant, "ann", world.provider_id, list(MAPPING))
+    other_process.verifications.complete(Tenant(world.tenant), "ann", world.provider_id, list(MAPPING))
     assert ann.verify(world.provider_id, "COMPLETED").status_code == 200
     assert asked(world) - before == 2
 
@@ -178,7 +179,7 @@ def test_sdk_token_is_made_at_most_once_in_two_seconds(world: World, ann: Caller
         assert 1 <= int(refused.headers["Retry-After"]) <= PAUSE
     assert world.onfido_state()["requests"] == made, "nothing was asked of Onfido"
     world.clock.advance(PAUSE)
-    other_process.verifications.resume(world.tenant, "ann", world.provider_id, list(MAPPING))
+    other_process.verifications.resume(Tenant(world.tenant), "ann", world.provider_id, list(MAPPING))
     assert_error(ann.verify(world.provider_id, "REINITIATED"), 429, "HTTP-429")
 
 

@@ -16,6 +16,7 @@ import requests
 from click.testing import Result
 from sqlalchemy import select
 
+from connector.domain.tenancy import Tenant
 from connector.errors import ConfigurationError
 from connector.settings import Settings
 from connector.simulator.server import Simulator
@@ -188,7 +189,7 @@ def test_after_a_rotation_the_old_key_can_go_and_nothing_is_lost(world: World, r
     with restarted(world, NEW) as after:
         assert [post(after, token) for token in (old_token, "the new token of the webhook")] == [200, 200]
         ann, bob = after.connector.as_user("ann"), after.connector.as_user("bob")
-        assert after.connector.services.users.values(after.tenant, "ann") == VALUES
+        assert after.connector.services.users.values(Tenant(after.tenant), "ann") == VALUES
         resumed = bob.verify(after.provider_id, "INITIATED")
         assert resumed.status_code == 200, resumed.text
         assert verified(bob.claims()) == set(MAPPING), "the parked event could be read"
@@ -200,7 +201,7 @@ def test_fingerprints_still_match_after_a_rotation(world: World, run: Run) -> No
     assert run("rotate-keys", CONNECTOR_ENCRYPTION_KEYS=f"{NEW},{OLD}").exit_code == 0
     with restarted(world, NEW) as after:
         ann = after.connector.as_user("ann")
-        after.connector.services.users.change(after.tenant, "ann", VALUES)
+        after.connector.services.users.change(Tenant(after.tenant), "ann", VALUES)
         assert verified(ann.claims()) == set(MAPPING), "the values are those that were verified"
         again = ann.verify(after.provider_id, "INITIATED")
         assert (again.status_code, again.json()["code"]) == (400, "OIDV-10049")
@@ -234,10 +235,10 @@ def test_rotation_while_requests_run_disturbs_none_of_them(world: World, run: Ru
         assert len(key_ids(after)) == 1
     with restarted(world, NEW) as after:
         services = after.connector.services
-        user_ids = list(services.users.ids(after.tenant))
+        user_ids = list(services.users.ids(Tenant(after.tenant)))
         assert len(user_ids) > 4
         for user_id in user_ids:
-            assert services.users.values(after.tenant, user_id) == VALUES
+            assert services.users.values(Tenant(after.tenant), user_id) == VALUES
 
 
 def test_rotation_that_was_interrupted_can_be_repeated(world: World, run: Run) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import requests
 from sqlalchemy import update
 
+from connector.domain.tenancy import Tenant
 from connector.store.models import verifications
 from tests.bodies import event_body
 from tests.harness import World, verified
@@ -35,7 +36,7 @@ def test_run_that_onfido_has_forgotten_is_closed_and_the_user_can_start_again(wo
     world.sweep()
 
     lookup = world.connector.services.lookup
-    world.wait_until(lambda: lookup.find(world.tenant, run_id).status == "error")
+    world.wait_until(lambda: lookup.find(Tenant(world.tenant), run_id).status == "error")
     assert world.start(ann) != run_id
 
 
@@ -44,6 +45,6 @@ def test_change_of_nothing_withdraws_nothing(world: World) -> None:
     world.outcome(world.start(ann))
     world.wait_until(lambda: verified(ann.claims()) == set(MAPPING))
 
-    world.connector.services.users.change(world.tenant, "ann", {})
+    world.connector.services.users.change(Tenant(world.tenant), "ann", {})
 
     assert verified(ann.claims()) == set(MAPPING)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, event, select
 
+from connector.domain.tenancy import Tenant
 from connector.services.people.users import BATCH, Batch
 from connector.store.models import history
 from tests.harness import World, verified
@@ -19,7 +20,7 @@ MANY = 2 * BATCH + 1
 
 
 def put(world: World, values: Mapping[str, Mapping[str, str]]) -> list[Batch]:
-    return list(world.connector.services.users.put_all(world.tenant, values.items(), "cli:root"))
+    return list(world.connector.services.users.put_all(Tenant(world.tenant), values.items(), "cli:root"))
 
 
 def people(number: int, **changes: str) -> dict[str, dict[str, str]]:
@@ -68,7 +69,7 @@ def test_users_are_added_changed_or_left_alone_batch_by_batch(world: World) -> N
     assert totals(put(world, people(MANY) | some)) == (MANY, 0, 3)
     assert told(world, "user")[MANY:] == [(f"user-0000{at}", "user", "changed") for at in (0, 2, 3)]
     users = world.connector.services.users
-    assert users.values(world.tenant, "user-00003") == {uri: VALUES[uri] for uri in (LAST_NAME, BIRTH_DATE)}
+    assert users.values(Tenant(world.tenant), "user-00003") == {uri: VALUES[uri] for uri in (LAST_NAME, BIRTH_DATE)}
     assert totals(put(world, people(3, last_name="Other") | {"user-00001": VALUES})) == (3, 0, 0)
 
 
@@ -78,7 +79,7 @@ def test_a_rehearsal_says_what_an_import_would_do(world: World) -> None:
     given = people(4, last_name="Other") | {"user-00001": VALUES}
     users = world.connector.services.users
     with counted() as statements:
-        [planned] = users.rehearse(world.tenant, given.items())
+        [planned] = users.rehearse(Tenant(world.tenant), given.items())
     assert {statement.split()[0] for statement in statements} <= {"SELECT", "PRAGMA", "BEGIN"}
     assert [planned] == put(world, given)
     assert (set(planned.added), set(planned.changed)) == ({"user-00002", "user-00003"}, {"user-00000"})
@@ -95,7 +96,7 @@ def test_the_number_of_statements_does_not_grow_with_the_number_of_users(world: 
             put(world, people(size, **changes))
         numbers.append((len(adding), len(changing)))
         for user_id in people(size):
-            world.connector.services.users.remove(world.tenant, user_id)
+            world.connector.services.users.remove(Tenant(world.tenant), user_id)
     few, many = numbers
     assert many[0] - few[0] <= 4, "the rows of one statement are limited"
     assert many[1] - few[1] <= 4
@@ -145,5 +146,7 @@ def test_imports_at_once_in_other_orders_wait_for_each_other_and_lose_nothing(wo
 
     assert [totals(batches)[0] for batches in done] == [BATCH] * 4
     assert sum(totals(batches)[1] for batches in done) == BATCH - BATCH // 2, "each user was added once"
-    last = {world.connector.services.users.values(world.tenant, user_id)[LAST_NAME] for user_id in people(BATCH)}
+    last = {
+        world.connector.services.users.values(Tenant(world.tenant), user_id)[LAST_NAME] for user_id in people(BATCH)
+    }
     assert len(last) == 1, "the last one wrote all"

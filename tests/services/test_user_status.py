@@ -10,6 +10,7 @@ import pytest
 from click.testing import Result
 
 from connector.domain.history import Change
+from connector.domain.tenancy import Tenant
 from tests.bodies import config_properties, provider_body
 from tests.databases import broken
 from tests.harness import Caller, World
@@ -104,7 +105,7 @@ class TestWhy:
     def test_each_claim_has_its_own_reason(self, quiet: World, run: Run) -> None:
         ann = quiet.add_user()
         end(quiet, ann, last_name="consider", date_of_birth=None)
-        quiet.connector.services.users.change(quiet.tenant, "ann", {GIVEN_NAME: "Anna"})
+        quiet.connector.services.users.change(Tenant(quiet.tenant), "ann", {GIVEN_NAME: "Anna"})
 
         status = status_of(quiet)
 
@@ -164,7 +165,7 @@ class TestWhy:
 
 
 def without_a_value(world: World) -> tuple[str, list[str]]:
-    world.connector.services.users.change(world.tenant, "ann", {LAST_NAME: ""})
+    world.connector.services.users.change(Tenant(world.tenant), "ann", {LAST_NAME: ""})
     return "OIDV-10002", [LAST_NAME]
 
 
@@ -236,7 +237,7 @@ class TestRefusedStarts:
         for user_id in ("ann", "bob"):
             user = quiet.add_user(user_id)
             user.verify(quiet.provider_id, "INITIATED", ["nothing"])
-        quiet.connector.services.users.remove(quiet.tenant, "ann")
+        quiet.connector.services.users.remove(Tenant(quiet.tenant), "ann")
         assert (len(traces(quiet, "ann")), len(traces(quiet, "bob"))) == (0, 1)
         quiet.clock.advance(86400 * (quiet.connector.settings.event_retention_days + 1))
         quiet.sweep()
@@ -298,7 +299,7 @@ def listed(run: Run, *options: str) -> list[str]:
 
 
 def traces(world: World, user_id: str = "ann") -> list[Change]:
-    return world.connector.services.user_statuses.refusals(world.tenant, user_id)
+    return world.connector.services.user_statuses.refusals(Tenant(world.tenant), user_id)
 
 
 class TestUnlock:
@@ -361,7 +362,7 @@ class TestUnlock:
         assert ann.verify(quiet.provider_id, "INITIATED").json()["code"] == "OIDV-10038"
 
     def test_attempts_made_afterwards_count_again(self, locked: World) -> None:
-        locked.connector.services.users.unlock(locked.tenant, "ann")
+        locked.connector.services.users.unlock(Tenant(locked.tenant), "ann")
         ann = locked.connector.as_user("ann")
         end(locked, ann, "declined")
         assert ann.verify(locked.provider_id, "INITIATED").status_code == 429

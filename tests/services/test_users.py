@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from sqlalchemy import insert
 
+from connector.domain.tenancy import Tenant
 from connector.errors import Code, InvalidField, RequestError
 from connector.services.people.users import PAGE_SIZE
 from connector.store.models import users
@@ -19,7 +20,7 @@ def test_all_users_of_a_tenant_are_told_in_their_order(world: World) -> None:
     with world.connector.services.database.write() as connection:
         connection.execute(insert(users), [*reversed(rows), {**rows[0], "tenant": "another"}])
 
-    assert list(world.connector.services.users.ids(world.tenant)) == user_ids
+    assert list(world.connector.services.users.ids(Tenant(world.tenant))) == user_ids
 
 
 def test_a_full_page_of_users_is_told_once(world: World) -> None:
@@ -27,22 +28,22 @@ def test_a_full_page_of_users_is_told_once(world: World) -> None:
     with world.connector.services.database.write() as connection:
         connection.execute(insert(users), rows)
 
-    assert len(list(world.connector.services.users.ids(world.tenant))) == PAGE_SIZE
+    assert len(list(world.connector.services.users.ids(Tenant(world.tenant)))) == PAGE_SIZE
 
 
 @pytest.mark.one_database
 @pytest.mark.parametrize("user_id", ["", "u" * 256, "ann\nbea", "me"])
 def test_a_user_with_an_unusable_id_is_not_added(world: World, user_id: str) -> None:
     with pytest.raises(InvalidField, match="user id: must "):
-        world.connector.services.users.add(world.tenant, user_id, {})
+        world.connector.services.users.add(Tenant(world.tenant), user_id, {})
 
-    assert list(world.connector.services.users.ids(world.tenant)) == []
+    assert list(world.connector.services.users.ids(Tenant(world.tenant))) == []
 
 
 @pytest.mark.one_database
 def test_an_unknown_user_has_no_values(world: World) -> None:
     with pytest.raises(RequestError) as refused:
-        world.connector.services.users.values(world.tenant, "nobody")
+        world.connector.services.users.values(Tenant(world.tenant), "nobody")
 
     assert refused.value.code == Code.USER_NOT_FOUND
 
@@ -53,7 +54,7 @@ def test_attempts_with_an_unknown_provider_are_not_unlocked(world: World, provid
     world.start(world.add_user())
 
     with pytest.raises(RequestError) as refused:
-        world.connector.services.users.unlock(world.tenant, "ann", provider_id)
+        world.connector.services.users.unlock(Tenant(world.tenant), "ann", provider_id)
 
     assert refused.value.code == Code.CLAIM_PROVIDER_NOT_FOUND
-    assert world.connector.services.users.unlock(world.tenant, "ann", world.provider_id) == 1
+    assert world.connector.services.users.unlock(Tenant(world.tenant), "ann", world.provider_id) == 1

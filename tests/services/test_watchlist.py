@@ -12,6 +12,7 @@ import pytest
 import requests
 from sqlalchemy import delete, select
 
+from connector.domain.tenancy import Tenant
 from connector.domain.verification import VerificationFilter
 from connector.services.application.watchlist import TellMatches
 from connector.services.results.deliveries import UpdateMatches
@@ -125,7 +126,7 @@ def test_new_matches_are_recorded_told_and_unverify(world: World, ann: Caller, a
     )
     with world.connector.services.database.read() as connection:
         [event_id] = connection.execute(select(events.c.id).where(events.c.kind == KIND)).scalars()
-    [found] = world.connector.services.lookup.all(world.tenant, VerificationFilter())
+    [found] = world.connector.services.lookup.all(Tenant(world.tenant), VerificationFilter())
     verification = found.verification
     assert {each.actor for each in told(world)} == {event_id}
     assert {each.verification_id for each in told(world)} == {verification.verification_id}
@@ -322,8 +323,8 @@ def test_user_or_provider_that_was_removed_meanwhile_is_left_alone(
     application.received.clear()
     before = told(world)
 
-    world.connector.services.users.remove(world.tenant, "ann")
-    world.connector.services.providers.remove(world.tenant, world.provider_id)
+    world.connector.services.users.remove(Tenant(world.tenant), "ann")
+    world.connector.services.providers.remove(Tenant(world.tenant), world.provider_id)
     world.faults(failed=0)
     let_pass(world.connector.services.database, timedelta(minutes=1))
 
@@ -351,7 +352,7 @@ def test_event_that_was_given_up_is_asked_about_again_when_it_is_replayed(
         event_id = connection.execute(select(events.c.id).where(events.c.kind == KIND)).scalar_one()
     world.faults(failed=0)
 
-    assert world.connector.services.event_lookup.replay(world.tenant, event_id) == "parked"
+    assert world.connector.services.event_lookup.replay(Tenant(world.tenant), event_id) == "parked"
 
     wait_for(world, TellMatches.kind, "done")
     assert (verified(ann.claims()), event_states(world)) == (set(), ["applied"])

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from sqlalchemy import select
 
+from connector.domain.tenancy import Tenant
 from connector.store.models import metadata
 from tests.bodies import API_TOKEN, config_properties, event_body, provider_body
 from tests.harness import World, run_id_of, verified
@@ -28,7 +29,7 @@ def test_nothing_secret_or_personal_is_readable_after_a_whole_verification(world
     assert world.post_event(early).status_code == 200
     world.outcome(run_id, status="approved", comparisons=CLEAR)
     world.wait_until(lambda: verified(ann.claims()) == set(MAPPING))
-    world.connector.services.users.change(world.tenant, "ann", {GIVEN_NAME: "Changedonia", LAST_NAME: ""})
+    world.connector.services.users.change(Tenant(world.tenant), "ann", {GIVEN_NAME: "Changedonia", LAST_NAME: ""})
     assert verified(ann.claims()) == {BIRTH_DATE}
     secrets.add(resumed_token(world))
 

@@ -17,6 +17,7 @@ from connector.cli.progress import INTERRUPTED, progress, stoppable
 from connector.cli.user_import.decoding import UnreadableFileError, decode
 from connector.cli.user_import.entries import UserFile
 from connector.cli.user_import.review import SHOWN, Expected, Review, review
+from connector.domain.tenancy import Tenant
 from connector.domain.verifiability import missing_claims
 
 if TYPE_CHECKING:  # the use cases load when a command opens them
@@ -69,7 +70,7 @@ class Count:
 @json_option
 @click.pass_context
 def import_users(
-    context: click.Context, file: str, dry_run: bool, skip_refused: bool, tenant: str, as_json: bool
+    context: click.Context, file: str, dry_run: bool, skip_refused: bool, tenant: Tenant, as_json: bool
 ) -> None:
     """Add or change users from FILE; - stands for standard input.
 

@@ -21,6 +21,7 @@ from connector.domain.history import APPLICATION, RUN, SYSTEM, of_verification
 from connector.domain.nesting import is_deeper
 from connector.domain.studio import MANUAL_REVIEW
 from connector.domain.tasks import Task, TaskSummary
+from connector.domain.tenancy import Tenant
 from connector.domain.verification import Verification
 from connector.errors import Code, InvalidField, OnfidoError, RequestError
 from connector.http.webhook_sender import MAX_ANSWER
@@ -83,7 +84,7 @@ class Tasks:
         """The handlers of this story's deliveries."""
         return [Handler(TellTask, self.tell)]
 
-    def all(self, tenant: str, run_id: str, provider_id: str | None = None) -> list[TaskSummary]:
+    def all(self, tenant: Tenant, run_id: str, provider_id: str | None = None) -> list[TaskSummary]:
         """List the tasks of a run that have started, as Onfido says now; raises as `find` does, and `OnfidoError`."""
         run = self._reach(tenant, run_id, provider_id)
         try:
@@ -93,13 +94,13 @@ class Tasks:
                 raise RequestError(Code.VERIFICATION_NOT_FOUND, f"Onfido no longer has a run {run.run_id}.") from error
             raise
 
-    def get(self, tenant: str, run_id: str, task_id: str, provider_id: str | None = None) -> Task:
+    def get(self, tenant: Tenant, run_id: str, task_id: str, provider_id: str | None = None) -> Task:
         """Return a task as Onfido has it now; raises as `all` does, and `RequestError` where there is none."""
         return _read(self._reach(tenant, run_id, provider_id), task_id)
 
     def complete(
         self,
-        tenant: str,
+        tenant: Tenant,
         run_id: str,
         task_id: str,
         data: Data,
@@ -129,7 +130,7 @@ class Tasks:
             verification = verifications.find(connection, order.verification_id)
         if verification is None or verification.run_id is None or verification.closed_at is not None:
             return
-        provider = self._providers.get(verification.tenant, verification.provider_id)
+        provider = self._providers.of(verification)
         receiver = self._notices.receiver(provider)
         if receiver is None:
             return
@@ -158,7 +159,7 @@ class Tasks:
                 raise Undeliverable(error.summary) from error
             raise
 
-    def _reach(self, tenant: str, run_id: str, provider_id: str | None) -> _OpenRun:
+    def _reach(self, tenant: Tenant, run_id: str, provider_id: str | None) -> _OpenRun:
         verification = self._lookup.find(tenant, run_id, provider_id)
         if verification.run_id is None:
             raise RequestError(Code.VERIFICATION_NOT_FOUND, "The verification has no run yet, so it has no tasks.")

@@ -81,7 +81,7 @@ class Watchlist:
     def update(self, order: UpdateMatches) -> None:
         """Read whom a monitor watches, and apply its new matches."""
         try:
-            provider = self._providers.get(order.tenant, order.provider_id)
+            provider = self._providers.of(order)
         except RequestError:
             return  # the provider was removed, and with it all that could be un-verified
         verification = self._find_watched(provider, order.monitor_id)
@@ -99,7 +99,7 @@ class Watchlist:
             verification = verifications.find(connection, order.verification_id)
         if verification is None:
             return
-        receiver = self._notices.receiver(self._providers.get(verification.tenant, verification.provider_id))
+        receiver = self._notices.receiver(self._providers.of(verification))
         if receiver is not None:
             self._notices.send(receiver, matches_updated(order, verification, order.monitor_id))
 

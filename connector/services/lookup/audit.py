@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from connector.domain.history import AuditFilter, Entry
+from connector.domain.tenancy import Tenant
 from connector.store import history
 from connector.store.engine import Database
 
@@ -24,9 +25,9 @@ class Audit:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def page(self, tenant: str, criteria: AuditFilter, *, limit: int, before: int | None = None) -> AuditPage:
+    def page(self, tenant: Tenant, criteria: AuditFilter, *, limit: int, before: int | None = None) -> AuditPage:
         """Return the entries that match, from those numbered lower than `before` on."""
         with self._database.read() as connection:
-            entries = history.find_audited(connection, tenant, criteria, limit=limit + 1, before=before)
+            entries = history.find_audited(connection, tenant.name, criteria, limit=limit + 1, before=before)
         page = entries[:limit]
         return AuditPage(page, page[-1].number if len(entries) > limit else None)

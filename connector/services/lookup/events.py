@@ -8,6 +8,7 @@ from datetime import datetime
 
 from connector.domain.events import EventFilter, StoredEvent
 from connector.domain.history import EVENT, READ, REPLAYED, SYSTEM, by_administrator
+from connector.domain.tenancy import Tenant
 from connector.errors import ConnectorError
 from connector.services.journal import Journal
 from connector.services.results.events import Events
@@ -43,29 +44,29 @@ class EventLookup:
         self._journal = journal
         self._clock = clock
 
-    def page(self, tenant: str, criteria: EventFilter, *, limit: int, after: str | None = None) -> EventPage:
+    def page(self, tenant: Tenant, criteria: EventFilter, *, limit: int, after: str | None = None) -> EventPage:
         """Return events that match, the latest first, from the one behind `after` (an id) on."""
         with self._database.read() as connection:
-            matches = event_search.find_page(connection, tenant, criteria, limit=limit + 1, after=after)
+            matches = event_search.find_page(connection, tenant.name, criteria, limit=limit + 1, after=after)
         page = matches[:limit]
         return EventPage(page, page[-1].event_id if len(matches) > limit else None)
 
-    def get(self, tenant: str, event_id: str) -> StoredEvent:
+    def get(self, tenant: Tenant, event_id: str) -> StoredEvent:
         """Return an event; raise `ConnectorError` where there is none."""
         with self._database.read() as connection:
-            event = event_search.find(connection, tenant, event_id)
+            event = event_search.find(connection, tenant.name, event_id)
         if event is None:
             raise ConnectorError(f"There is no event {event_id}.")
         return event
 
-    def body(self, tenant: str, event_id: str, actor: str = SYSTEM) -> str:
+    def body(self, tenant: Tenant, event_id: str, actor: str = SYSTEM) -> str:
         """Return an event's body as Onfido posted it; raise `ConnectorError` where it is not kept."""
         event = self.get(tenant, event_id)
         sealed = self._sealed(event)
         self._record(tenant, event, READ, actor)
         return self._vault.open(sealed, event_body(event_id))
 
-    def replay(self, tenant: str, event_id: str, actor: str = SYSTEM) -> str:
+    def replay(self, tenant: Tenant, event_id: str, actor: str = SYSTEM) -> str:
         """Apply an event again, which changes nothing that was applied before; return its state then.
 
         Raise `ConnectorError` where there is no such event, or its body is not kept.
@@ -75,9 +76,9 @@ class EventLookup:
         self._record(tenant, event, REPLAYED, actor)
         return self.get(tenant, event_id).state
 
-    def _record(self, tenant: str, event: StoredEvent, what: str, actor: str) -> None:
+    def _record(self, tenant: Tenant, event: StoredEvent, what: str, actor: str) -> None:
         detail, now = {"kind": event.kind}, self._clock()
-        entry = by_administrator(now, actor, tenant, EVENT, event.event_id, what, detail, event.provider_id)
+        entry = by_administrator(now, actor, tenant.name, EVENT, event.event_id, what, detail, event.provider_id)
         with self._database.write() as connection:
             self._journal.record(connection, [entry])
 

@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 
+from connector.domain.tenancy import Tenant
 from connector.domain.verification import Verification
 from connector.errors import Code, OnfidoError, RequestError
 from connector.onfido.client import FileStream, OnfidoClient
@@ -49,14 +50,14 @@ class Evidence:
         self._onfido = onfido
         self._timing = timing
 
-    def create_timeline(self, tenant: str, run_id: str, provider_id: str | None = None) -> str:
+    def create_timeline(self, tenant: Tenant, run_id: str, provider_id: str | None = None) -> str:
         """Create a run's timeline file and return its id; it can be opened a moment later. Raises as opening does."""
         verification, onfido_run_id = self._ended(tenant, run_id, provider_id)
         with _with_retry_after():
             return self._client(verification).create_timeline_file(onfido_run_id)
 
     def open_timeline(
-        self, tenant: str, run_id: str, file_id: str, provider_id: str | None = None, *, actor: str
+        self, tenant: Tenant, run_id: str, file_id: str, provider_id: str | None = None, *, actor: str
     ) -> AbstractContextManager[EvidenceFile]:
         """Open a timeline file (a PDF) that was created."""
         if not file_id.strip("."):
@@ -66,7 +67,7 @@ class Evidence:
         return self._passed_on(opened, verification, f"timeline-{onfido_run_id}.pdf", PDF, actor)
 
     def open_evidence(
-        self, tenant: str, run_id: str, provider_id: str | None = None, *, actor: str
+        self, tenant: Tenant, run_id: str, provider_id: str | None = None, *, actor: str
     ) -> AbstractContextManager[EvidenceFile]:
         """Open the signed evidence (a PDF)."""
         verification, onfido_run_id = self._ended(tenant, run_id, provider_id)
@@ -74,7 +75,7 @@ class Evidence:
         return self._passed_on(opened, verification, f"evidence-{onfido_run_id}.pdf", PDF, actor)
 
     def open_evidence_folder(
-        self, tenant: str, run_id: str, provider_id: str | None = None, *, actor: str
+        self, tenant: Tenant, run_id: str, provider_id: str | None = None, *, actor: str
     ) -> AbstractContextManager[EvidenceFile]:
         """Open the evidence folder (a zip)."""
         verification, onfido_run_id = self._ended(tenant, run_id, provider_id)
@@ -97,7 +98,7 @@ class Evidence:
             self._readings.record_file(verification, name, actor)
             yield EvidenceFile(name, media_type, stream.length, stream.chunks)
 
-    def _ended(self, tenant: str, run_id: str, provider_id: str | None) -> tuple[Verification, str]:
+    def _ended(self, tenant: Tenant, run_id: str, provider_id: str | None) -> tuple[Verification, str]:
         """Return a verification that has ended and its run's id at Onfido."""
         verification = self._lookup.find(tenant, run_id, provider_id)
         if verification.closed_at is None and verification.run_id is not None:

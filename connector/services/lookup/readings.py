@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from connector.domain.history import ADMINISTRATOR, EXPORT, EXPORTED, FILE, READ, Change, of_verification
+from connector.domain.tenancy import Tenant
 from connector.domain.verification import Verification, VerificationFilter
 from connector.services.journal import Journal
 from connector.store.engine import Database
@@ -24,12 +25,12 @@ class Readings:
         self._journal = journal
         self._clock = clock
 
-    def record_export(self, tenant: str, criteria: VerificationFilter, actor: str) -> None:
+    def record_export(self, tenant: Tenant, criteria: VerificationFilter, actor: str) -> None:
         """Record an export of the verifications that match."""
         self._record(
             Change(
                 at=self._clock(),
-                tenant=tenant,
+                tenant=tenant.name,
                 subject=EXPORT,
                 name=CSV_FILE,
                 current=EXPORTED,

@@ -10,6 +10,7 @@ from connector.directory import Directory
 from connector.domain.claims import Claim
 from connector.domain.history import Change
 from connector.domain.provider import LONGEST_WINDOW, Provider
+from connector.domain.tenancy import Tenant
 from connector.domain.user_status import (
     REFUSED_STARTS_WINDOW,
     ClaimStatus,
@@ -53,7 +54,7 @@ class UserStatuses:
         self._kept = kept
         self._clock = clock
 
-    def get(self, tenant: str, user_id: str) -> UserStatus:
+    def get(self, tenant: Tenant, user_id: str) -> UserStatus:
         """Return how a user is verified; raise `RequestError` where the user is unknown, or was removed."""
         values, registered = self._directory.values(tenant, user_id), self._providers.all(tenant)
         known = self._read(tenant, user_id)
@@ -61,33 +62,35 @@ class UserStatuses:
             raise self.no_such_user(tenant, user_id)
         return UserStatus(user_id, [self._status(provider, known, values or {}) for provider in registered])
 
-    def refusals(self, tenant: str, user_id: str, limit: int = MAX_REFUSALS) -> list[Change]:
+    def refusals(self, tenant: Tenant, user_id: str, limit: int = MAX_REFUSALS) -> list[Change]:
         """Return a user's refused starts that are still recorded, the latest first."""
         with self._database.read() as connection:
-            return history.find_refusals(connection, tenant, user_id, limit)
+            return history.find_refusals(connection, tenant.name, user_id, limit)
 
-    def removal(self, tenant: str, user_id: str) -> Change | None:
+    def removal(self, tenant: Tenant, user_id: str) -> Change | None:
         """Return the latest entry of a user's removal, with its time and actor; None if there is none."""
         with self._database.read() as connection:
-            return history.find_removal(connection, tenant, user_id)
+            return history.find_removal(connection, tenant.name, user_id)
 
-    def no_such_user(self, tenant: str, user_id: str) -> RequestError:
+    def no_such_user(self, tenant: Tenant, user_id: str) -> RequestError:
         """Create the error for a user who is unknown, or was removed."""
         removal = self.removal(tenant, user_id)
         removed = f": removed at {removal.at:%Y-%m-%dT%H:%M:%SZ} by {removal.actor}" if removal else ""
         return RequestError(Code.USER_NOT_FOUND, f"There is no user {user_id}{removed}.")
 
-    def _read(self, tenant: str, user_id: str) -> _Known:
+    def _read(self, tenant: Tenant, user_id: str) -> _Known:
         since = self._clock() - timedelta(seconds=LONGEST_WINDOW)
         with self._database.read() as connection:
-            refusals = history.find_refusals(connection, tenant, user_id, MAX_REFUSALS)
+            refusals = history.find_refusals(connection, tenant.name, user_id, MAX_REFUSALS)
             return _Known(
                 claims={
-                    (claim.provider_id, claim.uri): claim for claim in claims.find_all(connection, tenant, user_id)
+                    (claim.provider_id, claim.uri): claim for claim in claims.find_all(connection, tenant.name, user_id)
                 },
-                latest=verification_search.find_latest_of_user(connection, tenant, user_id),
-                started=attempt_limits.find_started_of_user(connection, tenant, user_id, since),
-                refused=refused_starts.find_of_user(connection, tenant, user_id, self._clock() - REFUSED_STARTS_WINDOW),
+                latest=verification_search.find_latest_of_user(connection, tenant.name, user_id),
+                started=attempt_limits.find_started_of_user(connection, tenant.name, user_id, since),
+                refused=refused_starts.find_of_user(
+                    connection, tenant.name, user_id, self._clock() - REFUSED_STARTS_WINDOW
+                ),
                 refusals={refusal.provider_id: refusal for refusal in reversed(refusals)},
             )
 

@@ -9,6 +9,7 @@ from itertools import islice
 from connector.domain.claims import Claim
 from connector.domain.history import Change
 from connector.domain.tasks import TaskSummary
+from connector.domain.tenancy import Tenant
 from connector.domain.verification import Verification, VerificationClaim, VerificationFilter
 from connector.errors import Code, OnfidoError, RequestError
 from connector.services.providers.onfido import Onfido
@@ -82,22 +83,22 @@ class VerificationLookup:
         self._timing = timing
 
     def page(
-        self, tenant: str, criteria: VerificationFilter, *, limit: int, offset: int = 0, is_rising: bool = False
+        self, tenant: Tenant, criteria: VerificationFilter, *, limit: int, offset: int = 0, is_rising: bool = False
     ) -> tuple[list[ListedVerification], int]:
         """Return a page of verifications, the latest first unless `is_rising`, and how many match in all."""
         with self._database.read() as connection:
             verifications, total = verification_search.find_page(
-                connection, tenant, criteria, limit=limit, offset=offset, is_rising=is_rising
+                connection, tenant.name, criteria, limit=limit, offset=offset, is_rising=is_rising
             )
             tags = verification_search.find_tags(connection, [each.verification_id for each in verifications])
         return [ListedVerification(each, tags[each.verification_id]) for each in verifications], total
 
-    def count(self, tenant: str, criteria: VerificationFilter) -> int:
+    def count(self, tenant: Tenant, criteria: VerificationFilter) -> int:
         """Return how many verifications match."""
         with self._database.read() as connection:
-            return verification_search.count(connection, tenant, criteria)
+            return verification_search.count(connection, tenant.name, criteria)
 
-    def export(self, tenant: str, criteria: VerificationFilter) -> Iterator[ListedVerification]:
+    def export(self, tenant: Tenant, criteria: VerificationFilter) -> Iterator[ListedVerification]:
         """Yield the same as `all`, with what each verification said of its claims, and why."""
         for batch in _batches(self.all(tenant, criteria)):
             ids = [each.verification.verification_id for each in batch]
@@ -115,7 +116,7 @@ class VerificationLookup:
                 outcome = Outcome(comparisons[verification.verification_id], result.reasons if result else ())
                 yield replace(listed, outcome=outcome)
 
-    def all(self, tenant: str, criteria: VerificationFilter) -> Iterator[ListedVerification]:
+    def all(self, tenant: Tenant, criteria: VerificationFilter) -> Iterator[ListedVerification]:
         """Yield all verifications that match, the oldest first, in constant memory and short transactions.
 
         A verification that is added meanwhile comes at the end or not at all.
@@ -123,22 +124,24 @@ class VerificationLookup:
         last: Verification | None = None
         while True:
             with self._database.read() as connection:
-                verifications = verification_search.find_next(connection, tenant, criteria, limit=BATCH, after=last)
+                verifications = verification_search.find_next(
+                    connection, tenant.name, criteria, limit=BATCH, after=last
+                )
                 tags = verification_search.find_tags(connection, [each.verification_id for each in verifications])
             yield from (ListedVerification(each, tags[each.verification_id]) for each in verifications)
             if len(verifications) < BATCH:
                 return
             last = verifications[-1]
 
-    def find(self, tenant: str, run_id: str, provider_id: str | None = None) -> Verification:
+    def find(self, tenant: Tenant, run_id: str, provider_id: str | None = None) -> Verification:
         """Return a verification by its run's id or its own; raises `RequestError` where there is none."""
         with self._database.read() as connection:
-            verification = verification_search.find(connection, tenant, run_id, provider_id)
+            verification = verification_search.find(connection, tenant.name, run_id, provider_id)
         if verification is None:
             raise RequestError(Code.VERIFICATION_NOT_FOUND, f"There is no verification or run {run_id}.")
         return verification
 
-    def get(self, tenant: str, run_id: str, provider_id: str | None = None) -> VerificationDetails:
+    def get(self, tenant: Tenant, run_id: str, provider_id: str | None = None) -> VerificationDetails:
         """Return everything that is stored of a verification; raises as `find` does."""
         verification = self.find(tenant, run_id, provider_id)
         with self._database.read() as connection:
@@ -152,7 +155,7 @@ class VerificationLookup:
                     ],
                 ),
                 claims=targets,
-                current=claims.find_all(connection, tenant, verification.user_id, verification.provider_id, uris),
+                current=claims.find_all(connection, tenant.name, verification.user_id, verification.provider_id, uris),
                 result=self._kept.result(verification),
                 document=self._kept.document(verification),
                 history=history.find_of_verification(connection, verification.verification_id),
@@ -168,7 +171,7 @@ class VerificationLookup:
         except (OnfidoError, RequestError) as error:
             return LiveTasks(None, error.description)
 
-    def refresh(self, tenant: str, run_id: str, provider_id: str | None = None) -> Verification:
+    def refresh(self, tenant: Tenant, run_id: str, provider_id: str | None = None) -> Verification:
         """Ask Onfido for a run, unless it was asked a moment ago, apply the answer and return the result.
 
         Raises as `find` does, and `OnfidoError`.
@@ -176,7 +179,7 @@ class VerificationLookup:
         verification = self.find(tenant, run_id, provider_id)
         if verification.run_id is None:
             raise RequestError(Code.VERIFICATION_NOT_FOUND, NO_RUN)
-        provider = self._providers.get(verification.tenant, verification.provider_id)
+        provider = self._providers.of(verification)
         deadline = self._timing.interactive()
         self._results.refresh_if_due(provider, verification, deadline, REFRESHED)
         return self.find(tenant, run_id, provider_id)

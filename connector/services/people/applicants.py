@@ -23,6 +23,7 @@ from connector.domain.applicant_values import values_of
 from connector.domain.claims import APPLICANT_FIELDS
 from connector.domain.history import ADMINISTRATOR, APPLICANT, SYSTEM, Change, of_verification
 from connector.domain.provider import Provider
+from connector.domain.tenancy import Tenant
 from connector.domain.verification import Verification
 from connector.errors import Code, OnfidoError, RequestError
 from connector.onfido.countries import as_onfido_writes
@@ -64,13 +65,13 @@ class Applicants:
         self._timing = timing
         self._clock = clock
 
-    def update(self, tenant: str, provider_id: str, applicant_id: str, actor: str = SYSTEM) -> None:
+    def update(self, tenant: Tenant, provider_id: str, applicant_id: str, actor: str = SYSTEM) -> None:
         """Send the user's current values; claims that an open run has bound to other values stay unverified.
 
         Raises `RequestError` also where there are no values, Onfido would refuse one, or the applicant is deleted.
         """
         provider, verification = self._find(tenant, provider_id, applicant_id)
-        fields, values = self._prepare(provider, verification)
+        fields, values = self._prepare(tenant, provider, verification)
         onfido = self._onfido.of_provider(provider, self._timing.interactive())
         with (
             self._binding(provider, verification, values),
@@ -80,7 +81,7 @@ class Applicants:
         with self._database.write() as connection:
             self._journal.record(connection, [self._entry(verification, "updated", actor, {"claims": sorted(values)})])
 
-    def delete(self, tenant: str, provider_id: str, applicant_id: str, actor: str = SYSTEM) -> None:
+    def delete(self, tenant: Tenant, provider_id: str, applicant_id: str, actor: str = SYSTEM) -> None:
         """Ask Onfido to delete the applicant; one that is deleted already counts as success."""
         provider, verification = self._find(tenant, provider_id, applicant_id)
         onfido = self._onfido.of_provider(provider, self._timing.interactive())
@@ -98,7 +99,7 @@ class Applicants:
             )
             self._journal.record(connection, [deleted, *self._end_open(connection, verification, actor)])
 
-    def restore(self, tenant: str, provider_id: str, applicant_id: str, actor: str = SYSTEM) -> None:
+    def restore(self, tenant: Tenant, provider_id: str, applicant_id: str, actor: str = SYSTEM) -> None:
         """Cancel a deletion that Onfido has not carried out yet."""
         provider, verification = self._find(tenant, provider_id, applicant_id)
         onfido = self._onfido.of_provider(provider, self._timing.interactive())
@@ -107,7 +108,7 @@ class Applicants:
         with self._database.write() as connection:
             self._journal.record(connection, [self._entry(verification, "restored", actor, {})])
 
-    def _find(self, tenant: str, provider_id: str, applicant_id: str) -> tuple[Provider, Verification]:
+    def _find(self, tenant: Tenant, provider_id: str, applicant_id: str) -> tuple[Provider, Verification]:
         """Return the provider and the latest verification of the applicant."""
         provider = self._providers.get(tenant, provider_id)
         with self._database.read() as connection:
@@ -118,14 +119,16 @@ class Applicants:
             )
         return provider, verification
 
-    def _prepare(self, provider: Provider, verification: Verification) -> tuple[dict[str, str], dict[str, str]]:
+    def _prepare(
+        self, tenant: Tenant, provider: Provider, verification: Verification
+    ) -> tuple[dict[str, str], dict[str, str]]:
         """Return the values to send, by applicant field and by claim; first commits which fields will be sent.
 
         An address that Onfido would refuse is left out.
         """
         is_recorded = False
         while not is_recorded:
-            values = self._values(verification)
+            values = self._values(tenant, verification.user_id)
             sent = values_of(provider.claims, APPLICANT_FIELDS, values, provider.missing_name)
             fields = without_incomplete_address(as_onfido_writes(sent))
             if not fields:
@@ -134,10 +137,10 @@ class Applicants:
             is_recorded = not self._record(verification, fields)
         return fields, {uri: values[uri] for uri, name in provider.claims.items() if name in fields and uri in values}
 
-    def _values(self, verification: Verification) -> Mapping[str, str]:
-        values = self._directory.values(verification.tenant, verification.user_id)
+    def _values(self, tenant: Tenant, user_id: str) -> Mapping[str, str]:
+        values = self._directory.values(tenant, user_id)
         if values is None:
-            raise RequestError(Code.USER_NOT_FOUND, f"There is no user {verification.user_id}.")
+            raise RequestError(Code.USER_NOT_FOUND, f"There is no user {user_id}.")
         return values
 
     def _record(self, verification: Verification, fields: Collection[str]) -> bool:

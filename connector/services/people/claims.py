@@ -14,6 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from connector.directory import Directory
 from connector.domain.claims import Claim, ClaimState
 from connector.domain.history import ADMINISTRATOR, CLAIM, SYSTEM, Change
+from connector.domain.tenancy import Tenant
 from connector.errors import Code, InvalidField, RequestError
 from connector.services.journal import Journal
 from connector.store import claims, providers, verification_claims
@@ -48,26 +49,26 @@ class Claims:
         self._journal = journal
         self._clock = clock
 
-    def all(self, tenant: str, user_id: str, provider_id: str | None = None) -> list[Claim]:
+    def all(self, tenant: Tenant, user_id: str, provider_id: str | None = None) -> list[Claim]:
         """Return a user's claims; raises `RequestError`: no such user, or no such provider."""
         with self._database.read() as connection:
             if provider_id is not None:
                 _check_providers(connection, tenant, [provider_id])
-            known = claims.find_all(connection, tenant, user_id, provider_id)
+            known = claims.find_all(connection, tenant.name, user_id, provider_id)
         if not known:
             self._check_user(tenant, user_id)
         return known
 
-    def get(self, tenant: str, user_id: str, claim_id: str) -> Claim:
+    def get(self, tenant: Tenant, user_id: str, claim_id: str) -> Claim:
         """Return one claim of a user; raises `RequestError` where there is none."""
         with self._database.read() as connection:
-            claim = claims.find(connection, tenant, user_id, claim_id)
+            claim = claims.find(connection, tenant.name, user_id, claim_id)
         if claim is None:
             self._check_user(tenant, user_id)
             raise RequestError(Code.CLAIM_NOT_FOUND, f"The user {user_id} has no claim {claim_id}.")
         return claim
 
-    def add(self, tenant: str, user_id: str, entries: Sequence[ClaimEntry], actor: str = SYSTEM) -> list[Claim]:
+    def add(self, tenant: Tenant, user_id: str, entries: Sequence[ClaimEntry], actor: str = SYSTEM) -> list[Claim]:
         """Add claims, all or none; raises `RequestError`: user or provider unknown, or a claim exists already."""
         values = self._directory.values(tenant, user_id)
         if values is None:
@@ -83,7 +84,9 @@ class Claims:
             self._journal.record(connection, changes)
         return self._confirmed(tenant, user_id, entries, values, added=[row["id"] for row in rows])
 
-    def correct_all(self, tenant: str, user_id: str, entries: Sequence[ClaimEntry], actor: str = SYSTEM) -> list[Claim]:
+    def correct_all(
+        self, tenant: Tenant, user_id: str, entries: Sequence[ClaimEntry], actor: str = SYSTEM
+    ) -> list[Claim]:
         """Correct several claims, all or none; raises `RequestError` where one does not exist, or is named twice."""
         values = self._directory.values(tenant, user_id)
         if values is None:
@@ -94,8 +97,10 @@ class Claims:
             raise InvalidField("claims", "must name no claim twice")
         with self._database.write() as connection:
             _check_providers(connection, tenant, {entry.provider_id for entry in entries})
-            claims.lock(connection, tenant, user_id)
-            known = {(claim.uri, claim.provider_id): claim for claim in claims.find_all(connection, tenant, user_id)}
+            claims.lock(connection, tenant.name, user_id)
+            known = {
+                (claim.uri, claim.provider_id): claim for claim in claims.find_all(connection, tenant.name, user_id)
+            }
             changes = []
             for entry in sorted(entries, key=lambda entry: (entry.uri, entry.provider_id)):
                 claim = known.get((entry.uri, entry.provider_id))
@@ -107,7 +112,7 @@ class Claims:
 
     def correct(
         self,
-        tenant: str,
+        tenant: Tenant,
         user_id: str,
         claim_id: str,
         *,
@@ -119,8 +124,8 @@ class Claims:
         self.get(tenant, user_id, claim_id)
         values = self._directory.values(tenant, user_id)
         with self._database.write() as connection:
-            claims.lock(connection, tenant, user_id)
-            claim = claims.find(connection, tenant, user_id, claim_id)
+            claims.lock(connection, tenant.name, user_id)
+            claim = claims.find(connection, tenant.name, user_id, claim_id)
             if claim is None:
                 raise _removed(user_id)
             entry = ClaimEntry(claim.uri, claim.provider_id, is_verified, metadata)
@@ -131,7 +136,7 @@ class Claims:
     def _correct(
         self,
         connection: Connection,
-        tenant: str,
+        tenant: Tenant,
         user_id: str,
         claim: Claim,
         entry: ClaimEntry,
@@ -142,13 +147,13 @@ class Claims:
         return _correction_entry(tenant, user_id, entry, claim, actor, self._clock())
 
     def _rows(
-        self, tenant: str, user_id: str, entries: Sequence[ClaimEntry], values: Mapping[str, str]
+        self, tenant: Tenant, user_id: str, entries: Sequence[ClaimEntry], values: Mapping[str, str]
     ) -> list[dict[str, Any]]:
         now = self._clock()
         return [
             {
                 "id": claims.new_id(),
-                "tenant": tenant,
+                "tenant": tenant.name,
                 "provider_id": entry.provider_id,
                 "user_id": user_id,
                 "uri": entry.uri,
@@ -161,7 +166,7 @@ class Claims:
         ]
 
     def _correction(
-        self, tenant: str, user_id: str, entry: ClaimEntry, values: Mapping[str, str] | None
+        self, tenant: Tenant, user_id: str, entry: ClaimEntry, values: Mapping[str, str] | None
     ) -> dict[str, Any]:
         """Create an administrator's correction of a claim; it is valid for the user's current value."""
         return {
@@ -174,7 +179,7 @@ class Claims:
 
     def _confirmed(
         self,
-        tenant: str,
+        tenant: Tenant,
         user_id: str,
         entries: Sequence[ClaimEntry],
         written_for: Mapping[str, str] | None,
@@ -195,33 +200,33 @@ class Claims:
         with self._database.write() as connection:
             withdrawn: list[Change] = []
             if was_removed := values is None and written_for is not None:
-                withdrawn = claims.forget(connection, tenant, user_id, added, self._clock())
+                withdrawn = claims.forget(connection, tenant.name, user_id, added, self._clock())
             elif outdated:
-                withdrawn = claims.unverify_held(connection, tenant, user_id, outdated, self._clock())
+                withdrawn = claims.unverify_held(connection, tenant.name, user_id, outdated, self._clock())
             self._journal.record(connection, withdrawn)
-            known = claims.find_all(connection, tenant, user_id)
+            known = claims.find_all(connection, tenant.name, user_id)
         confirmed = [claim for claim in known if (claim.uri, claim.provider_id) in requested]
         if was_removed or len(confirmed) < len(requested):
             raise _removed(user_id)
         return confirmed
 
-    def _fingerprint(self, tenant: str, user_id: str, uri: str, values: Mapping[str, str] | None) -> str | None:
+    def _fingerprint(self, tenant: Tenant, user_id: str, uri: str, values: Mapping[str, str] | None) -> str | None:
         value = (values or {}).get(uri)
-        return self._fingerprints.of(tenant, user_id, uri, value) if value else None
+        return self._fingerprints.of(tenant.name, user_id, uri, value) if value else None
 
-    def _check_user(self, tenant: str, user_id: str) -> None:
+    def _check_user(self, tenant: Tenant, user_id: str) -> None:
         if not self._directory.has_user(tenant, user_id):
             raise _no_such_user(user_id)
 
 
 def _correction_entry(
-    tenant: str, user_id: str, entry: ClaimEntry, claim: Claim | None, actor: str, now: datetime
+    tenant: Tenant, user_id: str, entry: ClaimEntry, claim: Claim | None, actor: str, now: datetime
 ) -> Change:
     state = ClaimState(entry.is_verified, None)
     before = ClaimState(claim.is_verified, claim.verification_status).label if claim else None
     return Change(
         at=now,
-        tenant=tenant,
+        tenant=tenant.name,
         subject=CLAIM,
         name=entry.uri,
         previous=before,
@@ -236,7 +241,7 @@ def _correction_entry(
 
 
 def values_changed(
-    connection: Connection, tenant: str, changed: Mapping[str, Mapping[str, str | None]], now: datetime
+    connection: Connection, tenant: Tenant, changed: Mapping[str, Mapping[str, str | None]], now: datetime
 ) -> list[Change]:
     """Withdraw claims that were verified, or are being verified, for other values of some users.
 
@@ -246,14 +251,14 @@ def values_changed(
     """
     if not changed:
         return []
-    verification_claims.mark_stale(connection, tenant, changed)
-    return claims.unverify_changed(connection, tenant, changed, now)
+    verification_claims.mark_stale(connection, tenant.name, changed)
+    return claims.unverify_changed(connection, tenant.name, changed, now)
 
 
 def _check_providers(
-    connection: Connection, tenant: str, provider_ids: Collection[str], *, share: bool = False
+    connection: Connection, tenant: Tenant, provider_ids: Collection[str], *, share: bool = False
 ) -> None:
-    known = providers.find_known(connection, tenant, provider_ids, share=share)
+    known = providers.find_known(connection, tenant.name, provider_ids, share=share)
     if missing := sorted(set(provider_ids) - known):
         raise RequestError(
             Code.CLAIM_PROVIDER_NOT_FOUND, f"There is no identity verification provider {', '.join(missing)}."

@@ -11,6 +11,7 @@ from types import MappingProxyType
 from sqlalchemy import Connection
 
 from connector.domain.history import ADDED, CHANGED, REMOVED, SYSTEM, UNLOCKED, USER, Change, by_administrator
+from connector.domain.tenancy import Tenant
 from connector.domain.text import is_blank
 from connector.domain.user_ids import id_objection
 from connector.domain.verification import Verification
@@ -63,53 +64,53 @@ class Users:
         self._values = ValueWriter(vault, fingerprints)
         self._clock = clock
 
-    def add(self, tenant: str, user_id: str, values: Values, actor: str = SYSTEM) -> None:
+    def add(self, tenant: Tenant, user_id: str, values: Values, actor: str = SYSTEM) -> None:
         """Add a user with attribute values by claim URI; raises `InvalidField` where the id is taken or unusable."""
         if objection := id_objection(user_id):
             raise InvalidField("user id", objection)
         with self._database.write() as connection:
-            if not users.add(connection, tenant, user_id, self._clock()):
+            if not users.add(connection, tenant.name, user_id, self._clock()):
                 raise InvalidField("user id", f"must be new: there is a user {user_id} already")
             self._write(connection, tenant, {user_id: values}, {user_id}, actor)
 
-    def change(self, tenant: str, user_id: str, values: Values, actor: str = SYSTEM) -> bool:
+    def change(self, tenant: Tenant, user_id: str, values: Values, actor: str = SYSTEM) -> bool:
         """Change some of a user's values; a blank one is removed. Returns whether any has changed.
 
         A claim that was verified for another value is no longer verified, as part of the same transaction.
         Raises `RequestError` where there is no such user.
         """
         with self._database.write() as connection:
-            if not users.lock(connection, tenant, user_id):
+            if not users.lock(connection, tenant.name, user_id):
                 raise _not_found(user_id)
-            stored = users.find_values(connection, tenant, user_id)
+            stored = users.find_values(connection, tenant.name, user_id)
             changed = self._values.differences(tenant, user_id, stored, values)
             if changed:
                 self._write(connection, tenant, {user_id: changed}, (), actor)
         return bool(changed)
 
-    def put_all(self, tenant: str, given: Iterable[tuple[str, Values]], actor: str = SYSTEM) -> Iterator[Batch]:
+    def put_all(self, tenant: Tenant, given: Iterable[tuple[str, Values]], actor: str = SYSTEM) -> Iterator[Batch]:
         """Add users, or change the values of existing ones, batch by batch; equal values change nothing.
 
         Each batch is one transaction, committed when it is returned.
         """
         for batch in _batches(given):
             with self._database.write() as connection:
-                added = users.add_or_lock(connection, tenant, batch, self._clock())
-                stored = users.find_values_of(connection, tenant, batch.keys() - added)
+                added = users.add_or_lock(connection, tenant.name, batch, self._clock())
+                stored = users.find_values_of(connection, tenant.name, batch.keys() - added)
                 changes = dict.fromkeys(sorted(added), EMPTY) | self._changes(tenant, batch, stored)
                 self._write(connection, tenant, changes, added, actor)
             yield _batch(batch, stored, added, changes.keys() - added)
 
-    def rehearse(self, tenant: str, given: Iterable[tuple[str, Values]]) -> Iterator[Batch]:
+    def rehearse(self, tenant: Tenant, given: Iterable[tuple[str, Values]]) -> Iterator[Batch]:
         """Return the result that `put_all` would have, without changing anything."""
         for batch in _batches(given):
             with self._database.read() as connection:
-                known = users.find_known(connection, tenant, batch)
-                stored = users.find_values_of(connection, tenant, known)
+                known = users.find_known(connection, tenant.name, batch)
+                stored = users.find_values_of(connection, tenant.name, known)
             changes = self._changes(tenant, batch, stored)
             yield _batch(batch, stored, batch.keys() - known, changes.keys() & known)
 
-    def remove(self, tenant: str, user_id: str, actor: str = SYSTEM) -> int:
+    def remove(self, tenant: Tenant, user_id: str, actor: str = SYSTEM) -> int:
         """Remove a user with everything personal here, and what Onfido keeps of the user through the outbox.
 
         What stays is that it was done, when and by whom. A user whom the connector does not keep itself is removed
@@ -117,79 +118,79 @@ class Users:
         not known here any more. Raises `RequestError` where nothing is known of the user.
         """
         with self._database.write() as connection:
-            users.lock(connection, tenant, user_id)  # first, in lock order
-            known = verifications.find_of_user(connection, tenant, user_id)
-            is_known = users.remove(connection, tenant, user_id)
-            if not claims.forget_user(connection, tenant, user_id) and not is_known and not known:
+            users.lock(connection, tenant.name, user_id)  # first, in lock order
+            known = verifications.find_of_user(connection, tenant.name, user_id)
+            is_known = users.remove(connection, tenant.name, user_id)
+            if not claims.forget_user(connection, tenant.name, user_id) and not is_known and not known:
                 raise _not_found(user_id)
             for provider_id in sorted({each.provider_id for each in known}):
                 runs = [each.run_id for each in known if each.provider_id == provider_id and each.run_id]
                 events.forget_runs(connection, provider_id, runs)
             events.forget_of_verifications(connection, [each.verification_id for each in known])
-            verifications.forget_user(connection, tenant, user_id)
-            history.forget_refusals_of(connection, tenant, user_id)
-            refused_starts.forget_user(connection, tenant, user_id)
+            verifications.forget_user(connection, tenant.name, user_id)
+            history.forget_refusals_of(connection, tenant.name, user_id)
+            refused_starts.forget_user(connection, tenant.name, user_id)
             self._journal.record(connection, [self._entry(tenant, user_id, REMOVED, actor, {})])
             applicants = _applicants(tenant, known)
             outbox.add_all(connection, [*applicants, *_customers(tenant, user_id, known)])
             return len(applicants)
 
-    def unlock(self, tenant: str, user_id: str, provider_id: str | None = None, actor: str = SYSTEM) -> int:
+    def unlock(self, tenant: Tenant, user_id: str, provider_id: str | None = None, actor: str = SYSTEM) -> int:
         """Exclude a user's attempts so far from the limit, with one provider or all; return how many those are.
 
         Raise `RequestError` where nothing is known of the user, or of the provider.
         """
         with self._database.write() as connection:
-            if provider_id is not None and not providers.find_known(connection, tenant, [provider_id]):
+            if provider_id is not None and not providers.find_known(connection, tenant.name, [provider_id]):
                 raise RequestError(
                     Code.CLAIM_PROVIDER_NOT_FOUND, f"There is no identity verification provider {provider_id}."
                 )
-            is_known = users.lock(connection, tenant, user_id)
-            known = verifications.find_of_user(connection, tenant, user_id)
+            is_known = users.lock(connection, tenant.name, user_id)
+            known = verifications.find_of_user(connection, tenant.name, user_id)
             if not is_known and not known:
                 raise _not_found(user_id)
             chosen = [each.verification_id for each in known if provider_id in (None, each.provider_id)]
             attempt_limits.forgive(connection, chosen)
-            refused_starts.forget_user(connection, tenant, user_id, provider_id)
+            refused_starts.forget_user(connection, tenant.name, user_id, provider_id)
             self._journal.record(connection, [self._unlocked(tenant, user_id, provider_id, actor, len(chosen))])
         return len(chosen)
 
-    def values(self, tenant: str, user_id: str) -> Mapping[str, str]:
+    def values(self, tenant: Tenant, user_id: str) -> Mapping[str, str]:
         """Return a user's values by claim URI; raises `RequestError` where there is no such user."""
         with self._database.read() as connection:
-            if not users.has(connection, tenant, user_id):
+            if not users.has(connection, tenant.name, user_id):
                 raise _not_found(user_id)
-            sealed = users.find_values(connection, tenant, user_id)
+            sealed = users.find_values(connection, tenant.name, user_id)
         return self._values.open(tenant, user_id, sealed)
 
-    def known_values(self, tenant: str, user_id: str) -> Mapping[str, str]:
+    def known_values(self, tenant: Tenant, user_id: str) -> Mapping[str, str]:
         """Return the user's values in the embedded directory, by claim URI; empty for a user of another directory."""
         with self._database.read() as connection:
-            return self._values.open(tenant, user_id, users.find_values(connection, tenant, user_id))
+            return self._values.open(tenant, user_id, users.find_values(connection, tenant.name, user_id))
 
     def page(
-        self, tenant: str, *, limit: int, after: str = "", part: str | None = None
+        self, tenant: Tenant, *, limit: int, after: str = "", part: str | None = None
     ) -> tuple[list[str], str | None]:
         """Return ids of users in their order, behind `after`, and where the next page begins; None at the end.
 
         With `part`, of the users only whose id holds it, in whatever case.
         """
         with self._database.read() as connection:
-            matches = users.find_page(connection, tenant, limit=limit + 1, after=after, part=part)
+            matches = users.find_page(connection, tenant.name, limit=limit + 1, after=after, part=part)
         return matches[:limit], matches[limit - 1] if len(matches) > limit else None
 
-    def ids(self, tenant: str) -> Iterator[str]:
+    def ids(self, tenant: Tenant) -> Iterator[str]:
         """Yield the ids of all users of the tenant, in their order."""
         page: list[str] = []
         while True:
             with self._database.read() as connection:
-                page = users.find_page(connection, tenant, limit=PAGE_SIZE, after=page[-1] if page else "")
+                page = users.find_page(connection, tenant.name, limit=PAGE_SIZE, after=page[-1] if page else "")
             yield from page
             if len(page) < PAGE_SIZE:
                 return
 
     def _changes(
-        self, tenant: str, batch: Mapping[str, Values], stored: Mapping[str, Mapping[str, str]]
+        self, tenant: Tenant, batch: Mapping[str, Values], stored: Mapping[str, Mapping[str, str]]
     ) -> dict[str, Values]:
         """Return the values that differ from the stored ones, by user, without users that have none."""
         changes = {
@@ -201,7 +202,7 @@ class Users:
     def _write(
         self,
         connection: Connection,
-        tenant: str,
+        tenant: Tenant,
         changes: Mapping[str, Values],
         added: Collection[str],
         actor: str,
@@ -214,16 +215,16 @@ class Users:
         ]
         self._journal.record(connection, [*withdrawn, *entries])
 
-    def _entry(self, tenant: str, user_id: str, what: str, actor: str, values: Values) -> Change:
+    def _entry(self, tenant: Tenant, user_id: str, what: str, actor: str, values: Values) -> Change:
         detail = {"claims": sorted(values)}
         removed = sorted(uri for uri, value in values.items() if is_blank(value))
         if what == CHANGED and removed:
             detail["removed"] = removed
-        return by_administrator(self._clock(), actor, tenant, USER, user_id, what, detail)
+        return by_administrator(self._clock(), actor, tenant.name, USER, user_id, what, detail)
 
-    def _unlocked(self, tenant: str, user_id: str, provider_id: str | None, actor: str, attempts: int) -> Change:
+    def _unlocked(self, tenant: Tenant, user_id: str, provider_id: str | None, actor: str, attempts: int) -> Change:
         detail = {"attempts": attempts}
-        return by_administrator(self._clock(), actor, tenant, USER, user_id, UNLOCKED, detail, provider_id)
+        return by_administrator(self._clock(), actor, tenant.name, USER, user_id, UNLOCKED, detail, provider_id)
 
 
 def _batches(given: Iterable[tuple[str, Values]]) -> Iterator[dict[str, Values]]:
@@ -252,13 +253,13 @@ def _not_found(user_id: str) -> RequestError:
     return RequestError(Code.USER_NOT_FOUND, f"There is no user {user_id}.")
 
 
-def _applicants(tenant: str, known: Sequence[Verification]) -> list[DeleteApplicant]:
+def _applicants(tenant: Tenant, known: Sequence[Verification]) -> list[DeleteApplicant]:
     """Return the deletions of a user's applicants, each with the environment that it is in."""
     environments = {(each.provider_id, each.applicant_id): each.environment for each in known if each.applicant_id}
-    return [DeleteApplicant(tenant, *key, environment) for key, environment in sorted(environments.items())]
+    return [DeleteApplicant(tenant.name, *key, environment) for key, environment in sorted(environments.items())]
 
 
-def _customers(tenant: str, user_id: str, known: Sequence[Verification]) -> list[DeleteCustomer]:
+def _customers(tenant: Tenant, user_id: str, known: Sequence[Verification]) -> list[DeleteCustomer]:
     """Return the deletions of what Onfido keeps under the user's id, where it was ever sent."""
     sent = {each.provider_id for each in known if each.sends_user_id and each.run_requested_at is not None}
-    return [DeleteCustomer(tenant, provider_id, user_id) for provider_id in sorted(sent)]
+    return [DeleteCustomer(tenant.name, provider_id, user_id) for provider_id in sorted(sent)]

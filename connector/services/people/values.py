@@ -8,6 +8,7 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from connector.domain.history import Change
+from connector.domain.tenancy import Tenant
 from connector.domain.text import is_blank, normal
 from connector.services.people.claims import values_changed
 from connector.store import users
@@ -24,34 +25,36 @@ class ValueWriter:
         self._vault = vault
         self._fingerprints = fingerprints
 
-    def open(self, tenant: str, user_id: str, sealed: Mapping[str, str]) -> dict[str, str]:
+    def open(self, tenant: Tenant, user_id: str, sealed: Mapping[str, str]) -> dict[str, str]:
         """Open a user's stored values."""
-        return {uri: self._vault.open(value, user_value(tenant, user_id, uri)) for uri, value in sealed.items()}
+        return {uri: self._vault.open(value, user_value(tenant.name, user_id, uri)) for uri, value in sealed.items()}
 
-    def differences(self, tenant: str, user_id: str, stored: Mapping[str, str], given: Values) -> dict[str, str]:
+    def differences(self, tenant: Tenant, user_id: str, stored: Mapping[str, str], given: Values) -> dict[str, str]:
         """Return the given values that differ from the stored, sealed ones."""
         known = self.open(tenant, user_id, {uri: stored[uri] for uri in given if uri in stored})
         return {uri: value for uri, value in given.items() if not _is_same(known.get(uri, ""), value)}
 
-    def write(self, connection: Connection, tenant: str, changed: Mapping[str, Values], now: datetime) -> list[Change]:
+    def write(
+        self, connection: Connection, tenant: Tenant, changed: Mapping[str, Values], now: datetime
+    ) -> list[Change]:
         """Write values by user; claims verified for other values are no longer verified.
 
         Returns which claims are no longer verified, for the journal.
         """
         sealed = {user_id: self._sealed(tenant, user_id, values) for user_id, values in changed.items()}
-        users.set_values(connection, tenant, sealed)
+        users.set_values(connection, tenant.name, sealed)
         fingerprints = {user_id: self._fingerprinted(tenant, user_id, values) for user_id, values in changed.items()}
         return values_changed(connection, tenant, fingerprints, now)
 
-    def _sealed(self, tenant: str, user_id: str, values: Values) -> dict[str, str | None]:
+    def _sealed(self, tenant: Tenant, user_id: str, values: Values) -> dict[str, str | None]:
         return {
-            uri: None if is_blank(value) else self._vault.seal(value, user_value(tenant, user_id, uri))
+            uri: None if is_blank(value) else self._vault.seal(value, user_value(tenant.name, user_id, uri))
             for uri, value in values.items()
         }
 
-    def _fingerprinted(self, tenant: str, user_id: str, values: Values) -> dict[str, str | None]:
+    def _fingerprinted(self, tenant: Tenant, user_id: str, values: Values) -> dict[str, str | None]:
         of = self._fingerprints.of
-        return {uri: None if is_blank(value) else of(tenant, user_id, uri, value) for uri, value in values.items()}
+        return {uri: None if is_blank(value) else of(tenant.name, user_id, uri, value) for uri, value in values.items()}
 
 
 def _is_same(before: str, value: str) -> bool:

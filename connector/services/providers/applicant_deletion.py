@@ -42,7 +42,7 @@ class ApplicantDeletion:
     def delete(self, order: DeleteApplicant) -> None:
         """Delete an applicant at Onfido; one that is gone already counts as success."""
         try:
-            provider = self._providers.get(order.tenant, order.provider_id)
+            provider = self._providers.of(order)
         except RequestError as error:
             raise Undeliverable("The provider was removed: delete the applicant in Onfido's dashboard.") from error
         onfido = self._onfido.of_provider(provider, background(DELETE_BUDGET))

@@ -43,7 +43,7 @@ class CustomerDeletion:
     def delete(self, order: DeleteCustomer) -> None:
         """Delete what there is; a user without any will do."""
         try:
-            provider = self._providers.get(order.tenant, order.provider_id)
+            provider = self._providers.of(order)
         except RequestError as error:
             advice = "delete the user's passkeys and biometric tokens at Onfido"
             raise Undeliverable(f"The provider was removed: {advice}.") from error

@@ -28,7 +28,7 @@ class Onfido:
 
     def of_verification(self, verification: Verification, deadline: Deadline) -> OnfidoClient:
         """Return a client for a verification's provider; raises `RequestError` where that was removed."""
-        return self.of_provider(self._providers.get(verification.tenant, verification.provider_id), deadline)
+        return self.of_provider(self._providers.of(verification), deadline)
 
     def of_provider(self, provider: Provider, deadline: Deadline) -> OnfidoClient:
         """Return a client for a provider."""

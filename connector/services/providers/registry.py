@@ -27,6 +27,7 @@ from connector.domain.provider import (
     without_masks,
 )
 from connector.domain.studio import Studio, StudioPolicy, check_studio
+from connector.domain.tenancy import OfProvider, Tenant
 from connector.errors import Code, RequestError
 from connector.services.journal import Journal
 from connector.services.providers.secrets import Secrets
@@ -58,7 +59,7 @@ class Providers:
         self._studio_policy = studio_policy
         self._clock = clock
 
-    def add(self, tenant: str, config: ProviderConfig, actor: str = SYSTEM) -> Provider:
+    def add(self, tenant: Tenant, config: ProviderConfig, actor: str = SYSTEM) -> Provider:
         """Register a provider; an API token or client credentials are required.
 
         Raises `RequestError`: a field is invalid, or the name is taken in this tenant.
@@ -71,11 +72,11 @@ class Providers:
         provider_id = str(uuid.uuid4())
         columns = _plain_columns(config, studio) | self._secrets.new_columns(provider_id, config)
         with _name_conflict(config), self._database.write() as connection:
-            providers.add(connection, provider_id, tenant, columns, self._clock())
+            providers.add(connection, provider_id, tenant.name, columns, self._clock())
             self._record_change(connection, tenant, provider_id, ADDED, actor, columns, config.name)
         return self.get(tenant, provider_id)
 
-    def change(self, tenant: str, provider_id: str, config: ProviderConfig, actor: str = SYSTEM) -> Provider:
+    def change(self, tenant: Tenant, provider_id: str, config: ProviderConfig, actor: str = SYSTEM) -> Provider:
         """Replace a provider's configuration; secrets that are None stay.
 
         A webhook token that is replaced stays valid for a while, so that events signed with it are not refused.
@@ -84,7 +85,7 @@ class Providers:
         config = without_masks(tidied(config))
         check_config(config, self._policy)
         with _name_conflict(config), self._database.write() as connection:
-            is_free = providers.lock_name(connection, provider_id, tenant, config.name)
+            is_free = providers.lock_name(connection, provider_id, tenant.name, config.name)
             stored = self._lock(connection, tenant, provider_id)
             if not is_free:
                 raise _name_taken(config.name)
@@ -134,7 +135,7 @@ class Providers:
         with self._database.read() as connection:
             return verifications.count_in(connection, provider.provider_id, SANDBOX)
 
-    def end_overlap(self, tenant: str, provider_id: str, actor: str = SYSTEM) -> Provider:
+    def end_overlap(self, tenant: Tenant, provider_id: str, actor: str = SYSTEM) -> Provider:
         """End the validity of the previous webhook token now, for example because it leaked."""
         with self._database.write() as connection:
             stored = self._lock(connection, tenant, provider_id)
@@ -142,41 +143,41 @@ class Providers:
             self._record_change(connection, tenant, provider_id, CHANGED, actor, _NO_PREVIOUS, stored["name"])
         return self.get(tenant, provider_id)
 
-    def get(self, tenant: str, provider_id: str) -> Provider:
+    def get(self, tenant: Tenant, provider_id: str) -> Provider:
         """Return a provider of the tenant; raises `RequestError` where there is none."""
-        with self._database.read() as connection:
-            provider = providers.find(connection, provider_id, tenant)
-        if provider is None:
-            raise _not_found(provider_id)
-        return provider
+        return self._get(tenant.name, provider_id)
 
-    def named(self, tenant: str, id_or_name: str) -> Provider:
+    def of(self, record: OfProvider) -> Provider:
+        """Return the provider that a stored record belongs to; raises `RequestError` where it was removed."""
+        return self._get(record.tenant, record.provider_id)
+
+    def named(self, tenant: Tenant, id_or_name: str) -> Provider:
         """Return a provider of the tenant by its id, or by its name in whatever case."""
         with self._database.read() as connection:
-            provider = providers.find(connection, normal_id(id_or_name), tenant)
-            provider = provider or providers.find_named(connection, id_or_name, tenant)
+            provider = providers.find(connection, normal_id(id_or_name), tenant.name)
+            provider = provider or providers.find_named(connection, id_or_name, tenant.name)
         if provider is None:
             raise _not_found(id_or_name)
         return provider
 
     def page(
-        self, tenant: str, *, conditions: Sequence[Condition] = (), limit: int, offset: int
+        self, tenant: Tenant, *, conditions: Sequence[Condition] = (), limit: int, offset: int
     ) -> tuple[list[Provider], int]:
         """Return a page of the tenant's providers in the order of their names, and the number of all that match."""
         with self._database.read() as connection:
-            return providers.find_page(connection, tenant, conditions, limit, offset)
+            return providers.find_page(connection, tenant.name, conditions, limit, offset)
 
-    def all(self, tenant: str) -> list[Provider]:
+    def all(self, tenant: Tenant) -> list[Provider]:
         """Return all providers of the tenant in the order of their names."""
         with self._database.read() as connection:
-            return providers.find_page(connection, tenant, (), None, 0)[0]
+            return providers.find_page(connection, tenant.name, (), None, 0)[0]
 
     def is_any(self) -> bool:
         """Whether a provider is registered, in any tenant."""
         with self._database.read() as connection:
             return providers.is_any(connection)
 
-    def remove(self, tenant: str, provider_id: str, actor: str = SYSTEM) -> None:
+    def remove(self, tenant: Tenant, provider_id: str, actor: str = SYSTEM) -> None:
         """Remove a provider with all that was verified through it; raises `RequestError` where there is none."""
         with self._database.write() as connection:
             stored = self._lock(connection, tenant, provider_id)
@@ -186,10 +187,17 @@ class Providers:
             providers.remove(connection, provider_id)
             self._record_change(connection, tenant, provider_id, REMOVED, actor, {}, stored["name"])
 
-    def find_enabled(self, tenant: str, provider_id: str) -> Provider:
+    def find_enabled(self, tenant: Tenant, provider_id: str) -> Provider:
         """Return a provider that may be used for verification; raises `RequestError` (OIDV-10009) otherwise."""
+        return self._find_enabled(tenant.name, provider_id)
+
+    def check_enabled(self, provider: Provider) -> None:
+        """Raise `RequestError` (OIDV-10009) where a provider has been disabled or removed meanwhile."""
+        self._find_enabled(provider.tenant, provider.provider_id)
+
+    def _find_enabled(self, tenant_name: str, provider_id: str) -> Provider:
         with self._database.read() as connection:
-            provider = providers.find(connection, provider_id, tenant)
+            provider = providers.find(connection, provider_id, tenant_name)
         if provider is None or not provider.is_enabled:
             raise RequestError(
                 Code.PROVIDER_UNAVAILABLE,
@@ -197,10 +205,10 @@ class Providers:
             )
         return provider
 
-    def webhook_access(self, tenant: str, provider_id: str) -> WebhookAccess:
+    def webhook_access(self, tenant: Tenant, provider_id: str) -> WebhookAccess:
         """Return what is needed to receive an event, tokens opened; raises `RequestError` without a provider."""
         with self._database.read() as connection:
-            access = providers.find_webhook_access(connection, provider_id, tenant, self._clock())
+            access = providers.find_webhook_access(connection, provider_id, tenant.name, self._clock())
         if access is None:
             raise RequestError(Code.WEBHOOK_PROVIDER_UNKNOWN, f"There is no provider {provider_id}.")
         opened = {name: self._secrets.open(provider_id, name, token) for name, token in access.tokens.items()}
@@ -215,8 +223,15 @@ class Providers:
             sealed = providers.find_notice_secret(connection, provider.provider_id)
         return self._secrets.open(provider.provider_id, "notice_secret", sealed)
 
-    def _lock(self, connection: Connection, tenant: str, provider_id: str) -> Mapping[str, Any]:
-        stored = providers.lock(connection, provider_id, tenant)
+    def _get(self, tenant_name: str, provider_id: str) -> Provider:
+        with self._database.read() as connection:
+            provider = providers.find(connection, provider_id, tenant_name)
+        if provider is None:
+            raise _not_found(provider_id)
+        return provider
+
+    def _lock(self, connection: Connection, tenant: Tenant, provider_id: str) -> Mapping[str, Any]:
+        stored = providers.lock(connection, provider_id, tenant.name)
         if stored is None:
             raise _not_found(provider_id)
         return stored
@@ -224,7 +239,7 @@ class Providers:
     def _record_change(
         self,
         connection: Connection,
-        tenant: str,
+        tenant: Tenant,
         provider_id: str,
         what: str,
         actor: str,
@@ -233,7 +248,7 @@ class Providers:
         more: Sequence[Change] = (),
     ) -> None:
         detail = {"properties": sorted(name for name in changed if name != "credentials_set_at")}
-        entry = by_administrator(self._clock(), actor, tenant, PROVIDER, name, what, detail, provider_id)
+        entry = by_administrator(self._clock(), actor, tenant.name, PROVIDER, name, what, detail, provider_id)
         self._journal.record(connection, [entry, *more])
 
 

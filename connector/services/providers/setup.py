@@ -31,6 +31,7 @@ from connector.domain.readiness import (
     not_checked,
     webhook_objection,
 )
+from connector.domain.tenancy import Tenant
 from connector.errors import Code, OnfidoError, RequestError
 from connector.services.providers.checks import check_webhook, check_workflow, reach
 from connector.services.providers.delivery import Post, check_delivery
@@ -78,7 +79,7 @@ class Setup:
         self._timing = timing
         self._post = post
 
-    def test(self, tenant: str, provider_id: str, public_url: str, *, probes_delivery: bool = True) -> Readiness:
+    def test(self, tenant: Tenant, provider_id: str, public_url: str, *, probes_delivery: bool = True) -> Readiness:
         """Check everything that a verification depends on; a refusal by Onfido is a result, not an error.
 
         With `probes_delivery`, an event is posted to our own URL: a server has to be running there.
@@ -108,7 +109,7 @@ class Setup:
             return environment
         return None
 
-    def test_change(self, tenant: str, provider_id: str, config: ProviderConfig, public_url: str) -> list[Check]:
+    def test_change(self, tenant: Tenant, provider_id: str, config: ProviderConfig, public_url: str) -> list[Check]:
         """Ask Onfido about the credentials and the workflow that a provider would have with a configuration.
 
         Empty where neither credentials nor base URL would be others. Nothing is changed. Raise `InvalidField` as the
@@ -135,7 +136,7 @@ class Setup:
             self._webhook_tokens.last_event_at(provider),
         )
 
-    def add_webhook(self, tenant: str, provider_id: str, public_url: str, actor: str = SYSTEM) -> Webhook:
+    def add_webhook(self, tenant: Tenant, provider_id: str, public_url: str, actor: str = SYSTEM) -> Webhook:
         """Register our webhook at Onfido, or repair the existing one, and register its token here.
 
         Raises `RequestError` where Onfido could not post to our URL, and `OnfidoError`.
@@ -148,7 +149,7 @@ class Setup:
             if made := self._register(account, actor):
                 return made
 
-    def remove_webhook(self, tenant: str, provider_id: str, public_url: str, actor: str = SYSTEM) -> None:
+    def remove_webhook(self, tenant: Tenant, provider_id: str, public_url: str, actor: str = SYSTEM) -> None:
         """Delete our webhook at Onfido and forget its token here at once, the previous one too.
 
         Raises `RequestError` where neither exists, and `OnfidoError`. A webhook that is registered meanwhile stays.
@@ -161,7 +162,7 @@ class Setup:
             account.delete(webhook)
         self._webhook_tokens.change_webhook_token(account.provider, account.token, None, REMOVED, actor)
 
-    def _open(self, tenant: str, provider_id: str, public_url: str, deadline: Deadline) -> ProviderWebhook:
+    def _open(self, tenant: Tenant, provider_id: str, public_url: str, deadline: Deadline) -> ProviderWebhook:
         provider = self._providers.get(tenant, provider_id)
         return ProviderWebhook(
             provider=provider,

@@ -21,6 +21,7 @@ from sqlalchemy import Connection
 from connector.directory import Directory
 from connector.domain.environment import counts
 from connector.domain.history import DECIDED, RUN, of_verification
+from connector.domain.tenancy import Tenants
 from connector.domain.verification import MAX_REASON, Verification, VerificationClaim
 from connector.domain.workflow_run import APPROVED, DECIDED_STATUSES, DECLINED, REVIEW, RunSnapshot
 from connector.errors import Code, InvalidField, RequestError
@@ -46,6 +47,7 @@ class Decisions:
         onfido: Onfido,
         claim_results: ClaimResults,
         directory: Directory,
+        tenants: Tenants,
         fingerprints: Fingerprints,
         journal: Journal,
         timing: Timing,
@@ -55,6 +57,7 @@ class Decisions:
         self._onfido = onfido
         self._claim_results = claim_results
         self._directory = directory
+        self._tenants = tenants
         self._fingerprints = fingerprints
         self._journal = journal
         self._timing = timing
@@ -71,7 +74,7 @@ class Decisions:
         with self._database.read() as connection:
             _environment(connection, verification, run_id, is_approved=is_approved)
         run = self._fetch(verification, run_id) if is_approved else RunSnapshot(run_id, DECLINED)
-        values = self._directory.values(verification.tenant, verification.user_id) or {}
+        values = self._directory.values(self._tenants.named(verification.tenant), verification.user_id) or {}
         with self._database.write() as connection:
             now = self._clock()
             environment = _environment(connection, verification, run_id, is_approved=is_approved)

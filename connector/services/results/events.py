@@ -27,6 +27,7 @@ from sqlalchemy.exc import IntegrityError
 
 from connector import telemetry
 from connector.domain.studio import TASK_EVENT, WATCHLIST_EVENT, Studio
+from connector.domain.tenancy import Tenant
 from connector.domain.verification import Verification
 from connector.errors import Code, RequestError
 from connector.onfido.client import OnfidoClient
@@ -71,7 +72,7 @@ class Events:
         self._orphans = orphans
         self._clock = clock
 
-    def receive(self, tenant: str, provider_id: str, body: bytes, signature: str | None) -> str:
+    def receive(self, tenant: Tenant, provider_id: str, body: bytes, signature: str | None) -> str:
         """Receive one event and return its state; once this returns, the event is durable.
 
         Raises `RequestError`: provider unknown (OIDV-60001), signature missing or wrong (OIDV-60002), signed but
@@ -127,7 +128,7 @@ class Events:
                 events.resolve(connection, event_id, events.APPLIED)
                 self._results.announce(connection, news)
 
-    def replay(self, tenant: str, provider_id: str, stored: ParkedEvent) -> None:
+    def replay(self, tenant: Tenant, provider_id: str, stored: ParkedEvent) -> None:
         """Apply a stored event again; one of a monitor is asked about again."""
         event = read_event(self._opened(stored))
         with self._database.write() as connection:
@@ -167,7 +168,7 @@ class Events:
             "received_at": self._clock(),
         }
 
-    def _store(self, connection: Connection, tenant: str, event: Event, row: Mapping[str, Any]) -> str:
+    def _store(self, connection: Connection, tenant: Tenant, event: Event, row: Mapping[str, Any]) -> str:
         """Insert an event, apply it, and return its state."""
         with _removed_meanwhile(row["provider_id"]):
             is_new = events.add(connection, row)
@@ -244,7 +245,7 @@ def _is_wanted(event: Event, studio: Studio) -> bool:
     return event.run is not None
 
 
-def _ask_whom(connection: Connection, tenant: str, provider_id: str, monitor_id: str, event_id: str) -> None:
+def _ask_whom(connection: Connection, tenant: Tenant, provider_id: str, monitor_id: str, event_id: str) -> None:
     """Queue a delivery that asks Onfido whom a monitor watches."""
-    update = UpdateMatches(tenant, provider_id, monitor_id, event_id)
+    update = UpdateMatches(tenant.name, provider_id, monitor_id, event_id)
     outbox.add(connection, update, dedupe_key=f"{UpdateMatches.kind}:event:{event_id}")

@@ -129,7 +129,7 @@ class Attempts:
             with self._database.read() as connection:
                 verification = verifications.find_open(connection, provider.provider_id, user_id)
             if verification is None:  # it has ended meanwhile, or the provider was removed
-                self._providers.find_enabled(provider.tenant, provider.provider_id)
+                self._providers.check_enabled(provider)
             elif self._is_resumable(provider, verification, deadline) and (
                 taken := self._take_over(verification, lease)
             ):

@@ -20,6 +20,7 @@ from connector.domain.applicant_values import missing_claims, replaces, values_o
 from connector.domain.claims import fields_to_send
 from connector.domain.provider import Provider
 from connector.domain.studio import OutputRole
+from connector.domain.tenancy import Tenants
 from connector.domain.text import fold, is_blank
 from connector.domain.verification import VerificationClaim
 from connector.errors import Code, RequestError
@@ -81,6 +82,7 @@ class Binding:
         self,
         database: Database,
         directory: Directory,
+        tenants: Tenants,
         fingerprints: Fingerprints,
         attempts: Attempts,
         journal: Journal,
@@ -88,6 +90,7 @@ class Binding:
     ) -> None:
         self._database = database
         self._directory = directory
+        self._tenants = tenants
         self._fingerprints = fingerprints
         self._attempts = attempts
         self._journal = journal
@@ -99,8 +102,8 @@ class Binding:
         Raises `RequestError`: user unknown, a value is missing or invalid for Onfido, or nothing is left to
         verify.
         """
-        tenant, user_id = attempt.provider.tenant, attempt.verification.user_id
-        values = self._directory.values(tenant, user_id)
+        user_id = attempt.verification.user_id
+        values = self._directory.values(self._tenants.named(attempt.provider.tenant), user_id)
         if values is None:
             raise RequestError(Code.USER_NOT_FOUND, f"There is no user {user_id}.")
         fields = _select(attempt.provider, attempt.request, values)
@@ -119,7 +122,7 @@ class Binding:
 
     def check_left(self, provider: Provider, user_id: str, request: VerificationRequest) -> None:
         """Raise `RequestError` where every requested claim is verified for the user's current value."""
-        values = self._directory.values(provider.tenant, user_id) or {}
+        values = self._directory.values(self._tenants.named(provider.tenant), user_id) or {}
         targets = self._bind(provider, user_id, request, values)
         with self._database.read() as connection:
             _compare(connection, provider, user_id, request, targets)

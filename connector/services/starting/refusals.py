@@ -17,6 +17,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from connector.domain.history import REFUSED, START, Change
 from connector.domain.provider import Provider
+from connector.domain.tenancy import Tenant
 from connector.domain.user_status import REFUSED_STARTS_WINDOW
 from connector.errors import Code, OnfidoError, RequestError
 from connector.services.journal import Journal
@@ -36,7 +37,7 @@ ORDINARY = frozenset({Code.VERIFICATION_OPEN, Code.BEING_STARTED, Code.NOTHING_T
 class StartRequest:
     """A request: the caller, the user and the claims."""
 
-    tenant: str
+    tenant: Tenant
     user_id: str
     provider_id: str
     claims: Sequence[str]
@@ -85,7 +86,7 @@ class Refusals:
         claims = error.claims if isinstance(error, RequestError) and error.claims else request.claims
         entry = Change(
             at=self._clock(),
-            tenant=request.tenant,
+            tenant=request.tenant.name,
             subject=START,
             current=error.code,
             cause=REFUSED,

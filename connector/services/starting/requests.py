@@ -18,6 +18,7 @@ from datetime import datetime, timedelta
 from connector.domain.claims import Claim
 from connector.domain.history import SYSTEM
 from connector.domain.provider import Provider
+from connector.domain.tenancy import Tenant
 from connector.domain.verification import Verification
 from connector.domain.workflow_input import RunRequest, plan_run, plan_sdk
 from connector.domain.workflow_run import AWAITING_INPUT
@@ -88,7 +89,7 @@ class Verifications:
 
     def initiate(
         self,
-        tenant: str,
+        tenant: Tenant,
         user_id: str,
         provider_id: str,
         uris: Sequence[str],
@@ -108,7 +109,9 @@ class Verifications:
             started = self._initiation.start(provider, user_id, verification_request, self._timing.interactive())
         return self._capture(started, uris)
 
-    def complete(self, tenant: str, user_id: str, provider_id: str, uris: Sequence[str], wait: int = 0) -> Completion:
+    def complete(
+        self, tenant: Tenant, user_id: str, provider_id: str, uris: Sequence[str], wait: int = 0
+    ) -> Completion:
         """Apply the current status of the user's run, and return the current claims.
 
         With `wait` (seconds, at most 20), this waits for a result that is not available yet. Raises as `initiate` does.
@@ -124,7 +127,7 @@ class Verifications:
         return Completion(self._claims(verification, uris), waited)
 
     def resume(
-        self, tenant: str, user_id: str, provider_id: str, uris: Sequence[str], request: RunRequest = _PLAIN
+        self, tenant: Tenant, user_id: str, provider_id: str, uris: Sequence[str], request: RunRequest = _PLAIN
     ) -> Capture:
         """Return a new SDK token, or the link, for the user's open run, if Onfido says that it awaits input.
 
@@ -177,9 +180,9 @@ class Verifications:
             started.verification, self._claims(started.verification, uris), started.sdk_token, started.link_url
         )
 
-    def _latest(self, tenant: str, user_id: str, provider_id: str, uris: Sequence[str]) -> Verification:
+    def _latest(self, tenant: Tenant, user_id: str, provider_id: str, uris: Sequence[str]) -> Verification:
         with self._database.read() as connection:
-            verification = verifications.find_latest(connection, provider_id, user_id, tenant, uris)
+            verification = verifications.find_latest(connection, provider_id, user_id, tenant.name, uris)
         if verification is None:
             raise RequestError(
                 Code.NO_VERIFICATION,
