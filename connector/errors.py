@@ -2,6 +2,7 @@
 
     ConnectorError
     ├── RequestError         the caller can correct it
+    │   └── DirectoryError   the user directory failed or refused; says whether a retry can help
     ├── InvalidField         the same, in a field of the request; the API that it was sent to puts its code on it
     │   └── InvalidQuery     of its query
     ├── TooManyRequests      the same call will be answered after a while
@@ -80,6 +81,9 @@ class Code(StrEnum):
     TASK_REFUSED = "OIDV-10047", "Onfido refused the task's data"
     BEING_STARTED = "OIDV-10048", "The verification is being started"
     NOTHING_TO_VERIFY = "OIDV-10049", "There is nothing to verify"
+    NEEDS_THE_USER = "OIDV-10050", "The user's values can only be read in the user's own request"
+    DIRECTORY_UNREACHABLE = "OIDV-10051", "The user directory cannot be reached"
+    DIRECTORY_REFUSED = "OIDV-10052", "The user directory refused the request"
 
     WEBHOOK_PROVIDER_UNKNOWN = "OIDV-60001", "No such identity verification provider"
     WEBHOOK_SIGNATURE_WRONG = "OIDV-60002", "The signature is missing or wrong"
@@ -121,6 +125,24 @@ class RequestError(ConnectorError):
         self.code = code
         self.retry_after = retry_after
         self.claims = tuple(claims)
+
+
+class DirectoryError(RequestError):
+    """The user directory refused, failed or could not be reached; nothing was changed.
+
+    `status` is its answer's HTTP status, None where no answer came. `is_retryable`: the same request may succeed later.
+    """
+
+    def __init__(
+        self, code: Code, description: str, *, status: int | None = None, retry_after: int | None = None
+    ) -> None:
+        super().__init__(code, description, retry_after=retry_after)
+        self.status = status
+
+    @property
+    def is_retryable(self) -> bool:
+        """Whether the same request, unchanged, may succeed later."""
+        return self.code is Code.DIRECTORY_UNREACHABLE
 
 
 class InvalidField(ConnectorError):  # noqa: N818  it is the field that is at fault

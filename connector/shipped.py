@@ -1,4 +1,4 @@
-"""Files that come with the connector: claim dialects, the documented settings, the Studio example.
+"""Files that come with the connector: dialects of claims and of directories, the documented settings, Studio's example.
 
 In a clone they are in `config/`, beside the package; in a wheel they are inside it.
 """
@@ -26,6 +26,11 @@ def dialect_files() -> dict[str, Path]:
 def dialects() -> dict[str, dict[str, str]]:
     """Return the claim dialects by their names: each maps local claims to applicant fields."""
     return {name: json.loads(path.read_text(encoding="utf-8")) for name, path in dialect_files().items()}
+
+
+def directory_dialect(name: str) -> Path:
+    """Return the file that says where the directories of a product keep the claims' values."""
+    return _root() / "claims" / f"{name}.toml"
 
 
 def _root() -> Path:

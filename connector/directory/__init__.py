@@ -2,6 +2,12 @@
 
 Directory          the interface of any user directory
 local.py           the embedded one, in the connector's own database
+scim.py            a SCIM 2 server
+keycloak.py        Keycloak's Admin REST API
+userinfo.py        an OpenID provider's UserInfo, with the user's own access token
+
+dialects.py        which attribute holds which claim's value, read from a file; paths.py: how attributes are named
+exchange.py        JSON over HTTP with a directory; credentials.py, limits.py, failures.py: its parts
 """
 
 from __future__ import annotations

@@ -1,0 +1,183 @@
+"""How the connector proves itself to a directory: a bearer token, a password, or OAuth 2 client credentials.
+
+client credentials ──► access token kept and not old? ──► POST token endpoint, one thread at a time
+401 of the directory ──► the access token is forgotten, and the call is sent once more with a new one
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import math
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+from urllib.parse import quote_plus, urlencode, urlsplit
+
+from connector.directory.failures import misunderstood, refused, unreachable, unusable_status
+from connector.directory.limits import Budget
+from connector.http.client import ExchangeError, HttpClient
+
+MARGIN_SECONDS = 30.0  # before its end, an access token is renewed; a short-lived one at half its life
+USUAL_LIFE_SECONDS = 300.0  # where the server does not say
+LONGEST_LIFE_SECONDS = 86_400.0
+MAX_TOKEN_LENGTH = 16_384
+MAX_ANSWER = 64 * 1024
+
+
+class Credentials(Protocol):
+    """The proof of who calls a directory."""
+
+    def header(self, budget: Budget) -> str:
+        """Return the header `Authorization`; raises `DirectoryError` where there is no access token to be had."""
+        ...
+
+    def renews(self, header: str) -> bool:
+        """Whether a call that was refused with this header may be sent again with a new one."""
+        ...
+
+
+@dataclass(frozen=True)
+class Fixed:
+    """A bearer token, or a user's name and password."""
+
+    authorization: str = field(repr=False)
+
+    def header(self, _budget: Budget) -> str:
+        """Return the header, always the same."""
+        return self.authorization
+
+    def renews(self, _header: str) -> bool:
+        """Return False: there is no other."""
+        return False
+
+
+def bearer(token: str) -> Fixed:
+    """Return the credentials that a bearer token is."""
+    return Fixed(f"Bearer {token}")
+
+
+def basic(username: str, password: str) -> Fixed:
+    """Return the credentials of a user with a password (RFC 7617)."""
+    return Fixed(f"Basic {base64.b64encode(f'{username}:{password}'.encode()).decode()}")
+
+
+@dataclass(frozen=True)
+class Client:
+    """An OAuth 2 client with a secret; `parameters` are added to its requests for tokens, such as `audience`."""
+
+    token_url: str
+    client_id: str
+    secret: str = field(repr=False)
+    scope: str = ""
+    sends_secret_in_body: bool = False
+    parameters: Mapping[str, str] = field(default_factory=dict)
+
+    def request(self) -> tuple[dict[str, str], bytes]:
+        """Return the headers and the body of a request for an access token (RFC 6749, 4.4 and 2.3.1)."""
+        form = {"grant_type": "client_credentials", **self.parameters}
+        headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
+        if self.scope:
+            form["scope"] = self.scope
+        if self.sends_secret_in_body:
+            form |= {"client_id": self.client_id, "client_secret": self.secret}
+        else:
+            pair = f"{quote_plus(self.client_id)}:{quote_plus(self.secret)}"
+            headers["Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
+        return headers, urlencode(form).encode()
+
+
+class ClientCredentials:
+    """The access token of an OAuth 2 client, shared by all threads; at most one of them renews it."""
+
+    def __init__(self, http: HttpClient, client: Client, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._http = http
+        self._client = client
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
+        self._header = ""
+        self._renew_at = 0.0
+
+    def header(self, budget: Budget) -> str:
+        """Return the header with the access token, renewed where necessary."""
+        if header := self._valid():
+            return header
+        if not self._lock.acquire(timeout=budget.left()):
+            raise unreachable(self._host, "another request still waits for its access token")
+        try:
+            return self._valid() or self._renew(budget)
+        finally:
+            self._lock.release()
+
+    def renews(self, header: str) -> bool:
+        """Forget an access token that was refused, unless another thread has renewed it since."""
+        with self._lock:
+            if self._header == header:
+                self._header = ""
+        return True
+
+    def _valid(self) -> str:
+        header = self._header
+        return header if self._monotonic() < self._renew_at else ""
+
+    def _renew(self, budget: Budget) -> str:
+        asked_at = self._monotonic()
+        answer = self._ask(budget)
+        token, life = _token(answer), _life(answer.get("expires_in"))
+        if token is None:
+            raise misunderstood(self._host, "it granted no access token that can be sent")
+        self._header = f"Bearer {token}"
+        self._renew_at = asked_at + life - min(MARGIN_SECONDS, life / 2)
+        return self._header
+
+    def _ask(self, budget: Budget) -> dict[str, Any]:
+        headers, body = self._client.request()
+        try:
+            with self._http.open(
+                "POST", self._client.token_url, seconds=budget.left(), headers=headers, body=body
+            ) as answer:
+                content = answer.read(MAX_ANSWER)
+        except ExchangeError as error:
+            raise unreachable(self._host, error.reason) from error
+        if failure := unusable_status(self._host, answer):
+            raise failure
+        if answer.status != 200:  # noqa: PLR2004  OAuth's success
+            raise refused(
+                self._host,
+                answer.status,
+                "it granted no access token to the client: correct client_id, client_secret, scope and token_url",
+            )
+        return _object(self._host, content)
+
+    @property
+    def _host(self) -> str:
+        return urlsplit(self._client.token_url).netloc
+
+
+def _object(host: str, content: bytes) -> dict[str, Any]:
+    try:
+        answer = json.loads(content)
+    except (ValueError, RecursionError):
+        answer = None
+    if not isinstance(answer, dict):
+        raise misunderstood(host, "it must answer a JSON object")
+    return answer
+
+
+def _token(answer: Mapping[str, Any]) -> str | None:
+    """Return a bearer token that is valid in a header."""
+    token, kind = answer.get("access_token"), answer.get("token_type", "bearer")
+    if not isinstance(token, str) or not 0 < len(token) <= MAX_TOKEN_LENGTH or str(kind).lower() != "bearer":
+        return None
+    return token if token.isascii() and token.isprintable() and " " not in token else None
+
+
+def _life(value: object) -> float:
+    """Read how many seconds a token lives; some servers write the number as a text."""
+    try:
+        seconds = float(str(value))
+    except ValueError:
+        return USUAL_LIFE_SECONDS
+    return min(max(seconds, 0.0), LONGEST_LIFE_SECONDS) if math.isfinite(seconds) else USUAL_LIFE_SECONDS

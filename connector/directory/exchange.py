@@ -1,0 +1,116 @@
+"""JSON over HTTP with a directory: authenticated, bounded in time and size, every failure a `DirectoryError`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+from urllib.parse import urlsplit
+
+from connector.directory.credentials import Credentials
+from connector.directory.failures import misunderstood, unreachable, unusable_status
+from connector.directory.limits import Budget, Limits
+from connector.http.client import BodyTooLargeError, ExchangeError, HttpClient
+
+MAX_ANSWER = 1024 * 1024
+_UNAUTHORIZED = 401
+
+
+@dataclass(frozen=True)
+class Reply:
+    """A directory's answer; `content` is the JSON object of its body, empty where there is none."""
+
+    status: int
+    content: Mapping[str, Any] = field(repr=False)
+    items: list[Any] | None = field(default=None, repr=False)
+
+    @property
+    def is_success(self) -> bool:
+        """Whether the status is 2xx."""
+        return self.status // 100 == 2  # noqa: PLR2004  HTTP's success
+
+
+class Exchange:
+    """Sends requests to one directory."""
+
+    def __init__(self, http: HttpClient, base_url: str, credentials: Credentials, limits: Limits) -> None:
+        self._http = http
+        self.base_url = base_url.rstrip("/")
+        self.host = urlsplit(base_url).netloc
+        self._credentials = credentials
+        self._limits = limits
+
+    @contextmanager
+    def session(self) -> Iterator[Session]:
+        """Admit one request's calls to the directory, all within one budget."""
+        with self._limits.admitted() as budget:
+            yield Session(self._http, self, self._credentials, budget)
+
+
+@dataclass(frozen=True)
+class Session:
+    """The calls of one request to a directory."""
+
+    http: HttpClient
+    exchange: Exchange
+    credentials: Credentials
+    budget: Budget
+
+    def with_credentials(self, credentials: Credentials) -> Session:
+        """Return the session with other credentials, within the same budget."""
+        return replace(self, credentials=credentials)
+
+    def send(
+        self,
+        method: str,
+        path: str,
+        *,
+        body: Mapping[str, Any] | None = None,
+        media_type: str = "application/json",
+        headers: Mapping[str, str] | None = None,
+    ) -> Reply:
+        """Send a request and return the answer, whatever its status but a redirect, a throttle or an outage.
+
+        Raises `DirectoryError`. A 401 is answered with a new access token, once.
+        """
+        sent = {"Accept": f"{media_type}, application/json;q=0.9", **(headers or {})}
+        content = None
+        if body is not None:
+            content = json.dumps(body).encode()
+            sent["Content-Type"] = media_type
+        authorization = self.credentials.header(self.budget)
+        reply = self._send(method, path, content, sent | {"Authorization": authorization})
+        if reply.status == _UNAUTHORIZED and self.credentials.renews(authorization):
+            renewed = self.credentials.header(self.budget)
+            reply = self._send(method, path, content, sent | {"Authorization": renewed})
+        return reply
+
+    def _send(self, method: str, path: str, content: bytes | None, headers: Mapping[str, str]) -> Reply:
+        host, url = self.exchange.host, self.exchange.base_url + path
+        try:
+            with self.http.open(method, url, seconds=self.budget.left(), headers=headers, body=content) as answer:
+                if failure := unusable_status(host, answer):
+                    raise failure
+                return _reply(host, answer.status, answer.read(MAX_ANSWER))
+        except BodyTooLargeError as error:
+            raise misunderstood(host, f"it is longer than {MAX_ANSWER} bytes") from error
+        except ExchangeError as error:
+            raise unreachable(host, error.reason) from error
+
+
+def _reply(host: str, status: int, body: bytes) -> Reply:
+    """Read an answer; the body of a refusal, which may be a proxy's, need not be JSON."""
+    try:
+        content = json.loads(body) if body.strip() else {}
+    except (ValueError, RecursionError):
+        content = None
+    if isinstance(content, dict):
+        return Reply(status, content)
+    if isinstance(content, list):
+        return Reply(status, {}, content)
+    reply = Reply(status, {})
+    if reply.is_success:
+        raise misunderstood(host, "it must be JSON")
+    return reply

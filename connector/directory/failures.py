@@ -1,0 +1,51 @@
+"""A directory's failures, as the errors of the contract.
+
+    no answer, 408, 425, 429, 5xx ──► OIDV-10051, 503 with Retry-After     it may work later
+    3xx, other 4xx, an answer that cannot be read ──► OIDV-10052, 502      an administrator has to act
+
+No error repeats a word of the directory's, which may hold values.
+"""
+
+from __future__ import annotations
+
+from connector.errors import NO_ANSWER, Code, DirectoryError
+from connector.http.client import Answer
+
+RETRY_AFTER = 5  # seconds, where the directory does not say
+LONGEST_RETRY_AFTER = 300
+_THROTTLED = 429
+_TRANSIENT = frozenset({*NO_ANSWER, _THROTTLED, 500, 502, 503, 504})
+_MISDIRECTED = {401: "correct its credentials", 403: "give the client the permission", 404: "correct its URL"}
+
+
+def unreachable(host: str, reason: str, *, status: int | None = None, retry_after: int = RETRY_AFTER) -> DirectoryError:
+    """Create the error for a directory that gave no answer, or none for now."""
+    text = f"The user directory at {host} gave no answer: {reason}. Nothing was changed: ask again after Retry-After."
+    return DirectoryError(Code.DIRECTORY_UNREACHABLE, text, status=status, retry_after=retry_after)
+
+
+def refused(host: str, status: int, advice: str = "") -> DirectoryError:
+    """Create the error for a refusal, with what an administrator has to do."""
+    advice = advice or _MISDIRECTED.get(status, "see its log for the reason")
+    text = f"The user directory at {host} answered HTTP {status}: {advice}."
+    return DirectoryError(Code.DIRECTORY_REFUSED, text, status=status)
+
+
+def misunderstood(host: str, why: str) -> DirectoryError:
+    """Create the error for an answer that cannot be used."""
+    return DirectoryError(Code.DIRECTORY_REFUSED, f"The answer of the user directory at {host} cannot be used: {why}.")
+
+
+def unusable_status(host: str, answer: Answer) -> DirectoryError | None:
+    """Return the error for an answer that says nothing about the request: a redirect, a throttle or an outage."""
+    status = answer.status
+    if 300 <= status < 400:  # noqa: PLR2004  HTTP's redirects
+        return refused(host, status, "redirects are not followed; name the URL that it leads to")
+    if status in _TRANSIENT:
+        return unreachable(host, f"HTTP {status}", status=status, retry_after=_retry_after(answer))
+    return None
+
+
+def _retry_after(answer: Answer) -> int:
+    text = answer.header("Retry-After").strip()
+    return min(max(1, int(text)), LONGEST_RETRY_AFTER) if text.isascii() and text.isdigit() else RETRY_AFTER

@@ -1,0 +1,70 @@
+"""Users of Keycloak's Admin REST API, for every Keycloak whose SCIM is off: read, and marked with their status.
+
+    by id         GET /admin/realms/{realm}/users/{id}
+    by username   GET /admin/realms/{realm}/users?username=…&exact=true
+
+Keycloak replaces a user as a whole (PUT) and has no version of it. So who writes holds the lease on the user's row in
+the connector's database while the user is read, changed and written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from connector.directory.dialects import Dialect
+from connector.directory.exchange import Exchange, Reply, Session
+from connector.directory.failures import misunderstood, refused
+from connector.directory.paths import MemberPath
+
+BY_ID, BY_USERNAME = "id", "username"
+_NOT_FOUND = 404
+_NO_USER = "user not found"  # Keycloak's words; a wrong realm is "Realm not found."
+
+
+class KeycloakDirectory:
+    """Looks up users by `id` or `username`."""
+
+    def __init__(self, exchange: Exchange, dialect: Dialect[MemberPath], look_up_by: str) -> None:
+        self._exchange = exchange
+        self._dialect = dialect
+        self._look_up_by = look_up_by
+
+    def values(self, user_id: str, _access_token: str | None = None) -> dict[str, str] | None:
+        """Return a user's values by claim URI; None where there is no such user. Raises `DirectoryError`."""
+        with self._exchange.session() as session:
+            user = self.find(session, user_id)
+        return None if user is None else self._dialect.values(user)
+
+    def find(self, session: Session, user_id: str) -> Mapping[str, Any] | None:
+        """Return a user's representation; None where there is none. Raises `DirectoryError`."""
+        if self._look_up_by == BY_ID:
+            return self._get(session, user_id)
+        query = urlencode({"username": user_id, "exact": "true", "briefRepresentation": "false"}, quote_via=quote)
+        return self._only(session.send("GET", f"/users?{query}"), user_id)
+
+    def _get(self, session: Session, user_id: str) -> Mapping[str, Any] | None:
+        reply = session.send("GET", f"/users/{quote(user_id, safe='')}")
+        if reply.status == _NOT_FOUND and str(reply.content.get("error", "")).lower() == _NO_USER:
+            return None
+        self._check_success(reply)
+        if reply.content.get("id") != user_id:
+            raise misunderstood(self._exchange.host, "it is about another user than the one asked for")
+        return reply.content
+
+    def _only(self, reply: Reply, user_id: str) -> Mapping[str, Any] | None:
+        self._check_success(reply)
+        users = reply.items
+        if users is None or not all(isinstance(each, dict) and isinstance(each.get("id"), str) for each in users):
+            raise misunderstood(self._exchange.host, "it must be a list of users")
+        if not users:
+            return None
+        if len(users) > 1 or users[0].get(BY_USERNAME) != user_id:
+            raise misunderstood(self._exchange.host, "it has other users than the one with this username")
+        found: Mapping[str, Any] = users[0]
+        return found
+
+    def _check_success(self, reply: Reply) -> None:
+        if not reply.is_success:
+            raise refused(self._exchange.host, reply.status)

@@ -1,0 +1,82 @@
+"""What a slow or absent directory may cost: the seconds of a request, and the threads of a process.
+
+a request ──► a place free? ──► the directory answered lately? ──► its calls, all within one budget
+                └─ no ──► 503     └─ no ──► 503 until a probe is due
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from connector.directory.failures import unreachable
+from connector.errors import DirectoryError
+
+FAILURES = 3  # in a row, after which the directory is left alone
+FIRST_PAUSE = 2.0  # seconds, doubled with every probe that fails
+LONGEST_PAUSE = 30.0
+
+
+class Budget:
+    """The seconds that are left for all of a request's calls to a directory."""
+
+    def __init__(self, host: str, seconds: float) -> None:
+        self._host = host
+        self._end = time.monotonic() + seconds
+
+    def left(self) -> float:
+        """Return the seconds that are left; raises `DirectoryError` where none are."""
+        left = self._end - time.monotonic()
+        if left <= 0:
+            raise unreachable(self._host, "no answer in time")
+        return left
+
+
+class Limits:
+    """Admits requests to one directory: at most `places` at once, each with `seconds`, none while it is away."""
+
+    def __init__(
+        self, host: str, *, seconds: float, places: int, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._host = host
+        self._seconds = seconds
+        self._places = threading.BoundedSemaphore(places)
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
+        self._failures = 0
+        self._closed_until = 0.0
+
+    @contextmanager
+    def admitted(self) -> Iterator[Budget]:
+        """Admit a request for the length of the block; raises `DirectoryError` where it has to come again later."""
+        self._check_open()
+        if not self._places.acquire(blocking=False):
+            raise unreachable(self._host, "too many requests wait for it", retry_after=1)
+        try:
+            yield Budget(self._host, self._seconds)
+            self._note(is_away=False)
+        except DirectoryError as error:
+            self._note(is_away=error.is_retryable)
+            raise
+        finally:
+            self._places.release()
+
+    def _check_open(self) -> None:
+        """Raise while the directory is left alone; then one request at a time probes it."""
+        with self._lock:
+            wait = self._closed_until - self._monotonic()
+            if self._failures < FAILURES:
+                return
+            if wait > 0:
+                raise unreachable(self._host, "it failed a moment ago", retry_after=math.ceil(wait))
+            self._closed_until = self._monotonic() + self._seconds  # the others wait for this probe
+
+    def _note(self, *, is_away: bool) -> None:
+        with self._lock:
+            self._failures = self._failures + 1 if is_away else 0
+            if self._failures >= FAILURES:
+                pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2.0 ** min(self._failures - FAILURES, 10))
+                self._closed_until = self._monotonic() + pause

@@ -1,0 +1,156 @@
+"""Paths to a user's attributes: where a claim's value is in a SCIM resource, in UserInfo, or in Keycloak's user.
+
+    name.givenName                                     an attribute of a complex one
+    emails[primary eq true].value                      of a multi-valued one: the value that a filter selects
+    urn:…:enterprise:2.0:User:employeeNumber           an attribute of an extension
+    address.postal_code                                a member of UserInfo, nested
+    attributes.dateOfBirth                             an attribute of Keycloak's
+
+Reading is strict: what is missing, of another type or ambiguous is no value.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from connector.domain.text import is_blank, is_usable
+
+MAX_VALUE = 4096  # characters; no attribute that Onfido compares is longer
+
+_NAME = r"[A-Za-z$][A-Za-z0-9_$-]*"
+_SCIM = re.compile(
+    rf"(?:(?P<urn>urn:[A-Za-z0-9._:%/+-]+):)?(?P<name>{_NAME})"
+    rf"(?:\[(?P<by>{_NAME}) eq (?P<wanted>[^\]]+|\"(?:[^\"\\]|\\.)*\")\])?(?:\.(?P<sub>{_NAME}))?"
+)
+_REQUIREMENT = (
+    "must be a path such as name.givenName, emails[primary eq true].value or urn:…:User:attribute; a filter has one "
+    "`eq` and a JSON value"
+)
+
+
+class Path(Protocol):
+    """A path to one attribute of a user."""
+
+    def read(self, user: Mapping[str, Any]) -> Any:
+        """Return the attribute's value as it is; None where there is none."""
+        ...
+
+
+@dataclass(frozen=True)
+class ScimPath:
+    """A path in a SCIM resource; names are compared without regard to case (RFC 7643, 2.1)."""
+
+    urn: str | None
+    name: str
+    by: str | None = None
+    wanted: str | bool | int | float | None = None
+    sub: str | None = None
+
+    @property
+    def attribute(self) -> str:
+        """The attribute as a whole, as requests name it."""
+        return f"{self.urn}:{self.name}" if self.urn else self.name
+
+    @property
+    def text(self) -> str:
+        """The path without a filter, as a PATCH names it."""
+        return f"{self.attribute}.{self.sub}" if self.sub else self.attribute
+
+    def read(self, user: Mapping[str, Any]) -> Any:
+        """Return the attribute's value; of several values the one selected, the primary one, or the only one."""
+        place = user if self.urn is None else _member(user, self.urn)
+        value = _member(place, self.name)
+        if isinstance(value, list):
+            value = self._selected(value)
+        elif self.by is not None:
+            return None
+        return value if self.sub is None else _member(value, self.sub)
+
+    def _selected(self, values: list[Any]) -> Any:
+        if self.by is not None:
+            values = [each for each in values if _is_equal(_member(each, self.by), self.wanted)]
+        if len(values) > 1:
+            values = [each for each in values if _member(each, "primary") is True]
+        return values[0] if len(values) == 1 else None
+
+
+@dataclass(frozen=True)
+class MemberPath:
+    """A path in a JSON object: the member of this very name (it may hold dots), or one that is nested.
+
+    A list with one value counts as that value, because Keycloak keeps every attribute as a list.
+    """
+
+    name: str
+
+    def read(self, user: Mapping[str, Any]) -> Any:
+        """Return the member's value."""
+        if self.name in user:
+            return _only(user[self.name])
+        head, _, rest = self.name.partition(".")
+        nested = user.get(head)
+        return MemberPath(rest).read(nested) if rest and isinstance(nested, dict) else None
+
+
+def parse_scim(text: str) -> ScimPath:
+    """Read a SCIM path; raises `ValueError`, which states the requirement."""
+    match = _SCIM.fullmatch(text)
+    if match is None:
+        raise ValueError(_REQUIREMENT)
+    return ScimPath(match["urn"], match["name"], match["by"], _literal(match["wanted"]), match["sub"])
+
+
+def parse_member(text: str) -> MemberPath:
+    """Read a path in a JSON object; raises `ValueError`, which states the requirement."""
+    if not text.isprintable() or not all(text.split(".")):
+        raise ValueError("must be the name of a member, dotted where it is nested")
+    return MemberPath(text)
+
+
+def as_text(value: Any) -> str | None:
+    """Return an attribute's value as text; None for what is none: objects, lists, blank or unusable text."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    text = str(value) if isinstance(value, str | int | float) else ""
+    return text if not is_blank(text) and is_usable(text) and len(text) <= MAX_VALUE else None
+
+
+def _literal(text: str | None) -> str | bool | int | float | None:
+    if text is None:
+        return None
+    try:
+        value = json.loads(text)
+    except ValueError:
+        raise ValueError(_REQUIREMENT) from None
+    if not isinstance(value, str | bool | int | float):
+        raise ValueError(_REQUIREMENT)  # noqa: TRY004  the text is at fault
+    return value
+
+
+def _member(place: Any, name: str) -> Any:
+    """Return a member of an object, in whatever case its name is written."""
+    if not isinstance(place, dict):
+        return None
+    if name in place:
+        return place[name]
+    folded = name.lower()
+    return next((value for key, value in place.items() if isinstance(key, str) and key.lower() == folded), None)
+
+
+def _is_equal(value: Any, wanted: str | bool | int | float | None) -> bool:
+    """Compare as SCIM does: types must match, text without regard to case. A missing boolean is false."""
+    if isinstance(wanted, bool):
+        return (False if value is None else value) is wanted
+    if isinstance(wanted, str):
+        return isinstance(value, str) and value.lower() == wanted.lower()
+    return not isinstance(value, bool) and isinstance(value, int | float) and value == wanted
+
+
+def _only(value: Any) -> Any:
+    if not isinstance(value, list):
+        return value
+    return value[0] if len(value) == 1 else None

@@ -1,0 +1,92 @@
+"""A directory that does what no good one does: it answers each request with the next reply, the last one for good."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Reply:
+    """An answer; one that drips sends a byte now and then."""
+
+    status: int
+    body: Any = b""
+    headers: Mapping[str, str] = field(default_factory=dict)
+    drips: bool = False
+
+    @property
+    def content(self) -> bytes:
+        return self.body if isinstance(self.body, bytes) else json.dumps(self.body).encode()
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked."""
+
+    line: str
+    headers: Mapping[str, str]
+    body: Any
+
+
+class FaultyDirectory:
+    """Answers on loopback with `replies`; `requests` has what was asked."""
+
+    def __init__(self) -> None:
+        self.replies: list[Reply] = []
+        self.requests: list[Request] = []
+        self._is_over = threading.Event()
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server.daemon_threads = True
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
+        self.url = f"http://127.0.0.1:{self._server.server_port}/directory"
+
+    def __enter__(self) -> FaultyDirectory:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._is_over.set()
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        directory = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                length = int(self.headers.get("Content-Length", 0))
+                content = self.rfile.read(length)
+                body = json.loads(content) if content[:1] == b"{" else content
+                directory.requests.append(Request(f"{self.command} {self.path}", dict(self.headers), body))
+                reply = directory.replies.pop(0) if len(directory.replies) > 1 else directory.replies[0]
+                directory.answer(self, reply)
+
+            do_POST = do_PUT = do_PATCH = do_GET  # noqa: N815  the names that `http.server` calls
+
+            def log_message(self, *_: object) -> None:
+                """Say nothing."""
+
+        return Handler
+
+    def answer(self, handler: BaseHTTPRequestHandler, reply: Reply) -> None:
+        handler.send_response(reply.status)
+        for name, value in reply.headers.items():
+            handler.send_header(name, value)
+        handler.send_header("Content-Length", str(len(reply.content)))
+        handler.end_headers()
+        try:
+            if not reply.drips:
+                handler.wfile.write(reply.content)
+            for byte in reply.content if reply.drips else b"":
+                handler.wfile.write(bytes((byte,)))
+                if self._is_over.wait(0.05):
+                    return
+        except OSError:
+            time.sleep(0)  # the other side went away, as it should

@@ -1,0 +1,76 @@
+"""The shipped dialects, and what a dialect file must be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connector.directory.dialects import Dialect, read_keycloak, read_scim, read_userinfo
+from connector.errors import ConfigurationError
+from connector.shipped import dialects, directory_dialect
+
+SHIPPED = [
+    ("wso2", read_scim),
+    ("scim", read_scim),
+    ("keycloak", read_scim),
+    ("keycloak", read_keycloak),
+    ("oidc", read_userinfo),
+]
+
+
+@pytest.mark.parametrize(("name", "read"), SHIPPED)
+def test_a_shipped_dialect_has_the_claims_that_providers_map(name: str, read: Callable[[Path], Dialect[Any]]) -> None:
+    claims = dialects()["wso2" if name == "wso2" else "oidc"]
+    assert set(read(directory_dialect(name)).claims) == set(claims)
+
+
+@pytest.mark.parametrize(("name", "read"), [each for each in SHIPPED if each[0] != "oidc"])
+def test_a_shipped_dialect_has_a_place_for_the_status(name: str, read: Callable[[Path], Dialect[Any]]) -> None:
+    assert set(read(directory_dialect(name)).status) == {"verified", "claims", "time", "provider"}
+
+
+def test_of_several_paths_the_first_with_a_value_counts(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text('[scim.claims]\nname = ["displayName", "name.formatted"]\nnick = "nickName"\n')
+    dialect = read_scim(file)
+    assert dialect.values({"displayName": " ", "name": {"formatted": "Ann"}, "nickName": ["a", "b"]}) == {"name": "Ann"}
+
+
+@pytest.mark.parametrize(
+    ("read", "text", "words"),
+    [
+        (read_scim, "[userinfo.claims]\na = 'b'", r"must have a table \[scim.claims\]"),
+        (read_scim, "[scim.claims]", r"\[scim.claims\] must name at least one claim"),
+        (read_scim, "scim = 7", r"must have a table \[scim.claims\]"),
+        (read_scim, "[scim]\nclaims = 7", "must be tables"),
+        (read_scim, "[scim.claim]\na = 'b'", r"\[scim.claim\] must be one of claims, status, claim_status"),
+        (read_scim, "[scim.claims]\na = 7", "a must be a path, as text"),
+        (read_scim, "[scim.claims]\na = []", "a must have at least one path"),
+        (read_scim, "[scim.claims]\na = 'b c'", "a must be a path such as"),
+        (read_scim, "[scim.claims]\n'' = 'b'", "the claim '' must not be empty"),
+        (read_scim, "[scim.claims]\na = 'b'\n[scim.status]\nwhen = 'c'", r"\[scim.status\] when must be one of"),
+        (read_scim, "[scim.claims]\na = 'b'\n[scim.status]\nverified = 'B'", "must not name an attribute that holds a"),
+        (read_scim, "[scim.claims]\na = 'b.c'\n[scim.status]\nverified = 'b'", "must not name an attribute that holds"),
+        (read_scim, "[scim.claims]\na = 'b'\n[scim.claim_status]\na = 'b.v'", "must not name an attribute that holds"),
+        (read_scim, "[scim.claims]\na = 'b'\n[scim.status]\nverified = 'c'\ntime = 'c'", "name every attribute once"),
+        (read_scim, "[scim.claims]\na='b'\n[scim.status]\nverified='c[d eq true].e'", "attributes without a filter"),
+        (read_keycloak, "[keycloak.claims]\na = 'firstName'\n[keycloak.status]\nverified='c'", "as attributes.<name>"),
+        (read_userinfo, "[userinfo.claims]\na = 'b'\n[userinfo.status]\nverified = 'c'", "must have claims only"),
+        (read_userinfo, "[userinfo.claims]\na = 'b..c'", "a must be the name of a member"),
+        (read_userinfo, "[userinfo.claims", "must be TOML"),
+        (read_userinfo, "\xff", "must be UTF-8"),
+    ],
+)
+def test_what_is_no_dialect_is_refused(tmp_path: Path, read: Callable[[Path], object], text: str, words: str) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_bytes(text.encode("latin-1"))
+    with pytest.raises(ConfigurationError, match=rf"mine.toml: .*{words}"):
+        read(file)
+
+
+def test_a_dialect_that_is_not_there_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match=r"nothing.toml cannot be read: No such file"):
+        read_scim(tmp_path / "nothing.toml")

@@ -1,0 +1,335 @@
+"""Users of a real SCIM server, and of servers that behave as real ones were seen to."""
+
+from __future__ import annotations
+
+import base64
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connector.directory.credentials import Client, ClientCredentials, basic, bearer
+from connector.directory.dialects import read_scim
+from connector.directory.exchange import Exchange
+from connector.directory.limits import Limits
+from connector.directory.paths import parse_scim
+from connector.directory.scim import ScimDirectory
+from connector.errors import Code, DirectoryError
+from connector.http.client import HttpClient
+from connector.shipped import directory_dialect
+from tests.directory.faulty import FaultyDirectory, Reply
+from tests.identity.scim_server import CLIENT_ID, CLIENT_SECRET, CUSTOM, WSO2, ScimServer
+
+GIVEN_NAME = "http://wso2.org/claims/givenname"
+LAST_NAME = "http://wso2.org/claims/lastname"
+BIRTH_DATE = "http://wso2.org/claims/dob"
+EMAIL = "http://wso2.org/claims/emailaddress"
+ANN = {
+    "name": {"givenName": "Ann", "familyName": "Example"},
+    "emails": [{"value": "ann@home.example"}, {"value": "ann@work.example", "primary": True}],
+}
+
+
+def directory_of(
+    url: str, credentials: Any, look_up_by: str = "id", *, seconds: float = 10, dialect: str = "wso2"
+) -> ScimDirectory:
+    host = url.split("/")[2]
+    exchange = Exchange(HttpClient(), url, credentials, Limits(host, seconds=seconds, places=4))
+    return ScimDirectory(exchange, read_scim(directory_dialect(dialect)), parse_scim(look_up_by))
+
+
+def client_of(scim: ScimServer, **changes: Any) -> ClientCredentials:
+    client = Client(scim.token_url, CLIENT_ID, CLIENT_SECRET, **changes)
+    return ClientCredentials(HttpClient(), client)
+
+
+def test_a_user_is_read_by_id_with_all_kinds_of_attributes(scim: ScimServer) -> None:
+    user_id = scim.add_user("ann", **ANN, **{CUSTOM: {"dateOfBirth": "1990-01-01"}, WSO2: {"country": "CH"}})
+    values = directory_of(scim.url, client_of(scim)).values(user_id)
+    assert values == {
+        GIVEN_NAME: "Ann",
+        LAST_NAME: "Example",
+        EMAIL: "ann@work.example",
+        BIRTH_DATE: "1990-01-01",
+        "http://wso2.org/claims/country": "CH",
+    }
+
+
+@pytest.mark.parametrize("name", ["ann", 'an"n', "an\\n", 'x" or userName pr or userName eq "', "änn", "a b&c=d"])
+def test_a_user_is_found_by_name_whatever_it_is(scim: ScimServer, name: str) -> None:
+    scim.add_user("bob", name={"givenName": "Bob"})
+    scim.add_user(name, **ANN)
+    values = directory_of(scim.url, client_of(scim), "userName").values(name)
+    assert values is not None
+    assert values[GIVEN_NAME] == "Ann"
+
+
+def test_a_user_is_found_by_another_attribute(scim: ScimServer) -> None:
+    scim.add_user("ann", externalId="sub-of-ann", **ANN)
+    scim.add_user("bob", externalId="sub-of-bob", name={"givenName": "Bob"})
+    values = directory_of(scim.url, client_of(scim), "externalId").values("sub-of-ann")
+    assert values is not None
+    assert values[GIVEN_NAME] == "Ann"
+
+
+def test_two_users_with_the_same_attribute_are_an_error(scim: ScimServer) -> None:
+    for name in ("ann", "bob"):
+        scim.add_user(name, externalId="same", **ANN)
+    with pytest.raises(DirectoryError, match="more than one user has the externalId") as caught:
+        directory_of(scim.url, client_of(scim), "externalId").values("same")
+    assert caught.value.code is Code.DIRECTORY_REFUSED
+
+
+@pytest.mark.parametrize("look_up_by", ["id", "userName", "externalId"])
+def test_a_user_who_is_not_there_has_no_values(scim: ScimServer, look_up_by: str) -> None:
+    scim.add_user("ann", **ANN)
+    assert directory_of(scim.url, client_of(scim), look_up_by).values("nobody") is None
+
+
+def test_one_token_serves_many_reads_and_threads(scim: ScimServer) -> None:
+    user_id = scim.add_user("ann", **ANN)
+    directory = directory_of(scim.url, client_of(scim, scope="internal_user_view", parameters={"audience": "scim"}))
+    results: list[object] = []
+    threads = [threading.Thread(target=lambda: results.append(directory.values(user_id))) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len([each for each in results if each]) == 4
+    assert len(scim.granted) == 1
+    pair = base64.b64encode(b"connector:secret+of+the+tests%3A+%2B%26%25").decode()
+    assert scim.granted[0] == {
+        "grant_type": ["client_credentials"],
+        "scope": ["internal_user_view"],
+        "audience": ["scim"],
+        "authorization": [f"Basic {pair}"],
+    }
+
+
+def test_the_client_s_secret_may_go_in_the_body(scim: ScimServer) -> None:
+    user_id = scim.add_user("ann", **ANN)
+    assert directory_of(scim.url, client_of(scim, sends_secret_in_body=True)).values(user_id)
+    assert scim.granted[0]["client_secret"] == [CLIENT_SECRET]
+    assert scim.granted[0]["authorization"] == [""]
+
+
+def test_a_token_that_the_server_refuses_is_renewed_once(scim: ScimServer) -> None:
+    user_id = scim.add_user("ann", **ANN)
+    directory = directory_of(scim.url, client_of(scim))
+    assert directory.values(user_id)
+    scim.tokens.clear()
+    assert directory.values(user_id)
+    assert len(scim.granted) == 2
+
+
+@pytest.mark.parametrize(("life", "grants"), [(0, 2), ('"3600"', 1), ('"soon"', 1), (None, 1), ("1e999", 1)])
+def test_a_token_is_renewed_before_it_ends(scim: ScimServer, life: object, grants: int) -> None:
+    user_id = scim.add_user("ann", **ANN)
+    scim.token_life = life
+    directory = directory_of(scim.url, client_of(scim))
+    assert directory.values(user_id)
+    assert directory.values(user_id)
+    assert len(scim.granted) == grants
+
+
+def test_attributes_that_the_server_does_not_select_are_read_whole(scim: ScimServer, tmp_path: Path) -> None:
+    """One real server answers 400 to `attributes=` with an extension's path."""
+    user_id = scim.add_user("ann", **ANN)
+    dialect = tmp_path / "mine.toml"
+    dialect.write_text('[scim.claims]\ngiven_name = "name.givenName"\nbirthdate = "urn:nope:birthdate"\n')
+    exchange = Exchange(HttpClient(), scim.url, client_of(scim), Limits("x", seconds=10, places=4))
+    directory = ScimDirectory(exchange, read_scim(dialect), parse_scim("id"))
+    assert directory.values(user_id) == {"given_name": "Ann"}
+    assert directory.values(user_id) == {"given_name": "Ann"}
+    reads = [line for line in scim.requests if line.startswith("GET")]
+    assert ["attributes=" in line for line in reads] == [True, False, False]
+
+
+# ── servers that behave as some were seen to, and worse ──────────────────────────────────────────────────────────────
+
+
+def user(user_id: str = "1", **attributes: Any) -> dict[str, Any]:
+    return {"id": user_id, "userName": "ann", "name": {"givenName": "Ann"}, **attributes}
+
+
+def listed(*users: Any, total: object = None) -> dict[str, Any]:
+    return {"totalResults": len(users) if total is None else total, "Resources": list(users)}
+
+
+GONE = {"schemas": ["urn:ietf:params:scim:api:messages:2.0:Error"], "status": "404"}
+
+
+def test_a_server_that_ignores_the_filter_never_gives_another_user_s_values(faulty: FaultyDirectory) -> None:
+    faulty.replies = [Reply(200, listed(user("2", userName="bob", name={"givenName": "Bob"})))]
+    with pytest.raises(DirectoryError, match="other users than those with the userName"):
+        directory_of(faulty.url, bearer("t"), "userName").values("ann")
+
+
+def test_a_name_is_unique_so_that_it_is_found_among_all_users(faulty: FaultyDirectory) -> None:
+    bob = user("2", userName="bob", name={"givenName": "Bob"})
+    faulty.replies = [Reply(200, listed(bob, user(), total=2))]
+    assert directory_of(faulty.url, bearer("t"), "userName").values("ann") == {GIVEN_NAME: "Ann"}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        listed(user(externalId="ann"), user("2", userName="bob", externalId="bob")),
+        listed(user(externalId="ann"), total=40),
+        listed(total=3),
+        listed(user(externalId={"value": "ann"})),
+        listed(user(externalId="ANN")),
+    ],
+)
+def test_an_attribute_that_others_may_have_must_be_answered_exactly(faulty: FaultyDirectory, answer: Any) -> None:
+    faulty.replies = [Reply(200, answer)]
+    with pytest.raises(DirectoryError, match="other users than those with the externalId"):
+        directory_of(faulty.url, bearer("t"), "externalId").values("ann")
+
+
+def test_another_user_than_the_one_asked_for_is_an_error(faulty: FaultyDirectory) -> None:
+    faulty.replies = [Reply(200, user("2"))]
+    with pytest.raises(DirectoryError, match="another user than the one asked for"):
+        directory_of(faulty.url, bearer("t")).values("1")
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        *(b"", b"<html>login</html>", b"[]", b"7", b"null", b'{"id": 7}', b'{"id": ""}', b"{" * 100_000, b"\xff\xfe"),
+        *(b'{"Resources": {}, "totalResults": 1}', b'{"Resources": [7], "totalResults": 1}', b'{"Resources": []}'),
+        *(b'{"Resources": [{"userName": "ann"}], "totalResults": 1}', b'{"totalResults": true}'),
+    ],
+)
+@pytest.mark.parametrize("look_up_by", ["id", "userName"])
+def test_an_answer_of_another_shape_is_an_error(faulty: FaultyDirectory, answer: bytes, look_up_by: str) -> None:
+    faulty.replies = [Reply(200, answer)]
+    with pytest.raises(DirectoryError) as caught:
+        directory_of(faulty.url, bearer("t"), look_up_by).values("ann")
+    assert caught.value.code is Code.DIRECTORY_REFUSED
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>no such page</html>", b"{}", b'{"schemas": "x"}'])
+def test_a_404_that_is_not_the_server_s_own_makes_nobody_look_gone(faulty: FaultyDirectory, body: bytes) -> None:
+    faulty.replies = [Reply(404, body)]
+    with pytest.raises(DirectoryError, match="HTTP 404: correct its URL"):
+        directory_of(faulty.url, bearer("t")).values("1")
+    faulty.replies = [Reply(404, GONE)]
+    assert directory_of(faulty.url, bearer("t")).values("1") is None
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_no_redirect_is_followed(faulty: FaultyDirectory, status: int) -> None:
+    faulty.replies = [Reply(status, b"", {"Location": f"{faulty.url}/elsewhere"})]
+    with pytest.raises(DirectoryError, match="redirects are not followed") as caught:
+        directory_of(faulty.url, bearer("secret")).values("1")
+    assert caught.value.code is Code.DIRECTORY_REFUSED
+    assert len(faulty.requests) == 1
+
+
+@pytest.mark.parametrize(
+    ("status", "retry_after", "waited"),
+    [
+        (429, "7", 7),
+        (503, "0", 1),
+        (503, "86400", 300),
+        (500, "soon", 5),
+        (502, None, 5),
+        (504, "-1", 5),
+        (408, None, 5),
+    ],
+)
+def test_an_outage_says_when_to_ask_again(
+    faulty: FaultyDirectory, status: int, retry_after: str | None, waited: int
+) -> None:
+    faulty.replies = [Reply(status, b"", {"Retry-After": retry_after} if retry_after else {})]
+    with pytest.raises(DirectoryError) as caught:
+        directory_of(faulty.url, bearer("t")).values("1")
+    assert (caught.value.code, caught.value.retry_after) == (Code.DIRECTORY_UNREACHABLE, waited)
+    assert caught.value.is_retryable
+
+
+@pytest.mark.parametrize(("status", "advice"), [(401, "credentials"), (403, "permission"), (409, "its log")])
+def test_a_refusal_says_what_to_do(faulty: FaultyDirectory, status: int, advice: str) -> None:
+    faulty.replies = [Reply(status, {"detail": "secret value of ann"})]
+    with pytest.raises(DirectoryError, match=advice) as caught:
+        directory_of(faulty.url, basic("me", "pass")).values("1")
+    assert caught.value.code is Code.DIRECTORY_REFUSED
+    assert "secret value" not in str(caught.value)
+
+
+def test_of_a_refusal_only_scim_s_word_for_it_is_repeated(faulty: FaultyDirectory) -> None:
+    faulty.replies = [Reply(400, {"scimType": "invalidFilter", "detail": "ann"})]
+    with pytest.raises(DirectoryError, match="HTTP 400: it says invalidFilter"):
+        directory_of(faulty.url, bearer("t"), "userName").values("ann")
+
+
+def test_a_body_without_end_is_cut_off(faulty: FaultyDirectory) -> None:
+    faulty.replies = [Reply(200, b"x" * (1024 * 1024 + 1))]
+    with pytest.raises(DirectoryError, match="longer than 1048576 bytes"):
+        directory_of(faulty.url, bearer("t")).values("1")
+
+
+def test_a_slow_answer_holds_a_thread_no_longer_than_the_budget(faulty: FaultyDirectory) -> None:
+    faulty.replies = [Reply(200, b"{" + b" " * 1000, drips=True)]
+    with pytest.raises(DirectoryError, match="no answer in time") as caught:
+        directory_of(faulty.url, bearer("t"), seconds=0.3).values("1")
+    assert caught.value.code is Code.DIRECTORY_UNREACHABLE
+
+
+def test_a_directory_that_is_away_is_left_alone_for_a_while(faulty: FaultyDirectory) -> None:
+    now = [0.0]
+    limits = Limits("idp", seconds=5, places=4, monotonic=lambda: now[0])
+    exchange = Exchange(HttpClient(), faulty.url, bearer("t"), limits)
+    directory = ScimDirectory(exchange, read_scim(directory_dialect("wso2")), parse_scim("id"))
+    faulty.replies = [Reply(503, b"")]
+    for _ in range(5):
+        with pytest.raises(DirectoryError):
+            directory.values("1")
+    assert len(faulty.requests) == 3
+    now[0] += 2.5
+    with pytest.raises(DirectoryError):  # the probe
+        directory.values("1")
+    assert len(faulty.requests) == 4
+    now[0] += 2.5  # the pause has doubled
+    with pytest.raises(DirectoryError, match="failed a moment ago"):
+        directory.values("1")
+    now[0] += 2.0
+    faulty.replies = [Reply(200, user())]
+    assert directory.values("1")
+    assert directory.values("1")
+
+
+def test_only_so_many_threads_wait_for_it() -> None:
+    limits = Limits("idp", seconds=5, places=1)
+    with limits.admitted(), pytest.raises(DirectoryError, match="too many requests wait") as caught, limits.admitted():
+        pass
+    assert caught.value.retry_after == 1
+
+
+@pytest.mark.parametrize(
+    ("reply", "code", "words"),
+    [
+        (lambda: Reply(200, {"access_token": "a b"}), Code.DIRECTORY_REFUSED, "no access token that can be sent"),
+        (lambda: Reply(200, {"access_token": "a\n"}), Code.DIRECTORY_REFUSED, "no access token that can be sent"),
+        (lambda: Reply(200, {"access_token": 7}), Code.DIRECTORY_REFUSED, "no access token that can be sent"),
+        (lambda: Reply(200, {"access_token": "t", "token_type": "DPoP"}), Code.DIRECTORY_REFUSED, "no access token"),
+        (lambda: Reply(200, b"oops"), Code.DIRECTORY_REFUSED, "must answer a JSON object"),
+        (lambda: Reply(401, {"error": "invalid_client"}), Code.DIRECTORY_REFUSED, "correct client_id, client_secret"),
+        (lambda: Reply(302, b"", {"Location": "/"}), Code.DIRECTORY_REFUSED, "redirects are not followed"),
+        (lambda: Reply(429, b"", {"Retry-After": "9"}), Code.DIRECTORY_UNREACHABLE, "HTTP 429"),
+        (lambda: Reply(200, b"x" * 70_000), Code.DIRECTORY_UNREACHABLE, "longer than"),
+    ],
+)
+def test_without_an_access_token_nothing_is_asked(
+    faulty: FaultyDirectory, reply: Callable[[], Reply], code: Code, words: str
+) -> None:
+    faulty.replies = [reply()]
+    credentials = ClientCredentials(HttpClient(), Client(faulty.url, "me", "secret of mine"))
+    with pytest.raises(DirectoryError, match=words) as caught:
+        directory_of("http://127.0.0.1:9/never", credentials).values("1")
+    assert caught.value.code is code
+    assert "secret of mine" not in str(caught.value)
+    assert "secret of mine" not in repr(vars(credentials))

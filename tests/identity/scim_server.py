@@ -1,0 +1,169 @@
+"""`scim2-server` over HTTP on loopback: all of SCIM 2, with WSO2's extensions and one of our own declared to it.
+
+Beside it stands a token endpoint, whose access tokens it accepts.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qs
+
+from scim2_models import ResourceType, Schema, ScimProvider
+from scim2_server.applications.wsgi import WSGIApplication as ScimApplication
+from scim2_server.memory import InMemoryStorage
+from scim2_server.utils import load_default_resource_types, load_default_schemas, load_default_service_provider_config
+from werkzeug.serving import WSGIRequestHandler, make_server
+
+from tests.harness import HTTP
+
+if TYPE_CHECKING:
+    from _typeshed.wsgi import StartResponse, WSGIEnvironment
+
+CUSTOM = "urn:scim:schemas:extension:custom:User"
+WSO2 = "urn:scim:wso2:schema"
+IDENTITY = "urn:ietf:params:scim:schemas:extension:identity:2.0:User"
+USER = "urn:ietf:params:scim:schemas:core:2.0:User"
+STATUS = {"verified": "boolean", "verifiedClaims": "list", "verifiedAt": "string", "verificationProvider": "string"}
+EXTENSIONS = {
+    WSO2: {"dateOfBirth": "string", "country": "string"},
+    CUSTOM: {
+        "dateOfBirth": "string",
+        "identityVerified": "boolean",
+        "identityVerifiedClaims": "list",
+        "identityVerifiedAt": "string",
+        "identityVerificationProvider": "string",
+    },
+    IDENTITY: {"birthdate": "string", "givenNameVerified": "boolean", **STATUS},
+}
+CLIENT_ID, CLIENT_SECRET = "connector", "secret of the tests: +&%"
+
+
+class _Handler(WSGIRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def log_request(self, *_: object) -> None:
+        """Say nothing."""
+
+
+class ScimServer:
+    """A SCIM server whose users are added over HTTP; `requests` has the method and path of each call to it."""
+
+    def __init__(self) -> None:
+        self.storage = InMemoryStorage()
+        self._scim = ScimApplication(self.storage, _provider())
+        self._server = make_server("127.0.0.1", 0, self._answer, threaded=True, request_handler=_Handler)
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
+        self.root = f"http://127.0.0.1:{self._server.server_port}"
+        self.url = f"{self.root}/v2"
+        self.token_url = f"{self.root}/token"
+        self.forget()
+
+    def forget(self) -> None:
+        """Forget who called, which tokens are valid, and every fault."""
+        self.requests: list[str] = []
+        self.tokens: set[str] = set()
+        self.granted: list[dict[str, list[str]]] = []
+        self.token_life: Any = 3600
+        self.fault: tuple[str, str] | None = None  # (what a request's line begins with, the status)
+
+    def __enter__(self) -> ScimServer:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+    def add_user(self, user_name: str, **attributes: Any) -> str:
+        """Add a user over HTTP and return the id."""
+        body = {"schemas": [USER, *(key for key in attributes if ":" in key)], "userName": user_name, **attributes}
+        answer = HTTP.post(f"{self.url}/Users", json=body, headers=self._own(), timeout=30)
+        assert answer.status_code == 201, answer.text
+        return str(answer.json()["id"])
+
+    def user(self, user_id: str) -> Any:
+        """Return a user as the server has it."""
+        answer = HTTP.get(f"{self.url}/Users/{user_id}", headers=self._own(), timeout=30)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def change(self, user_id: str, **attributes: Any) -> None:
+        """Replace attributes of a user."""
+        operations = [{"op": "replace", "value": attributes}]
+        body = {"schemas": ["urn:ietf:params:scim:api:messages:2.0:PatchOp"], "Operations": operations}
+        answer = HTTP.patch(f"{self.url}/Users/{user_id}", json=body, headers=self._own(), timeout=30)
+        assert answer.status_code in (200, 204), answer.text
+
+    def empty(self) -> None:
+        """Remove all users, and forget who called."""
+        for each in self.storage.resources:
+            self.remove(str(each.id))
+        self.forget()
+
+    def remove(self, user_id: str) -> None:
+        """Remove a user."""
+        assert HTTP.delete(f"{self.url}/Users/{user_id}", headers=self._own(), timeout=30).status_code == 204
+
+    def _own(self) -> dict[str, str]:
+        return {"Authorization": "Bearer own"}
+
+    def _answer(self, environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
+        line = f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}"
+        authorization = environ.get("HTTP_AUTHORIZATION", "")
+        if authorization == "Bearer own":
+            return self._scim(environ, start)
+        self.requests.append(line + (f"?{environ['QUERY_STRING']}" if environ["QUERY_STRING"] else ""))
+        if self.fault and line.startswith(self.fault[0]):
+            start(self.fault[1], [("Content-Length", "0")])
+            return []
+        if environ["PATH_INFO"] == "/token":
+            return self._grant(environ, start)
+        if authorization.removeprefix("Bearer ") not in self.tokens:
+            start("401 Unauthorized", [("Content-Length", "0")])
+            return []
+        return self._scim(environ, start)
+
+    def _grant(self, environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
+        form = parse_qs(environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"])).decode())
+        self.granted.append(form | {"authorization": [environ.get("HTTP_AUTHORIZATION", "")]})
+        token = f"token-{len(self.granted)}"
+        self.tokens.add(token)
+        start("200 OK", [("Content-Type", "application/json")])
+        life = "null" if self.token_life is None else str(self.token_life)
+        return [f'{{"access_token": "{token}", "token_type": "Bearer", "expires_in": {life}}}'.encode()]
+
+
+def _provider() -> ScimProvider:
+    schemas = [*load_default_schemas().values(), *(_schema(urn, names) for urn, names in EXTENSIONS.items())]
+    types = load_default_resource_types()
+    user = types["User"].model_dump()
+    user["schemaExtensions"] += [{"schema": urn, "required": False} for urn in EXTENSIONS]
+    resource_types = [*(each for name, each in types.items() if name != "User"), ResourceType.model_validate(user)]
+    return ScimProvider.from_discovery(schemas, resource_types, config=load_default_service_provider_config())
+
+
+def _schema(urn: str, names: dict[str, str]) -> Schema:
+    attributes = [_attribute(name, kind) for name, kind in names.items()]
+    return Schema.model_validate({"id": urn, "name": _name(urn), "description": "declared", "attributes": attributes})
+
+
+def _name(urn: str) -> str:
+    """Make a name that is the schema's own: from it the server makes that of a class."""
+    return "".join(part.capitalize() for part in urn.replace(".", ":").split(":"))
+
+
+def _attribute(name: str, kind: str) -> dict[str, Any]:
+    return {
+        "name": name,
+        "type": "string" if kind == "list" else kind,
+        "multiValued": kind == "list",
+        "description": name,
+        "required": False,
+        "caseExact": True,
+        "mutability": "readWrite",
+        "returned": "default",
+        "uniqueness": "none",
+    }
