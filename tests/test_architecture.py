@@ -165,6 +165,71 @@ def test_reading_the_history_is_not_writing_it() -> None:
     assert list(writers_of_history(ast.parse(source))) == []
 
 
+def writers_of_status(tree: ast.Module) -> Iterator[str]:
+    """Return the functions of a file that write a verification's status: by the store's statement, or by an own one."""
+    for function in ast.walk(tree):
+        if isinstance(function, ast.FunctionDef):
+            calls = [node for node in ast.walk(function) if isinstance(node, ast.Call)]
+            if any(is_set_status(call) or updates_status(call) for call in calls):
+                yield function.name
+
+
+def is_set_status(call: ast.Call) -> bool:
+    return ast.unparse(call.func).split(".")[-1] == "set_status"
+
+
+def updates_status(call: ast.Call) -> bool:
+    """Whether a call is `update(verifications)…values(…)` with a status."""
+    if not (isinstance(call.func, ast.Attribute) and call.func.attr == "values"):
+        return False
+    table = any(f"update({name})" in ast.unparse(call.func) for name in ("verifications", "models.verifications"))
+    given: set[object] = {keyword.arg for keyword in call.keywords}
+    given |= {node.value for argument in call.args for node in ast.walk(argument) if isinstance(node, ast.Constant)}
+    return table and "status" in given
+
+
+def test_only_one_function_writes_a_status() -> None:
+    """The store's other statements refuse a status: `test_only_one_statement_writes_a_status`."""
+    writers = {f"{module_of(path)}.{name}" for path in SOURCES for name in writers_of_status(tree_of(path))}
+    assert writers == {"connector.services.results.status.change"}
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "verifications.set_status(connection, verification, {})",
+        "set_status(connection, verification, {})",
+        "connection.execute(update(verifications).where(a == b).values(status='approved'))",
+        "connection.execute(update(models.verifications).values({'status': 'approved'}).where(a == b))",
+        "connection.execute(update(verifications).values(dict(status) | {'status': status}))",
+    ],
+)
+def test_the_search_for_writers_of_a_status_finds_one(statement: str) -> None:
+    assert list(writers_of_status(ast.parse(f"def f():\n    {statement}"))) == ["f"]
+
+
+@pytest.mark.parametrize(
+    "statement", ["update(verifications).values(decision='approved')", "update(claims).values(status='clear')"]
+)
+def test_writing_something_else_is_not_writing_a_status(statement: str) -> None:
+    assert list(writers_of_status(ast.parse(f"def f():\n    {statement}"))) == []
+
+
+def discarded_changes(tree: ast.Module) -> Iterator[int]:
+    """Return the lines that change a status and drop the entry for the journal."""
+    calls = (each.value for each in ast.walk(tree) if isinstance(each, ast.Expr) and isinstance(each.value, ast.Call))
+    return (each.lineno for each in calls if ast.unparse(each.func) in {"status.change", "end_verification"})
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=named)
+def test_every_change_of_a_status_reaches_the_journal(path: Path) -> None:
+    assert list(discarded_changes(tree_of(path))) == []
+
+
+def test_the_search_for_discarded_changes_finds_one() -> None:
+    assert list(discarded_changes(ast.parse("status.change(connection)\nmoved = status.change(connection)"))) == [1]
+
+
 @pytest.fixture
 def app(tmp_path: Path) -> Iterator[Flask]:
     made = create_app(Settings(data_dir=tmp_path, dev=True))

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from connector.domain.verification import Verification, VerificationClaim
 from connector.errors import Code, RequestError
@@ -38,7 +39,10 @@ _SHARED_PROVIDER = (
     .with_for_update(read=True, key_share=True)
     .cte("shared_provider")
 )
-_RECORD_RUN = _CHANGE_UNDER_LEASE.where(verifications.c.provider_id == _SHARED_PROVIDER.c.id).returning(*_COLUMNS)
+_HAS_NO_RUN = (verifications.c.run_requested_at.is_(None), verifications.c.run_id.is_(None))
+_WRITE = _CHANGE.returning(*_COLUMNS)
+_WRITE_WITH_RUN = _CHANGE_UNDER_LEASE.where(verifications.c.provider_id == _SHARED_PROVIDER.c.id).returning(*_COLUMNS)
+_WRITE_WITHOUT_RUN = _CHANGE_UNDER_LEASE.where(*_HAS_NO_RUN).returning(*_COLUMNS)
 _IS_OF_USER = (
     verifications.c.tenant == bindparam("of_tenant"),
     verifications.c.user_id == bindparam("of_user"),
@@ -63,6 +67,18 @@ class Lease:
 
     owner: str
     until: datetime
+
+
+@dataclass(frozen=True)
+class Fence:
+    """What must hold for a status to be written by the holder of a lease.
+
+    `owner` still holds it. With `has_no_run`, no run exists or may exist; without, the provider is locked first, as a
+    run is recorded together with its claims.
+    """
+
+    owner: str
+    has_no_run: bool = False
 
 
 class RemovedError(RequestError):
@@ -102,39 +118,34 @@ def take_over(connection: Connection, verification: Verification, lease: Lease) 
 
 def advance(connection: Connection, verification_id: str, owner: str, values: Mapping[str, Any]) -> bool:
     """Record how far the initiation got, under its lease; False where the lease was lost."""
-    advanced = {"of": verification_id, "of_owner": owner, **values}
+    advanced = {"of": verification_id, "of_owner": owner, **_without_status(values)}
     return connection.execute(_CHANGE_UNDER_LEASE, advanced).rowcount == 1
 
 
 def record_run(
-    connection: Connection, verification: Verification, owner: str, values: Mapping[str, Any]
+    connection: Connection, verification: Verification, fence: Fence, values: Mapping[str, Any]
 ) -> Verification | None:
-    """Record the run that was started, under the initiation's lease; None where the lease was lost."""
-    key = {"of": verification.verification_id, "of_provider": verification.provider_id, "of_owner": owner}
-    row = connection.execute(_RECORD_RUN, {**key, **values}).one_or_none()
-    return None if row is None else read_row(row)
+    """Write what belongs to a run that is recorded already; None where the lease was lost."""
+    return _write(connection, verification, _without_status(values), fence)
 
 
-def abandon(connection: Connection, verification_id: str, owner: str, values: Mapping[str, Any]) -> bool:
-    """Close a verification that has no run, or delete it where Onfido knows nothing of it.
-
-    False where there may be a run: then the verification stays open.
-    """
-    no_run = (
-        verifications.c.id == verification_id,
-        verifications.c.lease_owner == owner,
-        verifications.c.run_requested_at.is_(None),
-        verifications.c.run_id.is_(None),
-    )
-    removed = connection.execute(delete(verifications).where(*no_run, verifications.c.applicant_id.is_(None)))
-    if removed.rowcount:
-        return True
-    return connection.execute(update(verifications).where(*no_run).values(dict(values) | NO_LEASE)).rowcount == 1
+def set_status(
+    connection: Connection, verification: Verification, values: Mapping[str, Any], fence: Fence | None = None
+) -> Verification | None:
+    """Write a status and other values; None where the verification is closed or the fence does not hold."""
+    return _write(connection, verification, values, fence)
 
 
-def move(connection: Connection, verification_id: str, values: Mapping[str, Any]) -> bool:
-    """Write a run's status; False where the verification is closed: a final status never changes."""
-    return connection.execute(_CHANGE, {"of": verification_id, **values}).rowcount == 1
+def discard(connection: Connection, verification_id: str, owner: str) -> bool:
+    """Delete a verification of which Onfido knows nothing; False where there is an applicant, or may be a run."""
+    is_unknown = (verifications.c.lease_owner == owner, *_HAS_NO_RUN, verifications.c.applicant_id.is_(None))
+    statement = delete(verifications).where(verifications.c.id == verification_id, *is_unknown)
+    return connection.execute(statement).rowcount == 1
+
+
+def change(connection: Connection, verification_id: str, values: Mapping[str, Any]) -> bool:
+    """Change an open verification, but not its status; False where it is closed."""
+    return connection.execute(_CHANGE, {"of": verification_id, **_without_status(values)}).rowcount == 1
 
 
 def find_open(connection: Connection, provider_id: str, user_id: str) -> Verification | None:
@@ -239,12 +250,32 @@ def find(connection: Connection, verification_id: str) -> Verification | None:
     return one(connection, _FIND, {"verification_id": verification_id})
 
 
+def _write(
+    connection: Connection, verification: Verification, values: Mapping[str, Any], fence: Fence | None
+) -> Verification | None:
+    parameters = {"of": verification.verification_id, **values}
+    if fence is None:
+        return one(connection, _WRITE, parameters)
+    parameters["of_owner"] = fence.owner
+    if fence.has_no_run:
+        return one(connection, _WRITE_WITHOUT_RUN, parameters)
+    return one(connection, _WRITE_WITH_RUN, parameters | {"of_provider": verification.provider_id})
+
+
+def _without_status(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    if "status" in values:
+        raise ValueError("only set_status writes a status")
+    return values
+
+
 def _of_user(tenant: str, user_id: str, provider_id: str) -> dict[str, str]:
     return {"of_tenant": tenant, "of_user": user_id, "of_provider": provider_id}
 
 
 def one(
-    connection: Connection, statement: Select[Any], parameters: Mapping[str, object] | None = None
+    connection: Connection,
+    statement: Select[Any] | ReturningUpdate[Any],
+    parameters: Mapping[str, object] | None = None,
 ) -> Verification | None:
     """Return the one verification that a statement finds."""
     row = connection.execute(statement, parameters).one_or_none()

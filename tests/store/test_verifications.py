@@ -6,6 +6,7 @@ import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta
+from functools import partial
 from threading import Barrier
 
 import pytest
@@ -19,7 +20,7 @@ from connector.store.applicants import KnownApplicant
 from connector.store.engine import Database
 from connector.store.models import applicants as applicants_table
 from connector.store.models import providers
-from connector.store.verifications import Lease
+from connector.store.verifications import Fence, Lease
 
 ABOUT = (VerificationClaim("givenname", "first_name"), VerificationClaim("lastname", "last_name"))
 EVERYTHING = VerificationFilter()
@@ -77,11 +78,11 @@ def advance(database: Database, verification: Verification, owner: str, **values
 
 def close(database: Database, verification: Verification, now: datetime) -> bool:
     with database.write() as connection:
-        values = {"status": "approved", "closed_at": now, "lease_owner": None, "lease_until": None}
-        return verifications.move(connection, verification.verification_id, values)
+        values = {"status": "approved", "closed_at": now, **verifications.NO_LEASE}
+        return verifications.set_status(connection, verification, values) is not None
 
 
-class TestOneOpenAttempt:
+class TestOneOpenVerification:
     def test_a_second_is_refused(self, reserve: Reserve) -> None:
         reserve()
         with pytest.raises(IntegrityError):
@@ -177,11 +178,21 @@ class TestLease:
         assert not close(database, seen, now)
 
 
+@pytest.mark.parametrize("write", [verifications.change, partial(verifications.advance, owner="first")])
+def test_only_one_statement_writes_a_status(database: Database, reserve: Reserve, write: Callable[..., object]) -> None:
+    seen = reserve()
+    with pytest.raises(ValueError, match="set_status"), database.write() as connection:
+        write(connection, seen.verification_id, values={"failure": "by the way", "status": "approved"})
+    assert current(database, seen.verification_id) == seen
+
+
 class TestAbandoned:
     def abandon(self, database: Database, verification: Verification, owner: str, now: datetime) -> bool:
-        values = {"status": "error", "failure": "refused", "closed_at": now}
+        values = {"status": "error", "failure": "refused", "closed_at": now, **verifications.NO_LEASE}
         with database.write() as connection:
-            return verifications.abandon(connection, verification.verification_id, owner, values)
+            is_deleted = verifications.discard(connection, verification.verification_id, owner)
+            fence = Fence(owner, has_no_run=True)
+            return is_deleted or verifications.set_status(connection, verification, values, fence) is not None
 
     def test_leaves_no_trace_where_onfido_knows_nothing_of_it(
         self, database: Database, reserve: Reserve, now: datetime

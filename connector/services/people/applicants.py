@@ -31,7 +31,7 @@ from connector.onfido.payloads import applicant_fields
 from connector.services.journal import Journal
 from connector.services.providers.onfido import Onfido
 from connector.services.providers.registry import Providers
-from connector.services.results.ending import end
+from connector.services.results.ending import end_verification
 from connector.services.timing import Timing
 from connector.store import applicants, verification_claims, verification_search, verifications
 from connector.store.engine import Database
@@ -172,7 +172,7 @@ class Applicants:
         current = verifications.find_open(connection, verification.provider_id, verification.user_id)
         if current is None or current.applicant_id != verification.applicant_id:
             return []
-        return end(connection, current, "The applicant was deleted.", self._clock(), ADMINISTRATOR, actor)
+        return end_verification(connection, current, "The applicant was deleted.", self._clock(), ADMINISTRATOR, actor)
 
     def _entry(self, verification: Verification, what: str, actor: str, detail: Mapping[str, Any]) -> Change:
         """Create an entry in the history of the applicant's latest verification."""

@@ -10,13 +10,14 @@ from datetime import datetime
 
 from sqlalchemy import Connection
 
-from connector.domain.history import RUN, Change, of_verification
+from connector.domain.history import Change
 from connector.domain.verification import Verification
 from connector.domain.workflow_run import ERROR
-from connector.store import claims, verifications
+from connector.services.results import status
+from connector.store import claims
 
 
-def end(
+def end_verification(
     connection: Connection,
     verification: Verification,
     failure: str,
@@ -28,11 +29,11 @@ def end(
 ) -> list[Change]:
     """End a verification whose run can no longer be completed; one that has ended meanwhile is left unchanged.
 
-    `claim_status` is what its claims then say, as far as they are not verified. Returns the change, for the journal.
+    `claim_status` is what its claims then report, as far as they are not verified. Returns the change, for the journal.
     """
-    values = {"status": ERROR, "failure": failure, "updated_at": now, "closed_at": now}
-    if not verifications.move(connection, verification.verification_id, values | verifications.NO_LEASE):
+    ended = status.change(connection, verification, ERROR, now, cause, actor, values={"failure": failure})
+    if ended is None:
         return []
     if claim_status is not None:
         claims.explain(connection, verification, claim_status, now)
-    return [of_verification(verification, now, cause, actor, RUN, verification.run_id, verification.status, ERROR)]
+    return [ended.entry]

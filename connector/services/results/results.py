@@ -1,8 +1,8 @@
-"""Applying a run's status: the only writer of a verification's status.
+"""Applying what Onfido reports of a run: the only writer of a run's results.
 
 The webhook, COMPLETED and every other source of a run's status end in `apply`, inside one transaction: lock the
-verification's row, apply the rules, write the verification and the claims. A status that is late, repeated or out of
-order changes nothing.
+verification's row, apply the rules, write the status (`status.py`) and the claims. A status that is late, repeated or
+out of order changes nothing.
 """
 
 from __future__ import annotations
@@ -17,18 +17,20 @@ from sqlalchemy import Connection
 from connector import telemetry
 from connector.domain.claims import RUN_GONE
 from connector.domain.environment import is_elsewhere
-from connector.domain.history import RUN, Change, of_verification
+from connector.domain.history import Change
 from connector.domain.provider import Provider
 from connector.domain.verification import Verification
 from connector.domain.workflow_run import APPROVED, ERROR, TAG_PREFIX, Comparison, RunSnapshot, moves, next_check
 from connector.errors import ConnectorError, OnfidoError
 from connector.services.journal import Journal
 from connector.services.providers.onfido import Onfido
+from connector.services.results import status
 from connector.services.results.claim_results import ClaimResults
 from connector.services.results.deliveries import CheckVerification, KeepDocument
-from connector.services.results.ending import end
+from connector.services.results.ending import end_verification
 from connector.services.results.kept import KeptResults
 from connector.services.results.news import News, Outcome
+from connector.services.results.status import Changed
 from connector.services.timing import Deadline
 from connector.store import events, outbox, providers, turns, verification_claims, verifications
 from connector.store.engine import Database
@@ -121,11 +123,11 @@ class Results:
             raise
 
     def _end_refresh(self, connection: Connection, verification_id: str, pause: timedelta) -> None:
-        verifications.move(connection, verification_id, {"refresh_after": self._clock() + pause})
+        verifications.change(connection, verification_id, {"refresh_after": self._clock() + pause})
 
     def _end(self, verification: Verification, failure: str, cause: str, claim_status: str | None) -> RunSnapshot:
         with self._database.write() as connection:
-            ended = end(connection, verification, failure, self._clock(), cause, claim_status=claim_status)
+            ended = end_verification(connection, verification, failure, self._clock(), cause, claim_status=claim_status)
             self._journal.record(connection, ended)
         run_id = verification.run_id or ""
         log.warning(
@@ -144,14 +146,13 @@ class Results:
         verification = verifications.lock_run(connection, provider_id, run.run_id)
         if verification is None:
             return News(Outcome.RUN_UNKNOWN)
-        if verification.closed_at is not None or not moves(verification.status, run.status):
+        if moves(verification.status, run.status) and not run.is_conclusive:
+            return News(Outcome.COMPARISON_WANTED, verification, actor)  # an event's snapshot; `refresh` reads them all
+        changed = self._change(connection, verification, run, cause, actor)
+        if changed is None:
             return News(Outcome.NOTHING_NEW)
-        if not run.is_conclusive:  # only an event's snapshot: `refresh` reads all comparisons
-            return News(Outcome.COMPARISON_WANTED, verification, actor)
-        now = self._clock()
-        moved = of_verification(verification, now, cause, actor, RUN, run.run_id, verification.status, run.status)
+        moved = changed.entry
         changes = [moved, *(self._settle(connection, verification, run, moved, environment) if run.is_final else [])]
-        verifications.move(connection, verification.verification_id, self._moved(verification, run, now))
         telemetry.RUNS.labels(run.status if run.is_final else "open").inc()
         log.info(
             "run.moved",
@@ -163,13 +164,20 @@ class Results:
         )
         return News(Outcome.APPLIED, verification, changes=changes, run=run)
 
-    def _moved(self, verification: Verification, run: RunSnapshot, now: datetime) -> dict[str, Any]:
+    def _change(
+        self, connection: Connection, verification: Verification, run: RunSnapshot, cause: str, actor: str | None
+    ) -> Changed | None:
+        if not moves(verification.status, run.status):
+            return None
+        now = self._clock()
+        values = self._values(verification, run, now)
+        return status.change(connection, verification, run.status, now, cause, actor, values=values)
+
+    def _values(self, verification: Verification, run: RunSnapshot, now: datetime) -> dict[str, Any]:
+        """Return what is written with a run's status."""
         if run.is_final:
-            closed = {"completed_at": run.completed_at or now, "closed_at": now}
-            kept = self._kept.columns(verification, run)
-            return {"status": run.status, "updated_at": now} | verifications.NO_LEASE | closed | kept
-        # The user has made progress: check again soon.
-        return {"status": run.status, "updated_at": now, "next_check_at": now + next_check(timedelta())}
+            return {"completed_at": run.completed_at or now, **self._kept.columns(verification, run)}
+        return {"next_check_at": now + next_check(timedelta())}  # the user has made progress: check again soon
 
     def announce(self, connection: Connection, news: News) -> None:
         """Record what was applied and queue its deliveries, as the transaction's last step.
@@ -202,11 +210,11 @@ class Results:
         )
         if tags := [tag for tag in run.tags if not tag.startswith(TAG_PREFIX)]:
             verification_claims.add_tags(connection, verification.verification_id, tags)
-        _tell_if_nothing_was_compared(verification, run)
+        _warn_if_nothing_was_compared(verification, run)
         return changes
 
 
-def _tell_if_nothing_was_compared(verification: Verification, run: RunSnapshot) -> None:
+def _warn_if_nothing_was_compared(verification: Verification, run: RunSnapshot) -> None:
     compared = set((run.comparisons or {}).values()) - {Comparison.NOT_COMPARED}
     if run.status == APPROVED and not compared:
         telemetry.NOTHING_COMPARED.inc()

@@ -18,7 +18,6 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from connector.domain.capture import LINK
-from connector.domain.history import RUN, of_verification
 from connector.domain.provider import Provider
 from connector.domain.user_status import next_attempt_at
 from connector.domain.verification import Verification, VerificationClaim, claim_of
@@ -29,13 +28,14 @@ from connector.onfido.client import OnfidoClient
 from connector.services.journal import Journal
 from connector.services.providers.onfido import Onfido
 from connector.services.providers.registry import Providers
-from connector.services.results.ending import end
+from connector.services.results import status
+from connector.services.results.ending import end_verification
 from connector.services.results.results import Results
 from connector.services.starting.leases import Leases
 from connector.services.timing import Deadline
 from connector.store import attempt_limits, verifications
 from connector.store.engine import Database
-from connector.store.verifications import Lease, RemovedError
+from connector.store.verifications import Fence, Lease, RemovedError
 
 log = structlog.get_logger(__name__)
 
@@ -182,7 +182,9 @@ class Attempts:
         """Ask Onfido, so that neither a lost webhook nor a run that cannot be completed blocks the next."""
         if failure := self._refresh(provider, verification, deadline):
             with self._database.write() as connection:
-                self._journal.record(connection, end(connection, verification, failure, self._clock(), INITIATED))
+                self._journal.record(
+                    connection, end_verification(connection, verification, failure, self._clock(), INITIATED)
+                )
         with self._database.read() as connection:
             return verifications.get(connection, verification.verification_id).closed_at is not None
 
@@ -228,16 +230,23 @@ class Attempts:
 
     def give_back(self, attempt: Attempt, error: ConnectorError, cause: str = INITIATED) -> None:
         """Release the lease so that the next request continues, or starts anew where this attempt cannot succeed."""
-        verification, owner, now = attempt.verification, attempt.lease.owner, self._clock()
-        verification_id = verification.verification_id
-        failed = {"status": ERROR, "failure": error.summary, "updated_at": now, "closed_at": now}
+        verification_id, owner = attempt.verification.verification_id, attempt.lease.owner
         can_succeed = isinstance(error, OnfidoError) and error.is_retryable
         with self._database.write() as connection:
-            if can_succeed or not verifications.abandon(connection, verification_id, owner, failed):
-                verifications.advance(connection, verification_id, owner, {"lease_until": now})
-            elif verifications.find(connection, verification_id):
-                entry = of_verification(verification, now, cause, None, RUN, None, STARTING, ERROR)
-                self._journal.record(connection, [entry])
+            if can_succeed or not self._close(connection, attempt, error, cause):
+                verifications.advance(connection, verification_id, owner, {"lease_until": self._clock()})
+
+    def _close(self, connection: Connection, attempt: Attempt, error: ConnectorError, cause: str) -> bool:
+        """Delete the verification where Onfido knows nothing of it, else close it; False where there may be a run."""
+        verification, owner = attempt.verification, attempt.lease.owner
+        if verifications.discard(connection, verification.verification_id, owner):
+            return True
+        fence, values = Fence(owner, has_no_run=True), {"failure": error.summary}
+        closed = status.change(connection, verification, ERROR, self._clock(), cause, values=values, fence=fence)
+        if closed is None:
+            return False
+        self._journal.record(connection, [closed.entry])
+        return True
 
 
 def _check_limit(connection: Connection, provider: Provider, user_id: str, now: datetime) -> None:

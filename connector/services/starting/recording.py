@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
+from typing import Any
 
+from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
-from connector.domain.history import RUN, of_verification
+from connector.domain.history import Change
 from connector.domain.verification import Verification, VerificationClaim
 from connector.domain.workflow_run import PROCESSING, RunSnapshot, next_check
 from connector.errors import Code, OnfidoError
 from connector.services.journal import Journal
+from connector.services.results import status
 from connector.services.results.claim_results import claim_row
 from connector.services.results.events import Events
 from connector.services.results.results import Results
 from connector.services.starting.attempts import INITIATED, Attempt, Attempts, lost
 from connector.store import claims, verifications
 from connector.store.engine import Database
+from connector.store.verifications import Fence
 
 
 class Recorder:
@@ -54,34 +58,43 @@ class Recorder:
                 f"Onfido answered with the run {run.run_id}, which belongs to another verification already.",
             ) from error
         has_news = self._events.match(attempt.provider.provider_id, run.run_id)
-        if run.is_final:
+        is_behind = recorded.status != run.status
+        if is_behind:
             self._results.refresh(attempt.provider, recorded, attempt.deadline, INITIATED)
-        if not (has_news or run.is_final):
+        if not (has_news or is_behind):
             return recorded
         with self._database.read() as connection:
             return verifications.get(connection, recorded.verification_id)
 
     def _record(self, attempt: Attempt, run: RunSnapshot, targets: Sequence[VerificationClaim]) -> Verification:
         now = self._clock()
-        values = {
-            "run_id": run.run_id,
-            "status": PROCESSING if run.is_final else run.status,  # a final status comes with its result only
-            "updated_at": now,
-            "next_check_at": now + next_check(timedelta()),
-            "dashboard_url": run.dashboard_url,
-        }
-        verification, plan = attempt.verification, attempt.request.plan
-        has_access = run.sdk_token is not None and plan.sdk is None if plan.link is None else run.link_url is not None
-        if has_access:  # no further call to Onfido is needed
-            values |= verifications.NO_LEASE
         with self._database.write() as connection:
-            owner = attempt.lease.owner
-            recorded = verifications.record_run(connection, verification, owner, values)
+            recorded, entries = self._write(connection, attempt, run, now)
             if recorded is None:
                 raise lost(connection, attempt)
-            claims.set_verification(connection, [claim_row(verification, claim, now) for claim in targets])
-            if verification.run_id is None:
-                moved = verification.status, str(values["status"])
-                entry = of_verification(verification, now, INITIATED, None, RUN, run.run_id, *moved)
-                self._journal.record(connection, [entry])
+            claims.set_verification(connection, [claim_row(recorded, claim, now) for claim in targets])
+            self._journal.record(connection, entries)
             return recorded
+
+    def _write(
+        self, connection: Connection, attempt: Attempt, run: RunSnapshot, now: datetime
+    ) -> tuple[Verification | None, list[Change]]:
+        """Write the run under the lease; a new one's first status is written with it, all later ones by `Results`."""
+        verification, fence = attempt.verification, Fence(attempt.lease.owner)
+        values = self._values(attempt, run, now)
+        if verification.run_id is not None:
+            return verifications.record_run(connection, verification, fence, values | {"updated_at": now}), []
+        first = PROCESSING if run.is_final else run.status  # a final status comes with its result only
+        changed = status.change(connection, verification, first, now, INITIATED, values=values, fence=fence)
+        return (None, []) if changed is None else (changed.verification, [changed.entry])
+
+    def _values(self, attempt: Attempt, run: RunSnapshot, now: datetime) -> dict[str, Any]:
+        """Return what is written with the run; the lease ends where no further call to Onfido is needed."""
+        plan = attempt.request.plan
+        has_access = run.sdk_token is not None and plan.sdk is None if plan.link is None else run.link_url is not None
+        return {
+            "run_id": run.run_id,
+            "next_check_at": now + next_check(timedelta()),
+            "dashboard_url": run.dashboard_url,
+            **(verifications.NO_LEASE if has_access else {}),
+        }

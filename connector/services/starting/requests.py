@@ -162,7 +162,7 @@ class Verifications:
         except OnfidoError as error:
             if error.is_retryable:
                 with self._database.write() as connection:
-                    verifications.move(connection, verification.verification_id, {"resume_after": None})
+                    verifications.change(connection, verification.verification_id, {"resume_after": None})
             raise
 
     def _take_turn_to_resume(self, verification: Verification) -> None:

@@ -1,0 +1,54 @@
+"""The status of a verification, and the one function that writes it.
+
+    change ──► compare-and-set: not where the verification has ended, nor where the lease is another's ──► None
+           └─► the verification as it is now, and the entry of its history
+
+A verification is inserted as `starting`. Every later status is written here, whatever brings it: the start of a run, a
+snapshot of a run, a start that failed, a run that can no longer be completed. A final status also closes the
+verification and ends its lease. The caller records the entry in the journal as its transaction's last step, because the
+journal writes to the outbox, which comes last in the lock order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from connector.domain.history import RUN, Change, of_verification
+from connector.domain.verification import Verification
+from connector.domain.workflow_run import is_final
+from connector.store import verifications
+from connector.store.verifications import Fence
+
+
+@dataclass(frozen=True)
+class Changed:
+    """A verification after a change of its status, and the change, for the journal."""
+
+    verification: Verification
+    entry: Change
+
+
+def change(
+    connection: Connection,
+    verification: Verification,
+    status: str,
+    now: datetime,
+    cause: str,
+    actor: str | None = None,
+    *,
+    values: Mapping[str, Any],
+    fence: Fence | None = None,
+) -> Changed | None:
+    """Write a verification's status with other values; None where it has ended, or is not what the fence requires."""
+    closed = {"closed_at": now, **verifications.NO_LEASE} if is_final(status) else {}
+    written = {"status": status, "updated_at": now, **closed, **values}
+    changed = verifications.set_status(connection, verification, written, fence)
+    if changed is None:
+        return None
+    entry = of_verification(verification, now, cause, actor, RUN, changed.run_id, verification.status, status)
+    return Changed(changed, entry)
