@@ -33,8 +33,7 @@ from connector.services.outbox import Handler, Outbox
 from connector.services.people.applicants import Applicants
 from connector.services.people.claims import Claims
 from connector.services.people.users import Users
-from connector.services.providers.applicant_deletion import ApplicantDeletion
-from connector.services.providers.customer_deletion import CustomerDeletion
+from connector.services.providers.deletion import Deletion
 from connector.services.providers.onfido import Onfido
 from connector.services.providers.registry import Providers
 from connector.services.providers.setup import Setup
@@ -265,8 +264,7 @@ class Services(Ground):
     def outbox(self) -> Outbox:
         """Deliver what is queued in the outbox, and let an operator manage it."""
         watchlist = Watchlist(self.database, self.providers, self.onfido, self._notices, self._journal, self._clock)
-        deletions = ApplicantDeletion(self.providers, self.onfido), CustomerDeletion(self.providers, self.onfido)
-        stories = (self.tasks, watchlist, self.upkeep, *deletions)
+        stories = (self.tasks, watchlist, self.upkeep, Deletion(self.providers, self.onfido))
         handlers = [handler for story in stories for handler in story.handlers]
         return Outbox(self.database, self._journal, [*handlers, *self._handlers])
 

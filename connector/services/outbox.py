@@ -41,6 +41,21 @@ _NAMESPACE = uuid.UUID("0e6d6ac6-4f8b-4d6e-9f55-0d1f4b7c2a10")
 P = TypeVar("P", bound=Payload)
 
 
+@dataclass(frozen=True)
+class ProviderPayload:
+    """The beginning of a payload that concerns one provider."""
+
+    tenant: str
+    provider_id: str
+
+
+@dataclass(frozen=True)
+class VerificationPayload:
+    """The beginning of a payload that concerns one verification."""
+
+    verification_id: str
+
+
 class Undeliverable(Exception):  # noqa: N818  it is an answer, not a defect
     """The delivery can never succeed."""
 

@@ -56,10 +56,7 @@ def read_passkey(username: str, passkey_id: str) -> Json:
 def update_passkey(username: str, passkey_id: str) -> Json:
     """Switch a passkey on or off."""
     values = check(json_body(), PasskeyChange())
-    with locked():
-        passkey = _find(PASSKEY, username, passkey_id)
-        passkey.status = values["state"]
-        return _passkey(passkey)
+    return _passkey(_changed(PASSKEY, username, passkey_id, values["state"]))
 
 
 @blueprint.delete("/passkeys/<username>/<passkey_id>")
@@ -96,10 +93,7 @@ def read_token(user_id: str, token_id: str) -> Json:
 def update_token(user_id: str, token_id: str) -> Json:
     """Approve or decline a biometric token."""
     values = check(json_body(), TokenChange())
-    with locked():
-        token = _find(BIOMETRIC_TOKEN, user_id, token_id)
-        token.status = values["status"]
-        return {"biometric_token": _token(token)}
+    return {"biometric_token": _token(_changed(BIOMETRIC_TOKEN, user_id, token_id, values["status"]))}
 
 
 @blueprint.delete("/biometric_tokens/<user_id>/<token_id>")
@@ -122,6 +116,13 @@ def _find(kind: str, customer_id: str, identifier: str) -> Belonging:
         if each.identifier == identifier:
             return each
     raise errors.not_found(kind)
+
+
+def _changed(kind: str, customer_id: str, identifier: str, status: str) -> Belonging:
+    with locked():
+        belonging = _find(kind, customer_id, identifier)
+        belonging.status = status
+    return belonging
 
 
 def _remove(belongings: list[Belonging]) -> int:

@@ -44,15 +44,10 @@ class Delivery:
 
 
 @dataclass(frozen=True)
-class OutboxRow:
-    """A row as an operator sees it; `history` has the attempts that failed."""
+class OutboxRow(Delivery):
+    """A row as an operator sees it."""
 
-    delivery_id: str
-    kind: str
-    payload: Mapping[str, Any]
     state: str
-    attempts: int
-    history: Sequence[Mapping[str, Any]]
     due_at: datetime
     created_at: datetime
 

@@ -70,9 +70,7 @@ class Claims:
 
     def add(self, tenant: Tenant, user_id: str, entries: Sequence[ClaimEntry], actor: str = SYSTEM) -> list[Claim]:
         """Add claims, all or none; raises `RequestError`: user or provider unknown, or a claim exists already."""
-        values = self._directory.values(tenant, user_id)
-        if values is None:
-            raise _no_such_user(user_id)
+        values = self._values(tenant, user_id)
         if not entries:
             return []
         rows = self._rows(tenant, user_id, entries, values)
@@ -88,9 +86,7 @@ class Claims:
         self, tenant: Tenant, user_id: str, entries: Sequence[ClaimEntry], actor: str = SYSTEM
     ) -> list[Claim]:
         """Correct several claims, all or none; raises `RequestError` where one does not exist, or is named twice."""
-        values = self._directory.values(tenant, user_id)
-        if values is None:
-            raise _no_such_user(user_id)
+        values = self._values(tenant, user_id)
         if not entries:
             return []
         if len({(entry.uri, entry.provider_id) for entry in entries}) < len(entries):
@@ -213,6 +209,12 @@ class Claims:
     def _fingerprint(self, tenant: Tenant, user_id: str, uri: str, values: Mapping[str, str] | None) -> str | None:
         value = (values or {}).get(uri)
         return self._fingerprints.of(tenant.name, user_id, uri, value) if value else None
+
+    def _values(self, tenant: Tenant, user_id: str) -> Mapping[str, str]:
+        values = self._directory.values(tenant, user_id)
+        if values is None:
+            raise _no_such_user(user_id)
+        return values
 
     def _check_user(self, tenant: Tenant, user_id: str) -> None:
         if not self._directory.has_user(tenant, user_id):
