@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 from weakref import WeakValueDictionary
@@ -42,7 +43,8 @@ _LISTENING = {
 class WakeUp:
     """Wakes the threads of this process that wait for deliveries of one database."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
         self._condition = threading.Condition()
         self._count = 0
         self._notified_at = float("-inf")
@@ -55,14 +57,14 @@ class WakeUp:
     @property
     def is_quiet(self) -> bool:
         """Whether other processes were notified so recently that they will look again anyway."""
-        return time.monotonic() - self._notified_at < QUIET
+        return self._clock() - self._notified_at < QUIET
 
     def set(self, *, is_notified: bool = False) -> None:
         """Wake every waiting thread; `is_notified` where other processes were woken at the same time."""
         with self._condition:
             self._count += 1
             if is_notified:
-                self._notified_at = time.monotonic()
+                self._notified_at = self._clock()
             self._condition.notify_all()
 
     def wait(self, count: int, timeout: float) -> None:
