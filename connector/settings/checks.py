@@ -103,6 +103,13 @@ def jwks_uri(value: str) -> str:
     return value
 
 
+def url_or_empty(value: str) -> str:
+    """Check for a plain https URL (or http that cannot leave the machine), to append paths to, or nothing."""
+    if value and (not is_secure_url(value) or re.search(r"[\s?#@]", value)):
+        raise ValueError("must be an https URL (http only to loopback) without user, query or fragment")
+    return value.rstrip("/")
+
+
 def is_secure_url(url: str) -> bool:
     """Whether an answer from the URL is certain to come from the host it names."""
     try:
