@@ -12,13 +12,10 @@ import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 from weakref import WeakValueDictionary
 
 from sqlalchemy import Connection, func, literal_column
-
-if TYPE_CHECKING:
-    from psycopg import Connection as DriverConnection
 
 CHANNEL = "connector_outbox"
 NOTIFY = func.pg_notify(literal_column(f"'{CHANNEL}'"), literal_column("''")).label("notified")
@@ -115,7 +112,7 @@ class Notifications:
     """A connection of its own to PostgreSQL that receives notifications; raises the driver's errors."""
 
     def __init__(self, connect: Any) -> None:
-        self._driver: DriverConnection = connect(**_LISTENING)
+        self._driver = connect(**_LISTENING)
         self._driver.execute(f"LISTEN {CHANNEL}")
 
     def __enter__(self) -> Self:
@@ -126,7 +123,7 @@ class Notifications:
 
     def fileno(self) -> int:
         """Return the socket's number: it is readable when there may be notifications."""
-        return self._driver.fileno()
+        return int(self._driver.fileno())
 
     def drain(self) -> bool:
         """Take the notifications that have arrived; False where there are none."""
