@@ -99,7 +99,7 @@ class News:
 
 
 def announce(connection: Connection) -> bool:
-    """Have the workers woken at this transaction's commit; returns whether its statement must notify."""
+    """Note that a transaction adds deliveries; returns whether its statement must notify other processes."""
     news: News | None = connection.info.get(_NEWS)
     if news is None:
         return True
@@ -126,5 +126,5 @@ class Notifications:
         return int(self._driver.fileno())
 
     def drain(self) -> bool:
-        """Take the notifications that have arrived; False where there are none."""
+        """Remove the notifications that have arrived; False where there are none."""
         return bool(list(self._driver.notifies(timeout=0)))
