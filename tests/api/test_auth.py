@@ -37,7 +37,7 @@ from connector.errors import ConfigurationError
 from connector.settings import Issuer, load
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from joserfc.jwk import KeyParameters
@@ -216,13 +216,6 @@ class Site:
         return jsonify(
             subject=caller.subject, client_id=caller.client_id, scopes=scopes, tenant=caller.tenant, actor=caller.actor
         )
-
-
-@pytest.fixture
-def issuer() -> Iterator[AuthIssuer]:
-    running = AuthIssuer()
-    yield running
-    running.close()
 
 
 @pytest.fixture

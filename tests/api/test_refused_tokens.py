@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +20,6 @@ Mint = Callable[[AuthIssuer], str]
 Check = Callable[..., Result]
 
 IN_AN_HOUR = 3600
-
-
-@pytest.fixture
-def issuer() -> Iterator[AuthIssuer]:
-    running = AuthIssuer()
-    yield running
-    running.close()
 
 
 @pytest.fixture
