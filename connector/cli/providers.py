@@ -12,6 +12,7 @@ from connector.api.studio_shapes import studio_body
 from connector.cli import setup
 from connector.cli.output import (
     actor,
+    json_option,
     labelled,
     load_settings,
     plain,
@@ -21,8 +22,7 @@ from connector.cli.output import (
     provider_argument,
     provider_id,
     services,
-    tenant_options,
-    view_options,
+    tenant_option,
 )
 from connector.cli.provider_options import configuration, configured
 from connector.domain.provider import Provider, ProviderConfig, setup_guide, webhook_command
@@ -79,7 +79,9 @@ def add(
 
 
 @provider.command("list")
-@view_options
+@tenant_option
+@json_option
+@click.pass_context
 def list_(context: click.Context, tenant: Tenant, as_json: bool) -> None:
     """List the tenant's providers."""
     with services(context) as opened:
@@ -96,7 +98,9 @@ def list_(context: click.Context, tenant: Tenant, as_json: bool) -> None:
 
 @provider.command()
 @provider_argument
-@view_options
+@tenant_option
+@json_option
+@click.pass_context
 def show(context: click.Context, provider: str, tenant: Tenant, as_json: bool) -> None:
     """Show a provider and how to set up its webhook."""
     with services(context) as opened:
@@ -142,7 +146,9 @@ def _check_change(context: click.Context, opened: Services, known: Provider, con
 
 @provider.command("end-overlap")
 @provider_argument
-@view_options
+@tenant_option
+@json_option
+@click.pass_context
 def end_overlap(context: click.Context, provider: str, tenant: Tenant, as_json: bool) -> None:
     """End the validity of the webhook token that was replaced."""
     with services(context) as opened:
@@ -157,7 +163,8 @@ def end_overlap(context: click.Context, provider: str, tenant: Tenant, as_json: 
 @provider.command()
 @provider_argument
 @click.confirmation_option(prompt="Remove the provider and all that was verified through it?")
-@tenant_options
+@tenant_option
+@click.pass_context
 def remove(context: click.Context, provider: str, tenant: Tenant) -> None:
     """Remove a provider with all that was verified through it."""
     with services(context) as opened:

@@ -9,6 +9,7 @@ import click
 
 from connector.cli.output import (
     actor,
+    json_option,
     labelled,
     load_settings,
     print_json,
@@ -17,8 +18,7 @@ from connector.cli.output import (
     provider_argument,
     provider_id,
     services,
-    tenant_options,
-    view_options,
+    tenant_option,
 )
 from connector.domain.provider import Provider
 from connector.domain.readiness import TOKEN, WEBHOOK, Check, Readiness, not_checked
@@ -40,7 +40,9 @@ _WEBHOOK = {
 
 @click.command()
 @provider_argument
-@view_options
+@tenant_option
+@json_option
+@click.pass_context
 def test(context: click.Context, provider: str, tenant: Tenant, as_json: bool) -> None:
     """Check a provider's token, workflow and webhook at Onfido, and list what can be verified."""
     with services(context) as opened:
@@ -55,7 +57,9 @@ def test(context: click.Context, provider: str, tenant: Tenant, as_json: bool) -
 
 @click.command("add-webhook")
 @provider_argument
-@view_options
+@tenant_option
+@json_option
+@click.pass_context
 def add_webhook(context: click.Context, provider: str, tenant: Tenant, as_json: bool) -> None:
     """Register the webhook at Onfido, or repair the existing one, and register its token."""
     from connector.api.setup_shapes import WebhookSchema  # noqa: PLC0415
@@ -73,7 +77,8 @@ def add_webhook(context: click.Context, provider: str, tenant: Tenant, as_json: 
 
 @click.command("remove-webhook")
 @provider_argument
-@tenant_options
+@tenant_option
+@click.pass_context
 def remove_webhook(context: click.Context, provider: str, tenant: Tenant) -> None:
     """Delete the webhook at Onfido and forget its token, at once."""
     with services(context) as opened:

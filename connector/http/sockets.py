@@ -38,8 +38,8 @@ class Deadline:
         return left
 
 
-class _Timed(socket.socket):
-    """A socket that receives by the deadline."""
+class TimedSocket(socket.socket):
+    """A socket of which every operation ends by the deadline."""
 
     deadline: Deadline
 
@@ -48,18 +48,21 @@ class _Timed(socket.socket):
         self.settimeout(self.deadline.left())
         return super().recv_into(*args)
 
-
-class TimedSocket(_Timed):
-    """A socket of which every operation ends by the deadline."""
-
     def sendall(self, *args: Any) -> None:
         """Send all, or raise `TimeoutError`."""
         self.settimeout(self.deadline.left())
         super().sendall(*args)
 
 
-class TimedTlsSocket(_Timed, ssl.SSLSocket):
+class TimedTlsSocket(ssl.SSLSocket):
     """The same over TLS."""
+
+    deadline: Deadline
+
+    def recv_into(self, *args: Any) -> int:
+        """Receive what has arrived."""
+        self.settimeout(self.deadline.left())
+        return super().recv_into(*args)
 
     def send(self, *args: Any) -> int:
         """Send some; `sendall` sends piece by piece."""

@@ -21,24 +21,24 @@ from connector.domain.provider import Provider
 from connector.domain.verification import Verification
 from connector.domain.workflow_run import next_check
 from connector.errors import OnfidoError
-from connector.services.outbox import Handler, forget_done
+from connector.services.batches import forget
+from connector.services.outbox import KEPT, Handler
 from connector.services.providers.onfido import Onfido
 from connector.services.providers.registry import Providers
 from connector.services.results.deliveries import CheckVerification, KeepDocument
-from connector.services.results.events import Events
+from connector.services.results.events import PARKED_TIME, Events
 from connector.services.results.kept import KeptResults
 from connector.services.results.results import Results
 from connector.services.starting.attempts import SWEPT
 from connector.services.starting.initiation import Initiation
 from connector.services.starting.refusals import WINDOW
 from connector.services.timing import Deadline, background
-from connector.store import history, refused_starts, verification_search, verifications
+from connector.store import events, history, refused_starts, verification_search, verifications
 from connector.store import outbox as rows
 from connector.store.engine import Database
 
 log = structlog.get_logger(__name__)
 
-FORGET_BATCH = 500  # finished verifications whose kept results one transaction removes
 SWEEP_LIMIT = 200  # verifications that one sweep queues for a check
 CHECK_BUDGET = 25.0  # seconds of Onfido's calls; well below the outbox' lease
 TOLD_AFTER = timedelta(days=7)  # a run that is open for this long is reported to the operator
@@ -90,7 +90,6 @@ class Upkeep:
         self._put_up_overdue()
         self._events.match_all()
         self._forget_old()
-        forget_done(self._database)
 
     def check_verification(self, order: CheckVerification) -> None:
         """Advance one open verification."""
@@ -123,15 +122,18 @@ class Upkeep:
                 verification_search.keep(connection, verification.verification_id, column)
 
     def _forget_old(self) -> None:
-        self._events.forget_bodies(self._event_retention)
-        with self._database.write() as connection:
-            history.forget_refusals(connection, self._clock() - self._event_retention)
-            refused_starts.forget_old(connection, self._clock() - WINDOW)
-        is_left = True
-        while is_left:
-            with self._database.write() as connection:
-                closed_before = self._clock() - self._event_retention
-                is_left = verification_search.forget_results(connection, closed_before, FORGET_BATCH) == FORGET_BATCH
+        now = self._clock()
+        retained_since = now - self._event_retention
+        given_up_since = max(retained_since, now - PARKED_TIME)
+        for forget_some in (
+            lambda connection, size: events.forget_unknown(connection, given_up_since, size),
+            lambda connection, size: events.forget_bodies(connection, retained_since, size),
+            lambda connection, size: history.forget_refusals(connection, retained_since, size),
+            lambda connection, size: refused_starts.forget_old(connection, now - WINDOW, size),
+            lambda connection, size: verification_search.forget_results(connection, retained_since, size),
+            lambda connection, size: rows.forget_done(connection, KEPT, size),
+        ):
+            forget(self._database, forget_some)
 
     def _put_up_overdue(self) -> None:
         now = self._clock()

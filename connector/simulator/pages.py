@@ -15,7 +15,7 @@ from connector.simulator import errors, faults, lifecycle, outcomes
 from connector.simulator.errors import ApiError
 from connector.simulator.reports import RESULTS
 from connector.simulator.runs import ABANDONED, APPROVED, BROKEN_OFF, DECLINED, ERROR, RESULT_STATUSES, REVIEW, Run
-from connector.simulator.simulation import locked, read_json, simulation
+from connector.simulator.simulation import read_json, simulation
 from connector.simulator.validation import Json, check
 from connector.simulator.workflow_runs import TaskData
 
@@ -43,7 +43,8 @@ def write_json(value: object) -> str:
 @blueprint.get("/")
 def index() -> str:
     """List the newest runs, the open tasks and all switches."""
-    with locked() as state:
+    state = simulation().state
+    with state.lock:
         runs = list(reversed(state.runs.values()))
         about, values = faults.sentences(), state.faults.as_json()
         switches = [
@@ -64,7 +65,7 @@ def index() -> str:
 def review(run_id: str) -> str:
     """Show a run as Onfido's dashboard does: all of its data, whatever its status."""
     run = _find(run_id)
-    with locked():
+    with simulation().state.lock:
         return render_template("run.html", run=run, whole=run.as_json(), decisions=RESULT_STATUSES)
 
 
@@ -111,7 +112,8 @@ def show_error(error: ApiError) -> Response:
 
 
 def _find(run_id: str) -> Run:
-    with locked() as state:
+    state = simulation().state
+    with state.lock:
         return state.run(run_id)
 
 
@@ -122,7 +124,7 @@ def _leave(run: Run) -> BaseResponse:
 
 
 def _page(run: Run) -> str:
-    with locked():
+    with simulation().state.lock:
         presets = outcomes.default_comparisons(run.applicant)
         return render_template(
             "link.html",

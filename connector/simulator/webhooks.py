@@ -12,7 +12,7 @@ from flask import Blueprint
 from marshmallow import ValidationError
 
 from connector.simulator.records import Webhook
-from connector.simulator.simulation import json_body, locked
+from connector.simulator.simulation import json_body, simulation
 from connector.simulator.validation import (
     Input,
     Json,
@@ -101,7 +101,8 @@ def _completed(values: Json) -> Json:
 def create() -> tuple[Json, int]:
     """Register a webhook; its token signs what it is sent."""
     webhook = Webhook(_completed(check(json_body(), NewWebhook())))
-    with locked() as state:
+    state = simulation().state
+    with state.lock:
         state.webhooks[webhook.webhook_id] = webhook
         return webhook.as_json(), 201
 
@@ -116,14 +117,16 @@ def resend() -> tuple[str, int]:
 @blueprint.get("/webhooks")
 def list_all() -> Json:
     """List all webhooks."""
-    with locked() as state:
+    state = simulation().state
+    with state.lock:
         return {"webhooks": [webhook.as_json() for webhook in state.webhooks.values()]}
 
 
 @blueprint.get("/webhooks/<webhook_id>")
 def read(webhook_id: str) -> Json:
     """Show a webhook."""
-    with locked() as state:
+    state = simulation().state
+    with state.lock:
         return state.webhook(webhook_id).as_json()
 
 
@@ -131,7 +134,8 @@ def read(webhook_id: str) -> Json:
 def update(webhook_id: str) -> Json:
     """Change the fields that are sent."""
     values = check(json_body(), WebhookChange())
-    with locked() as state:
+    state = simulation().state
+    with state.lock:
         webhook = state.webhook(webhook_id)
         webhook.values = _completed(webhook.values | values)
         return webhook.as_json()
@@ -140,6 +144,7 @@ def update(webhook_id: str) -> Json:
 @blueprint.delete("/webhooks/<webhook_id>")
 def delete(webhook_id: str) -> tuple[str, int]:
     """Delete a webhook; what is on its way to it still arrives."""
-    with locked() as state:
+    state = simulation().state
+    with state.lock:
         del state.webhooks[state.webhook(webhook_id).webhook_id]
     return "", 204

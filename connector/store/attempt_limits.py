@@ -17,6 +17,7 @@ _COUNTS = (
 _STARTED = (
     select(verifications.c.created_at)
     .where(
+        verifications.c.tenant == bindparam("of_tenant"),
         verifications.c.provider_id == bindparam("of_provider"),
         verifications.c.user_id == bindparam("of_user"),
         verifications.c.created_at > bindparam("since"),
@@ -28,13 +29,24 @@ _STARTED = (
 
 
 def find_started(
-    connection: Connection, provider_id: str, user_id: str, since: datetime, environment: str | None = None
+    connection: Connection,
+    tenant: str,
+    provider_id: str,
+    user_id: str,
+    since: datetime,
+    environment: str | None = None,
 ) -> list[datetime]:
     """Return when the user's verifications since then were started whose run exists or may exist; latest first.
 
     Without those that were forgiven, or are in another environment.
     """
-    limited = {"of_provider": provider_id, "of_user": user_id, "since": since, "of_environment": environment}
+    limited = {
+        "of_tenant": tenant,
+        "of_provider": provider_id,
+        "of_user": user_id,
+        "since": since,
+        "of_environment": environment,
+    }
     return list(connection.execute(_STARTED, limited).scalars())
 
 

@@ -111,19 +111,19 @@ def find_matchable(connection: Connection) -> list[tuple[str, str]]:
     return [(row.provider_id, row.run_id) for row in connection.execute(statement)]
 
 
-def forget_bodies(connection: Connection, received_before: datetime) -> None:
-    """Remove the bodies of old events; those still parked for an unknown run become `noted`.
+def forget_bodies(connection: Connection, received_before: datetime, limit: int) -> int:
+    """Remove the bodies of some old events, and return their number; those still parked become `noted`.
 
     Events that another transaction has locked are left for the next time, which avoids deadlocks.
     """
-    old = (events.c.received_at < received_before, events.c.body.is_not(None))
-    free = select(events.c.id).where(*old).with_for_update(skip_locked=True).cte("free")
-    connection.execute(update(events).where(events.c.id == free.c.id).values(body=None, state=_SETTLED))
+    old = select(events.c.id).where(events.c.received_at < received_before, events.c.body.is_not(None))
+    return _forget_free(connection, old.order_by(events.c.received_at).limit(limit), state=_SETTLED)
 
 
-def forget_unknown(connection: Connection, received_before: datetime) -> None:
-    """Remove the bodies of events that have waited since then for a run that is not known."""
-    _give_up(connection, select(events.c.id).where(_IS_UNKNOWN, events.c.received_at < received_before))
+def forget_unknown(connection: Connection, received_before: datetime, limit: int) -> int:
+    """Remove the bodies of some events that have waited since then for a run that is not known; return their number."""
+    given_up = select(events.c.id).where(_IS_UNKNOWN, events.c.received_at < received_before)
+    return _forget_free(connection, given_up.limit(limit), state=NOTED)
 
 
 def make_room(connection: Connection, provider_id: str) -> None:
@@ -134,13 +134,14 @@ def make_room(connection: Connection, provider_id: str) -> None:
         return
     oldest = select(events.c.id).where(*of_provider, _IS_UNKNOWN)
     by_worth = (events.c.verification_id.is_not(None), events.c.received_at)
-    _give_up(connection, oldest.order_by(*by_worth).limit(MAKE_ROOM_FOR))
+    _forget_free(connection, oldest.order_by(*by_worth).limit(MAKE_ROOM_FOR), state=NOTED)
 
 
-def _give_up(connection: Connection, chosen: Select[Any]) -> None:
-    """Note events that are parked in vain; those that another transaction has locked are left for the next time."""
+def _forget_free(connection: Connection, chosen: Select[Any], state: object) -> int:
+    """Remove the bodies of those of the chosen events that no other transaction has locked; return their number."""
     free = chosen.with_for_update(skip_locked=True).cte("free")
-    connection.execute(update(events).where(events.c.id == free.c.id).values(body=None, state=NOTED))
+    statement = update(events).where(events.c.id == free.c.id)
+    return connection.execute(statement.values(body=None, state=state)).rowcount
 
 
 def forget_runs(connection: Connection, provider_id: str, run_ids: Collection[str]) -> None:

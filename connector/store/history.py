@@ -84,9 +84,14 @@ def find_removal(connection: Connection, tenant: str, user_id: str) -> Change | 
     return None if row is None else Change(**row._asdict())
 
 
-def forget_refusals(connection: Connection, before: datetime) -> None:
-    """Remove the records of starts that were refused before then."""
-    connection.execute(delete(history).where(_IS_REFUSED, history.c.at < before))
+def forget_refusals(connection: Connection, before: datetime, limit: int) -> int:
+    """Remove the records of some starts that were refused before then, and return their number.
+
+    Those that another transaction has locked are left for the next time, which avoids deadlocks.
+    """
+    old = select(history.c.id).where(_IS_REFUSED, history.c.at < before).order_by(history.c.at).limit(limit)
+    free = connection.execute(old.with_for_update(skip_locked=True)).scalars().all()
+    return connection.execute(delete(history).where(history.c.id.in_(free))).rowcount if free else 0
 
 
 def forget_refusals_of(connection: Connection, tenant: str, user_id: str) -> None:

@@ -24,6 +24,10 @@ _COUNTS = (
     )
 )
 _FIND = _COUNTS.where(refused_starts.c.provider_id == bindparam("of_provider"))
+_KEY = (refused_starts.c.provider_id, refused_starts.c.user_id)
+_REMOVE = delete(refused_starts).where(
+    refused_starts.c.provider_id == bindparam("of_provider"), refused_starts.c.user_id == bindparam("of_user")
+)
 _ADD = insert(
     refused_starts,
     lambda statement: statement.on_conflict_do_update(
@@ -74,6 +78,13 @@ def forget_user(connection: Connection, tenant: str, user_id: str, provider_id: 
     connection.execute(delete(refused_starts).where(*of_user))
 
 
-def forget_old(connection: Connection, before: datetime) -> None:
-    """Remove the counts that began before then."""
-    connection.execute(delete(refused_starts).where(refused_starts.c.since < before))
+def forget_old(connection: Connection, before: datetime, limit: int) -> int:
+    """Remove some counts that began before then, and return their number.
+
+    Those that another transaction has locked are left for the next time, which avoids deadlocks.
+    """
+    old = select(*_KEY).where(refused_starts.c.since < before).order_by(refused_starts.c.since).limit(limit)
+    free = connection.execute(old.with_for_update(skip_locked=True)).all()
+    if free:
+        connection.execute(_REMOVE, [{"of_provider": row.provider_id, "of_user": row.user_id} for row in free])
+    return len(free)

@@ -153,7 +153,7 @@ def forget_results(connection: Connection, closed_before: datetime, limit: int) 
     """Remove the kept results of some runs whose retention has ended; returns their number."""
     has_result = verifications.c.result.is_not(None) | verifications.c.document.is_not(None)
     statement = select(verifications.c.id).where(verifications.c.closed_at < closed_before, has_result)
-    old = connection.execute(statement.order_by(verifications.c.id).limit(limit).with_for_update()).scalars().all()
+    old = _lock_free(connection, statement.order_by(verifications.c.closed_at).limit(limit))
     if old:
         connection.execute(
             update(verification_claims)
@@ -162,6 +162,11 @@ def forget_results(connection: Connection, closed_before: datetime, limit: int) 
         )
         connection.execute(update(verifications).where(verifications.c.id.in_(old)).values(result=None, document=None))
     return len(old)
+
+
+def _lock_free(connection: Connection, chosen: Select[Any]) -> Sequence[str]:
+    """Lock those of the chosen verifications that no other transaction has locked: waiting could deadlock."""
+    return connection.execute(chosen.with_for_update(skip_locked=True)).scalars().all()
 
 
 def _clauses(tenant: str, criteria: VerificationFilter) -> list[ColumnElement[bool]]:

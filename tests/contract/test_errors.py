@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -31,10 +33,14 @@ from tests.contract.wire import (
 )
 from tests.databases import broken
 from tests.harness import Caller, ConnectorServer, World, run_id_of
-from tests.loopback import Quiet, serving
 from tests.values import BIRTH_DATE, GIVEN_NAME, LAST_NAME, MAPPING
 
 NIL = "00000000-0000-0000-0000-000000000000"
+
+
+@pytest.fixture
+def admin(shared: World) -> Caller:
+    return shared.connector.as_admin()
 
 
 # Providers
@@ -379,13 +385,23 @@ def answering(status: int, error_type: str) -> Iterator[str]:
     """An Onfido that refuses everything in the same way; gives its base URL."""
     content = json.dumps({"error": {"type": error_type, "message": "No.", "fields": {}}}).encode()
 
-    class Handler(Quiet):
-        def do_POST(self) -> None:  # noqa: N802  the base class's name
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
             self.rfile.read(int(self.headers["Content-Length"]))
-            self.answer(status, content)
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
 
-    with serving(Handler) as url:
-        yield f"{url}/v3.6"
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}/v3.6"
+        server.shutdown()
+        thread.join()
 
 
 @pytest.mark.parametrize(

@@ -22,10 +22,12 @@ from sqlalchemy import Engine, ExceptionContext, event, text
 
 from connector.domain.tenancy import Tenant
 from connector.errors import Code, RequestError
+from connector.services import batches
 from connector.services.key_rotation import KeyRotation
 from connector.services.people.claims import ClaimEntry
 from connector.settings import Settings
 from connector.simulator.server import Simulator
+from connector.store import events
 from connector.store.engine import Database
 from connector.store.vault import KEY_BYTES, Vault, read_keys
 from tests.bodies import event_body
@@ -379,7 +381,8 @@ def test_keys_are_rotated_while_bodies_are_forgotten(world: World, database: Dat
     for number in range(6):
         assert world.post_event(event_body(f"unknown-{number}", "approved", ALL_CLEAR)).ok
     world.clock.advance(YEAR)
-    forget = partial(world.connector.services.events.forget_bodies, timedelta(days=30))
+    before = world.clock() - timedelta(days=30)
+    forget = partial(batches.forget, database, lambda connection, size: events.forget_bodies(connection, before, size))
 
     collide(database, lambda: rotate(world), ("UPDATE events SET body",), forget)
 

@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from sqlalchemy import text
 
 from connector.domain.tenancy import Tenant
 from tests.bodies import provider_body
@@ -167,22 +166,3 @@ class TestCommand:
         assert run("audit", "--cursor", "nonsense").exit_code == 2
         assert run("audit", "--from", "yesterday").exit_code == 1
         assert run("audit", "--user", "nobody").stdout == "Nothing matches.\n"
-
-
-@pytest.mark.parametrize("condition", ["", "AND user_id = 'ann'", "AND id < 5"], ids=["all", "user", "page"])
-def test_the_search_uses_its_index(audited: World, condition: str) -> None:
-    """Explain the statement on a table where scanning would cost; the planner of SQLite needs no statistics."""
-    database = audited.connector.services.database
-    where = f"tenant = 'carbon.super' AND ({' OR '.join(f'cause = {cause!r}' for cause in CAUSES)}) {condition}"
-    explain = "EXPLAIN QUERY PLAN" if database.is_sqlite else "EXPLAIN"
-    with database.write() as connection:
-        if not database.is_sqlite:
-            connection.execute(text("SET LOCAL enable_seqscan = off"))
-            connection.execute(text("SET LOCAL enable_sort = off"))
-        statement = text(f"{explain} SELECT id FROM history WHERE {where} ORDER BY id DESC LIMIT 26")
-        plan = " ".join(str(row) for row in connection.execute(statement))
-    assert "ix_history_audit" in plan
-    assert "TEMP B-TREE" not in plan
-
-
-CAUSES = ("administrator", "decided", "application", "refused")

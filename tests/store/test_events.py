@@ -14,7 +14,6 @@ from connector.store import events, verifications
 from connector.store.engine import Database
 from connector.store.models import events as events_table
 from connector.store.verifications import Lease
-from tests.store.plans import plan_of
 
 Add = Callable[..., str | None]
 
@@ -136,7 +135,7 @@ def test_old_bodies_are_removed_and_what_waited_in_vain_is_noted(database: Datab
     add("parked", state=events.PARKED)
     add("young", at=now + timedelta(days=1), state=events.PARKED)
     with database.write() as connection:
-        events.forget_bodies(connection, now + timedelta(hours=1))
+        events.forget_bodies(connection, now + timedelta(hours=1), 10)
     assert stored(database) == {
         "applied": (events.APPLIED, None),
         "parked": (events.NOTED, None),
@@ -161,7 +160,7 @@ def test_events_of_unknown_runs_wait_for_a_shorter_time_than_all_others(
         add(digest, run_id=run_id, state=events.PARKED, at=now + timedelta(hours=2 * (digest == "young")))
     add("applied", run_id="run-2")
     with database.write() as connection:
-        events.forget_unknown(connection, now + timedelta(hours=1))
+        events.forget_unknown(connection, now + timedelta(hours=1), 10)
     assert stored(database) == {
         "known": (events.PARKED, "sealed known"),
         "unknown": (events.NOTED, None),
@@ -199,12 +198,3 @@ def test_of_too_many_events_of_unknown_runs_the_oldest_go(
         events.make_room(connection, provider_id)
     gone = {digest for digest, state in stored(database).items() if state == (events.NOTED, None)}
     assert gone == {f"unknown {number}" for number in range(events.MAKE_ROOM_FOR)}
-
-
-def test_what_waits_for_a_run_is_found_in_the_index_of_what_waits(database: Database, provider_id: str) -> None:
-    for find in (
-        lambda connection: events.find_parked(connection, provider_id, "run-1"),
-        lambda connection: events.settle(connection, provider_id, "run-1"),
-        lambda connection: events.make_room(connection, provider_id),
-    ):
-        assert "ix_events_parked" in plan_of(database, find)

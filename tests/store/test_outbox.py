@@ -14,7 +14,6 @@ from sqlalchemy import Engine, event
 from connector.store import outbox
 from connector.store.engine import Database
 from connector.store.outbox import DEAD, DONE, READY, Delivery, OutboxRow
-from tests.store.plans import plan_of
 
 
 @dataclass(frozen=True)
@@ -198,5 +197,3 @@ def test_counting_reads_no_more_rows_than_it_reports(database: Database) -> None
     put(database, outbox.MOST_COUNTED + 5)
     with database.read() as connection:
         assert outbox.count(connection) == {READY: outbox.MOST_COUNTED}
-    plan = plan_of(database, outbox.count)
-    assert [index for index in ("due", "settled", "dead") if f"ix_outbox_{index}" not in plan] == []

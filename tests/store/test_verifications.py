@@ -418,7 +418,7 @@ def test_verifications_count_from_the_moment_their_run_may_exist(
 
     def started(since: datetime) -> list[datetime]:
         with database.read() as connection:
-            return attempt_limits.find_started(connection, provider_id, "ann", since)
+            return attempt_limits.find_started(connection, seen.tenant, provider_id, "ann", since)
 
     assert started(now - timedelta(days=1)) == []
     assert advance(database, seen, "first", run_requested_at=now)

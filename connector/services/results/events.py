@@ -147,13 +147,6 @@ class Events:
         for provider_id, run_id in waiting:
             self.match(provider_id, run_id)
 
-    def forget_bodies(self, retention: timedelta) -> None:
-        """Remove the bodies of events that arrived longer than `retention` ago; parked ones are never applied then."""
-        now = self._clock()
-        with self._database.write() as connection:
-            events.forget_unknown(connection, now - min(retention, PARKED_TIME))
-            events.forget_bodies(connection, now - retention)
-
     def _row(self, provider_id: str, body: bytes, event: Event, state: str) -> dict[str, Any]:
         event_id = events.new_id()
         return {

@@ -1,0 +1,19 @@
+"""Upkeep in short transactions: the hot path never waits for more than one batch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from sqlalchemy import Connection
+
+from connector.store.engine import Database
+
+BATCH = 200  # rows of one transaction
+
+
+def forget(database: Database, forget_some: Callable[[Connection, int], int]) -> None:
+    """Call `forget_some` with a size, once in each transaction, until it finds fewer rows than that."""
+    is_left = True
+    while is_left:
+        with database.write() as connection:
+            is_left = forget_some(connection, BATCH) == BATCH

@@ -1,0 +1,215 @@
+"""Many users in a database, written by the database itself: a hundred thousand take seconds.
+
+    settle(connection, Place(tenant, provider_id), 100_000)
+
+Each user has a verification with its claim, tag, applicant, event, delivery and entries of the history. They are spread
+over a year; what is due of them, or past its retention, is a handful whatever their number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    Connection,
+    String,
+    Table,
+    case,
+    column,
+    false,
+    insert,
+    literal,
+    literal_column,
+    select,
+)
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.elements import ColumnElement
+from sqlalchemy.sql.functions import FunctionElement
+
+from connector.store.dialect import from_now
+from connector.store.models import (
+    applicants,
+    claims,
+    events,
+    history,
+    outbox,
+    refused_starts,
+    user_attributes,
+    users,
+    verification_claims,
+    verification_tags,
+    verifications,
+)
+from tests.harness import as_actor
+from tests.values import GIVEN_NAME
+
+YEAR, DAY, HOUR = 365 * 86_400.0, 86_400.0, 3_600.0
+COMMON_TAG, RARE_TAG = "everyone", "few"
+CLERKS = 50  # administrators, who share the changes
+SEALED = "v1.00000000.bulk"
+BULK = "bulk"  # the kind of their deliveries, which no worker has a handler for
+FEW = 100  # open verifications, parked events, dead deliveries and the like, whatever the number of users
+SCATTER, RANGE = 2_654_435_761, 2**47  # ids in no order, as random ones are
+
+Columns = dict[str, Any]
+_NUMBER: ColumnElement[int] = column("number", BigInteger)
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where users are put; `prefix` begins their ids, of which no two places may share one."""
+
+    tenant: str
+    provider_id: str
+    prefix: str
+
+
+class hexadecimal(FunctionElement[str]):  # noqa: N801  a function of SQL
+    """A number as twelve hexadecimal digits."""
+
+    type = String()
+    inherit_cache = True
+
+
+@compiles(hexadecimal, "postgresql")
+def _on_postgresql(element: hexadecimal, compiler: SQLCompiler, **options: Any) -> str:
+    return f"lpad(to_hex({compiler.process(element.clauses, **options)}), 12, '0')"
+
+
+@compiles(hexadecimal, "sqlite")
+def _on_sqlite(element: hexadecimal, compiler: SQLCompiler, **options: Any) -> str:
+    return f"printf('%012x', {compiler.process(element.clauses, **options)})"
+
+
+def settle(connection: Connection, place: Place, number: int) -> None:
+    """Put so many users with all that is theirs into a tenant, with a provider that is there already."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql("SET LOCAL session_replication_role = replica")  # checks no foreign keys
+    for table, rows in _everyones(place, _NUMBER, number):
+        _put(connection, table, rows, number)
+    for table, rows in _fews(place, _NUMBER):
+        _put(connection, table, rows, min(FEW, number))
+
+
+def _put(connection: Connection, table: Table, columns: Columns, number: int) -> None:
+    first = select(literal(1).label("number")).cte("crowd", recursive=True)
+    crowd = first.union_all(select(first.c.number + 1).where(first.c.number < number))
+    selected = select(*(value.label(name) for name, value in columns.items())).select_from(crowd)
+    connection.execute(insert(table).from_select(list(columns), selected, include_defaults=False))
+
+
+def _everyones(place: Place, each: ColumnElement[int], number: int) -> Iterator[tuple[Table, Columns]]:
+    user_id, verification_id = _ids(place, each)
+    started = from_now(each * literal_column(str(-YEAR / number)))
+    is_open, is_kept = each <= FEW, each * (YEAR / number) < 30 * DAY
+    owner = {"tenant": literal(place.tenant), "user_id": user_id}
+    changed = {"created_at": started, "updated_at": started}
+    of_provider = owner | {"provider_id": literal(place.provider_id)}
+    yield users, owner | {"created_at": started}
+    yield user_attributes, owner | {"uri": literal(GIVEN_NAME), "value": literal(SEALED)}
+    run = {"run_id": _named("run", user_id), "applicant_id": _named("applicant", user_id)}
+    progress = _progress(each, is_open, is_kept, started)
+    yield verifications, of_provider | run | changed | progress | {"id": verification_id}
+    sent = {"verification_id": verification_id, "uri": literal(GIVEN_NAME), "applicant_field": literal("first_name")}
+    yield verification_claims, sent | {"is_stale": false(), "fingerprint": literal("0" * 64)}
+    yield verification_tags, _tag(place, verification_id, started, COMMON_TAG)
+    applicant = {"provider_id": literal(place.provider_id), "applicant_id": run["applicant_id"]}
+    yield applicants, applicant | {"verification_id": verification_id, "fields": _json(applicants.c.fields, ["dob"])}
+    claim = {"id": verification_id, "uri": literal(GIVEN_NAME), "metadata": _json(claims.c.metadata, {})}
+    result = {"is_verified": ~is_open, "fingerprint": literal("0" * 64), "verification_id": verification_id}
+    yield claims, of_provider | changed | claim | result
+    kept = case((is_kept & (each % 10 != 0), SEALED))
+    state = case((each % 10 == 0, "noted"), else_="applied")
+    yield events, _event(place, verification_id, user_id, run["run_id"], started) | {"body": kept, "state": state}
+    entry = {"at": started, "tenant": literal(place.tenant), "detail": _json(history.c.detail, {})}
+    by_event = {"subject": literal("run"), "cause": literal("webhook"), "actor": verification_id}
+    moved = {"provider_id": literal(place.provider_id), "verification_id": verification_id, "name": run["run_id"]}
+    yield history, entry | by_event | moved | {"current": literal("approved")}
+    by_clerk = {"subject": literal("user"), "cause": literal("administrator"), "user_id": user_id} | _actor(each)
+    yield history, entry | by_clerk | {"name": user_id, "current": literal("added")}
+    counted = {"provider_id": literal(place.provider_id), "user_id": user_id, "number": literal(1)}
+    yield refused_starts, counted | {"since": from_now(each * literal_column(str(-HOUR / number)))}
+    settled = from_now(each * literal_column(str(-DAY / 2 / number)))
+    yield outbox, _delivery(verification_id, "done", started, settled) | {"settled_at": settled}
+
+
+def _fews(place: Place, each: ColumnElement[int]) -> Iterator[tuple[Table, Columns]]:
+    """Yield rows of which there are few, but not many more once there are many users."""
+    user_id, verification_id = _ids(place, each)
+    today, later = from_now(each * literal_column("-60.0")), from_now(literal_column(str(DAY)))
+    yield verification_tags, _tag(place, verification_id, today, RARE_TAG)
+    unknown = _event(place, _named("parked", user_id), _named("parked", user_id), _named("unknown", user_id), today)
+    yield events, unknown | {"body": literal(SEALED), "state": literal("parked")}
+    for state in ("ready", "dead"):
+        yield outbox, _delivery(_named(state, user_id), state, today, later)
+
+
+def _ids(place: Place, each: ColumnElement[int]) -> tuple[ColumnElement[str], ColumnElement[str]]:
+    scattered = hexadecimal(each * SCATTER % RANGE)
+    return literal(f"{place.prefix}-") + scattered, literal(f"{place.prefix:0<8}-0000-4000-8000-") + scattered
+
+
+def _named(what: str, name: ColumnElement[str]) -> ColumnElement[str]:
+    return literal(f"{what}-") + name
+
+
+def _json(column: Column[Any], value: Any) -> ColumnElement[Any]:
+    return literal(value, column.type)
+
+
+def _progress(
+    each: ColumnElement[int], is_open: ColumnElement[bool], is_kept: ColumnElement[bool], started: ColumnElement[Any]
+) -> Columns:
+    rarer = ((each % 1000 == 0, "review"), (each % 100 == 1, "abandoned"), (each % 10 == 2, "declined"))
+    return {
+        "status": case((is_open, "awaiting_input"), *rarer, else_="approved"),
+        "run_requested_at": started,
+        "next_check_at": case((is_open, from_now(literal_column(str(DAY))))),
+        "result": case((is_kept & ~is_open, SEALED)),
+        "completed_at": case((~is_open, started)),
+        "closed_at": case((~is_open, started)),
+        "sends_user_id": false(),
+        "is_forgiven": false(),
+        "wants_document": false(),
+        "capture": literal("sdk"),
+    }
+
+
+def _tag(place: Place, verification_id: ColumnElement[str], started: ColumnElement[Any], tag: str) -> Columns:
+    return {"verification_id": verification_id, "tag": literal(tag)}
+
+
+def _event(
+    place: Place,
+    event_id: ColumnElement[str],
+    digest: ColumnElement[str],
+    run_id: ColumnElement[str],
+    received_at: ColumnElement[Any],
+) -> Columns:
+    received = {"provider_id": literal(place.provider_id), "received_at": received_at}
+    return received | {"id": event_id, "digest": digest, "run_id": run_id, "kind": literal("workflow_run.completed")}
+
+
+def _actor(each: ColumnElement[int]) -> Columns:
+    return {"actor": _named("clerk", hexadecimal(each % CLERKS)) + literal(as_actor(""))}
+
+
+def _delivery(
+    delivery_id: ColumnElement[str], state: str, created_at: ColumnElement[Any], due_at: ColumnElement[Any]
+) -> Columns:
+    return {
+        "id": delivery_id,
+        "kind": literal(BULK),
+        "payload": _json(outbox.c.payload, {}),
+        "dedupe_key": _named(state, delivery_id),
+        "state": literal(state),
+        "attempts": literal(1),
+        "history": _json(outbox.c.history, []),
+        "due_at": due_at,
+        "created_at": created_at,
+    }

@@ -1,0 +1,197 @@
+"""Calls of every route, every list of the command line and every delivery, each of which succeeds."""
+
+from __future__ import annotations
+
+import json
+
+import requests
+from click.testing import CliRunner
+
+from connector.cli import main
+from connector.domain.tenancy import Tenant
+from connector.services.upkeep import Sweep
+from tests.bodies import API_TOKEN, config_properties, event_body, provider_body
+from tests.contract.wire import ALL_SCOPES, METRICS_TOKEN, PROVIDERS, USERS, WEBHOOK_TOKEN
+from tests.crowd import COMMON_TAG, RARE_TAG
+from tests.harness import Caller, World, as_actor
+from tests.plans.recording import Recorder
+from tests.services.receiving import SCORE, SCORING, SECRET, Application, newest_task, notices, task_event, use_workflow
+from tests.values import GIVEN_NAME
+
+MATCHES = "watchlist_monitor.matches_updated"
+PERIOD = {"from": "2026-01-01", "to": "2026-02-01"}
+
+
+def drive(world: World, recorder: Recorder, neighbour: str) -> None:
+    """Call everything; `neighbour` is another provider of the tenant."""
+    admin = world.connector.caller("admin", [*ALL_SCOPES, "internal_idv_claim_delete"])
+    with Application() as application:
+        use_workflow(world, SCORING)
+        configure(world, admin, application)
+        run_id = verify(world, admin)
+        look_up(world, admin, run_id)
+        finish(world, admin)
+        administer(world, admin, neighbour)
+        watch(world, recorder)
+        command(world, recorder)
+        for user_id in ("ann", "bea"):
+            done(admin.request("DELETE", f"{USERS}/{user_id}/idv"))
+        work(world, recorder)
+
+
+def done(answer: requests.Response) -> requests.Response:
+    assert answer.status_code < 400, f"{answer.request.method} {answer.request.url}: {answer.text}"
+    return answer
+
+
+def configure(world: World, admin: Caller, application: Application) -> None:
+    path = f"{PROVIDERS}/{world.provider_id}"
+    properties = config_properties(world.simulator, webhook_token=WEBHOOK_TOKEN, notice_secret=SECRET)
+    studio = {"notices": notices(application, SCORE), "documentValues": True, "sendUserId": True} | {
+        "unverifyOnMatch": True,
+        "tags": [COMMON_TAG],
+    }
+    done(admin.put(path, provider_body(world.simulator, configProperties=properties, studio=studio)))
+    done(admin.get(PROVIDERS, params={"filter": "name sw o"}))
+    done(admin.get(path))
+    done(admin.get(f"{path}/setup-guide"))
+    done(admin.post(f"{path}/test-connection", None))
+
+
+def verify(world: World, admin: Caller) -> str:
+    """Start, resume and end runs of two users; gives the run of the first, which was approved."""
+    ann, bea = (world.add_user(user_id) for user_id in ("ann", "bea"))
+    run_id = world.start(ann)
+    done(ann.verify(world.provider_id, "REINITIATED"))
+    world.outcome(run_id)
+    task_id = newest_task(world, run_id)
+    tasks = f"{PROVIDERS}/{world.provider_id}/verifications/{run_id}/tasks"
+    done(world.post_event(task_event(run_id, task_id)))
+    done(admin.get(tasks))
+    done(admin.get(f"{tasks}/{task_id}"))
+    done(admin.post(f"{tasks}/{task_id}/complete", {"data": {"score": 7}}))
+    done(ann.verify(world.provider_id, "COMPLETED"))
+    claims = ann.claims()
+    done(ann.get(f"{USERS}/me/idv/claims", params={"idVProviderId": world.provider_id}))
+    done(ann.get(f"{USERS}/me/idv/claims/{claims[GIVEN_NAME]['id']}"))
+    use_workflow(world)
+    done(admin.verify(world.provider_id, "INITIATED", user_id="bea"))
+    done(bea.get(f"{USERS}/me/idv/claims"))
+    return run_id
+
+
+def look_up(world: World, admin: Caller, run_id: str) -> None:
+    """Look at verifications, by each filter, and at what Onfido keeps of a run."""
+    path = f"{PROVIDERS}/{world.provider_id}/verifications"
+    for query in (
+        *({}, {"status": "review"}, {"status": "review,declined"}, {"userId": "ann"}, {"tag": RARE_TAG}),
+        *({"tag": COMMON_TAG}, PERIOD, {"sort": "asc"}, {"userId": "ann", "status": "approved", "tag": COMMON_TAG}),
+    ):
+        done(admin.get(path, params=query))
+    done(admin.get(f"{path}.csv", params={"userId": "ann"}))
+    done(admin.get(f"{path}/{run_id}"))
+    done(admin.get(f"{path}/{run_id}/history"))
+    done(admin.post(f"{path}/{run_id}/refresh", None))
+    made = done(admin.post(f"{path}/{run_id}/timeline-file", None)).json()
+    for file in (f"timeline-file/{made['fileId']}", "signed-evidence", "evidence-folder"):
+        done(admin.get(f"{path}/{run_id}/{file}"))
+    for query in (
+        *({}, {"userId": "ann"}, {"actor": as_actor("admin")}, {"actor": "admin"}, {"subject": "provider"}),
+        *({"object": "ann"}, {"object": world.provider_id}, PERIOD),
+    ):
+        done(admin.get("/api/server/v1/audit", params=query))
+    for public in ("/openapi.json", "/", "/docs/", "/docs/page.css", "/healthz", "/readyz"):
+        done(admin.get(public))
+    done(admin.get("/metrics", headers={"Authorization": f"Bearer {METRICS_TOKEN}"}))
+
+
+def finish(world: World, admin: Caller) -> None:
+    """Take a user's run through a review, with events on the way: unknown, early, of a watchlist."""
+    done(admin.post(f"{USERS}/bea/idv/unlock", None))
+    [bea, *_] = world.verifications("bea")
+    run_id = bea.run_id or ""
+    done(world.post_event(event_body("a-run-of-others")))
+    world.outcome(run_id, status="review")
+    done(world.post_event(event_body(run_id, "review", {"first_name": "clear"})))
+    path = f"{PROVIDERS}/{world.provider_id}/verifications/{run_id}/decision"
+    done(admin.post(path, {"decision": "approve", "reason": "seen"}))
+    for action, method in (("", "PUT"), ("", "DELETE"), ("/restore", "POST")):
+        done(admin.request(method, f"{PROVIDERS}/{world.provider_id}/applicants/{bea.applicant_id}{action}"))
+
+
+def administer(world: World, admin: Caller, neighbour: str) -> None:
+    """Correct claims, and change providers up to their removal."""
+    done(admin.get(f"{USERS}/ann/idv"))
+    added = {"uri": "http://wso2.org/claims/country", "idVProviderId": neighbour, "isVerified": True}
+    [claim] = done(admin.post(f"{USERS}/ann/idv/claims", [added])).json()
+    done(admin.put(f"{USERS}/ann/idv/claims", [added]))
+    done(admin.get(f"{USERS}/ann/idv/claims", params={"idVProviderId": neighbour}))
+    done(admin.get(f"{USERS}/ann/idv/claims/{claim['id']}"))
+    done(admin.put(f"{USERS}/ann/idv/claims/{claim['id']}", {"isVerified": False, "claimMetadata": {}}))
+    world.connector.services.users.change(Tenant(world.tenant), "ann", {GIVEN_NAME: "Anna"})
+    made = done(admin.post(PROVIDERS, provider_body(world.simulator, name="short-lived"))).json()["id"]
+    path = f"{PROVIDERS}/{made}"
+    done(admin.post(f"{path}/webhook", None))
+    done(admin.request("DELETE", f"{path}/previous-webhook-token"))
+    done(admin.request("DELETE", f"{path}/webhook"))
+    done(admin.request("DELETE", path))
+
+
+def watch(world: World, recorder: Recorder) -> None:
+    """Do the worker's part: deliveries of every kind, and the sweep when there is something to do."""
+    applicant_id = world.verifications("ann")[0].applicant_id
+    url = f"{world.simulator.api_url}/watchlist_monitors"
+    body = {"applicant_id": applicant_id, "report_name": "watchlist_standard"}
+    monitor = requests.post(url, json=body, headers={"Authorization": f"Token token={API_TOKEN}"}, timeout=30).json()
+    found = f"{world.simulator.url}/simulator/watchlist_monitors/{monitor['id']}/matches"
+    assert requests.post(found, json={"count": 2}, timeout=30).ok
+    told = {"id": monitor["id"], "status": "complete", "completed_at_iso8601": "2026-03-04T05:06:07Z"}
+    payload = {"resource_type": "watchlist_monitor", "action": MATCHES, "object": told, "resource": {}}
+    done(world.post_event(json.dumps({"payload": payload}).encode()))
+    world.start(world.add_user("cid"))
+    world.clock.advance(600)
+    work(world, recorder)
+    world.clock.advance(-600)
+
+
+def work(world: World, recorder: Recorder) -> None:
+    """Sweep, and deliver until nothing is due."""
+    services = world.connector.services
+    with recorder.sending("the sweep"):
+        services.upkeep.sweep(Sweep())
+    with recorder.sending("the worker"):
+        while services.outbox.work("tests"):
+            pass
+        services.outbox.release("tests")
+
+
+def command(world: World, recorder: Recorder) -> None:
+    """Run every list of the command line."""
+    settings = world.connector.settings
+    environ = {
+        "CONNECTOR_DATA_DIR": str(settings.data_dir),
+        "CONNECTOR_DATABASE_URL": settings.database_url,
+        "CONNECTOR_CONFIG": "",
+    }
+    for line in (
+        "verification list",
+        "verification list --status review",
+        "verification list --status review,declined --sort asc",
+        f"verification list --tag {RARE_TAG}",
+        f"verification list --tag {COMMON_TAG}",
+        "verification list --from 2026-01-01 --to 2026-01-31",
+        "user list",
+        "user list --search nn",
+        "events list",
+        "events list --state applied",
+        "events list --state parked",
+        "events list --state noted",
+        "events list --provider Onfido",
+        "events list --run a-run-of-others",
+        "outbox list",
+        "outbox list --dead",
+        "audit",
+    ):
+        with recorder.sending(f"connector {line}"):
+            result = CliRunner().invoke(main, line.split(), env=environ, catch_exceptions=False)
+        assert result.exit_code == 0, result.output

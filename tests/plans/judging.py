@@ -1,0 +1,89 @@
+"""Which plans take as long for a million users as for a thousand.
+
+PostgreSQL tells what it expects to read and to sort. SQLite tells only its way: there a statement has to look for rows
+by a key of which few have the same, or for those that are due, or stop after a page in the order of its index.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sqlite3
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+
+from connector.store.models import metadata
+from tests.plans.recording import Statement
+
+GROWING = frozenset(metadata.tables) - {"providers", "secrets"}  # with the number of users
+MOST_SORTED = 2_000  # rows, as expected
+MOST_COST = 8_000.0  # in PostgreSQL's units; to read a table of the test takes more
+
+# Of these keys few rows of any table have the same, however many users there are.
+_NARROW = re.compile(
+    r"\b(id|rowid|user_id|verification_id|run_id|applicant_id|digest|dedupe_key|tag_of|name|owner)(=\?| IN)"
+)
+# Partial indexes of what waits or is due, and of what is removed once its time is over.
+DUE = re.compile(
+    r"INDEX (ix_outbox_(due|dead|settled)|ix_events_(parked|with_body)|ix_verifications_(next_check|with_result)"
+    r"|ix_history_refused|ix_refused_starts_since)\b"
+)
+_READS = re.compile(r"(SCAN|SEARCH) (\w+)(.*)")
+
+
+def fault_on_postgresql(connection: psycopg.Connection[Any], statement: Statement) -> str | None:
+    """Return what of a statement's plan grows with the number of users."""
+    explained = connection.execute(f"EXPLAIN (FORMAT JSON) {statement.text}", statement.parameters).fetchone()
+    assert explained is not None
+    plan = explained[0][0]["Plan"]
+    faults = [fault for node in _nodes(plan) if (fault := _fault(node))]
+    if plan["Total Cost"] > MOST_COST:
+        faults.append(f"costs {plan['Total Cost']:.0f}")
+    return None if not faults else f"{', '.join(faults)}\n{json.dumps(_outline(plan))}"
+
+
+def _nodes(plan: Any) -> Iterator[Any]:
+    yield plan
+    for child in plan.get("Plans", ()):
+        yield from _nodes(child)
+
+
+def _fault(node: Any) -> str | None:
+    if node["Node Type"] == "Seq Scan" and node["Relation Name"] in GROWING:
+        return f"reads all of {node['Relation Name']}"
+    if node["Node Type"] == "Sort" and node["Plan Rows"] > MOST_SORTED:
+        return f"sorts {node['Plan Rows']} rows"
+    return None
+
+
+def _outline(node: Any) -> Any:
+    name = " ".join(str(node[key]) for key in ("Node Type", "Relation Name", "Index Name") if key in node)
+    about = f"{name} rows={node['Plan Rows']} cost={node['Total Cost']:.0f}"
+    about += "".join(f" {key}={node[key]}" for key in ("Index Cond", "Filter", "Sort Key") if key in node)
+    return [about, *map(_outline, node.get("Plans", ()))]
+
+
+def fault_on_sqlite(connection: sqlite3.Connection, statement: Statement) -> str | None:
+    """Return what of a statement's plan grows with the number of users."""
+    lines = [row[3] for row in connection.execute(f"EXPLAIN QUERY PLAN {statement.text}", statement.parameters or ())]
+    found = [match.groups() for line in lines if (match := _READS.match(line))]
+    read = [each for each in found if _table(each[1], statement) in GROWING]
+    is_paged = " LIMIT " in statement.text.replace("\n", " ")
+    is_sorted = any("USE TEMP B-TREE" in line and "RIGHT PART" not in line for line in lines)
+    if any(_is_broad(*each, is_paged=is_paged and not is_sorted) for each in read):
+        return "\n".join(lines)
+    return None
+
+
+def _is_broad(way: str, _name: str, by: str, *, is_paged: bool) -> bool:
+    if way == "SEARCH" and _NARROW.search(by):
+        return False
+    return not (DUE.search(by) or (is_paged and way == "SEARCH"))
+
+
+def _table(name: str, statement: Statement) -> str:
+    """Return the table that goes by a name in a statement: itself, or an alias of it."""
+    aliased = re.search(rf"\b(\w+) AS {name}\b", statement.text)
+    return aliased[1] if aliased else name

@@ -1,0 +1,173 @@
+"""No statement of a route, a list, the sweep or the worker takes longer because there are more users.
+
+A hundred thousand users are put into a database of each kind. Then everything is called that the connector can do, and
+the database is asked how it goes about each statement that this caused.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+import psycopg
+import pytest
+from flask import request
+from sqlalchemy import PrimaryKeyConstraint, Table, UniqueConstraint, make_url, select
+
+from connector.cli import main
+from connector.settings import Settings
+from connector.simulator.server import Simulator
+from connector.store.models import metadata, outbox
+from tests.bodies import provider_body
+from tests.contract.wire import METRICS_TOKEN, PROVIDERS, WEBHOOK_TOKEN
+from tests.crowd import BULK, Place, settle
+from tests.harness import Clock, ConnectorServer, World
+from tests.plans.driving import drive
+from tests.plans.judging import fault_on_postgresql, fault_on_sqlite
+from tests.plans.recording import Recorder, Statement
+
+USERS = 80_000
+OF_NEIGHBOUR = USERS // 8  # of another provider of the tenant, and of one of another tenant
+
+# What is about all of a provider's rows by its nature, and read or removed batch by batch where it can be.
+ABOUT_ALL = ("DELETE providers.remove_provider", "GET verifications.list", "GET audit", "connector ", "POST setup.test")
+
+
+@dataclass
+class Driven:
+    """A connector on which everything was called."""
+
+    world: World
+    recorder: Recorder
+    called: set[str]
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def driven(
+    request: pytest.FixtureRequest, new_database: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Driven]:
+    settings = Settings(
+        data_dir=tmp_path_factory.mktemp("data"),
+        database_url=new_database(request.param),
+        allow_http_loopback=True,
+        onfido_connect_timeout=60,
+        onfido_read_timeout=60,
+        onfido_rate_limit=1_000_000,
+        onfido_circuit_failures=1_000_000,
+        metrics_token=METRICS_TOKEN,
+        dev=True,
+    )
+    clock, recorder = Clock(), Recorder()
+    with recorder.installed(), Simulator() as simulator, ConnectorServer(settings, clock) as connector:
+        called = record_requests(connector, recorder)
+        connector.rest()
+        world = World(connector, simulator, clock, webhook_token=WEBHOOK_TOKEN)
+        neighbour = populate(world)
+        drive(world, recorder, neighbour)
+        yield Driven(world, recorder, called)
+
+
+def record_requests(connector: ConnectorServer, recorder: Recorder) -> set[str]:
+    """Name each request's statements after its route; gives the routes that answered well."""
+    called: set[str] = set()
+
+    def name() -> str:
+        return f"{request.method} {request.endpoint}"
+
+    def note(response: Any) -> Any:
+        if response.status_code < 400:
+            called.add(name())
+        return response
+
+    connector.app.before_request(lambda: recorder.begin(name()))
+    connector.app.after_request(note)
+    return called
+
+
+def populate(world: World) -> str:
+    """Put the users in; gives another provider of the tenant."""
+    admin, others = world.connector.as_admin(), world.connector.as_admin("elsewhere.example")
+    body = provider_body(world.simulator)
+    world.provider_id = admin.post(PROVIDERS, body).json()["id"]
+    neighbour: str = admin.post(PROVIDERS, body | {"name": "neighbour"}).json()["id"]
+    elsewhere: str = others.post(PROVIDERS, body).json()["id"]
+    database = world.connector.services.database
+    with database.write() as connection:
+        settle(connection, Place(world.tenant, world.provider_id, "a"), USERS)
+        settle(connection, Place(world.tenant, neighbour, "b"), OF_NEIGHBOUR)
+        settle(connection, Place("elsewhere.example", elsewhere, "c"), OF_NEIGHBOUR)
+    if not database.is_sqlite:
+        with database.write() as connection:
+            connection.exec_driver_sql("ANALYZE")
+    return neighbour
+
+
+def test_every_route_is_called(driven: Driven) -> None:
+    rules = driven.world.connector.app.url_map.iter_rules()
+    routes = {f"{method} {rule.endpoint}" for rule in rules for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}}
+    assert routes - driven.called == set()
+
+
+def test_every_list_of_the_command_line_is_called(driven: Driven) -> None:
+    called = {sender.removeprefix("connector ") for sender, _ in driven.recorder.statements}
+    assert [name for name in lists(main) if not any(each.startswith(name) for each in called)] == []
+
+
+def lists(command: click.Command, name: str = "") -> Iterator[str]:
+    """Yield the commands that print a page."""
+    if isinstance(command, click.Group):
+        for each, child in command.commands.items():
+            yield from lists(child, f"{name} {each}".strip())
+    elif any(parameter.name == "limit" for parameter in command.params):
+        yield name
+
+
+def test_every_kind_of_delivery_is_made(driven: Driven) -> None:
+    services = driven.world.connector.services
+    with services.database.read() as connection:
+        statement = select(outbox.c.kind).distinct().where(outbox.c.state == "done", outbox.c.kind != BULK)
+        made = set(connection.execute(statement).scalars())
+    assert set(services.outbox.kinds) - made == {"sweep"}  # which is called as it is
+
+
+def test_every_foreign_key_has_an_index() -> None:
+    """A row that is deleted with another one is found by it."""
+    missing = [
+        (table.name, names)
+        for table in metadata.sorted_tables
+        for names in (tuple(key.column_keys) for key in table.foreign_key_constraints)
+        if not any(head[: len(names)] == names for head in heads(table))
+    ]
+    assert missing == []
+
+
+def heads(table: Table) -> list[tuple[str, ...]]:
+    """Return the columns of each index, those of constraints included."""
+    unique = (each for each in table.constraints if isinstance(each, PrimaryKeyConstraint | UniqueConstraint))
+    return [tuple(each.columns.keys()) for each in (*table.indexes, *unique)]
+
+
+def test_no_statement_grows_with_the_users(driven: Driven) -> None:
+    statements = [each for each in driven.recorder.statements.values() if not each.sender.startswith(ABOUT_ALL)]
+    assert len(statements) > 200
+    faults = list(find_faults(driven.world, statements))
+    assert not faults, "\n\n".join(faults)
+
+
+def find_faults(world: World, statements: list[Statement]) -> Iterator[str]:
+    url = make_url(world.connector.settings.database_url)
+    explain: Any = fault_on_sqlite if url.get_backend_name() == "sqlite" else fault_on_postgresql
+    with connect(url) as connection:
+        for each in statements:
+            if fault := explain(connection, each):
+                yield f"{each.sender}: {each.text}\n{fault}"
+
+
+def connect(url: Any) -> Any:
+    if url.get_backend_name() == "sqlite":
+        return sqlite3.connect(Path(str(url.database)))
+    return psycopg.connect(url.set(drivername="postgresql").render_as_string(hide_password=False), autocommit=True)
