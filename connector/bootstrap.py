@@ -33,8 +33,7 @@ from connector.services.outbox import Handler, Outbox
 from connector.services.people.applicants import Applicants
 from connector.services.people.claims import Claims
 from connector.services.people.users import Users
-from connector.services.providers.applicant_deletion import ApplicantDeletion
-from connector.services.providers.customer_deletion import CustomerDeletion
+from connector.services.providers.deletion import Deletion
 from connector.services.providers.onfido import Onfido
 from connector.services.providers.registry import Providers
 from connector.services.providers.setup import Setup
@@ -114,7 +113,7 @@ class Services(Ground):
             self.database,
             self.onfido,
             ClaimResults(self._fingerprints),
-            self._directory,
+            self._directories,
             self.tenants,
             self._fingerprints,
             self._journal,
@@ -136,7 +135,7 @@ class Services(Ground):
     def _initiation(self) -> Initiation:
         binding = Binding(
             self.database,
-            self._directory,
+            self._directories,
             self.tenants,
             self._fingerprints,
             self._attempts,
@@ -196,7 +195,7 @@ class Services(Ground):
     @part
     def user_statuses(self) -> UserStatuses:
         """Look up why users are not verified."""
-        return UserStatuses(self.database, self.providers, self._directory, self.kept, self._clock)
+        return UserStatuses(self.database, self.providers, self._directories, self.kept, self._clock)
 
     @part
     def event_lookup(self) -> EventLookup:
@@ -211,7 +210,7 @@ class Services(Ground):
     @part
     def claims(self) -> Claims:
         """Read and correct users' claims."""
-        return Claims(self.database, self._directory, self._fingerprints, self._journal, self._clock)
+        return Claims(self.database, self._directories, self._fingerprints, self._journal, self._clock)
 
     @part
     def applicants(self) -> Applicants:
@@ -220,7 +219,7 @@ class Services(Ground):
             self.database,
             self.providers,
             self.onfido,
-            self._directory,
+            self._directories,
             self._fingerprints,
             self._journal,
             self._timing,
@@ -265,8 +264,7 @@ class Services(Ground):
     def outbox(self) -> Outbox:
         """Deliver what is queued in the outbox, and let an operator manage it."""
         watchlist = Watchlist(self.database, self.providers, self.onfido, self._notices, self._journal, self._clock)
-        deletions = ApplicantDeletion(self.providers, self.onfido), CustomerDeletion(self.providers, self.onfido)
-        stories = (self.tasks, watchlist, self.upkeep, *deletions)
+        stories = (self.tasks, watchlist, self.upkeep, Deletion(self.providers, self.onfido))
         handlers = [handler for story in stories for handler in story.handlers]
         return Outbox(self.database, self._journal, [*handlers, *self._handlers])
 

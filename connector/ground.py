@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from connector import __version__
+from connector.directory.directories import Directories
 from connector.directory.local import LocalDirectory
 from connector.domain.provider import BaseUrlPolicy
 from connector.domain.studio import StudioPolicy
@@ -63,7 +64,9 @@ class Ground:
         self._handlers = handlers
         self._journal = Journal(subscribers)
         self._afterwards = Afterwards()
-        self._directory = LocalDirectory(database, vault)
+        self._directories = Directories(
+            LocalDirectory(database, vault), proxy=settings.outgoing_proxy, places=max(1, settings.threads // 2)
+        )
         self._timing = Timing(settings.interactive_budget, settings.run_settle_time)
         self._secrets = Secrets(vault, timedelta(seconds=settings.webhook_token_overlap), clock)
         self._base_urls = BaseUrlPolicy(settings.allowed_base_url_hosts, settings.allow_http_loopback)

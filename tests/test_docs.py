@@ -21,9 +21,11 @@ from connector.cli import main
 from connector.errors import Code
 from connector.settings import Issuer, Settings
 from connector.settings.fields import read_table
+from connector.settings.profiles import PROFILES
 
 ROOT = Path(__file__).parent.parent
 README = ROOT / "README.md"
+ADMINISTRATOR = ROOT / "config" / "README.md"
 APPLICATION = ROOT / "connector" / "api" / "README.md"
 STUDIO = ROOT / "config" / "studio.md"
 ARCHITECTURE = ROOT / "connector" / "ARCHITECTURE.md"
@@ -166,7 +168,17 @@ def test_settings_files_can_be_read() -> None:
         read_table(Settings, tomllib.loads(block)) for document in DOCUMENTS for block in blocks(document, "toml")
     ]
     issuer = Issuer("https://is.example.com:9443/oauth2/token", "connector")
-    assert [Settings(**example).issuers for example in examples] == [(issuer,), (issuer,)]
+    assert [Settings(**example).issuers for example in examples].count((issuer,)) == 2
+
+
+def test_the_profiles_are_those_of_the_code() -> None:
+    table = section(ADMINISTRATOR, "Profiles")
+    documented = {INLINE.findall(name)[0]: sets for name, sets, _ in rows(table)}
+    assert set(documented) == set(PROFILES)
+    for name, settings in PROFILES.items():
+        for setting, value in settings.items():
+            values = ", ".join(value).replace("application/at+jwt, ", "") if isinstance(value, tuple) else value
+            assert f"`{setting}` {values}" in documented[name]
 
 
 @each_document

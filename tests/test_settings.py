@@ -299,6 +299,22 @@ class TestIssuers:
             {"jwks_uri": "http://idp.example.com/jwks"},
             {"jwks_uri": "file:///etc/passwd"},
             {"audience": ""},
+            {"audience": []},
+            {"audience": ["connector", " "]},
+            {"profile": "keyclock"},
+            {"scope_claim": ""},
+            {"scope_claim": []},
+            {"scope_map": {"admin": ["internal_login", "Internal_login"]}},
+            {"subject_claim": " "},
+            {"audience_claim": ""},
+            {"access_token_claims": [""]},
+            {"token_format": "saml"},
+            {"introspection_endpoint": "http://idp.example.com/introspect"},
+            {"client_auth": "private_key_jwt"},
+            {"client_secret": "a-secret-itself"},
+            {"client_secret": "env:CONNECTOR_SECRET"},
+            {"client_secret": "env:a-b"},
+            {"client_secret": "file:"},
             {"tenant": ""},
             {"token_types": []},
         ],
@@ -306,6 +322,37 @@ class TestIssuers:
     def test_an_issuer_that_would_not_be_safe_is_refused(self, changes: dict[str, object]) -> None:
         (name,) = changes
         assert refusal(environ=with_issuer(**changes)).startswith(f"Issuer 1: {name} must ")
+
+    @pytest.mark.parametrize("given", [{}, {"client_id": "c"}, {"client_secret": "env:SECRET"}])
+    def test_opaque_tokens_need_a_client(self, given: dict[str, str]) -> None:
+        missing = [name for name in ("client_id", "client_secret") if name not in given]
+        said = refusal(environ=with_issuer(token_format="opaque", **given))
+        assert said == f"Issuer 1: {' and '.join(missing)} must be set where token_format is opaque."
+
+    @pytest.mark.parametrize(
+        ("changes", "title"),
+        [
+            ({"audience": 7}, "text or list of texts"),
+            ({"audience": ["a", 7]}, "text or list of texts"),
+            ({"scope_claim": {"a": "b"}}, "text or list of texts"),
+            ({"scope_map": ["a"]}, "table of texts or lists of texts"),
+            ({"scope_map": {"a": 7}}, "table of texts or lists of texts"),
+            ({"scope_map": {"a": [["internal_login"]]}}, "table of texts or lists of texts"),
+            ({"profile": 7}, "text"),
+        ],
+    )
+    def test_a_value_of_another_type_is_refused(self, changes: dict[str, object], title: str) -> None:
+        (name,) = changes
+        assert refusal(environ=with_issuer(**changes)) == f"Issuer 1: {name} has the wrong type: it must be a {title}."
+
+    @pytest.mark.parametrize("audience", ["connector", ["connector"], ["connector", "other"]])
+    def test_audiences_are_one_or_several(self, audience: str | list[str]) -> None:
+        (issuer,) = load(None, with_issuer(audience=audience)).issuers
+        assert list(issuer.audiences) == ([audience] if isinstance(audience, str) else audience)
+
+    def test_a_reference_to_a_secret_is_not_shown(self) -> None:
+        (issuer,) = load(None, with_issuer(client_secret="env:THE_SECRET")).issuers
+        assert "THE_SECRET" not in repr(issuer)
 
     @pytest.mark.parametrize("url", ["http://localhost:1/x", "http://127.8.8.8/x", "http://[::1]:1/x"])
     def test_plain_http_is_for_this_machine(self, url: str) -> None:

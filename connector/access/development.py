@@ -12,16 +12,20 @@ import json
 import threading
 import time
 import uuid
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import ECKey, KeySet
 
-from connector.access.tokens import TrustedIssuer, TrustedIssuers, trust
+from connector.access.issuer import TrustedIssuer
+from connector.access.signed import SigningIssuer
+from connector.access.tokens import TrustedIssuers, trust
 from connector.domain.tenancy import DEFAULT_TENANT
 from connector.errors import ConfigurationError
 from connector.private_file import check_private, create_private_file
+from connector.settings import Issuer
 from connector.settings.checks import is_loopback
 
 if TYPE_CHECKING:
@@ -61,17 +65,36 @@ def mint_token(
     return jwt.encode({"alg": ALGORITHM, "typ": "at+jwt"}, claims, _read_key(data_dir), algorithms=[ALGORITHM])
 
 
+@dataclass(frozen=True)
+class _Development(Issuer):
+    """The settings of the development issuer, whose identifier is no URL."""
+
+    issuer: str
+
+
+class _OwnKeys:
+    """The development issuer's key, which needs no fetch."""
+
+    def __init__(self, keys: KeySet) -> None:
+        self._keys = keys
+
+    def find(self, kid: str | None) -> KeySet:
+        """Return the key, whatever the kid."""
+        return self._keys
+
+    def find_newer(self, tried: KeySet) -> None:
+        """Return None: there is one key only."""
+
+    def prepare(self) -> None:
+        """Do nothing."""
+
+
 def development_issuer(data_dir: Path) -> TrustedIssuer:
     """Return what `Access` needs to trust the tokens of `mint_token`; the key is created on first use."""
-    keys = KeySet([_read_key(data_dir)])
-    return TrustedIssuer(
-        IDENTIFIER,
-        AUDIENCE,
-        lambda kid: keys,
-        algorithms=[ALGORITHM],
-        token_types=["at+jwt"],
-        tenant_claim=TENANT_CLAIM,
+    settings = _Development(
+        IDENTIFIER, AUDIENCE, algorithms=(ALGORITHM,), token_types=("at+jwt",), tenant_claim=TENANT_CLAIM
     )
+    return SigningIssuer(settings, _OwnKeys(KeySet([_read_key(data_dir)])))
 
 
 def trusted_issuers(settings: Settings) -> TrustedIssuers:
@@ -81,8 +104,14 @@ def trusted_issuers(settings: Settings) -> TrustedIssuers:
     """
     check_access_configured(settings)
     development = [development_issuer(settings.data_dir)] if settings.dev else []
-    waiting = threading.BoundedSemaphore(max(1, settings.threads // 4))  # which are not authenticated yet
-    trusted = [trust(each, proxy=settings.outgoing_proxy, waiting=waiting) for each in settings.issuers]
+    few, half = (
+        max(1, settings.threads // part) for part in (4, 2)
+    )  # of the threads, for callers that are not known yet
+    waiting, turns = threading.BoundedSemaphore(few), threading.BoundedSemaphore(half)
+    trusted = [
+        trust(each, proxy=settings.outgoing_proxy, waiting=waiting, turns=turns, own_turns=few)
+        for each in settings.issuers
+    ]
     return TrustedIssuers([*trusted, *development])
 
 

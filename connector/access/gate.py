@@ -4,7 +4,8 @@
         ──► the request's tenant, the scope                     else 403
         ──► flask.g.principal
 
-A 503 means that the issuer's keys could not be fetched yet: the token may be valid. Every refused token is one log
+A 503 means that the issuer's keys could not be fetched yet, or that it does not answer about an opaque token: the token
+may be valid. Every refused token is one log
 line, `access.refused`, with the failed check, the expected value and the token's value; the answer names only the
 check.
 """
@@ -20,10 +21,11 @@ from authlib.oauth2 import OAuth2Error
 from authlib.oauth2.rfc6750 import BearerTokenValidator, InsufficientScopeError, InvalidTokenError
 from flask import current_app, g
 
-from connector.access.issuer_keys import KeysUnavailableError
-from connector.access.jwt import Token, parse, token_names
+from connector.access.claims import Principal
+from connector.access.discovery import IssuerUnavailableError
+from connector.access.jwt import Presented, present
 from connector.access.refusals import TokenRefused, check_scope, check_tenant
-from connector.access.tokens import Principal, TrustedIssuers
+from connector.access.tokens import TrustedIssuers
 from connector.errors import ConnectorError
 
 if TYPE_CHECKING:
@@ -62,14 +64,13 @@ class _Validator(BearerTokenValidator):  # type: ignore[misc]  # Authlib is unty
         self._trusted = trusted
 
     def authenticate_token(self, token_string: str) -> Principal:
-        token = None
+        token = present(token_string)
         try:
-            token = parse(token_string)
             principal = self._trusted.verify(token, g.tenant)
         except TokenRefused as refused:
             _log_refusal(refused, token)
             raise InvalidTokenError(refused.description) from refused
-        except KeysUnavailableError as error:
+        except IssuerUnavailableError as error:
             description = "The token cannot be checked yet: its issuer does not answer."
             raise AccessDenied(503, description, {"Retry-After": str(error.retry_after)}) from error
         g.token = token
@@ -88,9 +89,9 @@ class _Validator(BearerTokenValidator):  # type: ignore[misc]  # Authlib is unty
             raise _MissingScopeError(refused.description, refused.expected) from refused
 
 
-def _log_refusal(refused: TokenRefused, token: Token | None) -> None:
+def _log_refusal(refused: TokenRefused, token: Presented) -> None:
     """Log a refused token once, with the details that an operator needs, and without the token itself."""
-    issuer, kid = token_names(token) if token else (None, None)
+    issuer, kid = token.names
     log.warning(
         "access.refused",
         check=refused.check,

@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+import re
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from joserfc.errors import JoseError, UnsupportedAlgorithmError
 from joserfc.jws import JWSRegistry, extract_compact
 
-from connector.access.refusals import no_jwt, shown
+from connector.access.refusals import TokenRefused, no_jwt, shown
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from joserfc.jwa import JWSAlgModel
     from joserfc.jws import CompactSignature
+
+
+MAX_TOKEN = 16 * 1024  # characters of one that its issuer is asked about
+BEARER_TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")  # RFC 6750, 2.1
 
 
 @dataclass(frozen=True)
@@ -25,6 +30,24 @@ class Token:
     signature: CompactSignature
     header: Mapping[str, Any]
     claims: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Presented:
+    """A token as a caller presented it; `jwt` is None where it is not a signed JWT."""
+
+    text: str = field(repr=False)
+    jwt: Token | None
+
+    @property
+    def is_well_formed(self) -> bool:
+        """Whether it has the form of a bearer token, so that an issuer may be asked about it."""
+        return len(self.text) <= MAX_TOKEN and BEARER_TOKEN.fullmatch(self.text) is not None
+
+    @property
+    def names(self) -> tuple[str | None, str | None]:
+        """The issuer and the key id that it names, in a form that can be logged."""
+        return (shown(self.jwt.claims.get("iss")), shown(self.jwt.header.get("kid"))) if self.jwt else (None, None)
 
 
 class Algorithms(JWSRegistry):
@@ -59,6 +82,9 @@ def parse(text: str) -> Token:
     return Token(signature, header, claims)
 
 
-def token_names(token: Token) -> tuple[str, str]:
-    """Return the issuer and the key id that a token names, in a form that can be logged."""
-    return shown(token.claims.get("iss")), shown(token.header.get("kid"))
+def present(text: str) -> Presented:
+    """Parse a token where it is a signed JWT, without verifying anything in it."""
+    try:
+        return Presented(text, parse(text))
+    except TokenRefused:
+        return Presented(text, None)

@@ -36,7 +36,7 @@ def no_jwt(text: str) -> TokenRefused:
     """Describe a token that is not a signed JWT by its form alone: an opaque token is a secret."""
     parts = text.count(".") + 1
     found = {1: "an opaque token", ENCRYPTED_PARTS: "an encrypted JWT"}.get(parts, "no JWT that is understood")
-    advice = "have the issuer issue signed JWT access tokens (RFC 9068)"
+    advice = "have the issuer issue signed JWT access tokens (RFC 9068), or set token_format to opaque for it"
     return TokenRefused(
         "form", "The token is not a signed JWT.", f"it is {found}; {advice}", expected="a signed JWT", found=found
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import current_app, g
 
-from connector.api.error_responses import ONFIDO
+from connector.api.error_responses import DIRECTORY, ONFIDO
 from connector.api.errors import PROVIDER_ERRORS
 from connector.api.parsing import Blueprint
 from connector.api.shares import Lasting
@@ -24,7 +24,7 @@ blueprint = Blueprint(
 
 @blueprint.put("/<applicant_id>")
 @blueprint.requires("internal_idv_claim_update", lasting=Lasting.ONFIDO)
-@blueprint.refuses(*APPLICANT_ERRORS, Code.USER_NOT_FOUND, Code.VALUE_MISSING)
+@blueprint.refuses(*APPLICANT_ERRORS, Code.USER_NOT_FOUND, Code.VALUE_MISSING, *DIRECTORY, Code.NEEDS_THE_USER)
 @blueprint.response(204)
 def update_applicant(provider_id: str, applicant_id: str) -> None:
     """Send the user's current values to Onfido, so that an open run uses them.

@@ -18,6 +18,8 @@ ONFIDO = (
     Code.ONFIDO_THROTTLES,
     Code.ONFIDO_UNREACHABLE,
 )
+# The errors of any operation that reads the user directory.
+DIRECTORY = (Code.DIRECTORY_UNREACHABLE, Code.DIRECTORY_REFUSED)
 PROTECTED = (401, 403, 429, 503)  # statuses of HTTP itself that any operation with a token may answer
 RETRIED = (429, 503)  # statuses with `Retry-After`
 _TRACE_ID = "e0fbcfeb-3617-43c4-8dd0-7b7d38e13047"

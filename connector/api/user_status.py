@@ -6,6 +6,7 @@ from typing import Any
 
 from flask import current_app, g
 
+from connector.api.error_responses import DIRECTORY
 from connector.api.errors import USER_ERRORS
 from connector.api.parsing import Blueprint
 from connector.api.user_status_shapes import UnlockSchema, UserStatusSchema, status_body
@@ -20,7 +21,7 @@ blueprint = Blueprint(
 
 @blueprint.get("/<user_id>/idv")
 @blueprint.requires("internal_idv_claim_view")
-@blueprint.refuses(Code.USER_NOT_FOUND)
+@blueprint.refuses(Code.USER_NOT_FOUND, *DIRECTORY)
 @blueprint.response(200, UserStatusSchema)
 def get_user_status(user_id: str) -> dict[str, Any]:
     """Report how a user is verified, and if not, why: the last run, the last refused start, the next attempt.
@@ -32,7 +33,7 @@ def get_user_status(user_id: str) -> dict[str, Any]:
 
 @blueprint.post("/<user_id>/idv/unlock")
 @blueprint.requires("internal_idv_claim_update")
-@blueprint.refuses(Code.USER_NOT_FOUND, Code.CLAIM_PROVIDER_NOT_FOUND)
+@blueprint.refuses(Code.USER_NOT_FOUND, Code.CLAIM_PROVIDER_NOT_FOUND, *DIRECTORY)
 @blueprint.arguments(UnlockSchema, location="query")
 @blueprint.response(200, UserStatusSchema)
 def unlock_user(query: dict[str, Any], user_id: str) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from connector.api.claim_shapes import (
     run_request,
     status_property,
 )
-from connector.api.error_responses import ONFIDO
+from connector.api.error_responses import DIRECTORY, ONFIDO
 from connector.api.errors import USER_ERRORS, refuse
 from connector.api.examples import VERIFIED, VERIFY_ANSWERS, VERIFY_REQUESTS
 from connector.api.parsing import Blueprint
@@ -40,13 +40,13 @@ blueprint = Blueprint(
     "users", __name__, errors=USER_ERRORS, url_prefix="/api/users/v1", description="Identity verification of users"
 )
 
-CLAIM_ERRORS = (Code.USER_NOT_FOUND, Code.CLAIM_NOT_FOUND)
-CLAIMS_ERRORS = (Code.USER_NOT_FOUND, Code.CLAIM_PROVIDER_NOT_FOUND)
+CLAIM_ERRORS = (Code.USER_NOT_FOUND, Code.CLAIM_NOT_FOUND, *DIRECTORY)
+CLAIMS_ERRORS = (Code.USER_NOT_FOUND, Code.CLAIM_PROVIDER_NOT_FOUND, *DIRECTORY)
 VERIFICATION_ERRORS = (
     *(Code.USER_NOT_FOUND, Code.STATUS_MISSING, Code.STATUS_INVALID, Code.CLAIMS_EMPTY, Code.CLAIM_NOT_MAPPED),
     *(Code.PROVIDER_UNAVAILABLE, Code.VALUE_MISSING, Code.VERIFICATION_OPEN, Code.BEING_STARTED),
     *(Code.NOTHING_TO_VERIFY, Code.NO_VERIFICATION, Code.NOT_AWAITING_INPUT, Code.ATTEMPT_LIMIT),
-    *(Code.WORKFLOW_REFUSED, Code.APPLICANT_REFUSED, *ONFIDO),
+    *(Code.WORKFLOW_REFUSED, Code.APPLICANT_REFUSED, *ONFIDO, *DIRECTORY, Code.NEEDS_THE_USER),
 )
 _WAIT = re.compile(r"wait\s*=\s*\"?(\d{1,9})\"?", re.IGNORECASE)
 _PREFER = {
@@ -72,7 +72,8 @@ def verify_me(body: dict[str, Any]) -> Answer:
     COMPLETED asks for the result and answers with the claims as they are now. REINITIATED answers with a new SDK
     token for a run that awaits input.
     """
-    return _verify(_me(), body)
+    token = request.authorization.token if request.authorization else None
+    return _verify(_me(), body, token)
 
 
 @blueprint.get("/me/idv/claims")
@@ -133,7 +134,7 @@ def list_claims(query: dict[str, Any], user_id: str) -> list[dict[str, Any]]:
 
 @blueprint.post("/<user_id>/idv/claims")
 @blueprint.requires("internal_idv_claim_add")
-@blueprint.refuses(*CLAIMS_ERRORS, Code.CLAIM_EXISTS)
+@blueprint.refuses(*CLAIMS_ERRORS, Code.CLAIM_EXISTS, Code.NEEDS_THE_USER)
 @blueprint.arguments(ClaimRequestSchema(many=True))
 @blueprint.response(201, ClaimSchema(many=True))
 @blueprint.doc(operationId="addIdVClaim")
@@ -148,7 +149,7 @@ def add_claims(body: list[dict[str, Any]], user_id: str) -> list[dict[str, Any]]
 
 @blueprint.put("/<user_id>/idv/claims")
 @blueprint.requires("internal_idv_claim_update")
-@blueprint.refuses(*CLAIMS_ERRORS, Code.CLAIM_NOT_FOUND)
+@blueprint.refuses(*CLAIMS_ERRORS, Code.CLAIM_NOT_FOUND, Code.NEEDS_THE_USER)
 @blueprint.arguments(ClaimRequestSchema(many=True))
 @blueprint.response(201, ClaimSchema(many=True))
 @blueprint.doc(operationId="updateIdVClaims")
@@ -177,7 +178,7 @@ def get_claim(user_id: str, claim_id: str) -> dict[str, Any]:
 
 @blueprint.put("/<user_id>/idv/claims/<claim_id>")
 @blueprint.requires("internal_idv_claim_update")
-@blueprint.refuses(*CLAIM_ERRORS)
+@blueprint.refuses(*CLAIM_ERRORS, Code.NEEDS_THE_USER)
 @blueprint.arguments(ClaimUpdateSchema)
 @blueprint.response(200, ClaimSchema, example=VERIFIED)
 @blueprint.doc(operationId="updateIdVClaim")
@@ -218,13 +219,14 @@ def _me() -> str:
     return user_id
 
 
-def _verify(user_id: str, body: dict[str, Any]) -> Answer:
+def _verify(user_id: str, body: dict[str, Any], access_token: str | None = None) -> Answer:
     provider_id, uris = body["idVProviderId"], list(dict.fromkeys(body["claims"]))
     service, key = _verifications(), (g.tenant, user_id, provider_id, uris)
     properties = _properties(body)
     match status_property(properties):
         case "INITIATED":
-            return _capture_answer(provider_id, service.initiate(*key, _run_request(properties), g.principal.actor))
+            capture = service.initiate(*key, _run_request(properties), g.principal.actor, access_token)
+            return _capture_answer(provider_id, capture)
         case "REINITIATED":
             return _capture_answer(provider_id, service.resume(*key, _run_request(properties)))
         case "COMPLETED":

@@ -6,7 +6,7 @@ from typing import Any
 
 from flask import current_app, g
 
-from connector.api.error_responses import ONFIDO
+from connector.api.error_responses import DIRECTORY, ONFIDO
 from connector.api.errors import PROVIDER_ERRORS
 from connector.api.parsing import Blueprint
 from connector.api.shares import Lasting
@@ -87,7 +87,9 @@ def refresh_verification(provider_id: str, run_id: str) -> dict[str, Any]:
 
 @blueprint.post("/verifications/<run_id>/decision")
 @blueprint.requires("internal_idv_claim_update", lasting=Lasting.ONFIDO)
-@blueprint.refuses(Code.PROVIDER_NOT_FOUND, Code.VERIFICATION_NOT_FOUND, Code.VERIFICATION_NOT_DECIDABLE, *ONFIDO)
+@blueprint.refuses(
+    Code.PROVIDER_NOT_FOUND, Code.VERIFICATION_NOT_FOUND, Code.VERIFICATION_NOT_DECIDABLE, *ONFIDO, *DIRECTORY
+)
 @blueprint.arguments(DecisionSchema)
 @blueprint.response(200, VerificationDetailsSchema)
 def decide_verification(body: dict[str, Any], provider_id: str, run_id: str) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from connector.cli.output import ID, actor, provider_argument, provider_id, services, tenant_option
+from connector.cli.output import ID, Command, actor, provider_argument, provider_id, services, tenant_options
 from connector.domain.tenancy import Tenant
 
 
@@ -13,11 +13,14 @@ def applicant() -> None:
     """Manage the applicants at Onfido."""
 
 
+def applicant_options(command: Command) -> Command:
+    """Name an applicant of a provider."""
+    named = click.argument("applicant_id", type=ID, metavar="APPLICANT")
+    return provider_argument(named(tenant_options(command)))
+
+
 @applicant.command()
-@provider_argument
-@click.argument("applicant_id", type=ID, metavar="APPLICANT")
-@tenant_option
-@click.pass_context
+@applicant_options
 def update(context: click.Context, provider: str, applicant_id: str, tenant: Tenant) -> None:
     """Send the user's current values, so that an open run uses them."""
     with services(context) as opened:
@@ -26,11 +29,8 @@ def update(context: click.Context, provider: str, applicant_id: str, tenant: Ten
 
 
 @applicant.command()
-@provider_argument
-@click.argument("applicant_id", type=ID, metavar="APPLICANT")
 @click.confirmation_option(prompt="Have Onfido delete the applicant, and end the run that is open?")
-@tenant_option
-@click.pass_context
+@applicant_options
 def delete(context: click.Context, provider: str, applicant_id: str, tenant: Tenant) -> None:
     """Ask Onfido to delete an applicant, which it does some days later."""
     with services(context) as opened:
@@ -39,10 +39,7 @@ def delete(context: click.Context, provider: str, applicant_id: str, tenant: Ten
 
 
 @applicant.command()
-@provider_argument
-@click.argument("applicant_id", type=ID, metavar="APPLICANT")
-@tenant_option
-@click.pass_context
+@applicant_options
 def restore(context: click.Context, provider: str, applicant_id: str, tenant: Tenant) -> None:
     """Cancel a deletion that Onfido has not carried out yet."""
     with services(context) as opened:

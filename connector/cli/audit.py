@@ -8,7 +8,7 @@ import click
 import marshmallow as ma
 
 from connector.api.cursors import Cursor
-from connector.cli.output import json_option, print_json, print_table, services, tenant_option
+from connector.cli.output import print_json, print_table, services, view_options
 from connector.domain.audit_filter import SUBJECTS, read_audit_filter
 from connector.domain.tenancy import Tenant
 
@@ -36,9 +36,7 @@ class PageCursor(click.ParamType[int]):
 @click.option("--to", "to", metavar="TIME", help="Before then; of a date, that day included.")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000), help="At most so many.")
 @click.option("--cursor", type=PageCursor(), help="Go on behind an earlier page: its nextCursor.")
-@tenant_option
-@json_option
-@click.pass_context
+@view_options
 def audit(
     context: click.Context,
     /,

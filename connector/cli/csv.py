@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from connector.cli.files import STDOUT, breaking_off, check_target, force_option, write
-from connector.cli.output import actor, services, tenant_option
+from connector.cli.output import actor, services, tenant_options
 from connector.cli.progress import counted, progress
 from connector.domain.tenancy import Tenant
 from connector.domain.verification_filter import read_filter
@@ -38,8 +38,7 @@ def filter_options(command: Any) -> Any:
 @filter_options
 @click.option("--output", "-o", default=STDOUT, help="The file to write; standard output without it.")
 @force_option
-@tenant_option
-@click.pass_context
+@tenant_options
 def export(context: click.Context, /, output: str, force: bool, tenant: Tenant, **query: str | None) -> None:
     """Write verifications as CSV, the oldest first.
 

@@ -8,17 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from connector.cli.output import (
-    ID,
-    actor,
-    json_option,
-    print_json,
-    print_record,
-    print_table,
-    provider_id,
-    services,
-    tenant_option,
-)
+from connector.cli.output import ID, actor, print_json, print_record, print_table, provider_id, services, view_options
 from connector.cli.watching import watch, watch_option
 from connector.domain.events import EVENT_STATES, EventFilter, StoredEvent
 from connector.domain.tenancy import Tenant
@@ -41,9 +31,7 @@ def events() -> None:
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000), help="At most so many.")
 @click.option("--cursor", help="Go on behind an earlier page: its nextCursor.")
 @watch_option
-@tenant_option
-@json_option
-@click.pass_context
+@view_options
 def list_(
     context: click.Context,
     /,
@@ -76,9 +64,7 @@ def list_(
 @events.command()
 @click.argument("event_id", type=ID)
 @click.option("--body", "has_body", is_flag=True, help="Print the body as well, which is personal: that is audited.")
-@tenant_option
-@json_option
-@click.pass_context
+@view_options
 def show(context: click.Context, event_id: str, has_body: bool, tenant: Tenant, as_json: bool) -> None:
     """Show one event."""
     with services(context) as opened:
@@ -95,9 +81,7 @@ def show(context: click.Context, event_id: str, has_body: bool, tenant: Tenant, 
 
 @events.command()
 @click.argument("event_id", type=ID)
-@tenant_option
-@json_option
-@click.pass_context
+@view_options
 def replay(context: click.Context, event_id: str, tenant: Tenant, as_json: bool) -> None:
     """Apply an event again; what was applied already stays as it is."""
     with services(context) as opened:

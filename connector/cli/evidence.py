@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from connector.cli.files import check_target, force_option, write
-from connector.cli.output import ID, actor, services, tenant_option
+from connector.cli.output import ID, actor, services, tenant_options
 from connector.domain.tenancy import Tenant
 from connector.errors import Code, RequestError
 
@@ -25,8 +25,7 @@ _output = click.option("--output", "-o", required=True, help="The file to write;
 @click.argument("run_id", type=ID)
 @_output
 @force_option
-@tenant_option
-@click.pass_context
+@tenant_options
 def timeline(context: click.Context, run_id: str, output: str, force: bool, tenant: Tenant) -> None:
     """Ask Onfido to create the timeline file (PDF) of a run that has ended, and download it."""
     check_target(output, is_forced=force)
@@ -41,8 +40,7 @@ def timeline(context: click.Context, run_id: str, output: str, force: bool, tena
 @_output
 @force_option
 @click.option("--folder", "is_folder", is_flag=True, help="All evidence (zip) in place of the signed summary (PDF).")
-@tenant_option
-@click.pass_context
+@tenant_options
 def evidence(context: click.Context, run_id: str, output: str, force: bool, is_folder: bool, tenant: Tenant) -> None:
     """Download the evidence of a run that has ended."""
     check_target(output, is_forced=force)

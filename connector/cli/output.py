@@ -8,7 +8,7 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -100,6 +100,9 @@ def _print_whatever_the_terminal() -> None:
             stream.reconfigure(errors="replace")
 
 
+Command = Callable[..., Any]
+
+
 def _read_tenant(context: click.Context, _option: click.Parameter, name: str) -> Tenant:
     return read_tenants(load_settings(context)).named(name)
 
@@ -121,6 +124,16 @@ json_option = click.option(
 
 
 provider_argument = click.argument("provider", metavar="PROVIDER")  # by its id or its name
+
+
+def tenant_options(command: Command) -> Command:
+    """Add the tenant's option to a command, which is passed the context as well."""
+    return tenant_option(click.pass_context(command))
+
+
+def view_options(command: Command) -> Command:
+    """Add the options of a command that prints a tenant's records, which is passed the context as well."""
+    return tenant_option(json_option(click.pass_context(command)))
 
 
 def provider_id(opened: Services, tenant: Tenant, id_or_name: str) -> str:

@@ -12,7 +12,6 @@ from connector.api.studio_shapes import studio_body
 from connector.cli import setup
 from connector.cli.output import (
     actor,
-    json_option,
     labelled,
     load_settings,
     plain,
@@ -22,7 +21,8 @@ from connector.cli.output import (
     provider_argument,
     provider_id,
     services,
-    tenant_option,
+    tenant_options,
+    view_options,
 )
 from connector.cli.provider_options import configuration, configured
 from connector.domain.provider import Provider, ProviderConfig, setup_guide, webhook_command
@@ -79,9 +79,7 @@ def add(
 
 
 @provider.command("list")
-@tenant_option
-@json_option
-@click.pass_context
+@view_options
 def list_(context: click.Context, tenant: Tenant, as_json: bool) -> None:
     """List the tenant's providers."""
     with services(context) as opened:
@@ -98,9 +96,7 @@ def list_(context: click.Context, tenant: Tenant, as_json: bool) -> None:
 
 @provider.command()
 @provider_argument
-@tenant_option
-@json_option
-@click.pass_context
+@view_options
 def show(context: click.Context, provider: str, tenant: Tenant, as_json: bool) -> None:
     """Show a provider and how to set up its webhook."""
     with services(context) as opened:
@@ -146,9 +142,7 @@ def _check_change(context: click.Context, opened: Services, known: Provider, con
 
 @provider.command("end-overlap")
 @provider_argument
-@tenant_option
-@json_option
-@click.pass_context
+@view_options
 def end_overlap(context: click.Context, provider: str, tenant: Tenant, as_json: bool) -> None:
     """End the validity of the webhook token that was replaced."""
     with services(context) as opened:
@@ -163,8 +157,7 @@ def end_overlap(context: click.Context, provider: str, tenant: Tenant, as_json: 
 @provider.command()
 @provider_argument
 @click.confirmation_option(prompt="Remove the provider and all that was verified through it?")
-@tenant_option
-@click.pass_context
+@tenant_options
 def remove(context: click.Context, provider: str, tenant: Tenant) -> None:
     """Remove a provider with all that was verified through it."""
     with services(context) as opened:

@@ -9,7 +9,6 @@ import click
 
 from connector.cli.output import (
     actor,
-    json_option,
     labelled,
     load_settings,
     print_json,
@@ -18,7 +17,8 @@ from connector.cli.output import (
     provider_argument,
     provider_id,
     services,
-    tenant_option,
+    tenant_options,
+    view_options,
 )
 from connector.domain.provider import Provider
 from connector.domain.readiness import TOKEN, WEBHOOK, Check, Readiness, not_checked
@@ -40,9 +40,7 @@ _WEBHOOK = {
 
 @click.command()
 @provider_argument
-@tenant_option
-@json_option
-@click.pass_context
+@view_options
 def test(context: click.Context, provider: str, tenant: Tenant, as_json: bool) -> None:
     """Check a provider's token, workflow and webhook at Onfido, and list what can be verified."""
     with services(context) as opened:
@@ -57,9 +55,7 @@ def test(context: click.Context, provider: str, tenant: Tenant, as_json: bool) -
 
 @click.command("add-webhook")
 @provider_argument
-@tenant_option
-@json_option
-@click.pass_context
+@view_options
 def add_webhook(context: click.Context, provider: str, tenant: Tenant, as_json: bool) -> None:
     """Register the webhook at Onfido, or repair the existing one, and register its token."""
     from connector.api.setup_shapes import WebhookSchema  # noqa: PLC0415
@@ -77,8 +73,7 @@ def add_webhook(context: click.Context, provider: str, tenant: Tenant, as_json: 
 
 @click.command("remove-webhook")
 @provider_argument
-@tenant_option
-@click.pass_context
+@tenant_options
 def remove_webhook(context: click.Context, provider: str, tenant: Tenant) -> None:
     """Delete the webhook at Onfido and forget its token, at once."""
     with services(context) as opened:

@@ -7,7 +7,7 @@ from typing import TextIO
 
 import click
 
-from connector.cli.output import ID, actor, json_option, labelled, print_json, print_table, services, tenant_option
+from connector.cli.output import ID, actor, labelled, print_json, print_table, services, tenant_options, view_options
 from connector.domain.tenancy import Tenant
 
 # The labels, and the members of the API's view.
@@ -21,9 +21,7 @@ def task() -> None:
 
 @task.command("list")
 @click.argument("run_id", type=ID)
-@tenant_option
-@json_option
-@click.pass_context
+@view_options
 def list_(context: click.Context, run_id: str, tenant: Tenant, as_json: bool) -> None:
     """List the tasks of a run that have started, as Onfido has them now."""
     from connector.api.verification_shapes import TaskSchema  # noqa: PLC0415
@@ -40,8 +38,7 @@ def list_(context: click.Context, run_id: str, tenant: Tenant, as_json: bool) ->
 @click.argument("run_id", type=ID)
 @click.argument("task_id", type=ID)
 @click.option("--data", "source", type=click.File(encoding="utf-8"), default="-", help="A JSON file; standard input.")
-@tenant_option
-@click.pass_context
+@tenant_options
 def complete(context: click.Context, run_id: str, task_id: str, source: TextIO, tenant: Tenant) -> None:
     """Complete a task with data: a JSON object or array, as its definition in Onfido Studio requires."""
     try:

@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 import click
 
-from connector.cli.output import json_option, load_settings, logs_aside, print_json, print_marked, tenant_option
+from connector.cli.output import load_settings, logs_aside, print_json, print_marked, tenant_options, view_options
 from connector.domain.tenancy import Tenant
 from connector.private_file import make_data_dir
 
@@ -18,8 +18,7 @@ BEARER = "bearer "
 @click.option("--user", "user_id", help="Who the token is for (its `sub`).")
 @click.option("--scope", "scopes", default="internal_login", show_default=True, help="Scopes, separated by spaces.")
 @click.option("--lifetime", default=3600, show_default=True, type=click.IntRange(1), help="Seconds that it is valid.")
-@tenant_option
-@click.pass_context
+@tenant_options
 def token(context: click.Context, user_id: str | None, scopes: str, lifetime: int, tenant: Tenant) -> None:
     """Create an access token of the development issuer, which only `serve --dev` accepts."""
     if context.invoked_subcommand is not None:
@@ -36,9 +35,7 @@ def token(context: click.Context, user_id: str | None, scopes: str, lifetime: in
 @token.command()
 @click.option("--scope", help="The scope that the call needs.")
 @click.option("--dev", is_flag=True, help="Trust the development issuer as well, as `serve --dev` does.")
-@tenant_option
-@json_option
-@click.pass_context
+@view_options
 def check(context: click.Context, scope: str | None, dev: bool, tenant: Tenant, as_json: bool) -> None:
     """Explain whether an access token is valid here, and if not, why; it is read from standard input."""
     from connector.access.development import trusted_issuers  # noqa: PLC0415

@@ -9,22 +9,20 @@ import click
 
 from connector.cli.output import (
     actor,
-    json_option,
     print_json,
     print_record,
     print_table,
     provider_id,
     services,
-    tenant_option,
+    tenant_options,
+    view_options,
 )
 from connector.domain.tenancy import Tenant
 
 
 @click.command()
 @click.argument("user_id")
-@tenant_option
-@json_option
-@click.pass_context
+@view_options
 def show(context: click.Context, user_id: str, tenant: Tenant, as_json: bool) -> None:
     """Show a user's attributes, which are verified, and if not, why."""
     from connector.api.user_status_shapes import UserStatusSchema, status_body  # noqa: PLC0415
@@ -42,8 +40,7 @@ def show(context: click.Context, user_id: str, tenant: Tenant, as_json: bool) ->
 @click.command()
 @click.argument("user_id")
 @click.option("--provider", help="Of this provider only, by its id or name; otherwise of every one.")
-@tenant_option
-@click.pass_context
+@tenant_options
 def unlock(context: click.Context, user_id: str, provider: str | None, tenant: Tenant) -> None:
     """Allow a user to start again now: earlier attempts no longer count against the limit."""
     with services(context) as opened:

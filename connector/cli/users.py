@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from connector.cli.output import actor, json_option, print_json, print_table, services, tenant_option
+from connector.cli.output import Command, actor, print_json, print_table, services, tenant_options, view_options
 from connector.cli.user_import.command import import_users
 from connector.cli.user_import.entries import value_objection
 from connector.domain.tenancy import Tenant
@@ -38,11 +38,12 @@ def user() -> None:
 user.add_command(import_users)
 
 
+def _value_options(command: Command) -> Command:
+    return click.argument("user_id")(_attribute(tenant_options(command)))
+
+
 @user.command()
-@click.argument("user_id")
-@_attribute
-@tenant_option
-@click.pass_context
+@_value_options
 def add(context: click.Context, user_id: str, attributes: tuple[tuple[str, str], ...], tenant: Tenant) -> None:
     """Add a user; the id is the `sub` of the user's access tokens."""
     _check(user_id, dict(attributes))
@@ -52,10 +53,7 @@ def add(context: click.Context, user_id: str, attributes: tuple[tuple[str, str],
 
 
 @user.command("set")
-@click.argument("user_id")
-@_attribute
-@tenant_option
-@click.pass_context
+@_value_options
 def set_(context: click.Context, user_id: str, attributes: tuple[tuple[str, str], ...], tenant: Tenant) -> None:
     """Change some of a user's attributes; a claim verified for another value is no longer verified."""
     _check(user_id, dict(attributes))
@@ -68,9 +66,7 @@ def set_(context: click.Context, user_id: str, attributes: tuple[tuple[str, str]
 @click.option("--search", "part", help="Only users whose id holds this, in whatever case.")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000), help="At most so many.")
 @click.option("--cursor", default="", help="Go on behind an earlier page: its nextCursor.")
-@tenant_option
-@json_option
-@click.pass_context
+@view_options
 def list_(context: click.Context, part: str | None, limit: int, cursor: str, tenant: Tenant, as_json: bool) -> None:
     """List the ids of the tenant's users, in their order."""
     with services(context) as opened:
@@ -87,8 +83,7 @@ def list_(context: click.Context, part: str | None, limit: int, cursor: str, ten
 @user.command()
 @click.argument("user_id")
 @click.confirmation_option(prompt="Remove the user, all that was verified, and the applicant at Onfido?")
-@tenant_option
-@click.pass_context
+@tenant_options
 def remove(context: click.Context, user_id: str, tenant: Tenant) -> None:
     """Remove all personal data of a user, here and, through the outbox, at Onfido."""
     with services(context) as opened:

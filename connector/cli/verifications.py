@@ -11,14 +11,14 @@ from connector.cli import evidence
 from connector.cli.csv import export, filter_options
 from connector.cli.output import (
     ID,
+    Command,
     actor,
-    json_option,
     labelled,
     print_json,
     print_record,
     print_table,
     services,
-    tenant_option,
+    view_options,
 )
 from connector.cli.tasks import TASK
 from connector.cli.watching import watch, watch_option
@@ -81,9 +81,7 @@ for command in (export, evidence.timeline, evidence.evidence):
 )
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000), help="At most so many.")
 @watch_option
-@tenant_option
-@json_option
-@click.pass_context
+@view_options
 def list_(
     context: click.Context,
     /,
@@ -141,12 +139,12 @@ def _print_list(body: Mapping[str, Any], user_id: str | None) -> None:
         click.echo(f"\nThe user {user_id} was removed at {removal['at']} by {removal['actor']}.")
 
 
+def _run_options(command: Command) -> Command:
+    return click.argument("run_id", type=ID)(_with_output(view_options(command)))
+
+
 @verification.command()
-@click.argument("run_id", type=ID)
-@_with_output
-@tenant_option
-@json_option
-@click.pass_context
+@_run_options
 def show(context: click.Context, run_id: str, has_output: bool, tenant: Tenant, as_json: bool) -> None:
     """Show a verification, by its run's id or its own, with its claims and its tasks at Onfido."""
     with services(context) as opened:
@@ -154,11 +152,7 @@ def show(context: click.Context, run_id: str, has_output: bool, tenant: Tenant, 
 
 
 @verification.command()
-@click.argument("run_id", type=ID)
-@_with_output
-@tenant_option
-@json_option
-@click.pass_context
+@_run_options
 def refresh(context: click.Context, run_id: str, has_output: bool, tenant: Tenant, as_json: bool) -> None:
     """Ask Onfido for a run, apply its answer, and show it."""
     with services(context) as opened:
@@ -170,9 +164,7 @@ def refresh(context: click.Context, run_id: str, has_output: bool, tenant: Tenan
 @click.argument("run_id", type=ID)
 @click.option("--approve/--decline", "is_approved", default=None, help="The decision; one of them is needed.")
 @click.option("--reason", required=True, help="Why; it is in the history.")
-@tenant_option
-@json_option
-@click.pass_context
+@view_options
 def decide(
     context: click.Context, run_id: str, is_approved: bool | None, reason: str, tenant: Tenant, as_json: bool
 ) -> None:

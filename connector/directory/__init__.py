@@ -1,6 +1,6 @@
-"""The user directory: the source of users and their attribute values.
+"""User directories: the source of users and their attribute values.
 
-Directory          the interface of any user directory
+directories.py     which one a tenant's users are in
 local.py           the embedded one, in the connector's own database
 scim.py            a SCIM 2 server
 keycloak.py        Keycloak's Admin REST API
@@ -12,22 +12,24 @@ exchange.py        JSON over HTTP with a directory; credentials.py, limits.py, f
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Protocol
 
-from connector.domain.tenancy import Tenant
 
+class RemoteDirectory(Protocol):
+    """A directory that is asked over HTTP; no transaction of the caller's is open meanwhile."""
 
-class Directory(Protocol):
-    """A user directory. No transaction of the caller's is open while it is asked: it may be a remote one."""
-
-    def has_user(self, tenant: Tenant, user_id: str) -> bool:
-        """Whether there is such a user."""
+    @property
+    def is_readable(self) -> bool:
+        """Whether values can be read without the user's own access token."""
         ...
 
-    def values(self, tenant: Tenant, user_id: str) -> Mapping[str, str] | None:
+    def values(
+        self, user_id: str, access_token: str | None = None, *, at_most: float = math.inf
+    ) -> Mapping[str, str] | None:
         """Return the user's attribute values by claim URI, without blank ones; None where there is no such user.
 
-        A value that changes after this call has to reach `connector.services.people.claims.values_changed`.
+        All calls end within the directory's time-out, and `at_most` so many seconds. Raises `DirectoryError`.
         """
         ...

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -43,9 +44,9 @@ class Exchange:
         self._limits = limits
 
     @contextmanager
-    def session(self) -> Iterator[Session]:
-        """Admit one request's calls to the directory, all within one budget."""
-        with self._limits.admitted() as budget:
+    def session(self, at_most: float = math.inf) -> Iterator[Session]:
+        """Admit one request's calls to the directory, all within one budget of `at_most` so many seconds."""
+        with self._limits.admitted(at_most) as budget:
             yield Session(self._http, self, self._credentials, budget)
 
 

@@ -9,6 +9,7 @@ the connector's database while the user is read, changed and written.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -26,14 +27,19 @@ _NO_USER = "user not found"  # Keycloak's words; a wrong realm is "Realm not fou
 class KeycloakDirectory:
     """Looks up users by `id` or `username`."""
 
+    is_readable = True
+
     def __init__(self, exchange: Exchange, dialect: Dialect[MemberPath], look_up_by: str) -> None:
         self._exchange = exchange
         self._dialect = dialect
         self._look_up_by = look_up_by
 
-    def values(self, user_id: str, _access_token: str | None = None) -> dict[str, str] | None:
+    def values(
+        self, user_id: str, access_token: str | None = None, *, at_most: float = math.inf
+    ) -> dict[str, str] | None:
         """Return a user's values by claim URI; None where there is no such user. Raises `DirectoryError`."""
-        with self._exchange.session() as session:
+        del access_token  # the connector reads with its own
+        with self._exchange.session(at_most) as session:
             user = self.find(session, user_id)
         return None if user is None else self._dialect.values(user)
 

@@ -50,13 +50,16 @@ class Limits:
         self._closed_until = 0.0
 
     @contextmanager
-    def admitted(self) -> Iterator[Budget]:
-        """Admit a request for the length of the block; raises `DirectoryError` where it has to come again later."""
+    def admitted(self, at_most: float = math.inf) -> Iterator[Budget]:
+        """Admit a request for the length of the block; raises `DirectoryError` where it has to come again later.
+
+        It has `at_most` so many seconds.
+        """
         self._check_open()
         if not self._places.acquire(blocking=False):
             raise unreachable(self._host, "too many requests wait for it", retry_after=1)
         try:
-            yield Budget(self._host, self._seconds)
+            yield Budget(self._host, min(self._seconds, at_most))
             self._note(is_away=False)
         except DirectoryError as error:
             self._note(is_away=error.is_retryable)

@@ -10,6 +10,7 @@ nothing rests on it: only attributes are written that nobody else writes.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -40,6 +41,8 @@ class ScimUser:
 class ScimDirectory:
     """Looks up users by `look_up_by`: `id`, `userName`, or the path of another attribute that names one user."""
 
+    is_readable = True
+
     def __init__(self, exchange: Exchange, dialect: Dialect[ScimPath], look_up_by: ScimPath) -> None:
         self._exchange = exchange
         self._dialect = dialect
@@ -47,9 +50,12 @@ class ScimDirectory:
         self._wanted = _attributes(dialect, look_up_by)
         self._reads_whole = False
 
-    def values(self, user_id: str, _access_token: str | None = None) -> dict[str, str] | None:
+    def values(
+        self, user_id: str, access_token: str | None = None, *, at_most: float = math.inf
+    ) -> dict[str, str] | None:
         """Return a user's values by claim URI; None where there is no such user. Raises `DirectoryError`."""
-        with self._exchange.session() as session:
+        del access_token  # the connector reads with its own
+        with self._exchange.session(at_most) as session:
             user = self.find(session, user_id)
         return None if user is None else self._dialect.values(user.resource)
 

@@ -6,6 +6,8 @@ claim or update an applicant, and no value is compared on a schedule.
 
 from __future__ import annotations
 
+import math
+
 from connector.directory.credentials import bearer
 from connector.directory.dialects import Dialect
 from connector.directory.exchange import Exchange
@@ -19,17 +21,19 @@ _DENIED = (401, 403)
 class UserInfoDirectory:
     """Reads a user's values with the user's access token; `user_id_claim` is the member that names the user."""
 
+    is_readable = False
+
     def __init__(self, exchange: Exchange, dialect: Dialect[MemberPath], user_id_claim: str) -> None:
         self._exchange = exchange
         self._dialect = dialect
         self._user_id_claim = user_id_claim
 
-    def values(self, user_id: str, access_token: str | None = None) -> dict[str, str]:
+    def values(self, user_id: str, access_token: str | None = None, *, at_most: float = math.inf) -> dict[str, str]:
         """Return the user's values by claim URI; raises `DirectoryError`, also without the user's access token."""
         if access_token is None:
             raise needs_the_user()
         host = self._exchange.host
-        with self._exchange.session() as session:
+        with self._exchange.session(at_most) as session:
             reply = session.with_credentials(bearer(access_token)).send("GET", "")
         if reply.status in _DENIED:
             raise DirectoryError(

@@ -8,9 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from connector.domain.environment import SANDBOX
-from connector.domain.pointers import resolve
 from connector.domain.studio import OutputRole
-from connector.domain.text import is_usable
 from connector.domain.verification import VerificationClaim
 from connector.domain.workflow_run import APPROVED, Comparison, RunSnapshot, is_final
 
@@ -41,7 +39,6 @@ VERIFIED = "verified"  # the label of every claim that is
 VALUE_CHANGED = "value_changed"
 RUN_GONE = "run_gone"  # Onfido does not know the run any more
 DIFFERS = "differs"  # the output holds another value than the user's
-MAX_VALUE = 255
 
 
 @dataclass(frozen=True)
@@ -84,6 +81,14 @@ class ClaimState:
 
 
 @dataclass(frozen=True)
+class ClaimOutput:
+    """What the workflow's output holds for one claim: Onfido's result for it, or its value."""
+
+    result: Comparison = Comparison.NOT_COMPARED
+    value: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
 class Verdict:
     """The result of a finished run for one claim.
 
@@ -113,60 +118,41 @@ def fields_to_send(requested: frozenset[str], mapped: frozenset[str]) -> frozens
 
 
 def judge(
-    claim: VerificationClaim, run: RunSnapshot, *, is_same: Callable[[str], bool], is_counted: bool = True
+    claim: VerificationClaim,
+    run: RunSnapshot,
+    output: ClaimOutput,
+    *,
+    is_same: Callable[[str], bool],
+    is_counted: bool = True,
 ) -> Verdict:
     """Judge one claim by a finished run, without regard to its neighbours.
 
-    Verified is exactly what an approved run compared as clear, for the value that was sent. `consider` speaks against
-    the value and un-verifies it. A run that could not read or compare it, or was abandoned, says nothing of it; nor
-    does one that was about a value which the user no longer has. Where the workflow's output holds the claim's value,
-    that is compared with the user's by `is_same`. A run of the sandbox that is not counted says nothing.
+    Verified is exactly what an approved run compared as clear, for the value that was sent. `consider` contradicts the
+    value and un-verifies the claim. A run that could not read or compare the value, or was abandoned, decides nothing;
+    nor does one for a value that the user no longer has, or one of the sandbox that is not counted. Where the output of
+    the workflow holds the claim's value, `is_same` compares that with the user's.
     """
     if not is_final(run.status):
         raise ValueError(f"the run is still {run.status}")
-    value = output_value(claim, run)
     if not is_counted:
-        return Verdict(None, SANDBOX, value)
+        return Verdict(None, SANDBOX, output.value)
     if claim.is_stale:
-        return Verdict(None, VALUE_CHANGED, value)
-    finding = _finding(claim, run, value, is_same)
+        return Verdict(None, VALUE_CHANGED, output.value)
+    finding = _finding(claim, run, output, is_same)
     if finding == Comparison.CONSIDER:
-        return Verdict(False, finding, value)
+        return Verdict(False, finding, output.value)
     is_clear = finding == Comparison.CLEAR and run.status == APPROVED
-    return Verdict(True if is_clear else None, finding, value)
+    return Verdict(True if is_clear else None, finding, output.value)
 
 
-def output_value(claim: VerificationClaim, run: RunSnapshot) -> str | None:
-    """Return the claim's value where the workflow's output holds it, as it is written there."""
-    if claim.output_pointer is None or claim.output_role is not OutputRole.VALUE:
-        return None
-    value = resolve(run.output, claim.output_pointer)
-    if isinstance(value, bool):
-        return str(value).lower()
-    text = str(value).strip() if isinstance(value, str | int | float) else ""
-    return text if text and is_usable(text) and len(text) <= MAX_VALUE else None
-
-
-def _finding(claim: VerificationClaim, run: RunSnapshot, value: str | None, is_same: Callable[[str], bool]) -> str:
+def _finding(claim: VerificationClaim, run: RunSnapshot, output: ClaimOutput, is_same: Callable[[str], bool]) -> str:
     if claim.is_stand_in:
         return Comparison.NOT_COMPARED
     if claim.output_role is OutputRole.VALUE:
-        if value is None:
+        if output.value is None:
             return Comparison.NOT_COMPARED
-        return Comparison.CLEAR if claim.fingerprint is None or is_same(value) else DIFFERS
-    if claim.output_pointer is not None:
-        return _result(resolve(run.output, claim.output_pointer))
+        return Comparison.CLEAR if claim.fingerprint is None or is_same(output.value) else DIFFERS
+    if claim.output_role is OutputRole.RESULT:
+        return output.result
     comparisons: Mapping[str, Comparison] = run.comparisons or {}
     return comparisons.get(comparison_key(claim.applicant_field or ""), Comparison.NOT_COMPARED)
-
-
-def _result(value: Any) -> Comparison:
-    """Read a verification's result: a report's, a breakdown's, or a flag."""
-    if isinstance(value, dict):
-        value = value.get("result")
-    if isinstance(value, bool):
-        return Comparison.CLEAR if value else Comparison.CONSIDER
-    try:
-        return Comparison(str(value))
-    except ValueError:
-        return Comparison.NOT_COMPARED

@@ -2,20 +2,54 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from typing import Any, Protocol
+from typing import Protocol
 
 DEFAULT_TENANT = "carbon.super"  # WSO2 Identity Server's name of the default tenant
-LOCAL = "local"  # the kind of the embedded directory
+LOCAL, SCIM, KEYCLOAK, USERINFO = "local", "scim", "keycloak", "userinfo"  # kinds of directories; the first is embedded
+KEEP, UNVERIFY, REMOVE = "keep", "unverify", "remove"  # what is done about a user whom the directory no longer has
+
+
+@dataclass(frozen=True)
+class DirectoryLogin:
+    """How the connector proves itself to a directory: by one of a bearer token, a password, or a client's secret."""
+
+    bearer_token: str = field(default="", repr=False)
+    username: str = ""
+    password: str = field(default="", repr=False)
+    token_url: str = ""
+    client_id: str = ""
+    client_secret: str = field(default="", repr=False)
+    sends_secret_in_body: bool = False
+    scope: str = ""
+    audience: str = ""
 
 
 @dataclass(frozen=True)
 class DirectoryChoice:
-    """The directory that a tenant's users are in: its kind, and what that kind has to know."""
+    """The directory that a tenant's users are in; the embedded one needs none of the rest.
+
+    `dialect` is a file that names the claims' attributes. `look_up_by` is what the users' ids are there. `timeout` is
+    for all calls of one request, in seconds; `check_interval` between two passes over the verified users, 0: none.
+    """
 
     kind: str = LOCAL
-    options: Mapping[str, Any] = field(default_factory=dict, repr=False, hash=False)
+    url: str = ""
+    dialect: str = ""
+    look_up_by: str = ""
+    login: DirectoryLogin = DirectoryLogin()
+    ca_file: str = ""
+    timeout: float = 10.0
+    check_interval: int = 0
+    checks_per_minute: int = 300
+    gone_users: str = UNVERIFY
+    writes_status: bool = False
+
+    @property
+    def is_local(self) -> bool:
+        """Whether it is the embedded one."""
+        return self.kind == LOCAL
 
 
 @dataclass(frozen=True)

@@ -38,8 +38,8 @@ class Deadline:
         return left
 
 
-class TimedSocket(socket.socket):
-    """A socket of which every operation ends by the deadline."""
+class _Timed(socket.socket):
+    """A socket that receives by the deadline."""
 
     deadline: Deadline
 
@@ -47,6 +47,10 @@ class TimedSocket(socket.socket):
         """Receive what has arrived."""
         self.settimeout(self.deadline.left())
         return super().recv_into(*args)
+
+
+class TimedSocket(_Timed):
+    """A socket of which every operation ends by the deadline."""
 
     def sendall(self, *args: Any) -> None:
         """Send all, or raise `TimeoutError`."""
@@ -54,15 +58,8 @@ class TimedSocket(socket.socket):
         super().sendall(*args)
 
 
-class TimedTlsSocket(ssl.SSLSocket):
+class TimedTlsSocket(_Timed, ssl.SSLSocket):
     """The same over TLS."""
-
-    deadline: Deadline
-
-    def recv_into(self, *args: Any) -> int:
-        """Receive what has arrived."""
-        self.settimeout(self.deadline.left())
-        return super().recv_into(*args)
 
     def send(self, *args: Any) -> int:
         """Send some; `sendall` sends piece by piece."""

@@ -10,6 +10,7 @@
         ▼
     payloads.py     values of the domain ⇄ Onfido's JSON: applicants, runs, tasks
         ├─► reports.py    comparisons and document values in a workflow's output
+        │   output_claims.py  what the output holds for claims, by the provider's pointers
         └─► reading.py    reading untrusted JSON
         ▲
     webhooks.py     raw bytes ──► signed? ──► `Event`

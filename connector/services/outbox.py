@@ -11,9 +11,10 @@ from __future__ import annotations
 import random
 import time
 import uuid
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Generic, TypeVar
 
 import structlog
@@ -40,13 +41,32 @@ _NAMESPACE = uuid.UUID("0e6d6ac6-4f8b-4d6e-9f55-0d1f4b7c2a10")
 P = TypeVar("P", bound=Payload)
 
 
+@dataclass(frozen=True)
+class ProviderPayload:
+    """The beginning of a payload that concerns one provider."""
+
+    tenant: str
+    provider_id: str
+
+
+@dataclass(frozen=True)
+class VerificationPayload:
+    """The beginning of a payload that concerns one verification."""
+
+    verification_id: str
+
+
 class Undeliverable(Exception):  # noqa: N818  it is an answer, not a defect
     """The delivery can never succeed."""
 
 
 @dataclass(frozen=True)
 class Handler(Generic[P]):
-    """The handler of a kind of payload; `batch` rows are leased at once: 1 for slow receivers, more for local work."""
+    """The handler of a kind of payload.
+
+    `batch` rows are leased at once and finished at once: 1 for slow receivers, more for local work. A row that was
+    begun before is leased and finished alone.
+    """
 
     payload: type[P]
     deliver: Callable[[P], None]
@@ -67,6 +87,8 @@ class Outbox:
         self._by_batch: dict[int, list[str]] = {}
         for kind, handler in self._handlers.items():
             self._by_batch.setdefault(handler.batch, []).append(kind)
+        self._alone = self._by_batch.pop(1, [])
+        self._batched = [kind for kinds in self._by_batch.values() for kind in kinds]
 
     @property
     def kinds(self) -> Collection[str]:
@@ -79,17 +101,40 @@ class Outbox:
         Rows that were leased but not begun are released when `is_stopping` returns True, or half of the lease is over.
         """
         tried = 0
-        for batch, kinds in self._by_batch.items():
-            with self._database.write() as connection:
-                leased = outbox.lease(connection, owner, kinds, limit=batch, seconds=LEASE)
-            begin_by = time.monotonic() + LEASE / 2
-            for delivery in leased:
-                if is_stopping() or time.monotonic() > begin_by:
-                    self.release(owner)
-                    return tried
-                self._deliver(delivery, owner)
-                tried += 1
+        for lease in self._leases():
+            tried += self._deliver_all(lease(owner), owner, is_stopping)
+            if is_stopping():
+                break
         return tried
+
+    def _leases(self) -> Iterator[Callable[[str], list[Delivery]]]:
+        """Lease a batch only of rows that were never begun: one that kills its worker must take no others with it."""
+        for batch, kinds in self._by_batch.items():
+            yield partial(self._lease, kinds, limit=batch, is_untried=True)
+        yield partial(self._lease, self._alone, limit=1, tried_kinds=self._batched)
+
+    def _lease(self, kinds: Collection[str], owner: str, **options: Any) -> list[Delivery]:
+        with self._database.write() as connection:
+            return outbox.lease(connection, owner, kinds, seconds=LEASE, **options)
+
+    def _deliver_all(self, leased: Sequence[Delivery], owner: str, is_stopping: Callable[[], bool]) -> int:
+        """Deliver rows and finish them together; returns the number of those that were begun."""
+        begin_by = time.monotonic() + LEASE / 2
+        delivered: list[str] = []
+        for begun, delivery in enumerate(leased):
+            if is_stopping() or time.monotonic() > begin_by:
+                self._finish(delivered, owner)
+                self.release(owner)
+                return begun
+            if self._deliver(delivery, owner):
+                delivered.append(delivery.delivery_id)
+        self._finish(delivered, owner)
+        return len(leased)
+
+    def _finish(self, delivered: Sequence[str], owner: str) -> None:
+        if delivered:
+            with self._database.write() as connection:
+                outbox.finish_all(connection, delivered, owner)
 
     def release(self, owner: str) -> None:
         """Release the rows that this worker has leased but not begun."""
@@ -124,15 +169,15 @@ class Outbox:
         entry = by_administrator(now, actor, DEFAULT_TENANT, OUTBOX, delivery_id, what, detail)
         self._journal.record(connection, [entry])
 
-    def _deliver(self, delivery: Delivery, owner: str) -> None:
+    def _deliver(self, delivery: Delivery, owner: str) -> bool:
+        """Deliver a row; a failure is recorded at once, a success by the caller."""
         try:
             _check_hope(delivery)
             self._handlers[delivery.kind].handle(delivery.payload)
         except Exception as error:  # noqa: BLE001  the border: whatever a delivery raises is noted on its row
             self._note_failure(delivery, owner, error)
-            return
-        with self._database.write() as connection:
-            outbox.finish(connection, delivery.delivery_id, owner)
+            return False
+        return True
 
     def _note_failure(self, delivery: Delivery, owner: str, error: Exception) -> None:
         history = [*delivery.history, _failure(delivery.attempts, error)]

@@ -4,6 +4,8 @@
 
     fields.py   how a declared setting is read and shown
     checks.py   what its value has to be
+    issuers.py  the settings of an issuer; profiles.py: their defaults, by product
+    secret.py   secrets that are named, not contained
 
 A setting is one field of `Settings`: how it is read and its entry in `config/settings.toml` follow from that.
 After a change: `python -m connector.settings > config/settings.toml`.
@@ -15,77 +17,24 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from itertools import combinations
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from connector.domain.tenancy import DEFAULT_TENANT
 from connector.errors import ConfigurationError
 from connector.settings import checks
-from connector.settings.fields import CONFIG_VARIABLE, Checked, describe, read_environment, read_table, render, setting
+from connector.settings.fields import CONFIG_VARIABLE, Checked, read_environment, read_table, render, setting
+from connector.settings.issuers import Issuer, distinct
+
+__all__ = ["Issuer", "Settings", "load", "reference"]
 
 DIRECTORY = "onfido-idvp-connector"
-ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA")
 HEADING = """\
 # The settings of the Onfido IdVP connector, each with its default: uncomment a line to change it.
 # Name the file with --config or CONNECTOR_CONFIG. A variable of the environment wins over the file;
 # an empty variable counts as not set. This page is made by `python -m connector.settings`.
 
 """
-
-
-@dataclass(frozen=True)
-class Issuer(Checked):
-    """An authorization server whose access tokens are accepted."""
-
-    issuer: str = field(
-        metadata=describe(
-            "The issuer's identifier, exactly as its tokens have it in `iss`.",
-            checks.secure_url,
-            example="https://idp.example.com/oauth2/token",
-        )
-    )
-    audience: str = field(
-        metadata=describe("The value that its tokens must have in `aud`.", checks.not_empty, example="connector")
-    )
-    jwks_uri: str = setting("", "Where its keys are; empty: found by discovery.", checks.jwks_uri)
-    ca_file: str = setting(
-        "",
-        "A file with the certificates (PEM) that are trusted when its keys are fetched, in place of the public "
-        "authorities; also its own certificate, where that is self-signed.",
-    )
-    tenant: str = setting(DEFAULT_TENANT, "The only tenant that its tokens are valid for.", checks.not_empty)
-    tenant_claim: str = setting("", "The claim that names a token's tenant, in place of `tenant`.")
-    shares_users: bool = setting(
-        False,
-        "Whether another issuer may name the same tenant: then `sub` has to mean the same user at both, "
-        "and both have to say so.",
-    )
-    algorithms: tuple[str, ...] = setting(ALGORITHMS, "The signature algorithms it may use.", checks.asymmetric)
-    token_types: tuple[str, ...] = setting(
-        ("at+jwt", "application/at+jwt"),
-        'The values that its tokens may have in `typ`; add "JWT" only for an issuer that cannot mark access tokens.',
-        checks.media_types,
-    )
-
-
-def distinct(issuers: tuple[Issuer, ...]) -> tuple[Issuer, ...]:
-    """Check for one entry per issuer, and one issuer per tenant unless all of its issuers share users."""
-    if len({each.issuer for each in issuers}) < len(issuers):
-        raise ValueError("must name every issuer once")
-    for one, other in combinations(issuers, 2):
-        if _can_name_one_tenant(one, other) and not (one.shares_users and other.shares_users):
-            raise ValueError(
-                f"must not let two issuers name one tenant ({one.issuer} and {other.issuer}): the users of one would "
-                "be those of the other. If every `sub` means the same user at both, set shares_users for each; "
-                "otherwise give each a `tenant` of its own"
-            )
-    return issuers
-
-
-def _can_name_one_tenant(one: Issuer, other: Issuer) -> bool:
-    return bool(one.tenant_claim or other.tenant_claim) or one.tenant == other.tenant
 
 
 @dataclass(frozen=True)

@@ -74,11 +74,31 @@ def one_of(*choices: str) -> Callable[[str], str]:
     return check
 
 
+def one_of_or_empty(*choices: str) -> Callable[[str], str]:
+    """Check for one of a few words, or nothing."""
+    check = one_of(*choices)
+    return lambda value: check(value) if value else value
+
+
 def not_empty(value: str) -> str:
     """Check for a text that is not blank."""
     if not value.strip():
         raise ValueError("must not be empty")
     return value
+
+
+def some_texts(value: str | tuple[str, ...]) -> str | tuple[str, ...]:
+    """Check for a text that is not blank, or a list of such."""
+    if not value or not all(each.strip() for each in ([value] if isinstance(value, str) else value)):
+        raise ValueError("must not be empty")
+    return value
+
+
+def not_blank(values: tuple[str, ...]) -> tuple[str, ...]:
+    """Check for texts that are not blank."""
+    if not all(each.strip() for each in values):
+        raise ValueError("must not contain an empty text")
+    return values
 
 
 def directory(value: Path) -> Path:
@@ -96,11 +116,18 @@ def secure_url(value: str) -> str:
     return value
 
 
-def jwks_uri(value: str) -> str:
-    """Check for a URL from which keys may be fetched, or nothing."""
+def https_or_empty(value: str) -> str:
+    """Check for a URL whose answers are certain to be its host's, or nothing."""
     if value and not is_secure_url(value):
         raise ValueError("must be an https URL (http only to loopback)")
     return value
+
+
+def url_or_empty(value: str) -> str:
+    """Check for a plain https URL (or http that cannot leave the machine), to append paths to, or nothing."""
+    if value and (not is_secure_url(value) or re.search(r"[\s?#@]", value)):
+        raise ValueError("must be an https URL (http only to loopback) without user, query or fragment")
+    return value.rstrip("/")
 
 
 def is_secure_url(url: str) -> bool:

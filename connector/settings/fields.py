@@ -57,6 +57,17 @@ class Checked:
                 except ValueError as error:
                     raise ConfigurationError(f"{each.name} {error}.") from None
 
+    @classmethod
+    def defaults(cls, table: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the defaults that other values of a table bring along."""
+        return {}
+
+
+class Table(tuple[tuple[str, tuple[str, ...]], ...]):
+    """A table of lists of texts, as pairs."""
+
+    __slots__ = ()
+
 
 def read_table(owner: type[Checked], table: Mapping[str, Any]) -> dict[str, Any]:
     """Read the settings of `owner` from a TOML table; unknown names are refused."""
@@ -98,6 +109,7 @@ class _Kind:
     parse: Callable[[str], Any] = str
     text_title: str = ""
     item: type[Checked] | None = None
+    show: Callable[[Any], Any] = lambda value: value
 
     @property
     def is_table(self) -> bool:
@@ -135,6 +147,15 @@ def _read_texts(value: object) -> tuple[str, ...]:
     return tuple(_exactly(str)(each) for each in _exactly(list)(value))
 
 
+def _read_text_or_texts(value: object) -> str | tuple[str, ...]:
+    return value if isinstance(value, str) else _read_texts(value)
+
+
+def _read_lists(value: object) -> Table:
+    lists = {name: _read_text_or_texts(each) for name, each in _exactly(dict)(value).items()}
+    return Table((name, (each,) if isinstance(each, str) else each) for name, each in lists.items())
+
+
 def _parse_texts(text: str) -> list[str]:
     return [each.strip() for each in text.split(",") if each.strip()]
 
@@ -150,6 +171,8 @@ _KINDS = {
     float: _Kind("number", _read_number, float),
     bool: _Kind("flag, true or false", _exactly(bool), _parse_flag),
     tuple[str, ...]: _Kind("list of texts", _read_texts, _parse_texts, "list of texts, separated by commas"),
+    str | tuple[str, ...]: _Kind("text or list of texts", _read_text_or_texts, json.loads),
+    Table: _Kind("table of texts or lists of texts", _read_lists, json.loads, show=dict),
 }
 
 
@@ -168,7 +191,7 @@ def _kind_of_tables(item: type[Checked]) -> _Kind:
 def _read_entry(item: type[Checked], at: int, table: Mapping[str, Any]) -> Checked:
     try:
         _require_all(item, table)
-        return item(**read_table(item, table))
+        return item(**{**item.defaults(table), **read_table(item, table)})
     except ConfigurationError as error:
         raise ConfigurationError(f"{item.__name__} {at}: {error.description}") from None
 
@@ -207,7 +230,7 @@ def _render_setting(each: Field[Any], kind: _Kind) -> Iterator[str]:
     yield from _comment(each.metadata["sentence"])
     text_title = f" ({kind.text_title})" if kind.text_title else ""
     yield f"# {kind.title.capitalize()}; {_variable(each.name)}{text_title}."
-    yield from _render_table(each.name, kind.item) if kind.item else [_assignment(each), ""]
+    yield from _render_table(each.name, kind.item) if kind.item else [_assignment(each, kind), ""]
 
 
 def _render_table(name: str, item: type[Checked]) -> Iterator[str]:
@@ -216,7 +239,7 @@ def _render_table(name: str, item: type[Checked]) -> Iterator[str]:
     for each in _declared(item):
         needed = "required" if each.default is MISSING else "optional"
         yield from _comment(f"{each.metadata['sentence']} {kinds[each.name].title.capitalize()}, {needed}.")
-        yield _assignment(each)
+        yield _assignment(each, kinds[each.name])
     yield ""
 
 
@@ -224,6 +247,6 @@ def _comment(text: str) -> Iterator[str]:
     return (f"# {line}" for line in textwrap.wrap(text, WIDTH, break_long_words=False))
 
 
-def _assignment(each: Field[Any]) -> str:
-    value = each.metadata["example"] if each.default is MISSING else each.default
+def _assignment(each: Field[Any], kind: _Kind) -> str:
+    value = each.metadata["example"] if each.default is MISSING else kind.show(each.default)
     return f"#{each.name} = {json.dumps(value, default=str, ensure_ascii=False)}"

@@ -17,7 +17,7 @@ from flask import Blueprint, Response, g, jsonify, request
 from connector.simulator import errors
 from connector.simulator.errors import ApiError
 from connector.simulator.records import API_PATH
-from connector.simulator.simulation import simulation
+from connector.simulator.simulation import locked, simulation
 from connector.simulator.state import State, normal
 
 blueprint = Blueprint("access", __name__)
@@ -45,8 +45,7 @@ def grant() -> tuple[Response, int]:
         return _oauth_error("unsupported_grant_type", 400)
     if not client_id or not client_secret:
         return _oauth_error("invalid_client", 401)
-    state = simulation().state
-    with state.lock:
+    with locked() as state:
         token, seconds = secrets.token_urlsafe(32), state.faults.access_token_seconds
         state.access_tokens[token] = ("live" not in client_id, time.monotonic() + seconds)
     return jsonify(access_token=token, token_type="bearer", expires_in=seconds), 200  # noqa: S106

@@ -11,7 +11,7 @@ from marshmallow import ValidationError, validates_schema
 from connector.simulator import errors
 from connector.simulator.countries import COUNTRIES
 from connector.simulator.records import Applicant, now
-from connector.simulator.simulation import json_body, page_of, simulation
+from connector.simulator.simulation import json_body, locked, page_of, simulation
 from connector.simulator.state import normal
 from connector.simulator.validation import Input, Json, boolean, check, choice, day, list_of, record, text
 
@@ -111,8 +111,7 @@ def create() -> tuple[Json, int]:
 def list_all() -> Json:
     """List applicants, the newest first."""
     query = check(request.args, ApplicantQuery())
-    state = simulation().state
-    with state.lock:
+    with locked() as state:
         found = [
             applicant
             for applicant in reversed(state.applicants.values())
@@ -126,8 +125,7 @@ def list_all() -> Json:
 @blueprint.get("/applicants/<applicant_id>")
 def read(applicant_id: str) -> Json:
     """Show an applicant."""
-    state = simulation().state
-    with state.lock:
+    with locked() as state:
         return state.applicant(applicant_id).as_json()
 
 
@@ -145,16 +143,14 @@ def update(applicant_id: str) -> Json:
 @blueprint.get("/applicants/<applicant_id>/consents")
 def list_consents(applicant_id: str) -> list[Json]:
     """List the consents that were asked for."""
-    state = simulation().state
-    with state.lock:
+    with locked() as state:
         return state.applicant(applicant_id).consents_as_json()
 
 
 @blueprint.delete("/applicants/<applicant_id>")
 def delete(applicant_id: str) -> tuple[str, int]:
     """Schedule an applicant for deletion: from now on it is gone, until restored."""
-    state = simulation().state
-    with state.lock:
+    with locked() as state:
         state.applicant(applicant_id).delete_at = now() + DELETION_DELAY
     return "", 204
 
@@ -162,8 +158,7 @@ def delete(applicant_id: str) -> tuple[str, int]:
 @blueprint.post("/applicants/<applicant_id>/restore")
 def restore(applicant_id: str) -> tuple[str, int]:
     """Cancel a deletion."""
-    state = simulation().state
-    with state.lock:
+    with locked() as state:
         applicant = state.applicants.get(normal(applicant_id))
         if applicant is None:
             raise errors.not_found("applicant")

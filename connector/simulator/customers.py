@@ -9,7 +9,7 @@ from flask import Blueprint, g
 
 from connector.simulator import errors
 from connector.simulator.records import Belonging, iso
-from connector.simulator.simulation import json_body, simulation
+from connector.simulator.simulation import json_body, locked, simulation
 from connector.simulator.validation import Input, Json, check, choice
 
 blueprint = Blueprint("customers", __name__)
@@ -32,14 +32,14 @@ class TokenChange(Input):
 @blueprint.get("/passkeys/<username>")
 def list_passkeys(username: str) -> Json:
     """List a customer's passkeys."""
-    with simulation().state.lock:
+    with locked():
         return {"passkeys": [_passkey(each) for each in _of(PASSKEY, username)]}
 
 
 @blueprint.delete("/passkeys/<username>")
 def delete_passkeys(username: str) -> tuple[str, int]:
     """Delete a customer's passkeys; where there are none, 404."""
-    with simulation().state.lock:
+    with locked():
         if not _remove(_of(PASSKEY, username)):
             raise errors.not_found(PASSKEY)
     return "", 204
@@ -48,7 +48,7 @@ def delete_passkeys(username: str) -> tuple[str, int]:
 @blueprint.get("/passkeys/<username>/<passkey_id>")
 def read_passkey(username: str, passkey_id: str) -> Json:
     """Show a passkey."""
-    with simulation().state.lock:
+    with locked():
         return _passkey(_find(PASSKEY, username, passkey_id))
 
 
@@ -56,16 +56,13 @@ def read_passkey(username: str, passkey_id: str) -> Json:
 def update_passkey(username: str, passkey_id: str) -> Json:
     """Switch a passkey on or off."""
     values = check(json_body(), PasskeyChange())
-    with simulation().state.lock:
-        passkey = _find(PASSKEY, username, passkey_id)
-        passkey.status = values["state"]
-        return _passkey(passkey)
+    return _passkey(_changed(PASSKEY, username, passkey_id, values["state"]))
 
 
 @blueprint.delete("/passkeys/<username>/<passkey_id>")
 def delete_passkey(username: str, passkey_id: str) -> tuple[str, int]:
     """Delete a passkey."""
-    with simulation().state.lock:
+    with locked():
         _remove([_find(PASSKEY, username, passkey_id)])
     return "", 204
 
@@ -73,14 +70,14 @@ def delete_passkey(username: str, passkey_id: str) -> tuple[str, int]:
 @blueprint.get("/biometric_tokens/<user_id>")
 def list_tokens(user_id: str) -> Json:
     """List a customer's biometric tokens."""
-    with simulation().state.lock:
+    with locked():
         return {"biometric_tokens": [_token(each) for each in _of(BIOMETRIC_TOKEN, user_id)]}
 
 
 @blueprint.delete("/biometric_tokens/<user_id>")
 def delete_tokens(user_id: str) -> Json:
     """Invalidate a customer's biometric tokens and say how many there were."""
-    with simulation().state.lock:
+    with locked():
         count = _remove(_of(BIOMETRIC_TOKEN, user_id))
     return {"biometric_tokens": {"deleted_items": {"count": count}}}
 
@@ -88,7 +85,7 @@ def delete_tokens(user_id: str) -> Json:
 @blueprint.get("/biometric_tokens/<user_id>/<token_id>")
 def read_token(user_id: str, token_id: str) -> Json:
     """Show a biometric token."""
-    with simulation().state.lock:
+    with locked():
         return {"biometric_token": _token(_find(BIOMETRIC_TOKEN, user_id, token_id))}
 
 
@@ -96,16 +93,13 @@ def read_token(user_id: str, token_id: str) -> Json:
 def update_token(user_id: str, token_id: str) -> Json:
     """Approve or decline a biometric token."""
     values = check(json_body(), TokenChange())
-    with simulation().state.lock:
-        token = _find(BIOMETRIC_TOKEN, user_id, token_id)
-        token.status = values["status"]
-        return {"biometric_token": _token(token)}
+    return {"biometric_token": _token(_changed(BIOMETRIC_TOKEN, user_id, token_id, values["status"]))}
 
 
 @blueprint.delete("/biometric_tokens/<user_id>/<token_id>")
 def delete_token(user_id: str, token_id: str) -> Json:
     """Invalidate a biometric token."""
-    with simulation().state.lock:
+    with locked():
         count = _remove([_find(BIOMETRIC_TOKEN, user_id, token_id)])
     return {"biometric_token": {"deleted_items": {"count": count}}}
 
@@ -122,6 +116,13 @@ def _find(kind: str, customer_id: str, identifier: str) -> Belonging:
         if each.identifier == identifier:
             return each
     raise errors.not_found(kind)
+
+
+def _changed(kind: str, customer_id: str, identifier: str, status: str) -> Belonging:
+    with locked():
+        belonging = _find(kind, customer_id, identifier)
+        belonging.status = status
+    return belonging
 
 
 def _remove(belongings: list[Belonging]) -> int:

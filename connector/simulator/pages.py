@@ -15,7 +15,7 @@ from connector.simulator import errors, faults, lifecycle, outcomes
 from connector.simulator.errors import ApiError
 from connector.simulator.reports import RESULTS
 from connector.simulator.runs import ABANDONED, APPROVED, BROKEN_OFF, DECLINED, ERROR, RESULT_STATUSES, REVIEW, Run
-from connector.simulator.simulation import read_json, simulation
+from connector.simulator.simulation import locked, read_json, simulation
 from connector.simulator.validation import Json, check
 from connector.simulator.workflow_runs import TaskData
 
@@ -43,8 +43,7 @@ def write_json(value: object) -> str:
 @blueprint.get("/")
 def index() -> str:
     """List the newest runs, the open tasks and all switches."""
-    state = simulation().state
-    with state.lock:
+    with locked() as state:
         runs = list(reversed(state.runs.values()))
         about, values = faults.sentences(), state.faults.as_json()
         switches = [
@@ -65,7 +64,7 @@ def index() -> str:
 def review(run_id: str) -> str:
     """Show a run as Onfido's dashboard does: all of its data, whatever its status."""
     run = _find(run_id)
-    with simulation().state.lock:
+    with locked():
         return render_template("run.html", run=run, whole=run.as_json(), decisions=RESULT_STATUSES)
 
 
@@ -112,8 +111,7 @@ def show_error(error: ApiError) -> Response:
 
 
 def _find(run_id: str) -> Run:
-    state = simulation().state
-    with state.lock:
+    with locked() as state:
         return state.run(run_id)
 
 
@@ -124,7 +122,7 @@ def _leave(run: Run) -> BaseResponse:
 
 
 def _page(run: Run) -> str:
-    with simulation().state.lock:
+    with locked():
         presets = outcomes.default_comparisons(run.applicant)
         return render_template(
             "link.html",

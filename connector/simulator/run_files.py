@@ -16,7 +16,7 @@ from connector.simulator import errors, events
 from connector.simulator.files import File, Kind
 from connector.simulator.records import new_id
 from connector.simulator.runs import Run
-from connector.simulator.simulation import simulation
+from connector.simulator.simulation import locked, simulation
 from connector.simulator.validation import Json
 
 blueprint = Blueprint("run_files", __name__)
@@ -40,7 +40,7 @@ def create_timeline_file(run_id: str) -> tuple[Json, int]:
 @blueprint.get("/workflow_runs/<run_id>/timeline_file/<file_id>")
 def find_timeline_file(run_id: str, file_id: str) -> BaseResponse:
     """Return a timeline file."""
-    with simulation().state.lock:
+    with locked():
         run = _ended(run_id)
         if file_id not in run.timeline_files:
             raise errors.not_found("timeline file")
@@ -50,14 +50,14 @@ def find_timeline_file(run_id: str, file_id: str) -> BaseResponse:
 @blueprint.get("/workflow_runs/<run_id>/signed_evidence_file")
 def download_signed_evidence_file(run_id: str) -> BaseResponse:
     """Return the signed evidence file."""
-    with simulation().state.lock:
+    with locked():
         return _answer(File(Kind.EVIDENCE, _ended(run_id).run_id))
 
 
 @blueprint.get("/workflow_runs/<run_id>/evidence_folder")
 def download_evidence_folder(run_id: str) -> BaseResponse:
     """Return the evidence folder."""
-    with simulation().state.lock:
+    with locked():
         return _answer(File(Kind.FOLDER, _ended(run_id).run_id))
 
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NoReturn, cast
 
@@ -29,6 +31,14 @@ class Simulation:
 def simulation() -> Simulation:
     """The simulator that this request arrived at."""
     return cast(Simulation, current_app.extensions[EXTENSION])
+
+
+@contextmanager
+def locked() -> Iterator[State]:
+    """The state of the simulator that this request arrived at, for this request alone."""
+    state = simulation().state
+    with state.lock:
+        yield state
 
 
 def json_body() -> Json:

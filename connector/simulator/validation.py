@@ -69,10 +69,9 @@ class Record(fields.Nested):
     def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> Any:
         if not isinstance(value, dict):
             raise self.make_error("type")
-        try:
-            return super()._deserialize(value, *args, **kwargs)
-        except ValidationError as error:
-            raise ValidationError([error.messages]) from None
+        if problems := self.schema.validate(value):
+            raise ValidationError([problems])
+        return value
 
 
 class ByName(fields.Dict):

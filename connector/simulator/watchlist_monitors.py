@@ -7,7 +7,7 @@ from flask import Blueprint, g, request
 from connector.simulator import errors, events
 from connector.simulator.deliveries import Sender
 from connector.simulator.records import Monitor, new_id, now
-from connector.simulator.simulation import json_body, simulation
+from connector.simulator.simulation import json_body, locked
 from connector.simulator.state import State, normal
 from connector.simulator.validation import Input, Json, check, choice, identifier, list_of, text
 
@@ -40,8 +40,7 @@ class MatchesChange(Input):
 def create() -> tuple[Json, int]:
     """Begin to monitor an applicant."""
     values = check(json_body(), NewMonitor())
-    state = simulation().state
-    with state.lock:
+    with locked() as state:
         monitor = Monitor(state.applicant_for(values, is_sandbox=g.is_sandbox), values)
         state.monitors[monitor.monitor_id] = monitor
         return monitor.as_json(), 201
@@ -52,8 +51,7 @@ def list_all() -> Json:
     """List the monitors, those of one applicant where it is named."""
     query = check(request.args, MonitorQuery())
     applicant_id, with_deleted = query.get("applicant_id"), query.get("include_deleted") == "true"
-    state = simulation().state
-    with state.lock:
+    with locked() as state:
         found = [
             monitor.as_json()
             for monitor in state.monitors.values()
@@ -67,16 +65,14 @@ def list_all() -> Json:
 @blueprint.get("/watchlist_monitors/<monitor_id>")
 def read(monitor_id: str) -> Json:
     """Show a monitor, also one that was deactivated."""
-    state = simulation().state
-    with state.lock:
+    with locked() as state:
         return state.monitor(monitor_id).as_json()
 
 
 @blueprint.delete("/watchlist_monitors/<monitor_id>")
 def delete(monitor_id: str) -> tuple[str, int]:
     """Deactivate a monitor."""
-    state = simulation().state
-    with state.lock:
+    with locked() as state:
         monitor = state.monitor(monitor_id)
         monitor.deleted_at = monitor.deleted_at or now()
     return "", 204
@@ -85,8 +81,7 @@ def delete(monitor_id: str) -> tuple[str, int]:
 @blueprint.get("/watchlist_monitors/<monitor_id>/matches")
 def list_matches(monitor_id: str) -> Json:
     """List what a monitor found."""
-    state = simulation().state
-    with state.lock:
+    with locked() as state:
         return state.monitor(monitor_id).matches_as_json()
 
 
@@ -95,8 +90,7 @@ def change_matches(monitor_id: str) -> Json:
     """Enable and disable matches."""
     body = check(json_body(), MatchesChange())
     changes = {name: [normal(match_id) for match_id in body.get(name, ())] for name in ("enable", "disable")}
-    state = simulation().state
-    with state.lock:
+    with locked() as state:
         monitor = state.monitor(monitor_id)
         if unknown := [name for name, ids in changes.items() if set(ids) - set(monitor.matches)]:
             raise errors.invalid({name: ["must hold matches of this monitor"] for name in unknown})

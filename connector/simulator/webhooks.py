@@ -12,7 +12,7 @@ from flask import Blueprint
 from marshmallow import ValidationError
 
 from connector.simulator.records import Webhook
-from connector.simulator.simulation import json_body, simulation
+from connector.simulator.simulation import json_body, locked
 from connector.simulator.validation import (
     Input,
     Json,
@@ -101,8 +101,7 @@ def _completed(values: Json) -> Json:
 def create() -> tuple[Json, int]:
     """Register a webhook; its token signs what it is sent."""
     webhook = Webhook(_completed(check(json_body(), NewWebhook())))
-    state = simulation().state
-    with state.lock:
+    with locked() as state:
         state.webhooks[webhook.webhook_id] = webhook
         return webhook.as_json(), 201
 
@@ -117,16 +116,14 @@ def resend() -> tuple[str, int]:
 @blueprint.get("/webhooks")
 def list_all() -> Json:
     """List all webhooks."""
-    state = simulation().state
-    with state.lock:
+    with locked() as state:
         return {"webhooks": [webhook.as_json() for webhook in state.webhooks.values()]}
 
 
 @blueprint.get("/webhooks/<webhook_id>")
 def read(webhook_id: str) -> Json:
     """Show a webhook."""
-    state = simulation().state
-    with state.lock:
+    with locked() as state:
         return state.webhook(webhook_id).as_json()
 
 
@@ -134,8 +131,7 @@ def read(webhook_id: str) -> Json:
 def update(webhook_id: str) -> Json:
     """Change the fields that are sent."""
     values = check(json_body(), WebhookChange())
-    state = simulation().state
-    with state.lock:
+    with locked() as state:
         webhook = state.webhook(webhook_id)
         webhook.values = _completed(webhook.values | values)
         return webhook.as_json()
@@ -144,7 +140,6 @@ def update(webhook_id: str) -> Json:
 @blueprint.delete("/webhooks/<webhook_id>")
 def delete(webhook_id: str) -> tuple[str, int]:
     """Delete a webhook; what is on its way to it still arrives."""
-    state = simulation().state
-    with state.lock:
+    with locked() as state:
         del state.webhooks[state.webhook(webhook_id).webhook_id]
     return "", 204

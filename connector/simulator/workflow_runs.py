@@ -11,7 +11,7 @@ from marshmallow import ValidationError, fields
 
 from connector.simulator import errors, lifecycle
 from connector.simulator.runs import ENDED_STATUSES, OPEN_STATUSES, Run
-from connector.simulator.simulation import json_body, page_of, root_url, simulation
+from connector.simulator.simulation import json_body, locked, page_of, root_url, simulation
 from connector.simulator.state import normal
 from connector.simulator.validation import (
     REQUIRED,
@@ -133,16 +133,14 @@ def _is_wanted(run: Run, query: Json, tags: set[str]) -> bool:
 @blueprint.get("/workflow_runs/<run_id>")
 def read(run_id: str) -> Json:
     """Show a run."""
-    state = simulation().state
-    with state.lock:
+    with locked() as state:
         return state.run(run_id).as_json()
 
 
 @blueprint.get("/workflow_runs/<run_id>/tasks")
 def list_tasks(run_id: str) -> list[Json]:
     """List the tasks of a run that have started, the oldest first."""
-    state = simulation().state
-    with state.lock:
+    with locked() as state:
         run = state.run(run_id)
         return [run.task_as_json(task) for task in run.tasks]
 
@@ -150,8 +148,7 @@ def list_tasks(run_id: str) -> list[Json]:
 @blueprint.get("/workflow_runs/<run_id>/tasks/<task_id>")
 def read_task(run_id: str, task_id: str) -> Json:
     """Show a task with its input and output."""
-    state = simulation().state
-    with state.lock:
+    with locked() as state:
         run = state.run(run_id)
         return run.whole_task_as_json(run.task(task_id))
 
@@ -169,8 +166,7 @@ def complete_task(run_id: str, task_id: str) -> tuple[str, int]:
 def create_sdk_token() -> Json:
     """Make an SDK token for an applicant."""
     values = check(json_body(), SdkTokenRequest())
-    state = simulation().state
-    with state.lock:
+    with locked() as state:
         applicant = state.applicant_for(values, is_sandbox=g.is_sandbox)
         claims = {name: value for name, value in values.items() if name != "applicant_id"}
         return {"token": lifecycle.sdk_token(applicant, lifecycle.SDK_TOKEN_LIFETIME, **claims)}

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, String, Table
+from sqlalchemy import ColumnElement, Connection, String, Table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -20,18 +20,21 @@ Extended = Insert | ReturningInsert[Any]
 
 
 def insert(
-    table: Table, extend: Callable[[Insert], Extended] = lambda plain: plain
+    table: Table,
+    extend: Callable[[Insert], Extended] = lambda plain: plain,
+    on_postgresql: Sequence[ColumnElement[Any]] = (),
 ) -> Callable[[Connection], Extended]:
     """Create an INSERT with ON CONFLICT, which both databases have and standard SQL has not, and its row count.
 
-    `extend` adds to it. Returns a function that chooses the statement for a connection's database. The row count is
-    valid for one row; for several, count the rows that are returned.
+    `extend` adds to it; `on_postgresql` is evaluated there for each inserted row. Returns a function that chooses the
+    statement for a connection's database. The row count is valid for one row; for several, count the rows that are
+    returned.
     """
     statements: dict[str, Extended] = {
         "sqlite": extend(sqlite.insert(table).execution_options(preserve_rowcount=True)),
         # For a statement with RETURNING, SQLAlchemy writes several rows in one statement, and not one statement each.
         "postgresql": extend(postgresql.insert(table).execution_options(preserve_rowcount=True)).returning(
-            *table.primary_key
+            *table.primary_key, *on_postgresql
         ),
     }
     return lambda connection: statements[connection.dialect.name]

@@ -27,6 +27,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from connector.errors import ConfigurationError
 from connector.store.availability import check_in_place, check_space, identity, told_apart
+from connector.store.wake_up import News, Notifications, wake_up_of
 
 POOL_SIZE = 32
 PING_AFTER = 1.0  # seconds that a connection was idle
@@ -50,6 +51,7 @@ class Database:
         self.path = Path(str(self._engine.url.database)) if self.is_sqlite else None
         self._queue = WriterQueue(self.path) if self.path else None
         self._opened = identity(self.path) if self.path else None
+        self.wake_up = wake_up_of(url)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -62,10 +64,18 @@ class Database:
     def write(self) -> Iterator[Connection]:
         """A transaction that writes; committed at its end, rolled back on an error."""
         turn: AbstractContextManager[None] = self._queue.turn() if self._queue else nullcontext()
+        news = News(self.wake_up)
         with turn:
             self._check_in_place()
             with told_apart(), self._writer_engine.begin() as connection:
+                news.begin(connection)
                 yield connection
+        news.publish()
+
+    def listen(self) -> Notifications:
+        """Open a connection that receives PostgreSQL's notifications of new deliveries; the caller closes it."""
+        arguments, options = self._engine.dialect.create_connect_args(self._engine.url)
+        return Notifications(partial(self._engine.dialect.connect, *arguments, **options))
 
     def migrate(self) -> None:
         """Bring the schema to this version's; safe to call from several processes at once."""

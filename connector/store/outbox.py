@@ -16,10 +16,23 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from typing import Any, ClassVar, Protocol
 
-from sqlalchemy import ColumnElement, Connection, ScalarSelect, delete, func, literal, literal_column, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    ScalarSelect,
+    and_,
+    delete,
+    func,
+    literal,
+    literal_column,
+    or_,
+    select,
+    update,
+)
 
-from connector.store.dialect import from_now, insert
+from connector.store.dialect import Extended, Insert, from_now, insert
 from connector.store.models import outbox
+from connector.store.wake_up import NOTIFY, announce
 
 READY, DONE, DEAD = "ready", "done", "dead"
 _IS_DONE = outbox.c.state == literal_column(f"'{DONE}'")  # written out: the database can use the index of done rows
@@ -45,15 +58,10 @@ class Delivery:
 
 
 @dataclass(frozen=True)
-class OutboxRow:
-    """A row as an operator sees it; `history` has the attempts that failed."""
+class OutboxRow(Delivery):
+    """A row as an operator sees it."""
 
-    delivery_id: str
-    kind: str
-    payload: Mapping[str, Any]
     state: str
-    attempts: int
-    history: Sequence[Mapping[str, Any]]
     due_at: datetime
     created_at: datetime
 
@@ -64,12 +72,18 @@ _ROW = select(
 )
 
 
-_ADD = insert(
-    outbox,
-    lambda statement: statement.values(due_at=from_now(0), created_at=from_now(0)).on_conflict_do_nothing(
-        index_elements=[outbox.c.dedupe_key]
-    ),
-)
+def _due_now(statement: Insert) -> Insert:
+    due = statement.values(due_at=from_now(0), created_at=from_now(0))
+    return due.on_conflict_do_nothing(index_elements=[outbox.c.dedupe_key])
+
+
+_ADD = insert(outbox, _due_now)
+_ADD_AND_NOTIFY = insert(outbox, _due_now, on_postgresql=[NOTIFY])
+
+
+def insertion(connection: Connection) -> Extended:
+    """Return the statement that inserts deliveries; the workers are woken when its transaction commits."""
+    return (_ADD_AND_NOTIFY if announce(connection) else _ADD)(connection)
 
 
 def add(
@@ -79,7 +93,7 @@ def add(
     dedupe_key: str | None = None,
 ) -> bool:
     """Insert a delivery in the transaction that causes it; False where its dedupe key exists."""
-    return connection.execute(_ADD(connection), _row(payload, dedupe_key)).rowcount == 1
+    return connection.execute(insertion(connection), _row(payload, dedupe_key)).rowcount == 1
 
 
 def add_all(connection: Connection, payloads: Sequence[Payload], dedupe_keys: Sequence[str | None] = ()) -> None:
@@ -87,12 +101,22 @@ def add_all(connection: Connection, payloads: Sequence[Payload], dedupe_keys: Se
     keys = dedupe_keys or [None] * len(payloads)
     rows = [_row(payload, key) for payload, key in zip(payloads, keys, strict=True)]
     if rows:
-        connection.execute(_ADD(connection), rows)
+        connection.execute(insertion(connection), rows)
 
 
-def lease(connection: Connection, owner: str, kinds: Collection[str], *, limit: int, seconds: float) -> list[Delivery]:
+def lease(
+    connection: Connection,
+    owner: str,
+    kinds: Collection[str],
+    *,
+    limit: int,
+    seconds: float,
+    is_untried: bool = False,
+    tried_kinds: Collection[str] = (),
+) -> list[Delivery]:
     """Lease up to `limit` due rows for some seconds; no row goes to two workers.
 
+    `is_untried` leaves out rows that were begun before; `tried_kinds` adds such rows of further kinds.
     The rows are locked in a CTE: `IN (SELECT … LIMIT n)` may be evaluated again under PostgreSQL, for other rows.
     """
     now = from_now(0)
@@ -102,7 +126,7 @@ def lease(connection: Connection, owner: str, kinds: Collection[str], *, limit: 
             outbox.c.state == READY,
             outbox.c.due_at <= now,
             outbox.c.lease_until.is_(None) | (outbox.c.lease_until <= now),
-            outbox.c.kind.in_(kinds),
+            _are_meant(kinds, is_untried=is_untried, tried_kinds=tried_kinds),
         )
         .order_by(outbox.c.due_at)
         .limit(limit)
@@ -118,9 +142,25 @@ def lease(connection: Connection, owner: str, kinds: Collection[str], *, limit: 
     return [Delivery(*row) for row in connection.execute(statement)]
 
 
+def _are_meant(kinds: Collection[str], *, is_untried: bool, tried_kinds: Collection[str]) -> ColumnElement[bool]:
+    meant = outbox.c.kind.in_(kinds)
+    if is_untried:
+        return and_(meant, outbox.c.attempts == 0)
+    if tried_kinds:
+        return or_(meant, and_(outbox.c.kind.in_(tried_kinds), outbox.c.attempts > 0))
+    return meant
+
+
 def finish(connection: Connection, delivery_id: str, owner: str) -> bool:
     """Mark a row as delivered; False where the lease was lost."""
-    return _settle(connection, delivery_id, owner, {"state": DONE, "settled_at": from_now(0)})
+    return finish_all(connection, [delivery_id], owner) == 1
+
+
+def finish_all(connection: Connection, delivery_ids: Collection[str], owner: str) -> int:
+    """Mark rows as delivered in one statement; returns the number of those whose lease was not lost."""
+    mine = (outbox.c.id.in_(delivery_ids), outbox.c.owner == owner, outbox.c.state == READY)
+    done = {"state": DONE, "settled_at": from_now(0), "owner": None, "lease_until": None}
+    return connection.execute(update(outbox).where(*mine).values(done)).rowcount
 
 
 def fail(
@@ -170,7 +210,8 @@ def retry(connection: Connection, delivery_id: str) -> str | None:
     """Make a dead or waiting row due at once, with its full number of attempts; returns its kind, None without one."""
     statement = update(outbox).where(outbox.c.id == delivery_id, outbox.c.state != DONE)
     values = {"state": READY, "attempts": 0, "due_at": from_now(0), "settled_at": None}
-    return connection.execute(statement.values(values).returning(outbox.c.kind)).scalar_one_or_none()
+    notify = [NOTIFY] if announce(connection) and connection.dialect.name == "postgresql" else []
+    return connection.execute(statement.values(values).returning(outbox.c.kind, *notify)).scalar_one_or_none()
 
 
 def drop(connection: Connection, delivery_id: str) -> str | None:

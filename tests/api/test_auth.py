@@ -37,7 +37,7 @@ from connector.errors import ConfigurationError
 from connector.settings import Issuer, load
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from joserfc.jwk import KeyParameters
@@ -219,13 +219,6 @@ class Site:
 
 
 @pytest.fixture
-def issuer() -> Iterator[AuthIssuer]:
-    running = AuthIssuer()
-    yield running
-    running.close()
-
-
-@pytest.fixture
 def site(issuer: AuthIssuer) -> Site:
     return Site(Issuer(issuer.identifier, AUDIENCE))
 
@@ -380,7 +373,7 @@ class TestRefusals:
         )
 
     @pytest.mark.parametrize(
-        "scope", [..., None, "", 7, {"internal_idvp_view": 1}, [["internal_idvp_view"]], [{}], "INTERNAL_IDVP_VIEW"]
+        "scope", [..., None, "", 7, {"internal_idvp_view": None}, [["internal_idvp_view"]], [{}], "INTERNAL_IDVP_VIEW"]
     )
     def test_a_scope_claim_of_another_kind_gives_no_scope(self, scope: Any, site: Site, issuer: AuthIssuer) -> None:
         assert site.get(issuer.mint(scope=scope)).status_code == 403
@@ -572,6 +565,67 @@ class TestKeys:
         statuses = together(DEFAULT_WAITING, lambda _: site.get(token).status_code)
         assert statuses == [200] * DEFAULT_WAITING
         assert issuer.seen["/jwks"] == 2
+
+    def test_an_issuer_that_restarts_with_new_keys_under_the_old_kid_is_trusted_within_half_a_minute(
+        self, site: Site, issuer: AuthIssuer
+    ) -> None:
+        withdrawn = issuer.mint()
+        assert site.get(withdrawn).status_code == 200
+        issuer.rotate("first")
+        assert site.get(issuer.mint()).status_code == 401
+        site.clock.now += 30
+        assert site.get(issuer.mint()).status_code == 200
+        assert site.get(withdrawn).status_code == 401
+
+    def test_so_is_one_whose_new_key_is_of_another_kind_and_whose_tokens_name_none(
+        self, site: Site, issuer: AuthIssuer
+    ) -> None:
+        site.get(issuer.mint())
+        issuer.key = RSAKey.generate_key(2048, {"kid": "first"})
+        issuer.publish(issuer.key)
+        site.clock.now += 30
+        assert site.get(issuer.mint(header={"alg": "RS256", "kid": ...})).status_code == 200
+
+    def test_forged_signatures_cause_one_fetch_in_half_a_minute(self, site: Site, issuer: AuthIssuer) -> None:
+        good = issuer.mint()
+        site.get(good)
+        forged = issuer.mint(key=ECKey.generate_key("P-256", {"kid": "first"}))
+        for fetches in (2, 3):
+            site.clock.now += 30
+            assert set(together(8, lambda _: site.get(forged).status_code)) <= {401, 503}
+            site.clock.now += 29
+            assert together(8, lambda _: site.get(forged).status_code) == [401] * 8
+            assert issuer.seen["/jwks"] == fetches
+        assert site.get(good).status_code == 200
+
+    def test_forged_signatures_while_an_issuer_is_slow_hold_few_threads_and_good_tokens_never(
+        self, site: Site, issuer: AuthIssuer
+    ) -> None:
+        good, forged = issuer.mint(), issuer.mint(key=ECKey.generate_key("P-256", {"kid": "first"}))
+        site.get(good)
+        site.clock.now += 30
+        issuer.arrived.clear()
+        issuer.answering.clear()
+        with ThreadPoolExecutor(16) as pool:
+            waiting = [pool.submit(site.get, forged) for _ in range(12)]
+            assert issuer.arrived.wait(60)
+            assert [pool.submit(site.get, good).result(10).status_code for _ in range(3)] == [200] * 3
+            issuer.answering.set()
+            wait(waiting, 20)
+        assert {each.result().status_code for each in waiting} <= {401, 503}
+
+    def test_forged_signatures_of_one_issuer_delay_no_other(self, issuer: AuthIssuer) -> None:
+        other = AuthIssuer()
+        try:
+            site = Site(Issuer(issuer.identifier, AUDIENCE), Issuer(other.identifier, AUDIENCE))
+            assert [site.get(each.mint()).status_code for each in (issuer, other)] == [200, 200]
+            other.rotate("first")
+            site.clock.now += 30
+            forged = issuer.mint(key=ECKey.generate_key("P-256", {"kid": "first"}))
+            assert [site.get(forged).status_code for _ in range(4)] == [401] * 4
+            assert site.get(other.mint()).status_code == 200
+        finally:
+            other.close()
 
     def test_forged_kids_cause_one_fetch_in_five_seconds(self, site: Site, issuer: AuthIssuer) -> None:
         site.get(issuer.mint())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,13 +20,6 @@ Mint = Callable[[AuthIssuer], str]
 Check = Callable[..., Result]
 
 IN_AN_HOUR = 3600
-
-
-@pytest.fixture
-def issuer() -> Iterator[AuthIssuer]:
-    running = AuthIssuer()
-    yield running
-    running.close()
 
 
 @pytest.fixture
@@ -91,6 +84,10 @@ def without_a_user(issuer: AuthIssuer) -> str:
     return issuer.mint(sub=...)
 
 
+def that_is_an_id_token(issuer: AuthIssuer) -> str:
+    return issuer.mint(at_hash="bm90IG91cnM")
+
+
 def of_a_form_of_its_own(issuer: AuthIssuer) -> str:
     return issuer.mint(exp="tomorrow")
 
@@ -113,6 +110,7 @@ REFUSED: list[tuple[Mint, str, tuple[str, ...]]] = [
     (of_a_fast_clock, "iat", ("seconds ahead of this host's clock", "clocks")),
     (not_good_yet, "nbf", ("seconds ahead of this host's clock", "clocks")),
     (without_a_user, "sub", ("sub is missing",)),
+    (that_is_an_id_token, "use", ("it is no access token: it has at_hash",)),
     (of_a_form_of_its_own, "exp", ("tomorrow",)),
 ]
 each_refusal = pytest.mark.parametrize(("mint", "name", "reasons"), REFUSED, ids=[row[0].__name__ for row in REFUSED])
@@ -198,7 +196,10 @@ class TestCheck:
         assert (result.exit_code, result.stderr) == (0, "")
         assert {line.split()[0] for line in result.stdout.splitlines()} == {"ok"}
         named = [line.split()[1] for line in result.stdout.splitlines()]
-        assert named == ["issuer", "alg", "typ", "signature", "aud", "exp", "iat", "sub", "jti", "tenant", "scope"]
+        assert named == [
+            *("issuer", "alg", "typ", "use", "signature"),
+            *("aud", "exp", "iat", "sub", "jti", "tenant", "scope"),
+        ]
 
     @each_refusal
     def test_a_token_is_explained_as_in_the_log(

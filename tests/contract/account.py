@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from collections.abc import Callable
 from typing import Any
 
 import requests
@@ -96,27 +93,6 @@ def give_token(world: World, admin: Caller, provider_id: str, token: str) -> Non
     properties = config_properties(world.simulator, webhook_token=token)
     body = provider_body(world.simulator, name=name, configProperties=properties)
     answer_on(admin.put(f"{PROVIDERS}/{provider_id}", body), 200)
-
-
-class Quiet(BaseHTTPRequestHandler):
-    def answer(self, status: int, content: bytes) -> None:
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
-
-
-@contextmanager
-def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
 
 
 @dataclasses.dataclass

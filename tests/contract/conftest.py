@@ -10,7 +10,7 @@ from connector.settings import Settings
 from connector.simulator.server import Simulator
 from tests.bodies import config_properties
 from tests.contract.wire import METRICS_TOKEN, WEBHOOK_TOKEN, new_provider
-from tests.harness import HTTP, Clock, ConnectorServer, World
+from tests.harness import HTTP, Caller, Clock, ConnectorServer, World
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
@@ -50,3 +50,15 @@ def onfido(shared: World) -> Iterator[World]:
     """The shared connector, with an Onfido whose switches go back afterwards."""
     yield shared
     assert HTTP.post(f"{shared.simulator.url}/simulator/reset", timeout=60).ok
+
+
+@pytest.fixture
+def admin(shared: World) -> Caller:
+    """An administrator of the default tenant."""
+    return shared.connector.as_admin()
+
+
+@pytest.fixture
+def provider_id(shared: World) -> str:
+    """A provider of the test's own, without a webhook."""
+    return new_provider(shared)

@@ -27,11 +27,6 @@ CLEAR = {"first_name": "clear", "last_name": "clear", "date_of_birth": "clear"}
 NICKNAME = "http://wso2.org/claims/nickname"
 
 
-@pytest.fixture
-def admin(shared: World) -> Caller:
-    return shared.connector.as_admin()
-
-
 def path_of(user_id: str, claim_id: str = "") -> str:
     return f"{USERS}/{user_id}/idv/claims" + (f"/{claim_id}" if claim_id else "")
 

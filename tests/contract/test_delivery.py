@@ -11,19 +11,15 @@ import pytest
 from sqlalchemy import func, select
 
 from connector.store.models import events
-from tests.contract.account import register, serving
+from tests.contract.account import register
 from tests.contract.wire import PROVIDERS, answer_on, new_provider, new_user
 from tests.harness import Caller, World
+from tests.loopback import serving
 
 
 @pytest.fixture(scope="module")
 def shared_database_url(new_database: Callable[[str], str]) -> str:
     return new_database("sqlite")
-
-
-@pytest.fixture
-def admin(shared: World) -> Caller:
-    return shared.connector.as_admin()
 
 
 @pytest.fixture

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -33,14 +31,10 @@ from tests.contract.wire import (
 )
 from tests.databases import broken
 from tests.harness import Caller, ConnectorServer, World, run_id_of
+from tests.loopback import Quiet, serving
 from tests.values import BIRTH_DATE, GIVEN_NAME, LAST_NAME, MAPPING
 
 NIL = "00000000-0000-0000-0000-000000000000"
-
-
-@pytest.fixture
-def admin(shared: World) -> Caller:
-    return shared.connector.as_admin()
 
 
 # Providers
@@ -385,23 +379,13 @@ def answering(status: int, error_type: str) -> Iterator[str]:
     """An Onfido that refuses everything in the same way; gives its base URL."""
     content = json.dumps({"error": {"type": error_type, "message": "No.", "fields": {}}}).encode()
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
+    class Handler(Quiet):
+        def do_POST(self) -> None:  # noqa: N802  the base class's name
             self.rfile.read(int(self.headers["Content-Length"]))
-            self.send_response(status)
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
+            self.answer(status, content)
 
-        def log_message(self, *_: object) -> None:
-            """Say nothing."""
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/v3.6"
-        server.shutdown()
-        thread.join()
+    with serving(Handler) as url:
+        yield f"{url}/v3.6"
 
 
 @pytest.mark.parametrize(

@@ -29,11 +29,6 @@ from tests.values import BIRTH_DATE, GIVEN_NAME, LAST_NAME, MAPPING
 REGIONS = [f"https://api.{region}.onfido.com/v3.6" for region in ("eu", "us", "ca")]
 
 
-@pytest.fixture
-def admin(shared: World) -> Caller:
-    return shared.connector.as_admin()
-
-
 def property_of(body: dict[str, Any], key: str) -> dict[str, Any] | None:
     """Give one configuration property of an answered provider."""
     return next((item for item in body["configProperties"] if item["key"] == key), None)

@@ -22,11 +22,6 @@ def properties(world: World, **changes: Any) -> dict[str, Any]:
     return {"configProperties": config_properties(world.simulator, **changes)}
 
 
-@pytest.fixture
-def admin(shared: World) -> Caller:
-    return shared.connector.as_admin()
-
-
 @pytest.mark.parametrize(
     "changes",
     [

@@ -13,7 +13,6 @@ from tests.contract.account import (
     NAMES,
     NIL,
     RESULT,
-    Quiet,
     ask_onfido,
     at_onfido,
     checked,
@@ -21,24 +20,13 @@ from tests.contract.account import (
     post,
     provider_with,
     register,
-    serving,
     told,
     url_of,
 )
 from tests.contract.wire import PROVIDERS, answer_on, new_provider
 from tests.harness import ADMIN, Caller, World
+from tests.loopback import Quiet, serving
 from tests.values import MAPPING
-
-
-@pytest.fixture
-def admin(shared: World) -> Caller:
-    return shared.connector.as_admin()
-
-
-@pytest.fixture
-def provider_id(shared: World) -> str:
-    """A provider of the test's own, without a webhook."""
-    return new_provider(shared)
 
 
 def test_new_provider_lacks_its_webhook_alone(shared: World, admin: Caller, provider_id: str) -> None:

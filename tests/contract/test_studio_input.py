@@ -92,11 +92,6 @@ EVERYTHING: dict[str, Any] = {
 SECRET = "whsec_" + "c2VjcmV0IG9mIHRoZSB0ZXN0cyAuLi4u"
 
 
-@pytest.fixture
-def admin(shared: World) -> Caller:
-    return shared.connector.as_admin()
-
-
 # The provider's configuration
 
 

@@ -22,7 +22,6 @@ from tests.contract.account import (
     RESULT,
     TASK,
     Between,
-    Quiet,
     ask_onfido,
     asked,
     at_onfido,
@@ -33,25 +32,13 @@ from tests.contract.account import (
     provider_with,
     register,
     remove,
-    serving,
     told,
     url_of,
 )
 from tests.contract.wire import PROVIDERS, UNKNOWN_ID, WEBHOOK_TOKEN, answer_on, assert_error, new_provider, new_user
 from tests.harness import ADMIN, Caller, ConnectorServer, World, verified
+from tests.loopback import Quiet, serving
 from tests.values import GIVEN_NAME, LAST_NAME
-
-
-@pytest.fixture
-def admin(shared: World) -> Caller:
-    return shared.connector.as_admin()
-
-
-@pytest.fixture
-def provider_id(shared: World) -> str:
-    """A provider of the test's own, without a webhook."""
-    return new_provider(shared)
-
 
 # Registering the webhook
 

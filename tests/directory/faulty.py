@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from tests.loopback import Standing
+
 
 @dataclass(frozen=True)
 class Reply:
@@ -34,27 +36,20 @@ class Request:
     body: Any
 
 
-class FaultyDirectory:
+class FaultyDirectory(Standing):
     """Answers on loopback with `replies`; `requests` has what was asked."""
 
     def __init__(self) -> None:
         self.replies: list[Reply] = []
         self.requests: list[Request] = []
         self._is_over = threading.Event()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
-        self.url = f"http://127.0.0.1:{self._server.server_port}/directory"
-
-    def __enter__(self) -> FaultyDirectory:
-        self._thread.start()
-        return self
+        server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        super().__init__(server)
+        self.url = f"http://127.0.0.1:{server.server_port}/directory"
 
     def __exit__(self, *_: object) -> None:
         self._is_over.set()
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        super().__exit__()
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         directory = self

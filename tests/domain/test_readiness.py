@@ -6,25 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from connector.domain.provider import Provider
 from connector.domain.readiness import Check, Readiness, check_claims, check_environment, webhook_objection
 from connector.domain.studio import OutputClaim, OutputRole, Studio
-
-PROVIDER = Provider(
-    provider_id="p",
-    tenant="t",
-    name="Onfido",
-    description="",
-    image="",
-    is_enabled=True,
-    claims={"given": "first_name", "family": "last_name"},
-    workflow_id="w",
-    base_url="https://api.eu.onfido.com/v3.6",
-    max_attempts=1,
-    attempt_window=1,
-    has_webhook_token=False,
-    previous_webhook_token_expires_at=None,
-)
+from tests.domain.examples import PROVIDER
 
 
 def test_every_claim_is_told_by_what_can_verify_it() -> None:

@@ -9,27 +9,13 @@ import pytest
 
 from connector.domain.claims import Claim
 from connector.domain.history import REFUSED, START, Change
-from connector.domain.provider import Provider
 from connector.domain.user_status import ProviderStatus, claim_status, next_attempt_at
 from connector.domain.verification import Verification
 from connector.domain.workflow_run import FINAL_STATUSES, STARTING
+from tests.domain import examples
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
-PROVIDER = Provider(
-    provider_id="p",
-    tenant="t",
-    name="Onfido",
-    description="",
-    image="",
-    is_enabled=True,
-    claims={"name": "first_name"},
-    workflow_id="w",
-    base_url="",
-    max_attempts=2,
-    attempt_window=60,
-    has_webhook_token=True,
-    previous_webhook_token_expires_at=None,
-)
+PROVIDER = replace(examples.PROVIDER, claims={"name": "first_name"}, max_attempts=2, attempt_window=60)
 
 
 def verification(status: str, *, closed: bool = True, failure: str | None = None) -> Verification:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from connector.domain.verifiability import missing_claims
-from tests.domain.test_readiness import PROVIDER
+from tests.domain.examples import PROVIDER
 
 JOINED = replace(PROVIDER, claims={"given": "first_name", "middle": "first_name", "family": "last_name"})
 

@@ -5,7 +5,6 @@ Beside it stands a token endpoint, whose access tokens it accepts.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
@@ -17,6 +16,7 @@ from scim2_server.utils import load_default_resource_types, load_default_schemas
 from werkzeug.serving import WSGIRequestHandler, make_server
 
 from tests.harness import HTTP
+from tests.loopback import Standing
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIEnvironment
@@ -47,15 +47,15 @@ class _Handler(WSGIRequestHandler):
         """Say nothing."""
 
 
-class ScimServer:
+class ScimServer(Standing):
     """A SCIM server whose users are added over HTTP; `requests` has the method and path of each call to it."""
 
     def __init__(self) -> None:
         self.storage = InMemoryStorage()
         self._scim = ScimApplication(self.storage, _provider())
-        self._server = make_server("127.0.0.1", 0, self._answer, threaded=True, request_handler=_Handler)
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
-        self.root = f"http://127.0.0.1:{self._server.server_port}"
+        server = make_server("127.0.0.1", 0, self._answer, threaded=True, request_handler=_Handler)
+        super().__init__(server)
+        self.root = f"http://127.0.0.1:{server.server_port}"
         self.url = f"{self.root}/v2"
         self.token_url = f"{self.root}/token"
         self.forget()
@@ -67,15 +67,6 @@ class ScimServer:
         self.granted: list[dict[str, list[str]]] = []
         self.token_life: Any = 3600
         self.fault: tuple[str, str] | None = None  # (what a request's line begins with, the status)
-
-    def __enter__(self) -> ScimServer:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
 
     def add_user(self, user_name: str, **attributes: Any) -> str:
         """Add a user over HTTP and return the id."""

@@ -10,7 +10,7 @@ from string import ascii_lowercase
 import pytest
 
 from connector.domain.tenancy import Tenant
-from connector.services.providers.applicant_deletion import DeleteApplicant
+from connector.services.providers.deletion import DeleteApplicant
 from tests.bodies import config_properties
 from tests.harness import Caller, World, verified
 from tests.races.attack import (

@@ -1,7 +1,7 @@
 """One connector for all tests of a database: each finds it empty and at the right time.
 
-Starting a connector costs more than most of these tests. A module that needs a connector to itself has fixtures of
-its own in place of `settings`, `clock` and `connector`, made from `own_settings`.
+Starting a connector costs more than most of these tests. What needs a connector to itself is in `alone/`, with
+`settings` of its own, made from `own_settings`.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from connector.settings import Settings
 from connector.store.engine import Database
 from connector.store.models import metadata, providers, secrets
 from tests.harness import Clock, ConnectorServer
+from tests.services.receiving import Application
 
 Run = Callable[..., Result]
 
@@ -113,6 +114,13 @@ def own_settings(database_url: str, tmp_path: Path) -> Settings:
     data_dir = tmp_path / "data"
     data_dir.mkdir(mode=0o700)
     return _settings(data_dir, database_url)
+
+
+@pytest.fixture
+def application() -> Iterator[Application]:
+    """An application that takes notices."""
+    with Application() as running:
+        yield running
 
 
 @pytest.fixture

@@ -23,6 +23,7 @@ from connector.domain.tenancy import Tenant
 from connector.store.models import outbox
 from tests.bodies import WORKFLOW_ID, config_properties, provider_body
 from tests.harness import Caller, World, onfido_of
+from tests.loopback import Quiet, Standing
 
 KEY = bytes(range(32))
 SECRET = "whsec_" + base64.b64encode(KEY).decode()
@@ -64,7 +65,7 @@ class Received:
         return json.loads(self.raw)
 
 
-class Application:
+class Application(Standing):
     """Listens on loopback; answers with `replies` in their order, then with the last of them for ever."""
 
     def __init__(self, *replies: Reply) -> None:
@@ -73,28 +74,19 @@ class Application:
         self.is_stopping = threading.Event()
         application = self
 
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
+        class Handler(Quiet):
+            def do_POST(self) -> None:  # noqa: N802  the base class's name
                 application.take(self)
 
-            def log_message(self, *_: object) -> None:
-                """Say nothing."""
-
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self._server.daemon_threads = False
-        self.host = f"127.0.0.1:{self._server.server_port}"
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        server.daemon_threads = False
+        super().__init__(server)
+        self.host = f"127.0.0.1:{server.server_port}"
         self.url = f"http://{self.host}/hooks/onfido?app=1"
-        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.02,))
-
-    def __enter__(self) -> Application:
-        self._thread.start()
-        return self
 
     def __exit__(self, *_: object) -> None:
         self.is_stopping.set()
-        self._server.shutdown()
-        self._thread.join()
-        self._server.server_close()
+        super().__exit__()
 
     def answers(self, *replies: Reply) -> None:
         """Answer so from now on."""

@@ -42,7 +42,7 @@ def main() -> None:
 
         settings = Settings(data_dir=Path(orders["data_dir"]), database_url=orders["database_url"], sweep_interval=3600)
         services = create_services(settings, handlers=[Handler(Record, record, batch=20)])
-        relay = create_relay(services, threads=2, poll_interval=0.05)
+        relay = create_relay(services, threads=orders["threads"], poll_interval=0.05)
         _say("ready")
         relay.start()
         signal.sigwait(ending)

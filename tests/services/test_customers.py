@@ -8,7 +8,7 @@ from urllib.parse import quote
 import pytest
 
 from connector.domain.tenancy import Tenant
-from connector.services.providers.customer_deletion import DeleteCustomer
+from connector.services.providers.deletion import DeleteCustomer
 from tests.bodies import config_properties, provider_body
 from tests.harness import HTTP, Caller, World
 from tests.services.ageing import let_pass

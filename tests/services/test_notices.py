@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import socket
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -47,12 +46,6 @@ from tests.services.receiving import (
 COMPLETE = "POST /workflow_runs/{run_id}/tasks/{task_id}/complete"
 A_MINUTE = timedelta(minutes=1)
 UNKNOWN = "0b9c8e1e-0000-4000-8000-000000000000"
-
-
-@pytest.fixture
-def application() -> Iterator[Application]:
-    with Application() as running:
-        yield running
 
 
 @pytest.fixture

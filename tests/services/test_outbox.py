@@ -6,8 +6,9 @@ import json
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
@@ -16,7 +17,7 @@ import pytest
 from click.testing import Result
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import select, update
+from sqlalchemy import Engine, event, select, update
 
 from connector.cli.output import actor
 from connector.errors import Code, OnfidoError, RequestError
@@ -103,6 +104,21 @@ def outbox(database: Database, receiver: Receiver) -> Outbox:
 def put(database: Database, number: int = 1, notice: type[Notice] = Notice) -> None:
     with database.write() as connection:
         rows.add_all(connection, [notice(each) for each in range(number)])
+
+
+@contextmanager
+def statements() -> Iterator[list[str]]:
+    """Note the statements that are executed."""
+    executed: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        executed.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        yield executed
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
 
 
 def only(outbox: Outbox) -> OutboxRow:
@@ -257,6 +273,78 @@ def test_what_was_claimed_but_not_begun_is_given_back_with_its_attempt(database:
     assert Counter((row.state, row.attempts) for row in outbox.page(ALL, 10)) == {(DONE, 1): 2, (READY, 0): 3}
     assert outbox.work("second") == 3, "they are due at once"
     assert sorted(receiver.received) == [0, 1, 2, 3, 4]
+
+
+class Killed(BaseException):
+    """Ends a delivery as the end of its process does: nothing handles it."""
+
+
+def test_rows_of_local_work_are_leased_together_and_finished_in_one_statement(
+    database: Database, receiver: Receiver
+) -> None:
+    outbox = Outbox(database, Journal(), [Handler(Notice, receiver, batch=20)])
+    put(database, 45)
+    with statements() as executed:
+        assert outbox.work(new_owner()) == 20
+    assert sum("UPDATE outbox" in each for each in executed) == 3, "a lease, a finish, and a look for single rows"
+    assert [outbox.work(new_owner()) for _ in range(3)] == [20, 5, 0]
+    assert sorted(receiver.received) == list(range(45))
+    assert Counter((row.state, row.attempts) for row in outbox.page(ALL, 50)) == {(DONE, 1): 45}
+
+
+def test_a_failure_in_a_batch_is_recorded_and_the_others_are_delivered(database: Database) -> None:
+    received = []
+
+    def deliver(notice: Notice) -> None:
+        if notice.number == 2:
+            raise RequestError(Code.CLAIM_INVALID, "not today")
+        received.append(notice.number)
+
+    outbox = Outbox(database, Journal(), [Handler(Notice, deliver, batch=5)])
+    put(database, 5)
+
+    assert outbox.work(new_owner()) == 5
+    assert sorted(received) == [0, 1, 3, 4]
+    [failed] = outbox.page((READY,), 10)
+    assert (failed.payload["number"], failed.attempts, len(failed.history)) == (2, 1, 1)
+
+
+def test_a_row_that_kills_its_worker_takes_no_other_row_of_its_batch_with_it(database: Database) -> None:
+    received = []
+
+    def deliver(notice: Notice) -> None:
+        if notice.number == 0:
+            raise Killed
+        received.append(notice.number)
+
+    put(database, 5)
+    outbox = Outbox(database, Journal(), [Handler(Notice, deliver, batch=5)])
+    for _ in range(MAX_ATTEMPTS + 10):
+        with suppress(Killed):
+            outbox.work(new_owner())
+        let_pass(database, LEASE_OVER)
+
+    assert {row.payload["number"]: row.state for row in outbox.page(ALL, 10)} == {0: DEAD} | dict.fromkeys(
+        (1, 2, 3, 4), DONE
+    )
+    assert sorted(received) == [1, 2, 3, 4]
+
+
+def test_who_lost_the_leases_of_a_batch_in_mid_delivery_finishes_none_of_it(database: Database) -> None:
+    leased: list[rows.Delivery] = []
+
+    def lose(_notice: Notice) -> None:
+        if not leased:
+            let_pass(database, LEASE_OVER)
+            with database.write() as connection:
+                leased.extend(rows.lease(connection, "second", [Notice.kind], limit=2, seconds=LEASE))
+
+    outbox = Outbox(database, Journal(), [Handler(Notice, lose, batch=3)])
+    put(database, 3)
+    outbox.work(new_owner())
+    assert Counter(row.state for row in outbox.page(ALL, 10)) == {READY: 2, DONE: 1}
+    with database.write() as connection:
+        assert rows.finish_all(connection, [each.delivery_id for each in leased], "second") == 2
 
 
 def test_a_relay_that_is_told_to_stop_finishes_its_delivery_and_gives_back_the_rest(database: Database) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
@@ -36,12 +35,6 @@ from tests.values import GIVEN_NAME, MAPPING
 KIND = "watchlist_monitor.matches_updated"
 MONITOR = "GET /watchlist_monitors/{monitor_id}"
 UNKNOWN = "0b9c8e1e-0000-4000-8000-000000000000"
-
-
-@pytest.fixture
-def application() -> Iterator[Application]:
-    with Application() as running:
-        yield running
 
 
 @pytest.fixture

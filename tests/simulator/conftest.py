@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import queue
-import threading
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import onfido
@@ -16,6 +14,7 @@ import urllib3
 from onfido.webhook_event_verifier import WebhookEventVerifier
 
 from connector.simulator.server import Simulator
+from tests.loopback import Quiet, serving
 
 WORKFLOW_ID = "8a9b2c3d-4e5f-4a6b-8c7d-9e0f1a2b3c4d"
 API_TOKEN = "api_sandbox.tests"
@@ -144,30 +143,18 @@ def answers() -> queue.Queue[int]:
 def receiver_url(received: queue.Queue[tuple[bytes, str]], answers: queue.Queue[int]) -> Iterator[str]:
     """A webhook receiver on loopback."""
 
-    class Receiver(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
+    class Receiver(Quiet):
+        def do_POST(self) -> None:  # noqa: N802  the base class's name
             body = self.rfile.read(int(self.headers["Content-Length"]))
             try:
                 status = answers.get_nowait()
             except queue.Empty:
                 status = 200
             received.put((body, self.headers["X-SHA2-Signature"]))
-            self.send_response(status)
-            self.send_header("Content-Length", "0")
-            self.end_headers()
+            self.answer(status)
 
-        def log_message(self, format: str, *args: Any) -> None:  # noqa: A002  the base class's name
-            pass
-
-    class Server(ThreadingHTTPServer):
-        daemon_threads = False
-
-    with Server(("127.0.0.1", 0), Receiver) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}/events"
-        server.shutdown()
-        thread.join()
+    with serving(Receiver) as url:
+        yield f"{url}/events"
 
 
 @pytest.fixture

@@ -27,7 +27,7 @@ from connector.domain.verification import Verification
 from connector.errors import OnfidoError, RequestError
 from connector.services.application.notices import Notices, matches_updated
 from connector.services.journal import Journal
-from connector.services.outbox import Handler, stamp
+from connector.services.outbox import Handler, VerificationPayload, stamp
 from connector.services.providers.onfido import Onfido
 from connector.services.providers.registry import Providers
 from connector.services.results.deliveries import UpdateMatches
@@ -44,11 +44,10 @@ ASK_BUDGET = 25.0  # seconds of Onfido's calls; well below the outbox' lease
 
 
 @dataclass(frozen=True)
-class TellMatches:
+class TellMatches(VerificationPayload):
     """Notify the application of a user's new matches."""
 
     kind: ClassVar[str] = "tell_matches"
-    verification_id: str
     monitor_id: str
     notice_id: str
     at: str

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from connector.directory import Directory
+from connector.directory.directories import Directories
 from connector.domain.claims import Claim
 from connector.domain.history import Change
 from connector.domain.provider import LONGEST_WINDOW, Provider
@@ -44,22 +44,24 @@ class UserStatuses:
         self,
         database: Database,
         providers: Providers,
-        directory: Directory,
+        directories: Directories,
         kept: KeptResults,
         clock: Callable[[], datetime],
     ) -> None:
         self._database = database
         self._providers = providers
-        self._directory = directory
+        self._directories = directories
         self._kept = kept
         self._clock = clock
 
     def get(self, tenant: Tenant, user_id: str) -> UserStatus:
         """Return how a user is verified; raise `RequestError` where the user is unknown, or was removed."""
-        values, registered = self._directory.values(tenant, user_id), self._providers.all(tenant)
-        known = self._read(tenant, user_id)
+        values = self._directories.values(tenant, user_id) if self._directories.is_readable(tenant) else None
+        registered, known = self._providers.all(tenant), self._read(tenant, user_id)
         if values is None and not known.is_any:
             raise self.no_such_user(tenant, user_id)
+        if values is None and not self._directories.is_readable(tenant):
+            values = {uri: uri for _, uri in known.claims}  # what was verified, or was to be, had a value
         return UserStatus(user_id, [self._status(provider, known, values or {}) for provider in registered])
 
     def refusals(self, tenant: Tenant, user_id: str, limit: int = MAX_REFUSALS) -> list[Change]:

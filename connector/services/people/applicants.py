@@ -17,7 +17,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from connector.directory import Directory
+from connector.directory.directories import Directories
 from connector.domain.applicant import check_applicant, without_incomplete_address
 from connector.domain.applicant_values import values_of
 from connector.domain.claims import APPLICANT_FIELDS
@@ -50,7 +50,7 @@ class Applicants:
         database: Database,
         providers: Providers,
         onfido: Onfido,
-        directory: Directory,
+        directories: Directories,
         fingerprints: Fingerprints,
         journal: Journal,
         timing: Timing,
@@ -59,7 +59,7 @@ class Applicants:
         self._database = database
         self._providers = providers
         self._onfido = onfido
-        self._directory = directory
+        self._directories = directories
         self._fingerprints = fingerprints
         self._journal = journal
         self._timing = timing
@@ -138,7 +138,7 @@ class Applicants:
         return fields, {uri: values[uri] for uri, name in provider.claims.items() if name in fields and uri in values}
 
     def _values(self, tenant: Tenant, user_id: str) -> Mapping[str, str]:
-        values = self._directory.values(tenant, user_id)
+        values = self._directories.values(tenant, user_id)
         if values is None:
             raise RequestError(Code.USER_NOT_FOUND, f"There is no user {user_id}.")
         return values

@@ -11,7 +11,7 @@ from typing import Any
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
-from connector.directory import Directory
+from connector.directory.directories import Directories
 from connector.domain.claims import Claim, ClaimState
 from connector.domain.history import ADMINISTRATOR, CLAIM, SYSTEM, Change
 from connector.domain.tenancy import Tenant
@@ -38,13 +38,13 @@ class Claims:
     def __init__(
         self,
         database: Database,
-        directory: Directory,
+        directories: Directories,
         fingerprints: Fingerprints,
         journal: Journal,
         clock: Callable[[], datetime],
     ) -> None:
         self._database = database
-        self._directory = directory
+        self._directories = directories
         self._fingerprints = fingerprints
         self._journal = journal
         self._clock = clock
@@ -70,9 +70,7 @@ class Claims:
 
     def add(self, tenant: Tenant, user_id: str, entries: Sequence[ClaimEntry], actor: str = SYSTEM) -> list[Claim]:
         """Add claims, all or none; raises `RequestError`: user or provider unknown, or a claim exists already."""
-        values = self._directory.values(tenant, user_id)
-        if values is None:
-            raise _no_such_user(user_id)
+        values = self._values(tenant, user_id)
         if not entries:
             return []
         rows = self._rows(tenant, user_id, entries, values)
@@ -88,9 +86,7 @@ class Claims:
         self, tenant: Tenant, user_id: str, entries: Sequence[ClaimEntry], actor: str = SYSTEM
     ) -> list[Claim]:
         """Correct several claims, all or none; raises `RequestError` where one does not exist, or is named twice."""
-        values = self._directory.values(tenant, user_id)
-        if values is None:
-            raise _no_such_user(user_id)
+        values = self._values(tenant, user_id)
         if not entries:
             return []
         if len({(entry.uri, entry.provider_id) for entry in entries}) < len(entries):
@@ -122,7 +118,7 @@ class Claims:
     ) -> Claim:
         """Correct one claim; raises `RequestError` where it does not exist."""
         self.get(tenant, user_id, claim_id)
-        values = self._directory.values(tenant, user_id)
+        values = self._directories.values(tenant, user_id)
         with self._database.write() as connection:
             claims.lock(connection, tenant.name, user_id)
             claim = claims.find(connection, tenant.name, user_id, claim_id)
@@ -189,7 +185,7 @@ class Claims:
 
         Of a user removed meanwhile, only those `added` are deleted: others belong to one who was added again.
         """
-        values = self._directory.values(tenant, user_id)
+        values = self._directories.values(tenant, user_id)
         requested = {(entry.uri, entry.provider_id) for entry in entries}
         written = {entry.uri: self._fingerprint(tenant, user_id, entry.uri, written_for) for entry in entries}
         outdated = {
@@ -214,8 +210,14 @@ class Claims:
         value = (values or {}).get(uri)
         return self._fingerprints.of(tenant.name, user_id, uri, value) if value else None
 
+    def _values(self, tenant: Tenant, user_id: str) -> Mapping[str, str]:
+        values = self._directories.values(tenant, user_id)
+        if values is None:
+            raise _no_such_user(user_id)
+        return values
+
     def _check_user(self, tenant: Tenant, user_id: str) -> None:
-        if not self._directory.has_user(tenant, user_id):
+        if not self._directories.has_user(tenant, user_id):
             raise _no_such_user(user_id)
 
 

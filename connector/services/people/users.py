@@ -18,8 +18,7 @@ from connector.domain.verification import Verification
 from connector.errors import Code, InvalidField, RequestError
 from connector.services.journal import Journal
 from connector.services.people.values import Values, ValueWriter
-from connector.services.providers.applicant_deletion import DeleteApplicant
-from connector.services.providers.customer_deletion import DeleteCustomer
+from connector.services.providers.deletion import DeleteApplicant, DeleteCustomer
 from connector.store import (
     attempt_limits,
     claims,

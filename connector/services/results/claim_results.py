@@ -16,6 +16,7 @@ from connector.domain.history import CLAIM, Change
 from connector.domain.text import fold
 from connector.domain.verification import Verification, VerificationClaim
 from connector.domain.workflow_run import RunSnapshot
+from connector.onfido.output_claims import read_claim
 from connector.services.results.kept import Judged
 from connector.store import claims
 from connector.store.vault import Fingerprints
@@ -81,6 +82,7 @@ class ClaimResults:
         return judge(
             claim,
             run,
+            read_claim(run.output, claim),
             is_same=lambda value: fingerprint(fold(value)) == claim.folded_fingerprint,
             is_counted=is_counted,
         )

@@ -18,7 +18,7 @@ from datetime import datetime
 import structlog
 from sqlalchemy import Connection
 
-from connector.directory import Directory
+from connector.directory.directories import Directories
 from connector.domain.environment import counts
 from connector.domain.history import DECIDED, RUN, of_verification
 from connector.domain.tenancy import Tenants
@@ -46,7 +46,7 @@ class Decisions:
         database: Database,
         onfido: Onfido,
         claim_results: ClaimResults,
-        directory: Directory,
+        directories: Directories,
         tenants: Tenants,
         fingerprints: Fingerprints,
         journal: Journal,
@@ -56,7 +56,7 @@ class Decisions:
         self._database = database
         self._onfido = onfido
         self._claim_results = claim_results
-        self._directory = directory
+        self._directories = directories
         self._tenants = tenants
         self._fingerprints = fingerprints
         self._journal = journal
@@ -67,14 +67,14 @@ class Decisions:
         """Decide on a run in review; for an approval, its comparisons are read from Onfido again.
 
         Raises `InvalidField` without a reason; `RequestError` where the run is not in review, was decided on, or
-        the user has a later one; `OnfidoError` where Onfido does not answer.
+        the user has a later one; `OnfidoError` or `DirectoryError` where Onfido or the directory does not answer.
         """
         _check_reason(reason)
         run_id = _check_review(verification)
         with self._database.read() as connection:
             _environment(connection, verification, run_id, is_approved=is_approved)
         run = self._fetch(verification, run_id) if is_approved else RunSnapshot(run_id, DECLINED)
-        values = self._directory.values(self._tenants.named(verification.tenant), verification.user_id) or {}
+        values = self._read(verification) if is_approved else None
         with self._database.write() as connection:
             now = self._clock()
             environment = _environment(connection, verification, run_id, is_approved=is_approved)
@@ -86,6 +86,13 @@ class Decisions:
             verified = self._claim_results.settle(connection, verification, approved, moved)
             self._journal.record(connection, [replace(moved, detail={"reason": reason}), *verified])
         log.info("run.decided", verification_id=verification.verification_id, run_id=run_id, decision=run.status)
+
+    def _read(self, verification: Verification) -> Mapping[str, str] | None:
+        """Return the user's values; None where nobody but the user can have them read."""
+        tenant = self._tenants.named(verification.tenant)
+        if not self._directories.is_readable(tenant):
+            return None
+        return self._directories.values(tenant, verification.user_id) or {}
 
     def _fetch(self, verification: Verification, run_id: str) -> RunSnapshot:
         """Read Onfido's comparisons; returns them as if Onfido had approved the run."""
@@ -103,13 +110,16 @@ class Decisions:
             raise _not_decidable(run.run_id, "a later run of the user's has taken its place")
 
     def _claims(
-        self, connection: Connection, verification: Verification, values: Mapping[str, str]
+        self, connection: Connection, verification: Verification, values: Mapping[str, str] | None
     ) -> list[VerificationClaim]:
         """Return the verification's claims whose values the user still has.
 
-        The stale marks are not sufficient: they do not cover changes made before decisions existed.
+        The stale marks are not sufficient: they do not cover changes made before decisions existed. Without values
+        there is nothing else to judge by.
         """
         claims = verification_claims.find_all(connection, verification.verification_id)
+        if values is None:
+            return claims
         return [
             each for each in claims if each.fingerprint == self._fingerprint(verification, each, values.get(each.uri))
         ]

@@ -5,40 +5,37 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from connector.services.outbox import ProviderPayload, VerificationPayload
+
 
 @dataclass(frozen=True)
-class CheckVerification:
+class CheckVerification(VerificationPayload):
     """Ask Onfido for an open verification's run and apply the answer; without a run, continue or close its start."""
 
     kind: ClassVar[str] = "check_verification"
-    verification_id: str
 
 
 @dataclass(frozen=True)
-class KeepDocument:
+class KeepDocument(VerificationPayload):
     """Read the document's values from Onfido, where the provider needs them and the event did not contain them."""
 
     kind: ClassVar[str] = "keep_document"
-    verification_id: str
 
 
 @dataclass(frozen=True)
-class TellTask:
+class TellTask(VerificationPayload):
     """Notify the application of a task that has started."""
 
     kind: ClassVar[str] = "tell_task"
-    verification_id: str
     task_id: str
     notice_id: str
     at: str
 
 
 @dataclass(frozen=True)
-class UpdateMatches:
+class UpdateMatches(ProviderPayload):
     """Ask Onfido whom a watchlist monitor watches, and apply its new matches."""
 
     kind: ClassVar[str] = "update_matches"
-    tenant: str
-    provider_id: str
     monitor_id: str
     event_id: str

@@ -16,7 +16,7 @@ from connector.domain.applicant import RemoteApplicant
 from connector.errors import Code, OnfidoError
 from connector.onfido.payloads import applicant_fields
 from connector.services.afterwards import Afterwards
-from connector.services.providers.applicant_deletion import DeleteApplicant
+from connector.services.providers.deletion import DeleteApplicant
 from connector.services.providers.registry import Providers
 from connector.services.starting.attempts import NOT_OURS, Attempt, Attempts
 from connector.services.starting.binding import ApplicantUpdate, Binding, BoundValues

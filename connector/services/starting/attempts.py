@@ -23,7 +23,7 @@ from connector.domain.user_status import next_attempt_at
 from connector.domain.verification import Verification, VerificationClaim, claim_of
 from connector.domain.workflow_input import RunPlan
 from connector.domain.workflow_run import AWAITING_INPUT, ERROR, STARTING, TAG_PREFIX, RunSnapshot
-from connector.errors import Code, ConnectorError, OnfidoError, RequestError
+from connector.errors import Code, ConnectorError, DirectoryError, OnfidoError, RequestError
 from connector.onfido.client import OnfidoClient
 from connector.services.journal import Journal
 from connector.services.providers.onfido import Onfido
@@ -48,10 +48,14 @@ INITIATED, SWEPT = "initiated", "sweep"  # causes, for the history
 
 @dataclass(frozen=True)
 class VerificationRequest:
-    """What a request asks for: the claims it names, and how the run is started."""
+    """What a request asks for: the claims it names, and how the run is started.
+
+    `access_token` is the user's own, in the user's own request: some directories are read with it.
+    """
 
     uris: tuple[str, ...] = ()
     plan: RunPlan = field(default_factory=RunPlan)
+    access_token: str | None = field(default=None, repr=False)
 
     def fields(self, provider: Provider) -> dict[str, str]:
         """Return the applicant fields of the claims that are sent, by their URIs."""
@@ -231,7 +235,7 @@ class Attempts:
     def give_back(self, attempt: Attempt, error: ConnectorError, cause: str = INITIATED) -> None:
         """Release the lease so that the next request continues, or starts anew where this attempt cannot succeed."""
         verification_id, owner = attempt.verification.verification_id, attempt.lease.owner
-        can_succeed = isinstance(error, OnfidoError) and error.is_retryable
+        can_succeed = isinstance(error, OnfidoError | DirectoryError) and error.is_retryable
         with self._database.write() as connection:
             if can_succeed or not self._close(connection, attempt, error, cause):
                 verifications.advance(connection, verification_id, owner, {"lease_until": self._clock()})

@@ -14,7 +14,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from connector.directory import Directory
+from connector.directory.directories import Directories
 from connector.domain.applicant import check_applicant, is_taken
 from connector.domain.applicant_values import missing_claims, replaces, values_of
 from connector.domain.claims import fields_to_send
@@ -81,7 +81,7 @@ class Binding:
     def __init__(
         self,
         database: Database,
-        directory: Directory,
+        directories: Directories,
         tenants: Tenants,
         fingerprints: Fingerprints,
         attempts: Attempts,
@@ -89,7 +89,7 @@ class Binding:
         clock: Callable[[], datetime],
     ) -> None:
         self._database = database
-        self._directory = directory
+        self._directories = directories
         self._tenants = tenants
         self._fingerprints = fingerprints
         self._attempts = attempts
@@ -103,7 +103,8 @@ class Binding:
         verify.
         """
         user_id = attempt.verification.user_id
-        values = self._directory.values(self._tenants.named(attempt.provider.tenant), user_id)
+        tenant, at_most = self._tenants.named(attempt.provider.tenant), attempt.deadline.remaining()
+        values = self._directories.values(tenant, user_id, attempt.request.access_token, at_most=at_most)
         if values is None:
             raise RequestError(Code.USER_NOT_FOUND, f"There is no user {user_id}.")
         fields = _select(attempt.provider, attempt.request, values)
@@ -122,7 +123,7 @@ class Binding:
 
     def check_left(self, provider: Provider, user_id: str, request: VerificationRequest) -> None:
         """Raise `RequestError` where every requested claim is verified for the user's current value."""
-        values = self._directory.values(self._tenants.named(provider.tenant), user_id) or {}
+        values = self._directories.values(self._tenants.named(provider.tenant), user_id, request.access_token) or {}
         targets = self._bind(provider, user_id, request, values)
         with self._database.read() as connection:
             _compare(connection, provider, user_id, request, targets)

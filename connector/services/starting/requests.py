@@ -95,9 +95,11 @@ class Verifications:
         uris: Sequence[str],
         request: RunRequest = _PLAIN,
         actor: str = SYSTEM,
+        access_token: str | None = None,
     ) -> Capture:
         """Start the verification of a user's claims, or continue an interrupted one.
 
+        `access_token` is the user's own, where the user asks: some directories are read with it.
         Raises `RequestError` where the request cannot be met, `OnfidoError` where Onfido refuses, fails or cannot be
         reached.
         """
@@ -105,7 +107,8 @@ class Verifications:
             provider = self._providers.find_enabled(tenant, provider_id)
             _check_mapped(provider, uris)
             self._refusals.check(provider, user_id)
-            verification_request = VerificationRequest(tuple(uris), plan_run(provider.studio, request, self._clock()))
+            plan = plan_run(provider.studio, request, self._clock())
+            verification_request = VerificationRequest(tuple(uris), plan, access_token)
             started = self._initiation.start(provider, user_id, verification_request, self._timing.interactive())
         return self._capture(started, uris)
 

@@ -40,17 +40,6 @@ def settings(own_settings: Settings) -> Settings:
     return replace(own_settings, encryption_keys=(OLD,))
 
 
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def connector(settings: Settings, clock: Clock) -> Iterator[ConnectorServer]:
-    with ConnectorServer(settings, clock) as running:
-        yield running
-
-
 def change_token(world: World, token: str | None) -> dict[str, Any]:
     """Replace the webhook token as an administrator does; gives the provider's properties as they are shown."""
     properties = config_properties(world.simulator, webhook_token=token)

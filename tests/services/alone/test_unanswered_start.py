@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
 
 from connector.settings import Settings
-from tests.harness import Clock, ConnectorServer, World, run_id_of
+from tests.harness import World, run_id_of
 
 SETTLE_TIME = 600.0  # seconds of the connector's clock, which the test moves
 READ_TIMEOUT = 3.0  # seconds that the connector waits for an answer
@@ -21,17 +20,6 @@ START_RUN = "POST /workflow_runs"
 def settings(own_settings: Settings) -> Settings:
     """Settings for a connector that does not wait long for an answer."""
     return replace(own_settings, onfido_read_timeout=READ_TIMEOUT, run_settle_time=SETTLE_TIME)
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def connector(settings: Settings, clock: Clock) -> Iterator[ConnectorServer]:
-    with ConnectorServer(settings, clock) as running:
-        yield running
 
 
 def test_time_to_settle_counts_from_when_nobody_waits_for_the_answer_any_more(world: World) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -14,7 +13,7 @@ from connector.services.results.deliveries import CheckVerification
 from connector.settings import Settings
 from connector.store.models import events
 from tests.bodies import config_properties, event_body, provider_body, sign
-from tests.harness import Clock, ConnectorServer, World
+from tests.harness import World
 from tests.services.receiving import wait_for_failure
 
 CREATE_APPLICANT, START_RUN = "POST /applicants", "POST /workflow_runs"
@@ -29,17 +28,6 @@ def using(**values: Any) -> pytest.MarkDecorator:
 @pytest.fixture
 def settings(own_settings: Settings, request: pytest.FixtureRequest) -> Settings:
     return replace(own_settings, onfido_read_retries=0, **request.param)
-
-
-@pytest.fixture
-def clock() -> Clock:
-    return Clock()
-
-
-@pytest.fixture
-def connector(settings: Settings, clock: Clock) -> Iterator[ConnectorServer]:
-    with ConnectorServer(settings, clock) as running:
-        yield running
 
 
 def initiate(world: World, *, expected: str) -> requests.Response:

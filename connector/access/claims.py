@@ -1,0 +1,171 @@
+"""What the claims of a token say: whose it is, whom it is for, what it allows. The rules of one issuer.
+
+The claims are a JWT's, or what the issuer answered when it was asked about an opaque token.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+from joserfc.errors import ClaimError
+from joserfc.jwt import JWTClaimsRegistry
+
+from connector.access.refusals import LEEWAY, TIMES, TokenRefused, is_number, refused, time_refused
+from connector.settings import Issuer
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+    from connector.domain.tenancy import Tenant
+
+MAX_SUBJECT_LENGTH = 255
+MAX_CLIENT_ID = 255  # characters of it in the history
+CLIENT_ID = "!$&'()*+,/:;=?._~-"  # not escaped there, beside letters and digits
+CLIENT_CLAIMS = ("client_id", "azp", "cid", "appid")  # RFC 9068, OpenID Connect, Okta, Entra
+REQUIRED = ("iss", "exp", "iat")  # of a JWT
+OPTIONAL = ("iss", "exp", "iat", "nbf", "jti")  # checked where they are there
+NONE: Mapping[str, Any] = {}
+
+
+@dataclass(frozen=True)
+class Principal:
+    """The caller; `tenant` is the one that its token is valid for, `client_id` is empty where the token has none."""
+
+    subject: str
+    client_id: str
+    scopes: frozenset[str]
+    tenant: str
+    issuer: str
+
+    @property
+    def actor(self) -> str:
+        """Return who acts, for the history: `ann [shop@https://idp.example.com]`, the user, the client and the issuer.
+
+        Only the last brackets are the connector's own; a user id may contain brackets as well.
+        """
+        return f"{self.subject} [{quote(self.client_id, safe=CLIENT_ID)[:MAX_CLIENT_ID]}@{self.issuer}]"
+
+
+class ClaimRules:
+    """Checks and reads the claims of one issuer's tokens; `required` claims must be there, beside audience and user."""
+
+    def __init__(self, settings: Issuer, required: Collection[str] = REQUIRED) -> None:
+        self._settings = settings
+        self._scope_map = dict(settings.scope_map)
+        rules: dict[str, dict[str, Any]] = {name: {"essential": name in required} for name in OPTIONAL}
+        rules["iss"]["value"] = settings.issuer
+        self._required = required
+        self._standard = {
+            name: JWTClaimsRegistry(leeway=LEEWAY, **{name: rule})  # type: ignore[arg-type]
+            for name, rule in rules.items()
+        }
+
+    def names(self, claims: Mapping[str, Any]) -> list[str]:
+        """Return the names of the claims that are checked, in this order."""
+        present = [name for name in OPTIONAL if name in self._required or name in claims]
+        times = [name for name in present if name in ("exp", "iat")]
+        first = [name for name in present if name == "iss"]
+        last = [name for name in present if name not in (*first, *times)]
+        return [*first, self._settings.audience_claim, *times, self._settings.subject_claim, *last]
+
+    def check_all(self, claims: Mapping[str, Any]) -> None:
+        """Raise `TokenRefused` for the first claim that is missing or wrong."""
+        for name in self.names(claims):
+            self.check(name, claims)
+
+    def check(self, name: str, claims: Mapping[str, Any]) -> None:
+        """Raise `TokenRefused` where a claim is missing or wrong."""
+        if name == self._settings.audience_claim:
+            self._check_audience(resolve(claims, name))
+        elif name == self._settings.subject_claim:
+            _check_subject(name, self._subject(claims))
+        else:
+            self._check_standard(name, claims)
+
+    def principal(self, claims: Mapping[str, Any]) -> Principal:
+        """Return the caller, of claims that have passed the checks."""
+        return Principal(
+            subject=str(self._subject(claims)),
+            client_id=client_of(claims),
+            scopes=self.scopes_of(claims),
+            tenant=self.tenant_of(claims),
+            issuer=self._settings.issuer,
+        )
+
+    def scopes_of(self, claims: Mapping[str, Any]) -> frozenset[str]:
+        """Return the scopes, as the connector names them."""
+        names = [name for path in self._settings.scope_claims for name in _names_in(resolve(claims, path))]
+        return frozenset(ours for name in names for ours in self._scope_map.get(name, (name,)))
+
+    def tenant_of(self, claims: Mapping[str, Any]) -> str:
+        """Return the tenant that a token with these claims is valid for; empty where they name none."""
+        claim, tenant = self._settings.tenant_claim, self._settings.tenant
+        named = resolve(claims, claim) if claim else tenant
+        return named if isinstance(named, str) else ""
+
+    def may_name(self, tenant: Tenant) -> bool:
+        """Whether a token of this issuer may be valid for a tenant."""
+        return bool(self._settings.tenant_claim) or self._settings.tenant == tenant.name
+
+    def _subject(self, claims: Mapping[str, Any]) -> object:
+        """Return the user's id; of a token that a client has for itself, which names no user, the client's."""
+        subject = resolve(claims, self._settings.subject_claim)
+        client = claims.get("sub")
+        return client if subject is None and client and client == client_of(claims) else subject
+
+    def _check_audience(self, value: object) -> None:
+        values = value if isinstance(value, list) else [value]
+        if not all(isinstance(each, str) for each in values) or not set(values).intersection(self._settings.audiences):
+            raise refused(self._settings.audience_claim, value, "audience of this issuer is", self._settings.audiences)
+
+    def _check_standard(self, name: str, claims: Mapping[str, Any]) -> None:
+        value = claims.get(name)
+        try:
+            self._standard[name].validate({name: value} if name in claims else {})
+        except ClaimError as error:
+            raise self._refused(name, value) from error
+
+    def _refused(self, name: str, value: object) -> TokenRefused:
+        if name == "iss":
+            return refused(name, value, "the issuer is", [self._settings.issuer])
+        if name in TIMES and is_number(value) and (refusal := time_refused(name, value)):
+            return refusal
+        return refused(name, value, "it must have", ["the form that RFC 7519 asks for"])
+
+
+def resolve(claims: object, path: str) -> object:
+    """Return the value of a claim, or what a dotted path leads to; None where there is none.
+
+    Names may contain dots themselves, as URLs do: the longest name that is there counts.
+    """
+    if not isinstance(claims, Mapping):
+        return None
+    if path in claims:
+        return claims[path]
+    for at in range(len(path) - 1, 0, -1):
+        if path[at] == "." and (value := resolve(claims.get(path[:at]), path[at + 1 :])) is not None:
+            return value
+    return None
+
+
+def client_of(claims: Mapping[str, Any]) -> str:
+    """Return the id of the client that a token was issued to; empty where it names none."""
+    return next((claims[name] for name in CLIENT_CLAIMS if isinstance(claims.get(name), str)), "")
+
+
+def _names_in(value: object) -> Iterable[str]:
+    """Return the names in a text with spaces, a list, or an object's keys: a role that is false or null is none."""
+    if isinstance(value, str):
+        return value.split(" ")
+    if isinstance(value, Mapping):
+        return [name for name, held in value.items() if held is not None and held is not False]
+    return [each for each in value if isinstance(each, str)] if isinstance(value, list) else []
+
+
+def _check_subject(name: str, value: object) -> None:
+    """Refuse ids that no database can store, such as those with NUL or lone surrogates."""
+    if not isinstance(value, str) or not value or not value.isprintable() or len(value) > MAX_SUBJECT_LENGTH:
+        raise refused(name, value, "it must be", [f"a text of 1 to {MAX_SUBJECT_LENGTH} printable characters"])

@@ -1,0 +1,93 @@
+"""The documents that an issuer publishes: its metadata, and what that leads to, within one deadline."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from connector.http.client import ExchangeError, HttpClient
+from connector.settings.checks import is_secure_url
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+FETCH_TIMEOUT = 5.0  # seconds for all documents together
+MAX_DOCUMENT_BYTES = 256 * 1024
+
+
+class IssuerUnavailableError(Exception):
+    """The issuer does not answer, so a token cannot be checked; it may be possible after `retry_after` seconds."""
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__(retry_after)
+        self.retry_after = retry_after
+
+
+class FetchError(Exception):
+    """A document could not be fetched or is invalid."""
+
+
+class Fetch:
+    """Fetches documents, all within one `FETCH_TIMEOUT`."""
+
+    def __init__(self, client: HttpClient) -> None:
+        self._client = client
+        self._end = time.monotonic() + FETCH_TIMEOUT
+
+    def left(self) -> float:
+        """Return the seconds that are left."""
+        return self._end - time.monotonic()
+
+    def json(self, url: str) -> dict[str, Any]:
+        """Fetch a JSON object; a redirect is refused."""
+        try:
+            document = json.loads(self._read(url))
+        except ExchangeError as error:
+            raise FetchError(f"{url}: {error.reason}") from error
+        except (ValueError, RecursionError) as error:
+            raise FetchError(f"{url}: not JSON") from error
+        if not isinstance(document, dict):
+            raise FetchError(f"{url}: not a JSON object")
+        return document
+
+    def endpoint(self, issuer: str, name: str) -> str:
+        """Return the URL that an issuer's metadata has under a name.
+
+        The first discovery document that there is counts, and it has to be this issuer's own.
+        """
+        document = self._discover(issuer)
+        if document.get("issuer") != issuer:
+            raise FetchError("the discovery document is another issuer's")
+        url = document.get(name)
+        if not isinstance(url, str):
+            raise FetchError(f"the discovery document names no {name}")
+        return url
+
+    def _discover(self, issuer: str) -> dict[str, Any]:
+        failures = []
+        for url in _discovery_urls(issuer):
+            try:
+                return self.json(url)
+            except FetchError as error:
+                failures.append(str(error))
+        raise FetchError("; ".join(failures))
+
+    def _read(self, url: str) -> bytes:
+        left = self.left()
+        if not is_secure_url(url) or left <= 0:
+            raise FetchError(f"{url}: {'out of time' if left <= 0 else 'not https'}")
+        headers = {"Accept": "application/json"}
+        with self._client.open("GET", url, seconds=left, headers=headers) as answer:
+            if answer.status != 200:  # noqa: PLR2004  HTTP's OK
+                raise FetchError(f"{url}: status {answer.status}")
+            return answer.read(MAX_DOCUMENT_BYTES)
+
+
+def _discovery_urls(issuer: str) -> Iterator[str]:
+    """Return both URLs: OpenID Connect appends the well-known path to the issuer's, RFC 8414 inserts it before."""
+    plain = issuer.rstrip("/")
+    yield f"{plain}/.well-known/openid-configuration"
+    parts = urlsplit(plain)
+    yield f"{parts.scheme}://{parts.netloc}/.well-known/oauth-authorization-server{parts.path}"

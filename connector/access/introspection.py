@@ -1,0 +1,199 @@
+"""Asking an issuer about an opaque token (RFC 7662).
+
+    answered within 60 s ──► the same answer, never beyond the token's `exp`
+    else ──► one question for each token at a time, few at once ──► the issuer ──► claims, or "not active"
+
+An issuer that is away holds few threads, and only for a moment: after a question without an answer everybody else is
+told to come back for `PAUSE`, then one question finds out whether it is there again. Answers are kept by the digest of
+the token, so that memory holds no tokens; there is room for `ROOM` of them.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import math
+import threading
+import time
+from concurrent.futures import Future
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+from urllib.parse import quote_plus, urlencode
+
+import structlog
+
+from connector.access.answers import Answer, AnswerError, Answers, Claims, lifetime, read_answer
+from connector.access.discovery import Fetch, FetchError, IssuerUnavailableError
+from connector.http.client import BodyTooLargeError, ExchangeError, HttpClient
+from connector.settings.issuers import BASIC
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from connector.settings import Issuer
+
+KEEP_INACTIVE = 5.0  # seconds that "not active" is kept
+PAUSE = 5.0  # seconds without questions after one that was not answered
+PATIENCE = 0.5  # seconds that a caller waits for its turn
+MAX_ANSWER = 64 * 1024
+DEFAULT_TURNS = 4
+
+log = structlog.get_logger(__name__)
+
+
+class Pause:
+    """Whether an issuer is left alone, after a question without an answer."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._until = float("-inf")
+        self._is_away = False
+        self._lock = threading.Lock()
+
+    def check(self) -> None:
+        """Raise `IssuerUnavailableError` while it is left alone; after that, one caller asks and others still wait."""
+        with self._lock:
+            now = self._clock()
+            if now < self._until:
+                raise IssuerUnavailableError(max(1, math.ceil(self._until - now)))
+            if self._is_away:
+                self._until = now + PAUSE
+
+    def begin(self) -> None:
+        """Leave the issuer alone from now on."""
+        with self._lock:
+            self._is_away, self._until = True, self._clock() + PAUSE
+
+    def end(self) -> None:
+        """Ask again: the issuer has answered."""
+        with self._lock:
+            self._is_away, self._until = False, float("-inf")
+
+
+class Introspection:
+    """Asks one issuer about its tokens; shared by all threads.
+
+    `turns` limits how many questions are asked at once; several issuers may share it.
+    """
+
+    def __init__(
+        self,
+        issuer: Issuer,
+        secret: str,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        client: HttpClient | None = None,
+        turns: threading.BoundedSemaphore | None = None,
+        own_turns: int = DEFAULT_TURNS,
+    ) -> None:
+        self._issuer = issuer
+        self._secret = secret
+        self._clock = clock
+        self._client = client or HttpClient(ca_file=issuer.ca_file)
+        self._turns = [threading.BoundedSemaphore(own_turns), *([turns] if turns else [])]
+        self._endpoint = issuer.introspection_endpoint
+        self._answers = Answers()
+        self._flights: dict[bytes, Future[Answer]] = {}
+        self._lock = threading.Lock()
+        self._pause = Pause(clock)
+        self._hurried_until = float("-inf")
+
+    def ask(self, token: str) -> Claims | None:
+        """Return the claims of an active token, None for one that is not active.
+
+        Raises `IssuerUnavailableError` where the issuer does not answer, or too many callers wait for it.
+        """
+        digest = hashlib.sha256(token.encode()).digest()
+        with self._lock:
+            if answer := self._answers.get(digest, self._clock()):
+                return answer.claims
+            if (flight := self._flights.get(digest)) is None:
+                self._pause.check()
+                mine = self._flights[digest] = Future()
+        if flight is None:
+            self._fly(digest, mine, token)
+            return mine.result().claims
+        return self._join(flight).claims
+
+    def _fly(self, digest: bytes, flight: Future[Answer], token: str) -> None:
+        """Ask, for all who wait for the same answer."""
+        try:
+            answer = self._ask_in_turn(token)
+        except BaseException as error:
+            with self._lock:
+                del self._flights[digest]
+            flight.set_exception(error)
+            raise
+        with self._lock:
+            del self._flights[digest]
+            self._answers.put(digest, answer)
+        flight.set_result(answer)
+
+    def _join(self, flight: Future[Answer]) -> Answer:
+        try:
+            return flight.result(self._patience())
+        except TimeoutError:
+            raise self._busy() from None
+        except IssuerUnavailableError as error:
+            raise IssuerUnavailableError(error.retry_after) from error
+
+    def _ask_in_turn(self, token: str) -> Answer:
+        try:
+            with self._turn():
+                answer = self._ask(token)
+        except (AnswerError, FetchError, ExchangeError) as error:
+            raise self._unavailable(error) from error
+        self._pause.end()
+        return answer
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        held: list[threading.BoundedSemaphore] = []
+        try:
+            for turns in self._turns:
+                if not turns.acquire(timeout=self._patience()):
+                    raise self._busy()
+                held.append(turns)
+            yield
+        finally:
+            for turns in held:
+                turns.release()
+
+    def _patience(self) -> float:
+        """Return how long a caller may wait: not at all soon after one has waited in vain."""
+        return 0.0 if self._clock() < self._hurried_until else PATIENCE
+
+    def _busy(self) -> IssuerUnavailableError:
+        self._hurried_until = self._clock() + PAUSE
+        return IssuerUnavailableError(1)
+
+    def _unavailable(self, error: Exception) -> IssuerUnavailableError:
+        """Log why there is no answer; leave the issuer alone where it is away, because each question holds a thread."""
+        self._endpoint = self._issuer.introspection_endpoint
+        if not isinstance(error, AnswerError) or error.is_away:
+            self._pause.begin()
+        log.warning("introspection_failed", issuer=self._issuer.issuer, reason=str(error))
+        return IssuerUnavailableError(int(PAUSE))
+
+    def _ask(self, token: str) -> Answer:
+        fetch = Fetch(self._client)
+        endpoint = self._endpoint or fetch.endpoint(self._issuer.issuer, "introspection_endpoint")
+        headers, body = self._request(token)
+        with self._client.open("POST", endpoint, seconds=max(fetch.left(), 0.0), headers=headers, body=body) as answer:
+            try:
+                content = answer.read(MAX_ANSWER)
+            except BodyTooLargeError as error:
+                raise AnswerError(error.reason) from error
+        claims = read_answer(answer.status, content)
+        self._endpoint = endpoint
+        return Answer(claims, self._clock() + (KEEP_INACTIVE if claims is None else lifetime(claims)))
+
+    def _request(self, token: str) -> tuple[dict[str, str], bytes]:
+        headers = {"Accept": "application/json", "Content-Type": "application/x-www-form-urlencoded"}
+        form = {"token": token, "token_type_hint": "access_token"}
+        if self._issuer.client_auth == BASIC:
+            credentials = f"{quote_plus(self._issuer.client_id)}:{quote_plus(self._secret)}"  # RFC 6749, 2.3.1
+            headers["Authorization"] = f"Basic {base64.b64encode(credentials.encode()).decode()}"
+        else:
+            form |= {"client_id": self._issuer.client_id, "client_secret": self._secret}
+        return headers, urlencode(form).encode()

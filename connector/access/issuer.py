@@ -1,0 +1,71 @@
+"""An issuer whose tokens are accepted, and what is said of the checks of one token."""
+
+from __future__ import annotations
+
+import functools
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from connector.access.claims import ClaimRules, Principal
+from connector.access.discovery import IssuerUnavailableError
+from connector.access.jwt import Presented
+from connector.access.refusals import TIMES, TokenRefused, is_number, shown, write_time
+
+
+@dataclass(frozen=True)
+class Finding:
+    """The result of one check of a token, for the operator; `passed` is None where it could not be made."""
+
+    check: str
+    passed: bool | None
+    detail: str
+
+
+class TrustedIssuer(ABC):
+    """An issuer whose tokens are accepted.
+
+    Its tokens are valid for `tenant`, or where `tenant_claim` is set, for the tenant that the claim names.
+    """
+
+    is_opaque = False
+
+    def __init__(self, identifier: str, rules: ClaimRules) -> None:
+        self.identifier = identifier
+        self.rules = rules
+
+    @abstractmethod
+    def prepare(self) -> None:
+        """Begin to fetch what the first caller would have to wait for."""
+
+    @abstractmethod
+    def verify(self, token: Presented) -> Principal:
+        """Return the principal of a valid token; raise `TokenRefused` or `IssuerUnavailableError`."""
+
+    @abstractmethod
+    def explain(self, token: Presented) -> Iterator[Finding]:
+        """Make every check independently and return the results."""
+
+    @abstractmethod
+    def claims_of(self, token: Presented) -> Mapping[str, Any]:
+        """Return a token's claims, unchecked; none where they cannot be known."""
+
+    def explain_claims(self, claims: Mapping[str, Any]) -> Iterator[Finding]:
+        """Check each claim."""
+        for name in self.rules.names(claims):
+            if name != "iss":  # by which the issuer was chosen
+                value = claims.get(name)
+                described = write_time(value) if name in TIMES and is_number(value) else value
+                yield finding(name, described, functools.partial(self.rules.check, name, claims))
+
+
+def finding(check: str, value: object, make: Callable[[], None]) -> Finding:
+    """Return the result of a check; `value` is what the token has."""
+    try:
+        make()
+    except TokenRefused as refusal:
+        return Finding(refusal.check, False, refusal.reason)
+    except IssuerUnavailableError:
+        return Finding(check, None, "the issuer does not answer: see the log of this command")
+    return Finding(check, True, f"{check} is {shown(value)}")

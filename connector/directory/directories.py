@@ -1,0 +1,112 @@
+"""The directories of all tenants: which one a tenant's users are in, opened when it is first asked for.
+
+The embedded one answers for tenants that have no other.
+"""
+
+from __future__ import annotations
+
+import math
+import threading
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from connector.directory import RemoteDirectory
+from connector.directory.credentials import Client, ClientCredentials, Credentials, Fixed, basic, bearer
+from connector.directory.dialects import read_keycloak, read_scim, read_userinfo
+from connector.directory.exchange import Exchange
+from connector.directory.keycloak import KeycloakDirectory
+from connector.directory.limits import Limits
+from connector.directory.local import LocalDirectory
+from connector.directory.paths import parse_scim
+from connector.directory.scim import ScimDirectory
+from connector.directory.userinfo import UserInfoDirectory
+from connector.domain.tenancy import KEYCLOAK, SCIM, DirectoryChoice, Tenant
+from connector.errors import ConfigurationError
+from connector.http.client import HttpClient
+from connector.shipped import directory_dialect
+
+
+class Directories:
+    """Reads users' values wherever they are; shared by threads. `places` requests at once wait for one directory."""
+
+    def __init__(self, local: LocalDirectory, *, proxy: str = "", places: int = 4) -> None:
+        self._local = local
+        self._proxy = proxy
+        self._places = places
+        self._lock = threading.Lock()
+        self._opened: dict[str, tuple[DirectoryChoice, RemoteDirectory]] = {}
+
+    def remote(self, tenant: Tenant) -> RemoteDirectory | None:
+        """Return the directory that a tenant's users are in, None for the embedded one; raises `ConfigurationError`."""
+        choice = tenant.directory
+        if choice.is_local:
+            return None
+        with self._lock:
+            opened = self._opened.get(tenant.name)
+            if opened is None or opened[0] != choice:
+                opened = self._opened[tenant.name] = choice, open_directory(choice, self._proxy, self._places)
+            return opened[1]
+
+    def is_readable(self, tenant: Tenant) -> bool:
+        """Whether values can be read without the user."""
+        remote = self.remote(tenant)
+        return remote is None or remote.is_readable
+
+    def has_user(self, tenant: Tenant, user_id: str) -> bool:
+        """Whether there is such a user; where only users themselves can be asked about, every one counts."""
+        remote = self.remote(tenant)
+        if remote is None:
+            return self._local.has_user(tenant, user_id)
+        return not remote.is_readable or remote.values(user_id) is not None
+
+    def values(
+        self, tenant: Tenant, user_id: str, access_token: str | None = None, *, at_most: float = math.inf
+    ) -> Mapping[str, str] | None:
+        """Return a user's values by claim URI; None where there is no such user.
+
+        `access_token` is the user's own, in the user's own request. A remote directory has `at_most` so many seconds
+        to answer. Raises `DirectoryError`.
+        """
+        remote = self.remote(tenant)
+        if remote is None:
+            return self._local.values(tenant, user_id)
+        return remote.values(user_id, access_token, at_most=at_most)
+
+
+def open_directory(choice: DirectoryChoice, proxy: str = "", places: int = 4) -> RemoteDirectory:
+    """Return a remote directory, without asking it anything; raises `ConfigurationError`."""
+    http, dialect = HttpClient(ca_file=choice.ca_file, proxy=proxy), _dialect_file(choice.dialect)
+    limits = Limits(urlsplit(choice.url).netloc, seconds=choice.timeout, places=places)
+    exchange = Exchange(http, choice.url, _credentials(http, choice), limits)
+    if choice.kind == SCIM:
+        try:
+            look_up_by = parse_scim(choice.look_up_by)
+        except ValueError as error:
+            raise ConfigurationError(f"look_up_by {error}.") from None
+        return ScimDirectory(exchange, read_scim(dialect), look_up_by)
+    if choice.kind == KEYCLOAK:
+        return KeycloakDirectory(exchange, read_keycloak(dialect), choice.look_up_by)
+    return UserInfoDirectory(exchange, read_userinfo(dialect), choice.look_up_by)
+
+
+def _credentials(http: HttpClient, choice: DirectoryChoice) -> Credentials:
+    login = choice.login
+    if login.token_url:
+        client = Client(
+            token_url=login.token_url,
+            client_id=login.client_id,
+            secret=login.client_secret,
+            scope=login.scope,
+            sends_secret_in_body=login.sends_secret_in_body,
+            parameters={"audience": login.audience} if login.audience else {},
+        )
+        return ClientCredentials(http, client)
+    if login.username:
+        return basic(login.username, login.password)
+    return bearer(login.bearer_token) if login.bearer_token else Fixed("")
+
+
+def _dialect_file(name: str) -> Path:
+    """Return a dialect's file: one that is shipped, by its name, or any other by its path."""
+    return Path(name) if "/" in name or name.endswith(".toml") else directory_dialect(name)

@@ -1,0 +1,56 @@
+"""What a workflow's output holds for claims: the values and results that a provider's `outputClaims` point to."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from connector.domain.claims import ClaimOutput
+from connector.domain.studio import OutputRole
+from connector.domain.text import is_usable
+from connector.domain.verification import VerificationClaim
+from connector.domain.workflow_run import Comparison
+
+MAX_VALUE = 255
+_INDEX = re.compile(r"0|[1-9][0-9]{0,8}")
+
+
+def read_claim(output: object, claim: VerificationClaim) -> ClaimOutput:
+    """Read what the output holds for a claim: its value, or Onfido's result for it."""
+    if claim.output_pointer is None:
+        return ClaimOutput()
+    node = resolve(output, claim.output_pointer)
+    return ClaimOutput(value=_value(node)) if claim.output_role is OutputRole.VALUE else ClaimOutput(_result(node))
+
+
+def resolve(node: Any, pointer: str) -> Any:
+    """Return the value that a JSON Pointer (RFC 6901) refers to; None where there is none."""
+    for token in pointer.split("/")[1:]:
+        name = token.replace("~1", "/").replace("~0", "~")
+        if isinstance(node, dict):
+            node = node.get(name)
+        elif isinstance(node, list) and _INDEX.fullmatch(name) and int(name) < len(node):
+            node = node[int(name)]
+        else:
+            return None
+    return node
+
+
+def _value(node: Any) -> str | None:
+    """Read a value as text; None for one that cannot be a claim's."""
+    if isinstance(node, bool):
+        return str(node).lower()
+    text = str(node).strip() if isinstance(node, str | int | float) else ""
+    return text if text and is_usable(text) and len(text) <= MAX_VALUE else None
+
+
+def _result(node: Any) -> Comparison:
+    """Read a result: a report's, a breakdown's, or a flag."""
+    if isinstance(node, dict):
+        node = node.get("result")
+    if isinstance(node, bool):
+        return Comparison.CLEAR if node else Comparison.CONSIDER
+    try:
+        return Comparison(str(node))
+    except ValueError:
+        return Comparison.NOT_COMPARED

@@ -1,0 +1,76 @@
+"""Deletion at Onfido: of an applicant, and of what Onfido keeps of a user beyond applicants.
+
+Both follow the removal of a user here; an applicant is deleted as well where no verification came to know it. Where
+runs were started with the user's id (`sendUserId`), Onfido files passkeys and biometric tokens under it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from connector.domain.environment import is_elsewhere
+from connector.domain.provider import Provider
+from connector.errors import OnfidoError, RequestError
+from connector.services.outbox import Handler, ProviderPayload, Undeliverable
+from connector.services.providers.onfido import Onfido
+from connector.services.providers.registry import Providers
+from connector.services.timing import background
+
+DELETE_BUDGET = 25.0  # seconds of Onfido's calls; well below the outbox' lease
+
+
+@dataclass(frozen=True)
+class DeleteApplicant(ProviderPayload):
+    """Delete an applicant at Onfido."""
+
+    kind: ClassVar[str] = "delete_applicant"
+    applicant_id: str
+    environment: str | None = None
+
+
+@dataclass(frozen=True)
+class DeleteCustomer(ProviderPayload):
+    """Delete a user's passkeys and biometric tokens at Onfido."""
+
+    kind: ClassVar[str] = "delete_customer"
+    user_id: str
+
+
+class Deletion:
+    """Deletes at Onfido for the outbox."""
+
+    def __init__(self, providers: Providers, onfido: Onfido) -> None:
+        self._providers = providers
+        self._onfido = onfido
+
+    @property
+    def handlers(self) -> Sequence[Handler[Any]]:
+        """The handlers of this story's deliveries."""
+        return [Handler(DeleteApplicant, self.delete_applicant), Handler(DeleteCustomer, self.delete_customer)]
+
+    def delete_applicant(self, order: DeleteApplicant) -> None:
+        """Delete an applicant; one that is gone already counts as success."""
+        provider = self._provider(order, "delete the applicant in Onfido's dashboard")
+        try:
+            self._onfido.of_provider(provider, background(DELETE_BUDGET)).delete_applicant(order.applicant_id)
+        except OnfidoError as error:
+            if not error.is_gone:
+                raise
+            if is_elsewhere(order.environment, provider.environment):
+                where = f"The applicant is in Onfido's {order.environment}, for which the provider has no credentials"
+                raise Undeliverable(f"{where} any more: delete it in Onfido's dashboard.") from error
+
+    def delete_customer(self, order: DeleteCustomer) -> None:
+        """Delete a user's passkeys and biometric tokens; a user without any will do."""
+        provider = self._provider(order, "delete the user's passkeys and biometric tokens at Onfido")
+        onfido = self._onfido.of_provider(provider, background(DELETE_BUDGET))
+        onfido.delete_passkeys(order.user_id)
+        onfido.delete_biometric_tokens(order.user_id)
+
+    def _provider(self, order: DeleteApplicant | DeleteCustomer, advice: str) -> Provider:
+        try:
+            return self._providers.of(order)
+        except RequestError as error:
+            raise Undeliverable(f"The provider was removed: {advice}.") from error

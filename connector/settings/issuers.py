@@ -1,0 +1,168 @@
+"""The settings of an issuer of access tokens; `[[issuers]]` and the tables of tenants have them in one form."""
+
+# ruff: noqa: RUF009  `setting` is `dataclasses.field` with a sentence
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import combinations
+from typing import Any
+
+from connector.domain.tenancy import DEFAULT_TENANT
+from connector.errors import ConfigurationError
+from connector.settings import checks
+from connector.settings.fields import Checked, Table, describe, setting
+from connector.settings.profiles import MARKED, NO_TYPE, PROFILES
+from connector.settings.secret import secret_reference
+
+ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA")
+JWT, OPAQUE = "jwt", "opaque"
+BASIC, POST = "client_secret_basic", "client_secret_post"
+
+
+def _our_scopes(table: Table) -> Table:
+    """Check for scopes that the connector may have."""
+    if not all(name.startswith("internal_") for _, names in table for name in names):
+        raise ValueError("must lead to scopes of the connector, whose names begin with internal_")
+    return table
+
+
+@dataclass(frozen=True)
+class Issuer(Checked):
+    """An authorization server whose access tokens are accepted."""
+
+    issuer: str = field(
+        metadata=describe(
+            "The issuer's identifier, exactly as its tokens have it in `iss`.",
+            checks.secure_url,
+            example="https://idp.example.com/oauth2/token",
+        )
+    )
+    audience: str | tuple[str, ...] = field(
+        metadata=describe(
+            "The value that its tokens must have in `aud`, or several, of which they must have one.",
+            checks.some_texts,
+            example="connector",
+        )
+    )
+    profile: str = setting(
+        "",
+        "The product that it is, whose usual settings are then the defaults of those below: "
+        f"{', '.join(PROFILES)}; empty: a server that issues tokens as RFC 9068 says.",
+        checks.one_of_or_empty(*PROFILES),
+    )
+    jwks_uri: str = setting("", "Where its keys are; empty: found by discovery.", checks.https_or_empty)
+    ca_file: str = setting(
+        "",
+        "A file with the certificates (PEM) that are trusted when it is asked for keys or about tokens, in place of "
+        "the public authorities; also its own certificate, where that is self-signed.",
+    )
+    tenant: str = setting(DEFAULT_TENANT, "The only tenant that its tokens are valid for.", checks.not_empty)
+    tenant_claim: str = setting("", "The claim that names a token's tenant, in place of `tenant`.")
+    shares_users: bool = setting(
+        False,
+        "Whether another issuer may name the same tenant: then `sub` has to mean the same user at both, "
+        "and both have to say so.",
+    )
+    algorithms: tuple[str, ...] = setting(ALGORITHMS, "The signature algorithms it may use.", checks.asymmetric)
+    token_types: tuple[str, ...] = setting(
+        MARKED,
+        'The values that its tokens may have in `typ`; add "JWT", or for tokens without `typ` '
+        f'"{NO_TYPE}", only for an issuer that cannot mark access tokens.',
+        checks.media_types,
+    )
+    access_token_claims: tuple[str, ...] = setting(
+        (),
+        "Claims of which each of its access tokens has at least one and its ID tokens have none; empty: not checked.",
+        checks.not_blank,
+    )
+    audience_claim: str = setting(
+        "aud",
+        "The claim that is compared with `audience`, such as `client_id` where there is no `aud`.",
+        checks.not_empty,
+    )
+    subject_claim: str = setting(
+        "sub",
+        "The claim that is the user's id here. It must never change and never be given to somebody else; a token that "
+        "a client has for itself may have the client's id in `sub` instead.",
+        checks.not_empty,
+    )
+    scope_claim: str | tuple[str, ...] = setting(
+        "scope",
+        "The claim with the scopes, or several: a text with spaces, a list, or an object whose keys count. A dotted "
+        "path leads into objects, as `realm_access.roles`.",
+        checks.some_texts,
+    )
+    scope_map: Table = setting(
+        Table(),
+        "Its scopes or roles to those of the connector, as "
+        '{ "idv-user" = ["internal_login"] }; a name that is not listed stays as it is.',
+        _our_scopes,
+    )
+    token_format: str = setting(
+        JWT,
+        "The form of its tokens: jwt, whose signature is checked here, or opaque: it is asked about each token "
+        "(RFC 7662), with `client_id` and `client_secret`.",
+        checks.one_of(JWT, OPAQUE),
+    )
+    introspection_endpoint: str = setting(
+        "", "Where it is asked about opaque tokens; empty: found by discovery.", checks.https_or_empty
+    )
+    client_id: str = setting("", "The client as which the connector asks about opaque tokens.")
+    client_secret: str = setting(
+        "",
+        "Where that client's secret is: env:NAME, an environment variable, or file:/path.",
+        secret_reference,
+        is_secret=True,
+    )
+    client_auth: str = setting(BASIC, f"How that client authenticates: {BASIC} or {POST}.", checks.one_of(BASIC, POST))
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        missing = [name for name in ("client_id", "client_secret") if not getattr(self, name)]
+        if self.token_format == OPAQUE and missing:
+            raise ConfigurationError(f"{' and '.join(missing)} must be set where token_format is {OPAQUE}.")
+
+    @classmethod
+    def defaults(cls, table: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the defaults of its profile."""
+        profile = table.get("profile")
+        return PROFILES.get(profile.lower(), {}) if isinstance(profile, str) else {}
+
+    @property
+    def audiences(self) -> tuple[str, ...]:
+        """The values of which a token must have one."""
+        return _texts(self.audience)
+
+    @property
+    def scope_claims(self) -> tuple[str, ...]:
+        """The paths to the claims with scopes."""
+        return _texts(self.scope_claim)
+
+    @property
+    def is_opaque(self) -> bool:
+        """Whether it is asked about its tokens."""
+        return self.token_format == OPAQUE
+
+
+def _texts(value: str | tuple[str, ...]) -> tuple[str, ...]:
+    return (value,) if isinstance(value, str) else value
+
+
+def distinct(issuers: tuple[Issuer, ...]) -> tuple[Issuer, ...]:
+    """Check for one entry per issuer, and one issuer per tenant unless all of its issuers share users."""
+    if len({each.issuer for each in issuers}) < len(issuers):
+        raise ValueError("must name every issuer once")
+    for one, other in combinations(issuers, 2):
+        if _can_name_one_tenant(one, other) and not (one.shares_users and other.shares_users):
+            raise ValueError(
+                f"must not let two issuers name one tenant ({one.issuer} and {other.issuer}): the users of one would "
+                "be those of the other. If every `sub` means the same user at both, set shares_users for each; "
+                "otherwise give each a `tenant` of its own"
+            )
+    return issuers
+
+
+def _can_name_one_tenant(one: Issuer, other: Issuer) -> bool:
+    return bool(one.tenant_claim or other.tenant_claim) or one.tenant == other.tenant

@@ -1,0 +1,46 @@
+"""Profiles: how the tokens of well-known products look, as settings of an issuer.
+
+An issuer's own settings win over its profile's. Profiles marked K rest on general knowledge of the product and were not
+checked against a running one: compare them with a token of yours (`connector token check`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+MARKED = ("at+jwt", "application/at+jwt")
+NO_TYPE = "none"  # of a token without the header `typ`
+
+PROFILES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
+    {
+        "wso2": {"token_types": (*MARKED, "JWT")},
+        # Every token of Keycloak says what it is in its claim `typ`. Roles may stand for scopes.
+        "keycloak": {"token_types": (*MARKED, "JWT"), "scope_claim": ("scope", "realm_access.roles")},
+        # K. `sub` is the login name, which may change; `uid` is the id. Of its tokens, only access tokens have `cid`.
+        "okta": {
+            "token_types": (*MARKED, "JWT", NO_TYPE),
+            "scope_claim": ("scp",),
+            "subject_claim": "uid",
+            "access_token_claims": ("cid",),
+        },
+        # K. `sub` differs from application to application; `oid` is the id. ID tokens have roles as well, but no `azp`.
+        "entra": {
+            "token_types": (*MARKED, "JWT"),
+            "scope_claim": ("scp", "roles"),
+            "subject_claim": "oid",
+            "access_token_claims": ("azp", "appid"),
+        },
+        # K. `permissions` are there where the API adds them to its tokens (role-based access control).
+        "auth0": {"token_types": (*MARKED, "JWT"), "scope_claim": ("scope", "permissions")},
+        # K. Access tokens have no scopes; the roles of a project are the keys of an object.
+        "zitadel": {"token_types": (*MARKED, "JWT"), "scope_claim": ("urn:zitadel:iam:org:project:roles",)},
+        # K. Access tokens have no `typ` and no `aud`. Scopes have the resource server's prefix: see `scope_map`.
+        "cognito": {
+            "token_types": (*MARKED, "JWT", NO_TYPE),
+            "audience_claim": "client_id",
+            "scope_claim": ("scope", "cognito:groups"),
+        },
+    }
+)

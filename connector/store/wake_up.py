@@ -1,0 +1,130 @@
+"""Wake-ups: an idle worker learns of a delivery as soon as it is committed.
+
+    a transaction adds deliveries ──commit──► workers of this process
+                                     └─NOTIFY─► a listening connection ──► workers of another (PostgreSQL only)
+
+A wake-up is a hint. Where one is lost, or a pooler in between passes none on, the next poll finds the delivery.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Self
+from weakref import WeakValueDictionary
+
+from sqlalchemy import Connection, func, literal_column
+
+CHANNEL = "connector_outbox"
+NOTIFY = func.pg_notify(literal_column(f"'{CHANNEL}'"), literal_column("''")).label("notified")
+
+# Transactions that notify commit one after another on PostgreSQL, so a process that notified just now does not do so
+# again. Whoever is notified looks a second time after the pause: by then what was added silently is committed.
+QUIET = 0.01  # seconds
+SECOND_LOOK = 2 * QUIET
+_NEWS = "news"
+
+# The connection notices a dead server within about a minute, also one that is silent.
+_LISTENING = {
+    "connect_timeout": 10,
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+    "autocommit": True,
+}
+
+
+class WakeUp:
+    """Wakes the threads of this process that wait for deliveries of one database."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._condition = threading.Condition()
+        self._count = 0
+        self._notified_at = float("-inf")
+
+    @property
+    def count(self) -> int:
+        """The number of wake-ups so far, to be read before looking for deliveries."""
+        return self._count
+
+    @property
+    def is_quiet(self) -> bool:
+        """Whether other processes were notified so recently that they will look again anyway."""
+        return self._clock() - self._notified_at < QUIET
+
+    def set(self, *, is_notified: bool = False) -> None:
+        """Wake every waiting thread; `is_notified` where other processes were woken at the same time."""
+        with self._condition:
+            self._count += 1
+            if is_notified:
+                self._notified_at = self._clock()
+            self._condition.notify_all()
+
+    def wait(self, count: int, timeout: float) -> None:
+        """Return once there was a wake-up after the first `count`, or after `timeout` seconds."""
+        with self._condition:
+            self._condition.wait_for(lambda: self._count != count, timeout)
+
+
+_wake_ups: WeakValueDictionary[str, WakeUp] = WeakValueDictionary()
+_lock = threading.Lock()
+
+
+def wake_up_of(url: str) -> WakeUp:
+    """Return what wakes this process's workers on a database; the same for all who open that database."""
+    with _lock:
+        return _wake_ups.setdefault(url, WakeUp())
+
+
+@dataclass
+class News:
+    """Whether a transaction adds deliveries, and notifies other processes of them."""
+
+    wake_up: WakeUp
+    has_deliveries: bool = False
+    notifies: bool = False
+
+    def begin(self, connection: Connection) -> None:
+        """Belong to the transaction that a connection is about to execute."""
+        connection.info[_NEWS] = self
+
+    def publish(self) -> None:
+        """Wake the workers, now that the transaction is committed."""
+        if self.has_deliveries:
+            self.wake_up.set(is_notified=self.notifies)
+
+
+def announce(connection: Connection) -> bool:
+    """Note that a transaction adds deliveries; returns whether its statement must notify other processes."""
+    news: News | None = connection.info.get(_NEWS)
+    if news is None:
+        return True
+    news.has_deliveries = True
+    news.notifies = news.notifies or not news.wake_up.is_quiet
+    return news.notifies
+
+
+class Notifications:
+    """A connection of its own to PostgreSQL that receives notifications; raises the driver's errors."""
+
+    def __init__(self, connect: Any) -> None:
+        self._driver = connect(**_LISTENING)
+        self._driver.execute(f"LISTEN {CHANNEL}")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._driver.close()
+
+    def fileno(self) -> int:
+        """Return the socket's number: it is readable when there may be notifications."""
+        return int(self._driver.fileno())
+
+    def drain(self) -> bool:
+        """Remove the notifications that have arrived; False where there are none."""
+        return bool(list(self._driver.notifies(timeout=0)))

@@ -1,0 +1,389 @@
+"""Opaque tokens: whom the connector asks about them, what it keeps of the answers, and what an outage costs."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote_plus
+
+import pytest
+from click.testing import CliRunner
+from structlog.testing import capture_logs
+
+from connector.access.introspection import DEFAULT_TURNS
+from connector.cli import main
+from connector.errors import ConfigurationError
+from connector.settings import Issuer, load
+from tests.access.asked import CLIENT_ID, SECRET, Asked
+from tests.api.test_auth import AuthIssuer, Site
+from tests.waiting import wait_until
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> Iterator[Asked]:
+    monkeypatch.setenv("AS_SECRET", SECRET)
+    running = Asked()
+    yield running
+    running.close()
+
+
+def table(asked: Asked, **changes: Any) -> dict[str, Any]:
+    return {
+        "issuer": asked.identifier,
+        "audience": "connector",
+        "token_format": "opaque",
+        "client_id": CLIENT_ID,
+        "client_secret": "env:AS_SECRET",
+    } | changes
+
+
+def read(*tables: dict[str, Any]) -> tuple[Issuer, ...]:
+    return load(None, {"CONNECTOR_ISSUERS": json.dumps(tables)}).issuers
+
+
+def site_of(asked: Asked, **changes: Any) -> Site:
+    return Site(*read(table(asked, **changes)))
+
+
+def refusal(site: Site, token: str) -> str:
+    with capture_logs() as logs:
+        assert site.get(token).status_code == 401
+    [line] = [entry for entry in logs if entry["event"] == "access.refused"]
+    assert token not in str(logs)
+    return str(line["check"])
+
+
+class TestAnswers:
+    def test_a_token_that_is_active_is_let_in(self, asked: Asked) -> None:
+        answer = site_of(asked).get(asked.issue("opaque-1"))
+        assert answer.get_json() == {
+            "subject": "ann",
+            "client_id": "shop",
+            "scopes": ["internal_idvp_view"],
+            "tenant": "carbon.super",
+            "actor": f"ann [shop@{asked.identifier}]",
+        }
+
+    @pytest.mark.parametrize("changes", [{"iss": None, "nbf": None}, {"exp": ...}, {"iat": ..., "token_type": ...}])
+    def test_what_rfc_7662_lets_a_server_leave_out_may_be_left_out(self, changes: dict[str, Any], asked: Asked) -> None:
+        assert site_of(asked).get(asked.issue("opaque-1", **changes)).status_code == 200
+
+    @pytest.mark.parametrize(
+        ("changes", "check"),
+        [
+            ({"active": False}, "active"),
+            ({"aud": "another"}, "aud"),
+            ({"aud": ...}, "aud"),
+            ({"sub": ...}, "sub"),
+            ({"sub": 7}, "sub"),
+            ({"exp": time.time() - 60.5}, "exp"),
+            ({"exp": "9999999999"}, "exp"),
+            ({"nbf": time.time() + 300}, "nbf"),
+            ({"iat": time.time() + 300}, "iat"),
+            ({"iss": "https://elsewhere.example.com"}, "iss"),
+            ({"token_type": "refresh_token"}, "use"),
+            ({"token_type": "DPoP"}, "use"),
+            ({"token_type": ["Bearer"]}, "use"),
+            ({"token_use": "refresh_token"}, "use"),
+            ({"typ": "ID"}, "use"),
+            ({"at_hash": "a"}, "use"),
+            ({"nonce": "n"}, "use"),
+        ],
+    )
+    def test_a_claim_of_the_answer_that_is_wrong_is_named(
+        self, changes: dict[str, Any], check: str, asked: Asked
+    ) -> None:
+        assert refusal(site_of(asked), asked.issue("opaque-1", **changes)) == check
+
+    def test_an_unknown_token_is_refused_and_not_repeated(self, asked: Asked) -> None:
+        answer = site_of(asked).get("unknown-token")
+        assert "not active" in answer.get_json()["description"]
+        assert 'error="invalid_token"' in answer.headers["WWW-Authenticate"]
+
+    @pytest.mark.parametrize("token", ["", "ä", "a b", "a%00b", "\x00", "a" * 16_385, "a=b"])
+    def test_what_is_no_bearer_token_is_not_asked_about(self, token: str, asked: Asked) -> None:
+        assert site_of(asked).get(token).status_code == 401
+        assert asked.requests == []
+
+    @pytest.mark.parametrize("error", ["unsupported_token_type", "invalid_token"])
+    def test_some_servers_say_by_an_error_that_a_token_is_none_of_theirs(self, error: str, asked: Asked) -> None:
+        asked.status, asked.body = 400, json.dumps({"error": error}).encode()
+        assert refusal(site_of(asked), "opaque-1") == "active"
+
+    def test_scopes_user_and_audience_are_read_as_in_a_jwt(self, asked: Asked) -> None:
+        settings = {
+            "audience": ["shop", "bank"],
+            "audience_claim": "client_id",
+            "subject_claim": "username",
+            "scope_claim": "groups",
+            "scope_map": {"staff": "internal_idvp_view"},
+        }
+        token = asked.issue("opaque-1", aud=..., username="ann@example.com", groups=["staff"], scope=...)
+        assert site_of(asked, **settings).get(token).get_json()["subject"] == "ann@example.com"
+
+    def test_a_jwt_of_an_issuer_that_is_asked_is_asked_about_as_well(self, asked: Asked) -> None:
+        other = AuthIssuer()
+        try:
+            token = other.mint(iss=asked.identifier)
+            site = site_of(asked)
+            assert refusal(site, token) == "active"
+            site.clock.now += 6
+            assert site.get(asked.issue(token)).status_code == 200
+            id_token = other.mint(iss=asked.identifier, at_hash="a", header={"typ": "JWT"})
+            assert refusal(site, asked.issue(id_token)) == "use", "some servers call their ID tokens active"
+        finally:
+            other.close()
+
+
+class TestQuestions:
+    @pytest.mark.parametrize("endpoint", ["", "/introspect"])
+    def test_the_endpoint_is_set_or_found(self, endpoint: str, asked: Asked) -> None:
+        site = site_of(asked, introspection_endpoint=endpoint and asked.origin + endpoint)
+        assert [site.get(asked.issue(f"opaque-{number}")).status_code for number in range(3)] == [200] * 3
+        assert asked.discoveries == (0 if endpoint else 1)
+
+    def test_the_client_authenticates_as_rfc_6749_says(self, asked: Asked) -> None:
+        site_of(asked).get(asked.issue("opaque-1"))
+        [(headers, form)] = asked.requests
+        kind, _, credentials = headers["Authorization"].partition(" ")
+        name, _, secret = base64.b64decode(credentials).decode().partition(":")
+        assert (kind, name, unquote_plus(secret)) == ("Basic", CLIENT_ID, SECRET)
+        assert form == {"token": "opaque-1", "token_type_hint": "access_token"}
+
+    def test_or_in_the_form(self, asked: Asked) -> None:
+        site_of(asked, client_auth="client_secret_post").get(asked.issue("opaque-1"))
+        [(headers, form)] = asked.requests
+        assert "Authorization" not in headers
+        assert (form["client_id"], form["client_secret"]) == (CLIENT_ID, SECRET)
+
+    def test_the_secret_may_be_in_a_file(self, asked: Asked, tmp_path: Path) -> None:
+        (tmp_path / "secret").write_text(f"{SECRET}\n", encoding="utf-8")
+        settings = {"client_secret": f"file:{tmp_path / 'secret'}", "client_auth": "client_secret_post"}
+        site_of(asked, **settings).get(asked.issue("opaque-1"))
+        assert asked.requests[0][1]["client_secret"] == SECRET
+
+    @pytest.mark.parametrize("reference", ["env:NOT_SET", "file:/nowhere/secret"])
+    def test_a_secret_that_is_not_there_is_named_at_the_start(self, reference: str, asked: Asked) -> None:
+        with pytest.raises(ConfigurationError, match=reference.partition(":")[2]):
+            site_of(asked, client_secret=reference)
+
+
+class TestTenants:
+    def test_a_token_is_asked_about_at_the_issuers_of_the_requests_tenant_alone(self, asked: Asked) -> None:
+        other = Asked()
+        try:
+            site = Site(*read(table(asked, tenant="blue"), table(other, tenant="red")))
+            asked.issue("blue-token")
+            assert site.get("blue-token", Tenant="red").status_code == 401
+            assert asked.requests == []
+            assert site.get("blue-token", Tenant="blue").status_code == 200
+            assert site.get("blue-token", Tenant="green").status_code == 401
+            assert len(other.requests) == 1
+        finally:
+            other.close()
+
+    def test_several_issuers_of_a_tenant_are_asked_in_order(self, asked: Asked) -> None:
+        other = Asked()
+        try:
+            site = Site(*read(*(table(each, shares_users=True) for each in (asked, other))))
+            assert site.get(other.issue("opaque-1")).get_json()["actor"].endswith(f"@{other.identifier}]")
+            assert site.get(asked.issue("opaque-2")).status_code == 200
+            assert (asked.seen, other.seen) == ({"opaque-1": 1, "opaque-2": 1}, {"opaque-1": 1})
+        finally:
+            other.close()
+
+    def test_one_that_is_away_does_not_hide_the_token_of_another(self, asked: Asked) -> None:
+        other = Asked()
+        try:
+            site = Site(*read(*(table(each, shares_users=True) for each in (asked, other))))
+            asked.status = 503
+            assert site.get(other.issue("opaque-1")).status_code == 200
+            assert site.get("unknown-token").status_code == 503, "it may be a token of the one that is away"
+        finally:
+            other.close()
+
+    def test_a_claim_may_name_the_tenant(self, asked: Asked) -> None:
+        site = site_of(asked, tenant_claim="org.name")
+        token = asked.issue("opaque-1", org={"name": "blue"})
+        assert site.get(token, Tenant="blue").status_code == 200
+        assert site.get(token, Tenant="red").status_code == 403
+
+    def test_a_jwt_that_names_another_tenants_issuer_is_not_asked_about(self, asked: Asked) -> None:
+        signer = AuthIssuer()
+        try:
+            token = asked.issue(signer.mint(iss=asked.identifier))
+            assert site_of(asked, tenant="blue").get(token, Tenant="red").status_code == 401
+            assert asked.requests == []
+        finally:
+            signer.close()
+
+
+class TestKeptAnswers:
+    def test_an_answer_is_good_for_a_minute(self, asked: Asked) -> None:
+        site = site_of(asked)
+        token = asked.issue("opaque-1")
+        assert [site.get(token).status_code for _ in range(3)] == [200] * 3
+        asked.tokens.clear()
+        site.clock.now += 59
+        assert site.get(token).status_code == 200
+        assert asked.seen[token] == 1
+        site.clock.now += 1
+        assert site.get(token).status_code == 401
+
+    def test_but_never_beyond_the_tokens_expiry(self, asked: Asked) -> None:
+        site = site_of(asked)
+        token = asked.issue("opaque-1", exp=time.time() + 30.5)
+        assert site.get(token).status_code == 200
+        asked.tokens.clear()
+        site.clock.now += 31
+        assert site.get(token).status_code == 401
+
+    @pytest.mark.parametrize("expiry", [10**400, 1e300])
+    def test_an_expiry_in_the_far_future_changes_nothing(self, expiry: float, asked: Asked) -> None:
+        site = site_of(asked)
+        assert site.get(asked.issue("opaque-1", exp=expiry)).status_code == 200
+        site.clock.now += 60
+        site.get("opaque-1")
+        assert asked.seen["opaque-1"] == 2
+
+    def test_not_active_is_kept_for_a_moment(self, asked: Asked) -> None:
+        site = site_of(asked)
+        assert [site.get("opaque-1").status_code for _ in range(3)] == [401] * 3
+        assert asked.seen["opaque-1"] == 1
+        site.clock.now += 5
+        assert site.get(asked.issue("opaque-1")).status_code == 200
+
+    def test_a_failure_is_not_kept(self, asked: Asked) -> None:
+        site = site_of(asked)
+        asked.issue("opaque-1")
+        asked.status = 500
+        assert site.get("opaque-1").status_code == 503
+        asked.status = 200
+        assert site.get("opaque-1").status_code == 200
+
+    def test_many_callers_with_one_token_cause_one_question(self, asked: Asked) -> None:
+        site = site_of(asked)
+        token = asked.issue("opaque-1")
+        with ThreadPoolExecutor(DEFAULT_TURNS) as pool:
+            answers = list(pool.map(lambda _: site.get(token).status_code, range(DEFAULT_TURNS)))
+        assert set(answers) <= {200, 503}  # 503: where the machine is slower than a caller's patience
+        assert asked.seen[token] == 1
+
+
+class TestOutage:
+    @pytest.mark.parametrize("status", [429, 503])
+    def test_a_server_that_says_to_come_back_is_left_alone(self, status: int, asked: Asked) -> None:
+        site = site_of(asked)
+        asked.issue("opaque-1")
+        asked.status = status
+        answer = site.get("opaque-1")
+        assert (answer.status_code, answer.headers["Retry-After"]) == (503, "5")
+        assert "WWW-Authenticate" not in answer.headers
+        site.clock.now += 2
+        assert site.get("opaque-2").headers["Retry-After"] == "3"
+        assert asked.seen == {"opaque-1": 1}
+        asked.status = 200
+        site.clock.now += 3
+        assert [site.get(token).status_code for token in ("opaque-1", "opaque-2")] == [200, 401]
+
+    @pytest.mark.parametrize(
+        ("status", "body"),
+        [
+            (500, b""),
+            (401, b'{"error": "invalid_client"}'),
+            (403, b"{}"),
+            (404, b"{}"),
+            (302, b'{"active": true}'),
+            (400, b'{"error": "invalid_request"}'),
+            (400, b'{"error": ["invalid_token"]}'),
+            (200, b""),
+            (200, b"<html>"),
+            (200, b"[]"),
+            (200, b"{}"),
+            (200, b'{"active": "true"}'),
+            (200, b'{"active": 1}'),
+            (200, b'{"active": null}'),
+            (200, b"\xff"),
+            (200, b"[" * 60_000),
+            (200, b'{"active": true, "padding": "' + b"x" * 70_000 + b'"}'),
+        ],
+    )
+    def test_an_answer_that_decides_nothing_is_no_refusal(self, status: int, body: bytes, asked: Asked) -> None:
+        site = site_of(asked)
+        asked.status, asked.body = status, body
+        with capture_logs() as logs:
+            assert site.get("opaque-1").status_code == 503
+        [line] = [entry for entry in logs if entry["event"] == "introspection_failed"]
+        assert line["issuer"] == asked.identifier
+        assert SECRET not in str(logs)
+        asked.status, asked.body = 200, None
+        assert site.get(asked.issue("opaque-2")).status_code == 200, "such an answer costs nobody else anything"
+
+    def test_one_that_is_not_there_gives_503(self, asked: Asked) -> None:
+        site = site_of(asked)
+        asked.close()
+        assert site.get("opaque-1").status_code == 503
+
+    def test_one_that_hangs_holds_few_callers_and_the_others_not_for_long(self, asked: Asked) -> None:
+        site = site_of(asked)
+        known = asked.issue("known")
+        assert site.get(known).status_code == 200
+        asked.arrived.acquire()
+        asked.answering.clear()
+        with ThreadPoolExecutor(DEFAULT_TURNS) as held, ThreadPoolExecutor(8) as pool:
+            waiting = [held.submit(site.get, asked.issue(f"held-{number}")) for number in range(DEFAULT_TURNS)]
+            for _ in waiting:
+                assert asked.arrived.acquire(timeout=60)
+            others = [pool.submit(site.get, f"other-{number}") for number in range(16)]
+            same = [pool.submit(site.get, "held-0") for _ in range(4)]
+            assert pool.submit(site.get, known).result(60).status_code == 200
+            wait_until(lambda: all(each.done() for each in (*others, *same)))
+            asked.answering.set()
+            assert {each.result().status_code for each in waiting} <= {200, 503}
+        answers = [each.result() for each in (*others, *same)]
+        assert {answer.status_code for answer in answers} == {503}
+        assert all(token.startswith("held") or token == "known" for token in asked.seen)
+
+    def test_an_outage_of_one_issuer_is_no_outage_of_another(self, asked: Asked) -> None:
+        other, signer = Asked(), AuthIssuer()
+        try:
+            tables = [table(asked, tenant="blue"), table(other, tenant="red")]
+            signed = {"issuer": signer.identifier, "audience": "https://connector.example.com"}
+            site = Site(*read(*tables, signed))
+            asked.status = 503
+            assert site.get("opaque-1", Tenant="blue").status_code == 503
+            assert site.get(other.issue("opaque-1"), Tenant="red").status_code == 200
+            assert site.get(signer.mint()).status_code == 200
+        finally:
+            signer.close()
+            other.close()
+
+
+class TestCheck:
+    def check(self, asked: Asked, tmp_path: Path, token: str, *arguments: str) -> list[list[str]]:
+        environ = {
+            "CONNECTOR_DATA_DIR": str(tmp_path),
+            "CONNECTOR_ISSUERS": json.dumps([table(asked)]),
+            "CONNECTOR_CONFIG": "",
+            "AS_SECRET": SECRET,
+        }
+        result = CliRunner().invoke(main, ["token", "check", *arguments], input=token, env=environ)
+        assert token not in result.output
+        return [line.split()[:2] for line in result.stdout.splitlines()]
+
+    def test_an_opaque_token_is_explained(self, asked: Asked, tmp_path: Path) -> None:
+        lines = self.check(asked, tmp_path, asked.issue("opaque-1"), "--scope", "internal_login")
+        names = ["issuer", "active", "use", "aud", "exp", "iat", "sub", "tenant"]
+        assert lines == [*(["ok", name] for name in names), ["failed", "scope"]]
+
+    def test_so_is_one_that_is_not_active(self, asked: Asked, tmp_path: Path) -> None:
+        assert self.check(asked, tmp_path, "opaque-1") == [["ok", "issuer"], ["failed", "active"]]
+
+    def test_and_one_whose_issuer_is_away(self, asked: Asked, tmp_path: Path) -> None:
+        asked.status = 503
+        assert self.check(asked, tmp_path, "opaque-1") == [["ok", "issuer"], ["-", "active"]]

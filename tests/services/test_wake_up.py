@@ -1,0 +1,203 @@
+"""Wake-ups: a delivery starts at its commit, however seldom workers poll; where one is lost, at the next poll."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, ClassVar
+from uuid import uuid4
+
+import pytest
+from sqlalchemy import Connection, create_engine, insert, make_url, text
+from sqlalchemy.exc import DBAPIError
+
+from connector.relay import Relay
+from connector.services.journal import Journal
+from connector.services.outbox import Handler, Outbox
+from connector.store import outbox as rows
+from connector.store.engine import Database
+from connector.store.models import outbox as outbox_table
+from connector.store.wake_up import QUIET, WakeUp
+from tests.waiting import wait_until
+
+HOUR = 3600.0
+LISTENERS = "SELECT pid FROM pg_stat_activity WHERE datname = current_database() AND query LIKE 'LISTEN%'"
+on_postgresql = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
+
+
+@dataclass(frozen=True)
+class Order:
+    """What is delivered here."""
+
+    kind: ClassVar[str] = "order"
+    number: int
+
+
+class ObservedOutbox(Outbox):
+    """Reports when a pass over it has delivered nothing: the relay's only thread then waits."""
+
+    passes_without_delivery = 0
+
+    def work(self, owner: str, is_stopping: Callable[[], bool] = lambda: False) -> int:
+        tried = super().work(owner, is_stopping)
+        self.passes_without_delivery += tried == 0
+        return tried
+
+
+class Worker:
+    """A relay that polls once an hour, and what it has received."""
+
+    def __init__(self, database: Database, poll_interval: float = HOUR) -> None:
+        self.received: list[int] = []
+        self._database = database
+        self._outbox = ObservedOutbox(
+            database, Journal(), [Handler(Order, lambda order: self.received.append(order.number))]
+        )
+        self.relay = Relay(database, self._outbox, {}, poll_interval=poll_interval)
+
+    def rest(self) -> None:
+        """Wait until it has looked for deliveries in vain."""
+        passes = self._outbox.passes_without_delivery
+        self._database.wake_up.set()
+        wait_until(lambda: self._outbox.passes_without_delivery > passes)
+
+
+@contextmanager
+def working(database: Database, poll_interval: float = HOUR) -> Iterator[Worker]:
+    worker = Worker(database, poll_interval)
+    worker.relay.start()
+    if not database.is_sqlite:
+        wait_until(lambda: listeners(database))
+    try:
+        yield worker
+    finally:
+        worker.relay.stop(60)
+
+
+@pytest.fixture
+def other(database_url: str) -> Iterator[Database]:
+    """The same database as another process opens it: its commits wake nobody here directly."""
+    opened = Database(make_url(database_url).update_query_dict({"application_name": "other"}).render_as_string(False))
+    yield opened
+    opened.close()
+
+
+def add_and_fail(connection: Connection) -> None:
+    rows.add(connection, Order(1))
+    connection.execute(text("SELECT no_such_column"))
+
+
+def listeners(database: Database) -> list[int]:
+    with database.read() as connection:
+        return list(connection.execute(text(LISTENERS)).scalars())
+
+
+def add(database: Database, number: int, **options: Any) -> None:
+    with database.write() as connection:
+        rows.add(connection, Order(number), **options)
+
+
+def test_a_delivery_starts_at_its_commit_and_not_at_the_next_poll(database: Database) -> None:
+    with working(database) as worker:
+        for number in range(5):
+            worker.rest()
+            add(database, number)
+            wait_until(lambda number=number: worker.received[-1:] == [number])  # type: ignore[misc]
+
+
+@on_postgresql
+def test_a_delivery_that_another_process_adds_starts_at_its_commit(database: Database, other: Database) -> None:
+    with working(database) as worker:
+        for number in range(5):
+            worker.rest()
+            add(other, number)
+            wait_until(lambda number=number: worker.received[-1:] == [number])  # type: ignore[misc]
+
+
+@on_postgresql
+def test_of_many_transactions_in_quick_succession_no_delivery_waits_for_the_poll(
+    database: Database, other: Database
+) -> None:
+    with working(database) as worker:
+        for number in range(200):
+            add(other, number)
+        wait_until(lambda: len(worker.received) == 200)
+    assert sorted(worker.received) == list(range(200))
+
+
+@pytest.mark.one_database
+def test_a_process_that_notified_just_now_does_not_notify_again(database: Database) -> None:
+    now = 0.0
+    wake_up = WakeUp(lambda: now)
+    assert not wake_up.is_quiet
+
+    wake_up.set(is_notified=True)
+    now += QUIET * 0.9
+    assert wake_up.is_quiet
+
+    wake_up.set()  # a silent one does not prolong it
+    now += QUIET * 0.9
+    assert not wake_up.is_quiet
+
+
+@on_postgresql
+def test_several_deliveries_of_one_transaction_and_a_retried_one_start_at_their_commit(
+    database: Database, other: Database
+) -> None:
+    with other.write() as connection:
+        rows.add(connection, Order(9))
+        [dead] = rows.lease(connection, "another", [Order.kind], limit=1, seconds=HOUR)
+        rows.fail(connection, dead.delivery_id, "another", [], None)
+    with working(database) as worker:
+        worker.rest()
+        with other.write() as connection:
+            rows.add_all(connection, [Order(number) for number in range(3)])
+        wait_until(lambda: sorted(worker.received) == [0, 1, 2])
+        worker.rest()
+        Outbox(other, Journal(), []).retry(dead.delivery_id)
+        wait_until(lambda: worker.received[-1] == 9)
+
+
+def test_what_is_rolled_back_wakes_nobody(database: Database) -> None:
+    count = database.wake_up.count
+    with pytest.raises(DBAPIError), database.write() as connection:
+        add_and_fail(connection)
+    with database.write() as connection:
+        connection.execute(text("UPDATE outbox SET attempts = attempts"))
+    assert database.wake_up.count == count
+
+
+def test_workers_that_miss_a_wake_up_find_the_delivery_at_the_next_poll(database: Database, database_url: str) -> None:
+    now = datetime.now(UTC) - timedelta(minutes=1)
+    row = {"id": str(uuid4()), "kind": Order.kind, "payload": {"number": 1}, "state": rows.READY, "attempts": 0}
+    row |= {"history": [], "due_at": now, "created_at": now}
+    with working(database, poll_interval=0.05) as worker:
+        worker.rest()
+        engine = create_engine(database_url)
+        with engine.begin() as connection:  # as another process does on SQLite
+            connection.execute(insert(outbox_table), row)
+        engine.dispose()
+        wait_until(lambda: worker.received == [1])
+
+
+@on_postgresql
+def test_a_listening_connection_that_is_lost_is_opened_again(database: Database, other: Database) -> None:
+    with working(database) as worker:
+        [lost] = listeners(database)
+        with other.write() as connection:
+            connection.execute(text("SELECT pg_terminate_backend(:pid)"), {"pid": lost})
+        wait_until(lambda: listeners(database) not in ([], [lost]))
+        worker.rest()
+        add(other, 1)
+        wait_until(lambda: worker.received == [1])
+
+
+def test_an_idle_relay_stops_at_once_and_leaves_no_connection(database: Database) -> None:
+    with working(database) as worker:
+        worker.rest()
+    assert [each.name for each in threading.enumerate() if each.name.startswith("relay")] == []
+    if not database.is_sqlite:
+        wait_until(lambda: not listeners(database))
