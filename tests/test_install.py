@@ -86,7 +86,22 @@ def test_an_old_python_can_read_the_file_that_refuses_it() -> None:
 
 def test_continuous_integration_checks_style_and_types_and_runs_the_tests() -> None:
     script = (ROOT / ".ci" / "run").read_text(encoding="utf-8")
-    assert [line for line in script.splitlines() if line.startswith("make ")] == ["make check", "make test"]
+    commands = [line for line in script.splitlines() if line.startswith(("make ", "npm "))]
+    assert [command.split(" --no-")[0] for command in commands] == [
+        "make check",
+        "npm --prefix tests/identity/node ci",
+        "make test",
+    ]
+
+
+def test_what_needs_node_is_pinned_by_digest_without_the_place_of_a_registry() -> None:
+    folder = ROOT / "tests" / "identity" / "node"
+    declared = json.loads((folder / "package.json").read_text(encoding="utf-8"))["dependencies"]
+    packages = json.loads((folder / "package-lock.json").read_text(encoding="utf-8"))["packages"]
+    assert packages.pop("")["dependencies"] == declared
+    assert all(re.fullmatch(r"\d+\.\d+\.\d+", version) for version in declared.values())
+    assert all(package["integrity"].startswith("sha512-") for package in packages.values())
+    assert not any("resolved" in package for package in packages.values())
 
 
 def test_the_hooks_before_a_commit_run_what_make_checks() -> None:

@@ -111,10 +111,15 @@ class ClaimRules:
         return bool(self._settings.tenant_claim) or self._settings.tenant == tenant.name
 
     def _subject(self, claims: Mapping[str, Any]) -> object:
-        """Return the user's id; of a token that a client has for itself, which names no user, the client's."""
-        subject = resolve(claims, self._settings.subject_claim)
-        client = claims.get("sub")
-        return client if subject is None and client and client == client_of(claims) else subject
+        """Return the user's id; of a token that a client has for itself, the client's.
+
+        Such a token names the client in `sub` (RFC 9068, 2.2). An answer about an opaque one may name nobody else at
+        all (RFC 7662, 2.2).
+        """
+        subject, client = resolve(claims, self._settings.subject_claim), client_of(claims)
+        named = [claims[name] for name in ("sub", "username") if claims.get(name) is not None]
+        is_own = named == [client] or (not named and self._settings.is_opaque)
+        return (client or None) if subject is None and is_own else subject
 
     def _check_audience(self, value: object) -> None:
         values = value if isinstance(value, list) else [value]

@@ -73,13 +73,19 @@ class TestAnswers:
     def test_what_rfc_7662_lets_a_server_leave_out_may_be_left_out(self, changes: dict[str, Any], asked: Asked) -> None:
         assert site_of(asked).get(asked.issue("opaque-1", **changes)).status_code == 200
 
+    def test_an_answer_that_names_no_user_is_of_a_client_for_itself(self, asked: Asked) -> None:
+        token = asked.issue("opaque-1", sub=...)
+        for claim in ("sub", "uid"):
+            assert site_of(asked, subject_claim=claim).get(token).get_json()["subject"] == "shop"
+
     @pytest.mark.parametrize(
         ("changes", "check"),
         [
             ({"active": False}, "active"),
             ({"aud": "another"}, "aud"),
             ({"aud": ...}, "aud"),
-            ({"sub": ...}, "sub"),
+            ({"sub": ..., "username": "ann"}, "sub"),
+            ({"sub": ..., "client_id": ...}, "sub"),
             ({"sub": 7}, "sub"),
             ({"exp": time.time() - 60.5}, "exp"),
             ({"exp": "9999999999"}, "exp"),

@@ -1,0 +1,34 @@
+"""Real authorization servers, each started once, where they are installed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.identity.servers import NanoIdp, OidcProvider, has_node
+
+
+@pytest.fixture(scope="session")
+def nanoidp(tmp_path_factory: pytest.TempPathFactory) -> Iterator[NanoIdp]:
+    """NanoIDP, of PyPI."""
+    running = NanoIdp(tmp_path_factory.mktemp("nanoidp"))
+    with running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def oidc_provider() -> Iterator[OidcProvider]:
+    """node-oidc-provider, of npm."""
+    if not has_node():
+        pytest.skip("node-oidc-provider: not installed (npm --prefix tests/identity/node ci)")
+    running = OidcProvider()
+    with running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The secrets that the settings of these tests name."""
+    monkeypatch.setenv("AS_SECRET", "connector-secret")
+    monkeypatch.setenv("AS_SECRET_BY_POST", "connector-by-post-secret")

@@ -1,0 +1,41 @@
+// An authorization server on loopback: `node oidc_provider.mjs PORT`, with its private keys (a JWKS) on standard input.
+// The resource urn:connector:jwt has signed access tokens, urn:connector:opaque opaque ones.
+import { text } from 'node:stream/consumers';
+import { Provider } from 'oidc-provider';
+
+const port = Number(process.argv[2]);
+const scopes = ['internal_login', 'internal_idvp_view'];
+const client = (id, more) => ({ client_id: id, client_secret: `${id}-secret`, ...more });
+const none = { grant_types: [], redirect_uris: [], response_types: [] };
+
+const provider = new Provider(`http://127.0.0.1:${port}`, {
+  clients: [
+    client('shop', {
+      grant_types: ['authorization_code', 'refresh_token', 'client_credentials'],
+      redirect_uris: ['https://shop.example.com/callback'],
+    }),
+    client('connector', { ...none, token_endpoint_auth_method: 'client_secret_basic' }),
+    client('connector-by-post', { ...none, token_endpoint_auth_method: 'client_secret_post' }),
+  ],
+  jwks: JSON.parse(await text(process.stdin)),
+  cookies: { keys: ['of the tests'] },
+  scopes: ['openid', 'offline_access', ...scopes],
+  ttl: { AccessToken: 600, ClientCredentials: 600, Grant: 600, IdToken: 600, Interaction: 600, Session: 600 },
+  features: {
+    clientCredentials: { enabled: true },
+    devInteractions: { enabled: true },
+    introspection: { enabled: true, allowedPolicy: (ctx, { clientId }) => clientId.startsWith('connector') },
+    revocation: { enabled: true },
+    resourceIndicators: {
+      enabled: true,
+      useGrantedResource: () => true,
+      getResourceServerInfo: (ctx, resource) => ({
+        scope: scopes.join(' '),
+        audience: 'connector',
+        accessTokenFormat: resource.split(':').at(-1),
+      }),
+    },
+  },
+});
+const server = provider.listen(port, '127.0.0.1', () => console.log('ready'));
+process.on('SIGTERM', () => { server.closeAllConnections(); process.exit(0); });

@@ -1,0 +1,193 @@
+"""Real authorization servers in processes of their own, on loopback, and how an application gets tokens from them."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import IO, Any
+from urllib.parse import parse_qs, urlsplit
+
+import requests
+from joserfc.jwk import KeySet, RSAKey
+
+from tests.waiting import wait_until
+
+NODE = Path(__file__).parent / "node"
+AUDIENCE = "connector"
+SCOPES = ("internal_login", "internal_idvp_view")
+CALLBACK = "https://shop.example.com/callback"
+VERIFIER = "v" * 64
+CHALLENGE = "w1TpKUdYE9hUAcNSeeSRFioHDxfUxuHho_JHAfZ_vDM"  # its SHA-256
+
+
+def has_node() -> bool:
+    """Whether the servers of `tests/identity/node` are installed."""
+    return shutil.which("node") is not None and (NODE / "node_modules" / "oidc-provider").is_dir()
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+def new_keys(kid: str) -> str:
+    """Make a private key, as a key set."""
+    return json.dumps(
+        KeySet([RSAKey.generate_key(2048, {"kid": kid, "use": "sig", "alg": "RS256"})]).as_dict(private=True)
+    )
+
+
+class Server:
+    """A process that serves OAuth 2 on loopback; its issuer is its address."""
+
+    token_path = "/token"
+
+    def __init__(self) -> None:
+        self.port = free_port()
+        self.issuer = f"http://127.0.0.1:{self.port}"
+        self.http = requests.Session()
+        self.http.trust_env = False
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Server:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+        self.http.close()
+
+    def command(self) -> list[str]:
+        raise NotImplementedError
+
+    def given(self) -> bytes:
+        """What the process reads from its standard input."""
+        return b""
+
+    def start(self) -> None:
+        quiet: Any = subprocess.DEVNULL
+        self._process = subprocess.Popen(self.command(), stdin=subprocess.PIPE, stdout=quiet, stderr=quiet)
+        assert self._process.stdin is not None
+        _write(self._process.stdin, self.given())
+        wait_until(self._answers)
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(60)
+            self._process = None
+
+    def post(self, path: str, client: str, **form: str) -> dict[str, Any]:
+        answer = self.http.post(self.issuer + path, form, auth=(client, f"{client}-secret"), timeout=60)
+        assert answer.ok, answer.text
+        return dict(answer.json()) if answer.text else {}
+
+    def token(self, **form: str) -> dict[str, Any]:
+        return self.post(self.token_path, "shop", **form)
+
+    def _answers(self) -> bool:
+        assert self._process is not None
+        assert self._process.poll() is None, "the server ended"
+        try:
+            return self.http.get(f"{self.issuer}/.well-known/openid-configuration", timeout=60).ok
+        except requests.ConnectionError:
+            time.sleep(0.05)
+            return False
+
+
+class NanoIdp(Server):
+    """NanoIDP, of PyPI: JWTs with `typ: JWT`, introspection of them, password grant, key rotation."""
+
+    def __init__(self, directory: Path) -> None:
+        super().__init__()
+        clients = [{"client_id": name, "client_secret": f"{name}-secret"} for name in ("shop", "connector")]
+        clients[0]["allowed_scopes"] = ["openid", *SCOPES]  # type: ignore[assignment]
+        oauth = {
+            "issuer": self.issuer,
+            "audience": AUDIENCE,
+            "scopes_supported": ["openid", *SCOPES],
+            "clients": clients,
+        }
+        users = {
+            "ann": {"password": "ann-password", "email": "ann@example.com", "roles": ["customer"], "tenant": "blue"}
+        }
+        settings = {"config_version": 1, "server": {"host": "127.0.0.1", "port": self.port}, "oauth": oauth}
+        for name, content in (("settings", settings), ("users", {"config_version": 1, "users": users})):
+            (directory / f"{name}.yaml").write_text(json.dumps(content), encoding="utf-8")  # JSON is YAML
+        self._directory = directory
+
+    def command(self) -> list[str]:
+        return [sys.executable, "-m", "nanoidp", "--config", str(self._directory)]
+
+    def sign_in(self, scope: str = f"openid {SCOPES[1]}") -> dict[str, Any]:
+        """Return the tokens of a user."""
+        return self.token(grant_type="password", username="ann", password="ann-password", scope=scope)
+
+    def rotate_keys(self) -> None:
+        assert self.http.post(f"{self.issuer}/api/keys/rotate", timeout=60).ok
+
+
+class OidcProvider(Server):
+    """node-oidc-provider, of npm: JWTs as RFC 9068 says, or opaque tokens, by resource; whole OpenID flows."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.keys = new_keys("only")
+
+    def command(self) -> list[str]:
+        return ["node", str(NODE / "oidc_provider.mjs"), str(self.port)]
+
+    def given(self) -> bytes:
+        return self.keys.encode()
+
+    def client_token(self, kind: str) -> str:
+        """Return a token that the client `shop` has for itself, `jwt` or `opaque`."""
+        form = {"grant_type": "client_credentials", "scope": SCOPES[1], "resource": f"urn:connector:{kind}"}
+        return str(self.token(**form)["access_token"])
+
+    def sign_in(self, kind: str, user: str = "ann") -> dict[str, Any]:
+        """Return the tokens of a user, who signs in at the provider's own pages and consents."""
+        browser = requests.Session()
+        browser.trust_env = False
+        query = {
+            "client_id": "shop",
+            "response_type": "code",
+            "redirect_uri": CALLBACK,
+            "scope": f"openid offline_access {SCOPES[1]}",
+            "prompt": "consent",
+            "nonce": "n",
+            "resource": f"urn:connector:{kind}",
+            "code_challenge": CHALLENGE,
+            "code_challenge_method": "S256",
+        }
+        page = browser.get(f"{self.issuer}/auth", params=query, timeout=60, allow_redirects=False)
+        for form in ({"prompt": "login", "login": user, "password": "any"}, {"prompt": "consent"}):
+            page = self._follow(browser, page)
+            [action] = re.findall(r'<form[^>]*action="([^"]+)"', page.text)
+            page = browser.post(action, form, timeout=60, allow_redirects=False)
+        page = self._follow(browser, page)
+        code = parse_qs(urlsplit(page.headers["Location"]).query)["code"][0]
+        browser.close()
+        return self.token(grant_type="authorization_code", code=code, redirect_uri=CALLBACK, code_verifier=VERIFIER)
+
+    def _follow(self, browser: requests.Session, page: requests.Response) -> requests.Response:
+        """Follow redirects within the provider."""
+        while page.is_redirect and page.headers["Location"].startswith((self.issuer, "/")):
+            location = page.headers["Location"]
+            url = location if location.startswith("http") else self.issuer + location
+            page = browser.get(url, timeout=60, allow_redirects=False)
+        return page
+
+    def revoke(self, token: str) -> None:
+        self.post("/token/revocation", "shop", token=token)
+
+
+def _write(stream: IO[bytes], content: bytes) -> None:
+    with stream:
+        stream.write(content)
