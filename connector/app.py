@@ -58,7 +58,7 @@ def create_app(
     tenancy.install(app, services.tenants)
     access_log.install(app)
     tracing.install(app)
-    browsers.install(app, settings.allowed_origins)
+    browsers.install(app)
     content_policy.install(app, settings.public_url)
     paths.install(app)
     ids.install(app)

@@ -13,8 +13,11 @@ from typing import Any
 
 import pytest
 
+from connector.domain.tenancy import DirectoryChoice
 from connector.errors import ConfigurationError
 from connector.settings import Issuer, Settings, load, reference
+from connector.settings.tenancy import read_tenants
+from connector.settings.tenants import Tenant
 
 KEY = base64.b64encode(bytes(range(32))).decode()
 ISSUER = {"issuer": "https://idp.example.com/oauth2/token", "audience": "connector"}
@@ -397,6 +400,89 @@ class TestIssuers:
             assert len(load(None, environ).issuers) == len(issuers)
 
 
+class TestTenants:
+    def test_a_tenant_has_issuers_pages_and_limits_of_its_own(self, write: Any) -> None:
+        config = write(
+            'allowed_origins = ["https://app.example"]\n'
+            '[[tenants]]\nname = "acme"\nallowed_origins = ["https://acme.example"]\n'
+            '[[tenants.issuers]]\nissuer = "https://idp.acme.example"\naudience = "connector"\n'
+            "[tenants.limits]\ncalls = 3\n"
+            '[[tenants]]\nname = "umbrella"\n'
+        )
+        settings = load(config, {})
+        (issuer,) = settings.all_issuers
+        assert (issuer.issuer, issuer.tenant) == ("https://idp.acme.example", "acme")
+        acme, umbrella, other = map(read_tenants(settings).named, ("acme", "umbrella", "other"))
+        assert acme.allowed_origins == {"https://app.example", "https://acme.example"}
+        assert umbrella.allowed_origins == other.allowed_origins == {"https://app.example"}
+        assert (acme.limits.calls, acme.limits.calls_of_a_user, umbrella.limits.calls) == (3, None, None)
+        assert acme.directory == umbrella.directory == DirectoryChoice()
+
+    def test_tenants_are_objects_in_the_environment(self) -> None:
+        tenants = [{"name": "acme", "issuers": [ISSUER]}, {"name": "umbrella"}]
+        settings = load(None, {"CONNECTOR_TENANTS": json.dumps(tenants)})
+        assert [each.name for each in settings.tenants] == ["acme", "umbrella"]
+        assert [each.tenant for each in settings.all_issuers] == ["acme"]
+
+    @pytest.mark.parametrize(
+        ("tenant", "reason"),
+        [
+            ({}, "Tenant 1: name is missing."),
+            ({"name": ""}, "Tenant 1: name must "),
+            ({"name": "a/b"}, "Tenant 1: name must "),
+            ({"name": ".."}, "Tenant 1: name must "),
+            ({"name": "a" * 129}, "Tenant 1: name must "),
+            ({"name": "acme", "issuer": []}, "Tenant 1: There is no setting issuer; did you mean issuers?"),
+            (
+                {"name": "acme", "issuers": [{"issuer": "https://a.example"}]},
+                "Tenant 1: Issuer 1: audience is missing.",
+            ),
+            ({"name": "acme", "issuers": [ISSUER | {"tenant": "other"}]}, "Tenant 1: the issuer "),
+            ({"name": "acme", "issuers": [ISSUER | {"tenant_claim": "org"}]}, "Tenant 1: the issuer "),
+            ({"name": "acme", "issuers": [ISSUER | {"shares_users": True}]}, "Tenant 1: the issuer "),
+            ({"name": "acme", "allowed_origins": ["*"]}, "Tenant 1: allowed_origins must "),
+            ({"name": "acme", "directory": {"kind": "ldap"}}, "Tenant 1: DirectorySettings: kind must "),
+            ({"name": "acme", "directory": {"kind": ["local"]}}, "Tenant 1: DirectorySettings: kind has "),
+            ({"name": "acme", "directory": {"url": "https://a.example"}}, "Tenant 1: DirectorySettings: url must "),
+            ({"name": "acme", "directory": []}, "Tenant 1: directory has the wrong type"),
+            ({"name": "acme", "limits": {"calls": -1}}, "Tenant 1: Limits: calls must "),
+            ({"name": "acme", "limits": {"call": 1}}, "Tenant 1: Limits: There is no setting call"),
+        ],
+    )
+    def test_a_tenant_that_would_not_work_is_refused_by_its_place(self, tenant: dict[str, Any], reason: str) -> None:
+        assert refusal(environ={"CONNECTOR_TENANTS": json.dumps([tenant])}).startswith(reason)
+
+    def test_a_tenant_named_twice_is_refused(self) -> None:
+        environ = {"CONNECTOR_TENANTS": json.dumps([{"name": "acme"}, {"name": "acme"}])}
+        assert refusal(environ=environ) == "tenants must name every tenant once."
+
+    @pytest.mark.parametrize(
+        ("flat", "shares", "reason"),
+        [
+            ([], False, "issuers must not let two issuers name one tenant"),
+            ([], True, ""),
+            ([ISSUER], True, ""),
+            (
+                [ISSUER | {"issuer": "https://one.example", "tenant": "other"}],
+                True,
+                "issuers must name every issuer once",
+            ),
+            ([ISSUER | {"tenant": "acme"}], True, "issuers must not let two issuers name one tenant"),
+            ([ISSUER | {"tenant_claim": "org"}], True, "issuers must not let two issuers name one tenant"),
+        ],
+    )
+    def test_issuers_of_both_forms_are_checked_together(
+        self, flat: list[dict[str, Any]], shares: bool, reason: str
+    ) -> None:
+        issuers = [{"issuer": f"https://{name}.example", "audience": "connector"} for name in ("one", "two")]
+        tenants = [{"name": "acme", "shares_users": shares, "issuers": issuers}]
+        environ = {"CONNECTOR_TENANTS": json.dumps(tenants), "CONNECTOR_ISSUERS": json.dumps(flat)}
+        if reason:
+            assert refusal(environ=environ).startswith(reason)
+        else:
+            assert len(load(None, environ).all_issuers) == len(issuers) + len(flat)
+
+
 class TestReference:
     def test_the_documented_example_is_up_to_date(self) -> None:
         committed = Path(__file__).parents[1] / "config" / "settings.toml"
@@ -413,9 +499,10 @@ class TestReference:
         uncommented = re.sub(r"^#(?=[\w\[])", "", reference(), flags=re.MULTILINE)
         assert set(tomllib.loads(uncommented)) == {name for name in Settings.__dataclass_fields__ if name != "dev"}
         settings = load(write(uncommented), {})
-        (example,) = settings.issuers
+        (example,), (tenant,) = settings.issuers, settings.tenants
         assert example == Issuer(example.issuer, example.audience)
-        assert settings == load(None, {}, issuers=settings.issuers)
+        assert tenant == Tenant(tenant.name, issuers=tenant.issuers)
+        assert settings == load(None, {}, issuers=settings.issuers, tenants=settings.tenants)
 
     @pytest.mark.parametrize("name", sorted(set(Settings.__dataclass_fields__) - {"dev"}))
     def test_it_names_the_variable_of_every_setting(self, name: str) -> None:

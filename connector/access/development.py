@@ -110,7 +110,7 @@ def trusted_issuers(settings: Settings) -> TrustedIssuers:
     waiting, turns = threading.BoundedSemaphore(few), threading.BoundedSemaphore(half)
     trusted = [
         trust(each, proxy=settings.outgoing_proxy, waiting=waiting, turns=turns, own_turns=few)
-        for each in settings.issuers
+        for each in settings.all_issuers
     ]
     return TrustedIssuers([*trusted, *development])
 
@@ -120,7 +120,7 @@ def check_development(settings: Settings) -> None:
     reasons = []
     if not is_loopback(settings.host):
         reasons.append(f"`host` is {settings.host}, which others reach")
-    if settings.issuers:
+    if settings.all_issuers:
         reasons.append("`issuers` are configured, whose users its tokens could name")
     if reasons:
         raise ConfigurationError(
@@ -131,7 +131,7 @@ def check_development(settings: Settings) -> None:
 
 def check_access_configured(settings: Settings) -> None:
     """Raise `ConfigurationError` where no issuer is trusted, so that no call could ever succeed."""
-    if not settings.dev and not settings.issuers:
+    if not settings.dev and not settings.all_issuers:
         raise ConfigurationError(
             "No issuer of access tokens is configured. Set `issuers`: an [[issuers]] table with `issuer` and "
             '`audience` in the settings file, or CONNECTOR_ISSUERS=\'[{"issuer": "https://…", "audience": "…"}]\'. '

@@ -1,14 +1,13 @@
 """Headers for browsers: which origins may call the API, and that no answer is cached.
 
-CORS by the setting `allowed_origins`; a token is sent in a header, never by the browser itself, so there are no
-credentials to allow. A preflight is the router's own answer to OPTIONS, which needs no token.
+CORS by the setting `allowed_origins`, of the whole deployment and of the tenant that the path names. A token is sent in
+a header, never by the browser itself, so there are no credentials to allow. A preflight is the router's own answer to
+OPTIONS, which needs no token.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
-from flask import Flask, request
+from flask import Flask, g, request
 from werkzeug.wrappers import Response
 
 ALLOWED_HEADERS = "Authorization, Content-Type, Prefer, X-Correlation-ID"
@@ -17,21 +16,20 @@ PREFLIGHT_AGE = 600  # seconds that a browser may keep the answer to a preflight
 _PUBLIC = frozenset({"api-docs", "swagger_ui"})  # blueprints whose answers are public
 
 
-def install(app: Flask, allowed_origins: Collection[str]) -> None:
+def install(app: Flask) -> None:
     """Add the headers to every response, errors included."""
-
-    def share(response: Response) -> Response:
-        response.vary.add("Origin")
-        origin = request.headers.get("Origin")
-        if origin in allowed_origins:
-            response.headers["Access-Control-Allow-Origin"] = origin
-            response.headers["Access-Control-Expose-Headers"] = EXPOSED_HEADERS
-            _answer_preflight(response)
-        return response
-
-    if allowed_origins:
-        app.after_request(share)
+    app.after_request(_share)
     app.after_request(_forbid_caching)
+
+
+def _share(response: Response) -> Response:
+    response.vary.add("Origin")
+    origin = request.headers.get("Origin")
+    if origin in g.tenant.allowed_origins:
+        response.headers["Access-Control-Allow-Origin"] = origin
+        response.headers["Access-Control-Expose-Headers"] = EXPOSED_HEADERS
+        _answer_preflight(response)
+    return response
 
 
 def _answer_preflight(response: Response) -> None:

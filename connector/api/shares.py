@@ -54,7 +54,7 @@ class Shares:
 
     def take(self, kind: Lasting, tenant: Tenant, user_id: str | None) -> Callable[[], None]:
         """Count a call, and return what ends it; raises `TooManyRequests` where it is one too many."""
-        limits = self._limits(kind, tenant.name, user_id)
+        limits = self._limits(kind, tenant, user_id)
         holders = [limit.holder for limit in limits]
         with self._lock:
             for limit in limits:
@@ -63,13 +63,14 @@ class Shares:
             self._held.update(holders)
         return functools.partial(self._end, holders)
 
-    def _limits(self, kind: Lasting, tenant: str, user_id: str | None) -> list[Limit]:
+    def _limits(self, kind: Lasting, tenant: Tenant, user_id: str | None) -> list[Limit]:
         limits = [
             Limit(("all",), self._all, "The server has"),
-            Limit(("tenant", tenant), self._tenant, "The tenant has"),
+            Limit(("tenant", tenant.name), _least(self._tenant, tenant.limits.calls), "The tenant has"),
         ]
         if user_id is not None:
-            limits.append(Limit(("user", tenant, user_id), self._user, "The user has"))
+            most = _least(self._user, tenant.limits.calls_of_a_user)
+            limits.append(Limit(("user", tenant.name, user_id), most, "The user has"))
         if kind is Lasting.DOWNLOAD:
             limits.append(Limit(("downloads",), self._downloads, "The server has"))
         return limits
@@ -78,6 +79,10 @@ class Shares:
         with self._lock:
             self._held.subtract(holders)
             self._held = +self._held  # without those that hold nothing
+
+
+def _least(most: int, limit: int | None) -> int:
+    return most if limit is None else min(most, limit)
 
 
 def install(app: Flask, threads: int) -> None:

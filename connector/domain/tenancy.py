@@ -53,11 +53,20 @@ class DirectoryChoice:
 
 
 @dataclass(frozen=True)
+class TenantLimits:
+    """How many lasting calls a tenant, and each of its users, may have under way; None: as many as a process allows."""
+
+    calls: int | None = None
+    calls_of_a_user: int | None = None
+
+
+@dataclass(frozen=True)
 class Tenant:
     """A tenant, as the settings describe it; resolved once, where a request, a command or a stored row names it."""
 
     name: str
     directory: DirectoryChoice = DirectoryChoice()
+    limits: TenantLimits = TenantLimits()
     allowed_origins: frozenset[str] = frozenset()
 
     @property

@@ -2,10 +2,11 @@
 
     defaults ──► TOML file ──► CONNECTOR_<NAME> in the environment ──► command line      (the later one wins)
 
-    fields.py   how a declared setting is read and shown
-    checks.py   what its value has to be
-    issuers.py  the settings of an issuer; profiles.py: their defaults, by product
-    secret.py   secrets that are named, not contained
+    fields.py    how a declared setting is read and shown
+    checks.py    what its value has to be
+    issuers.py   the settings of an issuer; profiles.py: their defaults, by product
+    secret.py    secrets that are named, not contained
+    tenants.py   the settings of a tenant; tenancy.py: the tenants that they describe
 
 A setting is one field of `Settings`: how it is read and its entry in `config/settings.toml` follow from that.
 After a change: `python -m connector.settings > config/settings.toml`.
@@ -25,6 +26,7 @@ from connector.errors import ConfigurationError
 from connector.settings import checks
 from connector.settings.fields import CONFIG_VARIABLE, Checked, read_environment, read_table, render, setting
 from connector.settings.issuers import Issuer, distinct
+from connector.settings.tenants import Tenant, all_issuers, distinct_tenants
 
 __all__ = ["Issuer", "Settings", "load", "reference"]
 
@@ -170,7 +172,13 @@ class Settings(Checked):
     )
 
     issuers: tuple[Issuer, ...] = setting(
-        (), "The authorization servers whose access tokens are accepted.", distinct, section="Access"
+        (),
+        "The authorization servers whose access tokens are accepted: the short form for one tenant.",
+        distinct,
+        section="Access",
+    )
+    tenants: tuple[Tenant, ...] = setting(
+        (), "The organizations that share the deployment, where it has more than one.", distinct_tenants
     )
 
     dev: bool = False
@@ -191,6 +199,11 @@ class Settings(Checked):
         """The URL of the configured database, or of the embedded one in the data directory."""
         return self.database_url or f"sqlite:///{self.data_dir / 'connector.db'}"
 
+    @property
+    def all_issuers(self) -> tuple[Issuer, ...]:
+        """The issuers of both forms, each with its tenant."""
+        return all_issuers(self.issuers, self.tenants)
+
     def does_workers_part(self, *, is_sqlite: bool) -> bool:
         """Whether `connector serve` also does what `connector worker` does."""
         return self.worker_in_server == "always" or (self.worker_in_server == "auto" and is_sqlite)
@@ -201,6 +214,10 @@ class Settings(Checked):
             raise ConfigurationError(
                 "run_settle_time must be at least interactive_budget: until that is used up, a run may be asked for."
             )
+        try:
+            self.all_issuers  # noqa: B018  checked together: an issuer of one form must not name a tenant of the other
+        except ValueError as error:
+            raise ConfigurationError(f"issuers {error}.") from None
 
 
 def load(config: Path | None, environ: Mapping[str, str], **overrides: Any) -> Settings:

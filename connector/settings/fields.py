@@ -39,10 +39,12 @@ def setting(
     check: Callable[[Any], Any] | None = None,
     *,
     section: str = "",
+    example: object = None,
     is_secret: bool = False,
 ) -> T:
     """Declare a setting; a secret one never shows in a `repr`."""
-    return field(default=default, repr=not is_secret, metadata=describe(sentence, check, section=section))
+    metadata = describe(sentence, check, section=section, example=example)
+    return field(default=default, repr=not is_secret, metadata=metadata)
 
 
 @dataclass(frozen=True)
@@ -110,6 +112,7 @@ class _Kind:
     text_title: str = ""
     item: type[Checked] | None = None
     show: Callable[[Any], Any] = lambda value: value
+    is_list: bool = False
 
     @property
     def is_table(self) -> bool:
@@ -177,23 +180,32 @@ _KINDS = {
 
 
 def _kind(type_: Any) -> _Kind:
+    if isinstance(type_, type) and issubclass(type_, Checked):
+        return _kind_of_table(type_)
     return _KINDS.get(type_) or _kind_of_tables(get_args(type_)[0])
+
+
+def _kind_of_table(item: type[Checked]) -> _Kind:
+    def read(value: object) -> Checked:
+        return _read_entry(item, item.__name__, _exactly(dict)(value))
+
+    return _Kind("table", read, json.loads, "JSON object", item)
 
 
 def _kind_of_tables(item: type[Checked]) -> _Kind:
     def read(value: object) -> tuple[Checked, ...]:
         entries = enumerate(_exactly(list)(value), start=1)
-        return tuple(_read_entry(item, at, _exactly(dict)(entry)) for at, entry in entries)
+        return tuple(_read_entry(item, f"{item.__name__} {at}", _exactly(dict)(entry)) for at, entry in entries)
 
-    return _Kind("list of tables", read, json.loads, "JSON array of objects", item)
+    return _Kind("list of tables", read, json.loads, "JSON array of objects", item, is_list=True)
 
 
-def _read_entry(item: type[Checked], at: int, table: Mapping[str, Any]) -> Checked:
+def _read_entry(item: type[Checked], place: str, table: Mapping[str, Any]) -> Checked:
     try:
         _require_all(item, table)
         return item(**{**item.defaults(table), **read_table(item, table)})
     except ConfigurationError as error:
-        raise ConfigurationError(f"{item.__name__} {at}: {error.description}") from None
+        raise ConfigurationError(f"{place}: {error.description}") from None
 
 
 def _require_all(item: type[Checked], table: Mapping[str, Any]) -> None:
@@ -230,23 +242,34 @@ def _render_setting(each: Field[Any], kind: _Kind) -> Iterator[str]:
     yield from _comment(each.metadata["sentence"])
     text_title = f" ({kind.text_title})" if kind.text_title else ""
     yield f"# {kind.title.capitalize()}; {_variable(each.name)}{text_title}."
-    yield from _render_table(each.name, kind.item) if kind.item else [_assignment(each, kind), ""]
-
-
-def _render_table(name: str, item: type[Checked]) -> Iterator[str]:
-    kinds = _kinds(item)
-    yield f"#[[{name}]]"
-    for each in _declared(item):
-        needed = "required" if each.default is MISSING else "optional"
-        yield from _comment(f"{each.metadata['sentence']} {kinds[each.name].title.capitalize()}, {needed}.")
-        yield _assignment(each, kinds[each.name])
+    yield from _render_value(each.name, each, kind)
     yield ""
+
+
+def _render_value(path: str, each: Field[Any], kind: _Kind) -> Iterator[str]:
+    """Write a default; of a table the heading and its members, or those of its example, where there is one."""
+    if kind.item is None:
+        yield _assignment(each.name, each.metadata["example"] if each.default is MISSING else kind.show(each.default))
+        return
+    yield f"#[[{path}]]" if kind.is_list else f"#[{path}]"
+    if example := each.metadata["example"]:
+        yield from (_assignment(name, value) for name, value in example.items())
+    else:
+        yield from _render_members(path, kind.item)
+
+
+def _render_members(path: str, item: type[Checked]) -> Iterator[str]:
+    kinds = _kinds(item)
+    for each in sorted(_declared(item), key=lambda each: kinds[each.name].is_table):
+        kind = kinds[each.name]
+        needed = "required" if each.default is MISSING else "optional"
+        yield from _comment(f"{each.metadata['sentence']} {kind.title.capitalize()}, {needed}.")
+        yield from _render_value(f"{path}.{each.name}", each, kind)
 
 
 def _comment(text: str) -> Iterator[str]:
     return (f"# {line}" for line in textwrap.wrap(text, WIDTH, break_long_words=False))
 
 
-def _assignment(each: Field[Any], kind: _Kind) -> str:
-    value = each.metadata["example"] if each.default is MISSING else kind.show(each.default)
-    return f"#{each.name} = {json.dumps(value, default=str, ensure_ascii=False)}"
+def _assignment(name: str, value: object) -> str:
+    return f"#{name} = {json.dumps(value, default=str, ensure_ascii=False)}"

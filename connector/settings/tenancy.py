@@ -2,10 +2,22 @@
 
 from __future__ import annotations
 
-from connector.domain.tenancy import Tenant, Tenants
+from connector.domain.tenancy import Tenant, TenantLimits, Tenants
 from connector.settings import Settings
+from connector.settings.tenants import Tenant as TenantSettings
 
 
 def read_tenants(settings: Settings) -> Tenants:
-    """Return the tenants of a deployment."""
-    return Tenants(other=Tenant("", allowed_origins=frozenset(settings.allowed_origins)))
+    """Return the tenants of a deployment; one without a table has what holds for the whole deployment.
+
+    Raises `ConfigurationError` where a secret that the settings name is not there.
+    """
+    everywhere = frozenset(settings.allowed_origins)
+    configured = [_read(each, everywhere) for each in settings.tenants]
+    return Tenants(configured, Tenant("", allowed_origins=everywhere))
+
+
+def _read(settings: TenantSettings, everywhere: frozenset[str]) -> Tenant:
+    limits = TenantLimits(settings.limits.calls or None, settings.limits.calls_of_a_user or None)
+    origins = everywhere.union(settings.allowed_origins)
+    return Tenant(settings.name, settings.directory.choice(), limits, origins)

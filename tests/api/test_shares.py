@@ -12,18 +12,40 @@ from flask import Flask, Response, g
 from connector.access.tokens import Principal
 from connector.api import shares
 from connector.api.shares import Lasting, Shares, lasts
-from connector.domain.tenancy import Tenant
+from connector.domain.tenancy import Tenant, TenantLimits
 from connector.errors import TooManyRequests
 
+UNLIMITED = TenantLimits()
 
-def takes(shares: Shares, kind: Lasting = Lasting.ONFIDO, tenant: str = "acme", user_id: str | None = None) -> int:
+
+def takes(
+    shares: Shares,
+    kind: Lasting = Lasting.ONFIDO,
+    tenant: str = "acme",
+    user_id: str | None = None,
+    limits: TenantLimits = UNLIMITED,
+) -> int:
     """Take places until there is none; return how many there were."""
     for number in range(1_000):
         try:
-            shares.take(kind, Tenant(tenant), user_id)
+            shares.take(kind, Tenant(tenant, limits=limits), user_id)
         except TooManyRequests:
             return number
     raise AssertionError
+
+
+@pytest.mark.parametrize(
+    ("limits", "of_tenant", "of_user"),
+    [
+        (TenantLimits(), 9, 4),
+        (TenantLimits(calls=2), 2, 2),
+        (TenantLimits(calls=100, calls_of_a_user=100), 9, 4),
+        (TenantLimits(calls_of_a_user=1), 9, 1),
+    ],
+)
+def test_a_tenant_may_have_less_than_its_share(limits: TenantLimits, of_tenant: int, of_user: int) -> None:
+    assert takes(Shares(16), limits=limits) == of_tenant
+    assert takes(Shares(16), user_id="ann", limits=limits) == of_user
 
 
 @pytest.mark.parametrize(

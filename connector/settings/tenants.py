@@ -1,0 +1,86 @@
+"""The settings of a tenant, `[[tenants]]`: its issuers, its directory, its limits and its pages."""
+
+# ruff: noqa: RUF009  `setting` is `dataclasses.field` with a sentence
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field, replace
+
+from connector.domain.tenancy import DEFAULT_TENANT
+from connector.errors import ConfigurationError
+from connector.settings import checks
+from connector.settings.directory import DirectorySettings
+from connector.settings.fields import Checked, describe, setting
+from connector.settings.issuers import Issuer, distinct
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+_EXAMPLE_ISSUER = {"issuer": "https://idp.acme.example/oauth2/token", "audience": "connector"}
+
+
+def tenant_name(value: str) -> str:
+    """Check for a name that a path can have."""
+    if not _NAME.fullmatch(value):
+        raise ValueError("must have 1 to 128 letters of ASCII and digits, and after the first also '.', '_' and '-'")
+    return value
+
+
+@dataclass(frozen=True)
+class Limits(Checked):
+    """How much of a process a tenant may take."""
+
+    calls: int = setting(
+        0,
+        "The most calls of the tenant that wait for Onfido or send files at once, in each process; 0: as many as "
+        "`threads` leaves to one tenant.",
+        checks.at_least(0),
+    )
+    calls_of_a_user: int = setting(0, "The same for each of its users.", checks.at_least(0))
+
+
+@dataclass(frozen=True)
+class Tenant(Checked):
+    """An organization with issuers, users and pages of its own."""
+
+    name: str = field(metadata=describe("Its name in paths, `/t/{name}/…`.", tenant_name, example="acme"))
+    shares_users: bool = setting(
+        False, "Whether it may have several issuers: then `sub` has to mean the same user at each of them."
+    )
+    allowed_origins: tuple[str, ...] = setting(
+        (), "Origins whose pages may call its paths, besides those of the whole deployment.", checks.origins
+    )
+    issuers: tuple[Issuer, ...] = setting(
+        (),
+        "Its authorization servers, with the settings of [[issuers]] except `tenant`, `tenant_claim` and "
+        "`shares_users`.",
+        example=_EXAMPLE_ISSUER,
+    )
+    directory: DirectorySettings = setting(DirectorySettings(), "Where the values of its users are.")
+    limits: Limits = setting(Limits(), "How much of each process it may take.")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for each in self.issuers:
+            if each.tenant != DEFAULT_TENANT or each.tenant_claim or each.shares_users:
+                raise ConfigurationError(
+                    f"the issuer {each.issuer} must not set tenant, tenant_claim or shares_users: its tenant is "
+                    f"{self.name}."
+                )
+
+    @property
+    def own_issuers(self) -> Iterator[Issuer]:
+        """Its issuers, in the form of `[[issuers]]`."""
+        return (replace(each, tenant=self.name, shares_users=self.shares_users) for each in self.issuers)
+
+
+def distinct_tenants(tenants: tuple[Tenant, ...]) -> tuple[Tenant, ...]:
+    """Check for one entry per tenant."""
+    if len({each.name for each in tenants}) < len(tenants):
+        raise ValueError("must name every tenant once")
+    return tenants
+
+
+def all_issuers(issuers: Iterable[Issuer], tenants: Iterable[Tenant]) -> tuple[Issuer, ...]:
+    """Return the issuers of both forms; raises ValueError where two of them could name one tenant's users."""
+    return distinct((*issuers, *(issuer for tenant in tenants for issuer in tenant.own_issuers)))
