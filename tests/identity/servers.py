@@ -63,6 +63,8 @@ class Server:
         self.stop()
         self.http.close()
 
+    directory: Path | None = None  # where the process runs
+
     def command(self) -> list[str]:
         raise NotImplementedError
 
@@ -72,7 +74,9 @@ class Server:
 
     def start(self) -> None:
         quiet: Any = subprocess.DEVNULL
-        self._process = subprocess.Popen(self.command(), stdin=subprocess.PIPE, stdout=quiet, stderr=quiet)
+        self._process = subprocess.Popen(
+            self.command(), stdin=subprocess.PIPE, stdout=quiet, stderr=quiet, cwd=self.directory
+        )
         assert self._process.stdin is not None
         _write(self._process.stdin, self.given())
         wait_until(self._answers)
@@ -120,10 +124,10 @@ class NanoIdp(Server):
         settings = {"config_version": 1, "server": {"host": "127.0.0.1", "port": self.port}, "oauth": oauth}
         for name, content in (("settings", settings), ("users", {"config_version": 1, "users": users})):
             (directory / f"{name}.yaml").write_text(json.dumps(content), encoding="utf-8")  # JSON is YAML
-        self._directory = directory
+        self.directory = directory  # it also keeps its keys there
 
     def command(self) -> list[str]:
-        return [sys.executable, "-m", "nanoidp", "--config", str(self._directory)]
+        return [sys.executable, "-m", "nanoidp", "--config", str(self.directory)]
 
     def sign_in(self, scope: str = f"openid {SCOPES[1]}") -> dict[str, Any]:
         """Return the tokens of a user."""
