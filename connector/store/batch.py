@@ -1,89 +1,151 @@
-"""Several statements sent together: one round trip to PostgreSQL, one after another on SQLite.
+"""Statements whose answers nobody has looked at yet travel together: one round trip to PostgreSQL for all of them.
 
-    read, write = batch.send(connection, [Step(SELECT, {"id": 1}), Step(UPDATE, {"id": 1, "status": "approved"})])
+    added = batch.execute(connection, INSERT, row)          # waits
+    found = batch.execute(connection, SELECT, key)          # waits
+    found.one_or_none()                                     # both are sent, and both answers are here
+    batch.execute(connection, UPDATE, change)               # waits; the transaction's end sends it with the COMMIT
 
-The statements, their order and their locks are the same on both databases, and so are the errors. A statement that
-fails ends the batch: what follows it is not executed, and the transaction can only be rolled back.
+The statements, their order and their locks are the same on both databases, and so are the errors: a statement that
+fails is reported where the first answer is looked at, ends its batch, and its transaction can only be rolled back.
+On SQLite, and where somebody listens to single statements, they are executed one after another.
 """
 
 from __future__ import annotations
 
+from collections import namedtuple
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Dialect, Row
-from sqlalchemy.engine.result import IteratorResult, SimpleResultMetaData
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import Connection, Dialect
 from sqlalchemy.sql.dml import UpdateBase
 
 if TYPE_CHECKING:
     from sqlalchemy import Executable
 
 IDLE = 0  # libpq's PQTRANS_IDLE: no transaction is open
+_WAITING = "waiting"  # in a connection's `info`: the statements that were not sent yet
 
 Process = Callable[[Any], Any]
 
 
-@dataclass(frozen=True)
-class Step:
-    """One statement of a batch with its parameters. Statements are constants: each is compiled once and kept."""
-
-    statement: Executable
-    parameters: Mapping[str, Any]
-
-
-@dataclass(frozen=True)
 class Answer:
-    """What one statement returned: its rows, and how many rows it changed (-1 where it changes none)."""
+    """What one statement returned; who looks at it before it was sent sends all that wait."""
 
-    rows: Sequence[Row[*tuple[Any, ...]]]
-    rowcount: int
+    __slots__ = ("_connection", "_rowcount", "_rows", "parameters", "statement")
 
-    def one_or_none(self) -> Row[*tuple[Any, ...]] | None:
+    def __init__(self, connection: Connection, statement: Executable, parameters: Mapping[str, Any]) -> None:
+        self._connection = connection
+        self._rows: Sequence[Any] | None = None
+        self._rowcount = -1
+        self.statement = statement
+        self.parameters = parameters
+
+    @property
+    def rows(self) -> Sequence[Any]:
+        """The rows: tuples with names, none where the statement returns none."""
+        if self._rows is None:
+            flush(self._connection)
+        return self._rows or ()
+
+    @property
+    def rowcount(self) -> int:
+        """How many rows were changed or returned."""
+        if self._rows is None:
+            flush(self._connection)
+        return self._rowcount
+
+    def one_or_none(self) -> Any:
         """Return the first row, None where there is none."""
         return self.rows[0] if self.rows else None
+
+    def scalar(self) -> Any:
+        """Return the first column of the first row, None where there is none."""
+        return self.rows[0][0] if self.rows else None
 
     def scalars(self) -> list[Any]:
         """Return the first column."""
         return [row[0] for row in self.rows]
 
+    def receive(self, rows: Sequence[Any], rowcount: int) -> None:
+        """Keep what the database answered."""
+        self._rows, self._rowcount = rows, rowcount
 
-def send(connection: Connection, steps: Sequence[Step], *, commit: bool = False) -> list[Answer]:
-    """Execute the steps in their order and return their answers by position.
 
-    `commit` ends the connection's transaction in the same round trip; nothing may be executed on it afterwards.
+def execute(connection: Connection, statement: Executable, parameters: Mapping[str, Any]) -> Answer:
+    """Execute a statement in its turn. Statements are constants: each is compiled once and kept."""
+    answer = Answer(connection, statement, parameters)
+    if connection.dialect.name == "sqlite":
+        _execute_alone(connection, answer)
+    else:
+        connection.info.setdefault(_WAITING, []).append(answer)
+    return answer
+
+
+def execute_all(connection: Connection, statement: Executable, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Execute a statement for each of some rows, whose answers do not matter."""
+    if connection.dialect.name != "sqlite":
+        for row in rows:
+            execute(connection, statement, row)
+    elif rows:
+        connection.execute(statement, list(rows))
+
+
+def flush(connection: Connection, *, commit: bool = False) -> None:
+    """Send what waits; `commit` ends the connection's transaction in the same round trip.
+
     Raises SQLAlchemy's errors, as `Connection.execute` does.
     """
-    if connection.dialect.name == "sqlite":
-        return [_execute(connection, step) for step in steps]  # whoever began the transaction commits it
-    return _send_together(connection, steps, commit=commit)
+    waiting: list[Answer] = connection.info.pop(_WAITING, [])
+    if not waiting:
+        return  # SQLAlchemy ends the transaction
+    if _is_observed(connection):
+        for answer in waiting:
+            _execute_alone(connection, answer)
+    else:
+        _send_together(connection, waiting, commit=commit)
 
 
-def _execute(connection: Connection, step: Step) -> Answer:
-    result = connection.execute(step.statement, dict(step.parameters))
-    rowcount = result.rowcount
-    return Answer(result.all() if result.returns_rows else (), rowcount)
+def forget(info: dict[str, Any]) -> None:
+    """Drop what waits on a connection that is returned to the pool: its transaction was rolled back."""
+    info.pop(_WAITING, None)
 
 
-def _send_together(connection: Connection, steps: Sequence[Step], *, commit: bool) -> list[Answer]:
-    compiled = [_compile(step, connection.dialect) for step in steps]
+def _is_observed(connection: Connection) -> bool:
+    """Whether somebody listens to each statement, or to the commit: these are sent at their own times then."""
+    heard = connection.dispatch
+    return bool(heard.before_cursor_execute or heard.after_cursor_execute or heard.commit)
+
+
+def _execute_alone(connection: Connection, answer: Answer) -> None:
+    result = connection.execute(answer.statement, dict(answer.parameters))
+    if not result.returns_rows:
+        answer.receive((), result.rowcount)
+        return
+    rows = result.all()
+    answer.receive(rows, len(rows))
+
+
+def _send_together(connection: Connection, waiting: Sequence[Answer], *, commit: bool) -> None:
+    compiled = [_compile(each, connection.dialect) for each in waiting]
     driver: Any = connection.connection.dbapi_connection
     try:
         is_first = _is_first_of_its_transaction(driver)
+        is_alone = is_first and commit and len(waiting) == 1  # a transaction by itself
         with driver.pipeline():
-            if is_first:
+            if is_first and not is_alone:
                 driver.cursor().execute("BEGIN")
             cursors = [
-                driver.cursor().execute(each.text, each.bind(step.parameters), prepare=True)
-                for each, step in zip(compiled, steps, strict=True)
+                driver.cursor().execute(each.text, each.bind(answer.parameters), prepare=True)
+                for each, answer in zip(compiled, waiting, strict=True)
             ]
-            if commit:
+            if commit and not is_alone:
                 driver.cursor().execute("COMMIT")
-        return [each.read(cursor) for each, cursor in zip(compiled, cursors, strict=True)]
+        for each, answer, cursor in zip(compiled, waiting, cursors, strict=True):
+            answer.receive(each.read(cursor), cursor.rowcount)
     except connection.dialect.loaded_dbapi.Error as error:
-        raise _as_sqlalchemy_raises_it(connection, error) from error
+        connection._handle_dbapi_exception(error, None, None, None, None)  # noqa: SLF001  as Core does itself
 
 
 def _is_first_of_its_transaction(driver: Any) -> bool:
@@ -94,55 +156,38 @@ def _is_first_of_its_transaction(driver: Any) -> bool:
     return True
 
 
-def _as_sqlalchemy_raises_it(connection: Connection, error: Exception) -> BaseException:
-    """Wrap a driver's error; of its text only the message, for the detail repeats the row's values."""
-    dialect = connection.dialect
-    is_disconnect = dialect.is_disconnect(error, None, None)  # type: ignore[arg-type]
-    if message := getattr(getattr(error, "diag", None), "message_primary", None):
-        error.args = (message,)
-    if is_disconnect:
-        connection.invalidate(error)
-    return DBAPIError.instance(
-        None,
-        None,
-        error,
-        dialect.loaded_dbapi.Error,
-        hide_parameters=True,
-        connection_invalidated=is_disconnect,
-        dialect=dialect,
-    )
-
-
 @dataclass(frozen=True)
 class _Compiled:
     text: str
-    processors: Mapping[str, Process | None]
+    processors: Mapping[str, Process]
     defaults: Mapping[str, Any]
-    keys: SimpleResultMetaData | None
-    columns: Sequence[Process | None]
+    row: Callable[[Sequence[Any]], Any] | None
+    columns: Sequence[tuple[int, Process]]
 
     def bind(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
         values = {**self.defaults, **parameters}
-        return {
-            name: values[name] if process is None else process(values[name])
-            for name, process in self.processors.items()
-        }
+        for name, process in self.processors.items():
+            values[name] = process(values[name])
+        return values
 
-    def read(self, cursor: Any) -> Answer:
-        if self.keys is None:
-            return Answer((), cursor.rowcount)
+    def read(self, cursor: Any) -> Sequence[Any]:
+        if self.row is None:
+            return ()
         rows = cursor.fetchall()
-        if any(self.columns):
-            rows = [
-                tuple(value if read is None else read(value) for value, read in zip(row, self.columns, strict=True))
-                for row in rows
-            ]
-        return Answer(IteratorResult(self.keys, iter(rows)).all(), cursor.rowcount)
+        return [self.row(self._processed(row)) for row in rows]
+
+    def _processed(self, row: Sequence[Any]) -> Sequence[Any]:
+        if not self.columns:
+            return row
+        values = list(row)
+        for at, process in self.columns:
+            values[at] = process(values[at])
+        return values
 
 
-def _compile(step: Step, dialect: Dialect) -> _Compiled:
-    statement = step.statement
-    names = tuple(step.parameters) if isinstance(statement, UpdateBase) else None
+def _compile(answer: Answer, dialect: Dialect) -> _Compiled:
+    statement = answer.statement
+    names = tuple(answer.parameters) if isinstance(statement, UpdateBase) else None
     return _compiled(statement, names, dialect)
 
 
@@ -152,13 +197,15 @@ def _compiled(statement: Executable, names: Sequence[str] | None, dialect: Diale
     compiled: Any = statement.compile(dialect=dialect, column_keys=names)  # type: ignore[attr-defined]
     if any(bind.expanding for bind in compiled.binds.values()):
         raise TypeError("A statement of a batch cannot expand a list: it is compiled once.")
+    if compiled.prefetch:
+        raise TypeError("A statement of a batch cannot have defaults that Python computes.")
     columns = tuple(statement.exported_columns)  # type: ignore[attr-defined]
+    binds = {name: bind.type.dialect_impl(dialect).bind_processor(dialect) for name, bind in compiled.binds.items()}
+    reads = (column.type.dialect_impl(dialect).result_processor(dialect, None) for column in columns)
     return _Compiled(
         text=str(compiled),
-        processors={
-            name: bind.type.dialect_impl(dialect).bind_processor(dialect) for name, bind in compiled.binds.items()
-        },
+        processors={name: process for name, process in binds.items() if process is not None},
         defaults={name: bind.effective_value for name, bind in compiled.binds.items() if not bind.required},
-        keys=SimpleResultMetaData([column.key for column in columns]) if columns else None,
-        columns=[column.type.dialect_impl(dialect).result_processor(dialect, None) for column in columns],
+        row=namedtuple("Row", [column.key for column in columns])._make if columns else None,  # noqa: PYI024
+        columns=[(at, process) for at, process in enumerate(reads) if process is not None],
     )

@@ -11,12 +11,13 @@ from datetime import datetime
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, and_, bindparam, delete, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, delete, or_, select, update
 
 from connector.domain.claims import VALUE_CHANGED, VERIFIED, Claim, ClaimState
 from connector.domain.environment import SANDBOX
 from connector.domain.history import CLAIM, REMOVED, Change
 from connector.domain.verification import Verification
+from connector.store import batch
 from connector.store.dialect import by_code_point, insert
 from connector.store.models import claims, verification_claims, verifications
 
@@ -68,12 +69,19 @@ _LOCK_OF_USERS = (
     .order_by(by_code_point(claims.c.user_id), by_code_point(claims.c.uri), claims.c.provider_id)
     .with_for_update()
 )
-_LOCK_STATES = (
-    select(claims.c.uri, claims.c.is_verified, claims.c.verification_status, claims.c.environment)
-    .where(claims.c.provider_id == bindparam("provider_id"), claims.c.user_id == bindparam("user_id"))
-    .order_by(by_code_point(claims.c.uri))
-    .with_for_update()
-)
+
+
+def lock_states_of(user_id: ColumnElement[str]) -> Select[Any]:
+    """Return the statement that locks a user's claims with a provider, in lock order, and reads their states."""
+    return (
+        select(claims.c.uri, claims.c.is_verified, claims.c.verification_status, claims.c.environment)
+        .where(claims.c.provider_id == bindparam("of_provider"), claims.c.user_id == user_id)
+        .order_by(by_code_point(claims.c.uri))
+        .with_for_update()
+    )
+
+
+_LOCK_STATES = lock_states_of(bindparam("of_user", type_=claims.c.user_id.type))
 
 _CHANGED = (claims.c.user_id, claims.c.uri, claims.c.provider_id, claims.c.verification_id)
 
@@ -135,8 +143,7 @@ def correct(connection: Connection, claim_id: str, values: Mapping[str, Any]) ->
 
 def set_verification(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
     """Point the claims to a new verification; those that are verified stay so until its result arrives."""
-    if rows:
-        connection.execute(_SET_VERIFICATION(connection), sorted(rows, key=itemgetter("uri")))
+    batch.execute_all(connection, _SET_VERIFICATION(connection), sorted(rows, key=itemgetter("uri")))
 
 
 def lock(connection: Connection, tenant: str, user_id: str) -> bool:
@@ -153,14 +160,17 @@ def lock_all(connection: Connection, provider_id: str) -> None:
 
 def lock_states(connection: Connection, provider_id: str, user_id: str) -> dict[str, ClaimState]:
     """Lock a user's claims with a provider and return their states."""
-    rows = connection.execute(_LOCK_STATES, {"provider_id": provider_id, "user_id": user_id}).all()
+    return read_states(connection.execute(_LOCK_STATES, {"of_provider": provider_id, "of_user": user_id}).all())
+
+
+def read_states(rows: Iterable[Sequence[Any]]) -> dict[str, ClaimState]:
+    """Read the rows of `lock_states_of`, by the claims' URIs."""
     return {uri: ClaimState(*state) for uri, *state in rows}
 
 
 def settle(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
     """Write what a finished run means for the claims."""
-    if rows:
-        connection.execute(_SETTLE(connection), rows)
+    batch.execute_all(connection, _SETTLE(connection), rows)
 
 
 def unverify_changed(

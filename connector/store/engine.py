@@ -26,6 +26,7 @@ from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from connector.errors import ConfigurationError
+from connector.store import batch
 from connector.store.availability import check_in_place, check_space, identity, told_apart
 from connector.store.wake_up import News, Notifications, wake_up_of
 
@@ -59,6 +60,7 @@ class Database:
         self._check_in_place()
         with told_apart(), self._reader_engine.begin() as connection:
             yield connection
+            batch.flush(connection)
 
     @contextmanager
     def write(self) -> Iterator[Connection]:
@@ -70,6 +72,7 @@ class Database:
             with told_apart(), self._writer_engine.begin() as connection:
                 news.begin(connection)
                 yield connection
+                batch.flush(connection, commit=True)
         news.publish()
 
     def listen(self) -> Notifications:
@@ -152,6 +155,7 @@ def _create_engine(url: str) -> Engine:
         engine = create_engine(url, connect_args=connect_args, **options)
         engine.dialect.use_insertmanyvalues_wo_returning = True  # several rows in one statement, not one each
         event.listen(engine, "handle_error", _drop_detail)
+        event.listen(engine, "before_execute", _send_waiting)
         event.listen(engine, "checkin", _note_return)
         event.listen(engine, "checkout", partial(_ping_idle, engine))
         return engine
@@ -163,8 +167,14 @@ def _create_engine(url: str) -> Engine:
 
 def _note_return(driver_connection: Any, record: ConnectionPoolEntry) -> None:
     record.info["returned_at"] = time.monotonic()
+    batch.forget(record.info)
     if driver_connection is not None and driver_connection.autocommit:
         driver_connection.autocommit = False  # a batch began the last transaction itself
+
+
+def _send_waiting(connection: Connection, *_: object) -> None:
+    """Send the statements of a batch before one that is executed at once."""
+    batch.flush(connection)
 
 
 def _ping_idle(engine: Engine, driver_connection: Any, record: ConnectionPoolEntry, _: object) -> None:

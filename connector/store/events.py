@@ -10,6 +10,8 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, and_, bindparam, case, func, literal_column, select, update
 
+from connector.store import batch
+from connector.store.batch import Answer
 from connector.store.dialect import insert
 from connector.store.models import events, verifications
 
@@ -59,9 +61,9 @@ def new_id() -> str:
     return str(uuid.uuid4())
 
 
-def add(connection: Connection, row: Mapping[str, Any]) -> bool:
-    """Insert an event with its sealed body; False where it was received before."""
-    return connection.execute(_ADD(connection), row).rowcount == 1
+def add(connection: Connection, row: Mapping[str, Any]) -> Answer:
+    """Insert an event with its sealed body; no row where it was received before."""
+    return batch.execute(connection, _ADD(connection), row)
 
 
 def find_last(connection: Connection, provider_id: str) -> datetime | None:
@@ -88,7 +90,7 @@ def find_parked(connection: Connection, provider_id: str, run_id: str) -> list[P
 
 def settle(connection: Connection, provider_id: str, run_id: str) -> None:
     """Mark the events parked for a run as applied."""
-    connection.execute(_SETTLE, {"of_provider": provider_id, "of_run": run_id})
+    batch.execute(connection, _SETTLE, {"of_provider": provider_id, "of_run": run_id})
 
 
 def resolve(connection: Connection, event_id: str, state: str) -> bool:

@@ -12,6 +12,7 @@ from datetime import datetime
 from sqlalchemy import ColumnElement, Connection, bindparam, delete, insert, or_, select, text
 
 from connector.domain.history import AUDITED, CLAIM, REMOVED, RUN, START, USER, AuditFilter, Change, Entry
+from connector.store import batch
 from connector.store.models import IS_AUDITED, IS_REFUSED, history
 
 _COLUMNS = [column for column in history.c if column.name != "id"]
@@ -30,8 +31,8 @@ _FIND_RUN = (
 
 
 def append(connection: Connection, changes: Sequence[Change]) -> None:
-    """Write changes, of which there is at least one."""
-    connection.execute(_INSERT, [_row(change) for change in changes])
+    """Write changes."""
+    batch.execute_all(connection, _INSERT, [_row(change) for change in changes])
 
 
 def knows_run(connection: Connection, provider_id: str, run_id: str) -> bool:

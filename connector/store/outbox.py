@@ -30,6 +30,7 @@ from sqlalchemy import (
     update,
 )
 
+from connector.store import batch
 from connector.store.dialect import Extended, Insert, from_now, insert
 from connector.store.models import outbox
 from connector.store.wake_up import NOTIFY, announce
@@ -91,9 +92,9 @@ def add(
     payload: Payload,
     *,
     dedupe_key: str | None = None,
-) -> bool:
-    """Insert a delivery in the transaction that causes it; False where its dedupe key exists."""
-    return connection.execute(insertion(connection), _row(payload, dedupe_key)).rowcount == 1
+) -> None:
+    """Insert a delivery in the transaction that causes it, unless its dedupe key exists."""
+    batch.execute(connection, insertion(connection), _row(payload, dedupe_key))
 
 
 def add_all(connection: Connection, payloads: Sequence[Payload], dedupe_keys: Sequence[str | None] = ()) -> None:
@@ -101,7 +102,7 @@ def add_all(connection: Connection, payloads: Sequence[Payload], dedupe_keys: Se
     keys = dedupe_keys or [None] * len(payloads)
     rows = [_row(payload, key) for payload, key in zip(payloads, keys, strict=True)]
     if rows:
-        connection.execute(insertion(connection), rows)
+        batch.execute_all(connection, insertion(connection), rows)
 
 
 def lease(

@@ -14,6 +14,7 @@ from connector.domain.capture import SdkOptions
 from connector.domain.custom_data import CustomInput, InputType
 from connector.domain.provider import PROVIDER_TYPE, Condition, Provider, name_key
 from connector.domain.studio import LinkDefaults, Notices, OutputClaim, OutputRole, Studio
+from connector.store import batch
 from connector.store.models import providers
 
 _PLAIN = Studio()  # what nearly all providers have
@@ -51,7 +52,7 @@ _FIND_WEBHOOK_ACCESS = select(
 ).where(providers.c.id == bindparam("provider_id"), providers.c.tenant == bindparam("of_tenant"))
 
 
-_SHARE_ENVIRONMENT = (
+SHARE_ENVIRONMENT = (
     select(providers.c.environment)
     .where(providers.c.id == bindparam("provider_id"))
     .with_for_update(read=True, key_share=True)
@@ -104,7 +105,7 @@ def change(connection: Connection, provider_id: str, values: Mapping[str, Any], 
 
 def share_environment(connection: Connection, provider_id: str) -> str | None:
     """Return the environment of a provider's credentials, which then cannot change until the transaction's end."""
-    return connection.execute(_SHARE_ENVIRONMENT, {"provider_id": provider_id}).scalar_one_or_none()
+    return connection.execute(SHARE_ENVIRONMENT, {"provider_id": provider_id}).scalar_one_or_none()
 
 
 def remove(connection: Connection, provider_id: str) -> None:
@@ -155,7 +156,8 @@ def find_notice_secret(connection: Connection, provider_id: str) -> str:
 
 def find_webhook_access(connection: Connection, provider_id: str, tenant: str, now: datetime) -> WebhookAccess | None:
     """Return what is needed to receive an event, tokens sealed; None where there is no such provider."""
-    row = connection.execute(_FIND_WEBHOOK_ACCESS, {"provider_id": provider_id, "of_tenant": tenant}).one_or_none()
+    key = {"provider_id": provider_id, "of_tenant": tenant}
+    row = batch.execute(connection, _FIND_WEBHOOK_ACCESS, key).one_or_none()
     if row is None:
         return None
     tokens = {} if row.webhook_token is None else {"webhook_token": row.webhook_token}

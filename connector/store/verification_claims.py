@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import fields
 from operator import itemgetter
 from typing import Any
@@ -12,13 +12,15 @@ from sqlalchemy import ColumnElement, Connection, bindparam, delete, insert, or_
 from connector.domain.studio import OutputRole
 from connector.domain.verification import Verification, VerificationClaim
 from connector.domain.workflow_run import REVIEW
+from connector.store import batch
 from connector.store.dialect import insert as insert_or
 from connector.store.models import verification_claims, verification_tags, verifications
 
 _OF_VERIFICATION = verification_claims.c.verification_id == bindparam("of_verification")
 _INSERT = insert(verification_claims)
 _COLUMNS = [verification_claims.c[each.name] for each in fields(VerificationClaim)]
-_FIND_ALL = select(*_COLUMNS).where(_OF_VERIFICATION).order_by(verification_claims.c.uri)
+SELECT = select(*_COLUMNS).order_by(verification_claims.c.uri)
+_FIND_ALL = SELECT.where(_OF_VERIFICATION)
 UNREAD = ""  # the fingerprint of a value that was not read yet: differs from all, also from that of no value
 _UNBIND = (
     update(verification_claims)
@@ -51,12 +53,14 @@ _MARK_STALE = (
     )
     .values(is_stale=True)
 )
+_KEEP_VALUE = update(verification_claims).where(_OF_VERIFICATION, verification_claims.c.uri == bindparam("of_claim"))
 _ADD_TAGS = insert_or(verification_tags, lambda statement: statement.on_conflict_do_nothing())
 
 
 def add(connection: Connection, verification_id: str, claims: Sequence[VerificationClaim]) -> None:
     """Insert a verification's claims."""
-    connection.execute(_INSERT, [row | {"fingerprint": UNREAD} for row in _rows(verification_id, claims)])
+    rows = [row | {"fingerprint": UNREAD} for row in _rows(verification_id, claims)]
+    batch.execute_all(connection, _INSERT, rows)
 
 
 def replace(
@@ -71,10 +75,8 @@ def replace(
 
 def add_tags(connection: Connection, verification_id: str, tags: Collection[str]) -> None:
     """Add the tags that the verification does not have yet."""
-    if tags:
-        connection.execute(
-            _ADD_TAGS(connection), [{"verification_id": verification_id, "tag": tag} for tag in sorted(tags)]
-        )
+    rows = [{"verification_id": verification_id, "tag": tag} for tag in sorted(tags)]
+    batch.execute_all(connection, _ADD_TAGS(connection), rows)
 
 
 def bind_values(connection: Connection, verification_id: str, claims: Sequence[VerificationClaim]) -> bool:
@@ -141,20 +143,20 @@ def mark_remapped(connection: Connection, provider_id: str, user_id: str, sent: 
 
 def keep_values(connection: Connection, verification_id: str, values: Mapping[str, str]) -> None:
     """Write the sealed values that the workflow's output holds for some of a verification's claims."""
-    if values:
-        connection.execute(
-            update(verification_claims)
-            .where(
-                verification_claims.c.verification_id == verification_id, verification_claims.c.uri == bindparam("of")
-            )
-            .values(output_value=bindparam("read")),
-            [{"of": uri, "read": value} for uri, value in sorted(values.items())],
-        )
+    rows = [
+        {"of_verification": verification_id, "of_claim": uri, "output_value": value}
+        for uri, value in sorted(values.items())
+    ]
+    batch.execute_all(connection, _KEEP_VALUE, rows)
 
 
 def find_all(connection: Connection, verification_id: str) -> list[VerificationClaim]:
     """Return a verification's claims, in the order of their URIs."""
-    rows = connection.execute(_FIND_ALL, {"of_verification": verification_id}).all()
+    return read(connection.execute(_FIND_ALL, {"of_verification": verification_id}).all())
+
+
+def read(rows: Iterable[Sequence[Any]]) -> list[VerificationClaim]:
+    """Read the rows of `SELECT`."""
     return [
         VerificationClaim(uri, applicant_field, pointer, None if role is None else OutputRole(role), *values)
         for uri, applicant_field, pointer, role, *values in rows

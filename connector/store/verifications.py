@@ -16,7 +16,8 @@ from sqlalchemy.sql.dml import ReturningUpdate
 
 from connector.domain.verification import Verification, VerificationClaim
 from connector.errors import Code, RequestError
-from connector.store import verification_claims
+from connector.store import batch, verification_claims
+from connector.store.batch import Answer
 from connector.store.models import providers, verifications
 from connector.store.models import verification_claims as claims_table
 from connector.store.times import UtcDateTime
@@ -26,7 +27,7 @@ _COLUMNS = [_ID if each.name == _ID.name else verifications.c[each.name] for eac
 SELECT = select(*_COLUMNS)
 _INSERT = insert(verifications).returning(*_COLUMNS)
 _FIND = SELECT.where(verifications.c.id == bindparam("verification_id"))
-_LOCK_RUN = SELECT.where(
+LOCK_RUN = SELECT.where(
     verifications.c.provider_id == bindparam("of_provider"), verifications.c.run_id == bindparam("of_run")
 ).with_for_update()
 _CHANGE = update(verifications).where(verifications.c.id == bindparam("of"), verifications.c.closed_at.is_(None))
@@ -143,9 +144,9 @@ def discard(connection: Connection, verification_id: str, owner: str) -> bool:
     return connection.execute(statement).rowcount == 1
 
 
-def change(connection: Connection, verification_id: str, values: Mapping[str, Any]) -> bool:
-    """Change an open verification, but not its status; False where it is closed."""
-    return connection.execute(_CHANGE, {"of": verification_id, **_without_status(values)}).rowcount == 1
+def change(connection: Connection, verification_id: str, values: Mapping[str, Any]) -> Answer:
+    """Change an open verification, but not its status; no row where it is closed."""
+    return batch.execute(connection, _CHANGE, {"of": verification_id, **_without_status(values)})
 
 
 def find_open(connection: Connection, provider_id: str, user_id: str) -> Verification | None:
@@ -188,7 +189,7 @@ def lock(connection: Connection, verification_id: str) -> Verification | None:
 
 def lock_run(connection: Connection, provider_id: str, run_id: str) -> Verification | None:
     """Lock and return the verification that a run belongs to."""
-    return one(connection, _LOCK_RUN, {"of_provider": provider_id, "of_run": run_id})
+    return one(connection, LOCK_RUN, {"of_provider": provider_id, "of_run": run_id})
 
 
 def find_known_runs(connection: Connection, provider_id: str, run_ids: Collection[str]) -> set[str]:
@@ -279,6 +280,12 @@ def one(
 ) -> Verification | None:
     """Return the one verification that a statement finds."""
     row = connection.execute(statement, parameters).one_or_none()
+    return None if row is None else read_row(row)
+
+
+def read_one(answer: Answer) -> Verification | None:
+    """Read the one verification that a statement of a batch returns."""
+    row = answer.one_or_none()
     return None if row is None else read_row(row)
 
 

@@ -7,12 +7,11 @@ from contextlib import suppress
 from datetime import UTC, datetime
 
 import pytest
-from sqlalchemy import bindparam, insert, select, text, update
+from sqlalchemy import Column, ExceptionContext, MetaData, String, Table, bindparam, event, insert, select, text, update
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from connector.errors import DatabaseUnavailable
 from connector.store import batch
-from connector.store.batch import Step
 from connector.store.engine import Database
 from connector.store.models import history, users
 from tests.postgresql_proxy import PostgresqlProxy
@@ -39,39 +38,53 @@ def proxied(new_database: object, postgresql_server: str) -> Iterator[tuple[Data
     proxy.close()
 
 
-def test_answers_come_by_position_with_rows_and_row_counts(database: Database) -> None:
+def test_answers_have_rows_and_row_counts(database: Database) -> None:
     with database.write() as connection:
-        added, here, elsewhere, renamed = batch.send(
-            connection,
-            [
-                Step(ADD, user("ann")),
-                Step(FIND, {"of_tenant": "t"}),
-                Step(FIND, {"of_tenant": "u"}),
-                Step(RENAME, {"of": "ann", "user_id": "bea"}),
-            ],
-        )
-    assert added.rows[0].created_at == NOW
-    assert here.one_or_none() == ("ann", NOW)
-    assert elsewhere.one_or_none() is None
-    assert renamed.rowcount == 1
+        added = batch.execute(connection, ADD, user("ann"))
+        here = batch.execute(connection, FIND, {"of_tenant": "t"})
+        elsewhere = batch.execute(connection, FIND, {"of_tenant": "u"})
+        renamed = batch.execute(connection, RENAME, {"of": "ann", "user_id": "bea"})
+        assert added.rows[0].created_at == NOW
+        assert here.one_or_none() == ("ann", NOW)
+        assert (elsewhere.one_or_none(), elsewhere.scalar(), elsewhere.rowcount) == (None, None, 0)
+        assert (renamed.rowcount, renamed.rows) == (1, ())
     with database.read() as connection:
-        [found] = batch.send(connection, [Step(FIND, {"of_tenant": "t"})])
-    assert found.scalars() == ["bea"]
+        found = batch.execute(connection, FIND, {"of_tenant": "t"})
+    assert found.scalars() == ["bea"]  # also after the block
+    assert found.scalar() == "bea"
 
 
 def test_values_are_written_and_read_by_their_columns_types(database: Database) -> None:
     entry = {"at": NOW, "tenant": "t", "subject": "user", "current": "added", "cause": "test", "detail": {"a": [1]}}
     with database.write() as connection:
-        _, read = batch.send(connection, [Step(RECORD, entry), Step(select(history.c.at, history.c.detail), {})])
-    assert tuple(read.rows[0]) == (NOW, {"a": [1]})
+        batch.execute_all(connection, RECORD, [entry, {**entry, "detail": {}}])
+        read = batch.execute(connection, select(history.c.at, history.c.detail).order_by(history.c.id), {})
+    assert read.rows == [(NOW, {"a": [1]}), (NOW, {})]
 
 
-def test_a_batch_may_end_its_transaction(database: Database) -> None:
+def test_statements_in_any_way_are_executed_in_their_order(database: Database) -> None:
     with database.write() as connection:
-        batch.send(connection, [Step(ADD, user("ann"))], commit=True)
+        batch.execute(connection, ADD, user("ann"))
+        connection.execute(RENAME, {"of": "ann", "user_id": "bea"})
+        batch.execute(connection, RENAME, {"of": "bea", "user_id": "cid"})
+        assert connection.execute(FIND, {"of_tenant": "t"}).scalars().all() == ["cid"]
+        batch.execute(connection, RENAME, {"of": "cid", "user_id": "dan"})
     with database.read() as connection:
-        [found] = batch.send(connection, [Step(FIND, {"of_tenant": "t"})])
-    assert found.scalars() == ["ann"]
+        assert connection.execute(FIND, {"of_tenant": "t"}).scalars().all() == ["dan"]
+
+
+def test_whoever_listens_to_statements_hears_each_at_its_time(database: Database) -> None:
+    heard: list[str] = []
+    listeners = [
+        ("after_cursor_execute", lambda *given: heard.append(given[2].split()[0])),
+        ("commit", lambda *_: heard.append("COMMIT")),
+    ]
+    with database.write() as connection:
+        for name, listener in listeners:
+            event.listen(connection, name, listener)
+        batch.execute(connection, ADD, user("ann"))
+        batch.execute(connection, FIND, {"of_tenant": "t"})
+    assert heard == ["INSERT", "SELECT", "COMMIT"]
 
 
 def test_statements_before_and_after_a_batch_are_of_its_transaction(database: Database) -> None:
@@ -79,8 +92,9 @@ def test_statements_before_and_after_a_batch_are_of_its_transaction(database: Da
         with suppress(KeyError), database.write() as connection:
             for name in before:
                 connection.execute(ADD, user(name))
-            batch.send(connection, [Step(ADD, user("bea"))])
+            assert batch.execute(connection, ADD, user("bea")).rowcount == 1
             connection.execute(ADD, user("cid"))
+            batch.execute(connection, ADD, user("eve"))
             raise KeyError
     with database.write() as connection:  # the connection that a batch has used begins as any other
         connection.execute(ADD, user("dan"))
@@ -88,47 +102,71 @@ def test_statements_before_and_after_a_batch_are_of_its_transaction(database: Da
         assert connection.execute(FIND, {"of_tenant": "t"}).scalars().all() == ["dan"]
 
 
-@pytest.mark.parametrize("commit", [False, True])
-def test_a_statement_that_fails_fails_its_transaction(database: Database, *, commit: bool) -> None:
-    steps = [Step(ADD, user("ann")), Step(ADD, user("ann")), Step(ADD, user("bea"))]
+@pytest.mark.parametrize("is_read", [False, True], ids=["unread", "read"])
+@pytest.mark.parametrize("names", [["ann"], ["ann", "bea"]], ids=["alone", "together"])
+def test_a_statement_that_fails_fails_its_transaction(database: Database, names: list[str], *, is_read: bool) -> None:
+    with database.write() as connection:
+        batch.execute(connection, ADD, user("ann"))
     with pytest.raises(IntegrityError) as caught, database.write() as connection:
-        batch.send(connection, steps, commit=commit)
+        answers = [batch.execute(connection, ADD, user(name)) for name in reversed(names)]
+        assert not is_read or answers[0].rows
     assert "ann" not in str(caught.value)
     with database.read() as connection:
-        assert connection.execute(FIND, {"of_tenant": "t"}).all() == []
+        assert connection.execute(FIND, {"of_tenant": "t"}).scalars().all() == ["ann"]
+
+
+def test_errors_reach_those_who_listen_to_errors(database: Database) -> None:
+    heard: list[ExceptionContext] = []
+    with pytest.raises(IntegrityError), database.write() as connection:
+        event.listen(connection.engine, "handle_error", heard.append)
+        batch.execute_all(connection, ADD, [user("ann"), user("ann")])
+    assert isinstance(heard[0].sqlalchemy_exception, IntegrityError)
 
 
 def test_a_lost_connection_is_told_as_such_and_replaced(proxied: tuple[Database, PostgresqlProxy]) -> None:
     database, _ = proxied
     kill = select(text("pg_terminate_backend(pg_backend_pid())"))
     with pytest.raises(DatabaseUnavailable) as caught, database.read() as connection:
-        batch.send(connection, [Step(kill, {})])
+        batch.execute(connection, kill, {})
     cause = caught.value.__cause__
     assert isinstance(cause, OperationalError)
     assert cause.connection_invalidated
     with database.write() as connection:
-        batch.send(connection, [Step(ADD, user("ann"))], commit=True)
+        batch.execute(connection, ADD, user("ann"))
 
 
-def test_a_batch_is_one_round_trip(proxied: tuple[Database, PostgresqlProxy]) -> None:
+def test_what_waits_goes_in_one_round_trip(proxied: tuple[Database, PostgresqlProxy]) -> None:
     database, proxy = proxied
     with proxy.counted() as read, database.read() as connection:
-        batch.send(connection, [Step(FIND, {"of_tenant": each}) for each in "abc"])
+        batch.execute_all(connection, FIND, [{"of_tenant": each} for each in "abc"])
     with proxy.counted() as written, database.write() as connection:
-        batch.send(connection, [Step(ADD, user(each)) for each in "abc"])
-        batch.send(connection, [Step(ADD, user(each)) for each in "def"], commit=True)
-    with proxy.counted() as single, database.write() as connection:
-        connection.execute(ADD, user("g"))
-    assert (read, written, single) == ([1], [2], [3])
+        batch.execute_all(connection, ADD, [user(each) for each in "ab"])
+        assert batch.execute(connection, ADD, user("c")).rows
+        batch.execute_all(connection, ADD, [user(each) for each in "def"])
+    with proxy.counted() as alone, database.write() as connection:
+        added = batch.execute(connection, ADD, user("g"))
+    with proxy.counted() as plain, database.write() as connection:
+        connection.execute(ADD, user("h"))
+    with proxy.counted() as nothing, database.write() as connection:
+        pass
+    assert (read, written, alone, plain, nothing) == ([1], [2], [1], [3], [0])
+    assert added.rowcount == 1
 
 
 def test_a_list_that_would_have_to_be_expanded_is_refused(proxied: tuple[Database, PostgresqlProxy]) -> None:
     database, _ = proxied
     named = select(users.c.user_id).where(users.c.user_id.in_(bindparam("names", expanding=True)))
     with pytest.raises(TypeError), database.read() as connection:
-        batch.send(connection, [Step(named, {"names": ["a"]})])
+        batch.execute(connection, named, {"names": ["a"]})
+
+
+def test_defaults_of_python_are_refused(proxied: tuple[Database, PostgresqlProxy]) -> None:
+    database, _ = proxied
+    named = insert(Table("named", MetaData(), Column("name", String, default="somebody"), Column("at", String)))
+    with pytest.raises(TypeError), database.write() as connection:
+        batch.execute(connection, named, {"at": "home"})
 
 
 def test_a_driver_error_is_a_database_error(database: Database) -> None:
     with pytest.raises(DBAPIError), database.write() as connection:
-        batch.send(connection, [Step(select(text("no_such_function()")), {})])
+        batch.execute(connection, select(text("no_such_function()")), {})

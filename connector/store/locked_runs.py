@@ -1,0 +1,52 @@
+"""The lock on a run, and all that applying its status reads, in one round trip."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, bindparam, select
+
+from connector.domain.claims import ClaimState
+from connector.domain.verification import Verification, VerificationClaim
+from connector.store import batch, claims, providers, verification_claims, verifications
+from connector.store.models import verifications as table
+
+_IS_THIS_RUN = (
+    table.c.provider_id == bindparam("of_provider"),
+    table.c.run_id == bindparam("of_run"),
+    table.c.closed_at.is_(None),
+)
+_FIND_CLAIMS = verification_claims.SELECT.join(table).where(*_IS_THIS_RUN)
+_LOCK_STATES = claims.lock_states_of(select(table.c.user_id).where(*_IS_THIS_RUN).scalar_subquery())
+
+
+@dataclass(frozen=True)
+class LockedRun:
+    """A run's verification, None where none is known; the claims that it sent, and what is known of the user's.
+
+    The provider's environment cannot change before the transaction's end. Claims are read only where they are needed,
+    and while the verification is open.
+    """
+
+    environment: str | None
+    verification: Verification | None
+    claims: Sequence[VerificationClaim]
+    states: Mapping[str, ClaimState]
+
+
+def lock(connection: Connection, provider_id: str, run_id: str, *, with_claims: bool) -> LockedRun:
+    """Lock a run, in lock order: share its provider, lock its verification and the user's claims with the provider."""
+    key = {"of_provider": provider_id, "of_run": run_id}
+    environment = batch.execute(connection, providers.SHARE_ENVIRONMENT, {"provider_id": provider_id})
+    verification = batch.execute(connection, verifications.LOCK_RUN, key)
+    if not with_claims:
+        return LockedRun(environment.scalar(), verifications.read_one(verification), (), {})
+    sent = batch.execute(connection, _FIND_CLAIMS, key)
+    states = batch.execute(connection, _LOCK_STATES, key)
+    return LockedRun(
+        environment.scalar(),
+        verifications.read_one(verification),
+        verification_claims.read(sent.rows),
+        claims.read_states(states.rows),
+    )

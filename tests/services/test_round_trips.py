@@ -1,0 +1,161 @@
+"""Round trips to PostgreSQL, counted at the wire: what a database on another host costs each request.
+
+`pytest tests/services/test_round_trips.py -s` prints them.
+"""
+
+from __future__ import annotations
+
+import itertools
+import uuid
+from collections.abc import Callable, Iterator
+import pytest
+
+from connector.services.outbox import new_owner
+from connector.services.providers.applicant_deletion import DeleteApplicant
+from connector.settings import Settings
+from connector.simulator.server import Simulator
+from connector.store import outbox
+from tests.harness import Caller, Clock, ConnectorServer, World, event_body
+from tests.postgresql_proxy import PostgresqlProxy
+from tests.races.attack import ALL_CLEAR, PROVIDERS, add_provider
+
+TIMES = 4  # the first prepares statements, and after a pause there is a ping: the fewest are what a request costs
+LONG_AFTER = 5  # seconds: by then, Onfido may be asked again
+
+
+@pytest.fixture(scope="module")
+def proxied(
+    tmp_path_factory: pytest.TempPathFactory, new_database: Callable[[str], str]
+) -> Iterator[tuple[ConnectorServer, PostgresqlProxy, Clock]]:
+    proxy, clock = PostgresqlProxy(new_database("postgresql")), Clock()
+    settings = Settings(
+        data_dir=tmp_path_factory.mktemp("round-trips"),
+        database_url=proxy.url,
+        allow_http_loopback=True,
+        onfido_rate_limit=1_000_000,
+        dev=True,
+    )
+    with ConnectorServer(settings, clock) as connector:
+        connector.rest()
+        yield connector, proxy, clock
+    proxy.close()
+
+
+class Counted:
+    """A world whose database is asked through a proxy that counts."""
+
+    def __init__(self, world: World, proxy: PostgresqlProxy) -> None:
+        self.world = world
+        self._proxy = proxy
+        self._names = (f"user-{number}" for number in itertools.count())
+
+    def new_user(self) -> Caller:
+        return self.world.add_user(next(self._names))
+
+    def fewest(self, what: str, prepare: Callable[[], Callable[[], None]]) -> int:
+        """Prepare and do something several times; return the fewest round trips of what is done."""
+        numbers = []
+        for _ in range(TIMES):
+            act = prepare()
+            with self._proxy.counted() as number:
+                act()
+            numbers += number
+        print(f"\n{what}: {min(numbers)} round trips")  # noqa: T201  a report for whoever asks with -s
+        return min(numbers)
+
+
+@pytest.fixture
+def counted(proxied: tuple[ConnectorServer, PostgresqlProxy, Clock], simulator: Simulator) -> Counted:
+    connector, proxy, clock = proxied
+    return Counted(add_provider(World(connector, simulator, clock, tenant=f"tenant-{uuid.uuid4()}")), proxy)
+
+
+def asking(caller: Caller, world: World, status: str) -> Callable[[], None]:
+    def ask() -> None:
+        answer = caller.verify(world.provider_id, status)
+        assert answer.status_code == 200, answer.text
+
+    return ask
+
+
+def getting(caller: Caller, path: str) -> Callable[[], None]:
+    def ask() -> None:
+        answer = caller.get(path)
+        assert answer.status_code == 200, answer.text
+
+    return ask
+
+
+def test_a_webhook(counted: Counted) -> None:
+    def prepare() -> Callable[[], None]:
+        body = event_body(counted.world.start(counted.new_user()), "approved", ALL_CLEAR)
+
+        def post() -> None:
+            assert counted.world.post_event(body).ok
+
+        return post
+
+    assert counted.fewest("a webhook", prepare) <= 3
+
+
+def test_initiated(counted: Counted) -> None:
+    assert counted.fewest("INITIATED", lambda: asking(counted.new_user(), counted.world, "INITIATED")) <= 8
+
+
+def test_initiated_again(counted: Counted) -> None:
+    def prepare() -> Callable[[], None]:
+        ann = counted.new_user()
+        assert counted.world.post_event(event_body(counted.world.start(ann), "declined", ALL_CLEAR)).ok
+        return asking(ann, counted.world, "INITIATED")
+
+    assert counted.fewest("INITIATED once more", prepare) <= 8
+
+
+@pytest.mark.parametrize("has_ended", [False, True], ids=["open", "ended"])
+def test_completed(counted: Counted, *, has_ended: bool) -> None:
+    def prepare() -> Callable[[], None]:
+        ann = counted.new_user()
+        run_id = counted.world.start(ann)
+        if has_ended:
+            counted.world.outcome(run_id)
+        return asking(ann, counted.world, "COMPLETED")
+
+    assert counted.fewest(f"COMPLETED, {'ended' if has_ended else 'open'}", prepare) <= 6
+
+
+def test_reinitiated(counted: Counted) -> None:
+    def prepare() -> Callable[[], None]:
+        ann = counted.new_user()
+        counted.world.start(ann)
+        counted.world.clock.advance(LONG_AFTER)
+        return asking(ann, counted.world, "REINITIATED")
+
+    assert counted.fewest("REINITIATED", prepare) <= 6
+
+
+def test_a_delivery(counted: Counted) -> None:
+    world = counted.world
+    services = world.connector.services
+
+    def prepare() -> Callable[[], None]:
+        with services.database.write() as connection:
+            outbox.add(connection, DeleteApplicant(world.tenant, world.provider_id, str(uuid.uuid4())))
+
+        def deliver() -> None:
+            assert services.outbox.work(new_owner()) == 1
+
+        return deliver
+
+    assert counted.fewest("a delivery", prepare) <= 3
+
+
+def test_claims(counted: Counted) -> None:
+    ann = counted.new_user()
+    counted.world.start(ann)
+    reading = getting(ann, "/api/users/v1/me/idv/claims")
+    assert counted.fewest("claims", lambda: reading) <= 1
+
+
+def test_a_list_of_providers(counted: Counted) -> None:
+    reading = getting(counted.world.connector.as_admin(counted.world.tenant), PROVIDERS)
+    assert counted.fewest("providers", lambda: reading) <= 2
