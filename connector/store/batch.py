@@ -76,16 +76,16 @@ class Answer:
 def execute(connection: Connection, statement: Executable, parameters: Mapping[str, Any]) -> Answer:
     """Execute a statement in its turn. Statements are constants: each is compiled once and kept."""
     answer = Answer(connection, statement, parameters)
-    if connection.dialect.name == "sqlite":
-        _execute_alone(connection, answer)
-    else:
+    if _can_wait(connection):
         connection.info.setdefault(_WAITING, []).append(answer)
+    else:
+        _execute_now(connection, answer)
     return answer
 
 
 def execute_all(connection: Connection, statement: Executable, rows: Sequence[Mapping[str, Any]]) -> None:
     """Execute a statement for each of some rows, whose answers do not matter."""
-    if connection.dialect.name != "sqlite":
+    if _can_wait(connection):
         for row in rows:
             execute(connection, statement, row)
     elif rows:
@@ -93,18 +93,13 @@ def execute_all(connection: Connection, statement: Executable, rows: Sequence[Ma
 
 
 def flush(connection: Connection, *, commit: bool = False) -> None:
-    """Send what waits; `commit` ends the connection's transaction in the same round trip.
+    """Send what waits; `commit` ends the transaction in the same round trip.
 
+    Where somebody listens to the commit, or nothing waits, SQLAlchemy ends it.
     Raises SQLAlchemy's errors, as `Connection.execute` does.
     """
-    waiting: list[Answer] = connection.info.pop(_WAITING, [])
-    if not waiting:
-        return  # SQLAlchemy ends the transaction
-    if _is_observed(connection):
-        for answer in waiting:
-            _execute_alone(connection, answer)
-    else:
-        _send_together(connection, waiting, commit=commit)
+    if waiting := connection.info.pop(_WAITING, None):
+        _send_together(connection, waiting, commit=commit and not connection.dispatch.commit)
 
 
 def forget(info: dict[str, Any]) -> None:
@@ -112,13 +107,13 @@ def forget(info: dict[str, Any]) -> None:
     info.pop(_WAITING, None)
 
 
-def _is_observed(connection: Connection) -> bool:
-    """Whether somebody listens to each statement, or to the commit: these are sent at their own times then."""
+def _can_wait(connection: Connection) -> bool:
+    """Whether a statement may be sent later: not where somebody listens to each, to act at its time."""
     heard = connection.dispatch
-    return bool(heard.before_cursor_execute or heard.after_cursor_execute or heard.commit)
+    return not (connection.dialect.name == "sqlite" or heard.before_cursor_execute or heard.after_cursor_execute)
 
 
-def _execute_alone(connection: Connection, answer: Answer) -> None:
+def _execute_now(connection: Connection, answer: Answer) -> None:
     result = connection.execute(answer.statement, dict(answer.parameters))
     if not result.returns_rows:
         answer.receive((), result.rowcount)
@@ -145,7 +140,7 @@ def _send_together(connection: Connection, waiting: Sequence[Answer], *, commit:
         for each, answer, cursor in zip(compiled, waiting, cursors, strict=True):
             answer.receive(each.read(cursor), cursor.rowcount)
     except connection.dialect.loaded_dbapi.Error as error:
-        connection._handle_dbapi_exception(error, None, None, None, None)  # noqa: SLF001  as Core does itself
+        connection._handle_dbapi_exception(error, None, None, None, None)
 
 
 def _is_first_of_its_transaction(driver: Any) -> bool:
@@ -191,6 +186,10 @@ def _compile(answer: Answer, dialect: Dialect) -> _Compiled:
     return _compiled(statement, names, dialect)
 
 
+def _row_type(names: Sequence[str]) -> Any:
+    return namedtuple("Row", names)
+
+
 @cache
 def _compiled(statement: Executable, names: Sequence[str] | None, dialect: Dialect) -> _Compiled:
     """Compile a statement for the parameters that it is given: those of an INSERT or UPDATE name its columns."""
@@ -206,6 +205,6 @@ def _compiled(statement: Executable, names: Sequence[str] | None, dialect: Diale
         text=str(compiled),
         processors={name: process for name, process in binds.items() if process is not None},
         defaults={name: bind.effective_value for name, bind in compiled.binds.items() if not bind.required},
-        row=namedtuple("Row", [column.key for column in columns])._make if columns else None,  # noqa: PYI024
+        row=_row_type([column.key for column in columns])._make if columns else None,
         columns=[(at, process) for at, process in enumerate(reads) if process is not None],
     )

@@ -137,6 +137,11 @@ def set_status(
     return _write(connection, verification, values, fence)
 
 
+def set_status_locked(connection: Connection, verification: Verification, values: Mapping[str, Any]) -> None:
+    """Write a status and other values of an open verification that the caller has locked."""
+    batch.execute(connection, _CHANGE, {"of": verification.verification_id, **values})
+
+
 def discard(connection: Connection, verification_id: str, owner: str) -> bool:
     """Delete a verification of which Onfido knows nothing; False where there is an applicant, or may be a run."""
     is_unknown = (verifications.c.lease_owner == owner, *_HAS_NO_RUN, verifications.c.applicant_id.is_(None))
@@ -265,7 +270,7 @@ def _write(
 
 def _without_status(values: Mapping[str, Any]) -> Mapping[str, Any]:
     if "status" in values:
-        raise ValueError("only set_status writes a status")
+        raise ValueError("only set_status and set_status_locked write a status")
     return values
 
 

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from datetime import UTC, datetime
 
 import pytest
-from sqlalchemy import Column, ExceptionContext, MetaData, String, Table, bindparam, event, insert, select, text, update
+from sqlalchemy import (
+    Column,
+    Engine,
+    ExceptionContext,
+    MetaData,
+    String,
+    Table,
+    bindparam,
+    event,
+    insert,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 
 from connector.errors import DatabaseUnavailable
@@ -25,6 +38,12 @@ RECORD = insert(history)
 
 def user(name: str) -> dict[str, object]:
     return {"tenant": "t", "user_id": name, "created_at": NOW}
+
+
+def add(database: Database, names: Sequence[str], *, is_read: bool = False) -> None:
+    with database.write() as connection:
+        answers = [batch.execute(connection, ADD, user(name)) for name in reversed(names)]
+        assert not is_read or answers[0].rows
 
 
 @pytest.fixture
@@ -107,9 +126,8 @@ def test_statements_before_and_after_a_batch_are_of_its_transaction(database: Da
 def test_a_statement_that_fails_fails_its_transaction(database: Database, names: list[str], *, is_read: bool) -> None:
     with database.write() as connection:
         batch.execute(connection, ADD, user("ann"))
-    with pytest.raises(IntegrityError) as caught, database.write() as connection:
-        answers = [batch.execute(connection, ADD, user(name)) for name in reversed(names)]
-        assert not is_read or answers[0].rows
+    with pytest.raises(IntegrityError) as caught:
+        add(database, names, is_read=is_read)
     assert "ann" not in str(caught.value)
     with database.read() as connection:
         assert connection.execute(FIND, {"of_tenant": "t"}).scalars().all() == ["ann"]
@@ -117,9 +135,13 @@ def test_a_statement_that_fails_fails_its_transaction(database: Database, names:
 
 def test_errors_reach_those_who_listen_to_errors(database: Database) -> None:
     heard: list[ExceptionContext] = []
-    with pytest.raises(IntegrityError), database.write() as connection:
-        event.listen(connection.engine, "handle_error", heard.append)
-        batch.execute_all(connection, ADD, [user("ann"), user("ann")])
+    listen = heard.append
+    event.listen(Engine, "handle_error", listen)
+    try:
+        with pytest.raises(IntegrityError):
+            add(database, ["ann", "ann"])
+    finally:
+        event.remove(Engine, "handle_error", listen)
     assert isinstance(heard[0].sqlalchemy_exception, IntegrityError)
 
 

@@ -43,7 +43,7 @@ def add(database: Database, provider_id: str, now: datetime) -> Add:
             "received_at": at,
         }
         with database.write() as connection:
-            return str(event["id"]) if events.add(connection, event) else None
+            return str(event["id"]) if events.add(connection, event).rowcount else None
 
     return add
 

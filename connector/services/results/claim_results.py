@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
@@ -33,13 +33,13 @@ class ClaimResults:
         connection: Connection,
         verification: Verification,
         judged: Sequence[Judged],
+        known: Mapping[str, ClaimState],
         cause: Change,
     ) -> list[Change]:
         """Write a finished run's results for its claims; returns the changes, for the history.
 
-        A result of the sandbox replaces none of live.
+        `known` are the states of the user's claims, which are locked. A result of the sandbox replaces none of live.
         """
-        known = claims.lock_states(connection, verification.provider_id, verification.user_id)
         rows, changes = [], []
         for claim, verdict in judged:
             previous = known.get(claim.uri)

@@ -29,7 +29,7 @@ from connector.services.journal import Journal
 from connector.services.providers.onfido import Onfido
 from connector.services.results.claim_results import ClaimResults
 from connector.services.timing import Timing
-from connector.store import providers, verification_claims, verification_search, verifications
+from connector.store import claims, providers, verification_claims, verification_search, verifications
 from connector.store.engine import Database
 from connector.store.vault import Fingerprints
 
@@ -83,7 +83,8 @@ class Decisions:
             targets = self._claims(connection, verification, values)
             judged = self._claim_results.judge(verification, targets, run, environment)
             approved = [(claim, verdict) for claim, verdict in judged if verdict.is_verified]
-            verified = self._claim_results.settle(connection, verification, approved, moved)
+            known = claims.lock_states(connection, verification.provider_id, verification.user_id)
+            verified = self._claim_results.settle(connection, verification, approved, known, moved)
             self._journal.record(connection, [replace(moved, detail={"reason": reason}), *verified])
         log.info("run.decided", verification_id=verification.verification_id, run_id=run_id, decision=run.status)
 
@@ -117,11 +118,11 @@ class Decisions:
         The stale marks are not sufficient: they do not cover changes made before decisions existed. Without values
         there is nothing else to judge by.
         """
-        claims = verification_claims.find_all(connection, verification.verification_id)
+        sent = verification_claims.find_all(connection, verification.verification_id)
         if values is None:
-            return claims
+            return sent
         return [
-            each for each in claims if each.fingerprint == self._fingerprint(verification, each, values.get(each.uri))
+            each for each in sent if each.fingerprint == self._fingerprint(verification, each, values.get(each.uri))
         ]
 
     def _fingerprint(self, verification: Verification, claim: VerificationClaim, value: str | None) -> str | None:

@@ -39,9 +39,10 @@ from connector.services.results.deliveries import TellTask, UpdateMatches
 from connector.services.results.expectation import expect
 from connector.services.results.orphans import Orphans
 from connector.services.results.results import Results
-from connector.store import events, outbox, verifications
+from connector.store import events, locked_runs, outbox
 from connector.store.engine import Database
 from connector.store.events import ParkedEvent
+from connector.store.locked_runs import LockedRun
 from connector.store.sealed import event_body
 from connector.store.vault import Vault
 
@@ -105,7 +106,8 @@ class Events:
             follow_ups = []
             for parked in events.find_parked(connection, provider_id, run_id):
                 event = read_event(self._opened(parked))
-                is_applied, follow_up = self._apply(connection, provider_id, event, parked.event_id)
+                run = _lock_run(connection, provider_id, event)
+                is_applied, follow_up = self._apply(connection, run, event, parked.event_id)
                 if is_applied:
                     events.resolve(connection, parked.event_id, events.APPLIED)
                 follow_ups.append(follow_up)
@@ -124,7 +126,8 @@ class Events:
         completed = [(event_id, onfido.ask_document_check(run)) for event_id, run in runs if run and run.lacks_document]
         for event_id, run in completed:
             with self._database.write() as connection:
-                news = self._results.apply(connection, provider_id, run, WEBHOOK, event_id)
+                locked = locked_runs.lock(connection, provider_id, run.run_id, with_claims=run.is_final)
+                news = self._results.apply(connection, locked, run, WEBHOOK, event_id)
                 events.resolve(connection, event_id, events.APPLIED)
                 self._results.announce(connection, news)
 
@@ -135,7 +138,8 @@ class Events:
             if event.monitor_id is not None:
                 _ask_whom(connection, tenant, provider_id, event.monitor_id, stored.event_id)
                 return
-            is_applied, follow_up = self._apply(connection, provider_id, event, stored.event_id)
+            run = _lock_run(connection, provider_id, event)
+            is_applied, follow_up = self._apply(connection, run, event, stored.event_id)
             if is_applied:
                 events.resolve(connection, stored.event_id, events.APPLIED)
             follow_up()
@@ -163,15 +167,17 @@ class Events:
 
     def _store(self, connection: Connection, tenant: Tenant, event: Event, row: Mapping[str, Any]) -> str:
         """Insert an event, apply it, and return its state."""
-        with _removed_meanwhile(row["provider_id"]):
-            is_new = events.add(connection, row)
+        provider_id, event_id, state = row["provider_id"], row["id"], str(row["state"])
+        with _removed_meanwhile(provider_id):
+            added = events.add(connection, row)
+            run = _lock_run(connection, provider_id, event) if state == events.APPLIED else None
+            is_new = added.rowcount == 1
         if not is_new:
             return DUPLICATE
-        provider_id, event_id, state = row["provider_id"], row["id"], str(row["state"])
         if state == events.PARKED:
             _ask_whom(connection, tenant, provider_id, event.monitor_id or "", event_id)
-        elif state == events.APPLIED:
-            is_applied, follow_up = self._apply(connection, provider_id, event, event_id)
+        elif run is not None:
+            is_applied, follow_up = self._apply(connection, run, event, event_id)
             if not is_applied:
                 state = self._let_wait(connection, provider_id, event, event_id)
             follow_up()
@@ -190,15 +196,14 @@ class Events:
         return events.NOTED
 
     def _apply(
-        self, connection: Connection, provider_id: str, event: Event, event_id: str
+        self, connection: Connection, run: LockedRun, event: Event, event_id: str
     ) -> tuple[bool, Callable[[], None]]:
         """Apply an event of a run; returns whether it is applied, and the deliveries to queue."""
         if event.run is not None:
-            news = self._results.apply(connection, provider_id, event.run, WEBHOOK, event_id)
+            news = self._results.apply(connection, run, event.run, WEBHOOK, event_id)
             return not news.has_to_wait, partial(self._results.announce, connection, news)
-        verification = verifications.lock_run(connection, provider_id, event.run_id or "")
-        put_task = partial(self._put_task, connection, verification, event.task_id or "")
-        return verification is not None, put_task
+        put_task = partial(self._put_task, connection, run.verification, event.task_id or "")
+        return run.verification is not None, put_task
 
     def _put_task(self, connection: Connection, verification: Verification | None, task_id: str) -> None:
         """Queue the notice of a task, where its run is known."""
@@ -211,6 +216,12 @@ class Events:
 
     def _opened(self, parked: ParkedEvent) -> bytes:
         return self._vault.open(parked.body, event_body(parked.event_id)).encode()
+
+
+def _lock_run(connection: Connection, provider_id: str, event: Event) -> LockedRun:
+    """Lock the run that an event is about; its claims only where the run has ended."""
+    has_ended = event.run is not None and event.run.is_final
+    return locked_runs.lock(connection, provider_id, event.run_id or "", with_claims=has_ended)
 
 
 @contextmanager

@@ -30,10 +30,10 @@ from connector.services.results.deliveries import CheckVerification, KeepDocumen
 from connector.services.results.ending import end_verification
 from connector.services.results.kept import KeptResults
 from connector.services.results.news import News, Outcome
-from connector.services.results.status import Changed
 from connector.services.timing import Deadline
-from connector.store import events, outbox, providers, turns, verification_claims, verifications
+from connector.store import events, locked_runs, outbox, turns, verification_claims, verifications
 from connector.store.engine import Database
+from connector.store.locked_runs import LockedRun
 
 REFRESH_PAUSE = timedelta(seconds=2)  # between two questions to Onfido about one run for which somebody waits
 NO_PAUSE = timedelta()
@@ -87,7 +87,8 @@ class Results:
                 raise
             return self._end(verification, error.summary, cause, RUN_GONE)
         with self._database.write() as connection:
-            news = self.apply(connection, provider.provider_id, run, cause)
+            locked = locked_runs.lock(connection, provider.provider_id, run_id, with_claims=run.is_final)
+            news = self.apply(connection, locked, run, cause)
             if run.is_final:
                 events.settle(connection, provider.provider_id, run_id)
             elif ends_turn:
@@ -136,23 +137,23 @@ class Results:
         return RunSnapshot(run_id, ERROR, comparisons={})
 
     def apply(
-        self, connection: Connection, provider_id: str, run: RunSnapshot, cause: str, actor: str | None = None
+        self, connection: Connection, locked: LockedRun, run: RunSnapshot, cause: str, actor: str | None = None
     ) -> News:
         """Apply a snapshot in the caller's transaction, which then has to `announce` what this returns.
 
         `cause` and `actor` (an event's id) say in the history how the news arrived.
         """
-        environment = providers.share_environment(connection, provider_id)  # the provider is locked first
-        verification = verifications.lock_run(connection, provider_id, run.run_id)
+        verification = locked.verification
         if verification is None:
             return News(Outcome.RUN_UNKNOWN)
-        if moves(verification.status, run.status) and not run.is_conclusive:
-            return News(Outcome.COMPARISON_WANTED, verification, actor)  # an event's snapshot; `refresh` reads them all
-        changed = self._change(connection, verification, run, cause, actor)
-        if changed is None:
+        if verification.closed_at is not None or not moves(verification.status, run.status):
             return News(Outcome.NOTHING_NEW)
-        moved = changed.entry
-        changes = [moved, *(self._settle(connection, verification, run, moved, environment) if run.is_final else [])]
+        if not run.is_conclusive:
+            return News(Outcome.COMPARISON_WANTED, verification, actor)  # an event's snapshot; `refresh` reads them all
+        now = self._clock()
+        values = self._values(verification, run, now)
+        moved = status.change_locked(connection, verification, run.status, now, cause, actor, values=values)
+        changes = [moved, *(self._settle(connection, verification, locked, run, moved) if run.is_final else [])]
         telemetry.RUNS.labels(run.status if run.is_final else "open").inc()
         log.info(
             "run.moved",
@@ -163,15 +164,6 @@ class Results:
             cause=cause,
         )
         return News(Outcome.APPLIED, verification, changes=changes, run=run)
-
-    def _change(
-        self, connection: Connection, verification: Verification, run: RunSnapshot, cause: str, actor: str | None
-    ) -> Changed | None:
-        if not moves(verification.status, run.status):
-            return None
-        now = self._clock()
-        values = self._values(verification, run, now)
-        return status.change(connection, verification, run.status, now, cause, actor, values=values)
 
     def _values(self, verification: Verification, run: RunSnapshot, now: datetime) -> dict[str, Any]:
         """Return what is written with a run's status."""
@@ -198,13 +190,12 @@ class Results:
         self,
         connection: Connection,
         verification: Verification,
+        locked: LockedRun,
         run: RunSnapshot,
         moved: Change,
-        environment: str | None,
     ) -> list[Change]:
-        targets = verification_claims.find_all(connection, verification.verification_id)
-        judged = self._claim_results.judge(verification, targets, run, environment)
-        changes = self._claim_results.settle(connection, verification, judged, moved)
+        judged = self._claim_results.judge(verification, locked.claims, run, locked.environment)
+        changes = self._claim_results.settle(connection, verification, judged, locked.states, moved)
         verification_claims.keep_values(
             connection, verification.verification_id, self._kept.values(verification, judged)
         )
