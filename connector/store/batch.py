@@ -15,10 +15,11 @@ from __future__ import annotations
 from collections import namedtuple
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Dialect
+from sqlalchemy.exc import InvalidRequestError
 from sqlalchemy.sql.dml import UpdateBase
 
 if TYPE_CHECKING:
@@ -33,10 +34,11 @@ Process = Callable[[Any], Any]
 class Answer:
     """What one statement returned; who looks at it before it was sent sends all that wait."""
 
-    __slots__ = ("_connection", "_rowcount", "_rows", "parameters", "statement")
+    __slots__ = ("_connection", "_read", "_rowcount", "_rows", "parameters", "statement")
 
     def __init__(self, connection: Connection, statement: Executable, parameters: Mapping[str, Any]) -> None:
         self._connection = connection
+        self._read: Callable[[], Sequence[Any]] | None = None
         self._rows: Sequence[Any] | None = None
         self._rowcount = -1
         self.statement = statement
@@ -46,14 +48,13 @@ class Answer:
     def rows(self) -> Sequence[Any]:
         """The rows: tuples with names, none where the statement returns none."""
         if self._rows is None:
-            flush(self._connection)
-        return self._rows or ()
+            self._rows = self._received()()
+        return self._rows
 
     @property
     def rowcount(self) -> int:
         """How many rows were changed or returned."""
-        if self._rows is None:
-            flush(self._connection)
+        self._received()
         return self._rowcount
 
     def one_or_none(self) -> Any:
@@ -68,9 +69,16 @@ class Answer:
         """Return the first column."""
         return [row[0] for row in self.rows]
 
-    def receive(self, rows: Sequence[Any], rowcount: int) -> None:
-        """Keep what the database answered."""
-        self._rows, self._rowcount = rows, rowcount
+    def receive(self, read: Callable[[], Sequence[Any]], rowcount: int) -> None:
+        """Keep what the database answered; `read` returns the rows."""
+        self._read, self._rowcount = read, rowcount
+
+    def _received(self) -> Callable[[], Sequence[Any]]:
+        if self._read is None:
+            flush(self._connection)
+        if self._read is None:
+            raise InvalidRequestError("The statement was not executed: its transaction was rolled back.")
+        return self._read
 
 
 def execute(connection: Connection, statement: Executable, parameters: Mapping[str, Any]) -> Answer:
@@ -116,10 +124,10 @@ def _can_wait(connection: Connection) -> bool:
 def _execute_now(connection: Connection, answer: Answer) -> None:
     result = connection.execute(answer.statement, dict(answer.parameters))
     if not result.returns_rows:
-        answer.receive((), result.rowcount)
+        answer.receive(tuple, result.rowcount)
         return
     rows = result.all()
-    answer.receive(rows, len(rows))
+    answer.receive(lambda: rows, len(rows))
 
 
 def _send_together(connection: Connection, waiting: Sequence[Answer], *, commit: bool) -> None:
@@ -138,7 +146,7 @@ def _send_together(connection: Connection, waiting: Sequence[Answer], *, commit:
             if commit and not is_alone:
                 driver.cursor().execute("COMMIT")
         for each, answer, cursor in zip(compiled, waiting, cursors, strict=True):
-            answer.receive(each.read(cursor), cursor.rowcount)
+            answer.receive(partial(each.read, cursor), cursor.rowcount)
     except connection.dialect.loaded_dbapi.Error as error:
         connection._handle_dbapi_exception(error, None, None, None, None)
 

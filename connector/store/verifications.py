@@ -127,19 +127,14 @@ def record_run(
     connection: Connection, verification: Verification, fence: Fence, values: Mapping[str, Any]
 ) -> Verification | None:
     """Write what belongs to a run that is recorded already; None where the lease was lost."""
-    return _write(connection, verification, _without_status(values), fence)
+    return read_one(_write(connection, verification, _without_status(values), fence))
 
 
 def set_status(
     connection: Connection, verification: Verification, values: Mapping[str, Any], fence: Fence | None = None
-) -> Verification | None:
-    """Write a status and other values; None where the verification is closed or the fence does not hold."""
+) -> Answer:
+    """Write a status and other values; no row where the verification is closed or the fence does not hold."""
     return _write(connection, verification, values, fence)
-
-
-def set_status_locked(connection: Connection, verification: Verification, values: Mapping[str, Any]) -> None:
-    """Write a status and other values of an open verification that the caller has locked."""
-    batch.execute(connection, _CHANGE, {"of": verification.verification_id, **values})
 
 
 def discard(connection: Connection, verification_id: str, owner: str) -> bool:
@@ -258,19 +253,19 @@ def find(connection: Connection, verification_id: str) -> Verification | None:
 
 def _write(
     connection: Connection, verification: Verification, values: Mapping[str, Any], fence: Fence | None
-) -> Verification | None:
+) -> Answer:
     parameters = {"of": verification.verification_id, **values}
     if fence is None:
-        return one(connection, _WRITE, parameters)
+        return batch.execute(connection, _WRITE, parameters)
     parameters["of_owner"] = fence.owner
     if fence.has_no_run:
-        return one(connection, _WRITE_WITHOUT_RUN, parameters)
-    return one(connection, _WRITE_WITH_RUN, parameters | {"of_provider": verification.provider_id})
+        return batch.execute(connection, _WRITE_WITHOUT_RUN, parameters)
+    return batch.execute(connection, _WRITE_WITH_RUN, parameters | {"of_provider": verification.provider_id})
 
 
 def _without_status(values: Mapping[str, Any]) -> Mapping[str, Any]:
     if "status" in values:
-        raise ValueError("only set_status and set_status_locked write a status")
+        raise ValueError("only set_status writes a status")
     return values
 
 

@@ -20,6 +20,7 @@ from sqlalchemy import Engine, event
 from sqlalchemy.pool import Pool
 
 from connector.bootstrap import create_services
+from connector.domain.tenancy import Tenant
 from connector.errors import RequestError
 from connector.settings import Settings
 from tests.values import MAPPING
@@ -49,7 +50,9 @@ def _initiate(orders: dict[str, Any], order: dict[str, Any]) -> None:
     if order["moment"]:
         event.listen(*_MOMENTS[order["moment"]], _killer(order["commit"]))
     with suppress(RequestError):  # the run was handed over already
-        services.verifications.initiate(orders["tenant"], order["user_id"], orders["provider_id"], list(MAPPING))
+        services.verifications.initiate(
+            Tenant(orders["tenant"]), order["user_id"], orders["provider_id"], list(MAPPING)
+        )
 
 
 def _killer(commit: int) -> Callable[..., None]:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from connector.services.outbox import new_owner
-from connector.services.providers.applicant_deletion import DeleteApplicant
+from connector.services.providers.deletion import DeleteApplicant
 from connector.settings import Settings
 from connector.simulator.server import Simulator
 from connector.store import outbox

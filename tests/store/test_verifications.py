@@ -79,7 +79,7 @@ def advance(database: Database, verification: Verification, owner: str, **values
 def close(database: Database, verification: Verification, now: datetime) -> bool:
     with database.write() as connection:
         values = {"status": "approved", "closed_at": now, **verifications.NO_LEASE}
-        return verifications.set_status(connection, verification, values) is not None
+        return verifications.set_status(connection, verification, values).rowcount == 1
 
 
 class TestOneOpenVerification:
@@ -192,7 +192,7 @@ class TestAbandoned:
         with database.write() as connection:
             is_deleted = verifications.discard(connection, verification.verification_id, owner)
             fence = Fence(owner, has_no_run=True)
-            return is_deleted or verifications.set_status(connection, verification, values, fence) is not None
+            return is_deleted or verifications.set_status(connection, verification, values, fence).rowcount == 1
 
     def test_leaves_no_trace_where_onfido_knows_nothing_of_it(
         self, database: Database, reserve: Reserve, now: datetime

@@ -32,7 +32,7 @@ def end_verification(
     `claim_status` is what its claims then report, as far as they are not verified. Returns the change, for the journal.
     """
     ended = status.change(connection, verification, ERROR, now, cause, actor, values={"failure": failure})
-    if ended is None:
+    if ended.verification is None:
         return []
     if claim_status is not None:
         claims.explain(connection, verification, claim_status, now)

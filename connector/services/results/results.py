@@ -152,7 +152,7 @@ class Results:
             return News(Outcome.COMPARISON_WANTED, verification, actor)  # an event's snapshot; `refresh` reads them all
         now = self._clock()
         values = self._values(verification, run, now)
-        moved = status.change_locked(connection, verification, run.status, now, cause, actor, values=values)
+        moved = status.change(connection, verification, run.status, now, cause, actor, values=values).entry
         changes = [moved, *(self._settle(connection, verification, locked, run, moved) if run.is_final else [])]
         telemetry.RUNS.labels(run.status if run.is_final else "open").inc()
         log.info(

@@ -1,4 +1,4 @@
-"""The status of a verification, and the one place that writes it.
+"""The status of a verification, and the one function that writes it.
 
     change ──► compare-and-set: not where the verification has ended, nor where the lease is another's ──► None
            └─► the verification as it is now, and the entry of its history
@@ -22,15 +22,21 @@ from connector.domain.history import RUN, Change, of_verification
 from connector.domain.verification import Verification
 from connector.domain.workflow_run import is_final
 from connector.store import verifications
+from connector.store.batch import Answer
 from connector.store.verifications import Fence
 
 
 @dataclass(frozen=True)
 class Changed:
-    """A verification after a change of its status, and the change, for the journal."""
+    """A change of a status, for the journal; who has not locked the verification has to see whether it was made."""
 
-    verification: Verification
     entry: Change
+    answer: Answer
+
+    @property
+    def verification(self) -> Verification | None:
+        """The verification as it is now; None where it had ended, or is not what the fence requires."""
+        return verifications.read_one(self.answer)
 
 
 def change(
@@ -43,31 +49,10 @@ def change(
     *,
     values: Mapping[str, Any],
     fence: Fence | None = None,
-) -> Changed | None:
-    """Write a verification's status with other values; None where it has ended, or is not what the fence requires."""
-    written = _with_status(status, now, values)
-    changed = verifications.set_status(connection, verification, written, fence)
-    if changed is None:
-        return None
-    entry = of_verification(verification, now, cause, actor, RUN, changed.run_id, verification.status, status)
-    return Changed(changed, entry)
-
-
-def change_locked(
-    connection: Connection,
-    verification: Verification,
-    status: str,
-    now: datetime,
-    cause: str,
-    actor: str | None,
-    *,
-    values: Mapping[str, Any],
-) -> Change:
-    """Write the status of a verification that the caller has locked while it was open; returns the journal's entry."""
-    verifications.set_status_locked(connection, verification, _with_status(status, now, values))
-    return of_verification(verification, now, cause, actor, RUN, verification.run_id, verification.status, status)
-
-
-def _with_status(status: str, now: datetime, values: Mapping[str, Any]) -> dict[str, Any]:
+) -> Changed:
+    """Write a verification's status with other values, unless it has ended or is not what the fence requires."""
     closed = {"closed_at": now, **verifications.NO_LEASE} if is_final(status) else {}
-    return {"status": status, "updated_at": now, **closed, **values}
+    written = {"status": status, "updated_at": now, **closed, **values}
+    answer = verifications.set_status(connection, verification, written, fence)
+    run_id = values.get("run_id", verification.run_id)
+    return Changed(of_verification(verification, now, cause, actor, RUN, run_id, verification.status, status), answer)

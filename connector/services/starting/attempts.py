@@ -247,7 +247,7 @@ class Attempts:
             return True
         fence, values = Fence(owner, has_no_run=True), {"failure": error.summary}
         closed = status.change(connection, verification, ERROR, self._clock(), cause, values=values, fence=fence)
-        if closed is None:
+        if closed.verification is None:
             return False
         self._journal.record(connection, [closed.entry])
         return True

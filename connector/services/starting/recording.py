@@ -86,7 +86,7 @@ class Recorder:
             return verifications.record_run(connection, verification, fence, values | {"updated_at": now}), []
         first = PROCESSING if run.is_final else run.status  # a final status comes with its result only
         changed = status.change(connection, verification, first, now, INITIATED, values=values, fence=fence)
-        return (None, []) if changed is None else (changed.verification, [changed.entry])
+        return changed.verification, [changed.entry]
 
     def _values(self, attempt: Attempt, run: RunSnapshot, now: datetime) -> dict[str, Any]:
         """Return what is written with the run; the lease ends where no further call to Onfido is needed."""
