@@ -91,7 +91,8 @@ class ErrorSchema(ma.Schema):
     code = ma.fields.String(required=True, metadata={"example": "OIDV-10002"})
     message = ma.fields.String(required=True, metadata={"example": "A requested claim has no value"})
     description = ma.fields.String(
-        required=True, metadata={"example": "The user has no value for http://wso2.org/claims/dob."}
+        required=True,
+        metadata={"example": "The user has no value for http://wso2.org/claims/dob: set it, then ask again."},
     )
     traceId = ma.fields.String(required=True, metadata={"example": "e0fbcfeb-3617-43c4-8dd0-7b7d38e13047"})  # noqa: N815
 
@@ -182,7 +183,7 @@ def _access_denied(error: AccessDenied) -> Response:
 def _database_unavailable(error: DatabaseUnavailable) -> Response:
     code = _family().database_away
     log.error("database.unavailable", code=code, reason=error.reason)
-    description = "The database is away, or takes no writes. Nothing was acknowledged: ask again after Retry-After."
+    description = "The database is unavailable or accepts no writes. Nothing was changed: ask again after Retry-After."
     return body(code, code.message, description, 503, {"Retry-After": str(DATABASE_RETRY_AFTER)})
 
 

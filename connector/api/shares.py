@@ -59,7 +59,10 @@ class Shares:
         with self._lock:
             for limit in limits:
                 if self._held[limit.holder] >= limit.most:
-                    raise TooManyRequests(f"{limit.name} as many calls under way as are allowed.", RETRY_AFTER)
+                    raise TooManyRequests(
+                        f"{limit.name} as many calls in progress as are allowed: ask again after Retry-After.",
+                        RETRY_AFTER,
+                    )
             self._held.update(holders)
         return functools.partial(self._end, holders)
 

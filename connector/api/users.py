@@ -215,7 +215,9 @@ def _me() -> str:
     """Return the signed-in user's id."""
     user_id: str = g.principal.subject
     if objection := id_objection(user_id):
-        raise RequestError(Code.CLAIM_INVALID, f"The token's subject {objection}.")
+        raise RequestError(
+            Code.CLAIM_INVALID, f"The access token's subject (sub) {objection}: use a token of another user."
+        )
     return user_id
 
 

@@ -54,4 +54,6 @@ def _body() -> bytes:
     try:
         return read_body(limit)
     except RequestEntityTooLarge as error:
-        raise RequestError(Code.WEBHOOK_TOO_LARGE, f"The body is larger than {limit} bytes.") from error
+        raise RequestError(
+            Code.WEBHOOK_TOO_LARGE, f"The body must have at most {limit} bytes, as events of Onfido's do."
+        ) from error

@@ -33,7 +33,8 @@ def refused(host: str, status: int, advice: str = "") -> DirectoryError:
 
 def misunderstood(host: str, why: str) -> DirectoryError:
     """Create the error for an answer that cannot be used."""
-    return DirectoryError(Code.DIRECTORY_REFUSED, f"The answer of the user directory at {host} cannot be used: {why}.")
+    text = f"The answer of the user directory at {host} cannot be used: {why}. An administrator must correct it."
+    return DirectoryError(Code.DIRECTORY_REFUSED, text)
 
 
 def unusable_status(host: str, answer: Answer) -> DirectoryError | None:

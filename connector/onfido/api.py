@@ -57,7 +57,11 @@ class OnfidoApi:
     ) -> Call:
         if not all(segment.strip(".") for segment in path):
             # In a URL it means the parent directory, even when it is percent-encoded.
-            raise OnfidoError(Code.INITIATION_FAILED, "An id of Onfido's is empty or malformed.", is_sent=False)
+            raise OnfidoError(
+                Code.INITIATION_FAILED,
+                "An id of Onfido's is empty or malformed: check the id in the request.",
+                is_sent=False,
+            )
         url = "/".join((self._base_url, *(quote(segment, safe="") for segment in path)))
         auth = self._login.authorize(self._deadline, is_background=self._is_background)
         return Call(

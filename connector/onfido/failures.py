@@ -23,7 +23,9 @@ def failure(error: Exception, host: str) -> OnfidoError:
     reason = _reason(error)
     origin = reason.__cause__ or next(iter(reason.args[-1:]), None)
     if isinstance(reason, ValueError) or (isinstance(origin, socket.gaierror) and origin.errno in _UNKNOWN_NAME):
-        return OnfidoError(Code.BASE_URL_WRONG, f"There is no host {host}: correct the base URL.", is_sent=False)
+        return OnfidoError(
+            Code.BASE_URL_WRONG, f"There is no host {host}: correct the provider's base_url.", is_sent=False
+        )
     if isinstance(origin, ssl.SSLCertVerificationError):
         why = f"{host} has a TLS certificate that is not trusted: {origin.verify_message}"
         return unreachable(why, is_sent=False)
@@ -39,7 +41,12 @@ def failure(error: Exception, host: str) -> OnfidoError:
 
 def unreachable(why: str, *, is_sent: bool) -> OnfidoError:
     """Create the error for a host that does not answer, or answers invalidly."""
-    return OnfidoError(Code.ONFIDO_UNREACHABLE, f"{why}.", retry_after=UNREACHABLE_RETRY_AFTER, is_sent=is_sent)
+    return OnfidoError(
+        Code.ONFIDO_UNREACHABLE,
+        f"{why}. Ask again after Retry-After.",
+        retry_after=UNREACHABLE_RETRY_AFTER,
+        is_sent=is_sent,
+    )
 
 
 def _reason(error: Exception) -> BaseException:

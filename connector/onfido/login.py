@@ -105,7 +105,7 @@ def _granted(answer: Answer, asked_at: float) -> AccessToken:
         body = as_object(read_json(answer.body))
         token = required(_header_value(body.get("access_token")), "access_token")
     except ValueError as error:
-        why = f"Onfido's answer to the client credentials cannot be understood: {error}"
+        why = f"Onfido's answer to the client credentials cannot be read: {error}"
         raise unreachable(why, is_sent=False) from error
     life = _life(body.get("expires_in"))
     return AccessToken(token, asked_at + life - min(MARGIN_SECONDS, life / 2))
@@ -131,7 +131,7 @@ def _refusal(answer: Answer) -> OnfidoError:
     """Make the error for a refused client; of the answer only OAuth's error code is repeated (RFC 6749, 5.2)."""
     said = ", ".join(filter(None, (f"HTTP {answer.status}", _error_code(answer))))
     if answer.is_throttled:
-        why = f"Onfido's limit of calls is reached ({said})."
+        why = f"Onfido's limit of calls is reached ({said}): ask again after Retry-After."
         wait = answer.retry_after or THROTTLED_RETRY_AFTER
         return OnfidoError(Code.ONFIDO_THROTTLES, why, retry_after=wait, is_sent=False)
     if answer.is_transient:

@@ -36,7 +36,7 @@ class HeldBackError(OnfidoError):
 
     def __init__(self, code: Code, why: str, seconds: float) -> None:
         retry_after = max(1, math.ceil(seconds))
-        super().__init__(code, f"{why}; ask again in {retry_after} s.", retry_after=retry_after, is_sent=False)
+        super().__init__(code, f"{why}: ask again in {retry_after} seconds.", retry_after=retry_after, is_sent=False)
 
 
 class Queue:

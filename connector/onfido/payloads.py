@@ -233,7 +233,7 @@ def _id_numbers(values: Mapping[str, str]) -> list[dict[str, str]]:
 def _granted(path: str, value: str) -> bool:
     granted = _BOOLEANS.get(value.strip().lower())
     if granted is None:
-        raise RequestError(Code.APPLICANT_REFUSED, f"{path}: the user's value is neither true nor false.")
+        raise RequestError(Code.APPLICANT_REFUSED, f"{path}: the user's value must be true or false.")
     return granted
 
 

@@ -33,7 +33,7 @@ MAX_FIELDS = 20
 MAX_NAME_LENGTH = 100
 SHORT_VALUE_LENGTH = 2  # up to which a text is replaced only where it is a word of its own
 MAX_VALUES = 1000  # where more were sent, Onfido's message is not repeated at all
-NOT_YET = "It may not have been made yet: ask again in a moment, or create it anew."
+NOT_YET = "The file may not be ready yet: ask again in a moment, or create it anew."
 
 _BY_TYPE = {
     "authorization_error": Code.TOKEN_REFUSED,
@@ -55,6 +55,17 @@ _REFUSALS = {
     Code.FILE_UNAVAILABLE: frozenset({400, 404, 409, 410, 422}),
 }
 _RETRY_AFTER = {Code.ONFIDO_THROTTLES: THROTTLED_RETRY_AFTER, Code.ONFIDO_UNREACHABLE: UNREACHABLE_RETRY_AFTER}
+_ADVICE = {
+    Code.TOKEN_REFUSED: "Correct the provider's token, or its client_id and client_secret.",
+    Code.BASE_URL_WRONG: "Correct the provider's base_url: it must be that of the token's region.",
+    Code.ONFIDO_THROTTLES: "Ask again after Retry-After.",
+    Code.ONFIDO_UNREACHABLE: "Ask again after Retry-After.",
+    Code.APPLICANT_REFUSED: "Correct the user's values, then ask again.",
+    Code.WORKFLOW_REFUSED: "Correct the provider's workflow_id, or the workflow in Onfido Studio.",
+    Code.WEBHOOK_REFUSED: "Correct public_url, or change the webhooks in Onfido's dashboard.",
+    Code.TASK_REFUSED: "Correct the data as the task's definition in Onfido Studio requires.",
+    Code.INITIATION_FAILED: "Check base_url and the account at Onfido, whose support finds the request by its id.",
+}
 _BOOLEAN = r"(?<!\w)(?:true|false)(?!\w)"
 _NUMBER = re.compile(r"(?<!\w)-?[0-9]+(?:,[0-9]{3})*(?:\.[0-9]+)?(?:e[+-]?[0-9]{1,3})?(?!\w)", re.IGNORECASE)
 _PLAIN = re.compile(r"[\w.:-]{1,100}", re.ASCII)
@@ -77,10 +88,10 @@ def refusal(answer: Answer, call: Call, refused_as: Code | None) -> OnfidoError:
     complaint = _read(answer)
     code = _code(answer.status, complaint, refused_as)
     is_missing_file = call.is_download and answer.status == HTTPStatus.NOT_FOUND
-    description = _describe(answer.status, complaint, _mask(_submitted(call)))
+    advice = NOT_YET if is_missing_file else _ADVICE.get(code, "")
     return OnfidoError(
         code,
-        f"{description} {NOT_YET}" if is_missing_file else description,
+        f"{_describe(answer.status, complaint, _mask(_submitted(call)))} {advice}".strip(),
         status=answer.status,
         type=complaint.type,
         request_id=complaint.request_id,
@@ -92,7 +103,7 @@ def refusal(answer: Answer, call: Call, refused_as: Code | None) -> OnfidoError:
 
 def misunderstanding(answer: Answer, why: str) -> OnfidoError:
     """Create the error for a success whose body cannot be used."""
-    description = f"Onfido's answer (HTTP {answer.status}) cannot be understood: {why}."
+    description = f"Onfido's answer (HTTP {answer.status}) cannot be read: {why}. Check base_url, then ask again."
     request_id = _plain(answer.request_id)
     return OnfidoError(Code.INITIATION_FAILED, description, status=answer.status, request_id=request_id)
 
@@ -141,9 +152,9 @@ def _summary(status: int, complaint: _Complaint, mask: Callable[[str], str]) -> 
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
         return "Onfido failed"
     if status < HTTPStatus.BAD_REQUEST:
-        return "The base URL leads elsewhere, and redirects are not followed"
+        return "The base URL answered with a redirect, and redirects are not followed"
     if _is_no_answer(status, complaint):
-        return "No answer came from Onfido itself: a proxy on the way gave up or refused, or the base URL is wrong"
+        return "The answer is not Onfido's: a proxy gave up or refused, or the base URL is wrong"
     return "Onfido refused the request"
 
 

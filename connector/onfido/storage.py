@@ -71,7 +71,8 @@ def _resolve(asked: str, location: str, policy: UrlPolicy) -> str:
     except ValueError:
         objection = "must be a URL"
     if objection is not None:
-        raise OnfidoError(Code.FILE_UNAVAILABLE, f"Onfido keeps the file at a refused address: it {objection}.")
+        why = f"Onfido keeps the file at an address that is not allowed: it {objection}"
+        raise OnfidoError(Code.FILE_UNAVAILABLE, f"{why}. Take the file from Onfido's dashboard.")
     return url
 
 

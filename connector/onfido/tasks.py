@@ -35,4 +35,6 @@ def _check_json(data: object) -> None:
     try:
         json.dumps(data, allow_nan=False)
     except (ValueError, RecursionError) as error:
-        raise OnfidoError(Code.TASK_REFUSED, "The task's data cannot be written as JSON.", is_sent=False) from error
+        raise OnfidoError(
+            Code.TASK_REFUSED, "The task's data must be JSON, without infinite numbers.", is_sent=False
+        ) from error

@@ -55,7 +55,9 @@ def read_event(body: bytes) -> Event:
     try:
         return _event(_payload(as_object(read_json(body))))
     except UnreadableError as error:
-        raise RequestError(Code.WEBHOOK_UNREADABLE, f"The body is no event of Onfido's: {error}.") from error
+        raise RequestError(
+            Code.WEBHOOK_UNREADABLE, f"The body must be an event as Onfido posts it, but {error}."
+        ) from error
 
 
 def _payload(event: dict[str, Any]) -> dict[str, Any]:

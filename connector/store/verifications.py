@@ -86,7 +86,10 @@ class RemovedError(RequestError):
     """The verification no longer exists: its user or its provider was removed meanwhile."""
 
     def __init__(self) -> None:
-        super().__init__(Code.NO_VERIFICATION, "The verification was removed meanwhile, with its user or its provider.")
+        super().__init__(
+            Code.NO_VERIFICATION,
+            "The verification was removed meanwhile, with its user or its provider: check both, then start another.",
+        )
 
 
 def reserve(

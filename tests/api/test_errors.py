@@ -68,7 +68,7 @@ def app(tmp_path: Path) -> Iterator[Flask]:
         ("GET", "/added/refused/field", FAMILY.invalid_body, 400, "colour: must be blue."),
         ("GET", "/added/refused/parameter", FAMILY.invalid_query, 400, "limit: must be small."),
         ("GET", "/added/refused/by-accident", FAMILY.unexpected, 500, "Ask again later."),
-        ("GET", "/added/refused/outage", FAMILY.database_away, 503, "The database is away"),
+        ("GET", "/added/refused/outage", FAMILY.database_away, 503, "The database is unavailable"),
     ],
 )
 def test_api_puts_the_codes_of_its_own_family(

@@ -77,7 +77,10 @@ def test_under_json_errors_are_json(
 
 
 def test_without_json_errors_stay_one_line(run: Run) -> None:
-    assert run("provider", "show", UNKNOWN).stderr == f"Error: There is no identity verification provider {UNKNOWN}.\n"
+    assert (
+        run("provider", "show", UNKNOWN).stderr
+        == f"Error: There is no identity verification provider {UNKNOWN}: check the id and the tenant.\n"
+    )
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

@@ -169,4 +169,4 @@ def test_target_in_absolute_form_is_read_as_well(shared: World) -> None:
             f"GET {target} HTTP/1.1\r\nHost: x\r\nAuthorization: {token}\r\nConnection: close\r\n\r\n".encode()
         )
         answer = b"".join(iter(lambda: client.recv(65_536), b""))
-    assert b"There is no user a/b." in answer
+    assert b"There is no user a/b: " in answer

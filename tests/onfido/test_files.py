@@ -127,7 +127,7 @@ def test_a_file_that_is_not_there_is_told_with_advice(onfido: ScriptedOnfido, cl
     assert (error.code, error.status, error.type) == (Code.FILE_UNAVAILABLE, 404, "resource_not_found")
     assert error.description == (
         "Onfido refused the request (HTTP 404, resource_not_found: No, request id req-1)."
-        " It may not have been made yet: ask again in a moment, or create it anew."
+        " The file may not be ready yet: ask again in a moment, or create it anew."
     )
 
 

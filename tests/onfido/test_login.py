@@ -165,7 +165,7 @@ def test_a_file_is_fetched_with_a_renewed_token(onfido: ScriptedOnfido, client: 
         (Reply(429), Code.ONFIDO_THROTTLES, "HTTP 429"),
         (Reply(503, b"<html>"), Code.ONFIDO_UNREACHABLE, "HTTP 503"),
         (Reply(408), Code.ONFIDO_UNREACHABLE, "HTTP 408"),
-        (Reply(200, b"<html>"), Code.ONFIDO_UNREACHABLE, "cannot be understood"),
+        (Reply(200, b"<html>"), Code.ONFIDO_UNREACHABLE, "cannot be read"),
         (Reply(200, {"token": "x"}), Code.ONFIDO_UNREACHABLE, "access_token"),
         (Reply(200, {"access_token": 5}), Code.ONFIDO_UNREACHABLE, "access_token"),
         (Reply(200, {"access_token": ""}), Code.ONFIDO_UNREACHABLE, "access_token"),

@@ -155,7 +155,7 @@ def test_interactive_calls_queue_and_are_told_at_once_that_the_queue_is_too_long
     assert waits == pytest.approx([0] * 6 + [1, 2, 3])
     error = held_back(lambda: limit.wait_for_turn(3.9))
     assert (error.code, error.retry_after) == (Code.ONFIDO_THROTTLES, 4)
-    assert error.description == "Onfido's limit of calls is reached; ask again in 4 s."
+    assert error.description == "Onfido's limit of calls is reached: ask again in 4 seconds."
     limit.wait_for_turn(4)
     assert waits[-1] == pytest.approx(4)  # whoever was refused took no turn
 
@@ -222,7 +222,7 @@ def test_a_circuit_opens_after_so_many_failures_in_a_row(circuit: Circuit) -> No
     fail(circuit)
     assert pause_of(circuit) == 10
     error = held_back(circuit.enter)
-    assert error.description == "Onfido failed to answer several times in a row; ask again in 10 s."
+    assert error.description == "Onfido failed to answer several times in a row: ask again in 10 seconds."
 
 
 def test_the_pause_doubles_up_to_a_minute_and_starts_over_after_a_recovery(time: FakeTime, circuit: Circuit) -> None:

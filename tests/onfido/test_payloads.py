@@ -61,7 +61,7 @@ def test_a_consent_that_is_no_flag_is_never_taken_for_one(value: str) -> None:
     with pytest.raises(RequestError) as caught:
         applicant_fields({"consents.privacy_notices_read": value})
     assert caught.value.code is Code.APPLICANT_REFUSED
-    assert caught.value.description == "consents.privacy_notices_read: the user's value is neither true nor false."
+    assert caught.value.description == "consents.privacy_notices_read: the user's value must be true or false."
 
 
 def test_of_a_link_only_what_is_chosen_is_written() -> None:

@@ -19,6 +19,9 @@ from tests.onfido.conftest import API_TOKEN, Reply, ScriptedOnfido
 
 APPLICANT = {"first_name": "Ann<", "last_name": "Smith", "address": {"postcode": "S2 2DF", "country": "GB"}}
 
+CORRECT_VALUES = " Correct the user's values, then ask again."
+CORRECT_WORKFLOW = " Correct the provider's workflow_id, or the workflow in Onfido Studio."
+
 
 def complaint(error_type: str | None = None, message: str = "", fields: object = None) -> dict[str, Any]:
     return {"error": {"type": error_type, "message": message, "fields": fields or {}}}
@@ -129,7 +132,7 @@ def test_each_refused_field_is_named_with_its_reasons_nested_ones_dotted(
     assert failure(create_applicant).description == (
         "Onfido refused first_name: must not contain '<', is odd; address.postcode: can't be blank;"
         " address.country: is unknown; location.ip_address: is no address (HTTP 422,"
-        " validation_error: There was a validation error on this request, request id req-1)."
+        " validation_error: There was a validation error on this request, request id req-1)." + CORRECT_VALUES
     )
 
 
@@ -161,7 +164,10 @@ def test_submitted_values_and_the_token_are_not_repeated(
 def test_a_short_value_leaves_the_words_around_it_whole(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
     onfido.answers(Reply(422, complaint("validation_error", "e is an odd value", {"first_name": ["is odd: e"]})))
     description = failure(lambda: client.create_applicant({"first_name": "E", "last_name": ""})).description
-    assert description == "Onfido refused first_name: is odd: … (HTTP 422, validation_error: … is an odd value)."
+    assert (
+        description
+        == "Onfido refused first_name: is odd: … (HTTP 422, validation_error: … is an odd value)." + CORRECT_VALUES
+    )
 
 
 def test_neither_a_call_nor_an_answer_shows_values_in_its_repr() -> None:
@@ -211,7 +217,7 @@ def test_values_of_any_type_are_not_repeated(value: object, said: str, told: str
     body = json.dumps(complaint("bad_request", said)).encode()
     call = Call("POST", "https://onfido.invalid", TokenAuth(API_TOKEN), fields={"custom_data": {"name": value}})
     description = refusal(Answer(422, body, None, None), call, Code.WORKFLOW_REFUSED).description
-    assert description == f"Onfido refused the request (HTTP 422, bad_request: {told})."
+    assert description == f"Onfido refused the request (HTTP 422, bad_request: {told})." + CORRECT_WORKFLOW
 
 
 def test_where_more_was_sent_than_can_be_looked_for_no_words_are_repeated() -> None:
@@ -219,7 +225,7 @@ def test_where_more_was_sent_than_can_be_looked_for_no_words_are_repeated() -> N
     fields = {"data": [{"name": "Smith"}] * 1001}
     call = Call("POST", "https://onfido.invalid", TokenAuth(API_TOKEN), fields=fields)
     error = refusal(Answer(422, body, "req-1", None), call, Code.TASK_REFUSED)
-    assert error.description == "Onfido refused …: … (HTTP 422, …: …, request id …)."
+    assert error.description.startswith("Onfido refused …: … (HTTP 422, …: …, request id …). Correct the data")
     assert (error.type, error.request_id) == ("bad_request", "req-1")
 
 
@@ -232,7 +238,7 @@ def test_no_number_survives_where_it_stands_alone(number: float, words: str) -> 
     body = json.dumps(complaint(None, said)).encode()
     call = Call("POST", "https://onfido.invalid", TokenAuth("token-of-the-test"), fields={"custom_data": {"n": number}})
     description = refusal(Answer(400, body, None, None), call, Code.WORKFLOW_REFUSED).description
-    assert description == f"Onfido refused the request (HTTP 400, {words.format('…')})."
+    assert description == f"Onfido refused the request (HTTP 400, {words.format('…')})." + CORRECT_WORKFLOW
 
 
 @pytest.mark.parametrize(
@@ -255,7 +261,7 @@ def test_an_error_answer_of_any_shape_is_told_by_its_status(
     onfido.answers(Reply(502, body), Reply(409, body))
     error = failure(create_applicant)
     assert (error.code, error.type) == (Code.ONFIDO_UNREACHABLE, None)
-    assert error.description == "Onfido failed (HTTP 502)."
+    assert error.description == "Onfido failed (HTTP 502). Ask again after Retry-After."
     assert "(HTTP 409)" in failure(create_applicant).description
 
 
@@ -278,7 +284,7 @@ def test_a_refusal_that_is_not_onfidos_own_says_nothing_of_what_was_done(
     error = failure(create_run)
     assert (error.code, error.status, error.retry_after) == (Code.ONFIDO_UNREACHABLE, status, 10)
     assert (error.is_retryable, error.is_sent, error.is_refusal, error.is_gone) == (True, True, False, False)
-    assert error.description.startswith("No answer came from Onfido itself")
+    assert error.description.startswith("The answer is not Onfido's")
 
 
 @pytest.mark.parametrize(("status", "code"), [(401, Code.TOKEN_REFUSED), (429, Code.ONFIDO_THROTTLES)])

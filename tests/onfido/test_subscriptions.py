@@ -75,7 +75,7 @@ def test_a_list_of_webhooks_that_is_none_cannot_be_understood(
     onfido: ScriptedOnfido, client: OnfidoClient, body: bytes
 ) -> None:
     onfido.answers(Reply(200, body))
-    with pytest.raises(OnfidoError, match="cannot be understood"):
+    with pytest.raises(OnfidoError, match="cannot be read"):
         client.list_webhooks()
 
 

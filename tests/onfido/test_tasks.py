@@ -101,6 +101,7 @@ def test_the_schemas_complaint_is_told_field_by_field_without_the_data(
     assert caught.value.description == (
         "Onfido refused score: … is too high; name: '…' is too long; is_known: … is no text;"
         " account.limit: … is more than 2, 12.5 is one (HTTP 422, validation_error: No match)."
+        " Correct the data as the task's definition in Onfido Studio requires."
     )
 
 

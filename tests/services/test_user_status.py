@@ -369,7 +369,10 @@ class TestUnlock:
 
     def test_nobody_unlocks_a_user_who_is_not_there(self, locked: World, run: Run) -> None:
         result = run("user", "unlock", "nobody")
-        assert (result.exit_code, result.stderr) == (1, "Error: There is no user nobody.\n")
+        assert (result.exit_code, result.stderr) == (
+            1,
+            "Error: There is no user nobody: check the id, or add the user.\n",
+        )
         assert locked.connector.as_admin().post(UNLOCK.format("nobody"), None).status_code == 404
 
     @pytest.mark.parametrize("provider_id", ["00000000-0000-4000-8000-000000000000", "x" * 200])

@@ -91,7 +91,10 @@ class Tasks:
             return run.onfido.list_tasks(run.run_id)
         except OnfidoError as error:
             if error.is_gone:
-                raise RequestError(Code.VERIFICATION_NOT_FOUND, f"Onfido no longer has a run {run.run_id}.") from error
+                raise RequestError(
+                    Code.VERIFICATION_NOT_FOUND,
+                    f"Onfido no longer has a run {run.run_id}: start another with INITIATED.",
+                ) from error
             raise
 
     def get(self, tenant: Tenant, run_id: str, task_id: str, provider_id: str | None = None) -> Task:
@@ -162,7 +165,10 @@ class Tasks:
     def _reach(self, tenant: Tenant, run_id: str, provider_id: str | None) -> _OpenRun:
         verification = self._lookup.find(tenant, run_id, provider_id)
         if verification.run_id is None:
-            raise RequestError(Code.VERIFICATION_NOT_FOUND, "The verification has no run yet, so it has no tasks.")
+            raise RequestError(
+                Code.VERIFICATION_NOT_FOUND,
+                "The verification has no run yet, so it has no tasks: ask again once its run is started.",
+            )
         onfido = self._onfido.of_verification(verification, self._timing.interactive())
         return _OpenRun(verification, verification.run_id, onfido)
 
@@ -230,7 +236,7 @@ def _dashboard_url(run: _OpenRun) -> str | None:
 
 
 def _not_found(task_id: str) -> RequestError:
-    return RequestError(Code.TASK_NOT_FOUND, f"The run has no task {task_id}.")
+    return RequestError(Code.TASK_NOT_FOUND, f"The run has no task {task_id}: list the run's tasks for their ids.")
 
 
 def _closed(task_id: str, why: str) -> RequestError:

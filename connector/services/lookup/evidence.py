@@ -61,7 +61,9 @@ class Evidence:
     ) -> AbstractContextManager[EvidenceFile]:
         """Open a timeline file (a PDF) that was created."""
         if not file_id.strip("."):
-            raise RequestError(Code.FILE_UNAVAILABLE, f"There is no timeline file {file_id}.")
+            raise RequestError(
+                Code.FILE_UNAVAILABLE, f"There is no timeline file {file_id}: create one, and use the id in the answer."
+            )
         verification, onfido_run_id = self._ended(tenant, run_id, provider_id)
         opened = self._client(verification).open_timeline_file(onfido_run_id, file_id)
         return self._passed_on(opened, verification, f"timeline-{onfido_run_id}.pdf", PDF, actor)
@@ -105,7 +107,8 @@ class Evidence:
             verification = self._lookup.refresh(tenant, run_id, provider_id)
         if verification.closed_at is None:
             raise RequestError(
-                Code.VERIFICATION_NOT_ENDED, f"The run {run_id} has not ended: its status is {verification.status}."
+                Code.VERIFICATION_NOT_ENDED,
+                f"The run {run_id} has not ended (its status is {verification.status}): ask again once it has.",
             )
         if verification.run_id is None:
             raise RequestError(Code.VERIFICATION_NOT_FOUND, NO_RUN)

@@ -77,8 +77,8 @@ class UserStatuses:
     def no_such_user(self, tenant: Tenant, user_id: str) -> RequestError:
         """Create the error for a user who is unknown, or was removed."""
         removal = self.removal(tenant, user_id)
-        removed = f": removed at {removal.at:%Y-%m-%dT%H:%M:%SZ} by {removal.actor}" if removal else ""
-        return RequestError(Code.USER_NOT_FOUND, f"There is no user {user_id}{removed}.")
+        removed = f" (removed at {removal.at:%Y-%m-%dT%H:%M:%SZ} by {removal.actor})" if removal else ""
+        return RequestError(Code.USER_NOT_FOUND, f"There is no user {user_id}{removed}: check the id, or add the user.")
 
     def _read(self, tenant: Tenant, user_id: str) -> _Known:
         since = self._clock() - timedelta(seconds=LONGEST_WINDOW)

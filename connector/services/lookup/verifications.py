@@ -21,7 +21,7 @@ from connector.store import claims, history, verification_claims, verification_s
 from connector.store.engine import Database
 
 REFRESHED = "refreshed"  # a cause, for the history
-NO_RUN = "The verification has no run: Onfido knows nothing of it."
+NO_RUN = "The verification has no run at Onfido: ask again once its run is started."
 BATCH = 500  # verifications that an export reads at once
 TASKS_BUDGET = 5.0  # seconds; a lookup does not wait longer for what only Onfido knows
 
@@ -138,7 +138,9 @@ class VerificationLookup:
         with self._database.read() as connection:
             verification = verification_search.find(connection, tenant.name, run_id, provider_id)
         if verification is None:
-            raise RequestError(Code.VERIFICATION_NOT_FOUND, f"There is no verification or run {run_id}.")
+            raise RequestError(
+                Code.VERIFICATION_NOT_FOUND, f"There is no verification or run {run_id}: check the id and the provider."
+            )
         return verification
 
     def get(self, tenant: Tenant, run_id: str, provider_id: str | None = None) -> VerificationDetails:

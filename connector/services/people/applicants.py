@@ -115,7 +115,8 @@ class Applicants:
             verification = verification_search.find_of_applicant(connection, provider_id, applicant_id)
         if verification is None:
             raise RequestError(
-                Code.APPLICANT_NOT_FOUND, f"No verification with {provider.name} is about an applicant {applicant_id}."
+                Code.APPLICANT_NOT_FOUND,
+                f"No verification with {provider.name} has an applicant {applicant_id}: check the id.",
             )
         return provider, verification
 
@@ -132,7 +133,10 @@ class Applicants:
             sent = values_of(provider.claims, APPLICANT_FIELDS, values, provider.missing_name)
             fields = without_incomplete_address(as_onfido_writes(sent))
             if not fields:
-                raise RequestError(Code.VALUE_MISSING, "The user has no value for any claim that the provider maps.")
+                raise RequestError(
+                    Code.VALUE_MISSING,
+                    "The user has no value for any claim that the provider maps: set one, then ask again.",
+                )
             check_applicant(fields, provider.claims)
             is_recorded = not self._record(verification, fields)
         return fields, {uri: values[uri] for uri, name in provider.claims.items() if name in fields and uri in values}
@@ -140,7 +144,7 @@ class Applicants:
     def _values(self, tenant: Tenant, user_id: str) -> Mapping[str, str]:
         values = self._directories.values(tenant, user_id)
         if values is None:
-            raise RequestError(Code.USER_NOT_FOUND, f"There is no user {user_id}.")
+            raise RequestError(Code.USER_NOT_FOUND, f"There is no user {user_id}: check the id, or add the user.")
         return values
 
     def _record(self, verification: Verification, fields: Collection[str]) -> bool:

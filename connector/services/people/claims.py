@@ -65,7 +65,10 @@ class Claims:
             claim = claims.find(connection, tenant.name, user_id, claim_id)
         if claim is None:
             self._check_user(tenant, user_id)
-            raise RequestError(Code.CLAIM_NOT_FOUND, f"The user {user_id} has no claim {claim_id}.")
+            raise RequestError(
+                Code.CLAIM_NOT_FOUND,
+                f"The user {user_id} has no claim {claim_id}: list the user's claims for their ids.",
+            )
         return claim
 
     def add(self, tenant: Tenant, user_id: str, entries: Sequence[ClaimEntry], actor: str = SYSTEM) -> list[Claim]:
@@ -101,7 +104,9 @@ class Claims:
             for entry in sorted(entries, key=lambda entry: (entry.uri, entry.provider_id)):
                 claim = known.get((entry.uri, entry.provider_id))
                 if claim is None:
-                    raise RequestError(Code.CLAIM_NOT_FOUND, f"The user {user_id} has no claim {entry.uri}.")
+                    raise RequestError(
+                        Code.CLAIM_NOT_FOUND, f"The user {user_id} has no claim {entry.uri}: add it first."
+                    )
                 changes.append(self._correct(connection, tenant, user_id, claim, entry, values, actor))
             self._journal.record(connection, changes)
         return self._confirmed(tenant, user_id, entries, values)
@@ -263,7 +268,8 @@ def _check_providers(
     known = providers.find_known(connection, tenant.name, provider_ids, share=share)
     if missing := sorted(set(provider_ids) - known):
         raise RequestError(
-            Code.CLAIM_PROVIDER_NOT_FOUND, f"There is no identity verification provider {', '.join(missing)}."
+            Code.CLAIM_PROVIDER_NOT_FOUND,
+            f"There is no identity verification provider {', '.join(missing)}: check the id.",
         )
 
 
@@ -278,8 +284,11 @@ def _conflict() -> Iterator[None]:
 
 
 def _no_such_user(user_id: str) -> RequestError:
-    return RequestError(Code.USER_NOT_FOUND, f"There is no user {user_id}.")
+    return RequestError(Code.USER_NOT_FOUND, f"There is no user {user_id}: check the id, or add the user.")
 
 
 def _removed(user_id: str) -> RequestError:
-    return RequestError(Code.CLAIM_NOT_FOUND, f"A claim of the user {user_id} was removed meanwhile.")
+    return RequestError(
+        Code.CLAIM_NOT_FOUND,
+        f"A claim of the user {user_id} was removed meanwhile: list the user's claims, then ask again.",
+    )

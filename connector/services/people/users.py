@@ -142,7 +142,8 @@ class Users:
         with self._database.write() as connection:
             if provider_id is not None and not providers.find_known(connection, tenant.name, [provider_id]):
                 raise RequestError(
-                    Code.CLAIM_PROVIDER_NOT_FOUND, f"There is no identity verification provider {provider_id}."
+                    Code.CLAIM_PROVIDER_NOT_FOUND,
+                    f"There is no identity verification provider {provider_id}: check the id.",
                 )
             is_known = users.lock(connection, tenant.name, user_id)
             known = verifications.find_of_user(connection, tenant.name, user_id)
@@ -249,7 +250,7 @@ def _present(stored: Mapping[str, str], given: Values) -> frozenset[str]:
 
 
 def _not_found(user_id: str) -> RequestError:
-    return RequestError(Code.USER_NOT_FOUND, f"There is no user {user_id}.")
+    return RequestError(Code.USER_NOT_FOUND, f"There is no user {user_id}: check the id, or add the user.")
 
 
 def _applicants(tenant: Tenant, known: Sequence[Verification]) -> list[DeleteApplicant]:

@@ -199,9 +199,9 @@ class Providers:
         with self._database.read() as connection:
             provider = providers.find(connection, provider_id, tenant_name)
         if provider is None or not provider.is_enabled:
+            state = "disabled: enable it" if provider else "not registered: check the id and the tenant"
             raise RequestError(
-                Code.PROVIDER_UNAVAILABLE,
-                f"The identity verification provider {provider_id} is {'disabled' if provider else 'not registered'}.",
+                Code.PROVIDER_UNAVAILABLE, f"The identity verification provider {provider_id} is {state}."
             )
         return provider
 
@@ -210,7 +210,10 @@ class Providers:
         with self._database.read() as connection:
             access = providers.find_webhook_access(connection, provider_id, tenant.name, self._clock())
         if access is None:
-            raise RequestError(Code.WEBHOOK_PROVIDER_UNKNOWN, f"There is no provider {provider_id}.")
+            raise RequestError(
+                Code.WEBHOOK_PROVIDER_UNKNOWN,
+                f"There is no provider {provider_id}: correct the webhook's URL at Onfido.",
+            )
         opened = {name: self._secrets.open(provider_id, name, token) for name, token in access.tokens.items()}
         return replace(access, tokens=opened)
 
@@ -291,4 +294,7 @@ def _name_taken(name: str) -> RequestError:
 
 
 def _not_found(provider_id: str) -> RequestError:
-    return RequestError(Code.PROVIDER_NOT_FOUND, f"There is no identity verification provider {provider_id}.")
+    return RequestError(
+        Code.PROVIDER_NOT_FOUND,
+        f"There is no identity verification provider {provider_id}: check the id and the tenant.",
+    )

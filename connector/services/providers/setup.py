@@ -157,7 +157,9 @@ class Setup:
         account = self._open(tenant, provider_id, public_url, self._timing.interactive())
         ours = account.webhooks()
         if not ours and account.token is None:
-            raise RequestError(Code.WEBHOOK_NOT_FOUND, f"Onfido has no webhook with the URL {account.url}.")
+            raise RequestError(
+                Code.WEBHOOK_NOT_FOUND, f"Onfido has no webhook with the URL {account.url}: add it first."
+            )
         for webhook in ours:
             account.delete(webhook)
         self._webhook_tokens.change_webhook_token(account.provider, account.token, None, REMOVED, actor)

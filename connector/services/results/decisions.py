@@ -104,7 +104,10 @@ class Decisions:
 
     def _record(self, connection: Connection, verification: Verification, run: RunSnapshot, now: datetime) -> None:
         if verifications.lock_run(connection, verification.provider_id, run.run_id) is None:
-            raise RequestError(Code.VERIFICATION_NOT_FOUND, f"The run {run.run_id} was removed meanwhile.")
+            raise RequestError(
+                Code.VERIFICATION_NOT_FOUND,
+                f"The run {run.run_id} was removed meanwhile, with its user or its provider.",
+            )
         if not verification_search.decide(connection, verification.verification_id, run.status, now):
             raise _not_decidable(run.run_id, "it was decided on already")
         if verification_search.find_latest(connection, verification) != verification.verification_id:

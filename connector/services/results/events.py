@@ -83,7 +83,7 @@ class Events:
         if not is_signed(body, signature, tuple(access.tokens.values())):
             raise RequestError(
                 Code.WEBHOOK_SIGNATURE_WRONG,
-                "X-SHA2-Signature is missing or does not match: register the webhook's token with the provider.",
+                "X-SHA2-Signature is missing or does not match: set the webhook's token as webhook_token.",
             )
         event = read_event(body)
         if event.kind == PROBE:
@@ -230,7 +230,9 @@ def _removed_meanwhile(provider_id: str) -> Iterator[None]:
     try:
         yield
     except IntegrityError as error:
-        raise RequestError(Code.WEBHOOK_PROVIDER_UNKNOWN, f"There is no provider {provider_id}.") from error
+        raise RequestError(
+            Code.WEBHOOK_PROVIDER_UNKNOWN, f"There is no provider {provider_id}: correct the webhook's URL at Onfido."
+        ) from error
 
 
 def _first_state(event: Event, studio: Studio) -> str:

@@ -106,7 +106,7 @@ class Binding:
         tenant, at_most = self._tenants.named(attempt.provider.tenant), attempt.deadline.remaining()
         values = self._directories.values(tenant, user_id, attempt.request.access_token, at_most=at_most)
         if values is None:
-            raise RequestError(Code.USER_NOT_FOUND, f"There is no user {user_id}.")
+            raise RequestError(Code.USER_NOT_FOUND, f"There is no user {user_id}: check the id, or add the user.")
         fields = _select(attempt.provider, attempt.request, values)
         check_applicant({**fields, **attempt.request.plan.consents}, attempt.provider.claims)
         targets = self._bind(attempt.provider, user_id, attempt.request, values)
@@ -200,7 +200,8 @@ def _compare(
     )
     if judged and {claim.uri for claim in held if claim.provider_id == provider.provider_id} >= judged:
         raise RequestError(
-            Code.NOTHING_TO_VERIFY, "Every requested claim is verified already, and no value has changed since."
+            Code.NOTHING_TO_VERIFY,
+            "Every requested claim is verified already, and no value has changed since: request others, or none.",
         )
     return len(held) < len(verified)
 
@@ -216,7 +217,11 @@ def _select(provider: Provider, request: VerificationRequest, values: Mapping[st
     fields = fields_to_send(frozenset(requested.values()), frozenset(mapping.values()))
     selected = values_of(mapping, fields, values, provider.missing_name)
     if missing := missing_claims(mapping, request.uris, values, selected):
-        raise RequestError(Code.VALUE_MISSING, f"The user has no value for {', '.join(missing)}.", claims=missing)
+        raise RequestError(
+            Code.VALUE_MISSING,
+            f"The user has no value for {', '.join(missing)}: set it, then ask again.",
+            claims=missing,
+        )
     return as_onfido_writes(selected)
 
 

@@ -120,7 +120,9 @@ class Initiation:
             except ConnectorError as error:
                 self._attempts.give_back(attempt, error)
                 raise
-            broke_off = RequestError(Code.NO_VERIFICATION, "The verification broke off before its run was started.")
+            broke_off = RequestError(
+                Code.NO_VERIFICATION, "The verification broke off before its run was started: ask with INITIATED again."
+            )
             self._attempts.give_back(attempt, broke_off, SWEPT)
 
     def _adopt_if_started(self, attempt: Attempt, run_requested_at: datetime) -> bool:
@@ -174,7 +176,7 @@ class Initiation:
                     return applicant.applicant_id, bound
         raise RequestError(
             Code.BEING_STARTED,
-            "The user's values keep changing while they are sent: ask again after Retry-After.",
+            "The user's values changed repeatedly while they were sent: ask again after Retry-After.",
             retry_after=START_TIME,
         )
 

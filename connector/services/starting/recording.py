@@ -55,7 +55,8 @@ class Recorder:
             self._attempts.advance(attempt, run_requested_at=None)
             raise OnfidoError(
                 Code.INITIATION_FAILED,
-                f"Onfido answered with the run {run.run_id}, which belongs to another verification already.",
+                f"Onfido answered with the run {run.run_id}, which belongs to another verification already: "
+                "ask with INITIATED again.",
             ) from error
         has_news = self._events.match(attempt.provider.provider_id, run.run_id)
         is_behind = recorded.status != run.status

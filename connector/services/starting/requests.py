@@ -151,7 +151,7 @@ class Verifications:
                 verification = verifications.get(connection, verification.verification_id)  # after the answer
             if is_link_expired(verification, run, self._clock()):
                 raise RequestError(
-                    Code.NOT_AWAITING_INPUT, "The run's link has expired: ask with INITIATED for another run."
+                    Code.NOT_AWAITING_INPUT, "The run's link has expired: ask with INITIATED for a new run."
                 )
             onfido = self._onfido.of_provider(provider, deadline)
             return self._capture(capture_access(onfido, verification, run, options), uris)
@@ -230,7 +230,7 @@ def _check_mapped(provider: Provider, uris: Sequence[str]) -> None:
     if unmapped := [uri for uri in uris if uri not in provider.claims and uri not in provider.studio.by_claim]:
         raise RequestError(
             Code.CLAIM_NOT_MAPPED,
-            f"The provider {provider.name} has no mapping for {', '.join(unmapped)}.",
+            f"The provider {provider.name} has no mapping for {', '.join(unmapped)}: map it, or leave it out.",
             claims=unmapped,
         )
 
@@ -243,4 +243,7 @@ def _check_run(verification: Verification) -> None:
 
 
 def _not_awaiting(status: str) -> RequestError:
-    return RequestError(Code.NOT_AWAITING_INPUT, f"The run does not await input: its status is {status}.")
+    return RequestError(
+        Code.NOT_AWAITING_INPUT,
+        f"The run does not await input (its status is {status}): ask with COMPLETED for its result.",
+    )
