@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 KEEP = 60.0  # seconds that an answer is kept, at the most
-ROOM = 10_000  # answers that are kept of each kind
+ROOM = 4000  # answers that are kept of each kind
 AWAY = (429, 502, 503, 504)  # statuses that say to come back later
 NOT_ACTIVE = ("invalid_token", "unsupported_token_type")  # errors by which some servers say so
 
@@ -40,7 +40,8 @@ class Answer:
 class Answers:
     """The answers that are kept; where there is no room, the oldest goes."""
 
-    def __init__(self) -> None:
+    def __init__(self, room: int = ROOM) -> None:
+        self._room = room
         self._kept: dict[bool, OrderedDict[bytes, Answer]] = {True: OrderedDict(), False: OrderedDict()}
 
     def get(self, digest: bytes, now: float) -> Answer | None:
@@ -55,7 +56,7 @@ class Answers:
         kept = self._kept[answer.claims is not None]
         kept.pop(digest, None)
         kept[digest] = answer
-        if len(kept) > ROOM:
+        if len(kept) > self._room:
             kept.popitem(last=False)
 
 

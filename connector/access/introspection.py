@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
 KEEP_INACTIVE = 5.0  # seconds that "not active" is kept
 PAUSE = 5.0  # seconds without questions after one that was not answered
-PATIENCE = 0.5  # seconds that a caller waits for its turn
+PATIENCE = 1.0  # seconds that a caller waits for its turn
 MAX_ANSWER = 64 * 1024
 DEFAULT_TURNS = 4
 

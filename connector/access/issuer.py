@@ -23,6 +23,14 @@ class Finding:
     detail: str
 
 
+@dataclass(frozen=True)
+class Explanation:
+    """The results of all checks of a token, and its claims; None where the issuer does not tell them."""
+
+    findings: list[Finding]
+    claims: Mapping[str, Any] | None
+
+
 class TrustedIssuer(ABC):
     """An issuer whose tokens are accepted.
 
@@ -44,17 +52,13 @@ class TrustedIssuer(ABC):
         """Return the principal of a valid token; raise `TokenRefused` or `IssuerUnavailableError`."""
 
     @abstractmethod
-    def explain(self, token: Presented) -> Iterator[Finding]:
+    def explain(self, token: Presented) -> Explanation:
         """Make every check independently and return the results."""
-
-    @abstractmethod
-    def claims_of(self, token: Presented) -> Mapping[str, Any]:
-        """Return a token's claims, unchecked; none where they cannot be known."""
 
     def explain_claims(self, claims: Mapping[str, Any]) -> Iterator[Finding]:
         """Check each claim."""
         for name in self.rules.names(claims):
-            if name != "iss":  # by which the issuer was chosen
+            if name != "iss" or self.is_opaque:  # by a JWT's the issuer was chosen
                 value = claims.get(name)
                 described = write_time(value) if name in TIMES and is_number(value) else value
                 yield finding(name, described, functools.partial(self.rules.check, name, claims))

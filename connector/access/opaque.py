@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from connector.access.claims import ClaimRules, Principal
-from connector.access.issuer import Finding, TrustedIssuer, finding
+from connector.access.issuer import Explanation, TrustedIssuer, finding
 from connector.access.refusals import TokenRefused, refused
 from connector.access.token_use import check_introspected, check_use
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from connector.access.introspection import Introspection
     from connector.access.jwt import Presented
@@ -39,27 +39,20 @@ class AskedIssuer(TrustedIssuer):
         self.rules.check_all(claims)
         return self.rules.principal(claims)
 
-    def explain(self, token: Presented) -> Iterator[Finding]:
+    def explain(self, token: Presented) -> Explanation:
         """Make every check independently and return the results."""
-        active = finding(ACTIVE, f"true, as {self.identifier} answers", lambda: self._check_active(token))
-        yield active
-        if active.passed:
-            claims = self._ask(token)
-            yield finding("use", "that of an access token", lambda: self._check_use(token, claims))
-            yield from self.explain_claims(claims)
-
-    def claims_of(self, token: Presented) -> Mapping[str, Any]:
-        """Return the claims of an active token; none of another."""
-        return self._ask(token)
+        claims: dict[str, Any] = {}
+        active = finding(ACTIVE, f"true, as {self.identifier} answers", lambda: claims.update(self._ask(token)))
+        if not active.passed:
+            return Explanation([active], None)
+        use = finding("use", "that of an access token", lambda: self._check_use(token, claims))
+        return Explanation([active, use, *self.explain_claims(claims)], claims)
 
     def _ask(self, token: Presented) -> dict[str, Any]:
         claims = self._introspection.ask(token.text)
         if claims is None:
             raise _not_active(self.identifier)
         return claims
-
-    def _check_active(self, token: Presented) -> None:
-        self._ask(token)
 
     def _check_use(self, token: Presented, claims: Mapping[str, Any]) -> None:
         """Refuse what is no access token, also where only the token itself says so: some servers accept ID tokens."""

@@ -8,20 +8,20 @@ are optional here. It requires a check of `typ`, and some issuers send a wrong o
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 from joserfc.errors import InvalidKeyIdError, JoseError
 from joserfc.jws import validate_compact
 
 from connector.access.claims import ClaimRules, Principal
-from connector.access.issuer import Finding, TrustedIssuer, finding
+from connector.access.issuer import Explanation, Finding, TrustedIssuer, finding
 from connector.access.jwt import Algorithms, Presented, Token
 from connector.access.refusals import TokenRefused, bad_signature, no_jwt, refused
 from connector.access.token_use import check_use
 from connector.settings.profiles import NO_TYPE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator
 
     from joserfc.jwk import KeySet
 
@@ -64,9 +64,12 @@ class SigningIssuer(TrustedIssuer):
         self.rules.check_all(jwt.claims)
         return self.rules.principal(jwt.claims)
 
-    def explain(self, token: Presented) -> Iterator[Finding]:
+    def explain(self, token: Presented) -> Explanation:
         """Make every check independently and return the results."""
         jwt = _jwt(token)
+        return Explanation([*self._explain_signature(jwt), *self.explain_claims(jwt.claims)], jwt.claims)
+
+    def _explain_signature(self, jwt: Token) -> Iterator[Finding]:
         algorithm = finding("alg", jwt.header.get("alg"), lambda: self._check_algorithm(jwt))
         yield algorithm
         yield finding("typ", jwt.header.get("typ"), lambda: self._check_type(jwt))
@@ -75,11 +78,6 @@ class SigningIssuer(TrustedIssuer):
             yield finding("signature", "right", lambda: self._check_signature(jwt))
         else:
             yield Finding("signature", None, "it cannot be checked with that algorithm")
-        yield from self.explain_claims(jwt.claims)
-
-    def claims_of(self, token: Presented) -> Mapping[str, Any]:
-        """Return a token's claims, unchecked."""
-        return _jwt(token).claims
 
     def _check_algorithm(self, token: Token) -> None:
         try:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 from connector.access.claims import Principal
 from connector.access.discovery import IssuerUnavailableError
 from connector.access.introspection import DEFAULT_TURNS, Introspection
-from connector.access.issuer import Finding, TrustedIssuer, finding
+from connector.access.issuer import Explanation, Finding, TrustedIssuer, finding
 from connector.access.issuer_keys import IssuerKeys
 from connector.access.jwt import Presented, Token, present
 from connector.access.opaque import ACTIVE, AskedIssuer
@@ -76,11 +76,10 @@ class TrustedIssuers:
         except TokenRefused as refusal:
             yield Finding(refusal.check, False, refusal.reason)
             return
-        issuer, findings = _explain_by(candidates, token)
+        issuer, explanation = _explain_by(candidates, token)
         yield Finding("issuer", True, f"{issuer.identifier} is trusted")
-        yield from findings
-        if findings[0].check != ACTIVE or findings[0].passed:
-            claims = issuer.claims_of(token)
+        yield from explanation.findings
+        if (claims := explanation.claims) is not None:
             good_for, scopes = issuer.rules.tenant_of(claims), issuer.rules.scopes_of(claims)
             yield finding("tenant", good_for, lambda: check_tenant(good_for, tenant.name))
             if scope is not None:
@@ -126,10 +125,10 @@ def trust(
     return SigningIssuer(issuer, IssuerKeys(issuer, clock, client=client, waiting=waiting))
 
 
-def _explain_by(candidates: list[TrustedIssuer], token: Presented) -> tuple[TrustedIssuer, list[Finding]]:
-    """Return the issuer by which a token is, with its findings; where none knows it, the last."""
+def _explain_by(candidates: list[TrustedIssuer], token: Presented) -> tuple[TrustedIssuer, Explanation]:
+    """Return the issuer by which a token is, with what it says of it; where none knows it, the last."""
     for issuer in candidates:
-        findings = list(issuer.explain(token))
-        if findings[0].check != ACTIVE or findings[0].passed:
+        explanation = issuer.explain(token)
+        if explanation.claims is not None:
             break
-    return issuer, findings
+    return issuer, explanation

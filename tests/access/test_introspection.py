@@ -15,6 +15,7 @@ import pytest
 from click.testing import CliRunner
 from structlog.testing import capture_logs
 
+from connector.access.answers import Answer, Answers
 from connector.access.introspection import DEFAULT_TURNS
 from connector.cli import main
 from connector.errors import ConfigurationError
@@ -281,6 +282,16 @@ class TestKeptAnswers:
         assert asked.seen[token] == 1
 
 
+def test_answers_about_invented_tokens_push_no_others_out() -> None:
+    answers = Answers(room=3)
+    for number in range(5):
+        answers.put(b"active %d" % number, Answer({"sub": str(number)}, until=60))
+        answers.put(b"invented %d" % number, Answer(None, until=60))
+    kept = [number for number in range(5) if answers.get(b"active %d" % number, 59.9)]
+    assert kept == [2, 3, 4]
+    assert answers.get(b"active 4", 60) is None
+
+
 class TestOutage:
     @pytest.mark.parametrize("status", [429, 503])
     def test_a_server_that_says_to_come_back_is_left_alone(self, status: int, asked: Asked) -> None:
@@ -386,6 +397,11 @@ class TestCheck:
         lines = self.check(asked, tmp_path, asked.issue("opaque-1"), "--scope", "internal_login")
         names = ["issuer", "active", "use", "aud", "exp", "iat", "sub", "tenant"]
         assert lines == [*(["ok", name] for name in names), ["failed", "scope"]]
+
+    def test_a_claim_of_the_answer_that_is_wrong_is_named(self, asked: Asked, tmp_path: Path) -> None:
+        token = asked.issue("opaque-1", iss="https://elsewhere.example.com", token_type="DPoP", aud="another")
+        failed = [name for mark, name in self.check(asked, tmp_path, token) if mark == "failed"]
+        assert failed == ["use", "iss", "aud"]
 
     def test_so_is_one_that_is_not_active(self, asked: Asked, tmp_path: Path) -> None:
         assert self.check(asked, tmp_path, "opaque-1") == [["ok", "issuer"], ["failed", "active"]]

@@ -155,7 +155,7 @@ class OidcProvider(Server):
         form = {"grant_type": "client_credentials", "scope": SCOPES[1], "resource": f"urn:connector:{kind}"}
         return str(self.token(**form)["access_token"])
 
-    def sign_in(self, kind: str, user: str = "ann") -> dict[str, Any]:
+    def sign_in(self, kind: str, user: str = "ann", scope: str = SCOPES[1]) -> dict[str, Any]:
         """Return the tokens of a user, who signs in at the provider's own pages and consents."""
         browser = requests.Session()
         browser.trust_env = False
@@ -163,7 +163,7 @@ class OidcProvider(Server):
             "client_id": "shop",
             "response_type": "code",
             "redirect_uri": CALLBACK,
-            "scope": f"openid offline_access {SCOPES[1]}",
+            "scope": f"openid offline_access {scope}",
             "prompt": "consent",
             "nonce": "n",
             "resource": f"urn:connector:{kind}",
