@@ -289,5 +289,6 @@ def create_services(
         vault = Vault(read_keys(settings.encryption_keys, settings.data_dir, sealing_key(database)))
         fingerprints = Fingerprints(fingerprint_key(database, vault))
         services = Services(settings, clock, database, vault, fingerprints, subscribers, handlers)
+        services.open_directories()
         on_failure.pop_all()
     return services

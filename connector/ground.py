@@ -84,6 +84,11 @@ class Ground:
             failures_to_open=settings.onfido_circuit_failures,
         )
 
+    def open_directories(self) -> None:
+        """Open the configured tenants' directories, without asking them; raises `ConfigurationError`."""
+        for each in self.tenants.configured:
+            self._directories.remote(each)
+
     def close(self) -> None:
         """Close every connection, to Onfido and to the database."""
         self._afterwards.close()

@@ -15,16 +15,18 @@ import gunicorn.glogging
 import structlog
 from flask import Flask
 from gunicorn.app.base import BaseApplication
+from gunicorn.arbiter import Arbiter
 from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import BadRequest
 
 from connector import startup, telemetry
-from connector.access.development import check_access_configured
+from connector.access.development import check_access_configured, trusted_issuers
 from connector.api import shares, traffic
 from connector.app import create_app
 from connector.bootstrap import create_services
 from connector.listening import take_port
 from connector.private_file import scratch_dir
+from connector.reloading import read_again
 from connector.serving.worker import BufferingWorker, Traffic
 from connector.settings import Settings
 from connector.worker import create_relay
@@ -42,18 +44,35 @@ class _Logger(gunicorn.glogging.Logger):  # type: ignore[misc]
         self.error_log.propagate = True
 
 
+class _Arbiter(Arbiter):  # type: ignore[misc]
+    """gunicorn's master: on SIGHUP it starts workers with the new settings and ends the others, if these are valid."""
+
+    def reload(self) -> None:
+        if self.app.read_again():
+            super().reload()
+
+
 class _Server(BaseApplication):  # type: ignore[misc]
-    def __init__(self, settings: Settings, port: socket, announce: Callable[[], None]) -> None:
+    def __init__(
+        self, settings: Settings, read: Callable[[], Settings], port: socket, announce: Callable[[], None]
+    ) -> None:
         self._settings = settings
-        self._options = _gunicorn_options(settings) | {
-            "bind": f"fd://{port.detach()}",
-            "when_ready": lambda _: announce(),
-        }
+        self._read = read
+        self._own_options = {"bind": f"fd://{port.detach()}", "when_ready": lambda _: announce()}
         super().__init__()
 
     def load_config(self) -> None:
-        for name, value in self._options.items():
+        for name, value in (_gunicorn_options(self._settings) | self._own_options).items():
             self.cfg.set(name, value)
+
+    def read_again(self) -> bool:
+        """Read the settings again, for the workers to come; False where they are refused."""
+        settings = read_again(self._settings, self._read, _accept)
+        self._settings = settings or self._settings
+        return settings is not None
+
+    def run(self) -> None:
+        _Arbiter(self).run()
 
     def load(self) -> Flask:
         share = self._settings.onfido_rate_limit / self._settings.workers
@@ -63,8 +82,9 @@ class _Server(BaseApplication):  # type: ignore[misc]
         return app
 
 
-def run(settings: Settings) -> None:
+def run(read: Callable[[], Settings]) -> None:
     """Serve until told to stop; raises `ConfigurationError` where the process must not start."""
+    settings = read()
     telemetry.configure_logging(settings.log_level, settings.log_format)
     if startup.is_on_terminal():
         logging.getLogger("gunicorn.error").setLevel(logging.WARNING)  # it is reported as text
@@ -74,7 +94,14 @@ def run(settings: Settings) -> None:
     with closing(create_services(settings)) as services:  # before there are several processes: it migrates SQLite
         works = settings.does_workers_part(is_sqlite=services.database.is_sqlite)
         missing = startup.missing(services, works=works)
-    _Server(settings, port, partial(startup.announce, settings, missing)).run()
+    _Server(settings, read, port, partial(startup.announce, settings, missing)).run()
+
+
+def _accept(settings: Settings) -> Settings:
+    """Return settings that a worker can start with; raises for others: a worker that cannot start ends the master."""
+    trusted_issuers(settings)
+    create_services(settings).close()
+    return settings
 
 
 def _gunicorn_options(settings: Settings) -> dict[str, Any]:
@@ -102,6 +129,7 @@ def _leave_ctrl_c_to_master(_server: Any, _worker: Any) -> None:
 
 
 def _begin_work(worker: Any) -> None:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # it is the master's, also where it is sent to all processes
     settings = worker.wsgi.extensions["settings"]
     worker.traffic = Traffic(
         lane=traffic.lane,

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import signal
-import threading
-from collections.abc import Iterator
-from contextlib import ExitStack, closing, contextmanager
-from functools import partial
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from queue import SimpleQueue
 from socket import socket
 
 import structlog
@@ -16,6 +15,7 @@ from connector.bootstrap import Services, create_services
 from connector.listening import take_port
 from connector.probes import Probes
 from connector.relay import Relay
+from connector.reloading import read_again
 from connector.services.upkeep import Sweep
 from connector.settings import Settings
 from connector.store.outbox import Payload
@@ -23,22 +23,53 @@ from connector.store.outbox import Payload
 log = structlog.get_logger(__name__)
 
 
-def run(settings: Settings) -> None:
-    """Work until SIGTERM or SIGINT; deliveries in flight are finished, the leases of the others are released."""
+class Worker:
+    """Delivers with the settings that hold."""
+
+    def __init__(self, services: Services) -> None:
+        self._begin(services)
+
+    def change(self, read: Callable[[], Settings]) -> None:
+        """Continue with the settings as they are now, once the deliveries in flight have finished."""
+        if services := read_again(self.services.settings, read, create_services):
+            self.stop()
+            self._begin(services)
+
+    def stop(self) -> None:
+        """Finish the deliveries in flight; the leases of the others are released."""
+        self._relay.stop(self.services.settings.graceful_timeout)
+        self.services.close()
+
+    def problem(self) -> str | None:
+        """Return why it is not ready, None where it is."""
+        return self.services.health.problem()
+
+    def metrics(self) -> bytes:
+        """Return the metrics in Prometheus' format."""
+        return telemetry.exposition(self.services.outbox.counts)
+
+    def _begin(self, services: Services) -> None:
+        self.services = services
+        self._relay = create_relay(services, threads=services.settings.worker_threads)
+        self._relay.start()
+
+
+def run(read: Callable[[], Settings]) -> None:
+    """Work until SIGTERM or SIGINT; on SIGHUP the settings are read again."""
+    settings = read()
     telemetry.configure_logging(settings.log_level, settings.log_format)
     with ExitStack() as stack:
         port = _take_port(settings)
-        services = stack.enter_context(closing(create_services(settings)))
+        signals: SimpleQueue[int] = SimpleQueue()
+        for each in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(each, lambda number, _: signals.put(number))
+        worker = Worker(create_services(settings))
+        stack.callback(worker.stop)
         if port:
-            stack.enter_context(_probes(port, services))
-        relay = create_relay(services, threads=settings.worker_threads)
-        stop = threading.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: stop.set())
-        relay.start()
+            stack.enter_context(_probes(port, worker, settings.metrics_token))
         log.info("worker.started", threads=settings.worker_threads, port=settings.worker_port or None)
-        stop.wait()
-        relay.stop(settings.graceful_timeout)
+        while signals.get() == signal.SIGHUP:
+            worker.change(read)
     log.info("worker.stopped")
 
 
@@ -50,10 +81,9 @@ def _take_port(settings: Settings) -> socket | None:
 
 
 @contextmanager
-def _probes(port: socket, services: Services) -> Iterator[None]:
+def _probes(port: socket, worker: Worker, metrics_token: str) -> Iterator[None]:
     """Answer on health, readiness and metrics."""
-    metrics = partial(telemetry.exposition, services.outbox.counts)
-    probes = Probes(port, services.health.problem, metrics, services.settings.metrics_token)
+    probes = Probes(port, worker.problem, worker.metrics, metrics_token)
     probes.start()
     try:
         yield

@@ -65,8 +65,10 @@ HOUSE: Mapping[str, Room] = {
         f"{_CELLAR} http ground part private_file relay settings services.providers services.results services.starting "
         "services.lookup services.people services.application services.upkeep"
     ),
+    "reloading": room("errors settings", "structlog"),
     "worker": room(
-        "bootstrap errors listening probes relay services services.upkeep settings store telemetry", "structlog"
+        "bootstrap errors listening probes relay reloading services services.upkeep settings store telemetry",
+        "structlog",
     ),
     "api": room(
         f"{_FLOOR} access settings private_file services services.providers services.results services.starting "
@@ -76,7 +78,7 @@ HOUSE: Mapping[str, Room] = {
     "app": room(f"{_FLOOR} access api bootstrap ground services settings", "flask"),
     "serving": room("telemetry", "gunicorn structlog werkzeug"),
     "server": room(
-        "access api app bootstrap listening private_file serving settings startup telemetry worker",
+        "access api app bootstrap listening private_file reloading serving settings startup telemetry worker",
         "flask gunicorn structlog werkzeug",
     ),
     "cli": room(

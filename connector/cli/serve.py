@@ -7,6 +7,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 
 import click
 
@@ -27,13 +28,14 @@ def serve(context: click.Context, dev: bool, force_dev: bool, host: str | None, 
 
     given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     loopback = {"allow_http_loopback": True} if dev else {}
-    settings = load_settings(context, dev=dev, **given, **loopback)
+    read = partial(load_settings, context, dev=dev, **given, **loopback)
+    settings = read()
     if dev and not force_dev:
         check_development(settings)
     with _metrics_of_processes(settings.workers):
         from connector.server import run  # noqa: PLC0415
 
-        run(settings)
+        run(read)
 
 
 @click.command()
@@ -45,7 +47,7 @@ def worker(context: click.Context, port: int | None) -> None:
     """Deliver the outbox and check open runs, until stopped."""
     from connector.worker import run  # noqa: PLC0415
 
-    run(load_settings(context, **{} if port is None else {"worker_port": port}))
+    run(partial(load_settings, context, **{} if port is None else {"worker_port": port}))
 
 
 @click.command("rotate-keys")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -93,6 +93,11 @@ class Tenants:
     def __init__(self, configured: Iterable[Tenant] = (), other: Tenant = Tenant("")) -> None:
         self._configured = {each.name: each for each in configured}
         self._other = other
+
+    @property
+    def configured(self) -> Collection[Tenant]:
+        """The tenants that the settings describe."""
+        return self._configured.values()
 
     def named(self, name: str) -> Tenant:
         """Return the tenant of that name."""

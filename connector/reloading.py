@@ -1,0 +1,48 @@
+"""Reading the settings again on SIGHUP: a faulty file is refused, and the settings that were read before stay."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import fields, replace
+from typing import TypeVar
+
+import structlog
+
+from connector.errors import ConnectorError, DatabaseUnavailable
+from connector.settings import Settings
+
+# What a running process cannot change: where it listens, its database, its processes and its logs.
+FIXED = frozenset(
+    {
+        *("data_dir", "database_url", "host", "port", "worker_port", "workers", "metrics_token"),
+        *("log_level", "log_format", "dev"),
+    }
+)
+
+T = TypeVar("T")
+
+log = structlog.get_logger(__name__)
+
+
+def read_again(current: Settings, read: Callable[[], Settings], accept: Callable[[Settings], T]) -> T | None:
+    """Return what `accept` makes of the settings as they are now; None where they are refused, which is logged.
+
+    `accept` raises for settings that would not work. The settings in `FIXED` keep their values until a restart.
+    """
+    try:
+        settings = read()
+        changed = {
+            each.name for each in fields(settings) if getattr(settings, each.name) != getattr(current, each.name)
+        }
+        kept = replace(settings, **{name: getattr(current, name) for name in FIXED})
+        accepted = accept(kept)
+    except ConnectorError as error:
+        log.warning("settings.refused", reason=error.description)
+    except DatabaseUnavailable as error:
+        log.warning("settings.refused", reason=error.reason)
+    else:
+        log.info("settings.changed", names=sorted(changed - FIXED))
+        if changed & FIXED:
+            log.warning("settings.restart_needed", names=sorted(changed & FIXED))
+        return accepted
+    return None

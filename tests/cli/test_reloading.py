@@ -1,0 +1,178 @@
+"""On SIGHUP, running processes read the settings again: what is valid holds from then on, what is not is refused."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+
+from tests.api.test_auth import AUDIENCE, AuthIssuer
+from tests.cli.conftest import Running, free_port, wait_for
+
+PATIENCE = 120.0  # seconds
+CLAIMS = "/api/users/v1/me/idv/claims"
+FAULTS = {
+    "no TOML": ("[[tenants", "is not TOML"),
+    "an unknown name": ("tenant = 1", "There is no setting tenant"),
+    "a value that is not allowed": ("threads = 0", "threads must be at least 1"),
+    "a secret that is not there": (
+        '[[tenants]]\nname = "x"\n[tenants.directory]\nkind = "scim"\nurl = "https://scim.example"\n'
+        'bearer_token = "env:NOT_SET"',
+        "The secret env:NOT_SET is empty",
+    ),
+    "a dialect that is not there": (
+        '[[tenants]]\nname = "x"\n[tenants.directory]\nkind = "userinfo"\nurl = "https://op.example/userinfo"\n'
+        'dialect = "/nowhere.toml"',
+        "/nowhere.toml",
+    ),
+}
+
+
+@dataclass
+class Site:
+    """A running process, its settings file and its log."""
+
+    process: subprocess.Popen[str]
+    url: str
+    config: Path
+    log: Path
+
+    def write(self, text: str) -> None:
+        self.config.write_text(text)
+        self.process.send_signal(signal.SIGHUP)
+
+    def logged(self, event: str) -> list[dict[str, Any]]:
+        entries = [json.loads(line) for line in self.log.read_text().splitlines() if line.endswith("}")]
+        return [entry for entry in entries if entry["event"] == event]
+
+    def wait_for_event(self, event: str, number: int) -> dict[str, Any]:
+        """Return the last of so many lines of the log, once it is there."""
+        wait(lambda: len(self.logged(event)) >= number)
+        return self.logged(event)[number - 1]
+
+
+def wait(is_so: Callable[[], bool]) -> None:
+    end = time.monotonic() + PATIENCE
+    while not is_so():
+        assert time.monotonic() < end
+        time.sleep(0.05)
+
+
+@pytest.fixture(scope="module")
+def issuers() -> Iterator[tuple[AuthIssuer, AuthIssuer]]:
+    ours, theirs = AuthIssuer(), AuthIssuer()
+    yield ours, theirs
+    ours.close()
+    theirs.close()
+
+
+def described(ours: AuthIssuer, *tenants: tuple[str, AuthIssuer]) -> str:
+    """Return settings with an issuer for the default tenant, and one for each of the others."""
+    flat = f'[[issuers]]\nissuer = "{ours.identifier}"\naudience = "{AUDIENCE}"\n'
+    return flat + "".join(
+        f'[[tenants]]\nname = "{name}"\nallowed_origins = ["https://{name}.example"]\n'
+        f'[[tenants.issuers]]\nissuer = "{issuer.identifier}"\naudience = "{AUDIENCE}"\n'
+        for name, issuer in tenants
+    )
+
+
+@pytest.fixture(scope="module")
+def server(
+    tmp_path_factory: pytest.TempPathFactory, start: Callable[..., Running], issuers: tuple[AuthIssuer, AuthIssuer]
+) -> Iterator[Site]:
+    path = tmp_path_factory.mktemp("serve")
+    config, log = path / "settings.toml", path / "log"
+    config.write_text(described(issuers[0]))
+    variables = {"CONNECTOR_DATA_DIR": str(path / "data"), "CONNECTOR_LOG_FORMAT": "json"}
+    running = start("--config", str(config), "serve", ready="/readyz", log=log, **variables)
+    yield Site(running.process, running.url, config, log)
+    assert running.stop() == 0
+
+
+def ask(server: Site, tenant: str, token: str) -> requests.Response:
+    headers = {"Authorization": f"Bearer {token}", "Origin": f"https://{tenant}.example"}
+    return requests.get(f"{server.url}/t/{tenant}{CLAIMS}", headers=headers, timeout=60)
+
+
+def test_server_knows_a_tenant_that_was_added_and_forgets_one_that_was_removed(
+    server: Site, issuers: tuple[AuthIssuer, AuthIssuer]
+) -> None:
+    ours, theirs = issuers
+    assert ask(server, "acme", theirs.mint()).status_code == 401
+
+    server.write(described(ours, ("acme", theirs)))
+    wait(lambda: ask(server, "acme", theirs.mint()).status_code == 404)  # the token is good; there is no user alice
+    assert ask(server, "acme", theirs.mint()).headers["Access-Control-Allow-Origin"] == "https://acme.example"
+    assert server.wait_for_event("settings.changed", 1)["names"] == ["tenants"]
+
+    server.write(described(ours))
+    wait(lambda: ask(server, "acme", theirs.mint()).status_code == 401)
+    assert "Access-Control-Allow-Origin" not in ask(server, "acme", theirs.mint()).headers
+
+
+@pytest.mark.parametrize(("fault", "reason"), FAULTS.values(), ids=FAULTS)
+def test_server_refuses_faulty_settings_and_keeps_those_it_has(
+    server: Site, issuers: tuple[AuthIssuer, AuthIssuer], fault: str, reason: str
+) -> None:
+    ours, theirs = issuers
+    before = len(server.logged("settings.refused"))
+
+    settings = described(ours, ("acme", theirs))
+    server.write(f"{settings}\n{fault}" if "[" in fault else f"{fault}\n{settings}")  # no value may follow a table
+    assert reason in server.wait_for_event("settings.refused", before + 1)["reason"]
+    assert ask(server, "acme", theirs.mint()).status_code == 401
+    assert ask(server, "carbon.super", ours.mint()).status_code == 404
+
+
+def test_server_says_which_settings_need_a_restart(server: Site, issuers: tuple[AuthIssuer, AuthIssuer]) -> None:
+    server.write(f'public_url = "https://idv.example"\nworkers = 7\nhost = "127.0.0.9"\n{described(issuers[0])}')
+    assert server.wait_for_event("settings.restart_needed", 1)["names"] == ["host", "workers"]
+    assert requests.get(f"{server.url}/readyz", timeout=60).ok
+
+
+@pytest.fixture(scope="module")
+def worker(tmp_path_factory: pytest.TempPathFactory, spawn: Callable[..., subprocess.Popen[str]]) -> Iterator[Site]:
+    path = tmp_path_factory.mktemp("worker")
+    config, log, port = path / "settings.toml", path / "log", free_port()
+    config.write_text("worker_threads = 2\n")
+    variables = {"CONNECTOR_DATA_DIR": str(path / "data"), "CONNECTOR_LOG_FORMAT": "json"}
+    process = spawn("--config", str(config), "worker", "--port", str(port), log=log, **variables)
+    url = f"http://127.0.0.1:{port}"
+    wait_for(f"{url}/readyz", process)
+    yield Site(process, url, config, log)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=100) == 0
+
+
+def threads(worker: Site) -> int:
+    return len(list(Path(f"/proc/{worker.process.pid}/task").iterdir()))
+
+
+def test_worker_works_with_the_settings_as_they_are_now(worker: Site) -> None:
+    few = threads(worker)
+
+    worker.write("worker_threads = 30\n")
+    assert worker.wait_for_event("settings.changed", 1)["names"] == ["worker_threads"]
+    wait(lambda: threads(worker) >= few + 20)
+
+    worker.write("worker_threads = 2\n")
+    wait(lambda: threads(worker) < few + 20)
+    assert requests.get(f"{worker.url}/readyz", timeout=60).ok
+
+
+@pytest.mark.parametrize(("fault", "reason"), FAULTS.values(), ids=FAULTS)
+def test_worker_refuses_faulty_settings_and_keeps_those_it_has(worker: Site, fault: str, reason: str) -> None:
+    few, before = threads(worker), len(worker.logged("settings.refused"))
+
+    worker.write(f"worker_threads = 40\n{fault}\n")
+    assert reason in worker.wait_for_event("settings.refused", before + 1)["reason"]
+    assert threads(worker) < few + 20
+    assert requests.get(f"{worker.url}/readyz", timeout=60).ok
