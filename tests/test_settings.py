@@ -86,6 +86,25 @@ class TestNames:
         assert "did you mean CONNECTOR_PORT?" in refusal(environ={"CONNECTOR_PROT": "1"})
         assert refusal(environ={"CONNECTOR_XYZZY": "1"}) == "There is no setting CONNECTOR_XYZZY."
 
+    @pytest.mark.parametrize(
+        "environ",
+        [
+            {"CONNECTOR_PORT": "tcp://10.0.0.1:8080"},
+            {"CONNECTOR_WORKER_PORT": "udp://[fd00::1]:9090"},
+            {"CONNECTOR_SERVICE_HOST": "10.0.0.1", "CONNECTOR_SERVICE_PORT": "80", "CONNECTOR_SERVICE_PORT_HTTP": "80"},
+            {
+                "CONNECTOR_PORT_80_TCP": "tcp://10.0.0.1:80",
+                "CONNECTOR_PORT_80_TCP_PROTO": "tcp",
+                "CONNECTOR_PORT_80_TCP_PORT": "80",
+                "CONNECTOR_PORT_80_TCP_ADDR": "10.0.0.1",
+            },
+            {"CONNECTOR_WORKER_SERVICE_HOST": "10.0.0.1", "CONNECTOR_WORKER_PORT_9090_TCP_ADDR": "10.0.0.1"},
+        ],
+    )
+    def test_what_kubernetes_sets_for_a_service_is_no_setting(self, environ: dict[str, str]) -> None:
+        settings = load(None, environ | {"CONNECTOR_HOST": "0.0.0.0"})
+        assert (settings.host, settings.port, settings.worker_port) == ("0.0.0.0", 8080, 0)
+
     def test_an_unknown_name_in_an_issuer_is_refused(self) -> None:
         assert "Issuer 1: There is no setting jwks_url; did you mean jwks_uri?" in refusal(
             environ=with_issuer(jwks_url="")

@@ -1,4 +1,4 @@
-"""The access log: one line, `access`, for each request to a protected route, refused ones included.
+"""The access log: one line, `access`, for each request to a protected route or to none, refused ones included.
 
 It contains the caller (user, client, issuer), the tenant, the method, route and ids, the address and the status, and
 the trace id that every line has. It contains no personal value except user ids.
@@ -17,6 +17,7 @@ from connector.access.gate import REQUIRED_SCOPE
 
 log = structlog.get_logger(__name__)
 
+MAX_PATH = 200  # characters of a path that no route has
 _FORWARDED = re.compile(r"[0-9A-Za-z.:,\[\]%_ -]{1,200}")
 
 
@@ -27,7 +28,7 @@ def install(app: Flask) -> None:
 
 def _write(response: BaseResponse) -> BaseResponse:
     view = current_app.view_functions.get(request.endpoint or "")
-    if hasattr(view, REQUIRED_SCOPE):
+    if request.url_rule is None or hasattr(view, REQUIRED_SCOPE):
         log.info("access", **_caller(), **_request(), status=response.status_code, code=g.get("error_code"))
     return response
 
@@ -45,6 +46,7 @@ def _request() -> dict[str, Any]:
         "method": request.method,
         "route": request.url_rule.rule if request.url_rule else None,
         "ids": dict(request.view_args or {}),
+        **({} if request.url_rule else {"path": request.path[:MAX_PATH]}),
         "peer": request.remote_addr,
         "forwarded_for": _forwarded_for(),  # as the proxy sends it; a client may forge it
     }

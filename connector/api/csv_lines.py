@@ -28,8 +28,8 @@ BYTE_ORDER_MARK = "\ufeff"
 # Also characters that NFKC maps to them: spreadsheets treat full-width and small forms like the plain ones.
 _SIGNS = "=+@\u207a\u207c\u208a\u208c\u2a75\u2a76\ufb29\ufe62\ufe63\ufe66\ufe6b\uff0b\uff0d\uff1d\uff20-"
 _IGNORED = r"\s\"\x00-\x1f\ufeff\u200b-\u200f\u2060"  # characters that spreadsheets ignore before one
-_FORMULA = re.compile(rf"(^|[;|\t\r\n])(?=[{_IGNORED}]*[{_SIGNS}])")
-_CONTROLS = ("\t", "\r", "\n")
+_BREAKS = "\t\n\v\f\r\x1c\x1d\x1e\x85\u2028\u2029"  # where a program may begin another cell or line
+_FORMULA = re.compile(rf"(^|[;|{_BREAKS}])(?=[{_IGNORED}]*[{_SIGNS}])")
 
 
 def csv_pieces(verifications: Iterable[ListedVerification]) -> Generator[str]:
@@ -50,7 +50,7 @@ def csv_pieces(verifications: Iterable[ListedVerification]) -> Generator[str]:
 def harmless(text: str) -> str:
     """Return a cell of which no spreadsheet executes any part, wherever it splits the line."""
     marked = _FORMULA.sub(r"\1'", text)
-    return f"'{text}" if marked == text and text[:1] in _CONTROLS else marked
+    return f"'{text}" if marked == text and text[:1] in tuple(_BREAKS) else marked
 
 
 def _cells(verification: ListedVerification) -> Iterator[str]:

@@ -11,7 +11,7 @@ from marshmallow import fields, validate
 
 from connector.api import requirements  # noqa: F401  before any field is created
 from connector.domain.ids import normal_id
-from connector.domain.text import is_label
+from connector.domain.text import is_blank, is_label
 
 MANY = 100  # elements of a list
 MAX_DIGITS = 12  # of a limit; one that is truncated there is above every maximum
@@ -42,7 +42,7 @@ class Name(Text):
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **options: Any) -> str:
         text = super()._deserialize(value, attr, data, **options)
-        if not text.strip():
+        if is_blank(text):
             raise ma.ValidationError("must not be empty")
         if not is_label(text):
             raise ma.ValidationError("must hold no control characters, line separators or direction marks")

@@ -25,9 +25,9 @@ _UNJOINED = re.compile(rf"\s(?:{'|'.join(_ATTRIBUTES)})\s+(?:eq|co|sw|ew)\s", re
 
 
 def parse_filter(text: str) -> list[Condition]:
-    """Parse terms joined by `and`; raises `RequestError`."""
+    """Parse terms joined by `and`, none of a blank text; raises `InvalidQuery`."""
     conditions, at, text = [], 0, text.strip()
-    while True:
+    while text:
         if (term := _TERM.match(text, at)) is None:
             raise InvalidQuery(
                 "filter", "must be <attribute> <eq|co|sw|ew> <value>, several such terms joined by `and`"
@@ -39,6 +39,7 @@ def parse_filter(text: str) -> list[Condition]:
         if (conjunction := _AND.match(text, at)) is None:
             raise InvalidQuery("filter", "must join its terms by `and`")
         at = conjunction.end()
+    return conditions
 
 
 def _condition(attribute: str, operator: str, value: str) -> Condition:

@@ -43,7 +43,7 @@ def list_providers(query: dict[str, Any]) -> dict[str, Any]:
     `filter` joins terms with `and`, such as `name sw onfido and isEnabled eq true`; the operators are `eq`, `co`, `sw`
     and `ew`. The list is sorted by name; `startIndex` counts from 1.
     """
-    conditions = parse_filter(query["filter"]) if query["filter"] is not None else []
+    conditions = parse_filter(query["filter"] or "")
     page, total = _providers().page(g.tenant, conditions=conditions, limit=query["limit"], offset=query["offset"])
     return page_body(page, total, offset=query["offset"])
 

@@ -21,7 +21,7 @@ from connector import settings
 from connector.domain.ids import normal_id
 from connector.domain.tenancy import DEFAULT_TENANT, Tenant
 from connector.domain.text import is_label
-from connector.errors import Code, ConnectorError
+from connector.errors import Code, ConnectorError, InvalidField, InvalidQuery
 from connector.settings import Settings
 from connector.settings.tenancy import read_tenants
 
@@ -33,6 +33,11 @@ _MARKS = {True: "ok", False: "failed", None: "-"}
 
 class Group(click.Group):
     """A group of commands whose errors are one line, or under `--json` one object, and an exit status."""
+
+    def parse_args(self, context: click.Context, args: list[str]) -> list[str]:
+        """Note `--json` before a command is found, so that an unknown command is reported as JSON, too."""
+        context.meta[_JSON] = "--json" in args
+        return super().parse_args(context, args)
 
     def invoke(self, context: click.Context) -> Any:
         """Run a command."""
@@ -48,7 +53,7 @@ class Group(click.Group):
         try:
             return super().invoke(context)
         except ConnectorError as error:
-            raise _Refused(error) from error
+            raise _Refused(error, context.command_path) from error
         except BrokenPipeError:
             raise
         except OSError as error:
@@ -61,22 +66,36 @@ class Group(click.Group):
 class _Refused(click.ClickException):
     """An error of a use case."""
 
-    def __init__(self, error: ConnectorError) -> None:
+    def __init__(self, error: ConnectorError, command_path: str) -> None:
         super().__init__(plain(error.description))
-        self.code: Code | None = getattr(error, "code", None)
+        self.code = _code_of(error, command_path)
+
+
+def _code_of(error: ConnectorError, command_path: str) -> Code | None:
+    """Return the code that the API answers such an error with; None where it has none."""
+    if not isinstance(error, InvalidField):
+        return getattr(error, "code", None)
+    if "user" in command_path.split():
+        return Code.CLAIM_INVALID
+    return Code.PROVIDER_LIST_INVALID if isinstance(error, InvalidQuery) else Code.PROVIDER_INVALID
 
 
 class _JsonError(click.ClickException):
-    """An error as the API has it: a code where there is one, what it means, and what is at fault."""
+    """An error as the API has it: its code, what that means, and what is at fault.
+
+    An error that the API does not have, such as wrong usage, has the code `CLI-<exit status>`.
+    """
 
     def __init__(self, error: click.ClickException) -> None:
         super().__init__(error.format_message())
         self.exit_code = error.exit_code  # type: ignore[misc]  # as each of click's own has it
-        self._code: Code | None = getattr(error, "code", None)
+        known: Code | None = getattr(error, "code", None)
+        own = f"CLI-{self.exit_code}", "Wrong usage" if isinstance(error, click.UsageError) else "The command failed"
+        self._code, self._meaning = own if known is None else (known, known.message)
 
     def show(self, file: IO[Any] | None = None) -> None:
         """Print one object on standard error."""
-        view = {"code": self._code, "message": self._code.message if self._code else None, "description": self.message}
+        view = {"code": self._code, "message": self._meaning, "description": self.message}
         click.echo(json.dumps(view, indent=2, ensure_ascii=False), file=file, err=file is None)
 
 

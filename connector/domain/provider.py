@@ -17,7 +17,7 @@ from connector.domain.credentials import MASK, ClientCredentials, Credentials, r
 from connector.domain.ids import UUID
 from connector.domain.studio import Studio
 from connector.domain.tenancy import DEFAULT_TENANT, tenant_path
-from connector.domain.text import fold, is_label
+from connector.domain.text import fold, is_blank, is_label
 from connector.domain.urls import UrlPolicy
 from connector.errors import InvalidField
 
@@ -136,7 +136,7 @@ class BaseUrlPolicy:
 
 def check_config(config: ProviderConfig, policy: BaseUrlPolicy) -> None:
     """Raise `InvalidField` for a configuration that could never verify anyone, naming the field."""
-    if not (config.name.strip() and len(config.name) <= MAX_NAME):
+    if is_blank(config.name) or len(config.name) > MAX_NAME:
         raise InvalidField("name", f"must not be empty, and have at most {MAX_NAME} characters")
     if not is_label(config.name):
         raise InvalidField("name", NO_CONTROLS)
@@ -270,6 +270,8 @@ def _check_image(image: str) -> None:
 
 def _check_mapping(claims: Mapping[str, str]) -> None:
     for uri, applicant_field in claims.items():
+        if is_blank(uri):
+            raise InvalidField("claims", "a local claim must not be empty")
         if not is_label(uri):
             raise InvalidField("claims", f"a local claim {NO_CONTROLS}")
         if applicant_field not in APPLICANT_FIELDS:

@@ -14,7 +14,7 @@ from enum import StrEnum
 from connector.domain.capture import LANGUAGES, LINK, SDK, SdkOptions
 from connector.domain.custom_data import CustomInput
 from connector.domain.pointers import is_pointer
-from connector.domain.text import is_line
+from connector.domain.text import is_blank, is_line
 from connector.domain.urls import UrlPolicy
 from connector.domain.workflow_run import TAG_PREFIX
 from connector.errors import InvalidField
@@ -156,7 +156,7 @@ def _output_objections(studio: Studio) -> Iterator[tuple[str, str]]:
     if doubled := {uri for uri in uris if uris.count(uri) > 1}:
         yield "outputClaims", f"must map no claim twice: {', '.join(sorted(doubled))}"
     for each in studio.output_claims:
-        if not each.uri.strip():
+        if is_blank(each.uri):
             yield "outputClaims.localClaim", "must not be empty"
         if not is_pointer(each.pointer):
             yield (

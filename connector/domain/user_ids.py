@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from connector.domain.text import is_blank
+
 ME = "me"  # in a path: the user whose access token it is
 MAX_LENGTH = 255
 
@@ -15,8 +17,8 @@ def id_objection(user_id: str) -> str | None:
 
 def name_objection(name: str) -> str | None:
     """Return what the id of a user or the URI of a claim must be where this one is not; None for a good one."""
-    if not name.strip():
-        return "must not be empty"
+    if is_blank(name):
+        return "must not be empty, nor of invisible characters only"
     if len(name) > MAX_LENGTH:
         return f"must have at most {MAX_LENGTH} characters, has {len(name)}"
     return None if name.isprintable() else "must hold printable characters only"

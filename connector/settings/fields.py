@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 import textwrap
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, Field, dataclass, field, fields
@@ -21,6 +22,10 @@ from connector.errors import ConfigurationError
 
 PREFIX = "CONNECTOR_"
 CONFIG_VARIABLE = "CONNECTOR_CONFIG"
+_OF_SERVICE = re.compile(
+    rf"{PREFIX}(?:\w+_)?(?:SERVICE_HOST|SERVICE_PORT(?:_\w+)?|PORT_[0-9]+_(?:TCP|UDP|SCTP)(?:_(?:PROTO|PORT|ADDR))?)"
+)
+_SERVICE_ADDRESS = re.compile(r"(?:tcp|udp|sctp)://")
 WIDTH = 108
 
 T = TypeVar("T")
@@ -78,15 +83,26 @@ def read_table(owner: type[Checked], table: Mapping[str, Any]) -> dict[str, Any]
 
 
 def read_environment(owner: type[Checked], environ: Mapping[str, str]) -> dict[str, Any]:
-    """Read the `CONNECTOR_…` variables; an empty one counts as not set, as compose files and charts leave them."""
+    """Read the `CONNECTOR_…` variables; an empty one counts as not set, as compose files and charts leave them.
+
+    Kubernetes describes a Service named `connector`, or `connector-…`, in variables that begin alike; these are no
+    settings.
+    """
     variables = {_variable(name): (name, kind) for name, kind in _kinds(owner).items()}
     values = {}
     for variable in sorted(environ):
-        if variable.startswith(PREFIX) and variable != CONFIG_VARIABLE:
+        is_ours = variable.startswith(PREFIX) and variable != CONFIG_VARIABLE
+        if is_ours and not _is_of_service(variable, environ[variable]):
             name, kind = _known(variable, variables, PREFIX)
             if text := environ[variable]:
                 values[name] = kind.read_text(variable, text)
     return values
+
+
+def _is_of_service(variable: str, value: str) -> bool:
+    """Whether Kubernetes has set a variable for a Service: `…_SERVICE_HOST`, `…_PORT_8080_TCP`, `…_PORT=tcp://…`."""
+    is_address = variable.endswith("_PORT") and _SERVICE_ADDRESS.match(value) is not None
+    return is_address or _OF_SERVICE.fullmatch(variable) is not None
 
 
 def render(owner: type[Checked]) -> str:

@@ -58,21 +58,21 @@ def test_no_example_is_of_a_command_that_is_not_there() -> None:
         (("user", "show", "--json", "nobody"), 1, "IDV-10001", "nobody"),
         (("verification", "show", "no-run", "--json"), 1, "IDVP-60010", "no-run"),
         (("verification", "list", "--from", "yesterday", "--json"), 1, "IDVP-60004", "from"),
-        (("provider", "add", "--json", "--region", "mars"), 2, None, "mars"),
-        (("user", "list", "--json", "--limit", "0"), 2, None, "limit"),
-        (("--config", "/no/such/settings.toml", "provider", "list", "--json"), 1, None, "/no/such/settings.toml"),
+        (("provider", "add", "--json", "--region", "mars"), 2, "CLI-2", "mars"),
+        (("provider", "nonsense", "--json"), 2, "CLI-2", "nonsense"),
+        (("verification", "show", "--json"), 2, "CLI-2", "RUN_ID"),
+        (("user", "list", "--json", "--limit", "0"), 2, "CLI-2", "limit"),
+        (("--config", "/no/such/settings.toml", "provider", "list", "--json"), 1, "CLI-1", "/no/such/settings.toml"),
     ],
 )
-def test_under_json_errors_are_json(
-    run: Run, arguments: tuple[str, ...], status: int, code: str | None, named: str
-) -> None:
+def test_under_json_errors_are_json(run: Run, arguments: tuple[str, ...], status: int, code: str, named: str) -> None:
     result = run(*arguments)
 
     assert (result.exit_code, result.stdout) == (status, "")
     error = json.loads(result.stderr)
     assert set(error) == {"code", "message", "description"}
-    assert error["code"] == code or (code == "IDVP-60004" and error["code"] is None)
-    assert (error["message"] is None) is (error["code"] is None)
+    assert error["code"] == code
+    assert error["message"]
     assert named in error["description"]
 
 

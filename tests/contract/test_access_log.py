@@ -112,8 +112,26 @@ def test_a_forwarded_address_that_could_be_none_is_left_out(shared: World, lines
     assert line["forwarded_for"] is None
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/nowhere", 404),
+        ("POST", "/api/users/v1/me/idv/nothing", 404),
+        ("PATCH", PROVIDERS, 405),
+        ("GET", "/" + "x" * 1000, 404),
+    ],
+)
+def test_a_request_to_no_route_is_one_line_with_its_path(
+    shared: World, lines: list[Any], method: str, path: str, status: int
+) -> None:
+    requests.request(method, f"{shared.connector.url}{path}?token=secret", timeout=60)
+    [line] = accesses(lines)
+    assert (line["method"], line["route"], line["path"], line["status"]) == (method, None, path[:200], status)
+    assert "secret" not in json.dumps(line)
+
+
 def test_what_is_not_protected_writes_no_line(shared: World, lines: list[Any]) -> None:
-    for path in ("/healthz", "/readyz", "/nowhere", "/openapi.json"):
+    for path in ("/healthz", "/readyz", "/openapi.json"):
         requests.get(shared.connector.url + path, timeout=60)
     requests.post(shared.connector.url + WEBHOOK.replace("{provider_id}", UNKNOWN_ID), data=b"{}", timeout=60)
     assert accesses(lines) == []

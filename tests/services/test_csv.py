@@ -107,7 +107,10 @@ def test_what_a_spreadsheet_would_run_begins_with_an_apostrophe(sign: str, space
     assert harmless(f"{space}{sign}HYPERLINK(1)") == f"'{marked}{sign}HYPERLINK(1)"
 
 
-@pytest.mark.parametrize("separator", [";", "|", "\t", "\n", "\r"])
+BREAKS = ["\t", "\n", "\v", "\f", "\r", "\x1c", "\x85", "\u2028", "\u2029"]
+
+
+@pytest.mark.parametrize("separator", [";", "|", *BREAKS])
 @pytest.mark.parametrize("sign", ["=", "+", "-", "@", "\uff1d", "\uff20"])
 @pytest.mark.parametrize("between", ["", " ", '"', ' "', "\u3000", "\ufeff"])
 def test_what_follows_a_sign_that_lines_may_be_split_at_is_no_formula(separator: str, sign: str, between: str) -> None:
@@ -131,7 +134,7 @@ def test_wherever_a_spreadsheet_splits_no_part_is_a_formula(one: str, other: str
     assert [part for part in parts if part.strip().lstrip('" \u3000')[:1] in tuple("=+-@\uff1d")] == []
 
 
-@pytest.mark.parametrize("text", ["\t1", "\r1", "\n1"])
+@pytest.mark.parametrize("text", [f"{each}1" for each in BREAKS])
 def test_what_begins_with_a_control_character_is_no_formula_either(text: str) -> None:
     assert harmless(text) == f"'{text}"
 

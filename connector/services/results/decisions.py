@@ -22,6 +22,7 @@ from connector.directory.directories import Directories
 from connector.domain.environment import counts
 from connector.domain.history import DECIDED, RUN, of_verification
 from connector.domain.tenancy import Tenants
+from connector.domain.text import is_blank
 from connector.domain.verification import MAX_REASON, Verification, VerificationClaim
 from connector.domain.workflow_run import APPROVED, DECIDED_STATUSES, DECLINED, REVIEW, RunSnapshot
 from connector.errors import Code, InvalidField, RequestError
@@ -141,7 +142,7 @@ def _environment(connection: Connection, verification: Verification, run_id: str
 
 
 def _check_reason(reason: str) -> None:
-    if not reason.strip() or len(reason) > MAX_REASON or _UNSTORABLE.search(reason):
+    if is_blank(reason) or len(reason) > MAX_REASON or _UNSTORABLE.search(reason):
         raise InvalidField("reason", f"must say why, in 1 to {MAX_REASON} characters")
 
 
