@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from flask import current_app, g
 
 from connector.api.error_responses import DIRECTORY, ONFIDO
 from connector.api.errors import PROVIDER_ERRORS
-from connector.api.parsing import Blueprint
+from connector.api.parsing import Blueprint, View
 from connector.api.shares import Lasting
 from connector.errors import Code
 from connector.services.people.applicants import Applicants
@@ -20,6 +22,16 @@ blueprint = Blueprint(
     url_prefix="/api/server/v1/idv-providers/<provider_id>/applicants",
     description="Applicants at Onfido",
 )
+
+
+def _changes(scope: str, *codes: Code) -> Callable[[View], View]:
+    """Describe a view that changes an applicant at Onfido, and has errors of its own."""
+
+    def decorate(view: View) -> View:
+        documented: View = blueprint.refuses(*APPLICANT_ERRORS, *codes)(blueprint.response(204)(view))
+        return blueprint.requires(scope, lasting=Lasting.ONFIDO)(documented)
+
+    return decorate
 
 
 @blueprint.put("/<applicant_id>")
@@ -36,9 +48,7 @@ def update_applicant(provider_id: str, applicant_id: str) -> None:
 
 
 @blueprint.delete("/<applicant_id>")
-@blueprint.requires("internal_idv_claim_delete", lasting=Lasting.ONFIDO)
-@blueprint.refuses(*APPLICANT_ERRORS)
-@blueprint.response(204)
+@_changes("internal_idv_claim_delete")
 def delete_applicant(provider_id: str, applicant_id: str) -> None:
     """Ask Onfido to delete the applicant, which it does some days later; an open verification is closed here.
 
@@ -49,9 +59,7 @@ def delete_applicant(provider_id: str, applicant_id: str) -> None:
 
 
 @blueprint.post("/<applicant_id>/restore")
-@blueprint.requires("internal_idv_claim_update", lasting=Lasting.ONFIDO)
-@blueprint.refuses(*APPLICANT_ERRORS)
-@blueprint.response(204)
+@_changes("internal_idv_claim_update")
 def restore_applicant(provider_id: str, applicant_id: str) -> None:
     """Cancel a deletion that Onfido has not carried out yet.
 

@@ -49,13 +49,6 @@ class ProviderPayload:
     provider_id: str
 
 
-@dataclass(frozen=True)
-class VerificationPayload:
-    """The beginning of a payload that concerns one verification."""
-
-    verification_id: str
-
-
 class Undeliverable(Exception):  # noqa: N818  it is an answer, not a defect
     """The delivery can never succeed."""
 

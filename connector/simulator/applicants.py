@@ -11,7 +11,7 @@ from marshmallow import ValidationError, validates_schema
 from connector.simulator import errors
 from connector.simulator.countries import COUNTRIES
 from connector.simulator.records import Applicant, now
-from connector.simulator.simulation import json_body, locked, page_of, simulation
+from connector.simulator.simulation import json_body, locked, page_of, shown, simulation
 from connector.simulator.state import normal
 from connector.simulator.validation import Input, Json, boolean, check, choice, day, list_of, record, text
 
@@ -125,8 +125,7 @@ def list_all() -> Json:
 @blueprint.get("/applicants/<applicant_id>")
 def read(applicant_id: str) -> Json:
     """Show an applicant."""
-    with locked() as state:
-        return state.applicant(applicant_id).as_json()
+    return shown(lambda state: state.applicant(applicant_id))
 
 
 @blueprint.put("/applicants/<applicant_id>")

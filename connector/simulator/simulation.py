@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, NoReturn, cast
+from typing import Any, NoReturn, Protocol, cast
 
 from flask import current_app, request
 
@@ -28,6 +28,13 @@ class Simulation:
     stopping: threading.Event
 
 
+class Shown(Protocol):
+    """A record that is shown."""
+
+    def as_json(self) -> Json:
+        """The record as JSON."""
+
+
 def simulation() -> Simulation:
     """The simulator that this request arrived at."""
     return cast(Simulation, current_app.extensions[EXTENSION])
@@ -39,6 +46,12 @@ def locked() -> Iterator[State]:
     state = simulation().state
     with state.lock:
         yield state
+
+
+def shown(find: Callable[[State], Shown]) -> Json:
+    """Return a record of this simulator as JSON."""
+    with locked() as state:
+        return find(state).as_json()
 
 
 def json_body() -> Json:

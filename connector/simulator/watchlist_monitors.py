@@ -7,7 +7,7 @@ from flask import Blueprint, g, request
 from connector.simulator import errors, events
 from connector.simulator.deliveries import Sender
 from connector.simulator.records import Monitor, new_id, now
-from connector.simulator.simulation import json_body, locked
+from connector.simulator.simulation import json_body, locked, shown
 from connector.simulator.state import State, normal
 from connector.simulator.validation import Input, Json, check, choice, identifier, list_of, text
 
@@ -65,8 +65,7 @@ def list_all() -> Json:
 @blueprint.get("/watchlist_monitors/<monitor_id>")
 def read(monitor_id: str) -> Json:
     """Show a monitor, also one that was deactivated."""
-    with locked() as state:
-        return state.monitor(monitor_id).as_json()
+    return shown(lambda state: state.monitor(monitor_id))
 
 
 @blueprint.delete("/watchlist_monitors/<monitor_id>")

@@ -12,7 +12,7 @@ from flask import Blueprint
 from marshmallow import ValidationError
 
 from connector.simulator.records import Webhook
-from connector.simulator.simulation import json_body, locked
+from connector.simulator.simulation import json_body, locked, shown
 from connector.simulator.validation import (
     Input,
     Json,
@@ -123,8 +123,7 @@ def list_all() -> Json:
 @blueprint.get("/webhooks/<webhook_id>")
 def read(webhook_id: str) -> Json:
     """Show a webhook."""
-    with locked() as state:
-        return state.webhook(webhook_id).as_json()
+    return shown(lambda state: state.webhook(webhook_id))
 
 
 @blueprint.put("/webhooks/<webhook_id>")

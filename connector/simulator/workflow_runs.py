@@ -11,7 +11,7 @@ from marshmallow import ValidationError, fields
 
 from connector.simulator import errors, lifecycle
 from connector.simulator.runs import ENDED_STATUSES, OPEN_STATUSES, Run
-from connector.simulator.simulation import json_body, locked, page_of, root_url, simulation
+from connector.simulator.simulation import json_body, locked, page_of, root_url, shown, simulation
 from connector.simulator.state import normal
 from connector.simulator.validation import (
     REQUIRED,
@@ -133,8 +133,7 @@ def _is_wanted(run: Run, query: Json, tags: set[str]) -> bool:
 @blueprint.get("/workflow_runs/<run_id>")
 def read(run_id: str) -> Json:
     """Show a run."""
-    with locked() as state:
-        return state.run(run_id).as_json()
+    return shown(lambda state: state.run(run_id))
 
 
 @blueprint.get("/workflow_runs/<run_id>/tasks")

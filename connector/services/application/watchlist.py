@@ -27,10 +27,10 @@ from connector.domain.verification import Verification
 from connector.errors import OnfidoError, RequestError
 from connector.services.application.notices import Notices, matches_updated
 from connector.services.journal import Journal
-from connector.services.outbox import Handler, VerificationPayload, stamp
+from connector.services.outbox import Handler, stamp
 from connector.services.providers.onfido import Onfido
 from connector.services.providers.registry import Providers
-from connector.services.results.deliveries import UpdateMatches
+from connector.services.results.deliveries import UpdateMatches, VerificationPayload
 from connector.services.timing import background
 from connector.store import claims, events, outbox, users, verification_search, verifications
 from connector.store.engine import Database

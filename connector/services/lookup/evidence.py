@@ -7,7 +7,7 @@ run ──► ended here? ──► no: ask Onfido, a webhook may be lost ──
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -72,17 +72,25 @@ class Evidence:
         self, tenant: Tenant, run_id: str, provider_id: str | None = None, *, actor: str
     ) -> AbstractContextManager[EvidenceFile]:
         """Open the signed evidence (a PDF)."""
-        verification, onfido_run_id = self._ended(tenant, run_id, provider_id)
-        opened = self._client(verification).open_signed_evidence(onfido_run_id)
-        return self._passed_on(opened, verification, f"evidence-{onfido_run_id}.pdf", PDF, actor)
+        return self._evidence(OnfidoClient.open_signed_evidence, PDF, actor, *self._ended(tenant, run_id, provider_id))
 
     def open_evidence_folder(
         self, tenant: Tenant, run_id: str, provider_id: str | None = None, *, actor: str
     ) -> AbstractContextManager[EvidenceFile]:
         """Open the evidence folder (a zip)."""
-        verification, onfido_run_id = self._ended(tenant, run_id, provider_id)
-        opened = self._client(verification).open_evidence_folder(onfido_run_id)
-        return self._passed_on(opened, verification, f"evidence-{onfido_run_id}.zip", ZIP, actor)
+        return self._evidence(OnfidoClient.open_evidence_folder, ZIP, actor, *self._ended(tenant, run_id, provider_id))
+
+    def _evidence(
+        self,
+        open_file: Callable[[OnfidoClient, str], AbstractContextManager[FileStream]],
+        media_type: str,
+        actor: str,
+        verification: Verification,
+        onfido_run_id: str,
+    ) -> AbstractContextManager[EvidenceFile]:
+        opened = open_file(self._client(verification), onfido_run_id)
+        name = f"evidence-{onfido_run_id}.{media_type.partition('/')[2]}"
+        return self._passed_on(opened, verification, name, media_type, actor)
 
     @contextmanager
     def _passed_on(

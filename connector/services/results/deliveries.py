@@ -5,7 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from connector.services.outbox import ProviderPayload, VerificationPayload
+from connector.services.outbox import ProviderPayload
+
+
+@dataclass(frozen=True)
+class VerificationPayload:
+    """The beginning of a payload that concerns one verification."""
+
+    verification_id: str
 
 
 @dataclass(frozen=True)
