@@ -84,7 +84,7 @@ def _pass_faults(route: str) -> None:
     state, faults = parts.state, parts.state.faults
     state.count(route)
     if faults.concerns("latency_ms", route):
-        parts.stopping.wait(faults.latency_ms / 1000)
+        parts.hold_up(route, faults.latency_ms / 1000)
     if state.takes("unauthorized", route):
         raise errors.unauthorized()
     if state.takes("throttled", route):

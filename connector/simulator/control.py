@@ -73,7 +73,7 @@ def change_faults() -> Json:
         faults = state.faults.changed(values)
         if not is_route_known(current_app, faults):
             raise errors.invalid({"route": ["must be * or an API call such as POST /workflow_runs"]})
-        state.faults = faults
+        state.change_faults(faults)
         return faults.as_json()
 
 

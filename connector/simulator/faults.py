@@ -59,7 +59,9 @@ class Faults:
         text(1, 100),
         "The API calls that the next six concern, such as POST /workflow_runs; * for all.",
     )
-    latency_ms: int = _switch(0, _MILLISECONDS, "Each call waits so long before anything happens.")
+    latency_ms: int = _switch(
+        0, _MILLISECONDS, "Each call waits so long before anything happens, or until this is switched off."
+    )
     unauthorized: int = _switch(0, _COUNT, "The call is answered 401, as if its token were unknown, and does nothing.")
     throttled: int = _switch(0, _COUNT, "The call is answered 429 and does nothing.")
     failed: int = _switch(0, _COUNT, "The call is answered with failed_status and does nothing.")

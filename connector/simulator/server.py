@@ -79,7 +79,7 @@ class Simulator:
         """Close every connection and end every thread."""
         if not self._server or not self._thread:
             return
-        self._parts.stopping.set()
+        self._parts.stop()
         self._server.shutdown()
         self._sender.stop()
         self._server.drop_connections()

@@ -27,6 +27,19 @@ class Simulation:
     sender: Sender
     stopping: threading.Event
 
+    def hold_up(self, route: str, seconds: float) -> None:
+        """Wait as long as calls of this route are to be late, or until that is switched off."""
+        with self.state.faults_changed:
+            self.state.faults_changed.wait_for(
+                lambda: self.stopping.is_set() or not self.state.faults.concerns("latency_ms", route), seconds
+            )
+
+    def stop(self) -> None:
+        """Wake the calls that are held up."""
+        self.stopping.set()
+        with self.state.lock:
+            self.state.faults_changed.notify_all()
+
 
 class Shown(Protocol):
     """A record that is shown."""

@@ -24,13 +24,14 @@ class State:
 
     def __init__(self, faults: Faults) -> None:
         self.lock = threading.RLock()
+        self.faults_changed = threading.Condition(self.lock)
         self._first_faults = faults
         self.reset()
 
     def reset(self) -> None:
         """Delete all records; the switches are reset to those at the start."""
         with self.lock:
-            self.faults = self._first_faults
+            self.change_faults(self._first_faults)
             self.applicants: dict[str, Applicant] = {}
             self.runs: dict[str, Run] = {}
             self.workflows: dict[str, Workflow] = {}
@@ -42,6 +43,12 @@ class State:
             self.deliveries: list[Delivery] = []
             self.requests: Counter[str] = Counter()
             self.throttled: deque[Json] = deque(maxlen=20)
+
+    def change_faults(self, faults: Faults) -> None:
+        """Replace the switches."""
+        with self.lock:
+            self.faults = faults
+            self.faults_changed.notify_all()
 
     def takes(self, switch: str, subject: str = ANY) -> bool:
         """Whether `switch` goes off now, for this route or event; one that counts is used up by one."""

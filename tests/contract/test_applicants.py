@@ -201,14 +201,14 @@ def test_values_that_are_overtaken_while_they_are_read_are_not_taken_for_the_new
 def test_values_that_are_overtaken_on_their_way_are_not_taken_for_the_new_ones(onfido: World) -> None:
     admin = onfido.connector.as_admin(scopes=ALL_SCOPES)
     user_id, me = ended_user(onfido)
-    onfido.faults(route=UPDATE, latency_ms=3_000)
+    onfido.faults(route=UPDATE, latency_ms=60_000)
     before = calls(onfido)
 
     with ThreadPoolExecutor(1) as pool:
         sent = pool.submit(admin.request, "PUT", path(onfido, applicant_of(me)))
         onfido.wait_until(lambda: calls_since(onfido, before) == {UPDATE: 1})
-        onfido.faults(latency_ms=0)
         run_id = change_and_start(onfido, user_id, me)
+        onfido.faults(latency_ms=0)
         assert sent.result().status_code == 204
 
     assert_not_verified_by_old_name(onfido, me, run_id)

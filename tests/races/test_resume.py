@@ -243,7 +243,7 @@ def test_applicant_deleted_in_between_is_made_anew(quiet: World, ann: Caller) ->
 
 
 def test_verification_is_nobody_elses_while_its_lease_is_held(quiet: World, ann: Caller) -> None:
-    quiet.faults(route=START_RUN, latency_ms=3_000)
+    quiet.faults(route=START_RUN, latency_ms=60_000)
     with ThreadPoolExecutor(1) as pool:
         first = pool.submit(initiate, quiet, ann)
         quiet.wait_until(lambda: START_RUN in quiet.onfido_state()["requests"])
@@ -252,12 +252,13 @@ def test_verification_is_nobody_elses_while_its_lease_is_held(quiet: World, ann:
         for status in ("COMPLETED", "REINITIATED"):
             assert outcome_of(ann.verify(quiet.provider_id, status)) == (400, "OIDV-10014")
 
+        quiet.faults(latency_ms=0)
         assert first.result() == STARTED
     assert len(runs_at_onfido(quiet)) == 1
 
 
 def test_slow_start_that_outlives_its_lease_is_not_doubled(quiet: World, ann: Caller) -> None:
-    quiet.faults(route=START_RUN, latency_ms=3_000)
+    quiet.faults(route=START_RUN, latency_ms=60_000)
     with ThreadPoolExecutor(1) as pool:
         slow = pool.submit(initiate, quiet, ann)
         quiet.wait_until(lambda: START_RUN in quiet.onfido_state()["requests"])
@@ -265,6 +266,7 @@ def test_slow_start_that_outlives_its_lease_is_not_doubled(quiet: World, ann: Ca
 
         assert initiate(quiet, ann) == UNREACHABLE
 
+        quiet.faults(latency_ms=0)
         assert slow.result() == BEING_STARTED
     assert_resumed(quiet, ann)
 

@@ -231,12 +231,13 @@ def test_change_while_the_values_are_sent_has_them_sent_again(quiet: World, ann:
 
 
 def test_change_between_the_values_and_the_run_is_not_verified(quiet: World, ann: Caller) -> None:
-    quiet.faults(route=START_RUN, latency_ms=3_000)
+    quiet.faults(route=START_RUN, latency_ms=60_000)
     with ThreadPoolExecutor(1) as pool:
         started = pool.submit(quiet.start, ann)
         quiet.wait_until(lambda: START_RUN in quiet.onfido_state()["requests"])
         change_values(quiet, {GIVEN_NAME: "Bea"})
         assert not started.done()
+        quiet.faults(latency_ms=0)
     settle(quiet, started.result())
 
     assert verified(ann.claims()) == UNCHANGED

@@ -163,7 +163,7 @@ def test_worker_leaves_a_verification_alone_that_a_request_is_at(world: World, a
     break_off(world, ann)
     world.clock.advance(BREAK_OFF_TIME)
     before = world.onfido_state()["requests"][CREATE_APPLICANT]
-    world.faults(route=CREATE_APPLICANT, latency_ms=4_000)
+    world.faults(route=CREATE_APPLICANT, latency_ms=60_000)
     with ThreadPoolExecutor(1) as pool:
         resuming = pool.submit(world.start, ann)
         world.wait_until(lambda: world.onfido_state()["requests"][CREATE_APPLICANT] > before)
@@ -172,6 +172,7 @@ def test_worker_leaves_a_verification_alone_that_a_request_is_at(world: World, a
 
         assert wait_for(world, CheckVerification.kind, "done").history == []
         assert not resuming.done()
+        world.faults(latency_ms=0)
     assert runs_at_onfido(world) == [resuming.result()]
 
 

@@ -36,7 +36,6 @@ from tests.services.test_workers import wait_until
 from tests.values import MAPPING, VALUES
 
 CREATE_APPLICANT, READ_RUN = "POST /applicants", "GET /workflow_runs/{run_id}"
-LATENCY = 2_000  # milliseconds of one call to Onfido
 
 
 @pytest.fixture
@@ -98,11 +97,15 @@ def logged(deployment: Deployment) -> list[dict[str, Any]]:
     return [json.loads(line) for line in deployment.logs[0].read_text().splitlines()]
 
 
-def make_slow(simulator: Simulator, route: str) -> Callable[[], bool]:
-    """Let one of Onfido's calls take its time; gives whether it was made."""
-    url = f"{simulator.url}/simulator"
-    assert requests.patch(f"{url}/faults", json={"route": route, "latency_ms": LATENCY}, timeout=60).ok
-    return lambda: route in requests.get(f"{url}/state", timeout=60).json()["requests"]
+def set_faults(simulator: Simulator, **switches: Any) -> None:
+    assert requests.patch(f"{simulator.url}/simulator/faults", json=switches, timeout=60).ok
+
+
+def hold(simulator: Simulator, route: str, milliseconds: int = 60_000) -> Callable[[], bool]:
+    """Hold up one of Onfido's calls; gives whether it was made."""
+    set_faults(simulator, route=route, latency_ms=milliseconds)
+    state = f"{simulator.url}/simulator/state"
+    return lambda: route in requests.get(state, timeout=60).json()["requests"]
 
 
 def rows(database: Database, table: Any) -> list[RowMapping]:
@@ -124,7 +127,7 @@ def test_server_answers_the_request_under_way_and_keeps_no_lease(
     tmp_path: Path,
 ) -> None:
     deployment = Deployment(environ, tmp_path, webs=1, workers=0)
-    has_begun = make_slow(simulator, CREATE_APPLICANT)
+    has_begun = hold(simulator, CREATE_APPLICANT, 2_000)
     try:
         deployment.start_processes()
         token = mint_token(settings.data_dir, "ann", ["internal_login"])
@@ -172,7 +175,7 @@ def test_worker_ends_the_delivery_under_way_and_holds_no_other(
     check = CheckVerification(only(services.database, verifications)["id"])
     with services.database.write() as connection:
         outbox.add(connection, check)
-    has_begun = make_slow(simulator, READ_RUN)
+    has_begun = hold(simulator, READ_RUN, 2_000)
 
     worker = Process(["worker"], environ, tmp_path / "worker.log")
     try:
@@ -202,12 +205,11 @@ def test_tenant_that_waits_for_onfido_leaves_threads_to_everybody_else(
     for user_id in users:
         services.users.add(Tenant(DEFAULT_TENANT), user_id, VALUES)
         services.verifications.initiate(Tenant(DEFAULT_TENANT), user_id, provider.provider_id, list(MAPPING))
-    faults = {"route": READ_RUN, "latency_ms": 8_000}
     deployment = Deployment(environ | {"CONNECTOR_THREADS": "4"}, tmp_path, webs=1, workers=0)
     url = deployment.urls[0]
     try:
         deployment.start_processes()
-        assert requests.patch(f"{simulator.url}/simulator/faults", json=faults, timeout=60).ok
+        hold(simulator, READ_RUN)
 
         def complete(user_id: str) -> requests.Response:
             token = mint_token(settings.data_dir, user_id, ["internal_login"])
@@ -226,6 +228,7 @@ def test_tenant_that_waits_for_onfido_leaves_threads_to_everybody_else(
             assert {answer.status_code for answer in refused} == {429}
             assert {answer.json()["code"] for answer in refused} == {"HTTP-429"}
             assert all(int(answer.headers["Retry-After"]) > 0 for answer in refused)
+            set_faults(simulator, latency_ms=0)
         assert sorted({answer.result().status_code for answer in answers}) == [200, 429]
     finally:
         deployment.kill()

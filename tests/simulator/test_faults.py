@@ -38,6 +38,21 @@ def test_latency_holds_up_each_call_of_the_route(
     assert time.monotonic() - started >= 0.5
 
 
+@pytest.mark.parametrize("end", ["switch", "route", "reset"])
+def test_latency_that_is_switched_off_holds_up_nothing_any_more(
+    simulator: Simulator, http: requests.Session, set_faults: SetFaults, state_of: StateOf, end: str
+) -> None:
+    set_faults(latency_ms=50_000, route="GET /applicants")
+    with ThreadPoolExecutor(1) as pool:
+        held = pool.submit(http.get, f"{simulator.api_url}/applicants", timeout=60)
+        wait_until(lambda: "GET /applicants" in state_of()["requests"])
+        if end == "reset":
+            http.post(f"{simulator.url}/simulator/reset", timeout=60).raise_for_status()
+        else:
+            set_faults(**{"latency_ms": 0} if end == "switch" else {"route": "GET /webhooks"})
+        assert held.result(30).status_code == 200
+
+
 def test_latency_holds_up_no_call_of_another_route(http: requests.Session) -> None:
     with ThreadPoolExecutor(1) as pool, Simulator() as own:
         faults = {"latency_ms": 50_000, "route": "GET /applicants"}
