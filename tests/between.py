@@ -14,7 +14,7 @@ from tests.bodies import config_properties, provider_body
 from tests.harness import World
 
 API = "/v3.6"
-PATIENCE = 30  # seconds
+PATIENCE = 60  # seconds
 
 
 @dataclass(frozen=True)
@@ -107,14 +107,19 @@ def _running(server: Between) -> Iterator[Between]:
 def between(world: World) -> Iterator[Between]:
     """Have the provider reach Onfido through something that passes all on, until it is told to change anything."""
     with _running(Between(world.simulator.url)) as server:
-        properties = config_properties(
-            world.simulator,
-            base_url=f"http://127.0.0.1:{server.server_port}{API}",
-            **({"webhook_token": world.webhook_token} if world.webhook_token else {}),
-        )
-        path = f"/api/server/v1/idv-providers/{world.provider_id}"
-        answer = world.connector.as_admin(world.tenant).put(
-            path, provider_body(world.simulator, configProperties=properties)
-        )
-        assert answer.ok, answer.text
-        yield server
+        _use(world, base_url=f"http://127.0.0.1:{server.server_port}{API}")
+        try:
+            yield server
+        finally:
+            _use(world, base_url=world.simulator.api_url)
+
+
+def _use(world: World, base_url: str) -> None:
+    """Change the provider's base URL."""
+    token = {"webhook_token": world.webhook_token} if world.webhook_token else {}
+    properties = config_properties(world.simulator, base_url=base_url, **token)
+    path = f"/api/server/v1/idv-providers/{world.provider_id}"
+    answer = world.connector.as_admin(world.tenant).put(
+        path, provider_body(world.simulator, configProperties=properties)
+    )
+    assert answer.ok, answer.text

@@ -11,8 +11,8 @@ import pytest
 import requests
 
 from connector.domain.tenancy import Tenant
+from tests.between import between
 from tests.bodies import API_TOKEN
-from tests.contract.studio import calls, calls_since
 from tests.contract.wire import (
     ALL_SCOPES,
     PERSON,
@@ -201,14 +201,13 @@ def test_values_that_are_overtaken_while_they_are_read_are_not_taken_for_the_new
 def test_values_that_are_overtaken_on_their_way_are_not_taken_for_the_new_ones(onfido: World) -> None:
     admin = onfido.connector.as_admin(scopes=ALL_SCOPES)
     user_id, me = ended_user(onfido)
-    onfido.faults(route=UPDATE, latency_ms=60_000)
-    before = calls(onfido)
 
-    with ThreadPoolExecutor(1) as pool:
+    with between(onfido) as way, ThreadPoolExecutor(1) as pool:
+        held = way.hold("PUT", f"/applicants/{applicant_of(me)}")
         sent = pool.submit(admin.request, "PUT", path(onfido, applicant_of(me)))
-        onfido.wait_until(lambda: calls_since(onfido, before) == {UPDATE: 1})
+        held.wait()
         run_id = change_and_start(onfido, user_id, me)
-        onfido.faults(latency_ms=0)
+        held.may_go.set()
         assert sent.result().status_code == 204
 
     assert_not_verified_by_old_name(onfido, me, run_id)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from connector.bootstrap import create_services
+from connector.domain.tenancy import Tenant
 from connector.errors import OnfidoError, RequestError
 from connector.settings import Settings
 from tests.values import MAPPING
@@ -28,7 +29,8 @@ def main() -> None:
     services = create_services(settings, lambda: datetime.now(UTC) + ahead)
     _stop_at(order["port"], order["connection"])
     try:
-        services.verifications.initiate(order["tenant"], order["user_id"], order["provider_id"], list(MAPPING))
+        tenant = Tenant(order["tenant"])
+        services.verifications.initiate(tenant, order["user_id"], order["provider_id"], list(MAPPING))
         sys.stdout.write("started")
     except (RequestError, OnfidoError) as error:
         sys.stdout.write(error.code)

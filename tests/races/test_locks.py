@@ -187,6 +187,8 @@ GIVEN_NAME_LOCKED = (
 
 # A provider is removed
 
+DONE = {(200, None), (400, "OIDV-10014")}  # removed after the transaction, perhaps before the answer was made
+
 
 def test_provider_is_removed_while_a_run_is_recorded(world: World, database: Database) -> None:
     ann = world.add_user()
@@ -195,7 +197,8 @@ def test_provider_is_removed_while_a_run_is_recorded(world: World, database: Dat
         database, lambda: ann.verify(world.provider_id, "INITIATED"), RUN_RECORDED, lambda: remove_provider(world)
     )
 
-    assert (started.status_code, removed.status_code) == (200, 204)
+    assert outcome_of(started) in DONE
+    assert removed.status_code == 204
 
 
 def test_provider_is_removed_while_a_result_is_applied_for_which_an_event_waits(
@@ -210,7 +213,8 @@ def test_provider_is_removed_while_a_result_is_applied_for_which_an_event_waits(
         database, lambda: ann.verify(world.provider_id, "COMPLETED"), RUN_LOCKED, lambda: remove_provider(world)
     )
 
-    assert (completed.status_code, removed.status_code) == (200, 204)
+    assert outcome_of(completed) in DONE
+    assert removed.status_code == 204
 
 
 def test_provider_and_user_are_removed_at_once(world: World, database: Database) -> None:
