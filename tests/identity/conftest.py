@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.identity.glewlwyd import Glewlwyd, has_glewlwyd
 from tests.identity.servers import NanoIdp, OidcProvider, has_node
 
 
@@ -27,8 +28,19 @@ def oidc_provider() -> Iterator[OidcProvider]:
         yield running
 
 
+@pytest.fixture(scope="session")
+def glewlwyd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Glewlwyd]:
+    """Glewlwyd, of Debian."""
+    if not has_glewlwyd():
+        pytest.skip("Glewlwyd: not installed (apt-get install glewlwyd)")
+    running = Glewlwyd(tmp_path_factory.mktemp("glewlwyd"))
+    with running:
+        yield running
+
+
 @pytest.fixture(autouse=True)
 def secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     """The secrets that the settings of these tests name."""
     monkeypatch.setenv("AS_SECRET", "connector-secret")
+    monkeypatch.setenv("SHOP_SECRET", "shop-secret")
     monkeypatch.setenv("AS_SECRET_BY_POST", "connector-by-post-secret")

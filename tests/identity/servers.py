@@ -46,7 +46,7 @@ def new_keys(kid: str) -> str:
 class Server:
     """A process that serves OAuth 2 on loopback; its issuer is its address."""
 
-    token_path = "/token"
+    token_path = "/token"  # after the issuer
 
     def __init__(self) -> None:
         self.port = free_port()
@@ -95,11 +95,14 @@ class Server:
     def token(self, **form: str) -> dict[str, Any]:
         return self.post(self.token_path, "shop", **form)
 
+    def is_up(self) -> bool:
+        return self.http.get(f"{self.issuer}/.well-known/openid-configuration", timeout=60).ok
+
     def _answers(self) -> bool:
         assert self._process is not None
         assert self._process.poll() is None, "the server ended"
         try:
-            return self.http.get(f"{self.issuer}/.well-known/openid-configuration", timeout=60).ok
+            return self.is_up()
         except requests.ConnectionError:
             time.sleep(0.05)
             return False
