@@ -194,6 +194,14 @@ class TestTenants:
         finally:
             other.close()
 
+    def test_the_tables_of_tenants_have_issuers_of_the_same_form(self, asked: Asked) -> None:
+        settings = {"profile": "okta", "scope_map": {"viewer": "internal_idvp_view"}}
+        tenants = [{"name": "blue", "issuers": [table(asked, **settings)]}]
+        site = Site(*load(None, {"CONNECTOR_TENANTS": json.dumps(tenants)}).all_issuers)
+        token = asked.issue("opaque-1", uid="u-1", cid="shop", scp=["viewer"], scope=...)
+        assert site.get(token, Tenant="blue").get_json()["subject"] == "u-1"
+        assert site.get(token).status_code == 401
+
     def test_several_issuers_of_a_tenant_are_asked_in_order(self, asked: Asked) -> None:
         other = Asked()
         try:
