@@ -100,13 +100,13 @@ class Outbox:
                 break
         return tried
 
-    def _leases(self) -> Iterator[Callable[[str], list[Delivery]]]:
+    def _leases(self) -> Iterator[Callable[[str], Sequence[Delivery]]]:
         """Lease a batch only of rows that were never begun: one that kills its worker must take no others with it."""
         for batch, kinds in self._by_batch.items():
             yield partial(self._lease, kinds, limit=batch, is_untried=True)
         yield partial(self._lease, self._alone, limit=1, tried_kinds=self._batched)
 
-    def _lease(self, kinds: Collection[str], owner: str, **options: Any) -> list[Delivery]:
+    def _lease(self, kinds: Collection[str], owner: str, **options: Any) -> Sequence[Delivery]:
         with self._database.write() as connection:
             return outbox.lease(connection, owner, kinds, seconds=LEASE, **options)
 

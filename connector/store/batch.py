@@ -15,8 +15,8 @@ from __future__ import annotations
 from collections import namedtuple
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, partial
-from typing import TYPE_CHECKING, Any
+from functools import cache, cached_property, partial
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from sqlalchemy import Connection, Dialect
 from sqlalchemy.exc import InvalidRequestError
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 IDLE = 0  # libpq's PQTRANS_IDLE: no transaction is open
 _WAITING = "waiting"  # in a connection's `info`: the statements that were not sent yet
 
+T = TypeVar("T")
 Process = Callable[[Any], Any]
 
 
@@ -69,6 +70,10 @@ class Answer:
         """Return the first column."""
         return [row[0] for row in self.rows]
 
+    def each(self, make: Callable[[Any], T]) -> Sequence[T]:
+        """Return what is made of each row, once somebody looks at it."""
+        return _Made(self, make)
+
     def receive(self, read: Callable[[], Sequence[Any]], rowcount: int) -> None:
         """Keep what the database answered; `read` returns the rows."""
         self._read, self._rowcount = read, rowcount
@@ -79,6 +84,30 @@ class Answer:
         if self._read is None:
             raise InvalidRequestError("The statement was not executed: its transaction was rolled back.")
         return self._read
+
+
+class _Made(Sequence[T]):
+    """What is made of an answer's rows."""
+
+    def __init__(self, answer: Answer, make: Callable[[Any], T]) -> None:
+        self._answer = answer
+        self._make = make
+
+    @cached_property
+    def _items(self) -> list[T]:
+        return [self._make(row) for row in self._answer.rows]
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+    @overload
+    def __getitem__(self, at: int) -> T: ...
+
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[T]: ...
+
+    def __getitem__(self, at: int | slice) -> T | Sequence[T]:
+        return self._items[at]
 
 
 def execute(connection: Connection, statement: Executable, parameters: Mapping[str, Any]) -> Answer:

@@ -52,7 +52,6 @@ _SELECT = select(
 _OF_USER = _SELECT.where(claims.c.tenant == bindparam("of_tenant"), claims.c.user_id == bindparam("of_user"))
 _ALL = _OF_USER.order_by(claims.c.uri, claims.c.provider_id)
 _OF_PROVIDER = _ALL.where(claims.c.provider_id == bindparam("of_provider"))
-_NAMED = _OF_PROVIDER.where(claims.c.uri.in_(bindparam("uris", expanding=True)))
 _ONE = _OF_USER.where(claims.c.id == bindparam("claim_id"))
 _VERIFIED = select(claims.c.provider_id, claims.c.uri, claims.c.fingerprint).where(
     claims.c.tenant == bindparam("of_tenant"), claims.c.user_id == bindparam("of_user"), claims.c.is_verified
@@ -109,14 +108,12 @@ def find_all(
     connection: Connection, tenant: str, user_id: str, provider_id: str | None = None, uris: Sequence[str] = ()
 ) -> list[Claim]:
     """Return a user's claims: all, or those with a provider, or only some URIs of the latter."""
-    parameters: dict[str, object] = {"of_tenant": tenant, "of_user": user_id}
+    parameters = {"of_tenant": tenant, "of_user": user_id}
     if provider_id is None:
-        statement = _ALL
-    elif uris:
-        statement, parameters = _NAMED, parameters | {"of_provider": provider_id, "uris": list(uris)}
+        answer = batch.execute(connection, _ALL, parameters)
     else:
-        statement, parameters = _OF_PROVIDER, parameters | {"of_provider": provider_id}
-    return [_claim(row) for row in connection.execute(statement, parameters)]
+        answer = batch.execute(connection, _OF_PROVIDER, parameters | {"of_provider": provider_id})
+    return [_claim(row) for row in answer.rows if not uris or row.uri in uris]
 
 
 def find(connection: Connection, tenant: str, user_id: str, claim_id: str) -> Claim | None:
@@ -266,7 +263,7 @@ def new_id() -> str:
     return str(uuid.uuid4())
 
 
-def _claim(row: Row[*tuple[Any, ...]]) -> Claim:
+def _claim(row: Any) -> Claim:
     return Claim(**row._asdict())
 
 

@@ -14,14 +14,18 @@ import uuid
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from typing import Any, ClassVar, Protocol
 
 from sqlalchemy import (
     ColumnElement,
     Connection,
     ScalarSelect,
+    Update,
     and_,
+    bindparam,
     delete,
+    false,
     func,
     literal,
     literal_column,
@@ -29,8 +33,10 @@ from sqlalchemy import (
     select,
     update,
 )
+from sqlalchemy.sql.dml import ReturningUpdate
 
 from connector.store import batch
+from connector.store.batch import Answer
 from connector.store.dialect import Extended, Insert, from_now, insert
 from connector.store.models import outbox
 from connector.store.wake_up import NOTIFY, announce
@@ -114,11 +120,22 @@ def lease(
     seconds: float,
     is_untried: bool = False,
     tried_kinds: Collection[str] = (),
-) -> list[Delivery]:
+) -> Sequence[Delivery]:
     """Lease up to `limit` due rows for some seconds; no row goes to two workers.
 
     `is_untried` leaves out rows that were begun before; `tried_kinds` adds such rows of further kinds.
-    The rows are locked in a CTE: `IN (SELECT … LIMIT n)` may be evaluated again under PostgreSQL, for other rows.
+    """
+    statement = _leasing(tuple(kinds), limit, seconds, is_untried, tuple(tried_kinds))
+    return batch.execute(connection, statement, {"owner": owner}).each(lambda row: Delivery(*row))
+
+
+@cache
+def _leasing(
+    kinds: Sequence[str], limit: int, seconds: float, is_untried: bool, tried_kinds: Sequence[str]
+) -> ReturningUpdate[Any]:
+    """Return the statement that leases rows.
+
+    They are locked in a CTE: `IN (SELECT … LIMIT n)` may be evaluated again under PostgreSQL, for other rows.
     """
     now = from_now(0)
     picked = (
@@ -134,34 +151,45 @@ def lease(
         .with_for_update(skip_locked=True)
         .cte("picked")
     )
-    statement = (
+    return (
         update(outbox)
         .where(outbox.c.id == picked.c.id)
-        .values(owner=owner, lease_until=from_now(seconds), attempts=outbox.c.attempts + 1)
+        .values(lease_until=from_now(seconds), attempts=outbox.c.attempts + 1)
         .returning(outbox.c.id, outbox.c.kind, outbox.c.payload, outbox.c.attempts, outbox.c.history)
     )
-    return [Delivery(*row) for row in connection.execute(statement)]
 
 
 def _are_meant(kinds: Collection[str], *, is_untried: bool, tried_kinds: Collection[str]) -> ColumnElement[bool]:
-    meant = outbox.c.kind.in_(kinds)
+    meant = _is_one_of(kinds)
     if is_untried:
         return and_(meant, outbox.c.attempts == 0)
     if tried_kinds:
-        return or_(meant, and_(outbox.c.kind.in_(tried_kinds), outbox.c.attempts > 0))
+        return or_(meant, and_(_is_one_of(tried_kinds), outbox.c.attempts > 0))
     return meant
+
+
+def _is_one_of(kinds: Collection[str]) -> ColumnElement[bool]:
+    return or_(false(), *(outbox.c.kind == kind for kind in kinds))
 
 
 def finish(connection: Connection, delivery_id: str, owner: str) -> bool:
     """Mark a row as delivered; False where the lease was lost."""
-    return finish_all(connection, [delivery_id], owner) == 1
+    return finish_all(connection, [delivery_id], owner).rowcount == 1
 
 
-def finish_all(connection: Connection, delivery_ids: Collection[str], owner: str) -> int:
-    """Mark rows as delivered in one statement; returns the number of those whose lease was not lost."""
-    mine = (outbox.c.id.in_(delivery_ids), outbox.c.owner == owner, outbox.c.state == READY)
+def finish_all(connection: Connection, delivery_ids: Sequence[str], owner: str) -> Answer:
+    """Mark rows as delivered in one statement; those whose lease was lost do not change."""
+    ids = {f"of_{at}": delivery_id for at, delivery_id in enumerate(delivery_ids)}
+    return batch.execute(connection, _finishing(len(ids)), {"of_owner": owner, **ids})
+
+
+@cache
+def _finishing(number: int) -> Update:
+    """Return the statement that marks so many rows as delivered."""
+    ids = [bindparam(f"of_{at}", type_=outbox.c.id.type) for at in range(number)]
+    mine = (outbox.c.id.in_(ids), outbox.c.owner == bindparam("of_owner"), outbox.c.state == READY)
     done = {"state": DONE, "settled_at": from_now(0), "owner": None, "lease_until": None}
-    return connection.execute(update(outbox).where(*mine).values(done)).rowcount
+    return update(outbox).where(*mine).values(done)
 
 
 def fail(

@@ -39,7 +39,7 @@ def put(database: Database, number: int = 1) -> None:
 
 def lease(database: Database, owner: str, *, limit: int = 10, seconds: float = 30) -> list[Delivery]:
     with database.write() as connection:
-        return outbox.lease(connection, owner, [Status.kind], limit=limit, seconds=seconds)
+        return list(outbox.lease(connection, owner, [Status.kind], limit=limit, seconds=seconds))
 
 
 def finish(database: Database, delivery: Delivery, owner: str) -> bool:
