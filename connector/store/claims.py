@@ -104,16 +104,11 @@ _SETTLE = insert(
 )
 
 
-def find_all(
-    connection: Connection, tenant: str, user_id: str, provider_id: str | None = None, uris: Sequence[str] = ()
-) -> list[Claim]:
-    """Return a user's claims: all, or those with a provider, or only some URIs of the latter."""
-    parameters = {"of_tenant": tenant, "of_user": user_id}
-    if provider_id is None:
-        answer = batch.execute(connection, _ALL, parameters)
-    else:
-        answer = batch.execute(connection, _OF_PROVIDER, parameters | {"of_provider": provider_id})
-    return [_claim(row) for row in answer.rows if not uris or row.uri in uris]
+def find_all(connection: Connection, tenant: str, user_id: str, provider_id: str | None = None) -> Sequence[Claim]:
+    """Return a user's claims, or those with a provider; they are read once somebody looks at them."""
+    statement = _ALL if provider_id is None else _OF_PROVIDER
+    parameters = {"of_tenant": tenant, "of_user": user_id, "of_provider": provider_id}
+    return batch.execute(connection, statement, parameters).each(_claim)
 
 
 def find(connection: Connection, tenant: str, user_id: str, claim_id: str) -> Claim | None:

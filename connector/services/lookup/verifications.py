@@ -148,7 +148,8 @@ class VerificationLookup:
         verification = self.find(tenant, run_id, provider_id)
         with self._database.read() as connection:
             targets = verification_claims.find_all(connection, verification.verification_id)
-            uris = [claim.uri for claim in targets]
+            uris = {claim.uri for claim in targets}
+            known = claims.find_all(connection, tenant.name, verification.user_id, verification.provider_id)
             return VerificationDetails(
                 listed=ListedVerification(
                     verification,
@@ -157,7 +158,7 @@ class VerificationLookup:
                     ],
                 ),
                 claims=targets,
-                current=claims.find_all(connection, tenant.name, verification.user_id, verification.provider_id, uris),
+                current=[claim for claim in known if claim.uri in uris],
                 result=self._kept.result(verification),
                 document=self._kept.document(verification),
                 history=history.find_of_verification(connection, verification.verification_id),

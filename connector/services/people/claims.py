@@ -49,7 +49,7 @@ class Claims:
         self._journal = journal
         self._clock = clock
 
-    def all(self, tenant: Tenant, user_id: str, provider_id: str | None = None) -> list[Claim]:
+    def all(self, tenant: Tenant, user_id: str, provider_id: str | None = None) -> Sequence[Claim]:
         """Return a user's claims; raises `RequestError`: no such user, or no such provider."""
         with self._database.read() as connection:
             if provider_id is not None:

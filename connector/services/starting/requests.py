@@ -197,10 +197,10 @@ class Verifications:
         """Return the claims, which exist from the run's start on; raises `RemovedError` where they were removed."""
         tenant, user_id, provider_id = verification.tenant, verification.user_id, verification.provider_id
         with self._database.read() as connection:
-            known = claims.find_all(connection, tenant, user_id, provider_id, uris)
-        if not known:
-            raise RemovedError
-        return known
+            known = claims.find_all(connection, tenant, user_id, provider_id)
+        if named := [claim for claim in known if claim.uri in uris]:
+            return named
+        raise RemovedError
 
     def _wait(self, provider: Provider, verification: Verification, seconds: int) -> int | None:
         """Wait for a result; None where there is nothing to wait for, or too many requests wait already."""
