@@ -113,7 +113,7 @@ class Services(Ground):
             self.database,
             self.onfido,
             ClaimResults(self._fingerprints),
-            self._directories,
+            self.directories,
             self.tenants,
             self._fingerprints,
             self._journal,
@@ -135,7 +135,7 @@ class Services(Ground):
     def _initiation(self) -> Initiation:
         binding = Binding(
             self.database,
-            self._directories,
+            self.directories,
             self.tenants,
             self._fingerprints,
             self._attempts,
@@ -195,7 +195,7 @@ class Services(Ground):
     @part
     def user_statuses(self) -> UserStatuses:
         """Look up why users are not verified."""
-        return UserStatuses(self.database, self.providers, self._directories, self.kept, self._clock)
+        return UserStatuses(self.database, self.providers, self.directories, self.kept, self._clock)
 
     @part
     def event_lookup(self) -> EventLookup:
@@ -210,7 +210,7 @@ class Services(Ground):
     @part
     def claims(self) -> Claims:
         """Read and correct users' claims."""
-        return Claims(self.database, self._directories, self._fingerprints, self._journal, self._clock)
+        return Claims(self.database, self.directories, self._fingerprints, self._journal, self._clock)
 
     @part
     def applicants(self) -> Applicants:
@@ -219,7 +219,7 @@ class Services(Ground):
             self.database,
             self.providers,
             self.onfido,
-            self._directories,
+            self.directories,
             self._fingerprints,
             self._journal,
             self._timing,

@@ -64,7 +64,7 @@ class Ground:
         self._handlers = handlers
         self._journal = Journal(subscribers)
         self._afterwards = Afterwards()
-        self._directories = Directories(
+        self.directories = Directories(
             LocalDirectory(database, vault), proxy=settings.outgoing_proxy, places=max(1, settings.threads // 2)
         )
         self._timing = Timing(settings.interactive_budget, settings.run_settle_time)
@@ -87,7 +87,7 @@ class Ground:
     def open_directories(self) -> None:
         """Open the configured tenants' directories, without asking them; raises `ConfigurationError`."""
         for each in self.tenants.configured:
-            self._directories.remote(each)
+            self.directories.remote(each)
 
     def close(self) -> None:
         """Close every connection, to Onfido and to the database."""

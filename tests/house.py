@@ -65,6 +65,7 @@ HOUSE: Mapping[str, Room] = {
         f"{_CELLAR} http ground part private_file relay settings services.providers services.results services.starting "
         "services.lookup services.people services.application services.upkeep"
     ),
+    "settings_check": room(f"{_FLOOR} access bootstrap directory services settings"),
     "reloading": room("errors settings", "structlog"),
     "worker": room(
         "bootstrap errors listening probes relay reloading services services.upkeep settings store telemetry",
@@ -82,8 +83,8 @@ HOUSE: Mapping[str, Room] = {
         "flask gunicorn structlog werkzeug",
     ),
     "cli": room(
-        f"{_FLOOR} access api bootstrap ground listening private_file server settings shipped simulator worker "
-        "services services.providers services.results services.lookup services.people services.application",
+        f"{_FLOOR} access api bootstrap ground listening private_file server settings settings_check shipped simulator "
+        "worker services services.providers services.results services.lookup services.people services.application",
         "click marshmallow requests sqlalchemy.exc structlog",
     ),
     "simulator": room(others="flask marshmallow requests werkzeug"),

@@ -13,6 +13,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import math
+import secrets
 import threading
 import time
 from concurrent.futures import Future
@@ -114,6 +115,10 @@ class Introspection:
             self._fly(digest, mine, token)
             return mine.result().claims
         return self._join(flight).claims
+
+    def check(self) -> None:
+        """Ask about a token that does not exist; raises the error of an answer that cannot be used."""
+        self._ask(secrets.token_urlsafe())
 
     def _fly(self, digest: bytes, flight: Future[Answer], token: str) -> None:
         """Ask, for all who wait for the same answer."""

@@ -3,6 +3,7 @@
     serve.py           serve, worker, migrate, rotate-keys, simulate, demo
     backups.py         backup, restore
     tokens.py          token, token check
+    settings_check.py  check-settings
     demo.py            the steps of demo
     outbox.py          outbox list|retry|drop
     providers.py       provider add|list|show|update|end-overlap|remove; provider_options.py: their options
@@ -40,6 +41,7 @@ from connector.cli import (
     outbox,
     providers,
     serve,
+    settings_check,
     tasks,
     tokens,
     user_status,
@@ -74,6 +76,7 @@ main.add_command(applicants.applicant)
 main.add_command(audit.audit)
 main.add_command(events.events)
 main.add_command(tokens.token)
+main.add_command(settings_check.check_settings)
 main.add_command(examples.example)
 main.add_command(backups.backup)
 main.add_command(backups.restore)

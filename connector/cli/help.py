@@ -58,6 +58,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "audit": ("connector audit --user ann --from 2026-01-01", "connector audit --subject provider --json"),
     "token": ("TOKEN=$(connector token --user ann)",),
     "token check": ("connector token check --scope internal_login < token.txt",),
+    "check-settings": ("connector check-settings", "connector check-settings --tenant acme --user ann --json"),
     "example": ("connector example settings > settings.toml",),
     "backup": ("connector backup connector.backup",),
     "restore": ("connector restore connector.backup",),

@@ -16,7 +16,7 @@ from connector.directory.credentials import Client, ClientCredentials, Credentia
 from connector.directory.dialects import read_keycloak, read_scim, read_userinfo
 from connector.directory.exchange import Exchange
 from connector.directory.keycloak import KeycloakDirectory
-from connector.directory.limits import Limits
+from connector.directory.limits import Budget, Limits
 from connector.directory.local import LocalDirectory
 from connector.directory.paths import parse_scim
 from connector.directory.scim import ScimDirectory
@@ -88,6 +88,12 @@ def open_directory(choice: DirectoryChoice, proxy: str = "", places: int = 4) ->
     if choice.kind == KEYCLOAK:
         return KeycloakDirectory(exchange, read_keycloak(dialect), choice.look_up_by)
     return UserInfoDirectory(exchange, read_userinfo(dialect), choice.look_up_by)
+
+
+def open_login(choice: DirectoryChoice, proxy: str = "") -> None:
+    """Ask for an access token for a directory; raises `DirectoryError` where none is granted."""
+    http = HttpClient(ca_file=choice.ca_file, proxy=proxy)
+    _credentials(http, choice).header(Budget(urlsplit(choice.login.token_url).netloc, choice.timeout))
 
 
 def _credentials(http: HttpClient, choice: DirectoryChoice) -> Credentials:
