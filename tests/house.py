@@ -43,7 +43,7 @@ HOUSE: Mapping[str, Room] = {
     "probes": room("telemetry"),
     "startup": room("bootstrap settings", "click structlog"),
     "domain": room("errors"),
-    "settings": room("errors domain"),
+    "settings": room("errors domain private_file"),
     "http": room("errors telemetry domain", "certifi structlog"),
     "onfido": room("errors telemetry domain", "pycountry requests structlog urllib3"),
     "access": room(f"{_FLOOR} http private_file settings", "authlib flask joserfc structlog"),

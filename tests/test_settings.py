@@ -287,6 +287,68 @@ class TestSecrets:
         assert "hunter2" not in refusal(environ={"CONNECTOR_DATABASE_URL": "oracle://me:hunter2@db/x"})
 
 
+class TestReferences:
+    @pytest.fixture
+    def secret_file(self, tmp_path: Path) -> Any:
+        def write(content: bytes, mode: int = 0o600) -> str:
+            path = tmp_path / "secret"
+            path.write_bytes(content)
+            path.chmod(mode)
+            return f"file:{path}"
+
+        return write
+
+    @pytest.mark.parametrize("mode", [0o400, 0o600, 0o640])
+    @pytest.mark.parametrize(
+        ("name", "secret", "value"),
+        [
+            ("metrics_token", "scraper-of-the-tests", "scraper-of-the-tests"),
+            ("database_url", "postgresql://me:hunter2@db/x", "postgresql+psycopg://me:hunter2@db/x"),
+            ("outgoing_proxy", "http://me:hunter2@proxy:3128", "http://me:hunter2@proxy:3128"),
+        ],
+    )
+    def test_a_secret_may_be_in_a_file_of_its_own(
+        self, write: Any, secret_file: Any, name: str, secret: str, value: str, mode: int
+    ) -> None:
+        reference = secret_file(f"{secret}\n".encode(), mode)
+        for settings in (
+            load(write(f'{name} = "{reference}"'), {}),
+            load(None, {f"CONNECTOR_{name.upper()}": reference}),
+        ):
+            assert getattr(settings, name) == value
+            assert "hunter2" not in repr(settings)
+
+    def test_each_of_several_keys_may_be_in_a_file_or_a_variable(
+        self, secret_file: Any, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        other = base64.b64encode(bytes(32)).decode()
+        monkeypatch.setenv("FIRST_KEY", KEY)
+        environ = {"CONNECTOR_ENCRYPTION_KEYS": f"env:FIRST_KEY,{secret_file(other.encode())}"}
+        assert load(None, environ).encryption_keys == (KEY, other)
+
+    @pytest.mark.parametrize("mode", [0o604, 0o644, 0o666, 0o602])
+    def test_a_file_that_others_may_read_or_change_is_refused(self, secret_file: Any, mode: int) -> None:
+        reference = secret_file(b"scraper-of-the-tests", mode)
+        description = refusal(environ={"CONNECTOR_METRICS_TOKEN": reference})
+        assert "must be closed to others" in description
+        assert "chmod o-rwx" in description
+
+    @pytest.mark.parametrize(
+        ("content", "reason"), [(b"", "is empty"), (b"\n", "is empty"), (b"\xff\xfe", "must be UTF-8")]
+    )
+    def test_a_file_without_a_secret_is_refused(self, secret_file: Any, content: bytes, reason: str) -> None:
+        assert reason in refusal(environ={"CONNECTOR_METRICS_TOKEN": secret_file(content)})
+
+    @pytest.mark.parametrize("reference", ["env:NOT_SET", "file:/nowhere/secret", "file:/"])
+    def test_a_reference_to_nothing_is_refused_by_its_name(self, reference: str) -> None:
+        assert reference.partition(":")[2] in refusal(environ={"CONNECTOR_DATABASE_URL": reference})
+
+    def test_what_a_reference_leads_to_is_checked_as_any_value_and_not_shown(self, secret_file: Any) -> None:
+        description = refusal(environ={"CONNECTOR_DATABASE_URL": secret_file(b"oracle://me:hunter2@db/x")})
+        assert description.startswith("database_url must be")
+        assert "hunter2" not in description
+
+
 class TestIssuers:
     def test_an_issuer_is_a_table_in_the_file(self, write: Any) -> None:
         config = write(

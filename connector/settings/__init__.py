@@ -26,6 +26,7 @@ from connector.errors import ConfigurationError
 from connector.settings import checks
 from connector.settings.fields import CONFIG_VARIABLE, Checked, read_environment, read_table, render, setting
 from connector.settings.issuers import Issuer, distinct
+from connector.settings.secret import or_reference
 from connector.settings.tenants import Tenant, all_issuers, distinct_tenants
 
 __all__ = ["Issuer", "Settings", "load", "reference"]
@@ -34,7 +35,8 @@ DIRECTORY = "onfido-idvp-connector"
 HEADING = """\
 # The settings of the Onfido IdVP connector, each with its default: uncomment a line to change it.
 # Name the file with --config or CONNECTOR_CONFIG. A variable of the environment wins over the file;
-# an empty variable counts as not set. This page is made by `python -m connector.settings`.
+# an empty variable counts as not set. In place of any secret, env:NAME or file:/path says where it is.
+# This page is made by `python -m connector.settings`.
 
 """
 
@@ -52,13 +54,13 @@ class Settings(Checked):
     database_url: str = setting(
         "",
         "The database, `postgresql://…?sslmode=verify-full` or `sqlite:///…`; empty: an SQLite file in `data_dir`.",
-        checks.database,
+        or_reference(checks.database),
         is_secret=True,
     )
     encryption_keys: tuple[str, ...] = setting(
         (),
         "Base64 of 32 bytes each; the first encrypts, all decrypt; empty: a key file in `data_dir`.",
-        checks.key_material,
+        or_reference(checks.key_material),
         is_secret=True,
     )
 
@@ -71,7 +73,7 @@ class Settings(Checked):
         "",
         "The bearer token that /metrics requires; empty: `connector serve` shows no metrics, and `connector worker` "
         "shows them to everybody who reaches `worker_port`.",
-        checks.metrics_token,
+        or_reference(checks.metrics_token),
         is_secret=True,
     )
     allowed_origins: tuple[str, ...] = setting(
@@ -133,7 +135,7 @@ class Settings(Checked):
         "",
         "The proxy, `http://host:port`, for https to issuers and applications; empty: none, "
         "whatever the environment says.",
-        checks.proxy_url,
+        or_reference(checks.proxy_url),
         is_secret=True,
     )
     allow_http_loopback: bool = setting(

@@ -170,6 +170,7 @@ class TestQuestions:
 
     def test_the_secret_may_be_in_a_file(self, asked: Asked, tmp_path: Path) -> None:
         (tmp_path / "secret").write_text(f"{SECRET}\n", encoding="utf-8")
+        (tmp_path / "secret").chmod(0o640)
         settings = {"client_secret": f"file:{tmp_path / 'secret'}", "client_auth": "client_secret_post"}
         site_of(asked, **settings).get(asked.issue("opaque-1"))
         assert asked.requests[0][1]["client_secret"] == SECRET
