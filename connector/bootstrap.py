@@ -20,9 +20,8 @@ from connector.private_file import make_data_dir
 from connector.services.application.notices import Notices
 from connector.services.application.tasks import Tasks
 from connector.services.application.watchlist import Watchlist
-from connector.services.health import Health
 from connector.services.journal import Subscriber
-from connector.services.key_rotation import KeyRotation, fingerprint_key, sealing_key
+from connector.services.key_rotation import fingerprint_key, sealing_key
 from connector.services.lookup.audit import Audit
 from connector.services.lookup.events import EventLookup
 from connector.services.lookup.evidence import Evidence
@@ -32,6 +31,7 @@ from connector.services.lookup.verifications import VerificationLookup
 from connector.services.outbox import Handler, Outbox
 from connector.services.people.applicants import Applicants
 from connector.services.people.claims import Claims
+from connector.services.people.directory_checks import DirectoryChecks
 from connector.services.people.users import Users
 from connector.services.providers.deletion import Deletion
 from connector.services.providers.onfido import Onfido
@@ -59,16 +59,6 @@ from connector.store.vault import Fingerprints, Vault, read_keys
 
 class Services(Ground):
     """The use cases on one open database: the command line works on them directly, the web application over HTTP."""
-
-    @part
-    def health(self) -> Health:
-        """Check that the database is usable."""
-        return Health(self.database)
-
-    @part
-    def key_rotation(self) -> KeyRotation:
-        """Seal everything with the first of the encryption keys."""
-        return KeyRotation(self.database, self._vault)
 
     @part
     def providers(self) -> Providers:
@@ -113,7 +103,7 @@ class Services(Ground):
             self.database,
             self.onfido,
             ClaimResults(self._fingerprints),
-            self.directories,
+            self._user_values,
             self.tenants,
             self._fingerprints,
             self._journal,
@@ -135,7 +125,7 @@ class Services(Ground):
     def _initiation(self) -> Initiation:
         binding = Binding(
             self.database,
-            self.directories,
+            self._user_values,
             self.tenants,
             self._fingerprints,
             self._attempts,
@@ -193,9 +183,14 @@ class Services(Ground):
         return Users(self.database, self._vault, self._fingerprints, self._journal, self._clock)
 
     @part
+    def directory_checks(self) -> DirectoryChecks:
+        """Compare users with remote directories."""
+        return DirectoryChecks(self.database, self.tenants, self._user_values, self.users, self._journal, self._clock)
+
+    @part
     def user_statuses(self) -> UserStatuses:
         """Look up why users are not verified."""
-        return UserStatuses(self.database, self.providers, self.directories, self.kept, self._clock)
+        return UserStatuses(self.database, self.providers, self._user_values, self.kept, self._clock)
 
     @part
     def event_lookup(self) -> EventLookup:
@@ -210,7 +205,7 @@ class Services(Ground):
     @part
     def claims(self) -> Claims:
         """Read and correct users' claims."""
-        return Claims(self.database, self.directories, self._fingerprints, self._journal, self._clock)
+        return Claims(self.database, self._user_values, self._fingerprints, self._journal, self._clock)
 
     @part
     def applicants(self) -> Applicants:
@@ -219,7 +214,7 @@ class Services(Ground):
             self.database,
             self.providers,
             self.onfido,
-            self.directories,
+            self._user_values,
             self._fingerprints,
             self._journal,
             self._timing,
@@ -256,6 +251,7 @@ class Services(Ground):
             self.kept,
             self.events,
             self._initiation,
+            self.directory_checks.begin_due,
             timedelta(days=self.settings.event_retention_days),
             self._clock,
         )
@@ -264,7 +260,7 @@ class Services(Ground):
     def outbox(self) -> Outbox:
         """Deliver what is queued in the outbox, and let an operator manage it."""
         watchlist = Watchlist(self.database, self.providers, self.onfido, self._notices, self._journal, self._clock)
-        stories = (self.tasks, watchlist, self.upkeep, Deletion(self.providers, self.onfido))
+        stories = (self.tasks, watchlist, self.upkeep, self.directory_checks, Deletion(self.providers, self.onfido))
         handlers = [handler for story in stories for handler in story.handlers]
         return Outbox(self.database, self._journal, [*handlers, *self._handlers])
 

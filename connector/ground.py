@@ -14,12 +14,16 @@ from connector.domain.provider import BaseUrlPolicy
 from connector.domain.studio import StudioPolicy
 from connector.domain.urls import UrlPolicy
 from connector.onfido.client import OnfidoTransport
+from connector.part import part
 from connector.private_file import make_data_dir
 from connector.services.afterwards import Afterwards
+from connector.services.health import Health
 from connector.services.journal import Journal, Subscriber
+from connector.services.key_rotation import KeyRotation
 from connector.services.outbox import Handler
 from connector.services.providers.secrets import Secrets
 from connector.services.timing import Timing
+from connector.services.values import UserValues
 from connector.settings import Settings
 from connector.settings.tenancy import read_tenants
 from connector.store.engine import Database
@@ -67,6 +71,7 @@ class Ground:
         self.directories = Directories(
             LocalDirectory(database, vault), proxy=settings.outgoing_proxy, places=max(1, settings.threads // 2)
         )
+        self._user_values = UserValues(database, self.directories, fingerprints, self._journal, clock)
         self._timing = Timing(settings.interactive_budget, settings.run_settle_time)
         self._secrets = Secrets(vault, timedelta(seconds=settings.webhook_token_overlap), clock)
         self._base_urls = BaseUrlPolicy(settings.allowed_base_url_hosts, settings.allow_http_loopback)
@@ -83,6 +88,16 @@ class Ground:
             max_queued=max(1, settings.threads // 4),
             failures_to_open=settings.onfido_circuit_failures,
         )
+
+    @part
+    def health(self) -> Health:
+        """Check that the database is usable."""
+        return Health(self.database)
+
+    @part
+    def key_rotation(self) -> KeyRotation:
+        """Seal everything with the first of the encryption keys."""
+        return KeyRotation(self.database, self._vault)
 
     def open_directories(self) -> None:
         """Open the configured tenants' directories, without asking them; raises `ConfigurationError`."""

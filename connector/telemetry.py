@@ -48,6 +48,10 @@ ORPHANED = Counter(
     "connector_runs_orphaned_total",
     "Runs that were started at Onfido but belong to no verification: their lease was lost",
 )
+TOO_MANY_GONE = Counter(
+    "connector_directory_checks_stopped_total",
+    "Passes over a directory's users that did nothing because too many were gone",
+)
 NOTHING_COMPARED = Counter(
     "connector_runs_nothing_compared_total", "Runs that Onfido approved without comparing any attribute"
 )

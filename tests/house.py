@@ -50,7 +50,7 @@ HOUSE: Mapping[str, Room] = {
     "store": room(f"{_FLOOR} private_file", "alembic cryptography sqlalchemy"),
     "directory": room(f"{_FLOOR} store http shipped"),
     # The use cases, by story: the ground, and what stands on it.
-    "services": room(f"{_FLOOR} store", _LIBRARIES),
+    "services": room(f"{_FLOOR} store directory", _LIBRARIES),
     "services.providers": room(f"{_CELLAR}", _LIBRARIES),
     "services.results": room(f"{_CELLAR} services.providers", _LIBRARIES),
     "services.starting": room(f"{_CELLAR} services.providers services.results", _LIBRARIES),
@@ -60,7 +60,7 @@ HOUSE: Mapping[str, Room] = {
     "services.upkeep": room(f"{_CELLAR} services.providers services.results services.starting", _LIBRARIES),
     "relay": room("errors telemetry services store", _LIBRARIES),
     # What wires them, and the processes.
-    "ground": room(f"{_CELLAR} services.providers private_file settings"),
+    "ground": room(f"{_CELLAR} part services.providers private_file settings"),
     "bootstrap": room(
         f"{_CELLAR} http ground part private_file relay settings services.providers services.results services.starting "
         "services.lookup services.people services.application services.upkeep"

@@ -12,6 +12,7 @@ from connector.api.parsing import Blueprint
 from connector.api.user_status_shapes import UnlockSchema, UserStatusSchema, status_body
 from connector.errors import Code
 from connector.services.lookup.user_status import UserStatuses
+from connector.services.people.directory_checks import DirectoryChecks
 from connector.services.people.users import Users
 
 blueprint = Blueprint(
@@ -44,6 +45,20 @@ def unlock_user(query: dict[str, Any], user_id: str) -> dict[str, Any]:
     users: Users = current_app.extensions["services"].users
     users.unlock(g.tenant, user_id, query["idVProviderId"], g.principal.actor)
     return status_body(_statuses().get(g.tenant, user_id))
+
+
+@blueprint.post("/<user_id>/idv/attributes-changed")
+@blueprint.requires("internal_idv_claim_update")
+@blueprint.refuses(Code.USER_NOT_FOUND, *DIRECTORY, Code.NEEDS_THE_USER)
+@blueprint.response(204)
+def compare_values(user_id: str) -> None:
+    """Compare a user's values with what was verified, because they have changed in the user directory.
+
+    A claim that was verified for another value is no longer verified. Of a user who is gone from the directory, the
+    claims are no longer verified, or everything is removed, as the tenant's settings say.
+    """
+    checks: DirectoryChecks = current_app.extensions["services"].directory_checks
+    checks.changed(g.tenant, user_id)
 
 
 def _statuses() -> UserStatuses:

@@ -13,7 +13,7 @@ exchange.py        JSON over HTTP with a directory; credentials.py, limits.py, f
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Protocol
 
 
@@ -23,6 +23,11 @@ class RemoteDirectory(Protocol):
     @property
     def is_readable(self) -> bool:
         """Whether values can be read without the user's own access token."""
+        ...
+
+    @property
+    def uris(self) -> Collection[str]:
+        """The claims that it may have values of."""
         ...
 
     def values(

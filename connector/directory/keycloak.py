@@ -10,7 +10,7 @@ the connector's database while the user is read, changed and written.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -33,6 +33,11 @@ class KeycloakDirectory:
         self._exchange = exchange
         self._dialect = dialect
         self._look_up_by = look_up_by
+
+    @property
+    def uris(self) -> Collection[str]:
+        """The claims that the dialect has attributes for."""
+        return self._dialect.claims.keys()
 
     def values(
         self, user_id: str, access_token: str | None = None, *, at_most: float = math.inf

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -49,6 +49,11 @@ class ScimDirectory:
         self._look_up_by = look_up_by
         self._wanted = _attributes(dialect, look_up_by)
         self._reads_whole = False
+
+    @property
+    def uris(self) -> Collection[str]:
+        """The claims that the dialect has attributes for."""
+        return self._dialect.claims.keys()
 
     def values(
         self, user_id: str, access_token: str | None = None, *, at_most: float = math.inf

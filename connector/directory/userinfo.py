@@ -7,6 +7,7 @@ claim or update an applicant, and no value is compared on a schedule.
 from __future__ import annotations
 
 import math
+from collections.abc import Collection
 
 from connector.directory.credentials import bearer
 from connector.directory.dialects import Dialect
@@ -27,6 +28,11 @@ class UserInfoDirectory:
         self._exchange = exchange
         self._dialect = dialect
         self._user_id_claim = user_id_claim
+
+    @property
+    def uris(self) -> Collection[str]:
+        """The claims that the dialect has attributes for."""
+        return self._dialect.claims.keys()
 
     def values(self, user_id: str, access_token: str | None = None, *, at_most: float = math.inf) -> dict[str, str]:
         """Return the user's values by claim URI; raises `DirectoryError`, also without the user's access token."""

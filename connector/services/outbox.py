@@ -22,7 +22,7 @@ from sqlalchemy import Connection
 
 from connector.domain.history import OUTBOX, SYSTEM, by_administrator
 from connector.domain.tenancy import DEFAULT_TENANT
-from connector.errors import ConnectorError, InvalidField, OnfidoError
+from connector.errors import ConnectorError, DirectoryError, InvalidField, OnfidoError
 from connector.services.journal import Journal
 from connector.store import outbox
 from connector.store.engine import Database
@@ -197,9 +197,9 @@ def stamp(dedupe_key: str, now: datetime) -> tuple[str, str]:
 
 
 def retry_delay(attempts: int, error: Exception | None = None) -> float:
-    """Return the seconds until the next attempt: doubled each time, jittered, never sooner than Onfido asks for."""
+    """Return the seconds until the next attempt: doubled each time, jittered, never sooner than the peer asks for."""
     backoff = min(LONGEST_RETRY, FIRST_RETRY * 2.0 ** (attempts - 1))
-    asked = error.retry_after or 0 if isinstance(error, OnfidoError) else 0
+    asked = error.retry_after or 0 if isinstance(error, OnfidoError | DirectoryError) else 0
     return max(float(asked), backoff * random.uniform(0.5, 1.0))  # noqa: S311  jitter, no secret
 
 

@@ -2,6 +2,7 @@
 
 sweep ──► every open verification whose check is overdue     ──► check_verification
       ──► parked events whose run is known by now            ──► applied
+      ──► directories that were not looked through for long  ──► check_users     (`people/directory_checks.py`)
       ──► data whose retention has ended                     ──► removed
 
 check_verification   run known: ask Onfido, apply the answer; unknown: resume the verification or close it
@@ -63,6 +64,7 @@ class Upkeep:
         kept: KeptResults,
         events: Events,
         initiation: Initiation,
+        begin_directory_checks: Callable[[], None],
         event_retention: timedelta,
         clock: Callable[[], datetime],
     ) -> None:
@@ -73,6 +75,7 @@ class Upkeep:
         self._kept = kept
         self._events = events
         self._initiation = initiation
+        self._begin_directory_checks = begin_directory_checks
         self._event_retention = event_retention
         self._clock = clock
 
@@ -89,6 +92,7 @@ class Upkeep:
         """Queue overdue work."""
         self._put_up_overdue()
         self._events.match_all()
+        self._begin_directory_checks()
         self._forget_old()
 
     def check_verification(self, order: CheckVerification) -> None:

@@ -21,8 +21,7 @@ from connector.store import batch
 from connector.store.dialect import by_code_point, insert
 from connector.store.models import claims, verification_claims, verifications
 
-ENVIRONMENT_CHANGED = "environment_changed"  # a cause, for the history
-USER_REMOVED = "user_removed"  # a cause, for the history
+ENVIRONMENT_CHANGED, USER_REMOVED = "environment_changed", "user_removed"  # causes, for the history
 
 _KEY = (claims.c.provider_id, claims.c.user_id, claims.c.uri)
 _SELECT = select(
@@ -53,9 +52,6 @@ _OF_USER = _SELECT.where(claims.c.tenant == bindparam("of_tenant"), claims.c.use
 _ALL = _OF_USER.order_by(claims.c.uri, claims.c.provider_id)
 _OF_PROVIDER = _ALL.where(claims.c.provider_id == bindparam("of_provider"))
 _ONE = _OF_USER.where(claims.c.id == bindparam("claim_id"))
-_VERIFIED = select(claims.c.provider_id, claims.c.uri, claims.c.fingerprint).where(
-    claims.c.tenant == bindparam("of_tenant"), claims.c.user_id == bindparam("of_user"), claims.c.is_verified
-)
 _LOCK = (
     select(claims.c.id)
     .where(claims.c.tenant == bindparam("tenant"), claims.c.user_id == bindparam("user_id"))
@@ -83,7 +79,6 @@ def lock_states_of(user_id: ColumnElement[str]) -> Select[Any]:
 _LOCK_STATES = lock_states_of(bindparam("of_user", type_=claims.c.user_id.type))
 
 _CHANGED = (claims.c.user_id, claims.c.uri, claims.c.provider_id, claims.c.verification_id)
-
 _SETTLED = ("is_verified", "fingerprint", "environment", "verification_id", "verification_status", "updated_at")
 
 _ADD = insert(claims)
@@ -116,11 +111,6 @@ def find(connection: Connection, tenant: str, user_id: str, claim_id: str) -> Cl
     parameters = {"of_tenant": tenant, "of_user": user_id, "claim_id": claim_id}
     row = connection.execute(_ONE, parameters).one_or_none()
     return None if row is None else _claim(row)
-
-
-def find_verified(connection: Connection, tenant: str, user_id: str) -> Sequence[Row[str, str, str | None]]:
-    """Return the `provider_id`, `uri` and `fingerprint` of each of a user's claims that are verified."""
-    return connection.execute(_VERIFIED, {"of_tenant": tenant, "of_user": user_id}).all()
 
 
 def add(connection: Connection, rows: Iterable[Mapping[str, Any]]) -> None:
@@ -199,18 +189,20 @@ def unverify_all(
     connection: Connection,
     tenant: str,
     user_id: str,
-    provider_id: str,
+    provider_id: str | None,
     now: datetime,
     *,
     status: str,
     cause: str,
-    actor: str,
+    actor: str | None = None,
 ) -> list[Change]:
-    """Un-verify all of a user's claims with one provider, for a reason that is not in their values."""
+    """Un-verify all of a user's claims, with one provider or all, for a reason that is not in their values."""
     if not lock(connection, tenant, user_id):
         return []
-    of_provider = (claims.c.user_id == user_id) & (claims.c.provider_id == provider_id)
-    return _unverify(connection, tenant, of_provider, now, status, cause, actor)
+    condition = claims.c.user_id == user_id
+    if provider_id is not None:
+        condition &= claims.c.provider_id == provider_id
+    return _unverify(connection, tenant, condition, now, status, cause, actor)
 
 
 def unverify_sandbox(connection: Connection, provider_id: str, tenant: str, now: datetime) -> list[Change]:

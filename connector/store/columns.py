@@ -1,4 +1,4 @@
-"""What several tables have: columns of one kind, and indexes of some rows only."""
+"""What several tables have: names, columns of one kind, and indexes of some rows only."""
 
 from __future__ import annotations
 
@@ -8,6 +8,14 @@ from typing import Any
 from sqlalchemy import Column, ForeignKey, Index, String, text
 
 from connector.store.times import UtcDateTime
+
+NAMES = {
+    "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+    "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+    "fk": "fk_%(table_name)s_%(column_0_N_name)s",
+    "pk": "pk_%(table_name)s",
+    "ck": "ck_%(table_name)s_%(constraint_name)s",
+}  # of constraints and indexes
 
 
 def id_column(name: str = "id", **options: Any) -> Column[str]:

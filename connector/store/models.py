@@ -6,7 +6,8 @@
                 ├─< claims             one row per user, provider and claim
                 └─< events             one row per provider and digest of the body
     refused_starts                     one row per provider and user: how often Onfido refused to start
-    users ──< user_attributes          the embedded user directory
+    users ──< user_attributes          the embedded user directory; of users elsewhere, marks of what was read
+    directory_checks                   the latest pass over a tenant's users in a remote directory
     secrets                            keys of the connector's own, encrypted
     outbox                             queued deliveries, with their failed attempts
     history                            append-only: every change of a status, every change by an administrator
@@ -36,18 +37,10 @@ from sqlalchemy import (
 )
 
 from connector.domain.history import AUDITED, REFUSED
-from connector.store.columns import id_column, partial_index, provider_id_column, time_column
+from connector.store.columns import NAMES, id_column, partial_index, provider_id_column, time_column
 from connector.store.times import UtcDateTime
 
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-        "ck": "ck_%(table_name)s_%(constraint_name)s",
-    }
-)
+metadata = MetaData(naming_convention=NAMES)
 
 providers = Table(
     "providers",
@@ -223,6 +216,9 @@ users = Table(
     metadata,
     Column("tenant", String(255), primary_key=True),
     Column("user_id", String(255), primary_key=True),
+    Column("mark", String(64), comment="fingerprint of all values as they were read last from a remote directory"),
+    Column("read_at", UtcDateTime, comment="when that reading began"),
+    Column("missing_in", String(36), comment="the pass over the directory that did not find the user"),
     time_column("created_at"),
 )
 
@@ -234,6 +230,18 @@ user_attributes = Table(
     Column("uri", String(255), primary_key=True),
     Column("value", Text, nullable=False, comment="encrypted"),
     ForeignKeyConstraint(["tenant", "user_id"], ["users.tenant", "users.user_id"], ondelete="CASCADE"),
+)
+
+directory_checks = Table(
+    "directory_checks",
+    metadata,
+    Column("tenant", String(255), primary_key=True),
+    Column("pass_id", String(36), nullable=False, comment="the latest pass over the tenant's verified users"),
+    time_column("began_at"),
+    Column("position", String(255), nullable=False, comment="the last user that was looked at"),
+    Column("checked", Integer, nullable=False),
+    Column("gone", Integer, nullable=False, comment="users that the directory no longer has"),
+    time_column("ended_at", nullable=True),
 )
 
 secrets = Table(

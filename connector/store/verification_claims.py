@@ -92,14 +92,27 @@ def bind_values(connection: Connection, verification_id: str, claims: Sequence[V
     return False
 
 
-def mark_stale(connection: Connection, tenant: str, changed: Mapping[str, Mapping[str, str | None]]) -> None:
+def mark_stale(
+    connection: Connection, tenant: str, changed: Mapping[str, Mapping[str, str | None]], reader: str | None = None
+) -> None:
     """Mark as stale the claims of undecided verifications for which some users now have other values.
 
     `changed` maps users to the fingerprints of their values by claim URI (None: there is none). Undecided are
-    the open ones, and those in review without a decision.
+    the open ones, and those in review without a decision. The verification `reader`, which has just read the values, is
+    left out.
     """
     lock = _LOCK_UNDECIDED.where(verifications.c.tenant == tenant, verifications.c.user_id.in_(list(changed)))
+    if reader is not None:
+        lock = lock.where(verifications.c.id != reader)
     _mark_stale(connection, [(each.id, changed[each.user_id]) for each in connection.execute(lock)])
+
+
+def mark_user_stale(connection: Connection, tenant: str, user_id: str) -> None:
+    """Mark as stale all claims of a user's undecided verifications, whatever the values: the user is gone."""
+    lock = _LOCK_UNDECIDED.where(verifications.c.tenant == tenant, verifications.c.user_id == user_id)
+    undecided = [each.id for each in connection.execute(lock)]
+    of_undecided = verification_claims.c.verification_id.in_(undecided)
+    connection.execute(update(verification_claims).where(of_undecided).values(is_stale=True))
 
 
 def mark_overwritten(

@@ -91,6 +91,7 @@ OPERATIONS = (
     Operation("DELETE", USERS + "/{user_id}/idv", "internal_idv_claim_delete"),
     Operation("GET", USERS + "/{user_id}/idv", "internal_idv_claim_view"),
     Operation("POST", USERS + "/{user_id}/idv/unlock", _UPDATE_CLAIM, takes_body=False),
+    Operation("POST", USERS + "/{user_id}/idv/attributes-changed", _UPDATE_CLAIM, takes_body=False),
     Operation("GET", "/api/server/v1/audit", "internal_idv_claim_view"),
 )
 ALL_SCOPES = tuple({operation.scope: None for operation in OPERATIONS})

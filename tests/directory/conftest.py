@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
+from connector.simulator.server import Simulator
+from tests.directory.deployment import Deployment, deployed
 from tests.directory.faulty import FaultyDirectory
 from tests.identity.scim_server import ScimServer
 
@@ -29,3 +31,34 @@ def faulty() -> Iterator[FaultyDirectory]:
     """A directory that answers what a test says."""
     with FaultyDirectory() as running:
         yield running
+
+
+@pytest.fixture(scope="session")
+def standing_faulty() -> Iterator[FaultyDirectory]:
+    """A directory that answers what tests say, and stands as long as they last."""
+    with FaultyDirectory() as running:
+        yield running
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def standing_deployment(
+    request: pytest.FixtureRequest,
+    tmp_path_factory: pytest.TempPathFactory,
+    new_database: Callable[[str], str],
+    standing_simulator: Simulator,
+    standing_scim: ScimServer,
+    standing_faulty: FaultyDirectory,
+) -> Iterator[Deployment]:
+    """A connector that stands as long as the tests last."""
+    data_dir = tmp_path_factory.mktemp("directory")
+    url = new_database(request.param)
+    with deployed(data_dir, url, standing_simulator, standing_scim, standing_faulty) as deployment:
+        yield deployment
+
+
+@pytest.fixture
+def deployment(standing_deployment: Deployment, scim: ScimServer, simulator: Simulator) -> Deployment:
+    """A connector whose tenants have remote directories, and that knows nobody yet; all directories are empty."""
+    del scim, simulator
+    standing_deployment.begin_anew()
+    return standing_deployment

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from connector.directory.directories import Directories
 from connector.domain.claims import Claim
 from connector.domain.history import Change
 from connector.domain.provider import LONGEST_WINDOW, Provider
@@ -22,6 +21,7 @@ from connector.domain.verification import Verification
 from connector.errors import Code, RequestError
 from connector.services.providers.registry import Providers
 from connector.services.results.kept import KeptResults
+from connector.services.values import UserValues
 from connector.store import attempt_limits, claims, history, refused_starts, verification_search
 from connector.store.engine import Database
 from connector.store.refused_starts import RefusedStarts
@@ -44,23 +44,23 @@ class UserStatuses:
         self,
         database: Database,
         providers: Providers,
-        directories: Directories,
+        values: UserValues,
         kept: KeptResults,
         clock: Callable[[], datetime],
     ) -> None:
         self._database = database
         self._providers = providers
-        self._directories = directories
+        self._user_values = values
         self._kept = kept
         self._clock = clock
 
     def get(self, tenant: Tenant, user_id: str) -> UserStatus:
         """Return how a user is verified; raise `RequestError` where the user is unknown, or was removed."""
-        values = self._directories.values(tenant, user_id) if self._directories.is_readable(tenant) else None
+        values = self._user_values.read(tenant, user_id) if self._user_values.is_readable(tenant) else None
         registered, known = self._providers.all(tenant), self._read(tenant, user_id)
         if values is None and not known.is_any:
             raise self.no_such_user(tenant, user_id)
-        if values is None and not self._directories.is_readable(tenant):
+        if values is None and not self._user_values.is_readable(tenant):
             values = {uri: uri for _, uri in known.claims}  # what was verified, or was to be, had a value
         return UserStatus(user_id, [self._status(provider, known, values or {}) for provider in registered])
 

@@ -17,7 +17,6 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from connector.directory.directories import Directories
 from connector.domain.applicant import check_applicant, without_incomplete_address
 from connector.domain.applicant_values import values_of
 from connector.domain.claims import APPLICANT_FIELDS
@@ -33,6 +32,7 @@ from connector.services.providers.onfido import Onfido
 from connector.services.providers.registry import Providers
 from connector.services.results.ending import end_verification
 from connector.services.timing import Timing
+from connector.services.values import UserValues
 from connector.store import applicants, verification_claims, verification_search, verifications
 from connector.store.engine import Database
 from connector.store.vault import Fingerprints
@@ -50,7 +50,7 @@ class Applicants:
         database: Database,
         providers: Providers,
         onfido: Onfido,
-        directories: Directories,
+        values: UserValues,
         fingerprints: Fingerprints,
         journal: Journal,
         timing: Timing,
@@ -59,7 +59,7 @@ class Applicants:
         self._database = database
         self._providers = providers
         self._onfido = onfido
-        self._directories = directories
+        self._user_values = values
         self._fingerprints = fingerprints
         self._journal = journal
         self._timing = timing
@@ -142,7 +142,7 @@ class Applicants:
         return fields, {uri: values[uri] for uri, name in provider.claims.items() if name in fields and uri in values}
 
     def _values(self, tenant: Tenant, user_id: str) -> Mapping[str, str]:
-        values = self._directories.values(tenant, user_id)
+        values = self._user_values.read(tenant, user_id)
         if values is None:
             raise RequestError(Code.USER_NOT_FOUND, f"There is no user {user_id}: check the id, or add the user.")
         return values

@@ -11,13 +11,13 @@ from typing import Any
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
-from connector.directory.directories import Directories
 from connector.domain.claims import Claim, ClaimState
 from connector.domain.history import ADMINISTRATOR, CLAIM, SYSTEM, Change
 from connector.domain.tenancy import Tenant
 from connector.errors import Code, InvalidField, RequestError
 from connector.services.journal import Journal
-from connector.store import claims, providers, verification_claims
+from connector.services.values import UserValues
+from connector.store import claims, providers
 from connector.store.engine import Database
 from connector.store.vault import Fingerprints
 
@@ -38,13 +38,13 @@ class Claims:
     def __init__(
         self,
         database: Database,
-        directories: Directories,
+        values: UserValues,
         fingerprints: Fingerprints,
         journal: Journal,
         clock: Callable[[], datetime],
     ) -> None:
         self._database = database
-        self._directories = directories
+        self._user_values = values
         self._fingerprints = fingerprints
         self._journal = journal
         self._clock = clock
@@ -123,7 +123,7 @@ class Claims:
     ) -> Claim:
         """Correct one claim; raises `RequestError` where it does not exist."""
         self.get(tenant, user_id, claim_id)
-        values = self._directories.values(tenant, user_id)
+        values = self._user_values.read(tenant, user_id)
         with self._database.write() as connection:
             claims.lock(connection, tenant.name, user_id)
             claim = claims.find(connection, tenant.name, user_id, claim_id)
@@ -190,7 +190,7 @@ class Claims:
 
         Of a user removed meanwhile, only those `added` are deleted: others belong to one who was added again.
         """
-        values = self._directories.values(tenant, user_id)
+        values = self._user_values.read(tenant, user_id)
         requested = {(entry.uri, entry.provider_id) for entry in entries}
         written = {entry.uri: self._fingerprint(tenant, user_id, entry.uri, written_for) for entry in entries}
         outdated = {
@@ -216,13 +216,13 @@ class Claims:
         return self._fingerprints.of(tenant.name, user_id, uri, value) if value else None
 
     def _values(self, tenant: Tenant, user_id: str) -> Mapping[str, str]:
-        values = self._directories.values(tenant, user_id)
+        values = self._user_values.read(tenant, user_id)
         if values is None:
             raise _no_such_user(user_id)
         return values
 
     def _check_user(self, tenant: Tenant, user_id: str) -> None:
-        if not self._directories.has_user(tenant, user_id):
+        if not self._user_values.has_user(tenant, user_id):
             raise _no_such_user(user_id)
 
 
@@ -245,21 +245,6 @@ def _correction_entry(
         actor=actor,
         detail={"metadata": sorted(entry.metadata)},
     )
-
-
-def values_changed(
-    connection: Connection, tenant: Tenant, changed: Mapping[str, Mapping[str, str | None]], now: datetime
-) -> list[Change]:
-    """Withdraw claims that were verified, or are being verified, for other values of some users.
-
-    Called in the transaction that changes the values, which has locked the users; `changed` maps them to the
-    fingerprints of the new values by claim URI, None where one was removed. Returns which claims are verified no
-    longer, for the journal.
-    """
-    if not changed:
-        return []
-    verification_claims.mark_stale(connection, tenant.name, changed)
-    return claims.unverify_changed(connection, tenant.name, changed, now)
 
 
 def _check_providers(

@@ -65,6 +65,7 @@ class Users:
 
     def add(self, tenant: Tenant, user_id: str, values: Values, actor: str = SYSTEM) -> None:
         """Add a user with attribute values by claim URI; raises `InvalidField` where the id is taken or unusable."""
+        _check_embedded(tenant)
         if objection := id_objection(user_id):
             raise InvalidField("user id", objection)
         with self._database.write() as connection:
@@ -78,6 +79,7 @@ class Users:
         A claim that was verified for another value is no longer verified, as part of the same transaction.
         Raises `RequestError` where there is no such user.
         """
+        _check_embedded(tenant)
         with self._database.write() as connection:
             if not users.lock(connection, tenant.name, user_id):
                 raise _not_found(user_id)
@@ -92,6 +94,7 @@ class Users:
 
         Each batch is one transaction, committed when it is returned.
         """
+        _check_embedded(tenant)
         for batch in _batches(given):
             with self._database.write() as connection:
                 added = users.add_or_lock(connection, tenant.name, batch, self._clock())
@@ -102,6 +105,7 @@ class Users:
 
     def rehearse(self, tenant: Tenant, given: Iterable[tuple[str, Values]]) -> Iterator[Batch]:
         """Return the result that `put_all` would have, without changing anything."""
+        _check_embedded(tenant)
         for batch in _batches(given):
             with self._database.read() as connection:
                 known = users.find_known(connection, tenant.name, batch)
@@ -133,6 +137,15 @@ class Users:
             applicants = _applicants(tenant, known)
             outbox.add_all(connection, [*applicants, *_customers(tenant, user_id, known)])
             return len(applicants)
+
+    def is_known(self, tenant: Tenant, user_id: str) -> bool:
+        """Whether anything is stored of a user."""
+        with self._database.read() as connection:
+            return bool(
+                users.has(connection, tenant.name, user_id)
+                or claims.find_all(connection, tenant.name, user_id)
+                or verifications.find_of_user(connection, tenant.name, user_id)
+            )
 
     def unlock(self, tenant: Tenant, user_id: str, provider_id: str | None = None, actor: str = SYSTEM) -> int:
         """Exclude a user's attempts so far from the limit, with one provider or all; return how many those are.
@@ -225,6 +238,13 @@ class Users:
     def _unlocked(self, tenant: Tenant, user_id: str, provider_id: str | None, actor: str, attempts: int) -> Change:
         detail = {"attempts": attempts}
         return by_administrator(self._clock(), actor, tenant.name, USER, user_id, UNLOCKED, detail, provider_id)
+
+
+def _check_embedded(tenant: Tenant) -> None:
+    """Raise where values cannot be written here: they are in a directory of the tenant's own."""
+    if not tenant.directory.is_local:
+        where = f"its users are in a directory of the kind {tenant.directory.kind}, where their values are changed"
+        raise InvalidField("tenant", f"must have the embedded directory, but {where}")
 
 
 def _batches(given: Iterable[tuple[str, Values]]) -> Iterator[dict[str, Values]]:

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from connector.domain.history import Change
 from connector.domain.tenancy import Tenant
 from connector.domain.text import is_blank, normal
-from connector.services.people.claims import values_changed
+from connector.services.values import values_changed
 from connector.store import users
 from connector.store.sealed import user_value
 from connector.store.vault import Fingerprints, Vault

@@ -18,7 +18,6 @@ from datetime import datetime
 import structlog
 from sqlalchemy import Connection
 
-from connector.directory.directories import Directories
 from connector.domain.environment import counts
 from connector.domain.history import DECIDED, RUN, of_verification
 from connector.domain.tenancy import Tenants
@@ -30,6 +29,7 @@ from connector.services.journal import Journal
 from connector.services.providers.onfido import Onfido
 from connector.services.results.claim_results import ClaimResults
 from connector.services.timing import Timing
+from connector.services.values import UserValues
 from connector.store import claims, providers, verification_claims, verification_search, verifications
 from connector.store.engine import Database
 from connector.store.vault import Fingerprints
@@ -47,7 +47,7 @@ class Decisions:
         database: Database,
         onfido: Onfido,
         claim_results: ClaimResults,
-        directories: Directories,
+        values: UserValues,
         tenants: Tenants,
         fingerprints: Fingerprints,
         journal: Journal,
@@ -57,7 +57,7 @@ class Decisions:
         self._database = database
         self._onfido = onfido
         self._claim_results = claim_results
-        self._directories = directories
+        self._user_values = values
         self._tenants = tenants
         self._fingerprints = fingerprints
         self._journal = journal
@@ -92,9 +92,9 @@ class Decisions:
     def _read(self, verification: Verification) -> Mapping[str, str] | None:
         """Return the user's values; None where nobody but the user can have them read."""
         tenant = self._tenants.named(verification.tenant)
-        if not self._directories.is_readable(tenant):
+        if not self._user_values.is_readable(tenant):
             return None
-        return self._directories.values(tenant, verification.user_id) or {}
+        return self._user_values.read(tenant, verification.user_id) or {}
 
     def _fetch(self, verification: Verification, run_id: str) -> RunSnapshot:
         """Read Onfido's comparisons; returns them as if Onfido had approved the run."""

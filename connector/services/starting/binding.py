@@ -1,7 +1,7 @@
 """Binding a verification to the user's values: what is sent to Onfido, and what the claims are then verified for.
 
 A value that changes while it is being read and sent is noticed: whoever changes one marks the open attempts that are
-about it, and what was marked is read and sent again (`values_changed` in `people/claims.py`).
+about it, and what was marked is read and sent again (`connector/services/values.py`).
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from connector.directory.directories import Directories
 from connector.domain.applicant import check_applicant, is_taken
 from connector.domain.applicant_values import missing_claims, replaces, values_of
 from connector.domain.claims import fields_to_send
@@ -27,7 +26,8 @@ from connector.errors import Code, RequestError
 from connector.onfido.countries import as_onfido_writes
 from connector.services.journal import Journal
 from connector.services.starting.attempts import Attempt, Attempts, VerificationRequest
-from connector.store import applicants, claims, verification_claims
+from connector.services.values import UserValues
+from connector.store import applicants, claims, verification_claims, verified_claims
 from connector.store.applicants import KnownApplicant
 from connector.store.engine import Database
 from connector.store.vault import Fingerprints
@@ -81,7 +81,7 @@ class Binding:
     def __init__(
         self,
         database: Database,
-        directories: Directories,
+        values: UserValues,
         tenants: Tenants,
         fingerprints: Fingerprints,
         attempts: Attempts,
@@ -89,7 +89,7 @@ class Binding:
         clock: Callable[[], datetime],
     ) -> None:
         self._database = database
-        self._directories = directories
+        self._user_values = values
         self._tenants = tenants
         self._fingerprints = fingerprints
         self._attempts = attempts
@@ -103,8 +103,13 @@ class Binding:
         verify.
         """
         user_id = attempt.verification.user_id
-        tenant, at_most = self._tenants.named(attempt.provider.tenant), attempt.deadline.remaining()
-        values = self._directories.values(tenant, user_id, attempt.request.access_token, at_most=at_most)
+        values = self._user_values.read(
+            self._tenants.named(attempt.provider.tenant),
+            user_id,
+            attempt.request.access_token,
+            at_most=attempt.deadline.remaining(),
+            reader=attempt.verification.verification_id,
+        )
         if values is None:
             raise RequestError(Code.USER_NOT_FOUND, f"There is no user {user_id}: check the id, or add the user.")
         fields = _select(attempt.provider, attempt.request, values)
@@ -123,7 +128,7 @@ class Binding:
 
     def check_left(self, provider: Provider, user_id: str, request: VerificationRequest) -> None:
         """Raise `RequestError` where every requested claim is verified for the user's current value."""
-        values = self._directories.values(self._tenants.named(provider.tenant), user_id, request.access_token) or {}
+        values = self._user_values.read(self._tenants.named(provider.tenant), user_id, request.access_token) or {}
         targets = self._bind(provider, user_id, request, values)
         with self._database.read() as connection:
             _compare(connection, provider, user_id, request, targets)
@@ -193,7 +198,7 @@ def _compare(
 ) -> bool:
     """Return whether some are verified for other values; raise where all requested ones are for these."""
     known = _fingerprints(targets)
-    verified = claims.find_verified(connection, provider.tenant, user_id)
+    verified = verified_claims.find(connection, provider.tenant, user_id)
     held = [claim for claim in verified if known.get(claim.uri, claim.fingerprint) == claim.fingerprint]
     judged = {claim.uri for claim in targets if provider.missing_name is None or not claim.is_stand_in} & set(
         request.uris

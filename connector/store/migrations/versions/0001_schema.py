@@ -10,6 +10,19 @@ down_revision = None
 def upgrade() -> None:
     """Go to this version."""
     op.create_table(
+        "directory_checks",
+        sa.Column("tenant", sa.String(length=255), nullable=False),
+        sa.Column(
+            "pass_id", sa.String(length=36), nullable=False, comment="the latest pass over the tenant's verified users"
+        ),
+        sa.Column("began_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("position", sa.String(length=255), nullable=False, comment="the last user that was looked at"),
+        sa.Column("checked", sa.Integer(), nullable=False),
+        sa.Column("gone", sa.Integer(), nullable=False, comment="users that the directory no longer has"),
+        sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("tenant", name=op.f("pk_directory_checks")),
+    )
+    op.create_table(
         "history",
         sa.Column("id", sa.BigInteger().with_variant(sa.Integer(), "sqlite"), autoincrement=True, nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
@@ -196,6 +209,19 @@ def upgrade() -> None:
         "users",
         sa.Column("tenant", sa.String(length=255), nullable=False),
         sa.Column("user_id", sa.String(length=255), nullable=False),
+        sa.Column(
+            "mark",
+            sa.String(length=64),
+            nullable=True,
+            comment="fingerprint of all values as they were read last from a remote directory",
+        ),
+        sa.Column("read_at", sa.DateTime(timezone=True), nullable=True, comment="when that reading began"),
+        sa.Column(
+            "missing_in",
+            sa.String(length=36),
+            nullable=True,
+            comment="the pass over the directory that did not find the user",
+        ),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("tenant", "user_id", name=op.f("pk_users")),
     )
@@ -543,3 +569,4 @@ def downgrade() -> None:
     op.drop_table("providers")
     op.drop_table("outbox")
     op.drop_table("history")
+    op.drop_table("directory_checks")

@@ -1,0 +1,202 @@
+"""Comparing users with a remote directory: their values with what was verified, and whether they still exist.
+
+    attributes-changed ──► one user, at once
+    on a schedule      ──► the verified users, page by page, so many in a minute ──► more than 5 % gone: nothing
+                                                                                 └─► else each is read once more
+
+What is done about a user who is gone is the tenant's setting: keep, unverify or remove.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
+
+import structlog
+
+from connector import telemetry
+from connector.domain.tenancy import KEEP, REMOVE, UNVERIFY, Tenant, Tenants
+from connector.errors import Code, RequestError
+from connector.services.journal import Journal
+from connector.services.outbox import Handler
+from connector.services.people.users import Users
+from connector.services.values import UserValues
+from connector.store import claims, directory_checks, outbox, user_marks, users, verification_claims, verified_claims
+from connector.store.directory_checks import Pass
+from connector.store.engine import Database
+
+log = structlog.get_logger(__name__)
+
+PAGE_SECONDS = 20.0  # after which the rest of a page is left to the next delivery: well below the outbox' lease
+MOST_USERS = 200  # of a page
+MOST_GONE = 20  # one in so many users may be gone; more look like a directory that answers wrongly
+USER_GONE = "user_gone"  # a cause, and the claims' status
+DIRECTORY = "directory"  # the actor
+_ADVICE = (
+    "More than 5 % of the verified users are not in the directory: nothing was done about any. Correct the directory's "
+    "settings. Of users who are gone indeed, tell the connector one by one with attributes-changed."
+)
+
+
+@dataclass(frozen=True)
+class CheckUsers:
+    """Look at the next page of a pass; `position` is the last user of the page before."""
+
+    kind: ClassVar[str] = "check_users"
+    tenant: str
+    pass_id: str
+    position: str = ""
+
+
+@dataclass(frozen=True)
+class CheckUser:
+    """Look at one user, who was gone."""
+
+    kind: ClassVar[str] = "check_user"
+    tenant: str
+    user_id: str
+
+
+@contextmanager
+def _unless_unknown() -> Iterator[None]:
+    try:
+        yield
+    except RequestError as error:
+        if error.code is not Code.USER_NOT_FOUND:
+            raise
+
+
+class DirectoryChecks:
+    """Compares the users of tenants with remote directories."""
+
+    def __init__(
+        self,
+        database: Database,
+        tenants: Tenants,
+        values: UserValues,
+        people: Users,
+        journal: Journal,
+        clock: Callable[[], datetime],
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self._database = database
+        self._tenants = tenants
+        self._values = values
+        self._people = people
+        self._journal = journal
+        self._clock = clock
+        self._pause = pause
+
+    @property
+    def handlers(self) -> Sequence[Handler[Any]]:
+        """The handlers of this story's deliveries."""
+        return [
+            Handler(CheckUsers, self.check_page),
+            Handler(CheckUser, self.check_user),
+        ]
+
+    def changed(self, tenant: Tenant, user_id: str) -> None:
+        """Compare a user's values with what was verified, because they have changed, or the user is gone.
+
+        Raises `RequestError` where nothing is known of the user here or in the directory, `DirectoryError` where the
+        directory does not answer.
+        """
+        began = self._clock()
+        if self._values.read(tenant, user_id) is not None:
+            return
+        if tenant.directory.is_local or not self._people.is_known(tenant, user_id):
+            raise RequestError(Code.USER_NOT_FOUND, f"There is no user {user_id}.")
+        self._settle_gone(tenant, user_id, began)
+
+    def check_user(self, order: CheckUser) -> None:
+        """Look once more at a user whom a pass did not find."""
+        with _unless_unknown():  # removed meanwhile
+            self.changed(self._tenants.named(order.tenant), order.user_id)
+
+    def begin_due(self) -> None:
+        """Begin a pass over each tenant whose directory was not looked through for its interval; part of the sweep."""
+        now = self._clock()
+        for tenant in self._tenants.configured:
+            if seconds := tenant.directory.check_interval:
+                pass_id = str(uuid.uuid4())
+                with self._database.write() as connection:
+                    if directory_checks.begin(connection, tenant.name, pass_id, now, now - timedelta(seconds=seconds)):
+                        outbox.add(connection, CheckUsers(tenant.name, pass_id))
+
+    def check_page(self, order: CheckUsers) -> None:
+        """Look at the next users of a pass; raises `DirectoryError` where the directory does not answer."""
+        tenant = self._tenants.named(order.tenant)
+        with self._database.read() as connection:
+            current = directory_checks.find(connection, tenant.name, order.pass_id)
+            if current is None or current.position != order.position:
+                return  # recorded already, or a later pass has begun
+            ids = verified_claims.find_users(connection, tenant.name, current.position, MOST_USERS)
+        if ids:
+            self._advance(tenant, current, *self._look_at(tenant, ids))
+        else:
+            self._end(tenant, current)
+
+    def _look_at(self, tenant: Tenant, ids: Sequence[str]) -> tuple[list[str], list[str]]:
+        """Read users until the time of a page is over; returns those that were looked at, and who of them is gone."""
+        end, between = time.monotonic() + PAGE_SECONDS, 60.0 / tenant.directory.checks_per_minute
+        seen: list[str] = []
+        gone: list[str] = []
+        for user_id in ids:
+            if seen:
+                self._pause(between)
+            if seen and time.monotonic() > end - between - tenant.directory.timeout:
+                break
+            if self._values.read(tenant, user_id) is None:
+                gone.append(user_id)
+            seen.append(user_id)
+        return seen, gone
+
+    def _advance(self, tenant: Tenant, current: Pass, seen: Sequence[str], gone: Sequence[str]) -> None:
+        position = seen[-1]
+        with self._database.write() as connection:
+            users.add_or_lock(connection, tenant.name, gone, self._clock())
+            if directory_checks.advance(connection, tenant.name, current, position, len(seen), len(gone)):
+                directory_checks.mark_missing(connection, tenant.name, gone, current.pass_id)
+                outbox.add(connection, CheckUsers(tenant.name, current.pass_id, position))
+
+    def _end(self, tenant: Tenant, current: Pass) -> None:
+        """End a pass: those who are gone are looked at once more, unless they are too many."""
+        is_likely = current.gone * MOST_GONE <= current.checked
+        with self._database.write() as connection:
+            if not directory_checks.end(connection, tenant.name, current.pass_id, self._clock()):
+                return
+            if is_likely and tenant.directory.gone_users != KEEP:
+                missing = directory_checks.find_missing(connection, tenant.name, current.pass_id)
+                outbox.add_all(connection, [CheckUser(tenant.name, user_id) for user_id in missing])
+        counts = {"tenant": tenant.name, "checked": current.checked, "gone": current.gone}
+        if is_likely:
+            log.info("directory.checked", **counts)
+            return
+        telemetry.TOO_MANY_GONE.inc()
+        log.error("directory.too_many_gone", advice=_ADVICE, **counts)
+
+    def _settle_gone(self, tenant: Tenant, user_id: str, began: datetime) -> None:
+        """Do what the tenant's setting says about a user who is gone."""
+        action = tenant.directory.gone_users
+        log.info("directory.user_gone", tenant=tenant.name, user_id=user_id, action=action)
+        if action == REMOVE:
+            self._people.remove(tenant, user_id, DIRECTORY)
+        elif action == UNVERIFY:
+            self._unverify(tenant, user_id, began)
+
+    def _unverify(self, tenant: Tenant, user_id: str, began: datetime) -> None:
+        with self._database.write() as connection:
+            if users.lock(connection, tenant.name, user_id) and not user_marks.set_read(
+                connection, tenant.name, user_id, None, began
+            ):
+                return  # found by a later reading
+            verification_claims.mark_user_stale(connection, tenant.name, user_id)
+            withdrawn = claims.unverify_all(
+                connection, tenant.name, user_id, None, self._clock(), status=USER_GONE, cause=USER_GONE
+            )
+            self._journal.record(connection, withdrawn)

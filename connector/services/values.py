@@ -1,0 +1,116 @@
+"""The users' values: read wherever they are, and compared with what is verified.
+
+    embedded directory   who changes a value calls `values_changed` in the same transaction
+    remote directory     nobody says so when a value changes. Whoever reads values compares them with the user's mark
+                         (a fingerprint of all values as they were read last) and with what is verified, and records
+                         what has changed
+
+A reading that began before the last one that was recorded is older, and records nothing.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from connector.directory.directories import Directories
+from connector.domain.history import Change
+from connector.domain.tenancy import Tenant
+from connector.domain.text import is_blank
+from connector.services.journal import Journal
+from connector.store import claims, user_marks, users, verification_claims, verified_claims
+from connector.store.engine import Database
+from connector.store.vault import Fingerprints
+
+Marked = Mapping[str, str | None]  # fingerprints by claim URI; None where there is no value
+_ALL = "*"  # in place of a claim's URI: the fingerprint of all values
+
+
+class UserValues:
+    """Reads users' values; each method takes the tenant. No transaction of the caller's may be open."""
+
+    def __init__(
+        self,
+        database: Database,
+        directories: Directories,
+        fingerprints: Fingerprints,
+        journal: Journal,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._database = database
+        self._directories = directories
+        self._fingerprints = fingerprints
+        self._journal = journal
+        self._clock = clock
+
+    def is_readable(self, tenant: Tenant) -> bool:
+        """Whether values can be read without the user."""
+        return self._directories.is_readable(tenant)
+
+    def has_user(self, tenant: Tenant, user_id: str) -> bool:
+        """Whether there is such a user; where only users themselves can be asked about, every one counts."""
+        return self._directories.has_user(tenant, user_id)
+
+    def read(
+        self,
+        tenant: Tenant,
+        user_id: str,
+        access_token: str | None = None,
+        *,
+        at_most: float = math.inf,
+        reader: str | None = None,
+    ) -> Mapping[str, str] | None:
+        """Return a user's values by claim URI; None where there is no such user.
+
+        `access_token` is the user's own, in the user's own request. A remote directory has `at_most` so many seconds.
+        `reader` is the verification that reads them to send them: it is not marked. Raises `DirectoryError`.
+        """
+        began = self._clock()
+        values = self._directories.values(tenant, user_id, access_token, at_most=at_most)
+        if values is not None and (remote := self._directories.remote(tenant)) is not None:
+            marked = {uri: self._fingerprint(tenant, user_id, uri, values.get(uri, "")) for uri in remote.uris}
+            self._compare(tenant, user_id, marked, began, reader)
+        return values
+
+    def _compare(self, tenant: Tenant, user_id: str, marked: Marked, began: datetime, reader: str | None) -> None:
+        """Record what has changed since the values were read last."""
+        mark = self._fingerprints.of(tenant.name, user_id, _ALL, repr(sorted(marked.items())))
+        with self._database.read() as connection:
+            last = user_marks.find(connection, tenant.name, user_id)
+            verified = verified_claims.find(connection, tenant.name, user_id)
+        if last is not None and last.mark == mark and not _is_outdated(verified, marked):
+            return
+        with self._database.write() as connection:
+            users.add_or_lock(connection, tenant.name, [user_id], began)
+            if user_marks.set_read(connection, tenant.name, user_id, mark, began):
+                changes = values_changed(connection, tenant, {user_id: marked}, self._clock(), reader)
+                self._journal.record(connection, changes)
+
+    def _fingerprint(self, tenant: Tenant, user_id: str, uri: str, value: str) -> str | None:
+        return None if is_blank(value) else self._fingerprints.of(tenant.name, user_id, uri, value)
+
+
+def values_changed(
+    connection: Connection,
+    tenant: Tenant,
+    changed: Mapping[str, Marked],
+    now: datetime,
+    reader: str | None = None,
+) -> list[Change]:
+    """Withdraw claims that were verified, or are being verified, for other values of some users.
+
+    Called in the transaction that records the values, which has locked the users; `changed` maps them to the
+    fingerprints of the new values by claim URI, None where one was removed. The verification `reader` has just read
+    them. Returns which claims are verified no longer, for the journal.
+    """
+    if not changed:
+        return []
+    verification_claims.mark_stale(connection, tenant.name, changed, reader)
+    return claims.unverify_changed(connection, tenant.name, changed, now)
+
+
+def _is_outdated(verified: verified_claims.Verified, marked: Marked) -> bool:
+    return any(each.fingerprint != marked.get(each.uri, each.fingerprint) for each in verified)

@@ -1,0 +1,273 @@
+"""Verifications of users whose values are in a directory of the tenant's own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from connector.errors import InvalidField
+from tests.bodies import API_TOKEN, event_body
+from tests.contract.wire import USERS, entry
+from tests.directory.deployment import CLEAR, Deployment, add_ann, approve, verify
+from tests.directory.faulty import Reply
+from tests.harness import HTTP, Caller, verified
+from tests.identity.scim_server import CUSTOM
+from tests.values import BIRTH_DATE, GIVEN_NAME, LAST_NAME, MAPPING
+
+ALL = set(MAPPING)
+
+
+def test_the_whole_life_of_a_verification_of_a_scim_user(deployment: Deployment) -> None:
+    world = deployment.world("scim")
+    user_id = add_ann(deployment.scim)
+    ann = world.connector.as_user(user_id, world.tenant)
+    run_id = world.start(ann)
+    url = f"{world.simulator.api_url}/applicants/{_applicant_of(ann)}"
+    applicant = HTTP.get(url, headers={"Authorization": f"Token token={API_TOKEN}"}, timeout=30).json()
+    assert (applicant["first_name"], applicant["last_name"], applicant["dob"]) == ("Ann", "Example", "1990-01-01")
+    approve(world, run_id)
+    assert verified(ann.claims()) == ALL
+    assert ann.verify(world.provider_id, "INITIATED").json()["code"] == "OIDV-10049"
+
+
+def test_a_changed_value_is_found_when_the_user_comes_back(deployment: Deployment) -> None:
+    world = deployment.world("scim")
+    user_id = add_ann(deployment.scim)
+    verify(world, user_id)
+    deployment.scim.change(user_id, **{f"{CUSTOM}:dateOfBirth": "1991-01-01"})
+    ann = world.connector.as_user(user_id, world.tenant)
+    answer = ann.verify(world.provider_id, "INITIATED", [GIVEN_NAME])  # the birth date is not asked about
+    assert answer.json()["code"] == "OIDV-10049"
+    assert verified(ann.claims()) == {GIVEN_NAME, LAST_NAME}
+    assert ann.claims()[BIRTH_DATE]["claimMetadata"]["onfido_verification_status"] == "value_changed"
+    approve(world, world.start(ann, [BIRTH_DATE]))
+    assert verified(ann.claims()) == ALL
+
+
+def test_a_value_that_changes_during_a_run_is_not_verified(deployment: Deployment) -> None:
+    world = deployment.world("scim")
+    user_id = add_ann(deployment.scim)
+    ann = world.connector.as_user(user_id, world.tenant)
+    run_id = world.start(ann)
+    deployment.scim.change(user_id, **{f"{CUSTOM}:dateOfBirth": "1991-01-01"})
+    assert world.connector.as_admin(world.tenant).post(_changed(user_id), None).status_code == 204
+    approve(world, run_id)
+    assert verified(ann.claims()) == {GIVEN_NAME, LAST_NAME}
+
+
+def test_equal_text_in_another_normal_form_is_no_change(deployment: Deployment) -> None:
+    world = deployment.world("scim")
+    user_id = deployment.scim.add_user("zoe", name={"givenName": "Zoe\u0308", "familyName": "Example"})
+    ann = world.connector.as_user(user_id, world.tenant)
+    run_id = world.start(ann, [GIVEN_NAME, LAST_NAME])
+    approve(world, run_id)
+    deployment.scim.change(user_id, name={"givenName": "Zo\xeb", "familyName": "Example"})
+    assert world.connector.as_admin(world.tenant).post(_changed(user_id), None).status_code == 204
+    assert verified(ann.claims()) == {GIVEN_NAME, LAST_NAME}
+
+
+def test_users_are_found_by_name_where_the_token_has_the_name(deployment: Deployment) -> None:
+    world = deployment.world("names")
+    add_ann(deployment.scim, "ann.by.name")
+    verify(world, "ann.by.name")
+    assert verified(world.connector.as_user("ann.by.name", world.tenant).claims()) == ALL
+
+
+def test_a_user_who_is_not_there_is_unknown(deployment: Deployment) -> None:
+    world = deployment.world("scim")
+    nobody, admin = world.connector.as_user("nobody", world.tenant), world.connector.as_admin(world.tenant)
+    answers = [
+        admin.get(f"{USERS}/nobody/idv"),
+        admin.get(f"{USERS}/nobody/idv/claims"),
+        nobody.verify(world.provider_id, "INITIATED"),
+        admin.verify(world.provider_id, "INITIATED", user_id="nobody"),
+        admin.post(f"{USERS}/nobody/idv/claims", [entry(world.provider_id)]),
+        admin.post(_changed("nobody"), None),
+    ]
+    assert [(each.status_code, each.json()["code"]) for each in answers] == [(404, "IDV-10001")] * 6
+
+
+def test_an_administrator_corrects_and_reads_a_remote_user_s_claims(deployment: Deployment) -> None:
+    world = deployment.world("scim")
+    user_id = add_ann(deployment.scim)
+    admin = world.connector.as_admin(world.tenant)
+    answer = admin.post(f"{USERS}/{user_id}/idv/claims", [entry(world.provider_id, BIRTH_DATE)])
+    assert answer.status_code == 201, answer.text
+    deployment.scim.change(user_id, **{f"{CUSTOM}:dateOfBirth": "1991-01-01"})
+    status = admin.get(f"{USERS}/{user_id}/idv").json()
+    [birth_date] = [each for each in status["providers"][0]["claims"] if each["uri"] == BIRTH_DATE]
+    assert birth_date["isVerified"] is False
+    assert "changed" in birth_date["reason"]
+
+
+def test_a_decision_verifies_what_the_user_still_has(deployment: Deployment) -> None:
+    world = deployment.world("scim")
+    user_id = add_ann(deployment.scim)
+    ann = world.connector.as_user(user_id, world.tenant)
+    run_id = world.start(ann)
+    assert world.post_event(event_body(run_id, "review", CLEAR)).status_code == 200
+    world.outcome(run_id, status="review", comparisons=CLEAR)
+    deployment.scim.change(user_id, **{f"{CUSTOM}:dateOfBirth": "1991-01-01"})
+    path = f"/api/server/v1/idv-providers/{world.provider_id}/verifications/{run_id}/decision"
+    answer = world.connector.as_admin(world.tenant).post(path, {"decision": "approve", "reason": "seen"})
+    assert answer.status_code == 200, answer.text
+    assert verified(ann.claims()) == {GIVEN_NAME, LAST_NAME}
+
+
+# ── a directory that is away or refuses ──────────────────────────────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("reply", "status", "code"),
+    [
+        (Reply(503, b"", {"Retry-After": "17"}), 503, "OIDV-10051"),
+        (Reply(200, b" " * 1000, drips=True), 503, "OIDV-10051"),
+        (Reply(401, b""), 502, "OIDV-10052"),
+        (Reply(200, b"<html>"), 502, "OIDV-10052"),
+    ],
+)
+def test_a_directory_that_fails_leaves_nothing_behind(
+    deployment: Deployment, reply: Reply, status: int, code: str
+) -> None:
+    world, faulty = deployment.world("away"), deployment.faulty
+    user = {"id": "1", "userName": "ann", "name": {"givenName": "Ann", "familyName": "Example"}}
+    faulty.replies = [reply]
+    ann = world.connector.as_user("1", world.tenant)
+    answer = ann.verify(world.provider_id, "INITIATED", [GIVEN_NAME])
+    assert (answer.status_code, answer.json()["code"]) == (status, code), answer.text
+    assert (answer.headers.get("Retry-After") is not None) == (status == 503)
+    assert world.onfido_state()["counts"]["applicants"] == 0
+    faulty.replies = [Reply(200, user)]
+    world.start(ann, [GIVEN_NAME])
+    assert len(world.verifications("1")) == 1
+    _end(deployment, world.verifications("1")[0].run_id)
+
+
+def _end(deployment: Deployment, run_id: str | None) -> None:
+    """End the open run, and remove the user."""
+    world = deployment.world("away")
+    approve(world, run_id or "")
+    admin = world.connector.as_admin(world.tenant, ["internal_idv_claim_delete"])
+    assert admin.request("DELETE", f"{USERS}/1/idv").status_code == 204
+
+
+# ── UserInfo ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+PERSON: dict[str, Any] = {"given_name": "Ann", "family_name": "Example", "birthdate": "1990-01-01"}
+
+
+def test_the_whole_life_of_a_verification_with_userinfo(deployment: Deployment) -> None:
+    world, faulty = deployment.world("userinfo"), deployment.faulty
+    faulty.replies = [Reply(200, {"sub": "ann", **PERSON})]
+    ann = world.connector.as_user("ann", world.tenant)
+    approve(world, world.start(ann))
+    assert verified(ann.claims()) == ALL
+    assert {each.headers["Authorization"] for each in faulty.requests} == {ann.headers["Authorization"]}
+    faulty.replies = [Reply(200, {"sub": "ann", **PERSON, "birthdate": "1991-01-01"})]
+    approve(world, world.start(ann, [BIRTH_DATE]))
+    assert verified(ann.claims()) == ALL
+    faulty.replies = [Reply(200, {"sub": "ann", **PERSON, "birthdate": "1991-01-01", "given_name": "Anna"})]
+    world.start(ann, [GIVEN_NAME])
+    assert verified(ann.claims()) == {LAST_NAME, BIRTH_DATE}
+
+
+def test_with_userinfo_only_the_user_can_ask_for_what_needs_the_values(deployment: Deployment) -> None:
+    world, faulty = deployment.world("userinfo"), deployment.faulty
+    faulty.replies = [Reply(200, {"sub": "bea", **PERSON})]
+    bea, admin = world.connector.as_user("bea", world.tenant), world.connector.as_admin(world.tenant)
+    run_id = world.start(bea)
+    approve(world, run_id)
+    faulty.requests.clear()
+    claim_id = bea.claims()[GIVEN_NAME]["id"]
+    applicant_id = _applicant_of(bea)
+    body = [entry(world.provider_id)]
+    answers = [
+        admin.verify(world.provider_id, "INITIATED", user_id="bea"),
+        admin.post(f"{USERS}/bea/idv/claims", body),
+        admin.put(f"{USERS}/bea/idv/claims", body),
+        admin.put(f"{USERS}/bea/idv/claims/{claim_id}", {"isVerified": False, "claimMetadata": {}}),
+        admin.put(f"/api/server/v1/idv-providers/{world.provider_id}/applicants/{applicant_id}", None),
+        admin.post(_changed("bea"), None),
+    ]
+    assert [(each.status_code, each.json()["code"]) for each in answers] == [(400, "OIDV-10050")] * 6
+    assert faulty.requests == []
+    assert set(admin.claims("bea")) == ALL
+    status = admin.get(f"{USERS}/bea/idv").json()
+    assert status["providers"][0]["isVerified"] is True
+    assert admin.get(f"{USERS}/unheard-of/idv").status_code == 404
+    assert admin.claims("unheard-of") == {}
+
+
+def test_with_userinfo_a_decision_is_judged_by_the_marks(deployment: Deployment) -> None:
+    world, faulty = deployment.world("userinfo"), deployment.faulty
+    faulty.replies = [Reply(200, {"sub": "cid", **PERSON})]
+    cid, admin = world.connector.as_user("cid", world.tenant), world.connector.as_admin(world.tenant)
+    run_id = world.start(cid)
+    assert world.post_event(event_body(run_id, "review", CLEAR)).status_code == 200
+    world.outcome(run_id, status="review", comparisons=CLEAR)
+    faulty.requests.clear()
+    path = f"/api/server/v1/idv-providers/{world.provider_id}/verifications/{run_id}/decision"
+    answer = admin.post(path, {"decision": "approve", "reason": "seen"})
+    assert answer.status_code == 200, answer.text
+    assert verified(cid.claims()) == ALL
+    assert faulty.requests == []
+
+
+def test_a_userinfo_about_somebody_else_starts_nothing(deployment: Deployment) -> None:
+    world, faulty = deployment.world("userinfo"), deployment.faulty
+    faulty.replies = [Reply(200, {"sub": "mallory", **PERSON})]
+    answer = world.connector.as_user("dan", world.tenant).verify(world.provider_id, "INITIATED")
+    assert (answer.status_code, answer.json()["code"]) == (502, "OIDV-10052")
+    assert world.verifications("dan") == []
+
+
+# ── Keycloak ─────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_the_whole_life_of_a_verification_of_a_keycloak_user(deployment: Deployment) -> None:
+    world, faulty = deployment.world("keycloak"), deployment.faulty
+    ann = {"id": "k1", "username": "ann", "firstName": "Ann", "lastName": "Example"}
+    faulty.replies = [Reply(200, ann | {"attributes": {"birthdate": ["1990-01-01"]}})]
+    verify(world, "k1")
+    assert verified(world.connector.as_user("k1", world.tenant).claims()) == ALL
+    faulty.replies = [Reply(200, ann)]
+    assert world.connector.as_admin(world.tenant).post(_changed("k1"), None).status_code == 204
+    assert verified(world.connector.as_user("k1", world.tenant).claims()) == {GIVEN_NAME, LAST_NAME}
+
+
+def _applicant_of(caller: Caller) -> str:
+    """Return the id that a user's claims have of the applicant."""
+    return str(next(iter(caller.claims().values()))["claimMetadata"]["onfido_applicant_id"])
+
+
+def _changed(user_id: str) -> str:
+    return f"{USERS}/{user_id}/idv/attributes-changed"
+
+
+# ── the embedded directory's commands ────────────────────────────────────────────────────────────────────────────────
+
+
+def test_values_of_a_remote_directory_s_users_cannot_be_written_here(deployment: Deployment) -> None:
+    users, tenant = deployment.connector.services.users, deployment.connector.services.tenants.named("scim")
+    for attempt in (
+        lambda: users.add(tenant, "ann", {}),
+        lambda: users.change(tenant, "ann", {}),
+        lambda: list(users.put_all(tenant, [("ann", {})])),
+        lambda: list(users.rehearse(tenant, [("ann", {})])),
+    ):
+        with pytest.raises(InvalidField, match="tenant: must have the embedded directory, but its users are in"):
+            attempt()
+
+
+def test_a_remote_user_is_listed_once_seen_and_can_be_removed(deployment: Deployment) -> None:
+    world = deployment.world("scim")
+    user_id = add_ann(deployment.scim)
+    users, tenant = world.connector.services.users, world.connector.services.tenants.named("scim")
+    assert users.page(tenant, limit=5) == ([], None)
+    verify(world, user_id)
+    assert users.page(tenant, limit=5) == ([user_id], None)
+    assert users.known_values(tenant, user_id) == {}
+    assert users.remove(tenant, user_id) == 1
+    assert users.page(tenant, limit=5) == ([], None)
+    assert verified(world.connector.as_user(user_id, world.tenant).claims()) == set()
