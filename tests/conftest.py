@@ -6,7 +6,7 @@ import os
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -25,7 +25,11 @@ from tests.harness import HTTP, Clock, ConnectorServer, World, onfido_of
 os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.mkdtemp(prefix="runtime-"))
 
 hypothesis_settings.register_profile(
-    "default", deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], print_blob=True
+    "default",
+    deadline=None,
+    max_examples=50,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    print_blob=True,
 )
 hypothesis_settings.load_profile("default")
 
@@ -33,13 +37,15 @@ hypothesis_settings.load_profile("default")
 structlog.configure(processors=[structlog.processors.format_exc_info, structlog.processors.LogfmtRenderer()])
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Run once what does not depend on the database, and mark what runs over PostgreSQL."""
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None, None, None]:
+    """Run once what does not depend on the database, mark what runs over PostgreSQL, and begin with the longest."""
     items[:] = [each for each in items if "postgresql" not in each.name or not each.get_closest_marker("one_database")]
     for item in items:
         if "postgresql" in item.name:
             item.add_marker("postgresql")
+    yield
+    items.sort(key=lambda each: each.get_closest_marker("timeout") is None)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -22,7 +22,7 @@ API_TOKEN = "api_sandbox.tests"
 
 @pytest.fixture
 def simulator() -> Iterator[Simulator]:
-    with Simulator(retry_delays=(0.02, 0.02), webhook_timeout=2) as running:
+    with Simulator(retry_delays=(0.02, 0.02), webhook_timeout=60) as running:
         yield running
 
 

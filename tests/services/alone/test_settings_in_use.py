@@ -13,7 +13,7 @@ from connector.services.results.deliveries import CheckVerification
 from connector.settings import Settings
 from connector.store.models import events
 from tests.bodies import config_properties, event_body, provider_body, sign
-from tests.harness import World
+from tests.harness import ConnectorServer, World
 from tests.services.receiving import wait_for_failure
 
 CREATE_APPLICANT, START_RUN = "POST /applicants", "POST /workflow_runs"
@@ -38,10 +38,10 @@ def initiate(world: World, *, expected: str) -> requests.Response:
 
 
 @pytest.mark.one_database
-@using(interactive_budget=5.0, run_settle_time=5.0, onfido_read_timeout=60)
+@using(interactive_budget=10.0, run_settle_time=10.0, onfido_read_timeout=60)
 def test_interactive_budget_bounds_all_calls_of_a_request_together(world: World) -> None:
     world.add_user()
-    world.faults(latency_ms=3_000)
+    world.faults(latency_ms=6_000)
 
     initiate(world, expected="OIDV-10046")
 
@@ -49,24 +49,27 @@ def test_interactive_budget_bounds_all_calls_of_a_request_together(world: World)
 
 
 @pytest.mark.one_database
-@using(interactive_budget=5.0, run_settle_time=5.0, onfido_read_timeout=60)
+@using(onfido_read_timeout=60)
 def test_interactive_budget_bounds_the_wait_for_a_result(world: World) -> None:
-    ann = world.add_user()
-    world.start(ann)
-    world.faults(latency_ms=20_000)
+    world.start(world.add_user())
+    world.faults(latency_ms=60_000)
+    hurried = replace(world.connector.settings, interactive_budget=1.0, run_settle_time=1.0)
 
-    answer = ann.verify(world.provider_id, "COMPLETED")
+    with ConnectorServer(hurried, world.clock) as connector:
+        answer = connector.as_user("ann").verify(world.provider_id, "COMPLETED")
 
     assert (answer.status_code, answer.json()["code"]) == (503, "OIDV-10046"), "it waited for Onfido's answer"
 
 
-@using(onfido_rate_limit=10, interactive_budget=4.0, run_settle_time=4.0)
+@pytest.mark.one_database
+@using(onfido_rate_limit=1)
 def test_rate_limit_holds_back_what_would_come_too_late(world: World) -> None:
     world.add_user()
     initiate(world, expected="OIDV-10045")
     assert CREATE_APPLICANT not in world.onfido_state()["requests"], "the account's one call registered the webhook"
 
 
+@pytest.mark.one_database
 @using(onfido_rate_limit=20)
 def test_upkeep_leaves_the_last_calls_to_those_whom_somebody_waits_for(world: World) -> None:
     world.start(world.add_user())
@@ -77,6 +80,7 @@ def test_upkeep_leaves_the_last_calls_to_those_whom_somebody_waits_for(world: Wo
     assert "limit of calls" in wait_for_failure(world, CheckVerification.kind).history[-1]["reason"]
 
 
+@pytest.mark.one_database
 @using(onfido_circuit_failures=2)
 def test_so_many_failures_in_a_row_leave_onfido_alone(world: World) -> None:
     world.add_user()
