@@ -175,6 +175,11 @@ class TestQuestions:
         site_of(asked, **settings).get(asked.issue("opaque-1"))
         assert asked.requests[0][1]["client_secret"] == SECRET
 
+    def test_a_secret_file_that_is_no_text_is_named_without_its_content(self, asked: Asked, tmp_path: Path) -> None:
+        (tmp_path / "secret").write_bytes(b"\xff\xfe\x00")
+        with pytest.raises(ConfigurationError, match=r"secret must be UTF-8\.$"):
+            site_of(asked, client_secret=f"file:{tmp_path / 'secret'}")
+
     @pytest.mark.parametrize("reference", ["env:NOT_SET", "file:/nowhere/secret"])
     def test_a_secret_that_is_not_there_is_named_at_the_start(self, reference: str, asked: Asked) -> None:
         with pytest.raises(ConfigurationError, match=reference.partition(":")[2]):
