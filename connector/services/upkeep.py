@@ -149,7 +149,7 @@ class Upkeep:
             rows.add_all(connection, [CheckVerification(each.verification_id) for each in due], keys)
 
     def _refresh(self, provider: Provider, verification: Verification, run_id: str, deadline: Deadline) -> None:
-        run = self._results.refresh(provider, verification, deadline, SWEPT)
+        run = self._results.refresh(provider, verification, deadline, SWEPT).run
         if not run.is_final:
             self._events.complete(
                 provider.provider_id, run_id, self._onfido.of_provider(provider, background(CHECK_BUDGET))

@@ -9,6 +9,8 @@ from datetime import datetime
 
 from sqlalchemy import Column, Connection, Update, bindparam, update
 
+from connector.store import batch
+from connector.store.batch import Answer
 from connector.store.models import verifications
 from connector.store.times import UtcDateTime
 
@@ -24,13 +26,11 @@ _TAKE_REFRESH = _is_free(verifications.c.refresh_after)
 _TAKE_RESUME = _is_free(verifications.c.resume_after)
 
 
-def take_refresh(connection: Connection, verification_id: str, now: datetime, until: datetime) -> bool:
-    """Reserve the turn to ask Onfido for a run until then; False where another has it, or had it a moment ago."""
-    turn = {"of": verification_id, "now": now, "refresh_after": until}
-    return connection.execute(_TAKE_REFRESH, turn).rowcount == 1
+def take_refresh(connection: Connection, verification_id: str, now: datetime, until: datetime) -> Answer:
+    """Reserve the turn to ask Onfido for a run until then; no row where another has it, or had it a moment ago."""
+    return batch.execute(connection, _TAKE_REFRESH, {"of": verification_id, "now": now, "refresh_after": until})
 
 
-def take_resume(connection: Connection, verification_id: str, now: datetime, until: datetime) -> bool:
-    """Reserve the turn to resume a verification until then; False where another has it."""
-    turn = {"of": verification_id, "now": now, "resume_after": until}
-    return connection.execute(_TAKE_RESUME, turn).rowcount == 1
+def take_resume(connection: Connection, verification_id: str, now: datetime, until: datetime) -> Answer:
+    """Reserve the turn to resume a verification until then; no row where another has it."""
+    return batch.execute(connection, _TAKE_RESUME, {"of": verification_id, "now": now, "resume_after": until})

@@ -26,7 +26,7 @@ _ID = verifications.c.id.label("verification_id")
 _COLUMNS = [_ID if each.name == _ID.name else verifications.c[each.name] for each in fields(Verification)]
 SELECT = select(*_COLUMNS)
 _INSERT = insert(verifications).returning(*_COLUMNS)
-_FIND = SELECT.where(verifications.c.id == bindparam("verification_id"))
+FIND = SELECT.where(verifications.c.id == bindparam("verification_id"))
 LOCK_RUN = SELECT.where(
     verifications.c.provider_id == bindparam("of_provider"), verifications.c.run_id == bindparam("of_run")
 ).with_for_update()
@@ -187,7 +187,7 @@ def get(connection: Connection, verification_id: str) -> Verification:
 
 def lock(connection: Connection, verification_id: str) -> Verification | None:
     """Lock and return a verification, if it still exists."""
-    return one(connection, _FIND.with_for_update(), {"verification_id": verification_id})
+    return one(connection, FIND.with_for_update(), {"verification_id": verification_id})
 
 
 def lock_run(connection: Connection, provider_id: str, run_id: str) -> Verification | None:
@@ -251,7 +251,7 @@ def count_in(connection: Connection, provider_id: str, environment: str) -> int:
 
 def find(connection: Connection, verification_id: str) -> Verification | None:
     """Return a verification, if it still exists."""
-    return one(connection, _FIND, {"verification_id": verification_id})
+    return one(connection, FIND, {"verification_id": verification_id})
 
 
 def _write(

@@ -122,7 +122,7 @@ def test_completed(counted: Counted, *, has_ended: bool) -> None:
             counted.world.outcome(run_id)
         return asking(ann, counted.world, "COMPLETED")
 
-    assert counted.fewest(f"COMPLETED, {'ended' if has_ended else 'open'}", prepare) <= 8
+    assert counted.fewest(f"COMPLETED, {'ended' if has_ended else 'open'}", prepare) <= 6
 
 
 def test_reinitiated(counted: Counted) -> None:
@@ -132,7 +132,7 @@ def test_reinitiated(counted: Counted) -> None:
         counted.world.clock.advance(LONG_AFTER)
         return asking(ann, counted.world, "REINITIATED")
 
-    assert counted.fewest("REINITIATED", prepare) <= 9
+    assert counted.fewest("REINITIATED", prepare) <= 6
 
 
 def test_a_delivery(counted: Counted) -> None:

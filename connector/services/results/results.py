@@ -8,6 +8,7 @@ out of order changes nothing.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -31,14 +32,23 @@ from connector.services.results.ending import end_verification
 from connector.services.results.kept import KeptResults
 from connector.services.results.news import News, Outcome
 from connector.services.timing import Deadline
-from connector.store import events, locked_runs, outbox, turns, verification_claims, verifications
+from connector.store import events, locked_runs, outbox, snapshots, turns, verification_claims, verifications
 from connector.store.engine import Database
 from connector.store.locked_runs import LockedRun
+from connector.store.snapshots import Snapshot
 
 REFRESH_PAUSE = timedelta(seconds=2)  # between two questions to Onfido about one run for which somebody waits
 NO_PAUSE = timedelta()
 
 log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class Refreshed:
+    """A run as Onfido describes it now, and what is stored of its verification after that was applied."""
+
+    run: RunSnapshot
+    stored: Snapshot
 
 
 class Results:
@@ -68,8 +78,8 @@ class Results:
         cause: str,
         *,
         ends_turn: bool = False,
-    ) -> RunSnapshot:
-        """Ask Onfido for a verification's run, apply the answer and return it.
+    ) -> Refreshed:
+        """Ask Onfido for a verification's run, apply the answer and return it, with what is stored then.
 
         A run in another environment, or one that Onfido does not know any more, ends the verification: it is answered
         as one that ended in error. With `ends_turn` the turn to ask ends. Raises `OnfidoError`: Onfido does not answer,
@@ -94,11 +104,11 @@ class Results:
             elif ends_turn:
                 self._end_refresh(connection, verification.verification_id, REFRESH_PAUSE)
             self.announce(connection, news)
-        return run
+            return Refreshed(run, snapshots.take(connection, verification))
 
     def refresh_if_due(
         self, provider: Provider, verification: Verification, deadline: Deadline, cause: str
-    ) -> RunSnapshot | None:
+    ) -> Refreshed | None:
         """Ask Onfido for a run that is neither being asked for nor was a moment ago, in no process; as `refresh`.
 
         Where it is not due, or has ended, what is stored is all that there is: None.
@@ -112,8 +122,9 @@ class Results:
             return None
         until = now + timedelta(seconds=deadline.remaining()) + REFRESH_PAUSE
         with self._database.write() as connection:
-            if not turns.take_refresh(connection, verification.verification_id, now, until):
-                return None
+            taken = turns.take_refresh(connection, verification.verification_id, now, until)
+        if not taken.rowcount:
+            return None
         try:
             return self.refresh(provider, verification, deadline, cause, ends_turn=True)
         except ConnectorError as error:
@@ -126,15 +137,16 @@ class Results:
     def _end_refresh(self, connection: Connection, verification_id: str, pause: timedelta) -> None:
         verifications.change(connection, verification_id, {"refresh_after": self._clock() + pause})
 
-    def _end(self, verification: Verification, failure: str, cause: str, claim_status: str | None) -> RunSnapshot:
+    def _end(self, verification: Verification, failure: str, cause: str, claim_status: str | None) -> Refreshed:
         with self._database.write() as connection:
             ended = end_verification(connection, verification, failure, self._clock(), cause, claim_status=claim_status)
             self._journal.record(connection, ended)
+            snapshot = snapshots.take(connection, verification)
         run_id = verification.run_id or ""
         log.warning(
             "run.gone", verification_id=verification.verification_id, run_id=run_id, reason=failure, cause=cause
         )
-        return RunSnapshot(run_id, ERROR, comparisons={})
+        return Refreshed(RunSnapshot(run_id, ERROR, comparisons={}), snapshot)
 
     def apply(
         self, connection: Connection, locked: LockedRun, run: RunSnapshot, cause: str, actor: str | None = None

@@ -195,13 +195,14 @@ class Attempts:
     def _refresh(self, provider: Provider, verification: Verification, deadline: Deadline) -> str | None:
         """Apply a run's status; returns why its user can no longer complete it, None where that is possible."""
         try:
-            run = self._results.refresh_if_due(provider, verification, deadline, INITIATED)
+            refreshed = self._results.refresh_if_due(provider, verification, deadline, INITIATED)
         except OnfidoError as error:
             if not (error.is_misunderstood and self._clock() - verification.created_at > UNREADABLE_TIME):
                 raise
             log.warning("run.unreadable", verification_id=verification.verification_id, reason=error.summary)
             return error.summary
-        return "The link has expired." if run and is_link_expired(verification, run, self._clock()) else None
+        has_expired = refreshed and is_link_expired(verification, refreshed.run, self._clock())
+        return "The link has expired." if has_expired else None
 
     def take_over(self, provider: Provider, verification: Verification, deadline: Deadline) -> Attempt | None:
         """Acquire the lease of an interrupted start; None where another request holds it."""

@@ -43,6 +43,7 @@ from connector.services.starting.unanswered import find_started_run
 from connector.services.timing import Deadline, Timing
 from connector.store import applicants, verification_claims, verifications
 from connector.store.engine import Database
+from connector.store.snapshots import Snapshot
 
 MARGIN = timedelta(minutes=1)  # tolerance for corrections of a clock
 
@@ -51,7 +52,7 @@ MARGIN = timedelta(minutes=1)  # tolerance for corrections of a clock
 class Started:
     """What an application needs to let the user go through capture: a token, a link, or neither: the run has ended."""
 
-    verification: Verification
+    stored: Snapshot
     sdk_token: str | None = field(default=None, repr=False)
     link_url: str | None = field(default=None, repr=False)
 
@@ -231,27 +232,27 @@ class Initiation:
 
     def _hand_over(self, attempt: Attempt, run: RunSnapshot, claims: Sequence[VerificationClaim]) -> Started:
         """Record the run, apply its known status, and get the user's SDK token."""
-        verification = self._recorder.adopt(attempt, run, claims)
+        stored = self._recorder.adopt(attempt, run, claims)
+        verification = stored.verification
         verification_id = verification.verification_id
         if verification.closed_at is not None:
-            return Started(verification)
-        started = capture_access(attempt.onfido, verification, run, attempt.request.plan.sdk)
+            return Started(stored)
+        started = capture_access(attempt.onfido, stored, run, attempt.request.plan.sdk)
         if verification.lease_owner is not None:
             with self._database.write() as connection:
                 verifications.advance(connection, verification_id, attempt.lease.owner, verifications.NO_LEASE)
         return started
 
 
-def capture_access(
-    onfido: OnfidoClient, verification: Verification, run: RunSnapshot, options: SdkOptions | None
-) -> Started:
+def capture_access(onfido: OnfidoClient, stored: Snapshot, run: RunSnapshot, options: SdkOptions | None) -> Started:
     """Return the user's access to capture: the link, or an SDK token.
 
     That is the run's own, unless it has none or the token has to be bound to something.
     """
+    verification = stored.verification
     if verification.capture == LINK and run.link_url is not None:
-        return Started(verification, link_url=run.link_url)
+        return Started(stored, link_url=run.link_url)
     token = run.sdk_token
     if token is None or options is not None:
         token = onfido.create_sdk_token(verification.applicant_id or "", options or SdkOptions())
-    return Started(verification, sdk_token=token)
+    return Started(stored, sdk_token=token)

@@ -19,8 +19,9 @@ from connector.services.results.claim_results import claim_row
 from connector.services.results.events import Events
 from connector.services.results.results import Results
 from connector.services.starting.attempts import INITIATED, Attempt, Attempts, lost
-from connector.store import claims, verifications
+from connector.store import claims, snapshots, verifications
 from connector.store.engine import Database
+from connector.store.snapshots import Snapshot
 from connector.store.verifications import Fence
 
 
@@ -43,14 +44,14 @@ class Recorder:
         self._journal = journal
         self._clock = clock
 
-    def adopt(self, attempt: Attempt, run: RunSnapshot, targets: Sequence[VerificationClaim]) -> Verification:
-        """Record the run, apply its known status, and return the updated verification.
+    def adopt(self, attempt: Attempt, run: RunSnapshot, targets: Sequence[VerificationClaim]) -> Snapshot:
+        """Record the run, apply its known status, and return what is stored then.
 
         A run that belongs to another verification closes this one: Onfido has started none for it. Raises
         `OnfidoError` then, and one of `NOT_OURS` where the lease was lost.
         """
         try:
-            recorded = self._record(attempt, run, targets)
+            stored = self._record(attempt, run, targets)
         except IntegrityError as error:
             self._attempts.advance(attempt, run_requested_at=None)
             raise OnfidoError(
@@ -58,16 +59,17 @@ class Recorder:
                 f"Onfido answered with the run {run.run_id}, which belongs to another verification already: "
                 "ask with INITIATED again.",
             ) from error
+        recorded = stored.verification
         has_news = self._events.match(attempt.provider.provider_id, run.run_id)
         is_behind = recorded.status != run.status
         if is_behind:
-            self._results.refresh(attempt.provider, recorded, attempt.deadline, INITIATED)
-        if not (has_news or is_behind):
-            return recorded
+            return self._results.refresh(attempt.provider, recorded, attempt.deadline, INITIATED).stored
+        if not has_news:
+            return stored
         with self._database.read() as connection:
-            return verifications.get(connection, recorded.verification_id)
+            return snapshots.take(connection, recorded)
 
-    def _record(self, attempt: Attempt, run: RunSnapshot, targets: Sequence[VerificationClaim]) -> Verification:
+    def _record(self, attempt: Attempt, run: RunSnapshot, targets: Sequence[VerificationClaim]) -> Snapshot:
         now = self._clock()
         with self._database.write() as connection:
             recorded, entries = self._write(connection, attempt, run, now)
@@ -75,7 +77,7 @@ class Recorder:
                 raise lost(connection, attempt)
             claims.set_verification(connection, [claim_row(recorded, claim, now) for claim in targets])
             self._journal.record(connection, entries)
-            return recorded
+            return snapshots.take(connection, recorded)
 
     def _write(
         self, connection: Connection, attempt: Attempt, run: RunSnapshot, now: datetime

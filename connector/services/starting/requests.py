@@ -30,9 +30,9 @@ from connector.services.starting.attempts import VerificationRequest, is_link_ex
 from connector.services.starting.initiation import Initiation, Started, capture_access
 from connector.services.starting.refusals import Refusals, StartRequest
 from connector.services.timing import Timing
-from connector.store import claims, turns, verifications
+from connector.store import snapshots, turns, verifications
 from connector.store.engine import Database
-from connector.store.verifications import RemovedError
+from connector.store.snapshots import Snapshot
 
 COMPLETED, REINITIATED = "completed", "reinitiated"  # causes, for the history
 RESUME_PAUSE = timedelta(seconds=2)  # between two SDK tokens for one run
@@ -110,7 +110,7 @@ class Verifications:
             plan = plan_run(provider.studio, request, self._clock())
             verification_request = VerificationRequest(tuple(uris), plan, access_token)
             started = self._initiation.start(provider, user_id, verification_request, self._timing.interactive())
-        return self._capture(started, uris)
+        return _capture(started, uris)
 
     def complete(
         self, tenant: Tenant, user_id: str, provider_id: str, uris: Sequence[str], wait: int = 0
@@ -122,12 +122,13 @@ class Verifications:
         provider = self._providers.find_enabled(tenant, provider_id)
         _check_mapped(provider, uris)
         verification = self._latest(tenant, user_id, provider_id, uris)
-        waited = None
-        if verification.closed_at is None:
-            _check_run(verification)
-            self._results.refresh_if_due(provider, verification, self._timing.interactive(), COMPLETED)
-            waited = self._wait(provider, verification, min(wait, MAX_WAIT))
-        return Completion(self._claims(verification, uris), waited)
+        if verification.closed_at is not None:
+            return Completion(self._stored(verification).named(uris), None)
+        _check_run(verification)
+        refreshed = self._results.refresh_if_due(provider, verification, self._timing.interactive(), COMPLETED)
+        waited = self._wait(provider, verification, min(wait, MAX_WAIT))
+        stored = refreshed.stored if refreshed is not None and waited is None else self._stored(verification)
+        return Completion(stored.named(uris), waited)
 
     def resume(
         self, tenant: Tenant, user_id: str, provider_id: str, uris: Sequence[str], request: RunRequest = _PLAIN
@@ -144,17 +145,16 @@ class Verifications:
             raise _not_awaiting(verification.status)
         options, deadline = plan_sdk(provider.studio, request), self._timing.interactive()
         with self._turn_to_resume(verification):
-            run = self._results.refresh(provider, verification, deadline, REINITIATED)
+            refreshed = self._results.refresh(provider, verification, deadline, REINITIATED)
+            run, stored = refreshed.run, refreshed.stored
             if run.status != AWAITING_INPUT:
                 raise _not_awaiting(run.status)
-            with self._database.read() as connection:
-                verification = verifications.get(connection, verification.verification_id)  # after the answer
-            if is_link_expired(verification, run, self._clock()):
+            if is_link_expired(stored.verification, run, self._clock()):
                 raise RequestError(
                     Code.NOT_AWAITING_INPUT, "The run's link has expired: ask with INITIATED for a new run."
                 )
             onfido = self._onfido.of_provider(provider, deadline)
-            return self._capture(capture_access(onfido, verification, run, options), uris)
+            return _capture(capture_access(onfido, stored, run, options), uris)
 
     @contextmanager
     def _turn_to_resume(self, verification: Verification) -> Iterator[None]:
@@ -171,17 +171,14 @@ class Verifications:
     def _take_turn_to_resume(self, verification: Verification) -> None:
         now = self._clock()
         with self._database.write() as connection:
-            if turns.take_resume(connection, verification.verification_id, now, now + RESUME_PAUSE):
-                return
+            taken = turns.take_resume(connection, verification.verification_id, now, now + RESUME_PAUSE)
+        if taken.rowcount:
+            return
+        with self._database.read() as connection:
             current = verifications.get(connection, verification.verification_id)
         if current.closed_at is not None:
             raise _not_awaiting(current.status)
         raise TooManyRequests("The verification was resumed a moment ago.", math.ceil(RESUME_PAUSE.total_seconds()))
-
-    def _capture(self, started: Started, uris: Sequence[str]) -> Capture:
-        return Capture(
-            started.verification, self._claims(started.verification, uris), started.sdk_token, started.link_url
-        )
 
     def _latest(self, tenant: Tenant, user_id: str, provider_id: str, uris: Sequence[str]) -> Verification:
         with self._database.read() as connection:
@@ -193,14 +190,9 @@ class Verifications:
             )
         return verification
 
-    def _claims(self, verification: Verification, uris: Sequence[str]) -> list[Claim]:
-        """Return the claims, which exist from the run's start on; raises `RemovedError` where they were removed."""
-        tenant, user_id, provider_id = verification.tenant, verification.user_id, verification.provider_id
+    def _stored(self, verification: Verification) -> Snapshot:
         with self._database.read() as connection:
-            known = claims.find_all(connection, tenant, user_id, provider_id)
-        if named := [claim for claim in known if claim.uri in uris]:
-            return named
-        raise RemovedError
+            return snapshots.take(connection, verification)
 
     def _wait(self, provider: Provider, verification: Verification, seconds: int) -> int | None:
         """Wait for a result; None where there is nothing to wait for, or too many requests wait already."""
@@ -221,6 +213,11 @@ class Verifications:
     def _is_closed(self, verification: Verification) -> bool:
         with self._database.read() as connection:
             return verifications.get(connection, verification.verification_id).closed_at is not None
+
+
+def _capture(started: Started, uris: Sequence[str]) -> Capture:
+    stored = started.stored
+    return Capture(stored.verification, stored.named(uris), started.sdk_token, started.link_url)
 
 
 def _check_mapped(provider: Provider, uris: Sequence[str]) -> None:

@@ -1,0 +1,41 @@
+"""What answers to an application show of a verification, read together and with what else a transaction asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from connector.domain.claims import Claim
+from connector.domain.verification import Verification
+from connector.store import batch, claims, verifications
+from connector.store.verifications import RemovedError
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A verification and the user's claims with its provider, as they were when this was read; none where removed."""
+
+    verifications: Sequence[Verification]
+    claims: Sequence[Claim]
+
+    @property
+    def verification(self) -> Verification:
+        """The verification; raises `RemovedError` where it was removed meanwhile."""
+        if not self.verifications:
+            raise RemovedError
+        return self.verifications[0]
+
+    def named(self, uris: Collection[str]) -> list[Claim]:
+        """Return some claims, which exist from the run's start on; raises `RemovedError` where they were removed."""
+        if named := [claim for claim in self.claims if claim.uri in uris]:
+            return named
+        raise RemovedError
+
+
+def take(connection: Connection, verification: Verification) -> Snapshot:
+    """Read a verification and its claims, once somebody looks at them."""
+    tenant, user_id, provider_id = verification.tenant, verification.user_id, verification.provider_id
+    answer = batch.execute(connection, verifications.FIND, {"verification_id": verification.verification_id})
+    return Snapshot(answer.each(verifications.read_row), claims.find_all(connection, tenant, user_id, provider_id))
