@@ -88,7 +88,7 @@ class _Handler(BaseHTTPRequestHandler):
     do_GET = do_POST = do_PUT = do_DELETE = _pass_on  # noqa: N815  the names that http.server looks for
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @contextmanager
@@ -105,7 +105,7 @@ def _running(server: Between) -> Iterator[Between]:
 
 @contextmanager
 def between(world: World) -> Iterator[Between]:
-    """Have the provider reach Onfido through something that passes all on, until it is told to change anything."""
+    """Route the provider's calls to Onfido through a relay, which changes nothing until a test asks for it."""
     with _running(Between(world.simulator.url)) as server:
         _use(world, base_url=f"http://127.0.0.1:{server.server_port}{API}")
         try:

@@ -49,7 +49,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None, N
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Say which real servers were not there, so that nobody takes their tests for passed."""
+    """Report which real servers were missing, so that their tests do not pass for passed."""
     reports = [each for each in terminalreporter.stats.get("skipped", ()) if each.nodeid.startswith("tests/identity/")]
     reasons = Counter(str(each.longrepr[2]) for each in reports if isinstance(each.longrepr, tuple))
     for reason, count in sorted(reasons.items()):
@@ -68,7 +68,7 @@ def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def postgresql_server(testrun_uid: str) -> Iterator[str]:
-    """A PostgreSQL server that the processes of this test run share; gives the URL of its database `postgres`."""
+    """A PostgreSQL server that the processes of this test run share; returns the URL of its database `postgres`."""
     with databases.postgresql_server(testrun_uid) as server:
         yield server
 
@@ -85,7 +85,7 @@ def postgresql_template(postgresql_server: str) -> str:
 
 @pytest.fixture(scope="session")
 def new_database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], str]:
-    """Make a migrated database, `sqlite` or `postgresql`, and give its URL."""
+    """Make a migrated database, `sqlite` or `postgresql`, and return its URL."""
 
     def make(kind: str) -> str:
         if kind == "sqlite":

@@ -87,7 +87,7 @@ def _on_sqlite(element: hexadecimal, compiler: SQLCompiler, **options: Any) -> s
 
 
 def settle(connection: Connection, place: Place, number: int) -> None:
-    """Put so many users with all that is theirs into a tenant, with a provider that is there already."""
+    """Insert so many users, with all that belongs to them, into a tenant that has a provider."""
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql("SET LOCAL session_replication_role = replica")  # checks no foreign keys
     for table, rows in _everyones(place, _NUMBER, number):

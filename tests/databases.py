@@ -90,7 +90,7 @@ def broken(database: Database, statement: str, mended_by: str) -> Iterator[None]
 
 @contextmanager
 def of_another_version(database: Database) -> Iterator[None]:
-    """Let a database say for a while that its schema is another version's."""
+    """Mark a database's schema as another version's for a while."""
     with database.read() as connection:
         version = connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one()
     update = "UPDATE alembic_version SET version_num = '{}'"

@@ -64,7 +64,7 @@ class _Handler(WSGIRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def log_request(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 class ConnectorServer:
@@ -155,7 +155,7 @@ class Caller:
         return self.post(f"/api/users/v1/{user_id}/idv/verify", body, headers=dict(headers or {}))
 
     def claims(self, user_id: str = "me") -> dict[str, Any]:
-        """Give the caller's claims by URI."""
+        """Return the caller's claims by URI."""
         answer = self.get(f"/api/users/v1/{user_id}/idv/claims")
         assert answer.status_code == 200, answer.text
         return {claim["uri"]: claim for claim in answer.json()}
@@ -210,7 +210,7 @@ class World:
         return HTTP.post(self.connector.url + path, data=body, headers=headers, timeout=60)
 
     def verifications(self, user_id: str | None = None) -> list[Verification]:
-        """Give the verifications of the tenant's users, or of one, the latest first."""
+        """Return the verifications of the tenant's users, or of one, the latest first."""
         found, _ = self.connector.services.lookup.page(
             Tenant(self.tenant), VerificationFilter(user_id=user_id), limit=100
         )
@@ -232,17 +232,17 @@ def _is_under_way(row: OutboxRow) -> bool:
 
 
 def onfido_of(world: World) -> OnfidoClient:
-    """Give a client that speaks to Onfido with the token of the world's provider."""
+    """Return a client that speaks to Onfido with the token of the world's provider."""
     services = world.connector.services
     provider = services.providers.get(Tenant(world.tenant), world.provider_id)
     return services.onfido.of_provider(provider, Deadline(time.monotonic() + 30))
 
 
 def run_id_of(answer: requests.Response) -> str:
-    """Give the run's id from an answer to a verification request."""
+    """Return the run's id from an answer to a verification request."""
     return str(answer.json()["claims"][0]["claimMetadata"]["onfido_workflow_run_id"])
 
 
 def verified(claims: Mapping[str, Any]) -> set[str]:
-    """Give the URIs of the claims that are verified."""
+    """Return the URIs of the claims that are verified."""
     return {uri for uri, claim in claims.items() if claim["isVerified"]}

@@ -20,7 +20,7 @@ class Quiet(BaseHTTPRequestHandler):
         self.wfile.write(content)
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 class Standing:
@@ -42,7 +42,7 @@ class Standing:
 
 @contextmanager
 def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
-    """Serve with a handler; gives the URL. All requests have been answered at the end."""
+    """Serve with a handler; returns the URL. All requests have been answered at the end."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = False
     with Standing(server):

@@ -16,6 +16,7 @@ from connector.settings import Settings
 from tests.house import HOUSE, PACKAGE, ROOT, module_of, neighbours, room_of, violations
 
 SOURCES = sorted((ROOT / PACKAGE).rglob("*.py"))
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
 MAX_LINES = 300
 
 # Views that anybody may call, and why.
@@ -124,7 +125,7 @@ def test_the_search_for_cycles_finds_one() -> None:
 
 
 def writers_of_history(tree: ast.Module) -> Iterator[str]:
-    """Give how a file writes the history: by the store's `append`, or by the table itself."""
+    """Return how a file writes the history: by the store's `append`, or by the table itself."""
     names: dict[str, str] = {}
     for node in ast.walk(tree):
         if isinstance(node, ast.ImportFrom):
@@ -298,7 +299,7 @@ def unplain_docstrings(tree: ast.Module) -> Iterator[str]:
                 yield " ".join(words)
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=named)
+@pytest.mark.parametrize("path", [*SOURCES, *TESTS], ids=named)
 def test_every_docstring_begins_with_an_ordinary_verb(path: Path) -> None:
     assert list(unplain_docstrings(tree_of(path))) == []
 
@@ -314,3 +315,27 @@ def test_every_docstring_begins_with_an_ordinary_verb(path: Path) -> None:
 )
 def test_the_search_for_unplain_docstrings_finds_one(source: str) -> None:
     assert list(unplain_docstrings(ast.parse(source)))
+
+
+RIDDLES = {"about", "found", "stand", "stands", "told", "wanted"}
+
+
+def riddles(tree: ast.Module) -> Iterator[str]:
+    """Return the names of values and parameters that do not say what the value is."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node.id in RIDDLES:
+            yield node.id
+        if isinstance(node, ast.arg) and node.arg in RIDDLES:
+            yield node.arg
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=named)
+def test_every_value_is_named_after_what_it_is(path: Path) -> None:
+    assert list(riddles(tree_of(path))) == []
+
+
+@pytest.mark.parametrize(
+    "source", ["found = 1", "def f(told): pass", "for wanted in []: pass", "if (stand := 1): pass", "a, about = 1, 2"]
+)
+def test_the_search_for_riddles_finds_one(source: str) -> None:
+    assert len(list(riddles(ast.parse(source)))) == 1

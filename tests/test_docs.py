@@ -67,23 +67,23 @@ def blocks(document: Path, language: str) -> list[str]:
 
 
 def prose(document: Path) -> str:
-    """Give the text without its code blocks."""
+    """Return the text without its code blocks."""
     return FENCED.sub("", text_of(document))
 
 
 def section(document: Path, heading: str) -> str:
-    """Give what stands under a heading of the second level."""
+    """Return what stands under a heading of the second level."""
     return re.split(r"^## ", prose(document).split(f"\n## {heading}\n")[1], maxsplit=1, flags=re.MULTILINE)[0]
 
 
 def rows(table: str) -> Iterator[list[str]]:
-    """Give the cells of a table's rows, without its heading."""
+    """Return the cells of a table's rows, without its heading."""
     lines = [line.strip("|").split("|") for line in table.splitlines() if line.startswith("|")]
     yield from ([cell.strip() for cell in cells] for cells in lines[2:])
 
 
 def invocations(document: Path) -> Iterator[list[str]]:
-    """Give the words after `connector` wherever it is called, in a shell block or between backticks."""
+    """Return the words after `connector` wherever it is called, in a shell block or between backticks."""
     for block in blocks(document, "sh"):
         for line in block.replace("\\\n", " ").splitlines():
             for call in re.findall(r"(?:^|\$\(|\s)connector ([^|&;)]*)", line):
@@ -94,7 +94,7 @@ def invocations(document: Path) -> Iterator[list[str]]:
 
 
 def anchors(document: Path) -> set[str]:
-    """Give the anchors of the headings, as the usual renderers make them."""
+    """Return the anchors of the headings, as the usual renderers make them."""
     return {re.sub(r"[^\w -]", "", heading).lower().replace(" ", "-") for heading in HEADING.findall(prose(document))}
 
 

@@ -68,7 +68,7 @@ class Story:
     secrets: set[str]
 
     def count(self, name: str, **labels: str) -> float:
-        """Give the sum of a metric's samples that have these labels."""
+        """Return the sum of a metric's samples that have these labels."""
         found = re.findall(rf"^{name}(?:{{(.*)}})? (\S+)$", self.metrics, re.MULTILINE)
         wanted = [f'{label}="{value}"' for label, value in labels.items()]
         return sum(float(number) for shown, number in found if all(each in shown for each in wanted))

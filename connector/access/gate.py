@@ -97,7 +97,7 @@ def _log_refusal(refused: TokenRefused, token: Presented) -> None:
         check=refused.check,
         reason=refused.reason,
         expected=refused.expected,
-        found=refused.found,
+        found=refused.actual,
         issuer=issuer,
         kid=kid,
     )

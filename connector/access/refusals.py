@@ -23,22 +23,22 @@ TIMES = ("exp", "iat", "nbf")  # claims that hold one
 class TokenRefused(Exception):  # noqa: N818  named for what it says of the token
     """A refused token: the failed `check`, and why, in words for the caller and for the operator."""
 
-    def __init__(self, check: str, description: str, reason: str, *, expected: str, found: str) -> None:
+    def __init__(self, check: str, description: str, reason: str, *, expected: str, actual: str) -> None:
         super().__init__(description)
         self.check = check
         self.description = description
         self.reason = reason
         self.expected = expected
-        self.found = found
+        self.actual = actual
 
 
 def no_jwt(text: str) -> TokenRefused:
     """Describe a token that is not a signed JWT by its form alone: an opaque token is a secret."""
     parts = text.count(".") + 1
-    found = {1: "an opaque token", ENCRYPTED_PARTS: "an encrypted JWT"}.get(parts, "no JWT that is understood")
+    actual = {1: "an opaque token", ENCRYPTED_PARTS: "an encrypted JWT"}.get(parts, "no JWT that is understood")
     advice = "have the issuer issue signed JWT access tokens (RFC 9068), or set token_format to opaque for it"
     return TokenRefused(
-        "form", "The token is not a signed JWT.", f"it is {found}; {advice}", expected="a signed JWT", found=found
+        "form", "The token is not a signed JWT.", f"it is {actual}; {advice}", expected="a signed JWT", actual=actual
     )
 
 
@@ -46,13 +46,13 @@ def refused(
     check: str, value: object, rule: str, allowed: Iterable[str], description: str | None = None
 ) -> TokenRefused:
     """Describe a value that is not one of the allowed ones; `rule` introduces their list."""
-    found, expected = shown(value), ", ".join(allowed)
+    actual, expected = shown(value), ", ".join(allowed)
     return TokenRefused(
         check,
         description or f"The token is not good here: its {check} is refused.",
-        f"{check} is {found}; {rule} {expected}",
+        f"{check} is {actual}; {rule} {expected}",
         expected=expected,
-        found=found,
+        actual=actual,
     )
 
 
@@ -63,7 +63,7 @@ def bad_signature(kid: object, why: str) -> TokenRefused:
         "The token is not good here: its signature is wrong.",
         f"signature does not match the issuer's key {shown(kid)}; {why}",
         expected=f"made with the issuer's key {shown(kid)}",
-        found=why,
+        actual=why,
     )
 
 
@@ -78,16 +78,16 @@ def time_refused(name: str, value: float) -> TokenRefused | None:
 
 
 def _expired(value: float) -> TokenRefused:
-    found = f"{write_time(value)}, {time.time() - value:.0f} seconds ago by this host's clock"
-    reason = f"exp is {found}; clocks may differ by {LEEWAY} seconds"
-    return TokenRefused("exp", "The token has expired (exp).", reason, expected=_limit(-LEEWAY), found=found)
+    actual = f"{write_time(value)}, {time.time() - value:.0f} seconds ago by this host's clock"
+    reason = f"exp is {actual}; clocks may differ by {LEEWAY} seconds"
+    return TokenRefused("exp", "The token has expired (exp).", reason, expected=_limit(-LEEWAY), actual=actual)
 
 
 def _of_the_future(name: str, value: float) -> TokenRefused:
-    found = f"{write_time(value)}, {value - time.time():.0f} seconds ahead of this host's clock"
+    actual = f"{write_time(value)}, {value - time.time():.0f} seconds ahead of this host's clock"
     advice = f"the clocks of the issuer and of this host may differ by {LEEWAY} seconds: correct the one that is wrong"
     description = f"The token is not good here yet: its {name} lies in the future, so the clocks differ."
-    return TokenRefused(name, description, f"{name} is {found}; {advice}", expected=_limit(LEEWAY), found=found)
+    return TokenRefused(name, description, f"{name} is {actual}; {advice}", expected=_limit(LEEWAY), actual=actual)
 
 
 def _limit(leeway: int) -> str:

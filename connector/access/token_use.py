@@ -56,4 +56,4 @@ def _lower(value: object) -> str:
 
 def _no_access_token(reason: str, expected: str) -> TokenRefused:
     description = "The token is for another use: it is not an access token."
-    return TokenRefused("use", description, f"it is no access token: {reason}", expected=expected, found=reason)
+    return TokenRefused("use", description, f"it is no access token: {reason}", expected=expected, actual=reason)

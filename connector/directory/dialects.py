@@ -39,8 +39,8 @@ class Dialect(Generic[P]):
 
     def values(self, user: Mapping[str, Any]) -> dict[str, str]:
         """Return a user's values by claim URI, without blank ones."""
-        found = {uri: _first(paths, user) for uri, paths in self.claims.items()}
-        return {uri: value for uri, value in found.items() if value is not None}
+        values = {uri: _first(paths, user) for uri, paths in self.claims.items()}
+        return {uri: value for uri, value in values.items() if value is not None}
 
     @property
     def status_paths(self) -> list[P]:

@@ -73,8 +73,8 @@ class KeycloakDirectory:
             return None
         if len(users) > 1 or users[0].get(BY_USERNAME) != user_id:
             raise misunderstood(self._exchange.host, "it has other users than the one with this username")
-        found: Mapping[str, Any] = users[0]
-        return found
+        user: Mapping[str, Any] = users[0]
+        return user
 
     def _check_success(self, reply: Reply) -> None:
         if not reply.is_success:

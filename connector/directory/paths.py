@@ -24,7 +24,7 @@ MAX_VALUE = 4096  # characters; no attribute that Onfido compares is longer
 _NAME = r"[A-Za-z$][A-Za-z0-9_$-]*"
 _SCIM = re.compile(
     rf"(?:(?P<urn>urn:[A-Za-z0-9._:%/+-]+):)?(?P<name>{_NAME})"
-    rf"(?:\[(?P<by>{_NAME}) eq (?P<wanted>[^\]]+|\"(?:[^\"\\]|\\.)*\")\])?(?:\.(?P<sub>{_NAME}))?"
+    rf"(?:\[(?P<by>{_NAME}) eq (?P<value>[^\]]+|\"(?:[^\"\\]|\\.)*\")\])?(?:\.(?P<sub>{_NAME}))?"
 )
 _REQUIREMENT = (
     "must be a path such as name.givenName, emails[primary eq true].value or urn:…:User:attribute; a filter has one "
@@ -47,7 +47,7 @@ class ScimPath:
     urn: str | None
     name: str
     by: str | None = None
-    wanted: str | bool | int | float | None = None
+    value: str | bool | int | float | None = None
     sub: str | None = None
 
     @property
@@ -72,7 +72,7 @@ class ScimPath:
 
     def _selected(self, values: list[Any]) -> Any:
         if self.by is not None:
-            values = [each for each in values if _is_equal(_member(each, self.by), self.wanted)]
+            values = [each for each in values if _is_equal(_member(each, self.by), self.value)]
         if len(values) > 1:
             values = [each for each in values if _member(each, "primary") is True]
         return values[0] if len(values) == 1 else None
@@ -101,7 +101,7 @@ def parse_scim(text: str) -> ScimPath:
     match = _SCIM.fullmatch(text)
     if match is None:
         raise ValueError(_REQUIREMENT)
-    return ScimPath(match["urn"], match["name"], match["by"], _literal(match["wanted"]), match["sub"])
+    return ScimPath(match["urn"], match["name"], match["by"], _literal(match["value"]), match["sub"])
 
 
 def parse_member(text: str) -> MemberPath:
@@ -141,13 +141,13 @@ def _member(place: Any, name: str) -> Any:
     return next((value for key, value in place.items() if isinstance(key, str) and key.lower() == folded), None)
 
 
-def _is_equal(value: Any, wanted: str | bool | int | float | None) -> bool:
+def _is_equal(value: Any, expected: str | bool | int | float | None) -> bool:
     """Compare as SCIM does: types must match, text without regard to case. A missing boolean is false."""
-    if isinstance(wanted, bool):
-        return (False if value is None else value) is wanted
-    if isinstance(wanted, str):
-        return isinstance(value, str) and value.lower() == wanted.lower()
-    return not isinstance(value, bool) and isinstance(value, int | float) and value == wanted
+    if isinstance(expected, bool):
+        return (False if value is None else value) is expected
+    if isinstance(expected, str):
+        return isinstance(value, str) and value.lower() == expected.lower()
+    return not isinstance(value, bool) and isinstance(value, int | float) and value == expected
 
 
 def _only(value: Any) -> Any:

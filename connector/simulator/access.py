@@ -65,8 +65,8 @@ def check_token() -> None:
     header, state = request.headers.get("Authorization", ""), simulation().state
     if token := _TOKEN.fullmatch(header):
         g.is_sandbox = token[1] == "sandbox"
-    elif (found := _granted(state, header)) is not None:
-        g.is_sandbox = found
+    elif (granted := _granted(state, header)) is not None:
+        g.is_sandbox = granted
     else:
         raise errors.unauthorized()
     if error := _elsewhere(state):
@@ -90,8 +90,8 @@ def _elsewhere(state: State) -> ApiError | None:
 
 
 def _is_own(host: str, names: frozenset[str]) -> bool:
-    found = _HOST.fullmatch(host)
-    name = found[1].strip("[]") if found else ""
+    match = _HOST.fullmatch(host)
+    name = match[1].strip("[]") if match else ""
     try:
         return name in names or ipaddress.ip_address(name).is_loopback or not names.isdisjoint(_WILDCARDS)
     except ValueError:

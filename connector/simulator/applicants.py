@@ -112,13 +112,13 @@ def list_all() -> Json:
     """List applicants, the newest first."""
     query = check(request.args, ApplicantQuery())
     with locked() as state:
-        found = [
+        applicants = [
             applicant
             for applicant in reversed(state.applicants.values())
             if applicant.is_sandbox is g.is_sandbox
             if not applicant.delete_at or query.get("include_deleted") == "true"
         ]
-        page = page_of(found, int(query.get("page", 1)), int(query.get("per_page", 20)))
+        page = page_of(applicants, int(query.get("page", 1)), int(query.get("per_page", 20)))
         return {"applicants": [applicant.as_json() for applicant in page]}
 
 

@@ -139,7 +139,7 @@ def sign(token: str, body: bytes) -> str:
 def _delivery(message: Message, webhook: Webhook, body: bytes, *, is_lost: bool) -> Delivery:
     signature = sign(webhook.token, body)
     url = webhook.values["url"]
-    return Delivery(message.event, message.about["id"], message.run_id, url, body, signature, is_lost=is_lost)
+    return Delivery(message.event, message.object["id"], message.run_id, url, body, signature, is_lost=is_lost)
 
 
 def _is_answered(status: int | None) -> bool:

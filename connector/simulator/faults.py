@@ -42,8 +42,8 @@ class Event(StrEnum):
     MATCHES_UPDATED = "watchlist_monitor.matches_updated"
 
 
-def _switch(default: Any, rule: Field[Any], about: str) -> Any:
-    return dataclasses.field(default=default, metadata={"rule": rule, "about": about})
+def _switch(default: Any, rule: Field[Any], sentence: str) -> Any:
+    return dataclasses.field(default=default, metadata={"rule": rule, "about": sentence})
 
 
 _COUNT = integer(ALWAYS, 1_000_000)

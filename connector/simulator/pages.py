@@ -45,9 +45,9 @@ def index() -> str:
     """List the newest runs, the open tasks and all switches."""
     with locked() as state:
         runs = list(reversed(state.runs.values()))
-        about, values = faults.sentences(), state.faults.as_json()
+        sentences, values = faults.sentences(), state.faults.as_json()
         switches = [
-            (name, value, about[name], value != faults.HEALTHY.as_json()[name]) for name, value in values.items()
+            (name, value, sentences[name], value != faults.HEALTHY.as_json()[name]) for name, value in values.items()
         ]
         return render_template(
             "index.html",

@@ -94,17 +94,17 @@ def _facial_similarity_report(documents: list[Json]) -> Json:
 
 
 def _identity_report(comparisons: Comparisons) -> Json:
-    found = {key: comparisons.get(key) for key in ("address", "date_of_birth")}
+    results = {key: comparisons.get(key) for key in ("address", "date_of_birth")}
     sources = {"total_sources": {"result": CLEAR, "properties": {"total_number_of_sources": "3"}}}
     return {
-        **_report("identity_enhanced", _worst(found)),
+        **_report("identity_enhanced", _worst(results)),
         "breakdown": {
             "sources": {"result": CLEAR, "breakdown": sources},
-            "address": _by_source(found["address"], "credit_agencies", "telephone_database", "voting_register"),
-            "date_of_birth": _by_source(found["date_of_birth"], "credit_agencies", "voting_register"),
+            "address": _by_source(results["address"], "credit_agencies", "telephone_database", "voting_register"),
+            "date_of_birth": _by_source(results["date_of_birth"], "credit_agencies", "voting_register"),
             "mortality": {"result": CLEAR},
         },
-        "properties": {"matched_address": 1} if found["address"] == CLEAR else {},
+        "properties": {"matched_address": 1} if results["address"] == CLEAR else {},
     }
 
 

@@ -52,14 +52,14 @@ def list_all() -> Json:
     query = check(request.args, MonitorQuery())
     applicant_id, with_deleted = query.get("applicant_id"), query.get("include_deleted") == "true"
     with locked() as state:
-        found = [
+        monitors = [
             monitor.as_json()
             for monitor in state.monitors.values()
             if monitor.is_sandbox is g.is_sandbox
             if applicant_id is None or monitor.applicant.applicant_id == normal(applicant_id)
             if with_deleted or not monitor.deleted_at
         ]
-        return {"monitors": found}
+        return {"monitors": monitors}
 
 
 @blueprint.get("/watchlist_monitors/<monitor_id>")

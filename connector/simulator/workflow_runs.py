@@ -113,10 +113,10 @@ def list_all() -> list[Json]:
     is_untagged = state.takes("lists_untagged")
     tags = set() if is_untagged else {tag for value in request.args.getlist("tags") for tag in value.split(",")}
     with state.lock:
-        found = [run for run in state.runs.values() if run.is_sandbox is g.is_sandbox and _is_wanted(run, query, tags)]
+        runs = [run for run in state.runs.values() if run.is_sandbox is g.is_sandbox and _is_wanted(run, query, tags)]
         if query.get("sort") != "asc":
-            found.reverse()
-        shown = [run.as_json() for run in page_of(found, int(query.get("page", 1)), PAGE_SIZE)]
+            runs.reverse()
+        shown = [run.as_json() for run in page_of(runs, int(query.get("page", 1)), PAGE_SIZE)]
     return [{name: run[name] for name in run if name != "tags"} for run in shown] if is_untagged else shown
 
 

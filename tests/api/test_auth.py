@@ -210,7 +210,7 @@ class Site:
 
     @staticmethod
     def _view() -> Response:
-        """Tell who calls."""
+        """Return the caller."""
         caller: Principal = g.principal
         scopes = sorted(caller.scopes)
         return jsonify(

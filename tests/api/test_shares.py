@@ -25,7 +25,7 @@ def takes(
     user_id: str | None = None,
     limits: TenantLimits = UNLIMITED,
 ) -> int:
-    """Take places until there is none; return how many there were."""
+    """Occupy places until there is none; return how many there were."""
     for number in range(1_000):
         try:
             shares.take(kind, Tenant(tenant, limits=limits), user_id)

@@ -56,7 +56,7 @@ class Running:
     url: str
 
     def stop(self) -> int:
-        """End it as a supervisor does, and give its exit status."""
+        """End it as a supervisor does, and return its exit status."""
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(timeout=100)
 
@@ -115,10 +115,10 @@ def wait_for(url: str, process: subprocess.Popen[str]) -> None:
 
 
 def properties(provider: Mapping[str, Any]) -> dict[str, str]:
-    """Give the configuration properties of a provider as it is printed for scripts."""
+    """Return the configuration properties of a provider as it is printed for scripts."""
     return {each["key"]: each["value"] for each in provider["configProperties"]}
 
 
 def mapping(provider: Mapping[str, Any]) -> dict[str, str]:
-    """Give its claims' applicant fields."""
+    """Return its claims' applicant fields."""
     return {each["localClaim"]: each["idvpClaim"] for each in provider["claims"]}

@@ -31,7 +31,7 @@ KEY, OTHER = (base64.b64encode(bytes([number]) * 32).decode() for number in (1, 
 
 
 def users(run: Run, *options: str, **variables: str) -> list[str]:
-    """Give the ids of the users."""
+    """Return the ids of the users."""
     listed = json.loads(run(*options, "user", "list", "--json", **variables).stdout)
     return [each["userId"] for each in listed["users"]]
 

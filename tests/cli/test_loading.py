@@ -52,7 +52,7 @@ def start(data_dir: Path, *commands: list[str]) -> subprocess.Popen[str]:
 
 
 def loaded(process: subprocess.Popen[str]) -> set[str]:
-    """Wait for the end of a process, and give the packages that it had loaded."""
+    """Wait for the end of a process, and return the packages that it had loaded."""
     output, _ = process.communicate(timeout=120)
     assert process.returncode == 0, output
     packages: list[str] = json.loads(output.splitlines()[-1])

@@ -40,7 +40,7 @@ class Deployment:
     data_dir: Path
 
     def run(self, *arguments: str, **variables: str) -> str:
-        """Run a command of the operator's, which must succeed, and give what it printed."""
+        """Run a command of the operator's, which must succeed, and return what it printed."""
         environ = {
             "CONNECTOR_DATA_DIR": str(self.data_dir),
             "CONNECTOR_PUBLIC_URL": self.url,
@@ -62,7 +62,7 @@ class Deployment:
         return answer.json()
 
     def requests_counted(self, route: str) -> int:
-        """Give how often a route was answered, as the metrics have it."""
+        """Return how often a route was answered, as the metrics have it."""
         metrics = requests.get(f"{self.url}/metrics", headers=SCRAPER, timeout=60).text
         found = re.findall(rf'^connector_request_seconds_count{{.*route="{route}".*}} (\d+)', metrics, re.MULTILINE)
         return sum(int(number) for number in found)

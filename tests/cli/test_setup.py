@@ -47,12 +47,12 @@ def add(connector: Run, simulator: Simulator) -> Run:
 
 
 def marks(text: str) -> dict[str, str]:
-    """Give the mark of each check that was printed on a line of its own."""
+    """Return the mark of each check that was printed on a line of its own."""
     return {name: mark for mark, name in re.findall(r"^(ok|failed|-) +(\w+)  ", text, re.MULTILINE)}
 
 
 def webhooks(simulator: Simulator) -> list[dict[str, Any]]:
-    """Give what Onfido has."""
+    """Return what Onfido has."""
     headers = {"Authorization": f"Token token={API_TOKEN}"}
     found: list[dict[str, Any]] = requests.get(f"{simulator.api_url}/webhooks", headers=headers, timeout=60).json()[
         "webhooks"
@@ -112,7 +112,7 @@ class TestUpdate:
 
 
 def provider_id(connector: Run) -> str:
-    """Give the id of the one provider that is registered."""
+    """Return the id of the one provider that is registered."""
     [listed] = json.loads(connector("list", "--json").stdout)["identityVerificationProviders"]
     return str(listed["id"])
 

@@ -36,7 +36,7 @@ def import_file(run: Run, tmp_path: Path) -> Import:
 
 @pytest.fixture
 def users(run: Run) -> Callable[[], dict[str, dict[str, str]]]:
-    """Give the attributes of every user."""
+    """Return the attributes of every user."""
 
     def users() -> dict[str, dict[str, str]]:
         ids = [each["userId"] for each in json.loads(run("user", "list", "--json").stdout)["users"]]
@@ -152,7 +152,7 @@ class TestImportingAgain:
 
 
 def entries(data_dir: Path) -> list[Any]:
-    """Give the history."""
+    """Return the history."""
     database = Database(f"sqlite:///{data_dir / 'connector.db'}")
     with database.read() as connection:
         found = [row._asdict() for row in connection.execute(select(history).order_by(history.c.id))]

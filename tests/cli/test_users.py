@@ -13,7 +13,7 @@ GIVEN_NAME = "http://wso2.org/claims/givenname"
 
 
 def users(run: Run) -> dict[str, dict[str, str]]:
-    """Give the attributes of every user."""
+    """Return the attributes of every user."""
     ids = [each["userId"] for each in json.loads(run("user", "list", "--json").stdout)["users"]]
     return {each: json.loads(run("user", "show", each, "--json").stdout)["attributes"] for each in ids}
 

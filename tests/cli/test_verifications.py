@@ -56,7 +56,7 @@ def ann(world: World) -> Caller:
 
 
 def start(world: World, caller: Caller, **properties: str) -> str:
-    """Start a run with tags and the like; gives its id."""
+    """Start a run with tags and the like; returns its id."""
     body = {
         "idVProviderId": world.provider_id,
         "claims": list(MAPPING),
@@ -68,7 +68,7 @@ def start(world: World, caller: Caller, **properties: str) -> str:
 
 
 def said(result: Result) -> str:
-    """Give the one line in which a command says why it did nothing."""
+    """Return the one line in which a command says why it did nothing."""
     assert (result.exit_code, result.stdout) == (1, ""), result.output
     [line] = result.stderr.splitlines()
     return line

@@ -25,7 +25,7 @@ def provider_with(world: World, **properties: str) -> str:
 
 
 def checked(admin: Caller, provider_id: str) -> tuple[dict[str, bool | None], dict[str, str]]:
-    """Test a provider's connection; gives which of the named checks passed, and the details of all."""
+    """Test a provider's connection; returns which of the named checks passed, and the details of all."""
     answer = admin.post(f"{PROVIDERS}/{provider_id}/test-connection", None)
     body = answer_on(answer, 200)
     assert_discreet(answer.text)
@@ -64,13 +64,13 @@ def ask_onfido(world: World, method: str, *path: str, **body: Any) -> Any:
 
 
 def at_onfido(world: World, provider_id: str) -> list[dict[str, Any]]:
-    """Give the webhooks that Onfido has with the provider's URL."""
+    """Return the webhooks that Onfido has with the provider's URL."""
     webhooks = ask_onfido(world, "GET")["webhooks"]
     return [webhook for webhook in webhooks if webhook["url"] == url_of(world, provider_id)]
 
 
 def asked(world: World, route: str) -> int:
-    """Give how often Onfido was asked for something."""
+    """Return how often Onfido was asked for something."""
     return int(world.onfido_state()["requests"].get(route, 0))
 
 
@@ -81,7 +81,7 @@ def post(world: World, provider_id: str, token: str) -> int:
 
 
 def told(world: World, provider_id: str) -> list[tuple[str, dict[str, Any]]]:
-    """Give who changed the provider, and what, after it was added."""
+    """Return who changed the provider, and what, after it was added."""
     statement = select(history.c.actor, history.c.detail).where(history.c.provider_id == provider_id)
     with world.connector.services.database.read() as connection:
         return [(row.actor, row.detail) for row in connection.execute(statement.order_by(history.c.id))][1:]

@@ -33,7 +33,7 @@ def main() -> None:
 
 
 def export(app: Any, orders: Any) -> Any:
-    """Give the answer's pieces as a server would send them."""
+    """Return the answer's pieces as a server would send them."""
     answer = app.test_client().get(orders["path"], headers=orders["headers"])
     assert answer.status_code == 200
     yield from answer.iter_encoded()

@@ -18,7 +18,7 @@ from tests.values import MAPPING
 def studio_provider(
     world: World, claims: Mapping[str, str] = MAPPING, workflow_id: str | None = None, **studio: Any
 ) -> str:
-    """Register a provider that uses this of Studio; gives its id."""
+    """Register a provider that uses this of Studio; returns its id."""
     mapping = [{"localClaim": uri, "idvpClaim": name} for uri, name in claims.items()]
     own = {"webhook_token": world.webhook_token} | ({"workflow_id": workflow_id} if workflow_id else {})
     properties = config_properties(world.simulator, **own)
@@ -43,14 +43,14 @@ def ask(
 
 
 def metadata(answer: requests.Response) -> dict[str, Any]:
-    """Give the metadata of the first claim of an answer that has to be good."""
+    """Return the metadata of the first claim of an answer that has to be good."""
     assert answer.status_code == 200, answer.text
     found: dict[str, Any] = answer.json()["claims"][0]["claimMetadata"]
     return found
 
 
 def run_at_onfido(world: World, run_id: str) -> dict[str, Any]:
-    """Tell what Onfido was sent to start a run."""
+    """Return what Onfido was sent to start a run."""
     [found] = [run for run in world.onfido_state()["runs"] if run["id"] == run_id]
     return dict(found)
 
@@ -83,7 +83,7 @@ def bound_to(sdk_token: str) -> dict[str, str]:
 
 
 def set_workflow(world: World, workflow_id: str, **rules: Any) -> None:
-    """Give a workflow rules at Onfido."""
+    """Return a workflow rules at Onfido."""
     url = f"{world.simulator.url}/simulator/workflows/{workflow_id}"
     answer = requests.put(url, json=rules, timeout=60)
     assert answer.ok, answer.text

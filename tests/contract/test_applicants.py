@@ -43,7 +43,7 @@ def path(world: World, applicant_id: str, action: str = "", provider_id: str = "
 
 
 def applicant_of(me: Caller) -> str:
-    """Give the id that a user's claims have of the applicant."""
+    """Return the id that a user's claims have of the applicant."""
     return str(next(iter(me.claims().values()))["claimMetadata"]["onfido_applicant_id"])
 
 

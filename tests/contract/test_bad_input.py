@@ -135,7 +135,7 @@ MUTABLE = [operation for operation in OPERATIONS if str(operation) in BODIES]
 
 
 def places(document: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
-    """Give the way to every value in a JSON document, itself first."""
+    """Return the way to every value in a JSON document, itself first."""
     yield path
     members = document.items() if isinstance(document, dict) else ()
     for key, value in enumerate(document) if isinstance(document, list) else members:
@@ -143,7 +143,7 @@ def places(document: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...
 
 
 def opened(document: Any, path: tuple[Any, ...]) -> tuple[Any, Any]:
-    """Copy a JSON document; gives the copy, and what in it holds the value at `path`."""
+    """Copy a JSON document; returns the copy, and what in it holds the value at `path`."""
     changed = copy.deepcopy(document)
     return changed, functools.reduce(lambda node, key: node[key], path[:-1], changed)
 
@@ -165,7 +165,7 @@ def without(document: Any, path: tuple[Any, ...]) -> Any:
 
 
 def example(operation: Operation, ask: Ask) -> Any:
-    """Give a body that the operation takes."""
+    """Return a body that the operation takes."""
     return json.loads(json.dumps(BODIES[str(operation)]).replace(UNKNOWN_ID, ask.provider_id))
 
 

@@ -43,7 +43,7 @@ def number_of_events(shared: World) -> int:
 
 @contextmanager
 def public_url(shared: World, url: str) -> Iterator[None]:
-    """Have the connector believe that it is reached there."""
+    """Set the connector's public URL to this one."""
     before = shared.connector.app.config["PUBLIC_URL"]
     shared.connector.app.config["PUBLIC_URL"] = url
     try:

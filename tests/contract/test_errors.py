@@ -376,7 +376,7 @@ def test_onfido_that_is_away_later_is_said_to_be_away(onfido: World, status: str
 
 @contextmanager
 def answering(status: int, error_type: str) -> Iterator[str]:
-    """An Onfido that refuses everything in the same way; gives its base URL."""
+    """An Onfido that refuses everything in the same way; returns its base URL."""
     content = json.dumps({"error": {"type": error_type, "message": "No.", "fields": {}}}).encode()
 
     class Handler(Quiet):

@@ -175,7 +175,7 @@ def test_a_lost_webhook_does_not_stand_in_the_way(own: World, admin: Caller, fil
 
 
 def verification_id_of(world: World) -> str:
-    """Start a verification that gets no run; gives the verification's id."""
+    """Start a verification that gets no run; returns the verification's id."""
     _, me = new_user(world)
     assert not me.verify(world.provider_id, "INITIATED").ok
     listed = world.connector.as_admin().get(f"{PROVIDERS}/{world.provider_id}/verifications").json()
@@ -288,7 +288,7 @@ class _Upstream(BaseHTTPRequestHandler):
             self.server.is_left.set()
 
     def log_message(self, *_: object) -> None:
-        """Say nothing."""
+        """Log nothing."""
 
 
 @pytest.fixture

@@ -53,7 +53,7 @@ def document(shared: World) -> Any:
 
 
 def operations(document: Any) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Give method, path and definition of every operation."""
+    """Return method, path and definition of every operation."""
     for path, item in document["paths"].items():
         for method in METHODS & set(item):
             yield method.upper(), path, item[method]
@@ -175,7 +175,7 @@ def has_example(document: Any, schema: dict[str, Any]) -> bool:
 
 
 def documented_errors(document: Any) -> Iterator[tuple[str, str, Any]]:
-    """Give status, code and response of every error that an operation documents."""
+    """Return status, code and response of every error that an operation documents."""
     for _, _, definition in operations(document):
         for status, response in definition["responses"].items():
             if status.isdigit() and int(status) >= 400:

@@ -53,7 +53,7 @@ def ask(url: str, method: str = "GET", **options: object) -> requests.Response:
 
 
 def said(answer: requests.Response) -> tuple[object, ...]:
-    """Give what has to be the same of two answers."""
+    """Return what has to be the same of two answers."""
     is_json = answer.headers.get("Content-Type") == "application/json"
     body = {**answer.json(), "traceId": ""} if is_json and "traceId" in answer.text else answer.content
     return answer.status_code, body, answer.headers.get("Allow"), answer.headers.get("WWW-Authenticate")

@@ -60,7 +60,7 @@ def provider_id(shared: World) -> str:
 
 
 def end(world: World, me: Caller, provider_id: str, claims: Any) -> str:
-    """Have a run of these claims declined; returns the applicant's id."""
+    """Start a run of these claims, decline it, and return the applicant's id."""
     run_id = run_id_of(ask(me, provider_id, claims=claims))
     world.outcome(run_id, status="declined")
     answer_on(ask(me, provider_id, "COMPLETED", claims=claims), 200)

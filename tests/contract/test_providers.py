@@ -30,7 +30,7 @@ REGIONS = [f"https://api.{region}.onfido.com/v3.6" for region in ("eu", "us", "c
 
 
 def property_of(body: dict[str, Any], key: str) -> dict[str, Any] | None:
-    """Give one configuration property of an answered provider."""
+    """Return one configuration property of an answered provider."""
     return next((item for item in body["configProperties"] if item["key"] == key), None)
 
 

@@ -87,7 +87,7 @@ def test_region_that_does_not_answer_fails_and_what_rests_on_it_is_not_checked(s
 
 @contextmanager
 def answering(status: int, error_type: str) -> Iterator[str]:
-    """An Onfido that refuses everything in the same way; gives its base URL."""
+    """An Onfido that refuses everything in the same way; returns its base URL."""
     content = json.dumps({"error": {"type": error_type, "message": "No.", "fields": {}}}).encode()
 
     class Handler(Quiet):

@@ -194,7 +194,7 @@ def test_what_could_never_work_is_refused_by_its_field_and_changes_nothing(
 
 
 def altered(document: Any, value: Any) -> Iterator[Any]:
-    """Give a JSON document with another value at one place, for every place in it."""
+    """Return a JSON document with another value at one place, for every place in it."""
     yield value
     members = document.items() if isinstance(document, dict) else ()
     for key, child in enumerate(document) if isinstance(document, list) else members:

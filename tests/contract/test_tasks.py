@@ -29,7 +29,7 @@ def backend(onfido: World) -> Caller:
 
 
 def waiting(world: World, *tasks: Any) -> tuple[str, str, str]:
-    """Start a run whose tasks wait for the application; gives the paths of its tasks and of the first, and its id."""
+    """Start a run whose tasks wait for the application; returns the paths of its tasks and of the first, and its id."""
     use_workflow(world, *(tasks or (SCORING,)))
     _, caller = new_user(world)
     run_id = world.start(caller)

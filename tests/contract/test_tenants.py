@@ -28,7 +28,7 @@ USER = "same-user-everywhere"
 
 
 def join(shared: World, tenant: str) -> World:
-    """Give a tenant a provider and a user that the other tenants have as well."""
+    """Return a tenant a provider and a user that the other tenants have as well."""
     world = World(shared.connector, shared.simulator, shared.clock, webhook_token=WEBHOOK_TOKEN, tenant=tenant)
     properties = config_properties(shared.simulator, webhook_token=WEBHOOK_TOKEN)
     body = provider_body(shared.simulator, name=NAME, configProperties=properties)
@@ -48,7 +48,7 @@ def theirs(request: pytest.FixtureRequest, shared: World) -> World:
 
 
 def as_user(world: World) -> str:
-    """Give the path of the user's claims, for an administrator."""
+    """Return the path of the user's claims, for an administrator."""
     return f"{USERS}/{USER}/idv/claims"
 
 

@@ -68,7 +68,7 @@ def runs_path(world: World, *parts: str) -> str:
 
 
 def start(world: World, **properties: str) -> tuple[str, str]:
-    """Start a run for a new user; gives the user's id and the run's."""
+    """Start a run for a new user; returns the user's id and the run's."""
     user_id, me = new_user(world)
     body = {
         "idVProviderId": world.provider_id,
@@ -80,12 +80,12 @@ def start(world: World, **properties: str) -> tuple[str, str]:
 
 
 def settle(world: World, run_id: str, status: str = "approved", **options: Any) -> None:
-    """Let Onfido tell of a run's end."""
+    """Post Onfido's event of a run's end."""
     assert world.post_event(event_body(run_id, status, MIXED, **options)).status_code == 200
 
 
 def listed(world: World, admin: Caller, **query: Any) -> list[str]:
-    """Give the ids of the runs that a list holds."""
+    """Return the ids of the runs that a list holds."""
     page = answer_on(admin.get(runs_path(world), params=query), 200)
     assert page["count"] == len(page["verifications"])
     return [each["runId"] for each in page["verifications"]]
@@ -501,7 +501,7 @@ def test_what_a_user_or_an_application_chose_runs_in_no_spreadsheet(own: World, 
 
 
 def add_rows(world: World, count: int, tags: tuple[str, ...] | list[str] = ("tag",), **values: Any) -> None:
-    """Put runs that have ended into the database."""
+    """Insert runs that have ended."""
     now = datetime.now(UTC)
     rows = [
         {

@@ -56,7 +56,7 @@ REPORTS = [
 
 
 def finish(world: World, me: Caller, provider_id: str, run_id: str, **choice: Any) -> dict[str, dict[str, Any]]:
-    """End a run at Onfido, have the connector ask for it, and give the user's claims."""
+    """End a run at Onfido, have the connector ask for it, and return the user's claims."""
     world.outcome(run_id, **choice)
     [first, *_] = me.claims()
     answer_on(ask(me, provider_id, "COMPLETED", claims=[first]), 200)
@@ -68,7 +68,7 @@ def reasons(claims: Mapping[str, Any]) -> dict[str, str]:
 
 
 def values(claims: Mapping[str, Any]) -> dict[str, str]:
-    """Give the values that were read from outputs, by claim."""
+    """Return the values that were read from outputs, by claim."""
     known = {uri: claim["claimMetadata"].get("onfido_output_value") for uri, claim in claims.items()}
     return {uri: value for uri, value in known.items() if value is not None}
 
@@ -319,7 +319,7 @@ KEPT = {
 
 
 def stored(world: World, run_id: str) -> list[str | None]:
-    """Give what is kept, sealed, of a run: its result, its document, and the values of its claims."""
+    """Return what is kept, sealed, of a run: its result, its document, and the values of its claims."""
     with world.connector.services.database.read() as connection:
         columns = select(verifications.c.id, verifications.c.result, verifications.c.document)
         [row] = connection.execute(columns.where(verifications.c.run_id == run_id)).all()
@@ -328,7 +328,7 @@ def stored(world: World, run_id: str) -> list[str | None]:
 
 
 def use_studio(world: World, **studio: Any) -> None:
-    """Let the world's own provider use this of Studio."""
+    """Configure these features of Studio for the world's own provider."""
     path = f"/api/server/v1/idv-providers/{world.provider_id}"
     answer_on(world.connector.as_admin().put(path, provider_body(world.simulator, studio=studio)), 200)
 

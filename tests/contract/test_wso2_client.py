@@ -94,7 +94,7 @@ def me(tenant: World, user_id: str) -> Iterator[Wso2Client]:
 
 
 def metadata_of(claims: list[dict[str, Any]]) -> dict[str, Any]:
-    """Give the metadata that all of the claims share."""
+    """Return the metadata that all of the claims share."""
     first: dict[str, Any] = claims[0]["claimMetadata"]
     assert all(claim["claimMetadata"] == first for claim in claims)
     return first

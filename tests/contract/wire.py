@@ -43,7 +43,7 @@ class Operation:
     takes_body: bool = True
 
     def path_for(self, provider_id: str = UNKNOWN_ID, user_id: str = "nobody", other_id: str = UNKNOWN_ID) -> str:
-        """Give the path for these ids; `other_id` is that of anything that is neither a provider nor a user."""
+        """Return the path for these ids; `other_id` is that of anything that is neither a provider nor a user."""
         ids = {"provider_id": provider_id, "user_id": user_id}
         return re.sub(r"\{(\w+)\}", lambda found: ids.get(found[1], other_id), self.path)
 
@@ -99,13 +99,13 @@ WEBHOOK = "/idv/onfido/v1/{provider_id}/verify"
 
 
 def new_user(world: World, values: Mapping[str, str] | None = None) -> tuple[str, Caller]:
-    """Add a user nobody else has; gives the id and who calls as that user."""
+    """Add a user nobody else has; returns the id and who calls as that user."""
     user_id = f"user-{next(_numbers)}"
     return user_id, world.add_user(user_id, PERSON if values is None else values)
 
 
 def new_provider(world: World, **changes: Any) -> str:
-    """Register a provider under a name nobody else has; gives its id."""
+    """Register a provider under a name nobody else has; returns its id."""
     body = provider_body(world.simulator, name=f"provider-{next(_numbers)}") | changes
     answer = world.connector.as_admin(world.tenant).post(PROVIDERS, body)
     assert answer.status_code == 201, answer.text
@@ -118,7 +118,7 @@ def entry(provider_id: str, uri: str = GIVEN_NAME, **changes: Any) -> dict[str, 
 
 
 def add_claim(world: World, user_id: str, uri: str = GIVEN_NAME, **changes: Any) -> str:
-    """Let an administrator add a claim to a user; gives its id."""
+    """Add a claim to a user as an administrator; returns its id."""
     body = [entry(world.provider_id, uri, **changes)]
     answer = world.connector.as_admin(world.tenant).post(f"{USERS}/{user_id}/idv/claims", body)
     assert answer.status_code == 201, answer.text
@@ -126,7 +126,7 @@ def add_claim(world: World, user_id: str, uri: str = GIVEN_NAME, **changes: Any)
 
 
 def answer_on(answer: requests.Response, status: int) -> Any:
-    """Give the body of an answer that has to have this status."""
+    """Return the body of an answer that has to have this status."""
     assert answer.status_code == status, answer.text
     return answer.json()
 
@@ -158,7 +158,7 @@ def assert_claim(body: Mapping[str, Any], *, has_sdk_token: bool = False) -> Non
 def assert_verification(
     body: Any, provider_id: str, claims: Collection[str], *, has_sdk_token: bool = False
 ) -> list[dict[str, Any]]:
-    """Hold an answer to `verify` against the contract's shape; gives its claims."""
+    """Hold an answer to `verify` against the contract's shape; returns its claims."""
     assert set(body) == {"idVProviderId", "claims"}
     assert body["idVProviderId"] == provider_id
     found: list[dict[str, Any]] = body["claims"]

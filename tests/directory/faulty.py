@@ -66,7 +66,7 @@ class FaultyDirectory(Standing):
             do_POST = do_PUT = do_PATCH = do_GET  # noqa: N815  the names that `http.server` calls
 
             def log_message(self, *_: object) -> None:
-                """Say nothing."""
+                """Log nothing."""
 
         return Handler
 

@@ -35,7 +35,7 @@ CONFIG = ProviderConfig(
 
 
 def refusal(config: ProviderConfig, policy: BaseUrlPolicy = POLICY) -> str:
-    """Give what is said of a configuration that is refused."""
+    """Return what is said of a configuration that is refused."""
     with pytest.raises(InvalidField) as refused:
         check_config(config, policy)
     return refused.value.description

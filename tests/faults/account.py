@@ -38,7 +38,7 @@ def is_settled(site: Site) -> bool:
 
 
 def problems(site: Site) -> list[str]:
-    """Tell everything that is not as it must be."""
+    """Return everything that is not as it must be."""
     runs = requests.get(f"{site.simulator.url}/simulator/state", timeout=60).json()["runs"]
     rows = _rows(site, select(verifications))
     return [*_about_runs(site, runs, rows), *_about_results(site, runs, rows), *_left_over(site)]

@@ -45,7 +45,7 @@ class Applicant:
 
     @property
     def told(self) -> str:
-        """Tell where the user stands, and why."""
+        """Report the user's state, and why."""
         return f"{self.user_id} at {self.step.__name__.strip('_')}; {self._last}"
 
     def _choose_outcome(self) -> dict[str, Any]:
@@ -115,7 +115,7 @@ class Applicant:
 
 
 class Applications:
-    """Lets every user of the site be verified, the first steps spread over `seconds`."""
+    """Verifies every user of the site, the first steps spread over `seconds`."""
 
     def __init__(self, site: Site, seed: int, seconds: float) -> None:
         applicants = [Applicant(site, user_id, seed) for user_id in site.user_ids]

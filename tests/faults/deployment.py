@@ -46,7 +46,7 @@ class Process:
                 self.start()
 
     def stop(self) -> int:
-        """Tell the process to stop, as a supervisor does; gives its exit status."""
+        """Stop the process, as a supervisor does; returns its exit status."""
         with self._lock:
             assert self._process
             self._process.terminate()

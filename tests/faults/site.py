@@ -61,7 +61,7 @@ class Site:
     user_ids: list[str] = field(default_factory=list)
 
     def user(self, user_id: str) -> list[Caller]:
-        """Give the user as a caller of each of the servers."""
+        """Return the user as a caller of each of the servers."""
         headers = {"Authorization": f"Bearer {mint_token(self.data_dir, user_id, ['internal_login'])}"}
         return [Caller(url, headers) for url in self.deployment.urls]
 

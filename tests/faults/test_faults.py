@@ -38,7 +38,7 @@ def test_every_verification_is_paid_for_once_and_its_result_applied_once(tmp_pat
 
 
 def endure(kind: str, directory: Path, template: Path) -> list[str]:
-    """Let everything happen to a site on this database; gives what is not as it must be in the end."""
+    """Run all troubles against a site on this database; returns what is not as it must be in the end."""
     directory.mkdir()
     with sites.running(directory, template, users=VERIFICATIONS, is_sqlite=kind == "sqlite") as site:
         begin_amid_troubles(site, kind)
@@ -47,7 +47,7 @@ def endure(kind: str, directory: Path, template: Path) -> list[str]:
 
 
 def begin_amid_troubles(site: Site, kind: str) -> None:
-    """Let every user go through a verification while the troubles come, and those on their way end it afterwards."""
+    """Verify every user while the troubles come; those in progress end afterwards."""
     troubles, applications = Troubles(site, SEED), Applications(site, SEED, SECONDS)
     applications.start()
     troubles.start()

@@ -302,7 +302,7 @@ def test_an_address_that_is_not_https_or_loopback_is_refused(url: str) -> None:
 
 
 def leads_to(monkeypatch: pytest.MonkeyPatch, *addresses: str) -> None:
-    """Have every name lead to these addresses, the next time to loopback: as a name server that rebinds."""
+    """Resolve every name to these addresses, the next time to loopback, as a name server that rebinds."""
     later: Iterator[str] = iter(addresses)
 
     def look_up(host: str, port: int, **_: object) -> list[object]:

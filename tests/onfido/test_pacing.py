@@ -54,7 +54,7 @@ def held_back(call: Callable[[], object]) -> HeldBackError:
 
 
 def taken(limit: RateLimit, *, is_background: bool = False) -> int:
-    """Take turns until there is none without waiting."""
+    """Use up all turns that need no waiting."""
     for number in count():
         try:
             limit.wait_for_turn(0, is_background=is_background)

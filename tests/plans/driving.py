@@ -59,7 +59,7 @@ def configure(world: World, admin: Caller, application: Application) -> None:
 
 
 def verify(world: World, admin: Caller) -> str:
-    """Start, resume and end runs of two users; gives the run of the first, which was approved."""
+    """Start, resume and end runs of two users; returns the run of the first, which was approved."""
     ann, bea = (world.add_user(user_id) for user_id in ("ann", "bea"))
     run_id = world.start(ann)
     done(ann.verify(world.provider_id, "REINITIATED"))
@@ -106,7 +106,7 @@ def look_up(world: World, admin: Caller, run_id: str) -> None:
 
 
 def finish(world: World, admin: Caller) -> None:
-    """Take a user's run through a review, with events on the way: unknown, early, of a watchlist."""
+    """Lead a user's run through a review, with events on the way: unknown, early, of a watchlist."""
     done(admin.post(f"{USERS}/bea/idv/unlock", None))
     [bea, *_] = world.verifications("bea")
     run_id = bea.run_id or ""

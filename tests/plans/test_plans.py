@@ -72,7 +72,7 @@ def driven(
 
 
 def record_requests(connector: ConnectorServer, recorder: Recorder) -> set[str]:
-    """Name each request's statements after its route; gives the routes that answered well."""
+    """Name each request's statements after its route; returns the routes that answered well."""
     called: set[str] = set()
 
     def name() -> str:
@@ -89,7 +89,7 @@ def record_requests(connector: ConnectorServer, recorder: Recorder) -> set[str]:
 
 
 def populate(world: World) -> str:
-    """Put the users in; gives another provider of the tenant."""
+    """Insert the users; returns another provider of the tenant."""
     admin, others = world.connector.as_admin(), world.connector.as_admin("elsewhere.example")
     body = provider_body(world.simulator)
     world.provider_id = admin.post(PROVIDERS, body).json()["id"]

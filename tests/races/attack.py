@@ -32,7 +32,7 @@ UNREACHABLE = (503, "OIDV-10046")
 
 
 def together(calls: Sequence[Callable[[], Any]]) -> list[Any]:
-    """Make all calls at the same moment, each in a thread of its own; gives the answers in their order."""
+    """Make all calls at the same moment, each in a thread of its own; returns the answers in their order."""
     barrier = threading.Barrier(len(calls))
 
     def at_once(call: Callable[[], Any]) -> Any:
@@ -44,7 +44,7 @@ def together(calls: Sequence[Callable[[], Any]]) -> list[Any]:
 
 
 def outcome_of(answer: requests.Response) -> tuple[int, str | None]:
-    """Give an answer's status and error code."""
+    """Return an answer's status and error code."""
     return answer.status_code, answer.json().get("code")
 
 
@@ -63,12 +63,12 @@ def assert_one_started(answers: Sequence[requests.Response]) -> None:
 
 
 def told(claims: Mapping[str, Any], key: str) -> set[str | None]:
-    """Give what the claims' metadata say under a key."""
+    """Return what the claims' metadata say under a key."""
     return {claim["claimMetadata"].get(key) for claim in claims.values()}
 
 
 def run_status(caller: Caller) -> set[str | None]:
-    """Give the status of the run that the caller's claims belong to."""
+    """Return the status of the run that the caller's claims belong to."""
     return told(caller.claims(), "onfido_workflow_status")
 
 
@@ -78,12 +78,12 @@ def wait_for_status(world: World, caller: Caller, status: str) -> None:
 
 
 def verdicts(caller: Caller) -> dict[str, str | None]:
-    """Give what the verification said of each of the caller's claims."""
+    """Return what the verification said of each of the caller's claims."""
     return {uri: claim["claimMetadata"].get("onfido_verification_status") for uri, claim in caller.claims().items()}
 
 
 def runs_at_onfido(world: World) -> set[str]:
-    """Give the ids of all runs that were ever made, each of which costs money."""
+    """Return the ids of all runs that were ever made, each of which costs money."""
     return {run["id"] for run in world.onfido_state()["runs"]}
 
 
@@ -93,7 +93,7 @@ def applicants_at_onfido(world: World) -> int:
 
 
 def sent_values(world: World, run_id: str) -> dict[str, str]:
-    """Give the claims' values that the run's applicant has at Onfido."""
+    """Return the claims' values that the run's applicant has at Onfido."""
     applicant = onfido_get(world, f"applicants/{onfido_get(world, f'workflow_runs/{run_id}')['applicant_id']}")
     return {uri: applicant[name] for uri, name in MAPPING.items() if name in applicant}
 
@@ -111,7 +111,7 @@ def delete_applicant(world: World, run_id: str) -> None:
 
 
 def forget_everything(world: World) -> None:
-    """Let Onfido lose every run, applicant and webhook."""
+    """Remove every run, applicant and webhook from Onfido."""
     answer = requests.post(f"{world.simulator.url}/simulator/reset", timeout=60)
     assert answer.ok, answer.text
 
@@ -126,7 +126,7 @@ def _onfido(world: World, method: str, path: str) -> requests.Response:
 def end_run(
     world: World, run_id: str, status: str = "approved", comparisons: Mapping[str, str | None] = ALL_CLEAR
 ) -> bytes:
-    """End a run at Onfido, and give the event that tells of it."""
+    """End a run at Onfido, and return the event that tells of it."""
     world.outcome(run_id, status=status, comparisons=dict(comparisons))
     return event_body(run_id, status, comparisons)
 
@@ -147,7 +147,7 @@ def add_provider(world: World, name: str = "Onfido") -> World:
 
 
 def register_webhook(world: World) -> World:
-    """Let Onfido itself post the provider's events."""
+    """Register a webhook, so that Onfido itself posts the provider's events."""
     onfido = onfido_of(world)
     url = f"{world.connector.url}/t/{world.tenant}/idv/onfido/v1/{world.provider_id}/verify"
     token = onfido.create_webhook(url=url, events=["workflow_run.completed"], name="races").token or ""
@@ -162,7 +162,7 @@ def change_provider(world: World, **changes: Any) -> None:
 
 
 def admin_of(world: World) -> Caller:
-    """Give an administrator of the test's tenant."""
+    """Return an administrator of the test's tenant."""
     return world.connector.as_admin(world.tenant)
 
 
@@ -188,7 +188,7 @@ def assert_holds_for_current_values(world: World, caller: Caller, user_id: str =
 
 
 def all_claims(caller: Caller) -> dict[tuple[str, str], bool]:
-    """Give which of the caller's claims are verified, by provider and URI."""
+    """Return which of the caller's claims are verified, by provider and URI."""
     answer = caller.get(CLAIMS.format("me"))
     assert answer.ok, answer.text
     return {(claim["idVProviderId"], claim["uri"]): claim["isVerified"] for claim in answer.json()}

@@ -146,7 +146,7 @@ class User:
         return STARTED if awaits else NOT_AWAITING
 
     def learn(self, attempt: Attempt) -> None:
-        """Take in what Onfido has of an attempt's run: once, and only once it has ended."""
+        """Apply what Onfido has of an attempt's run: once, and only once it has ended."""
         run = attempt.run
         if run is None or attempt.is_closed or not attempt.is_known or run.status not in FINAL:
             return
@@ -159,7 +159,7 @@ class User:
                 self.verified.add(uri)
 
     def change(self, uri: str, value: str | None) -> None:
-        """Let the user have another value; None: no value any more."""
+        """Change the user's value; None removes it."""
         if value == self.values[uri]:
             return
         self.values[uri] = value
@@ -168,6 +168,6 @@ class User:
             attempt.changed.add(uri)
 
     def correct(self, uri: str, *, is_verified: bool) -> None:
-        """Let an administrator decide for the value that the user has now."""
+        """Correct the claim as an administrator, for the value that the user has now."""
         self.known_claims.add(uri)
         (self.verified.add if is_verified else self.verified.discard)(uri)

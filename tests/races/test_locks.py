@@ -94,7 +94,7 @@ def verify_all(world: World, caller: Caller, *, of: tuple[str, ...] = tuple(MAPP
 
 
 def verify_in_two_attempts(world: World) -> None:
-    """Let the claims stand in another order than that of their URIs, and PostgreSQL know how few they are."""
+    """Store the claims in another order than that of their URIs, and analyze their table in PostgreSQL."""
     ann = world.add_user()
     verify_all(world, ann, of=(LAST_NAME,))
     verify_all(world, ann, of=(BIRTH_DATE, GIVEN_NAME))
@@ -108,7 +108,7 @@ def correct_all(world: World) -> None:
 
 
 def refusal(call: Callable[[], object]) -> Code | None:
-    """Give the code that a call is refused with."""
+    """Return the code that a call is refused with."""
     try:
         call()
     except RequestError as error:
@@ -155,7 +155,7 @@ def wait_for_waiting(database: Database, number: int, last: Future[Any]) -> None
 def collide(
     database: Database, first: Callable[[], Any], point: tuple[str, ...], second: Callable[[], Any]
 ) -> tuple[Any, Any]:
-    """Hold the first in the midst until the second waits for it; gives what both gave."""
+    """Hold the first in the midst until the second waits for it; returns what both gave."""
     with held(*point) as at, ThreadPoolExecutor(2) as pool:
         one = pool.submit(first)
         assert at.reached.wait(PATIENCE), one.result(0)
@@ -168,7 +168,7 @@ def collide(
 def collide_behind(
     database: Database, lock: str, row: Mapping[str, str], first: Callable[[], Any], second: Callable[[], Any]
 ) -> tuple[Any, Any]:
-    """Let both run into a row that a third one has locked, one after the other; gives what both gave."""
+    """Run both, one after the other, into a row that a third has locked; returns both results."""
     with ThreadPoolExecutor(2) as pool:
         with database.write() as connection:
             connection.execute(text(lock), row)
@@ -359,7 +359,7 @@ def rotate(world: World) -> None:
 
 
 def sealing_keys(database: Database, column: str) -> set[str]:
-    """Give the ids of the keys that all values of a column are sealed with."""
+    """Return the ids of the keys that all values of a column are sealed with."""
     table, _, name = column.partition(".")
     with database.read() as connection:
         sealed = connection.execute(text(f"SELECT {name} FROM {table} WHERE {name} IS NOT NULL")).scalars()

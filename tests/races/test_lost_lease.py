@@ -69,7 +69,7 @@ def late(
 
 
 def update_of_applicant(world: World, caller: Caller) -> tuple[str, str]:
-    """Let the user have an applicant; return the call that updates it."""
+    """Create the user's applicant; return the call that updates it."""
     settle(world, world.start(caller), "declined")
     return "PUT", f"/applicants/{world.verifications('ann')[0].applicant_id}"
 

@@ -95,7 +95,7 @@ def test_correction_never_holds_for_a_value_that_changed_meanwhile(quiet: World)
 
 
 def entries_with(*worlds: World) -> list[dict[str, object]]:
-    """Give what an administrator says of every claim with some providers."""
+    """Return what an administrator says of every claim with some providers."""
     return [{"uri": uri, "idVProviderId": world.provider_id, "isVerified": True} for uri in MAPPING for world in worlds]
 
 

@@ -26,7 +26,7 @@ PATIENCE = 60.0
 
 @contextmanager
 def stopped(world: World, onfido: Between, connection: int) -> Iterator[subprocess.Popen[str]]:
-    """Let a process initiate until it stops while it connects to Onfido for the n-th time, and its time is over."""
+    """Run a process that initiates until it stops while it connects to Onfido for the n-th time, past its deadline."""
     settings = world.connector.settings
     order = {
         "settings": {

@@ -180,7 +180,7 @@ def test_result_for_an_old_value_says_nothing_of_the_one_that_was_verified_since
 
 
 def initiate(world: World, caller: Caller) -> str:
-    """Start a run, settle it with all that was sent clear, and give its id."""
+    """Start a run, settle it with all that was sent clear, and return its id."""
     run_id = world.start(caller)
     settle(world, run_id)
     return run_id

@@ -13,7 +13,7 @@ _TIMES = (outbox.c.due_at, outbox.c.lease_until, outbox.c.settled_at)
 
 
 def let_pass(database: Database, length: timedelta) -> None:
-    """Put everything that the outbox has a time for so much earlier."""
+    """Move every time in the outbox so much earlier."""
     with database.write() as connection:
         for row in connection.execute(select(outbox.c.id, *_TIMES)).all():
             earlier = {column.name: at - length for column, at in zip(_TIMES, row[1:], strict=True) if at is not None}

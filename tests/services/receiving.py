@@ -135,7 +135,7 @@ def is_signed(headers: Mapping[str, str], raw: bytes, key: bytes = KEY) -> bool:
 
 
 def use_studio(world: World, *, secret: str | None = SECRET, **studio: Any) -> None:
-    """Let the world's provider use features of Studio, and Onfido tell it of everything."""
+    """Configure features of Studio for the world's provider, and subscribe it to every event."""
     admin = world.connector.as_admin(world.tenant)
     properties = config_properties(world.simulator, notice_secret=secret)
     body = provider_body(world.simulator, configProperties=properties, studio=studio)
@@ -152,26 +152,26 @@ def notices(application: Application, *tasks: str) -> dict[str, Any]:
 
 
 def use_workflow(world: World, *tasks: Mapping[str, Any]) -> None:
-    """Give the workflow at Onfido these tasks, which open one after the other once the person's part is done."""
+    """Return the workflow at Onfido these tasks, which open one after the other once the person's part is done."""
     url = f"{world.simulator.url}/simulator/workflows/{WORKFLOW_ID}"
     answer = requests.put(url, json={"tasks": tasks}, timeout=60)
     assert answer.ok, answer.text
 
 
 def start_waiting(world: World, caller: Caller) -> tuple[str, str]:
-    """Start a run and do the person's part; gives the run's id and that of the task that waits then."""
+    """Start a run and do the person's part; returns the run's id and that of the task that waits then."""
     run_id = world.start(caller)
     world.outcome(run_id)
     return run_id, newest_task(world, run_id)
 
 
 def newest_task(world: World, run_id: str) -> str:
-    """Give the id of the task of a run that started last."""
+    """Return the id of the task of a run that started last."""
     return world.connector.services.tasks.all(Tenant(world.tenant), run_id)[-1].task_id
 
 
 def output_of(world: World, run_id: str, task_id: str) -> Any:
-    """Give what came out of a task, None while it is open."""
+    """Return what came out of a task, None while it is open."""
     return world.connector.services.tasks.get(Tenant(world.tenant), run_id, task_id).output
 
 
@@ -183,18 +183,18 @@ def task_event(run_id: str, task_id: str, task_def_id: str = SCORE, *, indent: i
 
 
 def rows_of(world: World, kind: str, states: Sequence[str] = ("ready", "done", "dead")) -> list[Any]:
-    """Give the deliveries of a kind."""
+    """Return the deliveries of a kind."""
     return [row for row in world.connector.services.outbox.page(tuple(states), 1000) if row.kind == kind]
 
 
 def wait_for(world: World, kind: str, state: str, number: int = 1) -> Any:
-    """Wait until there are so many deliveries of a kind in a state; gives the last."""
+    """Wait until there are so many deliveries of a kind in a state; returns the last."""
     world.wait_until(lambda: len(rows_of(world, kind, (state,))) >= number)
     return rows_of(world, kind, (state,))[-1]
 
 
 def wait_for_failure(world: World, kind: str, number: int = 1) -> Any:
-    """Wait until the one delivery of a kind has failed so often; gives it."""
+    """Wait until the one delivery of a kind has failed so often; returns it."""
     world.wait_until(lambda: [len(row.history) for row in rows_of(world, kind)] == [number])
     return rows_of(world, kind)[0]
 

@@ -46,7 +46,7 @@ def initiate(world: World, caller: Caller) -> tuple[int, str | None]:
 
 
 def fail_once(world: World, caller: Caller) -> str:
-    """Let a run end declined."""
+    """End a run as declined."""
     run_id = world.start(caller)
     world.outcome(run_id, status="declined", comparisons={"first_name": "consider"})
     assert caller.verify(world.provider_id, "COMPLETED").status_code == 200

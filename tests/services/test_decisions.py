@@ -73,7 +73,7 @@ def ann(world: World) -> Caller:
 
 
 def end(world: World, caller: Caller, status: str = "review", **outcome: Any) -> str:
-    """Start a run, end it at Onfido, and let the connector ask for it; gives its id."""
+    """Start a run, end it at Onfido, and let the connector ask for it; returns its id."""
     run_id = world.start(caller)
     world.outcome(run_id, status=status, **outcome)
     answer = caller.verify(world.provider_id, "COMPLETED")
@@ -89,7 +89,7 @@ def decide(world: World, run_id: str, decision: str = "approve", reason: str = "
 
 
 def decided(world: World, run_id: str, decision: str = "approve") -> dict[str, Any]:
-    """Decide, which has to succeed; gives the run."""
+    """Decide, which has to succeed; returns the run."""
     answer = decide(world, run_id, decision)
     assert answer.status_code == 200, answer.text
     run: dict[str, Any] = answer.json()
@@ -231,7 +231,7 @@ def test_approving_verifies_a_value_that_the_output_writes_in_its_own_way(
 
 
 def use_output(world: World, claims: Mapping[str, tuple[str, str]]) -> None:
-    """Let the workflow's output tell of claims."""
+    """Map claims to the workflow's output."""
     outputs = [{"localClaim": uri, "pointer": pointer, "as": role} for uri, (pointer, role) in claims.items()]
     change_provider(world, studio={"outputClaims": outputs})
 
@@ -350,7 +350,7 @@ def test_a_run_that_onfido_has_not_ended_is_not_approved(world: World, ann: Call
 
 
 def mark_as_review(world: World, run_id: str) -> None:
-    """Tell the connector, and not Onfido, that a run is in review."""
+    """Post the event of a review to the connector, of which Onfido knows nothing."""
     assert world.post_event(event_body(run_id, "review", dict.fromkeys(MIXED, "clear"))).status_code == 200
 
 

@@ -448,7 +448,7 @@ def test_an_operator_sees_what_failed_and_why(database: Database, outbox: Outbox
 
 
 def told(database: Database) -> list[tuple[Any, ...]]:
-    """Give what the history has of what operators did."""
+    """Return what the history has of what operators did."""
     columns = (history.c.subject, history.c.name, history.c.current, history.c.detail, history.c.actor)
     with database.read() as connection:
         return [tuple(row) for row in connection.execute(select(*columns))]

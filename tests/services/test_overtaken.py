@@ -40,7 +40,7 @@ def initiate(world: World, caller: Caller) -> tuple[int, str]:
 
 
 def break_off(world: World, caller: Caller, *, times: int = 1) -> None:
-    """Let an initiation fail before it has an applicant; so will the next, where it is to happen more than once."""
+    """Fail an initiation before it has an applicant, and as many later ones as are asked for."""
     world.faults(route=CREATE_APPLICANT, failed=times)
     assert initiate(world, caller)[0] == 503
 
@@ -55,7 +55,7 @@ def verification_id_of(world: World) -> str:
 
 
 def ends_of(world: World, verification_id: str) -> list[Any]:
-    """Give what the history has of a verification's end."""
+    """Return what the history has of a verification's end."""
     about = (history.c.verification_id == verification_id, history.c.current == "error")
     with world.connector.services.database.read() as connection:
         return list(connection.execute(select(history).where(*about)))

@@ -102,7 +102,7 @@ def set_faults(simulator: Simulator, **switches: Any) -> None:
 
 
 def hold(simulator: Simulator, route: str, milliseconds: int = 60_000) -> Callable[[], bool]:
-    """Hold up one of Onfido's calls; gives whether it was made."""
+    """Hold up one of Onfido's calls; returns whether it was made."""
     set_faults(simulator, route=route, latency_ms=milliseconds)
     state = f"{simulator.url}/simulator/state"
     return lambda: route in requests.get(state, timeout=60).json()["requests"]

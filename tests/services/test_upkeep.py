@@ -38,7 +38,7 @@ def runs_at_onfido(world: World) -> list[str]:
 
 
 def sweep(world: World) -> None:
-    """Let a worker look for what is overdue, and everything that follows from it happen."""
+    """Sweep as a worker does, and wait for everything that follows."""
     world.sweep()
     world.wait_until(lambda: not world.connector.services.outbox.page(("ready",), 10))
 
@@ -252,7 +252,7 @@ def test_verification_is_not_closed_while_onfido_does_not_say(world: World) -> N
 
 
 def contents(world: World) -> dict[str, str]:
-    """Give all that the database holds, by table, as text."""
+    """Return all that the database holds, by table, as text."""
     with world.connector.services.database.read() as connection:
         known = set(inspect(connection).get_table_names())
         tables = [table for table in metadata.sorted_tables if table.name in known]
@@ -292,7 +292,7 @@ def test_bodies_of_events_are_encrypted_and_scrubbed_when_their_time_is_over(wor
 
 
 def verify(world: World, user_id: str) -> tuple[str, str]:
-    """Let a user be verified; gives the run's and the applicant's id."""
+    """Verify a user; returns the run's and the applicant's id."""
     user = world.add_user(user_id, PERSONAL)
     run_id = world.start(user)
     world.outcome(run_id)

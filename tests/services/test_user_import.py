@@ -32,13 +32,13 @@ MAPPING_NAMES = {field: uri for uri, field in MAPPING.items()}
 
 
 def totals(batches: list[Batch]) -> tuple[int, int, int]:
-    """Give how many users there were, how many were added and how many changed."""
+    """Return how many users there were, how many were added and how many changed."""
     each = [(len(batch.claims), len(batch.added), len(batch.changed)) for batch in batches]
     return sum(size for size, _, _ in each), sum(added for _, added, _ in each), sum(changed for *_, changed in each)
 
 
 def told(world: World, *subjects: str) -> list[tuple[str, str, str]]:
-    """Give user or claim, subject and new state of what the history tells, in its order."""
+    """Return user or claim, subject and new state of what the history tells, in its order."""
     with world.connector.services.database.read() as connection:
         rows = connection.execute(select(history).where(history.c.subject.in_(subjects)).order_by(history.c.id)).all()
     return [(row.name, row.subject, row.current) for row in rows]

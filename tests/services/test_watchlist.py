@@ -64,13 +64,13 @@ def applicant_of(caller: Caller) -> str:
 
 
 def monitor(world: World, applicant_id: str) -> str:
-    """Have an applicant monitored; gives the monitor's id."""
+    """Monitor an applicant; returns the monitor's id."""
     made = onfido(world, "POST", "watchlist_monitors", applicant_id=applicant_id, report_name="watchlist_standard")
     return str(made["id"])
 
 
 def find_matches(world: World, monitor_id: str) -> None:
-    """Let a monitor find something, of which Onfido tells."""
+    """Match a monitor, and post Onfido's event of it."""
     url = f"{world.simulator.url}/simulator/watchlist_monitors/{monitor_id}/matches"
     assert requests.post(url, json={"count": 2}, timeout=60).ok
 
@@ -89,7 +89,7 @@ def correct(world: World, *uris: str, user_id: str = "ann") -> None:
 
 
 def told(world: World) -> list[Any]:
-    """Give what the history has of the watchlist."""
+    """Return what the history has of the watchlist."""
     with world.connector.services.database.read() as connection:
         found = select(history).where(history.c.cause == "watchlist").order_by(history.c.id)
         return list(connection.execute(found))

@@ -47,7 +47,7 @@ def vendor(simulator: Simulator) -> Iterator[onfido.DefaultApi]:
 
 @pytest.fixture
 def put_workflow(simulator: Simulator, http: requests.Session) -> Callable[..., dict[str, Any]]:
-    """Give the tests' workflow rules."""
+    """Return the tests' workflow rules."""
 
     def put(**rules: Any) -> dict[str, Any]:
         answer = http.put(f"{simulator.url}/simulator/workflows/{WORKFLOW_ID}", json=rules, timeout=60)

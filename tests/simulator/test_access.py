@@ -199,7 +199,7 @@ def test_the_home_page_says_what_is_missing(simulator: Simulator, http: requests
 
 @pytest.fixture
 def give(simulator: Simulator, http: requests.Session) -> Callable[..., dict[str, int]]:
-    """Give a customer passkeys and biometric tokens."""
+    """Return a customer passkeys and biometric tokens."""
 
     def add(customer: str, **what: int | str) -> dict[str, int]:
         url = f"{simulator.url}/simulator/customers/{quote(customer, safe='')}"

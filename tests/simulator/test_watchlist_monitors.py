@@ -25,7 +25,7 @@ def monitor(vendor: onfido.DefaultApi, applicant_id: uuid.UUID) -> onfido.Watchl
 
 @pytest.fixture
 def find_matches(simulator: Simulator, http: requests.Session) -> Callable[..., requests.Response]:
-    """Have a monitor find matches, as a script does."""
+    """Add matches to a monitor, as a script does."""
 
     def find(monitor_id: object, **body: Any) -> requests.Response:
         url = f"{simulator.url}/simulator/watchlist_monitors/{monitor_id}/matches"

@@ -85,7 +85,7 @@ def provider_id(add_provider: Callable[..., str]) -> str:
 
 @pytest.fixture
 def race() -> Race:
-    """Run a script in several processes at the same moment; gives what each printed."""
+    """Run a script in several processes at the same moment; returns what each printed."""
 
     def run(imports: str, body: str, *arguments: str, processes: int = 3) -> list[str]:
         command = [sys.executable, "-W", "error", "-c", RACE.format(imports=imports, body=body), *arguments]

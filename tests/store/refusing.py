@@ -16,7 +16,7 @@ MEBIBYTE = 1024 * 1024
 
 @contextmanager
 def refusing_writes(url: str) -> Iterator[None]:
-    """Let a database take no writes: PostgreSQL as a standby does not, SQLite as on a full disk.
+    """Refuse writes to a database: PostgreSQL as a standby does, SQLite as on a full disk.
 
     PostgreSQL ends all connections at both ends: who is connected may see that once.
     """
@@ -27,14 +27,14 @@ def refusing_writes(url: str) -> Iterator[None]:
 
 @contextmanager
 def standing_apart(url: str) -> Iterator[None]:
-    """Let PostgreSQL take no connection, and end all there are, as while it restarts."""
+    """Refuse connections to PostgreSQL, and end all there are, as while it restarts."""
     with _altered(url, "ALLOW_CONNECTIONS false", "ALLOW_CONNECTIONS true"):
         yield
 
 
 @contextmanager
 def _full_disk(url: str) -> Iterator[None]:
-    """Let no file of this process grow beyond a size that SQLite's log has reached: as on a full disk, writes fail."""
+    """Limit the size of this process's files to that of SQLite's log: writes fail as on a full disk."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     with closing(sqlite3.connect(str(make_url(url).database))) as connection:
         connection.execute("CREATE TABLE IF NOT EXISTS filler (content BLOB)")

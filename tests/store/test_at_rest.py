@@ -67,7 +67,7 @@ def resumed_token(world: World) -> str:
 
 
 def readable(found: bytes, secrets: Iterable[str]) -> list[str]:
-    """Give those of the secrets that stand there, plain, in base64 or in hex.
+    """Return those of the secrets that stand there, plain, in base64 or in hex.
 
     Short ones count as a whole word only: a few letters in a row also turn up in what is encrypted.
     """
@@ -75,7 +75,7 @@ def readable(found: bytes, secrets: Iterable[str]) -> list[str]:
 
 
 def patterns(secret: bytes) -> Iterator[bytes]:
-    """Give what a secret's spellings match."""
+    """Return what a secret's spellings match."""
     for spelling in map(re.escape, (secret, base64.b64encode(secret), secret.hex().encode())):
         yield spelling if len(secret) > 5 else rb"\b" + spelling + rb"\b"
 
@@ -89,7 +89,7 @@ def test_what_is_readable_is_found() -> None:
 
 
 def everything_stored(world: World) -> bytes:
-    """Give every cell of every table, and where the database is a file, every byte beside it."""
+    """Return every cell of every table, and where the database is a file, every byte beside it."""
     database = world.connector.services.database
     with database.read() as connection:
         cells = [repr(row) for table in metadata.sorted_tables for row in connection.execute(select(table))]

@@ -49,7 +49,7 @@ def add(database: Database, provider_id: str, now: datetime) -> Add:
 
 
 def stored(database: Database) -> dict[str, tuple[str, str | None]]:
-    """Give state and body of every event, by digest."""
+    """Return state and body of every event, by digest."""
     with database.read() as connection:
         rows = connection.execute(select(events_table.c.digest, events_table.c.state, events_table.c.body))
         return {row.digest: (row.state, row.body) for row in rows}

@@ -55,14 +55,14 @@ def add(database: Database, provider_id: str, now: datetime) -> Add:
 def page(
     database: Database, wanted: VerificationFilter = EVERYTHING, tenant: str = TENANT, **options: Any
 ) -> list[str]:
-    """Give the ids on a page."""
+    """Return the ids on a page."""
     with database.read() as connection:
         found, _ = verification_search.find_page(connection, tenant, wanted, **{"limit": 100} | options)
     return [each.verification_id for each in found]
 
 
 def walk(database: Database, size: int, wanted: VerificationFilter = EVERYTHING) -> list[str]:
-    """Give all ids, so many at a time."""
+    """Return all ids, so many at a time."""
     found: list[Verification] = []
     for _ in range(50):
         with database.read() as connection:

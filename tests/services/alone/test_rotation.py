@@ -41,7 +41,7 @@ def settings(own_settings: Settings) -> Settings:
 
 
 def change_token(world: World, token: str | None) -> dict[str, Any]:
-    """Replace the webhook token as an administrator does; gives the provider's properties as they are shown."""
+    """Replace the webhook token as an administrator does; returns the provider's properties as they are shown."""
     properties = config_properties(world.simulator, webhook_token=token)
     body = provider_body(world.simulator, configProperties=properties)
     answer = world.connector.as_admin().put(f"{PROVIDERS}/{world.provider_id}", body)
@@ -139,7 +139,7 @@ def restarted(world: World, *keys: str) -> Iterator[World]:
 
 
 def sealed(world: World) -> list[str]:
-    """Give everything that is sealed in the database."""
+    """Return everything that is sealed in the database."""
     columns = [
         *(providers.c[name] for name in ("api_token", "webhook_token", "previous_webhook_token")),
         *(user_attributes.c.value, events.c.body, secrets.c.value),
@@ -153,7 +153,7 @@ def key_ids(world: World) -> set[str]:
 
 
 def populate(world: World) -> str:
-    """Leave something behind in every sealed column; gives a run whose result waits in a parked event."""
+    """Leave something behind in every sealed column; returns a run whose result waits in a parked event."""
     ann, bob = world.add_user("ann"), world.add_user("bob")
     world.outcome(world.start(ann))
     world.wait_until(lambda: verified(ann.claims()) == set(MAPPING))

@@ -21,7 +21,7 @@ DAY = 86_400
 
 
 def using(**values: Any) -> pytest.MarkDecorator:
-    """Let a test's connector have these settings."""
+    """Mark a test whose connector has these settings."""
     return pytest.mark.parametrize("settings", [pytest.param(values, id=min(values))], indirect=True)
 
 
