@@ -142,6 +142,6 @@ def verify(world: World, user_id: str) -> str:
 
 
 def approve(world: World, run_id: str) -> None:
-    """Let Onfido say that all was clear."""
+    """End the run at Onfido with everything clear."""
     answer = world.post_event(event_body(run_id, "approved", CLEAR))
     assert answer.status_code == 200, answer.text
