@@ -98,6 +98,10 @@ class Provider:
     credentials_set_at: datetime | None = None
     studio: Studio = field(default_factory=Studio)
 
+    def limited(self, attempts: int | None) -> Provider:
+        """Return the provider with no more attempts than these, where there is such a limit."""
+        return self if attempts is None else replace(self, max_attempts=min(self.max_attempts, attempts))
+
 
 @dataclass(frozen=True)
 class Condition:

@@ -54,10 +54,15 @@ class DirectoryChoice:
 
 @dataclass(frozen=True)
 class TenantLimits:
-    """How many lasting calls a tenant, and each of its users, may have under way; None: as many as a process allows."""
+    """How much a tenant may take; None: as much as holds for all.
+
+    `calls` lasting calls may be under way, `calls_of_a_user` of each user. A user has `attempts` within a provider's
+    window, at most.
+    """
 
     calls: int | None = None
     calls_of_a_user: int | None = None
+    attempts: int | None = None
 
 
 @dataclass(frozen=True)

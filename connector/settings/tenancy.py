@@ -18,6 +18,7 @@ def read_tenants(settings: Settings) -> Tenants:
 
 
 def _read(settings: TenantSettings, everywhere: frozenset[str]) -> Tenant:
-    limits = TenantLimits(settings.limits.calls or None, settings.limits.calls_of_a_user or None)
+    given = settings.limits
+    limits = TenantLimits(given.calls or None, given.calls_of_a_user or None, given.attempts or None)
     origins = everywhere.union(settings.allowed_origins)
     return Tenant(settings.name, settings.directory.choice(), limits, origins)

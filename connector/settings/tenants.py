@@ -28,7 +28,7 @@ def tenant_name(value: str) -> str:
 
 @dataclass(frozen=True)
 class Limits(Checked):
-    """How much of a process a tenant may take."""
+    """How much a tenant may take."""
 
     calls: int = setting(
         0,
@@ -37,6 +37,12 @@ class Limits(Checked):
         checks.at_least(0),
     )
     calls_of_a_user: int = setting(0, "The same for each of its users.", checks.at_least(0))
+    attempts: int = setting(
+        0,
+        "The most runs that a user may start within a provider's `attempt_window`, whatever its `max_attempts`; "
+        "0: as many as the provider allows.",
+        checks.at_least(0),
+    )
 
 
 @dataclass(frozen=True)
@@ -57,7 +63,7 @@ class Tenant(Checked):
         example=_EXAMPLE_ISSUER,
     )
     directory: DirectorySettings = setting(DirectorySettings(), "Where the values of its users are.")
-    limits: Limits = setting(Limits(), "How much of each process it may take.")
+    limits: Limits = setting(Limits(), "How much it may take.")
 
     def __post_init__(self) -> None:
         super().__post_init__()

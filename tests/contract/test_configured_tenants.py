@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 import requests
 
 from connector.settings import Issuer, Settings
-from connector.settings.tenants import Tenant
+from connector.settings.tenants import Limits, Tenant
+from connector.simulator.server import Simulator
 from tests.api.test_auth import AUDIENCE, AuthIssuer
-from tests.contract.wire import PROVIDERS, USERS
-from tests.harness import Clock, ConnectorServer
+from tests.contract.wire import PROVIDERS, USERS, new_provider
+from tests.harness import Clock, ConnectorServer, World
 
 EVERYWHERE, ACMES, UMBRELLAS = "https://app.example", "https://acme.example", "https://umbrella.example"
 ALLOW, EXPOSE = "Access-Control-Allow-Origin", "Access-Control-Expose-Headers"
@@ -127,3 +128,30 @@ def test_origin_is_allowed_at_its_own_tenant_only(
 def test_answers_without_an_origin_vary_as_well(site: Site, path: str) -> None:
     answer = site.get("acme", path)
     assert ("Origin" in answer.headers["Vary"], ALLOW in answer.headers) == (True, False)
+
+
+@pytest.fixture(scope="module")
+def frugal(new_database: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    """A connector whose tenant acme allows one attempt; its providers allow more."""
+    settings = Settings(
+        data_dir=tmp_path_factory.mktemp("data"),
+        database_url=new_database("sqlite"),
+        allow_http_loopback=True,
+        tenants=(Tenant("acme", limits=Limits(attempts=1)), Tenant("umbrella", limits=Limits(attempts=100))),
+        dev=True,
+    )
+    with Simulator() as simulator, ConnectorServer(settings, clock := Clock()) as connector:
+        yield World(connector, simulator, clock)
+
+
+@pytest.mark.parametrize(("tenant", "is_limited"), [("acme", True), ("umbrella", False), ("nobody", False)])
+def test_users_of_a_tenant_have_no_more_attempts_than_it_allows(frugal: World, tenant: str, is_limited: bool) -> None:
+    world = replace(frugal, tenant=tenant)
+    world.provider_id = new_provider(world)
+    ann, admin = world.add_user(), world.connector.as_admin(tenant)
+    world.outcome(world.start(ann), status="declined", comparisons={"first_name": "consider"})
+    assert ann.verify(world.provider_id, "COMPLETED").status_code == 200
+
+    [status] = admin.get(f"{USERS}/ann/idv").json()["providers"]
+    assert (status["nextAttemptAt"] is not None) is is_limited
+    assert ann.verify(world.provider_id, "INITIATED").status_code == (429 if is_limited else 200)

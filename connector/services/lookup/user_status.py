@@ -57,7 +57,8 @@ class UserStatuses:
     def get(self, tenant: Tenant, user_id: str) -> UserStatus:
         """Return how a user is verified; raise `RequestError` where the user is unknown, or was removed."""
         values = self._user_values.read(tenant, user_id) if self._user_values.is_readable(tenant) else None
-        registered, known = self._providers.all(tenant), self._read(tenant, user_id)
+        registered = [each.limited(tenant.limits.attempts) for each in self._providers.all(tenant)]
+        known = self._read(tenant, user_id)
         if values is None and not known.is_any:
             raise self.no_such_user(tenant, user_id)
         if values is None and not self._user_values.is_readable(tenant):

@@ -189,7 +189,7 @@ class Providers:
 
     def find_enabled(self, tenant: Tenant, provider_id: str) -> Provider:
         """Return a provider that may be used for verification; raises `RequestError` (OIDV-10009) otherwise."""
-        return self._find_enabled(tenant.name, provider_id)
+        return self._find_enabled(tenant.name, provider_id).limited(tenant.limits.attempts)
 
     def check_enabled(self, provider: Provider) -> None:
         """Raise `RequestError` (OIDV-10009) where a provider has been disabled or removed meanwhile."""
