@@ -20,6 +20,7 @@ from connector.store.engine import Database
 from tests import databases
 from tests.bodies import config_properties, provider_body
 from tests.harness import HTTP, Clock, ConnectorServer, World, onfido_of
+from tests.patience import patient_settings
 
 # PostgreSQL's launcher wants a runtime directory; not every machine has one.
 os.environ.setdefault("XDG_RUNTIME_DIR", tempfile.mkdtemp(prefix="runtime-"))
@@ -119,16 +120,7 @@ def settings(database_url: str, tmp_path: Path) -> Settings:
     """Settings for a connector that trusts its development issuer."""
     data_dir = tmp_path / "data"
     data_dir.mkdir(mode=0o700)
-    return Settings(
-        data_dir=data_dir,
-        database_url=database_url,
-        allow_http_loopback=True,
-        onfido_connect_timeout=60,
-        onfido_read_timeout=60,
-        onfido_rate_limit=1_000_000,  # what holds calls back has tests of its own
-        onfido_circuit_failures=1_000_000,
-        dev=True,
-    )
+    return patient_settings(data_dir, database_url)
 
 
 @pytest.fixture

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from connector.settings import Settings
 from connector.simulator.server import Simulator
 from tests.bodies import config_properties
 from tests.contract.wire import METRICS_TOKEN, WEBHOOK_TOKEN, new_provider
 from tests.harness import HTTP, Caller, Clock, ConnectorServer, World
+from tests.patience import patient_settings
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
@@ -25,17 +25,12 @@ def shared(shared_database_url: str, tmp_path_factory: pytest.TempPathFactory) -
 
     What a test adds stays for the tests after it: take new users and new providers.
     """
-    settings = Settings(
-        data_dir=tmp_path_factory.mktemp("data"),
-        database_url=shared_database_url,
-        allow_http_loopback=True,
-        onfido_connect_timeout=60,
-        onfido_read_timeout=60,
+    settings = patient_settings(
+        tmp_path_factory.mktemp("data"),
+        shared_database_url,
         onfido_read_retries=0,
         onfido_rate_limit=100_000,
         metrics_token=METRICS_TOKEN,
-        onfido_circuit_failures=1_000_000,  # a test that fails leaves the tests after it alone
-        dev=True,
     )
     clock = Clock()
     with Simulator() as simulator, ConnectorServer(settings, clock) as connector:

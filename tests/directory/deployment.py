@@ -10,7 +10,6 @@ from pathlib import Path
 
 from sqlalchemy import delete, select
 
-from connector.settings import Settings
 from connector.settings.directory import DirectorySettings
 from connector.settings.tenants import Tenant
 from connector.simulator.server import Simulator
@@ -20,6 +19,7 @@ from tests.contract.wire import WEBHOOK_TOKEN, new_provider
 from tests.directory.faulty import FaultyDirectory
 from tests.harness import Clock, ConnectorServer, World
 from tests.identity.scim_server import CLIENT_ID, CLIENT_SECRET, CUSTOM, ScimServer
+from tests.patience import patient_settings
 
 CLEAR = {"first_name": "clear", "last_name": "clear", "date_of_birth": "clear"}
 INTERVAL = 3600
@@ -74,19 +74,7 @@ def deployed(
     dialect = data_dir / "dialect.toml"
     dialect.write_text(DIALECT)
     tenants = tuple(Tenant(name, directory=each) for name, each in _directories(scim, faulty, str(dialect)).items())
-    settings = Settings(
-        data_dir=data_dir,
-        database_url=database_url,
-        allow_http_loopback=True,
-        onfido_connect_timeout=60,
-        onfido_read_timeout=60,
-        interactive_budget=60,
-        run_settle_time=60,
-        onfido_rate_limit=1_000_000,
-        onfido_circuit_failures=1_000_000,
-        tenants=tenants,
-        dev=True,
-    )
+    settings = patient_settings(data_dir, database_url, interactive_budget=60, run_settle_time=60, tenants=tenants)
     clock = Clock()
     with ConnectorServer(settings, clock) as connector:
         deployment = Deployment(connector, simulator, clock, scim, faulty, {})

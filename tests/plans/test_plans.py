@@ -19,13 +19,13 @@ from flask import request
 from sqlalchemy import PrimaryKeyConstraint, Table, UniqueConstraint, make_url, select
 
 from connector.cli import main
-from connector.settings import Settings
 from connector.simulator.server import Simulator
 from connector.store.models import metadata, outbox
 from tests.bodies import provider_body
 from tests.contract.wire import METRICS_TOKEN, PROVIDERS, WEBHOOK_TOKEN
 from tests.crowd import BULK, Place, settle
 from tests.harness import Clock, ConnectorServer, World
+from tests.patience import patient_settings
 from tests.plans.driving import drive
 from tests.plans.judging import fault_on_postgresql, fault_on_sqlite
 from tests.plans.recording import Recorder, Statement
@@ -50,16 +50,8 @@ class Driven:
 def driven(
     request: pytest.FixtureRequest, new_database: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Driven]:
-    settings = Settings(
-        data_dir=tmp_path_factory.mktemp("data"),
-        database_url=new_database(request.param),
-        allow_http_loopback=True,
-        onfido_connect_timeout=60,
-        onfido_read_timeout=60,
-        onfido_rate_limit=1_000_000,
-        onfido_circuit_failures=1_000_000,
-        metrics_token=METRICS_TOKEN,
-        dev=True,
+    settings = patient_settings(
+        tmp_path_factory.mktemp("data"), new_database(request.param), metrics_token=METRICS_TOKEN
     )
     clock, recorder = Clock(), Recorder()
     with recorder.installed(), Simulator() as simulator, ConnectorServer(settings, clock) as connector:

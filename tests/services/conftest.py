@@ -20,6 +20,7 @@ from connector.settings import Settings
 from connector.store.engine import Database
 from connector.store.models import metadata, providers, secrets
 from tests.harness import Clock, ConnectorServer
+from tests.patience import patient_settings
 from tests.services.receiving import Application
 
 Run = Callable[..., Result]
@@ -54,23 +55,10 @@ def shared(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, new_database: Callable[[str], str]
 ) -> Iterator[Standing]:
     """A connector that stands as long as the tests last."""
-    standing = Standing(_settings(tmp_path_factory.mktemp("services"), new_database(request.param)))
+    standing = Standing(patient_settings(tmp_path_factory.mktemp("services"), new_database(request.param)))
     with standing.connector:
         standing.connector.rest()
         yield standing
-
-
-def _settings(data_dir: Path, database_url: str) -> Settings:
-    return Settings(
-        data_dir=data_dir,
-        database_url=database_url,
-        allow_http_loopback=True,
-        onfido_connect_timeout=60,
-        onfido_read_timeout=60,
-        onfido_rate_limit=1_000_000,
-        onfido_circuit_failures=1_000_000,
-        dev=True,
-    )
 
 
 @pytest.fixture
@@ -113,7 +101,7 @@ def own_settings(database_url: str, tmp_path: Path) -> Settings:
     """Settings of that database, for a connector that no other test uses."""
     data_dir = tmp_path / "data"
     data_dir.mkdir(mode=0o700)
-    return _settings(data_dir, database_url)
+    return patient_settings(data_dir, database_url)
 
 
 @pytest.fixture
