@@ -6,7 +6,9 @@ from typing import Any
 
 import click
 
-from connector.cli.output import ID, actor, json_option, print_json, print_table, services
+from connector.cli.output import ID, actor, json_option, labelled, print_json, print_table, services
+
+_LABELS = {name: name for name in ("id", "kind", "state", "attempts")} | {"due": "dueAt", "last failure": "lastFailure"}
 
 
 @click.group()
@@ -27,7 +29,7 @@ def list_(context: click.Context, only_dead: bool, limit: int, as_json: bool) ->
     if as_json:
         print_json(rows)
     else:
-        print_table(rows, ("id", "kind", "state", "attempts", "due", "last failure"), empty="The outbox is empty.")
+        print_table([labelled(each, _LABELS) for each in rows], tuple(_LABELS), empty="The outbox is empty.")
 
 
 @outbox.command()
@@ -57,8 +59,14 @@ def _record(row: Any) -> dict[str, Any]:
         "kind": row.kind,
         "state": row.state,
         "attempts": row.attempts,
-        "due": row.due_at.isoformat(timespec="seconds"),
-        "last failure": row.history[-1]["reason"] if row.history else None,
-        "payload": dict(row.payload),
+        "dueAt": f"{row.due_at:%Y-%m-%dT%H:%M:%SZ}",
+        "lastFailure": row.history[-1]["reason"] if row.history else None,
+        "payload": {_camel(name): value for name, value in row.payload.items()},
         "history": list(row.history),
     }
+
+
+def _camel(name: str) -> str:
+    """Return the name that the API gives to a field."""
+    first, *others = name.split("_")
+    return first + "".join(map(str.title, others))

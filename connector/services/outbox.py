@@ -218,7 +218,7 @@ def _failure(number: int, error: Exception) -> dict[str, Any]:
     """Record a failed attempt; of an unexpected error only the type, because its text may contain anything."""
     words = str(error) if isinstance(error, Undeliverable) else getattr(error, "summary", "")
     reason = f"{type(error).__name__}: {words}".removesuffix(": ")
-    return {"number": number, "at": datetime.now(UTC).isoformat(timespec="seconds"), "reason": reason}
+    return {"number": number, "at": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", "reason": reason}
 
 
 def _severity(is_hopeless: bool) -> int:

@@ -70,8 +70,8 @@ def test_deliveries_are_listed_retried_and_dropped(run: Run, data_dir: Path) -> 
     database.close()
 
     [listed] = json.loads(run("outbox", "list", "--dead", "--json").stdout)
-    assert (listed["id"], listed["state"], listed["last failure"]) == (delivery.delivery_id, "dead", "refused")
-    assert listed["payload"] == {"verification_id": "verification-1"}
+    assert (listed["id"], listed["state"], listed["lastFailure"]) == (delivery.delivery_id, "dead", "refused")
+    assert listed["payload"] == {"verificationId": "verification-1"}
     assert delivery.delivery_id in run("outbox", "list").stdout
     assert run("outbox", "retry", delivery.delivery_id).exit_code == 0
     assert json.loads(run("outbox", "list", "--dead", "--json").stdout) == []

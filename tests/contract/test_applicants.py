@@ -251,7 +251,7 @@ def test_a_deleted_applicant_is_gone_and_its_time_is_in_the_history(shared: Worl
     assert at_onfido(shared, "GET", applicant_id).status_code == 410
     *_, deleted, ended = history(admin, shared, run_id)
     assert (deleted["name"], deleted["to"], deleted["actor"]) == (applicant_id, "deleted", ADMIN)
-    assert datetime.fromisoformat(deleted["detail"]["delete_at"]) > datetime.now(UTC) + timedelta(days=1)
+    assert datetime.fromisoformat(deleted["detail"]["deleteAt"]) > datetime.now(UTC) + timedelta(days=1)
     assert (ended["name"], ended["from"], ended["to"], ended["actor"]) == (run_id, "awaiting_input", "error", ADMIN)
 
 

@@ -217,7 +217,7 @@ class TestConfiguration:
         check_config(CONFIG, POLICY)
         check_config(replace(CONFIG, api_token=None, webhook_token=None), POLICY)
 
-    @pytest.mark.parametrize("name", ["", " ", "\t"])
+    @pytest.mark.parametrize("name", ["", " ", "\t", "\u200b", "\ufeff", "\u2060 \u00ad", "\u3164", "\ufe0f"])
     def test_an_empty_name_is_refused(self, name: str) -> None:
         assert refusal(replace(CONFIG, name=name)).startswith("name: ")
 

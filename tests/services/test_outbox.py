@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import threading
 import time
 from collections import Counter
@@ -442,8 +443,10 @@ def test_an_operator_sees_what_failed_and_why(database: Database, outbox: Outbox
     dead = json.loads(run("outbox", "list", "--dead", "--json").stdout)
 
     assert {row["state"] for row in listed} == {READY, DEAD}
-    assert [(row["kind"], row["last failure"]) for row in dead] == [(Notice.kind, "Undeliverable: nobody is there")]
+    assert [(row["kind"], row["lastFailure"]) for row in dead] == [(Notice.kind, "Undeliverable: nobody is there")]
     assert dead[0]["history"][0]["number"] == 1
+    times = {dead[0]["dueAt"], dead[0]["history"][0]["at"]}
+    assert all(re.fullmatch(r"[0-9-]{10}T[0-9:]{8}Z", time) for time in times), times
     assert "nobody is there" in run("outbox", "list").stdout
 
 

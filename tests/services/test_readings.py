@@ -54,8 +54,8 @@ def test_an_export_is_told_with_what_it_was_limited_to(world: World, admin: Call
         "status": "approved,review",
         "userId": "ann",
         "tag": "vip",
-        "from": "2026-01-01T00:00:00+00:00",
-        "before": "2026-02-01T00:00:00+00:00",
+        "from": "2026-01-01T00:00:00Z",
+        "before": "2026-02-01T00:00:00Z",
     }
 
 

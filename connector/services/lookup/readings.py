@@ -58,7 +58,11 @@ def _described(criteria: VerificationFilter) -> Mapping[str, object]:
         "status": ",".join(criteria.statuses) or None,
         "userId": criteria.user_id,
         "tag": criteria.tag,
-        "from": criteria.created_from.isoformat() if criteria.created_from else None,
-        "before": criteria.created_before.isoformat() if criteria.created_before else None,
+        "from": _written(criteria.created_from),
+        "before": _written(criteria.created_before),
     }
     return {word: value for word, value in words.items() if value is not None}
+
+
+def _written(moment: datetime | None) -> str | None:
+    return None if moment is None else f"{moment:%Y-%m-%dT%H:%M:%SZ}"

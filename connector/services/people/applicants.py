@@ -95,7 +95,7 @@ class Applicants:
             delete_at = onfido.find_deletion(applicant_id)
         with self._database.write() as connection:
             deleted = self._entry(
-                verification, "deleted", actor, {"delete_at": delete_at.isoformat()} if delete_at else {}
+                verification, "deleted", actor, {"deleteAt": f"{delete_at:%Y-%m-%dT%H:%M:%SZ}"} if delete_at else {}
             )
             self._journal.record(connection, [deleted, *self._end_open(connection, verification, actor)])
 
