@@ -177,6 +177,7 @@ class TestQuestions:
 
     def test_a_secret_file_that_is_no_text_is_named_without_its_content(self, asked: Asked, tmp_path: Path) -> None:
         (tmp_path / "secret").write_bytes(b"\xff\xfe\x00")
+        (tmp_path / "secret").chmod(0o600)
         with pytest.raises(ConfigurationError, match=r"secret must be UTF-8\.$"):
             site_of(asked, client_secret=f"file:{tmp_path / 'secret'}")
 
