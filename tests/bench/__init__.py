@@ -1,8 +1,19 @@
-"""Measures the hot path against a floor, interleaved in one run: `make bench`.
+"""Measures the connector as it is deployed, interleaved with floors in one run: `make bench`.
 
-seed.py    a database with open verifications, and the signed events that end them
-ours.py    the connector, as gunicorn serves it
-floor.py   the same statements in a bare Flask view
-load.py    clients that post the events and time the answers
-initiate.py   what the connector adds to Onfido's own time
+seed.py        a database with open verifications, and the signed events that end them
+processes.py   the connector, gunicorn with another application, a database at a distance: each a process of its own
+load.py        clients on raw sockets that time the answers
+
+webhook.py     events: the connector, the floors and django-onfido, with the database at 0, 1 and 2 ms
+claims.py      reading claims, against a bare view with the same token check
+initiate.py    what the connector adds to Onfido's own time, against 15 round trips
+deliveries.py  deliveries of two workers, and how soon one starts
+scale.py       the webhook and the claims of 1 k, 100 k and 1 M users
+footprint.py   start to ready, and resident memory
+
+floor.py       the statements of an event one by one       pipelined.py   the same in two psycopg pipelines
+bare.py        a bare view of claims, and 15 round trips   django_peer.py  django-onfido, in an environment of its own
+
+Log lines are written as deployed (INFO). `BENCH_ROUNDS`, `BENCH_EVENTS` and `BENCH_USERS` make a run shorter or longer,
+`BENCH_PARTS=webhook,claims` leaves parts out, and `BENCH_BEFORE=checkout` adds an earlier version for comparison.
 """

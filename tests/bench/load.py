@@ -1,16 +1,13 @@
-"""Clients that post events over raw sockets, so that they take little of the machine themselves."""
+"""Clients that send prepared requests over raw sockets, so that they take little of the machine themselves."""
 
 from __future__ import annotations
 
 import socket
 import threading
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from statistics import quantiles
-
-from tests.bench.seed import PROVIDER_ID, WEBHOOK_TOKEN, body
-from tests.bodies import sign
+from statistics import median, quantiles
 
 
 @dataclass(frozen=True)
@@ -22,13 +19,33 @@ class Measure:
     p99: float
 
 
-def requests_for(run_ids: Sequence[str]) -> list[bytes]:
-    """Make the whole request for each run's event."""
-    return [_request(body(run_id)) for run_id in run_ids]
+def middle(rounds: Iterable[Measure]) -> Measure:
+    """Return the medians of some rounds."""
+    columns = zip(*((each.per_second, each.p50, each.p99) for each in rounds), strict=True)
+    return Measure(*(median(column) for column in columns))
 
 
-def post_all(port: int, requests: Sequence[bytes], clients: int) -> Measure:
-    """Post all requests from so many clients at once; raises `RuntimeError` at an answer that is not 200."""
+def ratio(first: Sequence[Measure], second: Sequence[Measure], name: str) -> float:
+    """Return the median of the ratios of each round: what slows the machine down slows both."""
+    return median(getattr(a, name) / getattr(b, name) for a, b in zip(first, second, strict=True))
+
+
+def post(path: str, body: bytes, signature: str) -> bytes:
+    """Return the whole request that posts a signed event."""
+    head = (
+        f"POST {path} HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n"
+        f"X-SHA2-Signature: {signature}\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+def get(path: str, token: str) -> bytes:
+    """Return the whole request that reads something with a token."""
+    return f"GET {path} HTTP/1.1\r\nHost: bench\r\nAuthorization: Bearer {token}\r\n\r\n".encode()
+
+
+def send_all(port: int, requests: Sequence[bytes], clients: int) -> Measure:
+    """Send all requests from so many clients at once; raises `RuntimeError` at an answer that is not 200."""
     times: list[float] = []
     failures: list[str] = []
     threads = [
@@ -52,25 +69,29 @@ def _client(port: int, requests: Sequence[bytes], times: list[float], failures: 
         began = time.perf_counter()
         if connection is None:
             connection = socket.create_connection(("127.0.0.1", port), timeout=30)
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         connection.sendall(request)
-        head = b""
-        while b"\r\n\r\n" not in head:
-            if not (part := connection.recv(4096)):
-                break
-            head += part
+        head = _read(connection)
         times.append(time.perf_counter() - began)
-        if not head.startswith(b"HTTP/1.1 200"):
+        if not head.startswith(b"http/1.1 200"):
             failures.append(head[:80].decode(errors="replace"))
-        if b"connection: close" in head.lower() or not head:
+        if b"connection: close" in head or not head:
             connection.close()
             connection = None
     if connection is not None:
         connection.close()
 
 
-def _request(payload: bytes) -> bytes:
-    head = (
-        f"POST /idv/onfido/v1/{PROVIDER_ID}/verify HTTP/1.1\r\nHost: bench\r\nContent-Type: application/json\r\n"
-        f"X-SHA2-Signature: {sign(payload, WEBHOOK_TOKEN)}\r\nContent-Length: {len(payload)}\r\n\r\n"
-    )
-    return head.encode() + payload
+def _read(connection: socket.socket) -> bytes:
+    """Read an answer to its end; returns its head in lower case."""
+    received = b""
+    while b"\r\n\r\n" not in received:
+        if not (part := connection.recv(65536)):
+            return received.lower()
+        received += part
+    head, _, body = received.partition(b"\r\n\r\n")
+    head = head.lower()
+    left = int(head.partition(b"content-length:")[2].split(b"\r\n")[0] or 0) - len(body)
+    while left > 0 and (part := connection.recv(65536)):
+        left -= len(part)
+    return head

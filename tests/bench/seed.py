@@ -16,7 +16,8 @@ from connector.store.engine import Database
 from connector.store.models import claims, providers, users, verification_claims, verifications
 from connector.store.sealed import provider_secret
 from connector.store.vault import Vault
-from tests.bodies import WORKFLOW_ID, event_body
+from tests.bench.load import post
+from tests.bodies import WORKFLOW_ID, event_body, sign
 from tests.values import MAPPING
 
 PROVIDER_ID = "b0b0b0b0-0000-4000-8000-000000000001"
@@ -39,7 +40,13 @@ def fill(database: Database, run_ids: list[str]) -> None:
             connection.execute(insert(claims), [row for run_id in batch for row in _claims(run_id, now)])
 
 
-def body(run_id: str) -> bytes:
+def event_requests(run_ids: list[str]) -> list[bytes]:
+    """Return the signed request of each run's event."""
+    path = f"/idv/onfido/v1/{PROVIDER_ID}/verify"
+    return [post(path, content, sign(content, WEBHOOK_TOKEN)) for content in map(_event, run_ids)]
+
+
+def _event(run_id: str) -> bytes:
     """Make the event that approves a run, of the size that Onfido's have."""
     comparisons = {"first_name": "clear", "last_name": "clear", "date_of_birth": "clear"}
     bare = event_body(run_id, "approved", comparisons)
@@ -55,6 +62,7 @@ def _provider(now: datetime) -> dict[str, Any]:
         "id": PROVIDER_ID,
         "tenant": DEFAULT_TENANT,
         "name": "bench",
+        "name_key": "bench",
         "description": "",
         "image": "",
         "is_enabled": True,

@@ -1,0 +1,108 @@
+"""What is measured runs in processes of its own, and ends with the measurement."""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+import sys
+import time
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import requests
+
+from tests.bench.seed import KEY
+from tests.databases import put_database
+
+ROOT = Path(__file__).parent.parent.parent
+WORKERS, THREADS = 2, 8
+
+
+def new_database(directory: Path, server: str, kind: str) -> str:
+    """Return the URL of a new, empty database."""
+    name = f"bench_{uuid.uuid4().hex}"
+    return f"sqlite:///{directory / name}.db" if kind == "sqlite" else put_database(server, name)
+
+
+@contextmanager
+def at_distance(url: str, milliseconds: float) -> Iterator[str]:
+    """Return a URL that leads to a database through a proxy, so that a round trip takes so much longer."""
+    if not milliseconds:
+        yield url
+        return
+    command = [sys.executable, "-m", "tests.bench.delay", url, str(milliseconds)]
+    with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout
+            yield process.stdout.readline().strip()
+        finally:
+            process.terminate()
+
+
+@contextmanager
+def connector(directory: Path, url: str, **variables: str) -> Iterator[int]:
+    """Run `connector serve` with two processes of eight threads; returns its port."""
+    directory.mkdir(mode=0o700, exist_ok=True)
+    port = free_port()
+    environ = {
+        "CONNECTOR_DATA_DIR": str(directory),
+        "CONNECTOR_DATABASE_URL": url,
+        "CONNECTOR_ENCRYPTION_KEYS": KEY,
+        "CONNECTOR_WORKERS": str(WORKERS),
+        "CONNECTOR_THREADS": str(THREADS),
+        "CONNECTOR_WORKER_IN_SERVER": "never",
+        "CONNECTOR_LOG_LEVEL": "INFO",
+        **variables,
+    }
+    command = [sys.executable, "-m", "connector", "serve", "--dev", "--port", str(port)]
+    with running(command, environ, directory / "log", f"http://127.0.0.1:{port}/readyz"):
+        yield port
+
+
+@contextmanager
+def gunicorn(
+    directory: Path, application: str, environ: Mapping[str, str], python: str = sys.executable
+) -> Iterator[int]:
+    """Run another application under gunicorn, with as many processes and threads; returns its port."""
+    port = free_port()
+    command = [python, "-m", "gunicorn", "--bind", f"127.0.0.1:{port}", "--no-control-socket", "--log-level", "error"]
+    command += ["--workers", str(WORKERS), "--worker-class", "gthread", "--threads", str(THREADS), application]
+    with running(command, environ, directory / f"{application}.log", f"http://127.0.0.1:{port}/"):
+        yield port
+
+
+@contextmanager
+def running(command: Sequence[str], environ: Mapping[str, str], log: Path, url: str | None) -> Iterator[int]:
+    """Run a command until the end, from when it answers on `url`; returns its process id."""
+    with log.open("ab") as output:
+        process = subprocess.Popen(command, cwd=ROOT, env=os.environ | environ, stdout=output, stderr=output)
+    try:
+        if url:
+            wait_for(url, process, log)
+        yield process.pid
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def wait_for(url: str, process: subprocess.Popen[bytes], log: Path) -> None:
+    """Return once something answers on a URL."""
+    end = time.monotonic() + 60
+    while process.poll() is None and time.monotonic() < end:
+        try:
+            if requests.get(url, timeout=5).status_code < 500:
+                return
+        except (requests.ConnectionError, requests.Timeout):
+            pass
+        time.sleep(0.005)
+    raise RuntimeError(f"{url} does not answer: {log.read_text(errors='replace')[-2000:]}")
+
+
+def free_port() -> int:
+    """Return the number of a port that nothing listens on."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return int(listener.getsockname()[1])
