@@ -11,7 +11,7 @@ from flask import Flask, Response, jsonify, request
 from sqlalchemy import bindparam, insert, select, update
 
 from connector.access.development import trusted_issuers
-from connector.access.jwt import parse
+from connector.access.jwt import present
 from connector.domain.tenancy import DEFAULT_TENANT, Tenant
 from connector.settings import Settings
 from connector.store.models import (
@@ -50,7 +50,7 @@ CHANGE_VERIFICATION = update(verifications).where(verifications.c.id == bindpara
 @app.get("/api/users/v1/me/idv/claims")
 def list_claims() -> Response:
     """List the claims of the token's user."""
-    caller = issuers.verify(parse(request.headers["Authorization"].removeprefix("Bearer ")), TENANT)
+    caller = issuers.verify(present(request.headers["Authorization"].removeprefix("Bearer ")), TENANT)
     with reader.connect() as connection:
         rows = connection.execute(CLAIMS, {"of": caller.subject}).all()
     return jsonify([_claim(row) for row in rows])

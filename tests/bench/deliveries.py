@@ -1,0 +1,103 @@
+"""Deliveries of local work by two worker processes, and how soon after its commit one starts on an idle system."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from sqlalchemy import func, select, text
+
+from connector.store import outbox
+from connector.store.engine import Database
+from connector.store.models import outbox as outbox_table
+from tests.bench.processes import ROOT, new_database
+from tests.bench.worker import Nothing, Stamp
+
+CREATE = "CREATE TABLE bench_starts (number integer, started timestamptz DEFAULT clock_timestamp())"
+DELAYS = """
+SELECT 1000 * extract(epoch FROM started - created_at) AS delay
+FROM bench_starts JOIN outbox ON kind = 'stamp' AND (payload ->> 'number')::integer = number
+"""
+
+
+def measure(directory: Path, server: str, rounds: int, number: int, before: str = "") -> dict[str, Any]:
+    """Return deliveries a second, of this version and of an earlier one's checkout, and the delays in milliseconds."""
+    roots = {"now": ROOT} | ({"before": Path(before)} if before else {})
+    urls = {name: _database(directory, server, root) for name, root in roots.items()}
+    rates: dict[str, list[float]] = {name: [] for name in roots}
+    for _ in range(rounds):
+        for name, root in roots.items():
+            rates[name].append(_rate(directory, urls[name], root, number))
+    delays = _delays(directory, urls["now"])
+    figures: dict[str, Any] = {name: median(values) for name, values in rates.items()}
+    if before:
+        figures["ratio"] = median(a / b for a, b in zip(rates["now"], rates["before"], strict=True))
+    return {"per_second": figures, "start_delay": {"p50": median(delays), "longest": max(delays)}}
+
+
+def _database(directory: Path, server: str, root: Path) -> str:
+    url = new_database(directory, server, "postgresql")
+    environ = os.environ | {"CONNECTOR_DATABASE_URL": url, "CONNECTOR_DATA_DIR": str(directory / "deliveries")}
+    subprocess.run([sys.executable, "-m", "connector", "migrate"], cwd=root, env=environ, check=True, capture_output=True)
+    return url
+
+
+def _rate(directory: Path, url: str, root: Path, number: int) -> float:
+    """Return how many deliveries a second two workers make, from the first one on."""
+    database = Database(url)
+    with _workers(directory, url, root, 2):
+        with database.write() as connection:
+            outbox.add_all(connection, [Nothing(each) for each in range(number)])
+        while (left := _ready(database)) == number:
+            time.sleep(0.001)
+        began = time.perf_counter()
+        while _ready(database):
+            time.sleep(0.01)
+        seconds = time.perf_counter() - began
+    database.close()
+    return left / seconds
+
+
+def _delays(directory: Path, url: str, number: int = 40) -> list[float]:
+    database = Database(url)
+    with database.write() as connection:
+        connection.execute(text(CREATE))
+    with _workers(directory, url, ROOT, 1):
+        for each in range(number):
+            time.sleep(0.1)
+            with database.write() as connection:
+                outbox.add(connection, Stamp(each))
+        while _ready(database):
+            time.sleep(0.02)
+    with database.read() as connection:
+        delays = [float(delay) for delay in connection.execute(text(DELAYS)).scalars()]
+    database.close()
+    return delays
+
+
+def _ready(database: Database) -> int:
+    statement = select(func.count()).where(outbox_table.c.state == outbox.READY)
+    with database.read() as connection:
+        return int(connection.execute(statement).scalar_one())
+
+
+@contextmanager
+def _workers(directory: Path, url: str, root: Path, number: int) -> Iterator[None]:
+    environ = os.environ | {"PYTHONPATH": str(root)}
+    command = [sys.executable, str(Path(__file__).with_name("worker.py")), url, str(directory / "deliveries")]
+    with ExitStack() as stack:
+        for _ in range(number):
+            process = stack.enter_context(
+                subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+            )
+            stack.callback(process.terminate)
+            assert process.stdout
+            assert process.stdout.readline().strip() == "ready"
+        yield
