@@ -6,6 +6,7 @@ import os
 import uuid
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from flask import Flask, Response, jsonify, request
 from sqlalchemy import bindparam, insert, select, update
@@ -31,9 +32,7 @@ app = Flask("bare")
 issuers = trusted_issuers(Settings(data_dir=Path(os.environ["BENCH_DIR"]), dev=True))
 TENANT = Tenant(DEFAULT_TENANT)
 CLAIMS = (
-    select(claims.c["id", "uri", "provider_id", "is_verified", "verification_status", "metadata"])
-    .where(claims.c.tenant == DEFAULT_TENANT, claims.c.user_id == bindparam("of"))
-    .order_by(claims.c.uri)
+    select(claims).where(claims.c.tenant == DEFAULT_TENANT, claims.c.user_id == bindparam("of")).order_by(claims.c.uri)
 )
 PROVIDER = select(providers).where(providers.c.id == bindparam("of"), providers.c.tenant == DEFAULT_TENANT)
 USER_VALUES = select(user_attributes).where(
@@ -56,10 +55,9 @@ def list_claims() -> Response:
     return jsonify([_claim(row) for row in rows])
 
 
-def _claim(row: object) -> dict[str, object]:
-    claim_id, uri, provider_id, is_verified, status, metadata = row  # type: ignore[misc]
-    named = {"id": claim_id, "uri": uri, "idVProviderId": provider_id}
-    return named | {"isVerified": is_verified, "claimMetadata": metadata | {"verification_status": status}}
+def _claim(row: Any) -> dict[str, object]:
+    named = {"id": row.id, "uri": row.uri, "idVProviderId": row.provider_id, "isVerified": row.is_verified}
+    return named | {"claimMetadata": row.metadata | {"verification_status": row.verification_status}}
 
 
 @app.get("/initiate/<user_id>")

@@ -45,7 +45,9 @@ def measure(directory: Path, server: str, rounds: int, number: int, before: str 
 def _database(directory: Path, server: str, root: Path) -> str:
     url = new_database(directory, server, "postgresql")
     environ = os.environ | {"CONNECTOR_DATABASE_URL": url, "CONNECTOR_DATA_DIR": str(directory / "deliveries")}
-    subprocess.run([sys.executable, "-m", "connector", "migrate"], cwd=root, env=environ, check=True, capture_output=True)
+    subprocess.run(
+        [sys.executable, "-m", "connector", "migrate"], cwd=root, env=environ, check=True, capture_output=True
+    )
     return url
 
 

@@ -54,7 +54,12 @@ from onfido.views import status_update
 
 
 def _answer(href: str) -> dict[str, object]:
-    return {"id": href.rpartition("/")[2], "created_at": "2026-01-02T03:04:05Z", "status": "complete", "result": "clear"}
+    return {
+        "id": href.rpartition("/")[2],
+        "created_at": "2026-01-02T03:04:05Z",
+        "status": "complete",
+        "result": "clear",
+    }
 
 
 base.get = _answer
@@ -69,7 +74,9 @@ def main() -> None:
     raw = {"id": "bench", "created_at": "2026-01-02T03:04:05Z"}
     applicant = Applicant.objects.create_applicant(user, raw)
     Check.objects.bulk_create(
-        Check(user=user, applicant=applicant, onfido_id=each, status="in_progress", raw={}, created_at=raw["created_at"])
+        Check(
+            user=user, applicant=applicant, onfido_id=each, status="in_progress", raw={}, created_at=raw["created_at"]
+        )
         for each in Path(sys.argv[1]).read_text().split()
     )
 

@@ -1,7 +1,7 @@
 """The floor: the statements of an event, one by one, in a bare Flask view on an engine of its own.
 
-Ten round trips to PostgreSQL: the token; BEGIN, event, run, what was sent, claims, claims, run, history, COMMIT. Writers
-of SQLite queue on a file, as the connector's do: without, they collide and the slowest take ten times as long.
+Ten round trips to PostgreSQL: the token; BEGIN, event, run, what was sent, claims, claims, run, history, COMMIT.
+Writers of SQLite queue on a file, as the connector's do: without, they collide and the slowest take ten times as long.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 from flask import Flask, Response, request
@@ -47,7 +48,7 @@ def _prepare_sqlite(driver: Any, _record: object) -> None:
 
 engine = open_engine()
 reader = engine.execution_options(isolation_level="AUTOCOMMIT")
-_threads, _file = threading.Lock(), open(os.environ["BENCH_LOCK"], "ab")  # noqa: SIM115  as long as the process
+_threads, _file = threading.Lock(), Path(os.environ["BENCH_LOCK"]).open("ab")  # noqa: SIM115
 
 
 @contextmanager

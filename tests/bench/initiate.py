@@ -1,16 +1,13 @@
-"""What the connector adds to Onfido's own time when a verification is initiated: client, connector, Onfido apart."""
+"""What the connector adds to Onfido's own time when a verification is initiated, against 15 round trips."""
 
 from __future__ import annotations
 
 import json
-import os
-import socket
-import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from functools import partial
 from http import HTTPStatus
 from http.client import HTTPConnection
@@ -22,67 +19,112 @@ from typing import Any
 import requests
 
 from connector.access.development import mint_token
-from connector.bootstrap import create_services
+from connector.bootstrap import Services, create_services
 from connector.domain.tenancy import DEFAULT_TENANT, Tenant
 from connector.onfido.client import OnfidoClient, OnfidoTransport
-from connector.settings import load
+from connector.settings import Settings
+from connector.store.engine import Database
+from tests.bench.processes import at_distance, connector, free_port, gunicorn, new_database, running
+from tests.bench.seed import KEY, fill
 from tests.bodies import API_TOKEN, WORKFLOW_ID, provider_body
 from tests.harness import ADMIN_SCOPES
+from tests.postgresql_proxy import PostgresqlProxy
 from tests.values import VALUES
 
-LATENCY = 100  # milliseconds that Onfido takes for a call
-WARM_UP = 5
+LATENCY = 50  # milliseconds that Onfido takes for a call
+WARM_UP, COUNTED = 5, 10
+
+Call = Callable[[], object]
 
 
-@dataclass(frozen=True)
-class Initiation:
-    """Medians in milliseconds: the whole request, Onfido's two calls by themselves, and the difference."""
+def measure(directory: Path, server: str, kind: str, milliseconds: float, number: int) -> dict[str, Any]:
+    """Initiate for so many users; in turns, make the same two calls to Onfido, and the floor's round trips."""
+    times: dict[str, list[float]] = {"total": [], "onfido": [], "floor": []}
+    with ExitStack() as stack:
+        url = stack.enter_context(at_distance(_migrated(directory, server, kind), milliseconds))
+        initiation, two_calls = stack.enter_context(_connector(directory, url))
+        floor = stack.enter_context(_floor(directory, server, milliseconds))
+        for each in range(WARM_UP + number):
+            times["total"].append(_timed(initiation(f"user-{each}")))
+            times["onfido"].append(_timed(two_calls))
+            times["floor"].append(_timed(floor(f"user-{each}")))
+    own = median(total - bare for total, bare in list(zip(times["total"], times["onfido"], strict=True))[WARM_UP:])
+    middle = {name: median(values[WARM_UP:]) for name, values in times.items()}
+    return {"database": kind, "milliseconds": milliseconds, **middle, "own": own, "own_ratio": own / middle["floor"]}
 
-    database: str
-    total: float
-    onfido: float
-    own: float
-    calls: int
+
+def round_trips(directory: Path, server: str) -> dict[str, float]:
+    """Return how often the connector, and the floor, wait for PostgreSQL, counted at the wire."""
+    proxy = PostgresqlProxy(_migrated(directory, server, "postgresql"))
+    with _connector(directory, proxy.url) as (initiation, _):
+        calls = [initiation(f"user-{each}") for each in range(WARM_UP + COUNTED)]
+        for call in calls[:WARM_UP]:
+            call()
+        with proxy.counted() as ours:
+            for call in calls[WARM_UP:]:
+                call()
+    proxy.close()
+    return {"connector": ours[0] / COUNTED}
 
 
-def measure(directory: Path, kind: str, database_url: str, rounds: int) -> Initiation:
-    """Initiate for so many users, and make the same two calls without the connector, in turns."""
-    directory.mkdir(mode=0o700)
-    simulator_port, port = _free_port(), _free_port()
-    url, simulator_url = f"http://127.0.0.1:{port}", f"http://127.0.0.1:{simulator_port}"
-    variables = {
-        "CONNECTOR_DATA_DIR": str(directory),
-        "CONNECTOR_DATABASE_URL": database_url,
-        "CONNECTOR_PUBLIC_URL": url,
-        "CONNECTOR_LOG_LEVEL": "WARNING",
-        "CONNECTOR_ALLOW_HTTP_LOOPBACK": "true",
-        "CONNECTOR_ONFIDO_RATE_LIMIT": "1000000",
-    }
+def _migrated(directory: Path, server: str, kind: str) -> str:
+    database = Database(url := new_database(directory, server, kind))
+    database.migrate()
+    database.close()
+    return url
+
+
+@contextmanager
+def _connector(directory: Path, url: str) -> Iterator[tuple[Callable[[str], Call], Call]]:
+    """Run the connector and an Onfido; returns what initiates for a user, and the two calls without the connector."""
+    own, simulator_port = directory / uuid.uuid4().hex, free_port()
+    own.mkdir(mode=0o700)
+    simulator_url = f"http://127.0.0.1:{simulator_port}"
+    simulator = [sys.executable, "-m", "connector", "simulate", "--port", str(simulator_port)]
+    variables = {"CONNECTOR_ALLOW_HTTP_LOOPBACK": "true", "CONNECTOR_ONFIDO_RATE_LIMIT": "1000000"}
     with (
-        _process(["simulate", "--port", str(simulator_port)], {}, f"{simulator_url}/"),
-        _process(["migrate"], variables, None),
-        _process(["serve", "--dev", "--port", str(port)], variables, f"{url}/readyz"),
+        running(simulator, {}, own / "simulator", f"{simulator_url}/"),
+        connector(own, url, **variables) as port,
+        _services(own, url) as services,
     ):
         requests.patch(f"{simulator_url}/simulator/faults", json={"latency_ms": LATENCY}, timeout=10).raise_for_status()
-        services = create_services(load(None, variables, dev=True))
         api_url = f"{simulator_url}/v3.6"
-        provider_id = _add_provider(url, directory, api_url)
+        provider_id = _add_provider(f"http://127.0.0.1:{port}", own, api_url)
         application = HTTPConnection("127.0.0.1", port)  # kept, as an application does; its own time is next to none
         transport = OnfidoTransport(rate_limit=1_000_000)
         onfido = transport.client(api_url, API_TOKEN)
-        totals, bare, calls = [], [], 0
-        for number in range(WARM_UP + rounds):
-            services.users.add(Tenant(DEFAULT_TENANT), f"user-{number}", VALUES)
-            token = mint_token(directory, f"user-{number}", ["internal_login"])
-            before = _calls(simulator_url)
-            totals.append(_timed(partial(_initiate, application, token, provider_id)))
-            calls = _calls(simulator_url) - before
-            bare.append(_timed(partial(_two_calls, onfido)))
+
+        def initiation(user_id: str) -> Call:
+            services.users.add(Tenant(DEFAULT_TENANT), user_id, VALUES)
+            token = mint_token(own, user_id, ["internal_login"])
+            return partial(_initiate, application, token, provider_id)
+
+        yield initiation, partial(_two_calls, onfido)
         transport.close()
         application.close()
-        services.close()
-    total, alone = median(totals[WARM_UP:]), median(bare[WARM_UP:])
-    return Initiation(kind, total, alone, total - alone, calls)
+
+
+@contextmanager
+def _services(directory: Path, url: str) -> Iterator[Services]:
+    services = create_services(Settings(data_dir=directory, database_url=url, encryption_keys=(KEY,), dev=True))
+    yield services
+    services.close()
+
+
+@contextmanager
+def _floor(directory: Path, server: str, milliseconds: float) -> Iterator[Callable[[str], Call]]:
+    """Run the bare view; returns what makes its round trips for a user."""
+    database = Database(url := new_database(directory, server, "postgresql"))
+    fill(database, [])
+    database.close()
+    environ = {"BENCH_DIR": str(directory / "floor"), "BENCH_LOCK": str(directory / "floor.lock")}
+    with (
+        at_distance(url, milliseconds) as reached,
+        gunicorn(directory, "tests.bench.bare:app", environ | {"BENCH_DATABASE": reached}) as port,
+    ):
+        client = HTTPConnection("127.0.0.1", port)
+        yield lambda user_id: partial(_answer, client, "GET", f"/initiate/{user_id}")
+        client.close()
 
 
 def _add_provider(url: str, directory: Path, api_url: str) -> str:
@@ -96,14 +138,15 @@ def _add_provider(url: str, directory: Path, api_url: str) -> str:
 
 
 def _initiate(application: HTTPConnection, token: str, provider_id: str) -> None:
-    body = {
-        "idVProviderId": provider_id,
-        "claims": list(VALUES),
-        "properties": [{"key": "status", "value": "INITIATED"}],
-    }
+    status = [{"key": "status", "value": "INITIATED"}]
+    body = {"idVProviderId": provider_id, "claims": list(VALUES), "properties": status}
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-    application.request("POST", "/api/users/v1/me/idv/verify", json.dumps(body), headers)
-    answer = application.getresponse()
+    _answer(application, "POST", "/api/users/v1/me/idv/verify", json.dumps(body), headers)
+
+
+def _answer(client: HTTPConnection, *request: Any) -> None:
+    client.request(*request)
+    answer = client.getresponse()
     content = answer.read()
     if answer.status != HTTPStatus.OK:
         raise RuntimeError(content.decode())
@@ -114,45 +157,7 @@ def _two_calls(onfido: OnfidoClient) -> None:
     onfido.create_run(workflow_id=WORKFLOW_ID, applicant_id=applicant.applicant_id)
 
 
-def _calls(simulator_url: str) -> int:
-    state = requests.get(f"{simulator_url}/simulator/state", timeout=10).json()
-    return sum(state["requests"].values())
-
-
-def _timed(action: Callable[[], object]) -> float:
+def _timed(call: Call) -> float:
     began = time.perf_counter()
-    action()
+    call()
     return (time.perf_counter() - began) * 1000
-
-
-@contextmanager
-def _process(arguments: list[str], variables: Mapping[str, str], ready_url: str | None) -> Iterator[None]:
-    """Run a command of the connector's until the end; one without a URL has to end by itself first."""
-    command = [sys.executable, "-m", "connector", *arguments]
-    process = subprocess.Popen(command, env=os.environ | variables, stdout=subprocess.DEVNULL)
-    try:
-        if ready_url is None:
-            process.wait(timeout=60)
-        else:
-            _wait(ready_url)
-        yield
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def _wait(url: str) -> None:
-    for _ in range(300):
-        try:
-            if requests.get(url, timeout=5).ok:
-                return
-        except requests.ConnectionError:
-            pass
-        time.sleep(0.1)
-    raise RuntimeError(f"{url} does not answer")
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])

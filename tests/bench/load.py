@@ -27,7 +27,7 @@ def middle(rounds: Iterable[Measure]) -> Measure:
 
 def ratio(first: Sequence[Measure], second: Sequence[Measure], name: str) -> float:
     """Return the median of the ratios of each round: what slows the machine down slows both."""
-    return median(getattr(a, name) / getattr(b, name) for a, b in zip(first, second, strict=True))
+    return median(float(getattr(a, name) / getattr(b, name)) for a, b in zip(first, second, strict=True))
 
 
 def post(path: str, body: bytes, signature: str) -> bytes:

@@ -75,13 +75,14 @@ def gunicorn(
 
 
 @contextmanager
-def running(command: Sequence[str], environ: Mapping[str, str], log: Path, url: str | None) -> Iterator[int]:
+def running(
+    command: Sequence[str], environ: Mapping[str, str], log: Path, url: str, root: Path = ROOT
+) -> Iterator[int]:
     """Run a command until the end, from when it answers on `url`; returns its process id."""
     with log.open("ab") as output:
-        process = subprocess.Popen(command, cwd=ROOT, env=os.environ | environ, stdout=output, stderr=output)
+        process = subprocess.Popen(command, cwd=root, env=os.environ | environ, stdout=output, stderr=output)
     try:
-        if url:
-            wait_for(url, process, log)
+        wait_for(url, process, log)
         yield process.pid
     finally:
         process.terminate()

@@ -17,7 +17,7 @@ from tests.bench.seed import event_requests, fill
 from tests.postgresql_proxy import PostgresqlProxy
 
 CLIENTS = 16
-WARM_UP, COUNTED = 100, 20
+WARM_UP, COUNTED = 400, 20
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,9 @@ def measure(directory: Path, server: str, kind: str, milliseconds: float, rounds
     run_ids = [str(uuid.uuid4()) for _ in range(WARM_UP + rounds * (events + singles))]
     with ExitStack() as stack:
         ports = {
-            name: stack.enter_context(_serve(name, directory, new_database(directory, server, kind), milliseconds, run_ids))
+            name: stack.enter_context(
+                _serve(name, directory, new_database(directory, server, kind), milliseconds, run_ids)
+            )
             for name in names
         }
         _post(names, ports, run_ids[:WARM_UP], CLIENTS)

@@ -1,0 +1,72 @@
+"""Start to ready, and resident memory of a web worker and a worker process."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import requests
+
+from tests.bench.processes import ROOT, free_port, running
+
+MEBIBYTE = 1024.0
+
+
+def measure(directory: Path, url: str, rounds: int, before: str = "") -> dict[str, Any]:
+    """Start this version, and an earlier one's checkout, in turns; `url` is of a database that this one migrated."""
+    roots = {"now": ROOT} | ({"before": Path(before)} if before else {})
+    starts: dict[str, list[dict[str, float]]] = {name: [] for name in roots}
+    for _ in range(rounds + 1):
+        for name, root in roots.items():
+            starts[name].append(_start(directory / f"footprint-{name}", root))
+    measured: dict[str, Any] = {name: _medians(each[1:]) for name, each in starts.items()}
+    measured["now"]["worker_mib"] = _worker(directory / "footprint-worker", url)
+    if before:
+        pairs = zip(starts["now"][1:], starts["before"][1:], strict=True)
+        measured["ready_ratio"] = median(now["ready_ms"] / then["ready_ms"] for now, then in pairs)
+    return measured
+
+
+def _medians(starts: Sequence[dict[str, float]]) -> dict[str, float]:
+    return {name: median(each[name] for each in starts) for name in starts[0]}
+
+
+def _start(directory: Path, root: Path) -> dict[str, float]:
+    """Start `connector serve` on the embedded database, which exists from the second time on."""
+    directory.mkdir(mode=0o700, exist_ok=True)
+    port = free_port()
+    command = [sys.executable, "-m", "connector", "serve", "--dev", "--port", str(port)]
+    environ = {"CONNECTOR_DATA_DIR": str(directory), "PYTHONPATH": str(root), "CONNECTOR_WORKERS": "1"}
+    began = time.perf_counter()
+    with running(command, environ, directory / "log", f"http://127.0.0.1:{port}/readyz", root) as process:
+        ready = time.perf_counter() - began
+        for _ in range(20):
+            requests.get(f"http://127.0.0.1:{port}/readyz", timeout=10).raise_for_status()
+        return {"ready_ms": ready * 1000, "web_worker_mib": max(map(_resident, _children(process)))}
+
+
+def _worker(directory: Path, url: str) -> float:
+    """Return the resident memory of a worker on PostgreSQL, in MiB."""
+    directory.mkdir(mode=0o700, exist_ok=True)
+    port = free_port()
+    command = [sys.executable, "-m", "connector", "worker", "--port", str(port)]
+    environ = {"CONNECTOR_DATA_DIR": str(directory), "CONNECTOR_DATABASE_URL": url}
+    with running(command, environ, directory / "log", f"http://127.0.0.1:{port}/readyz") as process:
+        time.sleep(2)  # for the first sweep
+        return _resident(process)
+
+
+def _children(process: int) -> list[int]:
+    listed = subprocess.run(["ps", "-o", "pid=", "--ppid", str(process)], capture_output=True, text=True, check=True)
+    return [int(each) for each in listed.stdout.split()]
+
+
+def _resident(process: int) -> float:
+    status = Path(f"/proc/{process}/status").read_text(encoding="ascii")
+    [line] = [line for line in status.splitlines() if line.startswith("VmRSS:")]
+    return int(line.split()[1]) / MEBIBYTE
