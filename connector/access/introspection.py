@@ -3,9 +3,9 @@
     answered within 60 s ──► the same answer, never beyond the token's `exp`
     else ──► one question for each token at a time, few at once ──► the issuer ──► claims, or "not active"
 
-An issuer that is away holds few threads, and only for a moment: after a question without an answer everybody else is
-told to come back for `PAUSE`, then one question finds out whether it is there again. Answers are kept by the digest of
-the token, so that memory holds no tokens; there is room for `ROOM` of them.
+An issuer that cannot be reached holds few threads, and only for a moment: after a question without an answer all other
+callers are refused for `PAUSE`, then one question probes the issuer. Answers are kept by the digest of the token, so that
+memory holds no tokens; there is room for `ROOM` of them.
 """
 
 from __future__ import annotations
@@ -173,7 +173,7 @@ class Introspection:
         return IssuerUnavailableError(1)
 
     def _unavailable(self, error: Exception) -> IssuerUnavailableError:
-        """Log why there is no answer; leave the issuer alone where it is away, because each question holds a thread."""
+        """Log why there is no answer, and pause where the issuer is unreachable: each question holds a thread."""
         self._endpoint = self._issuer.introspection_endpoint
         if not isinstance(error, AnswerError) or error.is_away:
             self._pause.begin()

@@ -103,7 +103,7 @@ class IssuerKeys:
         return None if newer is tried else newer
 
     def prepare(self) -> None:
-        """Begin to fetch the keys, so that the first caller does not have to wait."""
+        """Begin to fetch the keys, so that the first caller does not wait for them."""
         self._begin(REFETCH_AFTER)
 
     def _renew(self, kept: _Kept) -> None:

@@ -60,7 +60,7 @@ class Algorithms(JWSRegistry):
         super().__init__(algorithms=algorithms, strict_check_header=False)
 
     def get_alg(self, name: str) -> JWSAlgModel:
-        """Return an algorithm of this issuer; the operator chooses them, whatever joserfc recommends."""
+        """Return an algorithm of this issuer; the operator chooses them, also ones that joserfc does not recommend."""
         if not self.allowed or name not in self.allowed:
             raise UnsupportedAlgorithmError
         return self.algorithms[name]

@@ -51,7 +51,7 @@ class SigningIssuer(TrustedIssuer):
         self._registry = Algorithms(settings.algorithms)
 
     def prepare(self) -> None:
-        """Begin to fetch the keys, so that the first caller does not have to wait."""
+        """Begin to fetch the keys, so that the first caller does not wait for them."""
         self._keys.prepare()
 
     def verify(self, token: Presented) -> Principal:

@@ -86,7 +86,7 @@ class TrustedIssuers:
                 yield finding("scope", " ".join(sorted(scopes)), lambda: check_scope(scopes, scope))
 
     def _candidates(self, token: Presented, tenant: Tenant) -> list[TrustedIssuer]:
-        """Return the issuers by which a token may be: the one that a JWT names, or those that can be asked."""
+        """Return the issuers that may have issued a token: the one that a JWT names, or those that can be asked."""
         if token.jwt is not None:
             return [self._named(token.jwt, tenant)]
         asked = [each for each in self.of(tenant) if each.is_opaque]
@@ -126,7 +126,7 @@ def trust(
 
 
 def _explain_by(candidates: list[TrustedIssuer], token: Presented) -> tuple[TrustedIssuer, Explanation]:
-    """Return the issuer by which a token is, with what it says of it; where none knows it, the last."""
+    """Return the issuer that knows a token, with its answer about it; where none knows it, the last."""
     for issuer in candidates:
         explanation = issuer.explain(token)
         if explanation.claims is not None:

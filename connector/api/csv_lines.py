@@ -48,7 +48,7 @@ def csv_pieces(verifications: Iterable[ListedVerification]) -> Generator[str]:
 
 
 def harmless(text: str) -> str:
-    """Return a cell of which no spreadsheet executes any part, wherever it splits the line."""
+    """Return the text of a cell with an apostrophe before every part that a spreadsheet could execute."""
     marked = _FORMULA.sub(r"\1'", text)
     return f"'{text}" if marked == text and text[:1] in tuple(_BREAKS) else marked
 

@@ -41,7 +41,7 @@ list`, or `GET /api/server/v1/idv-providers`.
 
 
 class ConnectorApi(Api):  # type: ignore[misc]
-    """flask-smorest's, with our error body in place of its own."""
+    """flask-smorest's API, with the contract's error body."""
 
     ERROR_SCHEMA = errors.ErrorSchema
 

@@ -108,7 +108,7 @@ def _chunks(file: EvidenceFile) -> Iterator[bytes]:
     try:
         yield from file.chunks
     except OnfidoError as error:
-        log.warning("file.broke_off", file=file.name, code=error.code, reason=error.summary)
+        log.warning("file.interrupted", file=file.name, code=error.code, reason=error.summary)
         raise
 
 

@@ -1,6 +1,6 @@
 """How much of the server one caller may take: calls that may last, because they reach Onfido or send a file.
 
-Each holds a thread meanwhile. Some threads are kept from them, so that what is quick is never behind them; within the
+Each holds a thread meanwhile. Some threads are reserved for quick calls; within the
 rest, some are kept from each tenant and from each user. A call beyond a share is refused at once with HTTP-429.
 """
 
@@ -34,7 +34,7 @@ class Lasting(Enum):
 
 @dataclass(frozen=True)
 class Limit:
-    """How many calls one holder may have under way: everybody together, a tenant, a user, or all downloads."""
+    """How many calls one holder may have in progress: all callers together, a tenant, a user, or all downloads."""
 
     holder: tuple[str, ...]
     most: int
@@ -42,7 +42,7 @@ class Limit:
 
 
 class Shares:
-    """The lasting calls that are under way in this process, of a server with so many threads."""
+    """The lasting calls in progress in this process, of a server with so many threads."""
 
     def __init__(self, threads: int) -> None:
         self._all = max(1, threads - max(1, threads // 4))
@@ -89,12 +89,12 @@ def _least(most: int, limit: int | None) -> int:
 
 
 def install(app: Flask, threads: int) -> None:
-    """Hold callers to their shares of so many threads."""
+    """Limit callers to their shares of so many threads."""
     app.extensions[EXTENSION] = Shares(threads)
 
 
 def lasts(kind: Lasting, view: View, *, is_callers_own: bool) -> View:
-    """Count the calls of a view, which may be for the caller's own claims; without shares, nothing is held back."""
+    """Count the calls of a view, which may be for the caller's own claims; without shares, no call is limited."""
 
     @functools.wraps(view)
     def counted(*args: Any, **kwargs: Any) -> Any:

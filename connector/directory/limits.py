@@ -36,7 +36,7 @@ class Budget:
 
 
 class Limits:
-    """Admits requests to one directory: at most `places` at once, each with `seconds`, none while it is away."""
+    """Admits requests to one directory: at most `places` at once, each with `seconds`, none while it is unreachable."""
 
     def __init__(
         self, host: str, *, seconds: float, places: int, monotonic: Callable[[], float] = time.monotonic

@@ -72,7 +72,7 @@ class CustomInput:
 
 
 def custom_data(declared: Sequence[CustomInput], given: Mapping[str, str], values: Mapping[str, str]) -> dict[str, Any]:
-    """Make the run's input from constants, from the request's `given` and from the user's `values` by claim.
+    """Create the run's input from constants, from the request's `given` and from the user's `values` by claim.
 
     Raises `RequestError`, naming the property or the claim, where one that is required is missing or one is of another
     type.

@@ -56,7 +56,7 @@ class DirectoryChoice:
 class TenantLimits:
     """How much a tenant may take; None: as much as holds for all.
 
-    `calls` lasting calls may be under way, `calls_of_a_user` of each user. A user has `attempts` within a provider's
+    `calls` lasting calls may be in progress, `calls_of_a_user` of each user. A user has `attempts` within a provider's
     window, at most.
     """
 

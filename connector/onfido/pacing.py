@@ -129,7 +129,7 @@ class Circuit:
         self._failures_to_open = failures_to_open
         self._failures = 0  # in a row, while closed
         self._pause = 0.0  # 0 while closed
-        self._next_probe_at = 0.0  # when the next probe may enter; while one is under way, the end of its lease
+        self._next_probe_at = 0.0  # when the next probe may enter; while one is in progress, the end of its lease
         self._clock = clock
         self._lock = threading.Lock()
 

@@ -47,6 +47,6 @@ class Health:
             self._write_problem = None
         except DatabaseUnavailable as error:
             log.warning("database.unavailable", reason=error.reason)
-            self._write_problem = "The database takes no writes."
+            self._write_problem = "The database accepts no writes."
         finally:
             self._tried_at = time.monotonic()

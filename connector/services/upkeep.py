@@ -157,7 +157,7 @@ class Upkeep:
         age = self._clock() - verification.created_at
         if not run.is_final and age > TOLD_AFTER:
             log.warning(
-                "run.open_for_long",
+                "run.long_open",
                 verification_id=verification.verification_id,
                 run_id=run_id,
                 status=run.status,

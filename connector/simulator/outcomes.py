@@ -63,12 +63,12 @@ class Outcome:
 
     @property
     def breaks_off(self) -> bool:
-        """Whether the run ends where it is, whatever is left to do."""
+        """Whether the run ends at its present task, whatever tasks are left."""
         return self.status in BROKEN_OFF
 
 
 def parse(body: Json) -> Outcome:
-    """Read a choice; raises `ApiError` 422 naming what is wrong with it."""
+    """Read a choice; raises `ApiError` 422, which names the member at fault."""
     return Outcome(**check(body, Choice()))
 
 

@@ -1,4 +1,4 @@
-"""Whether a database is away or takes no writes, as opposed to a statement that is wrong.
+"""Whether a database is unavailable or accepts no writes, as opposed to a statement that is wrong.
 
 The former ends by itself or by an operator's action, and the same request may then be sent again; the latter is a bug.
 """

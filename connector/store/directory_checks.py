@@ -17,7 +17,7 @@ from connector.store.models import directory_checks, users
 
 @dataclass(frozen=True)
 class Pass:
-    """A pass: the last user that was looked at, how many were, and how many of these are gone."""
+    """A pass: the last user that was compared, how many were compared, and how many of these are gone."""
 
     pass_id: str
     began_at: datetime
@@ -70,7 +70,7 @@ def end(connection: Connection, tenant: str, pass_id: str, now: datetime) -> boo
 
 
 def mark_missing(connection: Connection, tenant: str, user_ids: Collection[str], pass_id: str) -> None:
-    """Note which users, whom the caller has locked, a pass did not find."""
+    """Record the users, locked by the caller, that a pass did not find."""
     statement = update(users).where(users.c.tenant == tenant, users.c.user_id.in_(list(user_ids)))
     connection.execute(statement.values(missing_in=pass_id))
 

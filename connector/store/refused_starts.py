@@ -1,6 +1,6 @@
 """Statements on the number of starts that Onfido refused, by provider and user.
 
-A change of the provider begins the count anew: what was refused was most likely its credentials or its workflow.
+A change of the provider begins the count anew: because most refusals are due to its credentials or its workflow.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _ADD = insert(
 
 @dataclass(frozen=True)
 class RefusedStarts:
-    """How many starts were refused since when."""
+    """How many starts were refused, and since when."""
 
     number: int
     since: datetime

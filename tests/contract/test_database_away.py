@@ -115,7 +115,7 @@ def test_readiness_says_that_no_writes_are_taken_and_the_log_has_the_drivers_wor
     assert ready(world).status_code == 200
     with capture_logs() as lines, refusing_writes(world.connector.settings.database_url):
         world.wait_until(lambda: ready(world).status_code == 503, 30)
-        world.wait_until(lambda: "takes no writes" in ready(world).text, 30)
+        world.wait_until(lambda: "accepts no writes" in ready(world).text, 30)
     words = json.dumps([line["reason"] for line in lines if line["event"] == "database.unavailable"])
     assert "read-only transaction" in words or "disk" in words
     world.wait_until(lambda: ready(world).status_code == 200, 30)

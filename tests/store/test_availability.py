@@ -127,7 +127,7 @@ def test_a_database_is_healthy_until_it_refuses_writes_and_again_when_it_takes_t
 
     assert problem() is None
     with refusing_writes(database_url):
-        assert problem() == "The database takes no writes."
+        assert problem() == "The database accepts no writes."
     with closing(Database(database_url)) as database, databases.of_another_version(database):
         assert problem() == "The database is not migrated: run `connector migrate`."
     assert problem() is None
@@ -177,7 +177,7 @@ def test_a_write_under_way_holds_up_nobody_else_who_asks(database: Database) -> 
 def test_a_disk_that_is_nearly_full_is_told_before_a_write_fails(new_database: Callable[[str], str]) -> None:
     database = Database(new_database("sqlite"))
     with nearly_full():
-        assert Health(database).problem() == "The database takes no writes."
+        assert Health(database).problem() == "The database accepts no writes."
     assert Health(database).problem() is None
     database.close()
 

@@ -85,7 +85,7 @@ class Watchlist:
             return  # the provider was removed, and with it all that could be un-verified
         verification = self._find_watched(provider, order.monitor_id)
         if verification is None:
-            log.info("watchlist.nobody_known", provider_id=provider.provider_id, monitor_id=order.monitor_id)
+            log.info("watchlist.user_unknown", provider_id=provider.provider_id, monitor_id=order.monitor_id)
         with self._database.write() as connection:
             if verification is not None and _lock(connection, verification):
                 self._act(connection, provider, verification, order)

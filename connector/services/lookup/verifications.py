@@ -28,7 +28,7 @@ TASKS_BUDGET = 5.0  # seconds; a lookup does not wait longer for what only Onfid
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a verification said of each of its claims, empty where nothing (yet), and the workflow's reasons."""
+    """A verification's result for each of its claims, empty where there is none (yet), and the reasons."""
 
     comparisons: Mapping[str, str] = field(default_factory=dict)
     reasons: Sequence[str] = ()
@@ -99,7 +99,7 @@ class VerificationLookup:
             return verification_search.count(connection, tenant.name, criteria)
 
     def export(self, tenant: Tenant, criteria: VerificationFilter) -> Iterator[ListedVerification]:
-        """Yield the same as `all`, with what each verification said of its claims, and why."""
+        """Yield the same as `all`, each with its results for the claims, and the reasons."""
         for batch in _batches(self.all(tenant, criteria)):
             ids = [each.verification.verification_id for each in batch]
             with self._database.read() as connection:

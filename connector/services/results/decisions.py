@@ -90,7 +90,7 @@ class Decisions:
         log.info("run.decided", verification_id=verification.verification_id, run_id=run_id, decision=run.status)
 
     def _read(self, verification: Verification) -> Mapping[str, str] | None:
-        """Return the user's values; None where nobody but the user can have them read."""
+        """Return the user's values; None where only the user's own request can read them."""
         tenant = self._tenants.named(verification.tenant)
         if not self._user_values.is_readable(tenant):
             return None
@@ -134,7 +134,7 @@ class Decisions:
 
 
 def _environment(connection: Connection, verification: Verification, run_id: str, *, is_approved: bool) -> str | None:
-    """Return the environment that the provider is in; raises where a result would be approved that does not count."""
+    """Return the environment that the provider is in; raises where the result to approve does not count."""
     environment = providers.share_environment(connection, verification.provider_id)
     if is_approved and not counts(verification.environment, environment):
         raise _not_decidable(run_id, "it ran in Onfido's sandbox, which the provider's credentials are not for")
