@@ -4,8 +4,8 @@
     else ──► one question for each token at a time, few at once ──► the issuer ──► claims, or "not active"
 
 An issuer that cannot be reached holds few threads, and only for a moment: after a question without an answer all other
-callers are refused for `PAUSE`, then one question probes the issuer. Answers are kept by the digest of the token, so that
-memory holds no tokens; there is room for `ROOM` of them.
+callers are refused for `PAUSE`, then one question probes the issuer. Answers are kept by the digest of the token, so
+that memory holds no tokens; there is room for `ROOM` of them.
 """
 
 from __future__ import annotations
