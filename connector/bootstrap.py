@@ -23,6 +23,7 @@ from connector.services.application.watchlist import Watchlist
 from connector.services.journal import Subscriber
 from connector.services.key_rotation import fingerprint_key, sealing_key
 from connector.services.lookup.audit import Audit
+from connector.services.lookup.deliveries import DeliveryLookup
 from connector.services.lookup.events import EventLookup
 from connector.services.lookup.evidence import Evidence
 from connector.services.lookup.readings import Readings
@@ -54,7 +55,7 @@ from connector.services.starting.refusals import Refusals
 from connector.services.starting.requests import Verifications
 from connector.services.upkeep import Upkeep
 from connector.settings import Settings
-from connector.store.vault import Fingerprints, Vault, read_keys
+from connector.store.vault import Fingerprints, OpaqueTexts, Vault, read_keys
 
 
 class Services(Ground):
@@ -165,7 +166,9 @@ class Services(Ground):
     @part
     def lookup(self) -> VerificationLookup:
         """Look up verifications."""
-        return VerificationLookup(self.database, self.providers, self.onfido, self._results, self.kept, self._timing)
+        return VerificationLookup(
+            self.database, self.providers, self.onfido, self._results, self.kept, self._timing, self._texts
+        )
 
     @part
     def readings(self) -> Readings:
@@ -180,7 +183,7 @@ class Services(Ground):
     @part
     def users(self) -> Users:
         """Administer the embedded user directory."""
-        return Users(self.database, self._vault, self._fingerprints, self._journal, self._clock)
+        return Users(self.database, self._vault, self._fingerprints, self._texts, self._journal, self._clock)
 
     @part
     def directory_checks(self) -> DirectoryChecks:
@@ -195,12 +198,17 @@ class Services(Ground):
     @part
     def event_lookup(self) -> EventLookup:
         """Look up what Onfido posted, and apply it again."""
-        return EventLookup(self.database, self._vault, self.events, self._journal, self._clock)
+        return EventLookup(self.database, self._vault, self._texts, self.events, self._journal, self._clock)
+
+    @part
+    def delivery_lookup(self) -> DeliveryLookup:
+        """List deliveries."""
+        return DeliveryLookup(self.outbox, self._texts)
 
     @part
     def audit(self) -> Audit:
         """Read the audit trail."""
-        return Audit(self.database)
+        return Audit(self.database, self._texts)
 
     @part
     def claims(self) -> Claims:
@@ -283,8 +291,9 @@ def create_services(
         if not settings.encryption_keys:
             make_data_dir(settings.data_dir)
         vault = Vault(read_keys(settings.encryption_keys, settings.data_dir, sealing_key(database)))
-        fingerprints = Fingerprints(fingerprint_key(database, vault))
-        services = Services(settings, clock, database, vault, fingerprints, subscribers, handlers)
+        key = fingerprint_key(database, vault)
+        keyed = Fingerprints(key), OpaqueTexts(key)
+        services = Services(settings, clock, database, vault, *keyed, subscribers, handlers)
         services.open_directories()
         on_failure.pop_all()
     return services

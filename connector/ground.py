@@ -27,7 +27,7 @@ from connector.services.values import UserValues
 from connector.settings import Settings
 from connector.settings.tenancy import read_tenants
 from connector.store.engine import Database
-from connector.store.vault import Fingerprints, Vault
+from connector.store.vault import Fingerprints, OpaqueTexts, Vault
 
 Clock = Callable[[], datetime]
 USER_AGENT = f"onfido-idvp-connector/{__version__}"
@@ -55,6 +55,7 @@ class Ground:
         database: Database,
         vault: Vault,
         fingerprints: Fingerprints,
+        texts: OpaqueTexts,
         subscribers: Sequence[Subscriber],
         handlers: Iterable[Handler[Any]],
     ) -> None:
@@ -65,6 +66,7 @@ class Ground:
         self._clock = clock
         self._vault = vault
         self._fingerprints = fingerprints
+        self._texts = texts
         self._handlers = handlers
         self._journal = Journal(subscribers)
         self._afterwards = Afterwards()

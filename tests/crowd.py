@@ -181,7 +181,8 @@ def _progress(
 
 
 def _tag(place: Place, verification_id: ColumnElement[str], started: ColumnElement[Any], tag: str) -> Columns:
-    return {"verification_id": verification_id, "tag": literal(tag)}
+    of_verification = {"verification_id": verification_id, "provider_id": literal(place.provider_id)}
+    return of_verification | {"created_at": started, "tag": literal(tag)}
 
 
 def _event(
@@ -196,7 +197,8 @@ def _event(
 
 
 def _actor(each: ColumnElement[int]) -> Columns:
-    return {"actor": _named("clerk", hexadecimal(each % CLERKS)) + literal(as_actor(""))}
+    clerk = _named("clerk", hexadecimal(each % CLERKS))
+    return {"actor_name": clerk, "actor": clerk + literal(as_actor(""))}
 
 
 def _delivery(

@@ -211,9 +211,9 @@ class World:
 
     def verifications(self, user_id: str | None = None) -> list[Verification]:
         """Return the verifications of the tenant's users, or of one, the latest first."""
-        found, _ = self.connector.services.lookup.page(
+        found = self.connector.services.lookup.page(
             Tenant(self.tenant), VerificationFilter(user_id=user_id), limit=100
-        )
+        ).rows
         return [run.verification for run in found]
 
     def sweep(self) -> None:

@@ -28,5 +28,5 @@ def list_audit_entries(query: dict[str, Any]) -> dict[str, Any]:
     of this tenant. Every filter that is given has to match. For the next page, send `nextCursor` as `cursor`.
     """
     audit: Audit = current_app.extensions["services"].audit
-    page = audit.page(g.tenant, read_audit_filter(query), limit=query["limit"], before=query["cursor"])
+    page = audit.page(g.tenant, read_audit_filter(query), limit=query["limit"], cursor=query["cursor"])
     return audit_body(page)

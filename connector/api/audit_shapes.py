@@ -7,12 +7,12 @@ from typing import Any
 import marshmallow as ma
 from marshmallow import fields, validate
 
-from connector.api.cursors import Cursor
+from connector.api.cursors import cursor_parameter, next_cursor
 from connector.api.fields import Text
 from connector.api.verification_shapes import ChangeSchema, change_body
 from connector.domain.audit_filter import SUBJECTS
 from connector.domain.history import Entry
-from connector.services.lookup.audit import AuditPage
+from connector.services.cursors import Page
 
 MAX_PAGE = 1000
 
@@ -32,7 +32,7 @@ class AuditQuerySchema(AuditFilterSchema):
     """Filters and pages of the entries, the latest first."""
 
     limit = fields.Integer(load_default=25, strict=False, validate=validate.Range(min=1, max=MAX_PAGE))
-    cursor = Cursor(load_default=None, metadata={"type": "string", "description": "`nextCursor` of the page before."})
+    cursor = cursor_parameter()
 
 
 class AuditEntrySchema(ChangeSchema):
@@ -48,16 +48,13 @@ class AuditPageSchema(ma.Schema):
 
     count = fields.Integer(required=True)
     entries = fields.List(fields.Nested(AuditEntrySchema), required=True)
-    nextCursor = Cursor(required=True, allow_none=True, metadata={"type": ["string", "null"]})
+    nextCursor = next_cursor()
 
 
-def audit_body(page: AuditPage) -> dict[str, Any]:
+def audit_body(page: Page[Entry]) -> dict[str, Any]:
     """Write a page of entries."""
-    return {
-        "count": len(page.entries),
-        "entries": [_entry_body(entry) for entry in page.entries],
-        "nextCursor": page.next_before,
-    }
+    entries = [_entry_body(entry) for entry in page.rows]
+    return {"count": len(entries), "entries": entries, "next_cursor": page.next_cursor}
 
 
 def _entry_body(entry: Entry) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import marshmallow as ma
 from marshmallow import fields, validate
 
+from connector.api.cursors import cursor_parameter, next_cursor
 from connector.api.fields import Flag, Moment, Text, timestamp
 from connector.domain.claims import Claim
 from connector.domain.history import Change
@@ -17,10 +18,13 @@ from connector.domain.verification_filter import FALLING, RISING, STATUSES
 from connector.errors import message_of
 
 if TYPE_CHECKING:  # the command line prints these schemas, and imports the use cases only when it opens them
+    from connector.services.cursors import Page
     from connector.services.lookup.verifications import ListedVerification, LiveTasks, VerificationDetails
 
 APPROVE, DECLINE = "approve", "decline"
+MAX_OFFSET = 10_000  # what is skipped has to be read
 _DAY = {"example": "2026-01-31"}
+_TOO_FAR = "must be from {min} to {max}; read further pages with `cursor`"
 
 
 class VerificationFilterSchema(ma.Schema):
@@ -34,11 +38,19 @@ class VerificationFilterSchema(ma.Schema):
 
 
 class VerificationQuerySchema(VerificationFilterSchema):
-    """Filters, order (by start time) and page of the list of verifications."""
+    """Filters, order (by start time) and page of the list of verifications; `total` asks for `totalResults`."""
 
     sort = fields.String(load_default=FALLING, validate=validate.OneOf((RISING, FALLING)))
     limit = fields.Integer(load_default=25, strict=False, validate=validate.Range(min=0, max=1000))
-    offset = fields.Integer(load_default=0, validate=validate.Range(min=0, max=2**31 - 1))
+    offset = fields.Integer(load_default=0, validate=validate.Range(min=0, max=MAX_OFFSET, error=_TOO_FAR))
+    cursor = cursor_parameter()
+    total = fields.Boolean(load_default=False, truthy={"true"}, falsy={"false"})
+
+    @ma.validates_schema
+    def check_position(self, query: dict[str, Any], **_: Any) -> None:
+        """Refuse two positions at once."""
+        if query["cursor"] is not None and query["offset"]:
+            raise ma.ValidationError("must not be given together with `offset`", "cursor")
 
 
 class VerificationSchema(ma.Schema):
@@ -81,14 +93,16 @@ class RemovalSchema(ma.Schema):
 
 
 class VerificationListSchema(ma.Schema):
-    """A page of verifications; `startIndex` counts from 1.
+    """A page of verifications; `startIndex` counts from 1, and is left out of the page of a cursor.
 
-    With a filter by user, also the refused starts, as long as they are recorded, and the user's removal.
+    `totalResults` is there where it was asked for, and counts no further than 1000. With a filter by user, also the
+    refused starts, as long as they are recorded, and the user's removal.
     """
 
-    totalResults = fields.Integer(required=True)
-    startIndex = fields.Integer(required=True)
+    totalResults = fields.Integer()
+    startIndex = fields.Integer()
     count = fields.Integer(required=True)
+    nextCursor = next_cursor()
     verifications = fields.List(fields.Nested(VerificationSchema), required=True)
     refusals = fields.List(fields.Nested(RefusalSchema))
     userRemoved = fields.Nested(RemovalSchema, allow_none=True)
@@ -159,14 +173,16 @@ class TimelineFileSchema(ma.Schema):
 
 
 def page_body(
-    page: Sequence[ListedVerification],
-    total: int,
+    page: Page[ListedVerification],
     *,
-    offset: int = 0,
+    offset: int | None = 0,
+    total: int | None = None,
     of_user: tuple[Sequence[Change], Change | None] | None = None,
 ) -> dict[str, Any]:
     """Return what `VerificationListSchema` writes; `of_user` has a user's refused starts and removal."""
-    body = {"totalResults": total, "startIndex": offset + 1, "count": len(page), "verifications": page}
+    body: dict[str, Any] = {} if total is None else {"totalResults": total}
+    body |= {} if offset is None else {"startIndex": offset + 1}
+    body |= {"count": len(page.rows), "verifications": page.rows, "next_cursor": page.next_cursor}
     if of_user is None:
         return body
     refusals, removal = of_user

@@ -44,18 +44,20 @@ blueprint = Blueprint(
 def list_verifications(query: dict[str, Any], provider_id: str) -> dict[str, Any]:
     """List verifications, the latest first.
 
-    `status` accepts several, separated by commas; `from` and `to` filter by start time. With `userId`, the
-    answer also has the user's starts that were refused, and when the user was removed.
+    `status` accepts several, separated by commas; `from` and `to` filter by start time. For the next page, send
+    `nextCursor` as `cursor`. `total=true` adds `totalResults`, up to 1000. With `userId`, the answer also has the
+    user's starts that were refused, and when the user was removed.
     """
     check_provider(provider_id)
-    page, total = _lookup().page(
-        g.tenant,
-        read_filter(query, provider_id=provider_id),
-        limit=query["limit"],
-        offset=query["offset"],
-        is_rising=query["sort"] == RISING,
+    criteria, cursor = read_filter(query, provider_id=provider_id), query["cursor"]
+    place = {"limit": query["limit"], "offset": query["offset"], "cursor": cursor}
+    page = _lookup().page(g.tenant, criteria, **place, is_rising=query["sort"] == RISING)
+    return page_body(
+        page,
+        offset=query["offset"] if cursor is None else None,
+        total=_lookup().count(g.tenant, criteria) if query["total"] else None,
+        of_user=_of_user(query["userId"], provider_id),
     )
-    return page_body(page, total, offset=query["offset"], of_user=_of_user(query["userId"], provider_id))
 
 
 @blueprint.get("/verifications/<run_id>")

@@ -2,29 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
-import marshmallow as ma
 
-from connector.api.cursors import Cursor
 from connector.cli.output import print_json, print_table, services, view_options
+from connector.cli.pages import page_options, print_next
 from connector.domain.audit_filter import SUBJECTS, read_audit_filter
 from connector.domain.tenancy import Tenant
-
-
-class PageCursor(click.ParamType[int]):
-    """The position of a page, as returned by the previous page."""
-
-    name = "cursor"
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        """Read the `nextCursor` of the previous page."""
-        try:
-            number: int = Cursor().deserialize(value)
-        except ma.ValidationError:
-            self.fail(f"{value} must be the nextCursor of an earlier page.", param, ctx)
-        return number
 
 
 @click.command()
@@ -34,14 +17,13 @@ class PageCursor(click.ParamType[int]):
 @click.option("--object", "object", help="Only what was done to this one: a name or id.")
 @click.option("--from", "from", metavar="TIME", help="Then or later: a date or date-time, UTC's.")
 @click.option("--to", "to", metavar="TIME", help="Before then; of a date, that day included.")
-@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000), help="At most so many.")
-@click.option("--cursor", type=PageCursor(), help="Go on behind an earlier page: its nextCursor.")
+@page_options
 @view_options
 def audit(
     context: click.Context,
     /,
     limit: int,
-    cursor: int | None,
+    cursor: str | None,
     tenant: Tenant,
     as_json: bool,
     **query: str | None,
@@ -51,12 +33,11 @@ def audit(
 
     criteria = read_audit_filter(query)
     with services(context) as opened:
-        page = opened.audit.page(tenant, criteria, limit=limit, before=cursor)
+        page = opened.audit.page(tenant, criteria, limit=limit, cursor=cursor)
     body = AuditPageSchema().dump(audit_body(page))
     if as_json:
         print_json(body)
         return
     columns = ("at", "actor", "subject", "name", "from", "to", "userId", "cause")
     print_table(body["entries"], columns, empty="Nothing matches.")
-    if body["nextCursor"]:
-        click.echo(f"… and more: see --limit, or --cursor {body['nextCursor']}", err=True)
+    print_next(body["nextCursor"])

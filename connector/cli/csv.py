@@ -18,6 +18,7 @@ from connector.domain.verification_filter import read_filter
 if TYPE_CHECKING:  # the use cases are imported when a command opens them: `serve` has to set up its metrics first
     from connector.services.lookup.verifications import ListedVerification
 
+EVERY_ONE = 2**31 - 1  # verifications: an export reads them all, so it may count them
 _FILTERS = (
     click.option("--status", help="Of these statuses only, joined by commas."),
     click.option("--user", "userId", help="Of this user only."),
@@ -54,6 +55,7 @@ def export(context: click.Context, /, output: str, force: bool, tenant: Tenant, 
         opened.readings.record_export(tenant, criteria, actor())
         verifications: Iterator[ListedVerification] = opened.lookup.export(tenant, criteria)
         if not is_shown:
-            advance = stack.enter_context(progress(opened.lookup.count(tenant, criteria), "verifications"))
+            number = opened.lookup.count(tenant, criteria, most=EVERY_ONE)
+            advance = stack.enter_context(progress(number, "verifications"))
             verifications = counted(verifications, advance)
         write(output, (piece.encode() for piece in csv_pieces(verifications)), is_forced=force)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from connector.cli.output import ID, actor, print_json, print_record, print_table, provider_id, services, view_options
+from connector.cli.pages import page_options, print_next
 from connector.cli.watching import watch, watch_option
 from connector.domain.events import EVENT_STATES, EventFilter, StoredEvent
 from connector.domain.tenancy import Tenant
@@ -28,8 +29,7 @@ def events() -> None:
 @click.option("--provider", help="Of this provider only, by its id or name.")
 @click.option("--run", "run_id", type=ID, help="Of this run only.")
 @click.option("--state", type=click.Choice(EVENT_STATES), help="In this state only.")
-@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000), help="At most so many.")
-@click.option("--cursor", help="Go on behind an earlier page: its nextCursor.")
+@page_options
 @watch_option
 @view_options
 def list_(
@@ -51,14 +51,13 @@ def list_(
         if is_watching:
             watch(_news(opened, tenant, criteria), _COLUMNS, as_json=as_json)
             return
-        page = opened.event_lookup.page(tenant, criteria, limit=limit, after=cursor)
-    views = [_view(each) for each in page.events]
+        page = opened.event_lookup.page(tenant, criteria, limit=limit, cursor=cursor)
+    views = [_view(each) for each in page.rows]
     if as_json:
-        print_json({"count": len(views), "events": views, "nextCursor": page.next_after})
+        print_json({"count": len(views), "events": views, "nextCursor": page.next_cursor})
         return
     print_table(views, _COLUMNS, empty="Onfido has posted nothing that matches.")
-    if page.next_after is not None:
-        click.echo(f"… and more: see --limit, or --cursor {page.next_after}", err=True)
+    print_next(page.next_cursor)
 
 
 @events.command()
@@ -97,7 +96,7 @@ def _news(opened: Services, tenant: Tenant, criteria: EventFilter) -> Iterator[l
     """Return, again and again, the events that have come since, the first first."""
     seen: dict[str, str] = {}
     while True:
-        latest = opened.event_lookup.page(tenant, criteria, limit=1000).events
+        latest = opened.event_lookup.page(tenant, criteria, limit=1000).rows
         fresh = [each for each in reversed(latest) if seen.get(each.event_id) != each.state]
         seen |= {each.event_id: each.state for each in fresh}
         yield [_view(each) for each in fresh]

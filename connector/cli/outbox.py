@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from connector.cli.output import ID, actor, json_option, labelled, print_json, print_table, services
+from connector.cli.pages import page_options, print_next
 
 _LABELS = {name: name for name in ("id", "kind", "state", "attempts")} | {"due": "dueAt", "last failure": "lastFailure"}
 
@@ -18,18 +19,19 @@ def outbox() -> None:
 
 @outbox.command("list")
 @click.option("--dead", "only_dead", is_flag=True, help="Only those that are dead.")
-@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000), help="At most so many.")
+@page_options
 @json_option
 @click.pass_context
-def list_(context: click.Context, only_dead: bool, limit: int, as_json: bool) -> None:
+def list_(context: click.Context, only_dead: bool, limit: int, cursor: str | None, as_json: bool) -> None:
     """List undelivered rows, with the reason of the last failure."""
     with services(context) as opened:
-        page = opened.outbox.page(("dead",) if only_dead else ("ready", "dead"), limit)
-    rows = [_record(each) for each in page]
+        page = opened.delivery_lookup.page(("dead",) if only_dead else ("ready", "dead"), limit=limit, cursor=cursor)
+    rows = [_record(each) for each in page.rows]
     if as_json:
         print_json(rows)
     else:
         print_table([labelled(each, _LABELS) for each in rows], tuple(_LABELS), empty="The outbox is empty.")
+    print_next(page.next_cursor)
 
 
 @outbox.command()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 from typing import Any
 
 import click
 
 from connector.cli.output import Command, actor, print_json, print_table, services, tenant_options, view_options
+from connector.cli.pages import page_options, print_next
 from connector.cli.user_import.command import import_users
 from connector.cli.user_import.entries import value_objection
 from connector.domain.tenancy import Tenant
@@ -64,20 +64,20 @@ def set_(context: click.Context, user_id: str, attributes: tuple[tuple[str, str]
 
 @user.command("list")
 @click.option("--search", "part", help="Only users whose id holds this, in whatever case.")
-@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000), help="At most so many.")
-@click.option("--cursor", default="", help="Go on behind an earlier page: its nextCursor.")
+@page_options
 @view_options
-def list_(context: click.Context, part: str | None, limit: int, cursor: str, tenant: Tenant, as_json: bool) -> None:
+def list_(
+    context: click.Context, part: str | None, limit: int, cursor: str | None, tenant: Tenant, as_json: bool
+) -> None:
     """List the ids of the tenant's users, in their order."""
     with services(context) as opened:
-        ids, next_cursor = opened.users.page(tenant, limit=limit, after=cursor, part=part)
-    rows = [{"userId": each} for each in ids]
+        page = opened.users.page(tenant, limit=limit, cursor=cursor, part=part)
+    rows = [{"userId": each} for each in page.rows]
     if as_json:
-        print_json({"count": len(rows), "users": rows, "nextCursor": next_cursor})
+        print_json({"count": len(rows), "users": rows, "nextCursor": page.next_cursor})
         return
     print_table(rows, ("userId",), empty="There is no user." if part is None else f"No user's id holds {part}.")
-    if next_cursor is not None:
-        click.echo(f"… and more: see --limit, or --cursor {shlex.quote(next_cursor)}", err=True)
+    print_next(page.next_cursor)
 
 
 @user.command()

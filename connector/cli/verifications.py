@@ -20,6 +20,7 @@ from connector.cli.output import (
     services,
     view_options,
 )
+from connector.cli.pages import page_options, print_next
 from connector.cli.tasks import TASK
 from connector.cli.watching import watch, watch_option
 from connector.domain.history import Change
@@ -79,7 +80,7 @@ for command in (export, evidence.timeline, evidence.evidence):
 @click.option(
     "--sort", type=click.Choice((RISING, FALLING)), default=FALLING, show_default=True, help="By their start."
 )
-@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 10_000), help="At most so many.")
+@page_options
 @watch_option
 @view_options
 def list_(
@@ -87,6 +88,7 @@ def list_(
     /,
     sort: str,
     limit: int,
+    cursor: str | None,
     is_watching: bool,
     tenant: Tenant,
     as_json: bool,
@@ -100,9 +102,9 @@ def list_(
         if is_watching:
             watch(_news(opened, tenant, criteria), _WATCHED, as_json=as_json)
             return
-        page, total = opened.lookup.page(tenant, criteria, limit=limit, is_rising=sort == RISING)
+        page = opened.lookup.page(tenant, criteria, limit=limit, cursor=cursor, is_rising=sort == RISING)
         of_user = None if user_id is None else _of_user(opened, tenant, user_id)
-    body = VerificationListSchema().dump(page_body(page, total, of_user=of_user))
+    body = VerificationListSchema().dump(page_body(page, offset=0 if cursor is None else None, of_user=of_user))
     if as_json:
         print_json(body)
     else:
@@ -115,7 +117,7 @@ def _news(opened: Services, tenant: Tenant, criteria: VerificationFilter) -> Ite
 
     seen: dict[str, str] = {}
     while True:
-        page, _ = opened.lookup.page(tenant, criteria, limit=WATCHED_AT_ONCE)
+        page = opened.lookup.page(tenant, criteria, limit=WATCHED_AT_ONCE).rows
         views = [VerificationSchema().dump(each) for each in reversed(page)]
         fresh = [view for view in views if seen.get(view["id"]) != view["status"]]
         seen |= {view["id"]: view["status"] for view in fresh}
@@ -130,8 +132,7 @@ def _of_user(opened: Services, tenant: Tenant, user_id: str) -> tuple[list[Chang
 def _print_list(body: Mapping[str, Any], user_id: str | None) -> None:
     rows = [labelled(each, _VERIFICATION) for each in body["verifications"]]
     print_table(rows, ("created", "user", "status", "run", "verification"), empty="No verification was started.")
-    if body["totalResults"] > len(rows):
-        click.echo(f"… and {body['totalResults'] - len(rows)} more: see --limit.", err=True)
+    print_next(body["nextCursor"])
     if refusals := body.get("refusals"):
         click.echo("\nRefused starts:")
         print_table([labelled(each, _REFUSAL) for each in refusals], tuple(_REFUSAL), empty="")

@@ -46,6 +46,11 @@ class Change:
     user_id: str | None = None
 
 
+def name_of(actor: str) -> str:
+    """Return an actor without the client and the issuer of the token, which only the last brackets hold."""
+    return actor.rpartition(" [")[0] if actor.endswith("]") and " [" in actor else actor
+
+
 @dataclass(frozen=True)
 class Entry:
     """A change as it is stored; entries are numbered in the order in which they were written."""

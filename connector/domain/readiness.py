@@ -15,6 +15,7 @@ REGION, TOKEN, ENVIRONMENT, WORKFLOW, CLAIMS, WEBHOOK, DELIVERY = (
     *("region", "token", "environment"),
     *("workflow", "claims", "webhook", "delivery"),
 )
+MOST_COUNTED = 1000  # results of the sandbox: to count more would take longer the more there are
 _ABOUT_ENVIRONMENT = {
     SANDBOX: "The token is for the sandbox: no document is really looked at.",
     LIVE: "The token is for live: runs are paid for.",
@@ -77,7 +78,8 @@ def sandbox_note(results: int) -> str:
         return ""
     if results == 1:
         return "1 verification of Onfido's sandbox verifies nothing now: its user can start again."
-    return f"{results} verifications of Onfido's sandbox verify nothing now: their users can start again."
+    number = str(results) if results < MOST_COUNTED else f"{MOST_COUNTED} or more"
+    return f"{number} verifications of Onfido's sandbox verify nothing now: their users can start again."
 
 
 def check_claims(provider: Provider) -> Check:

@@ -27,6 +27,7 @@ from connector.services.journal import Journal
 from connector.store import outbox
 from connector.store.engine import Database
 from connector.store.outbox import Delivery, OutboxRow, Payload
+from connector.store.pages import Position
 
 log = structlog.get_logger(__name__)
 
@@ -134,10 +135,10 @@ class Outbox:
         with self._database.write() as connection:
             outbox.release(connection, owner)
 
-    def page(self, states: tuple[str, ...], limit: int) -> list[OutboxRow]:
-        """Return rows for an operator."""
+    def page(self, states: Sequence[str], limit: int, after: Position | None = None) -> list[OutboxRow]:
+        """Return rows, the next due first, those behind a position where one is given."""
         with self._database.read() as connection:
-            return outbox.find_page(connection, states, limit)
+            return outbox.find_page(connection, states, limit, after)
 
     def counts(self) -> Mapping[str, int]:
         """Return the number of rows by state."""

@@ -11,13 +11,14 @@ from datetime import datetime
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, delete, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, delete, or_, select, text, update
 
 from connector.domain.claims import VALUE_CHANGED, VERIFIED, Claim, ClaimState
 from connector.domain.environment import SANDBOX
 from connector.domain.history import CLAIM, REMOVED, Change
 from connector.domain.verification import Verification
 from connector.store import batch
+from connector.store.conditions import IS_SANDBOX
 from connector.store.dialect import by_code_point, insert
 from connector.store.models import claims, verification_claims, verifications
 
@@ -207,7 +208,7 @@ def unverify_all(
 
 def unverify_sandbox(connection: Connection, provider_id: str, tenant: str, now: datetime) -> list[Change]:
     """Un-verify what results of the sandbox have verified with a provider, which the caller has locked."""
-    verified = (claims.c.provider_id == provider_id, claims.c.is_verified, claims.c.environment == SANDBOX)
+    verified = (claims.c.provider_id == provider_id, claims.c.is_verified, text(f"claims.{IS_SANDBOX}"))
     order = (by_code_point(claims.c.user_id), by_code_point(claims.c.uri))
     if not connection.execute(select(claims.c.id).where(*verified).order_by(*order).with_for_update()).all():
         return []

@@ -14,10 +14,12 @@ from connector.store import batch
 from connector.store.batch import Answer
 from connector.store.dialect import insert
 from connector.store.models import events, verifications
+from connector.store.pages import unindexed
 
 PARKED = "parked"  # waits until its run is known, or until Onfido was asked for what it lacks
 APPLIED = "applied"
 NOTED = "noted"  # means nothing here
+STATES = (PARKED, APPLIED, NOTED)
 
 MOST_PARKED = 1_000  # events of a provider's that wait for runs which nobody here knows
 MAKE_ROOM_FOR = 100  # more, when there are too many: the oldest go
@@ -35,7 +37,7 @@ _SETTLED = case((events.c.state == PARKED, NOTED), else_=events.c.state)
 _PARKED = (
     events.c.provider_id == bindparam("of_provider"),
     events.c.run_id == bindparam("of_run"),
-    _IS_PARKED,
+    unindexed(events.c.state) == literal_column(f"'{PARKED}'"),  # few events have the same run
 )
 _FIND_PARKED = select(events.c.id, events.c.body).where(*_PARKED).order_by(events.c.received_at)
 _SETTLE = update(events).where(*_PARKED).values(state=APPLIED)
@@ -67,9 +69,16 @@ def add(connection: Connection, row: Mapping[str, Any]) -> Answer:
 
 
 def find_last(connection: Connection, provider_id: str) -> datetime | None:
-    """Return when the latest event of a provider came whose body is kept: one that meant something here."""
-    statement = select(events.c.received_at).where(events.c.provider_id == provider_id, events.c.body.is_not(None))
-    return connection.execute(statement.order_by(events.c.received_at.desc()).limit(1)).scalar_one_or_none()
+    """Return when the latest event of a provider came that meant something here."""
+    latest = (
+        select(events.c.received_at)
+        .where(events.c.provider_id == provider_id, events.c.state == state)
+        .order_by(events.c.received_at.desc())
+        .limit(1)
+        for state in (APPLIED, PARKED)
+    )
+    row = connection.execute(select(*(each.scalar_subquery() for each in latest))).one()
+    return max((at for at in row if at is not None), default=None)
 
 
 def park(connection: Connection, event_id: str) -> None:

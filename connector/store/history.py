@@ -6,16 +6,22 @@ refused starts are removed again after a while.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import fields
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, delete, insert, or_, select, text
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, insert, or_, select, text, true
 
-from connector.domain.history import AUDITED, CLAIM, REMOVED, RUN, START, USER, AuditFilter, Change, Entry
-from connector.store import batch
-from connector.store.models import IS_AUDITED, IS_REFUSED, history
+from connector.domain.history import AUDITED, CLAIM, REMOVED, RUN, START, USER, AuditFilter, Change, Entry, name_of
+from connector.store import batch, pages
+from connector.store.conditions import IS_AUDITED, IS_REFUSED
+from connector.store.models import history
+from connector.store.pages import Branch, Order, Position, unindexed
 
-_COLUMNS = [column for column in history.c if column.name != "id"]
+_COLUMNS = [history.c[each.name] for each in fields(Change)]
+_ENTRIES = select(history.c.id, *_COLUMNS)
+_ORDER = Order(history.c.at, history.c.id)
 _INSERT = insert(history)
 # The same conditions as the partial indexes have, so that the database can use one of them.
 _IS_AUDITED, _IS_REFUSED = text(f"({IS_AUDITED})"), text(IS_REFUSED)
@@ -28,6 +34,13 @@ _FIND_RUN = (
     )
     .limit(1)
 )
+
+
+Read = Callable[[ColumnElement[Any]], ColumnElement[Any]]
+
+
+def _as_it_is(column: ColumnElement[Any]) -> ColumnElement[Any]:
+    return column
 
 
 def append(connection: Connection, changes: Sequence[Change]) -> None:
@@ -56,13 +69,11 @@ def find_claim_states(connection: Connection, verification_ids: Sequence[str]) -
 
 
 def find_audited(
-    connection: Connection, tenant: str, criteria: AuditFilter, *, limit: int, before: int | None = None
+    connection: Connection, tenant: str, criteria: AuditFilter, *, limit: int, after: Position | None = None
 ) -> list[Entry]:
-    """Return audited changes of a tenant, the latest first, from those numbered lower than `before` on."""
-    statement = select(history.c.id, *_COLUMNS).where(history.c.tenant == tenant, _IS_AUDITED, *_clauses(criteria))
-    if before is not None:
-        statement = statement.where(history.c.id < before)
-    rows = connection.execute(statement.order_by(history.c.id.desc()).limit(limit)).mappings()
+    """Return audited changes of a tenant, the latest first, those behind the position `after` where one is given."""
+    statement = pages.page(_ENTRIES, _ORDER, _branches(tenant, criteria), limit=limit, after=after)
+    rows = connection.execute(statement).mappings()
     return [Entry(row["id"], Change(**{each.name: row[each.name] for each in _COLUMNS})) for row in rows]
 
 
@@ -102,19 +113,43 @@ def forget_refusals_of(connection: Connection, tenant: str, user_id: str) -> Non
 
 
 def _row(change: Change) -> dict[str, object]:
-    row = {column.name: getattr(change, column.name) for column in _COLUMNS}
-    return row if change.cause in AUDITED else row | {"user_id": None}
+    row = {column.name: getattr(change, column.name) for column in _COLUMNS} | {"actor_name": None}
+    if change.cause not in AUDITED:
+        return row | {"user_id": None}
+    return row | {"actor_name": None if change.actor is None else name_of(change.actor)}
 
 
-def _clauses(criteria: AuditFilter) -> Iterator[ColumnElement[bool]]:
-    for column, value in ((history.c.user_id, criteria.user_id), (history.c.subject, criteria.subject)):
-        if value is not None:
-            yield column == value
-    if criteria.actor is not None:  # whole, or without the client and issuer of the token
-        yield or_(history.c.actor == criteria.actor, history.c.actor.startswith(f"{criteria.actor} [", autoescape=True))
-    if criteria.name is not None:
-        named = (history.c.name, history.c.provider_id, history.c.verification_id)
-        yield or_(*(column == criteria.name for column in named))
+def _branches(tenant: str, criteria: AuditFilter) -> list[Branch]:
+    """Return what a list is put together from, by the first of its filters; the others are checked row by row."""
+    scope: list[Any] = [history.c.tenant == tenant, _IS_AUDITED, *_period(criteria)]
+    given = [each for each in (_of_user, _of_object, _by_actor, _of_subject) if each(criteria)]
+    checked = [or_(*each(criteria, unindexed)) for each in given[1:]]
+    alternatives = given[0](criteria) if given else [true()]
+    return [Branch(_ORDER, [each, *checked, *scope]) for each in alternatives]
+
+
+def _of_user(criteria: AuditFilter, read: Read = _as_it_is) -> list[ColumnElement[bool]]:
+    return [] if criteria.user_id is None else [read(history.c.user_id) == criteria.user_id]
+
+
+def _of_object(criteria: AuditFilter, read: Read = _as_it_is) -> list[ColumnElement[bool]]:
+    named = (history.c.name, history.c.provider_id, history.c.verification_id)
+    return [] if criteria.name is None else [read(column) == criteria.name for column in named]
+
+
+def _by_actor(criteria: AuditFilter, read: Read = _as_it_is) -> list[ColumnElement[bool]]:
+    """The actor is named without the client and issuer of the token, or with both."""
+    if criteria.actor is None:
+        return []
+    whole = and_(read(history.c.actor_name) == name_of(criteria.actor), history.c.actor == criteria.actor)
+    return [read(history.c.actor_name) == criteria.actor, whole]
+
+
+def _of_subject(criteria: AuditFilter, read: Read = _as_it_is) -> list[ColumnElement[bool]]:
+    return [] if criteria.subject is None else [read(history.c.subject) == criteria.subject]
+
+
+def _period(criteria: AuditFilter) -> Iterator[ColumnElement[bool]]:
     if criteria.since is not None:
         yield history.c.at >= criteria.since
     if criteria.before is not None:

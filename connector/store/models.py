@@ -36,8 +36,8 @@ from sqlalchemy import (
     false,
 )
 
-from connector.domain.history import AUDITED, REFUSED
 from connector.store.columns import NAMES, id_column, partial_index, provider_id_column, time_column
+from connector.store.conditions import HAS_RESULT, IS_AUDITED, IS_REFUSED, IS_SANDBOX
 from connector.store.times import UtcDateTime
 
 metadata = MetaData(naming_convention=NAMES)
@@ -99,13 +99,7 @@ verifications = Table(
     Column("wants_document", Boolean, nullable=False, server_default=false(), comment="whether `document` is kept"),
     Column("document", Text, comment="encrypted: that; null once its time is over"),
     Column("decision", String(16), comment="an administrator's decision on a run in review"),
-    Column(
-        "is_forgiven",
-        Boolean,
-        nullable=False,
-        server_default=false(),
-        comment="an administrator unlocked the user: it does not count against the limit of attempts",
-    ),
+    Column("is_forgiven", Boolean, nullable=False, server_default=false(), comment="not counted: unlocked since"),
     Column("next_check_at", UtcDateTime, comment="from then on the sweep looks after it"),
     Column("refresh_after", UtcDateTime, comment="until then Onfido is not asked for it: it is being, or just was"),
     Column("resume_after", UtcDateTime, comment="until then no other SDK token is made for it"),
@@ -113,26 +107,28 @@ verifications = Table(
     time_column("updated_at"),
     time_column("completed_at", nullable=True),
     time_column("closed_at", nullable=True),
-    UniqueConstraint("provider_id", "run_id"),
+    UniqueConstraint("run_id", "provider_id"),  # the run first: the command line knows no provider
 )
 partial_index(
     "uq_verifications_open", "closed_at IS NULL", verifications.c.provider_id, verifications.c.user_id, unique=True
 )
 partial_index("ix_verifications_next_check", "closed_at IS NULL", verifications.c.next_check_at)
 Index(None, verifications.c.tenant, verifications.c.user_id, verifications.c.created_at)
-Index(None, verifications.c.tenant, verifications.c.created_at)
 Index(None, verifications.c.provider_id, verifications.c.created_at)
+Index(None, verifications.c.provider_id, verifications.c.status, verifications.c.created_at)
 Index(None, verifications.c.provider_id, verifications.c.applicant_id)
-_HAS_RESULT = "result IS NOT NULL OR document IS NOT NULL"
-partial_index("ix_verifications_with_result", _HAS_RESULT, verifications.c.closed_at)
+partial_index("ix_verifications_with_result", HAS_RESULT, verifications.c.closed_at)
+partial_index("ix_verifications_sandbox", IS_SANDBOX, verifications.c.provider_id)
 
 verification_tags = Table(
     "verification_tags",
     metadata,
     Column("verification_id", ForeignKey("verifications.id", ondelete="CASCADE"), primary_key=True),
     Column("tag", String(128), primary_key=True),
+    Column("provider_id", String(36), nullable=False, comment="the verification's, as its time: lists follow an index"),
+    time_column("created_at"),
 )
-Index(None, verification_tags.c.tag, verification_tags.c.verification_id)
+Index(None, verification_tags.c.provider_id, verification_tags.c.tag, verification_tags.c.created_at)
 
 verification_claims = Table(
     "verification_claims",
@@ -180,6 +176,7 @@ claims = Table(
     UniqueConstraint("provider_id", "user_id", "uri"),
 )
 Index(None, claims.c.tenant, claims.c.user_id)
+partial_index("ix_claims_sandbox", IS_SANDBOX, claims.c.provider_id)
 
 events = Table(
     "events",
@@ -198,8 +195,9 @@ events = Table(
 partial_index("ix_events_parked", "state = 'parked'", events.c.provider_id, events.c.run_id)
 partial_index("ix_events_with_body", "body IS NOT NULL", events.c.received_at)
 
-for _column in (events.c.run_id, events.c.verification_id):
-    partial_index(f"ix_events_{_column.name}_with_body", "body IS NOT NULL", _column)
+partial_index("ix_events_verification_with_body", "body IS NOT NULL", events.c.verification_id)
+Index(None, events.c.provider_id, events.c.run_id)
+Index(None, events.c.provider_id, events.c.state, events.c.received_at)
 
 refused_starts = Table(
     "refused_starts",
@@ -221,6 +219,7 @@ users = Table(
     Column("missing_in", String(36), comment="the pass over the directory that did not find the user"),
     time_column("created_at"),
 )
+partial_index("ix_users_missing", "missing_in IS NOT NULL", users.c.tenant, users.c.missing_in)
 
 user_attributes = Table(
     "user_attributes",
@@ -286,13 +285,12 @@ history = Table(
     Column("current", String(64), nullable=False),
     Column("cause", String(32), nullable=False, comment="the cause of the change"),
     Column("actor", String(1100), comment="the administrator with client and issuer, or the event's id"),
+    Column("actor_name", String(1100), comment="the same without client and issuer, where an auditor may look for it"),
     Column("detail", JSON, nullable=False, comment="further changes; never a secret or a value"),
 )
 Index(None, history.c.verification_id)
 partial_index("ix_history_run", "subject = 'run'", history.c.name)
-Index(None, history.c.tenant, history.c.at)
-IS_AUDITED = " OR ".join(f"cause = '{cause}'" for cause in AUDITED)
-IS_REFUSED = f"cause = '{REFUSED}'"
-partial_index("ix_history_audit", IS_AUDITED, history.c.tenant, history.c.id)
-partial_index("ix_history_audit_user", IS_AUDITED, history.c.tenant, history.c.user_id, history.c.id)
+partial_index("ix_history_audit", IS_AUDITED, history.c.tenant, history.c.at)
+for _name in ("user_id", "actor_name", "subject", "name", "provider_id", "verification_id"):
+    partial_index(f"ix_history_audit_{_name}", IS_AUDITED, history.c.tenant, history.c[_name], history.c.at)
 partial_index("ix_history_refused", IS_REFUSED, history.c.at)

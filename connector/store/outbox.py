@@ -35,14 +35,14 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.dml import ReturningUpdate
 
-from connector.store import batch
+from connector.store import batch, pages
 from connector.store.batch import Answer
 from connector.store.dialect import Extended, Insert, from_now, insert
 from connector.store.models import outbox
+from connector.store.pages import Branch, Order, Position
 from connector.store.wake_up import NOTIFY, announce
 
 READY, DONE, DEAD = "ready", "done", "dead"
-_IS_DONE = outbox.c.state == literal_column(f"'{DONE}'")  # written out: the database can use the index of done rows
 MOST_COUNTED = 1_000  # rows of a state; whether there are more is no matter to whoever watches them
 
 
@@ -73,6 +73,7 @@ class OutboxRow(Delivery):
     created_at: datetime
 
 
+_ORDER = Order(outbox.c.due_at, outbox.c.id, is_rising=True)
 _ROW = select(
     outbox.c.id.label("delivery_id"),
     *(outbox.c[name] for name in ("kind", "payload", "state", "attempts", "history", "due_at", "created_at")),
@@ -141,7 +142,7 @@ def _leasing(
     picked = (
         select(outbox.c.id)
         .where(
-            outbox.c.state == READY,
+            _is(READY),
             outbox.c.due_at <= now,
             outbox.c.lease_until.is_(None) | (outbox.c.lease_until <= now),
             _are_meant(kinds, is_untried=is_untried, tried_kinds=tried_kinds),
@@ -187,7 +188,7 @@ def finish_all(connection: Connection, delivery_ids: Sequence[str], owner: str) 
 def _finishing(number: int) -> Update:
     """Return the statement that marks so many rows as delivered."""
     ids = [bindparam(f"of_{at}", type_=outbox.c.id.type) for at in range(number)]
-    mine = (outbox.c.id.in_(ids), outbox.c.owner == bindparam("of_owner"), outbox.c.state == READY)
+    mine = (outbox.c.id.in_(ids), outbox.c.owner == bindparam("of_owner"), _is(READY))
     done = {"state": DONE, "settled_at": from_now(0), "owner": None, "lease_until": None}
     return update(outbox).where(*mine).values(done)
 
@@ -209,19 +210,26 @@ def fail(
 
 def release(connection: Connection, owner: str) -> int:
     """Release rows that were leased but not begun, as if they had never been leased."""
-    statement = update(outbox).where(outbox.c.owner == owner, outbox.c.state == READY)
+    statement = update(outbox).where(outbox.c.owner == owner, _is(READY))
     return connection.execute(statement.values(owner=None, lease_until=None, attempts=outbox.c.attempts - 1)).rowcount
 
 
-def find_page(connection: Connection, states: Collection[str], limit: int) -> list[OutboxRow]:
-    """Return rows in these states, the next due first."""
-    statement = _ROW.where(outbox.c.state.in_(states)).order_by(outbox.c.due_at, outbox.c.id).limit(limit)
+def find_page(
+    connection: Connection, states: Collection[str], limit: int, after: Position | None = None
+) -> list[OutboxRow]:
+    """Return rows in these states, the next due first, those behind the position `after` where one is given."""
+    branches = [Branch(_ORDER, [_is(state)]) for state in states]
+    statement = pages.page(_ROW, _ORDER, branches, limit=limit, after=after)
     return [OutboxRow(**row._asdict()) for row in connection.execute(statement)]
 
 
+def _is(state: str) -> ColumnElement[bool]:
+    """Return the condition of a state, written out: the database can then use the index of that state."""
+    return outbox.c.state == literal_column(f"'{state}'")
+
+
 def _counted(state: str) -> ScalarSelect[int]:
-    """Count the rows of a state; it is written out, so that the database can use the partial index of that state."""
-    rows = select(literal(1).label("one")).select_from(outbox).where(outbox.c.state == literal_column(f"'{state}'"))
+    rows = select(literal(1).label("one")).select_from(outbox).where(_is(state))
     in_order = rows.order_by(outbox.c.settled_at if state == DONE else outbox.c.due_at)  # as the index has them
     return select(func.count()).select_from(in_order.limit(MOST_COUNTED).subquery()).scalar_subquery()
 
@@ -253,7 +261,7 @@ def forget_done(connection: Connection, older_than: timedelta, limit: int) -> in
     """Delete some rows that were delivered long ago; returns their number."""
     old = (
         select(outbox.c.id)
-        .where(_IS_DONE, outbox.c.settled_at <= from_now(-older_than.total_seconds()))
+        .where(_is(DONE), outbox.c.settled_at <= from_now(-older_than.total_seconds()))
         .order_by(outbox.c.settled_at)
         .limit(limit)
     )
@@ -275,7 +283,7 @@ def _row(payload: Payload, dedupe_key: str | None) -> dict[str, Any]:
 def _settle(
     connection: Connection, delivery_id: str, owner: str, values: Mapping[str, Any], *conditions: ColumnElement[bool]
 ) -> bool:
-    mine = (outbox.c.id == delivery_id, outbox.c.owner == owner, outbox.c.state == READY)
+    mine = (outbox.c.id == delivery_id, outbox.c.owner == owner, _is(READY))
     statement = update(outbox).where(*mine, *conditions)
     settled = connection.execute(statement.values(dict(values) | {"owner": None, "lease_until": None}))
     return settled.rowcount == 1

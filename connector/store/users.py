@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from datetime import datetime
 
-from sqlalchemy import Connection, bindparam, delete, false, func, select, tuple_
+from sqlalchemy import Connection, bindparam, delete, false, select, tuple_
 
 from connector.store.dialect import insert
 from connector.store.models import user_attributes, users
@@ -106,11 +106,7 @@ def set_values(connection: Connection, tenant: str, values: Mapping[str, Mapping
         connection.execute(_SET_VALUES(connection), kept)
 
 
-def find_page(
-    connection: Connection, tenant: str, *, limit: int, after: str = "", part: str | None = None
-) -> list[str]:
-    """Return ids of the tenant's users in their order, behind `after`; those that hold `part`, in whatever case."""
+def find_page(connection: Connection, tenant: str, *, limit: int, after: str = "") -> list[str]:
+    """Return ids of the tenant's users in their order, behind `after`."""
     statement = select(users.c.user_id).where(users.c.tenant == tenant, users.c.user_id > after)
-    if part is not None:
-        statement = statement.where(func.lower(users.c.user_id).contains(part.lower(), autoescape=True))
     return list(connection.execute(statement.order_by(users.c.user_id).limit(limit)).scalars())

@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cryptography.exceptions import InvalidTag
-from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM, AESSIV
 
 from connector.domain.text import normal
 from connector.errors import ConfigurationError
@@ -76,6 +76,32 @@ class Fingerprints:
         """Return the fingerprint (64 hex digits) of a user's value for a claim, the same for all its normal forms."""
         parts = "".join(f"{len(part)}:{part}" for part in (tenant, user_id, uri, normal(value)))
         return hmac.new(self._key, parts.encode(), hashlib.sha256).hexdigest()
+
+
+class OpaqueTexts:
+    """Text that callers keep and return unchanged, equal for equal contents: they can neither read nor change it."""
+
+    def __init__(self, key: bytes) -> None:
+        self._cipher = AESSIV(hmac.new(key, b"opaque texts", hashlib.sha512).digest())
+
+    def seal(self, plain: str, context: str) -> str:
+        """Encrypt `plain` for the use named by `context`."""
+        return _unpadded(self._cipher.encrypt(plain.encode(), [context.encode()]))
+
+    def open(self, sealed: str, context: str) -> str:
+        """Decrypt text that `seal` returned for the same `context`; raise `ValueError` for any other."""
+        try:
+            raw = base64.urlsafe_b64decode(sealed + "=" * (-len(sealed) % 4))
+            plain = self._cipher.decrypt(raw, [context.encode()]).decode()
+        except InvalidTag as error:
+            raise ValueError("not sealed for this context") from error
+        if _unpadded(raw) != sealed:
+            raise ValueError("other text for the same bytes")
+        return plain
+
+
+def _unpadded(raw: bytes) -> str:
+    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
 def read_keys(configured: Sequence[str], data_dir: Path, needed: str | None = None) -> list[bytes]:

@@ -64,19 +64,24 @@ def add(connection: Connection, verification_id: str, claims: Sequence[Verificat
 
 
 def replace(
-    connection: Connection, verification_id: str, claims: Sequence[VerificationClaim], tags: Collection[str]
+    connection: Connection, verification: Verification, claims: Sequence[VerificationClaim], tags: Collection[str]
 ) -> None:
     """Replace the claims and tags of a verification whose run was never requested."""
+    verification_id = verification.verification_id
     connection.execute(delete(verification_claims).where(verification_claims.c.verification_id == verification_id))
     add(connection, verification_id, claims)
     connection.execute(delete(verification_tags).where(verification_tags.c.verification_id == verification_id))
-    add_tags(connection, verification_id, tags)
+    add_tags(connection, verification, tags)
 
 
-def add_tags(connection: Connection, verification_id: str, tags: Collection[str]) -> None:
+def add_tags(connection: Connection, verification: Verification, tags: Collection[str]) -> None:
     """Add the tags that the verification does not have yet."""
-    rows = [{"verification_id": verification_id, "tag": tag} for tag in sorted(tags)]
-    batch.execute_all(connection, _ADD_TAGS(connection), rows)
+    tagged = {
+        "verification_id": verification.verification_id,
+        "provider_id": verification.provider_id,
+        "created_at": verification.created_at,
+    }
+    batch.execute_all(connection, _ADD_TAGS(connection), [{**tagged, "tag": tag} for tag in sorted(tags)])
 
 
 def bind_values(connection: Connection, verification_id: str, claims: Sequence[VerificationClaim]) -> bool:

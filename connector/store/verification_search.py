@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, func, null, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, Select, func, null, select, text, update
 
+from connector.domain.readiness import MOST_COUNTED
 from connector.domain.verification import Verification, VerificationFilter
 from connector.domain.workflow_run import REVIEW
-from connector.store.models import claims, verification_claims, verification_tags, verifications
+from connector.store import pages
+from connector.store.conditions import IS_SANDBOX
+from connector.store.models import claims, providers, verification_claims, verification_tags, verifications
+from connector.store.pages import Branch, Order, Position, unindexed
 from connector.store.verifications import SELECT, one, read_row
 
 # Without what is kept of each run: sealed outputs may be a megabyte each.
@@ -36,31 +40,32 @@ def find_page(
     *,
     limit: int,
     offset: int = 0,
+    after: Position | None = None,
     is_rising: bool = False,
-) -> tuple[list[Verification], int]:
-    """Return a page of the tenant's verifications, the latest first by default, and how many there are in all.
-
-    Without their results and documents.
-    """
-    page = _ordered(_LISTED.where(*_clauses(tenant, criteria)), is_rising=is_rising).limit(limit).offset(offset)
-    return [read_row(row) for row in connection.execute(page)], count(connection, tenant, criteria)
-
-
-def count(connection: Connection, tenant: str, criteria: VerificationFilter) -> int:
-    """Return how many of the tenant's verifications match."""
-    statement = select(func.count()).select_from(verifications).where(*_clauses(tenant, criteria))
-    return connection.execute(statement).scalar_one()
-
-
-def find_next(
-    connection: Connection, tenant: str, criteria: VerificationFilter, *, limit: int, after: Verification | None
 ) -> list[Verification]:
-    """Return the tenant's verifications that follow `after`, the oldest first; as `find_page` does."""
-    statement = _LISTED.where(*_clauses(tenant, criteria))
-    if after is not None:
-        key = tuple_(verifications.c.created_at, verifications.c.id)
-        statement = statement.where(key > tuple_(after.created_at, after.verification_id))
-    return [read_row(row) for row in connection.execute(_ordered(statement, is_rising=True).limit(limit))]
+    """Return a page of the tenant's verifications, the latest first by default, without their results and documents.
+
+    It begins behind the position `after`, where one is given.
+    """
+    order = Order(verifications.c.created_at, verifications.c.id, is_rising)
+    branches = _branches(connection, tenant, criteria, order)
+    if not branches:
+        return []
+    statement = pages.page(_LISTED, order, branches, limit=limit, offset=offset, after=after)
+    return [read_row(row) for row in connection.execute(statement)]
+
+
+def count(connection: Connection, tenant: str, criteria: VerificationFilter, most: int) -> int:
+    """Return how many of the tenant's verifications match, up to `most`."""
+    order = Order(verifications.c.created_at, verifications.c.id)
+    branches = _branches(connection, tenant, criteria, order)
+    return int(connection.execute(pages.count(branches, most)).scalar_one()) if branches else 0
+
+
+def count_in_sandbox(connection: Connection, provider_id: str) -> int:
+    """Return how many of a provider's verifications are in the sandbox, up to `MOST_COUNTED`."""
+    there = select(verifications.c.provider_id).where(verifications.c.provider_id == provider_id, text(IS_SANDBOX))
+    return connection.execute(select(func.count()).select_from(there.limit(MOST_COUNTED).subquery())).scalar_one()
 
 
 def find_latest_of_user(connection: Connection, tenant: str, user_id: str) -> dict[str, Verification]:
@@ -169,24 +174,56 @@ def _lock_free(connection: Connection, chosen: Select[Any]) -> Sequence[str]:
     return connection.execute(chosen.with_for_update(skip_locked=True)).scalars().all()
 
 
-def _clauses(tenant: str, criteria: VerificationFilter) -> list[ColumnElement[bool]]:
-    clauses = [verifications.c.tenant == tenant]
-    if criteria.provider_id is not None:
-        clauses.append(verifications.c.provider_id == criteria.provider_id)
+def _branches(connection: Connection, tenant: str, criteria: VerificationFilter, order: Order) -> list[Branch]:
+    """Return what a list is put together from, by the narrowest of its filters: user, tag, status, provider."""
     if criteria.user_id is not None:
-        clauses.append(verifications.c.user_id == criteria.user_id)
-    if criteria.statuses:
-        clauses.append(verifications.c.status.in_(criteria.statuses))
-    if criteria.created_from is not None:
-        clauses.append(verifications.c.created_at >= criteria.created_from)
-    if criteria.created_before is not None:
-        clauses.append(verifications.c.created_at < criteria.created_before)
+        return [_of_user(tenant, criteria.user_id, criteria, order)]
+    provider_ids = [criteria.provider_id] if criteria.provider_id is not None else _provider_ids(connection, tenant)
     if criteria.tag is not None:
-        tagged = select(verification_tags.c.verification_id).where(verification_tags.c.tag == criteria.tag)
-        clauses.append(verifications.c.id.in_(tagged))
-    return clauses
+        return [_tagged(tenant, provider_id, criteria.tag, criteria, order) for provider_id in provider_ids]
+    scope = (verifications.c.tenant == tenant, *_period(criteria, order))
+    return [
+        Branch(order, [verifications.c.provider_id == provider_id, *_of_status(status), *scope])
+        for provider_id in provider_ids
+        for status in criteria.statuses or (None,)
+    ]
 
 
-def _ordered(statement: Select[Any], *, is_rising: bool) -> Select[Any]:
-    keys = (verifications.c.created_at, verifications.c.id)
-    return statement.order_by(*(key if is_rising else key.desc() for key in keys))
+def _provider_ids(connection: Connection, tenant: str) -> Sequence[str]:
+    return connection.execute(select(providers.c.id).where(providers.c.tenant == tenant)).scalars().all()
+
+
+def _of_status(status: str | None) -> list[ColumnElement[bool]]:
+    return [] if status is None else [verifications.c.status == status]
+
+
+def _of_user(tenant: str, user_id: str, criteria: VerificationFilter, order: Order) -> Branch:
+    conditions = [verifications.c.tenant == tenant, verifications.c.user_id == user_id]
+    if criteria.provider_id is not None:
+        conditions.append(unindexed(verifications.c.provider_id) == criteria.provider_id)
+    if criteria.statuses:
+        conditions.append(unindexed(verifications.c.status).in_(criteria.statuses))
+    if criteria.tag is not None:
+        has_tag = (verification_tags.c.verification_id == verifications.c.id, verification_tags.c.tag == criteria.tag)
+        conditions.append(select(verification_tags.c.tag).where(*has_tag).exists())
+    return Branch(order, [*conditions, *_period(criteria, order)])
+
+
+def _tagged(tenant: str, provider_id: str, tag: str, criteria: VerificationFilter, order: Order) -> Branch:
+    tagged = Order(verification_tags.c.created_at, verification_tags.c.verification_id, order.is_rising)
+    conditions = [
+        verification_tags.c.provider_id == provider_id,
+        verification_tags.c.tag == tag,
+        verifications.c.id == verification_tags.c.verification_id,
+        verifications.c.tenant == tenant,
+    ]
+    if criteria.statuses:
+        conditions.append(verifications.c.status.in_(criteria.statuses))
+    return Branch(tagged, [*conditions, *_period(criteria, tagged)])
+
+
+def _period(criteria: VerificationFilter, order: Order) -> Iterator[ColumnElement[bool]]:
+    if criteria.created_from is not None:
+        yield order.at >= criteria.created_from
+    if criteria.created_before is not None:
+        yield order.at < criteria.created_before

@@ -11,7 +11,7 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, delete, func, insert, or_, select, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, delete, insert, or_, select, update
 from sqlalchemy.sql.dml import ReturningUpdate
 
 from connector.domain.verification import Verification, VerificationClaim
@@ -104,10 +104,10 @@ def reserve(
     Where one is open already, this raises `IntegrityError`.
     """
     row = dict(verification) | {"lease_owner": lease.owner, "lease_until": lease.until}
-    reserved = connection.execute(_INSERT, row).one()
-    verification_claims.add(connection, verification["id"], claims)
-    verification_claims.add_tags(connection, verification["id"], tags)
-    return read_row(reserved)
+    reserved = read_row(connection.execute(_INSERT, row).one())
+    verification_claims.add(connection, reserved.verification_id, claims)
+    verification_claims.add_tags(connection, reserved, tags)
+    return reserved
 
 
 def take_over(connection: Connection, verification: Verification, lease: Lease) -> bool:
@@ -241,12 +241,6 @@ def postpone(connection: Connection, checks: Mapping[str, datetime]) -> None:
             .values(next_check_at=bindparam("at", type_=UtcDateTime)),
             [{"of": verification_id, "at": at} for verification_id, at in sorted(checks.items())],
         )
-
-
-def count_in(connection: Connection, provider_id: str, environment: str) -> int:
-    """Return how many of a provider's verifications are in one of Onfido's environments."""
-    there = (verifications.c.provider_id == provider_id, verifications.c.environment == environment)
-    return connection.execute(select(func.count()).select_from(verifications).where(*there)).scalar_one()
 
 
 def find(connection: Connection, verification_id: str) -> Verification | None:

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, Row, bindparam, select
 
-from connector.store.dialect import by_code_point
 from connector.store.models import claims
 
 Verified = Sequence[Row[str, str, str | None]]  # `provider_id`, `uri` and `fingerprint`
@@ -23,12 +22,11 @@ def find(connection: Connection, tenant: str, user_id: str) -> Verified:
 
 def find_users(connection: Connection, tenant: str, after: str, limit: int) -> list[str]:
     """Return ids of users who have a verified claim, in their order, behind `after`."""
-    user_id = by_code_point(claims.c.user_id)
     statement = (
         select(claims.c.user_id)
-        .where(claims.c.tenant == tenant, claims.c.is_verified, user_id > after)
+        .where(claims.c.tenant == tenant, claims.c.is_verified, claims.c.user_id > after)
         .group_by(claims.c.user_id)
-        .order_by(user_id)
+        .order_by(claims.c.user_id)
         .limit(limit)
     )
     return list(connection.execute(statement).scalars())

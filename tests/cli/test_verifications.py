@@ -107,7 +107,10 @@ class TestList:
             start(world, caller)
         result = run("list", "--limit", "1")
         assert len(result.stdout.splitlines()) == 2
-        assert "2 more" in result.stderr
+        first = shown(run("list", "--limit", "1", "--json"))
+        assert f"--cursor {first['nextCursor']}" in result.stderr
+        rest = shown(run("list", "--cursor", first["nextCursor"], "--json"))
+        assert first["verifications"] + rest["verifications"] == shown(run("list", "--json"))["verifications"]
         assert run("list").stderr == ""
 
     def test_nothing_is_said_plainly(self, world: World, run: Run) -> None:

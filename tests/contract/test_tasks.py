@@ -134,7 +134,7 @@ def test_verification_without_a_run_has_no_tasks(onfido: World, backend: Caller)
     assert caller.verify(onfido.provider_id, "INITIATED").status_code == 503
     services = onfido.connector.services
     [found] = [
-        run.verification for run in services.lookup.page(Tenant(onfido.tenant), VerificationFilter(), limit=1)[0]
+        run.verification for run in services.lookup.page(Tenant(onfido.tenant), VerificationFilter(), limit=1).rows
     ]
 
     assert found.run_id is None

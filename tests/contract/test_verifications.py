@@ -24,6 +24,7 @@ from connector.settings import Settings
 from connector.store.models import verification_tags, verifications
 from tests.bodies import config_properties, event_body, provider_body
 from tests.contract.wire import (
+    ALL_SCOPES,
     OPERATIONS,
     PROVIDERS,
     RUNS,
@@ -103,12 +104,13 @@ def test_an_entry_tells_what_is_known_of_a_run(own: World, admin: Caller) -> Non
     user_id, run_id = start(own, tags="vip,spring")
     settle(own, run_id)
 
-    page = answer_on(admin.get(runs_path(own)), 200)
+    page = answer_on(admin.get(runs_path(own), params={"total": "true"}), 200)
 
     assert {name: page[name] for name in page if name != "verifications"} == {
         "totalResults": 1,
         "startIndex": 1,
         "count": 1,
+        "nextCursor": None,
     }
     [entry] = page["verifications"]
     assert set(entry) == ENTRY
@@ -143,7 +145,48 @@ def test_runs_are_listed_in_pages_the_latest_first_unless_told_otherwise(own: Wo
     assert listed(own, admin, sort="asc") == ids
     assert listed(own, admin, limit=2, offset=1) == ids[1::-1]
     page = answer_on(admin.get(runs_path(own), params={"limit": 0, "offset": 2}), 200)
-    assert page == {"totalResults": 3, "startIndex": 3, "count": 0, "verifications": []}
+    assert page == {"startIndex": 3, "count": 0, "verifications": [], "nextCursor": None}
+
+
+def test_pages_follow_each_other_by_their_cursors(own: World, admin: Caller) -> None:
+    ids = [start(own)[1] for _ in range(5)]
+    for order, expected in (("desc", ids[::-1]), ("asc", ids)):
+        seen: list[str] = []
+        query = {"limit": 2, "sort": order}
+        for _ in range(3):
+            page = answer_on(admin.get(runs_path(own), params=query), 200)
+            seen += [each["runId"] for each in page["verifications"]]
+            assert ("startIndex" in page) == ("cursor" not in query)
+            query["cursor"] = page["nextCursor"]
+        assert (seen, page["nextCursor"]) == (expected, None)
+
+
+def test_a_total_is_counted_where_it_is_asked_for(own: World, admin: Caller) -> None:
+    user_id, _ = start(own)
+    start(own)
+    assert "totalResults" not in answer_on(admin.get(runs_path(own)), 200)
+    for query, number in (({}, 2), ({"userId": user_id}, 1), ({"limit": "0"}, 2), ({"status": "review"}, 0)):
+        assert answer_on(admin.get(runs_path(own), params={"total": "true"} | query), 200)["totalResults"] == number
+
+
+def test_a_cursor_is_good_for_its_list_and_tenant_alone(own: World, admin: Caller) -> None:
+    for _ in range(2):
+        start(own)
+    path = runs_path(own)
+    cursor = answer_on(admin.get(path, params={"limit": 1}), 200)["nextCursor"]
+    other = own.connector.caller("auditor", ALL_SCOPES, "another.example")
+    others = answer_on(other.post(PROVIDERS, provider_body(own.simulator)), 201)["id"]
+
+    for tampered in (
+        *(cursor[:-1], cursor + "A", cursor + "=", cursor.swapcase(), "x", "é", "", "." * 5000),
+        *(cursor[:at] + ("A" if cursor[at] != "A" else "B") + cursor[at + 1 :] for at in (0, 9, len(cursor) - 1)),
+    ):
+        assert_error(admin.get(path, params={"cursor": tampered}), 400, "IDVP-60004", "cursor")
+    assert_error(admin.get("/api/server/v1/audit", params={"cursor": cursor}), 400, "IDVP-60004", "cursor")
+    of_others = f"{PROVIDERS}/{others}/verifications"
+    assert_error(other.get(of_others, params={"cursor": cursor}), 400, "IDVP-60004", "cursor")
+    assert_error(admin.get(path, params={"cursor": cursor, "offset": 1}), 400, "IDVP-60004", "cursor")
+    assert_error(admin.get(path, params={"offset": 10_001}), 400, "IDVP-60004", "offset", "cursor")
 
 
 def test_each_filter_keeps_what_it_names_in_the_list_and_in_the_export(own: World, admin: Caller) -> None:
@@ -518,7 +561,11 @@ def add_rows(world: World, count: int, tags: tuple[str, ...] | list[str] = ("tag
         | values
         for number in range(count)
     ]
-    tagged = [{"verification_id": row["id"], "tag": tag} for row in rows for tag in tags]
+    tagged = [
+        {"verification_id": row["id"], "provider_id": row["provider_id"], "created_at": row["created_at"], "tag": tag}
+        for row in rows
+        for tag in tags
+    ]
     with world.connector.services.database.write() as connection:
         connection.execute(insert(verifications), rows)
         connection.execute(insert(verification_tags), tagged)

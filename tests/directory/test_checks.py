@@ -143,7 +143,7 @@ def test_a_user_who_is_gone_is_removed_with_the_applicant_where_the_setting_says
     deployment.scim.remove(user_id)
     assert changed(world, user_id) == 204
     assert world.verifications(user_id) == []
-    entries = world.connector.services.audit.page(Tenant("removing"), AuditFilter(user_id=user_id), limit=1).entries
+    entries = world.connector.services.audit.page(Tenant("removing"), AuditFilter(user_id=user_id), limit=1).rows
     assert [(each.change.current, each.change.actor) for each in entries] == [("removed", "directory")]
     assert changed(world, user_id) == 404
 

@@ -264,10 +264,10 @@ def test_a_remote_user_is_listed_once_seen_and_can_be_removed(deployment: Deploy
     world = deployment.world("scim")
     user_id = add_ann(deployment.scim)
     users, tenant = world.connector.services.users, world.connector.services.tenants.named("scim")
-    assert users.page(tenant, limit=5) == ([], None)
+    assert users.page(tenant, limit=5).rows == []
     verify(world, user_id)
-    assert users.page(tenant, limit=5) == ([user_id], None)
+    assert users.page(tenant, limit=5).rows == [user_id]
     assert users.known_values(tenant, user_id) == {}
     assert users.remove(tenant, user_id) == 1
-    assert users.page(tenant, limit=5) == ([], None)
+    assert users.page(tenant, limit=5).rows == []
     assert verified(world.connector.as_user(user_id, world.tenant).claims()) == set()

@@ -9,7 +9,10 @@ from click.testing import CliRunner
 
 from connector.cli import main
 from connector.domain.tenancy import Tenant
+from connector.services.people.directory_checks import CheckUser, CheckUsers
 from connector.services.upkeep import Sweep
+from connector.store import directory_checks, outbox
+from connector.store.outbox import Payload
 from tests.bodies import API_TOKEN, config_properties, event_body, provider_body
 from tests.contract.wire import ALL_SCOPES, METRICS_TOKEN, PROVIDERS, USERS, WEBHOOK_TOKEN
 from tests.crowd import COMMON_TAG, RARE_TAG
@@ -122,6 +125,7 @@ def finish(world: World, admin: Caller) -> None:
 def administer(world: World, admin: Caller, neighbour: str) -> None:
     """Correct claims, and change providers up to their removal."""
     done(admin.get(f"{USERS}/ann/idv"))
+    done(admin.post(f"{USERS}/ann/idv/attributes-changed", None))
     added = {"uri": "http://wso2.org/claims/country", "idVProviderId": neighbour, "isVerified": True}
     [claim] = done(admin.post(f"{USERS}/ann/idv/claims", [added])).json()
     done(admin.put(f"{USERS}/ann/idv/claims", [added]))
@@ -149,9 +153,23 @@ def watch(world: World, recorder: Recorder) -> None:
     payload = {"resource_type": "watchlist_monitor", "action": MATCHES, "object": told, "resource": {}}
     done(world.post_event(json.dumps({"payload": payload}).encode()))
     world.start(world.add_user("cid"))
+    pass_over_users(world, recorder)
     world.clock.advance(600)
     work(world, recorder)
     world.clock.advance(-600)
+
+
+def pass_over_users(world: World, recorder: Recorder) -> None:
+    """Begin a pass over the tenant's users, behind all but a few, and look at one of them once more."""
+    services, now = world.connector.services, world.clock()
+    with recorder.sending("the sweep"), services.database.write() as connection:
+        assert directory_checks.begin(connection, world.tenant, "a-pass", now, now)
+        begun = directory_checks.find(connection, world.tenant, "a-pass")
+        assert begun
+        assert directory_checks.advance(connection, world.tenant, begun, "b-~", 0, 0)
+        assert directory_checks.find_missing(connection, world.tenant, "a-pass") == []
+        orders: list[Payload] = [CheckUsers(world.tenant, "a-pass", "b-~"), CheckUser(world.tenant, "ann")]
+        outbox.add_all(connection, orders)
 
 
 def work(world: World, recorder: Recorder) -> None:

@@ -34,7 +34,7 @@ USERS = 80_000
 OF_NEIGHBOUR = USERS // 8  # of another provider of the tenant, and of one of another tenant
 
 # What is about all of a provider's rows by its nature, and read or removed batch by batch where it can be.
-ABOUT_ALL = ("DELETE providers.remove_provider", "GET verifications.list", "GET audit", "connector ", "POST setup.test")
+ABOUT_ALL = ("DELETE providers.remove_provider",)
 
 
 @dataclass
@@ -148,6 +148,12 @@ def test_no_statement_grows_with_the_users(driven: Driven) -> None:
     assert len(statements) > 200
     faults = list(find_faults(driven.world, statements))
     assert not faults, "\n\n".join(faults)
+    database = driven.world.connector.services.database
+    if database.is_sqlite:  # nobody collects its statistics; but who does, does no harm
+        with database.write() as connection:
+            connection.exec_driver_sql("ANALYZE")
+        faults = list(find_faults(driven.world, statements))
+        assert not faults, "\n\n".join(faults)
 
 
 def find_faults(world: World, statements: list[Statement]) -> Iterator[str]:

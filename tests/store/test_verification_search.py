@@ -11,14 +11,16 @@ from threading import Barrier
 from typing import Any
 
 import pytest
-from sqlalchemy import delete, insert, text
+from sqlalchemy import Connection, delete, insert, text
 
 from connector.domain.verification import Verification, VerificationClaim, VerificationFilter
 from connector.store import verification_claims, verification_search
+from connector.store import verifications as verification_rows
 from connector.store.engine import Database
 from connector.store.models import verifications
+from connector.store.pages import Position
 
-TENANT = "acme"
+TENANT = "carbon.super"
 SECOND = timedelta(seconds=1)
 EVERYTHING = VerificationFilter()
 Add = Callable[..., str]
@@ -44,7 +46,7 @@ def add(database: Database, provider_id: str, now: datetime) -> Add:
         }
         with database.write() as connection:
             connection.execute(insert(verifications).values(defaults | values | {"id": verification_id}))
-            verification_claims.add_tags(connection, verification_id, tags)
+            verification_claims.add_tags(connection, verification_rows.get(connection, verification_id), tags)
             if about:
                 verification_claims.add(connection, verification_id, about)
         return verification_id
@@ -57,8 +59,16 @@ def page(
 ) -> list[str]:
     """Return the ids on a page."""
     with database.read() as connection:
-        found, _ = verification_search.find_page(connection, tenant, wanted, **{"limit": 100} | options)
+        found = verification_search.find_page(connection, tenant, wanted, **{"limit": 100} | options)
     return [each.verification_id for each in found]
+
+
+def behind(
+    connection: Connection, last: Verification | None, limit: int, wanted: VerificationFilter = EVERYTHING
+) -> list[Verification]:
+    """Return the verifications that follow one, the oldest first."""
+    after = None if last is None else Position(last.created_at, last.verification_id)
+    return verification_search.find_page(connection, TENANT, wanted, limit=limit, after=after, is_rising=True)
 
 
 def walk(database: Database, size: int, wanted: VerificationFilter = EVERYTHING) -> list[str]:
@@ -67,7 +77,7 @@ def walk(database: Database, size: int, wanted: VerificationFilter = EVERYTHING)
     for _ in range(50):
         with database.read() as connection:
             last = found[-1] if found else None
-            batch = verification_search.find_next(connection, TENANT, wanted, limit=size, after=last)
+            batch = behind(connection, last, size, wanted)
         found += batch
         if not batch:
             break
@@ -114,16 +124,15 @@ class TestPage:
         assert [len(each) for each in pages] == [3, 3, 1, 0]
         assert {verification_id for each in pages for verification_id in each} == ids
 
-    def test_the_total_counts_what_is_wanted_and_not_the_page(self, database: Database, add: Add) -> None:
+    def test_the_total_counts_what_is_wanted_up_to_a_number(self, database: Database, add: Add) -> None:
         for user_id in ("ann", "ann", "ben"):
             add(user_id=user_id)
         add(tenant="another")
         with database.read() as connection:
-            assert verification_search.find_page(connection, TENANT, EVERYTHING, limit=1)[1] == 3
-            assert verification_search.find_page(connection, TENANT, VerificationFilter(user_id="ann"), limit=0) == (
-                [],
-                2,
-            )
+            assert verification_search.count(connection, TENANT, EVERYTHING, 10) == 3
+            assert verification_search.count(connection, TENANT, EVERYTHING, 2) == 2
+            assert verification_search.count(connection, TENANT, VerificationFilter(user_id="ann"), 10) == 2
+            assert verification_search.count(connection, "nobody", EVERYTHING, 10) == 0
 
     def test_each_filter_keeps_what_it_names(
         self, database: Database, add: Add, add_provider: Callable[..., str], provider_id: str
@@ -157,12 +166,27 @@ class TestPage:
         with database.read() as connection:
             whole = verification_search.find(connection, TENANT, verification_id)
             listed = [
-                *verification_search.find_page(connection, TENANT, EVERYTHING, limit=1)[0],
-                *verification_search.find_next(connection, TENANT, EVERYTHING, limit=1, after=None),
+                *verification_search.find_page(connection, TENANT, EVERYTHING, limit=1),
+                *behind(connection, None, 1),
             ]
         assert whole
         assert (whole.result, whole.document) == ("sealed result", "sealed document")
         assert [(each.result, each.document, each.run_id) for each in listed] == [(None, None, whole.run_id)] * 2
+
+
+class TestManyBranches:
+    def test_a_tenant_with_more_providers_and_statuses_than_a_union_takes(
+        self, database: Database, add: Add, add_provider: Callable[..., str], now: datetime
+    ) -> None:
+        providers = [add_provider(name=f"provider {number}") for number in range(260)]
+        statuses = ("review", "declined")
+        ids = [
+            add(provider_id=each, status=statuses[number % 2], created_at=now + number * SECOND)
+            for number, each in enumerate(providers[::50])
+        ]
+        assert page(database, VerificationFilter(statuses=statuses), limit=4) == ids[:1:-1]
+        with database.read() as connection:
+            assert verification_search.count(connection, TENANT, VerificationFilter(statuses=statuses), 100) == 6
 
 
 class TestWalk:
@@ -184,12 +208,12 @@ class TestWalk:
     def test_runs_that_come_and_go_meanwhile_do_no_harm(self, database: Database, add: Add, now: datetime) -> None:
         ids = [add(created_at=now + number * SECOND) for number in range(6)]
         with database.read() as connection:
-            first = verification_search.find_next(connection, TENANT, EVERYTHING, limit=2, after=None)
+            first = behind(connection, None, 2)
         late = add(created_at=now + 60 * SECOND)
         with database.write() as connection:
             connection.execute(delete(verifications).where(verifications.c.id.in_([ids[1], ids[3]])))
         with database.read() as connection:
-            rest = verification_search.find_next(connection, TENANT, EVERYTHING, limit=10, after=first[-1])
+            rest = behind(connection, first[-1], 10)
         assert [each.verification_id for each in (*first, *rest)] == [ids[0], ids[1], ids[2], ids[4], ids[5], late]
 
     def test_a_server_in_another_time_zone_changes_nothing(self, database: Database, add: Add, now: datetime) -> None:
@@ -197,10 +221,8 @@ class TestWalk:
         with database.read() as connection:
             if not database.is_sqlite:
                 connection.execute(text("SET LOCAL TIME ZONE 'America/New_York'"))
-            [first] = verification_search.find_next(connection, TENANT, EVERYTHING, limit=1, after=None)
-            rest = verification_search.find_next(
-                connection, TENANT, VerificationFilter(created_from=now), limit=9, after=first
-            )
+            [first] = behind(connection, None, 1)
+            rest = behind(connection, first, 9, VerificationFilter(created_from=now))
         assert [each.verification_id for each in (first, *rest)] == ids
         assert [each.created_at for each in rest] == [now + SECOND, now + 2 * SECOND]
 

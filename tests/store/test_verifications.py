@@ -37,7 +37,7 @@ def reserve(database: Database, provider_id: str, now: datetime) -> Reserve:
         verification_id = str(uuid.uuid4())
         row = {
             "id": verification_id,
-            "tenant": "acme",
+            "tenant": "carbon.super",
             "provider_id": provider_id,
             "user_id": user_id,
             "status": "starting",
@@ -67,8 +67,7 @@ def current(database: Database, verification_id: str) -> Verification:
 def page(
     connection: Connection, tenant: str, wanted: VerificationFilter = EVERYTHING, limit: int = 10
 ) -> list[Verification]:
-    found, _ = verification_search.find_page(connection, tenant, wanted, limit=limit)
-    return found
+    return verification_search.find_page(connection, tenant, wanted, limit=limit)
 
 
 def advance(database: Database, verification: Verification, owner: str, **values: object) -> bool:
@@ -116,7 +115,7 @@ class TestOneOpenVerification:
         with ThreadPoolExecutor(8) as pool:
             assert sum(pool.map(reserve_another, range(8))) == 1
         with database.read() as connection:
-            assert len(page(connection, "acme")) == 1
+            assert len(page(connection, "carbon.super")) == 1
 
     def test_two_verifications_cannot_have_the_same_run(self, database: Database, reserve: Reserve) -> None:
         ann, ben = reserve(), reserve(user_id="ben")
@@ -238,7 +237,7 @@ class TestValues:
 
     def change(self, database: Database, uri: str, fingerprint: str | None) -> None:
         with database.write() as connection:
-            verification_claims.mark_stale(connection, "acme", {"ann": {uri: fingerprint}})
+            verification_claims.mark_stale(connection, "carbon.super", {"ann": {uri: fingerprint}})
 
     def test_a_change_after_they_were_sent_is_marked_on_that_claim_alone(
         self, database: Database, reserve: Reserve
@@ -282,7 +281,7 @@ class TestValues:
     def test_a_resumed_verification_may_be_about_other_claims(self, database: Database, reserve: Reserve) -> None:
         seen = reserve()
         with database.write() as connection:
-            verification_claims.replace(connection, seen.verification_id, [VerificationClaim("dob", "dob")], ())
+            verification_claims.replace(connection, seen, [VerificationClaim("dob", "dob")], ())
         assert self.fingerprints(database, seen) == {"dob": ("", False)}
 
 
@@ -294,12 +293,10 @@ class TestFinding:
         assert close(database, first, now)
         second = reserve(created_at=now + timedelta(minutes=1))
         with database.write() as connection:
-            verification_claims.replace(
-                connection, second.verification_id, [VerificationClaim("lastname", "last_name")], ()
-            )
+            verification_claims.replace(connection, second, [VerificationClaim("lastname", "last_name")], ())
         with database.read() as connection:
 
-            def latest(*uris: str, tenant: str = "acme") -> str | None:
+            def latest(*uris: str, tenant: str = "carbon.super") -> str | None:
                 found = verifications.find_latest(connection, provider_id, "ann", tenant, uris)
                 return found.verification_id if found else None
 
@@ -355,7 +352,7 @@ class TestFinding:
     def test_nothing_of_an_applicant_whose_user_was_removed(self, database: Database, reserve: Reserve) -> None:
         create_applicant(database, reserve(), {"first_name"})
         with database.write() as connection:
-            verifications.forget_user(connection, "acme", "ann")
+            verifications.forget_user(connection, "carbon.super", "ann")
             assert connection.execute(select(applicants_table)).all() == []
 
     def test_a_run_within_its_tenant_and_provider(self, database: Database, reserve: Reserve, provider_id: str) -> None:
@@ -366,16 +363,16 @@ class TestFinding:
             assert locked is not None
             assert locked.verification_id == seen.verification_id
             assert verifications.lock_run(connection, "another", "run-1") is None
-            assert verification_search.find(connection, "acme", "run-1") == locked
-            assert verification_search.find(connection, "acme", seen.verification_id) == locked
+            assert verification_search.find(connection, "carbon.super", "run-1") == locked
+            assert verification_search.find(connection, "carbon.super", seen.verification_id) == locked
             assert verification_search.find(connection, "another", "run-1") is None
 
     def test_a_page_has_the_latest_first(self, database: Database, reserve: Reserve, now: datetime) -> None:
         ann, ben = reserve(), reserve(user_id="ben", created_at=now + timedelta(minutes=1))
         with database.read() as connection:
-            assert page(connection, "acme") == [ben, ann]
-            assert page(connection, "acme", limit=1) == [ben]
-            assert page(connection, "acme", VerificationFilter(user_id="ann")) == [ann]
+            assert page(connection, "carbon.super") == [ben, ann]
+            assert page(connection, "carbon.super", limit=1) == [ben]
+            assert page(connection, "carbon.super", VerificationFilter(user_id="ann")) == [ann]
             assert page(connection, "another") == []
 
 
@@ -385,7 +382,7 @@ def test_all_of_a_provider_goes_with_it(database: Database, reserve: Reserve, pr
         connection.execute(delete(providers).where(providers.c.id == provider_id))
     with database.read() as connection:
         assert verification_claims.find_all(connection, seen.verification_id) == []
-        assert page(connection, "acme") == []
+        assert page(connection, "carbon.super") == []
 
 
 class TestSweep:
@@ -429,7 +426,7 @@ def test_verifications_count_from_the_moment_their_run_may_exist(
 def test_a_forgotten_user_leaves_no_verification_and_others_keep_theirs(database: Database, reserve: Reserve) -> None:
     ann, ben = reserve(), reserve(user_id="ben")
     with database.write() as connection:
-        assert verifications.find_of_user(connection, "acme", "ann") == [ann]
-        verifications.forget_user(connection, "acme", "ann")
+        assert verifications.find_of_user(connection, "carbon.super", "ann") == [ann]
+        verifications.forget_user(connection, "carbon.super", "ann")
         assert verifications.find(connection, ann.verification_id) is None
         assert verifications.find(connection, ben.verification_id) == ben

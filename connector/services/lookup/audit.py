@@ -2,32 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
 from connector.domain.history import AuditFilter, Entry
 from connector.domain.tenancy import Tenant
+from connector.services.cursors import Cursors, Page, key_of
 from connector.store import history
 from connector.store.engine import Database
-
-
-@dataclass(frozen=True)
-class AuditPage:
-    """A page of entries, the latest first; `next_before` is the position of the next page, None at the end."""
-
-    entries: Sequence[Entry]
-    next_before: int | None
+from connector.store.vault import OpaqueTexts
 
 
 class Audit:
     """Reads the audit trail; the method takes the tenant it may see."""
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, texts: OpaqueTexts) -> None:
         self._database = database
+        self._cursors = Cursors(texts, "audit")
 
-    def page(self, tenant: Tenant, criteria: AuditFilter, *, limit: int, before: int | None = None) -> AuditPage:
-        """Return the entries that match, from those numbered lower than `before` on."""
+    def page(self, tenant: Tenant, criteria: AuditFilter, *, limit: int, cursor: str | None = None) -> Page[Entry]:
+        """Return the entries that match, the latest first, from the page of a cursor on."""
+        after = self._cursors.position(tenant.name, cursor)
         with self._database.read() as connection:
-            entries = history.find_audited(connection, tenant.name, criteria, limit=limit + 1, before=before)
-        page = entries[:limit]
-        return AuditPage(page, page[-1].number if len(entries) > limit else None)
+            entries = history.find_audited(connection, tenant.name, criteria, limit=limit + 1, after=after)
+        return self._cursors.page(tenant.name, entries, limit, lambda entry: key_of(entry.change.at, entry.number))

@@ -2,31 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import datetime
 
 from connector.domain.events import EventFilter, StoredEvent
 from connector.domain.history import EVENT, READ, REPLAYED, SYSTEM, by_administrator
 from connector.domain.tenancy import Tenant
 from connector.errors import ConnectorError
+from connector.services.cursors import Cursors, Page, key_of
 from connector.services.journal import Journal
 from connector.services.results.events import Events
 from connector.store import event_search
 from connector.store.engine import Database
 from connector.store.events import ParkedEvent
 from connector.store.sealed import event_body
-from connector.store.vault import Vault
+from connector.store.vault import OpaqueTexts, Vault
 
 NO_BODY = "is not kept (any more), so the event cannot be read or replayed"
-
-
-@dataclass(frozen=True)
-class EventPage:
-    """Some events, the latest first; `next_after` is the last one's id where more follow."""
-
-    events: Sequence[StoredEvent]
-    next_after: str | None
 
 
 class EventLookup:
@@ -36,20 +28,29 @@ class EventLookup:
     """
 
     def __init__(
-        self, database: Database, vault: Vault, events: Events, journal: Journal, clock: Callable[[], datetime]
+        self,
+        database: Database,
+        vault: Vault,
+        texts: OpaqueTexts,
+        events: Events,
+        journal: Journal,
+        clock: Callable[[], datetime],
     ) -> None:
         self._database = database
         self._vault = vault
+        self._cursors = Cursors(texts, "events")
         self._events = events
         self._journal = journal
         self._clock = clock
 
-    def page(self, tenant: Tenant, criteria: EventFilter, *, limit: int, after: str | None = None) -> EventPage:
-        """Return events that match, the latest first, from the one behind `after` (an id) on."""
+    def page(
+        self, tenant: Tenant, criteria: EventFilter, *, limit: int, cursor: str | None = None
+    ) -> Page[StoredEvent]:
+        """Return events that match, the latest first, from the page of a cursor on."""
+        after = self._cursors.position(tenant.name, cursor)
         with self._database.read() as connection:
-            matches = event_search.find_page(connection, tenant.name, criteria, limit=limit + 1, after=after)
-        page = matches[:limit]
-        return EventPage(page, page[-1].event_id if len(matches) > limit else None)
+            events = event_search.find_page(connection, tenant.name, criteria, limit=limit + 1, after=after)
+        return self._cursors.page(tenant.name, events, limit, lambda event: key_of(event.received_at, event.event_id))
 
     def get(self, tenant: Tenant, event_id: str) -> StoredEvent:
         """Return an event; raise `ConnectorError` where there is none."""

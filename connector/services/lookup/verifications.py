@@ -12,6 +12,7 @@ from connector.domain.tasks import TaskSummary
 from connector.domain.tenancy import Tenant
 from connector.domain.verification import Verification, VerificationClaim, VerificationFilter
 from connector.errors import Code, OnfidoError, RequestError
+from connector.services.cursors import Cursors, Page, key_of
 from connector.services.providers.onfido import Onfido
 from connector.services.providers.registry import Providers
 from connector.services.results.kept import KeptResult, KeptResults
@@ -19,10 +20,13 @@ from connector.services.results.results import Results
 from connector.services.timing import Timing
 from connector.store import claims, history, verification_claims, verification_search
 from connector.store.engine import Database
+from connector.store.pages import Position
+from connector.store.vault import OpaqueTexts
 
 REFRESHED = "refreshed"  # a cause, for the history
 NO_RUN = "The verification has no run at Onfido: ask again once its run is started."
 BATCH = 500  # verifications that an export reads at once
+MOST_COUNTED = 1000  # verifications in the total of a list: to count more would take longer the more there are
 TASKS_BUDGET = 5.0  # seconds; a lookup does not wait longer for what only Onfido knows
 
 
@@ -74,8 +78,10 @@ class VerificationLookup:
         results: Results,
         kept: KeptResults,
         timing: Timing,
+        texts: OpaqueTexts,
     ) -> None:
         self._database = database
+        self._cursors = Cursors(texts, "verifications")
         self._providers = providers
         self._onfido = onfido
         self._results = results
@@ -83,20 +89,24 @@ class VerificationLookup:
         self._timing = timing
 
     def page(
-        self, tenant: Tenant, criteria: VerificationFilter, *, limit: int, offset: int = 0, is_rising: bool = False
-    ) -> tuple[list[ListedVerification], int]:
-        """Return a page of verifications, the latest first unless `is_rising`, and how many match in all."""
-        with self._database.read() as connection:
-            verifications, total = verification_search.find_page(
-                connection, tenant.name, criteria, limit=limit, offset=offset, is_rising=is_rising
-            )
-            tags = verification_search.find_tags(connection, [each.verification_id for each in verifications])
-        return [ListedVerification(each, tags[each.verification_id]) for each in verifications], total
+        self,
+        tenant: Tenant,
+        criteria: VerificationFilter,
+        *,
+        limit: int,
+        offset: int = 0,
+        cursor: str | None = None,
+        is_rising: bool = False,
+    ) -> Page[ListedVerification]:
+        """Return a page of verifications, the latest first unless `is_rising`: that of a cursor, or behind `offset`."""
+        after = self._cursors.position(tenant.name, cursor)
+        matches = self._find(tenant, criteria, limit + 1, offset=offset, after=after, is_rising=is_rising)
+        return self._cursors.page(tenant.name, matches, limit, lambda listed: _key(listed.verification))
 
-    def count(self, tenant: Tenant, criteria: VerificationFilter) -> int:
-        """Return how many verifications match."""
+    def count(self, tenant: Tenant, criteria: VerificationFilter, most: int = MOST_COUNTED) -> int:
+        """Return how many verifications match, up to `most`."""
         with self._database.read() as connection:
-            return verification_search.count(connection, tenant.name, criteria)
+            return verification_search.count(connection, tenant.name, criteria, most)
 
     def export(self, tenant: Tenant, criteria: VerificationFilter) -> Iterator[ListedVerification]:
         """Yield the same as `all`, each with its results for the claims, and the reasons."""
@@ -121,17 +131,30 @@ class VerificationLookup:
 
         A verification that is added meanwhile comes at the end or not at all.
         """
-        last: Verification | None = None
+        after: Position | None = None
         while True:
-            with self._database.read() as connection:
-                verifications = verification_search.find_next(
-                    connection, tenant.name, criteria, limit=BATCH, after=last
-                )
-                tags = verification_search.find_tags(connection, [each.verification_id for each in verifications])
-            yield from (ListedVerification(each, tags[each.verification_id]) for each in verifications)
-            if len(verifications) < BATCH:
+            batch = self._find(tenant, criteria, BATCH, after=after, is_rising=True)
+            yield from batch
+            if len(batch) < BATCH:
                 return
-            last = verifications[-1]
+            after = Position(batch[-1].verification.created_at, batch[-1].verification.verification_id)
+
+    def _find(
+        self,
+        tenant: Tenant,
+        criteria: VerificationFilter,
+        limit: int,
+        *,
+        offset: int = 0,
+        after: Position | None = None,
+        is_rising: bool,
+    ) -> list[ListedVerification]:
+        with self._database.read() as connection:
+            matches = verification_search.find_page(
+                connection, tenant.name, criteria, limit=limit, offset=offset, after=after, is_rising=is_rising
+            )
+            tags = verification_search.find_tags(connection, [each.verification_id for each in matches])
+        return [ListedVerification(each, tags[each.verification_id]) for each in matches]
 
     def find(self, tenant: Tenant, run_id: str, provider_id: str | None = None) -> Verification:
         """Return a verification by its run's id or its own; raises `RequestError` where there is none."""
@@ -186,6 +209,10 @@ class VerificationLookup:
         deadline = self._timing.interactive()
         self._results.refresh_if_due(provider, verification, deadline, REFRESHED)
         return self.find(tenant, run_id, provider_id)
+
+
+def _key(verification: Verification) -> tuple[str, str | int]:
+    return key_of(verification.created_at, verification.verification_id)
 
 
 def _batches(verifications: Iterator[ListedVerification]) -> Iterator[list[ListedVerification]]:

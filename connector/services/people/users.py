@@ -16,6 +16,7 @@ from connector.domain.text import is_blank
 from connector.domain.user_ids import id_objection
 from connector.domain.verification import Verification
 from connector.errors import Code, InvalidField, RequestError
+from connector.services.cursors import Cursors, Page
 from connector.services.journal import Journal
 from connector.services.people.values import Values, ValueWriter
 from connector.services.providers.deletion import DeleteApplicant, DeleteCustomer
@@ -31,7 +32,7 @@ from connector.store import (
     verifications,
 )
 from connector.store.engine import Database
-from connector.store.vault import Fingerprints, Vault
+from connector.store.vault import Fingerprints, OpaqueTexts, Vault
 
 EMPTY: Mapping[str, str] = MappingProxyType({})
 PAGE_SIZE = 500
@@ -55,11 +56,13 @@ class Users:
         database: Database,
         vault: Vault,
         fingerprints: Fingerprints,
+        texts: OpaqueTexts,
         journal: Journal,
         clock: Callable[[], datetime],
     ) -> None:
         self._database = database
         self._journal = journal
+        self._cursors = Cursors(texts, "users")
         self._values = ValueWriter(vault, fingerprints)
         self._clock = clock
 
@@ -181,26 +184,29 @@ class Users:
         with self._database.read() as connection:
             return self._values.open(tenant, user_id, users.find_values(connection, tenant.name, user_id))
 
-    def page(
-        self, tenant: Tenant, *, limit: int, after: str = "", part: str | None = None
-    ) -> tuple[list[str], str | None]:
-        """Return ids of users in their order, behind `after`, and where the next page begins; None at the end.
+    def page(self, tenant: Tenant, *, limit: int, cursor: str | None = None, part: str | None = None) -> Page[str]:
+        """Return ids of users in their order, from the page of a cursor on.
 
         With `part`, of the users only whose id holds it, in whatever case.
         """
-        with self._database.read() as connection:
-            matches = users.find_page(connection, tenant.name, limit=limit + 1, after=after, part=part)
-        return matches[:limit], matches[limit - 1] if len(matches) > limit else None
+        after = "" if cursor is None else str(self._cursors.read(tenant.name, cursor)[0])
+        if part is None:
+            ids = self._after(tenant, after, limit + 1)
+        else:
+            folded = part.lower()
+            ids = list(islice((each for each in self.ids(tenant, after) if folded in each.lower()), limit + 1))
+        return self._cursors.page(tenant.name, ids, limit, lambda user_id: (user_id,))
 
-    def ids(self, tenant: Tenant) -> Iterator[str]:
-        """Yield the ids of all users of the tenant, in their order."""
-        page: list[str] = []
-        while True:
-            with self._database.read() as connection:
-                page = users.find_page(connection, tenant.name, limit=PAGE_SIZE, after=page[-1] if page else "")
+    def ids(self, tenant: Tenant, after: str = "") -> Iterator[str]:
+        """Yield the ids of all users of the tenant behind `after`, in their order."""
+        page = self._after(tenant, after, PAGE_SIZE)
+        while page:
             yield from page
-            if len(page) < PAGE_SIZE:
-                return
+            page = self._after(tenant, page[-1], PAGE_SIZE) if len(page) == PAGE_SIZE else []
+
+    def _after(self, tenant: Tenant, after: str, limit: int) -> list[str]:
+        with self._database.read() as connection:
+            return users.find_page(connection, tenant.name, limit=limit, after=after)
 
     def _changes(
         self, tenant: Tenant, batch: Mapping[str, Values], stored: Mapping[str, Mapping[str, str]]

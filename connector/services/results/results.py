@@ -212,7 +212,7 @@ class Results:
             connection, verification.verification_id, self._kept.values(verification, judged)
         )
         if tags := [tag for tag in run.tags if not tag.startswith(TAG_PREFIX)]:
-            verification_claims.add_tags(connection, verification.verification_id, tags)
+            verification_claims.add_tags(connection, verification, tags)
         _warn_if_nothing_was_compared(verification, run)
         return changes
 

@@ -155,11 +155,11 @@ class Binding:
         later change of a value finds the new rows. Raises as `read` does.
         """
         self.read(attempt)
-        verification_id, request = attempt.verification.verification_id, attempt.request
+        request = attempt.request
         with self._database.write() as connection:
             self._attempts.lock(connection, attempt, capture=request.plan.capture)
             targets = request.claims(attempt.provider)
-            verification_claims.replace(connection, verification_id, targets, request.plan.tags)
+            verification_claims.replace(connection, attempt.verification, targets, request.plan.tags)
 
     def record(self, connection: Connection, attempt: Attempt, bound: BoundValues) -> bool:
         """Record the values sent, under the verification's lock; False where one has changed since it was read."""

@@ -58,13 +58,19 @@ def upgrade() -> None:
             nullable=True,
             comment="the administrator with client and issuer, or the event's id",
         ),
+        sa.Column(
+            "actor_name",
+            sa.String(length=1100),
+            nullable=True,
+            comment="the same without client and issuer, where an auditor may look for it",
+        ),
         sa.Column("detail", sa.JSON(), nullable=False, comment="further changes; never a secret or a value"),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_history")),
     )
     op.create_index(
         "ix_history_audit",
         "history",
-        ["tenant", "id"],
+        ["tenant", "at"],
         unique=False,
         sqlite_where=sa.text(
             "cause = 'administrator' OR cause = 'decided' OR cause = 'application' OR cause = 'refused'"
@@ -74,9 +80,69 @@ def upgrade() -> None:
         ),
     )
     op.create_index(
-        "ix_history_audit_user",
+        "ix_history_audit_actor_name",
         "history",
-        ["tenant", "user_id", "id"],
+        ["tenant", "actor_name", "at"],
+        unique=False,
+        sqlite_where=sa.text(
+            "cause = 'administrator' OR cause = 'decided' OR cause = 'application' OR cause = 'refused'"
+        ),
+        postgresql_where=sa.text(
+            "cause = 'administrator' OR cause = 'decided' OR cause = 'application' OR cause = 'refused'"
+        ),
+    )
+    op.create_index(
+        "ix_history_audit_name",
+        "history",
+        ["tenant", "name", "at"],
+        unique=False,
+        sqlite_where=sa.text(
+            "cause = 'administrator' OR cause = 'decided' OR cause = 'application' OR cause = 'refused'"
+        ),
+        postgresql_where=sa.text(
+            "cause = 'administrator' OR cause = 'decided' OR cause = 'application' OR cause = 'refused'"
+        ),
+    )
+    op.create_index(
+        "ix_history_audit_provider_id",
+        "history",
+        ["tenant", "provider_id", "at"],
+        unique=False,
+        sqlite_where=sa.text(
+            "cause = 'administrator' OR cause = 'decided' OR cause = 'application' OR cause = 'refused'"
+        ),
+        postgresql_where=sa.text(
+            "cause = 'administrator' OR cause = 'decided' OR cause = 'application' OR cause = 'refused'"
+        ),
+    )
+    op.create_index(
+        "ix_history_audit_subject",
+        "history",
+        ["tenant", "subject", "at"],
+        unique=False,
+        sqlite_where=sa.text(
+            "cause = 'administrator' OR cause = 'decided' OR cause = 'application' OR cause = 'refused'"
+        ),
+        postgresql_where=sa.text(
+            "cause = 'administrator' OR cause = 'decided' OR cause = 'application' OR cause = 'refused'"
+        ),
+    )
+    op.create_index(
+        "ix_history_audit_user_id",
+        "history",
+        ["tenant", "user_id", "at"],
+        unique=False,
+        sqlite_where=sa.text(
+            "cause = 'administrator' OR cause = 'decided' OR cause = 'application' OR cause = 'refused'"
+        ),
+        postgresql_where=sa.text(
+            "cause = 'administrator' OR cause = 'decided' OR cause = 'application' OR cause = 'refused'"
+        ),
+    )
+    op.create_index(
+        "ix_history_audit_verification_id",
+        "history",
+        ["tenant", "verification_id", "at"],
         unique=False,
         sqlite_where=sa.text(
             "cause = 'administrator' OR cause = 'decided' OR cause = 'application' OR cause = 'refused'"
@@ -101,7 +167,6 @@ def upgrade() -> None:
         sqlite_where=sa.text("subject = 'run'"),
         postgresql_where=sa.text("subject = 'run'"),
     )
-    op.create_index(op.f("ix_history_tenant_at"), "history", ["tenant", "at"], unique=False)
     op.create_index(op.f("ix_history_verification_id"), "history", ["verification_id"], unique=False)
 
     op.create_table(
@@ -225,6 +290,15 @@ def upgrade() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("tenant", "user_id", name=op.f("pk_users")),
     )
+    op.create_index(
+        "ix_users_missing",
+        "users",
+        ["tenant", "missing_in"],
+        unique=False,
+        sqlite_where=sa.text("missing_in IS NOT NULL"),
+        postgresql_where=sa.text("missing_in IS NOT NULL"),
+    )
+
     op.create_table(
         "events",
         sa.Column("id", sa.String(length=36), nullable=False),
@@ -255,16 +329,12 @@ def upgrade() -> None:
         sqlite_where=sa.text("state = 'parked'"),
         postgresql_where=sa.text("state = 'parked'"),
     )
+    op.create_index(op.f("ix_events_provider_id_run_id"), "events", ["provider_id", "run_id"], unique=False)
     op.create_index(
-        "ix_events_run_id_with_body",
-        "events",
-        ["run_id"],
-        unique=False,
-        sqlite_where=sa.text("body IS NOT NULL"),
-        postgresql_where=sa.text("body IS NOT NULL"),
+        op.f("ix_events_provider_id_state_received_at"), "events", ["provider_id", "state", "received_at"], unique=False
     )
     op.create_index(
-        "ix_events_verification_id_with_body",
+        "ix_events_verification_with_body",
         "events",
         ["verification_id"],
         unique=False,
@@ -371,7 +441,7 @@ def upgrade() -> None:
             sa.Boolean(),
             server_default=sa.false(),
             nullable=False,
-            comment="an administrator unlocked the user: it does not count against the limit of attempts",
+            comment="not counted: unlocked since",
         ),
         sa.Column(
             "next_check_at", sa.DateTime(timezone=True), nullable=True, comment="from then on the sweep looks after it"
@@ -396,7 +466,7 @@ def upgrade() -> None:
             ["provider_id"], ["providers.id"], name=op.f("fk_verifications_provider_id"), ondelete="CASCADE"
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_verifications")),
-        sa.UniqueConstraint("provider_id", "run_id", name=op.f("uq_verifications_provider_id_run_id")),
+        sa.UniqueConstraint("run_id", "provider_id", name=op.f("uq_verifications_run_id_provider_id")),
     )
     op.create_index(
         "ix_verifications_next_check",
@@ -415,7 +485,20 @@ def upgrade() -> None:
     op.create_index(
         op.f("ix_verifications_provider_id_created_at"), "verifications", ["provider_id", "created_at"], unique=False
     )
-    op.create_index(op.f("ix_verifications_tenant_created_at"), "verifications", ["tenant", "created_at"], unique=False)
+    op.create_index(
+        op.f("ix_verifications_provider_id_status_created_at"),
+        "verifications",
+        ["provider_id", "status", "created_at"],
+        unique=False,
+    )
+    op.create_index(
+        "ix_verifications_sandbox",
+        "verifications",
+        ["provider_id"],
+        unique=False,
+        sqlite_where=sa.text("environment = 'sandbox'"),
+        postgresql_where=sa.text("environment = 'sandbox'"),
+    )
     op.create_index(
         op.f("ix_verifications_tenant_user_id_created_at"),
         "verifications",
@@ -488,6 +571,14 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_claims")),
         sa.UniqueConstraint("provider_id", "user_id", "uri", name=op.f("uq_claims_provider_id_user_id_uri")),
     )
+    op.create_index(
+        "ix_claims_sandbox",
+        "claims",
+        ["provider_id"],
+        unique=False,
+        sqlite_where=sa.text("environment = 'sandbox'"),
+        postgresql_where=sa.text("environment = 'sandbox'"),
+    )
     op.create_index(op.f("ix_claims_tenant_user_id"), "claims", ["tenant", "user_id"], unique=False)
     op.create_index(op.f("ix_claims_verification_id"), "claims", ["verification_id"], unique=False)
 
@@ -541,6 +632,13 @@ def upgrade() -> None:
         "verification_tags",
         sa.Column("verification_id", sa.String(length=36), nullable=False),
         sa.Column("tag", sa.String(length=128), nullable=False),
+        sa.Column(
+            "provider_id",
+            sa.String(length=36),
+            nullable=False,
+            comment="the verification's, as its time: lists follow an index",
+        ),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
             ["verification_id"],
             ["verifications.id"],
@@ -550,7 +648,10 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("verification_id", "tag", name=op.f("pk_verification_tags")),
     )
     op.create_index(
-        op.f("ix_verification_tags_tag_verification_id"), "verification_tags", ["tag", "verification_id"], unique=False
+        op.f("ix_verification_tags_provider_id_tag_created_at"),
+        "verification_tags",
+        ["provider_id", "tag", "created_at"],
+        unique=False,
     )
 
 

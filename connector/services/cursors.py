@@ -1,0 +1,68 @@
+"""Cursors: the position of the next page of a list, opaque to the caller.
+
+A cursor is sealed for one list of one tenant: any other text is refused, that of another tenant's list included. What
+a page shows is decided by the tenant of its caller all the same.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+from connector.errors import InvalidQuery
+from connector.store.pages import Position
+from connector.store.vault import OpaqueTexts
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Page(Generic[T]):
+    """Some rows of a list; `next_cursor` is None on the last page."""
+
+    rows: Sequence[T]
+    next_cursor: str | None
+
+
+class Cursors:
+    """Writes and reads the cursors of one list; `name` tells it from all others."""
+
+    def __init__(self, texts: OpaqueTexts, name: str) -> None:
+        self._texts = texts
+        self._name = name
+
+    def page(self, tenant: str, matches: Sequence[T], limit: int, key: Callable[[T], Sequence[str | int]]) -> Page[T]:
+        """Return the first `limit` of the rows that matched, with a cursor where there are more."""
+        rows = matches[:limit]
+        is_last = not rows or len(matches) <= limit
+        return Page(rows, None if is_last else self.write(tenant, key(rows[-1])))
+
+    def write(self, tenant: str, key: Sequence[str | int]) -> str:
+        """Return the cursor of the position behind a key."""
+        return self._texts.seal(json.dumps(key), self._context(tenant))
+
+    def read(self, tenant: str, cursor: str) -> list[Any]:
+        """Return the key of a cursor; raise `InvalidQuery` where it is none of this list's."""
+        try:
+            key: list[Any] = json.loads(self._texts.open(cursor, self._context(tenant)))
+        except ValueError as error:
+            raise InvalidQuery("cursor", "must be the `nextCursor` of an earlier page of this list") from error
+        return key
+
+    def position(self, tenant: str, cursor: str | None) -> Position | None:
+        """Return the position in a list by time, None without a cursor; raise as `read` does."""
+        if cursor is None:
+            return None
+        at, row_id = self.read(tenant, cursor)
+        return Position(datetime.fromisoformat(at), row_id)
+
+    def _context(self, tenant: str) -> str:
+        return f"{self._name}/{tenant}"
+
+
+def key_of(at: datetime, row_id: str | int) -> tuple[str, str | int]:
+    """Return the key of a row in a list by time."""
+    return at.isoformat(), row_id

@@ -1,0 +1,11 @@
+"""Conditions of partial indexes; a statement repeats one word for word, so that the database can use the index."""
+
+from __future__ import annotations
+
+from connector.domain.environment import SANDBOX
+from connector.domain.history import AUDITED, REFUSED
+
+IS_SANDBOX = f"environment = '{SANDBOX}'"
+IS_AUDITED = " OR ".join(f"cause = '{cause}'" for cause in AUDITED)
+IS_REFUSED = f"cause = '{REFUSED}'"
+HAS_RESULT = "result IS NOT NULL OR document IS NOT NULL"
