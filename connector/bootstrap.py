@@ -20,6 +20,7 @@ from connector.private_file import make_data_dir
 from connector.services.application.notices import Notices
 from connector.services.application.tasks import Tasks
 from connector.services.application.watchlist import Watchlist
+from connector.services.application.write_back import WriteBack
 from connector.services.journal import Subscriber
 from connector.services.key_rotation import fingerprint_key, sealing_key
 from connector.services.lookup.audit import Audit
@@ -35,8 +36,6 @@ from connector.services.people.claims import Claims
 from connector.services.people.directory_checks import DirectoryChecks
 from connector.services.people.users import Users
 from connector.services.providers.deletion import Deletion
-from connector.services.providers.onfido import Onfido
-from connector.services.providers.registry import Providers
 from connector.services.providers.setup import Setup
 from connector.services.providers.webhook_token import WebhookTokens
 from connector.services.results.claim_results import ClaimResults
@@ -60,16 +59,6 @@ from connector.store.vault import Fingerprints, OpaqueTexts, Vault, read_keys
 
 class Services(Ground):
     """The use cases on one open database: the command line works on them directly, the web application over HTTP."""
-
-    @part
-    def providers(self) -> Providers:
-        """Register, change and remove providers."""
-        return Providers(self.database, self._secrets, self._journal, self._base_urls, self._studio_policy, self._clock)
-
-    @part
-    def onfido(self) -> Onfido:
-        """Reach Onfido on behalf of a provider."""
-        return Onfido(self.providers, self._secrets, self._transport, self._base_urls)
 
     @part
     def setup(self) -> Setup:
@@ -268,7 +257,9 @@ class Services(Ground):
     def outbox(self) -> Outbox:
         """Deliver what is queued in the outbox, and let an operator manage it."""
         watchlist = Watchlist(self.database, self.providers, self.onfido, self._notices, self._journal, self._clock)
-        stories = (self.tasks, watchlist, self.upkeep, self.directory_checks, Deletion(self.providers, self.onfido))
+        write_back = WriteBack(self.database, self.tenants, self.directories)
+        upkeep = (self.upkeep, self.directory_checks, write_back, Deletion(self.providers, self.onfido))
+        stories = (self.tasks, watchlist, *upkeep)
         handlers = [handler for story in stories for handler in story.handlers]
         return Outbox(self.database, self._journal, [*handlers, *self._handlers])
 

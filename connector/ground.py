@@ -21,7 +21,10 @@ from connector.services.health import Health
 from connector.services.journal import Journal, Subscriber
 from connector.services.key_rotation import KeyRotation
 from connector.services.outbox import Handler
+from connector.services.providers.onfido import Onfido
+from connector.services.providers.registry import Providers
 from connector.services.providers.secrets import Secrets
+from connector.services.status_announcement import StatusAnnouncement
 from connector.services.timing import Timing
 from connector.services.values import UserValues
 from connector.settings import Settings
@@ -68,7 +71,7 @@ class Ground:
         self._fingerprints = fingerprints
         self._texts = texts
         self._handlers = handlers
-        self._journal = Journal(subscribers)
+        self._journal = Journal([*subscribers, StatusAnnouncement(self.tenants)])
         self._afterwards = Afterwards()
         self.directories = Directories(
             LocalDirectory(database, vault), proxy=settings.outgoing_proxy, places=max(1, settings.threads // 2)
@@ -100,6 +103,16 @@ class Ground:
     def key_rotation(self) -> KeyRotation:
         """Seal everything with the first of the encryption keys."""
         return KeyRotation(self.database, self._vault)
+
+    @part
+    def providers(self) -> Providers:
+        """Register, change and remove providers."""
+        return Providers(self.database, self._secrets, self._journal, self._base_urls, self._studio_policy, self._clock)
+
+    @part
+    def onfido(self) -> Onfido:
+        """Reach Onfido on behalf of a provider."""
+        return Onfido(self.providers, self._secrets, self._transport, self._base_urls)
 
     def open_directories(self) -> None:
         """Open the configured tenants' directories, without asking them; raises `ConfigurationError`."""

@@ -16,6 +16,8 @@ import math
 from collections.abc import Collection, Mapping
 from typing import Protocol
 
+from connector.domain.written_status import WrittenStatus
+
 
 class RemoteDirectory(Protocol):
     """A directory that is asked over HTTP; no transaction of the caller's is open meanwhile."""
@@ -36,5 +38,12 @@ class RemoteDirectory(Protocol):
         """Return the user's attribute values by claim URI, without blank ones; None where there is no such user.
 
         All calls end within the directory's time-out, and `at_most` so many seconds. Raises `DirectoryError`.
+        """
+        ...
+
+    def write_status(self, user_id: str, status: WrittenStatus, *, at_most: float = math.inf) -> bool:
+        """Write a user's status to the attributes that the dialect names for it, and to no others.
+
+        The caller holds the lease on the user's status. False where there is no such user. Raises `DirectoryError`.
         """
         ...

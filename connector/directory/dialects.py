@@ -3,6 +3,7 @@
     [scim.claims]        claim URI = SCIM path, or a list of paths of which the first with a value counts
     [scim.status]        what is written back for a user: verified, claims, time, provider = SCIM path
     [scim.claim_status]  claim URI = SCIM path of the flag that is written back for this claim
+                         instead of a path also { path = "…", type = "boolean", "list" or "text" }
     [keycloak.…]         the same with the attributes of Keycloak's Admin REST API
     [userinfo.claims]    claim URI = member of the UserInfo answer; nothing is written there
 
@@ -19,14 +20,35 @@ from typing import Any, Generic, TypeVar
 
 from connector.directory.paths import MemberPath, Path, ScimPath, as_text, parse_member, parse_scim
 from connector.domain.user_ids import name_objection
+from connector.domain.written_status import WrittenStatus
 from connector.errors import ConfigurationError
 
 SCIM, KEYCLOAK, USERINFO = "scim", "keycloak", "userinfo"
 VERIFIED, CLAIMS, TIME, PROVIDER = "verified", "claims", "time", "provider"
 STATUS_MEMBERS = (VERIFIED, CLAIMS, TIME, PROVIDER)
+BOOLEAN, LIST, TEXT = "boolean", "list", "text"  # types of attributes that the status is written to
+_USUAL = {VERIFIED: BOOLEAN, CLAIMS: LIST, TIME: TEXT, PROVIDER: TEXT}  # and of a claim's flag: boolean
 _TABLES = ("claims", "status", "claim_status")
 
 P = TypeVar("P", bound=Path)
+
+
+@dataclass(frozen=True)
+class StatusAttribute(Generic[P]):
+    """An attribute that the status is written to, and how: a flag, a list of texts, or one text."""
+
+    path: P
+    type: str
+
+    def written(self, value: bool | Sequence[str] | str | None) -> bool | list[str] | str | None:
+        """Return a value as it is written to this attribute; None for one that has to be absent."""
+        if value is None or value == []:
+            return None
+        if isinstance(value, bool):
+            return value if self.type == BOOLEAN else _listed(str(value).lower(), self.type)
+        if isinstance(value, str):
+            return _listed(value, self.type)
+        return list(value) if self.type == LIST else " ".join(value)
 
 
 @dataclass(frozen=True)
@@ -34,8 +56,8 @@ class Dialect(Generic[P]):
     """The attributes of one kind of directory: of claims, and of the status by its members and by claim."""
 
     claims: Mapping[str, Sequence[P]]
-    status: Mapping[str, P] = field(default_factory=dict)
-    claim_status: Mapping[str, P] = field(default_factory=dict)
+    status: Mapping[str, StatusAttribute[P]] = field(default_factory=dict)
+    claim_status: Mapping[str, StatusAttribute[P]] = field(default_factory=dict)
 
     def values(self, user: Mapping[str, Any]) -> dict[str, str]:
         """Return a user's values by claim URI, without blank ones."""
@@ -45,7 +67,13 @@ class Dialect(Generic[P]):
     @property
     def status_paths(self) -> list[P]:
         """The attributes that the status is written to, and no others."""
-        return [*self.status.values(), *self.claim_status.values()]
+        return [each.path for each in (*self.status.values(), *self.claim_status.values())]
+
+    def written(self, status: WrittenStatus) -> list[tuple[P, bool | list[str] | str | None]]:
+        """Return what each attribute of the status has to be; None: it has to be absent."""
+        members = [(each, getattr(status, name)) for name, each in self.status.items()]
+        flags = [(each, status.of_claims.get(uri)) for uri, each in self.claim_status.items()]
+        return [(each.path, each.written(value)) for each, value in (*members, *flags)]
 
 
 def read_scim(file: File) -> Dialect[ScimPath]:
@@ -77,9 +105,9 @@ def _read(file: File, kind: str, parse: Callable[[str], P]) -> Dialect[P]:
     claims = {uri: _paths(file, uri, paths, parse) for uri, paths in tables["claims"].items()}
     if not claims:
         raise _wrong(file, f"[{kind}.claims] must name at least one claim")
-    status = {name: _path(file, name, path, parse) for name, path in tables["status"].items()}
-    of_claims = {uri: _path(file, uri, path, parse) for uri, path in tables["claim_status"].items()}
-    dialect = Dialect(claims, status, of_claims)
+    status = {name: _status(file, name, given, parse) for name, given in tables["status"].items()}
+    flags = {uri: _status(file, uri, given, parse) for uri, given in tables["claim_status"].items()}
+    dialect = Dialect(claims, status, flags)
     _check(file, kind, dialect)
     return dialect
 
@@ -116,6 +144,17 @@ def _paths(file: File, uri: str, given: Any, parse: Callable[[str], P]) -> list[
     return [_path(file, uri, path, parse) for path in each]
 
 
+def _status(file: File, name: str, given: Any, parse: Callable[[str], P]) -> StatusAttribute[P]:
+    table = given if isinstance(given, dict) else {"path": given}
+    usual = _USUAL.get(name, BOOLEAN)
+    kind = table.get("type", usual)
+    if table.keys() - {"path", "type"} or kind not in (BOOLEAN, LIST, TEXT):
+        raise _wrong(file, f"{name} must be a path, or a table with path and type: {BOOLEAN}, {LIST} or {TEXT}")
+    if kind == BOOLEAN and usual != BOOLEAN:
+        raise _wrong(file, f"{name} must be a list or a text: it is no flag")
+    return StatusAttribute(_path(file, name, table.get("path"), parse), kind)
+
+
 def _path(file: File, name: str, given: Any, parse: Callable[[str], P]) -> P:
     if not isinstance(given, str):
         raise _wrong(file, f"{name} must be a path, as text")
@@ -135,6 +174,10 @@ def _check(file: File, kind: str, dialect: Dialect[P]) -> None:
         raise _wrong(file, f"[{kind}.status] must name every attribute once")
     if clash := _overlap(written, values):
         raise _wrong(file, f"[{kind}.status] must not name an attribute that holds a claim's value: {clash}")
+
+
+def _listed(text: str, kind: str) -> list[str] | str:
+    return [text] if kind == LIST else text
 
 
 def _key(path: Path) -> str:

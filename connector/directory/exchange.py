@@ -71,10 +71,11 @@ class Session:
         body: Mapping[str, Any] | None = None,
         media_type: str = "application/json",
         headers: Mapping[str, str] | None = None,
+        purpose: str = "",
     ) -> Reply:
         """Send a request and return the answer, whatever its status but a redirect, a throttle or an outage.
 
-        Raises `DirectoryError`. A 401 is answered with a new access token, once.
+        Raises `DirectoryError`, which names the purpose of a change. A 401 is answered with a new access token, once.
         """
         sent = {"Accept": f"{media_type}, application/json;q=0.9", **(headers or {})}
         content = None
@@ -82,17 +83,17 @@ class Session:
             content = json.dumps(body).encode()
             sent["Content-Type"] = media_type
         authorization = self.credentials.header(self.budget)
-        reply = self._send(method, path, content, sent | {"Authorization": authorization})
+        reply = self._send(method, path, content, sent | {"Authorization": authorization}, purpose)
         if reply.status == _UNAUTHORIZED and self.credentials.renews(authorization):
             renewed = self.credentials.header(self.budget)
-            reply = self._send(method, path, content, sent | {"Authorization": renewed})
+            reply = self._send(method, path, content, sent | {"Authorization": renewed}, purpose)
         return reply
 
-    def _send(self, method: str, path: str, content: bytes | None, headers: Mapping[str, str]) -> Reply:
+    def _send(self, method: str, path: str, content: bytes | None, headers: Mapping[str, str], purpose: str) -> Reply:
         host, url = self.exchange.host, self.exchange.base_url + path
         try:
             with self.http.open(method, url, seconds=self.budget.left(), headers=headers, body=content) as answer:
-                if failure := unusable_status(host, answer):
+                if failure := unusable_status(host, answer, purpose):
                     raise failure
                 return _reply(host, answer.status, answer.read(MAX_ANSWER))
         except BodyTooLargeError as error:

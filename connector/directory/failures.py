@@ -24,10 +24,10 @@ def unreachable(host: str, reason: str, *, status: int | None = None, retry_afte
     return DirectoryError(Code.DIRECTORY_UNREACHABLE, text, status=status, retry_after=retry_after)
 
 
-def refused(host: str, status: int, advice: str = "") -> DirectoryError:
-    """Create the error for a refusal, with what an administrator has to do."""
+def refused(host: str, status: int, advice: str = "", to: str = "") -> DirectoryError:
+    """Create the error for a refusal, with what an administrator has to do; `to` names what was refused."""
     advice = advice or _MISDIRECTED.get(status, "see its log for the reason")
-    text = f"The user directory at {host} answered HTTP {status}: {advice}."
+    text = f"The user directory at {host} answered HTTP {status}{to and f' {to}'}: {advice}."
     return DirectoryError(Code.DIRECTORY_REFUSED, text, status=status)
 
 
@@ -37,13 +37,19 @@ def misunderstood(host: str, why: str) -> DirectoryError:
     return DirectoryError(Code.DIRECTORY_REFUSED, text)
 
 
-def unusable_status(host: str, answer: Answer) -> DirectoryError | None:
-    """Return the error for an answer that says nothing about the request: a redirect, a throttle or an outage."""
+def unusable_status(host: str, answer: Answer, purpose: str = "") -> DirectoryError | None:
+    """Return the error for an answer that says nothing about the request: a redirect, a throttle or an outage.
+
+    A server may answer 500 for good to a change of attributes that it does not know; `purpose` names them.
+    """
     status = answer.status
     if 300 <= status < 400:  # noqa: PLR2004  HTTP's redirects
         return refused(host, status, "redirects are not followed; name the URL that it leads to")
     if status in _TRANSIENT:
-        return unreachable(host, f"HTTP {status}", status=status, retry_after=_retry_after(answer))
+        said = f"HTTP {status}"
+        if purpose:
+            said += f" to {purpose}; if this stays, declare these attributes at the server, or correct the dialect"
+        return unreachable(host, said, status=status, retry_after=_retry_after(answer))
     return None
 
 

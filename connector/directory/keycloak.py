@@ -18,9 +18,11 @@ from connector.directory.dialects import Dialect
 from connector.directory.exchange import Exchange, Reply, Session
 from connector.directory.failures import misunderstood, refused
 from connector.directory.paths import MemberPath
+from connector.domain.written_status import WrittenStatus
 
 BY_ID, BY_USERNAME = "id", "username"
-_NOT_FOUND = 404
+ATTRIBUTES = "attributes."
+_NOT_FOUND, _DENIED = 404, (401, 403)
 _NO_USER = "user not found"  # Keycloak's words; a wrong realm is "Realm not found."
 
 
@@ -47,6 +49,51 @@ class KeycloakDirectory:
         with self._exchange.session(at_most) as session:
             user = self.find(session, user_id)
         return None if user is None else self._dialect.values(user)
+
+    def write_status(self, user_id: str, status: WrittenStatus, *, at_most: float = math.inf) -> bool:
+        """Write a user's status; False where there is no such user. Raises `DirectoryError`.
+
+        Nothing at all is written where the status is there already.
+        """
+        with self._exchange.session(at_most) as session:
+            user = self.find(session, user_id)
+            if user is None:
+                return False
+            attributes = self._changed(user, status)
+            if attributes != (user.get("attributes") or {}):
+                self._put(session, {**user, "attributes": attributes})
+                self._check_written(session, user_id, status)
+        return True
+
+    def _changed(self, user: Mapping[str, Any], status: WrittenStatus) -> dict[str, Any]:
+        """Return all of a user's attributes, those of the status as they have to be."""
+        attributes = dict(user.get("attributes") or {})
+        for path, value in self._dialect.written(status):
+            name = path.name.removeprefix(ATTRIBUTES)
+            attributes.pop(name, None)
+            if value is not None:
+                attributes[name] = [str(value).lower() if isinstance(value, bool) else value]
+            if isinstance(value, list):
+                attributes[name] = value
+        return attributes
+
+    def _put(self, session: Session, user: Mapping[str, Any]) -> None:
+        names = ", ".join(path.name for path in self._dialect.status_paths)
+        purpose = f"the change of {names}"
+        reply = session.send("PUT", f"/users/{quote(str(user['id']), safe='')}", body=user, purpose=purpose)
+        if not reply.is_success:
+            advice = "" if reply.status in _DENIED else "let the realm's user profile allow these attributes"
+            raise refused(self._exchange.host, reply.status, advice, f"to {purpose}")
+
+    def _check_written(self, session: Session, user_id: str, status: WrittenStatus) -> None:
+        """Raise where Keycloak dropped an attribute, which it does without an error."""
+        user = self.find(session, user_id)
+        if user is not None and self._changed(user, status) != (user.get("attributes") or {}):
+            raise misunderstood(
+                self._exchange.host,
+                "it dropped attributes of the status: declare them in the realm's user profile, editable by "
+                "administrators, or enable unmanaged attributes",
+            )
 
     def find(self, session: Session, user_id: str) -> Mapping[str, Any] | None:
         """Return a user's representation; None where there is none. Raises `DirectoryError`."""

@@ -70,6 +70,11 @@ class ScimPath:
             return None
         return value if self.sub is None else _member(value, self.sub)
 
+    def whole(self, user: Mapping[str, Any]) -> Any:
+        """Return all of the attribute's values; None where there is none."""
+        value = _member(user if self.urn is None else _member(user, self.urn), self.name)
+        return value if self.sub is None else _member(value, self.sub)
+
     def _selected(self, values: list[Any]) -> Any:
         if self.by is not None:
             values = [each for each in values if _is_equal(_member(each, self.by), self.value)]

@@ -18,15 +18,19 @@ from urllib.parse import quote, urlencode
 
 from connector.directory.dialects import Dialect
 from connector.directory.exchange import Exchange, Reply, Session
-from connector.directory.failures import misunderstood, refused
+from connector.directory.failures import misunderstood, refused, unreachable
 from connector.directory.paths import ScimPath
+from connector.domain.written_status import WrittenStatus
 from connector.errors import DirectoryError
 
 MEDIA_TYPE = "application/scim+json"
 ERROR_SCHEMA = "urn:ietf:params:scim:api:messages:2.0:error"
 BY_ID = "id"
+_DENIED = (401, 403)
 _USER_NAME = "username"  # unique by definition, as the id
-_NOT_FOUND, _BAD_REQUEST = 404, 400
+_NOT_FOUND, _BAD_REQUEST, _PRECONDITION_FAILED = 404, 400, 412
+_PATCH_SCHEMA = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
+_ROUNDS = 3  # of a race with others who change the user
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,40 @@ class ScimDirectory:
         with self._exchange.session(at_most) as session:
             user = self.find(session, user_id)
         return None if user is None else self._dialect.values(user.resource)
+
+    def write_status(self, user_id: str, status: WrittenStatus, *, at_most: float = math.inf) -> bool:
+        """Write a user's status; False where there is no such user. Raises `DirectoryError`.
+
+        Nothing else is written, and nothing at all where the status is there already.
+        """
+        with self._exchange.session(at_most) as session:
+            for _ in range(_ROUNDS):
+                user = self.find(session, user_id)
+                if user is None:
+                    return False
+                operations = _operations(user, self._dialect.written(status))
+                if not operations or self._patch(session, user, operations):
+                    return True
+        raise unreachable(self._exchange.host, "the user changes all the time")
+
+    def _patch(self, session: Session, user: ScimUser, operations: Sequence[Mapping[str, Any]]) -> bool:
+        """Change a user; False where the user has changed since it was read, or is gone: then read again."""
+        body = {"schemas": [_PATCH_SCHEMA], "Operations": operations}
+        reply = session.send(
+            "PATCH",
+            f"/Users/{quote(user.resource_id, safe='')}",
+            body=body,
+            media_type=MEDIA_TYPE,
+            headers={"If-Match": user.version} if user.version else {},
+            purpose=f"the change of {', '.join(each['path'] for each in operations)}",
+        )
+        if reply.status == _PRECONDITION_FAILED or (reply.status == _NOT_FOUND and _is_scim_error(reply)):
+            return False
+        if not reply.is_success:
+            raise refusal(
+                self._exchange.host, reply, f"to the change of {', '.join(each['path'] for each in operations)}"
+            )
+        return True
 
     def find(self, session: Session, user_id: str) -> ScimUser | None:
         """Return a user; None where there is none. Raises `DirectoryError`, also where more than one matches."""
@@ -130,11 +168,37 @@ class ScimDirectory:
             raise refusal(self._exchange.host, reply)
 
 
-def refusal(host: str, reply: Reply) -> DirectoryError:
+def refusal(host: str, reply: Reply, to: str = "") -> DirectoryError:
     """Create the error for a refusal; of the answer only SCIM's type of error is repeated."""
     kind = reply.content.get("scimType")
-    advice = f"it says {kind}" if isinstance(kind, str) and kind.isalpha() and len(kind) <= 40 else ""  # noqa: PLR2004
-    return refused(host, reply.status, advice)
+    said = f"it says {kind}" if isinstance(kind, str) and kind.isalpha() and len(kind) <= 40 else ""  # noqa: PLR2004
+    if to and reply.status not in _DENIED:
+        said = f"{said}; declare" if said else "declare"
+        said += " these attributes at the server, of the types that the dialect says, or correct the dialect"
+    return refused(host, reply.status, said, to)
+
+
+def _operations(user: ScimUser, written: Sequence[tuple[ScimPath, Any]]) -> list[dict[str, Any]]:
+    """Return the changes that bring the attributes of the status to what they have to be."""
+    operations: list[dict[str, Any]] = []
+    for path, value in written:
+        current = _current(path.whole(user.resource))
+        if value is None and current is not None:
+            operations.append({"op": "remove", "path": path.text})
+        elif value is not None and current != value:
+            operations.append({"op": "replace", "path": path.text, "value": value})
+    return operations
+
+
+def _current(value: Any) -> Any:
+    """Return an attribute's value as it would be written: a list's in their order, an empty one as absent."""
+    if isinstance(value, list):
+        value = sorted(str(_member_value(each)) for each in value)
+    return None if value in ([], "") else value
+
+
+def _member_value(value: Any) -> Any:
+    return value.get("value") if isinstance(value, dict) else value
 
 
 def _attributes(dialect: Dialect[ScimPath], look_up_by: ScimPath) -> list[str]:

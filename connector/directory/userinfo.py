@@ -14,6 +14,7 @@ from connector.directory.dialects import Dialect
 from connector.directory.exchange import Exchange
 from connector.directory.failures import misunderstood, refused
 from connector.directory.paths import MemberPath
+from connector.domain.written_status import WrittenStatus
 from connector.errors import Code, DirectoryError
 
 _DENIED = (401, 403)
@@ -54,6 +55,11 @@ class UserInfoDirectory:
         if reply.content.get(self._user_id_claim) != user_id:
             raise misunderstood(host, f"its {self._user_id_claim} must be the id of the user")
         return self._dialect.values(reply.content)
+
+    def write_status(self, user_id: str, status: WrittenStatus, *, at_most: float = math.inf) -> bool:
+        """Write nothing: UserInfo can only be read."""
+        del user_id, status, at_most
+        return True
 
 
 def needs_the_user() -> DirectoryError:

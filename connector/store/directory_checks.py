@@ -12,7 +12,8 @@ from datetime import datetime
 from sqlalchemy import Connection, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from connector.store.models import directory_checks, users
+from connector.store.directory_models import directory_checks
+from connector.store.models import users
 
 
 @dataclass(frozen=True)

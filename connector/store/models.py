@@ -7,7 +7,6 @@
                 └─< events             one row per provider and digest of the body
     refused_starts                     one row per provider and user: how often Onfido refused to start
     users ──< user_attributes          the embedded user directory; of users elsewhere, marks of what was read
-    directory_checks                   the latest pass over a tenant's users in a remote directory
     secrets                            keys of the connector's own, encrypted
     outbox                             queued deliveries, with their failed attempts
     history                            append-only: every change of a status, every change by an administrator
@@ -28,7 +27,6 @@ from sqlalchemy import (
     ForeignKeyConstraint,
     Index,
     Integer,
-    MetaData,
     String,
     Table,
     Text,
@@ -36,11 +34,12 @@ from sqlalchemy import (
     false,
 )
 
-from connector.store.columns import NAMES, id_column, partial_index, provider_id_column, time_column
+from connector.store import directory_models  # noqa: F401  more tables
+from connector.store.columns import METADATA, id_column, partial_index, provider_id_column, time_column
 from connector.store.conditions import HAS_RESULT, IS_AUDITED, IS_REFUSED, IS_SANDBOX
 from connector.store.times import UtcDateTime
 
-metadata = MetaData(naming_convention=NAMES)
+metadata = METADATA
 
 providers = Table(
     "providers",
@@ -229,18 +228,6 @@ user_attributes = Table(
     Column("uri", String(255), primary_key=True),
     Column("value", Text, nullable=False, comment="encrypted"),
     ForeignKeyConstraint(["tenant", "user_id"], ["users.tenant", "users.user_id"], ondelete="CASCADE"),
-)
-
-directory_checks = Table(
-    "directory_checks",
-    metadata,
-    Column("tenant", String(255), primary_key=True),
-    Column("pass_id", String(36), nullable=False, comment="the latest pass over the tenant's verified users"),
-    time_column("began_at"),
-    Column("position", String(255), nullable=False, comment="the last user that was looked at"),
-    Column("checked", Integer, nullable=False),
-    Column("gone", Integer, nullable=False, comment="users that the directory no longer has"),
-    time_column("ended_at", nullable=True),
 )
 
 secrets = Table(

@@ -1,4 +1,4 @@
-"""Statements on the claims that are verified, whatever verified them."""
+"""Statements on which claims are verified, whatever verified them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from sqlalchemy import Connection, Row, bindparam, select
 
-from connector.store.models import claims
+from connector.domain.written_status import ClaimRecord
+from connector.store.models import claims, providers, verifications
 
 Verified = Sequence[Row[str, str, str | None]]  # `provider_id`, `uri` and `fingerprint`
 
@@ -14,10 +15,39 @@ _OF_USER = select(claims.c.provider_id, claims.c.uri, claims.c.fingerprint).wher
     claims.c.tenant == bindparam("of_tenant"), claims.c.user_id == bindparam("of_user"), claims.c.is_verified
 )
 
+_RECORDS = (
+    select(
+        *(claims.c[name] for name in ("uri", "is_verified", "verification_id", "verification_status", "updated_at")),
+        providers.c.name,
+        verifications.c.completed_at,
+    )
+    .select_from(
+        claims.join(providers, providers.c.id == claims.c.provider_id).outerjoin(
+            verifications, verifications.c.id == claims.c.verification_id
+        )
+    )
+    .where(claims.c.tenant == bindparam("of_tenant"), claims.c.user_id == bindparam("of_user"))
+)
+
 
 def find(connection: Connection, tenant: str, user_id: str) -> Verified:
     """Return the `provider_id`, `uri` and `fingerprint` of each of a user's claims that are verified."""
     return connection.execute(_OF_USER, {"of_tenant": tenant, "of_user": user_id}).all()
+
+
+def find_records(connection: Connection, tenant: str, user_id: str) -> list[ClaimRecord]:
+    """Return a user's claims as they stand, verified or not, with every provider."""
+    rows = connection.execute(_RECORDS, {"of_tenant": tenant, "of_user": user_id})
+    return [
+        ClaimRecord(
+            provider=row.name,
+            uri=row.uri,
+            is_verified=row.is_verified,
+            is_pending=not row.is_verified and row.verification_id is not None and row.verification_status is None,
+            at=row.completed_at or row.updated_at,
+        )
+        for row in rows
+    ]
 
 
 def find_users(connection: Connection, tenant: str, after: str, limit: int) -> list[str]:

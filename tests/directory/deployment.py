@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from sqlalchemy import delete, select
 
@@ -52,13 +54,26 @@ class Deployment:
     providers: dict[str, str]
 
     def begin_anew(self) -> None:
-        """Forget every user; the providers stay."""
+        """Forget every user and delivery; the providers stay."""
+        self.connector.rest()
         self.faulty.requests.clear()
         with self.connector.services.database.write() as connection:
             connection.execute(select(providers.c.id).with_for_update())  # before what is theirs, as everywhere
             for table in reversed(metadata.sorted_tables):
                 if table not in (secrets, providers):
                     connection.execute(delete(table))
+        self.connector.deliver()
+
+    def environ(self) -> dict[str, str]:
+        """Return the variables with which another process has the same settings."""
+        settings = self.connector.settings
+        tenants = [{"name": each.name, "directory": _given(each.directory)} for each in settings.tenants]
+        return {
+            "CONNECTOR_DATA_DIR": str(settings.data_dir),
+            "CONNECTOR_DATABASE_URL": settings.database_url,
+            "CONNECTOR_ALLOW_HTTP_LOOPBACK": "true",
+            "CONNECTOR_TENANTS": json.dumps(tenants),
+        }
 
     def world(self, tenant: str) -> World:
         """Return the connector as the callers of one tenant meet it."""
@@ -69,7 +84,7 @@ class Deployment:
 def deployed(
     data_dir: Path, database_url: str, simulator: Simulator, scim: ScimServer, faulty: FaultyDirectory
 ) -> Iterator[Deployment]:
-    """Run a connector with the tenants scim, removing, keeping, names, away, keycloak and userinfo."""
+    """Run a connector with a tenant for each way to have users elsewhere."""
     os.environ["SCIM_SECRET"], os.environ["FAULTY_TOKEN"] = CLIENT_SECRET, "token of the tests"
     dialect = data_dir / "dialect.toml"
     dialect.write_text(DIALECT)
@@ -86,7 +101,9 @@ def deployed(
 
 
 def _directories(scim: ScimServer, faulty: FaultyDirectory, dialect: str) -> dict[str, DirectorySettings]:
-    def of_scim(look_up_by: str = "", gone_users: str = "unverify") -> DirectorySettings:
+    def of_scim(
+        look_up_by: str = "", gone_users: str = "unverify", *, writes_status: bool = False
+    ) -> DirectorySettings:
         return DirectorySettings(
             kind="scim",
             url=scim.url,
@@ -99,21 +116,30 @@ def _directories(scim: ScimServer, faulty: FaultyDirectory, dialect: str) -> dic
             check_interval=INTERVAL,
             checks_per_minute=1_000_000,
             gone_users=gone_users,
+            writes_status=writes_status,
         )
 
     def of_faulty(kind: str, dialect: str, timeout: float = 60) -> DirectorySettings:
-        token = "" if kind == "userinfo" else "env:FAULTY_TOKEN"
-        return DirectorySettings(kind=kind, url=faulty.url, dialect=dialect, bearer_token=token, timeout=timeout)
+        is_ours = kind != "userinfo"
+        token = "env:FAULTY_TOKEN" if is_ours else ""
+        return DirectorySettings(
+            kind=kind, url=faulty.url, dialect=dialect, bearer_token=token, timeout=timeout, writes_status=is_ours
+        )
 
     return {
         "scim": of_scim(),
         "names": of_scim("userName"),
         "removing": of_scim(gone_users="remove"),
         "keeping": of_scim(gone_users="keep"),
+        "writing": of_scim(writes_status=True),
         "away": of_faulty("scim", "wso2", timeout=1),
         "keycloak": of_faulty("keycloak", dialect),
         "userinfo": of_faulty("userinfo", dialect),
     }
+
+
+def _given(directory: DirectorySettings) -> dict[str, Any]:
+    return {each.name: value for each in fields(directory) if (value := getattr(directory, each.name)) != each.default}
 
 
 def add_ann(scim: ScimServer, user_name: str = "ann", birth_date: str = "1990-01-01") -> str:

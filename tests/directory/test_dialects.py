@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from connector.directory.dialects import Dialect, read_keycloak, read_scim, read_userinfo
+from connector.domain.written_status import WrittenStatus
 from connector.errors import ConfigurationError
 from connector.shipped import dialects, directory_dialect
 
@@ -57,6 +58,10 @@ def test_of_several_paths_the_first_with_a_value_counts(tmp_path: Path) -> None:
         (read_scim, "[scim.claims]\na = 'b'\n[scim.claim_status]\na = 'b.v'", "must not name an attribute that holds"),
         (read_scim, "[scim.claims]\na = 'b'\n[scim.status]\nverified = 'c'\ntime = 'c'", "name every attribute once"),
         (read_scim, "[scim.claims]\na='b'\n[scim.status]\nverified='c[d eq true].e'", "attributes without a filter"),
+        (read_scim, "[scim.claims]\na='b'\n[scim.status]\nverified={path='c', type='flag'}", "boolean, list or text"),
+        (read_scim, "[scim.claims]\na='b'\n[scim.status]\nverified={path='c', kind='text'}", "boolean, list or text"),
+        (read_scim, "[scim.claims]\na='b'\n[scim.status]\nverified={type='text'}", "verified must be a path, as text"),
+        (read_scim, "[scim.claims]\na='b'\n[scim.status]\ntime={path='c', type='boolean'}", "it is no flag"),
         (read_keycloak, "[keycloak.claims]\na = 'firstName'\n[keycloak.status]\nverified='c'", "as attributes.<name>"),
         (read_userinfo, "[userinfo.claims]\na = 'b'\n[userinfo.status]\nverified = 'c'", "must have claims only"),
         (read_userinfo, "[userinfo.claims]\na = 'b..c'", "a must be the name of a member"),
@@ -69,6 +74,38 @@ def test_what_is_no_dialect_is_refused(tmp_path: Path, read: Callable[[Path], ob
     file.write_bytes(text.encode("latin-1"))
     with pytest.raises(ConfigurationError, match=rf"mine.toml: .*{words}"):
         read(file)
+
+
+def test_the_status_is_written_in_the_types_that_the_dialect_says(tmp_path: Path) -> None:
+    file = tmp_path / "mine.toml"
+    file.write_text(
+        """
+        [scim.claims]
+        name = "displayName"
+        [scim.status]
+        verified = "v"
+        claims = { path = "c", type = "text" }
+        time = { path = "t", type = "list" }
+        provider = "p"
+        [scim.claim_status]
+        name = { path = "n", type = "text" }
+        dob = "d"
+        more = { path = "m", type = "list" }
+        """
+    )
+    status = WrittenStatus(True, ["dob", "name"], "now", None, {"name": True, "dob": False, "more": True})
+    written = {path.text: value for path, value in read_scim(file).written(status)}
+    assert written == {
+        "v": True,
+        "c": "dob name",
+        "t": ["now"],
+        "p": None,
+        "n": "true",
+        "d": False,
+        "m": ["true"],
+    }
+    nothing = {path.text: value for path, value in read_scim(file).written(WrittenStatus(False, []))}
+    assert nothing == {"v": False, "c": None, "t": None, "p": None, "n": None, "d": None, "m": None}
 
 
 def test_a_dialect_that_is_not_there_is_refused(tmp_path: Path) -> None:

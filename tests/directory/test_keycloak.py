@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -11,12 +12,14 @@ from connector.directory.dialects import read_keycloak
 from connector.directory.exchange import Exchange
 from connector.directory.keycloak import KeycloakDirectory
 from connector.directory.limits import Limits
+from connector.domain.written_status import WrittenStatus
 from connector.errors import Code, DirectoryError
 from connector.http.client import HttpClient
 from connector.shipped import directory_dialect
 from tests.directory.faulty import FaultyDirectory, Reply
+from tests.loopback import Quiet, serving
 
-ANN = {
+ANN: dict[str, Any] = {
     "id": "1",
     "username": "ann",
     "firstName": "Ann",
@@ -92,3 +95,92 @@ def test_a_client_without_permission_is_told(faulty: FaultyDirectory) -> None:
     faulty.replies = [Reply(403, {"error": "HTTP 403 Forbidden"})]
     with pytest.raises(DirectoryError, match="give the client the permission"):
         directory_of(faulty).values("1")
+
+
+# ── the status ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+STATUS = WrittenStatus(True, ["dob", "name"], "2026-01-02T03:04:05Z", "Onfido", {"dob": True, "name": True})
+WRITTEN = {
+    "identityVerified": ["true"],
+    "identityVerifiedClaims": ["dob", "name"],
+    "identityVerifiedAt": ["2026-01-02T03:04:05Z"],
+    "identityVerificationProvider": ["Onfido"],
+}
+
+
+class Realm:
+    """One user of Keycloak's Admin REST API, which replaces a user as a whole and drops undeclared attributes."""
+
+    def __init__(self, user: dict[str, Any], declared: set[str] | None = None) -> None:
+        self.user = user
+        self.puts: list[dict[str, Any]] = []
+        realm = self
+
+        class Handler(Quiet):
+            def do_GET(self) -> None:  # noqa: N802  the name that `http.server` calls
+                self.answer(200, json.dumps(realm.user).encode())
+
+            def do_PUT(self) -> None:  # noqa: N802  the same
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                realm.puts.append(body)
+                attributes = body["attributes"].items()
+                realm.user = body | {"attributes": {k: v for k, v in attributes if declared is None or k in declared}}
+                self.answer(204)
+
+        self.handler = Handler
+
+
+def keycloak_at(url: str) -> KeycloakDirectory:
+    exchange = Exchange(HttpClient(), url, bearer("t"), Limits("idp", seconds=10, places=4))
+    return KeycloakDirectory(exchange, read_keycloak(directory_dialect("keycloak")), "id")
+
+
+def test_the_status_is_written_and_all_else_is_left_as_it_was() -> None:
+    realm = Realm(dict(ANN))
+    with serving(realm.handler) as url:
+        directory = keycloak_at(url)
+        assert directory.write_status("1", STATUS)
+        assert realm.user == ANN | {"attributes": ANN["attributes"] | WRITTEN}
+        assert directory.write_status("1", STATUS)
+        assert len(realm.puts) == 1
+        assert directory.write_status("1", WrittenStatus(False, ["dob"]))
+        expected = {"identityVerified": ["false"], "identityVerifiedClaims": ["dob"]}
+        assert realm.user["attributes"] == ANN["attributes"] | expected
+        assert directory.write_status("1", WrittenStatus())
+        assert realm.user == ANN
+
+
+def test_a_user_without_attributes_gets_those_of_the_status() -> None:
+    realm = Realm({"id": "1", "username": "ann"})
+    with serving(realm.handler) as url:
+        assert keycloak_at(url).write_status("1", WrittenStatus())
+        assert keycloak_at(url).write_status("1", STATUS)
+    assert realm.user["attributes"] == WRITTEN
+
+
+def test_attributes_that_keycloak_drops_are_reported() -> None:
+    realm = Realm(dict(ANN), declared={"birthdate"})
+    with serving(realm.handler) as url, pytest.raises(DirectoryError, match="declare them in the realm's user profile"):
+        keycloak_at(url).write_status("1", STATUS)
+
+
+def test_a_user_who_is_gone_is_reported(faulty: FaultyDirectory) -> None:
+    faulty.replies = [Reply(404, {"error": "User not found"})]
+    assert not directory_of(faulty).write_status("1", STATUS)
+
+
+@pytest.mark.parametrize(
+    ("reply", "words"),
+    [
+        (
+            Reply(400, {"errorMessage": "error-invalid-value"}),
+            "change of attributes.identityVerified.*: let the",
+        ),
+        (Reply(403, b""), "give the client the permission"),
+        (Reply(500, b""), "HTTP 500 to the change of attributes.identityVerified.*if this stays"),
+    ],
+)
+def test_a_refused_change_says_what_to_do(faulty: FaultyDirectory, reply: Reply, words: str) -> None:
+    faulty.replies = [Reply(200, ANN), reply]
+    with pytest.raises(DirectoryError, match=words):
+        directory_of(faulty).write_status("1", STATUS)

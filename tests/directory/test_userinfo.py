@@ -11,6 +11,7 @@ from connector.directory.dialects import read_userinfo
 from connector.directory.exchange import Exchange
 from connector.directory.limits import Limits
 from connector.directory.userinfo import UserInfoDirectory
+from connector.domain.written_status import WrittenStatus
 from connector.errors import Code, DirectoryError
 from connector.http.client import HttpClient
 from connector.shipped import directory_dialect
@@ -87,3 +88,8 @@ def test_any_other_answer_is_the_directory_s_failure(faulty: FaultyDirectory, re
     with pytest.raises(DirectoryError) as caught:
         directory_of(faulty).values("ann", "t")
     assert caught.value.code is code
+
+
+def test_nothing_is_written_to_userinfo(faulty: FaultyDirectory) -> None:
+    assert directory_of(faulty).write_status("ann", WrittenStatus(True))
+    assert faulty.requests == []

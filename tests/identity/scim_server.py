@@ -5,6 +5,7 @@ Beside it stands a token endpoint, whose access tokens it accepts.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qs
@@ -30,8 +31,8 @@ EXTENSIONS = {
     WSO2: {"dateOfBirth": "string", "country": "string"},
     CUSTOM: {
         "dateOfBirth": "string",
-        "identityVerified": "boolean",
-        "identityVerifiedClaims": "list",
+        "identityVerified": "string",
+        "identityVerifiedClaims": "string",
         "identityVerifiedAt": "string",
         "identityVerificationProvider": "string",
     },
@@ -67,6 +68,9 @@ class ScimServer(Standing):
         self.granted: list[dict[str, list[str]]] = []
         self.token_life: Any = 3600
         self.fault: tuple[str, str] | None = None  # (what a request's line begins with, the status)
+        self.answers_changes = threading.Event()  # until it is set, changes are made and not answered
+        self.answers_changes.set()
+        self.changed = threading.Event()  # a change was made
 
     def add_user(self, user_name: str, **attributes: Any) -> str:
         """Add a user over HTTP and return the id."""
@@ -115,7 +119,11 @@ class ScimServer(Standing):
         if authorization.removeprefix("Bearer ") not in self.tokens:
             start("401 Unauthorized", [("Content-Length", "0")])
             return []
-        return self._scim(environ, start)
+        answer = self._scim(environ, start)
+        if line.startswith("PATCH"):
+            self.changed.set()
+            self.answers_changes.wait(60)
+        return answer
 
     def _grant(self, environ: WSGIEnvironment, start: StartResponse) -> Iterable[bytes]:
         form = parse_qs(environ["wsgi.input"].read(int(environ["CONTENT_LENGTH"])).decode())

@@ -25,6 +25,7 @@ from connector.errors import Code, RequestError
 from connector.services.journal import Journal
 from connector.services.outbox import Handler
 from connector.services.people.users import Users
+from connector.services.status_announcement import WriteStatus
 from connector.services.values import UserValues
 from connector.store import claims, directory_checks, outbox, user_marks, users, verification_claims, verified_claims
 from connector.store.directory_checks import Pass
@@ -162,6 +163,8 @@ class DirectoryChecks:
             users.add_or_lock(connection, tenant.name, gone, self._clock())
             if directory_checks.advance(connection, tenant.name, current, position, len(seen), len(gone)):
                 directory_checks.mark_missing(connection, tenant.name, gone, current.pass_id)
+                present = set(seen) - set(gone) if tenant.directory.writes_status else ()
+                outbox.add_all(connection, [WriteStatus(tenant.name, user_id) for user_id in sorted(present)])
                 outbox.add(connection, CheckUsers(tenant.name, current.pass_id, position))
 
     def _end(self, tenant: Tenant, current: Pass) -> None:

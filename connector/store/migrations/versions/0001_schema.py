@@ -271,6 +271,20 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name", name=op.f("pk_secrets")),
     )
     op.create_table(
+        "status_writes",
+        sa.Column("tenant", sa.String(length=255), nullable=False),
+        sa.Column("user_id", sa.String(length=255), nullable=False),
+        sa.Column(
+            "written",
+            sa.String(length=64),
+            nullable=True,
+            comment="digest of the status that was written; null: not known, or none",
+        ),
+        sa.Column("owner", sa.String(length=36), nullable=True, comment="the delivery that writes it"),
+        sa.Column("lease_until", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("tenant", "user_id", name=op.f("pk_status_writes")),
+    )
+    op.create_table(
         "users",
         sa.Column("tenant", sa.String(length=255), nullable=False),
         sa.Column("user_id", sa.String(length=255), nullable=False),
@@ -666,6 +680,7 @@ def downgrade() -> None:
     op.drop_table("refused_starts")
     op.drop_table("events")
     op.drop_table("users")
+    op.drop_table("status_writes")
     op.drop_table("secrets")
     op.drop_table("providers")
     op.drop_table("outbox")

@@ -1,0 +1,68 @@
+"""The status of a user as it is written back to the user directory: verified or not, which claims, when, by whom.
+
+A user is verified through a provider where it has verified a claim, and none of the claims that it was asked for lacks
+it; a claim whose verification has no result yet is left out. What is verified through any provider counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import groupby
+from operator import attrgetter
+
+
+@dataclass(frozen=True)
+class ClaimRecord:
+    """A claim as it stands with one provider; `is_pending`: its first verification has no result yet."""
+
+    provider: str
+    uri: str
+    is_verified: bool
+    is_pending: bool
+    at: datetime
+
+
+@dataclass(frozen=True)
+class WrittenStatus:
+    """What is written: None stands for no value; `of_claims` has a flag for each claim that there is a record of."""
+
+    verified: bool | None = None
+    claims: Sequence[str] | None = None
+    time: str | None = None
+    provider: str | None = None
+    of_claims: Mapping[str, bool] = field(default_factory=dict)
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is known of the user, so that nothing is to be left in the directory."""
+        return self.verified is None
+
+
+def status_of(records: Sequence[ClaimRecord]) -> WrittenStatus:
+    """Return the status that a user's claims amount to."""
+    judged = [record for record in records if not record.is_pending]
+    if not judged:
+        return WrittenStatus()
+    verified = sorted({record.uri for record in judged if record.is_verified})
+    flags = {record.uri: record.uri in verified for record in judged}
+    through = _verified_through(judged)
+    if through is None:
+        return WrittenStatus(False, verified, None, None, flags)
+    name, at = through
+    return WrittenStatus(True, verified, f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}", name, flags)
+
+
+def _verified_through(judged: Sequence[ClaimRecord]) -> tuple[str, datetime] | None:
+    """Return the provider that verified the user last, and when; None where none has."""
+    by_provider = groupby(sorted(judged, key=attrgetter("provider")), key=attrgetter("provider"))
+    through = []
+    for name, group in by_provider:
+        records = list(group)
+        if all(record.is_verified for record in records):
+            through.append((max(record.at for record in records), name))
+    if not through:
+        return None
+    at, name = max(through)
+    return name, at

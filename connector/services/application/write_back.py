@@ -1,0 +1,116 @@
+"""Writing users' status to their directory: eventually, and exactly as it stands.
+
+    delivery ──► take the lease on the user's status ──► read the status ──► read the user, change what differs
+             ──► release the lease, and note what was written
+
+The status is read after the lease is taken. So of two deliveries, in whatever order, the later writes what both
+changes have left; while one holds the lease, the other comes again. What was written is unknown from the moment that
+the lease is taken until it is released: after a crash it is written again.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict
+from typing import Any
+
+import structlog
+
+from connector.directory import RemoteDirectory
+from connector.directory.directories import Directories
+from connector.domain.tenancy import Tenant, Tenants
+from connector.domain.written_status import WrittenStatus, status_of
+from connector.errors import Code, ConnectorError, DirectoryError
+from connector.services.outbox import Handler, Undeliverable
+from connector.services.status_announcement import WriteStatus, WriteStatuses
+from connector.store import outbox, status_writes, verified_claims
+from connector.store.engine import Database
+from connector.store.status_writes import Turn
+
+log = structlog.get_logger(__name__)
+
+MOST_SECONDS = 25.0  # of all calls of one delivery: well below the outbox' lease
+LEASE = 40.0  # seconds; after it another delivery may write
+PAGE = 500
+# Refusals that stay until an administrator acts. Others, of credentials above all, may be mended by themselves.
+_PERMANENT = frozenset({400, 404, 405, 409, 413, 415, 422, 501})
+
+
+class BusyError(ConnectorError):
+    """Another delivery writes this user's status, or took the lease over: this one comes again."""
+
+
+class WriteBack:
+    """Writes the status of users to remote directories."""
+
+    def __init__(self, database: Database, tenants: Tenants, directories: Directories) -> None:
+        self._database = database
+        self._tenants = tenants
+        self._directories = directories
+
+    @property
+    def handlers(self) -> Sequence[Handler[Any]]:
+        """The handlers of this story's deliveries."""
+        return [Handler(WriteStatus, self.write), Handler(WriteStatuses, self.write_all)]
+
+    def write(self, order: WriteStatus) -> None:
+        """Write a user's status; raises where it has to be tried again, `Undeliverable` where that cannot help."""
+        tenant = self._tenants.named(order.tenant)
+        remote = self._directories.remote(tenant)
+        if remote is None or not tenant.directory.writes_status:
+            return
+        with self._turn(order) as turn:
+            status = self._status(tenant, order.user_id)
+            is_there = self._write(remote, turn, status)
+            self._release(turn, None if status.is_empty or not is_there else _digest(status))
+
+    def write_all(self, order: WriteStatuses) -> None:
+        """Queue the next users whose status was written: a provider has another name, or is gone with its claims."""
+        with self._database.write() as connection:
+            page = status_writes.find_page(connection, order.tenant, order.position, PAGE)
+            outbox.add_all(connection, [WriteStatus(order.tenant, user_id) for user_id in page])
+            if len(page) == PAGE:
+                outbox.add(connection, WriteStatuses(order.tenant, page[-1]))
+
+    @contextmanager
+    def _turn(self, order: WriteStatus) -> Iterator[Turn]:
+        with self._database.write() as connection:
+            turn = status_writes.take(connection, order.tenant, order.user_id, str(uuid.uuid4()), LEASE)
+        if turn is None:
+            raise BusyError("Another delivery writes this user's status.")
+        try:
+            yield turn
+        except Exception:
+            with self._database.write() as connection:
+                status_writes.give_back(connection, turn)
+            raise
+
+    def _status(self, tenant: Tenant, user_id: str) -> WrittenStatus:
+        with self._database.read() as connection:
+            return status_of(verified_claims.find_records(connection, tenant.name, user_id))
+
+    def _write(self, remote: RemoteDirectory, turn: Turn, status: WrittenStatus) -> bool:
+        """Write a status that is not there already; False where the user is gone."""
+        if turn.written == _digest(status) or (turn.is_first and status.is_empty):
+            return True
+        try:
+            is_there = remote.write_status(turn.user_id, status, at_most=MOST_SECONDS)
+        except DirectoryError as error:
+            if error.code is Code.DIRECTORY_REFUSED and error.status in (None, *_PERMANENT):
+                raise Undeliverable(error.description) from error
+            raise
+        log.info("status.written" if is_there else "status.user_gone", tenant=turn.tenant, user_id=turn.user_id)
+        return is_there
+
+    def _release(self, turn: Turn, written: str | None) -> None:
+        with self._database.write() as connection:
+            if not status_writes.release(connection, turn, written):
+                raise BusyError("The status was written too slowly: another delivery may have written meanwhile.")
+
+
+def _digest(status: WrittenStatus) -> str:
+    return hashlib.sha256(json.dumps(asdict(status), sort_keys=True).encode()).hexdigest()

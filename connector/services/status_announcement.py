@@ -1,0 +1,56 @@
+"""Announcing that a user's status may have changed, to the directory that the user is in.
+
+journal ──► a claim, a verification, a user's removal ──► write_status     of this user
+        └─► a provider's change or removal             ──► write_statuses   of all users whose status was written
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from connector.domain.history import ADDED, CLAIM, PROVIDER, REMOVED, RUN, USER, Change
+from connector.domain.tenancy import Tenants
+from connector.store.outbox import Payload
+
+
+@dataclass(frozen=True)
+class WriteStatus:
+    """Write a user's status as it stands when this is delivered."""
+
+    kind: ClassVar[str] = "write_status"
+    tenant: str
+    user_id: str
+
+
+@dataclass(frozen=True)
+class WriteStatuses:
+    """Write the status of each user whose status was written before, behind `position`."""
+
+    kind: ClassVar[str] = "write_statuses"
+    tenant: str
+    position: str = ""
+
+
+class StatusAnnouncement:
+    """A subscriber of the journal, for the tenants whose directory takes the status."""
+
+    def __init__(self, tenants: Tenants) -> None:
+        self._tenants = tenants
+
+    def wants(self, change: Change) -> bool:
+        """Whether the change may change what is written."""
+        return self._tenants.named(change.tenant).directory.writes_status and (
+            _user_of(change) is not None or (change.subject == PROVIDER and change.current != ADDED)
+        )
+
+    def delivery(self, change: Change) -> Payload:
+        """Return the delivery for the user, or for all users of a provider."""
+        user_id = _user_of(change)
+        return WriteStatuses(change.tenant) if user_id is None else WriteStatus(change.tenant, user_id)
+
+
+def _user_of(change: Change) -> str | None:
+    if change.subject in (CLAIM, RUN):
+        return change.user_id
+    return change.name if change.subject == USER and change.current == REMOVED else None

@@ -1,0 +1,52 @@
+"""What a user's claims amount to, as it is written to the directory."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+
+from connector.domain.written_status import ClaimRecord, WrittenStatus, status_of
+
+NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
+
+
+def record(uri: str = "name", **changes: Any) -> ClaimRecord:
+    values: dict[str, Any] = {"provider": "Onfido", "is_verified": True, "is_pending": False, "at": NOON}
+    return ClaimRecord(uri=uri, **values | changes)
+
+
+@pytest.mark.parametrize("records", [[], [record(is_verified=False, is_pending=True)]])
+def test_of_a_user_without_a_result_nothing_is_written(records: list[ClaimRecord]) -> None:
+    assert status_of(records) == WrittenStatus()
+    assert status_of(records).is_empty
+
+
+def test_a_user_is_verified_where_every_claim_is() -> None:
+    later = NOON.astimezone(timezone(timedelta(hours=2))) + timedelta(hours=1)
+    status = status_of([record("name"), record("dob", at=later)])
+    assert status == WrittenStatus(True, ["dob", "name"], "2026-01-02T13:00:00Z", "Onfido", {"name": True, "dob": True})
+    assert not status.is_empty
+
+
+def test_a_claim_without_a_result_yet_changes_nothing() -> None:
+    status = status_of([record("name"), record("dob", is_verified=False, is_pending=True)])
+    assert (status.verified, status.claims, status.of_claims) == (True, ["name"], {"name": True})
+
+
+def test_a_claim_that_is_not_verified_is_one_too_many() -> None:
+    status = status_of([record("name"), record("dob", is_verified=False)])
+    assert status == WrittenStatus(False, ["name"], None, None, {"name": True, "dob": False})
+
+
+def test_what_is_verified_through_any_provider_counts() -> None:
+    other = {"provider": "Other", "at": NOON - timedelta(hours=1)}
+    status = status_of([record("name", is_verified=False), record("name", **other), record("dob", **other)])
+    assert (status.verified, status.provider, status.time) == (True, "Other", "2026-01-02T11:00:00Z")
+    assert status.of_claims == {"name": True, "dob": True}
+
+
+def test_of_several_providers_the_last_is_named() -> None:
+    status = status_of([record(), record(provider="Other", at=NOON + timedelta(seconds=1))])
+    assert status.provider == "Other"
