@@ -90,6 +90,7 @@ def settle(connection: Connection, place: Place, number: int) -> None:
     """Insert so many users, with all that belongs to them, into a tenant that has a provider."""
     if connection.dialect.name == "postgresql":
         connection.exec_driver_sql("SET LOCAL session_replication_role = replica")  # checks no foreign keys
+        connection.exec_driver_sql("SET LOCAL statement_timeout = 0")
     for table, rows in _everyones(place, _NUMBER, number):
         _put(connection, table, rows, number)
     for table, rows in _fews(place, _NUMBER):

@@ -29,6 +29,23 @@ class TestOneByOne:
         assert "no provider verifies it" in shown
         assert run("user", "list").stdout.split() == ["USERID", "ann"]
 
+    def test_pages_follow_each_other_with_a_search_or_without(self, run: Run) -> None:
+        for user_id in ("bea", "ann", "Anton", "dan", "Zoë an"):
+            run("user", "add", user_id)
+        for options in ((), ("--search", "AN"), ("--search", "ë")):
+            whole = json.loads(run("user", "list", *options, "--json").stdout)
+            pages: list[object] = []
+            cursor: tuple[str, ...] = ()
+            while not pages or cursor:
+                page = json.loads(run("user", "list", *options, "--limit", "2", *cursor, "--json").stdout)
+                pages += page["users"]
+                cursor = ("--cursor", page["nextCursor"]) if page["nextCursor"] else ()
+            assert (pages, whole["nextCursor"]) == (whole["users"], None)
+        found = json.loads(run("user", "list", "--search", "AN", "--json").stdout)["users"]
+        assert {each["userId"] for each in found} == {"ann", "Anton", "dan", "Zoë an"}
+        refused = run("user", "list", "--cursor", "ann")
+        assert (refused.exit_code, "cursor: must be" in refused.stderr) == (1, True)
+
     def test_values_that_a_user_has_already_change_nothing(self, run: Run) -> None:
         run("user", "add", "ann", "-a", "x=Zo\u00eb", "-a", "y=")
         for value in ("Zo\u00eb", "Zoe\u0308"):

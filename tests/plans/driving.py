@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 
 import requests
 from click.testing import CliRunner
@@ -37,7 +38,7 @@ def drive(world: World, recorder: Recorder, neighbour: str) -> None:
         administer(world, admin, neighbour)
         watch(world, recorder)
         command(world, recorder)
-        for user_id in ("ann", "bea"):
+        for user_id in ("ann", "bea", "cid"):
             done(admin.request("DELETE", f"{USERS}/{user_id}/idv"))
         work(world, recorder)
 
@@ -90,8 +91,11 @@ def look_up(world: World, admin: Caller, run_id: str) -> None:
         *({}, {"status": "review"}, {"status": "review,declined"}, {"userId": "ann"}, {"tag": RARE_TAG}),
         *({"tag": COMMON_TAG}, PERIOD, {"sort": "asc"}, {"userId": "ann", "status": "approved", "tag": COMMON_TAG}),
     ):
-        done(admin.get(path, params=query))
-    done(admin.get(f"{path}.csv", params={"userId": "ann"}))
+        turn_pages(admin, path, {"limit": "5", **query})
+    done(admin.get(path, params={"total": "true"}))
+    done(admin.get(path, params={"total": "true", "status": "review"}))
+    for query in ({"userId": "ann"}, {"tag": RARE_TAG}):
+        done(admin.get(f"{path}.csv", params=query))
     done(admin.get(f"{path}/{run_id}"))
     done(admin.get(f"{path}/{run_id}/history"))
     done(admin.post(f"{path}/{run_id}/refresh", None))
@@ -102,10 +106,17 @@ def look_up(world: World, admin: Caller, run_id: str) -> None:
         *({}, {"userId": "ann"}, {"actor": as_actor("admin")}, {"actor": "admin"}, {"subject": "provider"}),
         *({"object": "ann"}, {"object": world.provider_id}, PERIOD),
     ):
-        done(admin.get("/api/server/v1/audit", params=query))
+        turn_pages(admin, "/api/server/v1/audit", {"limit": "5", **query})
     for public in ("/openapi.json", "/", "/docs/", "/docs/page.css", "/healthz", "/readyz"):
         done(admin.get(public))
     done(admin.get("/metrics", headers={"Authorization": f"Bearer {METRICS_TOKEN}"}))
+
+
+def turn_pages(admin: Caller, path: str, query: Mapping[str, str]) -> None:
+    """Read the first two pages of a list."""
+    page = done(admin.get(path, params=query)).json()
+    if page["nextCursor"] is not None:
+        done(admin.get(path, params={**query, "cursor": page["nextCursor"]}))
 
 
 def finish(world: World, admin: Caller) -> None:
@@ -211,5 +222,8 @@ def command(world: World, recorder: Recorder) -> None:
         "audit",
     ):
         with recorder.sending(f"connector {line}"):
-            result = CliRunner().invoke(main, line.split(), env=environ, catch_exceptions=False)
-        assert result.exit_code == 0, result.output
+            first = CliRunner().invoke(main, [*line.split(), "--limit", "5"], env=environ, catch_exceptions=False)
+            if "--cursor" in first.stderr:
+                following = [*line.split(), "--cursor", first.stderr.split()[-1]]
+                assert CliRunner().invoke(main, following, env=environ, catch_exceptions=False).exit_code == 0
+        assert first.exit_code == 0, first.output

@@ -15,23 +15,21 @@ from typing import Any
 import click
 import psycopg
 import pytest
-from flask import request
 from sqlalchemy import PrimaryKeyConstraint, Table, UniqueConstraint, make_url, select
 
 from connector.cli import main
 from connector.simulator.server import Simulator
 from connector.store.models import metadata, outbox
-from tests.bodies import provider_body
-from tests.contract.wire import METRICS_TOKEN, PROVIDERS, WEBHOOK_TOKEN
-from tests.crowd import BULK, Place, settle
+from tests.contract.wire import METRICS_TOKEN, WEBHOOK_TOKEN
+from tests.crowd import BULK
 from tests.harness import Clock, ConnectorServer, World
 from tests.patience import patient_settings
 from tests.plans.driving import drive
 from tests.plans.judging import fault_on_postgresql, fault_on_sqlite
+from tests.plans.populating import name_requests, populate
 from tests.plans.recording import Recorder, Statement
 
-USERS = 80_000
-OF_NEIGHBOUR = USERS // 8  # of another provider of the tenant, and of one of another tenant
+USERS = 80_000  # and a quarter of that elsewhere
 
 # What is about all of a provider's rows by its nature, and read or removed batch by batch where it can be.
 ABOUT_ALL = ("DELETE providers.remove_provider",)
@@ -55,47 +53,12 @@ def driven(
     )
     clock, recorder = Clock(), Recorder()
     with recorder.installed(), Simulator() as simulator, ConnectorServer(settings, clock) as connector:
-        called = record_requests(connector, recorder)
+        called = name_requests(connector, recorder.begin)
         connector.rest()
         world = World(connector, simulator, clock, webhook_token=WEBHOOK_TOKEN)
-        neighbour = populate(world)
+        neighbour = populate(world, USERS)
         drive(world, recorder, neighbour)
         yield Driven(world, recorder, called)
-
-
-def record_requests(connector: ConnectorServer, recorder: Recorder) -> set[str]:
-    """Name each request's statements after its route; returns the routes that answered well."""
-    called: set[str] = set()
-
-    def name() -> str:
-        return f"{request.method} {request.endpoint}"
-
-    def note(response: Any) -> Any:
-        if response.status_code < 400:
-            called.add(name())
-        return response
-
-    connector.app.before_request(lambda: recorder.begin(name()))
-    connector.app.after_request(note)
-    return called
-
-
-def populate(world: World) -> str:
-    """Insert the users; returns another provider of the tenant."""
-    admin, others = world.connector.as_admin(), world.connector.as_admin("elsewhere.example")
-    body = provider_body(world.simulator)
-    world.provider_id = admin.post(PROVIDERS, body).json()["id"]
-    neighbour: str = admin.post(PROVIDERS, body | {"name": "neighbour"}).json()["id"]
-    elsewhere: str = others.post(PROVIDERS, body).json()["id"]
-    database = world.connector.services.database
-    with database.write() as connection:
-        settle(connection, Place(world.tenant, world.provider_id, "a"), USERS)
-        settle(connection, Place(world.tenant, neighbour, "b"), OF_NEIGHBOUR)
-        settle(connection, Place("elsewhere.example", elsewhere, "c"), OF_NEIGHBOUR)
-    if not database.is_sqlite:
-        with database.write() as connection:
-            connection.exec_driver_sql("ANALYZE")
-    return neighbour
 
 
 def test_every_route_is_called(driven: Driven) -> None:

@@ -448,6 +448,10 @@ def test_an_operator_sees_what_failed_and_why(database: Database, outbox: Outbox
     times = {dead[0]["dueAt"], dead[0]["history"][0]["at"]}
     assert all(re.fullmatch(r"[0-9-]{10}T[0-9:]{8}Z", time) for time in times), times
     assert "nobody is there" in run("outbox", "list").stdout
+    first = run("outbox", "list", "--limit", "1", "--json")
+    rest = run("outbox", "list", "--cursor", first.stderr.split()[-1], "--json")
+    assert json.loads(first.stdout) + json.loads(rest.stdout) == listed
+    assert rest.stderr == ""
 
 
 def told(database: Database) -> list[tuple[Any, ...]]:

@@ -1,0 +1,23 @@
+"""The names of actors, as an auditor looks for them."""
+
+from __future__ import annotations
+
+import pytest
+
+from connector.domain.history import name_of
+
+
+@pytest.mark.parametrize(
+    ("actor", "name"),
+    [
+        ("ann [shop@https://idp.example]", "ann"),
+        ("ann [vip] [shop@https://idp.example]", "ann [vip]"),
+        ("ann [ [@https://idp.example]", "ann ["),
+        ("cli:root", "cli:root"),
+        ("system", "system"),
+        ("[shop@https://idp.example]", "[shop@https://idp.example]"),
+        ("", ""),
+    ],
+)
+def test_an_actors_name_lacks_the_client_and_issuer_of_the_last_brackets(actor: str, name: str) -> None:
+    assert name_of(actor) == name

@@ -1,0 +1,51 @@
+"""A connector whose database holds many users, and whose requests are recorded under their routes' names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from flask import request
+
+from tests.bodies import provider_body
+from tests.contract.wire import PROVIDERS
+from tests.crowd import Place, settle
+from tests.harness import ConnectorServer, World
+
+ELSEWHERE = "elsewhere.example"
+
+
+def name_requests(connector: ConnectorServer, begin: Callable[[str], None]) -> set[str]:
+    """Call `begin` with the name of each request's route; returns the routes that answered well."""
+    called: set[str] = set()
+
+    def note(response: Any) -> Any:
+        if response.status_code < 400:
+            called.add(_route())
+        return response
+
+    connector.app.before_request(lambda: begin(_route()))
+    connector.app.after_request(note)
+    return called
+
+
+def populate(world: World, number: int) -> str:
+    """Insert so many users, and an eighth of that elsewhere; returns another provider of the tenant."""
+    admin, others = world.connector.as_admin(), world.connector.as_admin(ELSEWHERE)
+    body = provider_body(world.simulator)
+    world.provider_id = admin.post(PROVIDERS, body).json()["id"]
+    neighbour: str = admin.post(PROVIDERS, body | {"name": "neighbour"}).json()["id"]
+    elsewhere: str = others.post(PROVIDERS, body).json()["id"]
+    database = world.connector.services.database
+    with database.write() as connection:
+        settle(connection, Place(world.tenant, world.provider_id, "a"), number)
+        settle(connection, Place(world.tenant, neighbour, "b"), number // 8)
+        settle(connection, Place(ELSEWHERE, elsewhere, "c"), number // 8)
+    if not database.is_sqlite:
+        with database.write() as connection:
+            connection.exec_driver_sql("ANALYZE")
+    return neighbour
+
+
+def _route() -> str:
+    return f"{request.method} {request.endpoint}"
