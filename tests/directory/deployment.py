@@ -112,7 +112,7 @@ def _directories(scim: ScimServer, faulty: FaultyDirectory, dialect: str) -> dic
             token_url=scim.token_url,
             client_id=CLIENT_ID,
             client_secret="env:SCIM_SECRET",
-            timeout=60,
+            timeout=15,
             check_interval=INTERVAL,
             checks_per_minute=1_000_000,
             gone_users=gone_users,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
@@ -42,6 +42,7 @@ class FaultyDirectory(Standing):
     def __init__(self) -> None:
         self.replies: list[Reply] = []
         self.requests: list[Request] = []
+        self.meanwhile: Callable[[], None] | None = None  # called once, while the next request waits for its answer
         self._is_over = threading.Event()
         server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         super().__init__(server)
@@ -61,6 +62,9 @@ class FaultyDirectory(Standing):
                 body = json.loads(content) if content[:1] == b"{" else content
                 directory.requests.append(Request(f"{self.command} {self.path}", dict(self.headers), body))
                 reply = directory.replies.pop(0) if len(directory.replies) > 1 else directory.replies[0]
+                meanwhile, directory.meanwhile = directory.meanwhile, None
+                if meanwhile:
+                    meanwhile()
                 directory.answer(self, reply)
 
             do_POST = do_PUT = do_PATCH = do_GET  # noqa: N815  the names that `http.server` calls

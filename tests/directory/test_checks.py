@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from datetime import timedelta
+
+import pytest
+
 from connector.domain.history import AuditFilter
 from connector.domain.tenancy import Tenant
-from connector.services.people.directory_checks import CheckUser
+from connector.errors import DirectoryError, InvalidField
+from connector.services.people.directory_checks import CheckUser, CheckUsers
 from connector.services.upkeep import Sweep
-from connector.store import directory_checks
-from tests.contract.wire import USERS
+from connector.store import directory_checks, user_marks
+from tests.contract.wire import USERS, entry
 from tests.directory.deployment import INTERVAL, Deployment, add_ann, approve, verify
+from tests.directory.faulty import Reply
 from tests.harness import World, verified
 from tests.identity.scim_server import CUSTOM
 from tests.values import BIRTH_DATE, GIVEN_NAME, LAST_NAME, MAPPING
@@ -68,18 +75,17 @@ def test_a_pass_that_finds_too_many_gone_changes_nothing(deployment: Deployment)
 
 
 def test_a_pass_does_what_the_setting_says_about_a_few_who_are_gone(deployment: Deployment) -> None:
-    for tenant, left in (("scim", set()), ("keeping", ALL)):
+    for tenant, left in (("scim", set()), ("keeping", {BIRTH_DATE})):
         world = deployment.world(tenant)
         users = [add_ann(deployment.scim, f"{tenant}-{at}") for at in range(20)]
+        admin = world.connector.as_admin(world.tenant)
         for user_id in users:
-            verify(world, user_id)
+            answer = admin.post(f"{USERS}/{user_id}/idv/claims", [entry(world.provider_id, BIRTH_DATE)])
+            assert answer.status_code == 201, answer.text
         deployment.scim.remove(users[7])
         sweep(deployment)
-        assert claims_of(world, users[7]) == left
-        assert [claims_of(world, user_id) for user_id in users if user_id != users[7]] == [ALL] * 19
-        for user_id in users:
-            if user_id != users[7]:
-                deployment.scim.remove(user_id)
+        assert [claims_of(world, users[at]) for at in (6, 7, 8)] == [{BIRTH_DATE}, left, {BIRTH_DATE}]
+        deployment.scim.empty()
         deployment.begin_anew()
 
 
@@ -94,6 +100,56 @@ def test_who_is_back_by_the_end_of_the_pass_stays_verified(deployment: Deploymen
 
 def test_who_is_unknown_by_the_end_of_the_pass_is_left_alone(deployment: Deployment) -> None:
     deployment.connector.services.directory_checks.check_user(CheckUser("removing", "removed-meanwhile"))
+
+
+def test_a_reading_that_is_older_than_the_last_recorded_one_changes_nothing(deployment: Deployment) -> None:
+    world = deployment.world("scim")
+    user_id = add_ann(deployment.scim)
+    verify(world, user_id)
+    with deployment.connector.services.database.write() as connection:
+        assert user_marks.set_read(connection, "scim", user_id, "later", deployment.clock() + timedelta(hours=1))
+    deployment.scim.change(user_id, **{f"{CUSTOM}:dateOfBirth": "1991-01-01"})
+    assert changed(world, user_id) == 204
+    assert claims_of(world, user_id) == ALL
+    deployment.scim.remove(user_id)
+    assert changed(world, user_id) == 204
+    assert claims_of(world, user_id) == ALL
+    deployment.clock.advance(3601)
+    assert changed(world, user_id) == 204
+    assert claims_of(world, user_id) == set()
+
+
+def test_a_look_at_a_user_whose_directory_is_away_is_tried_again(deployment: Deployment) -> None:
+    deployment.scim.fault = ("GET", "503 Service Unavailable")
+    with pytest.raises(DirectoryError):
+        deployment.connector.services.directory_checks.check_user(CheckUser("scim", "ann"))
+
+
+def test_a_page_that_comes_twice_is_recorded_once(deployment: Deployment) -> None:
+    """While one worker waits for the directory, another looks at the same page."""
+    world, services, faulty = deployment.world("away"), deployment.connector.services, deployment.faulty
+    faulty.replies = [Reply(200, {"id": "1", "name": {"givenName": "Ann"}})]
+    admin, checks = world.connector.as_admin(world.tenant), services.directory_checks
+    assert admin.post(f"{USERS}/1/idv/claims", [entry(world.provider_id)]).status_code == 201
+    deployment.connector.rest()
+    now, page = deployment.clock(), CheckUsers("away", "pass")
+    with services.database.write() as connection:
+        assert directory_checks.begin(connection, "away", "pass", now, now)
+    faulty.meanwhile = lambda: checks.check_page(page)
+    checks.check_page(page)
+    assert check_users(deployment) == [CheckUsers("away", "pass", "1")]
+    checks.check_page(page)  # it is recorded
+    assert check_users(deployment) == [CheckUsers("away", "pass", "1")]
+    checks.check_page(CheckUsers("away", "pass", "1"))
+    with services.database.read() as connection:
+        assert directory_checks.find(connection, "away", "pass") is None
+
+
+def check_users(deployment: Deployment) -> list[CheckUsers]:
+    """Return the pages that are queued, in their order."""
+    rows = deployment.connector.services.outbox.page(("ready",), 100)
+    pages = [CheckUsers(**row.payload) for row in rows if row.kind == "check_users"]
+    return sorted(pages, key=lambda page: page.position)
 
 
 def test_a_page_that_was_recorded_is_not_counted_twice(deployment: Deployment) -> None:
@@ -119,9 +175,13 @@ def test_an_outage_in_the_middle_of_a_pass_is_made_up_for(deployment: Deployment
     deployment.scim.fault = (f"GET /v2/Users/{bob}", "503 Service Unavailable")
     deployment.clock.advance(INTERVAL + 1)
     world.connector.services.upkeep.sweep(Sweep())
-    world.wait_until(lambda: any(row.history for row in world.connector.services.outbox.page(("ready",), 100)))
+    outbox = world.connector.services.outbox
+    world.wait_until(lambda: any(row.history for row in outbox.page(("ready",), 100)))
     assert claims_of(world, bob) == ALL
     deployment.scim.fault = None
+    for row in outbox.page(("ready",), 100):
+        with suppress(InvalidField):  # it was delivered meanwhile
+            outbox.retry(row.delivery_id)  # sooner than by itself
     world.wait_until(lambda: claims_of(world, bob) == {GIVEN_NAME, LAST_NAME})
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import requests
 
 from connector.errors import InvalidField
 from tests.bodies import API_TOKEN, event_body
@@ -243,6 +244,28 @@ def _applicant_of(caller: Caller) -> str:
 
 def _changed(user_id: str) -> str:
     return f"{USERS}/{user_id}/idv/attributes-changed"
+
+
+def test_a_value_that_changes_between_reading_and_sending_is_read_again(deployment: Deployment) -> None:
+    """The attempt's reading is outdated when it arrives: another has found the new value meanwhile."""
+    world, faulty = deployment.world("keycloak"), deployment.faulty
+    before = {"id": "k2", "username": "ann", "firstName": "Ann", "lastName": "Before"}
+    after = before | {"lastName": "After"}
+    admin, ann = world.connector.as_admin(world.tenant), world.connector.as_user("k2", world.tenant)
+    faulty.replies = [Reply(200, before), Reply(200, after)]
+    faulty.meanwhile = lambda: assert_no_content(admin.post(_changed("k2"), None))
+    run_id = world.start(ann, [GIVEN_NAME, LAST_NAME])
+    url = f"{world.simulator.api_url}/applicants/{_applicant_of(ann)}"
+    applicant = HTTP.get(url, headers={"Authorization": f"Token token={API_TOKEN}"}, timeout=30).json()
+    assert applicant["last_name"] == "After"
+    approve(world, run_id)
+    assert verified(ann.claims()) == {GIVEN_NAME, LAST_NAME}
+    assert admin.post(_changed("k2"), None).status_code == 204
+    assert verified(ann.claims()) == {GIVEN_NAME, LAST_NAME}
+
+
+def assert_no_content(answer: requests.Response) -> None:
+    assert answer.status_code == 204, answer.text
 
 
 # ── the embedded directory's commands ────────────────────────────────────────────────────────────────────────────────

@@ -257,6 +257,21 @@ def test_while_one_delivery_writes_another_comes_again(deployment: Deployment, w
     write_back(deployment).write(WriteStatus("writing", user_id))
 
 
+def test_a_delivery_that_lost_its_lease_comes_again(deployment: Deployment) -> None:
+    """It wrote for so long that another took the lease over."""
+    faulty, services, user_id = deployment.faulty, deployment.connector.services, _verified_away(deployment)
+
+    def take_over() -> None:
+        with services.database.write() as connection:
+            connection.execute(update(status_writes_table).values(lease_until=None))
+            assert status_writes.take(connection, "away", user_id, "another", 60)
+
+    faulty.replies = [Reply(200, USER), Reply(204, b"")]
+    faulty.meanwhile = take_over
+    with pytest.raises(BusyError, match="too slowly"):
+        write_back(deployment).write(WriteStatus("away", user_id))
+
+
 def test_a_user_who_is_gone_ends_the_delivery(deployment: Deployment, world: World) -> None:
     user_id = add_ann(deployment.scim)
     run_id = world.start(world.connector.as_user(user_id, world.tenant))

@@ -171,9 +171,8 @@ class DirectoryChecks:
         """End a pass: those who are gone are looked at once more, unless they are too many."""
         is_likely = current.gone * MOST_GONE <= current.checked
         with self._database.write() as connection:
-            if not directory_checks.end(connection, tenant.name, current.pass_id, self._clock()):
-                return
-            if is_likely and tenant.directory.gone_users != KEEP:
+            is_ours = directory_checks.end(connection, tenant.name, current.pass_id, self._clock())
+            if is_ours and is_likely and tenant.directory.gone_users != KEEP:
                 missing = directory_checks.find_missing(connection, tenant.name, current.pass_id)
                 outbox.add_all(connection, [CheckUser(tenant.name, user_id) for user_id in missing])
         counts = {"tenant": tenant.name, "checked": current.checked, "gone": current.gone}
