@@ -103,9 +103,7 @@ class Services(Ground):
 
     @part
     def _attempts(self) -> Attempts:
-        return Attempts(
-            self.database, self.providers, self.onfido, self._results, self._journal, self._leases, self._clock
-        )
+        return Attempts(self.database, self.onfido, self._results, self._journal, self._leases, self._clock)
 
     @part
     def _leases(self) -> Leases:

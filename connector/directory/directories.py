@@ -25,6 +25,7 @@ from connector.domain.tenancy import KEYCLOAK, SCIM, DirectoryChoice, Tenant
 from connector.errors import ConfigurationError
 from connector.http.client import HttpClient
 from connector.shipped import directory_dialect
+from connector.store.batch import Ask, nothing
 
 
 class Directories:
@@ -61,16 +62,24 @@ class Directories:
         return not remote.is_readable or remote.values(user_id) is not None
 
     def values(
-        self, tenant: Tenant, user_id: str, access_token: str | None = None, *, at_most: float = math.inf
+        self,
+        tenant: Tenant,
+        user_id: str,
+        access_token: str | None = None,
+        *,
+        at_most: float = math.inf,
+        ask: Ask = nothing,
     ) -> Mapping[str, str] | None:
         """Return a user's values by claim URI; None where there is no such user.
+
+        `ask` asks the connector's database for more, in the same round trip where the values are there.
 
         `access_token` is the user's own, in the user's own request. A remote directory has `at_most` so many seconds
         to answer. Raises `DirectoryError`.
         """
         remote = self.remote(tenant)
         if remote is None:
-            return self._local.values(tenant, user_id)
+            return self._local.values(tenant, user_id, ask)
         return remote.values(user_id, access_token, at_most=at_most)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from connector.domain.tenancy import Tenant
 from connector.store import users
+from connector.store.batch import Ask, nothing
 from connector.store.engine import Database
 from connector.store.sealed import user_value
 from connector.store.vault import Vault
@@ -23,10 +24,11 @@ class LocalDirectory:
         with self._database.read() as connection:
             return users.has(connection, tenant.name, user_id)
 
-    def values(self, tenant: Tenant, user_id: str) -> Mapping[str, str] | None:
-        """Return the user's values; waits for a change that is being written."""
+    def values(self, tenant: Tenant, user_id: str, ask: Ask = nothing) -> Mapping[str, str] | None:
+        """Return the user's values; waits for a change that is being written. `ask` may ask for more with them."""
         with self._database.read() as connection:
-            if not users.has(connection, tenant.name, user_id, share=True):
-                return None
-            sealed = users.find_values(connection, tenant.name, user_id)
-        return {uri: self._vault.open(value, user_value(tenant.name, user_id, uri)) for uri, value in sealed.items()}
+            user, sealed = users.share_values(connection, tenant.name, user_id)
+            ask(connection)
+        if not user.rows:
+            return None
+        return {uri: self._vault.open(value, user_value(tenant.name, user_id, uri)) for uri, value in sealed.rows}

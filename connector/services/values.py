@@ -22,6 +22,7 @@ from connector.domain.tenancy import Tenant
 from connector.domain.text import is_blank
 from connector.services.journal import Journal
 from connector.store import claims, user_marks, users, verification_claims, verified_claims
+from connector.store.batch import Ask, nothing
 from connector.store.engine import Database
 from connector.store.vault import Fingerprints
 
@@ -62,17 +63,21 @@ class UserValues:
         *,
         at_most: float = math.inf,
         reader: str | None = None,
+        ask: Ask = nothing,
     ) -> Mapping[str, str] | None:
         """Return a user's values by claim URI; None where there is no such user.
 
         `access_token` is the user's own, in the user's own request. A remote directory has `at_most` so many seconds.
-        `reader` is the verification that reads them to send them: it is not marked. Raises `DirectoryError`.
+        `reader` is the verification that reads them to send them: it is not marked. `ask` asks the database for more,
+        in the same round trip where the values are there. Raises `DirectoryError`.
         """
         began = self._clock()
-        values = self._directories.values(tenant, user_id, access_token, at_most=at_most)
+        values = self._directories.values(tenant, user_id, access_token, at_most=at_most, ask=ask)
         if values is not None and (remote := self._directories.remote(tenant)) is not None:
             marked = {uri: self._fingerprint(tenant, user_id, uri, values.get(uri, "")) for uri in remote.uris}
             self._compare(tenant, user_id, marked, began, reader)
+            with self._database.read() as connection:
+                ask(connection)
         return values
 
     def _compare(self, tenant: Tenant, user_id: str, marked: Marked, began: datetime, reader: str | None) -> None:

@@ -6,12 +6,15 @@ is created. The names are committed before the values are sent: after a crash to
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Connection, bindparam, select, update
 
 from connector.domain.verification import Verification
+from connector.store import batch
+from connector.store.batch import Answer
 from connector.store.dialect import insert
 from connector.store.models import applicants, verifications
 from connector.store.verifications import IS_HERE
@@ -47,15 +50,22 @@ class KnownApplicant:
     fields: frozenset[str]
 
 
-def add(connection: Connection, verification: Verification, applicant_id: str, fields: Collection[str]) -> None:
-    """Record an applicant that was created with these fields; its verification is locked by the caller."""
+def add(connection: Connection, verification: Verification, applicant_id: str, fields: Collection[str]) -> Answer:
+    """Record an applicant that was created with these fields; `complete` has to be called with the answer."""
     row = {
         "provider_id": verification.provider_id,
         "applicant_id": applicant_id,
         "verification_id": verification.verification_id,
         "fields": sorted(fields),
     }
-    if connection.execute(_ADD(connection), row).rowcount == 0:  # an Onfido that gives one id twice
+    return batch.execute(connection, _ADD(connection), row)
+
+
+def complete(
+    connection: Connection, added: Answer, verification: Verification, applicant_id: str, fields: Collection[str]
+) -> None:
+    """Add the fields where this id was recorded before: of an Onfido that gives one id twice."""
+    if not added.rowcount:
         extend(connection, verification.provider_id, applicant_id, fields)
 
 
@@ -76,11 +86,18 @@ def find_latest(
 
     None also where it is not known what it was sent, and where it is in another environment than the provider.
     """
-    of_user = {
-        "of_tenant": verification.tenant,
-        "of_user": verification.user_id,
-        "of_provider": verification.provider_id,
-        "of_environment": environment,
-    }
-    row = connection.execute(_LATEST, of_user).one_or_none()
-    return None if row is None or row.fields is None else KnownApplicant(row.applicant_id, frozenset(row.fields))
+    tenant, user_id, provider_id = verification.tenant, verification.user_id, verification.provider_id
+    latest = ask_latest(connection, tenant, user_id, provider_id, environment)
+    return latest[0] if latest else None
+
+
+def ask_latest(
+    connection: Connection, tenant: str, user_id: str, provider_id: str, environment: str | None
+) -> Sequence[KnownApplicant | None]:
+    """Return the same, if there is any; it is read once somebody looks at it."""
+    of_user = {"of_tenant": tenant, "of_user": user_id, "of_provider": provider_id, "of_environment": environment}
+    return batch.execute(connection, _LATEST, of_user).each(_known)
+
+
+def _known(row: Any) -> KnownApplicant | None:
+    return None if row.fields is None else KnownApplicant(row.applicant_id, frozenset(row.fields))

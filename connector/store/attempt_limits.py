@@ -7,6 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, select, update
 
+from connector.store import batch
 from connector.store.models import providers, verifications
 from connector.store.verifications import IS_HERE, is_in
 
@@ -35,7 +36,7 @@ def find_started(
     user_id: str,
     since: datetime,
     environment: str | None = None,
-) -> list[datetime]:
+) -> Sequence[datetime]:
     """Return when the user's verifications since then were started whose run exists or may exist; latest first.
 
     Without those that were forgiven, or are in another environment.
@@ -47,7 +48,7 @@ def find_started(
         "since": since,
         "of_environment": environment,
     }
-    return list(connection.execute(_STARTED, limited).scalars())
+    return batch.execute(connection, _STARTED, limited).each(lambda row: row.created_at)
 
 
 def find_started_of_user(

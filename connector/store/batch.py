@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections import namedtuple
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache, cached_property, partial
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from sqlalchemy import Connection, Dialect
@@ -30,6 +30,7 @@ _WAITING = "waiting"  # in a connection's `info`: the statements that were not s
 
 T = TypeVar("T")
 Process = Callable[[Any], Any]
+Ask = Callable[[Connection], None]  # asks a connection for more, in the same round trip
 
 
 class Answer:
@@ -92,10 +93,14 @@ class _Made(Sequence[T]):
     def __init__(self, answer: Answer, make: Callable[[Any], T]) -> None:
         self._answer = answer
         self._make = make
+        self._made: list[T] | None = None
 
-    @cached_property
+    @property
     def _items(self) -> list[T]:
-        return [self._make(row) for row in self._answer.rows]
+        # Not a `cached_property`: in Python 3.11, all of its instances share a lock, and this one may wait for others.
+        if self._made is None:
+            self._made = [self._make(row) for row in self._answer.rows]
+        return self._made
 
     def __len__(self) -> int:
         return len(self._items)
@@ -137,6 +142,10 @@ def flush(connection: Connection, *, commit: bool = False) -> None:
     """
     if waiting := connection.info.pop(_WAITING, None):
         _send_together(connection, waiting, commit=commit and not connection.dispatch.commit)
+
+
+def nothing(_: Connection) -> None:
+    """Ask for nothing."""
 
 
 def forget(info: dict[str, Any]) -> None:
@@ -224,7 +233,7 @@ def _compile(answer: Answer, dialect: Dialect) -> _Compiled:
 
 
 def _row_type(names: Sequence[str]) -> Any:
-    return namedtuple("Row", names)
+    return namedtuple("Row", names, rename=True)
 
 
 @cache

@@ -115,7 +115,7 @@ def remove(connection: Connection, provider_id: str) -> None:
 
 def find(connection: Connection, provider_id: str, tenant: str) -> Provider | None:
     """Return one provider of the tenant."""
-    row = connection.execute(_FIND, {"provider_id": provider_id, "of_tenant": tenant}).one_or_none()
+    row = batch.execute(connection, _FIND, {"provider_id": provider_id, "of_tenant": tenant}).one_or_none()
     return None if row is None else _provider(row)
 
 

@@ -5,11 +5,13 @@ A change of the provider begins the count anew: because most refusals are due to
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, case, delete, select
 
+from connector.store import batch
 from connector.store.dialect import insert
 from connector.store.models import providers, refused_starts
 from connector.store.times import UtcDateTime
@@ -50,8 +52,14 @@ class RefusedStarts:
 
 def find(connection: Connection, provider_id: str, user_id: str, after: datetime) -> RefusedStarts | None:
     """Return the count that began after a time, and after the provider's latest change; None where there is none."""
-    row = connection.execute(_FIND, {"of_provider": provider_id, "of_user": user_id, "after": after}).one_or_none()
-    return None if row is None else RefusedStarts(row.number, row.since)
+    refused = ask(connection, provider_id, user_id, after)
+    return refused[0] if refused else None
+
+
+def ask(connection: Connection, provider_id: str, user_id: str, after: datetime) -> Sequence[RefusedStarts]:
+    """Return the same, if there is any; it is read once somebody looks at it."""
+    answer = batch.execute(connection, _FIND, {"of_provider": provider_id, "of_user": user_id, "after": after})
+    return answer.each(lambda row: RefusedStarts(row.number, row.since))
 
 
 def find_of_user(connection: Connection, tenant: str, user_id: str, after: datetime) -> dict[str, RefusedStarts]:

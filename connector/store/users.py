@@ -11,6 +11,8 @@ from datetime import datetime
 
 from sqlalchemy import Connection, bindparam, delete, false, select, tuple_
 
+from connector.store import batch
+from connector.store.batch import Answer
 from connector.store.dialect import insert
 from connector.store.models import user_attributes, users
 
@@ -60,10 +62,15 @@ def add_or_lock(connection: Connection, tenant: str, user_ids: Collection[str], 
     return set(connection.execute(_ADD_OR_LOCK(connection), rows).scalars()) if rows else set()
 
 
-def has(connection: Connection, tenant: str, user_id: str, *, share: bool = False) -> bool:
-    """Whether there is such a user; with `share`, waits for changes in flight."""
-    statement = _SHARED_USER if share else _USER
-    return connection.execute(statement, {"tenant": tenant, "user_id": user_id}).one_or_none() is not None
+def has(connection: Connection, tenant: str, user_id: str) -> bool:
+    """Whether there is such a user."""
+    return connection.execute(_USER, {"tenant": tenant, "user_id": user_id}).one_or_none() is not None
+
+
+def share_values(connection: Connection, tenant: str, user_id: str) -> tuple[Answer, Answer]:
+    """Wait for changes in flight; returns the user, if there is one, and the sealed values with their claims' URIs."""
+    key = {"tenant": tenant, "user_id": user_id}
+    return batch.execute(connection, _SHARED_USER, key), batch.execute(connection, _VALUES, key)
 
 
 def find_values(connection: Connection, tenant: str, user_id: str) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import fields
+from datetime import datetime
 from operator import itemgetter
 from typing import Any
 
@@ -13,6 +14,7 @@ from connector.domain.studio import OutputRole
 from connector.domain.verification import Verification, VerificationClaim
 from connector.domain.workflow_run import REVIEW
 from connector.store import batch
+from connector.store.batch import Answer
 from connector.store.dialect import insert as insert_or
 from connector.store.models import verification_claims, verification_tags, verifications
 
@@ -76,24 +78,31 @@ def replace(
 
 def add_tags(connection: Connection, verification: Verification, tags: Collection[str]) -> None:
     """Add the tags that the verification does not have yet."""
-    tagged = {
-        "verification_id": verification.verification_id,
-        "provider_id": verification.provider_id,
-        "created_at": verification.created_at,
-    }
+    add_tags_of(connection, verification.verification_id, verification.provider_id, verification.created_at, tags)
+
+
+def add_tags_of(
+    connection: Connection, verification_id: str, provider_id: str, created_at: datetime, tags: Collection[str]
+) -> None:
+    """Add the tags of a verification."""
+    tagged = {"verification_id": verification_id, "provider_id": provider_id, "created_at": created_at}
     batch.execute_all(connection, _ADD_TAGS(connection), [{**tagged, "tag": tag} for tag in sorted(tags)])
 
 
-def bind_values(connection: Connection, verification_id: str, claims: Sequence[VerificationClaim]) -> bool:
-    """Record which values the verification sends; False where one has changed since it was read: read all again.
+def bind_values(connection: Connection, verification_id: str, claims: Sequence[VerificationClaim]) -> Sequence[Answer]:
+    """Record which values the verification sends; `are_bound` then has to look at the answers.
 
     `claims` are all of the verification's claims.
     """
-    rows = _rows(verification_id, claims)
-    if len(connection.execute(_BIND(connection), rows).all()) == len(rows):
+    return [batch.execute(connection, _BIND(connection), row) for row in _rows(verification_id, claims)]
+
+
+def are_bound(connection: Connection, verification_id: str, answers: Sequence[Answer]) -> bool:
+    """Return whether all values are as they were read; False where one has changed since: read all again."""
+    if all(answer.rowcount for answer in answers):
         return True
     # All of it: a value that is not bound is marked by every change.
-    connection.execute(_UNBIND, {"of_verification": verification_id})
+    batch.execute(connection, _UNBIND, {"of_verification": verification_id})
     return False
 
 

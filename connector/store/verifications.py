@@ -98,16 +98,16 @@ def reserve(
     claims: Sequence[VerificationClaim],
     tags: Collection[str],
     lease: Lease,
-) -> Verification:
-    """Insert a verification with its claims and tags, and return it.
+) -> Sequence[Verification]:
+    """Insert a verification with its claims and tags, and return it once somebody looks at it.
 
     Where one is open already, this raises `IntegrityError`.
     """
     row = dict(verification) | {"lease_owner": lease.owner, "lease_until": lease.until}
-    reserved = read_row(connection.execute(_INSERT, row).one())
-    verification_claims.add(connection, reserved.verification_id, claims)
-    verification_claims.add_tags(connection, reserved, tags)
-    return reserved
+    reserved = batch.execute(connection, _INSERT, row)
+    verification_claims.add(connection, row["id"], claims)
+    verification_claims.add_tags_of(connection, row["id"], row["provider_id"], row["created_at"], tags)
+    return reserved.each(read_row)
 
 
 def take_over(connection: Connection, verification: Verification, lease: Lease) -> bool:
@@ -120,10 +120,10 @@ def take_over(connection: Connection, verification: Verification, lease: Lease) 
     return connection.execute(statement, taken).rowcount == 1
 
 
-def advance(connection: Connection, verification_id: str, owner: str, values: Mapping[str, Any]) -> bool:
-    """Record how far the initiation got, under its lease; False where the lease was lost."""
+def advance(connection: Connection, verification_id: str, owner: str, values: Mapping[str, Any]) -> Answer:
+    """Record how far the initiation got, under its lease; no row where the lease was lost."""
     advanced = {"of": verification_id, "of_owner": owner, **_without_status(values)}
-    return connection.execute(_CHANGE_UNDER_LEASE, advanced).rowcount == 1
+    return batch.execute(connection, _CHANGE_UNDER_LEASE, advanced)
 
 
 def record_run(

@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
-from sqlalchemy import Connection, Row, bindparam, select
+from sqlalchemy import Connection, bindparam, select
 
 from connector.domain.written_status import ClaimRecord
+from connector.store import batch
 from connector.store.models import claims, providers, verifications
 
-Verified = Sequence[Row[str, str, str | None]]  # `provider_id`, `uri` and `fingerprint`
+
+class VerifiedClaim(NamedTuple):
+    """A claim of a user that is verified."""
+
+    provider_id: str
+    uri: str
+    fingerprint: str | None
+
+
+Verified = Sequence[VerifiedClaim]
 
 _OF_USER = select(claims.c.provider_id, claims.c.uri, claims.c.fingerprint).where(
     claims.c.tenant == bindparam("of_tenant"), claims.c.user_id == bindparam("of_user"), claims.c.is_verified
@@ -31,8 +42,9 @@ _RECORDS = (
 
 
 def find(connection: Connection, tenant: str, user_id: str) -> Verified:
-    """Return the `provider_id`, `uri` and `fingerprint` of each of a user's claims that are verified."""
-    return connection.execute(_OF_USER, {"of_tenant": tenant, "of_user": user_id}).all()
+    """Return a user's claims that are verified; they are read once somebody looks at them."""
+    answer = batch.execute(connection, _OF_USER, {"of_tenant": tenant, "of_user": user_id})
+    return answer.each(lambda row: VerifiedClaim(*row))
 
 
 def find_records(connection: Connection, tenant: str, user_id: str) -> list[ClaimRecord]:

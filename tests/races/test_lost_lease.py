@@ -260,10 +260,13 @@ def test_run_that_was_started_for_a_user_who_is_removed_is_an_orphan(
     assert quiet.verifications("ann") == []
 
 
-@pytest.mark.parametrize("moment", [VALUES_READ, APPLICANT_LOOKED_FOR, RUN_RECORDED])
+@pytest.mark.parametrize(
+    ("moment", "outcome"),
+    [(VALUES_READ, REMOVED), (APPLICANT_LOOKED_FOR, REMOVED), (RUN_RECORDED, (200, None))],
+)
 @pytest.mark.parametrize("what", ["user", "provider"])
-def test_initiation_does_not_succeed_for_what_is_removed_before_the_answer(
-    quiet: World, ann: Caller, moment: str, what: str
+def test_initiation_succeeds_only_for_what_was_there_when_its_run_was_recorded(
+    quiet: World, ann: Caller, moment: str, outcome: tuple[int, str | None], what: str
 ) -> None:
     def take_away() -> None:
         if what == "user":
@@ -272,7 +275,7 @@ def test_initiation_does_not_succeed_for_what_is_removed_before_the_answer(
             assert admin_of(quiet).request("DELETE", f"{PROVIDERS}/{quiet.provider_id}").ok
 
     with meanwhile(moment, take_away):
-        assert initiate(quiet, ann) == REMOVED
+        assert initiate(quiet, ann) == outcome
 
     assert quiet.verifications("ann") == []
     if what == "user":

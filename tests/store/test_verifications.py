@@ -72,7 +72,7 @@ def page(
 
 def advance(database: Database, verification: Verification, owner: str, **values: object) -> bool:
     with database.write() as connection:
-        return verifications.advance(connection, verification.verification_id, owner, values)
+        return verifications.advance(connection, verification.verification_id, owner, values).rowcount == 1
 
 
 def close(database: Database, verification: Verification, now: datetime) -> bool:
@@ -233,7 +233,8 @@ class TestValues:
     def bind(self, database: Database, verification: Verification, **fingerprints: str) -> bool:
         with database.write() as connection:
             about = [VerificationClaim(uri, None, fingerprint=value) for uri, value in fingerprints.items()]
-            return verification_claims.bind_values(connection, verification.verification_id, about)
+            answers = verification_claims.bind_values(connection, verification.verification_id, about)
+            return verification_claims.are_bound(connection, verification.verification_id, answers)
 
     def change(self, database: Database, uri: str, fingerprint: str | None) -> None:
         with database.write() as connection:
@@ -343,7 +344,8 @@ class TestFinding:
             assert applicants.extend(connection, provider_id, "applicant-1", ["email", "dob"])
             assert not applicants.extend(connection, provider_id, "applicant-1", ["email"])
             assert not applicants.extend(connection, provider_id, "another", ["email"])
-            applicants.add(connection, seen, "applicant-1", ["last_name"])
+            added = applicants.add(connection, seen, "applicant-1", ["last_name"])
+            applicants.complete(connection, added, seen, "applicant-1", ["last_name"])
         with database.read() as connection:
             found = applicants.find_latest(connection, seen)
         assert found is not None
@@ -415,7 +417,7 @@ def test_verifications_count_from_the_moment_their_run_may_exist(
 
     def started(since: datetime) -> list[datetime]:
         with database.read() as connection:
-            return attempt_limits.find_started(connection, seen.tenant, provider_id, "ann", since)
+            return list(attempt_limits.find_started(connection, seen.tenant, provider_id, "ann", since))
 
     assert started(now - timedelta(days=1)) == []
     assert advance(database, seen, "first", run_requested_at=now)

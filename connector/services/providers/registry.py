@@ -189,21 +189,8 @@ class Providers:
 
     def find_enabled(self, tenant: Tenant, provider_id: str) -> Provider:
         """Return a provider that may be used for verification; raises `RequestError` (OIDV-10009) otherwise."""
-        return self._find_enabled(tenant.name, provider_id).limited(tenant.limits.attempts)
-
-    def check_enabled(self, provider: Provider) -> None:
-        """Raise `RequestError` (OIDV-10009) where a provider has been disabled or removed meanwhile."""
-        self._find_enabled(provider.tenant, provider.provider_id)
-
-    def _find_enabled(self, tenant_name: str, provider_id: str) -> Provider:
         with self._database.read() as connection:
-            provider = providers.find(connection, provider_id, tenant_name)
-        if provider is None or not provider.is_enabled:
-            state = "disabled: enable it" if provider else "not registered: check the id and the tenant"
-            raise RequestError(
-                Code.PROVIDER_UNAVAILABLE, f"The identity verification provider {provider_id} is {state}."
-            )
-        return provider
+            return enabled(connection, tenant.name, provider_id)
 
     def webhook_access(self, tenant: Tenant, provider_id: str) -> WebhookAccess:
         """Return what is needed to receive an event, tokens opened; raises `RequestError` without a provider."""
@@ -253,6 +240,15 @@ class Providers:
         detail = {"properties": sorted(name for name in changed if name != "credentials_set_at")}
         entry = by_administrator(self._clock(), actor, tenant.name, PROVIDER, name, what, detail, provider_id)
         self._journal.record(connection, [entry, *more])
+
+
+def enabled(connection: Connection, tenant_name: str, provider_id: str) -> Provider:
+    """Return a provider that may be used for verification; raises `RequestError` (OIDV-10009) otherwise."""
+    provider = providers.find(connection, provider_id, tenant_name)
+    if provider is None or not provider.is_enabled:
+        state = "disabled: enable it" if provider else "not registered: check the id and the tenant"
+        raise RequestError(Code.PROVIDER_UNAVAILABLE, f"The identity verification provider {provider_id} is {state}.")
+    return provider
 
 
 def _plain_columns(config: ProviderConfig, studio: Studio) -> dict[str, Any]:

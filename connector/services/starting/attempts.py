@@ -7,9 +7,8 @@ interrupted, lease expired ──► take it over                with the user, 
 
 from __future__ import annotations
 
-import math
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -19,7 +18,6 @@ from sqlalchemy.exc import IntegrityError
 
 from connector.domain.capture import LINK
 from connector.domain.provider import Provider
-from connector.domain.user_status import next_attempt_at
 from connector.domain.verification import Verification, VerificationClaim, claim_of
 from connector.domain.workflow_input import RunPlan
 from connector.domain.workflow_run import AWAITING_INPUT, ERROR, STARTING, TAG_PREFIX, RunSnapshot
@@ -27,13 +25,15 @@ from connector.errors import Code, ConnectorError, DirectoryError, OnfidoError, 
 from connector.onfido.client import OnfidoClient
 from connector.services.journal import Journal
 from connector.services.providers.onfido import Onfido
-from connector.services.providers.registry import Providers
+from connector.services.providers.registry import enabled
 from connector.services.results import status
 from connector.services.results.ending import end_verification
 from connector.services.results.results import Results
 from connector.services.starting.leases import Leases
+from connector.services.starting.limits import check_limit
 from connector.services.timing import Deadline
 from connector.store import attempt_limits, verifications
+from connector.store.batch import Answer
 from connector.store.engine import Database
 from connector.store.verifications import Fence, Lease, RemovedError
 
@@ -105,7 +105,6 @@ class Attempts:
     def __init__(
         self,
         database: Database,
-        providers: Providers,
         onfido: Onfido,
         results: Results,
         journal: Journal,
@@ -114,7 +113,6 @@ class Attempts:
     ) -> None:
         self._database = database
         self._journal = journal
-        self._providers = providers
         self._onfido = onfido
         self._results = results
         self._leases = leases
@@ -133,7 +131,8 @@ class Attempts:
             with self._database.read() as connection:
                 verification = verifications.find_open(connection, provider.provider_id, user_id)
             if verification is None:  # it has ended meanwhile, or the provider was removed
-                self._providers.check_enabled(provider)
+                with self._database.read() as connection:
+                    enabled(connection, provider.tenant, provider.provider_id)
             elif self._is_resumable(provider, verification, deadline) and (
                 taken := self._take_over(verification, lease)
             ):
@@ -162,8 +161,9 @@ class Attempts:
                     "updated_at": now,
                 }
                 reserved = verifications.reserve(connection, row, request.claims(provider), request.plan.tags, lease)
-                _check_limit(connection, provider, user_id, now)  # while no other request can start one
-                return reserved
+                started = _find_started(connection, provider, user_id, now)
+                check_limit(provider, started, now)  # while no other request can start one
+                return reserved[0]
         except IntegrityError:
             return None
 
@@ -229,9 +229,12 @@ class Attempts:
 
     def lock(self, connection: Connection, attempt: Attempt, **values: object) -> None:
         """Lock the verification until the transaction's end, as `advance` does in the caller's."""
+        check_lease(connection, attempt, self.ask_lock(connection, attempt, **values))
+
+    def ask_lock(self, connection: Connection, attempt: Attempt, **values: object) -> Answer:
+        """Lock the verification as `lock` does; the caller checks the lease (`check_lease`), and may ask more first."""
         changed = values | {"updated_at": self._clock()}
-        if not verifications.advance(connection, attempt.verification.verification_id, attempt.lease.owner, changed):
-            raise lost(connection, attempt)
+        return verifications.advance(connection, attempt.verification.verification_id, attempt.lease.owner, changed)
 
     def give_back(self, attempt: Attempt, error: ConnectorError, cause: str = INITIATED) -> None:
         """Release the lease so that the next request continues, or starts anew where this attempt cannot succeed."""
@@ -254,20 +257,10 @@ class Attempts:
         return True
 
 
-def _check_limit(connection: Connection, provider: Provider, user_id: str, now: datetime) -> None:
-    """Raise where the user has started as many runs as the provider allows within its window."""
-    window = timedelta(seconds=provider.attempt_window)
-    started = attempt_limits.find_started(
-        connection, provider.tenant, provider.provider_id, user_id, now - window, provider.environment
-    )
-    if allowed_at := next_attempt_at(started, provider, now):
-        seconds = max(1, math.ceil((allowed_at - now).total_seconds()))
-        raise RequestError(
-            Code.ATTEMPT_LIMIT,
-            f"{len(started)} verifications were started within {provider.attempt_window} seconds, the most that is "
-            f"allowed. The next is allowed at {allowed_at:%Y-%m-%dT%H:%M:%SZ}.",
-            retry_after=seconds,
-        )
+def _find_started(connection: Connection, provider: Provider, user_id: str, now: datetime) -> Sequence[datetime]:
+    """Return when the user has started the runs that count against the provider's limit."""
+    since, environment = now - timedelta(seconds=provider.attempt_window), provider.environment
+    return attempt_limits.find_started(connection, provider.tenant, provider.provider_id, user_id, since, environment)
 
 
 def is_link_expired(verification: Verification, run: RunSnapshot, now: datetime) -> bool:
@@ -285,6 +278,12 @@ def open_already(run_id: str) -> RequestError:
         f"A verification is open: run {run_id}. Ask with status REINITIATED for its SDK token, "
         "or with COMPLETED for its result.",
     )
+
+
+def check_lease(connection: Connection, attempt: Attempt, locked: Answer) -> None:
+    """Raise one of `NOT_OURS` where the lock of an attempt shows that its lease was lost."""
+    if not locked.rowcount:
+        raise lost(connection, attempt)
 
 
 def lost(connection: Connection, attempt: Attempt) -> LeaseLostError:

@@ -26,9 +26,11 @@ from connector.errors import Code, RequestError
 from connector.onfido.countries import as_onfido_writes
 from connector.services.journal import Journal
 from connector.services.starting.attempts import Attempt, Attempts, VerificationRequest
+from connector.services.starting.known_user import KnownUser
 from connector.services.values import UserValues
-from connector.store import applicants, claims, verification_claims, verified_claims
+from connector.store import claims, verification_claims
 from connector.store.applicants import KnownApplicant
+from connector.store.batch import Answer
 from connector.store.engine import Database
 from connector.store.vault import Fingerprints
 
@@ -102,36 +104,34 @@ class Binding:
         Raises `RequestError`: user unknown, a value is missing or invalid for Onfido, or nothing is left to
         verify.
         """
-        user_id = attempt.verification.user_id
+        user_id, known = attempt.verification.user_id, KnownUser(attempt.provider, attempt.verification.user_id)
         values = self._user_values.read(
             self._tenants.named(attempt.provider.tenant),
             user_id,
             attempt.request.access_token,
             at_most=attempt.deadline.remaining(),
             reader=attempt.verification.verification_id,
+            ask=known.ask,
         )
         if values is None:
             raise RequestError(Code.USER_NOT_FOUND, f"There is no user {user_id}: check the id, or add the user.")
         fields = _select(attempt.provider, attempt.request, values)
         check_applicant({**fields, **attempt.request.plan.consents}, attempt.provider.claims)
         targets = self._bind(attempt.provider, user_id, attempt.request, values)
-        environment = attempt.provider.environment
-        with self._database.read() as connection:
-            return BoundValues(
-                fields=fields,
-                values=values,
-                custom_data=attempt.request.plan.custom_data(values),
-                claims=targets,
-                update=_update(attempt, values, applicants.find_latest(connection, attempt.verification, environment)),
-                has_outdated=_compare(connection, attempt.provider, user_id, attempt.request, targets),
-            )
+        return BoundValues(
+            fields=fields,
+            values=values,
+            custom_data=attempt.request.plan.custom_data(values),
+            claims=targets,
+            update=_update(attempt, values, known.applicant),
+            has_outdated=_compare(known, attempt.provider, attempt.request, targets),
+        )
 
     def check_left(self, provider: Provider, user_id: str, request: VerificationRequest) -> None:
         """Raise `RequestError` where every requested claim is verified for the user's current value."""
-        values = self._user_values.read(self._tenants.named(provider.tenant), user_id, request.access_token) or {}
-        targets = self._bind(provider, user_id, request, values)
-        with self._database.read() as connection:
-            _compare(connection, provider, user_id, request, targets)
+        known, tenant = KnownUser(provider, user_id), self._tenants.named(provider.tenant)
+        values = self._user_values.read(tenant, user_id, request.access_token, ask=known.ask) or {}
+        _compare(known, provider, request, self._bind(provider, user_id, request, values))
 
     def _bind(
         self, provider: Provider, user_id: str, request: VerificationRequest, values: Mapping[str, str]
@@ -161,10 +161,14 @@ class Binding:
             targets = request.claims(attempt.provider)
             verification_claims.replace(connection, attempt.verification, targets, request.plan.tags)
 
-    def record(self, connection: Connection, attempt: Attempt, bound: BoundValues) -> bool:
-        """Record the values sent, under the verification's lock; False where one has changed since it was read."""
+    def bind(self, connection: Connection, attempt: Attempt, bound: BoundValues) -> Sequence[Answer]:
+        """Record the values sent; `is_bound` then looks at the answers."""
+        return verification_claims.bind_values(connection, attempt.verification.verification_id, bound.claims)
+
+    def is_bound(self, connection: Connection, attempt: Attempt, bound: BoundValues, answers: Sequence[Answer]) -> bool:
+        """Withdraw what is verified for other values than those sent; False where one has changed since it was read."""
         verification = attempt.verification
-        if not verification_claims.bind_values(connection, verification.verification_id, bound.claims):
+        if not verification_claims.are_bound(connection, verification.verification_id, answers):
             return False
         if bound.has_outdated:
             tenant, user_id = verification.tenant, verification.user_id
@@ -190,16 +194,11 @@ class Binding:
 
 
 def _compare(
-    connection: Connection,
-    provider: Provider,
-    user_id: str,
-    request: VerificationRequest,
-    targets: Sequence[VerificationClaim],
+    known: KnownUser, provider: Provider, request: VerificationRequest, targets: Sequence[VerificationClaim]
 ) -> bool:
     """Return whether some are verified for other values; raise where all requested ones are for these."""
-    known = _fingerprints(targets)
-    verified = verified_claims.find(connection, provider.tenant, user_id)
-    held = [claim for claim in verified if known.get(claim.uri, claim.fingerprint) == claim.fingerprint]
+    current = _fingerprints(targets)
+    held = [claim for claim in known.verified if current.get(claim.uri, claim.fingerprint) == claim.fingerprint]
     judged = {claim.uri for claim in targets if provider.missing_name is None or not claim.is_stand_in} & set(
         request.uris
     )
@@ -208,7 +207,7 @@ def _compare(
             Code.NOTHING_TO_VERIFY,
             "Every requested claim is verified already, and no value has changed since: request others, or none.",
         )
-    return len(held) < len(verified)
+    return len(held) < len(known.verified)
 
 
 def _fingerprints(targets: Sequence[VerificationClaim]) -> dict[str, str | None]:

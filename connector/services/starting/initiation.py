@@ -10,10 +10,13 @@ before it starts another.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
+
+from sqlalchemy.exc import IntegrityError
 
 from connector.domain.applicant import RemoteApplicant
 from connector.domain.capture import LINK, SdkOptions
@@ -34,6 +37,7 @@ from connector.services.starting.attempts import (
     Attempt,
     Attempts,
     VerificationRequest,
+    check_lease,
     open_already,
 )
 from connector.services.starting.binding import Binding, BoundValues
@@ -44,6 +48,7 @@ from connector.services.timing import Deadline, Timing
 from connector.store import applicants, verification_claims, verifications
 from connector.store.engine import Database
 from connector.store.snapshots import Snapshot
+from connector.store.verifications import RemovedError
 
 MARGIN = timedelta(minutes=1)  # tolerance for corrections of a clock
 
@@ -192,11 +197,16 @@ class Initiation:
             "environment": combined(applicant.environment, attempt.provider.environment),
             "sends_user_id": attempt.request.plan.studio.sends_user_id,
         }
-        with self._database.write() as connection:
-            self._attempts.lock(connection, attempt, **known, run_requested_at=self._clock())
+        with _removed_meanwhile(), self._database.write() as connection:
+            locked = self._attempts.ask_lock(connection, attempt, **known, run_requested_at=self._clock())
+            added = None
             if not bound.is_known(applicant_id):
-                applicants.add(connection, attempt.verification, applicant_id, bound.fields)
-            if self._binding.record(connection, attempt, bound):
+                added = applicants.add(connection, attempt.verification, applicant_id, bound.fields)
+            answers = self._binding.bind(connection, attempt, bound)
+            check_lease(connection, attempt, locked)
+            if added is not None:
+                applicants.complete(connection, added, attempt.verification, applicant_id, bound.fields)
+            if self._binding.is_bound(connection, attempt, bound, answers):
                 return True
             self._attempts.lock(connection, attempt, run_requested_at=None)
             return False
@@ -242,6 +252,15 @@ class Initiation:
             with self._database.write() as connection:
                 verifications.advance(connection, verification_id, attempt.lease.owner, verifications.NO_LEASE)
         return started
+
+
+@contextmanager
+def _removed_meanwhile() -> Iterator[None]:
+    """Translate the database's refusal of what belongs to a verification that is gone."""
+    try:
+        yield
+    except IntegrityError as error:
+        raise RemovedError from error
 
 
 def capture_access(onfido: OnfidoClient, stored: Snapshot, run: RunSnapshot, options: SdkOptions | None) -> Started:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 import structlog
+from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from connector.domain.history import REFUSED, START, Change
@@ -23,6 +24,7 @@ from connector.errors import Code, OnfidoError, RequestError
 from connector.services.journal import Journal
 from connector.store import refused_starts
 from connector.store.engine import Database
+from connector.store.refused_starts import RefusedStarts
 
 log = structlog.get_logger(__name__)
 
@@ -57,13 +59,15 @@ class Refusals:
         self._journal = journal
         self._clock = clock
 
-    def check(self, provider: Provider, user_id: str) -> None:
+    def ask(self, connection: Connection, provider_id: str, user_id: str) -> Sequence[RefusedStarts]:
+        """Ask how often Onfido refused to start, for `check`."""
+        return refused_starts.ask(connection, provider_id, user_id, self._clock() - WINDOW)
+
+    def check(self, provider: Provider, counted: Sequence[RefusedStarts]) -> None:
         """Raise `RequestError` where Onfido refused to start as often as the provider allows attempts."""
-        now = self._clock()
-        with self._database.read() as connection:
-            refused = refused_starts.find(connection, provider.provider_id, user_id, now - WINDOW)
-        if refused is None or refused.number < provider.max_attempts:
+        if not counted or counted[0].number < provider.max_attempts:
             return
+        refused, now = counted[0], self._clock()
         allowed_at = refused.since + WINDOW
         raise RequestError(
             Code.ATTEMPT_LIMIT,

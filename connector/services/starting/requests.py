@@ -24,7 +24,7 @@ from connector.domain.workflow_input import RunRequest, plan_run, plan_sdk
 from connector.domain.workflow_run import AWAITING_INPUT
 from connector.errors import Code, OnfidoError, RequestError, TooManyRequests
 from connector.services.providers.onfido import Onfido
-from connector.services.providers.registry import Providers
+from connector.services.providers.registry import Providers, enabled
 from connector.services.results.results import Results
 from connector.services.starting.attempts import VerificationRequest, is_link_expired
 from connector.services.starting.initiation import Initiation, Started, capture_access
@@ -104,9 +104,11 @@ class Verifications:
         reached.
         """
         with self._refusals.traced(StartRequest(tenant, user_id, provider_id, uris, actor)):
-            provider = self._providers.find_enabled(tenant, provider_id)
+            with self._database.read() as connection:
+                refused = self._refusals.ask(connection, provider_id, user_id)
+                provider = enabled(connection, tenant.name, provider_id)
             _check_mapped(provider, uris)
-            self._refusals.check(provider, user_id)
+            self._refusals.check(provider, refused)
             plan = plan_run(provider.studio, request, self._clock())
             verification_request = VerificationRequest(tuple(uris), plan, access_token)
             started = self._initiation.start(provider, user_id, verification_request, self._timing.interactive())

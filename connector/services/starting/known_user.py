@@ -1,0 +1,35 @@
+"""What is known here of a user whose verification starts, read in one round trip with the user's values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection
+
+from connector.domain.provider import Provider
+from connector.store import applicants, verified_claims
+from connector.store.applicants import KnownApplicant
+from connector.store.verified_claims import VerifiedClaim
+
+
+class KnownUser:
+    """The user's applicant with a provider, and the claims that are verified; `ask` has to be called first."""
+
+    def __init__(self, provider: Provider, user_id: str) -> None:
+        self._provider = provider
+        self._user_id = user_id
+        self.verified: Sequence[VerifiedClaim] = ()
+        self._applicants: Sequence[KnownApplicant | None] = ()
+
+    def ask(self, connection: Connection) -> None:
+        """Ask the database, which answers with the next statement whose answer somebody looks at."""
+        provider = self._provider
+        self._applicants = applicants.ask_latest(
+            connection, provider.tenant, self._user_id, provider.provider_id, provider.environment
+        )
+        self.verified = verified_claims.find(connection, provider.tenant, self._user_id)
+
+    @property
+    def applicant(self) -> KnownApplicant | None:
+        """The user's latest applicant, if it is known what it was sent."""
+        return self._applicants[0] if self._applicants else None

@@ -1,0 +1,23 @@
+"""The limit of attempts: how many runs a user may start with a provider within a while."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from datetime import datetime
+
+from connector.domain.provider import Provider
+from connector.domain.user_status import next_attempt_at
+from connector.errors import Code, RequestError
+
+
+def check_limit(provider: Provider, started: Sequence[datetime], now: datetime) -> None:
+    """Raise where a user has started as many runs as the provider allows within its window."""
+    if allowed_at := next_attempt_at(started, provider, now):
+        seconds = max(1, math.ceil((allowed_at - now).total_seconds()))
+        raise RequestError(
+            Code.ATTEMPT_LIMIT,
+            f"{len(started)} verifications were started within {provider.attempt_window} seconds, the most that is "
+            f"allowed. The next is allowed at {allowed_at:%Y-%m-%dT%H:%M:%SZ}.",
+            retry_after=seconds,
+        )
