@@ -27,7 +27,7 @@ from connector.api.examples import VERIFIED, VERIFY_ANSWERS, VERIFY_REQUESTS
 from connector.api.parsing import Blueprint
 from connector.api.properties import by_key
 from connector.api.shares import Lasting
-from connector.domain.claims import Claim
+from connector.domain.claims import Claim, as_users_see
 from connector.domain.user_ids import id_objection
 from connector.domain.workflow_input import RunRequest
 from connector.errors import Code, RequestError
@@ -73,7 +73,7 @@ def verify_me(body: dict[str, Any]) -> Answer:
     token for a run that awaits input.
     """
     token = request.authorization.token if request.authorization else None
-    return _verify(_me(), body, token)
+    return _verify(_me(), body, token, is_own=True)
 
 
 @blueprint.get("/me/idv/claims")
@@ -87,7 +87,7 @@ def list_my_claims(query: dict[str, Any]) -> list[dict[str, Any]]:
 
     A claim is listed once a verification was started for it, or an administrator added it.
     """
-    return _list(_me(), query)
+    return _list(_me(), query, is_own=True)
 
 
 @blueprint.get("/me/idv/claims/<claim_id>")
@@ -100,7 +100,7 @@ def get_my_claim(claim_id: str) -> dict[str, Any]:
 
     By the id that the list has.
     """
-    return _claim_body(_claims().get(g.tenant, _me(), claim_id))
+    return _claim_body(_claims().get(g.tenant, _me(), claim_id), is_own=True)
 
 
 @blueprint.post("/<user_id>/idv/verify")
@@ -129,7 +129,7 @@ def list_claims(query: dict[str, Any], user_id: str) -> list[dict[str, Any]]:
 
     Of one provider, or of all.
     """
-    return _list(user_id, query)
+    return _list(user_id, query, is_own=False)
 
 
 @blueprint.post("/<user_id>/idv/claims")
@@ -173,7 +173,7 @@ def get_claim(user_id: str, claim_id: str) -> dict[str, Any]:
 
     By the id that the list has.
     """
-    return _claim_body(_claims().get(g.tenant, user_id, claim_id))
+    return _claim_body(_claims().get(g.tenant, user_id, claim_id), is_own=False)
 
 
 @blueprint.put("/<user_id>/idv/claims/<claim_id>")
@@ -221,7 +221,7 @@ def _me() -> str:
     return user_id
 
 
-def _verify(user_id: str, body: dict[str, Any], access_token: str | None = None) -> Answer:
+def _verify(user_id: str, body: dict[str, Any], access_token: str | None = None, *, is_own: bool = False) -> Answer:
     provider_id, uris = body["idVProviderId"], list(dict.fromkeys(body["claims"]))
     service, key = _verifications(), (g.tenant, user_id, provider_id, uris)
     properties = _properties(body)
@@ -235,7 +235,7 @@ def _verify(user_id: str, body: dict[str, Any], access_token: str | None = None)
             completion = service.complete(*key, wait=_preferred_wait())
             waited = completion.waited
             headers = {} if waited is None else {"Preference-Applied": f"wait={waited}"}
-            return _answer(provider_id, [_claim_body(claim) for claim in completion.claims], headers)
+            return _answer(provider_id, [_claim_body(claim, is_own=is_own) for claim in completion.claims], headers)
         case None:
             raise RequestError(Code.STATUS_MISSING, f"properties: `status` must be given, one of {_STATUSES}.")
         case _:
@@ -262,15 +262,15 @@ def _preferred_wait() -> int:
     return 0
 
 
-def _list(user_id: str, query: dict[str, Any]) -> list[dict[str, Any]]:
+def _list(user_id: str, query: dict[str, Any], *, is_own: bool) -> list[dict[str, Any]]:
     provider_id = (query["idVProviderId"] or "").strip() or None
-    return [_claim_body(claim) for claim in _claims().all(g.tenant, user_id, provider_id)]
+    return [_claim_body(claim, is_own=is_own) for claim in _claims().all(g.tenant, user_id, provider_id)]
 
 
-def _claim_body(claim: Claim) -> dict[str, Any]:
-    """Return a claim with Onfido's values."""
+def _claim_body(claim: Claim, *, is_own: bool) -> dict[str, Any]:
+    """Return a claim with Onfido's values; `is_own`: for the user."""
     kept: KeptResults = current_app.extensions["services"].kept
-    return claim_body(claim, **kept.read_of(claim))
+    return claim_body(as_users_see(claim) if is_own else claim, **kept.read_of(claim))
 
 
 def _properties(body: dict[str, Any]) -> dict[str, str]:

@@ -8,6 +8,7 @@ from flask import current_app, g
 
 from connector.api.error_responses import DIRECTORY, ONFIDO
 from connector.api.errors import PROVIDER_ERRORS
+from connector.api.explanation_shapes import ExplanationSchema, explanation_body
 from connector.api.parsing import Blueprint
 from connector.api.shares import Lasting
 from connector.api.verification_shapes import (
@@ -105,6 +106,19 @@ def decide_verification(body: dict[str, Any], provider_id: str, run_id: str) -> 
     decisions: Decisions = current_app.extensions["services"].decisions
     decisions.decide(verification, is_approved=is_approved, reason=reason, actor=g.principal.actor)
     return _details(provider_id, run_id)
+
+
+@blueprint.get("/verifications/<run_id>/explanation")
+@blueprint.requires("internal_idv_claim_view")
+@blueprint.refuses(Code.PROVIDER_NOT_FOUND, Code.VERIFICATION_NOT_FOUND)
+@blueprint.response(200, ExplanationSchema)
+def explain_verification(provider_id: str, run_id: str) -> dict[str, Any]:
+    """Explain in steps what a verification says of each of its claims.
+
+    It is kept as long as the verification, whatever later ones say.
+    """
+    check_provider(provider_id)
+    return explanation_body(*_lookup().explain(g.tenant, run_id, provider_id))
 
 
 @blueprint.get("/verifications/<run_id>/history")

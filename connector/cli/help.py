@@ -43,6 +43,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "outbox drop": (f"connector outbox drop {DELIVERY} --yes",),
     "verification list": ("connector verification list --user ann", "connector verification list --watch"),
     "verification show": (f"connector verification show {RUN} --output",),
+    "verification explain": (f"connector verification explain {RUN}",),
     "verification refresh": (f"connector verification refresh {RUN}",),
     "verification decide": (f'connector verification decide {RUN} --approve --reason "Seen in person"',),
     "verification export": ("connector verification export --from 2026-01-01 --output january.csv",),

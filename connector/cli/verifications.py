@@ -178,6 +178,24 @@ def decide(
         _show(opened, tenant, run_id, as_json=as_json)
 
 
+@verification.command()
+@click.argument("run_id", type=ID)
+@view_options
+def explain(context: click.Context, run_id: str, tenant: Tenant, as_json: bool) -> None:
+    """Explain in steps what a verification says of each of its claims."""
+    from connector.api.explanation_shapes import ExplanationSchema, explanation_body  # noqa: PLC0415
+
+    with services(context) as opened:
+        view = ExplanationSchema().dump(explanation_body(*opened.lookup.explain(tenant, run_id)))
+    if as_json:
+        print_json(view)
+        return
+    for each in view["claims"]:
+        click.echo(f"{each['uri']}: {each['result'] or 'no result yet'}{', verified' if each['isVerified'] else ''}")
+        for step in each["steps"]:
+            click.echo(f"  {'*' if step['applies'] else '-'} {step['text']}")
+
+
 def _show(opened: Services, tenant: Tenant, run_id: str, *, as_json: bool, has_output: bool = False) -> None:
     from connector.api.verification_shapes import VerificationDetailsSchema, details_body  # noqa: PLC0415
 

@@ -51,6 +51,7 @@ class RunSnapshot:
 
     `comparisons` maps Onfido's comparison keys to what it found; None where the workflow's output holds no
     comparison at all (then its `document_check` task is asked), an empty mapping where that was asked as well.
+    `places` says where each was found: its JSON Pointer in the output, after `<task>#` where it is that task's output.
     `lacks_document`: they are those of a proof of address alone, and that task was not asked yet.
     `output` is the workflow's own, of any JSON shape. `document` holds what Onfido read from the document, None where
     no report is in sight.
@@ -59,6 +60,7 @@ class RunSnapshot:
     run_id: str
     status: str
     comparisons: Mapping[str, Comparison] | None = None
+    places: Mapping[str, str] = field(default_factory=dict)
     lacks_document: bool = False
     completed_at: datetime | None = None
     sdk_token: str | None = field(default=None, repr=False)

@@ -183,7 +183,7 @@ class OnfidoClient(Tasks, Files, Subscriptions, Customers):
         path = ("workflow_runs", run.run_id, "tasks")
         task_id = self._read(newest_document_check, self._call("GET", *path))
         output = self._read(_output, self._call("GET", *path, task_id)) if task_id else None
-        return with_document_check(run, output)
+        return with_document_check(run, task_id, output)
 
     def create_sdk_token(self, applicant_id: str, options: SdkOptions = _UNBOUND) -> str:
         """Create a token for the SDK, which lives 90 minutes."""

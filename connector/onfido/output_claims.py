@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from connector.domain.claims import ClaimOutput
+from connector.domain.judgement import ClaimOutput
 from connector.domain.studio import OutputRole
 from connector.domain.text import is_usable
 from connector.domain.verification import VerificationClaim

@@ -11,7 +11,7 @@ from connector.domain.applicant import RemoteApplicant
 from connector.domain.capture import LinkOptions
 from connector.domain.environment import LIVE, SANDBOX
 from connector.domain.tasks import Task, TaskSummary
-from connector.domain.workflow_run import Comparison, RunSnapshot, is_final
+from connector.domain.workflow_run import RunSnapshot, is_final
 from connector.errors import Code, RequestError
 from connector.onfido.reading import (
     UnreadableError,
@@ -27,7 +27,7 @@ from connector.onfido.reading import (
     time,
     web_address,
 )
-from connector.onfido.reports import address_of, comparisons, document_values, objects_in
+from connector.onfido.reports import Compared, address_of, comparisons, document_values, objects_in
 
 MAX_STATUS_LENGTH = 64
 MAX_REASON_LENGTH, MAX_REASONS = 300, 50
@@ -93,6 +93,7 @@ def run_snapshot(body: object) -> RunSnapshot:
         status=status[:MAX_STATUS_LENGTH],
         comparisons=None if compared is None else compared.findings,
         lacks_document=compared is not None and not compared.has_document,
+        places={} if compared is None else compared.places(output),
         completed_at=completed_at if is_final(status) else None,
         sdk_token=text(run.get("sdk_token")),
         output=output,
@@ -105,18 +106,24 @@ def run_snapshot(body: object) -> RunSnapshot:
     )
 
 
-def with_document_check(run: RunSnapshot, output: object) -> RunSnapshot:
+def with_document_check(run: RunSnapshot, task_id: str | None, output: object) -> RunSnapshot:
     """Add the output of its document check, if any, to a run; the run's own comparisons take precedence.
 
     Comparisons of a proof of address alone decide the address only.
     """
     objects = objects_in(output)
-    findings: Mapping[str, Comparison] = compared.findings if (compared := comparisons(objects)) else {}
-    if run.comparisons is not None:
-        is_replaced = run.lacks_document and bool(objects)
-        findings = {**findings, **address_of(run.comparisons)} if is_replaced else run.comparisons
     document = document_values(objects) if run.document is None else run.document
-    return replace(run, comparisons=findings, lacks_document=False, document=document)
+    run = replace(run, document=document)
+    if run.comparisons is not None and not (run.lacks_document and objects):
+        return replace(run, lacks_document=False)
+    checked = comparisons(objects) or Compared({})
+    places = {key: f"{task_id}#{pointer}" for key, pointer in checked.places(output).items()}
+    return replace(
+        run,
+        comparisons={**checked.findings, **address_of(run.comparisons or {})},
+        places={**places, **address_of(run.places)},
+        lacks_document=False,
+    )
 
 
 def remote_applicant(body: object) -> RemoteApplicant:

@@ -8,18 +8,23 @@ output ──► `objects_in`, level by level ──┬─► each `data_compari
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
-from typing import Any
+from typing import Any, TypeGuard, TypeVar
 
-from connector.domain.nesting import containers
+from connector.domain.nesting import containers, pointers_to
+from connector.domain.text import is_usable
 from connector.domain.workflow_run import Comparison
 from connector.onfido.reading import mapping, written
 
 MAX_DEPTH = 64  # of a workflow's output; deeper levels are not searched
 MAX_BREADTH = 10_000  # objects and lists on one level of it
 MAX_VALUE_LENGTH = 255
+MAX_POINTER = 400  # characters of where a comparison is; a longer pointer is not kept
 DOCUMENT_NUMBER = "document_number"
+
+T = TypeVar("T")
+_Finding = tuple[Comparison, dict[str, Any]]  # a comparison, and the object whose `data_comparison` has it
 
 _BY_NAME: dict[str, Comparison] = {each.value: each for each in Comparison}
 _WORST_FIRST = (Comparison.CONSIDER, Comparison.UNIDENTIFIED, Comparison.CLEAR, Comparison.NOT_COMPARED)
@@ -39,10 +44,20 @@ _OF_PROOFS_OF_ADDRESS = frozenset({"issuer", "issue_date", "first_names", "last_
 
 @dataclass(frozen=True)
 class Compared:
-    """Onfido's comparisons, by its keys; `has_document`: not by a proof of address alone."""
+    """Onfido's comparisons, by its keys; `has_document`: not by a proof of address alone.
+
+    `sources` has the object with the `data_comparison` that decided, by the same keys.
+    """
 
     findings: Mapping[str, Comparison]
     has_document: bool = True
+    sources: Mapping[str, dict[str, Any]] = field(default_factory=dict)
+
+    def places(self, output: object) -> dict[str, str]:
+        """Return the JSON Pointers of the comparisons that decided in the output, by Onfido's keys."""
+        pointers = pointers_to(output, self.sources.values())
+        by_key = ((key, pointers.get(id(node))) for key, node in self.sources.items())
+        return {key: f"{pointer}/data_comparison" for key, pointer in by_key if _can_be_kept(pointer)}
 
 
 def objects_in(output: object) -> list[dict[str, Any]]:
@@ -68,13 +83,22 @@ def comparisons(objects: Sequence[dict[str, Any]]) -> Compared | None:
     by_documents = _merged(node for node in compared if id(node) not in proofs)
     by_proofs = _merged(node for node in compared if id(node) in proofs)
     if len(proofs) == len(compared):
-        return Compared(by_proofs, has_document=False)
-    return Compared(by_documents | address_of(by_proofs))
+        return _compared(by_proofs, has_document=False)
+    return _compared(by_documents | address_of(by_proofs), has_document=True)
 
 
-def address_of(findings: Mapping[str, Comparison]) -> dict[str, Comparison]:
-    """Return the comparisons of the address."""
-    return {key: comparison for key, comparison in findings.items() if key == "address"}
+def address_of(by_key: Mapping[str, T]) -> dict[str, T]:
+    """Return what there is of the address."""
+    return {key: value for key, value in by_key.items() if key == "address"}
+
+
+def _can_be_kept(pointer: str | None) -> TypeGuard[str]:
+    return pointer is not None and len(pointer) <= MAX_POINTER and is_usable(pointer)
+
+
+def _compared(merged: Mapping[str, _Finding], *, has_document: bool) -> Compared:
+    findings = {key: comparison for key, (comparison, _) in merged.items()}
+    return Compared(findings, has_document, {key: node for key, (_, node) in merged.items()})
 
 
 def document_values(objects: Sequence[dict[str, Any]]) -> dict[str, str] | None:
@@ -111,11 +135,12 @@ def _compares_address(node: dict[str, Any]) -> bool:
     return "address" in keys and keys <= _COMPARED_BY_PROOFS
 
 
-def _merged(nodes: Iterable[dict[str, Any]]) -> dict[str, Comparison]:
-    merged: dict[str, Comparison] = {}
+def _merged(nodes: Iterable[dict[str, Any]]) -> dict[str, _Finding]:
+    merged: dict[str, _Finding] = {}
     for node in nodes:
         for key, comparison in _findings(node["data_comparison"]):
-            merged[key] = min(merged.get(key, comparison), comparison, key=_WORST_FIRST.index)
+            finding = (comparison, node)
+            merged[key] = min(merged.get(key, finding), finding, key=lambda each: _WORST_FIRST.index(each[0]))
     return merged
 
 

@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, insert, or_, select, text, true
 
-from connector.domain.history import AUDITED, CLAIM, REMOVED, RUN, START, USER, AuditFilter, Change, Entry, name_of
+from connector.domain.history import AUDITED, REMOVED, RUN, START, USER, AuditFilter, Change, Entry, name_of
 from connector.store import batch, pages
 from connector.store.conditions import IS_AUDITED, IS_REFUSED
 from connector.store.models import history
@@ -58,14 +58,6 @@ def find_of_verification(connection: Connection, verification_id: str) -> list[C
     """Return the changes of a verification and its claims, the oldest first."""
     statement = select(*_COLUMNS).where(history.c.verification_id == verification_id).order_by(history.c.id)
     return [Change(**row._asdict()) for row in connection.execute(statement)]
-
-
-def find_claim_states(connection: Connection, verification_ids: Sequence[str]) -> list[tuple[str, str, str]]:
-    """Return what verifications made of their claims: the verification, the claim and its state, the last one last."""
-    statement = select(history.c.verification_id, history.c.name, history.c.current).where(
-        history.c.verification_id.in_(verification_ids), history.c.subject == CLAIM
-    )
-    return [(each[0], each[1], each[2]) for each in connection.execute(statement.order_by(history.c.id))]
 
 
 def find_audited(

@@ -139,12 +139,13 @@ verification_claims = Table(
     Column("folded_fingerprint", String(64), comment="of the value without regard to case and spaces"),
     Column("output_role", String(8), comment="value or result: the meaning of the output property"),
     Column("output_value", Text, comment="encrypted: the value that was read there; null once its time is over"),
-    Column(
-        "fingerprint",
-        String(64),
-        comment="of the value that was sent; empty until it was read, null without one",
-    ),
+    Column("fingerprint", String(64), comment="of the value that was sent; empty until it was read, null without one"),
     Column("is_stale", Boolean, nullable=False, comment="the user's value has changed since"),
+    Column("result", String(64), comment="what this verification says of the claim; null until it has ended"),
+    Column("is_verified", Boolean, comment="whether this verification has verified it"),
+    Column("rule", String(32), comment="the rule that decided"),
+    Column("finding", String(64), comment="what was found for the claim, whether it counts or not"),
+    Column("found_at", String(512), comment="a pointer in the workflow's output, or in a task's"),
 )
 
 applicants = Table(

@@ -10,6 +10,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, bindparam, delete, insert, or_, select, update
 
+from connector.domain.judgement import Judged, Rule, Verdict
 from connector.domain.studio import OutputRole
 from connector.domain.verification import Verification, VerificationClaim
 from connector.domain.workflow_run import REVIEW
@@ -55,7 +56,11 @@ _MARK_STALE = (
     )
     .values(is_stale=True)
 )
-_KEEP_VALUE = update(verification_claims).where(_OF_VERIFICATION, verification_claims.c.uri == bindparam("of_claim"))
+_KEEP_RESULT_OF_ALL = update(verification_claims).where(_OF_VERIFICATION)
+_KEEP_RESULT = _KEEP_RESULT_OF_ALL.where(verification_claims.c.uri == bindparam("of_claim"))
+_FIND_VERDICTS = select(
+    *(verification_claims.c[name] for name in ("uri", "rule", "finding", "found_at")),
+).where(_OF_VERIFICATION, verification_claims.c.rule.is_not(None))
 _ADD_TAGS = insert_or(verification_tags, lambda statement: statement.on_conflict_do_nothing())
 
 
@@ -168,13 +173,34 @@ def mark_remapped(connection: Connection, provider_id: str, user_id: str, sent: 
     _mark_remapped(connection, of_open, sent)
 
 
-def keep_values(connection: Connection, verification_id: str, values: Mapping[str, str]) -> None:
-    """Write the sealed values that the workflow's output holds for some of a verification's claims."""
+def keep_results(
+    connection: Connection,
+    verification_id: str,
+    judged: Iterable[Judged],
+    values: Mapping[str, str] | None = None,
+) -> None:
+    """Write what a verification says of its claims.
+
+    `values` are those that the workflow's output holds, sealed, by claim URI; without them those kept before stay.
+    """
     rows = [
-        {"of_verification": verification_id, "of_claim": uri, "output_value": value}
-        for uri, value in sorted(values.items())
+        {"of_verification": verification_id, "of_claim": claim.uri}
+        | _result(verdict)
+        | ({} if values is None else {"output_value": values.get(claim.uri)})
+        for claim, verdict in judged
     ]
-    batch.execute_all(connection, _KEEP_VALUE, rows)
+    batch.execute_all(connection, _KEEP_RESULT, sorted(rows, key=itemgetter("of_claim")))
+
+
+def keep_result_of_all(connection: Connection, verification_id: str, verdict: Verdict) -> None:
+    """Write what a verification says of each of its claims, where it ends without a result."""
+    batch.execute_all(connection, _KEEP_RESULT_OF_ALL, [{"of_verification": verification_id} | _result(verdict)])
+
+
+def find_verdicts(connection: Connection, verification_id: str) -> dict[str, Verdict]:
+    """Return what a verification says of its claims, by their URIs; empty where it says nothing yet."""
+    rows = connection.execute(_FIND_VERDICTS, {"of_verification": verification_id})
+    return {uri: Verdict(Rule(rule), finding, found_at) for uri, rule, finding, found_at in rows}
 
 
 def find_all(connection: Connection, verification_id: str) -> list[VerificationClaim]:
@@ -210,6 +236,16 @@ def _mark_remapped(
     connection.execute(
         update(verification_claims).where(of_verifications).where(or_(*sent_for_another)).values(is_stale=True)
     )
+
+
+def _result(verdict: Verdict) -> dict[str, Any]:
+    return {
+        "result": verdict.verification_status,
+        "is_verified": verdict.is_verified is True,
+        "rule": verdict.rule,
+        "finding": verdict.finding,
+        "found_at": verdict.found_at,
+    }
 
 
 def _rows(verification_id: str, claims: Sequence[VerificationClaim]) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ from connector.domain.verification import Verification, VerificationFilter
 from connector.domain.workflow_run import REVIEW
 from connector.store import pages
 from connector.store.conditions import IS_SANDBOX
-from connector.store.models import claims, providers, verification_claims, verification_tags, verifications
+from connector.store.models import providers, verification_claims, verification_tags, verifications
 from connector.store.pages import Branch, Order, Position, unindexed
 from connector.store.verifications import SELECT, one, read_row
 
@@ -84,23 +84,12 @@ def find_latest_of_user(connection: Connection, tenant: str, user_id: str) -> di
 
 
 def find_comparisons(connection: Connection, verification_ids: Sequence[str]) -> dict[str, dict[str, str]]:
-    """Return what each verification said of each of its claims, by the verifications' ids; empty where nothing.
-
-    A claim that a later verification is about has it no longer: that is in the history.
-    """
+    """Return what each verification said of each of its claims, by the verifications' ids; empty where nothing."""
     comparisons: dict[str, dict[str, str]] = {verification_id: {} for verification_id in verification_ids}
-    current = select(verification_claims.c.verification_id, verification_claims.c.uri, claims.c.verification_status)
-    statement = current.select_from(
-        verification_claims.join(verifications).outerjoin(
-            claims,
-            (claims.c.provider_id == verifications.c.provider_id)
-            & (claims.c.user_id == verifications.c.user_id)
-            & (claims.c.uri == verification_claims.c.uri)
-            & (claims.c.verification_id == verification_claims.c.verification_id),
-        )
-    ).where(verification_claims.c.verification_id.in_(verification_ids))
-    for verification_id, uri, status in connection.execute(statement.order_by(verification_claims.c.uri)):
-        comparisons[verification_id][uri] = status or ""
+    columns = (verification_claims.c[name] for name in ("verification_id", "uri", "result"))
+    statement = select(*columns).where(verification_claims.c.verification_id.in_(verification_ids))
+    for verification_id, uri, result in connection.execute(statement.order_by(verification_claims.c.uri)):
+        comparisons[verification_id][uri] = result or ""
     return comparisons
 
 

@@ -69,6 +69,7 @@ OPERATIONS = (
     Operation("POST", RUNS + "/{run_id}/refresh", _UPDATE_CLAIM, takes_body=False),
     Operation("POST", RUNS + "/{run_id}/decision", _UPDATE_CLAIM),
     Operation("GET", RUNS + "/{run_id}/history", "internal_idv_claim_view"),
+    Operation("GET", RUNS + "/{run_id}/explanation", "internal_idv_claim_view"),
     Operation("POST", RUNS + "/{run_id}/timeline-file", "internal_idv_claim_view", takes_body=False),
     Operation("GET", RUNS + "/{run_id}/timeline-file/{file_id}", "internal_idv_claim_view"),
     Operation("GET", RUNS + "/{run_id}/signed-evidence", "internal_idv_claim_view"),

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from connector.domain.nesting import containers, is_deeper
+from connector.domain.nesting import containers, is_deeper, pointers_to
 
 
 def nested(levels: int) -> Any:
@@ -33,3 +33,9 @@ def test_what_holds_nothing_is_not_deep(data: object) -> None:
 
 def test_depth_that_no_recursion_survives_is_told() -> None:
     assert is_deeper(nested(200_000), 64)
+
+
+def test_a_pointer_leads_to_what_it_was_asked_for() -> None:
+    inner: dict[str, Any] = {}
+    data = {"a/b": [0, {"~": inner}], "c": {}}
+    assert pointers_to(data, [inner, data, []]) == {id(inner): "/a~1b/1/~0", id(data): ""}

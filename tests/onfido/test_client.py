@@ -262,7 +262,9 @@ def test_an_approved_run_without_comparison_asks_its_newest_document_check(
         Reply(200, tasks),
         Reply(200, {"id": "document_check_2", "output": CLEAR_REPORT}),
     )
-    assert client.fetch_result("run-1").comparisons == {"last_name": Comparison.CLEAR}
+    run = client.fetch_result("run-1")
+    assert run.comparisons == {"last_name": Comparison.CLEAR}
+    assert run.places["last_name"].startswith("document_check_2#/")
     tasks_path = "/v3.6/workflow_runs/run-1/tasks"
     assert [request.path for request in onfido.received[1:]] == [tasks_path, f"{tasks_path}/document_check_2"]
 

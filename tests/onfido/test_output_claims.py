@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.domain.claims import ClaimOutput
+from connector.domain.judgement import ClaimOutput
 from connector.domain.pointers import MAX_LENGTH, is_pointer
 from connector.domain.studio import OutputRole
 from connector.domain.verification import VerificationClaim

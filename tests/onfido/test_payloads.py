@@ -89,6 +89,7 @@ def test_a_run_is_read_with_all_that_is_known_of_it() -> None:
         run_id="run-1",
         status="approved",
         comparisons={"first_name": Comparison.CLEAR},
+        places={"first_name": "/data_comparison"},
         completed_at=datetime(2026, 3, 1, 10, tzinfo=UTC),
         output=body["output"],
         reasons=("document_expired",),

@@ -116,6 +116,7 @@ def test_a_completed_run_brings_its_result() -> None:
             run_id=RUN_ID,
             status="approved",
             comparisons={"first_name": Comparison.CLEAR},
+            places={"first_name": "/data_comparison"},
             completed_at=datetime(2026, 3, 1, 10, tzinfo=UTC),
             output={"data_comparison": {"first_name": {"result": "clear"}}},
         ),

@@ -98,6 +98,7 @@ def look_up(world: World, admin: Caller, run_id: str) -> None:
         done(admin.get(f"{path}.csv", params=query))
     done(admin.get(f"{path}/{run_id}"))
     done(admin.get(f"{path}/{run_id}/history"))
+    done(admin.get(f"{path}/{run_id}/explanation"))
     done(admin.post(f"{path}/{run_id}/refresh", None))
     made = done(admin.post(f"{path}/{run_id}/timeline-file", None)).json()
     for file in (f"timeline-file/{made['fileId']}", "signed-evidence", "evidence-folder"):

@@ -100,8 +100,12 @@ def event_states(world: World) -> list[str]:
         return list(connection.execute(select(events.c.state).where(events.c.kind == KIND)).scalars())
 
 
-def statuses(caller: Caller) -> set[str | None]:
-    return {claim["claimMetadata"].get("onfido_verification_status") for claim in caller.claims().values()}
+def statuses(caller: Caller, user_id: str = "me") -> set[str | None]:
+    return {claim["claimMetadata"].get("onfido_verification_status") for claim in caller.claims(user_id).values()}
+
+
+def statuses_for_administrators(world: World, user_id: str = "ann") -> set[str | None]:
+    return statuses(world.connector.as_admin(world.tenant), user_id)
 
 
 def test_new_matches_are_recorded_told_and_unverify(world: World, ann: Caller, application: Application) -> None:
@@ -111,7 +115,7 @@ def test_new_matches_are_recorded_told_and_unverify(world: World, ann: Caller, a
     find_matches(world, monitor_id)
 
     wait_for(world, TellMatches.kind, "done")
-    assert (verified(ann.claims()), statuses(ann)) == (set(), {"watchlist_match"})
+    assert (verified(ann.claims()), statuses_for_administrators(world)) == (set(), {"watchlist_match"})
     about_user, *about_claims = told(world)
     assert (about_user.subject, about_user.name, about_user.current) == ("user", "ann", "watchlist_matches_updated")
     assert {each.name: (each.previous, each.current) for each in about_claims} == dict.fromkeys(
@@ -149,7 +153,20 @@ def test_event_that_names_the_users_run_is_about_the_monitor_all_the_same(
     assert world.post_event(event(monitor_id, workflow_run_id=str(verification.run_id))).status_code == 200
 
     wait_for(world, TellMatches.kind, "done")
-    assert (verified(ann.claims()), statuses(ann)) == (set(), {"watchlist_match"})
+    assert (verified(ann.claims()), statuses_for_administrators(world)) == (set(), {"watchlist_match"})
+
+
+def test_the_user_is_not_told_of_a_match(world: World, ann: Caller, application: Application) -> None:
+    find_matches(world, monitor(world, applicant_of(ann)))
+    wait_for(world, TellMatches.kind, "done")
+
+    listed = ann.get("/api/users/v1/me/idv/claims")
+    each = [ann.get(f"/api/users/v1/me/idv/claims/{claim['id']}") for claim in listed.json()]
+    completed = ann.verify(world.provider_id, "COMPLETED")
+
+    assert completed.status_code == 200, completed.text
+    assert [answer.url for answer in (listed, *each, completed) if "match" in answer.text] == []
+    assert (verified(ann.claims()), statuses(ann)) == (set(), {None})
 
 
 def test_claims_with_another_provider_and_of_other_users_stay(

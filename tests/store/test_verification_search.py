@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, delete, insert, text
 
+from connector.domain.judgement import Rule, Verdict
 from connector.domain.verification import Verification, VerificationClaim, VerificationFilter
 from connector.store import verification_claims, verification_search
 from connector.store import verifications as verification_rows
@@ -297,7 +298,8 @@ class TestForget:
         ]
         with database.write() as connection:
             for verification_id in ids:
-                verification_claims.keep_values(connection, verification_id, {"country": "value"})
+                judged = [(about[0], Verdict(Rule.NOT_COMPARED, "not_compared"))]
+                verification_claims.keep_results(connection, verification_id, judged, {"country": "value"})
             verification_search.forget_results(connection, now + SECOND, 100)
             kept = [verification_search.find(connection, TENANT, each) for each in ids]
             values = [

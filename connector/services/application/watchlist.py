@@ -20,6 +20,7 @@ from typing import Any, ClassVar
 import structlog
 from sqlalchemy import Connection
 
+from connector.domain.claims import WATCHLIST_MATCH
 from connector.domain.environment import counts
 from connector.domain.history import USER, of_verification
 from connector.domain.provider import Provider
@@ -39,7 +40,6 @@ log = structlog.get_logger(__name__)
 
 MATCHES_UPDATED = "watchlist_matches_updated"  # the change, for the history
 WATCHLIST = "watchlist"  # a cause
-WATCHLIST_MATCH = "watchlist_match"  # why a claim is no longer verified
 ASK_BUDGET = 25.0  # seconds of Onfido's calls; well below the outbox' lease
 
 

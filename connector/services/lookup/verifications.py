@@ -8,6 +8,7 @@ from itertools import islice
 
 from connector.domain.claims import Claim
 from connector.domain.history import Change
+from connector.domain.judgement import Explanation, explain
 from connector.domain.tasks import TaskSummary
 from connector.domain.tenancy import Tenant
 from connector.domain.verification import Verification, VerificationClaim, VerificationFilter
@@ -114,12 +115,7 @@ class VerificationLookup:
             ids = [each.verification.verification_id for each in batch]
             with self._database.read() as connection:
                 comparisons = verification_search.find_comparisons(connection, ids)
-                states = history.find_claim_states(connection, ids)
                 results = verification_search.find_results(connection, ids)
-            latest = {(verification_id, uri): state for verification_id, uri, state in states}
-            for (verification_id, uri), state in latest.items():
-                if not comparisons[verification_id].get(uri):
-                    comparisons[verification_id][uri] = state
             for listed in batch:
                 verification = listed.verification
                 result = self._kept.result(replace(verification, result=results.get(verification.verification_id)))
@@ -186,6 +182,16 @@ class VerificationLookup:
                 document=self._kept.document(verification),
                 history=history.find_of_verification(connection, verification.verification_id),
             )
+
+    def explain(
+        self, tenant: Tenant, run_id: str, provider_id: str | None = None
+    ) -> tuple[Verification, list[Explanation]]:
+        """Return a verification, and for each of its claims why it says what it says; raises as `find` does."""
+        verification = self.find(tenant, run_id, provider_id)
+        with self._database.read() as connection:
+            sent = verification_claims.find_all(connection, verification.verification_id)
+            verdicts = verification_claims.find_verdicts(connection, verification.verification_id)
+        return verification, [explain(claim, verification, verdicts.get(claim.uri)) for claim in sent]
 
     def tasks(self, verification: Verification) -> LiveTasks:
         """Ask Onfido for a run's tasks; a failure is part of the answer, so that the rest can still be shown."""

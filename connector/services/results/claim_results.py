@@ -10,14 +10,14 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from connector.domain.claims import ClaimState, Verdict, judge
+from connector.domain.claims import ClaimState
 from connector.domain.environment import LIVE, SANDBOX, counts
 from connector.domain.history import CLAIM, Change
+from connector.domain.judgement import Judged, Verdict, judge
 from connector.domain.text import fold
 from connector.domain.verification import Verification, VerificationClaim
 from connector.domain.workflow_run import RunSnapshot
 from connector.onfido.output_claims import read_claim
-from connector.services.results.kept import Judged
 from connector.store import claims
 from connector.store.vault import Fingerprints
 

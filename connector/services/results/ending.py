@@ -11,10 +11,11 @@ from datetime import datetime
 from sqlalchemy import Connection
 
 from connector.domain.history import Change
+from connector.domain.judgement import Verdict
 from connector.domain.verification import Verification
 from connector.domain.workflow_run import ERROR
 from connector.services.results import status
-from connector.store import claims
+from connector.store import claims, verification_claims
 
 
 def end_verification(
@@ -25,15 +26,17 @@ def end_verification(
     cause: str,
     actor: str | None = None,
     *,
-    claim_status: str | None = None,
+    verdict: Verdict | None = None,
 ) -> list[Change]:
     """End a verification whose run can no longer be completed; one that has ended meanwhile is left unchanged.
 
-    `claim_status` is what its claims then report, as far as they are not verified. Returns the change, for the journal.
+    `verdict` is what it says of each of its claims, and what those report that are not verified. Returns the change,
+    for the journal.
     """
     ended = status.change(connection, verification, ERROR, now, cause, actor, values={"failure": failure})
     if ended.verification is None:
         return []
-    if claim_status is not None:
-        claims.explain(connection, verification, claim_status, now)
+    if verdict is not None:
+        claims.explain(connection, verification, verdict.verification_status, now)
+        verification_claims.keep_result_of_all(connection, verification.verification_id, verdict)
     return [ended.entry]

@@ -9,9 +9,10 @@ from typing import Any
 
 import structlog
 
-from connector.domain.claims import Claim, Verdict
+from connector.domain.claims import Claim
+from connector.domain.judgement import Judged
 from connector.domain.nesting import is_deeper
-from connector.domain.verification import Verification, VerificationClaim
+from connector.domain.verification import Verification
 from connector.domain.workflow_run import RunSnapshot
 from connector.store import sealed
 from connector.store.vault import Vault
@@ -21,8 +22,6 @@ log = structlog.get_logger(__name__)
 OUTPUT_VALUE, DOCUMENT = "onfido_output_value", "onfido_document"  # in the metadata of a claim
 MAX_DEPTH = 99  # of an output; a deeper one is left at Onfido as well, because some JSON parsers could not read it
 MAX_OUTPUT = 1024 * 1024  # characters of JSON; a larger output is left at Onfido
-
-Judged = tuple[VerificationClaim, Verdict]  # a claim of a verification, and the run's result for it
 
 
 @dataclass(frozen=True)

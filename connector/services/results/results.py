@@ -16,9 +16,9 @@ import structlog
 from sqlalchemy import Connection
 
 from connector import telemetry
-from connector.domain.claims import RUN_GONE
 from connector.domain.environment import is_elsewhere
 from connector.domain.history import Change
+from connector.domain.judgement import Rule, Verdict
 from connector.domain.provider import Provider
 from connector.domain.verification import Verification
 from connector.domain.workflow_run import APPROVED, ERROR, TAG_PREFIX, Comparison, RunSnapshot, moves, next_check
@@ -88,14 +88,14 @@ class Results:
         run_id = verification.run_id or ""
         if is_elsewhere(verification.environment, provider.environment):
             failure = f"The run is in Onfido's {verification.environment}; the provider's credentials are for another."
-            return self._end(verification, failure, cause, verification.environment)
+            return self._end(verification, failure, cause, Verdict(Rule.RUN_ELSEWHERE, verification.environment or ""))
         onfido = self._onfido.of_provider(provider, deadline)
         try:
             run = onfido.fetch_result(run_id, wants_document=provider.studio.gives_document_values)
         except OnfidoError as error:
             if not (error.is_gone and onfido.has_lost_run(run_id)):
                 raise
-            return self._end(verification, error.summary, cause, RUN_GONE)
+            return self._end(verification, error.summary, cause, Verdict(Rule.RUN_GONE, Comparison.NOT_COMPARED))
         with self._database.write() as connection:
             locked = locked_runs.lock(connection, provider.provider_id, run_id, with_claims=run.is_final)
             news = self.apply(connection, locked, run, cause)
@@ -137,9 +137,9 @@ class Results:
     def _end_refresh(self, connection: Connection, verification_id: str, pause: timedelta) -> None:
         verifications.change(connection, verification_id, {"refresh_after": self._clock() + pause})
 
-    def _end(self, verification: Verification, failure: str, cause: str, claim_status: str | None) -> Refreshed:
+    def _end(self, verification: Verification, failure: str, cause: str, verdict: Verdict) -> Refreshed:
         with self._database.write() as connection:
-            ended = end_verification(connection, verification, failure, self._clock(), cause, claim_status=claim_status)
+            ended = end_verification(connection, verification, failure, self._clock(), cause, verdict=verdict)
             self._journal.record(connection, ended)
             snapshot = snapshots.take(connection, verification)
         run_id = verification.run_id or ""
@@ -208,9 +208,8 @@ class Results:
     ) -> list[Change]:
         judged = self._claim_results.judge(verification, locked.claims, run, locked.environment)
         changes = self._claim_results.settle(connection, verification, judged, locked.states, moved)
-        verification_claims.keep_values(
-            connection, verification.verification_id, self._kept.values(verification, judged)
-        )
+        values = self._kept.values(verification, judged)
+        verification_claims.keep_results(connection, verification.verification_id, judged, values)
         if tags := [tag for tag in run.tags if not tag.startswith(TAG_PREFIX)]:
             verification_claims.add_tags(connection, verification, tags)
         _warn_if_nothing_was_compared(verification, run)

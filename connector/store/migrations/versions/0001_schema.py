@@ -634,6 +634,26 @@ def upgrade() -> None:
             comment="of the value that was sent; empty until it was read, null without one",
         ),
         sa.Column("is_stale", sa.Boolean(), nullable=False, comment="the user's value has changed since"),
+        sa.Column(
+            "result",
+            sa.String(length=64),
+            nullable=True,
+            comment="what this verification says of the claim; null until it has ended",
+        ),
+        sa.Column("is_verified", sa.Boolean(), nullable=True, comment="whether this verification has verified it"),
+        sa.Column("rule", sa.String(length=32), nullable=True, comment="the rule that decided"),
+        sa.Column(
+            "finding",
+            sa.String(length=64),
+            nullable=True,
+            comment="what was found for the claim, whether it counts or not",
+        ),
+        sa.Column(
+            "found_at",
+            sa.String(length=512),
+            nullable=True,
+            comment="a pointer in the workflow's output, or in a task's",
+        ),
         sa.ForeignKeyConstraint(
             ["verification_id"],
             ["verifications.id"],

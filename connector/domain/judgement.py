@@ -1,0 +1,257 @@
+"""How a finished run judges a claim, and the same rules in words.
+
+    claim, run, output ──► judge ──► Verdict ──► kept with the verification ──► explain ──► Step, Step, …
+
+`RULES` are tried in their order, and the first that applies decides. An explanation goes through the same list up to
+the rule that has decided, so that it cannot say anything else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from connector.domain.claims import DIFFERS, RUN_GONE, VALUE_CHANGED, comparison_key
+from connector.domain.environment import SANDBOX
+from connector.domain.studio import OutputRole
+from connector.domain.verification import Verification, VerificationClaim
+from connector.domain.workflow_run import APPROVED, REVIEW, Comparison, RunSnapshot, is_final
+
+RUN, FINDING = "run", "finding"  # the steps before the rules
+
+
+class Rule(StrEnum):
+    """The rule that has decided what a verification says of a claim."""
+
+    SANDBOX = "sandbox"
+    VALUE_CHANGED = "value_changed"
+    CONSIDER = "consider"
+    CLEAR_AND_APPROVED = "clear_and_approved"
+    NOT_APPROVED = "not_approved"
+    DIFFERS = "differs"
+    UNIDENTIFIED = "unidentified"
+    NOT_COMPARED = "not_compared"
+    RUN_GONE = "run_gone"
+    RUN_ELSEWHERE = "run_elsewhere"
+
+
+@dataclass(frozen=True)
+class ClaimOutput:
+    """What the workflow's output holds for one claim: Onfido's result for it, or its value."""
+
+    result: Comparison = Comparison.NOT_COMPARED
+    value: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """All that the rules look at: what was found for a claim, and whether it counts."""
+
+    finding: str
+    is_counted: bool
+    is_stale: bool
+    is_approved: bool
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a verification says of one claim: what was found, where, and the rule that decided.
+
+    `found_at` is a JSON Pointer in the workflow's output, after `<task>#` where it is that task's output; None where
+    nothing was found. `output_value` is what the workflow's output holds for the claim.
+    """
+
+    rule: Rule
+    finding: str
+    found_at: str | None = None
+    output_value: str | None = field(default=None, repr=False, compare=False)
+
+    @property
+    def is_verified(self) -> bool | None:
+        """Whether the claim is verified; None where the run says nothing against one that is verified already."""
+        return _OUTCOMES[self.rule].is_verified
+
+    @property
+    def verification_status(self) -> str:
+        """The result in one word: what was found, unless that does not count."""
+        return _OUTCOMES[self.rule].status or self.finding
+
+
+Judged = tuple[VerificationClaim, Verdict]
+
+
+@dataclass(frozen=True)
+class Step:
+    """A step of an explanation: a fact, or a rule that applies or does not."""
+
+    name: str
+    applies: bool
+    text: str
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """Why a verification says what it says of a claim; `verdict` is None as long as there is none."""
+
+    claim: VerificationClaim
+    verdict: Verdict | None
+    steps: Sequence[Step]
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """What a rule decides, and in words why it applies, or does not; `status` is None where it is the finding."""
+
+    is_verified: bool | None
+    text: str
+    otherwise: str = ""
+    status: str | None = None
+    applies: Callable[[Facts], bool] = lambda facts: False
+
+
+_OUTCOMES = {
+    Rule.SANDBOX: _Outcome(
+        None,
+        "It ran in Onfido's sandbox, where no document is looked at, and the provider's credentials are not known to "
+        "be for that: it verifies nothing.",
+        "It did not run in Onfido's sandbox, or the provider is there as well: its result counts.",
+        SANDBOX,
+        lambda facts: not facts.is_counted,
+    ),
+    Rule.VALUE_CHANGED: _Outcome(
+        None,
+        "The user's value has changed since it was sent: the result is that of another value.",
+        "The user's value had not changed since it was sent.",
+        VALUE_CHANGED,
+        lambda facts: facts.is_stale,
+    ),
+    Rule.CONSIDER: _Outcome(
+        False,
+        "Onfido found that the value is not the document's: the claim is not verified, also where it was before.",
+        "Onfido found nothing against the value.",
+        applies=lambda facts: facts.finding == Comparison.CONSIDER,
+    ),
+    Rule.CLEAR_AND_APPROVED: _Outcome(
+        True,
+        "The value was found to be right, and the run was approved: the claim is verified for this value.",
+        "It takes a value that was found to be right and a run that was approved; one of the two is missing.",
+        applies=lambda facts: facts.finding == Comparison.CLEAR and facts.is_approved,
+    ),
+    Rule.NOT_APPROVED: _Outcome(
+        None,
+        "The value was found to be right, but the run was not approved: it verifies nothing.",
+        "The value was not found to be right.",
+        applies=lambda facts: facts.finding == Comparison.CLEAR,
+    ),
+    Rule.DIFFERS: _Outcome(
+        None,
+        "The workflow's output holds another value than the user's: it verifies nothing.",
+        "The workflow's output holds no other value than the user's.",
+        applies=lambda facts: facts.finding == DIFFERS,
+    ),
+    Rule.UNIDENTIFIED: _Outcome(
+        None,
+        "Onfido could not find or read the value: the run says nothing of it.",
+        "Onfido did not say that it could not read the value.",
+        applies=lambda facts: facts.finding == Comparison.UNIDENTIFIED,
+    ),
+    Rule.NOT_COMPARED: _Outcome(
+        None, "The value was compared with nothing: the run says nothing of it.", applies=lambda facts: True
+    ),
+    # Written where a verification ends without a result.
+    Rule.RUN_GONE: _Outcome(
+        None, "Onfido does not know the run any more, so that it has no result: it verifies nothing.", status=RUN_GONE
+    ),
+    Rule.RUN_ELSEWHERE: _Outcome(
+        None,
+        "The run belongs to another environment of Onfido than the provider's credentials, so that its result cannot "
+        "be read: it verifies nothing.",
+    ),
+}
+RULES = (
+    *(Rule.SANDBOX, Rule.VALUE_CHANGED, Rule.CONSIDER, Rule.CLEAR_AND_APPROVED),
+    *(Rule.NOT_APPROVED, Rule.DIFFERS, Rule.UNIDENTIFIED, Rule.NOT_COMPARED),
+)
+
+
+def judge(
+    claim: VerificationClaim,
+    run: RunSnapshot,
+    output: ClaimOutput,
+    *,
+    is_same: Callable[[str], bool],
+    is_counted: bool = True,
+) -> Verdict:
+    """Judge one claim by a finished run, without regard to its neighbours.
+
+    Verified is exactly what an approved run compared as clear, for the value that was sent. `consider` contradicts the
+    value and un-verifies the claim. A run that could not read or compare the value, or was abandoned, decides nothing;
+    nor does one for a value that the user no longer has, or one of the sandbox that is not counted. Where the output of
+    the workflow holds the claim's value, `is_same` compares that with the user's.
+    """
+    if not is_final(run.status):
+        raise ValueError(f"the run is still {run.status}")
+    finding = _finding(claim, run, output, is_same)
+    facts = Facts(finding, is_counted, claim.is_stale, run.status == APPROVED)
+    rule = next(each for each in RULES if _OUTCOMES[each].applies(facts))
+    return Verdict(rule, finding, _place(claim, run), output.value)
+
+
+def explain(claim: VerificationClaim, verification: Verification, verdict: Verdict | None) -> Explanation:
+    """Return the steps to a verification's verdict on a claim; the last one is the rule that has decided."""
+    steps = [Step(RUN, True, _run_in_words(verification))]
+    if verdict is None:
+        return Explanation(claim, None, steps)
+    if verdict.rule in RULES:
+        steps.append(Step(FINDING, True, _finding_in_words(claim, verdict)))
+    return Explanation(claim, verdict, [*steps, *_rules_up_to(verdict.rule)])
+
+
+def _rules_up_to(decisive: Rule) -> Iterator[Step]:
+    before = RULES[: RULES.index(decisive)] if decisive in RULES else ()
+    yield from (Step(rule, False, _OUTCOMES[rule].otherwise) for rule in before)
+    yield Step(decisive, True, _OUTCOMES[decisive].text)
+
+
+def _finding(claim: VerificationClaim, run: RunSnapshot, output: ClaimOutput, is_same: Callable[[str], bool]) -> str:
+    if claim.is_stand_in:
+        return Comparison.NOT_COMPARED
+    if claim.output_role is OutputRole.VALUE:
+        if output.value is None:
+            return Comparison.NOT_COMPARED
+        return Comparison.CLEAR if claim.fingerprint is None or is_same(output.value) else DIFFERS
+    if claim.output_role is OutputRole.RESULT:
+        return output.result
+    return (run.comparisons or {}).get(_key(claim), Comparison.NOT_COMPARED)
+
+
+def _place(claim: VerificationClaim, run: RunSnapshot) -> str | None:
+    if claim.is_stand_in:
+        return None
+    return run.places.get(_key(claim)) if claim.output_role is None else claim.output_pointer
+
+
+def _key(claim: VerificationClaim) -> str:
+    return comparison_key(claim.applicant_field or "")
+
+
+def _run_in_words(verification: Verification) -> str:
+    if not is_final(verification.status):
+        return f"The run has not ended: its status is {verification.status}."
+    if verification.status == REVIEW and verification.decision is not None:
+        return f"The run ended in review, and an administrator decided: {verification.decision}."
+    if verification.failure is not None:
+        return f"The verification ended without a result: {verification.failure}"
+    return f"The run ended with the status {verification.status}."
+
+
+def _finding_in_words(claim: VerificationClaim, verdict: Verdict) -> str:
+    where = f", at {verdict.found_at}" if verdict.found_at else ""
+    if claim.is_stand_in:
+        return "The user had no value for this claim; what was sent in its place is not the user's."
+    if claim.output_role is OutputRole.VALUE:
+        return f"The value in the workflow's output, compared with the user's: {verdict.finding}{where}."
+    if claim.output_role is OutputRole.RESULT:
+        return f"The result in the workflow's output: {verdict.finding}{where}."
+    return f"Onfido's comparison of the applicant's {_key(claim)}: {verdict.finding}{where}."
