@@ -1,4 +1,4 @@
-"""Files that come with the connector: dialects of claims and of directories, the documented settings, Studio's example.
+"""Files that come with the connector: dialects of claims and of directories, settings of products, Studio's example.
 
 In a clone they are in `config/`, beside the package; in a wheel they are inside it.
 """
@@ -15,7 +15,10 @@ _PLACES = (_PACKAGE / "config", _PACKAGE.parent / "config")
 def example_files() -> dict[str, Path]:
     """Return the files that people begin from, by their names."""
     root = _root()
-    return {"settings": root / "settings.toml", "studio": root / "studio.json"} | dialect_files()
+    of_products = {f"settings-{path.stem}": path for path in sorted((root / "identity-providers").glob("*.toml"))}
+    directories = {f"directory-{path.stem}": path for path in sorted((root / "claims").glob("*.toml"))}
+    one = {"settings": root / "settings.toml", "studio": root / "studio.json"}
+    return one | of_products | directories | dialect_files()
 
 
 def dialect_files() -> dict[str, Path]:

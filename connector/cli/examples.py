@@ -10,5 +10,5 @@ from connector.shipped import example_files
 @click.command()
 @click.argument("name", type=click.Choice(sorted(example_files())))
 def example(name: str) -> None:
-    """Print an example: the settings, what a provider may use of Studio, or a claim dialect."""
+    """Print an example: settings, a dialect of claims or of a directory, or what a provider may use of Studio."""
     click.echo(example_files()[name].read_text(encoding="utf-8"), nl=False)

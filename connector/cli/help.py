@@ -60,7 +60,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "token": ("TOKEN=$(connector token --user ann)",),
     "token check": ("connector token check --scope internal_login < token.txt",),
     "check-settings": ("connector check-settings", "connector check-settings --tenant acme --user ann --json"),
-    "example": ("connector example settings > settings.toml",),
+    "example": ("connector example settings > settings.toml", "connector example settings-keycloak > settings.toml"),
     "backup": ("connector backup connector.backup",),
     "restore": ("connector restore connector.backup",),
     "serve": ("connector serve --dev --port 8080",),

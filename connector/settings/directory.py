@@ -46,8 +46,8 @@ class DirectorySettings(Checked):
     )
     dialect: str = setting(
         "",
-        "Which attribute holds which claim's value: wso2, keycloak, scim or oidc, or the path of a TOML file; empty: "
-        "scim, keycloak or oidc, as the kind.",
+        "Which attribute holds which claim's value: wso2, keycloak, scim, oidc or auth0, or the path of a TOML file; "
+        "empty: scim, keycloak or oidc, as the kind.",
     )
     look_up_by: str = setting(
         "",

@@ -1,0 +1,141 @@
+"""The settings file of each product is read, names what exists, and accepts the product's access tokens and no others."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from connector.cli.examples import example
+from connector.directory.directories import open_directory
+from connector.domain.tenancy import DEFAULT_TENANT, Tenant
+from connector.errors import ConfigurationError
+from connector.settings import Issuer, Settings, load
+from connector.settings.tenancy import read_tenants
+from connector.shipped import example_files
+from tests.access.shapes import ACCESS_TOKENS, AUDIENCE, ID_TOKENS, SCOPE, Shape
+from tests.access.test_token_shapes import mint, refusal
+from tests.api.test_auth import AuthIssuer, Site
+from tests.identity.product_files import FOLDER, PRODUCTS, everything_switched_on, settings_file
+
+ADMINISTRATOR = {f"internal_idvp_{name}" for name in ("view", "add", "update", "delete")} | {
+    f"internal_idv_claim_{name}" for name in ("view", "verify", "update", "delete")
+}
+
+each_product = pytest.mark.parametrize("product", PRODUCTS)
+
+
+@pytest.fixture(autouse=True)
+def named_secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The secrets that the files name."""
+    for name in ("DIRECTORY_SECRET", "INTROSPECTION_SECRET"):
+        monkeypatch.setenv(name, "secret of the tests")
+
+
+@pytest.fixture(scope="module")
+def issuer() -> Iterator[AuthIssuer]:
+    running = AuthIssuer()
+    yield running
+    running.close()
+
+
+def read(product: str) -> Settings:
+    return load(FOLDER / f"{product}.toml", {})
+
+
+def issuer_of(product: str) -> Issuer:
+    """Return the issuer as the gate sees it."""
+    [issuer] = read(product).all_issuers
+    return issuer
+
+
+def tenant_of(settings: Settings) -> Tenant:
+    [tenant] = read_tenants(settings).configured
+    return tenant
+
+
+@each_product
+def test_its_one_tenant_is_that_of_the_paths_without_a_prefix(product: str) -> None:
+    settings = read(product)
+    assert tenant_of(settings).name == DEFAULT_TENANT
+    assert [each.tenant for each in settings.all_issuers] == [DEFAULT_TENANT]
+
+
+@each_product
+def test_its_profile_and_its_dialect_exist(product: str) -> None:
+    assert issuer_of(product).profile == ("" if product == "generic" else product)
+    directory = tenant_of(read(product)).directory
+    if not directory.is_local:
+        assert {"given_name", "http://wso2.org/claims/givenname"} & set(open_directory(directory).uris)
+
+
+@each_product
+def test_every_setting_that_is_commented_out_can_be_switched_on(product: str, tmp_path: Path) -> None:
+    path = tmp_path / "settings.toml"
+    path.write_text(everything_switched_on(settings_file(product)).replace("/etc/connector/is.pem", ""))
+    changed, as_shipped = load(path, {}), read(product)
+    assert (changed == as_shipped) is (settings_file(product) == path.read_text())
+    tenant_of(changed)
+
+
+@pytest.mark.parametrize("product", [name for name in PRODUCTS if "DIRECTORY_SECRET" in settings_file(name)])
+def test_a_secret_that_is_not_there_is_named(product: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("DIRECTORY_SECRET")
+    with pytest.raises(ConfigurationError, match="DIRECTORY_SECRET"):
+        tenant_of(read(product))
+
+
+@each_product
+def test_it_is_among_the_examples(product: str) -> None:
+    [argument] = example.params
+    assert f"settings-{product}" in argument.type.choices  # type: ignore[attr-defined]
+    assert example_files()[f"settings-{product}"].read_text(encoding="utf-8") == settings_file(product)
+
+
+def with_settings_of(product: str, issuer: AuthIssuer) -> Site:
+    """Return a gate with a product's settings, whose issuer answers here."""
+    return Site(replace(issuer_of(product), issuer=issuer.identifier, audience=AUDIENCE))
+
+
+def of_product(shapes: list[Shape]) -> list[Shape]:
+    """Return the tokens that need nothing beside the profile."""
+    own = [shape for shape in shapes if shape.settings.get("profile") in PRODUCTS]
+    return [shape for shape in own if set(shape.settings) == {"profile", "audience"}]
+
+
+@pytest.mark.parametrize("shape", of_product(ACCESS_TOKENS), ids=lambda shape: shape.name)
+def test_it_accepts_the_access_tokens(shape: Shape, issuer: AuthIssuer) -> None:
+    answer = with_settings_of(shape.settings["profile"], issuer).get(mint(issuer, shape))
+    assert answer.status_code == 200, answer.text
+    assert answer.get_json()["subject"] == shape.subject
+    assert SCOPE in answer.get_json()["scopes"]
+
+
+@pytest.mark.parametrize("shape", of_product(ID_TOKENS), ids=lambda shape: shape.name)
+def test_it_refuses_id_tokens(shape: Shape, issuer: AuthIssuer) -> None:
+    assert refusal(with_settings_of(shape.settings["profile"], issuer), mint(issuer, shape)) == "use"
+
+
+def test_an_issuer_whose_name_ends_with_a_slash_is_found(issuer: AuthIssuer) -> None:
+    """As Auth0's does."""
+    [shape] = [shape for shape in ACCESS_TOKENS if shape.name == "auth0 permissions"]
+    slashed = AuthIssuer()
+    try:
+        slashed.identifier += "/"
+        for document in slashed.documents.values():
+            if "issuer" in document:
+                document["issuer"] = slashed.identifier
+        assert with_settings_of("auth0", slashed).get(mint(slashed, shape)).status_code == 200
+        assert refusal(with_settings_of("auth0", slashed), mint(issuer, shape)) == "iss"
+    finally:
+        slashed.close()
+
+
+def test_the_role_of_keycloaks_administrators_has_their_scopes_and_no_users(issuer: AuthIssuer) -> None:
+    [shape] = [shape for shape in ACCESS_TOKENS if shape.name == "keycloak"]
+    site = with_settings_of("keycloak", issuer)
+    token = mint(issuer, shape, realm_access={"roles": ["default-roles-shop", "idv-admin"]})
+    assert {name for name in site.get(token).get_json()["scopes"] if name.startswith("internal_")} == ADMINISTRATOR
+    assert refusal(site, mint(issuer, shape, realm_access={"roles": ["default-roles-shop"]}), 403) == "scope"
