@@ -100,7 +100,11 @@ def anchors(document: Path) -> set[str]:
 
 @cache
 def words_of_the_code() -> frozenset[str]:
-    sources = [*(ROOT / "connector").rglob("*.py"), *(ROOT / "config").rglob("*.json"), *(ROOT / "config").rglob("*.toml")]
+    sources = [
+        *(ROOT / "connector").rglob("*.py"),
+        *(ROOT / "config").rglob("*.json"),
+        *(ROOT / "config").rglob("*.toml"),
+    ]
     return frozenset(re.findall(r"\w+", " ".join(path.read_text(encoding="utf-8") for path in sources)))
 
 

@@ -122,7 +122,13 @@ class NanoIdp(Server):
             "clients": clients,
         }
         users = {
-            "ann": {"password": "ann-password", "email": "ann@example.com", "roles": ["customer"], "tenant": "blue"}
+            "ann": {
+                "password": "ann-password",
+                "email": "ann@example.com",
+                "roles": ["customer"],
+                "tenant": "blue",
+                "attributes": {"given_name": "Ann", "family_name": "Example", "birthdate": "1990-01-01"},
+            }
         }
         settings = {"config_version": 1, "server": {"host": "127.0.0.1", "port": self.port}, "oauth": oauth}
         for name, content in (("settings", settings), ("users", {"config_version": 1, "users": users})):

@@ -1,4 +1,4 @@
-"""The settings file of each product is read, names what exists, and accepts the product's access tokens and no others."""
+"""The settings file of each product is read, names what exists, and accepts the product's access tokens, no others."""
 
 from __future__ import annotations
 
