@@ -80,6 +80,29 @@ def test_every_setting_that_is_commented_out_can_be_switched_on(product: str, tm
     tenant_of(changed)
 
 
+@pytest.mark.parametrize(
+    ("product", "replaced"),
+    [
+        ("wso2", {"https://is.example.com:9443": "https://api.asgardeo.io/t/acme"}),
+        (
+            "keycloak",
+            {'"keycloak"\nurl': '"scim"\ndialect = "keycloak"\nurl', "admin/realms/shop": "realms/shop/scim/v2"},
+        ),
+        ("generic", {"token_url = ": 'bearer_token = "env:DIRECTORY_SECRET"\n#', "client_": "#client_"}),
+        ("generic", {'token_url = "https://as.example.com/token"': 'username = "ann"', "client_secret": "password"}),
+    ],
+    ids=["Asgardeo", "Keycloak's SCIM", "bearer token", "HTTP Basic"],
+)
+def test_a_variant_that_its_guide_names_can_be_read(product: str, replaced: dict[str, str], tmp_path: Path) -> None:
+    text = settings_file(product)
+    for old, new in replaced.items():
+        assert old in text
+        text = text.replace(old, new)
+    path = tmp_path / "settings.toml"
+    path.write_text(text.replace('client_id = "idv-directory"\n', "") if "username" in text else text)
+    assert open_directory(tenant_of(load(path, {})).directory).is_readable
+
+
 @pytest.mark.parametrize("product", [name for name in PRODUCTS if "DIRECTORY_SECRET" in settings_file(name)])
 def test_a_secret_that_is_not_there_is_named(product: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("DIRECTORY_SECRET")
