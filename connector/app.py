@@ -17,6 +17,7 @@ from connector.api import (
     browsers,
     content_policy,
     csv,
+    deliveries,
     docs,
     document,
     errors,
@@ -79,6 +80,7 @@ def _register_routes(app: Flask) -> None:
         csv.blueprint,
         evidence.blueprint,
         applicants.blueprint,
+        deliveries.blueprint,
         audit.blueprint,
         webhooks.blueprint,
     ):

@@ -17,6 +17,7 @@ from connector.http.client import HttpClient
 from connector.http.webhook_sender import Notifier
 from connector.part import part
 from connector.private_file import make_data_dir
+from connector.services.application.deliveries import Deliveries
 from connector.services.application.notices import Notices
 from connector.services.application.tasks import Tasks
 from connector.services.application.watchlist import Watchlist
@@ -24,7 +25,6 @@ from connector.services.application.write_back import WriteBack
 from connector.services.journal import Subscriber
 from connector.services.key_rotation import fingerprint_key, sealing_key
 from connector.services.lookup.audit import Audit
-from connector.services.lookup.deliveries import DeliveryLookup
 from connector.services.lookup.events import EventLookup
 from connector.services.lookup.evidence import Evidence
 from connector.services.lookup.readings import Readings
@@ -188,11 +188,6 @@ class Services(Ground):
         return EventLookup(self.database, self._vault, self._texts, self.events, self._journal, self._clock)
 
     @part
-    def delivery_lookup(self) -> DeliveryLookup:
-        """List deliveries."""
-        return DeliveryLookup(self.outbox, self._texts)
-
-    @part
     def audit(self) -> Audit:
         """Read the audit trail."""
         return Audit(self.database, self._texts)
@@ -248,18 +243,24 @@ class Services(Ground):
             self._initiation,
             self.directory_checks.begin_due,
             timedelta(days=self.settings.event_retention_days),
+            timedelta(days=self.settings.delivery_retention_days),
             self._clock,
         )
 
     @part
     def outbox(self) -> Outbox:
-        """Deliver what is queued in the outbox, and let an operator manage it."""
+        """Deliver what is queued in the outbox."""
         watchlist = Watchlist(self.database, self.providers, self.onfido, self._notices, self._journal, self._clock)
         write_back = WriteBack(self.database, self.tenants, self.directories)
         upkeep = (self.upkeep, self.directory_checks, write_back, Deletion(self.providers, self.onfido))
         stories = (self.tasks, watchlist, *upkeep)
         handlers = [handler for story in stories for handler in story.handlers]
-        return Outbox(self.database, self._journal, [*handlers, *self._handlers])
+        return Outbox(self.database, [*handlers, *self._handlers], self._vault)
+
+    @part
+    def deliveries(self) -> Deliveries:
+        """List, retry and drop deliveries."""
+        return Deliveries(self.database, self._vault, self._texts, self._journal, self._clock)
 
 
 def create_services(

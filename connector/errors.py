@@ -49,6 +49,7 @@ class Code(StrEnum):
     APPLICANT_NOT_FOUND = "IDVP-60016", "No such applicant"
     WEBHOOK_NOT_FOUND = "IDVP-60017", "No webhook is registered at Onfido"
     WEBHOOK_REFUSED = "IDVP-60018", "Onfido refused the webhook"
+    DELIVERY_NOT_FOUND = "IDVP-60019", "No such delivery"
     PROVIDER_UNEXPECTED = "IDVP-65000", "Unexpected error"
     PROVIDER_DATABASE_AWAY = "IDVP-65001", "The database is not available"
 

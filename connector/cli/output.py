@@ -126,9 +126,14 @@ def _read_tenant(context: click.Context, _option: click.Parameter, name: str) ->
     return read_tenants(load_settings(context)).named(name)
 
 
+def _read_any_tenant(context: click.Context, option: click.Parameter, name: str | None) -> Tenant | None:
+    return None if name is None else _read_tenant(context, option, name)
+
+
 tenant_option = click.option(
     "--tenant", default=DEFAULT_TENANT, show_default=True, callback=_read_tenant, help="The tenant."
 )
+any_tenant_option = click.option("--tenant", callback=_read_any_tenant, help="Of this tenant only.")
 _JSON = "connector.cli.json"  # in a context's `meta`: errors are printed as JSON, too
 
 

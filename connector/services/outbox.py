@@ -13,21 +13,20 @@ import time
 import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Generic, TypeVar
 
 import structlog
-from sqlalchemy import Connection
 
-from connector.domain.history import OUTBOX, SYSTEM, by_administrator
-from connector.domain.tenancy import DEFAULT_TENANT
-from connector.errors import ConnectorError, DirectoryError, InvalidField, OnfidoError
-from connector.services.journal import Journal
-from connector.store import outbox
+from connector.domain.answered import Answered
+from connector.errors import ConnectorError, DirectoryError, OnfidoError
+from connector.store import delivery_counts, outbox
 from connector.store.engine import Database
 from connector.store.outbox import Delivery, OutboxRow, Payload
 from connector.store.pages import Position
+from connector.store.sealed import delivery_answer
+from connector.store.vault import Vault
 
 log = structlog.get_logger(__name__)
 
@@ -35,7 +34,6 @@ MAX_ATTEMPTS = 12
 LEASE = 60.0  # seconds; every delivery's time-outs end well before
 FIRST_RETRY = 2.0  # seconds, doubled with every attempt
 LONGEST_RETRY = 3600.0
-KEPT = timedelta(days=1)  # retention of delivered rows, so that their dedupe keys stay effective
 
 _NAMESPACE = uuid.UUID("0e6d6ac6-4f8b-4d6e-9f55-0d1f4b7c2a10")
 
@@ -63,20 +61,20 @@ class Handler(Generic[P]):
     """
 
     payload: type[P]
-    deliver: Callable[[P], None]
+    deliver: Callable[[P], Answered | None]
     batch: int = 1
 
-    def handle(self, fields: Mapping[str, Any]) -> None:
-        """Deliver a row's payload."""
-        self.deliver(self.payload(**fields))
+    def handle(self, fields: Mapping[str, Any]) -> Answered | None:
+        """Deliver a row's payload; return how the receiver answered, where that is to be kept."""
+        return self.deliver(self.payload(**fields))
 
 
 class Outbox:
-    """The outbox and the handlers of its deliveries."""
+    """The outbox and the handlers of its deliveries; answers of receivers are kept where there is a vault for them."""
 
-    def __init__(self, database: Database, journal: Journal, handlers: Iterable[Handler[Any]]) -> None:
+    def __init__(self, database: Database, handlers: Iterable[Handler[Any]], vault: Vault | None = None) -> None:
         self._database = database
-        self._journal = journal
+        self._vault = vault
         self._handlers = {handler.payload.kind: handler for handler in handlers}
         self._by_batch: dict[int, list[str]] = {}
         for kind, handler in self._handlers.items():
@@ -143,42 +141,37 @@ class Outbox:
     def counts(self) -> Mapping[str, int]:
         """Return the number of rows by state."""
         with self._database.read() as connection:
-            return outbox.count(connection)
-
-    def retry(self, delivery_id: str, actor: str = SYSTEM) -> None:
-        """Deliver a row again, now; raises `InvalidField` where there is none that can be."""
-        with self._database.write() as connection:
-            self._record(connection, delivery_id, outbox.retry(connection, delivery_id), "retried", actor)
-
-    def drop(self, delivery_id: str, actor: str = SYSTEM) -> None:
-        """Remove a row undelivered; raises `InvalidField` where there is none."""
-        with self._database.write() as connection:
-            self._record(connection, delivery_id, outbox.drop(connection, delivery_id), "dropped", actor)
-
-    def _record(self, connection: Connection, delivery_id: str, kind: str | None, what: str, actor: str) -> None:
-        """Log an operator's action on a row; the outbox belongs to no tenant."""
-        if kind is None:
-            raise _no_such_row(delivery_id)
-        now, detail = datetime.now(UTC), {"kind": kind}
-        entry = by_administrator(now, actor, DEFAULT_TENANT, OUTBOX, delivery_id, what, detail)
-        self._journal.record(connection, [entry])
+            return delivery_counts.count(connection)
 
     def _deliver(self, delivery: Delivery, owner: str) -> bool:
-        """Deliver a row; a failure is recorded at once, a success by the caller."""
+        """Deliver a row; what failed or was answered is recorded at once, any other success by the caller."""
         try:
             _check_hope(delivery)
-            self._handlers[delivery.kind].handle(delivery.payload)
+            answered = self._handlers[delivery.kind].handle(delivery.payload)
         except Exception as error:  # noqa: BLE001  the border: whatever a delivery raises is noted on its row
             self._note_failure(delivery, owner, error)
             return False
-        return True
+        if answered is not None:
+            self._note_answer(delivery, owner, answered)
+        return answered is None
+
+    def _note_answer(self, delivery: Delivery, owner: str, answered: Answered) -> None:
+        history = [*delivery.history, _attempt(delivery.attempts, answered)]
+        with self._database.write() as connection:
+            outbox.answered(connection, delivery.delivery_id, owner, history, self._start(delivery, answered))
+
+    def _start(self, delivery: Delivery, answered: Answered | None) -> str | None:
+        if self._vault is None or answered is None or not answered.start:
+            return None
+        return self._vault.seal(answered.start, delivery_answer(delivery.delivery_id))
 
     def _note_failure(self, delivery: Delivery, owner: str, error: Exception) -> None:
         history = [*delivery.history, _failure(delivery.attempts, error)]
         is_hopeless = isinstance(error, Undeliverable) or delivery.attempts >= MAX_ATTEMPTS
         retry_in = None if is_hopeless else retry_delay(delivery.attempts, error)
         with self._database.write() as connection:
-            is_mine = outbox.fail(connection, delivery.delivery_id, owner, history, retry_in)
+            answer = self._start(delivery, _answered(error))
+            is_mine = outbox.fail(connection, delivery.delivery_id, owner, history, retry_in, answer)
         log.log(
             _severity(is_hopeless),
             "outbox.delivery_failed",
@@ -219,12 +212,20 @@ def _failure(number: int, error: Exception) -> dict[str, Any]:
     """Record a failed attempt; of an unexpected error only the type, because its text may contain anything."""
     words = str(error) if isinstance(error, Undeliverable) else getattr(error, "summary", "")
     reason = f"{type(error).__name__}: {words}".removesuffix(": ")
-    return {"number": number, "at": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", "reason": reason}
+    return _attempt(number, _answered(error)) | {"reason": reason}
+
+
+def _attempt(number: int, answered: Answered | None) -> dict[str, Any]:
+    """Record an attempt, and how it was answered where a receiver was asked."""
+    attempt = {"number": number, "at": f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"}
+    return attempt if answered is None else attempt | {"status": answered.status, "seconds": round(answered.seconds, 3)}
+
+
+def _answered(error: Exception) -> Answered | None:
+    """Return how the receiver answered a delivery that failed; None where none was asked."""
+    known = (getattr(each, "answered", None) for each in (error, error.__cause__))
+    return next((answered for answered in known if answered is not None), None)
 
 
 def _severity(is_hopeless: bool) -> int:
     return 40 if is_hopeless else 30
-
-
-def _no_such_row(delivery_id: str) -> InvalidField:
-    return InvalidField("delivery id", f"must be that of an undelivered row: the outbox has none with {delivery_id}")

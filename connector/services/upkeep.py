@@ -23,7 +23,7 @@ from connector.domain.verification import Verification
 from connector.domain.workflow_run import next_check
 from connector.errors import OnfidoError
 from connector.services.batches import forget
-from connector.services.outbox import KEPT, Handler
+from connector.services.outbox import Handler
 from connector.services.providers.onfido import Onfido
 from connector.services.providers.registry import Providers
 from connector.services.results.deliveries import CheckVerification, KeepDocument
@@ -66,6 +66,7 @@ class Upkeep:
         initiation: Initiation,
         begin_directory_checks: Callable[[], None],
         event_retention: timedelta,
+        delivery_retention: timedelta,
         clock: Callable[[], datetime],
     ) -> None:
         self._database = database
@@ -77,6 +78,7 @@ class Upkeep:
         self._initiation = initiation
         self._begin_directory_checks = begin_directory_checks
         self._event_retention = event_retention
+        self._delivery_retention = delivery_retention
         self._clock = clock
 
     @property
@@ -135,7 +137,7 @@ class Upkeep:
             lambda connection, size: history.forget_refusals(connection, retained_since, size),
             lambda connection, size: refused_starts.forget_old(connection, now - WINDOW, size),
             lambda connection, size: verification_search.forget_results(connection, retained_since, size),
-            lambda connection, size: rows.forget_done(connection, KEPT, size),
+            lambda connection, size: rows.forget_done(connection, self._delivery_retention, size),
         ):
             forget(self._database, forget_some)
 
@@ -146,7 +148,7 @@ class Upkeep:
             checks = {each.verification_id: now + next_check(now - each.created_at) for each in due}
             verifications.postpone(connection, checks)
             keys = [f"{CheckVerification.kind}:{each.verification_id}:{each.next_check_at}" for each in due]
-            rows.add_all(connection, [CheckVerification(each.verification_id) for each in due], keys)
+            rows.add_all(connection, [CheckVerification.of(each) for each in due], keys)
 
     def _refresh(self, provider: Provider, verification: Verification, run_id: str, deadline: Deadline) -> None:
         run = self._results.refresh(provider, verification, deadline, SWEPT).run

@@ -146,6 +146,9 @@ class Settings(Checked):
         86_400, "Seconds that a webhook token stays valid after it was replaced.", checks.at_least(0), section="Upkeep"
     )
     event_retention_days: int = setting(30, "Days that the bodies of events are kept, encrypted.", checks.at_least(1))
+    delivery_retention_days: int = setting(
+        30, "Days that deliveries are kept after they were made, with how they were answered.", checks.at_least(1)
+    )
     sweep_interval: int = setting(
         60, "Seconds between two checks for overdue runs, by one worker at a time.", checks.at_least(1)
     )

@@ -37,6 +37,7 @@ from sqlalchemy import (
 from connector.store import directory_models  # noqa: F401  more tables
 from connector.store.columns import METADATA, id_column, partial_index, provider_id_column, time_column
 from connector.store.conditions import HAS_RESULT, IS_AUDITED, IS_REFUSED, IS_SANDBOX
+from connector.store.outbox_models import outbox as outbox  # noqa: PLC0414  for all that import the tables from here
 from connector.store.times import UtcDateTime
 
 metadata = METADATA
@@ -237,26 +238,6 @@ secrets = Table(
     Column("name", String(64), primary_key=True),
     Column("value", Text, nullable=False, comment="encrypted"),
 )
-
-outbox = Table(
-    "outbox",
-    metadata,
-    id_column(primary_key=True),
-    Column("kind", String(64), nullable=False),
-    Column("payload", JSON, nullable=False, comment="ids only"),
-    Column("dedupe_key", String(255), unique=True, comment="of two rows with one key, the first stands"),
-    Column("state", String(16), nullable=False, comment="ready, done or dead"),
-    Column("attempts", Integer, nullable=False),
-    Column("history", JSON, nullable=False, comment="the attempts that failed: number, when, why"),
-    time_column("due_at"),
-    Column("owner", String(36), comment="the worker that delivers it; repeated as a fence when it is settled"),
-    time_column("lease_until", nullable=True),
-    time_column("created_at"),
-    time_column("settled_at", nullable=True),
-)
-partial_index("ix_outbox_due", "state = 'ready'", outbox.c.due_at)
-partial_index("ix_outbox_settled", "state = 'done'", outbox.c.settled_at)
-partial_index("ix_outbox_dead", "state = 'dead'", outbox.c.due_at)
 
 history = Table(
     "history",

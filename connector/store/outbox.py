@@ -20,14 +20,11 @@ from typing import Any, ClassVar, Protocol
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    ScalarSelect,
     Update,
     and_,
     bindparam,
     delete,
     false,
-    func,
-    literal,
     literal_column,
     or_,
     select,
@@ -43,11 +40,13 @@ from connector.store.pages import Branch, Order, Position
 from connector.store.wake_up import NOTIFY, announce
 
 READY, DONE, DEAD = "ready", "done", "dead"
-MOST_COUNTED = 1_000  # rows of a state; whether there are more is no matter to whoever watches them
 
 
 class Payload(Protocol):
-    """A delivery: a small frozen dataclass of ids; its `kind` selects the handler."""
+    """A delivery: a small frozen dataclass of ids; its `kind` selects the handler.
+
+    Its `tenant`, `provider_id` and `verification_id`, where it has them, are the row's as well.
+    """
 
     kind: ClassVar[str]
     __dataclass_fields__: ClassVar[dict[str, Any]]
@@ -62,21 +61,28 @@ class Delivery:
     payload: Mapping[str, Any]
     attempts: int
     history: Sequence[Mapping[str, Any]]
+    endpoint_id: str | None
 
 
 @dataclass(frozen=True)
 class OutboxRow(Delivery):
-    """A row as an operator sees it."""
+    """A row as an operator sees it; `answer` is the start of the receiver's latest answer, encrypted."""
 
     state: str
     due_at: datetime
     created_at: datetime
+    settled_at: datetime | None
+    tenant: str | None
+    provider_id: str | None
+    verification_id: str | None
+    answer: str | None
 
 
 _ORDER = Order(outbox.c.due_at, outbox.c.id, is_rising=True)
-_ROW = select(
+ROW = select(
     outbox.c.id.label("delivery_id"),
-    *(outbox.c[name] for name in ("kind", "payload", "state", "attempts", "history", "due_at", "created_at")),
+    *(outbox.c[name] for name in ("kind", "payload", "attempts", "history", "endpoint_id", "state", "due_at")),
+    *(outbox.c[name] for name in ("created_at", "settled_at", "tenant", "provider_id", "verification_id", "answer")),
 )
 
 
@@ -143,6 +149,7 @@ def _leasing(
         select(outbox.c.id)
         .where(
             _is(READY),
+            outbox.c.endpoint_id.is_(None),
             outbox.c.due_at <= now,
             outbox.c.lease_until.is_(None) | (outbox.c.lease_until <= now),
             _are_meant(kinds, is_untried=is_untried, tried_kinds=tried_kinds),
@@ -156,7 +163,7 @@ def _leasing(
         update(outbox)
         .where(outbox.c.id == picked.c.id)
         .values(lease_until=from_now(seconds), attempts=outbox.c.attempts + 1)
-        .returning(outbox.c.id, outbox.c.kind, outbox.c.payload, outbox.c.attempts, outbox.c.history)
+        .returning(*LEASED)
     )
 
 
@@ -171,6 +178,9 @@ def _are_meant(kinds: Collection[str], *, is_untried: bool, tried_kinds: Collect
 
 def _is_one_of(kinds: Collection[str]) -> ColumnElement[bool]:
     return or_(false(), *(outbox.c.kind == kind for kind in kinds))
+
+
+LEASED = tuple(outbox.c[name] for name in ("id", "kind", "payload", "attempts", "history", "endpoint_id"))
 
 
 def finish(connection: Connection, delivery_id: str, owner: str) -> bool:
@@ -194,13 +204,18 @@ def _finishing(number: int) -> Update:
 
 
 def fail(
-    connection: Connection, delivery_id: str, owner: str, history: Sequence[Mapping[str, Any]], retry_in: float | None
+    connection: Connection,
+    delivery_id: str,
+    owner: str,
+    history: Sequence[Mapping[str, Any]],
+    retry_in: float | None,
+    answer: str | None = None,
 ) -> bool:
     """Record a failed attempt; the row is due again after `retry_in` seconds, or dead with None.
 
     False where the lease was lost, or an operator has restarted the row meanwhile, which takes precedence.
     """
-    values: dict[str, Any] = {"history": list(history)}
+    values: dict[str, Any] = {"history": list(history)} | ({} if answer is None else {"answer": answer})
     if retry_in is None:
         values |= {"state": DEAD, "settled_at": from_now(0)}
     else:
@@ -208,9 +223,17 @@ def fail(
     return _settle(connection, delivery_id, owner, values, outbox.c.attempts > 0)
 
 
+def answered(
+    connection: Connection, delivery_id: str, owner: str, history: Sequence[Mapping[str, Any]], answer: str | None
+) -> bool:
+    """Mark a row as delivered and keep how it was answered; False where the lease was lost."""
+    values = {"state": DONE, "settled_at": from_now(0), "history": list(history), "answer": answer}
+    return _settle(connection, delivery_id, owner, values)
+
+
 def release(connection: Connection, owner: str) -> int:
     """Release rows that were leased but not begun, as if they had never been leased."""
-    statement = update(outbox).where(outbox.c.owner == owner, _is(READY))
+    statement = update(outbox).where(outbox.c.owner == owner, _is(READY), outbox.c.endpoint_id.is_(None))
     return connection.execute(statement.values(owner=None, lease_until=None, attempts=outbox.c.attempts - 1)).rowcount
 
 
@@ -218,8 +241,8 @@ def find_page(
     connection: Connection, states: Collection[str], limit: int, after: Position | None = None
 ) -> list[OutboxRow]:
     """Return rows in these states, the next due first, those behind the position `after` where one is given."""
-    branches = [Branch(_ORDER, [_is(state)]) for state in states]
-    statement = pages.page(_ROW, _ORDER, branches, limit=limit, after=after)
+    branches = [Branch(_ORDER, conditions) for state in states for conditions in parts(state)]
+    statement = pages.page(ROW, _ORDER, branches, limit=limit, after=after)
     return [OutboxRow(**row._asdict()) for row in connection.execute(statement)]
 
 
@@ -228,33 +251,11 @@ def _is(state: str) -> ColumnElement[bool]:
     return outbox.c.state == literal_column(f"'{state}'")
 
 
-def _counted(state: str) -> ScalarSelect[int]:
-    rows = select(literal(1).label("one")).select_from(outbox).where(_is(state))
-    in_order = rows.order_by(outbox.c.settled_at if state == DONE else outbox.c.due_at)  # as the index has them
-    return select(func.count()).select_from(in_order.limit(MOST_COUNTED).subquery()).scalar_subquery()
-
-
-_COUNT = select(*(_counted(state).label(state) for state in (READY, DONE, DEAD)))
-
-
-def count(connection: Connection) -> dict[str, int]:
-    """Return the number of rows by state, each up to `MOST_COUNTED`: however many there are, it takes as long."""
-    rows = connection.execute(_COUNT).one()
-    return {state: number for state, number in rows._mapping.items() if number}
-
-
-def retry(connection: Connection, delivery_id: str) -> str | None:
-    """Make a dead or waiting row due at once, with its full number of attempts; returns its kind, None without one."""
-    statement = update(outbox).where(outbox.c.id == delivery_id, outbox.c.state != DONE)
-    values = {"state": READY, "attempts": 0, "due_at": from_now(0), "settled_at": None}
-    notify = [NOTIFY] if announce(connection) and connection.dialect.name == "postgresql" else []
-    return connection.execute(statement.values(values).returning(outbox.c.kind, *notify)).scalar_one_or_none()
-
-
-def drop(connection: Connection, delivery_id: str) -> str | None:
-    """Remove a row undelivered; returns its kind, None where there is none."""
-    statement = delete(outbox).where(outbox.c.id == delivery_id, outbox.c.state != DONE)
-    return connection.execute(statement.returning(outbox.c.kind)).scalar_one_or_none()
+def parts(state: str) -> list[list[ColumnElement[bool]]]:
+    """Return the conditions of a state's rows, once for each index that has them: notices have their own."""
+    if state != READY:
+        return [[_is(state)]]
+    return [[_is(state), outbox.c.endpoint_id.is_(None)], [_is(state), outbox.c.endpoint_id.is_not(None)]]
 
 
 def forget_done(connection: Connection, older_than: timedelta, limit: int) -> int:
@@ -272,6 +273,7 @@ def _row(payload: Payload, dedupe_key: str | None) -> dict[str, Any]:
     return {
         "id": str(uuid.uuid4()),
         "kind": payload.kind,
+        **{name: getattr(payload, name, None) for name in ("tenant", "provider_id", "verification_id")},
         "payload": asdict(payload),
         "dedupe_key": dedupe_key,
         "state": READY,

@@ -8,7 +8,15 @@ from typing import Any
 
 from sqlalchemy import Column, ColumnElement, Connection, Select, Table, bindparam, func, select, tuple_, update
 
-from connector.store.models import events, providers, secrets, user_attributes, verification_claims, verifications
+from connector.store.models import (
+    events,
+    outbox,
+    providers,
+    secrets,
+    user_attributes,
+    verification_claims,
+    verifications,
+)
 from connector.store.vault import Vault
 
 BATCH = 500  # rows that are read at once: others wait for them
@@ -45,6 +53,11 @@ def run_document(verification_id: str) -> str:
 def output_value(verification_id: str, uri: str) -> str:
     """Name the place of the value that a run's output holds for a claim."""
     return f"verifications/{verification_id}/claims/{uri}"
+
+
+def delivery_answer(delivery_id: str) -> str:
+    """Name the place of the start of a delivery's answer."""
+    return f"outbox/{delivery_id}/answer"
 
 
 def own_secret(name: str) -> str:
@@ -122,6 +135,7 @@ def sealed_columns() -> Iterator[SealedColumn]:
     yield SealedColumn(verifications.c.document, run_document, FEW)
     yield SealedColumn(verification_claims.c.output_value, output_value)
     yield SealedColumn(events.c.body, event_body, FEW)
+    yield SealedColumn(outbox.c.answer, delivery_answer)
     yield SealedColumn(secrets.c.value, own_secret)
 
 

@@ -63,7 +63,7 @@ def test_deliveries_are_listed_retried_and_dropped(run: Run, data_dir: Path) -> 
     assert run("outbox", "list").stdout == "The outbox is empty.\n"
     database = Database(f"sqlite:///{data_dir / 'connector.db'}")
     with database.write() as connection:
-        outbox.add(connection, KeepDocument("verification-1"))
+        outbox.add(connection, KeepDocument("default", "provider-1", "verification-1"))
         [delivery] = outbox.lease(connection, "worker", [KeepDocument.kind], limit=1, seconds=30)
         failure = {"number": 1, "at": "2026-01-02T03:04:05+00:00", "reason": "refused"}
         outbox.fail(connection, delivery.delivery_id, "worker", [failure], None)
@@ -71,7 +71,11 @@ def test_deliveries_are_listed_retried_and_dropped(run: Run, data_dir: Path) -> 
 
     [listed] = json.loads(run("outbox", "list", "--dead", "--json").stdout)
     assert (listed["id"], listed["state"], listed["lastFailure"]) == (delivery.delivery_id, "dead", "refused")
-    assert listed["payload"] == {"verificationId": "verification-1"}
+    assert listed["payload"] == {
+        "tenant": "default",
+        "providerId": "provider-1",
+        "verificationId": "verification-1",
+    }
     assert delivery.delivery_id in run("outbox", "list").stdout
     assert run("outbox", "retry", delivery.delivery_id).exit_code == 0
     assert json.loads(run("outbox", "list", "--dead", "--json").stdout) == []

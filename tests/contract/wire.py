@@ -19,6 +19,7 @@ from tests.values import BIRTH_DATE, GIVEN_NAME, LAST_NAME
 PROVIDERS = "/api/server/v1/idv-providers"
 RUNS = PROVIDERS + "/{provider_id}/verifications"
 USERS = "/api/users/v1"
+DELIVERIES = "/api/server/v1/deliveries"
 UNKNOWN_ID = "11111111-2222-4333-8444-555555555555"
 MASK = "********"  # what stands for a secret
 METRICS_TOKEN = "scraper-of-the-tests"
@@ -93,6 +94,10 @@ OPERATIONS = (
     Operation("GET", USERS + "/{user_id}/idv", "internal_idv_claim_view"),
     Operation("POST", USERS + "/{user_id}/idv/unlock", _UPDATE_CLAIM, takes_body=False),
     Operation("POST", USERS + "/{user_id}/idv/attributes-changed", _UPDATE_CLAIM, takes_body=False),
+    Operation("GET", DELIVERIES, "internal_idv_claim_view"),
+    Operation("GET", DELIVERIES + "/{delivery_id}", "internal_idv_claim_view"),
+    Operation("POST", DELIVERIES + "/{delivery_id}/retry", "internal_idvp_update", takes_body=False),
+    Operation("DELETE", DELIVERIES + "/{delivery_id}", "internal_idvp_update"),
     Operation("GET", "/api/server/v1/audit", "internal_idv_claim_view"),
 )
 ALL_SCOPES = tuple({operation.scope: None for operation in OPERATIONS})

@@ -295,7 +295,7 @@ def test_an_outage_delays_the_status(deployment: Deployment, world: World) -> No
     assert "if this stays, declare these attributes at the server" in row.history[0]["reason"]
     assert written(deployment, user_id) == {}
     deployment.scim.fault = None
-    outbox.retry(row.delivery_id)
+    deployment.connector.services.deliveries.retry(None, row.delivery_id)
     settled(deployment)
     assert written(deployment, user_id)["identityVerified"] == "true"
 

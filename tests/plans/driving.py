@@ -11,6 +11,7 @@ from click.testing import CliRunner
 from connector.cli import main
 from connector.domain.tenancy import Tenant
 from connector.services.people.directory_checks import CheckUser, CheckUsers
+from connector.services.providers.deletion import DeleteApplicant
 from connector.services.upkeep import Sweep
 from connector.store import directory_checks, outbox
 from connector.store.outbox import Payload
@@ -36,6 +37,7 @@ def drive(world: World, recorder: Recorder, neighbour: str) -> None:
         look_up(world, admin, run_id)
         finish(world, admin)
         administer(world, admin, neighbour)
+        manage_deliveries(world, admin)
         watch(world, recorder)
         command(world, recorder)
         for user_id in ("ann", "bea", "cid"):
@@ -108,6 +110,8 @@ def look_up(world: World, admin: Caller, run_id: str) -> None:
         *({"object": "ann"}, {"object": world.provider_id}, PERIOD),
     ):
         turn_pages(admin, "/api/server/v1/audit", {"limit": "5", **query})
+    for query in ({}, {"state": "done"}, {"state": "dead"}, {"verificationId": run_id}):
+        turn_pages(admin, "/api/server/v1/deliveries", {"limit": "5", **query})
     for public in ("/openapi.json", "/", "/docs/", "/docs/page.css", "/healthz", "/readyz"):
         done(admin.get(public))
     done(admin.get("/metrics", headers={"Authorization": f"Bearer {METRICS_TOKEN}"}))
@@ -150,6 +154,18 @@ def administer(world: World, admin: Caller, neighbour: str) -> None:
     done(admin.post(f"{path}/webhook", None))
     done(admin.request("DELETE", f"{path}/previous-webhook-token"))
     done(admin.request("DELETE", f"{path}/webhook"))
+    done(admin.request("DELETE", path))
+
+
+def manage_deliveries(world: World, admin: Caller) -> None:
+    """Look at a delivery that waits, deliver it again, and drop it."""
+    order = DeleteApplicant(world.tenant, world.provider_id, "none")
+    with world.connector.services.database.write() as connection:
+        outbox.add(connection, order)
+    [page] = [done(admin.get("/api/server/v1/deliveries", params={"state": "ready", "limit": 1})).json()]
+    path = f"/api/server/v1/deliveries/{page['deliveries'][0]['id']}"
+    done(admin.get(path))
+    done(admin.post(f"{path}/retry", None))
     done(admin.request("DELETE", path))
 
 
@@ -219,6 +235,7 @@ def command(world: World, recorder: Recorder) -> None:
         "events list --provider Onfido",
         "events list --run a-run-of-others",
         "outbox list",
+        "outbox list --tenant default",
         "outbox list --dead",
         "audit",
     ):

@@ -27,8 +27,8 @@ _NARROW = re.compile(
 )
 # Partial indexes of what waits or is due, and of what is removed once its time is over.
 DUE = re.compile(
-    r"INDEX (ix_outbox_(due|dead|settled)|ix_events_(parked|with_body)|ix_verifications_(next_check|with_result)"
-    r"|ix_history_refused|ix_refused_starts_since)\b"
+    r"INDEX (ix_outbox_(due(_notices)?|dead|settled)|ix_events_(parked|with_body)"
+    r"|ix_verifications_(next_check|with_result)|ix_history_refused|ix_refused_starts_since)\b"
 )
 _READS = re.compile(r"(SCAN|SEARCH) (\w+)(.*)")
 

@@ -155,7 +155,7 @@ def test_sweep_gives_its_lease_back_too(quiet: World, ann: Caller) -> None:
     assert initiate(quiet, ann) == UNREACHABLE
     (verification,) = quiet.verifications("ann")
     with outage(RECORD), pytest.raises(OperationalError):
-        quiet.connector.services.upkeep.check_verification(CheckVerification(verification.verification_id))
+        quiet.connector.services.upkeep.check_verification(CheckVerification.of(verification))
 
     assert start_at_last(quiet, ann)
 

@@ -125,7 +125,7 @@ def test_sweep_closes_runs_that_onfido_does_not_know_any_more(world: World, ann:
     forget_everything(world)
     [verification] = world.verifications()
 
-    world.connector.services.upkeep.check_verification(CheckVerification(verification.verification_id))
+    world.connector.services.upkeep.check_verification(CheckVerification.of(verification))
 
     assert [each.status for each in world.verifications()] == ["error"]
 

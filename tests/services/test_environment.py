@@ -177,7 +177,7 @@ def test_waiting_for_it_ends_at_once(world: World, ann: Caller, open_run: str) -
 def test_sweep_ends_it(world: World, ann: Caller, open_run: str) -> None:
     [verification] = world.verifications()
 
-    world.connector.services.upkeep.check_verification(CheckVerification(verification.verification_id))
+    world.connector.services.upkeep.check_verification(CheckVerification.of(verification))
 
     assert [each.status for each in world.verifications()] == ["error"]
     assert set(statuses(ann).values()) == {"sandbox"}

@@ -19,7 +19,7 @@ from connector.domain.workflow_run import FINAL_STATUSES
 from connector.services.journal import Journal
 from connector.settings import Settings
 from connector.simulator.server import Simulator
-from connector.store import outbox
+from connector.store import delivery_counts
 from connector.store.engine import Database
 from tests.bodies import config_properties, event_body
 from tests.harness import Caller, Clock, ConnectorServer, World, run_id_of, verified
@@ -361,7 +361,7 @@ def test_what_is_rolled_back_was_never_announced(database: Database) -> None:
         raise ZeroDivisionError
 
     with database.read() as connection:
-        assert outbox.count(connection) == {}
+        assert delivery_counts.count(connection) == {}
 
 
 def test_without_a_subscriber_a_change_costs_one_statement_and_no_row(database: Database) -> None:
@@ -375,4 +375,4 @@ def test_without_a_subscriber_a_change_costs_one_statement_and_no_row(database: 
 
     assert [statement.split()[2] for statement in statements] == ["history"]
     with database.read() as connection:
-        assert outbox.count(connection) == {}
+        assert delivery_counts.count(connection) == {}

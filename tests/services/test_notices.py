@@ -511,7 +511,7 @@ def undelivered(world: World, ann: Caller, application: Application) -> Any:
     application.answers(Reply(500))
     start_waiting(world, ann)
     row = wait_for_failure(world, TellTask.kind)
-    world.connector.services.outbox.drop(row.delivery_id)
+    world.connector.services.deliveries.drop(None, row.delivery_id)
     application.answers(Reply())
     application.received.clear()
     return TellTask(**row.payload)

@@ -179,7 +179,7 @@ def test_worker_leaves_a_verification_alone_that_a_request_is_at(world: World, a
 def test_worker_that_a_request_overtakes_leaves_the_verification_to_it(world: World, ann: Caller) -> None:
     break_off(world, ann)
     world.clock.advance(BREAK_OFF_TIME)
-    check = CheckVerification(verification_id_of(world))
+    check = CheckVerification.of(world.verifications()[0])
 
     with meanwhile(ONE_VERIFICATION, lambda: world.start(ann)):
         world.connector.services.upkeep.check_verification(check)
@@ -218,10 +218,10 @@ def test_document_of_a_run_that_is_gone_is_given_up(world: World, ann: Caller) -
 
 def test_run_that_a_request_found_gone_is_not_ended_again_by_the_worker(world: World, ann: Caller) -> None:
     world.start(ann)
-    verification_id = verification_id_of(world)
+    verification_id, check = verification_id_of(world), CheckVerification.of(world.verifications()[0])
     requests.post(f"{world.simulator.url}/simulator/reset", timeout=60).raise_for_status()
 
     with meanwhile(ONE_VERIFICATION, lambda: ann.verify(world.provider_id, "COMPLETED")):
-        world.connector.services.upkeep.check_verification(CheckVerification(verification_id))
+        world.connector.services.upkeep.check_verification(check)
 
     assert len(ends_of(world, verification_id)) == 1

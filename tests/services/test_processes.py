@@ -172,7 +172,9 @@ def test_worker_ends_the_delivery_under_way_and_holds_no_other(
     run_id = begun.verification.run_id
     outcome = f"{simulator.url}/simulator/runs/{run_id}/outcome"
     assert requests.post(outcome, json={"status": "approved"}, timeout=60).ok
-    check = CheckVerification(only(services.database, verifications)["id"])
+    check = CheckVerification(
+        *(only(services.database, verifications)[name] for name in ("tenant", "provider_id", "id"))
+    )
     with services.database.write() as connection:
         outbox.add(connection, check)
     has_begun = hold(simulator, READ_RUN, 2_000)

@@ -12,7 +12,6 @@ from click.testing import Result
 from sqlalchemy import inspect, select
 from structlog.testing import capture_logs
 
-from connector.services.outbox import KEPT
 from connector.services.upkeep import Sweep
 from connector.store.models import events, history, metadata, verifications
 from tests.bodies import event_body
@@ -321,7 +320,7 @@ def test_removing_a_user_leaves_nothing_personal_here_or_at_onfido(
 
     world.wait_until(lambda: calls(world, DELETE_APPLICANT) == 1)
     sweep(world)
-    let_pass(world.connector.services.database, KEPT)
+    let_pass(world.connector.services.database, timedelta(days=30))
     sweep(world)
     assert tables_with(world, *PERSONAL.values(), applicant_id) == set()
     assert tables_with(world, "the-user") == {"history"}

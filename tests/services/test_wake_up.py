@@ -15,8 +15,8 @@ from sqlalchemy import Connection, create_engine, insert, make_url, text
 from sqlalchemy.exc import DBAPIError
 
 from connector.relay import Relay
-from connector.services.journal import Journal
 from connector.services.outbox import Handler, Outbox
+from connector.store import deliveries
 from connector.store import outbox as rows
 from connector.store.engine import Database
 from connector.store.models import outbox as outbox_table
@@ -53,9 +53,7 @@ class Worker:
     def __init__(self, database: Database, poll_interval: float = HOUR) -> None:
         self.received: list[int] = []
         self._database = database
-        self._outbox = ObservedOutbox(
-            database, Journal(), [Handler(Order, lambda order: self.received.append(order.number))]
-        )
+        self._outbox = ObservedOutbox(database, [Handler(Order, lambda order: self.received.append(order.number))])
         self.relay = Relay(database, self._outbox, {}, poll_interval=poll_interval)
 
     def rest(self) -> None:
@@ -157,7 +155,8 @@ def test_several_deliveries_of_one_transaction_and_a_retried_one_start_at_their_
             rows.add_all(connection, [Order(number) for number in range(3)])
         wait_until(lambda: sorted(worker.received) == [0, 1, 2])
         worker.rest()
-        Outbox(other, Journal(), []).retry(dead.delivery_id)
+        with other.write() as connection:
+            deliveries.retry(connection, dead.delivery_id)
         wait_until(lambda: worker.received[-1] == 9)
 
 

@@ -11,7 +11,7 @@ from typing import Any, ClassVar
 
 from sqlalchemy import Engine, event
 
-from connector.store import outbox
+from connector.store import deliveries, delivery_counts, outbox
 from connector.store.engine import Database
 from connector.store.outbox import DEAD, DONE, READY, Delivery, OutboxRow
 
@@ -127,7 +127,7 @@ def test_a_dead_row_waits_for_an_operator(database: Database) -> None:
     assert lease(database, "first") == []
     assert [row.state for row in rows(database)] == [DEAD]
     with database.write() as connection:
-        assert outbox.retry(connection, mine.delivery_id)
+        assert deliveries.retry(connection, mine.delivery_id)
     [again] = lease(database, "first")
     assert again.attempts == 1
 
@@ -136,7 +136,7 @@ def test_a_row_that_an_operator_retries_while_its_last_delivery_fails_is_tried_a
     put(database)
     [mine] = lease(database, "first", seconds=0.2)
     with database.write() as connection:
-        assert outbox.retry(connection, mine.delivery_id)
+        assert deliveries.retry(connection, mine.delivery_id)
     assert not fail(database, mine, "first", retry_in=None)
     time.sleep(0.25)
     [again] = lease(database, "second")
@@ -148,10 +148,10 @@ def test_what_was_delivered_can_neither_be_retried_nor_dropped(database: Databas
     [first, second] = lease(database, "first")
     assert finish(database, first, "first")
     with database.write() as connection:
-        assert not outbox.retry(connection, first.delivery_id)
-        assert not outbox.drop(connection, first.delivery_id)
-        assert outbox.drop(connection, second.delivery_id)
-        assert not outbox.drop(connection, second.delivery_id)
+        assert not deliveries.retry(connection, first.delivery_id)
+        assert not deliveries.drop(connection, first.delivery_id)
+        assert deliveries.drop(connection, second.delivery_id)
+        assert not deliveries.drop(connection, second.delivery_id)
 
 
 def test_what_is_given_back_was_never_tried(database: Database) -> None:
@@ -187,13 +187,13 @@ def test_rows_are_counted_and_forgotten_by_what_became_of_them(database: Databas
     assert finish(database, first, "first")
     assert fail(database, second, "first", retry_in=None)
     with database.write() as connection:
-        assert outbox.count(connection) == {READY: 1, DONE: 1, DEAD: 1}
+        assert delivery_counts.count(connection) == {READY: 1, DONE: 1, DEAD: 1}
         assert outbox.forget_done(connection, timedelta(hours=1), 10) == 0
         assert outbox.forget_done(connection, timedelta(), 10) == 1
-        assert outbox.count(connection) == {READY: 1, DEAD: 1}
+        assert delivery_counts.count(connection) == {READY: 1, DEAD: 1}
 
 
 def test_counting_reads_no_more_rows_than_it_reports(database: Database) -> None:
-    put(database, outbox.MOST_COUNTED + 5)
+    put(database, delivery_counts.MOST_COUNTED + 5)
     with database.read() as connection:
-        assert outbox.count(connection) == {READY: outbox.MOST_COUNTED}
+        assert delivery_counts.count(connection) == {READY: delivery_counts.MOST_COUNTED}

@@ -140,7 +140,7 @@ class Watchlist:
         self._journal.record(connection, changes)
         if provider.studio.notices.url is not None:
             key = f"{TellMatches.kind}:event:{event_id}"
-            notice = TellMatches(verification.verification_id, order.monitor_id, *stamp(key, now))
+            notice = TellMatches.of(verification, order.monitor_id, *stamp(key, now))
             outbox.add(connection, notice, dedupe_key=key)
         log.info(
             "watchlist.matches_updated",

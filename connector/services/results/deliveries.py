@@ -3,16 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
+from connector.domain.verification import Verification
 from connector.services.outbox import ProviderPayload
+
+V = TypeVar("V", bound="VerificationPayload")
 
 
 @dataclass(frozen=True)
-class VerificationPayload:
+class VerificationPayload(ProviderPayload):
     """The beginning of a payload that concerns one verification."""
 
     verification_id: str
+
+    @classmethod
+    def of(cls: type[V], verification: Verification, *further: str) -> V:
+        """Return the payload for a verification."""
+        return cls(verification.tenant, verification.provider_id, verification.verification_id, *further)
 
 
 @dataclass(frozen=True)

@@ -211,7 +211,7 @@ class Events:
             return
         provider_id, run_id = verification.provider_id, verification.run_id
         key = f"{TellTask.kind}:{provider_id}:{run_id}:{task_id}"
-        notice = TellTask(verification.verification_id, task_id, *stamp(key, self._clock()))
+        notice = TellTask.of(verification, task_id, *stamp(key, self._clock()))
         outbox.add(connection, notice, dedupe_key=key)
 
     def _opened(self, parked: ParkedEvent) -> bytes:

@@ -191,12 +191,11 @@ class Results:
         self._journal.record(connection, news.changes)
         if news.verification is None:
             return
-        verification_id = news.verification.verification_id
         if news.outcome is Outcome.COMPARISON_WANTED:
             key = f"{CheckVerification.kind}:event:{news.event_id}"
-            outbox.add(connection, CheckVerification(verification_id), dedupe_key=key)
+            outbox.add(connection, CheckVerification.of(news.verification), dedupe_key=key)
         elif news.is_document_missing:
-            outbox.add(connection, KeepDocument(verification_id))
+            outbox.add(connection, KeepDocument.of(news.verification))
 
     def _settle(
         self,

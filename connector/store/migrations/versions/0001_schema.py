@@ -172,6 +172,12 @@ def upgrade() -> None:
     op.create_table(
         "outbox",
         sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("tenant", sa.String(length=255), nullable=True, comment="whose it is; null: the connector's own"),
+        sa.Column(
+            "provider_id", sa.String(length=36), nullable=True, comment="no foreign key: what was delivered outlives it"
+        ),
+        sa.Column("verification_id", sa.String(length=36), nullable=True),
+        sa.Column("endpoint_id", sa.String(length=36), nullable=True, comment="of a notice: where it goes"),
         sa.Column("kind", sa.String(length=64), nullable=False),
         sa.Column("payload", sa.JSON(), nullable=False, comment="ids only"),
         sa.Column(
@@ -179,7 +185,8 @@ def upgrade() -> None:
         ),
         sa.Column("state", sa.String(length=16), nullable=False, comment="ready, done or dead"),
         sa.Column("attempts", sa.Integer(), nullable=False),
-        sa.Column("history", sa.JSON(), nullable=False, comment="the attempts that failed: number, when, why"),
+        sa.Column("history", sa.JSON(), nullable=False, comment="the attempts that failed or were answered"),
+        sa.Column("answer", sa.Text(), nullable=True, comment="encrypted: the start of the receiver's latest answer"),
         sa.Column("due_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column(
             "owner",
@@ -206,8 +213,24 @@ def upgrade() -> None:
         "outbox",
         ["due_at"],
         unique=False,
-        sqlite_where=sa.text("state = 'ready'"),
-        postgresql_where=sa.text("state = 'ready'"),
+        sqlite_where=sa.text("state = 'ready' AND endpoint_id IS NULL"),
+        postgresql_where=sa.text("state = 'ready' AND endpoint_id IS NULL"),
+    )
+    op.create_index(
+        "ix_outbox_due_notices",
+        "outbox",
+        ["due_at"],
+        unique=False,
+        sqlite_where=sa.text("state = 'ready' AND endpoint_id IS NOT NULL"),
+        postgresql_where=sa.text("state = 'ready' AND endpoint_id IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_outbox_endpoint",
+        "outbox",
+        ["endpoint_id", "state", "created_at"],
+        unique=False,
+        sqlite_where=sa.text("endpoint_id IS NOT NULL"),
+        postgresql_where=sa.text("endpoint_id IS NOT NULL"),
     )
     op.create_index(
         "ix_outbox_settled",
@@ -216,6 +239,17 @@ def upgrade() -> None:
         unique=False,
         sqlite_where=sa.text("state = 'done'"),
         postgresql_where=sa.text("state = 'done'"),
+    )
+    op.create_index(
+        op.f("ix_outbox_tenant_state_created_at_id"), "outbox", ["tenant", "state", "created_at", "id"], unique=False
+    )
+    op.create_index(
+        "ix_outbox_verification",
+        "outbox",
+        ["verification_id"],
+        unique=False,
+        sqlite_where=sa.text("verification_id IS NOT NULL"),
+        postgresql_where=sa.text("verification_id IS NOT NULL"),
     )
 
     op.create_table(

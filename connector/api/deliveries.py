@@ -1,0 +1,80 @@
+"""`/api/server/v1/deliveries`: what goes to Onfido, to directories and to applications, and how it ended."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import current_app, g
+
+from connector.api.delivery_shapes import (
+    DeliveryPageSchema,
+    DeliveryQuerySchema,
+    WholeDeliverySchema,
+    deliveries_body,
+    delivery_body,
+)
+from connector.api.errors import PROVIDER_ERRORS
+from connector.api.parsing import Blueprint
+from connector.domain.deliveries import STATES, DeliveryFilter
+from connector.errors import Code
+from connector.services.application.deliveries import Deliveries
+
+blueprint = Blueprint(
+    "deliveries", __name__, url_prefix="/api/server/v1/deliveries", errors=PROVIDER_ERRORS, description="Deliveries"
+)
+
+
+@blueprint.get("")
+@blueprint.requires("internal_idv_claim_view")
+@blueprint.arguments(DeliveryQuerySchema, location="query")
+@blueprint.response(200, DeliveryPageSchema)
+def list_deliveries(query: dict[str, Any]) -> dict[str, Any]:
+    """List deliveries of this tenant, the latest first.
+
+    Every filter that is given has to match. For the next page, send `nextCursor` as `cursor`.
+    """
+    states = (query["state"],) if query["state"] else STATES
+    criteria = DeliveryFilter(states, query["verificationId"], query["endpointId"])
+    return deliveries_body(_deliveries().page(g.tenant, criteria, limit=query["limit"], cursor=query["cursor"]))
+
+
+@blueprint.get("/<delivery_id>")
+@blueprint.requires("internal_idv_claim_view")
+@blueprint.refuses(Code.DELIVERY_NOT_FOUND)
+@blueprint.response(200, WholeDeliverySchema)
+def get_delivery(delivery_id: str) -> dict[str, Any]:
+    """Return one delivery with its attempts.
+
+    Of the receiver's latest answer the start is shown, where the receiver is an application.
+    """
+    row = _deliveries().get(g.tenant, delivery_id)
+    return delivery_body(row) | {"answer": _deliveries().answer(row)}
+
+
+@blueprint.post("/<delivery_id>/retry")
+@blueprint.requires("internal_idvp_update")
+@blueprint.refuses(Code.DELIVERY_NOT_FOUND)
+@blueprint.response(204)
+def retry_delivery(delivery_id: str) -> None:
+    """Deliver again, now, with the full number of attempts.
+
+    For what was not delivered, and for notices: a notice keeps its id.
+    """
+    _deliveries().retry(g.tenant, delivery_id, g.principal.actor)
+
+
+@blueprint.delete("/<delivery_id>")
+@blueprint.requires("internal_idvp_update")
+@blueprint.refuses(Code.DELIVERY_NOT_FOUND)
+@blueprint.response(204)
+def drop_delivery(delivery_id: str) -> None:
+    """Remove a delivery without making it.
+
+    One that was made stays until its retention ends.
+    """
+    _deliveries().drop(g.tenant, delivery_id, g.principal.actor)
+
+
+def _deliveries() -> Deliveries:
+    deliveries: Deliveries = current_app.extensions["services"].deliveries
+    return deliveries

@@ -1,0 +1,107 @@
+"""The schemas of deliveries, and the one view of them, which the command line prints as well."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+import marshmallow as ma
+from marshmallow import fields, validate
+
+from connector.api.cursors import cursor_parameter, next_cursor
+from connector.api.fields import Id
+from connector.domain.deliveries import STATES
+from connector.services.application.deliveries import StoredDelivery
+from connector.services.cursors import Page
+
+MAX_PAGE = 1000
+
+
+class DeliveryQuerySchema(ma.Schema):
+    """Filters and pages of deliveries, the latest first."""
+
+    state = fields.String(load_default=None, validate=validate.OneOf(STATES))
+    verificationId = Id(load_default=None)
+    endpointId = Id(load_default=None)
+    limit = fields.Integer(load_default=25, strict=False, validate=validate.Range(min=1, max=MAX_PAGE))
+    cursor = cursor_parameter()
+
+
+class AttemptSchema(ma.Schema):
+    """An attempt that failed or was answered: `reason` says why it failed, `seconds` how long the answer took."""
+
+    number = fields.Integer(required=True)
+    at = fields.String(required=True, metadata={"example": "2026-01-31T09:30:00Z", "format": "date-time"})
+    status = fields.Integer(allow_none=True)
+    seconds = fields.Float()
+    reason = fields.String()
+
+
+class DeliverySchema(ma.Schema):
+    """A delivery: what goes where, how often it was tried, and how the attempts ended."""
+
+    id = fields.String(required=True)
+    kind = fields.String(required=True)
+    state = fields.String(required=True, validate=validate.OneOf(STATES))
+    attempts = fields.Integer(required=True)
+    createdAt = fields.String(required=True, metadata={"format": "date-time"})
+    dueAt = fields.String(required=True, metadata={"format": "date-time"})
+    settledAt = fields.String(required=True, allow_none=True, metadata={"format": "date-time"})
+    tenant = fields.String(required=True, allow_none=True)
+    providerId = fields.String(required=True, allow_none=True)
+    verificationId = fields.String(required=True, allow_none=True)
+    endpointId = fields.String(required=True, allow_none=True)
+    lastFailure = fields.String(required=True, allow_none=True)
+    payload = fields.Dict(required=True)
+    history = fields.List(fields.Nested(AttemptSchema), required=True)
+
+
+class WholeDeliverySchema(DeliverySchema):
+    """A delivery with the start of the receiver's latest answer."""
+
+    answer = fields.String(required=True, allow_none=True)
+
+
+class DeliveryPageSchema(ma.Schema):
+    """A page of deliveries; `nextCursor` is null on the last one."""
+
+    count = fields.Integer(required=True)
+    deliveries = fields.List(fields.Nested(DeliverySchema), required=True)
+    nextCursor = next_cursor()
+
+
+def deliveries_body(page: Page[StoredDelivery]) -> dict[str, Any]:
+    """Write a page of deliveries."""
+    rows = [delivery_body(row) for row in page.rows]
+    return {"count": len(rows), "deliveries": rows, "next_cursor": page.next_cursor}
+
+
+def delivery_body(row: StoredDelivery) -> dict[str, Any]:
+    """Write a delivery."""
+    reasons = [attempt["reason"] for attempt in row.history if "reason" in attempt]
+    return {
+        "id": row.delivery_id,
+        "kind": row.kind,
+        "state": row.state,
+        "attempts": row.attempts,
+        "createdAt": _time(row.created_at),
+        "dueAt": _time(row.due_at),
+        "settledAt": _time(row.settled_at),
+        "tenant": row.tenant,
+        "providerId": row.provider_id,
+        "verificationId": row.verification_id,
+        "endpointId": row.endpoint_id,
+        "lastFailure": reasons[-1] if reasons else None,
+        "payload": {_camel(name): value for name, value in row.payload.items()},
+        "history": list(row.history),
+    }
+
+
+def _time(at: datetime | None) -> str | None:
+    return None if at is None else f"{at:%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _camel(name: str) -> str:
+    """Return the name that the API gives to a field."""
+    first, *others = name.split("_")
+    return first + "".join(map(str.title, others))

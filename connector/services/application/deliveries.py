@@ -1,0 +1,113 @@
+"""Deliveries, for those who look after them: a tenant's administrators and the operator.
+
+An administrator sees, retries and drops deliveries of the own tenant only, and what they do is in that tenant's audit
+trail. The connector's own deliveries, such as the sweep, belong to no tenant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import TypeAlias
+
+from sqlalchemy import Connection
+
+from connector.domain.deliveries import DeliveryFilter
+from connector.domain.history import OUTBOX, SYSTEM, by_administrator
+from connector.domain.tenancy import DEFAULT_TENANT, Tenant
+from connector.errors import Code, RequestError
+from connector.services.cursors import Cursors, Page, key_of
+from connector.services.journal import Journal
+from connector.store import deliveries, outbox
+from connector.store.deliveries import Managed
+from connector.store.engine import Database
+from connector.store.outbox import OutboxRow
+from connector.store.sealed import delivery_answer
+from connector.store.vault import OpaqueTexts, Vault
+
+RETRIED, DROPPED = "retried", "dropped"
+EVERY_TENANT = ""  # no tenant has this name
+StoredDelivery: TypeAlias = OutboxRow
+
+
+class Deliveries:
+    """Lists, retries and drops deliveries of one tenant; for the operator, who gives none, of all."""
+
+    def __init__(
+        self,
+        database: Database,
+        vault: Vault,
+        texts: OpaqueTexts,
+        journal: Journal,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._database = database
+        self._vault = vault
+        self._cursors = Cursors(texts, "deliveries")
+        self._journal = journal
+        self._clock = clock
+
+    def page(
+        self, tenant: Tenant | None, criteria: DeliveryFilter, *, limit: int, cursor: str | None = None
+    ) -> Page[StoredDelivery]:
+        """Return a tenant's deliveries, the latest first; without a tenant all, the next due first."""
+        place = EVERY_TENANT if tenant is None else tenant.name
+        after = self._cursors.position(place, cursor)
+        with self._database.read() as connection:
+            rows = (
+                outbox.find_page(connection, criteria.states, limit + 1, after)
+                if tenant is None
+                else deliveries.find_page(connection, tenant.name, criteria, limit + 1, after)
+            )
+        return self._cursors.page(place, rows, limit, _due if tenant is None else _created)
+
+    def get(self, tenant: Tenant, delivery_id: str) -> OutboxRow:
+        """Return a delivery of a tenant; raise `RequestError` where there is none."""
+        with self._database.read() as connection:
+            row = deliveries.find(connection, tenant.name, delivery_id)
+        if row is None:
+            raise _not_found(delivery_id)
+        return row
+
+    def answer(self, row: OutboxRow) -> str | None:
+        """Return the start of the receiver's latest answer; None where none is kept."""
+        return None if row.answer is None else self._vault.open(row.answer, delivery_answer(row.delivery_id))
+
+    def retry(self, tenant: Tenant | None, delivery_id: str, actor: str = SYSTEM) -> None:
+        """Deliver a row again, now: an undelivered one, or a notice; raise `RequestError` where there is none."""
+        with self._database.write() as connection:
+            managed = deliveries.retry(connection, delivery_id, None if tenant is None else tenant.name)
+            self._record(connection, delivery_id, managed, RETRIED, actor)
+
+    def drop(self, tenant: Tenant | None, delivery_id: str, actor: str = SYSTEM) -> None:
+        """Remove a row undelivered; raise `RequestError` where there is none."""
+        with self._database.write() as connection:
+            managed = deliveries.drop(connection, delivery_id, None if tenant is None else tenant.name)
+            self._record(connection, delivery_id, managed, DROPPED, actor)
+
+    def _record(self, connection: Connection, delivery_id: str, managed: Managed | None, what: str, actor: str) -> None:
+        """Record what was done in the audit trail of the delivery's tenant; the connector's own have the default's."""
+        if managed is None:
+            raise _not_found(delivery_id)
+        tenant, detail = managed.tenant or DEFAULT_TENANT, {"kind": managed.kind} | _verification(managed)
+        now = self._clock()
+        entry = by_administrator(now, actor, tenant, OUTBOX, delivery_id, what, detail, managed.provider_id)
+        self._journal.record(connection, [entry])
+
+
+def _due(row: StoredDelivery) -> tuple[str, str | int]:
+    return key_of(row.due_at, row.delivery_id)
+
+
+def _created(row: StoredDelivery) -> tuple[str, str | int]:
+    return key_of(row.created_at, row.delivery_id)
+
+
+def _verification(managed: Managed) -> dict[str, str]:
+    return {} if managed.verification_id is None else {"verification_id": managed.verification_id}
+
+
+def _not_found(delivery_id: str) -> RequestError:
+    return RequestError(
+        Code.DELIVERY_NOT_FOUND, f"There is no delivery {delivery_id} of which this can be done: list the deliveries."
+    )
