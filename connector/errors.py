@@ -132,13 +132,21 @@ class DirectoryError(RequestError):
     """The user directory refused, failed or could not be reached; nothing was changed.
 
     `status` is its answer's HTTP status, None where no answer came. `is_retryable`: the same request may succeed later.
+    `is_permanent`: it cannot before an administrator has changed something.
     """
 
     def __init__(
-        self, code: Code, description: str, *, status: int | None = None, retry_after: int | None = None
+        self,
+        code: Code,
+        description: str,
+        *,
+        status: int | None = None,
+        retry_after: int | None = None,
+        is_permanent: bool = False,
     ) -> None:
         super().__init__(code, description, retry_after=retry_after)
         self.status = status
+        self.is_permanent = is_permanent
 
     @property
     def is_retryable(self) -> bool:

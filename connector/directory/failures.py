@@ -1,6 +1,6 @@
 """A directory's failures, as the errors of the contract.
 
-    no answer, 408, 425, 429, 5xx ──► OIDV-10051, 503 with Retry-After     it may work later
+    no answer, 408, 425, 429, 5xx ──► OIDV-10051, 503 with Retry-After     it may work later (501 and 505 never do)
     3xx, other 4xx, an answer that cannot be read ──► OIDV-10052, 502      an administrator has to act
 
 No error repeats a word of the directory's, which may hold values.
@@ -14,13 +14,17 @@ from connector.http.client import Answer
 RETRY_AFTER = 5  # seconds, where the directory does not say
 LONGEST_RETRY_AFTER = 300
 _THROTTLED = 429
-_TRANSIENT = frozenset({*NO_ANSWER, _THROTTLED, 500, 502, 503, 504})
+_TRANSIENT = frozenset({*NO_ANSWER, _THROTTLED, *range(500, 600)} - {501, 505})
+# Refusals that stay until an administrator acts. Others, of credentials above all, may be mended elsewhere.
+_PERMANENT = frozenset({400, 404, 405, 409, 413, 415, 422, 501, 505})
 _MISDIRECTED = {401: "correct its credentials", 403: "give the client the permission", 404: "correct its URL"}
 
 
 def unreachable(host: str, reason: str, *, status: int | None = None, retry_after: int = RETRY_AFTER) -> DirectoryError:
     """Create the error for a directory that gave no answer, or none for now."""
-    text = f"The user directory at {host} gave no answer: {reason}. Nothing was changed: ask again after Retry-After."
+    text = (
+        f"The user directory at {host} gave no answer: {reason}. Nothing was changed here: ask again after Retry-After."
+    )
     return DirectoryError(Code.DIRECTORY_UNREACHABLE, text, status=status, retry_after=retry_after)
 
 
@@ -28,13 +32,13 @@ def refused(host: str, status: int, advice: str = "", to: str = "") -> Directory
     """Create the error for a refusal, with what an administrator has to do; `to` names what was refused."""
     advice = advice or _MISDIRECTED.get(status, "see its log for the reason")
     text = f"The user directory at {host} answered HTTP {status}{to and f' {to}'}: {advice}."
-    return DirectoryError(Code.DIRECTORY_REFUSED, text, status=status)
+    return DirectoryError(Code.DIRECTORY_REFUSED, text, status=status, is_permanent=status in _PERMANENT)
 
 
-def misunderstood(host: str, why: str) -> DirectoryError:
+def misunderstood(host: str, why: str, *, is_permanent: bool = False) -> DirectoryError:
     """Create the error for an answer that cannot be used."""
     text = f"The answer of the user directory at {host} cannot be used: {why}. An administrator must correct it."
-    return DirectoryError(Code.DIRECTORY_REFUSED, text)
+    return DirectoryError(Code.DIRECTORY_REFUSED, text, is_permanent=is_permanent)
 
 
 def unusable_status(host: str, answer: Answer, purpose: str = "") -> DirectoryError | None:

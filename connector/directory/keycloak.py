@@ -93,6 +93,7 @@ class KeycloakDirectory:
                 self._exchange.host,
                 "it dropped attributes of the status: declare them in the realm's user profile, editable by "
                 "administrators, or enable unmanaged attributes",
+                is_permanent=True,
             )
 
     def find(self, session: Session, user_id: str) -> Mapping[str, Any] | None:

@@ -60,6 +60,11 @@ def give_back(connection: Connection, turn: Turn) -> None:
     connection.execute(statement.values(owner=None, lease_until=None), user)
 
 
+def forget(connection: Connection, tenant: str, user_id: str) -> None:
+    """Forget what was written of a user."""
+    connection.execute(delete(status_writes).where(*_OF_USER), {"of_tenant": tenant, "of_user": user_id})
+
+
 def find_page(connection: Connection, tenant: str, after: str, limit: int) -> list[str]:
     """Return ids of users whose status is in the directory, or may be, in their order, behind `after`."""
     statement = select(status_writes.c.user_id).where(status_writes.c.tenant == tenant, status_writes.c.user_id > after)

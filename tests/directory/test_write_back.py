@@ -311,6 +311,17 @@ def test_a_tenant_without_the_setting_writes_nothing(deployment: Deployment) -> 
     assert written(deployment, user_id) == {}
 
 
+def test_of_a_removed_user_nothing_stays_where_the_status_is_no_longer_written(deployment: Deployment) -> None:
+    services, world = deployment.connector.services, deployment.world("scim")
+    user_id = add_ann(deployment.scim)
+    verify(world, user_id)
+    with services.database.write() as connection:
+        assert status_writes.take(connection, "scim", user_id, "earlier", 0)
+    services.users.remove(services.tenants.named("scim"), user_id)
+    with services.database.read() as connection:
+        assert status_writes.find_page(connection, "scim", "", 10) == []
+
+
 def test_all_written_statuses_are_put_up_page_by_page(deployment: Deployment) -> None:
     services = deployment.connector.services
     deployment.connector.rest()
@@ -349,10 +360,13 @@ def test_a_permanent_refusal_ends_dead_with_what_to_do(deployment: Deployment, r
     assert patch.headers["If-Match"] == 'W/"7"'
 
 
-@pytest.mark.parametrize("status", [401, 403, 429, 500, 503])
-def test_a_refusal_that_may_pass_is_tried_again(deployment: Deployment, status: int) -> None:
+@pytest.mark.parametrize(
+    "reply",
+    [*(Reply(status, b"") for status in (401, 403, 429, 500, 503)), Reply(200, b"<html>down for maintenance</html>")],
+)
+def test_a_refusal_that_may_pass_is_tried_again(deployment: Deployment, reply: Reply) -> None:
     faulty, user_id = deployment.faulty, _verified_away(deployment)
-    faulty.replies = [Reply(200, USER), Reply(status, b"")]
+    faulty.replies = [Reply(200, USER), reply]
     with pytest.raises(DirectoryError):
         write_back(deployment).write(WriteStatus("away", user_id))
     faulty.replies = [Reply(200, USER), Reply(204, b"")]

@@ -24,7 +24,7 @@ from connector.directory import RemoteDirectory
 from connector.directory.directories import Directories
 from connector.domain.tenancy import Tenant, Tenants
 from connector.domain.written_status import WrittenStatus, status_of
-from connector.errors import Code, ConnectorError, DirectoryError
+from connector.errors import ConnectorError, DirectoryError
 from connector.services.outbox import Handler, Undeliverable
 from connector.services.status_announcement import WriteStatus, WriteStatuses
 from connector.store import outbox, status_writes, verified_claims
@@ -36,8 +36,6 @@ log = structlog.get_logger(__name__)
 MOST_SECONDS = 25.0  # of all calls of one delivery: well below the outbox' lease
 LEASE = 40.0  # seconds; after it another delivery may write
 PAGE = 500
-# Refusals that stay until an administrator acts. Others, of credentials above all, may be mended by themselves.
-_PERMANENT = frozenset({400, 404, 405, 409, 413, 415, 422, 501})
 
 
 class BusyError(ConnectorError):
@@ -100,7 +98,7 @@ class WriteBack:
         try:
             is_there = remote.write_status(turn.user_id, status, at_most=MOST_SECONDS)
         except DirectoryError as error:
-            if error.code is Code.DIRECTORY_REFUSED and error.status in (None, *_PERMANENT):
+            if error.is_permanent:
                 raise Undeliverable(error.description) from error
             raise
         log.info("status.written" if is_there else "status.user_gone", tenant=turn.tenant, user_id=turn.user_id)

@@ -28,6 +28,7 @@ from connector.store import (
     outbox,
     providers,
     refused_starts,
+    status_writes,
     users,
     verifications,
 )
@@ -136,6 +137,8 @@ class Users:
             verifications.forget_user(connection, tenant.name, user_id)
             history.forget_refusals_of(connection, tenant.name, user_id)
             refused_starts.forget_user(connection, tenant.name, user_id)
+            if not tenant.directory.writes_status:  # else with the status, once that is taken away in the directory
+                status_writes.forget(connection, tenant.name, user_id)
             self._journal.record(connection, [self._entry(tenant, user_id, REMOVED, actor, {})])
             applicants = _applicants(tenant, known)
             outbox.add_all(connection, [*applicants, *_customers(tenant, user_id, known)])
