@@ -29,6 +29,7 @@ ADMINISTRATOR = ROOT / "config" / "README.md"
 APPLICATION = ROOT / "connector" / "api" / "README.md"
 STUDIO = ROOT / "config" / "studio.md"
 ARCHITECTURE = ROOT / "connector" / "ARCHITECTURE.md"
+OPERATOR = ROOT / "deploy" / "README.md"
 CHANGELOG = ROOT / "deploy" / "CHANGELOG.md"
 DOCUMENTS = [
     README,
@@ -165,6 +166,18 @@ def test_every_variable_of_the_environment_is_a_setting(document: Path) -> None:
 def test_the_settings_that_matter_are_settings() -> None:
     table = section(ARCHITECTURE, "Settings that matter")
     assert {name for first, _ in rows(table) for name in INLINE.findall(first)} <= SETTINGS
+
+
+def test_every_metric_is_listed() -> None:
+    names = set(re.findall(r'"(connector_\w+)"', (ROOT / "connector" / "telemetry.py").read_text(encoding="utf-8")))
+    assert {INLINE.findall(first)[0] for first, _ in rows(section(OPERATOR, "Metrics"))} == names
+
+
+def test_every_log_event_that_is_listed_is_one_of_the_code() -> None:
+    sources = "".join(path.read_text(encoding="utf-8") for path in (ROOT / "connector").rglob("*.py"))
+    listed = [name for first, _ in rows(section(OPERATOR, "Logs")) for name in INLINE.findall(first)]
+    assert [name for name in listed if f'"{name}"' not in sources] == []
+    assert len(listed) > 10
 
 
 def test_settings_files_can_be_read() -> None:

@@ -133,7 +133,7 @@ class Settings(Checked):
     )
     outgoing_proxy: str = setting(
         "",
-        "The proxy, `http://host:port`, for https to issuers and applications; empty: none, "
+        "The proxy, `http://host:port`, for https to issuers, directories and applications; empty: none, "
         "whatever the environment says.",
         or_reference(checks.proxy_url),
         is_secret=True,
