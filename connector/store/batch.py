@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Executable
 
 IDLE = 0  # libpq's PQTRANS_IDLE: no transaction is open
-_WAITING = "waiting"  # in a connection's `info`: the statements that were not sent yet
+_WAITING, _AFTER = "waiting", "after"  # in a connection's `info`: the statements that were not sent yet
 
 T = TypeVar("T")
 Process = Callable[[Any], Any]
@@ -141,7 +141,27 @@ def flush(connection: Connection, *, commit: bool = False) -> None:
     Raises SQLAlchemy's errors, as `Connection.execute` does.
     """
     if waiting := connection.info.pop(_WAITING, None):
-        _send_together(connection, waiting, commit=commit and not connection.dispatch.commit)
+        commits = commit and not connection.dispatch.commit
+        _send_together(connection, waiting, connection.info.pop(_AFTER, []) if commits else [], commit=commits)
+
+
+def execute_after(connection: Connection, statement: Executable, parameters: Mapping[str, Any]) -> Answer:
+    """Execute a statement as soon as the transaction is committed; its answer is there once `Database.write` ends."""
+    answer = Answer(connection, statement, parameters)
+    connection.info.setdefault(_AFTER, []).append(answer)
+    return answer
+
+
+def unsent(connection: Connection) -> Sequence[Answer]:
+    """Return what is due after the commit and was not sent with it, for `execute_unsent`."""
+    answers: list[Answer] = connection.info.pop(_AFTER, [])
+    return answers
+
+
+def execute_unsent(connection: Connection, answers: Sequence[Answer]) -> None:
+    """Execute what was due after a commit, on another connection."""
+    for answer in answers:
+        _execute_now(connection, answer)
 
 
 def nothing(_: Connection) -> None:
@@ -151,6 +171,7 @@ def nothing(_: Connection) -> None:
 def forget(info: dict[str, Any]) -> None:
     """Drop what waits on a connection that is returned to the pool: its transaction was rolled back."""
     info.pop(_WAITING, None)
+    info.pop(_AFTER, None)
 
 
 def _can_wait(connection: Connection) -> bool:
@@ -168,25 +189,30 @@ def _execute_now(connection: Connection, answer: Answer) -> None:
     answer.receive(lambda: rows, len(rows))
 
 
-def _send_together(connection: Connection, waiting: Sequence[Answer], *, commit: bool) -> None:
-    compiled = [_compile(each, connection.dialect) for each in waiting]
+def _send_together(connection: Connection, waiting: Sequence[Answer], after: Sequence[Answer], *, commit: bool) -> None:
     driver: Any = connection.connection.dbapi_connection
+    send = partial(_send, driver, connection.dialect)
     try:
         is_first = _is_first_of_its_transaction(driver)
-        is_alone = is_first and commit and len(waiting) == 1  # a transaction by itself
+        is_alone = is_first and commit and len(waiting) == 1 and not after  # a transaction by itself
         with driver.pipeline():
             if is_first and not is_alone:
                 driver.cursor().execute("BEGIN")
-            cursors = [
-                driver.cursor().execute(each.text, each.bind(answer.parameters), prepare=True)
-                for each, answer in zip(compiled, waiting, strict=True)
-            ]
+            receive = [send(answer) for answer in waiting]
             if commit and not is_alone:
                 driver.cursor().execute("COMMIT")
-        for each, answer, cursor in zip(compiled, waiting, cursors, strict=True):
-            answer.receive(partial(each.read, cursor), cursor.rowcount)
+            receive += [send(answer) for answer in after]
+        for each in receive:
+            each()
     except connection.dialect.loaded_dbapi.Error as error:
         connection._handle_dbapi_exception(error, None, None, None, None)
+
+
+def _send(driver: Any, dialect: Dialect, answer: Answer) -> Callable[[], None]:
+    """Send a statement; returns what takes its answer once that is there."""
+    compiled = _compile(answer, dialect)
+    cursor = driver.cursor().execute(compiled.text, compiled.bind(answer.parameters), prepare=True)
+    return lambda: answer.receive(partial(compiled.read, cursor), cursor.rowcount)
 
 
 def _is_first_of_its_transaction(driver: Any) -> bool:

@@ -73,7 +73,11 @@ class Database:
                 news.begin(connection)
                 yield connection
                 batch.flush(connection, commit=True)
+                after = batch.unsent(connection)
         news.publish()
+        if after:
+            with self.read() as connection:
+                batch.execute_unsent(connection, after)
 
     def listen(self) -> Notifications:
         """Open a connection that receives PostgreSQL's notifications of new deliveries; the caller closes it."""

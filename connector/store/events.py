@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -95,6 +95,12 @@ def find_parked(connection: Connection, provider_id: str, run_id: str) -> list[P
     """Return the events parked for a run, in the order in which they arrived."""
     rows = connection.execute(_FIND_PARKED, {"of_provider": provider_id, "of_run": run_id})
     return [ParkedEvent(row.id, row.body) for row in rows]
+
+
+def find_parked_after(connection: Connection, provider_id: str, run_id: str) -> Sequence[ParkedEvent]:
+    """Return the events that are parked for a run once the transaction is committed, and has ended."""
+    answer = batch.execute_after(connection, _FIND_PARKED, {"of_provider": provider_id, "of_run": run_id})
+    return answer.each(lambda row: ParkedEvent(row.id, row.body))
 
 
 def settle(connection: Connection, provider_id: str, run_id: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from datetime import UTC, datetime
 
@@ -16,24 +17,28 @@ from sqlalchemy import (
     Table,
     bindparam,
     event,
+    func,
     insert,
     select,
     text,
     update,
 )
-from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
+from sqlalchemy.exc import DBAPIError, IntegrityError, InvalidRequestError, OperationalError
 
 from connector.errors import DatabaseUnavailable
 from connector.store import batch
 from connector.store.engine import Database
 from connector.store.models import history, users
 from tests.postgresql_proxy import PostgresqlProxy
+from tests.waiting import wait_until
 
 NOW = datetime(2026, 11, 26, 12, 30, tzinfo=UTC)
 ADD = insert(users).returning(users.c.user_id, users.c.created_at)
 FIND = select(users.c.user_id, users.c.created_at).where(users.c.tenant == bindparam("of_tenant"))
 RENAME = update(users).where(users.c.user_id == bindparam("of"))
 RECORD = insert(history)
+COUNT_OWN = select(func.count().label("number")).select_from(users).where(text("xmin = pg_current_xact_id()::xid"))
+WAITING = text("SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
 
 
 def user(name: str) -> dict[str, object]:
@@ -173,6 +178,56 @@ def test_what_waits_goes_in_one_round_trip(proxied: tuple[Database, PostgresqlPr
         pass
     assert (read, written, alone, plain, nothing) == ([1], [2], [1], [3], [0])
     assert added.rowcount == 1
+
+
+def test_a_statement_after_the_commit_sees_what_others_committed_meanwhile(database: Database) -> None:
+    with database.write() as connection:
+        batch.execute(connection, ADD, user("ann"))
+        found = batch.execute_after(connection, FIND, {"of_tenant": "t"})
+    assert found.scalars() == ["ann"]
+    with suppress(KeyError), database.write() as connection:
+        unsent = batch.execute_after(connection, FIND, {"of_tenant": "t"})
+        raise KeyError
+    with pytest.raises(InvalidRequestError):
+        unsent.scalars()
+
+
+def test_a_statement_after_the_commit_is_not_of_its_transaction(proxied: tuple[Database, PostgresqlProxy]) -> None:
+    database, proxy = proxied
+    for observes in (False, True):
+        with proxy.counted() as number, database.write() as connection:
+            if observes:
+                event.listen(connection, "commit", lambda _: None)
+            batch.execute(connection, ADD, user(f"ann {observes}"))
+            state = batch.execute_after(connection, COUNT_OWN, {})
+        assert state.scalar() == 0, "the row was written by a transaction that has ended"
+        assert observes or number == [1]
+
+
+def test_who_waits_for_a_lock_holds_up_no_other_answer(proxied: tuple[Database, PostgresqlProxy]) -> None:
+    database, _ = proxied
+    lock = FIND.with_for_update()
+    with database.write() as connection:
+        batch.execute(connection, ADD, user("ann"))
+
+    def wait() -> list[str]:
+        with database.write() as connection:
+            return list(batch.execute(connection, lock, {"of_tenant": "t"}).each(lambda row: str(row.user_id)))
+
+    with ThreadPoolExecutor(1) as pool:
+        with database.write() as connection:
+            assert batch.execute(connection, lock, {"of_tenant": "t"}).scalars() == ["ann"]
+            waiting = pool.submit(wait)
+            wait_until(lambda: waiting.done() or is_waited_for(database))
+            mine = batch.execute(connection, FIND, {"of_tenant": "t"}).each(lambda row: row.user_id)
+            assert list(mine) == ["ann"]
+            assert not waiting.done()
+        assert waiting.result(60) == ["ann"]
+
+
+def is_waited_for(database: Database) -> bool:
+    with database.read() as connection:
+        return connection.execute(WAITING).scalar() == 1
 
 
 def test_a_list_that_would_have_to_be_expanded_is_refused(proxied: tuple[Database, PostgresqlProxy]) -> None:

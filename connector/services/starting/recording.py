@@ -19,8 +19,9 @@ from connector.services.results.claim_results import claim_row
 from connector.services.results.events import Events
 from connector.services.results.results import Results
 from connector.services.starting.attempts import INITIATED, Attempt, Attempts, lost
-from connector.store import claims, snapshots, verifications
+from connector.store import claims, events, snapshots, verifications
 from connector.store.engine import Database
+from connector.store.events import ParkedEvent
 from connector.store.snapshots import Snapshot
 from connector.store.verifications import Fence
 
@@ -51,7 +52,7 @@ class Recorder:
         `OnfidoError` then, and one of `NOT_OURS` where the lease was lost.
         """
         try:
-            stored = self._record(attempt, run, targets)
+            stored, parked = self._record(attempt, run, targets)
         except IntegrityError as error:
             self._attempts.advance(attempt, run_requested_at=None)
             raise OnfidoError(
@@ -60,7 +61,7 @@ class Recorder:
                 "ask with INITIATED again.",
             ) from error
         recorded = stored.verification
-        has_news = self._events.match(attempt.provider.provider_id, run.run_id)
+        has_news = bool(parked) and self._events.match(attempt.provider.provider_id, run.run_id)
         is_behind = recorded.status != run.status
         if is_behind:
             return self._results.refresh(attempt.provider, recorded, attempt.deadline, INITIATED).stored
@@ -69,7 +70,10 @@ class Recorder:
         with self._database.read() as connection:
             return snapshots.take(connection, recorded)
 
-    def _record(self, attempt: Attempt, run: RunSnapshot, targets: Sequence[VerificationClaim]) -> Snapshot:
+    def _record(
+        self, attempt: Attempt, run: RunSnapshot, targets: Sequence[VerificationClaim]
+    ) -> tuple[Snapshot, Sequence[ParkedEvent]]:
+        """Record the run; returns what is stored then, and the events that are parked for it after the commit."""
         now = self._clock()
         with self._database.write() as connection:
             recorded, entries = self._write(connection, attempt, run, now)
@@ -77,7 +81,8 @@ class Recorder:
                 raise lost(connection, attempt)
             claims.set_verification(connection, [claim_row(recorded, claim, now) for claim in targets])
             self._journal.record(connection, entries)
-            return snapshots.take(connection, recorded)
+            parked = events.find_parked_after(connection, attempt.provider.provider_id, run.run_id)
+            return snapshots.take(connection, recorded), parked
 
     def _write(
         self, connection: Connection, attempt: Attempt, run: RunSnapshot, now: datetime
