@@ -2,11 +2,14 @@
 
 import signal
 
+from connector.loading import loading
+
 
 def run() -> None:
     """Run the command line; a Ctrl-C while it still loads ends it without a word."""
     before = signal.signal(signal.SIGINT, signal.SIG_DFL)
-    from connector.cli import main  # noqa: PLC0415
+    with loading():
+        from connector.cli import main  # noqa: PLC0415
 
     signal.signal(signal.SIGINT, before)
     main()

@@ -36,6 +36,7 @@ HOUSE: Mapping[str, Room] = {
     "": room(),
     "errors": room(),
     "part": room(),
+    "loading": room(),
     "shipped": room(),
     "telemetry": room("errors", "prometheus_client structlog"),
     "private_file": room("errors"),
@@ -88,7 +89,7 @@ HOUSE: Mapping[str, Room] = {
         "click marshmallow requests sqlalchemy.exc structlog",
     ),
     "simulator": room(others="flask marshmallow requests werkzeug"),
-    "__main__": room("cli"),
+    "__main__": room("cli loading"),
 }
 
 

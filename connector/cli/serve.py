@@ -13,6 +13,7 @@ import click
 
 from connector.cli.output import load_settings, services
 from connector.cli.progress import INTERRUPTED, ending_at_once, progress, stoppable
+from connector.loading import loading
 from connector.private_file import scratch_dir
 
 
@@ -24,8 +25,8 @@ from connector.private_file import scratch_dir
 @click.pass_context
 def serve(context: click.Context, dev: bool, force_dev: bool, host: str | None, port: int | None) -> None:
     """Serve the APIs with gunicorn."""
-    from connector.access.development import check_development  # noqa: PLC0415
-
+    with loading():
+        from connector.access.development import check_development  # noqa: PLC0415
     given = {name: value for name, value in (("host", host), ("port", port)) if value is not None}
     loopback = {"allow_http_loopback": True} if dev else {}
     read = partial(load_settings, context, dev=dev, **given, **loopback)
@@ -33,8 +34,8 @@ def serve(context: click.Context, dev: bool, force_dev: bool, host: str | None, 
     if dev and not force_dev:
         check_development(settings)
     with _metrics_of_processes(settings.workers):
-        from connector.server import run  # noqa: PLC0415
-
+        with loading():
+            from connector.server import run  # noqa: PLC0415
         run(read)
 
 
@@ -45,8 +46,8 @@ def serve(context: click.Context, dev: bool, force_dev: bool, host: str | None, 
 @click.pass_context
 def worker(context: click.Context, port: int | None) -> None:
     """Deliver the outbox and check open runs, until stopped."""
-    from connector.worker import run  # noqa: PLC0415
-
+    with loading():
+        from connector.worker import run  # noqa: PLC0415
     run(partial(load_settings, context, **{} if port is None else {"worker_port": port}))
 
 

@@ -14,7 +14,8 @@ from pathlib import Path
 
 from connector.errors import ConfigurationError
 from connector.private_file import draft_beside
-from connector.store.engine import WriterQueue, known_versions
+from connector.store.engine import WriterQueue
+from connector.store.schema import known_versions
 from connector.store.sealed import sealed_columns
 
 BUSY = 30.0  # seconds to wait for others

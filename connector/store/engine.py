@@ -12,21 +12,17 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from functools import cache, partial
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, ExceptionContext, create_engine, event, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from connector.errors import ConfigurationError
-from connector.store import batch
+from connector.store import batch, schema
 from connector.store.availability import check_in_place, check_space, identity, told_apart
 from connector.store.wake_up import News, Notifications, wake_up_of
 
@@ -86,25 +82,25 @@ class Database:
 
     def migrate(self) -> None:
         """Bring the schema to this version's; safe to call from several processes at once."""
+        from connector.store import migrations  # noqa: PLC0415  Alembic takes memory and time, and is seldom needed
+
         with self.write() as connection:
             if not self.is_sqlite:
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
-            config = _alembic_config()
-            config.attributes["connection"] = connection
-            command.upgrade(config, "head")
+            migrations.upgrade(connection)
 
     def prepare(self) -> None:
         """Migrate the embedded database; raise `ConfigurationError` where another is of another version."""
-        if self.is_sqlite:
-            self.migrate()
-        elif not self.is_current():
+        if self.is_current():
+            return
+        if not self.is_sqlite:
             raise ConfigurationError("The database's schema is not this version's: run `connector migrate`.")
+        self.migrate()
 
     def is_current(self) -> bool:
         """Whether the database answers and its schema is this version's."""
         with self.read() as connection:
-            applied = MigrationContext.configure(connection).get_current_heads()
-        return set(applied) == _newest_heads()
+            return schema.is_current(connection)
 
     def check_writable(self) -> None:
         """Write without changing anything; raises `DatabaseUnavailable` where that fails, or is about to fail."""
@@ -226,21 +222,3 @@ def _lower(value: object) -> object:
 def _begin_sqlite(connection: Connection) -> None:
     if statement := connection.get_execution_options().get("begin_statement"):
         connection.exec_driver_sql(statement)
-
-
-@cache
-def known_versions() -> frozenset[str]:
-    """Return the versions of the schema that this one can bring up to date."""
-    return frozenset(each.revision for each in ScriptDirectory.from_config(_alembic_config()).walk_revisions())
-
-
-@cache
-def _newest_heads() -> frozenset[str]:
-    """The newest migration of this version; reading the files takes longer than reading the database's version."""
-    return frozenset(ScriptDirectory.from_config(_alembic_config()).get_heads())
-
-
-def _alembic_config() -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    return config

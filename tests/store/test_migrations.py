@@ -7,10 +7,12 @@ from pathlib import Path
 
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import inspect, text
 
 from connector.store.engine import Database
 from connector.store.models import metadata
+from connector.store.schema import VERSIONS, known_versions, newest_version
 from tests.databases import of_another_version
 
 # Says twice whether the migrations are read while the schema is looked at, and how it is.
@@ -58,6 +60,12 @@ def test_partial_indexes_have_the_conditions_that_the_tables_say(database: Datab
     assert {name: _normal(where) for name, where in found.items()} == {
         name: _normal(where) for name, where in expected.items()
     }
+
+
+def test_the_names_of_the_migrations_are_their_versions_and_the_newest_is_the_last() -> None:
+    script = ScriptDirectory(str(VERSIONS.parent))
+    assert known_versions() == {each.revision for each in script.walk_revisions()}
+    assert script.get_heads() == [newest_version()]
 
 
 def test_an_empty_database_is_not_current_and_a_migrated_one_is(empty_database_url: str) -> None:
