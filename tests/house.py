@@ -84,8 +84,9 @@ HOUSE: Mapping[str, Room] = {
         "flask gunicorn structlog werkzeug",
     ),
     "cli": room(
-        f"{_FLOOR} access api bootstrap ground listening private_file server settings settings_check shipped simulator "
-        "worker services services.providers services.results services.lookup services.people services.application",
+        f"{_FLOOR} access api bootstrap ground listening loading private_file server settings settings_check shipped "
+        "simulator worker services services.providers services.results services.lookup services.people "
+        "services.application",
         "click marshmallow requests sqlalchemy.exc structlog",
     ),
     "simulator": room(others="flask marshmallow requests werkzeug"),

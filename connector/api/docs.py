@@ -6,10 +6,10 @@ is in the page itself and nowhere a page of another origin could read it, and on
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import flask_swagger_ui
 from flask import (
     Blueprint,
     Response,
@@ -27,7 +27,6 @@ from connector.access.gate import REQUIRED_SCOPE
 from connector.settings import Settings
 from connector.settings.checks import is_loopback
 
-READER = Path(flask_swagger_ui.__file__).parent / "dist"  # Swagger UI's own files
 USER = "ann"  # the user of the guides, whom the development token is for unless `?user=` names another
 CONFIG = {
     "url": "../openapi.json",
@@ -64,7 +63,15 @@ def show_documentation() -> Response:
 def get_asset(name: str) -> Response:
     """Return a script, a style or an image of the page."""
     own = Path(__file__).parent / "static"
-    return send_from_directory(own if (own / name).is_file() else READER, name)
+    return send_from_directory(own if (own / name).is_file() else _reader(), name)
+
+
+@cache
+def _reader() -> Path:
+    """Return the directory of Swagger UI's own files."""
+    import flask_swagger_ui  # noqa: PLC0415  few processes ever show the documentation
+
+    return Path(flask_swagger_ui.__file__).parent / "dist"
 
 
 def _token(settings: Settings, user: str) -> str | None:

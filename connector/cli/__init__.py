@@ -27,32 +27,29 @@ Errors are one line on stderr and exit status 1; wrong usage is exit status 2.
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 
 import click
 
 from connector import __version__
-from connector.cli import (
-    applicants,
-    audit,
-    backups,
-    events,
-    examples,
-    outbox,
-    providers,
-    serve,
-    settings_check,
-    tasks,
-    tokens,
-    user_status,
-    users,
-    verifications,
-)
-from connector.cli.help import add_examples
+from connector.cli.help import LazyCommands
 from connector.cli.output import Group
 
+# Each command's module is imported when the command is called: a worker needs none of the others.
+COMMANDS = LazyCommands(
+    {
+        **{name: f"{name}s" for name in ("provider", "user", "verification", "applicant", "token", "example")},
+        **{name: name for name in ("outbox", "audit", "events")},
+        **dict.fromkeys(("backup", "restore"), "backups"),
+        **dict.fromkeys(("serve", "worker", "migrate", "rotate-keys", "simulate", "demo"), "serve"),
+        "check-settings": "settings_check",
+    },
+    lambda module, name: getattr(import_module(f"connector.cli.{module}"), name.replace("-", "_")),
+)
 
-@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"]})
+
+@click.group(cls=Group, commands=COMMANDS, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__)
 @click.option(
     "--config",
@@ -63,23 +60,3 @@ from connector.cli.output import Group
 def main(context: click.Context, config: Path | None) -> None:
     """Verify users' identities with Onfido, on behalf of an identity provider."""
     context.obj = config
-
-
-main.add_command(providers.provider)
-main.add_command(users.user)
-for command in (user_status.show, user_status.unlock):
-    users.user.add_command(command)
-main.add_command(outbox.outbox)
-main.add_command(verifications.verification)
-verifications.verification.add_command(tasks.task)
-main.add_command(applicants.applicant)
-main.add_command(audit.audit)
-main.add_command(events.events)
-main.add_command(tokens.token)
-main.add_command(settings_check.check_settings)
-main.add_command(examples.example)
-main.add_command(backups.backup)
-main.add_command(backups.restore)
-for process in (serve.serve, serve.worker, serve.migrate, serve.rotate_keys, serve.simulate, serve.demo):
-    main.add_command(process)
-add_examples(main)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import UserDict
+from collections.abc import Callable, Iterator, Mapping
 
 import click
 
@@ -72,18 +73,49 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
 }
 
 
+class LazyCommands(UserDict[str, click.Command]):
+    """Commands by name, each loaded when it is first asked for; `load` is called with its module and its name."""
+
+    def __init__(self, modules: Mapping[str, str], load: Callable[[str, str], click.Command]) -> None:
+        super().__init__()
+        self._modules = dict(modules)
+        self._load = load
+
+    def __getitem__(self, name: str) -> click.Command:
+        """Return a command with its examples."""
+        if name in self._modules:
+            self[name] = command = self._load(self._modules.pop(name), name)
+            add_examples(name, command)
+        return super().__getitem__(name)
+
+    def __contains__(self, name: object) -> bool:
+        """Whether there is a command of that name, loaded or not."""
+        return name in self._modules or super().__contains__(name)
+
+    def __iter__(self) -> Iterator[str]:
+        """Return the names of all commands."""
+        return iter([*self._modules, *self.data])
+
+    def __len__(self) -> int:
+        """Return the number of commands."""
+        return len(self._modules) + len(self.data)
+
+
 def commands(group: click.Group, words: tuple[str, ...] = ()) -> Iterator[tuple[str, click.Command]]:
     """Return every command that does something, by the words that call it."""
     for name, command in group.commands.items():
-        called = (*words, name)
-        if not isinstance(command, click.Group) or command.invoke_without_command:
-            yield " ".join(called), command
-        if isinstance(command, click.Group):
-            yield from commands(command, called)
+        yield from _callable(command, (*words, name))
 
 
-def add_examples(group: click.Group) -> None:
-    """Append each command's example to its help; click leaves the lines after its mark as they are."""
-    for words, command in commands(group):
+def _callable(command: click.Command, words: tuple[str, ...]) -> Iterator[tuple[str, click.Command]]:
+    if not isinstance(command, click.Group) or command.invoke_without_command:
+        yield " ".join(words), command
+    if isinstance(command, click.Group):
+        yield from commands(command, words)
+
+
+def add_examples(name: str, command: click.Command) -> None:
+    """Append to the help of a command, and of those below it, an example; click leaves lines after its mark as is."""
+    for words, each in _callable(command, (name,)):
         lines = EXAMPLES.get(words, ())
-        command.epilog = "\n".join(("\b", "Example:", *(f"  {line}" for line in lines))) if lines else None
+        each.epilog = "\n".join(("\b", "Example:", *(f"  {line}" for line in lines))) if lines else None

@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 
+from connector.cli import user_status
 from connector.cli.output import Command, actor, print_json, print_table, services, tenant_options, view_options
 from connector.cli.pages import page_options, print_next
 from connector.cli.user_import.command import import_users
@@ -35,7 +36,8 @@ def user() -> None:
     """Manage the embedded user directory."""
 
 
-user.add_command(import_users)
+for command in (import_users, user_status.show, user_status.unlock):
+    user.add_command(command)
 
 
 def _value_options(command: Command) -> Command:

@@ -21,7 +21,7 @@ from connector.cli.output import (
     view_options,
 )
 from connector.cli.pages import page_options, print_next
-from connector.cli.tasks import TASK
+from connector.cli.tasks import TASK, task
 from connector.cli.watching import watch, watch_option
 from connector.domain.history import Change
 from connector.domain.tenancy import Tenant
@@ -71,7 +71,7 @@ def verification() -> None:
     """List and show verifications, and decide on them."""
 
 
-for command in (export, evidence.timeline, evidence.evidence):
+for command in (export, evidence.timeline, evidence.evidence, task):
     verification.add_command(command)
 
 

@@ -14,6 +14,7 @@ from connector.services.upkeep import Sweep
 from connector.store import outbox
 from connector.store.engine import Database
 
+MIGRATIONS = {"alembic", "mako"}
 WEB = {"flask", "flask_smorest", "gunicorn", "werkzeug", "jinja2"}
 COMMANDS = [
     ["--help"],
@@ -44,10 +45,22 @@ print("\\n" + json.dumps(sorted({name.partition(".")[0] for name in sys.modules}
 """
 
 
-def start(data_dir: Path, *commands: list[str]) -> subprocess.Popen[str]:
+# Answers as a web process does, then writes the same.
+SERVE = """
+import json, os, sys
+import connector.server
+from connector.app import create_app
+from connector.settings import load
+client = create_app(load(None, os.environ, dev=True)).test_client()
+assert [client.get(path).status_code for path in ("/healthz", "/readyz")] == [200] * 2
+print("\\n" + json.dumps(sorted({name.partition(".")[0] for name in sys.modules})))
+"""
+
+
+def start(data_dir: Path, *commands: list[str], program: str = RUN) -> subprocess.Popen[str]:
     ambient = dict.fromkeys((name for name in os.environ if name.startswith(("CONNECTOR_", "ONFIDO_"))), "")
     environ = os.environ | ambient | {"CONNECTOR_DATA_DIR": str(data_dir)}
-    command = [sys.executable, "-c", RUN, json.dumps(commands)]
+    command = [sys.executable, "-c", program, json.dumps(commands)]
     return subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
@@ -78,8 +91,16 @@ def test_commands_that_serve_nothing_load_no_web_framework(data_dir: Path) -> No
     assert loaded(start(data_dir, *COMMANDS)) & WEB == set()
 
 
-def test_worker_loads_no_web_framework(data_dir: Path) -> None:
+def test_worker_loads_no_web_framework_and_on_a_migrated_database_no_migrations(data_dir: Path) -> None:
+    loaded(start(data_dir, ["migrate"]))
     process = start(data_dir, ["worker"])
     wait_for_sweep(data_dir, process)
     process.send_signal(signal.SIGTERM)
-    assert loaded(process) & WEB == set()
+    assert loaded(process) & (WEB | MIGRATIONS | {"marshmallow", "apispec", "joserfc", "authlib"}) == set()
+
+
+def test_web_process_on_a_migrated_database_loads_no_migrations_and_no_documentation(data_dir: Path) -> None:
+    loaded(start(data_dir, ["migrate"]))
+    packages = loaded(start(data_dir, program=SERVE))
+    assert {"flask", "marshmallow"} <= packages
+    assert packages & (MIGRATIONS | {"flask_swagger_ui"}) == set()
