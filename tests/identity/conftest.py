@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.identity.glewlwyd import Glewlwyd, has_glewlwyd
+from tests.identity.scim_server import CLIENT_SECRET, ScimServer
 from tests.identity.servers import NanoIdp, OidcProvider, has_node
 
 
@@ -38,9 +39,17 @@ def glewlwyd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Glewlwyd]:
         yield running
 
 
+@pytest.fixture(scope="session")
+def standing_scim() -> Iterator[ScimServer]:
+    """scim2-server, of PyPI."""
+    with ScimServer() as running:
+        yield running
+
+
 @pytest.fixture(autouse=True)
 def secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     """The secrets that the settings of these tests name."""
     monkeypatch.setenv("AS_SECRET", "connector-secret")
+    monkeypatch.setenv("SCIM_SECRET", CLIENT_SECRET)
     monkeypatch.setenv("SHOP_SECRET", "shop-secret")
     monkeypatch.setenv("AS_SECRET_BY_POST", "connector-by-post-secret")
