@@ -60,6 +60,12 @@ from connector.store.vault import Fingerprints, OpaqueTexts, Vault, read_keys
 class Services(Ground):
     """The use cases on one open database: the command line works on them directly, the web application over HTTP."""
 
+    def open_configured(self) -> None:
+        """Open what the settings name further files for, without asking anybody; raises `ConfigurationError`."""
+        self.open_directories()
+        if self.settings.notice_ca_file:
+            self._notices  # noqa: B018  created now
+
     @part
     def setup(self) -> Setup:
         """Test providers and register their webhooks."""
@@ -284,6 +290,6 @@ def create_services(
         key = fingerprint_key(database, vault)
         keyed = Fingerprints(key), OpaqueTexts(key)
         services = Services(settings, clock, database, vault, *keyed, subscribers, handlers)
-        services.open_directories()
+        services.open_configured()
         on_failure.pop_all()
     return services

@@ -40,6 +40,9 @@ def read_again(current: Settings, read: Callable[[], Settings], accept: Callable
         log.warning("settings.refused", reason=error.description)
     except DatabaseUnavailable as error:
         log.warning("settings.refused", reason=error.reason)
+    except Exception as error:  # noqa: BLE001  whatever is wrong with the file, the process goes on
+        advice = "run `connector check-settings`"
+        log.warning("settings.refused", reason=f"{type(error).__name__}: {advice}")  # its text may hold a value
     else:
         log.info("settings.changed", names=sorted(changed - FIXED))
         if changed & FIXED:

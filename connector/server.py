@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import signal
+import time
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
@@ -16,6 +17,7 @@ import structlog
 from flask import Flask
 from gunicorn.app.base import BaseApplication
 from gunicorn.arbiter import Arbiter
+from gunicorn.errors import HaltServer
 from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import BadRequest
 
@@ -33,6 +35,9 @@ from connector.worker import create_relay
 
 log = structlog.get_logger(__name__)
 
+STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
+RESTART_PAUSE = 2.0  # seconds before a worker that could not start is started once more
+KEYS_PATIENCE = 2.0  # seconds that a worker waits for issuers' keys before it accepts requests
 TIMEOUT = 60  # seconds after which a worker that no longer answers is replaced; a request may wait 20 and ask Onfido
 
 
@@ -50,6 +55,28 @@ class _Arbiter(Arbiter):  # type: ignore[misc]
     def reload(self) -> None:
         if self.app.read_again():
             super().reload()
+
+    def wait_for_signals(self, timeout: float = 1.0) -> list[int]:
+        """Return the signals that have come, each once, those to stop first: a reload takes seconds."""
+        received = dict.fromkeys(super().wait_for_signals(timeout))
+        return sorted(received, key=lambda each: each not in STOPPING)
+
+    def reap_workers(self) -> None:
+        """Start a worker that could not start once more, in place of ending the others with it, as gunicorn does.
+
+        A file that the settings name may have gone since they were read.
+        """
+        try:
+            super().reap_workers()
+        except HaltServer as error:
+            if not self._serves():
+                raise
+            log.error("server.worker_not_started", reason=error.reason, advice="see the lines before this one")  # noqa: TRY400
+            time.sleep(RESTART_PAUSE)
+
+    def _serves(self) -> bool:
+        """Whether a worker serves: until it first reports, its time is the file's, which is the date's."""
+        return any(each.tmp.last_update() <= time.monotonic() for each in self.WORKERS.values())
 
 
 class _Server(BaseApplication):  # type: ignore[misc]
@@ -137,7 +164,7 @@ def _begin_work(worker: Any) -> None:
         threads=traffic.threads(settings.threads),
     )
     _start_relay(worker)
-    worker.wsgi.extensions["issuers"].prepare()
+    worker.wsgi.extensions["issuers"].prepare(KEYS_PATIENCE)
 
 
 def _start_relay(worker: Any) -> None:

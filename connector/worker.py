@@ -68,9 +68,17 @@ def run(read: Callable[[], Settings]) -> None:
         if port:
             stack.enter_context(_probes(port, worker, settings.metrics_token))
         log.info("worker.started", threads=settings.worker_threads, port=settings.worker_port or None)
-        while signals.get() == signal.SIGHUP:
+        while _received(signals) == {signal.SIGHUP}:
             worker.change(read)
     log.info("worker.stopped")
+
+
+def _received(signals: SimpleQueue[int]) -> set[int]:
+    """Wait for a signal, and return those that have come: of many, one to stop must not wait for the others."""
+    received = {signals.get()}
+    while not signals.empty():
+        received.add(signals.get())
+    return received
 
 
 def _take_port(settings: Settings) -> socket | None:

@@ -129,6 +129,9 @@ class TestTypes:
             ("port = true", "whole number"),
             ("port = 80.5", "whole number"),
             ("host = 1", "text"),
+            ('host = "a\\u0000b"', "host must not contain control characters."),
+            ('data_dir = "/a\\u0000b"', "data_dir must not contain control characters."),
+            ('allowed_notice_hosts = ["a\\nb"]', "allowed_notice_hosts must not contain control characters."),
             ("data_dir = 1", "path"),
             ('onfido_read_timeout = "5"', "number"),
             ("onfido_read_timeout = true", "number"),
@@ -144,6 +147,10 @@ class TestTypes:
         description = refusal(write(line))
         assert description.startswith(line.split(" ", maxsplit=1)[0])
         assert expected in description
+
+    @pytest.mark.parametrize("line", ["port = ", "[port", f"port = {'9' * 5000}", f"port = {'[' * 5000}{']' * 5000}"])
+    def test_a_file_that_cannot_be_parsed_is_named(self, line: str, write: Any) -> None:
+        assert "settings.toml is not TOML: " in refusal(write(line))
 
     @pytest.mark.parametrize(
         ("variable", "text", "expected"),

@@ -8,7 +8,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from connector.access.refusals import is_number
+from connector.access.refusals import is_time
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -80,7 +80,7 @@ def read_answer(status: int, content: bytes) -> Claims | None:
 def lifetime(claims: Mapping[str, Any]) -> float:
     """Return for how many seconds an answer about an active token is good."""
     expiry = claims.get("exp")
-    if not is_number(expiry) or expiry >= time.time() + KEEP:
+    if not is_time(expiry) or expiry >= time.time() + KEEP:
         return KEEP
     return expiry - time.time()
 

@@ -13,7 +13,7 @@ from urllib.parse import quote
 from joserfc.errors import ClaimError
 from joserfc.jwt import JWTClaimsRegistry
 
-from connector.access.refusals import LEEWAY, TIMES, TokenRefused, is_number, refused, time_refused
+from connector.access.refusals import LEEWAY, TIMES, TokenRefused, is_time, refused, time_refused
 from connector.settings import Issuer
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ class ClaimRules:
     def _refused(self, name: str, value: object) -> TokenRefused:
         if name == "iss":
             return refused(name, value, "the issuer is", [self._settings.issuer])
-        if name in TIMES and is_number(value) and (refusal := time_refused(name, value)):
+        if name in TIMES and is_time(value) and (refusal := time_refused(name, value)):
             return refusal
         return refused(name, value, "it must have", ["the form that RFC 7519 asks for"])
 
@@ -164,7 +164,7 @@ def client_of(claims: Mapping[str, Any]) -> str:
 def _names_in(value: object) -> Iterable[str]:
     """Return the names in a text with spaces, a list, or an object's keys: a role that is false or null is none."""
     if isinstance(value, str):
-        return value.split(" ")
+        return [name for name in value.split(" ") if name]
     if isinstance(value, Mapping):
         return [name for name, held in value.items() if held is not None and held is not False]
     return [each for each in value if isinstance(each, str)] if isinstance(value, list) else []

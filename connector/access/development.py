@@ -86,7 +86,7 @@ class _OwnKeys:
         """Return None: there is one key only."""
 
     def prepare(self) -> None:
-        """Do nothing."""
+        """Return None: nothing is fetched."""
 
 
 def development_issuer(data_dir: Path) -> TrustedIssuer:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import threading
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import Any
 from connector.access.claims import ClaimRules, Principal
 from connector.access.discovery import IssuerUnavailableError
 from connector.access.jwt import Presented
-from connector.access.refusals import TIMES, TokenRefused, is_number, shown, write_time
+from connector.access.refusals import TIMES, TokenRefused, is_time, shown, write_time
 
 
 @dataclass(frozen=True)
@@ -44,8 +45,8 @@ class TrustedIssuer(ABC):
         self.rules = rules
 
     @abstractmethod
-    def prepare(self) -> None:
-        """Begin to fetch what the first caller would have to wait for."""
+    def prepare(self) -> threading.Event | None:
+        """Begin to fetch what the first caller would have to wait for; return the event that is set at the end."""
 
     @abstractmethod
     def verify(self, token: Presented) -> Principal:
@@ -60,7 +61,7 @@ class TrustedIssuer(ABC):
         for name in self.rules.names(claims):
             if name != "iss" or self.is_opaque:  # by a JWT's the issuer was chosen
                 value = claims.get(name)
-                described = write_time(value) if name in TIMES and is_number(value) else value
+                described = write_time(value) if name in TIMES and is_time(value) else value
                 yield finding(name, described, functools.partial(self.rules.check, name, claims))
 
 

@@ -102,9 +102,9 @@ class IssuerKeys:
         newer = self._keys()
         return None if newer is tried else newer
 
-    def prepare(self) -> None:
+    def prepare(self) -> threading.Event | None:
         """Begin to fetch the keys, so that the first caller does not wait for them."""
-        self._begin(REFETCH_AFTER)
+        return self._begin(REFETCH_AFTER)
 
     def _renew(self, kept: _Kept) -> None:
         """Begin to fetch keys that are old; wait only where they are very old and no fetch has been tried since."""

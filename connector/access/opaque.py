@@ -30,7 +30,7 @@ class AskedIssuer(TrustedIssuer):
         self._introspection = introspection
 
     def prepare(self) -> None:
-        """Do nothing: its first question is as quick as any."""
+        """Return None: its first question is as quick as any."""
 
     def verify(self, token: Presented) -> Principal:
         """Return the principal of a valid token; raise `TokenRefused` or `IssuerUnavailableError`."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 LEEWAY = 30  # seconds that clocks may differ
 MAX_SHOWN = 120  # characters of what a token has, in a log line
 ENCRYPTED_PARTS = 5  # of a JWE; a signed JWT has three
+LARGEST_TIME = 2**53  # seconds: up to here, floats are exact
 TIMES = ("exp", "iat", "nbf")  # claims that hold one
 
 
@@ -94,9 +95,9 @@ def _limit(leeway: int) -> str:
     return f"{'later' if leeway < 0 else 'not later'} than {write_time(time.time() + leeway)}"
 
 
-def is_number(value: object) -> TypeGuard[float]:
-    """Whether a claim's value is a number, as times are."""
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def is_time(value: object) -> TypeGuard[float]:
+    """Whether a claim's value is a number of seconds that can be reckoned with: finite, and not absurdly large."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST_TIME
 
 
 def write_time(value: float) -> str:

@@ -21,6 +21,7 @@ from connector.access.token_use import check_use
 from connector.settings.profiles import NO_TYPE
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Iterator
 
     from joserfc.jwk import KeySet
@@ -37,8 +38,8 @@ class KeySource(Protocol):
     def find_newer(self, tried: KeySet) -> KeySet | None:
         """Return other keys than those with which a signature is wrong; None where there are none."""
 
-    def prepare(self) -> None:
-        """Begin to fetch the keys."""
+    def prepare(self) -> threading.Event | None:
+        """Begin to fetch the keys; return the event that is set at the end, None where nothing is fetched."""
 
 
 class SigningIssuer(TrustedIssuer):
@@ -50,9 +51,9 @@ class SigningIssuer(TrustedIssuer):
         self._keys = keys
         self._registry = Algorithms(settings.algorithms)
 
-    def prepare(self) -> None:
+    def prepare(self) -> threading.Event | None:
         """Begin to fetch the keys, so that the first caller does not wait for them."""
-        self._keys.prepare()
+        return self._keys.prepare()
 
     def verify(self, token: Presented) -> Principal:
         """Return the principal of a valid token; raise `TokenRefused` or `KeysUnavailableError`."""

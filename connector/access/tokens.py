@@ -41,10 +41,12 @@ class TrustedIssuers:
     def __init__(self, trusted: Iterable[TrustedIssuer]) -> None:
         self._trusted = {each.identifier: each for each in trusted}
 
-    def prepare(self) -> None:
-        """Begin to fetch every issuer's keys."""
-        for each in self._trusted.values():
-            each.prepare()
+    def prepare(self, seconds: float) -> None:
+        """Fetch every issuer's keys; one that is away is waited for so many seconds, at most."""
+        end = time.monotonic() + seconds
+        for fetching in [each.prepare() for each in self._trusted.values()]:
+            if fetching is not None:
+                fetching.wait(max(0.0, end - time.monotonic()))
 
     def verify(self, token: Presented, tenant: Tenant) -> Principal:
         """Return the principal of a valid token; raise `TokenRefused` or `IssuerUnavailableError`.

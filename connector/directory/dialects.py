@@ -133,6 +133,8 @@ def _parse(file: File) -> dict[str, Any]:
         raise _wrong(file, f"it must be TOML: {error}") from None
     except UnicodeDecodeError:
         raise _wrong(file, "it must be UTF-8") from None
+    except (ValueError, RecursionError):  # numbers of thousands of digits, deep nesting
+        raise _wrong(file, "it must be TOML that can be read") from None
 
 
 def _paths(file: File, uri: str, given: Any, parse: Callable[[str], P]) -> list[P]:

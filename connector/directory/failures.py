@@ -13,6 +13,7 @@ from connector.http.client import Answer
 
 RETRY_AFTER = 5  # seconds, where the directory does not say
 LONGEST_RETRY_AFTER = 300
+MAX_DIGITS = 9  # of such a number: Python reads no more than some thousands
 _THROTTLED = 429
 _TRANSIENT = frozenset({*NO_ANSWER, _THROTTLED, *range(500, 600)} - {501, 505})
 # Refusals that stay until an administrator acts. Others, of credentials above all, may be mended elsewhere.
@@ -59,4 +60,6 @@ def unusable_status(host: str, answer: Answer, purpose: str = "") -> DirectoryEr
 
 def _retry_after(answer: Answer) -> int:
     text = answer.header("Retry-After").strip()
-    return min(max(1, int(text)), LONGEST_RETRY_AFTER) if text.isascii() and text.isdigit() else RETRY_AFTER
+    if not (text.isascii() and text.isdigit()):
+        return RETRY_AFTER
+    return min(max(1, int(text[:MAX_DIGITS])), LONGEST_RETRY_AFTER)

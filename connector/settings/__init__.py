@@ -5,6 +5,7 @@
     fields.py    how a declared setting is read and shown
     checks.py    what its value has to be
     issuers.py   the settings of an issuer; profiles.py: their defaults, by product
+    texts.py     which characters a text may have
     secret.py    secrets that are named, not contained
     tenants.py   the settings of a tenant; tenancy.py: the tenants that they describe
 
@@ -247,6 +248,8 @@ def _parse(path: Path) -> dict[str, Any]:
         raise ConfigurationError(f"The settings file {path} is not TOML: {error}.") from None
     except UnicodeDecodeError:
         raise ConfigurationError(f"The settings file {path} is not UTF-8.") from None
+    except (ValueError, RecursionError):  # `tomllib` reads neither numbers of thousands of digits nor deep nesting
+        raise ConfigurationError(f"The settings file {path} is not TOML: it cannot be read.") from None
 
 
 def reference() -> str:

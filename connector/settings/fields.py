@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, TypeVar, get_args, get_type_hints
 
 from connector.errors import ConfigurationError
+from connector.settings.texts import ControlCharacterError, read_text
 
 PREFIX = "CONNECTOR_"
 CONFIG_VARIABLE = "CONNECTOR_CONFIG"
@@ -145,6 +146,8 @@ class _Kind:
 def _convert(name: str, title: str, read: Callable[[Any], Any], value: object) -> Any:
     try:
         return read(value)
+    except ControlCharacterError:
+        raise ConfigurationError(f"{name} must not contain control characters.") from None
     except (TypeError, ValueError, KeyError, OverflowError):  # not chained: its message may hold the value
         raise ConfigurationError(f"{name} has the wrong type: it must be a {title}.") from None
 
@@ -163,11 +166,11 @@ def _read_number(value: object) -> float:
 
 
 def _read_texts(value: object) -> tuple[str, ...]:
-    return tuple(_exactly(str)(each) for each in _exactly(list)(value))
+    return tuple(read_text(each) for each in _exactly(list)(value))
 
 
 def _read_text_or_texts(value: object) -> str | tuple[str, ...]:
-    return value if isinstance(value, str) else _read_texts(value)
+    return read_text(value) if isinstance(value, str) else _read_texts(value)
 
 
 def _read_lists(value: object) -> Table:
@@ -184,8 +187,8 @@ def _parse_flag(text: str) -> bool:
 
 
 _KINDS = {
-    str: _Kind("text", _exactly(str)),
-    Path: _Kind("path", lambda value: Path(_exactly(str)(value))),
+    str: _Kind("text", read_text),
+    Path: _Kind("path", lambda value: Path(read_text(value))),
     int: _Kind("whole number", _exactly(int), int),
     float: _Kind("number", _read_number, float),
     bool: _Kind("flag, true or false", _exactly(bool), _parse_flag),

@@ -107,7 +107,7 @@ def scopes(issuer: AuthIssuer, settings: dict[str, Any], **claims: Any) -> set[s
     settings = settings | {"scope_claim": [*as_list(settings.get("scope_claim", "scope")), "always"]}
     answer = Site(read(issuer, **settings)).get(mint(issuer, PLAIN, always=SCOPE, **claims))
     assert answer.status_code == 200, answer.text
-    return set(answer.get_json()["scopes"]) - {SCOPE, ""}
+    return set(answer.get_json()["scopes"]) - {SCOPE}
 
 
 def as_list(value: str | list[str]) -> list[str]:
@@ -151,6 +151,11 @@ class TestScopes:
             "internal_login",
             "other",
         }
+
+    @pytest.mark.parametrize("scope", ["", " ", "  a", [], None])
+    def test_the_empty_text_between_spaces_is_no_scope(self, scope: Any, issuer: AuthIssuer) -> None:
+        settings = {"scope_map": {"": "internal_login", "a": "internal_idvp_add"}}
+        assert "internal_login" not in scopes(issuer, settings, scope=scope)
 
     def test_a_mapped_scope_of_ours_can_be_withheld(self, issuer: AuthIssuer) -> None:
         site = Site(read(issuer, scope_map={SCOPE: []}))
@@ -232,7 +237,13 @@ class TestHostileClaims:
             {"realm_access": {"roles": 10**400}},
             {"azp": 7, "client_id": {}, "cid": [], "appid": None},
             {"exp": 10**400},
+            {"exp": -(10**400)},
+            {"iat": 10**400},
             {"iat": -(10**400)},
+            {"nbf": 10**400},
+            {"exp": float("nan")},
+            {"nbf": float("inf")},
+            {"auth_time": 10**400, "updated_at": -(10**400)},
             {"iss": LEFT_OUT},
             {"\ud800": "\ud800"},
             {"realm_access": "x" * 20_000},

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
+import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,11 +16,16 @@ from typing import Any
 
 import pytest
 import requests
+from structlog.testing import capture_logs
 
+from connector.private_file import create_private_file
+from connector.reloading import read_again
+from connector.settings import Settings
 from tests.api.test_auth import AUDIENCE, AuthIssuer
 from tests.cli.conftest import Running, free_port, wait_for
 
 PATIENCE = 120.0  # seconds
+HANGUPS = 40
 CLAIMS = "/api/users/v1/me/idv/claims"
 FAULTS = {
     "no TOML": ("[[tenants", "is not TOML"),
@@ -33,6 +41,9 @@ FAULTS = {
         'dialect = "/nowhere.toml"',
         "/nowhere.toml",
     ),
+    "certificates that are not there": ('notice_ca_file = "/nowhere.pem"', "The CA file /nowhere.pem cannot be read"),
+    "a path that no system takes": ('notice_ca_file = "/a\\u0000b"', "must not contain control characters"),
+    "a number that Python does not read": (f"threads = {'9' * 5000}", "is not TOML"),
 }
 
 
@@ -136,6 +147,73 @@ def test_server_says_which_settings_need_a_restart(server: Site, issuers: tuple[
     server.write(f'public_url = "https://idv.example"\nworkers = 7\nhost = "127.0.0.9"\n{described(issuers[0])}')
     assert server.wait_for_event("settings.restart_needed", 1)["names"] == ["host", "workers"]
     assert requests.get(f"{server.url}/readyz", timeout=60).ok
+
+
+def test_many_hangups_fail_no_request_and_are_not_worked_off_one_by_one(
+    server: Site, issuers: tuple[AuthIssuer, AuthIssuer]
+) -> None:
+    server.write(described(issuers[0]))
+    before, statuses, is_over = len(server.logged("settings.changed")), Counter[int](), threading.Event()
+
+    def call() -> None:
+        while not is_over.is_set():
+            try:
+                statuses[ask(server, "carbon.super", issuers[0].mint()).status_code] += 1
+            except requests.RequestException:
+                statuses[0] += 1
+
+    callers = [threading.Thread(target=call) for _ in range(6)]
+    for caller in callers:
+        caller.start()
+    for _ in range(HANGUPS):
+        server.process.send_signal(signal.SIGHUP)
+        time.sleep(0.05)
+    wait(lambda: len(server.logged("settings.changed")) >= before + 2)
+    is_over.set()
+    for caller in callers:
+        caller.join()
+    assert set(statuses) == {404}
+    assert len(server.logged("settings.changed")) < before + HANGUPS / 2
+
+
+def test_server_goes_on_with_the_processes_that_it_has_where_another_cannot_start(
+    tmp_path: Path, start: Callable[..., Running], issuers: tuple[AuthIssuer, AuthIssuer]
+) -> None:
+    config, log, secret = tmp_path / "settings.toml", tmp_path / "log", tmp_path / "secret"
+    create_private_file(secret, b"secret")
+    config.write_text(f'{described(issuers[0])}[[tenants]]\nname = "x"\n[tenants.directory]\n{_scim(secret)}')
+    variables = {"CONNECTOR_DATA_DIR": str(tmp_path / "data"), "CONNECTOR_LOG_FORMAT": "json"}
+    running = start("--config", str(config), "serve", ready="/readyz", log=log, CONNECTOR_WORKERS="2", **variables)
+    site = Site(running.process, running.url, config, log)
+    wait(lambda: len(children(site)) == 2)
+
+    secret.unlink()
+    os.kill(children(site)[0], signal.SIGKILL)
+    site.wait_for_event("server.worker_not_started", 1)
+    assert ask(site, "carbon.super", issuers[0].mint()).status_code == 404
+
+    create_private_file(secret, b"secret")
+    wait(lambda: len(children(site)) == 2)
+    assert running.stop() == 0
+
+
+def _scim(secret: Path) -> str:
+    return f'kind = "scim"\nurl = "https://scim.example"\nbearer_token = "file:{secret}"\n'
+
+
+def children(site: Site) -> list[int]:
+    tasks = Path(f"/proc/{site.process.pid}/task").iterdir()
+    return [int(each) for task in tasks for each in (task / "children").read_text().split()]
+
+
+def test_a_fault_that_nobody_thought_of_is_refused_without_its_text() -> None:
+    def read() -> Settings:
+        raise LookupError("a value")
+
+    with capture_logs() as logs:
+        assert read_again(Settings(), read, lambda settings: settings) is None
+    assert [(entry["event"], "LookupError" in entry["reason"]) for entry in logs] == [("settings.refused", True)]
+    assert "a value" not in str(logs)
 
 
 @pytest.fixture(scope="module")
