@@ -32,6 +32,7 @@ from sqlalchemy.sql.elements import ColumnElement
 from sqlalchemy.sql.functions import FunctionElement
 
 from connector.store.dialect import from_now
+from connector.store.directory_models import status_writes
 from connector.store.models import (
     applicants,
     claims,
@@ -112,6 +113,7 @@ def _everyones(place: Place, each: ColumnElement[int], number: int) -> Iterator[
     changed = {"created_at": started, "updated_at": started}
     of_provider = owner | {"provider_id": literal(place.provider_id)}
     yield users, owner | {"created_at": started}
+    yield status_writes, owner | {"written": literal("0" * 64)}
     yield user_attributes, owner | {"uri": literal(GIVEN_NAME), "value": literal(SEALED)}
     run = {"run_id": _named("run", user_id), "applicant_id": _named("applicant", user_id)}
     progress = _progress(each, is_open, is_kept, started)

@@ -17,6 +17,7 @@ from connector.store import batch
 from connector.store.batch import Answer
 from connector.store.dialect import insert
 from connector.store.models import applicants, verifications
+from connector.store.pages import unindexed
 from connector.store.verifications import IS_HERE
 
 _OF = (applicants.c.provider_id == bindparam("of_provider"), applicants.c.applicant_id == bindparam("of_applicant"))
@@ -33,7 +34,7 @@ _LATEST = (
     .where(
         verifications.c.tenant == bindparam("of_tenant"),
         verifications.c.user_id == bindparam("of_user"),
-        verifications.c.provider_id == bindparam("of_provider"),
+        unindexed(verifications.c.provider_id) == bindparam("of_provider"),
         verifications.c.applicant_id.is_not(None),
         IS_HERE,
     )

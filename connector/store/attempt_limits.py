@@ -9,6 +9,7 @@ from sqlalchemy import Connection, bindparam, select, update
 
 from connector.store import batch
 from connector.store.models import providers, verifications
+from connector.store.pages import unindexed
 from connector.store.verifications import IS_HERE, is_in
 
 _COUNTS = (
@@ -19,7 +20,7 @@ _STARTED = (
     select(verifications.c.created_at)
     .where(
         verifications.c.tenant == bindparam("of_tenant"),
-        verifications.c.provider_id == bindparam("of_provider"),
+        unindexed(verifications.c.provider_id) == bindparam("of_provider"),
         verifications.c.user_id == bindparam("of_user"),
         verifications.c.created_at > bindparam("since"),
         *_COUNTS,

@@ -116,7 +116,7 @@ partial_index("ix_verifications_next_check", "closed_at IS NULL", verifications.
 Index(None, verifications.c.tenant, verifications.c.user_id, verifications.c.created_at)
 Index(None, verifications.c.provider_id, verifications.c.created_at)
 Index(None, verifications.c.provider_id, verifications.c.status, verifications.c.created_at)
-Index(None, verifications.c.provider_id, verifications.c.applicant_id)
+Index(None, verifications.c.provider_id, verifications.c.applicant_id, verifications.c.created_at)
 partial_index("ix_verifications_with_result", HAS_RESULT, verifications.c.closed_at)
 partial_index("ix_verifications_sandbox", IS_SANDBOX, verifications.c.provider_id)
 

@@ -122,7 +122,7 @@ def find_latest(connection: Connection, verification: Verification) -> str:
     statement = select(verifications.c.id).where(
         verifications.c.tenant == verification.tenant,
         verifications.c.user_id == verification.user_id,
-        verifications.c.provider_id == verification.provider_id,
+        unindexed(verifications.c.provider_id) == verification.provider_id,
         verifications.c.run_id.is_not(None) | verifications.c.closed_at.is_(None),
     )
     return str(connection.execute(statement.order_by(verifications.c.created_at.desc()).limit(1)).scalar_one())

@@ -20,6 +20,7 @@ from connector.store import batch, verification_claims
 from connector.store.batch import Answer
 from connector.store.models import providers, verifications
 from connector.store.models import verification_claims as claims_table
+from connector.store.pages import unindexed
 from connector.store.times import UtcDateTime
 
 _ID = verifications.c.id.label("verification_id")
@@ -47,7 +48,7 @@ _WRITE_WITHOUT_RUN = _CHANGE_UNDER_LEASE.where(*_HAS_NO_RUN).returning(*_COLUMNS
 _IS_OF_USER = (
     verifications.c.tenant == bindparam("of_tenant"),
     verifications.c.user_id == bindparam("of_user"),
-    verifications.c.provider_id == bindparam("of_provider"),
+    unindexed(verifications.c.provider_id) == bindparam("of_provider"),
 )
 
 

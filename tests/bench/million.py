@@ -85,9 +85,8 @@ def _side(kind: str, number: int, simulator: Simulator) -> Iterator[Side]:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="million-")))
         url = f"sqlite:///{directory / 'connector.db'}"
         if kind == "postgresql":
-            server, name = stack.enter_context(databases.postgresql_server()), databases.new_name()
-            url = databases.put_database(server, name)
-            stack.callback(databases.drop_database, server, name)
+            server = stack.enter_context(databases.postgresql_server())  # drops at its end what was made there
+            url = databases.put_database(server, databases.new_name())
         _migrate(url)
         (directory / "data").mkdir(mode=0o700)
         settings = patient_settings(directory / "data", url, metrics_token=METRICS_TOKEN)

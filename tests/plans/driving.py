@@ -12,8 +12,9 @@ from connector.cli import main
 from connector.domain.tenancy import Tenant
 from connector.services.people.directory_checks import CheckUser, CheckUsers
 from connector.services.providers.deletion import DeleteApplicant
+from connector.services.status_announcement import WriteStatus, WriteStatuses
 from connector.services.upkeep import Sweep
-from connector.store import directory_checks, outbox
+from connector.store import directory_checks, outbox, status_writes, verified_claims
 from connector.store.outbox import Payload
 from tests.bodies import API_TOKEN, config_properties, event_body, provider_body
 from tests.contract.wire import ALL_SCOPES, METRICS_TOKEN, PROVIDERS, USERS, WEBHOOK_TOKEN
@@ -182,6 +183,7 @@ def watch(world: World, recorder: Recorder) -> None:
     done(world.post_event(json.dumps({"payload": payload}).encode()))
     world.start(world.add_user("cid"))
     pass_over_users(world, recorder)
+    write_back(world, recorder)
     world.clock.advance(600)
     work(world, recorder)
     world.clock.advance(-600)
@@ -198,6 +200,18 @@ def pass_over_users(world: World, recorder: Recorder) -> None:
         assert directory_checks.find_missing(connection, world.tenant, "a-pass") == []
         orders: list[Payload] = [CheckUsers(world.tenant, "a-pass", "b-~"), CheckUser(world.tenant, "ann")]
         outbox.add_all(connection, orders)
+
+
+def write_back(world: World, recorder: Recorder) -> None:
+    """Write a user's status as to a remote directory, and queue that of all whose status was written."""
+    tenant, database = world.tenant, world.connector.services.database
+    with recorder.sending("the worker"), database.write() as connection:
+        verified_claims.find_records(connection, tenant, "ann")
+        for written in ("digest", None):
+            turn = status_writes.take(connection, tenant, "ann", "tests", 60)
+            assert turn
+            assert status_writes.release(connection, turn, written)
+        outbox.add_all(connection, [WriteStatus(tenant, "ann"), WriteStatuses(tenant, "b-~")])
 
 
 def work(world: World, recorder: Recorder) -> None:

@@ -74,7 +74,8 @@ def fault_on_sqlite(connection: sqlite3.Connection, statement: Statement) -> str
         read = _READS.match(line)
         if read is None or _table(read[2], statement) not in GROWING:
             continue
-        if _is_broad(read[1], read[3], is_paged=is_paged and parent not in sorted_selects):
+        in_order = is_paged and parent not in sorted_selects and not _names_narrow_key(read[2], statement)
+        if _is_broad(read[1], read[3], is_paged=in_order):
             return "\n".join(row[3] for row in plan)
     return None
 
@@ -83,6 +84,11 @@ def _is_broad(way: str, by: str, *, is_paged: bool) -> bool:
     if way == "SEARCH" and _NARROW.search(by):
         return False
     return not (DUE.search(by) or (is_paged and way == "SEARCH"))
+
+
+def _names_narrow_key(name: str, statement: Statement) -> bool:
+    """Whether a statement asks for one of few rows: to follow another index until that comes may read all of it."""
+    return re.search(rf"\b{name}\.(user_id|run_id|applicant_id|digest) = \?", statement.text) is not None
 
 
 def _table(name: str, statement: Statement) -> str:

@@ -525,9 +525,9 @@ def upgrade() -> None:
         postgresql_where=sa.text("closed_at IS NULL"),
     )
     op.create_index(
-        op.f("ix_verifications_provider_id_applicant_id"),
+        op.f("ix_verifications_provider_id_applicant_id_created_at"),
         "verifications",
-        ["provider_id", "applicant_id"],
+        ["provider_id", "applicant_id", "created_at"],
         unique=False,
     )
     op.create_index(
