@@ -6,14 +6,18 @@ from collections.abc import Callable, Iterator
 
 from connector.directory.directories import Directories, open_login
 from connector.domain.readiness import Check
-from connector.domain.tenancy import Tenant
-from connector.errors import ConnectorError
+from connector.domain.tenancy import USERINFO, Tenant
+from connector.errors import Code, ConnectorError, DirectoryError
 
-TOKEN, USER = "token", "user"
+TOKEN, USER, ENDPOINT = "token", "user", "userinfo"
+NOBODYS = "connector-check-settings"  # no access token
 
 
 class DirectoryChecks:
-    """Asks for an access token, where the directory needs one, and looks one user up, where one is named."""
+    """Asks for an access token, where the directory needs one, and looks one user up, where one is named.
+
+    UserInfo is asked with a token that it must refuse: so it answers, and its URL is right.
+    """
 
     def __init__(self, directories: Directories, tenant: Tenant, user_id: str | None, proxy: str = "") -> None:
         self._directories = directories
@@ -25,6 +29,8 @@ class DirectoryChecks:
         """Make each check."""
         if self._tenant.directory.login.token_url:
             yield _check(TOKEN, self._token)
+        if self._tenant.directory.kind == USERINFO:
+            yield _check(ENDPOINT, self._endpoint)
         if self._user_id is None:
             yield Check(USER, None, "No user was looked up: name one with --user.")
         elif not self._directories.is_readable(self._tenant):
@@ -37,11 +43,24 @@ class DirectoryChecks:
         open_login(choice, self._proxy)
         return f"The client {choice.login.client_id} was granted an access token."
 
+    def _endpoint(self) -> str:
+        try:
+            self._directories.values(self._tenant, self._user_id or NOBODYS, NOBODYS)
+        except DirectoryError as error:
+            if error.code is Code.NEEDS_THE_USER:
+                return "It answers, and refuses what is no user's access token."
+            raise
+        raise _OpenEndpointError("It answers about a user to a token that it must refuse: check what is at its URL.")
+
     def _look_up(self, user_id: str) -> str:
         values = self._directories.values(self._tenant, user_id)
         if values is None:
             raise _NoUserError(f"There is no user {user_id}.")
         return f"The user {user_id} has values for {', '.join(sorted(values)) or 'no claim'}."
+
+
+class _OpenEndpointError(ConnectorError):
+    """The directory answers to everybody."""
 
 
 class _NoUserError(ConnectorError):

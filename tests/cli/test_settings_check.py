@@ -13,6 +13,7 @@ import pytest
 from tests.access.asked import CLIENT_ID, SECRET, Asked
 from tests.api.test_auth import AUDIENCE, AuthIssuer
 from tests.cli.conftest import Run
+from tests.directory.faulty import FaultyDirectory, Reply
 from tests.identity import scim_server
 from tests.identity.scim_server import ScimServer
 
@@ -153,8 +154,39 @@ def test_userinfo_is_read_with_the_users_own_token_only(site: Site) -> None:
     url = f"{site.scim.root}/userinfo"
     site.write(kind="userinfo", url=url, look_up_by="sub", token_url="", client_id="", client_secret="")
     _, passed, details = site.check("--tenant", "acme", "--user", "ann")
-    assert ("acme token" in passed, passed["acme user"]) == (False, None)
+    assert ("acme token" in passed, passed["acme user"], passed["acme userinfo"]) == (False, None, True)
     assert "own access token" in details["acme user"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "advice"), [("404 Not Found", "correct its URL"), ("503 Service Unavailable", "gave no answer")]
+)
+def test_userinfo_that_is_elsewhere_fails(site: Site, answer: str, advice: str) -> None:
+    url = f"{site.scim.root}/userinfo"
+    site.write(kind="userinfo", url=url, look_up_by="sub", token_url="", client_id="", client_secret="")
+    site.scim.fault = ("GET /userinfo", answer)
+    status, passed, details = site.check("--tenant", "acme")
+    assert (status, passed["acme userinfo"]) == (1, False)
+    assert advice in details["acme userinfo"]
+
+
+@pytest.mark.parametrize(
+    ("reply", "passed"),
+    [
+        (Reply(401), True),
+        (Reply(403), True),
+        (Reply(200, {"sub": "ann"}), False),
+        (Reply(200, {"sub": "somebody else"}), False),
+        (Reply(200, b"<html>"), False),
+        (Reply(302, headers={"Location": "/"}), False),
+    ],
+)
+def test_userinfo_must_refuse_what_is_no_access_token(site: Site, reply: Reply, passed: bool) -> None:
+    with FaultyDirectory() as directory:
+        directory.replies = [reply]
+        site.write(kind="userinfo", url=directory.url, look_up_by="sub", token_url="", client_id="", client_secret="")
+        assert site.check("--tenant", "acme", "--user", "ann")[1]["acme userinfo"] is passed
+        assert len(directory.requests) == 1
 
 
 @pytest.mark.parametrize(
