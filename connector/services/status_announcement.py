@@ -1,7 +1,7 @@
 """Announcing that a user's status may have changed, to the directory that the user is in.
 
 journal ──► a claim, a verification, a user's removal ──► write_status     of this user
-        └─► a provider's change or removal             ──► write_statuses   of all users whose status was written
+        └─► a provider's removal, or another name      ──► write_statuses   of all users whose status was written
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from connector.domain.history import ADDED, CLAIM, PROVIDER, REMOVED, RUN, USER, Change
+from connector.domain.history import CHANGED, CLAIM, PROVIDER, REMOVED, RUN, USER, Change
 from connector.domain.tenancy import Tenants
 from connector.store.outbox import Payload
 
@@ -41,13 +41,21 @@ class StatusAnnouncement:
     def wants(self, change: Change) -> bool:
         """Whether the change may change what is written."""
         return self._tenants.named(change.tenant).directory.writes_status and (
-            _user_of(change) is not None or (change.subject == PROVIDER and change.current != ADDED)
+            _user_of(change) is not None or _is_of_all(change)
         )
 
     def delivery(self, change: Change) -> Payload:
         """Return the delivery for the user, or for all users of a provider."""
         user_id = _user_of(change)
         return WriteStatuses(change.tenant) if user_id is None else WriteStatus(change.tenant, user_id)
+
+
+def _is_of_all(change: Change) -> bool:
+    """Whether a provider is gone, with all that it verified, or has another name."""
+    if change.subject != PROVIDER:
+        return False
+    is_renamed = change.current == CHANGED and "name" in change.detail.get("properties", ())
+    return change.current == REMOVED or is_renamed
 
 
 def _user_of(change: Change) -> str | None:

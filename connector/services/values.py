@@ -81,17 +81,23 @@ class UserValues:
         return values
 
     def _compare(self, tenant: Tenant, user_id: str, marked: Marked, began: datetime, reader: str | None) -> None:
-        """Record what has changed since the values were read last."""
+        """Record what has changed since the values were read last.
+
+        A claim that had no value, and was verified for the one in the workflow's output, still has none.
+        """
         mark = self._fingerprints.of(tenant.name, user_id, _ALL, repr(sorted(marked.items())))
         with self._database.read() as connection:
             last = user_marks.find(connection, tenant.name, user_id)
             verified = verified_claims.find(connection, tenant.name, user_id)
-        if last is not None and last.mark == mark and not _is_outdated(verified, marked):
+            unsent = verified_claims.find_unsent(connection, tenant.name, user_id) if verified else frozenset()
+        held = {uri: each for uri, each in marked.items() if each is not None or uri not in unsent}
+        if last is not None and last.mark == mark and not _is_outdated(verified, held):
             return
         with self._database.write() as connection:
             users.add_or_lock(connection, tenant.name, [user_id], began)
             if user_marks.set_read(connection, tenant.name, user_id, mark, began):
-                changes = values_changed(connection, tenant, {user_id: marked}, self._clock(), reader)
+                verification_claims.mark_stale(connection, tenant.name, {user_id: marked}, reader)
+                changes = claims.unverify_changed(connection, tenant.name, {user_id: held}, self._clock())
                 self._journal.record(connection, changes)
 
     def _fingerprint(self, tenant: Tenant, user_id: str, uri: str, value: str) -> str | None:
@@ -103,17 +109,16 @@ def values_changed(
     tenant: Tenant,
     changed: Mapping[str, Marked],
     now: datetime,
-    reader: str | None = None,
 ) -> list[Change]:
     """Withdraw claims that were verified, or are being verified, for other values of some users.
 
     Called in the transaction that records the values, which has locked the users; `changed` maps them to the
-    fingerprints of the new values by claim URI, None where one was removed. The verification `reader` has just read
-    them. Returns which claims are verified no longer, for the journal.
+    fingerprints of the new values by claim URI, None where one was removed. Returns which claims are verified no
+    longer, for the journal.
     """
     if not changed:
         return []
-    verification_claims.mark_stale(connection, tenant.name, changed, reader)
+    verification_claims.mark_stale(connection, tenant.name, changed)
     return claims.unverify_changed(connection, tenant.name, changed, now)
 
 

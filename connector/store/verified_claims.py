@@ -9,7 +9,7 @@ from sqlalchemy import Connection, bindparam, select
 
 from connector.domain.written_status import ClaimRecord
 from connector.store import batch
-from connector.store.models import claims, providers, verifications
+from connector.store.models import claims, providers, verification_claims, verifications
 
 
 class VerifiedClaim(NamedTuple):
@@ -26,6 +26,21 @@ _OF_USER = select(claims.c.provider_id, claims.c.uri, claims.c.fingerprint).wher
     claims.c.tenant == bindparam("of_tenant"), claims.c.user_id == bindparam("of_user"), claims.c.is_verified
 )
 
+_UNSENT = (
+    select(claims.c.uri)
+    .join(
+        verification_claims,
+        (verification_claims.c.verification_id == claims.c.verification_id)
+        & (verification_claims.c.uri == claims.c.uri),
+    )
+    .where(
+        claims.c.tenant == bindparam("of_tenant"),
+        claims.c.user_id == bindparam("of_user"),
+        claims.c.is_verified,
+        claims.c.fingerprint.is_not(None),
+        verification_claims.c.fingerprint.is_(None),
+    )
+)
 _RECORDS = (
     select(
         *(claims.c[name] for name in ("uri", "is_verified", "verification_id", "verification_status", "updated_at")),
@@ -45,6 +60,11 @@ def find(connection: Connection, tenant: str, user_id: str) -> Verified:
     """Return a user's claims that are verified; they are read once somebody looks at them."""
     answer = batch.execute(connection, _OF_USER, {"of_tenant": tenant, "of_user": user_id})
     return answer.each(lambda row: VerifiedClaim(*row))
+
+
+def find_unsent(connection: Connection, tenant: str, user_id: str) -> frozenset[str]:
+    """Return the user's verified claims that had no value to be sent: the workflow's output told the value."""
+    return frozenset(connection.execute(_UNSENT, {"of_tenant": tenant, "of_user": user_id}).scalars())
 
 
 def find_records(connection: Connection, tenant: str, user_id: str) -> list[ClaimRecord]:

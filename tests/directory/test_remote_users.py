@@ -9,14 +9,16 @@ import requests
 
 from connector.errors import InvalidField
 from tests.bodies import API_TOKEN, event_body
+from tests.contract.studio import studio_provider
 from tests.contract.wire import USERS, entry
 from tests.directory.deployment import CLEAR, Deployment, add_ann, approve, verify
 from tests.directory.faulty import Reply
 from tests.harness import HTTP, Caller, verified
-from tests.identity.scim_server import CUSTOM
+from tests.identity.scim_server import CUSTOM, WSO2
 from tests.values import BIRTH_DATE, GIVEN_NAME, LAST_NAME, MAPPING
 
 ALL = set(MAPPING)
+COUNTRY = "http://wso2.org/claims/country"
 
 
 def test_the_whole_life_of_a_verification_of_a_scim_user(deployment: Deployment) -> None:
@@ -116,6 +118,24 @@ def test_a_decision_verifies_what_the_user_still_has(deployment: Deployment) -> 
     assert verified(ann.claims()) == {GIVEN_NAME, LAST_NAME}
 
 
+def test_what_only_the_output_tells_stays_verified_while_the_directory_has_no_value(deployment: Deployment) -> None:
+    world = deployment.world("scim")
+    output_claims = [{"pointer": "/country", "localClaim": COUNTRY, "as": "value"}]
+    world.provider_id = studio_provider(world, outputClaims=output_claims)
+    user_id = add_ann(deployment.scim)
+    ann, admin = world.connector.as_user(user_id, world.tenant), world.connector.as_admin(world.tenant)
+    run_id = world.start(ann)
+    comparison = {"breakdown": {name: {"result": "clear"} for name in CLEAR}}
+    output = {"country": "CHE", "data_comparison": comparison}
+    assert world.post_event(event_body(run_id, output=output)).status_code == 200
+    assert verified(ann.claims()) == {*ALL, COUNTRY}
+    for country, expected in ((None, {*ALL, COUNTRY}), ("CHE", {*ALL, COUNTRY}), ("DEU", ALL)):
+        if country:
+            deployment.scim.change(user_id, **{f"{WSO2}:country": country})
+        assert admin.post(_changed(user_id), None).status_code == 204
+        assert verified(ann.claims()) == expected
+
+
 # ── a directory that is away or refuses ──────────────────────────────────────────────────────────────────────────────
 
 
@@ -143,6 +163,19 @@ def test_a_directory_that_fails_leaves_nothing_behind(
     world.start(ann, [GIVEN_NAME])
     assert len(world.verifications("1")) == 1
     _end(deployment, world.verifications("1")[0].run_id)
+
+
+def test_a_correction_that_is_written_is_answered_also_when_the_directory_goes_away(deployment: Deployment) -> None:
+    """The value is read again after the claim was written: if that fails, the next reading compares."""
+    world, faulty = deployment.world("away"), deployment.faulty
+    user = {"id": "1", "userName": "ann", "name": {"givenName": "Ann", "familyName": "Example"}}
+    faulty.replies = [Reply(200, user), Reply(503, b"")]
+    admin = world.connector.as_admin(world.tenant)
+    answer = admin.post(f"{USERS}/1/idv/claims", [entry(world.provider_id)])
+    assert answer.status_code == 201, answer.text
+    faulty.replies = [Reply(200, user | {"name": {"givenName": "Anna"}})]
+    assert admin.post(_changed("1"), None).status_code == 204
+    assert verified(admin.claims("1")) == set()
 
 
 def _end(deployment: Deployment, run_id: str | None) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 from connector.domain.claims import Claim, ClaimState
 from connector.domain.history import ADMINISTRATOR, CLAIM, SYSTEM, Change
 from connector.domain.tenancy import Tenant
-from connector.errors import Code, InvalidField, RequestError
+from connector.errors import Code, DirectoryError, InvalidField, RequestError
 from connector.services.journal import Journal
 from connector.services.values import UserValues
 from connector.store import claims, providers
@@ -190,7 +190,7 @@ class Claims:
 
         Of a user removed meanwhile, only those `added` are deleted: others belong to one who was added again.
         """
-        values = self._user_values.read(tenant, user_id)
+        values = self._reread(tenant, user_id, written_for)
         requested = {(entry.uri, entry.provider_id) for entry in entries}
         written = {entry.uri: self._fingerprint(tenant, user_id, entry.uri, written_for) for entry in entries}
         outdated = {
@@ -214,6 +214,13 @@ class Claims:
     def _fingerprint(self, tenant: Tenant, user_id: str, uri: str, values: Mapping[str, str] | None) -> str | None:
         value = (values or {}).get(uri)
         return self._fingerprints.of(tenant.name, user_id, uri, value) if value else None
+
+    def _reread(self, tenant: Tenant, user_id: str, written_for: Mapping[str, str] | None) -> Mapping[str, str] | None:
+        """Return the user's values; those before where a directory has gone away since: the next reading compares."""
+        try:
+            return self._user_values.read(tenant, user_id)
+        except DirectoryError:
+            return written_for
 
     def _values(self, tenant: Tenant, user_id: str) -> Mapping[str, str]:
         values = self._user_values.read(tenant, user_id)
