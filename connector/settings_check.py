@@ -47,9 +47,11 @@ def check_settings(settings: Settings, tenant: Tenant, user_id: str | None) -> I
 def _database_and_directories(settings: Settings, tenant: Tenant, user_id: str | None) -> Iterator[PartCheck]:
     try:
         services = create_services(settings)
-    except (ConnectorError, DatabaseUnavailable) as error:
-        reason = error.reason if isinstance(error, DatabaseUnavailable) else error.description
-        yield PartCheck("", "connector", Check("database", False, reason))
+    except DatabaseUnavailable as error:
+        yield PartCheck("", "connector", Check("database", False, error.reason))
+        return
+    except ConnectorError as error:
+        yield PartCheck("", "connector", Check("start", False, error.description))
         return
     with closing(services):
         yield PartCheck("", "connector", Check("database", True, "It answers, and has this version's schema."))

@@ -10,7 +10,7 @@ from connector.domain.tenancy import USERINFO, Tenant
 from connector.errors import Code, ConnectorError, DirectoryError
 
 TOKEN, USER, ENDPOINT = "token", "user", "userinfo"
-NOBODYS = "connector-check-settings"  # no access token
+PLACEHOLDER = "connector-check-settings"  # in place of an access token
 
 
 class DirectoryChecks:
@@ -45,7 +45,7 @@ class DirectoryChecks:
 
     def _endpoint(self) -> str:
         try:
-            self._directories.values(self._tenant, self._user_id or NOBODYS, NOBODYS)
+            self._directories.values(self._tenant, self._user_id or PLACEHOLDER, PLACEHOLDER)
         except DirectoryError as error:
             if error.code is Code.NEEDS_THE_USER:
                 return "It answers, and refuses what is no user's access token."

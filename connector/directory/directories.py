@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from connector.directory import RemoteDirectory
 from connector.directory.credentials import Client, ClientCredentials, Credentials, Fixed, basic, bearer
-from connector.directory.dialects import read_keycloak, read_scim, read_userinfo
+from connector.directory.dialects import Dialect, P, read_keycloak, read_scim, read_userinfo
 from connector.directory.exchange import Exchange
 from connector.directory.keycloak import KeycloakDirectory
 from connector.directory.limits import Budget, Limits
@@ -93,10 +93,20 @@ def open_directory(choice: DirectoryChoice, proxy: str = "", places: int = 4) ->
             look_up_by = parse_scim(choice.look_up_by)
         except ValueError as error:
             raise ConfigurationError(f"look_up_by {error}.") from None
-        return ScimDirectory(exchange, read_scim(dialect), look_up_by)
+        return ScimDirectory(exchange, _with_status(choice, read_scim(dialect)), look_up_by)
     if choice.kind == KEYCLOAK:
-        return KeycloakDirectory(exchange, read_keycloak(dialect), choice.look_up_by)
+        return KeycloakDirectory(exchange, _with_status(choice, read_keycloak(dialect)), choice.look_up_by)
     return UserInfoDirectory(exchange, read_userinfo(dialect), choice.look_up_by)
+
+
+def _with_status(choice: DirectoryChoice, dialect: Dialect[P]) -> Dialect[P]:
+    """Check that there is something to write the status to, where it is to be written."""
+    if choice.writes_status and not dialect.status_paths:
+        raise ConfigurationError(
+            f"The claim dialect {choice.dialect} must name an attribute in [{choice.kind}.status] or "
+            f"[{choice.kind}.claim_status], because writes_status is set."
+        )
+    return dialect
 
 
 def open_login(choice: DirectoryChoice, proxy: str = "") -> None:

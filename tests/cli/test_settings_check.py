@@ -203,6 +203,14 @@ def test_faulty_settings_are_said_to_be_so(site: Site, fault: str, reason: str) 
     assert (result.exit_code, reason in result.stderr) == (1, True)
 
 
+def test_what_would_prevent_a_start_is_said_to_do_so(site: Site) -> None:
+    site.write(dialect="nothing")
+    status, passed, details = site.check()
+    assert (status, passed["start"]) == (1, False)
+    assert "claim dialect" in details["start"]
+    assert "database" not in passed
+
+
 def test_database_that_is_away_fails_alone(site: Site) -> None:
     result = site.run(
         "--config", str(site.config), "check-settings", "--json", CONNECTOR_DATABASE_URL="postgresql://127.0.0.1:1/none"

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from connector.directory.dialects import Dialect, read_keycloak, read_scim, read_userinfo
+from connector.directory.directories import open_directory
+from connector.domain.tenancy import DirectoryChoice
 from connector.domain.written_status import WrittenStatus
 from connector.errors import ConfigurationError
 from connector.shipped import dialects, directory_dialect
@@ -19,6 +22,7 @@ SHIPPED = [
     ("keycloak", read_scim),
     ("keycloak", read_keycloak),
     ("oidc", read_userinfo),
+    ("auth0", read_userinfo),
 ]
 
 
@@ -28,7 +32,7 @@ def test_a_shipped_dialect_has_the_claims_that_providers_map(name: str, read: Ca
     assert set(read(directory_dialect(name)).claims) == set(claims)
 
 
-@pytest.mark.parametrize(("name", "read"), [each for each in SHIPPED if each[0] != "oidc"])
+@pytest.mark.parametrize(("name", "read"), [each for each in SHIPPED if each[1] is not read_userinfo])
 def test_a_shipped_dialect_has_a_place_for_the_status(name: str, read: Callable[[Path], Dialect[Any]]) -> None:
     assert set(read(directory_dialect(name)).status) == {"verified", "claims", "time", "provider"}
 
@@ -108,6 +112,21 @@ def test_the_status_is_written_in_the_types_that_the_dialect_says(tmp_path: Path
     }
     nothing = {path.text: value for path, value in read_scim(file).written(WrittenStatus(False, []))}
     assert nothing == {"v": False, "c": None, "t": None, "p": None, "n": None, "d": None, "m": None}
+
+
+@pytest.mark.parametrize("table", ["status", "claim_status"])
+def test_writing_the_status_needs_a_place_for_it(tmp_path: Path, table: str) -> None:
+    claims = '[scim.claims]\nn = "nickName"\n[keycloak.claims]\nn = "firstName"\n'
+    dialect = tmp_path / "dialect.toml"
+    for kind in ("scim", "keycloak"):
+        dialect.write_text(claims)
+        choice = DirectoryChoice(kind=kind, url="https://idp.example", dialect=str(dialect), look_up_by="id")
+        open_directory(choice)
+        with pytest.raises(ConfigurationError, match=rf"dialect.toml must name an attribute in \[{kind}.status\]"):
+            open_directory(replace(choice, writes_status=True))
+        name = "verified" if table == "status" else "n"
+        dialect.write_text(f'{claims}[{kind}.{table}]\n{name} = "attributes.v"\n')
+        open_directory(replace(choice, writes_status=True))
 
 
 def test_a_dialect_that_is_not_there_is_refused(tmp_path: Path) -> None:
