@@ -73,9 +73,8 @@ class Ground:
         self._handlers = handlers
         self._journal = Journal([*subscribers, StatusAnnouncement(self.tenants)])
         self._afterwards = Afterwards()
-        self.directories = Directories(
-            LocalDirectory(database, vault), proxy=settings.outgoing_proxy, places=max(1, settings.threads // 2)
-        )
+        local = LocalDirectory(database, vault)
+        self.directories = Directories(local, proxy=settings.outgoing_proxy, threads=settings.threads)
         self._user_values = UserValues(database, self.directories, fingerprints, self._journal, clock)
         self._timing = Timing(settings.interactive_budget, settings.run_settle_time)
         self._secrets = Secrets(vault, timedelta(seconds=settings.webhook_token_overlap), clock)

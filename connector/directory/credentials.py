@@ -89,6 +89,17 @@ class Client:
         return headers, urlencode(form).encode()
 
 
+@dataclass(frozen=True)
+class _Granted:
+    """An access token as a header, and from when on it is renewed."""
+
+    header: str = field(repr=False)
+    renew_at: float
+
+
+_NONE = _Granted("", -math.inf)
+
+
 class ClientCredentials:
     """The access token of an OAuth 2 client, shared by all threads; at most one of them renews it."""
 
@@ -96,31 +107,32 @@ class ClientCredentials:
         self._http = http
         self._client = client
         self._monotonic = monotonic
-        self._lock = threading.Lock()
-        self._header = ""
-        self._renew_at = 0.0
+        self._renewing = threading.Lock()
+        self._granted = _NONE
 
     def header(self, budget: Budget) -> str:
         """Return the header with the access token, renewed where necessary."""
         if header := self._valid():
             return header
-        if not self._lock.acquire(timeout=budget.left()):
+        if not self._renewing.acquire(timeout=budget.left()):
             raise unreachable(self._host, "another request still waits for its access token")
         try:
             return self._valid() or self._renew(budget)
         finally:
-            self._lock.release()
+            self._renewing.release()
 
     def renews(self, header: str) -> bool:
-        """Forget an access token that was refused, unless another thread has renewed it since."""
-        with self._lock:
-            if self._header == header:
-                self._header = ""
+        """Forget an access token that was refused, unless another thread has renewed it since.
+
+        It waits for no other thread: one that has just been granted may be forgotten, which costs another.
+        """
+        if self._granted.header == header:
+            self._granted = _NONE
         return True
 
     def _valid(self) -> str:
-        header = self._header
-        return header if self._monotonic() < self._renew_at else ""
+        granted = self._granted
+        return granted.header if self._monotonic() < granted.renew_at else ""
 
     def _renew(self, budget: Budget) -> str:
         asked_at = self._monotonic()
@@ -128,9 +140,9 @@ class ClientCredentials:
         token, life = _token(answer), _life(answer.get("expires_in"))
         if token is None:
             raise misunderstood(self._host, "it granted no access token that can be sent")
-        self._header = f"Bearer {token}"
-        self._renew_at = asked_at + life - min(MARGIN_SECONDS, life / 2)
-        return self._header
+        granted = _Granted(f"Bearer {token}", asked_at + life - min(MARGIN_SECONDS, life / 2))
+        self._granted = granted
+        return granted.header
 
     def _ask(self, budget: Budget) -> dict[str, Any]:
         headers, body = self._client.request()

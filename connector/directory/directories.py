@@ -29,12 +29,17 @@ from connector.store.batch import Ask, nothing
 
 
 class Directories:
-    """Reads users' values wherever they are; shared by threads. `places` requests at once wait for one directory."""
+    """Reads users' values wherever they are; shared by the threads of a process, which has `threads`.
 
-    def __init__(self, local: LocalDirectory, *, proxy: str = "", places: int = 4) -> None:
+    Half of them may wait for one directory, three quarters for all: directories that do not answer, however many, leave
+    a quarter to tenants that need none.
+    """
+
+    def __init__(self, local: LocalDirectory, *, proxy: str = "", threads: int = 8) -> None:
         self._local = local
         self._proxy = proxy
-        self._places = places
+        self._places = max(1, threads // 2)
+        self._shared = threading.BoundedSemaphore(max(1, threads - max(1, threads // 4)))
         self._lock = threading.Lock()
         self._opened: dict[str, tuple[DirectoryChoice, RemoteDirectory]] = {}
 
@@ -46,7 +51,8 @@ class Directories:
         with self._lock:
             opened = self._opened.get(tenant.name)
             if opened is None or opened[0] != choice:
-                opened = self._opened[tenant.name] = choice, open_directory(choice, self._proxy, self._places)
+                remote = open_directory(choice, self._proxy, self._places, self._shared)
+                opened = self._opened[tenant.name] = choice, remote
             return opened[1]
 
     def is_readable(self, tenant: Tenant) -> bool:
@@ -83,10 +89,12 @@ class Directories:
         return remote.values(user_id, access_token, at_most=at_most)
 
 
-def open_directory(choice: DirectoryChoice, proxy: str = "", places: int = 4) -> RemoteDirectory:
+def open_directory(
+    choice: DirectoryChoice, proxy: str = "", places: int = 4, shared: threading.BoundedSemaphore | None = None
+) -> RemoteDirectory:
     """Return a remote directory, without asking it anything; raises `ConfigurationError`."""
     http, dialect = HttpClient(ca_file=choice.ca_file, proxy=proxy), _dialect_file(choice.dialect)
-    limits = Limits(urlsplit(choice.url).netloc, seconds=choice.timeout, places=places)
+    limits = Limits(urlsplit(choice.url).netloc, seconds=choice.timeout, places=places, shared=shared)
     exchange = Exchange(http, choice.url, _credentials(http, choice), limits)
     if choice.kind == SCIM:
         try:

@@ -7,7 +7,7 @@ import math
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, TypeGuard
 from urllib.parse import urlsplit
 
 from connector.directory.credentials import Credentials
@@ -100,6 +100,11 @@ class Session:
             raise misunderstood(host, f"it is longer than {MAX_ANSWER} bytes") from error
         except ExchangeError as error:
             raise unreachable(host, error.reason) from error
+
+
+def is_id(value: object) -> TypeGuard[str]:
+    """Whether a value can be an id in a path: servers and proxies take `.` and `..` for other paths, even escaped."""
+    return isinstance(value, str) and value not in ("", ".", "..")
 
 
 def _reply(host: str, status: int, body: bytes) -> Reply:

@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from connector.directory.dialects import Dialect
-from connector.directory.exchange import Exchange, Reply, Session
+from connector.directory.exchange import Exchange, Reply, Session, is_id
 from connector.directory.failures import misunderstood, refused
 from connector.directory.paths import MemberPath
 from connector.domain.written_status import WrittenStatus
@@ -104,6 +104,8 @@ class KeycloakDirectory:
         return self._only(session.send("GET", f"/users?{query}"), user_id)
 
     def _get(self, session: Session, user_id: str) -> Mapping[str, Any] | None:
+        if not is_id(user_id):
+            return None
         reply = session.send("GET", f"/users/{quote(user_id, safe='')}")
         if reply.status == _NOT_FOUND and str(reply.content.get("error", "")).lower() == _NO_USER:
             return None
@@ -115,7 +117,7 @@ class KeycloakDirectory:
     def _only(self, reply: Reply, user_id: str) -> Mapping[str, Any] | None:
         self._check_success(reply)
         users = reply.items
-        if users is None or not all(isinstance(each, dict) and isinstance(each.get("id"), str) for each in users):
+        if users is None or not all(isinstance(each, dict) and is_id(each.get("id")) for each in users):
             raise misunderstood(self._exchange.host, "it must be a list of users")
         if not users:
             return None

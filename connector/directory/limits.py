@@ -10,7 +10,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 from connector.directory.failures import unreachable
 from connector.errors import DirectoryError
@@ -36,14 +36,23 @@ class Budget:
 
 
 class Limits:
-    """Admits requests to one directory: at most `places` at once, each with `seconds`, none while it is unreachable."""
+    """Admits requests to one directory: at most `places` at once, each with `seconds`, none while it is unreachable.
+
+    `shared` are the places that all directories have together.
+    """
 
     def __init__(
-        self, host: str, *, seconds: float, places: int, monotonic: Callable[[], float] = time.monotonic
+        self,
+        host: str,
+        *,
+        seconds: float,
+        places: int,
+        shared: threading.BoundedSemaphore | None = None,
+        monotonic: Callable[[], float] = time.monotonic,
     ) -> None:
         self._host = host
         self._seconds = seconds
-        self._places = threading.BoundedSemaphore(places)
+        self._places = [threading.BoundedSemaphore(places), *([shared] if shared else [])]
         self._monotonic = monotonic
         self._lock = threading.Lock()
         self._failures = 0
@@ -56,16 +65,22 @@ class Limits:
         It has `at_most` so many seconds.
         """
         self._check_open()
-        if not self._places.acquire(blocking=False):
-            raise unreachable(self._host, "too many requests wait for it", retry_after=1)
+        with ExitStack() as held:
+            for places in self._places:
+                if not places.acquire(blocking=False):
+                    raise unreachable(self._host, "too many requests wait for it", retry_after=1)
+                held.callback(places.release)
+            with self._noted():
+                yield Budget(self._host, min(self._seconds, at_most))
+
+    @contextmanager
+    def _noted(self) -> Iterator[None]:
         try:
-            yield Budget(self._host, min(self._seconds, at_most))
-            self._note(is_away=False)
+            yield
         except DirectoryError as error:
             self._note(is_away=error.is_retryable)
             raise
-        finally:
-            self._places.release()
+        self._note(is_away=False)
 
     def _check_open(self) -> None:
         """Raise while the directory is left alone; then one request at a time probes it."""

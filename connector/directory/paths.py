@@ -12,6 +12,7 @@ Reading is strict: what is missing, of another type or ambiguous is no value.
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -120,7 +121,8 @@ def as_text(value: Any) -> str | None:
     """Return an attribute's value as text; None for what is none: objects, lists, blank or unusable text."""
     if isinstance(value, bool):
         return str(value).lower()
-    text = str(value) if isinstance(value, str | int | float) else ""
+    is_finite = not isinstance(value, float) or math.isfinite(value)
+    text = str(value) if isinstance(value, str | int | float) and is_finite else ""
     return text if not is_blank(text) and is_usable(text) and len(text) <= MAX_VALUE else None
 
 

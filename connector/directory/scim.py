@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from connector.directory.dialects import Dialect
-from connector.directory.exchange import Exchange, Reply, Session
+from connector.directory.exchange import Exchange, Reply, Session, is_id
 from connector.directory.failures import misunderstood, refused, unreachable
 from connector.directory.paths import ScimPath
 from connector.domain.written_status import WrittenStatus
@@ -109,6 +109,8 @@ class ScimDirectory:
         return self._search(session, user_id)
 
     def _get(self, session: Session, user_id: str) -> ScimUser | None:
+        if not is_id(user_id):
+            return None
         reply = self._read(session, f"/Users/{quote(user_id, safe='')}", {})
         if reply.status == _NOT_FOUND and _is_scim_error(reply):
             return None
@@ -158,7 +160,7 @@ class ScimDirectory:
     def _user(self, reply: Reply) -> ScimUser:
         self._check_success(reply)
         resource_id, meta = reply.content.get("id"), reply.content.get("meta")
-        if not isinstance(resource_id, str) or not resource_id:
+        if not is_id(resource_id):
             raise misunderstood(self._exchange.host, "it must be a SCIM user with an id")
         version = meta.get("version") if isinstance(meta, dict) else None
         return ScimUser(resource_id, _etag(version), reply.content)

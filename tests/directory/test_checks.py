@@ -145,6 +145,29 @@ def test_a_page_that_comes_twice_is_recorded_once(deployment: Deployment) -> Non
         assert directory_checks.find(connection, "away", "pass") is None
 
 
+@pytest.mark.parametrize(
+    "reply", [Reply(200, {"id": "2"}), Reply(200, b"<html>"), Reply(400, {}), Reply(200, b" " * 2_000_000)]
+)
+def test_a_user_about_whom_the_directory_answers_wrongly_holds_up_no_others(
+    deployment: Deployment, reply: Reply
+) -> None:
+    world, services, faulty = deployment.world("away"), deployment.connector.services, deployment.faulty
+    admin = world.connector.as_admin(world.tenant)
+    for user_id in ("1", "2"):
+        faulty.replies = [Reply(200, {"id": user_id, "name": {"givenName": "Ann"}})]
+        assert admin.post(f"{USERS}/{user_id}/idv/claims", [entry(world.provider_id)]).status_code == 201
+    deployment.connector.rest()
+    now = deployment.clock()
+    with services.database.write() as connection:
+        assert directory_checks.begin(connection, "away", "pass", now, now)
+    second = Reply(200, {"id": "2", "name": {"givenName": "Anne"}})
+    faulty.replies = [*[reply] * (2 if reply.status == 400 else 1), second]
+    services.directory_checks.check_page(CheckUsers("away", "pass"))
+    assert claims_of(world, "1") == {GIVEN_NAME}
+    assert claims_of(world, "2") == set()
+    assert check_users(deployment) == [CheckUsers("away", "pass", "2")]
+
+
 def check_users(deployment: Deployment) -> list[CheckUsers]:
     """Return the pages that are queued, in their order."""
     rows = deployment.connector.services.outbox.page(("ready",), 100)

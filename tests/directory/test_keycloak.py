@@ -52,6 +52,15 @@ def test_an_id_cannot_lead_to_another_path(faulty: FaultyDirectory) -> None:
     assert faulty.requests[0].line == "GET /directory/users/..%2Fclients%3Fa%3Db%23c"
 
 
+@pytest.mark.parametrize("user_id", [".", ".."])
+def test_an_id_that_is_a_way_upward_is_nobody_s(faulty: FaultyDirectory, user_id: str) -> None:
+    assert directory_of(faulty).values(user_id) is None
+    assert not faulty.requests
+    faulty.replies = [Reply(200, [ANN | {"id": user_id}])]
+    with pytest.raises(DirectoryError, match="a list of users"):
+        directory_of(faulty, "username").values("ann")
+
+
 def test_a_user_is_found_by_name(faulty: FaultyDirectory) -> None:
     faulty.replies = [Reply(200, [ANN])]
     assert directory_of(faulty, "username").values("ann") == VALUES

@@ -122,7 +122,13 @@ def test_what_is_no_member_path_is_refused(text: str) -> None:
     [
         *[("Ann", "Ann"), (True, "true"), (False, "false"), (7, "7"), (1.5, "1.5"), ("", None), (" \u200b", None)],
         *[(None, None), ([], None), ({}, None), ("a\0b", None), ("\ud800", None), ("x" * 4096, "x" * 4096)],
-        ("x" * 4097, None),
+        *[
+            ("x" * 4097, None),
+            (float("nan"), None),
+            (float("inf"), None),
+            (-float("inf"), None),
+            (10**300, "1" + "0" * 300),
+        ],
     ],
 )
 def test_only_what_can_be_sent_counts_as_a_value(value: object, text: str | None) -> None:

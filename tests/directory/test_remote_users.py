@@ -139,6 +139,21 @@ def test_what_only_the_output_tells_stays_verified_while_the_directory_has_no_va
 # ── a directory that is away or refuses ──────────────────────────────────────────────────────────────────────────────
 
 
+@pytest.mark.parametrize("outage", [Reply(503), Reply(200, b"<html>"), Reply(401)])
+def test_claims_that_are_written_are_answered_though_the_directory_is_away_by_then(
+    deployment: Deployment, outage: Reply
+) -> None:
+    world, faulty = deployment.world("away"), deployment.faulty
+    admin = world.connector.as_admin(world.tenant)
+    user = {"id": "9", "name": {"givenName": "Ann"}}
+    faulty.replies = [Reply(200, user), outage]
+    answer = admin.post(f"{USERS}/9/idv/claims", [entry(world.provider_id)])
+    assert answer.status_code == 201, answer.text
+    faulty.replies = [Reply(200, user | {"name": {"givenName": "Anne"}})]
+    assert admin.post(f"{USERS}/9/idv/attributes-changed", None).status_code == 204
+    assert not verified(admin.claims("9")), "the next reading finds that the value has changed"
+
+
 @pytest.mark.parametrize(
     ("reply", "status", "code"),
     [

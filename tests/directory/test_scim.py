@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import threading
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +13,18 @@ import pytest
 
 from connector.directory.credentials import Client, ClientCredentials, basic, bearer
 from connector.directory.dialects import read_scim
+from connector.directory.directories import Directories
 from connector.directory.exchange import Exchange
-from connector.directory.limits import Limits
+from connector.directory.limits import Budget, Limits
+from connector.directory.local import LocalDirectory
 from connector.directory.paths import parse_scim
 from connector.directory.scim import ScimDirectory
+from connector.domain.tenancy import DirectoryChoice, Tenant
 from connector.errors import Code, DirectoryError
 from connector.http.client import HttpClient
 from connector.shipped import directory_dialect
+from connector.store.engine import Database
+from connector.store.vault import Vault
 from tests.directory.faulty import FaultyDirectory, Reply
 from tests.identity.scim_server import CLIENT_ID, CLIENT_SECRET, CUSTOM, WSO2, ScimServer
 
@@ -310,6 +316,57 @@ def test_only_so_many_threads_wait_for_it() -> None:
     with limits.admitted(), pytest.raises(DirectoryError, match="too many requests wait") as caught, limits.admitted():
         pass
     assert caught.value.retry_after == 1
+
+
+def test_all_directories_together_hold_only_so_many_threads() -> None:
+    shared = threading.BoundedSemaphore(2)
+    one, two, three = (Limits(name, seconds=5, places=2, shared=shared) for name in ("one", "two", "three"))
+    with one.admitted(), two.admitted():
+        for _ in range(3):
+            with pytest.raises(DirectoryError, match=r"at three .* too many requests wait"), three.admitted():
+                pass
+    with three.admitted(), three.admitted(), pytest.raises(DirectoryError, match="too many"), three.admitted():
+        pass
+    with one.admitted(), one.admitted():
+        pass
+
+
+def test_a_directory_that_hangs_leaves_a_thread_to_tenants_that_need_none(
+    faulty: FaultyDirectory, tmp_path: Path
+) -> None:
+    """Of two threads, one may wait for directories, whichever they are."""
+    one, other = (Tenant(name, DirectoryChoice("scim", faulty.url, "scim", "id", timeout=60)) for name in ("a", "b"))
+    refusals = []
+    with closing(Database(f"sqlite:///{tmp_path / 'unused.db'}")) as database:
+        directories = Directories(LocalDirectory(database, Vault([b"k" * 32])), threads=2)
+
+        def ask_another() -> None:
+            with pytest.raises(DirectoryError, match="too many requests wait"):
+                directories.values(other, "1")
+            refusals.append(other)
+
+        faulty.meanwhile, faulty.replies = ask_another, [Reply(200, user())]
+        assert directories.values(one, "1") is not None
+        assert refusals == [other]
+        assert directories.values(other, "1") is not None
+
+
+@pytest.mark.parametrize("user_id", [".", ".."])
+def test_an_id_that_is_a_way_upward_is_nobody_s(faulty: FaultyDirectory, user_id: str) -> None:
+    assert directory_of(faulty.url, bearer("t")).values(user_id) is None
+    assert not faulty.requests
+    faulty.replies = [Reply(200, {"totalResults": 1, "Resources": [user(user_id) | {"userName": "ann"}]})]
+    with pytest.raises(DirectoryError, match="a SCIM user with an id"):
+        directory_of(faulty.url, bearer("t"), "userName").values("ann")
+
+
+def test_a_refused_token_is_forgotten_while_another_thread_waits_for_its_own(faulty: FaultyDirectory) -> None:
+    credentials = ClientCredentials(HttpClient(), Client(faulty.url, "me", "secret"))
+    forgotten: list[bool] = []
+    faulty.meanwhile = lambda: forgotten.append(credentials.renews("Bearer old"))
+    faulty.replies = [Reply(200, {"access_token": "new"})]
+    assert credentials.header(Budget("idp", 60)) == "Bearer new"
+    assert forgotten == [True]
 
 
 @pytest.mark.parametrize(

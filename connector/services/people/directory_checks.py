@@ -21,7 +21,7 @@ import structlog
 
 from connector import telemetry
 from connector.domain.tenancy import KEEP, REMOVE, UNVERIFY, Tenant, Tenants
-from connector.errors import Code, RequestError
+from connector.errors import Code, DirectoryError, RequestError
 from connector.services.journal import Journal
 from connector.services.outbox import Handler
 from connector.services.people.users import Users
@@ -152,10 +152,23 @@ class DirectoryChecks:
                 self._pause(between)
             if seen and time.monotonic() > end - between - tenant.directory.timeout:
                 break
-            if self._values.read(tenant, user_id) is None:
+            if self._is_gone(tenant, user_id):
                 gone.append(user_id)
             seen.append(user_id)
         return seen, gone
+
+    def _is_gone(self, tenant: Tenant, user_id: str) -> bool:
+        """Compare a user; one whom the directory answers wrongly about is left for the next pass.
+
+        The others would never be looked at if a pass ended there.
+        """
+        try:
+            return self._values.read(tenant, user_id) is None
+        except DirectoryError as error:
+            if error.is_retryable:
+                raise
+            log.warning("directory.user_not_read", tenant=tenant.name, user_id=user_id, reason=error.description)
+            return False
 
     def _advance(self, tenant: Tenant, current: Pass, seen: Sequence[str], gone: Sequence[str]) -> None:
         position = seen[-1]
