@@ -24,7 +24,7 @@ def lane(path: str) -> str:
 
 def threads(number: int) -> dict[str, int]:
     """Return the threads of each lane; `number` is what the setting says of the API's."""
-    return {REQUESTS: number, WEBHOOKS: max(1, number // 2), OPERATIONS: 2, DOCUMENTS: 1}
+    return {REQUESTS: number, WEBHOOKS: number, OPERATIONS: 2, DOCUMENTS: 1}
 
 
 def body_limit(path: str, webhook_limit: int) -> int:
