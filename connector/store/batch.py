@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from sqlalchemy import Connection, Dialect
+from sqlalchemy import Connection, Dialect, Insert, bindparam
 from sqlalchemy.exc import InvalidRequestError
 from sqlalchemy.sql.dml import UpdateBase
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Executable
 
 IDLE = 0  # libpq's PQTRANS_IDLE: no transaction is open
+_HAS_VALUES = "has_values"  # an option of statements whose parameters do not have the names of columns
+MOST_PARAMETERS = 50  # of a statement: longer ones the driver takes apart each time
 _WAITING, _AFTER = "waiting", "after"  # in a connection's `info`: the statements that were not sent yet
 
 T = TypeVar("T")
@@ -132,6 +134,27 @@ def execute_all(connection: Connection, statement: Executable, rows: Sequence[Ma
             execute(connection, statement, row)
     elif rows:
         connection.execute(statement, list(rows))
+
+
+def insert_all(connection: Connection, statement: Insert, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Insert some rows, which have the same columns; as many in one statement as the driver knows again."""
+    if not _can_wait(connection):
+        execute_all(connection, statement, rows)
+        return
+    columns = tuple(rows[0]) if rows else ()
+    size = max(1, MOST_PARAMETERS // max(1, len(columns)))
+    for start in range(0, len(rows), size):
+        some = rows[start : start + size]
+        values = {f"{name}_{at}": value for at, row in enumerate(some) for name, value in row.items()}
+        execute(connection, _of_rows(statement, columns, len(some)), values)
+
+
+@cache
+def _of_rows(statement: Insert, columns: Sequence[str], number: int) -> Insert:
+    """Return an INSERT of so many rows."""
+    types = {name: statement.table.c[name].type for name in columns}
+    rows = [{name: bindparam(f"{name}_{at}", type_=types[name]) for name in columns} for at in range(number)]
+    return statement.values(rows).execution_options(**{_HAS_VALUES: True})
 
 
 def flush(connection: Connection, *, commit: bool = False) -> None:
@@ -254,8 +277,8 @@ class _Compiled:
 
 def _compile(answer: Answer, dialect: Dialect) -> _Compiled:
     statement = answer.statement
-    names = tuple(answer.parameters) if isinstance(statement, UpdateBase) else None
-    return _compiled(statement, names, dialect)
+    names_columns = isinstance(statement, UpdateBase) and not statement.get_execution_options().get(_HAS_VALUES)
+    return _compiled(statement, tuple(answer.parameters) if names_columns else None, dialect)
 
 
 def _row_type(names: Sequence[str]) -> Any:

@@ -126,7 +126,7 @@ def correct(connection: Connection, claim_id: str, values: Mapping[str, Any]) ->
 
 def set_verification(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
     """Point the claims to a new verification; those that are verified stay so until its result arrives."""
-    batch.execute_all(connection, _SET_VERIFICATION(connection), sorted(rows, key=itemgetter("uri")))
+    batch.insert_all(connection, _SET_VERIFICATION(connection), sorted(rows, key=itemgetter("uri")))
 
 
 def lock(connection: Connection, tenant: str, user_id: str) -> bool:
@@ -153,7 +153,7 @@ def read_states(rows: Iterable[Sequence[Any]]) -> dict[str, ClaimState]:
 
 def settle(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
     """Write what a finished run means for the claims."""
-    batch.execute_all(connection, _SETTLE(connection), rows)
+    batch.insert_all(connection, _SETTLE(connection), rows)
 
 
 def unverify_changed(

@@ -45,7 +45,7 @@ def _as_it_is(column: ColumnElement[Any]) -> ColumnElement[Any]:
 
 def append(connection: Connection, changes: Sequence[Change]) -> None:
     """Write changes."""
-    batch.execute_all(connection, _INSERT, [_row(change) for change in changes])
+    batch.insert_all(connection, _INSERT, [_row(change) for change in changes])
 
 
 def knows_run(connection: Connection, provider_id: str, run_id: str) -> bool:

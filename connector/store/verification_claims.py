@@ -67,7 +67,7 @@ _ADD_TAGS = insert_or(verification_tags, lambda statement: statement.on_conflict
 def add(connection: Connection, verification_id: str, claims: Sequence[VerificationClaim]) -> None:
     """Insert a verification's claims."""
     rows = [row | {"fingerprint": UNREAD} for row in _rows(verification_id, claims)]
-    batch.execute_all(connection, _INSERT, rows)
+    batch.insert_all(connection, _INSERT, rows)
 
 
 def replace(
@@ -91,7 +91,7 @@ def add_tags_of(
 ) -> None:
     """Add the tags of a verification."""
     tagged = {"verification_id": verification_id, "provider_id": provider_id, "created_at": created_at}
-    batch.execute_all(connection, _ADD_TAGS(connection), [{**tagged, "tag": tag} for tag in sorted(tags)])
+    batch.insert_all(connection, _ADD_TAGS(connection), [{**tagged, "tag": tag} for tag in sorted(tags)])
 
 
 def bind_values(connection: Connection, verification_id: str, claims: Sequence[VerificationClaim]) -> Sequence[Answer]:
