@@ -12,26 +12,23 @@ On SQLite, and where somebody listens to single statements, they are executed on
 
 from __future__ import annotations
 
-from collections import namedtuple
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
 from sqlalchemy import Connection, Dialect, Insert, bindparam
 from sqlalchemy.exc import InvalidRequestError
-from sqlalchemy.sql.dml import UpdateBase
+
+from connector.store.compiled import HAS_VALUES, compile_statement
 
 if TYPE_CHECKING:
     from sqlalchemy import Executable
 
 IDLE = 0  # libpq's PQTRANS_IDLE: no transaction is open
-_HAS_VALUES = "has_values"  # an option of statements whose parameters do not have the names of columns
 MOST_PARAMETERS = 50  # of a statement: longer ones the driver takes apart each time
 _WAITING, _AFTER = "waiting", "after"  # in a connection's `info`: the statements that were not sent yet
 
 T = TypeVar("T")
-Process = Callable[[Any], Any]
 Ask = Callable[[Connection], None]  # asks a connection for more, in the same round trip
 
 
@@ -154,7 +151,7 @@ def _of_rows(statement: Insert, columns: Sequence[str], number: int) -> Insert:
     """Return an INSERT of so many rows."""
     types = {name: statement.table.c[name].type for name in columns}
     rows = [{name: bindparam(f"{name}_{at}", type_=types[name]) for name in columns} for at in range(number)]
-    return statement.values(rows).execution_options(**{_HAS_VALUES: True})
+    return statement.values(rows).execution_options(**{HAS_VALUES: True})
 
 
 def flush(connection: Connection, *, commit: bool = False) -> None:
@@ -233,7 +230,7 @@ def _send_together(connection: Connection, waiting: Sequence[Answer], after: Seq
 
 def _send(driver: Any, dialect: Dialect, answer: Answer) -> Callable[[], None]:
     """Send a statement; returns what takes its answer once that is there."""
-    compiled = _compile(answer, dialect)
+    compiled = compile_statement(answer.statement, answer.parameters, dialect)
     cursor = driver.cursor().execute(compiled.text, compiled.bind(answer.parameters), prepare=True)
     return lambda: answer.receive(partial(compiled.read, cursor), cursor.rowcount)
 
@@ -244,62 +241,3 @@ def _is_first_of_its_transaction(driver: Any) -> bool:
         return False
     driver.autocommit = True  # until the connection is returned to the pool
     return True
-
-
-@dataclass(frozen=True)
-class _Compiled:
-    text: str
-    processors: Mapping[str, Process]
-    defaults: Mapping[str, Any]
-    row: Callable[[Sequence[Any]], Any] | None
-    columns: Sequence[tuple[int, Process]]
-
-    def bind(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        values = {**self.defaults, **parameters}
-        for name, process in self.processors.items():
-            values[name] = process(values[name])
-        return values
-
-    def read(self, cursor: Any) -> Sequence[Any]:
-        if self.row is None:
-            return ()
-        rows = cursor.fetchall()
-        return [self.row(self._processed(row)) for row in rows]
-
-    def _processed(self, row: Sequence[Any]) -> Sequence[Any]:
-        if not self.columns:
-            return row
-        values = list(row)
-        for at, process in self.columns:
-            values[at] = process(values[at])
-        return values
-
-
-def _compile(answer: Answer, dialect: Dialect) -> _Compiled:
-    statement = answer.statement
-    names_columns = isinstance(statement, UpdateBase) and not statement.get_execution_options().get(_HAS_VALUES)
-    return _compiled(statement, tuple(answer.parameters) if names_columns else None, dialect)
-
-
-def _row_type(names: Sequence[str]) -> Any:
-    return namedtuple("Row", names, rename=True)
-
-
-@cache
-def _compiled(statement: Executable, names: Sequence[str] | None, dialect: Dialect) -> _Compiled:
-    """Compile a statement for the parameters that it is given: those of an INSERT or UPDATE name its columns."""
-    compiled: Any = statement.compile(dialect=dialect, column_keys=names)  # type: ignore[attr-defined]
-    if any(bind.expanding for bind in compiled.binds.values()):
-        raise TypeError("A statement of a batch cannot expand a list: it is compiled once.")
-    if compiled.prefetch:
-        raise TypeError("A statement of a batch cannot have defaults that Python computes.")
-    columns = tuple(statement.exported_columns)  # type: ignore[attr-defined]
-    binds = {name: bind.type.dialect_impl(dialect).bind_processor(dialect) for name, bind in compiled.binds.items()}
-    reads = (column.type.dialect_impl(dialect).result_processor(dialect, None) for column in columns)
-    return _Compiled(
-        text=str(compiled),
-        processors={name: process for name, process in binds.items() if process is not None},
-        defaults={name: bind.effective_value for name, bind in compiled.binds.items() if not bind.required},
-        row=_row_type([column.key for column in columns])._make if columns else None,
-        columns=[(at, process) for at, process in enumerate(reads) if process is not None],
-    )

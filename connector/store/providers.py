@@ -8,14 +8,14 @@ from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, bindparam, delete, func, insert, literal, select, update
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, exists, func, insert, literal, select, update
 
 from connector.domain.capture import SdkOptions
 from connector.domain.custom_data import CustomInput, InputType
 from connector.domain.provider import PROVIDER_TYPE, Condition, Provider, name_key
 from connector.domain.studio import LinkDefaults, Notices, OutputClaim, OutputRole, Studio
 from connector.store import batch
-from connector.store.models import providers
+from connector.store.models import events, providers
 
 _PLAIN = Studio()  # what nearly all providers have
 _OPERATORS = {"sw": "istartswith", "ew": "iendswith", "co": "icontains"}
@@ -49,6 +49,7 @@ _FIND_WEBHOOK_ACCESS = select(
     providers.c.previous_webhook_token,
     providers.c.previous_webhook_token_expires_at,
     providers.c.studio,
+    exists().where(events.c.provider_id == providers.c.id, events.c.digest == bindparam("of_digest")).label("is_known"),
 ).where(providers.c.id == bindparam("provider_id"), providers.c.tenant == bindparam("of_tenant"))
 
 
@@ -61,10 +62,14 @@ SHARE_ENVIRONMENT = (
 
 @dataclass(frozen=True)
 class WebhookAccess:
-    """What is needed to receive an event: the tokens that may sign it, by column, and the features that use it."""
+    """What is needed to receive an event: the tokens that may sign it, by column, and the features that use it.
+
+    `is_known`: the same event was received before.
+    """
 
     tokens: Mapping[str, str] = field(repr=False)
     studio: Studio
+    is_known: bool = False
 
 
 def add(connection: Connection, provider_id: str, tenant: str, values: Mapping[str, Any], now: datetime) -> None:
@@ -154,9 +159,11 @@ def find_notice_secret(connection: Connection, provider_id: str) -> str:
     return str(connection.execute(statement).scalar_one())
 
 
-def find_webhook_access(connection: Connection, provider_id: str, tenant: str, now: datetime) -> WebhookAccess | None:
-    """Return what is needed to receive an event, tokens sealed; None where there is no such provider."""
-    key = {"provider_id": provider_id, "of_tenant": tenant}
+def find_webhook_access(
+    connection: Connection, provider_id: str, tenant: str, now: datetime, digest: str = ""
+) -> WebhookAccess | None:
+    """Return what is needed to receive the event of a digest, tokens sealed; None where there is no such provider."""
+    key = {"provider_id": provider_id, "of_tenant": tenant, "of_digest": digest}
     row = batch.execute(connection, _FIND_WEBHOOK_ACCESS, key).one_or_none()
     if row is None:
         return None
@@ -164,7 +171,7 @@ def find_webhook_access(connection: Connection, provider_id: str, tenant: str, n
     expires_at = row.previous_webhook_token_expires_at
     if row.previous_webhook_token is not None and expires_at is not None and expires_at > now:
         tokens["previous_webhook_token"] = row.previous_webhook_token
-    return WebhookAccess(tokens, read_studio(row.studio))
+    return WebhookAccess(tokens, read_studio(row.studio), row.is_known)
 
 
 def studio_column(studio: Studio) -> dict[str, Any]:

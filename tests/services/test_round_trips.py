@@ -100,6 +100,15 @@ def test_a_webhook(counted: Counted) -> None:
     assert counted.fewest("a webhook", prepare) <= 3
 
 
+def test_a_webhook_that_is_repeated(counted: Counted) -> None:
+    body = event_body(counted.world.start(counted.new_user()), "approved", ALL_CLEAR)
+
+    def post() -> None:
+        assert counted.world.post_event(body).ok
+
+    assert counted.fewest("a webhook that is repeated", lambda: post) <= 1
+
+
 def test_initiated(counted: Counted) -> None:
     assert counted.fewest("INITIATED", lambda: asking(counted.new_user(), counted.world, "INITIATED")) <= 8
 

@@ -192,10 +192,10 @@ class Providers:
         with self._database.read() as connection:
             return enabled(connection, tenant.name, provider_id)
 
-    def webhook_access(self, tenant: Tenant, provider_id: str) -> WebhookAccess:
+    def webhook_access(self, tenant: Tenant, provider_id: str, digest: str) -> WebhookAccess:
         """Return what is needed to receive an event, tokens opened; raises `RequestError` without a provider."""
         with self._database.read() as connection:
-            access = providers.find_webhook_access(connection, provider_id, tenant.name, self._clock())
+            access = providers.find_webhook_access(connection, provider_id, tenant.name, self._clock(), digest)
         if access is None:
             raise RequestError(
                 Code.WEBHOOK_PROVIDER_UNKNOWN,

@@ -79,23 +79,24 @@ class Events:
         Raises `RequestError`: provider unknown (OIDV-60001), signature missing or wrong (OIDV-60002), signed but
         unreadable (OIDV-60007).
         """
-        access = self._providers.webhook_access(tenant, provider_id)
+        digest = hashlib.sha256(body).hexdigest()
+        access = self._providers.webhook_access(tenant, provider_id, digest)
         if not is_signed(body, signature, tuple(access.tokens.values())):
             raise RequestError(
                 Code.WEBHOOK_SIGNATURE_WRONG,
                 "X-SHA2-Signature is missing or does not match: set the webhook's token as webhook_token.",
             )
+        if access.is_known:  # the transaction that stores events refuses it as well, at the same moment
+            return _received(provider_id, None, DUPLICATE)
         event = read_event(body)
         if event.kind == PROBE:
             return events.NOTED
-        row = self._row(provider_id, body, event, _first_state(event, access.studio))
+        row = self._row(provider_id, body, digest, event, _first_state(event, access.studio))
         with self._database.write() as connection:
             state = self._store(connection, tenant, event, row)
         if state == events.PARKED and event.run_id is not None:
             self.match(provider_id, event.run_id)  # the run may have been recorded meanwhile
-        telemetry.EVENTS.labels(state).inc()
-        log.info("event.received", provider_id=provider_id, kind=event.kind, run_id=event.run_id, state=state)
-        return state
+        return _received(provider_id, event, state)
 
     def match(self, provider_id: str, run_id: str) -> bool:
         """Apply the events parked for a run, now that the run may be known; False where there are none."""
@@ -151,12 +152,12 @@ class Events:
         for provider_id, run_id in waiting:
             self.match(provider_id, run_id)
 
-    def _row(self, provider_id: str, body: bytes, event: Event, state: str) -> dict[str, Any]:
+    def _row(self, provider_id: str, body: bytes, digest: str, event: Event, state: str) -> dict[str, Any]:
         event_id = events.new_id()
         return {
             "id": event_id,
             "provider_id": provider_id,
-            "digest": hashlib.sha256(body).hexdigest(),
+            "digest": digest,
             "kind": event.kind,
             "run_id": event.run_id,
             "verification_id": event.verification_id,
@@ -216,6 +217,14 @@ class Events:
 
     def _opened(self, parked: ParkedEvent) -> bytes:
         return self._vault.open(parked.body, event_body(parked.event_id)).encode()
+
+
+def _received(provider_id: str, event: Event | None, state: str) -> str:
+    """Count and log an event, which is not read where it is a duplicate; return its state."""
+    telemetry.EVENTS.labels(state).inc()
+    kind, run_id = (event.kind, event.run_id) if event else (None, None)
+    log.info("event.received", provider_id=provider_id, kind=kind, run_id=run_id, state=state)
+    return state
 
 
 def _lock_run(connection: Connection, provider_id: str, event: Event) -> LockedRun:

@@ -1,0 +1,82 @@
+"""Statements compiled once, to be executed by the driver itself: SQLAlchemy's execution reads each answer at once."""
+
+from __future__ import annotations
+
+from collections import namedtuple
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from sqlalchemy import Dialect
+from sqlalchemy.sql.dml import UpdateBase
+
+if TYPE_CHECKING:
+    from sqlalchemy import Executable
+
+HAS_VALUES = "has_values"  # an option of statements whose parameters do not have the names of columns
+
+Process = Callable[[Any], Any]
+
+
+@dataclass(frozen=True)
+class CompiledStatement:
+    """A statement's text, and what its parameters and rows have to pass."""
+
+    text: str
+    processors: Mapping[str, Process]
+    defaults: Mapping[str, Any]
+    row: Callable[[Sequence[Any]], Any] | None
+    columns: Sequence[tuple[int, Process]]
+
+    def bind(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the driver's parameters."""
+        values = {**self.defaults, **parameters}
+        for name, process in self.processors.items():
+            values[name] = process(values[name])
+        return values
+
+    def read(self, cursor: Any) -> Sequence[Any]:
+        """Return the rows that a cursor of the driver has received."""
+        if self.row is None:
+            return ()
+        rows = cursor.fetchall()
+        return [self.row(self._processed(row)) for row in rows]
+
+    def _processed(self, row: Sequence[Any]) -> Sequence[Any]:
+        if not self.columns:
+            return row
+        values = list(row)
+        for at, process in self.columns:
+            values[at] = process(values[at])
+        return values
+
+
+def compile_statement(statement: Executable, parameters: Iterable[str], dialect: Dialect) -> CompiledStatement:
+    """Compile a statement for the names of the parameters that it is given."""
+    names_columns = isinstance(statement, UpdateBase) and not statement.get_execution_options().get(HAS_VALUES)
+    return _compiled(statement, tuple(parameters) if names_columns else None, dialect)
+
+
+def _row_type(names: Sequence[str]) -> Any:
+    return namedtuple("Row", names, rename=True)
+
+
+@cache
+def _compiled(statement: Executable, names: Sequence[str] | None, dialect: Dialect) -> CompiledStatement:
+    """Compile a statement for the parameters that it is given: those of an INSERT or UPDATE name its columns."""
+    compiled: Any = statement.compile(dialect=dialect, column_keys=names)  # type: ignore[attr-defined]
+    if any(bind.expanding for bind in compiled.binds.values()):
+        raise TypeError("A statement of a batch cannot expand a list: it is compiled once.")
+    if compiled.prefetch:
+        raise TypeError("A statement of a batch cannot have defaults that Python computes.")
+    columns = tuple(statement.exported_columns)  # type: ignore[attr-defined]
+    binds = {name: bind.type.dialect_impl(dialect).bind_processor(dialect) for name, bind in compiled.binds.items()}
+    reads = (column.type.dialect_impl(dialect).result_processor(dialect, None) for column in columns)
+    return CompiledStatement(
+        text=str(compiled),
+        processors={name: process for name, process in binds.items() if process is not None},
+        defaults={name: bind.effective_value for name, bind in compiled.binds.items() if not bind.required},
+        row=_row_type([column.key for column in columns])._make if columns else None,
+        columns=[(at, process) for at, process in enumerate(reads) if process is not None],
+    )
