@@ -7,13 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
-from sqlalchemy import Connection, bindparam, insert, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import Connection, bindparam, select, update
 
+from connector.store.dialect import insert
 from connector.store.directory_models import directory_checks
 from connector.store.models import users
+
+STUCK_AFTER = timedelta(hours=2)  # without progress: then its delivery is dead, and another pass may begin
 
 
 @dataclass(frozen=True)
@@ -28,23 +30,20 @@ class Pass:
 
 
 _OF_TENANT = directory_checks.c.tenant == bindparam("of_tenant")
+_ADD = insert(directory_checks, lambda statement: statement.on_conflict_do_nothing())
 _FIND = select(*(directory_checks.c[name] for name in ("pass_id", "began_at", "position", "checked", "gone"))).where(
     _OF_TENANT, directory_checks.c.ended_at.is_(None)
 )
 
 
 def begin(connection: Connection, tenant: str, pass_id: str, now: datetime, not_since: datetime) -> bool:
-    """Begin a pass; False where one has begun since that time."""
-    row = {"pass_id": pass_id, "began_at": now, "position": "", "checked": 0, "gone": 0, "ended_at": None}
-    statement = update(directory_checks).where(_OF_TENANT, directory_checks.c.began_at <= not_since).values(row)
-    if connection.execute(statement, {"of_tenant": tenant}).rowcount == 1:
+    """Begin a pass; False where one has begun since that time, or is still going on."""
+    row = {"pass_id": pass_id, "began_at": now, "moved_at": now, "position": "", "checked": 0, "gone": 0}
+    is_over = directory_checks.c.ended_at.is_not(None) | (directory_checks.c.moved_at <= now - STUCK_AFTER)
+    statement = update(directory_checks).where(_OF_TENANT, directory_checks.c.began_at <= not_since, is_over)
+    if connection.execute(statement.values(ended_at=None, **row), {"of_tenant": tenant}).rowcount == 1:
         return True
-    try:
-        with connection.begin_nested():
-            connection.execute(insert(directory_checks), {"tenant": tenant, **row})
-    except IntegrityError:
-        return False
-    return True
+    return connection.execute(_ADD(connection), {"tenant": tenant, **row}).rowcount == 1
 
 
 def find(connection: Connection, tenant: str, pass_id: str) -> Pass | None:
@@ -53,12 +52,14 @@ def find(connection: Connection, tenant: str, pass_id: str) -> Pass | None:
     return None if row is None else Pass(*row)
 
 
-def advance(connection: Connection, tenant: str, last: Pass, position: str, checked: int, gone: int) -> bool:
+def advance(
+    connection: Connection, tenant: str, last: Pass, position: str, now: datetime, *, checked: int, gone: int
+) -> bool:
     """Record a page; False where another worker has recorded it."""
     statement = update(directory_checks).where(
         _OF_TENANT, directory_checks.c.pass_id == last.pass_id, directory_checks.c.position == last.position
     )
-    values = {"position": position, "checked": last.checked + checked, "gone": last.gone + gone}
+    values = {"position": position, "moved_at": now, "checked": last.checked + checked, "gone": last.gone + gone}
     return connection.execute(statement.values(values), {"of_tenant": tenant}).rowcount == 1
 
 

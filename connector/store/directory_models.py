@@ -19,6 +19,7 @@ directory_checks = Table(
     Column("position", String(255), nullable=False, comment="the last user that was looked at"),
     Column("checked", Integer, nullable=False),
     Column("gone", Integer, nullable=False, comment="users that the directory no longer has"),
+    time_column("moved_at"),
     time_column("ended_at", nullable=True),
 )
 

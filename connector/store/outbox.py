@@ -110,6 +110,12 @@ def add(
     batch.execute(connection, insertion(connection), _row(payload, dedupe_key))
 
 
+def delay(connection: Connection, dedupe_key: str, seconds: float) -> None:
+    """Postpone a delivery of this transaction by some seconds."""
+    statement = update(outbox).where(outbox.c.dedupe_key == dedupe_key, outbox.c.state == READY)
+    connection.execute(statement.values(due_at=from_now(seconds)))
+
+
 def add_all(connection: Connection, payloads: Sequence[Payload], dedupe_keys: Sequence[str | None] = ()) -> None:
     """Insert many deliveries at once, of any kinds; those whose dedupe key exists are left out."""
     keys = dedupe_keys or [None] * len(payloads)

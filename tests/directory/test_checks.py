@@ -182,8 +182,12 @@ def test_a_page_that_was_recorded_is_not_counted_twice(deployment: Deployment) -
         assert not directory_checks.begin(connection, "acme", "two", now, now.replace(year=2000))
         first = directory_checks.find(connection, "acme", "one")
         assert first is not None
-        assert directory_checks.advance(connection, "acme", first, "ann", 1, 0)
-        assert not directory_checks.advance(connection, "acme", first, "ann", 1, 0)
+        assert directory_checks.advance(connection, "acme", first, "ann", now, checked=1, gone=0)
+        assert not directory_checks.advance(connection, "acme", first, "ann", now, checked=1, gone=0)
+        later = now + timedelta(hours=1)
+        assert not directory_checks.begin(connection, "acme", "two", later, later), "the other goes on"
+        assert directory_checks.begin(connection, "acme", "two", now + timedelta(hours=3), now), "it is stuck"
+        assert directory_checks.begin(connection, "acme", "one", now + timedelta(hours=6), now + timedelta(hours=3))
         assert directory_checks.end(connection, "acme", "one", now)
         assert not directory_checks.end(connection, "acme", "one", now)
         assert directory_checks.find(connection, "acme", "one") is None

@@ -196,7 +196,7 @@ def pass_over_users(world: World, recorder: Recorder) -> None:
         assert directory_checks.begin(connection, world.tenant, "a-pass", now, now)
         begun = directory_checks.find(connection, world.tenant, "a-pass")
         assert begun
-        assert directory_checks.advance(connection, world.tenant, begun, "b-~", 0, 0)
+        assert directory_checks.advance(connection, world.tenant, begun, "b-~", now, checked=0, gone=0)
         assert directory_checks.find_missing(connection, world.tenant, "a-pass") == []
         orders: list[Payload] = [CheckUsers(world.tenant, "a-pass", "b-~"), CheckUser(world.tenant, "ann")]
         outbox.add_all(connection, orders)

@@ -34,6 +34,7 @@ from connector.store.engine import Database
 log = structlog.get_logger(__name__)
 
 PAGE_SECONDS = 20.0  # after which the rest of a page is left to the next delivery: well below the outbox' lease
+PAGES_PER_MINUTE = 6
 MOST_USERS = 200  # of a page
 MOST_GONE = 20  # one in so many users may be gone; more look like a directory that answers wrongly
 USER_GONE = "user_gone"  # a cause, and the claims' status
@@ -83,7 +84,6 @@ class DirectoryChecks:
         people: Users,
         journal: Journal,
         clock: Callable[[], datetime],
-        pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self._database = database
         self._tenants = tenants
@@ -91,7 +91,6 @@ class DirectoryChecks:
         self._people = people
         self._journal = journal
         self._clock = clock
-        self._pause = pause
 
     @property
     def handlers(self) -> Sequence[Handler[Any]]:
@@ -136,21 +135,21 @@ class DirectoryChecks:
             current = directory_checks.find(connection, tenant.name, order.pass_id)
             if current is None or current.position != order.position:
                 return  # recorded already, or a later pass has begun
-            ids = verified_claims.find_users(connection, tenant.name, current.position, MOST_USERS)
+            ids = verified_claims.find_users(connection, tenant.name, current.position, _page_size(tenant))
         if ids:
-            self._advance(tenant, current, *self._look_at(tenant, ids))
+            begun = time.monotonic()
+            seen, gone = self._look_at(tenant, ids, begun + PAGE_SECONDS - tenant.directory.timeout)
+            turn = len(seen) * 60.0 / tenant.directory.checks_per_minute
+            self._advance(tenant, current, seen, gone, turn - (time.monotonic() - begun))
         else:
             self._end(tenant, current)
 
-    def _look_at(self, tenant: Tenant, ids: Sequence[str]) -> tuple[list[str], list[str]]:
-        """Read users until the time of a page is over; returns those that were looked at, and who of them is gone."""
-        end, between = time.monotonic() + PAGE_SECONDS, 60.0 / tenant.directory.checks_per_minute
+    def _look_at(self, tenant: Tenant, ids: Sequence[str], end: float) -> tuple[list[str], list[str]]:
+        """Read users, at least one; returns those that were looked at, and who of them is gone."""
         seen: list[str] = []
         gone: list[str] = []
         for user_id in ids:
-            if seen:
-                self._pause(between)
-            if seen and time.monotonic() > end - between - tenant.directory.timeout:
+            if seen and time.monotonic() > end:
                 break
             if self._is_gone(tenant, user_id):
                 gone.append(user_id)
@@ -170,15 +169,19 @@ class DirectoryChecks:
             log.warning("directory.user_not_read", tenant=tenant.name, user_id=user_id, reason=error.description)
             return False
 
-    def _advance(self, tenant: Tenant, current: Pass, seen: Sequence[str], gone: Sequence[str]) -> None:
-        position = seen[-1]
+    def _advance(self, tenant: Tenant, current: Pass, seen: Sequence[str], gone: Sequence[str], seconds: float) -> None:
+        """Record a page, and queue the next one, to be looked at after some seconds."""
+        position, now = seen[-1], self._clock()
         with self._database.write() as connection:
-            users.add_or_lock(connection, tenant.name, gone, self._clock())
-            if directory_checks.advance(connection, tenant.name, current, position, len(seen), len(gone)):
+            users.add_or_lock(connection, tenant.name, gone, now)
+            counts = {"checked": len(seen), "gone": len(gone)}
+            if directory_checks.advance(connection, tenant.name, current, position, now, **counts):
                 directory_checks.mark_missing(connection, tenant.name, gone, current.pass_id)
                 present = set(seen) - set(gone) if tenant.directory.writes_status else ()
                 outbox.add_all(connection, [WriteStatus(tenant.name, user_id) for user_id in sorted(present)])
-                outbox.add(connection, CheckUsers(tenant.name, current.pass_id, position))
+                key = f"{CheckUsers.kind}:{current.pass_id}:{len(seen) + current.checked}"
+                outbox.add(connection, CheckUsers(tenant.name, current.pass_id, position), dedupe_key=key)
+                outbox.delay(connection, key, max(0.0, seconds))
 
     def _end(self, tenant: Tenant, current: Pass) -> None:
         """End a pass: those who are gone are looked at once more, unless they are too many."""
@@ -215,3 +218,7 @@ class DirectoryChecks:
                 connection, tenant.name, user_id, None, self._clock(), status=USER_GONE, cause=USER_GONE
             )
             self._journal.record(connection, withdrawn)
+
+
+def _page_size(tenant: Tenant) -> int:
+    return max(1, min(MOST_USERS, tenant.directory.checks_per_minute // PAGES_PER_MINUTE))

@@ -19,6 +19,7 @@ def upgrade() -> None:
         sa.Column("position", sa.String(length=255), nullable=False, comment="the last user that was looked at"),
         sa.Column("checked", sa.Integer(), nullable=False),
         sa.Column("gone", sa.Integer(), nullable=False, comment="users that the directory no longer has"),
+        sa.Column("moved_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("tenant", name=op.f("pk_directory_checks")),
     )
