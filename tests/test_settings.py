@@ -529,12 +529,16 @@ class TestTenants:
             ({"name": "acme", "issuers": [ISSUER | {"tenant_claim": "org"}]}, "Tenant 1: the issuer "),
             ({"name": "acme", "issuers": [ISSUER | {"shares_users": True}]}, "Tenant 1: the issuer "),
             ({"name": "acme", "allowed_origins": ["*"]}, "Tenant 1: allowed_origins must "),
-            ({"name": "acme", "directory": {"kind": "ldap"}}, "Tenant 1: DirectorySettings: kind must "),
-            ({"name": "acme", "directory": {"kind": ["local"]}}, "Tenant 1: DirectorySettings: kind has "),
-            ({"name": "acme", "directory": {"url": "https://a.example"}}, "Tenant 1: DirectorySettings: url must "),
+            ({"name": "acme", "directory": {"kind": "ldap"}}, "Tenant 1: Directory: kind must "),
+            ({"name": "acme", "directory": {"kind": ["local"]}}, "Tenant 1: Directory: kind has "),
+            ({"name": "acme", "directory": {"url": "https://a.example"}}, "Tenant 1: Directory: url must "),
             ({"name": "acme", "directory": []}, "Tenant 1: directory has the wrong type"),
             ({"name": "acme", "limits": {"calls": -1}}, "Tenant 1: Limits: calls must "),
             ({"name": "acme", "limits": {"call": 1}}, "Tenant 1: Limits: There is no setting call"),
+            (
+                {"name": "acme", "issuers": [{"issuer": "https://a.example", "audiences": "a"}]},
+                "Tenant 1: Issuer 1: There is no setting audiences; did you mean audience?",
+            ),
         ],
     )
     def test_a_tenant_that_would_not_work_is_refused_by_its_place(self, tenant: dict[str, Any], reason: str) -> None:

@@ -206,7 +206,7 @@ def _kind(type_: Any) -> _Kind:
 
 def _kind_of_table(item: type[Checked]) -> _Kind:
     def read(value: object) -> Checked:
-        return _read_entry(item, item.__name__, _exactly(dict)(value))
+        return _read_entry(item, item.__name__.removesuffix("Settings"), _exactly(dict)(value))
 
     return _Kind("table", read, json.loads, "JSON object", item)
 
@@ -221,8 +221,9 @@ def _kind_of_tables(item: type[Checked]) -> _Kind:
 
 def _read_entry(item: type[Checked], place: str, table: Mapping[str, Any]) -> Checked:
     try:
+        given = read_table(item, table)  # a misspelt name is reported before what is then missing
         _require_all(item, table)
-        return item(**{**item.defaults(table), **read_table(item, table)})
+        return item(**{**item.defaults(table), **given})
     except ConfigurationError as error:
         raise ConfigurationError(f"{place}: {error.description}") from None
 
