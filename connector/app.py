@@ -13,6 +13,7 @@ from connector.access.gate import Access
 from connector.api import (
     access_log,
     applicants,
+    assurance,
     audit,
     browsers,
     content_policy,
@@ -72,6 +73,7 @@ def _register_routes(app: Flask) -> None:
     api = document.install(app)
     for blueprint in (  # in the order in which the description shows them: an application's first
         users.blueprint,
+        assurance.blueprint,
         tasks_blueprint,
         providers.blueprint,
         setup.blueprint,
@@ -87,3 +89,4 @@ def _register_routes(app: Flask) -> None:
         api.register_blueprint(blueprint)
     app.register_blueprint(docs.blueprint)
     app.register_blueprint(operations.blueprint)
+    app.register_blueprint(assurance.keys_blueprint)

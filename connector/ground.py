@@ -10,6 +10,7 @@ from typing import Any
 from connector import __version__
 from connector.directory.directories import Directories
 from connector.directory.local import LocalDirectory
+from connector.directory.openid import openid_names
 from connector.domain.provider import BaseUrlPolicy
 from connector.domain.studio import StudioPolicy
 from connector.domain.urls import UrlPolicy
@@ -17,6 +18,7 @@ from connector.onfido.client import OnfidoTransport
 from connector.part import part
 from connector.private_file import make_data_dir
 from connector.services.afterwards import Afterwards
+from connector.services.assurance import VerifiedClaims
 from connector.services.health import Health
 from connector.services.journal import Journal, Subscriber
 from connector.services.key_rotation import KeyRotation
@@ -24,6 +26,7 @@ from connector.services.outbox import Handler
 from connector.services.providers.onfido import Onfido
 from connector.services.providers.registry import Providers
 from connector.services.providers.secrets import Secrets
+from connector.services.signing import SigningKeys
 from connector.services.status_announcement import StatusAnnouncement
 from connector.services.timing import Timing
 from connector.services.values import UserValues
@@ -65,6 +68,7 @@ class Ground:
         self.settings = settings
         self.database = database
         self.tenants = read_tenants(settings)
+        self.openid_names = openid_names(settings.openid_dialects)
         self.lock = threading.RLock()
         self._clock = clock
         self._vault = vault
@@ -97,6 +101,25 @@ class Ground:
     def health(self) -> Health:
         """Check that the database is usable."""
         return Health(self.database)
+
+    @part
+    def signing_keys(self) -> SigningKeys:
+        """Sign, publish the public keys, and rotate them."""
+        overlap = timedelta(seconds=self.settings.signing_key_overlap)
+        return SigningKeys(self.database, self._vault, self._journal, overlap, self._clock)
+
+    @part
+    def verified_claims(self) -> VerifiedClaims:
+        """Assert which of a user's values are verified."""
+        return VerifiedClaims(
+            self.database,
+            self._user_values,
+            self._fingerprints,
+            self.signing_keys,
+            self.openid_names,
+            timedelta(seconds=self.settings.verified_claims_lifetime),
+            self._clock,
+        )
 
     @part
     def key_rotation(self) -> KeyRotation:

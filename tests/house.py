@@ -52,6 +52,8 @@ HOUSE: Mapping[str, Room] = {
     "directory": room(f"{_FLOOR} store http shipped"),
     # The use cases, by story: the ground, and what stands on it.
     "services": room(f"{_FLOOR} store directory", _LIBRARIES),
+    "services.signing": room(f"{_FLOOR} store services", f"{_LIBRARIES} joserfc"),
+    "services.assurance": room(f"{_FLOOR} store services services.signing", _LIBRARIES),
     "services.providers": room(f"{_CELLAR}", _LIBRARIES),
     "services.results": room(f"{_CELLAR} services.providers", _LIBRARIES),
     "services.starting": room(f"{_CELLAR} services.providers services.results", _LIBRARIES),
@@ -61,7 +63,7 @@ HOUSE: Mapping[str, Room] = {
     "services.upkeep": room(f"{_CELLAR} services.providers services.results services.starting", _LIBRARIES),
     "relay": room("errors telemetry services store", _LIBRARIES),
     # What wires them, and the processes.
-    "ground": room(f"{_CELLAR} part services.providers private_file settings"),
+    "ground": room(f"{_CELLAR} part services.assurance services.providers services.signing private_file settings"),
     "bootstrap": room(
         f"{_CELLAR} http ground part private_file relay settings services.providers services.results services.starting "
         "services.lookup services.people services.application services.upkeep"
@@ -74,7 +76,8 @@ HOUSE: Mapping[str, Room] = {
     ),
     "api": room(
         f"{_FLOOR} access settings private_file services services.providers services.results services.starting "
-        "services.lookup services.people services.application",
+        "services.lookup services.people services.application "
+        "services.assurance services.signing",
         "flask flask_smorest flask_swagger_ui marshmallow sqlalchemy.exc structlog webargs werkzeug",
     ),
     "app": room(f"{_FLOOR} access api bootstrap ground services settings", "flask"),
@@ -86,7 +89,7 @@ HOUSE: Mapping[str, Room] = {
     "cli": room(
         f"{_FLOOR} access api bootstrap ground listening loading private_file server settings settings_check shipped "
         "simulator worker services services.providers services.results services.lookup services.people "
-        "services.application",
+        "services.application services.assurance services.signing",
         "click marshmallow requests sqlalchemy.exc structlog",
     ),
     "simulator": room(others="flask marshmallow requests werkzeug"),

@@ -25,6 +25,7 @@ OPEN_VIEWS = {
     "operations.get_health": "a load balancer has no user",
     "operations.get_readiness": "a load balancer has no user",
     "operations.get_metrics": "a scraper has no user",
+    "keys.get_keys": "the keys that verify are public",
     "api-docs.openapi_json": "the description of the API is public",
     "docs.lead_on": "the documentation is public",
     "docs.show_documentation": "the documentation is public; a token is in it under --dev alone",
@@ -249,6 +250,7 @@ def test_every_scope_is_one_of_the_contracts(app: Flask) -> None:
         "internal_login",
         *(f"internal_idvp_{action}" for action in ("view", "add", "update", "delete")),
         *(f"internal_idv_claim_{action}" for action in ("verify", "view", "add", "update", "delete")),
+        "internal_idv_verified_claims_view",
     }
 
 

@@ -238,6 +238,12 @@ class TestValues:
         assert "run_settle_time" in description
         assert "interactive_budget" in description
 
+    @pytest.mark.parametrize("overlap", [0, 599])
+    def test_a_key_is_published_as_long_as_what_it_signed_is_valid(self, overlap: int) -> None:
+        with pytest.raises(ConfigurationError, match="signing_key_overlap"):
+            Settings(signing_key_overlap=overlap)
+        assert Settings(signing_key_overlap=600).signing_key_overlap == 600
+
     @pytest.mark.parametrize("line", ["run_settle_time = 15", "interactive_budget = 30"])
     def test_a_settle_time_as_long_as_the_budget_will_do(self, line: str, write: Any) -> None:
         settings = load(write(line), {})
@@ -505,6 +511,17 @@ class TestTenants:
         assert umbrella.allowed_origins == other.allowed_origins == {"https://app.example"}
         assert (acme.limits.calls, acme.limits.calls_of_a_user, umbrella.limits.calls) == (3, None, None)
         assert acme.directory == umbrella.directory == DirectoryChoice()
+
+    def test_a_tenant_may_have_a_trust_framework_of_its_own(self) -> None:
+        tenants = [{"name": "acme", "trust_framework": "acme"}, {"name": "umbrella", "assurance_level": "unused"}]
+        environ = {"CONNECTOR_TENANTS": json.dumps(tenants), "CONNECTOR_TRUST_FRAMEWORK": "ours"}
+        named = read_tenants(load(None, environ | {"CONNECTOR_ASSURANCE_LEVEL": "high"})).named
+        assert [vars(named(name).assurance) for name in ("acme", "umbrella", "other")] == [
+            {"trust_framework": "acme", "level": ""},
+            {"trust_framework": "ours", "level": "high"},
+            {"trust_framework": "ours", "level": "high"},
+        ]
+        assert vars(read_tenants(load(None, {})).named("other").assurance) == {"trust_framework": "", "level": ""}
 
     def test_tenants_are_objects_in_the_environment(self) -> None:
         tenants = [{"name": "acme", "issuers": [ISSUER]}, {"name": "umbrella"}]

@@ -13,7 +13,7 @@ from werkzeug.wrappers import Response
 ALLOWED_HEADERS = "Authorization, Content-Type, Prefer, X-Correlation-ID"
 EXPOSED_HEADERS = "Retry-After, Preference-Applied, X-Correlation-ID"
 PREFLIGHT_AGE = 600  # seconds that a browser may keep the answer to a preflight
-_PUBLIC = frozenset({"api-docs", "swagger_ui"})  # blueprints whose answers are public
+_PUBLIC = frozenset({"api-docs", "swagger_ui", "keys"})  # blueprints whose answers are public
 
 
 def install(app: Flask) -> None:
@@ -40,7 +40,7 @@ def _answer_preflight(response: Response) -> None:
 
 
 def _forbid_caching(response: Response) -> Response:
-    """Forbid caches to store personal data: all answers except the documentation."""
+    """Forbid caches to store personal data: all answers except the documentation and the public keys."""
     if request.blueprint not in _PUBLIC:
         response.headers["Cache-Control"] = "no-store"
     return response

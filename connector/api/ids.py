@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Flask
+from flask import Flask, g
 
 from connector.domain.ids import normal_id
+from connector.domain.user_ids import id_objection
+from connector.errors import Code, RequestError
 
 USER_ID = "user_id"
 
@@ -20,3 +22,13 @@ def _normalize(_endpoint: str | None, values: dict[str, Any] | None) -> None:
     for name, value in (values or {}).items():
         if name.endswith("_id") and name != USER_ID and values is not None:
             values[name] = normal_id(value)
+
+
+def own_id() -> str:
+    """Return the signed-in user's id."""
+    user_id: str = g.principal.subject
+    if objection := id_objection(user_id):
+        raise RequestError(
+            Code.CLAIM_INVALID, f"The access token's subject (sub) {objection}: use a token of another user."
+        )
+    return user_id

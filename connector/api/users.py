@@ -24,11 +24,11 @@ from connector.api.claim_shapes import (
 from connector.api.error_responses import DIRECTORY, ONFIDO
 from connector.api.errors import USER_ERRORS, refuse
 from connector.api.examples import VERIFIED, VERIFY_ANSWERS, VERIFY_REQUESTS
+from connector.api.ids import own_id
 from connector.api.parsing import Blueprint
 from connector.api.properties import by_key
 from connector.api.shares import Lasting
 from connector.domain.claims import Claim, as_users_see
-from connector.domain.user_ids import id_objection
 from connector.domain.workflow_input import RunRequest
 from connector.errors import Code, RequestError
 from connector.services.people.claims import Claims
@@ -73,7 +73,7 @@ def verify_me(body: dict[str, Any]) -> Answer:
     token for a run that awaits input.
     """
     token = request.authorization.token if request.authorization else None
-    return _verify(_me(), body, token, is_own=True)
+    return _verify(own_id(), body, token, is_own=True)
 
 
 @blueprint.get("/me/idv/claims")
@@ -87,7 +87,7 @@ def list_my_claims(query: dict[str, Any]) -> list[dict[str, Any]]:
 
     A claim is listed once a verification was started for it, or an administrator added it.
     """
-    return _list(_me(), query, is_own=True)
+    return _list(own_id(), query, is_own=True)
 
 
 @blueprint.get("/me/idv/claims/<claim_id>")
@@ -100,7 +100,7 @@ def get_my_claim(claim_id: str) -> dict[str, Any]:
 
     By the id that the list has.
     """
-    return _claim_body(_claims().get(g.tenant, _me(), claim_id), is_own=True)
+    return _claim_body(_claims().get(g.tenant, own_id(), claim_id), is_own=True)
 
 
 @blueprint.post("/<user_id>/idv/verify")
@@ -209,16 +209,6 @@ def remove_user(user_id: str) -> None:
     """
     users: Users = current_app.extensions["services"].users
     users.remove(g.tenant, user_id, g.principal.actor)
-
-
-def _me() -> str:
-    """Return the signed-in user's id."""
-    user_id: str = g.principal.subject
-    if objection := id_objection(user_id):
-        raise RequestError(
-            Code.CLAIM_INVALID, f"The access token's subject (sub) {objection}: use a token of another user."
-        )
-    return user_id
 
 
 def _verify(user_id: str, body: dict[str, Any], access_token: str | None = None, *, is_own: bool = False) -> Answer:

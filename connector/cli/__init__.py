@@ -3,6 +3,7 @@
     serve.py           serve, worker, migrate, rotate-keys, simulate, demo
     backups.py         backup, restore
     tokens.py          token, token check
+    keys.py            keys list|rotate|revoke
     settings_check.py  check-settings
     demo.py            the steps of demo
     outbox.py          outbox list|retry|drop
@@ -40,7 +41,7 @@ from connector.cli.output import Group
 COMMANDS = LazyCommands(
     {
         **{name: f"{name}s" for name in ("provider", "user", "verification", "applicant", "token", "example")},
-        **{name: name for name in ("outbox", "audit", "events")},
+        **{name: name for name in ("outbox", "audit", "events", "keys")},
         **dict.fromkeys(("backup", "restore"), "backups"),
         **dict.fromkeys(("serve", "worker", "migrate", "rotate-keys", "simulate", "demo"), "serve"),
         "check-settings": "settings_check",

@@ -10,16 +10,18 @@ from connector.domain.history import (
     EVENT,
     EXPORT,
     FILE,
+    KEY,
     OUTBOX,
     PROVIDER,
     RUN,
     START,
     USER,
+    VALUES,
     AuditFilter,
 )
 from connector.domain.verification_filter import FROM, TO, read_period
 
-SUBJECTS = (USER, CLAIM, RUN, START, APPLICANT, PROVIDER, OUTBOX, EVENT, EXPORT, FILE)
+SUBJECTS = (USER, CLAIM, RUN, START, APPLICANT, PROVIDER, OUTBOX, EVENT, EXPORT, FILE, KEY, VALUES)
 
 
 def read_audit_filter(query: Mapping[str, str | None]) -> AuditFilter:

@@ -6,6 +6,8 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
+from connector.domain.assurance import Assurance
+
 DEFAULT_TENANT = "carbon.super"  # WSO2 Identity Server's name of the default tenant
 LOCAL, SCIM, KEYCLOAK, USERINFO = "local", "scim", "keycloak", "userinfo"  # kinds of directories; the first is embedded
 KEEP, UNVERIFY, REMOVE = "keep", "unverify", "remove"  # what is done about a user whom the directory no longer has
@@ -73,6 +75,7 @@ class Tenant:
     directory: DirectoryChoice = DirectoryChoice()
     limits: TenantLimits = TenantLimits()
     allowed_origins: frozenset[str] = frozenset()
+    assurance: Assurance = field(default_factory=Assurance)
 
     @property
     def path(self) -> str:

@@ -143,6 +143,26 @@ class Settings(Checked):
         False, "Allow http to this machine for API tokens and notices, for the simulator."
     )
 
+    trust_framework: str = setting(
+        "",
+        "The trust framework by which users are verified, as verified claims name it: a name of your own; empty: the "
+        "URL of the connector with the tenant's path. The connector claims no framework of NIST, ETSI or eIDAS.",
+        section="Verified claims",
+    )
+    assurance_level: str = setting("", "The level of assurance in that trust framework; empty: none is claimed.")
+    openid_dialects: tuple[str, ...] = setting(
+        (),
+        "Files whose [userinfo.claims] give claims OpenID's names, in verified claims; empty: `oidc` and `wso2`.",
+    )
+    verified_claims_lifetime: int = setting(
+        600, "Seconds that a signed answer with verified claims is valid.", checks.at_least(1)
+    )
+    signing_key_overlap: int = setting(
+        86_400,
+        "Seconds that a signing key stays published after it was replaced. At least `verified_claims_lifetime`.",
+        checks.at_least(1),
+    )
+
     webhook_token_overlap: int = setting(
         86_400, "Seconds that a webhook token stays valid after it was replaced.", checks.at_least(0), section="Upkeep"
     )
@@ -219,6 +239,10 @@ class Settings(Checked):
         if self.run_settle_time < self.interactive_budget:
             raise ConfigurationError(
                 "run_settle_time must be at least interactive_budget: until that is used up, a run may be asked for."
+            )
+        if self.signing_key_overlap < self.verified_claims_lifetime:
+            raise ConfigurationError(
+                "signing_key_overlap must be at least verified_claims_lifetime: that long, answers must be verifiable."
             )
         try:
             self.all_issuers  # noqa: B018  checked together: an issuer of one form must not name a tenant of the other

@@ -56,6 +56,8 @@ class Tenant(Checked):
     allowed_origins: tuple[str, ...] = setting(
         (), "Origins whose pages may call its paths, besides those of the whole deployment.", checks.origins
     )
+    trust_framework: str = setting("", "Its own `trust_framework`; empty: that of the deployment, with its level.")
+    assurance_level: str = setting("", "The `assurance_level` of its own trust framework; empty: none is claimed.")
     issuers: tuple[Issuer, ...] = setting(
         (),
         "Its authorization servers, with the settings of [[issuers]] except `tenant`, `tenant_claim` and "

@@ -7,7 +7,7 @@
                 └─< events             one row per provider and digest of the body
     refused_starts                     one row per provider and user: how often Onfido refused to start
     users ──< user_attributes          the embedded user directory; of users elsewhere, marks of what was read
-    secrets                            keys of the connector's own, encrypted
+    secrets, signing_keys              keys of the connector's own, encrypted
     outbox                             queued deliveries, with their failed attempts
     history                            append-only: every change of a status, every change by an administrator
 
@@ -98,6 +98,7 @@ verifications = Table(
     Column("result", Text, comment="encrypted: the finished run's output and reasons; null once its time is over"),
     Column("wants_document", Boolean, nullable=False, server_default=false(), comment="whether `document` is kept"),
     Column("document", Text, comment="encrypted: that; null once its time is over"),
+    Column("document_type", String(255), comment="of the document that was looked at, as Onfido names it"),
     Column("decision", String(16), comment="an administrator's decision on a run in review"),
     Column("is_forgiven", Boolean, nullable=False, server_default=false(), comment="not counted: unlocked since"),
     Column("next_check_at", UtcDateTime, comment="from then on the sweep looks after it"),
@@ -237,6 +238,17 @@ secrets = Table(
     metadata,
     Column("name", String(64), primary_key=True),
     Column("value", Text, nullable=False, comment="encrypted"),
+)
+
+signing_keys = Table(
+    "signing_keys",
+    metadata,
+    Column("id", String(64), primary_key=True, comment="its thumbprint (RFC 7638)"),
+    Column("slot", String(8), unique=True, comment="current or next; null: a former key, published until it expires"),
+    Column("public_key", JSON, nullable=False),
+    Column("private_key", Text, nullable=False, comment="encrypted"),
+    time_column("created_at"),
+    time_column("expires_at", nullable=True),
 )
 
 history = Table(

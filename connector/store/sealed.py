@@ -13,6 +13,7 @@ from connector.store.models import (
     outbox,
     providers,
     secrets,
+    signing_keys,
     user_attributes,
     verification_claims,
     verifications,
@@ -58,6 +59,11 @@ def output_value(verification_id: str, uri: str) -> str:
 def delivery_answer(delivery_id: str) -> str:
     """Name the place of the start of a delivery's answer."""
     return f"outbox/{delivery_id}/answer"
+
+
+def signing_key(key_id: str) -> str:
+    """Name the place of a private key that signs."""
+    return f"signing_keys/{key_id}"
 
 
 def own_secret(name: str) -> str:
@@ -137,6 +143,7 @@ def sealed_columns() -> Iterator[SealedColumn]:
     yield SealedColumn(events.c.body, event_body, FEW)
     yield SealedColumn(outbox.c.answer, delivery_answer)
     yield SealedColumn(secrets.c.value, own_secret)
+    yield SealedColumn(signing_keys.c.private_key, signing_key)
 
 
 def _provider_secret_in(name: str) -> Callable[[str], str]:

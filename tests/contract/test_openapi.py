@@ -35,7 +35,16 @@ from tests.contract.wire import (
 from tests.harness import Caller, World, run_id_of
 
 METHODS = {"get", "put", "post", "delete", "patch"}
-OPERATIONS_ROUTES = {"/healthz", "/readyz", "/metrics", "/openapi.json", "/docs/", "/docs/<path:name>", "/"}
+OPERATIONS_ROUTES = {
+    "/healthz",
+    "/readyz",
+    "/metrics",
+    "/openapi.json",
+    "/docs/",
+    "/docs/<path:name>",
+    "/",
+    "/.well-known/jwks.json",
+}
 EXAMPLES = 5  # for each operation and kind of data
 
 

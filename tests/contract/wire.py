@@ -82,6 +82,8 @@ OPERATIONS = (
     Operation("DELETE", PROVIDERS + "/{provider_id}/applicants/{applicant_id}", "internal_idv_claim_delete"),
     Operation("POST", PROVIDERS + "/{provider_id}/applicants/{applicant_id}/restore", _UPDATE_CLAIM, takes_body=False),
     Operation("POST", USERS + "/me/idv/verify", "internal_login"),
+    Operation("GET", USERS + "/me/idv/verified-claims", "internal_login"),
+    Operation("GET", USERS + "/{user_id}/idv/verified-claims", "internal_idv_verified_claims_view"),
     Operation("GET", USERS + "/me/idv/claims", "internal_login"),
     Operation("GET", USERS + "/me/idv/claims/{claim_id}", "internal_login"),
     Operation("POST", USERS + "/{user_id}/idv/verify", "internal_idv_claim_verify"),

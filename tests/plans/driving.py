@@ -81,6 +81,10 @@ def verify(world: World, admin: Caller) -> str:
     claims = ann.claims()
     done(ann.get(f"{USERS}/me/idv/claims", params={"idVProviderId": world.provider_id}))
     done(ann.get(f"{USERS}/me/idv/claims/{claims[GIVEN_NAME]['id']}"))
+    for signed in ({}, {"Accept": "application/jwt"}):
+        done(ann.get(f"{USERS}/me/idv/verified-claims", headers=signed))
+        done(admin.get(f"{USERS}/ann/idv/verified-claims", headers=signed))
+    done(admin.get("/.well-known/jwks.json"))
     use_workflow(world)
     done(admin.verify(world.provider_id, "INITIATED", user_id="bea"))
     done(bea.get(f"{USERS}/me/idv/claims"))

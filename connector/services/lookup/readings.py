@@ -6,9 +6,20 @@ The entry is written before any data is returned: a reading that cannot be recor
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import datetime
 
-from connector.domain.history import ADMINISTRATOR, EXPORT, EXPORTED, FILE, READ, Change, of_verification
+from connector.domain.history import (
+    ADMINISTRATOR,
+    EXPORT,
+    EXPORTED,
+    FILE,
+    READ,
+    VALUES,
+    Change,
+    by_administrator,
+    of_verification,
+)
 from connector.domain.tenancy import Tenant
 from connector.domain.verification import Verification, VerificationFilter
 from connector.services.journal import Journal
@@ -41,6 +52,11 @@ class Readings:
                 detail=_described(criteria),
             )
         )
+
+    def record_values(self, tenant: Tenant, user_id: str, actor: str) -> None:
+        """Record the reading of a user's values."""
+        entry = by_administrator(self._clock(), actor, tenant.name, VALUES, user_id, READ, {})
+        self._record(replace(entry, user_id=user_id))
 
     def record_file(self, verification: Verification, name: str, actor: str) -> None:
         """Record the reading of a run's file."""

@@ -42,7 +42,7 @@ class KeptResults:
         """Return the columns of a verification that hold its kept results."""
         verification_id = verification.verification_id
         written = _written(verification_id, run)
-        columns = {"result": self._vault.seal(written, sealed.run_result(verification_id))}
+        columns = {"result": self._vault.seal(written, sealed.run_result(verification_id)), **_document_type(run)}
         return columns | (self.document_column(verification, run) if verification.wants_document else {})
 
     def document_column(self, verification: Verification, run: RunSnapshot) -> dict[str, str]:
@@ -50,7 +50,7 @@ class KeptResults:
         if not run.document:
             return {}
         place = sealed.run_document(verification.verification_id)
-        return {"document": self._vault.seal(json.dumps(dict(run.document)), place)}
+        return {"document": self._vault.seal(json.dumps(dict(run.document)), place), **_document_type(run)}
 
     def values(self, verification: Verification, judged: Sequence[Judged]) -> dict[str, str]:
         """Seal the values that the output holds for claims, by their URIs."""
@@ -89,6 +89,11 @@ class KeptResults:
             return None
         opened: dict[str, str] = json.loads(self._vault.open(column, sealed.run_document(verification_id)))
         return opened
+
+
+def _document_type(run: RunSnapshot) -> dict[str, str]:
+    """Return the column that holds the document's type, which stays as evidence; empty where it is not known."""
+    return {"document_type": kind} if (kind := (run.document or {}).get("document_type")) else {}
 
 
 def _written(verification_id: str, run: RunSnapshot) -> str:

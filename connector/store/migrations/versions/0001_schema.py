@@ -306,6 +306,22 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("name", name=op.f("pk_secrets")),
     )
     op.create_table(
+        "signing_keys",
+        sa.Column("id", sa.String(length=64), nullable=False, comment="its thumbprint (RFC 7638)"),
+        sa.Column(
+            "slot",
+            sa.String(length=8),
+            nullable=True,
+            comment="current or next; null: a former key, published until it expires",
+        ),
+        sa.Column("public_key", sa.JSON(), nullable=False),
+        sa.Column("private_key", sa.Text(), nullable=False, comment="encrypted"),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("expires_at", sa.DateTime(timezone=True), nullable=True),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_signing_keys")),
+        sa.UniqueConstraint("slot", name=op.f("uq_signing_keys_slot")),
+    )
+    op.create_table(
         "status_writes",
         sa.Column("tenant", sa.String(length=255), nullable=False),
         sa.Column("user_id", sa.String(length=255), nullable=False),
@@ -482,6 +498,12 @@ def upgrade() -> None:
             comment="whether `document` is kept",
         ),
         sa.Column("document", sa.Text(), nullable=True, comment="encrypted: that; null once its time is over"),
+        sa.Column(
+            "document_type",
+            sa.String(length=255),
+            nullable=True,
+            comment="of the document that was looked at, as Onfido names it",
+        ),
         sa.Column(
             "decision", sa.String(length=16), nullable=True, comment="an administrator's decision on a run in review"
         ),
@@ -736,6 +758,7 @@ def downgrade() -> None:
     op.drop_table("events")
     op.drop_table("users")
     op.drop_table("status_writes")
+    op.drop_table("signing_keys")
     op.drop_table("secrets")
     op.drop_table("providers")
     op.drop_table("outbox")

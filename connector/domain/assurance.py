@@ -1,0 +1,199 @@
+"""What a user's verified claims prove, in the terms of OpenID Identity Assurance 1.0 (`verified_claims`).
+
+    claims that are verified ──► those whose value is still the same ──► by OpenID's names ──► claims
+                                                                    └──► how each was checked ──► evidence
+
+Evidence is what is known: which document, checked how, by whom and when. The trust framework and the level of assurance
+are the operator's to claim; the connector claims none by itself. Results of Onfido's sandbox prove nothing: they are
+passed on only where there is nothing else, with `SANDBOX` as their trust framework and without evidence.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from connector.domain.claims import comparison_key
+from connector.domain.environment import SANDBOX
+from connector.domain.studio import OutputRole
+from connector.domain.text import is_blank
+
+CHECKED_BY = "Onfido"
+# OpenID's identifiers of check methods: an image that was taken elsewhere is inspected; data is compared with a record.
+IMAGE, RECORD = "vri", "data"
+DOCUMENT, ELECTRONIC_RECORD, VOUCH = "document", "electronic_record", "vouch"  # types of evidence
+
+# OpenID's identifiers of documents, by Onfido's; others are passed on as Onfido names them.
+_DOCUMENTS = {"national_identity_card": "idcard", "driving_licence": "driving_permit"}
+_COUNTRY = re.compile(r"[A-Za-z]{2,3}")
+_PHONE = re.compile(r"\+?[0-9]{5,15}(;ext[0-9]{0,9})?")
+# The forms that IDA's schema (`claims_type`) requires; all other claims are text.
+_FORMS = {
+    "birthdate": re.compile(r"[0-9]{4}-[01][0-9]-[0-3][0-9]"),
+    "email": re.compile(r"[^@]+@[^@.]+([.][^@]+)+"),
+    "locale": re.compile(r"[a-zA-Z]{2}[-_][A-Z]{2}[a-zA-Z]?"),
+    "phone_number": _PHONE,
+    "msisdn": re.compile(r"\+?[0-9]{5,15}"),
+    "nationalities": _COUNTRY,
+    "address.country_code": _COUNTRY,
+    "place_of_birth.country": _COUNTRY,
+}
+_LISTS = frozenset({"nationalities"})
+_GROUPS = ("address", "place_of_birth")
+_NOT_TEXT = frozenset({"sub", "email_verified", "phone_number_verified", "updated_at", *_GROUPS})
+_PUNCTUATION = re.compile(r"[ ()./-]")
+
+
+@dataclass(frozen=True)
+class Assurance:
+    """What the operator claims of how users are verified; empty where it is not named, or no level is claimed."""
+
+    trust_framework: str = ""
+    level: str = ""
+
+
+@dataclass(frozen=True)
+class Proof:
+    """The verification that has verified a claim, and how: by an applicant field, or by the workflow's output."""
+
+    verification_id: str
+    run_id: str | None
+    at: datetime
+    applicant_field: str | None
+    output_role: OutputRole | None
+    document_type: str | None
+
+
+@dataclass(frozen=True)
+class ProvenClaim:
+    """A claim that is verified for the value with this fingerprint; `proof` is None where an administrator vouched."""
+
+    uri: str
+    fingerprint: str | None
+    environment: str | None
+    at: datetime
+    proof: Proof | None
+
+
+def unchanged(
+    claims: Iterable[ProvenClaim], values: Mapping[str, str], fingerprint: Callable[[str, str], str]
+) -> list[ProvenClaim]:
+    """Return the claims that are verified for the value that the user has now; `fingerprint` is of a URI and value."""
+    return [
+        each
+        for each in claims
+        if not is_blank(value := values.get(each.uri, "")) and fingerprint(each.uri, value) == each.fingerprint
+    ]
+
+
+def verified_claims(
+    claims: Collection[ProvenClaim], values: Mapping[str, str], names: Mapping[str, str], assurance: Assurance
+) -> dict[str, Any] | None:
+    """Return the element `verified_claims` for claims with unchanged values; None where there is nothing to assert.
+
+    `names` are OpenID's names of claims by claim URI, dotted within a group, such as `address.locality`. A claim that
+    has no name there, or whose value has not the form that OpenID requires, is left out.
+    """
+    live = [each for each in claims if each.environment != SANDBOX]
+    stated = _by_name(live or claims, values, names)
+    if not stated:
+        return None
+    verified = [claim for claim, _ in stated.values()]
+    return {
+        "verification": _verification(verified, assurance if live else Assurance(SANDBOX), has_evidence=bool(live)),
+        "claims": _nested({name: value for name, (_, value) in stated.items()}),
+    }
+
+
+def _by_name(
+    claims: Iterable[ProvenClaim], values: Mapping[str, str], names: Mapping[str, str]
+) -> dict[str, tuple[ProvenClaim, Any]]:
+    """Return each claim with its value by OpenID's name; of several, the one with a proof, and the latest, counts."""
+    stated: dict[str, tuple[ProvenClaim, Any]] = {}
+    for claim in sorted(claims, key=lambda each: (each.proof is not None, each.at, each.uri)):
+        name = names.get(claim.uri)
+        value = None if name is None else _in_form(name, values[claim.uri].strip())
+        if name is not None and value is not None:
+            stated[name] = claim, value
+    return dict(sorted(stated.items()))
+
+
+def _in_form(name: str, value: str) -> Any:
+    """Return a value as OpenID writes it; None where it cannot be written so."""
+    if name in _NOT_TEXT:
+        return None
+    if name in ("phone_number", "msisdn"):
+        value = _PUNCTUATION.sub("", value)
+    form = _FORMS.get(name)
+    if form is not None and not form.fullmatch(value):
+        return None
+    return [value] if name in _LISTS else value
+
+
+def _nested(by_name: Mapping[str, Any]) -> dict[str, Any]:
+    nested: dict[str, Any] = {}
+    for name, value in by_name.items():
+        group, _, member = name.partition(".")
+        if member:
+            nested.setdefault(group, {})[member] = value
+        else:
+            nested[name] = value
+    return nested
+
+
+def _verification(claims: Sequence[ProvenClaim], assurance: Assurance, *, has_evidence: bool) -> dict[str, Any]:
+    """Return how the claims were verified; its time is that of the one that was verified first."""
+    verification: dict[str, Any] = {"trust_framework": assurance.trust_framework}
+    if assurance.level:
+        verification["assurance_level"] = assurance.level
+    verification["time"] = _written(min(_time(each) for each in claims))
+    if has_evidence:
+        verification["evidence"] = _evidence(claims)
+    return verification
+
+
+def _evidence(claims: Iterable[ProvenClaim]) -> list[dict[str, Any]]:
+    """Return each piece of evidence once, the latest first."""
+    pieces: dict[tuple[object, ...], dict[str, Any]] = {}
+    for claim in sorted(claims, key=_time, reverse=True):
+        kind = _kind(claim.proof)
+        key = (kind, claim.proof.verification_id) if claim.proof else (kind, _time(claim).date())
+        pieces.setdefault(key, _piece(claim, *kind))
+    return list(pieces.values())
+
+
+def _kind(proof: Proof | None) -> tuple[str, bool]:
+    """Return the type of evidence, and whether it is the run's identity document: an address has a proof of its own."""
+    if proof is None:
+        return VOUCH, False
+    if proof.output_role is not None:
+        return ELECTRONIC_RECORD, False
+    return DOCUMENT, comparison_key(proof.applicant_field or "") != "address"
+
+
+def _piece(claim: ProvenClaim, kind: str, is_identity_document: bool) -> dict[str, Any]:
+    proof = claim.proof
+    if proof is None:
+        attestation = {"type": "digital_attestation", "date_of_issuance": f"{claim.at.astimezone(UTC):%Y-%m-%d}"}
+        return {"type": kind, "attestation": attestation}
+    check = {
+        "check_method": IMAGE if kind == DOCUMENT else RECORD,
+        "organization": CHECKED_BY,
+        "check_id": proof.run_id or proof.verification_id,
+        "time": _written(proof.at),
+    }
+    piece: dict[str, Any] = {"type": kind, "check_details": [check]}
+    if is_identity_document and proof.document_type is not None:
+        piece["document_details"] = {"type": _DOCUMENTS.get(proof.document_type, proof.document_type)}
+    return piece
+
+
+def _time(claim: ProvenClaim) -> datetime:
+    return claim.proof.at if claim.proof else claim.at
+
+
+def _written(moment: datetime) -> str:
+    return f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"

@@ -1,0 +1,66 @@
+"""What was verified of a user, for others to rely on: OpenID Identity Assurance 1.0, as JSON or signed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
+
+from connector.domain.assurance import Assurance, unchanged, verified_claims
+from connector.domain.tenancy import Tenant
+from connector.errors import Code, RequestError
+from connector.services.signing import SigningKeys
+from connector.services.values import UserValues
+from connector.store import proven_claims
+from connector.store.engine import Database
+from connector.store.vault import Fingerprints
+
+TOKEN_TYPE = "verified-claims+jwt"  # noqa: S105  the header's `typ`: neither an access token nor an ID token
+
+
+class VerifiedClaims:
+    """Asserts which of a user's present values are verified; each method takes the tenant."""
+
+    def __init__(
+        self,
+        database: Database,
+        values: UserValues,
+        fingerprints: Fingerprints,
+        keys: SigningKeys,
+        names: Mapping[str, str],
+        lifetime: timedelta,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._database = database
+        self._user_values = values
+        self._fingerprints = fingerprints
+        self._keys = keys
+        self._names = names
+        self._lifetime = lifetime
+        self._clock = clock
+
+    def get(self, tenant: Tenant, user_id: str, issuer: str, access_token: str | None = None) -> dict[str, Any]:
+        """Return `sub`, and `verified_claims` where anything is verified for a value that the user has now.
+
+        The values are read first: a claim that is withdrawn meanwhile, because its value has changed, is not read any
+        more, and one that is verified for a newer value has another fingerprint. `issuer` stands for a trust framework
+        that the operator has not named, `access_token` is the user's own. Raises `RequestError`: no such user, or only
+        the user can have the values read; `DirectoryError`.
+        """
+        values = self._user_values.read(tenant, user_id, access_token)
+        if values is None:
+            raise RequestError(Code.USER_NOT_FOUND, f"There is no user {user_id}: check the id, or add the user.")
+        with self._database.read() as connection:
+            claims = proven_claims.find(connection, tenant.name, user_id)
+        same = unchanged(claims, values, partial(self._fingerprints.of, tenant.name, user_id))
+        named = Assurance(tenant.assurance.trust_framework or issuer, tenant.assurance.level)
+        asserted = verified_claims(same, values, self._names, named)
+        return {"sub": user_id} if asserted is None else {"sub": user_id, "verified_claims": asserted}
+
+    def sign(self, asserted: Mapping[str, Any], issuer: str, client_id: str) -> str:
+        """Sign what `get` has returned, as a JWT of `issuer` for the client that asked, if its token names one."""
+        now = int(self._clock().timestamp())
+        audience = {"aud": client_id} if client_id else {}
+        times = {"iat": now, "exp": now + int(self._lifetime.total_seconds())}
+        return self._keys.sign({"iss": issuer, **audience, **times, **asserted}, TOKEN_TYPE)

@@ -1,0 +1,130 @@
+"""The keys that sign what the connector asserts, and their rotation.
+
+    connector keys rotate:   next ──► current (signs) ──► previous (published until it expires)
+
+The next key is published before it signs, so that a verifier which keeps the published keys for a while knows it by
+then. A former key stays published for `signing_key_overlap`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+from sqlalchemy import Connection
+
+from connector.domain.history import ADDED, KEY, REMOVED, by_administrator
+from connector.domain.signing import CURRENT, NEXT, PREVIOUS, SigningKey
+from connector.domain.tenancy import DEFAULT_TENANT
+from connector.errors import ConnectorError
+from connector.services.journal import Journal
+from connector.store import signing_keys
+from connector.store.engine import Database
+from connector.store.sealed import signing_key
+from connector.store.vault import Vault
+
+log = structlog.get_logger(__name__)
+
+ALGORITHM, CURVE = "ES256", "P-256"
+PUBLISHED_BEFORE = timedelta(hours=1)  # how long the next key has to be published before it signs
+PUBLIC_FOR = 300  # seconds that others may keep the published keys
+
+
+class SigningKeys:
+    """Signs with the current key, publishes the keys that verify, and rotates them; created when first needed."""
+
+    def __init__(
+        self,
+        database: Database,
+        vault: Vault,
+        journal: Journal,
+        overlap: timedelta,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._database = database
+        self._vault = vault
+        self._journal = journal
+        self._overlap = overlap
+        self._clock = clock
+
+    def published(self) -> Sequence[SigningKey]:
+        """Return the keys that have not expired, the current one first."""
+        now = self._clock()
+        with self._database.read() as connection:
+            keys = signing_keys.find_published(connection, now)
+        if {CURRENT, NEXT} <= {key.role for key in keys}:
+            return keys
+        with self._database.write() as connection:
+            signing_keys.add(connection, [self._new_key(CURRENT, now), self._new_key(NEXT, now)])
+            return signing_keys.find_published(connection, now)
+
+    def sign(self, claims: Mapping[str, Any], token_type: str) -> str:
+        """Sign claims with the current key; the header names the key and the type of token."""
+        from joserfc import jwt  # noqa: PLC0415  a worker signs nothing
+        from joserfc.jwk import ECKey  # noqa: PLC0415
+
+        key = self.published()[0]
+        private = ECKey.import_key(json.loads(self._vault.open(key.private_key, signing_key(key.key_id))))
+        header = {"alg": ALGORITHM, "typ": token_type, "kid": key.key_id}
+        return jwt.encode(header, dict(claims), private, algorithms=[ALGORITHM])
+
+    def rotate(self, actor: str, *, is_forced: bool = False) -> Sequence[SigningKey]:
+        """Sign with the next key from now on, and create another; returns all keys that are published.
+
+        The former one stays published until it expires. Raises `ConnectorError` where the next key was published only a
+        moment ago, unless `is_forced`.
+        """
+        self.published()  # creates the first ones
+        now = self._clock()
+        with self._database.write() as connection:
+            current, following = (key for key in signing_keys.lock(connection) if key.role != PREVIOUS)
+            if not is_forced and following.created_at + PUBLISHED_BEFORE > now:
+                raise _too_soon(following.created_at + PUBLISHED_BEFORE)
+            signing_keys.move(connection, current.key_id, None, now + self._overlap)
+            signing_keys.move(connection, following.key_id, CURRENT)
+            return self._complete(connection, [], actor, now)
+
+    def revoke(self, actor: str) -> Sequence[SigningKey]:
+        """Remove all keys at once and create others, because they may be known; returns these.
+
+        What the former keys have signed can no longer be verified with the keys that are published.
+        """
+        now = self._clock()
+        with self._database.write() as connection:
+            former = [key.key_id for key in signing_keys.lock(connection)]
+            signing_keys.remove(connection, former)
+            return self._complete(connection, former, actor, now)
+
+    def _complete(
+        self, connection: Connection, revoked: Sequence[str], actor: str, now: datetime
+    ) -> Sequence[SigningKey]:
+        """Add the keys that are missing, remove what has expired, and record what has changed."""
+        signing_keys.add(connection, [self._new_key(slot, now) for slot in (CURRENT, NEXT)])
+        published = signing_keys.find_published(connection, now)
+        known = {key.key_id for key in published}
+        expired = [key.key_id for key in signing_keys.find_all(connection) if key.key_id not in known]
+        signing_keys.remove(connection, expired)
+        changes = [(key_id, REMOVED) for key_id in revoked] + [(published[0].key_id, ADDED)]
+        entries = [by_administrator(now, actor, DEFAULT_TENANT, KEY, key_id, done, {}) for key_id, done in changes]
+        self._journal.record(connection, entries)
+        log.info("signing_key.rotated", key_id=published[0].key_id, revoked=list(revoked))
+        return published
+
+    def _new_key(self, slot: str, now: datetime) -> SigningKey:
+        from joserfc.jwk import ECKey  # noqa: PLC0415
+
+        key = ECKey.generate_key(CURVE)
+        key_id = key.thumbprint()
+        public = {**key.as_dict(private=False), "kid": key_id, "use": "sig", "alg": ALGORITHM}
+        sealed = self._vault.seal(json.dumps(key.as_dict(private=True)), signing_key(key_id))
+        return SigningKey(key_id, public, sealed, now, slot)
+
+
+def _too_soon(at: datetime) -> ConnectorError:
+    return ConnectorError(
+        "The next key must be published for an hour before it signs, so that verifiers know it: rotate after "
+        f"{at:%Y-%m-%dT%H:%M:%SZ}, or say --force.",
+    )

@@ -1,0 +1,161 @@
+"""What verified claims prove, as OpenID writes it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from connector.domain.assurance import Assurance, Proof, ProvenClaim, unchanged, verified_claims
+from connector.domain.studio import OutputRole
+from tests.identity.schemas import assert_ida
+
+AT = datetime(2026, 3, 1, 10, tzinfo=UTC)
+MINE = Assurance("https://idv.example.com")
+PROOF = Proof("v1", "run-1", AT, "first_name", None, "passport")
+CLAIM = ProvenClaim("given", "fingerprint", "live", AT, PROOF)
+NAMES = {"given": "given_name", "family": "family_name", "town": "address.locality", "code": "address.postal_code"}
+
+
+def asserted(*claims: ProvenClaim, assurance: Assurance = MINE, names: dict[str, str] = NAMES, **values: str) -> Any:
+    given = {"given": "Ann", "family": "Example", "town": "York", "code": "YO1"} | values
+    made = verified_claims(claims, given, names, assurance)
+    assert_ida({} if made is None else {"verified_claims": made})
+    return made
+
+
+def test_a_claim_is_asserted_with_what_has_proved_it() -> None:
+    assert asserted(CLAIM) == {
+        "verification": {
+            "trust_framework": "https://idv.example.com",
+            "time": "2026-03-01T10:00:00Z",
+            "evidence": [
+                {
+                    "type": "document",
+                    "check_details": [
+                        {
+                            "check_method": "vri",
+                            "organization": "Onfido",
+                            "check_id": "run-1",
+                            "time": "2026-03-01T10:00:00Z",
+                        }
+                    ],
+                    "document_details": {"type": "passport"},
+                }
+            ],
+        },
+        "claims": {"given_name": "Ann"},
+    }
+
+
+def test_without_anything_to_assert_there_is_no_element() -> None:
+    assert asserted() is None
+    assert asserted(replace(CLAIM, uri="has no name")) is None
+
+
+def test_a_level_is_claimed_only_where_the_operator_does() -> None:
+    assert "assurance_level" not in asserted(CLAIM)["verification"]
+    level = asserted(CLAIM, assurance=Assurance("mine", "high"))["verification"]["assurance_level"]
+    assert level == "high"
+
+
+@pytest.mark.parametrize(
+    ("named", "said"),
+    [
+        ("passport", {"type": "passport"}),
+        ("national_identity_card", {"type": "idcard"}),
+        ("driving_licence", {"type": "driving_permit"}),
+        ("residence_permit", {"type": "residence_permit"}),
+        (None, None),
+    ],
+)
+def test_documents_have_openids_names(named: str | None, said: dict[str, str] | None) -> None:
+    [piece] = asserted(replace(CLAIM, proof=replace(PROOF, document_type=named)))["verification"]["evidence"]
+    assert piece.get("document_details") == said
+
+
+def test_an_address_is_not_proved_by_the_passport() -> None:
+    town = replace(CLAIM, uri="town", proof=replace(PROOF, applicant_field="address.town"))
+    made = asserted(CLAIM, town, replace(town, uri="code"))
+    assert made["claims"] == {"given_name": "Ann", "address": {"locality": "York", "postal_code": "YO1"}}
+    details = [piece.get("document_details") for piece in made["verification"]["evidence"]]
+    assert sorted(details, key=bool) == [None, {"type": "passport"}]
+
+
+def test_what_the_workflows_output_holds_is_an_electronic_record() -> None:
+    proof = replace(PROOF, run_id=None, output_role=OutputRole.VALUE)
+    [piece] = asserted(replace(CLAIM, proof=proof))["verification"]["evidence"]
+    assert (piece["type"], piece["check_details"][0]["check_method"]) == ("electronic_record", "data")
+    assert piece["check_details"][0]["check_id"] == "v1"
+
+
+def test_what_an_administrator_vouched_for_is_no_document() -> None:
+    vouched = replace(CLAIM, proof=None, environment=None, at=AT.astimezone(timezone(timedelta(hours=12))))
+    [piece] = asserted(vouched)["verification"]["evidence"]
+    assert piece == {
+        "type": "vouch",
+        "attestation": {"type": "digital_attestation", "date_of_issuance": "2026-03-01"},
+    }
+
+
+def test_the_time_is_that_of_the_claim_that_was_verified_first() -> None:
+    later = replace(CLAIM, uri="family", proof=replace(PROOF, verification_id="v2", at=AT + timedelta(days=1)))
+    verification = asserted(CLAIM, later)["verification"]
+    assert verification["time"] == "2026-03-01T10:00:00Z"
+    times = [piece["check_details"][0]["time"] for piece in verification["evidence"]]
+    assert times == ["2026-03-02T10:00:00Z", "2026-03-01T10:00:00Z"]
+
+
+def test_the_sandbox_is_named_and_never_mixed_with_live() -> None:
+    sandbox = replace(CLAIM, environment="sandbox")
+    made = asserted(sandbox, assurance=Assurance("mine", "high"))
+    assert made["verification"] == {"trust_framework": "sandbox", "time": "2026-03-01T10:00:00Z"}
+    assert asserted(sandbox, replace(CLAIM, uri="family"))["claims"] == {"family_name": "Example"}
+
+
+def test_of_two_proofs_the_later_one_counts() -> None:
+    vouched = replace(CLAIM, proof=None, at=AT + timedelta(days=2))
+    newer = replace(CLAIM, at=AT + timedelta(days=1), proof=replace(PROOF, run_id="run-2"))
+    [piece] = asserted(vouched, newer, CLAIM)["verification"]["evidence"]
+    assert piece["check_details"][0]["check_id"] == "run-2"
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "written"),
+    [
+        ("birthdate", "1990-01-31", "1990-01-31"),
+        ("birthdate", "31.01.1990", None),
+        ("email", "ann@example.com", "ann@example.com"),
+        ("email", "ann", None),
+        ("phone_number", "+44 (0)20-7946.0000", "+4402079460000"),
+        ("phone_number", "none", None),
+        ("nationalities", "GB", ["GB"]),
+        ("nationalities", "British", None),
+        ("locale", "en-GB", "en-GB"),
+        ("email_verified", "true", None),
+        ("address", "1 High Street", None),
+        ("sub", "ann", None),
+        ("place_of_birth.country", "GBR", {"country": "GBR"}),
+        ("nickname", " Annie ", "Annie"),
+    ],
+)
+def test_a_value_without_openids_form_is_left_out(name: str, value: str, written: object) -> None:
+    made = asserted(CLAIM, names={"given": name}, given=value)
+    assert (made and made["claims"].get(name.partition(".")[0])) == written
+
+
+@given(st.dictionaries(st.sampled_from(["birthdate", "email", "locale", "address.country_code", "msisdn"]), st.text()))
+def test_whatever_the_values_are_the_schema_accepts_the_answer(values: dict[str, str]) -> None:
+    claims = unchanged((replace(CLAIM, uri=name) for name in values), values, lambda *_: "fingerprint")
+    made = verified_claims(claims, values, {name: name for name in values}, MINE)
+    assert_ida({} if made is None else {"verified_claims": made})
+
+
+def test_only_what_is_verified_for_the_present_value_is_unchanged() -> None:
+    claims = [replace(CLAIM, uri=uri, fingerprint=f"{uri} Ann") for uri in ("same", "changed", "blank", "removed")]
+    values = {"same": "Ann", "changed": "Anna", "blank": " ", "added": "Ann"}
+    assert [each.uri for each in unchanged(claims, values, lambda uri, value: f"{uri} {value}")] == ["same"]

@@ -1,0 +1,291 @@
+"""What was verified of a user, for others to rely on: as JSON, and signed with keys that are rotated."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from joserfc import jwt
+from joserfc.errors import BadSignatureError, InvalidKeyIdError
+from joserfc.jwk import KeySet
+from sqlalchemy import select
+
+from connector.domain.tenancy import Tenant
+from connector.errors import RequestError
+from connector.store.models import history, signing_keys
+from tests.bodies import event_body
+from tests.harness import HTTP, Caller, World, as_actor
+from tests.identity.schemas import assert_ida
+from tests.identity.servers import NODE
+from tests.services.conftest import Run
+from tests.services.environments import LIVE, use
+from tests.values import BIRTH_DATE, GIVEN_NAME, LAST_NAME
+
+OWN, OF_ANN = "/api/users/v1/me/idv/verified-claims", "/api/users/v1/ann/idv/verified-claims"
+SCOPE = "internal_idv_verified_claims_view"
+SIGNED = {"Accept": "application/jwt"}
+ALL_CLEAR = {"first_name": "clear", "last_name": "clear", "date_of_birth": "clear"}
+DAY = 86_400
+has_jose = pytest.mark.skipif(
+    shutil.which("node") is None or not (NODE / "node_modules" / "jose").is_dir(),
+    reason="jose: not installed (npm --prefix tests/identity/node ci)",
+)
+
+
+@pytest.fixture
+def ann(world: World) -> Caller:
+    """A user of a provider that is live."""
+    use(world, LIVE)
+    return world.add_user()
+
+
+def verify(world: World, caller: Caller, **comparisons: str) -> str:
+    run_id = world.start(caller)
+    assert world.post_event(event_body(run_id, "approved", ALL_CLEAR | comparisons)).status_code == 200
+    return run_id
+
+
+def asserted(caller: Caller, path: str = OWN) -> dict[str, Any]:
+    answer = caller.get(path)
+    assert answer.status_code == 200, answer.text
+    body: dict[str, Any] = answer.json()
+    assert_ida(body)
+    return body
+
+
+def claims_of(caller: Caller) -> dict[str, Any]:
+    verified: dict[str, Any] = asserted(caller).get("verified_claims", {}).get("claims", {})
+    return verified
+
+
+def keys(caller: Caller) -> KeySet:
+    answer = HTTP.get(f"{caller.url}/.well-known/jwks.json", timeout=30)
+    assert answer.headers["Cache-Control"] == "public, max-age=300"
+    published = answer.json()
+    assert not any("d" in key for key in published["keys"]), "no private key is published"
+    return KeySet.import_key_set(published)
+
+
+def signed(caller: Caller) -> str:
+    answer = caller.get(OWN, headers=SIGNED)
+    assert (answer.status_code, answer.headers["Content-Type"]) == (200, "application/jwt"), answer.text
+    return answer.text
+
+
+def test_a_user_is_asserted_with_the_evidence(world: World, ann: Caller) -> None:
+    run_id = verify(world, ann, last_name="consider")
+    body = asserted(ann)
+    assert body["sub"] == "ann"
+    assert body["verified_claims"]["claims"] == {"given_name": "Ann", "birthdate": "1990-01-01"}
+    verification = body["verified_claims"]["verification"]
+    assert (verification["trust_framework"], "assurance_level" in verification) == (world.connector.url, False)
+    [evidence] = verification["evidence"]
+    [check] = evidence["check_details"]
+    assert (check["check_id"], check["organization"], check["time"]) == (run_id, "Onfido", verification["time"])
+
+
+def test_before_anything_is_verified_there_is_nothing_to_assert(ann: Caller) -> None:
+    assert asserted(ann) == {"sub": "ann"}
+
+
+def test_a_value_that_has_just_changed_is_not_in_it(world: World, ann: Caller) -> None:
+    verify(world, ann)
+    assert set(claims_of(ann)) == {"given_name", "family_name", "birthdate"}
+    world.connector.services.users.change(Tenant(world.tenant), "ann", {GIVEN_NAME: "Anna"})
+    assert claims_of(ann) == {"family_name": "Example", "birthdate": "1990-01-01"}
+    world.connector.services.users.change(Tenant(world.tenant), "ann", {GIVEN_NAME: "Ann"})
+    assert "given_name" not in claims_of(ann), "it is verified no longer"
+
+
+def test_what_an_administrator_vouched_for_or_withdrew(world: World, ann: Caller) -> None:
+    verify(world, ann, date_of_birth="unidentified")
+    admin, path = world.connector.as_admin(), "/api/users/v1/ann/idv/claims"
+
+    def correct(uri: str, *, is_verified: bool) -> None:
+        body = [{"uri": uri, "idVProviderId": world.provider_id, "isVerified": is_verified}]
+        assert admin.put(path, body).status_code == 201
+
+    correct(BIRTH_DATE, is_verified=True)
+    correct(LAST_NAME, is_verified=False)
+
+    assert claims_of(ann) == {"given_name": "Ann", "birthdate": "1990-01-01"}
+    evidence = asserted(ann)["verified_claims"]["verification"]["evidence"]
+    assert sorted(piece["type"] for piece in evidence) == ["document", "vouch"]
+
+
+def test_the_documents_type_is_known_as_long_as_the_verification(world: World, ann: Caller) -> None:
+    run_id = world.start(ann)
+    world.faults(output_shape="document_report")
+    world.outcome(run_id, status="approved", comparisons=ALL_CLEAR)
+    world.wait_until(lambda: bool(claims_of(ann)))
+    world.clock.advance(DAY * (world.connector.settings.event_retention_days + 1))
+    world.sweep()
+    [evidence] = asserted(ann)["verified_claims"]["verification"]["evidence"]
+    assert evidence["document_details"] == {"type": "passport"}
+
+
+def test_results_of_the_sandbox_say_so(world: World) -> None:
+    ann = world.add_user()
+    verify(world, ann)
+    assert asserted(ann)["verified_claims"]["verification"].keys() == {"trust_framework", "time"}
+    assert asserted(ann)["verified_claims"]["verification"]["trust_framework"] == "sandbox"
+
+
+def test_a_back_end_needs_a_scope_of_its_own_and_leaves_a_trace(world: World, ann: Caller) -> None:
+    verify(world, ann)
+    assert world.connector.as_admin().get(OF_ANN).status_code == 403
+    back_end = world.connector.caller("shop", [SCOPE])
+    assert asserted(back_end, OF_ANN) == asserted(ann)
+    assert back_end.get(OF_ANN.replace("ann", "nobody")).json()["code"] == "IDV-10001"
+    with world.connector.services.database.read() as connection:
+        read = connection.execute(select(history).where(history.c.subject == "values")).all()
+    assert [(each.name, each.user_id, each.actor, each.detail) for each in read] == [
+        ("ann", "ann", as_actor("shop"), {})
+    ]
+
+
+def test_another_tenant_sees_nothing(world: World, ann: Caller) -> None:
+    verify(world, ann)
+    elsewhere = world.connector.caller("shop", [SCOPE], "elsewhere.example")
+    assert elsewhere.get(OF_ANN).status_code == 404
+    namesake = world.connector.as_user("ann", "elsewhere.example")
+    assert namesake.get(OWN).status_code == 404
+    world.connector.services.users.add(Tenant("elsewhere.example"), "ann", {GIVEN_NAME: "Ann"})
+    assert asserted(namesake) == {"sub": "ann"}
+    token = jwt.decode(signed(namesake), keys(namesake), algorithms=["ES256"])
+    assert token.claims["iss"] == f"{world.connector.url}/t/elsewhere.example"
+
+
+def test_a_signed_answer_is_the_same_for_the_client_that_asked(world: World, ann: Caller) -> None:
+    verify(world, ann)
+    token = jwt.decode(signed(ann), keys(ann), algorithms=["ES256"])
+    body = asserted(ann)
+    claims = dict(token.claims)
+    assert token.header["typ"] == "verified-claims+jwt"
+    assert claims.pop("exp") - claims.pop("iat") == world.connector.settings.verified_claims_lifetime
+    assert claims == body | {"iss": world.connector.url, "aud": "development"}
+    assert_ida(claims)
+    assert ann.get(OWN, headers={"Accept": "text/html, */*;q=0.1"}).json() == body
+    as_token = Caller(ann.url, {"Authorization": f"Bearer {signed(ann)}"})
+    assert as_token.get(OWN).status_code == 401, "it is no access token"
+
+
+def roles(run: Run, *command: str) -> dict[str, str]:
+    result = run("keys", *command, "--json")
+    assert result.exit_code == 0, result.output
+    return {key["id"]: key["role"] for key in json.loads(result.stdout)["keys"]}
+
+
+def test_keys_are_published_before_they_sign_and_after(world: World, ann: Caller, run: Run) -> None:
+    before = signed(ann)
+    [current, following] = [str(key.kid) for key in keys(ann).keys]
+    assert roles(run, "list") == {current: "current", following: "next"}
+
+    refused = run("keys", "rotate", "--json")
+    assert (refused.exit_code, "--force" in json.loads(refused.stderr)["description"]) == (1, True)
+
+    rotated = roles(run, "rotate", "--force")
+    assert (rotated[current], rotated[following], len(rotated)) == ("previous", "current", 3)
+    after = signed(ann)
+    assert jwt.decode(after, keys(ann), algorithms=["ES256"]).header["kid"] == following
+    assert jwt.decode(before, keys(ann), algorithms=["ES256"]).header["kid"] == current
+    world.clock.advance(world.connector.settings.signing_key_overlap + 1)
+    with pytest.raises((InvalidKeyIdError, ValueError)):
+        jwt.decode(before, keys(ann), algorithms=["ES256"])
+    world.connector.services.signing_keys.rotate("tests")
+    with world.connector.services.database.read() as connection:
+        stored = connection.execute(select(signing_keys.c.id)).scalars().all()
+    assert (current in stored, len(stored)) == (False, 3), "what has expired is removed"
+
+
+def test_keys_that_may_be_known_are_replaced_at_once(world: World, ann: Caller, run: Run) -> None:
+    before, former = signed(ann), {str(key.kid) for key in keys(ann).keys}
+    assert run("keys", "revoke").exit_code == 1, "it asks first"
+    assert "current" in run("keys", "revoke", "--yes").stdout
+    assert former.isdisjoint(roles(run, "list"))
+    with pytest.raises((InvalidKeyIdError, BadSignatureError, ValueError)):
+        jwt.decode(before, keys(ann), algorithms=["ES256"])
+    assert jwt.decode(signed(ann), keys(ann), algorithms=["ES256"])
+    with world.connector.services.database.read() as connection:
+        entries = connection.execute(select(history).where(history.c.subject == "key")).all()
+    assert {each.name for each in entries if each.current == "removed"} == former
+    assert {each.actor.partition(":")[0] for each in entries} == {"cli"}
+
+
+def test_of_many_who_need_the_first_keys_one_creates_them(world: World) -> None:
+    service = world.connector.services.signing_keys
+    with ThreadPoolExecutor(8) as pool:
+        published = list(pool.map(lambda _: [key.key_id for key in service.published()], range(8)))
+    assert published == [published[0]] * 8
+    assert len(published[0]) == 2
+
+
+def test_of_rotations_at_once_each_takes_its_turn(world: World) -> None:
+    service = world.connector.services.signing_keys
+    service.published()
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: service.rotate("tests", is_forced=True), range(4)))
+    assert [key.role for key in service.published()] == ["current", "next", *["previous"] * 4]
+
+
+def test_private_keys_are_encrypted(world: World) -> None:
+    service = world.connector.services
+    service.signing_keys.published()
+    with service.database.read() as connection:
+        stored = connection.execute(select(signing_keys.c.private_key)).scalars().all()
+    assert [each.startswith("v1.") for each in stored] == [True, True]
+    assert service.key_rotation.count_outdated() == 0
+
+
+@pytest.fixture
+def jose(ann: Caller) -> Iterator[subprocess.Popen[str]]:
+    """npm's jose, with the keys that it fetches by itself."""
+    command = ["node", str(NODE / "verify.mjs"), f"{ann.url}/.well-known/jwks.json", ann.url, "development"]
+    pipe: Any = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True) as running:
+        yield running
+        assert running.stdin is not None
+        running.stdin.close()
+
+
+def by_jose(running: subprocess.Popen[str], token: str) -> dict[str, Any]:
+    assert running.stdin is not None
+    assert running.stdout is not None
+    running.stdin.write(f"{token}\n")
+    running.stdin.flush()
+    answer: dict[str, Any] = json.loads(running.stdout.readline())
+    return answer
+
+
+@has_jose
+def test_jose_verifies_across_a_rotation(world: World, ann: Caller, jose: subprocess.Popen[str]) -> None:
+    verify(world, ann)
+    before = signed(ann)
+    assert by_jose(jose, before)["payload"]["verified_claims"] == asserted(ann)["verified_claims"]
+    for _ in range(3):
+        world.connector.services.signing_keys.rotate("tests", is_forced=True)
+        assert by_jose(jose, signed(ann))["payload"]["sub"] == "ann"
+        assert by_jose(jose, before)["payload"]["sub"] == "ann"
+    head, _, signature = before.rpartition(".")
+    assert by_jose(jose, f"{head}.{signature[::-1]}")["error"] == "ERR_JWS_SIGNATURE_VERIFICATION_FAILED"
+
+
+def test_the_operator_names_the_trust_framework_and_the_level(world: World, ann: Caller) -> None:
+    verify(world, ann)
+    service = world.connector.services.verified_claims
+    tenant = Tenant(world.tenant)
+    named = replace(tenant, assurance=replace(tenant.assurance, trust_framework="acme_policy", level="gold"))
+    verification = service.get(named, "ann", "https://idv.example.com")["verified_claims"]["verification"]
+    assert (verification["trust_framework"], verification["assurance_level"]) == ("acme_policy", "gold")
+    with pytest.raises(RequestError):
+        service.get(named, "nobody", "https://idv.example.com")
+
+
+def test_a_request_without_a_token_is_refused(world: World) -> None:
+    assert HTTP.get(world.connector.url + OWN, timeout=30).status_code == 401
