@@ -254,3 +254,18 @@ def test_worker_refuses_faulty_settings_and_keeps_those_it_has(worker: Site, fau
     assert reason in worker.wait_for_event("settings.refused", before + 1)["reason"]
     assert threads(worker) < few + 20
     assert requests.get(f"{worker.url}/readyz", timeout=60).ok
+
+
+def test_worker_stops_however_many_hangups_wait(tmp_path: Path, spawn: Callable[..., subprocess.Popen[str]]) -> None:
+    config, log, port = tmp_path / "settings.toml", tmp_path / "log", free_port()
+    config.write_text("worker_threads = 2\n")
+    variables = {"CONNECTOR_DATA_DIR": str(tmp_path / "data"), "CONNECTOR_LOG_FORMAT": "json"}
+    process = spawn("--config", str(config), "worker", "--port", str(port), log=log, **variables)
+    url = f"http://127.0.0.1:{port}"
+    wait_for(f"{url}/readyz", process)
+    for _ in range(HANGUPS):
+        process.send_signal(signal.SIGHUP)
+        time.sleep(0.01)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(timeout=100) == 0
+    assert len(Site(process, url, config, log).logged("settings.changed")) < HANGUPS
