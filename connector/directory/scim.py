@@ -25,6 +25,10 @@ from connector.errors import DirectoryError
 
 MEDIA_TYPE = "application/scim+json"
 ERROR_SCHEMA = "urn:ietf:params:scim:api:messages:2.0:error"
+ERROR_TYPES = frozenset(  # RFC 7644, 3.12
+    {"invalidFilter", "tooMany", "uniqueness", "mutability", "invalidSyntax", "invalidPath", "noTarget"}
+    | {"invalidValue", "invalidVers", "sensitive"}
+)
 BY_ID = "id"
 _DENIED = (401, 403)
 _USER_NAME = "username"  # unique by definition, as the id
@@ -171,9 +175,9 @@ class ScimDirectory:
 
 
 def refusal(host: str, reply: Reply, to: str = "") -> DirectoryError:
-    """Create the error for a refusal; of the answer only SCIM's type of error is repeated."""
+    """Create the error for a refusal; of the answer only SCIM's types of errors are repeated: others may be values."""
     kind = reply.content.get("scimType")
-    said = f"it says {kind}" if isinstance(kind, str) and kind.isalpha() and len(kind) <= 40 else ""  # noqa: PLR2004
+    said = f"it says {kind}" if isinstance(kind, str) and kind in ERROR_TYPES else ""
     if to and reply.status not in _DENIED:
         said = f"{said}; declare" if said else "declare"
         said += " these attributes at the server, of the types that the dialect says, or correct the dialect"

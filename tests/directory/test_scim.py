@@ -275,6 +275,14 @@ def test_of_a_refusal_only_scim_s_word_for_it_is_repeated(faulty: FaultyDirector
         directory_of(faulty.url, bearer("t"), "userName").values("ann")
 
 
+@pytest.mark.parametrize("kind", ["Ann", "secret", "invalidfilter", ["invalidFilter"], {"Ann": 1}, 7, None])
+def test_another_word_of_a_refusal_is_not_repeated(faulty: FaultyDirectory, kind: Any) -> None:
+    faulty.replies = [Reply(400, {"scimType": kind, "detail": "Ann"})]
+    with pytest.raises(DirectoryError, match="see its log for the reason") as caught:
+        directory_of(faulty.url, bearer("t")).values("1")
+    assert "Ann" not in str(caught.value)
+
+
 def test_a_body_without_end_is_cut_off(faulty: FaultyDirectory) -> None:
     faulty.replies = [Reply(200, b"x" * (1024 * 1024 + 1))]
     with pytest.raises(DirectoryError, match="longer than 1048576 bytes"):
