@@ -67,7 +67,10 @@ class KeycloakDirectory:
 
     def _changed(self, user: Mapping[str, Any], status: WrittenStatus) -> dict[str, Any]:
         """Return all of a user's attributes, those of the status as they have to be."""
-        attributes = dict(user.get("attributes") or {})
+        kept = user.get("attributes") or {}
+        if not isinstance(kept, dict):
+            raise misunderstood(self._exchange.host, "a user's attributes must be an object")
+        attributes = dict(kept)
         for path, value in self._dialect.written(status):
             name = path.name.removeprefix(ATTRIBUTES)
             attributes.pop(name, None)

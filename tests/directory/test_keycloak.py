@@ -173,6 +173,14 @@ def test_attributes_that_keycloak_drops_are_reported() -> None:
         keycloak_at(url).write_status("1", STATUS)
 
 
+@pytest.mark.parametrize("attributes", ["Annabella", [1], 7, [["a", "b"]]])
+def test_attributes_that_are_no_object_are_never_replaced(faulty: FaultyDirectory, attributes: Any) -> None:
+    faulty.replies = [Reply(200, ANN | {"attributes": attributes})]
+    with pytest.raises(DirectoryError, match="attributes must be an object"):
+        directory_of(faulty).write_status("1", STATUS)
+    assert [each.line for each in faulty.requests] == ["GET /directory/users/1"]
+
+
 def test_a_user_who_is_gone_is_reported(faulty: FaultyDirectory) -> None:
     faulty.replies = [Reply(404, {"error": "User not found"})]
     assert not directory_of(faulty).write_status("1", STATUS)
