@@ -12,13 +12,10 @@ from contextlib import ExitStack
 from datetime import timedelta
 from typing import Any
 
-from connector.ground import Clock, Ground, open_database, utc_now
+from connector.ground import Clock, open_database, utc_now
 from connector.http.client import HttpClient
-from connector.http.webhook_sender import Notifier
 from connector.part import part
 from connector.private_file import make_data_dir
-from connector.services.application.deliveries import Deliveries
-from connector.services.application.notices import Notices
 from connector.services.application.tasks import Tasks
 from connector.services.application.watchlist import Watchlist
 from connector.services.application.write_back import WriteBack
@@ -55,9 +52,10 @@ from connector.services.starting.requests import Verifications
 from connector.services.upkeep import Upkeep
 from connector.settings import Settings
 from connector.store.vault import Fingerprints, OpaqueTexts, Vault, read_keys
+from connector.telling import Telling
 
 
-class Services(Ground):
+class Services(Telling):
     """The use cases on one open database: the command line works on them directly, the web application over HTTP."""
 
     def open_configured(self) -> None:
@@ -218,11 +216,6 @@ class Services(Ground):
         )
 
     @part
-    def _notices(self) -> Notices:
-        outgoing = HttpClient(ca_file=self.settings.notice_ca_file, proxy=self.settings.outgoing_proxy)
-        return Notices(self.providers, Notifier(outgoing), self._studio_policy.notices, self._clock)
-
-    @part
     def tasks(self) -> Tasks:
         """List and complete the tasks of runs."""
         return Tasks(
@@ -259,14 +252,9 @@ class Services(Ground):
         watchlist = Watchlist(self.database, self.providers, self.onfido, self._notices, self._journal, self._clock)
         write_back = WriteBack(self.database, self.tenants, self.directories)
         upkeep = (self.upkeep, self.directory_checks, write_back, Deletion(self.providers, self.onfido))
-        stories = (self.tasks, watchlist, *upkeep)
+        stories = (self.tasks, watchlist, self._notices, self.endpoints, *upkeep)
         handlers = [handler for story in stories for handler in story.handlers]
         return Outbox(self.database, [*handlers, *self._handlers], self._vault)
-
-    @part
-    def deliveries(self) -> Deliveries:
-        """List, retry and drop deliveries."""
-        return Deliveries(self.database, self._vault, self._texts, self._journal, self._clock)
 
 
 def create_services(

@@ -50,6 +50,7 @@ class Code(StrEnum):
     WEBHOOK_NOT_FOUND = "IDVP-60017", "No webhook is registered at Onfido"
     WEBHOOK_REFUSED = "IDVP-60018", "Onfido refused the webhook"
     DELIVERY_NOT_FOUND = "IDVP-60019", "No such delivery"
+    ENDPOINT_NOT_FOUND = "IDVP-60020", "No such endpoint for notices"
     PROVIDER_UNEXPECTED = "IDVP-65000", "Unexpected error"
     PROVIDER_DATABASE_AWAY = "IDVP-65001", "The database is not available"
 

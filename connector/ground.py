@@ -19,11 +19,14 @@ from connector.part import part
 from connector.private_file import make_data_dir
 from connector.services.afterwards import Afterwards
 from connector.services.assurance import VerifiedClaims
+from connector.services.endpoint_secrets import EndpointSecrets
 from connector.services.health import Health
 from connector.services.journal import Journal, Subscriber
 from connector.services.key_rotation import KeyRotation
+from connector.services.notice_announcement import announcements
 from connector.services.outbox import Handler
 from connector.services.providers.onfido import Onfido
+from connector.services.providers.own_endpoint import OwnEndpoints
 from connector.services.providers.registry import Providers
 from connector.services.providers.secrets import Secrets
 from connector.services.signing import SigningKeys
@@ -75,13 +78,14 @@ class Ground:
         self._fingerprints = fingerprints
         self._texts = texts
         self._handlers = handlers
-        self._journal = Journal([*subscribers, StatusAnnouncement(self.tenants)])
+        self._journal = Journal([*subscribers, StatusAnnouncement(self.tenants), *announcements()])
         self._afterwards = Afterwards()
         local = LocalDirectory(database, vault)
         self.directories = Directories(local, proxy=settings.outgoing_proxy, threads=settings.threads)
         self._user_values = UserValues(database, self.directories, fingerprints, self._journal, clock)
         self._timing = Timing(settings.interactive_budget, settings.run_settle_time)
         self._secrets = Secrets(vault, timedelta(seconds=settings.webhook_token_overlap), clock)
+        self._endpoint_secrets = EndpointSecrets(vault, timedelta(seconds=settings.notice_secret_overlap), clock)
         self._base_urls = BaseUrlPolicy(settings.allowed_base_url_hosts, settings.allow_http_loopback)
         self._studio_policy = StudioPolicy(
             notices=UrlPolicy(settings.allowed_notice_hosts, settings.allow_http_loopback, "allowed_notice_hosts"),
@@ -129,7 +133,10 @@ class Ground:
     @part
     def providers(self) -> Providers:
         """Register, change and remove providers."""
-        return Providers(self.database, self._secrets, self._journal, self._base_urls, self._studio_policy, self._clock)
+        own = OwnEndpoints(self._endpoint_secrets, self._clock)
+        return Providers(
+            self.database, self._secrets, self._journal, self._base_urls, self._studio_policy, own, self._clock
+        )
 
     @part
     def onfido(self) -> Onfido:

@@ -15,6 +15,7 @@ from collections.abc import Mapping, Sequence
 
 import structlog
 
+from connector.courier import Courier
 from connector.errors import DatabaseUnavailable
 from connector.services.outbox import Outbox, new_owner
 from connector.store import outbox as rows
@@ -48,6 +49,7 @@ class Relay:
         self._stopping = threading.Event()
         self._last_period: dict[str, int] = {}
         self._listener = None if database.is_sqlite else Listener(database)
+        self._courier = Courier(database, outbox, poll_interval=poll_interval)
         self._threads = [
             threading.Thread(target=self._run, name=f"relay-{number}", daemon=True) for number in range(threads)
         ]
@@ -58,6 +60,8 @@ class Relay:
             self._listener.start()
         for thread in self._threads:
             thread.start()
+        if self._outbox.has_notices:
+            self._courier.start()
 
     def stop(self, timeout: float | None = None) -> None:
         """Stop: each thread finishes its current delivery, and the leases of the rest are released."""
@@ -66,6 +70,7 @@ class Relay:
         end = None if timeout is None else time.monotonic() + timeout
         for thread in self._threads:
             thread.join(None if end is None else max(0.0, end - time.monotonic()))
+        self._courier.stop(end)
         if self._listener:
             self._listener.stop()
 

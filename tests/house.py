@@ -45,7 +45,7 @@ HOUSE: Mapping[str, Room] = {
     "startup": room("bootstrap settings", "click structlog"),
     "domain": room("errors"),
     "settings": room("errors domain private_file"),
-    "http": room("errors telemetry domain", "certifi structlog"),
+    "http": room("errors telemetry domain", "certifi standardwebhooks structlog"),
     "onfido": room("errors telemetry domain", "pycountry requests structlog urllib3"),
     "access": room(f"{_FLOOR} http private_file settings", "authlib flask joserfc structlog"),
     "store": room(f"{_FLOOR} private_file", "alembic cryptography sqlalchemy"),
@@ -61,12 +61,14 @@ HOUSE: Mapping[str, Room] = {
     "services.people": room(f"{_CELLAR} services.providers services.results services.starting", _LIBRARIES),
     "services.application": room(f"{_CELLAR} http services.providers services.results services.lookup", _LIBRARIES),
     "services.upkeep": room(f"{_CELLAR} services.providers services.results services.starting", _LIBRARIES),
-    "relay": room("errors telemetry services store", _LIBRARIES),
+    "courier": room("errors telemetry services store", _LIBRARIES),
+    "relay": room("courier errors telemetry services store", _LIBRARIES),
     # What wires them, and the processes.
     "ground": room(f"{_CELLAR} part services.assurance services.providers services.signing private_file settings"),
+    "telling": room(f"{_CELLAR} http ground part services.application"),
     "bootstrap": room(
-        f"{_CELLAR} http ground part private_file relay settings services.providers services.results services.starting "
-        "services.lookup services.people services.application services.upkeep"
+        f"{_CELLAR} http ground part private_file relay settings telling services.providers services.results "
+        "services.starting services.lookup services.people services.application services.upkeep"
     ),
     "settings_check": room(f"{_FLOOR} access bootstrap directory services settings"),
     "reloading": room("errors settings", "structlog"),

@@ -84,9 +84,9 @@ def delivery_body(row: StoredDelivery) -> dict[str, Any]:
         "kind": row.kind,
         "state": row.state,
         "attempts": row.attempts,
-        "createdAt": _time(row.created_at),
-        "dueAt": _time(row.due_at),
-        "settledAt": _time(row.settled_at),
+        "createdAt": timestamp(row.created_at),
+        "dueAt": timestamp(row.due_at),
+        "settledAt": timestamp(row.settled_at),
         "tenant": row.tenant,
         "providerId": row.provider_id,
         "verificationId": row.verification_id,
@@ -97,7 +97,8 @@ def delivery_body(row: StoredDelivery) -> dict[str, Any]:
     }
 
 
-def _time(at: datetime | None) -> str | None:
+def timestamp(at: datetime | None) -> str | None:
+    """Write a time."""
     return None if at is None else f"{at:%Y-%m-%dT%H:%M:%SZ}"
 
 

@@ -193,7 +193,7 @@ def guide_body(provider: Provider, public_url: str) -> dict[str, Any]:
     return {
         "providerId": provider.provider_id,
         "webhookUrl": guide.webhook_url,
-        "events": list(provider.studio.events),
+        "events": list(provider.events),
         "hasWebhookToken": provider.has_webhook_token,
         "steps": list(guide.steps),
     }

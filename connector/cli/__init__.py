@@ -41,7 +41,7 @@ from connector.cli.output import Group
 COMMANDS = LazyCommands(
     {
         **{name: f"{name}s" for name in ("provider", "user", "verification", "applicant", "token", "example")},
-        **{name: name for name in ("outbox", "audit", "events", "keys")},
+        **{name: name for name in ("notices", "outbox", "audit", "events", "keys")},
         **dict.fromkeys(("backup", "restore"), "backups"),
         **dict.fromkeys(("serve", "worker", "migrate", "rotate-keys", "simulate", "demo"), "serve"),
         "check-settings": "settings_check",

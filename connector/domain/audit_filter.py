@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from connector.domain.history import (
     APPLICANT,
     CLAIM,
+    ENDPOINT,
     EVENT,
     EXPORT,
     FILE,
@@ -21,7 +22,7 @@ from connector.domain.history import (
 )
 from connector.domain.verification_filter import FROM, TO, read_period
 
-SUBJECTS = (USER, CLAIM, RUN, START, APPLICANT, PROVIDER, OUTBOX, EVENT, EXPORT, FILE, KEY, VALUES)
+SUBJECTS = (USER, CLAIM, RUN, START, APPLICANT, PROVIDER, ENDPOINT, OUTBOX, EVENT, EXPORT, FILE, KEY, VALUES)
 
 
 def read_audit_filter(query: Mapping[str, str | None]) -> AuditFilter:

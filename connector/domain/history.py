@@ -15,6 +15,7 @@ EXPORT, FILE = "export", "file"  # others: what was read, in bulk or of one run
 EVENT = "event"  # another: what Onfido posted
 KEY = "key"  # another: a key that signs, by its id
 VALUES = "values"  # another: a user's values, which were read
+ENDPOINT = "endpoint"  # another: where an application is notified
 EXPORTED, READ = "exported", "read"  # what was done to these
 REPLAYED = "replayed"  # what was done to an event: it was applied again
 ADMINISTRATOR = "administrator"  # a cause
@@ -31,7 +32,8 @@ UNLOCKED = "unlocked"  # another: the user's earlier verifications no longer cou
 class Change:
     """One change; `actor` is the administrator or the event's id, `detail` holds no secret and no value.
 
-    `user_id` is for subscribers; it is stored with those causes only that an auditor looks for.
+    `user_id` is for subscribers; it is stored with those causes only that an auditor looks for. `capture`, how the
+    user goes through the run, is for subscribers only.
     """
 
     at: datetime
@@ -46,6 +48,7 @@ class Change:
     actor: str | None = None
     detail: Mapping[str, Any] = field(default_factory=dict)
     user_id: str | None = None
+    capture: str | None = None
 
 
 def name_of(actor: str) -> str:
@@ -123,5 +126,6 @@ def of_verification(
         provider_id=verification.provider_id,
         verification_id=verification.verification_id,
         user_id=verification.user_id,
+        capture=verification.capture,
         actor=actor,
     )

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
 import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
@@ -15,6 +13,7 @@ from connector.domain.applicant_values import REPEAT
 from connector.domain.claims import APPLICANT_FIELDS, REQUIRED_FIELDS
 from connector.domain.credentials import MASK, ClientCredentials, Credentials, region_objection, tidy_token
 from connector.domain.ids import UUID
+from connector.domain.notices import secret_objection
 from connector.domain.studio import Studio
 from connector.domain.tenancy import DEFAULT_TENANT, tenant_path
 from connector.domain.text import fold, is_blank, is_label
@@ -37,8 +36,6 @@ SECRETS = {
     "webhook_token": "webhook_token",
     "notice_secret": "notice_secret",
 }
-NOTICE_SECRET_PREFIX = "whsec_"  # noqa: S105  Standard Webhooks' mark of a secret
-_NOTICE_KEY_BYTES = range(24, 65)
 
 
 @dataclass(frozen=True)
@@ -73,7 +70,8 @@ class ProviderConfig:
 class Provider:
     """A registered provider; of its secrets only its credentials at Onfido, sealed: a token, or those of a client.
 
-    `environment` is that of the credentials, None where it is not known yet.
+    `environment` is that of the credentials, None where it is not known yet. `tells_tasks`, `tells_matches`: whether
+    further endpoints for notices are told of these.
     """
 
     provider_id: str
@@ -97,6 +95,13 @@ class Provider:
     sealed_client_secret: str | None = field(default=None, repr=False)
     credentials_set_at: datetime | None = None
     studio: Studio = field(default_factory=Studio)
+    tells_tasks: bool = False
+    tells_matches: bool = False
+
+    @property
+    def events(self) -> tuple[str, ...]:
+        """The events of Onfido's that are needed."""
+        return self.studio.events(tells_tasks=self.tells_tasks, tells_matches=self.tells_matches)
 
     def limited(self, attempts: int | None) -> Provider:
         """Return the provider with no more attempts than these, where there is such a limit."""
@@ -185,7 +190,7 @@ def name_key(name: str) -> str:
 def setup_guide(provider: Provider, public_url: str) -> SetupGuide:
     """Return how to set up the webhook; `public_url` is where Onfido reaches the connector."""
     url = f"{public_url}{tenant_path(provider.tenant)}/idv/onfido/v1/{provider.provider_id}/verify"
-    events = ", ".join(provider.studio.events)
+    events = ", ".join(provider.events)
     steps = (
         f"In Onfido's dashboard, under Developers, Webhooks, create a webhook with the URL {url}",
         f"Select the event {events} and the environment (sandbox or live) of your API token.",
@@ -251,17 +256,8 @@ def _check_workflow_id(workflow_id: str) -> None:
 
 
 def _check_notice_secret(secret: str | None) -> None:
-    """Check for the form of the Standard Webhooks specification: `whsec_` and base64 of 24 to 64 bytes."""
-    if secret is None:
-        return
-    try:
-        key = base64.b64decode(secret.removeprefix(NOTICE_SECRET_PREFIX), validate=True)
-    except (binascii.Error, ValueError):  # ValueError: not ASCII
-        key = b""
-    if not (secret.startswith(NOTICE_SECRET_PREFIX) and len(key) in _NOTICE_KEY_BYTES):
-        raise InvalidField(
-            "configProperties.notice_secret", f"must be {NOTICE_SECRET_PREFIX} and base64 of 24 to 64 bytes"
-        )
+    if secret is not None and (why := secret_objection(secret)):
+        raise InvalidField("configProperties.notice_secret", why)
 
 
 def _check_image(image: str) -> None:

@@ -6,13 +6,13 @@ Limits are those of Onfido's API v3.6 (`workflow_run_shared`, `workflow_run_link
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
 from connector.domain.capture import LANGUAGES, LINK, SDK, SdkOptions
 from connector.domain.custom_data import CustomInput
+from connector.domain.notices import task_objection
 from connector.domain.pointers import is_pointer
 from connector.domain.text import is_blank, is_line
 from connector.domain.urls import UrlPolicy
@@ -26,7 +26,6 @@ RESULT_EVENT = "workflow_run.completed"
 TASK_EVENT = "workflow_task.started"
 WATCHLIST_EVENT = "watchlist_monitor.matches_updated"
 MANUAL_REVIEW = "manual_case_review"  # the task definition of a manual decision in Onfido's dashboard
-_TASK_DEF_ID = re.compile(r"[\w.:-]{1,64}", re.ASCII)
 
 
 class OutputRole(StrEnum):
@@ -79,13 +78,12 @@ class Studio:
     notices: Notices = field(default_factory=Notices)
     unverifies_on_match: bool = False
 
-    @property
-    def events(self) -> tuple[str, ...]:
-        """The events that the webhook must be subscribed to."""
-        wants_matches = self.notices.url or self.unverifies_on_match
+    def events(self, *, tells_tasks: bool, tells_matches: bool) -> tuple[str, ...]:
+        """Return the events that the webhook must be subscribed to, for endpoints that are told of some as well."""
+        wants_matches = self.notices.url or self.unverifies_on_match or tells_matches
         return (
             RESULT_EVENT,
-            *([TASK_EVENT] if self.notices.url else []),
+            *([TASK_EVENT] if self.notices.url or tells_tasks else []),
             *([WATCHLIST_EVENT] if wants_matches else []),
         )
 
@@ -188,5 +186,5 @@ def _notice_objections(notices: Notices, policy: UrlPolicy, has_secret: bool) ->
         yield "notices.url", "must come with the configuration property notice_secret, which signs the notices"
     if notices.url is None and notices.tasks:
         yield "notices.tasks", "must come with notices.url, to which they are forwarded"
-    if wrong := [name for name in notices.tasks if not _TASK_DEF_ID.fullmatch(name)]:
-        yield "notices.tasks", f"must be ids of task definitions, not {json.dumps(wrong[0])}"
+    if why := task_objection(notices.tasks):
+        yield "notices.tasks", why

@@ -8,8 +8,8 @@
 - No redirect is followed, no credential of `.netrc` is sent, no proxy of the environment is used: a proxy is named by
   the setting `outgoing_proxy`.
 - Each client has its own trust: a CA file for one peer changes nothing for the others.
-- Plain http is for loopback only, and with `is_public_only` only public addresses are connected to; the check
-  applies to the address that is connected to.
+- Plain http is for loopback only. With `is_public_only`, https is for public addresses only, and for those in
+  `networks`. The check applies to the address that is connected to.
 """
 
 from __future__ import annotations
@@ -19,13 +19,14 @@ import http.client
 import socket
 import ssl
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from types import MappingProxyType, TracebackType
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from connector.errors import ConnectorError
-from connector.http.sockets import Deadline, Refused, connect, start_tls, tls_context
+from connector.http.sockets import Deadline, Network, Reach, Refused, connect, start_tls, tls_context
 
 USER_AGENT = "onfido-idvp-connector"
 PIECE = 64 * 1024
@@ -94,12 +95,20 @@ class Answer:
 class HttpClient:
     """Sends requests to one kind of peer; shared by threads, each exchange has a connection of its own.
 
-    `ca_file` is trusted in place of the public authorities; `proxy` is where https goes through.
+    `ca_file` is trusted in place of the public authorities; `proxy` is where https goes through, which then decides
+    which addresses are connected to.
     """
 
-    def __init__(self, *, ca_file: str = "", is_public_only: bool = False, proxy: str = "") -> None:
+    def __init__(
+        self,
+        *,
+        ca_file: str = "",
+        is_public_only: bool = False,
+        networks: Sequence[Network] = (),
+        proxy: str = "",
+    ) -> None:
         self._context = tls_context(ca_file)
-        self._is_public_only = is_public_only
+        self._reach = Reach(is_public_only=is_public_only, networks=tuple(networks))
         self._proxy = urlsplit(proxy) if proxy else None
 
     def open(
@@ -139,14 +148,14 @@ class HttpClient:
             connection.set_tunnel(host, port, _proxy_headers(self._proxy))
             return connection
         connection = _Connection(host, port, deadline, self._context if is_tls else None)
-        connection.is_public_only = self._is_public_only
+        connection.reach = replace(self._reach, is_loopback_only=not is_tls)
         return connection
 
 
 class _Connection(http.client.HTTPConnection):
     """A connection for one exchange; with a tunnel, `host` is the proxy."""
 
-    is_public_only = False
+    reach = Reach()  # a proxy's own
 
     def __init__(self, host: str, port: int, deadline: Deadline, context: ssl.SSLContext | None) -> None:
         super().__init__(host, port)
@@ -164,10 +173,7 @@ class _Connection(http.client.HTTPConnection):
 
     def connect(self) -> None:
         """Open the connection, and shake hands."""
-        is_plain = self._context is None
-        sock = connect(
-            self.host, self.port, self._deadline, is_public_only=self.is_public_only, is_loopback_only=is_plain
-        )
+        sock = connect(self.host, self.port, self._deadline, self.reach)
         self.sock = sock
         if self._is_tunnelled:
             self._pass_proxy()

@@ -6,12 +6,13 @@ the remaining time before each operation.
 
 from __future__ import annotations
 
-import ipaddress
 import queue
 import socket
 import ssl
 import threading
 import time
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import Any
 
 import certifi
@@ -22,6 +23,27 @@ from connector.errors import ConfigurationError
 
 class Refused(OSError):  # noqa: N818  it is an answer, not a defect
     """A connection that is not allowed; its text says why."""
+
+
+Network = IPv4Network | IPv6Network
+
+
+@dataclass(frozen=True)
+class Reach:
+    """Which addresses may be connected to: with `is_public_only` public ones and those in `networks`."""
+
+    is_public_only: bool = False
+    networks: tuple[Network, ...] = ()
+    is_loopback_only: bool = False
+
+    def check(self, host: str, address: str) -> None:
+        """Raise `Refused` for an address that is not allowed."""
+        ip = ip_address(address)
+        if self.is_loopback_only:
+            if not ip.is_loopback:
+                raise Refused("plain http is for this machine only")
+        elif self.is_public_only and not is_public(address) and not any(ip in network for network in self.networks):
+            raise Refused(f"{host} is no public host")
 
 
 class Deadline:
@@ -86,14 +108,14 @@ def tls_context(ca_file: str = "") -> ssl.SSLContext:
     return context
 
 
-def connect(host: str, port: int, deadline: Deadline, *, is_public_only: bool, is_loopback_only: bool) -> TimedSocket:
+def connect(host: str, port: int, deadline: Deadline, reach: Reach) -> TimedSocket:
     """Connect to one of a host's addresses; the check applies to the address that is connected to.
 
     Raises `Refused` where one of them is not allowed, so that a name cannot lead elsewhere the second time.
     """
     addresses = _look_up(host, port, deadline)
     for _, (address, *_) in addresses:
-        _check_address(host, str(address), is_public_only=is_public_only, is_loopback_only=is_loopback_only)
+        reach.check(host, str(address))
     for at, (family, address) in enumerate(addresses, start=1):
         try:
             return _connect(family, address, deadline, share=len(addresses) - at + 1)
@@ -124,13 +146,6 @@ def _connect(family: int, address: Any, deadline: Deadline, *, share: int) -> Ti
         sock.close()
         raise
     return sock
-
-
-def _check_address(host: str, address: str, *, is_public_only: bool, is_loopback_only: bool) -> None:
-    if is_public_only and not is_public(address):
-        raise Refused(f"{host} is no public host")
-    if is_loopback_only and not ipaddress.ip_address(address).is_loopback:
-        raise Refused("plain http is for this machine only")
 
 
 def _look_up(host: str, port: int, deadline: Deadline) -> list[tuple[int, Any]]:

@@ -3,32 +3,58 @@
     notice ──► webhook-id, webhook-timestamp, webhook-signature ──► POST ──► 2xx: the answer's body
                                                                       └────► all else: `NotTaken`
 
-The signature is that of the Standard Webhooks specification: HMAC-SHA256 over `{id}.{timestamp}.{body}`. No redirect is
-followed, for it would carry the notice elsewhere. Whether a notice is sent again is not decided here.
+The signature is that of the Standard Webhooks specification, made by its library; while a secret is being replaced, the
+header has one for each of the two. No redirect is followed, for it would carry the notice elsewhere. Whether a notice
+is sent again is not decided here.
 """
 
 from __future__ import annotations
 
-import base64
-import hmac
-from datetime import datetime
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
+from standardwebhooks import Webhook
+
+from connector.domain.answered import Answered, start_of
 from connector.errors import ConnectorError
 from connector.http.client import Answer, BodyTooLargeError, ExchangeError, HttpClient
 
 TIMEOUT = 15.0  # seconds for the whole exchange
 MAX_ANSWER = 1024 * 1024  # bytes
-SECRET_PREFIX = "whsec_"  # noqa: S105  the specification's mark of a secret
+MAX_REFUSAL = 4096  # bytes of an answer that is no success
 
 
 class NotTaken(ConnectorError):  # noqa: N818  it is an answer, not a defect
-    """The application refused the notice, failed or could not be reached; `status` is None where no answer came."""
+    """The application refused the notice, failed or could not be reached; `answered.status` is None without answer."""
 
-    def __init__(self, description: str, status: int | None = None) -> None:
+    def __init__(self, description: str, answered: Answered) -> None:
         super().__init__(description)
-        self.status = status
+        self.answered = answered
+
+    @property
+    def status(self) -> int | None:
+        """The answer's HTTP status."""
+        return self.answered.status
+
+    @property
+    def is_unavailable(self) -> bool:
+        """Whether any other notice would not be taken at this moment, either."""
+        return self.status is None or self.status in _BUSY or self.status >= HTTPStatus.INTERNAL_SERVER_ERROR
+
+
+_BUSY = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A notice that the application took; `body` is None where it is longer than `MAX_ANSWER`."""
+
+    answered: Answered
+    body: bytes | None = field(repr=False)
 
 
 class Notifier:
@@ -38,39 +64,51 @@ class Notifier:
         self._client = client
         self._timeout = timeout
 
-    def post(self, url: str, secret: str, notice_id: str, body: bytes, at: datetime) -> bytes | None:
-        """Sign and post a notice, and return the answer's body, None where it is longer than `MAX_ANSWER`.
-
-        Raises `NotTaken` for all but 2xx.
-        """
-        host = urlsplit(url).netloc
+    def post(self, url: str, secrets: Sequence[str], notice_id: str, body: str, at: datetime) -> Taken:
+        """Sign a notice with each of the secrets and post it; raises `NotTaken` for all but 2xx."""
+        host, begun = urlsplit(url).netloc, time.monotonic()
         headers = {"Accept": "application/json", "Content-Type": "application/json"}
-        headers |= signature_headers(secret, notice_id, body, at)
+        headers |= signature_headers(secrets, notice_id, body, at)
         try:
-            with self._client.open("POST", url, seconds=self._timeout, headers=headers, body=body) as answer:
-                return _read(host, answer)
+            with self._client.open("POST", url, seconds=self._timeout, headers=headers, body=body.encode()) as answer:
+                return _read(host, answer, begun)
         except ExchangeError as error:
-            raise NotTaken(f"{host} gave no answer: {error.reason}.") from error
+            answered = Answered(None, time.monotonic() - begun)
+            raise NotTaken(f"{host} gave no answer: {error.reason}.", answered) from error
 
 
-def signature_headers(secret: str, notice_id: str, body: bytes, at: datetime) -> dict[str, str]:
+def signature_headers(secrets: Sequence[str], notice_id: str, body: str, at: datetime) -> dict[str, str]:
     """Sign a notice."""
-    key = base64.b64decode(secret.removeprefix(SECRET_PREFIX))
-    timestamp = str(int(at.timestamp()))
-    digest = hmac.digest(key, f"{notice_id}.{timestamp}.".encode() + body, "sha256")
+    signed_at = at.astimezone(UTC)
     return {
         "webhook-id": notice_id,
-        "webhook-timestamp": timestamp,
-        "webhook-signature": f"v1,{base64.b64encode(digest).decode()}",
+        "webhook-timestamp": str(int(signed_at.timestamp())),
+        "webhook-signature": " ".join(Webhook(secret).sign(notice_id, signed_at, body) for secret in secrets),
     }
 
 
-def _read(host: str, answer: Answer) -> bytes | None:
-    if HTTPStatus.MULTIPLE_CHOICES <= answer.status < HTTPStatus.BAD_REQUEST:
-        raise NotTaken(f"{host} answered HTTP {answer.status}; redirects are not followed.", answer.status)
-    if not HTTPStatus.OK <= answer.status < HTTPStatus.MULTIPLE_CHOICES:
-        raise NotTaken(f"{host} answered HTTP {answer.status}.", answer.status)
+def _read(host: str, answer: Answer, begun: float) -> Taken:
+    status = answer.status
+    if HTTPStatus.OK <= status < HTTPStatus.MULTIPLE_CHOICES:
+        body = _body(answer, MAX_ANSWER)
+        return Taken(Answered(status, time.monotonic() - begun, start_of(body or b"")), body)
+    if status < HTTPStatus.BAD_REQUEST:
+        answered = Answered(status, time.monotonic() - begun)
+        raise NotTaken(f"{host} answered HTTP {status}; redirects are not followed.", answered)
+    start = start_of(_start(answer))
+    raise NotTaken(f"{host} answered HTTP {status}.", Answered(status, time.monotonic() - begun, start))
+
+
+def _body(answer: Answer, limit: int) -> bytes | None:
     try:
-        return answer.read(MAX_ANSWER)
+        return answer.read(limit)
     except BodyTooLargeError:
         return None
+
+
+def _start(answer: Answer) -> bytes:
+    """Read a refusal's body, for the operator: nothing depends on it."""
+    try:
+        return _body(answer, MAX_REFUSAL) or b""
+    except ExchangeError:
+        return b""

@@ -1,7 +1,8 @@
 """The journal: the only writer of the history, and the one place where a change is announced.
 
     a transaction ──► record ──► history
-                            └──► outbox: one delivery for each subscriber that wants the change
+                            └──► outbox: one delivery for each subscriber that wants the change; a notice for each
+                                         endpoint that has chosen it
 
 Every consequence of a change, such as a write-back, a notice or a signal, is a subscriber. So no change can be made
 without its subscribers being notified, for example also when a claim is no longer verified.
@@ -15,7 +16,8 @@ from typing import Protocol
 from sqlalchemy import Connection
 
 from connector.domain.history import Change
-from connector.store import history, outbox
+from connector.store import history, notices, outbox
+from connector.store.notices import NoticePayload
 from connector.store.outbox import Payload
 
 
@@ -41,7 +43,9 @@ class Journal:
         """Record and announce changes as the last step of their transaction: the outbox is last in the lock order."""
         if changes:
             history.append(connection, changes)
-            outbox.add_all(connection, self._deliveries(changes))
+            deliveries = self._deliveries(changes)
+            outbox.add_all(connection, [each for each in deliveries if not isinstance(each, NoticePayload)])
+            notices.queue(connection, [each for each in deliveries if isinstance(each, NoticePayload)])
 
     def _deliveries(self, changes: Sequence[Change]) -> list[Payload]:
         deliveries = {

@@ -21,8 +21,9 @@ import structlog
 
 from connector.domain.answered import Answered
 from connector.errors import ConnectorError, DirectoryError, OnfidoError
-from connector.store import delivery_counts, outbox
+from connector.store import delivery_counts, notices, outbox
 from connector.store.engine import Database
+from connector.store.notices import NoticePayload
 from connector.store.outbox import Delivery, OutboxRow, Payload
 from connector.store.pages import Position
 from connector.store.sealed import delivery_answer
@@ -77,8 +78,10 @@ class Outbox:
         self._vault = vault
         self._handlers = {handler.payload.kind: handler for handler in handlers}
         self._by_batch: dict[int, list[str]] = {}
+        self._notices = [kind for kind, handler in self._handlers.items() if issubclass(handler.payload, NoticePayload)]
         for kind, handler in self._handlers.items():
-            self._by_batch.setdefault(handler.batch, []).append(kind)
+            if kind not in self._notices:
+                self._by_batch.setdefault(handler.batch, []).append(kind)
         self._alone = self._by_batch.pop(1, [])
         self._batched = [kind for kinds in self._by_batch.values() for kind in kinds]
 
@@ -87,9 +90,27 @@ class Outbox:
         """The kinds of deliveries that have a handler."""
         return self._handlers.keys()
 
+    @property
+    def has_notices(self) -> bool:
+        """Whether any kind of delivery is a notice."""
+        return bool(self._notices)
+
+    def lease_notice(self, owner: str, busy: Collection[str] = ()) -> Delivery | None:
+        """Lease the notice that is due first, of an endpoint that is not `busy`; None where there is none."""
+        if not self._notices:
+            return None
+        with self._database.write() as connection:
+            return notices.lease(connection, owner, self._notices, busy, LEASE)
+
+    def deliver(self, delivery: Delivery, owner: str) -> None:
+        """Deliver one leased row, and record how it ended."""
+        if self._deliver(delivery, owner):
+            self._finish([delivery.delivery_id], owner)
+
     def work(self, owner: str, is_stopping: Callable[[], bool] = lambda: False) -> int:
         """Lease and deliver due rows, once for each batch size; returns the number of rows that were tried.
 
+        Notices are not among them: they have threads of their own (`courier.py`), for their receivers may be slow.
         Rows that were leased but not begun are released when `is_stopping` returns True, or half of the lease is over.
         """
         tried = 0
@@ -147,7 +168,7 @@ class Outbox:
         """Deliver a row; what failed or was answered is recorded at once, any other success by the caller."""
         try:
             _check_hope(delivery)
-            answered = self._handlers[delivery.kind].handle(delivery.payload)
+            answered = self._handlers[delivery.kind].handle(_fields(delivery))
         except Exception as error:  # noqa: BLE001  the border: whatever a delivery raises is noted on its row
             self._note_failure(delivery, owner, error)
             return False
@@ -213,6 +234,12 @@ def _failure(number: int, error: Exception) -> dict[str, Any]:
     words = str(error) if isinstance(error, Undeliverable) else getattr(error, "summary", "")
     reason = f"{type(error).__name__}: {words}".removesuffix(": ")
     return _attempt(number, _answered(error)) | {"reason": reason}
+
+
+def _fields(delivery: Delivery) -> Mapping[str, Any]:
+    """Return the fields of a payload; where a notice goes is known by its row alone."""
+    of_notice = {} if delivery.endpoint_id is None else {"endpoint_id": delivery.endpoint_id}
+    return {**delivery.payload, **of_notice}
 
 
 def _attempt(number: int, answered: Answered | None) -> dict[str, Any]:

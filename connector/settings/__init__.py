@@ -127,6 +127,17 @@ class Settings(Checked):
         "Hosts that may receive notices; empty: no notices are sent.",
         checks.host_names,
     )
+    allowed_notice_networks: tuple[str, ...] = setting(
+        (),
+        "Networks beyond the public Internet that notices may go to, such as `10.1.0.0/16`: all other private and "
+        "link-local addresses are refused.",
+        checks.networks,
+    )
+    notice_secret_overlap: int = setting(
+        86_400,
+        "Seconds that the secret of an endpoint for notices signs as well after it was replaced.",
+        checks.at_least(0),
+    )
     notice_ca_file: str = setting(
         "",
         "A file with the certificates (PEM) that are trusted when notices are sent, in place of the public "

@@ -203,6 +203,14 @@ def host_names(values: tuple[str, ...]) -> tuple[str, ...]:
     return hosts
 
 
+def networks(values: tuple[str, ...]) -> tuple[str, ...]:
+    """Networks in CIDR notation."""
+    try:
+        return tuple(str(ipaddress.ip_network(value)) for value in values)
+    except ValueError:
+        raise ValueError("must be networks such as 10.1.0.0/16") from None
+
+
 def origins(values: tuple[str, ...]) -> tuple[str, ...]:
     """Check for origins as browsers write them, in secure contexts."""
     for value in values:

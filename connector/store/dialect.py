@@ -57,6 +57,25 @@ def _in_c(element: by_code_point, compiler: SQLCompiler, **options: Any) -> str:
     return f'{compiler.process(element.clauses, **options)} COLLATE "C"'
 
 
+class new_id(FunctionElement[str]):  # noqa: N801  a function of SQL
+    """A random UUID that the database makes, another one for each row."""
+
+    type = String()
+    inherit_cache = True
+
+
+@compiles(new_id, "postgresql")
+def _uuid_on_postgresql(_element: new_id, _compiler: SQLCompiler, **_options: Any) -> str:
+    return "CAST(gen_random_uuid() AS VARCHAR)"
+
+
+@compiles(new_id, "sqlite")
+def _uuid_on_sqlite(_element: new_id, _compiler: SQLCompiler, **_options: Any) -> str:
+    groups = ("hex(randomblob(4))", "hex(randomblob(2))", "'4' || substr(hex(randomblob(2)), 2)")
+    others = ("'a' || substr(hex(randomblob(2)), 2)", "hex(randomblob(6))")
+    return "lower(" + " || '-' || ".join((*groups, *others)) + ")"
+
+
 class from_now(FunctionElement[datetime]):  # noqa: N801  a function of SQL
     """The time in so many seconds by the database's own clock, so that hosts agree; on SQLite to the millisecond."""
 

@@ -19,7 +19,8 @@ from connector.store.conditions import IS_AUDITED, IS_REFUSED
 from connector.store.models import history
 from connector.store.pages import Branch, Order, Position, unindexed
 
-_COLUMNS = [history.c[each.name] for each in fields(Change)]
+_STORED = [each.name for each in fields(Change) if each.name in history.c]
+_COLUMNS = [history.c[name] for name in _STORED]
 _ENTRIES = select(history.c.id, *_COLUMNS)
 _ORDER = Order(history.c.at, history.c.id)
 _INSERT = insert(history)

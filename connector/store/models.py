@@ -37,7 +37,9 @@ from sqlalchemy import (
 from connector.store import directory_models  # noqa: F401  more tables
 from connector.store.columns import METADATA, id_column, partial_index, provider_id_column, time_column
 from connector.store.conditions import HAS_RESULT, IS_AUDITED, IS_REFUSED, IS_SANDBOX
-from connector.store.outbox_models import outbox as outbox  # noqa: PLC0414  for all that import the tables from here
+from connector.store.outbox_models import notice_endpoints as notice_endpoints  # noqa: PLC0414  all tables are here
+from connector.store.outbox_models import notice_subscriptions as notice_subscriptions  # noqa: PLC0414
+from connector.store.outbox_models import outbox as outbox  # noqa: PLC0414
 from connector.store.times import UtcDateTime
 
 metadata = METADATA

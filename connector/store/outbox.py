@@ -154,7 +154,7 @@ def _leasing(
     picked = (
         select(outbox.c.id)
         .where(
-            _is(READY),
+            is_in(READY),
             outbox.c.endpoint_id.is_(None),
             outbox.c.due_at <= now,
             outbox.c.lease_until.is_(None) | (outbox.c.lease_until <= now),
@@ -204,7 +204,7 @@ def finish_all(connection: Connection, delivery_ids: Sequence[str], owner: str) 
 def _finishing(number: int) -> Update:
     """Return the statement that marks so many rows as delivered."""
     ids = [bindparam(f"of_{at}", type_=outbox.c.id.type) for at in range(number)]
-    mine = (outbox.c.id.in_(ids), outbox.c.owner == bindparam("of_owner"), _is(READY))
+    mine = (outbox.c.id.in_(ids), outbox.c.owner == bindparam("of_owner"), is_in(READY))
     done = {"state": DONE, "settled_at": from_now(0), "owner": None, "lease_until": None}
     return update(outbox).where(*mine).values(done)
 
@@ -239,7 +239,7 @@ def answered(
 
 def release(connection: Connection, owner: str) -> int:
     """Release rows that were leased but not begun, as if they had never been leased."""
-    statement = update(outbox).where(outbox.c.owner == owner, _is(READY), outbox.c.endpoint_id.is_(None))
+    statement = update(outbox).where(outbox.c.owner == owner, is_in(READY), outbox.c.endpoint_id.is_(None))
     return connection.execute(statement.values(owner=None, lease_until=None, attempts=outbox.c.attempts - 1)).rowcount
 
 
@@ -252,7 +252,7 @@ def find_page(
     return [OutboxRow(**row._asdict()) for row in connection.execute(statement)]
 
 
-def _is(state: str) -> ColumnElement[bool]:
+def is_in(state: str) -> ColumnElement[bool]:
     """Return the condition of a state, written out: the database can then use the index of that state."""
     return outbox.c.state == literal_column(f"'{state}'")
 
@@ -260,15 +260,15 @@ def _is(state: str) -> ColumnElement[bool]:
 def parts(state: str) -> list[list[ColumnElement[bool]]]:
     """Return the conditions of a state's rows, once for each index that has them: notices have their own."""
     if state != READY:
-        return [[_is(state)]]
-    return [[_is(state), outbox.c.endpoint_id.is_(None)], [_is(state), outbox.c.endpoint_id.is_not(None)]]
+        return [[is_in(state)]]
+    return [[is_in(state), outbox.c.endpoint_id.is_(None)], [is_in(state), outbox.c.endpoint_id.is_not(None)]]
 
 
 def forget_done(connection: Connection, older_than: timedelta, limit: int) -> int:
     """Delete some rows that were delivered long ago; returns their number."""
     old = (
         select(outbox.c.id)
-        .where(_is(DONE), outbox.c.settled_at <= from_now(-older_than.total_seconds()))
+        .where(is_in(DONE), outbox.c.settled_at <= from_now(-older_than.total_seconds()))
         .order_by(outbox.c.settled_at)
         .limit(limit)
     )
@@ -291,7 +291,7 @@ def _row(payload: Payload, dedupe_key: str | None) -> dict[str, Any]:
 def _settle(
     connection: Connection, delivery_id: str, owner: str, values: Mapping[str, Any], *conditions: ColumnElement[bool]
 ) -> bool:
-    mine = (outbox.c.id == delivery_id, outbox.c.owner == owner, _is(READY))
+    mine = (outbox.c.id == delivery_id, outbox.c.owner == owner, is_in(READY))
     statement = update(outbox).where(*mine, *conditions)
     settled = connection.execute(statement.values(dict(values) | {"owner": None, "lease_until": None}))
     return settled.rowcount == 1

@@ -5,7 +5,7 @@ outbox         queued deliveries, with their attempts
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, Column, Index, Integer, String, Table, Text
+from sqlalchemy import JSON, Boolean, Column, ForeignKey, Index, Integer, String, Table, Text
 
 from connector.store.columns import METADATA, id_column, partial_index, time_column
 
@@ -32,10 +32,36 @@ outbox = Table(
 )
 Index(None, outbox.c.tenant, outbox.c.state, outbox.c.created_at, outbox.c.id)
 partial_index("ix_outbox_verification", "verification_id IS NOT NULL", outbox.c.verification_id)
-partial_index(
-    "ix_outbox_endpoint", "endpoint_id IS NOT NULL", outbox.c.endpoint_id, outbox.c.state, outbox.c.created_at
-)
+partial_index("ix_outbox_endpoint", "endpoint_id IS NOT NULL", outbox.c.endpoint_id, outbox.c.created_at)
 partial_index("ix_outbox_due", "state = 'ready' AND endpoint_id IS NULL", outbox.c.due_at)
 partial_index("ix_outbox_due_notices", "state = 'ready' AND endpoint_id IS NOT NULL", outbox.c.due_at)
 partial_index("ix_outbox_settled", "state = 'done'", outbox.c.settled_at)
 partial_index("ix_outbox_dead", "state = 'dead'", outbox.c.due_at)
+
+notice_endpoints = Table(
+    "notice_endpoints",
+    METADATA,
+    id_column(primary_key=True),
+    Column("tenant", String(255), nullable=False),
+    Column("provider_id", ForeignKey("providers.id", ondelete="CASCADE"), comment="null: of all of the tenant's"),
+    Column("is_of_provider", Boolean, nullable=False, comment="whether it is in the provider's configuration"),
+    Column("url", Text, nullable=False),
+    Column("tasks", JSON, nullable=False, comment="definitions of the tasks whose start it is told of"),
+    Column("secret", Text, nullable=False, comment="encrypted"),
+    Column("previous_secret", Text, comment="encrypted; signs as well until it expires"),
+    time_column("previous_secret_expires_at", nullable=True),
+    Column("disabled_because", String(16), comment="gone or administrator; null: it is enabled"),
+    Column("failures", Integer, nullable=False, comment="attempts in a row that it did not take"),
+    time_column("created_at"),
+    time_column("updated_at"),
+)
+Index(None, notice_endpoints.c.tenant, notice_endpoints.c.created_at)
+Index(None, notice_endpoints.c.provider_id)
+partial_index("uq_notice_endpoints_own", "is_of_provider", notice_endpoints.c.provider_id, unique=True)
+
+notice_subscriptions = Table(
+    "notice_subscriptions",
+    METADATA,
+    Column("endpoint_id", ForeignKey("notice_endpoints.id", ondelete="CASCADE"), primary_key=True),
+    Column("event", String(64), primary_key=True),
+)

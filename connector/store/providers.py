@@ -12,13 +12,16 @@ from sqlalchemy import ColumnElement, Connection, bindparam, delete, exists, fun
 
 from connector.domain.capture import SdkOptions
 from connector.domain.custom_data import CustomInput, InputType
+from connector.domain.notices import MATCH_EVENTS, TASK_EVENTS
 from connector.domain.provider import PROVIDER_TYPE, Condition, Provider, name_key
 from connector.domain.studio import LinkDefaults, Notices, OutputClaim, OutputRole, Studio
 from connector.store import batch
+from connector.store.endpoints import is_told
 from connector.store.models import events, providers
 
 _PLAIN = Studio()  # what nearly all providers have
 _OPERATORS = {"sw": "istartswith", "ew": "iendswith", "co": "icontains"}
+_TOLD = (is_told(*TASK_EVENTS).label("tells_tasks"), is_told(*MATCH_EVENTS).label("tells_matches"))
 _SELECT = select(
     providers.c.id.label("provider_id"),
     providers.c.tenant,
@@ -41,6 +44,7 @@ _SELECT = select(
     providers.c.client_secret.label("sealed_client_secret"),
     providers.c.credentials_set_at,
     providers.c.studio,
+    *_TOLD,
 )
 _FIND = _SELECT.where(providers.c.id == bindparam("provider_id"), providers.c.tenant == bindparam("of_tenant"))
 _FIND_NAMED = _SELECT.where(providers.c.name_key == bindparam("of_key"), providers.c.tenant == bindparam("of_tenant"))
@@ -50,6 +54,7 @@ _FIND_WEBHOOK_ACCESS = select(
     providers.c.previous_webhook_token_expires_at,
     providers.c.studio,
     exists().where(events.c.provider_id == providers.c.id, events.c.digest == bindparam("of_digest")).label("is_known"),
+    *_TOLD,
 ).where(providers.c.id == bindparam("provider_id"), providers.c.tenant == bindparam("of_tenant"))
 
 
@@ -70,6 +75,8 @@ class WebhookAccess:
     tokens: Mapping[str, str] = field(repr=False)
     studio: Studio
     is_known: bool = False
+    tells_tasks: bool = False
+    tells_matches: bool = False
 
 
 def add(connection: Connection, provider_id: str, tenant: str, values: Mapping[str, Any], now: datetime) -> None:
@@ -153,12 +160,6 @@ def find_known(connection: Connection, tenant: str, provider_ids: Collection[str
     return set(connection.execute(statement).scalars())
 
 
-def find_notice_secret(connection: Connection, provider_id: str) -> str:
-    """Return the sealed secret with which a provider's notices are signed."""
-    statement = select(providers.c.notice_secret).where(providers.c.id == provider_id)
-    return str(connection.execute(statement).scalar_one())
-
-
 def find_webhook_access(
     connection: Connection, provider_id: str, tenant: str, now: datetime, digest: str = ""
 ) -> WebhookAccess | None:
@@ -171,7 +172,7 @@ def find_webhook_access(
     expires_at = row.previous_webhook_token_expires_at
     if row.previous_webhook_token is not None and expires_at is not None and expires_at > now:
         tokens["previous_webhook_token"] = row.previous_webhook_token
-    return WebhookAccess(tokens, read_studio(row.studio), row.is_known)
+    return WebhookAccess(tokens, read_studio(row.studio), row.is_known, row.tells_tasks, row.tells_matches)
 
 
 def studio_column(studio: Studio) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from sqlalchemy import Column, ColumnElement, Connection, Select, Table, bindpar
 
 from connector.store.models import (
     events,
+    notice_endpoints,
     outbox,
     providers,
     secrets,
@@ -64,6 +65,11 @@ def delivery_answer(delivery_id: str) -> str:
 def signing_key(key_id: str) -> str:
     """Name the place of a private key that signs."""
     return f"signing_keys/{key_id}"
+
+
+def endpoint_secret(endpoint_id: str, name: str) -> str:
+    """Name the place of a secret of an endpoint for notices; `name` is its column."""
+    return f"notice_endpoints/{endpoint_id}/{name}"
 
 
 def own_secret(name: str) -> str:
@@ -142,8 +148,14 @@ def sealed_columns() -> Iterator[SealedColumn]:
     yield SealedColumn(verification_claims.c.output_value, output_value)
     yield SealedColumn(events.c.body, event_body, FEW)
     yield SealedColumn(outbox.c.answer, delivery_answer)
+    for name in ("secret", "previous_secret"):
+        yield SealedColumn(notice_endpoints.c[name], _endpoint_secret_in(name))
     yield SealedColumn(secrets.c.value, own_secret)
     yield SealedColumn(signing_keys.c.private_key, signing_key)
+
+
+def _endpoint_secret_in(name: str) -> Callable[[str], str]:
+    return lambda endpoint_id: endpoint_secret(endpoint_id, name)
 
 
 def _provider_secret_in(name: str) -> Callable[[str], str]:

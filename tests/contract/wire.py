@@ -20,6 +20,7 @@ PROVIDERS = "/api/server/v1/idv-providers"
 RUNS = PROVIDERS + "/{provider_id}/verifications"
 USERS = "/api/users/v1"
 DELIVERIES = "/api/server/v1/deliveries"
+ENDPOINTS = "/api/server/v1/notice-endpoints"
 UNKNOWN_ID = "11111111-2222-4333-8444-555555555555"
 MASK = "********"  # what stands for a secret
 METRICS_TOKEN = "scraper-of-the-tests"
@@ -96,6 +97,14 @@ OPERATIONS = (
     Operation("GET", USERS + "/{user_id}/idv", "internal_idv_claim_view"),
     Operation("POST", USERS + "/{user_id}/idv/unlock", _UPDATE_CLAIM, takes_body=False),
     Operation("POST", USERS + "/{user_id}/idv/attributes-changed", _UPDATE_CLAIM, takes_body=False),
+    Operation("GET", ENDPOINTS, "internal_idvp_view"),
+    Operation("POST", ENDPOINTS, "internal_idvp_add"),
+    Operation("GET", ENDPOINTS + "/{endpoint_id}", "internal_idvp_view"),
+    Operation("PUT", ENDPOINTS + "/{endpoint_id}", "internal_idvp_update"),
+    Operation("DELETE", ENDPOINTS + "/{endpoint_id}", "internal_idvp_delete"),
+    Operation("POST", ENDPOINTS + "/{endpoint_id}/rotate-secret", "internal_idvp_update"),
+    Operation("POST", ENDPOINTS + "/{endpoint_id}/test", "internal_idvp_update", takes_body=False),
+    Operation("POST", ENDPOINTS + "/{endpoint_id}/recover", "internal_idvp_update"),
     Operation("GET", DELIVERIES, "internal_idv_claim_view"),
     Operation("GET", DELIVERIES + "/{delivery_id}", "internal_idv_claim_view"),
     Operation("POST", DELIVERIES + "/{delivery_id}/retry", "internal_idvp_update", takes_body=False),

@@ -98,15 +98,17 @@ def test_notices_want_a_secret_to_be_signed_with() -> None:
 
 
 @pytest.mark.parametrize(
-    ("studio", "events"),
+    ("studio", "told", "events"),
     [
-        (Studio(), (RESULT_EVENT,)),
-        (Studio(unverifies_on_match=True), (RESULT_EVENT, WATCHLIST_EVENT)),
-        (Studio(notices=Notices(NOTICES)), (RESULT_EVENT, TASK_EVENT, WATCHLIST_EVENT)),
+        (Studio(), (False, False), (RESULT_EVENT,)),
+        (Studio(), (True, False), (RESULT_EVENT, TASK_EVENT)),
+        (Studio(), (False, True), (RESULT_EVENT, WATCHLIST_EVENT)),
+        (Studio(unverifies_on_match=True), (False, False), (RESULT_EVENT, WATCHLIST_EVENT)),
+        (Studio(notices=Notices(NOTICES)), (False, False), (RESULT_EVENT, TASK_EVENT, WATCHLIST_EVENT)),
     ],
 )
-def test_the_webhook_is_for_what_is_used(studio: Studio, events: tuple[str, ...]) -> None:
-    assert studio.events == events
+def test_the_webhook_is_for_what_is_used(studio: Studio, told: tuple[bool, bool], events: tuple[str, ...]) -> None:
+    assert studio.events(tells_tasks=told[0], tells_matches=told[1]) == events
 
 
 def test_the_application_is_told_of_decisions_and_of_the_tasks_that_it_wants() -> None:

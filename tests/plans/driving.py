@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 from connector.cli import main
 from connector.domain.tenancy import Tenant
+from connector.services.outbox import Outbox
 from connector.services.people.directory_checks import CheckUser, CheckUsers
 from connector.services.providers.deletion import DeleteApplicant
 from connector.services.status_announcement import WriteStatus, WriteStatuses
@@ -17,7 +18,7 @@ from connector.services.upkeep import Sweep
 from connector.store import directory_checks, outbox, status_writes, verified_claims
 from connector.store.outbox import Payload
 from tests.bodies import API_TOKEN, config_properties, event_body, provider_body
-from tests.contract.wire import ALL_SCOPES, METRICS_TOKEN, PROVIDERS, USERS, WEBHOOK_TOKEN
+from tests.contract.wire import ALL_SCOPES, ENDPOINTS, METRICS_TOKEN, PROVIDERS, USERS, WEBHOOK_TOKEN
 from tests.crowd import COMMON_TAG, RARE_TAG
 from tests.harness import Caller, World, as_actor
 from tests.plans.recording import Recorder
@@ -34,13 +35,17 @@ def drive(world: World, recorder: Recorder, neighbour: str) -> None:
     with Application() as application:
         use_workflow(world, SCORING)
         configure(world, admin, application)
+        endpoint_id = notify(world, admin, application)
         run_id = verify(world, admin)
         look_up(world, admin, run_id)
         finish(world, admin)
         administer(world, admin, neighbour)
         manage_deliveries(world, admin)
+        done(admin.get(f"{ENDPOINTS}/{endpoint_id}"))
+        done(admin.post(f"{ENDPOINTS}/{endpoint_id}/recover", {"since": "2026-01-01T00:00:00Z"}))
+        turn_pages(admin, "/api/server/v1/deliveries", {"limit": "5", "endpointId": endpoint_id})
         watch(world, recorder)
-        command(world, recorder)
+        command(world, recorder, endpoint_id)
         for user_id in ("ann", "bea", "cid"):
             done(admin.request("DELETE", f"{USERS}/{user_id}/idv"))
         work(world, recorder)
@@ -162,6 +167,20 @@ def administer(world: World, admin: Caller, neighbour: str) -> None:
     done(admin.request("DELETE", path))
 
 
+def notify(world: World, admin: Caller, application: Application) -> str:
+    """Register endpoints, and do with one what can be done; return one that stays."""
+    body = {"url": application.url, "events": ["verification.finished", "claims.changed", "attention.needed"]}
+    kept: str = done(admin.post(ENDPOINTS, body)).json()["id"]
+    made = done(admin.post(ENDPOINTS, body)).json()["id"]
+    done(admin.get(ENDPOINTS))
+    done(admin.get(ENDPOINTS, params={"providerId": world.provider_id}))
+    done(admin.put(f"{ENDPOINTS}/{made}", body | {"tasks": [SCORE]}))
+    done(admin.post(f"{ENDPOINTS}/{made}/rotate-secret", {}))
+    done(admin.post(f"{ENDPOINTS}/{made}/test", None))
+    done(admin.request("DELETE", f"{ENDPOINTS}/{made}"))
+    return kept
+
+
 def manage_deliveries(world: World, admin: Caller) -> None:
     """Look at a delivery that waits, deliver it again, and drop it."""
     order = DeleteApplicant(world.tenant, world.provider_id, "none")
@@ -224,12 +243,20 @@ def work(world: World, recorder: Recorder) -> None:
     with recorder.sending("the sweep"):
         services.upkeep.sweep(Sweep())
     with recorder.sending("the worker"):
-        while services.outbox.work("tests"):
+        while services.outbox.work("tests") or send_notice(services.outbox):
             pass
         services.outbox.release("tests")
 
 
-def command(world: World, recorder: Recorder) -> None:
+def send_notice(outbox: Outbox) -> bool:
+    """Send the notice that is due first, if any."""
+    delivery = outbox.lease_notice("tests")
+    if delivery is not None:
+        outbox.deliver(delivery, "tests")
+    return delivery is not None
+
+
+def command(world: World, recorder: Recorder, endpoint_id: str) -> None:
     """Run every list of the command line."""
     settings = world.connector.settings
     environ = {
@@ -252,6 +279,7 @@ def command(world: World, recorder: Recorder) -> None:
         "events list --state noted",
         "events list --provider Onfido",
         "events list --run a-run-of-others",
+        f"notices attempts {endpoint_id}",
         "outbox list",
         "outbox list --tenant default",
         "outbox list --dead",

@@ -187,6 +187,11 @@ def rows_of(world: World, kind: str, states: Sequence[str] = ("ready", "done", "
     return [row for row in world.connector.services.outbox.page(tuple(states), 1000) if row.kind == kind]
 
 
+def failures_of(row: Any) -> list[Any]:
+    """Return the attempts of a delivery that failed."""
+    return [attempt for attempt in row.history if "reason" in attempt]
+
+
 def wait_for(world: World, kind: str, state: str, number: int = 1) -> Any:
     """Wait until there are so many deliveries of a kind in a state; returns the last."""
     world.wait_until(lambda: len(rows_of(world, kind, (state,))) >= number)

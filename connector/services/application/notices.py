@@ -1,12 +1,16 @@
-"""Notices to applications: their contents, in the format that is sent, and their receiver.
+"""Notices to applications: their contents, in the format that is sent, and how an endpoint takes them.
 
 `connector/http/webhook_sender.py` posts them; each is a delivery of the outbox, so it may come twice, with the same id.
+
+    endpoint removed, or event no longer chosen ──► nothing is sent
+    disabled, or its address no longer allowed  ──► dead, until it is sent again on request
+    410 ──► the endpoint is disabled            no answer, 5xx, 429 ──► its other notices wait as well, longer each time
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from http import HTTPStatus
@@ -14,19 +18,36 @@ from typing import Any, Protocol
 
 import structlog
 
-from connector.domain.provider import Provider
+from connector.domain.answered import Answered
+from connector.domain.history import ENDPOINT, SYSTEM, by_administrator
+from connector.domain.notices import (
+    ATTENTION,
+    DECISION,
+    DECISION_WAITING,
+    GONE,
+    MATCHES_UPDATED,
+    TASK,
+    TASK_STARTED,
+    WATCHLIST,
+    Endpoint,
+)
 from connector.domain.tasks import Task
 from connector.domain.urls import UrlPolicy
 from connector.domain.verification import Verification
-from connector.http.webhook_sender import Notifier, NotTaken
-from connector.services.outbox import Undeliverable
-from connector.services.providers.registry import Providers
+from connector.http.webhook_sender import Notifier, NotTaken, Taken
+from connector.services.endpoint_secrets import EndpointSecrets
+from connector.services.journal import Journal
+from connector.services.notice_announcement import TellChange
+from connector.services.outbox import Handler, Undeliverable
+from connector.store import endpoints, verifications
+from connector.store import notices as rows
+from connector.store.engine import Database
+from connector.store.notices import NoticePayload
 
 log = structlog.get_logger(__name__)
 
-TASK_STARTED = "task.started"
-DECISION_WAITING = "manual_decision.waiting"
-MATCHES_UPDATED = "watchlist.matches_updated"
+LONGEST_PAUSE = 300.0  # seconds that the notices of an endpoint wait which does not answer
+DISABLED = "disabled"  # an endpoint's new state, for the history
 
 
 class Stamped(Protocol):
@@ -49,76 +70,139 @@ class Notice:
     data: Mapping[str, Any] = field(repr=False)
 
 
-@dataclass(frozen=True)
-class Receiver:
-    """The receiver of a provider's notices, and the secret that signs them."""
-
-    provider_id: str
-    url: str
-    secret: str = field(repr=False)
-
-
 class Notices:
-    """Sends notices to the applications of providers that are configured for them."""
+    """Sends notices to the endpoints of applications."""
 
     def __init__(
-        self, providers: Providers, notifier: Notifier, policy: UrlPolicy, clock: Callable[[], datetime]
+        self,
+        database: Database,
+        secrets: EndpointSecrets,
+        notifier: Notifier,
+        policy: UrlPolicy,
+        journal: Journal,
+        clock: Callable[[], datetime],
     ) -> None:
-        self._providers = providers
+        self._database = database
+        self._secrets = secrets
         self._notifier = notifier
         self._policy = policy
+        self._journal = journal
         self._clock = clock
 
-    def receiver(self, provider: Provider) -> Receiver | None:
-        """Return where a provider's notices are sent; None where it has none sent.
+    @property
+    def handlers(self) -> Sequence[Handler[Any]]:
+        """The handlers of this story's deliveries."""
+        return [Handler(TellChange, self.tell)]
 
-        Raises `Undeliverable` where the address is no longer allowed.
+    def endpoint(self, order: NoticePayload) -> Endpoint | None:
+        """Return where a notice is to be sent; None where the endpoint was removed, or has not chosen its event.
+
+        Raises `Undeliverable` where the endpoint is disabled, or its address is no longer allowed.
         """
-        url = provider.studio.notices.url
-        if url is None:
+        with self._database.read() as connection:
+            endpoint = endpoints.find(connection, order.endpoint_id)
+        if endpoint is None or not endpoint.chooses(*order.events):
             return None
-        if why := self._policy.objection(url):
-            raise Undeliverable(f"studio.notices.url: {why}.")
-        return Receiver(provider.provider_id, url, self._providers.notice_secret(provider))
+        if endpoint.disabled_because is not None:
+            raise Undeliverable(f"The endpoint is disabled ({endpoint.disabled_because}).")
+        if why := self._policy.objection(endpoint.config.url):
+            raise Undeliverable(f"The endpoint's url {why}.")
+        return endpoint
 
-    def send(self, receiver: Receiver, notice: Notice) -> bytes | None:
-        """Post a notice, and return the body of the application's answer, None where that is too long.
+    def tell(self, order: TellChange) -> Answered | None:
+        """Notify an application of a change."""
+        endpoint = self.endpoint(order)
+        if endpoint is None:
+            return None
+        with self._database.read() as connection:
+            verification = verifications.find(connection, order.verification_id) if order.verification_id else None
+        data = {
+            "tenant": order.tenant,
+            "providerId": order.provider_id,
+            "userId": order.user_id,
+            "verificationId": order.verification_id,
+            "runId": verification.run_id if verification else None,
+        } | ({"reason": order.reason} if order.reason else {})
+        return self.send(endpoint, Notice(order.event, order.notice_id, order.at, data)).answered
+
+    def send(self, endpoint: Endpoint, notice: Notice) -> Taken:
+        """Post a notice, and return how the application took it.
 
         Raises `NotTaken` for anything but 2xx; `Undeliverable` where the application says that it is gone (410).
         """
-        body = {"type": notice.kind, "id": notice.notice_id, "at": notice.at, "data": dict(notice.data)}
+        body = json.dumps({"type": notice.kind, "id": notice.notice_id, "at": notice.at, "data": dict(notice.data)})
+        with self._database.read() as connection:
+            sealed = endpoints.find_secrets(connection, endpoint.endpoint_id)
+        secrets = self._secrets.valid(endpoint.endpoint_id, sealed)
         try:
-            answer = self._notifier.post(
-                receiver.url, receiver.secret, notice.notice_id, json.dumps(body).encode(), self._clock()
-            )
+            taken = self._notifier.post(endpoint.config.url, secrets, notice.notice_id, body, self._clock())
         except NotTaken as error:
+            self._note(endpoint, error)
             if error.status == HTTPStatus.GONE:
                 raise Undeliverable(f"{error.description} The application takes no more notices.") from error
             raise
-        log.info("notice.sent", kind=notice.kind, notice_id=notice.notice_id, provider_id=receiver.provider_id)
-        return answer
+        if endpoint.failures:
+            self._recover(endpoint)
+        log.info("notice.sent", kind=notice.kind, notice_id=notice.notice_id, endpoint_id=endpoint.endpoint_id)
+        return taken
+
+    def _note(self, endpoint: Endpoint, error: NotTaken) -> None:
+        if error.status == HTTPStatus.GONE:
+            self._disable(endpoint)
+        elif error.is_unavailable:
+            with self._database.write() as connection:
+                if failures := endpoints.count_failure(connection, endpoint.endpoint_id):
+                    rows.postpone(connection, endpoint.endpoint_id, min(LONGEST_PAUSE, 2.0**failures))
+
+    def _disable(self, endpoint: Endpoint) -> None:
+        now, detail = self._clock(), {"reason": GONE}
+        owner = (endpoint.tenant, ENDPOINT, endpoint.endpoint_id)
+        with self._database.write() as connection:
+            if endpoints.lock(connection, endpoint.endpoint_id) is None:
+                return
+            endpoints.change(connection, endpoint.endpoint_id, {"disabled_because": GONE, "updated_at": now})
+            entry = by_administrator(now, SYSTEM, *owner, DISABLED, detail, endpoint.config.provider_id)
+            self._journal.record(connection, [entry])
+        log.warning("notice.endpoint_gone", endpoint_id=endpoint.endpoint_id, tenant=endpoint.tenant)
+
+    def _recover(self, endpoint: Endpoint) -> None:
+        with self._database.write() as connection:
+            endpoints.change(connection, endpoint.endpoint_id, {"failures": 0})
+            rows.resume(connection, endpoint.endpoint_id)
 
 
-def task_started(order: Stamped, verification: Verification, task: Task) -> Notice:
+def task_started(endpoint: Endpoint, order: Stamped, verification: Verification, task: Task) -> Notice:
     """Create the notice that a task waits for the application's data."""
     task_members = {
         "taskId": task.summary.task_id,
         "taskDefId": task.summary.task_def_id,
         "taskDefVersion": task.summary.task_def_version,
-        "input": task.input,
     }
-    return _notice(TASK_STARTED, order, _subject(verification, verification.dashboard_url) | task_members)
+    subject = _subject(verification, verification.dashboard_url) | task_members
+    if endpoint.chooses(TASK_STARTED):
+        return _notice(TASK_STARTED, order, subject | {"input": task.input})
+    return _notice(ATTENTION, order, subject | {"reason": TASK})
 
 
-def decision_waiting(order: Stamped, verification: Verification, dashboard_url: str | None) -> Notice:
+def decision_waiting(
+    endpoint: Endpoint, order: Stamped, verification: Verification, dashboard_url: str | None
+) -> Notice:
     """Create the notice that a decision is needed in Onfido's dashboard."""
-    return _notice(DECISION_WAITING, order, _subject(verification, dashboard_url))
+    return _specific(endpoint, DECISION_WAITING, DECISION, order, _subject(verification, dashboard_url))
 
 
-def matches_updated(order: Stamped, verification: Verification, monitor_id: str) -> Notice:
+def matches_updated(endpoint: Endpoint, order: Stamped, verification: Verification, monitor_id: str) -> Notice:
     """Create the notice that a watchlist monitor's matches have changed."""
     members = {"monitorId": monitor_id, "applicantId": verification.applicant_id}
-    return _notice(MATCHES_UPDATED, order, _subject(verification, verification.dashboard_url) | members)
+    subject = _subject(verification, verification.dashboard_url) | members
+    return _specific(endpoint, MATCHES_UPDATED, WATCHLIST, order, subject)
+
+
+def _specific(endpoint: Endpoint, event: str, reason: str, order: Stamped, data: Mapping[str, Any]) -> Notice:
+    """Return the notice of an event of its own, or the general one where the endpoint has chosen only that."""
+    if endpoint.chooses(event):
+        return _notice(event, order, data)
+    return _notice(ATTENTION, order, {**data, "reason": reason})
 
 
 def _notice(kind: str, order: Stamped, data: Mapping[str, Any]) -> Notice:

@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from connector.domain.answered import Answered
 from connector.domain.history import APPLICATION, RUN, SYSTEM, of_verification
 from connector.domain.nesting import is_deeper
 from connector.domain.studio import MANUAL_REVIEW
@@ -127,26 +128,28 @@ class Tasks:
             raise _closed(task_id, "it is complete already, or its run has ended")
         return replace(task, summary=replace(task.summary, updated_at=self._clock()), output=data)
 
-    def tell(self, order: TellTask) -> None:
+    def tell(self, order: TellTask) -> Answered | None:
         """Notify the application that a task has started, and complete the task with the data of its answer, if any."""
         with self._database.read() as connection:
-            verification = verifications.find(connection, order.verification_id)
+            verification = verifications.find(connection, order.verification_id or "")
         if verification is None or verification.run_id is None or verification.closed_at is not None:
-            return
-        provider = self._providers.of(verification)
-        receiver = self._notices.receiver(provider)
-        if receiver is None:
-            return
-        onfido = self._onfido.of_provider(provider, background(ASK_BUDGET))
+            return None
+        endpoint = self._notices.endpoint(order)
+        if endpoint is None:
+            return None
+        onfido = self._onfido.of_verification(verification, background(ASK_BUDGET))
         run = _OpenRun(verification, verification.run_id, onfido)
         task = onfido.get_task(run.run_id, order.task_id)
-        if task.output or not provider.studio.notifies(task.summary.task_def_id):
-            return
+        if task.output:
+            return None
         if task.summary.task_def_id == MANUAL_REVIEW:
-            self._notices.send(receiver, decision_waiting(order, verification, _dashboard_url(run)))
-            return
-        answer = self._notices.send(receiver, task_started(order, verification, task))
-        self._complete_as_answered(run, task, answer, order.notice_id)
+            notice = decision_waiting(endpoint, order, verification, _dashboard_url(run))
+            return self._notices.send(endpoint, notice).answered
+        if task.summary.task_def_id not in endpoint.config.tasks:
+            return None
+        taken = self._notices.send(endpoint, task_started(endpoint, order, verification, task))
+        self._complete_as_answered(run, task, taken.body, order.notice_id)
+        return replace(taken.answered, start="")  # it may hold the task's data
 
     def _complete_as_answered(self, run: _OpenRun, task: Task, answer: bytes | None, notice_id: str) -> None:
         data = _data_in(answer)

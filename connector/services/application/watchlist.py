@@ -20,9 +20,11 @@ from typing import Any, ClassVar
 import structlog
 from sqlalchemy import Connection
 
+from connector.domain.answered import Answered
 from connector.domain.claims import WATCHLIST_MATCH
 from connector.domain.environment import counts
 from connector.domain.history import USER, of_verification
+from connector.domain.notices import MATCH_EVENTS
 from connector.domain.provider import Provider
 from connector.domain.verification import Verification
 from connector.errors import OnfidoError, RequestError
@@ -31,10 +33,12 @@ from connector.services.journal import Journal
 from connector.services.outbox import Handler, stamp
 from connector.services.providers.onfido import Onfido
 from connector.services.providers.registry import Providers
-from connector.services.results.deliveries import UpdateMatches, VerificationPayload
+from connector.services.results.deliveries import UpdateMatches
 from connector.services.timing import background
-from connector.store import claims, events, outbox, users, verification_search, verifications
+from connector.store import claims, events, users, verification_search, verifications
+from connector.store import notices as queued
 from connector.store.engine import Database
+from connector.store.notices import NoticePayload
 
 log = structlog.get_logger(__name__)
 
@@ -44,13 +48,16 @@ ASK_BUDGET = 25.0  # seconds of Onfido's calls; well below the outbox' lease
 
 
 @dataclass(frozen=True)
-class TellMatches(VerificationPayload):
-    """Notify the application of a user's new matches."""
+class TellMatches(NoticePayload):
+    """Notify an application of a user's new matches."""
 
     kind: ClassVar[str] = "tell_matches"
     monitor_id: str
-    notice_id: str
-    at: str
+
+    @property
+    def events(self) -> tuple[str, ...]:
+        """The event of its own, or the general one."""
+        return MATCH_EVENTS
 
 
 class Watchlist:
@@ -92,15 +99,15 @@ class Watchlist:
             else:
                 events.resolve(connection, order.event_id, events.NOTED)
 
-    def tell(self, order: TellMatches) -> None:
+    def tell(self, order: TellMatches) -> Answered | None:
         """Notify the application of a user's new matches."""
         with self._database.read() as connection:
-            verification = verifications.find(connection, order.verification_id)
-        if verification is None:
-            return
-        receiver = self._notices.receiver(self._providers.of(verification))
-        if receiver is not None:
-            self._notices.send(receiver, matches_updated(order, verification, order.monitor_id))
+            verification = verifications.find(connection, order.verification_id or "")
+        endpoint = None if verification is None else self._notices.endpoint(order)
+        if verification is None or endpoint is None:
+            return None
+        notice = matches_updated(endpoint, order, verification, order.monitor_id)
+        return self._notices.send(endpoint, notice).answered
 
     def _find_watched(self, provider: Provider, monitor_id: str) -> Verification | None:
         """Return the monitored user's latest verification; None where either was removed, or it does not count."""
@@ -138,10 +145,9 @@ class Watchlist:
                 actor=event_id,
             )
         self._journal.record(connection, changes)
-        if provider.studio.notices.url is not None:
-            key = f"{TellMatches.kind}:event:{event_id}"
-            notice = TellMatches.of(verification, order.monitor_id, *stamp(key, now))
-            outbox.add(connection, notice, dedupe_key=key)
+        key = f"{TellMatches.kind}:event:{event_id}"
+        owner = (verification.tenant, verification.provider_id, verification.verification_id)
+        queued.queue(connection, [TellMatches(*owner, *stamp(key, now), "", order.monitor_id)], key)
         log.info(
             "watchlist.matches_updated",
             verification_id=verification.verification_id,

@@ -57,7 +57,7 @@ def check_webhook(account: ProviderWebhook) -> Check:
             return Check(WEBHOOK, False, f"Onfido has no webhook with the URL {account.url}: {register}.")
         if faults := list(_faults(account, ours)):
             return Check(WEBHOOK, False, f"Of the webhook at Onfido: {', '.join(faults)}. To repair it, {register}.")
-        events, environments = ", ".join(account.provider.studio.events), " and ".join(sorted(account.environments))
+        events, environments = ", ".join(account.provider.events), " and ".join(sorted(account.environments))
         return Check(WEBHOOK, True, f"Onfido posts {events} ({environments}) to {account.url}.")
 
     return _asked(WEBHOOK, ask)
@@ -69,7 +69,7 @@ def _faults(account: ProviderWebhook, ours: Sequence[RegisteredWebhook]) -> Iter
         yield f"there are {len(ours)}"
     if not webhook.is_enabled:
         yield "it is disabled"
-    if missing := sorted(set(account.provider.studio.events) - webhook.events):
+    if missing := sorted(set(account.provider.events) - webhook.events):
         yield f"it is not subscribed to {', '.join(missing)}"
     if missing := sorted(account.environments - webhook.environments):
         yield f"it is not for {' and '.join(missing)}"

@@ -30,6 +30,7 @@ from connector.domain.studio import Studio, StudioPolicy, check_studio
 from connector.domain.tenancy import OfProvider, Tenant
 from connector.errors import Code, RequestError
 from connector.services.journal import Journal
+from connector.services.providers.own_endpoint import OwnEndpoints
 from connector.services.providers.secrets import Secrets
 from connector.store import claims, providers, verification_search, verifications
 from connector.store.engine import Database
@@ -50,6 +51,7 @@ class Providers:
         journal: Journal,
         policy: BaseUrlPolicy,
         studio_policy: StudioPolicy,
+        own_endpoints: OwnEndpoints,
         clock: Callable[[], datetime],
     ) -> None:
         self._database = database
@@ -57,6 +59,7 @@ class Providers:
         self._journal = journal
         self._policy = policy
         self._studio_policy = studio_policy
+        self._own = own_endpoints
         self._clock = clock
 
     def add(self, tenant: Tenant, config: ProviderConfig, actor: str = SYSTEM) -> Provider:
@@ -73,6 +76,7 @@ class Providers:
         columns = _plain_columns(config, studio) | self._secrets.new_columns(provider_id, config)
         with _name_conflict(config), self._database.write() as connection:
             providers.add(connection, provider_id, tenant.name, columns, self._clock())
+            self._own.follow(connection, tenant.name, provider_id, studio.notices, config.notice_secret)
             self._record_change(connection, tenant, provider_id, ADDED, actor, columns, config.name)
         return self.get(tenant, provider_id)
 
@@ -97,6 +101,8 @@ class Providers:
             changed = {name: value for name, value in columns.items() if before[name] != value}
             providers.change(connection, provider_id, columns, self._clock())
             withdrawn = self._withdraw_sandbox(connection, stored, columns)
+            secret = self._secrets.notice_secret(provider_id, config, stored)
+            self._own.follow(connection, tenant.name, provider_id, studio.notices, secret)
             self._record_change(connection, tenant, provider_id, CHANGED, actor, changed, config.name, withdrawn)
         return self.get(tenant, provider_id)
 
@@ -203,15 +209,6 @@ class Providers:
             )
         opened = {name: self._secrets.open(provider_id, name, token) for name, token in access.tokens.items()}
         return replace(access, tokens=opened)
-
-    def notice_secret(self, provider: Provider) -> str:
-        """Return the secret with which a provider's notices are signed.
-
-        Raises `ConfigurationError` where the stored secret can no longer be decrypted.
-        """
-        with self._database.read() as connection:
-            sealed = providers.find_notice_secret(connection, provider.provider_id)
-        return self._secrets.open(provider.provider_id, "notice_secret", sealed)
 
     def _get(self, tenant_name: str, provider_id: str) -> Provider:
         with self._database.read() as connection:

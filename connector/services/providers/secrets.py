@@ -60,6 +60,10 @@ class Secrets:
         columns |= self._sealed(provider_id, given)
         return columns if token is None else columns | self.webhook_columns(provider_id, token, stored)
 
+    def notice_secret(self, provider_id: str, config: ProviderConfig, stored: Mapping[str, Any]) -> str | None:
+        """Return the secret that signs notices after a change; None where there is none."""
+        return config.notice_secret or self._opened(provider_id, "notice_secret", stored["notice_secret"])
+
     def webhook_columns(self, provider_id: str, token: str, stored: Mapping[str, Any]) -> dict[str, Any]:
         """Return the columns for a new webhook token; the one that it replaces becomes the previous one."""
         previous = self._opened(provider_id, "webhook_token", stored["webhook_token"])

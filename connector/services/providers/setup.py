@@ -191,5 +191,5 @@ class Setup:
         for other in ours:
             if other != webhook:
                 account.delete(other)
-        events, environments = account.provider.studio.events, sorted(account.environments)
+        events, environments = account.provider.events, sorted(account.environments)
         return Webhook(webhook.webhook_id, account.url, events, environments, is_new=what == CREATED)

@@ -34,7 +34,7 @@ class ProviderWebhook:
 
     def is_exact(self, webhook: RegisteredWebhook) -> bool:
         """Whether a webhook is subscribed to exactly the events that it needs."""
-        has_events = webhook.events == frozenset(self.provider.studio.events)
+        has_events = webhook.events == frozenset(self.provider.events)
         has_version = webhook.payload_version in (None, PAYLOAD_VERSION)
         return webhook.is_enabled and has_events and has_version and webhook.environments == self.environments
 
@@ -42,7 +42,7 @@ class ProviderWebhook:
         """Create our webhook."""
         return self.onfido.create_webhook(
             url=self.url,
-            events=self.provider.studio.events,
+            events=self.provider.events,
             environments=sorted(self.environments),
             name=WEBHOOK_NAME,
         )
@@ -51,7 +51,7 @@ class ProviderWebhook:
         """Subscribe a webhook to exactly the events that it needs."""
         self.onfido.update_webhook(
             webhook.webhook_id,
-            events=self.provider.studio.events,
+            events=self.provider.events,
             environments=sorted(self.environments),
         )
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, TypeVar
 
+from connector.domain.notices import ATTENTION
 from connector.domain.verification import Verification
 from connector.services.outbox import ProviderPayload
+from connector.store.notices import NoticePayload
 
 V = TypeVar("V", bound="VerificationPayload")
 
@@ -38,13 +40,17 @@ class KeepDocument(VerificationPayload):
 
 
 @dataclass(frozen=True)
-class TellTask(VerificationPayload):
-    """Notify the application of a task that has started."""
+class TellTask(NoticePayload):
+    """Notify an application of a task that has started: for its data, or for a decision in Onfido's dashboard."""
 
     kind: ClassVar[str] = "tell_task"
     task_id: str
-    notice_id: str
-    at: str
+    event: str
+
+    @property
+    def events(self) -> tuple[str, ...]:
+        """The task's own event, or the general one."""
+        return (self.event, ATTENTION)
 
 
 @dataclass(frozen=True)

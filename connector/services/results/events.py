@@ -26,7 +26,8 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from connector import telemetry
-from connector.domain.studio import TASK_EVENT, WATCHLIST_EVENT, Studio
+from connector.domain.notices import DECISION_WAITING, TASK_STARTED
+from connector.domain.studio import MANUAL_REVIEW, TASK_EVENT, WATCHLIST_EVENT
 from connector.domain.tenancy import Tenant
 from connector.domain.verification import Verification
 from connector.errors import Code, RequestError
@@ -39,10 +40,11 @@ from connector.services.results.deliveries import TellTask, UpdateMatches
 from connector.services.results.expectation import expect
 from connector.services.results.orphans import Orphans
 from connector.services.results.results import Results
-from connector.store import events, locked_runs, outbox
+from connector.store import events, locked_runs, notices, outbox
 from connector.store.engine import Database
 from connector.store.events import ParkedEvent
 from connector.store.locked_runs import LockedRun
+from connector.store.providers import WebhookAccess
 from connector.store.sealed import event_body
 from connector.store.vault import Vault
 
@@ -91,7 +93,7 @@ class Events:
         event = read_event(body)
         if event.kind == PROBE:
             return events.NOTED
-        row = self._row(provider_id, body, digest, event, _first_state(event, access.studio))
+        row = self._row(provider_id, body, digest, event, _first_state(event, access))
         with self._database.write() as connection:
             state = self._store(connection, tenant, event, row)
         if state == events.PARKED and event.run_id is not None:
@@ -203,17 +205,19 @@ class Events:
         if event.run is not None:
             news = self._results.apply(connection, run, event.run, WEBHOOK, event_id)
             return not news.has_to_wait, partial(self._results.announce, connection, news)
-        put_task = partial(self._put_task, connection, run.verification, event.task_id or "")
+        put_task = partial(self._put_task, connection, run.verification, event)
         return run.verification is not None, put_task
 
-    def _put_task(self, connection: Connection, verification: Verification | None, task_id: str) -> None:
-        """Queue the notice of a task, where its run is known."""
+    def _put_task(self, connection: Connection, verification: Verification | None, event: Event) -> None:
+        """Queue the notices of a task, where its run is known."""
         if verification is None:
             return
-        provider_id, run_id = verification.provider_id, verification.run_id
-        key = f"{TellTask.kind}:{provider_id}:{run_id}:{task_id}"
-        notice = TellTask.of(verification, task_id, *stamp(key, self._clock()))
-        outbox.add(connection, notice, dedupe_key=key)
+        provider_id, task_id = verification.provider_id, event.task_id or ""
+        key = f"{TellTask.kind}:{provider_id}:{verification.run_id}:{task_id}"
+        notice_id, at = stamp(key, self._clock())
+        name = DECISION_WAITING if event.task_def_id == MANUAL_REVIEW else TASK_STARTED
+        owner = (verification.tenant, provider_id, verification.verification_id)
+        notices.queue(connection, [TellTask(*owner, notice_id, at, "", task_id, name)], key)
 
     def _opened(self, parked: ParkedEvent) -> bytes:
         return self._vault.open(parked.body, event_body(parked.event_id)).encode()
@@ -244,19 +248,19 @@ def _removed_meanwhile(provider_id: str) -> Iterator[None]:
         ) from error
 
 
-def _first_state(event: Event, studio: Studio) -> str:
+def _first_state(event: Event, access: WebhookAccess) -> str:
     """Return the state in which an event is stored: one of a monitor is parked until Onfido was asked whose it is."""
-    if not _is_wanted(event, studio):
+    if not _is_wanted(event, access):
         return events.NOTED
     return events.APPLIED if event.monitor_id is None else events.PARKED
 
 
-def _is_wanted(event: Event, studio: Studio) -> bool:
-    """Whether an event is relevant to a provider that uses these features of Studio."""
+def _is_wanted(event: Event, access: WebhookAccess) -> bool:
+    """Whether an event is relevant to a provider that uses these features of Studio, or to an endpoint for notices."""
     if event.kind == TASK_EVENT and event.task_id is not None:
-        return event.run_id is not None and studio.notifies(event.task_def_id)
+        return event.run_id is not None and (access.tells_tasks or access.studio.notifies(event.task_def_id))
     if event.kind == WATCHLIST_EVENT and event.monitor_id is not None:
-        return WATCHLIST_EVENT in studio.events
+        return WATCHLIST_EVENT in access.studio.events(tells_tasks=False, tells_matches=access.tells_matches)
     return event.run is not None
 
 

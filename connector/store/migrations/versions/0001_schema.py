@@ -228,7 +228,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_outbox_endpoint",
         "outbox",
-        ["endpoint_id", "state", "created_at"],
+        ["endpoint_id", "created_at"],
         unique=False,
         sqlite_where=sa.text("endpoint_id IS NOT NULL"),
         postgresql_where=sa.text("endpoint_id IS NOT NULL"),
@@ -413,6 +413,46 @@ def upgrade() -> None:
         unique=False,
         sqlite_where=sa.text("body IS NOT NULL"),
         postgresql_where=sa.text("body IS NOT NULL"),
+    )
+
+    op.create_table(
+        "notice_endpoints",
+        sa.Column("id", sa.String(length=36), nullable=False),
+        sa.Column("tenant", sa.String(length=255), nullable=False),
+        sa.Column("provider_id", sa.String(length=36), nullable=True, comment="null: of all of the tenant's"),
+        sa.Column(
+            "is_of_provider", sa.Boolean(), nullable=False, comment="whether it is in the provider's configuration"
+        ),
+        sa.Column("url", sa.Text(), nullable=False),
+        sa.Column("tasks", sa.JSON(), nullable=False, comment="definitions of the tasks whose start it is told of"),
+        sa.Column("secret", sa.Text(), nullable=False, comment="encrypted"),
+        sa.Column("previous_secret", sa.Text(), nullable=True, comment="encrypted; signs as well until it expires"),
+        sa.Column("previous_secret_expires_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column(
+            "disabled_because",
+            sa.String(length=16),
+            nullable=True,
+            comment="gone or administrator; null: it is enabled",
+        ),
+        sa.Column("failures", sa.Integer(), nullable=False, comment="attempts in a row that it did not take"),
+        sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["provider_id"], ["providers.id"], name=op.f("fk_notice_endpoints_provider_id"), ondelete="CASCADE"
+        ),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_notice_endpoints")),
+    )
+    op.create_index(op.f("ix_notice_endpoints_provider_id"), "notice_endpoints", ["provider_id"], unique=False)
+    op.create_index(
+        op.f("ix_notice_endpoints_tenant_created_at"), "notice_endpoints", ["tenant", "created_at"], unique=False
+    )
+    op.create_index(
+        "uq_notice_endpoints_own",
+        "notice_endpoints",
+        ["provider_id"],
+        unique=True,
+        sqlite_where=sa.text("is_of_provider"),
+        postgresql_where=sa.text("is_of_provider"),
     )
 
     op.create_table(
@@ -654,6 +694,18 @@ def upgrade() -> None:
     op.create_index(op.f("ix_claims_verification_id"), "claims", ["verification_id"], unique=False)
 
     op.create_table(
+        "notice_subscriptions",
+        sa.Column("endpoint_id", sa.String(length=36), nullable=False),
+        sa.Column("event", sa.String(length=64), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["endpoint_id"],
+            ["notice_endpoints.id"],
+            name=op.f("fk_notice_subscriptions_endpoint_id"),
+            ondelete="CASCADE",
+        ),
+        sa.PrimaryKeyConstraint("endpoint_id", "event", name=op.f("pk_notice_subscriptions")),
+    )
+    op.create_table(
         "verification_claims",
         sa.Column("verification_id", sa.String(length=36), nullable=False),
         sa.Column("uri", sa.String(length=255), nullable=False),
@@ -750,11 +802,13 @@ def downgrade() -> None:
     """Go back to an empty database."""
     op.drop_table("verification_tags")
     op.drop_table("verification_claims")
+    op.drop_table("notice_subscriptions")
     op.drop_table("claims")
     op.drop_table("applicants")
     op.drop_table("verifications")
     op.drop_table("user_attributes")
     op.drop_table("refused_starts")
+    op.drop_table("notice_endpoints")
     op.drop_table("events")
     op.drop_table("users")
     op.drop_table("status_writes")

@@ -1,0 +1,116 @@
+"""What applications are notified of, and where: endpoints, each with the events that it chose.
+
+A notice names what happened, to whom and when, and not what is so now: its receiver asks for that. So whatever the
+order in which notices arrive, what is read after the last one is the latest state.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from connector.domain.urls import UrlPolicy
+from connector.errors import InvalidField
+
+FINISHED = "verification.finished"  # its run has ended, or an administrator has decided on it
+CLAIMS_CHANGED = "claims.changed"  # in either direction, or removed
+ATTENTION = "attention.needed"  # with a reason, where the endpoint has not chosen the event of its own
+TASK_STARTED = "task.started"
+DECISION_WAITING = "manual_decision.waiting"
+MATCHES_UPDATED = "watchlist.matches_updated"
+TEST = "test"  # sent on request only
+OWN_EVENTS = (TASK_STARTED, DECISION_WAITING, MATCHES_UPDATED)  # of the endpoint in a provider's configuration
+EVENTS = (FINISHED, CLAIMS_CHANGED, ATTENTION, *OWN_EVENTS)
+TASK_EVENTS = (TASK_STARTED, DECISION_WAITING, ATTENTION)
+MATCH_EVENTS = (MATCHES_UPDATED, ATTENTION)
+
+REVIEW, LINK_EXPIRED, TASK, DECISION, WATCHLIST = "review", "link_expired", "task", "decision", "watchlist"  # reasons
+GONE, BY_ADMINISTRATOR = "gone", "administrator"  # why an endpoint is disabled
+
+SECRET_PREFIX = "whsec_"  # noqa: S105  the specification's mark of a secret
+SHORTEST_SECRET, LONGEST_SECRET = 24, 64  # bytes
+_TASK_DEF_ID = re.compile(r"[\w.:-]{1,64}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class EndpointConfig:
+    """An endpoint as an administrator describes it; without a provider it is told of all of the tenant's.
+
+    `tasks` are the ids of the Send/Receive Data tasks' definitions whose start it is told of.
+    """
+
+    url: str
+    events: tuple[str, ...]
+    provider_id: str | None = None
+    tasks: tuple[str, ...] = ()
+    is_enabled: bool = True
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """An endpoint as it is stored; `is_of_provider`: it is described in its provider's configuration."""
+
+    endpoint_id: str
+    tenant: str
+    config: EndpointConfig
+    is_of_provider: bool
+    disabled_because: str | None
+    failures: int
+    previous_secret_expires_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+
+    def chooses(self, *events: str) -> bool:
+        """Whether it has chosen any of these events."""
+        return any(event in self.config.events for event in events)
+
+
+@dataclass(frozen=True)
+class DeliveryRate:
+    """How an endpoint's latest deliveries went: `failures` of so many `attempts` failed."""
+
+    deliveries: int
+    attempts: int
+    failures: int
+
+
+def check_endpoint(config: EndpointConfig, policy: UrlPolicy) -> None:
+    """Raise `InvalidField` for an endpoint that could never work, naming the field."""
+    for where, why in _objections(config, policy):
+        raise InvalidField(where, why)
+
+
+def secret_objection(secret: str) -> str | None:
+    """Return why a secret does not have the form of the specification; None where it has."""
+    try:
+        key = base64.b64decode(secret.removeprefix(SECRET_PREFIX), validate=True)
+    except (binascii.Error, ValueError):  # ValueError: not ASCII
+        key = b""
+    if secret.startswith(SECRET_PREFIX) and SHORTEST_SECRET <= len(key) <= LONGEST_SECRET:
+        return None
+    return f"must be {SECRET_PREFIX} and base64 of {SHORTEST_SECRET} to {LONGEST_SECRET} bytes"
+
+
+def new_secret(key: bytes) -> str:
+    """Return a secret in the specification's form."""
+    return SECRET_PREFIX + base64.b64encode(key).decode()
+
+
+def task_objection(tasks: Sequence[str]) -> str | None:
+    """Return why these cannot be ids of task definitions; None where they can."""
+    wrong = [name for name in tasks if not _TASK_DEF_ID.fullmatch(name)]
+    return f"must be ids of task definitions, not {json.dumps(wrong[0])}" if wrong else None
+
+
+def _objections(config: EndpointConfig, policy: UrlPolicy) -> Iterator[tuple[str, str]]:
+    if why := policy.objection(config.url):
+        yield "url", why
+    if not config.events or len(set(config.events)) < len(config.events) or not set(config.events) <= set(EVENTS):
+        yield "events", f"must be some of {', '.join(EVENTS)}, each once"
+    if why := task_objection(config.tasks):
+        yield "tasks", why

@@ -1,0 +1,249 @@
+"""The endpoints at which applications are notified, any number for a tenant: registered, changed, tested, removed.
+
+    recover ──► outbox ──► the endpoint's notices since a time are due again, page by page
+
+The endpoint in a provider's configuration is listed with the others, and changed with its provider.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, ClassVar
+
+from sqlalchemy import Connection
+
+from connector.domain.answered import Answered
+from connector.domain.history import ADDED, CHANGED, ENDPOINT, REMOVED, SYSTEM, by_administrator
+from connector.domain.notices import (
+    BY_ADMINISTRATOR,
+    TEST,
+    DeliveryRate,
+    Endpoint,
+    EndpointConfig,
+    check_endpoint,
+    new_secret,
+    secret_objection,
+)
+from connector.domain.tenancy import Tenant
+from connector.domain.urls import UrlPolicy
+from connector.errors import Code, InvalidField, RequestError
+from connector.http.webhook_sender import TIMEOUT, Notifier, NotTaken
+from connector.services.endpoint_secrets import EndpointSecrets
+from connector.services.journal import Journal
+from connector.services.outbox import Handler
+from connector.services.providers.registry import Providers
+from connector.store import endpoints, notices, outbox
+from connector.store.engine import Database
+
+SECRET_BYTES = 32
+RATED = 1000  # the latest deliveries of an endpoint, of which its failure rate is
+PAGE = 500
+RESENT, ROTATED, TESTED = "resent", "secret_replaced", "tested"  # what was done, for the history
+SENDING_ENDS = TIMEOUT + 5.0  # seconds: by then, a notice that was being sent has been
+
+
+@dataclass(frozen=True)
+class ResendNotices:
+    """Make an endpoint's notices since a time due again, behind the id `position`."""
+
+    kind: ClassVar[str] = "resend_notices"
+    tenant: str
+    endpoint: str
+    since: str
+    position: str = ""
+
+
+class Endpoints:
+    """The endpoints of one tenant, which each method takes; what is done to them is in its audit trail."""
+
+    def __init__(
+        self,
+        database: Database,
+        providers: Providers,
+        secrets: EndpointSecrets,
+        notifier: Notifier,
+        policy: UrlPolicy,
+        journal: Journal,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._database = database
+        self._providers = providers
+        self._secrets = secrets
+        self._notifier = notifier
+        self._policy = policy
+        self._journal = journal
+        self._clock = clock
+
+    @property
+    def handlers(self) -> Sequence[Handler[Any]]:
+        """The handlers of this story's deliveries."""
+        return [Handler(ResendNotices, self.resend)]
+
+    def all(self, tenant: Tenant, provider_id: str | None = None) -> list[Endpoint]:
+        """Return the tenant's endpoints, the oldest first; with a provider those that are told of it."""
+        with self._database.read() as connection:
+            return endpoints.find_all(connection, tenant.name, provider_id)
+
+    def get(self, tenant: Tenant, endpoint_id: str) -> Endpoint:
+        """Return an endpoint; raise `RequestError` where there is none."""
+        with self._database.read() as connection:
+            endpoint = endpoints.find(connection, endpoint_id, tenant.name)
+        if endpoint is None:
+            raise _not_found(endpoint_id)
+        return endpoint
+
+    def rate(self, endpoint: Endpoint) -> DeliveryRate:
+        """Return how the endpoint's latest deliveries went."""
+        with self._database.read() as connection:
+            deliveries, attempts, delivered = notices.rate(connection, endpoint.endpoint_id, RATED)
+        return DeliveryRate(deliveries, attempts, max(0, attempts - delivered))
+
+    def add(
+        self, tenant: Tenant, config: EndpointConfig, secret: str | None = None, actor: str = SYSTEM
+    ) -> tuple[Endpoint, str]:
+        """Register an endpoint and return it with its secret, which is made where none is given.
+
+        Raises `InvalidField` for what could never work; `RequestError` where there is no such provider.
+        """
+        self._check(tenant, config)
+        secret, endpoint_id = self._secret(secret), str(uuid.uuid4())
+        with self._database.write() as connection:
+            sealed = self._secrets.seal(endpoint_id, secret)
+            endpoints.add(connection, endpoint_id, tenant.name, config, sealed, self._clock())
+            if not config.is_enabled:
+                endpoints.change(connection, endpoint_id, {"disabled_because": BY_ADMINISTRATOR})
+            self._record(connection, tenant, endpoint_id, ADDED, actor, config, {"properties": _properties(config)})
+        return self.get(tenant, endpoint_id), secret
+
+    def change(self, tenant: Tenant, endpoint_id: str, config: EndpointConfig, actor: str = SYSTEM) -> Endpoint:
+        """Replace an endpoint's configuration; its secret stays. Raises as `add` does."""
+        self._check(tenant, config)
+        with self._database.write() as connection:
+            known = self._lock(connection, tenant, endpoint_id)
+            where = {"url": config.url, "provider_id": config.provider_id, "tasks": list(config.tasks)}
+            values = {**where, "updated_at": self._clock(), **_enabling(known, config)}
+            endpoints.change(connection, endpoint_id, values, config.events)
+            changed = [name for name, value in asdict(config).items() if asdict(known.config)[name] != value]
+            self._record(connection, tenant, endpoint_id, CHANGED, actor, config, {"properties": sorted(changed)})
+        return self.get(tenant, endpoint_id)
+
+    def remove(self, tenant: Tenant, endpoint_id: str, actor: str = SYSTEM) -> None:
+        """Remove an endpoint; once this returns, nothing is sent to it any more."""
+        with self._database.write() as connection:
+            known = self._lock(connection, tenant, endpoint_id)
+            endpoints.remove(connection, endpoint_id)
+            notices.drop_all(connection, endpoint_id)
+            self._record(connection, tenant, endpoint_id, REMOVED, actor, known.config, {})
+        self._wait_until_sent(endpoint_id)
+
+    def rotate_secret(
+        self, tenant: Tenant, endpoint_id: str, secret: str | None = None, actor: str = SYSTEM
+    ) -> tuple[Endpoint, str]:
+        """Replace an endpoint's secret; the one before signs as well until the overlap ends."""
+        secret = self._secret(secret)
+        with self._database.write() as connection:
+            known = self._lock(connection, tenant, endpoint_id)
+            sealed = endpoints.find_secrets(connection, endpoint_id)
+            replaced = self._secrets.replaced(endpoint_id, sealed, secret)
+            endpoints.change(connection, endpoint_id, {**replaced, "updated_at": self._clock()})
+            self._record(connection, tenant, endpoint_id, ROTATED, actor, known.config, {})
+        return self.get(tenant, endpoint_id), secret
+
+    def test(self, tenant: Tenant, endpoint_id: str, actor: str = SYSTEM) -> tuple[Answered, str | None]:
+        """Send a notice of the type `test` now; return how it was answered, and what is wrong, None if nothing is."""
+        endpoint = self.get(tenant, endpoint_id)
+        if why := self._policy.objection(endpoint.config.url):
+            raise InvalidField("url", why)
+        now = self._clock()
+        with self._database.write() as connection:
+            sealed = endpoints.find_secrets(connection, endpoint_id)
+            self._record(connection, tenant, endpoint_id, TESTED, actor, endpoint.config, {})
+        notice_id, at = str(uuid.uuid4()), f"{now.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"
+        body = {"type": TEST, "id": notice_id, "at": at, "data": {"tenant": tenant.name, "endpointId": endpoint_id}}
+        secrets = self._secrets.valid(endpoint_id, sealed)
+        try:
+            return self._notifier.post(endpoint.config.url, secrets, notice_id, json.dumps(body), now).answered, None
+        except NotTaken as error:
+            return error.answered, error.description
+
+    def recover(self, tenant: Tenant, endpoint_id: str, since: datetime, actor: str = SYSTEM) -> None:
+        """Send all notices since a time again, with their ids; they are queued by the worker, page by page."""
+        with self._database.write() as connection:
+            known = self._lock(connection, tenant, endpoint_id, is_own_allowed=True)
+            detail = {"since": f"{since.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"}
+            self._record(connection, tenant, endpoint_id, RESENT, actor, known.config, detail)
+            outbox.add(connection, ResendNotices(tenant.name, endpoint_id, since.astimezone(UTC).isoformat()))
+
+    def resend(self, order: ResendNotices) -> None:
+        """Make the next of an endpoint's notices due again, and queue the page after them."""
+        since = datetime.fromisoformat(order.since)
+        with self._database.write() as connection:
+            last = notices.resend(connection, order.endpoint, since, order.position, PAGE)
+            if last is not None:
+                outbox.add(connection, replace(order, since=last.at.isoformat(), position=str(last.row_id)))
+
+    def _check(self, tenant: Tenant, config: EndpointConfig) -> None:
+        check_endpoint(config, self._policy)
+        if config.provider_id is not None:
+            self._providers.get(tenant, config.provider_id)
+
+    def _secret(self, given: str | None) -> str:
+        if given is not None and (why := secret_objection(given)):
+            raise InvalidField("secret", why)
+        return given or new_secret(os.urandom(SECRET_BYTES))
+
+    def _lock(
+        self, connection: Connection, tenant: Tenant, endpoint_id: str, *, is_own_allowed: bool = False
+    ) -> Endpoint:
+        known = endpoints.lock(connection, endpoint_id, tenant.name)
+        if known is None:
+            raise _not_found(endpoint_id)
+        if known.is_of_provider and not is_own_allowed:
+            raise InvalidField("id", "must not be that of a provider's own endpoint: change it with studio.notices")
+        return known
+
+    def _record(
+        self,
+        connection: Connection,
+        tenant: Tenant,
+        endpoint_id: str,
+        what: str,
+        actor: str,
+        config: EndpointConfig,
+        detail: Mapping[str, Any],
+    ) -> None:
+        now = self._clock()
+        entry = by_administrator(now, actor, tenant.name, ENDPOINT, endpoint_id, what, detail, config.provider_id)
+        self._journal.record(connection, [entry])
+
+    def _wait_until_sent(self, endpoint_id: str) -> None:
+        """Wait until nothing that was being sent when the endpoint was removed is under way any more."""
+        end = time.monotonic() + SENDING_ENDS
+        while time.monotonic() < end:
+            with self._database.read() as connection:
+                if not notices.is_being_sent(connection, endpoint_id):
+                    return
+            time.sleep(0.05)
+
+
+def _properties(config: EndpointConfig) -> list[str]:
+    return sorted(name for name, value in asdict(config).items() if value not in (None, ()))
+
+
+def _enabling(known: Endpoint, config: EndpointConfig) -> Mapping[str, Any]:
+    """Return the columns that enable or disable an endpoint; one that stays disabled keeps the reason."""
+    if config.is_enabled:
+        return {"disabled_because": None, "failures": 0}
+    return {"disabled_because": known.disabled_because or BY_ADMINISTRATOR}
+
+
+def _not_found(endpoint_id: str) -> RequestError:
+    return RequestError(
+        Code.ENDPOINT_NOT_FOUND, f"There is no endpoint {endpoint_id}: list the endpoints of this tenant."
+    )

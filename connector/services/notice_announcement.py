@@ -1,0 +1,85 @@
+"""Announcing changes to the applications that have chosen them: which notice a change of the journal leads to.
+
+a run ends, or is decided on     ──► verification.finished; in review, or its link expired: attention.needed as well
+a claim changes, in either way   ──► claims.changed, one for all of a user's claims that change together
+a user or a provider is removed  ──► claims.changed
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC
+from typing import ClassVar
+
+from connector.domain.capture import LINK
+from connector.domain.history import CLAIM, PROVIDER, REMOVED, RUN, USER, Change
+from connector.domain.notices import ATTENTION, CLAIMS_CHANGED, FINISHED, LINK_EXPIRED, REVIEW
+from connector.domain.workflow_run import ABANDONED, is_final
+from connector.domain.workflow_run import REVIEW as IN_REVIEW
+from connector.store.notices import NoticePayload
+
+
+@dataclass(frozen=True)
+class TellChange(NoticePayload):
+    """Notify an application of a change; `reason` is that of `attention.needed`."""
+
+    kind: ClassVar[str] = "tell_change"
+    event: str
+    user_id: str | None
+    reason: str | None = None
+
+    @property
+    def events(self) -> tuple[str, ...]:
+        """The one event that an endpoint has to have chosen."""
+        return (self.event,)
+
+
+class NoticeAnnouncement:
+    """A subscriber of the journal for one event; `concerns` says whether a change is one, and returns its reason."""
+
+    def __init__(self, event: str, concerns: Callable[[Change], bool], reason: str | None = None) -> None:
+        self._event = event
+        self._concerns = concerns
+        self._reason = reason
+
+    def wants(self, change: Change) -> bool:
+        """Whether the change leads to the notice."""
+        return self._concerns(change)
+
+    def delivery(self, change: Change) -> TellChange:
+        """Return the notice."""
+        return TellChange(
+            tenant=change.tenant,
+            provider_id=change.provider_id,
+            verification_id=change.verification_id,
+            notice_id="",
+            at=f"{change.at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
+            endpoint_id="",
+            event=self._event,
+            user_id=change.name if change.subject == USER else change.user_id,
+            reason=self._reason,
+        )
+
+
+def announcements() -> Sequence[NoticeAnnouncement]:
+    """Return the subscribers for all events that the journal tells of."""
+    return (
+        NoticeAnnouncement(FINISHED, _has_ended),
+        NoticeAnnouncement(CLAIMS_CHANGED, _changes_claims),
+        NoticeAnnouncement(ATTENTION, lambda change: _has_ended(change) and change.current == IN_REVIEW, REVIEW),
+        NoticeAnnouncement(ATTENTION, _has_expired, LINK_EXPIRED),
+    )
+
+
+def _has_ended(change: Change) -> bool:
+    return change.subject == RUN and is_final(change.current)
+
+
+def _has_expired(change: Change) -> bool:
+    """Whether a run ended that the user was to go through by a link, and did not within its time."""
+    return _has_ended(change) and change.current == ABANDONED and change.capture == LINK
+
+
+def _changes_claims(change: Change) -> bool:
+    return change.subject == CLAIM or (change.subject in (USER, PROVIDER) and change.current == REMOVED)

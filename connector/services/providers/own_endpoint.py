@@ -1,0 +1,64 @@
+"""The endpoint for notices in a provider's configuration: `studio.notices` and the property `notice_secret`.
+
+It is an endpoint like any other, stored beside them; only it is changed with its provider.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from connector.domain.notices import OWN_EVENTS, Endpoint, EndpointConfig
+from connector.domain.studio import Notices
+from connector.services.endpoint_secrets import EndpointSecrets
+from connector.store import endpoints, notices
+
+
+class OwnEndpoints:
+    """Keeps the endpoints of providers as their configurations have them."""
+
+    def __init__(self, secrets: EndpointSecrets, clock: Callable[[], datetime]) -> None:
+        self._secrets = secrets
+        self._clock = clock
+
+    def follow(
+        self, connection: Connection, tenant: str, provider_id: str, configured: Notices, secret: str | None
+    ) -> None:
+        """Add, change or remove a provider's endpoint, in the transaction that changes the provider.
+
+        One that was disabled, because its application was gone, is enabled again.
+        """
+        known = endpoints.find_own(connection, provider_id)
+        if configured.url is None or secret is None:
+            if known is not None:
+                endpoints.remove(connection, known.endpoint_id)
+                notices.drop_all(connection, known.endpoint_id)
+            return
+        config = EndpointConfig(configured.url, OWN_EVENTS, provider_id, configured.tasks)
+        if known is None:
+            self._add(connection, tenant, config, secret)
+        else:
+            endpoints.change(connection, known.endpoint_id, self._changed(connection, known, config, secret))
+
+    def _add(self, connection: Connection, tenant: str, config: EndpointConfig, secret: str) -> None:
+        endpoint_id = str(uuid.uuid4())
+        sealed = self._secrets.seal(endpoint_id, secret)
+        endpoints.add(connection, endpoint_id, tenant, config, sealed, self._clock(), is_of_provider=True)
+
+    def _changed(
+        self, connection: Connection, known: Endpoint, config: EndpointConfig, secret: str
+    ) -> Mapping[str, Any]:
+        values: dict[str, Any] = {
+            "url": config.url,
+            "tasks": list(config.tasks),
+            "disabled_because": None,
+            "failures": 0,
+        }
+        sealed = endpoints.find_secrets(connection, known.endpoint_id)
+        if self._secrets.current(known.endpoint_id, sealed) == secret:
+            return values
+        return values | dict(self._secrets.replaced(known.endpoint_id, sealed, secret))

@@ -1,0 +1,229 @@
+"""Statements on the deliveries of notices: one row for each endpoint that has chosen the event.
+
+a transaction ──► queue ──► INSERT … SELECT from the endpoints: those that there are at that moment
+worker ──► lease: one at a time, of an endpoint that nothing is being sent to
+an endpoint does not answer ──► postpone: none of its notices is due for a while        answers again ──► resume
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from functools import cache
+from typing import Any, ClassVar
+
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    bindparam,
+    delete,
+    func,
+    literal,
+    or_,
+    select,
+    tuple_,
+    update,
+)
+from sqlalchemy.sql.dml import ReturningUpdate
+
+from connector.store import batch
+from connector.store.dialect import Extended, Insert, from_now, insert, new_id
+from connector.store.models import notice_endpoints, notice_subscriptions, outbox
+from connector.store.outbox import LEASED, READY, Delivery, is_in
+from connector.store.pages import Position
+from connector.store.wake_up import NOTIFY, announce
+
+
+@dataclass(frozen=True)
+class NoticePayload:
+    """The beginning of the payload of a notice; `endpoint_id` is its row's.
+
+    `notice_id` and `at`, when the connector learned of it, never change; an empty id is chosen when it is queued.
+    """
+
+    kind: ClassVar[str]
+    tenant: str
+    provider_id: str | None
+    verification_id: str | None
+    notice_id: str
+    at: str
+    endpoint_id: str
+
+    @property
+    def events(self) -> tuple[str, ...]:
+        """The events of which an endpoint has to have chosen one."""
+        raise NotImplementedError
+
+
+def _param(name: str, column: str) -> ColumnElement[Any]:
+    return bindparam(f"of_{name}", type_=outbox.c[column].type)
+
+
+def _addressed() -> Select[Any]:
+    """Return the statement for the rows of one notice."""
+    chosen = select(literal(1)).where(
+        notice_subscriptions.c.endpoint_id == notice_endpoints.c.id,
+        notice_subscriptions.c.event.in_(
+            [
+                bindparam("of_event", type_=notice_subscriptions.c.event.type),
+                bindparam("of_other_event", type_=notice_subscriptions.c.event.type),
+            ]
+        ),
+    )
+    provider = _param("provider", "provider_id")
+    return select(
+        new_id(),
+        *(_param(name, column) for name, column in (("tenant", "tenant"), ("provider", "provider_id"))),
+        _param("verification", "verification_id"),
+        notice_endpoints.c.id,
+        _param("kind", "kind"),
+        _param("payload", "payload"),
+        (_param("key", "dedupe_key") + literal(":") + notice_endpoints.c.id),
+        literal(READY),
+        literal(0),
+        literal([], outbox.c.history.type),
+        from_now(0),
+        from_now(0),
+    ).where(
+        notice_endpoints.c.tenant == _param("tenant", "tenant"),
+        notice_endpoints.c.disabled_because.is_(None),
+        or_(notice_endpoints.c.provider_id.is_(None), provider.is_(None), notice_endpoints.c.provider_id == provider),
+        chosen.exists(),
+    )
+
+
+_COLUMNS = (
+    *("id", "tenant", "provider_id", "verification_id", "endpoint_id", "kind", "payload", "dedupe_key", "state"),
+    *("attempts", "history", "due_at", "created_at"),
+)
+
+
+def _from_endpoints(statement: Insert) -> Insert:
+    selected: Any = statement.from_select(_COLUMNS, _addressed(), include_defaults=False)
+    addressed: Insert = selected.on_conflict_do_nothing(index_elements=[outbox.c.dedupe_key])
+    return addressed
+
+
+_QUEUE = insert(outbox, _from_endpoints)
+_QUEUE_AND_NOTIFY = insert(outbox, _from_endpoints, on_postgresql=[NOTIFY])
+
+
+def queue(connection: Connection, notices: Sequence[NoticePayload], dedupe_key: str | None = None) -> None:
+    """Queue notices for the endpoints that have chosen them; one whose dedupe key exists is left out."""
+    if notices:
+        statement: Extended = (_QUEUE_AND_NOTIFY if announce(connection) else _QUEUE)(connection)
+        for notice in notices:  # they wait for each other, and travel together
+            batch.execute(connection, statement, _parameters(notice, dedupe_key))
+
+
+def _parameters(notice: NoticePayload, dedupe_key: str | None) -> dict[str, Any]:
+    first, *others = notice.events
+    payload = asdict(notice) | {"notice_id": notice.notice_id or str(uuid.uuid4())}
+    del payload["endpoint_id"]
+    return {
+        "of_tenant": notice.tenant,
+        "of_provider": notice.provider_id,
+        "of_verification": notice.verification_id,
+        "of_kind": notice.kind,
+        "of_payload": payload,
+        "of_key": dedupe_key,
+        "of_event": first,
+        "of_other_event": others[0] if others else first,
+    }
+
+
+def lease(
+    connection: Connection, owner: str, kinds: Collection[str], busy: Collection[str], seconds: float
+) -> Delivery | None:
+    """Lease the notice that is due first, of an endpoint that is not `busy`; None where there is none."""
+    parameters = {"owner": owner, **{f"of_busy_{at}": endpoint_id for at, endpoint_id in enumerate(busy)}}
+    row = batch.execute(connection, _leasing(tuple(kinds), len(busy), seconds), parameters).one_or_none()
+    return None if row is None else Delivery(*row)
+
+
+@cache
+def _leasing(kinds: Sequence[str], busy: int, seconds: float) -> ReturningUpdate[Any]:
+    now = from_now(0)
+    others = [outbox.c.endpoint_id != bindparam(f"of_busy_{at}", type_=outbox.c.endpoint_id.type) for at in range(busy)]
+    picked = (
+        select(outbox.c.id)
+        .where(
+            is_in(READY),
+            outbox.c.endpoint_id.is_not(None),
+            outbox.c.due_at <= now,
+            outbox.c.lease_until.is_(None) | (outbox.c.lease_until <= now),
+            or_(*(outbox.c.kind == kind for kind in kinds)),
+            *others,
+        )
+        .order_by(outbox.c.due_at)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+        .cte("picked")
+    )
+    leased = {"lease_until": from_now(seconds), "attempts": outbox.c.attempts + 1}
+    return update(outbox).where(outbox.c.id == picked.c.id).values(leased).returning(*LEASED)
+
+
+def postpone(connection: Connection, endpoint_id: str, seconds: float) -> None:
+    """Make no notice of an endpoint due for some seconds."""
+    later = from_now(seconds)
+    connection.execute(update(outbox).where(_waits(endpoint_id), outbox.c.due_at < later).values(due_at=later))
+
+
+def resume(connection: Connection, endpoint_id: str) -> None:
+    """Make the notices of an endpoint that answers again due at once, except those that failed themselves."""
+    now = from_now(0)
+    waiting = (_waits(endpoint_id), outbox.c.due_at > now, outbox.c.attempts == 0)
+    connection.execute(update(outbox).where(*waiting).values(due_at=now))
+
+
+def drop_all(connection: Connection, endpoint_id: str) -> None:
+    """Remove the notices of an endpoint that nobody is sending."""
+    connection.execute(delete(outbox).where(_waits(endpoint_id)))
+
+
+def is_being_sent(connection: Connection, endpoint_id: str) -> bool:
+    """Whether a worker is sending a notice to an endpoint, or holds a lease on one."""
+    under_way = (outbox.c.endpoint_id == endpoint_id, is_in(READY), outbox.c.lease_until > from_now(0))
+    return connection.execute(select(outbox.c.id).where(*under_way).limit(1)).one_or_none() is not None
+
+
+def resend(connection: Connection, endpoint_id: str, since: datetime, after: str, limit: int) -> Position | None:
+    """Make the next settled notices since a time due again, those behind the id `after` at that time.
+
+    Returns the position of the last one where more may follow.
+    """
+    place = (outbox.c.created_at, outbox.c.id)
+    of_endpoint = (outbox.c.endpoint_id == endpoint_id, ~is_in(READY), tuple_(*place) > tuple_(since, after))
+    page = connection.execute(select(*place).where(*of_endpoint).order_by(*place).limit(limit)).all()
+    again = {"state": READY, "attempts": 0, "due_at": from_now(0), "settled_at": None}
+    announce(connection)
+    connection.execute(update(outbox).where(outbox.c.id.in_([row.id for row in page]), ~is_in(READY)).values(again))
+    return Position(page[-1].created_at, page[-1].id) if len(page) == limit else None
+
+
+def rate(connection: Connection, endpoint_id: str, limit: int) -> tuple[int, int, int]:
+    """Return how many of an endpoint's latest deliveries there are, their attempts, and those that succeeded."""
+    latest = (
+        select(outbox.c.attempts, (outbox.c.state == "done").label("is_done"))
+        .where(outbox.c.endpoint_id == endpoint_id)
+        .order_by(outbox.c.created_at.desc())
+        .limit(limit)
+        .subquery()
+    )
+    done = func.count().filter(latest.c.is_done)
+    row = connection.execute(
+        select(func.count(), func.coalesce(func.sum(latest.c.attempts), 0), done).select_from(latest)
+    )
+    total, attempts, delivered = row.one()
+    return int(total), int(attempts), int(delivered)
+
+
+def _waits(endpoint_id: str) -> ColumnElement[bool]:
+    """Return the condition of a notice that is queued and not being sent."""
+    is_free = outbox.c.lease_until.is_(None) | (outbox.c.lease_until <= from_now(0))
+    return and_(outbox.c.endpoint_id == endpoint_id, is_in(READY), is_free)

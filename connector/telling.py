@@ -1,0 +1,52 @@
+"""The use cases by which applications are notified, and by which people look after deliveries."""
+
+from __future__ import annotations
+
+from ipaddress import ip_network
+
+from connector.ground import Ground
+from connector.http.client import HttpClient
+from connector.http.webhook_sender import Notifier
+from connector.part import part
+from connector.services.application.deliveries import Deliveries
+from connector.services.application.endpoints import Endpoints
+from connector.services.application.notices import Notices
+
+
+class Telling(Ground):
+    """Endpoints, notices and deliveries, on the ground of all use cases."""
+
+    @part
+    def _notices(self) -> Notices:
+        return Notices(
+            self.database,
+            self._endpoint_secrets,
+            self._notifier,
+            self._studio_policy.notices,
+            self._journal,
+            self._clock,
+        )
+
+    @part
+    def _notifier(self) -> Notifier:
+        networks = [ip_network(each) for each in self.settings.allowed_notice_networks]
+        proxy, ca_file = self.settings.outgoing_proxy, self.settings.notice_ca_file
+        return Notifier(HttpClient(ca_file=ca_file, is_public_only=True, networks=networks, proxy=proxy))
+
+    @part
+    def endpoints(self) -> Endpoints:
+        """Register, change, test and remove the endpoints that are notified."""
+        return Endpoints(
+            self.database,
+            self.providers,
+            self._endpoint_secrets,
+            self._notifier,
+            self._studio_policy.notices,
+            self._journal,
+            self._clock,
+        )
+
+    @part
+    def deliveries(self) -> Deliveries:
+        """List, retry and drop deliveries."""
+        return Deliveries(self.database, self._vault, self._texts, self._journal, self._clock)
