@@ -13,7 +13,7 @@ from connector.domain.deliveries import DeliveryFilter
 from connector.store import pages
 from connector.store.dialect import from_now
 from connector.store.models import outbox
-from connector.store.outbox import DONE, READY, ROW, OutboxRow
+from connector.store.outbox import DONE, READY, ROW, OutboxRow, is_for
 from connector.store.pages import Branch, Order, Position
 from connector.store.wake_up import NOTIFY, announce
 
@@ -52,7 +52,7 @@ def _conditions(tenant: str, criteria: DeliveryFilter, state: str) -> list[Colum
     if criteria.verification_id is not None:
         conditions.append(outbox.c.verification_id == criteria.verification_id)
     if criteria.endpoint_id is not None:
-        conditions.append(outbox.c.endpoint_id == criteria.endpoint_id)
+        conditions.append(is_for(criteria.endpoint_id))
     return conditions
 
 

@@ -33,7 +33,7 @@ from sqlalchemy.sql.dml import ReturningUpdate
 from connector.store import batch
 from connector.store.dialect import Extended, Insert, from_now, insert, new_id
 from connector.store.models import notice_endpoints, notice_subscriptions, outbox
-from connector.store.outbox import LEASED, READY, Delivery, is_in
+from connector.store.outbox import LEASED, READY, Delivery, is_for, is_in
 from connector.store.pages import Position
 from connector.store.wake_up import NOTIFY, announce
 
@@ -181,14 +181,15 @@ def resume(connection: Connection, endpoint_id: str) -> None:
     connection.execute(update(outbox).where(*waiting).values(due_at=now))
 
 
-def drop_all(connection: Connection, endpoint_id: str) -> None:
-    """Remove the notices of an endpoint that nobody is sending."""
-    connection.execute(delete(outbox).where(_waits(endpoint_id)))
+def drop_some(connection: Connection, endpoint_id: str, limit: int) -> int:
+    """Remove some notices of an endpoint that nobody is sending; returns their number."""
+    some = select(outbox.c.id).where(_waits(endpoint_id)).order_by(outbox.c.created_at).limit(limit)
+    return connection.execute(delete(outbox).where(outbox.c.id.in_(some.scalar_subquery()))).rowcount
 
 
 def is_being_sent(connection: Connection, endpoint_id: str) -> bool:
     """Whether a worker is sending a notice to an endpoint, or holds a lease on one."""
-    under_way = (outbox.c.endpoint_id == endpoint_id, is_in(READY), outbox.c.lease_until > from_now(0))
+    under_way = (is_for(endpoint_id), is_in(READY), outbox.c.lease_until > from_now(0))
     return connection.execute(select(outbox.c.id).where(*under_way).limit(1)).one_or_none() is not None
 
 
@@ -198,7 +199,7 @@ def resend(connection: Connection, endpoint_id: str, since: datetime, after: str
     Returns the position of the last one where more may follow.
     """
     place = (outbox.c.created_at, outbox.c.id)
-    of_endpoint = (outbox.c.endpoint_id == endpoint_id, ~is_in(READY), tuple_(*place) > tuple_(since, after))
+    of_endpoint = (is_for(endpoint_id), ~is_in(READY), tuple_(*place) > tuple_(since, after))
     page = connection.execute(select(*place).where(*of_endpoint).order_by(*place).limit(limit)).all()
     again = {"state": READY, "attempts": 0, "due_at": from_now(0), "settled_at": None}
     announce(connection)
@@ -210,7 +211,7 @@ def rate(connection: Connection, endpoint_id: str, limit: int) -> tuple[int, int
     """Return how many of an endpoint's latest deliveries there are, their attempts, and those that succeeded."""
     latest = (
         select(outbox.c.attempts, (outbox.c.state == "done").label("is_done"))
-        .where(outbox.c.endpoint_id == endpoint_id)
+        .where(is_for(endpoint_id))
         .order_by(outbox.c.created_at.desc())
         .limit(limit)
         .subquery()
@@ -226,4 +227,4 @@ def rate(connection: Connection, endpoint_id: str, limit: int) -> tuple[int, int
 def _waits(endpoint_id: str) -> ColumnElement[bool]:
     """Return the condition of a notice that is queued and not being sent."""
     is_free = outbox.c.lease_until.is_(None) | (outbox.c.lease_until <= from_now(0))
-    return and_(outbox.c.endpoint_id == endpoint_id, is_in(READY), is_free)
+    return and_(is_for(endpoint_id), is_in(READY), is_free)

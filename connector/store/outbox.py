@@ -43,10 +43,7 @@ READY, DONE, DEAD = "ready", "done", "dead"
 
 
 class Payload(Protocol):
-    """A delivery: a small frozen dataclass of ids; its `kind` selects the handler.
-
-    Its `tenant`, `provider_id` and `verification_id`, where it has them, are the row's as well.
-    """
+    """A delivery: a small frozen dataclass of ids, some of which are its row's as well; `kind` selects the handler."""
 
     kind: ClassVar[str]
     __dataclass_fields__: ClassVar[dict[str, Any]]
@@ -255,6 +252,11 @@ def find_page(
 def is_in(state: str) -> ColumnElement[bool]:
     """Return the condition of a state, written out: the database can then use the index of that state."""
     return outbox.c.state == literal_column(f"'{state}'")
+
+
+def is_for(endpoint_id: str) -> ColumnElement[bool]:
+    """Return the condition of the notices for an endpoint, as their index has it: no other condition leads there."""
+    return and_(outbox.c.endpoint_id == endpoint_id, outbox.c.endpoint_id != literal_column("''"))
 
 
 def parts(state: str) -> list[list[ColumnElement[bool]]]:

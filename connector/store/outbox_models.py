@@ -32,7 +32,7 @@ outbox = Table(
 )
 Index(None, outbox.c.tenant, outbox.c.state, outbox.c.created_at, outbox.c.id)
 partial_index("ix_outbox_verification", "verification_id IS NOT NULL", outbox.c.verification_id)
-partial_index("ix_outbox_endpoint", "endpoint_id IS NOT NULL", outbox.c.endpoint_id, outbox.c.created_at)
+partial_index("ix_outbox_endpoint", "endpoint_id <> ''", outbox.c.endpoint_id, outbox.c.created_at)
 partial_index("ix_outbox_due", "state = 'ready' AND endpoint_id IS NULL", outbox.c.due_at)
 partial_index("ix_outbox_due_notices", "state = 'ready' AND endpoint_id IS NOT NULL", outbox.c.due_at)
 partial_index("ix_outbox_settled", "state = 'done'", outbox.c.settled_at)

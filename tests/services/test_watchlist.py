@@ -236,7 +236,7 @@ def test_nobody_is_told_once_the_provider_sends_no_notices(world: World, ann: Ca
 
     let_pass(world.connector.services.database, timedelta(hours=1))
 
-    assert rows_of(world, TellMatches.kind) == []
+    wait_for(world, TellMatches.kind, "done")
     assert len(application.received) == before
 
 

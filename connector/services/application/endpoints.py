@@ -34,6 +34,7 @@ from connector.domain.tenancy import Tenant
 from connector.domain.urls import UrlPolicy
 from connector.errors import Code, InvalidField, RequestError
 from connector.http.webhook_sender import TIMEOUT, Notifier, NotTaken
+from connector.services.batches import forget
 from connector.services.endpoint_secrets import EndpointSecrets
 from connector.services.journal import Journal
 from connector.services.outbox import Handler
@@ -138,9 +139,9 @@ class Endpoints:
         with self._database.write() as connection:
             known = self._lock(connection, tenant, endpoint_id)
             endpoints.remove(connection, endpoint_id)
-            notices.drop_all(connection, endpoint_id)
             self._record(connection, tenant, endpoint_id, REMOVED, actor, known.config, {})
         self._wait_until_sent(endpoint_id)
+        forget(self._database, lambda connection, size: notices.drop_some(connection, endpoint_id, size))
 
     def rotate_secret(
         self, tenant: Tenant, endpoint_id: str, secret: str | None = None, actor: str = SYSTEM

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from connector.domain.notices import OWN_EVENTS, Endpoint, EndpointConfig
 from connector.domain.studio import Notices
 from connector.services.endpoint_secrets import EndpointSecrets
-from connector.store import endpoints, notices
+from connector.store import endpoints
 
 
 class OwnEndpoints:
@@ -35,8 +35,7 @@ class OwnEndpoints:
         known = endpoints.find_own(connection, provider_id)
         if configured.url is None or secret is None:
             if known is not None:
-                endpoints.remove(connection, known.endpoint_id)
-                notices.drop_all(connection, known.endpoint_id)
+                endpoints.remove(connection, known.endpoint_id)  # what is queued for it finds it gone
             return
         config = EndpointConfig(configured.url, OWN_EVENTS, provider_id, configured.tasks)
         if known is None:

@@ -230,8 +230,8 @@ def upgrade() -> None:
         "outbox",
         ["endpoint_id", "created_at"],
         unique=False,
-        sqlite_where=sa.text("endpoint_id IS NOT NULL"),
-        postgresql_where=sa.text("endpoint_id IS NOT NULL"),
+        sqlite_where=sa.text("endpoint_id <> ''"),
+        postgresql_where=sa.text("endpoint_id <> ''"),
     )
     op.create_index(
         "ix_outbox_settled",
