@@ -9,12 +9,14 @@ import time
 import tracemalloc
 import zlib
 from collections.abc import Iterator
+from ipaddress import ip_network
 from pathlib import Path
 
 import pytest
 
 from connector.errors import ConfigurationError
 from connector.http.client import BodyTooLargeError, ExchangeError, HttpClient
+from connector.http.sockets import Reach, Refused
 from tests.http.peers import Exchange, Peer, Script, answering, make_certificate
 
 LIMIT = 10_000
@@ -442,3 +444,18 @@ def test_a_proxy_that_drips_is_given_up(script: Script) -> None:
     with Peer(script) as proxy:
         error = refused("https://behind.example/", HttpClient(proxy=f"http://{proxy.host}"), seconds=SHORT)
     assert error.reason == "no answer in time"
+
+
+@pytest.mark.parametrize(
+    "address", ["10.0.0.1", "169.254.169.254", "192.168.1.1", "127.0.0.1", "::1", "fd00::1", "fe80::1"]
+)
+def test_private_and_link_local_addresses_are_refused_unless_their_network_is_allowed(address: str) -> None:
+    public = Reach(is_public_only=True)
+    with pytest.raises(Refused, match=r"app\.example is no public host"):
+        public.check("app.example", address)
+    public.check("app.example", "93.184.216.34")
+
+    allowed = Reach(is_public_only=True, networks=(ip_network(f"{address}/{ip_network(address).max_prefixlen}"),))
+    allowed.check("app.example", address)
+    with pytest.raises(Refused):
+        allowed.check("app.example", "10.9.9.9")

@@ -40,7 +40,12 @@ def main() -> None:
                 time.sleep(60)
             notes.write(f"{order.number}\n")
 
-        settings = Settings(data_dir=Path(orders["data_dir"]), database_url=orders["database_url"], sweep_interval=3600)
+        settings = Settings(
+            data_dir=Path(orders["data_dir"]),
+            database_url=orders["database_url"],
+            sweep_interval=3600,
+            allow_http_loopback=True,
+        )
         services = create_services(settings, handlers=[Handler(Record, record, batch=20)])
         relay = create_relay(services, threads=orders["threads"], poll_interval=0.05)
         _say("ready")
