@@ -38,9 +38,9 @@ def main() -> None:
             began = time.monotonic()
             measured[name] = parts[name]()
             print(f"{name}: {time.monotonic() - began:.0f} s", file=sys.stderr)
+            if len(sys.argv) > 1:
+                Path(sys.argv[1]).write_text(json.dumps(measured, indent=2) + "\n", encoding="utf-8")
     print(report.tables(measured))
-    if len(sys.argv) > 1:
-        Path(sys.argv[1]).write_text(json.dumps(measured, indent=2) + "\n", encoding="utf-8")
 
 
 def _parts(directory: Path, server: str) -> Mapping[str, Callable[[], Any]]:

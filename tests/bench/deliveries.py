@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from statistics import median
-from typing import Any
+from subprocess import PIPE
+from typing import IO, Any
 
 from sqlalchemy import func, select, text
 
@@ -18,7 +19,7 @@ from connector.store import outbox
 from connector.store.engine import Database
 from connector.store.models import outbox as outbox_table
 from tests.bench.processes import ROOT, new_database
-from tests.bench.worker import Nothing, Stamp
+from tests.bench.worker import Stamp
 
 CREATE = "CREATE TABLE bench_starts (number integer, started timestamptz DEFAULT clock_timestamp())"
 DELAYS = """
@@ -54,10 +55,10 @@ def _database(directory: Path, server: str, root: Path) -> str:
 def _rate(directory: Path, url: str, root: Path, number: int) -> float:
     """Return how many deliveries a second two workers make, from the first one on."""
     database = Database(url)
-    with _workers(directory, url, root, 2):
-        with database.write() as connection:
-            outbox.add_all(connection, [Nothing(each) for each in range(number)])
-        while (left := _ready(database)) == number:
+    with _workers(directory, url, root, 2) as inputs:
+        inputs[0].write(f"{number}\n")
+        inputs[0].flush()
+        while not (left := _ready(database)):
             time.sleep(0.001)
         began = time.perf_counter()
         while _ready(database):
@@ -91,15 +92,20 @@ def _ready(database: Database) -> int:
 
 
 @contextmanager
-def _workers(directory: Path, url: str, root: Path, number: int) -> Iterator[None]:
+def _workers(directory: Path, url: str, root: Path, number: int) -> Iterator[list[IO[str]]]:
+    """Run workers until the end; returns what they read: a number has one of them add so many rows."""
     environ = os.environ | {"PYTHONPATH": str(root)}
     command = [sys.executable, str(Path(__file__).with_name("worker.py")), url, str(directory / "deliveries")]
     with ExitStack() as stack:
+        inputs = []
         for _ in range(number):
             process = stack.enter_context(
-                subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+                subprocess.Popen(command, env=environ, stdin=PIPE, stdout=PIPE, stderr=subprocess.DEVNULL, text=True)
             )
-            stack.callback(process.terminate)
+            assert process.stdin
             assert process.stdout
             assert process.stdout.readline().strip() == "ready"
-        yield
+            inputs.append(process.stdin)
+        yield inputs
+        for each in inputs:
+            each.close()

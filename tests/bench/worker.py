@@ -5,7 +5,6 @@ It imports nothing of the tests, so that it can run on an earlier version as wel
 
 from __future__ import annotations
 
-import signal
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +15,7 @@ from sqlalchemy import text
 from connector.bootstrap import create_services
 from connector.services.outbox import Handler
 from connector.settings import Settings
+from connector.store import outbox
 from connector.worker import create_relay
 
 
@@ -36,9 +36,7 @@ class Stamp:
 
 
 def work(url: str, directory: Path) -> None:
-    """Deliver until told to stop."""
-    ending = (signal.SIGTERM, signal.SIGINT)
-    signal.pthread_sigmask(signal.SIG_BLOCK, ending)
+    """Deliver until the input ends; each line of it is a number of rows to add."""
     services = create_services(
         Settings(data_dir=directory, database_url=url, sweep_interval=3600),
         handlers=[Handler(Nothing, lambda _: None, batch=20), Handler(Stamp, lambda stamp: _record(services, stamp))],
@@ -46,7 +44,9 @@ def work(url: str, directory: Path) -> None:
     relay = create_relay(services, threads=2)
     relay.start()
     print("ready", flush=True)
-    signal.sigwait(ending)
+    for line in sys.stdin:
+        with services.database.write() as connection:
+            outbox.add_all(connection, [Nothing(number) for number in range(int(line))])
     relay.stop()
     services.close()
 
