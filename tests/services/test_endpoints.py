@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from click.testing import Result
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from connector.domain.tenancy import Tenant
@@ -577,3 +578,37 @@ def test_a_test_says_how_it_was_answered(world: World, admin: Caller, applicatio
     assert refused["problem"] == f"{application.host} answered HTTP 403."
     at = datetime.fromisoformat(application.received[0].body["at"])
     assert (application.received[0].body["type"], at.tzinfo is not None) == ("test", True)
+
+
+def test_the_command_line_does_the_same(world: World, application: Application, run: Callable[..., Result]) -> None:
+    def call(*words: str) -> Result:
+        return run("notices", *words, CONNECTOR_ALLOW_HTTP_LOOPBACK="true")
+
+    def read(*words: str) -> Any:
+        return json.loads(call(*words, "--json").stdout)
+
+    made = read("add", application.url, "--event", FINISHED, "--provider", world.provider_id)
+    endpoint_id = made["id"]
+    assert made["secret"].startswith("whsec_")
+    assert [each["id"] for each in read("list")["endpoints"]] == [endpoint_id]
+    assert read("update", endpoint_id, "--event", CLAIMS)["events"] == [CLAIMS]
+    assert read("update", endpoint_id, "--disable")["disabledBecause"] == "administrator"
+    assert read("update", endpoint_id, "--enable")["isEnabled"] is True
+    assert read("rotate-secret", endpoint_id)["secret"] not in (made["secret"], "********")
+    assert read("test", endpoint_id)["status"] == 204
+    application.answers(Reply(500))
+    assert call("test", endpoint_id).exit_code == 1
+    application.answers(Reply())
+    finish(world)
+    settled(world)
+    application.received.clear()
+    [delivery] = read("attempts", endpoint_id)["deliveries"]
+    assert call("resend", delivery["id"]).exit_code == 0
+    world.wait_until(lambda: len(application.received) == 1)
+    settled(world)
+    assert call("recover", endpoint_id, "--since", "yesterday").exit_code == 2
+    assert call("recover", endpoint_id, "--since", "2001-01-01T00:00:00Z").exit_code == 0
+    world.wait_until(lambda: len(application.received) == 2)
+    assert call("remove", endpoint_id, "--yes").exit_code == 0
+    assert read("list")["count"] == 0
+    assert call("test", endpoint_id).exit_code == 1
