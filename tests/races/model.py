@@ -128,9 +128,9 @@ class User:
         return next((attempt for attempt in reversed(self.attempts) if claims <= attempt.claims), None)
 
     def complete(self, claims: frozenset[str]) -> Answer:
-        """Ask for the result."""
+        """Ask for the result; of an attempt that broke off, there is one where an earlier attempt had the claims."""
         attempt = self.latest(claims)
-        if attempt is None or not (attempt.is_known or attempt.is_closed):
+        if attempt is None or not (attempt.is_known or (attempt.is_closed and claims & self.known_claims)):
             return NO_ATTEMPT
         self.learn(attempt)
         return STARTED
