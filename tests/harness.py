@@ -52,9 +52,14 @@ class Clock:
 
     def __init__(self) -> None:
         self._ahead = timedelta()
+        self._stopped_at: datetime | None = None
 
     def __call__(self) -> datetime:
-        return datetime.now(UTC) + self._ahead
+        return (self._stopped_at or datetime.now(UTC)) + self._ahead
+
+    def stop(self) -> None:
+        """Move only when told to, however long the machine takes."""
+        self._stopped_at = datetime.now(UTC)
 
     def advance(self, seconds: float) -> None:
         self._ahead += timedelta(seconds=seconds)

@@ -21,7 +21,7 @@ from connector.cli import main
 from connector.errors import ConfigurationError
 from connector.settings import Issuer, load
 from tests.access.asked import CLIENT_ID, SECRET, Asked
-from tests.api.test_auth import AuthIssuer, Site
+from tests.api.test_auth import DAY, AuthIssuer, Site
 from tests.waiting import wait_until
 
 
@@ -94,8 +94,8 @@ class TestAnswers:
             ({"exp": float("nan")}, "exp"),
             ({"nbf": 10**400}, "nbf"),
             ({"iat": 10**400}, "iat"),
-            ({"nbf": time.time() + 300}, "nbf"),
-            ({"iat": time.time() + 300}, "iat"),
+            ({"nbf": time.time() + DAY}, "nbf"),
+            ({"iat": time.time() + DAY}, "iat"),
             ({"iss": "https://elsewhere.example.com"}, "iss"),
             ({"token_type": "refresh_token"}, "use"),
             ({"token_type": "DPoP"}, "use"),

@@ -120,7 +120,7 @@ def test_an_operator_takes_a_user_through_a_verification(deployment: Deployment)
     assert GIVEN_NAME in table
     assert run_id in deployment.run("verification", "list")
     assert deployment.run("verification", "list", "--user", "ben") == "No verification was started.\n"
-    assert json.loads(deployment.run("verification", "list", "--tenant", "acme", "--json"))["totalResults"] == 0
+    assert json.loads(deployment.run("verification", "list", "--tenant", "acme", "--json"))["verifications"] == []
 
 
 def test_the_metrics_of_two_workers_add_up_whichever_is_asked(deployment: Deployment) -> None:

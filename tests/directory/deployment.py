@@ -102,7 +102,7 @@ def deployed(
 
 def _directories(scim: ScimServer, faulty: FaultyDirectory, dialect: str) -> dict[str, DirectorySettings]:
     def of_scim(
-        look_up_by: str = "", gone_users: str = "unverify", *, writes_status: bool = False
+        look_up_by: str = "", gone_users: str = "unverify", *, writes_status: bool = False, timeout: float = 15
     ) -> DirectorySettings:
         return DirectorySettings(
             kind="scim",
@@ -112,7 +112,7 @@ def _directories(scim: ScimServer, faulty: FaultyDirectory, dialect: str) -> dic
             token_url=scim.token_url,
             client_id=CLIENT_ID,
             client_secret="env:SCIM_SECRET",
-            timeout=15,
+            timeout=timeout,
             check_interval=INTERVAL,
             checks_per_minute=1_000_000,
             gone_users=gone_users,
@@ -130,7 +130,7 @@ def _directories(scim: ScimServer, faulty: FaultyDirectory, dialect: str) -> dic
         "scim": of_scim(),
         "names": of_scim("userName"),
         "removing": of_scim(gone_users="remove"),
-        "keeping": of_scim(gone_users="keep"),
+        "keeping": of_scim(gone_users="keep", timeout=60),
         "writing": of_scim(writes_status=True),
         "away": of_faulty("scim", "wso2", timeout=1),
         "keycloak": of_faulty("keycloak", dialect),

@@ -53,6 +53,16 @@ def test_a_pass_finds_changed_values_and_no_others(deployment: Deployment) -> No
     assert claims_of(world, bob) == ALL
 
 
+def test_a_pass_goes_on_where_one_delivery_has_time_for_one_user_alone(deployment: Deployment) -> None:
+    world = deployment.world("keeping")  # one answer may take longer than a delivery
+    people = [add_ann(deployment.scim, name) for name in ("ann", "bob", "cid")]
+    for user_id in people:
+        verify(world, user_id)
+        deployment.scim.change(user_id, **{f"{CUSTOM}:dateOfBirth": "1991-01-01"})
+    sweep(deployment)
+    assert [claims_of(world, user_id) for user_id in people] == [{GIVEN_NAME, LAST_NAME}] * 3
+
+
 def test_a_pass_is_made_once_an_interval(deployment: Deployment) -> None:
     world = deployment.world("scim")
     verify(world, add_ann(deployment.scim))

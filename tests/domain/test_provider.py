@@ -229,6 +229,9 @@ class TestConfiguration:
         claims = {**CONFIG.claims, f"urn:x{mark}": "dob"}
         assert "a local claim must hold no control characters" in refusal(replace(CONFIG, claims=claims))
 
+    def test_a_claim_without_a_name_is_refused(self) -> None:
+        assert "a local claim must not be empty" in refusal(replace(CONFIG, claims={**CONFIG.claims, " ": "dob"}))
+
     @pytest.mark.parametrize(
         "name", ["Zoë 王小明", "\u0646\u0627\u0645\u200c\u0647\u0627", "a\u00a0b", "e\u0301", "👩\u200d💻"]
     )

@@ -64,6 +64,7 @@ ASKERS: dict[str, Callable[[World, Caller, str], int]] = {
 @pytest.mark.parametrize("name", ASKERS)
 def test_run_that_was_asked_for_a_moment_ago_is_not_asked_for_again(world: World, ann: Caller, name: str) -> None:
     run_id, ask = open_run(world, ann), ASKERS[name]
+    world.clock.stop()
     before = asked(world)
     statuses = {ask(world, ann, run_id) for _ in range(5)}
     assert (asked(world) - before, len(statuses)) == (1, 1)

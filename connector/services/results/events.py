@@ -100,11 +100,8 @@ class Events:
             self.match(provider_id, event.run_id)  # the run may have been recorded meanwhile
         return _received(provider_id, event, state)
 
-    def match(self, provider_id: str, run_id: str) -> bool:
-        """Apply the events parked for a run, now that the run may be known; False where there are none."""
-        with self._database.read() as connection:
-            if not events.find_parked(connection, provider_id, run_id):
-                return False
+    def match(self, provider_id: str, run_id: str) -> None:
+        """Apply the events parked for a run, now that the run may be known."""
         with self._database.write() as connection:
             follow_ups = []
             for parked in events.find_parked(connection, provider_id, run_id):
@@ -116,7 +113,6 @@ class Events:
                 follow_ups.append(follow_up)
             for follow_up in follow_ups:
                 follow_up()
-        return True
 
     def complete(self, provider_id: str, run_id: str, onfido: OnfidoClient) -> None:
         """Apply the events parked for a document's comparison, although Onfido does not show the run as ended yet.

@@ -61,11 +61,12 @@ class Recorder:
                 "ask with INITIATED again.",
             ) from error
         recorded = stored.verification
-        has_news = bool(parked) and self._events.match(attempt.provider.provider_id, run.run_id)
+        if parked:
+            self._events.match(attempt.provider.provider_id, run.run_id)
         is_behind = recorded.status != run.status
         if is_behind:
             return self._results.refresh(attempt.provider, recorded, attempt.deadline, INITIATED).stored
-        if not has_news:
+        if not parked:
             return stored
         with self._database.read() as connection:
             return snapshots.take(connection, recorded)

@@ -106,7 +106,7 @@ class Verifications:
         with self._refusals.traced(StartRequest(tenant, user_id, provider_id, uris, actor)):
             with self._database.read() as connection:
                 refused = self._refusals.ask(connection, provider_id, user_id)
-                provider = enabled(connection, tenant.name, provider_id)
+                provider = enabled(connection, tenant.name, provider_id).limited(tenant.limits.attempts)
             _check_mapped(provider, uris)
             self._refusals.check(provider, refused)
             plan = plan_run(provider.studio, request, self._clock())
