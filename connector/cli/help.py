@@ -9,6 +9,7 @@ import click
 
 RUN = "c7ff64b6-e9ab-4b07-a4d0-c3c68a264804"
 APPLICANT = "87fed579-ccb5-40ef-8bf1-c7fb5aaf285f"
+ENDPOINT = "b94d27b9-9f05-4b5c-8b1a-0c5de0f0a002"
 DELIVERY = "5c8a1f0e-6a7e-4a6a-9d3b-0c5de0f0a001"
 
 # By the words of the command; a line that needs more than one is joined by a backslash.
@@ -42,6 +43,18 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "outbox list": ("connector outbox list --dead",),
     "outbox retry": (f"connector outbox retry {DELIVERY}",),
     "outbox drop": (f"connector outbox drop {DELIVERY} --yes",),
+    "notices add": (
+        "export NOTICE_SECRET=whsec_…",
+        "connector notices add https://app.example.com/notices --event claims.changed --event attention.needed",
+    ),
+    "notices list": ("connector notices list --json",),
+    "notices update": (f"connector notices update {ENDPOINT} --disable",),
+    "notices remove": (f"connector notices remove {ENDPOINT} --yes",),
+    "notices rotate-secret": (f"connector notices rotate-secret {ENDPOINT}",),
+    "notices test": (f"connector notices test {ENDPOINT}",),
+    "notices attempts": (f"connector notices attempts {ENDPOINT} --limit 10",),
+    "notices resend": (f"connector notices resend {DELIVERY}",),
+    "notices recover": (f"connector notices recover {ENDPOINT} --since 2026-01-31",),
     "keys list": ("connector keys list",),
     "keys rotate": ("connector keys rotate",),
     "keys revoke": ("connector keys revoke --yes",),

@@ -97,8 +97,6 @@ class Outbox:
 
     def lease_notice(self, owner: str, busy: Collection[str] = ()) -> Delivery | None:
         """Lease the notice that is due first, of an endpoint that is not `busy`; None where there is none."""
-        if not self._notices:
-            return None
         with self._database.write() as connection:
             return notices.lease(connection, owner, self._notices, busy, LEASE)
 

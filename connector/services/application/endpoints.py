@@ -226,11 +226,12 @@ class Endpoints:
     def _wait_until_sent(self, endpoint_id: str) -> None:
         """Wait until nothing that was being sent when the endpoint was removed is under way any more."""
         end = time.monotonic() + SENDING_ENDS
-        while time.monotonic() < end:
-            with self._database.read() as connection:
-                if not notices.is_being_sent(connection, endpoint_id):
-                    return
+        while self._is_being_sent(endpoint_id) and time.monotonic() < end:
             time.sleep(0.05)
+
+    def _is_being_sent(self, endpoint_id: str) -> bool:
+        with self._database.read() as connection:
+            return notices.is_being_sent(connection, endpoint_id)
 
 
 def _properties(config: EndpointConfig) -> list[str]:
