@@ -10,7 +10,6 @@ that memory holds no tokens; there is room for `ROOM` of them.
 
 from __future__ import annotations
 
-import base64
 import hashlib
 import math
 import secrets
@@ -19,13 +18,13 @@ import time
 from concurrent.futures import Future
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
-from urllib.parse import quote_plus, urlencode
 
 import structlog
 
 from connector.access.answers import Answer, AnswerError, Answers, Claims, lifetime, read_answer
 from connector.access.discovery import Fetch, FetchError, IssuerUnavailableError
 from connector.http.client import BodyTooLargeError, ExchangeError, HttpClient
+from connector.http.client_form import client_form
 from connector.settings.issuers import BASIC
 
 if TYPE_CHECKING:
@@ -194,11 +193,6 @@ class Introspection:
         return Answer(claims, self._clock() + (KEEP_INACTIVE if claims is None else lifetime(claims)))
 
     def _request(self, token: str) -> tuple[dict[str, str], bytes]:
-        headers = {"Accept": "application/json", "Content-Type": "application/x-www-form-urlencoded"}
         form = {"token": token, "token_type_hint": "access_token"}
-        if self._issuer.client_auth == BASIC:
-            credentials = f"{quote_plus(self._issuer.client_id)}:{quote_plus(self._secret)}"  # RFC 6749, 2.3.1
-            headers["Authorization"] = f"Basic {base64.b64encode(credentials.encode()).decode()}"
-        else:
-            form |= {"client_id": self._issuer.client_id, "client_secret": self._secret}
-        return headers, urlencode(form).encode()
+        is_basic = self._issuer.client_auth == BASIC
+        return client_form(form, self._issuer.client_id, self._secret, is_secret_in_body=not is_basic)

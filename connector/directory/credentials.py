@@ -14,15 +14,14 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
-from urllib.parse import quote_plus, urlencode, urlsplit
+from urllib.parse import urlsplit
 
 from connector.directory.failures import misunderstood, refused, unreachable, unusable_status
 from connector.directory.limits import Budget
+from connector.domain.access_tokens import is_sendable, renewal_time
 from connector.http.client import ExchangeError, HttpClient
+from connector.http.client_form import client_form
 
-MARGIN_SECONDS = 30.0  # before its end, an access token is renewed; a short-lived one at half its life
-USUAL_LIFE_SECONDS = 300.0  # where the server does not say
-LONGEST_LIFE_SECONDS = 86_400.0
 MAX_TOKEN_LENGTH = 16_384
 MAX_ANSWER = 64 * 1024
 
@@ -78,15 +77,9 @@ class Client:
     def request(self) -> tuple[dict[str, str], bytes]:
         """Return the headers and the body of a request for an access token (RFC 6749, 4.4 and 2.3.1)."""
         form = {"grant_type": "client_credentials", **self.parameters}
-        headers = {"Content-Type": "application/x-www-form-urlencoded", "Accept": "application/json"}
         if self.scope:
             form["scope"] = self.scope
-        if self.sends_secret_in_body:
-            form |= {"client_id": self.client_id, "client_secret": self.secret}
-        else:
-            pair = f"{quote_plus(self.client_id)}:{quote_plus(self.secret)}"
-            headers["Authorization"] = f"Basic {base64.b64encode(pair.encode()).decode()}"
-        return headers, urlencode(form).encode()
+        return client_form(form, self.client_id, self.secret, is_secret_in_body=self.sends_secret_in_body)
 
 
 @dataclass(frozen=True)
@@ -137,10 +130,10 @@ class ClientCredentials:
     def _renew(self, budget: Budget) -> str:
         asked_at = self._monotonic()
         answer = self._ask(budget)
-        token, life = _token(answer), _life(answer.get("expires_in"))
+        token = _token(answer)
         if token is None:
             raise misunderstood(self._host, "it granted no access token that can be sent")
-        granted = _Granted(f"Bearer {token}", asked_at + life - min(MARGIN_SECONDS, life / 2))
+        granted = _Granted(f"Bearer {token}", renewal_time(asked_at, answer.get("expires_in")))
         self._granted = granted
         return granted.header
 
@@ -181,15 +174,4 @@ def _object(host: str, content: bytes) -> dict[str, Any]:
 def _token(answer: Mapping[str, Any]) -> str | None:
     """Return a bearer token that is valid in a header."""
     token, kind = answer.get("access_token"), answer.get("token_type", "bearer")
-    if not isinstance(token, str) or not 0 < len(token) <= MAX_TOKEN_LENGTH or str(kind).lower() != "bearer":
-        return None
-    return token if token.isascii() and token.isprintable() and " " not in token else None
-
-
-def _life(value: object) -> float:
-    """Read how many seconds a token lives; some servers write the number as a text."""
-    try:
-        seconds = float(str(value))
-    except ValueError:
-        return USUAL_LIFE_SECONDS
-    return min(max(seconds, 0.0), LONGEST_LIFE_SECONDS) if math.isfinite(seconds) else USUAL_LIFE_SECONDS
+    return token if is_sendable(token, MAX_TOKEN_LENGTH) and str(kind).lower() == "bearer" else None

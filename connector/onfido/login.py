@@ -10,11 +10,11 @@ closed.
 from __future__ import annotations
 
 import hashlib
-import math
 import re
 from http import HTTPStatus
 from typing import Protocol
 
+from connector.domain.access_tokens import is_sendable, renewal_time
 from connector.domain.credentials import ClientCredentials, Credentials
 from connector.errors import Code, OnfidoError
 from connector.onfido.authorization import AccessToken, Authorization, BearerAuth, ClientAuth, TokenAuth
@@ -24,9 +24,6 @@ from connector.onfido.reading import as_object, read_json, required
 from connector.onfido.refusals import THROTTLED_RETRY_AFTER
 from connector.onfido.transport import Answer, Call, Transport
 
-MARGIN_SECONDS = 30.0  # before its end, an access token is renewed; of a short-lived one, at half its life
-USUAL_LIFE_SECONDS = 300.0  # where Onfido does not say
-LONGEST_LIFE_SECONDS = 86_400.0
 MAX_TOKEN_LENGTH = 8192
 _ERROR = re.compile(r"[a-z_]{1,64}")
 
@@ -107,24 +104,12 @@ def _granted(answer: Answer, asked_at: float) -> AccessToken:
     except ValueError as error:
         why = f"Onfido's answer to the client credentials cannot be read: {error}"
         raise unreachable(why, is_sent=False) from error
-    life = _life(body.get("expires_in"))
-    return AccessToken(token, asked_at + life - min(MARGIN_SECONDS, life / 2))
+    return AccessToken(token, renewal_time(asked_at, body.get("expires_in")))
 
 
 def _header_value(value: object) -> str | None:
     """Return a token that is valid in a header."""
-    if not isinstance(value, str) or not 0 < len(value) <= MAX_TOKEN_LENGTH:
-        return None
-    return value if value.isascii() and value.isprintable() and " " not in value else None
-
-
-def _life(value: object) -> float:
-    """Read how many seconds a token lives; some servers write the number as a text."""
-    try:
-        seconds = float(str(value))
-    except ValueError:
-        return USUAL_LIFE_SECONDS
-    return min(max(seconds, 0.0), LONGEST_LIFE_SECONDS) if math.isfinite(seconds) else USUAL_LIFE_SECONDS
+    return value if is_sendable(value, MAX_TOKEN_LENGTH) else None
 
 
 def _refusal(answer: Answer) -> OnfidoError:
