@@ -78,7 +78,7 @@ class Providers:
             providers.add(connection, provider_id, tenant.name, columns, self._clock())
             self._own.follow(connection, tenant.name, provider_id, studio.notices, config.notice_secret)
             self._record_change(connection, tenant, provider_id, ADDED, actor, columns, config.name)
-        return self.get(tenant, provider_id)
+            return _find(connection, tenant.name, provider_id)
 
     def change(self, tenant: Tenant, provider_id: str, config: ProviderConfig, actor: str = SYSTEM) -> Provider:
         """Replace a provider's configuration; secrets that are None stay.
@@ -104,7 +104,7 @@ class Providers:
             secret = self._secrets.notice_secret(provider_id, config, stored)
             self._own.follow(connection, tenant.name, provider_id, studio.notices, secret)
             self._record_change(connection, tenant, provider_id, CHANGED, actor, changed, config.name, withdrawn)
-        return self.get(tenant, provider_id)
+            return _find(connection, tenant.name, provider_id)
 
     def _withdraw_sandbox(
         self, connection: Connection, stored: Mapping[str, Any], columns: Mapping[str, Any]
@@ -147,7 +147,7 @@ class Providers:
             stored = self._lock(connection, tenant, provider_id)
             providers.change(connection, provider_id, _NO_PREVIOUS, self._clock())
             self._record_change(connection, tenant, provider_id, CHANGED, actor, _NO_PREVIOUS, stored["name"])
-        return self.get(tenant, provider_id)
+            return _find(connection, tenant.name, provider_id)
 
     def get(self, tenant: Tenant, provider_id: str) -> Provider:
         """Return a provider of the tenant; raises `RequestError` where there is none."""
@@ -212,10 +212,7 @@ class Providers:
 
     def _get(self, tenant_name: str, provider_id: str) -> Provider:
         with self._database.read() as connection:
-            provider = providers.find(connection, provider_id, tenant_name)
-        if provider is None:
-            raise _not_found(provider_id)
-        return provider
+            return _find(connection, tenant_name, provider_id)
 
     def _lock(self, connection: Connection, tenant: Tenant, provider_id: str) -> Mapping[str, Any]:
         stored = providers.lock(connection, provider_id, tenant.name)
@@ -237,6 +234,13 @@ class Providers:
         detail = {"properties": sorted(name for name in changed if name != "credentials_set_at")}
         entry = by_administrator(self._clock(), actor, tenant.name, PROVIDER, name, what, detail, provider_id)
         self._journal.record(connection, [entry, *more])
+
+
+def _find(connection: Connection, tenant_name: str, provider_id: str) -> Provider:
+    provider = providers.find(connection, provider_id, tenant_name)
+    if provider is None:
+        raise _not_found(provider_id)
+    return provider
 
 
 def enabled(connection: Connection, tenant_name: str, provider_id: str) -> Provider:
