@@ -186,11 +186,6 @@ def _is_one_of(kinds: Collection[str]) -> ColumnElement[bool]:
 LEASED = tuple(outbox.c[name] for name in ("id", "kind", "payload", "attempts", "history", "endpoint_id"))
 
 
-def finish(connection: Connection, delivery_id: str, owner: str) -> bool:
-    """Mark a row as delivered; False where the lease was lost."""
-    return finish_all(connection, [delivery_id], owner).rowcount == 1
-
-
 def finish_all(connection: Connection, delivery_ids: Sequence[str], owner: str) -> Answer:
     """Mark rows as delivered in one statement; those whose lease was lost do not change."""
     ids = {f"of_{at}": delivery_id for at, delivery_id in enumerate(delivery_ids)}

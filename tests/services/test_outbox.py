@@ -246,7 +246,7 @@ def test_who_lost_the_lease_in_mid_delivery_settles_nothing(database: Database) 
 
     assert (only(outbox).state, taken_over.attempts) == (READY, 2)
     with database.write() as connection:
-        assert rows.finish(connection, taken_over.delivery_id, "second")
+        assert rows.finish_all(connection, [taken_over.delivery_id], "second").rowcount == 1
     assert only(outbox).state == DONE
 
 

@@ -44,7 +44,7 @@ def lease(database: Database, owner: str, *, limit: int = 10, seconds: float = 3
 
 def finish(database: Database, delivery: Delivery, owner: str) -> bool:
     with database.write() as connection:
-        return outbox.finish(connection, delivery.delivery_id, owner)
+        return outbox.finish_all(connection, [delivery.delivery_id], owner).rowcount == 1
 
 
 def fail(database: Database, delivery: Delivery, owner: str, retry_in: float | None) -> bool:
