@@ -14,6 +14,7 @@ from typing import Any
 
 from connector.ground import Clock, open_database, utc_now
 from connector.http.client import HttpClient
+from connector.notifying import Notifying
 from connector.part import part
 from connector.private_file import make_data_dir
 from connector.services.application.tasks import Tasks
@@ -52,10 +53,9 @@ from connector.services.starting.requests import Verifications
 from connector.services.upkeep import Upkeep
 from connector.settings import Settings
 from connector.store.vault import Fingerprints, OpaqueTexts, Vault, read_keys
-from connector.telling import Telling
 
 
-class Services(Telling):
+class Services(Notifying):
     """The use cases on one open database: the command line works on them directly, the web application over HTTP."""
 
     def open_configured(self) -> None:

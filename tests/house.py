@@ -65,9 +65,9 @@ HOUSE: Mapping[str, Room] = {
     "relay": room("courier errors telemetry services store", _LIBRARIES),
     # What wires them, and the processes.
     "ground": room(f"{_CELLAR} part services.assurance services.providers services.signing private_file settings"),
-    "telling": room(f"{_CELLAR} http ground part services.application"),
+    "notifying": room(f"{_CELLAR} http ground part services.application"),
     "bootstrap": room(
-        f"{_CELLAR} http ground part private_file relay settings telling services.providers services.results "
+        f"{_CELLAR} http ground part private_file relay settings notifying services.providers services.results "
         "services.starting services.lookup services.people services.application services.upkeep"
     ),
     "settings_check": room(f"{_FLOOR} access bootstrap directory services settings"),

@@ -13,7 +13,7 @@ from connector.services.application.endpoints import Endpoints
 from connector.services.application.notices import Notices
 
 
-class Telling(Ground):
+class Notifying(Ground):
     """Endpoints, notices and deliveries, on the ground of all use cases."""
 
     @part
