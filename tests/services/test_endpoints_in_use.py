@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -17,22 +16,17 @@ from connector.store.models import outbox as rows
 from tests.contract.wire import ENDPOINTS, assert_error
 from tests.harness import Caller, World
 from tests.services.receiving import SCORE, Application, Reply, use_studio
-from tests.services.test_endpoints import CLAIMS, FINISHED, NEW_SECRET, admin, register, settled  # noqa: F401
+from tests.services.test_endpoints import CLAIMS, FINISHED, NEW_SECRET, register, settled
 
 EPOCH = "1970-01-01T00:00:00+00:00"
 
 
-@pytest.fixture(params=["sqlite"])
-def database_url(new_database: Any, request: pytest.FixtureRequest) -> str:
-    """What is sent does not depend on the database."""
-    url: str = new_database(request.param)
-    return url
+pytestmark = pytest.mark.one_database
 
 
 @pytest.fixture
-def application() -> Iterator[Application]:
-    with Application() as running:
-        yield running
+def admin(world: World) -> Caller:
+    return world.connector.as_admin(world.tenant)
 
 
 def queue(world: World, endpoint_id: str, event: str = FINISHED) -> None:
@@ -52,7 +46,7 @@ def states(world: World) -> list[tuple[str, Any]]:
 
 def test_a_notice_for_a_disabled_endpoint_is_given_up_with_the_reason(
     world: World,
-    admin: Caller,  # noqa: F811
+    admin: Caller,
     application: Application,
 ) -> None:
     endpoint = register(admin, application, FINISHED, isEnabled=False)
@@ -65,7 +59,7 @@ def test_a_notice_for_a_disabled_endpoint_is_given_up_with_the_reason(
 
 def test_a_notice_of_an_event_that_is_no_longer_chosen_is_not_sent(
     world: World,
-    admin: Caller,  # noqa: F811
+    admin: Caller,
     application: Application,
 ) -> None:
     queue(world, register(admin, application, FINISHED)["id"], CLAIMS)
@@ -76,7 +70,7 @@ def test_a_notice_of_an_event_that_is_no_longer_chosen_is_not_sent(
 
 def test_a_refusal_of_one_notice_does_not_hold_up_the_next(
     world: World,
-    admin: Caller,  # noqa: F811
+    admin: Caller,
     application: Application,
 ) -> None:
     endpoint = register(admin, application, FINISHED)
@@ -89,7 +83,7 @@ def test_a_refusal_of_one_notice_does_not_hold_up_the_next(
 @pytest.mark.parametrize("status", [503, 410])
 def test_an_answer_that_comes_after_the_removal_changes_nothing(
     world: World,
-    admin: Caller,  # noqa: F811
+    admin: Caller,
     application: Application,
     status: int,
 ) -> None:
@@ -105,7 +99,7 @@ def test_an_answer_that_comes_after_the_removal_changes_nothing(
 
 def test_a_removal_waits_for_what_is_being_sent(
     world: World,
-    admin: Caller,  # noqa: F811
+    admin: Caller,
     application: Application,
 ) -> None:
     endpoint = register(admin, application, FINISHED)
@@ -118,7 +112,7 @@ def test_a_removal_waits_for_what_is_being_sent(
 
 def test_an_address_that_is_no_longer_allowed_is_not_tested(
     world: World,
-    admin: Caller,  # noqa: F811
+    admin: Caller,
     application: Application,
 ) -> None:
     endpoint = register(admin, application, FINISHED)
@@ -132,7 +126,7 @@ def test_an_address_that_is_no_longer_allowed_is_not_tested(
 
 def test_many_notices_are_made_due_again_page_by_page(
     world: World,
-    admin: Caller,  # noqa: F811
+    admin: Caller,
     application: Application,
 ) -> None:
     endpoint = register(admin, application, FINISHED)
@@ -157,7 +151,7 @@ def test_many_notices_are_made_due_again_page_by_page(
 
 def test_the_secret_of_a_providers_own_endpoint_is_replaced_with_its_property(
     world: World,
-    admin: Caller,  # noqa: F811
+    admin: Caller,
     application: Application,
 ) -> None:
     for secret in (NEW_SECRET, NEW_SECRET, "whsec_" + "QUFB" * 11):
