@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import click
 
-from connector.cli.output import print_json, print_table, services, view_options
-from connector.cli.pages import page_options, print_next
+from connector.cli.output import services, view_options
+from connector.cli.pages import page_options, print_page
 from connector.domain.audit_filter import SUBJECTS, read_audit_filter
 from connector.domain.tenancy import Tenant
 
@@ -35,9 +35,5 @@ def audit(
     with services(context) as opened:
         page = opened.audit.page(tenant, criteria, limit=limit, cursor=cursor)
     body = AuditPageSchema().dump(audit_body(page))
-    if as_json:
-        print_json(body)
-        return
     columns = ("at", "actor", "subject", "name", "from", "to", "userId", "cause")
-    print_table(body["entries"], columns, empty="Nothing matches.")
-    print_next(body["nextCursor"])
+    print_page(body, body["entries"], columns, empty="Nothing matches.", as_json=as_json)

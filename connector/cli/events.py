@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from connector.cli.output import ID, actor, print_json, print_record, print_table, provider_id, services, view_options
-from connector.cli.pages import page_options, print_next
+from connector.cli.output import ID, actor, print_json, print_record, provider_id, services, view_options
+from connector.cli.pages import page_options, print_page
 from connector.cli.watching import watch, watch_option
 from connector.domain.events import EVENT_STATES, EventFilter, StoredEvent
 from connector.domain.tenancy import Tenant
@@ -53,11 +53,8 @@ def list_(
             return
         page = opened.event_lookup.page(tenant, criteria, limit=limit, cursor=cursor)
     views = [_view(each) for each in page.rows]
-    if as_json:
-        print_json({"count": len(views), "events": views, "nextCursor": page.next_cursor})
-        return
-    print_table(views, _COLUMNS, empty="Onfido has posted nothing that matches.")
-    print_next(page.next_cursor)
+    body = {"count": len(views), "events": views, "nextCursor": page.next_cursor}
+    print_page(body, views, _COLUMNS, empty="Onfido has posted nothing that matches.", as_json=as_json)
 
 
 @events.command()

@@ -20,7 +20,7 @@ from connector.cli.output import (
     tenant_options,
     view_options,
 )
-from connector.cli.pages import page_options, print_next
+from connector.cli.pages import page_options, print_page
 from connector.domain.deliveries import DeliveryFilter
 from connector.domain.notices import EVENTS, EndpointConfig
 from connector.domain.tenancy import Tenant
@@ -167,11 +167,9 @@ def attempts(
         criteria = DeliveryFilter(endpoint_id=endpoint_id)
         page = opened.deliveries.page(tenant, criteria, limit=limit, cursor=cursor)
     views = [delivery_body(each) for each in page.rows]
-    if as_json:
-        print_json({"count": len(views), "deliveries": views, "nextCursor": page.next_cursor})
-        return
-    print_table([labelled(each, _ATTEMPTS) for each in views], tuple(_ATTEMPTS), empty="Nothing was sent to it yet.")
-    print_next(page.next_cursor)
+    body = {"count": len(views), "deliveries": views, "nextCursor": page.next_cursor}
+    rows = [labelled(each, _ATTEMPTS) for each in views]
+    print_page(body, rows, tuple(_ATTEMPTS), empty="Nothing was sent to it yet.", as_json=as_json)
 
 
 @notices.command()

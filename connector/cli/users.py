@@ -7,8 +7,8 @@ from typing import Any
 import click
 
 from connector.cli import user_status
-from connector.cli.output import Command, actor, print_json, print_table, services, tenant_options, view_options
-from connector.cli.pages import page_options, print_next
+from connector.cli.output import Command, actor, services, tenant_options, view_options
+from connector.cli.pages import page_options, print_page
 from connector.cli.user_import.command import import_users
 from connector.cli.user_import.entries import value_objection
 from connector.domain.tenancy import Tenant
@@ -75,11 +75,9 @@ def list_(
     with services(context) as opened:
         page = opened.users.page(tenant, limit=limit, cursor=cursor, part=part)
     rows = [{"userId": each} for each in page.rows]
-    if as_json:
-        print_json({"count": len(rows), "users": rows, "nextCursor": page.next_cursor})
-        return
-    print_table(rows, ("userId",), empty="There is no user." if part is None else f"No user's id holds {part}.")
-    print_next(page.next_cursor)
+    body = {"count": len(rows), "users": rows, "nextCursor": page.next_cursor}
+    empty = "There is no user." if part is None else f"No user's id holds {part}."
+    print_page(body, rows, ("userId",), empty=empty, as_json=as_json)
 
 
 @user.command()
