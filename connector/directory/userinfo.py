@@ -1,7 +1,7 @@
 """Users of an OpenID provider: its UserInfo endpoint, asked with the user's own access token.
 
-The values are there for the user alone, in the user's own requests. So nobody else can start a verification, correct a
-claim or update an applicant, and no value is compared on a schedule.
+The values are there for the user alone, in the user's own requests. So only the user can start a verification, no
+administrator can correct a claim or update an applicant, and no value is compared on a schedule.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class UserInfoDirectory:
             )
         if not reply.is_success:
             raise refused(host, reply.status)
-        # OpenID Connect Core, 5.3.2: an answer about somebody else must not be used.
+        # OpenID Connect Core, 5.3.2: an answer about another user must not be used.
         if reply.content.get(self._user_id_claim) != user_id:
             raise misunderstood(host, f"its {self._user_id_claim} must be the id of the user")
         return self._dialect.values(reply.content)

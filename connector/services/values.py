@@ -1,7 +1,7 @@
 """The users' values: read wherever they are, and compared with what is verified.
 
-    embedded directory   who changes a value calls `values_changed` in the same transaction
-    remote directory     nobody says so when a value changes. Whoever reads values compares them with the user's mark
+    embedded directory   `values_changed` is called in the transaction that changes a value
+    remote directory     does not report that a value changes. Each reading is compared with the user's mark
                          (a fingerprint of all values as they were read last) and with what is verified, and records
                          what has changed
 

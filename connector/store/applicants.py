@@ -95,7 +95,7 @@ def find_latest(
 def ask_latest(
     connection: Connection, tenant: str, user_id: str, provider_id: str, environment: str | None
 ) -> Sequence[KnownApplicant | None]:
-    """Return the same, if there is any; it is read once somebody looks at it."""
+    """Return the same, if there is any; it is read once it is needed."""
     of_user = {"of_tenant": tenant, "of_user": user_id, "of_provider": provider_id, "of_environment": environment}
     return batch.execute(connection, _LATEST, of_user).each(_known)
 

@@ -1,4 +1,4 @@
-"""Statements whose answers nobody has looked at yet travel together: one round trip to PostgreSQL for all of them.
+"""Statements whose answers have not been read yet travel together: one round trip to PostgreSQL for all of them.
 
     added = batch.execute(connection, INSERT, row)          # waits
     found = batch.execute(connection, SELECT, key)          # waits
@@ -7,7 +7,7 @@
 
 The statements, their order and their locks are the same on both databases, and so are the errors: a statement that
 fails is reported where the first answer is looked at, ends its batch, and its transaction can only be rolled back.
-On SQLite, and where somebody listens to single statements, they are executed one after another.
+On SQLite, and where single statements are listened to, they are executed one after another.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class Answer:
         return [row[0] for row in self.rows]
 
     def each(self, make: Callable[[Any], T]) -> Sequence[T]:
-        """Return what is made of each row, once somebody looks at it."""
+        """Return what is made of each row, once it is read."""
         return _Made(self, make)
 
     def receive(self, read: Callable[[], Sequence[Any]], rowcount: int) -> None:
@@ -157,7 +157,7 @@ def _of_rows(statement: Insert, columns: Sequence[str], number: int) -> Insert:
 def flush(connection: Connection, *, commit: bool = False) -> None:
     """Send what waits; `commit` ends the transaction in the same round trip.
 
-    Where somebody listens to the commit, or nothing waits, SQLAlchemy ends it.
+    Where the commit is listened to, or nothing waits, SQLAlchemy ends it.
     Raises SQLAlchemy's errors, as `Connection.execute` does.
     """
     if waiting := connection.info.pop(_WAITING, None):
@@ -195,7 +195,7 @@ def forget(info: dict[str, Any]) -> None:
 
 
 def _can_wait(connection: Connection) -> bool:
-    """Whether a statement may be sent later: not where somebody listens to each, to act at its time."""
+    """Whether a statement may be sent later: not where each is listened to, to act at its time."""
     heard = connection.dispatch
     return not (connection.dialect.name == "sqlite" or heard.before_cursor_execute or heard.after_cursor_execute)
 

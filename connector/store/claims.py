@@ -101,7 +101,7 @@ _SETTLE = insert(
 
 
 def find_all(connection: Connection, tenant: str, user_id: str, provider_id: str | None = None) -> Sequence[Claim]:
-    """Return a user's claims, or those with a provider; they are read once somebody looks at them."""
+    """Return a user's claims, or those with a provider; they are read once they are needed."""
     statement = _ALL if provider_id is None else _OF_PROVIDER
     parameters = {"of_tenant": tenant, "of_user": user_id, "of_provider": provider_id}
     return batch.execute(connection, statement, parameters).each(_claim)

@@ -20,7 +20,7 @@ from connector.store.wake_up import NOTIFY, announce
 
 @dataclass(frozen=True)
 class Managed:
-    """A row that somebody has retried or dropped."""
+    """A row that was retried or dropped."""
 
     kind: str
     tenant: str | None

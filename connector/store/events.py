@@ -21,7 +21,7 @@ APPLIED = "applied"
 NOTED = "noted"  # means nothing here
 STATES = (PARKED, APPLIED, NOTED)
 
-MOST_PARKED = 1_000  # events of a provider's that wait for runs which nobody here knows
+MOST_PARKED = 1_000  # events of a provider's that wait for runs that are not known here
 MAKE_ROOM_FOR = 100  # more, when there are too many: the oldest go
 
 # Written out, so that the database can use the index of parked events alone, however many others there are.

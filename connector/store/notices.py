@@ -182,7 +182,7 @@ def resume(connection: Connection, endpoint_id: str) -> None:
 
 
 def drop_some(connection: Connection, endpoint_id: str, limit: int) -> int:
-    """Remove some notices of an endpoint that nobody is sending; returns their number."""
+    """Remove some notices of an endpoint that are not being sent; returns their number."""
     some = select(outbox.c.id).where(_waits(endpoint_id)).order_by(outbox.c.created_at).limit(limit)
     return connection.execute(delete(outbox).where(outbox.c.id.in_(some.scalar_subquery()))).rowcount
 

@@ -57,7 +57,7 @@ def find(connection: Connection, provider_id: str, user_id: str, after: datetime
 
 
 def ask(connection: Connection, provider_id: str, user_id: str, after: datetime) -> Sequence[RefusedStarts]:
-    """Return the same, if there is any; it is read once somebody looks at it."""
+    """Return the same, if there is any; it is read once it is needed."""
     answer = batch.execute(connection, _FIND, {"of_provider": provider_id, "of_user": user_id, "after": after})
     return answer.each(lambda row: RefusedStarts(row.number, row.since))
 

@@ -35,7 +35,7 @@ class Snapshot:
 
 
 def take(connection: Connection, verification: Verification) -> Snapshot:
-    """Read a verification and its claims, once somebody looks at them."""
+    """Read a verification and its claims, once they are needed."""
     tenant, user_id, provider_id = verification.tenant, verification.user_id, verification.provider_id
     answer = batch.execute(connection, verifications.FIND, {"verification_id": verification.verification_id})
     return Snapshot(answer.each(verifications.read_row), claims.find_all(connection, tenant, user_id, provider_id))
