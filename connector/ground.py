@@ -19,6 +19,7 @@ from connector.part import part
 from connector.private_file import make_data_dir
 from connector.services.afterwards import Afterwards
 from connector.services.assurance import VerifiedClaims
+from connector.services.console_sessions import ConsoleSessions
 from connector.services.endpoint_secrets import EndpointSecrets
 from connector.services.health import Health
 from connector.services.journal import Journal, Subscriber
@@ -153,3 +154,16 @@ class Ground:
         self._afterwards.close()
         self._transport.close()
         self.database.close()
+
+    @part
+    def console_sessions(self) -> ConsoleSessions:
+        """Sign people in to the console, and out."""
+        lifetime, idle_time = (
+            timedelta(seconds=each)
+            for each in (self.settings.console_session_lifetime, self.settings.console_idle_time)
+        )
+        return ConsoleSessions(self.database, self._texts, lifetime, idle_time, self._clock)
+
+    def derive_key(self, purpose: str) -> bytes:
+        """Return a key of the deployment's own for a purpose, the same in every process."""
+        return self._fingerprints.derive(purpose)

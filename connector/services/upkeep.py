@@ -34,7 +34,7 @@ from connector.services.starting.attempts import SWEPT
 from connector.services.starting.initiation import Initiation
 from connector.services.starting.refusals import WINDOW
 from connector.services.timing import Deadline, background
-from connector.store import events, history, refused_starts, verification_search, verifications
+from connector.store import console_sessions, events, history, refused_starts, verification_search, verifications
 from connector.store import outbox as rows
 from connector.store.engine import Database
 
@@ -137,6 +137,8 @@ class Upkeep:
             lambda connection, size: history.forget_refusals(connection, retained_since, size),
             lambda connection, size: refused_starts.forget_old(connection, now - WINDOW, size),
             lambda connection, size: verification_search.forget_results(connection, retained_since, size),
+            lambda connection, size: console_sessions.forget_sessions(connection, now, size),
+            lambda connection, size: console_sessions.forget_links(connection, now, size),
             lambda connection, size: rows.forget_done(connection, self._delivery_retention, size),
         ):
             forget(self._database, forget_some)

@@ -4,6 +4,7 @@
 
     fields.py    how a declared setting is read and shown
     checks.py    what its value has to be
+    files.py     reading the TOML file
     issuers.py   the settings of an issuer; profiles.py: their defaults, by product
     texts.py     which characters a text may have
     secret.py    secrets that are named, not contained
@@ -17,7 +18,6 @@ After a change: `python -m connector.settings > config/settings.toml`.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +26,7 @@ from typing import Any
 from connector.errors import ConfigurationError
 from connector.settings import checks
 from connector.settings.fields import CONFIG_VARIABLE, Checked, read_environment, read_table, render, setting
+from connector.settings.files import read_file
 from connector.settings.issuers import Issuer, distinct
 from connector.settings.secret import or_reference
 from connector.settings.tenants import Tenant, all_issuers, distinct_tenants
@@ -196,6 +197,19 @@ class Settings(Checked):
         checks.one_of("auto", "always", "never"),
     )
 
+    console_enabled: bool = setting(
+        True, "Whether administrators have the console, a web site at `/console`.", section="Console"
+    )
+    console_threads: int = setting(
+        4, "Threads in each process that answer the console's pages; the API's are others.", checks.at_least(1)
+    )
+    console_session_lifetime: int = setting(
+        28_800, "Seconds after which a person has to sign in to the console again.", checks.at_least(60)
+    )
+    console_idle_time: int = setting(
+        1_800, "Seconds without a page after which a person has to sign in again.", checks.at_least(60)
+    )
+
     log_level: str = setting(
         "INFO",
         "The least severity that is logged: DEBUG, INFO, WARNING or ERROR.",
@@ -270,21 +284,8 @@ def load(config: Path | None, environ: Mapping[str, str], **overrides: Any) -> S
     if (data_home := Path(environ.get("XDG_DATA_HOME", ""))).is_absolute():
         values["data_dir"] = data_home / DIRECTORY
     if path := config or environ.get(CONFIG_VARIABLE):
-        values |= read_table(Settings, _parse(Path(path)))
+        values |= read_table(Settings, read_file(Path(path)))
     return Settings(**values | read_environment(Settings, environ) | overrides)
-
-
-def _parse(path: Path) -> dict[str, Any]:
-    try:
-        return tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise ConfigurationError(f"The settings file {path} cannot be read: {error.strerror}.") from error
-    except tomllib.TOMLDecodeError as error:
-        raise ConfigurationError(f"The settings file {path} is not TOML: {error}.") from None
-    except UnicodeDecodeError:
-        raise ConfigurationError(f"The settings file {path} is not UTF-8.") from None
-    except (ValueError, RecursionError):  # `tomllib` reads neither numbers of thousands of digits nor deep nesting
-        raise ConfigurationError(f"The settings file {path} is not TOML: it cannot be read.") from None
 
 
 def reference() -> str:

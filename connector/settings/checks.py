@@ -242,3 +242,10 @@ def media_types(values: tuple[str, ...]) -> tuple[str, ...]:
     if not values or not all(values):
         raise ValueError("must name at least one type")
     return tuple(value.lower() for value in values)
+
+
+def scope_names(values: tuple[str, ...]) -> tuple[str, ...]:
+    """Check for names of scopes (RFC 6749, 3.3), of which `openid` asks for an ID token."""
+    if "openid" not in values or not all(re.fullmatch(r"[!#-\[\]-~]+", value) for value in values):
+        raise ValueError("must be names of scopes, openid among them")
+    return values

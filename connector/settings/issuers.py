@@ -19,6 +19,12 @@ from connector.settings.secret import secret_reference
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA")
 JWT, OPAQUE = "jwt", "opaque"
 BASIC, POST = "client_secret_basic", "client_secret_post"
+CONSOLE_SCOPES = (
+    "openid",
+    "profile",
+    *(f"internal_idvp_{name}" for name in ("view", "add", "update", "delete")),
+    *(f"internal_idv_claim_{name}" for name in ("verify", "view", "add", "update", "delete")),
+)
 
 
 def _our_scopes(table: Table) -> Table:
@@ -118,8 +124,29 @@ class Issuer(Checked):
     )
     client_auth: str = setting(BASIC, f"How that client authenticates: {BASIC} or {POST}.", checks.one_of(BASIC, POST))
 
+    console_client_id: str = setting(
+        "",
+        "The client as which the console signs administrators in here, by OpenID Connect; empty: it does not. Its "
+        "redirect URI is `public_url`, then /t/{tenant} for other tenants than the default one, then "
+        "/console/callback; its back-channel logout URI the same with /console/backchannel.",
+    )
+    console_client_secret: str = setting(
+        "",
+        "Where that client's secret is: env:NAME or file:/path; empty: a client without one.",
+        secret_reference,
+        is_secret=True,
+    )
+    console_scopes: tuple[str, ...] = setting(
+        CONSOLE_SCOPES,
+        "The scopes that the console asks for, under the issuer's names for them; what is granted of them decides "
+        "what a person sees and may do.",
+        checks.scope_names,
+    )
+
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.console_client_secret and not self.console_client_id:
+            raise ConfigurationError("console_client_id must be set where console_client_secret is.")
         missing = [name for name in ("client_id", "client_secret") if not getattr(self, name)]
         if self.token_format == OPAQUE and missing:
             raise ConfigurationError(f"{' and '.join(missing)} must be set where token_format is {OPAQUE}.")

@@ -77,6 +77,10 @@ class Fingerprints:
         parts = "".join(f"{len(part)}:{part}" for part in (tenant, user_id, uri, normal(value)))
         return hmac.new(self._key, parts.encode(), hashlib.sha256).hexdigest()
 
+    def derive(self, purpose: str) -> bytes:
+        """Return a key for another purpose, of which this one cannot be computed."""
+        return hmac.new(self._key, f"key for {purpose}".encode(), hashlib.sha512).digest()
+
 
 class OpaqueTexts:
     """Text that callers keep and return unchanged, equal for equal contents: they can neither read nor change it."""

@@ -1,0 +1,155 @@
+"""Sessions of the console: kept in the database, so that they can be listed and ended.
+
+A browser's cookie holds a secret of 256 bits; the database only its digest. A session ends after its lifetime, when it
+is idle for too long, at sign-out, when the issuer signs the person out, or when an administrator ends it. That it is
+in use is written once a minute at most.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+import uuid
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import structlog
+
+from connector.domain.tenancy import Tenant
+from connector.services.cursors import Cursors, Page, key_of
+from connector.store import console_sessions
+from connector.store.console_sessions import ConsoleLink, ConsoleSession
+from connector.store.engine import Database
+from connector.store.vault import OpaqueTexts
+
+log = structlog.get_logger(__name__)
+
+SECRET_BYTES = 32
+TOUCH_AFTER = timedelta(minutes=1)
+LINK_LIFETIME = timedelta(minutes=15)
+MAX_NAME = 255
+
+
+@dataclass(frozen=True)
+class Person:
+    """Who signs in, as the issuer says, and what they may do."""
+
+    user_id: str
+    name: str
+    client_id: str
+    issuer: str
+    scopes: frozenset[str]
+    subject: str = ""
+    issuer_session: str | None = None
+
+
+class ConsoleSessions:
+    """Begins, finds and ends sessions."""
+
+    def __init__(
+        self,
+        database: Database,
+        texts: OpaqueTexts,
+        lifetime: timedelta,
+        idle_time: timedelta,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._database = database
+        self._cursors = Cursors(texts, "console sessions")
+        self._lifetime = lifetime
+        self._idle_time = idle_time
+        self._clock = clock
+
+    def begin(self, tenant: Tenant, person: Person, replaced: str | None = None) -> str:
+        """Begin a session, end the one that the browser had, and return the secret for the browser's cookie."""
+        secret, now = secrets.token_urlsafe(SECRET_BYTES), self._clock()
+        session = ConsoleSession(
+            session_id=str(uuid.uuid4()),
+            tenant=tenant.name,
+            user_id=person.user_id,
+            name=person.name[:MAX_NAME],
+            client_id=person.client_id[:MAX_NAME],
+            issuer=person.issuer,
+            subject=person.subject or person.user_id,
+            issuer_session=person.issuer_session,
+            scopes=person.scopes,
+            created_at=now,
+            seen_at=now,
+            expires_at=now + self._lifetime,
+        )
+        with self._database.write() as connection:
+            if replaced and (former := console_sessions.find(connection, _digest(replaced))):
+                console_sessions.end(connection, former.tenant, former.session_id)
+            console_sessions.add(connection, session, _digest(secret))
+        log.info("console.signed_in", tenant=tenant.name, user=person.user_id, issuer=person.issuer)
+        return secret
+
+    def find(self, tenant: Tenant, secret: str) -> ConsoleSession | None:
+        """Return the tenant's session of a cookie; None where there is none, or it has ended."""
+        now, digest = self._clock(), _digest(secret)
+        with self._database.read() as connection:
+            session = console_sessions.find(connection, digest)
+        if session is None or session.tenant != tenant.name or not self._is_open(session, now):
+            return None
+        if now - session.seen_at >= TOUCH_AFTER:
+            with self._database.write() as connection:
+                console_sessions.touch(connection, session.session_id, now)
+        return session
+
+    def search(
+        self, tenant: Tenant, *, user_id: str | None = None, limit: int, cursor: str | None = None
+    ) -> Page[ConsoleSession]:
+        """Return the sessions of a tenant, or of one user, the newest first, without those that have ended."""
+        after, now = self._cursors.position(tenant.name, cursor), self._clock()
+        with self._database.read() as connection:
+            rows = console_sessions.search(connection, tenant.name, user_id, limit + 1, after)
+        page = self._cursors.page(tenant.name, rows, limit, lambda each: key_of(each.created_at, each.session_id))
+        return Page([each for each in page.rows if self._is_open(each, now)], page.next_cursor)
+
+    def end(self, tenant: Tenant, session_id: str) -> bool:
+        """End a session; False where the tenant has none of that id."""
+        with self._database.write() as connection:
+            has_ended = console_sessions.end(connection, tenant.name, session_id)
+        if has_ended:
+            log.info("console.session_ended", tenant=tenant.name, session=session_id)
+        return has_ended
+
+    def end_of_tenant(self, tenant: Tenant, user_id: str | None = None) -> int:
+        """End the sessions of a tenant, or of one of its users; return how many there were."""
+        with self._database.write() as connection:
+            number = console_sessions.end_of_tenant(connection, tenant.name, user_id)
+        log.info("console.sessions_ended", tenant=tenant.name, user=user_id, number=number)
+        return number
+
+    def end_of_issuer(self, issuer: str, *, subject: str | None, issuer_session: str | None) -> int:
+        """End what the issuer has signed out: a person's sessions, or one session; return how many there were.
+
+        Raises `ValueError` where neither is named.
+        """
+        if subject is None and issuer_session is None:
+            raise ValueError("a person or a session must be named")
+        with self._database.write() as connection:
+            number = console_sessions.end_of_issuer(connection, issuer, subject=subject, issuer_session=issuer_session)
+        log.info("console.signed_out_by_issuer", issuer=issuer, number=number)
+        return number
+
+    def make_link(self, tenant: Tenant, user_id: str, scopes: Iterable[str]) -> str:
+        """Return the secret of a link that signs a person in, once and within `LINK_LIFETIME`."""
+        secret = secrets.token_urlsafe(SECRET_BYTES)
+        link = ConsoleLink(tenant.name, user_id, frozenset(scopes))
+        with self._database.write() as connection:
+            console_sessions.add_link(connection, link, _digest(secret), self._clock() + LINK_LIFETIME)
+        return secret
+
+    def use_link(self, tenant: Tenant, secret: str) -> ConsoleLink | None:
+        """Return who a link signs in, the first time; None afterwards, and where there is no such link."""
+        with self._database.write() as connection:
+            return console_sessions.use_link(connection, tenant.name, _digest(secret), self._clock())
+
+    def _is_open(self, session: ConsoleSession, now: datetime) -> bool:
+        return now < session.expires_at and now - session.seen_at < self._idle_time
+
+
+def _digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()

@@ -1,0 +1,23 @@
+"""Reading the settings file."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from connector.errors import ConfigurationError
+
+
+def read_file(path: Path) -> dict[str, Any]:
+    """Return the content of a TOML file; raise `ConfigurationError` where there is none."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigurationError(f"The settings file {path} cannot be read: {error.strerror}.") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigurationError(f"The settings file {path} is not TOML: {error}.") from None
+    except UnicodeDecodeError:
+        raise ConfigurationError(f"The settings file {path} is not UTF-8.") from None
+    except (ValueError, RecursionError):  # `tomllib` reads neither numbers of thousands of digits nor deep nesting
+        raise ConfigurationError(f"The settings file {path} is not TOML: it cannot be read.") from None

@@ -1,0 +1,45 @@
+"""The tables of the console; they hold no token, only digests of them.
+
+console_sessions      one row for each browser that is signed in
+console_links         one-time links that sign in, under --dev
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import JSON, Column, Index, String, Table, Text
+
+from connector.store.columns import METADATA, id_column, partial_index, time_column
+
+console_sessions = Table(
+    "console_sessions",
+    METADATA,
+    id_column(primary_key=True),
+    Column("digest", String(64), nullable=False, unique=True, comment="SHA-256 of what the browser's cookie holds"),
+    Column("tenant", String(255), nullable=False),
+    Column("user_id", String(255), nullable=False),
+    Column("name", String(255), nullable=False, comment="how the issuer names the person"),
+    Column("client_id", String(255), nullable=False),
+    Column("issuer", Text, nullable=False),
+    Column("subject", String(255), nullable=False, comment="`sub` at the issuer, which may not be the user's id"),
+    Column("issuer_session", String(255), comment="`sid`, by which the issuer signs it out"),
+    Column("scopes", JSON, nullable=False),
+    time_column("created_at"),
+    time_column("seen_at"),
+    time_column("expires_at"),
+)
+Index(None, console_sessions.c.tenant, console_sessions.c.created_at, console_sessions.c.id)
+Index(None, console_sessions.c.tenant, console_sessions.c.user_id, console_sessions.c.created_at, console_sessions.c.id)
+Index(None, console_sessions.c.subject)
+Index(None, console_sessions.c.expires_at)
+partial_index("ix_console_sessions_of_issuer", "issuer_session IS NOT NULL", console_sessions.c.issuer_session)
+
+console_links = Table(
+    "console_links",
+    METADATA,
+    Column("digest", String(64), primary_key=True, comment="SHA-256 of what the link holds"),
+    Column("tenant", String(255), nullable=False),
+    Column("user_id", String(255), nullable=False),
+    Column("scopes", JSON, nullable=False),
+    time_column("expires_at"),
+)
+Index(None, console_links.c.expires_at)

@@ -1,0 +1,142 @@
+"""Statements on the console's sessions and one-time links."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Table, delete, insert, select, update
+
+from connector.store.console_models import console_links, console_sessions
+from connector.store.pages import Branch, Order, Position, page
+
+
+@dataclass(frozen=True)
+class ConsoleSession:
+    """A browser that is signed in; who that is, and what the person may do."""
+
+    session_id: str
+    tenant: str
+    user_id: str
+    name: str
+    client_id: str
+    issuer: str
+    subject: str
+    issuer_session: str | None
+    scopes: frozenset[str]
+    created_at: datetime
+    seen_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True)
+class ConsoleLink:
+    """A link that signs in once."""
+
+    tenant: str
+    user_id: str
+    scopes: frozenset[str]
+
+
+_COLUMNS = [each for each in console_sessions.c if each.name != "digest"]
+_NEWEST_FIRST = Order(console_sessions.c.created_at, console_sessions.c.id)
+
+
+def add(connection: Connection, session: ConsoleSession, digest: str) -> None:
+    """Insert a session."""
+    row = {**vars(session), "id": session.session_id, "digest": digest, "scopes": sorted(session.scopes)}
+    del row["session_id"]
+    connection.execute(insert(console_sessions).values(row))
+
+
+def find(connection: Connection, digest: str) -> ConsoleSession | None:
+    """Return the session of a cookie."""
+    row = connection.execute(select(*_COLUMNS).where(console_sessions.c.digest == digest)).one_or_none()
+    return None if row is None else _read(row)
+
+
+def touch(connection: Connection, session_id: str, now: datetime) -> None:
+    """Record that a session is in use."""
+    statement = update(console_sessions).where(console_sessions.c.id == session_id, console_sessions.c.seen_at < now)
+    connection.execute(statement.values(seen_at=now))
+
+
+def search(
+    connection: Connection, tenant: str, user_id: str | None, limit: int, after: Position | None
+) -> Sequence[ConsoleSession]:
+    """Return the sessions of a tenant, or of one of its users, the newest first."""
+    conditions = [console_sessions.c.tenant == tenant]
+    if user_id is not None:
+        conditions.append(console_sessions.c.user_id == user_id)
+    statement = page(select(*_COLUMNS), _NEWEST_FIRST, [Branch(_NEWEST_FIRST, conditions)], limit=limit, after=after)
+    return [_read(row) for row in connection.execute(statement)]
+
+
+def end(connection: Connection, tenant: str, session_id: str) -> bool:
+    """Delete one session of a tenant; False where there is none."""
+    return _delete(connection, console_sessions.c.tenant == tenant, console_sessions.c.id == session_id) > 0
+
+
+def end_of_tenant(connection: Connection, tenant: str, user_id: str | None = None) -> int:
+    """Delete the sessions of a tenant, or of one of its users; return how many there were."""
+    conditions = [console_sessions.c.tenant == tenant]
+    if user_id is not None:
+        conditions.append(console_sessions.c.user_id == user_id)
+    return _delete(connection, *conditions)
+
+
+def end_of_issuer(connection: Connection, issuer: str, *, subject: str | None, issuer_session: str | None) -> int:
+    """Delete the sessions of a person at an issuer, or of one session there; return how many there were."""
+    conditions = [console_sessions.c.issuer == issuer]
+    if subject is not None:
+        conditions.append(console_sessions.c.subject == subject)
+    if issuer_session is not None:
+        conditions.append(console_sessions.c.issuer_session == issuer_session)
+    return _delete(connection, *conditions)
+
+
+def add_link(connection: Connection, link: ConsoleLink, digest: str, expires_at: datetime) -> None:
+    """Insert a one-time link."""
+    row = {"digest": digest, "tenant": link.tenant, "user_id": link.user_id, "scopes": sorted(link.scopes)}
+    connection.execute(insert(console_links).values(row | {"expires_at": expires_at}))
+
+
+def use_link(connection: Connection, tenant: str, digest: str, now: datetime) -> ConsoleLink | None:
+    """Delete a link of a tenant and return it; None where it was used already, or has expired.
+
+    Of two that use it at once, only one deletes the row.
+    """
+    row = connection.execute(
+        select(console_links).where(
+            console_links.c.digest == digest, console_links.c.tenant == tenant, console_links.c.expires_at > now
+        )
+    ).one_or_none()
+    if row is None or connection.execute(delete(console_links).where(console_links.c.digest == digest)).rowcount != 1:
+        return None
+    return ConsoleLink(row.tenant, row.user_id, frozenset(row.scopes))
+
+
+def forget_sessions(connection: Connection, now: datetime, limit: int) -> int:
+    """Delete some sessions that have expired; return how many."""
+    return _forget(connection, console_sessions, console_sessions.c.id, now, limit)
+
+
+def forget_links(connection: Connection, now: datetime, limit: int) -> int:
+    """Delete some links that have expired; return how many."""
+    return _forget(connection, console_links, console_links.c.digest, now, limit)
+
+
+def _forget(connection: Connection, table: Table, key: Any, now: datetime, limit: int) -> int:
+    expired = select(key).where(table.c.expires_at <= now).order_by(table.c.expires_at).limit(limit)
+    return connection.execute(delete(table).where(key.in_(expired))).rowcount
+
+
+def _delete(connection: Connection, *conditions: ColumnElement[bool]) -> int:
+    return connection.execute(delete(console_sessions).where(*conditions)).rowcount
+
+
+def _read(row: Any) -> ConsoleSession:
+    values = dict(row._mapping)
+    return ConsoleSession(session_id=values.pop("id"), **values | {"scopes": frozenset(values["scopes"])})
