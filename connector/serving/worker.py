@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import resource
+import signal
 import time
 from collections.abc import Callable, Mapping
 from contextlib import closing, nullcontext
@@ -62,7 +63,9 @@ class BufferingWorker(Worker):  # type: ignore[misc]
         self._end()
 
     def handle_quit(self, sig: int, frame: object) -> None:
-        """Stop at once."""
+        """Stop at once; a second signal, as of a key held down, does not interrupt the end."""
+        for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
+            signal.signal(number, _do_nothing)  # SIG_IGN makes Python complain of one that is pending already
         self._shut_lanes()
         super().handle_quit(sig, frame)
 
@@ -121,6 +124,10 @@ class BufferingWorker(Worker):  # type: ignore[misc]
                     response.write(part)
             response.close()
         return not response.should_close() and is_read_to_its_end(request)
+
+
+def _do_nothing(sig: int, frame: object) -> None:
+    """Do nothing about a signal."""
 
 
 def raise_descriptor_limit() -> int:

@@ -60,6 +60,11 @@ class Running:
         self.process.send_signal(signal.SIGTERM)
         return self.process.wait(timeout=100)
 
+    def children(self) -> list[int]:
+        """Return the ids of its worker processes."""
+        tasks = Path(f"/proc/{self.process.pid}/task").iterdir()
+        return [int(each) for task in tasks for each in (task / "children").read_text().split()]
+
 
 Spawn = Callable[..., subprocess.Popen[str]]
 

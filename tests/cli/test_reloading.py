@@ -185,25 +185,20 @@ def test_server_goes_on_with_the_processes_that_it_has_where_another_cannot_star
     variables = {"CONNECTOR_DATA_DIR": str(tmp_path / "data"), "CONNECTOR_LOG_FORMAT": "json"}
     running = start("--config", str(config), "serve", ready="/readyz", log=log, CONNECTOR_WORKERS="2", **variables)
     site = Site(running.process, running.url, config, log)
-    wait(lambda: len(children(site)) == 2)
+    wait(lambda: len(running.children()) == 2)
 
     secret.unlink()
-    os.kill(children(site)[0], signal.SIGKILL)
+    os.kill(running.children()[0], signal.SIGKILL)
     site.wait_for_event("server.worker_not_started", 1)
     assert ask(site, "carbon.super", issuers[0].mint()).status_code == 404
 
     create_private_file(secret, b"secret")
-    wait(lambda: len(children(site)) == 2)
+    wait(lambda: len(running.children()) == 2)
     assert running.stop() == 0
 
 
 def _scim(secret: Path) -> str:
     return f'kind = "scim"\nurl = "https://scim.example"\nbearer_token = "file:{secret}"\n'
-
-
-def children(site: Site) -> list[int]:
-    tasks = Path(f"/proc/{site.process.pid}/task").iterdir()
-    return [int(each) for task in tasks for each in (task / "children").read_text().split()]
 
 
 def test_a_fault_that_nobody_thought_of_is_refused_without_its_text() -> None:

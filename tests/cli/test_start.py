@@ -5,10 +5,12 @@ from __future__ import annotations
 import base64
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +69,19 @@ class TestServing:
             assert words in shown
         assert "{" not in shown, "no log in JSON"
         assert "https" not in shown, "to loopback, for development, http will do"
+
+    def test_a_second_signal_does_not_interrupt_the_end_of_a_worker(self, start: Start, tmp_path: Path) -> None:
+        """As of a key that is held down."""
+        log = tmp_path / "log"
+        variables = {"CONNECTOR_DATA_DIR": str(tmp_path / "data"), "CONNECTOR_ISSUERS": ISSUERS}
+        running = start("serve", ready="/readyz", log=log, **variables)
+        [worker] = running.children()
+        with suppress(ProcessLookupError):
+            while worker in running.children():
+                for number in (signal.SIGQUIT, signal.SIGINT, signal.SIGTERM):
+                    os.kill(worker, number)
+        assert running.stop() == 0
+        assert "Traceback" not in log.read_text()
 
     def test_elsewhere_it_logs_the_same_as_json(self, start: Start, tmp_path: Path) -> None:
         log = tmp_path / "log"
