@@ -9,11 +9,20 @@ from alembic.config import Config
 from sqlalchemy import Connection
 
 
-def upgrade(connection: Connection) -> None:
-    """Bring the schema to this version's, in the connection's transaction."""
+def upgrade(connection: Connection, version: str = "head") -> None:
+    """Bring the schema to a later version, this connector's if none is named, in the connection's transaction."""
+    command.upgrade(_config(connection), version)
+
+
+def downgrade(connection: Connection, version: str) -> None:
+    """Return the schema to an earlier version, in the connection's transaction."""
+    command.downgrade(_config(connection), version)
+
+
+def _config(connection: Connection) -> Config:
     config = _alembic_config()
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    return config
 
 
 def _alembic_config() -> Config:
