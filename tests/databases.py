@@ -90,11 +90,11 @@ def broken(database: Database, statement: str, mended_by: str) -> Iterator[None]
 
 @contextmanager
 def of_another_version(database: Database) -> Iterator[None]:
-    """Mark a database's schema as another version's for a while."""
+    """Mark a database's schema as an earlier version's for a while."""
     with database.read() as connection:
         version = connection.execute(text("SELECT version_num FROM alembic_version")).scalar_one()
     update = "UPDATE alembic_version SET version_num = '{}'"
-    with broken(database, update.format("another"), update.format(version)):
+    with broken(database, update.format("0000"), update.format(version)):
         yield
 
 

@@ -1,4 +1,4 @@
-"""Whether the database answers, has this version's schema, and accepts writes."""
+"""Whether the database answers, has a schema that this version can use, and accepts writes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ import time
 import structlog
 
 from connector.errors import DatabaseUnavailable
-from connector.store.engine import Database
+from connector.store.engine import TOO_NEW, Database
+from connector.store.schema import Fit
 
 log = structlog.get_logger(__name__)
 
@@ -27,8 +28,11 @@ class Health:
     def problem(self) -> str | None:
         """Return what is wrong, or None; the driver's message is only logged."""
         try:
-            if not self._database.is_current():
+            fit = self._database.fit()
+            if fit is Fit.BEHIND:
                 return "The database is not migrated: run `connector migrate`."
+            if fit is Fit.AHEAD:
+                return TOO_NEW
         except DatabaseUnavailable as error:
             log.warning("database.unavailable", reason=error.reason)
             return "The database cannot be reached."

@@ -24,6 +24,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from connector.errors import ConfigurationError
 from connector.store import batch, schema
 from connector.store.availability import check_in_place, check_space, identity, told_apart
+from connector.store.schema import Fit
 from connector.store.wake_up import News, Notifications, wake_up_of
 
 POOL_SIZE = 32
@@ -31,6 +32,7 @@ PING_AFTER = 1.0  # seconds that a connection was idle
 BUSY_TIMEOUT = 10_000  # milliseconds; other tools may hold SQLite's lock, our own writers queue before it
 PG_OPTIONS = "-c lock_timeout=10s -c statement_timeout=30s"
 MIGRATION_LOCK = 0x1DF1D0  # any constant: one migration at a time on PostgreSQL
+TOO_NEW = "The database's schema is a newer version's, which this one cannot use: install that version."
 _SAME_VERSION = text("UPDATE alembic_version SET version_num = version_num")
 
 
@@ -81,26 +83,37 @@ class Database:
         return Notifications(partial(self._engine.dialect.connect, *arguments, **options))
 
     def migrate(self) -> None:
-        """Bring the schema to this version's; safe to call from several processes at once."""
+        """Bring the schema to this version's; safe to call from several processes at once.
+
+        A newer schema stays as it is; raises `ConfigurationError` where this version cannot use it.
+        """
         from connector.store import migrations  # noqa: PLC0415  Alembic takes memory and time, and is seldom needed
 
         with self.write() as connection:
             if not self.is_sqlite:
                 connection.execute(text("SELECT pg_advisory_xact_lock(:key)"), {"key": MIGRATION_LOCK})
-            migrations.upgrade(connection)
+                connection.execute(text("SET LOCAL statement_timeout = 0"))  # an index of a large table takes minutes
+            fit = schema.fit(connection)
+            if fit is Fit.AHEAD:
+                raise ConfigurationError(TOO_NEW)
+            if fit is Fit.BEHIND:
+                migrations.upgrade(connection)
+                schema.record_support(connection)
 
     def prepare(self) -> None:
         """Migrate the embedded database; raise `ConfigurationError` where another is of another version."""
-        if self.is_current():
-            return
-        if not self.is_sqlite:
-            raise ConfigurationError("The database's schema is not this version's: run `connector migrate`.")
-        self.migrate()
+        fit = self.fit()
+        if fit is Fit.AHEAD:
+            raise ConfigurationError(TOO_NEW)
+        if fit is Fit.BEHIND:
+            if not self.is_sqlite:
+                raise ConfigurationError("The database's schema is not this version's: run `connector migrate`.")
+            self.migrate()
 
-    def is_current(self) -> bool:
-        """Whether the database answers and its schema is this version's."""
+    def fit(self) -> Fit:
+        """Return how the database's schema compares with this version's."""
         with self.read() as connection:
-            return schema.is_current(connection)
+            return schema.fit(connection)
 
     def check_writable(self) -> None:
         """Write without changing anything; raises `DatabaseUnavailable` where that fails, or is about to fail."""

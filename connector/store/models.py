@@ -34,7 +34,7 @@ from sqlalchemy import (
     false,
 )
 
-from connector.store import console_models, directory_models  # noqa: F401  more tables
+from connector.store import console_models, directory_models, schema_models  # noqa: F401  more tables
 from connector.store.columns import METADATA, id_column, partial_index, provider_id_column, time_column
 from connector.store.conditions import HAS_RESULT, IS_AUDITED, IS_REFUSED, IS_SANDBOX
 from connector.store.outbox_models import notice_endpoints as notice_endpoints  # noqa: PLC0414  all tables are here

@@ -20,22 +20,23 @@ STARTING_TIME = 60.0  # seconds, on a machine that others use too
 
 
 class Process:
-    """`python -m connector …` with all its children, as often as it has to be started."""
+    """`python -m connector …` with all its children, as often as it has to be started; `root` has the code."""
 
-    def __init__(self, arguments: list[str], environ: Mapping[str, str], log: Path) -> None:
-        self._command = [sys.executable, "-m", "connector", *arguments]
+    def __init__(self, arguments: list[str], environ: Mapping[str, str], log: Path, root: Path = ROOT) -> None:
+        self.command = [sys.executable, "-m", "connector", *arguments]
         # Nor is anything measured: what is killed leaves no measurement.
         ours = ("CONNECTOR_", "COVERAGE_")
-        self._environ = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-        self._environ |= environ
+        self.environ = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+        self.environ |= environ
         self._log = log
+        self._root = root
         self._lock = threading.RLock()
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
         with self._lock, self._log.open("ab") as output:
             self._process = subprocess.Popen(
-                self._command, cwd=ROOT, env=self._environ, stdout=output, stderr=output, start_new_session=True
+                self.command, cwd=self._root, env=self.environ, stdout=output, stderr=output, start_new_session=True
             )
 
     def restart_if_ended(self) -> None:
@@ -98,7 +99,7 @@ class Deployment:
 
     def __init__(self, environ: Mapping[str, str], directory: Path, *, webs: int, workers: int) -> None:
         self.logs = [directory / f"{name}.log" for name in self._names(webs, workers)]
-        ports = [_free_port() for _ in range(webs)]
+        ports = [free_port() for _ in range(webs)]
         self.urls = [f"http://127.0.0.1:{port}" for port in ports]
         commands = [*(["serve", "--dev", "--port", str(port)] for port in ports), *([["worker"]] * workers)]
         processes = [Process(command, environ, log) for command, log in zip(commands, self.logs, strict=True)]
@@ -117,7 +118,7 @@ class Deployment:
             process.start()
         end = time.monotonic() + STARTING_TIME
         for url in self.urls:
-            while not _is_ready(url):
+            while not is_ready(url):
                 assert time.monotonic() < end, f"{url} does not answer"
                 time.sleep(0.1)
 
@@ -142,14 +143,14 @@ class Deployment:
         return [*(f"web-{number}" for number in range(webs)), *(f"worker-{number}" for number in range(workers))]
 
 
-def _is_ready(url: str) -> bool:
+def is_ready(url: str) -> bool:
     try:
         return requests.get(f"{url}/readyz", timeout=60).ok
     except requests.RequestException:
         return False
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])

@@ -12,7 +12,7 @@ from sqlalchemy import inspect, text
 
 from connector.store.engine import Database
 from connector.store.models import metadata
-from connector.store.schema import VERSIONS, known_versions, newest_version
+from connector.store.schema import VERSIONS, Fit, known_versions, newest_version
 from tests.databases import of_another_version
 
 # Says twice whether the migrations are read while the schema is looked at, and how it is.
@@ -23,8 +23,8 @@ sys.addaudithook(lambda event, about: touched.append(str(about[0])) if event in 
 database = Database(f"sqlite:///{sys.argv[1]}")
 for _ in range(2):
     touched.clear()
-    is_current = database.is_current()
-    print(any("migrations/versions" in path for path in touched), is_current)
+    fit = database.fit().value
+    print(any("migrations/versions" in path for path in touched), fit)
 database.close()
 """
 
@@ -70,16 +70,16 @@ def test_the_names_of_the_migrations_are_their_versions_and_the_newest_is_the_la
 
 def test_an_empty_database_is_not_current_and_a_migrated_one_is(empty_database_url: str) -> None:
     database = Database(empty_database_url)
-    assert not database.is_current()
+    assert database.fit() is Fit.BEHIND
     database.migrate()
-    assert database.is_current()
+    assert database.fit() is Fit.FITS
     database.close()
 
 
 def test_a_database_of_another_version_is_not_current(database: Database) -> None:
     with of_another_version(database):
-        assert not database.is_current()
-    assert database.is_current()
+        assert database.fit() is Fit.BEHIND
+    assert database.fit() is Fit.FITS
 
 
 def test_a_process_reads_its_migrations_once_however_often_it_is_asked(
@@ -87,12 +87,12 @@ def test_a_process_reads_its_migrations_once_however_often_it_is_asked(
 ) -> None:
     """Load balancers ask every second."""
     printed = race("from connector.store.engine import Database", LOOK_TWICE, str(sqlite_template), processes=1)
-    assert printed == ["True True\nFalse True"]
+    assert printed == ["True fits\nFalse fits"]
 
 
 def test_migrating_twice_changes_nothing(database: Database, provider_id: str) -> None:
     database.migrate()
-    assert database.is_current()
+    assert database.fit() is Fit.FITS
     with database.read() as connection:
         assert connection.execute(text("SELECT id FROM providers")).scalar_one() == provider_id
 
@@ -102,10 +102,10 @@ def test_processes_that_migrate_an_empty_database_at_once_all_succeed(
 ) -> None:
     printed = race(
         "from connector.store.engine import Database",
-        "database = Database(sys.argv[1])\ndatabase.migrate()\nprint(database.is_current())\ndatabase.close()",
+        "database = Database(sys.argv[1])\ndatabase.migrate()\nprint(database.fit().value)\ndatabase.close()",
         empty_database_url,
     )
-    assert printed == ["True"] * 3
+    assert printed == ["fits"] * 3
 
 
 def _normal(condition: str) -> str:

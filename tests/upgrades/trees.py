@@ -1,0 +1,67 @@
+"""Trees with the code of other versions: a later one with a further migration, and the one before the newest."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+from connector.store.schema import newest_version
+
+ROOT = Path(__file__).parents[2]
+VERSIONS = Path("connector", "store", "migrations", "versions")
+SCHEMA = Path("connector", "store", "schema.py")
+LATER = "9000"
+
+# Every table gets a column and an index, and there is one table more: all that an additive migration does.
+ADDITIVE = f'''"""Add what a later version may add."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "{LATER}"
+down_revision = "{newest_version()}"
+
+
+def upgrade() -> None:
+    for table in sa.inspect(op.get_bind()).get_table_names():
+        if table != "alembic_version":
+            op.add_column(table, sa.Column("added_later", sa.Text(), nullable=True))
+            op.add_column(table, sa.Column("counted_later", sa.Integer(), nullable=False, server_default="0"))
+            op.create_index(f"ix_{{table}}_added_later", table, ["added_later"])
+    op.create_table("added_later", sa.Column("id", sa.Integer(), primary_key=True))
+'''
+
+
+def later_version(directory: Path, *, supports: str) -> Path:
+    """Return a copy of the code with a migration more; `supports` is the oldest version that can use its schema."""
+    tree = directory / f"later-{supports}"
+    for folder in ("connector", "config"):
+        shutil.copytree(ROOT / folder, tree / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    (tree / VERSIONS / f"{LATER}_later.py").write_text(ADDITIVE)
+    text = (tree / SCHEMA).read_text()
+    [line] = [each for each in text.splitlines() if each.startswith("OLDEST_SUPPORTED = ")]
+    (tree / SCHEMA).write_text(text.replace(line, f'OLDEST_SUPPORTED = "{supports}"'))
+    return tree
+
+
+def former_version(directory: Path) -> Path | None:
+    """Return the code as it was before the newest migration; None where the history is not there, or too short."""
+    [newest] = (ROOT / VERSIONS).glob(f"{newest_version()}_*.py")
+    added = _git("log", "--diff-filter=AR", "--format=%H", "-1", "--", str(newest.relative_to(ROOT)))
+    if not added or _git("grep", "--count", "OLDEST_SUPPORTED", f"{added}^", "--", str(SCHEMA)) is None:
+        return None
+    tree = directory / "former"
+    tree.mkdir()
+    archive = subprocess.run(
+        ["git", "archive", f"{added}^", "connector", "config"], cwd=ROOT, capture_output=True, check=True
+    )
+    subprocess.run(["tar", "--extract"], cwd=tree, input=archive.stdout, check=True)
+    return tree
+
+
+def _git(*arguments: str) -> str | None:
+    if not (ROOT / ".git").exists() or shutil.which("git") is None:
+        return None
+    done = subprocess.run(["git", *arguments], cwd=ROOT, capture_output=True, text=True, check=False)
+    return done.stdout.strip() or None if done.returncode == 0 else None
