@@ -84,7 +84,15 @@ class Services(Notifying):
     @part
     def events(self) -> Events:
         """Receive the events that Onfido posts."""
-        return Events(self.database, self._vault, self.providers, self._results, self._orphans, self._clock)
+        return Events(
+            self.database,
+            self._vault,
+            self.providers,
+            self._results,
+            self._orphans,
+            self.refused_posts,
+            self._clock,
+        )
 
     @part
     def _orphans(self) -> Orphans:

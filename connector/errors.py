@@ -51,6 +51,8 @@ class Code(StrEnum):
     WEBHOOK_REFUSED = "IDVP-60018", "Onfido refused the webhook"
     DELIVERY_NOT_FOUND = "IDVP-60019", "No such delivery"
     ENDPOINT_NOT_FOUND = "IDVP-60020", "No such endpoint for notices"
+    EVENT_NOT_FOUND = "IDVP-60030", "No such event"
+    EVENT_BODY_GONE = "IDVP-60031", "The event's body is not kept"
     PROVIDER_UNEXPECTED = "IDVP-65000", "Unexpected error"
     PROVIDER_DATABASE_AWAY = "IDVP-65001", "The database is not available"
 

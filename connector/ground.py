@@ -30,6 +30,7 @@ from connector.services.providers.onfido import Onfido
 from connector.services.providers.own_endpoint import OwnEndpoints
 from connector.services.providers.registry import Providers
 from connector.services.providers.secrets import Secrets
+from connector.services.refused_posts import RefusedPostCounts
 from connector.services.signing import SigningKeys
 from connector.services.status_announcement import StatusAnnouncement
 from connector.services.timing import Timing
@@ -81,6 +82,7 @@ class Ground:
         self._handlers = handlers
         self._journal = Journal([*subscribers, StatusAnnouncement(self.tenants), *announcements()])
         self._afterwards = Afterwards()
+        self.refused_posts = RefusedPostCounts(database, clock)
         local = LocalDirectory(database, vault)
         self.directories = Directories(local, proxy=settings.outgoing_proxy, threads=settings.threads)
         self._user_values = UserValues(database, self.directories, fingerprints, self._journal, clock)
@@ -152,6 +154,7 @@ class Ground:
     def close(self) -> None:
         """Close every connection, to Onfido and to the database."""
         self._afterwards.close()
+        self.refused_posts.close()
         self._transport.close()
         self.database.close()
 

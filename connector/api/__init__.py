@@ -11,6 +11,7 @@
     tasks.py         …/verifications/{run-id}/tasks        an application completes Send/Receive Data tasks
     applicants.py    …/idv-providers/{id}/applicants/{id}  update, delete, restore
     users.py         /api/users/v1/{me,user-id}/idv        an application verifies a user's claims
+    events.py        /api/server/v1/events                 what Onfido posted, and what was refused
     webhooks.py      /idv/onfido/v1/{idvp-id}/verify       Onfido posts events
     document.py      /openapi.json; docs.py: /, /docs/
     browsers.py      CORS, caches

@@ -45,15 +45,16 @@ def receive_event(provider_id: str) -> Response:
     signatures = request.headers.getlist(SIGNATURE_HEADER)
     signature = signatures[0] if len(signatures) == 1 else None
     events: Events = current_app.extensions["services"].events
-    events.receive(g.tenant, provider_id, _body(), signature)
+    events.receive(g.tenant, provider_id, _body(events, provider_id), signature)
     return Response(status=200)
 
 
-def _body() -> bytes:
+def _body(events: Events, provider_id: str) -> bytes:
     limit: int = current_app.config["MAX_BODY_BYTES"]
     try:
         return read_body(limit)
     except RequestEntityTooLarge as error:
+        events.refuse_too_large(g.tenant, provider_id)
         raise RequestError(
             Code.WEBHOOK_TOO_LARGE, f"The body must have at most {limit} bytes, as events of Onfido's do."
         ) from error

@@ -7,10 +7,18 @@ from datetime import datetime
 
 EVENT_STATES = ("parked", "applied", "noted")
 
+NO_TOKEN, NO_SIGNATURE, WRONG_SIGNATURE = "no_token", "no_signature", "wrong_signature"
+UNREADABLE, TOO_LARGE = "unreadable", "too_large"
+REFUSALS = (NO_TOKEN, NO_SIGNATURE, WRONG_SIGNATURE, UNREADABLE, TOO_LARGE)  # why posts are refused
+
 
 @dataclass(frozen=True)
 class StoredEvent:
-    """An event; `sealed_body` is None where it is not kept, or not any more."""
+    """An event; `sealed_body` is None where it is not kept, or not any more.
+
+    `happened_at` is Onfido's own time, None where the event does not say it. `verification_id` is the verification that
+    the run's tag names, which may be gone.
+    """
 
     event_id: str
     provider_id: str
@@ -18,14 +26,38 @@ class StoredEvent:
     run_id: str | None
     state: str
     received_at: datetime
+    happened_at: datetime | None
+    verification_id: str | None
     sealed_body: str | None = field(repr=False)
 
 
 @dataclass(frozen=True)
 class EventFilter:
-    """Which events to find; what is None does not matter."""
+    """Which events to find; what is None does not matter. The period is half open."""
 
     provider_id: str | None = None
     run_id: str | None = None
     state: str | None = None
-    received_after: datetime | None = None
+    kind: str | None = None
+    verification_id: str | None = None
+    since: datetime | None = None
+    before: datetime | None = None
+
+
+@dataclass(frozen=True)
+class RefusedPosts:
+    """How often posts to a provider's webhook were refused for one cause; `provider_name` is for people."""
+
+    provider_id: str
+    provider_name: str
+    cause: str
+    number: int
+    first_at: datetime
+    last_at: datetime
+
+
+def delay(event: StoredEvent) -> float | None:
+    """Return the seconds from Onfido's time of an event to its arrival; clocks that differ make none negative."""
+    if event.happened_at is None:
+        return None
+    return max(0.0, (event.received_at - event.happened_at).total_seconds())

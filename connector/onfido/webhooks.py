@@ -9,12 +9,13 @@ import hashlib
 import hmac
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from connector.domain.workflow_run import RunSnapshot, verification_id_of
 from connector.errors import Code, RequestError
 from connector.onfido.payloads import run_snapshot
-from connector.onfido.reading import UnreadableError, as_object, identifier, read_json, required
+from connector.onfido.reading import UnreadableError, as_object, identifier, read_json, required, time
 
 PROBE = "connector.probe"  # an action that Onfido has not: a signed event of our own, which means nothing
 SIGNATURE_HEADER = "X-SHA2-Signature"
@@ -27,7 +28,7 @@ class Event:
     `kind` is Onfido's action, such as `workflow_run.completed`. `run_id` is the run it belongs to, None where it
     belongs to none. `run` is there when the event tells the run's status, `task_id` and `task_def_id` when it is about
     a task, `monitor_id` when it is about a watchlist monitor. `verification_id` is the verification that the
-    run was started for, from its tags.
+    run was started for, from its tags. `happened_at` is Onfido's own time of it, None where the event does not say it.
     """
 
     kind: str
@@ -38,6 +39,7 @@ class Event:
     task_def_id: str | None = None
     monitor_id: str | None = None
     verification_id: str | None = None
+    happened_at: datetime | None = None
 
 
 def is_signed(body: bytes, signature: str | None, tokens: Sequence[str]) -> bool:
@@ -72,6 +74,7 @@ def _event(payload: dict[str, Any]) -> Event:
     resource_type = required(identifier(payload.get("resource_type")), "resource_type")
     resource = _resource(payload)
     verification_id = verification_id_of(tag for tag in _tags(resource) if isinstance(tag, str))
+    happened_at = time(resource.get("completed_at_iso8601"))
     if resource_type != "workflow_run":
         is_task, is_monitor = resource_type == "workflow_task", resource_type == "watchlist_monitor"
         return Event(
@@ -82,10 +85,11 @@ def _event(payload: dict[str, Any]) -> Event:
             task_def_id=identifier(resource.get("task_def_id")) if is_task else None,
             monitor_id=identifier(resource.get("id")) if is_monitor else None,
             verification_id=verification_id,
+            happened_at=happened_at,
         )
     run_id = required(identifier(resource.get("id")), "id of a workflow run")
     run = run_snapshot(resource) if "status" in resource else None
-    return Event(kind, resource_type, run_id, run, verification_id=verification_id)
+    return Event(kind, resource_type, run_id, run, verification_id=verification_id, happened_at=happened_at)
 
 
 def _resource(payload: dict[str, Any]) -> dict[str, Any]:

@@ -5,6 +5,7 @@
                 │                   └─< applicants     those that a verification created at Onfido
                 ├─< claims             one row per user, provider and claim
                 └─< events             one row per provider and digest of the body
+    provider_health, refused_posts     what the last checks of a provider found; how often its webhook refused a post
     refused_starts                     one row per provider and user: how often Onfido refused to start
     users ──< user_attributes          the embedded user directory; of users elsewhere, marks of what was read
     secrets, signing_keys              keys of the connector's own, encrypted
@@ -34,7 +35,7 @@ from sqlalchemy import (
     false,
 )
 
-from connector.store import console_models, directory_models, schema_models  # noqa: F401  more tables
+from connector.store import console_models, directory_models, provider_models, schema_models  # noqa: F401  more tables
 from connector.store.columns import METADATA, id_column, partial_index, provider_id_column, time_column
 from connector.store.conditions import HAS_RESULT, IS_AUDITED, IS_REFUSED, IS_SANDBOX
 from connector.store.outbox_models import notice_endpoints as notice_endpoints  # noqa: PLC0414  all tables are here
@@ -61,6 +62,8 @@ providers = Table(
     Column("client_id", String(255)),
     Column("client_secret", Text, comment="encrypted"),
     time_column("credentials_set_at", nullable=True),
+    Column("workflow_set_at", UtcDateTime, comment="null: not recorded"),
+    Column("webhook_set_at", UtcDateTime, comment="when the webhook or its token changed last; null: not recorded"),
     Column("environment", String(8), comment="sandbox or live, as the credentials are; null: not known yet"),
     Column("webhook_token", Text, comment="encrypted"),
     Column("previous_webhook_token", Text, comment="encrypted; good until it expires"),
@@ -194,6 +197,7 @@ events = Table(
     Column("state", String(16), nullable=False, comment="parked, applied or noted"),
     Column("body", Text, comment="encrypted; null once its time is over"),
     time_column("received_at"),
+    Column("happened_at", UtcDateTime, comment="at Onfido, as the event says; null: it does not"),
     UniqueConstraint("provider_id", "digest"),
 )
 partial_index("ix_events_parked", "state = 'parked'", events.c.provider_id, events.c.run_id)
@@ -202,6 +206,7 @@ partial_index("ix_events_with_body", "body IS NOT NULL", events.c.received_at)
 partial_index("ix_events_verification_with_body", "body IS NOT NULL", events.c.verification_id)
 Index(None, events.c.provider_id, events.c.run_id)
 Index(None, events.c.provider_id, events.c.state, events.c.received_at)
+Index(None, events.c.provider_id, events.c.state, events.c.kind, events.c.received_at)
 
 refused_starts = Table(
     "refused_starts",

@@ -20,6 +20,7 @@ PROVIDERS = "/api/server/v1/idv-providers"
 RUNS = PROVIDERS + "/{provider_id}/verifications"
 USERS = "/api/users/v1"
 DELIVERIES = "/api/server/v1/deliveries"
+EVENTS = "/api/server/v1/events"
 ENDPOINTS = "/api/server/v1/notice-endpoints"
 UNKNOWN_ID = "11111111-2222-4333-8444-555555555555"
 MASK = "********"  # what stands for a secret
@@ -105,6 +106,11 @@ OPERATIONS = (
     Operation("POST", ENDPOINTS + "/{endpoint_id}/rotate-secret", "internal_idvp_update"),
     Operation("POST", ENDPOINTS + "/{endpoint_id}/test", "internal_idvp_update", takes_body=False),
     Operation("POST", ENDPOINTS + "/{endpoint_id}/recover", "internal_idvp_update"),
+    Operation("GET", EVENTS, "internal_idv_claim_view"),
+    Operation("GET", EVENTS + "/refused", "internal_idv_claim_view"),
+    Operation("GET", EVENTS + "/{event_id}", "internal_idv_claim_view"),
+    Operation("GET", EVENTS + "/{event_id}/body", "internal_idv_claim_view"),
+    Operation("POST", EVENTS + "/{event_id}/replay", "internal_idvp_update", takes_body=False),
     Operation("GET", DELIVERIES, "internal_idv_claim_view"),
     Operation("GET", DELIVERIES + "/{delivery_id}", "internal_idv_claim_view"),
     Operation("POST", DELIVERIES + "/{delivery_id}/retry", "internal_idvp_update", takes_body=False),

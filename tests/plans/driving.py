@@ -18,7 +18,7 @@ from connector.services.upkeep import Sweep
 from connector.store import directory_checks, outbox, status_writes, verified_claims
 from connector.store.outbox import Payload
 from tests.bodies import API_TOKEN, config_properties, event_body, provider_body
-from tests.contract.wire import ALL_SCOPES, ENDPOINTS, METRICS_TOKEN, PROVIDERS, USERS, WEBHOOK_TOKEN
+from tests.contract.wire import ALL_SCOPES, ENDPOINTS, EVENTS, METRICS_TOKEN, PROVIDERS, USERS, WEBHOOK_TOKEN
 from tests.crowd import COMMON_TAG, RARE_TAG
 from tests.harness import Caller, World, as_actor
 from tests.plans.recording import Recorder
@@ -122,9 +122,26 @@ def look_up(world: World, admin: Caller, run_id: str) -> None:
         turn_pages(admin, "/api/server/v1/audit", {"limit": "5", **query})
     for query in ({}, {"state": "done"}, {"state": "dead"}, {"verificationId": run_id}):
         turn_pages(admin, "/api/server/v1/deliveries", {"limit": "5", **query})
+    look_at_events(admin, world.provider_id, run_id)
     for public in ("/openapi.json", "/", "/docs/", "/docs/page.css", "/healthz", "/readyz"):
         done(admin.get(public))
     done(admin.get("/metrics", headers={"Authorization": f"Bearer {METRICS_TOKEN}"}))
+
+
+def look_at_events(admin: Caller, provider_id: str, run_id: str) -> None:
+    """Look at what Onfido posted, by each filter, read a body, and replay one."""
+    verification = done(admin.get(f"{PROVIDERS}/{provider_id}/verifications/{run_id}")).json()
+    kind, rare = {"kind": "workflow_run.completed"}, {"kind": "workflow_task.started"}
+    for query in (
+        *({}, kind, rare, PERIOD, {"state": "noted"}, {"state": "parked", **kind}, {"runId": run_id}),
+        *({"verificationId": verification["id"]}, {"providerId": provider_id, **rare, **PERIOD}),
+    ):
+        turn_pages(admin, EVENTS, {"limit": "5", **query})
+    done(admin.get(f"{EVENTS}/refused"))
+    [event, *_] = done(admin.get(EVENTS, params={"runId": run_id})).json()["events"]
+    for part in ("", "/body"):
+        done(admin.get(f"{EVENTS}/{event['id']}{part}"))
+    done(admin.post(f"{EVENTS}/{event['id']}/replay", None))
 
 
 def turn_pages(admin: Caller, path: str, query: Mapping[str, str]) -> None:

@@ -18,7 +18,9 @@ from connector.store.models import metadata
 from tests.plans.recording import Statement
 
 # The tables that grow with the number of users.
-_FEW = {"providers", "secrets", "signing_keys", "directory_checks", "notice_endpoints", "notice_subscriptions"}
+_FEW = {"providers", "secrets", "signing_keys", "directory_checks", "notice_endpoints", "notice_subscriptions"} | {
+    *("provider_health", "refused_posts"),
+}
 GROWING = frozenset(metadata.tables) - _FEW
 MOST_SORTED = 2_000  # rows, as expected
 MOST_COST = 8_000.0  # in PostgreSQL's units; to read a table of the test takes more

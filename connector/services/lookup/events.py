@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import datetime
 
-from connector.domain.events import EventFilter, StoredEvent
+from connector.domain.events import EventFilter, RefusedPosts, StoredEvent
 from connector.domain.history import EVENT, READ, REPLAYED, SYSTEM, by_administrator
 from connector.domain.tenancy import Tenant
-from connector.errors import ConnectorError
+from connector.errors import Code, RequestError
 from connector.services.cursors import Cursors, Page, key_of
 from connector.services.journal import Journal
 from connector.services.results.events import Events
-from connector.store import event_search
+from connector.store import event_search, refused_posts
 from connector.store.engine import Database
 from connector.store.events import ParkedEvent
 from connector.store.sealed import event_body
@@ -52,16 +52,21 @@ class EventLookup:
             events = event_search.find_page(connection, tenant.name, criteria, limit=limit + 1, after=after)
         return self._cursors.page(tenant.name, events, limit, lambda event: key_of(event.received_at, event.event_id))
 
+    def refused(self, tenant: Tenant, provider_id: str | None = None) -> list[RefusedPosts]:
+        """Return how many posts were refused, by provider and cause, the latest first."""
+        with self._database.read() as connection:
+            return refused_posts.find(connection, tenant.name, provider_id)
+
     def get(self, tenant: Tenant, event_id: str) -> StoredEvent:
-        """Return an event; raise `ConnectorError` where there is none."""
+        """Return an event; raise `RequestError` where there is none."""
         with self._database.read() as connection:
             event = event_search.find(connection, tenant.name, event_id)
         if event is None:
-            raise ConnectorError(f"There is no event {event_id}.")
+            raise RequestError(Code.EVENT_NOT_FOUND, f"There is no event {event_id}.")
         return event
 
     def body(self, tenant: Tenant, event_id: str, actor: str = SYSTEM) -> str:
-        """Return an event's body as Onfido posted it; raise `ConnectorError` where it is not kept."""
+        """Return an event's body as Onfido posted it; raise `RequestError` where it is not kept."""
         event = self.get(tenant, event_id)
         sealed = self._sealed(event)
         self._record(tenant, event, READ, actor)
@@ -70,7 +75,7 @@ class EventLookup:
     def replay(self, tenant: Tenant, event_id: str, actor: str = SYSTEM) -> str:
         """Apply an event again, which changes nothing that was applied before; return its state then.
 
-        Raise `ConnectorError` where there is no such event, or its body is not kept.
+        Raise `RequestError` where there is no such event, or its body is not kept.
         """
         event = self.get(tenant, event_id)
         self._events.replay(tenant, event.provider_id, ParkedEvent(event_id, self._sealed(event)))
@@ -85,5 +90,5 @@ class EventLookup:
 
     def _sealed(self, event: StoredEvent) -> str:
         if event.sealed_body is None:
-            raise ConnectorError(f"The body of the event {event.event_id} {NO_BODY}.")
+            raise RequestError(Code.EVENT_BODY_GONE, f"The body of the event {event.event_id} {NO_BODY}.")
         return event.sealed_body

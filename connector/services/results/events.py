@@ -26,6 +26,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from connector import telemetry
+from connector.domain.events import NO_SIGNATURE, NO_TOKEN, TOO_LARGE, UNREADABLE, WRONG_SIGNATURE
 from connector.domain.notices import DECISION_WAITING, TASK_STARTED
 from connector.domain.studio import MANUAL_REVIEW, TASK_EVENT, WATCHLIST_EVENT
 from connector.domain.tenancy import Tenant
@@ -36,11 +37,12 @@ from connector.onfido.reading import read_text
 from connector.onfido.webhooks import PROBE, Event, is_signed, read_event
 from connector.services.outbox import stamp
 from connector.services.providers.registry import Providers
+from connector.services.refused_posts import RefusedPostCounts
 from connector.services.results.deliveries import TellTask, UpdateMatches
 from connector.services.results.expectation import expect
 from connector.services.results.orphans import Orphans
 from connector.services.results.results import Results
-from connector.store import events, locked_runs, notices, outbox
+from connector.store import events, locked_runs, notices, outbox, providers
 from connector.store.engine import Database
 from connector.store.events import ParkedEvent
 from connector.store.locked_runs import LockedRun
@@ -66,6 +68,7 @@ class Events:
         providers: Providers,
         results: Results,
         orphans: Orphans,
+        refused_posts: RefusedPostCounts,
         clock: Callable[[], datetime],
     ) -> None:
         self._database = database
@@ -73,6 +76,7 @@ class Events:
         self._providers = providers
         self._results = results
         self._orphans = orphans
+        self._refused_posts = refused_posts
         self._clock = clock
 
     def receive(self, tenant: Tenant, provider_id: str, body: bytes, signature: str | None) -> str:
@@ -84,13 +88,14 @@ class Events:
         digest = hashlib.sha256(body).hexdigest()
         access = self._providers.webhook_access(tenant, provider_id, digest)
         if not is_signed(body, signature, tuple(access.tokens.values())):
+            self._refused_posts.count(provider_id, _why_not_signed(access, signature))
             raise RequestError(
                 Code.WEBHOOK_SIGNATURE_WRONG,
                 "X-SHA2-Signature is missing or does not match: set the webhook's token as webhook_token.",
             )
         if access.is_known:  # the transaction that stores events refuses it as well, at the same moment
             return _received(provider_id, None, DUPLICATE)
-        event = read_event(body)
+        event = self._read(provider_id, body)
         if event.kind == PROBE:
             return events.NOTED
         row = self._row(provider_id, body, digest, event, _first_state(event, access))
@@ -99,6 +104,13 @@ class Events:
         if state == events.PARKED and event.run_id is not None:
             self.match(provider_id, event.run_id)  # the run may have been recorded meanwhile
         return _received(provider_id, event, state)
+
+    def refuse_too_large(self, tenant: Tenant, provider_id: str) -> None:
+        """Count a post whose body is too large to be read, where it is for a provider that exists."""
+        with self._database.read() as connection:
+            known = providers.find_known(connection, tenant.name, [provider_id])
+        if known:
+            self._refused_posts.count(provider_id, TOO_LARGE)
 
     def match(self, provider_id: str, run_id: str) -> None:
         """Apply the events parked for a run, now that the run may be known."""
@@ -150,6 +162,13 @@ class Events:
         for provider_id, run_id in waiting:
             self.match(provider_id, run_id)
 
+    def _read(self, provider_id: str, body: bytes) -> Event:
+        try:
+            return read_event(body)
+        except RequestError:
+            self._refused_posts.count(provider_id, UNREADABLE)
+            raise
+
     def _row(self, provider_id: str, body: bytes, digest: str, event: Event, state: str) -> dict[str, Any]:
         event_id = events.new_id()
         return {
@@ -162,6 +181,7 @@ class Events:
             "state": state,
             "body": None if state == events.NOTED else self._vault.seal(read_text(body), event_body(event_id)),
             "received_at": self._clock(),
+            "happened_at": event.happened_at,
         }
 
     def _store(self, connection: Connection, tenant: Tenant, event: Event, row: Mapping[str, Any]) -> str:
@@ -217,6 +237,12 @@ class Events:
 
     def _opened(self, parked: ParkedEvent) -> bytes:
         return self._vault.open(parked.body, event_body(parked.event_id)).encode()
+
+
+def _why_not_signed(access: WebhookAccess, signature: str | None) -> str:
+    if not access.tokens:
+        return NO_TOKEN
+    return WRONG_SIGNATURE if signature else NO_SIGNATURE
 
 
 def _received(provider_id: str, event: Event | None, state: str) -> str:

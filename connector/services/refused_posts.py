@@ -1,0 +1,101 @@
+"""Counting the posts to webhooks that are refused, without letting their senders write rows at will.
+
+    a refused post ──► a count in memory, by provider and cause
+                       └──► once in `interval`, from a thread of its own: one transaction, which adds all counts
+
+The request itself writes nothing. There are never more rows than providers times causes; a provider that is unknown is
+not counted. What a process has counted since its last write is lost when it is killed, not when it is stopped.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from datetime import datetime
+
+import structlog
+
+from connector.domain.events import RefusedPosts
+from connector.errors import DatabaseUnavailable
+from connector.store import refused_posts
+from connector.store.engine import Database
+
+log = structlog.get_logger(__name__)
+
+INTERVAL = 60.0  # seconds between two writes of one process
+MOST = 10_000  # providers and causes that are counted at once; far more than a tenant's administrators register
+
+Counts = dict[tuple[str, str], RefusedPosts]
+
+
+class RefusedPostCounts:
+    """Counts refused posts; any number of threads may count at once."""
+
+    def __init__(self, database: Database, clock: Callable[[], datetime], interval: float = INTERVAL) -> None:
+        self._database = database
+        self._clock = clock
+        self._interval = interval
+        self._lock = threading.Lock()
+        self._writing = threading.Lock()
+        self._counts: Counts = {}
+        self._thread: threading.Thread | None = None
+        self._written_at: float | None = None
+        self._stopping = threading.Event()
+
+    def count(self, provider_id: str, cause: str) -> None:
+        """Count one refused post of a provider that exists."""
+        now = self._clock()
+        with self._lock:
+            self._add({(provider_id, cause): RefusedPosts(provider_id, "", cause, 1, now, now)})
+            if self._thread is None and not self._stopping.is_set():
+                self._thread = threading.Thread(target=self._run, name="refused-posts", daemon=True)
+                self._thread.start()
+
+    def write(self) -> None:
+        """Write what was counted; where the database does not take it, it is counted on."""
+        with self._writing:
+            with self._lock:
+                counts, self._counts = self._counts, {}
+            if not counts:
+                return
+            self._written_at = time.monotonic()
+            try:
+                with self._database.write() as connection:
+                    refused_posts.add_all(connection, list(counts.values()))
+            except Exception as error:  # noqa: BLE001  counts of refused posts must not end the thread
+                reason = error.reason if isinstance(error, DatabaseUnavailable) else type(error).__name__
+                log.warning("refused_posts.not_written", reason=reason)
+                with self._lock:
+                    self._add(counts)
+
+    def close(self) -> None:
+        """Stop, and write what is left."""
+        self._stopping.set()
+        if thread := self._thread:
+            thread.join()
+        self.write()
+
+    def _add(self, counts: Mapping[tuple[str, str], RefusedPosts]) -> None:
+        """Add counts to those in memory; the caller holds the lock."""
+        for key, new in counts.items():
+            if known := self._counts.get(key):
+                first_at, last_at = min(known.first_at, new.first_at), max(known.last_at, new.last_at)
+                new = replace(known, number=known.number + new.number, first_at=first_at, last_at=last_at)  # noqa: PLW2901
+            if known or len(self._counts) < MOST:
+                self._counts[key] = new
+
+    def _run(self) -> None:
+        """Write as soon as the last write is long enough ago, until nothing is left to be written."""
+        while True:
+            self._stopping.wait(self._pause())
+            self.write()
+            with self._lock:
+                if not self._counts or self._stopping.is_set():
+                    self._thread = None
+                    return
+
+    def _pause(self) -> float:
+        since = self._interval if self._written_at is None else time.monotonic() - self._written_at
+        return max(0.0, self._interval - since)

@@ -1,0 +1,38 @@
+"""The tables of what is known of a provider's connection to Onfido, in both directions.
+
+provider_health   the last check of every provider, and when the next one is due
+refused_posts     how often posts to a provider's webhook were refused, by cause: never more rows than causes
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import JSON, Boolean, Column, ForeignKey, Index, Integer, String, Table
+
+from connector.store.columns import METADATA, time_column
+from connector.store.times import UtcDateTime
+
+provider_health = Table(
+    "provider_health",
+    METADATA,
+    Column("provider_id", ForeignKey("providers.id", ondelete="CASCADE"), primary_key=True),
+    time_column("due_at"),
+    Column("owner", String(36), comment="whose check is under way; repeated as a fence when it is recorded"),
+    Column("lease_until", UtcDateTime, comment="from then on another check may begin"),
+    Column("tried_at", UtcDateTime, comment="when Onfido was asked last, whether it answered or not"),
+    Column("is_answered", Boolean, comment="whether it answered then"),
+    Column("checked_at", UtcDateTime, comment="when it last answered: `checks` and `is_good` are of then"),
+    Column("is_good", Boolean, comment="whether nothing failed then"),
+    Column("good_at", UtcDateTime, comment="when a check last found nothing that failed"),
+    Column("checks", JSON, comment="names, results and sentences; never a secret"),
+)
+Index(None, provider_health.c.due_at)
+
+refused_posts = Table(
+    "refused_posts",
+    METADATA,
+    Column("provider_id", ForeignKey("providers.id", ondelete="CASCADE"), primary_key=True),
+    Column("cause", String(32), primary_key=True),
+    Column("number", Integer, nullable=False),
+    time_column("first_at"),
+    time_column("last_at"),
+)

@@ -1,0 +1,144 @@
+"""A flood of refused posts: every one is counted, and a process writes to the database once in an interval."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, event
+
+from connector.domain.tenancy import DEFAULT_TENANT
+from connector.services.refused_posts import RefusedPostCounts
+from connector.store import providers, refused_posts
+from connector.store.engine import Database
+from tests.harness import Clock
+from tests.store.refusing import refusing_writes
+from tests.waiting import wait_until
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+ID = "0b9c8e1e-0000-4000-8000-000000000001"
+GONE = "0b9c8e1e-0000-4000-8000-000000000002"
+LONG = 3600.0  # seconds: longer than any test
+FLOOD = """
+import sys
+from datetime import UTC, datetime
+from connector.services.refused_posts import RefusedPostCounts
+from connector.store.engine import Database
+database = Database(sys.argv[1])
+counts = RefusedPostCounts(database, lambda: datetime.now(UTC), 3600.0)
+for number in range(1000):
+    counts.count(sys.argv[2], "wrong_signature" if number % 2 else "no_signature")
+counts.close()
+database.close()
+"""
+
+
+@pytest.fixture
+def provider(database: Database) -> str:
+    values: dict[str, Any] = {
+        "name": "Onfido",
+        "description": "",
+        "image": "",
+        "is_enabled": True,
+        "claims": {},
+        "workflow_id": ID,
+        "base_url": "https://api.eu.onfido.com/v3.6",
+        "api_token": "sealed",
+        "max_attempts": 5,
+        "attempt_window": 60,
+    }
+    with database.write() as connection:
+        providers.add(connection, ID, DEFAULT_TENANT, values, NOW)
+    return ID
+
+
+@contextmanager
+def written() -> Iterator[list[str]]:
+    """Note each statement that writes counts."""
+    statements: list[str] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if statement.startswith("INSERT INTO refused_posts"):
+            statements.append(statement)
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        yield statements
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+
+
+def stored(database: Database) -> dict[str, int]:
+    with database.read() as connection:
+        return {each.cause: each.number for each in refused_posts.find(connection, DEFAULT_TENANT)}
+
+
+def flood(counts: RefusedPostCounts, provider: str, number: int) -> None:
+    for _ in range(number):
+        counts.count(provider, "wrong_signature")
+
+
+def test_every_post_of_a_flood_from_many_threads_is_counted_in_two_writes(database: Database, provider: str) -> None:
+    counts = RefusedPostCounts(database, lambda: NOW, LONG)
+    with written() as statements:
+        threads = [threading.Thread(target=flood, args=(counts, provider, 2000)) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        wait_until(lambda: bool(statements))  # the first is written at once, by the counter's own thread
+        counts.close()
+    assert stored(database) == {"wrong_signature": 8000}
+    assert len(statements) <= 2
+
+
+def test_counts_of_several_processes_are_added_up(database: Database, database_url: str, provider: str) -> None:
+    command = [sys.executable, "-W", "error", "-c", FLOOD, database_url, provider]
+    processes = [subprocess.Popen(command) for _ in range(3)]
+    assert [process.wait(120) for process in processes] == [0, 0, 0]
+    assert stored(database) == {"wrong_signature": 1500, "no_signature": 1500}
+
+
+@pytest.mark.one_database
+def test_what_comes_within_an_interval_is_written_at_its_end_without_another_post(
+    database: Database, provider: str
+) -> None:
+    counts = RefusedPostCounts(database, lambda: NOW, 0.2)
+    with written() as statements:
+        for _ in range(3):
+            counts.count(provider, "no_signature")
+            wait_until(lambda: bool(stored(database)))
+        wait_until(lambda: stored(database) == {"no_signature": 3})
+        assert len(statements) <= 3
+    counts.close()
+
+
+def test_an_unknown_provider_is_not_written_and_does_no_harm_to_others(database: Database, provider: str) -> None:
+    counts = RefusedPostCounts(database, lambda: NOW, LONG)
+    for each in (GONE, provider, "x" * 300):
+        counts.count(each, "too_large")
+    counts.close()
+    assert stored(database) == {"too_large": 1}
+
+
+def test_what_the_database_does_not_take_is_counted_on(database: Database, database_url: str, provider: str) -> None:
+    clock = Clock()
+    counts = RefusedPostCounts(database, clock, LONG)
+    with refusing_writes(database_url):
+        counts.count(provider, "unreadable")
+        clock.advance(60)
+        counts.count(provider, "unreadable")
+        counts.write()
+    for _ in range(3):  # PostgreSQL has ended the connections of then
+        counts.write()
+    counts.close()
+    with database.read() as connection:
+        [row] = refused_posts.find(connection, DEFAULT_TENANT)
+    assert row.number == 2
+    assert row.last_at - row.first_at >= timedelta(seconds=60)
