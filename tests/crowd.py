@@ -119,7 +119,10 @@ def _everyones(place: Place, each: ColumnElement[int], number: int) -> Iterator[
     progress = _progress(each, is_open, is_kept, started)
     yield verifications, of_provider | run | changed | progress | {"id": verification_id}
     sent = {"verification_id": verification_id, "uri": literal(GIVEN_NAME), "applicant_field": literal("first_name")}
-    yield verification_claims, sent | {"is_stale": false(), "fingerprint": literal("0" * 64)}
+    ended = case((is_open, None), (each % 7 == 0, "consider"), else_="clear")
+    said = {"result": ended, "is_verified": case((~is_open, each % 7 != 0)), "rule": ended, "finding": ended}
+    place_of_list = {"provider_id": literal(place.provider_id), "created_at": started}
+    yield verification_claims, sent | said | place_of_list | {"is_stale": false(), "fingerprint": literal("0" * 64)}
     yield verification_tags, _tag(place, verification_id, started, COMMON_TAG)
     applicant = {"provider_id": literal(place.provider_id), "applicant_id": run["applicant_id"]}
     yield applicants, applicant | {"verification_id": verification_id, "fields": _json(applicants.c.fields, ["dob"])}
@@ -176,6 +179,7 @@ def _progress(
         "result": case((is_kept & ~is_open, SEALED)),
         "completed_at": case((~is_open, started)),
         "closed_at": case((~is_open, started)),
+        "environment": case((each % 20 == 0, "sandbox"), else_="live"),
         "sends_user_id": false(),
         "is_forgiven": false(),
         "wants_document": false(),

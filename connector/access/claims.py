@@ -48,6 +48,12 @@ class Principal:
         """
         return f"{self.subject} [{quote(self.client_id, safe=CLIENT_ID)[:MAX_CLIENT_ID]}@{self.issuer}]"
 
+    @property
+    def application(self) -> str | None:
+        """Return the client's id, to be stored; None where there is none, or it is none that can be stored."""
+        is_storable = 0 < len(self.client_id) <= MAX_CLIENT_ID and self.client_id.isprintable()
+        return self.client_id if is_storable else None
+
 
 class ClaimRules:
     """Checks and reads the claims of one issuer's tokens; `required` claims must be there, beside audience and user."""

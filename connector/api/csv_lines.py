@@ -57,7 +57,7 @@ def _cells(verification: ListedVerification) -> Iterator[str]:
     view = _SCHEMA.dump(verification)
     for name in _FIELDS:
         value = view[name]
-        yield " ".join(value) if isinstance(value, list) else value or ""
+        yield " ".join(value) if isinstance(value, list) else "" if value is None else str(value)
     comparisons = verification.outcome.comparisons
     yield "; ".join(comparisons)
     yield "; ".join(f"{uri}: {comparison}" for uri, comparison in comparisons.items() if comparison)

@@ -8,6 +8,7 @@ from typing import Any
 import marshmallow as ma
 from flask import current_app, g, request
 
+from connector.access.claims import Principal
 from connector.api.claim_shapes import (
     ClaimQuerySchema,
     ClaimRequestSchema,
@@ -29,6 +30,7 @@ from connector.api.parsing import Blueprint
 from connector.api.properties import by_key
 from connector.api.shares import Lasting
 from connector.domain.claims import Claim, as_users_see
+from connector.domain.tenancy import Tenant
 from connector.domain.workflow_input import RunRequest
 from connector.errors import Code, RequestError
 from connector.services.people.claims import Claims
@@ -217,7 +219,7 @@ def _verify(user_id: str, body: dict[str, Any], access_token: str | None = None,
     properties = _properties(body)
     match status_property(properties):
         case "INITIATED":
-            capture = service.initiate(*key, _run_request(properties), g.principal.actor, access_token)
+            capture = _initiate(key, properties, access_token)
             return _capture_answer(provider_id, capture)
         case "REINITIATED":
             return _capture_answer(provider_id, service.resume(*key, _run_request(properties)))
@@ -230,6 +232,11 @@ def _verify(user_id: str, body: dict[str, Any], access_token: str | None = None,
             raise RequestError(Code.STATUS_MISSING, f"properties: `status` must be given, one of {_STATUSES}.")
         case _:
             raise RequestError(Code.STATUS_INVALID, f"properties: `status` must be one of {_STATUSES}.")
+
+
+def _initiate(key: tuple[Tenant, str, str, list[str]], properties: dict[str, str], access_token: str | None) -> Capture:
+    caller: Principal = g.principal
+    return _verifications().initiate(*key, _run_request(properties), caller.actor, access_token, caller.application)
 
 
 _STATUSES = "INITIATED, COMPLETED, REINITIATED"

@@ -28,11 +28,19 @@ _TOO_FAR = "must be from {min} to {max}; read further pages with `cursor`"
 
 
 class VerificationFilterSchema(ma.Schema):
-    """Filters of verifications; `from` and `to` are dates or date-times, in UTC where they name no zone."""
+    """Filters of verifications; `from` and `to` are dates or date-times, in UTC where they name no zone.
+
+    `claim` and `result` go together: verifications that said this of that claim. `needsReview=true`: only those in
+    review that were not decided on.
+    """
 
     status = Text(limit=1024, load_default=None, metadata={"example": "review,declined"})
     userId = Text(load_default=None)
     tag = Text(limit=MAX_TAG_LENGTH, load_default=None)
+    environment = Text(load_default=None, metadata={"example": "live"})
+    claim = Text(load_default=None, metadata={"example": "http://wso2.org/claims/givenname"})
+    result = Text(load_default=None, metadata={"example": "consider"})
+    needsReview = Text(load_default=None, metadata={"example": "true"})
     from_ = Text(load_default=None, data_key="from", attribute="from", metadata=_DAY)
     to = Text(load_default=None, metadata=_DAY)
 
@@ -54,7 +62,10 @@ class VerificationQuerySchema(VerificationFilterSchema):
 
 
 class VerificationSchema(ma.Schema):
-    """A verification; `id` is its own, `runId` that of Onfido's run."""
+    """A verification; `id` is its own, `runId` that of Onfido's run.
+
+    `clientId` is the application that started it, `capturedAt` the time by which the user had gone through capture.
+    """
 
     id = fields.String(required=True, attribute="verification.verification_id")
     runId = fields.String(required=True, allow_none=True, attribute="verification.run_id")
@@ -66,9 +77,12 @@ class VerificationSchema(ma.Schema):
     tags = fields.List(fields.String(), required=True)
     capture = fields.String(required=True, attribute="verification.capture")
     environment = fields.String(required=True, allow_none=True, attribute="verification.environment")
+    clientId = fields.String(required=True, allow_none=True, attribute="verification.client_id")
+    workflowVersionId = fields.Integer(required=True, allow_none=True, attribute="verification.workflow_version_id")
     dashboardUrl = fields.String(required=True, allow_none=True, attribute="verification.dashboard_url")
     createdAt = Moment(required=True, attribute="verification.created_at")
     updatedAt = Moment(required=True, attribute="verification.updated_at")
+    capturedAt = Moment(required=True, allow_none=True, attribute="verification.captured_at")
     completedAt = Moment(required=True, allow_none=True, attribute="verification.completed_at")
     closedAt = Moment(required=True, allow_none=True, attribute="verification.closed_at")
     failure = fields.String(required=True, allow_none=True, attribute="verification.failure")

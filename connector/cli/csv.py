@@ -23,6 +23,12 @@ _FILTERS = (
     click.option("--status", help="Of these statuses only, joined by commas."),
     click.option("--user", "userId", help="Of this user only."),
     click.option("--tag", help="With this tag only."),
+    click.option("--environment", help="Of this environment only: sandbox or live."),
+    click.option("--claim", help="Which said this of the claim with this URI: needs --result."),
+    click.option("--result", help="What was said of the claim, such as consider or not_compared: needs --claim."),
+    click.option(
+        "--needs-review", "needsReview", is_flag=True, flag_value="true", help="Only those that wait for a decision."
+    ),
     click.option("--from", "from", metavar="TIME", help="Started then or later: a date or date-time, UTC's."),
     click.option("--to", "to", metavar="TIME", help="Started before then; of a date, that day included."),
 )

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+_CHECKS_OF_CAPTURE = ("document_check", "facial_similarity", "face_check")  # of what the user has sent
+
 
 @dataclass(frozen=True)
 class TaskSummary:
@@ -25,3 +27,8 @@ class Task:
     summary: TaskSummary
     input: Any = field(repr=False)
     output: Any = field(repr=False)
+
+
+def follows_capture(task_def_id: str | None) -> bool:
+    """Whether a task of this definition starts only once the user has gone through capture."""
+    return task_def_id is not None and task_def_id.startswith(_CHECKS_OF_CAPTURE)

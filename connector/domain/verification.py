@@ -42,6 +42,9 @@ class Verification:
     completed_at: datetime | None
     closed_at: datetime | None
     refresh_after: datetime | None = None
+    client_id: str | None = None
+    workflow_version_id: int | None = None
+    captured_at: datetime | None = None
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,11 @@ def claim_of(uri: str, applicant_field: str | None, output: OutputClaim | None) 
 
 @dataclass(frozen=True)
 class VerificationFilter:
-    """Which verifications to find; None or empty means any. The period is half open."""
+    """Which verifications to find; None or empty means any. The period is half open.
+
+    `claim` and `result` are one filter: the verifications that said this of that claim. `needs_review`: only those that
+    wait for an administrator's decision.
+    """
 
     provider_id: str | None = None
     user_id: str | None = None
@@ -86,3 +93,7 @@ class VerificationFilter:
     tag: str | None = None
     created_from: datetime | None = None
     created_before: datetime | None = None
+    environment: str | None = None
+    claim: str | None = None
+    result: str | None = None
+    needs_review: bool = False

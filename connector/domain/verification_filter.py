@@ -3,34 +3,42 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
+from connector.domain.claims import DIFFERS, RUN_GONE, VALUE_CHANGED
+from connector.domain.environment import LIVE, SANDBOX
 from connector.domain.verification import VerificationFilter
 from connector.domain.workflow_run import (
     ABANDONED,
     APPROVED,
+    AWAITING_CLIENT_INPUT,
     AWAITING_INPUT,
     DECLINED,
     ERROR,
     PROCESSING,
     REVIEW,
     STARTING,
+    Comparison,
 )
 from connector.errors import InvalidQuery
 
 STATUSES = (
-    *(STARTING, PROCESSING, AWAITING_INPUT, "awaiting_client_input"),
+    *(STARTING, PROCESSING, AWAITING_INPUT, AWAITING_CLIENT_INPUT),
     *(APPROVED, DECLINED, REVIEW, ABANDONED, ERROR),
 )
+ENVIRONMENTS = (SANDBOX, LIVE)
+# What a verification may say of a claim; of a run in an environment that the provider has left, that environment.
+RESULTS = (*Comparison, DIFFERS, VALUE_CHANGED, RUN_GONE, SANDBOX, LIVE)
 FROM, TO = "from", "to"
 RISING, FALLING = "asc", "desc"
 _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}(?P<time>[T ][\d:.,+Z-]+)?", re.ASCII)  # no weeks and the like
 
 
 def read_filter(query: Mapping[str, str | None], *, provider_id: str | None = None) -> VerificationFilter:
-    """Read `status` (names joined by commas), `userId`, `tag`, `from` and `to`; None means any.
+    """Read `status` (names joined by commas), `userId`, `tag`, `environment`, `from` and `to`; None means any.
 
+    `claim` and `result` are read together: what a verification said of that claim. `needsReview` is `true` or `false`.
     `from` and `to` are dates or date-times; a time without a zone is UTC's. The day of a bare date `to` belongs to the
     period, the moment of a date-time `to` does not. Raises `InvalidQuery` naming what cannot be read.
     """
@@ -42,12 +50,29 @@ def read_filter(query: Mapping[str, str | None], *, provider_id: str | None = No
         tag=query["tag"],
         created_from=since,
         created_before=before,
+        environment=_one_of("environment", query["environment"], ENVIRONMENTS),
+        claim=query["claim"],
+        result=_result(query["claim"], query["result"]),
+        needs_review=_one_of("needsReview", query["needsReview"], ("true", "false")) == "true",
     )
 
 
 def read_period(since: str | None, before: str | None) -> tuple[datetime | None, datetime | None]:
     """Read a half open period from two dates or date-times; raise `RequestError` naming the one that cannot be read."""
     return _moment(FROM, since), _moment(TO, before, added_to_date=timedelta(days=1))
+
+
+def _one_of(name: str, text: str | None, known: Sequence[str]) -> str | None:
+    if text is not None and text not in known:
+        raise InvalidQuery(name, f"must be one of {', '.join(known)}, not {text or '(nothing)'}")
+    return text
+
+
+def _result(claim: str | None, result: str | None) -> str | None:
+    if (claim is None) != (result is None):
+        missing, given = ("claim", "result") if claim is None else ("result", "claim")
+        raise InvalidQuery(missing, f"must be given together with `{given}`")
+    return _one_of("result", result, RESULTS)
 
 
 def _statuses(text: str | None) -> tuple[str, ...]:

@@ -21,6 +21,7 @@ from connector.domain.ids import UUID, normal_id
 STARTING = "starting"
 PROCESSING = "processing"
 AWAITING_INPUT = "awaiting_input"
+AWAITING_CLIENT_INPUT = "awaiting_client_input"
 APPROVED = "approved"
 DECLINED = "declined"
 REVIEW = "review"
@@ -33,6 +34,7 @@ SOONEST_CHECK = timedelta(minutes=2)
 LATEST_CHECK = timedelta(hours=12)
 
 DECIDED_STATUSES = frozenset({APPROVED, DECLINED, REVIEW})  # by then, a document was checked if one ever is
+CAPTURED_STATUSES = DECIDED_STATUSES | {PROCESSING, AWAITING_CLIENT_INPUT}  # the user has nothing more to send
 FINAL_STATUSES = frozenset({APPROVED, DECLINED, REVIEW, ABANDONED, ERROR})
 
 
@@ -68,6 +70,7 @@ class RunSnapshot:
     reasons: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     document: Mapping[str, str] | None = field(default=None, repr=False)
+    workflow_version_id: int | None = None
     dashboard_url: str | None = None
     link_url: str | None = field(default=None, repr=False)
     link_expires_at: datetime | None = None
@@ -76,6 +79,11 @@ class RunSnapshot:
     def is_final(self) -> bool:
         """Whether Onfido is done with the run."""
         return is_final(self.status)
+
+    @property
+    def proves_capture(self) -> bool:
+        """Whether the status shows that the user has gone through capture, where an application says so as well."""
+        return self.status in CAPTURED_STATUSES
 
     @property
     def is_conclusive(self) -> bool:

@@ -18,6 +18,7 @@ from connector.domain.text import is_line, is_usable, tidy
 
 MAX_ID_LENGTH = 64
 MAX_URL_LENGTH = 2048
+MAX_NUMBER = 2**63 - 1
 MAX_DIGITS = sys.int_info.str_digits_check_threshold  # Python's limit of digits may be set, but to no less than this
 
 
@@ -83,6 +84,13 @@ def written(value: object, longest: int) -> str | None:
     """
     stripped = value.strip() if isinstance(value, str) else ""
     return stripped if 0 < len(stripped) <= longest and is_usable(stripped) else None
+
+
+def number(value: object) -> int | None:
+    """Read a whole number that is not negative and fits where numbers are stored; None where it is none."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        return None
+    return value if 0 <= value <= MAX_NUMBER else None
 
 
 def identifier(value: object) -> str | None:

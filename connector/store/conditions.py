@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from connector.domain.environment import SANDBOX
 from connector.domain.history import AUDITED, REFUSED
+from connector.domain.workflow_run import REVIEW
 
 IS_SANDBOX = f"environment = '{SANDBOX}'"
 IS_AUDITED = " OR ".join(f"cause = '{cause}'" for cause in AUDITED)
 IS_REFUSED = f"cause = '{REFUSED}'"
+NEEDS_REVIEW = f"status = '{REVIEW}' AND decision IS NULL"
 HAS_RESULT = "result IS NOT NULL OR document IS NOT NULL"

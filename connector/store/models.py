@@ -37,7 +37,7 @@ from sqlalchemy import (
 
 from connector.store import console_models, directory_models, provider_models, schema_models  # noqa: F401  more tables
 from connector.store.columns import METADATA, id_column, partial_index, provider_id_column, time_column
-from connector.store.conditions import HAS_RESULT, IS_AUDITED, IS_REFUSED, IS_SANDBOX
+from connector.store.conditions import HAS_RESULT, IS_AUDITED, IS_REFUSED, IS_SANDBOX, NEEDS_REVIEW
 from connector.store.outbox_models import notice_endpoints as notice_endpoints  # noqa: PLC0414  all tables are here
 from connector.store.outbox_models import notice_subscriptions as notice_subscriptions  # noqa: PLC0414
 from connector.store.outbox_models import outbox as outbox  # noqa: PLC0414
@@ -113,6 +113,9 @@ verifications = Table(
     time_column("updated_at"),
     time_column("completed_at", nullable=True),
     time_column("closed_at", nullable=True),
+    Column("client_id", String(255), comment="the application that started it, by its token; null: not known"),
+    Column("workflow_version_id", BigInteger, comment="the version of the workflow, as Onfido says; null: not known"),
+    time_column("captured_at", nullable=True),
     UniqueConstraint("run_id", "provider_id"),  # the run first: the command line knows no provider
 )
 partial_index(
@@ -125,6 +128,8 @@ Index(None, verifications.c.provider_id, verifications.c.status, verifications.c
 Index(None, verifications.c.provider_id, verifications.c.applicant_id, verifications.c.created_at)
 partial_index("ix_verifications_with_result", HAS_RESULT, verifications.c.closed_at)
 partial_index("ix_verifications_sandbox", IS_SANDBOX, verifications.c.provider_id)
+Index(None, verifications.c.provider_id, verifications.c.environment, verifications.c.created_at)
+partial_index("ix_verifications_to_review", NEEDS_REVIEW, verifications.c.provider_id, verifications.c.created_at)
 
 verification_tags = Table(
     "verification_tags",
@@ -153,6 +158,13 @@ verification_claims = Table(
     Column("rule", String(32), comment="the rule that decided"),
     Column("finding", String(64), comment="what was found for the claim, whether it counts or not"),
     Column("found_at", String(512), comment="a pointer in the workflow's output, or in a task's"),
+    Column("provider_id", String(36), comment="the verification's, as its time: lists follow an index; with a result"),
+    time_column("created_at", nullable=True),
+)
+partial_index(
+    "ix_verification_claims_result",
+    "result IS NOT NULL",
+    *(verification_claims.c[name] for name in ("provider_id", "uri", "result", "created_at", "verification_id")),
 )
 
 applicants = Table(

@@ -175,7 +175,7 @@ def mark_remapped(connection: Connection, provider_id: str, user_id: str, sent: 
 
 def keep_results(
     connection: Connection,
-    verification_id: str,
+    verification: Verification,
     judged: Iterable[Judged],
     values: Mapping[str, str] | None = None,
 ) -> None:
@@ -184,17 +184,17 @@ def keep_results(
     `values` are those that the workflow's output holds, sealed, by claim URI; without them those kept before stay.
     """
     rows = [
-        {"of_verification": verification_id, "of_claim": claim.uri}
-        | _result(verdict)
+        {"of_claim": claim.uri}
+        | _result(verification, verdict)
         | ({} if values is None else {"output_value": values.get(claim.uri)})
         for claim, verdict in judged
     ]
     batch.execute_all(connection, _KEEP_RESULT, sorted(rows, key=itemgetter("of_claim")))
 
 
-def keep_result_of_all(connection: Connection, verification_id: str, verdict: Verdict) -> None:
+def keep_result_of_all(connection: Connection, verification: Verification, verdict: Verdict) -> None:
     """Write what a verification says of each of its claims, where it ends without a result."""
-    batch.execute_all(connection, _KEEP_RESULT_OF_ALL, [{"of_verification": verification_id} | _result(verdict)])
+    batch.execute_all(connection, _KEEP_RESULT_OF_ALL, [_result(verification, verdict)])
 
 
 def find_verdicts(connection: Connection, verification_id: str) -> dict[str, Verdict]:
@@ -238,8 +238,11 @@ def _mark_remapped(
     )
 
 
-def _result(verdict: Verdict) -> dict[str, Any]:
+def _result(verification: Verification, verdict: Verdict) -> dict[str, Any]:
     return {
+        "of_verification": verification.verification_id,
+        "provider_id": verification.provider_id,
+        "created_at": verification.created_at,
         "result": verdict.verification_status,
         "is_verified": verdict.is_verified is True,
         "rule": verdict.rule,

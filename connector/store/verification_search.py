@@ -2,17 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, func, null, select, text, update
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    func,
+    literal_column,
+    null,
+    select,
+    text,
+    update,
+)
 
 from connector.domain.readiness import MOST_COUNTED
 from connector.domain.verification import Verification, VerificationFilter
 from connector.domain.workflow_run import REVIEW
 from connector.store import pages
-from connector.store.conditions import IS_SANDBOX
+from connector.store.conditions import IS_SANDBOX, NEEDS_REVIEW
 from connector.store.models import providers, verification_claims, verification_tags, verifications
 from connector.store.pages import Branch, Order, Position, unindexed
 from connector.store.verifications import SELECT, one, read_row
@@ -21,6 +33,8 @@ from connector.store.verifications import SELECT, one, read_row
 _LISTED = select(
     *(null().label(each.name) if each.name in ("result", "document") else each for each in SELECT.selected_columns)
 ).select_from(verifications)
+# As the partial index has it.
+_NEEDS_REVIEW: ColumnElement[bool] = literal_column(f"({NEEDS_REVIEW})", Boolean())
 
 
 def find(connection: Connection, tenant: str, run_id: str, provider_id: str | None = None) -> Verification | None:
@@ -164,38 +178,40 @@ def _lock_free(connection: Connection, chosen: Select[Any]) -> Sequence[str]:
 
 
 def _branches(connection: Connection, tenant: str, criteria: VerificationFilter, order: Order) -> list[Branch]:
-    """Return what a list is put together from, by the narrowest of its filters: user, tag, status, provider."""
+    """Return what a list is put together from, by the narrowest of its filters; the others are checked row by row."""
     if criteria.user_id is not None:
         return [_of_user(tenant, criteria.user_id, criteria, order)]
     provider_ids = [criteria.provider_id] if criteria.provider_id is not None else _provider_ids(connection, tenant)
+    return [branch for each in provider_ids for branch in _of_provider(tenant, each, criteria, order)]
+
+
+def _of_provider(tenant: str, provider_id: str, criteria: VerificationFilter, order: Order) -> list[Branch]:
+    """Return the branches of one provider: by tag, claim, review, status, environment, or all of it."""
     if criteria.tag is not None:
-        return [_tagged(tenant, provider_id, criteria.tag, criteria, order) for provider_id in provider_ids]
-    scope = (verifications.c.tenant == tenant, *_period(criteria, order))
-    return [
-        Branch(order, [verifications.c.provider_id == provider_id, *_of_status(status), *scope])
-        for provider_id in provider_ids
-        for status in criteria.statuses or (None,)
-    ]
+        return [_tagged(tenant, provider_id, criteria.tag, criteria, order)]
+    if criteria.claim is not None:
+        return [_with_result(tenant, provider_id, criteria, order)]
+    provider, tenants = verifications.c.provider_id == provider_id, verifications.c.tenant == tenant
+    scope = (provider, tenants, *_period(criteria, order))
+    if criteria.needs_review:
+        return [Branch(order, [_NEEDS_REVIEW, *scope, *_others(criteria, "needs_review")])]
+    if criteria.statuses:
+        others = list(_others(criteria, "statuses"))
+        return [Branch(order, [verifications.c.status == status, *scope, *others]) for status in criteria.statuses]
+    if criteria.environment is not None:
+        return [Branch(order, [verifications.c.environment == criteria.environment, *scope])]
+    return [Branch(order, scope)]
 
 
 def _provider_ids(connection: Connection, tenant: str) -> Sequence[str]:
     return connection.execute(select(providers.c.id).where(providers.c.tenant == tenant)).scalars().all()
 
 
-def _of_status(status: str | None) -> list[ColumnElement[bool]]:
-    return [] if status is None else [verifications.c.status == status]
-
-
 def _of_user(tenant: str, user_id: str, criteria: VerificationFilter, order: Order) -> Branch:
     conditions = [verifications.c.tenant == tenant, verifications.c.user_id == user_id]
     if criteria.provider_id is not None:
         conditions.append(unindexed(verifications.c.provider_id) == criteria.provider_id)
-    if criteria.statuses:
-        conditions.append(unindexed(verifications.c.status).in_(criteria.statuses))
-    if criteria.tag is not None:
-        has_tag = (verification_tags.c.verification_id == verifications.c.id, verification_tags.c.tag == criteria.tag)
-        conditions.append(select(verification_tags.c.tag).where(*has_tag).exists())
-    return Branch(order, [*conditions, *_period(criteria, order)])
+    return Branch(order, [*conditions, *_others(criteria), *_period(criteria, order)])
 
 
 def _tagged(tenant: str, provider_id: str, tag: str, criteria: VerificationFilter, order: Order) -> Branch:
@@ -206,9 +222,51 @@ def _tagged(tenant: str, provider_id: str, tag: str, criteria: VerificationFilte
         verifications.c.id == verification_tags.c.verification_id,
         verifications.c.tenant == tenant,
     ]
-    if criteria.statuses:
-        conditions.append(verifications.c.status.in_(criteria.statuses))
-    return Branch(tagged, [*conditions, *_period(criteria, tagged)])
+    return Branch(tagged, [*conditions, *_others(criteria, "tag"), *_period(criteria, tagged)])
+
+
+def _with_result(tenant: str, provider_id: str, criteria: VerificationFilter, order: Order) -> Branch:
+    claims = verification_claims.c
+    by_result = Order(claims.created_at, claims.verification_id, order.is_rising)
+    conditions = [
+        claims.provider_id == provider_id,
+        claims.uri == criteria.claim,
+        claims.result == criteria.result,
+        verifications.c.id == claims.verification_id,
+        verifications.c.tenant == tenant,
+    ]
+    return Branch(by_result, [*conditions, *_others(criteria, "claim"), *_period(criteria, by_result)])
+
+
+def _others(criteria: VerificationFilter, driving: str = "") -> Iterator[ColumnElement[bool]]:
+    """Yield the conditions of the filters that are checked row by row: all but the one that the list follows."""
+    for name, condition in _CHECKED.items():
+        if name != driving and getattr(criteria, name):
+            yield condition(criteria)
+
+
+def _has_tag(criteria: VerificationFilter) -> ColumnElement[bool]:
+    has_tag = (verification_tags.c.verification_id == verifications.c.id, verification_tags.c.tag == criteria.tag)
+    return select(verification_tags.c.tag).where(*has_tag).exists()
+
+
+def _has_result(criteria: VerificationFilter) -> ColumnElement[bool]:
+    claims = verification_claims.c
+    said = (claims.uri == criteria.claim, unindexed(claims.result) == criteria.result)
+    return select(claims.uri).where(claims.verification_id == verifications.c.id, *said).exists()
+
+
+def _needs_review(_: VerificationFilter) -> ColumnElement[bool]:
+    return and_(unindexed(verifications.c.status) == REVIEW, verifications.c.decision.is_(None))
+
+
+_CHECKED: dict[str, Callable[[VerificationFilter], ColumnElement[bool]]] = {
+    "statuses": lambda criteria: unindexed(verifications.c.status).in_(criteria.statuses),
+    "tag": _has_tag,
+    "claim": _has_result,
+    "needs_review": _needs_review,
+    "environment": lambda criteria: unindexed(verifications.c.environment) == criteria.environment,
+}
 
 
 def _period(criteria: VerificationFilter, order: Order) -> Iterator[ColumnElement[bool]]:

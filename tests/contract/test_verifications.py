@@ -41,7 +41,8 @@ from tests.values import GIVEN_NAME, LAST_NAME, MAPPING
 
 ENTRY = {
     *("id", "runId", "providerId", "userId", "status", "decision", "applicantId", "tags", "capture", "dashboardUrl"),
-    *("environment", "createdAt", "updatedAt", "completedAt", "closedAt", "failure"),
+    *("environment", "clientId", "workflowVersionId", "createdAt", "updatedAt"),
+    *("capturedAt", "completedAt", "closedAt", "failure"),
 }
 DETAILS = ENTRY | {"claims", "output", "reasons", "document", "history", "tasks", "tasksUnavailable"}
 MIXED = {"first_name": "clear", "last_name": "consider", "date_of_birth": None}
@@ -526,7 +527,10 @@ def test_an_export_is_a_file_with_a_line_for_each_run_the_first_first(own: World
     assert [(row["userId"], row["runId"]) for row in rows] == pairs
     entries = answer_on(admin.get(runs_path(own), params={"sort": "asc"}), 200)["verifications"]
     for row, entry in zip(rows, entries, strict=True):
-        shown = {name: " ".join(value) if name == "tags" else value or "" for name, value in entry.items()}
+        shown = {
+            name: " ".join(value) if name == "tags" else "" if value is None else str(value)
+            for name, value in entry.items()
+        }
         assert {name: row[name] for name in shown} == shown
 
 

@@ -10,7 +10,9 @@ from connector.domain.verification import VerificationFilter
 from connector.domain.verification_filter import STATUSES, read_filter
 from connector.errors import InvalidQuery
 
-NOTHING: dict[str, str | None] = dict.fromkeys(("status", "userId", "tag", "from", "to"))
+NOTHING: dict[str, str | None] = dict.fromkeys(
+    ("status", "userId", "tag", "environment", "claim", "result", "needsReview", "from", "to")
+)
 
 
 def read(**words: str) -> VerificationFilter:
@@ -24,6 +26,44 @@ def test_nothing_asked_for_is_everything() -> None:
 
 def test_names_are_taken_as_they_are() -> None:
     assert read(userId="ann", tag="vip") == VerificationFilter(user_id="ann", tag="vip")
+
+
+@pytest.mark.parametrize("environment", ["sandbox", "live"])
+def test_an_environment_is_one_of_two(environment: str) -> None:
+    assert read(environment=environment) == VerificationFilter(environment=environment)
+
+
+@pytest.mark.parametrize(
+    "result",
+    [
+        *("clear", "consider", "unidentified", "not_compared", "differs", "value_changed", "run_gone"),
+        *("sandbox", "live"),
+    ],
+)
+def test_what_was_said_of_a_claim_is_asked_for_by_both(result: str) -> None:
+    assert read(claim="urn:dob", result=result) == VerificationFilter(claim="urn:dob", result=result)
+
+
+@pytest.mark.parametrize(("text", "is_asked"), [("true", True), ("false", False)])
+def test_those_that_need_a_review_are_asked_for_in_words(text: str, *, is_asked: bool) -> None:
+    assert read(needsReview=text) == VerificationFilter(needs_review=is_asked)
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        ({"environment": "production"}, "environment: must be one of sandbox, live"),
+        ({"environment": ""}, "environment: must be one of"),
+        ({"needsReview": "yes"}, "needsReview: must be one of true, false"),
+        ({"claim": "urn:dob"}, "result: must be given together with `claim`"),
+        ({"result": "clear"}, "claim: must be given together with `result`"),
+        ({"claim": "urn:dob", "result": "verified"}, "result: must be one of clear, consider"),
+    ],
+)
+def test_a_filter_that_cannot_be_meant_is_refused_by_name(words: dict[str, str], named: str) -> None:
+    with pytest.raises(InvalidQuery) as caught:
+        read(**words)
+    assert named in caught.value.description
 
 
 @pytest.mark.parametrize("text", ["review,declined", " review , declined", "review,declined,review"])

@@ -101,11 +101,15 @@ def look_up(world: World, admin: Caller, run_id: str) -> None:
     path = f"{PROVIDERS}/{world.provider_id}/verifications"
     for query in (
         *({}, {"status": "review"}, {"status": "review,declined"}, {"userId": "ann"}, {"tag": RARE_TAG}),
+        *({"environment": "live"}, {"environment": "sandbox", **PERIOD}, {"needsReview": "true"}),
+        *({"claim": GIVEN_NAME, "result": "clear"}, {"claim": GIVEN_NAME, "result": "consider", "tag": COMMON_TAG}),
+        *({"needsReview": "true", "environment": "live"}, {"status": "declined", "environment": "live"}),
         *({"tag": COMMON_TAG}, PERIOD, {"sort": "asc"}, {"userId": "ann", "status": "approved", "tag": COMMON_TAG}),
     ):
         turn_pages(admin, path, {"limit": "5", **query})
     done(admin.get(path, params={"total": "true"}))
-    done(admin.get(path, params={"total": "true", "status": "review"}))
+    for filters in ({"status": "review"}, {"needsReview": "true"}, {"claim": GIVEN_NAME, "result": "clear"}):
+        done(admin.get(path, params={"total": "true", **filters}))
     for query in ({"userId": "ann"}, {"tag": RARE_TAG}):
         done(admin.get(f"{path}.csv", params=query))
     done(admin.get(f"{path}/{run_id}"))
@@ -287,6 +291,9 @@ def command(world: World, recorder: Recorder, endpoint_id: str) -> None:
         "verification list --status review,declined --sort asc",
         f"verification list --tag {RARE_TAG}",
         f"verification list --tag {COMMON_TAG}",
+        "verification list --needs-review",
+        "verification list --environment live",
+        f"verification list --claim {GIVEN_NAME} --result clear",
         "verification list --from 2026-01-01 --to 2026-01-31",
         "user list",
         "user list --search nn",

@@ -154,6 +154,40 @@ class TestPage:
         assert page(database, VerificationFilter(tag="VIP")) == []
         assert page(database, VerificationFilter(tag="v%")) == []
 
+    def test_filters_are_combined_whichever_of_them_the_list_follows(
+        self, database: Database, add: Add, add_provider: Callable[..., str], provider_id: str
+    ) -> None:
+        asked = VerificationFilter(provider_id, "ben", ("review",), "vip", None, None, "live", "dob", "clear", True)
+        names = ("provider_id", "user_id", "statuses", "tag", "environment", "claim", "needs_review")
+        about = VerificationClaim("dob", "dob")
+        other = add_provider(name="another")
+        lacking: dict[str, str] = {}
+        for missing in (*names, ""):
+            verification_id = lacking[missing] = add(
+                ("plain",) if missing == "tag" else ("vip", "plain"),
+                (about,),
+                provider_id=other if missing == "provider_id" else provider_id,
+                user_id="ann" if missing == "user_id" else "ben",
+                status="approved" if missing == "statuses" else "review",
+                environment="sandbox" if missing == "environment" else "live",
+                decision="approved" if missing == "needs_review" else None,
+            )
+            said = Verdict(Rule.CONSIDER, "consider") if missing == "claim" else Verdict(Rule.NOT_APPROVED, "clear")
+            with database.write() as connection:
+                verification = verification_rows.get(connection, verification_id)
+                verification_claims.keep_results(connection, verification, [(about, said)])
+        fields = {name: {name: getattr(asked, name)} for name in names} | {"claim": {"claim": "dob", "result": "clear"}}
+        for number in range(len(names) + 1):
+            for chosen in itertools.combinations(names, number):
+                values: dict[str, Any] = {}
+                for name in chosen:
+                    values |= fields[name]
+                unwanted = {lacking[name] for name in chosen}
+                if "needs_review" in chosen:
+                    unwanted.add(lacking["statuses"])
+                assert set(page(database, VerificationFilter(**values))) == {*lacking.values()} - unwanted, chosen
+                assert page(database, VerificationFilter(**values), tenant="another") == [], chosen
+
     def test_the_period_is_half_open_to_the_microsecond(self, database: Database, add: Add, now: datetime) -> None:
         tick = timedelta(microseconds=1)
         first, second = add(created_at=now), add(created_at=now + tick)
@@ -299,7 +333,9 @@ class TestForget:
         with database.write() as connection:
             for verification_id in ids:
                 judged = [(about[0], Verdict(Rule.NOT_COMPARED, "not_compared"))]
-                verification_claims.keep_results(connection, verification_id, judged, {"country": "value"})
+                verification_claims.keep_results(
+                    connection, verification_rows.get(connection, verification_id), judged, {"country": "value"}
+                )
             verification_search.forget_results(connection, now + SECOND, 100)
             kept = [verification_search.find(connection, TENANT, each) for each in ids]
             values = [

@@ -74,6 +74,10 @@ def _described(criteria: VerificationFilter) -> Mapping[str, object]:
         "status": ",".join(criteria.statuses) or None,
         "userId": criteria.user_id,
         "tag": criteria.tag,
+        "environment": criteria.environment,
+        "claim": criteria.claim,
+        "result": criteria.result,
+        "needsReview": "true" if criteria.needs_review else None,
         "from": _written(criteria.created_from),
         "before": _written(criteria.created_before),
     }

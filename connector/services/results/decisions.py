@@ -86,7 +86,7 @@ class Decisions:
             approved = [(claim, verdict) for claim, verdict in judged if verdict.is_verified]
             known = claims.lock_states(connection, verification.provider_id, verification.user_id)
             verified = self._claim_results.settle(connection, verification, approved, known, moved)
-            verification_claims.keep_results(connection, verification.verification_id, approved)
+            verification_claims.keep_results(connection, verification, approved)
             self._journal.record(connection, [replace(moved, detail={"reason": reason}), *verified])
         log.info("run.decided", verification_id=verification.verification_id, run_id=run_id, decision=run.status)
 

@@ -38,5 +38,5 @@ def end_verification(
         return []
     if verdict is not None:
         claims.explain(connection, verification, verdict.verification_status, now)
-        verification_claims.keep_result_of_all(connection, verification.verification_id, verdict)
+        verification_claims.keep_result_of_all(connection, verification, verdict)
     return [ended.entry]

@@ -38,6 +38,7 @@ from connector.onfido.webhooks import PROBE, Event, is_signed, read_event
 from connector.services.outbox import stamp
 from connector.services.providers.registry import Providers
 from connector.services.refused_posts import RefusedPostCounts
+from connector.services.results.capture import note_capture
 from connector.services.results.deliveries import TellTask, UpdateMatches
 from connector.services.results.expectation import expect
 from connector.services.results.orphans import Orphans
@@ -221,6 +222,8 @@ class Events:
         if event.run is not None:
             news = self._results.apply(connection, run, event.run, WEBHOOK, event_id)
             return not news.has_to_wait, partial(self._results.announce, connection, news)
+        if run.verification is not None:
+            note_capture(connection, run.verification, event.task_def_id, self._clock())
         put_task = partial(self._put_task, connection, run.verification, event)
         return run.verification is not None, put_task
 

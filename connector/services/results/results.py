@@ -7,7 +7,7 @@ out of order changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -26,6 +26,7 @@ from connector.errors import ConnectorError, OnfidoError
 from connector.services.journal import Journal
 from connector.services.providers.onfido import Onfido
 from connector.services.results import status
+from connector.services.results.capture import captured
 from connector.services.results.claim_results import ClaimResults
 from connector.services.results.deliveries import CheckVerification, KeepDocument
 from connector.services.results.ending import end_verification
@@ -39,6 +40,7 @@ from connector.store.snapshots import Snapshot
 
 REFRESH_PAUSE = timedelta(seconds=2)  # between two questions to Onfido about one run for which somebody waits
 NO_PAUSE = timedelta()
+NOTHING: Mapping[str, Any] = {}
 
 log = structlog.get_logger(__name__)
 
@@ -78,12 +80,14 @@ class Results:
         cause: str,
         *,
         ends_turn: bool = False,
+        is_captured: bool = False,
     ) -> Refreshed:
         """Ask Onfido for a verification's run, apply the answer and return it, with what is stored then.
 
         A run in another environment, or one that Onfido does not know any more, ends the verification: it is answered
-        as one that ended in error. With `ends_turn` the turn to ask ends. Raises `OnfidoError`: Onfido does not answer,
-        or refuses.
+        as one that ended in error. With `ends_turn` the turn to ask ends. With `is_captured` the application says that
+        the user has gone through capture; that is recorded unless Onfido still awaits the user. Raises `OnfidoError`:
+        Onfido does not answer, or refuses.
         """
         run_id = verification.run_id or ""
         if is_elsewhere(verification.environment, provider.environment):
@@ -98,16 +102,23 @@ class Results:
             return self._end(verification, error.summary, cause, Verdict(Rule.RUN_GONE, Comparison.NOT_COMPARED))
         with self._database.write() as connection:
             locked = locked_runs.lock(connection, provider.provider_id, run_id, with_claims=run.is_final)
-            news = self.apply(connection, locked, run, cause)
+            noted = captured(locked.verification, run, self._clock()) if is_captured else NOTHING
+            news = self.apply(connection, locked, run, cause, noted=noted)
             if run.is_final:
                 events.settle(connection, provider.provider_id, run_id)
             elif ends_turn:
-                self._end_refresh(connection, verification.verification_id, REFRESH_PAUSE)
+                self._end_refresh(connection, verification.verification_id, REFRESH_PAUSE, noted)
             self.announce(connection, news)
             return Refreshed(run, snapshots.take(connection, verification))
 
     def refresh_if_due(
-        self, provider: Provider, verification: Verification, deadline: Deadline, cause: str
+        self,
+        provider: Provider,
+        verification: Verification,
+        deadline: Deadline,
+        cause: str,
+        *,
+        is_captured: bool = False,
     ) -> Refreshed | None:
         """Ask Onfido for a run that is neither being asked for nor was a moment ago, in no process; as `refresh`.
 
@@ -126,7 +137,7 @@ class Results:
         if not taken.rowcount:
             return None
         try:
-            return self.refresh(provider, verification, deadline, cause, ends_turn=True)
+            return self.refresh(provider, verification, deadline, cause, ends_turn=True, is_captured=is_captured)
         except ConnectorError as error:
             has_answered = isinstance(error, OnfidoError) and not error.is_retryable
             pause = REFRESH_PAUSE if has_answered else NO_PAUSE
@@ -134,8 +145,14 @@ class Results:
                 self._end_refresh(connection, verification.verification_id, pause)
             raise
 
-    def _end_refresh(self, connection: Connection, verification_id: str, pause: timedelta) -> None:
-        verifications.change(connection, verification_id, {"refresh_after": self._clock() + pause})
+    def _end_refresh(
+        self,
+        connection: Connection,
+        verification_id: str,
+        pause: timedelta,
+        noted: Mapping[str, Any] = NOTHING,
+    ) -> None:
+        verifications.change(connection, verification_id, {"refresh_after": self._clock() + pause, **noted})
 
     def _end(self, verification: Verification, failure: str, cause: str, verdict: Verdict) -> Refreshed:
         with self._database.write() as connection:
@@ -149,11 +166,18 @@ class Results:
         return Refreshed(RunSnapshot(run_id, ERROR, comparisons={}), snapshot)
 
     def apply(
-        self, connection: Connection, locked: LockedRun, run: RunSnapshot, cause: str, actor: str | None = None
+        self,
+        connection: Connection,
+        locked: LockedRun,
+        run: RunSnapshot,
+        cause: str,
+        actor: str | None = None,
+        *,
+        noted: Mapping[str, Any] = NOTHING,
     ) -> News:
         """Apply a snapshot in the caller's transaction, which then has to `announce` what this returns.
 
-        `cause` and `actor` (an event's id) say in the history how the news arrived.
+        `cause` and `actor` (an event's id) say in the history how the news arrived; `noted` is written with the status.
         """
         verification = locked.verification
         if verification is None:
@@ -163,7 +187,7 @@ class Results:
         if not run.is_conclusive:
             return News(Outcome.COMPARISON_WANTED, verification, actor)  # an event's snapshot; `refresh` reads them all
         now = self._clock()
-        values = self._values(verification, run, now)
+        values = {**self._values(verification, run, now), **_version(verification, run), **noted}
         moved = status.change(connection, verification, run.status, now, cause, actor, values=values).entry
         changes = [moved, *(self._settle(connection, verification, locked, run, moved) if run.is_final else [])]
         telemetry.RUNS.labels(run.status if run.is_final else "open").inc()
@@ -208,11 +232,17 @@ class Results:
         judged = self._claim_results.judge(verification, locked.claims, run, locked.environment)
         changes = self._claim_results.settle(connection, verification, judged, locked.states, moved)
         values = self._kept.values(verification, judged)
-        verification_claims.keep_results(connection, verification.verification_id, judged, values)
+        verification_claims.keep_results(connection, verification, judged, values)
         if tags := [tag for tag in run.tags if not tag.startswith(TAG_PREFIX)]:
             verification_claims.add_tags(connection, verification, tags)
         _warn_if_nothing_was_compared(verification, run)
         return changes
+
+
+def _version(verification: Verification, run: RunSnapshot) -> dict[str, Any]:
+    """Return the column with the workflow's version, where the run says it and it is not known yet."""
+    is_news = verification.workflow_version_id is None and run.workflow_version_id is not None
+    return {"workflow_version_id": run.workflow_version_id} if is_news else {}
 
 
 def _warn_if_nothing_was_compared(verification: Verification, run: RunSnapshot) -> None:

@@ -50,12 +50,14 @@ INITIATED, SWEPT = "initiated", "sweep"  # causes, for the history
 class VerificationRequest:
     """What a request asks for: the claims it names, and how the run is started.
 
-    `access_token` is the user's own, in the user's own request: some directories are read with it.
+    `access_token` is the user's own, in the user's own request: some directories are read with it. `client_id` names
+    the application.
     """
 
     uris: tuple[str, ...] = ()
     plan: RunPlan = field(default_factory=RunPlan)
     access_token: str | None = field(default=None, repr=False)
+    client_id: str | None = None
 
     def fields(self, provider: Provider) -> dict[str, str]:
         """Return the applicant fields of the claims that are sent, by their URIs."""
@@ -156,6 +158,7 @@ class Attempts:
                     "wants_document": provider.studio.gives_document_values,
                     "environment": provider.environment,
                     "sends_user_id": request.plan.studio.sends_user_id,
+                    "client_id": request.client_id,
                     "next_check_at": now + BREAK_OFF_TIME,
                     "created_at": now,
                     "updated_at": now,

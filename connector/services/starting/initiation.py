@@ -196,6 +196,7 @@ class Initiation:
             "applicant_id": applicant_id,
             "environment": combined(applicant.environment, attempt.provider.environment),
             "sends_user_id": attempt.request.plan.studio.sends_user_id,
+            "client_id": attempt.request.client_id or attempt.verification.client_id,
         }
         with _removed_meanwhile(), self._database.write() as connection:
             locked = self._attempts.ask_lock(connection, attempt, **known, run_requested_at=self._clock())

@@ -105,5 +105,6 @@ class Recorder:
             "run_id": run.run_id,
             "next_check_at": now + next_check(timedelta()),
             "dashboard_url": run.dashboard_url,
+            "workflow_version_id": run.workflow_version_id or attempt.verification.workflow_version_id,
             **(verifications.NO_LEASE if has_access else {}),
         }

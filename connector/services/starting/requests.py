@@ -96,10 +96,12 @@ class Verifications:
         request: RunRequest = _PLAIN,
         actor: str = SYSTEM,
         access_token: str | None = None,
+        client_id: str | None = None,
     ) -> Capture:
         """Start the verification of a user's claims, or continue an interrupted one.
 
-        `access_token` is the user's own, where the user asks: some directories are read with it.
+        `access_token` is the user's own, where the user asks: some directories are read with it. `client_id` names the
+        application, by its token.
         Raises `RequestError` where the request cannot be met, `OnfidoError` where Onfido refuses, fails or cannot be
         reached.
         """
@@ -110,7 +112,7 @@ class Verifications:
             _check_mapped(provider, uris)
             self._refusals.check(provider, refused)
             plan = plan_run(provider.studio, request, self._clock())
-            verification_request = VerificationRequest(tuple(uris), plan, access_token)
+            verification_request = VerificationRequest(tuple(uris), plan, access_token, client_id)
             started = self._initiation.start(provider, user_id, verification_request, self._timing.interactive())
         return _capture(started, uris)
 
@@ -127,7 +129,9 @@ class Verifications:
         if verification.closed_at is not None:
             return Completion(self._stored(verification).named(uris), None)
         _check_run(verification)
-        refreshed = self._results.refresh_if_due(provider, verification, self._timing.interactive(), COMPLETED)
+        refreshed = self._results.refresh_if_due(
+            provider, verification, self._timing.interactive(), COMPLETED, is_captured=True
+        )
         waited = self._wait(provider, verification, min(wait, MAX_WAIT))
         stored = refreshed.stored if refreshed is not None and waited is None else self._stored(verification)
         return Completion(stored.named(uris), waited)
@@ -209,7 +213,7 @@ class Verifications:
         with self._database.read() as connection:
             verification = verifications.get(connection, verification.verification_id)
         # The webhook may have been lost.
-        self._results.refresh_if_due(provider, verification, self._timing.interactive(), COMPLETED)
+        self._results.refresh_if_due(provider, verification, self._timing.interactive(), COMPLETED, is_captured=True)
         return seconds
 
     def _is_closed(self, verification: Verification) -> bool:

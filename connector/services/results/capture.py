@@ -1,0 +1,31 @@
+"""When a user had gone through capture: as the application or Onfido says it, never guessed.
+
+the application asks for the result, and Onfido no longer awaits the user    ──► that moment
+Onfido says that a task has started which looks at what the user has sent    ──► that moment
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+
+from connector.domain.tasks import follows_capture
+from connector.domain.verification import Verification
+from connector.domain.workflow_run import RunSnapshot
+from connector.store import verifications
+
+
+def captured(verification: Verification | None, run: RunSnapshot, now: datetime) -> dict[str, Any]:
+    """Return the column to write where an application asks for the result; empty where Onfido still awaits the user."""
+    if verification is None or verification.captured_at is not None or not run.proves_capture:
+        return {}
+    return {"captured_at": min(now, run.completed_at or now)}
+
+
+def note_capture(connection: Connection, verification: Verification, task_def_id: str | None, now: datetime) -> None:
+    """Record the time at which a task has started, where it looks at what the user has sent."""
+    is_known = verification.captured_at is not None or verification.closed_at is not None
+    if not is_known and follows_capture(task_def_id):
+        verifications.change(connection, verification.verification_id, {"captured_at": now})

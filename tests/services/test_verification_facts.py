@@ -1,0 +1,186 @@
+"""What is known of a verification beside its result: the application, the workflow's version, the end of capture."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import uuid
+from datetime import timedelta
+
+import pytest
+
+from connector.domain.tenancy import Tenant
+from connector.domain.verification import Verification
+from connector.errors import OnfidoError
+from tests.bodies import event_body
+from tests.contract.wire import PROVIDERS
+from tests.harness import Caller, World
+from tests.services.conftest import Run
+from tests.services.receiving import Application, notices, task_event, use_studio, use_workflow
+from tests.values import MAPPING
+
+LONG_AFTER = 5  # seconds: by then, Onfido may be asked again
+
+
+@pytest.fixture
+def quiet(world: World) -> World:
+    """A provider to which Onfido posts nothing, and a clock that stands."""
+    world.clock.stop()
+    world.faults(webhooks_lost=-1)
+    return world
+
+
+@pytest.fixture
+def ann(quiet: World) -> Caller:
+    return quiet.add_user()
+
+
+def latest(world: World, user_id: str = "ann") -> Verification:
+    return world.verifications(user_id)[0]
+
+
+def complete(world: World, caller: Caller) -> None:
+    world.clock.advance(LONG_AFTER)
+    assert caller.verify(world.provider_id, "COMPLETED").status_code == 200
+
+
+def test_the_application_is_known_by_its_token_and_the_workflow_by_the_run(quiet: World, ann: Caller) -> None:
+    quiet.start(ann)
+    assert (latest(quiet).client_id, latest(quiet).workflow_version_id) == ("development", 1)
+
+
+def test_a_start_without_a_token_names_no_application(quiet: World, ann: Caller) -> None:
+    verifications = quiet.connector.services.verifications
+    verifications.initiate(Tenant(quiet.tenant), "ann", quiet.provider_id, list(MAPPING))
+    assert latest(quiet).client_id is None
+
+
+def test_the_application_that_continues_a_start_has_started_the_run(quiet: World, ann: Caller) -> None:
+    quiet.faults(route="POST /workflow_runs", failed=1)
+    verifications = quiet.connector.services.verifications
+    with pytest.raises(OnfidoError):
+        verifications.initiate(Tenant(quiet.tenant), "ann", quiet.provider_id, list(MAPPING), client_id="first")
+    assert latest(quiet).client_id == "first"
+    quiet.clock.advance(600)
+    verifications.initiate(Tenant(quiet.tenant), "ann", quiet.provider_id, list(MAPPING), client_id="second")
+    assert latest(quiet).client_id == "second"
+
+
+def test_capture_has_ended_when_the_application_says_so_and_onfido_awaits_nothing(quiet: World, ann: Caller) -> None:
+    run_id = quiet.start(ann)
+    complete(quiet, ann)
+    assert latest(quiet).captured_at is None  # Onfido still awaits the user
+
+    quiet.outcome(run_id, status="processing")
+    complete(quiet, ann)
+    captured_at = latest(quiet).captured_at
+    assert captured_at == quiet.clock()
+
+    complete(quiet, ann)
+    assert latest(quiet).captured_at == captured_at  # the first time counts
+
+
+def test_capture_has_ended_by_the_end_of_a_run_that_the_application_asks_for(quiet: World, ann: Caller) -> None:
+    run_id = quiet.start(ann)
+    quiet.outcome(run_id)
+    complete(quiet, ann)
+    verification = latest(quiet)
+    assert verification.completed_at is not None
+    assert verification.captured_at == min(verification.completed_at, quiet.clock())
+
+
+@pytest.mark.parametrize("status", ["abandoned", "error", "a_status_of_the_future"])
+def test_a_run_that_the_user_did_not_finish_proves_no_capture(quiet: World, ann: Caller, status: str) -> None:
+    run_id = quiet.start(ann)
+    quiet.outcome(run_id, status=status)
+    complete(quiet, ann)
+    assert (latest(quiet).status, latest(quiet).captured_at) == (status, None)
+
+
+def test_a_result_that_nobody_asked_for_does_not_say_when_capture_ended(quiet: World, ann: Caller) -> None:
+    run_id = quiet.start(ann)
+    assert quiet.post_event(event_body(run_id, "approved", {"first_name": "clear"})).ok
+    complete(quiet, ann)
+    assert (latest(quiet).status, latest(quiet).captured_at) == ("approved", None)
+
+
+@pytest.mark.parametrize(
+    ("task_def_id", "is_captured"),
+    [
+        *(("document_check", True), ("facial_similarity_photo_check", True), ("face_check_motion", True)),
+        *(("document_photo", False), ("risk_score", False), ("device_check", False)),
+    ],
+)
+def test_a_check_of_what_was_sent_follows_capture(
+    quiet: World, ann: Caller, application: Application, task_def_id: str, *, is_captured: bool
+) -> None:
+    use_studio(quiet, notices=notices(application, task_def_id))
+    use_workflow(quiet, {"task_def_id": task_def_id})
+    run_id = quiet.start(ann)
+    assert quiet.post_event(task_event(run_id, f"{task_def_id}_12345", task_def_id)).ok
+    assert latest(quiet).captured_at == (quiet.clock() if is_captured else None)
+
+    quiet.clock.advance(60)
+    assert quiet.post_event(task_event(run_id, f"{task_def_id}_54321", task_def_id)).ok
+    later = quiet.clock() - timedelta(seconds=60)
+    assert latest(quiet).captured_at == (later if is_captured else None)
+
+
+def test_they_are_in_every_view(quiet: World, ann: Caller, run: Run) -> None:
+    run_id = quiet.start(ann)
+    quiet.outcome(run_id, status="processing")
+    complete(quiet, ann)
+    at = f"{quiet.clock():%Y-%m-%dT%H:%M:%SZ}"
+    facts = {"clientId": "development", "workflowVersionId": 1, "capturedAt": at}
+
+    path = f"{PROVIDERS}/{quiet.provider_id}/verifications"
+    admin = quiet.connector.as_admin()
+    [listed] = admin.get(path).json()["verifications"]
+    assert listed | facts == listed
+    shown = admin.get(f"{path}/{run_id}").json()
+    assert shown | facts == shown
+    printed = json.loads(run("verification", "show", run_id, "--json").stdout)
+    assert printed | facts == printed
+    exported = admin.get(f"{path}.csv").content.decode("utf-8-sig")
+    [row] = csv.DictReader(io.StringIO(exported, newline=""))
+    assert (row["clientId"], row["workflowVersionId"], row["capturedAt"]) == ("development", "1", at)
+
+
+def test_the_lists_are_filtered_in_the_api_the_command_line_and_the_csv(quiet: World, run: Run) -> None:
+    runs = {}
+    for user_id, status, first_name in (("ann", "review", "clear"), ("bea", "approved", "consider")):
+        caller = quiet.add_user(user_id)
+        runs[user_id] = quiet.start(caller)
+        compared = {"first_name": first_name, "last_name": "clear", "date_of_birth": "clear"}
+        quiet.outcome(runs[user_id], status=status, comparisons=compared)
+        complete(quiet, caller)
+    path = f"{PROVIDERS}/{quiet.provider_id}/verifications"
+    given_name = next(uri for uri, field in MAPPING.items() if field == "first_name")
+    admin = quiet.connector.as_admin()
+    for query, options, expected in (
+        ({"needsReview": "true"}, ["--needs-review"], {"ann"}),
+        ({"claim": given_name, "result": "consider"}, ["--claim", given_name, "--result", "consider"], {"bea"}),
+        ({"environment": "sandbox"}, ["--environment", "sandbox"], {"ann", "bea"}),
+        ({"environment": "live"}, ["--environment", "live"], set()),
+    ):
+        listed = admin.get(path, params=query).json()["verifications"]
+        assert {each["userId"] for each in listed} == expected, query
+        lines = admin.get(f"{path}.csv", params=query).content.decode("utf-8-sig").splitlines()
+        assert len(lines) == 1 + len(expected)
+        assert admin.get(path, params=query | {"total": "true"}).json()["totalResults"] == len(expected)
+        printed = json.loads(run("verification", "list", "--json", *options).stdout)["verifications"]
+        assert {each["userId"] for each in printed} == expected, options
+        assert len(run("verification", "export", *options).stdout.splitlines()) == 1 + len(expected)
+        others = run("verification", "list", "--json", "--tenant", f"t-{uuid.uuid4().hex}", *options)
+        assert json.loads(others.stdout)["verifications"] == []
+    assert admin.post(f"{path}/{runs['ann']}/decision", {"decision": "decline", "reason": "seen"}).ok
+    assert admin.get(path, params={"needsReview": "true"}).json()["verifications"] == []
+
+
+def test_a_filter_that_cannot_be_meant_is_refused(quiet: World, run: Run) -> None:
+    path = f"{PROVIDERS}/{quiet.provider_id}/verifications"
+    answer = quiet.connector.as_admin().get(path, params={"claim": "urn:x"})
+    assert (answer.status_code, answer.json()["code"]) == (400, "IDVP-60004")
+    assert "`claim`" in answer.json()["description"]
+    assert run("verification", "list", "--result", "clear").exit_code == 1
