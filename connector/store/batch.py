@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from sqlalchemy import Connection, Dialect, Insert, bindparam
+from sqlalchemy import Connection, Insert, bindparam
 from sqlalchemy.exc import InvalidRequestError
 
 from connector.store.compiled import HAS_VALUES, compile_statement
@@ -24,9 +24,14 @@ from connector.store.compiled import HAS_VALUES, compile_statement
 if TYPE_CHECKING:
     from sqlalchemy import Executable
 
+    from connector.store.pipeline import PipelineMode
+
 IDLE = 0  # libpq's PQTRANS_IDLE: no transaction is open
 MOST_PARAMETERS = 50  # of a statement: longer ones the driver takes apart each time
 _WAITING, _AFTER = "waiting", "after"  # in a connection's `info`: the statements that were not sent yet
+_PIPELINE = "pipeline"  # the same, for as long as the connection is open
+BEGIN: tuple[bytes, Sequence[Any]] = (b"BEGIN", ())
+COMMIT: tuple[bytes, Sequence[Any]] = (b"COMMIT", ())
 
 T = TypeVar("T")
 Ask = Callable[[Connection], None]  # asks a connection for more, in the same round trip
@@ -211,28 +216,31 @@ def _execute_now(connection: Connection, answer: Answer) -> None:
 
 def _send_together(connection: Connection, waiting: Sequence[Answer], after: Sequence[Answer], *, commit: bool) -> None:
     driver: Any = connection.connection.dbapi_connection
-    send = partial(_send, driver, connection.dialect)
+    compiled = [compile_statement(each.statement, each.parameters, connection.dialect) for each in (*waiting, *after)]
     try:
         is_first = _is_first_of_its_transaction(driver)
         is_alone = is_first and commit and len(waiting) == 1 and not after  # a transaction by itself
-        with driver.pipeline():
-            if is_first and not is_alone:
-                driver.cursor().execute("BEGIN")
-            receive = [send(answer) for answer in waiting]
-            if commit and not is_alone:
-                driver.cursor().execute("COMMIT")
-            receive += [send(answer) for answer in after]
-        for each in receive:
-            each()
+        begin = [BEGIN] if is_first and not is_alone else []
+        end = [COMMIT] if commit and not is_alone else []
+        bound = [each.bind(answer.parameters) for each, answer in zip(compiled, (*waiting, *after), strict=True)]
+        sent = [*begin, *bound[: len(waiting)], *end, *bound[len(waiting) :]]
+        results = _pipeline_mode(driver, connection.info).execute(sent)
     except connection.dialect.loaded_dbapi.Error as error:
         connection._handle_dbapi_exception(error, None, None, None, None)
+    first, last = len(begin), len(begin) + len(waiting)
+    received = [*results[first:last], *results[last + len(end) :]]
+    for answer, each, (rows, rowcount) in zip((*waiting, *after), compiled, received, strict=True):
+        answer.receive(partial(each.read, rows), rowcount)
 
 
-def _send(driver: Any, dialect: Dialect, answer: Answer) -> Callable[[], None]:
-    """Send a statement; returns what takes its answer once that is there."""
-    compiled = compile_statement(answer.statement, answer.parameters, dialect)
-    cursor = driver.cursor().execute(compiled.text, compiled.bind(answer.parameters), prepare=True)
-    return lambda: answer.receive(partial(compiled.read, cursor), cursor.rowcount)
+def _pipeline_mode(driver: Any, info: dict[str, Any]) -> PipelineMode:
+    """Return a connection's pipeline mode, created when it is first needed."""
+    from connector.store.pipeline import PipelineMode  # noqa: PLC0415  it imports psycopg, which SQLite does without
+
+    if _PIPELINE not in info:
+        info[_PIPELINE] = PipelineMode(driver)
+    mode: PipelineMode = info[_PIPELINE]
+    return mode
 
 
 def _is_first_of_its_transaction(driver: Any) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,31 +17,33 @@ if TYPE_CHECKING:
 
 HAS_VALUES = "has_values"  # an option of statements whose parameters do not have the names of columns
 
+_PARAMETER = re.compile(r"%(?:%|\((\w+)\)s)")
+
 Process = Callable[[Any], Any]
 
 
 @dataclass(frozen=True)
 class CompiledStatement:
-    """A statement's text, and what its parameters and rows have to pass."""
+    """A statement's text in PostgreSQL's own form, and what its parameters and rows have to pass."""
 
-    text: str
+    text: bytes
+    names: Sequence[str]
     processors: Mapping[str, Process]
     defaults: Mapping[str, Any]
     row: Callable[[Sequence[Any]], Any] | None
     columns: Sequence[tuple[int, Process]]
 
-    def bind(self, parameters: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the driver's parameters."""
+    def bind(self, parameters: Mapping[str, Any]) -> tuple[bytes, Sequence[Any]]:
+        """Return the text and its parameters, in their order."""
         values = {**self.defaults, **parameters}
         for name, process in self.processors.items():
             values[name] = process(values[name])
-        return values
+        return self.text, [values[name] for name in self.names]
 
-    def read(self, cursor: Any) -> Sequence[Any]:
-        """Return the rows that a cursor of the driver has received."""
+    def read(self, rows: Sequence[Sequence[Any]]) -> Sequence[Any]:
+        """Return rows that the driver has received, with names and the types of their columns."""
         if self.row is None:
             return ()
-        rows = cursor.fetchall()
         return [self.row(self._processed(row)) for row in rows]
 
     def _processed(self, row: Sequence[Any]) -> Sequence[Any]:
@@ -63,9 +66,9 @@ def _row_type(names: Sequence[str]) -> Any:
 
 
 @cache
-def _compiled(statement: Executable, names: Sequence[str] | None, dialect: Dialect) -> CompiledStatement:
+def _compiled(statement: Executable, given: Sequence[str] | None, dialect: Dialect) -> CompiledStatement:
     """Compile a statement for the parameters that it is given: those of an INSERT or UPDATE name its columns."""
-    compiled: Any = statement.compile(dialect=dialect, column_keys=names)  # type: ignore[attr-defined]
+    compiled: Any = statement.compile(dialect=dialect, column_keys=given)  # type: ignore[attr-defined]
     if any(bind.expanding for bind in compiled.binds.values()):
         raise TypeError("A statement of a batch cannot expand a list: it is compiled once.")
     if compiled.prefetch:
@@ -73,10 +76,22 @@ def _compiled(statement: Executable, names: Sequence[str] | None, dialect: Diale
     columns = tuple(statement.exported_columns)  # type: ignore[attr-defined]
     binds = {name: bind.type.dialect_impl(dialect).bind_processor(dialect) for name, bind in compiled.binds.items()}
     reads = (column.type.dialect_impl(dialect).result_processor(dialect, None) for column in columns)
+    text, names = _numbered(str(compiled))
     return CompiledStatement(
-        text=str(compiled),
+        text=text.encode(),
+        names=names,
         processors={name: process for name, process in binds.items() if process is not None},
         defaults={name: bind.effective_value for name, bind in compiled.binds.items() if not bind.required},
         row=_row_type([column.key for column in columns])._make if columns else None,
         columns=[(at, process) for at, process in enumerate(reads) if process is not None],
     )
+
+
+def _numbered(text: str) -> tuple[str, Sequence[str]]:
+    """Return a statement with $1 in place of the driver's %(name)s and so on, and the names in their order."""
+    names: dict[str, int] = {}
+
+    def number(found: re.Match[str]) -> str:
+        return f"${names.setdefault(found[1], len(names) + 1)}" if found[1] else "%"
+
+    return _PARAMETER.sub(number, text), tuple(names)

@@ -164,7 +164,7 @@ def _create_engine(url: str) -> Engine:
     # Statements' parameters are personal: they stay out of errors and logs.
     options: dict[str, Any] = {"pool_size": POOL_SIZE, "hide_parameters": True}
     if make_url(url).get_backend_name() != "sqlite":
-        connect_args = {"connect_timeout": 10, "options": PG_OPTIONS}
+        connect_args = {"connect_timeout": 10, "options": PG_OPTIONS, "prepare_threshold": None}
         engine = create_engine(url, connect_args=connect_args, **options)
         engine.dialect.use_insertmanyvalues_wo_returning = True  # several rows in one statement, not one each
         event.listen(engine, "handle_error", _drop_detail)

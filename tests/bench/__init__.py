@@ -14,6 +14,9 @@ footprint.py   start to ready, and resident memory
 floor.py       the statements of an event one by one       pipelined.py   the same in two psycopg pipelines
 bare.py        a bare view of claims, and 15 round trips   django_peer.py  django-onfido, in an environment of its own
 
+profile.py     CPU time of a request by layer and by process: `python -m tests.bench.profile webhook`
+profiled.py    the connector whose stack it looks at      cpu.py        CPU seconds of processes
+
 Log lines are written as deployed (INFO). Variables: `BENCH_ROUNDS`, `BENCH_EVENTS` and `BENCH_USERS` make a run shorter
 or longer; `BENCH_PARTS` names the parts to run, of round_trips, webhook, claims, initiate, deliveries, scale and
 footprint; `BENCH_BEFORE` is the checkout of an earlier version, for comparison.

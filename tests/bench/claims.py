@@ -22,7 +22,7 @@ RATIOS = {"throughput": "per_second", "p99": "p99"}
 
 def measure(directory: Path, server: str, kind: str, milliseconds: float, rounds: int, reads: int) -> dict[str, Any]:
     """Read from 16 clients and from one, in turns; returns the medians and the ratios."""
-    url, requests = _prepare(directory, server, kind)
+    url, requests = prepare(directory / "claims", directory, server, kind)
     batch = [requests[number % len(requests)] for number in range(reads)]
     together, alone = [], []
     with ExitStack() as stack:
@@ -46,7 +46,7 @@ def measure(directory: Path, server: str, kind: str, milliseconds: float, rounds
 
 def round_trips(directory: Path, server: str) -> float:
     """Return how often the connector waits for PostgreSQL while it reads claims, counted at the wire."""
-    url, requests = _prepare(directory, server, "postgresql")
+    url, requests = prepare(directory / "claims", directory, server, "postgresql")
     proxy = PostgresqlProxy(url)
     with connector(directory / "claims", proxy.url) as port:
         send_all(port, requests, 1)
@@ -56,14 +56,14 @@ def round_trips(directory: Path, server: str) -> float:
     return counted[0] / len(requests)
 
 
-def _prepare(directory: Path, server: str, kind: str) -> tuple[str, list[bytes]]:
-    """Return the URL of a database, and a request for each of its users."""
+def prepare(own: Path, directory: Path, server: str, kind: str) -> tuple[str, list[bytes]]:
+    """Return the URL of a database, and a request for each of its users; `own` is the connector's data directory."""
     url, user_ids = new_database(directory, server, kind), [str(uuid.uuid4()) for _ in range(USERS)]
     database = Database(url)
     fill(database, user_ids)
     database.close()
-    (directory / "claims").mkdir(mode=0o700, exist_ok=True)
-    tokens = [mint_token(directory / "claims", user_id, ["internal_login"]) for user_id in user_ids]
+    own.mkdir(mode=0o700, exist_ok=True)
+    tokens = [mint_token(own, user_id, ["internal_login"]) for user_id in user_ids]
     return url, [get(PATH, token) for token in tokens]
 
 

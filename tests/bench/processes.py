@@ -43,7 +43,7 @@ def at_distance(url: str, milliseconds: float) -> Iterator[str]:
 
 
 @contextmanager
-def connector(directory: Path, url: str, **variables: str) -> Iterator[int]:
+def connector(directory: Path, url: str, *, module: str = "connector", **variables: str) -> Iterator[int]:
     """Run `connector serve` with two processes of eight threads; returns its port."""
     directory.mkdir(mode=0o700, exist_ok=True)
     port = free_port()
@@ -57,7 +57,7 @@ def connector(directory: Path, url: str, **variables: str) -> Iterator[int]:
         "CONNECTOR_LOG_LEVEL": "INFO",
         **variables,
     }
-    command = [sys.executable, "-m", "connector", "serve", "--dev", "--port", str(port)]
+    command = [sys.executable, "-m", module, "serve", "--dev", "--port", str(port)]
     with running(command, environ, directory / "log", f"http://127.0.0.1:{port}/readyz"):
         yield port
 

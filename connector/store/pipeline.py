@@ -1,0 +1,125 @@
+"""Statements in PostgreSQL's pipeline mode: one write to the socket for all of them, and one wait for their answers.
+
+psycopg's own pipeline writes and polls once for each statement, which costs more than most statements themselves. Here
+its wrapper of libpq (`psycopg.pq`) is called directly. A statement is prepared the first time that a connection sends
+it, by its text alone: the types of its parameters are those of its casts and columns, whatever the values are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import count
+from typing import TYPE_CHECKING, Any
+
+from psycopg import errors, pq
+from psycopg.adapt import PyFormat, Transformer
+from psycopg.generators import fetch_many, send
+
+if TYPE_CHECKING:
+    from psycopg.abc import Buffer, PQGen
+
+MOST_PREPARED = 200  # statements of a connection; with more, all are dropped, and prepared again as they come
+
+Statement = tuple[bytes, Sequence[Any]]  # its text, with $1, $2 and so on, and its parameters
+Rows = Sequence[tuple[Any, ...]]
+Results = list[pq.abc.PGresult]
+
+
+class PipelineMode:
+    """The pipeline mode of one of psycopg's connections, for as long as that is open."""
+
+    def __init__(self, driver: Any) -> None:
+        self._driver = driver
+        self._transformer = Transformer(driver)
+        self._prepared: dict[bytes, bytes] = {}  # the names of the prepared statements, by their texts
+        self._numbers = count()
+
+    def execute(self, statements: Sequence[Statement]) -> list[tuple[Rows, int]]:
+        """Execute statements; returns the rows and the row count of each.
+
+        Raises the driver's error for the first that fails; those behind it are not executed.
+        """
+        dumped = [(text, self._dump(parameters)) for text, parameters in statements]
+        with self._driver.lock:
+            exchange = _Exchange(self._driver.pgconn)
+            if len(self._prepared) >= MOST_PREPARED:
+                self._prepared.clear()
+                exchange.drop_prepared()
+            for text, parameters in dumped:
+                exchange.execute(self._name(text, exchange), parameters)
+            results = exchange.end(self._driver.wait)
+        for text in exchange.not_prepared:
+            del self._prepared[text]
+        exchange.check()
+        return [self._read(each) for each in results]
+
+    def _dump(self, parameters: Sequence[Any]) -> Sequence[Buffer | None]:
+        return self._transformer.dump_sequence(parameters, [PyFormat.TEXT] * len(parameters))
+
+    def _name(self, text: bytes, exchange: _Exchange) -> bytes:
+        """Return the name of a prepared statement; one that is new is prepared in the same exchange."""
+        if (name := self._prepared.get(text)) is None:
+            name = self._prepared[text] = f"connector_{next(self._numbers)}".encode()
+            exchange.prepare(name, text)
+        return name
+
+    def _read(self, result: pq.abc.PGresult) -> tuple[Rows, int]:
+        if result.status != pq.ExecStatus.TUPLES_OK:
+            return (), result.command_tuples or 0
+        self._transformer.set_pgresult(result)
+        return self._transformer.load_rows(0, result.ntuples, tuple), result.ntuples
+
+
+class _Exchange:
+    """One use of the pipeline: all is put into a buffer, then written, then answered."""
+
+    def __init__(self, connection: pq.abc.PGconn) -> None:
+        self._connection = connection
+        self._texts: list[bytes | None] = []  # for each answer: the text that it prepares, None where it prepares none
+        self._results: Results = []
+        connection.enter_pipeline_mode()
+
+    def drop_prepared(self) -> None:
+        """Drop all prepared statements."""
+        self._connection.send_query_params(b"DEALLOCATE ALL", None)
+        self._texts.append(b"")
+
+    def prepare(self, name: bytes, text: bytes) -> None:
+        """Prepare a statement."""
+        self._connection.send_prepare(name, text)
+        self._texts.append(text)
+
+    def execute(self, name: bytes, parameters: Sequence[Buffer | None]) -> None:
+        """Execute a prepared statement."""
+        self._connection.send_query_prepared(name, parameters)
+        self._texts.append(None)
+
+    def end(self, wait: Callable[[PQGen[None]], None]) -> Results:
+        """Write all, and return what the executed statements returned; `check` has to look at it."""
+        try:
+            self._connection.pipeline_sync()
+            wait(self._communicate())
+            self._connection.exit_pipeline_mode()
+        except BaseException:
+            self._connection.finish()  # where answers are missing, the next ones would be taken for them
+            self.check()
+            raise
+        return [each for each, text in zip(self._results, self._texts, strict=True) if text is None]
+
+    @property
+    def not_prepared(self) -> list[bytes]:
+        """The texts that could not be prepared, also because a statement before them failed."""
+        prepared = zip(self._results, self._texts, strict=True)
+        return [text for each, text in prepared if text and each.status != pq.ExecStatus.COMMAND_OK]
+
+    def check(self) -> None:
+        """Raise the driver's error for the first statement that failed."""
+        for each in self._results:
+            if each.status == pq.ExecStatus.FATAL_ERROR:
+                raise errors.error_from_result(each)
+
+    def _communicate(self) -> PQGen[None]:
+        yield from send(self._connection)
+        for _ in self._texts:
+            self._results += yield from fetch_many(self._connection)
+        yield from fetch_many(self._connection)  # the answer to the end of the pipeline
