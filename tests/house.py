@@ -48,7 +48,7 @@ HOUSE: Mapping[str, Room] = {
     "http": room("errors telemetry domain", "certifi standardwebhooks structlog"),
     "onfido": room("errors telemetry domain", "pycountry requests structlog urllib3"),
     "access": room(f"{_FLOOR} http private_file settings", "authlib flask joserfc structlog"),
-    "store": room(f"{_FLOOR} private_file", "alembic cryptography sqlalchemy"),
+    "store": room(f"{_FLOOR} private_file", "alembic cryptography psycopg sqlalchemy"),
     "directory": room(f"{_FLOOR} store http shipped"),
     # The use cases, by story: the ground, and what stands on it.
     "services": room(f"{_FLOOR} store directory", _LIBRARIES),
