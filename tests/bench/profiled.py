@@ -51,13 +51,13 @@ class Counts:
         self._began = 0.0
 
     def begin(self) -> None:
-        """Take samples from now on."""
+        """Begin to take samples."""
         signal.signal(signal.SIGPROF, self._take)
         signal.setitimer(signal.ITIMER_PROF, INTERVAL, INTERVAL)
         self._began = time.process_time()
 
     def end(self, requests: int) -> None:
-        """Take no more samples, and write them down."""
+        """Stop taking samples, and write them down."""
         microseconds = (time.process_time() - self._began) * 1e6 / requests
         signal.setitimer(signal.ITIMER_PROF, 0)
         written = {"microseconds": microseconds, "layers": self.layers, "functions": self.functions}
