@@ -91,7 +91,7 @@ def _numbered(text: str) -> tuple[str, Sequence[str]]:
     """Return a statement with $1 in place of the driver's %(name)s and so on, and the names in their order."""
     names: dict[str, int] = {}
 
-    def number(found: re.Match[str]) -> str:
-        return f"${names.setdefault(found[1], len(names) + 1)}" if found[1] else "%"
+    def number(parameter: re.Match[str]) -> str:
+        return f"${names.setdefault(parameter[1], len(names) + 1)}" if parameter[1] else "%"
 
     return _PARAMETER.sub(number, text), tuple(names)
