@@ -27,6 +27,7 @@ from connector.api import (
     ids,
     notices,
     operations,
+    origins,
     paths,
     providers,
     setup,
@@ -62,6 +63,7 @@ def create_app(
     tenancy.install(app, services.tenants)
     access_log.install(app)
     tracing.install(app)
+    origins.install(app)
     browsers.install(app)
     content_policy.install(app, settings.public_url)
     paths.install(app)

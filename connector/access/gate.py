@@ -29,7 +29,7 @@ from connector.access.tokens import TrustedIssuers
 from connector.errors import ConnectorError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
 log = structlog.get_logger(__name__)
 
@@ -76,12 +76,11 @@ class _Validator(BearerTokenValidator):  # type: ignore[misc]  # Authlib is unty
         g.token = token
         return principal
 
-    def validate_token(self, token: Principal, scopes: Iterable[str], request: object) -> None:
+    def validate_token(self, token: Principal, scopes: Sequence[str], request: object) -> None:
         g.principal = token  # the caller is known even if it is refused
         try:
             check_tenant(token.tenant, g.tenant.name)
-            for scope in scopes:
-                check_scope(token.scopes, scope)
+            check_scope(token.scopes, *scopes)
         except TokenRefused as refused:
             _log_refusal(refused, g.token)
             if refused.check != "scope":
@@ -110,10 +109,10 @@ class Access(ResourceProtector):  # type: ignore[misc]  # Authlib is untyped
         super().__init__()
         self.register_token_validator(_Validator(trusted))
 
-    def admit(self, scope: str) -> Principal:
-        """Return the caller of the current request; raises `AccessDenied`."""
+    def admit(self, *scopes: str) -> Principal:
+        """Return the caller of the current request, who has one of the scopes; raises `AccessDenied`."""
         try:
-            principal: Principal = self.acquire_token(scope)
+            principal: Principal = self.acquire_token(scopes)
         except OAuth2Error as error:
             self.raise_error_response(error)
         return principal
@@ -131,8 +130,8 @@ class Access(ResourceProtector):  # type: ignore[misc]  # Authlib is untyped
         raise AccessDenied(status, description, {"WWW-Authenticate": f"Bearer {parameters}"}) from error
 
 
-def requires(scope: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Require a valid token that carries `scope` for a view; `flask.g.principal` is the caller.
+def requires(scope: str, *others: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Require a valid token that carries `scope`, or one of the others, for a view; `flask.g.principal` is the caller.
 
     The scope is stored on the view, under `REQUIRED_SCOPE`, so that the views can be listed and checked.
     """
@@ -141,7 +140,7 @@ def requires(scope: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
         @functools.wraps(view)
         def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
             access: Access = current_app.extensions[EXTENSION]
-            access.admit(scope)
+            access.admit(scope, *others)
             return view(*args, **kwargs)
 
         setattr(guarded, REQUIRED_SCOPE, scope)

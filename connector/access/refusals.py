@@ -123,8 +123,8 @@ def check_tenant(good_for: str, tenant: str) -> None:
         raise refused("tenant", good_for or None, "the request is for", [tenant], description)
 
 
-def check_scope(scopes: Collection[str], scope: str) -> None:
-    """Raise `TokenRefused` where a token lacks a scope."""
-    if scope not in scopes:
+def check_scope(scopes: Collection[str], scope: str, *others: str) -> None:
+    """Raise `TokenRefused` where a token lacks a scope, and each of the others that would do."""
+    if not {scope, *others}.intersection(scopes):
         description = f"The token lacks the scope {scope}."
         raise refused("scope", " ".join(sorted(scopes)) or None, "the operation needs", [scope], description)

@@ -11,8 +11,9 @@ from connector.api.cursors import cursor_parameter, next_cursor
 from connector.api.fields import Text
 from connector.api.verification_shapes import ChangeSchema, change_body
 from connector.domain.audit_filter import SUBJECTS
-from connector.domain.history import Entry
+from connector.domain.history import DONE, OUTCOMES, REFUSED, Entry
 from connector.services.cursors import Page
+from connector.services.origin import CHANNELS
 
 MAX_PAGE = 1000
 
@@ -24,6 +25,9 @@ class AuditFilterSchema(ma.Schema):
     actor = Text(load_default=None, metadata={"description": "Who did it, as the entries have it."})
     subject = fields.String(load_default=None, validate=validate.OneOf(SUBJECTS))
     object = Text(load_default=None, metadata={"description": "A name or id: a claim, a provider, a verification."})
+    action = Text(load_default=None, metadata={"description": "What was done, as `to` has it: `changed`, `removed`."})
+    outcome = fields.String(load_default=None, validate=validate.OneOf(tuple(OUTCOMES)))
+    channel = fields.String(load_default=None, validate=validate.OneOf(CHANNELS))
     from_ = Text(load_default=None, data_key="from", attribute="from", metadata={"example": "2026-01-31"})
     to = Text(load_default=None, metadata={"example": "2026-01-31"})
 
@@ -36,8 +40,13 @@ class AuditQuerySchema(AuditFilterSchema):
 
 
 class AuditEntrySchema(ChangeSchema):
-    """An entry: what was done to which object, when, by whom, and whom it concerns."""
+    """An entry: what was done to which object, when, by whom, from where, and whom it concerns.
 
+    The `outcome` is `done` or `refused`.
+    """
+
+    outcome = fields.String(required=True, metadata={"example": DONE})
+    address = fields.String(required=True, allow_none=True, metadata={"example": "203.0.113.7"})
     userId = fields.String(required=True, allow_none=True)
     providerId = fields.String(required=True, allow_none=True)
     verificationId = fields.String(required=True, allow_none=True)
@@ -53,13 +62,16 @@ class AuditPageSchema(ma.Schema):
 
 def audit_body(page: Page[Entry]) -> dict[str, Any]:
     """Write a page of entries."""
-    entries = [_entry_body(entry) for entry in page.rows]
+    entries = [entry_body(entry) for entry in page.rows]
     return {"count": len(entries), "entries": entries, "next_cursor": page.next_cursor}
 
 
-def _entry_body(entry: Entry) -> dict[str, Any]:
+def entry_body(entry: Entry) -> dict[str, Any]:
+    """Write an entry."""
     change = entry.change
     return change_body(change) | {
+        "outcome": REFUSED if change.cause == REFUSED else DONE,
+        "address": change.address,
         "userId": change.user_id,
         "providerId": change.provider_id,
         "verificationId": change.verification_id,

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from itertools import chain
 from typing import Any
 
 from flask import Response, current_app, g
 
-from connector.api.attachments import attachment
+from connector.api.attachments import CSV, csv_attachment
 from connector.api.csv_lines import csv_pieces
 from connector.api.errors import PROVIDER_ERRORS
 from connector.api.parsing import Blueprint
@@ -18,8 +17,6 @@ from connector.domain.verification_filter import read_filter
 from connector.errors import Code
 from connector.services.lookup.readings import CSV_FILE, Readings
 from connector.services.lookup.verifications import VerificationLookup
-
-CSV = "text/csv"
 
 blueprint = Blueprint("csv", __name__, errors=PROVIDER_ERRORS, url_prefix=PREFIX, description="Verifications as CSV")
 
@@ -40,8 +37,4 @@ def export_verifications(query: dict[str, Any], provider_id: str) -> Response:
     lookup: VerificationLookup = services.lookup
     readings: Readings = services.readings
     readings.record_export(g.tenant, criteria, g.principal.actor)
-    pieces = csv_pieces(lookup.export(g.tenant, criteria))
-    first = next(pieces)  # reads from the database: if that fails, nothing has been sent yet
-    response = attachment(chain((first,), pieces), CSV, CSV_FILE)
-    response.call_on_close(pieces.close)
-    return response
+    return csv_attachment(csv_pieces(lookup.export(g.tenant, criteria)), CSV_FILE)

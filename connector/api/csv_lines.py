@@ -1,4 +1,4 @@
-"""Verifications as CSV (RFC 4180), for spreadsheets: streamed, without a limit of their number.
+"""Rows as CSV (RFC 4180), for spreadsheets: streamed, without a limit of their number.
 
 The first piece begins with a byte order mark, without which Excel does not recognize UTF-8.
 
@@ -34,12 +34,17 @@ _FORMULA = re.compile(rf"(^|[;|{_BREAKS}])(?=[{_IGNORED}]*[{_SIGNS}])")
 
 def csv_pieces(verifications: Iterable[ListedVerification]) -> Generator[str]:
     """Yield a heading and a line for each verification, in pieces of whole lines."""
+    yield from sheet_pieces(COLUMNS, map(_cells, verifications))
+
+
+def sheet_pieces(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> Generator[str]:
+    """Yield a heading and a line for each row, in pieces of whole lines."""
     sheet = io.StringIO(newline="")
     writer = csv.writer(sheet)
     sheet.write(BYTE_ORDER_MARK)
-    writer.writerow(COLUMNS)
-    for verification in verifications:
-        writer.writerow(map(harmless, _cells(verification)))
+    writer.writerow(columns)
+    for row in rows:
+        writer.writerow(map(harmless, row))
         if sheet.tell() >= PIECE:
             yield sheet.getvalue()
             sheet.seek(0)

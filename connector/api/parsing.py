@@ -61,12 +61,13 @@ class Blueprint(SmorestBlueprint):  # type: ignore[misc]
         self.errors = errors
         self._prepare_doc_cbks += [_name_operation, self._document_errors]
 
-    def requires(self, scope: str, lasting: Lasting | None = None) -> Callable[[View], View]:
-        """Protect a view with a scope, and with shares where its calls may last."""
+    def requires(self, scope: str, *others: str, lasting: Lasting | None = None) -> Callable[[View], View]:
+        """Protect a view with a scope, or one of several, and with shares where its calls may last."""
 
         def decorate(view: View) -> View:
             counted = lasts(lasting, view, is_callers_own=scope == OWN_CLAIMS) if lasting else view
-            documented: View = self.doc(security=[{SECURITY_SCHEME: [scope]}])(requires(scope)(counted))
+            security = [{SECURITY_SCHEME: [each]} for each in (scope, *others)]
+            documented: View = self.doc(security=security)(requires(scope, *others)(counted))
             return documented
 
         return decorate

@@ -11,7 +11,8 @@ from marshmallow import fields, validate
 from connector.api.cursors import cursor_parameter, next_cursor
 from connector.api.fields import Flag, Moment, Text, timestamp
 from connector.domain.claims import Claim
-from connector.domain.history import Change
+from connector.domain.history import Change, differences_of
+from connector.domain.sentences import sentence
 from connector.domain.studio import MAX_TAG_LENGTH, OutputRole
 from connector.domain.verification import MAX_REASON, VerificationClaim
 from connector.domain.verification_filter import FALLING, RISING, STATUSES
@@ -122,8 +123,19 @@ class VerificationListSchema(ma.Schema):
     userRemoved = fields.Nested(RemovalSchema, allow_none=True)
 
 
+class DifferenceSchema(ma.Schema):
+    """A property before and after; null is no value. Of a secret, and of a user's values, only that it changed."""
+
+    property = fields.String(required=True, metadata={"example": "workflow_id"})
+    from_ = fields.Raw(required=True, allow_none=True, data_key="from", attribute="from")
+    to = fields.Raw(required=True, allow_none=True)
+
+
 class ChangeSchema(ma.Schema):
-    """An entry of the history: `subject` is run, claim or applicant, `actor` the administrator or the event's id."""
+    """An entry of the history: `subject` is run, claim or applicant, `actor` the administrator or the event's id.
+
+    `channel` is api, console, cli, onfido or worker; `traceId` is that of the request. Older entries have neither.
+    """
 
     at = fields.String(required=True, metadata={"example": "2026-01-31T09:30:00Z", "format": "date-time"})
     subject = fields.String(required=True, metadata={"example": "claim"})
@@ -133,6 +145,10 @@ class ChangeSchema(ma.Schema):
     cause = fields.String(required=True)
     actor = fields.String(required=True, allow_none=True)
     detail = fields.Dict(required=True)
+    changes = fields.List(fields.Nested(DifferenceSchema), required=True)
+    channel = fields.String(required=True, allow_none=True, metadata={"example": "api"})
+    traceId = fields.String(required=True, allow_none=True)
+    sentence = fields.String(required=True, metadata={"example": "bob replaced the API token of Onfido EU."})
 
 
 class VerificationClaimSchema(ma.Schema):
@@ -254,4 +270,8 @@ def change_body(change: Change) -> dict[str, Any]:
         "cause": change.cause,
         "actor": change.actor,
         "detail": dict(change.detail),
+        "changes": [{"property": name, **each} for name, each in differences_of(change).items()],
+        "channel": change.channel,
+        "traceId": change.trace_id,
+        "sentence": sentence(change),
     }

@@ -1,22 +1,49 @@
-"""`connector audit`: who did what, when, to what and whom it concerns."""
+"""`connector audit`: who did what, when, to what, through what and whom it concerns."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
 import click
 
-from connector.cli.output import services, view_options
+from connector.cli.files import breaking_off, check_target, force_option, write
+from connector.cli.output import actor, services, view_options
 from connector.cli.pages import page_options, print_page
 from connector.domain.audit_filter import SUBJECTS, read_audit_filter
+from connector.domain.history import OUTCOMES
 from connector.domain.tenancy import Tenant
+
+if TYPE_CHECKING:
+    from connector.bootstrap import Services
+    from connector.domain.history import AuditFilter
+
+_FILTERS = (
+    click.option("--user", "userId", help="Only what concerns this user."),
+    click.option("--actor", "actor_", help="Only what this actor did, named as in the list."),
+    click.option("--subject", type=click.Choice(SUBJECTS), help="Only what was done to objects of this kind."),
+    click.option("--object", "object", help="Only what was done to this one: a name or id."),
+    click.option("--action", help="Only what was done in this way, as TO has it: changed, removed."),
+    click.option("--outcome", type=click.Choice(tuple(OUTCOMES)), help="Only what was done, or was refused."),
+    click.option("--channel", help="Only what came through this: api, console, cli, onfido or worker."),
+    click.option("--from", "from", metavar="TIME", help="Then or later: a date or date-time, UTC's."),
+    click.option("--to", "to", metavar="TIME", help="Before then; of a date, that day included."),
+)
+_COLUMNS = ("at", "actor", "subject", "name", "from", "to", "userId", "cause")
+_SENTENCES = ("at", "channel", "sentence")
+
+
+def _filter_options(command: Any) -> Any:
+    for option in reversed(_FILTERS):
+        command = option(command)
+    return command
 
 
 @click.command()
-@click.option("--user", "userId", help="Only what concerns this user.")
-@click.option("--actor", help="Only what this actor did, named as in the list.")
-@click.option("--subject", type=click.Choice(SUBJECTS), help="Only what was done to objects of this kind.")
-@click.option("--object", "object", help="Only what was done to this one: a name or id.")
-@click.option("--from", "from", metavar="TIME", help="Then or later: a date or date-time, UTC's.")
-@click.option("--to", "to", metavar="TIME", help="Before then; of a date, that day included.")
+@_filter_options
+@click.option("--sentences", "has_sentences", is_flag=True, help="Print each entry as a sentence.")
+@click.option("--csv", "output", metavar="FILE", help="Write all that match as CSV, to a file or to `-`.")
+@force_option
 @page_options
 @view_options
 def audit(
@@ -26,14 +53,37 @@ def audit(
     cursor: str | None,
     tenant: Tenant,
     as_json: bool,
+    has_sentences: bool,
+    output: str | None,
+    force: bool,
+    actor_: str | None,
     **query: str | None,
 ) -> None:
     """List requests of people, and refusals, the latest first."""
+    criteria = read_audit_filter({**query, "actor": actor_})
+    if output is not None:
+        check_target(output, is_forced=force)
+        with services(context) as opened:
+            _export(opened, tenant, criteria, output, is_forced=force)
+        return
+    with services(context) as opened:
+        body = _page(opened, tenant, criteria, limit, cursor)
+    columns = _SENTENCES if has_sentences else _COLUMNS
+    print_page(body, body["entries"], columns, empty="Nothing matches.", as_json=as_json)
+
+
+def _page(opened: Services, tenant: Tenant, criteria: AuditFilter, limit: int, cursor: str | None) -> Mapping[str, Any]:
     from connector.api.audit_shapes import AuditPageSchema, audit_body  # noqa: PLC0415
 
-    criteria = read_audit_filter(query)
-    with services(context) as opened:
-        page = opened.audit.page(tenant, criteria, limit=limit, cursor=cursor)
-    body = AuditPageSchema().dump(audit_body(page))
-    columns = ("at", "actor", "subject", "name", "from", "to", "userId", "cause")
-    print_page(body, body["entries"], columns, empty="Nothing matches.", as_json=as_json)
+    page = opened.audit.page(tenant, criteria, limit=limit, cursor=cursor)
+    body: Mapping[str, Any] = AuditPageSchema().dump(audit_body(page))
+    return body
+
+
+def _export(opened: Services, tenant: Tenant, criteria: AuditFilter, output: str, *, is_forced: bool) -> None:
+    from connector.api.audit_csv import audit_pieces  # noqa: PLC0415
+
+    opened.readings.record_audit_export(tenant, criteria, actor())
+    pieces = audit_pieces(opened.audit.export(tenant, criteria))
+    with breaking_off(output):
+        write(output, (piece.encode() for piece in pieces), is_forced=is_forced)

@@ -73,7 +73,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "applicant update": (f"connector applicant update Onfido {APPLICANT}",),
     "applicant delete": (f"connector applicant delete Onfido {APPLICANT} --yes",),
     "applicant restore": (f"connector applicant restore Onfido {APPLICANT}",),
-    "audit": ("connector audit --user ann --from 2026-01-01", "connector audit --subject provider --json"),
+    "audit": ("connector audit --user ann --from 2026-01-01", "connector audit --subject provider --sentences"),
     "token": ("TOKEN=$(connector token --user ann)",),
     "token check": ("connector token check --scope internal_login < token.txt",),
     "check-settings": ("connector check-settings", "connector check-settings --tenant acme --user ann --json"),

@@ -184,8 +184,9 @@ def load_settings(context: click.Context, **overrides: Any) -> Settings:
 def services(context: click.Context) -> Iterator[Services]:
     """Open the use cases on the configured database."""
     from connector.bootstrap import create_services  # noqa: PLC0415  the commands that need no database start at once
+    from connector.services import origin  # noqa: PLC0415
 
-    with logs_aside(), closing(create_services(load_settings(context))) as opened:
+    with logs_aside(), origin.through(origin.COMMAND_LINE), closing(create_services(load_settings(context))) as opened:
         yield opened
 
 

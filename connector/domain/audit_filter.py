@@ -14,7 +14,9 @@ from connector.domain.history import (
     KEY,
     OUTBOX,
     PROVIDER,
+    REQUEST,
     RUN,
+    SETTINGS,
     START,
     USER,
     VALUES,
@@ -22,11 +24,14 @@ from connector.domain.history import (
 )
 from connector.domain.verification_filter import FROM, TO, read_period
 
-SUBJECTS = (USER, CLAIM, RUN, START, APPLICANT, PROVIDER, ENDPOINT, OUTBOX, EVENT, EXPORT, FILE, KEY, VALUES)
+SUBJECTS = (
+    *(USER, CLAIM, RUN, START, REQUEST, APPLICANT, PROVIDER, ENDPOINT, OUTBOX, EVENT, EXPORT, FILE, KEY, VALUES),
+    SETTINGS,
+)
 
 
 def read_audit_filter(query: Mapping[str, str | None]) -> AuditFilter:
-    """Read `userId`, `actor`, `subject`, `object`, `from` and `to`; None means any.
+    """Read `userId`, `actor`, `subject`, `object`, `action`, `outcome`, `channel`, `from` and `to`; None means any.
 
     Raise `RequestError` naming what cannot be read.
     """
@@ -36,6 +41,9 @@ def read_audit_filter(query: Mapping[str, str | None]) -> AuditFilter:
         actor=query["actor"],
         subject=query["subject"],
         name=query["object"],
+        action=query["action"],
+        outcome=query["outcome"],
+        channel=query["channel"],
         since=since,
         before=before,
     )

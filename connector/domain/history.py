@@ -16,13 +16,19 @@ EVENT = "event"  # another: what Onfido posted
 KEY = "key"  # another: a key that signs, by its id
 VALUES = "values"  # another: a user's values, which were read
 ENDPOINT = "endpoint"  # another: where an application is notified
+REQUEST = "request"  # another: a request that was refused, by its operation
+SETTINGS = "settings"  # another: those of a process
 EXPORTED, READ = "exported", "read"  # what was done to these
 REPLAYED = "replayed"  # what was done to an event: it was applied again
 ADMINISTRATOR = "administrator"  # a cause
 DECIDED = "decided"  # another: an administrator's decision on a run in review
 APPLICATION = "application"  # another: an application completed a task
 REFUSED = "refused"  # another: a verification was asked for and not started; the entry is kept for a while only
-AUDITED = (ADMINISTRATOR, DECIDED, APPLICATION, REFUSED)  # what an auditor looks for: requests of people
+MADE = (ADMINISTRATOR, DECIDED, APPLICATION)  # causes of what people asked for and got
+AUDITED = (*MADE, REFUSED)  # what an auditor looks for: requests of people
+INITIATED = "initiated"  # another: an application started a verification
+DONE = "done"  # an outcome, as REFUSED is
+OUTCOMES = {DONE: MADE, REFUSED: (REFUSED,)}  # the causes of each
 SYSTEM = "system"  # the actor where no person is known
 ADDED, CHANGED, REMOVED = "added", "changed", "removed"  # what was done to a provider or a user
 UNLOCKED = "unlocked"  # another: the user's earlier verifications no longer count against the attempt limit
@@ -32,8 +38,11 @@ UNLOCKED = "unlocked"  # another: the user's earlier verifications no longer cou
 class Change:
     """One change; `actor` is the administrator or the event's id, `detail` holds no secret and no value.
 
-    `user_id` is for subscribers; it is stored with those causes only that an auditor looks for. `capture`, how the
-    user goes through the run, is for subscribers only.
+    `changes` are properties with what they were and are, each `from` and `to` (`differences.py`).
+
+    `user_id` is for subscribers; it is stored with those causes only that an auditor looks for, as is the `address` of
+    the request. `capture`, how the user goes through the run, is for subscribers only. The journal sets the `channel`,
+    `address` and `trace_id`.
     """
 
     at: datetime
@@ -47,8 +56,25 @@ class Change:
     verification_id: str | None = None
     actor: str | None = None
     detail: Mapping[str, Any] = field(default_factory=dict)
+    changes: Mapping[str, Any] | None = None
     user_id: str | None = None
     capture: str | None = None
+    channel: str | None = None
+    address: str | None = None
+    trace_id: str | None = None
+
+
+def differences_of(change: Change) -> Mapping[str, Any]:
+    """Return the properties that a change has changed, each `from` and `to`: of a user's values only that they did."""
+    if change.changes is not None:
+        return change.changes
+    if change.subject == USER:
+        removed = change.detail.get("removed", ())
+        uris = change.detail.get("claims", ())
+        return {uri: {"from": None, "to": REMOVED if uri in removed else CHANGED} for uri in uris}
+    if change.subject in (RUN, CLAIM) and change.previous is not None:
+        return {"status": {"from": change.previous, "to": change.current}}
+    return {}
 
 
 def name_of(actor: str) -> str:
@@ -66,15 +92,18 @@ class Entry:
 
 @dataclass(frozen=True)
 class AuditFilter:
-    """Which audited changes to find; None means any. `name` is the object's name or id.
+    """Which audited changes to find; None means any. `name` is the object's name or id, `action` what was done.
 
-    The period is half open.
+    The `outcome` is `done` or `refused`. The period is half open.
     """
 
     user_id: str | None = None
     actor: str | None = None
     subject: str | None = None
     name: str | None = None
+    action: str | None = None
+    outcome: str | None = None
+    channel: str | None = None
     since: datetime | None = None
     before: datetime | None = None
 
@@ -88,8 +117,9 @@ def by_administrator(
     current: str,
     detail: Mapping[str, Any],
     provider_id: str | None = None,
+    changes: Mapping[str, Any] | None = None,
 ) -> Change:
-    """Create the entry for an administrator's change of a provider or a user: which properties, never their values."""
+    """Create the entry for an administrator's change; `changes` are of what is neither secret nor personal."""
     return Change(
         at=at,
         tenant=tenant,
@@ -99,6 +129,7 @@ def by_administrator(
         cause=ADMINISTRATOR,
         actor=actor,
         detail=detail,
+        changes=changes or None,
         provider_id=provider_id,
         user_id=name if subject == USER else None,
     )

@@ -11,11 +11,13 @@ without its subscribers being notified, for example also when a claim is no long
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Protocol
 
 from sqlalchemy import Connection
 
 from connector.domain.history import Change
+from connector.services import origin
 from connector.store import history, notices, outbox
 from connector.store.notices import NoticePayload
 from connector.store.outbox import Payload
@@ -42,7 +44,7 @@ class Journal:
     def record(self, connection: Connection, changes: Sequence[Change]) -> None:
         """Record and announce changes as the last step of their transaction: the outbox is last in the lock order."""
         if changes:
-            history.append(connection, changes)
+            history.append(connection, [_attributed(change) for change in changes])
             deliveries = self._deliveries(changes)
             outbox.add_all(connection, [each for each in deliveries if not isinstance(each, NoticePayload)])
             notices.queue(connection, [each for each in deliveries if isinstance(each, NoticePayload)])
@@ -55,3 +57,9 @@ class Journal:
             if subscriber.wants(change)
         }
         return list(deliveries)
+
+
+def _attributed(change: Change) -> Change:
+    """Return a change with the channel, the address and the trace id under which it is made."""
+    made = origin.current()
+    return replace(change, channel=made.channel, address=made.address, trace_id=made.trace_id)

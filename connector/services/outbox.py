@@ -21,6 +21,7 @@ import structlog
 
 from connector.domain.answered import Answered
 from connector.errors import ConnectorError, DirectoryError, OnfidoError
+from connector.services import origin
 from connector.store import delivery_counts, notices, outbox
 from connector.store.engine import Database
 from connector.store.notices import NoticePayload
@@ -166,7 +167,8 @@ class Outbox:
         """Deliver a row; what failed or was answered is recorded at once, any other success by the caller."""
         try:
             _check_hope(delivery)
-            answered = self._handlers[delivery.kind].handle(_fields(delivery))
+            with origin.through(origin.WORKER):
+                answered = self._handlers[delivery.kind].handle(_fields(delivery))
         except Exception as error:  # noqa: BLE001  the border: whatever a delivery raises is noted on its row
             self._note_failure(delivery, owner, error)
             return False

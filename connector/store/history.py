@@ -13,7 +13,7 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, insert, or_, select, text, true
 
-from connector.domain.history import AUDITED, REMOVED, RUN, START, USER, AuditFilter, Change, Entry, name_of
+from connector.domain.history import AUDITED, OUTCOMES, REMOVED, RUN, START, USER, AuditFilter, Change, Entry, name_of
 from connector.store import batch, pages
 from connector.store.conditions import IS_AUDITED, IS_REFUSED
 from connector.store.models import history
@@ -38,6 +38,7 @@ _FIND_RUN = (
 
 
 Read = Callable[[ColumnElement[Any]], ColumnElement[Any]]
+Filter = Callable[..., list[ColumnElement[bool]]]
 
 
 def _as_it_is(column: ColumnElement[Any]) -> ColumnElement[Any]:
@@ -108,17 +109,18 @@ def forget_refusals_of(connection: Connection, tenant: str, user_id: str) -> Non
 def _row(change: Change) -> dict[str, object]:
     row = {column.name: getattr(change, column.name) for column in _COLUMNS} | {"actor_name": None}
     if change.cause not in AUDITED:
-        return row | {"user_id": None}
+        return row | {"user_id": None, "address": None}
     return row | {"actor_name": None if change.actor is None else name_of(change.actor)}
 
 
 def _branches(tenant: str, criteria: AuditFilter) -> list[Branch]:
-    """Return what a list is put together from, by the first of its filters; the others are checked row by row."""
+    """Return what a list is put together from, by the first of its filters, or two; others are checked row by row."""
     scope: list[Any] = [history.c.tenant == tenant, _IS_AUDITED, *_period(criteria)]
-    given = [each for each in (_of_user, _of_object, _by_actor, _of_subject) if each(criteria)]
-    checked = [or_(*each(criteria, unindexed)) for each in given[1:]]
+    given = [each for each in _FILTERS if each(criteria)]
+    pair = [each(criteria)[0] for each in given[1:2] if (given[0], each) in _PAIRS]
+    checked = [or_(*each(criteria, unindexed)) for each in given[1 + len(pair) :]]
     alternatives = given[0](criteria) if given else [true()]
-    return [Branch(_ORDER, [each, *checked, *scope]) for each in alternatives]
+    return [Branch(_ORDER, [each, *pair, *checked, *scope]) for each in alternatives]
 
 
 def _of_user(criteria: AuditFilter, read: Read = _as_it_is) -> list[ColumnElement[bool]]:
@@ -140,6 +142,23 @@ def _by_actor(criteria: AuditFilter, read: Read = _as_it_is) -> list[ColumnEleme
 
 def _of_subject(criteria: AuditFilter, read: Read = _as_it_is) -> list[ColumnElement[bool]]:
     return [] if criteria.subject is None else [read(history.c.subject) == criteria.subject]
+
+
+def _of_action(criteria: AuditFilter, read: Read = _as_it_is) -> list[ColumnElement[bool]]:
+    return [] if criteria.action is None else [read(history.c.current) == criteria.action]
+
+
+def _by_channel(criteria: AuditFilter, read: Read = _as_it_is) -> list[ColumnElement[bool]]:
+    return [] if criteria.channel is None else [read(history.c.channel) == criteria.channel]
+
+
+def _by_outcome(criteria: AuditFilter, read: Read = _as_it_is) -> list[ColumnElement[bool]]:
+    return [] if criteria.outcome is None else [read(history.c.cause) == each for each in OUTCOMES[criteria.outcome]]
+
+
+# Those that few entries match come first. Of a pair that has an index, each alone may match nearly all.
+_FILTERS: Sequence[Filter] = (_of_user, _of_object, _by_actor, _of_subject, _of_action, _by_channel, _by_outcome)
+_PAIRS = {(_by_actor, _of_subject), (_by_actor, _of_action), (_of_subject, _of_action)}
 
 
 def _period(criteria: AuditFilter) -> Iterator[ColumnElement[bool]]:

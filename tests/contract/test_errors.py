@@ -503,7 +503,7 @@ def test_caller_with_a_token_that_is_none_is_told_so(
 def test_caller_without_the_scope_is_told_which_is_missing(
     shared: World, ask: Callable[..., requests.Response], operation: Operation
 ) -> None:
-    others = [scope for scope in ALL_SCOPES if scope != operation.scope]
+    others = [scope for scope in ALL_SCOPES if scope not in (operation.scope, *operation.others)]
 
     answer = ask(operation, shared.connector.caller("admin", others))
 

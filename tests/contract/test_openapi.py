@@ -100,7 +100,8 @@ def test_every_route_of_the_application_is_documented_or_one_of_operations(share
 def test_operation_names_its_scope_and_the_error_body(document: Any, operation: Operation) -> None:
     definition = document["paths"][operation.path][operation.method.lower()]
 
-    assert [list(scheme.values()) for scheme in definition["security"]] == [[[operation.scope]]]
+    scopes = [operation.scope, *operation.others]
+    assert [list(scheme.values()) for scheme in definition["security"]] == [[[scope]] for scope in scopes]
     (scheme,) = definition["security"][0]
     assert document["components"]["securitySchemes"][scheme]
     assert definition["summary"]

@@ -38,12 +38,13 @@ _numbers = itertools.count()
 
 @dataclass(frozen=True)
 class Operation:
-    """An operation that needs a token, and its scope; one that takes no body ignores what is sent."""
+    """An operation, and its scope or one of `others`; one that takes no body ignores what is sent."""
 
     method: str
     path: str
     scope: str
     takes_body: bool = True
+    others: tuple[str, ...] = ()
 
     def path_for(self, provider_id: str = UNKNOWN_ID, user_id: str = "nobody", other_id: str = UNKNOWN_ID) -> str:
         """Return the path for these ids; `other_id` is that of anything that is neither a provider nor a user."""
@@ -115,7 +116,8 @@ OPERATIONS = (
     Operation("GET", DELIVERIES + "/{delivery_id}", "internal_idv_claim_view"),
     Operation("POST", DELIVERIES + "/{delivery_id}/retry", "internal_idvp_update", takes_body=False),
     Operation("DELETE", DELIVERIES + "/{delivery_id}", "internal_idvp_update"),
-    Operation("GET", "/api/server/v1/audit", "internal_idv_claim_view"),
+    Operation("GET", "/api/server/v1/audit", "internal_idv_audit_view", others=("internal_idv_claim_view",)),
+    Operation("GET", "/api/server/v1/audit.csv", "internal_idv_audit_view", others=("internal_idv_claim_view",)),
 )
 ALL_SCOPES = tuple({operation.scope: None for operation in OPERATIONS})
 WEBHOOK = "/idv/onfido/v1/{provider_id}/verify"

@@ -122,8 +122,12 @@ def look_up(world: World, admin: Caller, run_id: str) -> None:
     for query in (
         *({}, {"userId": "ann"}, {"actor": as_actor("admin")}, {"actor": "admin"}, {"subject": "provider"}),
         *({"object": "ann"}, {"object": world.provider_id}, PERIOD),
+        *({"action": "changed"}, {"outcome": "refused"}, {"outcome": "done"}, {"channel": "api"}),
+        *({"actor": "admin", "subject": "provider"}, {"actor": "admin", "action": "changed"}),
+        *({"subject": "provider", "action": "changed"}, {"actor": "admin", "outcome": "refused", "channel": "api"}),
     ):
         turn_pages(admin, "/api/server/v1/audit", {"limit": "5", **query})
+    done(admin.get("/api/server/v1/audit.csv", params={"userId": "ann"}))
     for query in ({}, {"state": "done"}, {"state": "dead"}, {"verificationId": run_id}):
         turn_pages(admin, "/api/server/v1/deliveries", {"limit": "5", **query})
     look_at_events(admin, world.provider_id, run_id)

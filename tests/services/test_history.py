@@ -74,7 +74,7 @@ def test_every_change_is_told_with_its_cause_in_order(world: World) -> None:
     assert times == sorted(times)
     [event_id] = {entry["actor"] for entry in entries if entry["cause"] == "webhook"}
     assert event_id
-    assert {entry["actor"] for entry in entries if entry["cause"] == "initiated"} == {None}
+    assert {entry["actor"] for entry in entries if entry["cause"] == "initiated"} == {as_actor("ann")}
 
 
 def test_start_that_onfido_refuses_is_told_of(world: World) -> None:

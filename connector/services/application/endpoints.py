@@ -19,6 +19,7 @@ from typing import Any, ClassVar
 from sqlalchemy import Connection
 
 from connector.domain.answered import Answered
+from connector.domain.differences import differences
 from connector.domain.history import ADDED, CHANGED, ENDPOINT, REMOVED, SYSTEM, by_administrator
 from connector.domain.notices import (
     BY_ADMINISTRATOR,
@@ -119,7 +120,8 @@ class Endpoints:
             endpoints.add(connection, endpoint_id, tenant.name, config, sealed, self._clock())
             if not config.is_enabled:
                 endpoints.change(connection, endpoint_id, {"disabled_because": BY_ADMINISTRATOR})
-            self._record(connection, tenant, endpoint_id, ADDED, actor, config, {"properties": _properties(config)})
+            detail, changes = {"properties": _properties(config)}, differences({}, asdict(config))
+            self._record(connection, tenant, endpoint_id, ADDED, actor, config, detail, changes)
         return self.get(tenant, endpoint_id), secret
 
     def change(self, tenant: Tenant, endpoint_id: str, config: EndpointConfig, actor: str = SYSTEM) -> Endpoint:
@@ -130,8 +132,10 @@ class Endpoints:
             where = {"url": config.url, "provider_id": config.provider_id, "tasks": list(config.tasks)}
             values = {**where, "updated_at": self._clock(), **_enabling(known, config)}
             endpoints.change(connection, endpoint_id, values, config.events)
-            changed = [name for name, value in asdict(config).items() if asdict(known.config)[name] != value]
-            self._record(connection, tenant, endpoint_id, CHANGED, actor, config, {"properties": sorted(changed)})
+            before, after = asdict(known.config), asdict(config)
+            detail = {"properties": sorted(name for name in after if after[name] != before[name])}
+            changes = differences(before, after)
+            self._record(connection, tenant, endpoint_id, CHANGED, actor, config, detail, changes)
         return self.get(tenant, endpoint_id)
 
     def remove(self, tenant: Tenant, endpoint_id: str, actor: str = SYSTEM) -> None:
@@ -218,9 +222,10 @@ class Endpoints:
         actor: str,
         config: EndpointConfig,
         detail: Mapping[str, Any],
+        changes: Mapping[str, Any] | None = None,
     ) -> None:
-        now = self._clock()
-        entry = by_administrator(now, actor, tenant.name, ENDPOINT, endpoint_id, what, detail, config.provider_id)
+        key = tenant.name, ENDPOINT, endpoint_id, what
+        entry = by_administrator(self._clock(), actor, *key, detail, config.provider_id, changes)
         self._journal.record(connection, [entry])
 
     def _wait_until_sent(self, endpoint_id: str) -> None:

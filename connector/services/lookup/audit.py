@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from connector.domain.history import AuditFilter, Entry
 from connector.domain.tenancy import Tenant
 from connector.services.cursors import Cursors, Page, key_of
 from connector.store import history
 from connector.store.engine import Database
+from connector.store.pages import Position
 from connector.store.vault import OpaqueTexts
+
+EXPORTED_AT_ONCE = 500
 
 
 class Audit:
-    """Reads the audit trail; the method takes the tenant it may see."""
+    """Reads the audit trail; each method takes the tenant that it may see."""
 
     def __init__(self, database: Database, texts: OpaqueTexts) -> None:
         self._database = database
@@ -23,3 +28,14 @@ class Audit:
         with self._database.read() as connection:
             entries = history.find_audited(connection, tenant.name, criteria, limit=limit + 1, after=after)
         return self._cursors.page(tenant.name, entries, limit, lambda entry: key_of(entry.change.at, entry.number))
+
+    def export(self, tenant: Tenant, criteria: AuditFilter) -> Iterator[Entry]:
+        """Yield all entries that match, the latest first; those that are added meanwhile are not among them."""
+        after: Position | None = None
+        while True:
+            with self._database.read() as connection:
+                entries = history.find_audited(connection, tenant.name, criteria, limit=EXPORTED_AT_ONCE, after=after)
+            yield from entries
+            if len(entries) < EXPORTED_AT_ONCE:
+                return
+            after = Position(entries[-1].change.at, entries[-1].number)

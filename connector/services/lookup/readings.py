@@ -16,6 +16,7 @@ from connector.domain.history import (
     FILE,
     READ,
     VALUES,
+    AuditFilter,
     Change,
     by_administrator,
     of_verification,
@@ -25,7 +26,7 @@ from connector.domain.verification import Verification, VerificationFilter
 from connector.services.journal import Journal
 from connector.store.engine import Database
 
-CSV_FILE = "verifications.csv"
+CSV_FILE, AUDIT_FILE = "verifications.csv", "audit.csv"
 
 
 class Readings:
@@ -38,20 +39,18 @@ class Readings:
 
     def record_export(self, tenant: Tenant, criteria: VerificationFilter, actor: str) -> None:
         """Record an export of the verifications that match."""
-        self._record(
-            Change(
-                at=self._clock(),
-                tenant=tenant.name,
-                subject=EXPORT,
-                name=CSV_FILE,
-                current=EXPORTED,
-                cause=ADMINISTRATOR,
-                provider_id=criteria.provider_id,
-                user_id=criteria.user_id,
-                actor=actor,
-                detail=_described(criteria),
-            )
-        )
+        entry = self._export(tenant, CSV_FILE, _described(criteria), actor, criteria.provider_id)
+        self._record(replace(entry, user_id=criteria.user_id))
+
+    def record_audit_export(self, tenant: Tenant, criteria: AuditFilter, actor: str) -> None:
+        """Record an export of the entries of the audit trail that match."""
+        entry = self._export(tenant, AUDIT_FILE, _written_filter(criteria), actor)
+        self._record(replace(entry, user_id=criteria.user_id))
+
+    def _export(
+        self, tenant: Tenant, name: str, detail: Mapping[str, object], actor: str, provider_id: str | None = None
+    ) -> Change:
+        return by_administrator(self._clock(), actor, tenant.name, EXPORT, name, EXPORTED, detail, provider_id)
 
     def record_values(self, tenant: Tenant, user_id: str, actor: str) -> None:
         """Record the reading of a user's values."""
@@ -82,6 +81,12 @@ def _described(criteria: VerificationFilter) -> Mapping[str, object]:
         "before": _written(criteria.created_before),
     }
     return {word: value for word, value in words.items() if value is not None}
+
+
+def _written_filter(criteria: AuditFilter) -> Mapping[str, object]:
+    """Return the filter of an export of the audit trail, without what is None."""
+    given = {name: value for name, value in vars(criteria).items() if value is not None}
+    return {name: _written(value) if isinstance(value, datetime) else value for name, value in given.items()}
 
 
 def _written(moment: datetime | None) -> str | None:

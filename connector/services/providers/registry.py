@@ -31,13 +31,14 @@ from connector.domain.tenancy import OfProvider, Tenant
 from connector.errors import Code, RequestError
 from connector.services.journal import Journal
 from connector.services.providers.own_endpoint import OwnEndpoints
-from connector.services.providers.secrets import Secrets
+from connector.services.providers.secrets import Secrets, provider_differences
 from connector.store import claims, providers, verification_search, verifications
 from connector.store.engine import Database
 from connector.store.providers import WebhookAccess
 
 log = structlog.get_logger(__name__)
 
+_PLAIN = {"studio": providers.studio_column(Studio())}
 _NO_PREVIOUS = {"previous_webhook_token": None, "previous_webhook_token_expires_at": None}
 
 
@@ -77,7 +78,7 @@ class Providers:
         with _name_conflict(config), self._database.write() as connection:
             providers.add(connection, provider_id, tenant.name, columns, self._clock())
             self._own.follow(connection, tenant.name, provider_id, studio.notices, config.notice_secret)
-            self._record_change(connection, tenant, provider_id, ADDED, actor, columns, config.name)
+            self._record(connection, tenant, provider_id, ADDED, actor, _PLAIN, columns, config.name)
             return _find(connection, tenant.name, provider_id)
 
     def change(self, tenant: Tenant, provider_id: str, config: ProviderConfig, actor: str = SYSTEM) -> Provider:
@@ -103,7 +104,7 @@ class Providers:
             withdrawn = self._withdraw_sandbox(connection, stored, columns)
             secret = self._secrets.notice_secret(provider_id, config, stored)
             self._own.follow(connection, tenant.name, provider_id, studio.notices, secret)
-            self._record_change(connection, tenant, provider_id, CHANGED, actor, changed, config.name, withdrawn)
+            self._record(connection, tenant, provider_id, CHANGED, actor, before, changed, config.name, withdrawn)
             return _find(connection, tenant.name, provider_id)
 
     def _withdraw_sandbox(
@@ -146,7 +147,7 @@ class Providers:
         with self._database.write() as connection:
             stored = self._lock(connection, tenant, provider_id)
             providers.change(connection, provider_id, _NO_PREVIOUS, self._clock())
-            self._record_change(connection, tenant, provider_id, CHANGED, actor, _NO_PREVIOUS, stored["name"])
+            self._record(connection, tenant, provider_id, CHANGED, actor, stored, _NO_PREVIOUS, stored["name"])
             return _find(connection, tenant.name, provider_id)
 
     def get(self, tenant: Tenant, provider_id: str) -> Provider:
@@ -191,7 +192,7 @@ class Providers:
             verifications.lock_all(connection, provider_id)
             claims.lock_all(connection, provider_id)
             providers.remove(connection, provider_id)
-            self._record_change(connection, tenant, provider_id, REMOVED, actor, {}, stored["name"])
+            self._record(connection, tenant, provider_id, REMOVED, actor, {}, {}, stored["name"])
 
     def find_enabled(self, tenant: Tenant, provider_id: str) -> Provider:
         """Return a provider that may be used for verification; raises `RequestError` (OIDV-10009) otherwise."""
@@ -220,19 +221,21 @@ class Providers:
             raise _not_found(provider_id)
         return stored
 
-    def _record_change(
+    def _record(
         self,
         connection: Connection,
         tenant: Tenant,
         provider_id: str,
         what: str,
         actor: str,
+        before: Mapping[str, Any],
         changed: Mapping[str, Any],
         name: str,
         more: Sequence[Change] = (),
     ) -> None:
         detail = {"properties": sorted(name for name in changed if name != "credentials_set_at")}
-        entry = by_administrator(self._clock(), actor, tenant.name, PROVIDER, name, what, detail, provider_id)
+        changes = provider_differences(before, changed)
+        entry = by_administrator(self._clock(), actor, tenant.name, PROVIDER, name, what, detail, provider_id, changes)
         self._journal.record(connection, [entry, *more])
 
 

@@ -10,10 +10,13 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from connector.domain.credentials import ClientCredentials, Credentials, environment_of
+from connector.domain.differences import differences
 from connector.domain.provider import SECRETS, Provider, ProviderConfig, check_region, choose_credentials
 from connector.store.sealed import provider_secret
 from connector.store.vault import Vault
 
+# Times, and the webhook token that was replaced, which follow from the others.
+_UNSHOWN = ("credentials_set_at", "previous_webhook_token", "previous_webhook_token_expires_at")
 _CREDENTIALS = ("api_token", "client_secret")
 _OTHERS = [name for name in SECRETS if name not in _CREDENTIALS]
 
@@ -94,6 +97,12 @@ class Secrets:
 
     def _sealed(self, provider_id: str, secrets: Mapping[str, str]) -> dict[str, Any]:
         return {name: self._vault.seal(secret, provider_secret(provider_id, name)) for name, secret in secrets.items()}
+
+
+def provider_differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    """Return what a change of a provider's columns has changed; of a secret only whether it was set or replaced."""
+    shown = {name: value for name, value in after.items() if name not in _UNSHOWN}
+    return differences(before, shown, SECRETS)
 
 
 def _environment(credentials: Credentials) -> str | None:

@@ -13,7 +13,7 @@ from connector.domain.history import CHANGED, PROVIDER, by_administrator
 from connector.domain.provider import Provider, ProviderConfig, check_region, choose_credentials
 from connector.errors import Code, ConfigurationError, RequestError
 from connector.services.journal import Journal
-from connector.services.providers.secrets import Secrets
+from connector.services.providers.secrets import Secrets, provider_differences
 from connector.store import events, providers
 from connector.store.engine import Database
 
@@ -73,7 +73,7 @@ class WebhookTokens:
             if columns:
                 providers.change(connection, provider.provider_id, columns, self._clock())
             if columns or webhook != KEPT:
-                self._record_change(connection, provider, columns, webhook, actor)
+                self._record_change(connection, provider, stored, columns, webhook, actor)
         return True
 
     def _columns(self, provider: Provider, token: str | None, stored: Mapping[str, Any]) -> dict[str, Any]:
@@ -89,9 +89,15 @@ class WebhookTokens:
             raise RequestError(Code.CONFIGURATION_INVALID, description) from error
 
     def _record_change(
-        self, connection: Connection, provider: Provider, columns: dict[str, Any], webhook: str, actor: str
+        self,
+        connection: Connection,
+        provider: Provider,
+        before: Mapping[str, Any],
+        columns: dict[str, Any],
+        webhook: str,
+        actor: str,
     ) -> None:
-        detail = {"properties": sorted(columns), "webhook": webhook}
-        now, provider_id = self._clock(), provider.provider_id
-        entry = by_administrator(now, actor, provider.tenant, PROVIDER, provider.name, CHANGED, detail, provider_id)
+        detail, changes = {"properties": sorted(columns), "webhook": webhook}, provider_differences(before, columns)
+        key = provider.tenant, PROVIDER, provider.name, CHANGED
+        entry = by_administrator(self._clock(), actor, *key, detail, provider.provider_id, changes)
         self._journal.record(connection, [entry])

@@ -17,6 +17,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from connector.domain.capture import LINK
+from connector.domain.history import INITIATED
 from connector.domain.provider import Provider
 from connector.domain.verification import Verification, VerificationClaim, claim_of
 from connector.domain.workflow_input import RunPlan
@@ -43,12 +44,12 @@ ROUNDS = 5  # of a race with other requests, before the caller must retry
 BREAK_OFF_TIME = timedelta(minutes=10)  # after it, the sweep resumes or closes a verification without a run
 START_TIME = 2  # seconds; by then, the request that is starting a verification usually has its answer
 UNREADABLE_TIME = timedelta(days=7)  # after it, a run whose answer cannot be read no longer blocks its user
-INITIATED, SWEPT = "initiated", "sweep"  # causes, for the history
+SWEPT = "sweep"  # a cause, for the history
 
 
 @dataclass(frozen=True)
 class VerificationRequest:
-    """What a request asks for: the claims it names, and how the run is started.
+    """What a request asks for: the claims it names, how the run is started, and the caller, for the history.
 
     `access_token` is the user's own, in the user's own request: some directories are read with it. `client_id` names
     the application.
@@ -58,6 +59,7 @@ class VerificationRequest:
     plan: RunPlan = field(default_factory=RunPlan)
     access_token: str | None = field(default=None, repr=False)
     client_id: str | None = None
+    actor: str | None = None
 
     def fields(self, provider: Provider) -> dict[str, str]:
         """Return the applicant fields of the claims that are sent, by their URIs."""
@@ -253,7 +255,8 @@ class Attempts:
         if verifications.discard(connection, verification.verification_id, owner):
             return True
         fence, values = Fence(owner, has_no_run=True), {"failure": error.summary}
-        closed = status.change(connection, verification, ERROR, self._clock(), cause, values=values, fence=fence)
+        now, actor = self._clock(), attempt.request.actor
+        closed = status.change(connection, verification, ERROR, now, cause, actor, values=values, fence=fence)
         if closed.verification is None:
             return False
         self._journal.record(connection, [closed.entry])

@@ -21,6 +21,7 @@ from sqlalchemy.exc import IntegrityError
 from connector.domain.applicant import RemoteApplicant
 from connector.domain.capture import LINK, SdkOptions
 from connector.domain.environment import combined
+from connector.domain.history import INITIATED
 from connector.domain.provider import Provider
 from connector.domain.verification import Verification, VerificationClaim
 from connector.domain.workflow_run import RunSnapshot
@@ -29,7 +30,6 @@ from connector.onfido.client import OnfidoClient
 from connector.services.results.orphans import Orphans
 from connector.services.starting.applicant import ApplicantSending
 from connector.services.starting.attempts import (
-    INITIATED,
     NOT_OURS,
     ROUNDS,
     START_TIME,

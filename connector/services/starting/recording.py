@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
-from connector.domain.history import Change
+from connector.domain.history import INITIATED, Change
 from connector.domain.verification import Verification, VerificationClaim
 from connector.domain.workflow_run import PROCESSING, RunSnapshot, next_check
 from connector.errors import Code, OnfidoError
@@ -18,7 +18,7 @@ from connector.services.results import status
 from connector.services.results.claim_results import claim_row
 from connector.services.results.events import Events
 from connector.services.results.results import Results
-from connector.services.starting.attempts import INITIATED, Attempt, Attempts, lost
+from connector.services.starting.attempts import Attempt, Attempts, lost
 from connector.store import claims, events, snapshots, verifications
 from connector.store.engine import Database
 from connector.store.events import ParkedEvent
@@ -94,7 +94,8 @@ class Recorder:
         if verification.run_id is not None:
             return verifications.record_run(connection, verification, fence, values | {"updated_at": now}), []
         first = PROCESSING if run.is_final else run.status  # a final status comes with its result only
-        changed = status.change(connection, verification, first, now, INITIATED, values=values, fence=fence)
+        actor = attempt.request.actor
+        changed = status.change(connection, verification, first, now, INITIATED, actor, values=values, fence=fence)
         return changed.verification, [changed.entry]
 
     def _values(self, attempt: Attempt, run: RunSnapshot, now: datetime) -> dict[str, Any]:

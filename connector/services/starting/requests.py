@@ -112,7 +112,7 @@ class Verifications:
             _check_mapped(provider, uris)
             self._refusals.check(provider, refused)
             plan = plan_run(provider.studio, request, self._clock())
-            verification_request = VerificationRequest(tuple(uris), plan, access_token, client_id)
+            verification_request = VerificationRequest(tuple(uris), plan, access_token, client_id, actor)
             started = self._initiation.start(provider, user_id, verification_request, self._timing.interactive())
         return _capture(started, uris)
 

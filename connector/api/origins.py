@@ -1,0 +1,40 @@
+"""The origin of each request, for the journal: its channel, and the address that it came from.
+
+Behind a proxy the peer is the proxy: the address is then the last one that `X-Forwarded-For` names, which is the one
+that the nearest proxy saw, with the proxy's own. All before the last a client may forge.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+
+from flask import Flask, request
+
+from connector.services import origin
+from connector.services.origin import API, CONSOLE, ONFIDO, Origin
+
+_CHANNELS = {"webhooks": ONFIDO, "console": CONSOLE}  # by the first word of the blueprint's name
+
+
+def install(app: Flask) -> None:
+    """Attribute each request's changes to it."""
+    app.before_request(lambda: origin.begin(Origin(_channel(request.blueprint or ""), address())))
+    app.teardown_request(lambda _: origin.end())
+
+
+def address() -> str | None:
+    """Return the address of the current request's client, as far as it is known."""
+    peer = request.remote_addr
+    nearest = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
+    return f"{nearest} by way of {peer}" if _is_address(nearest) else peer
+
+
+def _is_address(text: str) -> bool:
+    try:
+        return bool(ipaddress.ip_address(text))
+    except ValueError:
+        return False
+
+
+def _channel(blueprint: str) -> str:
+    return _CHANNELS.get(blueprint.partition("_")[0].partition(".")[0], API)
