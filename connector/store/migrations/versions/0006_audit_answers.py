@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0002"
-down_revision = "0001"
+revision = "0006"
+down_revision = "0005"
 
 AUDITED = sa.text("cause = 'administrator' OR cause = 'decided' OR cause = 'application' OR cause = 'refused'")
 
