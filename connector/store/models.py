@@ -37,7 +37,8 @@ from sqlalchemy import (
 
 from connector.store import console_models, directory_models, provider_models, schema_models  # noqa: F401  more tables
 from connector.store.columns import METADATA, id_column, partial_index, provider_id_column, time_column
-from connector.store.conditions import HAS_RESULT, IS_AUDITED, IS_REFUSED, IS_SANDBOX, NEEDS_REVIEW
+from connector.store.conditions import HAS_RESULT, IS_SANDBOX, NEEDS_REVIEW
+from connector.store.history_models import history as history  # noqa: PLC0414
 from connector.store.outbox_models import notice_endpoints as notice_endpoints  # noqa: PLC0414  all tables are here
 from connector.store.outbox_models import notice_subscriptions as notice_subscriptions  # noqa: PLC0414
 from connector.store.outbox_models import outbox as outbox  # noqa: PLC0414
@@ -269,39 +270,3 @@ signing_keys = Table(
     time_column("created_at"),
     time_column("expires_at", nullable=True),
 )
-
-history = Table(
-    "history",
-    metadata,
-    Column("id", BigInteger().with_variant(Integer, "sqlite"), primary_key=True, autoincrement=True),
-    time_column("at"),
-    Column("tenant", String(255), nullable=False),
-    Column("provider_id", String(36), comment="no foreign key: the history outlives the rows it describes"),
-    Column("verification_id", String(36)),
-    Column("subject", String(16), nullable=False, comment="run, claim, provider, user, applicant, outbox or start"),
-    Column("user_id", String(255), comment="the user concerned; only with the causes that an auditor looks for"),
-    Column("name", String(255), comment="the claim's URI, the provider's name, the user's id"),
-    Column("previous", String(64)),
-    Column("current", String(64), nullable=False),
-    Column("cause", String(32), nullable=False, comment="the cause of the change"),
-    Column("actor", String(1100), comment="the administrator with client and issuer, or the event's id"),
-    Column("actor_name", String(1100), comment="the same without client and issuer, where an auditor may look for it"),
-    Column("detail", JSON, nullable=False, comment="further changes; never a secret or a value"),
-    Column("changes", JSON(none_as_null=True), comment="properties, before and after; never a secret or a value"),
-    Column("channel", String(16), comment="through what: api, console, cli, onfido or worker"),
-    Column(
-        "address", String(128), comment="where the request came from; only with the causes that an auditor looks for"
-    ),
-    Column("trace_id", String(64), comment="the request's, as its answer and its log lines have it"),
-)
-Index(None, history.c.verification_id)
-partial_index("ix_history_run", "subject = 'run'", history.c.name)
-partial_index("ix_history_audit", IS_AUDITED, history.c.tenant, history.c.at)
-for _names in (  # the filters of the audit trail, and the pairs of them of which each alone may match nearly all
-    *(("user_id",), ("actor_name",), ("subject",), ("name",), ("provider_id",), ("verification_id",)),
-    *(("current",), ("cause",), ("channel",)),
-    *(("actor_name", "subject"), ("actor_name", "current"), ("subject", "current")),
-):
-    _columns = [history.c[each] for each in _names]
-    partial_index(f"ix_history_audit_{'_'.join(_names)}", IS_AUDITED, history.c.tenant, *_columns, history.c.at)
-partial_index("ix_history_refused", IS_REFUSED, history.c.at)
