@@ -64,3 +64,9 @@ def upgrade() -> None:
             ["tenant", "user_id", "created_at", "id"],
             unique=False,
         )
+
+
+def downgrade() -> None:
+    """Go back to the version before."""
+    op.drop_table("console_links")
+    op.drop_table("console_sessions")
