@@ -16,7 +16,6 @@ def _render_item(kind: str, item: Any, _context: Any) -> str | Literal[False]:
 context.configure(
     connection=context.config.attributes["connection"],
     target_metadata=metadata,
-    render_as_batch=True,
     render_item=_render_item,
 )
 with context.begin_transaction():

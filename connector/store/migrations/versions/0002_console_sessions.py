@@ -18,8 +18,7 @@ def upgrade() -> None:
         sa.Column("expires_at", sa.DateTime(timezone=True), nullable=False),
         sa.PrimaryKeyConstraint("digest", name=op.f("pk_console_links")),
     )
-    with op.batch_alter_table("console_links", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_console_links_expires_at"), ["expires_at"], unique=False)
+    op.create_index(op.f("ix_console_links_expires_at"), "console_links", ["expires_at"], unique=False)
 
     op.create_table(
         "console_sessions",
@@ -46,24 +45,28 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_console_sessions")),
         sa.UniqueConstraint("digest", name=op.f("uq_console_sessions_digest")),
     )
-    with op.batch_alter_table("console_sessions", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_console_sessions_expires_at"), ["expires_at"], unique=False)
-        batch_op.create_index(
-            "ix_console_sessions_of_issuer",
-            ["issuer_session"],
-            unique=False,
-            sqlite_where=sa.text("issuer_session IS NOT NULL"),
-            postgresql_where=sa.text("issuer_session IS NOT NULL"),
-        )
-        batch_op.create_index(batch_op.f("ix_console_sessions_subject"), ["subject"], unique=False)
-        batch_op.create_index(
-            batch_op.f("ix_console_sessions_tenant_created_at_id"), ["tenant", "created_at", "id"], unique=False
-        )
-        batch_op.create_index(
-            batch_op.f("ix_console_sessions_tenant_user_id_created_at_id"),
-            ["tenant", "user_id", "created_at", "id"],
-            unique=False,
-        )
+    op.create_index(op.f("ix_console_sessions_expires_at"), "console_sessions", ["expires_at"], unique=False)
+    op.create_index(
+        "ix_console_sessions_of_issuer",
+        "console_sessions",
+        ["issuer_session"],
+        unique=False,
+        sqlite_where=sa.text("issuer_session IS NOT NULL"),
+        postgresql_where=sa.text("issuer_session IS NOT NULL"),
+    )
+    op.create_index(op.f("ix_console_sessions_subject"), "console_sessions", ["subject"], unique=False)
+    op.create_index(
+        op.f("ix_console_sessions_tenant_created_at_id"),
+        "console_sessions",
+        ["tenant", "created_at", "id"],
+        unique=False,
+    )
+    op.create_index(
+        op.f("ix_console_sessions_tenant_user_id_created_at_id"),
+        "console_sessions",
+        ["tenant", "user_id", "created_at", "id"],
+        unique=False,
+    )
 
 
 def downgrade() -> None:

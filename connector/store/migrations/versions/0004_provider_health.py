@@ -45,8 +45,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("provider_id", name=op.f("pk_provider_health")),
     )
-    with op.batch_alter_table("provider_health", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_provider_health_due_at"), ["due_at"], unique=False)
+    op.create_index(op.f("ix_provider_health_due_at"), "provider_health", ["due_at"], unique=False)
 
     op.create_table(
         "refused_posts",
@@ -60,33 +59,35 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("provider_id", "cause", name=op.f("pk_refused_posts")),
     )
-    with op.batch_alter_table("events", schema=None) as batch_op:
-        batch_op.add_column(
-            sa.Column(
-                "happened_at",
-                sa.DateTime(timezone=True),
-                nullable=True,
-                comment="at Onfido, as the event says; null: it does not",
-            )
-        )
-        batch_op.create_index(
-            batch_op.f("ix_events_provider_id_state_kind_received_at"),
-            ["provider_id", "state", "kind", "received_at"],
-            unique=False,
-        )
+    op.add_column(
+        "events",
+        sa.Column(
+            "happened_at",
+            sa.DateTime(timezone=True),
+            nullable=True,
+            comment="at Onfido, as the event says; null: it does not",
+        ),
+    )
+    op.create_index(
+        op.f("ix_events_provider_id_state_kind_received_at"),
+        "events",
+        ["provider_id", "state", "kind", "received_at"],
+        unique=False,
+    )
 
-    with op.batch_alter_table("providers", schema=None) as batch_op:
-        batch_op.add_column(
-            sa.Column("workflow_set_at", sa.DateTime(timezone=True), nullable=True, comment="null: not recorded")
-        )
-        batch_op.add_column(
-            sa.Column(
-                "webhook_set_at",
-                sa.DateTime(timezone=True),
-                nullable=True,
-                comment="when the webhook or its token changed last; null: not recorded",
-            )
-        )
+    op.add_column(
+        "providers",
+        sa.Column("workflow_set_at", sa.DateTime(timezone=True), nullable=True, comment="null: not recorded"),
+    )
+    op.add_column(
+        "providers",
+        sa.Column(
+            "webhook_set_at",
+            sa.DateTime(timezone=True),
+            nullable=True,
+            comment="when the webhook or its token changed last; null: not recorded",
+        ),
+    )
     # Providers that are there already are checked by the next sweeps.
     op.execute("INSERT INTO provider_health (provider_id, due_at) SELECT id, updated_at FROM providers")
 
