@@ -48,7 +48,8 @@ def later_version(directory: Path, *, supports: str) -> Path:
 def former_version(directory: Path) -> Path | None:
     """Return the code as it was before the newest migration; None where the history is not there, or too short."""
     [newest] = (ROOT / VERSIONS).glob(f"{newest_version()}_*.py")
-    added = _git("log", "--diff-filter=AR", "--format=%H", "-1", "--", str(newest.relative_to(ROOT)))
+    name = newest.name.partition("_")[2]  # without its number, which may have changed before it was merged
+    added = _git("log", "--diff-filter=A", "--format=%H", "-1", "--", f":(glob){VERSIONS}/*_{name}")
     if not added or _git("grep", "--count", "OLDEST_SUPPORTED", f"{added}^", "--", str(SCHEMA)) is None:
         return None
     tree = directory / "former"
