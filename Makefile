@@ -4,6 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --quiet --quiet --disable-pip-version-check
 READY := $(VENV)/.ready
+CHECKS := .venv-deploy
 CHECK_PYTHON := $(PYTHON) -c "import sys; v = sys.version_info[:2]; sys.exit(v < (3, 11) and \
     'Python 3.11 or newer is needed; $(PYTHON) is %d.%d. Install one, then: make PYTHON=python3.11' % v)"
 UNUSABLE := $(shell $(BIN)/python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2> /dev/null || echo yes)
@@ -12,7 +13,7 @@ WHOLLY_TESTED := connector/domain/*,connector/onfido/*,connector/services/*
 # Without its bytecode on disk every process that a test starts would compile the connector anew.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test check format bench soak lock clean anew
+.PHONY: demo test check format bench soak lock clean anew deploy-check image-test sbom
 
 demo: $(READY)
 	@$(BIN)/connector demo $(if $(ONCE),--once)
@@ -36,6 +37,27 @@ bench: $(READY)
 soak: $(READY)
 	$(BIN)/python -m tests.faults.soak $(ROUNDS)
 
+# What is in `deploy/`, read by the programs that it is for. Those of other packages than Python's: .ci/run installs them.
+deploy-check: $(CHECKS)/.ready
+	$(if $(shell command -v npm),npm --prefix tests/deployment/node ci --no-audit --no-fund --ignore-scripts --silent)
+	$(CHECKS)/bin/python -m tests.deployment
+
+# Builds the image on a minimal Debian and starts it, with buildah and debootstrap, as root; takes minutes.
+image-test:
+	tests/deployment/image-test
+
+# What an installation consists of, as CycloneDX: from an environment that has nothing else.
+sbom: $(CHECKS)/.ready
+	rm -rf $(CHECKS)/installation
+	$(PYTHON) -m venv --without-pip $(CHECKS)/installation
+	$(CHECKS)/bin/python -m pip --quiet --disable-pip-version-check --python $(CHECKS)/installation/bin/python install \
+	    --require-hashes --requirement deploy/requirements.txt
+	mkdir -p dist
+	$(CHECKS)/bin/cyclonedx-py environment $(CHECKS)/installation --pyproject pyproject.toml --mc-type application \
+	    --output-reproducible --output-file dist/sbom.cdx.json
+	$(CHECKS)/bin/python -m tests.deployment.name_version dist/sbom.cdx.json
+	rm -rf $(CHECKS)/installation
+
 format: $(READY)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -46,6 +68,8 @@ COMPILE := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-u
     --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --constraint deploy/constraints.txt
 DECLARED := import tomllib; d = tomllib.load(open('pyproject.toml', 'rb')); p = d['project']; \
     print('\n'.join(p['dependencies'] + p['optional-dependencies']['postgresql'] + d['dependency-groups']['dev']))
+GROUP := import sys, tomllib; \
+    print('\n'.join(tomllib.load(open('pyproject.toml', 'rb'))['dependency-groups'][sys.argv[1]]))
 
 # What is deployed and tested, to the version and the digest: made anew from the ranges in pyproject.toml.
 lock:
@@ -58,6 +82,8 @@ lock:
 	$(PIP) install pip-tools
 	$(COMPILE) --extra postgresql --output-file deploy/requirements.txt pyproject.toml
 	$(BIN)/python -c "$(DECLARED)" | $(COMPILE) --output-file deploy/requirements-dev.txt -
+	$(BIN)/python -c "$(GROUP)" build | $(COMPILE) --output-file deploy/requirements-build.txt -
+	$(BIN)/python -c "$(GROUP)" deploy | $(COMPILE) --output-file deploy/requirements-deploy.txt -
 
 # An environment whose Python is gone or too old is made anew.
 $(READY): pyproject.toml deploy/requirements-dev.txt $(if $(UNUSABLE),anew)
@@ -69,5 +95,12 @@ $(READY): pyproject.toml deploy/requirements-dev.txt $(if $(UNUSABLE),anew)
 	@$(PIP) install --no-deps --no-build-isolation --editable .
 	@touch $@
 
+$(CHECKS)/.ready: deploy/requirements-deploy.txt
+	@$(CHECK_PYTHON)
+	@echo "Installing into $(CHECKS), less than a minute"
+	@$(PYTHON) -m venv $(CHECKS)
+	@$(CHECKS)/bin/python -m pip --quiet --disable-pip-version-check install --require-hashes --requirement $<
+	@touch $@
+
 clean:
-	rm -rf $(VENV) .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(CHECKS) dist .coverage* .hypothesis .mypy_cache .pytest_cache .ruff_cache

@@ -1,0 +1,62 @@
+"""Running the tools that check the files in `deploy/`, each where it is installed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[2]
+DEPLOY = ROOT / "deploy"
+NODE = Path(__file__).parent / "node"
+PLACES = (Path(sys.executable).parent, NODE / "node_modules" / ".bin", Path("/usr/sbin"))
+
+
+class MissingToolError(Exception):
+    """A tool is not installed."""
+
+
+class FaultError(Exception):
+    """A file does not pass; with what the tool printed."""
+
+
+@dataclass(frozen=True)
+class Tool:
+    """A program, and how it is installed."""
+
+    name: str
+    package: str
+
+    def run(self, *arguments: str | Path) -> str:
+        """Run it; return what it printed, or raise `FaultError`."""
+        done = subprocess.run(
+            [self._path(), *map(str, arguments)],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        if done.returncode:
+            raise FaultError(f"{self.name} {' '.join(map(str, arguments))}\n{done.stdout}")
+        return done.stdout
+
+    def _path(self) -> str:
+        places = os.pathsep.join([*map(str, PLACES), os.environ.get("PATH", "")])
+        if found := shutil.which(self.name, path=places):
+            return found
+        raise MissingToolError(f"{self.name} is not installed: {self.package}")
+
+
+HADOLINT = Tool("hadolint", "make deploy-check installs it")
+KUBERNETES_VALIDATE = Tool("kubernetes-validate", "make deploy-check installs it")
+DCLINT = Tool("dclint", "npm --prefix tests/deployment/node ci")
+NGINX = Tool("nginx", "Debian's package nginx-light")
+HAPROXY = Tool("haproxy", "Debian's package haproxy")
+PROMTOOL = Tool("promtool", "Debian's package prometheus")
+SYSTEMD_ANALYZE = Tool("systemd-analyze", "Debian's package systemd")
+OPENSSL = Tool("openssl", "Debian's package openssl")
