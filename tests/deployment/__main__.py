@@ -78,7 +78,7 @@ def _check_compose() -> None:
 
 
 def _check_nginx(directory: Path) -> None:
-    """Let nginx read its file: with a certificate, and names that can be resolved here."""
+    """Check the file with nginx: with a certificate, and names that can be resolved here."""
     text = (DEPLOY / "proxy" / "nginx.conf").read_text()
     text = text.replace("/tmp/", f"{directory}/").replace("/etc/nginx/tls", str(_certificate(directory)))
     text = re.sub(r"web-\d:8080", "127.0.0.1:8080", text)
@@ -114,7 +114,7 @@ def _read_other_proxies() -> None:
 
 
 def _check_units(directory: Path) -> None:
-    """Let systemd read the units: with a program that is there in place of the installed one."""
+    """Check the units with systemd: with a program that is there in place of the installed one."""
     units = directory / "units"
     units.mkdir()
     for unit in _units():
