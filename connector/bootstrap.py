@@ -7,25 +7,26 @@ The web application (`app.py`), the worker (`worker.py`) and the command line ar
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import timedelta
 from typing import Any
 
 from connector.ground import Clock, open_database, utc_now
 from connector.http.client import HttpClient
-from connector.notifying import Notifying
+from connector.job_kinds import job_kinds
+from connector.lookups import Lookups
 from connector.part import part
 from connector.private_file import make_data_dir
+from connector.services.application.delivery_proof import DeliveryProofs
 from connector.services.application.tasks import Tasks
 from connector.services.application.watchlist import Watchlist
 from connector.services.application.write_back import WriteBack
+from connector.services.jobs.steps import JobSteps, Kind
 from connector.services.journal import Subscriber
 from connector.services.key_rotation import fingerprint_key, sealing_key
-from connector.services.lookup.audit import Audit
 from connector.services.lookup.events import EventLookup
 from connector.services.lookup.evidence import Evidence
-from connector.services.lookup.readings import Readings
 from connector.services.lookup.user_status import UserStatuses
 from connector.services.lookup.verifications import VerificationLookup
 from connector.services.outbox import Handler, Outbox
@@ -39,7 +40,6 @@ from connector.services.providers.webhook_token import WebhookTokens
 from connector.services.results.claim_results import ClaimResults
 from connector.services.results.decisions import Decisions
 from connector.services.results.events import Events
-from connector.services.results.kept import KeptResults
 from connector.services.results.orphans import Orphans
 from connector.services.results.results import Results
 from connector.services.starting.applicant import ApplicantSending
@@ -55,7 +55,7 @@ from connector.settings import Settings
 from connector.store.vault import Fingerprints, OpaqueTexts, Vault, read_keys
 
 
-class Services(Notifying):
+class Services(Lookups):
     """The use cases on one open database: the command line works on them directly, the web application over HTTP."""
 
     def open_configured(self) -> None:
@@ -70,11 +70,6 @@ class Services(Notifying):
         webhook_tokens = WebhookTokens(self.database, self._secrets, self._journal, self._clock)
         post = HttpClient(proxy=self.settings.outgoing_proxy).post
         return Setup(self.providers, self.onfido, webhook_tokens, self._timing, post)
-
-    @part
-    def kept(self) -> KeptResults:
-        """Read and write kept results."""
-        return KeptResults(self._vault)
 
     @part
     def _results(self) -> Results:
@@ -170,9 +165,11 @@ class Services(Notifying):
         )
 
     @part
-    def readings(self) -> Readings:
-        """Record readings in the history."""
-        return Readings(self.database, self._journal, self._clock)
+    def delivery_proofs(self) -> DeliveryProofs:
+        """Prove deliveries."""
+        days = self.settings.delivery_retention_days
+        parts = (self.lookup, self.deliveries, self.endpoints, self.signing_keys, self.readings)
+        return DeliveryProofs(*parts, days, self._clock)
 
     @part
     def evidence(self) -> Evidence:
@@ -195,14 +192,19 @@ class Services(Notifying):
         return UserStatuses(self.database, self.providers, self._user_values, self.kept, self._clock)
 
     @part
+    def job_steps(self) -> JobSteps:
+        """Do the steps of jobs."""
+        return JobSteps(self.database, self._vault, self.job_kinds, self._clock)
+
+    @part
+    def job_kinds(self) -> Mapping[str, Callable[[], Kind]]:
+        """What each kind of job does."""
+        return job_kinds(self, self._user_values, self._clock)
+
+    @part
     def event_lookup(self) -> EventLookup:
         """Look up what Onfido posted, and apply it again."""
         return EventLookup(self.database, self._vault, self._texts, self.events, self._journal, self._clock)
-
-    @part
-    def audit(self) -> Audit:
-        """Read the audit trail."""
-        return Audit(self.database, self._texts)
 
     @part
     def claims(self) -> Claims:
@@ -248,7 +250,7 @@ class Services(Notifying):
             self.kept,
             self.events,
             self._initiation,
-            self.directory_checks.begin_due,
+            (self.directory_checks.begin_due, self.jobs.forget, self.job_steps.resume_stalled),
             timedelta(days=self.settings.event_retention_days),
             timedelta(days=self.settings.delivery_retention_days),
             self._clock,
@@ -259,7 +261,7 @@ class Services(Notifying):
         """Deliver what is queued in the outbox."""
         watchlist = Watchlist(self.database, self.providers, self.onfido, self._notices, self._journal, self._clock)
         write_back = WriteBack(self.database, self.tenants, self.directories)
-        upkeep = (self.upkeep, self.directory_checks, write_back, Deletion(self.providers, self.onfido))
+        upkeep = (self.upkeep, self.directory_checks, write_back, self.job_steps, Deletion(self.providers, self.onfido))
         stories = (self.tasks, watchlist, self._notices, self.endpoints, *upkeep)
         handlers = [handler for story in stories for handler in story.handlers]
         return Outbox(self.database, [*handlers, *self._handlers], self._vault)

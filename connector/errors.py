@@ -53,6 +53,10 @@ class Code(StrEnum):
     ENDPOINT_NOT_FOUND = "IDVP-60020", "No such endpoint for notices"
     EVENT_NOT_FOUND = "IDVP-60030", "No such event"
     EVENT_BODY_GONE = "IDVP-60031", "The event's body is not kept"
+    JOB_NOT_FOUND = "IDVP-60070", "No such job"
+    JOB_RESULT_UNAVAILABLE = "IDVP-60071", "The job has no result"
+    JOB_ENDED = "IDVP-60072", "The job has ended"
+    JOB_KEY_USED = "IDVP-60073", "The Idempotency-Key belongs to another job"
     PROVIDER_UNEXPECTED = "IDVP-65000", "Unexpected error"
     PROVIDER_DATABASE_AWAY = "IDVP-65001", "The database is not available"
 

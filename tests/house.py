@@ -59,17 +59,30 @@ HOUSE: Mapping[str, Room] = {
     "services.starting": room(f"{_CELLAR} services.providers services.results", _LIBRARIES),
     "services.lookup": room(f"{_CELLAR} services.providers services.results", _LIBRARIES),
     "services.people": room(f"{_CELLAR} services.providers services.results services.starting", _LIBRARIES),
-    "services.application": room(f"{_CELLAR} http services.providers services.results services.lookup", _LIBRARIES),
+    "services.application": room(
+        f"{_CELLAR} http services.providers services.results services.lookup services.signing", _LIBRARIES
+    ),
+    "services.jobs": room(f"{_CELLAR} services.providers services.results", _LIBRARIES),
     "services.upkeep": room(f"{_CELLAR} services.providers services.results services.starting", _LIBRARIES),
     "courier": room("errors telemetry services store", _LIBRARIES),
     "relay": room("courier errors telemetry services store", _LIBRARIES),
     # What wires them, and the processes.
     "ground": room(f"{_CELLAR} part services.assurance services.providers services.signing private_file settings"),
     "notifying": room(f"{_CELLAR} http ground part services.application"),
-    "bootstrap": room(
-        f"{_CELLAR} http ground part private_file relay settings notifying services.providers services.results "
-        "services.starting services.lookup services.people services.application services.upkeep"
+    "lookups": room(
+        f"{_CELLAR} ground notifying part services.jobs services.lookup services.providers services.results"
     ),
+    "bootstrap": room(
+        f"{_CELLAR} http ground part private_file relay settings lookups services.providers services.results "
+        "services.starting services.lookup services.people services.application services.jobs services.upkeep "
+        "job_kinds"
+    ),
+    "exports": room(
+        f"{_FLOOR} api store services services.assurance services.results services.lookup services.people "
+        "services.application services.jobs",
+        "sqlalchemy",
+    ),
+    "job_kinds": room("bootstrap domain exports ground services services.jobs"),
     "settings_check": room(f"{_FLOOR} access bootstrap directory services settings"),
     "reloading": room("errors settings", "structlog"),
     "worker": room(
@@ -78,7 +91,7 @@ HOUSE: Mapping[str, Room] = {
     ),
     "api": room(
         f"{_FLOOR} access settings private_file services services.providers services.results services.starting "
-        "services.lookup services.people services.application "
+        "services.lookup services.people services.application services.jobs "
         "services.assurance services.signing",
         "flask flask_smorest flask_swagger_ui marshmallow sqlalchemy.exc structlog webargs werkzeug",
     ),
@@ -91,7 +104,7 @@ HOUSE: Mapping[str, Room] = {
     "cli": room(
         f"{_FLOOR} access api bootstrap ground listening loading private_file server settings settings_check shipped "
         "simulator worker services services.providers services.results services.lookup services.people "
-        "services.application services.assurance services.signing",
+        "services.application services.jobs services.assurance services.signing",
         "click marshmallow requests sqlalchemy.exc structlog",
     ),
     "simulator": room(others="flask marshmallow requests werkzeug"),

@@ -52,6 +52,18 @@ def sheet_pieces(columns: Iterable[str], rows: Iterable[Iterable[str]]) -> Gener
     yield sheet.getvalue()
 
 
+def csv_text(verifications: Iterable[ListedVerification], *, has_heading: bool = False) -> str:
+    """Return lines, and the heading before them."""
+    sheet = io.StringIO(newline="")
+    writer = csv.writer(sheet)
+    if has_heading:
+        sheet.write(BYTE_ORDER_MARK)
+        writer.writerow(COLUMNS)
+    for verification in verifications:
+        writer.writerow(map(harmless, _cells(verification)))
+    return sheet.getvalue()
+
+
 def harmless(text: str) -> str:
     """Return the text of a cell with an apostrophe before every part that a spreadsheet could execute."""
     marked = _FORMULA.sub(r"\1'", text)

@@ -10,7 +10,7 @@ from marshmallow import fields
 from connector.api.fields import Flag, Moment, Text
 from connector.api.verification_shapes import RefusalSchema, refusal_body
 from connector.domain.user_status import ProviderStatus
-from connector.domain.verification import Verification
+from connector.domain.verification import MAX_REASON, Verification
 
 if TYPE_CHECKING:  # the command line prints these schemas, and imports the use cases only when it opens them
     from connector.services.lookup.user_status import UserStatus
@@ -64,6 +64,12 @@ class UnlockSchema(ma.Schema):
     """The provider whose attempt limit is reset for the user; without one, every provider's."""
 
     idVProviderId = Text(load_default=None)
+
+
+class ReasonSchema(ma.Schema):
+    """Why a user's attempts are unlocked."""
+
+    reason = Text(limit=MAX_REASON, load_default=None, allow_none=True, metadata={"example": "Wrong document chosen"})
 
 
 def status_body(status: UserStatus) -> dict[str, Any]:

@@ -7,6 +7,7 @@
     settings_check.py  check-settings
     demo.py            the steps of demo
     outbox.py          outbox list|retry|drop
+    jobs.py            jobs csv|record|resend|fetch-runs|list|show|result|cancel; since.py: its option
     providers.py       provider add|list|show|update|end-overlap|remove; provider_options.py: their options
     setup.py           provider test|add-webhook|remove-webhook
     applicants.py      applicant update|delete|restore
@@ -41,7 +42,7 @@ from connector.cli.output import Group
 COMMANDS = LazyCommands(
     {
         **{name: f"{name}s" for name in ("provider", "user", "verification", "applicant", "token", "example")},
-        **{name: name for name in ("notices", "outbox", "audit", "events", "keys")},
+        **{name: name for name in ("notices", "outbox", "jobs", "audit", "events", "keys")},
         **dict.fromkeys(("backup", "restore"), "backups"),
         **dict.fromkeys(("serve", "worker", "migrate", "rotate-keys", "simulate", "demo"), "serve"),
         "check-settings": "settings_check",

@@ -10,7 +10,16 @@ from typing import TYPE_CHECKING
 import click
 
 from connector.cli.files import check_target, force_option, write
-from connector.cli.output import ID, actor, services, tenant_options
+from connector.cli.output import (
+    ID,
+    actor,
+    load_settings,
+    print_json,
+    print_table,
+    services,
+    tenant_options,
+    view_options,
+)
 from connector.domain.tenancy import Tenant
 from connector.errors import Code, RequestError
 
@@ -48,6 +57,26 @@ def evidence(context: click.Context, run_id: str, output: str, force: bool, is_f
         open_file = opened.evidence.open_evidence_folder if is_folder else opened.evidence.open_evidence
         with open_file(tenant, run_id, actor=actor()) as file:
             write(output, file.chunks, is_forced=force)
+
+
+@click.command("delivery-proof")
+@click.argument("run_id", type=ID)
+@view_options
+def delivery_proof(context: click.Context, run_id: str, tenant: Tenant, as_json: bool) -> None:
+    """Prove which application was told what of a verification, when, and how it answered; the last line is signed."""
+    issuer = load_settings(context).public_url + tenant.path
+    with services(context) as opened:
+        proof = opened.delivery_proofs.prove(tenant, run_id, None, issuer, actor())
+    if as_json:
+        print_json({"statement": dict(proof.statement), "signed": proof.signed})
+        return
+    rows = [
+        {"queued": each["queuedAt"], "to": each["url"], "what": each["kind"], "state": each["state"]}
+        | {"answers": ", ".join(str(attempt.get("status") or "none") for attempt in each["attempts"])}
+        for each in proof.statement["notices"]
+    ]
+    print_table(rows, ("queued", "to", "what", "state", "answers"), empty="No application was told of it.")
+    click.echo(f"\n{proof.signed}")
 
 
 def _once_there(stack: ExitStack, open_file: Callable[[], AbstractContextManager[EvidenceFile]]) -> EvidenceFile:

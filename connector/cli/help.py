@@ -43,6 +43,18 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "outbox list": ("connector outbox list --dead",),
     "outbox retry": (f"connector outbox retry {DELIVERY}",),
     "outbox drop": (f"connector outbox drop {DELIVERY} --yes",),
+    "verification delivery-proof": (f"connector verification delivery-proof {RUN} --json",),
+    "jobs csv": ("connector jobs csv --status declined --from 2026-11-01 --wait",),
+    "jobs record": ("connector jobs record ann --wait",),
+    "jobs resend": (
+        "connector jobs resend --since 2026-01-31T01:00:00Z --wait",
+        f"connector jobs resend --since 2026-01-31 --everything --endpoint {ENDPOINT}",
+    ),
+    "jobs fetch-runs": ("connector jobs fetch-runs Onfido --since 2026-01-31",),
+    "jobs list": ("connector jobs list --json",),
+    "jobs show": (f"connector jobs show {DELIVERY}",),
+    "jobs result": (f"connector jobs result {DELIVERY} --output verifications.csv",),
+    "jobs cancel": (f"connector jobs cancel {DELIVERY}",),
     "notices add": (
         "export NOTICE_SECRET=whsec_…",
         "connector notices add https://app.example.com/notices --event claims.changed --event attention.needed",

@@ -40,12 +40,13 @@ def show(context: click.Context, user_id: str, tenant: Tenant, as_json: bool) ->
 @click.command()
 @click.argument("user_id")
 @click.option("--provider", help="Of this provider only, by its id or name; otherwise of every one.")
+@click.option("--reason", help="Why; it is in the audit trail.")
 @tenant_options
-def unlock(context: click.Context, user_id: str, provider: str | None, tenant: Tenant) -> None:
+def unlock(context: click.Context, user_id: str, provider: str | None, reason: str | None, tenant: Tenant) -> None:
     """Allow a user to start again now: earlier attempts no longer count against the limit."""
     with services(context) as opened:
         of_provider = provider_id(opened, tenant, provider) if provider else None
-        number = opened.users.unlock(tenant, user_id, of_provider, actor())
+        number = opened.users.unlock(tenant, user_id, of_provider, actor(), reason)
     click.echo(
         f"Unlocked {user_id}: {number} earlier {'attempt counts' if number == 1 else 'attempts count'} no longer."
     )

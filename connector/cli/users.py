@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import click
@@ -65,19 +66,31 @@ def set_(context: click.Context, user_id: str, attributes: tuple[tuple[str, str]
 
 
 @user.command("list")
-@click.option("--search", "part", help="Only users whose id holds this, in whatever case.")
+@click.option("--search", "prefix", default="", help="Only users whose id begins with this.")
 @page_options
 @view_options
-def list_(
-    context: click.Context, part: str | None, limit: int, cursor: str | None, tenant: Tenant, as_json: bool
-) -> None:
-    """List the ids of the tenant's users, in their order."""
+def list_(context: click.Context, prefix: str, limit: int, cursor: str | None, tenant: Tenant, as_json: bool) -> None:
+    """List the tenant's users in the order of their ids: how far each is verified, and when it may start again."""
+    from connector.api.user_list_shapes import UserPageSchema, users_body  # noqa: PLC0415
+
     with services(context) as opened:
-        page = opened.users.page(tenant, limit=limit, cursor=cursor, part=part)
-    rows = [{"userId": each} for each in page.rows]
-    body = {"count": len(rows), "users": rows, "nextCursor": page.next_cursor}
-    empty = "There is no user." if part is None else f"No user's id holds {part}."
-    print_page(body, rows, ("userId",), empty=empty, as_json=as_json)
+        page = opened.user_list.describe(tenant, opened.users.page(tenant, limit=limit, cursor=cursor, prefix=prefix))
+    body = UserPageSchema().dump(users_body(page))
+    empty = f"No user's id begins with {prefix}." if prefix else "There is no user."
+    print_page(body, [_listed(each) for each in body["users"]], _COLUMNS, empty=empty, as_json=as_json)
+
+
+_COLUMNS = ("user", "verified", "last verification", "next attempt")
+
+
+def _listed(view: Mapping[str, Any]) -> dict[str, Any]:
+    last = view["lastVerification"]
+    return {
+        "user": view["userId"],
+        "verified": f"{view['verified']} of {view['verifiable']}",
+        "last verification": None if last is None else f"{last['status']}, started at {last['createdAt']}",
+        "next attempt": view["nextAttemptAt"] or "now",
+    }
 
 
 @user.command()

@@ -74,7 +74,7 @@ def verification() -> None:
     """List and show verifications, and decide on them."""
 
 
-for command in (export, evidence.timeline, evidence.evidence, task):
+for command in (export, evidence.timeline, evidence.evidence, evidence.delivery_proof, task):
     verification.add_command(command)
 
 

@@ -11,6 +11,7 @@ from connector.domain.history import (
     EVENT,
     EXPORT,
     FILE,
+    JOB,
     KEY,
     OUTBOX,
     PROVIDER,
@@ -25,7 +26,7 @@ from connector.domain.history import (
 from connector.domain.verification_filter import FROM, TO, read_period
 
 SUBJECTS = (
-    *(USER, CLAIM, RUN, START, REQUEST, APPLICANT, PROVIDER, ENDPOINT, OUTBOX, EVENT, EXPORT, FILE, KEY, VALUES),
+    *(USER, CLAIM, RUN, START, REQUEST, APPLICANT, PROVIDER, ENDPOINT, OUTBOX, EVENT, EXPORT, FILE, JOB, KEY, VALUES),
     SETTINGS,
 )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +13,7 @@ RUN, CLAIM, PROVIDER, USER, APPLICANT, OUTBOX = "run", "claim", "provider", "use
 START = "start"  # another: a verification that was asked for
 EXPORT, FILE = "export", "file"  # others: what was read, in bulk or of one run
 EVENT = "event"  # another: what Onfido posted
+JOB = "job"  # another: long work that was asked for, by its id
 KEY = "key"  # another: a key that signs, by its id
 VALUES = "values"  # another: a user's values, which were read
 ENDPOINT = "endpoint"  # another: where an application is notified
@@ -75,6 +76,10 @@ def differences_of(change: Change) -> Mapping[str, Any]:
     if change.subject in (RUN, CLAIM) and change.previous is not None:
         return {"status": {"from": change.previous, "to": change.current}}
     return {}
+
+    def concerning(self, user_id: str) -> Change:
+        """Return the same change with the user whom it concerns."""
+        return replace(self, user_id=user_id)
 
 
 def name_of(actor: str) -> str:

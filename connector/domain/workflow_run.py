@@ -91,6 +91,15 @@ class RunSnapshot:
         return self.status not in DECIDED_STATUSES or not (self.comparisons is None or self.lacks_document)
 
 
+@dataclass(frozen=True)
+class ListedRun:
+    """A run in Onfido's list: without its output, which only the run itself has."""
+
+    run_id: str
+    status: str
+    tags: tuple[str, ...] = ()
+
+
 def next_check(age: timedelta) -> timedelta:
     """How long to wait before asking Onfido for an open run again: the older the run, the longer.
 

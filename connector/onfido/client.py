@@ -23,7 +23,7 @@ from typing import Any
 from connector.domain.applicant import RemoteApplicant
 from connector.domain.capture import LinkOptions, SdkOptions
 from connector.domain.credentials import Credentials
-from connector.domain.workflow_run import DECIDED_STATUSES, RunSnapshot
+from connector.domain.workflow_run import DECIDED_STATUSES, ListedRun, RunSnapshot
 from connector.errors import Code, OnfidoError
 from connector.onfido.api import understand
 from connector.onfido.customers import Customers
@@ -31,6 +31,7 @@ from connector.onfido.evidence import Files, FileStream
 from connector.onfido.payloads import (
     applicant_deletion,
     link_fields,
+    listed_runs,
     newest_document_check,
     newest_environment,
     newest_run,
@@ -167,6 +168,16 @@ class OnfidoClient(Tasks, Files, Subscriptions, Customers):
         answer = self._send(self._call("GET", "workflow_runs", params=params))
         since = (answer.date or datetime.now(UTC)) - age
         return understand(answer, lambda body: untagged_runs(body, applicant_id=applicant_id, since=since))
+
+    def list_runs(self, since: datetime, page: int) -> list[ListedRun]:
+        """List the account's runs that were started since a time; an empty page is behind the last one.
+
+        The list filters by day, so that earlier runs may be among them. Those that end first come last: a run that ends
+        while the pages are read moves to the front, so that some are listed twice and none is left out.
+        """
+        day_before = (since.astimezone(UTC) - timedelta(days=1)).date().isoformat()
+        params = {"created_at_gt": day_before, "sort": "desc", "page": str(page)}
+        return self._read(listed_runs, self._call("GET", "workflow_runs", params=params))
 
     def fetch_result(self, run_id: str, *, wants_document: bool = False) -> RunSnapshot:
         """Read a run with all comparisons: where its output compares no document, its document check is read as well.

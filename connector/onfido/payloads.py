@@ -11,7 +11,7 @@ from connector.domain.applicant import RemoteApplicant
 from connector.domain.capture import LinkOptions
 from connector.domain.environment import LIVE, SANDBOX
 from connector.domain.tasks import Task, TaskSummary
-from connector.domain.workflow_run import RunSnapshot, is_final
+from connector.domain.workflow_run import ListedRun, RunSnapshot, is_final
 from connector.errors import Code, RequestError
 from connector.onfido.reading import (
     UnreadableError,
@@ -176,6 +176,16 @@ def untagged_runs(body: object, *, applicant_id: str, since: datetime) -> list[R
         if identifier(run.get("applicant_id")) == applicant_id and not run.get("tags") and _is_since(run, since)
     ]
     return [run_snapshot(run) for run in sorted(ours, key=_created_at, reverse=True)]
+
+
+def listed_runs(body: object) -> list[ListedRun]:
+    """Read a page of runs, without those that have no id or no status."""
+    known = ((identifier(run.get("id")), text(run.get("status")), run) for run in objects(body))
+    return [
+        ListedRun(run_id, status[:MAX_STATUS_LENGTH], lines(run.get("tags"), longest=MAX_TAG_LENGTH, most=MAX_TAGS))
+        for run_id, status, run in known
+        if run_id is not None and status is not None
+    ]
 
 
 def newest_document_check(body: object) -> str | None:

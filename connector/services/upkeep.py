@@ -64,7 +64,7 @@ class Upkeep:
         kept: KeptResults,
         events: Events,
         initiation: Initiation,
-        begin_directory_checks: Callable[[], None],
+        further: Sequence[Callable[[], None]],
         event_retention: timedelta,
         delivery_retention: timedelta,
         clock: Callable[[], datetime],
@@ -76,7 +76,7 @@ class Upkeep:
         self._kept = kept
         self._events = events
         self._initiation = initiation
-        self._begin_directory_checks = begin_directory_checks
+        self._further = further
         self._event_retention = event_retention
         self._delivery_retention = delivery_retention
         self._clock = clock
@@ -94,7 +94,8 @@ class Upkeep:
         """Queue overdue work."""
         self._put_up_overdue()
         self._events.match_all()
-        self._begin_directory_checks()
+        for look_after in self._further:
+            look_after()
         self._forget_old()
 
     def check_verification(self, order: CheckVerification) -> None:

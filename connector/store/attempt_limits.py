@@ -12,7 +12,7 @@ from connector.store.models import providers, verifications
 from connector.store.pages import unindexed
 from connector.store.verifications import IS_HERE, is_in
 
-_COUNTS = (
+COUNTS = (
     verifications.c.is_forgiven.is_(False),
     verifications.c.run_id.is_not(None) | verifications.c.run_requested_at.is_not(None),
 )
@@ -23,7 +23,7 @@ _STARTED = (
         unindexed(verifications.c.provider_id) == bindparam("of_provider"),
         verifications.c.user_id == bindparam("of_user"),
         verifications.c.created_at > bindparam("since"),
-        *_COUNTS,
+        *COUNTS,
         IS_HERE,
     )
     .order_by(verifications.c.created_at.desc())
@@ -60,7 +60,7 @@ def find_started_of_user(
     statement = (
         select(verifications.c.provider_id, verifications.c.created_at)
         .join(providers, providers.c.id == verifications.c.provider_id)
-        .where(*of_user, verifications.c.created_at > since, *_COUNTS, is_in(providers.c.environment))
+        .where(*of_user, verifications.c.created_at > since, *COUNTS, is_in(providers.c.environment))
     )
     started: dict[str, list[datetime]] = {}
     for provider_id, created_at in connection.execute(statement.order_by(verifications.c.created_at.desc())):

@@ -5,9 +5,14 @@ from __future__ import annotations
 from connector.domain.environment import SANDBOX
 from connector.domain.history import AUDITED, REFUSED
 from connector.domain.workflow_run import REVIEW
+from connector.domain.jobs import DONE, QUEUED, RUNNING
 
 IS_SANDBOX = f"environment = '{SANDBOX}'"
 IS_AUDITED = " OR ".join(f"cause = '{cause}'" for cause in AUDITED)
 IS_REFUSED = f"cause = '{REFUSED}'"
 NEEDS_REVIEW = f"status = '{REVIEW}' AND decision IS NULL"
 HAS_RESULT = "result IS NOT NULL OR document IS NOT NULL"
+IS_QUEUED_JOB = f"state = '{QUEUED}'"
+IS_OPEN_JOB = f"state = '{QUEUED}' OR state = '{RUNNING}'"
+HAS_EXPIRING_RESULT = f"state = '{DONE}' AND expires_at IS NOT NULL"
+IS_ENDED_JOB = "ended_at IS NOT NULL"

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, String, Table
+from sqlalchemy import Boolean, ColumnElement, Connection, String, Table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -55,6 +55,40 @@ def _as_it_is(element: by_code_point, compiler: SQLCompiler, **options: Any) -> 
 @compiles(by_code_point, "postgresql")
 def _in_c(element: by_code_point, compiler: SQLCompiler, **options: Any) -> str:
     return f'{compiler.process(element.clauses, **options)} COLLATE "C"'
+
+
+class in_code_points(FunctionElement[str]):  # noqa: N801  an order of SQL
+    """The order of text by code points, as an index with `varchar_pattern_ops` has it on PostgreSQL."""
+
+    type = String()
+    inherit_cache = True
+
+
+@compiles(in_code_points)
+def _ascending(element: in_code_points, compiler: SQLCompiler, **options: Any) -> str:
+    return compiler.process(element.clauses, **options)
+
+
+@compiles(in_code_points, "postgresql")
+def _by_pattern(element: in_code_points, compiler: SQLCompiler, **options: Any) -> str:
+    return f"{compiler.process(element.clauses, **options)} USING ~<~"
+
+
+class precedes(FunctionElement[bool]):  # noqa: N801  an operator of SQL
+    """Whether a text comes before another one in that order."""
+
+    type = Boolean()
+    inherit_cache = True
+
+
+@compiles(precedes)
+def _less(element: precedes, compiler: SQLCompiler, **options: Any) -> str:
+    return " < ".join(compiler.process(each, **options) for each in element.clauses)
+
+
+@compiles(precedes, "postgresql")
+def _less_by_pattern(element: precedes, compiler: SQLCompiler, **options: Any) -> str:
+    return " ~<~ ".join(compiler.process(each, **options) for each in element.clauses)
 
 
 class new_id(FunctionElement[str]):  # noqa: N801  a function of SQL

@@ -10,6 +10,7 @@
     users ──< user_attributes          the embedded user directory; of users elsewhere, marks of what was read
     secrets, signing_keys              keys of the connector's own, encrypted
     outbox                             queued deliveries, with their failed attempts
+    jobs ──< job_parts                 long work that people asked for, and its results
     history                            append-only: every change of a status, every change by an administrator
 
 No attribute value is stored outside the embedded directory (there encrypted): a keyed fingerprint tells whether a
@@ -39,6 +40,8 @@ from connector.store import console_models, directory_models, provider_models, s
 from connector.store.columns import METADATA, id_column, partial_index, provider_id_column, time_column
 from connector.store.conditions import HAS_RESULT, IS_SANDBOX, NEEDS_REVIEW
 from connector.store.history_models import history as history  # noqa: PLC0414
+from connector.store.job_models import job_parts as job_parts  # noqa: PLC0414  all tables are here
+from connector.store.job_models import jobs as jobs  # noqa: PLC0414
 from connector.store.outbox_models import notice_endpoints as notice_endpoints  # noqa: PLC0414  all tables are here
 from connector.store.outbox_models import notice_subscriptions as notice_subscriptions  # noqa: PLC0414
 from connector.store.outbox_models import outbox as outbox  # noqa: PLC0414
@@ -241,6 +244,7 @@ users = Table(
     Column("missing_in", String(36), comment="the pass over the directory that did not find the user"),
     time_column("created_at"),
 )
+Index("ix_users_prefix", users.c.tenant, users.c.user_id, postgresql_ops={"user_id": "varchar_pattern_ops"})
 partial_index("ix_users_missing", "missing_in IS NOT NULL", users.c.tenant, users.c.missing_in)
 
 user_attributes = Table(

@@ -69,6 +69,20 @@ def find_of_user(connection: Connection, tenant: str, user_id: str, after: datet
     return {row.provider_id: RefusedStarts(row.number, row.since) for row in rows}
 
 
+def find_of_users(
+    connection: Connection, tenant: str, user_ids: Sequence[str], after: datetime
+) -> dict[tuple[str, str], RefusedStarts]:
+    """Return the same for several users, by user and provider."""
+    matches = (
+        select(refused_starts)
+        .join(providers, providers.c.id == refused_starts.c.provider_id)
+        .where(providers.c.tenant == tenant, refused_starts.c.user_id.in_(user_ids), refused_starts.c.since > after)
+        .where(refused_starts.c.since >= providers.c.updated_at)
+    )
+    rows = connection.execute(matches)
+    return {(row.user_id, row.provider_id): RefusedStarts(row.number, row.since) for row in rows}
+
+
 def add(connection: Connection, provider_id: str, user_id: str, after: datetime, now: datetime) -> None:
     """Count a refused start, in the count that began after a time or in a new one."""
     current = find(connection, provider_id, user_id, after)

@@ -10,6 +10,7 @@ from sqlalchemy import Column, ColumnElement, Connection, Select, Table, bindpar
 
 from connector.store.models import (
     events,
+    job_parts,
     notice_endpoints,
     outbox,
     providers,
@@ -60,6 +61,11 @@ def output_value(verification_id: str, uri: str) -> str:
 def delivery_answer(delivery_id: str) -> str:
     """Name the place of the start of a delivery's answer."""
     return f"outbox/{delivery_id}/answer"
+
+
+def job_part(job_id: str, result_format: str, number: int) -> str:
+    """Name the place of a part of a job's result."""
+    return f"jobs/{job_id}/{result_format}/{number}"
 
 
 def signing_key(key_id: str) -> str:
@@ -148,6 +154,7 @@ def sealed_columns() -> Iterator[SealedColumn]:
     yield SealedColumn(verification_claims.c.output_value, output_value)
     yield SealedColumn(events.c.body, event_body, FEW)
     yield SealedColumn(outbox.c.answer, delivery_answer)
+    yield SealedColumn(job_parts.c.content, job_part, FEW)
     for name in ("secret", "previous_secret"):
         yield SealedColumn(notice_endpoints.c[name], _endpoint_secret_in(name))
     yield SealedColumn(secrets.c.value, own_secret)

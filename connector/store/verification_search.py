@@ -30,7 +30,7 @@ from connector.store.pages import Branch, Order, Position, unindexed
 from connector.store.verifications import SELECT, one, read_row
 
 # Without what is kept of each run: sealed outputs may be a megabyte each.
-_LISTED = select(
+LISTED = select(
     *(null().label(each.name) if each.name in ("result", "document") else each for each in SELECT.selected_columns)
 ).select_from(verifications)
 # As the partial index has it.
@@ -65,7 +65,7 @@ def find_page(
     branches = _branches(connection, tenant, criteria, order)
     if not branches:
         return []
-    statement = pages.page(_LISTED, order, branches, limit=limit, offset=offset, after=after)
+    statement = pages.page(LISTED, order, branches, limit=limit, offset=offset, after=after)
     return [read_row(row) for row in connection.execute(statement)]
 
 
@@ -129,6 +129,22 @@ def find_of_applicant(connection: Connection, provider_id: str, applicant_id: st
         verifications.c.provider_id == provider_id, verifications.c.applicant_id == applicant_id
     ).order_by(verifications.c.created_at.desc())
     return one(connection, statement.limit(1))
+
+
+def find_of_runs(
+    connection: Connection, tenant: str, provider_id: str, run_ids: Sequence[str], verification_ids: Sequence[str]
+) -> list[Verification]:
+    """Return a provider's verifications that have one of these runs or ids, without their results and documents."""
+    by_run = select(verifications.c.id).where(
+        verifications.c.provider_id == provider_id, verifications.c.run_id.in_(run_ids)
+    )
+    by_id = select(verifications.c.id).where(verifications.c.id.in_(verification_ids))
+    statement = LISTED.where(
+        verifications.c.id.in_(by_run.union_all(by_id)),
+        verifications.c.tenant == tenant,
+        unindexed(verifications.c.provider_id) == provider_id,
+    )
+    return [read_row(row) for row in connection.execute(statement)]
 
 
 def find_latest(connection: Connection, verification: Verification) -> str:

@@ -21,6 +21,7 @@ RUNS = PROVIDERS + "/{provider_id}/verifications"
 USERS = "/api/users/v1"
 DELIVERIES = "/api/server/v1/deliveries"
 EVENTS = "/api/server/v1/events"
+JOBS = "/api/server/v1/jobs"
 ENDPOINTS = "/api/server/v1/notice-endpoints"
 UNKNOWN_ID = "11111111-2222-4333-8444-555555555555"
 MASK = "********"  # what stands for a secret
@@ -118,6 +119,16 @@ OPERATIONS = (
     Operation("DELETE", DELIVERIES + "/{delivery_id}", "internal_idvp_update"),
     Operation("GET", "/api/server/v1/audit", "internal_idv_audit_view", others=("internal_idv_claim_view",)),
     Operation("GET", "/api/server/v1/audit.csv", "internal_idv_audit_view", others=("internal_idv_claim_view",)),
+    Operation("GET", USERS + "/idv", "internal_idv_claim_view"),
+    Operation("GET", RUNS + "/{run_id}/delivery-proof", "internal_idv_claim_view"),
+    Operation("POST", JOBS + "/verifications-csv", "internal_idv_claim_view"),
+    Operation("POST", JOBS + "/user-record", "internal_idv_verified_claims_view"),
+    Operation("POST", JOBS + "/resend-deliveries", "internal_idvp_update"),
+    Operation("POST", JOBS + "/fetch-runs", _UPDATE_CLAIM),
+    Operation("GET", JOBS, "internal_idv_claim_view"),
+    Operation("GET", JOBS + "/{job_id}", "internal_idv_claim_view"),
+    Operation("GET", JOBS + "/{job_id}/result", "internal_idv_claim_view"),
+    Operation("POST", JOBS + "/{job_id}/cancel", "internal_idv_claim_view", takes_body=False),
 )
 ALL_SCOPES = tuple({operation.scope: None for operation in OPERATIONS})
 WEBHOOK = "/idv/onfido/v1/{provider_id}/verify"

@@ -18,7 +18,7 @@ from connector.services.upkeep import Sweep
 from connector.store import directory_checks, outbox, status_writes, verified_claims
 from connector.store.outbox import Payload
 from tests.bodies import API_TOKEN, config_properties, event_body, provider_body
-from tests.contract.wire import ALL_SCOPES, ENDPOINTS, EVENTS, METRICS_TOKEN, PROVIDERS, USERS, WEBHOOK_TOKEN
+from tests.contract.wire import ALL_SCOPES, ENDPOINTS, EVENTS, JOBS, METRICS_TOKEN, PROVIDERS, USERS, WEBHOOK_TOKEN
 from tests.crowd import COMMON_TAG, RARE_TAG
 from tests.harness import Caller, World, as_actor
 from tests.plans.recording import Recorder
@@ -41,6 +41,8 @@ def drive(world: World, recorder: Recorder, neighbour: str) -> None:
         finish(world, admin)
         administer(world, admin, neighbour)
         manage_deliveries(world, admin)
+        done(admin.get(f"{PROVIDERS}/{world.provider_id}/verifications/{run_id}/delivery-proof"))
+        ask_for_jobs(world, admin, recorder)
         done(admin.get(f"{ENDPOINTS}/{endpoint_id}"))
         done(admin.post(f"{ENDPOINTS}/{endpoint_id}/recover", {"since": "2026-01-01T00:00:00Z"}))
         turn_pages(admin, "/api/server/v1/deliveries", {"limit": "5", "endpointId": endpoint_id})
@@ -218,6 +220,27 @@ def manage_deliveries(world: World, admin: Caller) -> None:
     done(admin.request("DELETE", path))
 
 
+def ask_for_jobs(world: World, admin: Caller, recorder: Recorder) -> None:
+    """Ask for every kind of job, do the first steps, look at them, and cancel one."""
+    since = {"since": "2026-01-01T00:00:00Z"}
+    asked = [
+        done(admin.post(f"{JOBS}/verifications-csv", {"userId": "ann"})),
+        done(admin.post(f"{JOBS}/user-record", {"userId": "ann"})),
+        done(admin.post(f"{JOBS}/resend-deliveries", since)),
+        done(admin.post(f"{JOBS}/resend-deliveries", since | {"which": "everything"})),
+        done(admin.post(f"{JOBS}/fetch-runs", since | {"providerId": world.provider_id})),
+    ]
+    work(world, recorder)
+    turn_pages(admin, JOBS, {"limit": "2"})
+    path = f"{JOBS}/{asked[0].json()['id']}"
+    done(admin.get(path))
+    done(admin.get(f"{path}/result"))
+    cancelled = done(admin.post(f"{JOBS}/verifications-csv", {"userId": "bea"})).json()["id"]
+    done(admin.post(f"{JOBS}/{cancelled}/cancel", None))
+    for query in ({}, {"prefix": "b-"}):
+        turn_pages(admin, f"{USERS}/idv", {"limit": "5", **query})
+
+
 def watch(world: World, recorder: Recorder) -> None:
     """Do the worker's part: deliveries of every kind, and the sweep when there is something to do."""
     applicant_id = world.verifications("ann")[0].applicant_id
@@ -308,6 +331,7 @@ def command(world: World, recorder: Recorder, endpoint_id: str) -> None:
         "events list --provider Onfido",
         "events list --run a-run-of-others",
         f"notices attempts {endpoint_id}",
+        "jobs list",
         "outbox list",
         "outbox list --tenant default",
         "outbox list --dead",

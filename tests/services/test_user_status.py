@@ -275,13 +275,16 @@ class TestList:
         assert "removed" not in run("verification", "list", "--user", "nobody").stdout
 
     def test_users_are_paged_and_searched(self, quiet: World, run: Run) -> None:
-        for user_id in ("Ann.Smith", "ben", "joanna", "50%_off", "zoe"):
+        for user_id in ("Ann.Smith", "ben", "joanna", "50%_off", "zoe", "Zoe", "joan", "jo-ann", "\u00c4nne", "ann"):
             quiet.add_user(user_id)
         whole = listed(run)
-        assert sorted(whole) == ["50%_off", "Ann.Smith", "ben", "joanna", "zoe"]
-        assert sorted(listed(run, "--search", "ann")) == ["Ann.Smith", "joanna"]
-        assert listed(run, "--search", "%_") == ["50%_off"]
-        assert run("user", "list", "--search", "x").stdout == "No user's id holds x.\n"
+        assert whole == sorted(whole)  # by code points, over both databases
+        assert len(whole) == 10
+        assert listed(run, "--search", "jo") == ["jo-ann", "joan", "joanna"]
+        assert listed(run, "--search", "ann") == ["ann"]
+        assert listed(run, "--search", "50%_") == ["50%_off"]
+        assert listed(run, "--search", "\u00c4") == ["\u00c4nne"]
+        assert run("user", "list", "--search", "x").stdout == "No user's id begins with x.\n"
         paged: list[str] = []
         cursor: list[str] = []
         while True:

@@ -102,7 +102,7 @@ class UserStatuses:
         result = self._kept.result(latest) if latest else None
         return ProviderStatus(
             provider=provider,
-            claims=[_claim(provider, uri, known, values) for uri in _verifiable(provider)],
+            claims=[_claim(provider, uri, known, values) for uri in verifiable(provider)],
             last_run=latest,
             last_reasons=result.reasons if result else (),
             last_refusal=known.refusals.get(provider.provider_id),
@@ -111,15 +111,23 @@ class UserStatuses:
 
     def _next_attempt_at(self, provider: Provider, known: _Known) -> datetime | None:
         """Return when both limits allow a start: that of attempts, and that of starts which Onfido refused."""
-        limited = next_attempt_at(known.started.get(provider.provider_id, ()), provider, self._clock())
-        refused = known.refused.get(provider.provider_id)
-        if refused is None or refused.number < provider.max_attempts:
-            return limited
-        refused_until = refused.since + REFUSED_STARTS_WINDOW
-        return max(limited, refused_until) if limited else refused_until
+        key = provider.provider_id
+        return next_start_at(provider, known.started.get(key, ()), known.refused.get(key), self._clock())
 
 
-def _verifiable(provider: Provider) -> list[str]:
+def next_start_at(
+    provider: Provider, started: Sequence[datetime], refused: RefusedStarts | None, now: datetime
+) -> datetime | None:
+    """Return when both limits of a provider allow a start: of attempts, and of starts that Onfido refused."""
+    limited = next_attempt_at(started, provider, now)
+    if refused is None or refused.number < provider.max_attempts:
+        return limited
+    refused_until = refused.since + REFUSED_STARTS_WINDOW
+    return max(limited, refused_until) if limited else refused_until
+
+
+def verifiable(provider: Provider) -> list[str]:
+    """Return the claims that a provider can verify."""
     return sorted({*provider.claims, *provider.studio.by_claim})
 
 

@@ -112,15 +112,25 @@ class VerificationLookup:
     def export(self, tenant: Tenant, criteria: VerificationFilter) -> Iterator[ListedVerification]:
         """Yield the same as `all`, each with its results for the claims, and the reasons."""
         for batch in _batches(self.all(tenant, criteria)):
-            ids = [each.verification.verification_id for each in batch]
-            with self._database.read() as connection:
-                comparisons = verification_search.find_comparisons(connection, ids)
-                results = verification_search.find_results(connection, ids)
-            for listed in batch:
-                verification = listed.verification
-                result = self._kept.result(replace(verification, result=results.get(verification.verification_id)))
-                outcome = Outcome(comparisons[verification.verification_id], result.reasons if result else ())
-                yield replace(listed, outcome=outcome)
+            yield from self._with_outcomes(batch)
+
+    def batch(
+        self, tenant: Tenant, criteria: VerificationFilter, after: Position | None
+    ) -> tuple[Sequence[ListedVerification], bool]:
+        """Return the same from a position on, as many as are read at once, and whether they are the last."""
+        matches = self._find(tenant, criteria, BATCH, after=after, is_rising=True)
+        return list(self._with_outcomes(matches)), len(matches) < BATCH
+
+    def _with_outcomes(self, batch: Sequence[ListedVerification]) -> Iterator[ListedVerification]:
+        ids = [each.verification.verification_id for each in batch]
+        with self._database.read() as connection:
+            comparisons = verification_search.find_comparisons(connection, ids)
+            results = verification_search.find_results(connection, ids)
+        for listed in batch:
+            verification = listed.verification
+            result = self._kept.result(replace(verification, result=results.get(verification.verification_id)))
+            outcome = Outcome(comparisons[verification.verification_id], result.reasons if result else ())
+            yield replace(listed, outcome=outcome)
 
     def all(self, tenant: Tenant, criteria: VerificationFilter) -> Iterator[ListedVerification]:
         """Yield all verifications that match, the oldest first, in constant memory and short transactions.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from itertools import islice
 from types import MappingProxyType
@@ -25,10 +25,12 @@ from connector.store import (
     claims,
     events,
     history,
+    jobs,
     outbox,
     providers,
     refused_starts,
     status_writes,
+    user_search,
     users,
     verifications,
 )
@@ -139,6 +141,7 @@ class Users:
             refused_starts.forget_user(connection, tenant.name, user_id)
             if not tenant.directory.writes_status:  # else with the status, once that is taken away in the directory
                 status_writes.forget(connection, tenant.name, user_id)
+            jobs.forget_user(connection, tenant.name, user_id, self._clock())
             self._journal.record(connection, [self._entry(tenant, user_id, REMOVED, actor, {})])
             applicants = _applicants(tenant, known)
             outbox.add_all(connection, [*applicants, *_customers(tenant, user_id, known)])
@@ -153,10 +156,18 @@ class Users:
                 or verifications.find_of_user(connection, tenant.name, user_id)
             )
 
-    def unlock(self, tenant: Tenant, user_id: str, provider_id: str | None = None, actor: str = SYSTEM) -> int:
+    def unlock(
+        self,
+        tenant: Tenant,
+        user_id: str,
+        provider_id: str | None = None,
+        actor: str = SYSTEM,
+        reason: str | None = None,
+    ) -> int:
         """Exclude a user's attempts so far from the limit, with one provider or all; return how many those are.
 
-        Raise `RequestError` where nothing is known of the user, or of the provider.
+        The audit trail records it, with the reason. Raise `RequestError` where nothing is known of the user, or of the
+        provider.
         """
         with self._database.write() as connection:
             if provider_id is not None and not providers.find_known(connection, tenant.name, [provider_id]):
@@ -171,7 +182,9 @@ class Users:
             chosen = [each.verification_id for each in known if provider_id in (None, each.provider_id)]
             attempt_limits.forgive(connection, chosen)
             refused_starts.forget_user(connection, tenant.name, user_id, provider_id)
-            self._journal.record(connection, [self._unlocked(tenant, user_id, provider_id, actor, len(chosen))])
+            detail = {"attempts": len(chosen)} | ({} if reason is None else {"reason": reason})
+            entry = self._entry(tenant, user_id, UNLOCKED, actor, {})
+            self._journal.record(connection, [replace(entry, detail=detail, provider_id=provider_id)])
         return len(chosen)
 
     def values(self, tenant: Tenant, user_id: str) -> Mapping[str, str]:
@@ -187,17 +200,11 @@ class Users:
         with self._database.read() as connection:
             return self._values.open(tenant, user_id, users.find_values(connection, tenant.name, user_id))
 
-    def page(self, tenant: Tenant, *, limit: int, cursor: str | None = None, part: str | None = None) -> Page[str]:
-        """Return ids of users in their order, from the page of a cursor on.
-
-        With `part`, of the users only whose id holds it, in whatever case.
-        """
+    def page(self, tenant: Tenant, *, limit: int, cursor: str | None = None, prefix: str = "") -> Page[str]:
+        """Return ids of users that begin with a prefix, in their order, from the page of a cursor on."""
         after = "" if cursor is None else str(self._cursors.read(tenant.name, cursor)[0])
-        if part is None:
-            ids = self._after(tenant, after, limit + 1)
-        else:
-            folded = part.lower()
-            ids = list(islice((each for each in self.ids(tenant, after) if folded in each.lower()), limit + 1))
+        with self._database.read() as connection:
+            ids = user_search.find_page(connection, tenant.name, prefix, after=after, limit=limit + 1)
         return self._cursors.page(tenant.name, ids, limit, lambda user_id: (user_id,))
 
     def ids(self, tenant: Tenant, after: str = "") -> Iterator[str]:
@@ -243,10 +250,6 @@ class Users:
         if what == CHANGED and removed:
             detail["removed"] = removed
         return by_administrator(self._clock(), actor, tenant.name, USER, user_id, what, detail)
-
-    def _unlocked(self, tenant: Tenant, user_id: str, provider_id: str | None, actor: str, attempts: int) -> Change:
-        detail = {"attempts": attempts}
-        return by_administrator(self._clock(), actor, tenant.name, USER, user_id, UNLOCKED, detail, provider_id)
 
 
 def _check_embedded(tenant: Tenant) -> None:

@@ -1,0 +1,61 @@
+"""The schemas of the list of users."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import marshmallow as ma
+from marshmallow import fields, validate
+
+from connector.api.cursors import cursor_parameter, next_cursor
+from connector.api.fields import Moment, Text
+
+if TYPE_CHECKING:  # the command line prints these schemas, and imports the use cases only when it opens them
+    from connector.services.cursors import Page
+    from connector.services.lookup.user_list import ListedUser
+
+MAX_PAGE = 200
+
+
+class UserQuerySchema(ma.Schema):
+    """Filter and page of the list of users, in the order of their ids."""
+
+    prefix = Text(load_default="", metadata={"description": "How the ids begin.", "example": "ann"})
+    limit = fields.Integer(load_default=25, strict=False, validate=validate.Range(min=1, max=MAX_PAGE))
+    cursor = cursor_parameter()
+
+
+class ListedVerificationSchema(ma.Schema):
+    """A user's latest verification."""
+
+    id = fields.String(required=True, attribute="verification_id")
+    runId = fields.String(required=True, allow_none=True, attribute="run_id")
+    providerId = fields.String(required=True, attribute="provider_id")
+    status = fields.String(required=True)
+    createdAt = Moment(required=True, attribute="created_at")
+
+
+class ListedUserSchema(ma.Schema):
+    """A user: `verified` of the `verifiable` claims are.
+
+    `nextAttemptAt` is when every provider allows another start; null where all do now.
+    """
+
+    userId = fields.String(required=True, attribute="user_id", metadata={"example": "ann"})
+    verified = fields.Integer(required=True)
+    verifiable = fields.Integer(required=True)
+    lastVerification = fields.Nested(ListedVerificationSchema, required=True, allow_none=True, attribute="latest")
+    nextAttemptAt = Moment(required=True, allow_none=True, attribute="next_attempt_at")
+
+
+class UserPageSchema(ma.Schema):
+    """A page of users; `nextCursor` is null on the last one."""
+
+    count = fields.Integer(required=True)
+    users = fields.List(fields.Nested(ListedUserSchema), required=True)
+    nextCursor = next_cursor()
+
+
+def users_body(page: Page[ListedUser]) -> dict[str, Any]:
+    """Return what `UserPageSchema` writes."""
+    return {"count": len(page.rows), "users": page.rows, "next_cursor": page.next_cursor}

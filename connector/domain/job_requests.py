@@ -1,0 +1,43 @@
+"""What can be asked for as a job, as the API and the command line ask for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+
+from connector.domain.jobs import (
+    EVERYTHING,
+    FETCH_RUNS,
+    GIVEN_UP,
+    RESEND_DELIVERIES,
+    USER_RECORD,
+    VERIFICATIONS_CSV,
+    JobRequest,
+)
+from connector.domain.verification_filter import read_filter
+
+
+def csv_of(query: Mapping[str, str | None], provider_id: str | None = None) -> JobRequest:
+    """Return the request for verifications as CSV; raise `InvalidQuery` for a filter that cannot be read."""
+    criteria = read_filter(query, provider_id=provider_id)
+    return JobRequest(VERIFICATIONS_CSV, dict(query), criteria.user_id, provider_id)
+
+
+def record_of(user_id: str) -> JobRequest:
+    """Return the request for a user's record."""
+    return JobRequest(USER_RECORD, user_id=user_id)
+
+
+def resending_since(since: datetime, *, is_everything: bool, endpoint_id: str | None = None) -> JobRequest:
+    """Return the request to make deliveries again, given up since a time, or everything since then."""
+    which = EVERYTHING if is_everything else GIVEN_UP
+    return JobRequest(RESEND_DELIVERIES, {"since": _written(since), "which": which, "endpointId": endpoint_id})
+
+
+def fetching_since(since: datetime, provider_id: str) -> JobRequest:
+    """Return the request to ask Onfido for a provider's runs since a time."""
+    return JobRequest(FETCH_RUNS, {"since": _written(since)}, provider_id=provider_id)
+
+
+def _written(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat()

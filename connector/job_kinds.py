@@ -1,0 +1,55 @@
+"""What each kind of job does, created once a worker has such a job."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
+
+from connector.domain.jobs import FETCH_RUNS, RESEND_DELIVERIES, USER_RECORD, VERIFICATIONS_CSV, Job
+from connector.domain.provider import Provider
+from connector.services.jobs.resending import Resending
+from connector.services.jobs.run_comparison import RunComparison
+
+if TYPE_CHECKING:
+    from connector.bootstrap import Services
+    from connector.ground import Clock
+    from connector.services.jobs.steps import Kind
+    from connector.services.values import UserValues
+
+
+def job_kinds(services: Services, values: UserValues, clock: Clock) -> Mapping[str, Callable[[], Kind]]:
+    """Return how to create each kind; what writes a file loads marshmallow, which no other work of a worker needs."""
+    return {
+        VERIFICATIONS_CSV: lambda: _verifications_csv(services),
+        USER_RECORD: lambda: _user_record(services, values, clock),
+        RESEND_DELIVERIES: lambda: Resending(services.database),
+        FETCH_RUNS: lambda: RunComparison(services.onfido, lambda job: _provider(services, job)),
+    }
+
+
+def _verifications_csv(services: Services) -> Kind:
+    from connector.exports.verifications import VerificationsCsv  # noqa: PLC0415
+
+    return VerificationsCsv(services.lookup, services.tenants)
+
+
+def _user_record(services: Services, values: UserValues, clock: Clock) -> Kind:
+    from connector.exports.user_record import Retention, Sources, UserRecord  # noqa: PLC0415
+
+    sources = Sources(
+        values,
+        services.claims,
+        services.kept,
+        services.user_statuses,
+        services.verified_claims,
+        services.lookup,
+        services.deliveries,
+        services.audit,
+    )
+    settings = services.settings
+    retention = Retention(settings.event_retention_days, settings.delivery_retention_days)
+    return UserRecord(sources, services.tenants, settings.public_url, retention, clock)
+
+
+def _provider(services: Services, job: Job) -> Provider:
+    return services.providers.get(services.tenants.named(job.tenant), job.provider_id or "")

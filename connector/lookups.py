@@ -1,0 +1,43 @@
+"""The use cases that only read what is stored, and jobs as their callers see them."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from connector.notifying import Notifying
+from connector.part import part
+from connector.services.jobs.jobs import Jobs
+from connector.services.lookup.audit import Audit
+from connector.services.lookup.readings import Readings
+from connector.services.lookup.user_list import UserList
+from connector.services.results.kept import KeptResults
+
+
+class Lookups(Notifying):
+    """Readers, on the ground of all use cases."""
+
+    @part
+    def kept(self) -> KeptResults:
+        """Read and write kept results."""
+        return KeptResults(self._vault)
+
+    @part
+    def readings(self) -> Readings:
+        """Record readings in the history."""
+        return Readings(self.database, self._journal, self._clock)
+
+    @part
+    def audit(self) -> Audit:
+        """Read the audit trail."""
+        return Audit(self.database, self._texts)
+
+    @part
+    def user_list(self) -> UserList:
+        """List users with how far they are verified."""
+        return UserList(self.database, self.providers, self._clock)
+
+    @part
+    def jobs(self) -> Jobs:
+        """Ask for long work, follow it, and download its result."""
+        retention = timedelta(days=self.settings.delivery_retention_days)
+        return Jobs(self.database, self._vault, self._texts, self._journal, retention, self._clock)

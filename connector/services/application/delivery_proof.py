@@ -1,0 +1,106 @@
+"""Proof of delivery: which application was told what of a verification, when, and how it answered; signed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from connector.domain.deliveries import DeliveryFilter
+from connector.domain.tenancy import Tenant
+from connector.domain.verification import Verification
+from connector.services.application.deliveries import Deliveries, StoredDelivery
+from connector.services.application.endpoints import Endpoints
+from connector.services.lookup.readings import Readings
+from connector.services.lookup.verifications import VerificationLookup
+from connector.services.signing import SigningKeys
+
+TOKEN_TYPE = "delivery-proof+jwt"  # noqa: S105  the header's `typ`: neither an access token nor an ID token
+NAME = "delivery-proof"  # in the audit trail
+MOST = 1000  # deliveries of one proof, the latest
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What is stated, and the same as a signed JWT."""
+
+    statement: Mapping[str, Any]
+    signed: str
+
+
+class DeliveryProofs:
+    """Proves deliveries of one tenant, which the method takes."""
+
+    def __init__(
+        self,
+        lookup: VerificationLookup,
+        deliveries: Deliveries,
+        endpoints: Endpoints,
+        keys: SigningKeys,
+        readings: Readings,
+        retention_days: int,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._lookup = lookup
+        self._deliveries = deliveries
+        self._endpoints = endpoints
+        self._keys = keys
+        self._readings = readings
+        self._retention_days = retention_days
+        self._clock = clock
+
+    def prove(self, tenant: Tenant, run_id: str, provider_id: str | None, issuer: str, actor: str) -> Proof:
+        """Return the notices of a verification with every attempt that is kept; the audit trail records it.
+
+        Raise `RequestError` where there is no such verification.
+        """
+        verification = self._lookup.find(tenant, run_id, provider_id)
+        page = self._deliveries.page(tenant, DeliveryFilter(verification_id=verification.verification_id), limit=MOST)
+        urls = {each.endpoint_id: each.config.url for each in self._endpoints.all(tenant)}
+        notices = [self._notice(row, urls) for row in reversed(page.rows) if row.endpoint_id is not None]
+        self._readings.record_file(verification, NAME, actor)
+        statement = {
+            "iss": issuer,
+            "iat": int(self._clock().timestamp()),
+            "verification": _verification(verification),
+            "notices": notices,
+            "isComplete": page.next_cursor is None,
+            "keptForDays": self._retention_days,
+        }
+        return Proof(statement, self._keys.sign(statement, TOKEN_TYPE))
+
+    def _notice(self, row: StoredDelivery, urls: Mapping[str, str]) -> dict[str, Any]:
+        return {
+            "deliveryId": row.delivery_id,
+            "noticeId": row.payload["notice_id"],
+            "endpointId": row.endpoint_id,
+            "url": urls.get(row.endpoint_id or ""),
+            "kind": row.kind,
+            "told": {name: value for name, value in row.payload.items() if name not in _STATED},
+            "queuedAt": _time(row.created_at),
+            "state": row.state,
+            "settledAt": _time(row.settled_at),
+            "attempts": [dict(attempt) for attempt in row.history],
+            "answer": self._deliveries.answer(row),
+        }
+
+
+_STATED = ("notice_id", "tenant", "provider_id", "verification_id")  # members of a payload that are stated elsewhere
+
+
+def _verification(verification: Verification) -> dict[str, Any]:
+    return {
+        "id": verification.verification_id,
+        "runId": verification.run_id,
+        "providerId": verification.provider_id,
+        "tenant": verification.tenant,
+        "userId": verification.user_id,
+        "status": verification.status,
+        "createdAt": _time(verification.created_at),
+        "completedAt": _time(verification.completed_at),
+    }
+
+
+def _time(at: datetime | None) -> str | None:
+    return None if at is None else f"{at.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}"

@@ -1,0 +1,74 @@
+"""Deliveries that are made again: all that were given up since a time, or every notice since then.
+
+The latter is for an application that has lost its database. Receivers know by the id that they have had a notice.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from connector.domain.jobs import EVERYTHING, Job, Step
+from connector.services.jobs.steps import Work
+from connector.store import redelivery
+from connector.store.engine import Database
+from connector.store.pages import Position
+from connector.store.redelivery import Redelivery
+
+PAGE = 200  # rows that one step examines
+PAUSE = 1.0  # seconds between two steps: receivers get no more than a page in it
+MOST_COUNTED = 10_000
+
+
+class Resending:
+    """Makes deliveries of a tenant due again."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def total(self, job: Job) -> int | None:
+        """Return how many deliveries match, None where those are very many."""
+        return self.count(_wanted(job))
+
+    def count(self, criteria: Redelivery) -> int | None:
+        """Return the same before there is a job."""
+        with self._database.read() as connection:
+            return redelivery.count(connection, criteria, MOST_COUNTED)
+
+    def prepare(self, job: Job) -> Work:
+        """Make the next page of deliveries due, in the step's transaction."""
+        criteria = _wanted(job)
+        state, after = _read(job, criteria)
+
+        def work(connection: Connection) -> Step:
+            number, last = redelivery.redeliver(connection, criteria, state, after, PAGE)
+            position = _following(criteria, state, last)
+            return Step(position, done=number, counted={"queued": number}, pause=PAUSE)
+
+        return work
+
+
+def _wanted(job: Job) -> Redelivery:
+    return Redelivery(
+        tenant=job.tenant,
+        since=datetime.fromisoformat(job.parameters["since"]),
+        until=job.created_at,
+        is_everything=job.parameters["which"] == EVERYTHING,
+        endpoint_id=job.parameters.get("endpointId"),
+    )
+
+
+def _read(job: Job, criteria: Redelivery) -> tuple[str, Position | None]:
+    if job.position is None:
+        return criteria.states[0], None
+    state, at, row_id = job.position
+    return state, None if at is None else Position(datetime.fromisoformat(at), row_id)
+
+
+def _following(criteria: Redelivery, state: str, last: Position | None) -> list[str | None] | None:
+    """Return where the next step begins: behind the last row, or with the next state; None after the last one."""
+    if last is not None:
+        return [state, last.at.isoformat(), str(last.row_id)]
+    remaining = criteria.states[criteria.states.index(state) + 1 :]
+    return [remaining[0], None, None] if remaining else None

@@ -1,0 +1,67 @@
+"""Onfido's list of runs compared with ours: what Onfido knows and we do not is asked for and applied.
+
+    a page of Onfido's list ──► ours that are open and stand otherwise there ──► a `check_verification` delivery each
+
+It recovers from lost webhooks at once, where the sweep would take its time. The checks go through the one door to
+Onfido, in the background, and each is tried again on its own where it fails.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from connector.domain.jobs import Job, Step
+from connector.domain.provider import Provider
+from connector.domain.verification import Verification
+from connector.domain.workflow_run import ListedRun, verification_id_of
+from connector.services.jobs.steps import Work
+from connector.services.providers.onfido import Onfido
+from connector.services.results.deliveries import CheckVerification
+from connector.services.timing import background
+from connector.store import outbox, verification_search
+
+BUDGET = 30.0  # seconds for one page of Onfido's list
+PAUSE = 1.0  # seconds between two pages
+
+
+class RunComparison:
+    """Compares Onfido's list of a provider's runs with ours."""
+
+    def __init__(self, onfido: Onfido, find_provider: Callable[[Job], Provider]) -> None:
+        self._onfido = onfido
+        self._find_provider = find_provider
+
+    def total(self, _job: Job) -> int | None:
+        """Return None: Onfido's list has no total."""
+        return None
+
+    def prepare(self, job: Job) -> Work:
+        """Read the next page of Onfido's list, and queue a check of each that differs."""
+        provider, page = self._find_provider(job), job.position or 1
+        since = datetime.fromisoformat(job.parameters["since"])
+        listed = self._onfido.of_provider(provider, background(BUDGET)).list_runs(since, page)
+
+        def work(connection: Connection) -> Step:
+            known = _ours(connection, job, provider, listed)
+            differing = _differing(known, listed)
+            keys = [f"{CheckVerification.kind}:{job.job_id}:{each.verification_id}" for each in differing]
+            outbox.add_all(connection, [CheckVerification.of(each) for each in differing], keys)
+            counted = {"listed": len(listed), "ours": len(known), "queued": len(differing)}
+            return Step(page + 1 if listed else None, done=len(listed), counted=counted, pause=PAUSE)
+
+        return work
+
+
+def _ours(connection: Connection, job: Job, provider: Provider, listed: Sequence[ListedRun]) -> Sequence[Verification]:
+    run_ids = [run.run_id for run in listed]
+    named = [each for run in listed if (each := verification_id_of(run.tags)) is not None]
+    return verification_search.find_of_runs(connection, job.tenant, provider.provider_id, run_ids, named)
+
+
+def _differing(known: Sequence[Verification], listed: Sequence[ListedRun]) -> list[Verification]:
+    """Return the open verifications whose run is not recorded, or has another status at Onfido."""
+    statuses = {run.run_id: run.status for run in listed}
+    return [each for each in known if each.closed_at is None and statuses.get(each.run_id or "") != each.status]

@@ -1,0 +1,83 @@
+"""The list of a tenant's users: how far each is verified, and when the next attempt is possible."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from connector.domain.provider import LONGEST_WINDOW, Provider
+from connector.domain.tenancy import Tenant
+from connector.domain.user_status import REFUSED_STARTS_WINDOW
+from connector.domain.verification import Verification
+from connector.services.cursors import Page
+from connector.services.lookup.user_status import next_start_at, verifiable
+from connector.services.providers.registry import Providers
+from connector.store import refused_starts, user_search
+from connector.store.engine import Database
+from connector.store.refused_starts import RefusedStarts
+
+MOST = 200  # users of one page
+
+
+@dataclass(frozen=True)
+class ListedUser:
+    """A user in the list: so many of the claims that the tenant's providers can verify are.
+
+    `next_attempt_at` is when the last of the providers allows another start; None where all do now.
+    """
+
+    user_id: str
+    verified: int
+    verifiable: int
+    latest: Verification | None
+    next_attempt_at: datetime | None
+
+
+@dataclass(frozen=True)
+class _Known:
+    verified: Mapping[str, set[str]]
+    latest: Mapping[str, Verification]
+    started: Mapping[tuple[str, str], Sequence[datetime]]
+    refused: Mapping[tuple[str, str], RefusedStarts]
+
+
+class UserList:
+    """Lists users; the method takes the tenant it may see, and the page of ids."""
+
+    def __init__(self, database: Database, providers: Providers, clock: Callable[[], datetime]) -> None:
+        self._database = database
+        self._providers = providers
+        self._clock = clock
+
+    def describe(self, tenant: Tenant, page: Page[str]) -> Page[ListedUser]:
+        """Return the users of a page of ids with their state; as many statements, however many users."""
+        registered = [each.limited(tenant.limits.attempts) for each in self._providers.all(tenant)]
+        names = {uri for provider in registered for uri in verifiable(provider)}
+        known = self._read(tenant, page.rows)
+        return Page([self._user(user_id, registered, names, known) for user_id in page.rows], page.next_cursor)
+
+    def _read(self, tenant: Tenant, user_ids: Sequence[str]) -> _Known:
+        now = self._clock()
+        with self._database.read() as connection:
+            return _Known(
+                user_search.find_verified(connection, tenant.name, user_ids),
+                user_search.find_latest(connection, tenant.name, user_ids),
+                user_search.find_started(connection, tenant.name, user_ids, now - timedelta(seconds=LONGEST_WINDOW)),
+                refused_starts.find_of_users(connection, tenant.name, user_ids, now - REFUSED_STARTS_WINDOW),
+            )
+
+    def _user(self, user_id: str, registered: Sequence[Provider], names: set[str], known: _Known) -> ListedUser:
+        now = self._clock()
+        limits = [
+            next_start_at(provider, known.started.get(key, ()), known.refused.get(key), now)
+            for provider in registered
+            if (key := (user_id, provider.provider_id))
+        ]
+        return ListedUser(
+            user_id,
+            len(known.verified[user_id]),
+            len(names | known.verified[user_id]),
+            known.latest.get(user_id),
+            max(filter(None, limits), default=None),
+        )

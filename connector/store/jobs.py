@@ -1,0 +1,195 @@
+"""Statements on jobs. Every change of a job has its state and its step in the WHERE, or follows the lock of its row."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, case, delete, func, insert, null, select, text, update
+
+from connector.domain.jobs import DONE, EXPIRED, FAILED, OPEN_STATES, QUEUED, Job, JobRequest
+from connector.store import dialect, pages
+from connector.store.conditions import HAS_EXPIRING_RESULT, IS_ENDED_JOB, IS_OPEN_JOB, IS_QUEUED_JOB
+from connector.store.models import job_parts, jobs
+from connector.store.pages import Branch, Order, Position
+
+_COLUMNS = [jobs.c.id.label("job_id"), *(jobs.c[each.name] for each in fields(Job) if each.name != "job_id")]
+_JOB = select(*_COLUMNS)
+_ORDER = Order(jobs.c.created_at, jobs.c.id)
+_ADD = dialect.insert(
+    jobs, lambda statement: statement.on_conflict_do_nothing(index_elements=[jobs.c.tenant, jobs.c.request_key])
+)
+# The same conditions as the partial indexes have.
+_IS_QUEUED, _IS_OPEN, _IS_ENDED = text(IS_QUEUED_JOB), text(f"({IS_OPEN_JOB})"), text(IS_ENDED_JOB)
+_IS_EXPIRING = text(HAS_EXPIRING_RESULT)
+DERIVED = "derived:"  # how the key of a request begins that its caller gave none for
+USER_REMOVED = "The user was removed: ask again if the id was used again."
+
+
+def add(
+    connection: Connection,
+    job_id: str,
+    tenant: str,
+    request: JobRequest,
+    owner: str,
+    keys: tuple[str, str],
+    now: datetime,
+) -> bool:
+    """Insert a job, by the key of its request and the digest of it; False where there is one of that key."""
+    row = {
+        "id": job_id,
+        "tenant": tenant,
+        "kind": request.kind,
+        "state": QUEUED,
+        "owner": owner,
+        "parameters": dict(request.parameters),
+        "user_id": request.user_id,
+        "provider_id": request.provider_id,
+        "request_key": keys[0],
+        "digest": keys[1],
+        **dict.fromkeys(("step", "tries", "done", "size"), 0),
+        "summary": {},
+        "created_at": now,
+        "updated_at": now,
+    }
+    return connection.execute(_ADD(connection), row).rowcount == 1
+
+
+def find(connection: Connection, tenant: str, job_id: str) -> Job | None:
+    """Return a job of a tenant."""
+    return _one(connection.execute(_JOB.where(jobs.c.tenant == tenant, jobs.c.id == job_id)).one_or_none())
+
+
+def find_requested(connection: Connection, tenant: str, request_key: str) -> tuple[Job, str] | None:
+    """Return the job of a request's key, and the digest of what was asked for."""
+    statement = _JOB.add_columns(jobs.c.digest).where(jobs.c.tenant == tenant, jobs.c.request_key == request_key)
+    row = connection.execute(statement).one_or_none()
+    if row is None:
+        return None
+    *values, digest = row
+    return Job(*values), digest
+
+
+def find_page(connection: Connection, tenant: str, limit: int, after: Position | None = None) -> list[Job]:
+    """Return jobs of a tenant, the latest first, those behind the position `after` where one is given."""
+    branches = [Branch(_ORDER, [jobs.c.tenant == tenant])]
+    rows = connection.execute(pages.page(_JOB, _ORDER, branches, limit=limit, after=after))
+    return [Job(*row) for row in rows]
+
+
+def count_open(connection: Connection, tenant: str) -> int:
+    """Return how many of a tenant's jobs have not ended."""
+    waiting = select(func.count()).select_from(jobs).where(jobs.c.tenant == tenant, _IS_QUEUED)
+    running = select(func.count()).select_from(jobs).where(jobs.c.tenant == tenant, jobs.c.slot.is_not(None))
+    counted = select(waiting.scalar_subquery() + running.scalar_subquery())
+    return int(connection.execute(counted).scalar_one())
+
+
+def lock(connection: Connection, job_id: str, tenant: str | None = None) -> Job | None:
+    """Lock a job, of a tenant where one is given, and return it."""
+    statement = _JOB.where(jobs.c.id == job_id).with_for_update()
+    if tenant is not None:
+        statement = statement.where(jobs.c.tenant == tenant)
+    return _one(connection.execute(statement).one_or_none())
+
+
+def used_slots(connection: Connection, tenant: str) -> set[int]:
+    """Return the slots of the tenant's running jobs."""
+    statement = select(jobs.c.slot).where(jobs.c.tenant == tenant, jobs.c.slot.is_not(None))
+    return set(connection.execute(statement).scalars())
+
+
+def change(connection: Connection, job_id: str, values: Mapping[str, Any]) -> None:
+    """Change a job that is locked."""
+    connection.execute(update(jobs).where(jobs.c.id == job_id).values(dict(values)))
+
+
+def end(connection: Connection, job_id: str, values: Mapping[str, Any]) -> None:
+    """End a job that is locked: its slot is free, and the same may be asked for again, unless under a caller's key."""
+    is_derived = jobs.c.request_key.startswith(DERIVED)
+    freed = {"slot": None, "request_key": case((is_derived, null()), else_=jobs.c.request_key)}
+    statement = update(jobs).where(jobs.c.id == job_id)
+    connection.execute(statement.values({**values, **freed, "updated_at": values["ended_at"]}))
+
+
+def next_queued(connection: Connection, tenant: str) -> str | None:
+    """Return the id of the tenant's job that has waited for longest."""
+    statement = select(jobs.c.id).where(jobs.c.tenant == tenant, _IS_QUEUED)
+    return connection.execute(statement.order_by(jobs.c.created_at).limit(1)).scalar_one_or_none()
+
+
+def add_parts(connection: Connection, job_id: str, number: int, contents: Mapping[str, str]) -> None:
+    """Append to a job's result, by format."""
+    rows = [{"job_id": job_id, "format": name, "number": number, "content": text} for name, text in contents.items()]
+    if rows:
+        connection.execute(insert(job_parts), rows)
+
+
+def find_part(connection: Connection, job_id: str, result_format: str, after: int) -> tuple[int, str] | None:
+    """Return the next part of a result behind a number, with its own number."""
+    statement = select(job_parts.c.number, job_parts.c.content).where(
+        job_parts.c.job_id == job_id, job_parts.c.format == result_format, job_parts.c.number > after
+    )
+    row = connection.execute(statement.order_by(job_parts.c.number).limit(1)).one_or_none()
+    return None if row is None else (row.number, row.content)
+
+
+def remove_parts(connection: Connection, job_ids: Sequence[str]) -> None:
+    """Delete the results of jobs."""
+    if job_ids:
+        connection.execute(delete(job_parts).where(job_parts.c.job_id.in_(job_ids)))
+
+
+def forget_user(connection: Connection, tenant: str, user_id: str, now: datetime) -> None:
+    """Erase the results that concern a user, and the id; what is still running fails."""
+    of_user = (jobs.c.tenant == tenant, jobs.c.user_id == user_id)
+    ids = connection.execute(select(jobs.c.id).where(*of_user).order_by(jobs.c.id).with_for_update()).scalars().all()
+    remove_parts(connection, ids)
+    gone: dict[str, Any] = {"user_id": None, "parameters": {}, "request_key": None, "slot": None, "updated_at": now}
+    mine = jobs.c.id.in_(ids)
+    failed = {"state": FAILED, "failure": USER_REMOVED, "ended_at": now}
+    connection.execute(update(jobs).where(mine, jobs.c.state.in_(OPEN_STATES)).values(failed))
+    connection.execute(update(jobs).where(mine, jobs.c.state == DONE).values(state=EXPIRED, expires_at=now))
+    connection.execute(update(jobs).where(mine).values(gone))
+
+
+def find_stalled(connection: Connection, before: datetime, limit: int) -> list[tuple[str, str, int]]:
+    """Lock jobs that nothing has happened to since a time; return their tenants, ids and steps."""
+    statement = select(jobs.c.tenant, jobs.c.id, jobs.c.step).where(_IS_OPEN, jobs.c.updated_at < before)
+    rows = connection.execute(statement.order_by(jobs.c.updated_at).limit(limit).with_for_update(skip_locked=True))
+    return [tuple(row) for row in rows]
+
+
+def touch(connection: Connection, job_ids: Sequence[str], now: datetime) -> None:
+    """Note that something has happened to jobs."""
+    if job_ids:
+        connection.execute(update(jobs).where(jobs.c.id.in_(job_ids)).values(updated_at=now))
+
+
+def expire(connection: Connection, now: datetime, limit: int) -> int:
+    """Delete some results whose time is over, and return their number; those that are locked wait."""
+    statement = select(jobs.c.id).where(_IS_EXPIRING, jobs.c.expires_at <= now).order_by(jobs.c.expires_at)
+    ids = connection.execute(statement.limit(limit).with_for_update(skip_locked=True)).scalars().all()
+    remove_parts(connection, ids)
+    if ids:
+        connection.execute(update(jobs).where(jobs.c.id.in_(ids)).values(state=EXPIRED, updated_at=now))
+    return len(ids)
+
+
+def forget_ended(connection: Connection, before: datetime, limit: int) -> int:
+    """Delete some jobs that ended long ago, and return their number."""
+    statement = select(jobs.c.id).where(_IS_ENDED, jobs.c.ended_at < before).order_by(jobs.c.ended_at)
+    ids = connection.execute(statement.limit(limit).with_for_update(skip_locked=True)).scalars().all()
+    return connection.execute(delete(jobs).where(jobs.c.id.in_(ids))).rowcount if ids else 0
+
+
+def new_key() -> str:
+    """Return a key that no other delivery has."""
+    return uuid.uuid4().hex[:12]
+
+
+def _one(row: Any) -> Job | None:
+    return None if row is None else Job(*row)

@@ -1,0 +1,89 @@
+"""Statements that make settled deliveries of a tenant due again, a page at a time.
+
+A page examines so many rows and no more, whether or not they match: each is a short transaction.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, Select, func, literal_column, select, tuple_, update
+
+from connector.store.dialect import from_now
+from connector.store.models import outbox
+from connector.store.outbox import DEAD, DONE, READY, is_for
+from connector.store.pages import Position
+from connector.store.wake_up import announce
+
+
+@dataclass(frozen=True)
+class Redelivery:
+    """Which deliveries: those given up since a time, or (`is_everything`) every notice of that time, sent or not."""
+
+    tenant: str
+    since: datetime
+    until: datetime
+    is_everything: bool
+    endpoint_id: str | None = None
+
+    @property
+    def states(self) -> Sequence[str]:
+        """The states of the rows to look through, one after another."""
+        return (DEAD, DONE) if self.is_everything else (DEAD,)
+
+
+def redeliver(
+    connection: Connection, criteria: Redelivery, state: str, after: Position | None, limit: int
+) -> tuple[int, Position | None]:
+    """Make the next rows of a state due; return how many, and the position behind them where there may be more."""
+    rows = connection.execute(_examined(criteria, state, after, limit)).all()
+    chosen = [row.id for row in rows if row.is_wanted]
+    if chosen:
+        announce(connection)
+        again = {"state": READY, "attempts": 0, "due_at": from_now(0), "settled_at": None}
+        connection.execute(update(outbox).where(outbox.c.id.in_(chosen), _is(state)).values(again))
+    last = Position(rows[-1].created_at, rows[-1].id) if len(rows) == limit else None
+    return len(chosen), last
+
+
+def count(connection: Connection, criteria: Redelivery, most: int) -> int | None:
+    """Return how many deliveries match; None where more than `most` would have to be examined."""
+    total = 0
+    for state in criteria.states:  # two at most
+        examined = _examined(criteria, state, None, most).subquery()
+        counted = select(func.count(), func.count().filter(examined.c.is_wanted)).select_from(examined)
+        seen, matching = connection.execute(counted).one()
+        if seen == most:
+            return None
+        total += matching
+    return total
+
+
+def _examined(criteria: Redelivery, state: str, after: Position | None, limit: int) -> Select[Any]:
+    place = (outbox.c.created_at, outbox.c.id)
+    statement = select(*place, _is_wanted(criteria).label("is_wanted")).where(
+        _is(state), outbox.c.created_at < criteria.until
+    )
+    if criteria.endpoint_id is not None:
+        statement = statement.where(outbox.c.tenant == criteria.tenant, is_for(criteria.endpoint_id))
+    else:
+        statement = statement.where(outbox.c.tenant == criteria.tenant)
+    if after is not None:
+        statement = statement.where(tuple_(*place) > tuple_(after.at, after.row_id))
+    elif criteria.is_everything:
+        statement = statement.where(outbox.c.created_at >= criteria.since)
+    return statement.order_by(*place).limit(limit)
+
+
+def _is_wanted(criteria: Redelivery) -> ColumnElement[bool]:
+    """Return the condition of a row that was examined: what was given up since may be older than that."""
+    if criteria.is_everything:
+        return outbox.c.endpoint_id.is_not(None)
+    return outbox.c.settled_at >= criteria.since
+
+
+def _is(state: str) -> ColumnElement[bool]:
+    return outbox.c.state == literal_column(f"'{state}'")

@@ -1,0 +1,72 @@
+"""Statements on the list of users: pages by the beginning of an id, and how far the users on a page are verified."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlalchemy import Connection, func, not_, or_, select
+
+from connector.domain.verification import Verification
+from connector.store.attempt_limits import COUNTS
+from connector.store.dialect import in_code_points, precedes
+from connector.store.models import claims, providers, users, verifications
+from connector.store.verification_search import LISTED
+from connector.store.verifications import is_in, read_row
+
+_LAST = "\U0010ffff"  # behind every other character
+
+
+def find_page(connection: Connection, tenant: str, prefix: str, *, after: str, limit: int) -> list[str]:
+    """Return ids of the tenant's users that begin with a prefix, in the order of code points, behind `after`."""
+    statement = select(users.c.user_id).where(users.c.tenant == tenant, precedes(after, users.c.user_id))
+    if prefix:
+        is_before = precedes(users.c.user_id, prefix)
+        statement = statement.where(not_(is_before), precedes(users.c.user_id, prefix + _LAST))
+    return list(connection.execute(statement.order_by(in_code_points(users.c.user_id)).limit(limit)).scalars())
+
+
+def is_known(connection: Connection, tenant: str, user_id: str) -> bool:
+    """Whether anything is stored of a user."""
+    stored = (
+        select(table.c.user_id).where(table.c.tenant == tenant, table.c.user_id == user_id).exists()
+        for table in (users, claims, verifications)
+    )
+    return bool(connection.execute(select(or_(*stored))).scalar_one())
+
+
+def find_verified(connection: Connection, tenant: str, user_ids: Sequence[str]) -> dict[str, set[str]]:
+    """Return the claims of some users that are verified, by the users' ids."""
+    verified: dict[str, set[str]] = {user_id: set() for user_id in user_ids}
+    statement = select(claims.c.user_id, claims.c.uri).where(
+        claims.c.tenant == tenant, claims.c.user_id.in_(user_ids), claims.c.is_verified
+    )
+    for user_id, uri in connection.execute(statement):
+        verified[user_id].add(uri)
+    return verified
+
+
+def find_latest(connection: Connection, tenant: str, user_ids: Sequence[str]) -> dict[str, Verification]:
+    """Return the latest verification of each of some users, by the users' ids."""
+    of_users = (verifications.c.tenant == tenant, verifications.c.user_id.in_(user_ids))
+    newest = select(verifications.c.user_id, func.max(verifications.c.created_at).label("at")).where(*of_users)
+    newest_of = newest.group_by(verifications.c.user_id).subquery()
+    is_newest = (verifications.c.user_id == newest_of.c.user_id) & (verifications.c.created_at == newest_of.c.at)
+    matches = map(read_row, connection.execute(LISTED.join(newest_of, is_newest).where(*of_users)))
+    return {verification.user_id: verification for verification in matches}
+
+
+def find_started(
+    connection: Connection, tenant: str, user_ids: Sequence[str], since: datetime
+) -> dict[tuple[str, str], list[datetime]]:
+    """Return when some users started what counts against the limit, by user and provider; the latest first."""
+    statement = (
+        select(verifications.c.user_id, verifications.c.provider_id, verifications.c.created_at)
+        .join(providers, providers.c.id == verifications.c.provider_id)
+        .where(verifications.c.tenant == tenant, verifications.c.user_id.in_(user_ids))
+        .where(verifications.c.created_at > since, *COUNTS, is_in(providers.c.environment))
+    )
+    started: dict[tuple[str, str], list[datetime]] = {}
+    for user_id, provider_id, created_at in connection.execute(statement.order_by(verifications.c.created_at.desc())):
+        started.setdefault((user_id, provider_id), []).append(created_at)
+    return started

@@ -1,0 +1,245 @@
+"""Jobs: asked for once, done in steps, seen by their tenant only, gone when their time is over."""
+
+from __future__ import annotations
+
+import csv
+import io
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select, update
+
+from connector.domain.jobs import OPEN_AT_MOST, RUNNING_AT_ONCE, VERIFICATIONS_CSV
+from connector.exports.verifications import VerificationsCsv
+from connector.services.jobs.steps import AdvanceJob, JobSteps
+from connector.services.upkeep import Sweep
+from connector.store.models import job_parts, jobs, outbox
+from connector.store.vault import Vault, read_keys
+from tests.contract.wire import JOBS, answer_on, assert_error
+from tests.harness import ADMIN, ADMIN_SCOPES, Caller, World
+from tests.services.jobbing import ask, done, ended, job_of, result_of
+
+OTHERS = "elsewhere.example"
+UNKNOWN = "0b9c8e1e-0000-4000-8000-000000000000"
+
+
+@pytest.fixture
+def admin(world: World) -> Caller:
+    return world.connector.as_admin()
+
+
+def entries(caller: Caller, **query: str) -> list[tuple[str, str, str]]:
+    """Return what the audit trail has of jobs, the latest first: what, by whom, kind."""
+    body = answer_on(caller.get("/api/server/v1/audit", params={"subject": "job", **query}), 200)
+    return [(each["to"], each["actor"], each["detail"]["kind"]) for each in body["entries"]]
+
+
+def rows_of(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text.removeprefix("\ufeff"), newline="")))
+
+
+def number_of_parts(world: World) -> int:
+    with world.connector.services.database.read() as connection:
+        return int(connection.execute(select(func.count()).select_from(job_parts)).scalar_one())
+
+
+def sweep(world: World) -> None:
+    world.connector.services.upkeep.sweep(Sweep())
+
+
+class TestCsv:
+    def test_it_has_what_the_streamed_file_has(self, world: World, admin: Caller) -> None:
+        for user_id in ("ann", "bea"):
+            world.start(world.add_user(user_id))
+        job = done(world, admin, "verifications-csv", {})
+
+        assert (job["done"], job["total"], job["formats"], job["owner"]) == (2, 2, ["csv"], ADMIN)
+        streamed = admin.get(f"/api/server/v1/idv-providers/{world.provider_id}/verifications.csv").content.decode()
+        assert result_of(admin, job) == streamed
+        assert {row["userId"] for row in rows_of(streamed)} == {"ann", "bea"}
+
+    def test_filters_choose_and_what_is_started_later_is_left_out(self, world: World, admin: Caller) -> None:
+        ann = world.add_user("ann")
+        world.start(ann)
+        world.start(world.add_user("bea"))
+        world.connector.rest()
+        job = ask(admin, "verifications-csv", {"userId": "ann", "providerId": world.provider_id, "to": "2999-01-01"})
+        world.start(world.add_user("cid"))
+        world.connector.deliver()
+
+        assert [row["userId"] for row in rows_of(result_of(admin, ended(world, admin, job)))] == ["ann"]
+
+    def test_an_unknown_filter_or_provider_is_refused_before_there_is_a_job(self, world: World, admin: Caller) -> None:
+        assert_error(admin.post(f"{JOBS}/verifications-csv", {"status": "lost"}), 400, "IDVP-60004", "status")
+        assert_error(admin.post(f"{JOBS}/verifications-csv", {"providerId": UNKNOWN}), 404, "IDVP-60000")
+        assert answer_on(admin.get(JOBS), 200)["jobs"] == []
+
+    def test_nothing_to_write_is_a_heading(self, world: World, admin: Caller) -> None:
+        assert rows_of(result_of(admin, done(world, admin, "verifications-csv", {}))) == []
+
+
+class TestSteps:
+    def test_a_step_that_was_done_is_not_done_again(self, world: World, admin: Caller) -> None:
+        world.start(world.add_user("ann"))
+        job = done(world, admin, "verifications-csv", {})
+        before = result_of(admin, job)
+        for step in (0, 1, 7):
+            world.connector.services.job_steps.advance(AdvanceJob(world.tenant, job["id"], step))
+        assert (job_of(admin, job["id"]), result_of(admin, job)) == (job, before)
+
+    def test_so_many_run_at_once_for_a_tenant_and_the_next_begins_when_one_ends(
+        self, world: World, admin: Caller
+    ) -> None:
+        world.connector.rest()
+        asked = [ask(admin, "verifications-csv", {"tag": f"tag-{number}"})["id"] for number in range(4)]
+        other = ask(world.connector.as_admin(OTHERS), "verifications-csv", {})["id"]
+        steps = world.connector.services.job_steps
+        self._hold(world, asked[:RUNNING_AT_ONCE])
+        for job_id in asked[RUNNING_AT_ONCE:]:
+            steps.advance(AdvanceJob(world.tenant, job_id, 0))
+
+        assert [job_of(admin, job_id)["state"] for job_id in asked] == ["running", "running", "queued", "queued"]
+        steps.advance(AdvanceJob(OTHERS, other, 0))
+        assert job_of(world.connector.as_admin(OTHERS), other)["state"] == "done"
+        answer_on(admin.post(f"{JOBS}/{asked[0]}/cancel", None), 200)
+        world.connector.deliver()
+        world.wait_until(lambda: job_of(admin, asked[2])["state"] == job_of(admin, asked[3])["state"] == "done")
+
+    def test_a_job_without_a_delivery_is_taken_up_again(self, world: World, admin: Caller) -> None:
+        world.connector.rest()
+        job = ask(admin, "verifications-csv", {})
+        with world.connector.services.database.write() as connection:
+            connection.execute(outbox.delete().where(outbox.c.kind == AdvanceJob.kind))
+        world.connector.deliver()
+        sweep(world)
+        assert job_of(admin, job["id"])["state"] == "queued"
+        world.clock.advance(3601)
+        sweep(world)
+        assert ended(world, admin, job)["state"] == "done"
+
+    def test_a_step_that_kills_its_worker_fails_the_job_in_the_end(self, world: World, admin: Caller) -> None:
+        world.connector.rest()
+        job = ask(admin, "verifications-csv", {})
+        with world.connector.services.database.write() as connection:
+            connection.execute(update(jobs).values(tries=10))
+        world.connector.deliver()
+        failed = ended(world, admin, job)
+        assert (failed["state"], failed["failure"]) == ("failed", "A step was begun 10 times and not finished.")
+
+    def _hold(self, world: World, job_ids: list[str]) -> None:
+        """Begin jobs as workers would that are still at it."""
+        with world.connector.services.database.write() as connection:
+            for slot, job_id in enumerate(job_ids):
+                held = {"state": "running", "slot": slot, "step": 1}
+                connection.execute(update(jobs).where(jobs.c.id == job_id).values(held))
+
+
+class TestRequests:
+    def test_the_same_request_is_the_same_job_until_it_has_ended(self, world: World, admin: Caller) -> None:
+        world.connector.rest()
+        first = ask(admin, "verifications-csv", {"status": "approved"})
+        assert ask(admin, "verifications-csv", {"status": "approved"})["id"] == first["id"]
+        assert ask(admin, "verifications-csv", {"status": "declined"})["id"] != first["id"]
+        colleague = world.connector.caller("bob", ADMIN_SCOPES)
+        assert ask(colleague, "verifications-csv", {"status": "approved"})["id"] != first["id"]
+        world.connector.deliver()
+        ended(world, admin, first)
+        assert ask(admin, "verifications-csv", {"status": "approved"})["id"] != first["id"]
+
+    def test_under_a_key_it_stays_the_same_job(self, world: World, admin: Caller) -> None:
+        first = ask(admin, "verifications-csv", {}, "a key")
+        ended(world, admin, first)
+        assert ask(admin, "verifications-csv", {}, "a key")["id"] == first["id"]
+        other = admin.post(f"{JOBS}/verifications-csv", {"tag": "web"}, headers={"Idempotency-Key": "a key"})
+        assert_error(other, 409, "IDVP-60073", "Idempotency-Key")
+        colleague = world.connector.caller("bob", ADMIN_SCOPES)
+        assert ask(colleague, "verifications-csv", {"tag": "web"}, "a key")["id"] != first["id"]
+        long = admin.post(f"{JOBS}/verifications-csv", {}, headers={"Idempotency-Key": "k" * 256})
+        assert_error(long, 400, "IDVP-60002", "Idempotency-Key", "255")
+
+    def test_a_tenant_has_only_so_many_that_have_not_ended(self, world: World, admin: Caller) -> None:
+        world.connector.rest()
+        for number in range(OPEN_AT_MOST):
+            ask(admin, "verifications-csv", {"tag": f"tag-{number}"})
+        refused = admin.post(f"{JOBS}/verifications-csv", {"tag": "one more"})
+        assert_error(refused, 429, "HTTP-429", "20 jobs")
+        assert refused.headers["Retry-After"] == "60"
+        assert ask(admin, "verifications-csv", {"tag": "tag-0"})["state"] == "queued"
+        assert ask(world.connector.as_admin(OTHERS), "verifications-csv", {})["state"] == "queued"
+
+    def test_pages_show_the_latest_first(self, world: World, admin: Caller) -> None:
+        asked = [done(world, admin, "verifications-csv", {"tag": f"tag-{number}"})["id"] for number in range(3)]
+        first = answer_on(admin.get(JOBS, params={"limit": 2}), 200)
+        second = answer_on(admin.get(JOBS, params={"limit": 2, "cursor": first["nextCursor"]}), 200)
+        assert [each["id"] for each in (*first["jobs"], *second["jobs"])] == asked[::-1]
+        assert (first["count"], second["nextCursor"]) == (2, None)
+
+
+class TestEnd:
+    def test_cancelling_ends_it_and_erases_what_was_written(self, world: World, admin: Caller) -> None:
+        world.connector.rest()
+        job = ask(admin, "verifications-csv", {})
+        cancelled = answer_on(admin.post(f"{JOBS}/{job['id']}/cancel", None), 200)
+        assert (cancelled["state"], cancelled["endedAt"] is None) == ("cancelled", False)
+        assert_error(admin.post(f"{JOBS}/{job['id']}/cancel", None), 409, "IDVP-60072", "cancelled")
+        assert_error(admin.get(f"{JOBS}/{job['id']}/result"), 404, "IDVP-60071", "cancelled")
+        world.connector.services.job_steps.advance(AdvanceJob(world.tenant, job["id"], 0))
+        assert (job_of(admin, job["id"]), number_of_parts(world)) == (cancelled, 0)
+
+    def test_a_colleagues_job_is_cancelled_only_with_the_scope_for_it(self, world: World, admin: Caller) -> None:
+        world.connector.rest()
+        job = ask(admin, "verifications-csv", {})
+        reader = world.connector.caller("bob", ["internal_idv_claim_view"])
+        assert_error(reader.post(f"{JOBS}/{job['id']}/cancel", None), 403, "HTTP-403", "internal_idvp_update")
+        operator = world.connector.caller("bob", ["internal_idv_claim_view", "internal_idvp_update"])
+        assert operator.post(f"{JOBS}/{job['id']}/cancel", None).status_code == 200
+
+    def test_a_result_expires_and_is_deleted_then(self, world: World, admin: Caller) -> None:
+        job = done(world, admin, "verifications-csv", {})
+        assert number_of_parts(world) == 1
+        world.clock.advance(timedelta(hours=24).total_seconds())
+        assert job_of(admin, job["id"])["state"] == "expired"
+        assert_error(admin.get(f"{JOBS}/{job['id']}/result"), 404, "IDVP-60071", "expired")
+        sweep(world)
+        assert (job_of(admin, job["id"])["state"], number_of_parts(world)) == ("expired", 0)
+        world.clock.advance(timedelta(days=40).total_seconds())
+        sweep(world)
+        assert_error(admin.get(f"{JOBS}/{job['id']}"), 404, "IDVP-60070", job["id"])
+
+    def test_one_that_grows_too_large_fails_and_leaves_nothing(self, world: World, admin: Caller) -> None:
+        world.connector.rest()
+        world.start(world.add_user("ann"))
+        job = ask(admin, "verifications-csv", {})
+        services, settings = world.connector.services, world.connector.settings
+        vault = Vault(read_keys(settings.encryption_keys, settings.data_dir, None))
+        kinds = {VERIFICATIONS_CSV: lambda: VerificationsCsv(services.lookup, services.tenants)}
+        steps = JobSteps(services.database, vault, kinds, world.clock, largest=100)
+        steps.advance(AdvanceJob(world.tenant, job["id"], 0))
+        failed = job_of(admin, job["id"])
+        assert (failed["state"], number_of_parts(world)) == ("failed", 0)
+        assert "more than 100 characters" in failed["failure"]
+
+
+class TestAccess:
+    def test_requests_and_downloads_are_in_the_audit_trail(self, world: World, admin: Caller) -> None:
+        job = done(world, admin, "verifications-csv", {"userId": "ann"})
+        result_of(admin, job)
+        assert entries(admin) == [("downloaded", ADMIN, job["kind"]), ("requested", ADMIN, job["kind"])]
+        assert entries(admin, userId="ann") == entries(admin, object=job["id"]) == entries(admin)
+        assert entries(world.connector.as_admin(OTHERS)) == []
+
+    def test_another_tenant_sees_and_does_nothing(self, world: World, admin: Caller) -> None:
+        job = done(world, admin, "verifications-csv", {})
+        others = world.connector.as_admin(OTHERS)
+        assert answer_on(others.get(JOBS), 200)["jobs"] == []
+        calls: list[Any] = [others.get(f"{JOBS}/{job['id']}{part}") for part in ("", "/result")]
+        for answer in (*calls, others.post(f"{JOBS}/{job['id']}/cancel", None)):
+            assert_error(answer, 404, "IDVP-60070")
+
+    def test_results_are_encrypted(self, world: World, admin: Caller) -> None:
+        world.start(world.add_user("ann"))
+        done(world, admin, "verifications-csv", {})
+        with world.connector.services.database.read() as connection:
+            [stored] = connection.execute(select(job_parts.c.content)).scalars()
+        assert stored.startswith("v1.")
