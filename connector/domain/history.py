@@ -64,6 +64,10 @@ class Change:
     address: str | None = None
     trace_id: str | None = None
 
+    def concerning(self, user_id: str) -> Change:
+        """Return the same change with the user whom it concerns."""
+        return replace(self, user_id=user_id)
+
 
 def differences_of(change: Change) -> Mapping[str, Any]:
     """Return the properties that a change has changed, each `from` and `to`: of a user's values only that they did."""
@@ -76,10 +80,6 @@ def differences_of(change: Change) -> Mapping[str, Any]:
     if change.subject in (RUN, CLAIM) and change.previous is not None:
         return {"status": {"from": change.previous, "to": change.current}}
     return {}
-
-    def concerning(self, user_id: str) -> Change:
-        """Return the same change with the user whom it concerns."""
-        return replace(self, user_id=user_id)
 
 
 def name_of(actor: str) -> str:

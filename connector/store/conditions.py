@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from connector.domain.environment import SANDBOX
 from connector.domain.history import AUDITED, REFUSED
-from connector.domain.workflow_run import REVIEW
 from connector.domain.jobs import DONE, QUEUED, RUNNING
+from connector.domain.workflow_run import REVIEW
 
 IS_SANDBOX = f"environment = '{SANDBOX}'"
 IS_AUDITED = " OR ".join(f"cause = '{cause}'" for cause in AUDITED)
