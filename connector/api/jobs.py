@@ -134,7 +134,10 @@ def list_jobs(query: dict[str, Any]) -> dict[str, Any]:
 @blueprint.refuses(Code.JOB_NOT_FOUND)
 @blueprint.response(200, JobSchema)
 def get_job(job_id: str) -> dict[str, Any]:
-    """Return one job with its progress."""
+    """Return one job with its progress.
+
+    `done` of `total` things are dealt with, as far as `total` is known; ask again until `state` is final.
+    """
     return _body(_jobs().get(g.tenant, job_id))
 
 
