@@ -32,6 +32,7 @@ from connector.api import (
     origins,
     paths,
     providers,
+    refused_requests,
     setup,
     tenancy,
     tracing,
@@ -64,6 +65,7 @@ def create_app(
     app.extensions |= {"access": Access(issuers), "issuers": issuers, "services": services, "settings": settings}
     tenancy.install(app, services.tenants)
     access_log.install(app)
+    refused_requests.install(app)
     tracing.install(app)
     origins.install(app)
     browsers.install(app)

@@ -30,7 +30,9 @@ from connector.services.providers.onfido import Onfido
 from connector.services.providers.own_endpoint import OwnEndpoints
 from connector.services.providers.registry import Providers
 from connector.services.providers.secrets import Secrets
+from connector.services.refusal_limit import RefusalLimit
 from connector.services.refused_posts import RefusedPostCounts
+from connector.services.refused_requests import RefusedRequests
 from connector.services.signing import SigningKeys
 from connector.services.status_announcement import StatusAnnouncement
 from connector.services.timing import Timing
@@ -81,6 +83,7 @@ class Ground:
         self._texts = texts
         self._handlers = handlers
         self._journal = Journal([*subscribers, StatusAnnouncement(self.tenants), *announcements()])
+        self._refusal_limit = RefusalLimit(clock)
         self._afterwards = Afterwards()
         self.refused_posts = RefusedPostCounts(database, clock)
         local = LocalDirectory(database, vault)
@@ -108,6 +111,11 @@ class Ground:
     def health(self) -> Health:
         """Check that the database is usable."""
         return Health(self.database)
+
+    @part
+    def refused_requests(self) -> RefusedRequests:
+        """Record what is refused to known callers."""
+        return RefusedRequests(self.database, self._journal, self._refusal_limit, self._clock)
 
     @part
     def signing_keys(self) -> SigningKeys:

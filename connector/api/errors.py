@@ -185,6 +185,7 @@ def _flatten(messages: Any, path: str = "") -> Iterator[tuple[str, str]]:
 
 def _access_denied(error: AccessDenied) -> Response:
     status = http.HTTPStatus(error.status)
+    g.refusal_reason = error.description  # it names a scope, and no value
     return body(f"HTTP-{status.value}", status.phrase, error.description, status, error.headers)
 
 

@@ -13,7 +13,19 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, and_, bindparam, delete, insert, or_, select, text, true
 
-from connector.domain.history import AUDITED, OUTCOMES, REMOVED, RUN, START, USER, AuditFilter, Change, Entry, name_of
+from connector.domain.history import (
+    AUDITED,
+    OUTCOMES,
+    REFUSED,
+    REMOVED,
+    RUN,
+    START,
+    USER,
+    AuditFilter,
+    Change,
+    Entry,
+    name_of,
+)
 from connector.store import batch, pages
 from connector.store.conditions import IS_AUDITED, IS_REFUSED
 from connector.store.models import history
@@ -77,14 +89,22 @@ def find_refusals(connection: Connection, tenant: str, user_id: str, limit: int)
     return [entry.change for entry in find_audited(connection, tenant, criteria, limit=limit)]
 
 
+def find_refusals_by(
+    connection: Connection, tenant: str, actor: str, subject: str, since: datetime, limit: int
+) -> list[Change]:
+    """Return what was refused to an actor since a time, of one kind of objects."""
+    criteria = AuditFilter(actor=actor, subject=subject, since=since)
+    return [entry.change for entry in find_audited(connection, tenant, criteria, limit=limit)]
+
+
 def find_removal(connection: Connection, tenant: str, user_id: str) -> Change | None:
     """Return the latest entry of a user's removal."""
     statement = select(*_COLUMNS).where(
         history.c.tenant == tenant,
         _IS_AUDITED,
         history.c.user_id == user_id,
-        history.c.subject == USER,
-        history.c.current == REMOVED,
+        unindexed(history.c.subject) == USER,
+        unindexed(history.c.current) == REMOVED,
     )
     row = connection.execute(statement.order_by(history.c.id.desc()).limit(1)).one_or_none()
     return None if row is None else Change(**row._asdict())
@@ -101,9 +121,11 @@ def forget_refusals(connection: Connection, before: datetime, limit: int) -> int
 
 
 def forget_refusals_of(connection: Connection, tenant: str, user_id: str) -> None:
-    """Remove the records of a user's refused starts."""
-    statement = delete(history).where(history.c.tenant == tenant, history.c.user_id == user_id)
-    connection.execute(statement.where(_IS_AUDITED, history.c.subject == START))
+    """Remove the records of what was refused to a user, or to others for the user."""
+    is_refused = unindexed(history.c.cause) == REFUSED
+    refused = delete(history).where(history.c.tenant == tenant, _IS_AUDITED, is_refused)
+    for column in (history.c.user_id, history.c.actor_name):
+        connection.execute(refused.where(column == user_id))
 
 
 def _row(change: Change) -> dict[str, object]:

@@ -1,7 +1,7 @@
 """The record of a refused start: its code, claims, time and caller; never a value.
 
-It answers the help desk's first question, "why is this user not verified?", where there is no run. The
-sweep removes it after a while.
+It answers the help desk's first question, "why is this user not verified?", where there is no run. How many are
+recorded is limited (`refusal_limit.py`), and the sweep removes them after a while.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from connector.domain.tenancy import Tenant
 from connector.domain.user_status import REFUSED_STARTS_WINDOW
 from connector.errors import Code, OnfidoError, RequestError
 from connector.services.journal import Journal
+from connector.services.refusal_limit import RefusalLimit
 from connector.store import refused_starts
 from connector.store.engine import Database
 from connector.store.refused_starts import RefusedStarts
@@ -54,9 +55,12 @@ class Refusals:
     is sent, does not count.
     """
 
-    def __init__(self, database: Database, journal: Journal, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, database: Database, journal: Journal, limit: RefusalLimit, clock: Callable[[], datetime]
+    ) -> None:
         self._database = database
         self._journal = journal
+        self._limit = limit
         self._clock = clock
 
     def ask(self, connection: Connection, provider_id: str, user_id: str) -> Sequence[RefusedStarts]:
@@ -99,10 +103,17 @@ class Refusals:
             actor=request.actor,
             detail={"claims": list(claims[:MAX_CLAIMS])},
         )
+        is_counted = isinstance(error, OnfidoError) and error.is_refusal and not error.is_retryable
         try:
-            with self._database.write() as connection:
-                if isinstance(error, OnfidoError) and error.is_refusal and not error.is_retryable:
-                    refused_starts.add(connection, request.provider_id, request.user_id, entry.at - WINDOW, entry.at)
-                self._journal.record(connection, [entry])
+            with self._limit.turn(entry) as is_mine:
+                if is_counted or is_mine:
+                    self._write(request, entry, is_counted=is_counted, is_mine=is_mine)
         except SQLAlchemyError as failure:  # the caller must still get the refusal
             log.warning("start.refusal_not_recorded", code=error.code, exc_info=failure)
+
+    def _write(self, request: StartRequest, entry: Change, *, is_counted: bool, is_mine: bool) -> None:
+        with self._database.write() as connection:
+            if is_counted:
+                refused_starts.add(connection, request.provider_id, request.user_id, entry.at - WINDOW, entry.at)
+            if is_mine and self._limit.has_room(connection, entry):
+                self._journal.record(connection, [entry])
