@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from connector.store.pipeline import PipelineMode
 
 IDLE = 0  # libpq's PQTRANS_IDLE: no transaction is open
-MOST_PARAMETERS = 50  # of a statement: longer ones the driver takes apart each time
+MOST_ROWS = 20  # of one INSERT: each number of rows is a statement of its own
 _WAITING, _AFTER = "waiting", "after"  # in a connection's `info`: the statements that were not sent yet
 _PIPELINE = "pipeline"  # the same, for as long as the connection is open
-BEGIN: tuple[bytes, Sequence[Any]] = (b"BEGIN", ())
-COMMIT: tuple[bytes, Sequence[Any]] = (b"COMMIT", ())
+BEGIN: tuple[str, Sequence[Any]] = ("BEGIN", ())
+COMMIT: tuple[str, Sequence[Any]] = ("COMMIT", ())
 
 T = TypeVar("T")
 Ask = Callable[[Connection], None]  # asks a connection for more, in the same round trip
@@ -131,22 +131,22 @@ def execute(connection: Connection, statement: Executable, parameters: Mapping[s
 
 def execute_all(connection: Connection, statement: Executable, rows: Sequence[Mapping[str, Any]]) -> None:
     """Execute a statement for each of some rows, whose answers do not matter."""
-    if _can_wait(connection):
+    if _is_listened_to(connection):
+        if rows:
+            connection.execute(statement, list(rows))
+    else:
         for row in rows:
             execute(connection, statement, row)
-    elif rows:
-        connection.execute(statement, list(rows))
 
 
 def insert_all(connection: Connection, statement: Insert, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert some rows, which have the same columns; as many in one statement as the driver knows again."""
+    """Insert some rows, which have the same columns; on PostgreSQL many in one statement."""
     if not _can_wait(connection):
         execute_all(connection, statement, rows)
         return
     columns = tuple(rows[0]) if rows else ()
-    size = max(1, MOST_PARAMETERS // max(1, len(columns)))
-    for start in range(0, len(rows), size):
-        some = rows[start : start + size]
+    for start in range(0, len(rows), MOST_ROWS):
+        some = rows[start : start + MOST_ROWS]
         values = {f"{name}_{at}": value for at, row in enumerate(some) for name, value in row.items()}
         execute(connection, _of_rows(statement, columns, len(some)), values)
 
@@ -201,17 +201,36 @@ def forget(info: dict[str, Any]) -> None:
 
 def _can_wait(connection: Connection) -> bool:
     """Whether a statement may be sent later: not where each is listened to, to act at its time."""
-    heard = connection.dispatch
-    return not (connection.dialect.name == "sqlite" or heard.before_cursor_execute or heard.after_cursor_execute)
+    return connection.dialect.name != "sqlite" and not _is_listened_to(connection)
+
+
+def _is_listened_to(connection: Connection) -> bool:
+    """Whether SQLAlchemy itself has to execute each statement, because others listen to that."""
+    return bool(connection.dispatch.before_cursor_execute or connection.dispatch.after_cursor_execute)
 
 
 def _execute_now(connection: Connection, answer: Answer) -> None:
+    if connection.dialect.name == "sqlite" and not _is_listened_to(connection):
+        _execute_on_sqlite(connection, answer)
+        return
     result = connection.execute(answer.statement, dict(answer.parameters))
     if not result.returns_rows:
         answer.receive(tuple, result.rowcount)
         return
     rows = result.all()
     answer.receive(lambda: rows, len(rows))
+
+
+def _execute_on_sqlite(connection: Connection, answer: Answer) -> None:
+    """Execute a statement by the driver itself; the transaction has begun."""
+    driver: Any = connection.connection.dbapi_connection
+    compiled = compile_statement(answer.statement, answer.parameters, connection.dialect)
+    try:
+        cursor = driver.execute(*compiled.bind(answer.parameters))
+        rows = cursor.fetchall() if compiled.row else ()
+    except connection.dialect.loaded_dbapi.Error as error:
+        connection._handle_dbapi_exception(error, None, None, None, None)
+    answer.receive(partial(compiled.read, rows), len(rows) if compiled.row else cursor.rowcount)
 
 
 def _send_together(connection: Connection, waiting: Sequence[Answer], after: Sequence[Answer], *, commit: bool) -> None:

@@ -24,16 +24,16 @@ Process = Callable[[Any], Any]
 
 @dataclass(frozen=True)
 class CompiledStatement:
-    """A statement's text in PostgreSQL's own form, and what its parameters and rows have to pass."""
+    """A statement's text in the database's own form, and what its parameters and rows have to pass."""
 
-    text: bytes
+    text: str
     names: Sequence[str]
     processors: Mapping[str, Process]
     defaults: Mapping[str, Any]
     row: Callable[[Sequence[Any]], Any] | None
     columns: Sequence[tuple[int, Process]]
 
-    def bind(self, parameters: Mapping[str, Any]) -> tuple[bytes, Sequence[Any]]:
+    def bind(self, parameters: Mapping[str, Any]) -> tuple[str, Sequence[Any]]:
         """Return the text and its parameters, in their order."""
         values = {**self.defaults, **parameters}
         for name, process in self.processors.items():
@@ -76,9 +76,9 @@ def _compiled(statement: Executable, given: Sequence[str] | None, dialect: Diale
     columns = tuple(statement.exported_columns)  # type: ignore[attr-defined]
     binds = {name: bind.type.dialect_impl(dialect).bind_processor(dialect) for name, bind in compiled.binds.items()}
     reads = (column.type.dialect_impl(dialect).result_processor(dialect, None) for column in columns)
-    text, names = _numbered(str(compiled))
+    text, names = (str(compiled), compiled.positiontup) if dialect.positional else _numbered(str(compiled))
     return CompiledStatement(
-        text=text.encode(),
+        text=text,
         names=names,
         processors={name: process for name, process in binds.items() if process is not None},
         defaults={name: bind.effective_value for name, bind in compiled.binds.items() if not bind.required},

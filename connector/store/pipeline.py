@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 MOST_PREPARED = 200  # statements of a connection; with more, all are dropped, and prepared again as they come
 
-Statement = tuple[bytes, Sequence[Any]]  # its text, with $1, $2 and so on, and its parameters
+Statement = tuple[str, Sequence[Any]]  # its text, with $1, $2 and so on, and its parameters
 Rows = Sequence[tuple[Any, ...]]
 Results = list[pq.abc.PGresult]
 
@@ -31,7 +31,7 @@ class PipelineMode:
     def __init__(self, driver: Any) -> None:
         self._driver = driver
         self._transformer = Transformer(driver)
-        self._prepared: dict[bytes, bytes] = {}  # the names of the prepared statements, by their texts
+        self._prepared: dict[str, bytes] = {}  # the names of the prepared statements, by their texts
         self._numbers = count()
 
     def execute(self, statements: Sequence[Statement]) -> list[tuple[Rows, int]]:
@@ -56,7 +56,7 @@ class PipelineMode:
     def _dump(self, parameters: Sequence[Any]) -> Sequence[Buffer | None]:
         return self._transformer.dump_sequence(parameters, [PyFormat.TEXT] * len(parameters))
 
-    def _name(self, text: bytes, exchange: _Exchange) -> bytes:
+    def _name(self, text: str, exchange: _Exchange) -> bytes:
         """Return the name of a prepared statement; one that is new is prepared in the same exchange."""
         if (name := self._prepared.get(text)) is None:
             name = self._prepared[text] = f"connector_{next(self._numbers)}".encode()
@@ -75,18 +75,18 @@ class _Exchange:
 
     def __init__(self, connection: pq.abc.PGconn) -> None:
         self._connection = connection
-        self._texts: list[bytes | None] = []  # for each answer: the text that it prepares, None where it prepares none
+        self._texts: list[str | None] = []  # for each answer: the text that it prepares, None where it prepares none
         self._results: Results = []
         connection.enter_pipeline_mode()
 
     def drop_prepared(self) -> None:
         """Drop all prepared statements."""
         self._connection.send_query_params(b"DEALLOCATE ALL", None)
-        self._texts.append(b"")
+        self._texts.append("")
 
-    def prepare(self, name: bytes, text: bytes) -> None:
+    def prepare(self, name: bytes, text: str) -> None:
         """Prepare a statement."""
-        self._connection.send_prepare(name, text)
+        self._connection.send_prepare(name, text.encode())
         self._texts.append(text)
 
     def execute(self, name: bytes, parameters: Sequence[Buffer | None]) -> None:
@@ -107,7 +107,7 @@ class _Exchange:
         return [each for each, text in zip(self._results, self._texts, strict=True) if text is None]
 
     @property
-    def not_prepared(self) -> list[bytes]:
+    def not_prepared(self) -> list[str]:
         """The texts that could not be prepared, also because a statement before them failed."""
         prepared = zip(self._results, self._texts, strict=True)
         return [text for each, text in prepared if text and each.status != pq.ExecStatus.COMMAND_OK]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime
 from operator import itemgetter
@@ -16,6 +16,7 @@ from connector.domain.verification import Verification, VerificationClaim
 from connector.domain.workflow_run import REVIEW
 from connector.store import batch
 from connector.store.batch import Answer
+from connector.store.dialect import Extended
 from connector.store.dialect import insert as insert_or
 from connector.store.models import verification_claims, verification_tags, verifications
 
@@ -57,7 +58,21 @@ _MARK_STALE = (
     .values(is_stale=True)
 )
 _KEEP_RESULT_OF_ALL = update(verification_claims).where(_OF_VERIFICATION)
-_KEEP_RESULT = _KEEP_RESULT_OF_ALL.where(verification_claims.c.uri == bindparam("of_claim"))
+_RESULT = ("provider_id", "created_at", "result", "is_verified", "rule", "finding", "found_at")
+
+
+def _updating(names: Collection[str]) -> Callable[[Connection], Extended]:
+    """Return the statement that writes these columns of rows that are there, all of them in one statement."""
+    return insert_or(
+        verification_claims,
+        lambda statement: statement.on_conflict_do_update(
+            index_elements=(verification_claims.c.verification_id, verification_claims.c.uri),
+            set_={name: statement.excluded[name] for name in names},
+        ),
+    )
+
+
+_KEEP_RESULTS, _KEEP_RESULTS_AND_VALUES = _updating(_RESULT), _updating((*_RESULT, "output_value"))
 _FIND_VERDICTS = select(
     *(verification_claims.c[name] for name in ("uri", "rule", "finding", "found_at")),
 ).where(_OF_VERIFICATION, verification_claims.c.rule.is_not(None))
@@ -184,17 +199,19 @@ def keep_results(
     `values` are those that the workflow's output holds, sealed, by claim URI; without them those kept before stay.
     """
     rows = [
-        {"of_claim": claim.uri}
+        {"verification_id": verification.verification_id, "uri": claim.uri, "is_stale": claim.is_stale}
         | _result(verification, verdict)
         | ({} if values is None else {"output_value": values.get(claim.uri)})
         for claim, verdict in judged
     ]
-    batch.execute_all(connection, _KEEP_RESULT, sorted(rows, key=itemgetter("of_claim")))
+    statement = _KEEP_RESULTS if values is None else _KEEP_RESULTS_AND_VALUES
+    batch.insert_all(connection, statement(connection), sorted(rows, key=itemgetter("uri")))
 
 
 def keep_result_of_all(connection: Connection, verification: Verification, verdict: Verdict) -> None:
     """Write what a verification says of each of its claims, where it ends without a result."""
-    batch.execute_all(connection, _KEEP_RESULT_OF_ALL, [_result(verification, verdict)])
+    of_verification = {"of_verification": verification.verification_id}
+    batch.execute(connection, _KEEP_RESULT_OF_ALL, of_verification | _result(verification, verdict))
 
 
 def find_verdicts(connection: Connection, verification_id: str) -> dict[str, Verdict]:
@@ -240,7 +257,6 @@ def _mark_remapped(
 
 def _result(verification: Verification, verdict: Verdict) -> dict[str, Any]:
     return {
-        "of_verification": verification.verification_id,
         "provider_id": verification.provider_id,
         "created_at": verification.created_at,
         "result": verdict.verification_status,
