@@ -10,9 +10,12 @@ import logging
 import os
 import re
 import sys
+import threading
 import uuid
 from collections.abc import Callable, Mapping, MutableMapping
+from contextlib import suppress
 from contextvars import ContextVar
+from functools import lru_cache, partial
 from typing import Any
 
 import structlog
@@ -75,12 +78,6 @@ def configure_logging(level: str, log_format: str) -> None:
         _add_trace_id,
         _blank_secrets,
     ]
-    structlog.configure(
-        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        logger_factory=structlog.stdlib.LoggerFactory(),
-        wrapper_class=structlog.make_filtering_bound_logger(level),
-        cache_logger_on_first_use=True,
-    )
     renderer: list[structlog.typing.Processor] = (
         [_TRACEBACKS, structlog.processors.JSONRenderer()]
         if is_json
@@ -89,6 +86,12 @@ def configure_logging(level: str, log_format: str) -> None:
         ]
     )
     handler = logging.StreamHandler()
+    structlog.configure(
+        processors=[*shared, *renderer],
+        logger_factory=partial(_Lines, handler),
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        cache_logger_on_first_use=True,
+    )
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
             foreign_pre_chain=shared,
@@ -101,6 +104,24 @@ def configure_logging(level: str, log_format: str) -> None:
     logging.getLogger("alembic").setLevel(logging.WARNING)
 
 
+class _Lines:
+    """One of our loggers: writes lines, which are rendered already, between those of the libraries."""
+
+    def __init__(self, handler: logging.StreamHandler[Any], name: str = "") -> None:
+        self.name = name
+        self._handler = handler
+        self._lock = handler.lock or threading.RLock()
+
+    def msg(self, line: str) -> None:
+        """Write a line."""
+        handler = self._handler
+        with suppress(OSError, ValueError), self._lock:  # a log that is closed or full ends no request
+            handler.stream.write(line + handler.terminator)
+            handler.stream.flush()
+
+    debug = info = warning = error = critical = exception = fatal = msg
+
+
 def _add_trace_id(_logger: object, _method: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     if current := trace_id.get():
         entry["trace_id"] = current
@@ -109,9 +130,14 @@ def _add_trace_id(_logger: object, _method: str, entry: MutableMapping[str, Any]
 
 def _blank_secrets(_logger: object, _method: str, entry: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     for key in entry:
-        if _SECRET_KEY.search(key):
+        if _names_secret(key):
             entry[key] = "…"
     return entry
+
+
+@lru_cache(maxsize=1024)  # keys are written in the code, so there are few
+def _names_secret(key: str) -> bool:
+    return _SECRET_KEY.search(key) is not None
 
 
 def forget_process(pid: int) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import Callable, Hashable
+from queue import SimpleQueue
 
 import structlog
 
@@ -21,22 +22,27 @@ class Lane:
 
     def __init__(self, name: str, threads: int) -> None:
         self._waiting: dict[Hashable, deque[Work]] = {}  # callers in the order of their turns
-        self._changed = threading.Condition()
+        self._lock = threading.RLock()  # a signal may close the lane while the same thread puts work into it
         self._is_closed = False
+        self._turns: SimpleQueue[bool] = SimpleQueue()  # one True for each work that waits, False for the end
+        self._threads = threads
         for number in range(threads):
             threading.Thread(target=self._run, name=f"{name}-{number}", daemon=True).start()
 
     def put(self, caller: Hashable, work: Work) -> None:
         """Queue some work for a thread to do when it is the caller's turn."""
-        with self._changed:
-            self._waiting.setdefault(caller, deque()).append(work)
-            self._changed.notify()
+        with self._lock:
+            if not self._is_closed:
+                self._waiting.setdefault(caller, deque()).append(work)
+                self._turns.put(True)
 
     def close(self) -> None:
         """Begin nothing more."""
-        with self._changed:
+        with self._lock:
             self._is_closed = True
-            self._changed.notify_all()
+            self._waiting.clear()
+        for _ in range(self._threads):
+            self._turns.put(False)
 
     def _run(self) -> None:
         while (work := self._next()) is not None:
@@ -46,13 +52,14 @@ class Lane:
                 log.exception("request.failed")
 
     def _next(self) -> Work | None:
-        with self._changed:
-            self._changed.wait_for(lambda: self._waiting or self._is_closed)
-            if self._is_closed:
-                return None
-            caller = next(iter(self._waiting))
-            queue = self._waiting.pop(caller)
-            work = queue.popleft()
-            if queue:
-                self._waiting[caller] = queue  # behind the others
-            return work
+        while self._turns.get():
+            with self._lock:
+                if not self._waiting:
+                    continue  # it was closed meanwhile
+                caller = next(iter(self._waiting))
+                queue = self._waiting.pop(caller)
+                work = queue.popleft()
+                if queue:
+                    self._waiting[caller] = queue  # behind the others
+                return work
+        return None

@@ -172,7 +172,9 @@ class Loop:
             self._close(connection)
 
     def _ready(self, connection: Connection, events: int) -> None:
-        if connection.state is not State.CLOSED:
+        if connection.state is State.ANSWERING and events == READ:
+            self._watch(connection, 0)  # what it sends waits in the kernel
+        elif connection.state is not State.CLOSED:
             self._attempt(connection, partial(self._flush if events & WRITE else self._receive, connection))
 
     def _receive(self, connection: Connection) -> None:
@@ -198,8 +200,7 @@ class Loop:
                 connection.await_body(now)
             self._watch(connection, READ)
             return
-        connection.answer()
-        self._watch(connection, 0)
+        connection.answer()  # its socket is watched further: nearly all clients send nothing before the answer
         self._on_request(connection, request)
 
     def _hold(self, connection: Connection, size: int) -> None:

@@ -43,12 +43,27 @@ class Output:
         self._pending = 0
         self._changed = threading.Condition()
         self._is_closed = False
+        self._is_held = False
         self.sent = 0  # bytes in all; it shows the loop whether the client reads
 
     @property
     def is_pending(self) -> bool:
         """Whether something is left to send."""
         return bool(self._parts)
+
+    def hold(self) -> None:
+        """Send nothing until `release`, unless it is much, so that a head and the beginning of its body go together."""
+        self._is_held = True
+
+    def release(self) -> None:
+        """Send what was held; raises `DisconnectedError`."""
+        if self._is_held:
+            self._is_held = False
+            with self._changed:
+                self._send()
+                is_pending = self.is_pending
+            if is_pending:
+                self._on_pending()
 
     def sendall(self, data: bytes) -> None:
         """Send bytes; waits while too many are pending, and raises `DisconnectedError`."""
@@ -63,6 +78,8 @@ class Output:
             self._changed.wait_for(lambda: self._is_closed or self._pending <= ROOM)
             self._parts.append(part)
             self._pending += size
+            if self._is_held and self._pending <= ROOM:
+                return
             self._send()
             is_pending = self.is_pending
         if is_pending:

@@ -22,6 +22,7 @@ from gunicorn.http import wsgi
 from gunicorn.http.message import Request
 from gunicorn.workers.base import Worker
 
+from connector.serving.configuration import Configuration
 from connector.serving.connection import Connection
 from connector.serving.intake import Intake, is_read_to_its_end
 from connector.serving.lanes import Lane
@@ -55,6 +56,7 @@ class BufferingWorker(Worker):  # type: ignore[misc]
         max_connections = min(MAX_CONNECTIONS, raise_descriptor_limit() - SPARE_DESCRIPTORS)
         self._loop = Loop(self._new_intake, self._put, self.PIPE, max_connections)
         self._server = self.sockets[0].getsockname()
+        self._configuration = Configuration(self.cfg)
         self._lanes = {name: Lane(name, number) for name, number in self.traffic.threads.items()}
         for listener in self.sockets:
             self._loop.listen(listener)
@@ -91,7 +93,7 @@ class BufferingWorker(Worker):  # type: ignore[misc]
             lane.close()
 
     def _new_intake(self, peer: Any) -> Intake:
-        return Intake(lambda source: Request(self.cfg, source, peer), self.traffic.body_limit)
+        return Intake(lambda source: Request(self._configuration, source, peer), self.traffic.body_limit)
 
     def _put(self, connection: Connection, request: Any) -> None:
         caller = next((value for name, value in request.headers if name == "AUTHORIZATION"), connection.peer[0])
@@ -111,18 +113,22 @@ class BufferingWorker(Worker):  # type: ignore[misc]
 
     def _answer(self, connection: Connection, request: Any) -> bool:
         """Send the application's answer; returns whether another request may follow."""
-        response, environ = wsgi.create(request, connection.output, connection.peer, self._server, self.cfg)
+        output, configuration = connection.output, self._configuration
+        response, environ = wsgi.create(request, output, connection.peer, self._server, configuration)
         environ["wsgi.multithread"] = True
         if not self.alive:
             response.force_close()
         body = self.wsgi(environ, response.start_response)
         with closing(body) if hasattr(body, "close") else nullcontext():
+            output.hold()
             if isinstance(body, environ["wsgi.file_wrapper"]):
                 response.write_file(body)
             else:
                 for part in body:
                     response.write(part)
+                    output.release()  # the head goes with the first part
             response.close()
+            output.release()
         return not response.should_close() and is_read_to_its_end(request)
 
 
