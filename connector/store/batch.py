@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
     from connector.store.pipeline import PipelineMode
 
+BEGINS = "begin_statement"  # an option of connections: what begins their transactions, None for readers
 IDLE = 0  # libpq's PQTRANS_IDLE: no transaction is open
 MOST_ROWS = 20  # of one INSERT: each number of rows is a statement of its own
 _WAITING, _AFTER = "waiting", "after"  # in a connection's `info`: the statements that were not sent yet
@@ -237,7 +238,7 @@ def _send_together(connection: Connection, waiting: Sequence[Answer], after: Seq
     driver: Any = connection.connection.dbapi_connection
     compiled = [compile_statement(each.statement, each.parameters, connection.dialect) for each in (*waiting, *after)]
     try:
-        is_first = _is_first_of_its_transaction(driver)
+        is_first = _is_first_of_its_transaction(connection, driver)
         is_alone = is_first and commit and len(waiting) == 1 and not after  # a transaction by itself
         begin = [BEGIN] if is_first and not is_alone else []
         end = [COMMIT] if commit and not is_alone else []
@@ -262,9 +263,16 @@ def _pipeline_mode(driver: Any, info: dict[str, Any]) -> PipelineMode:
     return mode
 
 
-def _is_first_of_its_transaction(driver: Any) -> bool:
-    """Whether the batch has to begin the transaction: the driver's own BEGIN would wait for its answer."""
-    if driver.autocommit or driver.info.transaction_status != IDLE:
-        return False
-    driver.autocommit = True  # until the connection is returned to the pool
-    return True
+def begin(connection: Connection) -> None:
+    """Begin the transaction where the next statement is its first, and does not go with a batch."""
+    driver: Any = connection.connection.dbapi_connection
+    if _is_first_of_its_transaction(connection, driver):
+        try:
+            driver.execute("BEGIN")
+        except connection.dialect.loaded_dbapi.Error as error:
+            connection._handle_dbapi_exception(error, None, None, None, None)
+
+
+def _is_first_of_its_transaction(connection: Connection, driver: Any) -> bool:
+    """Whether the next statement has to begin the transaction: a reader has none."""
+    return bool(connection.get_execution_options().get(BEGINS)) and driver.pgconn.transaction_status == IDLE

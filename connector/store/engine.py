@@ -44,9 +44,9 @@ class Database:
         self.is_sqlite = self._engine.dialect.name == "sqlite"
         # A reader has no transaction: PostgreSQL shows each statement what is committed by then, in one or without, and
         # two round trips are saved.
-        reading = {"begin_statement": None} if self.is_sqlite else {"isolation_level": "AUTOCOMMIT"}
-        self._reader_engine = self._engine.execution_options(**reading)
-        self._writer_engine = self._engine.execution_options(begin_statement="BEGIN IMMEDIATE")
+        self._reader_engine = self._engine.execution_options(**{batch.BEGINS: None})
+        begin = "BEGIN IMMEDIATE" if self.is_sqlite else "BEGIN"
+        self._writer_engine = self._engine.execution_options(**{batch.BEGINS: begin})
         self.path = Path(str(self._engine.url.database)) if self.is_sqlite else None
         self._queue = WriterQueue(self.path) if self.path else None
         self._opened = identity(self.path) if self.path else None
@@ -164,11 +164,13 @@ def _create_engine(url: str) -> Engine:
     # Statements' parameters are personal: they stay out of errors and logs.
     options: dict[str, Any] = {"pool_size": POOL_SIZE, "hide_parameters": True}
     if make_url(url).get_backend_name() != "sqlite":
-        connect_args = {"connect_timeout": 10, "options": PG_OPTIONS, "prepare_threshold": None}
-        engine = create_engine(url, connect_args=connect_args, **options)
+        # Transactions begin here, at their first statement, and not in the driver, which would wait for that alone.
+        connect_args = {"connect_timeout": 10, "options": PG_OPTIONS, "prepare_threshold": None, "autocommit": True}
+        engine = create_engine(url, connect_args=connect_args, pool_reset_on_return=None, **options)
         engine.dialect.use_insertmanyvalues_wo_returning = True  # several rows in one statement, not one each
         event.listen(engine, "handle_error", _drop_detail)
         event.listen(engine, "before_execute", _send_waiting)
+        event.listen(engine, "reset", _end_transaction)
         event.listen(engine, "checkin", _note_return)
         event.listen(engine, "checkout", partial(_ping_idle, engine))
         return engine
@@ -178,16 +180,21 @@ def _create_engine(url: str) -> Engine:
     return engine
 
 
-def _note_return(driver_connection: Any, record: ConnectionPoolEntry) -> None:
+def _note_return(_: object, record: ConnectionPoolEntry) -> None:
     record.info["returned_at"] = time.monotonic()
     batch.forget(record.info)
-    if driver_connection is not None and driver_connection.autocommit:
-        driver_connection.autocommit = False  # a batch began the last transaction itself
+
+
+def _end_transaction(driver_connection: Any, *_: object) -> None:
+    """End what is left of a transaction when a connection is returned to the pool."""
+    if driver_connection.pgconn.transaction_status != batch.IDLE:
+        driver_connection.rollback()
 
 
 def _send_waiting(connection: Connection, *_: object) -> None:
-    """Send the statements of a batch before one that is executed at once."""
+    """Send the statements of a batch before one that is executed at once, and before the first one the BEGIN."""
     batch.flush(connection)
+    batch.begin(connection)
 
 
 def _ping_idle(engine: Engine, driver_connection: Any, record: ConnectionPoolEntry, _: object) -> None:
@@ -233,5 +240,5 @@ def _lower(value: object) -> object:
 
 
 def _begin_sqlite(connection: Connection) -> None:
-    if statement := connection.get_execution_options().get("begin_statement"):
+    if statement := connection.get_execution_options().get(batch.BEGINS):
         connection.exec_driver_sql(statement)
