@@ -13,11 +13,11 @@ from datetime import timedelta
 from typing import Any
 
 from connector.ground import Clock, open_database, utc_now
-from connector.http.client import HttpClient
 from connector.job_kinds import job_kinds
 from connector.lookups import Lookups
 from connector.part import part
 from connector.private_file import make_data_dir
+from connector.providing import Providing
 from connector.services.application.delivery_proof import DeliveryProofs
 from connector.services.application.tasks import Tasks
 from connector.services.application.watchlist import Watchlist
@@ -35,8 +35,6 @@ from connector.services.people.claims import Claims
 from connector.services.people.directory_checks import DirectoryChecks
 from connector.services.people.users import Users
 from connector.services.providers.deletion import Deletion
-from connector.services.providers.setup import Setup
-from connector.services.providers.webhook_token import WebhookTokens
 from connector.services.results.claim_results import ClaimResults
 from connector.services.results.decisions import Decisions
 from connector.services.results.events import Events
@@ -55,7 +53,7 @@ from connector.settings import Settings
 from connector.store.vault import Fingerprints, OpaqueTexts, Vault, read_keys
 
 
-class Services(Lookups):
+class Services(Lookups, Providing):
     """The use cases on one open database: the command line works on them directly, the web application over HTTP."""
 
     def open_configured(self) -> None:
@@ -63,13 +61,6 @@ class Services(Lookups):
         self.open_directories()
         if self.settings.notice_ca_file:
             self._notices  # noqa: B018  created now
-
-    @part
-    def setup(self) -> Setup:
-        """Test providers and register their webhooks."""
-        webhook_tokens = WebhookTokens(self.database, self._secrets, self._journal, self._clock)
-        post = HttpClient(proxy=self.settings.outgoing_proxy).post
-        return Setup(self.providers, self.onfido, webhook_tokens, self._timing, post)
 
     @part
     def _results(self) -> Results:
@@ -250,7 +241,12 @@ class Services(Lookups):
             self.kept,
             self.events,
             self._initiation,
-            (self.directory_checks.begin_due, self.jobs.forget, self.job_steps.resume_stalled),
+            (
+                self.directory_checks.begin_due,
+                self.health_checks.begin_due,
+                self.jobs.forget,
+                self.job_steps.resume_stalled,
+            ),
             timedelta(days=self.settings.event_retention_days),
             timedelta(days=self.settings.delivery_retention_days),
             self._clock,
@@ -261,7 +257,14 @@ class Services(Lookups):
         """Deliver what is queued in the outbox."""
         watchlist = Watchlist(self.database, self.providers, self.onfido, self._notices, self._journal, self._clock)
         write_back = WriteBack(self.database, self.tenants, self.directories)
-        upkeep = (self.upkeep, self.directory_checks, write_back, self.job_steps, Deletion(self.providers, self.onfido))
+        upkeep = (
+            self.upkeep,
+            self.directory_checks,
+            self.health_checks,
+            write_back,
+            self.job_steps,
+            Deletion(self.providers, self.onfido),
+        )
         stories = (self.tasks, watchlist, self._notices, self.endpoints, *upkeep)
         handlers = [handler for story in stories for handler in story.handlers]
         return Outbox(self.database, [*handlers, *self._handlers], self._vault)

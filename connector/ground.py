@@ -29,6 +29,7 @@ from connector.services.outbox import Handler
 from connector.services.providers.onfido import Onfido
 from connector.services.providers.own_endpoint import OwnEndpoints
 from connector.services.providers.registry import Providers
+from connector.services.providers.rules import ConfigurationRules
 from connector.services.providers.secrets import Secrets
 from connector.services.refusal_limit import RefusalLimit
 from connector.services.refused_posts import RefusedPostCounts
@@ -142,12 +143,15 @@ class Ground:
         return KeyRotation(self.database, self._vault)
 
     @part
+    def configuration_rules(self) -> ConfigurationRules:
+        """Check configurations of providers."""
+        return ConfigurationRules(self._base_urls, self._studio_policy)
+
+    @part
     def providers(self) -> Providers:
         """Register, change and remove providers."""
         own = OwnEndpoints(self._endpoint_secrets, self._clock)
-        return Providers(
-            self.database, self._secrets, self._journal, self._base_urls, self._studio_policy, own, self._clock
-        )
+        return Providers(self.database, self._secrets, self._journal, self.configuration_rules, own, self._clock)
 
     @part
     def onfido(self) -> Onfido:

@@ -69,11 +69,13 @@ HOUSE: Mapping[str, Room] = {
     # What wires them, and the processes.
     "ground": room(f"{_CELLAR} part services.assurance services.providers services.signing private_file settings"),
     "notifying": room(f"{_CELLAR} http ground part services.application"),
+    "providing": room(f"{_CELLAR} http ground part services.providers"),
     "lookups": room(
         f"{_CELLAR} ground notifying part services.jobs services.lookup services.providers services.results"
     ),
     "bootstrap": room(
-        f"{_CELLAR} http ground part private_file relay settings lookups services.providers services.results "
+        f"{_CELLAR} http ground part private_file relay settings lookups providing services.providers "
+        "services.results "
         "services.starting services.lookup services.people services.application services.jobs services.upkeep "
         "job_kinds"
     ),

@@ -59,9 +59,7 @@ def add_provider(body: dict[str, Any]) -> tuple[dict[str, Any], int, dict[str, s
 
     Onfido is not called: test the provider afterwards, and register its webhook.
     """
-    if body["type"].upper() != PROVIDER_TYPE:
-        raise InvalidField("type", f"must be {PROVIDER_TYPE}")
-    provider = _providers().add(g.tenant, _config(body), g.principal.actor)
+    provider = _providers().add(g.tenant, read_config(body), g.principal.actor)
     return provider_body(provider), 201, {"Location": _url(PREFIX, provider.provider_id)}
 
 
@@ -92,7 +90,7 @@ def change_provider(body: dict[str, Any], provider_id: str) -> tuple[dict[str, A
     _providers().get(g.tenant, provider_id)
     if body["type"].upper() != PROVIDER_TYPE:
         raise RequestError(Code.PROVIDER_TYPE_FIXED, f"type: must stay {PROVIDER_TYPE}.")
-    provider = _providers().change(g.tenant, provider_id, _config(body), g.principal.actor)
+    provider = _providers().change(g.tenant, provider_id, read_config(body), g.principal.actor)
     return provider_body(provider), 200, {"Location": _url(PREFIX, provider_id)}
 
 
@@ -133,7 +131,10 @@ def get_setup_guide(provider_id: str) -> dict[str, Any]:
     return guide_body(_providers().get(g.tenant, provider_id), current_app.config["PUBLIC_URL"])
 
 
-def _config(body: dict[str, Any]) -> ProviderConfig:
+def read_config(body: dict[str, Any]) -> ProviderConfig:
+    """Read a provider's configuration from a request; raise `InvalidShape` or `InvalidField`."""
+    if body["type"].upper() != PROVIDER_TYPE:
+        raise InvalidField("type", f"must be {PROVIDER_TYPE}")
     try:
         return provider_config(body)
     except ma.ValidationError as error:

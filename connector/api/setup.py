@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import current_app, g
 
 from connector.api.error_responses import ONFIDO
 from connector.api.errors import PROVIDER_ERRORS
+from connector.api.health_shapes import HealthListSchema, HealthSchema, health_body, health_list_body
 from connector.api.parsing import Blueprint
-from connector.api.providers import PREFIX
+from connector.api.provider_shapes import ProviderRequestSchema
+from connector.api.providers import PREFIX, read_config
 from connector.api.setup_shapes import ReadinessSchema, WebhookSchema
 from connector.api.shares import Lasting
 from connector.domain.readiness import Readiness
 from connector.errors import Code
+from connector.services.providers.health import HealthRecords
 from connector.services.providers.setup import Setup, Webhook
+from connector.services.providers.trial import Trials
 
 blueprint = Blueprint(
     "setup", __name__, errors=PROVIDER_ERRORS, url_prefix=PREFIX, description="Setting providers up at Onfido"
@@ -29,6 +35,55 @@ def test_connection(provider_id: str) -> Readiness:
     A refusal by Onfido is a failed check, and not an error. Each check says what to do.
     """
     return _setup().test(g.tenant, provider_id, current_app.config["PUBLIC_URL"])
+
+
+@blueprint.post("/test-configuration")
+@blueprint.requires("internal_idvp_add", lasting=Lasting.ONFIDO)
+@blueprint.arguments(ProviderRequestSchema)
+@blueprint.response(200, ReadinessSchema)
+def test_new_configuration(body: dict[str, Any]) -> Readiness:
+    """Try the configuration of a provider at Onfido before it is registered.
+
+    The body is that of the registration, and is refused as there. Nothing is stored.
+    """
+    return _trials().of_new(g.tenant, read_config(body))
+
+
+@blueprint.post("/<provider_id>/test-configuration")
+@blueprint.requires("internal_idvp_update", lasting=Lasting.ONFIDO)
+@blueprint.refuses(Code.PROVIDER_NOT_FOUND)
+@blueprint.arguments(ProviderRequestSchema)
+@blueprint.response(200, ReadinessSchema)
+def test_changed_configuration(body: dict[str, Any], provider_id: str) -> Readiness:
+    """Try the configuration that a provider would have at Onfido, before it is saved.
+
+    The body is that of the change: a secret that is masked, left out or has no value is the stored one. Nothing is
+    stored.
+    """
+    return _trials().of_change(g.tenant, provider_id, read_config(body))
+
+
+@blueprint.get("/health")
+@blueprint.requires("internal_idvp_view")
+@blueprint.response(200, HealthListSchema)
+def list_health() -> dict[str, Any]:
+    """Report the last check of every provider, with its age.
+
+    Onfido is not asked: each provider is checked in the background, after each change and every 6 hours.
+    """
+    return health_list_body(_health().all(g.tenant), _health().now())
+
+
+@blueprint.get("/<provider_id>/health")
+@blueprint.requires("internal_idvp_view")
+@blueprint.refuses(Code.PROVIDER_NOT_FOUND)
+@blueprint.response(200, HealthSchema)
+def get_health(provider_id: str) -> dict[str, Any]:
+    """Report the last check of a provider, with its age.
+
+    Onfido is not asked. To check now, test the connection.
+    """
+    return health_body(_health().of(g.tenant, provider_id), _health().now())
 
 
 @blueprint.post("/<provider_id>/webhook")
@@ -55,6 +110,16 @@ def remove_webhook(provider_id: str) -> None:
     Results then arrive only by polling Onfido, some minutes later.
     """
     _setup().remove_webhook(g.tenant, provider_id, current_app.config["PUBLIC_URL"], g.principal.actor)
+
+
+def _trials() -> Trials:
+    trials: Trials = current_app.extensions["services"].trials
+    return trials
+
+
+def _health() -> HealthRecords:
+    records: HealthRecords = current_app.extensions["services"].health_records
+    return records
 
 
 def _setup() -> Setup:

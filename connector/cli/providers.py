@@ -45,27 +45,41 @@ _KEPT = (
 _FACTS = {"environment": "environment", "credentials since": "credentialsSetAt", "last webhook": "lastEventAt"}
 
 
+test_only_option = click.option("--test-only", is_flag=True, help="Try it at Onfido, and save nothing.")
+
+
 @click.group()
 def provider() -> None:
     """Register identity verification providers."""
 
 
-for command in (setup.test, setup.add_webhook, setup.remove_webhook):
+for command in (setup.test, setup.health, setup.add_webhook, setup.remove_webhook):
     provider.add_command(command)
 
 
 @provider.command()
 @configuration
 @click.option("--no-webhook", is_flag=True, help="Register no webhook at Onfido.")
+@test_only_option
 @click.option("--offline", is_flag=True, help="Ask Onfido nothing: neither test the provider nor register a webhook.")
 @click.pass_context
 def add(
-    context: click.Context, /, tenant: Tenant, as_json: bool, no_webhook: bool, offline: bool, **given: Any
+    context: click.Context,
+    /,
+    tenant: Tenant,
+    as_json: bool,
+    no_webhook: bool,
+    offline: bool,
+    test_only: bool,
+    **given: Any,
 ) -> None:
     """Register a provider, test it, and register its webhook at Onfido."""
     config = ProviderConfig(**_FIRST | configured(context, given))
     readiness = None
     with services(context) as opened:
+        if test_only:
+            setup.print_trial(opened.trials.of_new(tenant, config), as_json=as_json)
+            return
         added = opened.providers.add(tenant, config, actor())
         if not offline:
             public_url = load_settings(context).public_url
@@ -84,12 +98,13 @@ def list_(context: click.Context, tenant: Tenant, as_json: bool) -> None:
     """List the tenant's providers."""
     with services(context) as opened:
         providers = opened.providers.all(tenant)
+        states = {each.provider_id: each.state for each in opened.health_records.all(tenant)}
     if as_json:
         print_json(page_body(providers, len(providers)))
     else:
         print_table(
-            [_record(each) for each in providers],
-            ("id", "name", "enabled", "workflow id", "webhook token"),
+            [_record(each) | {"health": states.get(each.provider_id)} for each in providers],
+            ("id", "name", "enabled", "health", "workflow id", "webhook token"),
             empty="No provider is registered.",
         )
 
@@ -107,11 +122,19 @@ def show(context: click.Context, provider: str, tenant: Tenant, as_json: bool) -
 @provider_argument
 @click.option("--enable/--disable", "is_enabled", default=None, help="Whether new verifications may be started.")
 @click.option("--remove-claim", "removed_claims", multiple=True, help="Map this claim no longer; repeatable.")
+@test_only_option
 @click.option("--no-test", is_flag=True, help="Take new credentials or another base URL without asking Onfido first.")
 @configuration
 @click.pass_context
 def update(
-    context: click.Context, /, provider: str, tenant: Tenant, as_json: bool, no_test: bool, **given: Any
+    context: click.Context,
+    /,
+    provider: str,
+    tenant: Tenant,
+    as_json: bool,
+    no_test: bool,
+    test_only: bool,
+    **given: Any,
 ) -> None:
     """Change some of a provider's configuration; options that are not given stay unchanged.
 
@@ -121,8 +144,11 @@ def update(
         known = opened.providers.named(tenant, provider)
         kept = {name: getattr(known, name) for name in _KEPT}
         config = ProviderConfig(**kept | configured(context, given, known.claims))
+        if test_only:
+            setup.print_trial(opened.trials.of_change(tenant, known.provider_id, config), as_json=as_json)
+            return
         if not no_test:
-            _check_change(context, opened, known, config)
+            _check_change(opened, known, config)
         changed = opened.providers.change(tenant, known.provider_id, config, actor())
         _show(context, opened, changed, as_json)
     if changed.environment != known.environment and changed.has_webhook_token:
@@ -131,9 +157,11 @@ def update(
         click.echo(f"The credentials are for {environment} now: {advice}.", err=True)
 
 
-def _check_change(context: click.Context, opened: Services, known: Provider, config: ProviderConfig) -> None:
-    public_url = load_settings(context).public_url
-    checks = opened.setup.test_change(opened.tenants.named(known.tenant), known.provider_id, config, public_url)
+def _check_change(opened: Services, known: Provider, config: ProviderConfig) -> None:
+    tenant = opened.tenants.named(known.tenant)
+    if not opened.trials.has_other_access(tenant, known.provider_id, config):
+        return
+    checks = opened.trials.of_change(tenant, known.provider_id, config).checks
     if failed := [check for check in checks if check.passed is False]:
         raise click.ClickException(
             f"Nothing was changed: {failed[0].name}: {failed[0].detail} (--no-test changes it all the same.)"
@@ -169,15 +197,23 @@ def _show(
     context: click.Context, opened: Services, shown: Provider, as_json: bool, readiness: Readiness | None = None
 ) -> None:
     public_url, facts = load_settings(context).public_url, opened.setup.facts(shown)
+    health = setup.health_view(opened, opened.tenants.named(shown.tenant), shown.provider_id)
     guide, studio = setup_guide(shown, public_url), _studio_used(shown)
     if as_json:
         checks = {"readiness": setup.readiness_view(readiness)} if readiness else {}
-        print_json(provider_body(shown) | facts_body(facts) | {"setupGuide": guide_body(shown, public_url)} | checks)
+        print_json(
+            provider_body(shown)
+            | facts_body(facts)
+            | {"health": health}
+            | {"setupGuide": guide_body(shown, public_url)}
+            | checks
+        )
         return
     note = sandbox_note(facts.ignored_sandbox_results)
     ignored = {"sandbox results": note} if note else {}
     known = labelled(facts_body(facts), _FACTS)
-    print_record(_record(shown) | {"webhook url": guide.webhook_url} | known | ignored)
+    of_health = {"health": setup.health_words(health)}
+    print_record(_record(shown) | {"webhook url": guide.webhook_url} | known | of_health | ignored)
     for uri, applicant_field in shown.claims.items():
         click.echo(f"  {plain(uri)} -> {applicant_field}")
     if studio:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from connector.cli.output import (
     print_json,
     print_marked,
     print_record,
+    print_table,
     provider_argument,
     provider_id,
     services,
@@ -53,6 +55,22 @@ def test(context: click.Context, provider: str, tenant: Tenant, as_json: bool) -
         raise click.ClickException(f"Not ready: {', '.join(readiness.failed)}.")
 
 
+@click.command()
+@view_options
+def health(context: click.Context, tenant: Tenant, as_json: bool) -> None:
+    """Report the last check of each provider, without asking Onfido."""
+    from connector.api.health_shapes import HealthListSchema, health_list_body  # noqa: PLC0415
+
+    with services(context) as opened:
+        records = opened.health_records
+        view = HealthListSchema().dump(health_list_body(records.all(tenant), records.now()))
+    if as_json:
+        print_json(view)
+        return
+    rows = [each | {"health": health_words(each)} for each in view["providers"]]
+    print_table(rows, ("providerName", "health", "checkedAt", "goodAt"), empty="No provider is registered.")
+
+
 @click.command("add-webhook")
 @provider_argument
 @view_options
@@ -83,6 +101,27 @@ def remove_webhook(context: click.Context, provider: str, tenant: Tenant) -> Non
     click.echo(f"Removed the webhook of {provider}.")
 
 
+def health_view(opened: Services, tenant: Tenant, provider_id: str) -> dict[str, Any]:
+    """Return the API's view of a provider's last check."""
+    from connector.api.health_shapes import HealthSchema, health_body  # noqa: PLC0415
+
+    records = opened.health_records
+    view: dict[str, Any] = HealthSchema().dump(health_body(records.of(tenant, provider_id), records.now()))
+    return view
+
+
+def health_words(view: Mapping[str, Any]) -> str:
+    """Return a provider's health in words: its state, what failed, and of when that is."""
+    words = ": ".join(filter(None, (view["state"], ", ".join(view["failed"]))))
+    if view["ageSeconds"] is None:
+        return words
+    minutes = view["ageSeconds"] // 60
+    age = f"{minutes} min" if minutes < 120 else f"{minutes // 60} h"  # noqa: PLR2004  two hours
+    before = f"{view['knownState']} when Onfido last answered, " if view["state"] != view["knownState"] else ""
+    changed = ", changed since" if view["isOutdated"] else ""
+    return f"{words} ({before}{age} ago{changed})"
+
+
 def set_up(opened: Services, added: Provider, public_url: str, *, has_webhook: bool) -> Readiness:
     """Test a new provider and, where Onfido accepts its token, register its webhook, if requested."""
     tenant = opened.tenants.named(added.tenant)
@@ -91,6 +130,16 @@ def set_up(opened: Services, added: Provider, public_url: str, *, has_webhook: b
         return _replaced(readiness, not_checked(WEBHOOK, "--no-webhook"))
     is_connected = any(check.passed for check in readiness.checks if check.name == TOKEN)
     return _replaced(readiness, _register(opened, added, public_url)) if is_connected else readiness
+
+
+def print_trial(readiness: Readiness, *, as_json: bool) -> None:
+    """Print what trying a configuration has found; raise `ClickException` where something failed."""
+    if as_json:
+        print_json(readiness_view(readiness))
+    else:
+        print_checks(readiness)
+    if not readiness.passed:
+        raise click.ClickException(f"It would not work: {', '.join(readiness.failed)}. Nothing was saved.")
 
 
 def print_checks(readiness: Readiness) -> None:

@@ -24,6 +24,7 @@ REPLAYED = "replayed"  # what was done to an event: it was applied again
 ADMINISTRATOR = "administrator"  # a cause
 DECIDED = "decided"  # another: an administrator's decision on a run in review
 APPLICATION = "application"  # another: an application completed a task
+CHECKED = "checked"  # another: a check of a provider has turned out otherwise than the one before
 REFUSED = "refused"  # another: a verification was asked for and not started; the entry is kept for a while only
 MADE = (ADMINISTRATOR, DECIDED, APPLICATION)  # causes of what people asked for and got
 AUDITED = (*MADE, REFUSED)  # what an auditor looks for: requests of people

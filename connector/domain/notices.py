@@ -30,6 +30,7 @@ TASK_EVENTS = (TASK_STARTED, DECISION_WAITING, ATTENTION)
 MATCH_EVENTS = (MATCHES_UPDATED, ATTENTION)
 
 REVIEW, LINK_EXPIRED, TASK, DECISION, WATCHLIST = "review", "link_expired", "task", "decision", "watchlist"  # reasons
+PROVIDER_FAILS = "provider"  # another: a check of a provider fails that did not fail before
 GONE, BY_ADMINISTRATOR = "gone", "administrator"  # why an endpoint is disabled
 
 SECRET_PREFIX = "whsec_"  # noqa: S105  the specification's mark of a secret

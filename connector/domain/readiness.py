@@ -33,11 +33,15 @@ _COMPARED = {
 
 @dataclass(frozen=True)
 class Check:
-    """One check; `passed` is None where it was not made. `detail` says what to do where it failed."""
+    """One check; `passed` is None where it was not made. `detail` says what to do where it failed.
+
+    `is_unanswered`: it failed because Onfido did not answer, so nothing is known of what it is about.
+    """
 
     name: str
     passed: bool | None
     detail: str
+    is_unanswered: bool = False
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """Announcing changes to the applications that have chosen them: which notice a change of the journal leads to.
 
 a run ends, or is decided on     ──► verification.finished; in review, or its link expired: attention.needed as well
+a check of a provider turns bad  ──► attention.needed
 a claim changes, in either way   ──► claims.changed, one for all of a user's claims that change together
 a user or a provider is removed  ──► claims.changed
 """
@@ -13,8 +14,9 @@ from datetime import UTC
 from typing import ClassVar
 
 from connector.domain.capture import LINK
-from connector.domain.history import CLAIM, PROVIDER, REMOVED, RUN, USER, Change
-from connector.domain.notices import ATTENTION, CLAIMS_CHANGED, FINISHED, LINK_EXPIRED, REVIEW
+from connector.domain.health import BAD
+from connector.domain.history import CHECKED, CLAIM, PROVIDER, REMOVED, RUN, USER, Change
+from connector.domain.notices import ATTENTION, CLAIMS_CHANGED, FINISHED, LINK_EXPIRED, PROVIDER_FAILS, REVIEW
 from connector.domain.workflow_run import ABANDONED, is_final
 from connector.domain.workflow_run import REVIEW as IN_REVIEW
 from connector.store.notices import NoticePayload
@@ -69,7 +71,12 @@ def announcements() -> Sequence[NoticeAnnouncement]:
         NoticeAnnouncement(CLAIMS_CHANGED, _changes_claims),
         NoticeAnnouncement(ATTENTION, lambda change: _has_ended(change) and change.current == IN_REVIEW, REVIEW),
         NoticeAnnouncement(ATTENTION, _has_expired, LINK_EXPIRED),
+        NoticeAnnouncement(ATTENTION, _has_turned_bad, PROVIDER_FAILS),
     )
+
+
+def _has_turned_bad(change: Change) -> bool:
+    return change.subject == PROVIDER and change.cause == CHECKED and change.current == BAD
 
 
 def _has_ended(change: Change) -> bool:

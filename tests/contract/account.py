@@ -82,7 +82,9 @@ def post(world: World, provider_id: str, token: str) -> int:
 
 def told(world: World, provider_id: str) -> list[tuple[str, dict[str, Any]]]:
     """Return who changed the provider, and what, after it was added."""
-    statement = select(history.c.actor, history.c.detail).where(history.c.provider_id == provider_id)
+    statement = select(history.c.actor, history.c.detail).where(
+        history.c.provider_id == provider_id, history.c.cause == "administrator"
+    )
     with world.connector.services.database.read() as connection:
         return [(row.actor, row.detail) for row in connection.execute(statement.order_by(history.c.id))][1:]
 

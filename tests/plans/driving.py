@@ -15,7 +15,7 @@ from connector.services.people.directory_checks import CheckUser, CheckUsers
 from connector.services.providers.deletion import DeleteApplicant
 from connector.services.status_announcement import WriteStatus, WriteStatuses
 from connector.services.upkeep import Sweep
-from connector.store import directory_checks, outbox, status_writes, verified_claims
+from connector.store import directory_checks, outbox, provider_health, status_writes, verified_claims
 from connector.store.outbox import Payload
 from tests.bodies import API_TOKEN, config_properties, event_body, provider_body
 from tests.contract.wire import ALL_SCOPES, ENDPOINTS, EVENTS, JOBS, METRICS_TOKEN, PROVIDERS, USERS, WEBHOOK_TOKEN
@@ -70,6 +70,10 @@ def configure(world: World, admin: Caller, application: Application) -> None:
     done(admin.get(path))
     done(admin.get(f"{path}/setup-guide"))
     done(admin.post(f"{path}/test-connection", None))
+    tried = provider_body(world.simulator, name="tried", configProperties=properties)
+    for where in (PROVIDERS, path):
+        done(admin.post(f"{where}/test-configuration", tried))
+        done(admin.get(f"{where}/health"))
 
 
 def verify(world: World, admin: Caller) -> str:
@@ -288,6 +292,8 @@ def write_back(world: World, recorder: Recorder) -> None:
 def work(world: World, recorder: Recorder) -> None:
     """Sweep, and deliver until nothing is due."""
     services = world.connector.services
+    with services.database.write() as connection:
+        provider_health.put_due(connection, world.provider_id, world.clock())
     with recorder.sending("the sweep"):
         services.upkeep.sweep(Sweep())
     with recorder.sending("the worker"):

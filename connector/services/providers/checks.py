@@ -89,4 +89,5 @@ def _asked(name: str, ask: Callable[[], Check]) -> Check:
 
 
 def _failed(name: str, error: OnfidoError) -> Check:
-    return Check(name, False, f"{error.description} {_ADVICE.get(error.code, _OTHER_ADVICE)}")
+    detail = f"{error.description} {_ADVICE.get(error.code, _OTHER_ADVICE)}"
+    return Check(name, False, detail, is_unanswered=error.is_retryable)

@@ -14,31 +14,25 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
 from connector.domain.environment import SANDBOX
+from connector.domain.health import AFTER_CHANGE
 from connector.domain.history import ADDED, CHANGED, PROVIDER, REMOVED, SYSTEM, Change, by_administrator
 from connector.domain.ids import normal_id
-from connector.domain.provider import (
-    BaseUrlPolicy,
-    Condition,
-    Provider,
-    ProviderConfig,
-    check_config,
-    refuse_masks,
-    tidied,
-    without_masks,
-)
-from connector.domain.studio import Studio, StudioPolicy, check_studio
+from connector.domain.provider import Condition, Provider, ProviderConfig
+from connector.domain.studio import Studio
 from connector.domain.tenancy import OfProvider, Tenant
 from connector.errors import Code, RequestError
 from connector.services.journal import Journal
 from connector.services.providers.own_endpoint import OwnEndpoints
+from connector.services.providers.rules import ConfigurationRules
 from connector.services.providers.secrets import Secrets, provider_differences
-from connector.store import claims, providers, verification_search, verifications
+from connector.store import claims, provider_health, providers, verification_search, verifications
 from connector.store.engine import Database
 from connector.store.providers import WebhookAccess
 
 log = structlog.get_logger(__name__)
 
 _PLAIN = {"studio": providers.studio_column(Studio())}
+_OF_WORKFLOW = {"workflow_id", "base_url", "api_token", "client_id"}  # what decides which workflow runs are started of
 _NO_PREVIOUS = {"previous_webhook_token": None, "previous_webhook_token_expires_at": None}
 
 
@@ -50,16 +44,14 @@ class Providers:
         database: Database,
         secrets: Secrets,
         journal: Journal,
-        policy: BaseUrlPolicy,
-        studio_policy: StudioPolicy,
+        rules: ConfigurationRules,
         own_endpoints: OwnEndpoints,
         clock: Callable[[], datetime],
     ) -> None:
         self._database = database
         self._secrets = secrets
         self._journal = journal
-        self._policy = policy
-        self._studio_policy = studio_policy
+        self._rules = rules
         self._own = own_endpoints
         self._clock = clock
 
@@ -68,16 +60,15 @@ class Providers:
 
         Raises `RequestError`: a field is invalid, or the name is taken in this tenant.
         """
-        config = tidied(config)
-        refuse_masks(config)
-        check_config(config, self._policy)
+        config = self._rules.new(config)
         studio = config.studio or Studio()
-        check_studio(studio, self._studio_policy, has_notice_secret=config.notice_secret is not None)
         provider_id = str(uuid.uuid4())
         columns = _plain_columns(config, studio) | self._secrets.new_columns(provider_id, config)
+        columns |= self._times(columns)
         with _name_conflict(config), self._database.write() as connection:
             providers.add(connection, provider_id, tenant.name, columns, self._clock())
             self._own.follow(connection, tenant.name, provider_id, studio.notices, config.notice_secret)
+            provider_health.put_due(connection, provider_id, self._clock() + AFTER_CHANGE)
             self._record(connection, tenant, provider_id, ADDED, actor, _PLAIN, columns, config.name)
             return _find(connection, tenant.name, provider_id)
 
@@ -87,8 +78,7 @@ class Providers:
         A webhook token that is replaced stays valid for a while, so that events signed with it are not refused.
         Raises `RequestError`: no such provider, a field is invalid, or the name is taken.
         """
-        config = without_masks(tidied(config))
-        check_config(config, self._policy)
+        config = self._rules.changed(config)
         with _name_conflict(config), self._database.write() as connection:
             is_free = providers.lock_name(connection, provider_id, tenant.name, config.name)
             stored = self._lock(connection, tenant, provider_id)
@@ -96,16 +86,21 @@ class Providers:
                 raise _name_taken(config.name)
             studio = config.studio or providers.read_studio(stored["studio"])
             has_notice_secret = (config.notice_secret or stored["notice_secret"]) is not None
-            check_studio(studio, self._studio_policy, has_notice_secret=has_notice_secret)
+            self._rules.check_studio(studio, has_notice_secret=has_notice_secret)
             columns = _plain_columns(config, studio) | self._secrets.changed_columns(provider_id, config, stored)
             before = {**stored, "studio": providers.studio_column(providers.read_studio(stored["studio"]))}
             changed = {name: value for name, value in columns.items() if before[name] != value}
-            providers.change(connection, provider_id, columns, self._clock())
+            providers.change(connection, provider_id, columns | self._times(changed), self._clock())
+            provider_health.put_due(connection, provider_id, self._clock() + AFTER_CHANGE)
             withdrawn = self._withdraw_sandbox(connection, stored, columns)
             secret = self._secrets.notice_secret(provider_id, config, stored)
             self._own.follow(connection, tenant.name, provider_id, studio.notices, secret)
             self._record(connection, tenant, provider_id, CHANGED, actor, before, changed, config.name, withdrawn)
             return _find(connection, tenant.name, provider_id)
+
+    def _times(self, changed: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the columns that say since when the workflow is what it is, where it is another one now."""
+        return {"workflow_set_at": self._clock()} if _OF_WORKFLOW & set(changed) else {}
 
     def _withdraw_sandbox(
         self, connection: Connection, stored: Mapping[str, Any], columns: Mapping[str, Any]
@@ -233,7 +228,7 @@ class Providers:
         name: str,
         more: Sequence[Change] = (),
     ) -> None:
-        detail = {"properties": sorted(name for name in changed if name != "credentials_set_at")}
+        detail = {"properties": sorted(name for name in changed if not name.endswith("_set_at"))}
         changes = provider_differences(before, changed)
         entry = by_administrator(self._clock(), actor, tenant.name, PROVIDER, name, what, detail, provider_id, changes)
         self._journal.record(connection, [entry, *more])

@@ -16,7 +16,10 @@ from connector.store.sealed import provider_secret
 from connector.store.vault import Vault
 
 # Times, and the webhook token that was replaced, which follow from the others.
-_UNSHOWN = ("credentials_set_at", "previous_webhook_token", "previous_webhook_token_expires_at")
+_UNSHOWN = (
+    *("credentials_set_at", "workflow_set_at", "webhook_set_at"),
+    *("previous_webhook_token", "previous_webhook_token_expires_at"),
+)
 _CREDENTIALS = ("api_token", "client_secret")
 _OTHERS = [name for name in SECRETS if name not in _CREDENTIALS]
 
@@ -44,6 +47,8 @@ class Secrets:
         check_region(credentials, config.base_url)
         given = {name: secret for name in _OTHERS if (secret := getattr(config, name)) is not None}
         columns = self._credential_columns(provider_id, credentials) | self._sealed(provider_id, given)
+        if "webhook_token" in given:
+            columns["webhook_set_at"] = self._clock()
         return columns | {"environment": _environment(credentials)}
 
     def changed_columns(self, provider_id: str, config: ProviderConfig, stored: Mapping[str, Any]) -> dict[str, Any]:
@@ -71,6 +76,7 @@ class Secrets:
         """Return the columns for a new webhook token; the one that it replaces becomes the previous one."""
         previous = self._opened(provider_id, "webhook_token", stored["webhook_token"])
         columns: dict[str, Any] = self._sealed(provider_id, {"webhook_token": token})
+        columns["webhook_set_at"] = self._clock()
         if previous is not None:
             columns |= self._sealed(provider_id, {"previous_webhook_token": previous})
             columns["previous_webhook_token_expires_at"] = self._clock() + self._token_overlap

@@ -11,14 +11,14 @@ is registered, and each other call deletes its own.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import suppress
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from connector.domain.credentials import ClientCredentials
+from connector.domain.health import CONFIGURATION
 from connector.domain.history import SYSTEM
-from connector.domain.provider import Provider, ProviderConfig, setup_guide, tidied, without_masks
+from connector.domain.provider import Provider, setup_guide
 from connector.domain.readiness import (
     REGION,
     TOKEN,
@@ -35,11 +35,12 @@ from connector.domain.tenancy import Tenant
 from connector.errors import Code, OnfidoError, RequestError
 from connector.services.providers.checks import check_webhook, check_workflow, reach
 from connector.services.providers.delivery import Post, check_delivery
+from connector.services.providers.health import HealthRecords
 from connector.services.providers.onfido import Onfido
 from connector.services.providers.registry import Providers
 from connector.services.providers.webhook import ProviderWebhook, choose
 from connector.services.providers.webhook_token import CREATED, KEPT, REMOVED, REPAIRED, WebhookTokens
-from connector.services.timing import Deadline, Timing
+from connector.services.timing import Deadline, Timing, background
 
 
 @dataclass(frozen=True)
@@ -63,6 +64,16 @@ class ProviderFacts:
     last_event_at: datetime | None
 
 
+@contextmanager
+def _unless_impossible() -> Iterator[None]:
+    """Do nothing about a provider that was removed, or cannot be used as it is stored, which was recorded."""
+    try:
+        yield
+    except RequestError as error:
+        if error.code not in (Code.PROVIDER_NOT_FOUND, Code.CONFIGURATION_INVALID):
+            raise
+
+
 class Setup:
     """Tests providers and registers their webhooks; each method takes the tenant.
 
@@ -71,20 +82,50 @@ class Setup:
     """
 
     def __init__(
-        self, providers: Providers, onfido: Onfido, webhook_tokens: WebhookTokens, timing: Timing, post: Post
+        self,
+        providers: Providers,
+        onfido: Onfido,
+        webhook_tokens: WebhookTokens,
+        health: HealthRecords,
+        timing: Timing,
+        post: Post,
     ) -> None:
         self._providers = providers
         self._onfido = onfido
         self._webhook_tokens = webhook_tokens
+        self._health = health
         self._timing = timing
         self._post = post
 
     def test(self, tenant: Tenant, provider_id: str, public_url: str, *, probes_delivery: bool = True) -> Readiness:
-        """Check everything that a verification depends on; a refusal by Onfido is a result, not an error.
+        """Check everything that a verification depends on, and record it.
 
-        With `probes_delivery`, an event is posted to our own URL: a server has to be running there.
+        A refusal by Onfido is a result, not an error. With `probes_delivery`, an event is posted to our own URL: a
+        server has to be running there.
         """
-        account = self._open(tenant, provider_id, public_url, self._timing.interactive())
+        with self._health.checking(provider_id):
+            return self._test(tenant, provider_id, public_url, self._timing.interactive(), probes_delivery)
+
+    def test_in_background(self, tenant: Tenant, provider_id: str, public_url: str, seconds: float) -> None:
+        """Check and record the same, unless a check is under way, or the provider was removed."""
+        with self._health.checking(provider_id) as is_alone, _unless_impossible():
+            if is_alone:
+                self._test(tenant, provider_id, public_url, background(seconds), probes_delivery=False)
+
+    def _test(
+        self, tenant: Tenant, provider_id: str, public_url: str, deadline: Deadline, probes_delivery: bool
+    ) -> Readiness:
+        provider, began_at = self._providers.get(tenant, provider_id), self._health.now()
+        try:
+            readiness = self._check(self._account(provider, public_url, deadline), probes_delivery)
+        except RequestError as error:
+            failed = Check(CONFIGURATION, False, error.description)
+            self._health.record(provider, Readiness(provider.environment, (failed,)), began_at)
+            raise
+        self._health.record(provider, readiness, began_at)
+        return readiness
+
+    def _check(self, account: ProviderWebhook, probes_delivery: bool) -> Readiness:
         region, token = reach(account)
         if token.passed:
             workflow, webhook = check_workflow(account), check_webhook(account)
@@ -108,24 +149,6 @@ class Setup:
             self._providers.learn_environment(account.provider, environment)
             return environment
         return None
-
-    def test_change(self, tenant: Tenant, provider_id: str, config: ProviderConfig, public_url: str) -> list[Check]:
-        """Ask Onfido about the credentials and the workflow that a provider would have with a configuration.
-
-        Empty where neither credentials nor base URL would be others. Nothing is changed. Raise `InvalidField` as the
-        change itself does.
-        """
-        provider, deadline = self._providers.get(tenant, provider_id), self._timing.interactive()
-        config = without_masks(tidied(config))
-        known, credentials = self._webhook_tokens.credentials_before_and_after(provider, config)
-        if (credentials, config.base_url) == (known, provider.base_url):
-            return []
-        client_id = credentials.client_id if isinstance(credentials, ClientCredentials) else None
-        changed = replace(provider, base_url=config.base_url, workflow_id=config.workflow_id, client_id=client_id)
-        onfido = self._onfido.with_credentials(credentials, config.base_url, deadline)
-        account = ProviderWebhook(changed, onfido, None, setup_guide(changed, public_url).webhook_url, None)
-        region, token = reach(account)
-        return [region, token, *([check_workflow(account)] if token.passed else [])]
 
     def facts(self, provider: Provider) -> ProviderFacts:
         """Return what is known here of a provider's credentials and of Onfido's posts."""
@@ -165,7 +188,9 @@ class Setup:
         self._webhook_tokens.change_webhook_token(account.provider, account.token, None, REMOVED, actor)
 
     def _open(self, tenant: Tenant, provider_id: str, public_url: str, deadline: Deadline) -> ProviderWebhook:
-        provider = self._providers.get(tenant, provider_id)
+        return self._account(self._providers.get(tenant, provider_id), public_url, deadline)
+
+    def _account(self, provider: Provider, public_url: str, deadline: Deadline) -> ProviderWebhook:
         return ProviderWebhook(
             provider=provider,
             onfido=self._onfido.of_provider(provider, deadline),

@@ -8,13 +8,13 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from connector.domain.credentials import Credentials
+from connector.domain.health import AFTER_CHANGE
 from connector.domain.history import CHANGED, PROVIDER, by_administrator
-from connector.domain.provider import Provider, ProviderConfig, check_region, choose_credentials
+from connector.domain.provider import Provider
 from connector.errors import Code, ConfigurationError, RequestError
 from connector.services.journal import Journal
 from connector.services.providers.secrets import Secrets, provider_differences
-from connector.store import events, providers
+from connector.store import events, provider_health, providers
 from connector.store.engine import Database
 
 KEPT, REPAIRED, CREATED, REMOVED = "kept", "repaired", "created", "removed"  # the result for a webhook at Onfido
@@ -35,15 +35,6 @@ class WebhookTokens:
         self._journal = journal
         self._secrets = secrets
         self._clock = clock
-
-    def credentials_before_and_after(
-        self, provider: Provider, config: ProviderConfig
-    ) -> tuple[Credentials, Credentials]:
-        """Return the credentials that a provider has, and would have with a configuration; raise `InvalidField`."""
-        known = self._secrets.credentials(provider)
-        credentials = choose_credentials(config, known)
-        check_region(credentials, config.base_url)
-        return known, credentials
 
     def last_event_at(self, provider: Provider) -> datetime | None:
         """Return when Onfido last posted something that matters here."""
@@ -70,9 +61,10 @@ class WebhookTokens:
             if stored is None or current not in (known, token):
                 return False
             columns = {} if current == token else self._columns(provider, token, stored)
-            if columns:
-                providers.change(connection, provider.provider_id, columns, self._clock())
             if columns or webhook != KEPT:
+                columns["webhook_set_at"] = self._clock()
+                providers.change(connection, provider.provider_id, columns, self._clock())
+                provider_health.put_due(connection, provider.provider_id, self._clock() + AFTER_CHANGE)
                 self._record_change(connection, provider, stored, columns, webhook, actor)
         return True
 
@@ -97,7 +89,8 @@ class WebhookTokens:
         webhook: str,
         actor: str,
     ) -> None:
-        detail, changes = {"properties": sorted(columns), "webhook": webhook}, provider_differences(before, columns)
+        properties = sorted(name for name in columns if not name.endswith("_set_at"))
+        detail, changes = {"properties": properties, "webhook": webhook}, provider_differences(before, columns)
         key = provider.tenant, PROVIDER, provider.name, CHANGED
         entry = by_administrator(self._clock(), actor, *key, detail, provider.provider_id, changes)
         self._journal.record(connection, [entry])

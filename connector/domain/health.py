@@ -1,0 +1,78 @@
+"""Whether a provider works: what the last check found, how old that is, and what a change of it is called.
+
+unchecked ──► good ⇄ bad        as Onfido answered last
+unknown                         Onfido did not answer the last time; what was known before stays visible
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from connector.domain.readiness import Check, Readiness
+
+GOOD, BAD, UNKNOWN, UNCHECKED = "good", "bad", "unknown", "unchecked"
+STATES = (GOOD, BAD, UNKNOWN, UNCHECKED)
+CONFIGURATION = "configuration"  # the check that fails where what is stored can no longer be used
+
+INTERVAL = timedelta(hours=6)  # between two checks in the background
+AFTER_CHANGE = timedelta(minutes=1)  # so that several changes in a row are checked once
+AFTER_SILENCE = timedelta(minutes=15)  # where Onfido did not answer
+
+
+@dataclass(frozen=True)
+class Health:
+    """What is known of a provider; `checks` and `checked_at` are of the last time that Onfido answered.
+
+    `changed_at` is the last change of the provider, `is_checking` says whether a check is under way.
+    """
+
+    provider_id: str
+    provider_name: str
+    changed_at: datetime
+    is_checking: bool = False
+    tried_at: datetime | None = None
+    is_answered: bool | None = None
+    checked_at: datetime | None = None
+    is_good: bool | None = None
+    good_at: datetime | None = None
+    checks: Sequence[Check] = ()
+
+    @property
+    def known_state(self) -> str:
+        """The state when Onfido last answered."""
+        if self.is_good is None:
+            return UNCHECKED
+        return GOOD if self.is_good else BAD
+
+    @property
+    def state(self) -> str:
+        """The state now."""
+        return UNKNOWN if self.is_answered is False else self.known_state
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether the provider was changed since it was checked."""
+        return self.checked_at is not None and self.checked_at < self.changed_at
+
+    @property
+    def failed(self) -> list[str]:
+        """The names of the checks that failed when Onfido last answered."""
+        return [check.name for check in self.checks if check.passed is False]
+
+    def check(self, name: str) -> Check | None:
+        """Return a check by its name, as it was when Onfido last answered."""
+        return next((check for check in self.checks if check.name == name), None)
+
+
+def is_answered(readiness: Readiness) -> bool:
+    """Whether Onfido has answered enough: what it refused counts, whatever it did not answer beside it."""
+    is_refused = any(check.passed is False and not check.is_unanswered for check in readiness.checks)
+    return is_refused or not any(check.is_unanswered for check in readiness.checks)
+
+
+def turn(before: Health, *, is_good: bool) -> str | None:
+    """Return what a check has turned a provider into; None where it stays as it was, or was never checked before."""
+    after = GOOD if is_good else BAD
+    return None if before.known_state in (after, UNCHECKED) else after

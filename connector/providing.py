@@ -1,0 +1,38 @@
+"""The use cases by which a provider is set up at Onfido, tried, and looked after."""
+
+from __future__ import annotations
+
+from connector.ground import Ground
+from connector.http.client import HttpClient
+from connector.part import part
+from connector.services.providers.health import HealthRecords
+from connector.services.providers.health_checks import HealthChecks
+from connector.services.providers.setup import Setup
+from connector.services.providers.trial import Trials
+from connector.services.providers.webhook_token import WebhookTokens
+
+
+class Providing(Ground):
+    """Setting providers up and checking them, on the ground of all use cases."""
+
+    @part
+    def setup(self) -> Setup:
+        """Test providers and register their webhooks."""
+        webhook_tokens = WebhookTokens(self.database, self._secrets, self._journal, self._clock)
+        post = HttpClient(proxy=self.settings.outgoing_proxy).post
+        return Setup(self.providers, self.onfido, webhook_tokens, self.health_records, self._timing, post)
+
+    @part
+    def trials(self) -> Trials:
+        """Try configurations of providers before they are saved."""
+        return Trials(self.providers, self.configuration_rules, self._secrets.credentials, self.onfido, self._timing)
+
+    @part
+    def health_records(self) -> HealthRecords:
+        """Keep the last check of each provider."""
+        return HealthRecords(self.database, self._journal, self._clock)
+
+    @part
+    def health_checks(self) -> HealthChecks:
+        """Check providers in the background."""
+        return HealthChecks(self.database, self.tenants, self.setup, self.settings.public_url, self._clock)

@@ -1,0 +1,64 @@
+"""Checking providers in the background: the sweep queues what is due, each check asks Onfido for 10 s at most.
+
+A provider is never checked by two processes at once: a check holds a lease on its row; one that finds it taken ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, ClassVar
+
+from connector.domain.health import INTERVAL
+from connector.domain.tenancy import Tenants
+from connector.services.outbox import Handler, ProviderPayload
+from connector.services.providers.setup import Setup
+from connector.store import outbox, provider_health
+from connector.store.engine import Database
+
+BUDGET = 10.0  # seconds of Onfido's calls
+MOST_DUE = 20  # providers that one sweep queues
+
+
+@dataclass(frozen=True)
+class CheckProvider(ProviderPayload):
+    """Check a provider, and keep what was found."""
+
+    kind: ClassVar[str] = "check_provider"
+
+
+class HealthChecks:
+    """Checks the providers of all tenants, one delivery each."""
+
+    def __init__(
+        self,
+        database: Database,
+        tenants: Tenants,
+        setup: Setup,
+        public_url: str,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._database = database
+        self._tenants = tenants
+        self._setup = setup
+        self._public_url = public_url
+        self._clock = clock
+
+    @property
+    def handlers(self) -> Sequence[Handler[Any]]:
+        """The handlers of this story's deliveries."""
+        return [Handler(CheckProvider, self.check)]
+
+    def begin_due(self) -> None:
+        """Queue some checks that are due; part of the sweep."""
+        now = self._clock()
+        with self._database.write() as connection:
+            due = provider_health.take_due(connection, now, now + INTERVAL, MOST_DUE)
+            keys = [f"{CheckProvider.kind}:{each.provider_id}:{each.due_at.isoformat()}" for each in due]
+            outbox.add_all(connection, [CheckProvider(each.tenant, each.provider_id) for each in due], keys)
+
+    def check(self, order: CheckProvider) -> None:
+        """Check one provider, unless it is being checked, or was removed."""
+        tenant = self._tenants.named(order.tenant)
+        self._setup.test_in_background(tenant, order.provider_id, self._public_url, BUDGET)

@@ -1,0 +1,47 @@
+"""What a provider's configuration must fulfil before it is stored, or tried."""
+
+from __future__ import annotations
+
+from connector.domain.provider import (
+    BaseUrlPolicy,
+    Provider,
+    ProviderConfig,
+    check_config,
+    refuse_masks,
+    tidied,
+    without_masks,
+)
+from connector.domain.studio import Studio, StudioPolicy, check_studio
+
+
+class ConfigurationRules:
+    """Checks configurations; the names that other providers have are the database's to refuse."""
+
+    def __init__(self, policy: BaseUrlPolicy, studio_policy: StudioPolicy) -> None:
+        self._policy = policy
+        self._studio_policy = studio_policy
+
+    def new(self, config: ProviderConfig) -> ProviderConfig:
+        """Return a new provider's configuration as it is stored; raise `InvalidField`."""
+        config = tidied(config)
+        refuse_masks(config)
+        check_config(config, self._policy)
+        self.check_studio(config.studio or Studio(), has_notice_secret=config.notice_secret is not None)
+        return config
+
+    def changed(self, config: ProviderConfig) -> ProviderConfig:
+        """Return a changed configuration, whose masks stand for what is stored; raise `InvalidField`."""
+        config = without_masks(tidied(config))
+        check_config(config, self._policy)
+        return config
+
+    def change_of(self, provider: Provider, config: ProviderConfig) -> ProviderConfig:
+        """Return the configuration that a provider would have; raise `InvalidField`."""
+        config = self.changed(config)
+        has_notice_secret = config.notice_secret is not None or provider.has_notice_secret
+        self.check_studio(config.studio or provider.studio, has_notice_secret=has_notice_secret)
+        return config
+
+    def check_studio(self, studio: Studio, *, has_notice_secret: bool) -> None:
+        """Raise `InvalidField` for a use of Studio that cannot work."""
+        check_studio(studio, self._studio_policy, has_notice_secret=has_notice_secret)

@@ -1,0 +1,108 @@
+"""Trying a configuration at Onfido before it is saved: the same checks, region, token, environment and workflow.
+
+A secret that is left out, or masked, is the stored one. It goes to the base URL alone, whose host is checked as when it
+is saved. Nothing is stored, whatever is found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import replace
+
+from connector.domain.credentials import ClientCredentials, Credentials, environment_of
+from connector.domain.provider import Provider, ProviderConfig, check_region, choose_credentials
+from connector.domain.readiness import REGION, TOKEN, WORKFLOW, Readiness, check_claims, check_environment, not_checked
+from connector.domain.studio import Studio
+from connector.domain.tenancy import Tenant
+from connector.errors import OnfidoError
+from connector.services.providers.checks import check_workflow, reach
+from connector.services.providers.onfido import Onfido
+from connector.services.providers.registry import Providers
+from connector.services.providers.rules import ConfigurationRules
+from connector.services.providers.webhook import ProviderWebhook
+from connector.services.timing import Timing
+
+
+class Trials:
+    """Tries configurations; each method raises `InvalidField` as saving would, but for a name that is taken."""
+
+    def __init__(
+        self,
+        providers: Providers,
+        rules: ConfigurationRules,
+        stored: Callable[[Provider], Credentials],
+        onfido: Onfido,
+        timing: Timing,
+    ) -> None:
+        self._providers = providers
+        self._rules = rules
+        self._stored = stored
+        self._onfido = onfido
+        self._timing = timing
+
+    def of_new(self, tenant: Tenant, config: ProviderConfig) -> Readiness:
+        """Try the configuration of a provider that does not exist yet."""
+        config = self._rules.new(config)
+        return self._try(_candidate(tenant, config), config, None)
+
+    def of_change(self, tenant: Tenant, provider_id: str, config: ProviderConfig) -> Readiness:
+        """Try what a provider would have; raise `RequestError` where there is no such provider."""
+        provider = self._providers.get(tenant, provider_id)
+        config = self._rules.change_of(provider, config)
+        changed = replace(
+            provider,
+            claims=config.claims,
+            workflow_id=config.workflow_id,
+            base_url=config.base_url,
+            studio=config.studio or provider.studio,
+        )
+        return self._try(changed, config, self._stored(provider))
+
+    def has_other_access(self, tenant: Tenant, provider_id: str, config: ProviderConfig) -> bool:
+        """Whether a provider would have other credentials, or another base URL."""
+        provider = self._providers.get(tenant, provider_id)
+        config, known = self._rules.changed(config), self._stored(provider)
+        return (choose_credentials(config, known), config.base_url) != (known, provider.base_url)
+
+    def _try(self, provider: Provider, config: ProviderConfig, known: Credentials | None) -> Readiness:
+        credentials = choose_credentials(config, known)
+        check_region(credentials, config.base_url)
+        client_id = credentials.client_id if isinstance(credentials, ClientCredentials) else None
+        onfido = self._onfido.with_credentials(credentials, config.base_url, self._timing.interactive())
+        account = ProviderWebhook(replace(provider, client_id=client_id), onfido, None, "", None)
+        region, token = reach(account)
+        environment = _environment(credentials, account, is_taken=token.passed is True)
+        why = f"the check of the {TOKEN if region.passed else REGION} failed"
+        workflow = check_workflow(account) if token.passed else not_checked(WORKFLOW, why)
+        checks = (region, token, check_environment(environment), workflow, check_claims(account.provider))
+        return Readiness(environment, checks)
+
+
+def _environment(credentials: Credentials, account: ProviderWebhook, *, is_taken: bool) -> str | None:
+    """Return the environment of credentials; where they do not tell it, that of an applicant of theirs."""
+    if isinstance(credentials, str) and (named := environment_of(credentials)):
+        return named
+    if is_taken:
+        with suppress(OnfidoError):
+            return account.onfido.find_environment()
+    return None
+
+
+def _candidate(tenant: Tenant, config: ProviderConfig) -> Provider:
+    return Provider(
+        provider_id="",
+        tenant=tenant.name,
+        name=config.name,
+        description=config.description,
+        image=config.image,
+        is_enabled=config.is_enabled,
+        claims=config.claims,
+        workflow_id=config.workflow_id,
+        base_url=config.base_url,
+        max_attempts=config.max_attempts,
+        attempt_window=config.attempt_window,
+        has_webhook_token=False,
+        previous_webhook_token_expires_at=None,
+        studio=config.studio or Studio(),
+    )
