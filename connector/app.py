@@ -63,6 +63,7 @@ def create_app(
     app.config |= document.document_config(settings.public_url, __version__)
     app.config |= {"PUBLIC_URL": settings.public_url, "MAX_BODY_BYTES": settings.max_body_bytes}
     app.extensions |= {"access": Access(issuers), "issuers": issuers, "services": services, "settings": settings}
+    app.extensions["clock"] = clock
     tenancy.install(app, services.tenants)
     access_log.install(app)
     refused_requests.install(app)
@@ -73,6 +74,8 @@ def create_app(
     paths.install(app)
     ids.install(app)
     _register_routes(app)
+    if settings.console_enabled:
+        _install_console(app, settings)
     errors.install(app)
     return app
 
@@ -102,3 +105,9 @@ def _register_routes(app: Flask) -> None:
     app.register_blueprint(docs.blueprint)
     app.register_blueprint(operations.blueprint)
     app.register_blueprint(assurance.keys_blueprint)
+
+
+def _install_console(app: Flask, settings: Settings) -> None:
+    from connector.console import frame  # noqa: PLC0415  its libraries take time and memory, and it may be off
+
+    frame.install(app, settings)

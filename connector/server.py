@@ -26,6 +26,7 @@ from connector.access.development import check_access_configured, trusted_issuer
 from connector.api import shares, traffic
 from connector.app import create_app
 from connector.bootstrap import create_services
+from connector.domain.tenancy import DEFAULT_TENANT
 from connector.listening import take_port
 from connector.private_file import scratch_dir
 from connector.reloading import read_again
@@ -121,7 +122,8 @@ def run(read: Callable[[], Settings]) -> None:
     with closing(create_services(settings)) as services:  # before there are several processes: it migrates SQLite
         works = settings.does_workers_part(is_sqlite=services.database.is_sqlite)
         missing = startup.missing(services, works=works)
-    _Server(settings, read, port, partial(startup.announce, settings, missing)).run()
+        console = startup.console_link(services, services.tenants.named(DEFAULT_TENANT))
+    _Server(settings, read, port, partial(startup.announce, settings, missing, console)).run()
 
 
 def _accept(settings: Settings) -> Settings:
@@ -161,7 +163,7 @@ def _begin_work(worker: Any) -> None:
     worker.traffic = Traffic(
         lane=traffic.lane,
         body_limit=partial(traffic.body_limit, webhook_limit=settings.max_body_bytes),
-        threads=traffic.threads(settings.threads),
+        threads=traffic.threads(settings.threads, settings.console_threads),
     )
     _start_relay(worker)
     worker.wsgi.extensions["issuers"].prepare(KEYS_PATIENCE)

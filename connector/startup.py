@@ -11,8 +11,12 @@ import structlog
 
 from connector import __version__
 from connector.bootstrap import Services
+from connector.domain.tenancy import Tenant
 from connector.settings import Settings
 from connector.settings.checks import is_loopback
+from connector.settings.issuers import ADMINISTRATOR_SCOPES
+
+DEVELOPER = "admin"  # whom the link signs in
 
 log = structlog.get_logger(__name__)
 
@@ -27,13 +31,24 @@ def missing(services: Services, *, works: bool) -> list[str]:
     return list(_missing(services.settings, has_provider=services.providers.is_any(), works=works))
 
 
-def announce(settings: Settings, missing: Sequence[str]) -> None:
-    """Report where the server listens, its public URL, and what is missing."""
+def console_link(services: Services, tenant: Tenant, user_id: str = DEVELOPER) -> str | None:
+    """Return a link that signs in to the console once, under --dev; None elsewhere, and where there is no console."""
+    settings = services.settings
+    if not settings.dev or not settings.console_enabled:
+        return None
+    secret = services.console_sessions.make_link(tenant, user_id, ADMINISTRATOR_SCOPES)
+    return f"{settings.public_url}{tenant.path}/console/link/{secret}"
+
+
+def announce(settings: Settings, missing: Sequence[str], console: str | None) -> None:
+    """Report where the server listens, its public URL, the link to the console under --dev, and what is missing."""
     url = listening_url(settings)
     if is_on_terminal():
-        click.echo("\n".join(_words(url, settings, missing)), err=True)
+        click.echo("\n".join(_words(url, settings, missing, console)), err=True)
         return
     log.info("serve.listening", url=url, public_url=settings.public_url, documentation=f"{url}/docs/")
+    if console:
+        log.info("serve.console", link=console)
     for each in settings.warnings():
         log.warning("serve.development", what=each)
     for each in missing:
@@ -59,11 +74,13 @@ def _missing(settings: Settings, *, has_provider: bool, works: bool) -> Iterator
         yield "Deliveries and open runs need a worker beside this: `connector worker`."
 
 
-def _words(url: str, settings: Settings, missing: Sequence[str]) -> Iterator[str]:
+def _words(url: str, settings: Settings, missing: Sequence[str], console: str | None) -> Iterator[str]:
     yield f"Onfido IdVP connector {__version__}"
     yield f"  Listens on   {url}" + ("" if settings.host in url else " (and every other address of this machine)")
     yield f"  Public URL   {settings.public_url}"
     yield f"  API          {url}/docs/"
+    if settings.console_enabled:
+        yield f"  Console      {console or f'{settings.public_url}/console'}" + (" (works once)" if console else "")
     yield from (f"  For development only: {each}" for each in settings.warnings())
     yield from (f"  Missing      {each}" for each in missing)
     yield "  Ctrl-C ends it."

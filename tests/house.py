@@ -42,10 +42,10 @@ HOUSE: Mapping[str, Room] = {
     "private_file": room("errors"),
     "listening": room("errors"),
     "probes": room("telemetry"),
-    "startup": room("bootstrap settings", "click structlog"),
+    "startup": room("bootstrap domain services settings", "click structlog"),
     "domain": room("errors"),
     "settings": room("errors domain private_file"),
-    "http": room("errors telemetry domain", "certifi standardwebhooks structlog"),
+    "http": room("errors telemetry domain", "certifi requests standardwebhooks structlog urllib3"),
     "onfido": room("errors telemetry domain", "pycountry requests structlog urllib3"),
     "access": room(f"{_FLOOR} http private_file settings", "authlib flask joserfc structlog"),
     "store": room(f"{_FLOOR} private_file", "alembic cryptography psycopg sqlalchemy"),
@@ -97,15 +97,20 @@ HOUSE: Mapping[str, Room] = {
         "services.assurance services.signing",
         "flask flask_smorest flask_swagger_ui marshmallow sqlalchemy.exc structlog webargs werkzeug",
     ),
-    "app": room(f"{_FLOOR} access api bootstrap ground services settings", "flask"),
+    "console": room(
+        f"{_FLOOR} access api http settings services services.providers services.results services.starting "
+        "services.lookup services.people services.application services.assurance services.signing",
+        "authlib babel flask flask_babel flask_bootstrap flask_wtf joserfc markupsafe structlog werkzeug wtforms",
+    ),
+    "app": room(f"{_FLOOR} access api bootstrap console ground services settings", "flask"),
     "serving": room("telemetry", "gunicorn structlog werkzeug"),
     "server": room(
-        "access api app bootstrap listening private_file reloading serving settings startup telemetry worker",
+        "access api app bootstrap domain listening private_file reloading serving settings startup telemetry worker",
         "flask gunicorn structlog werkzeug",
     ),
     "cli": room(
         f"{_FLOOR} access api bootstrap ground listening loading private_file server settings settings_check shipped "
-        "simulator worker services services.providers services.results services.lookup services.people "
+        "startup simulator worker services services.providers services.results services.lookup services.people "
         "services.application services.jobs services.assurance services.signing",
         "click marshmallow requests sqlalchemy.exc structlog",
     ),

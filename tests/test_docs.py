@@ -103,6 +103,7 @@ def anchors(document: Path) -> set[str]:
 def words_of_the_code() -> frozenset[str]:
     sources = [
         *(ROOT / "connector").rglob("*.py"),
+        *(ROOT / "connector").rglob("*.html"),
         *(ROOT / "config").rglob("*.json"),
         *(ROOT / "config").rglob("*.toml"),
     ]

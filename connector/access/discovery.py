@@ -57,13 +57,17 @@ class Fetch:
 
         The first discovery document that there is counts, and it has to be this issuer's own.
         """
-        document = self._discover(issuer)
-        if document.get("issuer") != issuer:
-            raise FetchError("the discovery document is another issuer's")
-        url = document.get(name)
+        url = self.metadata(issuer).get(name)
         if not isinstance(url, str):
             raise FetchError(f"the discovery document names no {name}")
         return url
+
+    def metadata(self, issuer: str) -> dict[str, Any]:
+        """Return the metadata of an issuer."""
+        document = self._discover(issuer)
+        if document.get("issuer") != issuer:
+            raise FetchError("the discovery document is another issuer's")
+        return document
 
     def _discover(self, issuer: str) -> dict[str, Any]:
         failures = []

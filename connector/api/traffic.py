@@ -9,10 +9,11 @@ import re
 
 MAX_API_BODY = 65_536  # bytes; the largest that the API has a use for is a tenth of it
 
-WEBHOOKS, OPERATIONS, DOCUMENTS, REQUESTS = "webhooks", "operations", "documents", "requests"
+WEBHOOKS, OPERATIONS, DOCUMENTS, CONSOLE, REQUESTS = "webhooks", "operations", "documents", "console", "requests"
 _LANES = (
     (WEBHOOKS, re.compile(r"(?:/t/[^/]+)?/idv/onfido/v1/[^/]+/verify/?")),
     (OPERATIONS, re.compile(r"/(?:healthz|readyz|metrics)/?")),
+    (CONSOLE, re.compile(r"(?:/t/[^/]+)?/(?:console|bootstrap)(?:/.*)?")),
     (DOCUMENTS, re.compile(r"/(?:openapi\.json|docs)(?:/.*)?")),
 )
 
@@ -22,9 +23,9 @@ def lane(path: str) -> str:
     return next((name for name, pattern in _LANES if pattern.fullmatch(path)), REQUESTS)
 
 
-def threads(number: int) -> dict[str, int]:
-    """Return the threads of each lane; `number` is what the setting says of the API's."""
-    return {REQUESTS: number, WEBHOOKS: number, OPERATIONS: 2, DOCUMENTS: 1}
+def threads(number: int, console: int) -> dict[str, int]:
+    """Return the threads of each lane; `number` is what the setting says of the API's, `console` of the console's."""
+    return {REQUESTS: number, WEBHOOKS: number, OPERATIONS: 2, DOCUMENTS: 1, CONSOLE: console}
 
 
 def body_limit(path: str, webhook_limit: int) -> int:

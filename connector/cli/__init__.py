@@ -18,6 +18,7 @@
     csv.py             verification export
     evidence.py        verification timeline|evidence; files.py: writing files
     audit.py           audit
+    console.py         console link|sessions|sign-out
     events.py          events list|show|replay; watching.py: --watch
     tasks.py           verification task list|complete
     progress.py        progress of long work
@@ -42,7 +43,7 @@ from connector.cli.output import Group
 COMMANDS = LazyCommands(
     {
         **{name: f"{name}s" for name in ("provider", "user", "verification", "applicant", "token", "example")},
-        **{name: name for name in ("notices", "outbox", "jobs", "audit", "events", "keys")},
+        **{name: name for name in ("notices", "outbox", "jobs", "audit", "events", "keys", "console")},
         **dict.fromkeys(("backup", "restore"), "backups"),
         **dict.fromkeys(("serve", "worker", "migrate", "rotate-keys", "simulate", "demo"), "serve"),
         "check-settings": "settings_check",

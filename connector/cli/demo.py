@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,7 @@ from connector.bootstrap import create_services
 from connector.domain.tenancy import DEFAULT_TENANT
 from connector.settings import Settings
 from connector.simulator.server import Simulator
+from connector.startup import console_link
 
 USER = "alice"
 GIVEN_NAME = "http://wso2.org/claims/givenname"
@@ -57,11 +58,22 @@ def perform(*, once: bool) -> None:
         data_dir = Path(directory)
         port = _free_port()
         with _connector(data_dir, port) as configured:
+            _show_console(configured)
             show = Show(configured)
             provider_id = _set_up(show, configured, simulator)
             _verify(show, provider_id, simulator)
             if not once:
                 _stay(configured, simulator, provider_id)
+
+
+def _show_console(configured: Settings) -> None:
+    """Print the link that signs in to the console."""
+    with closing(create_services(configured)) as services:
+        link = console_link(services, services.tenants.named(DEFAULT_TENANT))
+    if link:
+        click.echo(
+            f"{_bold('The console:')} {link}\n  The link signs you in once; get another with: connector console link"
+        )
 
 
 def _set_up(show: Show, configured: Settings, simulator: Simulator) -> str:

@@ -23,6 +23,8 @@ from connector.store.console_sessions import ConsoleLink, ConsoleSession
 from connector.store.engine import Database
 from connector.store.vault import OpaqueTexts
 
+__all__ = ["ConsoleLink", "ConsoleSession", "ConsoleSessions", "Person"]
+
 log = structlog.get_logger(__name__)
 
 SECRET_BYTES = 32

@@ -19,12 +19,11 @@ from connector.settings.secret import secret_reference
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA")
 JWT, OPAQUE = "jwt", "opaque"
 BASIC, POST = "client_secret_basic", "client_secret_post"
-CONSOLE_SCOPES = (
-    "openid",
-    "profile",
+ADMINISTRATOR_SCOPES = (
     *(f"internal_idvp_{name}" for name in ("view", "add", "update", "delete")),
     *(f"internal_idv_claim_{name}" for name in ("verify", "view", "add", "update", "delete")),
 )
+CONSOLE_SCOPES = ("openid", "profile", *ADMINISTRATOR_SCOPES)
 
 
 def _our_scopes(table: Table) -> Table:

@@ -1,0 +1,125 @@
+"""Signing people in at an issuer: OpenID Connect's code flow, as a client, and the issuer's word that they signed out.
+
+    begin ──► the issuer's pages ──► complete: `iss` (RFC 9207), code and PKCE for tokens, ID token     (signed_in.py)
+
+Authlib does the flow; all calls go through the one bounded client, and keys come from `issuer_keys.py`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from authlib.integrations.flask_client import FlaskIntegration, FlaskOAuth2App
+from authlib.integrations.requests_client import OAuth2Session
+from flask import request, session
+from joserfc.jwk import KeySet
+
+from connector.access.claims import ClaimRules
+from connector.access.discovery import Fetch
+from connector.access.issuer_keys import IssuerKeys
+from connector.http.client import HttpClient
+from connector.http.requests_transport import BoundedTransport
+from connector.settings import Issuer
+
+SECONDS = 10.0  # for each call
+MAX_ANSWER = 256 * 1024
+METADATA_AGE = 600.0  # seconds that an issuer's metadata is kept
+LEEWAY = 60
+ISS_IS_SENT = "authorization_response_iss_parameter_supported"
+
+
+class SignInRefused(Exception):  # noqa: N818  named for what it tells
+    """A sign-in that is refused; the reason is for the log, and holds no token and no code."""
+
+
+class OpenIdClient(FlaskOAuth2App):  # type: ignore[misc]  # Authlib is untyped
+    """The console as a client of one issuer."""
+
+    def __init__(
+        self, settings: Issuer, secret: str, *, proxy: str = "", clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self.settings = settings
+        self.rules = ClaimRules(settings)
+        self.http = HttpClient(ca_file=settings.ca_file, proxy=proxy)
+        self.keys = IssuerKeys(settings, client=self.http)
+        self._clock = clock
+        self._metadata: Mapping[str, Any] = {}
+        self._metadata_at = float("-inf")
+        self._fetching = threading.Lock()
+        kwargs = {
+            "scope": " ".join(settings.console_scopes),
+            "code_challenge_method": "S256",
+            "token_endpoint_auth_method": settings.client_auth if secret else "none",
+        }
+        super().__init__(
+            FlaskIntegration(name := f"console-{hashlib.sha256(settings.issuer.encode()).hexdigest()[:8]}"),
+            name=name,
+            client_id=settings.console_client_id,
+            client_secret=secret or None,
+            client_kwargs=kwargs,
+        )
+
+    def load_server_metadata(self) -> Mapping[str, Any]:
+        """Return the issuer's metadata; raises `FetchError` where it cannot be had."""
+        with self._fetching:
+            if self._clock() - self._metadata_at >= METADATA_AGE:
+                document = Fetch(self.http).metadata(self.settings.issuer)
+                offered = document.get("id_token_signing_alg_values_supported") or ["RS256"]
+                algorithms = [each for each in offered if each in self.settings.algorithms]
+                self._metadata = {**document, "id_token_signing_alg_values_supported": algorithms}
+                self._metadata_at = self._clock()
+            return self._metadata
+
+    def fetch_jwk_set(self, force: bool = False) -> Any:
+        """Return the issuer's keys; `force`: others than those that do not fit."""
+        keys = self.keys.find(None)
+        return _public((self.keys.find_newer(keys) or keys) if force else keys)
+
+    def begin(self, redirect_uri: str, next_url: str) -> str:
+        """Return the issuer's address for a sign-in, which then returns to `redirect_uri` with this browser's state."""
+        flow = self.create_authorization_url(redirect_uri)
+        self.save_authorize_data(redirect_uri=redirect_uri, next=next_url, **flow)
+        return str(flow["url"])
+
+    def next_url(self) -> str | None:
+        """Return where a sign-in leads that has come back; None where this browser has not begun it here."""
+        data = self.framework.get_state_data(session, request.args.get("state", ""))
+        return None if data is None else str(data.get("next", ""))
+
+    def complete(self) -> Mapping[str, Any]:
+        """Return the tokens of a sign-in that has come back, and under `userinfo` the claims of the ID token.
+
+        Raises `SignInRefused`, or an error of Authlib, joserfc or the exchange.
+        """
+        self._check_sender(request.args.get("iss"))
+        claims = {
+            "iss": {"essential": True, "value": self.settings.issuer},
+            "aud": {"essential": True, "value": self.client_id},
+            **{name: {"essential": True} for name in ("sub", "exp", "iat", "nonce")},
+        }
+        tokens: Mapping[str, Any] = self.authorize_access_token(claims_options=claims, leeway=LEEWAY)
+        if not tokens.get("userinfo"):
+            raise SignInRefused("the issuer sent no ID token: it must allow the scope openid")
+        return tokens
+
+    def _check_sender(self, issuer: str | None) -> None:
+        """Check that the answer is this issuer's (RFC 9207): another's code must not be sent here."""
+        is_promised = self.load_server_metadata().get(ISS_IS_SENT) is True
+        if issuer != self.settings.issuer and (issuer is not None or is_promised):
+            raise SignInRefused("the answer is not from the issuer that was asked (iss)")
+
+    def _get_oauth_client(self, **metadata: Any) -> OAuth2Session:
+        session = super()._get_oauth_client(**metadata)
+        transport = BoundedTransport(self.http, SECONDS, MAX_ANSWER)
+        session.mount("https://", transport)
+        session.mount("http://", transport)  # the client refuses all but loopback
+        session.trust_env = False
+        return session
+
+
+def _public(keys: KeySet) -> Any:
+    return keys.as_dict(private=False)

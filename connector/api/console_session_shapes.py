@@ -1,0 +1,56 @@
+"""The console's sessions, as the API and the command line show them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import marshmallow as ma
+
+from connector.services.console_sessions import ConsoleSession
+from connector.services.cursors import Page
+
+
+def _time(example: str) -> ma.fields.DateTime:
+    return ma.fields.DateTime("%Y-%m-%dT%H:%M:%SZ", required=True, metadata={"example": example})
+
+
+class SessionSchema(ma.Schema):
+    """A browser that is signed in to the console."""
+
+    id = ma.fields.String(required=True, metadata={"example": "3b1d6a52-9f3e-4d0b-8a0e-1f2a4c9d7e10"})
+    userId = ma.fields.String(required=True, metadata={"example": "bob"})
+    name = ma.fields.String(required=True, metadata={"example": "Bob Example"})
+    clientId = ma.fields.String(required=True, metadata={"example": "console"})
+    issuer = ma.fields.String(required=True, metadata={"example": "https://idp.example.com/oauth2/token"})
+    scopes = ma.fields.List(ma.fields.String(), required=True, metadata={"example": ["internal_idvp_view"]})
+    createdAt = _time("2026-03-04T05:06:07Z")
+    seenAt = _time("2026-03-04T05:16:07Z")
+    expiresAt = _time("2026-03-04T13:06:07Z")
+
+
+class SessionPageSchema(ma.Schema):
+    """Some of a tenant's sessions, the latest first."""
+
+    sessions = ma.fields.List(ma.fields.Nested(SessionSchema), required=True)
+    nextCursor = ma.fields.String(
+        required=True, allow_none=True, metadata={"description": "For the next page; null on the last."}
+    )
+
+
+def sessions_body(page: Page[ConsoleSession]) -> dict[str, Any]:
+    """Return a page of sessions."""
+    return {"sessions": [_body(each) for each in page.rows], "nextCursor": page.next_cursor}
+
+
+def _body(session: ConsoleSession) -> dict[str, Any]:
+    return {
+        "id": session.session_id,
+        "userId": session.user_id,
+        "name": session.name,
+        "clientId": session.client_id,
+        "issuer": session.issuer,
+        "scopes": sorted(session.scopes),
+        "createdAt": session.created_at,
+        "seenAt": session.seen_at,
+        "expiresAt": session.expires_at,
+    }

@@ -1,0 +1,50 @@
+"""The question before a destructive act: what will happen, how many it concerns, the verb on the button.
+
+A page of its own, so that it works without JavaScript; a link with the macro `ask` opens it as a dialog.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from flask import render_template, request
+
+
+def confirm(
+    title: str,
+    consequence: str,
+    *,
+    verb: str,
+    action: str,
+    back: str,
+    fields: Mapping[str, str] | None = None,
+    type_to_confirm: str = "",
+    reason_label: str = "",
+    is_harmless: bool = False,
+    template: str = "console/confirm.html",
+    **context: object,
+) -> str:
+    """Return the question; its form posts `fields` to `action`, and `back` is where Cancel leads.
+
+    `type_to_confirm` is what has to be typed (checked by the act itself, as `typed`); `reason_label` asks for a
+    reason, posted as `reason`.
+    """
+    return render_template(
+        template,
+        title=title,
+        consequence=consequence,
+        verb=verb,
+        action=action,
+        back=back,
+        fields=fields or {},
+        type_to_confirm=type_to_confirm,
+        reason_label=reason_label,
+        is_harmless=is_harmless,
+        is_dialog=is_part_wanted(),
+        **context,
+    )
+
+
+def is_part_wanted() -> bool:
+    """Whether htmx asks, for a part of a page."""
+    return request.headers.get("HX-Request") == "true"

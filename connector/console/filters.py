@@ -1,0 +1,92 @@
+"""Filters of a list: chips above it, and all of them in the address, so that a list can be shared and bookmarked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from flask import request, url_for
+from werkzeug.datastructures import MultiDict
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A filter with some values to choose from; with `is_several`, more than one of them at once."""
+
+    name: str
+    label: str
+    options: Mapping[str, str]
+    is_several: bool = False
+
+
+@dataclass(frozen=True)
+class Chip:
+    """A filter that is set, as the list shows it; `url` is the list without it."""
+
+    label: str
+    text: str
+    url: str
+
+
+class Filters:
+    """The filters of a list, as the request's query has them; values that no filter knows are left out.
+
+    `text` are filters with any text, such as a user's id; `dates` those with a day.
+    """
+
+    def __init__(
+        self, *choices: Choice, text: Mapping[str, str] | None = None, dates: Mapping[str, str] | None = None
+    ) -> None:
+        self.choices = choices
+        self.text = dict(text or {})
+        self.dates = dict(dates or {})
+        self._query = request.args
+
+    def values(self, name: str) -> list[str]:
+        """Return the values that a filter with several has."""
+        options = next((each.options for each in self.choices if each.name == name), None)
+        given = (value.strip() for value in self._query.getlist(name))
+        return [value for value in dict.fromkeys(given) if value and (options is None or value in options)]
+
+    def value(self, name: str) -> str | None:
+        """Return the value of a filter; None where it is not set."""
+        return next(iter(self.values(name)), None)
+
+    @property
+    def is_set(self) -> bool:
+        """Whether any filter is set."""
+        return bool(self.chips)
+
+    @property
+    def chips(self) -> list[Chip]:
+        """The filters that are set."""
+        return list(self._chips())
+
+    def url(self, **changes: str | list[str] | None) -> str:
+        """Return the list's address with some filters changed, from its first page on; None takes one away."""
+        query = MultiDict((name, value) for name in self._names() for value in self.values(name))
+        for name, value in changes.items():
+            query.setlist(name, value if isinstance(value, list) else [] if value is None else [value])
+        given = {name: query.getlist(name) for name in query if query.getlist(name)}
+        return url_for(request.endpoint or "", **{**(request.view_args or {}), **given})
+
+    def page_url(self, cursor: str | None) -> str | None:
+        """Return the address of the next page; None where there is none."""
+        return None if cursor is None else self.url(cursor=cursor)
+
+    @property
+    def cursor(self) -> str | None:
+        """The page that is asked for; None for the first."""
+        return self._query.get("cursor") or None
+
+    def _names(self) -> list[str]:
+        return [*(each.name for each in self.choices), *self.text, *self.dates]
+
+    def _chips(self) -> Iterator[Chip]:
+        labels = {each.name: each.label for each in self.choices} | self.text | self.dates
+        options = {each.name: each.options for each in self.choices}
+        for name in self._names():
+            values = self.values(name)
+            for value in values:
+                others = [each for each in values if each != value]
+                yield Chip(labels[name], str(options.get(name, {}).get(value, value)), self.url(**{name: others}))

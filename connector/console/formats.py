@@ -1,0 +1,103 @@
+"""How times, durations, ids and numbers are written on pages; all in the viewer's language and zone."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
+
+from babel.dates import get_timezone as find_timezone
+from flask import request
+from flask_babel import format_datetime, format_decimal, format_timedelta, get_timezone
+from flask_babel import gettext as _
+from markupsafe import Markup, escape
+
+from connector.console.ground import now
+
+ZONE_COOKIE = "zone"
+RECENT = timedelta(hours=24)
+SHORT_ID = 8
+
+
+def viewers_zone() -> str:
+    """Return the zone that the browser told; UTC until it has."""
+    zone = request.cookies.get(ZONE_COOKIE, "")
+    try:
+        find_timezone(zone or "UTC")
+    except LookupError:
+        return "UTC"
+    return zone or "UTC"
+
+
+def zone_name() -> str:
+    """Return the name of the viewer's zone."""
+    return str(get_timezone())
+
+
+def time_tag(at: datetime | None, style: str = "auto") -> Markup:
+    """Return a `<time>`: relative within a day, then the date; `style` may be relative, date, or exact.
+
+    The exact time with its zone is in the tooltip.
+    """
+    if at is None:
+        return Markup('<span class="faint">–</span>')
+    exact = f"{format_datetime(at, EXACT)} {zone_name()}"
+    age = now() - at
+    is_relative = style == "relative" or (style == "auto" and abs(age) < RECENT)
+    text = _relative(age) if is_relative else exact if style == "exact" else format_datetime(at, _PATTERNS[style])
+    mark = Markup(' data-relative=""') if is_relative else Markup("")
+    iso = at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return Markup('<time datetime="{}" title="{}"{}>{}</time>').format(iso, exact, mark, text)
+
+
+EXACT = "d MMM y, HH:mm:ss"
+_PATTERNS = {"auto": "d MMM y, HH:mm", "date": "d MMM y", "clock": "HH:mm:ss"}
+
+
+def duration(value: timedelta | float | None) -> str:
+    """Write a duration with the two units that matter: 2 min 41 s."""
+    if value is None:
+        return "–"
+    seconds = value.total_seconds() if isinstance(value, timedelta) else value
+    if seconds < 10:  # noqa: PLR2004  short ones with a tenth
+        return str(_("%(number)s s", number=format_decimal(round(seconds, 1))))
+    parts = [(int(seconds // 86400), _("d")), (int(seconds // 3600 % 24), _("h"))]
+    parts += [(int(seconds // 60 % 60), _("min")), (int(seconds % 60), _("s"))]
+    first = next((at for at, (number, _unit) in enumerate(parts) if number), len(parts) - 1)
+    return " ".join(f"{number} {unit}" for number, unit in parts[first : first + 2] if number)
+
+
+def short_id(value: str | None) -> Markup:
+    """Return the start of an id, with the whole in the tooltip."""
+    if not value:
+        return Markup('<span class="faint">–</span>')
+    short = value if len(value) <= SHORT_ID + 4 else f"{value[:SHORT_ID]}…"
+    return Markup('<code class="id" title="{}">{}</code>').format(value, short)
+
+
+def number(value: float) -> str:
+    """Write a number with the language's separators."""
+    return str(format_decimal(value))
+
+
+def percent(value: float | None) -> str:
+    """Write a share, 0 to 1."""
+    return "–" if value is None else str(_("%(number)s %%", number=format_decimal(round(value * 100))))
+
+
+def claim_name(uri: str) -> str:
+    """Return what people call a claim: its last part, as two words where it has two."""
+    known = {"givenname": _("Given name"), "lastname": _("Last name"), "dob": _("Date of birth")}
+    known |= {"given_name": _("Given name"), "family_name": _("Last name"), "birthdate": _("Date of birth")}
+    last = uri.rstrip("/").rpartition("/")[2] if urlsplit(uri).scheme else uri
+    return known.get(last) or last.replace("_", " ").replace(".", " ").capitalize()
+
+
+def nothing(value: object) -> Markup:
+    """Return a value, or a dash where there is none."""
+    return escape(value) if value not in (None, "") else Markup('<span class="faint">–</span>')
+
+
+def _relative(age: timedelta) -> str:
+    if abs(age) < timedelta(seconds=5):
+        return str(_("now"))
+    return str(format_timedelta(-age, granularity="second", add_direction=True))

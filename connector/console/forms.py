@@ -1,0 +1,46 @@
+"""Forms: Flask-WTF's, with the fields that the console adds.
+
+Texts are lazy, so that they are in the language of the request; the errors of a service are put at their fields.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask_babel import lazy_gettext as _l
+from flask_wtf import FlaskForm
+from wtforms import Field, PasswordField, StringField
+from wtforms.validators import InputRequired
+
+from connector.errors import InvalidField
+
+
+class Form(FlaskForm):  # type: ignore[misc]  # Flask-WTF is untyped
+    """A form; posts are checked for their origin before the view runs, so it needs no token check of its own."""
+
+    class Meta(FlaskForm.Meta):  # type: ignore[misc]
+        """What all forms have in common."""
+
+        csrf = False  # `Story` has checked it, and the macro `form` writes the token
+
+    def reject(self, error: InvalidField, names: dict[str, str]) -> None:
+        """Show the error of a service at the field that it names, else above the form; `names`: theirs to ours."""
+        field = self._fields.get(names.get(error.where, error.where))
+        (field.errors if field is not None else self.form_errors).append(error.why)
+
+
+class SecretField(PasswordField):  # type: ignore[misc]
+    """A secret: never sent to the browser; left empty, the stored one is kept."""
+
+    def __init__(self, label: object = None, *args: Any, is_set: bool = False, **kwargs: Any) -> None:
+        super().__init__(label, *args, **kwargs)
+        self.is_set = is_set
+
+    def process_data(self, value: object) -> None:
+        """Ignore the value of an object."""
+        self.data = None
+
+
+def reason_field(label: object = _l("Reason")) -> Field:
+    """Return a field for the reason of an act, which the audit log keeps."""
+    return StringField(label, [InputRequired(_l("A reason is required: it is kept in the audit log."))])

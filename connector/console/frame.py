@@ -1,0 +1,124 @@
+"""Puts the console into the application: its blueprint, libraries, templates, files, headers and errors."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from flask import Blueprint, Flask, g, redirect, request, url_for
+from flask_babel import Babel, get_locale
+from flask_bootstrap import Bootstrap5
+from flask_wtf.csrf import CSRFProtect, generate_csrf
+from werkzeug.exceptions import NotFound
+from werkzeug.wrappers import Response
+
+from connector.access.openid_client import OpenIdClient
+from connector.console import formats, headers, one_time_links, refusals, sign_in, words
+from connector.console.cookies import ConsoleCookies
+from connector.console.ground import TURNS
+from connector.console.icons import icon
+from connector.console.live import etag
+from connector.console.menu import menu_of
+from connector.console.notices import take_notices
+from connector.console.stories import STORIES
+from connector.console.story import admit
+from connector.console.translations import Catalogues, choose_language
+from connector.console.turns import SignInTurns
+from connector.console.viewer import current_viewer
+from connector.settings import Settings
+from connector.settings.secret import read_secret
+
+HERE = Path(__file__).parent
+
+console = Blueprint("console", __name__, url_prefix="/console", template_folder="templates")
+files = Blueprint("console_files", __name__, static_folder="static", static_url_path="/console/static")
+for _each in (sign_in.blueprint, one_time_links.blueprint, *STORIES):
+    console.register_blueprint(_each)
+console.after_request(headers.protect)
+refusals.install(console)
+
+
+@console.route("")
+def show_first() -> Response:
+    """Lead to the first page that the person may see."""
+    admit(None)
+    lines = menu_of(g.viewer)
+    return redirect(lines[0].url if lines else url_for("console.sessions.show_list"))
+
+
+@console.route("/<path:_path>")
+def show_nothing(_path: str) -> str:
+    """Answer for a page that there is not."""
+    raise NotFound
+
+
+@console.context_processor
+def _names() -> dict[str, Any]:
+    """Return what every page may use."""
+    viewer = current_viewer()
+    return {
+        "viewer": viewer,
+        "menu": menu_of(viewer) if viewer else [],
+        "language": str(get_locale()),
+        "search_url": f"{request.script_root}/console/search",
+    }
+
+
+def install(app: Flask, settings: Settings) -> None:
+    """Install the console in an application that has the use cases and the trusted issuers."""
+    app.secret_key = app.extensions["services"].derive_key("console cookies")
+    app.session_interface = ConsoleCookies()
+    app.config |= {"BOOTSTRAP_SERVE_LOCAL": True, "WTF_CSRF_CHECK_DEFAULT": False, "WTF_CSRF_TIME_LIMIT": None}
+    app.static_url_path = ""  # Bootstrap's files are then under /bootstrap
+    Bootstrap5(app)
+    CSRFProtect(app)
+    Babel(app, locale_selector=choose_language, timezone_selector=formats.viewers_zone)
+    app.extensions["babel"].instance.domain_instance = Catalogues()
+    app.extensions["console_clients"] = _clients(settings)
+    app.extensions[TURNS] = SignInTurns(max(1, settings.console_threads // 2))
+    _install_words(app)
+    app.after_request(headers.protect_file)
+    app.register_blueprint(files)
+    app.register_blueprint(console)
+
+
+def _clients(settings: Settings) -> list[OpenIdClient]:
+    """Return the console as a client of each issuer that it signs people in at."""
+    issuers = [each for each in settings.all_issuers if each.console_client_id]
+    return [
+        OpenIdClient(
+            each,
+            read_secret(each.console_client_secret) if each.console_client_secret else "",
+            proxy=settings.outgoing_proxy,
+        )
+        for each in issuers
+    ]
+
+
+def _install_words(app: Flask) -> None:
+    """Add what templates call."""
+    environment = app.jinja_env
+    environment.trim_blocks = environment.lstrip_blocks = True
+    environment.globals |= {
+        "icon": icon,
+        "asset": asset,
+        "etag": etag,
+        "csrf": generate_csrf,
+        "words": words,
+        "take_notices": take_notices,
+        "zone_name": formats.zone_name,
+    }
+    names = ("time_tag", "duration", "short_id", "number", "percent", "claim_name", "nothing")
+    environment.filters |= {name: getattr(formats, name) for name in names}
+
+
+def asset(name: str) -> str:
+    """Return the address of a file, which changes with its content."""
+    return url_for("console_files.static", filename=name, v=_version(name))
+
+
+@cache
+def _version(name: str) -> str:
+    return hashlib.sha256((HERE / "static" / name).read_bytes()).hexdigest()[:12]

@@ -1,0 +1,36 @@
+"""What the console's answers tell the browser: what a page may load and do, and what may be kept."""
+
+from __future__ import annotations
+
+from flask import g, request
+from werkzeug.wrappers import Response
+
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
+    "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+)
+KEPT = "public, max-age=31536000, immutable"  # files whose address changes with their content
+ASKED = "public, max-age=3600"
+
+
+def protect(response: Response) -> Response:
+    """Add the headers of a page. `g.content_policy` is another policy, for a page that needs more."""
+    headers = response.headers
+    headers["Content-Security-Policy"] = g.get("content_policy", POLICY)
+    headers["X-Frame-Options"] = "DENY"
+    headers["X-Content-Type-Options"] = "nosniff"
+    headers["Referrer-Policy"] = "same-origin"
+    headers["Cross-Origin-Opener-Policy"] = "same-origin"
+    headers["Cross-Origin-Resource-Policy"] = "same-origin"
+    headers["Permissions-Policy"] = "camera=(), microphone=(), geolocation=(), payment=(), usb=()"
+    response.vary.update(("Cookie", "HX-Request"))
+    return response
+
+
+def protect_file(response: Response) -> Response:
+    """Add the headers of a file."""
+    if request.blueprint not in {"console_files", "bootstrap"}:
+        return response
+    response.headers["Cache-Control"] = KEPT if "v" in request.args else ASKED
+    response.headers["Cross-Origin-Resource-Policy"] = "same-origin"
+    return response

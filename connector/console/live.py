@@ -1,0 +1,28 @@
+"""Parts of a page that follow what happens, by polling while the tab is visible.
+
+    {% call live(url_for(".show_state", run_id=run.id), version, seconds=3) %} … {% endcall %}
+
+The part's view answers 304 while its version is unchanged, which costs one small query.
+"""
+
+from __future__ import annotations
+
+from flask import Response, render_template, request
+
+STOP_POLLING = 286  # htmx's
+
+
+def live_part(template: str, version: str, *, is_final: bool = False, **context: object) -> Response:
+    """Return a part, or 304 where the page has this version of it already; a final one is asked for no more."""
+    if request.headers.get("If-None-Match") == etag(version) and not is_final:
+        return Response(status=304)
+    response = Response(render_template(template, version=version, **context))
+    response.headers["ETag"] = etag(version)
+    if is_final:
+        response.status_code = STOP_POLLING
+    return response
+
+
+def etag(version: str) -> str:
+    """Return a version as a header has it."""
+    return f'"{version}"'

@@ -1,0 +1,36 @@
+"""Signing in under --dev, where there is no issuer: a link that works once, within minutes."""
+
+from __future__ import annotations
+
+import structlog
+from flask import Blueprint, g, redirect, request, session
+from flask_babel import gettext as _
+from werkzeug.exceptions import NotFound
+from werkzeug.wrappers import Response as BaseResponse
+
+from connector.access import development
+from connector.console.ground import console_sessions, settings, turns
+from connector.console.sign_in import SignInFailed, safe_next
+from connector.console.viewer import sign_in
+from connector.services.console_sessions import Person
+
+log = structlog.get_logger(__name__)
+
+blueprint = Blueprint("link", __name__)
+
+
+@blueprint.get("/link/<secret>")
+def use(secret: str) -> BaseResponse:
+    """Sign in with a one-time link."""
+    if not settings().dev:
+        raise NotFound
+    turns().count(request.remote_addr or "")
+    link = console_sessions().use_link(g.tenant, secret)
+    if link is None:
+        log.warning("console.sign_in_refused", reason="link: it was used, or has expired")
+        raise SignInFailed(_("This link was used already, or has expired. Get another: connector console link"))
+    session.clear()
+    response = redirect(safe_next(request.args.get("next")))
+    person = Person(link.user_id, link.user_id, development.CLIENT_ID, development.IDENTIFIER, link.scopes)
+    sign_in(response, person)
+    return response

@@ -1,0 +1,136 @@
+"""Errors as pages: what failed, what to do next, and the trace id to report; as a part where htmx asked for one."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+import structlog
+from flask import Blueprint, Response, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+from flask_wtf.csrf import CSRFError
+from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response as BaseResponse
+
+from connector.api.errors import STATUS
+from connector.console.confirm import is_part_wanted
+from connector.console.sign_in import SignInFailed
+from connector.console.story import ScopeMissing, SignedOut
+from connector.console.viewer import current_viewer
+from connector.errors import (
+    ConnectorError,
+    DatabaseUnavailable,
+    InvalidField,
+    OnfidoError,
+    RequestError,
+    TooManyRequests,
+)
+from connector.telemetry import trace_id
+
+log = structlog.get_logger(__name__)
+
+
+def install(blueprint: Blueprint) -> None:
+    """Answer every error of the console's with a page."""
+    blueprint.register_error_handler(SignedOut, _signed_out)
+    blueprint.register_error_handler(ScopeMissing, _scope_missing)
+    blueprint.register_error_handler(SignInFailed, _sign_in_failed)
+    blueprint.register_error_handler(CSRFError, _posted_from_elsewhere)
+    blueprint.register_error_handler(TooManyRequests, _too_many)
+    blueprint.register_error_handler(DatabaseUnavailable, _database_unavailable)
+    blueprint.register_error_handler(ConnectorError, _refused)
+    blueprint.register_error_handler(HTTPException, _http_error)
+    blueprint.register_error_handler(Exception, _unexpected)
+
+
+def _signed_out(_error: SignedOut) -> BaseResponse:
+    is_get = request.method == "GET" and not is_part_wanted()
+    url = url_for("console.sign_in.show_sign_in", next=_here() if is_get else None)
+    if is_get:
+        return redirect(url)
+    log.warning("console.refused", reason="nobody is signed in", path=request.path)
+    response = _page(401, _("You are signed out"), _("Your session has ended. Sign in, and do it again."))
+    if request.method == "GET":
+        response.headers["HX-Redirect"] = url
+    return response
+
+
+def _scope_missing(error: ScopeMissing) -> Response:
+    viewer = current_viewer()
+    log.warning("console.refused", reason="scope", scope=error.scope, user=viewer.principal.subject if viewer else None)
+    sentence = _(
+        "This needs the permission %(scope)s, which your account does not have. Ask the people who administer your "
+        "identity provider for it.",
+        scope=error.scope,
+    )
+    return _page(403, _("You may not see this"), sentence, scope=error.scope)
+
+
+def _sign_in_failed(error: SignInFailed) -> Response:
+    return _page(400, _("You are not signed in"), error.text, retry_url=url_for("console.sign_in.show_sign_in", stay=1))
+
+
+def _posted_from_elsewhere(_error: CSRFError) -> Response:
+    log.warning("console.refused", reason="the form's token is missing or old", path=request.path)
+    return _page(
+        400, _("Nothing was done"), _("The page was open for too long, or is not ours. Load it again, then try again.")
+    )
+
+
+def _too_many(error: TooManyRequests) -> Response:
+    log.warning("console.refused", reason="too many", path=request.path)
+    response = _page(429, _("Too many at once"), error.description)
+    response.headers["Retry-After"] = str(error.retry_after)
+    return response
+
+
+def _database_unavailable(error: DatabaseUnavailable) -> Response:
+    log.error("database.unavailable", reason=error.reason)
+    response = _page(
+        503, _("The database does not answer"), _("Nothing was changed or lost. Try again in a few seconds.")
+    )
+    response.headers["Retry-After"] = "5"
+    return response
+
+
+def _refused(error: ConnectorError) -> Response:
+    if isinstance(error, InvalidField):
+        return _page(400, _("That cannot be done"), error.description)
+    if not isinstance(error, RequestError | OnfidoError):
+        return _unexpected(error)
+    status = STATUS.get(error.code, 400)
+    log.info("request.refused", code=error.code, status=status)
+    title = _("There is no such thing here") if status == HTTPStatus.NOT_FOUND else _("That cannot be done")
+    return _page(status, title, error.description, code=error.code)
+
+
+def _http_error(error: HTTPException) -> BaseResponse:
+    status = error.code or 500
+    if error.response is not None:
+        return error.get_response()
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR:
+        return _unexpected(error)
+    if status == HTTPStatus.NOT_FOUND:
+        return _page(404, _("There is no such page"), _("The address is wrong, or what it named has been removed."))
+    return _page(status, error.name, str(error.description))
+
+
+def _unexpected(error: Exception) -> Response:
+    log.error("request.failed", exc_info=error)
+    return _page(500, _("Something went wrong here"), _("Try again. The log has the details under this trace id."))
+
+
+def _page(status: int, title: str, sentence: str, **context: object) -> Response:
+    template = "console/error_part.html" if is_part_wanted() else "console/error.html"
+    try:
+        viewer = current_viewer()
+    except (ConnectorError, DatabaseUnavailable):
+        viewer = None
+    text = render_template(
+        template, status=status, title=title, sentence=sentence, trace=trace_id.get(), viewer=viewer, **context
+    )
+    return Response(text, status=status)
+
+
+def _here() -> str:
+    query = request.query_string.decode("ascii", "replace")
+    return f"{request.script_root}{request.path}" + (f"?{query}" if query else "")

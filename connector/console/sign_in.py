@@ -1,0 +1,209 @@
+"""Signing in and out, with OpenID Connect at the tenant's issuer.
+
+/console/sign-in ──► /console/sign-in/start ──► the issuer ──► /console/callback ──► the page that was asked for
+/console/sign-out          ends the session here; its page offers to sign out at the issuer as well
+/console/backchannel       the issuer's word that a person has signed out there
+"""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode, urlsplit
+
+import structlog
+from authlib.common.errors import AuthlibBaseError
+from flask import Blueprint, Response, current_app, g, jsonify, redirect, render_template, request, session, url_for
+from flask_babel import gettext as _
+from joserfc.errors import JoseError
+from werkzeug.exceptions import BadRequest
+from werkzeug.wrappers import Response as BaseResponse
+
+from connector.access.back_channel import read_logout
+from connector.access.discovery import FetchError, IssuerUnavailableError
+from connector.access.openid_client import OpenIdClient, SignInRefused
+from connector.access.refusals import TokenRefused
+from connector.access.signed_in import read_person
+from connector.console.ground import console_sessions, public_url, settings, turns
+from connector.console.story import admit
+from connector.console.viewer import current_viewer, is_secure, sign_out
+from connector.console.viewer import sign_in as begin_session
+from connector.errors import ConnectorError
+from connector.http.client import ExchangeError
+from connector.services.console_sessions import Person
+
+log = structlog.get_logger(__name__)
+
+blueprint = Blueprint("sign_in", __name__)
+
+NOT_SIGNED_IN = (AuthlibBaseError, JoseError, SignInRefused, TokenRefused, FetchError, ExchangeError, ValueError)
+
+
+class SignInFailed(Exception):  # noqa: N818  named for what it tells
+    """A sign-in that came to nothing: `text` is for the person, the reason is in the log."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text)
+        self.text = text
+
+
+@blueprint.get("/sign-in")
+def show_sign_in() -> BaseResponse | str:
+    """Lead to the issuer, or ask which where the tenant has several."""
+    next_url = safe_next(request.args.get("next"))
+    if current_viewer() is not None:
+        return redirect(next_url)
+    offered = clients()
+    if len(offered) == 1 and "stay" not in request.args:
+        return redirect(url_for(".start", next=next_url))
+    return render_template("console/sign_in.html", clients=offered, next_url=next_url, dev=settings().dev)
+
+
+@blueprint.get("/sign-in/start")
+def start() -> BaseResponse:
+    """Begin a sign-in at an issuer of the tenant."""
+    turns().count(request.remote_addr or "")
+    offered = clients()
+    at = request.args.get("issuer", "0")
+    if not at.isdecimal() or int(at) >= len(offered):
+        raise BadRequest
+    client = offered[int(at)]
+    try:
+        with turns().one():
+            return redirect(client.begin(_callback_url(), safe_next(request.args.get("next"))))
+    except NOT_SIGNED_IN as error:
+        raise _failed(client, error) from error
+
+
+@blueprint.get("/callback")
+def complete() -> BaseResponse:
+    """Complete a sign-in that comes back from the issuer."""
+    turns().count(request.remote_addr or "")
+    client, next_url = _begun()
+    try:
+        with turns().one():
+            tokens = client.complete()
+            person = read_person(tokens, client, current_app.extensions["issuers"], g.tenant)
+    except NOT_SIGNED_IN as error:
+        raise _failed(client, error) from error
+    session.clear()  # the token of forms, too, is a new one
+    response = redirect(next_url)
+    principal = person.principal
+    begin_session(
+        response,
+        Person(
+            principal.subject,
+            person.name,
+            principal.client_id,
+            principal.issuer,
+            principal.scopes,
+            person.subject,
+            person.issuer_session,
+        ),
+    )
+    return response
+
+
+@blueprint.post("/sign-out")
+def end() -> BaseResponse:
+    """End the session here."""
+    admit(None)
+    client = next((each for each in clients() if each.settings.issuer == g.principal.issuer), None)
+    response = redirect(url_for(".show_signed_out", at=clients().index(client) if client else None))
+    session.clear()
+    sign_out(response)
+    return response
+
+
+@blueprint.get("/signed-out")
+def show_signed_out() -> str:
+    """Confirm the sign-out, and offer to sign out at the issuer as well."""
+    return render_template("console/signed_out.html", issuer_url=_end_session_url(request.args.get("at")))
+
+
+@blueprint.post("/backchannel")
+def take_sign_out() -> Response:
+    """End the sessions that an issuer says have been signed out."""
+    turns().count(request.remote_addr or "")
+    text = request.form.get("logout_token", "")
+    for client in clients():
+        try:
+            signed_out = read_logout(text, client)
+        except TokenRefused as refused:
+            log.warning("console.sign_out_refused", check=refused.check, reason=refused.reason)
+            continue
+        except IssuerUnavailableError:
+            log.warning("console.sign_out_refused", check="keys", reason="the issuer's keys are not available")
+            continue
+        console_sessions().end_of_issuer(
+            client.settings.issuer, subject=signed_out.subject, issuer_session=signed_out.issuer_session
+        )
+        return Response(status=200)
+    response = jsonify(error="invalid_request")
+    response.status_code = 400
+    return response
+
+
+def clients() -> list[OpenIdClient]:
+    """Return the issuers of the request's tenant that sign people in to the console."""
+    known: list[OpenIdClient] = current_app.extensions["console_clients"]
+    return [each for each in known if each.rules.may_name(g.tenant)]
+
+
+def safe_next(url: str | None) -> str:
+    """Return a page of this console; its first page in place of any other address."""
+    home = f"{request.script_root}/console"
+    if not url or not url.isprintable() or "\\" in url:
+        return home
+    parts = urlsplit(url)
+    is_ours = parts.path == home or parts.path.startswith(f"{home}/")
+    if parts.scheme or parts.netloc or not is_ours or "/../" in f"{parts.path}/":
+        return home
+    return url
+
+
+def _begun() -> tuple[OpenIdClient, str]:
+    """Return the client of the sign-in that has come back, and where it leads."""
+    for client in clients():
+        if (next_url := client.next_url()) is not None:
+            return client, safe_next(next_url)
+    log.warning("console.sign_in_refused", reason="state: this browser has not begun it, or too long ago")
+    raise SignInFailed(_("This sign-in was not begun in this browser, or too long ago. Begin again."))
+
+
+def _failed(client: OpenIdClient, error: Exception) -> SignInFailed:
+    """Log why a sign-in came to nothing, without what the issuer sent, and return what the person is told."""
+    code = getattr(error, "error", None)
+    if isinstance(error, TokenRefused):
+        reason = f"{error.check}: {error.reason}"
+    elif isinstance(error, SignInRefused | FetchError | ConnectorError):
+        reason = str(error)
+    else:
+        reason = str(code) if isinstance(code, str) else type(error).__name__
+    log.warning("console.sign_in_refused", issuer=client.settings.issuer, reason=reason[:300])
+    if code == "access_denied":
+        return SignInFailed(_("The sign-in was cancelled, or you may not use this console."))
+    if isinstance(error, FetchError | ExchangeError):
+        return SignInFailed(_("The identity provider does not answer. Try again in a minute."))
+    if isinstance(error, TokenRefused) and error.check == "tenant":
+        return SignInFailed(_("Your account belongs to another organization than this console."))
+    return SignInFailed(_("The identity provider’s answer could not be accepted. The log says why."))
+
+
+def _callback_url() -> str:
+    return f"{public_url()}{g.tenant.path}/console/callback"
+
+
+def _end_session_url(at: str | None) -> str | None:
+    """Return the issuer's address for signing out there; None where it has none, or does not answer."""
+    offered = clients()
+    if at is None or not at.isdecimal() or int(at) >= len(offered):
+        return None
+    client = offered[int(at)]
+    try:
+        endpoint = client.load_server_metadata().get("end_session_endpoint")
+    except FetchError:
+        return None
+    if not isinstance(endpoint, str) or (is_secure() and not endpoint.startswith("https://")):
+        return None
+    back = f"{public_url()}{g.tenant.path}/console"
+    query = urlencode({"client_id": client.client_id, "post_logout_redirect_uri": back})
+    return f"{endpoint}{'&' if '?' in endpoint else '?'}{query}"

@@ -1,0 +1,100 @@
+// The console's few behaviours: parts that follow what happens, the question before an act, copying, the search key.
+// Every page works without them.
+(() => {
+  const announce = (text) => {
+    const place = document.getElementById("announce");
+    if (place && text && place.textContent !== text) place.textContent = text;
+  };
+
+  // Live parts: asked for only while they can be seen, and sent again only when they have changed.
+  const isLive = (element) => element.hasAttribute("data-live");
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    if (isLive(event.detail.elt) && (document.hidden || event.detail.elt.contains(document.activeElement))) event.preventDefault();
+  });
+  document.addEventListener("htmx:configRequest", (event) => {
+    const { elt, headers } = event.detail;
+    if (isLive(elt) && elt.dataset.version) headers["If-None-Match"] = elt.dataset.version;
+  });
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    const { elt, xhr } = event.detail;
+    if (!isLive(elt)) return;
+    if (xhr.status >= 400) {
+      event.detail.shouldSwap = false;
+      stale(elt, true);
+    } else {
+      elt.dataset.version = xhr.getResponseHeader("ETag") || "";
+    }
+  });
+  document.addEventListener("htmx:afterRequest", (event) => {
+    const { elt, xhr } = event.detail;
+    if (!isLive(elt)) return;
+    if (xhr.status < 400 && xhr.status > 0) stale(elt, false);
+    const news = elt.querySelector("[data-announce]");
+    if (xhr.status === 200 && news) announce(news.textContent.trim());
+  });
+  document.addEventListener("htmx:sendError", (event) => { if (isLive(event.detail.elt)) stale(event.detail.elt, true); });
+  const stale = (element, is) => {
+    element.classList.toggle("is-stale", is);
+    element.title = is ? document.body.dataset.stale : "";
+  };
+
+  // The question before a destructive act is a page of its own; opened from here, it is a dialog.
+  document.addEventListener("htmx:afterSwap", (event) => {
+    const dialog = document.getElementById("dialog");
+    if (event.detail.target !== dialog || dialog.open) return;
+    dialog.showModal();
+    check(dialog);
+  });
+  document.addEventListener("click", (event) => {
+    const close = event.target.closest("[data-close]");
+    const dialog = close?.closest("dialog");
+    if (dialog) {
+      event.preventDefault();
+      dialog.close();
+    }
+  });
+  document.addEventListener("close", (event) => { if (event.target.id === "dialog") event.target.replaceChildren(); }, true);
+  const check = (place) => place.querySelectorAll("[data-must-be]").forEach((field) => {
+    const button = field.form.querySelector("[type=submit]");
+    const set = () => { button.disabled = field.value !== field.dataset.mustBe; };
+    field.addEventListener("input", set);
+    set();
+  });
+
+  // Copying; where the browser does not allow it (plain http), the text is selected.
+  document.addEventListener("click", async (event) => {
+    const button = event.target.closest("[data-copy]");
+    if (!button) return;
+    try {
+      await navigator.clipboard.writeText(button.dataset.copy);
+      announce(document.body.dataset.copied);
+      button.classList.add("is-copied");
+    } catch {
+      const text = button.previousElementSibling;
+      if (text) getSelection().selectAllChildren(text);
+    }
+  });
+
+  // Relative times go on.
+  const language = document.documentElement.lang || "en";
+  const relative = new Intl.RelativeTimeFormat(language, { numeric: "auto" });
+  const units = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
+  const refresh = () => document.querySelectorAll("time[data-relative]").forEach((element) => {
+    const seconds = Math.round((new Date(element.dateTime) - Date.now()) / 1000);
+    const [unit, size] = units.find(([, each]) => Math.abs(seconds) >= each) || units[3];
+    element.textContent = relative.format(Math.trunc(seconds / size), unit);
+  });
+  setInterval(() => { if (!document.hidden) refresh(); }, 20000);
+
+  document.addEventListener("keydown", (event) => {
+    const isTyping = event.target.closest("input, textarea, select, [contenteditable]");
+    if (event.key === "/" && !isTyping && !event.ctrlKey && !event.metaKey && !event.altKey) {
+      event.preventDefault();
+      document.getElementById("q")?.focus();
+    }
+  });
+  addEventListener("DOMContentLoaded", () => {
+    check(document);
+    document.querySelector("[data-focus]")?.focus();
+  });
+})();

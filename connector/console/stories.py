@@ -1,0 +1,40 @@
+"""The stories of the console, each with its own pages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from connector.console import (
+    audit,
+    deliveries,
+    events,
+    home,
+    jobs,
+    providers,
+    reviews,
+    sample,
+    search,
+    sessions,
+    settings,
+    users,
+    verification,
+    verifications,
+)
+from connector.console.story import Story
+
+STORIES: Sequence[Story] = (
+    home.story,
+    verifications.story,
+    verification.story,
+    reviews.story,
+    users.story,
+    providers.story,
+    events.story,
+    deliveries.story,
+    audit.story,
+    jobs.story,
+    settings.story,
+    search.story,
+    sessions.story,
+    sample.story,
+)

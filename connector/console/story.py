@@ -1,0 +1,87 @@
+"""A story of the console: its pages and acts, each with the scope that it needs.
+
+    providers = Story("providers")
+
+    @providers.page("/<provider_id>/setup", scope="internal_idvp_view")      GET   /console/providers/…/setup
+    @providers.act("/<provider_id>/disable", scope="internal_idvp_update")   POST, only from our own forms
+
+The wrappers see to it that somebody is signed in, has the scope, and that a post is the console's own.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import structlog
+from flask import Blueprint, current_app, g, request
+from werkzeug.wrappers import Response
+
+from connector.access.gate import REQUIRED_SCOPE
+from connector.console.viewer import current_viewer
+
+log = structlog.get_logger(__name__)
+
+View = TypeVar("View", bound=Callable[..., Any])
+
+
+class SignedOut(Exception):  # noqa: N818  named for what it tells
+    """Nobody is signed in, or no longer."""
+
+
+class ScopeMissing(Exception):  # noqa: N818  named for what it tells
+    """The person is signed in, but may not do this."""
+
+    def __init__(self, scope: str) -> None:
+        super().__init__(scope)
+        self.scope = scope
+
+
+class Story(Blueprint):
+    """The pages and acts of one story, under `/console/<name>`; `path` is "" for the first page of all."""
+
+    def __init__(self, name: str, path: str | None = None) -> None:
+        prefix = f"/{name}" if path is None else path
+        super().__init__(name, __name__, url_prefix=prefix or None)
+
+    def page(self, rule: str = "", *, scope: str | None) -> Callable[[View], View]:
+        """Declare a page; who has the scope may see it."""
+        return self._view(rule, scope, "GET")
+
+    def act(self, rule: str, *, scope: str | None) -> Callable[[View], View]:
+        """Declare what a form posts to; who has the scope may do it."""
+        return self._view(rule, scope, "POST")
+
+    def form(self, rule: str, *, scope: str | None) -> Callable[[View], View]:
+        """Declare a page with a form that is posted to its own address."""
+        return self._view(rule, scope, "GET", "POST")
+
+    def _view(self, rule: str, scope: str | None, *methods: str) -> Callable[[View], View]:
+        def decorate(view: View) -> View:
+            @functools.wraps(view)
+            def guarded(*args: Any, **kwargs: Any) -> Response | str:
+                admit(scope)
+                answer: Response | str = view(*args, **kwargs)
+                return answer
+
+            setattr(guarded, REQUIRED_SCOPE, scope)
+            self.add_url_rule(rule, view.__name__, guarded, methods=list(methods))
+            return view
+
+        return decorate
+
+
+def admit(scope: str | None) -> None:
+    """Admit a request: `g.viewer` and `g.principal` are who makes it.
+
+    Raises `SignedOut`, `ScopeMissing`, or the error for a post that does not come from one of our pages.
+    """
+    viewer = current_viewer()
+    if viewer is None:
+        raise SignedOut
+    g.principal = viewer.principal
+    if request.method == "POST":
+        current_app.extensions["csrf"].protect()
+    if scope is not None and not viewer.may(scope):
+        raise ScopeMissing(scope)

@@ -1,0 +1,65 @@
+"""Translations, read from their sources: the `.po` files of `translations/`.
+
+They are compiled in memory when a language is first asked for, so that a clone, a wheel and the tests use what
+translators wrote, and no compiled file can be older than it.
+"""
+
+from __future__ import annotations
+
+import io
+import threading
+from pathlib import Path
+
+from babel.messages.mofile import write_mo
+from babel.messages.pofile import read_po
+from babel.support import NullTranslations, Translations
+from flask import g, request
+from flask_babel import Domain, get_locale
+
+FOLDER = Path(__file__).parent / "translations"
+SOURCE = "en"
+LANGUAGE_COOKIE = "language"
+
+
+class Catalogues(Domain):  # type: ignore[misc]  # Flask-Babel is untyped
+    """The catalogues of all languages."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._catalogues: dict[str, NullTranslations] = {}
+        self._lock = threading.Lock()
+
+    def get_translations(self) -> NullTranslations:
+        """Return the catalogue for the request's language."""
+        language = str(get_locale() or SOURCE)
+        with self._lock:
+            if language not in self._catalogues:
+                self._catalogues[language] = load(language)
+            return self._catalogues[language]
+
+
+def load(language: str) -> NullTranslations:
+    """Return the catalogue of a language; an empty one where there is none: texts then stay English."""
+    path = FOLDER / language / "LC_MESSAGES" / "messages.po"
+    if not path.exists():
+        return NullTranslations()
+    with path.open(encoding="utf-8") as source:
+        catalogue = read_po(source, locale=language)
+    compiled = io.BytesIO()
+    write_mo(compiled, catalogue)
+    compiled.seek(0)
+    return Translations(compiled)
+
+
+def languages() -> list[str]:
+    """Return the languages that there are."""
+    return [SOURCE, *sorted(each.parent.parent.name for each in FOLDER.glob("*/LC_MESSAGES/messages.po"))]
+
+
+def choose_language() -> str:
+    """Return the language of the request, of those that its pages have been translated to (`g.languages`)."""
+    known = g.get("languages", (SOURCE,))
+    chosen = request.cookies.get(LANGUAGE_COOKIE)
+    if chosen is not None and chosen in known:
+        return chosen
+    return request.accept_languages.best_match(known) or SOURCE

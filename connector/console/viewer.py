@@ -1,0 +1,80 @@
+"""Who looks at a page: the session that the browser's cookie names, and what the person may do."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from flask import g, request
+from werkzeug.wrappers import Response
+
+from connector.access.claims import Principal
+from connector.console.ground import console_sessions, public_url
+from connector.services.console_sessions import ConsoleSession, Person
+
+
+@dataclass(frozen=True)
+class Viewer:
+    """A person who is signed in."""
+
+    session: ConsoleSession
+
+    @property
+    def name(self) -> str:
+        """How the person is named on pages."""
+        return self.session.name
+
+    def may(self, scope: str) -> bool:
+        """Whether the person has a scope; what needs none has an empty one."""
+        return not scope or scope in self.session.scopes
+
+    @property
+    def principal(self) -> Principal:
+        """The caller, as the API knows callers."""
+        session = self.session
+        return Principal(session.user_id, session.client_id, session.scopes, session.tenant, session.issuer)
+
+
+def current_viewer() -> Viewer | None:
+    """Return who is signed in at the request's tenant; None where nobody is."""
+    if "viewer" not in g:
+        secret = request.cookies.get(cookie_name())
+        session = console_sessions().find(g.tenant, secret) if secret else None
+        g.viewer = Viewer(session) if session else None
+    viewer: Viewer | None = g.viewer
+    return viewer
+
+
+def actor() -> str:
+    """Return who acts, for the history."""
+    principal: Principal = g.principal
+    return principal.actor
+
+
+def sign_in(response: Response, person: Person) -> None:
+    """Begin a session and give the browser its cookie; whatever session the browser had here ends."""
+    secret = console_sessions().begin(g.tenant, person, request.cookies.get(cookie_name()))
+    response.set_cookie(
+        cookie_name(), secret, secure=is_secure(), httponly=True, samesite="Lax", path="/", max_age=None
+    )
+
+
+def sign_out(response: Response) -> None:
+    """End the session, and take the cookie away."""
+    if viewer := current_viewer():
+        console_sessions().end(g.tenant, viewer.session.session_id)
+    response.delete_cookie(cookie_name(), secure=is_secure(), httponly=True, samesite="Lax", path="/")
+
+
+def cookie_name() -> str:
+    """Return the cookie's name: `__Host-` binds it to this host over https; each tenant has one of its own."""
+    return host_cookie(f"console-{g.tenant.name}")
+
+
+def host_cookie(name: str) -> str:
+    """Return the name of a cookie that no other host can set; over http, for development, there is no such name."""
+    return f"__Host-{name}" if is_secure() else name
+
+
+def is_secure() -> bool:
+    """Whether browsers reach the console over https."""
+    return public_url().startswith("https://")

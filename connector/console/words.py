@@ -1,0 +1,89 @@
+"""How a state is shown: never by colour alone, always icon, word and colour.
+
+The colours mean one thing each: `good` verified, approved, delivered; `bad` declined, differs, given up; `wait` review,
+warning, retry; `run` under way; `none` nothing to say; `fault` a technical error or a refused event; `test` sandbox.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+
+
+@dataclass(frozen=True)
+class State:
+    """A state as a badge shows it."""
+
+    kind: str
+    icon: str
+    text: object
+
+
+RUN_STATES: Mapping[str, State] = {
+    "starting": State("run", "play-fill", _l("Starting")),
+    "awaiting_input": State("run", "camera", _l("Waits for the user")),
+    "awaiting_client_input": State("run", "hourglass-split", _l("Waits for the application")),
+    "processing": State("run", "arrow-repeat", _l("Being checked")),
+    "approved": State("good", "check-lg", _l("Approved")),
+    "declined": State("bad", "x-lg", _l("Declined")),
+    "review": State("wait", "hourglass-split", _l("In review")),
+    "abandoned": State("none", "dash-lg", _l("Abandoned")),
+    "error": State("fault", "exclamation-octagon", _l("Error")),
+}
+ATTRIBUTE_STATES: Mapping[str, State] = {
+    "verified": State("good", "check-lg", _l("Verified")),
+    "clear": State("good", "check-lg", _l("Same as on the document")),
+    "consider": State("bad", "x-lg", _l("Differs")),
+    "differs": State("bad", "x-lg", _l("Differs")),
+    "unidentified": State("none", "question-lg", _l("Not readable")),
+    "not_compared": State("none", "dash-lg", _l("Not compared")),
+    "value_changed": State("wait", "arrow-repeat", _l("Changed since")),
+    "sandbox": State("test", "cone-striped", _l("Sandbox")),
+    "watchlist_match": State("bad", "exclamation-triangle-fill", _l("Withdrawn after a match")),
+}
+DELIVERY_STATES: Mapping[str, State] = {
+    "ready": State("run", "arrow-repeat", _l("Waiting")),
+    "done": State("good", "check-lg", _l("Delivered")),
+    "dead": State("bad", "send-x", _l("Given up")),
+}
+EVENT_STATES: Mapping[str, State] = {
+    "applied": State("good", "check-lg", _l("Applied")),
+    "parked": State("wait", "hourglass-split", _l("Parked")),
+    "noted": State("none", "dash-lg", _l("Noted")),
+    "refused": State("fault", "shield-x", _l("Refused")),
+}
+SANDBOX = State("test", "cone-striped", _l("Sandbox"))
+LIVE = State("good", "circle-fill", _l("Live"))
+DISABLED = State("none", "dash-lg", _l("Disabled"))
+
+
+def run_state(status: str) -> State:
+    """Return how the status of a run is shown; one that is not known counts as open."""
+    return RUN_STATES.get(status) or State("run", "arrow-repeat", _('Onfido says "%(status)s"', status=status))
+
+
+def attribute_state(status: str | None, *, is_verified: bool) -> State:
+    """Return how the result of an attribute is shown."""
+    if is_verified:
+        return ATTRIBUTE_STATES["verified"]
+    if status is None:
+        return State("none", "dash-lg", _("Not checked yet"))
+    return ATTRIBUTE_STATES.get(status) or State("none", "question-lg", status)
+
+
+def delivery_state(state: str) -> State:
+    """Return how the state of a delivery is shown."""
+    return DELIVERY_STATES.get(state) or State("none", "question-lg", state)
+
+
+def event_state(state: str) -> State:
+    """Return how the state of an event is shown."""
+    return EVENT_STATES.get(state) or State("none", "question-lg", state)
+
+
+def environment_state(environment: str | None) -> State | None:
+    """Return the badge of an environment: the sandbox's is shown wherever it applies, one that is not known nowhere."""
+    return {"sandbox": SANDBOX, "live": LIVE}.get(environment or "")

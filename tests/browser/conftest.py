@@ -1,0 +1,91 @@
+"""The console in a real browser: Debian's Chromium, driven by Playwright, one for the whole run.
+
+`make browser-test` runs these; `make test` does not. Where BROWSER_PICTURES names a folder, each `shot` is kept there.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Playwright, sync_playwright
+
+from connector.domain.tenancy import DEFAULT_TENANT
+from connector.simulator.server import Simulator
+from tests.browser.visiting import ALL_SCOPES, Visitor
+from tests.harness import Clock, ConnectorServer, World
+from tests.patience import patient_settings
+
+CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
+HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests of this folder."""
+    for item in items:
+        if HERE in item.path.parents:
+            item.add_marker("browser")
+
+
+@pytest.fixture(scope="session")
+def playwright() -> Iterator[Playwright]:
+    """The driver."""
+    with sync_playwright() as running:
+        yield running
+
+
+@pytest.fixture(scope="session")
+def chromium(playwright: Playwright) -> Iterator[Browser]:
+    """The browser."""
+    if not Path(CHROMIUM).exists():
+        pytest.fail(f"{CHROMIUM} is not there: apt-get install chromium, or name another with CHROMIUM")
+    browser = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
+    yield browser
+    browser.close()
+
+
+@pytest.fixture(scope="session", params=["sqlite", "postgresql"])
+def place(
+    request: pytest.FixtureRequest,
+    new_database: Callable[[str], str],
+    standing_simulator: Simulator,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[World]:
+    """A connector that is served as long as the tests last, over each database; tests make providers of their own."""
+    data_dir = tmp_path_factory.mktemp("data")
+    data_dir.chmod(0o700)
+    clock = Clock()
+    settings = patient_settings(data_dir, new_database(request.param))
+    with ConnectorServer(settings, clock) as connector:
+        yield World(connector, standing_simulator, clock)
+
+
+@pytest.fixture
+def visit(chromium: Browser, place: World, request: pytest.FixtureRequest) -> Iterator[Callable[..., Visitor]]:
+    """Sign somebody in, in a browser of their own: `visit(scopes=…, tenant=…, width=…, scheme=…)`.
+
+    At the end of the test, no page may have broken its Content-Security-Policy, thrown an error, or held a secret.
+    """
+    visitors: list[Visitor] = []
+
+    def begin(
+        scopes: tuple[str, ...] = ALL_SCOPES,
+        tenant: str = DEFAULT_TENANT,
+        *,
+        user: str = "admin",
+        width: int = 1280,
+        scheme: str = "light",
+        javascript: bool = True,
+    ) -> Visitor:
+        visitor = Visitor(chromium, place, tenant, request.node.name, width=width, scheme=scheme, javascript=javascript)
+        visitors.append(visitor)
+        visitor.sign_in(user, scopes)
+        return visitor
+
+    yield begin
+    for visitor in visitors:
+        visitor.leave()
+    for visitor in visitors:
+        visitor.check()
