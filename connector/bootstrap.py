@@ -14,7 +14,7 @@ from typing import Any
 
 from connector.ground import Clock, open_database, utc_now
 from connector.job_kinds import job_kinds
-from connector.lookups import Lookups
+from connector.numbers import Numbers
 from connector.part import part
 from connector.private_file import make_data_dir
 from connector.providing import Providing
@@ -25,9 +25,9 @@ from connector.services.application.write_back import WriteBack
 from connector.services.jobs.steps import JobSteps, Kind
 from connector.services.journal import Subscriber
 from connector.services.key_rotation import fingerprint_key, sealing_key
+from connector.services.lookup.dry_runs import DryRuns
 from connector.services.lookup.events import EventLookup
 from connector.services.lookup.evidence import Evidence
-from connector.services.lookup.user_status import UserStatuses
 from connector.services.lookup.verifications import VerificationLookup
 from connector.services.outbox import Handler, Outbox
 from connector.services.people.applicants import Applicants
@@ -53,7 +53,7 @@ from connector.settings import Settings
 from connector.store.vault import Fingerprints, OpaqueTexts, Vault, read_keys
 
 
-class Services(Lookups, Providing):
+class Services(Numbers, Providing):
     """The use cases on one open database: the command line works on them directly, the web application over HTTP."""
 
     def open_configured(self) -> None:
@@ -156,6 +156,11 @@ class Services(Lookups, Providing):
         )
 
     @part
+    def dry_runs(self) -> DryRuns:
+        """Try drafts of claim mappings."""
+        return DryRuns(self.database, self.providers, self.lookup, self.kept, self._fingerprints)
+
+    @part
     def delivery_proofs(self) -> DeliveryProofs:
         """Prove deliveries."""
         days = self.settings.delivery_retention_days
@@ -176,11 +181,6 @@ class Services(Lookups, Providing):
     def directory_checks(self) -> DirectoryChecks:
         """Compare users with remote directories."""
         return DirectoryChecks(self.database, self.tenants, self._user_values, self.users, self._journal, self._clock)
-
-    @part
-    def user_statuses(self) -> UserStatuses:
-        """Look up why users are not verified."""
-        return UserStatuses(self.database, self.providers, self._user_values, self.kept, self._clock)
 
     @part
     def job_steps(self) -> JobSteps:
@@ -244,6 +244,7 @@ class Services(Lookups, Providing):
             (
                 self.directory_checks.begin_due,
                 self.health_checks.begin_due,
+                self.daily_counts.count_due,
                 self.jobs.forget,
                 self.job_steps.resume_stalled,
             ),

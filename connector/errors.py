@@ -51,6 +51,7 @@ class Code(StrEnum):
     WEBHOOK_REFUSED = "IDVP-60018", "Onfido refused the webhook"
     DELIVERY_NOT_FOUND = "IDVP-60019", "No such delivery"
     ENDPOINT_NOT_FOUND = "IDVP-60020", "No such endpoint for notices"
+    RESULT_NOT_KEPT = "IDVP-60021", "The run's output is not kept"
     EVENT_NOT_FOUND = "IDVP-60030", "No such event"
     EVENT_BODY_GONE = "IDVP-60031", "The event's body is not kept"
     JOB_NOT_FOUND = "IDVP-60070", "No such job"

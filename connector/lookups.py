@@ -10,6 +10,7 @@ from connector.services.jobs.jobs import Jobs
 from connector.services.lookup.audit import Audit
 from connector.services.lookup.readings import Readings
 from connector.services.lookup.user_list import UserList
+from connector.services.lookup.user_status import UserStatuses
 from connector.services.results.kept import KeptResults
 
 
@@ -41,3 +42,8 @@ class Lookups(Notifying):
         """Ask for long work, follow it, and download its result."""
         retention = timedelta(days=self.settings.delivery_retention_days)
         return Jobs(self.database, self._vault, self._texts, self._journal, retention, self._clock)
+
+    @part
+    def user_statuses(self) -> UserStatuses:
+        """Look up why users are not verified."""
+        return UserStatuses(self.database, self.providers, self._user_values, self.kept, self._clock)

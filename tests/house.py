@@ -73,8 +73,9 @@ HOUSE: Mapping[str, Room] = {
     "lookups": room(
         f"{_CELLAR} ground notifying part services.jobs services.lookup services.providers services.results"
     ),
+    "numbers": room(f"{_CELLAR} lookups part services.providers services.lookup"),
     "bootstrap": room(
-        f"{_CELLAR} http ground part private_file relay settings lookups providing services.providers "
+        f"{_CELLAR} http ground part private_file relay settings numbers providing services.providers "
         "services.results "
         "services.starting services.lookup services.people services.application services.jobs services.upkeep "
         "job_kinds"

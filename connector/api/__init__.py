@@ -6,6 +6,7 @@
     providers.py     /api/server/v1/idv-providers          an administrator registers providers
     setup.py         …/idv-providers/{id}/test-connection, …/webhook
     verifications.py …/idv-providers/{id}/verifications    an administrator reads verifications and decides on them
+    statistics.py    /api/server/v1/statistics             the numbers of a period
     csv.py           …/verifications.csv                   verifications as CSV, line by line (`csv_lines.py`)
     evidence.py      …/verifications/{run-id}/evidence-folder, …  Onfido's files of a run
     tasks.py         …/verifications/{run-id}/tasks        an application completes Send/Receive Data tasks

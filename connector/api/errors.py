@@ -43,6 +43,7 @@ STATUS: Mapping[Code, int] = {
     Code.WEBHOOK_NOT_FOUND: 404,
     Code.DELIVERY_NOT_FOUND: 404,
     Code.ENDPOINT_NOT_FOUND: 404,
+    Code.RESULT_NOT_KEPT: 404,
     Code.EVENT_NOT_FOUND: 404,
     Code.EVENT_BODY_GONE: 410,
     Code.JOB_NOT_FOUND: 404,

@@ -12,10 +12,11 @@ from connector.api.health_shapes import HealthListSchema, HealthSchema, health_b
 from connector.api.parsing import Blueprint
 from connector.api.provider_shapes import ProviderRequestSchema
 from connector.api.providers import PREFIX, read_config
-from connector.api.setup_shapes import ReadinessSchema, WebhookSchema
+from connector.api.setup_shapes import MatchImpactSchema, ReadinessSchema, WebhookSchema
 from connector.api.shares import Lasting
 from connector.domain.readiness import Readiness
 from connector.errors import Code
+from connector.services.lookup.match_impact import Impact, MatchImpact
 from connector.services.providers.health import HealthRecords
 from connector.services.providers.setup import Setup, Webhook
 from connector.services.providers.trial import Trials
@@ -110,6 +111,19 @@ def remove_webhook(provider_id: str) -> None:
     Results then arrive only by polling Onfido, some minutes later.
     """
     _setup().remove_webhook(g.tenant, provider_id, current_app.config["PUBLIC_URL"], g.principal.actor)
+
+
+@blueprint.get("/<provider_id>/match-impact")
+@blueprint.requires("internal_idvp_view")
+@blueprint.refuses(Code.PROVIDER_NOT_FOUND)
+@blueprint.response(200, MatchImpactSchema)
+def get_match_impact(provider_id: str) -> Impact:
+    """Estimate what `unverifyOnMatch` would have withdrawn in the last 90 days, from the history.
+
+    Matches are known as far as Onfido's events of them were wanted: by the provider, or by an endpoint for notices.
+    """
+    impact: MatchImpact = current_app.extensions["services"].match_impact
+    return impact.estimate(g.tenant, provider_id)
 
 
 def _trials() -> Trials:

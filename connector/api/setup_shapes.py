@@ -5,7 +5,22 @@ from __future__ import annotations
 import marshmallow as ma
 from marshmallow import fields, validate
 
-from connector.api.fields import Flag
+from connector.api.fields import Flag, Moment
+
+
+class MatchImpactSchema(ma.Schema):
+    """What `unverifyOnMatch` would have done since then, of how many matches and users.
+
+    `withdrawn` is how many verified claims these would have withdrawn.
+    Users who were removed since are counted, their claims are not. `isComplete` is false where there were more matches
+    than the latest thousand, which are looked at.
+    """
+
+    since = Moment(required=True)
+    matches = fields.Integer(required=True)
+    users = fields.Integer(required=True)
+    withdrawn = fields.Integer(required=True)
+    isComplete = Flag(required=True, attribute="is_complete")
 
 
 class CheckSchema(ma.Schema):

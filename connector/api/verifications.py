@@ -6,6 +6,7 @@ from typing import Any
 
 from flask import current_app, g
 
+from connector.api.dry_run_shapes import DraftSchema, DryRunSchema, dry_run_body, read_draft
 from connector.api.error_responses import DIRECTORY, ONFIDO
 from connector.api.errors import PROVIDER_ERRORS
 from connector.api.explanation_shapes import ExplanationSchema, explanation_body
@@ -25,6 +26,7 @@ from connector.api.verification_shapes import (
 from connector.domain.history import Change
 from connector.domain.verification_filter import RISING, read_filter
 from connector.errors import Code
+from connector.services.lookup.dry_runs import DryRuns
 from connector.services.lookup.user_status import UserStatuses
 from connector.services.lookup.verifications import VerificationLookup
 from connector.services.providers.registry import Providers
@@ -119,6 +121,23 @@ def explain_verification(provider_id: str, run_id: str) -> dict[str, Any]:
     """
     check_provider(provider_id)
     return explanation_body(*_lookup().explain(g.tenant, run_id, provider_id))
+
+
+@blueprint.post("/verifications/<run_id>/dry-run")
+@blueprint.requires("internal_idv_claim_view")
+@blueprint.refuses(
+    Code.PROVIDER_NOT_FOUND, Code.VERIFICATION_NOT_FOUND, Code.VERIFICATION_NOT_ENDED, Code.RESULT_NOT_KEPT
+)
+@blueprint.arguments(DraftSchema)
+@blueprint.response(200, DryRunSchema)
+def try_mapping(body: dict[str, Any], provider_id: str, run_id: str) -> dict[str, Any]:
+    """Try a draft of the provider's claim mapping against a run, as long as its output is kept.
+
+    Nothing is changed. Where the draft sends a value as another field, the run cannot tell what Onfido would say.
+    """
+    check_provider(provider_id)
+    dry_runs: DryRuns = current_app.extensions["services"].dry_runs
+    return dry_run_body(dry_runs.run(g.tenant, run_id, read_draft(body), provider_id))
 
 
 @blueprint.get("/verifications/<run_id>/history")

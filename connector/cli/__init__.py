@@ -17,8 +17,10 @@
     verifications.py   verification list|show|refresh|decide
     csv.py             verification export
     evidence.py        verification timeline|evidence; files.py: writing files
+    what_if.py         verification dry-run, provider match-impact
     audit.py           audit
     console.py         console link|sessions|sign-out
+    stats.py           stats
     events.py          events list|show|replay; watching.py: --watch
     tasks.py           verification task list|complete
     progress.py        progress of long work
@@ -47,6 +49,7 @@ COMMANDS = LazyCommands(
         **dict.fromkeys(("backup", "restore"), "backups"),
         **dict.fromkeys(("serve", "worker", "migrate", "rotate-keys", "simulate", "demo"), "serve"),
         "check-settings": "settings_check",
+        "stats": "stats",
     },
     lambda module, name: getattr(import_module(f"connector.cli.{module}"), name.replace("-", "_")),
 )

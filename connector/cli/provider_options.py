@@ -34,7 +34,7 @@ class ClaimMapping(click.ParamType[tuple[str, str]]):
         return uri, applicant_field
 
 
-def _dialect(_context: click.Context, parameter: click.Parameter, name: str | None) -> dict[str, str]:
+def read_dialect(_context: click.Context, parameter: click.Parameter, name: str | None) -> dict[str, str]:
     """Read a claim dialect, by its name or from a file: a JSON object from local claims to applicant fields."""
     known = dialect_files()
     path = known.get(name or "", Path(name or ""))
@@ -46,7 +46,7 @@ def _dialect(_context: click.Context, parameter: click.Parameter, name: str | No
     return claims
 
 
-def _studio(_context: click.Context, parameter: click.Parameter, path: Path | None) -> Studio | None:
+def read_studio_file(_context: click.Context, parameter: click.Parameter, path: Path | None) -> Studio | None:
     """Read the features used of Onfido Studio: a JSON object as in the HTTP API (see `config/studio.json`)."""
     if path is None:
         return None
@@ -94,7 +94,7 @@ def configuration(command: Any) -> Any:
                 "--claims",
                 "dialect",
                 metavar="NAME|FILE",
-                callback=_dialect,
+                callback=read_dialect,
                 help=f"A claim dialect: {', '.join(dialect_files())}, or a JSON file.",
             ),
             click.option(
@@ -107,7 +107,7 @@ def configuration(command: Any) -> Any:
             click.option(
                 "--studio",
                 type=click.Path(path_type=Path),
-                callback=_studio,
+                callback=read_studio_file,
                 help="What Studio is used for: a JSON file.",
             ),
             click.option(

@@ -25,6 +25,7 @@ from connector.cli.output import (
     view_options,
 )
 from connector.cli.provider_options import configuration, configured
+from connector.cli.what_if import match_impact
 from connector.domain.provider import Provider, ProviderConfig, setup_guide, webhook_command
 from connector.domain.readiness import Readiness, sandbox_note
 from connector.domain.studio import Studio
@@ -53,7 +54,7 @@ def provider() -> None:
     """Register identity verification providers."""
 
 
-for command in (setup.test, setup.health, setup.add_webhook, setup.remove_webhook):
+for command in (setup.test, setup.health, setup.add_webhook, setup.remove_webhook, match_impact):
     provider.add_command(command)
 
 

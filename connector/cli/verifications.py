@@ -23,6 +23,7 @@ from connector.cli.output import (
 from connector.cli.pages import page_options, print_next
 from connector.cli.tasks import TASK, task
 from connector.cli.watching import watch, watch_option
+from connector.cli.what_if import dry_run
 from connector.domain.history import Change
 from connector.domain.tenancy import Tenant
 from connector.domain.verification import VerificationFilter
@@ -74,7 +75,7 @@ def verification() -> None:
     """List and show verifications, and decide on them."""
 
 
-for command in (export, evidence.timeline, evidence.evidence, evidence.delivery_proof, task):
+for command in (export, evidence.timeline, evidence.evidence, evidence.delivery_proof, task, dry_run):
     verification.add_command(command)
 
 

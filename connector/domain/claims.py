@@ -30,6 +30,10 @@ APPLICANT_FIELDS = frozenset(
 )
 REQUIRED_FIELDS = ("first_name", "last_name")
 
+COMPARED = frozenset(
+    {"first_name", "last_name", "date_of_birth", "address"}
+)  # keys that Onfido compares anything under
+
 VERIFIED = "verified"  # the label of every claim that is
 VALUE_CHANGED = "value_changed"
 RUN_GONE = "run_gone"  # Onfido does not know the run any more

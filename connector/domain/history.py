@@ -31,6 +31,7 @@ AUDITED = (*MADE, REFUSED)  # what an auditor looks for: requests of people
 INITIATED = "initiated"  # another: an application started a verification
 DONE = "done"  # an outcome, as REFUSED is
 OUTCOMES = {DONE: MADE, REFUSED: (REFUSED,)}  # the causes of each
+WATCHLIST = "watchlist"  # another: new matches of a watchlist
 SYSTEM = "system"  # the actor where no person is known
 ADDED, CHANGED, REMOVED = "added", "changed", "removed"  # what was done to a provider or a user
 UNLOCKED = "unlocked"  # another: the user's earlier verifications no longer count against the attempt limit

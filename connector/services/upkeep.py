@@ -4,6 +4,7 @@ sweep ──► every open verification whose check is overdue     ──► che
       ──► parked events whose run is known by now            ──► applied
       ──► directories that were not looked through for long  ──► check_users     (`people/directory_checks.py`)
       ──► providers whose last check is 6 hours old           ──► check_provider  (`providers/health_checks.py`)
+      ──► days whose numbers may have changed                ──► counted again  (`daily_counts.py`)
       ──► data whose retention has ended                     ──► removed
 
 check_verification   run known: ask Onfido, apply the answer; unknown: resume the verification or close it

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from connector.domain.environment import SANDBOX
-from connector.domain.history import AUDITED, REFUSED
+from connector.domain.history import AUDITED, REFUSED, USER, WATCHLIST
 from connector.domain.jobs import DONE, QUEUED, RUNNING
 from connector.domain.workflow_run import REVIEW
 
 IS_SANDBOX = f"environment = '{SANDBOX}'"
 IS_AUDITED = " OR ".join(f"cause = '{cause}'" for cause in AUDITED)
 IS_REFUSED = f"cause = '{REFUSED}'"
+IS_MATCH = f"cause = '{WATCHLIST}' AND subject = '{USER}'"
 NEEDS_REVIEW = f"status = '{REVIEW}' AND decision IS NULL"
 HAS_RESULT = "result IS NOT NULL OR document IS NOT NULL"
 IS_QUEUED_JOB = f"state = '{QUEUED}'"

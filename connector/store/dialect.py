@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Boolean, ColumnElement, Connection, String, Table
+from sqlalchemy import Boolean, ColumnElement, Connection, Integer, String, Table
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.compiler import compiles
 from sqlalchemy.sql.compiler import SQLCompiler
@@ -126,3 +126,22 @@ def _on_postgresql(element: from_now, compiler: SQLCompiler, **options: Any) -> 
 def _on_sqlite(element: from_now, compiler: SQLCompiler, **options: Any) -> str:
     shift = f"printf('%+.3f seconds', {compiler.process(element.clauses, **options)})"
     return f"strftime('%Y-%m-%d %H:%M:%f000', 'now', {shift})"
+
+
+class seconds_between(FunctionElement[int]):  # noqa: N801  a function of SQL
+    """The whole seconds from one time to another."""
+
+    type = Integer()
+    inherit_cache = True
+
+
+@compiles(seconds_between, "postgresql")
+def _seconds_on_postgresql(element: seconds_between, compiler: SQLCompiler, **options: Any) -> str:
+    first, last = (compiler.process(each, **options) for each in element.clauses)
+    return f"CAST(floor(extract(epoch FROM ({last} - {first}))) AS INTEGER)"
+
+
+@compiles(seconds_between, "sqlite")
+def _seconds_on_sqlite(element: seconds_between, compiler: SQLCompiler, **options: Any) -> str:
+    first, last = (compiler.process(each, **options) for each in element.clauses)
+    return f"CAST((julianday({last}) - julianday({first})) * 86400 + 0.0005 AS INTEGER)"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import JSON, BigInteger, Column, Index, Integer, String, Table
 
 from connector.store.columns import METADATA, partial_index, time_column
-from connector.store.conditions import IS_AUDITED, IS_REFUSED
+from connector.store.conditions import IS_AUDITED, IS_MATCH, IS_REFUSED
 
 history = Table(
     "history",
@@ -42,3 +42,4 @@ for _names in (  # the filters of the audit trail, and the pairs of them of whic
     _columns = [history.c[each] for each in _names]
     partial_index(f"ix_history_audit_{'_'.join(_names)}", IS_AUDITED, history.c.tenant, *_columns, history.c.at)
 partial_index("ix_history_refused", IS_REFUSED, history.c.at)
+partial_index("ix_history_matches", IS_MATCH, history.c.provider_id, history.c.at)

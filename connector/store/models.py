@@ -36,7 +36,7 @@ from sqlalchemy import (
     false,
 )
 
-from connector.store import console_models, directory_models, provider_models, schema_models  # noqa: F401  more tables
+from connector.store import console_models, directory_models, provider_models, schema_models, statistics_models  # noqa: F401  more tables
 from connector.store.columns import METADATA, id_column, partial_index, provider_id_column, time_column
 from connector.store.conditions import HAS_RESULT, IS_SANDBOX, NEEDS_REVIEW
 from connector.store.history_models import history as history  # noqa: PLC0414
@@ -128,6 +128,7 @@ partial_index(
 partial_index("ix_verifications_next_check", "closed_at IS NULL", verifications.c.next_check_at)
 Index(None, verifications.c.tenant, verifications.c.user_id, verifications.c.created_at)
 Index(None, verifications.c.provider_id, verifications.c.created_at)
+Index(None, verifications.c.provider_id, verifications.c.closed_at)
 Index(None, verifications.c.provider_id, verifications.c.status, verifications.c.created_at)
 Index(None, verifications.c.provider_id, verifications.c.applicant_id, verifications.c.created_at)
 partial_index("ix_verifications_with_result", HAS_RESULT, verifications.c.closed_at)

@@ -121,10 +121,12 @@ def look_up(world: World, admin: Caller, run_id: str) -> None:
     done(admin.get(f"{path}/{run_id}"))
     done(admin.get(f"{path}/{run_id}/history"))
     done(admin.get(f"{path}/{run_id}/explanation"))
+    done(admin.post(f"{path}/{run_id}/dry-run", {"claims": [{"localClaim": GIVEN_NAME, "idvpClaim": "first_name"}]}))
     done(admin.post(f"{path}/{run_id}/refresh", None))
     made = done(admin.post(f"{path}/{run_id}/timeline-file", None)).json()
     for file in (f"timeline-file/{made['fileId']}", "signed-evidence", "evidence-folder"):
         done(admin.get(f"{path}/{run_id}/{file}"))
+    count(world, admin)
     for query in (
         *({}, {"userId": "ann"}, {"actor": as_actor("admin")}, {"actor": "admin"}, {"subject": "provider"}),
         *({"object": "ann"}, {"object": world.provider_id}, PERIOD),
@@ -156,6 +158,17 @@ def look_at_events(admin: Caller, provider_id: str, run_id: str) -> None:
     for part in ("", "/body"):
         done(admin.get(f"{EVENTS}/{event['id']}{part}"))
     done(admin.post(f"{EVENTS}/{event['id']}/replay", None))
+
+
+def count(world: World, admin: Caller) -> None:
+    """Ask for the numbers of several periods."""
+    for query in (
+        {"period": "24h"},
+        {"period": "90d", "providerId": world.provider_id},
+        {"environment": "all"},
+        PERIOD,
+    ):
+        done(admin.get("/api/server/v1/statistics", params=query))
 
 
 def turn_pages(admin: Caller, path: str, query: Mapping[str, str]) -> None:
@@ -257,6 +270,8 @@ def watch(world: World, recorder: Recorder) -> None:
     payload = {"resource_type": "watchlist_monitor", "action": MATCHES, "object": told, "resource": {}}
     done(world.post_event(json.dumps({"payload": payload}).encode()))
     world.start(world.add_user("cid"))
+    work(world, recorder)
+    done(world.connector.as_admin().get(f"{PROVIDERS}/{world.provider_id}/match-impact"))
     pass_over_users(world, recorder)
     write_back(world, recorder)
     world.clock.advance(600)

@@ -23,7 +23,7 @@ from sqlalchemy import Connection
 from connector.domain.answered import Answered
 from connector.domain.claims import WATCHLIST_MATCH
 from connector.domain.environment import counts
-from connector.domain.history import USER, of_verification
+from connector.domain.history import USER, WATCHLIST, of_verification
 from connector.domain.notices import MATCH_EVENTS
 from connector.domain.provider import Provider
 from connector.domain.verification import Verification
@@ -43,7 +43,6 @@ from connector.store.notices import NoticePayload
 log = structlog.get_logger(__name__)
 
 MATCHES_UPDATED = "watchlist_matches_updated"  # the change, for the history
-WATCHLIST = "watchlist"  # a cause
 ASK_BUDGET = 25.0  # seconds of Onfido's calls; well below the outbox' lease
 
 

@@ -25,7 +25,7 @@ from connector.services.journal import Journal
 from connector.services.providers.own_endpoint import OwnEndpoints
 from connector.services.providers.rules import ConfigurationRules
 from connector.services.providers.secrets import Secrets, provider_differences
-from connector.store import claims, provider_health, providers, verification_search, verifications
+from connector.store import claims, daily_counts, provider_health, providers, verification_search, verifications
 from connector.store.engine import Database
 from connector.store.providers import WebhookAccess
 
@@ -187,6 +187,7 @@ class Providers:
             verifications.lock_all(connection, provider_id)
             claims.lock_all(connection, provider_id)
             providers.remove(connection, provider_id)
+            daily_counts.forget_provider(connection, tenant.name, provider_id)
             self._record(connection, tenant, provider_id, REMOVED, actor, {}, {}, stored["name"])
 
     def find_enabled(self, tenant: Tenant, provider_id: str) -> Provider:

@@ -1,0 +1,120 @@
+"""The schemas of dry runs: a draft of a claim mapping, and what a run would say by it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import marshmallow as ma
+from marshmallow import fields, validate
+
+from connector.api.fields import Flag, Items
+from connector.api.provider_shapes import ClaimMappingSchema
+from connector.api.studio_shapes import OutputClaimSchema
+from connector.domain.dry_run import Draft, Limit
+from connector.domain.judgement import Rule
+from connector.domain.studio import OutputClaim, OutputRole
+
+if TYPE_CHECKING:
+    from connector.domain.judgement import Verdict
+    from connector.services.lookup.dry_runs import DryRun, TriedClaim
+
+
+class DraftSchema(ma.Schema):
+    """A draft of a provider's claims, and of its `outputClaims`, as the provider has them."""
+
+    claims = Items(fields.Nested(ClaimMappingSchema), load_default=list)
+    outputClaims = Items(fields.Nested(OutputClaimSchema), load_default=list)
+
+    @ma.validates_schema
+    def check_claims(self, body: Mapping[str, Any], **_: Any) -> None:
+        """Refuse a claim that is mapped twice."""
+        for name in ("claims", "outputClaims"):
+            if len({each["localClaim"] for each in body[name]}) < len(body[name]):
+                raise ma.ValidationError("must map no local claim twice", name)
+
+
+class MappedSchema(ma.Schema):
+    """How a claim is verified: by the applicant field that it is sent as, or by the workflow's output."""
+
+    sentAs = fields.String(required=True, allow_none=True, attribute="applicant_field")
+    outputPointer = fields.String(required=True, allow_none=True, attribute="output_pointer")
+    outputAs = fields.Enum(OutputRole, by_value=True, required=True, allow_none=True, attribute="output_role")
+
+
+class VerdictSchema(ma.Schema):
+    """What a run says of a claim, where it was found, and the rule that decides."""
+
+    result = fields.String(required=True, attribute="verification_status", metadata={"example": "clear"})
+    isVerified = Flag(required=True)
+    rule = fields.String(
+        required=True, validate=validate.OneOf(tuple(Rule)), metadata={"example": "clear_and_approved"}
+    )
+    foundAt = fields.String(required=True, allow_none=True, attribute="found_at")
+
+
+class TriedClaimSchema(ma.Schema):
+    """A claim as the run had it (`today`) and as the draft has it.
+
+    `verdict` is null where the run cannot tell what the draft would say; `limit` says why, in one word, and `reason` in
+    a sentence. `foundType` is the JSON type of what the drafted pointer leads to, null where that is nothing.
+    """
+
+    uri = fields.String(required=True)
+    today = fields.Nested(MappedSchema, required=True, allow_none=True)
+    todayVerdict = fields.Nested(VerdictSchema, required=True, allow_none=True)
+    draft = fields.Nested(MappedSchema, required=True, allow_none=True)
+    verdict = fields.Nested(VerdictSchema, required=True, allow_none=True)
+    isChanged = Flag(required=True)
+    limit = fields.String(required=True, allow_none=True, validate=validate.OneOf(tuple(Limit)))
+    reason = fields.String(required=True, allow_none=True)
+    foundType = fields.String(required=True, allow_none=True, metadata={"example": "string"})
+
+
+class DryRunSchema(ma.Schema):
+    """What a run would say by a draft, beside what it says."""
+
+    id = fields.String(required=True)
+    runId = fields.String(required=True, allow_none=True)
+    status = fields.String(required=True, metadata={"example": "approved"})
+    claims = fields.List(fields.Nested(TriedClaimSchema), required=True)
+
+
+def read_draft(body: Mapping[str, Any]) -> Draft:
+    """Read a loaded `DraftSchema`."""
+    mapping = {each["localClaim"]: each["idvpClaim"] for each in body["claims"]}
+    outputs = [OutputClaim(each["pointer"], each["localClaim"], each["as"]) for each in body["outputClaims"]]
+    return Draft(mapping, outputs)
+
+
+def dry_run_body(dry_run: DryRun) -> dict[str, Any]:
+    """Return what `DryRunSchema` writes."""
+    verification = dry_run.verification
+    return {
+        "id": verification.verification_id,
+        "runId": verification.run_id,
+        "status": verification.status,
+        "claims": [_claim_body(each) for each in dry_run.claims],
+    }
+
+
+def _claim_body(tried: TriedClaim) -> dict[str, Any]:
+    trial = tried.trial
+    return {
+        "uri": trial.uri,
+        "today": trial.sent,
+        "todayVerdict": _verdict(trial.today),
+        "draft": trial.draft,
+        "verdict": _verdict(trial.verdict),
+        "isChanged": trial.verdict is not None and _verdict(trial.verdict) != _verdict(trial.today),
+        "limit": trial.limit,
+        "reason": trial.limit and trial.limit.text,
+        "foundType": tried.found_type,
+    }
+
+
+def _verdict(verdict: Verdict | None) -> dict[str, Any] | None:
+    if verdict is None:
+        return None
+    said = {name: getattr(verdict, name) for name in ("verification_status", "rule", "found_at")}
+    return said | {"isVerified": verdict.is_verified is True}

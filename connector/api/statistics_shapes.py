@@ -1,0 +1,121 @@
+"""The schema of statistics, and the parameters of their query."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import marshmallow as ma
+from marshmallow import fields
+
+from connector.api.fields import Moment, Text
+from connector.errors import message_of
+
+if TYPE_CHECKING:
+    from connector.domain.statistics import Statistics
+
+_DAY = {"example": "2026-01-31"}
+
+
+class StatisticsQuerySchema(ma.Schema):
+    """`period` is 24h, 14d or 90d; or `from` and `to` are days of UTC, both included, a year at most.
+
+    Without `environment` the sandbox is left out; `all` includes it.
+    """
+
+    period = Text(load_default=None, metadata={"example": "14d"})
+    from_ = Text(load_default=None, data_key="from", attribute="from", metadata=_DAY)
+    to = Text(load_default=None, metadata=_DAY)
+    providerId = Text(load_default=None)
+    environment = Text(load_default=None, metadata={"example": "live"})
+
+
+class StageSchema(ma.Schema):
+    """A stage of the funnel: how many of those that were started in the period have reached it."""
+
+    stage = fields.String(required=True, attribute="name", metadata={"example": "captured"})
+    count = fields.Integer(required=True, attribute="n")
+
+
+class ShareSchema(ma.Schema):
+    """A part of a whole; `share` is from 0 to 1, null where the whole is nothing."""
+
+    count = fields.Integer(required=True, attribute="n")
+    of = fields.Integer(required=True)
+    share = fields.Float(required=True, allow_none=True)
+
+
+class TimesSchema(ma.Schema):
+    """Seconds from the start to a result, to within 8 %; null where there was none."""
+
+    count = fields.Integer(required=True, attribute="n")
+    median = fields.Integer(required=True, allow_none=True)
+    p90 = fields.Integer(required=True, allow_none=True)
+
+
+class DaySchema(ma.Schema):
+    """A day of UTC: how many were started, and how many ended, by their status."""
+
+    day = fields.Date(required=True, metadata=_DAY)
+    started = fields.Integer(required=True)
+    ended = fields.Dict(keys=fields.String(), values=fields.Integer(), required=True, attribute="by_status")
+
+
+class ClaimNumbersSchema(ma.Schema):
+    """What was said of one claim by those that ended in the period; `notCompared`: in runs that were approved."""
+
+    uri = fields.String(required=True)
+    results = fields.Dict(keys=fields.String(), values=fields.Integer(), required=True)
+    verified = fields.Nested(ShareSchema, required=True)
+    notCompared = fields.Nested(ShareSchema, required=True, attribute="not_compared")
+
+
+class RefusedSchema(ma.Schema):
+    """How many starts were refused with one code."""
+
+    code = fields.String(required=True, metadata={"example": "OIDV-10002"})
+    message = fields.String(required=True)
+    count = fields.Integer(required=True)
+
+
+class GivenUpSchema(ma.Schema):
+    """How many deliveries of one kind were given up."""
+
+    kind = fields.String(required=True, metadata={"example": "tell_change"})
+    count = fields.Integer(required=True)
+
+
+class StatisticsSchema(ma.Schema):
+    """The numbers of a period, from `from` until before `before`.
+
+    `funnel` counts those that were started in it, and leaves `captured` out where no capture's time is known.
+    `gotThrough` are those with at least one verified claim; open ones of today and yesterday are left out. `days` is
+    empty for 24h. `countedAt` is when the last day was counted; null where none was.
+    """
+
+    from_ = Moment(required=True, data_key="from", attribute="since")
+    before = Moment(required=True)
+    countedAt = Moment(required=True, allow_none=True, attribute="counted_at")
+    funnel = fields.List(fields.Nested(StageSchema), required=True)
+    gotThrough = fields.Nested(ShareSchema, required=True, attribute="got_through")
+    secondsToResult = fields.Nested(TimesSchema, required=True, attribute="times")
+    days = fields.List(fields.Nested(DaySchema), required=True)
+    notCompared = fields.Nested(ShareSchema, required=True, attribute="not_compared")
+    claims = fields.List(fields.Nested(ClaimNumbersSchema), required=True)
+    refusedStarts = fields.List(fields.Nested(RefusedSchema), required=True)
+    deliveriesGivenUp = fields.List(fields.Nested(GivenUpSchema), required=True)
+
+
+def statistics_body(statistics: Statistics) -> dict[str, Any]:
+    """Return what `StatisticsSchema` writes."""
+    return {
+        **vars(statistics),
+        "refusedStarts": [
+            {"code": code, "message": message_of(code), "count": n} for code, n in statistics.refused.items()
+        ],
+        "deliveriesGivenUp": _listed("kind", statistics.given_up),
+    }
+
+
+def _listed(name: str, numbers: Mapping[str, int]) -> list[dict[str, Any]]:
+    return [{name: each, "count": n} for each, n in numbers.items()]

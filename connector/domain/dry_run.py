@@ -1,0 +1,173 @@
+"""A draft of a claim mapping, judged by a run that has ended: what it would have said of each claim.
+
+    the run's claims, today's mapping, the draft, the kept output ──► try_draft ──► Trial, Trial, …
+
+The same `judge` decides as for a result. Where the draft sends a value as another field, the run cannot tell: Onfido
+has never seen it there. Such a claim has a limit in place of a verdict.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+
+from connector.domain.claims import APPLICANT_FIELDS, COMPARED, comparison_key
+from connector.domain.judgement import RULES, ClaimOutput, Verdict, judge
+from connector.domain.pointers import is_pointer
+from connector.domain.studio import OutputClaim, OutputRole
+from connector.domain.verification import VerificationClaim, claim_of
+from connector.domain.workflow_run import Comparison, RunSnapshot
+from connector.errors import InvalidField
+
+
+class Limit(StrEnum):
+    """Why a run cannot tell what the draft would say of a claim."""
+
+    REMOVED = "removed"
+    NOT_REQUESTED = "not_requested"
+    SENT_OTHERWISE = "sent_otherwise"
+    SPELLING_UNKNOWN = "spelling_unknown"
+
+    @property
+    def text(self) -> str:
+        """Return the reason in a sentence."""
+        return _TEXTS[self]
+
+
+_TEXTS = {
+    Limit.REMOVED: "The draft does not verify this claim.",
+    Limit.NOT_REQUESTED: "The run was not asked to verify this claim, so that no value of it is known to compare with.",
+    Limit.SENT_OTHERWISE: "The run sent other values in this field than the draft would: what Onfido would say of "
+    "these cannot be told.",
+    Limit.SPELLING_UNKNOWN: "The output holds another spelling or another value than the user's; the run has not kept "
+    "by which spellings its value is recognized.",
+}
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A mapping to try: applicant fields by claim, and claims of the workflow's output."""
+
+    fields: Mapping[str, str]
+    outputs: Sequence[OutputClaim] = ()
+
+    @property
+    def claims(self) -> dict[str, VerificationClaim]:
+        """What it would verify, by claim URI."""
+        outputs = {each.uri: each for each in self.outputs}
+        uris = sorted({*self.fields, *outputs})
+        return {uri: claim_of(uri, self.fields.get(uri), outputs.get(uri)) for uri in uris}
+
+
+@dataclass(frozen=True)
+class Past:
+    """A run that has ended: its snapshot as far as it is kept, and what was sent and said for its claims.
+
+    `fields` is the provider's mapping today, `read` reads the output for a claim.
+    """
+
+    run: RunSnapshot
+    sent: Mapping[str, VerificationClaim]
+    verdicts: Mapping[str, Verdict]
+    fields: Mapping[str, str]
+    read: Callable[[VerificationClaim], ClaimOutput]
+    is_same: Callable[[VerificationClaim, str], bool]
+    is_counted: bool
+
+    @property
+    def snapshot(self) -> RunSnapshot:
+        """The run with what its tasks have said as well: that is kept with the claims, not with the output."""
+        told = {
+            comparison_key(claim.applicant_field): verdict
+            for uri, verdict in self.verdicts.items()
+            if (claim := self.sent.get(uri)) and claim.applicant_field and claim.output_role is None
+            if verdict.rule in RULES and verdict.found_at is not None
+        }
+        findings = {key: Comparison(verdict.finding) for key, verdict in told.items()}
+        places = {key: verdict.found_at or "" for key, verdict in told.items()}
+        compared = {**(self.run.comparisons or {}), **findings}
+        return replace(self.run, comparisons=compared, places={**self.run.places, **places})
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One claim: how it was sent, what the run said, and what it would say by the draft, or why that is not known."""
+
+    uri: str
+    sent: VerificationClaim | None
+    today: Verdict | None
+    draft: VerificationClaim | None
+    verdict: Verdict | None
+    limit: Limit | None = None
+
+
+def check_draft(draft: Draft) -> None:
+    """Raise `InvalidField` for a field or a pointer that no provider could have."""
+    for uri, field in draft.fields.items():
+        if field not in APPLICANT_FIELDS:
+            known = ", ".join(sorted(APPLICANT_FIELDS))
+            raise InvalidField("claims", f"{uri} must be mapped to an applicant field ({known}), not to {field}")
+    for each in draft.outputs:
+        if not is_pointer(each.pointer):
+            raise InvalidField("outputClaims", "must have JSON Pointers, such as /document_report/result")
+
+
+def try_draft(past: Past, draft: Draft) -> list[Trial]:
+    """Judge each claim that the run or the draft has."""
+    drafted = draft.claims
+    return [_trial(uri, past, draft, drafted.get(uri)) for uri in sorted({*past.sent, *drafted})]
+
+
+def _trial(uri: str, past: Past, draft: Draft, drafted: VerificationClaim | None) -> Trial:
+    sent, today = past.sent.get(uri), past.verdicts.get(uri)
+    if drafted is None:
+        return Trial(uri, sent, today, None, None, Limit.REMOVED)
+    if limit := _limit(past, draft, drafted, sent):
+        return Trial(uri, sent, today, drafted, None, limit)
+    bound = drafted if sent is None else _bound(drafted, sent)
+    verdict = judge(
+        bound,
+        past.snapshot,
+        past.read(bound),
+        is_same=lambda value: past.is_same(bound, value),
+        is_counted=past.is_counted,
+    )
+    return Trial(uri, sent, today, drafted, verdict)
+
+
+def _bound(drafted: VerificationClaim, sent: VerificationClaim) -> VerificationClaim:
+    """Return a drafted claim with the value that the run was about."""
+    return replace(
+        drafted,
+        fingerprint=sent.fingerprint,
+        folded_fingerprint=sent.folded_fingerprint,
+        is_stale=sent.is_stale,
+    )
+
+
+def _limit(past: Past, draft: Draft, drafted: VerificationClaim, sent: VerificationClaim | None) -> Limit | None:
+    if drafted.output_role is OutputRole.RESULT:
+        return None  # the output says it, whatever was sent
+    if sent is None:
+        return Limit.NOT_REQUESTED
+    if drafted.output_role is OutputRole.VALUE:
+        return _limit_of_value(past, _bound(drafted, sent))
+    field = drafted.applicant_field or ""
+    if comparison_key(field) not in COMPARED:
+        return None  # nothing ever compares it
+    is_sent_so = sent.applicant_field == field and _feeding(draft.fields, field) == _feeding(past.fields, field)
+    return None if is_sent_so else Limit.SENT_OTHERWISE
+
+
+def _limit_of_value(past: Past, bound: VerificationClaim) -> Limit | None:
+    value = past.read(bound).value
+    if value is None or bound.fingerprint is None or bound.folded_fingerprint is not None:
+        return None
+    return None if past.is_same(bound, value) else Limit.SPELLING_UNKNOWN
+
+
+def _feeding(fields: Mapping[str, str], field: str) -> set[tuple[str, str]]:
+    """Return the claims that are compared under the key of a field, and where each goes."""
+    key = comparison_key(field)
+    return {(uri, name) for uri, name in fields.items() if comparison_key(name) == key}

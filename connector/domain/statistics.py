@@ -1,0 +1,280 @@
+"""The numbers that administrators ask for: what is counted, day by day, and what is read from it.
+
+    rows ──► Count, Count, … ──► daily counts ──► summary ──► Statistics
+
+    started, run, captured, result, approved, verified, all_verified     by the day of the start
+    ended, seconds, attribute, attribute_approved, attribute_verified    by the day of the end
+    refused, given_up                                                    by the day on which it happened
+
+Days are those of UTC. Times are kept in a histogram whose buckets grow by 15 %, so that a median of many days can be
+read from it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from enum import StrEnum
+
+from connector.domain.workflow_run import APPROVED, DECIDED_STATUSES, Comparison
+
+GROWTH = math.log(1.15)  # of the histogram's buckets
+OPEN, ENDED = "open", "ended"  # buckets of what was started
+RECORDED, IMPLIED = "recorded", "implied"  # buckets of captures: known by their time, or by the result
+SEPARATOR = "|"  # between a claim and its result, in a bucket; no result has one
+
+
+class Measure(StrEnum):
+    """What is counted."""
+
+    STARTED = "started"
+    RUN = "run"
+    CAPTURED = "captured"
+    RESULT = "result"
+    APPROVED = "approved"
+    VERIFIED = "verified"
+    ALL_VERIFIED = "all_verified"
+    ENDED = "ended"
+    SECONDS = "seconds"
+    ATTRIBUTE = "attribute"
+    ATTRIBUTE_APPROVED = "attribute_approved"
+    ATTRIBUTE_VERIFIED = "attribute_verified"
+    REFUSED = "refused"
+    GIVEN_UP = "given_up"
+
+
+OF_VERIFICATIONS = tuple(each for each in Measure if each not in (Measure.REFUSED, Measure.GIVEN_UP))
+
+
+@dataclass(frozen=True)
+class Count:
+    """How often something was counted: of a tenant's provider, in an environment; empty where these are not known."""
+
+    tenant: str
+    provider_id: str
+    environment: str
+    measure: str
+    bucket: str
+    n: int
+
+
+@dataclass(frozen=True)
+class DayCount:
+    """How often something was counted in a period; `day` only for what is shown day by day."""
+
+    measure: str
+    bucket: str
+    day: date | None
+    n: int
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """Verifications of a period that have the same fate; of their claims, `verified` are 0: none, 1: some, 2: all."""
+
+    status: str
+    decision: str | None
+    is_open: bool
+    has_run: bool
+    is_captured: bool
+    verified: int
+
+    def counted(self) -> Iterator[tuple[Measure, str]]:
+        """Yield what each of them counts as."""
+        has_result = self.status in DECIDED_STATUSES
+        yield Measure.STARTED, OPEN if self.is_open else ENDED
+        if self.has_run:
+            yield Measure.RUN, ""
+        if self.is_captured or has_result:
+            yield Measure.CAPTURED, RECORDED if self.is_captured else IMPLIED
+        if has_result:
+            yield Measure.RESULT, ""
+        if APPROVED in (self.status, self.decision):
+            yield Measure.APPROVED, ""
+        if self.verified:
+            yield Measure.VERIFIED, ""
+        if self.verified > 1:
+            yield Measure.ALL_VERIFIED, ""
+
+
+def seconds_bucket(seconds: float) -> str:
+    """Return the bucket of a time."""
+    return str(math.floor(math.log(max(seconds, 1.0)) / GROWTH))
+
+
+def attribute_bucket(uri: str, result: str) -> str:
+    """Return the bucket of what was said of a claim."""
+    return f"{uri}{SEPARATOR}{result}"
+
+
+@dataclass(frozen=True)
+class Share:
+    """A part of a whole."""
+
+    n: int
+    of: int
+
+    @property
+    def share(self) -> float | None:
+        """The part from 0 to 1; None of nothing."""
+        return round(self.n / self.of, 4) if self.of else None
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A stage of the funnel, and how many verifications have reached it."""
+
+    name: str
+    n: int
+
+
+@dataclass(frozen=True)
+class Times:
+    """How long it took from the start to a result, in seconds; None where there was none."""
+
+    n: int
+    median: int | None
+    p90: int | None
+
+
+@dataclass(frozen=True)
+class DayResults:
+    """How many verifications ended on a day, by their status, and how many were started on it."""
+
+    day: date
+    started: int
+    by_status: Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class ClaimNumbers:
+    """What the verifications that ended said of one claim, and how often it was verified or not compared."""
+
+    uri: str
+    results: Mapping[str, int]
+    verified: Share
+    not_compared: Share
+
+
+@dataclass(frozen=True)
+class Statistics:
+    """The numbers of a period."""
+
+    since: datetime
+    before: datetime
+    funnel: Sequence[Stage]
+    got_through: Share
+    times: Times
+    days: Sequence[DayResults]
+    not_compared: Share
+    claims: Sequence[ClaimNumbers]
+    refused: Mapping[str, int]
+    given_up: Mapping[str, int]
+    counted_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Period:
+    """A period: whole days, from the first to the last, or the time since a moment of yesterday."""
+
+    since: datetime
+    before: datetime
+    is_of_days: bool = True
+
+    @property
+    def days(self) -> list[date]:
+        """The days of the period; none where it is not one of days."""
+        number = (self.before - self.since).days if self.is_of_days else 0
+        return [self.since.date() + timedelta(days=at) for at in range(number)]
+
+
+@dataclass
+class _Totals:
+    by_measure: dict[str, Counter[str]] = field(default_factory=lambda: defaultdict(Counter))
+    by_day: dict[str, dict[date, Counter[str]]] = field(
+        default_factory=lambda: defaultdict(lambda: defaultdict(Counter))
+    )
+
+    def of(self, measure: Measure) -> int:
+        return self.by_measure[measure].total()
+
+
+def summary(counts: Iterable[DayCount], period: Period, today: date, counted_at: datetime | None = None) -> Statistics:
+    """Return the numbers of a period from what was counted in it."""
+    totals = _Totals()
+    for each in counts:
+        totals.by_measure[each.measure][each.bucket] += each.n
+        if each.day is not None:
+            totals.by_day[each.measure][each.day][each.bucket] += each.n
+    seconds, approved = totals.by_measure[Measure.SECONDS], _by_claim(totals.by_measure[Measure.ATTRIBUTE_APPROVED])
+    return Statistics(
+        since=period.since,
+        before=period.before,
+        funnel=list(_funnel(totals)),
+        got_through=Share(totals.of(Measure.VERIFIED), totals.of(Measure.STARTED) - _young(totals, today)),
+        times=Times(seconds.total(), _quantile(seconds, 0.5), _quantile(seconds, 0.9)),
+        days=[_results(totals, day) for day in period.days],
+        not_compared=_not_compared(approved.values()),
+        claims=list(_claims(totals, approved)),
+        refused=_falling(totals.by_measure[Measure.REFUSED]),
+        given_up=_falling(totals.by_measure[Measure.GIVEN_UP]),
+        counted_at=counted_at,
+    )
+
+
+def _funnel(totals: _Totals) -> Iterator[Stage]:
+    """Yield the stages; that of captures only where the time of one is known at all."""
+    is_capture_known = totals.by_measure[Measure.CAPTURED][RECORDED] > 0
+    stages = (Measure.STARTED, Measure.RUN, Measure.CAPTURED, Measure.RESULT, Measure.APPROVED, Measure.ALL_VERIFIED)
+    for measure in stages:
+        if measure is not Measure.CAPTURED or is_capture_known:
+            yield Stage(measure, totals.of(measure))
+
+
+def _young(totals: _Totals, today: date) -> int:
+    """Return how many are open that were started today or yesterday: they may still get through."""
+    days = totals.by_day[Measure.STARTED].items()
+    return sum(by_bucket[OPEN] for day, by_bucket in days if day >= today - timedelta(days=1))
+
+
+def _quantile(histogram: Mapping[str, int], part: float) -> int | None:
+    """Return the time below which a part of all is, from the middle of its bucket."""
+    passed, wanted = 0, sum(histogram.values()) * part
+    for bucket, n in sorted((int(bucket), n) for bucket, n in histogram.items()):
+        passed += n
+        if passed >= wanted:
+            return round(math.exp((bucket + 0.5) * GROWTH))
+    return None
+
+
+def _results(totals: _Totals, day: date) -> DayResults:
+    started, ended = totals.by_day[Measure.STARTED], totals.by_day[Measure.ENDED]
+    return DayResults(day, started[day].total(), _falling(ended[day]))
+
+
+def _by_claim(buckets: Mapping[str, int]) -> dict[str, Counter[str]]:
+    claims: dict[str, Counter[str]] = defaultdict(Counter)
+    for bucket, n in buckets.items():
+        uri, _, result = bucket.rpartition(SEPARATOR)
+        claims[uri][result] += n
+    return claims
+
+
+def _not_compared(results: Iterable[Counter[str]]) -> Share:
+    counters = list(results)
+    return Share(sum(each[Comparison.NOT_COMPARED] for each in counters), sum(each.total() for each in counters))
+
+
+def _claims(totals: _Totals, approved: Mapping[str, Counter[str]]) -> Iterator[ClaimNumbers]:
+    verified = totals.by_measure[Measure.ATTRIBUTE_VERIFIED]
+    for uri, results in sorted(_by_claim(totals.by_measure[Measure.ATTRIBUTE]).items()):
+        of_approved = _not_compared([approved.get(uri, Counter())])
+        yield ClaimNumbers(uri, _falling(results), Share(verified[uri], results.total()), of_approved)
+
+
+def _falling(counter: Counter[str]) -> dict[str, int]:
+    """Return the numbers that are not 0, the greatest first."""
+    return {name: n for name, n in sorted(counter.items(), key=lambda item: (-item[1], item[0])) if n}

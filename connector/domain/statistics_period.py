@@ -1,0 +1,71 @@
+"""The period of statistics, read from the parameters that the API's query and the command line share."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, date, datetime, timedelta
+
+from connector.domain.counting import bounds
+from connector.domain.environment import LIVE, SANDBOX
+from connector.domain.statistics import Period
+from connector.errors import InvalidQuery
+
+HOURS = "24h"
+DAYS = {"14d": 14, "90d": 90}
+PERIODS = (HOURS, *DAYS)
+ALL = "all"
+ENVIRONMENTS = (LIVE, SANDBOX, ALL)
+MOST_DAYS = 366
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+
+
+def read_period(query: Mapping[str, str | None], now: datetime) -> Period:
+    """Read `period`, or `from` and `to`, which are days of UTC, both included; without any, the last 14 days.
+
+    Raises `InvalidQuery` naming what cannot be read.
+    """
+    name, first, last = query["period"], query["from"], query["to"]
+    today = now.astimezone(UTC).date()
+    if first is None and last is None:
+        return _named("14d" if name is None else name, now, today)
+    if name is not None:
+        raise InvalidQuery("period", "must not be given together with `from` and `to`")
+    return _between(_day("from", first), today if last is None else _day("to", last))
+
+
+def read_environment(text: str | None) -> str | None:
+    """Read the environment; raises `InvalidQuery` for one that there is not."""
+    if text is not None and text not in ENVIRONMENTS:
+        raise InvalidQuery("environment", f"must be one of {', '.join(ENVIRONMENTS)}, not {text or '(nothing)'}")
+    return text
+
+
+def _named(name: str, now: datetime, today: date) -> Period:
+    if name == HOURS:
+        return Period(now - timedelta(hours=24), now, is_of_days=False)
+    if name not in DAYS:
+        raise InvalidQuery("period", f"must be one of {', '.join(PERIODS)}, not {name or '(nothing)'}")
+    return _of_days(today - timedelta(days=DAYS[name] - 1), today)
+
+
+def _between(first: date, last: date) -> Period:
+    if first > last:
+        raise InvalidQuery("from", "must not be after `to`")
+    if (last - first).days >= MOST_DAYS:
+        raise InvalidQuery("from", f"must be at most {MOST_DAYS - 1} days before `to`")
+    return _of_days(first, last)
+
+
+def _of_days(first: date, last: date) -> Period:
+    return Period(bounds(first)[0], bounds(last)[1])
+
+
+def _day(name: str, text: str | None) -> date:
+    try:
+        read = date.fromisoformat(text if text is not None and _DATE.fullmatch(text) else "")
+    except ValueError as error:
+        raise InvalidQuery(name, "must be a date of ISO 8601, such as 2026-01-31") from error
+    if read >= date.max:
+        raise InvalidQuery(name, "must be before the year 9999's last day")
+    return read

@@ -1,0 +1,75 @@
+"""Keep the daily counts: the sweep counts the days that are due anew, each as a whole.
+
+    take the day (compare-and-set) ──► count from the rows, without a transaction ──► replace what the day had
+
+It may be killed at any point, and any number of workers may do it at once: a day's counts are those of one pass, and
+the next pass makes up for one that was lost.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from datetime import UTC, date, datetime, timedelta
+from itertools import islice
+
+from connector.domain.counting import bounds, due_days
+from connector.domain.statistics import OF_VERIFICATIONS, Count, Measure
+from connector.store import counting, daily_counts
+from connector.store.counting import Window
+from connector.store.engine import Database
+
+MOST_DAYS = 31  # that one pass counts; the next ones count the others
+MOST_PROVIDERS = 100  # of which a statement counts the verifications
+
+
+class DailyCounts:
+    """Counts days; refused starts are counted for `retention`, which is how long they are recorded."""
+
+    def __init__(self, database: Database, retention: timedelta, clock: Callable[[], datetime]) -> None:
+        self._database = database
+        self._retention = retention
+        self._clock = clock
+
+    def count_due(self) -> None:
+        """Count the days that are due."""
+        now = self._clock()
+        with self._database.read() as connection:
+            provider_ids = daily_counts.find_providers(connection)
+            first = daily_counts.find_first(connection)
+            counted = daily_counts.find_counted(connection)
+        first_day = (first or now).astimezone(UTC).date()
+        for day in islice(due_days(counted, first_day, now), MOST_DAYS):
+            self._count(day, counted.get(day), provider_ids)
+
+    def _count(self, day: date, seen: datetime | None, provider_ids: Sequence[str]) -> None:
+        owner, now, window = str(uuid.uuid4()), self._clock(), Window(*bounds(day))
+        with self._database.write() as connection:
+            if not daily_counts.take(connection, day, seen, owner, now):
+                return
+        for some in _chunks(provider_ids):
+            with self._database.read() as connection:
+                counts = counting.count_verifications(connection, some, window)
+            if not self._replace(day, owner, counts, OF_VERIFICATIONS, some):
+                return
+        is_recorded = window.since >= now - self._retention
+        measures = (Measure.GIVEN_UP, Measure.REFUSED) if is_recorded else (Measure.GIVEN_UP,)
+        with self._database.read() as connection:
+            counts = counting.count_others(connection, window, has_refused=is_recorded)
+        self._replace(day, owner, counts, measures, None)
+
+    def _replace(
+        self,
+        day: date,
+        owner: str,
+        counts: Iterable[Count],
+        measures: Sequence[str],
+        provider_ids: Sequence[str] | None,
+    ) -> bool:
+        with self._database.write() as connection:
+            return daily_counts.replace(connection, day, owner, counts, measures, provider_ids)
+
+
+def _chunks(provider_ids: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(provider_ids), MOST_PROVIDERS):
+        yield provider_ids[start : start + MOST_PROVIDERS]

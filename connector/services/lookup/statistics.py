@@ -1,0 +1,79 @@
+"""Look up the numbers of a period: of whole days from the daily counts, of the last 24 hours from the rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from connector.domain.environment import LIVE, SANDBOX
+from connector.domain.statistics import Count, DayCount, Period, Statistics, summary
+from connector.domain.statistics_period import ALL, read_period
+from connector.domain.tenancy import Tenant
+from connector.services.providers.registry import Providers
+from connector.store import counting, daily_counts
+from connector.store.counting import Window
+from connector.store.engine import Database
+
+UNKNOWN = ""  # the environment of what ran before it was recorded
+ENVIRONMENTS = {None: (LIVE, UNKNOWN), LIVE: (LIVE,), SANDBOX: (SANDBOX,), ALL: (LIVE, SANDBOX, UNKNOWN)}
+
+
+@dataclass(frozen=True)
+class StatisticsFilter:
+    """Of what the numbers are; without an environment the sandbox is left out, `all` includes it."""
+
+    period: Period
+    provider_id: str | None = None
+    environment: str | None = None
+
+
+class StatisticsLookup:
+    """Looks up the numbers of one tenant, which each method takes."""
+
+    def __init__(self, database: Database, providers: Providers, clock: Callable[[], datetime]) -> None:
+        self._database = database
+        self._providers = providers
+        self._clock = clock
+
+    def criteria(
+        self, period: Mapping[str, str | None], provider_id: str | None = None, environment: str | None = None
+    ) -> StatisticsFilter:
+        """Read the period of a query, which ends now or with a day; raises `InvalidQuery`."""
+        return StatisticsFilter(read_period(period, self._clock()), provider_id, environment)
+
+    def get(self, tenant: Tenant, criteria: StatisticsFilter) -> Statistics:
+        """Return the numbers; raises `RequestError` where the tenant has no such provider."""
+        if criteria.provider_id is not None:
+            self._providers.get(tenant, criteria.provider_id)
+        counts, counted_at = (
+            self._days(tenant, criteria) if criteria.period.is_of_days else self._hours(tenant, criteria)
+        )
+        return summary(counts, criteria.period, self._clock().astimezone(UTC).date(), counted_at)
+
+    def _days(self, tenant: Tenant, criteria: StatisticsFilter) -> tuple[list[DayCount], datetime | None]:
+        period = criteria.period
+        days = (period.since.date(), (period.before - timedelta(days=1)).date())
+        environments = ENVIRONMENTS[criteria.environment]
+        with self._database.read() as connection:
+            chosen = daily_counts.find_providers(connection, tenant.name)
+            provider_ids = [*chosen, ""] if criteria.provider_id is None else [criteria.provider_id]
+            counts = list(daily_counts.find(connection, tenant.name, provider_ids, days, environments))
+            return counts, daily_counts.find_counted_at(connection, days[1])
+
+    def _hours(self, tenant: Tenant, criteria: StatisticsFilter) -> tuple[list[DayCount], datetime | None]:
+        window = Window(criteria.period.since, criteria.period.before)
+        with self._database.read() as connection:
+            chosen = daily_counts.find_providers(connection, tenant.name)
+            provider_ids = chosen if criteria.provider_id is None else [criteria.provider_id]
+            counts = counting.count_verifications(connection, provider_ids, window)
+            others = counting.count_others(connection, window, tenant.name)
+        known = {*provider_ids, *([""] if criteria.provider_id is None else [])}
+        wanted = [each for each in (*counts, *others) if each.provider_id in known]
+        return list(_of_window(wanted, ENVIRONMENTS[criteria.environment], window)), criteria.period.before
+
+
+def _of_window(counts: Iterable[Count], environments: Sequence[str], window: Window) -> Iterable[DayCount]:
+    """Yield the counts of some environments, as those of the period's last day."""
+    day = window.before.astimezone(UTC).date()
+    return (DayCount(each.measure, each.bucket, day, each.n) for each in counts if each.environment in environments)

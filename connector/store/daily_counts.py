@@ -1,0 +1,120 @@
+"""Statements on daily counts: whole days are replaced, and read for a period.
+
+A day is counted by one pass at a time: it takes the day by compare-and-set, counts, and writes only while it holds it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import asdict
+from datetime import date, datetime
+
+from sqlalchemy import Connection, case, delete, func, insert, null, select, text, update
+
+from connector.domain.statistics import Count, DayCount, Measure
+from connector.store.dialect import insert as insert_or
+from connector.store.models import providers, verifications
+from connector.store.statistics_models import counted_days, daily_counts
+
+SHOWN_BY_DAY = (Measure.STARTED, Measure.ENDED)
+_ADD_DAY = insert_or(counted_days, lambda statement: statement.on_conflict_do_nothing())
+
+
+def find_providers(connection: Connection, tenant: str | None = None) -> Sequence[str]:
+    """Return the ids of all providers, or of a tenant's, in their order."""
+    statement = select(providers.c.id).order_by(providers.c.id)
+    return (
+        connection.execute(statement if tenant is None else statement.where(providers.c.tenant == tenant))
+        .scalars()
+        .all()
+    )
+
+
+def find_first(connection: Connection) -> datetime | None:
+    """Return when the first verification was started that is known."""
+    of_provider = select(func.min(verifications.c.created_at)).where(verifications.c.provider_id == providers.c.id)
+    firsts = connection.execute(select(of_provider.correlate(providers).scalar_subquery())).scalars()
+    return min(filter(None, firsts), default=None)
+
+
+def find_counted(connection: Connection) -> dict[date, datetime]:
+    """Return when each day was counted last."""
+    return {
+        row.day: row.counted_at for row in connection.execute(select(counted_days.c.day, counted_days.c.counted_at))
+    }
+
+
+def find_counted_at(connection: Connection, day: date) -> datetime | None:
+    """Return when a day was counted last, or the latest one before it that was counted."""
+    statement = select(counted_days.c.counted_at).where(counted_days.c.day <= day).order_by(counted_days.c.day.desc())
+    return connection.execute(statement.limit(1)).scalar_one_or_none()
+
+
+def take(connection: Connection, day: date, seen: datetime | None, owner: str, now: datetime) -> bool:
+    """Take a day to be counted, as it was last counted at `seen`; False where another pass was quicker."""
+    taken = {"counted_at": now, "owner": owner}
+    if seen is None:
+        return connection.execute(_ADD_DAY(connection), {"day": day, **taken}).rowcount == 1
+    unchanged = (counted_days.c.day == day, counted_days.c.counted_at == seen)
+    return connection.execute(update(counted_days).where(*unchanged).values(taken)).rowcount == 1
+
+
+def replace(
+    connection: Connection,
+    day: date,
+    owner: str,
+    counts: Iterable[Count],
+    measures: Collection[str],
+    provider_ids: Collection[str] | None,
+) -> bool:
+    """Replace a day's counts of some measures, and of some providers or all; False where another pass has the day.
+
+    Those of a provider that was removed meanwhile are left out: it is locked first, and its counts go with it.
+    """
+    rows = [asdict(each) | {"day": day} for each in counts]
+    known = _share_providers(connection, {row["provider_id"] for row in rows} - {""})
+    held = select(counted_days.c.day).where(counted_days.c.day == day, counted_days.c.owner == owner)
+    if connection.execute(held.with_for_update()).one_or_none() is None:
+        return False
+    old = [daily_counts.c.day == day, daily_counts.c.measure.in_(measures)]
+    if provider_ids is not None:
+        old.append(daily_counts.c.provider_id.in_(provider_ids))
+    connection.execute(delete(daily_counts).where(*old))
+    if rows := [row for row in rows if row["provider_id"] in known]:
+        connection.execute(insert(daily_counts), rows)
+    return True
+
+
+def forget_provider(connection: Connection, tenant: str, provider_id: str) -> None:
+    """Delete the counts of a provider that is removed."""
+    of_provider = (daily_counts.c.tenant == tenant, daily_counts.c.provider_id == provider_id)
+    connection.execute(delete(daily_counts).where(*of_provider))
+
+
+def find(
+    connection: Connection,
+    tenant: str,
+    provider_ids: Collection[str],
+    days: tuple[date, date],
+    environments: Collection[str],
+) -> Iterator[DayCount]:
+    """Yield what was counted from a day to another, both included; day by day only what is shown so."""
+    day = case((daily_counts.c.measure.in_(SHOWN_BY_DAY), daily_counts.c.day), else_=null()).label("of_day")
+    statement = (
+        select(daily_counts.c.measure, daily_counts.c.bucket, day, func.sum(daily_counts.c.n))
+        .where(
+            daily_counts.c.tenant == tenant,
+            daily_counts.c.provider_id.in_(provider_ids),
+            daily_counts.c.day.between(*days),
+            daily_counts.c.environment.in_(environments),
+        )
+        .group_by(daily_counts.c.measure, daily_counts.c.bucket, text(day.name))
+    )
+    for measure, bucket, of_day, n in connection.execute(statement):
+        yield DayCount(measure, bucket, of_day, int(n))
+
+
+def _share_providers(connection: Connection, provider_ids: Collection[str]) -> set[str]:
+    statement = select(providers.c.id).where(providers.c.id.in_(sorted(provider_ids))).order_by(providers.c.id)
+    shared = connection.execute(statement.with_for_update(read=True, key_share=True)).scalars()
+    return {"", *shared}

@@ -1,0 +1,398 @@
+"""The numbers of a period: those that are counted day by day are those that the rows have."""
+
+from __future__ import annotations
+
+import json
+import os
+import threading
+import time
+import uuid
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import func, select
+
+from connector.domain.statistics import Count, Period, Statistics
+from connector.domain.statistics_period import read_period
+from connector.domain.tenancy import Tenant
+from connector.errors import RequestError
+from connector.services.daily_counts import MOST_DAYS
+from connector.services.lookup.statistics import StatisticsFilter
+from connector.services.upkeep import Sweep
+from connector.settings import Settings
+from connector.simulator.server import Simulator
+from connector.store import daily_counts as statements
+from connector.store.models import history
+from connector.store.statistics_models import daily_counts
+from tests.bodies import event_body, provider_body
+from tests.contract.wire import PROVIDERS
+from tests.harness import Clock, ConnectorServer, World
+from tests.races.attack import ALL_CLEAR
+from tests.services.conftest import Run
+from tests.values import MAPPING
+from tests.year import DAYS, Site, others, populate, tally
+
+ROWS = int(os.environ.get("STATISTICS_ROWS", "8000"))  # how many verifications the year has
+PATH = "/api/server/v1/statistics"
+NAMES: dict[str, str | None] = dict.fromkeys(("period", "from", "to"))
+
+
+@dataclass
+class Year:
+    """A connector with a year of verifications, of which every day is counted."""
+
+    connector: ConnectorServer
+    clock: Clock
+    sites: Sequence[Site]
+
+    def get(self, tenant: str, period: Period, **filters: Any) -> Statistics:
+        return self.connector.services.statistics.get(Tenant(tenant), StatisticsFilter(period, **filters))
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def year(
+    request: pytest.FixtureRequest, new_database: Callable[[str], str], tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Year]:
+    settings = Settings(
+        data_dir=tmp_path_factory.mktemp("year"),
+        database_url=new_database(request.param),
+        allow_http_loopback=True,
+        event_retention_days=1000,
+        dev=True,
+    )
+    clock = Clock()
+    clock.stop()
+    with Simulator() as simulator, ConnectorServer(settings, clock) as connector:
+        connector.rest()
+        sites = []
+        for tenant, name in (("carbon.super", "one"), ("carbon.super", "two"), ("acme.example", "one")):
+            answer = connector.as_admin(tenant).post(PROVIDERS, provider_body(simulator, name=name))
+            sites.append(Site(tenant, answer.json()["id"]))
+        database = connector.services.database
+        with database.write() as connection:
+            populate(connection, sites, ROWS)
+        for _ in range(DAYS // (MOST_DAYS - 2) + 1):
+            connector.services.daily_counts.count_due()
+        yield Year(connector, clock, sites)
+
+
+def days_ago(year: Year, first: int, last: int = 0) -> Period:
+    today = year.clock().astimezone(UTC).date()
+    asked = {"from": str(today - timedelta(days=first)), "to": str(today - timedelta(days=last))}
+    return read_period(NAMES | asked, year.clock())
+
+
+def assert_counted(year: Year, tenant: str, period: Period, found: Statistics, **filters: Any) -> None:
+    """Assert that numbers are those that the rows have."""
+    today = year.clock().astimezone(UTC).date()
+    with year.connector.services.database.read() as connection:
+        counted = tally(connection, tenant, period.since, period.before, today, **filters)
+    assert {each.name: each.n for each in found.funnel} == dict(counted.funnel)
+    assert (found.got_through.n, found.got_through.of) == (
+        counted.got_through,
+        counted.funnel["started"] - counted.young,
+    )
+    assert (found.not_compared.n, found.not_compared.of) == counted.not_compared
+    assert {each.uri: each.results for each in found.claims} == {u: dict(r) for u, r in counted.results.items()}
+    assert {each.uri: each.verified.n for each in found.claims} == dict(counted.verified)
+    for each in found.claims:
+        approved = counted.approved[each.uri]
+        assert (each.not_compared.n, each.not_compared.of) == (approved["not_compared"], approved.total())
+    for day in found.days:
+        assert Counter({"started": day.started}) + Counter(day.by_status) == counted.days.get(day.day, Counter())
+    times = sorted(counted.seconds)
+    assert found.times.n == len(times)
+    if times:
+        for quantile, part in ((found.times.median, 0.5), (found.times.p90, 0.9)):
+            true = times[max(0, -(-int(len(times) * part * 1000) // 1000) - 1)]
+            assert quantile is not None
+            assert 0.85 * true <= quantile <= 1.16 * true
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize(("first", "last"), [(13, 0), (89, 0), (364, 0), (1, 1), (399, 390)])
+def test_a_period_of_days_has_the_numbers_that_its_rows_have(year: Year, first: int, last: int) -> None:
+    period = days_ago(year, first, last)
+    for tenant in ("carbon.super", "acme.example"):
+        found = year.get(tenant, period)
+        assert found.funnel[0].n > 0
+        assert_counted(year, tenant, period, found)
+
+
+def test_the_last_24_hours_have_the_numbers_that_their_rows_have(year: Year) -> None:
+    period = read_period(NAMES | {"period": "24h"}, year.clock())
+    for tenant in ("carbon.super", "acme.example"):
+        found = year.get(tenant, period)
+        assert found.funnel[0].n > 0
+        assert found.days == []
+        assert_counted(year, tenant, period, found)
+
+
+def test_a_provider_and_an_environment_have_numbers_of_their_own(year: Year) -> None:
+    for period in (days_ago(year, 89), read_period(NAMES | {"period": "24h"}, year.clock())):
+        for site in year.sites[:2]:
+            found = year.get("carbon.super", period, provider_id=site.provider_id)
+            assert_counted(year, "carbon.super", period, found, provider_id=site.provider_id)
+        for name, environments in (("live", ["live"]), ("sandbox", ["sandbox"]), ("all", ["live", "sandbox", None])):
+            found = year.get("carbon.super", period, environment=name)
+            assert_counted(year, "carbon.super", period, found, environments=environments)
+
+
+def test_refused_starts_and_deliveries_that_were_given_up_are_counted(year: Year) -> None:
+    for period in (days_ago(year, 89), read_period(NAMES | {"period": "24h"}, year.clock())):
+        for tenant in ("carbon.super", "acme.example"):
+            first = next(site.provider_id for site in year.sites if site.tenant == tenant)
+            found = year.get(tenant, period, environment="all")
+            of_one = year.get(tenant, period, environment="all", provider_id=first)
+            assert year.get(tenant, period, environment="live", provider_id=first).refused == {}  # it is in the sandbox
+            with year.connector.services.database.read() as connection:
+                rows = list(others(connection, tenant, period.since, period.before))
+            assert rows
+            assert dict(found.refused) == Counter(name for what, _, _, name in rows if what == "refused")
+            assert dict(found.given_up) == Counter(name for what, _, _, name in rows if what == "given_up")
+            mine = [row for row in rows if row[1] == first]
+            assert dict(of_one.refused) == Counter(name for what, _, _, name in mine if what == "refused")
+            assert dict(of_one.given_up) == Counter(name for what, _, _, name in mine if what == "given_up")
+
+
+def test_another_tenant_has_none_of_it(year: Year) -> None:
+    for period in (days_ago(year, 364), read_period(NAMES | {"period": "24h"}, year.clock())):
+        found = year.get("others.example", period, environment="all")
+        assert {each.n for each in found.funnel} == {0}
+        assert (found.claims, found.refused, found.given_up, found.times.n) == ([], {}, {}, 0)
+        with pytest.raises(RequestError):
+            year.get("others.example", period, provider_id=year.sites[0].provider_id)
+
+
+def test_a_year_is_read_from_few_rows(year: Year) -> None:
+    """`-s` prints how long that takes; `STATISTICS_ROWS=1000000` makes it a million verifications."""
+    criteria, lookup = StatisticsFilter(days_ago(year, 364)), year.connector.services.statistics
+    times = []
+    for _ in range(7):
+        began = time.perf_counter()
+        lookup.get(Tenant("carbon.super"), criteria)
+        times.append((time.perf_counter() - began) * 1000)
+    with year.connector.services.database.read() as connection:
+        rows = connection.execute(select(func.count(daily_counts.c.n))).scalar_one()
+    print(f"\na year of {ROWS} verifications: {sorted(times)[3]:.1f} ms, {rows} rows")  # noqa: T201  a report
+    assert rows < 200 * DAYS * len(year.sites)
+
+
+def test_the_numbers_name_no_user(year: Year) -> None:
+    with year.connector.services.database.read() as connection:
+        buckets = set(connection.execute(select(daily_counts.c.bucket).distinct()).scalars())
+        assert not any("user-" in bucket for bucket in buckets)
+        by_day = select(func.count(daily_counts.c.n)).group_by(daily_counts.c.day, daily_counts.c.provider_id)
+        assert max(connection.execute(by_day).scalars()) < 200  # however many users there are
+
+
+def start_and_end(world: World, user_id: str, status: str = "approved") -> str:
+    caller = world.add_user(user_id)
+    run_id = world.start(caller)
+    assert world.post_event(event_body(run_id, status, ALL_CLEAR)).ok
+    return run_id
+
+
+@pytest.fixture
+def quiet(world: World) -> World:
+    """A provider to which Onfido posts nothing by itself."""
+    world.faults(webhooks_lost=-1)
+    world.connector.rest()
+    return world
+
+
+def sweep(world: World) -> None:
+    world.connector.services.upkeep.sweep(Sweep())
+
+
+def ask(world: World, tenant: str = "carbon.super", **query: str) -> Any:
+    answer = world.connector.as_admin(tenant).get(PATH, params={"environment": "all"} | query)
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def started(body: Any) -> int:
+    return int(body["funnel"][0]["count"])
+
+
+class TestViews:
+    def test_the_api_and_the_command_line_say_the_same(self, quiet: World, run: Run) -> None:
+        start_and_end(quiet, "ann")
+        start_and_end(quiet, "bea", "declined")
+        assert quiet.add_user("cid").verify(quiet.provider_id, "INITIATED", ["urn:unmapped"]).status_code == 400
+        sweep(quiet)
+
+        body = ask(quiet)
+
+        assert [(each["stage"], each["count"]) for each in body["funnel"]] == [
+            *(("started", 2), ("run", 2), ("result", 2), ("approved", 1), ("all_verified", 1)),
+        ]
+        assert body["gotThrough"] == {"count": 1, "of": 2, "share": 0.5}
+        assert (body["days"][-1]["started"], body["days"][-1]["ended"]) == (2, {"approved": 1, "declined": 1})
+        assert len(body["days"]) == 14
+        assert {each["uri"] for each in body["claims"]} == set(MAPPING)
+        assert body["claims"][0]["verified"] == {"count": 1, "of": 2, "share": 0.5}
+        assert [(each["code"], each["count"]) for each in body["refusedStarts"]] == [("OIDV-10037", 1)]
+        assert body["countedAt"] is not None
+        printed = run("stats", "--environment", "all", "--json")
+        assert json.loads(printed.stdout) == body
+        shown = run("stats", "--environment", "all", "--provider", "Onfido", "--period", "90d")
+        assert shown.exit_code == 0
+        for text in ("1 of 2 (50.0 %)", "1 approved, 1 declined", "OIDV-10037", "all verified", "No delivery"):
+            assert text in shown.stdout
+        today = ask(quiet, period="24h")
+        assert (started(today), today["days"]) == (2, [])
+
+    def test_the_sandbox_is_left_out_unless_it_is_asked_for(self, quiet: World) -> None:
+        start_and_end(quiet, "ann")
+        sweep(quiet)
+        for period in ("24h", "14d"):
+            answer = quiet.connector.as_admin().get(PATH, params={"period": period}).json()
+            assert started(answer) == 0
+            assert started(ask(quiet, period=period, environment="sandbox")) == 1
+            assert started(ask(quiet, period=period, environment="live")) == 0
+
+    def test_the_stage_of_captures_is_there_where_the_time_of_one_is_known(self, quiet: World) -> None:
+        start_and_end(quiet, "ann")
+        caller = quiet.add_user("bea")
+        quiet.outcome(quiet.start(caller), status="processing")
+        assert caller.verify(quiet.provider_id, "COMPLETED").ok
+        sweep(quiet)
+        stages = {each["stage"]: each["count"] for each in ask(quiet)["funnel"]}
+        assert stages["captured"] == 2  # the result of the other one shows that it was captured as well
+
+    def test_another_tenant_sees_nothing(self, quiet: World, run: Run) -> None:
+        start_and_end(quiet, "ann")
+        sweep(quiet)
+        tenant = f"t-{uuid.uuid4().hex}"
+        for period in ("24h", "14d"):
+            body = ask(quiet, tenant, period=period)
+            assert (started(body), body["claims"], body["refusedStarts"]) == (0, [], [])
+        answer = quiet.connector.as_admin(tenant).get(PATH, params={"providerId": quiet.provider_id})
+        assert (answer.status_code, answer.json()["code"]) == (404, "IDVP-60000")
+        assert json.loads(run("stats", "--json", "--tenant", tenant).stdout)["claims"] == []
+
+    @pytest.mark.parametrize(
+        ("query", "named"),
+        [
+            ({"period": "7d"}, "period"),
+            ({"period": ""}, "period"),
+            ({"period": "14d", "from": "2026-01-01"}, "period"),
+            ({"to": "2026-01-01"}, "from"),
+            ({"from": "2026-01-02", "to": "2026-01-01"}, "from"),
+            ({"from": "2025-01-01", "to": "2026-01-02"}, "from"),
+            ({"from": "2026-01-01T00:00:00Z"}, "from"),
+            ({"from": "2026-02-30"}, "from"),
+            ({"from": "9999-12-31", "to": "9999-12-31"}, "from"),
+            ({"environment": "production"}, "environment"),
+        ],
+    )
+    def test_a_period_that_cannot_be_meant_is_refused_by_name(
+        self, quiet: World, query: dict[str, str], named: str
+    ) -> None:
+        answer = quiet.connector.as_admin().get(PATH, params=query)
+        assert (answer.status_code, answer.json()["code"]) == (400, "IDVP-60004")
+        assert answer.json()["description"].startswith(f"{named}: ")
+
+
+class TestCounting:
+    def test_a_user_who_is_removed_counts_no_more_on_recent_days_and_for_ever_on_old_ones(self, quiet: World) -> None:
+        start_and_end(quiet, "ann")
+        sweep(quiet)
+        old = {"from": f"{quiet.clock():%Y-%m-%d}", "to": f"{quiet.clock():%Y-%m-%d}"}
+        quiet.connector.services.users.remove(Tenant(quiet.tenant), "ann")
+        sweep(quiet)
+        assert started(ask(quiet, **old)) == 0
+
+        start_and_end(quiet, "bea")
+        sweep(quiet)
+        quiet.clock.advance(61 * 86_400)
+        sweep(quiet)  # for the last time
+        quiet.connector.services.users.remove(Tenant(quiet.tenant), "bea")
+        quiet.clock.advance(86_400)
+        sweep(quiet)
+        assert started(ask(quiet, **old)) == 1
+
+    def test_a_result_that_comes_late_is_counted_where_the_verification_started(self, quiet: World) -> None:
+        run_id = quiet.start(quiet.add_user())
+        first = f"{quiet.clock():%Y-%m-%d}"
+        sweep(quiet)
+        quiet.clock.advance(10 * 86_400)
+        assert quiet.post_event(event_body(run_id, "approved", ALL_CLEAR)).ok
+        sweep(quiet)
+        stages = {each["stage"]: each["count"] for each in ask(quiet, **{"from": first, "to": first})["funnel"]}
+        assert (stages["started"], stages["result"]) == (1, 1)
+
+    def test_refused_starts_stay_counted_once_their_records_are_gone(self, quiet: World) -> None:
+        assert quiet.add_user().verify(quiet.provider_id, "INITIATED", ["urn:unmapped"]).status_code == 400
+        day = f"{quiet.clock():%Y-%m-%d}"
+        sweep(quiet)
+        quiet.clock.advance(40 * 86_400)  # longer than they are recorded
+        sweep(quiet)
+        with quiet.connector.services.database.read() as connection:
+            assert not connection.execute(select(history.c.id).where(history.c.cause == "refused")).all()
+        assert ask(quiet, **{"from": day, "to": day})["refusedStarts"][0]["count"] == 1
+
+    def test_a_removed_provider_takes_its_numbers_along(self, quiet: World) -> None:
+        start_and_end(quiet, "ann")
+        sweep(quiet)
+        assert quiet.connector.as_admin().request("DELETE", f"{PROVIDERS}/{quiet.provider_id}").status_code == 204
+        with quiet.connector.services.database.read() as connection:
+            left = select(func.count()).where(daily_counts.c.provider_id == quiet.provider_id)
+            assert connection.execute(left).scalar_one() == 0
+        sweep(quiet)
+        assert started(ask(quiet)) == 0
+
+    def test_a_provider_that_is_removed_while_its_day_is_counted_leaves_no_numbers(self, quiet: World) -> None:
+        start_and_end(quiet, "ann")
+        database, now = quiet.connector.services.database, quiet.clock()
+        counts = [Count(quiet.tenant, quiet.provider_id, "live", "started", "ended", 1)]
+        with database.write() as connection:
+            assert statements.take(connection, now.date(), None, "a-pass", now)
+        assert quiet.connector.as_admin().request("DELETE", f"{PROVIDERS}/{quiet.provider_id}").status_code == 204
+        with database.write() as connection:
+            assert statements.replace(connection, now.date(), "a-pass", counts, ["started"], [quiet.provider_id])
+            assert connection.execute(select(func.count()).select_from(daily_counts)).scalar_one() == 0
+
+    def test_a_pass_that_lost_its_day_to_a_later_one_writes_nothing(self, quiet: World) -> None:
+        database, now = quiet.connector.services.database, quiet.clock()
+        counts = [Count(quiet.tenant, quiet.provider_id, "live", "started", "ended", 1)]
+        with database.write() as connection:
+            assert statements.take(connection, now.date(), None, "slow", now)
+            assert not statements.take(connection, now.date(), None, "late", now)
+            later = now + timedelta(minutes=1)
+            assert statements.take(connection, now.date(), now, "quick", later)
+            assert not statements.take(connection, now.date(), now, "late", later)
+        with database.write() as connection:
+            assert not statements.replace(connection, now.date(), "slow", counts, ["started"], [quiet.provider_id])
+            assert statements.replace(connection, now.date(), "quick", counts, ["started"], [quiet.provider_id])
+
+    def test_a_pass_that_was_killed_is_made_up_for_by_the_next(self, quiet: World) -> None:
+        start_and_end(quiet, "ann")
+        now = quiet.clock()
+        with quiet.connector.services.database.write() as connection:
+            assert statements.take(connection, now.date(), None, "killed", now)
+        assert started(ask(quiet)) == 0
+        sweep(quiet)
+        assert started(ask(quiet)) == 1
+
+    def test_workers_that_count_at_once_count_each_day_once(self, quiet: World) -> None:
+        for user_id in ("ann", "bea", "cid"):
+            start_and_end(quiet, user_id)
+        barrier = threading.Barrier(4)
+
+        def work() -> None:
+            barrier.wait()
+            for _ in range(3):
+                quiet.connector.services.daily_counts.count_due()
+
+        workers = [threading.Thread(target=work) for _ in range(4)]
+        for each in workers:
+            each.start()
+        for each in workers:
+            each.join()
+        assert started(ask(quiet)) == 3
