@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0006"
-down_revision = "0005"
+revision = "0008"
+down_revision = "0007"
 
 
 def upgrade() -> None:
@@ -18,14 +18,12 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("day", name=op.f("pk_counted_days")),
     )
-    with op.batch_alter_table("history", schema=None) as batch_op:
-        batch_op.create_index(
-            "ix_history_matches",
-            ["provider_id", "at"],
-            unique=False,
-            sqlite_where=sa.text("cause = 'watchlist' AND subject = 'user'"),
-            postgresql_where=sa.text("cause = 'watchlist' AND subject = 'user'"),
-        )
+    op.create_index("ix_history_matches", "history",
+        ["provider_id", "at"],
+        unique=False,
+        sqlite_where=sa.text("cause = 'watchlist' AND subject = 'user'"),
+        postgresql_where=sa.text("cause = 'watchlist' AND subject = 'user'"),
+    )
 
     op.create_table(
         "daily_counts",
@@ -40,24 +38,18 @@ def upgrade() -> None:
             "tenant", "provider_id", "day", "environment", "measure", "bucket", name=op.f("pk_daily_counts")
         ),
     )
-    with op.batch_alter_table("daily_counts", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_daily_counts_day_provider_id"), ["day", "provider_id"], unique=False)
-    with op.batch_alter_table("verifications", schema=None) as batch_op:
-        batch_op.create_index(
-            batch_op.f("ix_verifications_provider_id_closed_at"), ["provider_id", "closed_at"], unique=False
-        )
+    op.create_index(op.f("ix_daily_counts_day_provider_id"), "daily_counts", ["day", "provider_id"], unique=False)
+    op.create_index(op.f("ix_verifications_provider_id_closed_at"), "verifications", ["provider_id", "closed_at"], unique=False
+    )
 
 
 def downgrade() -> None:
     """Go back to the version before."""
-    with op.batch_alter_table("history", schema=None) as batch_op:
-        batch_op.drop_index("ix_history_matches")
+    op.drop_index("ix_history_matches", table_name="history")
 
-    with op.batch_alter_table("verifications", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_verifications_provider_id_closed_at"))
+    op.drop_index(op.f("ix_verifications_provider_id_closed_at"), table_name="verifications")
 
-    with op.batch_alter_table("daily_counts", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_daily_counts_day_provider_id"))
+    op.drop_index(op.f("ix_daily_counts_day_provider_id"), table_name="daily_counts")
 
     op.drop_table("daily_counts")
     op.drop_table("counted_days")
