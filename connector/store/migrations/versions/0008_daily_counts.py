@@ -18,7 +18,9 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("day", name=op.f("pk_counted_days")),
     )
-    op.create_index("ix_history_matches", "history",
+    op.create_index(
+        "ix_history_matches",
+        "history",
         ["provider_id", "at"],
         unique=False,
         sqlite_where=sa.text("cause = 'watchlist' AND subject = 'user'"),
@@ -39,7 +41,8 @@ def upgrade() -> None:
         ),
     )
     op.create_index(op.f("ix_daily_counts_day_provider_id"), "daily_counts", ["day", "provider_id"], unique=False)
-    op.create_index(op.f("ix_verifications_provider_id_closed_at"), "verifications", ["provider_id", "closed_at"], unique=False
+    op.create_index(
+        op.f("ix_verifications_provider_id_closed_at"), "verifications", ["provider_id", "closed_at"], unique=False
     )
 
 
