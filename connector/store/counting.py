@@ -73,10 +73,10 @@ def count_others(
 ) -> list[Count]:
     """Count the starts that were refused, and the deliveries that were given up, in a period; of a tenant or of all."""
     counted: Counted = Counter()
-    statements = [(Measure.GIVEN_UP, _given_up(window, tenant))]
+    statements = {Measure.GIVEN_UP: _given_up(window, tenant)}
     if has_refused:
-        statements.append((Measure.REFUSED, _refused(window, tenant)))
-    for measure, statement in statements:
+        statements[Measure.REFUSED] = _refused(window, tenant)
+    for measure, statement in statements.items():
         for of_tenant, provider_id, environment, bucket, n in connection.execute(statement):
             counted[of_tenant, provider_id, environment, measure, bucket] += n
     return _counts(counted)
