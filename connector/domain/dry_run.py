@@ -78,14 +78,14 @@ class Past:
     @property
     def snapshot(self) -> RunSnapshot:
         """The run with what its tasks have said as well: that is kept with the claims, not with the output."""
-        told = {
+        compared_by_key = {
             comparison_key(claim.applicant_field): verdict
             for uri, verdict in self.verdicts.items()
             if (claim := self.sent.get(uri)) and claim.applicant_field and claim.output_role is None
             if verdict.rule in RULES and verdict.found_at is not None
         }
-        findings = {key: Comparison(verdict.finding) for key, verdict in told.items()}
-        places = {key: verdict.found_at or "" for key, verdict in told.items()}
+        findings = {key: Comparison(verdict.finding) for key, verdict in compared_by_key.items()}
+        places = {key: verdict.found_at or "" for key, verdict in compared_by_key.items()}
         compared = {**(self.run.comparisons or {}), **findings}
         return replace(self.run, comparisons=compared, places={**self.run.places, **places})
 

@@ -242,10 +242,10 @@ def _young(totals: _Totals, today: date) -> int:
 
 def _quantile(histogram: Mapping[str, int], part: float) -> int | None:
     """Return the time below which a part of all is, from the middle of its bucket."""
-    passed, wanted = 0, sum(histogram.values()) * part
+    passed, rank = 0, sum(histogram.values()) * part
     for bucket, n in sorted((int(bucket), n) for bucket, n in histogram.items()):
         passed += n
-        if passed >= wanted:
+        if passed >= rank:
             return round(math.exp((bucket + 0.5) * GROWTH))
     return None
 

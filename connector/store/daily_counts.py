@@ -51,7 +51,7 @@ def find_counted_at(connection: Connection, day: date) -> datetime | None:
 
 
 def take(connection: Connection, day: date, seen: datetime | None, owner: str, now: datetime) -> bool:
-    """Take a day to be counted, as it was last counted at `seen`; False where another pass was quicker."""
+    """Reserve a day to be counted, as it was last counted at `seen`; False where another pass was quicker."""
     taken = {"counted_at": now, "owner": owner}
     if seen is None:
         return connection.execute(_ADD_DAY(connection), {"day": day, **taken}).rowcount == 1

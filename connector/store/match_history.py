@@ -31,8 +31,8 @@ def find_matches(connection: Connection, provider_id: str, since: datetime, limi
         .order_by(history.c.at.desc(), history.c.id.desc())
         .limit(limit)
     )
-    found = [Entry(number, user or "") for number, user in connection.execute(statement)]
-    return sorted(found, key=lambda entry: entry.number)
+    entries = [Entry(number, user or "") for number, user in connection.execute(statement)]
+    return sorted(entries, key=lambda entry: entry.number)
 
 
 def find_claims(connection: Connection, tenant: str, provider_id: str, user_ids: Collection[str]) -> list[Entry]:
@@ -54,9 +54,9 @@ def find_claims(connection: Connection, tenant: str, provider_id: str, user_ids:
         history.c.subject == CLAIM,
         history.c.provider_id == provider_id,
     )
-    found = {
+    entries = {
         number: Entry(number, known.get(verification_id, user_id), name, current)
         for statement in (of_verifications, by_administrators)
         for number, verification_id, user_id, name, current in connection.execute(statement)
     }
-    return list(found.values())
+    return list(entries.values())

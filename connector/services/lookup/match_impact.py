@@ -44,8 +44,8 @@ class MatchImpact:
         provider = self._providers.get(tenant, provider_id)
         since = self._clock() - timedelta(days=DAYS)
         with self._database.read() as connection:
-            found = match_history.find_matches(connection, provider.provider_id, since, MOST_MATCHES + 1)
-            matches = found[-MOST_MATCHES:] if len(found) > MOST_MATCHES else found
+            latest = match_history.find_matches(connection, provider.provider_id, since, MOST_MATCHES + 1)
+            matches = latest[-MOST_MATCHES:] if len(latest) > MOST_MATCHES else latest
             entries = match_history.find_claims(
                 connection, tenant.name, provider.provider_id, {e.user for e in matches}
             )
@@ -55,7 +55,7 @@ class MatchImpact:
             matches=len(matches),
             users=len({match.user for match in matches}),
             withdrawn=_withdrawn([each for each in matches if each.user in known], entries),
-            is_complete=len(found) <= MOST_MATCHES,
+            is_complete=len(latest) <= MOST_MATCHES,
         )
 
 

@@ -69,8 +69,8 @@ class StatisticsLookup:
             counts = counting.count_verifications(connection, provider_ids, window)
             others = counting.count_others(connection, window, tenant.name)
         known = {*provider_ids, *([""] if criteria.provider_id is None else [])}
-        wanted = [each for each in (*counts, *others) if each.provider_id in known]
-        return list(_of_window(wanted, ENVIRONMENTS[criteria.environment], window)), criteria.period.before
+        of_providers = [each for each in (*counts, *others) if each.provider_id in known]
+        return list(_of_window(of_providers, ENVIRONMENTS[criteria.environment], window)), criteria.period.before
 
 
 def _of_window(counts: Iterable[Count], environments: Sequence[str], window: Window) -> Iterable[DayCount]:
