@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -11,6 +11,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     Connection,
+    Date,
     DateTime,
     Integer,
     LargeBinary,
@@ -30,6 +31,7 @@ ROWS = 2  # in each table
 OWN = "alembic_version"
 VALUES: tuple[tuple[type, Callable[[int], Any]], ...] = (
     (Boolean, lambda number: bool(number % 2)),
+    (Date, lambda number: date(2026, 1, 1 + number)),
     (DateTime, lambda number: datetime(2026, 1, 1 + number, tzinfo=UTC)),
     (Integer, lambda number: number + 1),
     (Numeric, lambda number: number + 1),
