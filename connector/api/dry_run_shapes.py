@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 class DraftSchema(ma.Schema):
     """A draft of a provider's claims, and of its `outputClaims`, as the provider has them."""
 
-    claims = Items(fields.Nested(ClaimMappingSchema), load_default=list)
+    claims = Items(fields.Nested(ClaimMappingSchema), required=True)
     outputClaims = Items(fields.Nested(OutputClaimSchema), load_default=list)
 
     @ma.validates_schema

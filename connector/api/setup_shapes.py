@@ -17,7 +17,7 @@ class MatchImpactSchema(ma.Schema):
     """
 
     since = Moment(required=True)
-    matches = fields.Integer(required=True)
+    matches = fields.Integer(required=True, metadata={"example": 7})
     users = fields.Integer(required=True)
     withdrawn = fields.Integer(required=True)
     isComplete = Flag(required=True, attribute="is_complete")

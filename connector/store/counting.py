@@ -21,6 +21,7 @@ from connector.store.conditions import IS_AUDITED, IS_REFUSED
 from connector.store.dialect import seconds_between
 from connector.store.models import history, outbox, providers, verification_claims, verifications
 from connector.store.outbox import DEAD, is_in
+from connector.store.pages import unindexed
 
 # How many of a verification's claims are verified, 0: none, 1: some, 2: all. As a value and not a condition:
 # PostgreSQL might answer that by reading all claims once.
@@ -119,7 +120,7 @@ def _refused(window: Window, tenant: str | None) -> Select[Any]:
 def _given_up(window: Window, tenant: str | None) -> Select[Any]:
     known = (providers.c.id == outbox.c.provider_id) & (providers.c.tenant == outbox.c.tenant)
     columns = (outbox.c.tenant, *_OF_PROVIDER, outbox.c.kind)
-    whose = outbox.c.tenant.is_not(None) if tenant is None else outbox.c.tenant == tenant
+    whose = outbox.c.tenant.is_not(None) if tenant is None else unindexed(outbox.c.tenant) == tenant
     where = (is_in(DEAD), whose, window.has(outbox.c.settled_at))
     return _grouped(columns, *where).select_from(outbox.outerjoin(providers, known))
 

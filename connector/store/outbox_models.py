@@ -37,6 +37,7 @@ partial_index("ix_outbox_due", "state = 'ready' AND endpoint_id IS NULL", outbox
 partial_index("ix_outbox_due_notices", "state = 'ready' AND endpoint_id IS NOT NULL", outbox.c.due_at)
 partial_index("ix_outbox_settled", "state = 'done'", outbox.c.settled_at)
 partial_index("ix_outbox_dead", "state = 'dead'", outbox.c.due_at)
+partial_index("ix_outbox_given_up", "state = 'dead'", outbox.c.settled_at)
 
 notice_endpoints = Table(
     "notice_endpoints",

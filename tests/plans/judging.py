@@ -34,8 +34,8 @@ DUE = re.compile(
     r"INDEX (ix_outbox_(due(_notices)?|dead|settled)|ix_events_(parked|with_body)"
     r"|ix_verifications_(next_check|with_result)|ix_history_refused|ix_refused_starts_since)\b"
 )
-# A period of what one provider's users did: a day or two, as the callers see to.
-_PERIOD = re.compile(r"\(provider_id=\? AND (created_at|closed_at)>\? AND \1<\?\)")
+# A period of what happened, such as a day: how many rows that is depends on how much happened in it.
+_PERIOD = re.compile(r"\((\w+=\? AND )*(created_at|closed_at|settled_at|at)>\? AND \2<\?\)")
 _READS = re.compile(r"(SCAN|SEARCH) (\w+)(.*)")
 
 
