@@ -38,6 +38,8 @@ from connector.store.models import (
     claims,
     events,
     history,
+    job_parts,
+    jobs,
     outbox,
     refused_starts,
     user_attributes,
@@ -142,6 +144,9 @@ def _everyones(place: Place, each: ColumnElement[int], number: int) -> Iterator[
     yield refused_starts, counted | {"since": from_now(each * literal_column(str(-HOUR / number)))}
     settled = from_now(each * literal_column(str(-DAY / 2 / number)))
     yield outbox, _delivery(verification_id, "done", started, settled) | {"settled_at": settled}
+    yield jobs, owner | _job(verification_id, started, settled)
+    part = {"job_id": verification_id, "format": literal("csv"), "number": literal(0)}
+    yield job_parts, part | {"content": literal(SEALED)}
 
 
 def _fews(place: Place, each: ColumnElement[int]) -> Iterator[tuple[Table, Columns]]:
@@ -206,6 +211,23 @@ def _event(
 def _actor(each: ColumnElement[int]) -> Columns:
     clerk = _named("clerk", hexadecimal(each % CLERKS))
     return {"actor_name": clerk, "actor": clerk + literal(as_actor(""))}
+
+
+def _job(job_id: ColumnElement[str], created_at: ColumnElement[Any], ended_at: ColumnElement[Any]) -> Columns:
+    nothing = {name: literal(0) for name in ("step", "tries", "done", "size")}
+    return nothing | {
+        "id": job_id,
+        "kind": literal("verifications_csv"),
+        "state": literal("done"),
+        "owner": literal("clerk"),
+        "parameters": _json(jobs.c.parameters, {}),
+        "summary": _json(jobs.c.summary, {}),
+        "digest": literal("0" * 64),
+        "created_at": created_at,
+        "updated_at": ended_at,
+        "ended_at": ended_at,
+        "expires_at": from_now(literal_column(str(DAY))),
+    }
 
 
 def _delivery(
