@@ -42,7 +42,7 @@ jobs = Table(
 )
 Index(None, jobs.c.tenant, jobs.c.created_at, jobs.c.id)
 partial_index("ix_jobs_user", "user_id IS NOT NULL", jobs.c.tenant, jobs.c.user_id)
-partial_index("ix_jobs_queued", IS_QUEUED_JOB, jobs.c.tenant, jobs.c.created_at)
+partial_index("ix_jobs_waiting", IS_QUEUED_JOB, jobs.c.state, jobs.c.tenant, jobs.c.created_at)
 partial_index("ix_jobs_open", IS_OPEN_JOB, jobs.c.updated_at)
 partial_index("ix_jobs_expiring", HAS_EXPIRING_RESULT, jobs.c.expires_at)
 partial_index("ix_jobs_ended", IS_ENDED_JOB, jobs.c.ended_at)

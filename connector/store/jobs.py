@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import Connection, case, delete, func, insert, null, select, text, update
 
-from connector.domain.jobs import DONE, EXPIRED, FAILED, OPEN_STATES, QUEUED, Job, JobRequest
+from connector.domain.jobs import DONE, EXPIRED, FAILED, OPEN_STATES, QUEUED, RUNNING_AT_ONCE, Job, JobRequest
 from connector.store import dialect, pages
 from connector.store.conditions import HAS_EXPIRING_RESULT, IS_ENDED_JOB, IS_OPEN_JOB, IS_QUEUED_JOB
 from connector.store.models import job_parts, jobs
@@ -25,6 +25,7 @@ _ADD = dialect.insert(
 # The same conditions as the partial indexes have.
 _IS_QUEUED, _IS_OPEN, _IS_ENDED = text(IS_QUEUED_JOB), text(f"({IS_OPEN_JOB})"), text(IS_ENDED_JOB)
 _IS_EXPIRING = text(HAS_EXPIRING_RESULT)
+_SLOTS = range(RUNNING_AT_ONCE)
 DERIVED = "derived:"  # how the key of a request begins that its caller gave none for
 USER_REMOVED = "The user was removed: ask again if the id was used again."
 
@@ -83,7 +84,7 @@ def find_page(connection: Connection, tenant: str, limit: int, after: Position |
 def count_open(connection: Connection, tenant: str) -> int:
     """Return how many of a tenant's jobs have not ended."""
     waiting = select(func.count()).select_from(jobs).where(jobs.c.tenant == tenant, _IS_QUEUED)
-    running = select(func.count()).select_from(jobs).where(jobs.c.tenant == tenant, jobs.c.slot.is_not(None))
+    running = select(func.count()).select_from(jobs).where(jobs.c.tenant == tenant, jobs.c.slot.in_(_SLOTS))
     counted = select(waiting.scalar_subquery() + running.scalar_subquery())
     return int(connection.execute(counted).scalar_one())
 
@@ -98,7 +99,7 @@ def lock(connection: Connection, job_id: str, tenant: str | None = None) -> Job 
 
 def used_slots(connection: Connection, tenant: str) -> set[int]:
     """Return the slots of the tenant's running jobs."""
-    statement = select(jobs.c.slot).where(jobs.c.tenant == tenant, jobs.c.slot.is_not(None))
+    statement = select(jobs.c.slot).where(jobs.c.tenant == tenant, jobs.c.slot.in_(_SLOTS))
     return set(connection.execute(statement).scalars())
 
 

@@ -141,7 +141,7 @@ def find_of_runs(
     by_id = select(verifications.c.id).where(verifications.c.id.in_(verification_ids))
     statement = LISTED.where(
         verifications.c.id.in_(by_run.union_all(by_id)),
-        verifications.c.tenant == tenant,
+        unindexed(verifications.c.tenant) == tenant,
         unindexed(verifications.c.provider_id) == provider_id,
     )
     return [read_row(row) for row in connection.execute(statement)]

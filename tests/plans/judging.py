@@ -27,12 +27,13 @@ MOST_COST = 8_000.0  # in PostgreSQL's units; to read a table of the test takes 
 
 # Of these keys few rows of any table have the same, however many users there are.
 _NARROW = re.compile(
-    r"\b(id|rowid|user_id|verification_id|run_id|applicant_id|digest|dedupe_key|tag_of|name|owner|missing_in)(=\?| IN)"
+    r"\b(id|rowid|user_id|verification_id|run_id|job_id|applicant_id|digest|dedupe_key|request_key|slot|tag_of|name|owner"
+    r"|missing_in)(=\?| IN)"
 )
 # Partial indexes of what waits or is due, and of what is removed once its time is over.
 DUE = re.compile(
     r"INDEX (ix_outbox_(due(_notices)?|dead|settled)|ix_events_(parked|with_body)"
-    r"|ix_verifications_(next_check|with_result)|ix_history_refused|ix_refused_starts_since)\b"
+    r"|ix_jobs_(waiting|open|expiring|ended)|ix_verifications_(next_check|with_result)|ix_history_refused|ix_refused_starts_since)\b"
 )
 # A period of what happened, such as a day: how many rows that is depends on how much happened in it.
 _PERIOD = re.compile(r"\((\w+=\? AND )*(created_at|closed_at|settled_at|at)>\? AND \2<\?\)")
