@@ -1,4 +1,4 @@
-"""Let the queued jobs have an index that SQLite prefers to that of all jobs."""
+"""Add an index of the queued jobs that SQLite prefers to that of all jobs."""
 
 import sqlalchemy as sa
 from alembic import op
