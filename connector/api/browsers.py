@@ -25,7 +25,10 @@ def install(app: Flask) -> None:
 
 
 def _share(response: Response) -> Response:
-    response.vary.add("Origin")
+    if "Vary" in response.headers:
+        response.vary.add("Origin")
+    else:
+        response.headers["Vary"] = "Origin"
     origin = request.headers.get("Origin")
     if origin in g.tenant.allowed_origins:
         response.headers["Access-Control-Allow-Origin"] = origin

@@ -26,7 +26,7 @@ def address() -> str | None:
     """Return the address of the current request's client, as far as it is known."""
     peer = request.remote_addr
     nearest = request.headers.get("X-Forwarded-For", "").rpartition(",")[2].strip()
-    return f"{nearest} by way of {peer}" if _is_address(nearest) else peer
+    return f"{nearest} by way of {peer}" if nearest and _is_address(nearest) else peer
 
 
 def _is_address(text: str) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 
 MAX_API_BODY = 65_536  # bytes; the largest that the API has a use for is a tenth of it
+WEBHOOKS_ON_SQLITE = 2  # threads of a process
 
 WEBHOOKS, OPERATIONS, DOCUMENTS, CONSOLE, REQUESTS = "webhooks", "operations", "documents", "console", "requests"
 _LANES = (
@@ -23,9 +24,13 @@ def lane(path: str) -> str:
     return next((name for name, pattern in _LANES if pattern.fullmatch(path)), REQUESTS)
 
 
-def threads(number: int, console: int) -> dict[str, int]:
-    """Return the threads of each lane; `number` is what the setting says of the API's, `console` of the console's."""
-    return {REQUESTS: number, WEBHOOKS: number, OPERATIONS: 2, DOCUMENTS: 1, CONSOLE: console}
+def threads(number: int, console: int, *, is_sqlite: bool) -> dict[str, int]:
+    """Return the threads of each lane; `number` is what the setting says of the API's, `console` of the console's.
+
+    SQLite has one writer, so that more threads for webhooks would only wait for each other.
+    """
+    webhooks = min(number, WEBHOOKS_ON_SQLITE) if is_sqlite else number
+    return {REQUESTS: number, WEBHOOKS: webhooks, OPERATIONS: 2, DOCUMENTS: 1, CONSOLE: console}
 
 
 def body_limit(path: str, webhook_limit: int) -> int:

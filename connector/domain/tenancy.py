@@ -111,6 +111,10 @@ class Tenants:
         """Return the tenant of that name."""
         return self._configured.get(name) or replace(self._other, name=name)
 
+    def directory_of(self, name: str) -> DirectoryChoice:
+        """Return the directory of the tenant of that name."""
+        return (self._configured.get(name) or self._other).directory
+
 
 def tenant_path(tenant: str) -> str:
     """Return the prefix of the paths of the tenant of that name."""

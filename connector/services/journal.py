@@ -44,7 +44,7 @@ class Journal:
     def record(self, connection: Connection, changes: Sequence[Change]) -> None:
         """Record and announce changes as the last step of their transaction: the outbox is last in the lock order."""
         if changes:
-            history.append(connection, [_attributed(change) for change in changes])
+            history.append(connection, _attributed(changes))
             deliveries = self._deliveries(changes)
             outbox.add_all(connection, [each for each in deliveries if not isinstance(each, NoticePayload)])
             notices.queue(connection, [each for each in deliveries if isinstance(each, NoticePayload)])
@@ -59,7 +59,7 @@ class Journal:
         return list(deliveries)
 
 
-def _attributed(change: Change) -> Change:
-    """Return a change with the channel, the address and the trace id under which it is made."""
+def _attributed(changes: Sequence[Change]) -> list[Change]:
+    """Return changes with the channel, the address and the trace id under which they are made."""
     made = origin.current()
-    return replace(change, channel=made.channel, address=made.address, trace_id=made.trace_id)
+    return [replace(each, channel=made.channel, address=made.address, trace_id=made.trace_id) for each in changes]

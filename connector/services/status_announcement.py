@@ -40,7 +40,7 @@ class StatusAnnouncement:
 
     def wants(self, change: Change) -> bool:
         """Whether the change may change what is written."""
-        return self._tenants.named(change.tenant).directory.writes_status and (
+        return self._tenants.directory_of(change.tenant).writes_status and (
             _user_of(change) is not None or _is_of_all(change)
         )
 

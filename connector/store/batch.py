@@ -140,23 +140,40 @@ def execute_all(connection: Connection, statement: Executable, rows: Sequence[Ma
             execute(connection, statement, row)
 
 
-def insert_all(connection: Connection, statement: Insert, rows: Sequence[Mapping[str, Any]]) -> None:
-    """Insert some rows, which have the same columns; on PostgreSQL many in one statement."""
+def insert_all(
+    connection: Connection, statement: Insert, rows: Sequence[Mapping[str, Any]], shared: Sequence[str] = ()
+) -> None:
+    """Insert some rows, which have the same columns; on PostgreSQL many in one statement.
+
+    There, the values of the columns `shared` are sent once for all rows, where all rows have the same.
+    """
     if not _can_wait(connection):
         execute_all(connection, statement, rows)
         return
     columns = tuple(rows[0]) if rows else ()
+    common = {name: rows[0][name] for name in shared} if _share(rows, shared) else {}
     for start in range(0, len(rows), MOST_ROWS):
         some = rows[start : start + MOST_ROWS]
-        values = {f"{name}_{at}": value for at, row in enumerate(some) for name, value in row.items()}
-        execute(connection, _of_rows(statement, columns, len(some)), values)
+        values = dict(common)
+        for at, row in enumerate(some):
+            values |= {f"{name}_{at}": value for name, value in row.items() if name not in common}
+        execute(connection, _of_rows(statement, columns, len(some), tuple(common)), values)
+
+
+def _share(rows: Sequence[Mapping[str, Any]], names: Sequence[str]) -> bool:
+    """Whether all rows have the same values in these columns."""
+    return bool(rows) and all(row[name] == rows[0][name] for row in rows[1:] for name in names)
 
 
 @cache
-def _of_rows(statement: Insert, columns: Sequence[str], number: int) -> Insert:
-    """Return an INSERT of so many rows."""
+def _of_rows(statement: Insert, columns: Sequence[str], number: int, shared: Sequence[str]) -> Insert:
+    """Return an INSERT of so many rows, which have some columns in common."""
     types = {name: statement.table.c[name].type for name in columns}
-    rows = [{name: bindparam(f"{name}_{at}", type_=types[name]) for name in columns} for at in range(number)]
+    common = {name: bindparam(name, type_=types[name]) for name in shared}
+    rows = [
+        {name: common[name] if name in common else bindparam(f"{name}_{at}", type_=types[name]) for name in columns}
+        for at in range(number)
+    ]
     return statement.values(rows).execution_options(**{HAS_VALUES: True})
 
 

@@ -82,6 +82,9 @@ _LOCK_STATES = lock_states_of(bindparam("of_user", type_=claims.c.user_id.type))
 _CHANGED = (claims.c.user_id, claims.c.uri, claims.c.provider_id, claims.c.verification_id)
 _SETTLED = ("is_verified", "fingerprint", "environment", "verification_id", "verification_status", "updated_at")
 
+# What all rows of one verification's result have in common.
+_SHARED = ("tenant", "provider_id", "user_id", "verification_id", "metadata", "created_at", "updated_at")
+
 _ADD = insert(claims)
 _SET_VERIFICATION = insert(
     claims,
@@ -126,7 +129,7 @@ def correct(connection: Connection, claim_id: str, values: Mapping[str, Any]) ->
 
 def set_verification(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
     """Point the claims to a new verification; those that are verified stay so until its result arrives."""
-    batch.insert_all(connection, _SET_VERIFICATION(connection), sorted(rows, key=itemgetter("uri")))
+    batch.insert_all(connection, _SET_VERIFICATION(connection), sorted(rows, key=itemgetter("uri")), _SHARED)
 
 
 def lock(connection: Connection, tenant: str, user_id: str) -> bool:
@@ -153,7 +156,7 @@ def read_states(rows: Iterable[Sequence[Any]]) -> dict[str, ClaimState]:
 
 def settle(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
     """Write what a finished run means for the claims."""
-    batch.insert_all(connection, _SETTLE(connection), rows)
+    batch.insert_all(connection, _SETTLE(connection), rows, _SHARED)
 
 
 def unverify_changed(

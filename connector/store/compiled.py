@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections import namedtuple
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Dialect
+from sqlalchemy import JSON, Dialect
 from sqlalchemy.sql.dml import UpdateBase
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ def _compiled(statement: Executable, given: Sequence[str] | None, dialect: Diale
     if compiled.prefetch:
         raise TypeError("A statement of a batch cannot have defaults that Python computes.")
     columns = tuple(statement.exported_columns)  # type: ignore[attr-defined]
-    binds = {name: bind.type.dialect_impl(dialect).bind_processor(dialect) for name, bind in compiled.binds.items()}
+    binds = {name: _bind_processor(bind.type, dialect) for name, bind in compiled.binds.items()}
     reads = (column.type.dialect_impl(dialect).result_processor(dialect, None) for column in columns)
     text, names = (str(compiled), compiled.positiontup) if dialect.positional else _numbered(str(compiled))
     return CompiledStatement(
@@ -85,6 +86,19 @@ def _compiled(statement: Executable, given: Sequence[str] | None, dialect: Diale
         row=_row_type([column.key for column in columns])._make if columns else None,
         columns=[(at, process) for at, process in enumerate(reads) if process is not None],
     )
+
+
+def _bind_processor(kind: Any, dialect: Dialect) -> Process | None:
+    """Return what a parameter passes; JSON becomes text here: the driver would look for its way to do it each time."""
+    process: Process | None = kind.dialect_impl(dialect).bind_processor(dialect)
+    if dialect.positional or process is None or not isinstance(kind, JSON):
+        return process
+
+    def dump(value: Any) -> str | None:
+        wrapped = process(value)
+        return None if wrapped is None else json.dumps(wrapped.obj)
+
+    return dump
 
 
 def _numbered(text: str) -> tuple[str, Sequence[str]]:

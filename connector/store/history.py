@@ -33,6 +33,8 @@ from connector.store.pages import Branch, Order, Position, unindexed
 
 _STORED = [each.name for each in fields(Change) if each.name in history.c]
 _COLUMNS = [history.c[name] for name in _STORED]
+_OWN = {"subject", "name", "previous", "current", "detail", "changes"}  # columns that entries of one cause differ in
+_SHARED = [name for name in (*_STORED, "actor_name") if name not in _OWN]
 _ENTRIES = select(history.c.id, *_COLUMNS)
 _ORDER = Order(history.c.at, history.c.id)
 _INSERT = insert(history)
@@ -59,7 +61,7 @@ def _as_it_is(column: ColumnElement[Any]) -> ColumnElement[Any]:
 
 def append(connection: Connection, changes: Sequence[Change]) -> None:
     """Write changes."""
-    batch.insert_all(connection, _INSERT, [_row(change) for change in changes])
+    batch.insert_all(connection, _INSERT, [_row(change) for change in changes], _SHARED)
 
 
 def knows_run(connection: Connection, provider_id: str, run_id: str) -> bool:

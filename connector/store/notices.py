@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import Any, ClassVar
@@ -122,7 +122,7 @@ def queue(connection: Connection, notices: Sequence[NoticePayload], dedupe_key: 
 
 def _parameters(notice: NoticePayload, dedupe_key: str | None) -> dict[str, Any]:
     first, *others = notice.events
-    payload = asdict(notice) | {"notice_id": notice.notice_id or str(uuid.uuid4())}
+    payload = vars(notice) | {"notice_id": notice.notice_id or str(uuid.uuid4())}
     del payload["endpoint_id"]
     return {
         "of_tenant": notice.tenant,

@@ -58,6 +58,7 @@ _MARK_STALE = (
     .values(is_stale=True)
 )
 _KEEP_RESULT_OF_ALL = update(verification_claims).where(_OF_VERIFICATION)
+_SHARED = ("verification_id", "provider_id", "created_at")  # what all claims of a verification have in common
 _RESULT = ("provider_id", "created_at", "result", "is_verified", "rule", "finding", "found_at")
 
 
@@ -205,7 +206,7 @@ def keep_results(
         for claim, verdict in judged
     ]
     statement = _KEEP_RESULTS if values is None else _KEEP_RESULTS_AND_VALUES
-    batch.insert_all(connection, statement(connection), sorted(rows, key=itemgetter("uri")))
+    batch.insert_all(connection, statement(connection), sorted(rows, key=itemgetter("uri")), _SHARED)
 
 
 def keep_result_of_all(connection: Connection, verification: Verification, verdict: Verdict) -> None:

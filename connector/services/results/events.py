@@ -249,8 +249,13 @@ def _why_not_signed(access: WebhookAccess, signature: str | None) -> str:
 
 
 def _received(provider_id: str, event: Event | None, state: str) -> str:
-    """Count and log an event, which is not read where it is a duplicate; return its state."""
+    """Count and log an event, which is not read where it is a duplicate; return its state.
+
+    A line of its own has told of a run's status that was applied.
+    """
     telemetry.EVENTS.labels(state).inc()
+    if event is not None and event.run is not None and state == events.APPLIED:
+        return state
     kind, run_id = (event.kind, event.run_id) if event else (None, None)
     log.info("event.received", provider_id=provider_id, kind=kind, run_id=run_id, state=state)
     return state

@@ -183,6 +183,8 @@ class Results:
         if verification is None:
             return News(Outcome.RUN_UNKNOWN)
         if verification.closed_at is not None or not moves(verification.status, run.status):
+            if actor is not None:  # an event, of which one line tells
+                log.info("run.unchanged", provider_id=verification.provider_id, run_id=run.run_id, status=run.status)
             return News(Outcome.NOTHING_NEW)
         if not run.is_conclusive:
             return News(Outcome.COMPARISON_WANTED, verification, actor)  # an event's snapshot; `refresh` reads them all
@@ -193,6 +195,7 @@ class Results:
         telemetry.RUNS.labels(run.status if run.is_final else "open").inc()
         log.info(
             "run.moved",
+            provider_id=verification.provider_id,
             verification_id=verification.verification_id,
             run_id=run.run_id,
             previous=verification.status,
