@@ -32,8 +32,9 @@ def find_providers(connection: Connection, tenant: str | None = None) -> Sequenc
 
 def find_first(connection: Connection) -> datetime | None:
     """Return when the first verification was started that is known."""
-    of_provider = select(func.min(verifications.c.created_at)).where(verifications.c.provider_id == providers.c.id)
-    firsts = connection.execute(select(of_provider.correlate(providers).scalar_subquery())).scalars()
+    of_provider = select(verifications.c.created_at).where(verifications.c.provider_id == providers.c.id)
+    first = of_provider.order_by(verifications.c.created_at).limit(1).correlate(providers).scalar_subquery()
+    firsts = connection.execute(select(first).select_from(providers)).scalars()
     return min(filter(None, firsts), default=None)
 
 

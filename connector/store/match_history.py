@@ -11,6 +11,7 @@ from sqlalchemy import Connection, select, text
 from connector.domain.history import CLAIM
 from connector.store.conditions import IS_AUDITED, IS_MATCH
 from connector.store.models import history, verifications
+from connector.store.pages import unindexed
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ def find_claims(connection: Connection, tenant: str, provider_id: str, user_ids:
     of_users = select(verifications.c.id, verifications.c.user_id).where(
         verifications.c.tenant == tenant,
         verifications.c.user_id.in_(sorted(user_ids)),
-        verifications.c.provider_id == provider_id,
+        unindexed(verifications.c.provider_id) == provider_id,
     )
     known = {row.id: row.user_id for row in connection.execute(of_users)}
     columns = (history.c.id, history.c.verification_id, history.c.user_id, history.c.name, history.c.current)
@@ -51,8 +52,8 @@ def find_claims(connection: Connection, tenant: str, provider_id: str, user_ids:
         history.c.tenant == tenant,
         text(f"({IS_AUDITED})"),
         history.c.user_id.in_(sorted({*known.values()})),
-        history.c.subject == CLAIM,
-        history.c.provider_id == provider_id,
+        unindexed(history.c.subject) == CLAIM,
+        unindexed(history.c.provider_id) == provider_id,
     )
     entries = {
         number: Entry(number, known.get(verification_id, user_id), name, current)
