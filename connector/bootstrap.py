@@ -21,6 +21,7 @@ from connector.providing import Providing
 from connector.services.application.delivery_proof import DeliveryProofs
 from connector.services.application.tasks import Tasks
 from connector.services.application.watchlist import Watchlist
+from connector.services.application.watchlist_monitors import WatchlistMonitors
 from connector.services.application.write_back import WriteBack
 from connector.services.jobs.steps import JobSteps, Kind
 from connector.services.journal import Subscriber
@@ -266,7 +267,8 @@ class Services(Numbers, Providing):
             self.job_steps,
             Deletion(self.providers, self.onfido),
         )
-        stories = (self.tasks, watchlist, self._notices, self.endpoints, *upkeep)
+        monitors = WatchlistMonitors(self.database, self.onfido)
+        stories = (self.tasks, watchlist, monitors, self._notices, self.endpoints, *upkeep)
         handlers = [handler for story in stories for handler in story.handlers]
         return Outbox(self.database, [*handlers, *self._handlers], self._vault)
 

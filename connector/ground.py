@@ -24,6 +24,7 @@ from connector.services.endpoint_secrets import EndpointSecrets
 from connector.services.health import Health
 from connector.services.journal import Journal, Subscriber
 from connector.services.key_rotation import KeyRotation
+from connector.services.monitor_announcement import MonitorAnnouncement
 from connector.services.notice_announcement import announcements
 from connector.services.outbox import Handler
 from connector.services.providers.onfido import Onfido
@@ -83,7 +84,9 @@ class Ground:
         self._fingerprints = fingerprints
         self._texts = texts
         self._handlers = handlers
-        self._journal = Journal([*subscribers, StatusAnnouncement(self.tenants), *announcements()])
+        self._journal = Journal(
+            [*subscribers, StatusAnnouncement(self.tenants), MonitorAnnouncement(), *announcements()]
+        )
         self._refusal_limit = RefusalLimit(clock)
         self._afterwards = Afterwards()
         self.refused_posts = RefusedPostCounts(database, clock)

@@ -13,6 +13,7 @@ from connector.domain.capture import LANGUAGES, LINK, SDK, SdkOptions
 from connector.domain.custom_data import CustomInput, InputType
 from connector.domain.pointers import MAX_LENGTH
 from connector.domain.studio import LinkDefaults, Notices, OutputClaim, OutputRole, Studio
+from connector.domain.watchlist import REPORTS
 
 MAX_URL = 2048
 
@@ -78,6 +79,15 @@ class StudioSchema(ma.Schema):
     sdk = fields.Nested(SdkSchema, load_default=lambda: SdkSchema().load({}))
     notices = fields.Nested(NoticesSchema, load_default=lambda: NoticesSchema().load({}))
     unverifyOnMatch = Flag(load_default=False)
+    watchlistMonitor = fields.String(
+        load_default=None,
+        allow_none=True,
+        validate=validate.OneOf(REPORTS),
+        metadata={
+            "example": REPORTS[0],
+            "description": "The report of the monitor that Onfido keeps of each verified user; null: no monitor",
+        },
+    )
 
 
 def read_studio(body: Mapping[str, Any]) -> Studio:
@@ -105,6 +115,7 @@ def read_studio(body: Mapping[str, Any]) -> Studio:
         sdk=SdkOptions(sdk["referrer"], sdk["applicationId"], sdk["crossDeviceUrl"]),
         notices=Notices(notices["url"], tuple(notices["tasks"])),
         unverifies_on_match=body["unverifyOnMatch"],
+        watchlist_monitor=body["watchlistMonitor"],
     )
 
 
@@ -143,4 +154,5 @@ def studio_body(studio: Studio) -> dict[str, Any]:
         },
         "notices": {"url": studio.notices.url, "tasks": list(studio.notices.tasks)},
         "unverifyOnMatch": studio.unverifies_on_match,
+        "watchlistMonitor": studio.watchlist_monitor,
     }

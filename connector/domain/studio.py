@@ -16,6 +16,7 @@ from connector.domain.notices import task_objection
 from connector.domain.pointers import is_pointer
 from connector.domain.text import is_blank, is_line
 from connector.domain.urls import UrlPolicy
+from connector.domain.watchlist import REPORTS
 from connector.domain.workflow_run import TAG_PREFIX
 from connector.errors import InvalidField
 
@@ -65,7 +66,10 @@ class Notices:
 
 @dataclass(frozen=True)
 class Studio:
-    """The features that a provider uses beyond an applicant and a run; none by default."""
+    """The features that a provider uses beyond an applicant and a run; none by default.
+
+    `watchlist_monitor` is the report of the monitors of verified users; None: they are not monitored.
+    """
 
     tags: tuple[str, ...] = ()
     sends_user_id: bool = False
@@ -77,10 +81,11 @@ class Studio:
     sdk: SdkOptions = field(default_factory=SdkOptions)
     notices: Notices = field(default_factory=Notices)
     unverifies_on_match: bool = False
+    watchlist_monitor: str | None = None
 
     def events(self, *, tells_tasks: bool, tells_matches: bool) -> tuple[str, ...]:
         """Return the events that the webhook must be subscribed to, for endpoints that are told of some as well."""
-        wants_matches = self.notices.url or self.unverifies_on_match or tells_matches
+        wants_matches = self.notices.url or self.unverifies_on_match or self.watchlist_monitor or tells_matches
         return (
             RESULT_EVENT,
             *([TASK_EVENT] if self.notices.url or tells_tasks else []),
@@ -138,6 +143,8 @@ def _objections(studio: Studio, policy: StudioPolicy, has_notice_secret: bool) -
     if (url := studio.sdk.cross_device_url) is not None and (why := policy.browsers.objection(url)):
         yield "sdk.crossDeviceUrl", why
     yield from _notice_objections(studio.notices, policy.notices, has_notice_secret)
+    if studio.watchlist_monitor not in (None, *REPORTS):
+        yield "watchlistMonitor", f"must be {' or '.join(REPORTS)}"
 
 
 def _input_objections(studio: Studio) -> Iterator[tuple[str, str]]:

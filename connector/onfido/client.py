@@ -1,10 +1,11 @@
 """Onfido's API: one typed method for each endpoint that is used.
 
     OnfidoTransport ──client(base_url, credentials)──► OnfidoClient     cheap: one per provider and use
-                                                   ├─ applicants, runs, SDK tokens, monitors     here
+                                                   ├─ applicants, runs, SDK tokens     here
                                                    ├─ Tasks           tasks.py
                                                    ├─ Files           files.py
                                                    ├─ Subscriptions   subscriptions.py
+                                                   ├─ Monitors        monitors.py
                                                    └─ Customers       customers.py
 
 Every method raises `OnfidoError`, also where a client's deadline leaves no time. Background calls
@@ -28,6 +29,7 @@ from connector.errors import Code, OnfidoError
 from connector.onfido.api import understand
 from connector.onfido.customers import Customers
 from connector.onfido.evidence import Files, FileStream
+from connector.onfido.monitors import Monitors
 from connector.onfido.payloads import (
     applicant_deletion,
     link_fields,
@@ -40,7 +42,6 @@ from connector.onfido.payloads import (
     run_snapshot,
     untagged_runs,
     updated_applicant,
-    watched_applicant,
     with_document_check,
 )
 from connector.onfido.reading import as_object, required, text
@@ -65,7 +66,7 @@ class OnfidoTransport(Transport):
         return OnfidoClient(self, base_url, credentials, deadline=deadline, is_background=is_background)
 
 
-class OnfidoClient(Tasks, Files, Subscriptions, Customers):
+class OnfidoClient(Tasks, Files, Subscriptions, Monitors, Customers):
     """Onfido as one account sees it."""
 
     def create_applicant(self, fields: Mapping[str, Any]) -> RemoteApplicant:
@@ -200,10 +201,6 @@ class OnfidoClient(Tasks, Files, Subscriptions, Customers):
         """Create a token for the SDK, which lives 90 minutes."""
         call = self._call("POST", "sdk_token", fields=present(applicant_id=applicant_id, **asdict(options)))
         return self._read(_token, call)
-
-    def get_watched_applicant(self, monitor_id: str) -> str:
-        """Read which applicant a watchlist monitor watches, also one that was deleted."""
-        return self._read(watched_applicant, self._call("GET", "watchlist_monitors", monitor_id))
 
     def ping(self) -> None:
         """Check that the region is up and accepts the token, which Onfido's own ping does not check."""

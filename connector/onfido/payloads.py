@@ -227,11 +227,6 @@ def whole_task(body: object) -> Task:
     return Task(task_summary(task), input=task.get("input"), output=task.get("output"))
 
 
-def watched_applicant(body: object) -> str:
-    """Read whom a watchlist monitor watches."""
-    return required(identifier(as_object(body).get("applicant_id")), "applicant_id")
-
-
 def _put(fields: dict[str, Any], path: str, value: str) -> None:
     *parents, name = path.split(".")
     for parent in parents:

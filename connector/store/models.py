@@ -11,6 +11,7 @@
     secrets, signing_keys              keys of the connector's own, encrypted
     outbox                             queued deliveries, with their failed attempts
     jobs ──< job_parts                 long work that people asked for, and its results
+    watchlist_monitors                 one row per provider and user whom a monitor at Onfido watches, or may watch
     history                            append-only: every change of a status, every change by an administrator
 
 No attribute value is stored outside the embedded directory (there encrypted): a keyed fingerprint tells whether a
@@ -46,6 +47,7 @@ from connector.store.outbox_models import notice_endpoints as notice_endpoints  
 from connector.store.outbox_models import notice_subscriptions as notice_subscriptions  # noqa: PLC0414
 from connector.store.outbox_models import outbox as outbox  # noqa: PLC0414
 from connector.store.times import UtcDateTime
+from connector.store.watchlist_models import watchlist_monitors as watchlist_monitors  # noqa: PLC0414
 
 metadata = METADATA
 

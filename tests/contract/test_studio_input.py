@@ -59,6 +59,7 @@ NOTHING: dict[str, Any] = {
     "sdk": {"referrer": None, "applicationId": None, "crossDeviceUrl": None},
     "notices": {"url": None, "tasks": []},
     "unverifyOnMatch": False,
+    "watchlistMonitor": None,
 }
 EVERYTHING: dict[str, Any] = {
     "tags": ["web", "Zürich"],
@@ -88,6 +89,7 @@ EVERYTHING: dict[str, Any] = {
     "sdk": {"referrer": "https://*.example.com/*", "applicationId": None, "crossDeviceUrl": "https://id.example.com/x"},
     "notices": {"url": "http://127.0.0.1:9/notices", "tasks": ["collect_salary"]},
     "unverifyOnMatch": True,
+    "watchlistMonitor": "watchlist_aml",
 }
 SECRET = "whsec_" + "c2VjcmV0IG9mIHRoZSB0ZXN0cyAuLi4u"
 

@@ -1,7 +1,8 @@
 """A worker of its own process that notes what it delivers: `python -m tests.services.relaying '<orders>'`.
 
-It writes the number of each delivery to a file; it says when it is
-ready, and when it is stuck, which it is with the delivery of the number `stuck_at`.
+It writes the number of each delivery to a file; it says when it is ready, and when it is stuck, which it is with the
+delivery of the number `stuck_at`. Its log goes to standard error: the test reads no more of standard output than that,
+and a worker whose log fills a pipe stands still.
 """
 
 from __future__ import annotations
@@ -13,6 +14,8 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
+
+import structlog
 
 from connector.bootstrap import create_services
 from connector.services.outbox import Handler
@@ -30,6 +33,7 @@ class Record:
 
 def main() -> None:
     orders = json.loads(sys.argv[1])
+    structlog.configure(logger_factory=structlog.PrintLoggerFactory(sys.stderr))
     ending = (signal.SIGTERM, signal.SIGINT)
     signal.pthread_sigmask(signal.SIG_BLOCK, ending)
     with Path(orders["notes"]).open("a", buffering=1) as notes:

@@ -1,1 +1,1 @@
-"""What concerns the application: tasks to complete, notices, watchlist matches."""
+"""What concerns the application: tasks to complete, notices, watchlist matches and monitors."""

@@ -1,0 +1,202 @@
+"""Creating and ending watchlist monitors at Onfido, as users' claims stand.
+
+    delivery ──► take the lease on the user's monitor ──► read the claims and the setting
+             ──► end what is not to stand ──► announce, list, create what is ──► release with what stands
+
+The claims are read after the lease is taken. So of two deliveries, in whatever order, the later does what both
+changes have left; while one holds the lease, the other comes again. Whom a monitor may watch is committed before it is
+created, and Onfido's list is read before that: after a crash or a lost answer the monitor is found by its tag.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from sqlalchemy import Connection
+
+from connector.domain.provider import Provider
+from connector.domain.watchlist import MonitorTarget, RemoteMonitor, is_ours, monitor_tag, target_of
+from connector.errors import ConnectorError, OnfidoError
+from connector.onfido.client import OnfidoClient
+from connector.services.monitor_announcement import UpdateMonitor, UpdateMonitorsOfProvider, UpdateMonitorsOfUser
+from connector.services.outbox import Handler, Undeliverable
+from connector.services.providers.onfido import Onfido
+from connector.services.timing import background
+from connector.store import outbox, providers, watchlist_monitors
+from connector.store.engine import Database
+from connector.store.watchlist_monitors import Turn
+
+log = structlog.get_logger(__name__)
+
+BUDGET = 25.0  # seconds of Onfido's calls; well below the outbox' lease
+LEASE = 40.0  # seconds; after it another delivery may create or end the monitor
+PAGE = 50  # users whose monitors are updated at a time
+PAUSE = 30.0  # seconds until the next of them, so that Onfido's rate limit is left to others
+
+
+class BusyError(ConnectorError):
+    """Another delivery creates or ends this user's monitor, or took the lease over: this one comes again."""
+
+
+class UnansweredError(ConnectorError):
+    """It is not known whether Onfido has created a monitor: its list is read again once the lease is over."""
+
+
+class WatchlistMonitors:
+    """Creates and ends the monitors of verified users, for providers that have the setting."""
+
+    def __init__(self, database: Database, onfido: Onfido, *, page_size: int = PAGE) -> None:
+        self._database = database
+        self._onfido = onfido
+        self._page_size = page_size
+
+    @property
+    def handlers(self) -> Sequence[Handler[Any]]:
+        """The handlers of this story's deliveries."""
+        return [
+            Handler(UpdateMonitor, self.update),
+            Handler(UpdateMonitorsOfUser, self.update_of_user),
+            Handler(UpdateMonitorsOfProvider, self.update_of_provider),
+        ]
+
+    def update(self, order: UpdateMonitor) -> None:
+        """Create or end a user's monitor; raises where it has to be tried again, `Undeliverable` where that is vain."""
+        with self._turn(order) as turn:
+            provider, target = self._read(order)
+            if target == turn.target and (target is None or turn.monitor_id is not None):
+                monitor_id = turn.monitor_id
+            else:
+                onfido = self._onfido.of_provider(provider, background(BUDGET))
+                monitor_id = self._reconcile(onfido, turn, target, monitor_tag(order.provider_id))
+                _report(order, monitor_id)
+            self._release(turn, monitor_id)
+
+    def update_of_user(self, order: UpdateMonitorsOfUser) -> None:
+        """Queue the update of a removed user's monitors, one for each provider."""
+        with self._database.write() as connection:
+            monitored_by = watchlist_monitors.find_providers(connection, order.tenant, order.user_id)
+            outbox.add_all(connection, [UpdateMonitor(order.tenant, each, order.user_id) for each in monitored_by])
+
+    def update_of_provider(self, order: UpdateMonitorsOfProvider) -> None:
+        """Queue the update of the next users' monitors, of those that are not as the provider's setting says."""
+        left = 0
+        with self._database.write() as connection:
+            provider = providers.find(connection, order.provider_id, order.tenant)
+            if provider is None:
+                left = watchlist_monitors.forget_provider(connection, order.provider_id)
+            else:
+                self._queue_next(connection, order, provider.studio.watchlist_monitor)
+        if left:
+            raise _cannot_end(order.provider_id, left)
+
+    def _queue_next(self, connection: Connection, order: UpdateMonitorsOfProvider, report_name: str | None) -> None:
+        """Queue the users whose recorded monitor is not as the setting says, and those after them a while later."""
+        where = (order.position, self._page_size)
+        users = watchlist_monitors.find_users_monitored(connection, order.provider_id, report_name, *where)
+        if report_name is not None:
+            users += watchlist_monitors.find_users_to_monitor(connection, order.provider_id, report_name, *where)
+        page = sorted(set(users))[: self._page_size]
+        outbox.add_all(connection, [UpdateMonitor(order.tenant, order.provider_id, user_id) for user_id in page])
+        if len(page) == self._page_size:
+            key = f"{order.kind}:{uuid.uuid4()}"
+            following = UpdateMonitorsOfProvider(order.tenant, order.provider_id, None, page[-1])
+            outbox.add(connection, following, dedupe_key=key)
+            outbox.delay(connection, key, PAUSE)
+
+    @contextmanager
+    def _turn(self, order: UpdateMonitor) -> Iterator[Turn]:
+        """Lease the user's monitor; a lease during which a creation went unanswered is left to expire."""
+        with self._database.write() as connection:
+            owner = str(uuid.uuid4())
+            turn = watchlist_monitors.take(connection, order.tenant, order.provider_id, order.user_id, owner, LEASE)
+        if turn is None:
+            raise BusyError("Another delivery creates or ends this user's watchlist monitor.")
+        try:
+            yield turn
+        except UnansweredError:
+            raise
+        except Exception:
+            with self._database.write() as connection:
+                watchlist_monitors.give_back(connection, turn)
+            raise
+
+    def _read(self, order: UpdateMonitor) -> tuple[Provider, MonitorTarget | None]:
+        """Return the provider, and whom to monitor; an applicant of another environment cannot be reached."""
+        with self._database.read() as connection:
+            provider = providers.find(connection, order.provider_id, order.tenant)
+            claims = watchlist_monitors.find_claims(connection, order.provider_id, order.user_id)
+        if provider is None:
+            raise _cannot_end(order.provider_id, 1)
+        return provider, target_of(claims, provider.studio.watchlist_monitor, provider.environment)
+
+    def _reconcile(self, onfido: OnfidoClient, turn: Turn, target: MonitorTarget | None, tag: str) -> str | None:
+        """End the monitors that are not to stand and create the one that is; returns its id, None for none."""
+        if turn.target is not None and turn.target.applicant_id != (target and target.applicant_id):
+            _end(onfido, _ours(onfido, turn.target.applicant_id, tag, turn.monitor_id) or [], turn.monitor_id)
+        if target is None:
+            return None
+        self._announce(turn, target)
+        standing = _ours(onfido, target.applicant_id, tag, turn.monitor_id)
+        if standing is None:
+            log.warning("watchlist.applicant_gone", provider_id=turn.provider_id, applicant_id=target.applicant_id)
+            return None
+        kept = next((each.monitor_id for each in standing if each.report_name == target.report_name), None)
+        _end(onfido, [each for each in standing if each.monitor_id != kept])
+        return kept or _create(onfido, target, tag)
+
+    def _announce(self, turn: Turn, target: MonitorTarget) -> None:
+        """Record whom a monitor may watch from now on, before it is created."""
+        with self._database.write() as connection:
+            if not watchlist_monitors.announce(connection, turn, target):
+                raise BusyError("Onfido answered too slowly: another delivery may have created the monitor meanwhile.")
+
+    def _release(self, turn: Turn, monitor_id: str | None) -> None:
+        with self._database.write() as connection:
+            if not watchlist_monitors.release(connection, turn, monitor_id):
+                raise BusyError("Onfido answered too slowly: another delivery may have changed the monitor meanwhile.")
+
+
+def _ours(onfido: OnfidoClient, applicant_id: str, tag: str, monitor_id: str | None) -> list[RemoteMonitor] | None:
+    """Return the connector's monitors of an applicant; None where the applicant is gone."""
+    try:
+        listed = onfido.list_monitors(applicant_id)
+    except OnfidoError as error:
+        if not error.is_gone:
+            raise
+        return None
+    return [each for each in listed if is_ours(each, tag, monitor_id)]
+
+
+def _end(onfido: OnfidoClient, monitors: Sequence[RemoteMonitor], recorded: str | None = None) -> None:
+    """Delete monitors at Onfido, and the recorded one where it was not listed."""
+    for monitor_id in sorted({each.monitor_id for each in monitors} | ({recorded} if recorded else set())):
+        onfido.delete_monitor(monitor_id)
+
+
+def _create(onfido: OnfidoClient, target: MonitorTarget, tag: str) -> str:
+    try:
+        return onfido.create_monitor(target, tag)
+    except OnfidoError as error:
+        if error.is_refusal and not error.is_retryable and error.status != HTTPStatus.UNAUTHORIZED:
+            advice = "check that Onfido has watchlist monitoring switched on for the account, then retry the delivery."
+            raise Undeliverable(f"Onfido refused the watchlist monitor: {error.summary} {advice}") from error
+        if error.is_sent and not error.is_refusal:
+            raise UnansweredError(f"It is not known whether Onfido created the monitor: {error.summary}") from error
+        raise
+
+
+def _report(order: UpdateMonitor, monitor_id: str | None) -> None:
+    what = "watchlist.monitor_ended" if monitor_id is None else "watchlist.monitor_created"
+    log.info(what, tenant=order.tenant, provider_id=order.provider_id, user_id=order.user_id, monitor_id=monitor_id)
+
+
+def _cannot_end(provider_id: str, number: int) -> Undeliverable:
+    return Undeliverable(
+        f"The provider was removed, and {number} of its watchlist monitors may still run at Onfido: "
+        f"end those with the tag {monitor_tag(provider_id)} there."
+    )

@@ -1,0 +1,135 @@
+"""Statements on watchlist monitors: one delivery at a time creates or ends a user's.
+
+take the lease (compare-and-set) ──► announce whom a monitor may watch from then on ──► release with what stands
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, or_, select, update
+
+from connector.domain.watchlist import ClaimStanding, MonitorTarget
+from connector.store.dialect import by_code_point, from_now, insert
+from connector.store.models import claims, verifications, watchlist_monitors
+
+_T = watchlist_monitors
+_OF_USER = (_T.c.provider_id == bindparam("of_provider"), _T.c.user_id == bindparam("of_user"))
+_STANDING = select(_T.c.applicant_id, _T.c.report_name, _T.c.monitor_id).where(*_OF_USER)
+_ADD = insert(_T, lambda statement: statement.on_conflict_do_nothing())
+_CLAIMS = (
+    select(
+        claims.c.is_verified,
+        claims.c.verification_id,
+        claims.c.verification_status,
+        verifications.c.applicant_id,
+        verifications.c.created_at,
+        verifications.c.environment,
+    )
+    .select_from(claims.outerjoin(verifications, verifications.c.id == claims.c.verification_id))
+    .where(claims.c.provider_id == bindparam("of_provider"), claims.c.user_id == bindparam("of_user"))
+)
+
+
+@dataclass(frozen=True)
+class Turn:
+    """A lease on a user's monitor, and what is recorded of it: whom it may watch, and its id where that is known."""
+
+    provider_id: str
+    user_id: str
+    owner: str
+    target: MonitorTarget | None
+    monitor_id: str | None
+
+
+def take(
+    connection: Connection, tenant: str, provider_id: str, user_id: str, owner: str, seconds: float
+) -> Turn | None:
+    """Lease a user's monitor for some seconds; None while another has the lease."""
+    connection.execute(_ADD(connection), {"provider_id": provider_id, "user_id": user_id, "tenant": tenant})
+    user = {"of_provider": provider_id, "of_user": user_id}
+    row = connection.execute(_STANDING.with_for_update(), user).one_or_none()
+    is_free = or_(_T.c.lease_until.is_(None), _T.c.lease_until <= from_now(0))
+    statement = update(_T).where(*_OF_USER, is_free).values(owner=owner, lease_until=from_now(seconds))
+    if row is None or connection.execute(statement, user).rowcount != 1:
+        return None
+    target = None if row.applicant_id is None else MonitorTarget(row.applicant_id, row.report_name)
+    return Turn(provider_id, user_id, owner, target, row.monitor_id)
+
+
+def announce(connection: Connection, turn: Turn, target: MonitorTarget) -> bool:
+    """Record that a monitor may stand from now on; False where the lease was lost."""
+    values = {"applicant_id": target.applicant_id, "report_name": target.report_name, "monitor_id": None}
+    return _change(connection, turn, values)
+
+
+def release(connection: Connection, turn: Turn, monitor_id: str | None) -> bool:
+    """Release the lease with the monitor that stands; where there is none, the row goes. False: the lease was lost."""
+    if monitor_id is None:
+        return connection.execute(delete(_T).where(*_mine(turn))).rowcount == 1
+    return _change(connection, turn, {"monitor_id": monitor_id, "owner": None, "lease_until": None})
+
+
+def give_back(connection: Connection, turn: Turn) -> None:
+    """Release the lease after a failure: what stands is what was recorded last, or less."""
+    _change(connection, turn, {"owner": None, "lease_until": None})
+
+
+def find_claims(connection: Connection, provider_id: str, user_id: str) -> list[ClaimStanding]:
+    """Return how a user's claims stand with a provider."""
+    rows = connection.execute(_CLAIMS, {"of_provider": provider_id, "of_user": user_id})
+    return [ClaimStanding(*row) for row in rows]
+
+
+def find_users_to_monitor(
+    connection: Connection, provider_id: str, report_name: str, after: str, limit: int
+) -> list[str]:
+    """Return ids of users behind `after` who have a verified claim, and no recorded monitor with this report."""
+    recorded = select(_T.c.user_id).where(
+        _T.c.provider_id == claims.c.provider_id,
+        _T.c.user_id == claims.c.user_id,
+        _T.c.monitor_id.is_not(None),
+        _T.c.report_name == report_name,
+    )
+    verified = (claims.c.provider_id == provider_id, claims.c.is_verified, ~recorded.exists())
+    return _page(connection, claims.c.user_id, verified, after, limit)
+
+
+def find_users_monitored(
+    connection: Connection, provider_id: str, report_name: str | None, after: str, limit: int
+) -> list[str]:
+    """Return ids of users behind `after` of whom another monitor than one with this report is recorded."""
+    others = (_T.c.provider_id == provider_id, _T.c.report_name.is_distinct_from(report_name))
+    return _page(connection, _T.c.user_id, others, after, limit)
+
+
+def find_providers(connection: Connection, tenant: str, user_id: str) -> list[str]:
+    """Return the ids of the providers for which a monitor of a user is recorded."""
+    statement = select(_T.c.provider_id).where(_T.c.tenant == tenant, _T.c.user_id == user_id)
+    return list(connection.execute(statement.order_by(_T.c.provider_id)).scalars())
+
+
+def forget_provider(connection: Connection, provider_id: str) -> int:
+    """Delete what is recorded for a removed provider; returns how many monitors may still stand."""
+    connection.execute(delete(_T).where(_T.c.provider_id == provider_id, _T.c.applicant_id.is_(None)))
+    return connection.execute(delete(_T).where(_T.c.provider_id == provider_id)).rowcount
+
+
+def _page(
+    connection: Connection,
+    user_id: ColumnElement[str],
+    conditions: tuple[ColumnElement[bool], ...],
+    after: str,
+    limit: int,
+) -> list[str]:
+    statement = select(user_id).where(*conditions, by_code_point(user_id) > after).group_by(user_id)
+    return list(connection.execute(statement.order_by(by_code_point(user_id)).limit(limit)).scalars())
+
+
+def _change(connection: Connection, turn: Turn, values: Mapping[str, object]) -> bool:
+    return connection.execute(update(_T).where(*_mine(turn)).values(**values)).rowcount == 1
+
+
+def _mine(turn: Turn) -> tuple[ColumnElement[bool], ...]:
+    return (_T.c.provider_id == turn.provider_id, _T.c.user_id == turn.user_id, _T.c.owner == turn.owner)
