@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from connector.domain.capture import LinkOptions, SdkOptions
+from connector.domain.watchlist import RemoteMonitor
 from connector.domain.workflow_run import Comparison, RunSnapshot
 from connector.errors import Code, OnfidoError
 from connector.onfido.client import OnfidoClient, OnfidoTransport
@@ -430,6 +431,38 @@ def test_a_watchlist_monitor_of_nobody_cannot_be_understood(onfido: ScriptedOnfi
     onfido.answers(Reply(200, {"id": "m", "applicant_id": None}))
     with pytest.raises(OnfidoError, match="it has no applicant_id"):
         client.get_watched_applicant("m")
+
+
+@pytest.mark.parametrize("status", [204, 404, 410])
+def test_a_watchlist_monitor_is_ended_and_may_be_gone_already(
+    onfido: ScriptedOnfido, client: OnfidoClient, status: int
+) -> None:
+    onfido.answers(Reply(status, {"error": {"type": "resource_not_found"}} if status != 204 else b""))
+    client.delete_monitor("m")
+    assert (onfido.received[0].method, onfido.received[0].path) == ("DELETE", "/v3.6/watchlist_monitors/m")
+
+
+def test_a_watchlist_monitor_that_could_not_be_ended_is_an_error(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
+    onfido.answers(Reply(404, b"<html>"), Reply(503))
+    for _ in range(2):
+        with pytest.raises(OnfidoError):
+            client.delete_monitor("m")
+
+
+def test_active_monitors_of_the_applicant_are_listed(onfido: ScriptedOnfido, client: OnfidoClient) -> None:
+    monitors = [
+        {"id": "one", "applicant_id": "a", "report_name": "watchlist_aml", "tags": ["x", 1]},
+        {"id": "two", "applicant_id": "a", "report_name": "watchlist_standard", "deleted_at": None},
+        {"id": "ended", "applicant_id": "a", "deleted_at": "2026-03-01T10:00:00Z"},
+        {"id": "of another", "applicant_id": "b"},
+        {"applicant_id": "a"},
+    ]
+    onfido.answers(Reply(200, {"monitors": monitors}))
+    assert client.list_monitors("a") == [
+        RemoteMonitor("one", "watchlist_aml", ("x",)),
+        RemoteMonitor("two", "watchlist_standard", None),
+    ]
+    assert onfido.received[0].target == "/v3.6/watchlist_monitors?applicant_id=a"
 
 
 def test_ping_asks_for_more_than_the_regions_health(onfido: ScriptedOnfido, client: OnfidoClient) -> None:

@@ -10,12 +10,22 @@ from click.testing import CliRunner
 
 from connector.cli import main
 from connector.domain.tenancy import Tenant
+from connector.domain.watchlist import STANDARD, MonitorTarget
+from connector.services.monitor_announcement import UpdateMonitorsOfUser
 from connector.services.outbox import Outbox
 from connector.services.people.directory_checks import CheckUser, CheckUsers
 from connector.services.providers.deletion import DeleteApplicant
 from connector.services.status_announcement import WriteStatus, WriteStatuses
 from connector.services.upkeep import Sweep
-from connector.store import directory_checks, outbox, provider_health, status_writes, verified_claims
+from connector.store import (
+    directory_checks,
+    monitor_deliveries,
+    outbox,
+    provider_health,
+    status_writes,
+    verified_claims,
+    watchlist_monitors,
+)
 from connector.store.outbox import Payload
 from tests.bodies import API_TOKEN, config_properties, event_body, provider_body
 from tests.contract.wire import ALL_SCOPES, ENDPOINTS, EVENTS, JOBS, METRICS_TOKEN, PROVIDERS, USERS, WEBHOOK_TOKEN
@@ -274,6 +284,7 @@ def watch(world: World, recorder: Recorder) -> None:
     done(world.connector.as_admin().get(f"{PROVIDERS}/{world.provider_id}/match-impact"))
     pass_over_users(world, recorder)
     write_back(world, recorder)
+    keep_monitors(world, recorder)
     world.clock.advance(600)
     work(world, recorder)
     world.clock.advance(-600)
@@ -302,6 +313,24 @@ def write_back(world: World, recorder: Recorder) -> None:
             assert turn
             assert status_writes.release(connection, turn, written)
         outbox.add_all(connection, [WriteStatus(tenant, "ann"), WriteStatuses(tenant, "b-~")])
+
+
+def keep_monitors(world: World, recorder: Recorder) -> None:
+    """Record a user's watchlist monitor, and look for users whose monitor is not as a setting says."""
+    tenant, provider_id, database = world.tenant, world.provider_id, world.connector.services.database
+    target = MonitorTarget("an-applicant", STANDARD)
+    with recorder.sending("the worker"), database.write() as connection:
+        turn = watchlist_monitors.take(connection, tenant, provider_id, "ann", "tests", 60)
+        assert turn
+        assert watchlist_monitors.announce(connection, turn, target)
+        assert watchlist_monitors.release(connection, turn, "a-monitor")
+        watchlist_monitors.give_back(connection, turn)
+        watchlist_monitors.find_claims(connection, provider_id, "ann")
+        assert watchlist_monitors.find_users_to_monitor(connection, provider_id, STANDARD, "", 5)
+        assert watchlist_monitors.find_users_monitored(connection, provider_id, None, "", 5) == ["ann"]
+        assert watchlist_monitors.find_providers(connection, tenant, "ann") == [provider_id]
+        assert watchlist_monitors.forget_provider(connection, provider_id) == 1
+        monitor_deliveries.queue(connection, [UpdateMonitorsOfUser(tenant, None, "ann")])
 
 
 def work(world: World, recorder: Recorder) -> None:

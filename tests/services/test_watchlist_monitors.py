@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import threading
 import time
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -13,15 +16,17 @@ import pytest
 from sqlalchemy import select, update
 
 from connector.domain.tenancy import Tenant
+from connector.errors import OnfidoError
 from connector.services.application.watchlist_monitors import PAUSE, BusyError, WatchlistMonitors
 from connector.services.monitor_announcement import UpdateMonitor, UpdateMonitorsOfProvider, UpdateMonitorsOfUser
 from connector.services.outbox import Undeliverable
 from connector.store import watchlist_monitors as statements
 from connector.store.dialect import from_now
-from connector.store.models import watchlist_monitors
+from connector.store.models import providers, watchlist_monitors
 from tests.bodies import event_body, provider_body
 from tests.contract.wire import PROVIDERS, USERS, entry
 from tests.harness import Caller, World, verified
+from tests.onfido.conftest import Reply, ScriptedOnfido
 from tests.services.ageing import let_pass
 from tests.services.receiving import use_studio
 from tests.services.test_outbox import LEASE_OVER
@@ -31,6 +36,7 @@ from tests.values import GIVEN_NAME, LAST_NAME, MAPPING
 
 STANDARD, AML = "watchlist_standard", "watchlist_aml"
 CREATE = "POST /watchlist_monitors"
+GONE = {"error": {"type": "resource_not_found", "message": "No such resource"}}
 KINDS = (UpdateMonitor.kind, UpdateMonitorsOfUser.kind, UpdateMonitorsOfProvider.kind)
 
 
@@ -61,6 +67,20 @@ def recorded(world: World) -> dict[str, str | None]:
     with world.connector.services.database.read() as connection:
         found = connection.execute(select(watchlist_monitors.c.user_id, watchlist_monitors.c.monitor_id))
         return {row.user_id: row.monitor_id for row in found}
+
+
+@contextmanager
+def scripted_onfido() -> Iterator[ScriptedOnfido]:
+    """An Onfido that answers by script."""
+    with ScriptedOnfido() as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        try:
+            yield server
+        finally:
+            server.stopped.set()
+            server.shutdown()
+            thread.join()
 
 
 def lease_expires(world: World) -> None:
@@ -398,6 +418,46 @@ def test_changes_while_workers_are_at_it_end_in_the_last_state(world: World, ann
 
 def verify_again(world: World) -> None:
     correct(world, GIVEN_NAME)
+
+
+@pytest.mark.one_database
+def test_what_onfido_says_to_be_gone_is_not_monitored(world: World, ann: Caller) -> None:
+    settled(world)
+    services = world.connector.services
+    monitors = WatchlistMonitors(services.database, services.onfido)
+    order = UpdateMonitor(world.tenant, world.provider_id, "ann")
+    world.connector.rest()
+    with scripted_onfido() as scripted:
+        with services.database.write() as connection:
+            connection.execute(update(providers).values(base_url=scripted.base_url))
+            connection.execute(update(watchlist_monitors).values(applicant_id="another"))
+        scripted.answers(Reply(404, GONE), Reply(404, GONE), Reply(404, GONE))
+        monitors.update(order)
+        assert [request.method for request in scripted.received] == ["GET", "DELETE", "GET"]
+        assert recorded(world) == {}
+        scripted.answers(Reply(403, GONE))
+        with pytest.raises(OnfidoError):
+            monitors.update(order)
+        assert recorded(world) == {"ann": None}
+
+
+@pytest.mark.one_database
+def test_a_delivery_whose_lease_was_taken_over_meanwhile_comes_again(world: World, ann: Caller) -> None:
+    settled(world)
+    services = world.connector.services
+    monitors = WatchlistMonitors(services.database, services.onfido)
+    order = UpdateMonitor(world.tenant, world.provider_id, "ann")
+    world.connector.rest()
+    withdraw_by_correction(world)
+    world.faults(route="GET /watchlist_monitors", latency_ms=1500)
+    with ThreadPoolExecutor(1) as pool:
+        late = pool.submit(monitors.update, order)
+        world.wait_until(lambda: not recorded_is_free(world))
+        with services.database.write() as connection:
+            connection.execute(update(watchlist_monitors).values(owner="another"))
+        with pytest.raises(BusyError):
+            late.result(60)
+    assert list(recorded(world)) == ["ann"]
 
 
 def test_a_delivery_that_lost_its_lease_comes_again(world: World, ann: Caller) -> None:

@@ -152,13 +152,17 @@ class WatchlistMonitors:
     def _announce(self, turn: Turn, target: MonitorTarget) -> None:
         """Record whom a monitor may watch from now on, before it is created."""
         with self._database.write() as connection:
-            if not watchlist_monitors.announce(connection, turn, target):
-                raise BusyError("Onfido answered too slowly: another delivery may have created the monitor meanwhile.")
+            _check_lease(is_held=watchlist_monitors.announce(connection, turn, target))
 
     def _release(self, turn: Turn, monitor_id: str | None) -> None:
         with self._database.write() as connection:
-            if not watchlist_monitors.release(connection, turn, monitor_id):
-                raise BusyError("Onfido answered too slowly: another delivery may have changed the monitor meanwhile.")
+            _check_lease(is_held=watchlist_monitors.release(connection, turn, monitor_id))
+
+
+def _check_lease(*, is_held: bool) -> None:
+    """Raise where a lease was lost."""
+    if not is_held:
+        raise BusyError("Onfido answered too slowly: another delivery may have changed the monitor meanwhile.")
 
 
 def _ours(onfido: OnfidoClient, applicant_id: str, tag: str, monitor_id: str | None) -> list[RemoteMonitor] | None:
