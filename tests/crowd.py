@@ -48,6 +48,7 @@ from connector.store.models import (
     verification_tags,
     verifications,
 )
+from connector.store.watchlist_models import watchlist_monitors
 from tests.harness import as_actor
 from tests.values import GIVEN_NAME
 
@@ -116,6 +117,9 @@ def _everyones(place: Place, each: ColumnElement[int], number: int) -> Iterator[
     of_provider = owner | {"provider_id": literal(place.provider_id)}
     yield users, owner | {"created_at": started}
     yield status_writes, owner | {"written": literal("0" * 64)}
+    watched = {"provider_id": literal(place.provider_id), "applicant_id": _named("applicant", user_id)}
+    monitor = {"report_name": literal("watchlist_standard"), "monitor_id": _named("monitor", user_id)}
+    yield watchlist_monitors, owner | watched | monitor
     yield user_attributes, owner | {"uri": literal(GIVEN_NAME), "value": literal(SEALED)}
     run = {"run_id": _named("run", user_id), "applicant_id": _named("applicant", user_id)}
     progress = _progress(each, is_open, is_kept, started)

@@ -49,7 +49,7 @@ HOUSE: Mapping[str, Room] = {
     "onfido": room("errors telemetry domain", "pycountry requests structlog urllib3"),
     "access": room(f"{_FLOOR} http private_file settings", "authlib flask joserfc structlog"),
     "store": room(f"{_FLOOR} private_file", "alembic cryptography psycopg sqlalchemy"),
-    "directory": room(f"{_FLOOR} store http shipped"),
+    "directory": room(f"{_FLOOR} store http shipped", "sqlalchemy"),
     # The use cases, by story: the ground, and what stands on it.
     "services": room(f"{_FLOOR} store directory", _LIBRARIES),
     "services.signing": room(f"{_FLOOR} store services", f"{_LIBRARIES} joserfc"),

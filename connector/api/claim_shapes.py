@@ -12,7 +12,7 @@ from connector.api.fields import Flag, Id, Items, Metadata, Name, Text, timestam
 from connector.api.properties import is_number
 from connector.domain.claims import Claim
 from connector.domain.workflow_input import RunRequest
-from connector.services.people.claims import ClaimEntry
+from connector.services.people.claim_entries import ClaimEntry
 from connector.services.results.kept import DOCUMENT, OUTPUT_VALUE
 
 if TYPE_CHECKING:

@@ -11,6 +11,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from sqlalchemy import Connection
+
 from connector.directory import RemoteDirectory
 from connector.directory.credentials import Client, ClientCredentials, Credentials, Fixed, basic, bearer
 from connector.directory.dialects import Dialect, P, read_keycloak, read_scim, read_userinfo
@@ -54,6 +56,10 @@ class Directories:
                 remote = open_directory(choice, self._proxy, self._places, self._shared)
                 opened = self._opened[tenant.name] = choice, remote
             return opened[1]
+
+    def share(self, connection: Connection, tenant: Tenant, user_id: str) -> Mapping[str, str] | None:
+        """Return a user's values in the embedded directory, which do not change until the transaction ends."""
+        return self._local.share(connection, tenant, user_id)
 
     def is_readable(self, tenant: Tenant) -> bool:
         """Whether values can be read without the user."""

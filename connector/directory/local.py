@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from sqlalchemy import Connection
+
 from connector.domain.tenancy import Tenant
 from connector.store import users
-from connector.store.batch import Ask, nothing
+from connector.store.batch import Answer, Ask, nothing
 from connector.store.engine import Database
 from connector.store.sealed import user_value
 from connector.store.vault import Vault
@@ -29,6 +31,13 @@ class LocalDirectory:
         with self._database.read() as connection:
             user, sealed = users.share_values(connection, tenant.name, user_id)
             ask(connection)
+        return self._open(tenant, user_id, user, sealed)
+
+    def share(self, connection: Connection, tenant: Tenant, user_id: str) -> Mapping[str, str] | None:
+        """Return the user's values, which do not change until the caller's transaction ends."""
+        return self._open(tenant, user_id, *users.share_values(connection, tenant.name, user_id))
+
+    def _open(self, tenant: Tenant, user_id: str, user: Answer, sealed: Answer) -> Mapping[str, str] | None:
         if not user.rows:
             return None
         return {uri: self._vault.open(value, user_value(tenant.name, user_id, uri)) for uri, value in sealed.rows}

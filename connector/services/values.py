@@ -80,6 +80,21 @@ class UserValues:
                 ask(connection)
         return values
 
+    def share(
+        self, connection: Connection, tenant: Tenant, user_id: str, values: Mapping[str, str] | None
+    ) -> Mapping[str, str] | None:
+        """Return a user's values as they stand until the transaction ends, in place of those that were read before it.
+
+        A remote directory cannot be asked within a transaction: there, the values that were read are returned.
+        """
+        if self.is_remote(tenant):
+            return values
+        return self._directories.share(connection, tenant, user_id)
+
+    def is_remote(self, tenant: Tenant) -> bool:
+        """Whether values may change without the connector's transactions."""
+        return self._directories.remote(tenant) is not None
+
     def _compare(self, tenant: Tenant, user_id: str, marked: Marked, began: datetime, reader: str | None) -> None:
         """Record what has changed since the values were read last.
 

@@ -5,8 +5,9 @@ a transaction ──► queue ──► INSERT … SELECT, where a provider has 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any, ClassVar
 
 from sqlalchemy import ColumnElement, Connection, bindparam, literal, or_, select
@@ -20,7 +21,7 @@ from connector.store.wake_up import NOTIFY, announce
 
 @dataclass(frozen=True)
 class MonitorPayload:
-    """The beginning of a payload about monitors; without a provider or a user it concerns all of them."""
+    """The beginning of a payload about monitors: of a user, of a provider, or of a user with one provider."""
 
     kind: ClassVar[str]
     tenant: str
@@ -32,28 +33,27 @@ def _param(name: str, column: ColumnElement[Any]) -> ColumnElement[Any]:
     return bindparam(f"of_{name}", type_=column.type)
 
 
-def _is_concerned() -> ColumnElement[bool]:
-    """Return the condition that a provider of the tenant has the setting, or that a monitor is recorded."""
-    of_provider = _param("provider", outbox.c.provider_id)
-    of_user = _param("user", watchlist_monitors.c.user_id)
-    tenant = _param("tenant", outbox.c.tenant)
-    configured = select(literal(1)).where(
-        providers.c.tenant == tenant,
-        or_(of_provider.is_(None), providers.c.id == of_provider),
-        providers.c.studio["watchlist_monitor"].as_string().is_not(None),
+_M = watchlist_monitors
+_HAS_SETTING = providers.c.studio["watchlist_monitor"].as_string().is_not(None)
+_IN_TENANT = (_M.c.tenant == _param("tenant", _M.c.tenant), providers.c.tenant == _param("tenant", _M.c.tenant))
+_OF_PROVIDER = (
+    _M.c.provider_id == _param("provider", outbox.c.provider_id),
+    providers.c.id == _param("provider", outbox.c.provider_id),
+)
+_OF_USER = _M.c.user_id == _param("user", _M.c.user_id)
+
+
+def _is_concerned(recorded: Sequence[ColumnElement[bool]], configured: ColumnElement[bool]) -> ColumnElement[bool]:
+    """Return the condition that a monitor is recorded, or that a provider has the setting."""
+    return or_(
+        select(literal(1)).where(*recorded).exists(), select(literal(1)).where(configured, _HAS_SETTING).exists()
     )
-    recorded = select(literal(1)).where(
-        watchlist_monitors.c.tenant == tenant,
-        or_(of_provider.is_(None), watchlist_monitors.c.provider_id == of_provider),
-        or_(of_user.is_(None), watchlist_monitors.c.user_id == of_user),
-    )
-    return or_(configured.exists(), recorded.exists())
 
 
 _COLUMNS = ("id", "tenant", "provider_id", "kind", "payload", "state", "attempts", "history", "due_at", "created_at")
 
 
-def _where_concerned(statement: Insert) -> Insert:
+def _where(is_concerned: ColumnElement[bool], statement: Insert) -> Insert:
     values = select(
         new_id(),
         _param("tenant", outbox.c.tenant),
@@ -65,21 +65,32 @@ def _where_concerned(statement: Insert) -> Insert:
         literal([], outbox.c.history.type),
         from_now(0),
         from_now(0),
-    ).where(_is_concerned())
+    ).where(is_concerned)
     queued: Any = statement.from_select(_COLUMNS, values, include_defaults=False)
     return queued  # type: ignore[no-any-return]
 
 
-_QUEUE = insert(outbox, _where_concerned)
-_QUEUE_AND_NOTIFY = insert(outbox, _where_concerned, on_postgresql=[NOTIFY])
+def _statements(
+    recorded: Sequence[ColumnElement[bool]], configured: ColumnElement[bool]
+) -> Sequence[Callable[[Connection], Extended]]:
+    """Return the insertion, without and with a wake-up of the workers."""
+    extend = partial(_where, _is_concerned(recorded, configured))
+    return insert(outbox, extend), insert(outbox, extend, on_postgresql=[NOTIFY])
+
+
+_QUEUE = {  # by what a payload names: a provider, a user
+    (True, True): _statements([_OF_PROVIDER[0], _OF_USER], _OF_PROVIDER[1]),
+    (False, True): _statements([_IN_TENANT[0], _OF_USER], _IN_TENANT[1]),
+    (True, False): _statements([_OF_PROVIDER[0]], _OF_PROVIDER[1]),
+}
 
 
 def queue(connection: Connection, orders: Sequence[MonitorPayload]) -> None:
-    """Queue deliveries, each where it concerns anything."""
-    if orders:
-        statement: Extended = (_QUEUE_AND_NOTIFY if announce(connection) else _QUEUE)(connection)
-        for order in orders:  # they wait for each other, and travel together
-            batch.execute(connection, statement, _parameters(order))
+    """Queue deliveries, each where a monitor is recorded or a provider has the setting."""
+    wakes_up = bool(orders) and announce(connection)
+    for order in orders:  # they wait for each other, and travel together
+        statement = _QUEUE[order.provider_id is not None, order.user_id is not None][wakes_up]
+        batch.execute(connection, statement(connection), _parameters(order))
 
 
 def _parameters(order: MonitorPayload) -> dict[str, Any]:

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 import requests
+from sqlalchemy import Engine, event
+from sqlalchemy.exc import DisconnectionError
 
 from connector.errors import InvalidField
 from tests.bodies import API_TOKEN, event_body
@@ -342,3 +344,32 @@ def test_a_remote_user_is_listed_once_seen_and_can_be_removed(deployment: Deploy
     assert users.remove(tenant, user_id) == 1
     assert users.page(tenant, limit=5).rows == []
     assert verified(world.connector.as_user(user_id, world.tenant).claims()) == set()
+
+
+def test_a_correction_that_is_saved_is_answered_although_the_database_goes_away(deployment: Deployment) -> None:
+    """Only the look at what the directory has by now is left out; the next reading makes up for it."""
+    world = deployment.world("scim")
+    user_id = add_ann(deployment.scim)
+    admin = world.connector.as_admin(world.tenant)
+    world.connector.rest()
+    is_written: list[bool] = []
+    is_saved: list[bool] = []
+
+    def go_away(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        if is_saved:
+            raise DisconnectionError("the database went away")
+        is_written.extend([True] * ("INSERT INTO history" in statement))
+
+    def saved(_connection: Any) -> None:
+        is_saved.extend(is_written)
+
+    event.listen(Engine, "before_cursor_execute", go_away)
+    event.listen(Engine, "commit", saved)
+    try:
+        answer = admin.post(f"{USERS}/{user_id}/idv/claims", [entry(world.provider_id, GIVEN_NAME)])
+    finally:
+        event.remove(Engine, "before_cursor_execute", go_away)
+        event.remove(Engine, "commit", saved)
+        world.connector.deliver()
+    assert answer.status_code == 201, answer.text
+    assert verified(admin.claims(user_id)) == {GIVEN_NAME}

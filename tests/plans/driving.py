@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from connector.cli import main
 from connector.domain.tenancy import Tenant
 from connector.domain.watchlist import STANDARD, MonitorTarget
-from connector.services.monitor_announcement import UpdateMonitorsOfUser
+from connector.services.monitor_announcement import UpdateMonitor, UpdateMonitorsOfProvider, UpdateMonitorsOfUser
 from connector.services.outbox import Outbox
 from connector.services.people.directory_checks import CheckUser, CheckUsers
 from connector.services.providers.deletion import DeleteApplicant
@@ -326,11 +326,15 @@ def keep_monitors(world: World, recorder: Recorder) -> None:
         assert watchlist_monitors.release(connection, turn, "a-monitor")
         watchlist_monitors.give_back(connection, turn)
         watchlist_monitors.find_claims(connection, provider_id, "ann")
-        assert watchlist_monitors.find_users_to_monitor(connection, provider_id, STANDARD, "", 5)
-        assert watchlist_monitors.find_users_monitored(connection, provider_id, None, "", 5) == ["ann"]
+        watchlist_monitors.find_users_to_monitor(connection, provider_id, STANDARD, "", 5)
+        assert watchlist_monitors.find_users_monitored(connection, provider_id, None, "", 5)
         assert watchlist_monitors.find_providers(connection, tenant, "ann") == [provider_id]
-        assert watchlist_monitors.forget_provider(connection, provider_id) == 1
+        assert watchlist_monitors.release(connection, turn, None)
+        orders = [UpdateMonitor(tenant, provider_id, "nobody"), UpdateMonitorsOfUser(tenant, None, "nobody")]
+        outbox.add_all(connection, [*orders, UpdateMonitorsOfProvider(tenant, provider_id, None, "b-~")])
         monitor_deliveries.queue(connection, [UpdateMonitorsOfUser(tenant, None, "ann")])
+    with recorder.sending("the removal of a provider"), database.write() as connection:
+        watchlist_monitors.forget_provider(connection, "none")
 
 
 def work(world: World, recorder: Recorder) -> None:

@@ -2,34 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+import structlog
 from sqlalchemy import Connection
-from sqlalchemy.exc import IntegrityError
 
-from connector.domain.claims import Claim, ClaimState
-from connector.domain.history import ADMINISTRATOR, CLAIM, SYSTEM, Change
+from connector.domain.claims import Claim
+from connector.domain.history import SYSTEM, Change
 from connector.domain.tenancy import Tenant
-from connector.errors import Code, DirectoryError, InvalidField, RequestError
+from connector.errors import Code, DatabaseUnavailable, DirectoryError, InvalidField, RequestError
 from connector.services.journal import Journal
+from connector.services.people.claim_entries import (
+    ClaimEntry,
+    check_providers,
+    conflict,
+    correction_entry,
+    find_named,
+    no_such_user,
+    removed,
+)
 from connector.services.values import UserValues
-from connector.store import claims, providers
+from connector.store import claims
 from connector.store.engine import Database
 from connector.store.vault import Fingerprints
 
-
-@dataclass(frozen=True)
-class ClaimEntry:
-    """A claim as an administrator sends it."""
-
-    uri: str
-    provider_id: str
-    is_verified: bool
-    metadata: Mapping[str, Any] = field(default_factory=dict)
+log = structlog.get_logger(__name__)
 
 
 class Claims:
@@ -53,7 +52,7 @@ class Claims:
         """Return a user's claims; raises `RequestError`: no such user, or no such provider."""
         with self._database.read() as connection:
             if provider_id is not None:
-                _check_providers(connection, tenant, [provider_id])
+                check_providers(connection, tenant, [provider_id])
             known = claims.find_all(connection, tenant.name, user_id, provider_id)
         if not known:
             self._check_user(tenant, user_id)
@@ -71,23 +70,25 @@ class Claims:
             )
         return claim
 
-    def add(self, tenant: Tenant, user_id: str, entries: Sequence[ClaimEntry], actor: str = SYSTEM) -> list[Claim]:
+    def add(self, tenant: Tenant, user_id: str, entries: Sequence[ClaimEntry], actor: str = SYSTEM) -> Sequence[Claim]:
         """Add claims, all or none; raises `RequestError`: user or provider unknown, or a claim exists already."""
         values = self._values(tenant, user_id)
         if not entries:
             return []
-        rows = self._rows(tenant, user_id, entries, values)
-        with _conflict(), self._database.write() as connection:
-            _check_providers(connection, tenant, {entry.provider_id for entry in entries}, share=True)
+        with conflict(), self._database.write() as connection:
+            check_providers(connection, tenant, {entry.provider_id for entry in entries}, share=True)
+            current = self._share(connection, tenant, user_id, values)
+            rows = self._rows(tenant, user_id, entries, current)
             claims.add(connection, rows)
             now = self._clock()
-            changes = [_correction_entry(tenant, user_id, entry, None, actor, now) for entry in entries]
+            changes = [correction_entry(tenant, user_id, entry, None, actor, now) for entry in entries]
             self._journal.record(connection, changes)
-        return self._confirmed(tenant, user_id, entries, values, added=[row["id"] for row in rows])
+            written = find_named(connection, tenant, user_id, entries)
+        return self._confirmed(tenant, user_id, entries, current, written, added=[row["id"] for row in rows])
 
     def correct_all(
         self, tenant: Tenant, user_id: str, entries: Sequence[ClaimEntry], actor: str = SYSTEM
-    ) -> list[Claim]:
+    ) -> Sequence[Claim]:
         """Correct several claims, all or none; raises `RequestError` where one does not exist, or is named twice."""
         values = self._values(tenant, user_id)
         if not entries:
@@ -95,7 +96,8 @@ class Claims:
         if len({(entry.uri, entry.provider_id) for entry in entries}) < len(entries):
             raise InvalidField("claims", "must name no claim twice")
         with self._database.write() as connection:
-            _check_providers(connection, tenant, {entry.provider_id for entry in entries})
+            check_providers(connection, tenant, {entry.provider_id for entry in entries}, share=True)
+            current = self._share(connection, tenant, user_id, values)
             claims.lock(connection, tenant.name, user_id)
             known = {
                 (claim.uri, claim.provider_id): claim for claim in claims.find_all(connection, tenant.name, user_id)
@@ -107,9 +109,10 @@ class Claims:
                     raise RequestError(
                         Code.CLAIM_NOT_FOUND, f"The user {user_id} has no claim {entry.uri}: add it first."
                     )
-                changes.append(self._correct(connection, tenant, user_id, claim, entry, values, actor))
+                changes.append(self._correct(connection, tenant, user_id, claim, entry, current, actor))
             self._journal.record(connection, changes)
-        return self._confirmed(tenant, user_id, entries, values)
+            written = find_named(connection, tenant, user_id, entries)
+        return self._confirmed(tenant, user_id, entries, current, written)
 
     def correct(
         self,
@@ -122,17 +125,29 @@ class Claims:
         actor: str = SYSTEM,
     ) -> Claim:
         """Correct one claim; raises `RequestError` where it does not exist."""
-        self.get(tenant, user_id, claim_id)
+        provider_id = self.get(tenant, user_id, claim_id).provider_id
         values = self._user_values.read(tenant, user_id)
         with self._database.write() as connection:
+            check_providers(connection, tenant, [provider_id], share=True)
+            values = self._share(connection, tenant, user_id, values)
             claims.lock(connection, tenant.name, user_id)
             claim = claims.find(connection, tenant.name, user_id, claim_id)
             if claim is None:
-                raise _removed(user_id)
+                raise removed(user_id)
             entry = ClaimEntry(claim.uri, claim.provider_id, is_verified, metadata)
             change = self._correct(connection, tenant, user_id, claim, entry, values, actor)
             self._journal.record(connection, [change])
-        return self._confirmed(tenant, user_id, [entry], values)[0]
+            written = find_named(connection, tenant, user_id, [entry])
+        return self._confirmed(tenant, user_id, [entry], values, written)[0]
+
+    def _share(
+        self, connection: Connection, tenant: Tenant, user_id: str, values: Mapping[str, str] | None
+    ) -> Mapping[str, str] | None:
+        """Return the values that a correction is written for; raise where the user was removed since the first look."""
+        current = self._user_values.share(connection, tenant, user_id, values)
+        if current is None and values is not None:
+            raise removed(user_id)
+        return current
 
     def _correct(
         self,
@@ -145,10 +160,10 @@ class Claims:
         actor: str,
     ) -> Change:
         claims.correct(connection, claim.claim_id, self._correction(tenant, user_id, entry, values))
-        return _correction_entry(tenant, user_id, entry, claim, actor, self._clock())
+        return correction_entry(tenant, user_id, entry, claim, actor, self._clock())
 
     def _rows(
-        self, tenant: Tenant, user_id: str, entries: Sequence[ClaimEntry], values: Mapping[str, str]
+        self, tenant: Tenant, user_id: str, entries: Sequence[ClaimEntry], values: Mapping[str, str] | None
     ) -> list[dict[str, Any]]:
         now = self._clock()
         return [
@@ -184,32 +199,53 @@ class Claims:
         user_id: str,
         entries: Sequence[ClaimEntry],
         written_for: Mapping[str, str] | None,
+        written: Sequence[Claim],
         added: Sequence[str] = (),
-    ) -> list[Claim]:
-        """Return the current claims, after withdrawing those written for a value that has changed meanwhile.
+    ) -> Sequence[Claim]:
+        """Return claims as they were written, or as they stand where a remote directory has other values by now.
+
+        They are saved already: where that cannot be found out, the next reading of the user's values does.
+        """
+        if not self._user_values.is_remote(tenant):
+            return written
+        try:
+            return self._compared(tenant, user_id, entries, written_for, written, added)
+        except DatabaseUnavailable as error:
+            log.warning("claims.not_compared", tenant=tenant.name, user_id=user_id, reason=error.reason)
+            return written
+
+    def _compared(
+        self,
+        tenant: Tenant,
+        user_id: str,
+        entries: Sequence[ClaimEntry],
+        written_for: Mapping[str, str] | None,
+        written: Sequence[Claim],
+        added: Sequence[str],
+    ) -> Sequence[Claim]:
+        """Withdraw claims that were written for a value that has changed meanwhile.
 
         Of a user removed meanwhile, only those `added` are deleted: others belong to one who was added again.
         """
         values = self._reread(tenant, user_id, written_for)
-        requested = {(entry.uri, entry.provider_id) for entry in entries}
-        written = {entry.uri: self._fingerprint(tenant, user_id, entry.uri, written_for) for entry in entries}
+        fingerprints = {entry.uri: self._fingerprint(tenant, user_id, entry.uri, written_for) for entry in entries}
         outdated = {
             uri: fingerprint
-            for uri, fingerprint in written.items()
+            for uri, fingerprint in fingerprints.items()
             if fingerprint != self._fingerprint(tenant, user_id, uri, values)
         }
+        if not outdated and (values is None) == (written_for is None):
+            return written
         with self._database.write() as connection:
-            withdrawn: list[Change] = []
             if was_removed := values is None and written_for is not None:
                 withdrawn = claims.forget(connection, tenant.name, user_id, added, self._clock())
-            elif outdated:
+            else:
                 withdrawn = claims.unverify_held(connection, tenant.name, user_id, outdated, self._clock())
             self._journal.record(connection, withdrawn)
-            known = claims.find_all(connection, tenant.name, user_id)
-        confirmed = [claim for claim in known if (claim.uri, claim.provider_id) in requested]
-        if was_removed or len(confirmed) < len(requested):
-            raise _removed(user_id)
-        return confirmed
+            current = find_named(connection, tenant, user_id, entries)
+        if was_removed or len(current) < len(entries):
+            raise removed(user_id)
+        return current
 
     def _fingerprint(self, tenant: Tenant, user_id: str, uri: str, values: Mapping[str, str] | None) -> str | None:
         value = (values or {}).get(uri)
@@ -225,62 +261,9 @@ class Claims:
     def _values(self, tenant: Tenant, user_id: str) -> Mapping[str, str]:
         values = self._user_values.read(tenant, user_id)
         if values is None:
-            raise _no_such_user(user_id)
+            raise no_such_user(user_id)
         return values
 
     def _check_user(self, tenant: Tenant, user_id: str) -> None:
         if not self._user_values.has_user(tenant, user_id):
-            raise _no_such_user(user_id)
-
-
-def _correction_entry(
-    tenant: Tenant, user_id: str, entry: ClaimEntry, claim: Claim | None, actor: str, now: datetime
-) -> Change:
-    state = ClaimState(entry.is_verified, None)
-    before = ClaimState(claim.is_verified, claim.verification_status).label if claim else None
-    return Change(
-        at=now,
-        tenant=tenant.name,
-        subject=CLAIM,
-        name=entry.uri,
-        previous=before,
-        current=state.label,
-        cause=ADMINISTRATOR,
-        provider_id=entry.provider_id,
-        verification_id=claim.verification_id if claim else None,
-        user_id=user_id,
-        actor=actor,
-        detail={"metadata": sorted(entry.metadata)},
-    )
-
-
-def _check_providers(
-    connection: Connection, tenant: Tenant, provider_ids: Collection[str], *, share: bool = False
-) -> None:
-    known = providers.find_known(connection, tenant.name, provider_ids, share=share)
-    if missing := sorted(set(provider_ids) - known):
-        raise RequestError(
-            Code.CLAIM_PROVIDER_NOT_FOUND,
-            f"There is no identity verification provider {', '.join(missing)}: check the id.",
-        )
-
-
-@contextmanager
-def _conflict() -> Iterator[None]:
-    try:
-        yield
-    except IntegrityError as error:
-        raise RequestError(
-            Code.CLAIM_EXISTS, "One of the claims exists already, or is named twice: update it instead."
-        ) from error
-
-
-def _no_such_user(user_id: str) -> RequestError:
-    return RequestError(Code.USER_NOT_FOUND, f"There is no user {user_id}: check the id, or add the user.")
-
-
-def _removed(user_id: str) -> RequestError:
-    return RequestError(
-        Code.CLAIM_NOT_FOUND,
-        f"A claim of the user {user_id} was removed meanwhile: list the user's claims, then ask again.",
-    )
+            raise no_such_user(user_id)

@@ -1,0 +1,93 @@
+"""Corrections of claims as administrators send them, and what is checked and answered about them."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection
+from sqlalchemy.exc import IntegrityError
+
+from connector.domain.claims import Claim, ClaimState
+from connector.domain.history import ADMINISTRATOR, CLAIM, Change
+from connector.domain.tenancy import Tenant
+from connector.errors import Code, RequestError
+from connector.store import claims, providers
+
+
+@dataclass(frozen=True)
+class ClaimEntry:
+    """A claim as an administrator sends it."""
+
+    uri: str
+    provider_id: str
+    is_verified: bool
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+def correction_entry(
+    tenant: Tenant, user_id: str, entry: ClaimEntry, claim: Claim | None, actor: str, now: datetime
+) -> Change:
+    """Return the entry in the history for a correction."""
+    state = ClaimState(entry.is_verified, None)
+    before = ClaimState(claim.is_verified, claim.verification_status).label if claim else None
+    return Change(
+        at=now,
+        tenant=tenant.name,
+        subject=CLAIM,
+        name=entry.uri,
+        previous=before,
+        current=state.label,
+        cause=ADMINISTRATOR,
+        provider_id=entry.provider_id,
+        verification_id=claim.verification_id if claim else None,
+        user_id=user_id,
+        actor=actor,
+        detail={"metadata": sorted(entry.metadata)},
+    )
+
+
+def check_providers(
+    connection: Connection, tenant: Tenant, provider_ids: Collection[str], *, share: bool = False
+) -> None:
+    """Raise for providers that the tenant does not have; with `share`, the others cannot be removed meanwhile."""
+    known = providers.find_known(connection, tenant.name, provider_ids, share=share)
+    if missing := sorted(set(provider_ids) - known):
+        raise RequestError(
+            Code.CLAIM_PROVIDER_NOT_FOUND,
+            f"There is no identity verification provider {', '.join(missing)}: check the id.",
+        )
+
+
+def find_named(connection: Connection, tenant: Tenant, user_id: str, entries: Sequence[ClaimEntry]) -> Sequence[Claim]:
+    """Return the claims that some entries name."""
+    named = {(entry.uri, entry.provider_id) for entry in entries}
+    known = claims.find_all(connection, tenant.name, user_id)
+    return [claim for claim in known if (claim.uri, claim.provider_id) in named]
+
+
+@contextmanager
+def conflict() -> Iterator[None]:
+    """Translate the refusal of a second claim into the contract's error."""
+    try:
+        yield
+    except IntegrityError as error:
+        raise RequestError(
+            Code.CLAIM_EXISTS, "One of the claims exists already, or is named twice: update it instead."
+        ) from error
+
+
+def no_such_user(user_id: str) -> RequestError:
+    """Return the error for a user of whom nothing is known."""
+    return RequestError(Code.USER_NOT_FOUND, f"There is no user {user_id}: check the id, or add the user.")
+
+
+def removed(user_id: str) -> RequestError:
+    """Return the error for a claim that was removed while it was corrected."""
+    return RequestError(
+        Code.CLAIM_NOT_FOUND,
+        f"A claim of the user {user_id} was removed meanwhile: list the user's claims, then ask again.",
+    )

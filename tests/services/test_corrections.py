@@ -1,0 +1,57 @@
+"""Corrections of claims are answered from their own transaction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from sqlalchemy import Engine, event
+
+from tests.contract.wire import USERS, entry
+from tests.harness import Caller, World
+from tests.values import GIVEN_NAME, LAST_NAME
+
+Ask = Callable[[World, Caller], Any]
+
+
+def add(world: World, admin: Caller) -> Any:
+    return admin.post(f"{USERS}/ann/idv/claims", [entry(world.provider_id, LAST_NAME)])
+
+
+def correct_all(world: World, admin: Caller) -> Any:
+    return admin.put(f"{USERS}/ann/idv/claims", [entry(world.provider_id, GIVEN_NAME) | {"isVerified": False}])
+
+
+def correct_one(world: World, admin: Caller) -> Any:
+    claim_id = admin.claims("ann")[GIVEN_NAME]["id"]
+    return admin.put(f"{USERS}/ann/idv/claims/{claim_id}", {"isVerified": False, "claimMetadata": {"why": "test"}})
+
+
+@pytest.mark.parametrize("ask", [add, correct_all, correct_one])
+def test_nothing_is_read_after_a_correction_is_committed(world: World, ask: Ask) -> None:
+    """If the database went away in between, a correction that was made would be answered as one that was not."""
+    admin = world.connector.as_admin(world.tenant)
+    world.add_user()
+    assert admin.post(f"{USERS}/ann/idv/claims", [entry(world.provider_id, GIVEN_NAME)]).status_code == 201
+    world.connector.rest()
+    done: list[str] = []
+
+    def committed(_connection: Any) -> None:
+        done.append("COMMIT")
+
+    def executed(_connection: Any, _cursor: Any, statement: str, *_: Any) -> None:
+        done.append(statement)
+
+    listeners = (("commit", committed), ("before_cursor_execute", executed))
+    for name, listener in listeners:
+        event.listen(Engine, name, listener)
+    try:
+        answer = ask(world, admin)
+    finally:
+        for name, listener in listeners:
+            event.remove(Engine, name, listener)
+    assert answer.ok
+    assert done[-1] == "COMMIT"
+    [read] = answer.json() if isinstance(answer.json(), list) else [answer.json()]
+    assert admin.claims("ann")[read["uri"]] == read
