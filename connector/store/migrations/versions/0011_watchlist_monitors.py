@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0008"
-down_revision = "0007"
+revision = "0011"
+down_revision = "0010"
 
 
 def upgrade() -> None:
@@ -21,8 +21,7 @@ def upgrade() -> None:
         sa.Column("lease_until", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("provider_id", "user_id", name=op.f("pk_watchlist_monitors")),
     )
-    with op.batch_alter_table("watchlist_monitors", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_watchlist_monitors_tenant_user_id"), ["tenant", "user_id"], unique=False)
+    op.create_index(op.f("ix_watchlist_monitors_tenant_user_id"), "watchlist_monitors", ["tenant", "user_id"], unique=False)
 
 
 def downgrade() -> None:
