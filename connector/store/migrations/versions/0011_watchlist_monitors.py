@@ -21,7 +21,9 @@ def upgrade() -> None:
         sa.Column("lease_until", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("provider_id", "user_id", name=op.f("pk_watchlist_monitors")),
     )
-    op.create_index(op.f("ix_watchlist_monitors_tenant_user_id"), "watchlist_monitors", ["tenant", "user_id"], unique=False)
+    op.create_index(
+        op.f("ix_watchlist_monitors_tenant_user_id"), "watchlist_monitors", ["tenant", "user_id"], unique=False
+    )
 
 
 def downgrade() -> None:
