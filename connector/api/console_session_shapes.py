@@ -5,9 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 import marshmallow as ma
+from marshmallow import validate
 
+from connector.api.cursors import cursor_parameter, next_cursor
+from connector.api.fields import Text
 from connector.services.console_sessions import ConsoleSession
 from connector.services.cursors import Page
+
+MAX_PAGE = 1000
 
 
 def _time(example: str) -> ma.fields.DateTime:
@@ -32,14 +37,25 @@ class SessionPageSchema(ma.Schema):
     """Some of a tenant's sessions, the latest first."""
 
     sessions = ma.fields.List(ma.fields.Nested(SessionSchema), required=True)
-    nextCursor = ma.fields.String(
-        required=True, allow_none=True, metadata={"description": "For the next page; null on the last."}
-    )
+    nextCursor = next_cursor()
+
+
+class SessionsOfSchema(ma.Schema):
+    """Whose sessions are meant."""
+
+    userId = Text(load_default=None, metadata={"description": "Whose; without it, everybody's of this tenant."})
+
+
+class SessionQuerySchema(SessionsOfSchema):
+    """Whose sessions, and which page of them, the latest first."""
+
+    limit = ma.fields.Integer(load_default=25, strict=False, validate=validate.Range(min=1, max=MAX_PAGE))
+    cursor = cursor_parameter()
 
 
 def sessions_body(page: Page[ConsoleSession]) -> dict[str, Any]:
     """Return a page of sessions."""
-    return {"sessions": [_body(each) for each in page.rows], "nextCursor": page.next_cursor}
+    return {"sessions": [_body(each) for each in page.rows], "next_cursor": page.next_cursor}
 
 
 def _body(session: ConsoleSession) -> dict[str, Any]:

@@ -118,6 +118,13 @@ def show_broken() -> str:
     raise RuntimeError("a sample of an error")
 
 
+@story.page("/control", scope=SCOPE)
+def show_control() -> str:
+    """Show a page with an inline handler, which the policy stops: so the tests know that they would see one."""
+    _require_dev()
+    return render_template("console/sample_control.html")
+
+
 def _require_dev() -> None:
     if not settings().dev:
         raise NotFound

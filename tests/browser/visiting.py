@@ -110,6 +110,14 @@ class Visitor:
             self.axe()
             self.shot(name)
 
+    def look_at(self, name: str) -> None:
+        """Look at the page that is open in every view."""
+        for width, scheme in VIEWS:
+            self.page.set_viewport_size({"width": width, "height": 900})
+            self.page.emulate_media(color_scheme=scheme)  # type: ignore[arg-type]
+            self.axe()
+            self.shot(name)
+
     @contextmanager
     def expecting_violations(self) -> Iterator[list[str]]:
         """Collect the violations of the Content-Security-Policy meanwhile; they are no fault of the test's."""
@@ -142,7 +150,7 @@ class Visitor:
 
     def _collect(self) -> None:
         if self._javascript and self.page.url.startswith("http"):
-            self.violations += self.page.evaluate("window.__violations || []")
+            self.violations += self.page.evaluate("(window.__violations || []).splice(0)")
 
     def _hear(self, kind: str, text: str) -> None:
         is_status = re.match(r"Failed to load resource: the server responded with a status of [345]", text)

@@ -19,6 +19,7 @@ from tests.values import BIRTH_DATE, GIVEN_NAME, LAST_NAME
 PROVIDERS = "/api/server/v1/idv-providers"
 RUNS = PROVIDERS + "/{provider_id}/verifications"
 USERS = "/api/users/v1"
+CONSOLE_SESSIONS = "/api/server/v1/console-sessions"
 DELIVERIES = "/api/server/v1/deliveries"
 EVENTS = "/api/server/v1/events"
 JOBS = "/api/server/v1/jobs"
@@ -120,6 +121,9 @@ OPERATIONS = (
     Operation("GET", EVENTS + "/{event_id}", "internal_idv_claim_view"),
     Operation("GET", EVENTS + "/{event_id}/body", "internal_idv_claim_view"),
     Operation("POST", EVENTS + "/{event_id}/replay", "internal_idvp_update", takes_body=False),
+    Operation("GET", CONSOLE_SESSIONS, "internal_idvp_view"),
+    Operation("DELETE", CONSOLE_SESSIONS, "internal_idvp_update"),
+    Operation("DELETE", CONSOLE_SESSIONS + "/{session_id}", "internal_idvp_update"),
     Operation("GET", DELIVERIES, "internal_idv_claim_view"),
     Operation("GET", DELIVERIES + "/{delivery_id}", "internal_idv_claim_view"),
     Operation("POST", DELIVERIES + "/{delivery_id}/retry", "internal_idvp_update", takes_body=False),

@@ -53,3 +53,4 @@ def secrets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SCIM_SECRET", CLIENT_SECRET)
     monkeypatch.setenv("SHOP_SECRET", "shop-secret")
     monkeypatch.setenv("AS_SECRET_BY_POST", "connector-by-post-secret")
+    monkeypatch.setenv("CONSOLE_SECRET", "console-secret")

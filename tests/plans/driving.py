@@ -10,6 +10,7 @@ from click.testing import CliRunner
 
 from connector.cli import main
 from connector.domain.tenancy import Tenant
+from connector.services.console_sessions import Person
 from connector.domain.watchlist import STANDARD, MonitorTarget
 from connector.services.monitor_announcement import UpdateMonitor, UpdateMonitorsOfProvider, UpdateMonitorsOfUser
 from connector.services.outbox import Outbox
@@ -28,7 +29,17 @@ from connector.store import (
 )
 from connector.store.outbox import Payload
 from tests.bodies import API_TOKEN, config_properties, event_body, provider_body
-from tests.contract.wire import ALL_SCOPES, ENDPOINTS, EVENTS, JOBS, METRICS_TOKEN, PROVIDERS, USERS, WEBHOOK_TOKEN
+from tests.contract.wire import (
+    ALL_SCOPES,
+    CONSOLE_SESSIONS,
+    ENDPOINTS,
+    EVENTS,
+    JOBS,
+    METRICS_TOKEN,
+    PROVIDERS,
+    USERS,
+    WEBHOOK_TOKEN,
+)
 from tests.crowd import COMMON_TAG, RARE_TAG
 from tests.harness import Caller, World, as_actor
 from tests.plans.recording import Recorder
@@ -51,6 +62,7 @@ def drive(world: World, recorder: Recorder, neighbour: str) -> None:
         finish(world, admin)
         administer(world, admin, neighbour)
         manage_deliveries(world, admin)
+        use_console(world, admin)
         done(admin.get(f"{PROVIDERS}/{world.provider_id}/verifications/{run_id}/delivery-proof"))
         ask_for_jobs(world, admin, recorder)
         done(admin.get(f"{ENDPOINTS}/{endpoint_id}"))
@@ -235,6 +247,24 @@ def notify(world: World, admin: Caller, application: Application) -> str:
     return kept
 
 
+def use_console(world: World, admin: Caller) -> None:
+    """Sign people in to the console, list them and sign them out, by each way."""
+    sessions, tenant, path = world.connector.services.console_sessions, Tenant(world.tenant), CONSOLE_SESSIONS
+    person = Person("bob", "Bob", "console", "https://idp.example.com", frozenset({"internal_idvp_view"}), "b", "s")
+    secret = sessions.begin(tenant, person)
+    world.clock.advance(90)
+    assert sessions.find(tenant, secret) is not None
+    assert sessions.use_link(tenant, sessions.make_link(tenant, "bob", ())) is not None
+    sessions.begin(tenant, person, replaced=secret)
+    for query in ({}, {"userId": "bob"}):
+        turn_pages(admin, path, {"limit": "1", **query})
+    [session, *_] = done(admin.get(path)).json()["sessions"]
+    done(admin.request("DELETE", f"{path}/{session['id']}"))
+    done(admin.request("DELETE", path, params={"userId": "bob"}))
+    done(admin.request("DELETE", path))
+    sessions.end_of_issuer(person.issuer, subject="b", issuer_session="s")
+
+
 def manage_deliveries(world: World, admin: Caller) -> None:
     """Look at a delivery that waits, deliver it again, and drop it."""
     order = DeleteApplicant(world.tenant, world.provider_id, "none")
@@ -390,6 +420,8 @@ def command(world: World, recorder: Recorder, endpoint_id: str) -> None:
         "outbox list --tenant default",
         "outbox list --dead",
         "audit",
+        "console sessions",
+        "console sessions --user bob",
     ):
         with recorder.sending(f"connector {line}"):
             first = CliRunner().invoke(main, [*line.split(), "--limit", "5"], env=environ, catch_exceptions=False)

@@ -14,6 +14,7 @@ const provider = new Provider(`http://127.0.0.1:${port}`, {
       grant_types: ['authorization_code', 'refresh_token', 'client_credentials'],
       redirect_uris: ['https://shop.example.com/callback'],
     }),
+    client('console', { application_type: 'native', redirect_uris: ['http://127.0.0.1/console/callback'] }),
     client('connector', { ...none, token_endpoint_auth_method: 'client_secret_basic' }),
     client('connector-by-post', { ...none, token_endpoint_auth_method: 'client_secret_post' }),
   ],

@@ -1,0 +1,58 @@
+"""`/api/server/v1/console-sessions`: who is signed in to the console, and signing people out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import current_app, g
+
+from connector.api.console_session_shapes import SessionPageSchema, SessionQuerySchema, SessionsOfSchema, sessions_body
+from connector.api.errors import PROVIDER_ERRORS
+from connector.api.parsing import Blueprint
+from connector.services.console_sessions import ConsoleSessions
+
+blueprint = Blueprint(
+    "console-sessions",
+    __name__,
+    url_prefix="/api/server/v1/console-sessions",
+    errors=PROVIDER_ERRORS,
+    description="Sessions of the console",
+)
+
+
+@blueprint.get("")
+@blueprint.requires("internal_idvp_view")
+@blueprint.arguments(SessionQuerySchema, location="query")
+@blueprint.response(200, SessionPageSchema)
+def list_console_sessions(query: dict[str, Any]) -> dict[str, Any]:
+    """List who is signed in to the console of this tenant, the latest first.
+
+    For the next page, send `nextCursor` as `cursor`.
+    """
+    page = _sessions().search(g.tenant, user_id=query["userId"], limit=query["limit"], cursor=query["cursor"])
+    return sessions_body(page)
+
+
+@blueprint.delete("")
+@blueprint.requires("internal_idvp_update")
+@blueprint.arguments(SessionsOfSchema, location="query")
+@blueprint.response(204)
+def end_console_sessions(query: dict[str, Any]) -> None:
+    """Sign a person out of the console of this tenant, or everybody."""
+    _sessions().end_of_tenant(g.tenant, query["userId"])
+
+
+@blueprint.delete("/<session_id>")
+@blueprint.requires("internal_idvp_update")
+@blueprint.response(204)
+def end_console_session(session_id: str) -> None:
+    """End one session of the console.
+
+    One that has ended already is no error.
+    """
+    _sessions().end(g.tenant, session_id)
+
+
+def _sessions() -> ConsoleSessions:
+    sessions: ConsoleSessions = current_app.extensions["services"].console_sessions
+    return sessions

@@ -1,0 +1,25 @@
+"""Whose threads answer which path."""
+
+from __future__ import annotations
+
+import pytest
+
+from connector.api.traffic import CONSOLE, OPERATIONS, REQUESTS, WEBHOOKS, lane, threads
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [
+        ("/console", CONSOLE),
+        ("/console/verifications/a", CONSOLE),
+        ("/t/acme/console/users", CONSOLE),
+        ("/bootstrap/css/bootstrap.min.css", CONSOLE),
+        ("/consoles", REQUESTS),
+        ("/api/server/v1/console-sessions", REQUESTS),
+        ("/idv/onfido/v1/a/verify", WEBHOOKS),
+        ("/healthz", OPERATIONS),
+    ],
+)
+def test_pages_of_the_console_take_no_thread_of_the_apis(path: str, name: str) -> None:
+    assert lane(path) == name
+    assert threads(8, 3)[CONSOLE] == 3

@@ -1,0 +1,268 @@
+"""Signing in to the console at node-oidc-provider, a certified OpenID provider, and what is refused on the way."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Iterator
+from typing import Any
+from urllib.parse import parse_qs, urlencode, urlsplit
+
+import pytest
+import requests
+from joserfc import jwt
+from joserfc.jwk import KeySet
+from structlog.testing import capture_logs
+
+from connector.domain.tenancy import Tenant
+from connector.settings import Issuer, Settings
+from tests.harness import Clock, ConnectorServer
+from tests.identity.servers import OidcProvider, new_keys
+from tests.patience import patient_settings
+
+VIEW = "internal_idvp_view"
+EVENT = "http://schemas.openid.net/event/backchannel-logout"
+
+
+class Person:
+    """Somebody with a browser, at the console and at the provider."""
+
+    def __init__(self, connector: ConnectorServer, provider: OidcProvider) -> None:
+        self.connector = connector
+        self.console = connector.url
+        self.sessions = connector.services.console_sessions
+        self.provider = provider
+        self.browser = requests.Session()
+        self.browser.trust_env = False
+
+    def get(self, url: str, **options: Any) -> requests.Response:
+        url = url if url.startswith("http") else self.console + url
+        return self.browser.get(url, timeout=60, allow_redirects=False, **options)
+
+    def begin(self, page: str = "/console/sessions") -> requests.Response:
+        """Go to a page, and on to the provider; returns the redirect to the provider."""
+        answer = self.get(page)
+        while answer.is_redirect and not answer.headers["Location"].startswith(self.provider.issuer):
+            answer = self.get(answer.headers["Location"])
+        return answer
+
+    def consent(self, answer: requests.Response, user: str = "ann") -> str:
+        """Sign in at the provider's own pages; returns where it sends the browser back."""
+        answer = self._follow(answer)
+        while forms := re.findall(r'<form[^>]*action="([^"]+)"', answer.text):
+            form = {"login": user, "password": "any"} if 'name="login"' in answer.text else {}
+            [prompt] = re.findall(r'name="prompt" value="(\w+)"', answer.text)
+            answer = self.browser.post(forms[0], {"prompt": prompt} | form, timeout=60, allow_redirects=False)
+            answer = self._follow(answer)
+        return str(answer.headers["Location"])
+
+    def sign_in(self, page: str = "/console/sessions") -> requests.Response:
+        return self.get(self.consent(self.begin(page)))
+
+    def _follow(self, answer: requests.Response) -> requests.Response:
+        while answer.is_redirect and not answer.headers["Location"].startswith(self.console):
+            location = answer.headers["Location"]
+            answer = self.get(location if location.startswith("http") else self.provider.issuer + location)
+        return answer
+
+
+@pytest.fixture
+def settings(settings: Settings, oidc_provider: OidcProvider) -> Settings:
+    """A connector whose administrators sign in at the provider."""
+    issuer = Issuer(
+        oidc_provider.issuer,
+        "connector",
+        console_client_id="console",
+        console_client_secret="env:CONSOLE_SECRET",
+        console_scopes=("openid", VIEW),
+    )
+    return patient_settings(settings.data_dir, settings.database_url, issuers=(issuer,), dev=False)
+
+
+@pytest.fixture
+def person(settings: Settings, clock: Clock, oidc_provider: OidcProvider) -> Iterator[Person]:
+    with ConnectorServer(settings, clock) as connector:
+        person = Person(connector, oidc_provider)
+        yield person
+        person.browser.close()
+
+
+def reasons(logs: list[Any]) -> list[str]:
+    return [str(each["reason"]) for each in logs if each["event"] == "console.sign_in_refused"]
+
+
+def changed(url: str, **changes: str | None) -> str:
+    """Return an address with some parameters changed, or without those that are None."""
+    parts = urlsplit(url)
+    query = {name: values[0] for name, values in parse_qs(parts.query).items()} | changes
+    return parts._replace(query=urlencode({name: value for name, value in query.items() if value})).geturl()
+
+
+def test_a_person_signs_in_and_is_led_to_the_page_that_was_asked_for(person: Person) -> None:
+    asked = person.begin("/console/sessions?stay=1")
+    query = {name: values[0] for name, values in parse_qs(urlsplit(asked.headers["Location"]).query).items()}
+    assert (query["response_type"], query["code_challenge_method"]) == ("code", "S256")
+    assert {"state", "nonce", "code_challenge"} <= set(query)
+    answer = person.get(person.consent(asked))
+    assert (answer.status_code, answer.headers["Location"]) == (302, "/console/sessions?stay=1")
+    [cookie] = [each for each in answer.headers["Set-Cookie"].split(", ") if each.startswith("console-carbon.super=")]
+    assert "HttpOnly" in cookie
+    assert "SameSite=Lax" in cookie
+    page = person.get("/console/sessions")
+    assert page.status_code == 200
+    assert "ann" in page.text
+    assert page.headers["Cache-Control"] == "no-store"
+
+
+def test_the_granted_scopes_are_what_the_person_may_do(person: Person) -> None:
+    person.sign_in()
+    [session] = person.sessions.search(Tenant("carbon.super"), limit=5).rows
+    assert VIEW in session.scopes
+    assert "internal_idvp_update" not in session.scopes
+
+
+def test_each_sign_in_has_a_session_of_its_own_and_ends_the_one_before(person: Person) -> None:
+    person.sign_in()
+    first = person.browser.cookies["console-carbon.super"]
+    person.get(person.consent(person.get("/console/sign-in/start")))
+    second = person.browser.cookies["console-carbon.super"]
+    assert first != second
+    assert len(person.sessions.search(Tenant("carbon.super"), limit=5).rows) == 1
+    person.browser.cookies.set("console-carbon.super", first, domain="127.0.0.1", path="/")
+    assert person.get("/console/sessions").is_redirect
+
+
+@pytest.mark.one_database
+@pytest.mark.parametrize("changes", [{"iss": "https://evil.example"}, {"iss": None}], ids=["another", "none"])
+def test_an_answer_of_another_issuer_is_refused(person: Person, changes: dict[str, str | None]) -> None:
+    back = changed(person.consent(person.begin()), **changes)
+    with capture_logs() as logs:
+        assert person.get(back).status_code == 400
+    assert reasons(logs) == ["the answer is not from the issuer that was asked (iss)"]
+    assert person.get("/console/sessions").is_redirect
+
+
+@pytest.mark.one_database
+def test_an_answer_that_this_browser_has_not_asked_for_is_refused(person: Person) -> None:
+    back = person.consent(person.begin())
+    stranger = Person(person.connector, person.provider)
+    with capture_logs() as logs:
+        assert stranger.get(back).status_code == 400
+    assert "state" in reasons(logs)[0]
+    stranger.browser.close()
+
+
+@pytest.mark.one_database
+def test_an_answer_is_accepted_once(person: Person) -> None:
+    back = person.consent(person.begin())
+    assert person.get(back).status_code == 302
+    assert person.get(back).status_code == 400
+
+
+@pytest.mark.one_database
+def test_a_wrong_code_and_an_error_of_the_issuer_sign_nobody_in(person: Person) -> None:
+    for changes in ({"code": "forged"}, {"code": None, "error": "access_denied"}):
+        back = changed(person.begin().headers["Location"])
+        state = parse_qs(urlsplit(back).query)["state"][0]
+        query = {"state": state, "iss": person.provider.issuer, **{k: v for k, v in changes.items() if v}}
+        with capture_logs() as logs:
+            assert person.get(f"/console/callback?{urlencode(query)}").status_code == 400
+        assert len(reasons(logs)) == 1
+        assert "forged" not in str(logs)
+
+
+@pytest.mark.one_database
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://evil.example/console",
+        "//evil.example/console",
+        "/\\evil.example",
+        "/elsewhere",
+        "/console/../x",
+        "javascript:x",
+    ],
+)
+def test_nobody_is_led_to_another_place(person: Person, address: str) -> None:
+    person.begin("/console/sign-in?" + urlencode({"next": address}))
+    answer = person.get(person.consent(person.begin("/console/sign-in?" + urlencode({"next": address}))))
+    assert answer.headers["Location"] == "/console"
+
+
+@pytest.mark.one_database
+def test_signing_out_ends_the_session_and_offers_to_sign_out_at_the_issuer(person: Person) -> None:
+    person.sign_in()
+    token = re.findall(r'name="csrf_token" value="([^"]+)"', person.get("/console/sessions").text)[0]
+    cookie = person.browser.cookies["console-carbon.super"]
+    assert person.browser.post(f"{person.console}/console/sign-out", timeout=60).status_code == 400, "no token"
+    answer = person.browser.post(
+        f"{person.console}/console/sign-out", {"csrf_token": token}, timeout=60, allow_redirects=False
+    )
+    assert answer.status_code == 302
+    page = person.get(answer.headers["Location"])
+    assert f"{person.provider.issuer}/session/end?client_id=console" in page.text
+    person.browser.cookies.set("console-carbon.super", cookie, domain="127.0.0.1", path="/")
+    assert person.get("/console/sessions").is_redirect, "the session is gone, whatever the browser sends"
+
+
+def logout_token(person: Person, subject: str = "ann", key: str | None = None, **changes: Any) -> str:
+    """Return a logout token of the provider's."""
+    keys = KeySet.import_key_set(json.loads(key or person.provider.keys))
+    now = int(time.time())
+    claims = {
+        "iss": person.provider.issuer,
+        "aud": "console",
+        "sub": subject,
+        "iat": now,
+        "exp": now + 120,
+        "jti": "a",
+        "events": {EVENT: {}},
+    }
+    claims = {name: value for name, value in (claims | changes).items() if value is not None}
+    header = {"alg": "RS256", "typ": "logout+jwt", "kid": keys.keys[0].kid}
+    return jwt.encode(header, claims, keys.keys[0], algorithms=["RS256"])
+
+
+def post_logout(person: Person, token: str) -> int:
+    url = f"{person.console}/console/backchannel"
+    return requests.post(url, {"logout_token": token}, timeout=60).status_code
+
+
+def test_the_issuer_signs_a_person_out(person: Person) -> None:
+    person.sign_in()
+    assert post_logout(person, logout_token(person, "bob")) == 200
+    assert person.get("/console/sessions").status_code == 200, "that was another person"
+    assert post_logout(person, logout_token(person)) == 200
+    assert person.get("/console/sessions").is_redirect
+
+
+@pytest.mark.one_database
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"iss": "https://evil.example"},
+        {"aud": "shop"},
+        {"events": {}},
+        {"nonce": "n"},
+        {"sub": None},
+        {"iat": 1},
+        {"exp": 1},
+        {"key": new_keys("only")},
+    ],
+    ids=lambda changes: next(iter(changes)),
+)
+def test_a_logout_token_that_is_not_the_issuers_own_ends_nothing(person: Person, changes: dict[str, Any]) -> None:
+    person.sign_in()
+    with capture_logs() as logs:
+        assert post_logout(person, logout_token(person, **changes)) == 400
+    assert [each["event"] for each in logs if each["event"] == "console.sign_out_refused"] != []
+    assert person.get("/console/sessions").status_code == 200
+
+
+@pytest.mark.one_database
+def test_a_person_of_another_tenant_is_not_let_in(person: Person) -> None:
+    answer = person.get("/t/acme/console/sign-in")
+    assert "console_client_id" in answer.text, "that tenant has no issuer"
+    person.sign_in()
+    assert person.get("/t/acme/console/sessions").is_redirect
