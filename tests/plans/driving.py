@@ -10,8 +10,8 @@ from click.testing import CliRunner
 
 from connector.cli import main
 from connector.domain.tenancy import Tenant
-from connector.services.console_sessions import Person
 from connector.domain.watchlist import STANDARD, MonitorTarget
+from connector.services.console_sessions import Person
 from connector.services.monitor_announcement import UpdateMonitor, UpdateMonitorsOfProvider, UpdateMonitorsOfUser
 from connector.services.outbox import Outbox
 from connector.services.people.directory_checks import CheckUser, CheckUsers
