@@ -22,4 +22,4 @@ from connector.api.traffic import CONSOLE, OPERATIONS, REQUESTS, WEBHOOKS, lane,
 )
 def test_pages_of_the_console_take_no_thread_of_the_apis(path: str, name: str) -> None:
     assert lane(path) == name
-    assert threads(8, 3)[CONSOLE] == 3
+    assert threads(8, 3, is_sqlite=True)[CONSOLE] == 3
