@@ -7,6 +7,7 @@ from connector.http.client import HttpClient
 from connector.part import part
 from connector.services.providers.health import HealthRecords
 from connector.services.providers.health_checks import HealthChecks
+from connector.services.providers.progress import SetupProgress
 from connector.services.providers.setup import Setup
 from connector.services.providers.trial import Trials
 from connector.services.providers.webhook_token import WebhookTokens
@@ -31,6 +32,11 @@ class Providing(Ground):
     def health_records(self) -> HealthRecords:
         """Keep the last check of each provider."""
         return HealthRecords(self.database, self._journal, self._clock)
+
+    @part
+    def setup_progress(self) -> SetupProgress:
+        """Report how far providers are set up."""
+        return SetupProgress(self.database, self.providers, self.health_records, self._clock)
 
     @part
     def health_checks(self) -> HealthChecks:

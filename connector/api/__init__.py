@@ -4,7 +4,7 @@
                                                         any error, from anywhere ─► errors ─► one JSON body
 
     providers.py     /api/server/v1/idv-providers          an administrator registers providers
-    setup.py         …/idv-providers/{id}/test-connection, …/webhook
+    setup.py         …/idv-providers/{id}/test-connection, …/webhook, …/health
     verifications.py …/idv-providers/{id}/verifications    an administrator reads verifications and decides on them
     statistics.py    /api/server/v1/statistics             the numbers of a period
     csv.py           …/verifications.csv                   verifications as CSV, line by line (`csv_lines.py`)

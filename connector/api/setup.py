@@ -10,6 +10,7 @@ from connector.api.error_responses import ONFIDO
 from connector.api.errors import PROVIDER_ERRORS
 from connector.api.health_shapes import HealthListSchema, HealthSchema, health_body, health_list_body
 from connector.api.parsing import Blueprint
+from connector.api.progress_shapes import ProgressSchema, progress_body
 from connector.api.provider_shapes import ProviderRequestSchema
 from connector.api.providers import PREFIX, read_config
 from connector.api.setup_shapes import MatchImpactSchema, ReadinessSchema, WebhookSchema
@@ -18,6 +19,7 @@ from connector.domain.readiness import Readiness
 from connector.errors import Code
 from connector.services.lookup.match_impact import Impact, MatchImpact
 from connector.services.providers.health import HealthRecords
+from connector.services.providers.progress import SetupProgress
 from connector.services.providers.setup import Setup, Webhook
 from connector.services.providers.trial import Trials
 
@@ -85,6 +87,20 @@ def get_health(provider_id: str) -> dict[str, Any]:
     Onfido is not asked. To check now, test the connection.
     """
     return health_body(_health().of(g.tenant, provider_id), _health().now())
+
+
+@blueprint.get("/<provider_id>/setup-progress")
+@blueprint.requires("internal_idvp_view")
+@blueprint.refuses(Code.PROVIDER_NOT_FOUND)
+@blueprint.response(200, ProgressSchema)
+def get_setup_progress(provider_id: str) -> dict[str, Any]:
+    """Report how far a provider is set up, step by step.
+
+    Steps are detected from the last check and from what happened since; Onfido is not asked. To check now, test the
+    connection.
+    """
+    progress: SetupProgress = current_app.extensions["services"].setup_progress
+    return progress_body(progress.of(g.tenant, provider_id), _health().now())
 
 
 @blueprint.post("/<provider_id>/webhook")

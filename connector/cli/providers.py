@@ -54,7 +54,7 @@ def provider() -> None:
     """Register identity verification providers."""
 
 
-for command in (setup.test, setup.health, setup.add_webhook, setup.remove_webhook, match_impact):
+for command in (setup.test, setup.health, setup.add_webhook, setup.remove_webhook, match_impact, match_impact):
     provider.add_command(command)
 
 

@@ -71,6 +71,27 @@ def health(context: click.Context, tenant: Tenant, as_json: bool) -> None:
     print_table(rows, ("providerName", "health", "checkedAt", "goodAt"), empty="No provider is registered.")
 
 
+@click.command()
+@provider_argument
+@view_options
+def progress(context: click.Context, provider: str, tenant: Tenant, as_json: bool) -> None:
+    """Report how far a provider is set up, without asking Onfido."""
+    from connector.api.progress_shapes import ProgressSchema, progress_body  # noqa: PLC0415
+
+    with services(context) as opened:
+        known = opened.setup_progress.of(tenant, provider_id(opened, tenant, provider))
+        view = ProgressSchema().dump(progress_body(known, opened.health_records.now()))
+    if as_json:
+        print_json(view)
+        return
+    print_marked([(_mark(step["state"]), step["title"], step["text"]) for step in view["steps"]])
+    click.echo(f"\n{view['headline']}")
+
+
+def _mark(state: str) -> bool | None:
+    return {"done": True, "failed": False}.get(state)
+
+
 @click.command("add-webhook")
 @provider_argument
 @view_options

@@ -102,6 +102,11 @@ def check_claims(provider: Provider) -> Check:
     return Check(CLAIMS, True, " ".join(f"{by}: {', '.join(uris)}." for by, uris in claims_by_source.items() if uris))
 
 
+def never_verified(provider: Provider) -> list[str]:
+    """Return the mapped claims that nothing verifies."""
+    return [uri for uri, by in _tellers(provider) if by == _NOTHING]
+
+
 def webhook_objection(provider: Provider, url: str) -> str | None:
     """Return why Onfido cannot post to our URL: it requires https, except for a simulator on loopback."""
     is_simulated = provider.base_url.startswith("http://")

@@ -43,3 +43,4 @@ for _names in (  # the filters of the audit trail, and the pairs of them of whic
     partial_index(f"ix_history_audit_{'_'.join(_names)}", IS_AUDITED, history.c.tenant, *_columns, history.c.at)
 partial_index("ix_history_refused", IS_REFUSED, history.c.at)
 partial_index("ix_history_matches", IS_MATCH, history.c.provider_id, history.c.at)
+partial_index("ix_history_matches", IS_MATCH, history.c.provider_id, history.c.at)

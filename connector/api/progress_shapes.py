@@ -1,0 +1,44 @@
+"""The schema of how far a provider is set up, and the one view of it, which the command line prints as well."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import marshmallow as ma
+from marshmallow import fields, validate
+
+from connector.api.fields import Flag
+from connector.api.health_shapes import HealthSchema, health_body
+from connector.domain.setup_steps import NAMES, STATES
+
+if TYPE_CHECKING:  # the command line prints these shapes, and loads the use cases only when it opens them
+    from connector.services.providers.progress import Progress
+
+
+class SetupStepSchema(ma.Schema):
+    """A step; `waits` rests on another step or on what users do, `unknown`: Onfido did not answer."""
+
+    name = fields.String(required=True, validate=validate.OneOf(NAMES), metadata={"example": "webhook"})
+    title = fields.String(required=True, metadata={"example": "The webhook is registered"})
+    state = fields.String(required=True, validate=validate.OneOf(STATES), metadata={"example": "done"})
+    text = fields.String(required=True)
+
+
+class ProgressSchema(ma.Schema):
+    """How far a provider is set up: the steps that apply, and the last check that some of them rest on."""
+
+    headline = fields.String(required=True, metadata={"example": "5 of 7 steps are done."})
+    isDone = Flag(required=True)
+    steps = fields.List(fields.Nested(SetupStepSchema), required=True)
+    health = fields.Nested(HealthSchema, required=True)
+
+
+def progress_body(progress: Progress, now: datetime) -> dict[str, Any]:
+    """Return what `ProgressSchema` writes."""
+    return {
+        "headline": progress.headline,
+        "isDone": progress.is_done,
+        "steps": progress.steps,
+        "health": health_body(progress.health, now),
+    }

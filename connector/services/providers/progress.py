@@ -1,0 +1,87 @@
+"""How far a provider is set up, from its last check and from what has happened since; Onfido is not asked."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy import Connection
+
+from connector.domain.events import RefusedPosts
+from connector.domain.health import Health
+from connector.domain.notices import GONE, Endpoint
+from connector.domain.provider import Provider
+from connector.domain.setup_steps import SetupFacts, Step, headline, setup_steps
+from connector.domain.tenancy import Tenant
+from connector.services.providers.health import HealthRecords
+from connector.services.providers.registry import Providers
+from connector.store import endpoints, refused_posts, setup_facts
+from connector.store.engine import Database
+from connector.store.setup_facts import Since
+
+
+@dataclass(frozen=True)
+class Progress:
+    """The steps of a set-up, and the provider's health that some of them rest on."""
+
+    headline: str
+    health: Health
+    steps: Sequence[Step]
+
+    @property
+    def is_done(self) -> bool:
+        """Whether every step is done."""
+        return all(step.state == "done" for step in self.steps)
+
+
+class SetupProgress:
+    """Reports how far providers are set up; the method takes the tenant."""
+
+    def __init__(
+        self, database: Database, providers: Providers, records: HealthRecords, clock: Callable[[], datetime]
+    ) -> None:
+        self._database = database
+        self._providers = providers
+        self._records = records
+        self._clock = clock
+
+    def of(self, tenant: Tenant, provider_id: str) -> Progress:
+        """Return how far a provider is set up; raise `RequestError` where there is none."""
+        provider, health = self._providers.get(tenant, provider_id), self._records.of(tenant, provider_id)
+        with self._database.read() as connection:
+            facts = self._facts(connection, tenant, provider, health)
+        steps = setup_steps(provider, facts)
+        return Progress(headline(steps), health, steps)
+
+    def _facts(self, connection: Connection, tenant: Tenant, provider: Provider, health: Health) -> SetupFacts:
+        provider_id, now = provider.provider_id, self._clock()
+        since = setup_facts.find_since(connection, provider_id)
+        last_event_at = setup_facts.find_last_event(connection, provider_id)
+        runs = setup_facts.find_recent_runs(connection, provider_id, since, last_event_at, now)
+        approved, compared = setup_facts.count_compared(connection, provider_id)
+        notified = [each for each in endpoints.find_all(connection, tenant.name, provider_id) if _is_in_use(each)]
+        return SetupFacts(
+            health=health,
+            has_run=runs.has_run,
+            last_event_at=last_event_at,
+            webhook_set_at=since.webhook,
+            refused=_since(refused_posts.find(connection, tenant.name, provider_id), since),
+            ended_silently=runs.ended_silently,
+            approved=approved,
+            compared=compared,
+            has_users=setup_facts.has_users(connection, tenant.name),
+            has_own_directory=tenant.directory.is_local,
+            endpoints=len(notified),
+            refusing=sum(each.failures > 0 or each.disabled_because == GONE for each in notified),
+            was_told=setup_facts.was_told(connection, [each.endpoint_id for each in notified]),
+        )
+
+
+def _since(refused: Sequence[RefusedPosts], since: Since) -> list[RefusedPosts]:
+    return [each for each in refused if since.webhook is None or each.last_at >= since.webhook]
+
+
+def _is_in_use(endpoint: Endpoint) -> bool:
+    """Whether an endpoint is to be notified; one that an administrator has disabled is not."""
+    return endpoint.disabled_because in (None, GONE)

@@ -1,0 +1,160 @@
+"""The steps of setting up a provider: what each says, and which state it has."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from connector.domain.events import REFUSALS, RefusedPosts
+from connector.domain.health import Health
+from connector.domain.provider import Provider
+from connector.domain.readiness import Check
+from connector.domain.setup_steps import SetupFacts, Step, headline, setup_steps
+
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+NAMES = ("region", "token", "environment", "workflow", "claims", "webhook")
+CLAIMS = {"given": "first_name", "family": "last_name"}
+PROVIDER = Provider(
+    *("provider", "tenant", "Onfido", "", "", True, CLAIMS, "workflow", "https://api.eu.onfido.com/v3.6", 5, 60),
+    has_webhook_token=True,
+    previous_webhook_token_expires_at=None,
+    environment="live",
+)
+CHECKED = Health("provider", "Onfido", NOW, tried_at=NOW, is_answered=True, checked_at=NOW, is_good=True)
+GOOD = replace(CHECKED, checks=tuple(Check(name, True, f"{name} works.") for name in NAMES))
+READY = SetupFacts(GOOD, has_run=True, last_event_at=NOW, webhook_set_at=NOW, approved=3, compared=2, has_users=True)
+
+
+def refused(cause: str, number: int = 3) -> RefusedPosts:
+    return RefusedPosts("provider", "Onfido", cause, number, NOW, NOW)
+
+
+def found(name: str, provider: Provider = PROVIDER, **facts: Any) -> Step | None:
+    steps = setup_steps(provider, replace(READY, **facts))
+    return next((step for step in steps if step.name == name), None)
+
+
+def with_check(name: str, passed: bool | None, detail: str = "why", **options: Any) -> Health:
+    checks = (*(each for each in GOOD.checks if each.name != name), Check(name, passed, detail, **options))
+    return replace(GOOD, checks=checks)
+
+
+def test_all_that_apply_may_be_done() -> None:
+    steps = setup_steps(PROVIDER, READY)
+    assert {step.state for step in steps} == {"done"}
+    assert len(steps) == 8
+    assert headline(steps) == "All 8 steps are done."
+    with_application = setup_steps(PROVIDER, replace(READY, endpoints=1, approved=0))
+    assert headline(with_application) == "7 of 9 steps are done."
+
+
+@pytest.mark.parametrize(
+    ("name", "health", "state", "text"),
+    [
+        ("token", replace(CHECKED, is_answered=None), "to do", "not checked yet"),
+        ("token", replace(CHECKED, is_answered=False), "unknown", "did not answer"),
+        ("token", with_check("token", False, "refused"), "failed", "refused"),
+        ("token", with_check("region", False, "no such region"), "failed", "no such region"),
+        ("token", replace(GOOD, is_checking=True), "checking", "Before: token works."),
+        ("token", replace(CHECKED, is_checking=True), "checking", "It is being checked."),
+        ("workflow", with_check("workflow", None, "not checked: why."), "waits", "Not checked: why."),
+        ("workflow", with_check("workflow", False, "throttled", is_unanswered=True), "unknown", "throttled"),
+        ("workflow", replace(GOOD, is_answered=False), "unknown", "When it last did: workflow works."),
+        ("workflow", with_check("workflow", False, "not published"), "failed", "not published"),
+        ("webhook", with_check("webhook", False, "disabled"), "failed", "disabled"),
+    ],
+)
+def test_what_rests_on_a_check_is_as_that_was(name: str, health: Health, state: str, text: str) -> None:
+    step = found(name, health=health)
+    assert step
+    assert step.state == state
+    assert text in step.text
+
+
+def test_a_workflow_is_certain_once_a_run_of_it_was_started() -> None:
+    certain, likely = found("workflow"), found("workflow", has_run=False)
+    assert certain
+    assert likely
+    assert (certain.state, certain.text) == ("done", "A run of this workflow was started.")
+    assert (likely.state, likely.text) == ("done", "workflow works.")
+
+
+@pytest.mark.parametrize(("environment", "state"), [("live", "done"), ("sandbox", "warning"), (None, "unknown")])
+def test_the_environment_is_a_warning_in_the_sandbox(environment: str | None, state: str) -> None:
+    step = found("environment", replace(PROVIDER, environment=environment))
+    assert step
+    assert step.state == state
+
+
+EARLIER, LATER = NOW - timedelta(days=1), NOW + timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    ("facts", "state", "text"),
+    [
+        ({}, "done", "2026-01-02 03:04 UTC"),
+        ({"webhook_set_at": None}, "done", "last event"),
+        ({"webhook_set_at": LATER}, "waits", "No event has come yet"),
+        ({"last_event_at": None}, "waits", "No event has come yet"),
+        ({"last_event_at": None, "ended_silently": 1}, "warning", "1 run ended without an event since the webhook"),
+        ({"ended_silently": 4}, "warning", "4 runs ended without an event since the last event"),
+        ({"last_event_at": None, "refused": [refused("wrong_signature")]}, "failed", "3 posts to the webhook were"),
+        ({"last_event_at": None, "refused": [refused("no_token", 1)]}, "failed", "1 post to the webhook was refused"),
+        ({"refused": [refused("wrong_signature")]}, "done", "last event"),  # anyone can post to the webhook's address
+    ],
+)
+def test_events_have_come_or_were_refused_or_are_missed(facts: dict[str, Any], state: str, text: str) -> None:
+    step = found("events", **facts)
+    assert step
+    assert step.state == state
+    assert text in step.text
+
+
+def test_each_cause_of_refusal_has_words_of_its_own() -> None:
+    steps = [found("events", last_event_at=None, refused=[refused(cause)]) for cause in REFUSALS]
+    assert len({step.text for step in steps if step}) == len(REFUSALS)
+
+
+@pytest.mark.parametrize(
+    ("claims", "state", "text"),
+    [
+        (CLAIMS, "done", "Compared with the document"),
+        ({"given": "first_name"}, "failed", "last_name"),
+        (CLAIMS | {"town": "address.town"}, "failed", "address.country"),
+        (CLAIMS | {"mail": "email"}, "warning", "Nothing verifies mail"),
+    ],
+)
+def test_attributes_are_as_the_mapping_is(claims: dict[str, str], state: str, text: str) -> None:
+    step = found("attributes", replace(PROVIDER, claims=claims))
+    assert step
+    assert step.state == state
+    assert text in step.text
+
+
+@pytest.mark.parametrize(
+    ("name", "facts", "state", "text"),
+    [
+        ("comparisons", {}, "done", "2 of the last 3 approved runs"),
+        ("comparisons", {"approved": 0, "compared": 0}, "waits", "No run was approved yet"),
+        ("comparisons", {"approved": 14, "compared": 0}, "failed", "Nothing was compared in 14 approved runs"),
+        ("users", {}, "done", "has users"),
+        ("users", {"has_own_directory": False}, "done", "the tenant's directory"),
+        ("users", {"has_users": False}, "to do", "import users"),
+        ("users", {"has_users": False, "has_own_directory": False}, "to do", "check-settings"),
+        ("application", {"endpoints": 1}, "to do", "test notice"),
+        ("application", {"endpoints": 1, "was_told": True}, "done", "took a notice"),
+        ("application", {"endpoints": 2, "was_told": True, "refusing": 1}, "failed", "1 endpoint of 2"),
+    ],
+)
+def test_what_happened_tells_the_rest(name: str, facts: dict[str, Any], state: str, text: str) -> None:
+    step = found(name, **facts)
+    assert step
+    assert step.state == state
+    assert text in step.text
+
+
+def test_the_application_is_no_step_without_an_endpoint() -> None:
+    assert found("application", endpoints=0) is None
