@@ -54,7 +54,8 @@ def provider() -> None:
     """Register identity verification providers."""
 
 
-for command in (setup.test, setup.health, setup.add_webhook, setup.remove_webhook, match_impact, match_impact):
+_PARTS = (setup.test, setup.health, setup.progress, setup.add_webhook, setup.remove_webhook, match_impact)
+for command in _PARTS:
     provider.add_command(command)
 
 

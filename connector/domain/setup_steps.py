@@ -79,7 +79,9 @@ class Step:
 def setup_steps(provider: Provider, facts: SetupFacts) -> tuple[Step, ...]:
     """Return the steps that apply, in order."""
     return tuple(
-        Step(name, title, *detected) for name, title, detect in _STEPS if (detected := detect(provider, facts)) is not None
+        Step(name, title, *detected)
+        for name, title, detect in _STEPS
+        if (detected := detect(provider, facts)) is not None
     )
 
 
