@@ -64,7 +64,7 @@ def get_timeline_file(provider_id: str, run_id: str, file_id: str) -> Response:
     Until Onfido has finished it, the answer is IDVP-60011 with `Retry-After`.
     """
     check_provider(provider_id)
-    return _pass_on(_evidence().open_timeline(g.tenant, run_id, file_id, provider_id, actor=g.principal.actor))
+    return pass_on(_evidence().open_timeline(g.tenant, run_id, file_id, provider_id, actor=g.principal.actor))
 
 
 @blueprint.get("/verifications/<run_id>/signed-evidence")
@@ -77,7 +77,7 @@ def get_signed_evidence(provider_id: str, run_id: str) -> Response:
     A summary of the user's documents and Onfido's findings.
     """
     check_provider(provider_id)
-    return _pass_on(_evidence().open_evidence(g.tenant, run_id, provider_id, actor=g.principal.actor))
+    return pass_on(_evidence().open_evidence(g.tenant, run_id, provider_id, actor=g.principal.actor))
 
 
 @blueprint.get("/verifications/<run_id>/evidence-folder")
@@ -90,10 +90,11 @@ def get_evidence_folder(provider_id: str, run_id: str) -> Response:
     The files that the user submitted, and Onfido's reports about them.
     """
     check_provider(provider_id)
-    return _pass_on(_evidence().open_evidence_folder(g.tenant, run_id, provider_id, actor=g.principal.actor))
+    return pass_on(_evidence().open_evidence_folder(g.tenant, run_id, provider_id, actor=g.principal.actor))
 
 
-def _pass_on(opened: AbstractContextManager[EvidenceFile]) -> Response:
+def pass_on(opened: AbstractContextManager[EvidenceFile]) -> Response:
+    """Return an answer that passes a file on while it arrives."""
     with ExitStack() as stack:
         file = stack.enter_context(opened)
         response = attachment(_chunks(file), file.media_type, file.name)

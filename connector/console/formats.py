@@ -58,6 +58,8 @@ def duration(value: timedelta | float | None) -> str:
     if value is None:
         return "–"
     seconds = value.total_seconds() if isinstance(value, timedelta) else value
+    if seconds < 1:
+        return str(_("%(number)s ms", number=format_decimal(round(seconds * 1000))))
     if seconds < 10:  # noqa: PLR2004  short ones with a tenth
         return str(_("%(number)s s", number=format_decimal(round(seconds, 1))))
     parts = [(int(seconds // 86400), _("d")), (int(seconds // 3600 % 24), _("h"))]

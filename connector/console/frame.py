@@ -62,6 +62,7 @@ def _names() -> dict[str, Any]:
         "viewer": viewer,
         "menu": menu_of(viewer) if viewer else [],
         "language": str(get_locale()),
+        "base": f"{request.script_root}/console",
         "search_url": f"{request.script_root}/console/search",
     }
 

@@ -1,7 +1,72 @@
-"""Deciding on verifications in review."""
+"""Deciding on a verification in review: what was compared, the decision with its reason, and that it is final."""
 
 from __future__ import annotations
 
+from flask import g, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response
+
+from connector.console.formats import claim_name
+from connector.console.ground import use_cases
+from connector.console.notices import notify
 from connector.console.story import Story
+from connector.console.verification.attributes import Attribute, attributes_of
+from connector.console.viewer import actor
+from connector.domain.verification import MAX_REASON
+from connector.errors import InvalidField
+from connector.services.lookup.verifications import VerificationLookup
+from connector.services.results.decisions import Decisions
+
+UPDATE = "internal_idv_claim_update"
+DECISIONS = {"approve": True, "decline": False}
 
 story = Story("reviews", path="/verifications")
+
+
+@story.page("/<verification_id>/review", scope=UPDATE)
+def show(verification_id: str) -> str:
+    """Show what is to be decided."""
+    return _page(verification_id)
+
+
+@story.act("/<verification_id>/review", scope=UPDATE)
+def decide(verification_id: str) -> str | Response:
+    """Decide, with the reason that the audit log keeps."""
+    choice, reason = request.form.get("decision", ""), request.form.get("reason", "").strip()
+    if choice not in DECISIONS:
+        return _page(verification_id, _("Choose approve or decline."), reason)
+    decisions: Decisions = use_cases().decisions
+    try:
+        verification = _lookup().find(g.tenant, verification_id)
+        decisions.decide(verification, is_approved=DECISIONS[choice], reason=reason, actor=actor())
+    except InvalidField as error:
+        return _page(verification_id, _("A reason is required: %(why)s.", why=error.why), reason)
+    notify(_("It is approved.") if DECISIONS[choice] else _("It is declined."))
+    return redirect(url_for("console.verification.show", verification_id=verification_id))
+
+
+def _page(verification_id: str, error: str = "", reason: str = "") -> str:
+    details = _lookup().get(g.tenant, verification_id)
+    verification, explanations = _lookup().explain(g.tenant, verification_id)
+    attributes = attributes_of(details, explanations)
+    return render_template(
+        "console/verification/review.html",
+        verification=verification,
+        attributes=attributes,
+        found_same=_names(attributes, is_same=True),
+        found_other=_names(attributes, is_same=False),
+        is_open=verification.status == "review" and verification.decision is None,
+        error=error,
+        reason=reason,
+        longest=MAX_REASON,
+    )
+
+
+def _names(attributes: list[Attribute], *, is_same: bool) -> str:
+    """Return the attributes that Onfido has found to be the same as on the document, or the others."""
+    return ", ".join(claim_name(each.uri) for each in attributes if (each.state.kind == "good") is is_same)
+
+
+def _lookup() -> VerificationLookup:
+    lookup: VerificationLookup = use_cases().lookup
+    return lookup

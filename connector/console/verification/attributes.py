@@ -1,0 +1,178 @@
+"""Each attribute of a verification with the chain of its decision, from `domain/judgement.py`'s own explanation."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from flask_babel import ngettext
+
+from connector.console.words import RUN_STATES, State, attribute_state
+from connector.domain.claims import Claim
+from connector.domain.judgement import FINDING, RUN, Explanation, Step
+from connector.domain.verification import VerificationClaim
+from connector.services.lookup.verifications import VerificationDetails
+
+SAYS = {
+    "clear": _l("Same as on the document, but the run was not approved."),
+    "consider": _l("The document says something else."),
+    "differs": _l("The workflow’s output holds another value."),
+    "unidentified": _l("Not found, or not readable, on this document."),
+    "not_compared": _l("Onfido compared nothing for it."),
+    "value_changed": _l("The value has changed since it was sent."),
+    "sandbox": _l("Checked in the sandbox, which proves nothing here."),
+    "watchlist_match": _l("Withdrawn after a watchlist match."),
+}
+HELPS = {
+    "consider": _l(
+        "Compare the profile with the document. If the profile is wrong, correct it and let the user verify again. If "
+        "the document was misread, an administrator can vouch for the value, with a reason."
+    ),
+    "differs": _l("Compare the profile with the document; the user corrects the profile, or verifies again."),
+    "unidentified": _l("Let the user try again with another document, in good light."),
+    "not_compared": _l(
+        "Turn on the comparison of this field in Onfido Studio, let the workflow’s output hold it, and verify again."
+    ),
+    "value_changed": _l("Let the user verify again: the result is that of the former value."),
+    "sandbox": _l("Verify again with a live provider."),
+    "clear": _l("The value was right, but the run was not approved: let the user try again."),
+}
+
+
+@dataclass(frozen=True)
+class Link:
+    """A step of the chain."""
+
+    kind: str
+    icon: str
+    text: str
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """An attribute as the page shows it; `others` are the rules that were tried before and do not apply."""
+
+    uri: str
+    state: State
+    says: object
+    chain: Sequence[Link]
+    others: Sequence[str]
+    helps: object
+    now: State | None
+    is_verified: bool
+    is_open: bool
+
+
+def attributes_of(details: VerificationDetails, explanations: Sequence[Explanation]) -> list[Attribute]:
+    """Return the attributes; the first that is not verified is open."""
+    current = {each.uri: each for each in details.current}
+    rows = [_attribute(each, current.get(each.claim.uri)) for each in explanations]
+    first = next((each.uri for each in rows if each.chain and not each.is_verified), None)
+    return [Attribute(**vars(each) | {"is_open": each.uri == first}) for each in rows]
+
+
+def verdict_of(attributes: Sequence[Attribute], *, has_ended: bool) -> State | None:
+    """Return the badge that says how many attributes are verified; None where none is judged yet."""
+    missing = [each for each in attributes if not each.is_verified]
+    if not has_ended or not attributes:
+        return None
+    if not missing:
+        text = ngettext("%(num)s attribute verified", "All %(num)s attributes verified", len(attributes))
+        return State("good", "check-lg", text)
+    text = _("%(some)s of %(all)s not verified", some=len(missing), all=len(attributes))
+    return State("bad" if any(each.state.kind == "bad" for each in missing) else "none", "x-lg", text)
+
+
+def _attribute(explanation: Explanation, current: Claim | None) -> Attribute:
+    claim, verdict = explanation.claim, explanation.verdict
+    status = verdict.verification_status if verdict else None
+    is_verified = bool(verdict and verdict.is_verified)
+    says = _("Same as on the document.") if is_verified else SAYS.get(status or "", "")
+    if verdict is None:
+        says = _("There is no result yet.")
+    return Attribute(
+        uri=claim.uri,
+        state=attribute_state(status, is_verified=is_verified),
+        says=says,
+        chain=[_sent(claim), *_links(explanation)],
+        others=[each.text for each in explanation.steps if not each.applies],
+        helps="" if is_verified else HELPS.get(status or "", ""),
+        now=_now(current, is_verified=is_verified),
+        is_verified=is_verified,
+        is_open=False,
+    )
+
+
+def _now(current: Claim | None, *, is_verified: bool) -> State | None:
+    """Return what holds today, where that is not what this verification says."""
+    if current is None or current.is_verified == is_verified:
+        return None
+    return attribute_state(current.verification_status, is_verified=current.is_verified)
+
+
+def _sent(claim: VerificationClaim) -> Link:
+    if claim.is_stand_in:
+        return Link("wait", "person-dash", _("The user had no value: a placeholder was sent in its place."))
+    if claim.applicant_field is None:
+        return Link("none", "person", _("Not sent: the workflow’s output is compared with the user’s value."))
+    since = _("It has changed since.") if claim.is_stale else _("It has not changed since.")
+    text = _("The user’s value was sent to Onfido as %(field)s.", field=claim.applicant_field)
+    return Link("wait" if claim.is_stale else "none", "person", f"{text} {since}")
+
+
+def _links(explanation: Explanation) -> list[Link]:
+    """Return what Onfido found, how the run ended, and the rule that has decided."""
+    steps = {each.name: each for each in explanation.steps if each.applies}
+    links = []
+    if finding := steps.pop(FINDING, None):
+        links.append(Link(_kind_of_finding(explanation), "file-earmark-person", finding.text))
+    if run := steps.pop(RUN, None):
+        links.append(Link("none", "signpost-split", run.text))
+    links += [_rule(explanation, each) for each in steps.values()]
+    return links
+
+
+def _kind_of_finding(explanation: Explanation) -> str:
+    finding = explanation.verdict.finding if explanation.verdict else ""
+    return {"clear": "good", "consider": "bad", "differs": "bad"}.get(finding, "none")
+
+
+def _rule(explanation: Explanation, step: Step) -> Link:
+    is_verified = bool(explanation.verdict and explanation.verdict.is_verified)
+    return Link("good" if is_verified else "bad", "check-circle" if is_verified else "x-circle", step.text)
+
+
+def sentence_of(details: VerificationDetails, attributes: Sequence[Attribute]) -> str:
+    """Return the sentence that answers the page's question."""
+    verification = details.listed.verification
+    if verification.closed_at is None:
+        return str(OPEN.get(verification.status, _("Onfido is working on it.")))
+    if verification.decision:
+        first = _("An administrator decided: %(decision)s.", decision=verification.decision)
+    else:
+        first = str(ENDED.get(verification.status) or RUN_STATES.get(verification.status, verification.status))
+    missing = sum(not each.is_verified for each in attributes)
+    if not missing:
+        second = _("Every attribute that was asked for is verified.")
+    elif missing == len(attributes):
+        second = _("None of the attributes is verified by it.")
+    else:
+        second = ngettext("One attribute is not verified.", "%(num)s attributes are not verified.", missing)
+    return f"{first} {second}"
+
+
+OPEN = {
+    "starting": _l("It is being started at Onfido."),
+    "awaiting_input": _l("The user has the link, and has not sent everything yet."),
+    "awaiting_client_input": _l("Onfido waits for data of the application."),
+    "processing": _l("Onfido is checking what the user has sent."),
+}
+ENDED = {
+    "approved": _l("Onfido approved the run."),
+    "declined": _l("Onfido declined the run."),
+    "review": _l("The run waits for a decision: its user cannot go on until somebody decides."),
+    "abandoned": _l("The user did not finish in time."),
+    "error": _l("It ended in a technical error, which is not the user’s fault."),
+}

@@ -1,0 +1,161 @@
+"""The page of one verification, its parts, and what can be done there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from flask import Response, g, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response as BaseResponse
+
+from connector.api.evidence import pass_on
+from connector.api.verification_shapes import VerificationDetailsSchema, details_body
+from connector.console.ground import now, use_cases
+from connector.console.live import live_part
+from connector.console.notices import notify
+from connector.console.story import Story
+from connector.console.verification.attributes import attributes_of, sentence_of, verdict_of
+from connector.console.verification.durations import durations_of
+from connector.console.verification.timeline import timeline_of, told_of
+from connector.console.viewer import actor
+from connector.console.words import environment_state, run_state
+from connector.domain.deliveries import DeliveryFilter
+from connector.domain.verification import Verification
+from connector.services.application.deliveries import Deliveries, StoredDelivery
+from connector.services.lookup.evidence import Evidence
+from connector.services.lookup.verifications import LiveTasks, VerificationLookup
+from connector.services.providers.registry import Providers
+
+VIEW, UPDATE = "internal_idv_claim_view", "internal_idv_claim_update"
+MOST_DELIVERIES = 50
+
+story = Story("verification", path="/verifications")
+
+
+@story.page("/<verification_id>", scope=VIEW)
+def show(verification_id: str) -> str:
+    """Show a verification."""
+    return render_template("console/verification/page.html", **_context(verification_id))
+
+
+@story.page("/<verification_id>/live", scope=VIEW)
+def show_live(verification_id: str) -> Response:
+    """Show the part that follows an open verification; at its end the page is loaded anew."""
+    verification = _lookup().find(g.tenant, verification_id)
+    response = live_part(
+        "console/verification/live.html", version_of(verification), state=run_state(verification.status)
+    )
+    if verification.closed_at is not None:
+        response.headers["HX-Refresh"] = "true"
+    return response
+
+
+@story.page("/<verification_id>/tasks", scope=VIEW)
+def show_tasks(verification_id: str) -> str:
+    """Show the run's tasks, which only Onfido knows."""
+    live = _lookup().tasks(_lookup().find(g.tenant, verification_id))
+    return render_template("console/verification/tasks.html", live=live)
+
+
+@story.page("/<verification_id>/json", scope=VIEW)
+def get_json(verification_id: str) -> Response:
+    """Return the record as JSON, as the API has it, without what only Onfido knows."""
+    details = _lookup().get(g.tenant, verification_id)
+    text = VerificationDetailsSchema().dumps(details_body(details, LiveTasks(None)), indent=2)
+    response = Response(text, mimetype="application/json")
+    response.headers.set("Content-Disposition", "attachment", filename=f"verification-{verification_id}.json")
+    return response
+
+
+@story.act("/<verification_id>/refresh", scope=UPDATE)
+def refresh(verification_id: str) -> BaseResponse:
+    """Ask Onfido for the run, and apply its answer."""
+    before = _lookup().find(g.tenant, verification_id)
+    after = _lookup().refresh(g.tenant, verification_id)
+    if before.status == after.status:
+        notify(_("Onfido says the same as before."), kind="none")
+    else:
+        notify(_("Onfido’s answer was applied: %(state)s.", state=run_state(after.status).text))
+    return redirect(url_for(".show", verification_id=verification_id))
+
+
+@story.page("/<verification_id>/evidence", scope=VIEW)
+def get_evidence(verification_id: str) -> Response:
+    """Return the evidence that Onfido has signed."""
+    return pass_on(_evidence().open_evidence(g.tenant, verification_id, actor=actor()))
+
+
+@story.page("/<verification_id>/evidence-folder", scope=VIEW)
+def get_evidence_folder(verification_id: str) -> Response:
+    """Return all evidence of the run, as a zip."""
+    return pass_on(_evidence().open_evidence_folder(g.tenant, verification_id, actor=actor()))
+
+
+@story.act("/<verification_id>/timeline", scope=VIEW)
+def create_timeline(verification_id: str) -> BaseResponse:
+    """Ask Onfido for its timeline as a PDF, and lead to the page that waits for it."""
+    file_id = _evidence().create_timeline(g.tenant, verification_id)
+    return redirect(url_for(".show_timeline", verification_id=verification_id, file_id=file_id))
+
+
+@story.page("/<verification_id>/timeline/<file_id>", scope=VIEW)
+def show_timeline(verification_id: str, file_id: str) -> str:
+    """Offer Onfido's timeline."""
+    verification = _lookup().find(g.tenant, verification_id)
+    return render_template("console/verification/timeline_file.html", verification=verification, file_id=file_id)
+
+
+@story.page("/<verification_id>/timeline/<file_id>/file", scope=VIEW)
+def get_timeline(verification_id: str, file_id: str) -> Response:
+    """Return Onfido's timeline."""
+    return pass_on(_evidence().open_timeline(g.tenant, verification_id, file_id, actor=actor()))
+
+
+def version_of(verification: Verification) -> str:
+    """Return what changes whenever the verification does."""
+    return f"{verification.status}-{verification.updated_at.timestamp():.6f}"
+
+
+def _context(verification_id: str) -> dict[str, Any]:
+    details = _lookup().get(g.tenant, verification_id)
+    verification, explanations = _lookup().explain(g.tenant, verification_id)
+    providers: Providers = use_cases().providers
+    attributes, deliveries = attributes_of(details, explanations), _deliveries(verification)
+    whole, stretches = durations_of(details)
+    has_ended = verification.closed_at is not None
+    states = [run_state(verification.status), verdict_of(attributes, has_ended=has_ended)]
+    return {
+        "verification": verification,
+        "details": details,
+        "provider": providers.get(g.tenant, verification.provider_id),
+        "environment": environment_state(verification.environment),
+        "states": [each for each in states if each],
+        "sentence": sentence_of(details, attributes),
+        "attributes": attributes,
+        "moments": timeline_of(details, deliveries),
+        "told": told_of(deliveries),
+        "whole": whole,
+        "stretches": stretches,
+        "version": version_of(verification),
+        "is_raw": request.args.get("view") == "raw",
+        "needs_review": verification.status == "review" and verification.decision is None,
+        "now": now(),
+    }
+
+
+def _deliveries(verification: Verification) -> Sequence[StoredDelivery]:
+    deliveries: Deliveries = use_cases().deliveries
+    criteria = DeliveryFilter(verification_id=verification.verification_id)
+    rows = deliveries.page(g.tenant, criteria, limit=MOST_DELIVERIES).rows
+    return [each for each in rows if each.kind not in ("check_verification", "keep_document")]
+
+
+def _lookup() -> VerificationLookup:
+    lookup: VerificationLookup = use_cases().lookup
+    return lookup
+
+
+def _evidence() -> Evidence:
+    evidence: Evidence = use_cases().evidence
+    return evidence

@@ -1,0 +1,167 @@
+"""What happened to a verification, in words: its start, its history, and what the application was told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from flask_babel import ngettext
+
+from connector.console.formats import claim_name
+from connector.console.words import State, attribute_state, delivery_state, run_state
+from connector.domain.claims import VERIFIED
+from connector.domain.history import AUDITED, CLAIM, DECIDED, FILE, INITIATED, RUN, SYSTEM, Change, name_of
+from connector.domain.sentences import sentence
+from connector.services.application.deliveries import StoredDelivery
+from connector.services.lookup.verifications import VerificationDetails
+
+RUN_SENTENCES = {
+    "awaiting_input": _l("Onfido started the run; it waits for the user’s photos."),
+    "processing": _l("Onfido began to check what the user had sent."),
+    "approved": _l("Onfido approved the run."),
+    "declined": _l("Onfido declined the run."),
+    "review": _l("The run ended in review: it waits for a decision."),
+    "abandoned": _l("The user did not finish in time; Onfido ended the run."),
+    "error": _l("The run ended in an error."),
+}
+CAUSES = {
+    "webhook": _l("Onfido’s event"),
+    "initiated": "",
+    "decided": _l("decided in review"),
+    "refreshed": _l("Onfido was asked again"),
+    "sweep": _l("Onfido was asked by the worker"),
+    "completed": _l("the application asked for the result"),
+}
+KINDS = {
+    "tell_change": _l("Notice to the application"),
+    "tell_task": _l("Notice about a task"),
+    "tell_matches": _l("Notice about watchlist matches"),
+    "write_status": _l("Status written to the directory"),
+    "check_verification": _l("Asking Onfido for the run"),
+    "keep_document": _l("Keeping the document’s values"),
+    "delete_applicant": _l("Deleting the applicant at Onfido"),
+}
+
+
+@dataclass(frozen=True)
+class Moment:
+    """Something that happened: its mark, a sentence, and by whom or how."""
+
+    at: datetime
+    kind: str
+    icon: str
+    text: str
+    by: str = ""
+
+
+@dataclass(frozen=True)
+class Told:
+    """A delivery of this verification, as the page shows it."""
+
+    state: State
+    what: object
+    answer: str
+    row: StoredDelivery
+
+
+def timeline_of(details: VerificationDetails, deliveries: Sequence[StoredDelivery]) -> list[Moment]:
+    """Return what happened, the first thing first."""
+    moments = [*_start(details), *_moments(details.history), *_told(deliveries)]
+    return sorted(moments, key=lambda each: each.at)
+
+
+def told_of(deliveries: Sequence[StoredDelivery]) -> list[Told]:
+    """Return the deliveries that concern a verification, with how the last attempt was answered."""
+    return [
+        Told(delivery_state(each.state), KINDS.get(each.kind, each.kind), _answer(each), each) for each in deliveries
+    ]
+
+
+def _start(details: VerificationDetails) -> Iterator[Moment]:
+    verification, number = details.listed.verification, len(details.claims)
+    text = ngettext(
+        "%(user)s asked to verify %(num)s attribute.",
+        "%(user)s asked to verify %(num)s attributes.",
+        number,
+        user=verification.user_id,
+    )
+    by = _("through the application %(client)s", client=verification.client_id) if verification.client_id else ""
+    yield Moment(verification.created_at, "none", "person", text, by)
+    if verification.captured_at:
+        yield Moment(verification.captured_at, "run", "camera", _("The user had sent what was asked for."))
+
+
+def _moments(changes: Sequence[Change]) -> Iterator[Moment]:
+    """Return the entries of the history; attributes that became verified at one moment are named together."""
+    for (verified, _at), group in groupby(changes, lambda each: (_is_verified(each), each.at)):
+        entries = list(group)
+        if verified:
+            names = ", ".join(claim_name(each.name or "") for each in entries)
+            text = ngettext("%(names)s is verified.", "%(names)s are verified.", len(entries), names=names)
+            yield Moment(entries[0].at, "good", "check-lg", text, _by(entries[0]))
+        else:
+            yield from map(_moment, entries)
+
+
+def _is_verified(change: Change) -> bool:
+    return change.subject == CLAIM and change.current == VERIFIED and change.cause not in AUDITED
+
+
+def _moment(change: Change) -> Moment:
+    by = _by(change)
+    if change.subject == CLAIM and change.cause not in AUDITED:
+        state = attribute_state(change.current, is_verified=False)
+        text = _("%(name)s is not verified: %(state)s.", name=claim_name(change.name or ""), state=state.text)
+        return Moment(change.at, state.kind, state.icon, text, by)
+    if change.subject == RUN and change.cause != DECIDED and change.current in RUN_SENTENCES:
+        state = run_state(change.current)
+        return Moment(change.at, state.kind, state.icon, str(RUN_SENTENCES[change.current]), by)
+    kind, icon = _mark(change)
+    return Moment(change.at, kind, icon, sentence(change), by)
+
+
+def _mark(change: Change) -> tuple[str, str]:
+    if change.subject == CLAIM:
+        return ("good", "check-lg") if change.current == VERIFIED else ("bad", "x-lg")
+    if change.subject == RUN:
+        state = run_state(change.current)
+        return state.kind, state.icon
+    return ("none", "eye") if change.subject == FILE else ("none", "dot")
+
+
+def _by(change: Change) -> str:
+    """Return how it came about, where the sentence does not say so."""
+    words = [str(CAUSES.get(change.cause, change.cause.replace("_", " ")))]
+    if change.actor and change.actor != SYSTEM and change.cause != INITIATED:
+        words.append(name_of(change.actor))
+    if reason := change.detail.get("reason"):
+        words.append(_("reason: %(reason)s", reason=reason))
+    return " · ".join(word for word in words if word)
+
+
+def _told(deliveries: Sequence[StoredDelivery]) -> Iterator[Moment]:
+    for each in deliveries:
+        if each.settled_at is not None and each.endpoint_id:
+            state = delivery_state(each.state)
+            yield Moment(
+                each.settled_at,
+                state.kind,
+                "send",
+                _("%(what)s: %(answer)s.", what=KINDS.get(each.kind, each.kind), answer=_answer(each)),
+            )
+
+
+def _answer(row: StoredDelivery) -> str:
+    if not row.history:
+        return str(_("not tried yet") if row.state == "ready" else _("done"))
+    last = row.history[-1]
+    status, seconds, reason = last.get("status"), last.get("seconds"), last.get("reason")
+    if status is None:
+        return str(reason or _("done"))
+    if seconds is None:
+        return str(_("answered %(status)s", status=status))
+    return str(_("answered %(status)s in %(number)s ms", status=status, number=round(seconds * 1000)))

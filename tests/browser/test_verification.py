@@ -1,0 +1,131 @@
+"""One verification in the browser: why an attribute is verified or not, and what can be done."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.visiting import Visitor
+from tests.browser.worlds import with_provider
+from tests.harness import World
+
+Visit = Callable[..., Visitor]
+
+
+def ended(place: World, tenant: str = "carbon.super", **outcome: object) -> tuple[World, str, str]:
+    """Verify a new user; returns the place, the user and the verification's id."""
+    world, user_id = with_provider(place, tenant), f"user-{uuid.uuid4()}"
+    run_id = world.start(world.add_user(user_id))
+    if outcome:
+        world.outcome(run_id, **outcome)
+    [verification] = world.verifications(user_id)
+    return world, user_id, verification.verification_id
+
+
+DIFFERS: dict[str, Any] = {
+    "status": "approved",
+    "comparisons": {"first_name": "clear", "last_name": "clear", "date_of_birth": "consider"},
+}
+
+
+def test_why_an_attribute_is_not_verified_is_explained(visit: Visit, place: World) -> None:
+    _, user_id, verification_id = ended(place, **DIFFERS)
+    visitor = visit()
+    page = visitor.open(f"/console/verifications/{verification_id}")
+    expect(page.get_by_role("heading", name=user_id)).to_be_visible()
+    expect(page.get_by_text("Onfido approved the run. One attribute is not verified.")).to_be_visible()
+    opened = page.locator("details.attr[open]")
+    expect(opened).to_have_count(1)
+    expect(opened).to_contain_text("Date of birth")
+    expect(opened).to_contain_text("sent to Onfido as dob")
+    expect(opened).to_contain_text("What helps")
+    expect(page.get_by_text("asked to verify 3 attributes")).to_be_visible()
+    expect(page.get_by_role("heading", name="Where the time went")).to_be_visible()
+    expect(page.get_by_role("region", name="Tasks at Onfido")).to_contain_text("document_check")
+    visitor.look(f"/console/verifications/{verification_id}", "verification")
+    visitor.look(f"/console/verifications/{verification_id}?view=raw", "verification-raw")
+
+
+def test_an_open_verification_is_followed_to_its_end(visit: Visit, place: World) -> None:
+    world, user_id, verification_id = ended(place)
+    visitor = visit()
+    page = visitor.open(f"/console/verifications/{verification_id}")
+    expect(page.get_by_text("This page follows the verification:")).to_be_visible()
+    visitor.look(f"/console/verifications/{verification_id}", "verification-open")
+    [verification] = world.verifications(user_id)
+    world.outcome(verification.run_id or "", **DIFFERS)
+    expect(page.get_by_text("Onfido approved the run.").first).to_be_visible(timeout=60_000)
+
+
+def test_asking_onfido_again_applies_what_it_says(visit: Visit, place: World) -> None:
+    _, _, verification_id = ended(place)
+    visitor = visit()
+    page = visitor.open(f"/console/verifications/{verification_id}")
+    page.get_by_role("button", name="Ask Onfido again").click()
+    expect(page.locator(".notice").first).to_be_visible()
+
+
+def test_a_review_is_decided_with_a_reason(visit: Visit, place: World) -> None:
+    comparisons = {"first_name": "clear", "last_name": "clear", "date_of_birth": "unidentified"}
+    _, user_id, verification_id = ended(place, status="review", comparisons=comparisons)
+    visitor = visit()
+    page = visitor.open(f"/console/verifications/{verification_id}")
+    page.get_by_role("link", name="Decide").click()
+    visitor.look_at("review")
+    page.get_by_label("Approve").check()
+    page.get_by_role("button", name="Decide for good").click()
+    expect(page.get_by_role("alert")).to_contain_text("A reason is required")
+    page.get_by_label("Approve").check()
+    page.get_by_role("textbox", name="Reason").fill("Seen with the user present.")
+    page.get_by_role("button", name="Decide for good").click()
+    expect(page.get_by_text("It is approved.")).to_be_visible()
+    expect(page.get_by_text("reason: Seen with the user present.")).to_be_visible()
+    claims = place.connector.as_user(user_id).claims()
+    assert sorted(each["isVerified"] for each in claims.values()) == [False, True, True]
+    visitor.open(f"/console/verifications/{verification_id}/review")
+    expect(page.get_by_text("There is nothing to decide any more")).to_be_visible()
+
+
+@pytest.mark.one_database
+def test_what_a_person_may_not_do_is_not_offered(visit: Visit, place: World) -> None:
+    _, _, verification_id = ended(place, status="review")
+    visitor = visit(scopes=("internal_idv_claim_view",))
+    page = visitor.open(f"/console/verifications/{verification_id}")
+    expect(page.get_by_role("link", name="Decide")).to_have_count(0)
+    expect(page.get_by_role("button", name="Ask Onfido again")).to_have_count(0)
+    visitor.open(f"/console/verifications/{verification_id}/review", status=403)
+
+
+def test_another_tenant_sees_nothing_of_it(visit: Visit, place: World) -> None:
+    _, user_id, verification_id = ended(place, **DIFFERS)
+    visitor = visit(tenant="other")
+    for path in ("", "/live", "/tasks", "/json", "/review", "/evidence", "/evidence-folder"):
+        page = visitor.open(f"/console/verifications/{verification_id}{path}", status=404)
+        assert user_id not in page.content()
+
+
+@pytest.mark.one_database
+def test_the_record_and_the_evidence_are_files(visit: Visit, place: World) -> None:
+    _, user_id, verification_id = ended(place, **DIFFERS)
+    visitor = visit()
+    page = visitor.open(f"/console/verifications/{verification_id}")
+    for name, suffix in (
+        ("This record as JSON", ".json"),
+        ("Signed evidence (PDF)", ".pdf"),
+        ("All evidence (zip)", ".zip"),
+    ):
+        page.get_by_role("button", name="More actions").click()
+        with page.expect_download() as download:
+            page.get_by_role("link", name=name).click()
+        assert download.value.suggested_filename.endswith(suffix)
+    page.get_by_role("button", name="More actions").click()
+    page.get_by_role("button", name="Onfido’s timeline (PDF)").click()
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Download the PDF").click()
+    assert download.value.suggested_filename.startswith("timeline-")
+    [entry, *_] = place.connector.as_admin().get("/api/server/v1/audit", params={"userId": user_id}).json()["entries"]
+    assert (entry["subject"], entry["channel"]) == ("file", "console")
