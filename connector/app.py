@@ -30,6 +30,7 @@ from connector.api import (
     jobs,
     notices,
     operations,
+    operator,
     origins,
     paths,
     providers,
@@ -45,6 +46,7 @@ from connector.api import (
 )
 from connector.api.tasks import blueprint as tasks_blueprint
 from connector.bootstrap import create_services
+from connector.connections import connections
 from connector.ground import Clock, utc_now
 from connector.services.journal import Subscriber
 from connector.services.outbox import Handler
@@ -65,7 +67,9 @@ def create_app(
     app.config |= document.document_config(settings.public_url, __version__)
     app.config |= {"PUBLIC_URL": settings.public_url, "MAX_BODY_BYTES": settings.max_body_bytes}
     app.extensions |= {"access": Access(issuers), "issuers": issuers, "services": services, "settings": settings}
-    app.extensions["clock"] = clock
+    known = services.tenants.configured
+    checked = connections(settings, services.directories, known, clock)
+    app.extensions |= {"clock": clock, "since": clock(), "connections": checked}
     tenancy.install(app, services.tenants)
     access_log.install(app)
     refused_requests.install(app)
@@ -103,6 +107,7 @@ def _register_routes(app: Flask) -> None:
         console_sessions.blueprint,
         jobs.blueprint,
         audit.blueprint,
+        operator.blueprint,
         webhooks.blueprint,
     ):
         api.register_blueprint(blueprint)

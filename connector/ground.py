@@ -27,6 +27,7 @@ from connector.services.key_rotation import KeyRotation
 from connector.services.monitor_announcement import MonitorAnnouncement
 from connector.services.notice_announcement import announcements
 from connector.services.outbox import Handler
+from connector.services.processes import Processes
 from connector.services.providers.onfido import Onfido
 from connector.services.providers.own_endpoint import OwnEndpoints
 from connector.services.providers.registry import Providers
@@ -106,7 +107,7 @@ class Ground:
             read_timeout=settings.onfido_read_timeout,
             read_retries=settings.onfido_read_retries,
             user_agent=USER_AGENT,
-            rate_limit=settings.onfido_rate_limit,
+            rate_limit=settings.onfido_rate_limit / settings.sharing,
             max_queued=max(1, settings.threads // 4),
             failures_to_open=settings.onfido_circuit_failures,
         )
@@ -120,6 +121,11 @@ class Ground:
     def refused_requests(self) -> RefusedRequests:
         """Record what is refused to known callers."""
         return RefusedRequests(self.database, self._journal, self._refusal_limit, self._clock)
+
+    @part
+    def processes(self) -> Processes:
+        """List the processes that run, each with its settings."""
+        return Processes(self.database, self._fingerprints, self._journal, self._clock)
 
     @part
     def signing_keys(self) -> SigningKeys:

@@ -10,6 +10,7 @@ import structlog
 
 from connector.errors import ConnectorError, DatabaseUnavailable
 from connector.settings import Settings
+from connector.settings.notes import noted
 
 # What a running process cannot change: where it listens, its database, its processes and its logs.
 FIXED = frozenset(
@@ -34,7 +35,7 @@ def read_again(current: Settings, read: Callable[[], Settings], accept: Callable
         changed = {
             each.name for each in fields(settings) if getattr(settings, each.name) != getattr(current, each.name)
         }
-        kept = replace(settings, **{name: getattr(current, name) for name in FIXED})
+        kept = noted(replace(settings, **{name: getattr(current, name) for name in FIXED}), sources=settings.sources)
         accepted = accept(kept)
     except ConnectorError as error:
         log.warning("settings.refused", reason=error.description)

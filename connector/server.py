@@ -7,7 +7,6 @@ import signal
 import time
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import replace
 from functools import partial
 from socket import socket
 from typing import Any
@@ -27,11 +26,13 @@ from connector.api import shares, traffic
 from connector.app import create_app
 from connector.bootstrap import create_services
 from connector.domain.tenancy import DEFAULT_TENANT
+from connector.heartbeat import SERVE, Heartbeat
 from connector.listening import take_port
 from connector.private_file import scratch_dir
 from connector.reloading import read_again
 from connector.serving.worker import BufferingWorker, Traffic
 from connector.settings import Settings
+from connector.settings.notes import noted
 from connector.worker import create_relay
 
 log = structlog.get_logger(__name__)
@@ -103,8 +104,7 @@ class _Server(BaseApplication):  # type: ignore[misc]
         _Arbiter(self).run()
 
     def load(self) -> Flask:
-        share = self._settings.onfido_rate_limit / self._settings.workers
-        app = create_app(replace(self._settings, onfido_rate_limit=share))
+        app = create_app(noted(self._settings, sharing=self._settings.workers))
         shares.install(app, self._settings.threads)
         app.register_error_handler(ParseException, lambda _: app.handle_http_exception(BadRequest()))
         return app
@@ -166,6 +166,8 @@ def _begin_work(worker: Any) -> None:
         body_limit=partial(traffic.body_limit, webhook_limit=settings.max_body_bytes),
         threads=traffic.threads(settings.threads, settings.console_threads, is_sqlite=is_sqlite),
     )
+    worker.heartbeat = Heartbeat(worker.wsgi.extensions["services"].processes, SERVE, settings)
+    worker.heartbeat.start()
     _start_relay(worker)
     worker.wsgi.extensions["issuers"].prepare(KEYS_PATIENCE)
 
@@ -180,6 +182,8 @@ def _start_relay(worker: Any) -> None:
 
 def _stop_relay(_server: Any, worker: Any) -> None:
     """Stop the relay: the delivery in flight finishes, the leases of the others are released."""
+    if heartbeat := getattr(worker, "heartbeat", None):
+        heartbeat.stop()
     if relay := getattr(worker, "relay", None):
         relay.stop(worker.cfg.graceful_timeout)
 

@@ -7,40 +7,19 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
-from typing import Protocol
 
-from connector.access.checks import IssuerChecks
 from connector.bootstrap import create_services
-from connector.directory.checks import DirectoryChecks
+from connector.connections import PartCheck, checks_of, directory_part, issuer_parts
 from connector.domain.readiness import Check
 from connector.domain.tenancy import Tenant
 from connector.errors import ConnectorError, DatabaseUnavailable
 from connector.settings import Settings
 
 
-class Checkable(Protocol):
-    """A part that the settings describe."""
-
-    def checks(self) -> Iterator[Check]:
-        """Make each check; none raises."""
-        ...
-
-
-@dataclass(frozen=True)
-class PartCheck:
-    """A check of one part; `tenant` is empty where it concerns all."""
-
-    tenant: str
-    part: str
-    check: Check
-
-
 def check_settings(settings: Settings, tenant: Tenant, user_id: str | None) -> Iterator[PartCheck]:
     """Check every part, and look a user of a tenant up, where one is named."""
-    for issuer in settings.all_issuers:
-        named = "" if issuer.tenant_claim else issuer.tenant
-        yield from _of(named, issuer.issuer, IssuerChecks(issuer, settings.outgoing_proxy))
+    for part in issuer_parts(settings):
+        yield from checks_of(part)
     yield from _database_and_directories(settings, tenant, user_id)
 
 
@@ -58,9 +37,4 @@ def _database_and_directories(settings: Settings, tenant: Tenant, user_id: str |
         for each in dict.fromkeys((*services.tenants.configured, tenant)):
             looked_up = user_id if each == tenant else None
             if looked_up or not each.directory.is_local:
-                part = DirectoryChecks(services.directories, each, looked_up, settings.outgoing_proxy)
-                yield from _of(each.name, each.directory.url or "directory", part)
-
-
-def _of(tenant: str, part: str, checkable: Checkable) -> Iterator[PartCheck]:
-    return (PartCheck(tenant, part, check) for check in checkable.checks())
+                yield from checks_of(directory_part(settings, services.directories, each, looked_up))

@@ -12,6 +12,7 @@ import structlog
 
 from connector import telemetry
 from connector.bootstrap import Services, create_services
+from connector.heartbeat import WORKER, Heartbeat
 from connector.listening import take_port
 from connector.probes import Probes
 from connector.relay import Relay
@@ -37,6 +38,7 @@ class Worker:
 
     def stop(self) -> None:
         """Finish the deliveries in flight; the leases of the others are released."""
+        self._heartbeat.stop()
         self._relay.stop(self.services.settings.graceful_timeout)
         self.services.close()
 
@@ -52,6 +54,8 @@ class Worker:
         self.services = services
         self._relay = create_relay(services, threads=services.settings.worker_threads)
         self._relay.start()
+        self._heartbeat = Heartbeat(services.processes, WORKER, services.settings)
+        self._heartbeat.start()
 
 
 def run(read: Callable[[], Settings]) -> None:

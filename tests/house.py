@@ -86,27 +86,30 @@ HOUSE: Mapping[str, Room] = {
         "sqlalchemy",
     ),
     "job_kinds": room("bootstrap domain exports ground services services.jobs"),
-    "settings_check": room(f"{_FLOOR} access bootstrap directory services settings"),
+    "connections": room(f"{_FLOOR} access directory settings"),
+    "heartbeat": room("errors services settings", "structlog"),
+    "settings_check": room(f"{_FLOOR} bootstrap connections services settings"),
     "reloading": room("errors settings", "structlog"),
     "worker": room(
-        "bootstrap errors listening probes relay reloading services services.upkeep settings store telemetry",
+        "bootstrap errors heartbeat listening probes relay reloading services services.upkeep settings store telemetry",
         "structlog",
     ),
     "api": room(
-        f"{_FLOOR} access settings private_file services services.providers services.results services.starting "
-        "services.lookup services.people services.application services.jobs "
+        f"{_FLOOR} access connections settings private_file services services.providers services.results "
+        "services.starting services.lookup services.people services.application services.jobs "
         "services.assurance services.signing",
         "flask flask_smorest flask_swagger_ui marshmallow sqlalchemy.exc structlog webargs werkzeug",
     ),
     "console": room(
-        f"{_FLOOR} access api http settings services services.providers services.results services.starting "
+        f"{_FLOOR} access api connections http settings services services.providers services.results services.starting "
         "services.lookup services.people services.application services.assurance services.signing",
         "authlib babel flask flask_babel flask_bootstrap flask_wtf joserfc markupsafe structlog werkzeug wtforms",
     ),
-    "app": room(f"{_FLOOR} access api bootstrap console ground services settings", "flask"),
+    "app": room(f"{_FLOOR} access api bootstrap connections console ground services settings", "flask"),
     "serving": room("telemetry", "gunicorn structlog werkzeug"),
     "server": room(
-        "access api app bootstrap domain listening private_file reloading serving settings startup telemetry worker",
+        "access api app bootstrap domain heartbeat listening private_file reloading serving settings startup telemetry "
+        "worker",
         "flask gunicorn structlog werkzeug",
     ),
     "cli": room(

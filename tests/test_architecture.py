@@ -286,6 +286,7 @@ def test_every_scope_is_one_of_the_contracts(app: Flask) -> None:
         *(f"internal_idv_claim_{action}" for action in ("verify", "view", "add", "update", "delete")),
         "internal_idv_verified_claims_view",
         "internal_idv_audit_view",
+        "internal_idv_operate",
     }
 
 

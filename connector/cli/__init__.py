@@ -5,6 +5,7 @@
     tokens.py          token, token check
     keys.py            keys list|rotate|revoke
     settings_check.py  check-settings
+    settings.py        settings
     demo.py            the steps of demo
     outbox.py          outbox list|retry|drop
     jobs.py            jobs csv|record|resend|fetch-runs|list|show|result|cancel; since.py: its option
@@ -49,6 +50,7 @@ COMMANDS = LazyCommands(
         **dict.fromkeys(("backup", "restore"), "backups"),
         **dict.fromkeys(("serve", "worker", "migrate", "rotate-keys", "simulate", "demo"), "serve"),
         "check-settings": "settings_check",
+        "settings": "settings",
         "stats": "stats",
     },
     lambda module, name: getattr(import_module(f"connector.cli.{module}"), name.replace("-", "_")),

@@ -94,6 +94,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "console sign-out": ("connector console sign-out --user bob",),
     "token": ("TOKEN=$(connector token --user ann)",),
     "token check": ("connector token check --scope internal_login < token.txt",),
+    "settings": ("connector settings --changed", "connector settings --json"),
     "check-settings": ("connector check-settings", "connector check-settings --tenant acme --user ann --json"),
     "example": ("connector example settings > settings.toml", "connector example settings-keycloak > settings.toml"),
     "backup": ("connector backup connector.backup",),

@@ -5,6 +5,8 @@
     fields.py    how a declared setting is read and shown
     checks.py    what its value has to be
     files.py     reading the TOML file
+    notes.py     where each was set
+    shown.py     how they may be shown
     issuers.py   the settings of an issuer; profiles.py: their defaults, by product
     texts.py     which characters a text may have
     secret.py    secrets that are named, not contained
@@ -23,13 +25,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from connector.domain.tenancy import DEFAULT_TENANT
 from connector.errors import ConfigurationError
 from connector.settings import checks
 from connector.settings.fields import CONFIG_VARIABLE, Checked, read_environment, read_table, render, setting
 from connector.settings.files import read_file
 from connector.settings.issuers import Issuer, distinct
+from connector.settings.notes import Noted, noted, sources
 from connector.settings.secret import or_reference
-from connector.settings.tenants import Tenant, all_issuers, distinct_tenants
+from connector.settings.tenants import Tenant, all_issuers, distinct_tenants, tenant_name
 
 __all__ = ["Issuer", "Settings", "load", "reference"]
 
@@ -44,7 +48,7 @@ HEADING = """\
 
 
 @dataclass(frozen=True)
-class Settings(Checked):
+class Settings(Noted, Checked):
     """The settings of an operator; `dev` can be set on the command line only."""
 
     data_dir: Path = setting(
@@ -222,11 +226,14 @@ class Settings(Checked):
         checks.one_of("auto", "json", "console"),
     )
 
-    issuers: tuple[Issuer, ...] = setting(
-        (),
-        "The authorization servers whose access tokens are accepted: the short form for one tenant.",
-        distinct,
+    operator_tenant: str = setting(
+        DEFAULT_TENANT,
+        "The operator's tenant: only its callers may see the settings in force and the connections of all tenants.",
+        tenant_name,
         section="Access",
+    )
+    issuers: tuple[Issuer, ...] = setting(
+        (), "The authorization servers whose access tokens are accepted: the short form for one tenant.", distinct
     )
     tenants: tuple[Tenant, ...] = setting(
         (), "The organizations that share the deployment, where it has more than one.", distinct_tenants
@@ -261,14 +268,8 @@ class Settings(Checked):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.run_settle_time < self.interactive_budget:
-            raise ConfigurationError(
-                "run_settle_time must be at least interactive_budget: until that is used up, a run may be asked for."
-            )
-        if self.signing_key_overlap < self.verified_claims_lifetime:
-            raise ConfigurationError(
-                "signing_key_overlap must be at least verified_claims_lifetime: that long, answers must be verifiable."
-            )
+        checks.lasts(self, "run_settle_time", "interactive_budget", "until that is used up, a run may be asked for")
+        checks.lasts(self, "signing_key_overlap", "verified_claims_lifetime", "answers must be verifiable that long")
         try:
             self.all_issuers  # noqa: B018  checked together: an issuer of one form must not name a tenant of the other
         except ValueError as error:
@@ -280,12 +281,14 @@ def load(config: Path | None, environ: Mapping[str, str], **overrides: Any) -> S
 
     The file is `config`, or the one that `CONNECTOR_CONFIG` names. Raises `ConfigurationError`, naming the setting.
     """
-    values: dict[str, Any] = {}
+    values, file = dict[str, Any](), dict[str, Any]()
     if (data_home := Path(environ.get("XDG_DATA_HOME", ""))).is_absolute():
         values["data_dir"] = data_home / DIRECTORY
     if path := config or environ.get(CONFIG_VARIABLE):
-        values |= read_table(Settings, read_file(Path(path)))
-    return Settings(**values | read_environment(Settings, environ) | overrides)
+        file = read_table(Settings, read_file(Path(path)))
+    variables = read_environment(Settings, environ)
+    settings = Settings(**values | file | variables | overrides)
+    return noted(settings, sources=sources(values, file, variables, overrides))
 
 
 def reference() -> str:

@@ -12,6 +12,8 @@ import re
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
 
+from connector.errors import ConfigurationError
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
@@ -41,6 +43,12 @@ def at_least(lowest: Number) -> Callable[[Number], Number]:
         return value
 
     return check
+
+
+def lasts(settings: object, name: str, other: str, why: str) -> None:
+    """Raise `ConfigurationError` where a time of the settings is shorter than another of them."""
+    if getattr(settings, name) < getattr(settings, other):
+        raise ConfigurationError(f"{name} must be at least {other}: {why}.")
 
 
 def positive(value: float) -> float:

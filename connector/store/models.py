@@ -9,6 +9,7 @@
     refused_starts                     one row per provider and user: how often Onfido refused to start
     users ──< user_attributes          the embedded user directory; of users elsewhere, marks of what was read
     secrets, signing_keys              keys of the connector's own, encrypted
+    processes                          what runs, each with the settings that hold in it
     outbox                             queued deliveries, with their failed attempts
     jobs ──< job_parts                 long work that people asked for, and its results
     watchlist_monitors                 one row per provider and user whom a monitor at Onfido watches, or may watch
@@ -37,7 +38,14 @@ from sqlalchemy import (
     false,
 )
 
-from connector.store import console_models, directory_models, provider_models, schema_models, statistics_models  # noqa: F401  more tables
+from connector.store import (  # noqa: F401  more tables
+    console_models,
+    directory_models,
+    process_models,
+    provider_models,
+    schema_models,
+    statistics_models,
+)
 from connector.store.columns import METADATA, id_column, partial_index, provider_id_column, time_column
 from connector.store.conditions import HAS_RESULT, IS_SANDBOX, NEEDS_REVIEW
 from connector.store.history_models import history as history  # noqa: PLC0414

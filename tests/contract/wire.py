@@ -129,6 +129,8 @@ OPERATIONS = (
     Operation("GET", DELIVERIES + "/{delivery_id}", "internal_idv_claim_view"),
     Operation("POST", DELIVERIES + "/{delivery_id}/retry", "internal_idvp_update", takes_body=False),
     Operation("DELETE", DELIVERIES + "/{delivery_id}", "internal_idvp_update"),
+    Operation("GET", "/api/server/v1/settings", "internal_idv_operate"),
+    Operation("GET", "/api/server/v1/connections", "internal_idv_operate"),
     Operation("GET", "/api/server/v1/audit", "internal_idv_audit_view", others=("internal_idv_claim_view",)),
     Operation("GET", "/api/server/v1/audit.csv", "internal_idv_audit_view", others=("internal_idv_claim_view",)),
     Operation("GET", USERS + "/idv", "internal_idv_claim_view"),

@@ -61,6 +61,7 @@ def drive(world: World, recorder: Recorder, neighbour: str) -> None:
         look_up(world, admin, run_id)
         finish(world, admin)
         administer(world, admin, neighbour)
+        operate(admin)
         manage_deliveries(world, admin)
         use_console(world, admin)
         done(admin.get(f"{PROVIDERS}/{world.provider_id}/verifications/{run_id}/delivery-proof"))
@@ -192,6 +193,11 @@ def count(world: World, admin: Caller) -> None:
         PERIOD,
     ):
         done(admin.get("/api/server/v1/statistics", params=query))
+
+
+def operate(admin: Caller) -> None:
+    for operators in ("settings", "connections"):
+        done(admin.get(f"/api/server/v1/{operators}"))
 
 
 def turn_pages(admin: Caller, path: str, query: Mapping[str, str]) -> None:

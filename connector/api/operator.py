@@ -1,0 +1,77 @@
+"""`/api/server/v1/settings` and `…/connections`: for the operator, in the operator's tenant only."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from flask import current_app, g
+
+from connector.access.gate import AccessDenied
+from connector.api.errors import PROVIDER_ERRORS
+from connector.api.operator_shapes import ConnectionsSchema, SettingsInForceSchema, connections_body, settings_body
+from connector.api.parsing import Blueprint
+from connector.api.shares import Lasting
+from connector.connections import Connections
+from connector.services.processes import Processes
+from connector.settings import Settings
+from connector.settings.shown import shown
+
+SCOPE = "internal_idv_operate"
+View = TypeVar("View", bound=Callable[..., Any])
+
+blueprint = Blueprint(
+    "operator", __name__, url_prefix="/api/server/v1", errors=PROVIDER_ERRORS, description="For the operator"
+)
+
+
+def in_operators_tenant(view: View) -> View:
+    """Refuse a view to every tenant but the operator's."""
+
+    @functools.wraps(view)
+    def guarded(*args: Any, **kwargs: Any) -> Any:
+        check_operator()
+        return view(*args, **kwargs)
+
+    return guarded  # type: ignore[return-value]
+
+
+def check_operator() -> None:
+    """Raise `AccessDenied` where the request is not of the operator's tenant."""
+    settings: Settings = current_app.extensions["settings"]
+    if g.tenant.name != settings.operator_tenant:
+        raise AccessDenied(403, "This is for the operator's tenant only: see the setting `operator_tenant`.", {})
+
+
+@blueprint.get("/settings")
+@blueprint.requires(SCOPE)
+@in_operators_tenant
+@blueprint.response(200, SettingsInForceSchema)
+def get_settings() -> dict[str, Any]:
+    """Return the settings in force, each with its source, and the processes that run.
+
+    Of a secret only whether it is set. A process whose settings are not those of the one that started last is named in
+    the warnings.
+    """
+    return settings_in_force()
+
+
+@blueprint.get("/connections")
+@blueprint.requires(SCOPE, lasting=Lasting.ONFIDO)
+@in_operators_tenant
+@blueprint.response(200, ConnectionsSchema)
+def check_connections() -> dict[str, Any]:
+    """Check whether the issuers and directories of all tenants answer.
+
+    The checks of `connector check-settings`, at most once a minute in each process, in at most 10 seconds.
+    """
+    connections: Connections = current_app.extensions["connections"]
+    return connections_body(connections.check())
+
+
+def settings_in_force() -> dict[str, Any]:
+    """Return the settings of this process, and what is known of the others."""
+    settings: Settings = current_app.extensions["settings"]
+    processes: Processes = current_app.extensions["services"].processes
+    return settings_body(current_app.extensions["since"], shown(settings), processes.running(), settings.warnings())

@@ -1,0 +1,139 @@
+"""Whether the issuers and directories of all tenants answer: the checks of `check-settings`, in a running connector.
+
+They are made side by side, in at most `BUDGET` seconds, and their results hold for `FRESH`: so no caller can make the
+connector ask an issuer again and again.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from connector.access.checks import IssuerChecks
+from connector.directory.checks import DirectoryChecks
+from connector.directory.directories import Directories
+from connector.domain.readiness import Check
+from connector.domain.tenancy import Tenant
+from connector.settings import Settings
+
+BUDGET = 10.0  # seconds
+FRESH = 60.0  # seconds
+AT_ONCE = 8
+
+
+class Checkable(Protocol):
+    """A part that the settings describe."""
+
+    def checks(self) -> Iterator[Check]:
+        """Make each check; none raises."""
+        ...
+
+
+@dataclass(frozen=True)
+class Part:
+    """A part that can be checked; `tenant` is empty where it concerns all."""
+
+    tenant: str
+    name: str
+    checkable: Checkable
+
+
+@dataclass(frozen=True)
+class PartCheck:
+    """A check of one part; `tenant` is empty where it concerns all."""
+
+    tenant: str
+    part: str
+    check: Check
+
+
+@dataclass(frozen=True)
+class CheckedConnections:
+    """The checks of all parts, and when they were made."""
+
+    checked_at: datetime
+    checks: Sequence[PartCheck]
+
+    @property
+    def passed(self) -> bool:
+        """Whether nothing failed."""
+        return all(each.check.passed is not False for each in self.checks)
+
+
+def issuer_parts(settings: Settings) -> list[Part]:
+    """Return the issuers that the settings name."""
+    return [
+        Part("" if each.tenant_claim else each.tenant, each.issuer, IssuerChecks(each, settings.outgoing_proxy))
+        for each in settings.all_issuers
+    ]
+
+
+def directory_part(settings: Settings, directories: Directories, tenant: Tenant, user_id: str | None = None) -> Part:
+    """Return a tenant's directory, in which a user is looked up where one is named."""
+    checkable = DirectoryChecks(directories, tenant, user_id, settings.outgoing_proxy)
+    return Part(tenant.name, tenant.directory.url or "directory", checkable)
+
+
+def checks_of(part: Part) -> list[PartCheck]:
+    """Make the checks of a part."""
+    return [PartCheck(part.tenant, part.name, check) for check in part.checkable.checks()]
+
+
+class Connections:
+    """Checks the connections of all tenants, one caller at a time; the others get the same results."""
+
+    def __init__(
+        self,
+        parts: Callable[[], Sequence[Part]],
+        clock: Callable[[], datetime],
+        *,
+        budget: float = BUDGET,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._parts = parts
+        self._clock = clock
+        self._budget = budget
+        self._monotonic = monotonic
+        self._lock = threading.Lock()
+        self._checked: tuple[float, CheckedConnections] | None = None
+
+    def check(self) -> CheckedConnections:
+        """Return the results of the last minute, or make the checks."""
+        with self._lock:
+            if self._checked is None or self._monotonic() - self._checked[0] >= FRESH:
+                checks = self._make(self._parts())
+                self._checked = self._monotonic(), CheckedConnections(self._clock(), checks)
+            return self._checked[1]
+
+    def _make(self, parts: Sequence[Part]) -> list[PartCheck]:
+        executor = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="connections")
+        try:
+            futures = [executor.submit(checks_of, part) for part in parts]
+            wait(futures, self._budget)
+            return [check for part, future in zip(parts, futures, strict=True) for check in self._result(part, future)]
+        finally:
+            executor.shutdown(wait=False, cancel_futures=True)
+
+    def _result(self, part: Part, future: Future[list[PartCheck]]) -> list[PartCheck]:
+        if future.done():
+            return future.result()
+        return [
+            PartCheck(part.tenant, part.name, Check("answer", False, f"No answer within {self._budget:g} seconds."))
+        ]
+
+
+def connections(
+    settings: Settings, directories: Directories, tenants: Iterable[Tenant], clock: Callable[[], datetime]
+) -> Connections:
+    """Return the connections of the settings' issuers and of the tenants' own directories."""
+    remote = [each for each in tenants if not each.directory.is_local]
+
+    def parts() -> list[Part]:
+        return [*issuer_parts(settings), *(directory_part(settings, directories, each) for each in remote)]
+
+    return Connections(parts, clock)

@@ -1,0 +1,72 @@
+"""A thread that says with which settings this process runs, and that it still does.
+
+So the operator sees in one place whether a process still runs with other settings than the others.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import threading
+
+import structlog
+
+from connector.errors import DatabaseUnavailable
+from connector.services.processes import BEAT, Processes, Starting
+from connector.settings import Settings
+from connector.settings.shown import exact, shown
+
+log = structlog.get_logger(__name__)
+
+SERVE, WORKER = "serve", "worker"
+
+
+class Heartbeat:
+    """Registers the process, reports from time to time, and takes it off the list when it ends."""
+
+    def __init__(self, processes: Processes, role: str, settings: Settings, *, interval: float = BEAT) -> None:
+        self._processes = processes
+        self._starting = Starting(
+            role=role,
+            host=socket.gethostname(),
+            number=os.getpid(),
+            operator_tenant=settings.operator_tenant,
+            shown={each.name: each.value for each in shown(settings)},
+            exact=exact(settings),
+        )
+        self._interval = interval
+        self._process_id: str | None = None
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="heartbeat", daemon=True)
+
+    def start(self) -> None:
+        """Start reporting."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Report for the last time that the process ends."""
+        self._stopping.set()
+        self._thread.join(self._interval)
+
+    def _run(self) -> None:
+        while True:
+            self._report()
+            if self._stopping.wait(self._interval):
+                break
+        self._leave()
+
+    def _report(self) -> None:
+        try:
+            if self._process_id is None or not self._processes.beat(self._process_id):
+                self._process_id = self._processes.register(self._starting)
+        except DatabaseUnavailable as error:
+            log.warning("heartbeat.database_unavailable", reason=error.reason)
+        except Exception as error:  # noqa: BLE001  a process must not end because it cannot report
+            log.warning("heartbeat.failed", reason=type(error).__name__)
+
+    def _leave(self) -> None:
+        try:
+            if self._process_id is not None:
+                self._processes.leave(self._process_id)
+        except Exception as error:  # noqa: BLE001  it is no longer listed after a while
+            log.warning("heartbeat.failed", reason=type(error).__name__)

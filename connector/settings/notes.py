@@ -1,0 +1,36 @@
+"""What settings are accompanied by: where each was set, and how many processes share them. These are no settings."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from copy import copy
+from types import MappingProxyType
+from typing import Any, ClassVar, TypeVar
+
+FILE, ENVIRONMENT, COMMAND_LINE = "file", "environment", "command line"  # where a setting's value comes from
+
+
+class Noted:
+    """Settings with notes; copies that are made by `dataclasses.replace` have none."""
+
+    sharing: ClassVar[int] = 1  # processes that share `onfido_rate_limit`
+    sources: ClassVar[Mapping[str, str]] = MappingProxyType({})  # of what is not the default
+
+
+T = TypeVar("T", bound=Noted)
+
+
+def noted(settings: T, **notes: Any) -> T:
+    """Return settings with their `sources`, or how many processes are `sharing` a limit."""
+    copied = copy(settings)
+    for name, value in notes.items():
+        object.__setattr__(copied, name, value)
+    return copied
+
+
+def sources(
+    home: Mapping[str, Any], file: Mapping[str, Any], variables: Mapping[str, Any], overrides: Mapping[str, Any]
+) -> Mapping[str, str]:
+    """Return the source of each setting that is set: the last one wins."""
+    layers = ((ENVIRONMENT, home), (FILE, file), (ENVIRONMENT, variables), (COMMAND_LINE, overrides))
+    return {name: source for source, layer in layers for name in layer}

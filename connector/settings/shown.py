@@ -1,0 +1,80 @@
+"""The settings in force as they may be shown: each with value and source, of a secret only whether it is set."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from connector.settings.fields import Checked, Table
+
+if TYPE_CHECKING:
+    from dataclasses import Field
+
+    from connector.settings import Settings
+
+DEFAULT = "default"
+SET, NOT_SET = "set", "not set"
+# What may differ between the processes of one deployment: where each listens and logs, and how much it takes.
+OF_A_PROCESS = frozenset(
+    {
+        *("data_dir", "host", "port", "workers", "threads", "console_threads", "worker_threads", "worker_port"),
+        *("worker_in_server", "onfido_rate_limit", "graceful_timeout", "log_level", "log_format", "dev"),
+    }
+)
+
+
+@dataclass(frozen=True)
+class ShownSetting:
+    """A setting: its value, or for a secret whether it is set; where it comes from; what it means."""
+
+    name: str
+    value: Any
+    is_secret: bool
+    source: str
+    sentence: str
+
+
+def shown(settings: Settings) -> list[ShownSetting]:
+    """Return every setting as it may be shown."""
+    return [
+        ShownSetting(
+            name=each.name,
+            value=_shown(each, getattr(settings, each.name)),
+            is_secret=not each.repr,
+            source=settings.sources.get(each.name, DEFAULT),
+            sentence=each.metadata.get("sentence", "Whether the development issuer is trusted."),
+        )
+        for each in _settings(settings)
+    ]
+
+
+def exact(settings: Settings) -> Mapping[str, str]:
+    """Return a text for the exact value of each setting that all processes should share; secrets are in it."""
+    shared = (each.name for each in _settings(settings) if each.name not in OF_A_PROCESS)
+    return {name: json.dumps(_plain(getattr(settings, name), masks=False), sort_keys=True) for name in shared}
+
+
+def _settings(settings: Settings) -> Iterator[Field[Any]]:
+    return (each for each in fields(settings) if "sentence" in each.metadata or each.name == "dev")
+
+
+def _shown(each: Field[Any], value: Any) -> Any:
+    return _plain(value, masks=True) if each.repr else SET if value else NOT_SET
+
+
+def _plain(value: Any, *, masks: bool) -> Any:
+    """Return a value as JSON has it, with or without the secrets in it."""
+    if isinstance(value, Checked):
+        members = ((each, getattr(value, each.name)) for each in fields(value))
+        return {
+            each.name: (SET if member else NOT_SET) if masks and not each.repr else _plain(member, masks=masks)
+            for each, member in members
+        }
+    if isinstance(value, Table):
+        return {name: list(texts) for name, texts in value}
+    if isinstance(value, tuple):
+        return [_plain(each, masks=masks) for each in value]
+    return str(value) if isinstance(value, Path) else value
