@@ -19,6 +19,7 @@ from connector.settings.shown import exact, shown
 log = structlog.get_logger(__name__)
 
 SERVE, WORKER = "serve", "worker"
+PATIENCE = 2.0  # seconds that the end of a process waits for the last report
 
 
 class Heartbeat:
@@ -46,7 +47,7 @@ class Heartbeat:
     def stop(self) -> None:
         """Report for the last time that the process ends."""
         self._stopping.set()
-        self._thread.join(self._interval)
+        self._thread.join(PATIENCE)
 
     def _run(self) -> None:
         while True:
