@@ -8,6 +8,7 @@ from connector.lookups import Lookups
 from connector.part import part
 from connector.services.daily_counts import DailyCounts
 from connector.services.lookup.match_impact import MatchImpact
+from connector.services.lookup.remapping import Remapping
 from connector.services.lookup.statistics import StatisticsLookup
 
 
@@ -23,6 +24,11 @@ class Numbers(Lookups):
     def match_impact(self) -> MatchImpact:
         """Estimate what a watchlist match would withdraw."""
         return MatchImpact(self.database, self.providers, self._clock)
+
+    @part
+    def remapping(self) -> Remapping:
+        """Count what a changed mapping concerns."""
+        return Remapping(self.database, self.providers)
 
     @part
     def daily_counts(self) -> DailyCounts:

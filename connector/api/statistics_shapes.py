@@ -54,11 +54,16 @@ class TimesSchema(ma.Schema):
 
 
 class DaySchema(ma.Schema):
-    """A day of UTC: how many were started, and how many ended, by their status."""
+    """A day of UTC: how many were started, of which `verified` have a verified claim by now; how many ended.
+
+    `ended` is by status; `givenUp` are deliveries.
+    """
 
     day = fields.Date(required=True, metadata=_DAY)
     started = fields.Integer(required=True)
+    verified = fields.Integer(required=True)
     ended = fields.Dict(keys=fields.String(), values=fields.Integer(), required=True, attribute="by_status")
+    givenUp = fields.Integer(required=True, attribute="given_up")
 
 
 class ClaimNumbersSchema(ma.Schema):
@@ -100,6 +105,7 @@ class StatisticsSchema(ma.Schema):
     gotThrough = fields.Nested(ShareSchema, required=True, attribute="got_through")
     secondsToResult = fields.Nested(TimesSchema, required=True, attribute="times")
     days = fields.List(fields.Nested(DaySchema), required=True)
+    ended = fields.Dict(keys=fields.String(), values=fields.Integer(), required=True)
     notCompared = fields.Nested(ShareSchema, required=True, attribute="not_compared")
     claims = fields.List(fields.Nested(ClaimNumbersSchema), required=True)
     refusedStarts = fields.List(fields.Nested(RefusedSchema), required=True)

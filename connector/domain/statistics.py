@@ -142,11 +142,16 @@ class Times:
 
 @dataclass(frozen=True)
 class DayResults:
-    """How many verifications ended on a day, by their status, and how many were started on it."""
+    """What happened on a day: verifications that ended, by their status, and deliveries that were given up.
+
+    `started` are those that began on it, of which `verified` have verified a claim by now.
+    """
 
     day: date
     started: int
     by_status: Mapping[str, int]
+    verified: int = 0
+    given_up: int = 0
 
 
 @dataclass(frozen=True)
@@ -169,6 +174,7 @@ class Statistics:
     got_through: Share
     times: Times
     days: Sequence[DayResults]
+    ended: Mapping[str, int]
     not_compared: Share
     claims: Sequence[ClaimNumbers]
     refused: Mapping[str, int]
@@ -217,6 +223,7 @@ def summary(counts: Iterable[DayCount], period: Period, today: date, counted_at:
         got_through=Share(totals.of(Measure.VERIFIED), totals.of(Measure.STARTED) - _young(totals, today)),
         times=Times(seconds.total(), _quantile(seconds, 0.5), _quantile(seconds, 0.9)),
         days=[_results(totals, day) for day in period.days],
+        ended=_falling(totals.by_measure[Measure.ENDED]),
         not_compared=_not_compared(approved.values()),
         claims=list(_claims(totals, approved)),
         refused=_falling(totals.by_measure[Measure.REFUSED]),
@@ -251,8 +258,14 @@ def _quantile(histogram: Mapping[str, int], part: float) -> int | None:
 
 
 def _results(totals: _Totals, day: date) -> DayResults:
-    started, ended = totals.by_day[Measure.STARTED], totals.by_day[Measure.ENDED]
-    return DayResults(day, started[day].total(), _falling(ended[day]))
+    on_day = {measure: totals.by_day[measure][day] for measure in Measure}
+    return DayResults(
+        day,
+        on_day[Measure.STARTED].total(),
+        _falling(on_day[Measure.ENDED]),
+        on_day[Measure.VERIFIED].total(),
+        on_day[Measure.GIVEN_UP].total(),
+    )
 
 
 def _by_claim(buckets: Mapping[str, int]) -> dict[str, Counter[str]]:

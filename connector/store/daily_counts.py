@@ -16,7 +16,7 @@ from connector.store.dialect import insert as insert_or
 from connector.store.models import providers, verifications
 from connector.store.statistics_models import counted_days, daily_counts
 
-SHOWN_BY_DAY = (Measure.STARTED, Measure.ENDED)
+SHOWN_BY_DAY = (Measure.STARTED, Measure.VERIFIED, Measure.ENDED, Measure.GIVEN_UP)
 _ADD_DAY = insert_or(counted_days, lambda statement: statement.on_conflict_do_nothing())
 
 

@@ -210,6 +210,7 @@ claims = Table(
     UniqueConstraint("provider_id", "user_id", "uri"),
 )
 Index(None, claims.c.tenant, claims.c.user_id)
+partial_index("ix_claims_verified", "is_verified", claims.c.provider_id, claims.c.uri)
 partial_index("ix_claims_sandbox", IS_SANDBOX, claims.c.provider_id)
 
 events = Table(

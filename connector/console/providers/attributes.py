@@ -1,0 +1,210 @@
+"""Attributes of a provider: which claim is sent as which of Onfido's fields, and what verifies it.
+
+A draft until it is saved: it travels in the form. It can be tried against a run whose output is still kept.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, timedelta
+from typing import Any
+
+from flask import g, redirect, request, url_for
+from flask_babel import gettext as _
+from flask_babel import ngettext
+from werkzeug.wrappers import Response
+
+from connector.console.ground import now, use_cases
+from connector.console.notices import notify
+from connector.console.providers import page, words
+from connector.console.providers.rows import Row, change_rows, read_rows
+from connector.console.story import Story
+from connector.console.words import State, attribute_state
+from connector.domain.dry_run import Draft
+from connector.domain.judgement import Verdict
+from connector.domain.mapping import FIELD_GROUPS, MappingWarning, changed_claims, source_of, warnings_of
+from connector.domain.provider import Provider
+from connector.domain.statistics import Period, Share
+from connector.domain.statistics_period import ALL, read_period
+from connector.domain.verification import VerificationFilter
+from connector.errors import InvalidField, RequestError
+from connector.services.lookup.dry_runs import DryRun, DryRuns
+from connector.services.lookup.remapping import MOST_COUNTED, Remapping
+from connector.services.lookup.statistics import StatisticsFilter, StatisticsLookup
+from connector.services.lookup.verifications import ListedVerification, VerificationLookup
+
+COLUMNS = ("uri", "field")
+RECENT_RUNS = 10
+DAYS = 30
+MOST_UNDONE = 1500  # characters of a mapping that the notice's cookie can hold
+ENDED = ("approved", "declined", "review")
+
+
+@dataclass(frozen=True)
+class Line:
+    """A claim of the draft as the table shows it."""
+
+    uri: str
+    field: str
+    source: str
+    verified: Share | None
+    warnings: Sequence[MappingWarning]
+    is_changed: bool
+
+
+@dataclass
+class Editing:
+    """The draft, and what came of it."""
+
+    rows: list[Row]
+    error: str = ""
+    dry_run: DryRun | None = None
+    run_id: str = ""
+    problems: list[str] = field(default_factory=list)
+
+    @property
+    def mapping(self) -> dict[str, str]:
+        """The draft as a mapping, without rows that are not filled in."""
+        return {row["uri"]: row["field"] for row in self.rows if row["uri"] and row["field"]}
+
+
+def install(story: Story) -> None:
+    """Add the tab to the story of providers."""
+    story.page("/<provider_id>/attributes", scope=page.VIEW)(show_attributes)
+    story.act("/<provider_id>/attributes", scope=page.UPDATE)(edit_attributes)
+    story.act("/<provider_id>/attributes/undo", scope=page.UPDATE)(undo_attributes)
+
+
+def show_attributes(provider_id: str) -> str:
+    """Show the mapping."""
+    provider = page.find(provider_id)
+    return _page(provider, Editing(_rows_of(provider.claims)))
+
+
+def edit_attributes(provider_id: str) -> str | Response:
+    """Change the draft, try it, or save it: as the button says that was pressed."""
+    provider = page.find(provider_id)
+    do = request.form.get("do", "save")
+    rows = change_rows(read_rows(request.form, COLUMNS), do, COLUMNS)
+    editing = Editing(rows, run_id=request.form.get("run", ""))
+    if do == "try":
+        _try(provider, editing)
+    elif do == "save" and (saved := _save(provider, editing)):
+        return saved
+    return _page(provider, editing)
+
+
+def undo_attributes(provider_id: str) -> Response:
+    """Restore the mapping that a change has replaced."""
+    provider = page.find(provider_id)
+    before = json.loads(request.form.get("claims", "{}"))
+    page.change(provider, claims={str(uri): str(name) for uri, name in dict(before).items()})
+    notify(_("The mapping is as it was before."))
+    return redirect(url_for(".show_attributes", provider_id=provider_id))
+
+
+def _save(provider: Provider, editing: Editing) -> Response | None:
+    uris = [row["uri"] for row in editing.rows if row["uri"]]
+    if len(set(uris)) < len(uris):
+        editing.error = _("A claim is in the table twice: remove one of its rows.")
+        return None
+    try:
+        page.change(provider, claims=editing.mapping)
+    except InvalidField as error:
+        editing.error = error.description
+        return None
+    before = json.dumps(dict(provider.claims))
+    undo = {"claims": before} if len(before) <= MOST_UNDONE else {}
+    back = url_for(".undo_attributes", provider_id=provider.provider_id) if undo else ""
+    notify(_("The mapping is saved. Verifications that start from now on use it."), undo_url=back, undo=undo)
+    return redirect(url_for(".show_attributes", provider_id=provider.provider_id))
+
+
+def _try(provider: Provider, editing: Editing) -> None:
+    dry_runs: DryRuns = use_cases().dry_runs
+    draft = Draft(editing.mapping, provider.studio.output_claims)
+    if not editing.run_id:
+        editing.error = _("Choose a run to try the draft against.")
+        return
+    try:
+        editing.dry_run = dry_runs.run(g.tenant, editing.run_id, draft, provider.provider_id)
+    except (InvalidField, RequestError) as error:
+        editing.error = error.description
+
+
+def _page(provider: Provider, editing: Editing) -> str:
+    outputs = provider.studio.by_claim
+    lines = _lines(provider, editing.rows)
+    changed = changed_claims(provider.claims, editing.mapping)
+    remapping: Remapping = use_cases().remapping
+    stale = remapping.count(g.tenant, provider.provider_id, changed)
+    whole = [each for each in warnings_of(editing.mapping, outputs) if each.uri is None]
+    return page.show_tab(
+        "console/providers/attributes.html",
+        provider,
+        "attributes",
+        _sentence(lines),
+        lines=lines,
+        whole=whole,
+        words=words,
+        verdict_state=_verdict_state,
+        editing=editing,
+        is_draft=editing.mapping != dict(provider.claims) or len(editing.rows) != len(provider.claims),
+        stale=stale,
+        most=MOST_COUNTED,
+        groups=FIELD_GROUPS,
+        outputs=[each for each in provider.studio.output_claims if each.uri not in editing.mapping],
+        runs=_runs(provider),
+        days=DAYS,
+    )
+
+
+def _sentence(lines: Sequence[Line]) -> str:
+    number = sum(1 for line in lines if line.source != "never" and line.uri)
+    return str(ngettext("%(num)s attribute can be verified.", "%(num)s attributes can be verified.", number))
+
+
+def _lines(provider: Provider, rows: Sequence[Row]) -> list[Line]:
+    outputs, shares = provider.studio.by_claim, _shares(provider)
+    mapping = {row["uri"]: row["field"] for row in rows if row["uri"] and row["field"]}
+    warnings = list(warnings_of(mapping, outputs))
+    return [
+        Line(
+            uri=row["uri"],
+            field=row["field"],
+            source=source_of(row["uri"], row["field"] or None, outputs),
+            verified=shares.get(row["uri"]),
+            warnings=[each for each in warnings if each.uri == row["uri"]],
+            is_changed=provider.claims.get(row["uri"]) != row["field"],
+        )
+        for row in rows
+    ]
+
+
+def _shares(provider: Provider) -> Mapping[str, Share]:
+    """Return how often each claim was verified in the last days."""
+    statistics: StatisticsLookup = use_cases().statistics
+    today = now().astimezone(UTC).date()
+    period = {"period": None, "from": str(today - timedelta(days=DAYS - 1)), "to": str(today)}
+    chosen: Period = read_period(period, now())
+    found = statistics.get(g.tenant, StatisticsFilter(chosen, provider.provider_id, ALL))
+    return {claim.uri: claim.verified for claim in found.claims}
+
+
+def _runs(provider: Provider) -> Sequence[ListedVerification]:
+    """Return the latest runs that a draft may be tried against."""
+    if not g.viewer.may("internal_idv_claim_view"):
+        return []
+    lookup: VerificationLookup = use_cases().lookup
+    criteria = VerificationFilter(provider_id=provider.provider_id, statuses=ENDED)
+    return lookup.page(g.tenant, criteria, limit=RECENT_RUNS).rows
+
+
+def _rows_of(claims: Mapping[str, str]) -> list[dict[str, Any]]:
+    return [{"uri": uri, "field": name} for uri, name in claims.items()]
+
+
+def _verdict_state(verdict: Verdict) -> State:
+    return attribute_state(verdict.verification_status, is_verified=verdict.is_verified is True)

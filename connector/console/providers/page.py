@@ -1,0 +1,83 @@
+"""What the tabs of a provider share: the head with the tabs, the provider itself, and a change of it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from flask import current_app, g, render_template, url_for
+from flask_babel import lazy_gettext as _l
+
+from connector.access.gate import REQUIRED_SCOPE
+from connector.console import words
+from connector.console.ground import use_cases
+from connector.console.viewer import actor
+from connector.domain.provider import Provider, ProviderConfig
+from connector.services.providers.registry import Providers
+
+VIEW, UPDATE = "internal_idvp_view", "internal_idvp_update"
+# In the order of the tabs; the view of each is `show_<tab>`, and a tab appears once its view is there.
+TABS = (
+    ("setup", _l("Set up")),
+    ("attributes", _l("Attributes")),
+    ("workflow", _l("Workflow")),
+    ("capture", _l("Capture")),
+    ("notices", _l("Notices")),
+    ("limits", _l("Limits")),
+    ("secrets", _l("Secrets")),
+    ("changes", _l("Last changes")),
+    ("danger", _l("Danger")),
+)
+KEPT = (
+    *("name", "is_enabled", "claims", "workflow_id", "base_url", "description", "image"),
+    *("max_attempts", "attempt_window", "missing_name"),
+)
+
+
+def registry() -> Providers:
+    """Return the use case for providers."""
+    providers: Providers = use_cases().providers
+    return providers
+
+
+def find(provider_id: str) -> Provider:
+    """Return a provider of the tenant; raise `RequestError` where there is none."""
+    return registry().get(g.tenant, provider_id)
+
+
+def tabs_of(provider_id: str, here: str) -> Sequence[tuple[str, str, bool]]:
+    """Return the tabs that are there and that the person may see: text, address, whether it is this one."""
+    views = current_app.view_functions
+    shown = [(name, text, f"console.providers.show_{name}") for name, text in TABS]
+    return [
+        (str(text), url_for(endpoint, provider_id=provider_id), name == here)
+        for name, text, endpoint in shown
+        if endpoint in views and g.viewer.may(getattr(views[endpoint], REQUIRED_SCOPE) or "")
+    ]
+
+
+def show_tab(template: str, provider: Provider, here: str, sentence: str, **context: Any) -> str:
+    """Return a tab of a provider; its template extends `console/providers/tab.html`."""
+    states = [words.environment_state(provider.environment), None if provider.is_enabled else words.DISABLED]
+    return render_template(
+        template,
+        provider=provider,
+        tabs_shown=tabs_of(provider.provider_id, here),
+        states=[each for each in states if each],
+        sentence=sentence,
+        list_url=list_url(),
+        may_change=g.viewer.may(UPDATE),
+        **context,
+    )
+
+
+def list_url() -> str | None:
+    """Return the address of the list of providers, once it is there."""
+    endpoint = "console.providers.show_list"
+    return url_for(endpoint) if endpoint in current_app.view_functions else None
+
+
+def change(provider: Provider, **changes: Any) -> Provider:
+    """Change some of a provider's configuration; secrets stay. Raise `InvalidField` for what cannot be."""
+    kept = {name: getattr(provider, name) for name in KEPT}
+    return registry().change(g.tenant, provider.provider_id, ProviderConfig(**kept | changes), actor())

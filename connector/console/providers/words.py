@@ -1,0 +1,64 @@
+"""How sources, warnings and limits of a mapping are written."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+
+from connector.console.words import State
+from connector.domain.dry_run import Limit
+from connector.domain.mapping import Flaw, MappingWarning, Source
+
+SOURCES: Mapping[str, State] = {
+    Source.DOCUMENT: State("good", "person-vcard", _l("Document")),
+    Source.PROOF_OF_ADDRESS: State("good", "house-check", _l("Proof of address")),
+    Source.OUTPUT: State("good", "diagram-3", _l("Workflow output")),
+    Source.NEVER: State("none", "dash-lg", _l("Never")),
+}
+GROUPS: Mapping[str, object] = {
+    "person": _l("Person"),
+    "address": _l("Address"),
+    "location": _l("Location"),
+    "id_numbers": _l("Id numbers"),
+    "consents": _l("Consents"),
+}
+FIELDS: Mapping[str, object] = {
+    "first_name": _l("First name"),
+    "last_name": _l("Last name"),
+    "dob": _l("Date of birth"),
+    "email": _l("E-mail address"),
+    "phone_number": _l("Phone number"),
+    "address.postcode": _l("Postcode"),
+    "address.country": _l("Country"),
+    "address.flat_number": _l("Flat number"),
+    "location.country_of_residence": _l("Country of residence"),
+    "location.ip_address": _l("IP address"),
+}
+LIMITS: Mapping[str, object] = {
+    Limit.REMOVED: _l("The draft does not verify it."),
+    Limit.NOT_REQUESTED: _l("The run was not asked to verify it."),
+    Limit.SENT_OTHERWISE: _l("The run sent other values in this field: what Onfido would say cannot be told."),
+    Limit.SPELLING_UNKNOWN: _l("The output has another spelling or value; the run has not kept which spellings match."),
+}
+
+
+def field_name(field: str) -> str:
+    """Return what people call an applicant field."""
+    last = field.rpartition(".")[2]
+    return str(FIELDS.get(field) or last.replace("_", " ").capitalize())
+
+
+def warning(it: MappingWarning) -> str:
+    """Return what is wrong, and what to do."""
+    names = ", ".join(field_name(each) for each in it.fields)
+    match it.flaw:
+        case Flaw.NAME_MISSING:
+            return str(_("Onfido requires %(names)s of everybody: map a claim to it.", names=names))
+        case Flaw.ADDRESS_INCOMPLETE:
+            return str(_("Onfido takes no address without %(names)s: map a claim to it.", names=names))
+        case Flaw.MAPPED_TWICE:
+            return str(_("Another claim is sent as %(names)s as well: only names are joined.", names=names))
+        case Flaw.NEVER_VERIFIED:
+            return str(_("Onfido compares it with nothing; the workflow's output can tell of it."))
