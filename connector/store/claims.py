@@ -11,7 +11,7 @@ from datetime import datetime
 from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, delete, func, or_, select, text, update
+from sqlalchemy import ColumnElement, Connection, Row, Select, and_, bindparam, delete, or_, select, text, update
 
 from connector.domain.claims import VALUE_CHANGED, VERIFIED, Claim, ClaimState
 from connector.domain.environment import SANDBOX
@@ -247,13 +247,6 @@ def forget(
     )
     verified = [row for row in gone if row.is_verified]
     return _changes(verified, now, tenant, current=REMOVED, cause=USER_REMOVED)
-
-
-def count_verified(connection: Connection, provider_id: str, uris: Collection[str], most: int) -> int:
-    """Return how many claims of some kinds are verified with a provider, up to `most`."""
-    of_kinds = (claims.c.provider_id == provider_id, claims.c.uri.in_(uris), text("claims.is_verified"))
-    some = select(claims.c.uri).where(*of_kinds).limit(most).subquery()
-    return connection.execute(select(func.count()).select_from(some)).scalar_one() if uris else 0
 
 
 def new_id() -> str:

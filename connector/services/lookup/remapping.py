@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from connector.domain.tenancy import Tenant
 from connector.services.providers.registry import Providers
-from connector.store import claims
+from connector.store import claim_counts
 from connector.store.engine import Database
 
 MOST_COUNTED = 10_000
@@ -27,4 +27,4 @@ class Remapping:
         """
         provider = self._providers.get(tenant, provider_id)
         with self._database.read() as connection:
-            return claims.count_verified(connection, provider.provider_id, uris, MOST_COUNTED)
+            return claim_counts.count_verified(connection, provider.provider_id, uris, MOST_COUNTED)
