@@ -189,8 +189,8 @@ def _shares(provider: Provider) -> Mapping[str, Share]:
     today = now().astimezone(UTC).date()
     period = {"period": None, "from": str(today - timedelta(days=DAYS - 1)), "to": str(today)}
     chosen: Period = read_period(period, now())
-    found = statistics.get(g.tenant, StatisticsFilter(chosen, provider.provider_id, ALL))
-    return {claim.uri: claim.verified for claim in found.claims}
+    numbers = statistics.get(g.tenant, StatisticsFilter(chosen, provider.provider_id, ALL))
+    return {claim.uri: claim.verified for claim in numbers.claims}
 
 
 def _runs(provider: Provider) -> Sequence[ListedVerification]:
