@@ -28,6 +28,7 @@ from connector.services.monitor_announcement import MonitorAnnouncement
 from connector.services.notice_announcement import announcements
 from connector.services.outbox import Handler
 from connector.services.processes import Processes
+from connector.services.providers.budget import AccountBudgets
 from connector.services.providers.onfido import Onfido
 from connector.services.providers.own_endpoint import OwnEndpoints
 from connector.services.providers.registry import Providers
@@ -107,7 +108,8 @@ class Ground:
             read_timeout=settings.onfido_read_timeout,
             read_retries=settings.onfido_read_retries,
             user_agent=USER_AGENT,
-            rate_limit=settings.onfido_rate_limit / settings.sharing,
+            rate_limit=settings.onfido_rate_limit,
+            budget=AccountBudgets(database, fingerprints),
             max_queued=max(1, settings.threads // 4),
             failures_to_open=settings.onfido_circuit_failures,
         )

@@ -32,7 +32,6 @@ from connector.private_file import scratch_dir
 from connector.reloading import read_again
 from connector.serving.worker import BufferingWorker, Traffic
 from connector.settings import Settings
-from connector.settings.notes import noted
 from connector.worker import create_relay
 
 log = structlog.get_logger(__name__)
@@ -104,7 +103,7 @@ class _Server(BaseApplication):  # type: ignore[misc]
         _Arbiter(self).run()
 
     def load(self) -> Flask:
-        app = create_app(noted(self._settings, sharing=self._settings.workers))
+        app = create_app(self._settings)
         shares.install(app, self._settings.threads)
         app.register_error_handler(ParseException, lambda _: app.handle_http_exception(BadRequest()))
         return app

@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 import threading
 from collections.abc import Callable, Hashable
+from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 from connector.errors import Code, OnfidoError
@@ -39,6 +40,11 @@ class HeldBackError(OnfidoError):
         super().__init__(code, f"{why}: ask again in {retry_after} seconds.", retry_after=retry_after, is_sent=False)
 
 
+def limit_reached(seconds: float) -> HeldBackError:
+    """Return the error for a call whose turn would come too late."""
+    return HeldBackError(Code.ONFIDO_THROTTLES, "Onfido's limit of calls is reached", seconds)
+
+
 class Queue:
     """The threads that wait for a turn, whatever the account; at most so many, for each is kept from other work."""
 
@@ -53,6 +59,27 @@ class Queue:
         """Free the place."""
         if self._places is not None:
             self._places.release()
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How fast a bucket fills, and how far ahead of that calls may be sent; in seconds."""
+
+    interval: float
+    leeway: float  # a call may go when the bucket is full within that time
+    background_leeway: float
+
+    @classmethod
+    def of(cls, per_minute: float) -> Pace:
+        """Return the pace of so many calls a minute."""
+        burst = max(1.0, per_minute * BURST_SHARE)
+        reserve = min(burst * RESERVE_SHARE, burst - 1)  # a bucket of one call has no reserve
+        interval = 60 / per_minute
+        return cls(interval, (burst - 1) * interval, (burst - 1 - reserve) * interval)
+
+    def leeway_of(self, *, is_background: bool) -> float:
+        """Return the leeway of a call."""
+        return self.background_leeway if is_background else self.leeway
 
 
 class RateLimit:
@@ -71,11 +98,7 @@ class RateLimit:
         sleep: Callable[[float], object],
         queue: Queue | None = None,
     ) -> None:
-        burst = max(1.0, per_minute * BURST_SHARE)
-        reserve = min(burst * RESERVE_SHARE, burst - 1)  # a bucket of one call has no reserve
-        self._interval = 60 / per_minute
-        self._leeway = (burst - 1) * self._interval  # a call may go when the bucket is full within that time
-        self._background_leeway = self._leeway - reserve * self._interval
+        self._pace = Pace.of(per_minute)
         self._full_at = self._held_until = -math.inf
         self._clock = clock
         self._sleep = sleep
@@ -100,7 +123,7 @@ class RateLimit:
         """Send nothing for some seconds, then go on with an empty bucket."""
         with self._lock:
             self._held_until = max(self._held_until, self._clock() + min(seconds, LONGEST_RETRY_AFTER))
-            self._full_at = max(self._full_at, self._held_until + self._leeway)
+            self._full_at = max(self._full_at, self._held_until + self._pace.leeway)
 
     def _book(self, until: float, *, is_background: bool) -> tuple[float, bool, bool]:
         """Find the next turn, whether it is the caller's, and whether the caller waits for it in the queue.
@@ -109,13 +132,13 @@ class RateLimit:
         """
         with self._lock:
             now = self._clock()
-            turn = max(now, self._full_at - (self._background_leeway if is_background else self._leeway))
+            turn = max(now, self._full_at - self._pace.leeway_of(is_background=is_background))
             is_queued = turn > now and not is_background
             if turn > max(now, until) or (is_queued and not self._queue.enter()):
-                raise HeldBackError(Code.ONFIDO_THROTTLES, "Onfido's limit of calls is reached", turn - now)
+                raise limit_reached(turn - now)
             is_booked = turn <= now or not is_background
             if is_booked:
-                self._full_at = max(turn, self._full_at) + self._interval
+                self._full_at = max(turn, self._full_at) + self._pace.interval
             return turn, is_booked, is_queued
 
 

@@ -30,9 +30,10 @@ from urllib3 import exceptions as urllib3_errors
 
 from connector.errors import NO_ANSWER, Code, OnfidoError
 from connector.onfido.authorization import AccessTokens, Authorization
+from connector.onfido.budget import Budget, SharedLimit
 from connector.onfido.decoding import read_pieces
 from connector.onfido.failures import UNREACHABLE_RETRY_AFTER, failure, unreachable
-from connector.onfido.pacing import Circuit, HeldBackError, Queue, RateLimit, Recent
+from connector.onfido.pacing import Circuit, HeldBackError, Pace, Queue, RateLimit, Recent
 from connector.onfido.sessions import Session, looking
 from connector.onfido.storage import Storage
 
@@ -116,7 +117,8 @@ class Answer:
 class Transport:
     """A pool of connections, shared by threads; all times are in seconds.
 
-    `rate_limit` is what one account may send in a minute, `max_queued` how many threads may wait for their turn. After
+    `rate_limit` is what one account may send in a minute, of this process alone, or with others that have the same
+    `budget`; `max_queued` is how many threads may wait for their turn. After
     `failures_to_open` failures in a row a host gets no calls for a while.
     """
 
@@ -128,6 +130,7 @@ class Transport:
         read_retries: int = 2,
         user_agent: str = "onfido-idvp-connector",
         rate_limit: float = DEFAULT_RATE_LIMIT,
+        budget: Budget | None = None,
         max_queued: int | None = None,
         failures_to_open: int = FAILURES_TO_OPEN,
         clock: Callable[[], float] = time.monotonic,
@@ -141,7 +144,8 @@ class Transport:
         self.clock = clock
         self.access_tokens = AccessTokens(clock)
         self._sleep = sleep
-        queue = Queue(max_queued)
+        self._queue = queue = Queue(max_queued)
+        self._budget, self._pace = budget, Pace.of(rate_limit)
         self._rate_limits = Recent(lambda: RateLimit(rate_limit, clock=clock, sleep=sleep, queue=queue))
         self._circuits = Recent(lambda: Circuit(failures_to_open, clock=clock))
 
@@ -176,13 +180,20 @@ class Transport:
         """Send a call at its turn, and record its result for the calls after it."""
         host = urlsplit(call.url).netloc.lower()
         circuit = self._circuits.get(host)
-        rate_limit = self._rate_limits.get((host, hashlib.sha256(call.auth.account.encode()).digest()))
+        rate_limit = self._rate_limit(f"{host} {hashlib.sha256(call.auth.account.encode()).hexdigest()}")
         circuit.check()
         rate_limit.wait_for_turn(self.patience(call), is_background=call.is_background)
         answer = self._ask_through(circuit, call)
         if answer.is_throttled:
             rate_limit.hold(answer.retry_after or 0)
         return answer
+
+    def _rate_limit(self, account: str) -> RateLimit | SharedLimit:
+        alone = self._rate_limits.get(account)
+        if self._budget is None:
+            return alone
+        clock, sleep = self.clock, self._sleep
+        return SharedLimit(self._budget, account, self._pace, alone, clock=clock, sleep=sleep, queue=self._queue)
 
     def _ask_through(self, circuit: Circuit, call: Call) -> Answer:
         lease, is_alive = circuit.enter(), None

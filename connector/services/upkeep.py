@@ -36,7 +36,15 @@ from connector.services.starting.attempts import SWEPT
 from connector.services.starting.initiation import Initiation
 from connector.services.starting.refusals import WINDOW
 from connector.services.timing import Deadline, background
-from connector.store import console_sessions, events, history, refused_starts, verification_search, verifications
+from connector.store import (
+    budgets,
+    console_sessions,
+    events,
+    history,
+    refused_starts,
+    verification_search,
+    verifications,
+)
 from connector.store import outbox as rows
 from connector.store.engine import Database
 
@@ -143,6 +151,7 @@ class Upkeep:
             lambda connection, size: console_sessions.forget_sessions(connection, now, size),
             lambda connection, size: console_sessions.forget_links(connection, now, size),
             lambda connection, size: rows.forget_done(connection, self._delivery_retention, size),
+            budgets.forget_unused,
         ):
             forget(self._database, forget_some)
 

@@ -108,7 +108,9 @@ class Settings(Noted, Checked):
     onfido_read_timeout: float = setting(30.0, "Seconds to wait for an answer of Onfido's.", checks.positive)
     onfido_read_retries: int = setting(2, "How often a failed read from Onfido is tried again.", checks.at_least(0))
     onfido_rate_limit: float = setting(
-        400.0, "Calls a minute that one `serve` or `worker` makes for one API token, at the most.", checks.positive
+        400.0,
+        "Calls a minute that all processes together make for one account at Onfido, at the most.",
+        checks.positive,
     )
     onfido_circuit_failures: int = setting(
         5, "Consecutive calls without an answer after which Onfido gets no calls for a while.", checks.at_least(1)

@@ -1,4 +1,4 @@
-"""What settings are accompanied by: where each was set, and how many processes share them. These are no settings."""
+"""What settings are accompanied by: where each was set. This is no setting."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ FILE, ENVIRONMENT, COMMAND_LINE = "file", "environment", "command line"  # where
 class Noted:
     """Settings with notes; copies that are made by `dataclasses.replace` have none."""
 
-    sharing: ClassVar[int] = 1  # processes that share `onfido_rate_limit`
     sources: ClassVar[Mapping[str, str]] = MappingProxyType({})  # of what is not the default
 
 
@@ -21,7 +20,7 @@ T = TypeVar("T", bound=Noted)
 
 
 def noted(settings: T, **notes: Any) -> T:
-    """Return settings with their `sources`, or how many processes are `sharing` a limit."""
+    """Return settings with their `sources`."""
     copied = copy(settings)
     for name, value in notes.items():
         object.__setattr__(copied, name, value)

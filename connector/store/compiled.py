@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import JSON, Dialect
+from sqlalchemy import JSON, Dialect, Float
 from sqlalchemy.sql.dml import UpdateBase
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ def _compiled(statement: Executable, given: Sequence[str] | None, dialect: Diale
         raise TypeError("A statement of a batch cannot have defaults that Python computes.")
     columns = tuple(statement.exported_columns)  # type: ignore[attr-defined]
     binds = {name: _bind_processor(bind.type, dialect) for name, bind in compiled.binds.items()}
-    reads = (column.type.dialect_impl(dialect).result_processor(dialect, None) for column in columns)
+    reads = (_result_processor(column.type, dialect) for column in columns)
     text, names = (str(compiled), compiled.positiontup) if dialect.positional else _numbered(str(compiled))
     return CompiledStatement(
         text=text,
@@ -99,6 +99,11 @@ def _bind_processor(kind: Any, dialect: Dialect) -> Process | None:
         return None if wrapped is None else json.dumps(wrapped.obj)
 
     return dump
+
+
+def _result_processor(kind: Any, dialect: Dialect) -> Process | None:
+    """Return what a column of a row passes; floating point numbers come from the driver as such."""
+    return None if isinstance(kind, Float) else kind.dialect_impl(dialect).result_processor(dialect, None)
 
 
 def _numbered(text: str) -> tuple[str, Sequence[str]]:

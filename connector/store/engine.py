@@ -23,7 +23,7 @@ from sqlalchemy.pool import ConnectionPoolEntry
 
 from connector.errors import ConfigurationError
 from connector.store import batch, schema
-from connector.store.availability import check_in_place, check_space, identity, told_apart
+from connector.store.availability import Unavailable, check_in_place, check_space, identity, told_apart
 from connector.store.schema import Fit
 from connector.store.wake_up import News, Notifications, wake_up_of
 
@@ -32,6 +32,8 @@ PING_AFTER = 1.0  # seconds that a connection was idle
 BUSY_TIMEOUT = 10_000  # milliseconds; other tools may hold SQLite's lock, our own writers queue before it
 PG_OPTIONS = "-c lock_timeout=10s -c statement_timeout=30s"
 MIGRATION_LOCK = 0x1DF1D0  # any constant: one migration at a time on PostgreSQL
+LOOK_AGAIN = 0.005  # seconds between two attempts to lock the file, for who does not wait for ever
+OTHERS_WRITE = "others write to the database all the time"
 TOO_NEW = "The database's schema is a newer version's, which this one cannot use: install that version."
 _SAME_VERSION = text("UPDATE alembic_version SET version_num = version_num")
 
@@ -61,9 +63,12 @@ class Database:
             batch.flush(connection)
 
     @contextmanager
-    def write(self) -> Iterator[Connection]:
-        """A transaction that writes; committed at its end, rolled back on an error."""
-        turn: AbstractContextManager[None] = self._queue.turn() if self._queue else nullcontext()
+    def write(self, patience: float | None = None) -> Iterator[Connection]:
+        """A transaction that writes; committed at its end, rolled back on an error.
+
+        On SQLite, where writers take turns, `patience` limits how many seconds to wait for one.
+        """
+        turn: AbstractContextManager[None] = self._queue.turn(patience) if self._queue else nullcontext()
         news = News(self.wake_up)
         with turn:
             self._check_in_place()
@@ -148,13 +153,33 @@ class WriterQueue:
             raise ConfigurationError(f"The database {database} cannot be opened: {error.strerror}.") from error
 
     @contextmanager
-    def turn(self) -> Iterator[None]:
-        with self._threads:
-            fcntl.flock(self._file, fcntl.LOCK_EX)
+    def turn(self, patience: float | None = None) -> Iterator[None]:
+        """Wait for the turn; with `patience`, raise `DatabaseUnavailable` after so many seconds."""
+        end = None if patience is None else time.monotonic() + patience
+        if not self._threads.acquire(timeout=-1 if patience is None else patience):
+            raise Unavailable(OTHERS_WRITE)
+        try:
+            self._lock_file(end)
             try:
                 yield
             finally:
                 fcntl.flock(self._file, fcntl.LOCK_UN)
+        finally:
+            self._threads.release()
+
+    def _lock_file(self, end: float | None) -> None:
+        if end is None:
+            fcntl.flock(self._file, fcntl.LOCK_EX)
+            return
+        while True:
+            try:
+                fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() >= end:
+                    raise Unavailable(OTHERS_WRITE) from None
+                time.sleep(LOOK_AGAIN)
+            else:
+                return
 
     def close(self) -> None:
         self._file.close()

@@ -39,6 +39,7 @@ from sqlalchemy import (
 )
 
 from connector.store import (  # noqa: F401  more tables
+    budget_models,
     console_models,
     directory_models,
     process_models,

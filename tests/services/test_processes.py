@@ -146,23 +146,32 @@ def test_server_answers_the_request_under_way_and_keeps_no_lease(
     assert (verification["status"], verification["lease_owner"]) == ("awaiting_input", None)
 
 
-def test_servers_processes_share_the_rate_limit(
-    environ: dict[str, str], settings: Settings, provider: Provider, simulator: Simulator, tmp_path: Path
+def test_servers_share_the_rate_limit(
+    environ: dict[str, str],
+    settings: Settings,
+    provider: Provider,
+    services: Services,
+    simulator: Simulator,
+    tmp_path: Path,
 ) -> None:
-    limits = {"WORKERS": "2", "ONFIDO_RATE_LIMIT": "20", "INTERACTIVE_BUDGET": "4", "RUN_SETTLE_TIME": "4"}
+    """The bucket has one call; each server by itself would make it, and the next one comes half a minute later."""
+    services.users.add(Tenant(DEFAULT_TENANT), "ben", VALUES)
+    limits = {"WORKERS": "1", "ONFIDO_RATE_LIMIT": "2", "INTERACTIVE_BUDGET": "4", "RUN_SETTLE_TIME": "4"}
     deployment = Deployment(
-        environ | {f"CONNECTOR_{name}": value for name, value in limits.items()}, tmp_path, webs=1, workers=0
+        environ | {f"CONNECTOR_{name}": value for name, value in limits.items()}, tmp_path, webs=2, workers=0
     )
     try:
         deployment.start_processes()
-        token = mint_token(settings.data_dir, "ann", ["internal_login"])
-        ann = Caller(deployment.urls[0], {"Authorization": f"Bearer {token}"})
-        answer = ann.verify(provider.provider_id, "INITIATED")
+        answers = []
+        for url, user_id in zip(deployment.urls, ("ann", "ben"), strict=True):
+            token = mint_token(settings.data_dir, user_id, ["internal_login"])
+            answers.append(Caller(url, {"Authorization": f"Bearer {token}"}).verify(provider.provider_id, "INITIATED"))
     finally:
         deployment.kill()
 
-    assert (answer.status_code, answer.json()["code"]) == (503, "OIDV-10045"), "each has a bucket of one call"
-    assert CREATE_APPLICANT in requests.get(f"{simulator.url}/simulator/state", timeout=60).json()["requests"]
+    assert [(each.status_code, each.json()["code"]) for each in answers] == [(503, "OIDV-10045")] * 2
+    made = requests.get(f"{simulator.url}/simulator/state", timeout=60).json()["requests"]
+    assert made[CREATE_APPLICANT] == 1, "the account's one call was the first server's"
 
 
 def test_worker_ends_the_delivery_under_way_and_holds_no_other(

@@ -1,0 +1,22 @@
+"""The table of what accounts at Onfido may still send.
+
+onfido_budgets        one row per account, that all processes book their calls in
+"""
+
+from __future__ import annotations
+
+from sqlalchemy import Boolean, Column, Double, String, Table
+
+from connector.store.columns import METADATA
+
+onfido_budgets = Table(
+    "onfido_budgets",
+    METADATA,
+    Column("account", String(64), primary_key=True, comment="a keyed digest of its host and its credentials"),
+    Column(
+        "full_at", Double, nullable=False, comment="when its bucket is full again, in seconds of the database's clock"
+    ),
+    Column("held_until", Double, nullable=False, comment="until when Onfido has asked for a pause, by the same clock"),
+    Column("wait", Double, nullable=False, comment="of the call that asked last: seconds until its turn"),
+    Column("is_booked", Boolean, nullable=False, comment="of the same call: whether that turn is its own"),
+)

@@ -1,0 +1,154 @@
+"""How a process behaves with turns that are booked elsewhere, on a clock that stands still until it is moved."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import pytest
+
+from connector.errors import Code
+from connector.onfido.budget import SharedLimit, Turn
+from connector.onfido.pacing import HeldBackError, Pace, Queue, RateLimit
+from tests.onfido.conftest import FakeTime
+
+PER_MINUTE, BURST, WITHOUT_RESERVE = 60, 6, 4  # of a bucket of six, background calls leave one and a half
+LATE = Turn(3.0, is_booked=False)
+
+
+@dataclass
+class Desk:
+    """Where turns are booked: answers with what the test has put there, then with turns that are due."""
+
+    time: FakeTime
+    turns: list[Turn | None] = field(default_factory=list)
+    holds: list[float | None] = field(default_factory=list)
+    takes: float = 0.0
+    asked: list[tuple[float, bool]] = field(default_factory=list)
+    held_for: list[float] = field(default_factory=list)
+
+    def book(self, _account: str, _pace: Pace, patience: float, *, is_background: bool) -> Turn | None:
+        self.asked.append((patience, is_background))
+        self.time.now += self.takes
+        return self.turns.pop(0) if self.turns else Turn(0.0, is_booked=True)
+
+    def held(self, _account: str) -> float | None:
+        return self.holds.pop(0) if self.holds else 0.0
+
+    def hold(self, _account: str, _pace: Pace, seconds: float) -> None:
+        self.held_for.append(seconds)
+
+
+@pytest.fixture
+def time() -> FakeTime:
+    return FakeTime()
+
+
+@pytest.fixture
+def desk(time: FakeTime) -> Desk:
+    return Desk(time)
+
+
+@pytest.fixture
+def queue() -> Queue:
+    return Queue(1)
+
+
+@pytest.fixture
+def limit(time: FakeTime, desk: Desk, queue: Queue) -> SharedLimit:
+    alone = RateLimit(PER_MINUTE, clock=time, sleep=time.sleep, queue=queue)
+    pace = Pace.of(PER_MINUTE)
+    return SharedLimit(desk, "account", pace, alone, clock=time, sleep=time.sleep, queue=queue)
+
+
+def held_back(call: Callable[[], object]) -> HeldBackError:
+    with pytest.raises(HeldBackError) as caught:
+        call()
+    assert caught.value.code is Code.ONFIDO_THROTTLES
+    assert not caught.value.is_sent
+    return caught.value
+
+
+def test_a_turn_that_is_due_costs_one_question(time: FakeTime, desk: Desk, limit: SharedLimit) -> None:
+    began = time.now
+    limit.wait_for_turn(15)
+    limit.wait_for_turn(2, is_background=True)
+    assert (time.now, desk.asked) == (began, [(15, False), (0, True)])
+
+
+def test_an_interactive_call_sleeps_until_its_turn(time: FakeTime, desk: Desk, limit: SharedLimit) -> None:
+    began = time.now
+    desk.turns = [Turn(4.0, is_booked=True)]
+    limit.wait_for_turn(5)
+    assert (time.now - began, len(desk.asked)) == (4, 1)
+
+
+def test_a_turn_beyond_its_patience_is_refused_at_once(time: FakeTime, desk: Desk, limit: SharedLimit) -> None:
+    began = time.now
+    desk.turns = [LATE]
+    assert held_back(lambda: limit.wait_for_turn(2)).retry_after == 3
+    assert time.now == began
+    limit.wait_for_turn(2)  # and left the queue
+
+
+def test_a_background_call_asks_again_once_its_turn_has_come(time: FakeTime, desk: Desk, limit: SharedLimit) -> None:
+    began = time.now
+    desk.turns = [Turn(1.0, is_booked=False), Turn(0.5, is_booked=False)]
+    limit.wait_for_turn(2, is_background=True)
+    assert (time.now - began, len(desk.asked)) == (1.5, 3)
+    desk.turns = [LATE]
+    assert held_back(lambda: limit.wait_for_turn(2, is_background=True)).retry_after == 3
+
+
+def test_nobody_waits_longer_than_the_patience_where_the_database_is_slow(
+    time: FakeTime, desk: Desk, limit: SharedLimit
+) -> None:
+    began = time.now
+    desk.takes, desk.turns = 3, [Turn(4.0, is_booked=True)]
+    held_back(lambda: limit.wait_for_turn(5))
+    assert time.now - began == 3
+    desk.turns = [Turn(1.0, is_booked=False)]
+    held_back(lambda: limit.wait_for_turn(3.5, is_background=True))
+
+
+def test_a_pause_that_was_asked_for_while_a_call_waited_makes_it_book_again(
+    time: FakeTime, desk: Desk, limit: SharedLimit
+) -> None:
+    began = time.now
+    desk.turns, desk.holds = [Turn(1.0, is_booked=True), Turn(5.0, is_booked=True)], [6.0, 0.0]
+    limit.wait_for_turn(15)
+    assert (time.now - began, [patience for patience, _ in desk.asked]) == (6, [15, 14])
+    desk.turns, desk.holds = [Turn(1.0, is_booked=True)], [None]
+    limit.wait_for_turn(15)  # where nothing is known of a pause, the turn counts
+
+
+def test_a_call_that_finds_the_queue_full_takes_only_a_turn_that_is_due(
+    desk: Desk, limit: SharedLimit, queue: Queue
+) -> None:
+    assert queue.enter()
+    limit.wait_for_turn(15)
+    desk.turns = [LATE]
+    held_back(lambda: limit.wait_for_turn(15))
+    assert [patience for patience, _ in desk.asked] == [0, 0]
+    queue.leave()
+    limit.wait_for_turn(15)
+    assert desk.asked[-1] == (15, False)
+
+
+@pytest.mark.parametrize("is_background", [False, True])
+def test_without_the_database_the_process_keeps_to_the_limit_by_itself(
+    desk: Desk, limit: SharedLimit, *, is_background: bool
+) -> None:
+    desk.turns = [None] * 100
+    for _ in range(WITHOUT_RESERVE if is_background else BURST):
+        limit.wait_for_turn(0, is_background=is_background)
+    held_back(lambda: limit.wait_for_turn(0, is_background=is_background))
+    desk.turns.clear()
+    limit.wait_for_turn(0, is_background=is_background)  # the database answers again
+
+
+def test_a_pause_holds_the_others_and_this_process_too(desk: Desk, limit: SharedLimit) -> None:
+    limit.hold(20)
+    assert desk.held_for == [20]
+    desk.turns = [None]
+    assert held_back(lambda: limit.wait_for_turn(5)).retry_after == 20
