@@ -38,7 +38,7 @@ class Budget(Protocol):
         ...
 
     def hold(self, account: str, pace: Pace, seconds: float) -> None:
-        """Let no call be due for some seconds."""
+        """Hold all calls for some seconds."""
         ...
 
 
@@ -82,7 +82,7 @@ class SharedLimit:
         self._budget.hold(self._account, self._pace, seconds)
 
     def _take(self, until: float) -> bool | None:
-        """Take a turn of a background call; False where it has to ask again, None where there is no answer."""
+        """Book a background call; False where it has to ask again, None where there is no answer."""
         turn = self._budget.book(self._account, self._pace, 0.0, is_background=True)
         if turn is None or turn.is_booked:
             return None if turn is None else True
@@ -90,7 +90,7 @@ class SharedLimit:
         return False
 
     def _take_in_queue(self, until: float) -> bool | None:
-        """The same for an interactive call, which keeps its turn while it waits for it in the queue."""
+        """Book an interactive call, which keeps its turn and waits for it in the queue."""
         is_queued = self._queue.enter()
         try:
             patience = self._left(until) if is_queued else 0.0

@@ -137,7 +137,7 @@ def book(
 
 
 def hold(connection: Connection, account: str, *, seconds: float, leeway: float, farthest: float) -> None:
-    """Let no call of an account be due for some seconds; then its bucket is empty."""
+    """Hold all calls of an account for some seconds; then its bucket is empty."""
     given = {"of_seconds": seconds, "of_leeway": leeway, "of_farthest": farthest}
     batch.execute(connection, _HOLD(connection), {"of_account": account, **given})
 

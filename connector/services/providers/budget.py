@@ -62,7 +62,7 @@ class AccountBudgets:
         return float(held or 0)
 
     def hold(self, account: str, pace: Pace, seconds: float) -> None:
-        """Let no call of an account be due for some seconds."""
+        """Hold all calls of an account for some seconds."""
         held = min(seconds, LONGEST_RETRY_AFTER)
         try:
             with self._database.write(patience=LONGEST_LOCK) as connection:
