@@ -13,6 +13,7 @@ from sqlalchemy import (
     Connection,
     Date,
     DateTime,
+    Double,
     Integer,
     LargeBinary,
     MetaData,
@@ -34,6 +35,7 @@ VALUES: tuple[tuple[type, Callable[[int], Any]], ...] = (
     (Date, lambda number: date(2026, 1, 1 + number)),
     (DateTime, lambda number: datetime(2026, 1, 1 + number, tzinfo=UTC)),
     (Integer, lambda number: number + 1),
+    (Double, lambda number: number + 0.5),
     (Numeric, lambda number: number + 1),
     (LargeBinary, lambda number: b"value %d" % number),
 )
