@@ -17,7 +17,7 @@
     examples.py        example
     verifications.py   verification list|show|refresh|decide
     csv.py             verification export
-    evidence.py        verification timeline|evidence; files.py: writing files
+    evidence.py        verification timeline|evidence|pictures; files.py: writing files
     what_if.py         verification dry-run, provider match-impact
     audit.py           audit
     console.py         console link|sessions|sign-out

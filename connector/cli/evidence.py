@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager, ExitStack
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -57,6 +58,23 @@ def evidence(context: click.Context, run_id: str, output: str, force: bool, is_f
         open_file = opened.evidence.open_evidence_folder if is_folder else opened.evidence.open_evidence
         with open_file(tenant, run_id, actor=actor()) as file:
             write(output, file.chunks, is_forced=force)
+
+
+@click.command()
+@click.argument("run_id", type=ID)
+@click.option("--folder", required=True, type=click.Path(file_okay=False, path_type=Path), help="Where to write them.")
+@force_option
+@tenant_options
+def pictures(context: click.Context, run_id: str, folder: Path, force: bool, tenant: Tenant) -> None:
+    """Download the pictures of documents and of the person that were sent in a run."""
+    with services(context) as opened:
+        for each in opened.evidence.pictures.list(tenant, run_id):
+            with opened.evidence.pictures.open(tenant, run_id, each.picture_id, actor=actor()) as file:
+                folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+                target = str(folder / f"{each.picture_id[:8]}-{file.name}")
+                check_target(target, is_forced=force)
+                write(target, file.chunks, is_forced=force)
+                click.echo(target)
 
 
 @click.command("delivery-proof")

@@ -80,6 +80,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "verification decide": (f'connector verification decide {RUN} --approve --reason "Seen in person"',),
     "verification export": ("connector verification export --from 2026-01-01 --output january.csv",),
     "verification timeline": (f"connector verification timeline {RUN} --output timeline.pdf",),
+    "verification pictures": (f"connector verification pictures {RUN} --folder pictures",),
     "verification evidence": (f"connector verification evidence {RUN} --folder --output evidence.zip",),
     "verification task list": (f"connector verification task list {RUN}",),
     "verification task complete": (

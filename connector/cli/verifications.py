@@ -75,7 +75,15 @@ def verification() -> None:
     """List and show verifications, and decide on them."""
 
 
-for command in (export, evidence.timeline, evidence.evidence, evidence.delivery_proof, task, dry_run):
+for command in (
+    export,
+    evidence.timeline,
+    evidence.evidence,
+    evidence.pictures,
+    evidence.delivery_proof,
+    task,
+    dry_run,
+):
     verification.add_command(command)
 
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 
 from flask import Response, render_template, request
 
+from connector.console.confirm import is_part_wanted
+
 STOP_POLLING = 286  # htmx's
 
 
@@ -21,6 +23,13 @@ def live_part(template: str, version: str, *, is_final: bool = False, **context:
     if is_final:
         response.status_code = STOP_POLLING
     return response
+
+
+def part(template: str, title: str, back: str, **context: object) -> str:
+    """Return a part that a page asks for later; to a browser without JavaScript, a page of its own."""
+    if is_part_wanted():
+        return render_template(template, **context)
+    return render_template("console/part_page.html", part=template, title=title, back=back, **context)
 
 
 def etag(version: str) -> str:

@@ -6,19 +6,25 @@ from flask import g, redirect, render_template, request, url_for
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
+from connector.api.evidence import pass_on
 from connector.console.formats import claim_name
 from connector.console.ground import use_cases
+from connector.console.live import part
 from connector.console.notices import notify
 from connector.console.story import Story
 from connector.console.verification.attributes import Attribute, attributes_of
 from connector.console.viewer import actor
 from connector.domain.verification import MAX_REASON
 from connector.errors import InvalidField
+from connector.services.lookup.evidence import Evidence
+from connector.services.lookup.pictures import Pictures
 from connector.services.lookup.verifications import VerificationLookup
 from connector.services.results.decisions import Decisions
 
 UPDATE = "internal_idv_claim_update"
 DECISIONS = {"approve": True, "decline": False}
+
+PICTURE_POLICY = "default-src 'none'; sandbox; frame-ancestors 'none'"  # of a file that a user has sent
 
 story = Story("reviews", path="/verifications")
 
@@ -45,6 +51,23 @@ def decide(verification_id: str) -> str | Response:
     return redirect(url_for("console.verification.show", verification_id=verification_id))
 
 
+@story.page("/<verification_id>/pictures", scope=UPDATE)
+def show_pictures(verification_id: str) -> str:
+    """Show what pictures there are; each is opened by itself."""
+    pictures = _pictures().list(g.tenant, verification_id)
+    template, back = "console/verification/pictures.html", url_for(".show", verification_id=verification_id)
+    return part(template, _("Pictures"), back, verification_id=verification_id, pictures=pictures)
+
+
+@story.page("/<verification_id>/pictures/<picture_id>", scope=UPDATE)
+def get_picture(verification_id: str, picture_id: str) -> Response:
+    """Return a picture; that it was looked at is in the audit log."""
+    response = pass_on(_pictures().open(g.tenant, verification_id, picture_id, actor=actor()))
+    response.headers["Content-Disposition"] = "inline"
+    g.content_policy = PICTURE_POLICY
+    return response
+
+
 def _page(verification_id: str, error: str = "", reason: str = "") -> str:
     details = _lookup().get(g.tenant, verification_id)
     verification, explanations = _lookup().explain(g.tenant, verification_id)
@@ -65,6 +88,11 @@ def _page(verification_id: str, error: str = "", reason: str = "") -> str:
 def _names(attributes: list[Attribute], *, is_same: bool) -> str:
     """Return the attributes that Onfido has found to be the same as on the document, or the others."""
     return ", ".join(claim_name(each.uri) for each in attributes if (each.state.kind == "good") is is_same)
+
+
+def _pictures() -> Pictures:
+    evidence: Evidence = use_cases().evidence
+    return evidence.pictures
 
 
 def _lookup() -> VerificationLookup:

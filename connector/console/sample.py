@@ -17,7 +17,7 @@ from connector.console.confirm import confirm
 from connector.console.filters import Choice, Filters
 from connector.console.forms import Form, SecretField
 from connector.console.ground import now, settings
-from connector.console.live import live_part
+from connector.console.live import live_part, part
 from connector.console.notices import notify
 from connector.console.story import Story
 
@@ -108,7 +108,7 @@ def show_live() -> Response:
 @story.page("/later", scope=SCOPE)
 def show_later() -> str:
     """Show the panel that is loaded later."""
-    return render_template("console/sample_later.html")
+    return part("console/sample_later.html", _("Comes later"), url_for(".show"))
 
 
 @story.page("/broken", scope=SCOPE)

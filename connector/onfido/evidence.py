@@ -19,14 +19,17 @@ from urllib.parse import urlsplit
 import requests
 from urllib3 import exceptions as urllib3_errors
 
+from connector.domain.pictures import DOCUMENT, SELFIE, Picture
 from connector.errors import Code, OnfidoError
 from connector.onfido.api import OnfidoApi
 from connector.onfido.decoding import is_compressed, read_pieces
 from connector.onfido.failures import failure, unreachable
+from connector.onfido.pictures import documents_of, selfies_of
 from connector.onfido.reading import as_object, identifier, required
 from connector.onfido.refusals import misunderstanding, refusal
 
 MAX_FILE_BYTES = 200 * 1024 * 1024
+_FOLDERS = {DOCUMENT: "documents", SELFIE: "live_photos"}
 LONGEST_WAIT = 10  # read time-outs that the pieces of a file may take altogether
 
 
@@ -39,7 +42,7 @@ class FileStream:
 
 
 class Files(OnfidoApi):
-    """The timeline file, the signed evidence and the evidence folder of a run that has ended.
+    """The timeline file, the signed evidence and the evidence folder of a run that has ended; a person's pictures.
 
     The deadline bounds the time until the file begins to arrive. The connection is closed when the context is
     left.
@@ -52,15 +55,25 @@ class Files(OnfidoApi):
 
     def open_timeline_file(self, run_id: str, file_id: str) -> AbstractContextManager[FileStream]:
         """Open a timeline file that was created."""
-        return self._open(run_id, "timeline_file", file_id)
+        return self._open("workflow_runs", run_id, "timeline_file", file_id)
 
     def open_signed_evidence(self, run_id: str) -> AbstractContextManager[FileStream]:
         """Open the signed evidence (a PDF) of a run."""
-        return self._open(run_id, "signed_evidence_file")
+        return self._open("workflow_runs", run_id, "signed_evidence_file")
 
     def open_evidence_folder(self, run_id: str) -> AbstractContextManager[FileStream]:
         """Open the evidence folder (a zip) of a run."""
-        return self._open(run_id, "evidence_folder")
+        return self._open("workflow_runs", run_id, "evidence_folder")
+
+    def list_pictures(self, applicant_id: str) -> list[Picture]:
+        """List the pictures that a person has sent, of all of the applicant's runs: documents, then selfies."""
+        named = {"applicant_id": applicant_id}
+        documents = self._read(documents_of, self._call("GET", "documents", params=named))
+        return [*documents, *self._read(selfies_of, self._call("GET", "live_photos", params=named))]
+
+    def open_picture(self, picture: Picture) -> AbstractContextManager[FileStream]:
+        """Open a picture."""
+        return self._open(_FOLDERS[picture.kind], picture.picture_id, "download")
 
     @contextmanager
     def _open(self, *path: str) -> Iterator[FileStream]:
@@ -73,7 +86,7 @@ class Files(OnfidoApi):
             yield FileStream(length, chain((first,) if first else (), chunks))
 
     def _request(self, *path: str) -> requests.Response:
-        call, answer = self._exchange(self._call("GET", "workflow_runs", *path, is_download=True, accept="*/*"))
+        call, answer = self._exchange(self._call("GET", *path, is_download=True, accept="*/*"))
         if answer.file is not None:
             return answer.file
         if answer.is_redirect and answer.location is not None:

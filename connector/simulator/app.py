@@ -20,6 +20,7 @@ from connector.simulator import (
     customers,
     errors,
     pages,
+    pictures,
     run_files,
     watchlist_monitors,
     webhooks,
@@ -45,7 +46,7 @@ def create_app(state: State, sender: Sender, names: frozenset[str] = frozenset()
     app.json.sort_keys = False  # type: ignore[attr-defined]  # Flask's default provider has it
     app.url_map.merge_slashes = False
     app.extensions[EXTENSION] = Simulation(state, sender, threading.Event())
-    for api in (access, customers, applicants, workflow_runs, run_files, watchlist_monitors, webhooks):
+    for api in (access, customers, applicants, workflow_runs, run_files, pictures, watchlist_monitors, webhooks):
         app.register_blueprint(api.blueprint, url_prefix=API_PATH)
     app.register_blueprint(run_files.storage)
     app.register_blueprint(control.blueprint)

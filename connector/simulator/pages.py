@@ -23,7 +23,7 @@ blueprint = Blueprint("pages", __name__, template_folder="templates")
 
 SHOWN_RUNS = 100
 MISSING_ROUTES = (  # of Onfido's API v3.6
-    *("/documents", "/signing_documents", "/live_photos", "/live_videos", "/motion_captures", "/id_photos"),
+    *("/signing_documents", "/live_videos", "/motion_captures", "/id_photos"),
     *("/checks", "/reports", "/extractions", "/addresses/pick", "/repeat_attempts", "/results_feedback"),
     *(f"/{kind}_electronic_signature/documents" for kind in ("qualified", "advanced", "simple")),
     "/watchlist_monitors/{monitor_id}/new_report",

@@ -75,7 +75,16 @@ def test_a_review_is_decided_with_a_reason(visit: Visit, place: World) -> None:
     visitor = visit()
     page = visitor.open(f"/console/verifications/{verification_id}")
     page.get_by_role("link", name="Decide").click()
+    page.get_by_role("link", name="Show the pictures").click()
+    for title in ("passport front", "passport back", "selfie"):
+        picture = page.get_by_role("img", name=title)
+        picture.scroll_into_view_if_needed()
+        expect(picture).to_have_js_property("naturalWidth", 320)
     visitor.look_at("review")
+    seen = place.connector.as_admin().get("/api/server/v1/audit", params={"userId": user_id}).json()["entries"]
+    assert {each["name"] for each in seen if each["subject"] == "file"} == {
+        *("passport-front.png", "passport-back.png", "selfie.png")
+    }
     page.get_by_label("Approve").check()
     page.get_by_role("button", name="Decide for good").click()
     expect(page.get_by_role("alert")).to_contain_text("A reason is required")
@@ -103,7 +112,17 @@ def test_what_a_person_may_not_do_is_not_offered(visit: Visit, place: World) -> 
 def test_another_tenant_sees_nothing_of_it(visit: Visit, place: World) -> None:
     _, user_id, verification_id = ended(place, **DIFFERS)
     visitor = visit(tenant="other")
-    for path in ("", "/live", "/tasks", "/json", "/review", "/evidence", "/evidence-folder"):
+    for path in (
+        "",
+        "/live",
+        "/tasks",
+        "/json",
+        "/review",
+        "/evidence",
+        "/evidence-folder",
+        "/pictures",
+        "/pictures/a",
+    ):
         page = visitor.open(f"/console/verifications/{verification_id}{path}", status=404)
         assert user_id not in page.content()
 

@@ -88,6 +88,8 @@ OPERATIONS = (
     Operation("GET", RUNS + "/{run_id}/timeline-file/{file_id}", "internal_idv_claim_view"),
     Operation("GET", RUNS + "/{run_id}/signed-evidence", "internal_idv_claim_view"),
     Operation("GET", RUNS + "/{run_id}/evidence-folder", "internal_idv_claim_view"),
+    Operation("GET", RUNS + "/{run_id}/pictures", "internal_idv_claim_update"),
+    Operation("GET", RUNS + "/{run_id}/pictures/{picture_id}", "internal_idv_claim_update"),
     Operation("GET", RUNS + "/{run_id}/tasks", "internal_idv_claim_view"),
     Operation("GET", RUNS + "/{run_id}/tasks/{task_id}", "internal_idv_claim_view"),
     Operation("POST", RUNS + "/{run_id}/tasks/{task_id}/complete", "internal_idv_claim_verify"),

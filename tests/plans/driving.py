@@ -148,6 +148,8 @@ def look_up(world: World, admin: Caller, run_id: str) -> None:
     done(admin.post(f"{path}/{run_id}/dry-run", {"claims": [{"localClaim": GIVEN_NAME, "idvpClaim": "first_name"}]}))
     done(admin.post(f"{path}/{run_id}/refresh", None))
     made = done(admin.post(f"{path}/{run_id}/timeline-file", None)).json()
+    [picture, *_] = done(admin.get(f"{path}/{run_id}/pictures")).json()
+    done(admin.get(f"{path}/{run_id}/pictures/{picture['id']}"))
     for file in (f"timeline-file/{made['fileId']}", "signed-evidence", "evidence-folder"):
         done(admin.get(f"{path}/{run_id}/{file}"))
     count(world, admin)

@@ -192,7 +192,7 @@ def test_who_listens_everywhere_answers_for_every_address_but_no_name() -> None:
 def test_the_home_page_says_what_is_missing(simulator: Simulator, http: requests.Session) -> None:
     page = http.get(simulator.url, timeout=60).text
     assert "real SDK refuses its tokens" in page
-    for route in ("/documents", "/live_photos", "/checks", "/qualified_electronic_signature/documents"):
+    for route in ("/live_videos", "/motion_captures", "/checks", "/qualified_electronic_signature/documents"):
         assert f"<code>{route}</code>" in page
         assert http.get(simulator.api_url + route, timeout=60).status_code == 404
 

@@ -12,7 +12,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from connector.api.evidence import pass_on
 from connector.api.verification_shapes import VerificationDetailsSchema, details_body
 from connector.console.ground import now, use_cases
-from connector.console.live import live_part
+from connector.console.live import live_part, part
 from connector.console.notices import notify
 from connector.console.story import Story
 from connector.console.verification.attributes import attributes_of, sentence_of, verdict_of
@@ -55,7 +55,8 @@ def show_live(verification_id: str) -> Response:
 def show_tasks(verification_id: str) -> str:
     """Show the run's tasks, which only Onfido knows."""
     live = _lookup().tasks(_lookup().find(g.tenant, verification_id))
-    return render_template("console/verification/tasks.html", live=live)
+    back = url_for(".show", verification_id=verification_id)
+    return part("console/verification/tasks.html", _("Tasks at Onfido"), back, live=live)
 
 
 @story.page("/<verification_id>/json", scope=VIEW)

@@ -9,33 +9,22 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass
 from http import HTTPStatus
 
 from connector.domain.tenancy import Tenant
 from connector.domain.verification import Verification
 from connector.errors import Code, OnfidoError, RequestError
 from connector.onfido.client import FileStream, OnfidoClient
+from connector.services.lookup.pictures import EvidenceFile, Pictures
 from connector.services.lookup.readings import Readings
 from connector.services.lookup.verifications import NO_RUN, VerificationLookup
 from connector.services.providers.onfido import Onfido
 from connector.services.timing import Timing
 
+__all__ = ["PDF", "ZIP", "Evidence", "EvidenceFile"]
+
 PDF, ZIP = "application/pdf", "application/zip"
 RETRY_AFTER = 5  # seconds, while Onfido may be making a file
-
-
-@dataclass(frozen=True)
-class EvidenceFile:
-    """A file while it arrives; `length` is in bytes, None where it is not known before the end.
-
-    Reading `chunks` raises `OnfidoError` where the file breaks off.
-    """
-
-    name: str
-    media_type: str
-    length: int | None
-    chunks: Iterator[bytes]
 
 
 class Evidence:
@@ -49,6 +38,7 @@ class Evidence:
         self._readings = readings
         self._onfido = onfido
         self._timing = timing
+        self.pictures = Pictures(lookup, readings, onfido, timing)
 
     def create_timeline(self, tenant: Tenant, run_id: str, provider_id: str | None = None) -> str:
         """Create a run's timeline file and return its id; it can be opened a moment later. Raises as opening does."""
