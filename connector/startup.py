@@ -14,7 +14,7 @@ from connector.bootstrap import Services
 from connector.domain.tenancy import Tenant
 from connector.settings import Settings
 from connector.settings.checks import is_loopback
-from connector.settings.issuers import ADMINISTRATOR_SCOPES
+from connector.settings.issuers import ADMINISTRATOR_SCOPES, OPERATE
 
 DEVELOPER = "admin"  # whom the link signs in
 
@@ -36,7 +36,7 @@ def console_link(services: Services, tenant: Tenant, user_id: str = DEVELOPER) -
     settings = services.settings
     if not settings.dev or not settings.console_enabled:
         return None
-    secret = services.console_sessions.make_link(tenant, user_id, ADMINISTRATOR_SCOPES)
+    secret = services.console_sessions.make_link(tenant, user_id, (*ADMINISTRATOR_SCOPES, OPERATE))
     return f"{settings.public_url}{tenant.path}/console/link/{secret}"
 
 

@@ -1,7 +1,181 @@
-"""The audit log: who changed what."""
+"""The audit log: who changed what, from what to what, through what; and on every object what was last done to it."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from flask import Response, g, render_template, request
+from flask_babel import gettext as _
+
+from connector.api.attachments import csv_attachment
+from connector.api.audit_csv import audit_pieces
+from connector.console.filters import Choice, Filters
+from connector.console.ground import use_cases
 from connector.console.story import Story
+from connector.console.viewer import actor
+from connector.console.words import State
+from connector.domain import history
+from connector.domain.audit_filter import read_audit_filter
+from connector.domain.history import DONE, REFUSED, AuditFilter, Change, Entry, differences_of, name_of
+from connector.domain.sentences import sentence
+from connector.services.lookup.audit import Audit
+from connector.services.lookup.readings import AUDIT_FILE, Readings
 
 story = Story("audit")
+
+SCOPE = "internal_idv_audit_view"
+PAGE, LATEST = 50, 8
+_SHOWN = ("actor", "action", "subject", "object", "outcome", "channel", "from", "to")
+
+
+@dataclass(frozen=True)
+class Line:
+    """An entry as the log shows it."""
+
+    number: int
+    change: Change
+    sentence: str
+    actor: str
+    channel: str
+    outcome: State
+    changes: Mapping[str, tuple[str, str]]
+    detail: Mapping[str, str]
+
+
+@story.page(scope=SCOPE)
+def show_list() -> str:
+    """Show the log."""
+    filters = _filters()
+    page = _audit().page(g.tenant, _criteria(filters), limit=PAGE, cursor=filters.cursor)
+    return render_template(
+        "console/audit/list.html",
+        filters=filters,
+        lines=[_line(entry) for entry in page.rows],
+        older_url=filters.page_url(page.next_cursor),
+        csv_query={name: value for name in _names() if (value := filters.value(name))},
+    )
+
+
+@story.page("/audit.csv", scope=SCOPE)
+def export() -> Response:
+    """Send the entries that match as CSV, which the log tells of itself."""
+    criteria = _criteria(_filters())
+    readings: Readings = use_cases().readings
+    readings.record_audit_export(g.tenant, criteria, actor())
+    return csv_attachment(audit_pieces(_audit().export(g.tenant, criteria)), AUDIT_FILE)
+
+
+@story.page("/changes", scope=SCOPE)
+def show_changes() -> str:
+    """Show what was last done to one object, as a panel of its page: `object` is its name or id, `user` a user's."""
+    name, user_id = request.args.get("object"), request.args.get("user")
+    criteria = AuditFilter(name=name, user_id=user_id)
+    page = _audit().page(g.tenant, criteria, limit=LATEST)
+    return render_template(
+        "console/audit/changes.html",
+        lines=[_line(entry) for entry in page.rows],
+        query={each: value for each, value in (("object", name), ("user", user_id)) if value},
+        is_more=page.next_cursor is not None,
+    )
+
+
+def _names() -> tuple[str, ...]:
+    return (*_SHOWN, "user")
+
+
+def _filters() -> Filters:
+    return Filters(
+        Choice("subject", _("Object"), subjects()),
+        Choice("action", _("What was done"), actions()),
+        Choice("outcome", _("Outcome"), {DONE: _("Done"), REFUSED: _("Refused")}),
+        Choice("channel", _("Through"), channels()),
+        text={"actor": _("Who"), "object": _("Name or id of the object"), "user": _("User concerned")},
+        dates={"from": _("From (UTC)"), "to": _("To (UTC)")},
+    )
+
+
+def _criteria(filters: Filters) -> AuditFilter:
+    query = {name: filters.value(name) for name in _SHOWN}
+    return read_audit_filter({**query, "userId": filters.value("user")})
+
+
+def _line(entry: Entry) -> Line:
+    change = entry.change
+    is_refused = change.cause == REFUSED
+    changes = {name: (_text(each["from"]), _text(each["to"])) for name, each in differences_of(change).items()}
+    return Line(
+        number=entry.number,
+        change=change,
+        sentence=sentence(change),
+        actor=name_of(change.actor or ""),
+        channel=channels().get(change.channel or "", ""),
+        outcome=State("fault", "shield-x", _("Refused")) if is_refused else State("none", "check-lg", _("Done")),
+        changes=changes,
+        detail={name: _text(value) for name, value in change.detail.items() if name not in ("properties", "claims")},
+    )
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(_("yes") if value else _("no"))
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def subjects() -> dict[str, str]:
+    """Return the kinds of objects, in words."""
+    return {
+        history.PROVIDER: _("Provider"),
+        history.USER: _("User"),
+        history.CLAIM: _("Attribute"),
+        history.RUN: _("Run"),
+        history.START: _("Start"),
+        history.REQUEST: _("Request"),
+        history.APPLICANT: _("Applicant"),
+        history.ENDPOINT: _("Endpoint for notices"),
+        history.OUTBOX: _("Delivery"),
+        history.EVENT: _("Event"),
+        history.VALUES: _("Values"),
+        history.FILE: _("File"),
+        history.EXPORT: _("Export"),
+        history.KEY: _("Signing key"),
+        history.SETTINGS: _("Settings"),
+    }
+
+
+def actions() -> dict[str, str]:
+    """Return what is done to objects most often, in words."""
+    return {
+        history.ADDED: _("Added"),
+        history.CHANGED: _("Changed"),
+        history.REMOVED: _("Removed"),
+        history.READ: _("Read"),
+        history.EXPORTED: _("Exported"),
+        "approved": _("Approved"),
+        "declined": _("Declined"),
+        "verified": _("Marked as verified"),
+        history.UNLOCKED: _("Unlocked"),
+        "retried": _("Sent again"),
+        "dropped": _("Dropped"),
+        "HTTP-403": _("Refused: the scope is missing"),
+    }
+
+
+def channels() -> dict[str, str]:
+    """Return the channels, in words."""
+    return {
+        "console": _("Console"),
+        "api": _("API"),
+        "cli": _("Command line"),
+        "onfido": _("Onfido"),
+        "worker": _("Worker"),
+    }
+
+
+def _audit() -> Audit:
+    audit: Audit = use_cases().audit
+    return audit

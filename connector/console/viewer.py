@@ -8,8 +8,11 @@ from flask import g, request
 from werkzeug.wrappers import Response
 
 from connector.access.claims import Principal
-from connector.console.ground import console_sessions, public_url
+from connector.console.ground import console_sessions, public_url, settings
 from connector.services.console_sessions import ConsoleSession, Person
+from connector.settings.issuers import OPERATE
+
+INCLUDED_IN = {"internal_idv_audit_view": ("internal_idv_claim_view",)}
 
 
 @dataclass(frozen=True)
@@ -24,8 +27,10 @@ class Viewer:
         return self.session.name
 
     def may(self, scope: str) -> bool:
-        """Whether the person has a scope; what needs none has an empty one."""
-        return not scope or scope in self.session.scopes
+        """Whether the person has a scope, or one that includes it; what needs none has an empty one."""
+        if scope == OPERATE and g.tenant.name != settings().operator_tenant:
+            return False
+        return not scope or not {scope, *INCLUDED_IN.get(scope, ())}.isdisjoint(self.session.scopes)
 
     @property
     def principal(self) -> Principal:

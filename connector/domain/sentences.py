@@ -92,7 +92,7 @@ def _deeds(change: Change, changes: Mapping[str, Mapping[str, object]]) -> str:
     deeds = [f"{verb} {listed(names)}" for verb, names in by_verb.items()]
     if webhook := _WEBHOOK.get(str(change.detail.get("webhook"))):
         deeds.insert(0, webhook)
-    return ", ".join(deeds) or _known_by_name(change)
+    return listed(deeds) or _known_by_name(change)
 
 
 def _known_by_name(change: Change) -> str:

@@ -23,6 +23,7 @@ ADMINISTRATOR_SCOPES = (
     *(f"internal_idvp_{name}" for name in ("view", "add", "update", "delete")),
     *(f"internal_idv_claim_{name}" for name in ("verify", "view", "add", "update", "delete")),
 )
+OPERATE = "internal_idv_operate"  # of the operator, in the operator's tenant only
 CONSOLE_SCOPES = ("openid", "profile", *ADMINISTRATOR_SCOPES)
 
 

@@ -36,7 +36,7 @@ def provider(changes: dict[str, Any] | None, **detail: Any) -> Change:
             provider(
                 {"name": {"from": "a", "to": "b"}, "webhook_token": {"from": None, "to": "set"}}, webhook="created"
             ),
-            "bob registered the webhook, changed the name, set the webhook token of the provider Onfido EU.",
+            "bob registered the webhook, changed the name and set the webhook token of the provider Onfido EU.",
         ),
         (
             provider({f"claims.{DOB}": {"from": "dob", "to": None}, "client_secret": {"from": "set", "to": None}}),
