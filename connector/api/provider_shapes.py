@@ -29,7 +29,7 @@ if TYPE_CHECKING:  # the command line prints these shapes, and loads the use cas
 
 _PROPERTIES = {
     *SECRETS.values(),
-    *("client_id", "workflow_id", "base_url", "max_attempts", "attempt_window", "missing_name"),
+    *("client_id", "workflow_id", "base_url", "max_attempts", "attempt_window", "missing_name", "accent_color"),
 }
 READ_ONLY = "previous_webhook_token_expires_at"  # of the configuration properties; ignored in a request
 
@@ -127,6 +127,7 @@ def provider_config(body: Mapping[str, Any]) -> ProviderConfig:
         max_attempts=_number(properties, "max_attempts", DEFAULT_MAX_ATTEMPTS),
         attempt_window=_number(properties, "attempt_window", DEFAULT_ATTEMPT_WINDOW),
         missing_name=properties.get("missing_name"),
+        accent_color=properties.get("accent_color"),
         api_token=properties.get("token"),
         client_id=properties.get("client_id"),
         client_secret=properties.get("client_secret"),
@@ -170,6 +171,8 @@ def provider_body(provider: Provider) -> dict[str, Any]:
     }
     if provider.missing_name is not None:
         plain["missing_name"] = provider.missing_name
+    if provider.accent_color is not None:
+        plain["accent_color"] = provider.accent_color
     if provider.previous_webhook_token_expires_at is not None:
         plain[READ_ONLY] = timestamp(provider.previous_webhook_token_expires_at) or ""
     return {

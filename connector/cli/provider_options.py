@@ -117,6 +117,8 @@ def configuration(command: Any) -> Any:
             click.option(
                 "--missing-name", help="For a person with one name: repeat, or a placeholder; an empty one: none."
             ),
+            click.option("--image", help="The logo of the user's page: an https URL or a path."),
+            click.option("--accent-color", help="Of the user's page, such as #2450c8; an empty one: none."),
             tenant_option,
             json_option,
         )
@@ -143,7 +145,7 @@ def configured(
     if fields["base_url"] is None:
         fields["base_url"] = REGIONS.get(region)
     named = {name: value for name, value in fields.items() if value is not None}
-    return named | ({"missing_name": None} if named.get("missing_name") == "" else {})
+    return named | {name: None for name in ("missing_name", "accent_color") if named.get(name) == ""}
 
 
 def _claims(

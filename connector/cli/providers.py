@@ -38,7 +38,7 @@ _FIRST: dict[str, Any] = {"name": "Onfido", "is_enabled": True, "claims": {}, "w
 # Kept by an update; secrets and the use of Studio are kept where they are None.
 _KEPT = (
     *("name", "description", "image", "is_enabled", "claims"),
-    *("workflow_id", "base_url", "max_attempts", "attempt_window", "missing_name"),
+    *("workflow_id", "base_url", "max_attempts", "attempt_window", "missing_name", "accent_color"),
 )
 
 
@@ -250,5 +250,6 @@ def _record(shown: Provider) -> dict[str, Any]:
         "notice secret": "registered" if shown.has_notice_secret else None,
         "previous token": f"good until {expiry:%Y-%m-%dT%H:%M:%SZ}" if expiry else None,
         "missing name": shown.missing_name,
+        "accent color": shown.accent_color,
         "attempts": f"{shown.max_attempts} within {shown.attempt_window} seconds",
     }

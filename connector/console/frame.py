@@ -26,6 +26,7 @@ from connector.console.stories import STORIES
 from connector.console.story import admit
 from connector.console.translations import Catalogues, choose_language
 from connector.console.turns import SignInTurns
+from connector.console.verify.pages import verify
 from connector.console.viewer import current_viewer
 from connector.settings import Settings
 from connector.settings.secret import read_secret
@@ -55,6 +56,7 @@ def show_nothing(_path: str) -> str:
 
 
 @console.context_processor
+@verify.context_processor
 def _names() -> dict[str, Any]:
     """Return what every page may use."""
     viewer = current_viewer()
@@ -83,6 +85,7 @@ def install(app: Flask, settings: Settings) -> None:
     app.after_request(headers.protect_file)
     app.register_blueprint(files)
     app.register_blueprint(console)
+    app.register_blueprint(verify)
 
 
 def _clients(settings: Settings) -> list[OpenIdClient]:

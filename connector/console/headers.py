@@ -9,6 +9,7 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
     "connect-src 'self'; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 )
+PERMISSIONS = "camera=(), microphone=(), geolocation=(), payment=(), usb=()"
 KEPT = "public, max-age=31536000, immutable"  # files whose address changes with their content
 ASKED = "public, max-age=3600"
 
@@ -22,7 +23,7 @@ def protect(response: Response) -> Response:
     headers["Referrer-Policy"] = "same-origin"
     headers["Cross-Origin-Opener-Policy"] = "same-origin"
     headers["Cross-Origin-Resource-Policy"] = "same-origin"
-    headers["Permissions-Policy"] = "camera=(), microphone=(), geolocation=(), payment=(), usb=()"
+    headers["Permissions-Policy"] = g.get("permissions_policy", PERMISSIONS)
     response.vary.update(("Cookie", "HX-Request"))
     return response
 

@@ -149,12 +149,12 @@ def clients() -> list[OpenIdClient]:
 
 
 def safe_next(url: str | None) -> str:
-    """Return a page of this console; its first page in place of any other address."""
-    home = f"{request.script_root}/console"
+    """Return a page of this console, or the user's page; the console's first page in place of any other address."""
+    home, own = f"{request.script_root}/console", f"{request.script_root}/verify"
     if not url or not url.isprintable() or "\\" in url:
         return home
     parts = urlsplit(url)
-    is_ours = parts.path == home or parts.path.startswith(f"{home}/")
+    is_ours = parts.path in (home, own) or parts.path.startswith((f"{home}/", f"{own}/"))
     if parts.scheme or parts.netloc or not is_ours or "/../" in f"{parts.path}/":
         return home
     return url

@@ -11,6 +11,7 @@ from typing import Any
 from connector.domain.applicant import name_objection
 from connector.domain.applicant_values import REPEAT
 from connector.domain.claims import APPLICANT_FIELDS, REQUIRED_FIELDS
+from connector.domain.colors import accent_objection
 from connector.domain.credentials import MASK, ClientCredentials, Credentials, region_objection, tidy_token
 from connector.domain.ids import UUID
 from connector.domain.notices import secret_objection
@@ -44,7 +45,8 @@ class ProviderConfig:
 
     `claims` maps local claim URIs to applicant fields. A user may start `max_attempts` runs within `attempt_window`
     (seconds). `missing_name` is what a person with one name is sent with in the other field: `repeat` (that name
-    again) or a placeholder; None: such a person cannot be verified. `client_id` and `client_secret` are given in place
+    again) or a placeholder; None: such a person cannot be verified. `accent_color` is that of
+    the user's page. `client_id` and `client_secret` are given in place
     of `api_token`. Where one of these, another secret or `studio` is None, the stored one is kept.
     """
 
@@ -58,6 +60,7 @@ class ProviderConfig:
     max_attempts: int = DEFAULT_MAX_ATTEMPTS
     attempt_window: int = DEFAULT_ATTEMPT_WINDOW
     missing_name: str | None = None
+    accent_color: str | None = None
     api_token: str | None = field(default=None, repr=False)
     client_id: str | None = None
     client_secret: str | None = field(default=None, repr=False)
@@ -89,6 +92,7 @@ class Provider:
     previous_webhook_token_expires_at: datetime | None
     has_notice_secret: bool = False
     missing_name: str | None = None
+    accent_color: str | None = None
     environment: str | None = None
     client_id: str | None = None
     sealed_api_token: str | None = field(default=None, repr=False)
@@ -157,6 +161,8 @@ def check_config(config: ProviderConfig, policy: BaseUrlPolicy) -> None:
     ):
         if not 1 <= number <= most:
             raise InvalidField(f"configProperties.{name}", f"must be a number from 1 to {most}")
+    if config.accent_color is not None and (why := accent_objection(config.accent_color)):
+        raise InvalidField("configProperties.accent_color", why)
     _check_workflow_id(config.workflow_id)
     policy.check(config.base_url)
     _check_mapping(config.claims)

@@ -25,6 +25,7 @@ _PROPERTIES = {
     "max_attempts": "the number of attempts",
     "attempt_window": "the time for attempts",
     "missing_name": "what stands for a missing name",
+    "accent_color": "the accent colour",
     "is_enabled": "whether it is enabled",
     "url": "the URL",
 }

@@ -2,38 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from connector.domain.claims import DIFFERS, RUN_GONE, VALUE_CHANGED, Claim
-from connector.domain.environment import LIVE, SANDBOX
+from connector.domain.claims import Claim
 from connector.domain.history import Change
 from connector.domain.provider import Provider
+from connector.domain.reasons import reason_of_claim, reason_of_run
 from connector.domain.verification import Verification
-from connector.domain.workflow_run import ABANDONED, APPROVED, DECLINED, ERROR, REVIEW, Comparison
+from connector.domain.workflow_run import is_final
 from connector.errors import message_of
 
 REFUSED_STARTS_WINDOW = timedelta(minutes=10)  # in which Onfido may refuse as often as a provider allows attempts
-
-_OF_CLAIM: Mapping[str, str] = {
-    Comparison.CONSIDER: "the document differs from it",
-    Comparison.UNIDENTIFIED: "it could not be read from the document",
-    Comparison.NOT_COMPARED: "Onfido did not compare it",
-    DIFFERS: "the workflow's output holds another value",
-    VALUE_CHANGED: "its value has changed since it was sent",
-    SANDBOX: "its run was in Onfido's sandbox, which the provider's credentials are not for",
-    LIVE: "its run was in Onfido's live environment, which the provider's credentials are not for",
-    RUN_GONE: "Onfido does not know its run any more",
-    Comparison.CLEAR: "Onfido found it clear, but the run was not approved",
-}
-_OF_RUN: Mapping[str, str] = {
-    APPROVED: "The last run was approved, but not every claim was verified by it.",
-    DECLINED: "The last run was declined.",
-    REVIEW: "The last run is in review: an administrator can decide on it.",
-    ABANDONED: "The user abandoned the last run.",
-    ERROR: "The last run ended with an error.",
-}
 
 
 @dataclass(frozen=True)
@@ -94,13 +75,8 @@ def claim_status(uri: str, claim: Claim | None, *, has_value: bool) -> ClaimStat
     if claim is not None and claim.is_verified:
         return ClaimStatus(uri, has_value, True, claim.verification_status, None)
     status = claim.verification_status if claim else None
-    if not has_value:
-        reason = "the user has no value for it"
-    elif status is None:
-        reason = "it was not verified yet"
-    else:
-        reason = _OF_CLAIM.get(status, f"its verification says {status}")
-    return ClaimStatus(uri, has_value, False, status, reason)
+    reason = reason_of_claim(status, is_verified=False, has_value=has_value)
+    return ClaimStatus(uri, has_value, False, status, reason.administrator)
 
 
 def next_attempt_at(started: Sequence[datetime], provider: Provider, now: datetime) -> datetime | None:
@@ -116,7 +92,11 @@ def describe_refusal(refusal: Change) -> str:
     return f"{refusal.current} ({message_of(refusal.current)}){f' for {claims}' if claims else ''}"
 
 
+def _ended_as(run: Verification) -> str:
+    return f"The last run ended as {run.status}."
+
+
 def _final_reason(run: Verification, reasons: Sequence[str]) -> str:
-    sentence = _OF_RUN.get(run.status, f"The last run ended as {run.status}.")
+    sentence = reason_of_run(run.status, run.decision).administrator if is_final(run.status) else _ended_as(run)
     details = [*reasons, *([run.failure] if run.failure else [])]
     return f"{sentence} {'; '.join(details).removesuffix('.')}." if details else sentence

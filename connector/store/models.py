@@ -88,6 +88,7 @@ providers = Table(
     Column("max_attempts", Integer, nullable=False, comment="runs a user may start within attempt_window"),
     Column("attempt_window", Integer, nullable=False, comment="seconds"),
     Column("missing_name", String(255), comment="sent in the other field for a person with one name"),
+    Column("accent_color", String(7), comment="of the user's page, such as #2450c8"),
     time_column("created_at"),
     time_column("updated_at"),
     UniqueConstraint("tenant", "name_key"),

@@ -46,7 +46,8 @@ _OF_USER = _M.c.user_id == _param("user", _M.c.user_id)
 def _is_concerned(recorded: Sequence[ColumnElement[bool]], configured: ColumnElement[bool]) -> ColumnElement[bool]:
     """Return the condition that a monitor is recorded, or that a provider has the setting."""
     return or_(
-        select(literal(1)).where(*recorded).exists(), select(literal(1)).where(configured, _HAS_SETTING).exists()
+        select(literal(1)).where(*recorded).limit(1).exists(),
+        select(literal(1)).where(configured, _HAS_SETTING).exists(),
     )
 
 

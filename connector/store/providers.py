@@ -35,6 +35,7 @@ _SELECT = select(
     providers.c.max_attempts,
     providers.c.attempt_window,
     providers.c.missing_name,
+    providers.c.accent_color,
     providers.c.previous_webhook_token_expires_at,
     providers.c.webhook_token.is_not(None).label("has_webhook_token"),
     providers.c.notice_secret.is_not(None).label("has_notice_secret"),

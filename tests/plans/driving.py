@@ -368,7 +368,9 @@ def keep_monitors(world: World, recorder: Recorder) -> None:
         watchlist_monitors.find_users_to_monitor(connection, provider_id, STANDARD, "", 5)
         assert watchlist_monitors.find_users_monitored(connection, provider_id, None, "", 5)
         assert watchlist_monitors.find_providers(connection, tenant, "ann") == [provider_id]
-        assert watchlist_monitors.release(connection, turn, None)
+        again = watchlist_monitors.take(connection, tenant, provider_id, "ann", "tests", 60)
+        assert again
+        assert watchlist_monitors.release(connection, again, None)
         orders = [UpdateMonitor(tenant, provider_id, "nobody"), UpdateMonitorsOfUser(tenant, None, "nobody")]
         outbox.add_all(connection, [*orders, UpdateMonitorsOfProvider(tenant, provider_id, None, "b-~")])
         monitor_deliveries.queue(connection, [UpdateMonitorsOfUser(tenant, None, "ann")])

@@ -66,7 +66,7 @@ class TestWhy:
 
         assert (status["isVerified"], status["reason"]) == (False, "No verification was started.")
         assert (status["lastRun"], status["lastRefusal"], status["nextAttemptAt"]) == (None, None, None)
-        assert {claim["reason"] for claim in status["claims"]} == {"it was not verified yet"}
+        assert {claim["reason"] for claim in status["claims"]} == {"It was not verified yet."}
         shown = printed(run("user", "show", "ann"))
         assert (shown["reason"], shown["nextAttemptAt"]) == ("No verification was started.", "now")
 
@@ -111,9 +111,9 @@ class TestWhy:
 
         reasons = {claim["uri"]: claim["reason"] for claim in status["claims"]}
         assert reasons == {
-            GIVEN_NAME: "its value has changed since it was sent",
-            LAST_NAME: "the document differs from it",
-            BIRTH_DATE: "Onfido did not compare it",
+            GIVEN_NAME: "Its value has changed since it was sent.",
+            LAST_NAME: "The document differs from it.",
+            BIRTH_DATE: "Onfido did not compare it: check the mapping, and the comparison checks of the workflow.",
         }
         assert "not every claim" in status["reason"]
         table = run("user", "show", "ann").stdout
@@ -129,7 +129,7 @@ class TestWhy:
         status = status_of(quiet)
 
         assert status["isVerified"] is True
-        assert {claim["reason"] for claim in status["claims"]} == {None, "the user has no value for it"}
+        assert {claim["reason"] for claim in status["claims"]} == {None, "The user has no value for it."}
 
     def test_a_provider_that_is_disabled(self, quiet: World) -> None:
         quiet.add_user()

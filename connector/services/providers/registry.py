@@ -264,6 +264,7 @@ def _plain_columns(config: ProviderConfig, studio: Studio) -> dict[str, Any]:
         "max_attempts": config.max_attempts,
         "attempt_window": config.attempt_window,
         "missing_name": config.missing_name,
+        "accent_color": config.accent_color,
     }
 
 

@@ -1,0 +1,232 @@
+"""The pages and acts of the user's page."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+
+import structlog
+from flask import Blueprint, Response, g, make_response, redirect, render_template, url_for
+from flask_babel import get_locale
+from werkzeug.exceptions import NotFound
+from werkzeug.wrappers import Response as BaseResponse
+
+from connector.console import headers, refusals
+from connector.console.ground import public_url, use_cases
+from connector.console.live import live_part
+from connector.console.story import admit
+from connector.console.translations import languages
+from connector.console.verify.policy import SDK_PERMISSIONS, SDK_URL, logo_of, page_policy, sdk_policy
+from connector.console.verify.standing import CHECKING, WAITING, Standing, standing_of
+from connector.console.viewer import actor
+from connector.domain.capture import LANGUAGES
+from connector.domain.colors import for_dark_ground
+from connector.domain.provider import Provider
+from connector.domain.user_status import ProviderStatus
+from connector.domain.workflow_input import RunRequest
+from connector.errors import Code, OnfidoError, RequestError, TooManyRequests
+from connector.services.starting.requests import Capture, Verifications
+
+log = structlog.get_logger(__name__)
+
+verify = Blueprint("verify", __name__, url_prefix="/verify")
+verify.after_request(headers.protect)
+refusals.install(verify)
+
+
+@verify.before_request
+def speak() -> None:
+    """Choose among the languages that this page is translated to."""
+    g.languages = tuple(languages())
+
+
+@verify.get("")
+def show_first() -> BaseResponse | str:
+    """Lead to the page of the tenant's provider; where there are several, let the user choose."""
+    admit(None)
+    offered = [each for each in use_cases().providers.all(g.tenant) if each.is_enabled]
+    if len(offered) == 1:
+        return redirect(url_for(".show", provider_id=offered[0].provider_id))
+    return render_template("verify/choose.html", providers=offered)
+
+
+@verify.get("/<provider_id>")
+def show(provider_id: str) -> Response:
+    """Show what is verified, and what to do now."""
+    admit(None)
+    return _page(_status(provider_id, asks=True))
+
+
+@verify.get("/<provider_id>/state")
+def show_state(provider_id: str) -> Response:
+    """Return the part of the page that follows the result."""
+    admit(None)
+    status = _status(provider_id, asks=True)
+    standing = standing_of(status)
+    return live_part(
+        "verify/state.html", standing.version, is_final=not standing.is_live, **_shown(status.provider, standing)
+    )
+
+
+@verify.post("/<provider_id>/start")
+def start(provider_id: str) -> BaseResponse:
+    """Start a verification, or continue the open one: at Onfido's pages, or with its Web SDK on a page here."""
+    admit(None)
+    status = _status(provider_id)
+    standing = standing_of(status)
+    if not (standing.may_start or standing.state == WAITING):
+        return _back(provider_id)
+    try:
+        capture = _begin(status.provider, [claim.uri for claim in status.claims if claim.has_value], standing)
+    except OnfidoError as error:
+        log.warning("verify.unavailable", provider_id=provider_id, code=error.code)
+        return _page(status, is_unavailable=True)
+    except (RequestError, TooManyRequests) as error:  # such as a second click; the page says how things stand
+        log.info("request.refused", code=getattr(error, "code", "HTTP-429"))
+        return _back(provider_id)
+    return _lead_on(status.provider, capture)
+
+
+@verify.route("/<provider_id>/return", methods=["GET", "POST"])
+def come_back(provider_id: str) -> BaseResponse:
+    """Take the user back from Onfido: ask for the result, and show the page."""
+    admit(None)
+    status = _status(provider_id)
+    if standing_of(status).is_live:
+        _ask(status)
+    return _back(provider_id)
+
+
+@verify.get("/<provider_id>/accent.css")
+def show_accent(provider_id: str) -> Response:
+    """Return the provider's accent colour, as a stylesheet: the policy allows no other style of its own."""
+    provider = _provider(provider_id)
+    color = provider.accent_color
+    style = (
+        ""
+        if color is None
+        else (
+            f":root {{ --c-accent: {color}; --c-accent-ink: #ffffff; }}\n"
+            f'[data-bs-theme="dark"] {{ --c-accent: {for_dark_ground(color)}; --c-accent-ink: #14171c; }}\n'
+        )
+    )
+    return Response(style, mimetype="text/css")
+
+
+def _provider(provider_id: str) -> Provider:
+    try:
+        provider: Provider = use_cases().providers.get(g.tenant, provider_id)
+    except RequestError as error:
+        raise NotFound from error
+    return provider
+
+
+def _status(provider_id: str, *, asks: bool = False) -> ProviderStatus:
+    """Return the user's status with a provider; `asks` asks Onfido as well where it checks: a webhook may be lost."""
+    status = _own_status(provider_id)
+    if asks and standing_of(status).state == CHECKING and status.last_run and status.last_run.run_id:
+        _ask(status)
+        status = _own_status(provider_id)
+    return status
+
+
+def _own_status(provider_id: str) -> ProviderStatus:
+    provider = _provider(provider_id)
+    try:
+        known = use_cases().user_statuses.get(g.tenant, g.principal.subject)
+    except RequestError as error:
+        if error.code is not Code.USER_NOT_FOUND:
+            raise
+        return ProviderStatus(provider, (), None)
+    found: ProviderStatus = next(each for each in known.providers if each.provider.provider_id == provider_id)
+    return found
+
+
+def _ask(status: ProviderStatus) -> None:
+    """Ask Onfido for the result, and apply it; where that fails, the page shows what is known."""
+    uris = [claim.uri for claim in status.claims if claim.has_value]
+    with suppress(OnfidoError, RequestError, TooManyRequests):
+        _verifications().complete(g.tenant, g.principal.subject, status.provider.provider_id, uris)
+
+
+def _begin(provider: Provider, uris: list[str], standing: Standing) -> Capture:
+    """Start a verification; of one that is open, return the way to continue it."""
+    verifications, options = _verifications(), _options(provider)
+    try:
+        return verifications.initiate(
+            g.tenant,
+            g.principal.subject,
+            provider.provider_id,
+            list(standing.uris) or uris,
+            options,
+            actor(),
+            client_id=g.principal.application,
+        )
+    except RequestError as error:
+        if error.code is not Code.VERIFICATION_OPEN:
+            raise
+    return verifications.resume(g.tenant, g.principal.subject, provider.provider_id, uris, options)
+
+
+def _options(provider: Provider) -> RunRequest:
+    """Return the options of a run: back to this page, where the provider allows that, in the page's language."""
+    here = f"{public_url()}{g.tenant.path}/verify/{provider.provider_id}/return"
+    back = here if here in provider.studio.link.redirect_urls else None
+    language = next((each for each in LANGUAGES if each.startswith(f"{get_locale()}_")), None)
+    return RunRequest(
+        completed_redirect_url=back,
+        expired_redirect_url=back,
+        language=provider.studio.link.language or language,
+    )
+
+
+def _lead_on(provider: Provider, capture: Capture) -> BaseResponse:
+    """Lead to Onfido's pages, or open its Web SDK; a run that needs nothing of the user is at its result already."""
+    if capture.link_url is not None:
+        return _written(render_template("verify/leaving.html", url=capture.link_url, **_brand(provider)), provider)
+    if capture.sdk_token is None:
+        return _back(provider.provider_id)
+    verification = capture.verification
+    page = render_template(
+        "verify/capture.html",
+        token=capture.sdk_token,
+        run_id=verification.run_id,
+        sdk_url=SDK_URL,
+        **_brand(provider),
+    )
+    response = _written(page, provider)
+    g.content_policy = sdk_policy(provider.image)
+    g.permissions_policy = SDK_PERMISSIONS
+    return response
+
+
+def _page(status: ProviderStatus, *, is_unavailable: bool = False) -> Response:
+    standing = standing_of(status)
+    page = render_template("verify/page.html", is_unavailable=is_unavailable, **_shown(status.provider, standing))
+    response = _written(page, status.provider)
+    if is_unavailable:
+        response.status_code = 503
+        response.headers["Retry-After"] = "30"
+    return response
+
+
+def _written(page: str, provider: Provider) -> Response:
+    g.content_policy = page_policy(provider.image)
+    return make_response(page)
+
+
+def _shown(provider: Provider, standing: Standing) -> dict[str, Any]:
+    return {"standing": standing, **_brand(provider)}
+
+
+def _brand(provider: Provider) -> dict[str, Any]:
+    return {"provider": provider, "logo": logo_of(provider.image)}
+
+
+def _back(provider_id: str) -> BaseResponse:
+    return redirect(url_for(".show", provider_id=provider_id), 303)
+
+
+def _verifications() -> Verifications:
+    verifications: Verifications = use_cases().verifications
+    return verifications

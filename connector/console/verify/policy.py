@@ -1,0 +1,51 @@
+"""What the user's page may load: the provider's logo, and Onfido's Web SDK on the page that opens it."""
+
+from __future__ import annotations
+
+from urllib.parse import urlsplit
+
+from connector.console.headers import POLICY
+
+SDK_URL = "https://sdk.onfido.com/v14"
+_ONFIDO = "https://*.onfido.com"
+# What the SDK needs: it fetches itself and its data from Onfido's hosts, writes styles, and shows what was captured.
+_SDK = {
+    "script-src": f"{_ONFIDO} 'wasm-unsafe-eval'",
+    "style-src": f"'unsafe-inline' {_ONFIDO}",
+    "img-src": f"blob: {_ONFIDO}",
+    "font-src": f"data: {_ONFIDO}",
+    "connect-src": f"blob: data: {_ONFIDO} wss://*.onfido.com",
+    "media-src": f"'self' blob: data: {_ONFIDO}",
+    "worker-src": "'self' blob:",
+    "frame-src": f"'self' blob: {_ONFIDO}",
+}
+SDK_PERMISSIONS = "camera=(self), microphone=(self), geolocation=(), payment=(), usb=()"
+
+
+def page_policy(image: str) -> str:
+    """Return the policy of a page with a provider's logo."""
+    return _with({"img-src": origin} if (origin := _origin(image)) else {})
+
+
+def sdk_policy(image: str) -> str:
+    """Return the policy of the page that opens the Web SDK."""
+    more = dict(_SDK)
+    if origin := _origin(image):
+        more["img-src"] += f" {origin}"
+    return _with(more)
+
+
+def logo_of(image: str) -> str | None:
+    """Return the address of a provider's logo, where browsers can load it: an https address, or a path here."""
+    return image if image.startswith("/") or _origin(image) else None
+
+
+def _origin(image: str) -> str | None:
+    parts = urlsplit(image)
+    return f"https://{parts.netloc}" if parts.scheme == "https" and parts.netloc else None
+
+
+def _with(more: dict[str, str]) -> str:
+    directives = dict(each.strip().split(" ", 1) for each in POLICY.split(";"))
+    names = [*directives, *(name for name in more if name not in directives)]
+    return "; ".join(" ".join(filter(None, (name, directives.get(name), more.get(name)))) for name in names)
