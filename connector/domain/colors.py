@@ -28,11 +28,9 @@ def accent_objection(color: str) -> str | None:
 def for_dark_ground(color: str) -> str:
     """Return the accent as it can be read on dark ground: mixed with white as far as that takes."""
     accent = _read(color)
-    for share in range(0, 101, 5):
-        lighter = _mixed(accent, share / 100)
-        if contrast(lighter, DARK_GROUND) >= LEAST_CONTRAST:
-            return _written(lighter)
-    raise AssertionError("white can be read on dark ground")
+    shares = (share / 100 for share in range(0, 101, 5))
+    lighter = (_mixed(accent, share) for share in shares)
+    return _written(next(each for each in lighter if contrast(each, DARK_GROUND) >= LEAST_CONTRAST))
 
 
 def contrast(one: Color, other: Color) -> float:

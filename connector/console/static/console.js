@@ -30,7 +30,7 @@
     if (!isLive(elt)) return;
     if (xhr.status < 400 && xhr.status > 0) stale(elt, false);
     const news = elt.querySelector("[data-announce]");
-    if (xhr.status === 200 && news) announce(news.textContent.trim());
+    if ((xhr.status === 200 || xhr.status === 286) && news) announce(news.textContent.trim());
   });
   document.addEventListener("htmx:sendError", (event) => { if (isLive(event.detail.elt)) stale(event.detail.elt, true); });
   const stale = (element, is) => {

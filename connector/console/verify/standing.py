@@ -99,7 +99,8 @@ def standing_of(status: ProviderStatus) -> Standing:
 
 
 def _is_open(run: Verification | None) -> bool:
-    return run is not None and run.closed_at is None
+    """Whether a run is open; a start that broke off before it had one can simply be repeated."""
+    return run is not None and run.closed_at is None and run.run_id is not None
 
 
 def _is_proven(status: ProviderStatus) -> bool:
