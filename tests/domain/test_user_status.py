@@ -41,7 +41,10 @@ def test_every_end_of_a_run_has_its_words(status: str) -> None:
 
 def test_a_status_that_is_not_known_is_named() -> None:
     assert reason(verification("paused")) == "The last run ended as paused."
-    assert claim_status("name", claim("blurred"), has_value=True).reason == "Onfido reports a result that the connector does not know."
+    assert (
+        claim_status("name", claim("blurred"), has_value=True).reason
+        == "Onfido reports a result that the connector does not know."
+    )
 
 
 def test_the_failure_of_an_attempt_is_told() -> None:
