@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import Any
 
 import structlog
-from flask import Blueprint, Response, g, make_response, redirect, render_template, url_for
+from flask import Response, g, make_response, redirect, render_template, url_for
 from flask_babel import get_locale
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as BaseResponse
@@ -14,7 +14,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from connector.console import headers, refusals
 from connector.console.ground import public_url, use_cases
 from connector.console.live import live_part
-from connector.console.story import admit
+from connector.console.story import Story
 from connector.console.translations import languages
 from connector.console.verify.policy import SDK_PERMISSIONS, SDK_URL, logo_of, page_policy, sdk_policy
 from connector.console.verify.standing import CHECKING, WAITING, Standing, standing_of
@@ -29,7 +29,7 @@ from connector.services.starting.requests import Capture, Verifications
 
 log = structlog.get_logger(__name__)
 
-verify = Blueprint("verify", __name__, url_prefix="/verify")
+verify = Story("verify", "/verify")
 verify.after_request(headers.protect)
 refusals.install(verify)
 
@@ -40,27 +40,24 @@ def speak() -> None:
     g.languages = tuple(languages())
 
 
-@verify.get("")
+@verify.page(scope=None)
 def show_first() -> BaseResponse | str:
     """Lead to the page of the tenant's provider; where there are several, let the user choose."""
-    admit(None)
     offered = [each for each in use_cases().providers.all(g.tenant) if each.is_enabled]
     if len(offered) == 1:
         return redirect(url_for(".show", provider_id=offered[0].provider_id))
     return render_template("verify/choose.html", providers=offered)
 
 
-@verify.get("/<provider_id>")
+@verify.page("/<provider_id>", scope=None)
 def show(provider_id: str) -> Response:
     """Show what is verified, and what to do now."""
-    admit(None)
     return _page(_status(provider_id, asks=True))
 
 
-@verify.get("/<provider_id>/state")
+@verify.page("/<provider_id>/state", scope=None)
 def show_state(provider_id: str) -> Response:
     """Return the part of the page that follows the result."""
-    admit(None)
     status = _status(provider_id, asks=True)
     standing = standing_of(status)
     return live_part(
@@ -68,10 +65,9 @@ def show_state(provider_id: str) -> Response:
     )
 
 
-@verify.post("/<provider_id>/start")
+@verify.act("/<provider_id>/start", scope=None)
 def start(provider_id: str) -> BaseResponse:
     """Start a verification, or continue the open one: at Onfido's pages, or with its Web SDK on a page here."""
-    admit(None)
     status = _status(provider_id)
     standing = standing_of(status)
     if not (standing.may_start or standing.state == WAITING):
@@ -87,17 +83,16 @@ def start(provider_id: str) -> BaseResponse:
     return _lead_on(status.provider, capture)
 
 
-@verify.route("/<provider_id>/return", methods=["GET", "POST"])
+@verify.form("/<provider_id>/return", scope=None)
 def come_back(provider_id: str) -> BaseResponse:
-    """Take the user back from Onfido: ask for the result, and show the page."""
-    admit(None)
+    """Ask for the result of a user who comes back from Onfido, and show the page."""
     status = _status(provider_id)
     if standing_of(status).is_live:
         _ask(status)
     return _back(provider_id)
 
 
-@verify.get("/<provider_id>/accent.css")
+@verify.page("/<provider_id>/accent.css", scope=None)
 def show_accent(provider_id: str) -> Response:
     """Return the provider's accent colour, as a stylesheet: the policy allows no other style of its own."""
     provider = _provider(provider_id)
@@ -138,8 +133,8 @@ def _own_status(provider_id: str) -> ProviderStatus:
         if error.code is not Code.USER_NOT_FOUND:
             raise
         return ProviderStatus(provider, (), None)
-    found: ProviderStatus = next(each for each in known.providers if each.provider.provider_id == provider_id)
-    return found
+    status: ProviderStatus = next(each for each in known.providers if each.provider.provider_id == provider_id)
+    return status
 
 
 def _ask(status: ProviderStatus) -> None:
