@@ -10,7 +10,7 @@ from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from socket import socket
 
-from connector.telemetry import METRICS_TYPE, may_read_metrics
+from connector.metrics.exposition import METRICS_TYPE, may_read_metrics
 
 JSON = "application/json"
 NOT_A_SCRAPER = "The bearer token must be that of the setting `metrics_token`."

@@ -28,6 +28,7 @@ from connector.bootstrap import create_services
 from connector.domain.tenancy import DEFAULT_TENANT
 from connector.heartbeat import SERVE, Heartbeat
 from connector.listening import take_port
+from connector.metrics import processes
 from connector.private_file import scratch_dir
 from connector.reloading import read_again
 from connector.serving.worker import BufferingWorker, Traffic
@@ -188,4 +189,4 @@ def _stop_relay(_server: Any, worker: Any) -> None:
 
 
 def _forget_metrics(_server: Any, worker: Any) -> None:
-    telemetry.forget_process(worker.pid)
+    processes.forget(worker.pid)

@@ -1,40 +1,24 @@
-"""Logs, in JSON with a trace id on every line, and metrics.
+"""Logs, in JSON with a trace id on every line.
 
 Logs carry ids, never values. As a second line of defence, a key that names a secret is blanked before it is written.
 """
 
 from __future__ import annotations
 
-import hmac
 import logging
-import os
 import re
 import sys
 import threading
 import uuid
-from collections.abc import Callable, Mapping, MutableMapping
+from collections.abc import MutableMapping
 from contextlib import suppress
 from contextvars import ContextVar
 from functools import lru_cache, partial
 from typing import Any
 
 import structlog
-from prometheus_client import (
-    CONTENT_TYPE_LATEST,
-    REGISTRY,
-    CollectorRegistry,
-    Counter,
-    Gauge,
-    Histogram,
-    generate_latest,
-)
-from prometheus_client.multiprocess import MultiProcessCollector, mark_process_dead
-
-from connector.errors import DatabaseUnavailable
 
 log = structlog.get_logger(__name__)
-
-METRICS_TYPE = CONTENT_TYPE_LATEST
 
 trace_id: ContextVar[str] = ContextVar("trace_id", default="")
 
@@ -43,21 +27,6 @@ _SECRET_KEY = re.compile(r"token|secret|password|authorization|encryption_key|si
 
 # Without the frames' local variables: they hold values and secrets.
 _TRACEBACKS = structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False))
-
-REQUESTS = Histogram("connector_request_seconds", "Requests answered", ["method", "route", "status"])
-EVENTS = Counter("connector_events_total", "Events that Onfido posted, by what became of them", ["state"])
-RUNS = Counter("connector_runs_total", "Runs by the status they moved to", ["status"])
-ORPHANED = Counter(
-    "connector_runs_orphaned_total",
-    "Runs that were started at Onfido but belong to no verification: their lease was lost",
-)
-TOO_MANY_GONE = Counter(
-    "connector_directory_checks_stopped_total",
-    "Passes over a directory's users that did nothing because too many were gone",
-)
-NOTHING_COMPARED = Counter(
-    "connector_runs_nothing_compared_total", "Runs that Onfido approved without comparing any attribute"
-)
 
 
 def new_trace_id(given: str | None) -> str:
@@ -138,43 +107,3 @@ def _blank_secrets(_logger: object, _method: str, entry: MutableMapping[str, Any
 @lru_cache(maxsize=1024)  # keys are written in the code, so there are few
 def _names_secret(key: str) -> bool:
     return _SECRET_KEY.search(key) is not None
-
-
-def forget_process(pid: int) -> None:
-    """Remove the metrics of a process that has ended."""
-    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
-        mark_process_dead(pid)  # type: ignore[no-untyped-call]
-
-
-def may_read_metrics(authorization: str | None, token: str) -> bool:
-    """Whether an `Authorization` header has the token for the metrics; in constant time."""
-    return bool(token) and hmac.compare_digest((authorization or "").encode(), f"Bearer {token}".encode())
-
-
-def exposition(outbox_rows: Callable[[], Mapping[str, int]]) -> bytes:
-    """Return the metrics, of all processes where there are several, in Prometheus' format.
-
-    `outbox_rows` counts the outbox's rows in the database, which all processes share; they are left out where it does
-    not answer.
-    """
-    registry: Any = REGISTRY
-    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
-        registry = CollectorRegistry()
-        MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-    return generate_latest(registry) + generate_latest(_outbox_metrics(outbox_rows))
-
-
-def _outbox_metrics(outbox_rows: Callable[[], Mapping[str, int]]) -> CollectorRegistry:
-    registry = CollectorRegistry()
-    rows = Gauge(
-        "connector_outbox_rows",
-        "Deliveries by state, 1000 for 1000 or more; dead ones need an operator",
-        ["state"],
-        registry=registry,
-    )
-    try:
-        for state, number in outbox_rows().items():
-            rows.labels(state).set(number)
-    except DatabaseUnavailable as error:
-        log.warning("database.unavailable", reason=error.reason)
-    return registry

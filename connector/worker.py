@@ -14,6 +14,7 @@ from connector import telemetry
 from connector.bootstrap import Services, create_services
 from connector.heartbeat import WORKER, Heartbeat
 from connector.listening import take_port
+from connector.metrics.exposition import exposition
 from connector.probes import Probes
 from connector.relay import Relay
 from connector.reloading import read_again
@@ -48,7 +49,7 @@ class Worker:
 
     def metrics(self) -> bytes:
         """Return the metrics in Prometheus' format."""
-        return telemetry.exposition(self.services.outbox.counts)
+        return exposition(self.services.backlog.read)
 
     def _begin(self, services: Services) -> None:
         self.services = services

@@ -28,7 +28,7 @@ def room(ours: str = "", others: str = "") -> Room:
     return Room(frozenset(ours.split()), frozenset(others.split()))
 
 
-_FLOOR = "errors telemetry domain"
+_FLOOR = "errors telemetry metrics domain"
 _CELLAR = f"{_FLOOR} store directory onfido services"
 _LIBRARIES = "sqlalchemy structlog"
 
@@ -38,15 +38,17 @@ HOUSE: Mapping[str, Room] = {
     "part": room(),
     "loading": room(),
     "shipped": room(),
-    "telemetry": room("errors", "prometheus_client structlog"),
+    "telemetry": room("errors", "structlog"),
+    "metrics": room("errors", "prometheus_client structlog"),
+    "metrics_directory": room("private_file"),
     "private_file": room("errors"),
     "listening": room("errors"),
-    "probes": room("telemetry"),
+    "probes": room("metrics"),
     "startup": room("bootstrap domain services settings", "click structlog"),
     "domain": room("errors"),
     "settings": room("errors domain private_file"),
     "http": room("errors telemetry domain", "certifi requests standardwebhooks structlog urllib3"),
-    "onfido": room("errors telemetry domain", "pycountry requests structlog urllib3"),
+    "onfido": room("errors telemetry metrics domain", "pycountry requests structlog urllib3"),
     "access": room(f"{_FLOOR} http private_file settings", "authlib flask joserfc structlog"),
     "store": room(f"{_FLOOR} private_file", "alembic cryptography psycopg sqlalchemy"),
     "directory": room(f"{_FLOOR} store http shipped", "sqlalchemy"),
@@ -91,7 +93,8 @@ HOUSE: Mapping[str, Room] = {
     "settings_check": room(f"{_FLOOR} bootstrap connections services settings"),
     "reloading": room("errors settings", "structlog"),
     "worker": room(
-        "bootstrap errors heartbeat listening probes relay reloading services services.upkeep settings store telemetry",
+        "bootstrap errors heartbeat listening metrics probes relay reloading services services.upkeep settings store "
+        "telemetry",
         "structlog",
     ),
     "api": room(
@@ -108,12 +111,13 @@ HOUSE: Mapping[str, Room] = {
     "app": room(f"{_FLOOR} access api bootstrap connections console ground services settings", "flask"),
     "serving": room("telemetry", "gunicorn structlog werkzeug"),
     "server": room(
-        "access api app bootstrap domain heartbeat listening private_file reloading serving settings startup telemetry "
-        "worker",
+        "access api app bootstrap domain heartbeat listening metrics private_file reloading serving settings startup "
+        "telemetry worker",
         "flask gunicorn structlog werkzeug",
     ),
     "cli": room(
-        f"{_FLOOR} access api bootstrap ground listening loading private_file server settings settings_check shipped "
+        f"{_FLOOR} access api bootstrap ground listening loading metrics_directory private_file server settings "
+        "settings_check shipped "
         "startup simulator worker services services.providers services.results services.lookup services.people "
         "services.application services.jobs services.assurance services.signing",
         "click marshmallow requests sqlalchemy.exc structlog",

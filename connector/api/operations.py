@@ -10,8 +10,8 @@ from flask import Blueprint, Response, current_app, jsonify, request
 
 from connector.access.gate import AccessDenied
 from connector.api.errors import body
+from connector.metrics.exposition import METRICS_TYPE, exposition, may_read_metrics
 from connector.settings import Settings
-from connector.telemetry import METRICS_TYPE, exposition, may_read_metrics
 
 blueprint = Blueprint("operations", __name__)
 
@@ -41,4 +41,4 @@ def get_metrics() -> Response:
         raise AccessDenied(
             401, "The bearer token must be that of the setting `metrics_token`.", {"WWW-Authenticate": "Bearer"}
         )
-    return Response(exposition(current_app.extensions["services"].outbox.counts), content_type=METRICS_TYPE)
+    return Response(exposition(current_app.extensions["services"].backlog.read), content_type=METRICS_TYPE)

@@ -7,7 +7,7 @@ import time
 from flask import Flask, g, request
 from werkzeug.wrappers import Response as BaseResponse
 
-from connector import telemetry
+from connector import metrics, telemetry
 
 HTTP_METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"})
 
@@ -34,5 +34,5 @@ def _end(response: BaseResponse) -> BaseResponse:
     route = request.url_rule.rule if request.url_rule else "none"
     seconds = time.perf_counter() - g.began_at
     method = request.method if request.method in HTTP_METHODS else "other"
-    telemetry.REQUESTS.labels(method, route, response.status_code).observe(seconds)
+    metrics.REQUESTS.labels(method, route, response.status_code).observe(seconds)
     return response

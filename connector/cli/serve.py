@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 
 import click
@@ -14,7 +9,7 @@ import click
 from connector.cli.output import load_settings, services
 from connector.cli.progress import INTERRUPTED, ending_at_once, progress, stoppable
 from connector.loading import loading
-from connector.private_file import scratch_dir
+from connector.metrics_directory import shared_by
 
 
 @click.command()
@@ -33,7 +28,7 @@ def serve(context: click.Context, dev: bool, force_dev: bool, host: str | None, 
     settings = read()
     if dev and not force_dev:
         check_development(settings)
-    with _metrics_of_processes(settings.workers):
+    with shared_by(settings.workers):
         with loading():
             from connector.server import run  # noqa: PLC0415
         run(read)
@@ -109,18 +104,3 @@ def simulate(host: str, port: int, names: tuple[str, ...]) -> None:
     server.serve(
         host, port, HEALTHY, names=names, on_ready=lambda running: click.echo(f"A simulated Onfido is at {running.url}")
     )
-
-
-@contextmanager
-def _metrics_of_processes(number: int) -> Iterator[None]:
-    """Set the directory in which several processes share their metrics; it must be set before these are imported."""
-    if number == 1:
-        yield
-        return
-    owner, directory = os.getpid(), tempfile.mkdtemp(prefix="connector-metrics-", dir=scratch_dir())
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = directory
-    try:
-        yield
-    finally:
-        if os.getpid() == owner:  # a worker process that ends also runs this
-            shutil.rmtree(directory, ignore_errors=True)

@@ -156,6 +156,11 @@ class Circuit:
         self._clock = clock
         self._lock = threading.Lock()
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the host gets no calls but the one that probes it."""
+        return self._pause > 0
+
     def check(self) -> None:
         """Raise `HeldBackError` while no call may enter."""
         with self._lock:

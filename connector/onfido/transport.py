@@ -18,8 +18,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from functools import partial
 from http import HTTPStatus
 from typing import Any
@@ -28,11 +27,14 @@ from urllib.parse import urlsplit
 import requests
 from urllib3 import exceptions as urllib3_errors
 
+from connector import metrics
 from connector.errors import NO_ANSWER, Code, OnfidoError
 from connector.onfido.authorization import AccessTokens, Authorization
 from connector.onfido.budget import Budget, SharedLimit
 from connector.onfido.decoding import read_pieces
 from connector.onfido.failures import UNREACHABLE_RETRY_AFTER, failure, unreachable
+from connector.onfido.headers import http_date, retry_after
+from connector.onfido.measuring import Measured
 from connector.onfido.pacing import Circuit, HeldBackError, Pace, Queue, RateLimit, Recent
 from connector.onfido.sessions import Session, looking
 from connector.onfido.storage import Storage
@@ -44,8 +46,6 @@ BACKGROUND_WAIT_SECONDS = 2.0  # for a background call, which is repeated later 
 FAIR_SECONDS = 2.0  # a call with less time left does not count as a failure of Onfido when it gets no answer
 DEFAULT_RATE_LIMIT = 400.0  # calls a minute of a live account
 FAILURES_TO_OPEN = 5
-
-_MAX_DIGITS = 10  # of a number of seconds
 
 
 @dataclass(frozen=True)
@@ -177,6 +177,17 @@ class Transport:
         return self._storage.open(call.url, location, self._timeouts(call))
 
     def _exchange(self, call: Call) -> Answer:
+        """Send a call at its turn, and measure it."""
+        measured = Measured(call.method, call.url)
+        try:
+            answer = self._send_at_turn(call)
+        except OnfidoError as error:
+            measured.failed(error, is_held_back=isinstance(error, HeldBackError))
+            raise
+        measured.answered(answer.status)
+        return answer
+
+    def _send_at_turn(self, call: Call) -> Answer:
         """Send a call at its turn, and record its result for the calls after it."""
         host = urlsplit(call.url).netloc.lower()
         circuit = self._circuits.get(host)
@@ -207,6 +218,7 @@ class Transport:
             raise
         finally:
             circuit.leave(lease, is_alive=is_alive)
+            metrics.CIRCUIT_OPEN.labels(urlsplit(call.url).netloc.lower()).set(circuit.is_open)
         return answer
 
     def _ask(self, call: Call) -> Answer:
@@ -231,9 +243,9 @@ class Transport:
                     status=response.status_code,
                     body=b"" if is_file else _read(response, until=time.monotonic() + read_timeout),
                     request_id=response.headers.get("X-Request-Id"),
-                    retry_after=_retry_after(response.headers.get("Retry-After", "")),
+                    retry_after=retry_after(response.headers.get("Retry-After", "")),
                     location=response.headers.get("Location"),
-                    date=_date(response.headers.get("Date", "")),
+                    date=http_date(response.headers.get("Date", "")),
                     file=response if is_file else None,
                 )
                 if is_file:
@@ -277,20 +289,3 @@ def _read(response: requests.Response, *, until: float) -> bytes:
         if time.monotonic() > until:
             raise requests.ReadTimeout("the body took too long")
     return bytes(body[: MAX_BODY_BYTES + 1])
-
-
-def _retry_after(value: str) -> int | None:
-    """Read the header's seconds or HTTP date; None where it is neither."""
-    if value.isascii() and value.isdigit():
-        return int(value) if len(value) <= _MAX_DIGITS else None
-    date = _date(value)
-    return None if date is None else max(0, math.ceil((date - datetime.now(UTC)).total_seconds()))
-
-
-def _date(value: str) -> datetime | None:
-    """Read an HTTP date; None where it is none."""
-    try:
-        date = parsedate_to_datetime(value)
-        return date.replace(tzinfo=date.tzinfo or UTC).astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None

@@ -19,6 +19,7 @@ from typing import Any, Generic, TypeVar
 
 import structlog
 
+from connector import metrics
 from connector.domain.answered import Answered
 from connector.errors import ConnectorError, DirectoryError, OnfidoError
 from connector.services import origin
@@ -188,7 +189,7 @@ class Outbox:
 
     def _note_failure(self, delivery: Delivery, owner: str, error: Exception) -> None:
         history = [*delivery.history, _failure(delivery.attempts, error)]
-        is_hopeless = isinstance(error, Undeliverable) or delivery.attempts >= MAX_ATTEMPTS
+        is_hopeless = _is_hopeless(delivery, error)
         retry_in = None if is_hopeless else retry_delay(delivery.attempts, error)
         with self._database.write() as connection:
             answer = self._start(delivery, _answered(error))
@@ -221,6 +222,14 @@ def retry_delay(attempts: int, error: Exception | None = None) -> float:
 def new_owner() -> str:
     """Return the name under which a worker leases rows."""
     return str(uuid.uuid4())
+
+
+def _is_hopeless(delivery: Delivery, error: Exception) -> bool:
+    return isinstance(error, Undeliverable) or delivery.attempts >= MAX_ATTEMPTS
+
+
+def _measure(delivery: Delivery, result: str, began: float) -> None:
+    metrics.DELIVERIES.labels(delivery.kind, result).observe(time.monotonic() - began)
 
 
 def _check_hope(delivery: Delivery) -> None:

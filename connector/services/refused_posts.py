@@ -17,6 +17,7 @@ from datetime import datetime
 
 import structlog
 
+from connector import metrics
 from connector.domain.events import RefusedPosts
 from connector.errors import DatabaseUnavailable
 from connector.store import refused_posts
@@ -46,6 +47,7 @@ class RefusedPostCounts:
 
     def count(self, provider_id: str, cause: str) -> None:
         """Count one refused post of a provider that exists."""
+        metrics.POSTS_REFUSED.labels(cause).inc()
         now = self._clock()
         with self._lock:
             self._add({(provider_id, cause): RefusedPosts(provider_id, "", cause, 1, now, now)})

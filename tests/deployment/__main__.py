@@ -2,6 +2,7 @@
 
     Containerfile ► hadolint     compose.yaml ► dclint     chart ► helm, Kubernetes' schemas
     nginx.conf ► nginx           haproxy.cfg ► haproxy     systemd ► systemd-analyze
+    alerts and their tests ► promtool
 
 With CI set, a missing tool is a failure; elsewhere its check is left out, and says so.
 """
@@ -27,6 +28,7 @@ from tests.deployment.tools import (
     NGINX,
     NODE,
     OPENSSL,
+    PROMTOOL,
     SYSTEMD_ANALYZE,
     FaultError,
     MissingToolError,
@@ -57,6 +59,8 @@ def _checks(directory: Path) -> Mapping[str, Callable[[], object]]:
         "proxy: Envoy, Traefik": _read_other_proxies,
         "systemd: units": partial(_check_units, directory),
         "systemd: exposure": _check_exposure,
+        "alerts": partial(PROMTOOL.run, "check", "rules", DEPLOY / "chart" / "monitoring" / "alerts.yaml"),
+        "alerts: their tests": partial(PROMTOOL.run, "test", "rules", Path(__file__).parent / "alerts_test.yaml"),
     }
 
 

@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 
 import structlog
 
-from connector import telemetry
+from connector import metrics
 from connector.domain.tenancy import KEEP, REMOVE, UNVERIFY, Tenant, Tenants
 from connector.errors import Code, DirectoryError, RequestError
 from connector.services.journal import Journal
@@ -195,7 +195,7 @@ class DirectoryChecks:
         if is_likely:
             log.info("directory.checked", **counts)
             return
-        telemetry.TOO_MANY_GONE.inc()
+        metrics.TOO_MANY_GONE.inc()
         log.error("directory.too_many_gone", advice=_ADVICE, **counts)
 
     def _settle_gone(self, tenant: Tenant, user_id: str, began: datetime) -> None:

@@ -25,7 +25,7 @@ import structlog
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
-from connector import telemetry
+from connector import metrics
 from connector.domain.events import NO_SIGNATURE, NO_TOKEN, TOO_LARGE, UNREADABLE, WRONG_SIGNATURE
 from connector.domain.notices import DECISION_WAITING, TASK_STARTED
 from connector.domain.studio import MANUAL_REVIEW, TASK_EVENT, WATCHLIST_EVENT
@@ -102,6 +102,8 @@ class Events:
         row = self._row(provider_id, body, digest, event, _first_state(event, access))
         with self._database.write() as connection:
             state = self._store(connection, tenant, event, row)
+        if event.happened_at is not None:
+            metrics.EVENT_AGE.observe(max(0.0, (row["received_at"] - event.happened_at).total_seconds()))
         if state == events.PARKED and event.run_id is not None:
             self.match(provider_id, event.run_id)  # the run may have been recorded meanwhile
         return _received(provider_id, event, state)
@@ -253,7 +255,7 @@ def _received(provider_id: str, event: Event | None, state: str) -> str:
 
     A line of its own has told of a run's status that was applied.
     """
-    telemetry.EVENTS.labels(state).inc()
+    metrics.EVENTS.labels(state).inc()
     if event is not None and event.run is not None and state == events.APPLIED:
         return state
     kind, run_id = (event.kind, event.run_id) if event else (None, None)

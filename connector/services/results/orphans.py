@@ -14,7 +14,7 @@ from datetime import datetime
 import structlog
 from sqlalchemy import Connection
 
-from connector import telemetry
+from connector import metrics
 from connector.domain.history import RUN, of_verification
 from connector.domain.verification import Verification
 from connector.services.journal import Journal
@@ -54,7 +54,7 @@ class Orphans:
             return
         entry = of_verification(verification, self._clock(), cause, actor, RUN, run_id, None, ORPHANED)
         self._journal.record(connection, [entry])
-        telemetry.ORPHANED.inc()
+        metrics.ORPHANED.inc()
         log.warning(
             "run.orphaned",
             verification_id=verification.verification_id,

@@ -15,7 +15,7 @@ from typing import Any
 import structlog
 from sqlalchemy import Connection
 
-from connector import telemetry
+from connector import metrics
 from connector.domain.environment import is_elsewhere
 from connector.domain.history import Change
 from connector.domain.judgement import Rule, Verdict
@@ -192,7 +192,7 @@ class Results:
         values = {**self._values(verification, run, now), **_version(verification, run), **noted}
         moved = status.change(connection, verification, run.status, now, cause, actor, values=values).entry
         changes = [moved, *(self._settle(connection, verification, locked, run, moved) if run.is_final else [])]
-        telemetry.RUNS.labels(run.status if run.is_final else "open").inc()
+        metrics.RUNS.labels(run.status if run.is_final else "open").inc()
         log.info(
             "run.moved",
             provider_id=verification.provider_id,
@@ -251,7 +251,7 @@ def _version(verification: Verification, run: RunSnapshot) -> dict[str, Any]:
 def _warn_if_nothing_was_compared(verification: Verification, run: RunSnapshot) -> None:
     compared = set((run.comparisons or {}).values()) - {Comparison.NOT_COMPARED}
     if run.status == APPROVED and not compared:
-        telemetry.NOTHING_COMPARED.inc()
+        metrics.NOTHING_COMPARED.inc()
         log.warning(
             "run.nothing_compared",
             verification_id=verification.verification_id,

@@ -27,6 +27,7 @@ from connector.services.providers.onfido import Onfido
 from connector.services.providers.registry import Providers, enabled
 from connector.services.results.results import Results
 from connector.services.starting.attempts import VerificationRequest, is_link_expired
+from connector.services.starting.counting import counted
 from connector.services.starting.initiation import Initiation, Started, capture_access
 from connector.services.starting.refusals import Refusals, StartRequest
 from connector.services.timing import Timing
@@ -105,7 +106,7 @@ class Verifications:
         Raises `RequestError` where the request cannot be met, `OnfidoError` where Onfido refuses, fails or cannot be
         reached.
         """
-        with self._refusals.traced(StartRequest(tenant, user_id, provider_id, uris, actor)):
+        with counted("initiate"), self._refusals.traced(StartRequest(tenant, user_id, provider_id, uris, actor)):
             with self._database.read() as connection:
                 refused = self._refusals.ask(connection, provider_id, user_id)
                 provider = enabled(connection, tenant.name, provider_id).limited(tenant.limits.attempts)
@@ -116,6 +117,7 @@ class Verifications:
             started = self._initiation.start(provider, user_id, verification_request, self._timing.interactive())
         return _capture(started, uris)
 
+    @counted("complete")
     def complete(
         self, tenant: Tenant, user_id: str, provider_id: str, uris: Sequence[str], wait: int = 0
     ) -> Completion:
@@ -136,6 +138,7 @@ class Verifications:
         stored = refreshed.stored if refreshed is not None and waited is None else self._stored(verification)
         return Completion(stored.named(uris), waited)
 
+    @counted("resume")
     def resume(
         self, tenant: Tenant, user_id: str, provider_id: str, uris: Sequence[str], request: RunRequest = _PLAIN
     ) -> Capture:

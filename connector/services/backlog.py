@@ -1,0 +1,27 @@
+"""What waits in the database, for the metrics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from connector.metrics.exposition import Backlog
+from connector.services.outbox import Outbox
+from connector.store import backlog
+from connector.store.engine import Database
+
+
+class BacklogReader:
+    """Reads what waits."""
+
+    def __init__(self, database: Database, outbox: Outbox, clock: Callable[[], datetime]) -> None:
+        self._database = database
+        self._outbox = outbox
+        self._clock = clock
+
+    def read(self) -> Backlog:
+        """Return what waits."""
+        with self._database.read() as connection:
+            oldest_due, check = backlog.read(connection)
+        lag = 0.0 if check is None else max(0.0, (self._clock() - check).total_seconds())
+        return Backlog(self._outbox.counts(), oldest_due, lag)
