@@ -23,7 +23,6 @@ from connector.services.application.tasks import Tasks
 from connector.services.application.watchlist import Watchlist
 from connector.services.application.watchlist_monitors import WatchlistMonitors
 from connector.services.application.write_back import WriteBack
-from connector.services.backlog import BacklogReader
 from connector.services.jobs.steps import JobSteps, Kind
 from connector.services.journal import Subscriber
 from connector.services.key_rotation import fingerprint_key, sealing_key
@@ -272,11 +271,6 @@ class Services(Numbers, Providing):
         stories = (self.tasks, watchlist, monitors, self._notices, self.endpoints, *upkeep)
         handlers = [handler for story in stories for handler in story.handlers]
         return Outbox(self.database, [*handlers, *self._handlers], self._vault)
-
-    @part
-    def backlog(self) -> BacklogReader:
-        """Read what waits in the database, for the metrics."""
-        return BacklogReader(self.database, self.outbox, self._clock)
 
 
 def create_services(

@@ -20,6 +20,7 @@ from connector.private_file import make_data_dir
 from connector.services.afterwards import Afterwards
 from connector.services.assurance import VerifiedClaims
 from connector.services.console_sessions import ConsoleSessions
+from connector.services.backlog import BacklogReader
 from connector.services.endpoint_secrets import EndpointSecrets
 from connector.services.health import Health
 from connector.services.journal import Journal, Subscriber
@@ -128,6 +129,11 @@ class Ground:
     def processes(self) -> Processes:
         """List the processes that run, each with its settings."""
         return Processes(self.database, self._fingerprints, self._journal, self._clock)
+
+    @part
+    def backlog(self) -> BacklogReader:
+        """Read what waits in the database, for the metrics."""
+        return BacklogReader(self.database, self._clock)
 
     @part
     def signing_keys(self) -> SigningKeys:

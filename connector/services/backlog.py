@@ -6,22 +6,21 @@ from collections.abc import Callable
 from datetime import datetime
 
 from connector.metrics.exposition import Backlog
-from connector.services.outbox import Outbox
-from connector.store import backlog
+from connector.store import backlog, delivery_counts
 from connector.store.engine import Database
 
 
 class BacklogReader:
     """Reads what waits."""
 
-    def __init__(self, database: Database, outbox: Outbox, clock: Callable[[], datetime]) -> None:
+    def __init__(self, database: Database, clock: Callable[[], datetime]) -> None:
         self._database = database
-        self._outbox = outbox
         self._clock = clock
 
     def read(self) -> Backlog:
         """Return what waits."""
         with self._database.read() as connection:
             oldest_due, check = backlog.read(connection)
+            rows = delivery_counts.count(connection)
         lag = 0.0 if check is None else max(0.0, (self._clock() - check).total_seconds())
-        return Backlog(self._outbox.counts(), oldest_due, lag)
+        return Backlog(rows, oldest_due, lag)
