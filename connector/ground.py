@@ -19,8 +19,8 @@ from connector.part import part
 from connector.private_file import make_data_dir
 from connector.services.afterwards import Afterwards
 from connector.services.assurance import VerifiedClaims
-from connector.services.console_sessions import ConsoleSessions
 from connector.services.backlog import BacklogReader
+from connector.services.console_sessions import ConsoleSessions
 from connector.services.endpoint_secrets import EndpointSecrets
 from connector.services.health import Health
 from connector.services.journal import Journal, Subscriber
