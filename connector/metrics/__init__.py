@@ -9,6 +9,8 @@ Labels have few values, all of them ours: no id, no name, no path that a caller 
 
 from __future__ import annotations
 
+from datetime import datetime
+
 from prometheus_client import Counter, Gauge, Histogram
 
 _REQUEST_SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 40.0)
@@ -60,3 +62,9 @@ DELIVERIES = Histogram(
     ["kind", "result"],
     buckets=_CALL_SECONDS,
 )
+
+
+def observe_age(happened_at: datetime | None, received_at: datetime) -> None:
+    """Count how old an event was when it came; clocks that differ make none younger than nothing."""
+    if happened_at is not None:
+        EVENT_AGE.observe(max(0.0, (received_at - happened_at).total_seconds()))

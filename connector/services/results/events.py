@@ -102,10 +102,9 @@ class Events:
         row = self._row(provider_id, body, digest, event, _first_state(event, access))
         with self._database.write() as connection:
             state = self._store(connection, tenant, event, row)
-        if event.happened_at is not None:
-            metrics.EVENT_AGE.observe(max(0.0, (row["received_at"] - event.happened_at).total_seconds()))
         if state == events.PARKED and event.run_id is not None:
             self.match(provider_id, event.run_id)  # the run may have been recorded meanwhile
+        metrics.observe_age(event.happened_at, row["received_at"])
         return _received(provider_id, event, state)
 
     def refuse_too_large(self, tenant: Tenant, provider_id: str) -> None:
@@ -251,10 +250,7 @@ def _why_not_signed(access: WebhookAccess, signature: str | None) -> str:
 
 
 def _received(provider_id: str, event: Event | None, state: str) -> str:
-    """Count and log an event, which is not read where it is a duplicate; return its state.
-
-    A line of its own has told of a run's status that was applied.
-    """
+    """Count an event (a duplicate is None), log it where no line tells of its run's status; return its state."""
     metrics.EVENTS.labels(state).inc()
     if event is not None and event.run is not None and state == events.APPLIED:
         return state
