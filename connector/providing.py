@@ -10,6 +10,7 @@ from connector.services.providers.health_checks import HealthChecks
 from connector.services.providers.progress import SetupProgress
 from connector.services.providers.setup import Setup
 from connector.services.providers.trial import Trials
+from connector.services.providers.usage import ProviderUsage
 from connector.services.providers.webhook_token import WebhookTokens
 
 
@@ -32,6 +33,11 @@ class Providing(Ground):
     def health_records(self) -> HealthRecords:
         """Keep the last check of each provider."""
         return HealthRecords(self.database, self._journal, self._clock)
+
+    @part
+    def provider_usage(self) -> ProviderUsage:
+        """Count what depends on providers."""
+        return ProviderUsage(self.database, self.providers)
 
     @part
     def setup_progress(self) -> SetupProgress:

@@ -104,8 +104,8 @@ HOUSE: Mapping[str, Room] = {
         "flask flask_smorest flask_swagger_ui marshmallow sqlalchemy.exc structlog webargs werkzeug",
     ),
     "console": room(
-        f"{_FLOOR} access api connections http settings services services.providers services.results services.starting "
-        "services.lookup services.people services.application services.assurance services.signing",
+        f"{_FLOOR} access api connections http settings shipped services services.providers services.results "
+        "services.starting services.lookup services.people services.application services.assurance services.signing",
         "authlib babel flask flask_babel flask_bootstrap flask_wtf joserfc markupsafe structlog werkzeug wtforms",
     ),
     "app": room(f"{_FLOOR} access api bootstrap connections console ground services settings", "flask"),

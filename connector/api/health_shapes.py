@@ -21,7 +21,7 @@ class HealthSchema(ma.Schema):
 
     `state` is `unknown` where Onfido did not answer when it was asked last (`triedAt`). `knownState`, `checks` and
     `ageSeconds` are of the last time that it answered (`checkedAt`); `goodAt` is when nothing failed last.
-    `isOutdated`: the provider was changed since.
+    `isOutdated`: the provider was changed since. `lastEventAt` is when Onfido last posted.
     """
 
     providerId = fields.String(required=True)
@@ -34,6 +34,7 @@ class HealthSchema(ma.Schema):
     checkedAt = fields.String(required=True, allow_none=True, metadata=_TIME)
     ageSeconds = fields.Integer(required=True, allow_none=True, metadata={"example": 5400})
     goodAt = fields.String(required=True, allow_none=True, metadata=_TIME)
+    lastEventAt = fields.String(required=True, allow_none=True, metadata=_TIME)
     failed = fields.List(fields.String(), required=True)
     checks = fields.List(fields.Nested(CheckSchema), required=True)
 
@@ -64,6 +65,7 @@ def health_body(health: Health, now: datetime) -> dict[str, Any]:
         "checkedAt": timestamp(health.checked_at),
         "ageSeconds": age,
         "goodAt": timestamp(health.good_at),
+        "lastEventAt": timestamp(health.last_event_at),
         "failed": health.failed,
         "checks": health.checks,
     }

@@ -13,7 +13,7 @@ from connector.api.parsing import Blueprint
 from connector.api.progress_shapes import ProgressSchema, progress_body
 from connector.api.provider_shapes import ProviderRequestSchema
 from connector.api.providers import PREFIX, read_config
-from connector.api.setup_shapes import MatchImpactSchema, ReadinessSchema, WebhookSchema
+from connector.api.setup_shapes import MatchImpactSchema, ReadinessSchema, UsageSchema, WebhookSchema
 from connector.api.shares import Lasting
 from connector.domain.readiness import Readiness
 from connector.errors import Code
@@ -22,6 +22,7 @@ from connector.services.providers.health import HealthRecords
 from connector.services.providers.progress import SetupProgress
 from connector.services.providers.setup import Setup, Webhook
 from connector.services.providers.trial import Trials
+from connector.services.providers.usage import ProviderUsage, Usage
 
 blueprint = Blueprint(
     "setup", __name__, errors=PROVIDER_ERRORS, url_prefix=PREFIX, description="Setting providers up at Onfido"
@@ -87,6 +88,19 @@ def get_health(provider_id: str) -> dict[str, Any]:
     Onfido is not asked. To check now, test the connection.
     """
     return health_body(_health().of(g.tenant, provider_id), _health().now())
+
+
+@blueprint.get("/<provider_id>/usage")
+@blueprint.requires("internal_idvp_view")
+@blueprint.refuses(Code.PROVIDER_NOT_FOUND)
+@blueprint.response(200, UsageSchema)
+def get_usage(provider_id: str) -> Usage:
+    """Report how much depends on a provider, before it is disabled or removed.
+
+    Each number is counted up to 1000, which stands for 1000 or more.
+    """
+    usage: ProviderUsage = current_app.extensions["services"].provider_usage
+    return usage.of(g.tenant, provider_id)
 
 
 @blueprint.get("/<provider_id>/setup-progress")

@@ -51,3 +51,11 @@ class WebhookSchema(ma.Schema):
     events = fields.List(fields.String(), required=True)
     environments = fields.List(fields.String(), required=True)
     is_new = Flag(required=True, data_key="isNew")
+
+
+class UsageSchema(ma.Schema):
+    """How much depends on a provider; 1000 stands for 1000 or more."""
+
+    open_verifications = fields.Integer(required=True, data_key="openVerifications", metadata={"example": 12})
+    verifications = fields.Integer(required=True, metadata={"example": 1000})
+    verified_claims = fields.Integer(required=True, data_key="verifiedClaims", metadata={"example": 1000})

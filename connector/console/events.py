@@ -1,7 +1,160 @@
-"""The events that Onfido posted: whether it reaches us."""
+"""The events that Onfido posted: whether it reaches us, what became of each, and which posts were refused."""
 
 from __future__ import annotations
 
+import json
+
+from flask import g, redirect, render_template, url_for
+from flask_babel import gettext as _
+from flask_babel import ngettext
+from werkzeug.wrappers import Response
+
+from connector.console.confirm import confirm
+from connector.console.filters import Choice, Filters
+from connector.console.ground import use_cases
+from connector.console.notices import notify
 from connector.console.story import Story
+from connector.console.viewer import actor
+from connector.domain.events import EVENT_STATES, EventFilter, RefusedPosts, StoredEvent, delay
+from connector.domain.ids import normal_id
+from connector.domain.verification_filter import read_period
+from connector.services.cursors import Page
+from connector.services.lookup.events import EventLookup
+from connector.services.providers.registry import Providers
 
 story = Story("events")
+
+VIEW, REPLAY = "internal_idv_claim_view", "internal_idvp_update"
+SHOWN = 25
+
+
+@story.page(scope=VIEW)
+def show_list() -> str:
+    """Show what Onfido posted, the latest first."""
+    names = _provider_names()
+    filters = _filters(names)
+    since, before = read_period(filters.value("from"), filters.value("to"))
+    run_id = filters.value("run")
+    criteria = EventFilter(
+        provider_id=filters.value("provider"),
+        run_id=None if run_id is None else normal_id(run_id),
+        state=filters.value("state"),
+        kind=filters.value("kind"),
+        since=since,
+        before=before,
+    )
+    page = _lookup().page(g.tenant, criteria, limit=SHOWN, cursor=filters.cursor)
+    refused = _lookup().refused(g.tenant, criteria.provider_id)
+    return render_template(
+        "console/events/list.html",
+        page=page,
+        filters=filters,
+        names=names,
+        refused=refused,
+        causes=_causes(),
+        delay=delay,
+        sentence=_sentence(page, refused),
+        older_url=filters.page_url(page.next_cursor),
+        newest_url=filters.url() if filters.cursor else "",
+    )
+
+
+@story.page("/<event_id>", scope=VIEW)
+def show_event(event_id: str) -> str:
+    """Show one event, without its body."""
+    return _event_page(_lookup().get(g.tenant, event_id))
+
+
+@story.act("/<event_id>/body", scope=VIEW)
+def show_body(event_id: str) -> str:
+    """Show one event with its body, which is written to the audit log."""
+    body = _lookup().body(g.tenant, event_id, actor())
+    text = json.dumps(json.loads(body), indent=2, ensure_ascii=False)
+    return _event_page(_lookup().get(g.tenant, event_id), text)
+
+
+@story.page("/<event_id>/replay", scope=REPLAY)
+def ask_replay(event_id: str) -> str:
+    """Ask before an event is applied again."""
+    event = _lookup().get(g.tenant, event_id)
+    return confirm(
+        _("Apply this event again?"),
+        _("It does nothing if it was applied meanwhile. It is written to the audit log."),
+        verb=_("Apply again"),
+        action=url_for(".replay", event_id=event.event_id),
+        back=url_for(".show_event", event_id=event.event_id),
+        is_harmless=True,
+    )
+
+
+@story.act("/<event_id>/replay", scope=REPLAY)
+def replay(event_id: str) -> Response:
+    """Apply an event again."""
+    state = _lookup().replay(g.tenant, event_id, actor())
+    if state == "parked":
+        notify(_("The event still waits: its run is not known yet, or Onfido is being asked about it."), kind="wait")
+    else:
+        notify(_("The event is applied."))
+    return redirect(url_for(".show_event", event_id=event_id))
+
+
+def _event_page(event: StoredEvent, body: str = "") -> str:
+    name = _provider_names().get(event.provider_id, "")
+    return render_template(
+        "console/events/event.html",
+        event=event,
+        body=body,
+        name=name,
+        delay=delay(event),
+        sentence=_words(event),
+        may_view=g.viewer.may("internal_idvp_view"),
+    )
+
+
+def _words(event: StoredEvent) -> str:
+    words: dict[str, str] = {
+        "applied": _("It was applied: what it says is in the verification."),
+        "parked": _("It waits until its run is known, or until Onfido was asked for what it lacks."),
+        "noted": _("It means nothing here: another application's run, or an event that is not used."),
+    }
+    return words.get(event.state, "")
+
+
+def _sentence(page: Page[StoredEvent], refused: list[RefusedPosts]) -> str:
+    if page.rows:
+        return str(_("Onfido reaches the connector."))
+    if refused:
+        number = sum(each.number for each in refused)
+        return str(ngettext("No event, but %(num)s refused post.", "No event, but %(num)s refused posts.", number))
+    return str(_("Nothing has come from Onfido that matches."))
+
+
+def _filters(names: dict[str, str]) -> Filters:
+    states = {"applied": _("Applied"), "parked": _("Parked"), "noted": _("Noted")}
+    return Filters(
+        Choice("state", _("State"), {state: states[state] for state in sorted(EVENT_STATES)}),
+        Choice("provider", _("Provider"), names),
+        text={"kind": _("Kind"), "run": _("Run")},
+        dates={"from": _("From"), "to": _("To")},
+    )
+
+
+def _causes() -> dict[str, str]:
+    """Return the causes for which posts are refused, in words."""
+    return {
+        "wrong_signature": _("Signed with another token than the one that is registered here"),
+        "no_signature": _("Not signed: somebody else than Onfido, or a proxy that drops the header"),
+        "no_token": _("No webhook token is registered here"),
+        "unreadable": _("Signed, but no event can be read from it"),
+        "too_large": _("Larger than events of Onfido's are"),
+    }
+
+
+def _provider_names() -> dict[str, str]:
+    providers: Providers = use_cases().providers
+    return {each.provider_id: each.name for each in providers.all(g.tenant)}
+
+
+def _lookup() -> EventLookup:
+    lookup: EventLookup = use_cases().event_lookup
+    return lookup

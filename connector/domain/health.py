@@ -25,7 +25,8 @@ AFTER_SILENCE = timedelta(minutes=15)  # where Onfido did not answer
 class Health:
     """What is known of a provider; `checks` and `checked_at` are of the last time that Onfido answered.
 
-    `changed_at` is the last change of the provider, `is_checking` says whether a check is under way.
+    `changed_at` is the last change of the provider, `is_checking` says whether a check is under way, `last_event_at` is
+    when Onfido last posted.
     """
 
     provider_id: str
@@ -38,6 +39,7 @@ class Health:
     is_good: bool | None = None
     good_at: datetime | None = None
     checks: Sequence[Check] = ()
+    last_event_at: datetime | None = None
 
     @property
     def known_state(self) -> str:

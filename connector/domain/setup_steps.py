@@ -203,7 +203,7 @@ _STEPS: Sequence[tuple[str, str, Callable[[Provider, SetupFacts], State | None]]
     ("events", "Onfido reaches the connector", _events),
     ("attributes", "Attributes are mapped", _attributes),
     ("comparisons", "Comparisons arrive", _comparisons),
-    ("users", "Users can be detected", _users),
+    ("users", "Users can be found", _users),
     ("application", "The application is told", _application),
 )
 NAMES = tuple(name for name, _, _ in _STEPS)

@@ -15,7 +15,8 @@ from sqlalchemy import Connection, Row, Select, case, or_, select, update
 from connector.domain.health import Health
 from connector.domain.readiness import Check
 from connector.store.dialect import insert
-from connector.store.models import providers
+from connector.store.events import STATES
+from connector.store.models import events, providers
 from connector.store.provider_models import provider_health
 
 _T = provider_health.c
@@ -25,8 +26,17 @@ _PUT = insert(
         index_elements=[_T.provider_id], set_={"due_at": statement.excluded.due_at}
     ),
 )
+_LAST_EVENTS = tuple(
+    select(events.c.received_at)
+    .where(events.c.provider_id == providers.c.id, events.c.state == state)
+    .order_by(events.c.received_at.desc())
+    .limit(1)
+    .scalar_subquery()
+    .label(f"last_{state}")
+    for state in STATES
+)
 _FIELDS = (_T.lease_until, _T.tried_at, _T.is_answered, _T.checked_at, _T.is_good, _T.good_at, _T.checks)
-_SELECT = select(providers.c.id, providers.c.name, providers.c.updated_at, *_FIELDS)
+_SELECT = select(providers.c.id, providers.c.name, providers.c.updated_at, *_FIELDS, *_LAST_EVENTS)
 
 
 @dataclass(frozen=True)
@@ -123,4 +133,5 @@ def _health(row: Row[Any], now: datetime | None) -> Health:
         is_good=row.is_good,
         good_at=row.good_at,
         checks=tuple(Check(**each) for each in row.checks or ()),
+        last_event_at=max((at for state in STATES if (at := getattr(row, f"last_{state}")) is not None), default=None),
     )

@@ -68,6 +68,7 @@ OPERATIONS = (
     Operation("POST", PROVIDERS + "/{provider_id}/test-connection", "internal_idvp_update", takes_body=False),
     Operation("POST", PROVIDERS + "/test-configuration", "internal_idvp_add"),
     Operation("POST", PROVIDERS + "/{provider_id}/test-configuration", "internal_idvp_update"),
+    Operation("GET", PROVIDERS + "/{provider_id}/usage", "internal_idvp_view"),
     Operation("GET", PROVIDERS + "/{provider_id}/setup-progress", "internal_idvp_view"),
     Operation("GET", PROVIDERS + "/health", "internal_idvp_view"),
     Operation("GET", PROVIDERS + "/{provider_id}/health", "internal_idvp_view"),

@@ -92,7 +92,8 @@ def configure(world: World, admin: Caller, application: Application) -> None:
     done(admin.get(PROVIDERS, params={"filter": "name sw o"}))
     done(admin.get(path))
     done(admin.get(f"{path}/setup-guide"))
-    done(admin.get(f"{path}/setup-progress"))
+    for part in ("setup-progress", "usage"):
+        done(admin.get(f"{path}/{part}"))
     done(admin.post(f"{path}/test-connection", None))
     tried = provider_body(world.simulator, name="tried", configProperties=properties)
     for where in (PROVIDERS, path):

@@ -16,7 +16,7 @@ from connector.services.providers.health_checks import MOST_DUE, CheckProvider
 from connector.services.upkeep import Sweep
 from connector.store.models import history, outbox, providers
 from connector.store.provider_models import provider_health
-from tests.bodies import API_TOKEN, WORKFLOW_ID, config_properties, provider_body
+from tests.bodies import API_TOKEN, WORKFLOW_ID, config_properties, event_body, provider_body
 from tests.contract.wire import PROVIDERS, UNKNOWN_ID, assert_error
 from tests.harness import Caller, World
 from tests.loopback import Quiet, serving
@@ -257,3 +257,17 @@ def test_one_sweep_queues_a_bounded_number(world: World, admin: Caller) -> None:
     assert len(sweep(world)) == MOST_DUE
     assert len(sweep(world)) == 2
     assert sweep(world) == []
+
+
+def test_the_last_event_is_told_and_what_depends_on_a_provider_is_counted(world: World, admin: Caller) -> None:
+    assert health(admin, world.provider_id)["lastEventAt"] is None
+    path = f"{PROVIDERS}/{world.provider_id}/usage"
+    assert admin.get(path).json() == {"openVerifications": 0, "verifications": 0, "verifiedClaims": 0}
+    run_id = world.start(world.add_user("ann"))
+    assert admin.get(path).json() == {"openVerifications": 1, "verifications": 1, "verifiedClaims": 0}
+    clear: dict[str, str | None] = dict.fromkeys(("first_name", "last_name", "date_of_birth"), "clear")
+    assert world.post_event(event_body(run_id, comparisons=clear)).status_code == 200
+    assert admin.get(path).json() == {"openVerifications": 0, "verifications": 1, "verifiedClaims": 3}
+    assert health(admin, world.provider_id)["lastEventAt"] is not None
+    others = world.connector.as_admin(OTHERS)
+    assert_error(others.get(path), 404, "IDVP-60000")

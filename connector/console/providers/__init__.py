@@ -2,9 +2,25 @@
 
 from __future__ import annotations
 
-from connector.console.providers import attributes, capture, workflow
+from connector.console.providers import (
+    attributes,
+    capture,
+    changes,
+    create,
+    danger,
+    general,
+    limits,
+    listing,
+    secrets,
+    setup,
+    told,
+    transfer,
+    workflow,
+)
 from connector.console.story import Story
 
 story = Story("providers")
+for _part in (listing, create, transfer, setup, general, told, limits, secrets, changes, danger):
+    _part.install(story)
 for _tab in (attributes, workflow, capture):
     _tab.install(story)

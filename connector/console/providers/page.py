@@ -22,6 +22,7 @@ TABS = (
     ("attributes", _l("Attributes")),
     ("workflow", _l("Workflow")),
     ("capture", _l("Capture")),
+    ("general", _l("General")),
     ("notices", _l("Notices")),
     ("limits", _l("Limits")),
     ("secrets", _l("Secrets")),

@@ -1,0 +1,76 @@
+"""A provider as a file: its configuration without secrets, and what a file would change."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import marshmallow as ma
+
+from connector.api.provider_shapes import ProviderRequestSchema, provider_body, provider_config
+from connector.domain.provider import SECRETS, Provider, ProviderConfig
+from connector.errors import InvalidField
+
+_OF_ONE = ("id",)  # members that belong to one provider and not to its configuration
+_NESTED = ("claims", "configProperties", "studio")
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A property that a file would change, as text."""
+
+    name: str
+    before: str
+    after: str
+
+
+def file_of(provider: Provider) -> dict[str, Any]:
+    """Return a provider as its file has it."""
+    body = provider_body(provider)
+    properties = [each for each in body["configProperties"] if not each["isSecret"]]
+    return {name: value for name, value in body.items() if name not in _OF_ONE} | {"configProperties": properties}
+
+
+def read_file(raw: bytes) -> dict[str, Any]:
+    """Read a file; secrets that it holds all the same are left out. Raise `InvalidField` for what is no provider."""
+    try:
+        body = json.loads(raw.decode())
+    except (ValueError, RecursionError) as error:
+        raise InvalidField("file", "must be JSON") from error
+    if not isinstance(body, dict):
+        raise InvalidField("file", "must be a provider, as it was exported")
+    properties = body.get("configProperties")
+    if isinstance(properties, list):
+        kept = [each for each in properties if isinstance(each, dict) and each.get("key") not in SECRETS.values()]
+        body = body | {"configProperties": kept}
+    config_of(body)
+    return body
+
+
+def config_of(file: Mapping[str, Any]) -> ProviderConfig:
+    """Return the configuration that a file describes; raise `InvalidField` for what is none."""
+    try:
+        return provider_config(ProviderRequestSchema(unknown=ma.EXCLUDE).load(dict(file)))
+    except ma.ValidationError as error:
+        raise InvalidField("file", f"must be a provider: {json.dumps(error.messages)}") from error
+
+
+def differences(provider: Provider, file: Mapping[str, Any]) -> Iterator[Difference]:
+    """Yield what a file would change of a provider."""
+    before, after = _flat(file_of(provider)), _flat(file)
+    for name in sorted(before.keys() | after.keys()):
+        if before.get(name) != after.get(name):
+            yield Difference(name, before.get(name, ""), after.get(name, ""))
+
+
+def _flat(body: Mapping[str, Any]) -> dict[str, str]:
+    """Return a file's properties by name."""
+    rows = {name: value for name, value in body.items() if name not in (*_OF_ONE, *_NESTED)}
+    rows |= {f"claims.{each['localClaim']}": each["idvpClaim"] for each in body.get("claims") or []}
+    rows |= {each["key"]: each.get("value") for each in body.get("configProperties") or []}
+    rows |= {f"studio.{name}": value for name, value in (body.get("studio") or {}).items()}
+    return {
+        name: each if isinstance(each, str) else json.dumps(each, ensure_ascii=False) for name, each in rows.items()
+    }

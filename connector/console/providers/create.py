@@ -1,0 +1,133 @@
+"""Registering a provider in one form, which tests before it saves.
+
+The form is posted in the background where there is JavaScript: then the page stays, and so does the token in its field.
+It is never sent back by the server.
+"""
+
+from __future__ import annotations
+
+from flask import Response, g, make_response, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from werkzeug.wrappers import Response as BaseResponse
+from wtforms import RadioField, SelectField, StringField
+from wtforms.fields.choices import SelectChoice
+from wtforms.validators import InputRequired, Length, Optional
+
+from connector.console.confirm import is_part_wanted
+from connector.console.forms import Form, SecretField
+from connector.console.ground import use_cases
+from connector.console.notices import notify
+from connector.console.providers import health_words, page
+from connector.console.providers.listing import REGIONS
+from connector.console.story import Story
+from connector.console.viewer import actor
+from connector.domain.provider import Provider, ProviderConfig
+from connector.domain.readiness import Readiness
+from connector.errors import InvalidField, RequestError
+from connector.services.providers.trial import Trials
+from connector.shipped import dialects
+
+ADD = "internal_idvp_add"
+FIELDS = {
+    "configProperties.token": "token",
+    "configProperties.client_id": "client_id",
+    "configProperties.client_secret": "client_secret",
+    "configProperties.workflow_id": "workflow_id",
+    "configProperties.base_url": "base_url",
+}
+
+
+class CreateForm(Form):
+    """What a provider needs to begin with."""
+
+    name = StringField(
+        _l("Name"),
+        [InputRequired(_l("must not be empty")), Length(max=255)],
+        description=_l("How administrators tell it from others."),
+        default="Onfido",
+    )
+    region = RadioField(
+        _l("Region"),
+        choices=[SelectChoice(url, label) for url, label in REGIONS.items()],
+        default=next(iter(REGIONS)),
+        validators=[Optional()],
+    )
+    token = SecretField(
+        _l("API token"), description=_l("From Onfido's dashboard. It is kept encrypted, and never shown.")
+    )
+    workflow_id = StringField(
+        _l("Workflow id"),
+        [InputRequired(_l("must not be empty"))],
+        description=_l("From Onfido Studio: a UUID."),
+    )
+    dialect = SelectField(
+        _l("Attributes"),
+        choices=[SelectChoice("wso2", "WSO2"), SelectChoice("oidc", "OpenID Connect")],
+        description=_l("How your identity provider names them. Each can be changed later."),
+    )
+    client_id = StringField(_l("Client id"), [Optional()], description=_l("With its secret, in place of a token."))
+    client_secret = SecretField(_l("Client secret"))
+    base_url = StringField(_l("Base URL"), [Optional()], description=_l("In place of the region."))
+
+
+def install(story: Story) -> None:
+    """Add the form to the story of providers."""
+    story.form("/new", scope=ADD)(create)
+
+
+def create() -> str | BaseResponse:
+    """Show the form; test what it says, and register the provider."""
+    form = CreateForm()
+    if request.method == "GET":
+        return render_template("console/providers/new.html", form=form, readiness=None)
+    readiness = None
+    try:
+        if not form.validate():
+            return _again(form, None)
+        config = _config(form)
+        if request.form.get("do") != "save":
+            readiness = _trials().of_new(g.tenant, config)
+            if not readiness.passed:
+                return _again(form, readiness)
+        return _saved(page.registry().add(g.tenant, config, actor()))
+    except InvalidField as error:
+        form.reject(error, FIELDS)
+    except RequestError as error:
+        form.name.errors = [*form.name.errors, error.description]
+    return _again(form, readiness)
+
+
+def _config(form: CreateForm) -> ProviderConfig:
+    return ProviderConfig(
+        name=(form.name.data or "").strip(),
+        is_enabled=True,
+        claims=dialects()[form.dialect.data],
+        workflow_id=(form.workflow_id.data or "").strip(),
+        base_url=(form.base_url.data or "").strip() or form.region.data or next(iter(REGIONS)),
+        api_token=form.token.data or None,
+        client_id=(form.client_id.data or "").strip() or None,
+        client_secret=form.client_secret.data or None,
+    )
+
+
+def _again(form: CreateForm, readiness: Readiness | None) -> str:
+    template = "console/providers/new_result.html" if is_part_wanted() else "console/providers/new.html"
+    return render_template(
+        template, form=form, readiness=readiness, states=health_words.CHECKS, names=health_words.check_names()
+    )
+
+
+def _saved(provider: Provider) -> BaseResponse:
+    notify(_("%(name)s is registered. These steps remain.", name=provider.name))
+    url = url_for(".show_setup", provider_id=provider.provider_id)
+    if not is_part_wanted():
+        return redirect(url)
+    response: Response = make_response("", 204)
+    response.headers["HX-Redirect"] = url
+    return response
+
+
+def _trials() -> Trials:
+    trials: Trials = use_cases().trials
+    return trials

@@ -1,0 +1,82 @@
+"""The list of providers: whether every one is healthy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from flask import g, render_template
+from flask_babel import gettext as _
+
+from connector.console.filters import Choice, Filters
+from connector.console.ground import use_cases
+from connector.console.providers import health_words, page
+from connector.console.story import Story
+from connector.domain.health import STATES, Health
+from connector.domain.provider import Provider
+from connector.services.providers.health import HealthRecords
+
+REGIONS = {
+    "https://api.eu.onfido.com/v3.6": "EU",
+    "https://api.us.onfido.com/v3.6": "US",
+    "https://api.ca.onfido.com/v3.6": "Canada",
+}
+
+
+@dataclass(frozen=True)
+class Line:
+    """A provider as the list shows it."""
+
+    provider: Provider
+    health: Health
+    region: str
+
+
+def install(story: Story) -> None:
+    """Add the list to the story of providers."""
+    story.page(scope=page.VIEW)(show_list)
+
+
+def show_list() -> str:
+    """Show all providers with the last check of each."""
+    records: HealthRecords = use_cases().health_records
+    health = records.all(g.tenant)
+    filters = _filters()
+    by_id = {each.provider_id: each for each in health}
+    lines = [
+        Line(provider, by_id[provider.provider_id], region_of(provider))
+        for provider in page.registry().all(g.tenant)
+        if provider.provider_id in by_id
+    ]
+    return render_template(
+        "console/providers/list.html",
+        lines=[line for line in lines if _matches(line, filters)],
+        has_any=bool(lines),
+        filters=filters,
+        sentence=health_words.list_sentence(health),
+        states=health_words.HEALTH,
+        failed=health_words.failed_words,
+    )
+
+
+def region_of(provider: Provider) -> str:
+    """Return the region of a provider, or the host of its base URL."""
+    return REGIONS.get(provider.base_url) or provider.base_url.partition("://")[2].partition("/")[0]
+
+
+def _filters() -> Filters:
+    states: Mapping[str, str] = {name: str(health_words.HEALTH[name].text) for name in STATES}
+    return Filters(
+        Choice("health", _("Health"), states),
+        Choice("environment", _("Environment"), {"live": _("Live"), "sandbox": _("Sandbox")}),
+        Choice("enabled", _("Enabled"), {"yes": _("Yes"), "no": _("No")}),
+    )
+
+
+def _matches(line: Line, filters: Filters) -> bool:
+    chosen = {
+        "health": line.health.state,
+        "environment": line.provider.environment,
+        "enabled": "yes" if line.provider.is_enabled else "no",
+    }
+    return all(filters.value(name) in (None, value) for name, value in chosen.items())

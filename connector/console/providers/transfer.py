@@ -1,0 +1,74 @@
+"""A provider as a file: written without secrets, and read with the differences shown before anything is changed."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from flask import Response as FileResponse
+from flask import g, redirect, request, url_for
+from flask_babel import gettext as _
+from werkzeug.utils import secure_filename
+from werkzeug.wrappers import Response
+
+from connector.api.provider_file import Difference, config_of, differences, file_of, read_file
+from connector.console.notices import notify
+from connector.console.providers import page
+from connector.console.story import Story
+from connector.console.viewer import actor
+from connector.domain.provider import Provider
+from connector.errors import InvalidField, RequestError
+
+LARGEST = 65_536  # bytes of a file; what the API takes at most
+
+
+def install(story: Story) -> None:
+    """Add both directions to the story of providers."""
+    story.page("/<provider_id>/export", scope=page.VIEW)(export)
+    story.page("/<provider_id>/import", scope=page.UPDATE)(show_import)
+    story.act("/<provider_id>/import", scope=page.UPDATE)(take_file)
+
+
+def export(provider_id: str) -> Response:
+    """Return a provider's configuration as a file, without its secrets."""
+    provider = page.find(provider_id)
+    name = secure_filename(provider.name) or "provider"
+    text = json.dumps(file_of(provider), indent=2, ensure_ascii=False) + "\n"
+    headers = {"Content-Disposition": f'attachment; filename="{name}.json"'}
+    return FileResponse(text, mimetype="application/json", headers=headers)
+
+
+def show_import(provider_id: str) -> str:
+    """Show the form for a file."""
+    return _page(page.find(provider_id))
+
+
+def take_file(provider_id: str) -> str | Response:
+    """Show what a file would change; apply it, where that was shown before."""
+    provider = page.find(provider_id)
+    try:
+        file = read_file(_given())
+        if request.form.get("do") != "apply":
+            return _page(provider, text=json.dumps(file), changes=list(differences(provider, file)))
+        page.registry().change(g.tenant, provider_id, config_of(file), actor())
+    except (InvalidField, RequestError) as error:
+        return _page(provider, error=error.description)
+    notify(_("The file is applied. Secrets are as they were."))
+    return redirect(url_for(".show_general", provider_id=provider_id))
+
+
+def _given() -> bytes:
+    """Return the file: uploaded, or as it was shown before."""
+    file = request.files.get("file")
+    raw = file.read(LARGEST + 1) if file is not None and file.filename else request.form.get("text", "").encode()
+    if len(raw) > LARGEST:
+        raise InvalidField("file", f"must have at most {LARGEST} bytes")
+    if not raw.strip():
+        raise InvalidField("file", "must be chosen")
+    return raw
+
+
+def _page(provider: Provider, *, text: str = "", changes: list[Difference] | None = None, error: str = "") -> str:
+    sentence = _("A file changes everything but the secrets. Differences are shown first.")
+    more: dict[str, Any] = {"text": text, "differences": changes, "error": error}
+    return page.show_tab("console/providers/import.html", provider, "general", sentence, **more)

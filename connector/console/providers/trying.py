@@ -1,0 +1,27 @@
+"""Trying a change at Onfido before it is saved."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import g
+
+from connector.console.ground import use_cases
+from connector.console.providers import page
+from connector.domain.provider import Provider, ProviderConfig
+from connector.services.providers.trial import Trials
+
+
+def refused_by_onfido(provider: Provider, **changes: Any) -> str:
+    """Return what fails with a change, in words; empty where nothing does, or nothing that Onfido is asked about.
+
+    Raises `InvalidField` for what could not be saved either.
+    """
+    trials: Trials = use_cases().trials
+    kept = {name: getattr(provider, name) for name in page.KEPT}
+    config = ProviderConfig(**kept | changes)
+    is_other = trials.has_other_access(g.tenant, provider.provider_id, config)
+    if not is_other and config.workflow_id == provider.workflow_id:
+        return ""
+    readiness = trials.of_change(g.tenant, provider.provider_id, config)
+    return " ".join(check.detail for check in readiness.checks if check.passed is False)

@@ -1,0 +1,39 @@
+"""How much depends on a provider: what is counted before it is disabled or removed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from connector.domain.tenancy import Tenant
+from connector.services.providers.registry import Providers
+from connector.store import provider_usage
+from connector.store.engine import Database
+
+MOST = 1000  # which stands for as many or more: to count more would take longer the more there are
+
+
+@dataclass(frozen=True)
+class Usage:
+    """Numbers, each counted up to `MOST`."""
+
+    open_verifications: int
+    verifications: int
+    verified_claims: int
+
+
+class ProviderUsage:
+    """Counts what depends on a provider; the method takes the tenant."""
+
+    def __init__(self, database: Database, providers: Providers) -> None:
+        self._database = database
+        self._providers = providers
+
+    def of(self, tenant: Tenant, provider_id: str) -> Usage:
+        """Return how much depends on a provider; raise `RequestError` where there is none."""
+        self._providers.get(tenant, provider_id)
+        with self._database.read() as connection:
+            return Usage(
+                provider_usage.count_open(connection, provider_id, MOST),
+                provider_usage.count_verifications(connection, provider_id, MOST),
+                provider_usage.count_verified(connection, provider_id, MOST),
+            )

@@ -1,0 +1,31 @@
+"""Statements that count what depends on a provider, up to a limit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import Connection, Select, func, select
+
+from connector.store.models import claims, verifications
+
+
+def count_open(connection: Connection, provider_id: str, most: int) -> int:
+    """Return how many verifications are open."""
+    is_open = (verifications.c.provider_id == provider_id, verifications.c.closed_at.is_(None))
+    return _count(connection, select(verifications.c.id).where(*is_open), most)
+
+
+def count_verifications(connection: Connection, provider_id: str, most: int) -> int:
+    """Return how many verifications there are."""
+    return _count(connection, select(verifications.c.id).where(verifications.c.provider_id == provider_id), most)
+
+
+def count_verified(connection: Connection, provider_id: str, most: int) -> int:
+    """Return how many of the first users' claims, up to `most` of them, are verified."""
+    some = select(claims.c.is_verified).where(claims.c.provider_id == provider_id).limit(most).subquery()
+    statement = select(func.count()).select_from(some).where(some.c.is_verified)
+    return connection.execute(statement).scalar_one()
+
+
+def _count(connection: Connection, statement: Select[Any], most: int) -> int:
+    return connection.execute(select(func.count()).select_from(statement.limit(most).subquery())).scalar_one()

@@ -1,0 +1,225 @@
+"""Providers in the console: registered, set up, changed and deleted by an administrator."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.bodies import API_TOKEN, WORKFLOW_ID, config_properties, provider_body
+from tests.browser.visiting import Visitor
+from tests.contract.wire import PROVIDERS
+from tests.harness import World
+
+Visit = Callable[..., Visitor]
+OTHERS = "elsewhere.example"
+TOKEN = "webhook-token-of-the-browser"
+NIL = "00000000-0000-0000-0000-000000000000"
+TABS = ("setup", "general", "notices", "limits", "secrets", "changes", "danger")
+
+
+@pytest.fixture
+def name(place: World, request: pytest.FixtureRequest) -> str:
+    """A name that no other test has used."""
+    return f"Onfido {abs(hash(request.node.name)) % 10**8}"
+
+
+@pytest.fixture
+def provider(place: World, name: str) -> str:
+    """A provider that was registered over HTTP."""
+    properties = config_properties(place.simulator, webhook_token=TOKEN)
+    body = provider_body(place.simulator, name=name, configProperties=properties)
+    answer = place.connector.as_admin().post(PROVIDERS, body)
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["id"])
+
+
+def stored(place: World, provider_id: str) -> dict[str, str]:
+    body = place.connector.as_admin().get(f"{PROVIDERS}/{provider_id}").json()
+    return {each["key"]: each["value"] for each in body["configProperties"]} | {"name": body["name"]}
+
+
+def test_a_provider_is_tested_registered_and_set_up_without_leaving_the_browser(
+    visit: Visit, place: World, name: str
+) -> None:
+    visitor = visit()
+    page = visitor.open("/console/providers/new")
+    page.get_by_label("Name").fill(name)
+    page.get_by_label("API token").fill(API_TOKEN)
+    page.get_by_label("Workflow id").fill(NIL)
+    page.get_by_text("Advanced").click()
+    page.get_by_label("Base URL").fill(place.simulator.api_url)
+    page.get_by_role("button", name="Test and create").click()
+    expect(page.get_by_text("Onfido refused something")).to_be_visible()
+    expect(page.locator(".checks")).to_contain_text("Workflow")
+    expect(page.get_by_label("API token")).to_have_value(API_TOKEN)  # in the browser only
+    visitor.look_at("provider-new-refused")
+    page.get_by_label("Workflow id").fill(WORKFLOW_ID)
+    page.get_by_role("button", name="Test and create").click()
+    expect(page.get_by_text("is registered. These steps remain.")).to_be_visible()
+
+    steps = page.locator(".steps > li")
+    expect(steps.nth(0)).to_contain_text("Done")
+    expect(steps.nth(3)).to_contain_text("Failed")
+    visitor.look_at("provider-setup-begun")
+    page.get_by_role("button", name="Register the webhook").click()
+    expect(page.get_by_text("The webhook is registered at Onfido.")).to_be_visible()
+    expect(steps.nth(3)).to_contain_text("Done")
+    expect(page.get_by_role("heading", name="steps are done")).to_be_visible()
+    visitor.look_at("provider-setup")
+
+
+@pytest.mark.one_database
+def test_a_form_that_lacks_something_says_so_at_its_field(visit: Visit, place: World) -> None:
+    visitor = visit()
+    page = visitor.open("/console/providers/new")
+    visitor.look("/console/providers/new", "provider-new")
+    page.get_by_label("Workflow id").fill("no-uuid")
+    page.get_by_role("button", name="Save without testing").click()
+    expect(page.get_by_text("It was not saved.")).to_be_visible()
+    plain = visit(javascript=False)
+    page = plain.open("/console/providers/new")
+    page.get_by_label("API token").fill(API_TOKEN)
+    page.get_by_label("Workflow id").fill("no-uuid")
+    page.get_by_role("button", name="Save without testing").click()
+    expect(page.locator(".field-error")).to_contain_text("UUID")
+    expect(page.get_by_label("API token")).to_have_value("")
+
+
+def test_every_tab_is_legible_and_holds_no_secret(visit: Visit, place: World, provider: str) -> None:
+    visitor = visit()
+    visitor.secrets.append(TOKEN)
+    place.connector.as_admin().post(f"{PROVIDERS}/{provider}/test-connection", None)
+    visitor.look("/console/providers", "providers")
+    for tab in TABS:
+        visitor.look(f"/console/providers/{provider}/{tab}", f"provider-{tab}")
+    visitor.look(f"/console/providers/{provider}/danger/delete", "provider-delete")
+    visitor.look(f"/console/providers/{provider}/import", "provider-import")
+
+
+def test_secrets_are_replaced_where_onfido_takes_them_and_an_empty_field_keeps_what_is_stored(
+    visit: Visit, place: World, provider: str
+) -> None:
+    visitor = visit()
+    visitor.secrets += [TOKEN, "another-webhook-token-of-the-browser", "no-token-of-onfidos"]
+    page = visitor.open(f"/console/providers/{provider}/secrets")
+    page.get_by_role("button", name="Test and replace").click()
+    expect(page.get_by_text("Nothing was changed")).to_be_visible()
+    page.get_by_label("API token").fill("no-token-of-onfidos")
+    page.get_by_role("button", name="Test and replace").click()
+    expect(page.get_by_role("alert")).to_contain_text("API token")
+    page.get_by_label("Webhook token").fill("another-webhook-token-of-the-browser")
+    page.get_by_role("button", name="Test and replace").click()
+    expect(page.get_by_text("Replaced.")).to_be_visible()
+    expect(page.get_by_role("heading", name="Overlap")).to_be_visible()
+    visitor.look_at("provider-secrets-overlap")
+    page.get_by_role("link", name="End the overlap now").click()
+    page.get_by_role("dialog").get_by_role("button", name="End the overlap").click()
+    expect(page.get_by_text("refused from now on")).to_be_visible()
+    expect(page.get_by_role("heading", name="Overlap")).to_have_count(0)
+    answer = place.connector.as_admin().post(f"{PROVIDERS}/{provider}/test-connection", None)
+    assert next(each["passed"] for each in answer.json()["checks"] if each["name"] == "token") is True
+
+
+def test_limits_and_the_general_form_are_saved_and_a_wrong_value_is_shown_at_its_field(
+    visit: Visit, place: World, provider: str
+) -> None:
+    visitor = visit()
+    page = visitor.open(f"/console/providers/{provider}/limits")
+    page.get_by_label("Verifications a user may start").fill("0")
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator(".field-error")).to_contain_text("must be a number from 1")
+    page.get_by_label("Verifications a user may start").fill("7")
+    page.get_by_label("Within so many hours").fill("48")
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_text("Saved.")).to_be_visible()
+    assert stored(place, provider)["max_attempts"] == "7"
+    assert stored(place, provider)["attempt_window"] == str(48 * 3600)
+    page = visitor.open(f"/console/providers/{provider}/general")
+    page.get_by_label("Workflow id").fill(NIL)
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("alert")).to_contain_text("workflow")
+    assert stored(place, provider)["workflow_id"] == WORKFLOW_ID
+    page.get_by_role("button", name="Save without testing").click()
+    expect(page.get_by_text("Saved.")).to_be_visible()
+    assert stored(place, provider)["workflow_id"] == NIL
+    page = visitor.open(f"/console/providers/{provider}/changes")
+    expect(page.get_by_role("table")).to_contain_text("workflow_id")
+    visitor.look_at("provider-changes-made")
+
+
+def test_a_file_is_exported_without_secrets_and_shows_its_changes_before_it_is_applied(
+    visit: Visit, place: World, provider: str, tmp_path: Path
+) -> None:
+    visitor = visit()
+    page = visitor.open(f"/console/providers/{provider}/general")
+    with page.expect_download() as download:
+        page.get_by_role("link", name="Export").click()
+    exported = json.loads(Path(download.value.path()).read_text(encoding="utf-8"))
+    assert not any(each["isSecret"] for each in exported["configProperties"])
+    exported["description"] = "from a file"
+    exported["configProperties"].append({"key": "webhook_token", "value": "a-secret-in-the-file-itself"})
+    visitor.secrets.append("a-secret-in-the-file-itself")
+    file = tmp_path / "provider.json"
+    file.write_text(json.dumps(exported), encoding="utf-8")
+    page.get_by_role("link", name="Import").click()
+    page.locator("#file").set_input_files(file)
+    page.get_by_role("button", name="Show the changes").click()
+    rows = page.get_by_role("region", name="What the file changes").get_by_role("row")
+    expect(rows).to_have_count(2)
+    expect(rows.nth(1)).to_contain_text("from a file")
+    visitor.look_at("provider-import-changes")
+    page.get_by_role("button", name="Apply 1 change").click()
+    expect(page.get_by_label("Description")).to_have_value("from a file")
+    file.write_text("no JSON", encoding="utf-8")
+    page = visitor.open(f"/console/providers/{provider}/import")
+    page.locator("#file").set_input_files(file)
+    page.get_by_role("button", name="Show the changes").click()
+    expect(page.get_by_text("must be JSON")).to_be_visible()
+
+
+def test_a_provider_is_disabled_with_a_way_back_and_deleted_where_its_id_is_typed(
+    visit: Visit, place: World, provider: str, name: str
+) -> None:
+    visitor = visit()
+    page = visitor.open(f"/console/providers/{provider}/danger")
+    page.get_by_role("link", name="Disable").click()
+    expect(page.get_by_role("dialog")).to_contain_text("0 open verifications go on")
+    page.get_by_role("dialog").get_by_role("button", name="Disable").click()
+    expect(page.get_by_text("is disabled.")).to_be_visible()
+    page.get_by_role("button", name="Undo").click()
+    expect(page.get_by_text("is enabled.")).to_be_visible()
+    page.get_by_role("link", name="Delete").click()
+    dialog = page.get_by_role("dialog")
+    expect(dialog).to_contain_text("Removes 0 verifications")
+    expect(dialog.get_by_label("Remove the webhook at Onfido first")).to_be_checked()
+    dialog.get_by_label(f"Type {provider} to confirm").fill(provider)
+    dialog.get_by_role("button", name="Delete").click()
+    expect(page.get_by_text(f"{name} is deleted.")).to_be_visible()
+    assert place.connector.as_admin().get(f"{PROVIDERS}/{provider}").status_code == 404
+
+
+@pytest.mark.one_database
+def test_another_tenant_sees_nothing_and_who_may_only_look_has_no_buttons(
+    visit: Visit, place: World, provider: str, name: str
+) -> None:
+    others = visit(tenant=OTHERS)
+    others.open("/console/providers")
+    assert "No provider yet." in others.text()
+    others.look_at("providers-none")
+    for tab in (*TABS, "import", "export", "danger/delete", "danger/disable", "setup/steps"):
+        others.open(f"/console/providers/{provider}/{tab}", status=404)
+    viewer = visit(scopes=("internal_idvp_view",))
+    page = viewer.open(f"/console/providers/{provider}/setup")
+    expect(page.get_by_role("button", name="Check now")).to_have_count(0)
+    for tab in ("general", "limits", "secrets"):
+        viewer.open(f"/console/providers/{provider}/{tab}")
+        expect(page.locator("main form button")).to_have_count(0)
+    viewer.open(f"/console/providers/{provider}/danger")
+    assert "Disable" in viewer.text()
+    expect(page.locator("main").get_by_role("link", name="Disable")).to_have_count(0)
+    viewer.open("/console/providers/new", status=403)
+    viewer.open(f"/console/providers/{provider}/changes", status=403)
