@@ -51,6 +51,11 @@ class StatisticsLookup:
         )
         return summary(counts, criteria.period, self._clock().astimezone(UTC).date(), counted_at)
 
+    def counted_at(self) -> datetime | None:
+        """Return when the worker last counted the present day; None where it never did."""
+        with self._database.read() as connection:
+            return daily_counts.find_counted_at(connection, self._clock().astimezone(UTC).date())
+
     def _days(self, tenant: Tenant, criteria: StatisticsFilter) -> tuple[list[DayCount], datetime | None]:
         period = criteria.period
         days = (period.since.date(), (period.before - timedelta(days=1)).date())

@@ -1,0 +1,81 @@
+"""The first page: does it work, what needs the administrator, and how does it go?
+
+Each part is looked up by itself: one that fails says so, and the others stand.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+from flask import Response, g, render_template, request
+
+from connector.console.ground import use_cases
+from connector.console.home import figures, situation
+from connector.console.home.needs import VALUES, VIEW, find_needs, provider_url
+from connector.console.home.parts import attempt, link
+from connector.console.live import live_part
+from connector.console.story import Story
+from connector.domain.health import Health
+from connector.domain.provider import Provider
+from connector.errors import message_of
+from connector.services.providers.health import HealthRecords
+from connector.services.providers.registry import Providers
+
+story = Story("home")
+
+
+@story.page(scope=None)
+def show_home() -> str:
+    """Show the first page."""
+    providers = attempt("providers", _providers)
+    filters = figures.filters_of(providers.value or ())
+    return render_template(
+        "console/home/home.html",
+        providers=providers,
+        health=attempt("health", _health) if g.viewer.may(VIEW) else None,
+        is_first_start=providers.value == [],
+        filters=filters,
+        periods=figures.periods_of(filters),
+        numbers=attempt("numbers", lambda: figures.numbers_of(filters)) if g.viewer.may(VALUES) else None,
+        fields=_fields(providers.value or ()),
+        may_add=g.viewer.may("internal_idvp_add"),
+        first_url=link("providers.show_new") or link("providers.create"),
+        provider_url=provider_url,
+        refusal_text=message_of,
+        **_top(),
+    )
+
+
+@story.page("/needs", scope=None)
+def show_needs() -> Response:
+    """Show the head of the first page anew, where it has changed."""
+    top = _top()
+    return live_part("console/home/top.html", top.pop("version"), **top)
+
+
+def _top() -> dict[str, Any]:
+    """Return the sentence and what needs the viewer, with a version that changes when these do."""
+    needs = find_needs()
+    head = attempt("situation", lambda: situation.describe(len(needs.items)))
+    text = repr((head.value, needs))
+    return {"head": head, "needs": needs, "version": hashlib.sha256(text.encode()).hexdigest()[:16]}
+
+
+def _providers() -> list[Provider]:
+    registry: Providers = use_cases().providers
+    return registry.all(g.tenant)
+
+
+def _health() -> list[Health]:
+    records: HealthRecords = use_cases().health_records
+    return records.all(g.tenant)
+
+
+def _fields(providers: Sequence[Provider]) -> dict[str, str]:
+    """Return what claims are sent as, by the provider that the page is about, or by all."""
+    chosen = request.args.get("provider")
+    return {
+        uri: name for each in providers if chosen in (None, "", each.provider_id) for uri, name in each.claims.items()
+    }

@@ -1,0 +1,233 @@
+"""What needs the administrator, most harmful first; each with one button that leads to where it is done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from flask import g
+from flask_babel import gettext as _
+from flask_babel import ngettext
+
+from connector.console.formats import claim_name, number
+from connector.console.ground import now, use_cases
+from connector.console.home.parts import attempt, link
+from connector.console.providers.words import warning
+from connector.domain.deliveries import DEAD, DeliveryFilter
+from connector.domain.events import NO_SIGNATURE, NO_TOKEN, TOO_LARGE, WRONG_SIGNATURE, EventFilter
+from connector.domain.health import BAD, UNKNOWN
+from connector.domain.mapping import Flaw, warnings_of
+from connector.domain.readiness import CLAIMS, TOKEN
+from connector.domain.statistics_period import ALL
+from connector.domain.verification import VerificationFilter
+from connector.domain.workflow_run import AWAITING_CLIENT_INPUT, AWAITING_INPUT, PROCESSING
+from connector.services.application.deliveries import Deliveries
+from connector.services.lookup.events import EventLookup
+from connector.services.lookup.statistics import StatisticsLookup
+from connector.services.lookup.verifications import MOST_COUNTED, VerificationLookup
+from connector.services.providers.health import HealthRecords
+from connector.services.providers.registry import Providers
+
+VIEW, VALUES = "internal_idvp_view", "internal_idv_claim_view"
+MOST_LISTED = 100  # deliveries and events that are counted
+LONG_OPEN, LONG_PARKED, RECENT = timedelta(days=7), timedelta(hours=1), timedelta(hours=24)
+LEAST_APPROVED = 10  # runs, before an attribute that was never compared needs anybody
+OPEN = (PROCESSING, AWAITING_INPUT, AWAITING_CLIENT_INPUT)
+
+
+@dataclass(frozen=True)
+class Need:
+    """Something to be done; `url` is None where its page is not there."""
+
+    kind: str
+    icon: str
+    text: str
+    detail: str
+    verb: str
+    url: str | None
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What was found, and the traces of what could not be looked up."""
+
+    items: list[Need] = field(default_factory=list)
+    traces: list[str] = field(default_factory=list)
+
+
+def find_needs() -> Needs:
+    """Return what needs the viewer; what they may not see is left out."""
+    needs = Needs()
+    for scope, finder in _FINDERS:
+        if g.viewer.may(scope):
+            part = attempt(finder.__name__, lambda finder=finder: list(finder()))  # type: ignore[misc]
+            needs.items.extend(part.value or ())
+            needs.traces.extend([part.trace] if part.trace is not None else [])
+    return needs
+
+
+def _failing_providers() -> Iterator[Need]:
+    records: HealthRecords = use_cases().health_records
+    enabled = {each.provider_id for each in _providers().all(g.tenant) if each.is_enabled}
+    for health in records.all(g.tenant):
+        failed = [name for name in health.failed if name != CLAIMS]
+        if health.provider_id not in enabled or health.known_state != BAD or not failed:
+            continue
+        check = health.check(TOKEN if TOKEN in failed else failed[0])
+        detail = check.detail if check else ""
+        if TOKEN in failed:
+            text = _("Onfido refuses the token of “%(name)s”.", name=health.provider_name)
+            yield Need("bad", "key", text, detail, _("Replace it"), _provider("secrets", health.provider_id))
+        else:
+            text = _("“%(name)s” does not work as it is set up.", name=health.provider_name)
+            yield Need("bad", "plug", text, detail, _("Set up"), _provider("setup", health.provider_id))
+
+
+def _silent_providers() -> Iterator[Need]:
+    records: HealthRecords = use_cases().health_records
+    for health in records.all(g.tenant):
+        if health.state == UNKNOWN:
+            text = _("Onfido did not answer when “%(name)s” was checked.", name=health.provider_name)
+            detail = _("What was known before still stands. It is checked again by itself.")
+            yield Need("wait", "cloud-slash", text, detail, _("Look"), _provider("setup", health.provider_id))
+
+
+def _refused_posts() -> Iterator[Need]:
+    events: EventLookup = use_cases().event_lookup
+    for posts in events.refused(g.tenant):
+        if posts.last_at >= now() - RECENT:
+            text = ngettext(
+                "%(num)s post of Onfido's to “%(name)s” was refused.",
+                "%(num)s posts of Onfido's to “%(name)s” were refused.",
+                posts.number,
+                name=posts.provider_name,
+            )
+            url = link("events.show_list", provider=posts.provider_id, state="refused")
+            yield Need("fault", "shield-x", text, _cause(posts.cause), _("Look"), url)
+
+
+def _given_up() -> Iterator[Need]:
+    deliveries: Deliveries = use_cases().deliveries
+    page = deliveries.page(g.tenant, DeliveryFilter(states=(DEAD,)), limit=MOST_LISTED)
+    if page.rows:
+        count = _counted(len(page.rows), is_more=page.next_cursor is not None)
+        text = ngettext("%(n)s delivery was given up.", "%(n)s deliveries were given up.", len(page.rows), n=count)
+        detail = _("Each was tried for about an hour. Once the receiver answers again, send them anew.")
+        yield Need("bad", "send-x", text, detail, _("Look"), link("deliveries.show_list", state=DEAD))
+
+
+def _reviews() -> Iterator[Need]:
+    lookup: VerificationLookup = use_cases().lookup
+    criteria = VerificationFilter(needs_review=True)
+    if n := lookup.count(g.tenant, criteria, MOST_COUNTED):
+        count = _counted(n, is_more=n >= MOST_COUNTED)
+        text = ngettext("%(n)s verification waits for a review.", "%(n)s verifications wait for a review.", n, n=count)
+        detail = _("Its user is not verified until somebody decides.")
+        url = link("reviews.show_list") or link("verifications.show_list", status="review")
+        yield Need("wait", "hourglass-split", text, detail, _("Review"), url)
+
+
+def _flawed_mappings() -> Iterator[Need]:
+    for provider in _providers().all(g.tenant):
+        flaws = [each for each in warnings_of(provider.claims, provider.studio.by_claim) if provider.is_enabled]
+        serious = [each for each in flaws if each.flaw is not Flaw.NEVER_VERIFIED]
+        if not serious:
+            continue
+        is_address = all(each.flaw is Flaw.ADDRESS_INCOMPLETE for each in serious)
+        text = (
+            _("Addresses cannot be verified with “%(name)s”.", name=provider.name)
+            if is_address
+            else _("The mapping of “%(name)s” is not complete.", name=provider.name)
+        )
+        url = _provider("attributes", provider.provider_id)
+        yield Need("bad", "slash-circle", text, warning(serious[0]), _("Map it"), url)
+
+
+def _never_compared() -> Iterator[Need]:
+    statistics: StatisticsLookup = use_cases().statistics
+    criteria = statistics.criteria({"period": None, "from": None, "to": None}, None, ALL)
+    for claim in statistics.get(g.tenant, criteria).claims:
+        compared = claim.not_compared
+        if compared.n == compared.of >= LEAST_APPROVED:
+            text = _("“%(name)s” was never compared.", name=claim_name(claim.uri))
+            detail = ngettext(
+                "In %(num)s approved run of 14 days Onfido compared nothing for it.",
+                "In %(num)s approved runs of 14 days Onfido compared nothing for it.",
+                compared.of,
+            )
+            url = link("verifications.show_list", claim=claim.uri, result="not_compared")
+            yield Need("wait", "dash-circle", text, detail, _("Look"), url)
+
+
+def _long_open() -> Iterator[Need]:
+    lookup: VerificationLookup = use_cases().lookup
+    before = now() - LONG_OPEN
+    criteria = VerificationFilter(statuses=OPEN, created_before=before)
+    if n := lookup.count(g.tenant, criteria, MOST_COUNTED):
+        count = _counted(n, is_more=n >= MOST_COUNTED)
+        text = ngettext(
+            "%(n)s run is open for more than a week.", "%(n)s runs are open for more than a week.", n, n=count
+        )
+        detail = _("Give the workflow's tasks a time-out in Onfido Studio, so that abandoned runs end.")
+        url = link("verifications.show_list", status=list(OPEN), to=f"{before:%Y-%m-%d}")
+        yield Need("wait", "clock-history", text, detail, _("Look"), url)
+
+
+def _parked_events() -> Iterator[Need]:
+    events: EventLookup = use_cases().event_lookup
+    criteria = EventFilter(state="parked", before=now() - LONG_PARKED)
+    page = events.page(g.tenant, criteria, limit=MOST_LISTED)
+    if page.rows:
+        text = ngettext(
+            "%(n)s event waits for its run for more than an hour.",
+            "%(n)s events wait for their runs for more than an hour.",
+            len(page.rows),
+            n=_counted(len(page.rows), is_more=page.next_cursor is not None),
+        )
+        detail = _("Their runs are not known here: they may be another system's in the same Onfido account.")
+        yield Need("wait", "inbox", text, detail, _("Look"), link("events.show_list", state="parked"))
+
+
+def _providers() -> Providers:
+    providers: Providers = use_cases().providers
+    return providers
+
+
+def provider_url(provider_id: str) -> str | None:
+    """Return the address of a provider's first page; None where there is none."""
+    return link("providers.show_provider", provider_id=provider_id) or _provider("setup", provider_id)
+
+
+def _provider(tab: str, provider_id: str) -> str | None:
+    """Return the address of a provider's tab, or of one that is there."""
+    names = (tab, "setup", "attributes")
+    return next((url for name in names if (url := link(f"providers.show_{name}", provider_id=provider_id))), None)
+
+
+def _counted(n: int, *, is_more: bool) -> str:
+    """Write a number that was counted up to a limit."""
+    return str(_("%(n)s or more", n=number(n))) if is_more else number(n)
+
+
+def _cause(cause: str) -> str:
+    texts = {
+        NO_TOKEN: _("The provider has no webhook token yet."),
+        NO_SIGNATURE: _("They had no signature: something on the way may remove it."),
+        WRONG_SIGNATURE: _("They were signed with another token than ours."),
+        TOO_LARGE: _("They were too large."),
+    }
+    return str(texts.get(cause, _("They could not be read.")))
+
+
+_FINDERS: tuple[tuple[str, Callable[[], Iterator[Need]]], ...] = (
+    (VIEW, _failing_providers),
+    (VALUES, _refused_posts),
+    (VALUES, _given_up),
+    (VIEW, _flawed_mappings),
+    (VALUES, _reviews),
+    (VALUES, _never_compared),
+    (VALUES, _long_open),
+    (VALUES, _parked_events),
+    (VIEW, _silent_providers),
+)
