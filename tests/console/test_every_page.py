@@ -1,0 +1,128 @@
+"""What holds for every page and act of the console, those that are added later included: read from its routes."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+import pytest
+import requests
+
+from connector.domain.tenancy import DEFAULT_TENANT, Tenant
+from tests.bodies import API_TOKEN, config_properties, provider_body
+from tests.harness import HTTP, World
+from tests.values import VALUES
+
+WEBHOOK_TOKEN = "planted-webhook-token"
+OPEN = re.compile(r"console\.(sign_in|link)\.|console\.(show_nothing|show_first)$")
+SCOPES = (
+    *(f"internal_idvp_{name}" for name in ("view", "add", "update", "delete")),
+    *(f"internal_idv_claim_{name}" for name in ("verify", "view", "add", "update", "delete")),
+    *("internal_idv_audit_view", "internal_idv_operate", "internal_idv_verified_claims_view"),
+)
+
+
+@dataclass(frozen=True)
+class Route:
+    endpoint: str
+    method: str
+    path: str
+
+
+@pytest.fixture
+def planted(world: World) -> Mapping[str, str]:
+    """A tenant with a provider, a user, a verification and its event, each with its id by the routes' names."""
+    body = provider_body(world.simulator, name="Planted provider", description="planted description")
+    body["configProperties"] = config_properties(world.simulator, webhook_token=WEBHOOK_TOKEN)
+    answer = world.connector.as_admin().post("/api/server/v1/idv-providers", body)
+    assert answer.status_code == 201, answer.text
+    run_id = world.start(world.add_user("planted-user"))
+    world.outcome(run_id, status="review")
+    [verification] = world.verifications("planted-user")
+    ids = {
+        "provider_id": world.provider_id,
+        "user_id": "planted-user",
+        "run_id": run_id,
+        "verification_id": verification.verification_id,
+        "applicant_id": verification.applicant_id or "",
+    }
+    for name, path, member in (
+        ("event_id", "/api/server/v1/events", "events"),
+        ("delivery_id", "/api/server/v1/deliveries", "deliveries"),
+        ("job_id", "/api/server/v1/jobs", "jobs"),
+    ):
+        rows = world.connector.as_admin().get(path).json()[member]
+        ids[name] = str(rows[0]["id"]) if rows else "none"
+    return ids
+
+
+def routes(world: World, ids: Mapping[str, str]) -> Iterator[Route]:
+    """Return every route of the console, its parameters filled in."""
+    for rule in world.connector.app.url_map.iter_rules():
+        if rule.endpoint.startswith("console.") and not OPEN.match(rule.endpoint):
+            path = re.sub(r"<(?:[^:>]+:)?(\w+)>", lambda name: ids.get(name[1], "none"), rule.rule)
+            for method in sorted((rule.methods or set()) & {"GET", "POST"}):
+                yield Route(rule.endpoint, method, path)
+
+
+def sign_in(world: World, tenant: str = DEFAULT_TENANT, scopes: tuple[str, ...] = SCOPES) -> requests.Session:
+    browser = requests.Session()
+    browser.trust_env = False
+    prefix = "" if tenant == DEFAULT_TENANT else f"/t/{tenant}"
+    secret = world.connector.services.console_sessions.make_link(Tenant(tenant), "somebody", scopes)
+    url = f"{world.connector.url}{prefix}/console/link/{secret}"
+    assert browser.get(url, timeout=60, allow_redirects=False).status_code == 302
+    return browser
+
+
+def test_who_is_not_signed_in_gets_nothing(world: World, planted: Mapping[str, str]) -> None:
+    for each in routes(world, planted):
+        answer = HTTP.request(each.method, world.connector.url + each.path, timeout=60, allow_redirects=False)
+        expected = 302 if each.method == "GET" else 401
+        assert (answer.status_code, each) == (expected, each)
+        assert "sign-in" in answer.headers.get("Location", "sign-in")
+
+
+@pytest.mark.one_database
+def test_who_has_no_scope_gets_nothing_but_the_name_of_one(world: World, planted: Mapping[str, str]) -> None:
+    browser = sign_in(world, scopes=())
+    for each in routes(world, planted):
+        if each.method == "GET" and not each.endpoint.startswith("console.sessions."):
+            answer = browser.get(world.connector.url + each.path, timeout=60, allow_redirects=False)
+            assert (answer.status_code, each) == (403, each)
+            assert re.search(r"internal_\w+", answer.text), each
+
+
+@pytest.mark.one_database
+def test_a_post_without_the_forms_token_does_nothing(world: World, planted: Mapping[str, str]) -> None:
+    browser = sign_in(world)
+    for each in routes(world, planted):
+        if each.method == "POST":
+            answer = browser.post(world.connector.url + each.path, timeout=60, allow_redirects=False)
+            assert (answer.status_code, each) == (400, each)
+            assert "Nothing was done" in answer.text, each
+
+
+def test_another_tenants_administrator_sees_nothing(world: World, planted: Mapping[str, str]) -> None:
+    browser = sign_in(world, "other")
+    marks = {*planted.values(), "Planted provider", "planted description", *VALUES.values()} - {"none", ""}
+    for each in routes(world, planted):
+        if each.method == "GET" and not each.endpoint.startswith("console.sample."):
+            url = f"{world.connector.url}/t/other{each.path}"
+            answer = browser.get(url, timeout=60, allow_redirects=False)
+            assert answer.status_code in (200, 302, 400, 404), (answer.status_code, each)
+            seen = [mark for mark in marks if mark in answer.text and mark not in each.path]
+            assert (seen, each) == ([], each)
+
+
+def test_every_page_answers_and_holds_no_secret(world: World, planted: Mapping[str, str]) -> None:
+    browser = sign_in(world)
+    for each in routes(world, planted):
+        if each.method == "GET" and not each.endpoint.startswith("console.sample."):
+            answer = browser.get(world.connector.url + each.path, timeout=60, allow_redirects=False)
+            assert answer.status_code < 500, (answer.status_code, each)
+            assert API_TOKEN not in answer.text, each
+            assert WEBHOOK_TOKEN not in answer.text, each
+            assert answer.headers["Cache-Control"] == "no-store", each
+            assert "'unsafe" not in answer.headers["Content-Security-Policy"], each
