@@ -15,6 +15,11 @@ import requests
 from tests.bench.processes import ROOT, free_port, running
 
 MEBIBYTE = 1024.0
+# `rich` is installed for the development alone; where it is there, structlog loads it with fifty modules.
+DEPLOYED = [
+    *(sys.executable, "-c"),
+    "import sys; sys.modules['rich'] = None\nfrom connector.__main__ import run\nrun()",
+]
 
 
 def measure(directory: Path, url: str, rounds: int, before: str = "") -> dict[str, Any]:
@@ -40,7 +45,7 @@ def _start(directory: Path, root: Path) -> dict[str, float]:
     """Start `connector serve` on the embedded database, which exists from the second time on."""
     directory.mkdir(mode=0o700, exist_ok=True)
     port = free_port()
-    command = [sys.executable, "-m", "connector", "serve", "--dev", "--port", str(port)]
+    command = [*DEPLOYED, "serve", "--dev", "--port", str(port)]
     environ = {"CONNECTOR_DATA_DIR": str(directory), "PYTHONPATH": str(root), "CONNECTOR_WORKERS": "1"}
     began = time.perf_counter()
     with running(command, environ, directory / "log", f"http://127.0.0.1:{port}/readyz", root) as process:
@@ -54,7 +59,7 @@ def _worker(directory: Path, url: str) -> float:
     """Return the resident memory of a worker on PostgreSQL, in MiB."""
     directory.mkdir(mode=0o700, exist_ok=True)
     port = free_port()
-    command = [sys.executable, "-m", "connector", "worker", "--port", str(port)]
+    command = [*DEPLOYED, "worker", "--port", str(port)]
     environ = {"CONNECTOR_DATA_DIR": str(directory), "CONNECTOR_DATABASE_URL": url}
     with running(command, environ, directory / "log", f"http://127.0.0.1:{port}/readyz") as process:
         time.sleep(2)  # for the first sweep
