@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from flask import Flask
@@ -54,6 +54,14 @@ from connector.services.outbox import Handler
 from connector.settings import Settings
 
 
+class Application(Flask):
+    """Flask, without asking for each function of each request whether it is asynchronous: none is."""
+
+    def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+        """Return the function as it is."""
+        return func
+
+
 def create_app(
     settings: Settings,
     clock: Clock = utc_now,
@@ -63,7 +71,7 @@ def create_app(
     """Create the web application; raises `ConfigurationError` where it must not start."""
     issuers = trusted_issuers(settings)
     services = create_services(settings, clock, subscribers, handlers)
-    app = Flask("connector", static_folder=None)
+    app = Application("connector", static_folder=None)
     app.json.sort_keys = False  # type: ignore[attr-defined]
     app.config |= document.document_config(settings.public_url, __version__)
     app.config |= {"PUBLIC_URL": settings.public_url, "MAX_BODY_BYTES": settings.max_body_bytes}

@@ -72,6 +72,10 @@ class Blueprint(SmorestBlueprint):  # type: ignore[misc]
 
         return decorate
 
+    def arguments(self, schema: type[ma.Schema] | ma.Schema, **options: Any) -> Any:
+        """Parse requests with a schema, which is created once and not for each request."""
+        return super().arguments(schema() if isinstance(schema, type) else schema, **options)
+
     def refuses(self, *codes: Code) -> Callable[[View], View]:
         """Document the codes of a view's own errors; those that every view may answer are added to them."""
 
