@@ -106,6 +106,7 @@ def words_of_the_code() -> frozenset[str]:
         *(ROOT / "connector").rglob("*.html"),
         *(ROOT / "config").rglob("*.json"),
         *(ROOT / "config").rglob("*.toml"),
+        *(ROOT / "deploy" / "proxy").iterdir(),
     ]
     return frozenset(re.findall(r"\w+", " ".join(path.read_text(encoding="utf-8") for path in sources)))
 
