@@ -34,10 +34,13 @@ Counts = dict[tuple[str, str], RefusedPosts]
 class RefusedPostCounts:
     """Counts refused posts; any number of threads may count at once."""
 
-    def __init__(self, database: Database, clock: Callable[[], datetime], interval: float = INTERVAL) -> None:
+    def __init__(
+        self, database: Database, clock: Callable[[], datetime], interval: float = INTERVAL, most: int = MOST
+    ) -> None:
         self._database = database
         self._clock = clock
         self._interval = interval
+        self._most = most
         self._lock = threading.Lock()
         self._writing = threading.Lock()
         self._counts: Counts = {}
@@ -85,7 +88,7 @@ class RefusedPostCounts:
             if known := self._counts.get(key):
                 first_at, last_at = min(known.first_at, new.first_at), max(known.last_at, new.last_at)
                 new = replace(known, number=known.number + new.number, first_at=first_at, last_at=last_at)  # noqa: PLW2901
-            if known or len(self._counts) < MOST:
+            if known or len(self._counts) < self._most:
                 self._counts[key] = new
 
     def _run(self) -> None:

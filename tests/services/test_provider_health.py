@@ -6,11 +6,14 @@ import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from sqlalchemy import select
 
+from connector.domain.readiness import Check, Readiness
 from connector.domain.tenancy import Tenant
 from connector.services.providers.health_checks import MOST_DUE, CheckProvider
 from connector.services.upkeep import Sweep
@@ -271,3 +274,15 @@ def test_the_last_event_is_told_and_what_depends_on_a_provider_is_counted(world:
     assert health(admin, world.provider_id)["lastEventAt"] is not None
     others = world.connector.as_admin(OTHERS)
     assert_error(others.get(path), 404, "IDVP-60000")
+
+
+def test_a_check_that_began_before_the_recorded_one_changes_nothing(world: World, admin: Caller) -> None:
+    admin.post(f"{PROVIDERS}/{world.provider_id}/test-connection", None)
+    known, services = health(admin, world.provider_id), world.connector.services
+    provider = services.providers.get(Tenant(world.tenant), world.provider_id)
+    late = Readiness("sandbox", (Check("token", False, "refused long ago"),))
+    services.health_records.record(provider, late, world.clock() - timedelta(hours=1))
+    assert health(admin, world.provider_id) | {"ageSeconds": 0} == known | {"ageSeconds": 0}
+    gone = replace(provider, provider_id=UNKNOWN_ID)
+    services.health_records.record(gone, late, world.clock())
+    assert health(admin, world.provider_id)["state"] == known["state"]

@@ -142,3 +142,16 @@ def test_what_the_database_does_not_take_is_counted_on(database: Database, datab
         [row] = refused_posts.find(connection, DEFAULT_TENANT)
     assert row.number == 2
     assert row.last_at - row.first_at >= timedelta(seconds=60)
+
+
+@pytest.mark.one_database
+def test_what_is_counted_at_once_is_bounded(database: Database, provider: str) -> None:
+    counts = RefusedPostCounts(database, lambda: NOW, LONG, most=1)
+    counts.close()  # so that nothing is written meanwhile
+    counts.count(GONE, "too_large")
+    counts.count(provider, "too_large")  # there is room for one provider and cause
+    counts.write()
+    assert stored(database) == {}
+    counts.count(provider, "too_large")
+    counts.write()
+    assert stored(database) == {"too_large": 1}

@@ -139,3 +139,11 @@ def test_the_command_line_tries_both_and_saves_nothing(world: World, admin: Call
     assert refused.exit_code == 1
     assert WRONG_TOKEN[:-4] not in refused.output
     assert admin.get(PROVIDERS).json() == before
+
+
+def test_client_credentials_are_tried_and_show_their_environment_by_an_applicant(world: World, admin: Caller) -> None:
+    client = {"token": None, "client_id": "a-client", "client_secret": API_TOKEN}
+    body = configured(world, **client) | {"name": "by client"}
+    assert tried(admin, body)["environment"] is None
+    world.start(world.add_user("ann"))
+    assert tried(admin, body)["environment"] is True

@@ -11,8 +11,8 @@ is registered, and each other call deletes its own.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -64,16 +64,6 @@ class ProviderFacts:
     last_event_at: datetime | None
 
 
-@contextmanager
-def _unless_impossible() -> Iterator[None]:
-    """Do nothing about a provider that was removed, or cannot be used as it is stored, which was recorded."""
-    try:
-        yield
-    except RequestError as error:
-        if error.code not in (Code.PROVIDER_NOT_FOUND, Code.CONFIGURATION_INVALID):
-            raise
-
-
 class Setup:
     """Tests providers and registers their webhooks; each method takes the tenant.
 
@@ -107,8 +97,11 @@ class Setup:
             return self._test(tenant, provider_id, public_url, self._timing.interactive(), probes_delivery)
 
     def test_in_background(self, tenant: Tenant, provider_id: str, public_url: str, seconds: float) -> None:
-        """Check and record the same, unless a check is under way, or the provider was removed."""
-        with self._health.checking(provider_id) as is_alone, _unless_impossible():
+        """Check and record the same, unless a check is under way, or the provider was removed.
+
+        That it cannot be used as it is stored is recorded as well.
+        """
+        with self._health.checking(provider_id) as is_alone, suppress(RequestError):
             if is_alone:
                 self._test(tenant, provider_id, public_url, background(seconds), probes_delivery=False)
 
