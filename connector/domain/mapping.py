@@ -37,11 +37,6 @@ class MappingWarning:
     uri: str | None
     fields: tuple[str, ...]
 
-    @property
-    def forbids(self) -> bool:
-        """Whether such a mapping is refused."""
-        return self.flaw in (Flaw.NAME_MISSING, Flaw.MAPPED_TWICE)
-
 
 # Every applicant field, in groups that people look for.
 FIELD_GROUPS: Mapping[str, tuple[str, ...]] = {

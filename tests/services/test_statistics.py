@@ -380,6 +380,13 @@ class TestCounting:
         sweep(quiet)
         assert started(ask(quiet)) == 1
 
+    def test_the_time_of_the_last_count_is_known(self, quiet: World) -> None:
+        statistics = quiet.connector.services.statistics
+        assert statistics.counted_at() is None
+        quiet.clock.stop()
+        sweep(quiet)
+        assert statistics.counted_at() == quiet.clock()
+
     def test_workers_that_count_at_once_count_each_day_once(self, quiet: World) -> None:
         for user_id in ("ann", "bea", "cid"):
             start_and_end(quiet, user_id)

@@ -12,6 +12,7 @@ import requests
 from sqlalchemy import update
 
 from connector.domain.tenancy import Tenant
+from connector.errors import RequestError
 from connector.store.models import history, verifications
 from tests.contract.wire import PROVIDERS
 from tests.harness import Caller, World
@@ -254,3 +255,14 @@ class TestMatchImpact:
         admin = world.connector.as_admin()
         world.wait_until(lambda: admin.get(path).json()["matches"] == 1)
         assert admin.get(path).json()["withdrawn"] == len(MAPPING) - 1
+
+
+def test_verified_claims_are_counted_by_kind_for_their_own_tenant_alone(world: World, ann: Caller) -> None:
+    end(world, ann)  # verifies the given name alone
+    remapping = world.connector.services.remapping
+    tenant = Tenant(world.tenant)
+    assert remapping.count(tenant, world.provider_id, [GIVEN_NAME, LAST_NAME]) == 1
+    assert remapping.count(tenant, world.provider_id, [LAST_NAME]) == 0
+    assert remapping.count(tenant, world.provider_id, []) == 0
+    with pytest.raises(RequestError):
+        remapping.count(Tenant("other.example"), world.provider_id, [GIVEN_NAME])
