@@ -58,6 +58,7 @@ class Code(StrEnum):
     JOB_RESULT_UNAVAILABLE = "IDVP-60071", "The job has no result"
     JOB_ENDED = "IDVP-60072", "The job has ended"
     JOB_KEY_USED = "IDVP-60073", "The Idempotency-Key belongs to another job"
+    OPENID_CLIENT_NOT_FOUND = "IDVP-60090", "No such client of the OpenID provider"
     PROVIDER_UNEXPECTED = "IDVP-65000", "Unexpected error"
     PROVIDER_DATABASE_AWAY = "IDVP-65001", "The database is not available"
 

@@ -18,6 +18,7 @@ from typing import Any
 
 from connector.domain.claims import comparison_key
 from connector.domain.environment import SANDBOX
+from connector.domain.openid.groups import GROUPS, nested
 from connector.domain.studio import OutputRole
 from connector.domain.text import is_blank
 
@@ -42,8 +43,7 @@ _FORMS = {
     "place_of_birth.country": _COUNTRY,
 }
 _LISTS = frozenset({"nationalities"})
-_GROUPS = ("address", "place_of_birth")
-_NOT_TEXT = frozenset({"sub", "email_verified", "phone_number_verified", "updated_at", *_GROUPS})
+_NOT_TEXT = frozenset({"sub", "email_verified", "phone_number_verified", "updated_at", *GROUPS})
 _PUNCTUATION = re.compile(r"[ ()./-]")
 
 
@@ -104,7 +104,7 @@ def verified_claims(
     verified = [claim for claim, _ in stated.values()]
     return {
         "verification": _verification(verified, assurance if live else Assurance(SANDBOX), has_evidence=bool(live)),
-        "claims": _nested({name: value for name, (_, value) in stated.items()}),
+        "claims": nested((name, value) for name, (_, value) in stated.items()),
     }
 
 
@@ -131,17 +131,6 @@ def _in_form(name: str, value: str) -> Any:
     if form is not None and not form.fullmatch(value):
         return None
     return [value] if name in _LISTS else value
-
-
-def _nested(by_name: Mapping[str, Any]) -> dict[str, Any]:
-    nested: dict[str, Any] = {}
-    for name, value in by_name.items():
-        group, _, member = name.partition(".")
-        if member:
-            nested.setdefault(group, {})[member] = value
-        else:
-            nested[name] = value
-    return nested
 
 
 def _verification(claims: Sequence[ProvenClaim], assurance: Assurance, *, has_evidence: bool) -> dict[str, Any]:

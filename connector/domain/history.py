@@ -19,6 +19,7 @@ VALUES = "values"  # another: a user's values, which were read
 ENDPOINT = "endpoint"  # another: where an application is notified
 REQUEST = "request"  # another: a request that was refused, by its operation
 SETTINGS = "settings"  # another: those of a process
+CLIENT = "client"  # another: a client of the OpenID provider
 EXPORTED, READ = "exported", "read"  # what was done to these
 REPLAYED = "replayed"  # what was done to an event: it was applied again
 ADMINISTRATOR = "administrator"  # a cause

@@ -18,7 +18,8 @@ from connector.errors import InvalidField
 class RunRequest:
     """The parts of a request beyond its claims; None or empty means the provider's configuration.
 
-    `given` holds the custom input data by name, as text; `lifetime` is the link's, in seconds.
+    `given` holds the custom input data by name, as text; `lifetime` is the link's, in seconds. `own_page` is a page of
+    the connector's, to which the link leads back whatever the provider allows.
     """
 
     tags: tuple[str, ...] = ()
@@ -31,6 +32,7 @@ class RunRequest:
     language: str | None = None
     referrer: str | None = None
     application_id: str | None = None
+    own_page: str | None = None
 
 
 @dataclass(frozen=True)
@@ -107,8 +109,8 @@ def _link(studio: Studio, request: RunRequest, now: datetime) -> LinkOptions:
         raise _refused("link_lifetime", f"must be a number of seconds from 1 to {LONGEST_LINK}")
     lifetime = request.lifetime or studio.link.lifetime
     return LinkOptions(
-        completed_redirect_url=request.completed_redirect_url or studio.link.completed_redirect_url,
-        expired_redirect_url=request.expired_redirect_url or studio.link.expired_redirect_url,
+        completed_redirect_url=request.own_page or request.completed_redirect_url or studio.link.completed_redirect_url,
+        expired_redirect_url=request.own_page or request.expired_redirect_url or studio.link.expired_redirect_url,
         expires_at=None if lifetime is None else now + timedelta(seconds=lifetime),
         language=request.language or studio.link.language,
     )

@@ -51,12 +51,16 @@ class VerifiedClaims:
         values = self._user_values.read(tenant, user_id, access_token)
         if values is None:
             raise RequestError(Code.USER_NOT_FOUND, f"There is no user {user_id}: check the id, or add the user.")
+        asserted = self.of_values(tenant, user_id, values, issuer)
+        return {"sub": user_id} if asserted is None else {"sub": user_id, "verified_claims": asserted}
+
+    def of_values(self, tenant: Tenant, user_id: str, values: Mapping[str, str], issuer: str) -> dict[str, Any] | None:
+        """Return what is verified of these values, by claim URI, which are the user's; None where nothing is."""
         with self._database.read() as connection:
             claims = proven_claims.find(connection, tenant.name, user_id)
         same = unchanged(claims, values, partial(self._fingerprints.of, tenant.name, user_id))
         named = Assurance(tenant.assurance.trust_framework or issuer, tenant.assurance.level)
-        asserted = verified_claims(same, values, self._names, named)
-        return {"sub": user_id} if asserted is None else {"sub": user_id, "verified_claims": asserted}
+        return verified_claims(same, values, self._names, named)
 
     def sign(self, asserted: Mapping[str, Any], issuer: str, client_id: str) -> str:
         """Sign what `get` has returned, as a JWT of `issuer` for the client that asked, if its token names one."""

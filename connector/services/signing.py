@@ -28,7 +28,7 @@ from connector.store.vault import Vault
 
 log = structlog.get_logger(__name__)
 
-ALGORITHM, CURVE = "ES256", "P-256"
+ALGORITHM, KEY_BITS = "RS256", 2048  # what every verifier has (OpenID Connect Core, 15.1; CAEP interoperability)
 PUBLISHED_BEFORE = timedelta(hours=1)  # how long the next key has to be published before it signs
 PUBLIC_FOR = 300  # seconds that others may keep the published keys
 
@@ -64,10 +64,10 @@ class SigningKeys:
     def sign(self, claims: Mapping[str, Any], token_type: str) -> str:
         """Sign claims with the current key; the header names the key and the type of token."""
         from joserfc import jwt  # noqa: PLC0415  a worker signs nothing
-        from joserfc.jwk import ECKey  # noqa: PLC0415
+        from joserfc.jwk import RSAKey  # noqa: PLC0415
 
         key = self.published()[0]
-        private = ECKey.import_key(json.loads(self._vault.open(key.private_key, signing_key(key.key_id))))
+        private = RSAKey.import_key(json.loads(self._vault.open(key.private_key, signing_key(key.key_id))))
         header = {"alg": ALGORITHM, "typ": token_type, "kid": key.key_id}
         return jwt.encode(header, dict(claims), private, algorithms=[ALGORITHM])
 
@@ -114,9 +114,9 @@ class SigningKeys:
         return published
 
     def _new_key(self, slot: str, now: datetime) -> SigningKey:
-        from joserfc.jwk import ECKey  # noqa: PLC0415
+        from joserfc.jwk import RSAKey  # noqa: PLC0415
 
-        key = ECKey.generate_key(CURVE)
+        key = RSAKey.generate_key(KEY_BITS)
         key_id = key.thumbprint()
         public = {**key.as_dict(private=False), "kid": key_id, "use": "sig", "alg": ALGORITHM}
         sealed = self._vault.seal(json.dumps(key.as_dict(private=True)), signing_key(key_id))

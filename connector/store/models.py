@@ -42,6 +42,7 @@ from connector.store import (  # noqa: F401  more tables
     budget_models,
     console_models,
     directory_models,
+    openid_models,
     process_models,
     provider_models,
     schema_models,

@@ -20,6 +20,7 @@ from connector.store.models import (
     verification_claims,
     verifications,
 )
+from connector.store.openid_models import openid_flows
 from connector.store.vault import Vault
 
 BATCH = 500  # rows that are read at once: others wait for them
@@ -76,6 +77,11 @@ def signing_key(key_id: str) -> str:
 def endpoint_secret(endpoint_id: str, name: str) -> str:
     """Name the place of a secret of an endpoint for notices; `name` is its column."""
     return f"notice_endpoints/{endpoint_id}/{name}"
+
+
+def openid_flow(flow_id: str, name: str) -> str:
+    """Name the place of a text of an authorization request; `name` is its column."""
+    return f"openid_flows/{flow_id}/{name}"
 
 
 def own_secret(name: str) -> str:
@@ -157,12 +163,18 @@ def sealed_columns() -> Iterator[SealedColumn]:
     yield SealedColumn(job_parts.c.content, job_part, FEW)
     for name in ("secret", "previous_secret"):
         yield SealedColumn(notice_endpoints.c[name], _endpoint_secret_in(name))
+    for name in ("parameters", "sent_values", "result"):
+        yield SealedColumn(openid_flows.c[name], _openid_flow_in(name))
     yield SealedColumn(secrets.c.value, own_secret)
     yield SealedColumn(signing_keys.c.private_key, signing_key)
 
 
 def _endpoint_secret_in(name: str) -> Callable[[str], str]:
     return lambda endpoint_id: endpoint_secret(endpoint_id, name)
+
+
+def _openid_flow_in(name: str) -> Callable[[str], str]:
+    return lambda flow_id: openid_flow(flow_id, name)
 
 
 def _provider_secret_in(name: str) -> Callable[[str], str]:

@@ -158,13 +158,13 @@ def test_another_tenant_sees_nothing(world: World, ann: Caller) -> None:
     assert namesake.get(OWN).status_code == 404
     world.connector.services.users.add(Tenant("elsewhere.example"), "ann", {GIVEN_NAME: "Ann"})
     assert asserted(namesake) == {"sub": "ann"}
-    token = jwt.decode(signed(namesake), keys(namesake), algorithms=["ES256"])
+    token = jwt.decode(signed(namesake), keys(namesake), algorithms=["RS256"])
     assert token.claims["iss"] == f"{world.connector.url}/t/elsewhere.example"
 
 
 def test_a_signed_answer_is_the_same_for_the_client_that_asked(world: World, ann: Caller) -> None:
     verify(world, ann)
-    token = jwt.decode(signed(ann), keys(ann), algorithms=["ES256"])
+    token = jwt.decode(signed(ann), keys(ann), algorithms=["RS256"])
     body = asserted(ann)
     claims = dict(token.claims)
     assert token.header["typ"] == "verified-claims+jwt"
@@ -193,11 +193,11 @@ def test_keys_are_published_before_they_sign_and_after(world: World, ann: Caller
     rotated = roles(run, "rotate", "--force")
     assert (rotated[current], rotated[following], len(rotated)) == ("previous", "current", 3)
     after = signed(ann)
-    assert jwt.decode(after, keys(ann), algorithms=["ES256"]).header["kid"] == following
-    assert jwt.decode(before, keys(ann), algorithms=["ES256"]).header["kid"] == current
+    assert jwt.decode(after, keys(ann), algorithms=["RS256"]).header["kid"] == following
+    assert jwt.decode(before, keys(ann), algorithms=["RS256"]).header["kid"] == current
     world.clock.advance(world.connector.settings.signing_key_overlap + 1)
     with pytest.raises((InvalidKeyIdError, ValueError)):
-        jwt.decode(before, keys(ann), algorithms=["ES256"])
+        jwt.decode(before, keys(ann), algorithms=["RS256"])
     world.connector.services.signing_keys.rotate("tests")
     with world.connector.services.database.read() as connection:
         stored = connection.execute(select(signing_keys.c.id)).scalars().all()
@@ -210,8 +210,8 @@ def test_keys_that_may_be_known_are_replaced_at_once(world: World, ann: Caller, 
     assert "current" in run("keys", "revoke", "--yes").stdout
     assert former.isdisjoint(roles(run, "list"))
     with pytest.raises((InvalidKeyIdError, BadSignatureError, ValueError)):
-        jwt.decode(before, keys(ann), algorithms=["ES256"])
-    assert jwt.decode(signed(ann), keys(ann), algorithms=["ES256"])
+        jwt.decode(before, keys(ann), algorithms=["RS256"])
+    assert jwt.decode(signed(ann), keys(ann), algorithms=["RS256"])
     with world.connector.services.database.read() as connection:
         entries = connection.execute(select(history).where(history.c.subject == "key")).all()
     assert {each.name for each in entries if each.current == "removed"} == former

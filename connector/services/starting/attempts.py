@@ -8,7 +8,7 @@ interrupted, lease expired ──► take it over                with the user, 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -52,7 +52,7 @@ class VerificationRequest:
     """What a request asks for: the claims it names, how the run is started, and the caller, for the history.
 
     `access_token` is the user's own, in the user's own request: some directories are read with it. `client_id` names
-    the application.
+    the application. `values`, by claim URI, came with the request: then none are read.
     """
 
     uris: tuple[str, ...] = ()
@@ -60,6 +60,7 @@ class VerificationRequest:
     access_token: str | None = field(default=None, repr=False)
     client_id: str | None = None
     actor: str | None = None
+    values: Mapping[str, str] | None = field(default=None, repr=False)
 
     def fields(self, provider: Provider) -> dict[str, str]:
         """Return the applicant fields of the claims that are sent, by their URIs."""

@@ -105,14 +105,7 @@ class Binding:
         verify.
         """
         user_id, known = attempt.verification.user_id, KnownUser(attempt.provider, attempt.verification.user_id)
-        values = self._user_values.read(
-            self._tenants.named(attempt.provider.tenant),
-            user_id,
-            attempt.request.access_token,
-            at_most=attempt.deadline.remaining(),
-            reader=attempt.verification.verification_id,
-            ask=known.ask,
-        )
+        values = self._values(attempt, known)
         if values is None:
             raise RequestError(Code.USER_NOT_FOUND, f"There is no user {user_id}: check the id, or add the user.")
         fields = _select(attempt.provider, attempt.request, values)
@@ -125,6 +118,21 @@ class Binding:
             claims=targets,
             update=_update(attempt, values, known.applicant),
             has_outdated=_compare(known, attempt.provider, attempt.request, targets),
+        )
+
+    def _values(self, attempt: Attempt, known: KnownUser) -> Mapping[str, str] | None:
+        """Return the user's values, which may have come with the request, and ask for what is known of the user."""
+        if attempt.request.values is not None:
+            with self._database.read() as connection:
+                known.ask(connection)
+            return attempt.request.values
+        return self._user_values.read(
+            self._tenants.named(attempt.provider.tenant),
+            attempt.verification.user_id,
+            attempt.request.access_token,
+            at_most=attempt.deadline.remaining(),
+            reader=attempt.verification.verification_id,
+            ask=known.ask,
         )
 
     def check_left(self, provider: Provider, user_id: str, request: VerificationRequest) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import math
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -98,11 +98,12 @@ class Verifications:
         actor: str = SYSTEM,
         access_token: str | None = None,
         client_id: str | None = None,
+        values: Mapping[str, str] | None = None,
     ) -> Capture:
         """Start the verification of a user's claims, or continue an interrupted one.
 
         `access_token` is the user's own, where the user asks: some directories are read with it. `client_id` names the
-        application, by its token.
+        application, by its token. `values`, by claim URI, take the place of the directory's.
         Raises `RequestError` where the request cannot be met, `OnfidoError` where Onfido refuses, fails or cannot be
         reached.
         """
@@ -113,7 +114,7 @@ class Verifications:
             _check_mapped(provider, uris)
             self._refusals.check(provider, refused)
             plan = plan_run(provider.studio, request, self._clock())
-            verification_request = VerificationRequest(tuple(uris), plan, access_token, client_id, actor)
+            verification_request = VerificationRequest(tuple(uris), plan, access_token, client_id, actor, values)
             started = self._initiation.start(provider, user_id, verification_request, self._timing.interactive())
         return _capture(started, uris)
 

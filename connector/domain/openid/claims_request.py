@@ -1,0 +1,125 @@
+"""The parameter `claims` of an authorization request: what is to be verified, and with which values it is compared.
+
+    {"id_token": {"verified_claims": {"verification": {…}, "claims": {"given_name": {"value": "Ann"}, …}}}}
+
+OpenID Identity Assurance 1.0 writes `verified_claims` as an object or a list; a list may have one element here. Okta
+writes each claim as `{"value": …, "fuzzy": true}`. Claims that are not known are not asked for.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from connector.domain.nesting import is_deeper
+from connector.domain.openid.groups import GROUPS, nested
+from connector.errors import InvalidField
+
+MAX_DEPTH = 12
+MAX_VALUE = 1000  # characters of a value
+_WHERE = "claims"
+_PLACES = ("id_token", "userinfo")
+
+
+@dataclass(frozen=True)
+class RequestedClaim:
+    """A claim that is asked for, by OpenID's name, dotted within a group; `value` is compared with the document."""
+
+    name: str
+    value: str | None = field(default=None, repr=False)
+    is_fuzzy: bool = False
+
+
+@dataclass(frozen=True)
+class ClaimsRequest:
+    """What is asked for; `verification` holds the members that the answer shall have, each with its constraint."""
+
+    claims: tuple[RequestedClaim, ...] = ()
+    verification: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def values(self) -> dict[str, str]:
+        """The values that came with the request, by the names of their claims."""
+        return {each.name: each.value for each in self.claims if each.value is not None}
+
+    def of(self, names: Collection[str]) -> ClaimsRequest:
+        """Return the request without claims that are not among these."""
+        return ClaimsRequest(tuple(each for each in self.claims if each.name in names), self.verification)
+
+
+def read_claims(text: str) -> ClaimsRequest:
+    """Read the parameter; raises `InvalidField` naming what is wrong with it."""
+    element = _element(_parsed(text))
+    if element is None:
+        return ClaimsRequest()
+    verification, claims = element.get("verification"), element.get("claims")
+    if verification is not None and not isinstance(verification, dict):
+        raise _refused("verification must be an object")
+    if claims is not None and not isinstance(claims, dict):
+        raise _refused("claims must be an object")
+    return ClaimsRequest(tuple(_requested(claims or {})), verification or {})
+
+
+def without_values(request: ClaimsRequest) -> str:
+    """Write a request as the parameter again, without the values that came with it."""
+    claims = nested((each.name, {"fuzzy": True} if each.is_fuzzy else None) for each in request.claims)
+    return json.dumps({"id_token": {"verified_claims": {"verification": request.verification, "claims": claims}}})
+
+
+def _parsed(text: str) -> dict[str, Any]:
+    try:
+        parsed = json.loads(text)
+    except (ValueError, RecursionError):
+        raise _refused("must be JSON") from None
+    if is_deeper(parsed, MAX_DEPTH):
+        raise _refused(f"must not be nested more than {MAX_DEPTH} times")
+    if not isinstance(parsed, dict):
+        raise _refused("must be a JSON object")
+    return parsed
+
+
+def _element(parsed: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return what is asked of `verified_claims`, in the ID token or else in UserInfo."""
+    for place in _PLACES:
+        asked = parsed.get(place)
+        if asked is not None and not isinstance(asked, dict):
+            raise _refused(f"{place} must be an object")
+        if asked is not None and asked.get("verified_claims") is not None:
+            return _only(asked["verified_claims"])
+    return None
+
+
+def _only(elements: Any) -> dict[str, Any]:
+    listed = elements if isinstance(elements, list) else [elements]
+    if len(listed) != 1 or not isinstance(listed[0], dict):
+        raise _refused("verified_claims must be an object, or a list of one object")
+    return listed[0]
+
+
+def _requested(claims: Mapping[str, Any], group: str = "") -> Iterator[RequestedClaim]:
+    for name, asked in claims.items():
+        if not group and name in GROUPS and isinstance(asked, dict) and not _is_constraint(asked):
+            yield from _requested(asked, f"{name}.")
+        else:
+            yield _claim(group + name, asked)
+
+
+def _is_constraint(asked: Mapping[str, Any]) -> bool:
+    return not asked or bool({"value", "essential", "fuzzy"} & asked.keys())
+
+
+def _claim(name: str, asked: Any) -> RequestedClaim:
+    if asked is None:
+        return RequestedClaim(name)
+    if not isinstance(asked, dict):
+        raise _refused(f"{name} must be null or an object")
+    value = asked.get("value")
+    if value is not None and not (isinstance(value, str) and len(value) <= MAX_VALUE):
+        raise _refused(f"{name}: the value must be a text of at most {MAX_VALUE} characters")
+    return RequestedClaim(name, value, is_fuzzy="fuzzy" in asked)
+
+
+def _refused(why: str) -> InvalidField:
+    return InvalidField(_WHERE, why)

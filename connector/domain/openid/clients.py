@@ -1,0 +1,81 @@
+"""The clients of the OpenID provider: identity providers and applications that ask it to verify people."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from connector.domain.text import is_blank
+from connector.domain.urls import UrlPolicy
+from connector.errors import InvalidField
+
+OKTA, IDA = "okta", "ida"  # how results are written
+PROFILES = (OKTA, IDA)
+SECRET_METHODS = ("client_secret_basic", "client_secret_post")
+KEY_METHOD = "private_key_jwt"
+MAX_NAME, MAX_URI, MAX_URIS, MAX_KEYS = 100, 2000, 20, 10
+_PRIVATE = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})  # members of a key that must not be given away
+
+
+@dataclass(frozen=True)
+class ClientConfig:
+    """A client as an administrator describes it.
+
+    `claims` are OpenID's names of those that it may ask for; none: all that the provider verifies. With `keys`, the
+    public ones as JWKs, it proves itself by signed assertions, else by a secret.
+    """
+
+    name: str
+    profile: str
+    provider_id: str
+    redirect_uris: tuple[str, ...]
+    claims: tuple[str, ...] = ()
+    keys: tuple[Mapping[str, Any], ...] = ()
+    is_enabled: bool = True
+
+
+@dataclass(frozen=True)
+class Client:
+    """A client as it is stored; `digests` are those of its valid secrets."""
+
+    client_id: str
+    tenant: str
+    config: ClientConfig
+    created_at: datetime
+    updated_at: datetime
+    previous_secret_expires_at: datetime | None = None
+    digests: tuple[str, ...] = field(default=(), repr=False)
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """How it may prove itself."""
+        return (KEY_METHOD,) if self.config.keys else SECRET_METHODS
+
+
+def check_client(config: ClientConfig, names: Collection[str], policy: UrlPolicy) -> None:
+    """Raise `InvalidField` for a client that could never work; `names` are the claims that can be asked for."""
+    for where, why in _objections(config, names, policy):
+        raise InvalidField(where, why)
+
+
+def _objections(config: ClientConfig, names: Collection[str], policy: UrlPolicy) -> Iterator[tuple[str, str]]:
+    if is_blank(config.name) or len(config.name) > MAX_NAME or not config.name.isprintable():
+        yield "name", f"must have 1 to {MAX_NAME} printable characters: people read it before they agree"
+    if config.profile not in PROFILES:
+        yield "profile", f"must be {' or '.join(PROFILES)}"
+    if not 1 <= len(config.redirect_uris) <= MAX_URIS:
+        yield "redirectUris", f"must hold 1 to {MAX_URIS} URIs"
+    for why in filter(None, (_uri_objection(uri, policy) for uri in config.redirect_uris)):
+        yield "redirectUris", why
+    if unknown := [name for name in config.claims if name not in names]:
+        yield "claims", f"must be of {', '.join(sorted(names))}, not {unknown[0]!r}"
+    if len(config.keys) > MAX_KEYS or any(_PRIVATE & key.keys() for key in config.keys):
+        yield "keys", f"must hold at most {MAX_KEYS} public keys, without their private parts"
+
+
+def _uri_objection(uri: str, policy: UrlPolicy) -> str | None:
+    if len(uri) > MAX_URI or not uri.isascii():
+        return f"must hold URIs of at most {MAX_URI} characters of ASCII"
+    return policy.objection(uri)

@@ -1,0 +1,68 @@
+"""One authorization request, from its push to its tokens; each step is taken once, by compare-and-set.
+
+    pushed ──► opened ──► started ──► answered ──► redeemed
+                  └──────────┴──────► refused                the user left
+
+Who is verified is a guest where the values came with the request: a user of this flow alone, so that nothing verified
+before, or for another browser, can count for it. Without values it is the user who signs in at the tenant's issuer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+PUSHED, OPENED, STARTED, ANSWERED, REDEEMED, REFUSED = (
+    "pushed",
+    "opened",
+    "started",
+    "answered",
+    "redeemed",
+    "refused",
+)
+PUSHED_FOR = timedelta(seconds=60)  # the life of a `request_uri`
+OPEN_FOR = timedelta(minutes=10)  # from its use until the user has to be through
+CODE_LIFETIME = timedelta(seconds=60)
+TOKEN_LIFETIME = timedelta(minutes=10)
+KEPT_FOR = timedelta(hours=1)  # after it has expired, so that a user who comes late is sent back
+URN = "urn:ietf:params:oauth:request_uri:"
+GUEST_PREFIX = "openid:"
+
+
+@dataclass(frozen=True)
+class Flow:
+    """An authorization request as it is stored; `values`, by claim URI, came with it."""
+
+    flow_id: str
+    tenant: str
+    client_id: str
+    provider_id: str
+    state: str
+    user_id: str | None
+    subject_digest: str
+    created_at: datetime
+    expires_at: datetime
+    uris: Sequence[str]
+    parameters: Mapping[str, str] = field(repr=False)
+    values: Mapping[str, str] = field(repr=False, default_factory=dict)
+
+    @property
+    def is_of_guest(self) -> bool:
+        """Whether the values came with the request."""
+        return self.user_id is not None and is_guest(self.user_id)
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether the user can still go on with it."""
+        return self.state in (OPENED, STARTED)
+
+
+def guest_of(client_id: str, flow_id: str) -> str:
+    """Return the id of the user whose values came with a request."""
+    return f"{GUEST_PREFIX}{client_id}:{flow_id}"
+
+
+def is_guest(user_id: str) -> bool:
+    """Whether a user id is of a guest, who is in no directory."""
+    return user_id.startswith(GUEST_PREFIX)

@@ -1,0 +1,86 @@
+"""What an ID token says of a verification's result, as the client's profile writes it.
+
+okta   `verified_claims` is a list; each claim asked for is there, its value null where it was not verified, and
+       VERIFIED or FAILED says whether all were
+ida    OpenID Identity Assurance 1.0: `verified_claims` is an object with what was verified and asked for, and is
+       left out where nothing was
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from connector.domain.openid.claims_request import ClaimsRequest, RequestedClaim
+from connector.domain.openid.clients import OKTA
+from connector.domain.openid.groups import flat, nested
+
+DELEGATED = "IDV-DELEGATED"  # Okta's name of the trust framework: the vendor decides
+VERIFIED, FAILED = "VERIFIED", "FAILED"  # Okta's levels
+
+
+def result_claims(
+    profile: str, request: ClaimsRequest, asserted: Mapping[str, Any] | None, now: datetime, process: str | None
+) -> dict[str, Any]:
+    """Return the claims of an ID token that say what was verified.
+
+    `asserted` is the element that `domain/assurance.py` makes of what is verified, None where nothing is; `process`
+    is the id of the run.
+    """
+    if profile == OKTA:
+        return {"verified_claims": [_okta(request, asserted, now, process)]}
+    element = _ida(request, asserted)
+    return {} if element is None else {"verified_claims": element}
+
+
+def _okta(
+    request: ClaimsRequest, asserted: Mapping[str, Any] | None, now: datetime, process: str | None
+) -> dict[str, Any]:
+    verified = flat({} if asserted is None else asserted["claims"])
+    time = f"{now.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" if asserted is None else asserted["verification"]["time"]
+    is_verified = bool(request.claims) and all(each.name in verified for each in request.claims)
+    verification = {
+        "trust_framework": _asked_value(request, "trust_framework") or DELEGATED,
+        "assurance_level": VERIFIED if is_verified else FAILED,
+        "time": time,
+        **({} if process is None else {"verification_process": process}),
+    }
+    claims = ((each.name, _okta_claim(each, verified.get(each.name))) for each in request.claims)
+    return {"verification": verification, "claims": nested(claims)}
+
+
+def _okta_claim(asked: RequestedClaim, value: Any) -> Any:
+    return {"value": value, "fuzzy": True} if asked.is_fuzzy else value
+
+
+def _ida(request: ClaimsRequest, asserted: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Return what was asked for, and no more; None where nothing is, or where a constraint is not met."""
+    if asserted is None:
+        return None
+    verification: Mapping[str, Any] = asserted["verification"]
+    if any(not _meets(verification.get(name), asked) for name, asked in request.verification.items()):
+        return None
+    names = {each.name for each in request.claims}
+    claims = nested((name, value) for name, value in flat(asserted["claims"]).items() if name in names)
+    if not claims:
+        return None
+    asked_for = {"trust_framework", *request.verification}
+    return {
+        "verification": {name: value for name, value in verification.items() if name in asked_for},
+        "claims": claims,
+    }
+
+
+def _meets(value: Any, asked: Any) -> bool:
+    """Whether a member meets what is asked of it by `value` or `values`, where it is a text."""
+    if not isinstance(asked, dict) or not isinstance(value, str | None):
+        return True
+    allowed = [asked["value"]] if "value" in asked else asked.get("values")
+    return allowed is None or value in allowed
+
+
+def _asked_value(request: ClaimsRequest, name: str) -> str | None:
+    asked = request.verification.get(name)
+    value = asked.get("value") if isinstance(asked, dict) else None
+    return value if isinstance(value, str) else None

@@ -1,0 +1,158 @@
+"""The clients of the OpenID provider, any number for a tenant: registered, changed, removed, authenticated."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+import uuid
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection
+
+from connector.domain.history import ADDED, CHANGED, CLIENT, REMOVED, SYSTEM, by_administrator
+from connector.domain.openid.clients import Client, ClientConfig, check_client
+from connector.domain.tenancy import Tenant
+from connector.domain.urls import UrlPolicy
+from connector.errors import Code, InvalidField, RequestError
+from connector.services.journal import Journal
+from connector.services.providers.registry import Providers
+from connector.store import openid_clients
+from connector.store.engine import Database
+
+SECRET_BYTES = 32
+LONGEST_ASSERTION = timedelta(hours=1)  # that an assertion may be valid for: so long its id is kept
+ROTATED = "secret_replaced"  # what was done, for the history
+
+
+class Clients:
+    """The clients of one tenant, which each method takes; what is done to them is in its audit trail."""
+
+    def __init__(
+        self,
+        database: Database,
+        providers: Providers,
+        journal: Journal,
+        names: Collection[str],
+        policy: UrlPolicy,
+        overlap: timedelta,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._database = database
+        self._providers = providers
+        self._journal = journal
+        self._names = names
+        self._policy = policy
+        self._overlap = overlap
+        self._clock = clock
+
+    def all(self, tenant: Tenant) -> list[Client]:
+        """Return the tenant's clients, the oldest first."""
+        with self._database.read() as connection:
+            return openid_clients.find_all(connection, tenant.name, self._clock())
+
+    def get(self, tenant: Tenant, client_id: str) -> Client:
+        """Return a client; raise `RequestError` where there is none."""
+        client = self.find(tenant, client_id)
+        if client is None:
+            raise _not_found(client_id)
+        return client
+
+    def find(self, tenant: Tenant, client_id: str) -> Client | None:
+        """Return a client, if it exists."""
+        with self._database.read() as connection:
+            return openid_clients.find(connection, tenant.name, client_id, self._clock())
+
+    def add(self, tenant: Tenant, config: ClientConfig, actor: str = SYSTEM) -> tuple[Client, str]:
+        """Register a client and return it with its secret, which is not shown again.
+
+        Raises `InvalidField` for what could never work; `RequestError` where there is no such provider.
+        """
+        self._check(tenant, config)
+        now, secret = self._clock(), secrets.token_urlsafe(SECRET_BYTES)
+        client = Client(str(uuid.uuid4()), tenant.name, config, now, now)
+        with self._database.write() as connection:
+            openid_clients.add(connection, client, digest_of(secret))
+            self._record(connection, tenant, client.client_id, ADDED, actor, config, list(asdict(config)))
+        return client, secret
+
+    def change(self, tenant: Tenant, client_id: str, config: ClientConfig, actor: str = SYSTEM) -> Client:
+        """Replace a client's configuration; its secret stays. Raises as `add` does."""
+        self._check(tenant, config)
+        with self._database.write() as connection:
+            known = self._lock(connection, tenant, client_id)
+            openid_clients.change(connection, client_id, config, self._clock())
+            before, after = asdict(known.config), asdict(config)
+            changed = sorted(name for name, value in after.items() if before[name] != value)
+            self._record(connection, tenant, client_id, CHANGED, actor, config, changed)
+            return self._lock(connection, tenant, client_id)
+
+    def remove(self, tenant: Tenant, client_id: str, actor: str = SYSTEM) -> None:
+        """Remove a client with its requests; a user who is on the way is not sent back."""
+        with self._database.write() as connection:
+            known = self._lock(connection, tenant, client_id)
+            openid_clients.remove(connection, client_id)
+            self._record(connection, tenant, client_id, REMOVED, actor, known.config, [])
+
+    def rotate_secret(self, tenant: Tenant, client_id: str, actor: str = SYSTEM) -> tuple[Client, str]:
+        """Replace a client's secret; the one before stays valid until the overlap ends."""
+        now, secret = self._clock(), secrets.token_urlsafe(SECRET_BYTES)
+        with self._database.write() as connection:
+            known = self._lock(connection, tenant, client_id)
+            openid_clients.replace_secret(connection, client_id, digest_of(secret), now + self._overlap, now)
+            self._record(connection, tenant, client_id, ROTATED, actor, known.config, [])
+            return self._lock(connection, tenant, client_id), secret
+
+    def use_assertion(self, client: Client, assertion_id: str, expires_at: float) -> bool:
+        """Note the use of an assertion of a client's; False where it was used before, or is valid for too long."""
+        now = self._clock()
+        if expires_at > (now + LONGEST_ASSERTION).timestamp():
+            return False
+        expires = datetime.fromtimestamp(expires_at, UTC) + timedelta(minutes=2)  # a checker's clock may be slow
+        with self._database.write() as connection:
+            return openid_clients.use_assertion(connection, client.client_id, digest_of(assertion_id), expires)
+
+    def _check(self, tenant: Tenant, config: ClientConfig) -> None:
+        check_client(config, self._names, self._policy)
+        try:
+            self._providers.get(tenant, config.provider_id)
+        except RequestError as error:
+            raise InvalidField("idVProviderId", error.description.rstrip(".")) from error
+
+    def _lock(self, connection: Connection, tenant: Tenant, client_id: str) -> Client:
+        client = openid_clients.lock(connection, tenant.name, client_id, self._clock())
+        if client is None:
+            raise _not_found(client_id)
+        return client
+
+    def _record(
+        self,
+        connection: Connection,
+        tenant: Tenant,
+        client_id: str,
+        done: str,
+        actor: str,
+        config: ClientConfig,
+        properties: Collection[str],
+    ) -> None:
+        detail: Mapping[str, Any] = {"properties": sorted(properties), "name": config.name}
+        entry = by_administrator(self._clock(), actor, tenant.name, CLIENT, client_id, done, detail, config.provider_id)
+        self._journal.record(connection, [entry])
+
+
+def digest_of(text: str) -> str:
+    """Return the SHA-256 of a secret that is random: nobody can guess what it is of."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def is_secret_of(client: Client, secret: str) -> bool:
+    """Whether a secret is one of a client's; in constant time."""
+    digest = digest_of(secret)
+    return sum(hmac.compare_digest(digest, each) for each in client.digests) > 0  # all are compared
+
+
+def _not_found(client_id: str) -> RequestError:
+    return RequestError(Code.OPENID_CLIENT_NOT_FOUND, f"There is no OpenID client {client_id}: check the id.")

@@ -1,0 +1,221 @@
+"""Authorization requests, from their push to their tokens; any number of processes serve them.
+
+    push ──► request_uri ──► open (a browser) ──► start ──► … ──► answer (a code) ──► redeem (a token)
+
+Each of these is taken once, by compare-and-set in the database. What a request holds is encrypted, and its values are
+erased when it is answered, or ten minutes after it was opened.
+"""
+
+from __future__ import annotations
+
+import hmac
+import json
+import secrets
+import uuid
+from collections.abc import Callable, Collection, Mapping
+from datetime import datetime, timedelta
+from typing import Any
+
+import structlog
+
+from connector.domain.openid.claims_request import ClaimsRequest, RequestedClaim, read_claims, without_values
+from connector.domain.openid.clients import Client
+from connector.domain.openid.flow import (
+    CODE_LIFETIME,
+    KEPT_FOR,
+    OPEN_FOR,
+    PUSHED_FOR,
+    REDEEMED,
+    TOKEN_LIFETIME,
+    URN,
+    Flow,
+    guest_of,
+)
+from connector.domain.provider import Provider
+from connector.domain.tenancy import Tenant
+from connector.errors import InvalidField
+from connector.services.batches import forget
+from connector.services.openid.clients import digest_of
+from connector.services.providers.registry import Providers
+from connector.store import openid_clients, openid_flows
+from connector.store.engine import Database
+from connector.store.openid_flows import StoredFlow
+from connector.store.sealed import openid_flow
+from connector.store.vault import Fingerprints, Vault
+
+log = structlog.get_logger(__name__)
+
+TOKEN_BYTES = 32
+_SUBJECT = "openid subject"
+
+
+class Flows:
+    """The authorization requests of one tenant, which each method takes."""
+
+    def __init__(
+        self,
+        database: Database,
+        vault: Vault,
+        fingerprints: Fingerprints,
+        providers: Providers,
+        names: Mapping[str, str],
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._database = database
+        self._vault = vault
+        self._fingerprints = fingerprints
+        self._providers = providers
+        self._names = names
+        self._clock = clock
+
+    def push(self, tenant: Tenant, client: Client, parameters: Mapping[str, str]) -> tuple[str, timedelta]:
+        """Keep a request of a client and return its `request_uri`, with how long that is good.
+
+        Raises `InvalidField` for a request that could verify nothing, `RequestError` where the provider is gone.
+        """
+        request, uris = self._request(tenant, client, parameters.get("claims", ""))
+        flow_id, token, now = str(uuid.uuid4()), secrets.token_urlsafe(TOKEN_BYTES), self._clock()
+        values = {uri: request.values[self._names[uri]] for uri in uris} if request.values else None
+        subject = parameters.get("login_hint") or flow_id
+        row = {
+            "id": flow_id,
+            "tenant": tenant.name,
+            "client_id": client.client_id,
+            "provider_id": client.config.provider_id,
+            "user_id": guest_of(client.client_id, flow_id) if values else None,
+            "subject_digest": self._fingerprints.of(tenant.name, client.client_id, _SUBJECT, subject),
+            "request_digest": digest_of(token),
+            "uris": uris,
+            "parameters": self._seal(flow_id, "parameters", {**parameters, "claims": without_values(request)}),
+            "sent_values": None if values is None else self._seal(flow_id, "sent_values", values),
+            "created_at": now,
+            "expires_at": now + PUSHED_FOR,
+        }
+        with self._database.write() as connection:
+            openid_flows.add(connection, row)
+        log.info("openid.pushed", tenant=tenant.name, client_id=client.client_id, flow_id=flow_id)
+        return URN + token, PUSHED_FOR
+
+    def open(self, tenant: Tenant, request_uri: str, browser: str) -> Flow | None:
+        """Open a pushed request for the browser that holds this secret; None where it was used, or has expired."""
+        now = self._clock()
+        with self._database.write() as connection:
+            stored = openid_flows.find_pushed(connection, tenant.name, digest_of(request_uri.removeprefix(URN)))
+            if stored is None or not openid_flows.open_pushed(
+                connection, stored.id, digest_of(browser), now, now + OPEN_FOR
+            ):
+                return None
+            return self._read(openid_flows.find(connection, tenant.name, stored.id) or stored)
+
+    def find(self, tenant: Tenant, flow_id: str, browser: str) -> Flow | None:
+        """Return the flow that this browser has opened; None for any other, and once it is no longer kept."""
+        with self._database.read() as connection:
+            stored = openid_flows.find(connection, tenant.name, flow_id)
+        if stored is None or stored.browser_digest is None:
+            return None
+        is_same = hmac.compare_digest(stored.browser_digest, digest_of(browser))
+        return self._read(stored) if is_same else None
+
+    def is_expired(self, flow: Flow) -> bool:
+        """Whether the user has taken too long."""
+        return flow.expires_at <= self._clock()
+
+    def refuse(self, flow: Flow) -> bool:
+        """End a flow that its user has left; False where it has ended already."""
+        with self._database.write() as connection:
+            return openid_flows.refuse(connection, flow.flow_id, self._clock())
+
+    def answer(self, flow: Flow, code: str, result: Mapping[str, Any]) -> bool:
+        """Keep the result for the client that brings this code; False where the flow has ended already."""
+        now, sealed = self._clock(), self._seal(flow.flow_id, "result", dict(result))
+        with self._database.write() as connection:
+            return openid_flows.answer(connection, flow.flow_id, digest_of(code), sealed, now, now + CODE_LIFETIME)
+
+    def find_by_code(self, tenant: Tenant, client: Client, code: str) -> tuple[Flow, Mapping[str, Any]] | None:
+        """Return the flow of a client's code, with its result; None for a code that is not good.
+
+        A code that comes a second time ends the token that it was exchanged for.
+        """
+        now = self._clock()
+        with self._database.read() as connection:
+            stored = openid_flows.find_by_code(connection, tenant.name, digest_of(code))
+        if stored is None or stored.client_id != client.client_id:
+            return None
+        if stored.state == REDEEMED:
+            self._revoke(stored)
+        if stored.state == REDEEMED or stored.expires_at <= now:
+            return None
+        return self._read(stored), self._open(stored.id, "result", stored.result)
+
+    def redeem(self, flow: Flow, token: str) -> bool:
+        """Exchange a flow's code for an access token; False where another request did."""
+        now = self._clock()
+        with self._database.write() as connection:
+            return openid_flows.redeem(connection, flow.flow_id, now, digest_of(token), now + TOKEN_LIFETIME)
+
+    def result_of_token(self, tenant: Tenant, token: str) -> Mapping[str, Any] | None:
+        """Return the result that an access token is for; None for one that is not good."""
+        with self._database.read() as connection:
+            stored = openid_flows.find_by_token(connection, tenant.name, digest_of(token), self._clock())
+        return None if stored is None else self._open(stored.id, "result", stored.result)
+
+    def forget_old(self) -> None:
+        """Erase the values of flows that have expired, and delete what is no longer of use."""
+        now = self._clock()
+        forget(self._database, lambda connection, size: openid_flows.erase_values(connection, now, size))
+        forget(self._database, lambda connection, size: openid_flows.forget(connection, now - KEPT_FOR, size))
+        forget(self._database, lambda connection, size: openid_clients.forget_assertions(connection, now, size))
+
+    def _request(self, tenant: Tenant, client: Client, text: str) -> tuple[ClaimsRequest, list[str]]:
+        """Return what is asked for, of what the client may have, and the URIs of the claims to be verified."""
+        provider = self._providers.get(tenant, client.config.provider_id)
+        offered = self._offered(provider, client)
+        asked = read_claims(text) if text else _all(offered.values())
+        request = asked.of(set(offered.values()))
+        named = {each.name for each in request.claims}
+        if request.values:
+            named &= request.values.keys()
+        uris = sorted(uri for uri, name in offered.items() if name in named)
+        if not uris:
+            raise InvalidField("claims", f"must ask for one of {', '.join(sorted(set(offered.values())))}")
+        return request, uris
+
+    def _offered(self, provider: Provider, client: Client) -> dict[str, str]:
+        """Return OpenID's names of the claims that the provider verifies for a client, by their URIs."""
+        verified = {*provider.claims, *provider.studio.by_claim}
+        chosen = client.config.claims
+        return {uri: name for uri, name in self._names.items() if uri in verified and (not chosen or name in chosen)}
+
+    def _revoke(self, stored: StoredFlow) -> None:
+        log.warning("openid.code_replayed", tenant=stored.tenant, client_id=stored.client_id, flow_id=stored.id)
+        with self._database.write() as connection:
+            openid_flows.revoke_token(connection, stored.id, self._clock())
+
+    def _read(self, stored: StoredFlow) -> Flow:
+        parameters = self._open(stored.id, "parameters", stored.parameters)
+        values = {} if stored.sent_values is None else self._open(stored.id, "sent_values", stored.sent_values)
+        return Flow(
+            flow_id=stored.id,
+            tenant=stored.tenant,
+            client_id=stored.client_id,
+            provider_id=stored.provider_id,
+            state=stored.state,
+            user_id=stored.user_id,
+            subject_digest=stored.subject_digest,
+            created_at=stored.created_at,
+            expires_at=stored.expires_at,
+            uris=tuple(stored.uris),
+            parameters=parameters,
+            values=values,
+        )
+
+    def _seal(self, flow_id: str, name: str, content: Mapping[str, Any]) -> str:
+        return self._vault.seal(json.dumps(content), openid_flow(flow_id, name))
+
+    def _open(self, flow_id: str, name: str, sealed: str | None) -> dict[str, Any]:
+        opened: dict[str, Any] = json.loads(self._vault.open(sealed, openid_flow(flow_id, name))) if sealed else {}
+        return opened
+
+
+def _all(names: Collection[str]) -> ClaimsRequest:
+    return ClaimsRequest(tuple(RequestedClaim(name) for name in sorted(set(names))))

@@ -1,0 +1,133 @@
+"""The verification of an authorization request: started, followed, and what it proves.
+
+A guest's verification is of this request alone. A user who has signed in may have been verified before: then there is
+nothing to do, and what stands is answered.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from connector.domain.capture import LINK
+from connector.domain.openid.claims_request import read_claims
+from connector.domain.openid.clients import Client
+from connector.domain.openid.flow import Flow
+from connector.domain.openid.profiles import result_claims
+from connector.domain.tenancy import Tenant
+from connector.domain.verification import Verification
+from connector.domain.workflow_input import RunRequest
+from connector.domain.workflow_run import AWAITING_INPUT, STARTING
+from connector.errors import Code, RequestError
+from connector.services.assurance import VerifiedClaims
+from connector.services.providers.registry import enabled
+from connector.services.starting.requests import Verifications
+from connector.services.values import UserValues
+from connector.store import openid_clients, openid_flows, verifications
+from connector.store.engine import Database
+
+
+class Stage(StrEnum):
+    """How far the verification of a flow is."""
+
+    NEW = "new"  # it has not begun
+    CAPTURE = "capture"  # the user has to send something
+    CHECKING = "checking"  # Onfido checks
+    ENDED = "ended"
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far it is, and the run."""
+
+    stage: Stage
+    verification: Verification | None = None
+
+
+class Proving:
+    """Verifies the people whom requests of clients are about; each method takes the tenant."""
+
+    def __init__(
+        self,
+        database: Database,
+        requests: Verifications,
+        values: UserValues,
+        assurance: VerifiedClaims,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._database = database
+        self._requests = requests
+        self._user_values = values
+        self._assurance = assurance
+        self._clock = clock
+
+    def start(self, tenant: Tenant, client: Client, flow: Flow, user_id: str, page: str) -> str | None:
+        """Start the verification, or continue it; return the link to capture, None where nothing is left to be done.
+
+        The link leads back to `page`. Raises `RequestError` where the request cannot be met, `OnfidoError`,
+        `DirectoryError`.
+        """
+        self._begin(tenant, flow, user_id)
+        verification = self._find(tenant, flow, user_id)
+        if verification is not None and verification.closed_at is not None:
+            return None
+        key = (tenant, user_id, flow.provider_id, list(flow.uris))
+        request = RunRequest(capture=LINK, own_page=page)
+        try:
+            if verification is not None and verification.run_id is not None:
+                return self._requests.resume(*key, request).link_url
+            asked = {"actor": client.config.name, "client_id": client.client_id, "values": flow.values or None}
+            return self._requests.initiate(*key, request, **asked).link_url
+        except RequestError as error:
+            if error.code in (Code.NOT_AWAITING_INPUT, Code.NOTHING_TO_VERIFY):
+                return None
+            raise
+
+    def follow(self, tenant: Tenant, flow: Flow) -> Progress:
+        """Return how far the verification is, as Onfido says now; raises `OnfidoError`."""
+        verification = None if flow.user_id is None else self._find(tenant, flow, flow.user_id)
+        if flow.user_id is None or verification is None:
+            return Progress(Stage.NEW)
+        if verification.closed_at is None and verification.run_id is not None:
+            self._requests.complete(tenant, flow.user_id, flow.provider_id, list(flow.uris))
+            verification = self._find(tenant, flow, flow.user_id) or verification
+        if verification.closed_at is not None:
+            return Progress(Stage.ENDED, verification)
+        is_waiting = verification.status in (STARTING, AWAITING_INPUT)
+        return Progress(Stage.CAPTURE if is_waiting else Stage.CHECKING, verification)
+
+    def result(self, tenant: Tenant, client: Client, flow: Flow, issuer: str) -> dict[str, Any]:
+        """Return the claims of the flow's ID token: of whom, and what is verified of what was asked."""
+        user_id = flow.user_id or ""
+        values = flow.values if flow.is_of_guest else self._user_values.read(tenant, user_id) or {}
+        asserted = self._assurance.of_values(tenant, user_id, values, issuer)
+        verification = self._find(tenant, flow, user_id)
+        run_id = None if verification is None else verification.run_id
+        request = read_claims(flow.parameters["claims"])
+        subject = flow.parameters.get("login_hint", user_id) if flow.is_of_guest else user_id
+        return {"sub": subject, **result_claims(client.config.profile, request, asserted, self._clock(), run_id)}
+
+    def _begin(self, tenant: Tenant, flow: Flow, user_id: str) -> None:
+        """Note that the flow's verification begins; raises `RequestError` where its subject has had too many."""
+        now = self._clock()
+        with self._database.write() as connection:
+            openid_clients.lock(connection, tenant.name, flow.client_id, now)  # others of the same subject wait
+            provider = enabled(connection, tenant.name, flow.provider_id).limited(tenant.limits.attempts)
+            since = now - timedelta(seconds=provider.attempt_window)
+            number = openid_flows.count_started(connection, flow.provider_id, flow.subject_digest, since)
+            if openid_flows.start(connection, flow.flow_id, user_id, now) and number >= provider.max_attempts:
+                raise RequestError(
+                    Code.ATTEMPT_LIMIT,
+                    "There were too many attempts to verify this person: try again later.",
+                    retry_after=provider.attempt_window,
+                )
+
+    def _find(self, tenant: Tenant, flow: Flow, user_id: str) -> Verification | None:
+        """Return the flow's verification: an open one counts, and an ended one that has begun since."""
+        with self._database.read() as connection:
+            found = verifications.find_latest(connection, flow.provider_id, user_id, tenant.name, flow.uris)
+        is_of_flow = found is not None and (found.closed_at is None or found.created_at >= flow.created_at)
+        return found if is_of_flow else None
