@@ -127,6 +127,8 @@ def _register_routes(app: Flask) -> None:
 
 
 def _install_console(app: Flask, settings: Settings) -> None:
+    from connector import oidc as openid  # noqa: PLC0415  its pages are in the console's frame
     from connector.console import frame  # noqa: PLC0415  its libraries take time and memory, and it may be off
 
     frame.install(app, settings)
+    openid.install(app)

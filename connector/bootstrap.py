@@ -15,9 +15,9 @@ from typing import Any
 from connector.ground import Clock, open_database, utc_now
 from connector.job_kinds import job_kinds
 from connector.numbers import Numbers
+from connector.openid_parts import OpenIdParts
 from connector.part import part
 from connector.private_file import make_data_dir
-from connector.providing import Providing
 from connector.services.application.delivery_proof import DeliveryProofs
 from connector.services.application.tasks import Tasks
 from connector.services.application.watchlist import Watchlist
@@ -54,7 +54,7 @@ from connector.settings import Settings
 from connector.store.vault import Fingerprints, OpaqueTexts, Vault, read_keys
 
 
-class Services(Numbers, Providing):
+class Services(Numbers, OpenIdParts):
     """The use cases on one open database: the command line works on them directly, the web application over HTTP."""
 
     def open_configured(self) -> None:

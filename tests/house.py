@@ -66,6 +66,9 @@ HOUSE: Mapping[str, Room] = {
     ),
     "services.jobs": room(f"{_CELLAR} services.providers services.results", _LIBRARIES),
     "services.upkeep": room(f"{_CELLAR} services.providers services.results services.starting", _LIBRARIES),
+    "services.openid": room(
+        f"{_FLOOR} store services services.assurance services.providers services.starting", _LIBRARIES
+    ),
     "courier": room("errors telemetry services store", _LIBRARIES),
     "relay": room("courier errors telemetry services store", _LIBRARIES),
     # What wires them, and the processes.
@@ -76,8 +79,9 @@ HOUSE: Mapping[str, Room] = {
         f"{_CELLAR} ground notifying part services.jobs services.lookup services.providers services.results"
     ),
     "numbers": room(f"{_CELLAR} lookups part services.providers services.lookup"),
+    "openid_parts": room(f"{_FLOOR} part providing services services.openid"),
     "bootstrap": room(
-        f"{_CELLAR} http ground part private_file relay settings numbers providing services.providers "
+        f"{_CELLAR} http ground part private_file relay settings numbers openid_parts services.providers "
         "services.results "
         "services.starting services.lookup services.people services.application services.jobs services.upkeep "
         "job_kinds"
@@ -108,7 +112,11 @@ HOUSE: Mapping[str, Room] = {
         "services.starting services.lookup services.people services.application services.assurance services.signing",
         "authlib babel flask flask_babel flask_bootstrap flask_wtf joserfc markupsafe structlog werkzeug wtforms",
     ),
-    "app": room(f"{_FLOOR} access api bootstrap connections console ground services settings", "flask"),
+    "oidc": room(
+        f"{_FLOOR} api console services services.openid services.providers services.signing",
+        "authlib flask flask_babel joserfc structlog werkzeug",
+    ),
+    "app": room(f"{_FLOOR} access api bootstrap connections oidc console ground services settings", "flask"),
     "serving": room("telemetry", "gunicorn structlog werkzeug"),
     "server": room(
         "access api app bootstrap domain heartbeat listening metrics private_file reloading serving settings startup "

@@ -149,12 +149,13 @@ def clients() -> list[OpenIdClient]:
 
 
 def safe_next(url: str | None) -> str:
-    """Return a page of this console, or the user's page; the console's first page in place of any other address."""
+    """Return a page of ours, which people sign in to see; the console's first page in place of any other address."""
     home, own = f"{request.script_root}/console", f"{request.script_root}/verify"
     if not url or not url.isprintable() or "\\" in url:
         return home
     parts = urlsplit(url)
-    is_ours = parts.path in (home, own) or parts.path.startswith((f"{home}/", f"{own}/"))
+    below = (f"{home}/", f"{own}/", f"{request.script_root}/oauth2/flows/")
+    is_ours = parts.path in (home, own) or parts.path.startswith(below)
     if parts.scheme or parts.netloc or not is_ours or "/../" in f"{parts.path}/":
         return home
     return url

@@ -181,6 +181,13 @@ class Settings(Noted, Checked):
         checks.at_least(1),
     )
 
+    openid_secret_overlap: int = setting(
+        86_400,
+        "Seconds that the secret of a client of the OpenID provider stays valid after it was replaced.",
+        checks.at_least(0),
+        section="OpenID provider",
+    )
+
     webhook_token_overlap: int = setting(
         86_400, "Seconds that a webhook token stays valid after it was replaced.", checks.at_least(0), section="Upkeep"
     )

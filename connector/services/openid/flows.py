@@ -96,13 +96,19 @@ class Flows:
         log.info("openid.pushed", tenant=tenant.name, client_id=client.client_id, flow_id=flow_id)
         return URN + token, PUSHED_FOR
 
-    def open(self, tenant: Tenant, request_uri: str, browser: str) -> Flow | None:
-        """Open a pushed request for the browser that holds this secret; None where it was used, or has expired."""
+    def open(self, tenant: Tenant, request_uri: str, client_id: str | None, browser: str) -> Flow | None:
+        """Open a pushed request for the browser that holds this secret; None where it was used, or has expired.
+
+        None, too, where it is another client's; Okta names none.
+        """
         now = self._clock()
         with self._database.write() as connection:
             stored = openid_flows.find_pushed(connection, tenant.name, digest_of(request_uri.removeprefix(URN)))
-            if stored is None or not openid_flows.open_pushed(
-                connection, stored.id, digest_of(browser), now, now + OPEN_FOR
+            is_theirs = stored is not None and client_id in (None, stored.client_id)
+            if (
+                stored is None
+                or not is_theirs
+                or not openid_flows.open_pushed(connection, stored.id, digest_of(browser), now, now + OPEN_FOR)
             ):
                 return None
             return self._read(openid_flows.find(connection, tenant.name, stored.id) or stored)

@@ -74,13 +74,12 @@ class Proving:
         verification = self._find(tenant, flow, user_id)
         if verification is not None and verification.closed_at is not None:
             return None
-        key = (tenant, user_id, flow.provider_id, list(flow.uris))
-        request = RunRequest(capture=LINK, own_page=page)
+        key = (tenant, user_id, flow.provider_id, list(flow.uris), RunRequest(capture=LINK, own_page=page))
         try:
             if verification is not None and verification.run_id is not None:
-                return self._requests.resume(*key, request).link_url
-            asked = {"actor": client.config.name, "client_id": client.client_id, "values": flow.values or None}
-            return self._requests.initiate(*key, request, **asked).link_url
+                return self._requests.resume(*key).link_url
+            values = flow.values or None
+            return self._requests.initiate(*key, client.config.name, client_id=client.client_id, values=values).link_url
         except RequestError as error:
             if error.code in (Code.NOT_AWAITING_INPUT, Code.NOTHING_TO_VERIFY):
                 return None

@@ -1,0 +1,110 @@
+"""What the servers of clients ask: push a request, exchange a code, read the result."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import structlog
+from authlib.oauth2 import OAuth2Error
+from authlib.oauth2.rfc6749 import InvalidRequestError
+from flask import Blueprint, Response, current_app, g, jsonify, request
+
+from connector.errors import ConnectorError, DatabaseUnavailable, InvalidField
+from connector.oidc.parameters import read_parameters
+from connector.oidc.server import OpenIdServer, ParsedRequest, flows, issuer
+
+log = structlog.get_logger(__name__)
+
+blueprint = Blueprint("openid", __name__, url_prefix="/oauth2")
+
+# What is kept of a pushed request; nothing else is used.
+_KEPT = (
+    *("response_type", "client_id", "redirect_uri", "scope", "state", "nonce", "login_hint", "claims"),
+    *("code_challenge", "code_challenge_method"),
+)
+MAX_HINT = 255
+
+
+def server() -> OpenIdServer:
+    """Return the authorization server."""
+    known: OpenIdServer = current_app.extensions["openid_server"]
+    return known
+
+
+@blueprint.post("/par")
+def push_request() -> Response:
+    """Keep an authorization request (RFC 9126)."""
+    parsed = None
+    try:
+        parsed = ParsedRequest(read_parameters())
+        client = server().pushed(parsed)
+        data = parsed.payload.data
+        if len(data.get("login_hint", "")) > MAX_HINT:
+            raise InvalidRequestError(f"The parameter login_hint must have at most {MAX_HINT} characters.")
+        kept = {name: data[name] for name in _KEPT if data.get(name)}
+        kept["scope"] = client.get_allowed_scope(data.get("scope"))
+        request_uri, lifetime = flows().push(g.tenant, client.client, kept)
+    except OAuth2Error as error:
+        error.redirect_uri = None  # a pushed request is answered here, never by a redirect
+        return _no_store(server().handle_error_response(parsed, error))
+    except InvalidField as error:
+        return _no_store(server().handle_error_response(parsed, InvalidRequestError(error.description)))
+    answer = jsonify(request_uri=request_uri, expires_in=int(lifetime.total_seconds()))
+    answer.status_code = 201
+    return _no_store(answer)
+
+
+@blueprint.post("/token")
+def exchange_code() -> Response:
+    """Exchange a code for an ID token and an access token."""
+    try:
+        parsed = ParsedRequest(read_parameters())
+    except OAuth2Error as error:
+        return _no_store(server().handle_error_response(None, error))
+    response: Response = server().create_token_response(parsed)
+    return _no_store(response)
+
+
+@blueprint.route("/userinfo", methods=["GET", "POST"])
+def get_userinfo() -> Response:
+    """Return the result that an access token is for, as the ID token has it."""
+    authorization = request.authorization
+    token = authorization.token if authorization is not None and authorization.type == "bearer" else None
+    result = flows().result_of_token(g.tenant, token) if token else None
+    if result is None:
+        log.warning("openid.refused", path=request.path, error="invalid_token")
+        challenge = f'Bearer realm="{issuer()}"' + (', error="invalid_token"' if token else "")
+        response = jsonify(error="invalid_token")
+        response.status_code = 401
+        response.headers["WWW-Authenticate"] = challenge
+        return _no_store(response)
+    return _no_store(jsonify(result))
+
+
+@blueprint.errorhandler(ConnectorError)
+def refuse(error: ConnectorError) -> Response:
+    """Answer an error of ours as OAuth writes it."""
+    log.warning("openid.refused", path=request.path, reason=error.summary)
+    return _error(400, "invalid_request", error.description)
+
+
+@blueprint.errorhandler(DatabaseUnavailable)
+def answer_without_database(error: DatabaseUnavailable) -> Response:
+    """Answer that the database is away, as OAuth writes it."""
+    log.error("database.unavailable", reason=error.reason)
+    response = _error(503, "temporarily_unavailable", "The database does not answer: try again after Retry-After.")
+    response.headers["Retry-After"] = "5"
+    return response
+
+
+def _error(status: int, code: str, description: str) -> Response:
+    response = jsonify(error=code, error_description=description)
+    response.status_code = status
+    return _no_store(response)
+
+
+def _no_store(response: Any) -> Response:
+    response.headers["Cache-Control"] = "no-cache, no-store"
+    response.headers["Pragma"] = "no-cache"
+    answer: Response = response
+    return answer

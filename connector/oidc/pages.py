@@ -1,0 +1,230 @@
+"""What browsers visit: the authorization endpoint, and the pages of one request until its user is sent back.
+
+    /oauth2/authorize?request_uri=… ──► /oauth2/flows/{id}   what is checked, for whom; agree or leave
+        ──► Onfido's capture page ──► /oauth2/flows/{id}      follows the result, and leads back with it
+
+A request belongs to the browser that opened it, by a cookie. Everything works without JavaScript.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+import structlog
+from authlib.oauth2.rfc6749 import OAuth2Error
+from flask import Blueprint, abort, current_app, g, make_response, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response
+
+from connector.api.shares import EXTENSION, Lasting, Shares
+from connector.console import headers, refusals
+from connector.console.ground import public_url
+from connector.console.viewer import current_viewer, host_cookie, is_secure
+from connector.domain.openid.clients import Client
+from connector.domain.openid.flow import Flow
+from connector.errors import Code, ConnectorError, OnfidoError, RequestError
+from connector.oidc.endpoints import server
+from connector.oidc.parameters import query_parameter
+from connector.oidc.server import AlreadyAnswered, Answer, ParsedRequest, clients, flows, issuer
+from connector.oidc.words import claim_words
+from connector.services.openid.proving import Progress, Proving, Stage
+from connector.services.providers.registry import Providers
+
+log = structlog.get_logger(__name__)
+
+blueprint = Blueprint("openid_pages", __name__, url_prefix="/oauth2", template_folder="templates")
+blueprint.after_request(headers.protect)
+refusals.install(blueprint)
+
+SECRET_BYTES = 32
+FOLLOW_SECONDS = 3  # between two looks at a result
+
+
+@blueprint.get("/authorize")
+def authorize() -> Response:
+    """Open a pushed request for this browser."""
+    request_uri = query_parameter("request_uri")
+    if request_uri is None:
+        return _refused(_("This request was not sent to this provider beforehand."), "the request was not pushed")
+    browser = request.cookies.get(_cookie_name()) or secrets.token_urlsafe(SECRET_BYTES)
+    flow = flows().open(g.tenant, request_uri, query_parameter("client_id"), browser)
+    if flow is None:
+        return _refused(_("This request was used already, or it has expired."), "unknown, used or expired request_uri")
+    response = redirect(url_for(".show", flow_id=flow.flow_id), 303)
+    secure = is_secure()
+    response.set_cookie(_cookie_name(), browser, secure=secure, httponly=True, samesite="Lax", path="/")
+    return response
+
+
+@blueprint.get("/flows/<flow_id>")
+def show(flow_id: str) -> Response | str:
+    """Show how far the request is; once there is a result, lead back with it."""
+    flow, client = _flow(flow_id)
+    if flows().is_expired(flow):
+        return _leave(flow)
+    if flow.user_id is None and current_viewer() is None:
+        return redirect(url_for("console.sign_in.show_sign_in", next=request.path))
+    with _lasting(flow):
+        progress = _proving().follow(g.tenant, flow)
+        if progress.stage is Stage.ENDED:
+            return _answer(flow, client)
+    return _page(flow, client, progress)
+
+
+@blueprint.post("/flows/<flow_id>/start")
+def start(flow_id: str) -> Response | str:
+    """Start the verification, or continue it, and lead to Onfido's page."""
+    flow, client = _flow(flow_id)
+    _check_form(flow)
+    if flows().is_expired(flow):
+        return _leave(flow)
+    user_id = flow.user_id or _signed_in()
+    page = public_url() + g.tenant.path + f"/oauth2/flows/{flow.flow_id}"
+    try:
+        with _lasting(flow):
+            link = _proving().start(g.tenant, client, flow, user_id, page)
+            if link is None:
+                return _answer(flows().find(g.tenant, flow_id, _browser()) or flow, client)
+    except (RequestError, OnfidoError) as error:
+        return _not_started(flow, client, error)
+    return render_template("oidc/leaving.html", link=link)
+
+
+@blueprint.post("/flows/<flow_id>/leave")
+def leave(flow_id: str) -> Response:
+    """Send the user back without a result."""
+    flow, _client = _flow(flow_id)
+    _check_form(flow)
+    flows().refuse(flow)
+    return _leave(flow)
+
+
+def _flow(flow_id: str) -> tuple[Flow, Client]:
+    """Return the flow that this browser has opened, with its client; ends the request where there is none."""
+    flow = flows().find(g.tenant, flow_id, _browser())
+    client = None if flow is None else clients().find(g.tenant, flow.client_id)
+    if flow is None or client is None or not client.config.is_enabled:
+        abort(404)
+    if not flow.is_under_way:
+        abort(make_response(_closed(client)))
+    return flow, client
+
+
+def _answer(flow: Flow, client: Client) -> Response:
+    """Send the user back with a code for the result."""
+    result = _proving().result(g.tenant, client, flow, issuer())
+    try:
+        return _authorization_response(flow, Answer(flow, result))
+    except AlreadyAnswered:
+        return make_response(_closed(client))
+
+
+def _leave(flow: Flow) -> Response:
+    log.info("openid.left", client_id=flow.client_id, flow_id=flow.flow_id)
+    return _authorization_response(flow, None)
+
+
+def _authorization_response(flow: Flow, answer: Answer | None) -> Response:
+    """Make the redirect back, with a code or, without an answer, with `access_denied`."""
+    parsed = ParsedRequest(flow.parameters)
+    try:
+        grant = server().get_authorization_grant(parsed)
+        response: Response = server().create_authorization_response(parsed, answer, grant)
+    except OAuth2Error as error:
+        log.warning("openid.refused", client_id=flow.client_id, error=error.error)
+        return _refused(_("The application that sent you is no longer registered here."), error.error)
+    if not response.location:  # the redirect URI was taken from the client meanwhile
+        return _refused(_("The application that sent you is no longer registered here."), "redirect_uri")
+    return response
+
+
+def _page(flow: Flow, client: Client, progress: Progress) -> str:
+    providers: Providers = current_app.extensions["services"].providers
+    names = current_app.extensions["services"].openid_names
+    g.content_policy = _policy(flow)
+    return render_template(
+        "oidc/flow.html",
+        flow=flow,
+        client=client,
+        provider=providers.get(g.tenant, flow.provider_id),
+        stage=progress.stage,
+        claims=claim_words(sorted({names[uri] for uri in flow.uris if uri in names})),
+        form_token=_form_token(),
+        seconds=FOLLOW_SECONDS,
+    )
+
+
+def _not_started(flow: Flow, client: Client, error: ConnectorError) -> Response:
+    """Say that the verification cannot start now, with the ways on: again, or back."""
+    log.warning("openid.not_started", client_id=flow.client_id, flow_id=flow.flow_id, reason=error.summary)
+    is_limit = isinstance(error, RequestError) and error.code is Code.ATTEMPT_LIMIT
+    g.content_policy = _policy(flow)
+    text = render_template(
+        "oidc/not_started.html", flow=flow, client=client, is_limit=is_limit, form_token=_form_token()
+    )
+    return make_response(text, 429 if is_limit else 503)
+
+
+def _closed(client: Client) -> str:
+    return render_template("oidc/closed.html", client=client)
+
+
+def _refused(text: str, reason: str) -> Response:
+    log.warning("openid.refused", path=request.path, reason=reason)
+    return make_response(render_template("oidc/refused.html", text=text), 400)
+
+
+def _policy(flow: Flow) -> str:
+    """Allow a form's redirect to the client: leaving leads there."""
+    target = urlsplit(flow.parameters["redirect_uri"])
+    return headers.POLICY.replace("form-action 'self'", f"form-action 'self' {target.scheme}://{target.netloc}")
+
+
+@contextmanager
+def _lasting(flow: Flow) -> Iterator[None]:
+    """Count a call that may wait for Onfido, so that people on the way do not take every thread."""
+    shares: Shares | None = current_app.extensions.get(EXTENSION)
+    if shares is None:
+        yield
+        return
+    end = shares.take(Lasting.ONFIDO, g.tenant, flow.user_id or flow.flow_id)
+    try:
+        yield
+    finally:
+        end()
+
+
+def _signed_in() -> str:
+    viewer = current_viewer()
+    if viewer is None:
+        abort(401)
+    return viewer.principal.subject
+
+
+def _check_form(flow: Flow) -> None:
+    """Refuse a post that does not come from our own page."""
+    if not hmac.compare_digest(request.form.get("token", ""), _form_token()):
+        log.warning("openid.refused", path=request.path, reason="the form's token is missing or wrong")
+        abort(400)
+
+
+def _form_token() -> str:
+    return hashlib.sha256(f"form {_browser()}".encode()).hexdigest()
+
+
+def _browser() -> str:
+    return request.cookies.get(_cookie_name(), "")
+
+
+def _cookie_name() -> str:
+    return host_cookie("openid-flow")
+
+
+def _proving() -> Proving:
+    known: Proving = current_app.extensions["services"].openid_proving
+    return known

@@ -1,0 +1,59 @@
+"""Reading the parameters of a request: a form, JSON, or JSON under a form's media type, as Okta's example sends it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from urllib.parse import parse_qsl
+
+from authlib.oauth2.rfc6749 import InvalidRequestError
+from flask import request
+
+from connector.api.errors import InvalidShape
+from connector.api.parsing import read_body, read_json
+
+MOST = 50  # parameters
+LONGEST, LONGEST_CLAIMS = 2_000, 32_000  # characters of a parameter, and of `claims`
+
+
+def read_parameters() -> dict[str, str]:
+    """Return the parameters of a request's body; raises `InvalidRequestError` where they cannot be read."""
+    raw = read_body()
+    pairs = _of_json(raw) if raw.lstrip()[:1] == b"{" else _of_form(raw)
+    parameters: dict[str, str] = {}
+    for name, value in pairs:
+        if name in parameters:
+            raise InvalidRequestError(f"The parameter {name[:40]!r} must be given once.")
+        if len(value) > (LONGEST_CLAIMS if name == "claims" else LONGEST):
+            raise InvalidRequestError(f"The parameter {name[:40]!r} is too long.")
+        if not value.isprintable() and name != "claims":
+            raise InvalidRequestError(f"The parameter {name[:40]!r} must hold printable characters only.")
+        parameters[name] = value
+    return parameters
+
+
+def query_parameter(name: str) -> str | None:
+    """Return a parameter of the query; None where it is not given, or not once."""
+    values = request.args.getlist(name)
+    return values[0] if len(values) == 1 and len(values[0]) <= LONGEST else None
+
+
+def _of_form(raw: bytes) -> list[tuple[str, str]]:
+    try:
+        return parse_qsl(raw.decode(), keep_blank_values=True, max_num_fields=MOST, errors="strict")
+    except ValueError:
+        raise InvalidRequestError("The body must be a form in UTF-8, or JSON.") from None
+
+
+def _of_json(raw: bytes) -> list[tuple[str, str]]:
+    try:
+        body = read_json(raw)
+    except InvalidShape:
+        raise InvalidRequestError("The body must be a form in UTF-8, or JSON.") from None
+    if len(body) > MOST:
+        raise InvalidRequestError(f"The body must have at most {MOST} parameters.")
+    return [(name, _as_text(value)) for name, value in body.items()]
+
+
+def _as_text(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)

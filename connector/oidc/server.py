@@ -1,0 +1,294 @@
+"""Authlib's authorization server on our clients and flows: the code flow with PKCE, and ID tokens.
+
+A request is pushed (RFC 9126), which Authlib has not: `pushed` checks it as Authlib checks any authorization request.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import structlog
+from authlib.integrations.flask_oauth2 import AuthorizationServer
+from authlib.oauth2 import OAuth2Error, OAuth2Request
+from authlib.oauth2.rfc6749 import (
+    ClientMixin,
+    InvalidClientError,
+    InvalidRequestError,
+    InvalidScopeError,
+    scope_to_list,
+)
+from authlib.oauth2.rfc6749.grants import AuthorizationCodeGrant
+from authlib.oauth2.rfc6749.requests import BasicOAuth2Payload
+from authlib.oauth2.rfc7523 import JWTBearerClientAssertion
+from authlib.oauth2.rfc7636 import CodeChallenge
+from authlib.oauth2.rfc9207 import IssuerParameter
+from authlib.oidc.core.grants import OpenIDCode
+from authlib.oidc.core.util import create_half_hash
+from flask import current_app, g, request
+from joserfc.errors import JoseError
+from joserfc.jwk import KeySet
+
+from connector.domain.openid.clients import KEY_METHOD, SECRET_METHODS, Client
+from connector.domain.openid.flow import TOKEN_LIFETIME, Flow
+from connector.services.openid.clients import Clients, is_secret_of
+from connector.services.openid.flows import Flows
+from connector.services.signing import ALGORITHM, SigningKeys
+
+log = structlog.get_logger(__name__)
+
+METHODS = (*SECRET_METHODS, KEY_METHOD)
+SCOPES = ("openid", "profile", "identity_assurance")
+ID_TOKEN_SECONDS = 300
+ISSUED_BEFORE = 5  # seconds: Okta accepts an `iat` of the past only, without any leeway
+TOKEN_BYTES = 32
+MAX_ID = 255  # characters of an assertion's id
+
+
+class AlreadyAnswered(Exception):  # noqa: N818  named for what it tells
+    """The flow was answered by another request."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a flow's tokens say: Authlib's resource owner."""
+
+    flow: Flow
+    result: Mapping[str, Any] = field(repr=False)
+
+
+class RelyingParty(ClientMixin):  # type: ignore[misc]  # Authlib is untyped
+    """A client, as Authlib asks for it."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+
+    def get_client_id(self) -> str:
+        return self.client.client_id
+
+    def get_default_redirect_uri(self) -> str | None:
+        return None  # a request has to name it
+
+    def get_allowed_scope(self, scope: str | None) -> str:
+        asked = scope_to_list(scope) or []
+        if "openid" not in asked:
+            raise InvalidScopeError("The scope must hold openid.")
+        return " ".join(name for name in asked if name in SCOPES)
+
+    def check_redirect_uri(self, redirect_uri: str) -> bool:
+        return bool(redirect_uri in self.client.config.redirect_uris)
+
+    def check_client_secret(self, client_secret: str) -> bool:
+        return is_secret_of(self.client, client_secret)
+
+    def check_endpoint_auth_method(self, method: str, endpoint: str) -> bool:
+        return method in self.client.methods
+
+    def check_response_type(self, response_type: str) -> bool:
+        return response_type == "code"
+
+    def check_grant_type(self, grant_type: str) -> bool:
+        return bool(grant_type == CodeGrant.GRANT_TYPE)
+
+
+class ParsedRequest(OAuth2Request):  # type: ignore[misc]
+    """A request whose parameters have been read already, or were kept."""
+
+    def __init__(self, parameters: Mapping[str, str]) -> None:
+        super().__init__(request.method, f"https://{request.host}{request.path}", headers=request.headers)
+        self.payload = BasicOAuth2Payload(dict(parameters))
+
+    @property
+    def args(self) -> Mapping[str, str]:
+        return self.form
+
+    @property
+    def form(self) -> Mapping[str, str]:
+        form: Mapping[str, str] = self.payload.data
+        return form
+
+
+@dataclass(frozen=True)
+class Code:
+    """A code that a client has brought, as Authlib asks for it; `token` is what it is exchanged for."""
+
+    answer: Answer
+    token: str = field(default_factory=lambda: secrets.token_urlsafe(TOKEN_BYTES), repr=False)
+
+    @property
+    def code_challenge(self) -> str | None:
+        return self.answer.flow.parameters.get("code_challenge")
+
+    @property
+    def code_challenge_method(self) -> str | None:
+        return self.answer.flow.parameters.get("code_challenge_method")
+
+    def get_redirect_uri(self) -> str:
+        return self.answer.flow.parameters["redirect_uri"]
+
+    def get_scope(self) -> str:
+        return self.answer.flow.parameters["scope"]
+
+    def get_nonce(self) -> str | None:
+        return self.answer.flow.parameters.get("nonce")
+
+
+class CodeGrant(AuthorizationCodeGrant):  # type: ignore[misc]
+    """The code flow; a code is kept, found and spent in the database."""
+
+    TOKEN_ENDPOINT_AUTH_METHODS = METHODS
+
+    def save_authorization_code(self, code: str, request: ParsedRequest) -> None:
+        answer: Answer = request.user
+        if not flows().answer(answer.flow, code, answer.result):
+            raise AlreadyAnswered
+
+    def query_authorization_code(self, code: str, client: RelyingParty) -> Code | None:
+        known = flows().find_by_code(g.tenant, client.client, code)
+        return None if known is None else Code(Answer(*known))
+
+    def authenticate_user(self, authorization_code: Code) -> Code | None:
+        """Spend the code, once all else is checked: of two that bring it at once, one gets a token."""
+        is_theirs = flows().redeem(authorization_code.answer.flow, authorization_code.token)
+        return authorization_code if is_theirs else None
+
+    def delete_authorization_code(self, authorization_code: Code) -> None:
+        """Do nothing: the code was spent above."""
+
+
+class S256Challenge(CodeChallenge):  # type: ignore[misc]
+    """PKCE, required of every client, by S256 only."""
+
+    SUPPORTED_CODE_CHALLENGE_METHOD: Sequence[str] = ["S256"]
+
+    def validate_code_challenge(self, grant: CodeGrant, redirect_uri: str) -> None:
+        data = grant.request.payload.data
+        if not data.get("code_challenge") or data.get("code_challenge_method") != "S256":
+            raise InvalidRequestError("The parameters code_challenge and code_challenge_method=S256 are required.")
+        super().validate_code_challenge(grant, redirect_uri)
+
+
+class IdToken(OpenIDCode):  # type: ignore[misc]
+    """ID tokens, signed with the connector's keys; a request is used once, so its nonce comes once."""
+
+    def exists_nonce(self, nonce: str, request: ParsedRequest) -> bool:
+        return False
+
+    def encode_id_token(self, token: Mapping[str, Any], request: ParsedRequest) -> str:
+        code: Code = request.authorization_code
+        issued = int(current_app.extensions["clock"]().timestamp()) - ISSUED_BEFORE
+        nonce = code.get_nonce()
+        claims = {
+            "iss": issuer(),
+            "aud": request.client.get_client_id(),
+            "iat": issued,
+            "exp": issued + ISSUED_BEFORE + ID_TOKEN_SECONDS,
+            **({} if nonce is None else {"nonce": nonce}),
+            "at_hash": create_half_hash(token["access_token"], ALGORITHM).decode(),
+            **code.answer.result,
+        }
+        keys: SigningKeys = current_app.extensions["services"].signing_keys
+        return keys.sign(claims, "JWT")
+
+
+class SignedAssertion(JWTBearerClientAssertion):  # type: ignore[misc]
+    """`private_key_jwt`: an assertion that is signed with a key of the client's, and used once."""
+
+    CLIENT_AUTH_METHOD = KEY_METHOD
+
+    def get_audiences(self) -> list[str]:
+        return [issuer(), f"{issuer()}/oauth2/token", f"{issuer()}/oauth2/par"]
+
+    def resolve_client_public_key(self, client: RelyingParty) -> KeySet:
+        if not client.client.config.keys:
+            raise InvalidClientError(description="The client has no keys registered: it proves itself by its secret.")
+        return KeySet.import_key_set({"keys": [dict(key) for key in client.client.config.keys]})
+
+    def validate_jti(self, claims: Mapping[str, Any], jti: Any) -> bool:
+        is_text = isinstance(jti, str) and 0 < len(jti) <= MAX_ID
+        return is_text and clients().use_assertion(g.client_of_assertion, jti, float(claims["exp"]))
+
+    def process_assertion_claims(self, assertion: str, resolve_key: KeySet) -> Any:
+        try:
+            return super().process_assertion_claims(assertion, resolve_key)
+        except (JoseError, ValueError) as error:
+            raise InvalidClientError(description="The client's assertion cannot be read.") from error
+
+
+class OpenIdServer(AuthorizationServer):  # type: ignore[misc]
+    """The authorization server; every refusal of its is in the log."""
+
+    def __init__(self) -> None:
+        super().__init__(query_client=find_client, save_token=lambda token, request: None)
+        self.register_client_auth_method(KEY_METHOD, SignedAssertion())
+        self.register_grant(CodeGrant, [S256Challenge(required=True), IdToken(require_nonce=False)])
+        self.register_extension(_Issuer())
+
+    def create_oauth2_request(self, request: ParsedRequest) -> ParsedRequest:
+        return request
+
+    def send_signal(self, name: str, *args: Any, **kwargs: Any) -> None:
+        """Do nothing: there are no receivers."""
+
+    def generate_token(self, grant_type: str, client: RelyingParty, user: Code, **_: Any) -> dict[str, Any]:
+        return {
+            "token_type": "Bearer",
+            "access_token": user.token,
+            "expires_in": int(TOKEN_LIFETIME.total_seconds()),
+            "scope": user.get_scope(),
+        }
+
+    def pushed(self, parsed: ParsedRequest) -> RelyingParty:
+        """Authenticate the client of a pushed request, and check the request; raises `OAuth2Error`."""
+        client: RelyingParty = self.authenticate_client(parsed, METHODS, "par")
+        data = parsed.payload.data
+        if {"request_uri", "request"} & data.keys():
+            raise InvalidRequestError("A pushed request must not hold request_uri or request.")
+        if data.setdefault("client_id", client.get_client_id()) != client.get_client_id():
+            raise InvalidRequestError("The parameter client_id must be that of the client that pushes.")
+        if not data.get("redirect_uri"):
+            raise InvalidRequestError("The parameter redirect_uri is required.")
+        grant = self.get_authorization_grant(parsed)
+        grant.validate_authorization_request()
+        return client
+
+    def handle_error_response(self, request: ParsedRequest | None, error: OAuth2Error) -> Any:
+        log.warning("openid.refused", path=_path(), error=error.error, reason=str(error.description)[:300])
+        return super().handle_error_response(request, error)
+
+
+class _Issuer(IssuerParameter):  # type: ignore[misc]
+    def get_issuer(self) -> str:
+        return issuer()
+
+
+def issuer() -> str:
+    """Return the tenant's issuer."""
+    return str(current_app.config["PUBLIC_URL"]) + str(g.tenant.path)
+
+
+def clients() -> Clients:
+    """Return the use case for clients."""
+    known: Clients = current_app.extensions["services"].openid_clients
+    return known
+
+
+def flows() -> Flows:
+    """Return the use case for authorization requests."""
+    known: Flows = current_app.extensions["services"].openid_flows
+    return known
+
+
+def find_client(client_id: str) -> RelyingParty | None:
+    """Return a client of the tenant that is enabled."""
+    client = clients().find(g.tenant, client_id) if isinstance(client_id, str) else None
+    if client is None or not client.config.is_enabled:
+        return None
+    g.client_of_assertion = client
+    return RelyingParty(client)
+
+
+def _path() -> str:
+    return request.path

@@ -1,0 +1,43 @@
+"""The use cases of the OpenID provider."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from connector.domain.urls import UrlPolicy
+from connector.part import part
+from connector.providing import Providing
+from connector.services.openid.clients import Clients
+from connector.services.openid.flows import Flows
+from connector.services.openid.proving import Proving
+
+
+class OpenIdParts(Providing):
+    """Clients and their requests, on the ground of all use cases and with those that start verifications."""
+
+    verifications: Any  # wired in `bootstrap.py`
+
+    @part
+    def openid_clients(self) -> Clients:
+        """Administer the clients of the OpenID provider."""
+        settings = self.settings
+        return Clients(
+            self.database,
+            self.providers,
+            self._journal,
+            set(self.openid_names.values()),
+            UrlPolicy(None, allows_http_loopback=settings.allow_http_loopback),
+            timedelta(seconds=settings.openid_secret_overlap),
+            self._clock,
+        )
+
+    @part
+    def openid_flows(self) -> Flows:
+        """Keep authorization requests of the OpenID provider's clients."""
+        return Flows(self.database, self._vault, self._fingerprints, self.providers, self.openid_names, self._clock)
+
+    @part
+    def openid_proving(self) -> Proving:
+        """Verify whom these requests are about."""
+        return Proving(self.database, self.verifications, self._user_values, self.verified_claims, self._clock)
