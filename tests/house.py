@@ -104,7 +104,7 @@ HOUSE: Mapping[str, Room] = {
     "api": room(
         f"{_FLOOR} access connections settings private_file services services.providers services.results "
         "services.starting services.lookup services.people services.application services.jobs "
-        "services.assurance services.signing",
+        "services.assurance services.signing services.openid",
         "flask flask_smorest flask_swagger_ui marshmallow sqlalchemy.exc structlog webargs werkzeug",
     ),
     "console": room(

@@ -4,6 +4,7 @@
     backups.py         backup, restore
     tokens.py          token, token check
     keys.py            keys list|rotate|revoke
+    openid.py          openid add-client|list|update-client|rotate-secret|remove-client
     settings_check.py  check-settings
     settings.py        settings
     demo.py            the steps of demo
@@ -46,7 +47,7 @@ from connector.cli.output import Group
 COMMANDS = LazyCommands(
     {
         **{name: f"{name}s" for name in ("provider", "user", "verification", "applicant", "token", "example")},
-        **{name: name for name in ("notices", "outbox", "jobs", "audit", "events", "keys", "console")},
+        **{name: name for name in ("notices", "outbox", "jobs", "audit", "events", "keys", "console", "openid")},
         **dict.fromkeys(("backup", "restore"), "backups"),
         **dict.fromkeys(("serve", "worker", "migrate", "rotate-keys", "simulate", "demo"), "serve"),
         "check-settings": "settings_check",

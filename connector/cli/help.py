@@ -10,6 +10,7 @@ import click
 RUN = "c7ff64b6-e9ab-4b07-a4d0-c3c68a264804"
 APPLICANT = "87fed579-ccb5-40ef-8bf1-c7fb5aaf285f"
 ENDPOINT = "b94d27b9-9f05-4b5c-8b1a-0c5de0f0a002"
+CLIENT = "1c9c8e1e-6a7e-4a6a-9d3b-0c5de0f0a003"
 DELIVERY = "5c8a1f0e-6a7e-4a6a-9d3b-0c5de0f0a001"
 
 # By the words of the command; a line that needs more than one is joined by a backslash.
@@ -58,6 +59,14 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "jobs show": (f"connector jobs show {DELIVERY}",),
     "jobs result": (f"connector jobs result {DELIVERY} --output verifications.csv",),
     "jobs cancel": (f"connector jobs cancel {DELIVERY}",),
+    "openid add-client": (
+        "connector openid add-client --name 'Example Workforce' --profile okta --provider Onfido \\",
+        "  --redirect-uri https://example.okta.com/idp/identity-verification/callback",
+    ),
+    "openid list": ("connector openid list --json",),
+    "openid update-client": (f"connector openid update-client {CLIENT} --disable",),
+    "openid rotate-secret": (f"connector openid rotate-secret {CLIENT}",),
+    "openid remove-client": (f"connector openid remove-client {CLIENT} --yes",),
     "notices add": (
         "export NOTICE_SECRET=whsec_…",
         "connector notices add https://app.example.com/notices --event claims.changed --event attention.needed",

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from connector.domain.history import (
     APPLICANT,
     CLAIM,
+    CLIENT,
     ENDPOINT,
     EVENT,
     EXPORT,
@@ -27,7 +28,7 @@ from connector.domain.verification_filter import FROM, TO, read_period
 
 SUBJECTS = (
     *(USER, CLAIM, RUN, START, REQUEST, APPLICANT, PROVIDER, ENDPOINT, OUTBOX, EVENT, EXPORT, FILE, JOB, KEY, VALUES),
-    SETTINGS,
+    *(SETTINGS, CLIENT),
 )
 
 

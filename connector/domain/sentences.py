@@ -55,6 +55,9 @@ _PLAIN = {
     (history.ENDPOINT, "resent"): "{who} had the notices of the endpoint {name} sent again.",
     (history.ENDPOINT, "secret_replaced"): "{who} replaced the secret of the endpoint for notices {name}.",
     (history.ENDPOINT, "tested"): "{who} sent a test notice to the endpoint {name}.",
+    (history.CLIENT, history.ADDED): "{who} added the OpenID client {name}.",
+    (history.CLIENT, history.REMOVED): "{who} removed the OpenID client {name}.",
+    (history.CLIENT, "secret_replaced"): "{who} replaced the secret of the OpenID client {name}.",
     (history.RUN, "orphaned"): "Onfido has the run {name}, which belongs to no verification.",
     (history.RUN, "task_completed"): "{who} completed a task of the run {name}.",
 }
@@ -184,6 +187,7 @@ def _short(uri: str) -> str:
 _COMPOSED: Mapping[str, Callable[[Change], str]] = {
     history.PROVIDER: _of_configured,
     history.ENDPOINT: _of_configured,
+    history.CLIENT: _of_configured,
     history.USER: _of_user,
     history.CLAIM: _of_claim,
     history.RUN: _of_run,

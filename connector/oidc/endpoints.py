@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import structlog
 from authlib.oauth2 import OAuth2Error
 from authlib.oauth2.rfc6749 import InvalidRequestError
@@ -46,12 +44,12 @@ def push_request() -> Response:
         request_uri, lifetime = flows().push(g.tenant, client.client, kept)
     except OAuth2Error as error:
         error.redirect_uri = None  # a pushed request is answered here, never by a redirect
-        return _no_store(server().handle_error_response(parsed, error))
+        return server().handle_error_response(parsed, error)
     except InvalidField as error:
-        return _no_store(server().handle_error_response(parsed, InvalidRequestError(error.description)))
+        return server().handle_error_response(parsed, InvalidRequestError(error.description))
     answer = jsonify(request_uri=request_uri, expires_in=int(lifetime.total_seconds()))
     answer.status_code = 201
-    return _no_store(answer)
+    return answer
 
 
 @blueprint.post("/token")
@@ -60,9 +58,9 @@ def exchange_code() -> Response:
     try:
         parsed = ParsedRequest(read_parameters())
     except OAuth2Error as error:
-        return _no_store(server().handle_error_response(None, error))
+        return server().handle_error_response(None, error)
     response: Response = server().create_token_response(parsed)
-    return _no_store(response)
+    return response
 
 
 @blueprint.route("/userinfo", methods=["GET", "POST"])
@@ -77,8 +75,8 @@ def get_userinfo() -> Response:
         response = jsonify(error="invalid_token")
         response.status_code = 401
         response.headers["WWW-Authenticate"] = challenge
-        return _no_store(response)
-    return _no_store(jsonify(result))
+        return response
+    return jsonify(result)
 
 
 @blueprint.errorhandler(ConnectorError)
@@ -100,11 +98,4 @@ def answer_without_database(error: DatabaseUnavailable) -> Response:
 def _error(status: int, code: str, description: str) -> Response:
     response = jsonify(error=code, error_description=description)
     response.status_code = status
-    return _no_store(response)
-
-
-def _no_store(response: Any) -> Response:
-    response.headers["Cache-Control"] = "no-cache, no-store"
-    response.headers["Pragma"] = "no-cache"
-    answer: Response = response
-    return answer
+    return response

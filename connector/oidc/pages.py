@@ -160,7 +160,7 @@ def _page(flow: Flow, client: Client, progress: Progress) -> str:
 
 
 def _not_started(flow: Flow, client: Client, error: ConnectorError) -> Response:
-    """Say that the verification cannot start now, with the ways on: again, or back."""
+    """Explain that the verification cannot start now, with the ways on: again, or back."""
     log.warning("openid.not_started", client_id=flow.client_id, flow_id=flow.flow_id, reason=error.summary)
     is_limit = isinstance(error, RequestError) and error.code is Code.ATTEMPT_LIMIT
     g.content_policy = _policy(flow)

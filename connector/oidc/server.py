@@ -27,7 +27,7 @@ from authlib.oauth2.rfc7636 import CodeChallenge
 from authlib.oauth2.rfc9207 import IssuerParameter
 from authlib.oidc.core.grants import OpenIDCode
 from authlib.oidc.core.util import create_half_hash
-from flask import current_app, g, request
+from flask import Response, current_app, g, request
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
@@ -254,9 +254,10 @@ class OpenIdServer(AuthorizationServer):  # type: ignore[misc]
         grant.validate_authorization_request()
         return client
 
-    def handle_error_response(self, request: ParsedRequest | None, error: OAuth2Error) -> Any:
+    def handle_error_response(self, request: ParsedRequest | None, error: OAuth2Error) -> Response:
         log.warning("openid.refused", path=_path(), error=error.error, reason=str(error.description)[:300])
-        return super().handle_error_response(request, error)
+        response: Response = super().handle_error_response(request, error)
+        return response
 
 
 class _Issuer(IssuerParameter):  # type: ignore[misc]

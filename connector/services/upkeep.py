@@ -20,6 +20,7 @@ from typing import Any, ClassVar
 
 import structlog
 
+from connector.domain.openid.flow import KEPT_FOR
 from connector.domain.provider import Provider
 from connector.domain.verification import Verification
 from connector.domain.workflow_run import next_check
@@ -41,6 +42,8 @@ from connector.store import (
     console_sessions,
     events,
     history,
+    openid_clients,
+    openid_flows,
     refused_starts,
     verification_search,
     verifications,
@@ -150,6 +153,9 @@ class Upkeep:
             lambda connection, size: verification_search.forget_results(connection, retained_since, size),
             lambda connection, size: console_sessions.forget_sessions(connection, now, size),
             lambda connection, size: console_sessions.forget_links(connection, now, size),
+            lambda connection, size: openid_flows.erase_values(connection, now, size),
+            lambda connection, size: openid_flows.forget(connection, now - KEPT_FOR, size),
+            lambda connection, size: openid_clients.forget_assertions(connection, now, size),
             lambda connection, size: rows.forget_done(connection, self._delivery_retention, size),
             budgets.forget_unused,
         ):

@@ -42,6 +42,7 @@ from tests.contract.wire import (
 )
 from tests.crowd import COMMON_TAG, RARE_TAG
 from tests.harness import Caller, World, as_actor
+from tests.oidc.relying_party import REDIRECT_URI, RelyingParty, UserBrowser, returned, run_of
 from tests.plans.recording import Recorder
 from tests.services.receiving import SCORE, SCORING, SECRET, Application, newest_task, notices, task_event, use_workflow
 from tests.values import GIVEN_NAME
@@ -121,10 +122,36 @@ def verify(world: World, admin: Caller) -> str:
         done(ann.get(f"{USERS}/me/idv/verified-claims", headers=signed))
         done(admin.get(f"{USERS}/ann/idv/verified-claims", headers=signed))
     done(admin.get("/.well-known/jwks.json"))
+    be_an_openid_provider(world, admin)
     use_workflow(world)
     done(admin.verify(world.provider_id, "INITIATED", user_id="bea"))
     done(bea.get(f"{USERS}/me/idv/claims"))
     return run_id
+
+
+def be_an_openid_provider(world: World, admin: Caller) -> None:
+    """Register a client, and let it send somebody here."""
+    path = "/api/server/v1/openid-clients"
+    body = {"name": "plans", "profile": "okta", "idVProviderId": world.provider_id, "redirectUris": [REDIRECT_URI]}
+    made = done(admin.post(path, body)).json()
+    done(admin.get(path))
+    done(admin.get(f"{path}/{made['clientId']}"))
+    done(admin.put(f"{path}/{made['clientId']}", body))
+    secret = done(admin.post(f"{path}/{made['clientId']}/rotate-secret", None)).json()["secret"]
+    party = RelyingParty(world, made["clientId"], secret)
+    pushed, browser = party.push(), UserBrowser(party)
+    done(browser.authorize(pushed))
+    browser.start()
+    run_id = run_of(world)
+    world.outcome(run_id)
+    task = f"{PROVIDERS}/{world.provider_id}/verifications/{run_id}/tasks/{newest_task(world, run_id)}"
+    done(admin.post(f"{task}/complete", {"data": {"score": 7}}))
+    token = party.id_token(pushed, returned(browser.follow(), pushed, party)["code"])["access_token"]
+    done(admin.get("/oauth2/userinfo", headers={"Authorization": f"Bearer {token}"}))
+    leaving = party.push()
+    browser.authorize(leaving)
+    returned(browser.press("leave"), leaving, party)
+    done(admin.request("DELETE", f"{path}/{made['clientId']}"))
 
 
 def look_up(world: World, admin: Caller, run_id: str) -> None:

@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from connector.domain.differences import differences
 from connector.domain.history import ADDED, CHANGED, CLIENT, REMOVED, SYSTEM, by_administrator
 from connector.domain.openid.clients import Client, ClientConfig, check_client
 from connector.domain.tenancy import Tenant
@@ -76,7 +77,7 @@ class Clients:
         client = Client(str(uuid.uuid4()), tenant.name, config, now, now)
         with self._database.write() as connection:
             openid_clients.add(connection, client, digest_of(secret))
-            self._record(connection, tenant, client.client_id, ADDED, actor, config, list(asdict(config)))
+            self._record(connection, tenant, client.client_id, ADDED, actor, config, differences({}, asdict(config)))
         return client, secret
 
     def change(self, tenant: Tenant, client_id: str, config: ClientConfig, actor: str = SYSTEM) -> Client:
@@ -85,9 +86,8 @@ class Clients:
         with self._database.write() as connection:
             known = self._lock(connection, tenant, client_id)
             openid_clients.change(connection, client_id, config, self._clock())
-            before, after = asdict(known.config), asdict(config)
-            changed = sorted(name for name, value in after.items() if before[name] != value)
-            self._record(connection, tenant, client_id, CHANGED, actor, config, changed)
+            changes = differences(asdict(known.config), asdict(config))
+            self._record(connection, tenant, client_id, CHANGED, actor, config, changes)
             return self._lock(connection, tenant, client_id)
 
     def remove(self, tenant: Tenant, client_id: str, actor: str = SYSTEM) -> None:
@@ -95,7 +95,7 @@ class Clients:
         with self._database.write() as connection:
             known = self._lock(connection, tenant, client_id)
             openid_clients.remove(connection, client_id)
-            self._record(connection, tenant, client_id, REMOVED, actor, known.config, [])
+            self._record(connection, tenant, client_id, REMOVED, actor, known.config)
 
     def rotate_secret(self, tenant: Tenant, client_id: str, actor: str = SYSTEM) -> tuple[Client, str]:
         """Replace a client's secret; the one before stays valid until the overlap ends."""
@@ -103,7 +103,7 @@ class Clients:
         with self._database.write() as connection:
             known = self._lock(connection, tenant, client_id)
             openid_clients.replace_secret(connection, client_id, digest_of(secret), now + self._overlap, now)
-            self._record(connection, tenant, client_id, ROTATED, actor, known.config, [])
+            self._record(connection, tenant, client_id, ROTATED, actor, known.config)
             return self._lock(connection, tenant, client_id), secret
 
     def use_assertion(self, client: Client, assertion_id: str, expires_at: float) -> bool:
@@ -136,10 +136,11 @@ class Clients:
         done: str,
         actor: str,
         config: ClientConfig,
-        properties: Collection[str],
+        changes: Mapping[str, Any] | None = None,
     ) -> None:
-        detail: Mapping[str, Any] = {"properties": sorted(properties), "name": config.name}
-        entry = by_administrator(self._clock(), actor, tenant.name, CLIENT, client_id, done, detail, config.provider_id)
+        key = tenant.name, CLIENT, client_id, done
+        detail = {"properties": sorted(changes)} if changes else {}
+        entry = by_administrator(self._clock(), actor, *key, detail, config.provider_id, changes)
         self._journal.record(connection, [entry])
 
 

@@ -22,7 +22,6 @@ from connector.domain.openid.claims_request import ClaimsRequest, RequestedClaim
 from connector.domain.openid.clients import Client
 from connector.domain.openid.flow import (
     CODE_LIFETIME,
-    KEPT_FOR,
     OPEN_FOR,
     PUSHED_FOR,
     REDEEMED,
@@ -33,11 +32,12 @@ from connector.domain.openid.flow import (
 )
 from connector.domain.provider import Provider
 from connector.domain.tenancy import Tenant
-from connector.errors import InvalidField
-from connector.services.batches import forget
+from connector.errors import InvalidField, RequestError
 from connector.services.openid.clients import digest_of
 from connector.services.providers.registry import Providers
-from connector.store import openid_clients, openid_flows
+from connector.services.starting.attempts import VerificationRequest
+from connector.services.starting.binding import select_values
+from connector.store import openid_flows
 from connector.store.engine import Database
 from connector.store.openid_flows import StoredFlow
 from connector.store.sealed import openid_flow
@@ -73,9 +73,12 @@ class Flows:
 
         Raises `InvalidField` for a request that could verify nothing, `RequestError` where the provider is gone.
         """
-        request, uris = self._request(tenant, client, parameters.get("claims", ""))
-        flow_id, token, now = str(uuid.uuid4()), secrets.token_urlsafe(TOKEN_BYTES), self._clock()
+        provider = self._providers.get(tenant, client.config.provider_id)
+        request, uris = self._request(provider, client, parameters.get("claims", ""))
         values = {uri: request.values[self._names[uri]] for uri in uris} if request.values else None
+        if values is not None:
+            self._check_values(provider, values)
+        flow_id, token, now = str(uuid.uuid4()), secrets.token_urlsafe(TOKEN_BYTES), self._clock()
         subject = parameters.get("login_hint") or flow_id
         row = {
             "id": flow_id,
@@ -165,16 +168,18 @@ class Flows:
             stored = openid_flows.find_by_token(connection, tenant.name, digest_of(token), self._clock())
         return None if stored is None else self._open(stored.id, "result", stored.result)
 
-    def forget_old(self) -> None:
-        """Erase the values of flows that have expired, and delete what is no longer of use."""
-        now = self._clock()
-        forget(self._database, lambda connection, size: openid_flows.erase_values(connection, now, size))
-        forget(self._database, lambda connection, size: openid_flows.forget(connection, now - KEPT_FOR, size))
-        forget(self._database, lambda connection, size: openid_clients.forget_assertions(connection, now, size))
+    def _check_values(self, provider: Provider, values: Mapping[str, str]) -> None:
+        """Raise `InvalidField` where Onfido needs a value that is not among these."""
+        try:
+            select_values(provider, VerificationRequest(tuple(values)), values)
+        except RequestError as error:
+            names = sorted({self._names.get(uri, uri) for uri in error.claims})
+            raise InvalidField(
+                "claims", f"must hold values of {', '.join(names)} as well, which Onfido needs"
+            ) from error
 
-    def _request(self, tenant: Tenant, client: Client, text: str) -> tuple[ClaimsRequest, list[str]]:
+    def _request(self, provider: Provider, client: Client, text: str) -> tuple[ClaimsRequest, list[str]]:
         """Return what is asked for, of what the client may have, and the URIs of the claims to be verified."""
-        provider = self._providers.get(tenant, client.config.provider_id)
         offered = self._offered(provider, client)
         asked = read_claims(text) if text else _all(offered.values())
         request = asked.of(set(offered.values()))

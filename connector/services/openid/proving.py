@@ -12,6 +12,8 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any
 
+import structlog
+
 from connector.domain.capture import LINK
 from connector.domain.openid.claims_request import read_claims
 from connector.domain.openid.clients import Client
@@ -28,6 +30,12 @@ from connector.services.starting.requests import Verifications
 from connector.services.values import UserValues
 from connector.store import openid_clients, openid_flows, verifications
 from connector.store.engine import Database
+
+log = structlog.get_logger(__name__)
+
+
+# Nothing is left to be done: the run has ended, all is verified, or these values can never be.
+_NOTHING_LEFT = (Code.NOT_AWAITING_INPUT, Code.NOTHING_TO_VERIFY, Code.VALUE_MISSING, Code.APPLICANT_REFUSED)
 
 
 class Stage(StrEnum):
@@ -81,9 +89,10 @@ class Proving:
             values = flow.values or None
             return self._requests.initiate(*key, client.config.name, client_id=client.client_id, values=values).link_url
         except RequestError as error:
-            if error.code in (Code.NOT_AWAITING_INPUT, Code.NOTHING_TO_VERIFY):
-                return None
-            raise
+            if error.code not in _NOTHING_LEFT:
+                raise
+            log.info("openid.not_verified", client_id=client.client_id, flow_id=flow.flow_id, code=error.code)
+            return None
 
     def follow(self, tenant: Tenant, flow: Flow) -> Progress:
         """Return how far the verification is, as Onfido says now; raises `OnfidoError`."""
@@ -127,6 +136,6 @@ class Proving:
     def _find(self, tenant: Tenant, flow: Flow, user_id: str) -> Verification | None:
         """Return the flow's verification: an open one counts, and an ended one that has begun since."""
         with self._database.read() as connection:
-            found = verifications.find_latest(connection, flow.provider_id, user_id, tenant.name, flow.uris)
-        is_of_flow = found is not None and (found.closed_at is None or found.created_at >= flow.created_at)
-        return found if is_of_flow else None
+            latest = verifications.find_latest(connection, flow.provider_id, user_id, tenant.name, flow.uris)
+        is_of_flow = latest is not None and (latest.closed_at is None or latest.created_at >= flow.created_at)
+        return latest if is_of_flow else None

@@ -108,7 +108,7 @@ class Binding:
         values = self._values(attempt, known)
         if values is None:
             raise RequestError(Code.USER_NOT_FOUND, f"There is no user {user_id}: check the id, or add the user.")
-        fields = _select(attempt.provider, attempt.request, values)
+        fields = select_values(attempt.provider, attempt.request, values)
         check_applicant({**fields, **attempt.request.plan.consents}, attempt.provider.claims)
         targets = self._bind(attempt.provider, user_id, attempt.request, values)
         return BoundValues(
@@ -223,8 +223,11 @@ def _fingerprints(targets: Sequence[VerificationClaim]) -> dict[str, str | None]
     return {claim.uri: claim.fingerprint for claim in targets if claim.fingerprint is not None}
 
 
-def _select(provider: Provider, request: VerificationRequest, values: Mapping[str, str]) -> dict[str, str]:
-    """Return the values that Onfido needs for the requested claims, by applicant field; raise where one is missing."""
+def select_values(provider: Provider, request: VerificationRequest, values: Mapping[str, str]) -> dict[str, str]:
+    """Return the values that Onfido needs for the requested claims, by applicant field.
+
+    Raises `RequestError` where one is missing.
+    """
     mapping, requested = provider.claims, request.fields(provider)
     fields = fields_to_send(frozenset(requested.values()), frozenset(mapping.values()))
     selected = values_of(mapping, fields, values, provider.missing_name)

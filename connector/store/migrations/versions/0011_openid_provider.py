@@ -3,8 +3,8 @@
 import sqlalchemy as sa
 from alembic import op
 
-revision = "0009"
-down_revision = "0008"
+revision = "0011"
+down_revision = "0010"
 
 
 def upgrade() -> None:
@@ -30,11 +30,10 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_openid_clients")),
     )
-    with op.batch_alter_table("openid_clients", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_openid_clients_provider_id"), ["provider_id"], unique=False)
-        batch_op.create_index(
-            batch_op.f("ix_openid_clients_tenant_created_at_id"), ["tenant", "created_at", "id"], unique=False
-        )
+    op.create_index(op.f("ix_openid_clients_provider_id"), "openid_clients", ["provider_id"], unique=False)
+    op.create_index(
+        op.f("ix_openid_clients_tenant_created_at_id"), "openid_clients", ["tenant", "created_at", "id"], unique=False
+    )
 
     op.create_table(
         "openid_assertions",
@@ -46,8 +45,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("client_id", "digest", name=op.f("pk_openid_assertions")),
     )
-    with op.batch_alter_table("openid_assertions", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_openid_assertions_expires_at"), ["expires_at"], unique=False)
+    op.create_index(op.f("ix_openid_assertions_expires_at"), "openid_assertions", ["expires_at"], unique=False)
 
     op.create_table(
         "openid_flows",
@@ -96,42 +94,41 @@ def upgrade() -> None:
         sa.UniqueConstraint("request_digest", name=op.f("uq_openid_flows_request_digest")),
         sa.UniqueConstraint("token_digest", name=op.f("uq_openid_flows_token_digest")),
     )
-    with op.batch_alter_table("openid_flows", schema=None) as batch_op:
-        batch_op.create_index(batch_op.f("ix_openid_flows_client_id"), ["client_id"], unique=False)
-        batch_op.create_index(batch_op.f("ix_openid_flows_expires_at"), ["expires_at"], unique=False)
-        batch_op.create_index(
-            batch_op.f("ix_openid_flows_provider_id_subject_digest_created_at"),
-            ["provider_id", "subject_digest", "created_at"],
-            unique=False,
-        )
-        batch_op.create_index(
-            "ix_openid_flows_sent_values",
-            ["expires_at"],
-            unique=False,
-            sqlite_where=sa.text("sent_values IS NOT NULL"),
-            postgresql_where=sa.text("sent_values IS NOT NULL"),
-        )
+    op.create_index(op.f("ix_openid_flows_client_id"), "openid_flows", ["client_id"], unique=False)
+    op.create_index(op.f("ix_openid_flows_expires_at"), "openid_flows", ["expires_at"], unique=False)
+    op.create_index(
+        op.f("ix_openid_flows_provider_id_subject_digest_created_at"),
+        "openid_flows",
+        ["provider_id", "subject_digest", "created_at"],
+        unique=False,
+    )
+    op.create_index(
+        "ix_openid_flows_sent_values",
+        "openid_flows",
+        ["expires_at"],
+        unique=False,
+        sqlite_where=sa.text("sent_values IS NOT NULL"),
+        postgresql_where=sa.text("sent_values IS NOT NULL"),
+    )
 
 
 def downgrade() -> None:
     """Go back to the version before."""
-    with op.batch_alter_table("openid_flows", schema=None) as batch_op:
-        batch_op.drop_index(
-            "ix_openid_flows_sent_values",
-            sqlite_where=sa.text("sent_values IS NOT NULL"),
-            postgresql_where=sa.text("sent_values IS NOT NULL"),
-        )
-        batch_op.drop_index(batch_op.f("ix_openid_flows_provider_id_subject_digest_created_at"))
-        batch_op.drop_index(batch_op.f("ix_openid_flows_expires_at"))
-        batch_op.drop_index(batch_op.f("ix_openid_flows_client_id"))
+    op.drop_index(
+        "ix_openid_flows_sent_values",
+        table_name="openid_flows",
+        sqlite_where=sa.text("sent_values IS NOT NULL"),
+        postgresql_where=sa.text("sent_values IS NOT NULL"),
+    )
+    op.drop_index(op.f("ix_openid_flows_provider_id_subject_digest_created_at"), table_name="openid_flows")
+    op.drop_index(op.f("ix_openid_flows_expires_at"), table_name="openid_flows")
+    op.drop_index(op.f("ix_openid_flows_client_id"), table_name="openid_flows")
 
     op.drop_table("openid_flows")
-    with op.batch_alter_table("openid_assertions", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_openid_assertions_expires_at"))
+    op.drop_index(op.f("ix_openid_assertions_expires_at"), table_name="openid_assertions")
 
     op.drop_table("openid_assertions")
-    with op.batch_alter_table("openid_clients", schema=None) as batch_op:
-        batch_op.drop_index(batch_op.f("ix_openid_clients_tenant_created_at_id"))
-        batch_op.drop_index(batch_op.f("ix_openid_clients_provider_id"))
+    op.drop_index(op.f("ix_openid_clients_tenant_created_at_id"), table_name="openid_clients")
+    op.drop_index(op.f("ix_openid_clients_provider_id"), table_name="openid_clients")
 
     op.drop_table("openid_clients")

@@ -1,0 +1,160 @@
+"""`connector openid`: the clients of the OpenID provider."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import click
+
+from connector.cli.output import (
+    ID,
+    actor,
+    print_json,
+    print_record,
+    print_table,
+    provider_id,
+    services,
+    tenant_options,
+    view_options,
+)
+from connector.domain.openid.clients import PROFILES, ClientConfig
+from connector.domain.tenancy import Tenant
+
+_COLUMNS = ("clientId", "name", "profile", "idVProviderId", "isEnabled")
+
+_client = click.argument("client_id", metavar="CLIENT", type=ID)
+_name = click.option("--name", help="What people read before they agree.")
+_uris = click.option("--redirect-uri", "uris", multiple=True, help="Where its users are sent back to; repeatable.")
+_claims = click.option("--claim", "claims", multiple=True, help="It may ask for this one only; repeatable.")
+_keys = click.option("--keys", "keys_file", type=click.File("rb"), help="A JWK Set with its public keys.")
+
+
+@click.group()
+def openid() -> None:
+    """Manage the clients of the OpenID provider: who may send people here to be verified."""
+
+
+@openid.command("add-client")
+@click.option("--name", required=True, help="What people read before they agree.")
+@click.option("--profile", required=True, type=click.Choice(PROFILES), help="How results are written.")
+@click.option("--provider", required=True, help="Who verifies, by its id or name.")
+@click.option("--redirect-uri", "uris", multiple=True, required=True, help="Where its users go back to; repeatable.")
+@_claims
+@_keys
+@view_options
+def add_client(
+    context: click.Context,
+    /,
+    name: str,
+    profile: str,
+    provider: str,
+    uris: tuple[str, ...],
+    claims: tuple[str, ...],
+    keys_file: Any,
+    tenant: Tenant,
+    as_json: bool,
+) -> None:
+    """Register a client, and print its secret, which is not shown again."""
+    from connector.api.openid_shapes import client_body  # noqa: PLC0415  loads the use cases: see `services`
+
+    with services(context) as opened:
+        config = ClientConfig(name, profile, provider_id(opened, tenant, provider), uris, claims, _read(keys_file))
+        client, secret = opened.openid_clients.add(tenant, config, actor())
+    _print(client_body(client, secret), as_json=as_json)
+
+
+@openid.command("list")
+@view_options
+def list_(context: click.Context, /, tenant: Tenant, as_json: bool) -> None:
+    """List the clients."""
+    from connector.api.openid_shapes import client_body  # noqa: PLC0415
+
+    with services(context) as opened:
+        views = [client_body(each) for each in opened.openid_clients.all(tenant)]
+    if as_json:
+        print_json({"count": len(views), "clients": views})
+    else:
+        print_table(views, _COLUMNS, empty="No client is registered.")
+
+
+@openid.command("update-client")
+@_client
+@_name
+@_uris
+@_claims
+@_keys
+@click.option("--enable/--disable", "is_enabled", default=None, help="Whether it may send people.")
+@view_options
+def update_client(
+    context: click.Context,
+    /,
+    client_id: str,
+    name: str | None,
+    uris: tuple[str, ...],
+    claims: tuple[str, ...],
+    keys_file: Any,
+    is_enabled: bool | None,
+    tenant: Tenant,
+    as_json: bool,
+) -> None:
+    """Change a client; what is not given stays."""
+    from connector.api.openid_shapes import client_body  # noqa: PLC0415
+
+    given: dict[str, Any] = {
+        "name": name,
+        "redirect_uris": uris or None,
+        "claims": claims or None,
+        "is_enabled": is_enabled,
+    }
+    given["keys"] = _read(keys_file) or None
+    with services(context) as opened:
+        known = opened.openid_clients.get(tenant, client_id).config
+        changes: Any = {field: value for field, value in given.items() if value is not None}
+        client = opened.openid_clients.change(tenant, client_id, replace(known, **changes), actor())
+    _print(client_body(client), as_json=as_json)
+
+
+@openid.command("rotate-secret")
+@_client
+@view_options
+def rotate_secret(context: click.Context, /, client_id: str, tenant: Tenant, as_json: bool) -> None:
+    """Replace a client's secret and print it; the one before stays valid until the overlap ends."""
+    from connector.api.openid_shapes import client_body  # noqa: PLC0415
+
+    with services(context) as opened:
+        client, secret = opened.openid_clients.rotate_secret(tenant, client_id, actor())
+    _print(client_body(client, secret), as_json=as_json)
+
+
+@openid.command("remove-client")
+@_client
+@click.confirmation_option(prompt="Remove it, with the requests that are under way?")
+@tenant_options
+def remove_client(context: click.Context, /, client_id: str, tenant: Tenant) -> None:
+    """Remove a client; its users can no longer be sent here."""
+    with services(context) as opened:
+        opened.openid_clients.remove(tenant, client_id, actor())
+    click.echo(f"Removed {client_id}.")
+
+
+def _read(keys_file: Any) -> tuple[dict[str, Any], ...]:
+    """Read a JWK Set, or nothing."""
+    if keys_file is None:
+        return ()
+    try:
+        return tuple(dict(key) for key in json.loads(keys_file.read(65_536))["keys"])
+    except (ValueError, TypeError, KeyError) as error:
+        raise click.BadParameter('must be a JWK Set, {"keys": […]}', param_hint="--keys") from error
+
+
+def _print(view: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
+        print_json(view)
+    else:
+        print_record({name: _text(value) for name, value in view.items()})
+
+
+def _text(value: Any) -> Any:
+    return ", ".join(map(str, value)) if isinstance(value, list) else value
