@@ -95,7 +95,7 @@ class RelyingParty:
     def post(self, path: str, data: Any, **options: Any) -> requests.Response:
         return requests.post(self.base + path, data=data, timeout=60, **options)
 
-    def exchange(self, pushed: Pushed, code: str, **changes: Any) -> requests.Response:
+    def exchange(self, pushed: Pushed, code: str, /, **changes: Any) -> requests.Response:
         given = {
             "grant_type": "authorization_code",
             "code": code,

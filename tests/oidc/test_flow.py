@@ -82,6 +82,7 @@ def test_a_request_and_a_code_are_good_once(world: World, party: RelyingParty) -
     assert ended.status_code == 401, "a code that comes twice ends the token"
 
 
+@pytest.mark.one_database
 @pytest.mark.parametrize(
     ("changes", "error"),
     [

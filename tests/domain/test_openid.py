@@ -1,0 +1,167 @@
+"""What clients of the OpenID provider may be, ask for, and are answered."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from connector.domain.openid.claims_request import ClaimsRequest, RequestedClaim, read_claims, without_values
+from connector.domain.openid.clients import ClientConfig, check_client
+from connector.domain.openid.groups import flat
+from connector.domain.openid.profiles import result_claims
+from connector.domain.urls import UrlPolicy
+from connector.errors import InvalidField
+
+NOW = datetime(2026, 1, 31, 9, 30, tzinfo=UTC)
+NAMES = {"given_name", "family_name", "address.locality"}
+CONFIG: dict[str, Any] = {
+    "name": "Example",
+    "profile": "ida",
+    "provider_id": "p",
+    "redirect_uris": ("https://app.example/cb",),
+}
+ASSERTED = {
+    "verification": {
+        "trust_framework": "https://idv.example",
+        "time": "2026-01-30T00:00:00Z",
+        "evidence": [{"type": "document"}],
+    },
+    "claims": {"given_name": "Ann", "address": {"locality": "Berlin"}},
+}
+
+
+def asked(verification: Any = None, **claims: Any) -> str:
+    return json.dumps({"id_token": {"verified_claims": {"verification": verification, "claims": claims}}})
+
+
+@pytest.mark.parametrize(
+    ("changes", "where"),
+    [
+        ({"name": " "}, "name"),
+        ({"name": "x" * 101}, "name"),
+        ({"name": "a\u0000"}, "name"),
+        ({"profile": "saml"}, "profile"),
+        ({"redirect_uris": ()}, "redirectUris"),
+        ({"redirect_uris": ("http://app.example/cb",)}, "redirectUris"),
+        ({"redirect_uris": ("https://app.example/cb#x",)}, "redirectUris"),
+        ({"redirect_uris": ("https://a:b@app.example/cb",)}, "redirectUris"),
+        ({"redirect_uris": ("com.example.app:/cb",)}, "redirectUris"),
+        ({"redirect_uris": ("https://app.exämple/cb",)}, "redirectUris"),
+        ({"redirect_uris": ("https://app.example/" + "x" * 2000,)}, "redirectUris"),
+        ({"claims": ("shoe_size",)}, "claims"),
+        ({"keys": ({"kty": "RSA", "n": "…", "e": "AQAB", "d": "…"},)}, "keys"),
+        ({"keys": ({"kty": "oct", "k": "…"},)}, "keys"),
+        ({"keys": tuple({"kty": "EC"} for _ in range(11))}, "keys"),
+    ],
+    ids=str,
+)
+def test_a_client_that_could_not_work_is_refused_with_its_field(changes: dict[str, Any], where: str) -> None:
+    with pytest.raises(InvalidField) as refused:
+        check_client(ClientConfig(**CONFIG | changes), NAMES, UrlPolicy(None))
+    assert refused.value.where == where
+
+
+def test_a_client_that_can_work_is_none() -> None:
+    config = ClientConfig(**CONFIG | {"claims": ("given_name",), "keys": ({"kty": "EC", "x": "…"},)})
+    check_client(config, NAMES, UrlPolicy(None))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "{", "[]", "7", "[" * 100_000, '{"id_token": 7}'),
+        '{"id_token": {"verified_claims": 7}}',
+        '{"id_token": {"verified_claims": []}}',
+        '{"id_token": {"verified_claims": [{}, {}]}}',
+        '{"id_token": {"verified_claims": {"claims": []}}}',
+        '{"id_token": {"verified_claims": {"verification": 7}}}',
+        asked(given_name=7),
+        asked(given_name={"value": 7}),
+        asked(given_name={"value": "x" * 1001}),
+        '{"a":' * 13 + "7" + "}" * 13,
+    ],
+    ids=lambda text: text[:60],
+)
+def test_claims_that_cannot_be_read_are_refused(text: str) -> None:
+    with pytest.raises(InvalidField, match=r"^claims: .*must"):
+        read_claims(text)
+
+
+def test_claims_are_read_from_the_id_token_or_userinfo_as_object_or_list() -> None:
+    element = {"claims": {"given_name": None, "address": {"locality": {"value": "Berlin", "fuzzy": True}}}}
+    expected = (RequestedClaim("given_name"), RequestedClaim("address.locality", "Berlin", is_fuzzy=True))
+    for place in ({"id_token": {"verified_claims": element}}, {"userinfo": {"verified_claims": [element]}}):
+        assert read_claims(json.dumps(place)).claims == expected
+    assert read_claims("{}") == ClaimsRequest()
+    assert read_claims('{"id_token": null, "userinfo": {}}') == ClaimsRequest()
+    assert read_claims('{"id_token": {"verified_claims": {}}}') == ClaimsRequest()
+    assert read_claims(asked(address={"essential": True})).claims == (RequestedClaim("address"),)
+    assert read_claims(asked(address=None)).claims == (RequestedClaim("address"),)
+
+
+def test_values_are_left_out_where_a_request_is_kept() -> None:
+    request = read_claims(asked({"trust_framework": {"value": "x"}}, given_name={"value": "Ann", "fuzzy": True}))
+    assert request.values == {"given_name": "Ann"}
+    kept = without_values(request)
+    assert "Ann" not in kept
+    assert read_claims(kept) == ClaimsRequest((RequestedClaim("given_name", is_fuzzy=True),), request.verification)
+    assert request.of({"family_name"}).claims == ()
+
+
+def test_okta_is_answered_for_every_claim_that_it_asked_for() -> None:
+    request = read_claims(asked(given_name={"fuzzy": True}, family_name={"fuzzy": True}, address={"locality": None}))
+    [failed] = result_claims("okta", request, ASSERTED, NOW, "run")["verified_claims"]
+    assert failed["verification"] == {
+        "trust_framework": "IDV-DELEGATED",
+        "assurance_level": "FAILED",
+        "time": "2026-01-30T00:00:00Z",
+        "verification_process": "run",
+    }
+    assert failed["claims"] == {
+        "given_name": {"value": "Ann", "fuzzy": True},
+        "family_name": {"value": None, "fuzzy": True},
+        "address": {"locality": "Berlin"},
+    }
+    [verified] = result_claims("okta", read_claims(asked(given_name=None)), ASSERTED, NOW, None)["verified_claims"]
+    assert verified["verification"]["assurance_level"] == "VERIFIED"
+    [nothing] = result_claims("okta", read_claims(asked(given_name=None)), None, NOW, None)["verified_claims"]
+    assert nothing["verification"] == {
+        "trust_framework": "IDV-DELEGATED",
+        "assurance_level": "FAILED",
+        "time": "2026-01-31T09:30:00Z",
+    }
+
+
+@pytest.mark.parametrize(
+    ("verification", "members"),
+    [
+        ({}, {"trust_framework"}),
+        ({"trust_framework": None, "time": None}, {"trust_framework", "time"}),
+        ({"trust_framework": {"value": "https://idv.example"}, "evidence": None}, {"trust_framework", "evidence"}),
+        ({"trust_framework": {"values": ["a", "https://idv.example"]}}, {"trust_framework"}),
+        ({"time": {"max_age": 7}}, {"trust_framework", "time"}),
+        ({"trust_framework": {"value": "eidas"}}, None),
+        ({"trust_framework": {"values": ["eidas"]}}, None),
+        ({"assurance_level": {"value": "high"}}, None),
+    ],
+    ids=str,
+)
+def test_identity_assurance_answers_what_was_asked_where_its_constraints_are_met(
+    verification: dict[str, Any], members: set[str] | None
+) -> None:
+    request = read_claims(asked(verification, given_name=None, family_name=None))
+    answer = result_claims("ida", request, ASSERTED, NOW, "run")
+    if members is None:
+        assert answer == {}
+    else:
+        assert answer["verified_claims"]["claims"] == {"given_name": "Ann"}
+        assert set(answer["verified_claims"]["verification"]) == members
+
+
+def test_identity_assurance_says_nothing_where_nothing_is_verified() -> None:
+    assert result_claims("ida", read_claims(asked(given_name=None)), None, NOW, "run") == {}
+    assert result_claims("ida", read_claims(asked(family_name=None)), ASSERTED, NOW, "run") == {}
+    assert flat({"a": {"b": 1}, "c": 2}) == {"a.b": 1, "c": 2}
