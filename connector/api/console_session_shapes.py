@@ -8,15 +8,11 @@ import marshmallow as ma
 from marshmallow import validate
 
 from connector.api.cursors import cursor_parameter, next_cursor
-from connector.api.fields import Text
+from connector.api.fields import Moment, Text
 from connector.services.console_sessions import ConsoleSession
 from connector.services.cursors import Page
 
 MAX_PAGE = 1000
-
-
-def _time(example: str) -> ma.fields.DateTime:
-    return ma.fields.DateTime("%Y-%m-%dT%H:%M:%SZ", required=True, metadata={"example": example})
 
 
 class SessionSchema(ma.Schema):
@@ -28,9 +24,9 @@ class SessionSchema(ma.Schema):
     clientId = ma.fields.String(required=True, metadata={"example": "console"})
     issuer = ma.fields.String(required=True, metadata={"example": "https://idp.example.com/oauth2/token"})
     scopes = ma.fields.List(ma.fields.String(), required=True, metadata={"example": ["internal_idvp_view"]})
-    createdAt = _time("2026-03-04T05:06:07Z")
-    seenAt = _time("2026-03-04T05:16:07Z")
-    expiresAt = _time("2026-03-04T13:06:07Z")
+    createdAt = Moment(required=True)
+    seenAt = Moment(required=True)
+    expiresAt = Moment(required=True)
 
 
 class SessionPageSchema(ma.Schema):

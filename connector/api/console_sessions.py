@@ -38,7 +38,10 @@ def list_console_sessions(query: dict[str, Any]) -> dict[str, Any]:
 @blueprint.arguments(SessionsOfSchema, location="query")
 @blueprint.response(204)
 def end_console_sessions(query: dict[str, Any]) -> None:
-    """Sign a person out of the console of this tenant, or everybody."""
+    """Sign a person out of the console of this tenant.
+
+    Without `userId`, everybody is signed out.
+    """
     _sessions().end_of_tenant(g.tenant, query["userId"])
 
 

@@ -29,7 +29,10 @@ blueprint = Blueprint(
 @blueprint.refuses(*_ERRORS)
 @blueprint.response(200, PictureSchema(many=True))
 def list_pictures(provider_id: str, run_id: str) -> Any:
-    """List the pictures that the user has sent in a run, as Onfido has them now."""
+    """List the pictures that the user has sent in a run.
+
+    Of documents and of the person, as Onfido has them now; nothing of them is stored here.
+    """
     check_provider(provider_id)
     return _pictures().list(g.tenant, run_id, provider_id)
 
@@ -37,7 +40,7 @@ def list_pictures(provider_id: str, run_id: str) -> Any:
 @blueprint.get("/verifications/<run_id>/pictures/<picture_id>")
 @blueprint.requires("internal_idv_claim_update", lasting=Lasting.DOWNLOAD)
 @blueprint.refuses(*_ERRORS, Code.FILE_UNAVAILABLE)
-@blueprint.response(200, _BINARY, content_type="application/octet-stream")
+@blueprint.response(200, _BINARY, content_type="*/*")
 def get_picture(provider_id: str, run_id: str, picture_id: str) -> Response:
     """Return a picture of a run.
 

@@ -71,9 +71,7 @@ def _show_console(configured: Settings) -> None:
     with closing(create_services(configured)) as services:
         link = console_link(services, services.tenants.named(DEFAULT_TENANT))
     if link:
-        click.echo(
-            f"{_bold('The console:')} {link}\n  The link signs you in once; get another with: connector console link"
-        )
+        click.echo(f"{_bold('The console:')} {link}\n  The link signs you in once, within 15 minutes.")
 
 
 def _set_up(show: Show, configured: Settings, simulator: Simulator) -> str:
