@@ -38,6 +38,7 @@ def test_the_watch_over_the_policy_sees_an_inline_handler(visitor: Visitor) -> N
     with visitor.expecting_violations() as violations:
         visitor.open("/console/sample/control")
         visitor.page.get_by_role("button", name="Inline").click()
+        visitor.page.wait_for_function("window.__violations.length > 0")
     assert [each for each in violations if each.startswith("script-src-attr")] != []
     assert visitor.page.locator("#proof").inner_text() == "not run"
 

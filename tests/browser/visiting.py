@@ -29,6 +29,9 @@ document.addEventListener("securitypolicyviolation", (event) => {
   window.__violations.push(`${event.violatedDirective}: ${event.blockedURI || "inline"} ${event.sourceFile || ""}`);
 });
 """
+_TAKE = (
+    "new Promise((done) => setTimeout(() => done((window.__violations || []).splice(0)), 20))"  # they come as events
+)
 _axe = Axe()
 
 
@@ -150,7 +153,7 @@ class Visitor:
 
     def _collect(self) -> None:
         if self._javascript and self.page.url.startswith("http"):
-            self.violations += self.page.evaluate("(window.__violations || []).splice(0)")
+            self.violations += self.page.evaluate(_TAKE)
 
     def _hear(self, kind: str, text: str) -> None:
         is_status = re.match(r"Failed to load resource: the server responded with a status of [345]", text)
