@@ -120,6 +120,7 @@ def test_a_completed_run_brings_its_result() -> None:
             completed_at=datetime(2026, 3, 1, 10, tzinfo=UTC),
             output={"data_comparison": {"first_name": {"result": "clear"}}},
         ),
+        happened_at=datetime(2026, 3, 1, 10, tzinfo=UTC),
     )
 
 
