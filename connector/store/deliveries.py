@@ -53,6 +53,10 @@ def _conditions(tenant: str, criteria: DeliveryFilter, state: str) -> list[Colum
         conditions.append(outbox.c.verification_id == criteria.verification_id)
     if criteria.endpoint_id is not None:
         conditions.append(is_for(criteria.endpoint_id))
+    if criteria.since is not None:
+        conditions.append(outbox.c.created_at >= criteria.since)
+    if criteria.before is not None:
+        conditions.append(outbox.c.created_at < criteria.before)
     return conditions
 
 

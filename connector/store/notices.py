@@ -207,11 +207,11 @@ def resend(connection: Connection, endpoint_id: str, since: datetime, after: str
     return Position(page[-1].created_at, page[-1].id) if len(page) == limit else None
 
 
-def rate(connection: Connection, endpoint_id: str, limit: int) -> tuple[int, int, int]:
+def rate(connection: Connection, endpoint_id: str, limit: int, since: datetime | None = None) -> tuple[int, int, int]:
     """Return how many of an endpoint's latest deliveries there are, their attempts, and those that succeeded."""
     latest = (
         select(outbox.c.attempts, (outbox.c.state == "done").label("is_done"))
-        .where(is_for(endpoint_id))
+        .where(is_for(endpoint_id), *([] if since is None else [outbox.c.created_at >= since]))
         .order_by(outbox.c.created_at.desc())
         .limit(limit)
         .subquery()

@@ -18,14 +18,16 @@ from connector.domain.tenancy import DEFAULT_TENANT, Tenant
 from connector.errors import Code, RequestError
 from connector.services.cursors import Cursors, Page, key_of
 from connector.services.journal import Journal
-from connector.store import deliveries, outbox
+from connector.store import deliveries, outbox, redelivery
 from connector.store.deliveries import Managed
 from connector.store.engine import Database
 from connector.store.outbox import OutboxRow
+from connector.store.redelivery import Redelivery
 from connector.store.sealed import delivery_answer
 from connector.store.vault import OpaqueTexts, Vault
 
 RETRIED, DROPPED = "retried", "dropped"
+MOST_COUNTED = 10_000
 EVERY_TENANT = ""  # no tenant has this name
 StoredDelivery: TypeAlias = OutboxRow
 
@@ -68,6 +70,12 @@ class Deliveries:
         if row is None:
             raise _not_found(delivery_id)
         return row
+
+    def count_given_up(self, tenant: Tenant, since: datetime) -> int | None:
+        """Return how many deliveries of a tenant were given up since a time; None where they are very many."""
+        criteria = Redelivery(tenant.name, since, self._clock(), is_everything=False)
+        with self._database.read() as connection:
+            return redelivery.count(connection, criteria, MOST_COUNTED)
 
     def answer(self, row: OutboxRow) -> str | None:
         """Return the start of the receiver's latest answer; None where none is kept."""

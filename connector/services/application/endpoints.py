@@ -100,10 +100,10 @@ class Endpoints:
             raise _not_found(endpoint_id)
         return endpoint
 
-    def rate(self, endpoint: Endpoint) -> DeliveryRate:
-        """Return how the endpoint's latest deliveries went."""
+    def rate(self, endpoint: Endpoint, since: datetime | None = None) -> DeliveryRate:
+        """Return how the endpoint's latest deliveries went, those since a time where one is given."""
         with self._database.read() as connection:
-            deliveries, attempts, delivered = notices.rate(connection, endpoint.endpoint_id, RATED)
+            deliveries, attempts, delivered = notices.rate(connection, endpoint.endpoint_id, RATED, since)
         return DeliveryRate(deliveries, attempts, max(0, attempts - delivered))
 
     def add(

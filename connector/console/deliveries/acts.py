@@ -1,0 +1,107 @@
+"""What is done to deliveries: resend one, resend all that were given up since a time, drop one."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from flask import g, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+from flask_babel import ngettext
+from werkzeug.wrappers import Response
+
+from connector.console.confirm import confirm
+from connector.console.deliveries.pages import deliveries
+from connector.console.ground import now, use_cases
+from connector.console.notices import notify
+from connector.console.story import Story
+from connector.console.viewer import actor
+from connector.domain.job_requests import resending_since
+from connector.services.jobs.jobs import Jobs
+
+CHANGE = "internal_idvp_update"
+PERIODS = (1, 6, 24, 24 * 7, 24 * 30)  # hours
+
+
+def install(story: Story) -> None:
+    """Add these acts to the story."""
+    story.act("/<delivery_id>/resend", scope=CHANGE)(resend)
+    story.page("/<delivery_id>/drop", scope=CHANGE)(ask_drop)
+    story.act("/<delivery_id>/drop", scope=CHANGE)(drop)
+    story.page("/given-up", scope=CHANGE)(show_given_up)
+    story.page("/given-up/resend", scope=CHANGE)(ask_resend_all)
+    story.act("/given-up/resend", scope=CHANGE)(resend_all)
+
+
+def resend(delivery_id: str) -> Response:
+    """Make one delivery again."""
+    deliveries().retry(g.tenant, delivery_id, actor())
+    notify(_("It is sent again now, with the same id."))
+    return redirect(url_for(".show", delivery_id=delivery_id))
+
+
+def ask_drop(delivery_id: str) -> str:
+    """Ask before dropping a delivery."""
+    deliveries().get(g.tenant, delivery_id)
+    return confirm(
+        _("Drop this delivery?"),
+        _("It will never be sent. The verification is not changed. This cannot be undone."),
+        verb=_("Drop"),
+        action=url_for(".drop", delivery_id=delivery_id),
+        back=url_for(".show", delivery_id=delivery_id),
+    )
+
+
+def drop(delivery_id: str) -> Response:
+    """Drop a delivery."""
+    deliveries().drop(g.tenant, delivery_id, actor())
+    notify(_("The delivery was dropped."))
+    return redirect(url_for(".show_list"))
+
+
+def show_given_up() -> str:
+    """Show how many deliveries were given up within some periods."""
+    counts = [(hours, now() - timedelta(hours=hours)) for hours in PERIODS]
+    return render_template(
+        "console/deliveries/given_up.html",
+        periods=[(_period(hours), since, deliveries().count_given_up(g.tenant, since)) for hours, since in counts],
+    )
+
+
+def ask_resend_all() -> str:
+    """Ask before making all again that were given up since a time."""
+    since = _since(request.args.get("since"))
+    number = deliveries().count_given_up(g.tenant, since)
+    consequence = _("The applications may see an id twice. At most 200 in a second become due.")
+    return confirm(
+        _("Resend all that were given up?")
+        if number is None
+        else ngettext("Resend %(num)s delivery?", "Resend %(num)s deliveries?", number),
+        consequence,
+        verb=_("Resend all") if number is None else _("Resend %(number)s", number=number),
+        action=url_for(".resend_all"),
+        back=url_for(".show_given_up"),
+        fields={"since": since.isoformat()},
+        is_harmless=True,
+    )
+
+
+def resend_all() -> Response:
+    """Ask for a job that makes all again that were given up since a time."""
+    jobs: Jobs = use_cases().jobs
+    jobs.request(g.tenant, resending_since(_since(request.form.get("since")), is_everything=False), actor())
+    notify(_("They are sent again, at most 200 in a second. Jobs shows the progress."))
+    return redirect(url_for(".show_list"))
+
+
+def _since(text: str | None) -> datetime:
+    """Read a time; a day ago where it cannot be read."""
+    try:
+        return datetime.fromisoformat(text or "").astimezone(UTC)
+    except ValueError:
+        return now() - timedelta(days=1)
+
+
+def _period(hours: int) -> str:
+    if hours < 48:  # noqa: PLR2004  two days
+        return str(ngettext("The last hour", "The last %(num)s hours", hours))
+    return str(ngettext("The last day", "The last %(num)s days", hours // 24))

@@ -1,0 +1,223 @@
+"""The endpoints at which applications are notified: add, change, test, rotate the secret, disable, remove."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from flask import g, redirect, render_template, url_for
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from markupsafe import Markup
+from werkzeug.wrappers import Response
+from wtforms import SelectField, SelectMultipleField, StringField
+from wtforms.fields.choices import SelectChoice
+from wtforms.validators import InputRequired, Length
+from wtforms.widgets import CheckboxInput, ListWidget
+
+from connector.console.confirm import confirm
+from connector.console.deliveries.pages import Share, endpoints
+from connector.console.deliveries.rows import EVENTS
+from connector.console.forms import Form
+from connector.console.ground import now, use_cases
+from connector.console.notices import notify
+from connector.console.story import Story
+from connector.console.viewer import actor
+from connector.console.words import DISABLED, State
+from connector.domain.notices import GONE, Endpoint, EndpointConfig
+from connector.errors import InvalidField
+from connector.services.providers.registry import Providers
+
+VIEW, ADD, CHANGE, DELETE = (f"internal_idvp_{name}" for name in ("view", "add", "update", "delete"))
+MAX_URL = 2048
+DAY = timedelta(hours=24)
+ONE = "/endpoints/<endpoint_id>"
+
+
+class SelectMultipleCheckboxes(SelectMultipleField):  # type: ignore[misc]  # WTForms is untyped
+    """Several of some values, as checkboxes."""
+
+    widget = ListWidget()
+    option_widget = CheckboxInput()
+
+
+class EndpointForm(Form):
+    """An endpoint for notices."""
+
+    url = StringField(
+        _l("URL"),
+        [InputRequired(_l("must not be empty")), Length(max=MAX_URL)],
+        description=_l("The operator allows the hosts that may receive notices."),
+    )
+    events = SelectMultipleCheckboxes(
+        _l("Events"),
+        [InputRequired(_l("choose at least one"))],
+        choices=[SelectChoice(*each) for each in EVENTS.items()],
+    )
+    provider = SelectField(_l("Provider"), description=_l("Whose events it is told of."))
+
+
+def install(story: Story) -> None:
+    """Add these pages to the story."""
+    story.page("/endpoints", scope=VIEW)(show_endpoints)
+    story.form("/endpoints/new", scope=ADD)(add_endpoint)
+    story.page(ONE, scope=VIEW)(show_endpoint)
+    story.form(f"{ONE}/edit", scope=CHANGE)(edit_endpoint)
+    story.act(f"{ONE}/test", scope=CHANGE)(test_endpoint)
+    story.act(f"{ONE}/enable", scope=CHANGE)(enable_endpoint)
+    for name, scope, ask, act in (
+        ("disable", CHANGE, ask_disable_endpoint, disable_endpoint),
+        ("rotate", CHANGE, ask_rotate_endpoint, rotate_endpoint),
+        ("remove", DELETE, ask_remove_endpoint, remove_endpoint),
+    ):
+        story.page(f"{ONE}/{name}", scope=scope)(ask)
+        story.act(f"{ONE}/{name}", scope=scope)(act)
+
+
+def show_endpoints() -> str:
+    """Show all endpoints with how each answered within a day."""
+    known = endpoints().all(g.tenant)
+    shares = [Share(each, endpoints().rate(each, now() - DAY)) for each in known]
+    return render_template(
+        "console/deliveries/endpoints.html", shares=shares, state_of=state_of, events=EVENTS, names=_provider_names()
+    )
+
+
+def show_endpoint(endpoint_id: str) -> str:
+    """Show one endpoint."""
+    return _page(endpoints().get(g.tenant, endpoint_id))
+
+
+def add_endpoint() -> str | Response:
+    """Add an endpoint; its secret is shown once."""
+    form = _form()
+    if form.validate_on_submit():
+        try:
+            endpoint, secret = endpoints().add(g.tenant, _config(form), actor=actor())
+        except InvalidField as error:
+            form.reject(error, {"providerId": "provider"})
+        else:
+            return _page(endpoint, secret=secret)
+    return render_template("console/deliveries/endpoint_form.html", form=form, endpoint=None)
+
+
+def edit_endpoint(endpoint_id: str) -> str | Response:
+    """Change an endpoint; its secret stays."""
+    endpoint = endpoints().get(g.tenant, endpoint_id)
+    config = endpoint.config
+    form = _form(url=config.url, events=list(config.events), provider=config.provider_id or "")
+    if form.validate_on_submit():
+        changed = replace(_config(form), tasks=config.tasks, is_enabled=endpoint.disabled_because is None)
+        try:
+            endpoints().change(g.tenant, endpoint_id, changed, actor())
+        except InvalidField as error:
+            form.reject(error, {"providerId": "provider"})
+        else:
+            notify(_("The endpoint was changed."))
+            return redirect(url_for(".show_endpoint", endpoint_id=endpoint_id))
+    return render_template("console/deliveries/endpoint_form.html", form=form, endpoint=endpoint)
+
+
+def test_endpoint(endpoint_id: str) -> Response:
+    """Send a test notice now."""
+    answered, wrong = endpoints().test(g.tenant, endpoint_id, actor())
+    milliseconds = round(answered.seconds * 1000)
+    if wrong is None:
+        notify(_("It answered %(status)s in %(number)s ms.", status=answered.status, number=milliseconds))
+    else:
+        notify(_("The test notice was not taken: %(reason)s", reason=wrong), kind="bad")
+    return redirect(url_for(".show_endpoint", endpoint_id=endpoint_id))
+
+
+def ask_rotate_endpoint(endpoint_id: str) -> str:
+    """Ask before the secret is replaced."""
+    consequence = _("A new secret is made and shown once. The present one signs as well until the overlap ends.")
+    return _ask(endpoint_id, "rotate_endpoint", _("Replace the secret?"), consequence, _("Replace"), is_harmless=True)
+
+
+def rotate_endpoint(endpoint_id: str) -> str:
+    """Replace the secret, and show the new one once."""
+    return _page(*endpoints().rotate_secret(g.tenant, endpoint_id, actor=actor()))
+
+
+def ask_disable_endpoint(endpoint_id: str) -> str:
+    """Ask before nothing is sent to an endpoint any more."""
+    consequence = _("Nothing is sent to it until it is enabled again. What happens meanwhile is not queued for it.")
+    return _ask(endpoint_id, "disable_endpoint", _("Disable this endpoint?"), consequence, _("Disable"))
+
+
+def disable_endpoint(endpoint_id: str) -> Response:
+    """Disable an endpoint."""
+    undo = url_for(".enable_endpoint", endpoint_id=endpoint_id)
+    return _set_enabled(endpoint_id, _("The endpoint is disabled."), undo, is_enabled=False)
+
+
+def enable_endpoint(endpoint_id: str) -> Response:
+    """Enable an endpoint."""
+    return _set_enabled(endpoint_id, _("The endpoint is enabled."), "", is_enabled=True)
+
+
+def ask_remove_endpoint(endpoint_id: str) -> str:
+    """Ask before an endpoint is removed."""
+    consequence = _("Its secret and all of its notices are removed. Nothing is sent to it any more. Cannot be undone.")
+    return _ask(endpoint_id, "remove_endpoint", _("Remove this endpoint?"), consequence, _("Remove"))
+
+
+def remove_endpoint(endpoint_id: str) -> Response:
+    """Remove an endpoint."""
+    endpoints().remove(g.tenant, endpoint_id, actor())
+    notify(_("The endpoint was removed."))
+    return redirect(url_for(".show_endpoints"))
+
+
+def state_of(endpoint: Endpoint) -> State:
+    """Return how the state of an endpoint is shown."""
+    if endpoint.disabled_because == GONE:
+        return State("bad", "x-lg", _("Gone"))
+    if endpoint.disabled_because:
+        return DISABLED
+    if endpoint.failures:
+        return State("wait", "exclamation-triangle", _("Does not answer"))
+    return State("good", "check-lg", _("Enabled"))
+
+
+def _page(endpoint: Endpoint, secret: str | None = None) -> str:
+    return render_template(
+        "console/deliveries/endpoint.html",
+        endpoint=endpoint,
+        shown_state=state_of(endpoint),
+        share=Share(endpoint, endpoints().rate(endpoint, now() - DAY)),
+        secret=secret,
+        events=EVENTS,
+        provider_name=_provider_names().get(endpoint.config.provider_id or ""),
+    )
+
+
+def _ask(endpoint_id: str, act: str, title: str, consequence: str, verb: str, *, is_harmless: bool = False) -> str:
+    endpoints().get(g.tenant, endpoint_id)
+    action, back = (url_for(f".{name}", endpoint_id=endpoint_id) for name in (act, "show_endpoint"))
+    return confirm(title, consequence, verb=verb, action=action, back=back, is_harmless=is_harmless)
+
+
+def _set_enabled(endpoint_id: str, text: str, undo_url: str, *, is_enabled: bool) -> Response:
+    endpoint = endpoints().get(g.tenant, endpoint_id)
+    endpoints().change(g.tenant, endpoint_id, replace(endpoint.config, is_enabled=is_enabled), actor())
+    notify(text, undo_url=undo_url)
+    return redirect(url_for(".show_endpoint", endpoint_id=endpoint_id))
+
+
+def _form(**data: Any) -> EndpointForm:
+    form = EndpointForm(data=data)
+    names = {"": _("All providers"), **_provider_names()}
+    form.provider.choices = [SelectChoice(value, label) for value, label in names.items()]
+    return form
+
+
+def _config(form: EndpointForm) -> EndpointConfig:
+    return EndpointConfig(str(form.url.data).strip(), tuple(form.events.data), form.provider.data or None)
+
+
+def _provider_names() -> dict[str, str | Markup]:
+    providers: Providers = use_cases().providers
+    return {each.provider_id: each.name for each in providers.all(g.tenant)}

@@ -1,0 +1,117 @@
+"""The list of deliveries, and one of them with its attempts."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import timedelta
+
+from flask import g, render_template
+from flask_babel import gettext as _
+
+from connector.console.deliveries.rows import attempts_of, line_of
+from connector.console.filters import Choice, Filters
+from connector.console.ground import now, use_cases
+from connector.console.story import Story
+from connector.domain.deliveries import DEAD, DONE, READY, STATES, DeliveryFilter
+from connector.domain.notices import DeliveryRate, Endpoint
+from connector.domain.verification_filter import read_period
+from connector.services.application.deliveries import Deliveries
+from connector.services.application.endpoints import Endpoints
+
+VIEW = "internal_idv_claim_view"
+PAGE = 50
+MOST_SHARES = 6
+DAY = timedelta(hours=24)
+SIGNED_HEADERS = ("webhook-id", "webhook-timestamp", "webhook-signature")
+
+
+@dataclass(frozen=True)
+class Share:
+    """How much of what was sent to an endpoint within a day it took."""
+
+    endpoint: Endpoint
+    rate: DeliveryRate
+
+    @property
+    def delivered(self) -> int:
+        """How many were delivered."""
+        return self.rate.attempts - self.rate.failures
+
+    @property
+    def part(self) -> float | None:
+        """The share; None where nothing was sent."""
+        return self.delivered / self.rate.deliveries if self.rate.deliveries else None
+
+
+def install(story: Story) -> None:
+    """Add these pages to the story."""
+    story.page(scope=VIEW)(show_list)
+    story.page("/<delivery_id>", scope=VIEW)(show)
+
+
+def show_list() -> str:
+    """Show the deliveries, and how each destination answered within a day."""
+    known = endpoints().all(g.tenant)
+    filters = _filters(known)
+    page = deliveries().page(g.tenant, _criteria(filters), limit=PAGE, cursor=filters.cursor)
+    by_id = {each.endpoint_id: each for each in known}
+    given_up = deliveries().count_given_up(g.tenant, now() - DAY)
+    return render_template(
+        "console/deliveries/list.html",
+        filters=filters,
+        lines=[line_of(row, by_id) for row in page.rows],
+        older_url=filters.page_url(page.next_cursor),
+        shares=[Share(each, endpoints().rate(each, now() - DAY)) for each in known[:MOST_SHARES]],
+        has_endpoints=bool(known),
+        given_up=given_up,
+    )
+
+
+def show(delivery_id: str) -> str:
+    """Show one delivery."""
+    row = deliveries().get(g.tenant, delivery_id)
+    known = {each.endpoint_id: each for each in endpoints().all(g.tenant)}
+    return render_template(
+        "console/deliveries/page.html",
+        line=line_of(row, known),
+        row=row,
+        endpoint=known.get(row.endpoint_id or ""),
+        attempts=attempts_of(row),
+        answer=deliveries().answer(row),
+        payload=json.dumps(dict(row.payload), indent=2, ensure_ascii=False),
+        headers=SIGNED_HEADERS,
+    )
+
+
+def _filters(known: list[Endpoint]) -> Filters:
+    states = {DEAD: _("Given up"), READY: _("Waiting"), DONE: _("Delivered")}
+    return Filters(
+        Choice("state", _("State"), states, is_several=True),
+        Choice("destination", _("Destination"), {each.endpoint_id: each.config.url for each in known}),
+        text={"verification": _("Verification")},
+        dates={"from": _("From (UTC)"), "to": _("To (UTC)")},
+    )
+
+
+def _criteria(filters: Filters) -> DeliveryFilter:
+    since, before = read_period(filters.value("from"), filters.value("to"))
+    return DeliveryFilter(
+        states=filters.values("state") or STATES,
+        verification_id=filters.value("verification"),
+        endpoint_id=filters.value("destination"),
+        since=since,
+        before=before,
+    )
+
+
+def deliveries() -> Deliveries:
+    """Return the use case for deliveries."""
+    given: Deliveries = use_cases().deliveries
+    return given
+
+
+def endpoints() -> Endpoints:
+    """Return the use case for endpoints."""
+    given: Endpoints = use_cases().endpoints
+    return given

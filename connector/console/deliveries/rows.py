@@ -1,0 +1,118 @@
+"""A delivery as pages show it: what it is in words, where it goes, how it was answered."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+
+from connector.console.words import State, delivery_state
+from connector.domain import notices
+from connector.domain.notices import Endpoint
+from connector.services.application.deliveries import StoredDelivery
+
+KINDS: Mapping[str, object] = {
+    "tell_change": _l("Notice"),
+    "tell_task": _l("Notice: a task has started"),
+    "tell_matches": _l("Notice: watchlist matches changed"),
+    "write_status": _l("Status, into the directory"),
+    "write_statuses": _l("Status of all users, into the directory"),
+    "check_verification": _l("Asking Onfido for a run"),
+    "check_user": _l("Looking a user up in the directory"),
+    "check_users": _l("Looking users up in the directory"),
+    "keep_document": _l("Keeping a document’s values"),
+    "delete_applicant": _l("Deleting an applicant at Onfido"),
+    "delete_customer": _l("Deleting a user’s keys at Onfido"),
+    "resend_notices": _l("Sending notices again"),
+    "update_matches": _l("Asking Onfido for watchlist matches"),
+    "advance_job": _l("Next step of a job"),
+}
+EVENTS: Mapping[str, object] = {
+    notices.FINISHED: _l("Verification finished"),
+    notices.CLAIMS_CHANGED: _l("Attributes changed"),
+    notices.ATTENTION: _l("Attention needed"),
+    notices.TASK_STARTED: _l("Task started"),
+    notices.DECISION_WAITING: _l("Decision waiting at Onfido"),
+    notices.MATCHES_UPDATED: _l("Watchlist matches changed"),
+}
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """An attempt, and how it ended."""
+
+    number: int
+    at: datetime
+    status: int | None
+    seconds: float | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class Line:
+    """A delivery of a list."""
+
+    row: StoredDelivery
+    state: State
+    what: str
+    destination: str
+    answer: str
+    user_id: str | None
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether it was delivered."""
+        return self.row.state == "done"
+
+    @property
+    def may_be_sent(self) -> bool:
+        """Whether it can be made again: one that was not made, or a notice."""
+        return not self.is_finished or bool(self.row.endpoint_id)
+
+
+def line_of(row: StoredDelivery, endpoints: Mapping[str, Endpoint]) -> Line:
+    """Return a delivery for a list."""
+    endpoint = endpoints.get(row.endpoint_id or "")
+    return Line(
+        row=row,
+        state=_state(row),
+        what=what(row),
+        destination=endpoint.config.url if endpoint else _("removed endpoint") if row.endpoint_id else "",
+        answer=_answer(row),
+        user_id=row.payload.get("user_id"),
+    )
+
+
+def attempts_of(row: StoredDelivery) -> list[Attempt]:
+    """Return the attempts that are known, the latest first."""
+    return [_attempt(each) for each in reversed(row.history)]
+
+
+def what(row: StoredDelivery) -> str:
+    """Return what a delivery is, in words."""
+    event = EVENTS.get(str(row.payload.get("event")))
+    return str(event or KINDS.get(row.kind) or row.kind.replace("_", " ").capitalize())
+
+
+def _state(row: StoredDelivery) -> State:
+    if row.state == "ready" and row.history:
+        return State("wait", "arrow-repeat", _("Tried again"))
+    return delivery_state(row.state)
+
+
+def _attempt(stored: Mapping[str, Any]) -> Attempt:
+    at = datetime.fromisoformat(stored["at"])
+    return Attempt(stored["number"], at, stored.get("status"), stored.get("seconds"), stored.get("reason", ""))
+
+
+def _answer(row: StoredDelivery) -> str:
+    if not row.history:
+        return str(_("not tried yet")) if row.state == "ready" else ""
+    last = _attempt(row.history[-1])
+    if last.status is None or last.seconds is None:
+        return last.reason.partition(":")[0]
+    return str(_("%(status)s in %(number)s ms", status=last.status, number=round(last.seconds * 1000)))
