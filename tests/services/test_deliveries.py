@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from connector.domain.answered import Answered
+from connector.domain.deliveries import DeliveryFilter
+from connector.domain.tenancy import Tenant
 from connector.services.outbox import Handler, Outbox, Undeliverable
 from connector.services.providers.deletion import DeleteApplicant
 from connector.services.results.deliveries import CheckVerification
 from connector.services.upkeep import Sweep
 from connector.store import outbox
+from connector.store.models import outbox as outbox_table
 from connector.store.vault import Vault, read_keys
 from tests.contract.wire import assert_error
 from tests.harness import Caller, World
@@ -160,3 +165,18 @@ def test_each_call_needs_the_scope_of_the_providers(world: World, admin: Caller)
 @pytest.mark.parametrize("query", [{"state": "sent"}, {"limit": 0}, {"limit": 1001}])
 def test_a_filter_that_cannot_be_read_is_refused(admin: Caller, query: Any) -> None:
     assert_error(admin.get(DELIVERIES, params=query), 400, "IDVP-60004")
+
+
+def test_what_was_given_up_since_a_time_is_counted_for_its_tenant_alone(world: World) -> None:
+    deliveries, now = world.connector.services.deliveries, datetime.now(UTC)
+    world.connector.rest()
+    with world.connector.services.database.write() as connection:
+        for number, tenant in enumerate((world.tenant, world.tenant, "another")):
+            outbox.add(connection, DeleteApplicant(tenant, "some-provider", f"applicant-{number}"))
+        given_up = {"state": "dead", "settled_at": now}
+        connection.execute(update(outbox_table).where(outbox_table.c.state == "ready").values(given_up))
+    hour = timedelta(hours=1)
+    assert deliveries.count_given_up(Tenant(world.tenant), now - hour) == 2
+    assert deliveries.count_given_up(Tenant(world.tenant), now + hour) == 0
+    for period, number in ((DeliveryFilter(since=now - hour), 2), (DeliveryFilter(before=now - hour), 0)):
+        assert len(deliveries.page(Tenant(world.tenant), period, limit=10).rows) == number
