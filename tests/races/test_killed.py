@@ -25,7 +25,7 @@ from tests.races.attack import (
 )
 
 ROOT = Path(__file__).parents[2]
-COMMITS = 8  # more than an initiation makes
+COMMITS = 11  # more than an initiation makes
 START_RUN = "POST /workflow_runs"
 
 
