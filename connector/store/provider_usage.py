@@ -17,12 +17,14 @@ def count_open(connection: Connection, provider_id: str, most: int) -> int:
 
 def count_verifications(connection: Connection, provider_id: str, most: int) -> int:
     """Return how many verifications there are."""
-    return _count(connection, select(verifications.c.id).where(verifications.c.provider_id == provider_id), most)
+    of_provider = select(verifications.c.id).where(verifications.c.provider_id == provider_id)
+    return _count(connection, of_provider.order_by(verifications.c.created_at), most)
 
 
 def count_verified(connection: Connection, provider_id: str, most: int) -> int:
     """Return how many of the first users' claims, up to `most` of them, are verified."""
-    some = select(claims.c.is_verified).where(claims.c.provider_id == provider_id).limit(most).subquery()
+    of_provider = select(claims.c.is_verified).where(claims.c.provider_id == provider_id)
+    some = of_provider.order_by(claims.c.user_id, claims.c.uri).limit(most).subquery()
     statement = select(func.count()).select_from(some).where(some.c.is_verified)
     return connection.execute(statement).scalar_one()
 

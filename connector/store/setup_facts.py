@@ -93,7 +93,12 @@ def count_compared(connection: Connection, provider_id: str) -> tuple[int, int]:
 
 def has_users(connection: Connection, tenant: str) -> bool:
     """Whether any user of a tenant is known."""
-    return connection.execute(select(users.c.user_id).where(users.c.tenant == tenant).limit(1)).first() is not None
+    return (
+        connection.execute(
+            select(users.c.user_id).where(users.c.tenant == tenant).order_by(users.c.user_id).limit(1)
+        ).first()
+        is not None
+    )
 
 
 def was_told(connection: Connection, endpoint_ids: Sequence[str]) -> bool:
