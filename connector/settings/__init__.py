@@ -85,44 +85,46 @@ class Settings(Noted, Checked):
     allowed_origins: tuple[str, ...] = setting(
         (), "Origins whose pages may call the API from a browser, as `https://app.example.com`.", checks.origins
     )
-    workers: int = setting(1, "Processes that serve requests.", checks.at_least(1))
+    workers: int = setting(1, "Processes that serve requests.", checks.between(1, 256))
     threads: int = setting(
         8,
         "Threads in each process that answer the API's requests; webhooks have a quarter as many of their own.",
-        checks.at_least(1),
+        checks.between(1, 1024),
     )
     graceful_timeout: int = setting(
         30,
         "Seconds that requests and deliveries in flight have to finish when the process is stopped.",
-        checks.at_least(1),
+        checks.between(1, 3600),
     )
     max_body_bytes: int = setting(
         1048576,
         "The largest body of a webhook that is read; one of the API has 65536 bytes at most.",
-        checks.at_least(1),
+        checks.between(1, 104_857_600),
     )
 
     onfido_connect_timeout: float = setting(
-        5.0, "Seconds to wait for a connection to Onfido.", checks.positive, section="Onfido"
+        5.0, "Seconds to wait for a connection to Onfido.", checks.at_most(300), section="Onfido"
     )
-    onfido_read_timeout: float = setting(30.0, "Seconds to wait for an answer of Onfido's.", checks.positive)
-    onfido_read_retries: int = setting(2, "How often a failed read from Onfido is tried again.", checks.at_least(0))
+    onfido_read_timeout: float = setting(30.0, "Seconds to wait for an answer of Onfido's.", checks.at_most(300))
+    onfido_read_retries: int = setting(2, "How often a failed read from Onfido is tried again.", checks.between(0, 10))
     onfido_rate_limit: float = setting(
         400.0,
         "Calls a minute that all processes together make for one account at Onfido, at the most.",
-        checks.positive,
+        checks.at_most(10_000_000),
     )
     onfido_circuit_failures: int = setting(
-        5, "Consecutive calls without an answer after which Onfido gets no calls for a while.", checks.at_least(1)
+        5,
+        "Consecutive calls without an answer after which Onfido gets no calls for a while.",
+        checks.between(1, 10_000_000),
     )
     interactive_budget: float = setting(
-        15.0, "Seconds that all calls to Onfido of one initiate or complete may take together.", checks.positive
+        15.0, "Seconds that all calls to Onfido of one initiate or complete may take together.", checks.at_most(300)
     )
     run_settle_time: float = setting(
         30.0,
         "Seconds after an unanswered start of a run before another may be started: "
         "by then Onfido's list shows it, or it does not exist. At least `interactive_budget`.",
-        checks.at_least(0.0),
+        checks.between(0.0, 3600.0),
     )
     allowed_base_url_hosts: tuple[str, ...] = setting(
         ("api.eu.onfido.com", "api.us.onfido.com", "api.ca.onfido.com"),
@@ -143,7 +145,7 @@ class Settings(Noted, Checked):
     notice_secret_overlap: int = setting(
         86_400,
         "Seconds that the secret of an endpoint for notices signs as well after it was replaced.",
-        checks.at_least(0),
+        checks.between(0, 31_622_400),
     )
     notice_ca_file: str = setting(
         "",
@@ -173,12 +175,12 @@ class Settings(Noted, Checked):
         "Files whose [userinfo.claims] give claims OpenID's names, in verified claims; empty: `oidc` and `wso2`.",
     )
     verified_claims_lifetime: int = setting(
-        600, "Seconds that a signed answer with verified claims is valid.", checks.at_least(1)
+        600, "Seconds that a signed answer with verified claims is valid.", checks.between(1, 31_622_400)
     )
     signing_key_overlap: int = setting(
         86_400,
         "Seconds that a signing key stays published after it was replaced. At least `verified_claims_lifetime`.",
-        checks.at_least(1),
+        checks.between(1, 31_622_400),
     )
 
     openid_secret_overlap: int = setting(
@@ -189,16 +191,23 @@ class Settings(Noted, Checked):
     )
 
     webhook_token_overlap: int = setting(
-        86_400, "Seconds that a webhook token stays valid after it was replaced.", checks.at_least(0), section="Upkeep"
+        86_400,
+        "Seconds that a webhook token stays valid after it was replaced.",
+        checks.between(0, 31_622_400),
+        section="Upkeep",
     )
-    event_retention_days: int = setting(30, "Days that the bodies of events are kept, encrypted.", checks.at_least(1))
+    event_retention_days: int = setting(
+        30, "Days that the bodies of events are kept, encrypted.", checks.between(1, 36_500)
+    )
     delivery_retention_days: int = setting(
-        30, "Days that deliveries are kept after they were made, with how they were answered.", checks.at_least(1)
+        30,
+        "Days that deliveries are kept after they were made, with how they were answered.",
+        checks.between(1, 36_500),
     )
     sweep_interval: int = setting(
-        60, "Seconds between two checks for overdue runs, by one worker at a time.", checks.at_least(1)
+        60, "Seconds between two checks for overdue runs, by one worker at a time.", checks.between(1, 86_400)
     )
-    worker_threads: int = setting(4, "Threads of `connector worker`.", checks.at_least(1))
+    worker_threads: int = setting(4, "Threads of `connector worker`.", checks.between(1, 1024))
     worker_port: int = setting(
         0,
         "The port, on `host`, where `connector worker` answers /healthz, /readyz and /metrics; 0: none.",
@@ -214,13 +223,13 @@ class Settings(Noted, Checked):
         True, "Whether administrators have the console, a web site at `/console`.", section="Console"
     )
     console_threads: int = setting(
-        4, "Threads in each process that answer the console's pages; the API's are others.", checks.at_least(1)
+        4, "Threads in each process that answer the console's pages; the API's are others.", checks.between(1, 1024)
     )
     console_session_lifetime: int = setting(
-        28_800, "Seconds after which a person has to sign in to the console again.", checks.at_least(60)
+        28_800, "Seconds after which a person has to sign in to the console again.", checks.between(60, 31_622_400)
     )
     console_idle_time: int = setting(
-        1_800, "Seconds without a page after which a person has to sign in again.", checks.at_least(60)
+        1_800, "Seconds without a page after which a person has to sign in again.", checks.between(60, 31_622_400)
     )
 
     log_level: str = setting(

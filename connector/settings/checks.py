@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import base64
 import ipaddress
-import math
 import re
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import urlsplit
@@ -34,12 +33,12 @@ ASYMMETRIC_ALGORITHMS = frozenset(
 Number = TypeVar("Number", int, float)
 
 
-def at_least(lowest: Number) -> Callable[[Number], Number]:
-    """Check for a finite number of at least `lowest`."""
+def between(lowest: Number, highest: Number) -> Callable[[Number], Number]:
+    """Check for a number from `lowest` to `highest`."""
 
     def check(value: Number) -> Number:
-        if not lowest <= value < math.inf:
-            raise ValueError(f"must be at least {lowest}")
+        if not lowest <= value <= highest:
+            raise ValueError(f"must be from {lowest} to {highest}")
         return value
 
     return check
@@ -51,11 +50,15 @@ def lasts(settings: object, name: str, other: str, why: str) -> None:
         raise ConfigurationError(f"{name} must be at least {other}: {why}.")
 
 
-def positive(value: float) -> float:
-    """Check for a finite number above zero."""
-    if not 0 < value < math.inf:
-        raise ValueError("must be greater than 0")
-    return value
+def at_most(highest: float) -> Callable[[float], float]:
+    """Check for a number above zero, up to `highest`."""
+
+    def check(value: float) -> float:
+        if not 0 < value <= highest:
+            raise ValueError(f"must be greater than 0, and at most {highest:g}")
+        return value
+
+    return check
 
 
 def port_number(value: int) -> int:

@@ -75,13 +75,15 @@ class DirectorySettings(Checked):
     ca_file: str = setting(
         "", "A file with the certificates (PEM) that are trusted at the directory, in place of the public authorities."
     )
-    timeout: float = setting(10.0, "Seconds that all calls of one request may take together.", checks.positive)
+    timeout: float = setting(10.0, "Seconds that all calls of one request may take together.", checks.at_most(300))
     check_interval: int = setting(
         _DAY,
         "Seconds between two passes that compare the verified users' values with what was verified; 0: none.",
-        checks.at_least(0),
+        checks.between(0, 31_622_400),
     )
-    checks_per_minute: int = setting(300, "Users that such a pass reads in a minute, at most.", checks.at_least(1))
+    checks_per_minute: int = setting(
+        300, "Users that such a pass reads in a minute, at most.", checks.between(1, 10_000_000)
+    )
     gone_users: str = setting(
         UNVERIFY,
         "What is done about a user whom the directory no longer has: keep; unverify: the claims are no longer "

@@ -34,14 +34,14 @@ class Limits(Checked):
         0,
         "The most calls of the tenant that wait for Onfido or send files at once, in each process; 0: as many as "
         "`threads` leaves to one tenant.",
-        checks.at_least(0),
+        checks.between(0, 1_000_000),
     )
-    calls_of_a_user: int = setting(0, "The same for each of its users.", checks.at_least(0))
+    calls_of_a_user: int = setting(0, "The same for each of its users.", checks.between(0, 1_000_000))
     attempts: int = setting(
         0,
         "The most runs that a user may start within a provider's `attempt_window`, whatever its `max_attempts`; "
         "0: as many as the provider allows.",
-        checks.at_least(0),
+        checks.between(0, 1_000_000),
     )
 
 

@@ -30,7 +30,7 @@ CLAIMS = "/api/users/v1/me/idv/claims"
 FAULTS = {
     "no TOML": ("[[tenants", "is not TOML"),
     "an unknown name": ("tenant = 1", "There is no setting tenant"),
-    "a value that is not allowed": ("threads = 0", "threads must be at least 1"),
+    "a value that is not allowed": ("threads = 0", "threads must be from 1 to 1024"),
     "a secret that is not there": (
         '[[tenants]]\nname = "x"\n[tenants.directory]\nkind = "scim"\nurl = "https://scim.example"\n'
         'bearer_token = "env:NOT_SET"',

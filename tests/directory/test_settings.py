@@ -64,7 +64,7 @@ def test_each_kind_opens_its_directory(given: dict[str, Any], expected: type, lo
         ({"kind": "scim", "url": URL + "?a=b"}, "url must be an https URL"),
         ({"kind": "keycloak", "url": URL, "look_up_by": "email", **CLIENT}, "look_up_by must be id or username"),
         ({"kind": "scim", "url": URL, "bearer_token": "secret itself"}, "bearer_token must be env:NAME"),
-        ({"kind": "scim", "url": URL, "timeout": 0.0, **CLIENT}, "timeout must be greater than 0"),
+        ({"kind": "scim", "url": URL, "timeout": 0.0, **CLIENT}, "timeout must be greater than 0, and at most 300"),
         ({"kind": "scim", "url": URL, "gone_users": "delete", **CLIENT}, "gone_users must be one of"),
     ],
 )
