@@ -186,7 +186,7 @@ class Settings(Noted, Checked):
     openid_secret_overlap: int = setting(
         86_400,
         "Seconds that the secret of a client of the OpenID provider stays valid after it was replaced.",
-        checks.at_least(0),
+        checks.between(0, 31_622_400),
         section="OpenID provider",
     )
 
