@@ -9,6 +9,8 @@ from connector.part import part
 from connector.services.jobs.jobs import Jobs
 from connector.services.lookup.audit import Audit
 from connector.services.lookup.readings import Readings
+from connector.services.lookup.search import Search
+from connector.services.lookup.shown_values import ShownValues
 from connector.services.lookup.user_list import UserList
 from connector.services.lookup.user_status import UserStatuses
 from connector.services.results.kept import KeptResults
@@ -36,6 +38,16 @@ class Lookups(Notifying):
     def user_list(self) -> UserList:
         """List users with how far they are verified."""
         return UserList(self.database, self.providers, self._clock)
+
+    @part
+    def search(self) -> Search:
+        """Find what an id names."""
+        return Search(self.database)
+
+    @part
+    def shown_values(self) -> ShownValues:
+        """Show users' values, which is recorded."""
+        return ShownValues(self._user_values, self.readings)
 
     @part
     def jobs(self) -> Jobs:

@@ -63,6 +63,10 @@ class _Segment(UnicodeConverter):
         """Return the decoded value."""
         return value.replace(ENCODED_SLASH, "/")
 
+    def to_url(self, value: str) -> str:
+        """Return the value as a path has it."""
+        return super().to_url(value).replace("/", "%2F")
+
 
 def _check_path() -> None:
     """Refuse several leading slashes, ids longer than the database's columns and unprintable characters."""

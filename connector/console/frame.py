@@ -15,7 +15,7 @@ from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response
 
 from connector.access.openid_client import OpenIdClient
-from connector.console import formats, headers, one_time_links, refusals, sign_in, words
+from connector.console import formats, headers, links, one_time_links, refusals, sign_in, words
 from connector.console.cookies import ConsoleCookies
 from connector.console.ground import TURNS
 from connector.console.icons import icon
@@ -28,6 +28,7 @@ from connector.console.translations import Catalogues, choose_language
 from connector.console.turns import SignInTurns
 from connector.console.verify.pages import verify
 from connector.console.viewer import current_viewer
+from connector.domain.history import name_of
 from connector.settings import Settings
 from connector.settings.secret import read_secret
 
@@ -111,11 +112,12 @@ def _install_words(app: Flask) -> None:
         "etag": etag,
         "csrf": generate_csrf,
         "words": words,
+        "links": links,
         "take_notices": take_notices,
         "zone_name": formats.zone_name,
     }
     names = ("time_tag", "duration", "short_id", "number", "percent", "claim_name", "nothing")
-    environment.filters |= {name: getattr(formats, name) for name in names}
+    environment.filters |= {name: getattr(formats, name) for name in names} | {"actor_name": name_of}
 
 
 def asset(name: str) -> str:

@@ -2,6 +2,176 @@
 
 from __future__ import annotations
 
-from connector.console.story import Story
+from datetime import UTC, datetime, time
+from typing import Any
+
+from flask import Response as File
+from flask import g, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from flask_babel import to_user_timezone, to_utc
+from werkzeug.wrappers import Response
+from wtforms import DateTimeLocalField, RadioField, SelectField
+from wtforms.fields.choices import SelectChoice
+from wtforms.validators import InputRequired
+
+from connector.api.attachments import attachment
+from connector.console.confirm import confirm
+from connector.console.filters import Filters
+from connector.console.forms import Form
+from connector.console.ground import now, use_cases
+from connector.console.links import job_url
+from connector.console.live import live_part
+from connector.console.notices import notify
+from connector.console.story import Story, admit
+from connector.console.viewer import actor
+from connector.domain.job_requests import fetching_since, resending_since
+from connector.domain.jobs import EVERYTHING, GIVEN_UP, USER_RECORD, Job, JobRequest
+from connector.services.jobs.jobs import Jobs
+from connector.services.providers.registry import Providers
 
 story = Story("jobs")
+
+SCOPE = "internal_idv_claim_view"
+VALUES_SCOPE = "internal_idv_verified_claims_view"
+RESEND_SCOPE, FETCH_SCOPE = "internal_idvp_update", "internal_idv_claim_update"
+PAGE = 25
+
+
+class ResendForm(Form):
+    """Which deliveries to make again."""
+
+    which = RadioField(
+        _l("Which"),
+        choices=[
+            SelectChoice(GIVEN_UP, _l("Those that were given up since then")),
+            SelectChoice(EVERYTHING, _l("Every notice since then, also those that were sent")),
+        ],
+        default=GIVEN_UP,
+    )
+    since = DateTimeLocalField(_l("Since"), [InputRequired(_l("must be a date and a time"))])
+
+
+class FetchForm(Form):
+    """Which provider's runs to ask for."""
+
+    provider = SelectField(_l("Provider"))
+    since = DateTimeLocalField(_l("Since"), [InputRequired(_l("must be a date and a time"))])
+
+
+@story.page(scope=SCOPE)
+def show_list() -> str:
+    """Show the jobs."""
+    filters = Filters()
+    page = _jobs().page(g.tenant, limit=PAGE, cursor=filters.cursor)
+    return render_template(
+        "console/jobs/list.html",
+        jobs=[(job, _jobs().state(job)) for job in page.rows],
+        older_url=filters.page_url(page.next_cursor),
+        newest_url=filters.url() if filters.cursor else "",
+    )
+
+
+@story.page("/<job_id>", scope=SCOPE)
+def show(job_id: str) -> str:
+    """Show one job."""
+    job = _jobs().get(g.tenant, job_id)
+    return render_template("console/jobs/job.html", **_shown(job))
+
+
+@story.page("/<job_id>/state", scope=SCOPE)
+def show_state(job_id: str) -> File:
+    """Show how far a job is."""
+    job = _jobs().get(g.tenant, job_id)
+    shown = _shown(job)
+    return live_part("console/jobs/state.html", shown.pop("version"), is_final=not job.is_open, **shown)
+
+
+@story.page("/<job_id>/result", scope=SCOPE)
+def download(job_id: str) -> File:
+    """Download a result; the audit trail records it."""
+    if _jobs().get(g.tenant, job_id).kind == USER_RECORD:
+        admit(VALUES_SCOPE)
+    chosen, parts = _jobs().result(g.tenant, job_id, request.args.get("format"), actor())
+    return attachment(parts, chosen.media_type, chosen.file_name)
+
+
+@story.page("/<job_id>/cancel", scope=SCOPE)
+def ask_cancel(job_id: str) -> str:
+    """Ask before cancelling."""
+    job = _jobs().get(g.tenant, job_id)
+    return confirm(
+        _("Cancel this job?"),
+        _("It ends now. What it has done stays done; what it has written is erased."),
+        verb=_("Cancel the job"),
+        action=url_for(".cancel", job_id=job.job_id),
+        back=job_url(job.job_id),
+    )
+
+
+@story.act("/<job_id>/cancel", scope=SCOPE)
+def cancel(job_id: str) -> Response:
+    """Cancel a job; that of somebody else needs a scope."""
+    if _jobs().get(g.tenant, job_id).owner != actor():
+        admit(RESEND_SCOPE)
+    _jobs().cancel(g.tenant, job_id, actor())
+    notify(_("The job was cancelled."))
+    return redirect(job_url(job_id))
+
+
+@story.form("/new/resend", scope=RESEND_SCOPE)
+def resend() -> str | Response:
+    """Ask for deliveries to be made again."""
+    form = ResendForm(since=_midnight())
+    if request.method == "POST" and form.validate():
+        is_everything = form.which.data == EVERYTHING
+        return _requested(resending_since(_moment(form.since.data), is_everything=is_everything))
+    return render_template("console/jobs/resend.html", form=form)
+
+
+@story.form("/new/fetch-runs", scope=FETCH_SCOPE)
+def fetch_runs() -> str | Response:
+    """Ask Onfido for runs."""
+    providers: Providers = use_cases().providers
+    form = FetchForm(since=_midnight())
+    form.provider.choices = [SelectChoice(each.provider_id, each.name) for each in providers.all(g.tenant)]
+    if request.method == "POST" and form.validate():
+        return _requested(fetching_since(_moment(form.since.data), form.provider.data))
+    return render_template("console/jobs/fetch_runs.html", form=form)
+
+
+def _requested(asked: JobRequest) -> Response:
+    return redirect(job_url(_jobs().request(g.tenant, asked, actor()).job_id))
+
+
+def _shown(job: Job) -> dict[str, Any]:
+    state = _jobs().state(job)
+    is_own = job.owner == actor()
+    return {
+        "job": job,
+        "state_name": state,
+        "version": _version(job),
+        "share": round(100 * job.done / job.total) if job.total else None,
+        "may_cancel": job.is_open and (is_own or g.viewer.may(RESEND_SCOPE)),
+        "may_download": state == "done" and job.formats and (job.kind != USER_RECORD or g.viewer.may(VALUES_SCOPE)),
+        "values_scope": VALUES_SCOPE,
+    }
+
+
+def _version(job: Job) -> str:
+    return f"{_jobs().state(job)}-{job.step}-{job.updated_at.timestamp():.0f}"
+
+
+def _midnight() -> datetime:
+    return datetime.combine(to_user_timezone(now()).date(), time())
+
+
+def _moment(local: datetime) -> datetime:
+    """Return a time that was entered in the viewer's zone."""
+    moment: datetime = to_utc(local)
+    return moment.replace(tzinfo=UTC)
+
+
+def _jobs() -> Jobs:
+    jobs: Jobs = use_cases().jobs
+    return jobs

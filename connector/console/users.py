@@ -2,6 +2,182 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+from flask import g, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+from flask_babel import lazy_gettext as _l
+from flask_babel import ngettext
+from werkzeug.wrappers import Response
+from wtforms import RadioField
+from wtforms.fields.choices import SelectChoice
+
+from connector.console.confirm import confirm
+from connector.console.filters import Filters
+from connector.console.forms import Form, reason_field
+from connector.console.ground import use_cases
+from connector.console.links import job_url, user_url
+from connector.console.notices import notify
 from connector.console.story import Story
+from connector.console.user_facts import facts_of
+from connector.console.viewer import actor
+from connector.domain.job_requests import record_of
+from connector.domain.verification import MAX_REASON
+from connector.services.jobs.jobs import Jobs
+from connector.services.lookup.shown_values import ShownValues
+from connector.services.lookup.user_list import UserList
+from connector.services.people.claims import Claims
+from connector.services.people.users import Users
 
 story = Story("users")
+
+SCOPE = "internal_idv_claim_view"
+UPDATE_SCOPE, DELETE_SCOPE = "internal_idv_claim_update", "internal_idv_claim_delete"
+VALUES_SCOPE = "internal_idv_verified_claims_view"
+PAGE = 25
+
+
+class CorrectionForm(Form):
+    """An administrator vouches for an attribute, or takes that away."""
+
+    verified = RadioField(
+        _l("This attribute is"),
+        choices=[
+            SelectChoice("yes", _l("verified, for the value that the user has now")),
+            SelectChoice("no", _l("not verified")),
+        ],
+    )
+    reason = reason_field()
+
+
+@story.page(scope=SCOPE)
+def show_list() -> str:
+    """Show the users."""
+    filters = Filters(text={"prefix": _("Id begins with")})
+    users, listed = _users(), use_cases().user_list
+    page = users.page(g.tenant, limit=PAGE, cursor=filters.cursor, prefix=filters.value("prefix") or "")
+    described: UserList = listed
+    return render_template(
+        "console/users/list.html",
+        users=described.describe(g.tenant, page).rows,
+        filters=filters,
+        older_url=filters.page_url(page.next_cursor),
+        newest_url=filters.url() if filters.cursor else "",
+        is_embedded=g.tenant.directory.is_local,
+    )
+
+
+@story.page("/<user_id>", scope=SCOPE)
+def show(user_id: str) -> str:
+    """Show one user; the values are masked."""
+    return _page(user_id, None)
+
+
+@story.act("/<user_id>/values", scope=VALUES_SCOPE)
+def show_values(user_id: str) -> str:
+    """Show one user with the values, which the audit trail records."""
+    shown: ShownValues = use_cases().shown_values
+    return _page(user_id, shown.show(g.tenant, user_id, actor()))
+
+
+@story.form("/<user_id>/claims/<claim_id>", scope=UPDATE_SCOPE)
+def correct(user_id: str, claim_id: str) -> str | Response:
+    """Correct an attribute by hand."""
+    claims: Claims = use_cases().claims
+    claim = claims.get(g.tenant, user_id, claim_id)
+    form = CorrectionForm(verified="no" if claim.is_verified else "yes")
+    if request.method == "POST" and form.validate():
+        is_verified, reason = form.verified.data == "yes", str(form.reason.data).strip()[:MAX_REASON]
+        claims.correct(
+            g.tenant,
+            user_id,
+            claim_id,
+            is_verified=is_verified,
+            metadata=claim.metadata,
+            actor=actor(),
+            reason=reason,
+        )
+        notify(_("The attribute is verified by hand.") if is_verified else _("The attribute is no longer verified."))
+        return redirect(user_url(user_id))
+    return render_template("console/users/correct.html", form=form, user_id=user_id, claim=claim)
+
+
+@story.page("/<user_id>/unlock", scope=UPDATE_SCOPE)
+def ask_unlock(user_id: str) -> str:
+    """Ask before unlocking."""
+    return confirm(
+        _("Unlock attempts?"),
+        _("%(user)s may start again now: earlier attempts no longer count against the limit.", user=user_id),
+        verb=_("Unlock"),
+        action=url_for(".unlock", user_id=user_id),
+        back=user_url(user_id),
+        reason_label=_("Reason"),
+        is_harmless=True,
+    )
+
+
+@story.act("/<user_id>/unlock", scope=UPDATE_SCOPE)
+def unlock(user_id: str) -> Response:
+    """Unlock a user's attempts."""
+    reason = request.form.get("reason", "").strip()[:MAX_REASON]
+    if not reason:
+        notify(_("Nothing was done: a reason is required, for the audit log."), kind="bad")
+        return redirect(user_url(user_id))
+    number = _users().unlock(g.tenant, user_id, None, actor(), reason)
+    notify(ngettext("%(num)s earlier attempt no longer counts.", "%(num)s earlier attempts no longer count.", number))
+    return redirect(user_url(user_id))
+
+
+@story.act("/<user_id>/record", scope=VALUES_SCOPE)
+def request_record(user_id: str) -> Response:
+    """Ask for the user's record, and lead to the job."""
+    jobs: Jobs = use_cases().jobs
+    return redirect(job_url(jobs.request(g.tenant, record_of(user_id), actor()).job_id))
+
+
+@story.page("/<user_id>/remove", scope=DELETE_SCOPE)
+def ask_remove(user_id: str) -> str:
+    """Ask before removing."""
+    facts = facts_of(user_id, None)
+    number = len(facts["verifications"])
+    verifications = ngettext("%(num)s verification", "%(num)s verifications", number)
+    if facts["has_more"]:
+        verifications = _("more than %(n)s verifications", n=number)
+    return confirm(
+        _("Remove %(user)s?", user=user_id),
+        _(
+            "Deletes values, attributes, %(verifications)s and the bodies of events now, and the applicants at Onfido "
+            "shortly. That it was done stays in the audit log. This cannot be undone.",
+            verifications=verifications,
+        ),
+        verb=_("Remove the user"),
+        action=url_for(".remove", user_id=user_id),
+        back=user_url(user_id),
+        type_to_confirm=user_id,
+    )
+
+
+@story.act("/<user_id>/remove", scope=DELETE_SCOPE)
+def remove(user_id: str) -> Response:
+    """Remove a user whose id was typed."""
+    if request.form.get("typed") != user_id:
+        notify(_("Nothing was removed: the id that was typed is another one."), kind="bad")
+        return redirect(user_url(user_id))
+    number = _users().remove(g.tenant, user_id, actor())
+    notify(
+        ngettext(
+            "Removed. %(num)s applicant is deleted at Onfido shortly.",
+            "Removed. %(num)s applicants are deleted at Onfido shortly.",
+            number,
+        )
+    )
+    return redirect(url_for(".show_list"))
+
+
+def _page(user_id: str, values: Mapping[str, str] | None) -> str:
+    return render_template("console/users/user.html", user_id=user_id, values=values, **facts_of(user_id, values))
+
+
+def _users() -> Users:
+    users: Users = use_cases().users
+    return users

@@ -2,6 +2,171 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from flask import g, redirect, render_template, request, url_for
+from flask_babel import gettext as _
+from werkzeug.wrappers import Response
+
+from connector.console.filters import Choice, Filters
+from connector.console.formats import claim_name
+from connector.console.ground import now, use_cases
+from connector.console.links import job_url
+from connector.console.live import live_part
 from connector.console.story import Story
+from connector.console.viewer import actor
+from connector.console.words import ATTRIBUTE_STATES, RUN_STATES
+from connector.domain.environment import LIVE, SANDBOX
+from connector.domain.job_requests import csv_of
+from connector.domain.provider import Provider
+from connector.domain.verification import Verification, VerificationFilter
+from connector.domain.verification_filter import RESULTS, read_filter
+from connector.services.jobs.jobs import Jobs
+from connector.services.lookup.verifications import ListedVerification, VerificationLookup
+from connector.services.providers.registry import Providers
 
 story = Story("verifications")
+
+SCOPE = "internal_idv_claim_view"
+PAGE = 25
+MOST_NEW = 99  # that the note above the list counts
+MOST_COUNTED = 10_000
+
+
+@dataclass(frozen=True)
+class Row:
+    """A verification as the list shows it; `took` is the time to its result."""
+
+    verification: Verification
+    tags: Sequence[str]
+    provider: Provider | None
+    verified: int
+    attributes: int
+    took: timedelta | None
+
+
+@story.page(scope=SCOPE)
+def show_list() -> str:
+    """Show the list."""
+    known = {each.provider_id: each for each in _providers().all(g.tenant)}
+    filters, lookup = _filters(known), _lookup()
+    criteria = _criteria(filters)
+    page = lookup.page(g.tenant, criteria, limit=PAGE, cursor=filters.cursor)
+    counts = lookup.count_verified(page.rows)
+    newest = page.rows[0].verification.created_at if page.rows else now()
+    return render_template(
+        "console/verifications/list.html",
+        filters=filters,
+        rows=[_row(each, known, counts) for each in page.rows],
+        older_url=filters.page_url(page.next_cursor),
+        newest_url=filters.url() if filters.cursor else "",
+        total=_total(criteria),
+        count_url=filters.url(total="1"),
+        news_url=_news_url(newest),
+        is_incomplete=bool(filters.value("claim")) != bool(filters.value("result")),
+        has_provider=bool(known),
+        given=_given(filters),
+    )
+
+
+@story.page("/news", scope=SCOPE)
+def show_news() -> Response:
+    """Show how many verifications were started since the list was made."""
+    known = {each.provider_id: each for each in _providers().all(g.tenant)}
+    filters = _filters(known)
+    since = _moment(request.args.get("since", ""))
+    criteria = replace(_criteria(filters), created_from=since)
+    number = _lookup().count(g.tenant, criteria, MOST_NEW + 1)
+    return live_part(
+        "console/verifications/news.html", str(number), number=number, most=MOST_NEW, list_url=_list_url(filters)
+    )
+
+
+@story.act("/csv", scope=SCOPE)
+def request_csv() -> Response:
+    """Ask for the list as CSV, and lead to the job."""
+    given = {name: request.form.get(name) or None for name in _QUERY}
+    provider_id = request.form.get("provider") or None
+    if provider_id is not None:
+        _providers().get(g.tenant, provider_id)
+    jobs: Jobs = use_cases().jobs
+    return redirect(job_url(jobs.request(g.tenant, csv_of(given, provider_id), actor()).job_id))
+
+
+_QUERY = ("status", "userId", "tag", "environment", "claim", "result", "needsReview", "from", "to")
+
+
+def _filters(known: Mapping[str, Provider]) -> Filters:
+    claims = {uri: claim_name(uri) for each in known.values() for uri in (*each.claims, *each.studio.by_claim)}
+    results = {str(each): _result_name(str(each)) for each in RESULTS if each not in (SANDBOX, LIVE)}
+    return Filters(
+        Choice("status", _("Status"), {name: str(each.text) for name, each in RUN_STATES.items()}, is_several=True),
+        Choice("needsReview", _("Needs a decision"), {"true": _("Yes")}),
+        Choice("provider", _("Provider"), {each.provider_id: each.name for each in known.values()}),
+        Choice("environment", _("Environment"), {LIVE: _("Live"), SANDBOX: _("Sandbox")}),
+        Choice("claim", _("Attribute"), dict(sorted(claims.items()))),
+        Choice("result", _("with the result"), results),
+        text={"userId": _("User"), "tag": _("Tag")},
+        dates={"from": _("From"), "to": _("To")},
+    )
+
+
+def _result_name(result: str) -> str:
+    known = {"run_gone": _("The run is gone")}
+    return known.get(result) or str(ATTRIBUTE_STATES[result].text)
+
+
+def _given(filters: Filters) -> dict[str, str]:
+    """Return the filters by the names of the API's query."""
+    given = {name: filters.value(name) for name in _QUERY if name != "status"}
+    given["status"] = ",".join(filters.values("status")) or None
+    if not (given["claim"] and given["result"]):
+        given |= {"claim": None, "result": None}
+    return {name: value for name, value in {**given, "provider": filters.value("provider")}.items() if value}
+
+
+def _criteria(filters: Filters) -> VerificationFilter:
+    given = _given(filters)
+    return read_filter({name: given.get(name) for name in _QUERY}, provider_id=given.get("provider"))
+
+
+def _row(listed: ListedVerification, known: Mapping[str, Provider], counts: Mapping[str, tuple[int, int]]) -> Row:
+    verification = listed.verification
+    verified, attributes = counts.get(verification.verification_id, (0, 0))
+    ended = verification.completed_at
+    took = None if ended is None else max(timedelta(), ended - verification.created_at)
+    return Row(verification, listed.tags, known.get(verification.provider_id), verified, attributes, took)
+
+
+def _total(criteria: VerificationFilter) -> int | None:
+    return _lookup().count(g.tenant, criteria, MOST_COUNTED) if request.args.get("total") else None
+
+
+def _news_url(newest: datetime) -> str:
+    query = {name: values for name, values in request.args.lists() if name not in ("cursor", "total", "since")}
+    behind = newest + timedelta(microseconds=1)
+    return url_for(".show_news", since=behind.isoformat(), **query)  # type: ignore[arg-type]
+
+
+def _list_url(filters: Filters) -> str:
+    query = {name: values for name, values in request.args.lists() if name not in ("cursor", "total", "since")}
+    return url_for(".show_list", **query)  # type: ignore[arg-type]
+
+
+def _moment(text: str) -> datetime:
+    try:
+        return datetime.fromisoformat(text).astimezone()
+    except ValueError:
+        return now()
+
+
+def _lookup() -> VerificationLookup:
+    lookup: VerificationLookup = use_cases().lookup
+    return lookup
+
+
+def _providers() -> Providers:
+    providers: Providers = use_cases().providers
+    return providers

@@ -55,6 +55,39 @@ EVENT_STATES: Mapping[str, State] = {
     "noted": State("none", "dash-lg", _l("Noted")),
     "refused": State("fault", "shield-x", _l("Refused")),
 }
+JOB_STATES: Mapping[str, State] = {
+    "queued": State("none", "hourglass-split", _l("Queued")),
+    "running": State("run", "arrow-repeat", _l("Running")),
+    "done": State("good", "check-lg", _l("Done")),
+    "failed": State("fault", "exclamation-octagon", _l("Failed")),
+    "expired": State("none", "clock-history", _l("Expired")),
+    "cancelled": State("none", "x-lg", _l("Cancelled")),
+}
+JOB_KINDS: Mapping[str, object] = {
+    "verifications_csv": _l("Verifications as CSV"),
+    "user_record": _l("Record of a user"),
+    "resend_deliveries": _l("Deliveries made again"),
+    "fetch_runs": _l("Runs asked of Onfido"),
+}
+JOB_COUNTS: Mapping[str, object] = {
+    "queued": _l("Queued"),
+    "listed": _l("Runs in Onfido’s list"),
+    "ours": _l("Of these started here"),
+}
+JOB_PARAMETERS: Mapping[str, object] = {
+    "since": _l("Since"),
+    "which": _l("Which"),
+    "status": _l("Status"),
+    "tag": _l("Tag"),
+    "environment": _l("Environment"),
+    "claim": _l("Attribute"),
+    "result": _l("with the result"),
+    "needsReview": _l("Needs a decision"),
+    "from": _l("From"),
+    "to": _l("To"),
+    "endpointId": _l("Endpoint"),
+}
+DECISIONS: Mapping[str, object] = {"approved": _l("approved by hand"), "declined": _l("declined by hand")}
 SANDBOX = State("test", "cone-striped", _l("Sandbox"))
 LIVE = State("good", "circle-fill", _l("Live"))
 DISABLED = State("none", "dash-lg", _l("Disabled"))
@@ -71,6 +104,8 @@ def attribute_state(status: str | None, *, is_verified: bool) -> State:
         return ATTRIBUTE_STATES["verified"]
     if status is None:
         return State("none", "dash-lg", _("Not checked yet"))
+    if status == "clear":  # the run was not approved, or it was withdrawn since
+        return State("none", "dash-lg", _("Not verified"))
     return ATTRIBUTE_STATES.get(status) or State("none", "question-lg", status)
 
 
@@ -82,6 +117,16 @@ def delivery_state(state: str) -> State:
 def event_state(state: str) -> State:
     """Return how the state of an event is shown."""
     return EVENT_STATES.get(state) or State("none", "question-lg", state)
+
+
+def job_state(state: str) -> State:
+    """Return how the state of a job is shown."""
+    return JOB_STATES.get(state) or State("none", "question-lg", state)
+
+
+def decision(decided: str) -> object:
+    """Return how an administrator's decision is named."""
+    return DECISIONS.get(decided, decided)
 
 
 def environment_state(environment: str | None) -> State | None:

@@ -19,3 +19,4 @@ class DeliveryFilter:
     endpoint_id: str | None = None
     since: datetime | None = None
     before: datetime | None = None
+    verification_ids: Sequence[str] | None = None

@@ -67,6 +67,10 @@ class Change:
     address: str | None = None
     trace_id: str | None = None
 
+    def because(self, reason: str) -> Change:
+        """Return the same change with the reason that its actor gave."""
+        return replace(self, detail={**self.detail, "reason": reason})
+
     def concerning(self, user_id: str) -> Change:
         """Return the same change with the user whom it concerns."""
         return replace(self, user_id=user_id)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import time
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -61,7 +63,8 @@ def _written(pieces: Sequence[str], number: int, position: list[str] | None) -> 
 
 
 def _criteria(job: Job) -> VerificationFilter:
-    criteria = read_filter(job.parameters, provider_id=job.provider_id)
+    given = defaultdict[str, Any](lambda: None, job.parameters)  # a former version may have known fewer filters
+    criteria = read_filter(given, provider_id=job.provider_id)
     before = criteria.created_before
     return replace(criteria, created_before=job.created_at if before is None else min(before, job.created_at))
 

@@ -14,7 +14,7 @@ from connector.store import pages
 from connector.store.dialect import from_now
 from connector.store.models import outbox
 from connector.store.outbox import DONE, READY, ROW, OutboxRow, is_for
-from connector.store.pages import Branch, Order, Position
+from connector.store.pages import Branch, Order, Position, unindexed
 from connector.store.wake_up import NOTIFY, announce
 
 
@@ -48,7 +48,11 @@ def find_page(
 
 
 def _conditions(tenant: str, criteria: DeliveryFilter, state: str) -> list[ColumnElement[bool]]:
-    conditions = [outbox.c.tenant == tenant, outbox.c.state == literal_column(f"'{state}'")]
+    is_narrow = criteria.verification_ids is not None  # few rows, which are found by these
+    of_tenant = unindexed(outbox.c.tenant) if is_narrow else outbox.c.tenant
+    conditions = [of_tenant == tenant, outbox.c.state == literal_column(f"'{state}'")]
+    if criteria.verification_ids is not None:
+        conditions.append(outbox.c.verification_id.in_(criteria.verification_ids))
     if criteria.verification_id is not None:
         conditions.append(outbox.c.verification_id == criteria.verification_id)
     if criteria.endpoint_id is not None:

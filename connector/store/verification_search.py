@@ -12,6 +12,7 @@ from sqlalchemy import (
     Connection,
     Select,
     and_,
+    case,
     func,
     literal_column,
     null,
@@ -107,6 +108,15 @@ def find_comparisons(connection: Connection, verification_ids: Sequence[str]) ->
     return comparisons
 
 
+def count_verified(connection: Connection, verification_ids: Sequence[str]) -> dict[str, tuple[int, int]]:
+    """Return how many of its claims each verification has verified, and how many it has, by their ids."""
+    is_verified = case((verification_claims.c.is_verified, 1), else_=0)
+    counted = select(verification_claims.c.verification_id, func.sum(is_verified), func.count())
+    statement = counted.where(verification_claims.c.verification_id.in_(verification_ids))
+    rows = connection.execute(statement.group_by(verification_claims.c.verification_id))
+    return {verification_id: (int(verified), total) for verification_id, verified, total in rows}
+
+
 def find_results(connection: Connection, verification_ids: Sequence[str]) -> dict[str, str]:
     """Return the sealed results that are kept of verifications, by their ids."""
     statement = select(verifications.c.id, verifications.c.result)
@@ -129,6 +139,13 @@ def find_of_applicant(connection: Connection, provider_id: str, applicant_id: st
         verifications.c.provider_id == provider_id, verifications.c.applicant_id == applicant_id
     ).order_by(verifications.c.created_at.desc())
     return one(connection, statement.limit(1))
+
+
+def find_of_tenants_applicant(connection: Connection, tenant: str, applicant_id: str) -> Verification | None:
+    """Return the latest verification of an applicant with any of the tenant's providers."""
+    of_tenant = select(providers.c.id).where(providers.c.tenant == tenant)
+    statement = LISTED.where(verifications.c.provider_id.in_(of_tenant), verifications.c.applicant_id == applicant_id)
+    return one(connection, statement.order_by(verifications.c.created_at.desc()).limit(1))
 
 
 def find_of_runs(

@@ -109,6 +109,13 @@ class VerificationLookup:
         with self._database.read() as connection:
             return verification_search.count(connection, tenant.name, criteria, most)
 
+    def count_verified(self, listed: Sequence[ListedVerification]) -> Mapping[str, tuple[int, int]]:
+        """Return how many of its claims each of some verifications has verified, and how many it has, by their ids."""
+        with self._database.read() as connection:
+            return verification_search.count_verified(
+                connection, [each.verification.verification_id for each in listed]
+            )
+
     def export(self, tenant: Tenant, criteria: VerificationFilter) -> Iterator[ListedVerification]:
         """Yield the same as `all`, each with its results for the claims, and the reasons."""
         for batch in _batches(self.all(tenant, criteria)):

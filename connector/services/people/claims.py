@@ -9,6 +9,7 @@ from typing import Any
 import structlog
 from sqlalchemy import Connection
 
+from connector.domain.assurance import ProvenClaim
 from connector.domain.claims import Claim
 from connector.domain.history import SYSTEM, Change
 from connector.domain.tenancy import Tenant
@@ -24,7 +25,7 @@ from connector.services.people.claim_entries import (
     removed,
 )
 from connector.services.values import UserValues
-from connector.store import claims
+from connector.store import claims, proven_claims
 from connector.store.engine import Database
 from connector.store.vault import Fingerprints
 
@@ -69,6 +70,11 @@ class Claims:
                 f"The user {user_id} has no claim {claim_id}: list the user's claims for their ids.",
             )
         return claim
+
+    def proven(self, tenant: Tenant, user_id: str) -> Mapping[str, ProvenClaim]:
+        """Return a user's claims that are verified, by their URIs, each with the verification that proves it."""
+        with self._database.read() as connection:
+            return {each.uri: each for each in proven_claims.find(connection, tenant.name, user_id)}
 
     def add(self, tenant: Tenant, user_id: str, entries: Sequence[ClaimEntry], actor: str = SYSTEM) -> Sequence[Claim]:
         """Add claims, all or none; raises `RequestError`: user or provider unknown, or a claim exists already."""
@@ -123,8 +129,9 @@ class Claims:
         is_verified: bool,
         metadata: Mapping[str, Any],
         actor: str = SYSTEM,
+        reason: str | None = None,
     ) -> Claim:
-        """Correct one claim; raises `RequestError` where it does not exist."""
+        """Correct one claim; the audit trail has the reason. Raises `RequestError` where it does not exist."""
         provider_id = self.get(tenant, user_id, claim_id).provider_id
         values = self._user_values.read(tenant, user_id)
         with self._database.write() as connection:
@@ -136,7 +143,7 @@ class Claims:
                 raise removed(user_id)
             entry = ClaimEntry(claim.uri, claim.provider_id, is_verified, metadata)
             change = self._correct(connection, tenant, user_id, claim, entry, values, actor)
-            self._journal.record(connection, [change])
+            self._journal.record(connection, [change if reason is None else change.because(reason)])
             written = find_named(connection, tenant, user_id, [entry])
         return self._confirmed(tenant, user_id, [entry], values, written)[0]
 

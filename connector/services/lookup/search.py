@@ -1,0 +1,42 @@
+"""Finding what an id names: a verification, a run, a user, an applicant, an event or a job of the tenant."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from connector.domain.ids import normal_id
+from connector.domain.tenancy import Tenant
+from connector.store import event_search, jobs, user_search, verification_search
+from connector.store.engine import Database
+
+VERIFICATION, USER, EVENT, JOB = "verification", "user", "event", "job"
+
+
+@dataclass(frozen=True)
+class Hit:
+    """What an id names; `hit_id` is its own id, of a verification that a run or an applicant leads to."""
+
+    kind: str
+    hit_id: str
+
+
+class Search:
+    """Finds things by their exact ids; the method takes the tenant that it may see."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def find(self, tenant: Tenant, text: str) -> Hit | None:
+        """Return what a text names exactly; an applicant leads to its latest verification."""
+        text = text.strip()
+        exact_id = normal_id(text)
+        with self._database.read() as connection:
+            if verification := verification_search.find(connection, tenant.name, exact_id):
+                return Hit(VERIFICATION, verification.verification_id)
+            if user_search.is_known(connection, tenant.name, text):
+                return Hit(USER, text)
+            if verification := verification_search.find_of_tenants_applicant(connection, tenant.name, exact_id):
+                return Hit(VERIFICATION, verification.verification_id)
+            if event_search.find(connection, tenant.name, exact_id):
+                return Hit(EVENT, exact_id)
+            return Hit(JOB, exact_id) if jobs.find(connection, tenant.name, exact_id) else None

@@ -1,0 +1,33 @@
+"""A user's values, shown to an administrator: each showing is in the audit trail."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from connector.domain.tenancy import Tenant
+from connector.errors import Code, RequestError
+from connector.services.lookup.readings import Readings
+from connector.services.values import UserValues
+
+
+class ShownValues:
+    """Shows values; the method takes the tenant that it may see."""
+
+    def __init__(self, values: UserValues, readings: Readings) -> None:
+        self._user_values = values
+        self._readings = readings
+
+    def show(self, tenant: Tenant, user_id: str, actor: str) -> Mapping[str, str]:
+        """Return a user's values by claim URI, once that is recorded.
+
+        Raise `RequestError` where there is no such user, or only users themselves can have their values read.
+        """
+        if not self._user_values.is_readable(tenant):
+            raise RequestError(
+                Code.NEEDS_THE_USER, "The values of this tenant's users can only be read in the user's own request."
+            )
+        self._readings.record_values(tenant, user_id, actor)
+        values = self._user_values.read(tenant, user_id)
+        if values is None:
+            raise RequestError(Code.USER_NOT_FOUND, f"There is no user {user_id}: check the id, or add the user.")
+        return values
