@@ -24,7 +24,7 @@ from connector.domain.provider import Provider
 from connector.domain.verification import Verification, VerificationFilter
 from connector.domain.verification_filter import RESULTS, read_filter
 from connector.services.jobs.jobs import Jobs
-from connector.services.lookup.verifications import ListedVerification, VerificationLookup
+from connector.services.lookup.verifications import MOST_COUNTED, ListedVerification, VerificationLookup
 from connector.services.providers.registry import Providers
 
 story = Story("verifications")
@@ -32,7 +32,6 @@ story = Story("verifications")
 SCOPE = "internal_idv_claim_view"
 PAGE = 25
 MOST_NEW = 99  # that the note above the list counts
-MOST_COUNTED = 10_000
 
 
 @dataclass(frozen=True)
@@ -63,6 +62,7 @@ def show_list() -> str:
         older_url=filters.page_url(page.next_cursor),
         newest_url=filters.url() if filters.cursor else "",
         total=_total(criteria),
+        most=MOST_COUNTED,
         count_url=filters.url(total="1"),
         news_url=_news_url(newest),
         is_incomplete=bool(filters.value("claim")) != bool(filters.value("result")),
@@ -141,7 +141,7 @@ def _row(listed: ListedVerification, known: Mapping[str, Provider], counts: Mapp
 
 
 def _total(criteria: VerificationFilter) -> int | None:
-    return _lookup().count(g.tenant, criteria, MOST_COUNTED) if request.args.get("total") else None
+    return _lookup().count(g.tenant, criteria) if request.args.get("total") else None
 
 
 def _news_url(newest: datetime) -> str:

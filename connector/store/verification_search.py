@@ -41,7 +41,8 @@ _NEEDS_REVIEW: ColumnElement[bool] = literal_column(f"({NEEDS_REVIEW})", Boolean
 def find(connection: Connection, tenant: str, run_id: str, provider_id: str | None = None) -> Verification | None:
     """Return the tenant's verification that has this id or this run, with one provider or any."""
     statement = SELECT.where(
-        verifications.c.tenant == tenant, (verifications.c.run_id == run_id) | (verifications.c.id == run_id)
+        unindexed(verifications.c.tenant) == tenant,
+        (verifications.c.run_id == run_id) | (verifications.c.id == run_id),
     )
     if provider_id is not None:
         statement = statement.where(verifications.c.provider_id == provider_id)
