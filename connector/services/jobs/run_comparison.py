@@ -21,7 +21,7 @@ from connector.services.jobs.steps import Work
 from connector.services.providers.onfido import Onfido
 from connector.services.results.deliveries import CheckVerification
 from connector.services.timing import background
-from connector.store import outbox, verification_search
+from connector.store import outbox, verification_finds
 
 BUDGET = 30.0  # seconds for one page of Onfido's list
 PAUSE = 1.0  # seconds between two pages
@@ -58,7 +58,7 @@ class RunComparison:
 def _ours(connection: Connection, job: Job, provider: Provider, listed: Sequence[ListedRun]) -> Sequence[Verification]:
     run_ids = [run.run_id for run in listed]
     named = [each for run in listed if (each := verification_id_of(run.tags)) is not None]
-    return verification_search.find_of_runs(connection, job.tenant, provider.provider_id, run_ids, named)
+    return verification_finds.find_of_runs(connection, job.tenant, provider.provider_id, run_ids, named)
 
 
 def _differing(known: Sequence[Verification], listed: Sequence[ListedRun]) -> list[Verification]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from connector.domain.ids import normal_id
 from connector.domain.tenancy import Tenant
-from connector.store import event_search, jobs, user_search, verification_search
+from connector.store import event_search, jobs, user_search, verification_finds, verification_search
 from connector.store.engine import Database
 
 VERIFICATION, USER, EVENT, JOB = "verification", "user", "event", "job"
@@ -35,7 +35,7 @@ class Search:
                 return Hit(VERIFICATION, verification.verification_id)
             if user_search.is_known(connection, tenant.name, text):
                 return Hit(USER, text)
-            if verification := verification_search.find_of_tenants_applicant(connection, tenant.name, exact_id):
+            if verification := verification_finds.find_of_tenants_applicant(connection, tenant.name, exact_id):
                 return Hit(VERIFICATION, verification.verification_id)
             if event_search.find(connection, tenant.name, exact_id):
                 return Hit(EVENT, exact_id)

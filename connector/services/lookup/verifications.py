@@ -19,7 +19,7 @@ from connector.services.providers.registry import Providers
 from connector.services.results.kept import KeptResult, KeptResults
 from connector.services.results.results import Results
 from connector.services.timing import Timing
-from connector.store import claims, history, verification_claims, verification_search
+from connector.store import claims, history, verification_claims, verification_finds, verification_search
 from connector.store.engine import Database
 from connector.store.pages import Position
 from connector.store.vault import OpaqueTexts
@@ -112,9 +112,7 @@ class VerificationLookup:
     def count_verified(self, listed: Sequence[ListedVerification]) -> Mapping[str, tuple[int, int]]:
         """Return how many of its claims each of some verifications has verified, and how many it has, by their ids."""
         with self._database.read() as connection:
-            return verification_search.count_verified(
-                connection, [each.verification.verification_id for each in listed]
-            )
+            return verification_finds.count_verified(connection, [each.verification.verification_id for each in listed])
 
     def export(self, tenant: Tenant, criteria: VerificationFilter) -> Iterator[ListedVerification]:
         """Yield the same as `all`, each with its results for the claims, and the reasons."""
