@@ -36,11 +36,11 @@ partial_index("ix_history_run", "subject = 'run'", history.c.name)
 partial_index("ix_history_audit", IS_AUDITED, history.c.tenant, history.c.at)
 for _names in (  # the filters of the audit trail, and the pairs of them of which each alone may match nearly all
     *(("user_id",), ("actor_name",), ("subject",), ("name",), ("provider_id",), ("verification_id",)),
-    *(("current",), ("cause",), ("channel",)),
+    *(("current",), ("channel",)),
     *(("actor_name", "subject"), ("actor_name", "current"), ("subject", "current")),
 ):
     _columns = [history.c[each] for each in _names]
     partial_index(f"ix_history_audit_{'_'.join(_names)}", IS_AUDITED, history.c.tenant, *_columns, history.c.at)
 partial_index("ix_history_refused", IS_REFUSED, history.c.at)
-partial_index("ix_history_matches", IS_MATCH, history.c.provider_id, history.c.at)
+partial_index("ix_history_audit_refused", IS_REFUSED, history.c.tenant, history.c.at)
 partial_index("ix_history_matches", IS_MATCH, history.c.provider_id, history.c.at)

@@ -64,12 +64,12 @@ def upgrade() -> None:
         postgresql_where=AUDITED,
     )
     op.create_index(
-        "ix_history_audit_cause",
+        "ix_history_audit_refused",
         "history",
-        ["tenant", "cause", "at"],
+        ["tenant", "at"],
         unique=False,
-        sqlite_where=AUDITED,
-        postgresql_where=AUDITED,
+        sqlite_where=sa.text("cause = 'refused'"),
+        postgresql_where=sa.text("cause = 'refused'"),
     )
     op.create_index(
         "ix_history_audit_channel",
@@ -99,7 +99,7 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     """Go back to the version before."""
-    for names in ("subject_current", "current", "channel", "cause", "actor_name_subject", "actor_name_current"):
+    for names in ("subject_current", "current", "channel", "refused", "actor_name_subject", "actor_name_current"):
         op.drop_index(f"ix_history_audit_{names}", table_name="history")
     for column in ("trace_id", "address", "channel", "changes"):
         op.drop_column("history", column)
