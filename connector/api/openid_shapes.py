@@ -28,7 +28,7 @@ class ClientRequestSchema(ma.Schema):
         metadata={"example": ["https://example.okta.com/idp/identity-verification/callback"]},
     )
     claims = Items(Text(limit=MAX_CLAIM), load_default=list)
-    keys = fields.List(fields.Dict(keys=fields.String()), load_default=list)
+    keys = Items(fields.Dict(keys=fields.String()), load_default=list)
     isEnabled = Flag(load_default=True)
 
 

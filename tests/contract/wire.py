@@ -24,6 +24,7 @@ DELIVERIES = "/api/server/v1/deliveries"
 EVENTS = "/api/server/v1/events"
 JOBS = "/api/server/v1/jobs"
 ENDPOINTS = "/api/server/v1/notice-endpoints"
+OPENID_CLIENTS = "/api/server/v1/openid-clients"
 UNKNOWN_ID = "11111111-2222-4333-8444-555555555555"
 MASK = "********"  # what stands for a secret
 METRICS_TOKEN = "scraper-of-the-tests"
@@ -52,6 +53,10 @@ class Operation:
         """Return the path for these ids; `other_id` is that of anything that is neither a provider nor a user."""
         ids = {"provider_id": provider_id, "user_id": user_id}
         return re.sub(r"\{(\w+)\}", lambda found: ids.get(found[1], other_id), self.path)
+
+    def is_at(self, path: str) -> bool:
+        """Whether a path is one of the operation's: that of another may be as well, as of an id that is a word."""
+        return re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", self.path), path) is not None
 
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
@@ -146,6 +151,12 @@ OPERATIONS = (
     Operation("GET", JOBS + "/{job_id}", "internal_idv_claim_view"),
     Operation("GET", JOBS + "/{job_id}/result", "internal_idv_claim_view"),
     Operation("POST", JOBS + "/{job_id}/cancel", "internal_idv_claim_view", takes_body=False),
+    Operation("GET", OPENID_CLIENTS, "internal_idvp_view"),
+    Operation("POST", OPENID_CLIENTS, "internal_idvp_add"),
+    Operation("GET", OPENID_CLIENTS + "/{client_id}", "internal_idvp_view"),
+    Operation("PUT", OPENID_CLIENTS + "/{client_id}", "internal_idvp_update"),
+    Operation("DELETE", OPENID_CLIENTS + "/{client_id}", "internal_idvp_delete"),
+    Operation("POST", OPENID_CLIENTS + "/{client_id}/rotate-secret", "internal_idvp_update", takes_body=False),
 )
 ALL_SCOPES = tuple({operation.scope: None for operation in OPERATIONS})
 WEBHOOK = "/idv/onfido/v1/{provider_id}/verify"
