@@ -84,13 +84,14 @@ class Claims:
         with conflict(), self._database.write() as connection:
             check_providers(connection, tenant, {entry.provider_id for entry in entries}, share=True)
             current = self._share(connection, tenant, user_id, values)
-            rows = self._rows(tenant, user_id, entries, current)
+            rows = self._rows(tenant, user_id, entries, values)
             claims.add(connection, rows)
             now = self._clock()
             changes = [correction_entry(tenant, user_id, entry, None, actor, now) for entry in entries]
             self._journal.record(connection, changes)
+            self._withdraw(connection, tenant, user_id, self._outdated(tenant, user_id, entries, values, current))
             written = find_named(connection, tenant, user_id, entries)
-        return self._confirmed(tenant, user_id, entries, current, written, added=[row["id"] for row in rows])
+        return self._confirmed(tenant, user_id, entries, values, written, added=[row["id"] for row in rows])
 
     def correct_all(
         self, tenant: Tenant, user_id: str, entries: Sequence[ClaimEntry], actor: str = SYSTEM
@@ -115,10 +116,11 @@ class Claims:
                     raise RequestError(
                         Code.CLAIM_NOT_FOUND, f"The user {user_id} has no claim {entry.uri}: add it first."
                     )
-                changes.append(self._correct(connection, tenant, user_id, claim, entry, current, actor))
+                changes.append(self._correct(connection, tenant, user_id, claim, entry, values, actor))
             self._journal.record(connection, changes)
+            self._withdraw(connection, tenant, user_id, self._outdated(tenant, user_id, entries, values, current))
             written = find_named(connection, tenant, user_id, entries)
-        return self._confirmed(tenant, user_id, entries, current, written)
+        return self._confirmed(tenant, user_id, entries, values, written)
 
     def correct(
         self,
@@ -136,7 +138,7 @@ class Claims:
         values = self._user_values.read(tenant, user_id)
         with self._database.write() as connection:
             check_providers(connection, tenant, [provider_id], share=True)
-            values = self._share(connection, tenant, user_id, values)
+            current = self._share(connection, tenant, user_id, values)
             claims.lock(connection, tenant.name, user_id)
             claim = claims.find(connection, tenant.name, user_id, claim_id)
             if claim is None:
@@ -144,13 +146,17 @@ class Claims:
             entry = ClaimEntry(claim.uri, claim.provider_id, is_verified, metadata)
             change = self._correct(connection, tenant, user_id, claim, entry, values, actor)
             self._journal.record(connection, [change if reason is None else change.because(reason)])
+            self._withdraw(connection, tenant, user_id, self._outdated(tenant, user_id, [entry], values, current))
             written = find_named(connection, tenant, user_id, [entry])
         return self._confirmed(tenant, user_id, [entry], values, written)[0]
 
     def _share(
         self, connection: Connection, tenant: Tenant, user_id: str, values: Mapping[str, str] | None
     ) -> Mapping[str, str] | None:
-        """Return the values that a correction is written for; raise where the user was removed since the first look."""
+        """Return the values as they stand until the transaction ends; raise where the user was removed meanwhile.
+
+        A correction is written for the values of the first look: for one that has changed since, it is withdrawn.
+        """
         current = self._user_values.share(connection, tenant, user_id, values)
         if current is None and values is not None:
             raise removed(user_id)
@@ -235,24 +241,41 @@ class Claims:
         Of a user removed meanwhile, only those `added` are deleted: others belong to one who was added again.
         """
         values = self._reread(tenant, user_id, written_for)
-        fingerprints = {entry.uri: self._fingerprint(tenant, user_id, entry.uri, written_for) for entry in entries}
-        outdated = {
-            uri: fingerprint
-            for uri, fingerprint in fingerprints.items()
-            if fingerprint != self._fingerprint(tenant, user_id, uri, values)
-        }
+        outdated = self._outdated(tenant, user_id, entries, written_for, values)
         if not outdated and (values is None) == (written_for is None):
             return written
         with self._database.write() as connection:
             if was_removed := values is None and written_for is not None:
-                withdrawn = claims.forget(connection, tenant.name, user_id, added, self._clock())
+                self._journal.record(connection, claims.forget(connection, tenant.name, user_id, added, self._clock()))
             else:
-                withdrawn = claims.unverify_held(connection, tenant.name, user_id, outdated, self._clock())
-            self._journal.record(connection, withdrawn)
+                self._withdraw(connection, tenant, user_id, outdated)
             current = find_named(connection, tenant, user_id, entries)
         if was_removed or len(current) < len(entries):
             raise removed(user_id)
         return current
+
+    def _outdated(
+        self,
+        tenant: Tenant,
+        user_id: str,
+        entries: Sequence[ClaimEntry],
+        written_for: Mapping[str, str] | None,
+        values: Mapping[str, str] | None,
+    ) -> Mapping[str, str | None]:
+        """Return the fingerprints, by URI, that entries were written for and that are not of these values."""
+        fingerprints = {entry.uri: self._fingerprint(tenant, user_id, entry.uri, written_for) for entry in entries}
+        return {
+            uri: fingerprint
+            for uri, fingerprint in fingerprints.items()
+            if fingerprint != self._fingerprint(tenant, user_id, uri, values)
+        }
+
+    def _withdraw(
+        self, connection: Connection, tenant: Tenant, user_id: str, outdated: Mapping[str, str | None]
+    ) -> None:
+        if outdated:
+            withdrawn = claims.unverify_held(connection, tenant.name, user_id, outdated, self._clock())
+            self._journal.record(connection, withdrawn)
 
     def _fingerprint(self, tenant: Tenant, user_id: str, uri: str, values: Mapping[str, str] | None) -> str | None:
         value = (values or {}).get(uri)
