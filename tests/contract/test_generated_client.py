@@ -25,6 +25,7 @@ CONFIG = {
         "application/pdf": "application/octet-stream",
         "application/zip": "application/octet-stream",
         "text/csv": "text/plain",
+        "*/*": "application/octet-stream",
     },
 }
 CLAIMS = [GIVEN_NAME, LAST_NAME]
