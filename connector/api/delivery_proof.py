@@ -34,7 +34,7 @@ _EXAMPLE = {
         "isComplete": True,
         "keptForDays": 30,
     },
-    "signed": "eyJhbGciOiJFUzI1NiIsInR5cCI6…",
+    "signed": "eyJhbGciOiJSUzI1NiIsInR5cCI6…",
 }
 
 

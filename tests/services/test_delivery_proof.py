@@ -57,7 +57,7 @@ def test_it_says_who_was_told_what_and_how_it_answered(world: World, admin: Call
 def test_the_signature_is_that_of_the_statement(world: World, admin: Caller, application: Application) -> None:
     stated = proof(world, admin, told(world, admin, application))
     keys = KeySet.import_key_set(answer_on(admin.get("/.well-known/jwks.json"), 200))
-    token = jwt.decode(stated["signed"], keys, algorithms=["ES256"])
+    token = jwt.decode(stated["signed"], keys, algorithms=["RS256"])
     assert token.claims == stated["statement"]
     assert token.header["typ"] == "delivery-proof+jwt"
     assert token.claims["iss"] == world.connector.url

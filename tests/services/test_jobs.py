@@ -5,15 +5,19 @@ from __future__ import annotations
 import csv
 import io
 from datetime import timedelta
+from threading import Thread
 from typing import Any
 
 import pytest
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select, text, update
 
-from connector.domain.jobs import OPEN_AT_MOST, RUNNING_AT_ONCE, VERIFICATIONS_CSV
+from connector.domain.jobs import OPEN_AT_MOST, RUNNING_AT_ONCE, VERIFICATIONS_CSV, JobFailed
+from connector.domain.tenancy import Tenant
+from connector.errors import RequestError
 from connector.exports.verifications import VerificationsCsv
 from connector.services.jobs.steps import AdvanceJob, JobSteps
 from connector.services.upkeep import Sweep
+from connector.store.engine import Database
 from connector.store.models import job_parts, jobs, outbox
 from connector.store.vault import Vault, read_keys
 from tests.contract.wire import JOBS, answer_on, assert_error
@@ -243,3 +247,49 @@ class TestAccess:
         with world.connector.services.database.read() as connection:
             [stored] = connection.execute(select(job_parts.c.content)).scalars()
         assert stored.startswith("v1.")
+
+
+class TestEdges:
+    def test_a_result_that_is_erased_during_the_download_does_not_pass_for_whole(
+        self, world: World, admin: Caller
+    ) -> None:
+        world.start(world.add_user("ann"))
+        job = done(world, admin, "verifications-csv", {})
+        _, parts = world.connector.services.jobs.result(Tenant(world.tenant), job["id"])
+        with world.connector.services.database.write() as connection:
+            connection.execute(job_parts.delete())
+        with pytest.raises(JobFailed, match="erased during the download"):
+            list(parts)
+
+    def test_a_job_without_a_result_says_so(self, world: World, admin: Caller) -> None:
+        job = done(world, admin, "resend-deliveries", {"since": "2026-01-01T00:00:00Z"})
+        assert_error(admin.get(f"{JOBS}/{job['id']}/result"), 404, "IDVP-60071", "summary")
+        with pytest.raises(RequestError):
+            world.connector.services.jobs.cancel(Tenant(world.tenant), UNKNOWN)
+
+    def test_a_slot_that_another_worker_takes_at_the_same_moment_is_left_to_it(
+        self, world: World, admin: Caller
+    ) -> None:
+        """The unique slot decides; the job that lost is begun a second later."""
+        world.connector.rest()
+        first, second = (ask(admin, "verifications-csv", {"tag": tag})["id"] for tag in ("a", "b"))
+        database, steps = world.connector.services.database, world.connector.services.job_steps
+        loser = Thread(target=steps.advance, args=(AdvanceJob(world.tenant, second, 0),))
+        with database.write() as connection:
+            connection.execute(update(jobs).where(jobs.c.id == first).values(state="running", slot=0))
+            loser.start()
+            if not database.is_sqlite:  # which has one writer: there the loser waits before it looks
+                world.wait_until(lambda: waits_for_a_lock(database))
+        loser.join(60)
+        if not database.is_sqlite:
+            assert job_of(admin, second)["state"] == "queued"
+        world.connector.deliver()
+        assert ended(world, admin, {"id": second})["state"] == "done"
+
+
+def waits_for_a_lock(database: Database) -> bool:
+    statement = text(
+        "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND query LIKE 'UPDATE jobs%'"
+    )
+    with database.read() as connection:
+        return bool(connection.execute(statement).scalar_one())
