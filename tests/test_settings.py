@@ -15,7 +15,8 @@ import pytest
 
 from connector.domain.tenancy import DirectoryChoice
 from connector.errors import ConfigurationError
-from connector.settings import Issuer, Settings, load, reference
+from connector.settings import Issuer, Settings, load
+from connector.settings.example import reference
 from connector.settings.tenancy import read_tenants
 from connector.settings.tenants import Tenant
 

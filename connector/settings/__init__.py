@@ -5,6 +5,7 @@
     fields.py    how a declared setting is read and shown
     checks.py    what its value has to be
     files.py     reading the TOML file
+    example.py   the documented example
     notes.py     where each was set
     shown.py     how they may be shown
     issuers.py   the settings of an issuer; profiles.py: their defaults, by product
@@ -28,23 +29,16 @@ from typing import Any
 from connector.domain.tenancy import DEFAULT_TENANT
 from connector.errors import ConfigurationError
 from connector.settings import checks
-from connector.settings.fields import CONFIG_VARIABLE, Checked, read_environment, read_table, render, setting
+from connector.settings.fields import CONFIG_VARIABLE, Checked, read_environment, read_table, setting
 from connector.settings.files import read_file
 from connector.settings.issuers import Issuer, distinct
 from connector.settings.notes import Noted, noted, sources
 from connector.settings.secret import or_reference
 from connector.settings.tenants import Tenant, all_issuers, distinct_tenants, tenant_name
 
-__all__ = ["Issuer", "Settings", "load", "reference"]
+__all__ = ["Issuer", "Settings", "load"]
 
 DIRECTORY = "onfido-idvp-connector"
-HEADING = """\
-# The settings of the Onfido IdVP connector, each with its default: uncomment a line to change it.
-# Name the file with --config or CONNECTOR_CONFIG. A variable of the environment wins over the file;
-# an empty variable counts as not set. In place of any secret, env:NAME or file:/path says where it is.
-# This page is made by `python -m connector.settings`.
-
-"""
 
 
 @dataclass(frozen=True)
@@ -132,9 +126,7 @@ class Settings(Noted, Checked):
         checks.host_names,
     )
     allowed_notice_hosts: tuple[str, ...] = setting(
-        (),
-        "Hosts that may receive notices; empty: no notices are sent.",
-        checks.host_names,
+        (), "Hosts that may receive notices; empty: no notices are sent.", checks.host_names
     )
     allowed_notice_networks: tuple[str, ...] = setting(
         (),
@@ -171,8 +163,7 @@ class Settings(Noted, Checked):
     )
     assurance_level: str = setting("", "The level of assurance in that trust framework; empty: none is claimed.")
     openid_dialects: tuple[str, ...] = setting(
-        (),
-        "Files whose [userinfo.claims] give claims OpenID's names, in verified claims; empty: `oidc` and `wso2`.",
+        (), "Files whose [userinfo.claims] give claims OpenID's names, in verified claims; empty: `oidc` and `wso2`."
     )
     verified_claims_lifetime: int = setting(
         600, "Seconds that a signed answer with verified claims is valid.", checks.between(1, 31_622_400)
@@ -307,8 +298,3 @@ def load(config: Path | None, environ: Mapping[str, str], **overrides: Any) -> S
     variables = read_environment(Settings, environ)
     settings = Settings(**values | file | variables | overrides)
     return noted(settings, sources=sources(values, file, variables, overrides))
-
-
-def reference() -> str:
-    """Write the documented example, `config/settings.toml`."""
-    return HEADING + render(Settings)

@@ -2,6 +2,6 @@
 
 import sys
 
-from connector.settings import reference
+from connector.settings.example import reference
 
 sys.stdout.write(reference())

@@ -52,7 +52,7 @@ def stored(place: World, tenant: str, endpoint_id: str, *states: str) -> list[St
 
 
 def give_up(place: World, tenant: str, endpoint_id: str) -> list[str]:
-    """Give up the deliveries of an endpoint once one was tried, as the worker does after twelve attempts."""
+    """Abandon the deliveries of an endpoint once one was tried, as the worker does after twelve attempts."""
     place.wait_until(lambda: any(each.history for each in stored(place, tenant, endpoint_id)))
     ids = [each.delivery_id for each in stored(place, tenant, endpoint_id)]
     with place.connector.services.database.write() as connection:

@@ -36,7 +36,7 @@ def party(world: World) -> RelyingParty:
 
 
 def approved(world: World, party: RelyingParty, pushed: Pushed) -> str:
-    """Let somebody through, and return the code."""
+    """Admit a user, and return the code."""
     browser = UserBrowser(party)
     assert browser.authorize(pushed).status_code == 303
     browser.start()
