@@ -21,6 +21,7 @@ from tests.plans.recording import Statement
 _FEW = {"providers", "secrets", "signing_keys", "directory_checks", "notice_endpoints", "notice_subscriptions"} | {
     *("console_links", "console_sessions", "provider_health", "refused_posts", "daily_counts", "counted_days"),
     *("processes", "openid_clients", "openid_flows", "openid_assertions"),  # the last two are kept for an hour
+    "onfido_budgets",  # one for each account at Onfido
 }
 GROWING = frozenset(metadata.tables) - _FEW
 MOST_SORTED = 2_000  # rows, as expected
@@ -38,6 +39,8 @@ DUE = re.compile(
 )
 # A period of what happened, such as a day: how many rows that is depends on how much happened in it.
 _PERIOD = re.compile(r"\((\w+=\? AND )*(created_at|closed_at|settled_at|at)>\? AND \2<\?\)")
+# What a removed user did: as much as one user does.
+_OF_REMOVED = re.compile(r"^DELETE FROM history .*\bhistory\.actor_name = \?", re.DOTALL)
 _READS = re.compile(r"(SCAN|SEARCH) (\w+)(.*)")
 
 
@@ -83,6 +86,8 @@ def fault_on_sqlite(connection: sqlite3.Connection, statement: Statement) -> str
         if read is None or _table(read[2], statement) not in GROWING:
             continue
         in_order = is_paged and parent not in sorted_selects and not _names_narrow_key(read[2], statement)
+        if _OF_REMOVED.search(statement.text) and "actor_name=?" in read[3]:
+            continue
         if _is_broad(read[1], read[3], is_paged=in_order):
             return "\n".join(row[3] for row in plan)
     return None

@@ -31,6 +31,8 @@ from tests.plans.recording import Recorder, Statement
 
 USERS = 80_000  # and a quarter of that elsewhere
 
+pytestmark = pytest.mark.timeout(900)  # to fill the databases takes long on a busy machine
+
 # What is about all of a provider's rows by its nature, and read or removed batch by batch where it can be.
 ABOUT_ALL = ("DELETE providers.remove_provider", "the removal of a provider")
 
