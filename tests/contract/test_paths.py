@@ -23,6 +23,7 @@ from tests.contract.wire import (
 )
 from tests.harness import World, run_id_of
 
+REFUSED = {"providerId": 0}  # a body that does nothing: what is begun may go on between two requests
 UNPROTECTED = ("/healthz", "/readyz", "/openapi.json", "/docs", "/docs/swagger-ui.css", "/nowhere", "/t/acme/nowhere")
 ODD_IDS = (
     "SECONDARY/ann",
@@ -53,9 +54,10 @@ def ask(url: str, method: str = "GET", **options: object) -> requests.Response:
 
 
 def said(answer: requests.Response) -> tuple[object, ...]:
-    """Return what has to be the same of two answers."""
+    """Return what has to be the same of two answers: the trail's sheet itself holds that it was exported before."""
     is_json = answer.headers.get("Content-Type") == "application/json"
-    body = {**answer.json(), "traceId": ""} if is_json and "traceId" in answer.text else answer.content
+    sheet = [line for line in answer.content.splitlines() if b"exported" not in line]
+    body = {**answer.json(), "traceId": ""} if is_json and "traceId" in answer.text else sheet
     return answer.status_code, body, answer.headers.get("Allow"), answer.headers.get("WWW-Authenticate")
 
 
@@ -67,7 +69,7 @@ def test_operation_is_the_same_with_a_final_slash(shared: World, operation: Oper
     for caller in (shared.connector.as_admin("acme"), shared.connector.as_user("ann", "carbon.super")):
         for method in (operation.method, "PATCH", "OPTIONS"):
             plain, slashed = (
-                ask(shared.connector.url + each, method, json={}, headers=dict(caller.headers))
+                ask(shared.connector.url + each, method, json=REFUSED, headers=dict(caller.headers))
                 for each in (path, path + "/")
             )
             assert said(plain) == said(slashed)
