@@ -141,7 +141,9 @@ partial_index(
 partial_index("ix_verifications_next_check", "closed_at IS NULL", verifications.c.next_check_at)
 Index(None, verifications.c.tenant, verifications.c.user_id, verifications.c.created_at)
 Index(None, verifications.c.provider_id, verifications.c.created_at)
-Index(None, verifications.c.provider_id, verifications.c.closed_at)
+partial_index(
+    "ix_verifications_closed", "closed_at IS NOT NULL", verifications.c.provider_id, verifications.c.closed_at
+)
 Index(None, verifications.c.provider_id, verifications.c.status, verifications.c.created_at)
 Index(None, verifications.c.provider_id, verifications.c.applicant_id, verifications.c.created_at)
 partial_index("ix_verifications_with_result", HAS_RESULT, verifications.c.closed_at)

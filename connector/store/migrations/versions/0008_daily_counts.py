@@ -42,7 +42,12 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_daily_counts_day_provider_id"), "daily_counts", ["day", "provider_id"], unique=False)
     op.create_index(
-        op.f("ix_verifications_provider_id_closed_at"), "verifications", ["provider_id", "closed_at"], unique=False
+        "ix_verifications_closed",
+        "verifications",
+        ["provider_id", "closed_at"],
+        unique=False,
+        sqlite_where=sa.text("closed_at IS NOT NULL"),
+        postgresql_where=sa.text("closed_at IS NOT NULL"),
     )
 
 
@@ -50,7 +55,7 @@ def downgrade() -> None:
     """Go back to the version before."""
     op.drop_index("ix_history_matches", table_name="history")
 
-    op.drop_index(op.f("ix_verifications_provider_id_closed_at"), table_name="verifications")
+    op.drop_index("ix_verifications_closed", table_name="verifications")
 
     op.drop_index(op.f("ix_daily_counts_day_provider_id"), table_name="daily_counts")
 
