@@ -90,7 +90,9 @@ def test_continuous_integration_checks_style_and_types_and_runs_the_tests() -> N
     assert [command.split(" --no-")[0] for command in commands] == [
         "make check",
         "npm --prefix tests/identity/node ci",
+        "make deploy-check",
         "make test",
+        "make browser-test",
     ]
 
 

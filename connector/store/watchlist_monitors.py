@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, Connection, bindparam, delete, or_, select, update
 
 from connector.domain.watchlist import ClaimStanding, MonitorTarget
-from connector.store.dialect import by_code_point, from_now, insert
+from connector.store.dialect import from_now, insert
 from connector.store.models import claims, verifications, watchlist_monitors
 
 _T = watchlist_monitors
@@ -123,8 +123,9 @@ def _page(
     after: str,
     limit: int,
 ) -> list[str]:
-    statement = select(user_id).where(*conditions, by_code_point(user_id) > after).group_by(user_id)
-    return list(connection.execute(statement.order_by(by_code_point(user_id)).limit(limit)).scalars())
+    """Return a page in the order of the database's own index, whichever that is: only the next page needs it."""
+    statement = select(user_id).where(*conditions, user_id > after).group_by(user_id).order_by(user_id)
+    return list(connection.execute(statement.limit(limit)).scalars())
 
 
 def _change(connection: Connection, turn: Turn, values: Mapping[str, object]) -> bool:

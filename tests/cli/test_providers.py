@@ -285,7 +285,7 @@ class TestList:
         assert run("provider", "list").stdout == "No provider is registered.\n"
         heading, row = run("provider", "list", "--tenant", "acme").stdout.splitlines()
         assert heading.split()[:3] == ["ID", "NAME", "ENABLED"]
-        assert row.split() == [provider["id"], "Onfido", "yes", WORKFLOW_ID, "-"]
+        assert row.split() == [provider["id"], "Onfido", "yes", "unchecked", WORKFLOW_ID, "-"]
         [listed] = json.loads(run("provider", "list", "--tenant", "acme", "--json").stdout)[
             "identityVerificationProviders"
         ]
@@ -297,9 +297,10 @@ class TestChange:
         before = added(run, *NAMES, "--description", "kept", ONFIDO_WEBHOOK_TOKEN=WEBHOOK_TOKEN)
         result = run("provider", "update", before["id"], "--name", "Renamed", "--disable", "--json")
         assert result.exit_code == 0, result.output
-        assert json.loads(result.stdout) == before | {"name": "Renamed", "isEnabled": False}
-        shown = json.loads(run("provider", "show", before["id"], "--json").stdout)
-        assert shown == before | {"name": "Renamed", "isEnabled": False}
+        changed = {"name": "Renamed", "isEnabled": False}
+        changed["health"] = before["health"] | {"providerName": "Renamed"}
+        assert json.loads(result.stdout) == before | changed
+        assert json.loads(run("provider", "show", before["id"], "--json").stdout) == before | changed
         assert json.loads(run("provider", "update", before["id"], "--enable", "--json").stdout)["isEnabled"] is True
 
     def test_a_dialect_replaces_the_claims_and_a_region_the_base_url(self, run: Run) -> None:

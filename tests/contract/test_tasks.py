@@ -96,7 +96,11 @@ def test_completion_is_in_the_history_with_who_did_it_and_without_the_data(onfid
 
     entry = history_of(onfido, run_id)[-1]
     assert entry.pop("at")
+    assert entry.pop("traceId")
     assert entry == {
+        "changes": [],
+        "channel": "api",
+        "sentence": f"backend completed a task of the run {run_id}.",
         "subject": "run",
         "name": run_id,
         "from": None,
