@@ -33,7 +33,7 @@ class TestOneByOne:
     def test_pages_follow_each_other_with_a_search_or_without(self, run: Run) -> None:
         for user_id in ("bea", "ann", "Anton", "dan", "Zoë an"):
             run("user", "add", user_id)
-        for options in ((), ("--search", "AN"), ("--search", "ë")):
+        for options in ((), ("--search", "AN"), ("--search", "zoë")):
             whole = json.loads(run("user", "list", *options, "--json").stdout)
             pages: list[object] = []
             cursor: tuple[str, ...] = ()
@@ -43,7 +43,7 @@ class TestOneByOne:
                 cursor = ("--cursor", page["nextCursor"]) if page["nextCursor"] else ()
             assert (pages, whole["nextCursor"]) == (whole["users"], None)
         found = json.loads(run("user", "list", "--search", "AN", "--json").stdout)["users"]
-        assert {each["userId"] for each in found} == {"ann", "Anton", "dan", "Zoë an"}
+        assert {each["userId"] for each in found} == {"ann", "Anton"}
         refused = run("user", "list", "--cursor", "ann")
         assert (refused.exit_code, "cursor: must be" in refused.stderr) == (1, True)
 
