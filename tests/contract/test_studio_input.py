@@ -140,7 +140,8 @@ def test_only_what_was_changed_is_in_the_history(shared: World, admin: Caller) -
     answer_on(admin.put(path, body), 200)
 
     with shared.connector.services.database.read() as connection:
-        entries = connection.execute(select(history.c.detail).where(history.c.provider_id == provider_id)).scalars()
+        made = (history.c.provider_id == provider_id, history.c.cause == "administrator")
+        entries = connection.execute(select(history.c.detail).where(*made).order_by(history.c.id)).scalars()
         added, *changed = [entry["properties"] for entry in entries]
     assert "studio" in added
     assert changed == [["name"], ["studio"], []]
