@@ -20,6 +20,7 @@ from typing import Any, ClassVar
 import structlog
 
 from connector import metrics
+from connector.domain.openid.flow import is_guest
 from connector.domain.tenancy import KEEP, REMOVE, UNVERIFY, Tenant, Tenants
 from connector.errors import Code, DirectoryError, RequestError
 from connector.services.journal import Journal
@@ -151,7 +152,7 @@ class DirectoryChecks:
         for user_id in ids:
             if seen and time.monotonic() > end:
                 break
-            if self._is_gone(tenant, user_id):
+            if not is_guest(user_id) and self._is_gone(tenant, user_id):
                 gone.append(user_id)
             seen.append(user_id)
         return seen, gone
