@@ -12,9 +12,8 @@ from connector.api.delivery_shapes import timestamp
 from connector.api.fields import Flag, Id, Items, Text
 from connector.api.studio_shapes import MAX_URL
 from connector.domain.answered import Answered
+from connector.domain.credentials import MASK
 from connector.domain.notices import EVENTS, DeliveryRate, Endpoint, EndpointConfig
-
-MASK = "********"
 
 
 class EndpointRequestSchema(ma.Schema):

@@ -7,7 +7,6 @@ in use is written once a minute at most.
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 import uuid
 from collections.abc import Callable, Iterable
@@ -18,6 +17,7 @@ import structlog
 
 from connector.domain.tenancy import Tenant
 from connector.services.cursors import Cursors, Page, key_of
+from connector.services.digests import digest_of
 from connector.store import console_sessions
 from connector.store.console_sessions import ConsoleLink, ConsoleSession
 from connector.store.engine import Database
@@ -81,15 +81,15 @@ class ConsoleSessions:
             expires_at=now + self._lifetime,
         )
         with self._database.write() as connection:
-            if replaced and (former := console_sessions.find(connection, _digest(replaced))):
+            if replaced and (former := console_sessions.find(connection, digest_of(replaced))):
                 console_sessions.end(connection, former.tenant, former.session_id)
-            console_sessions.add(connection, session, _digest(secret))
+            console_sessions.add(connection, session, digest_of(secret))
         log.info("console.signed_in", tenant=tenant.name, user=person.user_id, issuer=person.issuer)
         return secret
 
     def find(self, tenant: Tenant, secret: str) -> ConsoleSession | None:
         """Return the tenant's session of a cookie; None where there is none, or it has ended."""
-        now, digest = self._clock(), _digest(secret)
+        now, digest = self._clock(), digest_of(secret)
         with self._database.read() as connection:
             session = console_sessions.find(connection, digest)
         if session is None or session.tenant != tenant.name or not self._is_open(session, now):
@@ -141,17 +141,13 @@ class ConsoleSessions:
         secret = secrets.token_urlsafe(SECRET_BYTES)
         link = ConsoleLink(tenant.name, user_id, frozenset(scopes))
         with self._database.write() as connection:
-            console_sessions.add_link(connection, link, _digest(secret), self._clock() + LINK_LIFETIME)
+            console_sessions.add_link(connection, link, digest_of(secret), self._clock() + LINK_LIFETIME)
         return secret
 
     def use_link(self, tenant: Tenant, secret: str) -> ConsoleLink | None:
         """Return who a link signs in, the first time; None afterwards, and where there is no such link."""
         with self._database.write() as connection:
-            return console_sessions.use_link(connection, tenant.name, _digest(secret), self._clock())
+            return console_sessions.use_link(connection, tenant.name, digest_of(secret), self._clock())
 
     def _is_open(self, session: ConsoleSession, now: datetime) -> bool:
         return now < session.expires_at and now - session.seen_at < self._idle_time
-
-
-def _digest(secret: str) -> str:
-    return hashlib.sha256(secret.encode()).hexdigest()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import secrets
 import uuid
@@ -19,6 +18,7 @@ from connector.domain.openid.clients import Client, ClientConfig, check_client
 from connector.domain.tenancy import Tenant
 from connector.domain.urls import UrlPolicy
 from connector.errors import Code, InvalidField, RequestError
+from connector.services.digests import digest_of
 from connector.services.journal import Journal
 from connector.services.providers.registry import Providers
 from connector.store import openid_clients
@@ -142,11 +142,6 @@ class Clients:
         detail = {"properties": sorted(changes)} if changes else {}
         entry = by_administrator(self._clock(), actor, *key, detail, config.provider_id, changes)
         self._journal.record(connection, [entry])
-
-
-def digest_of(text: str) -> str:
-    """Return the SHA-256 of a secret that is random: nobody can guess what it is of."""
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def is_secret_of(client: Client, secret: str) -> bool:

@@ -33,7 +33,7 @@ from connector.domain.openid.flow import (
 from connector.domain.provider import Provider
 from connector.domain.tenancy import Tenant
 from connector.errors import InvalidField, RequestError
-from connector.services.openid.clients import digest_of
+from connector.services.digests import digest_of
 from connector.services.providers.registry import Providers
 from connector.services.starting.attempts import VerificationRequest
 from connector.services.starting.binding import select_values
