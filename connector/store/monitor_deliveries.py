@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from functools import partial
 from typing import Any, ClassVar
 
-from sqlalchemy import ColumnElement, Connection, bindparam, func, literal, or_, select
+from sqlalchemy import ColumnElement, Connection, bindparam, literal, or_, select
 
 from connector.store import batch
 from connector.store.dialect import Extended, Insert, from_now, insert, new_id
@@ -44,9 +44,13 @@ _OF_USER = _M.c.user_id == _param("user", _M.c.user_id)
 
 
 def _is_concerned(recorded: Sequence[ColumnElement[bool]], configured: ColumnElement[bool]) -> ColumnElement[bool]:
-    """Return the condition that a monitor is recorded, or that a provider has the setting."""
+    """Return the condition that a monitor is recorded, or that a provider has the setting.
+
+    The first one is looked up by an index: for EXISTS, PostgreSQL would read the table until it finds one.
+    """
+    first = select(_M.c.user_id).where(*recorded).order_by(_M.c.user_id).limit(1)
     return or_(
-        select(func.min(_M.c.user_id)).where(*recorded).scalar_subquery().is_not(None),  # the first by an index
+        first.scalar_subquery().is_not(None),
         select(literal(1)).where(configured, _HAS_SETTING).exists(),
     )
 
