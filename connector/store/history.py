@@ -112,8 +112,7 @@ def forget_refusals(connection: Connection, before: datetime, limit: int) -> int
 
 def forget_refusals_of(connection: Connection, tenant: str, user_id: str) -> None:
     """Remove the records of what was refused to a user, or to others for the user."""
-    is_refused = unindexed(history.c.cause) == REFUSED
-    refused = delete(history).where(history.c.tenant == tenant, _IS_AUDITED, is_refused)
+    refused = delete(history).where(history.c.tenant == tenant, _IS_REFUSED)
     for column in (history.c.user_id, history.c.actor_name):
         connection.execute(refused.where(column == user_id))
 

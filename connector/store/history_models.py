@@ -42,5 +42,6 @@ for _names in (  # the filters of the audit trail, and the pairs of them of whic
     _columns = [history.c[each] for each in _names]
     partial_index(f"ix_history_audit_{'_'.join(_names)}", IS_AUDITED, history.c.tenant, *_columns, history.c.at)
 partial_index("ix_history_refused", IS_REFUSED, history.c.at)
+partial_index("ix_history_refused_by", IS_REFUSED, history.c.tenant, history.c.actor_name)
 partial_index("ix_history_audit_refused", IS_REFUSED, history.c.tenant, history.c.at)
 partial_index("ix_history_matches", IS_MATCH, history.c.provider_id, history.c.at)
