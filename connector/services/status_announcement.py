@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from connector.domain.history import CHANGED, CLAIM, PROVIDER, REMOVED, RUN, USER, Change
+from connector.domain.openid.flow import is_guest
 from connector.domain.tenancy import Tenants
 from connector.store.outbox import Payload
 
@@ -59,6 +60,7 @@ def _is_of_all(change: Change) -> bool:
 
 
 def _user_of(change: Change) -> str | None:
-    if change.subject in (CLAIM, RUN):
-        return change.user_id
-    return change.name if change.subject == USER and change.current == REMOVED else None
+    """Return whose status may have changed; a guest is in no directory."""
+    is_removal = change.subject == USER and change.current == REMOVED
+    user_id = change.user_id if change.subject in (CLAIM, RUN) else change.name if is_removal else None
+    return None if user_id is None or is_guest(user_id) else user_id

@@ -40,7 +40,7 @@ openid_flows = Table(
     Column("client_id", ForeignKey("openid_clients.id", ondelete="CASCADE"), nullable=False),
     Column("provider_id", String(36), nullable=False),
     Column("state", String(16), nullable=False, comment="pushed, opened, started, answered, redeemed or refused"),
-    Column("user_id", String(255), comment="the user who is verified, once known"),
+    Column("user_id", String(255), comment="the user who is verified, once that has begun"),
     Column("subject_digest", String(64), nullable=False, comment="of whom the client wants verified: limits attempts"),
     Column("request_digest", String(64), nullable=False, unique=True, comment="SHA-256 of the request_uri"),
     Column("browser_digest", String(64), comment="SHA-256 of the cookie of the browser that opened it"),

@@ -63,7 +63,7 @@ class RelyingParty:
     def metadata(self) -> Any:
         return requests.get(f"{self.base}/.well-known/openid-configuration", timeout=60).json()
 
-    def parameters(self, claims: Any = None, **changes: Any) -> tuple[dict[str, Any], str]:
+    def parameters(self, claims: Any = None, /, **changes: Any) -> tuple[dict[str, Any], str]:
         """Return the parameters of a request, and the verifier of its challenge; a change to None leaves one out."""
         verifier = secrets.token_urlsafe(48)
         challenge = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).rstrip(b"=").decode()
@@ -83,7 +83,7 @@ class RelyingParty:
         }
         return {name: value for name, value in given.items() if value is not None}, verifier
 
-    def push(self, claims: Any = None, **changes: Any) -> Pushed:
+    def push(self, claims: Any = None, /, **changes: Any) -> Pushed:
         parameters, verifier = self.parameters(claims, **changes)
         answer = self.post("/oauth2/par", parameters)
         assert answer.status_code == 201, answer.text

@@ -105,7 +105,8 @@ class Binding:
         verify.
         """
         user_id, known = attempt.verification.user_id, KnownUser(attempt.provider, attempt.verification.user_id)
-        values = self._values(attempt, known)
+        reader, at_most = attempt.verification.verification_id, attempt.deadline.remaining()
+        values = self._values(attempt.provider, user_id, attempt.request, known, reader=reader, at_most=at_most)
         if values is None:
             raise RequestError(Code.USER_NOT_FOUND, f"There is no user {user_id}: check the id, or add the user.")
         fields = select_values(attempt.provider, attempt.request, values)
@@ -120,25 +121,21 @@ class Binding:
             has_outdated=_compare(known, attempt.provider, attempt.request, targets),
         )
 
-    def _values(self, attempt: Attempt, known: KnownUser) -> Mapping[str, str] | None:
+    def _values(
+        self, provider: Provider, user_id: str, request: VerificationRequest, known: KnownUser, **limits: Any
+    ) -> Mapping[str, str] | None:
         """Return the user's values, which may have come with the request, and ask for what is known of the user."""
-        if attempt.request.values is not None:
+        if request.values is not None:
             with self._database.read() as connection:
                 known.ask(connection)
-            return attempt.request.values
-        return self._user_values.read(
-            self._tenants.named(attempt.provider.tenant),
-            attempt.verification.user_id,
-            attempt.request.access_token,
-            at_most=attempt.deadline.remaining(),
-            reader=attempt.verification.verification_id,
-            ask=known.ask,
-        )
+            return request.values
+        tenant = self._tenants.named(provider.tenant)
+        return self._user_values.read(tenant, user_id, request.access_token, ask=known.ask, **limits)
 
     def check_left(self, provider: Provider, user_id: str, request: VerificationRequest) -> None:
         """Raise `RequestError` where every requested claim is verified for the user's current value."""
-        known, tenant = KnownUser(provider, user_id), self._tenants.named(provider.tenant)
-        values = self._user_values.read(tenant, user_id, request.access_token, ask=known.ask) or {}
+        known = KnownUser(provider, user_id)
+        values = self._values(provider, user_id, request, known) or {}
         _compare(known, provider, request, self._bind(provider, user_id, request, values))
 
     def _bind(

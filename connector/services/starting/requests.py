@@ -111,6 +111,8 @@ class Verifications:
             with self._database.read() as connection:
                 refused = self._refusals.ask(connection, provider_id, user_id)
                 provider = enabled(connection, tenant.name, provider_id).limited(tenant.limits.attempts)
+            if values is not None:
+                provider = provider.limited(1)  # the user is of one request: whatever races, one run is paid for
             _check_mapped(provider, uris)
             self._refusals.check(provider, refused)
             plan = plan_run(provider.studio, request, self._clock())

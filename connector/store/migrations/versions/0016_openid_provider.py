@@ -59,7 +59,9 @@ def upgrade() -> None:
             nullable=False,
             comment="pushed, opened, started, answered, redeemed or refused",
         ),
-        sa.Column("user_id", sa.String(length=255), nullable=True, comment="the user who is verified, once known"),
+        sa.Column(
+            "user_id", sa.String(length=255), nullable=True, comment="the user who is verified, once that has begun"
+        ),
         sa.Column(
             "subject_digest",
             sa.String(length=64),

@@ -1,0 +1,180 @@
+"""Whom a request is about: a guest of this request alone, or a user who signs in and is in the directory."""
+
+from __future__ import annotations
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+import requests
+
+from connector.domain.openid.flow import is_guest
+from connector.domain.tenancy import Tenant
+from tests.harness import World
+from tests.oidc.relying_party import NAMES, Pushed, RelyingParty, UserBrowser, okta_claims, register, returned, run_of
+
+ASKED = {"id_token": {"verified_claims": {"claims": dict.fromkeys(NAMES)}}}
+
+
+@pytest.fixture
+def party(world: World) -> RelyingParty:
+    return register(world, profile="ida")
+
+
+def signed_in(party: RelyingParty, user_id: str = "ann") -> UserBrowser:
+    """Return the browser of somebody who has signed in at the tenant's issuer."""
+    browser = UserBrowser(party)
+    services = party.world.connector.services
+    secret = services.console_sessions.make_link(Tenant(party.tenant), user_id, ())
+    assert browser.get(f"/console/link/{secret}").status_code == 302
+    return browser
+
+
+def answered(browser: UserBrowser, pushed: Pushed, party: RelyingParty) -> dict[str, object]:
+    return party.id_token(pushed, returned(browser.follow(), pushed, party)["code"])
+
+
+def test_a_user_who_signs_in_is_verified_with_the_directorys_values_and_then_answered_at_once(
+    world: World, party: RelyingParty
+) -> None:
+    world.add_user("ann")
+    pushed, stranger = party.push(ASKED), UserBrowser(party)
+    stranger.authorize(pushed)
+    location = stranger.look().headers["Location"]
+    assert location.startswith("/console/sign-in?next=")
+    assert stranger.session.post(f"{stranger.page}/start", timeout=60).status_code == 400
+
+    pushed, browser = party.push(ASKED), signed_in(party)
+    browser.authorize(pushed)
+    browser.start()
+    world.outcome(run_of(world))
+    token = answered(browser, pushed, party)
+    assert (token["sub"], token["verified_claims"]["claims"]) == ("ann", NAMES)  # type: ignore[index]
+
+    again = party.push(claims=None)  # what is not named is all that can be verified
+    browser.authorize(again)
+    assert "Agree and continue" in browser.look().text
+    returned_at_once = browser.press("start")
+    at_once = party.id_token(again, returned(returned_at_once, again, party)["code"])
+    assert at_once["verified_claims"]["claims"] == NAMES
+    assert len(world.verifications()) == 1, "what is verified already is not paid for again"
+
+
+def test_a_user_whose_earlier_verification_was_declined_begins_anew(world: World, party: RelyingParty) -> None:
+    ann = world.add_user("ann")
+    world.outcome(world.start(ann), status="declined")
+    world.wait_until(lambda: world.verifications()[0].closed_at is not None)
+    pushed, browser = party.push(ASKED), signed_in(party)
+    browser.authorize(pushed)
+    assert "Agree and continue" in browser.look().text
+    browser.start()
+    world.outcome(run_of(world))
+    assert answered(browser, pushed, party)["sub"] == "ann"
+    assert len(world.verifications()) == 2
+
+
+def test_a_user_who_is_not_in_the_directory_is_told_that_it_did_not_start(party: RelyingParty) -> None:
+    pushed, browser = party.push(ASKED), signed_in(party, "nobody-here")
+    browser.authorize(pushed)
+    answer = browser.press("start")
+    assert (answer.status_code, "did not start" in answer.text) == (503, True)
+    assert returned(browser.press("leave"), pushed, party)["error"] == "access_denied"
+
+
+def test_a_guest_is_of_one_request_and_attempts_are_limited_by_whom_the_client_names(world: World) -> None:
+    party = register(world)
+    world.connector.services.providers  # noqa: B018  created before the threads ask
+    most = world.connector.services.providers.get(Tenant(world.tenant), world.provider_id).max_attempts
+    for _ in range(most + 2):  # who leaves before anything began has used up nothing
+        pushed, browser = party.push(), UserBrowser(party)
+        browser.authorize(pushed)
+        returned(browser.press("leave"), pushed, party)
+    for _ in range(most):
+        pushed, browser = party.push(), UserBrowser(party)
+        browser.authorize(pushed)
+        browser.start()
+    pushed, browser = party.push(), UserBrowser(party)
+    browser.authorize(pushed)
+    answer = browser.press("start")
+    assert (answer.status_code, "too many attempts" in answer.text) == (429, True)
+    guests = {each.user_id for each in world.verifications()}
+    assert len(guests) == most
+    assert all(map(is_guest, guests))
+    other, elsewhere = party.push(login_hint="00u2"), UserBrowser(party)
+    elsewhere.authorize(other)
+    elsewhere.start()
+
+
+def test_of_many_that_start_one_request_at_once_one_run_is_paid_for(world: World) -> None:
+    party = register(world)
+    browser = UserBrowser(party)
+    browser.authorize(party.push())
+    token = {"token": browser.look().text.partition('name="token" value="')[2][:64]}
+    ready = threading.Barrier(6)
+
+    def start() -> requests.Response:
+        ready.wait()
+        return requests.post(f"{browser.page}/start", data=token, cookies=browser.session.cookies, timeout=60)
+
+    with ThreadPoolExecutor(6) as pool:
+        answers = [each.result() for each in [pool.submit(start) for _ in range(6)]]
+
+    assert 200 in {answer.status_code for answer in answers}
+    assert len(world.verifications()) == 1
+    assert world.onfido_state()["requests"]["POST /workflow_runs"] == 1
+
+
+def test_of_many_that_bring_one_code_at_once_one_gets_tokens(world: World) -> None:
+    party = register(world)
+    pushed, browser = party.push(), UserBrowser(party)
+    browser.authorize(pushed)
+    browser.start()
+    world.outcome(run_of(world))
+    code = returned(browser.follow(), pushed, party)["code"]
+    with ThreadPoolExecutor(6) as pool:
+        answers = list(pool.map(lambda _: party.exchange(pushed, code), range(6)))
+    assert sorted(answer.status_code for answer in answers) == [200, *[400] * 5]
+
+
+@pytest.mark.one_database
+def test_values_that_onfido_refuses_are_an_ordinary_answer(world: World) -> None:
+    party = register(world)
+    pushed, browser = party.push(okta_claims({**NAMES, "birthdate": "soon"})), UserBrowser(party)
+    browser.authorize(pushed)
+    query = returned(browser.press("start"), pushed, party)
+    [element] = party.id_token(pushed, query["code"])["verified_claims"]
+    assert element["verification"]["assurance_level"] == "FAILED"
+    assert world.verifications() == []
+
+
+@pytest.mark.one_database
+def test_a_client_that_names_its_claims_can_ask_for_no_others(world: World) -> None:
+    party = register(world, claims=("given_name", "family_name"))
+    pushed, browser = party.push(), UserBrowser(party)
+    browser.authorize(pushed)
+    assert "Date of birth" not in browser.look().text
+
+
+@pytest.mark.one_database
+def test_onfido_that_does_not_answer_is_no_dead_end(world: World) -> None:
+    party = register(world)
+    pushed, browser = party.push(), UserBrowser(party)
+    browser.authorize(pushed)
+    world.faults(route="POST /applicants", failed=-1)
+    answer = browser.press("start")
+    assert (answer.status_code, "Try again" in answer.text) == (503, True)
+    world.faults(route="POST /applicants", failed=0)
+    browser.start()
+
+
+def test_a_page_that_was_open_while_the_run_ended_leads_back_as_well(world: World) -> None:
+    party = register(world)
+    pushed, browser = party.push(), UserBrowser(party)
+    browser.authorize(pushed)
+    token = {"token": browser.look().text.partition('name="token" value="')[2][:64]}
+    browser.start()
+    world.outcome(run_of(world))
+    world.wait_until(lambda: world.verifications()[0].closed_at is not None)
+    answer = browser.session.post(f"{browser.page}/start", data=token, timeout=60, allow_redirects=False)
+    assert party.id_token(pushed, returned(answer, pushed, party)["code"])["sub"] == "00u1"
+    assert len(world.verifications()) == 1
