@@ -166,13 +166,16 @@ class Outbox:
 
     def _deliver(self, delivery: Delivery, owner: str) -> bool:
         """Deliver a row; what failed or was answered is recorded at once, any other success by the caller."""
+        began = time.monotonic()
         try:
             _check_hope(delivery)
             with origin.through(origin.WORKER):
                 answered = self._handlers[delivery.kind].handle(_fields(delivery))
         except Exception as error:  # noqa: BLE001  the border: whatever a delivery raises is noted on its row
             self._note_failure(delivery, owner, error)
+            _measure(delivery, "dead" if _is_hopeless(delivery, error) else "failed", began)
             return False
+        _measure(delivery, "delivered", began)
         if answered is not None:
             self._note_answer(delivery, owner, answered)
         return answered is None

@@ -18,6 +18,7 @@ import pytest
 from click.testing import Result
 from hypothesis import given
 from hypothesis import strategies as st
+from prometheus_client import REGISTRY
 from sqlalchemy import Engine, event, select, update
 
 from connector.cli.output import actor
@@ -172,6 +173,22 @@ def test_what_fails_too_often_is_dead_with_every_attempt_told(
     assert outbox.work(new_owner()) == 0
     row = only(outbox)
     assert (row.state, row.attempts, len(row.history)) == (DEAD, MAX_ATTEMPTS, MAX_ATTEMPTS)
+
+
+def test_deliveries_are_counted_by_kind_and_how_they_ended(
+    database: Database, outbox: Outbox, receiver: Receiver
+) -> None:
+    def counted() -> dict[str, float]:
+        name, kind = "connector_delivery_seconds_count", Notice.kind
+        results = ("delivered", "failed", "dead")
+        return {each: REGISTRY.get_sample_value(name, {"kind": kind, "result": each}) or 0.0 for each in results}
+
+    before = counted()
+    for failure in (None, RequestError(Code.CLAIM_INVALID, "now"), Undeliverable("never")):
+        receiver.failure = failure
+        put(database)
+        assert outbox.work(new_owner()) == 1
+    assert {name: number - before[name] for name, number in counted().items()} == dict.fromkeys(before, 1.0)
 
 
 def test_what_can_never_succeed_is_dead_at_once(database: Database, outbox: Outbox, receiver: Receiver) -> None:
