@@ -20,7 +20,10 @@ _COLUMNS = [jobs.c.id.label("job_id"), *(jobs.c[each.name] for each in fields(Jo
 _JOB = select(*_COLUMNS)
 _ORDER = Order(jobs.c.created_at, jobs.c.id)
 _ADD = dialect.insert(
-    jobs, lambda statement: statement.on_conflict_do_nothing(index_elements=[jobs.c.tenant, jobs.c.request_key])
+    jobs,
+    lambda statement: statement.on_conflict_do_update(  # locks the one that there is, which then stays
+        index_elements=[jobs.c.tenant, jobs.c.request_key], set_={"request_key": statement.excluded.request_key}
+    ),
 )
 # The same conditions as the partial indexes have.
 _IS_QUEUED, _IS_OPEN, _IS_ENDED = text(IS_QUEUED_JOB), text(f"({IS_OPEN_JOB})"), text(IS_ENDED_JOB)
@@ -38,8 +41,8 @@ def add(
     owner: str,
     keys: tuple[str, str],
     now: datetime,
-) -> bool:
-    """Insert a job, by the key of its request and the digest of it; False where there is one of that key."""
+) -> None:
+    """Insert a job, by the key of its request and the digest of it; one of that key is kept, and locked."""
     row = {
         "id": job_id,
         "tenant": tenant,
@@ -56,7 +59,7 @@ def add(
         "created_at": now,
         "updated_at": now,
     }
-    return connection.execute(_ADD(connection), row).rowcount == 1
+    connection.execute(_ADD(connection), row)
 
 
 def find(connection: Connection, tenant: str, job_id: str) -> Job | None:
@@ -64,13 +67,10 @@ def find(connection: Connection, tenant: str, job_id: str) -> Job | None:
     return _one(connection.execute(_JOB.where(jobs.c.tenant == tenant, jobs.c.id == job_id)).one_or_none())
 
 
-def find_requested(connection: Connection, tenant: str, request_key: str) -> tuple[Job, str] | None:
-    """Return the job of a request's key, and the digest of what was asked for."""
+def get_requested(connection: Connection, tenant: str, request_key: str) -> tuple[Job, str]:
+    """Return the job of a request's key that was added, and the digest of what was asked for."""
     statement = _JOB.add_columns(jobs.c.digest).where(jobs.c.tenant == tenant, jobs.c.request_key == request_key)
-    row = connection.execute(statement).one_or_none()
-    if row is None:
-        return None
-    *values, digest = row
+    *values, digest = connection.execute(statement).one()
     return Job(*values), digest
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from threading import Thread
 from typing import Any
@@ -11,16 +12,17 @@ from typing import Any
 import pytest
 from sqlalchemy import func, select, text, update
 
-from connector.domain.jobs import OPEN_AT_MOST, RUNNING_AT_ONCE, VERIFICATIONS_CSV, JobFailed
+from connector.domain.jobs import OPEN_AT_MOST, RUNNING_AT_ONCE, VERIFICATIONS_CSV, Job, JobFailed
 from connector.domain.tenancy import Tenant
 from connector.errors import RequestError
 from connector.exports.verifications import VerificationsCsv
-from connector.services.jobs.steps import AdvanceJob, JobSteps
+from connector.services.jobs.steps import AdvanceJob, JobSteps, Work
 from connector.services.upkeep import Sweep
 from connector.store.engine import Database
 from connector.store.models import job_parts, jobs, outbox
 from connector.store.vault import Vault, read_keys
 from tests.contract.wire import JOBS, answer_on, assert_error
+from tests.databases import broken
 from tests.harness import ADMIN, ADMIN_SCOPES, Caller, World
 from tests.services.jobbing import ask, done, ended, job_of, result_of
 
@@ -150,6 +152,13 @@ class TestRequests:
         world.connector.deliver()
         ended(world, admin, first)
         assert ask(admin, "verifications-csv", {"status": "approved"})["id"] != first["id"]
+
+    def test_of_many_that_ask_for_the_same_at_once_all_get_the_one_job(self, world: World, admin: Caller) -> None:
+        world.connector.rest()
+        with ThreadPoolExecutor(6) as pool:
+            asked = list(pool.map(lambda _: ask(admin, "verifications-csv", {"status": "approved"})["id"], range(6)))
+        assert len(set(asked)) == 1
+        assert len(entries(admin)) == 1
 
     def test_under_a_key_it_stays_the_same_job(self, world: World, admin: Caller) -> None:
         first = ask(admin, "verifications-csv", {}, "a key")
@@ -285,6 +294,40 @@ class TestEdges:
             assert job_of(admin, second)["state"] == "queued"
         world.connector.deliver()
         assert ended(world, admin, {"id": second})["state"] == "done"
+
+    @pytest.mark.one_database
+    def test_a_slot_that_the_database_refuses_is_asked_for_again(self, world: World, admin: Caller) -> None:
+        world.connector.rest()
+        job = ask(admin, "verifications-csv", {})
+        refuse = "CREATE TRIGGER taken BEFORE UPDATE OF slot ON jobs WHEN NEW.slot IS NOT NULL "
+        with broken(
+            world.connector.services.database, refuse + "BEGIN SELECT RAISE(ABORT, 'taken'); END", "DROP TRIGGER taken"
+        ):
+            world.connector.services.job_steps.advance(AdvanceJob(world.tenant, job["id"], 0))
+        assert job_of(admin, job["id"])["state"] == "queued"
+        world.connector.deliver()
+        assert ended(world, admin, job)["state"] == "done"
+
+    @pytest.mark.one_database
+    def test_a_step_that_fails_after_its_job_was_cancelled_changes_nothing(self, world: World, admin: Caller) -> None:
+        world.connector.rest()
+        job, services = ask(admin, "verifications-csv", {}), world.connector.services
+
+        class Late:
+            """A kind whose job is cancelled while it works."""
+
+            def total(self, _job: Job) -> int | None:
+                answer_on(admin.post(f"{JOBS}/{job['id']}/cancel", None), 200)
+                raise JobFailed("too late")
+
+            def prepare(self, _job: Job) -> Work:
+                raise AssertionError
+
+        settings = world.connector.settings
+        vault = Vault(read_keys(settings.encryption_keys, settings.data_dir, None))
+        steps = JobSteps(services.database, vault, {VERIFICATIONS_CSV: Late}, world.clock)
+        steps.advance(AdvanceJob(world.tenant, job["id"], 0))
+        assert (job_of(admin, job["id"])["state"], job_of(admin, job["id"])["failure"]) == ("cancelled", None)
 
 
 def waits_for_a_lock(database: Database) -> bool:

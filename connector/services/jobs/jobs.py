@@ -55,18 +55,15 @@ class Jobs:
         """
         digest = _digest(request)
         request_key = _request_key(actor, digest, key)
-        while True:
-            with self._database.write() as connection:
-                known = jobs.find_requested(connection, tenant.name, request_key)
-                if known is None:
-                    job = self._add(connection, tenant, request, actor, (request_key, digest))
-                    if job is not None:
-                        return job
-                    continue  # another request was quicker: its job can be read now
-            job, stored = known
-            if stored != digest:
-                raise RequestError(Code.JOB_KEY_USED, "The Idempotency-Key must be new: it was sent for another job.")
-            return job
+        job_id = str(uuid.uuid4())
+        with self._database.write() as connection:
+            jobs.add(connection, job_id, tenant.name, request, actor, (request_key, digest), self._clock())
+            job, stored = jobs.get_requested(connection, tenant.name, request_key)
+            if job.job_id == job_id:
+                self._begin(connection, job, actor, request)
+        if stored != digest:
+            raise RequestError(Code.JOB_KEY_USED, "The Idempotency-Key must be new: it was sent for another job.")
+        return job
 
     def page(self, tenant: Tenant, *, limit: int, cursor: str | None = None) -> Page[Job]:
         """Return the tenant's jobs, the latest first, from the page of a cursor on."""
@@ -120,22 +117,15 @@ class Jobs:
         forget(self._database, lambda connection, size: jobs.expire(connection, now, size))
         forget(self._database, lambda connection, size: jobs.forget_ended(connection, now - self._retention, size))
 
-    def _add(
-        self, connection: Connection, tenant: Tenant, request: JobRequest, actor: str, keys: tuple[str, str]
-    ) -> Job | None:
-        if jobs.count_open(connection, tenant.name) >= OPEN_AT_MOST:
+    def _begin(self, connection: Connection, job: Job, actor: str, request: JobRequest) -> None:
+        """Queue the first step of a job that was added; raises where the tenant has too many."""
+        if jobs.count_open(connection, job.tenant) > OPEN_AT_MOST:
             raise TooManyRequests(
                 f"The tenant has {OPEN_AT_MOST} jobs that have not ended: wait for one to end, or cancel one.",
                 RETRY_AFTER,
             )
-        job_id = str(uuid.uuid4())
-        if not jobs.add(connection, job_id, tenant.name, request, actor, keys, self._clock()):
-            return None
-        job = jobs.find(connection, tenant.name, job_id)
-        assert job is not None  # noqa: S101  it was inserted in this transaction
         self._record(connection, job, REQUESTED, actor, request.parameters)
-        queue(connection, AdvanceJob(tenant.name, job_id, 0))
-        return job
+        queue(connection, AdvanceJob(job.tenant, job.job_id, 0))
 
     def _parts(self, job: Job, chosen: Format) -> Iterator[str]:
         """Yield the parts; raise where the result is erased meanwhile, so that no torso passes for the whole."""
