@@ -24,7 +24,7 @@ test: $(READY)
 	$(BIN)/pytest -q -n 3 --dist worksteal -m 'not postgresql and not browser' --cov --cov-report=
 	$(BIN)/pytest -q -n 3 --dist worksteal -m 'postgresql and not browser'
 	$(BIN)/coverage report --fail-under=95
-	$(BIN)/coverage report --include='$(WHOLLY_TESTED)' --precision=1 --fail-under=99.5
+	$(BIN)/coverage report --include='$(WHOLLY_TESTED)' --fail-under=100
 
 # The console's pages in Debian's Chromium; BROWSER_PICTURES=folder keeps a picture of each.
 browser-test: $(READY)

@@ -153,6 +153,7 @@ def test_only_what_was_changed_is_in_the_history(shared: World, admin: Caller) -
         ("x", "studio"),
         ({"unknown": 1}, "studio.unknown"),
         ({"tags": "web"}, "studio.tags"),
+        ({"watchlistMonitor": "watchlist_of_everybody"}, "studio.watchlistMonitor"),
         ({"tags": ["web,app"]}, "studio.tags"),
         ({"tags": [str(number) for number in range(30)]}, "studio.tags"),
         ({"tags": [f"{TAG_PREFIX}x"]}, "studio.tags"),

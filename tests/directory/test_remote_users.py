@@ -195,6 +195,33 @@ def test_a_correction_that_is_written_is_answered_also_when_the_directory_goes_a
     assert verified(admin.claims("1")) == set()
 
 
+@pytest.mark.parametrize("name", ["Anna", "anna", ""], ids=repr)
+def test_a_correction_whose_value_changes_in_the_directory_meanwhile_is_withdrawn(
+    deployment: Deployment, name: str
+) -> None:
+    """The value is read again after the claim was written: it is other by then, or gone."""
+    world, faulty = deployment.world("away"), deployment.faulty
+    user = {"id": "1", "userName": "ann", "name": {"givenName": "Ann", "familyName": "Example"}}
+    faulty.replies = [Reply(200, user), Reply(200, user | {"name": {"givenName": name, "familyName": "Example"}})]
+    admin = world.connector.as_admin(world.tenant)
+    answer = admin.post(f"{USERS}/1/idv/claims", [entry(world.provider_id)])
+    assert answer.status_code == 201, answer.text
+    assert [claim["isVerified"] for claim in answer.json()] == [False]
+    assert verified(admin.claims("1")) == set()
+
+
+def test_a_correction_of_a_user_whom_the_directory_loses_meanwhile_is_taken_back(deployment: Deployment) -> None:
+    world, faulty = deployment.world("away"), deployment.faulty
+    user = {"id": "1", "userName": "ann", "name": {"givenName": "Ann", "familyName": "Example"}}
+    gone = {"schemas": ["urn:ietf:params:scim:api:messages:2.0:Error"], "status": "404"}
+    faulty.replies = [Reply(200, user), Reply(404, gone)]
+    admin = world.connector.as_admin(world.tenant)
+    answer = admin.post(f"{USERS}/1/idv/claims", [entry(world.provider_id)])
+    assert answer.status_code == 404, answer.text
+    faulty.replies = [Reply(200, user)]
+    assert admin.get(f"{USERS}/1/idv/claims").json() == []
+
+
 def _end(deployment: Deployment, run_id: str | None) -> None:
     """End the open run, and remove the user."""
     world = deployment.world("away")

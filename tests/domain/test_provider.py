@@ -413,3 +413,8 @@ class TestSetupGuide:
     def test_only_the_default_tenant_has_no_prefix(self) -> None:
         assert tenant_path("carbon.super") == ""
         assert tenant_path("acme") == "/t/acme"
+
+
+@pytest.mark.parametrize("color", ["red", "#12", "#ffffff", "x" * 300])
+def test_an_accent_that_cannot_be_read_on_the_page_is_refused(color: str) -> None:
+    assert refusal(replace(CONFIG, accent_color=color)).startswith("configProperties.accent_color: must")
