@@ -73,9 +73,11 @@ def test_an_applicant_is_deleted_and_restored(
 
     [shown] = json.loads(on_loopback(run, "verification", "list", "--json").stdout)["verifications"]
     shown = json.loads(on_loopback(run, "verification", "show", shown["id"], "--json").stdout)
-    by_hand = [entry for entry in shown["history"] if (entry["actor"] or "").startswith("cli:")]
+    [started, *by_hand] = [entry for entry in shown["history"] if entry["actor"]]
+    assert (started["subject"], started["actor"]) == ("run", "system")
     told = [(entry["subject"], entry["to"]) for entry in by_hand]
     assert told == [("applicant", "deleted"), ("run", "error"), ("applicant", "restored")]
+    assert {entry["actor"].partition(":")[0] for entry in by_hand} == {"cli"}
 
 
 def test_deletion_wants_to_be_confirmed(run: Run, simulator: Simulator, provider_id: str, applicant_id: str) -> None:
