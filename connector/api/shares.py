@@ -93,15 +93,25 @@ def install(app: Flask, threads: int) -> None:
     app.extensions[EXTENSION] = Shares(threads)
 
 
+def begin(kind: Lasting, user_id: str | None) -> Callable[[], None]:
+    """Count a call of the request's tenant, and return what ends it; without shares, no call is limited.
+
+    Raises `TooManyRequests` where it is one too many.
+    """
+    shares: Shares | None = current_app.extensions.get(EXTENSION)
+    return _end_nothing if shares is None else shares.take(kind, g.tenant, user_id)
+
+
+def _end_nothing() -> None:
+    """Do nothing: the call was not counted."""
+
+
 def lasts(kind: Lasting, view: View, *, is_callers_own: bool) -> View:
-    """Count the calls of a view, which may be for the caller's own claims; without shares, no call is limited."""
+    """Count the calls of a view, which may be for the caller's own claims."""
 
     @functools.wraps(view)
     def counted(*args: Any, **kwargs: Any) -> Any:
-        shares: Shares | None = current_app.extensions.get(EXTENSION)
-        if shares is None:
-            return view(*args, **kwargs)
-        end = shares.take(kind, g.tenant, g.principal.subject if is_callers_own else kwargs.get("user_id"))
+        end = begin(kind, g.principal.subject if is_callers_own else kwargs.get("user_id"))
         try:
             response = view(*args, **kwargs)
         except BaseException:

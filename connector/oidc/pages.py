@@ -21,7 +21,7 @@ from flask import Blueprint, abort, current_app, g, make_response, redirect, ren
 from flask_babel import gettext as _
 from werkzeug.wrappers import Response
 
-from connector.api.shares import EXTENSION, Lasting, Shares
+from connector.api.shares import Lasting, begin
 from connector.console import headers, refusals
 from connector.console.ground import public_url
 from connector.console.viewer import current_viewer, host_cookie, is_secure
@@ -188,11 +188,7 @@ def _policy(flow: Flow) -> str:
 @contextmanager
 def _lasting(flow: Flow) -> Iterator[None]:
     """Count a call that may wait for Onfido, so that people on the way do not take every thread."""
-    shares: Shares | None = current_app.extensions.get(EXTENSION)
-    if shares is None:
-        yield
-        return
-    end = shares.take(Lasting.ONFIDO, g.tenant, flow.user_id or flow.flow_id)
+    end = begin(Lasting.ONFIDO, flow.user_id or flow.flow_id)
     try:
         yield
     finally:

@@ -208,7 +208,7 @@ class SignedAssertion(JWTBearerClientAssertion):  # type: ignore[misc]
 
     def validate_jti(self, claims: Mapping[str, Any], jti: Any) -> bool:
         is_text = isinstance(jti, str) and 0 < len(jti) <= MAX_ID
-        return is_text and clients().use_assertion(g.client_of_assertion, jti, float(claims["exp"]))
+        return is_text and clients().use_assertion(claims["sub"], jti, float(claims["exp"]))
 
     def process_assertion_claims(self, assertion: str, resolve_key: KeySet) -> Any:
         try:
@@ -287,7 +287,6 @@ def find_client(client_id: str) -> RelyingParty | None:
     client = clients().find(g.tenant, client_id) if isinstance(client_id, str) else None
     if client is None or not client.config.is_enabled:
         return None
-    g.client_of_assertion = client
     return RelyingParty(client)
 
 

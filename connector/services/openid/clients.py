@@ -106,14 +106,14 @@ class Clients:
             self._record(connection, tenant, client_id, ROTATED, actor, known.config)
             return self._lock(connection, tenant, client_id), secret
 
-    def use_assertion(self, client: Client, assertion_id: str, expires_at: float) -> bool:
+    def use_assertion(self, client_id: str, assertion_id: str, expires_at: float) -> bool:
         """Note the use of an assertion of a client's; False where it was used before, or is valid for too long."""
         now = self._clock()
         if expires_at > (now + LONGEST_ASSERTION).timestamp():
             return False
         expires = datetime.fromtimestamp(expires_at, UTC) + timedelta(minutes=2)  # a checker's clock may be slow
         with self._database.write() as connection:
-            return openid_clients.use_assertion(connection, client.client_id, digest_of(assertion_id), expires)
+            return openid_clients.use_assertion(connection, client_id, digest_of(assertion_id), expires)
 
     def _check(self, tenant: Tenant, config: ClientConfig) -> None:
         check_client(config, self._names, self._policy)
