@@ -121,3 +121,8 @@ def test_the_application_is_told_of_decisions_and_of_the_tasks_that_it_wants() -
 
 def test_output_properties_are_found_by_their_claims() -> None:
     assert FULL.by_claim == {"urn:document": FULL.output_claims[0]}
+
+
+def test_a_report_that_no_monitor_has_is_refused() -> None:
+    with pytest.raises(InvalidField, match="watchlistMonitor: must be watchlist_"):
+        check_studio(Studio(watchlist_monitor="watchlist_of_everybody"), POLICY, has_notice_secret=False)

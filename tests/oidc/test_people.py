@@ -178,3 +178,14 @@ def test_a_page_that_was_open_while_the_run_ended_leads_back_as_well(world: Worl
     answer = browser.session.post(f"{browser.page}/start", data=token, timeout=60, allow_redirects=False)
     assert party.id_token(pushed, returned(answer, pushed, party)["code"])["sub"] == "00u1"
     assert len(world.verifications()) == 1
+
+
+def test_a_user_who_closed_onfidos_page_goes_on_with_the_same_run(world: World) -> None:
+    party = register(world)
+    pushed, browser = party.push(), UserBrowser(party)
+    browser.authorize(pushed)
+    link = browser.start()
+    world.clock.advance(10)
+    assert "Continue where you left off" in browser.look().text
+    assert browser.start() == link
+    assert len(world.verifications()) == 1

@@ -5,7 +5,6 @@ Buckets fill so slowly here that none gets another call while a test runs, unles
 
 from __future__ import annotations
 
-import re
 import subprocess
 import sys
 import threading
@@ -16,6 +15,7 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import select, update
+from structlog.testing import capture_logs
 
 from connector.onfido.budget import Turn
 from connector.onfido.pacing import LONGEST_RETRY_AFTER, Pace
@@ -216,17 +216,18 @@ def test_a_process_that_is_killed_while_it_books_takes_nothing_along(
 
 
 @pytest.mark.one_database
-def test_without_the_database_there_is_no_turn_to_book(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_without_the_database_there_is_no_turn_to_book(tmp_path: Path) -> None:
     (tmp_path / "data").mkdir()
     database = Database(f"sqlite:///{tmp_path / 'data' / 'connector.db'}")
     database.migrate()
     budget = AccountBudgets(database, Fingerprints(KEY))
     (tmp_path / "data" / "connector.db").rename(tmp_path / "gone")
-    assert budget.book(ACCOUNT, PACE, 1.0, is_background=False) is None
-    assert budget.held(ACCOUNT) is None
-    budget.hold(ACCOUNT, PACE, 1.0)
+    with capture_logs() as logs:
+        assert budget.book(ACCOUNT, PACE, 1.0, is_background=False) is None
+        assert budget.held(ACCOUNT) is None
+        budget.hold(ACCOUNT, PACE, 1.0)
     database.close()
-    assert len(re.findall("onfido.budget_unavailable", "".join(capsys.readouterr()))) == 3
+    assert [each["event"] for each in logs] == ["onfido.budget_unavailable"] * 3
 
 
 def test_buckets_that_are_not_used_are_forgotten(budget: AccountBudgets, database: Database) -> None:
