@@ -50,9 +50,10 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> Generator[None, N
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Report which real servers were missing, so that their tests do not pass for passed."""
-    reports = [each for each in terminalreporter.stats.get("skipped", ()) if each.nodeid.startswith("tests/identity/")]
-    reasons = Counter(str(each.longrepr[2]) for each in reports if isinstance(each.longrepr, tuple))
+    """Report which real servers and programs were missing, so that their tests do not pass for passed."""
+    reports = terminalreporter.stats.get("skipped", ())
+    skipped = [str(each.longrepr[2]) for each in reports if isinstance(each.longrepr, tuple)]
+    reasons = Counter(reason for reason in skipped if ": not installed (" in reason)
     for reason, count in sorted(reasons.items()):
         terminalreporter.write_line(f"{count} tests did not run. {reason.removeprefix('Skipped: ')}", yellow=True)
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Iterator
 
 import pytest
 
 from tests.identity.glewlwyd import Glewlwyd, has_glewlwyd
 from tests.identity.scim_server import CLIENT_SECRET, ScimServer
-from tests.identity.servers import NanoIdp, OidcProvider, has_node
+from tests.identity.servers import NanoIdp, NoticeReceiver, OidcProvider, has_node
 
 
 @pytest.fixture(scope="session")
@@ -26,6 +27,16 @@ def oidc_provider() -> Iterator[OidcProvider]:
         pytest.skip("node-oidc-provider: not installed (npm --prefix tests/identity/node ci)")
     running = OidcProvider()
     with running:
+        yield running
+
+
+@pytest.fixture
+def receiver() -> Iterator[NoticeReceiver]:
+    """An application on npm's standardwebhooks."""
+    if not has_node("standardwebhooks"):
+        pytest.skip("standardwebhooks: not installed (npm --prefix tests/identity/node ci)")
+    with NoticeReceiver("whsec_" + base64.b64encode(bytes(32)).decode()) as running:
+        assert isinstance(running, NoticeReceiver)
         yield running
 
 

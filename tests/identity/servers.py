@@ -26,9 +26,9 @@ VERIFIER = "v" * 64
 CHALLENGE = "w1TpKUdYE9hUAcNSeeSRFioHDxfUxuHho_JHAfZ_vDM"  # its SHA-256
 
 
-def has_node() -> bool:
-    """Whether the servers of `tests/identity/node` are installed."""
-    return shutil.which("node") is not None and (NODE / "node_modules" / "oidc-provider").is_dir()
+def has_node(package: str = "oidc-provider") -> bool:
+    """Whether Node and a package of `tests/identity/node` are installed."""
+    return shutil.which("node") is not None and (NODE / "node_modules" / package).is_dir()
 
 
 def free_port() -> int:
@@ -199,6 +199,37 @@ class OidcProvider(Server):
 
     def revoke(self, token: str) -> None:
         self.post("/token/revocation", "shop", token=token)
+
+
+class NoticeReceiver(Server):
+    """An application that takes notices with npm's standardwebhooks; what it got is lost when it stops."""
+
+    def __init__(self, secret: str) -> None:
+        super().__init__()
+        self.url = f"{self.issuer}/hooks"
+        self.secret = secret
+
+    def command(self) -> list[str]:
+        return ["node", str(NODE / "receiver.mjs"), str(self.port), self.secret]
+
+    def is_up(self) -> bool:
+        return self.http.get(f"{self.issuer}/received", timeout=60).ok
+
+    def use(self, secret: str) -> None:
+        """Verify with another secret from now on, and with that one only."""
+        self.secret = secret
+        self._set(secret=secret)
+
+    def answer(self, *answers: int | str) -> None:
+        """Answer the next notices so, "cut" without a word; those after them with 204."""
+        self._set(answers=answers)
+
+    def received(self) -> list[dict[str, Any]]:
+        """Return what came since it was started."""
+        return list(self.http.get(f"{self.issuer}/received", timeout=60).json())
+
+    def _set(self, **settings: Any) -> None:
+        assert self.http.put(f"{self.issuer}/settings", json=settings, timeout=60).ok
 
 
 def _write(stream: IO[bytes], content: bytes) -> None:
