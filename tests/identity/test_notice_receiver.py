@@ -38,7 +38,7 @@ def waiting(world: World) -> list[Any]:
 
 
 def deliver(world: World) -> None:
-    """Let the time between two attempts pass until nothing is left to be sent."""
+    """Move the times between two attempts into the past, until nothing is left to be sent."""
 
     def is_all_sent() -> bool:
         let_pass(world.connector.services.database, HOUR)
