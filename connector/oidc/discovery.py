@@ -6,12 +6,11 @@ from typing import Any
 
 from flask import Blueprint, Response, current_app, jsonify
 
+from connector.domain.openid.keys import ALGORITHMS
 from connector.oidc.server import METHODS, SCOPES, issuer
 from connector.services.signing import ALGORITHM, PUBLIC_FOR
 
 blueprint = Blueprint("openid_discovery", __name__)
-
-ASSERTIONS = ("RS256", "PS256", "ES256")  # what a client's assertion may be signed with
 
 
 @blueprint.get("/.well-known/openid-configuration")
@@ -41,7 +40,7 @@ def configuration(claims: list[str]) -> dict[str, Any]:
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": [ALGORITHM],
         "token_endpoint_auth_methods_supported": list(METHODS),
-        "token_endpoint_auth_signing_alg_values_supported": list(ASSERTIONS),
+        "token_endpoint_auth_signing_alg_values_supported": list(ALGORITHMS),
         "code_challenge_methods_supported": ["S256"],
         "authorization_response_iss_parameter_supported": True,
         "claims_parameter_supported": True,

@@ -28,11 +28,13 @@ from authlib.oauth2.rfc9207 import IssuerParameter
 from authlib.oidc.core.grants import OpenIDCode
 from authlib.oidc.core.util import create_half_hash
 from flask import Response, current_app, g, request
+from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from connector.domain.openid.clients import KEY_METHOD, SECRET_METHODS, Client
 from connector.domain.openid.flow import TOKEN_LIFETIME, Flow
+from connector.domain.openid.keys import ALGORITHMS
 from connector.services.openid.clients import Clients, is_secret_of
 from connector.services.openid.flows import Flows
 from connector.services.signing import ALGORITHM, SigningKeys
@@ -45,6 +47,10 @@ ID_TOKEN_SECONDS = 300
 ISSUED_BEFORE = 5  # seconds: Okta accepts an `iat` of the past only, without any leeway
 TOKEN_BYTES = 32
 MAX_ID = 255  # characters of an assertion's id
+_UNREADABLE = f"The client's assertion must be a JWT by one of its registered keys ({', '.join(ALGORITHMS)})."
+_UNPROVEN = (
+    "The client must be enabled, and prove itself by its secret, or by an assertion where it has keys registered."
+)
 
 
 class AlreadyAnswered(Exception):  # noqa: N818  named for what it tells
@@ -212,9 +218,12 @@ class SignedAssertion(JWTBearerClientAssertion):  # type: ignore[misc]
 
     def process_assertion_claims(self, assertion: str, resolve_key: KeySet) -> Any:
         try:
-            return super().process_assertion_claims(assertion, resolve_key)
+            claims = jwt.decode(assertion, resolve_key, algorithms=list(ALGORITHMS)).claims
+            self.verify_claims(claims)
         except (JoseError, ValueError) as error:
-            raise InvalidClientError(description="The client's assertion cannot be read.") from error
+            log.info("openid.assertion_refused", reason=str(error)[:300])
+            raise InvalidClientError(description=_UNREADABLE) from error
+        return claims
 
 
 class OpenIdServer(AuthorizationServer):  # type: ignore[misc]
@@ -231,6 +240,18 @@ class OpenIdServer(AuthorizationServer):  # type: ignore[misc]
 
     def send_signal(self, name: str, *args: Any, **kwargs: Any) -> None:
         """Do nothing: there are no receivers."""
+
+    def authenticate_client(
+        self, request: ParsedRequest, methods: Sequence[str], endpoint: str = "token"
+    ) -> RelyingParty:
+        """Return the client that a request proves to be of; raises `InvalidClientError`."""
+        try:
+            client: RelyingParty = super().authenticate_client(request, methods, endpoint)
+        except InvalidClientError as error:
+            if request.form.get("client_assertion"):
+                raise
+            raise InvalidClientError(status_code=401, description=_UNPROVEN) from error
+        return client
 
     def generate_token(self, grant_type: str, client: RelyingParty, user: Code, **_: Any) -> dict[str, Any]:
         return {

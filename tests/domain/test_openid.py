@@ -23,6 +23,8 @@ CONFIG: dict[str, Any] = {
     "provider_id": "p",
     "redirect_uris": ("https://app.example/cb",),
 }
+POINT = {"kty": "EC", "crv": "P-256", "x": "x" * 43, "y": "y" * 43}
+MODULUS = {"kty": "RSA", "n": "n" * 342, "e": "AQAB"}
 ASSERTED = {
     "verification": {
         "trust_framework": "https://idv.example",
@@ -54,7 +56,22 @@ def asked(verification: Any = None, **claims: Any) -> str:
         ({"claims": ("shoe_size",)}, "claims"),
         ({"keys": ({"kty": "RSA", "n": "…", "e": "AQAB", "d": "…"},)}, "keys"),
         ({"keys": ({"kty": "oct", "k": "…"},)}, "keys"),
-        ({"keys": tuple({"kty": "EC"} for _ in range(11))}, "keys"),
+        ({"keys": ({"kty": "OKP", "crv": "Ed25519", "x": POINT["x"]},)}, "keys"),
+        ({"keys": (POINT | {"crv": "P-521"},)}, "keys"),
+        ({"keys": (POINT | {"y": "AAAA"},)}, "keys"),
+        ({"keys": (POINT | {"y": 7},)}, "keys"),
+        ({"keys": (POINT | {"y": "!" * 43},)}, "keys"),
+        ({"keys": (MODULUS | {"n": MODULUS["n"][:200]},)}, "keys"),
+        ({"keys": (MODULUS | {"n": MODULUS["n"] * 5},)}, "keys"),
+        ({"keys": (MODULUS | {"e": None},)}, "keys"),
+        ({"keys": (MODULUS | {"use": "enc"},)}, "keys"),
+        ({"keys": (MODULUS | {"alg": "HS256"},)}, "keys"),
+        ({"keys": (MODULUS | {"alg": "ES256"},)}, "keys"),
+        ({"keys": (POINT | {"kid": 7},)}, "keys"),
+        ({"keys": (POINT, MODULUS)}, "keys"),
+        ({"keys": (POINT | {"kid": "a"}, MODULUS)}, "keys"),
+        ({"keys": (POINT | {"kid": "a"}, MODULUS | {"kid": "a"})}, "keys"),
+        ({"keys": tuple(POINT | {"kid": str(number)} for number in range(11))}, "keys"),
     ],
     ids=str,
 )
@@ -65,8 +82,9 @@ def test_a_client_that_could_not_work_is_refused_with_its_field(changes: dict[st
 
 
 def test_a_client_that_can_work_is_none() -> None:
-    config = ClientConfig(**CONFIG | {"claims": ("given_name",), "keys": ({"kty": "EC", "x": "…"},)})
-    check_client(config, NAMES, UrlPolicy(None))
+    check_client(ClientConfig(**CONFIG | {"claims": ("given_name",)}), NAMES, UrlPolicy(None))
+    for keys in ((POINT,), (MODULUS | {"alg": "PS256"},), (POINT | {"kid": "a", "use": "sig"}, MODULUS | {"kid": "b"})):
+        check_client(ClientConfig(**CONFIG | {"keys": keys}), NAMES, UrlPolicy(None))
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
+from connector.domain.openid import keys
 from connector.domain.text import is_blank
 from connector.domain.urls import UrlPolicy
 from connector.errors import InvalidField
@@ -15,8 +16,7 @@ OKTA, IDA = "okta", "ida"  # how results are written
 PROFILES = (OKTA, IDA)
 SECRET_METHODS = ("client_secret_basic", "client_secret_post")
 KEY_METHOD = "private_key_jwt"
-MAX_NAME, MAX_URI, MAX_URIS, MAX_KEYS = 100, 2000, 20, 10
-_PRIVATE = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})  # members of a key that must not be given away
+MAX_NAME, MAX_URI, MAX_URIS = 100, 2000, 20
 
 
 @dataclass(frozen=True)
@@ -71,8 +71,8 @@ def _objections(config: ClientConfig, names: Collection[str], policy: UrlPolicy)
         yield "redirectUris", why
     if unknown := [name for name in config.claims if name not in names]:
         yield "claims", f"must be of {', '.join(sorted(names))}, not {unknown[0]!r}"
-    if len(config.keys) > MAX_KEYS or any(_PRIVATE & key.keys() for key in config.keys):
-        yield "keys", f"must hold at most {MAX_KEYS} public keys, without their private parts"
+    if refusal := keys.objection(config.keys):
+        yield "keys", refusal
 
 
 def _uri_objection(uri: str, policy: UrlPolicy) -> str | None:

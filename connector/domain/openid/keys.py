@@ -1,0 +1,56 @@
+"""The public keys by which clients prove themselves, as JWKs: RSA of 2048 bits or more, or P-256."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+ALGORITHMS = ("RS256", "PS256", "ES256")  # what an assertion may be signed with
+MAX_KEYS = 10
+_PRIVATE = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})  # members of a key that must not be given away
+_MODULUS = range(2048 // 8, 8192 // 8 + 1)  # bytes: larger ones take too long to verify
+_COORDINATE = range(32, 33)  # bytes
+_KINDS = {"RSA": ("RS256", "PS256"), "EC": ("ES256",)}
+
+
+def objection(keys: Sequence[Mapping[str, Any]]) -> str | None:
+    """Return what is wrong with a client's keys; None where they can be used."""
+    if len(keys) > MAX_KEYS or any(_PRIVATE & key.keys() for key in keys):
+        return f"must hold at most {MAX_KEYS} public keys, without their private parts"
+    kids = [key.get("kid") for key in keys]
+    if not all(isinstance(kid, str | None) for kid in kids) or len(keys) > len(set(kids)):
+        return "must have a kid of its own for each key, as a text"
+    if len(keys) > 1 and None in kids:
+        return "must have a kid for each key where there are several: an assertion names its key by it"
+    return next(filter(None, map(_key_objection, keys)), None)
+
+
+def _key_objection(key: Mapping[str, Any]) -> str | None:
+    if not (_is_rsa(key) or _is_p256(key)):
+        return "must be RSA keys of 2048 to 8192 bits, or EC keys of the curve P-256"
+    if key.get("use", "sig") != "sig" or key.get("alg", ALGORITHMS[0]) not in ALGORITHMS:
+        return f"must be for signatures (use sig) by one of {', '.join(ALGORITHMS)}"
+    if "alg" in key and key["alg"] not in _KINDS[key["kty"]]:
+        return f"must have an alg that fits the key: {key['kty']} is for {' and '.join(_KINDS[key['kty']])}"
+    return None
+
+
+def _is_rsa(key: Mapping[str, Any]) -> bool:
+    return key.get("kty") == "RSA" and _length(key.get("n")) in _MODULUS and _length(key.get("e")) in range(1, 9)
+
+
+def _is_p256(key: Mapping[str, Any]) -> bool:
+    is_curve = (key.get("kty"), key.get("crv")) == ("EC", "P-256")
+    return is_curve and all(_length(key.get(name)) in _COORDINATE for name in ("x", "y"))
+
+
+def _length(number: Any) -> int:
+    """Return how many bytes a number in base64url has; 0 for what is none."""
+    if not isinstance(number, str) or not number.isascii():
+        return 0
+    try:
+        return len(base64.b64decode(number + "=" * (-len(number) % 4), altchars=b"-_", validate=True))
+    except binascii.Error:
+        return 0
