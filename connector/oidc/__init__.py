@@ -7,6 +7,7 @@ discovery.py   /.well-known/openid-configuration
 endpoints.py   /oauth2/par, /oauth2/token, /oauth2/userinfo: asked by servers
 pages.py       /oauth2/authorize, /oauth2/flows/…: visited by browsers
 server.py      Authlib's authorization server, with our clients and flows
+parties.py     clients as Authlib asks for them, and how they prove themselves
 parameters.py  reading requests: a form, or JSON
 words.py       the claims, in words
 """

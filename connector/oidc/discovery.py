@@ -7,7 +7,7 @@ from typing import Any
 from flask import Blueprint, Response, current_app, jsonify
 
 from connector.domain.openid.keys import ALGORITHMS
-from connector.oidc.server import METHODS, SCOPES, issuer
+from connector.oidc.parties import METHODS, SCOPES, issuer
 from connector.services.signing import ALGORITHM, PUBLIC_FOR
 
 blueprint = Blueprint("openid_discovery", __name__)

@@ -9,7 +9,8 @@ from flask import Blueprint, Response, current_app, g, jsonify, request
 
 from connector.errors import ConnectorError, DatabaseUnavailable, InvalidField
 from connector.oidc.parameters import read_parameters
-from connector.oidc.server import OpenIdServer, ParsedRequest, flows, issuer
+from connector.oidc.parties import issuer
+from connector.oidc.server import OpenIdServer, ParsedRequest, flows
 
 log = structlog.get_logger(__name__)
 

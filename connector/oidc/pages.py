@@ -30,7 +30,8 @@ from connector.domain.openid.flow import Flow
 from connector.errors import Code, ConnectorError, OnfidoError, RequestError
 from connector.oidc.endpoints import server
 from connector.oidc.parameters import query_parameter
-from connector.oidc.server import AlreadyAnswered, Answer, ParsedRequest, clients, flows, issuer
+from connector.oidc.parties import clients, issuer
+from connector.oidc.server import AlreadyAnswered, Answer, ParsedRequest, flows
 from connector.oidc.words import claim_words
 from connector.services.openid.proving import Progress, Proving, Stage
 from connector.services.providers.registry import Providers
