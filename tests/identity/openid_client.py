@@ -36,7 +36,7 @@ class OpenIdClient:
         return self._ask({"do": "begin", "parameters": parameters})
 
     def finish(self, url: str) -> dict[str, Any]:
-        """Read the URL that the user's browser came back with; return the token's `claims` and `userinfo`, or the `error`."""
+        """Read the URL that the browser came back with; return the token's `claims` and `userinfo`, or the `error`."""
         return self._ask({"do": "finish", "url": url})
 
     def _ask(self, command: Mapping[str, Any]) -> dict[str, Any]:
