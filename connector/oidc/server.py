@@ -104,7 +104,7 @@ class CodeGrant(AuthorizationCodeGrant):  # type: ignore[misc]
 
     def query_authorization_code(self, code: str, client: RelyingParty) -> Code | None:
         known = flows().find_by_code(g.tenant, client.client, code)
-        return None if known is None else Code(Answer(*known))
+        return None if known is None else Code(Answer(known, known.result))
 
     def authenticate_user(self, authorization_code: Code) -> Code | None:
         """Spend the code, once all else is checked: of two that bring it at once, one gets a token."""

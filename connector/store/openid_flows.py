@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+import json
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, delete, func, insert, select, update
 
-from connector.domain.openid.flow import ANSWERED, OPENED, PUSHED, REDEEMED, REFUSED, STARTED
+from connector.domain.openid.flow import ANSWERED, OPENED, PUSHED, REDEEMED, REFUSED, STARTED, Flow, guest_of
 from connector.store.openid_models import openid_flows
+from connector.store.sealed import openid_flow
+from connector.store.vault import Vault
 
 _T = openid_flows.c
 _COLUMNS = (
@@ -19,49 +21,45 @@ _COLUMNS = (
 )
 
 
-@dataclass(frozen=True)
-class StoredFlow:
-    """A row, its texts encrypted."""
-
-    id: str
-    tenant: str
-    client_id: str
-    provider_id: str
-    state: str
-    user_id: str | None
-    subject_digest: str
-    browser_digest: str | None = field(repr=False)
-    uris: Sequence[str]
-    parameters: str = field(repr=False)
-    sent_values: str | None = field(repr=False)
-    result: str | None = field(repr=False)
-    created_at: datetime
-    expires_at: datetime
-
-
-def add(connection: Connection, row: dict[str, Any]) -> None:
-    """Insert a pushed request."""
-    connection.execute(insert(openid_flows).values(state=PUSHED, **row))
+def add(connection: Connection, vault: Vault, flow: Flow, request_digest: str) -> None:
+    """Insert a pushed request, with the digest of its `request_uri`."""
+    values = _seal(vault, flow.flow_id, "sent_values", flow.values) if flow.values else None
+    connection.execute(
+        insert(openid_flows).values(
+            id=flow.flow_id,
+            tenant=flow.tenant,
+            client_id=flow.client_id,
+            provider_id=flow.provider_id,
+            state=flow.state,
+            subject_digest=flow.subject_digest,
+            request_digest=request_digest,
+            uris=list(flow.uris),
+            parameters=_seal(vault, flow.flow_id, "parameters", flow.parameters),
+            sent_values=values,
+            created_at=flow.created_at,
+            expires_at=flow.expires_at,
+        )
+    )
 
 
-def find(connection: Connection, tenant: str, flow_id: str) -> StoredFlow | None:
+def find(connection: Connection, vault: Vault, tenant: str, flow_id: str) -> Flow | None:
     """Return a flow of a tenant, if it exists."""
-    return _one(connection, _T.tenant == tenant, _T.id == flow_id)
+    return _one(connection, vault, _T.tenant == tenant, _T.id == flow_id)
 
 
-def find_pushed(connection: Connection, tenant: str, request_digest: str) -> StoredFlow | None:
+def find_pushed(connection: Connection, vault: Vault, tenant: str, request_digest: str) -> Flow | None:
     """Return the flow of a `request_uri`, whatever its state."""
-    return _one(connection, _T.tenant == tenant, _T.request_digest == request_digest)
+    return _one(connection, vault, _T.tenant == tenant, _T.request_digest == request_digest)
 
 
-def find_by_code(connection: Connection, tenant: str, code_digest: str) -> StoredFlow | None:
+def find_by_code(connection: Connection, vault: Vault, tenant: str, code_digest: str) -> Flow | None:
     """Return the flow of a code, whatever its state."""
-    return _one(connection, _T.tenant == tenant, _T.code_digest == code_digest)
+    return _one(connection, vault, _T.tenant == tenant, _T.code_digest == code_digest)
 
 
-def find_by_token(connection: Connection, tenant: str, token_digest: str, now: datetime) -> StoredFlow | None:
+def find_by_token(connection: Connection, vault: Vault, tenant: str, token_digest: str, now: datetime) -> Flow | None:
     """Return the flow of an access token that is valid."""
-    return _one(connection, _T.tenant == tenant, _T.token_digest == token_digest, _T.expires_at > now)
+    return _one(connection, vault, _T.tenant == tenant, _T.token_digest == token_digest, _T.expires_at > now)
 
 
 def open_pushed(connection: Connection, flow_id: str, browser_digest: str, now: datetime, expires_at: datetime) -> bool:
@@ -81,10 +79,17 @@ def refuse(connection: Connection, flow_id: str, now: datetime) -> bool:
 
 
 def answer(
-    connection: Connection, flow_id: str, code_digest: str, result: str, now: datetime, expires_at: datetime
+    connection: Connection,
+    vault: Vault,
+    flow_id: str,
+    code_digest: str,
+    result: Mapping[str, Any],
+    now: datetime,
+    expires_at: datetime,
 ) -> bool:
     """Issue a flow's code; False where another request has."""
-    values = {"code_digest": code_digest, "result": result, "sent_values": None, "expires_at": expires_at}
+    sealed = _seal(vault, flow_id, "result", result)
+    values = {"code_digest": code_digest, "result": sealed, "sent_values": None, "expires_at": expires_at}
     return _move(connection, flow_id, (OPENED, STARTED), now, {"state": ANSWERED, **values})
 
 
@@ -119,9 +124,38 @@ def forget(connection: Connection, before: datetime, limit: int) -> int:
     return connection.execute(delete(openid_flows).where(_T.id.in_(chosen))).rowcount
 
 
-def _one(connection: Connection, *conditions: ColumnElement[bool]) -> StoredFlow | None:
+def _one(connection: Connection, vault: Vault, *conditions: ColumnElement[bool]) -> Flow | None:
     row = connection.execute(select(*_COLUMNS).where(*conditions)).one_or_none()
-    return None if row is None else StoredFlow(**row._mapping)
+    return None if row is None else _read(vault, row)
+
+
+def _read(vault: Vault, row: Any) -> Flow:
+    values = _open(vault, row.id, "sent_values", row.sent_values)
+    return Flow(
+        flow_id=row.id,
+        tenant=row.tenant,
+        client_id=row.client_id,
+        provider_id=row.provider_id,
+        subject_digest=row.subject_digest,
+        created_at=row.created_at,
+        expires_at=row.expires_at,
+        uris=tuple(row.uris),
+        parameters=_open(vault, row.id, "parameters", row.parameters),
+        values=values,
+        state=row.state,
+        user_id=row.user_id or (guest_of(row.client_id, row.id) if values else None),
+        browser_digest=row.browser_digest,
+        result=_open(vault, row.id, "result", row.result),
+    )
+
+
+def _seal(vault: Vault, flow_id: str, name: str, content: Mapping[str, Any]) -> str:
+    return vault.seal(json.dumps(dict(content)), openid_flow(flow_id, name))
+
+
+def _open(vault: Vault, flow_id: str, name: str, sealed: str | None) -> dict[str, Any]:
+    opened: dict[str, Any] = {} if sealed is None else json.loads(vault.open(sealed, openid_flow(flow_id, name)))
+    return opened
 
 
 def _move(connection: Connection, flow_id: str, states: Collection[str], now: datetime, values: dict[str, Any]) -> bool:

@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import Any
 
 PUSHED, OPENED, STARTED, ANSWERED, REDEEMED, REFUSED = (
     "pushed",
@@ -32,20 +33,25 @@ GUEST_PREFIX = "openid:"
 
 @dataclass(frozen=True)
 class Flow:
-    """An authorization request as it is stored; `values`, by claim URI, came with it."""
+    """An authorization request as it is stored; `values`, by claim URI, came with it.
+
+    `browser_digest` is of the cookie of the browser that opened it, `result` what its tokens say.
+    """
 
     flow_id: str
     tenant: str
     client_id: str
     provider_id: str
-    state: str
-    user_id: str | None
     subject_digest: str
     created_at: datetime
     expires_at: datetime
     uris: Sequence[str]
     parameters: Mapping[str, str] = field(repr=False)
     values: Mapping[str, str] = field(repr=False, default_factory=dict)
+    state: str = PUSHED
+    user_id: str | None = None
+    browser_digest: str | None = field(repr=False, default=None)
+    result: Mapping[str, Any] = field(repr=False, default_factory=dict)
 
     @property
     def is_of_guest(self) -> bool:

@@ -9,7 +9,6 @@ erased when it is answered, or ten minutes after it was opened.
 from __future__ import annotations
 
 import hmac
-import json
 import secrets
 import uuid
 from collections.abc import Callable, Collection, Mapping
@@ -20,16 +19,7 @@ import structlog
 
 from connector.domain.openid.claims_request import ClaimsRequest, RequestedClaim, read_claims, without_values
 from connector.domain.openid.clients import Client
-from connector.domain.openid.flow import (
-    CODE_LIFETIME,
-    OPEN_FOR,
-    PUSHED_FOR,
-    REDEEMED,
-    TOKEN_LIFETIME,
-    URN,
-    Flow,
-    guest_of,
-)
+from connector.domain.openid.flow import CODE_LIFETIME, OPEN_FOR, PUSHED_FOR, REDEEMED, TOKEN_LIFETIME, URN, Flow
 from connector.domain.provider import Provider
 from connector.domain.tenancy import Tenant
 from connector.errors import InvalidField, RequestError
@@ -39,8 +29,6 @@ from connector.services.starting.attempts import VerificationRequest
 from connector.services.starting.binding import select_values
 from connector.store import openid_flows
 from connector.store.engine import Database
-from connector.store.openid_flows import StoredFlow
-from connector.store.sealed import openid_flow
 from connector.store.vault import Fingerprints, Vault
 
 log = structlog.get_logger(__name__)
@@ -75,26 +63,25 @@ class Flows:
         """
         provider = self._providers.get(tenant, client.config.provider_id)
         request, uris = self._request(provider, client, parameters.get("claims", ""))
-        values = {uri: request.values[self._names[uri]] for uri in uris} if request.values else None
-        if values is not None:
+        values = {uri: request.values[self._names[uri]] for uri in uris} if request.values else {}
+        if values:
             self._check_values(provider, values)
         flow_id, token, now = str(uuid.uuid4()), secrets.token_urlsafe(TOKEN_BYTES), self._clock()
         subject = parameters.get("login_hint") or flow_id
-        row = {
-            "id": flow_id,
-            "tenant": tenant.name,
-            "client_id": client.client_id,
-            "provider_id": client.config.provider_id,
-            "subject_digest": self._fingerprints.of(tenant.name, client.client_id, _SUBJECT, subject),
-            "request_digest": digest_of(token),
-            "uris": uris,
-            "parameters": self._seal(flow_id, "parameters", {**parameters, "claims": without_values(request)}),
-            "sent_values": None if values is None else self._seal(flow_id, "sent_values", values),
-            "created_at": now,
-            "expires_at": now + PUSHED_FOR,
-        }
+        flow = Flow(
+            flow_id=flow_id,
+            tenant=tenant.name,
+            client_id=client.client_id,
+            provider_id=client.config.provider_id,
+            subject_digest=self._fingerprints.of(tenant.name, client.client_id, _SUBJECT, subject),
+            created_at=now,
+            expires_at=now + PUSHED_FOR,
+            uris=uris,
+            parameters={**parameters, "claims": without_values(request)},
+            values=values,
+        )
         with self._database.write() as connection:
-            openid_flows.add(connection, row)
+            openid_flows.add(connection, self._vault, flow, digest_of(token))
         log.info("openid.pushed", tenant=tenant.name, client_id=client.client_id, flow_id=flow_id)
         return URN + token, PUSHED_FOR
 
@@ -103,26 +90,22 @@ class Flows:
 
         None, too, where it is another client's; Okta names none.
         """
-        now = self._clock()
+        now, digest = self._clock(), digest_of(request_uri.removeprefix(URN))
         with self._database.write() as connection:
-            stored = openid_flows.find_pushed(connection, tenant.name, digest_of(request_uri.removeprefix(URN)))
-            is_theirs = stored is not None and client_id in (None, stored.client_id)
-            if (
-                stored is None
-                or not is_theirs
-                or not openid_flows.open_pushed(connection, stored.id, digest_of(browser), now, now + OPEN_FOR)
-            ):
+            flow = openid_flows.find_pushed(connection, self._vault, tenant.name, digest)
+            if flow is None or client_id not in (None, flow.client_id):
                 return None
-            return self._read(openid_flows.find(connection, tenant.name, stored.id) or stored)
+            if not openid_flows.open_pushed(connection, flow.flow_id, digest_of(browser), now, now + OPEN_FOR):
+                return None
+            return openid_flows.find(connection, self._vault, tenant.name, flow.flow_id)
 
     def find(self, tenant: Tenant, flow_id: str, browser: str) -> Flow | None:
         """Return the flow that this browser has opened; None for any other, and once it is no longer kept."""
         with self._database.read() as connection:
-            stored = openid_flows.find(connection, tenant.name, flow_id)
-        if stored is None or stored.browser_digest is None:
+            flow = openid_flows.find(connection, self._vault, tenant.name, flow_id)
+        if flow is None or flow.browser_digest is None:
             return None
-        is_same = hmac.compare_digest(stored.browser_digest, digest_of(browser))
-        return self._read(stored) if is_same else None
+        return flow if hmac.compare_digest(flow.browser_digest, digest_of(browser)) else None
 
     def is_expired(self, flow: Flow) -> bool:
         """Whether the user has taken too long."""
@@ -135,25 +118,22 @@ class Flows:
 
     def answer(self, flow: Flow, code: str, result: Mapping[str, Any]) -> bool:
         """Keep the result for the client that brings this code; False where the flow has ended already."""
-        now, sealed = self._clock(), self._seal(flow.flow_id, "result", dict(result))
+        now, until, digest = self._clock(), self._clock() + CODE_LIFETIME, digest_of(code)
         with self._database.write() as connection:
-            return openid_flows.answer(connection, flow.flow_id, digest_of(code), sealed, now, now + CODE_LIFETIME)
+            return openid_flows.answer(connection, self._vault, flow.flow_id, digest, result, now, until)
 
-    def find_by_code(self, tenant: Tenant, client: Client, code: str) -> tuple[Flow, Mapping[str, Any]] | None:
+    def find_by_code(self, tenant: Tenant, client: Client, code: str) -> Flow | None:
         """Return the flow of a client's code, with its result; None for a code that is not good.
 
         A code that comes a second time ends the token that it was exchanged for.
         """
-        now = self._clock()
         with self._database.read() as connection:
-            stored = openid_flows.find_by_code(connection, tenant.name, digest_of(code))
-        if stored is None or stored.client_id != client.client_id:
+            flow = openid_flows.find_by_code(connection, self._vault, tenant.name, digest_of(code))
+        if flow is None or flow.client_id != client.client_id:
             return None
-        if stored.state == REDEEMED:
-            self._revoke(stored)
-        if stored.state == REDEEMED or stored.expires_at <= now:
-            return None
-        return self._read(stored), self._open(stored.id, "result", stored.result)
+        if flow.state == REDEEMED:
+            self._revoke(flow)
+        return None if flow.state == REDEEMED or self.is_expired(flow) else flow
 
     def redeem(self, flow: Flow, token: str) -> bool:
         """Exchange a flow's code for an access token; False where another request did."""
@@ -163,9 +143,10 @@ class Flows:
 
     def result_of_token(self, tenant: Tenant, token: str) -> Mapping[str, Any] | None:
         """Return the result that an access token is for; None for one that is not good."""
+        now = self._clock()
         with self._database.read() as connection:
-            stored = openid_flows.find_by_token(connection, tenant.name, digest_of(token), self._clock())
-        return None if stored is None else self._open(stored.id, "result", stored.result)
+            flow = openid_flows.find_by_token(connection, self._vault, tenant.name, digest_of(token), now)
+        return None if flow is None else flow.result
 
     def _check_values(self, provider: Provider, values: Mapping[str, str]) -> None:
         """Raise `InvalidField` where Onfido needs a value that is not among these."""
@@ -196,35 +177,10 @@ class Flows:
         chosen = client.config.claims
         return {uri: name for uri, name in self._names.items() if uri in verified and (not chosen or name in chosen)}
 
-    def _revoke(self, stored: StoredFlow) -> None:
-        log.warning("openid.code_replayed", tenant=stored.tenant, client_id=stored.client_id, flow_id=stored.id)
+    def _revoke(self, flow: Flow) -> None:
+        log.warning("openid.code_replayed", tenant=flow.tenant, client_id=flow.client_id, flow_id=flow.flow_id)
         with self._database.write() as connection:
-            openid_flows.revoke_token(connection, stored.id, self._clock())
-
-    def _read(self, stored: StoredFlow) -> Flow:
-        parameters = self._open(stored.id, "parameters", stored.parameters)
-        values = {} if stored.sent_values is None else self._open(stored.id, "sent_values", stored.sent_values)
-        return Flow(
-            flow_id=stored.id,
-            tenant=stored.tenant,
-            client_id=stored.client_id,
-            provider_id=stored.provider_id,
-            state=stored.state,
-            user_id=stored.user_id or (guest_of(stored.client_id, stored.id) if values else None),
-            subject_digest=stored.subject_digest,
-            created_at=stored.created_at,
-            expires_at=stored.expires_at,
-            uris=tuple(stored.uris),
-            parameters=parameters,
-            values=values,
-        )
-
-    def _seal(self, flow_id: str, name: str, content: Mapping[str, Any]) -> str:
-        return self._vault.seal(json.dumps(content), openid_flow(flow_id, name))
-
-    def _open(self, flow_id: str, name: str, sealed: str | None) -> dict[str, Any]:
-        opened: dict[str, Any] = json.loads(self._vault.open(sealed, openid_flow(flow_id, name))) if sealed else {}
-        return opened
+            openid_flows.revoke_token(connection, flow.flow_id, self._clock())
 
 
 def _all(names: Collection[str]) -> ClaimsRequest:
