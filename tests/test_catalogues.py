@@ -1,38 +1,159 @@
-"""The user's page in every language: each text that it may show has a translation, with the same placeholders."""
+"""The pages in every language: each text is in the catalogue, and the user's page is translated as a whole."""
 
 from __future__ import annotations
 
+import copy
+import io
+import itertools
+import pickle
 import re
 from collections.abc import Iterator
+from dataclasses import fields, replace
+from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
-from babel.messages.extract import extract_from_file
 from babel.messages.pofile import read_po
+from flask import Flask
+from flask_babel import Babel
+from jinja2 import Environment
 
+from connector.console import catalogue
 from connector.console.frame import HERE
-from connector.console.translations import FOLDER, SOURCE, languages
-from connector.domain.reasons import all_reasons
+from connector.console.translations import FOLDER, SOURCE, Catalogues, languages, say
+from connector.domain import reasons
+from connector.domain.audit_filter import SUBJECTS
+from connector.domain.dry_run import Limit
+from connector.domain.events import REFUSALS, RefusedPosts
+from connector.domain.health import Health
+from connector.domain.history import AUDITED, Change
+from connector.domain.judgement import Rule, Verdict, explain
+from connector.domain.messages import Message, counted, joined, message
+from connector.domain.sentences import sentence
+from connector.domain.setup_steps import SetupFacts, headline, setup_steps
+from connector.domain.verification import Verification, VerificationClaim
+from tests.domain.examples import PROVIDER
 
-KEYWORDS = {"_": None, "_l": None, "gettext": None, "lazy_gettext": None, "ngettext": (1, 2), "translated": None}
 TEMPLATES = HERE / "templates"
-SOURCES = (
+USERS_PAGE = (
     *(HERE / "verify").glob("*.py"),
     *(HERE / name for name in ("refusals.py", "formats.py")),
     *(TEMPLATES / "verify").glob("*.html"),
     *(TEMPLATES / "console" / name for name in ("error.html", "error_body.html", "error_part.html", "plain.html")),
+    Path(reasons.__file__),
 )
 OTHERS = [each for each in languages() if each != SOURCE]
+NOW = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
+HEALTH = Health("provider", "Onfido", NOW, tried_at=NOW, is_answered=False)
+FACTS = (
+    SetupFacts(HEALTH),
+    SetupFacts(HEALTH, last_event_at=NOW, approved=2, compared=1, has_users=True, endpoints=2, refusing=1),
+    SetupFacts(HEALTH, ended_silently=2, approved=2, has_own_directory=False, endpoints=1, was_told=True),
+    SetupFacts(HEALTH, refused=[RefusedPosts("p", "Onfido", cause, 2, NOW, NOW) for cause in REFUSALS], endpoints=1),
+)
+ACTIONS = ("added", "changed", "removed", "verified", "approved", "unlocked", "read", "HTTP-403", "IDV-10000")
+RUN = Verification(**dict.fromkeys(each.name for each in fields(Verification)))  # type: ignore[arg-type]
+CLAIM = VerificationClaim("uri", "first_name")
 _PLACEHOLDER = re.compile(r"%\(\w+\)\w|%%")
+_TAG = re.compile(r"<[^>]*>|&\w+;")
 
 
-def texts() -> Iterator[str]:
-    """Yield each text that the user's page may show, its errors included, and each reason."""
-    for path in SOURCES:
-        method = "jinja2.ext:babel_extract" if path.suffix == ".html" else "python"
-        for _, message, _, _ in extract_from_file(method, str(path), keywords=KEYWORDS):
-            yield from (message,) if isinstance(message, str) else message
-    for reason in all_reasons():
-        yield from (reason.user, reason.administrator)
+def users_texts() -> set[str]:
+    """Return each text that the user's page may show, its errors included, and each reason."""
+    return {each for text in catalogue.texts(USERS_PAGE) for each in _ids(text)} | catalogue.codes()
+
+
+def _ids(text: catalogue.Text) -> tuple[str, ...]:
+    return (text,) if isinstance(text, str) else text
+
+
+def test_the_catalogue_for_translators_has_every_text() -> None:
+    ids = {each.id for each in read_po(io.StringIO(catalogue.template())) if each.id}
+    assert ids == set(catalogue.texts())
+    assert len(ids) > 1000
+
+
+def test_every_text_of_a_template_goes_through_the_catalogue() -> None:
+    raw = {
+        f"{path.relative_to(HERE)}: {text}"
+        for path in TEMPLATES.rglob("*.html")
+        if not path.name.startswith("sample")  # for developers
+        for text in raw_texts(path.read_text(encoding="utf-8"))
+    }
+    assert raw == set()
+    assert list(raw_texts('<p class="x">Hello {{ _("you") }}</p>')) == ["Hello"]
+
+
+def raw_texts(template: str) -> Iterator[str]:
+    """Yield the words that a template has outside of tags and of calls."""
+    source = "".join(text if kind == "data" else "\0" for _, kind, text in Environment().lex(template))
+    for each in _TAG.sub("\0", re.sub(r"\0+", "\0", source)).split("\0"):
+        if re.search(r"[A-Za-z]{2}", each) and each.strip() not in NAMES:
+            yield each.strip()
+
+
+NAMES = {"UTC", "connector console link"}
+
+
+def written_by_rules() -> Iterator[str]:
+    """Yield what the rules write of everything that they can be asked about."""
+    for each in reasons.all_reasons():
+        yield from filter(None, (each.user, each.administrator, each.helps))
+    for subject, action, cause in itertools.product(SUBJECTS, ACTIONS, AUDITED):
+        yield sentence(Change(NOW, "t", subject, action, cause, name="X", actor="bob", user_id="ann"))
+    for facts in FACTS:
+        steps = setup_steps(PROVIDER, facts)
+        yield from (headline(steps), *(text for step in steps for text in (step.title, step.text)))
+    for rule in Rule:
+        explained = explain(CLAIM, replace(RUN, status="approved"), Verdict(rule, "clear", "/a"))
+        yield from (step.text for step in explained.steps)
+    yield from (limit.text for limit in Limit)
+
+
+def used(text: object) -> Iterator[Message]:
+    """Yield a message and those that it is made of."""
+    if isinstance(text, Message):
+        yield text
+        for part in text.parts.values():
+            yield from used(part)
+
+
+def test_what_the_rules_write_is_made_of_texts_that_the_catalogue_has() -> None:
+    known, number = set(catalogue.texts()), 0
+    for text in written_by_rules():
+        assert isinstance(text, Message), text
+        for each in used(text):
+            assert not each.text or (each.text if each.many is None else (each.text, each.many)) in known
+            number += 1
+    assert number > 500
+
+
+@pytest.fixture
+def german() -> Iterator[None]:
+    """A request whose viewer reads German."""
+    app = Flask(__name__)
+    Babel(app, locale_selector=lambda: "de", timezone_selector=lambda: "Europe/Berlin")
+    app.extensions["babel"].instance.domain_instance = Catalogues()
+    with app.test_request_context():
+        yield
+
+
+@pytest.mark.usefixtures("german")
+def test_messages_are_said_in_the_viewers_language_and_zone() -> None:
+    verified, checking = reasons.OF_CLAIM["verified"].user, reasons.OF_RUN["processing"].administrator
+    assert say(verified) == "Das ist bestätigt."
+    assert say(joined((verified, checking))) == "Das ist bestätigt. Onfido prüft, was die Person geschickt hat."
+    assert say(message("%(first)s %(second)s", first="at", second=NOW)) == "at 2 Jan. 2026, 04:04:05 Europe/Berlin"
+    assert say(counted("%(num)s x", "%(num)s xs", 2)) == "2 xs"
+    assert [say(each) for each in ("This is verified.", 3, None, message(""))] == ["This is verified.", 3, None, ""]
+
+
+def test_a_message_is_its_english_text_also_as_a_copy() -> None:
+    text = counted("%(num)s run at %(at)s", "%(num)s runs at %(at)s", 3, at=NOW)
+    assert text == "3 runs at 2026-01-02 03:04 UTC"
+    for each in (copy.copy(text), copy.deepcopy(text), pickle.loads(pickle.dumps(text))):
+        assert (each, each.parts) == (text, text.parts)
+    assert joined(()) == ""
 
 
 def test_german_is_there() -> None:
@@ -40,20 +161,21 @@ def test_german_is_there() -> None:
 
 
 @pytest.mark.parametrize("language", OTHERS)
-def test_every_text_is_translated(language: str) -> None:
+def test_every_text_of_the_users_page_is_translated(language: str) -> None:
     with (FOLDER / language / "LC_MESSAGES" / "messages.po").open(encoding="utf-8") as source:
-        catalogue = read_po(source, locale=language)
-    assert len(set(texts())) > 100
-    missing = [text for text in set(texts()) if not (message := catalogue.get(text)) or not message.string]
+        translated = read_po(source, locale=language)
+    assert len(users_texts()) > 150
+    missing = [text for text in users_texts() if not (found := translated.get(text)) or not found.string]
     assert missing == []
-    for message in catalogue:
-        if message.id:
-            assert not message.fuzzy, message.id
-            assert sorted(_PLACEHOLDER.findall(str(message.string))) == sorted(_PLACEHOLDER.findall(str(message.id)))
+    for each in translated:
+        if each.id:
+            assert not each.fuzzy, each.id
+            assert sorted(_PLACEHOLDER.findall(str(each.string))) == sorted(_PLACEHOLDER.findall(str(each.id)))
 
 
 @pytest.mark.parametrize("language", OTHERS)
 def test_no_translation_is_left_over(language: str) -> None:
+    known = {each for text in catalogue.texts() for each in _ids(text)}
     with (FOLDER / language / "LC_MESSAGES" / "messages.po").open(encoding="utf-8") as source:
-        ids = {message.id for message in read_po(source, locale=language) if message.id}
-    assert ids - set(texts()) == set()
+        ids = {each.id for each in read_po(source, locale=language) if each.id}
+    assert ids - known == set()

@@ -46,7 +46,7 @@ class ProviderStatusSchema(ma.Schema):
     name = fields.String(required=True)
     isEnabled = Flag(required=True)
     isVerified = Flag(required=True)
-    reason = fields.String(required=True, allow_none=True, metadata={"example": "The last run was declined."})
+    reason = fields.String(required=True, allow_none=True, metadata={"example": "The run was declined."})
     nextAttemptAt = Moment(required=True, allow_none=True)
     lastRun = fields.Nested(LastVerificationSchema, required=True, allow_none=True)
     lastRefusal = fields.Nested(RefusalSchema, required=True, allow_none=True)

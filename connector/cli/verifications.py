@@ -25,6 +25,7 @@ from connector.cli.tasks import TASK, task
 from connector.cli.watching import watch, watch_option
 from connector.cli.what_if import dry_run
 from connector.domain.history import Change
+from connector.domain.reasons import reason_of_claim, reason_of_run
 from connector.domain.tenancy import Tenant
 from connector.domain.verification import VerificationFilter
 from connector.domain.verification_filter import FALLING, RISING, read_filter
@@ -58,6 +59,7 @@ _CLAIM = {
     "sent as": "sentAs",
     "verified": "isVerified",
     "comparison": "verificationStatus",
+    "meaning": "meaning",
     "value changed since": "valueChanged",
 }
 _CHANGE = {"at": "at", "what": "subject", "name": "name", "from": "from", "to": "to", "cause": "cause", "by": "actor"}
@@ -223,7 +225,9 @@ def _show(opened: Services, tenant: Tenant, run_id: str, *, as_json: bool, has_o
 
 
 def _print(view: Mapping[str, Any]) -> None:
-    print_record(labelled(view, _VERIFICATION | {"reasons": "reasons"}))
+    meaning = reason_of_run(view["status"], view["decision"]).administrator
+    print_record(labelled({**view, "meaning": meaning}, _VERIFICATION | {"meaning": "meaning", "reasons": "reasons"}))
+    view = {**view, "claims": [_with_meaning(each) for each in view["claims"]]}
     tasks = f"No tasks: {view['tasksUnavailable'] or 'none has started.'}"
     for name, labels, empty in (
         ("claims", _CLAIM, "No claims."),
@@ -232,3 +236,8 @@ def _print(view: Mapping[str, Any]) -> None:
     ):
         click.echo()
         print_table([labelled(each, labels) for each in view[name] or ()], tuple(labels), empty=empty)
+
+
+def _with_meaning(claim: Mapping[str, Any]) -> Mapping[str, Any]:
+    reason = reason_of_claim(claim["verificationStatus"], is_verified=bool(claim["isVerified"]))
+    return {**claim, "meaning": reason.administrator}

@@ -12,6 +12,7 @@ from flask_babel import gettext as _
 from markupsafe import Markup, escape
 
 from connector.console.ground import now
+from connector.console.translations import EXACT
 
 ZONE_COOKIE = "zone"
 RECENT = timedelta(hours=24)
@@ -49,7 +50,6 @@ def time_tag(at: datetime | None, style: str = "auto") -> Markup:
     return Markup('<time datetime="{}" title="{}"{}>{}</time>').format(iso, exact, mark, text)
 
 
-EXACT = "d MMM y, HH:mm:ss"
 _PATTERNS = {"auto": "d MMM y, HH:mm", "date": "d MMM y", "clock": "HH:mm:ss"}
 
 

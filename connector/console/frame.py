@@ -24,7 +24,7 @@ from connector.console.menu import menu_of
 from connector.console.notices import take_notices
 from connector.console.stories import STORIES
 from connector.console.story import admit
-from connector.console.translations import Catalogues, choose_language
+from connector.console.translations import Catalogues, choose_language, say
 from connector.console.turns import SignInTurns
 from connector.console.verify.pages import verify
 from connector.console.viewer import current_viewer
@@ -106,6 +106,7 @@ def _install_words(app: Flask) -> None:
     """Add what templates call."""
     environment = app.jinja_env
     environment.trim_blocks = environment.lstrip_blocks = True
+    environment.finalize = say
     environment.globals |= {
         "icon": icon,
         "asset": asset,

@@ -6,6 +6,7 @@ from http import HTTPStatus
 
 import structlog
 from flask import Blueprint, Response, redirect, render_template, request, url_for
+from flask_babel import get_locale, gettext
 from flask_babel import gettext as _
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException
@@ -15,6 +16,7 @@ from connector.api.errors import STATUS
 from connector.console.confirm import is_part_wanted
 from connector.console.sign_in import SignInFailed
 from connector.console.story import ScopeMissing, SignedOut
+from connector.console.translations import SOURCE
 from connector.console.viewer import current_viewer
 from connector.errors import (
     ConnectorError,
@@ -100,7 +102,9 @@ def _refused(error: ConnectorError) -> Response:
     status = STATUS.get(error.code, 400)
     log.info("request.refused", code=error.code, status=status)
     title = _("There is no such thing here") if status == HTTPStatus.NOT_FOUND else _("That cannot be done")
-    return _page(status, title, error.description, code=error.code)
+    is_source = str(get_locale()) == SOURCE  # descriptions are English; what a code means is translated
+    sentence = error.description if is_source else f"{gettext(error.code.message)}."
+    return _page(status, title, sentence, code=error.code)
 
 
 def _http_error(error: HTTPException) -> BaseResponse:

@@ -76,8 +76,8 @@ def _page(verification_id: str, error: str = "", reason: str = "") -> str:
         "console/verification/review.html",
         verification=verification,
         attributes=attributes,
-        found_same=_names(attributes, is_same=True),
-        found_other=_names(attributes, is_same=False),
+        verified=_names(attributes, may_verify=True),
+        unverified=_names(attributes, may_verify=False),
         is_open=verification.status == "review" and verification.decision is None,
         error=error,
         reason=reason,
@@ -85,9 +85,9 @@ def _page(verification_id: str, error: str = "", reason: str = "") -> str:
     )
 
 
-def _names(attributes: list[Attribute], *, is_same: bool) -> str:
-    """Return the attributes that Onfido has found to be the same as on the document, or the others."""
-    return ", ".join(claim_name(each.uri) for each in attributes if (each.state.kind == "good") is is_same)
+def _names(attributes: list[Attribute], *, may_verify: bool) -> str:
+    """Return the attributes that an approval verifies, or the others."""
+    return ", ".join(claim_name(each.uri) for each in attributes if each.may_verify is may_verify)
 
 
 def _pictures() -> Pictures:

@@ -8,17 +8,21 @@ from __future__ import annotations
 
 import io
 import threading
+from datetime import datetime
 from pathlib import Path
 
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 from babel.support import NullTranslations, Translations
 from flask import g, request
-from flask_babel import Domain, get_locale
+from flask_babel import Domain, format_datetime, get_locale, get_timezone, gettext, ngettext
+
+from connector.domain.messages import Message, Part
 
 FOLDER = Path(__file__).parent / "translations"
 SOURCE = "en"
 LANGUAGE_COOKIE = "language"
+EXACT = "d MMM y, HH:mm:ss"
 
 
 class Catalogues(Domain):  # type: ignore[misc]  # Flask-Babel is untyped
@@ -49,6 +53,25 @@ def load(language: str) -> NullTranslations:
     write_mo(compiled, catalogue)
     compiled.seek(0)
     return Translations(compiled)
+
+
+def say(value: object) -> object:
+    """Return a text of the rules in the request's language, its times in the viewer's zone; all else as it is.
+
+    Templates do this with whatever they show.
+    """
+    if not isinstance(value, Message) or not value.text:
+        return value
+    parts = {name: _say_part(part) for name, part in value.parts.items()}
+    if value.many is None:
+        return gettext(value.text, **parts)
+    return ngettext(value.text, value.many, **parts)
+
+
+def _say_part(part: Part) -> object:
+    if isinstance(part, datetime):
+        return f"{format_datetime(part, EXACT)} {get_timezone()}"
+    return say(part)
 
 
 def languages() -> list[str]:

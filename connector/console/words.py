@@ -109,6 +109,11 @@ def attribute_state(status: str | None, *, is_verified: bool) -> State:
     return ATTRIBUTE_STATES.get(status) or State("none", "question-lg", status)
 
 
+def found_state(finding: str | None) -> State:
+    """Return how a finding of Onfido's is shown, whatever became of it."""
+    return ATTRIBUTE_STATES.get(finding or "") or State("none", "dash-lg", _("Not checked yet"))
+
+
 def delivery_state(state: str) -> State:
     """Return how the state of a delivery is shown."""
     return DELIVERY_STATES.get(state) or State("none", "question-lg", state)

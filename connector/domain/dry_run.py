@@ -14,6 +14,7 @@ from enum import StrEnum
 
 from connector.domain.claims import APPLICANT_FIELDS, COMPARED, comparison_key
 from connector.domain.judgement import RULES, ClaimOutput, Verdict, judge
+from connector.domain.messages import message as _
 from connector.domain.pointers import is_pointer
 from connector.domain.studio import OutputClaim, OutputRole
 from connector.domain.verification import VerificationClaim, claim_of
@@ -36,12 +37,17 @@ class Limit(StrEnum):
 
 
 _TEXTS = {
-    Limit.REMOVED: "The draft does not verify this claim.",
-    Limit.NOT_REQUESTED: "The run was not asked to verify this claim, so that no value of it is known to compare with.",
-    Limit.SENT_OTHERWISE: "The run sent other values in this field than the draft would: what Onfido would say of "
-    "these cannot be told.",
-    Limit.SPELLING_UNKNOWN: "The output holds another spelling or another value than the user's; the run has not kept "
-    "by which spellings its value is recognized.",
+    Limit.REMOVED: _("The draft does not verify this claim."),
+    Limit.NOT_REQUESTED: _(
+        "The run was not asked to verify this claim, so that no value of it is known to compare with."
+    ),
+    Limit.SENT_OTHERWISE: _(
+        "The run sent other values in this field than the draft would: what Onfido would say of these cannot be told."
+    ),
+    Limit.SPELLING_UNKNOWN: _(
+        "The output holds another spelling or another value than the user's; the run has not kept "
+        "by which spellings its value is recognized."
+    ),
 }
 
 

@@ -14,6 +14,7 @@ from enum import StrEnum
 
 from connector.domain.claims import DIFFERS, RUN_GONE, VALUE_CHANGED, comparison_key
 from connector.domain.environment import SANDBOX
+from connector.domain.messages import message as _
 from connector.domain.studio import OutputRole
 from connector.domain.verification import Verification, VerificationClaim
 from connector.domain.workflow_run import APPROVED, REVIEW, Comparison, RunSnapshot, is_final
@@ -113,60 +114,66 @@ class _Outcome:
 _OUTCOMES = {
     Rule.SANDBOX: _Outcome(
         None,
-        "It ran in Onfido's sandbox, where no document is looked at, and the provider's credentials are not known to "
-        "be for that: it verifies nothing.",
-        "It did not run in Onfido's sandbox, or the provider is there as well: its result counts.",
+        _(
+            "It ran in Onfido's sandbox, where no document is looked at, and the provider's credentials are not "
+            "known to be for that: it verifies nothing."
+        ),
+        _("It did not run in Onfido's sandbox, or the provider is there as well: its result counts."),
         SANDBOX,
         lambda facts: not facts.is_counted,
     ),
     Rule.VALUE_CHANGED: _Outcome(
         None,
-        "The user's value has changed since it was sent: the result is that of another value.",
-        "The user's value had not changed since it was sent.",
+        _("The user's value has changed since it was sent: the result is that of another value."),
+        _("The user's value had not changed since it was sent."),
         VALUE_CHANGED,
         lambda facts: facts.is_stale,
     ),
     Rule.CONSIDER: _Outcome(
         False,
-        "Onfido found that the value is not the document's: the claim is not verified, also where it was before.",
-        "Onfido found nothing against the value.",
+        _("Onfido found that the value is not the document's: the claim is not verified, also where it was before."),
+        _("Onfido found nothing against the value."),
         applies=lambda facts: facts.finding == Comparison.CONSIDER,
     ),
     Rule.CLEAR_AND_APPROVED: _Outcome(
         True,
-        "The value was found to be right, and the run was approved: the claim is verified for this value.",
-        "It takes a value that was found to be right and a run that was approved; one of the two is missing.",
+        _("The value was found to be right, and the run was approved: the claim is verified for this value."),
+        _("It takes a value that was found to be right and a run that was approved; one of the two is missing."),
         applies=lambda facts: facts.finding == Comparison.CLEAR and facts.is_approved,
     ),
     Rule.NOT_APPROVED: _Outcome(
         None,
-        "The value was found to be right, but the run was not approved: it verifies nothing.",
-        "The value was not found to be right.",
+        _("The value was found to be right, but the run was not approved: it verifies nothing."),
+        _("The value was not found to be right."),
         applies=lambda facts: facts.finding == Comparison.CLEAR,
     ),
     Rule.DIFFERS: _Outcome(
         None,
-        "The workflow's output holds another value than the user's: it verifies nothing.",
-        "The workflow's output holds no other value than the user's.",
+        _("The workflow's output holds another value than the user's: it verifies nothing."),
+        _("The workflow's output holds no other value than the user's."),
         applies=lambda facts: facts.finding == DIFFERS,
     ),
     Rule.UNIDENTIFIED: _Outcome(
         None,
-        "Onfido could not find or read the value: the run says nothing of it.",
-        "Onfido did not say that it could not read the value.",
+        _("Onfido could not find or read the value: the run says nothing of it."),
+        _("Onfido did not say that it could not read the value."),
         applies=lambda facts: facts.finding == Comparison.UNIDENTIFIED,
     ),
     Rule.NOT_COMPARED: _Outcome(
-        None, "The value was compared with nothing: the run says nothing of it.", applies=lambda facts: True
+        None, _("The value was compared with nothing: the run says nothing of it."), applies=lambda facts: True
     ),
     # Written where a verification ends without a result.
     Rule.RUN_GONE: _Outcome(
-        None, "Onfido does not know the run any more, so that it has no result: it verifies nothing.", status=RUN_GONE
+        None,
+        _("Onfido does not know the run any more, so that it has no result: it verifies nothing."),
+        status=RUN_GONE,
     ),
     Rule.RUN_ELSEWHERE: _Outcome(
         None,
-        "The run belongs to another environment of Onfido than the provider's credentials, so that its result cannot "
-        "be read: it verifies nothing.",
+        _(
+            "The run belongs to another environment of Onfido than the provider's credentials, so that its result "
+            "cannot be read: it verifies nothing."
+        ),
     ),
 }
 RULES = (
@@ -238,20 +245,21 @@ def _key(claim: VerificationClaim) -> str:
 
 def _run_in_words(verification: Verification) -> str:
     if not is_final(verification.status):
-        return f"The run has not ended: its status is {verification.status}."
+        return _("The run has not ended: its status is %(status)s.", status=verification.status)
     if verification.status == REVIEW and verification.decision is not None:
-        return f"The run ended in review, and an administrator decided: {verification.decision}."
+        return _("The run ended in review, and an administrator decided: %(decision)s.", decision=verification.decision)
     if verification.failure is not None:
-        return f"The verification ended without a result: {verification.failure}"
-    return f"The run ended with the status {verification.status}."
+        return _("The verification ended without a result: %(failure)s", failure=verification.failure)
+    return _("The run ended with the status %(status)s.", status=verification.status)
 
 
 def _finding_in_words(claim: VerificationClaim, verdict: Verdict) -> str:
-    where = f", at {verdict.found_at}" if verdict.found_at else ""
     if claim.is_stand_in:
-        return "The user had no value for this claim; what was sent in its place is not the user's."
+        return _("The user had no value for this claim; what was sent in its place is not the user's.")
+    place = verdict.found_at
+    finding = _("%(finding)s, at %(place)s", finding=verdict.finding, place=place) if place else verdict.finding
     if claim.output_role is OutputRole.VALUE:
-        return f"The value in the workflow's output, compared with the user's: {verdict.finding}{where}."
+        return _("The value in the workflow's output, compared with the user's: %(finding)s.", finding=finding)
     if claim.output_role is OutputRole.RESULT:
-        return f"The result in the workflow's output: {verdict.finding}{where}."
-    return f"Onfido's comparison of the applicant's {_key(claim)}: {verdict.finding}{where}."
+        return _("The result in the workflow's output: %(finding)s.", finding=finding)
+    return _("Onfido's comparison of the applicant's %(field)s: %(finding)s.", field=_key(claim), finding=finding)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from connector.domain.applicant import missing_of_address
 from connector.domain.claims import REQUIRED_FIELDS, comparison_key
 from connector.domain.environment import LIVE, SANDBOX
+from connector.domain.messages import joined
+from connector.domain.messages import message as _
 from connector.domain.provider import Provider
 from connector.domain.urls import UrlPolicy
 
@@ -17,14 +19,14 @@ REGION, TOKEN, ENVIRONMENT, WORKFLOW, CLAIMS, WEBHOOK, DELIVERY = (
 )
 MOST_COUNTED = 1000  # results of the sandbox: to count more would take longer the more there are
 _ABOUT_ENVIRONMENT = {
-    SANDBOX: "The token is for the sandbox: no document is really looked at.",
-    LIVE: "The token is for live: runs are paid for.",
+    SANDBOX: _("The token is for the sandbox: no document is really looked at."),
+    LIVE: _("The token is for live: runs are paid for."),
 }
 
-_DOCUMENT = "Compared with the document"
-_ADDRESS = "Compared with a proof of address, where the workflow asks for one"
-_OUTPUT = "Told by the workflow's output"
-_NOTHING = "Never verified, unless studio.outputClaims says which output of the workflow tells of it"
+_DOCUMENT = _("Compared with the document")
+_ADDRESS = _("Compared with a proof of address, where the workflow asks for one")
+_OUTPUT = _("Told by the workflow's output")
+_NOTHING = _("Never verified, unless studio.outputClaims says which output of the workflow tells of it")
 _COMPARED = {
     **dict.fromkeys(("first_name", "last_name", "date_of_birth"), _DOCUMENT),
     "address": _ADDRESS,
@@ -64,16 +66,16 @@ class Readiness:
 
 def not_checked(name: str, why: str) -> Check:
     """Create a check that was not made."""
-    return Check(name, None, f"not checked: {why}.")
+    return Check(name, None, _("not checked: %(why)s.", why=why))
 
 
 def check_environment(environment: str | None, sandbox_results: int = 0) -> Check:
     """Return the check that names the Onfido environment of the credentials, and what that means."""
     note = sandbox_note(sandbox_results)
     if environment is None:
-        why = "neither a token's prefix nor an applicant at Onfido tells it yet"
-        return not_checked(ENVIRONMENT, f"{why}. {note}".rstrip(". "))
-    return Check(ENVIRONMENT, True, f"{_ABOUT_ENVIRONMENT[environment]} {note}".rstrip())
+        check = not_checked(ENVIRONMENT, _("neither a token's prefix nor an applicant at Onfido tells it yet"))
+        return replace(check, detail=joined((check.detail, note)))
+    return Check(ENVIRONMENT, True, joined((_ABOUT_ENVIRONMENT[environment], note)))
 
 
 def sandbox_note(results: int) -> str:
@@ -81,25 +83,30 @@ def sandbox_note(results: int) -> str:
     if not results:
         return ""
     if results == 1:
-        return "1 verification of Onfido's sandbox verifies nothing now: its user can start again."
-    number = str(results) if results < MOST_COUNTED else f"{MOST_COUNTED} or more"
-    return f"{number} verifications of Onfido's sandbox verify nothing now: their users can start again."
+        return _("1 verification of Onfido's sandbox verifies nothing now: its user can start again.")
+    number = str(results) if results < MOST_COUNTED else _("%(number)s or more", number=MOST_COUNTED)
+    return _(
+        "%(number)s verifications of Onfido's sandbox verify nothing now: their users can start again.", number=number
+    )
 
 
 def check_claims(provider: Provider) -> Check:
     """Return the check that lists what verifies each claim; one that nothing verifies is reported, not failed."""
     if missing := [name for name in REQUIRED_FIELDS if name not in provider.claims.values()]:
-        detail = f"Onfido wants {' and '.join(missing)} with every applicant: map a claim to it."
+        names = " and ".join(missing)
+        detail = _("Onfido wants %(names)s with every applicant: map a claim to it.", names=names)
         return Check(CLAIMS, False, detail)
     if missing := missing_of_address(provider.claims.values()):
-        detail = (
-            f"Onfido takes an address with its postcode and its country only: map a claim to {' and '.join(missing)}."
+        names = " and ".join(missing)
+        detail = _(
+            "Onfido takes an address with its postcode and its country only: map a claim to %(names)s.", names=names
         )
         return Check(CLAIMS, False, detail)
     claims_by_source: dict[str, list[str]] = {_DOCUMENT: [], _ADDRESS: [], _OUTPUT: [], _NOTHING: []}
     for uri, by in _tellers(provider):
         claims_by_source[by].append(uri)
-    return Check(CLAIMS, True, " ".join(f"{by}: {', '.join(uris)}." for by, uris in claims_by_source.items() if uris))
+    lines = ((by, ", ".join(uris)) for by, uris in claims_by_source.items() if uris)
+    return Check(CLAIMS, True, joined(_("%(by)s: %(names)s.", by=by, names=names) for by, names in lines))
 
 
 def never_verified(provider: Provider) -> list[str]:
@@ -112,7 +119,9 @@ def webhook_objection(provider: Provider, url: str) -> str | None:
     is_simulated = provider.base_url.startswith("http://")
     if UrlPolicy(None, allows_http_loopback=is_simulated).objection(url) is None:
         return None
-    return f"Onfido posts to https only, not to {url}: set public_url to the https address that Onfido reaches."
+    return _(
+        "Onfido posts to https only, not to %(url)s: set public_url to the https address that Onfido reaches.", url=url
+    )
 
 
 def _tellers(provider: Provider) -> Iterator[tuple[str, str]]:

@@ -2,9 +2,9 @@
 
     user             what happened, and what to do now; never a cause that helps a forger, never a watchlist match
     administrator    what was found, or what is waited for
+    helps            of a claim: what the administrator can do so that it becomes verified
 
-The user's page, the console, the API and the command line take their sentences here. They are English; the console's
-catalogues translate them (`translated` marks them for that).
+The user's page, the console, the API and the command line take their sentences here, and have none of their own.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from connector.domain.claims import DIFFERS, RUN_GONE, VALUE_CHANGED, VERIFIED, WATCHLIST_MATCH
 from connector.domain.environment import LIVE, SANDBOX
+from connector.domain.messages import message as _
 from connector.domain.workflow_run import (
     ABANDONED,
     APPROVED,
@@ -30,63 +31,79 @@ from connector.domain.workflow_run import (
 
 @dataclass(frozen=True)
 class Reason:
-    """The two sentences about one state."""
+    """The sentences about one state."""
 
     user: str
     administrator: str
+    helps: str = ""
 
 
-def translated(text: str) -> str:
-    """Mark a sentence for the catalogues, and return it."""
-    return text
-
-
-_ = translated
 NOT_CHECKED = Reason(_("This has not been checked yet."), _("It was not verified yet."))
 NO_VALUE = Reason(
     _("Your profile has no entry for this, so that it cannot be checked."), _("The user has no value for it.")
 )
 _OTHER_VALUE = _("Your document shows something else. Compare your profile with it, then try again.")
+_AGAIN = _("Let the user verify again.")
+_CHECK_AGAIN = _("This could not be checked. Have it checked again.")
 OF_CLAIM: Mapping[str, Reason] = {
     VERIFIED: Reason(_("This is verified."), _("It is verified for the user's present value.")),
     Comparison.CLEAR: Reason(
-        _("This is not confirmed yet."), _("Onfido found it clear, but the run was not approved.")
+        _("This is not confirmed yet."),
+        _("It is the same as on the document, but the run was not approved."),
+        _("The value was right: let the user try again."),
     ),
-    Comparison.CONSIDER: Reason(_OTHER_VALUE, _("The document differs from it.")),
+    Comparison.CONSIDER: Reason(
+        _OTHER_VALUE,
+        _("The document differs from it."),
+        _(
+            "Compare the profile with the document. If the profile is wrong, correct it and let the user verify again. "
+            "If the document was misread, an administrator can vouch for the value, with a reason."
+        ),
+    ),
     Comparison.UNIDENTIFIED: Reason(
         _("This could not be read from your document. Try again with another one, or in better light."),
-        _("It could not be read from the document."),
+        _("It was not found on the document, or could not be read."),
+        _("Let the user try again with another document, in good light."),
     ),
     Comparison.NOT_COMPARED: Reason(
         _("This could not be checked with your document. You do not have to do anything."),
         _("Onfido did not compare it: check the mapping, and the comparison checks of the workflow."),
+        _(
+            "Turn on the comparison of this field in Onfido Studio, let the workflow's output hold it, and verify "
+            "again."
+        ),
     ),
-    DIFFERS: Reason(_OTHER_VALUE, _("The workflow's output holds another value.")),
+    DIFFERS: Reason(
+        _OTHER_VALUE,
+        _("The workflow's output holds another value."),
+        _("Compare the profile with the document; the user corrects the profile, or verifies again."),
+    ),
     VALUE_CHANGED: Reason(
         _("You have changed this since it was checked. Have it checked again."),
         _("Its value has changed since it was sent."),
+        _("The result is that of the former value: let the user verify again."),
     ),
     SANDBOX: Reason(
         _("This was checked as a test only. Have it checked again."),
         _("Its run was in Onfido's sandbox, which the provider's credentials are not for."),
+        _AGAIN,
     ),
     LIVE: Reason(
-        _("This could not be checked. Have it checked again."),
+        _CHECK_AGAIN,
         _("Its run was in Onfido's live environment, which the provider's credentials are not for."),
+        _AGAIN,
     ),
-    RUN_GONE: Reason(
-        _("This could not be checked. Have it checked again."), _("Onfido does not know its run any more.")
-    ),
+    RUN_GONE: Reason(_CHECK_AGAIN, _("Onfido does not know its run any more."), _AGAIN),
     # The user must not learn of a match: the same words as for a claim that was never checked.
     WATCHLIST_MATCH: Reason(NOT_CHECKED.user, _("It was withdrawn after a watchlist match: do not tell the user.")),
 }
 OF_RUN: Mapping[str, Reason] = {
     STARTING: Reason(
-        _("Your verification is being started. This takes a moment."), _("A verification is being started.")
+        _("Your verification is being started. This takes a moment."), _("The verification is being started at Onfido.")
     ),
     AWAITING_INPUT: Reason(
         _("Your verification is not finished. Continue where you left off."),
-        _("The run waits for the user, who has not sent everything."),
+        _("The run waits for the user, who has not sent everything yet."),
     ),
     AWAITING_CLIENT_INPUT: Reason(
         _("Your verification is being prepared. You do not have to do anything."),
@@ -94,23 +111,24 @@ OF_RUN: Mapping[str, Reason] = {
     ),
     PROCESSING: Reason(
         _("Your document is being checked. This usually takes less than three minutes; you may close this page."),
-        _("Onfido is checking what the user sent."),
+        _("Onfido is checking what the user has sent."),
     ),
-    APPROVED: Reason(
-        _("Your document was accepted."), _("The last run was approved, but not every claim was verified by it.")
-    ),
+    APPROVED: Reason(_("Your document was accepted."), _("The run was approved.")),
     DECLINED: Reason(
-        _("We could not verify you this time. You can try again with another document."),
-        _("The last run was declined."),
+        _("We could not verify you this time. You can try again with another document."), _("The run was declined.")
     ),
     REVIEW: Reason(
         _("A person is looking at your verification. Come back later for the result."),
-        _("The last run is in review: an administrator can decide on it."),
+        _("The run is in review: an administrator can decide on it."),
     ),
     ABANDONED: Reason(
-        _("The time for your verification is over. You can start again."), _("The user abandoned the last run.")
+        _("The time for your verification is over. You can start again."),
+        _("The user abandoned the run, or did not finish it in time."),
     ),
-    ERROR: Reason(_("Something went wrong on our side. Please try again."), _("The last run ended with an error.")),
+    ERROR: Reason(
+        _("Something went wrong on our side. Please try again."),
+        _("The run ended with an error, which is not the user's fault."),
+    ),
 }
 OTHER_RUN = Reason(
     _("Your verification is under way. You do not have to do anything."),

@@ -6,60 +6,73 @@ It is made here alone, for the API, the command line and the console. It names n
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import reduce
 
 from connector.domain import history
 from connector.domain.claims import VERIFIED
 from connector.domain.differences import REPLACED
 from connector.domain.history import SYSTEM, Change, name_of
+from connector.domain.messages import counted, marked
+from connector.domain.messages import message as _
 from connector.errors import message_of
 
 MOST_NAMED = 4  # things that a sentence names; the others are counted
 _PROPERTIES = {
-    "api_token": "the API token",
-    "client_id": "the client id",
-    "client_secret": "the client secret",
-    "webhook_token": "the webhook token",
-    "notice_secret": "the secret for notices",
-    "workflow_id": "the workflow",
-    "base_url": "the base URL",
-    "max_attempts": "the number of attempts",
-    "attempt_window": "the time for attempts",
-    "missing_name": "what stands for a missing name",
-    "accent_color": "the accent colour",
-    "is_enabled": "whether it is enabled",
-    "url": "the URL",
+    "api_token": _("the API token"),
+    "client_id": _("the client id"),
+    "client_secret": _("the client secret"),
+    "webhook_token": _("the webhook token"),
+    "notice_secret": _("the secret for notices"),
+    "workflow_id": _("the workflow"),
+    "base_url": _("the base URL"),
+    "max_attempts": _("the number of attempts"),
+    "attempt_window": _("the time for attempts"),
+    "missing_name": _("what stands for a missing name"),
+    "accent_color": _("the accent colour"),
+    "is_enabled": _("whether it is enabled"),
+    "url": _("the URL"),
 }
-_WEBHOOK = {"created": "registered the webhook", "repaired": "repaired the webhook", "removed": "removed the webhook"}
+_WEBHOOK = {
+    "created": _("registered the webhook"),
+    "repaired": _("repaired the webhook"),
+    "removed": _("removed the webhook"),
+}
 # By object and action; `name` is the object's, `who` the actor, `user` the user concerned.
 _PLAIN = {
-    (history.PROVIDER, history.ADDED): "{who} added the provider {name}.",
-    (history.PROVIDER, history.REMOVED): "{who} removed the provider {name} with all that was verified through it.",
-    (history.USER, history.ADDED): "{who} added the user {name}.",
-    (history.USER, history.REMOVED): "{who} removed the user {name} with all personal data.",
-    (history.USER, "watchlist_matches_updated"): "Onfido reported changed watchlist matches of the user {name}.",
-    (history.APPLICANT, "updated"): "{who} sent the present values of {user} to the applicant {name}.",
-    (history.APPLICANT, "deleted"): "{who} asked Onfido to delete the applicant {name} of {user}.",
-    (history.APPLICANT, "restored"): "{who} restored the applicant {name} of {user} at Onfido.",
-    (history.OUTBOX, "retried"): "{who} had the delivery {name} made again.",
-    (history.OUTBOX, "dropped"): "{who} dropped the delivery {name}: it will never be made.",
-    (history.EXPORT, history.EXPORTED): "{who} exported {name}.",
-    (history.FILE, history.READ): "{who} opened the file {name} of {user}.",
-    (history.EVENT, history.READ): "{who} read the body of the event {name}.",
-    (history.EVENT, history.REPLAYED): "{who} applied the event {name} again.",
-    (history.KEY, history.ADDED): "{who} put the signing key {name} into use.",
-    (history.KEY, history.REMOVED): "{who} revoked the signing key {name}.",
-    (history.VALUES, history.READ): "{who} read values of the user {name}.",
-    (history.ENDPOINT, history.ADDED): "{who} added the endpoint for notices {name}.",
-    (history.ENDPOINT, history.REMOVED): "{who} removed the endpoint for notices {name}.",
-    (history.ENDPOINT, "disabled"): "{who} disabled the endpoint for notices {name}: its application is gone.",
-    (history.ENDPOINT, "resent"): "{who} had the notices of the endpoint {name} sent again.",
-    (history.ENDPOINT, "secret_replaced"): "{who} replaced the secret of the endpoint for notices {name}.",
-    (history.ENDPOINT, "tested"): "{who} sent a test notice to the endpoint {name}.",
-    (history.CLIENT, history.ADDED): "{who} added the OpenID client {name}.",
-    (history.CLIENT, history.REMOVED): "{who} removed the OpenID client {name}.",
-    (history.CLIENT, "secret_replaced"): "{who} replaced the secret of the OpenID client {name}.",
-    (history.RUN, "orphaned"): "Onfido has the run {name}, which belongs to no verification.",
-    (history.RUN, "task_completed"): "{who} completed a task of the run {name}.",
+    (history.PROVIDER, history.ADDED): marked("%(who)s added the provider %(name)s."),
+    (history.PROVIDER, history.REMOVED): marked(
+        "%(who)s removed the provider %(name)s with all that was verified through it."
+    ),
+    (history.USER, history.ADDED): marked("%(who)s added the user %(name)s."),
+    (history.USER, history.REMOVED): marked("%(who)s removed the user %(name)s with all personal data."),
+    (history.USER, "watchlist_matches_updated"): marked(
+        "Onfido reported changed watchlist matches of the user %(name)s."
+    ),
+    (history.APPLICANT, "updated"): marked("%(who)s sent the present values of %(user)s to the applicant %(name)s."),
+    (history.APPLICANT, "deleted"): marked("%(who)s asked Onfido to delete the applicant %(name)s of %(user)s."),
+    (history.APPLICANT, "restored"): marked("%(who)s restored the applicant %(name)s of %(user)s at Onfido."),
+    (history.OUTBOX, "retried"): marked("%(who)s had the delivery %(name)s made again."),
+    (history.OUTBOX, "dropped"): marked("%(who)s dropped the delivery %(name)s: it will never be made."),
+    (history.EXPORT, history.EXPORTED): marked("%(who)s exported %(name)s."),
+    (history.FILE, history.READ): marked("%(who)s opened the file %(name)s of %(user)s."),
+    (history.EVENT, history.READ): marked("%(who)s read the body of the event %(name)s."),
+    (history.EVENT, history.REPLAYED): marked("%(who)s applied the event %(name)s again."),
+    (history.KEY, history.ADDED): marked("%(who)s put the signing key %(name)s into use."),
+    (history.KEY, history.REMOVED): marked("%(who)s revoked the signing key %(name)s."),
+    (history.VALUES, history.READ): marked("%(who)s read values of the user %(name)s."),
+    (history.ENDPOINT, history.ADDED): marked("%(who)s added the endpoint for notices %(name)s."),
+    (history.ENDPOINT, history.REMOVED): marked("%(who)s removed the endpoint for notices %(name)s."),
+    (history.ENDPOINT, "disabled"): marked(
+        "%(who)s disabled the endpoint for notices %(name)s: its application is gone."
+    ),
+    (history.ENDPOINT, "resent"): marked("%(who)s had the notices of the endpoint %(name)s sent again."),
+    (history.ENDPOINT, "secret_replaced"): marked("%(who)s replaced the secret of the endpoint for notices %(name)s."),
+    (history.ENDPOINT, "tested"): marked("%(who)s sent a test notice to the endpoint %(name)s."),
+    (history.CLIENT, history.ADDED): marked("%(who)s added the OpenID client %(name)s."),
+    (history.CLIENT, history.REMOVED): marked("%(who)s removed the OpenID client %(name)s."),
+    (history.CLIENT, "secret_replaced"): marked("%(who)s replaced the secret of the OpenID client %(name)s."),
+    (history.RUN, "orphaned"): marked("Onfido has the run %(name)s, which belongs to no verification."),
+    (history.RUN, "task_completed"): marked("%(who)s completed a task of the run %(name)s."),
 }
 
 
@@ -67,33 +80,42 @@ def sentence(change: Change) -> str:
     """Return an entry as a sentence."""
     plain = _PLAIN.get((change.subject, change.current))
     if plain is not None:
-        return plain.format(who=_who(change), name=change.name, user=_user(change))
+        return _(plain, who=_who(change), name=change.name or "", user=_user(change))
     compose = _COMPOSED.get(change.subject, _moved)
     return compose(change)
 
 
 def _who(change: Change) -> str:
     is_unnamed = change.actor in (None, "", SYSTEM)
-    return "The connector" if is_unnamed else name_of(change.actor or "")
+    return _("The connector") if is_unnamed else name_of(change.actor or "")
 
 
 def _user(change: Change) -> str:
-    return change.user_id or "a user"
+    return change.user_id or _("a user")
 
 
 def _of_configured(change: Change) -> str:
-    """Describe the change of a provider or an endpoint."""
-    changed = f"the {change.subject} {change.name}"
+    """Describe the change of a provider, an endpoint or a client."""
+    who, what = _who(change), _(_CONFIGURED[change.subject], name=change.name or "")
     if list(changes := change.changes or {}) == ["is_enabled"]:
-        return f"{_who(change)} {'enabled' if changes['is_enabled']['to'] else 'disabled'} {changed}."
-    return f"{_who(change)} {_deeds(change, changes)} of {changed}."
+        if changes["is_enabled"]["to"]:
+            return _("%(who)s enabled %(what)s.", who=who, what=what)
+        return _("%(who)s disabled %(what)s.", who=who, what=what)
+    return _("%(who)s %(deeds)s of %(what)s.", who=who, deeds=_deeds(change, changes), what=what)
+
+
+_CONFIGURED = {
+    history.PROVIDER: marked("the provider %(name)s"),
+    history.ENDPOINT: marked("the endpoint %(name)s"),
+    history.CLIENT: marked("the client %(name)s"),
+}
 
 
 def _deeds(change: Change, changes: Mapping[str, Mapping[str, object]]) -> str:
     by_verb: dict[str, dict[str, None]] = {}
     for name, difference in changes.items():
         by_verb.setdefault(_verb(difference), {})[_property(name)] = None
-    deeds = [f"{verb} {listed(names)}" for verb, names in by_verb.items()]
+    deeds: list[str] = [_(verb, what=listed(names)) for verb, names in by_verb.items()]
     if webhook := _WEBHOOK.get(str(change.detail.get("webhook"))):
         deeds.insert(0, webhook)
     return listed(deeds) or _known_by_name(change)
@@ -103,80 +125,120 @@ def _known_by_name(change: Change) -> str:
     """Return the deed where only the properties' names are known, as of entries from before they had more."""
     names = change.detail.get("properties", ())
     if names and all(name.startswith("previous_") for name in names):
-        return "ended the validity of the former webhook token"
-    return f"changed {listed(map(_property, names))}" if names else "saved the same configuration"
+        return _("ended the validity of the former webhook token")
+    return _(_CHANGED, what=listed(map(_property, names))) if names else _("saved the same configuration")
+
+
+_CHANGED, _REMOVED = marked("changed %(what)s"), marked("removed %(what)s")
 
 
 def _verb(difference: Mapping[str, object]) -> str:
     if difference["to"] == REPLACED:
-        return "replaced"
+        return marked("replaced %(what)s")
     if difference["to"] is None:
-        return "removed"
-    return "set" if difference["from"] is None else "changed"
+        return _REMOVED
+    return marked("set %(what)s") if difference["from"] is None else _CHANGED
 
 
 def _property(name: str) -> str:
-    whole, _, part = name.partition(".")
+    whole, _dot, part = name.partition(".")
     if whole == "claims" and part:
-        return f"the mapping of {_short(part)}"
-    return f"the Studio setting {part}" if part else _PROPERTIES.get(name, f"the {name.replace('_', ' ')}")
+        return _("the mapping of %(name)s", name=_short(part))
+    if part:
+        return _("the Studio setting %(name)s", name=part)
+    return _PROPERTIES.get(name) or _("the %(name)s", name=name.replace("_", " "))
 
 
 def _of_user(change: Change) -> str:
+    who, name, removed = _who(change), change.name or "", change.detail.get("removed", ())
     if change.current == history.UNLOCKED:
-        return f"{_who(change)} unlocked the user {change.name}: {change.detail.get('attempts')} attempts do not count."
-    removed = change.detail.get("removed", ())
+        return counted(
+            "%(who)s unlocked the user %(name)s: %(num)s attempt does not count.",
+            "%(who)s unlocked the user %(name)s: %(num)s attempts do not count.",
+            change.detail.get("attempts", 0),
+            who=who,
+            name=name,
+        )
     changed = [uri for uri in change.detail.get("claims", ()) if uri not in removed]
     deeds = [
-        f"{verb} {listed(map(_short, uris))}" for verb, uris in (("changed", changed), ("removed", removed)) if uris
+        _(verb, what=listed(map(_short, uris))) for verb, uris in ((_CHANGED, changed), (_REMOVED, removed)) if uris
     ]
-    return f"{_who(change)} {' and '.join(deeds) or 'changed nothing'} of the user {change.name}."
+    return _("%(who)s %(deeds)s of the user %(name)s.", who=who, deeds=listed(deeds) or _("changed nothing"), name=name)
 
 
 def _of_claim(change: Change) -> str:
-    claim = _short(change.name or "a claim")
+    claim, is_verified = _short(change.name) if change.name else _("a claim"), change.current == VERIFIED
     if change.cause in history.AUDITED:
-        state = "verified" if change.current == VERIFIED else f"not verified ({change.current})"
-        return f"{_who(change)} marked {claim} of {_user(change)} as {state}."
-    if change.current == VERIFIED:
-        return f"{claim} was verified."
-    state = "is no longer verified" if change.previous == VERIFIED else "is not verified"
-    return f"{claim} {state}: {change.current}."
+        text = (
+            marked("%(who)s marked %(claim)s of %(user)s as verified.")
+            if is_verified
+            else marked("%(who)s marked %(claim)s of %(user)s as not verified (%(state)s).")
+        )
+        return _(text, who=_who(change), claim=claim, user=_user(change), state=change.current)
+    if is_verified:
+        return _("%(claim)s was verified.", claim=claim)
+    if change.previous == VERIFIED:
+        return _("%(claim)s is no longer verified: %(state)s.", claim=claim, state=change.current)
+    return _("%(claim)s is not verified: %(state)s.", claim=claim, state=change.current)
 
 
 def _of_run(change: Change) -> str:
+    who, name = _who(change), change.name or ""
     if change.cause == history.DECIDED:
-        return f"{_who(change)} {change.current} the run {change.name} of {_user(change)} in review."
+        text = marked("%(who)s %(decision)s the run %(name)s of %(user)s in review.")
+        return _(text, who=who, decision=_DECISIONS.get(change.current, change.current), name=name, user=_user(change))
     if change.cause == history.INITIATED and change.actor:
-        return f"{_who(change)} started the run {change.name}: it is {change.current}."
+        return _("%(who)s started the run %(name)s: it is %(state)s.", who=who, name=name, state=change.current)
     return _moved(change)
 
 
+_DECISIONS = {"approved": _("approved"), "declined": _("declined")}
+
+
 def _moved(change: Change) -> str:
-    source = f" from {change.previous}" if change.previous else ""
-    return f"The {change.subject} {change.name or ''} went{source} to {change.current}.".replace("  ", " ")
+    what = f"{change.subject} {change.name or ''}".rstrip()
+    if change.previous:
+        return _(
+            "The %(what)s went from %(before)s to %(after)s.", what=what, before=change.previous, after=change.current
+        )
+    return _("The %(what)s went to %(after)s.", what=what, after=change.current)
 
 
 def _of_start(change: Change) -> str:
-    reason = f"{message_of(change.current)} ({change.current})"
-    return f"{_who(change)} could not start a verification of {_user(change)}: {reason}."
+    text = marked("%(who)s could not start a verification of %(user)s: %(reason)s (%(code)s).")
+    reason = _(message_of(change.current))
+    return _(text, who=_who(change), user=_user(change), reason=reason, code=change.current)
 
 
 def _of_request(change: Change) -> str:
-    reason = str(change.detail.get("reason") or message_of(change.current)).rstrip(".")
-    return f"{_who(change)} was refused {change.name}: {' '.join(filter(None, (reason, f'({change.current})')))}."
+    who, name = _who(change), change.name or ""
+    reason = str(change.detail.get("reason") or "").rstrip(".") or _(message_of(change.current))
+    if not reason:
+        return _("%(who)s was refused %(name)s: (%(code)s).", who=who, name=name, code=change.current)
+    return _(
+        "%(who)s was refused %(name)s: %(reason)s (%(code)s).", who=who, name=name, reason=reason, code=change.current
+    )
 
 
 def _of_settings(change: Change) -> str:
-    return f"The settings of {change.name} changed: {listed(change.changes or ()) or 'nothing that is shown'}."
+    names = listed(change.changes or ()) or _("nothing that is shown")
+    return _("The settings of %(name)s changed: %(names)s.", name=change.name or "", names=names)
 
 
 def listed(names: Iterable[str]) -> str:
     """Return names as words: `a, b and c`, of many the first ones and the number of the others."""
     known = list(names)
     if len(known) > MOST_NAMED:
-        known = [*known[: MOST_NAMED - 1], f"{len(known) - MOST_NAMED + 1} more"]
-    return " and ".join(filter(None, (", ".join(known[:-1]), *known[-1:])))
+        others = len(known) - MOST_NAMED + 1
+        known = [*known[: MOST_NAMED - 1], counted("%(num)s more", "%(num)s more", others)]
+    if not known:
+        return ""
+    *first, last = known
+    return _("%(first)s and %(last)s", first=reduce(_pair, first), last=last) if first else last
+
+
+def _pair(first: str, second: str) -> str:
+    return _("%(first)s, %(second)s", first=first, second=second)
 
 
 def _short(uri: str) -> str:

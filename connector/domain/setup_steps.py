@@ -12,8 +12,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from connector.domain.environment import LIVE, SANDBOX
-from connector.domain.events import NO_TOKEN, TOO_LARGE, WRONG_SIGNATURE, RefusedPosts
+from connector.domain.events import NO_SIGNATURE, NO_TOKEN, TOO_LARGE, WRONG_SIGNATURE, RefusedPosts
 from connector.domain.health import Health
+from connector.domain.messages import counted, joined
+from connector.domain.messages import message as _
 from connector.domain.provider import Provider
 from connector.domain.readiness import (
     REGION,
@@ -33,11 +35,13 @@ TODO, CHECKING, DONE, WARNING, FAILED, UNKNOWN, WAITS = (
 STATES = (TODO, CHECKING, DONE, WARNING, FAILED, UNKNOWN, WAITS)
 MOST_RUNS = 100  # the latest ones are looked at
 _CAUSES = {
-    WRONG_SIGNATURE: "signed with another token than the one that is registered here",
-    NO_TOKEN: "no webhook token is registered here",
-    TOO_LARGE: "larger than max_body_bytes",
+    WRONG_SIGNATURE: _("signed with another token than the one that is registered here"),
+    NO_TOKEN: _("no webhook token is registered here"),
+    NO_SIGNATURE: _("no signature"),
+    TOO_LARGE: _("larger than max_body_bytes"),
 }
-_UNKNOWN_ENVIRONMENT = "It cannot be told yet whether the credentials are for the sandbox or live."
+_UNREADABLE = _("no event of Onfido's")
+_UNKNOWN_ENVIRONMENT = _("It cannot be told yet whether the credentials are for the sandbox or live.")
 
 
 @dataclass(frozen=True)
@@ -88,7 +92,9 @@ def setup_steps(provider: Provider, facts: SetupFacts) -> tuple[Step, ...]:
 def headline(steps: Sequence[Step]) -> str:
     """Return how far the set-up is."""
     done = sum(step.state == DONE for step in steps)
-    return f"All {done} steps are done." if done == len(steps) else f"{done} of {len(steps)} steps are done."
+    if done == len(steps):
+        return _("All %(done)s steps are done.", done=done)
+    return _("%(done)s of %(all)s steps are done.", done=done, all=len(steps))
 
 
 State = tuple[str, str]
@@ -103,14 +109,14 @@ def _token(_provider: Provider, facts: SetupFacts) -> State:
 def _environment(provider: Provider, facts: SetupFacts) -> State:
     detail = check_environment(provider.environment).detail
     if provider.environment == SANDBOX:
-        return WARNING, f"{detail} Results of the sandbox verify nothing once the provider is live."
+        return WARNING, joined((detail, _("Results of the sandbox verify nothing once the provider is live.")))
     return (DONE, detail) if provider.environment == LIVE else (UNKNOWN, _UNKNOWN_ENVIRONMENT)
 
 
 def _workflow(_provider: Provider, facts: SetupFacts) -> State:
     state, text = _of_check(facts.health, facts.health.check(WORKFLOW))
     if state == DONE and facts.has_run:
-        return DONE, "A run of this workflow was started."
+        return DONE, _("A run of this workflow was started.")
     return state, text
 
 
@@ -121,15 +127,17 @@ def _webhook(_provider: Provider, facts: SetupFacts) -> State:
 def _of_check(health: Health, check: Check | None) -> State:
     """Return the state of what a check is about; where Onfido did not answer, what was known stays in the text."""
     if health.is_checking:
-        return CHECKING, "It is being checked." if check is None else f"It is being checked. Before: {check.detail}"
+        before = None if check is None else _("Before: %(detail)s", detail=check.detail)
+        return CHECKING, joined((_("It is being checked."), before or ""))
     if check is None:
-        return (UNKNOWN, "Onfido did not answer.") if health.is_answered is False else (TODO, "It was not checked yet.")
+        is_silent = health.is_answered is False
+        return (UNKNOWN, _("Onfido did not answer.")) if is_silent else (TODO, _("It was not checked yet."))
     if check.passed is None:
         return WAITS, _sentence(check.detail)
     if check.is_unanswered:
         return UNKNOWN, check.detail
     if health.is_answered is False:
-        return UNKNOWN, f"Onfido did not answer. When it last did: {check.detail}"
+        return UNKNOWN, _("Onfido did not answer. When it last did: %(detail)s", detail=check.detail)
     return (DONE if check.passed else FAILED), check.detail
 
 
@@ -138,20 +146,39 @@ def _events(_provider: Provider, facts: SetupFacts) -> State:
         facts.webhook_set_at is None or facts.last_event_at >= facts.webhook_set_at
     )
     if facts.ended_silently:
-        since = "since the last event" if has_come else "since the webhook was registered"
-        why = "a proxy or firewall may block what Onfido posts"
-        return WARNING, f"{_counted(facts.ended_silently, 'run')} ended without an event {since}: {why}."
-    if has_come:
-        return DONE, f"Onfido's last event came at {_time(facts.last_event_at)}."
+        return WARNING, joined((_silence(facts.ended_silently, has_come=has_come), _BLOCKED))
+    if has_come and facts.last_event_at is not None:
+        return DONE, _("Onfido's last event came at %(time)s.", time=facts.last_event_at)
     if facts.refused:
-        return FAILED, " ".join(map(_refusal, facts.refused))
-    return WAITS, "No event has come yet. The first one comes when a run ends."
+        return FAILED, joined(map(_refusal, facts.refused))
+    return WAITS, _("No event has come yet. The first one comes when a run ends.")
+
+
+_BLOCKED = _("A proxy or firewall may block what Onfido posts.")
+
+
+def _silence(runs: int, *, has_come: bool) -> str:
+    if has_come:
+        return counted(
+            "%(num)s run ended without an event since the last event.",
+            "%(num)s runs ended without an event since the last event.",
+            runs,
+        )
+    return counted(
+        "%(num)s run ended without an event since the webhook was registered.",
+        "%(num)s runs ended without an event since the webhook was registered.",
+        runs,
+    )
 
 
 def _refusal(refused: RefusedPosts) -> str:
-    cause = _CAUSES.get(refused.cause, "no signature" if refused.cause == "no_signature" else "no event of Onfido's")
-    posts = _counted(refused.number, "post")
-    return f"{posts} to the webhook {_were(refused.number)} refused, last at {_time(refused.last_at)}: {cause}."
+    return counted(
+        "%(num)s post to the webhook was refused, last at %(time)s: %(cause)s.",
+        "%(num)s posts to the webhook were refused, last at %(time)s: %(cause)s.",
+        refused.number,
+        time=refused.last_at,
+        cause=_CAUSES.get(refused.cause, _UNREADABLE),
+    )
 
 
 def _attributes(provider: Provider, _facts: SetupFacts) -> State:
@@ -159,66 +186,72 @@ def _attributes(provider: Provider, _facts: SetupFacts) -> State:
     if check.passed is False:
         return FAILED, check.detail
     if uris := never_verified(provider):
-        return WARNING, f"Nothing verifies {', '.join(uris)}, unless an output of the workflow is mapped to it."
+        names = ", ".join(uris)
+        return WARNING, _("Nothing verifies %(names)s, unless an output of the workflow is mapped to it.", names=names)
     return DONE, check.detail
 
 
 def _comparisons(_provider: Provider, facts: SetupFacts) -> State:
     if not facts.approved:
-        return WAITS, "No run was approved yet."
+        return WAITS, _("No run was approved yet.")
     if facts.compared:
-        return (
-            DONE,
-            f"Something was compared in {facts.compared} of the last {_counted(facts.approved, 'approved run')}.",
+        return DONE, counted(
+            "Something was compared in %(compared)s of the last %(num)s approved run.",
+            "Something was compared in %(compared)s of the last %(num)s approved runs.",
+            facts.approved,
+            compared=facts.compared,
         )
-    advice = "turn on Comparison Checks at Onfido, and let the workflow output data_comparison"
-    return FAILED, f"Nothing was compared in {_counted(facts.approved, 'approved run')}: {advice}."
+    return FAILED, joined((_nothing_compared(facts.approved), _COMPARE))
+
+
+_COMPARE = _("Turn on Comparison Checks at Onfido, and let the workflow output data_comparison.")
+
+
+def _nothing_compared(runs: int) -> str:
+    return counted(
+        "Nothing was compared in %(num)s approved run.", "Nothing was compared in %(num)s approved runs.", runs
+    )
 
 
 def _users(_provider: Provider, facts: SetupFacts) -> State:
+    if facts.has_users and facts.has_own_directory:
+        return DONE, _("The directory has users.")
     if facts.has_users:
-        where = "The directory has users." if facts.has_own_directory else "Users were found in the tenant's directory."
-        return DONE, where
+        return DONE, _("Users were found in the tenant's directory.")
     if facts.has_own_directory:
-        return TODO, "The directory is empty: import users, or connect a directory that has them."
-    return TODO, "No user was read from the tenant's directory yet: `connector check-settings` asks whether it answers."
+        return TODO, _("The directory is empty: import users, or connect a directory that has them.")
+    return TODO, _(
+        "No user was read from the tenant's directory yet: `connector check-settings` asks whether it answers."
+    )
 
 
 def _application(_provider: Provider, facts: SetupFacts) -> State | None:
     if not facts.endpoints:
         return None
     if facts.refusing:
-        what = _counted(facts.refusing, "endpoint")
-        return FAILED, f"{what} of {facts.endpoints} did not take the last notice: look at its deliveries."
+        return FAILED, counted(
+            "%(num)s endpoint of %(all)s did not take the last notice: look at its deliveries.",
+            "%(num)s endpoints of %(all)s did not take the last notice: look at their deliveries.",
+            facts.refusing,
+            all=facts.endpoints,
+        )
     if facts.was_told:
-        return DONE, "The application took a notice."
-    return TODO, "No notice was sent yet: send a test notice."
+        return DONE, _("The application took a notice.")
+    return TODO, _("No notice was sent yet: send a test notice.")
 
 
 _STEPS: Sequence[tuple[str, str, Callable[[Provider, SetupFacts], State | None]]] = (
-    ("token", "Onfido accepts the credentials", _token),
-    ("environment", "The environment is known", _environment),
-    ("workflow", "The workflow can be started", _workflow),
-    ("webhook", "The webhook is registered", _webhook),
-    ("events", "Onfido reaches the connector", _events),
-    ("attributes", "Attributes are mapped", _attributes),
-    ("comparisons", "Comparisons arrive", _comparisons),
-    ("users", "Users can be found", _users),
-    ("application", "The application is told", _application),
+    ("token", _("Onfido accepts the credentials"), _token),
+    ("environment", _("The environment is known"), _environment),
+    ("workflow", _("The workflow can be started"), _workflow),
+    ("webhook", _("The webhook is registered"), _webhook),
+    ("events", _("Onfido reaches the connector"), _events),
+    ("attributes", _("Attributes are mapped"), _attributes),
+    ("comparisons", _("Comparisons arrive"), _comparisons),
+    ("users", _("Users can be found"), _users),
+    ("application", _("The application is told"), _application),
 )
 NAMES = tuple(name for name, _, _ in _STEPS)
-
-
-def _counted(number: int, noun: str) -> str:
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
-
-
-def _were(number: int) -> str:
-    return "was" if number == 1 else "were"
-
-
-def _time(moment: datetime | None) -> str:
-    return "" if moment is None else f"{moment:%Y-%m-%d %H:%M} UTC"
 
 
 def _sentence(text: str) -> str:

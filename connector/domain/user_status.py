@@ -8,10 +8,11 @@ from datetime import datetime, timedelta
 
 from connector.domain.claims import Claim
 from connector.domain.history import Change
+from connector.domain.messages import joined, message
 from connector.domain.provider import Provider
 from connector.domain.reasons import reason_of_claim, reason_of_run
 from connector.domain.verification import Verification
-from connector.domain.workflow_run import is_final
+from connector.domain.workflow_run import APPROVED, STARTING, is_final
 from connector.errors import message_of
 
 REFUSED_STARTS_WINDOW = timedelta(minutes=10)  # in which Onfido may refuse as often as a provider allows attempts
@@ -52,21 +53,22 @@ class ProviderStatus:
             return None
         sentences = [self._main_reason()]
         if not self.provider.is_enabled:
-            sentences.append("The provider is disabled.")
+            sentences.append(message("The provider is disabled."))
         if self.next_attempt_at is not None:
-            sentences.append("The limit of attempts is reached.")
-        return " ".join(sentences)
+            sentences.append(message("The limit of attempts is reached."))
+        return joined(sentences)
 
     def _main_reason(self) -> str:
         run, refusal = self.last_run, self.last_refusal
         if run is not None and run.closed_at is None and run.run_id is not None:
-            return f"A verification is open: run {run.run_id}, status {run.status}."
+            text = reason_of_run(run.status).administrator
+            return joined((message("A verification is open: run %(run)s.", run=run.run_id), text))
         if refusal is not None and (run is None or refusal.at > run.created_at):
-            return f"The last start was refused: {describe_refusal(refusal)}."
+            return message("The last start was refused: %(why)s.", why=describe_refusal(refusal))
         if run is None:
-            return "No verification was started."
+            return message("No verification was started.")
         if run.closed_at is None:
-            return "A verification is being started."
+            return reason_of_run(STARTING).administrator
         return _final_reason(run, self.last_reasons)
 
 
@@ -88,15 +90,18 @@ def next_attempt_at(started: Sequence[datetime], provider: Provider, now: dateti
 
 def describe_refusal(refusal: Change) -> str:
     """Describe a start that was refused: its code, what that means, and the claims."""
-    claims = ", ".join(refusal.detail.get("claims", ()))
-    return f"{refusal.current} ({message_of(refusal.current)}){f' for {claims}' if claims else ''}"
-
-
-def _ended_as(run: Verification) -> str:
-    return f"The last run ended as {run.status}."
+    meaning, claims = message(message_of(refusal.current)), ", ".join(refusal.detail.get("claims", ()))
+    if claims:
+        return message("%(code)s (%(meaning)s) for %(claims)s", code=refusal.current, meaning=meaning, claims=claims)
+    return message("%(code)s (%(meaning)s)", code=refusal.current, meaning=meaning)
 
 
 def _final_reason(run: Verification, reasons: Sequence[str]) -> str:
-    sentence = reason_of_run(run.status, run.decision).administrator if is_final(run.status) else _ended_as(run)
+    if is_final(run.status):
+        sentence = reason_of_run(run.status, run.decision).administrator
+    else:
+        sentence = message("The last run ended as %(status)s.", status=run.status)
+    if (run.decision or run.status) == APPROVED:
+        sentence = joined((sentence, message("Not every attribute was verified by it.")))
     details = [*reasons, *([run.failure] if run.failure else [])]
-    return f"{sentence} {'; '.join(details).removesuffix('.')}." if details else sentence
+    return joined((sentence, f"{'; '.join(details).removesuffix('.')}." if details else ""))

@@ -37,7 +37,7 @@ def test_why_an_attribute_is_not_verified_is_explained(visit: Visit, place: Worl
     visitor = visit()
     page = visitor.open(f"/console/verifications/{verification_id}")
     expect(page.get_by_role("heading", name=user_id)).to_be_visible()
-    expect(page.get_by_text("Onfido approved the run. One attribute is not verified.")).to_be_visible()
+    expect(page.get_by_text("The run was approved. One attribute is not verified.")).to_be_visible()
     opened = page.locator("details.attr[open]")
     expect(opened).to_have_count(1)
     expect(opened).to_contain_text("Date of birth")
@@ -58,7 +58,7 @@ def test_an_open_verification_is_followed_to_its_end(visit: Visit, place: World)
     visitor.look(f"/console/verifications/{verification_id}", "verification-open")
     [verification] = world.verifications(user_id)
     world.outcome(verification.run_id or "", **DIFFERS)
-    expect(page.get_by_text("Onfido approved the run.").first).to_be_visible(timeout=60_000)
+    expect(page.get_by_text("The run was approved.").first).to_be_visible(timeout=60_000)
 
 
 def test_asking_onfido_again_applies_what_it_says(visit: Visit, place: World) -> None:
@@ -85,6 +85,8 @@ def test_a_review_is_decided_with_a_reason(visit: Visit, place: World) -> None:
     assert {each["name"] for each in seen if each["subject"] == "file"} == {
         *("passport-front.png", "passport-back.png", "selfie.png")
     }
+    expect(page.get_by_text("Verifies Given name, Last name, which Onfido found the same.")).to_be_visible()
+    expect(page.get_by_text("Stays unverified: Date of birth.")).to_be_visible()
     page.get_by_label("Approve").check()
     page.get_by_role("button", name="Decide for good").click()
     expect(page.get_by_role("alert")).to_contain_text("A reason is required")

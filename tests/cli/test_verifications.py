@@ -145,6 +145,8 @@ class TestShow:
         assert whole["tasksUnavailable"] is None
         for word in ("vip", "name_differs", whole["dashboardUrl"], "document_photo", "declined", LAST_NAME):
             assert word in text
+        for word in ("The run was declined.", "The document differs from it."):
+            assert word in text
         assert "breakdown" not in text, "the output is personal, and long"
 
     def test_scripts_get_what_the_api_answers(self, world: World, ann: Caller, run: Run) -> None:

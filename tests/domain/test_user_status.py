@@ -49,13 +49,13 @@ def test_a_status_that_is_not_known_is_named() -> None:
 
 def test_the_failure_of_an_attempt_is_told() -> None:
     run = verification("error", failure="The link has expired.")
-    assert reason(run) == "The last run ended with an error. The link has expired."
+    assert reason(run) == "The run ended with an error, which is not the user's fault. The link has expired."
 
 
 def test_an_attempt_without_a_run_is_being_started_unless_it_was_refused_since() -> None:
     run = verification(STARTING, closed=False)
     refusal = Change(NOW, "t", START, "OIDV-10046", REFUSED, detail={"claims": []})
-    assert reason(run) == "A verification is being started."
+    assert reason(run) == "The verification is being started at Onfido."
     assert reason(run, replace(refusal, at=NOW + timedelta(seconds=1))) == (
         "The last start was refused: OIDV-10046 (Onfido cannot be reached)."
     )

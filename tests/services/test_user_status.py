@@ -82,7 +82,9 @@ class TestWhy:
 
     def test_a_run_that_is_open(self, quiet: World) -> None:
         run_id = quiet.start(quiet.add_user())
-        assert status_of(quiet)["reason"] == f"A verification is open: run {run_id}, status awaiting_input."
+        assert status_of(quiet)["reason"] == (
+            f"A verification is open: run {run_id}. The run waits for the user, who has not sent everything yet."
+        )
 
     @pytest.mark.parametrize(
         ("ending", "words"),
@@ -99,7 +101,7 @@ class TestWhy:
         run_id = quiet.start(ann)
         quiet.outcome(run_id, status="declined", comparisons={}, reasons=["Document expired"])
         ann.verify(quiet.provider_id, "COMPLETED")
-        assert status_of(quiet)["reason"] == "The last run was declined. Document expired."
+        assert status_of(quiet)["reason"] == "The run was declined. Document expired."
         assert status_of(quiet)["lastRun"]["reasons"] == ["Document expired"]
 
     def test_each_claim_has_its_own_reason(self, quiet: World, run: Run) -> None:
@@ -115,7 +117,7 @@ class TestWhy:
             LAST_NAME: "The document differs from it.",
             BIRTH_DATE: "Onfido did not compare it: check the mapping, and the comparison checks of the workflow.",
         }
-        assert "not every claim" in status["reason"]
+        assert "Not every attribute" in status["reason"]
         table = run("user", "show", "ann").stdout
         assert all(reason in table for reason in reasons.values())
         assert "Anna" in table

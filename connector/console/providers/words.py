@@ -8,7 +8,6 @@ from flask_babel import gettext as _
 from flask_babel import lazy_gettext as _l
 
 from connector.console.words import State
-from connector.domain.dry_run import Limit
 from connector.domain.mapping import Flaw, MappingWarning, Source
 
 SOURCES: Mapping[str, State] = {
@@ -35,12 +34,6 @@ FIELDS: Mapping[str, object] = {
     "address.flat_number": _l("Flat number"),
     "location.country_of_residence": _l("Country of residence"),
     "location.ip_address": _l("IP address"),
-}
-LIMITS: Mapping[str, object] = {
-    Limit.REMOVED: _l("The draft does not verify it."),
-    Limit.NOT_REQUESTED: _l("The run was not asked to verify it."),
-    Limit.SENT_OTHERWISE: _l("The run sent other values in this field: what Onfido would say cannot be told."),
-    Limit.SPELLING_UNKNOWN: _l("The output has another spelling or value; the run has not kept which spellings match."),
 }
 
 

@@ -6,39 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from flask_babel import gettext as _
-from flask_babel import lazy_gettext as _l
 from flask_babel import ngettext
 
-from connector.console.words import RUN_STATES, State, attribute_state
+from connector.console.translations import say
+from connector.console.words import State, attribute_state, found_state
 from connector.domain.claims import Claim
-from connector.domain.judgement import FINDING, RUN, Explanation, Step
+from connector.domain.judgement import FINDING, RUN, Explanation, Rule, Step
+from connector.domain.reasons import reason_of_claim, reason_of_run
 from connector.domain.verification import VerificationClaim
 from connector.services.lookup.verifications import VerificationDetails
-
-SAYS = {
-    "clear": _l("Same as on the document, but the run was not approved."),
-    "consider": _l("The document says something else."),
-    "differs": _l("The workflow’s output holds another value."),
-    "unidentified": _l("Not found, or not readable, on this document."),
-    "not_compared": _l("Onfido compared nothing for it."),
-    "value_changed": _l("The value has changed since it was sent."),
-    "sandbox": _l("Checked in the sandbox, which proves nothing here."),
-    "watchlist_match": _l("Withdrawn after a watchlist match."),
-}
-HELPS = {
-    "consider": _l(
-        "Compare the profile with the document. If the profile is wrong, correct it and let the user verify again. If "
-        "the document was misread, an administrator can vouch for the value, with a reason."
-    ),
-    "differs": _l("Compare the profile with the document; the user corrects the profile, or verifies again."),
-    "unidentified": _l("Let the user try again with another document, in good light."),
-    "not_compared": _l(
-        "Turn on the comparison of this field in Onfido Studio, let the workflow’s output hold it, and verify again."
-    ),
-    "value_changed": _l("Let the user verify again: the result is that of the former value."),
-    "sandbox": _l("Verify again with a live provider."),
-    "clear": _l("The value was right, but the run was not approved: let the user try again."),
-}
 
 
 @dataclass(frozen=True)
@@ -52,17 +28,22 @@ class Link:
 
 @dataclass(frozen=True)
 class Attribute:
-    """An attribute as the page shows it; `others` are the rules that were tried before and do not apply."""
+    """An attribute as the page shows it; `others` are the rules that were tried before and do not apply.
+
+    `found` is what Onfido found, whatever the run's end; an approval of a run in review verifies what `may_verify`.
+    """
 
     uri: str
     state: State
-    says: object
+    says: str
     chain: Sequence[Link]
     others: Sequence[str]
-    helps: object
+    helps: str
     now: State | None
     is_verified: bool
     is_open: bool
+    found: State
+    may_verify: bool
 
 
 def attributes_of(details: VerificationDetails, explanations: Sequence[Explanation]) -> list[Attribute]:
@@ -89,19 +70,19 @@ def _attribute(explanation: Explanation, current: Claim | None) -> Attribute:
     claim, verdict = explanation.claim, explanation.verdict
     status = verdict.verification_status if verdict else None
     is_verified = bool(verdict and verdict.is_verified)
-    says = _("Same as on the document.") if is_verified else SAYS.get(status or "", "")
-    if verdict is None:
-        says = _("There is no result yet.")
+    reason = reason_of_claim(status, is_verified=is_verified)
     return Attribute(
         uri=claim.uri,
         state=attribute_state(status, is_verified=is_verified),
-        says=says,
+        says=reason.administrator if verdict else _("There is no result yet."),
         chain=[_sent(claim), *_links(explanation)],
         others=[each.text for each in explanation.steps if not each.applies],
-        helps="" if is_verified else HELPS.get(status or "", ""),
+        helps=reason.helps,
         now=_now(current, is_verified=is_verified),
         is_verified=is_verified,
         is_open=False,
+        found=found_state(verdict.finding if verdict else None),
+        may_verify=bool(verdict and verdict.rule is Rule.NOT_APPROVED),
     )
 
 
@@ -147,12 +128,9 @@ def _rule(explanation: Explanation, step: Step) -> Link:
 def sentence_of(details: VerificationDetails, attributes: Sequence[Attribute]) -> str:
     """Return the sentence that answers the page's question."""
     verification = details.listed.verification
+    first = say(reason_of_run(verification.status, verification.decision).administrator)
     if verification.closed_at is None:
-        return str(OPEN.get(verification.status, _("Onfido is working on it.")))
-    if verification.decision:
-        first = _("An administrator decided: %(decision)s.", decision=verification.decision)
-    else:
-        first = str(ENDED.get(verification.status) or RUN_STATES.get(verification.status, verification.status))
+        return str(first)
     missing = sum(not each.is_verified for each in attributes)
     if not missing:
         second = _("Every attribute that was asked for is verified.")
@@ -161,18 +139,3 @@ def sentence_of(details: VerificationDetails, attributes: Sequence[Attribute]) -
     else:
         second = ngettext("One attribute is not verified.", "%(num)s attributes are not verified.", missing)
     return f"{first} {second}"
-
-
-OPEN = {
-    "starting": _l("It is being started at Onfido."),
-    "awaiting_input": _l("The user has the link, and has not sent everything yet."),
-    "awaiting_client_input": _l("Onfido waits for data of the application."),
-    "processing": _l("Onfido is checking what the user has sent."),
-}
-ENDED = {
-    "approved": _l("Onfido approved the run."),
-    "declined": _l("Onfido declined the run."),
-    "review": _l("The run waits for a decision: its user cannot go on until somebody decides."),
-    "abandoned": _l("The user did not finish in time."),
-    "error": _l("It ended in a technical error, which is not the user’s fault."),
-}

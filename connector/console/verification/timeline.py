@@ -15,19 +15,11 @@ from connector.console.formats import claim_name
 from connector.console.words import State, attribute_state, delivery_state, run_state
 from connector.domain.claims import VERIFIED
 from connector.domain.history import AUDITED, CLAIM, DECIDED, FILE, INITIATED, RUN, SYSTEM, Change, name_of
+from connector.domain.reasons import OF_RUN
 from connector.domain.sentences import sentence
 from connector.services.application.deliveries import StoredDelivery
 from connector.services.lookup.verifications import VerificationDetails
 
-RUN_SENTENCES = {
-    "awaiting_input": _l("Onfido started the run; it waits for the user’s photos."),
-    "processing": _l("Onfido began to check what the user had sent."),
-    "approved": _l("Onfido approved the run."),
-    "declined": _l("Onfido declined the run."),
-    "review": _l("The run ended in review: it waits for a decision."),
-    "abandoned": _l("The user did not finish in time; Onfido ended the run."),
-    "error": _l("The run ended in an error."),
-}
 CAUSES = {
     "webhook": _l("Onfido’s event"),
     "initiated": "",
@@ -117,9 +109,9 @@ def _moment(change: Change) -> Moment:
         state = attribute_state(change.current, is_verified=False)
         text = _("%(name)s is not verified: %(state)s.", name=claim_name(change.name or ""), state=state.text)
         return Moment(change.at, state.kind, state.icon, text, by)
-    if change.subject == RUN and change.cause != DECIDED and change.current in RUN_SENTENCES:
+    if change.subject == RUN and change.cause != DECIDED and change.current in OF_RUN:
         state = run_state(change.current)
-        return Moment(change.at, state.kind, state.icon, str(RUN_SENTENCES[change.current]), by)
+        return Moment(change.at, state.kind, state.icon, OF_RUN[change.current].administrator, by)
     kind, icon = _mark(change)
     return Moment(change.at, kind, icon, sentence(change), by)
 

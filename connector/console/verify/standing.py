@@ -8,7 +8,8 @@ from datetime import datetime
 
 from flask_babel import gettext, lazy_gettext
 
-from connector.console.words import State
+from connector.console.translations import say
+from connector.console.words import State, attribute_state
 from connector.domain.claims import WATCHLIST_MATCH
 from connector.domain.reasons import NOT_CHECKED, reason_of_claim, reason_of_run
 from connector.domain.user_status import ClaimStatus, ProviderStatus
@@ -125,7 +126,7 @@ _RULES: Sequence[tuple[str, _Rule]] = (
 def _sentence(state: str, run: Verification | None) -> str:
     """Return what to say: of the run where it decides the state, else of the state."""
     if run is not None and state in (WAITING, CHECKING, RETRY, IN_REVIEW):
-        return str(gettext(reason_of_run(run.status, run.decision).user))
+        return str(say(reason_of_run(run.status, run.decision).user))
     return str(_SENTENCES[state])
 
 
@@ -133,7 +134,7 @@ def _item(claim: ClaimStatus) -> Item:
     """Return an attribute; one that was withdrawn after a watchlist match looks as if it was never checked."""
     status = None if claim.verification_status == WATCHLIST_MATCH else claim.verification_status
     reason = reason_of_claim(status, is_verified=claim.is_verified)
-    return Item(claim.uri, _badge(status, is_verified=claim.is_verified), gettext(reason.user))
+    return Item(claim.uri, _badge(status, is_verified=claim.is_verified), str(say(reason.user)))
 
 
 def _badge(status: str | None, *, is_verified: bool) -> State:
@@ -141,13 +142,9 @@ def _badge(status: str | None, *, is_verified: bool) -> State:
         return State("good", "check-lg", gettext("Verified"))
     if reason_of_claim(status, is_verified=False) is NOT_CHECKED:
         return State("none", "dash-lg", gettext("Not checked"))
-    kind, icon, text = _WORDS.get(status or "", ("none", "dash-lg", _l("Not confirmed")))
-    return State(kind, icon, str(text))
+    if status in _TOLD:
+        return attribute_state(status, is_verified=False)
+    return State("none", "dash-lg", gettext("Not confirmed"))
 
 
-_WORDS: Mapping[str, tuple[str, str, object]] = {
-    "consider": ("bad", "x-lg", _l("Differs")),
-    "differs": ("bad", "x-lg", _l("Differs")),
-    "unidentified": ("wait", "question-lg", _l("Not readable")),
-    "value_changed": ("wait", "arrow-repeat", _l("Changed since")),
-}
+_TOLD = ("consider", "differs", "unidentified", "value_changed")  # what the user can do something about

@@ -1,0 +1,60 @@
+"""All texts of the pages, those of the rules included: the catalogue that translators begin with.
+
+python -m connector.console.catalogue > messages.pot
+"""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+from babel.messages.catalog import Catalog
+from babel.messages.extract import extract_from_file
+from babel.messages.pofile import write_po
+
+from connector.errors import Code
+
+PACKAGE = Path(__file__).parent.parent
+ROOMS = ("console", "oidc", "domain")
+KEYWORDS: dict[str, Any] = {
+    **dict.fromkeys(("_", "_l", "gettext", "lazy_gettext", "message", "marked")),
+    **dict.fromkeys(("ngettext", "counted"), (1, 2)),
+}
+_METHODS = {".py": "python", ".html": "jinja2.ext:babel_extract"}
+
+Text = str | tuple[str, ...]
+
+
+def texts(files: Iterable[Path] | None = None) -> Iterator[Text]:
+    """Yield the texts of files; without any, those of all pages. One that counts comes with its plural."""
+    for path in _files() if files is None else files:
+        for _line, text, _comments, _context in extract_from_file(_METHODS[path.suffix], path, keywords=KEYWORDS):
+            yield text
+    if files is None:
+        yield from codes()
+
+
+def codes() -> set[str]:
+    """Return what the error codes mean."""
+    return {code.message for code in Code}
+
+
+def template() -> str:
+    """Return the catalogue, without translations."""
+    catalogue = Catalog(project="Onfido IdVP connector", fuzzy=False, charset="utf-8")
+    for text in sorted(set(texts()), key=str):
+        catalogue.add(text)
+    written = io.BytesIO()
+    write_po(written, catalogue, omit_header=True, width=0)
+    return written.getvalue().decode()
+
+
+def _files() -> Iterator[Path]:
+    for room in ROOMS:
+        yield from sorted(each for each in (PACKAGE / room).rglob("*") if each.suffix in _METHODS)
+
+
+if __name__ == "__main__":
+    print(template(), end="")  # noqa: T201  it is what the command is for
