@@ -6,6 +6,7 @@ python -m connector.console.catalogue > messages.pot
 from __future__ import annotations
 
 import io
+import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -57,4 +58,4 @@ def _files() -> Iterator[Path]:
 
 
 if __name__ == "__main__":
-    print(template(), end="")  # noqa: T201  it is what the command is for
+    sys.stdout.write(template())
