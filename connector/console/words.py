@@ -109,7 +109,7 @@ def attribute_state(status: str | None, *, is_verified: bool) -> State:
     return ATTRIBUTE_STATES.get(status) or State("none", "question-lg", status)
 
 
-def found_state(finding: str | None) -> State:
+def finding_state(finding: str | None) -> State:
     """Return how a finding of Onfido's is shown, whatever became of it."""
     return ATTRIBUTE_STATES.get(finding or "") or State("none", "dash-lg", _("Not checked yet"))
 

@@ -9,7 +9,7 @@ from flask_babel import gettext as _
 from flask_babel import ngettext
 
 from connector.console.translations import say
-from connector.console.words import State, attribute_state, found_state
+from connector.console.words import State, attribute_state, finding_state
 from connector.domain.claims import Claim
 from connector.domain.judgement import FINDING, RUN, Explanation, Rule, Step
 from connector.domain.reasons import reason_of_claim, reason_of_run
@@ -30,7 +30,7 @@ class Link:
 class Attribute:
     """An attribute as the page shows it; `others` are the rules that were tried before and do not apply.
 
-    `found` is what Onfido found, whatever the run's end; an approval of a run in review verifies what `may_verify`.
+    `finding` is what Onfido found, whatever the run's end; an approval of a run in review verifies what `may_verify`.
     """
 
     uri: str
@@ -42,7 +42,7 @@ class Attribute:
     now: State | None
     is_verified: bool
     is_open: bool
-    found: State
+    finding: State
     may_verify: bool
 
 
@@ -81,7 +81,7 @@ def _attribute(explanation: Explanation, current: Claim | None) -> Attribute:
         now=_now(current, is_verified=is_verified),
         is_verified=is_verified,
         is_open=False,
-        found=found_state(verdict.finding if verdict else None),
+        finding=finding_state(verdict.finding if verdict else None),
         may_verify=bool(verdict and verdict.rule is Rule.NOT_APPROVED),
     )
 
