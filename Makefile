@@ -71,7 +71,7 @@ format: $(READY)
 COMPILE := $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe --no-header --no-annotate \
     --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --constraint deploy/constraints.txt
 DECLARED := import tomllib; d = tomllib.load(open('pyproject.toml', 'rb')); p = d['project']; \
-    print('\n'.join(p['dependencies'] + p['optional-dependencies']['postgresql'] + d['dependency-groups']['dev']))
+    print('\n'.join(p['dependencies'] + sum(p['optional-dependencies'].values(), []) + d['dependency-groups']['dev']))
 GROUP := import sys, tomllib; \
     print('\n'.join(tomllib.load(open('pyproject.toml', 'rb'))['dependency-groups'][sys.argv[1]]))
 
@@ -81,10 +81,10 @@ lock:
 	rm -rf $(VENV)
 	$(PYTHON) -m venv $(VENV)
 	$(PIP) install --upgrade pip
-	$(PIP) install --editable '.[postgresql]' --group dev
+	$(PIP) install --editable '.[opentelemetry,postgresql]' --group dev
 	$(BIN)/python -m pip freeze --exclude-editable > deploy/constraints.txt
 	$(PIP) install pip-tools
-	$(COMPILE) --extra postgresql --output-file deploy/requirements.txt pyproject.toml
+	$(COMPILE) --all-extras --output-file deploy/requirements.txt pyproject.toml
 	$(BIN)/python -c "$(DECLARED)" | $(COMPILE) --output-file deploy/requirements-dev.txt -
 	$(BIN)/python -c "$(GROUP)" build | $(COMPILE) --output-file deploy/requirements-build.txt -
 	$(BIN)/python -c "$(GROUP)" deploy | $(COMPILE) --output-file deploy/requirements-deploy.txt -
