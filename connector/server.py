@@ -20,7 +20,7 @@ from gunicorn.errors import HaltServer
 from gunicorn.http.errors import ParseException
 from werkzeug.exceptions import BadRequest
 
-from connector import startup, telemetry
+from connector import startup, telemetry, tracing
 from connector.access.development import check_access_configured, trusted_issuers
 from connector.api import shares, traffic
 from connector.app import create_app
@@ -104,6 +104,7 @@ class _Server(BaseApplication):  # type: ignore[misc]
         _Arbiter(self).run()
 
     def load(self) -> Flask:
+        tracing.begin(SERVE)  # in each process: threads do not survive a fork
         app = create_app(self._settings)
         shares.install(app, self._settings.threads)
         app.register_error_handler(ParseException, lambda _: app.handle_http_exception(BadRequest()))
@@ -186,6 +187,7 @@ def _stop_relay(_server: Any, worker: Any) -> None:
         heartbeat.stop()
     if relay := getattr(worker, "relay", None):
         relay.stop(worker.cfg.graceful_timeout)
+    tracing.end()
 
 
 def _forget_metrics(_server: Any, worker: Any) -> None:

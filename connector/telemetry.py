@@ -29,9 +29,9 @@ _SECRET_KEY = re.compile(r"token|secret|password|authorization|encryption_key|si
 _TRACEBACKS = structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False))
 
 
-def new_trace_id(given: str | None) -> str:
-    """Return the caller's correlation id if it is well formed, or a new one."""
-    return given if given and _SANE_TRACE_ID.fullmatch(given) else str(uuid.uuid4())
+def new_trace_id(given: str | None, of_span: str = "") -> str:
+    """Return the caller's correlation id if it is well formed, or the request's span's, or a new one."""
+    return given if given and _SANE_TRACE_ID.fullmatch(given) else of_span or str(uuid.uuid4())
 
 
 def configure_logging(level: str, log_format: str) -> None:

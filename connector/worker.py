@@ -10,7 +10,7 @@ from socket import socket
 
 import structlog
 
-from connector import telemetry
+from connector import telemetry, tracing
 from connector.bootstrap import Services, create_services
 from connector.heartbeat import WORKER, Heartbeat
 from connector.listening import take_port
@@ -68,6 +68,8 @@ def run(read: Callable[[], Settings]) -> None:
         signals: SimpleQueue[int] = SimpleQueue()
         for each in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
             signal.signal(each, lambda number, _: signals.put(number))
+        tracing.begin(WORKER)
+        stack.callback(tracing.end)
         worker = Worker(create_services(settings))
         stack.callback(worker.stop)
         if port:

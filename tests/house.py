@@ -28,7 +28,7 @@ def room(ours: str = "", others: str = "") -> Room:
     return Room(frozenset(ours.split()), frozenset(others.split()))
 
 
-_FLOOR = "errors telemetry metrics domain"
+_FLOOR = "errors telemetry metrics tracing domain"
 _CELLAR = f"{_FLOOR} store directory onfido services"
 _LIBRARIES = "sqlalchemy structlog"
 
@@ -40,6 +40,7 @@ HOUSE: Mapping[str, Room] = {
     "shipped": room(),
     "telemetry": room("errors", "structlog"),
     "metrics": room("errors", "prometheus_client structlog"),
+    "tracing": room(others="opentelemetry structlog"),
     "metrics_directory": room("private_file"),
     "private_file": room("errors"),
     "listening": room("errors"),
@@ -47,8 +48,8 @@ HOUSE: Mapping[str, Room] = {
     "startup": room("bootstrap domain services settings", "click structlog"),
     "domain": room("errors"),
     "settings": room("errors domain private_file"),
-    "http": room("errors telemetry domain", "certifi requests standardwebhooks structlog urllib3"),
-    "onfido": room("errors telemetry metrics domain", "pycountry requests structlog urllib3"),
+    "http": room("errors telemetry tracing domain", "certifi requests standardwebhooks structlog urllib3"),
+    "onfido": room("errors telemetry metrics tracing domain", "pycountry requests structlog urllib3"),
     "access": room(f"{_FLOOR} http private_file settings", "authlib flask joserfc structlog"),
     "store": room(f"{_FLOOR} private_file", "alembic cryptography psycopg sqlalchemy"),
     "directory": room(f"{_FLOOR} store http shipped", "sqlalchemy"),
@@ -98,7 +99,7 @@ HOUSE: Mapping[str, Room] = {
     "reloading": room("errors settings", "structlog"),
     "worker": room(
         "bootstrap errors heartbeat listening metrics probes relay reloading services services.upkeep settings store "
-        "telemetry",
+        "telemetry tracing",
         "structlog",
     ),
     "api": room(
@@ -121,7 +122,7 @@ HOUSE: Mapping[str, Room] = {
     "serving": room("telemetry", "gunicorn structlog werkzeug"),
     "server": room(
         "access api app bootstrap domain heartbeat listening metrics private_file reloading serving settings startup "
-        "telemetry worker",
+        "telemetry tracing worker",
         "flask gunicorn structlog werkzeug",
     ),
     "cli": room(

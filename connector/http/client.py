@@ -20,11 +20,13 @@ import socket
 import ssl
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
+from http import HTTPStatus
 from types import MappingProxyType, TracebackType
 from urllib.parse import SplitResult, unquote, urlsplit
 
+from connector import tracing
 from connector.errors import ConnectorError
 from connector.http.sockets import Deadline, Network, Reach, Refused, connect, start_tls, tls_context
 
@@ -127,14 +129,16 @@ class HttpClient:
         parts = _split(url)
         host = parts.netloc
         sent = {"User-Agent": USER_AGENT, "Accept-Encoding": "identity", "Connection": "close", **headers}
-        with _failures(host):
+        with _traced(method, parts) as span, _failures(host):
             connection = self._connection(parts, Deadline(seconds))
             try:
-                connection.request(method, _target(parts), body=body, headers=sent)
-                return Answer(connection, connection.getresponse(), host)
+                connection.request(method, _target(parts), body=body, headers={**sent, **span.headers})
+                answer = Answer(connection, connection.getresponse(), host)
             except BaseException:
                 connection.close()
                 raise
+            span.answered(answer.status, is_failure=answer.status >= HTTPStatus.BAD_REQUEST)
+            return answer
 
     def post(self, url: str, headers: Mapping[str, str], body: bytes) -> tuple[int, str]:
         """Post a body and return the answer's status and correlation id; raise `ExchangeError`."""
@@ -218,6 +222,11 @@ def _split(url: str) -> SplitResult:
     if parts.scheme not in PORTS or not parts.hostname or parts.username or parts.password:
         raise ExchangeError(parts.hostname or "The address", "it must be an https URL without credentials")
     return parts
+
+
+def _traced(method: str, parts: SplitResult) -> AbstractContextManager[tracing.Span]:
+    """Open a span of an exchange up to the answer's head: of the address only the host, for a path may name a user."""
+    return tracing.call(method, {"http.request.method": method, "server.address": parts.hostname or ""})
 
 
 def _target(parts: SplitResult) -> str:

@@ -1,13 +1,14 @@
-"""Measuring calls to Onfido: which endpoint, how it ended, how long it took with the wait for its turn."""
+"""Measuring and tracing calls to Onfido: which endpoint, how it ended, how long it took with the wait for its turn."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from http import HTTPStatus
 from urllib.parse import urlsplit
 
-from connector import metrics
+from connector import metrics, tracing
 from connector.errors import Code, OnfidoError
 
 # The words of Onfido's paths. All else in a path is an id, of which there are too many to count by.
@@ -29,6 +30,12 @@ def endpoint(method: str, url: str) -> str:
         return "other"
     words = [segment if segment in WORDS else "{id}" for segment in segments[beginning:][:4]]
     return f"{method} {'/'.join(words)}"
+
+
+def traced(method: str, url: str) -> AbstractContextManager[tracing.Span]:
+    """Open a span of a call: of its address only the host and the endpoint."""
+    facts = {"http.request.method": method, "server.address": urlsplit(url).hostname or ""}
+    return tracing.call(f"Onfido {endpoint(method, url)}", facts)
 
 
 class Measured:

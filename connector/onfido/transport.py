@@ -34,7 +34,7 @@ from connector.onfido.budget import Budget, SharedLimit
 from connector.onfido.decoding import read_pieces
 from connector.onfido.failures import UNREACHABLE_RETRY_AFTER, failure, unreachable
 from connector.onfido.headers import http_date, retry_after
-from connector.onfido.measuring import Measured
+from connector.onfido.measuring import Measured, traced
 from connector.onfido.pacing import Circuit, HeldBackError, Pace, Queue, RateLimit, Recent
 from connector.onfido.sessions import Session, looking
 from connector.onfido.storage import Storage
@@ -222,7 +222,14 @@ class Transport:
         return answer
 
     def _ask(self, call: Call) -> Answer:
+        with traced(call.method, call.url) as span:
+            answer = self._ask_traced(call, span.headers)
+            span.answered(answer.status, is_failure=answer.status >= HTTPStatus.BAD_REQUEST)
+            return answer
+
+    def _ask_traced(self, call: Call, headers: Mapping[str, str]) -> Answer:
         connect_timeout, read_timeout = self._timeouts(call)
+        accepted = {} if call.accept is None else {"Accept": call.accept}
         try:
             with ExitStack() as stack, looking(partial(self._check_time, call)):
                 response = self._session.request(
@@ -231,7 +238,7 @@ class Transport:
                     params=call.params,
                     json=call.fields,
                     data=call.form,
-                    headers=None if call.accept is None else {"Accept": call.accept},
+                    headers={**accepted, **headers},
                     auth=call.auth,
                     timeout=(connect_timeout, read_timeout),
                     allow_redirects=False,

@@ -12,6 +12,7 @@ import random
 import time
 import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -19,7 +20,7 @@ from typing import Any, Generic, TypeVar
 
 import structlog
 
-from connector import metrics
+from connector import metrics, tracing
 from connector.domain.answered import Answered
 from connector.errors import ConnectorError, DirectoryError, OnfidoError
 from connector.services import origin
@@ -30,6 +31,7 @@ from connector.store.outbox import Delivery, OutboxRow, Payload
 from connector.store.pages import Position
 from connector.store.sealed import delivery_answer
 from connector.store.vault import Vault
+from connector.telemetry import trace_id
 
 log = structlog.get_logger(__name__)
 
@@ -166,12 +168,17 @@ class Outbox:
 
     def _deliver(self, delivery: Delivery, owner: str) -> bool:
         """Deliver a row; what failed or was answered is recorded at once, any other success by the caller."""
+        with _traced(delivery) as span:
+            return self._deliver_traced(delivery, owner, span)
+
+    def _deliver_traced(self, delivery: Delivery, owner: str, span: tracing.Span) -> bool:
         began = time.monotonic()
         try:
             _check_hope(delivery)
             with origin.through(origin.WORKER):
                 answered = self._handlers[delivery.kind].handle(_fields(delivery))
         except Exception as error:  # noqa: BLE001  the border: whatever a delivery raises is noted on its row
+            span.failed(error)
             self._note_failure(delivery, owner, error)
             _measure(delivery, "dead" if _is_hopeless(delivery, error) else "failed", began)
             return False
@@ -208,6 +215,22 @@ class Outbox:
             exc_info=None if isinstance(error, ConnectorError | Undeliverable) else error,
             reason=history[-1]["reason"],
         )
+
+
+@contextmanager
+def _traced(delivery: Delivery) -> Iterator[tracing.Span]:
+    """Continue the trace of what queued a delivery, also in the log lines and in the history."""
+    parent = {} if delivery.traceparent is None else {tracing.TRACEPARENT: delivery.traceparent}
+    facts: tracing.Attributes = {
+        "connector.delivery.id": delivery.delivery_id,
+        "connector.delivery.attempt": delivery.attempts,
+    }
+    with tracing.root(tracing.Kind.CONSUMER, f"deliver {delivery.kind}", facts, parent) as span:
+        token = trace_id.set(span.trace_id)
+        try:
+            yield span
+        finally:
+            trace_id.reset(token)
 
 
 def stamp(dedupe_key: str, now: datetime) -> tuple[str, str]:

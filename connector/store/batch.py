@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, overload
 from sqlalchemy import Connection, Insert, bindparam
 from sqlalchemy.exc import InvalidRequestError
 
+from connector import tracing
 from connector.store.compiled import HAS_VALUES, compile_statement
 
 if TYPE_CHECKING:
@@ -244,8 +245,9 @@ def _execute_on_sqlite(connection: Connection, answer: Answer) -> None:
     driver: Any = connection.connection.dbapi_connection
     compiled = compile_statement(answer.statement, answer.parameters, connection.dialect)
     try:
-        cursor = driver.execute(*compiled.bind(answer.parameters))
-        rows = cursor.fetchall() if compiled.row else ()
+        with tracing.statements("sqlite", lambda: [compiled.text]):
+            cursor = driver.execute(*compiled.bind(answer.parameters))
+            rows = cursor.fetchall() if compiled.row else ()
     except connection.dialect.loaded_dbapi.Error as error:
         connection._handle_dbapi_exception(error, None, None, None, None)
     answer.receive(partial(compiled.read, rows), len(rows) if compiled.row else cursor.rowcount)
@@ -261,7 +263,8 @@ def _send_together(connection: Connection, waiting: Sequence[Answer], after: Seq
         end = [COMMIT] if commit and not is_alone else []
         bound = [each.bind(answer.parameters) for each, answer in zip(compiled, (*waiting, *after), strict=True)]
         sent = [*begin, *bound[: len(waiting)], *end, *bound[len(waiting) :]]
-        results = _pipeline_mode(driver, connection.info).execute(sent)
+        with tracing.statements("postgresql", lambda: [text for text, _ in sent]):
+            results = _pipeline_mode(driver, connection.info).execute(sent)
     except connection.dialect.loaded_dbapi.Error as error:
         connection._handle_dbapi_exception(error, None, None, None, None)
     first, last = len(begin), len(begin) + len(waiting)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import fcntl
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
@@ -21,6 +21,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from connector import tracing
 from connector.errors import ConfigurationError
 from connector.store import batch, schema
 from connector.store.availability import Unavailable, check_in_place, check_space, identity, told_apart
@@ -43,6 +44,8 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self._engine = _create_engine(url)
+        if tracing.is_on():
+            _trace(self._engine)
         self.is_sqlite = self._engine.dialect.name == "sqlite"
         # A reader has no transaction: PostgreSQL shows each statement what is committed by then, in one or without, and
         # two round trips are saved.
@@ -203,6 +206,23 @@ def _create_engine(url: str) -> Engine:
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "begin", _begin_sqlite)
     return engine
+
+
+def _trace(engine: Engine) -> None:
+    """Open a span for each statement that SQLAlchemy itself executes.
+
+    The dialect's events are used for it: listeners of the connection's would keep statements from travelling together.
+    """
+    dialect = engine.dialect
+    for name in ("do_execute", "do_executemany", "do_execute_no_params"):
+        event.listen(engine, name, partial(_execute_traced, dialect.name, getattr(dialect, name)))
+
+
+def _execute_traced(system: str, execute: Callable[..., None], cursor: Any, statement: str, *rest: Any) -> bool:
+    """Execute a statement in the dialect's place."""
+    with tracing.statements(system, lambda: [statement]):
+        execute(cursor, statement, *rest)
+    return True
 
 
 def _note_return(_: object, record: ConnectionPoolEntry) -> None:

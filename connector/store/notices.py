@@ -30,6 +30,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.dml import ReturningUpdate
 
+from connector import tracing
 from connector.store import batch
 from connector.store.dialect import Extended, Insert, from_now, insert, new_id
 from connector.store.models import notice_endpoints, notice_subscriptions, outbox
@@ -88,6 +89,7 @@ def _addressed() -> Select[Any]:
         literal([], outbox.c.history.type),
         from_now(0),
         from_now(0),
+        _param("traceparent", "traceparent"),
     ).where(
         notice_endpoints.c.tenant == _param("tenant", "tenant"),
         notice_endpoints.c.disabled_because.is_(None),
@@ -98,7 +100,7 @@ def _addressed() -> Select[Any]:
 
 _COLUMNS = (
     *("id", "tenant", "provider_id", "verification_id", "endpoint_id", "kind", "payload", "dedupe_key", "state"),
-    *("attempts", "history", "due_at", "created_at"),
+    *("attempts", "history", "due_at", "created_at", "traceparent"),
 )
 
 
@@ -133,6 +135,7 @@ def _parameters(notice: NoticePayload, dedupe_key: str | None) -> dict[str, Any]
         "of_key": dedupe_key,
         "of_event": first,
         "of_other_event": others[0] if others else first,
+        "of_traceparent": tracing.traceparent(),
     }
 
 

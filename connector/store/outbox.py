@@ -32,6 +32,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.sql.dml import ReturningUpdate
 
+from connector import tracing
 from connector.store import batch, pages
 from connector.store.batch import Answer
 from connector.store.dialect import Extended, Insert, from_now, insert
@@ -59,6 +60,7 @@ class Delivery:
     attempts: int
     history: Sequence[Mapping[str, Any]]
     endpoint_id: str | None
+    traceparent: str | None
 
 
 @dataclass(frozen=True)
@@ -78,8 +80,9 @@ class OutboxRow(Delivery):
 _ORDER = Order(outbox.c.due_at, outbox.c.id, is_rising=True)
 ROW = select(
     outbox.c.id.label("delivery_id"),
-    *(outbox.c[name] for name in ("kind", "payload", "attempts", "history", "endpoint_id", "state", "due_at")),
-    *(outbox.c[name] for name in ("created_at", "settled_at", "tenant", "provider_id", "verification_id", "answer")),
+    *(outbox.c[name] for name in ("kind", "payload", "attempts", "history", "endpoint_id", "traceparent")),
+    *(outbox.c[name] for name in ("state", "due_at", "created_at", "settled_at", "tenant", "provider_id")),
+    *(outbox.c[name] for name in ("verification_id", "answer")),
 )
 
 
@@ -183,7 +186,8 @@ def _is_one_of(kinds: Collection[str]) -> ColumnElement[bool]:
     return or_(false(), *(outbox.c.kind == kind for kind in kinds))
 
 
-LEASED = tuple(outbox.c[name] for name in ("id", "kind", "payload", "attempts", "history", "endpoint_id"))
+_READ = ("id", "kind", "payload", "attempts", "history", "endpoint_id", "traceparent")
+LEASED = tuple(outbox.c[name] for name in _READ)
 
 
 def finish_all(connection: Connection, delivery_ids: Sequence[str], owner: str) -> Answer:
@@ -282,6 +286,7 @@ def _row(payload: Payload, dedupe_key: str | None) -> dict[str, Any]:
         "state": READY,
         "attempts": 0,
         "history": [],
+        "traceparent": tracing.traceparent(),
     }
 
 

@@ -29,6 +29,7 @@ outbox = Table(
     time_column("lease_until", nullable=True),
     time_column("created_at"),
     time_column("settled_at", nullable=True),
+    Column("traceparent", String(64), comment="W3C trace context of what queued it; null: it was not traced"),
 )
 Index(None, outbox.c.tenant, outbox.c.state, outbox.c.created_at, outbox.c.id)
 partial_index("ix_outbox_verification", "verification_id IS NOT NULL", outbox.c.verification_id)

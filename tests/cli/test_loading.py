@@ -15,6 +15,7 @@ from connector.store import outbox
 from connector.store.engine import Database
 
 MIGRATIONS = {"alembic", "mako"}
+TRACING = "opentelemetry"
 WEB = {"flask", "flask_smorest", "gunicorn", "werkzeug", "jinja2"}
 COMMANDS = [
     ["--help"],
@@ -96,11 +97,13 @@ def test_worker_loads_no_web_framework_and_on_a_migrated_database_no_migrations(
     process = start(data_dir, ["worker"])
     wait_for_sweep(data_dir, process)
     process.send_signal(signal.SIGTERM)
-    assert loaded(process) & (WEB | MIGRATIONS | {"marshmallow", "apispec", "joserfc", "authlib"}) == set()
+    assert loaded(process) & (WEB | MIGRATIONS | {"marshmallow", "apispec", "joserfc", "authlib", TRACING}) == set()
 
 
-def test_web_process_on_a_migrated_database_loads_no_migrations_and_no_documentation(data_dir: Path) -> None:
+def test_web_process_on_a_migrated_database_loads_no_migrations_documentation_or_tracing(
+    data_dir: Path,
+) -> None:
     loaded(start(data_dir, ["migrate"]))
     packages = loaded(start(data_dir, program=SERVE))
     assert {"flask", "marshmallow"} <= packages
-    assert packages & (MIGRATIONS | {"flask_swagger_ui"}) == set()
+    assert packages & (MIGRATIONS | {"flask_swagger_ui", TRACING}) == set()
