@@ -13,7 +13,7 @@ from flask import Flask
 from connector.access.gate import REQUIRED_SCOPE
 from connector.app import create_app
 from connector.settings import Settings
-from tests.house import HOUSE, PACKAGE, ROOT, module_of, neighbours, room_of, violations
+from tests.house import HOUSE, PACKAGE, ROOT, imports, module_of, neighbours, room_of, violations
 
 SOURCES = sorted((ROOT / PACKAGE).rglob("*.py"))
 TESTS = sorted((ROOT / "tests").rglob("*.py"))
