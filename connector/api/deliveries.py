@@ -9,13 +9,20 @@ from flask import current_app, g
 from connector.api.delivery_shapes import (
     DeliveryPageSchema,
     DeliveryQuerySchema,
+    KindCountQuerySchema,
+    KindCountsSchema,
+    ResendPreviewSchema,
     WholeDeliverySchema,
     deliveries_body,
     delivery_body,
+    kind_counts_body,
+    preview_body,
 )
 from connector.api.errors import PROVIDER_ERRORS
+from connector.api.job_shapes import ResendRequestSchema
 from connector.api.parsing import Blueprint
 from connector.domain.deliveries import STATES, DeliveryFilter
+from connector.domain.jobs import EVERYTHING
 from connector.errors import Code
 from connector.services.application.deliveries import Deliveries
 
@@ -31,11 +38,50 @@ blueprint = Blueprint(
 def list_deliveries(query: dict[str, Any]) -> dict[str, Any]:
     """List deliveries of this tenant, the latest first.
 
-    Every filter that is given has to match. For the next page, send `nextCursor` as `cursor`.
+    Every filter that is given has to match. Deliveries of a provider that was removed are found by its id. For the
+    next page, send `nextCursor` as `cursor`.
     """
-    states = (query["state"],) if query["state"] else STATES
-    criteria = DeliveryFilter(states, query["verificationId"], query["endpointId"])
+    criteria = DeliveryFilter(
+        states=(query["state"],) if query["state"] else STATES,
+        verification_id=query["verificationId"],
+        endpoint_id=query["endpointId"],
+        provider_id=query["providerId"],
+        kind=query["kind"],
+    )
     return deliveries_body(_deliveries().page(g.tenant, criteria, limit=query["limit"], cursor=query["cursor"]))
+
+
+@blueprint.get("/counts")
+@blueprint.requires("internal_idv_claim_view")
+@blueprint.arguments(KindCountQuerySchema, location="query")
+@blueprint.response(200, KindCountsSchema)
+def count_deliveries(query: dict[str, Any]) -> dict[str, Any]:
+    """Count deliveries by kind and state.
+
+    Those of this tenant, or of one provider; kinds without any are left out.
+    """
+    return kind_counts_body(_deliveries().count_by_kind(g.tenant, query["providerId"]))
+
+
+@blueprint.get("/resend-preview")
+@blueprint.requires("internal_idv_claim_view")
+@blueprint.arguments(ResendRequestSchema, location="query")
+@blueprint.response(200, ResendPreviewSchema)
+def preview_resending(query: dict[str, Any]) -> dict[str, Any]:
+    """Count deliveries that would be made again.
+
+    Those that `POST /jobs/resend-deliveries` with the same choice would make again now; nothing is changed. With
+    `which=everything` and `endpointId` it is also what `POST /notice-endpoints/{id}/recover` sends again.
+    """
+    count = _deliveries().count_resent(
+        g.tenant,
+        query["since"],
+        is_everything=query["which"] == EVERYTHING,
+        endpoint_id=query["endpointId"],
+        provider_id=query["providerId"],
+        kind=query["kind"],
+    )
+    return preview_body(count)
 
 
 @blueprint.get("/<delivery_id>")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -10,8 +12,8 @@ from marshmallow import fields, validate
 
 from connector.api.cursors import cursor_parameter, next_cursor
 from connector.api.fields import Id
-from connector.domain.deliveries import STATES
-from connector.services.application.deliveries import StoredDelivery
+from connector.domain.deliveries import KINDS, STATES, KindCount
+from connector.services.application.deliveries import MOST_COUNTED, MOST_OF_KIND, StoredDelivery
 from connector.services.cursors import Page
 
 MAX_PAGE = 1000
@@ -23,8 +25,39 @@ class DeliveryQuerySchema(ma.Schema):
     state = fields.String(load_default=None, validate=validate.OneOf(STATES))
     verificationId = Id(load_default=None)
     endpointId = Id(load_default=None)
+    providerId = Id(load_default=None)
+    kind = fields.String(load_default=None, validate=validate.OneOf(KINDS))
     limit = fields.Integer(load_default=25, strict=False, validate=validate.Range(min=1, max=MAX_PAGE))
     cursor = cursor_parameter()
+
+
+class KindCountQuerySchema(ma.Schema):
+    """Whose deliveries to count: those of one provider, or without it all of the tenant's."""
+
+    providerId = Id(load_default=None)
+
+
+class KindCountSchema(ma.Schema):
+    """How many deliveries of a kind wait (`ready`), were made (`done`) and were given up (`dead`)."""
+
+    kind = fields.String(required=True, metadata={"example": "tell_change"})
+    ready = fields.Integer(required=True)
+    done = fields.Integer(required=True)
+    dead = fields.Integer(required=True)
+
+
+class KindCountsSchema(ma.Schema):
+    """The numbers of deliveries by kind; kinds without any are left out. A number that is `atMost` may be more."""
+
+    atMost = fields.Integer(required=True, metadata={"example": MOST_OF_KIND})
+    kinds = fields.List(fields.Nested(KindCountSchema), required=True)
+
+
+class ResendPreviewSchema(ma.Schema):
+    """How many deliveries would be made again; null where more than `atMost` would have to be looked at."""
+
+    count = fields.Integer(required=True, allow_none=True)
+    atMost = fields.Integer(required=True, metadata={"example": MOST_COUNTED})
 
 
 class AttemptSchema(ma.Schema):
@@ -74,6 +107,16 @@ def deliveries_body(page: Page[StoredDelivery]) -> dict[str, Any]:
     """Write a page of deliveries."""
     rows = [delivery_body(row) for row in page.rows]
     return {"count": len(rows), "deliveries": rows, "next_cursor": page.next_cursor}
+
+
+def kind_counts_body(counts: Sequence[KindCount]) -> dict[str, Any]:
+    """Write the numbers by kind."""
+    return {"atMost": MOST_OF_KIND, "kinds": [asdict(each) for each in counts]}
+
+
+def preview_body(count: int | None) -> dict[str, Any]:
+    """Write how many would be made again."""
+    return {"count": count, "atMost": MOST_COUNTED}
 
 
 def delivery_body(row: StoredDelivery) -> dict[str, Any]:

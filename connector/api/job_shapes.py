@@ -11,6 +11,7 @@ from marshmallow import fields, validate
 from connector.api.cursors import cursor_parameter, next_cursor
 from connector.api.fields import Id, Moment, Name
 from connector.api.verification_shapes import VerificationFilterSchema
+from connector.domain.deliveries import KINDS as DELIVERY_KINDS
 from connector.domain.jobs import EVERYTHING, FORMATS, GIVEN_UP, KINDS, STATES, Job
 
 if TYPE_CHECKING:  # the command line prints these schemas, and imports the use cases only when it opens them
@@ -34,11 +35,16 @@ class RecordRequestSchema(ma.Schema):
 
 
 class ResendRequestSchema(ma.Schema):
-    """Which deliveries to make again: those `given_up` since a time, or `everything`: every notice since then."""
+    """Which deliveries to make again: those `given_up` since a time, or `everything`: every notice since then.
+
+    Of one endpoint, one provider or one kind where these are given.
+    """
 
     since = fields.AwareDateTime(metadata={"example": "2026-01-31T09:30:00Z"}, **_SINCE)
     which = fields.String(load_default=GIVEN_UP, validate=validate.OneOf((GIVEN_UP, EVERYTHING)))
     endpointId = Id(load_default=None, allow_none=True)
+    providerId = Id(load_default=None, allow_none=True)
+    kind = fields.String(load_default=None, allow_none=True, validate=validate.OneOf(DELIVERY_KINDS))
 
 
 class FetchRequestSchema(ma.Schema):

@@ -97,13 +97,19 @@ def request_resending(body: dict[str, Any]) -> Any:
     """Ask for deliveries to be made again.
 
     Those that were given up since a time, or every notice since then, for an application that has lost its database.
-    At most 200 in a second become due; a notice keeps its id.
+    At most 200 in a second become due; a notice keeps its id. `GET /deliveries/resend-preview` says how many.
     """
     endpoints: Endpoints = current_app.extensions["services"].endpoints
     if body["endpointId"] is not None:
         endpoints.get(g.tenant, body["endpointId"])
-    is_everything = body["which"] == EVERYTHING
-    return _requested(resending_since(body["since"], is_everything=is_everything, endpoint_id=body["endpointId"]))
+    asked = resending_since(
+        body["since"],
+        is_everything=body["which"] == EVERYTHING,
+        endpoint_id=body["endpointId"],
+        provider_id=body["providerId"],
+        kind=body["kind"],
+    )
+    return _requested(asked)
 
 
 @_asks("/fetch-runs", "internal_idv_claim_update", FetchRequestSchema, Code.PROVIDER_NOT_FOUND)

@@ -8,7 +8,7 @@
     settings_check.py  check-settings
     settings.py        settings
     demo.py            the steps of demo
-    outbox.py          outbox list|retry|drop
+    outbox.py          outbox list|counts|retry|drop
     jobs.py            jobs csv|record|resend|fetch-runs|list|show|result|cancel; since.py: its option
     providers.py       provider add|list|show|update|end-overlap|remove; provider_options.py: their options
     setup.py           provider test|add-webhook|remove-webhook

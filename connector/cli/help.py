@@ -48,6 +48,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "provider match-impact": ("connector provider match-impact Onfido",),
     "stats": ("connector stats --period 90d", "connector stats --from 2026-01-01 --to 2026-01-31 --json"),
     "outbox list": ("connector outbox list --dead",),
+    "outbox counts": ("connector outbox counts --provider Onfido",),
     "outbox retry": (f"connector outbox retry {DELIVERY}",),
     "outbox drop": (f"connector outbox drop {DELIVERY} --yes",),
     "verification delivery-proof": (f"connector verification delivery-proof {RUN} --json",),

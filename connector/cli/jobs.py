@@ -14,6 +14,7 @@ from connector.cli.output import (
     ID,
     Command,
     actor,
+    delivering_provider,
     labelled,
     print_json,
     print_record,
@@ -23,7 +24,9 @@ from connector.cli.output import (
     view_options,
 )
 from connector.cli.pages import page_options, print_page
+from connector.cli.resending import print_preview
 from connector.cli.since import SINCE
+from connector.domain.deliveries import KINDS as DELIVERY_KINDS
 from connector.domain.job_requests import csv_of, fetching_since, record_of, resending_since
 from connector.domain.jobs import DONE, Job, JobRequest
 from connector.domain.tenancy import Tenant
@@ -88,12 +91,18 @@ def record(
 @_since
 @click.option("--everything", "is_everything", is_flag=True, help="Every notice since then, also those that were sent.")
 @click.option("--endpoint", type=ID, help="Of this endpoint only.")
+@click.option("--provider", help="Of this provider only: its name, or its id, also of one that was removed.")
+@click.option("--kind", type=click.Choice(DELIVERY_KINDS), help="Of this kind only.")
+@click.option("--dry-run", "is_dry", is_flag=True, help="Only count what would be made again.")
 @_asking
 def resend(
     context: click.Context,
     since: datetime,
     is_everything: bool,
     endpoint: str | None,
+    provider: str | None,
+    kind: str | None,
+    is_dry: bool,
     key: str | None,
     is_waiting: bool,
     tenant: Tenant,
@@ -103,8 +112,17 @@ def resend(
     with services(context) as opened:
         if endpoint is not None:
             opened.endpoints.get(tenant, endpoint)
-        asked = resending_since(since, is_everything=is_everything, endpoint_id=endpoint)
-        _ask(opened, tenant, asked, key, is_waiting=is_waiting, as_json=as_json)
+        of_provider = delivering_provider(opened, tenant, provider) if provider else None
+        chosen: Any = {
+            "is_everything": is_everything,
+            "endpoint_id": endpoint,
+            "kind": kind,
+            "provider_id": of_provider,
+        }
+        if is_dry:
+            print_preview(opened.deliveries.count_resent(tenant, since, **chosen), as_json=as_json)
+        else:
+            _ask(opened, tenant, resending_since(since, **chosen), key, is_waiting=is_waiting, as_json=as_json)
 
 
 @jobs.command("fetch-runs")

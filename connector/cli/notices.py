@@ -21,6 +21,7 @@ from connector.cli.output import (
     view_options,
 )
 from connector.cli.pages import page_options, print_page
+from connector.cli.resending import print_preview
 from connector.domain.deliveries import DeliveryFilter
 from connector.domain.notices import EVENTS, EndpointConfig
 from connector.domain.tenancy import Tenant
@@ -185,8 +186,11 @@ def resend(context: click.Context, /, delivery_id: str, tenant: Tenant) -> None:
 @notices.command()
 @_endpoint
 @click.option("--since", required=True, help="A date or a time, in UTC where it names no zone.")
-@tenant_options
-def recover(context: click.Context, /, endpoint_id: str, since: str, tenant: Tenant) -> None:
+@click.option("--dry-run", "is_dry", is_flag=True, help="Only count what would be sent again.")
+@view_options
+def recover(
+    context: click.Context, /, endpoint_id: str, since: str, is_dry: bool, tenant: Tenant, as_json: bool
+) -> None:
     """Send all notices to an endpoint since a time again, with their ids."""
     from connector.api.notice_shapes import read_since  # noqa: PLC0415
 
@@ -197,6 +201,11 @@ def recover(context: click.Context, /, endpoint_id: str, since: str, tenant: Ten
             "must be a date or a time, such as 2026-01-31T09:30:00Z", param_hint="since"
         ) from error
     with services(context) as opened:
+        if is_dry:
+            opened.endpoints.get(tenant, endpoint_id)
+            count = opened.deliveries.count_resent(tenant, at, is_everything=True, endpoint_id=endpoint_id)
+            print_preview(count, as_json=as_json)
+            return
         opened.endpoints.recover(tenant, endpoint_id, at, actor())
     click.echo(f"The notices since {at:%Y-%m-%dT%H:%M:%SZ} are queued again.")
 

@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import click
 
-from connector.cli.output import ID, actor, any_tenant_option, json_option, labelled, print_json, print_table, services
-from connector.cli.pages import page_options, print_next
-from connector.domain.deliveries import DeliveryFilter
+from connector.cli.output import (
+    ID,
+    actor,
+    any_tenant_option,
+    delivering_provider,
+    json_option,
+    labelled,
+    print_json,
+    print_table,
+    services,
+    view_options,
+)
+from connector.cli.pages import page_options, print_page
+from connector.domain.deliveries import KINDS, DeliveryFilter
 from connector.domain.tenancy import Tenant
 
 _LABELS = {name: name for name in ("id", "kind", "state", "attempts", "tenant")}
 _LABELS |= {"due": "dueAt", "last failure": "lastFailure"}
+_COUNTS = ("kind", "ready", "done", "dead")
+_provider = click.option("--provider", help="Of this provider only: its name, or its id, also of one that was removed.")
 
 
 @click.group()
@@ -20,6 +35,8 @@ def outbox() -> None:
 
 @outbox.command("list")
 @click.option("--dead", "only_dead", is_flag=True, help="Only those that are dead.")
+@click.option("--kind", type=click.Choice(KINDS), help="Of this kind only.")
+@_provider
 @page_options
 @any_tenant_option
 @json_option
@@ -27,23 +44,44 @@ def outbox() -> None:
 def list_(
     context: click.Context,
     only_dead: bool,
+    kind: str | None,
+    provider: str | None,
     limit: int,
     cursor: str | None,
     tenant: Tenant | None,
     as_json: bool,
 ) -> None:
-    """List undelivered rows, with the reason of the last failure."""
-    from connector.api.delivery_shapes import delivery_body  # noqa: PLC0415  loads the use cases: see `services`
+    """List undelivered rows, with the reason of the last failure; with --kind or --provider those of --tenant."""
+    from connector.api.delivery_shapes import DeliveryPageSchema, deliveries_body  # noqa: PLC0415  see `services`
 
-    states = ("dead",) if only_dead else ("ready", "dead")
+    criteria = DeliveryFilter(("dead",) if only_dead else ("ready", "dead"), kind=kind)
+    if tenant is None and (kind or provider):
+        raise click.UsageError(
+            "--kind and --provider choose among the deliveries of one tenant: name it with --tenant."
+        )
     with services(context) as opened:
-        page = opened.deliveries.page(tenant, DeliveryFilter(states), limit=limit, cursor=cursor)
-    views = [delivery_body(each) for each in page.rows]
+        if tenant is not None and provider is not None:
+            criteria = replace(criteria, provider_id=delivering_provider(opened, tenant, provider))
+        page = opened.deliveries.page(tenant, criteria, limit=limit, cursor=cursor)
+    body = DeliveryPageSchema().dump(deliveries_body(page))
+    rows = [labelled(each, _LABELS) for each in body["deliveries"]]
+    print_page(body, rows, tuple(_LABELS), empty="The outbox is empty.", as_json=as_json)
+
+
+@outbox.command()
+@_provider
+@view_options
+def counts(context: click.Context, /, provider: str | None, tenant: Tenant, as_json: bool) -> None:
+    """Count a tenant's deliveries by kind and state, each up to 1000."""
+    from connector.api.delivery_shapes import kind_counts_body  # noqa: PLC0415  loads the use cases: see `services`
+
+    with services(context) as opened:
+        of_provider = delivering_provider(opened, tenant, provider) if provider else None
+        body = kind_counts_body(opened.deliveries.count_by_kind(tenant, of_provider))
     if as_json:
-        print_json(views)
+        print_json(body)
     else:
-        print_table([labelled(each, _LABELS) for each in views], tuple(_LABELS), empty="The outbox is empty.")
-    print_next(page.next_cursor)
+        print_table(body["kinds"], _COUNTS, empty="The outbox is empty.")
 
 
 @outbox.command()

@@ -18,7 +18,7 @@ import structlog
 from sqlalchemy.exc import SQLAlchemyError
 
 from connector import settings
-from connector.domain.ids import normal_id
+from connector.domain.ids import UUID, normal_id
 from connector.domain.tenancy import DEFAULT_TENANT, Tenant
 from connector.domain.text import is_label
 from connector.errors import Code, ConnectorError, InvalidField, InvalidQuery
@@ -164,6 +164,11 @@ def provider_id(opened: Services, tenant: Tenant, id_or_name: str) -> str:
     """Return the id of the provider that a command names."""
     provider_id: str = opened.providers.named(tenant, id_or_name).provider_id
     return provider_id
+
+
+def delivering_provider(opened: Services, tenant: Tenant, id_or_name: str) -> str:
+    """Return the id of the provider whose deliveries a command is about: they outlive it, so any UUID will do."""
+    return normal_id(id_or_name) if UUID.fullmatch(id_or_name) else provider_id(opened, tenant, id_or_name)
 
 
 def actor() -> str:

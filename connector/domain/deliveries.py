@@ -8,6 +8,14 @@ from datetime import datetime
 
 READY, DONE, DEAD = "ready", "done", "dead"
 STATES = (READY, DONE, DEAD)
+KINDS = (
+    *("tell_change", "tell_task", "tell_matches", "resend_notices"),
+    *("check_verification", "keep_document", "update_matches"),
+    *("write_status", "write_statuses", "check_users", "check_user"),
+    *("delete_applicant", "delete_customer"),
+    *("update_monitor", "update_monitors_of_user", "update_monitors_of_provider"),
+    *("check_provider", "advance_job", "sweep"),
+)
 
 
 @dataclass(frozen=True)
@@ -17,6 +25,18 @@ class DeliveryFilter:
     states: Sequence[str] = STATES
     verification_id: str | None = None
     endpoint_id: str | None = None
+    provider_id: str | None = None
+    kind: str | None = None
     since: datetime | None = None
     before: datetime | None = None
     verification_ids: Sequence[str] | None = None
+
+
+@dataclass(frozen=True)
+class KindCount:
+    """How many deliveries of a kind are in each state."""
+
+    kind: str
+    ready: int
+    done: int
+    dead: int

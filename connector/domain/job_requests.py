@@ -28,10 +28,19 @@ def record_of(user_id: str) -> JobRequest:
     return JobRequest(USER_RECORD, user_id=user_id)
 
 
-def resending_since(since: datetime, *, is_everything: bool, endpoint_id: str | None = None) -> JobRequest:
+def resending_since(
+    since: datetime,
+    *,
+    is_everything: bool,
+    endpoint_id: str | None = None,
+    provider_id: str | None = None,
+    kind: str | None = None,
+) -> JobRequest:
     """Return the request to make deliveries again, given up since a time, or everything since then."""
     which = EVERYTHING if is_everything else GIVEN_UP
-    return JobRequest(RESEND_DELIVERIES, {"since": _written(since), "which": which, "endpointId": endpoint_id})
+    chosen = {"since": _written(since), "which": which, "endpointId": endpoint_id}
+    of_kind = {} if kind is None else {"kind": kind}
+    return JobRequest(RESEND_DELIVERIES, chosen | of_kind, provider_id=provider_id)
 
 
 def fetching_since(since: datetime, provider_id: str) -> JobRequest:

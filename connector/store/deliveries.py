@@ -1,15 +1,29 @@
-"""Statements on the outbox for those who look after it: list deliveries, deliver one again, drop one.
+"""Statements on the outbox for those who look after it: list deliveries, count them, deliver one again, drop one.
 
 Each takes a tenant, and then sees and changes rows of that tenant only.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import product
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, delete, literal_column, update
+from sqlalchemy import (
+    ColumnElement,
+    CompoundSelect,
+    Connection,
+    and_,
+    delete,
+    literal,
+    literal_column,
+    select,
+    union_all,
+    update,
+)
 
-from connector.domain.deliveries import DeliveryFilter
+from connector.domain.deliveries import KINDS, STATES, DeliveryFilter, KindCount
 from connector.store import pages
 from connector.store.dialect import from_now
 from connector.store.models import outbox
@@ -42,26 +56,80 @@ def find_page(
     connection: Connection, tenant: str, criteria: DeliveryFilter, limit: int, after: Position | None = None
 ) -> list[OutboxRow]:
     """Return deliveries of a tenant, the latest first, those behind the position `after` where one is given."""
-    branches = [Branch(_ORDER, _conditions(tenant, criteria, state)) for state in criteria.states]
+    branches = [Branch(_ORDER, conditions) for conditions in _branches(tenant, criteria)]
     statement = pages.page(ROW, _ORDER, branches, limit=limit, after=after)
     return [OutboxRow(**row._asdict()) for row in connection.execute(statement)]
 
 
-def _conditions(tenant: str, criteria: DeliveryFilter, state: str) -> list[ColumnElement[bool]]:
-    is_narrow = criteria.verification_ids is not None  # few rows, which are found by these
-    of_tenant = unindexed(outbox.c.tenant) if is_narrow else outbox.c.tenant
-    conditions = [of_tenant == tenant, outbox.c.state == literal_column(f"'{state}'")]
+def count_by_kind(connection: Connection, tenant: str, provider_id: str | None, most: int) -> list[KindCount]:
+    """Return the numbers of a tenant's deliveries by kind, each up to `most`; kinds without any are left out."""
+    counts: dict[str, dict[str, int]] = {}
+    for kind, state, number in connection.execute(_count_by_kind(tenant, provider_id, most)):
+        counts.setdefault(kind, {})[state] = number
+    return [KindCount(kind, **by_state) for kind, by_state in counts.items() if any(by_state.values())]
+
+
+def _count_by_kind(tenant: str, provider_id: str | None, most: int) -> CompoundSelect[Any]:
+    """Return one statement of as many counts: each ends at `most`, which a GROUP BY would not."""
+    return union_all(
+        *(
+            select(literal(kind), literal(state), pages.count([Branch(_ORDER, conditions)], most).scalar_subquery())
+            for kind, state in product(KINDS, STATES)
+            for conditions in [_of_kind(tenant, provider_id, kind, state)]
+        )
+    )
+
+
+def _branches(tenant: str, criteria: DeliveryFilter) -> Iterator[list[ColumnElement[bool]]]:
+    """Yield conditions that an index has in the order of the list: a provider's are indexed by kind."""
+    is_by_kind = criteria.kind is not None or criteria.provider_id is not None
+    for state in criteria.states:
+        if _is_narrow(criteria):
+            yield [*_narrow(tenant, criteria, state), *_period(criteria)]
+        elif is_by_kind:
+            for kind in KINDS if criteria.kind is None else (criteria.kind,):
+                yield [*_of_kind(tenant, criteria.provider_id, kind, state), *_period(criteria)]
+        else:
+            yield [outbox.c.tenant == tenant, _is(state), *_period(criteria)]
+
+
+def _is_narrow(criteria: DeliveryFilter) -> bool:
+    """Whether the filter names what has an index of its own: verifications, or an endpoint."""
+    return any(each is not None for each in (criteria.verification_ids, criteria.verification_id, criteria.endpoint_id))
+
+
+def _narrow(tenant: str, criteria: DeliveryFilter, state: str) -> list[ColumnElement[bool]]:
+    of_tenant = outbox.c.tenant if criteria.verification_ids is None else unindexed(outbox.c.tenant)
+    conditions = [of_tenant == tenant, _is(state)]
     if criteria.verification_ids is not None:
         conditions.append(outbox.c.verification_id.in_(criteria.verification_ids))
     if criteria.verification_id is not None:
         conditions.append(outbox.c.verification_id == criteria.verification_id)
     if criteria.endpoint_id is not None:
         conditions.append(is_for(criteria.endpoint_id))
-    if criteria.since is not None:
-        conditions.append(outbox.c.created_at >= criteria.since)
-    if criteria.before is not None:
-        conditions.append(outbox.c.created_at < criteria.before)
+    if criteria.provider_id is not None:
+        conditions.append(unindexed(outbox.c.provider_id) == criteria.provider_id)
+    if criteria.kind is not None:
+        conditions.append(unindexed(outbox.c.kind) == criteria.kind)
     return conditions
+
+
+def _of_kind(tenant: str, provider_id: str | None, kind: str, state: str) -> list[ColumnElement[bool]]:
+    of_kind = [outbox.c.kind == kind, _is(state)]
+    if provider_id is None:
+        return [outbox.c.tenant == tenant, *of_kind]
+    return [outbox.c.provider_id == provider_id, unindexed(outbox.c.tenant) == tenant, *of_kind]
+
+
+def _period(criteria: DeliveryFilter) -> Iterator[ColumnElement[bool]]:
+    if criteria.since is not None:
+        yield outbox.c.created_at >= criteria.since
+    if criteria.before is not None:
+        yield outbox.c.created_at < criteria.before
+
+
+def _is(state: str) -> ColumnElement[bool]:
+    return outbox.c.state == literal_column(f"'{state}'")
 
 
 def retry(connection: Connection, delivery_id: str, tenant: str | None = None) -> Managed | None:

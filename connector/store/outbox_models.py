@@ -32,6 +32,9 @@ outbox = Table(
     Column("traceparent", String(64), comment="W3C trace context of what queued it; null: it was not traced"),
 )
 Index(None, outbox.c.tenant, outbox.c.state, outbox.c.created_at, outbox.c.id)
+Index("ix_outbox_kind", outbox.c.tenant, outbox.c.kind, outbox.c.state, outbox.c.created_at, outbox.c.id)
+_OF_PROVIDER = (outbox.c.provider_id, outbox.c.kind, outbox.c.state, outbox.c.created_at, outbox.c.id)
+partial_index("ix_outbox_provider", "provider_id IS NOT NULL", *_OF_PROVIDER)
 partial_index("ix_outbox_verification", "verification_id IS NOT NULL", outbox.c.verification_id)
 partial_index("ix_outbox_endpoint", "endpoint_id <> ''", outbox.c.endpoint_id, outbox.c.created_at)
 partial_index("ix_outbox_due", "state = 'ready' AND endpoint_id IS NULL", outbox.c.due_at)

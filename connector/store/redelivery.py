@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, func, literal_column, select, tuple_, update
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, literal_column, select, tuple_, update
 
 from connector.store.dialect import from_now
 from connector.store.models import outbox
@@ -28,6 +28,8 @@ class Redelivery:
     until: datetime
     is_everything: bool
     endpoint_id: str | None = None
+    provider_id: str | None = None
+    kind: str | None = None
 
     @property
     def states(self) -> Sequence[str]:
@@ -80,9 +82,14 @@ def _examined(criteria: Redelivery, state: str, after: Position | None, limit: i
 
 def _is_wanted(criteria: Redelivery) -> ColumnElement[bool]:
     """Return the condition of a row that was examined: what was given up since may be older than that."""
-    if criteria.is_everything:
-        return outbox.c.endpoint_id.is_not(None)
-    return outbox.c.settled_at >= criteria.since
+    conditions = [
+        outbox.c.endpoint_id.is_not(None) if criteria.is_everything else outbox.c.settled_at >= criteria.since
+    ]
+    if criteria.provider_id is not None:
+        conditions.append(func.coalesce(outbox.c.provider_id, "") == criteria.provider_id)
+    if criteria.kind is not None:
+        conditions.append(outbox.c.kind == criteria.kind)
+    return and_(*conditions)
 
 
 def _is(state: str) -> ColumnElement[bool]:

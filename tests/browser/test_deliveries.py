@@ -86,6 +86,9 @@ def test_what_was_sent_is_listed_with_its_answer_and_opens_to_attempts(
     expect(page.get_by_text("Nothing was given up in the last 24 hours.")).to_be_visible()
     expect(page.locator(".shares")).to_contain_text("100 %")
     visitor.look("/console/deliveries", "deliveries")
+    for query, number in (("kind=tell_change", 2), ("kind=delete_applicant", 0), (f"provider={uuid.uuid4()}", 0)):
+        visitor.open(f"/console/deliveries?{query}")
+        expect(rows).to_have_count(number)
 
     visitor.page.set_viewport_size({"width": 1280, "height": 900})
     page = visitor.open("/console/deliveries")

@@ -69,7 +69,7 @@ def test_deliveries_are_listed_retried_and_dropped(run: Run, data_dir: Path) -> 
         outbox.fail(connection, delivery.delivery_id, "worker", [failure], None)
     database.close()
 
-    [listed] = json.loads(run("outbox", "list", "--dead", "--json").stdout)
+    [listed] = json.loads(run("outbox", "list", "--dead", "--json").stdout)["deliveries"]
     assert (listed["id"], listed["state"], listed["lastFailure"]) == (delivery.delivery_id, "dead", "refused")
     assert listed["payload"] == {
         "tenant": "default",
@@ -78,8 +78,8 @@ def test_deliveries_are_listed_retried_and_dropped(run: Run, data_dir: Path) -> 
     }
     assert delivery.delivery_id in run("outbox", "list").stdout
     assert run("outbox", "retry", delivery.delivery_id).exit_code == 0
-    assert json.loads(run("outbox", "list", "--dead", "--json").stdout) == []
-    assert [row["state"] for row in json.loads(run("outbox", "list", "--json").stdout)] == ["ready"]
+    assert json.loads(run("outbox", "list", "--dead", "--json").stdout)["deliveries"] == []
+    assert [row["state"] for row in json.loads(run("outbox", "list", "--json").stdout)["deliveries"]] == ["ready"]
     assert run("outbox", "drop", delivery.delivery_id, input="n\n").exit_code == 1
     assert run("outbox", "drop", delivery.delivery_id, "--yes").exit_code == 0
     for command in (("retry",), ("drop", "--yes")):

@@ -134,6 +134,8 @@ OPERATIONS = (
     Operation("DELETE", CONSOLE_SESSIONS, "internal_idvp_update"),
     Operation("DELETE", CONSOLE_SESSIONS + "/{session_id}", "internal_idvp_update"),
     Operation("GET", DELIVERIES, "internal_idv_claim_view"),
+    Operation("GET", DELIVERIES + "/counts", "internal_idv_claim_view"),
+    Operation("GET", DELIVERIES + "/resend-preview", "internal_idv_claim_view"),
     Operation("GET", DELIVERIES + "/{delivery_id}", "internal_idv_claim_view"),
     Operation("POST", DELIVERIES + "/{delivery_id}/retry", "internal_idvp_update", takes_body=False),
     Operation("DELETE", DELIVERIES + "/{delivery_id}", "internal_idvp_update"),

@@ -193,12 +193,26 @@ def look_up(world: World, admin: Caller, run_id: str) -> None:
     ):
         turn_pages(admin, "/api/server/v1/audit", {"limit": "5", **query})
     done(admin.get("/api/server/v1/audit.csv", params={"userId": "ann"}))
-    for query in ({}, {"state": "done"}, {"state": "dead"}, {"verificationId": run_id}):
-        turn_pages(admin, "/api/server/v1/deliveries", {"limit": "5", **query})
+    look_at_deliveries(admin, {"providerId": world.provider_id}, {"verificationId": run_id})
     look_at_events(admin, world.provider_id, run_id)
     for public in ("/openapi.json", "/", "/docs/", "/docs/page.css", "/healthz", "/readyz"):
         done(admin.get(public))
     done(admin.get("/metrics", headers={"Authorization": f"Bearer {METRICS_TOKEN}"}))
+
+
+def look_at_deliveries(admin: Caller, of_provider: dict[str, str], of_verification: dict[str, str]) -> None:
+    """List deliveries by each filter, count them, and what would be made again."""
+    kind, dead = {"kind": "tell_change"}, {"state": "dead"}
+    for query in (
+        *({}, {"state": "done"}, dead, kind, kind | dead, of_provider, of_provider | dead, of_provider | kind),
+        *(of_verification, of_verification | kind | of_provider),
+    ):
+        turn_pages(admin, "/api/server/v1/deliveries", {"limit": "5", **query})
+    for query in ({}, of_provider):
+        done(admin.get("/api/server/v1/deliveries/counts", params=query))
+    since = {"since": "2026-01-01T00:00:00Z"}
+    for query in ({}, of_provider | kind, {"which": "everything"}):
+        done(admin.get("/api/server/v1/deliveries/resend-preview", params=since | query))
 
 
 def look_at_events(admin: Caller, provider_id: str, run_id: str) -> None:

@@ -9,11 +9,11 @@ from datetime import timedelta
 from flask import g, render_template
 from flask_babel import gettext as _
 
-from connector.console.deliveries.rows import attempts_of, line_of
+from connector.console.deliveries.rows import attempts_of, kind_words, line_of
 from connector.console.filters import Choice, Filters
 from connector.console.ground import now, use_cases
 from connector.console.story import Story
-from connector.domain.deliveries import DEAD, DONE, READY, STATES, DeliveryFilter
+from connector.domain.deliveries import DEAD, DONE, KINDS, READY, STATES, DeliveryFilter
 from connector.domain.notices import DeliveryRate, Endpoint
 from connector.domain.verification_filter import read_period
 from connector.services.application.deliveries import Deliveries
@@ -88,8 +88,9 @@ def _filters(known: list[Endpoint]) -> Filters:
     states = {DEAD: _("Given up"), READY: _("Waiting"), DONE: _("Delivered")}
     return Filters(
         Choice("state", _("State"), states, is_several=True),
+        Choice("kind", _("Kind"), {kind: kind_words(kind) for kind in KINDS}),
         Choice("destination", _("Destination"), {each.endpoint_id: each.config.url for each in known}),
-        text={"verification": _("Verification")},
+        text={"verification": _("Verification"), "provider": _("Provider")},
         dates={"from": _("From (UTC)"), "to": _("To (UTC)")},
     )
 
@@ -100,6 +101,8 @@ def _criteria(filters: Filters) -> DeliveryFilter:
         states=filters.values("state") or STATES,
         verification_id=filters.value("verification"),
         endpoint_id=filters.value("destination"),
+        provider_id=filters.value("provider"),
+        kind=filters.value("kind"),
         since=since,
         before=before,
     )

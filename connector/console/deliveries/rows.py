@@ -95,7 +95,12 @@ def attempts_of(row: StoredDelivery) -> list[Attempt]:
 def what(row: StoredDelivery) -> str:
     """Return what a delivery is, in words."""
     event = EVENTS.get(str(row.payload.get("event")))
-    return str(event or KINDS.get(row.kind) or row.kind.replace("_", " ").capitalize())
+    return str(event or kind_words(row.kind))
+
+
+def kind_words(kind: str) -> str:
+    """Return what deliveries of a kind are, in words."""
+    return str(KINDS.get(kind) or kind.replace("_", " ").capitalize())
 
 
 def _state(row: StoredDelivery) -> State:

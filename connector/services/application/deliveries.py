@@ -12,7 +12,7 @@ from typing import TypeAlias
 
 from sqlalchemy import Connection
 
-from connector.domain.deliveries import DeliveryFilter
+from connector.domain.deliveries import DeliveryFilter, KindCount
 from connector.domain.history import OUTBOX, SYSTEM, by_administrator
 from connector.domain.tenancy import DEFAULT_TENANT, Tenant
 from connector.errors import Code, RequestError
@@ -28,12 +28,13 @@ from connector.store.vault import OpaqueTexts, Vault
 
 RETRIED, DROPPED = "retried", "dropped"
 MOST_COUNTED = 10_000
+MOST_OF_KIND = 1_000
 EVERY_TENANT = ""  # no tenant has this name
 StoredDelivery: TypeAlias = OutboxRow
 
 
 class Deliveries:
-    """Lists, retries and drops deliveries of one tenant; for the operator, who gives none, of all."""
+    """Lists, counts, retries and drops deliveries of one tenant; for the operator, who names none, of all."""
 
     def __init__(
         self,
@@ -71,11 +72,40 @@ class Deliveries:
             raise _not_found(delivery_id)
         return row
 
+    def count_by_kind(self, tenant: Tenant, provider_id: str | None = None) -> list[KindCount]:
+        """Return how many deliveries of a tenant, or of one provider, there are by kind, each up to `MOST_OF_KIND`."""
+        with self._database.read() as connection:
+            return deliveries.count_by_kind(connection, tenant.name, provider_id, MOST_OF_KIND)
+
     def count_given_up(self, tenant: Tenant, since: datetime) -> int | None:
         """Return how many deliveries of a tenant were given up since a time; None where they are very many."""
-        criteria = Redelivery(tenant.name, since, self._clock(), is_everything=False)
+        return self.count_resent(tenant, since, is_everything=False)
+
+    def count_resent(
+        self,
+        tenant: Tenant,
+        since: datetime,
+        *,
+        is_everything: bool,
+        endpoint_id: str | None = None,
+        provider_id: str | None = None,
+        kind: str | None = None,
+    ) -> int | None:
+        """Return how many deliveries a job for the same would make again; None above `MOST_COUNTED`.
+
+        What is examined counts towards that, as far as no index has the choice.
+        """
+        chosen = Redelivery(
+            tenant.name,
+            since,
+            self._clock(),
+            is_everything=is_everything,
+            endpoint_id=endpoint_id,
+            provider_id=provider_id,
+            kind=kind,
+        )
         with self._database.read() as connection:
-            return redelivery.count(connection, criteria, MOST_COUNTED)
+            return redelivery.count(connection, chosen, MOST_COUNTED)
 
     def answer(self, row: OutboxRow) -> str | None:
         """Return the start of the receiver's latest answer; None where none is kept."""

@@ -56,6 +56,8 @@ def _wanted(job: Job) -> Redelivery:
         until=job.created_at,
         is_everything=job.parameters["which"] == EVERYTHING,
         endpoint_id=job.parameters.get("endpointId"),
+        provider_id=job.provider_id,
+        kind=job.parameters.get("kind"),
     )
 
 
