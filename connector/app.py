@@ -69,7 +69,7 @@ def create_app(
     subscribers: Sequence[Subscriber] = (),
     handlers: Iterable[Handler[Any]] = (),
 ) -> Flask:
-    """Create the web application; raises `ConfigurationError` where it must not start."""
+    """Create the web application; raises `ConfigurationError` if it must not start."""
     issuers = trusted_issuers(settings)
     services = create_services(settings, clock, subscribers, handlers)
     app = Application("connector", static_folder=None)

@@ -282,7 +282,7 @@ def create_services(
     """Open the database and return the use cases on it.
 
     `subscribers` are notified of every change, `handlers` deliver their payloads. The embedded default is migrated
-    here; raises `ConfigurationError` where another database is not.
+    here; raises `ConfigurationError` if another database is not.
     """
     database = open_database(settings)
     with ExitStack() as on_failure:

@@ -36,7 +36,7 @@ class Checkable(Protocol):
 
 @dataclass(frozen=True)
 class Part:
-    """A part that can be checked; `tenant` is empty where it concerns all."""
+    """A part that can be checked; `tenant` is empty if it concerns all."""
 
     tenant: str
     name: str
@@ -45,7 +45,7 @@ class Part:
 
 @dataclass(frozen=True)
 class PartCheck:
-    """A check of one part; `tenant` is empty where it concerns all."""
+    """A check of one part; `tenant` is empty if it concerns all."""
 
     tenant: str
     part: str

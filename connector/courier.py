@@ -109,7 +109,7 @@ class Courier:
             del self._slow[oldest]
 
     def _lease_next(self) -> Delivery | None:
-        """Lease a notice and mark its endpoint as busy; None where none is due, or all threads have one."""
+        """Lease a notice and mark its endpoint as busy; None if none is due, or all threads have one."""
         with self._lock:
             begun_before = time.monotonic() - SLOW
             slow = [each for each, begun in self._busy.items() if each in self._slow or begun < begun_before]

@@ -140,7 +140,7 @@ class RequestError(ConnectorError):
 class DirectoryError(RequestError):
     """The user directory refused, failed or could not be reached; nothing was changed.
 
-    `status` is its answer's HTTP status, None where no answer came. `is_retryable`: the same request may succeed later.
+    `status` is its answer's HTTP status, None if no answer came. `is_retryable`: the same request may succeed later.
     `is_permanent`: it cannot before an administrator has changed something.
     """
 
@@ -190,7 +190,7 @@ class TooManyRequests(ConnectorError):  # noqa: N818  HTTP's own name for it
 class OnfidoError(ConnectorError):
     """Onfido refused, failed or could not be reached.
 
-    `status` is the answer's HTTP status (None where no answer came), `type` Onfido's error type, `request_id` what its
+    `status` is the answer's HTTP status (None if no answer came), `type` Onfido's error type, `request_id` what its
     support asks for. `is_retryable`: the same request may succeed later, after `retry_after` seconds.
     `is_sent`: the request may have reached Onfido, so what it asked for may have happened. `is_onfidos`: the answer
     has an error body as Onfido writes it; any other may be a proxy's, and does not show what Onfido has done.

@@ -43,7 +43,7 @@ def draft_beside(path: Path) -> Iterator[Path]:
 
 
 def check_private(path: Path) -> None:
-    """Raise `ConfigurationError` where every user of this machine may read or change a file or directory.
+    """Raise `ConfigurationError` if every user of this machine may read or change a file or directory.
 
     A group may: Kubernetes mounts secrets and volumes so.
     """
@@ -70,7 +70,7 @@ def make_data_dir(path: Path) -> None:
 
 
 def scratch_dir() -> str | None:
-    """Return a directory in memory for files that need not outlive the process, None where the system has none.
+    """Return a directory in memory for files that need not outlive the process, None if the system has none.
 
     It is there also where every disk is mounted read-only.
     """

@@ -22,7 +22,7 @@ Answer = tuple[int, str, bytes]
 class Probes:
     """A server on a socket that is bound already.
 
-    `problem` returns why the process is not ready, None where it is; `metrics` returns them in Prometheus' format;
+    `problem` returns why the process is not ready, None if it is; `metrics` returns them in Prometheus' format;
     `metrics_token`, if there is one, is what they require.
     """
 

@@ -26,7 +26,7 @@ log = structlog.get_logger(__name__)
 
 
 def read_again(current: Settings, read: Callable[[], Settings], accept: Callable[[Settings], T]) -> T | None:
-    """Return what `accept` makes of the settings as they are now; None where they are refused, which is logged.
+    """Return what `accept` makes of the settings as they are now; None if they are refused, which is logged.
 
     `accept` raises for settings that would not work. The settings in `FIXED` keep their values until a restart.
     """

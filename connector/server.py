@@ -64,7 +64,7 @@ class _Arbiter(Arbiter):  # type: ignore[misc]
         return sorted(received, key=lambda each: each not in STOPPING)
 
     def reap_workers(self) -> None:
-        """Start a worker that could not start once more, in place of ending the others with it, as gunicorn does.
+        """Start a worker that could not start once more, instead of ending the others with it, as gunicorn does.
 
         A file that the settings name may have gone since they were read.
         """
@@ -95,7 +95,7 @@ class _Server(BaseApplication):  # type: ignore[misc]
             self.cfg.set(name, value)
 
     def read_again(self) -> bool:
-        """Read the settings again, for the workers to come; False where they are refused."""
+        """Read the settings again, for the workers to come; False if they are refused."""
         settings = read_again(self._settings, self._read, _accept)
         self._settings = settings or self._settings
         return settings is not None
@@ -112,7 +112,7 @@ class _Server(BaseApplication):  # type: ignore[misc]
 
 
 def run(read: Callable[[], Settings]) -> None:
-    """Serve until told to stop; raises `ConfigurationError` where the process must not start."""
+    """Serve until told to stop; raises `ConfigurationError` if the process must not start."""
     settings = read()
     telemetry.configure_logging(settings.log_level, settings.log_format)
     if startup.is_on_terminal():

@@ -44,7 +44,7 @@ class Worker:
         self.services.close()
 
     def problem(self) -> str | None:
-        """Return why it is not ready, None where it is."""
+        """Return why it is not ready, None if it is."""
         return self.services.health.problem()
 
     def metrics(self) -> bytes:

@@ -16,7 +16,7 @@ from sqlalchemy.exc import OperationalError
 from connector.store.engine import Database
 from connector.store.models import metadata
 
-STANDING_SERVER = os.environ.get("TEST_POSTGRESQL_URL", "")  # of a server that runs already, in place of a new one
+STANDING_SERVER = os.environ.get("TEST_POSTGRESQL_URL", "")  # of a server that runs already, instead of a new one
 _made: set[tuple[str, str]] = set()  # servers and databases that this process made there, and has not dropped
 
 
@@ -62,7 +62,7 @@ def empty_database(url: str) -> None:
 
 
 def _is_emptied(engine: Engine) -> bool:
-    """Delete every row; return False where a deadlock was in the way."""
+    """Delete every row; return False if a deadlock was in the way."""
     others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
     try:
         with engine.begin() as connection:

@@ -182,7 +182,7 @@ class World:
         return self.connector.as_user(user_id, self.tenant)
 
     def put_user(self, user_id: str, values: Mapping[str, str]) -> bool:
-        """Import one user; True where it was added."""
+        """Import one user; True if it was added."""
         [batch] = self.connector.services.users.put_all(Tenant(self.tenant), [(user_id, values)])
         return user_id in batch.added
 

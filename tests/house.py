@@ -147,7 +147,7 @@ MODULES = frozenset(module_of(path) for path in (ROOT / PACKAGE).rglob("*.py"))
 
 
 def room_of(module: str) -> str | None:
-    """Return the room that a module of ours is in; None where it has none."""
+    """Return the room that a module of ours is in; None if it has none."""
     name = module.removeprefix(PACKAGE).lstrip(".")
     fitting = [each for each in HOUSE if name == each or (each and name.startswith(each + "."))]
     return max(fitting, key=len, default=None)

@@ -31,7 +31,7 @@ class AnswerError(Exception):
 
 @dataclass(frozen=True)
 class Answer:
-    """What the issuer said of a token: its claims, or None where it is not active; good until `until`."""
+    """What the issuer said of a token: its claims, or None if it is not active; good until `until`."""
 
     claims: Claims | None
     until: float

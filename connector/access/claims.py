@@ -32,7 +32,7 @@ NONE: Mapping[str, Any] = {}
 
 @dataclass(frozen=True)
 class Principal:
-    """The caller; `tenant` is the one that its token is valid for, `client_id` is empty where the token has none."""
+    """The caller; `tenant` is the one that its token is valid for, `client_id` is empty if the token has none."""
 
     subject: str
     client_id: str
@@ -50,7 +50,7 @@ class Principal:
 
     @property
     def application(self) -> str | None:
-        """Return the client's id, to be stored; None where there is none, or it is none that can be stored."""
+        """Return the client's id, to be stored; None if there is none, or it is none that can be stored."""
         is_storable = 0 < len(self.client_id) <= MAX_CLIENT_ID and self.client_id.isprintable()
         return self.client_id if is_storable else None
 
@@ -83,7 +83,7 @@ class ClaimRules:
             self.check(name, claims)
 
     def check(self, name: str, claims: Mapping[str, Any]) -> None:
-        """Raise `TokenRefused` where a claim is missing or wrong."""
+        """Raise `TokenRefused` if a claim is missing or wrong."""
         if name == self._settings.audience_claim:
             self._check_audience(resolve(claims, name))
         elif name == self._settings.subject_claim:
@@ -107,7 +107,7 @@ class ClaimRules:
         return frozenset(ours for name in names for ours in self._scope_map.get(name, (name,)))
 
     def tenant_of(self, claims: Mapping[str, Any]) -> str:
-        """Return the tenant that a token with these claims is valid for; empty where they name none."""
+        """Return the tenant that a token with these claims is valid for; empty if they name none."""
         claim, tenant = self._settings.tenant_claim, self._settings.tenant
         named = resolve(claims, claim) if claim else tenant
         return named if isinstance(named, str) else ""
@@ -148,7 +148,7 @@ class ClaimRules:
 
 
 def resolve(claims: object, path: str) -> object:
-    """Return the value of a claim, or what a dotted path leads to; None where there is none.
+    """Return the value of a claim, or what a dotted path leads to; None if there is none.
 
     Names may contain dots themselves, as URLs do: the longest name that is there counts.
     """
@@ -163,7 +163,7 @@ def resolve(claims: object, path: str) -> object:
 
 
 def client_of(claims: Mapping[str, Any]) -> str:
-    """Return the id of the client that a token was issued to; empty where it names none."""
+    """Return the id of the client that a token was issued to; empty if it names none."""
     return next((claims[name] for name in CLIENT_CLAIMS if isinstance(claims.get(name), str)), "")
 
 

@@ -100,7 +100,7 @@ def development_issuer(data_dir: Path) -> TrustedIssuer:
 def trusted_issuers(settings: Settings) -> TrustedIssuers:
     """Return the trusted issuers; the one place that decides whether the development issuer is trusted.
 
-    Raise `ConfigurationError` where there is none.
+    Raise `ConfigurationError` if there is none.
     """
     check_access_configured(settings)
     development = [development_issuer(settings.data_dir)] if settings.dev else []
@@ -116,7 +116,7 @@ def trusted_issuers(settings: Settings) -> TrustedIssuers:
 
 
 def check_development(settings: Settings) -> None:
-    """Raise `ConfigurationError` where the development issuer would be trusted in production."""
+    """Raise `ConfigurationError` if the development issuer would be trusted in production."""
     reasons = []
     if not is_loopback(settings.host):
         reasons.append(f"`host` is {settings.host}, which others reach")
@@ -130,7 +130,7 @@ def check_development(settings: Settings) -> None:
 
 
 def check_access_configured(settings: Settings) -> None:
-    """Raise `ConfigurationError` where no issuer is trusted, so that no call could ever succeed."""
+    """Raise `ConfigurationError` if no issuer is trusted, so that no call could ever succeed."""
     if not settings.dev and not settings.all_issuers:
         raise ConfigurationError(
             "No issuer of access tokens is configured. Set `issuers`: an [[issuers]] table with `issuer` and "

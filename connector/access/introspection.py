@@ -101,7 +101,7 @@ class Introspection:
     def ask(self, token: str) -> Claims | None:
         """Return the claims of an active token, None for one that is not active.
 
-        Raises `IssuerUnavailableError` where the issuer does not answer, or too many callers wait for it.
+        Raises `IssuerUnavailableError` if the issuer does not answer, or too many callers wait for it.
         """
         digest = hashlib.sha256(token.encode()).digest()
         with self._lock:

@@ -17,7 +17,7 @@ from connector.access.refusals import TIMES, TokenRefused, is_time, shown, write
 
 @dataclass(frozen=True)
 class Finding:
-    """The result of one check of a token, for the operator; `passed` is None where it could not be made."""
+    """The result of one check of a token, for the operator; `passed` is None if it could not be made."""
 
     check: str
     passed: bool | None
@@ -26,7 +26,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Explanation:
-    """The results of all checks of a token, and its claims; None where the issuer does not tell them."""
+    """The results of all checks of a token, and its claims; None if the issuer does not tell them."""
 
     findings: list[Finding]
     claims: Mapping[str, Any] | None

@@ -1,11 +1,11 @@
 """The keys of an issuer, found by discovery and cached.
 
-    kid known ─────────────────────► kept keys, at once     old ones are fetched anew meanwhile, in a thread
+    kid known ─────────────────────► kept keys, at once     old ones are fetched again meanwhile, in a thread
     kid unknown, or nothing kept ──► a fetch ──► kept keys  a few callers wait for it, the others get a 503
 
 An unknown kid may be a rotation or a forgery. It causes a fetch, and the next only after `REFETCH_AFTER`; a token with
 a known kid never waits for it. So does a wrong signature under a known kid, after `REFETCH_SIGNED_AFTER`: an issuer
-that was set up anew may use the kid of an old key. Cached keys stay valid while the issuer does not answer.
+that was set up again may use the kid of an old key. Cached keys stay valid while the issuer does not answer.
 """
 
 from __future__ import annotations
@@ -81,7 +81,7 @@ class IssuerKeys:
     def find(self, kid: str | None) -> KeySet:
         """Return the keys, after a fetch where `kid` is not among them.
 
-        Raises `KeysUnavailableError` where there are none, or too many callers wait for that fetch.
+        Raises `KeysUnavailableError` if there are none, or too many callers wait for that fetch.
         """
         kept = self._kept
         if kept is not None and kept.has(kid):
@@ -95,7 +95,7 @@ class IssuerKeys:
     def find_newer(self, tried: KeySet) -> KeySet | None:
         """Return other keys than those with which a signature is wrong, after a fetch where one is due; None without.
 
-        Raises `KeysUnavailableError` where too many callers wait for that fetch.
+        Raises `KeysUnavailableError` if too many callers wait for that fetch.
         """
         if self._keys() is tried:
             self._wait_for_fetch(REFETCH_SIGNED_AFTER)
@@ -131,7 +131,7 @@ class IssuerKeys:
             self._waiting.release()
 
     def _begin(self, pause: float) -> threading.Event | None:
-        """Return the event that is set when the fetch in flight has ended; None where none is in flight or due."""
+        """Return the event that is set when the fetch in flight has ended; None if none is in flight or due."""
         with self._lock:
             if self._fetching is None and self._clock() - self._tried_at >= pause:
                 self._fetching = threading.Event()

@@ -34,7 +34,7 @@ class Token:
 
 @dataclass(frozen=True)
 class Presented:
-    """A token as a caller presented it; `jwt` is None where it is not a signed JWT."""
+    """A token as a caller presented it; `jwt` is None if it is not a signed JWT."""
 
     text: str = field(repr=False)
     jwt: Token | None
@@ -70,7 +70,7 @@ _PARSER = Algorithms(())
 
 
 def parse(text: str) -> Token:
-    """Parse a token without verifying anything in it. Raise `TokenRefused` where it is not a JWS."""
+    """Parse a token without verifying anything in it. Raise `TokenRefused` if it is not a JWS."""
     try:
         signature = extract_compact(text.encode("ascii"), registry=_PARSER)
         claims = json.loads(signature.payload)

@@ -64,7 +64,7 @@ class OpenIdClient(FlaskOAuth2App):  # type: ignore[misc]  # Authlib is untyped
         )
 
     def load_server_metadata(self) -> Mapping[str, Any]:
-        """Return the issuer's metadata; raises `FetchError` where it cannot be had."""
+        """Return the issuer's metadata; raises `FetchError` if it cannot be had."""
         with self._fetching:
             if self._clock() - self._metadata_at >= METADATA_AGE:
                 document = Fetch(self.http).metadata(self.settings.issuer)
@@ -86,7 +86,7 @@ class OpenIdClient(FlaskOAuth2App):  # type: ignore[misc]  # Authlib is untyped
         return str(flow["url"])
 
     def next_url(self) -> str | None:
-        """Return where a sign-in leads that has come back; None where this browser has not begun it here."""
+        """Return where a sign-in leads that has come back; None if this browser has not begun it here."""
         data = self.framework.get_state_data(session, request.args.get("state", ""))
         return None if data is None else str(data.get("next", ""))
 

@@ -69,7 +69,7 @@ def bad_signature(kid: object, why: str) -> TokenRefused:
 
 
 def time_refused(name: str, value: float) -> TokenRefused | None:
-    """Describe a token that has expired, or is not valid yet because clocks differ; None where it is valid.
+    """Describe a token that has expired, or is not valid yet because clocks differ; None if it is valid.
 
     `value` is the claim's, seconds since 1970.
     """
@@ -117,14 +117,14 @@ def shown(value: object) -> str:
 
 
 def check_tenant(good_for: str, tenant: str) -> None:
-    """Raise `TokenRefused` where a token is valid for another tenant than the request's."""
+    """Raise `TokenRefused` if a token is valid for another tenant than the request's."""
     if not good_for or good_for != tenant:
         description = "The token is not valid for this tenant."
         raise refused("tenant", good_for or None, "the request is for", [tenant], description)
 
 
 def check_scope(scopes: Collection[str], scope: str, *others: str) -> None:
-    """Raise `TokenRefused` where a token lacks a scope, and each of the others that would do."""
+    """Raise `TokenRefused` if a token lacks a scope, and each of the others that would do."""
     if not {scope, *others}.intersection(scopes):
         description = f"The token lacks the scope {scope}."
         raise refused("scope", " ".join(sorted(scopes)) or None, "the operation needs", [scope], description)

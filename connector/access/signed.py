@@ -36,10 +36,10 @@ class KeySource(Protocol):
         """Return the keys, among them that with the kid if there is one."""
 
     def find_newer(self, tried: KeySet) -> KeySet | None:
-        """Return other keys than those with which a signature is wrong; None where there are none."""
+        """Return other keys than those with which a signature is wrong; None if there are none."""
 
     def prepare(self) -> threading.Event | None:
-        """Begin to fetch the keys; return the event that is set at the end, None where nothing is fetched."""
+        """Begin to fetch the keys; return the event that is set at the end, None if nothing is fetched."""
 
 
 class SigningIssuer(TrustedIssuer):

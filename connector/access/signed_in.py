@@ -32,7 +32,7 @@ class SignedIn:
 
 
 def read_person(tokens: Mapping[str, Any], client: OpenIdClient, trusted: TrustedIssuers, tenant: Tenant) -> SignedIn:
-    """Return the person of a completed sign-in; raise `TokenRefused` where it is not good for the tenant."""
+    """Return the person of a completed sign-in; raise `TokenRefused` if it is not good for the tenant."""
     claims: Mapping[str, Any] = tokens["userinfo"]
     principal = _of_access_token(tokens, client, trusted, tenant) or _of_id_token(tokens, client)
     check_tenant(principal.tenant, tenant.name)
@@ -49,7 +49,7 @@ def read_person(tokens: Mapping[str, Any], client: OpenIdClient, trusted: Truste
 def _of_access_token(
     tokens: Mapping[str, Any], client: OpenIdClient, trusted: TrustedIssuers, tenant: Tenant
 ) -> Principal | None:
-    """Return the principal of the access token; None where the API would not accept it, or it is somebody else's."""
+    """Return the principal of the access token; None if the API would not accept it, or it is somebody else's."""
     token = present(str(tokens.get("access_token", "")))
     try:
         principal = trusted.verify(token, tenant)

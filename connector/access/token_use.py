@@ -21,7 +21,7 @@ ACCESS_TOKEN_TYPES = frozenset({"bearer", "access_token", "jwt", "at+jwt"})  # w
 
 
 def check_use(claims: Mapping[str, Any], header: Mapping[str, Any], access_token_claims: Collection[str] = ()) -> None:
-    """Raise `TokenRefused` where a token is not an access token.
+    """Raise `TokenRefused` if a token is not an access token.
 
     A `nonce` is an ID token's, unless the token is marked as an access token: some issuers repeat it in these.
     """
@@ -39,7 +39,7 @@ def check_use(claims: Mapping[str, Any], header: Mapping[str, Any], access_token
 
 
 def check_introspected(claims: Mapping[str, Any]) -> None:
-    """Raise `TokenRefused` where an issuer answers that an active token is a refresh token, or bound to a key."""
+    """Raise `TokenRefused` if an issuer answers that an active token is a refresh token, or bound to a key."""
     kind = claims.get("token_type")
     if kind is not None and _lower(kind) not in ACCESS_TOKEN_TYPES:
         raise _no_access_token(f"its token_type is {shown(kind)}", "Bearer")

@@ -117,7 +117,7 @@ class ClaimQuerySchema(ma.Schema):
 
 
 def status_property(properties: Mapping[str, str]) -> str | None:
-    """Return the `status` among the properties of a request, in capitals; None where it is missing."""
+    """Return the `status` among the properties of a request, in capitals; None if it is missing."""
     return (properties.get("status") or "").strip().upper() or None
 
 

@@ -38,7 +38,7 @@ def in_operators_tenant(view: View) -> View:
 
 
 def check_operator() -> None:
-    """Raise `AccessDenied` where the request is not of the operator's tenant."""
+    """Raise `AccessDenied` if the request is not of the operator's tenant."""
     settings: Settings = current_app.extensions["settings"]
     if g.tenant.name != settings.operator_tenant:
         raise AccessDenied(403, "This is for the operator's tenant only: see the setting `operator_tenant`.", {})

@@ -93,7 +93,7 @@ class Blueprint(SmorestBlueprint):  # type: ignore[misc]
                 described["view_name"] = obj.__name__
 
     def _document_errors(self, doc: dict[str, Any], doc_info: dict[str, Any], **_: Any) -> dict[str, Any]:
-        """Add the errors of an operation to its document, in place of what flask-smorest knows of them."""
+        """Add the errors of an operation to its document, instead of what flask-smorest knows of them."""
         codes = [*doc_info.get("codes", ()), self.errors.unexpected, self.errors.database_away]
         statuses = list(PROTECTED) if doc_info.get("manual_doc", {}).get("security") else []
         if "requestBody" in doc:
@@ -112,7 +112,7 @@ def _name_operation(doc: dict[str, Any], doc_info: dict[str, Any], **_: Any) -> 
 
 
 def read_body(limit: int = MAX_API_BODY) -> bytes:
-    """Read the request's body; raises `RequestEntityTooLarge` where it is longer than `limit` or the setting."""
+    """Read the request's body; raises `RequestEntityTooLarge` if it is longer than `limit` or the setting."""
     longest = min(limit, flask.current_app.config["MAX_BODY_BYTES"])
     flask.request.max_content_length = longest + 1  # a longer one is cut off behind that, or refused by its length
     body = flask.request.get_data()

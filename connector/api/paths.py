@@ -1,7 +1,7 @@
 """Reading paths: one final slash is ignored, and an encoded slash belongs to the id that contains it.
 
 A server decodes the path before an application sees it, and `a%2Fb` then looks like two segments. So the path is
-decoded once more here, with `ENCODED_SLASH` in place of such a slash, and turned into one in the values of routes.
+decoded once more here, with `ENCODED_SLASH` instead of such a slash, and turned into one in the values of routes.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class _PathReader:
 
 
 def _path_as_sent(environ: WSGIEnvironment) -> str:
-    """Return the path as the client sent it; empty where the server does not pass it on."""
+    """Return the path as the client sent it; empty if the server does not pass it on."""
     target: str = environ.get("RAW_URI", "")
     if not target.startswith("/"):
         return urlsplit(target).path

@@ -53,7 +53,7 @@ class Shares:
         self._lock = threading.Lock()
 
     def take(self, kind: Lasting, tenant: Tenant, user_id: str | None) -> Callable[[], None]:
-        """Count a call, and return what ends it; raises `TooManyRequests` where it is one too many."""
+        """Count a call, and return what ends it; raises `TooManyRequests` if it is one too many."""
         limits = self._limits(kind, tenant, user_id)
         holders = [limit.holder for limit in limits]
         with self._lock:
@@ -96,7 +96,7 @@ def install(app: Flask, threads: int) -> None:
 def begin(kind: Lasting, user_id: str | None) -> Callable[[], None]:
     """Count a call of the request's tenant, and return what ends it; without shares, no call is limited.
 
-    Raises `TooManyRequests` where it is one too many.
+    Raises `TooManyRequests` if it is one too many.
     """
     shares: Shares | None = current_app.extensions.get(EXTENSION)
     return _end_nothing if shares is None else shares.take(kind, g.tenant, user_id)

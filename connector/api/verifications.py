@@ -154,7 +154,7 @@ def get_history(provider_id: str, run_id: str) -> list[dict[str, Any]]:
 
 
 def _of_user(user_id: str | None, provider_id: str) -> tuple[list[Change], Change | None] | None:
-    """Return a user's refused starts with the provider, and removal; None where no user is asked for."""
+    """Return a user's refused starts with the provider, and removal; None if no user is asked for."""
     if user_id is None:
         return None
     statuses: UserStatuses = current_app.extensions["services"].user_statuses

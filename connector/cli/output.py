@@ -72,7 +72,7 @@ class _Refused(click.ClickException):
 
 
 def _code_of(error: ConnectorError, command_path: str) -> Code | None:
-    """Return the code that the API answers such an error with; None where it has none."""
+    """Return the code that the API answers such an error with; None if it has none."""
     if not isinstance(error, InvalidField):
         return getattr(error, "code", None)
     if "user" in command_path.split():
@@ -113,7 +113,7 @@ ID = _Id()
 
 
 def _print_whatever_the_terminal() -> None:
-    """Print characters that the terminal's encoding does not have as question marks, in place of an error."""
+    """Print characters that the terminal's encoding does not have as question marks, instead of an error."""
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")

@@ -151,7 +151,7 @@ def configured(
 def _claims(
     dialect: Mapping[str, str], mappings: Mapping[str, str], removed: Sequence[str], known: Mapping[str, str]
 ) -> dict[str, str] | None:
-    """Return the claims that a command leaves; None where it says nothing of them."""
+    """Return the claims that a command leaves; None if it says nothing of them."""
     if not (dialect or mappings or removed):
         return None
     claims = {**(dialect or known), **mappings}

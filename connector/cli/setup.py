@@ -154,7 +154,7 @@ def set_up(opened: Services, added: Provider, public_url: str, *, has_webhook: b
 
 
 def print_trial(readiness: Readiness, *, as_json: bool) -> None:
-    """Print what trying a configuration has found; raise `ClickException` where something failed."""
+    """Print what trying a configuration has found; raise `ClickException` if something failed."""
     if as_json:
         print_json(readiness_view(readiness))
     else:

@@ -49,7 +49,7 @@ class Filters:
         return [value for value in dict.fromkeys(given) if value and (options is None or value in options)]
 
     def value(self, name: str) -> str | None:
-        """Return the value of a filter; None where it is not set."""
+        """Return the value of a filter; None if it is not set."""
         return next(iter(self.values(name)), None)
 
     @property
@@ -71,7 +71,7 @@ class Filters:
         return url_for(request.endpoint or "", **{**(request.view_args or {}), **given})
 
     def page_url(self, cursor: str | None) -> str | None:
-        """Return the address of the next page; None where there is none."""
+        """Return the address of the next page; None if there is none."""
         return None if cursor is None else self.url(cursor=cursor)
 
     @property

@@ -149,7 +149,7 @@ def clients() -> list[OpenIdClient]:
 
 
 def safe_next(url: str | None) -> str:
-    """Return a page of ours, which people sign in to see; the console's first page in place of any other address."""
+    """Return a page of ours, which people sign in to see; the console's first page instead of any other address."""
     home, own = f"{request.script_root}/console", f"{request.script_root}/verify"
     if not url or not url.isprintable() or "\\" in url:
         return home
@@ -194,7 +194,7 @@ def _callback_url() -> str:
 
 
 def _end_session_url(at: str | None) -> str | None:
-    """Return the issuer's address for signing out there; None where it has none, or does not answer."""
+    """Return the issuer's address for signing out there; None if it has none, or does not answer."""
     offered = clients()
     if at is None or not at.isdecimal() or int(at) >= len(offered):
         return None

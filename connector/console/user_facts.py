@@ -28,7 +28,7 @@ SHOWN = 10  # verifications, deliveries, changes
 
 @dataclass(frozen=True)
 class Attribute:
-    """An attribute with one provider; `claim` is None where it was never part of a verification."""
+    """An attribute with one provider; `claim` is None if it was never part of a verification."""
 
     provider: ProviderStatus
     status: ClaimStatus
@@ -38,7 +38,7 @@ class Attribute:
 
 
 def facts_of(user_id: str, values: Mapping[str, str] | None) -> dict[str, Any]:
-    """Return what is shown; raise `RequestError` where nothing is known of the user."""
+    """Return what is shown; raise `RequestError` if nothing is known of the user."""
     try:
         statuses: UserStatuses = use_cases().user_statuses
         providers = statuses.get(g.tenant, user_id).providers

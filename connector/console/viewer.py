@@ -40,7 +40,7 @@ class Viewer:
 
 
 def current_viewer() -> Viewer | None:
-    """Return who is signed in at the request's tenant; None where nobody is."""
+    """Return who is signed in at the request's tenant; None if nobody is."""
     if "viewer" not in g:
         secret = request.cookies.get(cookie_name())
         session = console_sessions().find(g.tenant, secret) if secret else None

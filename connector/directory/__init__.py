@@ -35,7 +35,7 @@ class RemoteDirectory(Protocol):
     def values(
         self, user_id: str, access_token: str | None = None, *, at_most: float = math.inf
     ) -> Mapping[str, str] | None:
-        """Return the user's attribute values by claim URI, without blank ones; None where there is no such user.
+        """Return the user's attribute values by claim URI, without blank ones; None if there is no such user.
 
         All calls end within the directory's time-out, and `at_most` so many seconds. Raises `DirectoryError`.
         """
@@ -44,6 +44,6 @@ class RemoteDirectory(Protocol):
     def write_status(self, user_id: str, status: WrittenStatus, *, at_most: float = math.inf) -> bool:
         """Write a user's status to the attributes that the dialect names for it, and to no others.
 
-        The caller holds the lease on the user's status. False where there is no such user. Raises `DirectoryError`.
+        The caller holds the lease on the user's status. False if there is no such user. Raises `DirectoryError`.
         """
         ...

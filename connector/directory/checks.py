@@ -10,7 +10,7 @@ from connector.domain.tenancy import USERINFO, Tenant
 from connector.errors import Code, ConnectorError, DirectoryError
 
 TOKEN, USER, ENDPOINT = "token", "user", "userinfo"
-PLACEHOLDER = "connector-check-settings"  # in place of an access token
+PLACEHOLDER = "connector-check-settings"  # instead of an access token
 
 
 class DirectoryChecks:

@@ -30,7 +30,7 @@ class Credentials(Protocol):
     """The proof of who calls a directory."""
 
     def header(self, budget: Budget) -> str:
-        """Return the header `Authorization`; raises `DirectoryError` where there is no access token to be had."""
+        """Return the header `Authorization`; raises `DirectoryError` if there is no access token to be had."""
         ...
 
     def renews(self, header: str) -> bool:

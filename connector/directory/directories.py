@@ -82,7 +82,7 @@ class Directories:
         at_most: float = math.inf,
         ask: Ask = nothing,
     ) -> Mapping[str, str] | None:
-        """Return a user's values by claim URI; None where there is no such user.
+        """Return a user's values by claim URI; None if there is no such user.
 
         `ask` asks the connector's database for more, in the same round trip where the values are there.
 
@@ -124,7 +124,7 @@ def _with_status(choice: DirectoryChoice, dialect: Dialect[P]) -> Dialect[P]:
 
 
 def open_login(choice: DirectoryChoice, proxy: str = "") -> None:
-    """Ask for an access token for a directory; raises `DirectoryError` where none is granted."""
+    """Ask for an access token for a directory; raises `DirectoryError` if none is granted."""
     http = HttpClient(ca_file=choice.ca_file, proxy=proxy)
     _credentials(http, choice).header(Budget(urlsplit(choice.login.token_url).netloc, choice.timeout))
 

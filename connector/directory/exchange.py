@@ -21,7 +21,7 @@ _UNAUTHORIZED = 401
 
 @dataclass(frozen=True)
 class Reply:
-    """A directory's answer; `content` is the JSON object of its body, empty where there is none."""
+    """A directory's answer; `content` is the JSON object of its body, empty if there is none."""
 
     status: int
     content: Mapping[str, Any] = field(repr=False)

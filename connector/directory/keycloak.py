@@ -44,14 +44,14 @@ class KeycloakDirectory:
     def values(
         self, user_id: str, access_token: str | None = None, *, at_most: float = math.inf
     ) -> dict[str, str] | None:
-        """Return a user's values by claim URI; None where there is no such user. Raises `DirectoryError`."""
+        """Return a user's values by claim URI; None if there is no such user. Raises `DirectoryError`."""
         del access_token  # the connector reads with its own
         with self._exchange.session(at_most) as session:
             user = self.find(session, user_id)
         return None if user is None else self._dialect.values(user)
 
     def write_status(self, user_id: str, status: WrittenStatus, *, at_most: float = math.inf) -> bool:
-        """Write a user's status; False where there is no such user. Raises `DirectoryError`.
+        """Write a user's status; False if there is no such user. Raises `DirectoryError`.
 
         Nothing at all is written where the status is there already.
         """
@@ -100,7 +100,7 @@ class KeycloakDirectory:
             )
 
     def find(self, session: Session, user_id: str) -> Mapping[str, Any] | None:
-        """Return a user's representation; None where there is none. Raises `DirectoryError`."""
+        """Return a user's representation; None if there is none. Raises `DirectoryError`."""
         if self._look_up_by == BY_ID:
             return self._get(session, user_id)
         query = urlencode({"username": user_id, "exact": "true", "briefRepresentation": "false"}, quote_via=quote)

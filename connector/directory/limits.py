@@ -28,7 +28,7 @@ class Budget:
         self._end = time.monotonic() + seconds
 
     def left(self) -> float:
-        """Return the seconds that are left; raises `DirectoryError` where none are."""
+        """Return the seconds that are left; raises `DirectoryError` if none are."""
         left = self._end - time.monotonic()
         if left <= 0:
             raise unreachable(self._host, "no answer in time")
@@ -60,7 +60,7 @@ class Limits:
 
     @contextmanager
     def admitted(self, at_most: float = math.inf) -> Iterator[Budget]:
-        """Admit a request for the length of the block; raises `DirectoryError` where it has to come again later.
+        """Admit a request for the length of the block; raises `DirectoryError` if it has to come again later.
 
         It has `at_most` so many seconds.
         """

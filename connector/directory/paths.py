@@ -37,7 +37,7 @@ class Path(Protocol):
     """A path to one attribute of a user."""
 
     def read(self, user: Mapping[str, Any]) -> Any:
-        """Return the attribute's value as it is; None where there is none."""
+        """Return the attribute's value as it is; None if there is none."""
         ...
 
 
@@ -72,7 +72,7 @@ class ScimPath:
         return value if self.sub is None else _member(value, self.sub)
 
     def whole(self, user: Mapping[str, Any]) -> Any:
-        """Return all of the attribute's values; None where there is none."""
+        """Return all of the attribute's values; None if there is none."""
         value = _member(user if self.urn is None else _member(user, self.urn), self.name)
         return value if self.sub is None else _member(value, self.sub)
 

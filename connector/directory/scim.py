@@ -39,7 +39,7 @@ _ROUNDS = 3  # of a race with others who change the user
 
 @dataclass(frozen=True)
 class ScimUser:
-    """A user as the server has it; `version` is empty where the server keeps none."""
+    """A user as the server has it; `version` is empty if the server keeps none."""
 
     resource_id: str
     version: str
@@ -66,14 +66,14 @@ class ScimDirectory:
     def values(
         self, user_id: str, access_token: str | None = None, *, at_most: float = math.inf
     ) -> dict[str, str] | None:
-        """Return a user's values by claim URI; None where there is no such user. Raises `DirectoryError`."""
+        """Return a user's values by claim URI; None if there is no such user. Raises `DirectoryError`."""
         del access_token  # the connector reads with its own
         with self._exchange.session(at_most) as session:
             user = self.find(session, user_id)
         return None if user is None else self._dialect.values(user.resource)
 
     def write_status(self, user_id: str, status: WrittenStatus, *, at_most: float = math.inf) -> bool:
-        """Write a user's status; False where there is no such user. Raises `DirectoryError`.
+        """Write a user's status; False if there is no such user. Raises `DirectoryError`.
 
         Nothing else is written, and nothing at all where the status is there already.
         """
@@ -88,7 +88,7 @@ class ScimDirectory:
         raise unreachable(self._exchange.host, "the user changes all the time")
 
     def _patch(self, session: Session, user: ScimUser, operations: Sequence[Mapping[str, Any]]) -> bool:
-        """Change a user; False where the user has changed since it was read, or is gone: then read again."""
+        """Change a user; False if the user has changed since it was read, or is gone: then read again."""
         body = {"schemas": [_PATCH_SCHEMA], "Operations": operations}
         reply = session.send(
             "PATCH",
@@ -107,7 +107,7 @@ class ScimDirectory:
         return True
 
     def find(self, session: Session, user_id: str) -> ScimUser | None:
-        """Return a user; None where there is none. Raises `DirectoryError`, also where more than one matches."""
+        """Return a user; None if there is none. Raises `DirectoryError`, also where more than one matches."""
         if self._look_up_by == ScimPath(None, BY_ID):
             return self._get(session, user_id)
         return self._search(session, user_id)

@@ -9,7 +9,7 @@ MOST_KEPT = 200  # characters of an answer's body
 
 @dataclass(frozen=True)
 class Answered:
-    """An exchange: its status, None where no answer came, how long it took, and the start of the answer's body."""
+    """An exchange: its status, None if no answer came, how long it took, and the start of the answer's body."""
 
     status: int | None
     seconds: float

@@ -24,7 +24,7 @@ _OF_AN_ADDRESS = ("address.postcode", "address.country")  # what Onfido requires
 
 @dataclass(frozen=True)
 class RemoteApplicant:
-    """An applicant at Onfido, and the environment that it is in; None where Onfido does not say."""
+    """An applicant at Onfido, and the environment that it is in; None if Onfido does not say."""
 
     applicant_id: str
     environment: str | None = None
@@ -51,7 +51,7 @@ def is_taken(fields: Mapping[str, str]) -> bool:
 
 
 def name_objection(name: str) -> str | None:
-    """Return why Onfido would refuse a name; None where it would not."""
+    """Return why Onfido would refuse a name; None if it would not."""
     if is_blank(name) or len(name) > MAX_NAME:
         return f"it is blank or longer than {MAX_NAME} characters"
     return next((why for _, why in _objections({"first_name": name})), None)

@@ -49,7 +49,7 @@ _PUNCTUATION = re.compile(r"[ ()./-]")
 
 @dataclass(frozen=True)
 class Assurance:
-    """What the operator claims of how users are verified; empty where it is not named, or no level is claimed."""
+    """What the operator claims of how users are verified; empty if it is not named, or no level is claimed."""
 
     trust_framework: str = ""
     level: str = ""
@@ -69,7 +69,7 @@ class Proof:
 
 @dataclass(frozen=True)
 class ProvenClaim:
-    """A claim that is verified for the value with this fingerprint; `proof` is None where an administrator vouched."""
+    """A claim that is verified for the value with this fingerprint; `proof` is None if an administrator vouched."""
 
     uri: str
     fingerprint: str | None
@@ -92,7 +92,7 @@ def unchanged(
 def verified_claims(
     claims: Collection[ProvenClaim], values: Mapping[str, str], names: Mapping[str, str], assurance: Assurance
 ) -> dict[str, Any] | None:
-    """Return the element `verified_claims` for claims with unchanged values; None where there is nothing to assert.
+    """Return the element `verified_claims` for claims with unchanged values; None if there is nothing to assert.
 
     `names` are OpenID's names of claims by claim URI, dotted within a group, such as `address.locality`. A claim that
     has no name there, or whose value has not the form that OpenID requires, is left out.
@@ -122,7 +122,7 @@ def _by_name(
 
 
 def _in_form(name: str, value: str) -> Any:
-    """Return a value as OpenID writes it; None where it cannot be written so."""
+    """Return a value as OpenID writes it; None if it cannot be written so."""
     if name in _NOT_TEXT:
         return None
     if name in ("phone_number", "msisdn"):

@@ -16,7 +16,7 @@ Color = tuple[int, int, int]
 
 
 def accent_objection(color: str) -> str | None:
-    """Return why a colour cannot be the accent; None where it can."""
+    """Return why a colour cannot be the accent; None if it can."""
     if not _HEX.fullmatch(color):
         return "must be a colour such as #2450c8: a number sign and six hexadecimal digits"
     reached = contrast(_read(color), WHITE)

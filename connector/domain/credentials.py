@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-MASK = "********"  # shown in place of a secret in every answer; sent back, it keeps the stored one
+MASK = "********"  # shown instead of a secret in every answer; sent back, it keeps the stored one
 
 _PREFIX = re.compile(r"api_(sandbox|live)(?:_([a-z]+)\.)?")
 _HOST = re.compile(r"api\.([a-z]+)\.onfido\.com")
@@ -22,7 +22,7 @@ _AROUND = " \t\r\n\xa0\xad\u200b\u200e\u200f\u202a\u202c\u202d\u2060\u2066\u2068
 
 @dataclass(frozen=True)
 class ClientCredentials:
-    """OAuth 2 client credentials, used in place of an API token."""
+    """OAuth 2 client credentials, used instead of an API token."""
 
     client_id: str
     client_secret: str = field(repr=False)

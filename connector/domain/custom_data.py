@@ -64,7 +64,7 @@ class CustomInput:
         return None
 
     def read(self, text: str) -> Any:
-        """Read the value of a claim or of a request; raises `ValueError` where it is none of the type."""
+        """Read the value of a claim or of a request; raises `ValueError` if it is none of the type."""
         value = _READ[self.type](text)
         if not _FITS[self.type](value):
             raise ValueError(self.type)

@@ -3,7 +3,7 @@
     the run's claims, today's mapping, the draft, the kept output ──► try_draft ──► Trial, Trial, …
 
 The same `judge` decides as for a result. Where the draft sends a value as another field, the run cannot tell: Onfido
-has never seen it there. Such a claim has a limit in place of a verdict.
+has never seen it there. Such a claim has a limit instead of a verdict.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Onfido's environments: what a result of the sandbox, where no document is really looked at, counts for.
 
 A verification belongs to the environment that it ran in: its applicant's, as Onfido says, or that of the token's
-prefix. A provider is in that of its credentials; None where neither a prefix nor an applicant has told it yet.
+prefix. A provider is in that of its credentials; None if neither a prefix nor an applicant has told it yet.
 """
 
 from __future__ import annotations

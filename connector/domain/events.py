@@ -14,9 +14,9 @@ REFUSALS = (NO_TOKEN, NO_SIGNATURE, WRONG_SIGNATURE, UNREADABLE, TOO_LARGE)  # w
 
 @dataclass(frozen=True)
 class StoredEvent:
-    """An event; `sealed_body` is None where it is not kept, or not any more.
+    """An event; `sealed_body` is None if it is not kept, or not any more.
 
-    `happened_at` is Onfido's own time, None where the event does not say it. `verification_id` is the verification that
+    `happened_at` is Onfido's own time, None if the event does not say it. `verification_id` is the verification that
     the run's tag names, which may be gone.
     """
 

@@ -75,6 +75,6 @@ def is_answered(readiness: Readiness) -> bool:
 
 
 def turn(before: Health, *, is_good: bool) -> str | None:
-    """Return what a check has turned a provider into; None where it stays as it was, or was never checked before."""
+    """Return what a check has turned a provider into; None if it stays as it was, or was never checked before."""
     after = GOOD if is_good else BAD
     return None if before.known_state in (after, UNCHECKED) else after

@@ -66,7 +66,7 @@ class JobRequest:
 class Job:
     """A job; `step` counts the steps that were done, `position` is where the next one begins.
 
-    `done` of `total` things are dealt with; `total` is None where it is not known. `expires_at` is when its result is
+    `done` of `total` things are dealt with; `total` is None if it is not known. `expires_at` is when its result is
     deleted.
     """
 

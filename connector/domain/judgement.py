@@ -59,7 +59,7 @@ class Facts:
 class Verdict:
     """What a verification says of one claim: what was found, where, and the rule that decided.
 
-    `found_at` is a JSON Pointer in the workflow's output, after `<task>#` where it is that task's output; None where
+    `found_at` is a JSON Pointer in the workflow's output, after `<task>#` where it is that task's output; None if
     nothing was found. `output_value` is what the workflow's output holds for the claim.
     """
 
@@ -70,7 +70,7 @@ class Verdict:
 
     @property
     def is_verified(self) -> bool | None:
-        """Whether the claim is verified; None where the run says nothing against one that is verified already."""
+        """Whether the claim is verified; None if the run says nothing against one that is verified already."""
         return _OUTCOMES[self.rule].is_verified
 
     @property
@@ -102,7 +102,7 @@ class Explanation:
 
 @dataclass(frozen=True)
 class _Outcome:
-    """What a rule decides, and in words why it applies, or does not; `status` is None where it is the finding."""
+    """What a rule decides, and in words why it applies, or does not; `status` is None if it is the finding."""
 
     is_verified: bool | None
     text: str

@@ -87,7 +87,7 @@ def check_endpoint(config: EndpointConfig, policy: UrlPolicy) -> None:
 
 
 def secret_objection(secret: str) -> str | None:
-    """Return why a secret does not have the form of the specification; None where it has."""
+    """Return why a secret does not have the form of the specification; None if it has."""
     try:
         key = base64.b64decode(secret.removeprefix(SECRET_PREFIX), validate=True)
     except (binascii.Error, ValueError):  # ValueError: not ASCII
@@ -103,7 +103,7 @@ def new_secret(key: bytes) -> str:
 
 
 def task_objection(tasks: Sequence[str]) -> str | None:
-    """Return why these cannot be ids of task definitions; None where they can."""
+    """Return why these cannot be ids of task definitions; None if they can."""
     wrong = [name for name in tasks if not _TASK_DEF_ID.fullmatch(name)]
     return f"must be ids of task definitions, not {json.dumps(wrong[0])}" if wrong else None
 

@@ -73,7 +73,7 @@ class ProviderConfig:
 class Provider:
     """A registered provider; of its secrets only its credentials at Onfido, sealed: a token, or those of a client.
 
-    `environment` is that of the credentials, None where it is not known yet. `tells_tasks`, `tells_matches`: whether
+    `environment` is that of the credentials, None if it is not known yet. `tells_tasks`, `tells_matches`: whether
     further endpoints for notices are told of these.
     """
 
@@ -182,7 +182,7 @@ def without_masks(config: ProviderConfig) -> ProviderConfig:
 
 
 def refuse_masks(config: ProviderConfig) -> None:
-    """Raise `InvalidField` for a mask in place of a secret that is not stored yet."""
+    """Raise `InvalidField` for a mask instead of a secret that is not stored yet."""
     for name, key in SECRETS.items():
         if getattr(config, name) == MASK:
             raise InvalidField(f"configProperties.{key}", "must be the secret itself, not the mask that stands for it")
@@ -230,7 +230,7 @@ def _check_secrets(config: ProviderConfig) -> None:
 def choose_credentials(config: ProviderConfig, known: Credentials | None) -> Credentials:
     """Return the credentials that a configuration gives, or the known ones where it gives none.
 
-    The secret of a known client is kept, but not for another client. Raises `InvalidField` where some are missing.
+    The secret of a known client is kept, but not for another client. Raises `InvalidField` if some are missing.
     """
     if config.api_token is not None:
         return config.api_token

@@ -35,7 +35,7 @@ _COMPARED = {
 
 @dataclass(frozen=True)
 class Check:
-    """One check; `passed` is None where it was not made. `detail` says what to do where it failed.
+    """One check; `passed` is None if it was not made. `detail` says what to do where it failed.
 
     `is_unanswered`: it failed because Onfido did not answer, so nothing is known of what it is about.
     """
@@ -79,7 +79,7 @@ def check_environment(environment: str | None, sandbox_results: int = 0) -> Chec
 
 
 def sandbox_note(results: int) -> str:
-    """Return the sentence that results of the sandbox verify nothing; it is empty where there are none."""
+    """Return the sentence that results of the sandbox verify nothing; it is empty if there are none."""
     if not results:
         return ""
     if results == 1:

@@ -51,7 +51,7 @@ OF_VERIFICATIONS = tuple(each for each in Measure if each not in (Measure.REFUSE
 
 @dataclass(frozen=True)
 class Count:
-    """How often something was counted: of a tenant's provider, in an environment; empty where these are not known."""
+    """How often something was counted: of a tenant's provider, in an environment; empty if these are not known."""
 
     tenant: str
     provider_id: str
@@ -133,7 +133,7 @@ class Stage:
 
 @dataclass(frozen=True)
 class Times:
-    """How long it took from the start to a result, in seconds; None where there was none."""
+    """How long it took from the start to a result, in seconds; None if there was none."""
 
     n: int
     median: int | None

@@ -117,7 +117,7 @@ def check_studio(studio: Studio, policy: StudioPolicy, *, has_notice_secret: boo
 
 
 def tag_objection(tags: tuple[str, ...]) -> str | None:
-    """Return why Onfido would refuse these tags; None where it would not."""
+    """Return why Onfido would refuse these tags; None if it would not."""
     if len(tags) > MAX_TAGS:
         return f"must be at most {MAX_TAGS} tags"
     if any(not 1 <= len(tag) <= MAX_TAG_LENGTH or not is_line(tag) or "," in tag for tag in tags):

@@ -21,7 +21,7 @@ class UrlPolicy:
     allows_query: bool = True
 
     def objection(self, address: str) -> str | None:
-        """Return what is wrong with an address; None where it is allowed."""
+        """Return what is wrong with an address; None if it is allowed."""
         url = _split(address)
         if url is None or not url.hostname or ("?" in address and not self.allows_query):
             return "must have a scheme, a host and a path only"

@@ -31,7 +31,7 @@ class ClaimStatus:
 
 @dataclass(frozen=True)
 class ProviderStatus:
-    """How a user is verified through one provider; `next_attempt_at` is None where a start is allowed now."""
+    """How a user is verified through one provider; `next_attempt_at` is None if a start is allowed now."""
 
     provider: Provider
     claims: Sequence[ClaimStatus]
@@ -82,7 +82,7 @@ def claim_status(uri: str, claim: Claim | None, *, has_value: bool) -> ClaimStat
 
 
 def next_attempt_at(started: Sequence[datetime], provider: Provider, now: datetime) -> datetime | None:
-    """Return when a user may start the next run; None where that is now. `started` has the latest start first."""
+    """Return when a user may start the next run; None if that is now. `started` has the latest start first."""
     window = timedelta(seconds=provider.attempt_window)
     recent = [moment for moment in started if moment > now - window]
     return recent[provider.max_attempts - 1] + window if len(recent) >= provider.max_attempts else None

@@ -16,7 +16,7 @@ def used_claims(providers: Iterable[Provider]) -> frozenset[str]:
 def missing_claims(providers: Iterable[Provider], present: Collection[str]) -> tuple[str, ...]:
     """Return the claims that keep a user with values for `present` from being verified by any enabled provider.
 
-    Empty where one can verify the user, or none is enabled; otherwise what is missing for the closest one.
+    Empty if one can verify the user, or none is enabled; otherwise what is missing for the closest one.
     """
     missing = [tuple(_missing(each, present)) for each in providers if each.is_enabled]
     return min(missing, key=len, default=())

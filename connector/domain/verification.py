@@ -51,7 +51,7 @@ class Verification:
 class VerificationClaim:
     """A claim of a verification: sent as an applicant field, contained in the workflow's output, or both.
 
-    `fingerprint` is that of the user's value, None where there is none, empty where it was not read yet; `is_stale`:
+    `fingerprint` is that of the user's value, None if there is none, empty if it was not read yet; `is_stale`:
     the value has changed since. `folded_fingerprint` is that of the value as `connector.domain.text.fold` returns it,
     where the workflow's output holds the value.
     """

@@ -29,7 +29,7 @@ class MonitorTarget:
 
 @dataclass(frozen=True)
 class RemoteMonitor:
-    """An active monitor as Onfido lists it; `tags` are None where the list shows none."""
+    """An active monitor as Onfido lists it; `tags` are None if the list shows none."""
 
     monitor_id: str
     report_name: str | None
@@ -57,7 +57,7 @@ class ClaimStanding:
 def target_of(
     claims: Sequence[ClaimStanding], report_name: str | None, environment: str | None = None
 ) -> MonitorTarget | None:
-    """Return whom to monitor, the latest applicant that has verified a claim; None where there is to be no monitor.
+    """Return whom to monitor, the latest applicant that has verified a claim; None if there is to be no monitor.
 
     `environment` is the provider's: an applicant of another one cannot be reached.
     """

@@ -39,7 +39,7 @@ class RunRequest:
 class RunPlan:
     """How a run is to be started, and how its user goes through capture: by `link`, or else by SDK.
 
-    `sdk` is None where the run's own token is sufficient.
+    `sdk` is None if the run's own token is sufficient.
     """
 
     studio: Studio = field(default_factory=Studio)
@@ -81,7 +81,7 @@ def plan_run(studio: Studio, request: RunRequest, now: datetime) -> RunPlan:
 
 
 def plan_sdk(studio: Studio, request: RunRequest) -> SdkOptions | None:
-    """Return what an SDK token must be bound to; None where it is not bound.
+    """Return what an SDK token must be bound to; None if it is not bound.
 
     A request may bind what the provider leaves unbound, and loosen nothing. Raises `InvalidField`.
     """

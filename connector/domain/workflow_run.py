@@ -51,11 +51,11 @@ class Comparison(StrEnum):
 class RunSnapshot:
     """The state of a run in one answer or event of Onfido.
 
-    `comparisons` maps Onfido's comparison keys to what it found; None where the workflow's output holds no
+    `comparisons` maps Onfido's comparison keys to what it found; None if the workflow's output holds no
     comparison at all (then its `document_check` task is asked), an empty mapping where that was asked as well.
     `places` says where each was found: its JSON Pointer in the output, after `<task>#` where it is that task's output.
     `lacks_document`: they are those of a proof of address alone, and that task was not asked yet.
-    `output` is the workflow's own, of any JSON shape. `document` holds what Onfido read from the document, None where
+    `output` is the workflow's own, of any JSON shape. `document` holds what Onfido read from the document, None if
     no report is in sight.
     """
 

@@ -55,7 +55,7 @@ def status_of(records: Sequence[ClaimRecord]) -> WrittenStatus:
 
 
 def _verified_through(judged: Sequence[ClaimRecord]) -> tuple[str, datetime] | None:
-    """Return the provider that verified the user last, and when; None where none has."""
+    """Return the provider that verified the user last, and when; None if none has."""
     by_provider = groupby(sorted(judged, key=attrgetter("provider")), key=attrgetter("provider"))
     through = []
     for name, group in by_provider:

@@ -66,11 +66,11 @@ class Answer:
         self._connection.close()
 
     def header(self, name: str) -> str:
-        """Return a header's value, empty where there is none."""
+        """Return a header's value, empty if there is none."""
         return self._response.getheader(name) or ""
 
     def read(self, limit: int) -> bytes:
-        """Return the body; raises `ExchangeError` where it is longer than `limit` bytes, or late."""
+        """Return the body; raises `ExchangeError` if it is longer than `limit` bytes, or late."""
         body = bytearray()
         with _failures(self._host):
             for piece in self._decoded():
@@ -97,7 +97,7 @@ class Answer:
 class HttpClient:
     """Sends requests to one kind of peer; shared by threads, each exchange has a connection of its own.
 
-    `ca_file` is trusted in place of the public authorities; `proxy` is where https goes through, which then decides
+    `ca_file` is trusted instead of the public authorities; `proxy` is where https goes through, which then decides
     which addresses are connected to.
     """
 

@@ -1,6 +1,6 @@
 """Connections with one deadline for all that happens on them: look-up, connecting, handshake, every read and write.
 
-A time-out of a socket applies to one operation, and starts anew with every byte that arrives. These sockets set it to
+A time-out of a socket applies to one operation, and starts again with every byte that arrives. These sockets set it to
 the remaining time before each operation.
 """
 
@@ -53,7 +53,7 @@ class Deadline:
         self._end = time.monotonic() + seconds
 
     def left(self) -> float:
-        """Return the seconds that are left; raises `TimeoutError` where none are."""
+        """Return the seconds that are left; raises `TimeoutError` if none are."""
         left = self._end - time.monotonic()
         if left <= 0:
             raise TimeoutError
@@ -93,7 +93,7 @@ def tls_context(ca_file: str = "") -> ssl.SSLContext:
     """Create the TLS context: it trusts the authorities in `ca_file` alone, or without one the public ones.
 
     A certificate in `ca_file` need not be an authority's: it may be the peer's own.
-    Raises `ConfigurationError` where the file cannot be read.
+    Raises `ConfigurationError` if the file cannot be read.
     """
     try:
         context = ssl.create_default_context(cafile=ca_file or certifi.where())
@@ -111,7 +111,7 @@ def tls_context(ca_file: str = "") -> ssl.SSLContext:
 def connect(host: str, port: int, deadline: Deadline, reach: Reach) -> TimedSocket:
     """Connect to one of a host's addresses; the check applies to the address that is connected to.
 
-    Raises `Refused` where one of them is not allowed, so that a name cannot lead elsewhere the second time.
+    Raises `Refused` if one of them is not allowed, so that a name cannot lead elsewhere the second time.
     """
     addresses = _look_up(host, port, deadline)
     for _, (address, *_) in addresses:

@@ -51,7 +51,7 @@ _BUSY = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
 
 @dataclass(frozen=True)
 class Taken:
-    """A notice that the application took; `body` is None where it is longer than `MAX_ANSWER`."""
+    """A notice that the application took; `body` is None if it is longer than `MAX_ANSWER`."""
 
     answered: Answered
     body: bytes | None = field(repr=False)

@@ -17,7 +17,7 @@ LONGEST, LONGEST_CLAIMS = 2_000, 32_000  # characters of a parameter, and of `cl
 
 
 def read_parameters() -> dict[str, str]:
-    """Return the parameters of a request's body; raises `InvalidRequestError` where they cannot be read."""
+    """Return the parameters of a request's body; raises `InvalidRequestError` if they cannot be read."""
     raw = read_body()
     pairs = _of_json(raw) if raw.lstrip()[:1] == b"{" else _of_form(raw)
     parameters: dict[str, str] = {}
@@ -33,7 +33,7 @@ def read_parameters() -> dict[str, str]:
 
 
 def query_parameter(name: str) -> str | None:
-    """Return a parameter of the query; None where it is not given, or not once."""
+    """Return a parameter of the query; None if it is not given, or not once."""
     values = request.args.getlist(name)
     return values[0] if len(values) == 1 and len(values[0]) <= LONGEST else None
 

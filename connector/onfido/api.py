@@ -100,7 +100,7 @@ class OnfidoApi:
 
 
 def understand(answer: Answer, reader: Callable[[object], T]) -> T:
-    """Read the body of a success; raises `OnfidoError` where that cannot be done."""
+    """Read the body of a success; raises `OnfidoError` if that cannot be done."""
     if answer.is_cut:
         raise misunderstanding(answer, f"it is longer than {MAX_BODY_BYTES // 1024**2} MB")
     try:

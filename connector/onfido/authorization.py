@@ -67,7 +67,7 @@ class AccessTokens:
         self._slots: Recent[_Slot] = Recent(_Slot)
 
     def get(self, client: Hashable, patience: float, renew: Callable[[], AccessToken]) -> str | None:
-        """Return the client's token, renewed where necessary; None where another thread's exceeds `patience`."""
+        """Return the client's token, renewed where necessary; None if another thread's exceeds `patience`."""
         slot = self._slots.get(client)
         if token := self._valid(slot):
             return token

@@ -27,7 +27,7 @@ class Turn:
 
 
 class Budget(Protocol):
-    """Where turns are booked; each method returns None where that cannot be reached."""
+    """Where turns are booked; each method returns None if that cannot be reached."""
 
     def book(self, account: str, pace: Pace, patience: float, *, is_background: bool) -> Turn | None:
         """Book the next turn, if it is within `patience` seconds; background calls book only what is due at once."""
@@ -82,7 +82,7 @@ class SharedLimit:
         self._budget.hold(self._account, self._pace, seconds)
 
     def _take(self, until: float) -> bool | None:
-        """Book a background call; False where it has to ask again, None where there is no answer."""
+        """Book a background call; False if it has to ask again, None if there is no answer."""
         turn = self._budget.book(self._account, self._pace, 0.0, is_background=True)
         if turn is None or turn.is_booked:
             return None if turn is None else True
@@ -106,7 +106,7 @@ class SharedLimit:
         return turn.wait <= 0 or not self._is_held()
 
     def _wait(self, turn: Turn, until: float) -> None:
-        """Sleep until a turn; raises `HeldBackError` where that is too late, also because the database was slow."""
+        """Sleep until a turn; raises `HeldBackError` if that is too late, also because the database was slow."""
         if turn.wait > max(0.0, self._left(until)):
             raise limit_reached(turn.wait)
         self._sleep(max(0.0, turn.wait))

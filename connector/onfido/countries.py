@@ -99,7 +99,7 @@ def as_onfido_writes(values: Mapping[str, str]) -> dict[str, str]:
 
 
 def country_code(text: str) -> str | None:
-    """Return Onfido's code, of three letters, for a country by its code or English name; None where it is unknown."""
+    """Return Onfido's code, of three letters, for a country by its code or English name; None if it is unknown."""
     if known := _country(text):
         return known
     parts = {_country(part) for part in _BETWEEN_NAMES.split(text) if _key(part)}
@@ -107,7 +107,7 @@ def country_code(text: str) -> str | None:
 
 
 def state_code(text: str) -> str | None:
-    """Return the code, of two letters, for a state of the USA by its code or name; None where it is unknown."""
+    """Return the code, of two letters, for a state of the USA by its code or name; None if it is unknown."""
     codes, names = _states()
     return codes.get(_code(text)) or names.get(_key(text))
 

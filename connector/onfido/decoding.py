@@ -26,7 +26,7 @@ def is_compressed(response: requests.Response) -> bool:
 def read_pieces(response: requests.Response) -> Iterator[bytes]:
     """Read a body as it arrives, decompressed; a piece may be empty.
 
-    Raises `DecodeError` where the body does not match its `Content-Encoding`, or is truncated. Codings other than gzip
+    Raises `DecodeError` if the body does not match its `Content-Encoding`, or is truncated. Codings other than gzip
     and deflate are passed through.
     """
     pieces = _read_raw(response)

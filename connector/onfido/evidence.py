@@ -35,7 +35,7 @@ LONGEST_WAIT = 10  # read time-outs that the pieces of a file may take altogethe
 
 @dataclass(frozen=True)
 class FileStream:
-    """A file while it arrives; `length` is in bytes, None where it is not known before the end."""
+    """A file while it arrives; `length` is in bytes, None if it is not known before the end."""
 
     length: int | None
     chunks: Iterator[bytes]

@@ -10,7 +10,7 @@ MAX_DIGITS = 10  # of a number of seconds
 
 
 def retry_after(value: str) -> int | None:
-    """Read the header's seconds or HTTP date; None where it is neither."""
+    """Read the header's seconds or HTTP date; None if it is neither."""
     if value.isascii() and value.isdigit():
         return int(value) if len(value) <= MAX_DIGITS else None
     date = http_date(value)
@@ -18,7 +18,7 @@ def retry_after(value: str) -> int | None:
 
 
 def http_date(value: str) -> datetime | None:
-    """Read an HTTP date; None where it is none."""
+    """Read an HTTP date; None if it is none."""
     try:
         date = parsedate_to_datetime(value)
         return date.replace(tzinfo=date.tzinfo or UTC).astimezone(UTC)

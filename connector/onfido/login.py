@@ -32,7 +32,7 @@ class Login(Protocol):
     """An account on whose behalf calls are sent."""
 
     def authorize(self, deadline: float | None, *, is_background: bool) -> Authorization:
-        """Return the authorization of a call; raises `OnfidoError` where Onfido grants none."""
+        """Return the authorization of a call; raises `OnfidoError` if Onfido grants none."""
         ...
 
     def renews(self, refused: Authorization) -> bool:

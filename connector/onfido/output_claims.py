@@ -24,7 +24,7 @@ def read_claim(output: object, claim: VerificationClaim) -> ClaimOutput:
 
 
 def resolve(node: Any, pointer: str) -> Any:
-    """Return the value that a JSON Pointer (RFC 6901) refers to; None where there is none."""
+    """Return the value that a JSON Pointer (RFC 6901) refers to; None if there is none."""
     for token in pointer.split("/")[1:]:
         name = token.replace("~1", "/").replace("~0", "~")
         if isinstance(node, dict):

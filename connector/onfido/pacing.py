@@ -52,7 +52,7 @@ class Queue:
         self._places = threading.BoundedSemaphore(most) if most else None
 
     def enter(self) -> bool:
-        """Occupy a place; returns False where there is none."""
+        """Occupy a place; returns False if there is none."""
         return self._places is None or self._places.acquire(blocking=False)
 
     def leave(self) -> None:
@@ -176,7 +176,7 @@ class Circuit:
             return self._next_probe_at
 
     def leave(self, lease: float | None, *, is_alive: bool | None) -> None:
-        """Record what a call shows about the host; None where it shows nothing, and the next call has to probe.
+        """Record what a call shows about the host; None if it shows nothing, and the next call has to probe.
 
         While the circuit is open, a failure counts only if it is the probe's: all others were sent before.
         """

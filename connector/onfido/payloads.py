@@ -77,7 +77,7 @@ def present(**fields: Any) -> dict[str, Any]:
 
 
 def run_snapshot(body: object) -> RunSnapshot:
-    """Read a workflow run; raises `UnreadableError` where its id or status is missing.
+    """Read a workflow run; raises `UnreadableError` if its id or status is missing.
 
     A run without `completed_at_iso8601` (only events have it) was completed when it was last updated.
     """
@@ -129,7 +129,7 @@ def with_document_check(run: RunSnapshot, task_id: str | None, output: object) -
 
 
 def remote_applicant(body: object) -> RemoteApplicant:
-    """Read an applicant; raises `UnreadableError` where its id is missing."""
+    """Read an applicant; raises `UnreadableError` if its id is missing."""
     applicant = as_object(body)
     return RemoteApplicant(required(identifier(applicant.get("id")), "id"), _environment(applicant))
 
@@ -143,7 +143,7 @@ def updated_applicant(body: bytes, applicant_id: str) -> RemoteApplicant:
 
 
 def newest_environment(body: object) -> str | None:
-    """Read the environment of the applicants in a list; None where there is none."""
+    """Read the environment of the applicants in a list; None if there is none."""
     known = (_environment(each) for each in objects(as_object(body).get("applicants")))
     return next((environment for environment in known if environment is not None), None)
 
@@ -201,7 +201,7 @@ def newest_document_check(body: object) -> str | None:
 
 
 def task_summary(body: object) -> TaskSummary:
-    """Read a task in a list; raises `UnreadableError` where its id or its definition's is missing."""
+    """Read a task in a list; raises `UnreadableError` if its id or its definition's is missing."""
     task = as_object(body)
     return TaskSummary(
         task_id=required(identifier(task.get("id")), "id"),

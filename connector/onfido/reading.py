@@ -60,25 +60,25 @@ def objects(body: object) -> list[dict[str, Any]]:
 
 
 def required(value: str | None, name: str) -> str:
-    """Return a value; raises `UnreadableError` where it is None."""
+    """Return a value; raises `UnreadableError` if it is None."""
     if value is None:
         raise UnreadableError(f"it has no {name}")
     return value
 
 
 def mapping(value: object) -> dict[str, Any]:
-    """Read an object, empty where there is none."""
+    """Read an object, empty if there is none."""
     return value if isinstance(value, dict) else {}
 
 
 def text(value: object) -> str | None:
-    """Read a printable text, such as an id, without the space around it; None where there is none."""
+    """Read a printable text, such as an id, without the space around it; None if there is none."""
     stripped = value.strip() if isinstance(value, str) else ""
     return stripped if stripped and stripped.isprintable() else None
 
 
 def written(value: object, longest: int) -> str | None:
-    """Read text of people or documents, without surrounding space; None where it is empty or too long.
+    """Read text of people or documents, without surrounding space; None if it is empty or too long.
 
     It may hold any character of any script, invisible ones and line breaks included, but no control characters.
     """
@@ -87,14 +87,14 @@ def written(value: object, longest: int) -> str | None:
 
 
 def number(value: object) -> int | None:
-    """Read a whole number that is not negative and fits where numbers are stored; None where it is none."""
+    """Read a whole number that is not negative and fits where numbers are stored; None if it is none."""
     if not isinstance(value, int) or isinstance(value, bool):
         return None
     return value if 0 <= value <= MAX_NUMBER else None
 
 
 def identifier(value: object) -> str | None:
-    """Read an id of Onfido's: a printable text that fits where ids are stored; None where it is none."""
+    """Read an id of Onfido's: a printable text that fits where ids are stored; None if it is none."""
     read = text(value)
     return normal_id(read) if read and len(read) <= MAX_ID_LENGTH else None
 
@@ -123,7 +123,7 @@ def _one_line(words: str) -> str:
 
 
 def web_address(value: object) -> str | None:
-    """Read an address that a browser may be sent to; None where it is none."""
+    """Read an address that a browser may be sent to; None if it is none."""
     address = text(value)
     if address is None or " " in address or len(address) > MAX_URL_LENGTH:
         return None

@@ -71,7 +71,7 @@ def objects_in(output: object) -> list[dict[str, Any]]:
 
 
 def comparisons(objects: Sequence[dict[str, Any]]) -> Compared | None:
-    """Merge every `data_comparison` that an output's objects have; None where there is none.
+    """Merge every `data_comparison` that an output's objects have; None if there is none.
 
     Where a document was compared, a proof of address judges the address only: a utility bill with an initial says
     nothing against the name in a passport. Of several comparisons of one kind the worst finding counts.
@@ -102,7 +102,7 @@ def _compared(merged: Mapping[str, _Finding], *, has_document: bool) -> Compared
 
 
 def document_values(objects: Sequence[dict[str, Any]]) -> dict[str, str] | None:
-    """Return the document's values from the document report; None where no object of the output is one.
+    """Return the document's values from the document report; None if no object of the output is one.
 
     A document report is an object with `properties` that has a `breakdown.data_comparison` as well, or whose properties
     hold something that is read from documents only (`_OF_DOCUMENTS`); a report on a proof of address is similar, but

@@ -28,7 +28,7 @@ PAYLOAD_VERSION = 3  # of the events: the newest, with the run itself in it
 
 @dataclass(frozen=True)
 class RegisteredWebhook:
-    """A webhook at Onfido; `token` signs its events. It and the version are None where Onfido does not return them."""
+    """A webhook at Onfido; `token` signs its events. It and the version are None if Onfido does not return them."""
 
     webhook_id: str
     url: str

@@ -24,7 +24,7 @@ class Tasks(OnfidoApi):
         return self._read(whole_task, self._call("GET", "workflow_runs", run_id, "tasks", task_id))
 
     def complete_task(self, run_id: str, task_id: str, data: Mapping[str, Any] | Sequence[Any]) -> None:
-        """Complete a task that waits for data; raises `OnfidoError` `TASK_REFUSED` where Onfido refuses it."""
+        """Complete a task that waits for data; raises `OnfidoError` `TASK_REFUSED` if Onfido refuses it."""
         path = ("workflow_runs", run_id, "tasks", task_id, "complete")
         _check_json(data)
         self._send(self._call("POST", *path, fields={"data": data}), refused_as=Code.TASK_REFUSED)

@@ -1,7 +1,7 @@
 """One HTTP exchange with Onfido, over connections that all threads and providers share.
 
     Call ──► wait for its turn ──► wait for an answer, repeat a read that failed ──► Answer       whatever its status
-                 └─► HeldBackError: not sent                                     └─► OnfidoError where there is none
+                 └─► HeldBackError: not sent                                     └─► OnfidoError if there is none
 
 Reads (GET) are repeated after connection errors, time-outs, 429 and 5xx, with full jitter, and not before Onfido's
 `Retry-After` allows; where the deadline leaves no time for that, they are not. Writes are sent once, always. Every
@@ -70,7 +70,7 @@ class Call:
 
 @dataclass(frozen=True)
 class Answer:
-    """What came back, at the `date` of Onfido's clock; `retry_after` is in seconds, None where it asks for no pause.
+    """What came back, at the `date` of Onfido's clock; `retry_after` is in seconds, None if it asks for no pause.
 
     A download has a `file`, which the caller must close, or the `location` of one.
     """
@@ -155,7 +155,7 @@ class Transport:
         self._storage.close()
 
     def send(self, call: Call) -> Answer:
-        """Exchange a call for an answer of any status; raises `OnfidoError` where none came."""
+        """Exchange a call for an answer of any status; raises `OnfidoError` if none came."""
         for attempt in range(self._read_retries if call.method == "GET" else 0):
             pause = random.uniform(0, BACKOFF_SECONDS * 2**attempt)  # noqa: S311  spreads load, guards nothing
             try:
@@ -262,7 +262,7 @@ class Transport:
             raise failure(error, urlsplit(call.url).netloc) from error
 
     def _timeouts(self, call: Call) -> tuple[float, float]:
-        """How long connecting and each read may take; raises `OnfidoError` where no time is left at all."""
+        """How long connecting and each read may take; raises `OnfidoError` if no time is left at all."""
         left = self._time_left(call)
         if left <= 0:
             raise unreachable("There was no time left to ask Onfido", is_sent=False)

@@ -25,10 +25,10 @@ SIGNATURE_HEADER = "X-SHA2-Signature"
 class Event:
     """One event.
 
-    `kind` is Onfido's action, such as `workflow_run.completed`. `run_id` is the run it belongs to, None where it
+    `kind` is Onfido's action, such as `workflow_run.completed`. `run_id` is the run it belongs to, None if it
     belongs to none. `run` is there when the event tells the run's status, `task_id` and `task_def_id` when it is about
     a task, `monitor_id` when it is about a watchlist monitor. `verification_id` is the verification that the
-    run was started for, from its tags. `happened_at` is Onfido's own time of it, None where the event does not say it.
+    run was started for, from its tags. `happened_at` is Onfido's own time of it, None if the event does not say it.
     """
 
     kind: str
@@ -50,7 +50,7 @@ def is_signed(body: bytes, signature: str | None, tokens: Sequence[str]) -> bool
 
 
 def read_event(body: bytes) -> Event:
-    """Read an event; raises `RequestError` where the body is none.
+    """Read an event; raises `RequestError` if the body is none.
 
     Only events of runs must contain an id: for any other event its kind is sufficient.
     """

@@ -76,7 +76,7 @@ class Afterwards:
                 self._stopping.wait(PAUSE)
 
     def _next(self) -> _Left | None:
-        """Return the next work; None where none is left for this thread."""
+        """Return the next work; None if none is left for this thread."""
         with self._lock:
             if self._stopping.is_set():
                 for left in self._left:
@@ -88,7 +88,7 @@ class Afterwards:
             return self._left[0]
 
     def _is_done(self, left: _Left) -> bool:
-        """Try once; False where the database is still unavailable."""
+        """Try once; False if the database is still unavailable."""
         try:
             left.work()
         except SQLAlchemyError:

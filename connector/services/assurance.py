@@ -55,7 +55,7 @@ class VerifiedClaims:
         return {"sub": user_id} if asserted is None else {"sub": user_id, "verified_claims": asserted}
 
     def of_values(self, tenant: Tenant, user_id: str, values: Mapping[str, str], issuer: str) -> dict[str, Any] | None:
-        """Return what is verified of these values, by claim URI, which are the user's; None where nothing is."""
+        """Return what is verified of these values, by claim URI, which are the user's; None if nothing is."""
         with self._database.read() as connection:
             claims = proven_claims.find(connection, tenant.name, user_id)
         same = unchanged(claims, values, partial(self._fingerprints.of, tenant.name, user_id))

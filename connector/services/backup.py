@@ -27,7 +27,7 @@ class Backups:
 
     @property
     def database(self) -> Path | None:
-        """The file of the database; None where it is PostgreSQL's."""
+        """The file of the database; None if it is PostgreSQL's."""
         return Path(str(self._url.database)) if self._url.get_backend_name() == "sqlite" else None
 
     def commands(self, file: Path) -> tuple[Sequence[str], Sequence[str]]:
@@ -39,7 +39,7 @@ class Backups:
         return [f"pg_dump --format=custom --no-owner --file={path} {url}"], [restore, "connector migrate"]
 
     def write(self, database: Path, file: Path, *, overwrite: bool) -> Content:
-        """Copy the database to a file; raises `ConfigurationError` where that exists."""
+        """Copy the database to a file; raises `ConfigurationError` if that exists."""
         if file.exists() and database.exists() and file.samefile(database):
             raise ConfigurationError(f"{file} is the database itself: name another file.")
         if file.exists() and not overwrite:
@@ -49,7 +49,7 @@ class Backups:
     def restore(self, file: Path, database: Path, *, overwrite: bool) -> Content:
         """Restore the database from a file.
 
-        Raises `ConfigurationError` where one of its keys is missing, or data would be lost.
+        Raises `ConfigurationError` if one of its keys is missing, or data would be lost.
         """
         content = files.read_content(file)
         if missing := sorted(set(content.key_ids) - set(self.key_sources())):
@@ -68,7 +68,7 @@ class Backups:
 
 
 def _check_replaceable(database: Path, file: Path, content: Content) -> None:
-    """Raise `ConfigurationError` where a database is in use, has data, or cannot be read."""
+    """Raise `ConfigurationError` if a database is in use, has data, or cannot be read."""
     advice = "To replace it all the same, give --overwrite."
     try:
         present = files.read_content(database)

@@ -88,7 +88,7 @@ class ConsoleSessions:
         return secret
 
     def find(self, tenant: Tenant, secret: str) -> ConsoleSession | None:
-        """Return the tenant's session of a cookie; None where there is none, or it has ended."""
+        """Return the tenant's session of a cookie; None if there is none, or it has ended."""
         now, digest = self._clock(), digest_of(secret)
         with self._database.read() as connection:
             session = console_sessions.find(connection, digest)
@@ -110,7 +110,7 @@ class ConsoleSessions:
         return Page([each for each in page.rows if self._is_open(each, now)], page.next_cursor)
 
     def end(self, tenant: Tenant, session_id: str) -> bool:
-        """End a session; False where the tenant has none of that id."""
+        """End a session; False if the tenant has none of that id."""
         with self._database.write() as connection:
             has_ended = console_sessions.end(connection, tenant.name, session_id)
         if has_ended:
@@ -127,7 +127,7 @@ class ConsoleSessions:
     def end_of_issuer(self, issuer: str, *, subject: str | None, issuer_session: str | None) -> int:
         """End what the issuer has signed out: a person's sessions, or one session; return how many there were.
 
-        Raises `ValueError` where neither is named.
+        Raises `ValueError` if neither is named.
         """
         if subject is None and issuer_session is None:
             raise ValueError("a person or a session must be named")

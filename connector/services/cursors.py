@@ -45,7 +45,7 @@ class Cursors:
         return self._texts.seal(json.dumps(key), self._context(tenant))
 
     def read(self, tenant: str, cursor: str) -> list[Any]:
-        """Return the key of a cursor; raise `InvalidQuery` where it is none of this list's."""
+        """Return the key of a cursor; raise `InvalidQuery` if it is none of this list's."""
         try:
             key: list[Any] = json.loads(self._texts.open(cursor, self._context(tenant)))
         except ValueError as error:

@@ -1,4 +1,4 @@
-"""Keep the daily counts: the sweep counts the days that are due anew, each as a whole.
+"""Keep the daily counts: the sweep counts the days that are due again, each as a whole.
 
     take the day (compare-and-set) ──► count from the rows, without a transaction ──► replace what the day had
 

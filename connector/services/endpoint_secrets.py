@@ -14,7 +14,7 @@ SECRET, PREVIOUS = "secret", "previous_secret"  # columns
 
 
 class EndpointSecrets:
-    """Seals and opens the secrets of endpoints; opening raises `ConfigurationError` where a key is missing."""
+    """Seals and opens the secrets of endpoints; opening raises `ConfigurationError` if a key is missing."""
 
     def __init__(self, vault: Vault, overlap: timedelta, clock: Callable[[], datetime]) -> None:
         self._vault = vault

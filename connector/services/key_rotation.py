@@ -61,7 +61,7 @@ class KeyRotation:
     def run(self) -> Iterator[int]:
         """Seal batch by batch, and return the size of each once it is committed.
 
-        Raises `ConfigurationError` where something is sealed with a key that is not configured.
+        Raises `ConfigurationError` if something is sealed with a key that is not configured.
         """
         for column in sealed_columns():
             yield from self._in_batches(column)

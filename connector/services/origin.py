@@ -19,7 +19,7 @@ CHANNELS = (API, CONSOLE, COMMAND_LINE, ONFIDO, WORKER)
 
 @dataclass(frozen=True)
 class Origin:
-    """A channel, and the address that a request came from; both None where neither is known."""
+    """A channel, and the address that a request came from; both None if neither is known."""
 
     channel: str | None = None
     address: str | None = None

@@ -2,7 +2,7 @@
 
 Each story defines its own kinds of deliveries, a small frozen dataclass of ids each, and registers a handler for it. A
 handler is called with the payload while no transaction is open, at least once, and raises where the delivery failed:
-`Undeliverable` where trying again cannot help, anything else to be tried again with exponential backoff and jitter, up
+`Undeliverable` if trying again cannot help, anything else to be tried again with exponential backoff and jitter, up
 to `MAX_ATTEMPTS` times; then the row is dead, and an operator retries or drops it.
 """
 
@@ -100,7 +100,7 @@ class Outbox:
         return bool(self._notices)
 
     def lease_notice(self, owner: str, busy: Collection[str] = ()) -> Delivery | None:
-        """Lease the notice that is due first, of an endpoint that is not `busy`; None where there is none."""
+        """Lease the notice that is due first, of an endpoint that is not `busy`; None if there is none."""
         with self._database.write() as connection:
             return notices.lease(connection, owner, self._notices, busy, LEASE)
 
@@ -284,7 +284,7 @@ def _attempt(number: int, answered: Answered | None) -> dict[str, Any]:
 
 
 def _answered(error: Exception) -> Answered | None:
-    """Return how the receiver answered a delivery that failed; None where none was asked."""
+    """Return how the receiver answered a delivery that failed; None if none was asked."""
     known = (getattr(each, "answered", None) for each in (error, error.__cause__))
     return next((answered for answered in known if answered is not None), None)
 

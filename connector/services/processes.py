@@ -77,7 +77,7 @@ class Processes:
         return process_id
 
     def beat(self, process_id: str) -> bool:
-        """Record that a process still runs; False where it is not listed any more."""
+        """Record that a process still runs; False if it is not listed any more."""
         with self._database.write() as connection:
             return processes.set_seen(connection, process_id, self._clock())
 

@@ -74,7 +74,7 @@ class SigningKeys:
     def rotate(self, actor: str, *, is_forced: bool = False) -> Sequence[SigningKey]:
         """Sign with the next key from now on, and create another; returns all keys that are published.
 
-        The former one stays published until it expires. Raises `ConnectorError` where the next key was published only a
+        The former one stays published until it expires. Raises `ConnectorError` if the next key was published only a
         moment ago, unless `is_forced`.
         """
         self.published()  # creates the first ones

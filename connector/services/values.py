@@ -26,8 +26,8 @@ from connector.store.batch import Ask, nothing
 from connector.store.engine import Database
 from connector.store.vault import Fingerprints
 
-Marked = Mapping[str, str | None]  # fingerprints by claim URI; None where there is no value
-_ALL = "*"  # in place of a claim's URI: the fingerprint of all values
+Marked = Mapping[str, str | None]  # fingerprints by claim URI; None if there is no value
+_ALL = "*"  # instead of a claim's URI: the fingerprint of all values
 
 
 class UserValues:
@@ -65,7 +65,7 @@ class UserValues:
         reader: str | None = None,
         ask: Ask = nothing,
     ) -> Mapping[str, str] | None:
-        """Return a user's values by claim URI; None where there is no such user.
+        """Return a user's values by claim URI; None if there is no such user.
 
         `access_token` is the user's own, in the user's own request. A remote directory has `at_most` so many seconds.
         `reader` is the verification that reads them to send them: it is not marked. `ask` asks the database for more,
@@ -83,7 +83,7 @@ class UserValues:
     def share(
         self, connection: Connection, tenant: Tenant, user_id: str, values: Mapping[str, str] | None
     ) -> Mapping[str, str] | None:
-        """Return a user's values as they stand until the transaction ends, in place of those that were read before it.
+        """Return a user's values as they stand until the transaction ends, instead of those that were read before it.
 
         A remote directory cannot be asked within a transaction: there, the values that were read are returned.
         """
@@ -128,7 +128,7 @@ def values_changed(
     """Withdraw claims that were verified, or are being verified, for other values of some users.
 
     Called in the transaction that records the values, which has locked the users; `changed` maps them to the
-    fingerprints of the new values by claim URI, None where one was removed. Returns which claims are verified no
+    fingerprints of the new values by claim URI, None if one was removed. Returns which claims are verified no
     longer, for the journal.
     """
     if not changed:

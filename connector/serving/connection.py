@@ -67,7 +67,7 @@ class Connection:
         self._lingered = 0
 
     def receive(self, now: float) -> int | None:
-        """Receive the available bytes and return their number; 0 at the end, None where none are available.
+        """Receive the available bytes and return their number; 0 at the end, None if none are available.
 
         Raises `OSError`.
         """
@@ -104,7 +104,7 @@ class Connection:
             self.deadline, self._mark = now + self._times.send, self.output.sent
 
     def linger(self, now: float) -> None:
-        """Close our side only, so that the client can read the answer; raises `OSError` where it has disconnected."""
+        """Close our side only, so that the client can read the answer; raises `OSError` if it has disconnected."""
         self.state, self.deadline = State.LINGERING, now + self._times.linger
         self.sock.shutdown(socket.SHUT_WR)
 

@@ -225,7 +225,7 @@ class Loop:
         self._go_on(connection, self._clock())
 
     def _go_on(self, connection: Connection, now: float) -> None:
-        """Continue after an answer; raises `OSError` where the client has disconnected."""
+        """Continue after an answer; raises `OSError` if the client has disconnected."""
         if connection.output.is_pending:
             connection.state = State.SENDING
             self._await_reader(connection)

@@ -45,7 +45,7 @@ def between(lowest: Number, highest: Number) -> Callable[[Number], Number]:
 
 
 def lasts(settings: object, name: str, other: str, why: str) -> None:
-    """Raise `ConfigurationError` where a time of the settings is shorter than another of them."""
+    """Raise `ConfigurationError` if a time of the settings is shorter than another of them."""
     if getattr(settings, name) < getattr(settings, other):
         raise ConfigurationError(f"{name} must be at least {other}: {why}.")
 

@@ -10,7 +10,7 @@ from connector.errors import ConfigurationError
 
 
 def read_file(path: Path) -> dict[str, Any]:
-    """Return the content of a TOML file; raise `ConfigurationError` where there is none."""
+    """Return the content of a TOML file; raise `ConfigurationError` if there is none."""
     try:
         return tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:

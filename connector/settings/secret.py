@@ -1,4 +1,4 @@
-"""Secrets that the settings name in place of containing them.
+"""Secrets that the settings name instead of containing them.
 
     env:NAME   ──► the environment variable NAME
     file:/path ──► the file's content, without the final newline; a file that others may read is refused
@@ -49,7 +49,7 @@ def _resolved(value: object) -> object:
 
 
 def read_secret(reference: str) -> str:
-    """Return the secret that a reference names; raise `ConfigurationError` where there is none."""
+    """Return the secret that a reference names; raise `ConfigurationError` if there is none."""
     kind, _, name = reference.partition(":")
     secret = os.environ.get(name, "") if kind == "env" else _read_file(Path(name))
     if not secret:

@@ -11,7 +11,7 @@ from connector.settings.tenants import Tenant as TenantSettings
 def read_tenants(settings: Settings) -> Tenants:
     """Return the tenants of a deployment; one without a table has what holds for the whole deployment.
 
-    Raises `ConfigurationError` where a secret that the settings name is not there.
+    Raises `ConfigurationError` if a secret that the settings name is not there.
     """
     everywhere = frozenset(settings.allowed_origins)
     assurance = Assurance(settings.trust_framework, settings.assurance_level)

@@ -90,5 +90,5 @@ def distinct_tenants(tenants: tuple[Tenant, ...]) -> tuple[Tenant, ...]:
 
 
 def all_issuers(issuers: Iterable[Issuer], tenants: Iterable[Tenant]) -> tuple[Issuer, ...]:
-    """Return the issuers of both forms; raises ValueError where two of them could name one tenant's users."""
+    """Return the issuers of both forms; raises ValueError if two of them could name one tenant's users."""
     return distinct((*issuers, *(issuer for tenant in tenants for issuer in tenant.own_issuers)))

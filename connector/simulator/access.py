@@ -74,7 +74,7 @@ def check_token() -> None:
 
 
 def _granted(state: State, header: str) -> bool | None:
-    """Return whether a granted token is for the sandbox; None where it is unknown or has expired."""
+    """Return whether a granted token is for the sandbox; None if it is unknown or has expired."""
     bearer = _BEARER.fullmatch(header)
     is_sandbox, until = state.access_tokens.get(bearer[1] if bearer else "", (False, 0.0))
     return is_sandbox if time.monotonic() < until else None

@@ -39,7 +39,7 @@ DROP = "simulator.drop"  # in the WSGI environment: an event; once set, the conn
 def create_app(state: State, sender: Sender, names: frozenset[str] = frozenset()) -> Flask:
     """Wire one simulator that answers for loopback and for these host names.
 
-    Raises `ValueError` where the switches concern a call that does not exist.
+    Raises `ValueError` if the switches concern a call that does not exist.
     """
     app = Flask(__name__)
     app.config["MAX_CONTENT_LENGTH"] = MAX_BODY

@@ -2,7 +2,7 @@
 
     GET /v3.6/workflow_runs/{run}/signed_evidence_file ──► 302 ──► GET /files/…?signature=… ──► the file
 
-Onfido keeps files at another host, which takes a signature, good for one download, in place of the token, and refuses
+Onfido keeps files at another host, which takes a signature, good for one download, instead of the token, and refuses
 both at once. On loopback that host is the simulator under its other name, so that clients which drop the token when
 they are sent to another host drop it here too.
 """

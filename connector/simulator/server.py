@@ -67,7 +67,7 @@ class Simulator:
         return self.url + API_PATH
 
     def start(self) -> None:
-        """Listen and answer; raises `OSError` where the address is taken."""
+        """Listen and answer; raises `OSError` if the address is taken."""
         self._parts.stopping.clear()
         self._server = _Server(self.host, self.port, self._app)
         self.port = self._server.port

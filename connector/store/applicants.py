@@ -71,7 +71,7 @@ def complete(
 
 
 def extend(connection: Connection, provider_id: str, applicant_id: str, fields: Collection[str]) -> bool:
-    """Record that an applicant is about to be sent these fields as well; False where all of them are recorded."""
+    """Record that an applicant is about to be sent these fields as well; False if all of them are recorded."""
     key = {"of_provider": provider_id, "of_applicant": applicant_id}
     known = connection.execute(_LOCK, key).scalar_one_or_none()
     if known is None or set(fields) <= set(known):

@@ -35,7 +35,7 @@ class Unavailable(DatabaseUnavailable, SQLAlchemyError):  # noqa: N818
 
 @contextmanager
 def told_apart() -> Iterator[None]:
-    """Raise `Unavailable` in place of errors that mean it; all others pass unchanged."""
+    """Raise `Unavailable` instead of errors that mean it; all others pass unchanged."""
     try:
         yield
     except SQLAlchemyError as error:
@@ -58,14 +58,14 @@ def driver_words(error: SQLAlchemyError) -> str:
 
 
 def check_space(path: Path) -> None:
-    """Raise `DatabaseUnavailable` where the disk of an embedded database is almost full."""
+    """Raise `DatabaseUnavailable` if the disk of an embedded database is almost full."""
     disk = os.statvfs(path.parent)
     if disk.f_bavail * disk.f_frsize < LEAST_SPACE:
         raise Unavailable(f"less than {LEAST_SPACE} bytes are free on the disk of {path}")
 
 
 def identity(path: Path) -> tuple[int, int] | None:
-    """Return what tells a file from another that takes its name later; None where there is no file."""
+    """Return what tells a file from another that takes its name later; None if there is no file."""
     try:
         entry = path.stat()
     except OSError:
@@ -74,7 +74,7 @@ def identity(path: Path) -> tuple[int, int] | None:
 
 
 def check_in_place(path: Path, opened: tuple[int, int] | None) -> None:
-    """Raise `DatabaseUnavailable` where `path` is no longer the file that is open: what it is given would be lost."""
+    """Raise `DatabaseUnavailable` if `path` is no longer the file that is open: what it is given would be lost."""
     if identity(path) != opened:
         raise Unavailable(f"{path} was removed, moved or replaced while it was open; put it back, or restart")
 

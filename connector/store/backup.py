@@ -55,7 +55,7 @@ def restore(backup: Path, database: Path) -> None:
 
 
 def read_content(path: Path) -> Content:
-    """Return what a database holds; raises `ConfigurationError` where it is damaged, or none of this version's."""
+    """Return what a database holds; raises `ConfigurationError` if it is damaged, or none of this version's."""
     with _opened(path) as connection:
         [check] = connection.execute("PRAGMA quick_check(1)").fetchone()
         if check != "ok":

@@ -66,11 +66,11 @@ class Answer:
         return self._rowcount
 
     def one_or_none(self) -> Any:
-        """Return the first row, None where there is none."""
+        """Return the first row, None if there is none."""
         return self.rows[0] if self.rows else None
 
     def scalar(self) -> Any:
-        """Return the first column of the first row, None where there is none."""
+        """Return the first column of the first row, None if there is none."""
         return self.rows[0][0] if self.rows else None
 
     def scalars(self) -> list[Any]:

@@ -133,7 +133,7 @@ def set_verification(connection: Connection, rows: Sequence[dict[str, Any]]) -> 
 
 
 def lock(connection: Connection, tenant: str, user_id: str) -> bool:
-    """Lock a user's claims, in lock order; False where there are none."""
+    """Lock a user's claims, in lock order; False if there are none."""
     return bool(connection.execute(_LOCK, {"tenant": tenant, "user_id": user_id}).all())
 
 
@@ -164,7 +164,7 @@ def unverify_changed(
 ) -> list[Change]:
     """Un-verify those claims of some users, with every provider, that were verified for outdated values.
 
-    `changed` maps users to the fingerprints of the values that their claims have now, None where there is none. Returns
+    `changed` maps users to the fingerprints of the values that their claims have now, None if there is none. Returns
     the changes, for the journal.
     """
     locked = connection.execute(_LOCK_OF_USERS, {"tenant": tenant, "user_ids": list(changed)}).all()
@@ -229,7 +229,7 @@ def explain(connection: Connection, verification: Verification, status: str, now
 
 
 def forget_user(connection: Connection, tenant: str, user_id: str) -> bool:
-    """Delete a user's claims; False where there are none."""
+    """Delete a user's claims; False if there are none."""
     if not lock(connection, tenant, user_id):
         return False
     connection.execute(delete(claims).where(claims.c.tenant == tenant, claims.c.user_id == user_id))

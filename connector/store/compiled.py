@@ -107,7 +107,7 @@ def _result_processor(kind: Any, dialect: Dialect) -> Process | None:
 
 
 def _numbered(text: str) -> tuple[str, Sequence[str]]:
-    """Return a statement with $1 in place of the driver's %(name)s and so on, and the names in their order."""
+    """Return a statement with $1 instead of the driver's %(name)s and so on, and the names in their order."""
     names: dict[str, int] = {}
 
     def number(parameter: re.Match[str]) -> str:

@@ -75,7 +75,7 @@ def search(
 
 
 def end(connection: Connection, tenant: str, session_id: str) -> bool:
-    """Delete one session of a tenant; False where there is none."""
+    """Delete one session of a tenant; False if there is none."""
     return _delete(connection, console_sessions.c.tenant == tenant, console_sessions.c.id == session_id) > 0
 
 
@@ -104,7 +104,7 @@ def add_link(connection: Connection, link: ConsoleLink, digest: str, expires_at:
 
 
 def use_link(connection: Connection, tenant: str, digest: str, now: datetime) -> ConsoleLink | None:
-    """Delete a link of a tenant and return it; None where it was used already, or has expired.
+    """Delete a link of a tenant and return it; None if it was used already, or has expired.
 
     Of two that use it at once, only one deletes the row.
     """

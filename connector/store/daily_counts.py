@@ -52,7 +52,7 @@ def find_counted_at(connection: Connection, day: date) -> datetime | None:
 
 
 def take(connection: Connection, day: date, seen: datetime | None, owner: str, now: datetime) -> bool:
-    """Reserve a day to be counted, as it was last counted at `seen`; False where another pass was quicker."""
+    """Reserve a day to be counted, as it was last counted at `seen`; False if another pass was quicker."""
     taken = {"counted_at": now, "owner": owner}
     if seen is None:
         return connection.execute(_ADD_DAY(connection), {"day": day, **taken}).rowcount == 1
@@ -68,7 +68,7 @@ def replace(
     measures: Collection[str],
     provider_ids: Collection[str] | None,
 ) -> bool:
-    """Replace a day's counts of some measures, and of some providers or all; False where another pass has the day.
+    """Replace a day's counts of some measures, and of some providers or all; False if another pass has the day.
 
     Those of a provider that was removed meanwhile are left out: it is locked first, and its counts go with it.
     """

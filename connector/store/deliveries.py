@@ -133,7 +133,7 @@ def _is(state: str) -> ColumnElement[bool]:
 
 
 def retry(connection: Connection, delivery_id: str, tenant: str | None = None) -> Managed | None:
-    """Make a dead or waiting row, or a notice, due at once, with its full number of attempts; None where there is none.
+    """Make a dead or waiting row, or a notice, due at once, with its full number of attempts; None if there is none.
 
     With a tenant, only a row of that tenant.
     """
@@ -145,7 +145,7 @@ def retry(connection: Connection, delivery_id: str, tenant: str | None = None) -
 
 
 def drop(connection: Connection, delivery_id: str, tenant: str | None = None) -> Managed | None:
-    """Remove a row undelivered; None where there is none. With a tenant, only a row of that tenant."""
+    """Remove a row undelivered; None if there is none. With a tenant, only a row of that tenant."""
     statement = delete(outbox).where(_of(delivery_id, tenant), _IS_OPEN)
     row = connection.execute(statement.returning(*_OWN)).one_or_none()
     return None if row is None else Managed(*row)

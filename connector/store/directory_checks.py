@@ -37,7 +37,7 @@ _FIND = select(*(directory_checks.c[name] for name in ("pass_id", "began_at", "p
 
 
 def begin(connection: Connection, tenant: str, pass_id: str, now: datetime, not_since: datetime) -> bool:
-    """Begin a pass; False where one has begun since that time, or is still going on."""
+    """Begin a pass; False if one has begun since that time, or is still going on."""
     row = {"pass_id": pass_id, "began_at": now, "moved_at": now, "position": "", "checked": 0, "gone": 0}
     is_over = directory_checks.c.ended_at.is_not(None) | (directory_checks.c.moved_at <= now - STUCK_AFTER)
     statement = update(directory_checks).where(_OF_TENANT, directory_checks.c.began_at <= not_since, is_over)
@@ -47,7 +47,7 @@ def begin(connection: Connection, tenant: str, pass_id: str, now: datetime, not_
 
 
 def find(connection: Connection, tenant: str, pass_id: str) -> Pass | None:
-    """Return a pass that has not ended; None where it has, or another has begun."""
+    """Return a pass that has not ended; None if it has, or another has begun."""
     row = connection.execute(_FIND.where(directory_checks.c.pass_id == pass_id), {"of_tenant": tenant}).one_or_none()
     return None if row is None else Pass(*row)
 
@@ -55,7 +55,7 @@ def find(connection: Connection, tenant: str, pass_id: str) -> Pass | None:
 def advance(
     connection: Connection, tenant: str, last: Pass, position: str, now: datetime, *, checked: int, gone: int
 ) -> bool:
-    """Record a page; False where another worker has recorded it."""
+    """Record a page; False if another worker has recorded it."""
     statement = update(directory_checks).where(
         _OF_TENANT, directory_checks.c.pass_id == last.pass_id, directory_checks.c.position == last.position
     )
@@ -64,7 +64,7 @@ def advance(
 
 
 def end(connection: Connection, tenant: str, pass_id: str, now: datetime) -> bool:
-    """End a pass; False where another worker has ended it."""
+    """End a pass; False if another worker has ended it."""
     statement = update(directory_checks).where(
         _OF_TENANT, directory_checks.c.pass_id == pass_id, directory_checks.c.ended_at.is_(None)
     )

@@ -93,7 +93,7 @@ class Database:
     def migrate(self) -> None:
         """Bring the schema to this version's; safe to call from several processes at once.
 
-        A newer schema stays as it is; raises `ConfigurationError` where this version cannot use it.
+        A newer schema stays as it is; raises `ConfigurationError` if this version cannot use it.
         """
         from connector.store import migrations  # noqa: PLC0415  Alembic takes memory and time, and is seldom needed
 
@@ -109,7 +109,7 @@ class Database:
                 schema.record_support(connection)
 
     def prepare(self) -> None:
-        """Migrate the embedded database; raise `ConfigurationError` where another is of another version."""
+        """Migrate the embedded database; raise `ConfigurationError` if another is of another version."""
         fit = self.fit()
         if fit is Fit.AHEAD:
             raise ConfigurationError(TOO_NEW)
@@ -124,14 +124,14 @@ class Database:
             return schema.fit(connection)
 
     def check_writable(self) -> None:
-        """Write without changing anything; raises `DatabaseUnavailable` where that fails, or is about to fail."""
+        """Write without changing anything; raises `DatabaseUnavailable` if that fails, or is about to fail."""
         if self.path is not None:
             check_space(self.path)
         with self.write() as connection:
             connection.execute(_SAME_VERSION)
 
     def _check_in_place(self) -> None:
-        """Raise `DatabaseUnavailable` where the embedded database's file was removed, moved or replaced."""
+        """Raise `DatabaseUnavailable` if the embedded database's file was removed, moved or replaced."""
         if self.path is not None:
             check_in_place(self.path, self._opened)
 

@@ -47,7 +47,7 @@ def find_page(
 
 
 def _runs(connection: Connection, tenant: str, criteria: EventFilter) -> list[str] | None:
-    """Return the runs that the filter names, by their ids or by that of a verification; None where it names none."""
+    """Return the runs that the filter names, by their ids or by that of a verification; None if it names none."""
     named = [] if criteria.run_id is None else [criteria.run_id]
     if criteria.verification_id is None:
         return named or None

@@ -109,7 +109,7 @@ def settle(connection: Connection, provider_id: str, run_id: str) -> None:
 
 
 def resolve(connection: Connection, event_id: str, state: str) -> bool:
-    """End the waiting of one parked event; False where it was applied before, or no longer exists."""
+    """End the waiting of one parked event; False if it was applied before, or no longer exists."""
     statement = update(events).where(events.c.id == event_id, events.c.state != APPLIED)
     return connection.execute(statement.values(state=state)).rowcount == 1
 

@@ -23,7 +23,7 @@ _LOCK_STATES = claims.lock_states_of(select(table.c.user_id).where(*_IS_THIS_RUN
 
 @dataclass(frozen=True)
 class LockedRun:
-    """A run's verification, None where none is known; the claims that it sent, and what is known of the user's.
+    """A run's verification, None if none is known; the claims that it sent, and what is known of the user's.
 
     The provider's environment cannot change before the transaction's end. Claims are read only where they are needed,
     and while the verification is open.

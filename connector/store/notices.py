@@ -142,7 +142,7 @@ def _parameters(notice: NoticePayload, dedupe_key: str | None) -> dict[str, Any]
 def lease(
     connection: Connection, owner: str, kinds: Collection[str], busy: Collection[str], seconds: float
 ) -> Delivery | None:
-    """Lease the notice that is due first, of an endpoint that is not `busy`; None where there is none."""
+    """Lease the notice that is due first, of an endpoint that is not `busy`; None if there is none."""
     parameters = {"owner": owner, **{f"of_busy_{at}": endpoint_id for at, endpoint_id in enumerate(busy)}}
     row = batch.execute(connection, _leasing(tuple(kinds), len(busy), seconds), parameters).one_or_none()
     return None if row is None else Delivery(*row)

@@ -58,7 +58,7 @@ def remove(connection: Connection, client_id: str) -> None:
 
 
 def use_assertion(connection: Connection, client_id: str, digest: str, expires_at: datetime) -> bool:
-    """Note the use of an assertion; False where it was used before."""
+    """Note the use of an assertion; False if it was used before."""
     row = {"client_id": client_id, "digest": digest, "expires_at": expires_at}
     return connection.execute(_ADD_ASSERTION(connection), row).rowcount == 1
 

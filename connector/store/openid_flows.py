@@ -63,18 +63,18 @@ def find_by_token(connection: Connection, vault: Vault, tenant: str, token_diges
 
 
 def open_pushed(connection: Connection, flow_id: str, browser_digest: str, now: datetime, expires_at: datetime) -> bool:
-    """Open a pushed request for a browser; False where it was used already, or has expired."""
+    """Open a pushed request for a browser; False if it was used already, or has expired."""
     values = {"state": OPENED, "browser_digest": browser_digest, "expires_at": expires_at}
     return _move(connection, flow_id, (PUSHED,), now, values)
 
 
 def start(connection: Connection, flow_id: str, user_id: str, now: datetime) -> bool:
-    """Note that a flow's verification is started; False where another request does, or did."""
+    """Note that a flow's verification is started; False if another request does, or did."""
     return _move(connection, flow_id, (OPENED,), now, {"state": STARTED, "user_id": user_id})
 
 
 def refuse(connection: Connection, flow_id: str, now: datetime) -> bool:
-    """End a flow without an answer; False where it had one."""
+    """End a flow without an answer; False if it had one."""
     return _move(connection, flow_id, (OPENED, STARTED), now, {"state": REFUSED, "sent_values": None})
 
 
@@ -87,14 +87,14 @@ def answer(
     now: datetime,
     expires_at: datetime,
 ) -> bool:
-    """Issue a flow's code; False where another request has."""
+    """Issue a flow's code; False if another request has."""
     sealed = _seal(vault, flow_id, "result", result)
     values = {"code_digest": code_digest, "result": sealed, "sent_values": None, "expires_at": expires_at}
     return _move(connection, flow_id, (OPENED, STARTED), now, {"state": ANSWERED, **values})
 
 
 def redeem(connection: Connection, flow_id: str, now: datetime, token_digest: str, expires_at: datetime) -> bool:
-    """Exchange a flow's code for a token; False where it was exchanged already, or has expired."""
+    """Exchange a flow's code for a token; False if it was exchanged already, or has expired."""
     values = {"state": REDEEMED, "token_digest": token_digest, "expires_at": expires_at}
     return _move(connection, flow_id, (ANSWERED,), now, values)
 
@@ -159,6 +159,6 @@ def _open(vault: Vault, flow_id: str, name: str, sealed: str | None) -> dict[str
 
 
 def _move(connection: Connection, flow_id: str, states: Collection[str], now: datetime, values: dict[str, Any]) -> bool:
-    """Change a flow that is in one of these states and has not expired; False where it is not so any more."""
+    """Change a flow that is in one of these states and has not expired; False if it is not so any more."""
     is_there = (_T.id == flow_id, _T.state.in_(states), _T.expires_at > now)
     return connection.execute(update(openid_flows).where(*is_there).values(values)).rowcount == 1

@@ -215,7 +215,7 @@ def fail(
 ) -> bool:
     """Record a failed attempt; the row is due again after `retry_in` seconds, or dead with None.
 
-    False where the lease was lost, or an operator has restarted the row meanwhile, which takes precedence.
+    False if the lease was lost, or an operator has restarted the row meanwhile, which takes precedence.
     """
     values: dict[str, Any] = {"history": list(history)} | ({} if answer is None else {"answer": answer})
     if retry_in is None:
@@ -228,7 +228,7 @@ def fail(
 def answered(
     connection: Connection, delivery_id: str, owner: str, history: Sequence[Mapping[str, Any]], answer: str | None
 ) -> bool:
-    """Mark a row as delivered and keep how it was answered; False where the lease was lost."""
+    """Mark a row as delivered and keep how it was answered; False if the lease was lost."""
     values = {"state": DONE, "settled_at": from_now(0), "history": list(history), "answer": answer}
     return _settle(connection, delivery_id, owner, values)
 

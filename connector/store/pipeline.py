@@ -75,7 +75,7 @@ class _Exchange:
 
     def __init__(self, connection: pq.abc.PGconn) -> None:
         self._connection = connection
-        self._texts: list[str | None] = []  # for each answer: the text that it prepares, None where it prepares none
+        self._texts: list[str | None] = []  # for each answer: the text that it prepares, None if it prepares none
         self._results: Results = []
         connection.enter_pipeline_mode()
 

@@ -52,7 +52,7 @@ def find_all(connection: Connection, since: datetime) -> Sequence[StoredProcess]
 
 
 def set_seen(connection: Connection, process_id: str, now: datetime, left_at: datetime | None = None) -> bool:
-    """Record that a process still runs, or that it has ended; False where it is not listed."""
+    """Record that a process still runs, or that it has ended; False if it is not listed."""
     statement = update(processes).where(processes.c.id == process_id).values(seen_at=now, left_at=left_at)
     return connection.execute(statement).rowcount > 0
 

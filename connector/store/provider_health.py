@@ -69,14 +69,14 @@ def take_due(connection: Connection, now: datetime, next_at: datetime, limit: in
 
 
 def begin(connection: Connection, provider_id: str, owner: str, now: datetime, until: datetime) -> bool:
-    """Begin a check; False where another one is under way, or the provider is gone."""
+    """Begin a check; False if another one is under way, or the provider is gone."""
     is_free = or_(_T.lease_until.is_(None), _T.lease_until <= now)
     statement = update(provider_health).where(_T.provider_id == provider_id, is_free)
     return connection.execute(statement.values(owner=owner, lease_until=until)).rowcount == 1
 
 
 def lock(connection: Connection, provider_id: str, tenant: str) -> Health | None:
-    """Lock what is known of a provider of the tenant, and return it; None where the provider is gone."""
+    """Lock what is known of a provider of the tenant, and return it; None if the provider is gone."""
     held = connection.execute(select(_T.provider_id).where(_T.provider_id == provider_id).with_for_update())
     return None if held.one_or_none() is None else find(connection, provider_id, tenant)
 
@@ -100,7 +100,7 @@ def put_due_by(connection: Connection, provider_id: str, due_at: datetime) -> No
 
 
 def find(connection: Connection, provider_id: str, tenant: str, now: datetime | None = None) -> Health | None:
-    """Return what is known of a provider of the tenant; None where there is no such provider."""
+    """Return what is known of a provider of the tenant; None if there is no such provider."""
     statement = _joined().where(providers.c.id == provider_id, providers.c.tenant == tenant)
     row = connection.execute(statement).one_or_none()
     return None if row is None else _health(row, now)

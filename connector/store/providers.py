@@ -164,7 +164,7 @@ def find_known(connection: Connection, tenant: str, provider_ids: Collection[str
 def find_webhook_access(
     connection: Connection, provider_id: str, tenant: str, now: datetime, digest: str = ""
 ) -> WebhookAccess | None:
-    """Return what is needed to receive the event of a digest, tokens sealed; None where there is no such provider."""
+    """Return what is needed to receive the event of a digest, tokens sealed; None if there is no such provider."""
     key = {"provider_id": provider_id, "of_tenant": tenant, "of_digest": digest}
     row = batch.execute(connection, _FIND_WEBHOOK_ACCESS, key).one_or_none()
     if row is None:

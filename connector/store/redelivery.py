@@ -52,7 +52,7 @@ def redeliver(
 
 
 def count(connection: Connection, criteria: Redelivery, most: int) -> int | None:
-    """Return how many deliveries match; None where more than `most` would have to be examined."""
+    """Return how many deliveries match; None if more than `most` would have to be examined."""
     total = 0
     for state in criteria.states:  # two at most
         examined = _examined(criteria, state, None, most).subquery()

@@ -1,6 +1,6 @@
 """Statements on the number of starts that Onfido refused, by provider and user.
 
-A change of the provider begins the count anew: because most refusals are due to its credentials or its workflow.
+A change of the provider begins the count again: because most refusals are due to its credentials or its workflow.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class RefusedStarts:
 
 
 def find(connection: Connection, provider_id: str, user_id: str, after: datetime) -> RefusedStarts | None:
-    """Return the count that began after a time, and after the provider's latest change; None where there is none."""
+    """Return the count that began after a time, and after the provider's latest change; None if there is none."""
     refused = ask(connection, provider_id, user_id, after)
     return refused[0] if refused else None
 

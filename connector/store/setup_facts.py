@@ -20,7 +20,7 @@ _COMPARED = case((verification_claims.c.finding != Comparison.NOT_COMPARED, veri
 
 @dataclass(frozen=True)
 class Since:
-    """Since when the workflow and the webhook are what they are; None where that was not recorded."""
+    """Since when the workflow and the webhook are what they are; None if that was not recorded."""
 
     workflow: datetime | None
     webhook: datetime | None

@@ -22,13 +22,13 @@ class Snapshot:
 
     @property
     def verification(self) -> Verification:
-        """The verification; raises `RemovedError` where it was removed meanwhile."""
+        """The verification; raises `RemovedError` if it was removed meanwhile."""
         if not self.verifications:
             raise RemovedError
         return self.verifications[0]
 
     def named(self, uris: Collection[str]) -> list[Claim]:
-        """Return some claims, which exist from the run's start on; raises `RemovedError` where they were removed."""
+        """Return some claims, which exist from the run's start on; raises `RemovedError` if they were removed."""
         if named := [claim for claim in self.claims if claim.uri in uris]:
             return named
         raise RemovedError

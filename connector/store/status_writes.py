@@ -44,7 +44,7 @@ def take(connection: Connection, tenant: str, user_id: str, owner: str, seconds:
 
 
 def release(connection: Connection, turn: Turn, written: str | None) -> bool:
-    """Release the lease and note what was written; without anything the row goes. False where the lease was lost."""
+    """Release the lease and note what was written; without anything the row goes. False if the lease was lost."""
     user = {"of_tenant": turn.tenant, "of_user": turn.user_id}
     mine = (*_OF_USER, status_writes.c.owner == turn.owner)
     if written is None:

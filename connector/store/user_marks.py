@@ -26,13 +26,13 @@ _FIND = select(users.c.mark, users.c.read_at).where(*_OF_USER)
 
 
 def find(connection: Connection, tenant: str, user_id: str) -> Mark | None:
-    """Return what is noted of a user; None where the user was never seen."""
+    """Return what is noted of a user; None if the user was never seen."""
     row = connection.execute(_FIND, {"of_tenant": tenant, "of_user": user_id}).one_or_none()
     return None if row is None else Mark(*row)
 
 
 def set_read(connection: Connection, tenant: str, user_id: str, mark: str | None, began: datetime) -> bool:
-    """Record a reading; False where a later one was recorded already."""
+    """Record a reading; False if a later one was recorded already."""
     is_latest = or_(users.c.read_at.is_(None), users.c.read_at <= began)
     statement = update(users).where(*_OF_USER, is_latest).values(mark=mark, read_at=began, missing_in=None)
     return connection.execute(statement, {"of_tenant": tenant, "of_user": user_id}).rowcount == 1

@@ -40,19 +40,19 @@ _SET_VALUES = insert(
 
 
 def add(connection: Connection, tenant: str, user_id: str, now: datetime) -> bool:
-    """Insert a user; False where there is one of this id."""
+    """Insert a user; False if there is one of this id."""
     row = {"tenant": tenant, "user_id": user_id, "created_at": now}
     return connection.execute(_ADD(connection), row).rowcount == 1
 
 
 def remove(connection: Connection, tenant: str, user_id: str) -> bool:
-    """Delete a user with all values; False where there is none."""
+    """Delete a user with all values; False if there is none."""
     statement = delete(users).where(users.c.tenant == tenant, users.c.user_id == user_id)
     return connection.execute(statement).rowcount == 1
 
 
 def lock(connection: Connection, tenant: str, user_id: str) -> bool:
-    """Lock a user for changes; False where there is none."""
+    """Lock a user for changes; False if there is none."""
     return connection.execute(_USER.with_for_update(), {"tenant": tenant, "user_id": user_id}).one_or_none() is not None
 
 

@@ -49,7 +49,7 @@ class Vault:
     def open(self, sealed: str, context: str) -> str:
         """Decrypt text that `seal` returned for the same `context`.
 
-        Raises `ConfigurationError` where the key is not among the configured ones or the text was tampered with.
+        Raises `ConfigurationError` if the key is not among the configured ones or the text was tampered with.
         """
         if not (parts := _SEALED.fullmatch(sealed)):
             raise _damaged(context)

@@ -119,7 +119,7 @@ def bind_values(connection: Connection, verification_id: str, claims: Sequence[V
 
 
 def are_bound(connection: Connection, verification_id: str, answers: Sequence[Answer]) -> bool:
-    """Return whether all values are as they were read; False where one has changed since: read all again."""
+    """Return whether all values are as they were read; False if one has changed since: read all again."""
     if all(answer.rowcount for answer in answers):
         return True
     # All of it: a value that is not bound is marked by every change.
@@ -216,7 +216,7 @@ def keep_result_of_all(connection: Connection, verification: Verification, verdi
 
 
 def find_verdicts(connection: Connection, verification_id: str) -> dict[str, Verdict]:
-    """Return what a verification says of its claims, by their URIs; empty where it says nothing yet."""
+    """Return what a verification says of its claims, by their URIs; empty if it says nothing yet."""
     rows = connection.execute(_FIND_VERDICTS, {"of_verification": verification_id})
     return {uri: Verdict(Rule(rule), finding, found_at) for uri, rule, finding, found_at in rows}
 

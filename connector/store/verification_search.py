@@ -99,7 +99,7 @@ def find_latest_of_user(connection: Connection, tenant: str, user_id: str) -> di
 
 
 def find_comparisons(connection: Connection, verification_ids: Sequence[str]) -> dict[str, dict[str, str]]:
-    """Return what each verification said of each of its claims, by the verifications' ids; empty where nothing."""
+    """Return what each verification said of each of its claims, by the verifications' ids; empty if nothing."""
     comparisons: dict[str, dict[str, str]] = {verification_id: {} for verification_id in verification_ids}
     columns = (verification_claims.c[name] for name in ("verification_id", "uri", "result"))
     statement = select(*columns).where(verification_claims.c.verification_id.in_(verification_ids))
@@ -144,7 +144,7 @@ def find_latest(connection: Connection, verification: Verification) -> str:
 
 
 def decide(connection: Connection, verification_id: str, decision: str, now: datetime) -> bool:
-    """Record an administrator's decision on a run in review; False where there is one already."""
+    """Record an administrator's decision on a run in review; False if there is one already."""
     statement = update(verifications).where(
         verifications.c.id == verification_id,
         verifications.c.status == REVIEW,

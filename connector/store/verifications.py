@@ -112,7 +112,7 @@ def reserve(
 
 
 def take_over(connection: Connection, verification: Verification, lease: Lease) -> bool:
-    """Acquire the lease of an interrupted initiation; False where another request was quicker."""
+    """Acquire the lease of an interrupted initiation; False if another request was quicker."""
     statement = _CHANGE.where(
         verifications.c.lease_owner == verification.lease_owner,
         verifications.c.lease_until == verification.lease_until,
@@ -130,7 +130,7 @@ def advance(connection: Connection, verification_id: str, owner: str, values: Ma
 def record_run(
     connection: Connection, verification: Verification, fence: Fence, values: Mapping[str, Any]
 ) -> Verification | None:
-    """Write what belongs to a run that is recorded already; None where the lease was lost."""
+    """Write what belongs to a run that is recorded already; None if the lease was lost."""
     return read_one(_write(connection, verification, _without_status(values), fence))
 
 
@@ -142,7 +142,7 @@ def set_status(
 
 
 def discard(connection: Connection, verification_id: str, owner: str) -> bool:
-    """Delete a verification of which Onfido knows nothing; False where there is an applicant, or may be a run."""
+    """Delete a verification of which Onfido knows nothing; False if there is an applicant, or may be a run."""
     is_unknown = (verifications.c.lease_owner == owner, *_HAS_NO_RUN, verifications.c.applicant_id.is_(None))
     statement = delete(verifications).where(verifications.c.id == verification_id, *is_unknown)
     return connection.execute(statement).rowcount == 1
@@ -179,7 +179,7 @@ def find_latest(
 
 
 def get(connection: Connection, verification_id: str) -> Verification:
-    """Return a verification that existed a moment ago; raises `RemovedError` where it was removed meanwhile."""
+    """Return a verification that existed a moment ago; raises `RemovedError` if it was removed meanwhile."""
     verification = find(connection, verification_id)
     if verification is None:
         raise RemovedError

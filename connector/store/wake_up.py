@@ -126,5 +126,5 @@ class Notifications:
         return int(self._driver.fileno())
 
     def drain(self) -> bool:
-        """Remove the notifications that have arrived; False where there are none."""
+        """Remove the notifications that have arrived; False if there are none."""
         return bool(list(self._driver.notifies(timeout=0)))

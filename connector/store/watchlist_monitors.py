@@ -59,7 +59,7 @@ def take(
 
 
 def announce(connection: Connection, turn: Turn, target: MonitorTarget) -> bool:
-    """Record that a monitor may stand from now on; False where the lease was lost."""
+    """Record that a monitor may stand from now on; False if the lease was lost."""
     values = {"applicant_id": target.applicant_id, "report_name": target.report_name, "monitor_id": None}
     return _change(connection, turn, values)
 

@@ -75,7 +75,7 @@ class Tracer(Protocol):
         ...
 
     def current(self) -> Span | None:
-        """Return the open span; None where there is none."""
+        """Return the open span; None if there is none."""
         ...
 
     def end(self) -> None:
@@ -144,7 +144,7 @@ def statements(system: str, texts: Callable[[], list[str]]) -> AbstractContextMa
 
 
 def traceparent() -> str | None:
-    """Return W3C's header of the current trace, for what continues it later; None where there is none."""
+    """Return W3C's header of the current trace, for what continues it later; None if there is none."""
     span = None if _tracer is None else _tracer.current()
     return None if span is None else span.headers.get(TRACEPARENT)
 

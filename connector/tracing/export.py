@@ -79,7 +79,7 @@ class OpenTelemetry:
                 raise
 
     def current(self) -> Span | None:
-        """Return the open span; None where there is none."""
+        """Return the open span; None if there is none."""
         span = trace.get_current_span()
         return _OpenSpan(span) if span.get_span_context().is_valid else None
 

@@ -1,4 +1,4 @@
-"""The developer's example in a browser, with a stub in place of Onfido's Web SDK."""
+"""The developer's example in a browser, with a stub instead of Onfido's Web SDK."""
 
 from __future__ import annotations
 

@@ -28,7 +28,7 @@ def _document() -> Any:
 
 
 def undocumented(answer: requests.Response) -> str | None:
-    """Return what an answer says that its operation's document does not, None where everything is documented."""
+    """Return what an answer says that its operation's document does not, None if everything is documented."""
     code = answer.json()["code"]
     responses = _responses(answer)
     if responses is None or code in _EVERYWHERE:
@@ -39,7 +39,7 @@ def undocumented(answer: requests.Response) -> str | None:
 
 
 def _responses(answer: requests.Response) -> Any:
-    """Return the responses of the operation that gave an answer; None where no operation did."""
+    """Return the responses of the operation that gave an answer; None if no operation did."""
     url, method = urlsplit(answer.request.url or ""), (answer.request.method or "").lower()
     document = _document()
     path = _TENANT.sub("", unquote(url.path)).removesuffix("/")

@@ -378,7 +378,7 @@ def test_result_holds_for_the_value_that_was_verified(shared: World) -> None:
     shared.connector.services.users.change(Tenant(shared.tenant), user_id, {BIRTH_DATE: "1978-08-08"})
 
     assert verified(me.claims()) == {GIVEN_NAME, LAST_NAME}
-    again = me.verify(shared.provider_id, "INITIATED", [BIRTH_DATE])  # a changed value may be verified anew
+    again = me.verify(shared.provider_id, "INITIATED", [BIRTH_DATE])  # a changed value may be verified again
     assert run_id_of(again)
 
 

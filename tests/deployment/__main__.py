@@ -118,7 +118,7 @@ def _read_other_proxies() -> None:
 
 
 def _check_units(directory: Path) -> None:
-    """Check the units with systemd: with a program that is there in place of the installed one."""
+    """Check the units with systemd: with a program that is there instead of the installed one."""
     units = directory / "units"
     units.mkdir()
     for unit in _units():

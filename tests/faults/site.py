@@ -49,7 +49,7 @@ SETTINGS = {
 
 @dataclass
 class Site:
-    """What the troubles befall; `postgresql` is None where the database is a file."""
+    """What the troubles befall; `postgresql` is None if the database is a file."""
 
     deployment: Deployment
     simulator: Simulator

@@ -142,7 +142,7 @@ class TestScim:
 
 
 class TestUserInfo:
-    """The table for UserInfo that the guide shows, in place of the file's own, with a dialect of one's own."""
+    """The table for UserInfo that the guide shows, instead of the file's own, with a dialect of one's own."""
 
     @pytest.fixture
     def settings(self, settings: Settings, nanoidp: NanoIdp, tmp_path: Path) -> Settings:

@@ -44,7 +44,7 @@ def dialect_of(product: str) -> dict[str, Any]:
 
 @cache
 def sentences_of_the_code() -> str:
-    """Return every text of the code, with … in place of what is put in."""
+    """Return every text of the code, with … instead of what is put in."""
     trees = [ast.parse(path.read_text(encoding="utf-8")) for path in (ROOT / "connector").rglob("*.py")]
     nodes = [node for tree in trees for node in ast.walk(tree)]
     plain = [node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)]
@@ -56,7 +56,7 @@ def _part(node: ast.expr) -> str:
 
 
 def possible(sentence: str) -> Iterator[str]:
-    """Return a sentence as it is, and with … in place of one run of its words."""
+    """Return a sentence as it is, and with … instead of one run of its words."""
     yield sentence
     words = sentence.split(" ")
     for begin in range(len(words)):

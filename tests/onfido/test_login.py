@@ -1,4 +1,4 @@
-"""OAuth 2 client credentials in place of an API token: granted, kept, renewed, refused; never told to anybody."""
+"""OAuth 2 client credentials instead of an API token: granted, kept, renewed, refused; never told to anybody."""
 
 from __future__ import annotations
 

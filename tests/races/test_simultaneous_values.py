@@ -66,7 +66,7 @@ def test_value_that_changes_while_a_run_starts_is_sent_or_not_verified(quiet: Wo
 
 
 def start_once(world: World, caller: Caller) -> str | None:
-    """Start a run; None where the connector gave up because the values kept changing."""
+    """Start a run; None if the connector gave up because the values kept changing."""
     answer = caller.verify(world.provider_id, "INITIATED")
     assert outcome_of(answer) in (STARTED, OPEN_ALREADY)
     return run_id_of(answer) if answer.ok else None

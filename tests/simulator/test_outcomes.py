@@ -20,7 +20,7 @@ ADDRESS = {"postcode": "SW1", "country": "GBR"}
 
 @pytest.fixture
 def report_of(simulator: Simulator, http: requests.Session) -> Callable[[Json], Json | None]:
-    """The output of the run's document_check task; None where it has none."""
+    """The output of the run's document_check task; None if it has none."""
 
     def read(run: Json) -> Json | None:
         tasks = f"{simulator.api_url}/workflow_runs/{run['id']}/tasks"

@@ -46,7 +46,7 @@ def later_version(directory: Path, *, supports: str) -> Path:
 
 
 def former_version(directory: Path) -> Path | None:
-    """Return the code as it was before the newest migration; None where the history is not there, or too short."""
+    """Return the code as it was before the newest migration; None if the history is not there, or too short."""
     [newest] = (ROOT / VERSIONS).glob(f"{newest_version()}_*.py")
     name = newest.name.partition("_")[2]  # without its number, which may have changed before it was merged
     added = _git("log", "--diff-filter=A", "--format=%H", "-1", "--", f":(glob){VERSIONS}/*_{name}")

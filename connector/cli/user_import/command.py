@@ -113,7 +113,7 @@ def _read(file: str) -> UserFile:
 
 
 def _report(name: str, reviewed: Review, expected: Expected, *, may_go_on: bool, as_json: bool) -> None:
-    """Print what is warned of and what is refused; raises `ClickException` where nothing is to be written."""
+    """Print what is warned of and what is refused; raises `ClickException` if nothing is to be written."""
     for warning in reviewed.warnings(expected):
         click.echo(f"Warning: {name}, {warning}.", err=True)
     for objection in reviewed.objections:
@@ -130,7 +130,7 @@ def _report(name: str, reviewed: Review, expected: Expected, *, may_go_on: bool,
 
 
 def _import(work: Iterator[Batch], count: Count, missing: Missing) -> bool:
-    """Do the work, batch by batch; False where it was ended before all was done."""
+    """Do the work, batch by batch; False if it was ended before all was done."""
     try:
         with stoppable() as stop, progress(count.total, "users") as advance:
             for batch in stop.until(work):

@@ -24,7 +24,7 @@ class UnreadableFileError(Exception):
 
 
 def decode(content: bytes) -> str:
-    """Return a file's text without its byte order mark; raises `UnreadableFileError` where it is not UTF-8."""
+    """Return a file's text without its byte order mark; raises `UnreadableFileError` if it is not UTF-8."""
     for mark, title in _WORKBOOKS:
         if content.startswith(mark):
             raise UnreadableFileError(f"it is {title}; must be CSV or JSON, in UTF-8. {HOW_TO_SAVE}")

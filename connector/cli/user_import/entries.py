@@ -39,13 +39,13 @@ class Entry:
 
 @dataclass(frozen=True)
 class UserFile:
-    """A file's users, read anew each time that they are asked for, so that a large file is never kept whole."""
+    """A file's users, read again each time that they are asked for, so that a large file is never kept whole."""
 
     text: str = field(repr=False)
     is_json: bool
 
     def entries(self) -> Iterator[Entry]:
-        """Return the users in the file's order; raises `UnreadableFileError` where it has no such form."""
+        """Return the users in the file's order; raises `UnreadableFileError` if it has no such form."""
         first_places: dict[str, str] = {}
         for entry in _json_entries(self.text) if self.is_json else _csv_entries(self.text):
             first = first_places.setdefault(entry.user_id, entry.where)

@@ -32,7 +32,7 @@ class Row:
 def read_rows(text: str, key: str) -> Iterator[Row]:
     """Return the rows that are not blank, the heading first; `key` is the name of a column that the heading has.
 
-    Raises `UnreadableFileError` where a quote is not closed.
+    Raises `UnreadableFileError` if a quote is not closed.
     """
     named = _NAMED_SEPARATOR.match(text)
     content = text[named.end() :] if named else text

@@ -40,7 +40,7 @@ class Share:
 
     @property
     def part(self) -> float | None:
-        """The share; None where nothing was sent."""
+        """The share; None if nothing was sent."""
         return self.delivered / self.rate.deliveries if self.rate.deliveries else None
 
 

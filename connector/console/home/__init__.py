@@ -50,7 +50,7 @@ def show_home() -> str:
 
 @story.page("/needs", scope=None)
 def show_needs() -> Response:
-    """Show the head of the first page anew, where it has changed."""
+    """Show the head of the first page again, where it has changed."""
     top = _top()
     return live_part("console/home/top.html", top.pop("version"), **top)
 

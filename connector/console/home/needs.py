@@ -38,7 +38,7 @@ OPEN = (PROCESSING, AWAITING_INPUT, AWAITING_CLIENT_INPUT)
 
 @dataclass(frozen=True)
 class Need:
-    """Something to be done; `url` is None where its page is not there."""
+    """Something to be done; `url` is None if its page is not there."""
 
     kind: str
     icon: str
@@ -195,7 +195,7 @@ def _providers() -> Providers:
 
 
 def provider_url(provider_id: str) -> str | None:
-    """Return the address of a provider's first page; None where there is none."""
+    """Return the address of a provider's first page; None if there is none."""
     return link("providers.show_provider", provider_id=provider_id) or _provider("setup", provider_id)
 
 

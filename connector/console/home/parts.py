@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Part(Generic[T]):
-    """What was looked up; None where that failed, with the trace id under which the log has the cause.
+    """What was looked up; None if that failed, with the trace id under which the log has the cause.
 
     `reason` is what the person can correct, such as a period that cannot be.
     """
@@ -48,6 +48,6 @@ def attempt(name: str, look_up: Callable[[], T]) -> Part[T]:
 
 
 def link(endpoint: str, **values: object) -> str | None:
-    """Return the address of a page; None where it is not there."""
+    """Return the address of a page; None if it is not there."""
     name = f"console.{endpoint}"
     return url_for(name, **values) if name in current_app.view_functions else None  # type: ignore[arg-type]

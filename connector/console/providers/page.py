@@ -42,7 +42,7 @@ def registry() -> Providers:
 
 
 def find(provider_id: str) -> Provider:
-    """Return a provider of the tenant; raise `RequestError` where there is none."""
+    """Return a provider of the tenant; raise `RequestError` if there is none."""
     return registry().get(g.tenant, provider_id)
 
 

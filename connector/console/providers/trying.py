@@ -13,7 +13,7 @@ from connector.services.providers.trial import Trials
 
 
 def refused_by_onfido(provider: Provider, **changes: Any) -> str:
-    """Return what fails with a change, in words; empty where nothing does, or nothing that Onfido is asked about.
+    """Return what fails with a change, in words; empty if nothing does, or nothing that Onfido is asked about.
 
     Raises `InvalidField` for what could not be saved either.
     """

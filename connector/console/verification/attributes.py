@@ -55,7 +55,7 @@ def attributes_of(details: VerificationDetails, explanations: Sequence[Explanati
 
 
 def verdict_of(attributes: Sequence[Attribute], *, has_ended: bool) -> State | None:
-    """Return the badge that says how many attributes are verified; None where none is judged yet."""
+    """Return the badge that says how many attributes are verified; None if none is judged yet."""
     missing = [each for each in attributes if not each.is_verified]
     if not has_ended or not attributes:
         return None

@@ -41,7 +41,7 @@ def show(verification_id: str) -> str:
 
 @story.page("/<verification_id>/live", scope=VIEW)
 def show_live(verification_id: str) -> Response:
-    """Show the part that follows an open verification; at its end the page is loaded anew."""
+    """Show the part that follows an open verification; at its end the page is loaded again."""
     verification = _lookup().find(g.tenant, verification_id)
     response = live_part(
         "console/verification/live.html", version_of(verification), state=run_state(verification.status)

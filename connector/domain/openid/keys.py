@@ -16,7 +16,7 @@ _KINDS = {"RSA": ("RS256", "PS256"), "EC": ("ES256",)}
 
 
 def objection(keys: Sequence[Mapping[str, Any]]) -> str | None:
-    """Return what is wrong with a client's keys; None where they can be used."""
+    """Return what is wrong with a client's keys; None if they can be used."""
     if len(keys) > MAX_KEYS or any(_PRIVATE & key.keys() for key in keys):
         return f"must hold at most {MAX_KEYS} public keys, without their private parts"
     kids = [key.get("kid") for key in keys]

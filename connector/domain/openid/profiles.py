@@ -25,7 +25,7 @@ def result_claims(
 ) -> dict[str, Any]:
     """Return the claims of an ID token that say what was verified.
 
-    `asserted` is the element that `domain/assurance.py` makes of what is verified, None where nothing is; `process`
+    `asserted` is the element that `domain/assurance.py` makes of what is verified, None if nothing is; `process`
     is the id of the run.
     """
     if profile == OKTA:
@@ -55,7 +55,7 @@ def _okta_claim(asked: RequestedClaim, value: Any) -> Any:
 
 
 def _ida(request: ClaimsRequest, asserted: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """Return what was asked for, and no more; None where nothing is, or where a constraint is not met."""
+    """Return what was asked for, and no more; None if nothing is, or where a constraint is not met."""
     if asserted is None:
         return None
     verification: Mapping[str, Any] = asserted["verification"]

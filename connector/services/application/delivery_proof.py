@@ -53,7 +53,7 @@ class DeliveryProofs:
     def prove(self, tenant: Tenant, run_id: str, provider_id: str | None, issuer: str, actor: str) -> Proof:
         """Return the notices of a verification with every attempt that is kept; the audit trail records it.
 
-        Raise `RequestError` where there is no such verification.
+        Raise `RequestError` if there is no such verification.
         """
         verification = self._lookup.find(tenant, run_id, provider_id)
         page = self._deliveries.page(tenant, DeliveryFilter(verification_id=verification.verification_id), limit=MOST)

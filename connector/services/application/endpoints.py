@@ -93,7 +93,7 @@ class Endpoints:
             return endpoints.find_all(connection, tenant.name, provider_id)
 
     def get(self, tenant: Tenant, endpoint_id: str) -> Endpoint:
-        """Return an endpoint; raise `RequestError` where there is none."""
+        """Return an endpoint; raise `RequestError` if there is none."""
         with self._database.read() as connection:
             endpoint = endpoints.find(connection, endpoint_id, tenant.name)
         if endpoint is None:
@@ -111,7 +111,7 @@ class Endpoints:
     ) -> tuple[Endpoint, str]:
         """Register an endpoint and return it with its secret, which is made where none is given.
 
-        Raises `InvalidField` for what could never work; `RequestError` where there is no such provider.
+        Raises `InvalidField` for what could never work; `RequestError` if there is no such provider.
         """
         self._check(tenant, config)
         secret, endpoint_id = self._secret(secret), str(uuid.uuid4())

@@ -95,9 +95,9 @@ class Notices:
         return [Handler(TellChange, self.tell)]
 
     def endpoint(self, order: NoticePayload) -> Endpoint | None:
-        """Return where a notice is to be sent; None where the endpoint was removed, or has not chosen its event.
+        """Return where a notice is to be sent; None if the endpoint was removed, or has not chosen its event.
 
-        Raises `Undeliverable` where the endpoint is disabled, or its address is no longer allowed.
+        Raises `Undeliverable` if the endpoint is disabled, or its address is no longer allowed.
         """
         with self._database.read() as connection:
             endpoint = endpoints.find(connection, order.endpoint_id)
@@ -128,7 +128,7 @@ class Notices:
     def send(self, endpoint: Endpoint, notice: Notice) -> Taken:
         """Post a notice, and return how the application took it.
 
-        Raises `NotTaken` for anything but 2xx; `Undeliverable` where the application says that it is gone (410).
+        Raises `NotTaken` for anything but 2xx; `Undeliverable` if the application says that it is gone (410).
         """
         body = json.dumps({"type": notice.kind, "id": notice.notice_id, "at": notice.at, "data": dict(notice.data)})
         with self._database.read() as connection:

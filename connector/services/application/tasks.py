@@ -99,7 +99,7 @@ class Tasks:
             raise
 
     def get(self, tenant: Tenant, run_id: str, task_id: str, provider_id: str | None = None) -> Task:
-        """Return a task as Onfido has it now; raises as `all` does, and `RequestError` where there is none."""
+        """Return a task as Onfido has it now; raises as `all` does, and `RequestError` if there is none."""
         return _read(self._reach(tenant, run_id, provider_id), task_id)
 
     def complete(
@@ -114,7 +114,7 @@ class Tasks:
     ) -> Task:
         """Complete a task with the application's data, and return the task.
 
-        Raises as `get`; `InvalidField` for data that no task can accept; `RequestError` where the task is complete or
+        Raises as `get`; `InvalidField` for data that no task can accept; `RequestError` if the task is complete or
         the run has ended;
         `OnfidoError` (OIDV-10047) where Onfido refuses the data.
         """
@@ -176,7 +176,7 @@ class Tasks:
         return _OpenRun(verification, verification.run_id, onfido)
 
     def _complete(self, run: _OpenRun, task: Task, data: Data, cause: str, actor: str) -> bool:
-        """Complete a task at Onfido and write the history; False where the task is complete, or its run has ended."""
+        """Complete a task at Onfido and write the history; False if the task is complete, or its run has ended."""
         try:
             run.onfido.complete_task(run.run_id, task.summary.task_id, data)
         except OnfidoError as error:
@@ -191,7 +191,7 @@ class Tasks:
 
 
 def objection(data: object) -> str | None:
-    """Return why data cannot complete a task; None where it can be sent to Onfido."""
+    """Return why data cannot complete a task; None if it can be sent to Onfido."""
     if not isinstance(data, dict | list):
         return "must be an object or an array"
     if is_deeper(data, MAX_DEPTH):
@@ -204,7 +204,7 @@ def objection(data: object) -> str | None:
 
 
 def _data_in(answer: bytes | None) -> Data | None:
-    """Read the data in an application's answer; None where it has none, and completes the task later."""
+    """Read the data in an application's answer; None if it has none, and completes the task later."""
     if answer is None:
         raise Undeliverable(f"The application's answer is longer than {MAX_ANSWER} bytes.")
     try:

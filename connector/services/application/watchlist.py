@@ -109,7 +109,7 @@ class Watchlist:
         return self._notices.send(endpoint, notice).answered
 
     def _find_watched(self, provider: Provider, monitor_id: str) -> Verification | None:
-        """Return the monitored user's latest verification; None where either was removed, or it does not count."""
+        """Return the monitored user's latest verification; None if either was removed, or it does not count."""
         onfido = self._onfido.of_provider(provider, background(ASK_BUDGET))
         try:
             applicant_id = onfido.get_watched_applicant(monitor_id)
@@ -155,7 +155,7 @@ class Watchlist:
 
 
 def _lock(connection: Connection, verification: Verification) -> bool:
-    """Lock the user and all verifications, in lock order; False where the user was removed meanwhile."""
+    """Lock the user and all verifications, in lock order; False if the user was removed meanwhile."""
     users.lock(connection, verification.tenant, verification.user_id)
     current = verifications.find_of_user(connection, verification.tenant, verification.user_id)
     return any(each.verification_id == verification.verification_id for each in current)

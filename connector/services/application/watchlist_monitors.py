@@ -65,7 +65,7 @@ class WatchlistMonitors:
         ]
 
     def update(self, order: UpdateMonitor) -> None:
-        """Create or end a user's monitor; raises where it has to be tried again, `Undeliverable` where that is vain."""
+        """Create or end a user's monitor; raises where it has to be tried again, `Undeliverable` if that is vain."""
         with self._turn(order) as turn:
             provider, target = self._read(order)
             if target == turn.target and (target is None or turn.monitor_id is not None):
@@ -166,7 +166,7 @@ def _check_lease(*, is_held: bool) -> None:
 
 
 def _ours(onfido: OnfidoClient, applicant_id: str, tag: str, monitor_id: str | None) -> list[RemoteMonitor] | None:
-    """Return the connector's monitors of an applicant; None where the applicant is gone."""
+    """Return the connector's monitors of an applicant; None if the applicant is gone."""
     try:
         listed = onfido.list_monitors(applicant_id)
     except OnfidoError as error:

@@ -56,7 +56,7 @@ class WriteBack:
         return [Handler(WriteStatus, self.write), Handler(WriteStatuses, self.write_all)]
 
     def write(self, order: WriteStatus) -> None:
-        """Write a user's status; raises where it has to be tried again, `Undeliverable` where that cannot help."""
+        """Write a user's status; raises where it has to be tried again, `Undeliverable` if that cannot help."""
         tenant = self._tenants.named(order.tenant)
         remote = self._directories.remote(tenant)
         if remote is None or not tenant.directory.writes_status:
@@ -92,7 +92,7 @@ class WriteBack:
             return status_of(verified_claims.find_records(connection, tenant.name, user_id))
 
     def _write(self, remote: RemoteDirectory, turn: Turn, status: WrittenStatus) -> bool:
-        """Write a status that is not there already; False where the user is gone."""
+        """Write a status that is not there already; False if the user is gone."""
         if turn.written == _digest(status) or (turn.is_first and status.is_empty):
             return True
         try:

@@ -51,7 +51,7 @@ class Jobs:
         """Queue a job and return it; the same request, repeated, returns the job that there is.
 
         Requests are the same as long as the job has not ended, or under the caller's `key` as long as it is kept.
-        Raise `RequestError` where the key is that of another request, `TooManyRequests` where too many are open.
+        Raise `RequestError` if the key is that of another request, `TooManyRequests` if too many are open.
         """
         digest = _digest(request)
         request_key = _request_key(actor, digest, key)
@@ -73,7 +73,7 @@ class Jobs:
         return self._cursors.page(tenant.name, matches, limit, lambda job: key_of(job.created_at, job.job_id))
 
     def get(self, tenant: Tenant, job_id: str) -> Job:
-        """Return a job; raise `RequestError` where there is none."""
+        """Return a job; raise `RequestError` if there is none."""
         with self._database.read() as connection:
             job = jobs.find(connection, tenant.name, job_id)
         if job is None:
@@ -101,7 +101,7 @@ class Jobs:
     ) -> tuple[Format, Iterator[str]]:
         """Return a result in one of its formats, by default the first, part by part; each download is recorded.
 
-        Raise `RequestError` where there is no result, or not in this format.
+        Raise `RequestError` if there is no result, or not in this format.
         """
         job = self.get(tenant, job_id)
         chosen = next((each for each in job.formats if result_format in (None, each.name)), None)

@@ -28,7 +28,7 @@ class Resending:
         self._database = database
 
     def total(self, job: Job) -> int | None:
-        """Return how many deliveries match, None where those are very many."""
+        """Return how many deliveries match, None if those are very many."""
         return self.count(_wanted(job))
 
     def count(self, criteria: Redelivery) -> int | None:

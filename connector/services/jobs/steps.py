@@ -63,7 +63,7 @@ class Kind(Protocol):
     """What one kind of job does. Raise `ConnectorError` for what fails the job; retryable ones are tried again."""
 
     def total(self, job: Job) -> int | None:
-        """Return how many things the job will deal with, None where that is not known cheaply."""
+        """Return how many things the job will deal with, None if that is not known cheaply."""
         ...
 
     def prepare(self, job: Job) -> Work:
@@ -116,7 +116,7 @@ class JobSteps:
             outbox.add_all(connection, [AdvanceJob(*each) for each in stalled])
 
     def _begin(self, order: AdvanceJob) -> Job | None:
-        """Count a try, and take a slot for a job that is queued; None where there is nothing to do now."""
+        """Count a try, and take a slot for a job that is queued; None if there is nothing to do now."""
         try:
             with self._database.write() as connection:
                 job = jobs.lock(connection, order.job_id)

@@ -58,7 +58,7 @@ class EventLookup:
             return refused_posts.find(connection, tenant.name, provider_id)
 
     def get(self, tenant: Tenant, event_id: str) -> StoredEvent:
-        """Return an event; raise `RequestError` where there is none."""
+        """Return an event; raise `RequestError` if there is none."""
         with self._database.read() as connection:
             event = event_search.find(connection, tenant.name, event_id)
         if event is None:
@@ -66,7 +66,7 @@ class EventLookup:
         return event
 
     def body(self, tenant: Tenant, event_id: str, actor: str = SYSTEM) -> str:
-        """Return an event's body as Onfido posted it; raise `RequestError` where it is not kept."""
+        """Return an event's body as Onfido posted it; raise `RequestError` if it is not kept."""
         event = self.get(tenant, event_id)
         sealed = self._sealed(event)
         self._record(tenant, event, READ, actor)
@@ -75,7 +75,7 @@ class EventLookup:
     def replay(self, tenant: Tenant, event_id: str, actor: str = SYSTEM) -> str:
         """Apply an event again, which changes nothing that was applied before; return its state then.
 
-        Raise `RequestError` where there is no such event, or its body is not kept.
+        Raise `RequestError` if there is no such event, or its body is not kept.
         """
         event = self.get(tenant, event_id)
         self._events.replay(tenant, event.provider_id, ParkedEvent(event_id, self._sealed(event)))

@@ -21,7 +21,7 @@ MOST_MATCHES = 1000  # the latest that are looked at
 class Impact:
     """The matches since a moment, of how many users, and how many verified claims they would have withdrawn.
 
-    `is_complete` is False where there were more matches than are looked at. Users who were removed are not counted.
+    `is_complete` is False if there were more matches than are looked at. Users who were removed are not counted.
     """
 
     since: datetime
@@ -40,7 +40,7 @@ class MatchImpact:
         self._clock = clock
 
     def estimate(self, tenant: Tenant, provider_id: str) -> Impact:
-        """Return what `unverifyOnMatch` would have done; raises `RequestError` where there is no such provider."""
+        """Return what `unverifyOnMatch` would have done; raises `RequestError` if there is no such provider."""
         provider = self._providers.get(tenant, provider_id)
         since = self._clock() - timedelta(days=DAYS)
         with self._database.read() as connection:

@@ -22,9 +22,9 @@ from connector.services.timing import Timing
 
 @dataclass(frozen=True)
 class EvidenceFile:
-    """A file while it arrives; `length` is in bytes, None where it is not known before the end.
+    """A file while it arrives; `length` is in bytes, None if it is not known before the end.
 
-    Reading `chunks` raises `OnfidoError` where the file breaks off.
+    Reading `chunks` raises `OnfidoError` if the file breaks off.
     """
 
     name: str
@@ -51,7 +51,7 @@ class Pictures:
     def open(
         self, tenant: Tenant, run_id: str, picture_id: str, provider_id: str | None = None, *, actor: str
     ) -> Iterator[EvidenceFile]:
-        """Open a picture of a run, and record who looks at it; raises `RequestError` where the run has no such one."""
+        """Open a picture of a run, and record who looks at it; raises `RequestError` if the run has no such one."""
         verification, client = self._client(tenant, run_id, provider_id)
         picture = next((each for each in _of_run(client, verification) if each.picture_id == picture_id), None)
         if picture is None:

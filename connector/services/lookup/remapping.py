@@ -22,7 +22,7 @@ class Remapping:
     def count(self, tenant: Tenant, provider_id: str, uris: Collection[str]) -> int:
         """Return how many of users' claims of these kinds are verified, up to `MOST_COUNTED`.
 
-        They stay verified, though they were verified as other fields. Raises `RequestError` where there is no such
+        They stay verified, though they were verified as other fields. Raises `RequestError` if there is no such
         provider.
         """
         provider = self._providers.get(tenant, provider_id)

@@ -20,7 +20,7 @@ class ShownValues:
     def show(self, tenant: Tenant, user_id: str, actor: str) -> Mapping[str, str]:
         """Return a user's values by claim URI, once that is recorded.
 
-        Raise `RequestError` where there is no such user, or only users themselves can have their values read.
+        Raise `RequestError` if there is no such user, or only users themselves can have their values read.
         """
         if not self._user_values.is_readable(tenant):
             raise RequestError(

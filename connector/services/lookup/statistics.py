@@ -43,7 +43,7 @@ class StatisticsLookup:
         return StatisticsFilter(read_period(period, self._clock()), provider_id, environment)
 
     def get(self, tenant: Tenant, criteria: StatisticsFilter) -> Statistics:
-        """Return the numbers; raises `RequestError` where the tenant has no such provider."""
+        """Return the numbers; raises `RequestError` if the tenant has no such provider."""
         if criteria.provider_id is not None:
             self._providers.get(tenant, criteria.provider_id)
         counts, counted_at = (
@@ -52,7 +52,7 @@ class StatisticsLookup:
         return summary(counts, criteria.period, self._clock().astimezone(UTC).date(), counted_at)
 
     def counted_at(self) -> datetime | None:
-        """Return when the worker last counted the present day; None where it never did."""
+        """Return when the worker last counted the present day; None if it never did."""
         with self._database.read() as connection:
             return daily_counts.find_counted_at(connection, self._clock().astimezone(UTC).date())
 

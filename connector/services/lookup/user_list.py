@@ -24,7 +24,7 @@ MOST = 200  # users of one page
 class ListedUser:
     """A user in the list: so many of the claims that the tenant's providers can verify are.
 
-    `next_attempt_at` is when the last of the providers allows another start; None where all do now.
+    `next_attempt_at` is when the last of the providers allows another start; None if all do now.
     """
 
     user_id: str

@@ -55,7 +55,7 @@ class UserStatuses:
         self._clock = clock
 
     def get(self, tenant: Tenant, user_id: str) -> UserStatus:
-        """Return how a user is verified; raise `RequestError` where the user is unknown, or was removed."""
+        """Return how a user is verified; raise `RequestError` if the user is unknown, or was removed."""
         values = self._user_values.read(tenant, user_id) if self._user_values.is_readable(tenant) else None
         registered = [each.limited(tenant.limits.attempts) for each in self._providers.all(tenant)]
         known = self._read(tenant, user_id)

@@ -33,7 +33,7 @@ TASKS_BUDGET = 5.0  # seconds; a lookup does not wait longer for what only Onfid
 
 @dataclass(frozen=True)
 class Outcome:
-    """A verification's result for each of its claims, empty where there is none (yet), and the reasons."""
+    """A verification's result for each of its claims, empty if there is none (yet), and the reasons."""
 
     comparisons: Mapping[str, str] = field(default_factory=dict)
     reasons: Sequence[str] = ()
@@ -62,7 +62,7 @@ class VerificationDetails:
 
 @dataclass(frozen=True)
 class LiveTasks:
-    """The tasks of a run as Onfido has them now; None where it did not answer, with the reason."""
+    """The tasks of a run as Onfido has them now; None if it did not answer, with the reason."""
 
     tasks: Sequence[TaskSummary] | None
     unavailable: str | None = None
@@ -168,7 +168,7 @@ class VerificationLookup:
         return [ListedVerification(each, tags[each.verification_id]) for each in matches]
 
     def find(self, tenant: Tenant, run_id: str, provider_id: str | None = None) -> Verification:
-        """Return a verification by its run's id or its own; raises `RequestError` where there is none."""
+        """Return a verification by its run's id or its own; raises `RequestError` if there is none."""
         with self._database.read() as connection:
             verification = verification_search.find(connection, tenant.name, run_id, provider_id)
         if verification is None:

@@ -56,7 +56,7 @@ class Clients:
             return openid_clients.find_all(connection, tenant.name, self._clock())
 
     def get(self, tenant: Tenant, client_id: str) -> Client:
-        """Return a client; raise `RequestError` where there is none."""
+        """Return a client; raise `RequestError` if there is none."""
         client = self.find(tenant, client_id)
         if client is None:
             raise _not_found(client_id)
@@ -70,7 +70,7 @@ class Clients:
     def add(self, tenant: Tenant, config: ClientConfig, actor: str = SYSTEM) -> tuple[Client, str]:
         """Register a client and return it with its secret, which is not shown again.
 
-        Raises `InvalidField` for what could never work; `RequestError` where there is no such provider.
+        Raises `InvalidField` for what could never work; `RequestError` if there is no such provider.
         """
         self._check(tenant, config)
         now, secret = self._clock(), secrets.token_urlsafe(SECRET_BYTES)
@@ -107,7 +107,7 @@ class Clients:
             return self._lock(connection, tenant, client_id), secret
 
     def use_assertion(self, client_id: str, assertion_id: str, expires_at: float) -> bool:
-        """Note the use of an assertion of a client's; False where it was used before, or is valid for too long."""
+        """Note the use of an assertion of a client's; False if it was used before, or is valid for too long."""
         now = self._clock()
         if expires_at > (now + LONGEST_ASSERTION).timestamp():
             return False

@@ -59,7 +59,7 @@ class Flows:
     def push(self, tenant: Tenant, client: Client, parameters: Mapping[str, str]) -> tuple[str, timedelta]:
         """Keep a request of a client and return its `request_uri`, with how long that is good.
 
-        Raises `InvalidField` for a request that could verify nothing, `RequestError` where the provider is gone.
+        Raises `InvalidField` for a request that could verify nothing, `RequestError` if the provider is gone.
         """
         provider = self._providers.get(tenant, client.config.provider_id)
         request, uris = self._request(provider, client, parameters.get("claims", ""))
@@ -86,7 +86,7 @@ class Flows:
         return URN + token, PUSHED_FOR
 
     def open(self, tenant: Tenant, request_uri: str, client_id: str | None, browser: str) -> Flow | None:
-        """Open a pushed request for the browser that holds this secret; None where it was used, or has expired.
+        """Open a pushed request for the browser that holds this secret; None if it was used, or has expired.
 
         None, too, where it is another client's; Okta names none.
         """
@@ -112,12 +112,12 @@ class Flows:
         return flow.expires_at <= self._clock()
 
     def refuse(self, flow: Flow) -> bool:
-        """End a flow that its user has left; False where it has ended already."""
+        """End a flow that its user has left; False if it has ended already."""
         with self._database.write() as connection:
             return openid_flows.refuse(connection, flow.flow_id, self._clock())
 
     def answer(self, flow: Flow, code: str, result: Mapping[str, Any]) -> bool:
-        """Keep the result for the client that brings this code; False where the flow has ended already."""
+        """Keep the result for the client that brings this code; False if the flow has ended already."""
         now, until, digest = self._clock(), self._clock() + CODE_LIFETIME, digest_of(code)
         with self._database.write() as connection:
             return openid_flows.answer(connection, self._vault, flow.flow_id, digest, result, now, until)
@@ -136,7 +136,7 @@ class Flows:
         return None if flow.state == REDEEMED or self.is_expired(flow) else flow
 
     def redeem(self, flow: Flow, token: str) -> bool:
-        """Exchange a flow's code for an access token; False where another request did."""
+        """Exchange a flow's code for an access token; False if another request did."""
         now = self._clock()
         with self._database.write() as connection:
             return openid_flows.redeem(connection, flow.flow_id, now, digest_of(token), now + TOKEN_LIFETIME)
@@ -149,7 +149,7 @@ class Flows:
         return None if flow is None else flow.result
 
     def _check_values(self, provider: Provider, values: Mapping[str, str]) -> None:
-        """Raise `InvalidField` where Onfido needs a value that is not among these."""
+        """Raise `InvalidField` if Onfido needs a value that is not among these."""
         try:
             select_values(provider, VerificationRequest(tuple(values)), values)
         except RequestError as error:

@@ -73,9 +73,9 @@ class Proving:
         self._clock = clock
 
     def start(self, tenant: Tenant, client: Client, flow: Flow, user_id: str, page: str) -> str | None:
-        """Start the verification, or continue it; return the link to capture, None where nothing is left to be done.
+        """Start the verification, or continue it; return the link to capture, None if nothing is left to be done.
 
-        The link leads back to `page`. Raises `RequestError` where the request cannot be met, `OnfidoError`,
+        The link leads back to `page`. Raises `RequestError` if the request cannot be met, `OnfidoError`,
         `DirectoryError`.
         """
         self._begin(tenant, flow, user_id)
@@ -119,7 +119,7 @@ class Proving:
         return {"sub": subject, **result_claims(client.config.profile, request, asserted, self._clock(), run_id)}
 
     def _begin(self, tenant: Tenant, flow: Flow, user_id: str) -> None:
-        """Note that the flow's verification begins; raises `RequestError` where its subject has had too many."""
+        """Note that the flow's verification begins; raises `RequestError` if its subject has had too many."""
         now = self._clock()
         with self._database.write() as connection:
             openid_clients.lock(connection, tenant.name, flow.client_id, now)  # others of the same subject wait

@@ -148,7 +148,7 @@ class Applicants:
         return values
 
     def _record(self, verification: Verification, fields: Collection[str]) -> bool:
-        """Commit which fields the applicant will have been sent; False where they are recorded already."""
+        """Commit which fields the applicant will have been sent; False if they are recorded already."""
         with self._database.write() as connection:
             return applicants.extend(connection, verification.provider_id, verification.applicant_id or "", fields)
 

@@ -60,7 +60,7 @@ class Claims:
         return known
 
     def get(self, tenant: Tenant, user_id: str, claim_id: str) -> Claim:
-        """Return one claim of a user; raises `RequestError` where there is none."""
+        """Return one claim of a user; raises `RequestError` if there is none."""
         with self._database.read() as connection:
             claim = claims.find(connection, tenant.name, user_id, claim_id)
         if claim is None:
@@ -96,7 +96,7 @@ class Claims:
     def correct_all(
         self, tenant: Tenant, user_id: str, entries: Sequence[ClaimEntry], actor: str = SYSTEM
     ) -> Sequence[Claim]:
-        """Correct several claims, all or none; raises `RequestError` where one does not exist, or is named twice."""
+        """Correct several claims, all or none; raises `RequestError` if one does not exist, or is named twice."""
         values = self._values(tenant, user_id)
         if not entries:
             return []
@@ -133,7 +133,7 @@ class Claims:
         actor: str = SYSTEM,
         reason: str | None = None,
     ) -> Claim:
-        """Correct one claim; the audit trail has the reason. Raises `RequestError` where it does not exist."""
+        """Correct one claim; the audit trail has the reason. Raises `RequestError` if it does not exist."""
         provider_id = self.get(tenant, user_id, claim_id).provider_id
         values = self._user_values.read(tenant, user_id)
         with self._database.write() as connection:

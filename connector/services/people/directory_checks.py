@@ -104,7 +104,7 @@ class DirectoryChecks:
     def changed(self, tenant: Tenant, user_id: str) -> None:
         """Compare a user's values with what was verified, because they have changed, or the user is gone.
 
-        Raises `RequestError` where nothing is known of the user here or in the directory, `DirectoryError` where the
+        Raises `RequestError` if nothing is known of the user here or in the directory, `DirectoryError` if the
         directory does not answer.
         """
         began = self._clock()
@@ -130,7 +130,7 @@ class DirectoryChecks:
                         outbox.add(connection, CheckUsers(tenant.name, pass_id))
 
     def check_page(self, order: CheckUsers) -> None:
-        """Look at the next users of a pass; raises `DirectoryError` where the directory does not answer."""
+        """Look at the next users of a pass; raises `DirectoryError` if the directory does not answer."""
         tenant = self._tenants.named(order.tenant)
         with self._database.read() as connection:
             current = directory_checks.find(connection, tenant.name, order.pass_id)

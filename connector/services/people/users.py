@@ -70,7 +70,7 @@ class Users:
         self._clock = clock
 
     def add(self, tenant: Tenant, user_id: str, values: Values, actor: str = SYSTEM) -> None:
-        """Add a user with attribute values by claim URI; raises `InvalidField` where the id is taken or unusable."""
+        """Add a user with attribute values by claim URI; raises `InvalidField` if the id is taken or unusable."""
         _check_embedded(tenant)
         if objection := id_objection(user_id):
             raise InvalidField("user id", objection)
@@ -83,7 +83,7 @@ class Users:
         """Change some of a user's values; a blank one is removed. Returns whether any has changed.
 
         A claim that was verified for another value is no longer verified, as part of the same transaction.
-        Raises `RequestError` where there is no such user.
+        Raises `RequestError` if there is no such user.
         """
         _check_embedded(tenant)
         with self._database.write() as connection:
@@ -124,7 +124,7 @@ class Users:
 
         What stays is that it was done, when and by whom. A user whom the connector does not keep itself is removed
         in the same way. Gives how many applicants will be deleted at Onfido: those of providers that were removed are
-        not known here any more. Raises `RequestError` where nothing is known of the user.
+        not known here any more. Raises `RequestError` if nothing is known of the user.
         """
         with self._database.write() as connection:
             users.lock(connection, tenant.name, user_id)  # first, in lock order
@@ -166,7 +166,7 @@ class Users:
     ) -> int:
         """Exclude a user's attempts so far from the limit, with one provider or all; return how many those are.
 
-        The audit trail records it, with the reason. Raise `RequestError` where nothing is known of the user, or of the
+        The audit trail records it, with the reason. Raise `RequestError` if nothing is known of the user, or of the
         provider.
         """
         with self._database.write() as connection:
@@ -188,7 +188,7 @@ class Users:
         return len(chosen)
 
     def values(self, tenant: Tenant, user_id: str) -> Mapping[str, str]:
-        """Return a user's values by claim URI; raises `RequestError` where there is no such user."""
+        """Return a user's values by claim URI; raises `RequestError` if there is no such user."""
         with self._database.read() as connection:
             if not users.has(connection, tenant.name, user_id):
                 raise _not_found(user_id)

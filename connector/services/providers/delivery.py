@@ -18,7 +18,7 @@ from connector.onfido.webhooks import PROBE, SIGNATURE_HEADER, sign
 from connector.services.providers.webhook import ProviderWebhook
 
 CORRELATION = "X-Correlation-ID"
-# Posts a body and returns the answer's status and correlation id; raises `ConnectorError` where no answer comes.
+# Posts a body and returns the answer's status and correlation id; raises `ConnectorError` if no answer comes.
 Post = Callable[[str, Mapping[str, str], bytes], tuple[int, str]]
 _ADVICE = {
     401: "another connector answers there, or one that has another webhook token",

@@ -47,7 +47,7 @@ class HealthRecords:
         return self._clock()
 
     def of(self, tenant: Tenant, provider_id: str) -> Health:
-        """Return what is known of a provider; raise `RequestError` where there is none."""
+        """Return what is known of a provider; raise `RequestError` if there is none."""
         with self._database.read() as connection:
             health = provider_health.find(connection, provider_id, tenant.name, self._clock())
         if health is None:
@@ -62,7 +62,7 @@ class HealthRecords:
 
     @contextmanager
     def checking(self, provider_id: str) -> Iterator[bool]:
-        """Hold the lease for a check; yield False where another check is under way."""
+        """Hold the lease for a check; yield False if another check is under way."""
         owner, now = new_owner(), self._clock()
         with self._database.write() as connection:
             has_lease = provider_health.begin(connection, provider_id, owner, now, now + LEASE)

@@ -27,7 +27,7 @@ class Onfido:
         self._policy = policy
 
     def of_verification(self, verification: Verification, deadline: Deadline) -> OnfidoClient:
-        """Return a client for a verification's provider; raises `RequestError` where that was removed."""
+        """Return a client for a verification's provider; raises `RequestError` if that was removed."""
         return self.of_provider(self._providers.of(verification), deadline)
 
     def of_provider(self, provider: Provider, deadline: Deadline) -> OnfidoClient:

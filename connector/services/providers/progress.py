@@ -47,7 +47,7 @@ class SetupProgress:
         self._clock = clock
 
     def of(self, tenant: Tenant, provider_id: str) -> Progress:
-        """Return how far a provider is set up; raise `RequestError` where there is none."""
+        """Return how far a provider is set up; raise `RequestError` if there is none."""
         provider, health = self._providers.get(tenant, provider_id), self._records.of(tenant, provider_id)
         with self._database.read() as connection:
             facts = self._facts(connection, tenant, provider, health)

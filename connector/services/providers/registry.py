@@ -146,11 +146,11 @@ class Providers:
             return _find(connection, tenant.name, provider_id)
 
     def get(self, tenant: Tenant, provider_id: str) -> Provider:
-        """Return a provider of the tenant; raises `RequestError` where there is none."""
+        """Return a provider of the tenant; raises `RequestError` if there is none."""
         return self._get(tenant.name, provider_id)
 
     def of(self, record: OfProvider) -> Provider:
-        """Return the provider that a stored record belongs to; raises `RequestError` where it was removed."""
+        """Return the provider that a stored record belongs to; raises `RequestError` if it was removed."""
         return self._get(record.tenant, record.provider_id)
 
     def named(self, tenant: Tenant, id_or_name: str) -> Provider:
@@ -180,7 +180,7 @@ class Providers:
             return providers.is_any(connection)
 
     def remove(self, tenant: Tenant, provider_id: str, actor: str = SYSTEM) -> None:
-        """Remove a provider with all that was verified through it; raises `RequestError` where there is none."""
+        """Remove a provider with all that was verified through it; raises `RequestError` if there is none."""
         with self._database.write() as connection:
             stored = self._lock(connection, tenant, provider_id)
             # Dependent rows are locked in lock order, and not in the order in which the database deletes them.

@@ -25,7 +25,7 @@ _OTHERS = [name for name in SECRETS if name not in _CREDENTIALS]
 
 
 class Secrets:
-    """Seals and opens the secrets of providers. Opening raises `ConfigurationError` where a key is missing."""
+    """Seals and opens the secrets of providers. Opening raises `ConfigurationError` if a key is missing."""
 
     def __init__(self, vault: Vault, token_overlap: timedelta, clock: Callable[[], datetime]) -> None:
         self._vault = vault
@@ -42,7 +42,7 @@ class Secrets:
         return self._credentials(provider.provider_id, {**sealed, "client_id": provider.client_id})
 
     def new_columns(self, provider_id: str, config: ProviderConfig) -> dict[str, Any]:
-        """Return the columns of a new provider's secrets; raises `RequestError` where it has no credentials."""
+        """Return the columns of a new provider's secrets; raises `RequestError` if it has no credentials."""
         credentials = choose_credentials(config, None)
         check_region(credentials, config.base_url)
         given = {name: secret for name in _OTHERS if (secret := getattr(config, name)) is not None}
@@ -69,7 +69,7 @@ class Secrets:
         return columns if token is None else columns | self.webhook_columns(provider_id, token, stored)
 
     def notice_secret(self, provider_id: str, config: ProviderConfig, stored: Mapping[str, Any]) -> str | None:
-        """Return the secret that signs notices after a change; None where there is none."""
+        """Return the secret that signs notices after a change; None if there is none."""
         return config.notice_secret or self._opened(provider_id, "notice_secret", stored["notice_secret"])
 
     def webhook_columns(self, provider_id: str, token: str, stored: Mapping[str, Any]) -> dict[str, Any]:

@@ -155,7 +155,7 @@ class Setup:
     def add_webhook(self, tenant: Tenant, provider_id: str, public_url: str, actor: str = SYSTEM) -> Webhook:
         """Register our webhook at Onfido, or repair the existing one, and register its token here.
 
-        Raises `RequestError` where Onfido could not post to our URL, and `OnfidoError`.
+        Raises `RequestError` if Onfido could not post to our URL, and `OnfidoError`.
         """
         deadline = self._timing.interactive()
         while True:  # repeated for every simultaneous call that was quicker; the deadline ends it
@@ -168,7 +168,7 @@ class Setup:
     def remove_webhook(self, tenant: Tenant, provider_id: str, public_url: str, actor: str = SYSTEM) -> None:
         """Delete our webhook at Onfido and forget its token here at once, the previous one too.
 
-        Raises `RequestError` where neither exists, and `OnfidoError`. A webhook that is registered meanwhile stays.
+        Raises `RequestError` if neither exists, and `OnfidoError`. A webhook that is registered meanwhile stays.
         """
         account = self._open(tenant, provider_id, public_url, self._timing.interactive())
         ours = account.webhooks()
@@ -193,7 +193,7 @@ class Setup:
         )
 
     def _register(self, account: ProviderWebhook, actor: str) -> Webhook | None:
-        """Register our webhook; None where another call registered one since the account was opened."""
+        """Register our webhook; None if another call registered one since the account was opened."""
         ours = account.webhooks()
         webhook, what = choose(ours, account.token), KEPT
         if webhook is None:

@@ -47,7 +47,7 @@ class Trials:
         return self._try(_candidate(tenant, config), config, None)
 
     def of_change(self, tenant: Tenant, provider_id: str, config: ProviderConfig) -> Readiness:
-        """Try what a provider would have; raise `RequestError` where there is no such provider."""
+        """Try what a provider would have; raise `RequestError` if there is no such provider."""
         provider = self._providers.get(tenant, provider_id)
         config = self._rules.change_of(provider, config)
         changed = replace(

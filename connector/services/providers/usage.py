@@ -29,7 +29,7 @@ class ProviderUsage:
         self._providers = providers
 
     def of(self, tenant: Tenant, provider_id: str) -> Usage:
-        """Return how much depends on a provider; raise `RequestError` where there is none."""
+        """Return how much depends on a provider; raise `RequestError` if there is none."""
         self._providers.get(tenant, provider_id)
         with self._database.read() as connection:
             return Usage(

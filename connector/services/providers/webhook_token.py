@@ -50,7 +50,7 @@ class WebhookTokens:
     def change_webhook_token(
         self, provider: Provider, known: str | None, token: str | None, webhook: str, actor: str
     ) -> bool:
-        """Register a webhook token in place of `known`; False where another was registered meanwhile.
+        """Register a webhook token instead of `known`; False if another was registered meanwhile.
 
         The replaced one stays valid for a while, as in every change of a provider. None removes both at once.
         `webhook` is the result for the webhook at Onfido, for the history.

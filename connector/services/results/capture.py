@@ -18,7 +18,7 @@ from connector.store import verifications
 
 
 def captured(verification: Verification | None, run: RunSnapshot, now: datetime) -> dict[str, Any]:
-    """Return the column to write where an application asks for the result; empty where Onfido still awaits the user."""
+    """Return the column to write where an application asks for the result; empty if Onfido still awaits the user."""
     if verification is None or verification.captured_at is not None or not run.proves_capture:
         return {}
     return {"captured_at": min(now, run.completed_at or now)}

@@ -67,8 +67,8 @@ class Decisions:
     def decide(self, verification: Verification, *, is_approved: bool, reason: str, actor: str) -> None:
         """Decide on a run in review; for an approval, its comparisons are read from Onfido again.
 
-        Raises `InvalidField` without a reason; `RequestError` where the run is not in review, was decided on, or
-        the user has a later one; `OnfidoError` or `DirectoryError` where Onfido or the directory does not answer.
+        Raises `InvalidField` without a reason; `RequestError` if the run is not in review, was decided on, or
+        the user has a later one; `OnfidoError` or `DirectoryError` if Onfido or the directory does not answer.
         """
         _check_reason(reason)
         run_id = _check_review(verification)
@@ -91,7 +91,7 @@ class Decisions:
         log.info("run.decided", verification_id=verification.verification_id, run_id=run_id, decision=run.status)
 
     def _read(self, verification: Verification) -> Mapping[str, str] | None:
-        """Return the user's values; None where only the user's own request can read them."""
+        """Return the user's values; None if only the user's own request can read them."""
         tenant = self._tenants.named(verification.tenant)
         if not self._user_values.is_readable(tenant):
             return None

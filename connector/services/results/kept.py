@@ -46,7 +46,7 @@ class KeptResults:
         return columns | (self.document_column(verification, run) if verification.wants_document else {})
 
     def document_column(self, verification: Verification, run: RunSnapshot) -> dict[str, str]:
-        """Return the column that holds the document's values; empty where there are none."""
+        """Return the column that holds the document's values; empty if there are none."""
         if not run.document:
             return {}
         place = sealed.run_document(verification.verification_id)
@@ -62,7 +62,7 @@ class KeptResults:
         }
 
     def result(self, verification: Verification) -> KeptResult | None:
-        """Open a verification's kept result; None where there is none, or its retention has ended."""
+        """Open a verification's kept result; None if there is none, or its retention has ended."""
         if verification.result is None:
             return None
         kept = json.loads(self._vault.open(verification.result, sealed.run_result(verification.verification_id)))
@@ -92,7 +92,7 @@ class KeptResults:
 
 
 def _document_type(run: RunSnapshot) -> dict[str, str]:
-    """Return the column that holds the document's type, which stays as evidence; empty where it is not known."""
+    """Return the column that holds the document's type, which stays as evidence; empty if it is not known."""
     return {"document_type": kind} if (kind := (run.document or {}).get("document_type")) else {}
 
 

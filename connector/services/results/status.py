@@ -35,7 +35,7 @@ class Changed:
 
     @property
     def verification(self) -> Verification | None:
-        """The verification as it is now; None where it had ended, or is not what the fence requires."""
+        """The verification as it is now; None if it had ended, or is not what the fence requires."""
         return verifications.read_one(self.answer)
 
 

@@ -52,7 +52,7 @@ class ApplicantSending:
         return applicant
 
     def _update(self, attempt: Attempt, bound: BoundValues, update: ApplicantUpdate) -> RemoteApplicant | None:
-        """Update an applicant; None where it is gone, or Onfido refuses a value that this request does not need."""
+        """Update an applicant; None if it is gone, or Onfido refuses a value that this request does not need."""
         self._record_fields(attempt, update)
         fields = applicant_fields({**update.fields, **attempt.request.plan.consents})
         try:

@@ -2,7 +2,7 @@
 
 none open ──► reserve (the database refuses a second)      started by another, its lease runs ──► OIDV-10048
 interrupted, lease expired ──► take it over                with the user, run open at Onfido  ──► OIDV-10004
-                                                           run ended meanwhile ──► apply that, reserve anew
+                                                           run ended meanwhile ──► apply that, reserve again
 """
 
 from __future__ import annotations
@@ -126,7 +126,7 @@ class Attempts:
     def take(self, provider: Provider, user_id: str, request: VerificationRequest, deadline: Deadline) -> Attempt:
         """Reserve a verification for a request, or take over an interrupted one.
 
-        Raises `RequestError` where another attempt holds the lease, or the user has had too many verifications.
+        Raises `RequestError` if another attempt holds the lease, or the user has had too many verifications.
         """
         onfido = self._onfido.of_provider(provider, deadline)
         for _ in range(ROUNDS):
@@ -147,7 +147,7 @@ class Attempts:
     def _reserve(
         self, provider: Provider, user_id: str, request: VerificationRequest, lease: Lease
     ) -> Verification | None:
-        """Insert a verification; None where one is open: the database refuses a second."""
+        """Insert a verification; None if one is open: the database refuses a second."""
         verification_id, now = str(uuid.uuid4()), self._clock()
         try:
             with self._leases.held(verification_id, lease), self._database.write() as connection:
@@ -174,9 +174,9 @@ class Attempts:
             return None
 
     def _is_resumable(self, provider: Provider, verification: Verification, deadline: Deadline) -> bool:
-        """Whether an open verification may be taken over; False where it has ended and a new one can be reserved.
+        """Whether an open verification may be taken over; False if it has ended and a new one can be reserved.
 
-        Raises `RequestError` where it is being started by another request, or its run is open.
+        Raises `RequestError` if it is being started by another request, or its run is open.
         """
         if verification.lease_until is not None and verification.lease_until > self._clock():
             raise LeaseLostError
@@ -199,7 +199,7 @@ class Attempts:
             return verifications.get(connection, verification.verification_id).closed_at is not None
 
     def _refresh(self, provider: Provider, verification: Verification, deadline: Deadline) -> str | None:
-        """Apply a run's status; returns why its user can no longer complete it, None where that is possible."""
+        """Apply a run's status; returns why its user can no longer complete it, None if that is possible."""
         try:
             refreshed = self._results.refresh_if_due(provider, verification, deadline, INITIATED)
         except OnfidoError as error:
@@ -211,7 +211,7 @@ class Attempts:
         return "The link has expired." if has_expired else None
 
     def take_over(self, provider: Provider, verification: Verification, deadline: Deadline) -> Attempt | None:
-        """Acquire the lease of an interrupted start; None where another request holds it."""
+        """Acquire the lease of an interrupted start; None if another request holds it."""
         lease = self._leases.new()
         if verification.lease_until is not None and verification.lease_until > self._clock():
             return None
@@ -222,14 +222,14 @@ class Attempts:
         return Attempt(taken, provider, VerificationRequest(), lease, onfido, deadline, is_resumed=True)
 
     def _take_over(self, verification: Verification, lease: Lease) -> Verification | None:
-        """Acquire the lease, and read how far its last holder got; None where another request was quicker."""
+        """Acquire the lease, and read how far its last holder got; None if another request was quicker."""
         with self._leases.held(verification.verification_id, lease), self._database.write() as connection:
             if not verifications.take_over(connection, verification, lease):
                 return None
             return verifications.get(connection, verification.verification_id)
 
     def advance(self, attempt: Attempt, **values: object) -> None:
-        """Record how far the attempt got; raises one of `NOT_OURS` where the lease was lost."""
+        """Record how far the attempt got; raises one of `NOT_OURS` if the lease was lost."""
         with self._database.write() as connection:
             self.lock(connection, attempt, **values)
 
@@ -243,7 +243,7 @@ class Attempts:
         return verifications.advance(connection, attempt.verification.verification_id, attempt.lease.owner, changed)
 
     def give_back(self, attempt: Attempt, error: ConnectorError, cause: str = INITIATED) -> None:
-        """Release the lease so that the next request continues, or starts anew where this attempt cannot succeed."""
+        """Release the lease so that the next request continues, or starts again where this attempt cannot succeed."""
         verification_id, owner = attempt.verification.verification_id, attempt.lease.owner
         can_succeed = isinstance(error, OnfidoError | DirectoryError) and error.is_retryable
         with self._database.write() as connection:
@@ -251,7 +251,7 @@ class Attempts:
                 verifications.advance(connection, verification_id, owner, {"lease_until": self._clock()})
 
     def _close(self, connection: Connection, attempt: Attempt, error: ConnectorError, cause: str) -> bool:
-        """Delete the verification where Onfido knows nothing of it, else close it; False where there may be a run."""
+        """Delete the verification where Onfido knows nothing of it, else close it; False if there may be a run."""
         verification, owner = attempt.verification, attempt.lease.owner
         if verifications.discard(connection, verification.verification_id, owner):
             return True
@@ -288,12 +288,12 @@ def open_already(run_id: str) -> RequestError:
 
 
 def check_lease(connection: Connection, attempt: Attempt, locked: Answer) -> None:
-    """Raise one of `NOT_OURS` where the lock of an attempt shows that its lease was lost."""
+    """Raise one of `NOT_OURS` if the lock of an attempt shows that its lease was lost."""
     if not locked.rowcount:
         raise lost(connection, attempt)
 
 
 def lost(connection: Connection, attempt: Attempt) -> LeaseLostError:
-    """Return the error for a lease that was lost; raises `RemovedError` where the verification is gone."""
+    """Return the error for a lease that was lost; raises `RemovedError` if the verification is gone."""
     verifications.get(connection, attempt.verification.verification_id)
     return LeaseLostError()

@@ -133,7 +133,7 @@ class Binding:
         return self._user_values.read(tenant, user_id, request.access_token, ask=known.ask, **limits)
 
     def check_left(self, provider: Provider, user_id: str, request: VerificationRequest) -> None:
-        """Raise `RequestError` where every requested claim is verified for the user's current value."""
+        """Raise `RequestError` if every requested claim is verified for the user's current value."""
         known = KnownUser(provider, user_id)
         values = self._values(provider, user_id, request, known) or {}
         _compare(known, provider, request, self._bind(provider, user_id, request, values))
@@ -171,7 +171,7 @@ class Binding:
         return verification_claims.bind_values(connection, attempt.verification.verification_id, bound.claims)
 
     def is_bound(self, connection: Connection, attempt: Attempt, bound: BoundValues, answers: Sequence[Answer]) -> bool:
-        """Withdraw what is verified for other values than those sent; False where one has changed since it was read."""
+        """Withdraw what is verified for other values than those sent; False if one has changed since it was read."""
         verification = attempt.verification
         if not verification_claims.are_bound(connection, verification.verification_id, answers):
             return False
@@ -223,7 +223,7 @@ def _fingerprints(targets: Sequence[VerificationClaim]) -> dict[str, str | None]
 def select_values(provider: Provider, request: VerificationRequest, values: Mapping[str, str]) -> dict[str, str]:
     """Return the values that Onfido needs for the requested claims, by applicant field.
 
-    Raises `RequestError` where one is missing.
+    Raises `RequestError` if one is missing.
     """
     mapping, requested = provider.claims, request.fields(provider)
     fields = fields_to_send(frozenset(requested.values()), frozenset(mapping.values()))
@@ -238,7 +238,7 @@ def select_values(provider: Provider, request: VerificationRequest, values: Mapp
 
 
 def _update(attempt: Attempt, values: Mapping[str, str], known: KnownApplicant | None) -> ApplicantUpdate | None:
-    """Return how to bring an applicant up to date; None where it would keep a value that the user no longer has.
+    """Return how to bring an applicant up to date; None if it would keep a value that the user no longer has.
 
     Onfido keeps fields that an update does not name, and accepts no empty ones. So a value that was removed, or that
     Onfido would refuse, requires another applicant.

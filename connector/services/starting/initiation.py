@@ -90,7 +90,7 @@ class Initiation:
     def start(self, provider: Provider, user_id: str, request: VerificationRequest, deadline: Deadline) -> Started:
         """Start a requested verification, or continue an interrupted one.
 
-        Raises `RequestError` where the request cannot be met, `OnfidoError` where Onfido refuses, fails or cannot be
+        Raises `RequestError` if the request cannot be met, `OnfidoError` if Onfido refuses, fails or cannot be
         reached.
         """
         attempt = self._take(provider, user_id, request, deadline)
@@ -113,7 +113,7 @@ class Initiation:
     def settle(self, provider: Provider, verification: Verification, deadline: Deadline) -> None:
         """Resume or close a start that was interrupted before its run was known; called by the sweep.
 
-        Raises `OnfidoError` where Onfido does not show yet whether there is a run.
+        Raises `OnfidoError` if Onfido does not show yet whether there is a run.
         """
         attempt = self._attempts.take_over(provider, verification, deadline)
         if attempt is None:
@@ -187,7 +187,7 @@ class Initiation:
         )
 
     def _announce(self, attempt: Attempt, bound: BoundValues, applicant: RemoteApplicant) -> bool:
-        """Record the values sent and that the run will be requested; False where a value has changed since it was read.
+        """Record the values sent and that the run will be requested; False if a value has changed since it was read.
 
         Then only the applicant is recorded, to be updated.
         """

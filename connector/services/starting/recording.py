@@ -49,7 +49,7 @@ class Recorder:
         """Record the run, apply its known status, and return what is stored then.
 
         A run that belongs to another verification closes this one: Onfido has started none for it. Raises
-        `OnfidoError` then, and one of `NOT_OURS` where the lease was lost.
+        `OnfidoError` then, and one of `NOT_OURS` if the lease was lost.
         """
         try:
             stored, parked = self._record(attempt, run, targets)

@@ -68,7 +68,7 @@ class Refusals:
         return refused_starts.ask(connection, provider_id, user_id, self._clock() - WINDOW)
 
     def check(self, provider: Provider, counted: Sequence[RefusedStarts]) -> None:
-        """Raise `RequestError` where Onfido refused to start as often as the provider allows attempts."""
+        """Raise `RequestError` if Onfido refused to start as often as the provider allows attempts."""
         if not counted or counted[0].number < provider.max_attempts:
             return
         refused, now = counted[0], self._clock()

@@ -54,7 +54,7 @@ class Capture:
 
 @dataclass(frozen=True)
 class Completion:
-    """The current claims; `waited` is None where the request did not wait, else the seconds that were granted."""
+    """The current claims; `waited` is None if the request did not wait, else the seconds that were granted."""
 
     claims: list[Claim]
     waited: int | None
@@ -104,7 +104,7 @@ class Verifications:
 
         `access_token` is the user's own, where the user asks: some directories are read with it. `client_id` names the
         application, by its token. `values`, by claim URI, take the place of the directory's.
-        Raises `RequestError` where the request cannot be met, `OnfidoError` where Onfido refuses, fails or cannot be
+        Raises `RequestError` if the request cannot be met, `OnfidoError` if Onfido refuses, fails or cannot be
         reached.
         """
         with counted("initiate"), self._refusals.traced(StartRequest(tenant, user_id, provider_id, uris, actor)):
@@ -207,7 +207,7 @@ class Verifications:
             return snapshots.take(connection, verification)
 
     def _wait(self, provider: Provider, verification: Verification, seconds: int) -> int | None:
-        """Wait for a result; None where there is nothing to wait for, or too many requests wait already."""
+        """Wait for a result; None if there is nothing to wait for, or too many requests wait already."""
         if seconds <= 0 or self._is_closed(verification) or not self._waiting.acquire(blocking=False):
             return None
         try:

@@ -36,7 +36,7 @@ ALL_CLEAR = {"first_name": "clear", "last_name": "clear", "date_of_birth": "clea
 
 @pytest.fixture
 def settings(own_settings: Settings) -> Settings:
-    """Settings with a key of their own in place of the data directory's."""
+    """Settings with a key of their own instead of the data directory's."""
     return replace(own_settings, encryption_keys=(OLD,))
 
 
