@@ -8,7 +8,7 @@ from connector.cli.output import print_json
 
 
 def print_preview(count: int | None, *, as_json: bool) -> None:
-    """Print how many deliveries would be made again; None where they are very many."""
+    """Print how many deliveries would be made again; None if they are very many."""
     from connector.api.delivery_shapes import preview_body  # noqa: PLC0415  loads the use cases
 
     body = preview_body(count)

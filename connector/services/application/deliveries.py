@@ -65,7 +65,7 @@ class Deliveries:
         return self._cursors.page(place, rows, limit, _due if tenant is None else _created)
 
     def get(self, tenant: Tenant, delivery_id: str) -> OutboxRow:
-        """Return a delivery of a tenant; raise `RequestError` where there is none."""
+        """Return a delivery of a tenant; raise `RequestError` if there is none."""
         with self._database.read() as connection:
             row = deliveries.find(connection, tenant.name, delivery_id)
         if row is None:
@@ -78,7 +78,7 @@ class Deliveries:
             return deliveries.count_by_kind(connection, tenant.name, provider_id, MOST_OF_KIND)
 
     def count_given_up(self, tenant: Tenant, since: datetime) -> int | None:
-        """Return how many deliveries of a tenant were given up since a time; None where they are very many."""
+        """Return how many deliveries of a tenant were given up since a time; None if they are very many."""
         return self.count_resent(tenant, since, is_everything=False)
 
     def count_resent(
@@ -108,17 +108,17 @@ class Deliveries:
             return redelivery.count(connection, chosen, MOST_COUNTED)
 
     def answer(self, row: OutboxRow) -> str | None:
-        """Return the start of the receiver's latest answer; None where none is kept."""
+        """Return the start of the receiver's latest answer; None if none is kept."""
         return None if row.answer is None else self._vault.open(row.answer, delivery_answer(row.delivery_id))
 
     def retry(self, tenant: Tenant | None, delivery_id: str, actor: str = SYSTEM) -> None:
-        """Deliver a row again, now: an undelivered one, or a notice; raise `RequestError` where there is none."""
+        """Deliver a row again, now: an undelivered one, or a notice; raise `RequestError` if there is none."""
         with self._database.write() as connection:
             managed = deliveries.retry(connection, delivery_id, None if tenant is None else tenant.name)
             self._record(connection, delivery_id, managed, RETRIED, actor)
 
     def drop(self, tenant: Tenant | None, delivery_id: str, actor: str = SYSTEM) -> None:
-        """Remove a row undelivered; raise `RequestError` where there is none."""
+        """Remove a row undelivered; raise `RequestError` if there is none."""
         with self._database.write() as connection:
             managed = deliveries.drop(connection, delivery_id, None if tenant is None else tenant.name)
             self._record(connection, delivery_id, managed, DROPPED, actor)
