@@ -35,11 +35,15 @@ from connector.domain.verification import Verification, VerificationClaim
 from tests.domain.examples import PROVIDER
 
 TEMPLATES = HERE / "templates"
+OIDC = HERE.parent / "oidc"
 USERS_PAGE = (
     *(HERE / "verify").glob("*.py"),
+    *OIDC.glob("*.py"),
+    *(OIDC / "templates" / "oidc").glob("*.html"),
     *(HERE / name for name in ("refusals.py", "formats.py")),
     *(TEMPLATES / "verify").glob("*.html"),
-    *(TEMPLATES / "console" / name for name in ("error.html", "error_body.html", "error_part.html", "plain.html")),
+    *(TEMPLATES / "console").glob("error*.html"),
+    *(TEMPLATES / "console" / name for name in ("plain.html", "languages.html")),
     Path(reasons.__file__),
 )
 OTHERS = [each for each in languages() if each != SOURCE]

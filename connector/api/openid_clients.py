@@ -40,7 +40,8 @@ def add_client(body: dict[str, Any]) -> tuple[dict[str, Any], int]:
     """Register a client.
 
     The answer has its secret, which is not shown again. With `keys`, its public keys as JWKs, it proves itself by
-    signed assertions (`private_key_jwt`) instead.
+    signed assertions (`private_key_jwt`) instead. While its provider is in Onfido's sandbox, its requests are refused
+    unless it has `allowsSandbox`.
     """
     client, secret = _clients().add(g.tenant, client_config(body), g.principal.actor)
     return client_body(client, secret), 201

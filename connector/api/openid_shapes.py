@@ -30,6 +30,7 @@ class ClientRequestSchema(ma.Schema):
     claims = Items(Text(limit=MAX_CLAIM), load_default=list)
     keys = Items(fields.Dict(keys=fields.String()), load_default=list)
     isEnabled = Flag(load_default=True)
+    allowsSandbox = Flag(load_default=False)
 
 
 class ClientSchema(ma.Schema):
@@ -45,6 +46,7 @@ class ClientSchema(ma.Schema):
     keys = fields.List(fields.Dict(), required=True)
     authMethods = fields.List(fields.String(), required=True)
     isEnabled = fields.Boolean(required=True)
+    allowsSandbox = fields.Boolean(required=True)
     previousSecretExpiresAt = fields.String(required=True, allow_none=True)
     createdAt = fields.String(required=True)
     updatedAt = fields.String(required=True)
@@ -67,6 +69,7 @@ def client_config(body: dict[str, Any]) -> ClientConfig:
         claims=tuple(body["claims"]),
         keys=tuple(body["keys"]),
         is_enabled=body["isEnabled"],
+        allows_sandbox=body["allowsSandbox"],
     )
 
 
@@ -84,6 +87,7 @@ def client_body(client: Client, secret: str = MASK) -> dict[str, Any]:
         "keys": [dict(key) for key in config.keys],
         "authMethods": list(client.methods),
         "isEnabled": config.is_enabled,
+        "allowsSandbox": config.allows_sandbox,
         "previousSecretExpiresAt": timestamp(client.previous_secret_expires_at),
         "createdAt": timestamp(client.created_at),
         "updatedAt": timestamp(client.updated_at),

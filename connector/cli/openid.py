@@ -29,6 +29,9 @@ _name = click.option("--name", help="What people read before they agree.")
 _uris = click.option("--redirect-uri", "uris", multiple=True, help="Where its users are sent back to; repeatable.")
 _claims = click.option("--claim", "claims", multiple=True, help="It may ask for this one only; repeatable.")
 _keys = click.option("--keys", "keys_file", type=click.File("rb"), help="A JWK Set with its public keys.")
+_sandbox = click.option(
+    "--allow-sandbox/--refuse-sandbox", default=None, help="Whether results of Onfido's sandbox count for it."
+)
 
 
 @click.group()
@@ -43,6 +46,7 @@ def openid() -> None:
 @click.option("--redirect-uri", "uris", multiple=True, required=True, help="Where its users go back to; repeatable.")
 @_claims
 @_keys
+@_sandbox
 @view_options
 def add_client(
     context: click.Context,
@@ -53,6 +57,7 @@ def add_client(
     uris: tuple[str, ...],
     claims: tuple[str, ...],
     keys_file: Any,
+    allow_sandbox: bool | None,
     tenant: Tenant,
     as_json: bool,
 ) -> None:
@@ -60,7 +65,15 @@ def add_client(
     from connector.api.openid_shapes import client_body  # noqa: PLC0415  loads the use cases: see `services`
 
     with services(context) as opened:
-        config = ClientConfig(name, profile, provider_id(opened, tenant, provider), uris, claims, _read(keys_file))
+        config = ClientConfig(
+            name,
+            profile,
+            provider_id(opened, tenant, provider),
+            redirect_uris=uris,
+            claims=claims,
+            keys=_read(keys_file),
+            allows_sandbox=bool(allow_sandbox),
+        )
         client, secret = opened.openid_clients.add(tenant, config, actor())
     _print(client_body(client, secret), as_json=as_json)
 
@@ -86,6 +99,7 @@ def list_(context: click.Context, /, tenant: Tenant, as_json: bool) -> None:
 @_claims
 @_keys
 @click.option("--enable/--disable", "is_enabled", default=None, help="Whether it may send people.")
+@_sandbox
 @view_options
 def update_client(
     context: click.Context,
@@ -96,6 +110,7 @@ def update_client(
     claims: tuple[str, ...],
     keys_file: Any,
     is_enabled: bool | None,
+    allow_sandbox: bool | None,
     tenant: Tenant,
     as_json: bool,
 ) -> None:
@@ -107,6 +122,7 @@ def update_client(
         "redirect_uris": uris or None,
         "claims": claims or None,
         "is_enabled": is_enabled,
+        "allows_sandbox": allow_sandbox,
     }
     given["keys"] = _read(keys_file) or None
     with services(context) as opened:

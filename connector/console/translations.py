@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import threading
+from collections.abc import Collection
 from datetime import datetime
 from pathlib import Path
 
@@ -23,6 +24,8 @@ FOLDER = Path(__file__).parent / "translations"
 SOURCE = "en"
 LANGUAGE_COOKIE = "language"
 EXACT = "d MMM y, HH:mm:ss"
+PARAMETER = "ui_locales"  # OpenID's: languages, the preferred first
+_MOST = 20  # languages that are read of a text
 
 
 class Catalogues(Domain):  # type: ignore[misc]  # Flask-Babel is untyped
@@ -82,7 +85,13 @@ def languages() -> list[str]:
 def choose_language() -> str:
     """Return the language of the request, of those that its pages have been translated to (`g.languages`)."""
     known = g.get("languages", (SOURCE,))
-    chosen = request.cookies.get(LANGUAGE_COOKIE)
-    if chosen is not None and chosen in known:
-        return chosen
+    for text in (request.args.get(PARAMETER), request.cookies.get(LANGUAGE_COOKIE), g.get(PARAMETER)):
+        if (chosen := named_language(text, known)) is not None:
+            return chosen
     return request.accept_languages.best_match(known) or SOURCE
+
+
+def named_language(text: str | None, known: Collection[str]) -> str | None:
+    """Return the first of these languages that a text names, such as `de-CH en`; None where it names none."""
+    tags = (text or "").replace("_", "-").lower().split()[:_MOST]
+    return next((each for tag in tags if (each := tag.partition("-")[0]) in known), None)

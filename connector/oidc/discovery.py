@@ -6,6 +6,7 @@ from typing import Any
 
 from flask import Blueprint, Response, current_app, jsonify
 
+from connector.console.translations import languages
 from connector.domain.openid.keys import ALGORITHMS
 from connector.oidc.parties import METHODS, SCOPES, issuer
 from connector.services.signing import ALGORITHM, PUBLIC_FOR
@@ -48,6 +49,7 @@ def configuration(claims: list[str]) -> dict[str, Any]:
         "verified_claims_supported": True,
         "claims_in_verified_claims_supported": claims,
         "evidence_supported": ["document", "electronic_record", "vouch"],
+        "ui_locales_supported": languages(),
         "request_parameter_supported": False,
         "request_uri_parameter_supported": False,
     }

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import structlog
 from authlib.oauth2 import OAuth2Error
-from authlib.oauth2.rfc6749 import InvalidRequestError
+from authlib.oauth2.rfc6749 import InvalidRequestError, UnauthorizedClientError
 from flask import Blueprint, Response, current_app, g, jsonify, request
 
 from connector.errors import ConnectorError, DatabaseUnavailable, InvalidField
 from connector.oidc.parameters import read_parameters
 from connector.oidc.parties import issuer
 from connector.oidc.server import OpenIdServer, ParsedRequest, flows
+from connector.services.openid.flows import SandboxNotAllowedError
 
 log = structlog.get_logger(__name__)
 
@@ -19,9 +20,14 @@ blueprint = Blueprint("openid", __name__, url_prefix="/oauth2")
 # What is kept of a pushed request; nothing else is used.
 _KEPT = (
     *("response_type", "client_id", "redirect_uri", "scope", "state", "nonce", "login_hint", "claims"),
+    "ui_locales",
     *("code_challenge", "code_challenge_method"),
 )
 MAX_HINT = 255
+_SANDBOX = (
+    "The client's provider is in Onfido's sandbox, where nothing is really checked: allow the sandbox for this client "
+    "(allowsSandbox) to test with it, or store live credentials."
+)
 
 
 def server() -> OpenIdServer:
@@ -43,6 +49,8 @@ def push_request() -> Response:
         kept = {name: data[name] for name in _KEPT if data.get(name)}
         kept["scope"] = client.get_allowed_scope(data.get("scope"))
         request_uri, lifetime = flows().push(g.tenant, client.client, kept)
+    except SandboxNotAllowedError:
+        return server().handle_error_response(parsed, UnauthorizedClientError(description=_SANDBOX))
     except OAuth2Error as error:
         error.redirect_uri = None  # a pushed request is answered here, never by a redirect
         return server().handle_error_response(parsed, error)

@@ -24,7 +24,9 @@ from werkzeug.wrappers import Response
 from connector.api.shares import Lasting, begin
 from connector.console import headers, refusals
 from connector.console.ground import public_url
+from connector.console.languages import onfido_language, prefer, speak_all
 from connector.console.viewer import current_viewer, host_cookie, is_secure
+from connector.domain.environment import SANDBOX
 from connector.domain.openid.clients import Client
 from connector.domain.openid.flow import Flow
 from connector.errors import Code, ConnectorError, OnfidoError, RequestError
@@ -41,6 +43,7 @@ log = structlog.get_logger(__name__)
 blueprint = Blueprint("openid_pages", __name__, url_prefix="/oauth2", template_folder="templates")
 blueprint.after_request(headers.protect)
 refusals.install(blueprint)
+speak_all(blueprint)
 
 SECRET_BYTES = 32
 FOLLOW_SECONDS = 3  # between two looks at a result
@@ -88,7 +91,7 @@ def start(flow_id: str) -> Response | str:
     page = public_url() + g.tenant.path + f"/oauth2/flows/{flow.flow_id}"
     try:
         with _lasting(flow):
-            link = _proving().start(g.tenant, client, flow, user_id, page)
+            link = _proving().start(g.tenant, client, flow, user_id, page, onfido_language())
             if link is None:
                 return _answer(flows().find(g.tenant, flow_id, _browser()) or flow, client)
     except (RequestError, OnfidoError) as error:
@@ -111,6 +114,7 @@ def _flow(flow_id: str) -> tuple[Flow, Client]:
     client = None if flow is None else clients().find(g.tenant, flow.client_id)
     if flow is None or client is None or not client.config.is_enabled:
         abort(404)
+    prefer(flow.parameters.get("ui_locales"))
     if not flow.is_under_way:
         abort(make_response(_closed(client)))
     return flow, client
@@ -146,13 +150,15 @@ def _authorization_response(flow: Flow, answer: Answer | None) -> Response:
 
 def _page(flow: Flow, client: Client, progress: Progress) -> str:
     providers: Providers = current_app.extensions["services"].providers
+    provider = providers.get(g.tenant, flow.provider_id)
     names = current_app.extensions["services"].openid_names
     g.content_policy = _policy(flow)
     return render_template(
         "oidc/flow.html",
         flow=flow,
         client=client,
-        provider=providers.get(g.tenant, flow.provider_id),
+        provider=provider,
+        is_sandbox=provider.environment == SANDBOX,
         stage=progress.stage,
         claims=claim_words(sorted({names[uri] for uri in flow.uris if uri in names})),
         form_token=_form_token(),
@@ -177,7 +183,7 @@ def _closed(client: Client) -> str:
 
 def _refused(text: str, reason: str) -> Response:
     log.warning("openid.refused", path=request.path, reason=reason)
-    return make_response(render_template("oidc/refused.html", text=text), 400)
+    return make_response(render_template("oidc/refused.html", text=text, choices=()), 400)
 
 
 def _policy(flow: Flow) -> str:

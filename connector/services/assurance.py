@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 from connector.domain.assurance import Assurance, unchanged, verified_claims
+from connector.domain.environment import SANDBOX
 from connector.domain.tenancy import Tenant
 from connector.errors import Code, RequestError
 from connector.services.signing import SigningKeys
@@ -54,11 +55,17 @@ class VerifiedClaims:
         asserted = self.of_values(tenant, user_id, values, issuer)
         return {"sub": user_id} if asserted is None else {"sub": user_id, "verified_claims": asserted}
 
-    def of_values(self, tenant: Tenant, user_id: str, values: Mapping[str, str], issuer: str) -> dict[str, Any] | None:
-        """Return what is verified of these values, by claim URI, which are the user's; None if nothing is."""
+    def of_values(
+        self, tenant: Tenant, user_id: str, values: Mapping[str, str], issuer: str, *, allows_sandbox: bool = True
+    ) -> dict[str, Any] | None:
+        """Return what is verified of these values, by claim URI, which are the user's; None if nothing is.
+
+        Claims that were verified in the sandbox count only if this is allowed, and no other claims are verified.
+        """
         with self._database.read() as connection:
             claims = proven_claims.find(connection, tenant.name, user_id)
-        same = unchanged(claims, values, partial(self._fingerprints.of, tenant.name, user_id))
+        counting = [each for each in claims if allows_sandbox or each.environment != SANDBOX]
+        same = unchanged(counting, values, partial(self._fingerprints.of, tenant.name, user_id))
         named = Assurance(tenant.assurance.trust_framework or issuer, tenant.assurance.level)
         return verified_claims(same, values, self._names, named)
 

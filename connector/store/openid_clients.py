@@ -76,8 +76,9 @@ def forget_assertions(connection: Connection, now: datetime, limit: int) -> int:
 
 def _columns(config: ClientConfig) -> dict[str, Any]:
     lists = {"redirect_uris": config.redirect_uris, "claims": config.claims, "keys": [dict(key) for key in config.keys]}
-    row = {"name": config.name, "profile": config.profile, "provider_id": config.provider_id}
-    return row | {"is_enabled": config.is_enabled} | {name: list(value) for name, value in lists.items()}
+    row: dict[str, Any] = {"name": config.name, "profile": config.profile, "provider_id": config.provider_id}
+    row |= {"is_enabled": config.is_enabled, "allows_sandbox": config.allows_sandbox}
+    return row | {name: list(value) for name, value in lists.items()}
 
 
 def _read(row: Row[Any], now: datetime) -> Client:
@@ -89,6 +90,7 @@ def _read(row: Row[Any], now: datetime) -> Client:
         claims=tuple(row.claims),
         keys=tuple(row._mapping["keys"]),
         is_enabled=row.is_enabled,
+        allows_sandbox=row.allows_sandbox,
     )
     expires_at = row.previous_secret_expires_at
     is_previous_valid = expires_at is not None and expires_at > now

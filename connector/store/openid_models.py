@@ -7,7 +7,7 @@ openid_assertions     ids of assertions by which clients have proved themselves:
 
 from __future__ import annotations
 
-from sqlalchemy import JSON, Boolean, Column, ForeignKey, Index, String, Table, Text
+from sqlalchemy import JSON, Boolean, Column, ForeignKey, Index, String, Table, Text, false
 
 from connector.store.columns import METADATA, id_column, partial_index, provider_id_column, time_column
 
@@ -23,6 +23,7 @@ openid_clients = Table(
     Column("claims", JSON, nullable=False, comment="OpenID's names of those it may ask for; none: all"),
     Column("keys", JSON, nullable=False, comment="its public keys; none: it has a secret"),
     Column("is_enabled", Boolean, nullable=False),
+    Column("allows_sandbox", Boolean, nullable=False, server_default=false(), comment="if the sandbox counts for it"),
     Column("secret_digest", String(64), nullable=False, comment="SHA-256"),
     Column("previous_secret_digest", String(64), comment="good until it expires"),
     time_column("previous_secret_expires_at", nullable=True),

@@ -16,7 +16,16 @@ from tests.bodies import config_properties, provider_body
 from tests.harness import World
 from tests.identity.openid_client import OpenIdClient, has_openid_client
 from tests.identity.schemas import assert_ida
-from tests.oidc.relying_party import NAMES, REDIRECT_URI, RelyingParty, UserBrowser, okta_claims, register, run_of
+from tests.oidc.relying_party import (
+    NAMES,
+    REDIRECT_URI,
+    RelyingParty,
+    UserBrowser,
+    ida_claims,
+    okta_claims,
+    register,
+    run_of,
+)
 
 pytestmark = pytest.mark.one_database
 
@@ -74,11 +83,7 @@ def test_a_client_that_signs_assertions_is_answered_with_a_token_and_userinfo(
     key = key_of(algorithm)
     party = register(world, profile="ida", keys=(key.as_dict(private=False),))
     client = connect(party, "private_key_jwt", key=key.as_dict(private=True))
-    verification = {"trust_framework": None, "time": None, "evidence": None}
-    claims = {name: {"value": value} for name, value in NAMES.items()}
-
-    asked = {"id_token": {"verified_claims": {"verification": verification, "claims": claims}}}
-    answer = verified(world, party, client, asked)
+    answer = verified(world, party, client, ida_claims())
 
     assert answer["claims"]["sub"] == answer["userinfo"]["sub"] == "00u1"
     assert answer["claims"]["verified_claims"]["claims"] == NAMES

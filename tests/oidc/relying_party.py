@@ -36,6 +36,13 @@ def okta_claims(values: Mapping[str, str] = NAMES) -> dict[str, Any]:
     return {"id_token": {"verified_claims": [{"verification": verification, "claims": claims}]}}
 
 
+def ida_claims(values: Mapping[str, str] = NAMES) -> dict[str, Any]:
+    """Return the parameter `claims` as OpenID Identity Assurance writes it, with values to compare."""
+    verification = {"trust_framework": None, "time": None, "evidence": None}
+    claims = {name: {"value": value} for name, value in values.items()}
+    return {"id_token": {"verified_claims": {"verification": verification, "claims": claims}}}
+
+
 @dataclass
 class Pushed:
     """What the client remembers of a request until its user is back."""
@@ -189,6 +196,7 @@ def register(world: World, **changes: Any) -> RelyingParty:
         "profile": "okta",
         "provider_id": world.provider_id,
         "redirect_uris": (REDIRECT_URI,),
+        "allows_sandbox": True,  # what the world's provider is in
         **changes,
     }
     client, secret = world.connector.services.openid_clients.add(Tenant(world.tenant), ClientConfig(**given), "admin")

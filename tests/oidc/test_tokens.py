@@ -21,6 +21,7 @@ from tests.oidc.relying_party import (
     Pushed,
     RelyingParty,
     UserBrowser,
+    ida_claims,
     okta_claims,
     register,
     returned,
@@ -193,9 +194,7 @@ def test_a_client_proves_itself_by_an_assertion_once(world: World, key: Key) -> 
 
 def test_identity_assurance_is_answered_as_its_schema_says(world: World) -> None:
     party = register(world, profile="ida")
-    verification = {"trust_framework": None, "time": None, "evidence": None}
-    claims = {name: {"value": value} for name, value in NAMES.items()}
-    pushed = party.push({"id_token": {"verified_claims": {"verification": verification, "claims": claims}}})
+    pushed = party.push(ida_claims())
 
     token = party.id_token(pushed, approved(world, party, pushed))
 

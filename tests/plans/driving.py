@@ -134,7 +134,13 @@ def verify(world: World, admin: Caller) -> str:
 def be_an_openid_provider(world: World, admin: Caller) -> None:
     """Register a client, and let it send somebody here."""
     path = "/api/server/v1/openid-clients"
-    body = {"name": "plans", "profile": "okta", "idVProviderId": world.provider_id, "redirectUris": [REDIRECT_URI]}
+    body = {
+        "name": "plans",
+        "profile": "okta",
+        "idVProviderId": world.provider_id,
+        "redirectUris": [REDIRECT_URI],
+        "allowsSandbox": True,
+    }
     made = done(admin.post(path, body)).json()
     done(admin.get(path))
     done(admin.get(f"{path}/{made['clientId']}"))

@@ -7,19 +7,17 @@ from typing import Any
 
 import structlog
 from flask import Response, g, make_response, redirect, render_template, url_for
-from flask_babel import get_locale
 from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as BaseResponse
 
 from connector.console import headers, refusals
 from connector.console.ground import public_url, use_cases
+from connector.console.languages import onfido_language, speak_all
 from connector.console.live import live_part
 from connector.console.story import Story
-from connector.console.translations import languages
 from connector.console.verify.policy import SDK_PERMISSIONS, SDK_URL, logo_of, page_policy, sdk_policy
 from connector.console.verify.standing import CHECKING, WAITING, Standing, standing_of
 from connector.console.viewer import actor
-from connector.domain.capture import LANGUAGES
 from connector.domain.colors import for_dark_ground
 from connector.domain.provider import Provider
 from connector.domain.user_status import ProviderStatus
@@ -32,12 +30,7 @@ log = structlog.get_logger(__name__)
 verify = Story("verify", "/verify")
 verify.after_request(headers.protect)
 refusals.install(verify)
-
-
-@verify.before_request
-def speak() -> None:
-    """Choose among the languages that this page is translated to."""
-    g.languages = tuple(languages())
+speak_all(verify)
 
 
 @verify.page(scope=None)
@@ -167,11 +160,10 @@ def _options(provider: Provider) -> RunRequest:
     """Return the options of a run: back to this page, where the provider allows that, in the page's language."""
     here = f"{public_url()}{g.tenant.path}/verify/{provider.provider_id}/return"
     back = here if here in provider.studio.link.redirect_urls else None
-    language = next((each for each in LANGUAGES if each.startswith(f"{get_locale()}_")), None)
     return RunRequest(
         completed_redirect_url=back,
         expired_redirect_url=back,
-        language=provider.studio.link.language or language,
+        language=provider.studio.link.language or onfido_language(),
     )
 
 

@@ -24,7 +24,8 @@ class ClientConfig:
     """A client as an administrator describes it.
 
     `claims` are OpenID's names of those that it may ask for; none: all that the provider verifies. With `keys`, the
-    public ones as JWKs, it proves itself by signed assertions, else by a secret.
+    public ones as JWKs, it proves itself by signed assertions, else by a secret. Only one that `allows_sandbox` is
+    answered with results of Onfido's sandbox, where no document is really looked at.
     """
 
     name: str
@@ -34,6 +35,7 @@ class ClientConfig:
     claims: tuple[str, ...] = ()
     keys: tuple[Mapping[str, Any], ...] = ()
     is_enabled: bool = True
+    allows_sandbox: bool = False
 
 
 @dataclass(frozen=True)

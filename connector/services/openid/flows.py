@@ -17,6 +17,7 @@ from typing import Any
 
 import structlog
 
+from connector.domain.environment import SANDBOX
 from connector.domain.openid.claims_request import ClaimsRequest, RequestedClaim, read_claims, without_values
 from connector.domain.openid.clients import Client
 from connector.domain.openid.flow import CODE_LIFETIME, OPEN_FOR, PUSHED_FOR, REDEEMED, TOKEN_LIFETIME, URN, Flow
@@ -35,6 +36,10 @@ log = structlog.get_logger(__name__)
 
 TOKEN_BYTES = 32
 _SUBJECT = "openid subject"
+
+
+class SandboxNotAllowedError(Exception):
+    """The client is not allowed results of the sandbox, which its provider is in."""
 
 
 class Flows:
@@ -59,9 +64,12 @@ class Flows:
     def push(self, tenant: Tenant, client: Client, parameters: Mapping[str, str]) -> tuple[str, timedelta]:
         """Keep a request of a client and return its `request_uri`, with how long that is good.
 
-        Raises `InvalidField` for a request that could verify nothing, `RequestError` if the provider is gone.
+        Raises `InvalidField` for a request that could verify nothing, `RequestError` if the provider is gone,
+        `SandboxNotAllowedError`.
         """
         provider = self._providers.get(tenant, client.config.provider_id)
+        if provider.environment == SANDBOX and not client.config.allows_sandbox:
+            raise SandboxNotAllowedError
         request, uris = self._request(provider, client, parameters.get("claims", ""))
         values = {uri: request.values[self._names[uri]] for uri in uris} if request.values else {}
         if values:

@@ -72,17 +72,20 @@ class Proving:
         self._assurance = assurance
         self._clock = clock
 
-    def start(self, tenant: Tenant, client: Client, flow: Flow, user_id: str, page: str) -> str | None:
+    def start(
+        self, tenant: Tenant, client: Client, flow: Flow, user_id: str, page: str, language: str | None = None
+    ) -> str | None:
         """Start the verification, or continue it; return the link to capture, None if nothing is left to be done.
 
-        The link leads back to `page`. Raises `RequestError` if the request cannot be met, `OnfidoError`,
-        `DirectoryError`.
+        The link leads to a page in this language, as Onfido names it, and back to `page`. Raises `RequestError` if
+        the request cannot be met, `OnfidoError`, `DirectoryError`.
         """
         self._begin(tenant, flow, user_id)
         verification = self._find(tenant, flow, user_id)
         if verification is not None and verification.closed_at is not None:
             return None
-        key = (tenant, user_id, flow.provider_id, list(flow.uris), RunRequest(capture=LINK, own_page=page))
+        options = RunRequest(capture=LINK, own_page=page, language=language)
+        key = (tenant, user_id, flow.provider_id, list(flow.uris), options)
         try:
             if verification is not None and verification.run_id is not None:
                 return self._requests.resume(*key).link_url
@@ -111,7 +114,8 @@ class Proving:
         """Return the claims of the flow's ID token: of whom, and what is verified of what was asked."""
         user_id = flow.user_id or ""
         values = flow.values if flow.is_of_guest else self._user_values.read(tenant, user_id) or {}
-        asserted = self._assurance.of_values(tenant, user_id, values, issuer)
+        is_allowed = client.config.allows_sandbox
+        asserted = self._assurance.of_values(tenant, user_id, values, issuer, allows_sandbox=is_allowed)
         verification = self._find(tenant, flow, user_id)
         run_id = None if verification is None else verification.run_id
         request = read_claims(flow.parameters["claims"])

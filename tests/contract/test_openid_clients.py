@@ -1,0 +1,102 @@
+"""The OpenID provider's clients over HTTP and on the command line: what is registered, changed, shown and refused."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from joserfc.jwk import RSAKey
+
+from tests.cli.conftest import commands
+from tests.contract.wire import OPENID_CLIENTS
+from tests.harness import Caller, World
+
+pytestmark = pytest.mark.one_database
+
+CALLBACK = "https://org.okta.example/idp/identity-verification/callback"
+MASK = "********"
+
+
+@pytest.fixture
+def admin(world: World) -> Caller:
+    return world.connector.as_admin()
+
+
+def body_of(world: World, **changes: Any) -> dict[str, Any]:
+    given = {"name": "Workforce", "profile": "okta", "idVProviderId": world.provider_id, "redirectUris": [CALLBACK]}
+    return given | changes
+
+
+def test_a_client_is_registered_shown_changed_and_removed(world: World, admin: Caller) -> None:
+    made = admin.post(OPENID_CLIENTS, body_of(world)).json()
+    assert len(made["secret"]) >= 43
+    path = f"{OPENID_CLIENTS}/{made['clientId']}"
+    assert made | {"secret": MASK} == admin.get(path).json() == admin.get(OPENID_CLIENTS).json()["clients"][0]
+    assert (made["allowsSandbox"], made["isEnabled"], made["claims"], made["keys"]) == (False, True, [], [])
+
+    changed = admin.put(path, body_of(world, claims=["given_name"], allowsSandbox=True, isEnabled=False)).json()
+    assert (changed["allowsSandbox"], changed["isEnabled"], changed["claims"]) == (True, False, ["given_name"])
+    assert admin.put(path, body_of(world)).json()["allowsSandbox"] is False, "what is left out is the default again"
+
+    rotated = admin.post(f"{path}/rotate-secret", None).json()
+    assert rotated["secret"] not in (made["secret"], MASK)
+    assert rotated["previousSecretExpiresAt"] is not None
+    assert admin.request("DELETE", path).status_code == 204
+    assert admin.get(path).status_code == 404
+
+
+@pytest.mark.parametrize(
+    ("changes", "field"),
+    [
+        ({"name": " "}, "name"),
+        ({"profile": "saml"}, "profile"),
+        ({"redirectUris": []}, "redirectUris"),
+        ({"redirectUris": ["http://app.example/cb"]}, "redirectUris"),
+        ({"claims": ["shoe_size"]}, "claims"),
+        ({"keys": [{"kty": "RSA", "n": "AQAB", "e": "AQAB"}]}, "keys"),
+        ({"keys": [RSAKey.generate_key(2048).as_dict(private=True)]}, "keys"),
+        ({"idVProviderId": "00000000-0000-4000-8000-000000000000"}, "idVProviderId"),
+        ({"allowsSandbox": "perhaps"}, "allowsSandbox"),
+    ],
+    ids=str,
+)
+def test_a_client_that_could_never_work_is_refused_with_its_field(
+    world: World, admin: Caller, changes: dict[str, Any], field: str
+) -> None:
+    answer = admin.post(OPENID_CLIENTS, body_of(world, **changes))
+    assert (answer.status_code, answer.json()["code"]) == (400, "IDVP-60002")
+    assert field in answer.json()["description"]
+    assert admin.get(OPENID_CLIENTS).json()["count"] == 0
+
+
+def test_another_tenant_sees_and_changes_no_client(world: World, admin: Caller) -> None:
+    made = admin.post(OPENID_CLIENTS, body_of(world)).json()
+    stranger = world.connector.as_admin("theirs.example")
+    path = f"{OPENID_CLIENTS}/{made['clientId']}"
+    assert stranger.get(OPENID_CLIENTS).json() == {"count": 0, "clients": []}
+    assert stranger.post(OPENID_CLIENTS, body_of(world)).status_code == 400, "our provider is not theirs"
+    refused = (stranger.get(path), stranger.post(f"{path}/rotate-secret", None), stranger.request("DELETE", path))
+    assert [answer.status_code for answer in refused] == [404, 404, 404]
+    assert admin.get(path).status_code == 200
+
+
+def test_the_command_line_does_the_same(world: World, admin: Caller) -> None:
+    settings = world.connector.settings
+    run = commands(settings.data_dir)
+    options = {"CONNECTOR_DATABASE_URL": settings.database_url, "CONNECTOR_ALLOW_HTTP_LOOPBACK": "true"}
+
+    def connector(*arguments: str) -> Any:
+        result = run("openid", *arguments, "--json", **options)
+        assert result.exit_code == 0, result.output
+        return json.loads(result.stdout)
+
+    given = ("--name", "Workforce", "--profile", "okta", "--provider", world.provider_id, "--redirect-uri", CALLBACK)
+    made = connector("add-client", *given, "--allow-sandbox")
+    assert made | {"secret": MASK} == admin.get(f"{OPENID_CLIENTS}/{made['clientId']}").json()
+    assert made["allowsSandbox"] is True
+    changed = connector("update-client", made["clientId"], "--refuse-sandbox", "--claim", "given_name")
+    assert (changed["allowsSandbox"], changed["claims"]) == (False, ["given_name"])
+    assert connector("update-client", made["clientId"], "--name", "Staff")["allowsSandbox"] is False
+    assert connector("rotate-secret", made["clientId"])["previousSecretExpiresAt"] is not None
+    assert connector("list")["count"] == 1
