@@ -11,7 +11,7 @@ passed on only where there is nothing else, with `SANDBOX` as their trust framew
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -25,6 +25,22 @@ from connector.domain.text import is_blank
 CHECKED_BY = "Onfido"
 # OpenID's identifiers of check methods: an image that was taken elsewhere is inspected; data is compared with a record.
 IMAGE, RECORD = "vri", "data"
+# Onfido's reports that are evidence. Those on the face have Onfido's own names as check methods: OpenID's identifiers
+# would not say which it was, or whether a machine alone compared the faces.
+FACE_REPORTS = frozenset(
+    {
+        *("facial_similarity_photo", "facial_similarity_photo_fully_auto"),
+        *("facial_similarity_video", "facial_similarity_motion"),
+    }
+)
+DATA_REPORTS = frozenset({"identity_enhanced", "us_driving_licence", "india_pan"})
+DOCUMENT_REPORTS = frozenset(
+    {
+        *("document", "document_video", "document_video_with_address_information", "document_with_address_information"),
+        *("document_with_driving_licence_information", "document_with_driver_verification", "proof_of_address"),
+    }
+)
+EVIDENT_REPORTS = FACE_REPORTS | DATA_REPORTS | DOCUMENT_REPORTS
 DOCUMENT, ELECTRONIC_RECORD, VOUCH = "document", "electronic_record", "vouch"  # types of evidence
 
 # OpenID's identifiers of documents, by Onfido's; others are passed on as Onfido names them.
@@ -57,7 +73,10 @@ class Assurance:
 
 @dataclass(frozen=True)
 class Proof:
-    """The verification that has verified a claim, and how: by an applicant field, or by the workflow's output."""
+    """The verification that has verified a claim, and how: by an applicant field, or by the workflow's output.
+
+    `reports` are Onfido's of that run that were clear, as far as they are known.
+    """
 
     verification_id: str
     run_id: str | None
@@ -65,6 +84,7 @@ class Proof:
     applicant_field: str | None
     output_role: OutputRole | None
     document_type: str | None
+    reports: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -148,19 +168,21 @@ def _evidence(claims: Iterable[ProvenClaim]) -> list[dict[str, Any]]:
     """Return each piece of evidence once, the latest first."""
     pieces: dict[tuple[object, ...], dict[str, Any]] = {}
     for claim in sorted(claims, key=_time, reverse=True):
-        kind = _kind(claim.proof)
-        key = (kind, claim.proof.verification_id) if claim.proof else (kind, _time(claim).date())
-        pieces.setdefault(key, _piece(claim, *kind))
+        for kind in _kinds(claim.proof):
+            key = (kind, claim.proof.verification_id) if claim.proof else (kind, _time(claim).date())
+            pieces.setdefault(key, _piece(claim, *kind))
     return list(pieces.values())
 
 
-def _kind(proof: Proof | None) -> tuple[str, bool]:
-    """Return the type of evidence, and whether it is the run's identity document: an address has a proof of its own."""
+def _kinds(proof: Proof | None) -> Iterator[tuple[str, bool]]:
+    """Yield the types of evidence, and whether each is the run's identity document: an address has its own proof."""
     if proof is None:
-        return VOUCH, False
-    if proof.output_role is not None:
-        return ELECTRONIC_RECORD, False
-    return DOCUMENT, comparison_key(proof.applicant_field or "") != "address"
+        yield VOUCH, False
+        return
+    if proof.output_role is None:
+        yield DOCUMENT, comparison_key(proof.applicant_field or "") != "address"
+    if proof.output_role is not None or not DATA_REPORTS.isdisjoint(proof.reports):
+        yield ELECTRONIC_RECORD, False
 
 
 def _piece(claim: ProvenClaim, kind: str, is_identity_document: bool) -> dict[str, Any]:
@@ -168,16 +190,22 @@ def _piece(claim: ProvenClaim, kind: str, is_identity_document: bool) -> dict[st
     if proof is None:
         attestation = {"type": "digital_attestation", "date_of_issuance": f"{claim.at.astimezone(UTC):%Y-%m-%d}"}
         return {"type": kind, "attestation": attestation}
-    check = {
-        "check_method": IMAGE if kind == DOCUMENT else RECORD,
+    methods = [IMAGE if kind == DOCUMENT else RECORD]
+    if is_identity_document:  # it is the document with whose picture a face is compared
+        methods += sorted(FACE_REPORTS.intersection(proof.reports))
+    piece: dict[str, Any] = {"type": kind, "check_details": [_check(proof, each) for each in methods]}
+    if is_identity_document and proof.document_type is not None:
+        piece["document_details"] = {"type": _DOCUMENTS.get(proof.document_type, proof.document_type)}
+    return piece
+
+
+def _check(proof: Proof, method: str) -> dict[str, str]:
+    return {
+        "check_method": method,
         "organization": CHECKED_BY,
         "check_id": proof.run_id or proof.verification_id,
         "time": _written(proof.at),
     }
-    piece: dict[str, Any] = {"type": kind, "check_details": [check]}
-    if is_identity_document and proof.document_type is not None:
-        piece["document_details"] = {"type": _DOCUMENTS.get(proof.document_type, proof.document_type)}
-    return piece
 
 
 def _time(claim: ProvenClaim) -> datetime:

@@ -56,7 +56,7 @@ class RunSnapshot:
     `places` says where each was found: its JSON Pointer in the output, after `<task>#` where it is that task's output.
     `lacks_document`: they are those of a proof of address alone, and that task was not asked yet.
     `output` is the workflow's own, of any JSON shape. `document` holds what Onfido read from the document, None if
-    no report is in sight.
+    no report is in sight. `reports` are the names of its reports that were clear, as far as they are evidence.
     """
 
     run_id: str
@@ -70,6 +70,7 @@ class RunSnapshot:
     reasons: tuple[str, ...] = ()
     tags: tuple[str, ...] = ()
     document: Mapping[str, str] | None = field(default=None, repr=False)
+    reports: tuple[str, ...] = ()
     workflow_version_id: int | None = None
     dashboard_url: str | None = None
     link_url: str | None = field(default=None, repr=False)

@@ -28,6 +28,7 @@ from connector.onfido.reading import (
     time,
     web_address,
 )
+from connector.onfido.report_names import clear_reports
 from connector.onfido.reports import Compared, address_of, comparisons, document_values, objects_in
 
 MAX_STATUS_LENGTH = 64
@@ -101,6 +102,7 @@ def run_snapshot(body: object) -> RunSnapshot:
         reasons=sentences(run.get("reasons"), longest=MAX_REASON_LENGTH, most=MAX_REASONS),
         tags=lines(run.get("tags"), longest=MAX_TAG_LENGTH, most=MAX_TAGS),
         document=document_values(objects),
+        reports=clear_reports(objects),
         workflow_version_id=number(run.get("workflow_version_id")),
         dashboard_url=web_address(run.get("dashboard_url")),
         link_url=web_address(link.get("url")),
@@ -115,7 +117,8 @@ def with_document_check(run: RunSnapshot, task_id: str | None, output: object) -
     """
     objects = objects_in(output)
     document = document_values(objects) if run.document is None else run.document
-    run = replace(run, document=document)
+    reports = tuple(sorted({*run.reports, *clear_reports(objects)}))
+    run = replace(run, document=document, reports=reports)
     if run.comparisons is not None and not (run.lacks_document and objects):
         return replace(run, lacks_document=False)
     checked = comparisons(objects) or Compared({})

@@ -121,6 +121,7 @@ verifications = Table(
     Column("wants_document", Boolean, nullable=False, server_default=false(), comment="whether `document` is kept"),
     Column("document", Text, comment="encrypted: that; null once its time is over"),
     Column("document_type", String(255), comment="of the document that was looked at, as Onfido names it"),
+    Column("reports", JSON, comment="names of Onfido's reports that were clear; none on watchlists. Null: not known"),
     Column("decision", String(16), comment="an administrator's decision on a run in review"),
     Column("is_forgiven", Boolean, nullable=False, server_default=false(), comment="not counted: unlocked since"),
     Column("next_check_at", UtcDateTime, comment="from then on the sweep looks after it"),

@@ -21,7 +21,7 @@ _OF_USER = (
     select(
         *(claims.c[name] for name in ("uri", "fingerprint", "environment", "updated_at")),
         *(verification_claims.c[name] for name in ("verification_id", "applicant_field", "output_role")),
-        *(verifications.c[name] for name in ("run_id", "completed_at", "document_type")),
+        *(verifications.c[name] for name in ("run_id", "completed_at", "document_type", "reports")),
     )
     .select_from(
         claims.outerjoin(verification_claims, _IS_PROOF).outerjoin(
@@ -43,4 +43,5 @@ def _proof(row: Row[Any]) -> Proof | None:
         return None
     role = None if row.output_role is None else OutputRole(row.output_role)
     at = row.completed_at or row.updated_at
-    return Proof(row.verification_id, row.run_id, at, row.applicant_field, role, row.document_type)
+    reports = tuple(row.reports or ())
+    return Proof(row.verification_id, row.run_id, at, row.applicant_field, role, row.document_type, reports)

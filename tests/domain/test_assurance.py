@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
+from itertools import combinations
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from connector.domain.assurance import Assurance, Proof, ProvenClaim, unchanged, verified_claims
+from connector.domain.assurance import EVIDENT_REPORTS, Assurance, Proof, ProvenClaim, unchanged, verified_claims
 from connector.domain.studio import OutputRole
 from tests.identity.schemas import assert_ida
 
@@ -91,6 +92,57 @@ def test_what_the_workflows_output_holds_is_an_electronic_record() -> None:
     [piece] = asserted(replace(CLAIM, proof=proof))["verification"]["evidence"]
     assert (piece["type"], piece["check_details"][0]["check_method"]) == ("electronic_record", "data")
     assert piece["check_details"][0]["check_id"] == "v1"
+
+
+def methods(made: Any) -> list[tuple[str, list[str]]]:
+    """Return the check methods of each piece of evidence, by its type."""
+    return [
+        (piece["type"], [each["check_method"] for each in piece["check_details"]])
+        for piece in made["verification"]["evidence"]
+    ]
+
+
+def test_a_face_was_compared_with_the_identity_document_and_not_with_the_proof_of_address() -> None:
+    reports = ("document", "facial_similarity_motion", "proof_of_address")
+    proof = replace(PROOF, reports=reports)
+    town = replace(CLAIM, uri="town", proof=replace(proof, applicant_field="address.town"))
+    assert methods(asserted(replace(CLAIM, proof=proof))) == [("document", ["vri", "facial_similarity_motion"])]
+    assert sorted(methods(asserted(replace(CLAIM, proof=proof), town))) == [
+        ("document", ["vri"]),
+        ("document", ["vri", "facial_similarity_motion"]),
+    ]
+
+
+@pytest.mark.parametrize("name", ["identity_enhanced", "us_driving_licence", "india_pan"])
+def test_a_comparison_with_records_is_a_piece_of_its_own(name: str) -> None:
+    proof = replace(PROOF, reports=("document", name))
+    expected = [("document", ["vri"]), ("electronic_record", ["data"])]
+    assert methods(asserted(replace(CLAIM, proof=proof))) == expected
+    role = replace(CLAIM, uri="family", proof=replace(proof, output_role=OutputRole.VALUE))
+    assert sorted(methods(asserted(replace(CLAIM, proof=proof), role))) == expected
+
+
+_ALL = sorted(EVIDENT_REPORTS)
+_REPORTS = [subset for number in (0, 1, 2) for subset in combinations(_ALL, number)] + [tuple(_ALL)]
+
+
+@pytest.mark.parametrize("document_type", [None, "passport", "unheard_of"])
+@pytest.mark.parametrize("field", ["first_name", "address.town", None])
+@pytest.mark.parametrize("role", [None, OutputRole.VALUE, OutputRole.RESULT])
+def test_every_combination_of_facts_is_evidence_as_the_schema_has_it(
+    document_type: str | None, field: str | None, role: OutputRole | None
+) -> None:
+    for reports in _REPORTS:
+        proof = replace(PROOF, document_type=document_type, applicant_field=field, output_role=role, reports=reports)
+        made = asserted(replace(CLAIM, proof=proof), replace(CLAIM, uri="family", proof=None))
+        named = {method for kind, each in methods_of_checks(made) for method in each}
+        assert named <= {"vri", "data", *reports}
+        assert not any("watchlist" in method or "known" in method for method in named)
+
+
+def methods_of_checks(made: Any) -> list[tuple[str, list[str]]]:
+    checked = [piece for piece in made["verification"]["evidence"] if "check_details" in piece]
+    return methods({"verification": {"evidence": checked}})
 
 
 def test_what_an_administrator_vouched_for_is_no_document() -> None:

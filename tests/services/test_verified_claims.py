@@ -18,7 +18,7 @@ from sqlalchemy import select
 
 from connector.domain.tenancy import Tenant
 from connector.errors import RequestError
-from connector.store.models import history, signing_keys
+from connector.store.models import history, signing_keys, verifications
 from tests.bodies import event_body
 from tests.harness import HTTP, Caller, World, as_actor
 from tests.identity.schemas import assert_ida
@@ -128,6 +128,57 @@ def test_the_documents_type_is_known_as_long_as_the_verification(world: World, a
     world.sweep()
     [evidence] = asserted(ann)["verified_claims"]["verification"]["evidence"]
     assert evidence["document_details"] == {"type": "passport"}
+
+
+def methods(caller: Caller) -> list[tuple[str, list[str]]]:
+    """Return the check methods of each piece of evidence, by its type."""
+    evidence = asserted(caller)["verified_claims"]["verification"]["evidence"]
+    return sorted((piece["type"], [each["check_method"] for each in piece["check_details"]]) for piece in evidence)
+
+
+REPORTED = {
+    "data_comparison": {"breakdown": {name: {"result": "clear"} for name in ALL_CLEAR}},
+    "reports": [
+        {"name": name, "result": result, "properties": {"first_name": "Ann"}}
+        for name, result in {
+            "document": "clear",
+            "facial_similarity_motion": "clear",
+            "identity_enhanced": "clear",
+            "known_faces": "clear",
+            "watchlist_standard": "clear",
+            "us_driving_licence": "consider",
+        }.items()
+    ],
+}
+
+
+def test_evidence_names_the_checks_that_were_made_as_long_as_the_verification_is_kept(
+    world: World, ann: Caller
+) -> None:
+    run_id = world.start(ann)
+    assert world.post_event(event_body(run_id, "approved", output=REPORTED)).status_code == 200
+    made = [("document", ["vri", "facial_similarity_motion"]), ("electronic_record", ["data"])]
+    assert methods(ann) == made
+    world.clock.advance(DAY * (world.connector.settings.event_retention_days + 1))
+    world.sweep()
+    assert methods(ann) == made
+    with world.connector.services.database.read() as connection:
+        [row] = connection.execute(select(verifications.c.reports, verifications.c.result)).all()
+    assert tuple(row) == (["document", "facial_similarity_motion", "identity_enhanced"], None)
+
+
+def test_evidence_names_no_check_that_the_output_does_not_show(world: World, ann: Caller) -> None:
+    verify(world, ann)
+    assert methods(ann) == [("document", ["vri"])]
+
+
+def test_checks_in_the_document_check_task_are_evidence_as_well(world: World, ann: Caller) -> None:
+    world.faults(output_shape="none")
+    run_id = world.start(ann)
+    world.outcome(run_id, status="approved", comparisons=ALL_CLEAR)
+    world.wait_until(lambda: bool(claims_of(ann)))
+    with world.connector.services.database.read() as connection:
+        assert connection.execute(select(verifications.c.reports)).scalar_one() == ["document"]
 
 
 def test_results_of_the_sandbox_say_so(world: World) -> None:

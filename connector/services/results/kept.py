@@ -38,19 +38,19 @@ class KeptResults:
     def __init__(self, vault: Vault) -> None:
         self._vault = vault
 
-    def columns(self, verification: Verification, run: RunSnapshot) -> dict[str, str]:
+    def columns(self, verification: Verification, run: RunSnapshot) -> dict[str, Any]:
         """Return the columns of a verification that hold its kept results."""
         verification_id = verification.verification_id
         written = _written(verification_id, run)
-        columns = {"result": self._vault.seal(written, sealed.run_result(verification_id)), **_document_type(run)}
+        columns = {"result": self._vault.seal(written, sealed.run_result(verification_id)), **_facts(run)}
         return columns | (self.document_column(verification, run) if verification.wants_document else {})
 
-    def document_column(self, verification: Verification, run: RunSnapshot) -> dict[str, str]:
+    def document_column(self, verification: Verification, run: RunSnapshot) -> dict[str, Any]:
         """Return the column that holds the document's values; empty if there are none."""
         if not run.document:
             return {}
         place = sealed.run_document(verification.verification_id)
-        return {"document": self._vault.seal(json.dumps(dict(run.document)), place), **_document_type(run)}
+        return {"document": self._vault.seal(json.dumps(dict(run.document)), place), **_facts(run)}
 
     def values(self, verification: Verification, judged: Sequence[Judged]) -> dict[str, str]:
         """Seal the values that the output holds for claims, by their URIs."""
@@ -91,9 +91,10 @@ class KeptResults:
         return opened
 
 
-def _document_type(run: RunSnapshot) -> dict[str, str]:
-    """Return the column that holds the document's type, which stays as evidence; empty if it is not known."""
-    return {"document_type": kind} if (kind := (run.document or {}).get("document_type")) else {}
+def _facts(run: RunSnapshot) -> dict[str, Any]:
+    """Return the columns that stay as evidence: the document's type, and the reports; without what is not known."""
+    facts = {"document_type": (run.document or {}).get("document_type"), "reports": list(run.reports)}
+    return {name: fact for name, fact in facts.items() if fact}
 
 
 def _written(verification_id: str, run: RunSnapshot) -> str:
