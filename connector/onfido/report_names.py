@@ -20,4 +20,4 @@ def clear_reports(objects: Iterable[dict[str, Any]]) -> tuple[str, ...]:
         name, result = node.get("name"), node.get("result")
         if isinstance(name, str) and name in EVIDENT_REPORTS and isinstance(result, str):
             results.setdefault(name, set()).add(result)
-    return tuple(sorted(name for name, found in results.items() if found == {Comparison.CLEAR.value}))
+    return tuple(sorted(name for name, given in results.items() if given == {Comparison.CLEAR.value}))
