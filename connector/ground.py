@@ -38,6 +38,7 @@ from connector.services.providers.secrets import Secrets
 from connector.services.refusal_limit import RefusalLimit
 from connector.services.refused_posts import RefusedPostCounts
 from connector.services.refused_requests import RefusedRequests
+from connector.services.sign_in_record import SignInRecord
 from connector.services.signing import SigningKeys
 from connector.services.status_announcement import StatusAnnouncement
 from connector.services.timing import Timing
@@ -126,6 +127,11 @@ class Ground:
         return RefusedRequests(self.database, self._journal, self._refusal_limit, self._clock)
 
     @part
+    def sign_in_record(self) -> SignInRecord:
+        """Record sign-ins to the console, and what was refused of them."""
+        return SignInRecord(self.database, self._journal, self._refusal_limit, self._clock)
+
+    @part
     def processes(self) -> Processes:
         """List the processes that run, each with its settings."""
         return Processes(self.database, self._fingerprints, self._journal, self._clock)
@@ -194,7 +200,7 @@ class Ground:
             timedelta(seconds=each)
             for each in (self.settings.console_session_lifetime, self.settings.console_idle_time)
         )
-        return ConsoleSessions(self.database, self._texts, lifetime, idle_time, self._clock)
+        return ConsoleSessions(self.database, self._texts, self.sign_in_record, lifetime, idle_time, self._clock)
 
     def derive_key(self, purpose: str) -> bytes:
         """Return a key of the deployment's own for a purpose, the same in every process."""

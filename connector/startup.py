@@ -11,6 +11,7 @@ import structlog
 
 from connector import __version__
 from connector.bootstrap import Services
+from connector.domain.history import SYSTEM
 from connector.domain.tenancy import Tenant
 from connector.settings import Settings
 from connector.settings.checks import is_loopback
@@ -31,12 +32,12 @@ def missing(services: Services, *, works: bool) -> list[str]:
     return list(_missing(services.settings, has_provider=services.providers.is_any(), works=works))
 
 
-def console_link(services: Services, tenant: Tenant, user_id: str = DEVELOPER) -> str | None:
+def console_link(services: Services, tenant: Tenant, user_id: str = DEVELOPER, actor: str = SYSTEM) -> str | None:
     """Return a link that signs in to the console once, under --dev; None elsewhere, and where there is no console."""
     settings = services.settings
     if not settings.dev or not settings.console_enabled:
         return None
-    secret = services.console_sessions.make_link(tenant, user_id, (*ADMINISTRATOR_SCOPES, OPERATE))
+    secret = services.console_sessions.make_link(tenant, user_id, (*ADMINISTRATOR_SCOPES, OPERATE), actor)
     return f"{settings.public_url}{tenant.path}/console/link/{secret}"
 
 

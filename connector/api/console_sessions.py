@@ -42,7 +42,7 @@ def end_console_sessions(query: dict[str, Any]) -> None:
 
     Without `userId`, everybody is signed out.
     """
-    _sessions().end_of_tenant(g.tenant, query["userId"])
+    _sessions().end_of_tenant(g.tenant, g.principal.actor, query["userId"])
 
 
 @blueprint.delete("/<session_id>")
@@ -53,7 +53,7 @@ def end_console_session(session_id: str) -> None:
 
     One that has ended already is no error.
     """
-    _sessions().end(g.tenant, session_id)
+    _sessions().end(g.tenant, session_id, g.principal.actor)
 
 
 def _sessions() -> ConsoleSessions:

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from connector.cli.output import load_settings, services, tenant_options, view_options
+from connector.cli.output import actor, load_settings, services, tenant_options, view_options
 from connector.cli.pages import page_options, print_page
 from connector.domain.tenancy import Tenant
 
@@ -30,7 +30,7 @@ def link(context: click.Context, user_id: str, tenant: Tenant) -> None:
     from connector.startup import console_link  # noqa: PLC0415
 
     with closing(create_services(load_settings(context, dev=True))) as opened:
-        url = console_link(opened, tenant, user_id)
+        url = console_link(opened, tenant, user_id, actor())
     if url is None:
         raise click.ClickException("There is no console: `console_enabled` is false.")
     click.echo(url)
@@ -60,7 +60,7 @@ def sign_out(context: click.Context, session_id: str | None, user_id: str | None
     """End a session, a person's sessions, or all of the tenant's."""
     with services(context) as opened:
         if session_id is None:
-            number = opened.console_sessions.end_of_tenant(tenant, user_id)
+            number = opened.console_sessions.end_of_tenant(tenant, actor(), user_id)
         else:
-            number = int(opened.console_sessions.end(tenant, session_id))
+            number = int(opened.console_sessions.end(tenant, session_id, actor()))
     click.echo(f"{number} signed out.")

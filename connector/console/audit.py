@@ -144,6 +144,9 @@ def subjects() -> dict[str, str]:
         history.EXPORT: _("Export"),
         history.KEY: _("Signing key"),
         history.SETTINGS: _("Settings"),
+        history.SESSION: _("Sign-in"),
+        history.CLIENT: _("OpenID client"),
+        history.JOB: _("Job"),
     }
 
 
@@ -159,6 +162,8 @@ def actions() -> dict[str, str]:
         "declined": _("Declined"),
         "verified": _("Marked as verified"),
         history.UNLOCKED: _("Unlocked"),
+        history.SIGNED_IN: _("Signed in"),
+        history.SIGNED_OUT: _("Signed out"),
         "retried": _("Sent again"),
         "dropped": _("Dropped"),
         "HTTP-403": _("Refused: the scope is missing"),

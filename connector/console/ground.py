@@ -9,6 +9,7 @@ from flask import current_app
 
 from connector.console.turns import SignInTurns
 from connector.services.console_sessions import ConsoleSessions
+from connector.services.sign_in_record import SignInRecord
 from connector.settings import Settings
 
 TURNS = "console_turns"
@@ -23,6 +24,12 @@ def console_sessions() -> ConsoleSessions:
     """Return the use case for sessions."""
     sessions: ConsoleSessions = use_cases().console_sessions
     return sessions
+
+
+def sign_in_record() -> SignInRecord:
+    """Return the use case that records what is refused of sign-ins."""
+    record: SignInRecord = use_cases().sign_in_record
+    return record
 
 
 def settings() -> Settings:

@@ -9,9 +9,10 @@ from werkzeug.exceptions import NotFound
 from werkzeug.wrappers import Response as BaseResponse
 
 from connector.access import development
-from connector.console.ground import console_sessions, settings, turns
+from connector.console.ground import console_sessions, settings, sign_in_record, turns
 from connector.console.sign_in import SignInFailed, safe_next
 from connector.console.viewer import sign_in
+from connector.domain.history import LINK_USED
 from connector.services.console_sessions import Person
 
 log = structlog.get_logger(__name__)
@@ -28,9 +29,10 @@ def use(secret: str) -> BaseResponse:
     link = console_sessions().use_link(g.tenant, secret)
     if link is None:
         log.warning("console.sign_in_refused", reason="link: it was used, or has expired")
+        sign_in_record().refuse(g.tenant, LINK_USED)
         raise SignInFailed(_("This link was used already, or has expired. Get another: connector console link"))
     session.clear()
     response = redirect(safe_next(request.args.get("next")))
     person = Person(link.user_id, link.user_id, development.CLIENT_ID, development.IDENTIFIER, link.scopes)
-    sign_in(response, person)
+    sign_in(response, person, is_by_link=True)
     return response

@@ -9,6 +9,7 @@ from werkzeug.wrappers import Response
 from connector.console.ground import console_sessions, settings
 from connector.console.notices import notify
 from connector.console.story import Story
+from connector.console.viewer import actor
 
 story = Story("sessions")
 
@@ -30,6 +31,6 @@ def show_list() -> str:
 def end(session_id: str) -> Response:
     """End one of the person's own sessions."""
     own = console_sessions().search(g.tenant, user_id=g.principal.subject, limit=MOST).rows
-    if any(each.session_id == session_id for each in own) and console_sessions().end(g.tenant, session_id):
+    if any(each.session_id == session_id for each in own) and console_sessions().end(g.tenant, session_id, actor()):
         notify(_("That browser is signed out."))
     return redirect(url_for(".show_list"))

@@ -22,10 +22,11 @@ from connector.access.discovery import FetchError, IssuerUnavailableError
 from connector.access.openid_client import OpenIdClient, SignInRefused
 from connector.access.refusals import TokenRefused
 from connector.access.signed_in import read_person
-from connector.console.ground import console_sessions, public_url, settings, turns
+from connector.console.ground import console_sessions, public_url, settings, sign_in_record, turns
 from connector.console.story import admit
 from connector.console.viewer import current_viewer, is_secure, sign_out
 from connector.console.viewer import sign_in as begin_session
+from connector.domain.history import CANCELLED, NO_ANSWER, NO_SIGN_OUT, NOT_ACCEPTED, NOT_BEGUN, OTHER_TENANT
 from connector.errors import ConnectorError
 from connector.http.client import ExchangeError
 from connector.services.console_sessions import Person
@@ -129,6 +130,7 @@ def take_sign_out() -> Response:
             signed_out = read_logout(text, client)
         except TokenRefused as refused:
             log.warning("console.sign_out_refused", check=refused.check, reason=refused.reason)
+            sign_in_record().refuse(g.tenant, NO_SIGN_OUT, client.settings.issuer)
             continue
         except IssuerUnavailableError:
             log.warning("console.sign_out_refused", check="keys", reason="the issuer's keys are not available")
@@ -167,6 +169,7 @@ def _begun() -> tuple[OpenIdClient, str]:
         if (next_url := client.next_url()) is not None:
             return client, safe_next(next_url)
     log.warning("console.sign_in_refused", reason="state: this browser has not begun it, or too long ago")
+    sign_in_record().refuse(g.tenant, NOT_BEGUN)
     raise SignInFailed(_("This sign-in was not begun in this browser, or too long ago. Begin again."))
 
 
@@ -180,6 +183,7 @@ def _failed(client: OpenIdClient, error: Exception) -> SignInFailed:
     else:
         reason = str(code) if isinstance(code, str) else type(error).__name__
     log.warning("console.sign_in_refused", issuer=client.settings.issuer, reason=reason[:300])
+    sign_in_record().refuse(g.tenant, _cause(error, code), client.settings.issuer)
     if code == "access_denied":
         return SignInFailed(_("The sign-in was cancelled, or you may not use this console."))
     if isinstance(error, FetchError | ExchangeError):
@@ -187,6 +191,14 @@ def _failed(client: OpenIdClient, error: Exception) -> SignInFailed:
     if isinstance(error, TokenRefused) and error.check == "tenant":
         return SignInFailed(_("Your account belongs to another organization than this console."))
     return SignInFailed(_("The identity provider’s answer could not be accepted. The log says why."))
+
+
+def _cause(error: Exception, code: object) -> str:
+    if code == "access_denied":
+        return CANCELLED
+    if isinstance(error, FetchError | ExchangeError):
+        return NO_ANSWER
+    return OTHER_TENANT if isinstance(error, TokenRefused) and error.check == "tenant" else NOT_ACCEPTED
 
 
 def _callback_url() -> str:

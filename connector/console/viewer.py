@@ -55,9 +55,11 @@ def actor() -> str:
     return principal.actor
 
 
-def sign_in(response: Response, person: Person) -> None:
+def sign_in(response: Response, person: Person, *, is_by_link: bool = False) -> None:
     """Begin a session and give the browser its cookie; whatever session the browser had here ends."""
-    secret = console_sessions().begin(g.tenant, person, request.cookies.get(cookie_name()))
+    who = Principal(person.user_id, person.client_id, person.scopes, g.tenant.name, person.issuer)
+    replaced = request.cookies.get(cookie_name())
+    secret = console_sessions().begin(g.tenant, person, who.actor, replaced, is_by_link=is_by_link)
     response.set_cookie(
         cookie_name(), secret, secure=is_secure(), httponly=True, samesite="Lax", path="/", max_age=None
     )
@@ -66,7 +68,7 @@ def sign_in(response: Response, person: Person) -> None:
 def sign_out(response: Response) -> None:
     """End the session, and take the cookie away."""
     if viewer := current_viewer():
-        console_sessions().end(g.tenant, viewer.session.session_id)
+        console_sessions().end(g.tenant, viewer.session.session_id, viewer.principal.actor)
     response.delete_cookie(cookie_name(), secure=is_secure(), httponly=True, samesite="Lax", path="/")
 
 

@@ -18,6 +18,7 @@ from connector.domain.history import (
     PROVIDER,
     REQUEST,
     RUN,
+    SESSION,
     SETTINGS,
     START,
     USER,
@@ -28,7 +29,7 @@ from connector.domain.verification_filter import FROM, TO, read_period
 
 SUBJECTS = (
     *(USER, CLAIM, RUN, START, REQUEST, APPLICANT, PROVIDER, ENDPOINT, OUTBOX, EVENT, EXPORT, FILE, JOB, KEY, VALUES),
-    *(SETTINGS, CLIENT),
+    *(SETTINGS, CLIENT, SESSION),
 )
 
 

@@ -19,8 +19,15 @@ VALUES = "values"  # another: a user's values, which were read
 ENDPOINT = "endpoint"  # another: where an application is notified
 REQUEST = "request"  # another: a request that was refused, by its operation
 SETTINGS = "settings"  # another: those of a process
+SESSION = "session"  # another: a person's session at the console, by the person's id; of a refusal, by the issuer
 CLIENT = "client"  # another: a client of the OpenID provider
 EXPORTED, READ = "exported", "read"  # what was done to these
+SIGNED_IN, SIGNED_OUT, LINK_MADE = "signed_in", "signed_out", "link_made"  # what was done to sessions
+# Why a sign-in was refused, or what an issuer reported as a sign-out.
+NOT_BEGUN, NO_ANSWER, CANCELLED, OTHER_TENANT, NOT_ACCEPTED, LINK_USED, NO_SIGN_OUT = SIGN_IN_CAUSES = (
+    *("sign_in_not_begun", "issuer_unavailable", "sign_in_cancelled", "other_tenant"),
+    *("answer_refused", "link_refused", "sign_out_refused"),
+)
 REPLAYED = "replayed"  # what was done to an event: it was applied again
 ADMINISTRATOR = "administrator"  # a cause
 DECIDED = "decided"  # another: an administrator's decision on a run in review

@@ -71,6 +71,7 @@ _PLAIN = {
     (history.CLIENT, history.ADDED): marked("%(who)s added the OpenID client %(name)s."),
     (history.CLIENT, history.REMOVED): marked("%(who)s removed the OpenID client %(name)s."),
     (history.CLIENT, "secret_replaced"): marked("%(who)s replaced the secret of the OpenID client %(name)s."),
+    (history.SESSION, history.LINK_MADE): marked("%(who)s made a link that signs %(name)s in once."),
     (history.RUN, "orphaned"): marked("Onfido has the run %(name)s, which belongs to no verification."),
     (history.RUN, "task_completed"): marked("%(who)s completed a task of the run %(name)s."),
 }
@@ -220,6 +221,35 @@ def _of_request(change: Change) -> str:
     )
 
 
+def _of_session(change: Change) -> str:
+    who, name, issuer = _who(change), change.name or "", str(change.detail.get("issuer", ""))
+    if change.cause == history.REFUSED:
+        return _(_SIGN_IN_REFUSALS.get(change.current, _OTHER_SIGN_IN), issuer=name or _("the identity provider"))
+    if change.current == history.SIGNED_IN:
+        if change.detail.get("link"):
+            return _("%(who)s signed in to the console with a link that works once.", who=who)
+        return _("%(who)s signed in to the console at %(issuer)s.", who=who, issuer=issuer)
+    if issuer:
+        return _("%(issuer)s signed %(name)s out of the console.", issuer=issuer, name=name)
+    if name == who:
+        return _("%(who)s signed out of the console.", who=who)
+    return _("%(who)s signed %(name)s out of the console.", who=who, name=name)
+
+
+_OTHER_SIGN_IN = marked("A sign-in to the console was refused.")
+_SIGN_IN_REFUSALS = {
+    history.NOT_BEGUN: marked("A sign-in to the console was refused: its browser had not begun it, or too long ago."),
+    history.NO_ANSWER: marked("A sign-in to the console failed: %(issuer)s did not answer."),
+    history.CANCELLED: marked("A sign-in to the console was cancelled, or %(issuer)s did not allow it."),
+    history.OTHER_TENANT: marked(
+        "A sign-in to the console was refused: the account at %(issuer)s is another tenant's."
+    ),
+    history.NOT_ACCEPTED: marked("A sign-in to the console was refused: the answer of %(issuer)s was not acceptable."),
+    history.LINK_USED: marked("A sign-in to the console was refused: its link had been used, or had expired."),
+    history.NO_SIGN_OUT: marked("What was sent as a sign-out by %(issuer)s was refused: it was not acceptable."),
+}
+
+
 def _of_settings(change: Change) -> str:
     names = listed(change.changes or ()) or _("nothing that is shown")
     return _("The settings of %(name)s changed: %(names)s.", name=change.name or "", names=names)
@@ -255,5 +285,6 @@ _COMPOSED: Mapping[str, Callable[[Change], str]] = {
     history.RUN: _of_run,
     history.START: _of_start,
     history.REQUEST: _of_request,
+    history.SESSION: _of_session,
     history.SETTINGS: _of_settings,
 }

@@ -15,9 +15,11 @@ from datetime import datetime, timedelta
 
 import structlog
 
+from connector.domain.history import SYSTEM
 from connector.domain.tenancy import Tenant
 from connector.services.cursors import Cursors, Page, key_of
 from connector.services.digests import digest_of
+from connector.services.sign_in_record import SignInRecord
 from connector.store import console_sessions
 from connector.store.console_sessions import ConsoleLink, ConsoleSession
 from connector.store.engine import Database
@@ -53,18 +55,25 @@ class ConsoleSessions:
         self,
         database: Database,
         texts: OpaqueTexts,
+        record: SignInRecord,
         lifetime: timedelta,
         idle_time: timedelta,
         clock: Callable[[], datetime],
     ) -> None:
         self._database = database
+        self._record = record
         self._cursors = Cursors(texts, "console sessions")
         self._lifetime = lifetime
         self._idle_time = idle_time
         self._clock = clock
 
-    def begin(self, tenant: Tenant, person: Person, replaced: str | None = None) -> str:
-        """Begin a session, end the one that the browser had, and return the secret for the browser's cookie."""
+    def begin(
+        self, tenant: Tenant, person: Person, actor: str, replaced: str | None = None, *, is_by_link: bool = False
+    ) -> str:
+        """Begin a session, end the one that the browser had, and return the secret for the browser's cookie.
+
+        The `actor` is the person, as the history names people.
+        """
         secret, now = secrets.token_urlsafe(SECRET_BYTES), self._clock()
         session = ConsoleSession(
             session_id=str(uuid.uuid4()),
@@ -84,6 +93,7 @@ class ConsoleSessions:
             if replaced and (former := console_sessions.find(connection, digest_of(replaced))):
                 console_sessions.end(connection, former.tenant, former.session_id)
             console_sessions.add(connection, session, digest_of(secret))
+            self._record.begun(connection, session, actor, is_by_link=is_by_link)
         log.info("console.signed_in", tenant=tenant.name, user=person.user_id, issuer=person.issuer)
         return secret
 
@@ -109,20 +119,22 @@ class ConsoleSessions:
         page = self._cursors.page(tenant.name, rows, limit, lambda each: key_of(each.created_at, each.session_id))
         return Page([each for each in page.rows if self._is_open(each, now)], page.next_cursor)
 
-    def end(self, tenant: Tenant, session_id: str) -> bool:
+    def end(self, tenant: Tenant, session_id: str, actor: str) -> bool:
         """End a session; False if the tenant has none of that id."""
         with self._database.write() as connection:
-            has_ended = console_sessions.end(connection, tenant.name, session_id)
-        if has_ended:
+            ended = console_sessions.end(connection, tenant.name, session_id)
+            self._record.ended(connection, ended, actor)
+        if ended:
             log.info("console.session_ended", tenant=tenant.name, session=session_id)
-        return has_ended
+        return bool(ended)
 
-    def end_of_tenant(self, tenant: Tenant, user_id: str | None = None) -> int:
+    def end_of_tenant(self, tenant: Tenant, actor: str, user_id: str | None = None) -> int:
         """End the sessions of a tenant, or of one of its users; return how many there were."""
         with self._database.write() as connection:
-            number = console_sessions.end_of_tenant(connection, tenant.name, user_id)
-        log.info("console.sessions_ended", tenant=tenant.name, user=user_id, number=number)
-        return number
+            ended = console_sessions.end_of_tenant(connection, tenant.name, user_id)
+            self._record.ended(connection, ended, actor)
+        log.info("console.sessions_ended", tenant=tenant.name, user=user_id, number=len(ended))
+        return len(ended)
 
     def end_of_issuer(self, issuer: str, *, subject: str | None, issuer_session: str | None) -> int:
         """End what the issuer has signed out: a person's sessions, or one session; return how many there were.
@@ -132,16 +144,18 @@ class ConsoleSessions:
         if subject is None and issuer_session is None:
             raise ValueError("a person or a session must be named")
         with self._database.write() as connection:
-            number = console_sessions.end_of_issuer(connection, issuer, subject=subject, issuer_session=issuer_session)
-        log.info("console.signed_out_by_issuer", issuer=issuer, number=number)
-        return number
+            ended = console_sessions.end_of_issuer(connection, issuer, subject=subject, issuer_session=issuer_session)
+            self._record.ended(connection, ended, SYSTEM, issuer)
+        log.info("console.signed_out_by_issuer", issuer=issuer, number=len(ended))
+        return len(ended)
 
-    def make_link(self, tenant: Tenant, user_id: str, scopes: Iterable[str]) -> str:
+    def make_link(self, tenant: Tenant, user_id: str, scopes: Iterable[str], actor: str = SYSTEM) -> str:
         """Return the secret of a link that signs a person in, once and within `LINK_LIFETIME`."""
         secret = secrets.token_urlsafe(SECRET_BYTES)
         link = ConsoleLink(tenant.name, user_id, frozenset(scopes))
         with self._database.write() as connection:
             console_sessions.add_link(connection, link, digest_of(secret), self._clock() + LINK_LIFETIME)
+            self._record.link_made(connection, tenant.name, user_id, actor)
         return secret
 
     def use_link(self, tenant: Tenant, secret: str) -> ConsoleLink | None:

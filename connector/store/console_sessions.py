@@ -74,21 +74,23 @@ def search(
     return [_read(row) for row in connection.execute(statement)]
 
 
-def end(connection: Connection, tenant: str, session_id: str) -> bool:
-    """Delete one session of a tenant; False if there is none."""
-    return _delete(connection, console_sessions.c.tenant == tenant, console_sessions.c.id == session_id) > 0
+def end(connection: Connection, tenant: str, session_id: str) -> list[ConsoleSession]:
+    """Delete one session of a tenant, and return it; none if there is none."""
+    return _delete(connection, console_sessions.c.tenant == tenant, console_sessions.c.id == session_id)
 
 
-def end_of_tenant(connection: Connection, tenant: str, user_id: str | None = None) -> int:
-    """Delete the sessions of a tenant, or of one of its users; return how many there were."""
+def end_of_tenant(connection: Connection, tenant: str, user_id: str | None = None) -> list[ConsoleSession]:
+    """Delete the sessions of a tenant, or of one of its users, and return them."""
     conditions = [console_sessions.c.tenant == tenant]
     if user_id is not None:
         conditions.append(console_sessions.c.user_id == user_id)
     return _delete(connection, *conditions)
 
 
-def end_of_issuer(connection: Connection, issuer: str, *, subject: str | None, issuer_session: str | None) -> int:
-    """Delete the sessions of a person at an issuer, or of one session there; return how many there were."""
+def end_of_issuer(
+    connection: Connection, issuer: str, *, subject: str | None, issuer_session: str | None
+) -> list[ConsoleSession]:
+    """Delete the sessions of a person at an issuer, or of one session there, and return them."""
     conditions = [console_sessions.c.issuer == issuer]
     if subject is not None:
         conditions.append(console_sessions.c.subject == subject)
@@ -133,8 +135,9 @@ def _forget(connection: Connection, table: Table, key: Any, now: datetime, limit
     return connection.execute(delete(table).where(key.in_(expired))).rowcount
 
 
-def _delete(connection: Connection, *conditions: ColumnElement[bool]) -> int:
-    return connection.execute(delete(console_sessions).where(*conditions)).rowcount
+def _delete(connection: Connection, *conditions: ColumnElement[bool]) -> list[ConsoleSession]:
+    deleted = connection.execute(delete(console_sessions).where(*conditions).returning(*_COLUMNS))
+    return [_read(row) for row in deleted]
 
 
 def _read(row: Any) -> ConsoleSession:

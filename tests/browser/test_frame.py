@@ -195,7 +195,7 @@ def test_a_session_is_its_tenants_and_ends_when_it_is_ended(visit: Visit, place:
     )
     assert answer.status_code == 302, "another tenant's page does not know it"
     for session in sessions.search(Tenant(DEFAULT_TENANT), limit=50).rows:
-        sessions.end(Tenant(DEFAULT_TENANT), session.session_id)
+        sessions.end(Tenant(DEFAULT_TENANT), session.session_id, "admin")
     visitor.open("/console/sessions")
     assert "/console/sign-in" in visitor.page.url
 

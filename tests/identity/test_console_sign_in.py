@@ -15,6 +15,7 @@ from joserfc import jwt
 from joserfc.jwk import KeySet
 from structlog.testing import capture_logs
 
+from connector.domain.history import AuditFilter
 from connector.domain.tenancy import Tenant
 from connector.settings import Issuer, Settings
 from tests.harness import Clock, ConnectorServer
@@ -59,6 +60,11 @@ class Person:
 
     def sign_in(self, page: str = "/console/sessions") -> requests.Response:
         return self.get(self.consent(self.begin(page)))
+
+    def trail(self) -> list[str]:
+        """Return what the audit trail has of sessions, the latest first."""
+        page = self.connector.services.audit.page(Tenant("carbon.super"), AuditFilter(subject="session"), limit=9)
+        return [each.change.current for each in page.rows]
 
     def _follow(self, answer: requests.Response) -> requests.Response:
         while answer.is_redirect and not answer.headers["Location"].startswith(self.console):
@@ -128,6 +134,7 @@ def test_each_sign_in_has_a_session_of_its_own_and_ends_the_one_before(person: P
     person.get(person.consent(person.get("/console/sign-in/start")))
     second = person.browser.cookies["console-carbon.super"]
     assert first != second
+    assert person.trail() == ["signed_in", "signed_in"]
     assert len(person.sessions.search(Tenant("carbon.super"), limit=5).rows) == 1
     person.browser.cookies.set("console-carbon.super", first, domain="127.0.0.1", path="/")
     assert person.get("/console/sessions").is_redirect
@@ -140,6 +147,7 @@ def test_an_answer_of_another_issuer_is_refused(person: Person, changes: dict[st
     with capture_logs() as logs:
         assert person.get(back).status_code == 400
     assert reasons(logs) == ["the answer is not from the issuer that was asked (iss)"]
+    assert person.trail() == ["answer_refused"]
     assert person.get("/console/sessions").is_redirect
 
 

@@ -311,11 +311,11 @@ def use_console(world: World, admin: Caller) -> None:
     """Sign people in to the console, list them and sign them out, by each way."""
     sessions, tenant, path = world.connector.services.console_sessions, Tenant(world.tenant), CONSOLE_SESSIONS
     person = Person("bob", "Bob", "console", "https://idp.example.com", frozenset({"internal_idvp_view"}), "b", "s")
-    secret = sessions.begin(tenant, person)
+    secret = sessions.begin(tenant, person, "bob")
     world.clock.advance(90)
     assert sessions.find(tenant, secret) is not None
     assert sessions.use_link(tenant, sessions.make_link(tenant, "bob", ())) is not None
-    sessions.begin(tenant, person, replaced=secret)
+    sessions.begin(tenant, person, "bob", replaced=secret)
     for query in ({}, {"userId": "bob"}):
         turn_pages(admin, path, {"limit": "1", **query})
     [session, *_] = done(admin.get(path)).json()["sessions"]

@@ -2,27 +2,38 @@
 
 from __future__ import annotations
 
+import itertools
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from datetime import timedelta
 
 import pytest
+import requests
+from sqlalchemy import func, select
 
+from connector.bootstrap import create_services
+from connector.domain.history import LINK_USED, NOT_ACCEPTED, NOT_BEGUN, SIGN_IN_CAUSES
 from connector.domain.tenancy import DEFAULT_TENANT, Tenant
 from connector.services.console_sessions import LINK_LIFETIME, ConsoleSessions, Person
+from connector.services.sign_in_record import MOST_REFUSED
 from connector.services.upkeep import Sweep
 from connector.store.console_models import console_links, console_sessions
+from connector.store.models import history
 from tests.harness import ConnectorServer, World
 
 ACME, OTHER = Tenant(DEFAULT_TENANT), Tenant("other")
 ISSUER = "https://idp.example.com"
 BOB = Person("bob", "Bob", "console", ISSUER, frozenset({"internal_idvp_view"}), "bob-there", "session-there")
 ANN = Person("ann", "Ann", "console", ISSUER, frozenset())
+AUDIT = "/api/server/v1/audit"
+_numbers = itertools.count(1)
 SESSIONS = "/api/server/v1/console-sessions"
 
 
 @pytest.fixture
 def sessions(world: World) -> ConsoleSessions:
     world.clock.stop()
+    world.clock.advance(120 * next(_numbers))  # what was refused in the tests before is of another minute
     return world.connector.services.console_sessions
 
 
@@ -32,7 +43,7 @@ def rows_of(connector: ConnectorServer) -> int:
 
 
 def test_a_session_ends_after_its_lifetime_however_much_it_is_used(world: World, sessions: ConsoleSessions) -> None:
-    secret = sessions.begin(ACME, BOB)
+    secret = sessions.begin(ACME, BOB, "somebody")
     for _ in range(17):
         world.clock.advance(28 * 60)
         assert sessions.find(ACME, secret) is not None
@@ -42,7 +53,7 @@ def test_a_session_ends_after_its_lifetime_however_much_it_is_used(world: World,
 
 
 def test_a_session_ends_when_it_is_idle(world: World, sessions: ConsoleSessions) -> None:
-    secret = sessions.begin(ACME, BOB)
+    secret = sessions.begin(ACME, BOB, "somebody")
     world.clock.advance(29 * 60)
     assert sessions.find(ACME, secret) is not None
     world.clock.advance(30 * 60)
@@ -50,7 +61,7 @@ def test_a_session_ends_when_it_is_idle(world: World, sessions: ConsoleSessions)
 
 
 def test_that_it_is_in_use_is_written_once_a_minute(world: World, sessions: ConsoleSessions) -> None:
-    secret = sessions.begin(ACME, BOB)
+    secret = sessions.begin(ACME, BOB, "somebody")
     seen = []
     for _ in range(4):
         world.clock.advance(25)
@@ -60,7 +71,7 @@ def test_that_it_is_in_use_is_written_once_a_minute(world: World, sessions: Cons
 
 
 def test_the_database_does_not_hold_what_the_cookie_holds(world: World, sessions: ConsoleSessions) -> None:
-    secret, link = sessions.begin(ACME, BOB), sessions.make_link(ACME, "bob", ())
+    secret, link = sessions.begin(ACME, BOB, "somebody"), sessions.make_link(ACME, "bob", ())
     with world.connector.services.database.read() as connection:
         held = str([*connection.execute(console_sessions.select()), *connection.execute(console_links.select())])
     assert secret not in held
@@ -68,14 +79,14 @@ def test_the_database_does_not_hold_what_the_cookie_holds(world: World, sessions
 
 
 def test_a_new_sign_in_ends_the_session_that_the_browser_had(sessions: ConsoleSessions) -> None:
-    first = sessions.begin(ACME, BOB)
-    second = sessions.begin(ACME, ANN, replaced=first)
-    third = sessions.begin(ACME, ANN, replaced="no session")
+    first = sessions.begin(ACME, BOB, "somebody")
+    second = sessions.begin(ACME, ANN, "somebody", replaced=first)
+    third = sessions.begin(ACME, ANN, "somebody", replaced="no session")
     assert [sessions.find(ACME, each) is None for each in (first, second, third)] == [True, False, False]
 
 
 def test_another_tenant_neither_sees_nor_ends_a_session(world: World, sessions: ConsoleSessions) -> None:
-    secret = sessions.begin(ACME, BOB)
+    secret = sessions.begin(ACME, BOB, "somebody")
     [session] = sessions.search(ACME, limit=5).rows
     stranger = world.connector.as_admin("other")
     assert stranger.get(SESSIONS).json()["sessions"] == []
@@ -88,7 +99,7 @@ def test_another_tenant_neither_sees_nor_ends_a_session(world: World, sessions: 
 def test_an_administrator_ends_one_session_a_persons_and_all(world: World, sessions: ConsoleSessions) -> None:
     admin = world.connector.as_admin()
     for person in (BOB, BOB, ANN, ANN):
-        sessions.begin(ACME, person)
+        sessions.begin(ACME, person, "somebody")
 
     def shown(**query: str) -> list[str]:
         return sorted(each["userId"] for each in admin.get(SESSIONS, params=query).json()["sessions"])
@@ -105,7 +116,7 @@ def test_an_administrator_ends_one_session_a_persons_and_all(world: World, sessi
 
 
 def test_the_issuer_ends_a_persons_sessions_or_one_session(sessions: ConsoleSessions) -> None:
-    secrets = [sessions.begin(tenant, BOB) for tenant in (ACME, OTHER)]
+    secrets = [sessions.begin(tenant, BOB, "somebody") for tenant in (ACME, OTHER)]
     assert sessions.end_of_issuer("https://another.example", subject="bob-there", issuer_session=None) == 0
     assert sessions.end_of_issuer(ISSUER, subject="bob-there", issuer_session="another") == 0
     assert sessions.end_of_issuer(ISSUER, subject=None, issuer_session="session-there") == 2
@@ -128,7 +139,7 @@ def test_a_link_expires(world: World, sessions: ConsoleSessions) -> None:
 
 
 def test_what_has_expired_is_removed(world: World, sessions: ConsoleSessions) -> None:
-    sessions.begin(ACME, BOB)
+    sessions.begin(ACME, BOB, "somebody")
     sessions.make_link(ACME, "bob", ())
     world.clock.advance(timedelta(hours=7).total_seconds())
     world.connector.services.upkeep.sweep(Sweep())
@@ -136,3 +147,96 @@ def test_what_has_expired_is_removed(world: World, sessions: ConsoleSessions) ->
     world.clock.advance(timedelta(hours=2).total_seconds())
     world.connector.services.upkeep.sweep(Sweep())
     assert rows_of(world.connector) == 0
+
+
+def trail(world: World, tenant: str = DEFAULT_TENANT, **query: str) -> list[str]:
+    """Return what the audit trail says of sessions, the latest first."""
+    admin = world.connector.as_admin(tenant)
+    answer = admin.get(AUDIT, params={"subject": "session", **query})
+    assert answer.status_code == 200, answer.text
+    return [each["sentence"] for each in answer.json()["entries"]]
+
+
+def test_who_signs_in_and_out_is_in_the_audit_trail_of_the_tenant(world: World, sessions: ConsoleSessions) -> None:
+    bob = f"bob [console@{ISSUER}]"
+    sessions.make_link(ACME, "bob", (), "cli:root")
+    sessions.begin(ACME, BOB, bob, is_by_link=True)
+    sessions.begin(ACME, BOB, bob)
+    first, second = sessions.search(ACME, limit=5).rows
+    assert sessions.end(ACME, second.session_id, bob)
+    assert not sessions.end(ACME, second.session_id, bob)
+    assert sessions.end(ACME, first.session_id, "ann [console@x]")
+    sessions.begin(ACME, ANN, f"ann [console@{ISSUER}]")
+    assert sessions.end_of_issuer(ISSUER, subject="ann", issuer_session=None) == 1
+    said = trail(world)
+    assert said == [
+        f"{ISSUER} signed ann out of the console.",
+        f"ann signed in to the console at {ISSUER}.",
+        "ann signed bob out of the console.",
+        "bob signed out of the console.",
+        f"bob signed in to the console at {ISSUER}.",
+        "bob signed in to the console with a link that works once.",
+        "cli:root made a link that signs bob in once.",
+    ]
+    assert trail(world, actor="bob", action="signed_in") == said[4:6]
+    assert trail(world, "other") == []
+
+
+def test_what_is_refused_is_bounded_whatever_is_tried(world: World, sessions: ConsoleSessions) -> None:
+    record = world.connector.services.sign_in_record
+    for number in range(200):
+        record.refuse(ACME, NOT_BEGUN)
+        record.refuse(Tenant(f"tenant-{number}"), NOT_ACCEPTED, ISSUER)
+    assert trail(world) == ["A sign-in to the console was refused: its browser had not begun it, or too long ago."]
+    with world.connector.services.database.read() as connection:
+        written = connection.execute(select(func.count()).where(history.c.subject == "session")).scalar_one()
+    assert written == MOST_REFUSED
+    world.clock.advance(60)
+    for cause in SIGN_IN_CAUSES:
+        record.refuse(ACME, cause, ISSUER)
+    assert len(trail(world, outcome="refused")) == 1 + len(SIGN_IN_CAUSES)
+    assert trail(world, "other") == []
+
+
+def test_what_was_refused_is_forgotten_after_a_while_and_who_signed_in_is_not(
+    world: World, sessions: ConsoleSessions
+) -> None:
+    sessions.begin(ACME, BOB, "bob")
+    world.connector.services.sign_in_record.refuse(ACME, LINK_USED)
+    assert len(trail(world)) == 2
+    world.clock.advance(timedelta(days=31).total_seconds())
+    world.connector.services.upkeep.sweep(Sweep())
+    assert trail(world) == [f"bob signed in to the console at {ISSUER}."]
+
+
+def test_of_several_processes_one_records_a_refusal(world: World, sessions: ConsoleSessions) -> None:
+    with closing(create_services(world.connector.settings, world.clock)) as other:
+        for services in (world.connector.services, other):
+            services.sign_in_record.refuse(ACME, NOT_BEGUN)
+    assert len(trail(world)) == 1
+
+
+@pytest.mark.one_database
+def test_a_refusal_that_cannot_be_written_hinders_nobody(world: World, sessions: ConsoleSessions) -> None:
+    broken = world.connector.services.sign_in_record
+    with world.connector.services.database.write() as connection:
+        connection.exec_driver_sql("ALTER TABLE history RENAME TO hidden")
+    try:
+        broken.refuse(ACME, LINK_USED)
+    finally:
+        with world.connector.services.database.write() as connection:
+            connection.exec_driver_sql("ALTER TABLE hidden RENAME TO history")
+    assert trail(world) == []
+
+
+def test_a_link_that_is_used_twice_leaves_its_trace(world: World, sessions: ConsoleSessions) -> None:
+    secret = sessions.make_link(ACME, "bob", ())
+    url = f"{world.connector.url}/console/link/{secret}"
+    statuses = [requests.get(url, timeout=60, allow_redirects=False).status_code for _ in range(3)]
+    assert statuses == [302, 400, 400]
+    [refused, used, _made] = world.connector.as_admin().get(AUDIT, params={"subject": "session"}).json()["entries"]
+    assert refused["sentence"] == "A sign-in to the console was refused: its link had been used, or had expired."
+    assert used["sentence"] == "bob signed in to the console with a link that works once."
+    for entry in (refused, used):
+        assert (entry["channel"], entry["address"]) == ("console", "127.0.0.1")
+        assert entry["traceId"]

@@ -1,0 +1,105 @@
+"""The audit trail of the console's sessions: sign-ins, sign-outs, one-time links, and what was refused.
+
+Anyone may try to sign in, so refusals are bounded: of one kind at one issuer a tenant has one entry in a minute, and a
+process writes at most `MOST_REFUSED` a minute for all tenants. What is beyond leaves its line in the log only. None
+holds what a browser or an issuer has sent. The sweep removes refusals after a while.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from threading import Lock
+
+import structlog
+from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
+
+from connector.domain.history import (
+    LINK_MADE,
+    REFUSED,
+    SESSION,
+    SIGNED_IN,
+    SIGNED_OUT,
+    SYSTEM,
+    Change,
+    by_administrator,
+)
+from connector.domain.tenancy import Tenant
+from connector.errors import DatabaseUnavailable
+from connector.services.journal import Journal
+from connector.services.refusal_limit import RefusalLimit
+from connector.store.console_sessions import ConsoleSession
+from connector.store.engine import Database
+
+log = structlog.get_logger(__name__)
+
+MOST_REFUSED = 60  # entries of a process in a minute
+
+
+class SignInRecord:
+    """Records sign-ins and sign-outs in their transactions, and refusals in one of their own."""
+
+    def __init__(
+        self, database: Database, journal: Journal, limit: RefusalLimit, clock: Callable[[], datetime]
+    ) -> None:
+        self._database = database
+        self._journal = journal
+        self._limit = limit
+        self._clock = clock
+        self._lock = Lock()
+        self._minute: datetime | None = None
+        self._refused: set[tuple[str, str, str]] = set()  # in this minute
+
+    def begun(self, connection: Connection, session: ConsoleSession, actor: str, *, is_by_link: bool) -> None:
+        """Record a sign-in."""
+        detail = {"issuer": session.issuer, "link": is_by_link}
+        self._journal.record(connection, [self._entry(session.tenant, actor, session.user_id, SIGNED_IN, detail)])
+
+    def ended(self, connection: Connection, sessions: Iterable[ConsoleSession], actor: str, issuer: str = "") -> None:
+        """Record the end of sessions: by their own person, by another one, or by their issuer."""
+        detail = {"issuer": issuer} if issuer else {}
+        self._journal.record(
+            connection, [self._entry(each.tenant, actor, each.user_id, SIGNED_OUT, detail) for each in sessions]
+        )
+
+    def link_made(self, connection: Connection, tenant: str, user_id: str, actor: str) -> None:
+        """Record that a one-time link was made."""
+        self._journal.record(connection, [self._entry(tenant, actor, user_id, LINK_MADE, {})])
+
+    def refuse(self, tenant: Tenant, cause: str, issuer: str = "") -> None:
+        """Record a refusal by its cause, one of `history.SIGN_IN_CAUSES`; a failure of that does not matter."""
+        change = Change(
+            at=self._clock(),
+            tenant=tenant.name,
+            subject=SESSION,
+            name=issuer,
+            current=cause,
+            cause=REFUSED,
+            actor=SYSTEM,
+        )
+        try:
+            with self._limit.turn(change) as is_mine:
+                if is_mine and self._is_new((tenant.name, cause, issuer)):
+                    self._write(change)
+        except (DatabaseUnavailable, SQLAlchemyError) as failure:
+            log.warning("console.refusal_not_recorded", cause=cause, reason=type(failure).__name__)
+
+    def _write(self, change: Change) -> None:
+        with self._database.write() as connection:
+            if self._limit.has_room(connection, change):
+                self._journal.record(connection, [change])
+
+    def _is_new(self, kind: tuple[str, str, str]) -> bool:
+        """Whether this process has not tried to write one of this kind in this minute, and not too many others."""
+        minute = self._clock().replace(second=0, microsecond=0)
+        with self._lock:
+            if minute != self._minute:
+                self._minute, self._refused = minute, set()
+            is_new = kind not in self._refused and len(self._refused) < MOST_REFUSED
+            if is_new:
+                self._refused.add(kind)
+            return is_new
+
+    def _entry(self, tenant: str, actor: str, user_id: str, action: str, detail: Mapping[str, object]) -> Change:
+        return by_administrator(self._clock(), actor, tenant, SESSION, user_id, action, detail)
