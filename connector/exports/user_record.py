@@ -107,7 +107,7 @@ class UserRecord:
     def _begin(self, tenant: Tenant, user_id: str) -> Step:
         sources = self._sources
         status = UserStatusSchema().dump(status_body(sources.statuses.get(tenant, user_id)))
-        is_readable = sources.values.is_readable(tenant)
+        is_readable = sources.values.is_readable(tenant, user_id)
         values = (sources.values.read(tenant, user_id) or {}) if is_readable else {}
         claims = [claim_body(each, **sources.kept.read_of(each)) for each in sources.claims.all(tenant, user_id)]
         facts = {"userId": user_id, "tenant": tenant.name, "madeAt": timestamp(self._clock())}

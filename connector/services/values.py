@@ -18,6 +18,7 @@ from sqlalchemy import Connection
 
 from connector.directory.directories import Directories
 from connector.domain.history import Change
+from connector.domain.openid.flow import is_guest
 from connector.domain.tenancy import Tenant
 from connector.domain.text import is_blank
 from connector.services.journal import Journal
@@ -47,13 +48,13 @@ class UserValues:
         self._journal = journal
         self._clock = clock
 
-    def is_readable(self, tenant: Tenant) -> bool:
-        """Whether values can be read without the user."""
-        return self._directories.is_readable(tenant)
+    def is_readable(self, tenant: Tenant, user_id: str) -> bool:
+        """Whether a user's values can be read without the user; a guest's are in no directory."""
+        return not is_guest(user_id) and self._directories.is_readable(tenant)
 
     def has_user(self, tenant: Tenant, user_id: str) -> bool:
         """Whether there is such a user; where only users themselves can be asked about, every one counts."""
-        return self._directories.has_user(tenant, user_id)
+        return not is_guest(user_id) and self._directories.has_user(tenant, user_id)
 
     def read(
         self,
@@ -69,8 +70,11 @@ class UserValues:
 
         `access_token` is the user's own, in the user's own request. A remote directory has `at_most` so many seconds.
         `reader` is the verification that reads them to send them: it is not marked. `ask` asks the database for more,
-        in the same round trip where the values are there. Raises `DirectoryError`.
+        in the same round trip where the values are there. Raises `DirectoryError`. No directory is asked about guests
+        of the OpenID provider.
         """
+        if is_guest(user_id):
+            return None
         began = self._clock()
         values = self._directories.values(tenant, user_id, access_token, at_most=at_most, ask=ask)
         if values is not None and (remote := self._directories.remote(tenant)) is not None:

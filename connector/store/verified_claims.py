@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from sqlalchemy import Connection, bindparam, select
 
+from connector.domain.openid.flow import GUEST_PREFIX
 from connector.domain.written_status import ClaimRecord
 from connector.store import batch
 from connector.store.models import claims, providers, verification_claims, verifications
@@ -83,10 +84,11 @@ def find_records(connection: Connection, tenant: str, user_id: str) -> list[Clai
 
 
 def find_users(connection: Connection, tenant: str, after: str, limit: int) -> list[str]:
-    """Return ids of users who have a verified claim, in their order, behind `after`."""
+    """Return ids of users who have a verified claim, in their order, behind `after`; guests are in no directory."""
+    is_guest = claims.c.user_id.startswith(GUEST_PREFIX, autoescape=True)
     statement = (
         select(claims.c.user_id)
-        .where(claims.c.tenant == tenant, claims.c.is_verified, claims.c.user_id > after)
+        .where(claims.c.tenant == tenant, claims.c.is_verified, claims.c.user_id > after, ~is_guest)
         .group_by(claims.c.user_id)
         .order_by(claims.c.user_id)
         .limit(limit)

@@ -22,6 +22,7 @@ import structlog
 
 from connector.directory import RemoteDirectory
 from connector.directory.directories import Directories
+from connector.domain.openid.flow import is_guest
 from connector.domain.tenancy import Tenant, Tenants
 from connector.domain.written_status import WrittenStatus, status_of
 from connector.errors import ConnectorError, DirectoryError
@@ -59,7 +60,7 @@ class WriteBack:
         """Write a user's status; raises where it has to be tried again, `Undeliverable` if that cannot help."""
         tenant = self._tenants.named(order.tenant)
         remote = self._directories.remote(tenant)
-        if remote is None or not tenant.directory.writes_status:
+        if remote is None or not tenant.directory.writes_status or is_guest(order.user_id):
             return
         with self._turn(order) as turn:
             status = self._status(tenant, order.user_id)

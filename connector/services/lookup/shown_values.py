@@ -22,9 +22,9 @@ class ShownValues:
 
         Raise `RequestError` if there is no such user, or only users themselves can have their values read.
         """
-        if not self._user_values.is_readable(tenant):
+        if not self._user_values.is_readable(tenant, user_id):
             raise RequestError(
-                Code.NEEDS_THE_USER, "The values of this tenant's users can only be read in the user's own request."
+                Code.NEEDS_THE_USER, "The values of this user can only be read in the user's own request."
             )
         self._readings.record_values(tenant, user_id, actor)
         values = self._user_values.read(tenant, user_id)

@@ -110,7 +110,7 @@ class DirectoryChecks:
         began = self._clock()
         if self._values.read(tenant, user_id) is not None:
             return
-        if tenant.directory.is_local or not self._people.is_known(tenant, user_id):
+        if tenant.directory.is_local or is_guest(user_id) or not self._people.is_known(tenant, user_id):
             raise RequestError(Code.USER_NOT_FOUND, f"There is no user {user_id}.")
         self._settle_gone(tenant, user_id, began)
 
@@ -152,7 +152,7 @@ class DirectoryChecks:
         for user_id in ids:
             if seen and time.monotonic() > end:
                 break
-            if not is_guest(user_id) and self._is_gone(tenant, user_id):
+            if self._is_gone(tenant, user_id):
                 gone.append(user_id)
             seen.append(user_id)
         return seen, gone

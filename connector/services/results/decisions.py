@@ -93,7 +93,7 @@ class Decisions:
     def _read(self, verification: Verification) -> Mapping[str, str] | None:
         """Return the user's values; None if only the user's own request can read them."""
         tenant = self._tenants.named(verification.tenant)
-        if not self._user_values.is_readable(tenant):
+        if not self._user_values.is_readable(tenant, verification.user_id):
             return None
         return self._user_values.read(tenant, verification.user_id) or {}
 
