@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from flask import Flask
+from flask import Flask, Response
 
 from connector import __version__
 from connector.access.development import trusted_issuers
@@ -49,14 +49,25 @@ from connector.api import (
 from connector.api.tasks import blueprint as tasks_blueprint
 from connector.bootstrap import create_services
 from connector.connections import connections
+from connector.domain.text import encodable
 from connector.ground import Clock, utc_now
 from connector.services.journal import Subscriber
 from connector.services.outbox import Handler
 from connector.settings import Settings
 
 
+class Answer(Response):
+    """Flask's response, whose text may hold lone surrogates: stored JSON, such as an event's body, can have some."""
+
+    def set_data(self, value: bytes | str) -> None:
+        """Encode a text as UTF-8."""
+        super().set_data(encodable(value) if isinstance(value, str) else value)
+
+
 class Application(Flask):
     """Flask, without asking for each function of each request whether it is asynchronous: none is."""
+
+    response_class = Answer
 
     def ensure_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
         """Return the function as it is."""

@@ -16,6 +16,7 @@ from collections.abc import Generator, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from connector.api.verification_shapes import VerificationSchema
+from connector.domain.text import encodable
 
 if TYPE_CHECKING:
     from connector.services.lookup.verifications import ListedVerification
@@ -66,6 +67,7 @@ def csv_text(verifications: Iterable[ListedVerification], *, has_heading: bool =
 
 def harmless(text: str) -> str:
     """Return the text of a cell with an apostrophe before every part that a spreadsheet could execute."""
+    text = encodable(text)
     marked = _FORMULA.sub(r"\1'", text)
     return f"'{text}" if marked == text and text[:1] in tuple(_BREAKS) else marked
 

@@ -20,7 +20,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from connector import settings
 from connector.domain.ids import UUID, normal_id
 from connector.domain.tenancy import DEFAULT_TENANT, Tenant
-from connector.domain.text import is_label
+from connector.domain.text import is_label, json_text
 from connector.errors import Code, ConnectorError, InvalidField, InvalidQuery
 from connector.settings import Settings
 from connector.settings.tenancy import read_tenants
@@ -96,7 +96,7 @@ class _JsonError(click.ClickException):
     def show(self, file: IO[Any] | None = None) -> None:
         """Print one object on standard error."""
         view = {"code": self._code, "message": self._meaning, "description": self.message}
-        click.echo(json.dumps(view, indent=2, ensure_ascii=False), file=file, err=file is None)
+        click.echo(json_text(view, indent=2), file=file, err=file is None)
 
 
 class _Id(click.ParamType[str]):
@@ -212,7 +212,7 @@ def logs_aside() -> Iterator[None]:
 def print_json(value: Any) -> None:
     """Print one JSON document; in ASCII where the terminal's encoding lacks characters."""
     is_utf8 = sys.stdout.encoding.lower().replace("-", "") == "utf8"
-    click.echo(json.dumps(value, indent=2, ensure_ascii=not is_utf8))
+    click.echo(json_text(value, indent=2) if is_utf8 else json.dumps(value, indent=2))
 
 
 def print_table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str], *, empty: str) -> None:

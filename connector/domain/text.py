@@ -9,14 +9,17 @@ Two normal forms of one text are the same value everywhere (`normal`).
 
 from __future__ import annotations
 
+import json
 import re
 import unicodedata
+from typing import Any
 
 # Unicode's property White_Space; `str.split` also splits at the separators U+001C to U+001F, which are controls.
 _SPACE = "\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 _SPACES = re.compile(f"[{_SPACE}]+")
 # Control characters that are no white space, and halves of surrogate pairs, which no UTF-8 can hold.
 _UNUSABLE = re.compile("[\0-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff]")
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _CONTROL = re.compile("[\0-\x1f\x7f-\x9f\ud800-\udfff]")
 # Characters that show nothing by themselves: joiners, direction marks, soft hyphens, fillers, variation selectors,
 # tags (Unicode's property Default_Ignorable_Code_Point).
@@ -43,6 +46,16 @@ def is_line(text: str) -> bool:
 def is_label(text: str) -> bool:
     """Whether a text can name something in a list or a log: one line that shows its characters in their order."""
     return is_line(text) and _MISLEADING.search(text) is None
+
+
+def json_text(value: Any, indent: int | None = None) -> str:
+    """Return a value as readable JSON; lone surrogates, which JSON may hold and UTF-8 may not, stay escaped."""
+    return encodable(json.dumps(value, indent=indent, ensure_ascii=False))
+
+
+def encodable(text: str) -> str:
+    """Return a text with each lone surrogate written as JSON's escape, so that it can be sent as UTF-8."""
+    return _SURROGATE.sub(lambda half: f"\\u{ord(half[0]):04x}", text)
 
 
 def is_blank(text: str) -> bool:

@@ -5,7 +5,6 @@ the user ──► each verification with its deliveries ──► the audit tra
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -23,6 +22,7 @@ from connector.domain.deliveries import DeliveryFilter
 from connector.domain.history import AuditFilter
 from connector.domain.jobs import HTML, JSON, Job, JobFailed, Step
 from connector.domain.tenancy import Tenant, Tenants
+from connector.domain.text import json_text
 from connector.domain.verification import Verification, VerificationFilter
 from connector.errors import Code, RequestError
 from connector.exports import readable
@@ -220,11 +220,11 @@ def _user(job: Job) -> str:
 
 def _members(values: Mapping[str, Any]) -> str:
     """Return a JSON object that is not closed."""
-    return json.dumps(values, ensure_ascii=False)[:-1]
+    return json_text(values)[:-1]
 
 
 def _joined(views: Sequence[Any], *, is_first: bool) -> str:
-    text = ",".join(json.dumps(each, ensure_ascii=False) for each in views)
+    text = ",".join(json_text(each) for each in views)
     return text if is_first or not text else f",{text}"
 
 

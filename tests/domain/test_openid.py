@@ -68,6 +68,7 @@ def asked(verification: Any = None, **claims: Any) -> str:
         ({"keys": (MODULUS | {"alg": "HS256"},)}, "keys"),
         ({"keys": (MODULUS | {"alg": "ES256"},)}, "keys"),
         ({"keys": (POINT | {"kid": 7},)}, "keys"),
+        ({"keys": (POINT | {"kid": "a\ud800"},)}, "keys"),
         ({"keys": (POINT, MODULUS)}, "keys"),
         ({"keys": (POINT | {"kid": "a"}, MODULUS)}, "keys"),
         ({"keys": (POINT | {"kid": "a"}, MODULUS | {"kid": "a"})}, "keys"),

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
 from collections.abc import Mapping, Sequence
 from typing import Any
+
+from connector.domain.text import is_label
 
 ALGORITHMS = ("RS256", "PS256", "ES256")  # what an assertion may be signed with
 MAX_KEYS = 10
@@ -28,6 +31,8 @@ def objection(keys: Sequence[Mapping[str, Any]]) -> str | None:
 
 
 def _key_objection(key: Mapping[str, Any]) -> str | None:
+    if not is_label(json.dumps(key, ensure_ascii=False)):
+        return "must hold printable text only"
     if not (_is_rsa(key) or _is_p256(key)):
         return "must be RSA keys of 2048 to 8192 bits, or EC keys of the curve P-256"
     if key.get("use", "sig") != "sig" or key.get("alg", ALGORITHMS[0]) not in ALGORITHMS:
