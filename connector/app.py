@@ -37,6 +37,7 @@ from connector.api import (
     pictures,
     providers,
     refused_requests,
+    self_check,
     setup,
     statistics,
     tenancy,
@@ -136,6 +137,7 @@ def _register_routes(app: Flask) -> None:
         api.register_blueprint(blueprint)
     app.register_blueprint(docs.blueprint)
     app.register_blueprint(operations.blueprint)
+    app.register_blueprint(self_check.blueprint)
     app.register_blueprint(assurance.keys_blueprint)
 
 

@@ -38,6 +38,7 @@ from connector.services.providers.secrets import Secrets
 from connector.services.refusal_limit import RefusalLimit
 from connector.services.refused_posts import RefusedPostCounts
 from connector.services.refused_requests import RefusedRequests
+from connector.services.self_check import SelfCheck
 from connector.services.sign_in_record import SignInRecord
 from connector.services.signing import SigningKeys
 from connector.services.status_announcement import StatusAnnouncement
@@ -120,6 +121,11 @@ class Ground:
     def health(self) -> Health:
         """Check that the database is usable."""
         return Health(self.database)
+
+    @part
+    def self_check(self) -> SelfCheck:
+        """Recognise this installation behind its proxy."""
+        return SelfCheck(self._fingerprints)
 
     @part
     def refused_requests(self) -> RefusedRequests:

@@ -35,7 +35,8 @@ def read_again(current: Settings, read: Callable[[], Settings], accept: Callable
         changed = {
             each.name for each in fields(settings) if getattr(settings, each.name) != getattr(current, each.name)
         }
-        kept = noted(replace(settings, **{name: getattr(current, name) for name in FIXED}), sources=settings.sources)
+        kept = replace(settings, **{name: getattr(current, name) for name in FIXED})
+        kept = noted(kept, sources=settings.sources, secret_files=settings.secret_files)
         accepted = accept(kept)
     except ConnectorError as error:
         log.warning("settings.refused", reason=error.description)

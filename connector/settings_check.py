@@ -1,40 +1,98 @@
-"""Whether the parts that the settings name answer: the database, each issuer, each tenant's directory.
+"""The checks of a whole installation: what the settings name, and what stands around the connector.
 
-Each part says so by its `checks()`; the parts know nothing of each other.
+Each part says so by its own checks; the parts know nothing of each other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 
-from connector.bootstrap import create_services
+from connector.bootstrap import Services, create_services
 from connector.connections import PartCheck, checks_of, directory_part, issuer_parts
 from connector.domain.readiness import Check
 from connector.domain.tenancy import Tenant
 from connector.errors import ConnectorError, DatabaseUnavailable
+from connector.ground import Clock, utc_now
+from connector.heartbeat import SERVE
+from connector.http.client import HttpClient
+from connector.installation import warning
+from connector.installation.clock import check_database_clock, check_server_clock
+from connector.installation.database import WRITES, check_database, key_files
+from connector.installation.files import check_files
+from connector.installation.onfido import check_providers
+from connector.installation.processes import check_processes, running_roles
+from connector.installation.public_url import check_public_url
 from connector.settings import Settings
 
+CONNECTOR = "connector"  # the part that is this machine's own
+PUBLIC_URL = "public URL"
 
-def check_settings(settings: Settings, tenant: Tenant, user_id: str | None) -> Iterator[PartCheck]:
+
+def check_settings(
+    settings: Settings, tenant: Tenant, user_id: str | None, clock: Clock = utc_now
+) -> Iterator[PartCheck]:
     """Check every part, and look a user of a tenant up, where one is named."""
+    yield from (PartCheck("", CONNECTOR, warning("settings", each)) for each in settings.warnings())
+    for path, check in check_files(settings, key_files(settings.database)):
+        yield PartCheck("", path, check)
     for part in issuer_parts(settings):
         yield from checks_of(part)
-    yield from _database_and_directories(settings, tenant, user_id)
+    yield from _issuers_clocks(settings, clock)
+    checks = list(check_database(settings.database))
+    yield from _of_connector(checks)
+    if all(each.passed is not False for each in checks):
+        yield from _started(settings, tenant, user_id, clock, has_database=checks[-1].name == WRITES)
 
 
-def _database_and_directories(settings: Settings, tenant: Tenant, user_id: str | None) -> Iterator[PartCheck]:
+def _started(
+    settings: Settings, tenant: Tenant, user_id: str | None, clock: Clock, *, has_database: bool
+) -> Iterator[PartCheck]:
     try:
         services = create_services(settings)
     except DatabaseUnavailable as error:
-        yield PartCheck("", "connector", Check("database", False, error.reason))
+        yield PartCheck("", CONNECTOR, Check("database", False, error.reason))
         return
     except ConnectorError as error:
-        yield PartCheck("", "connector", Check("start", False, error.description))
+        yield PartCheck("", CONNECTOR, Check("start", False, error.description))
         return
     with closing(services):
-        yield PartCheck("", "connector", Check("database", True, "It answers, and has this version's schema."))
-        for each in dict.fromkeys((*services.tenants.configured, tenant)):
-            looked_up = user_id if each == tenant else None
-            if looked_up or not each.directory.is_local:
-                yield from checks_of(directory_part(settings, services.directories, each, looked_up))
+        if has_database:
+            yield PartCheck("", CONNECTOR, check_database_clock(services.database, clock))
+        tenants = list(dict.fromkeys((*services.tenants.configured, tenant)))
+        yield PartCheck("", CONNECTOR, check_processes(services))
+        yield from _directories(services, tenants, tenant, user_id)
+        yield from _outside(services, tenants)
+
+
+def _directories(
+    services: Services, tenants: Iterable[Tenant], tenant: Tenant, user_id: str | None
+) -> Iterator[PartCheck]:
+    for each in tenants:
+        looked_up = user_id if each == tenant else None
+        if looked_up or not each.directory.is_local:
+            yield from checks_of(directory_part(services.settings, services.directories, each, looked_up))
+
+
+def _outside(services: Services, tenants: Iterable[Tenant]) -> Iterator[PartCheck]:
+    """Check what is asked through `public_url`, and what Onfido says."""
+    settings = services.settings
+    client = HttpClient(proxy=settings.outgoing_proxy)
+    is_served = running_roles(services)[SERVE] > 0
+    for check in check_public_url(settings.public_url, services.self_check, client, is_served=is_served):
+        yield PartCheck("", PUBLIC_URL, check)
+    for each in tenants:
+        for name, check in check_providers(services, each):
+            yield PartCheck(each.name, f"provider {name}", check)
+
+
+def _issuers_clocks(settings: Settings, clock: Clock) -> Iterator[PartCheck]:
+    clients = {
+        each.issuer: HttpClient(ca_file=each.ca_file, proxy=settings.outgoing_proxy) for each in settings.all_issuers
+    }
+    for url, client in clients.items():
+        yield PartCheck("", url, check_server_clock(url, client, clock))
+
+
+def _of_connector(checks: Iterable[Check]) -> Iterator[PartCheck]:
+    return (PartCheck("", CONNECTOR, each) for each in checks)

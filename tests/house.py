@@ -95,7 +95,10 @@ HOUSE: Mapping[str, Room] = {
     "job_kinds": room("bootstrap domain exports ground services services.jobs"),
     "connections": room(f"{_FLOOR} access directory settings"),
     "heartbeat": room("errors services settings", "structlog"),
-    "settings_check": room(f"{_FLOOR} bootstrap connections services settings"),
+    "installation": room(
+        f"{_FLOOR} access bootstrap heartbeat http services services.providers settings store", "sqlalchemy"
+    ),
+    "settings_check": room(f"{_FLOOR} bootstrap connections ground heartbeat http installation services settings"),
     "reloading": room("errors settings", "structlog"),
     "worker": room(
         "bootstrap errors heartbeat listening metrics probes relay reloading services services.upkeep settings store "

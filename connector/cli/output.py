@@ -239,11 +239,12 @@ def labelled(view: Mapping[str, Any], labels: Mapping[str, str]) -> dict[str, An
     return {label: ", ".join(value) or None if isinstance(value, list) else value for label, value in values}
 
 
-def print_marked(rows: Sequence[tuple[bool | None, str, str]]) -> None:
-    """Print a line for each check: whether it passed, its name, and its details."""
+def print_marked(rows: Sequence[tuple[bool | str | None, str, str]]) -> None:
+    """Print a line for each check: whether it passed, or another word for that, its name, and its details."""
     width = max(len(name) for _, name, _ in rows)
     for passed, name, detail in rows:
-        click.echo(f"{_MARKS[passed]:6}  {name.ljust(width)}  {plain(detail)}")
+        mark = passed if isinstance(passed, str) else _MARKS[passed]
+        click.echo(f"{mark:7} {name.ljust(width)}  {plain(detail)}")
 
 
 def plain(text: str) -> str:

@@ -1,4 +1,4 @@
-"""`connector check-settings`: whether what the settings name can be reached."""
+"""`connector check-settings`: whether the installation works, and what to do where it does not."""
 
 from __future__ import annotations
 
@@ -14,7 +14,12 @@ from connector.domain.tenancy import Tenant
 @json_option
 @click.pass_context
 def check_settings(context: click.Context, user_id: str | None, tenant: Tenant, as_json: bool) -> None:
-    """Read the settings, ask every issuer and directory that they name, and report what works."""
+    """Check the whole installation, and report what works and what to do where it does not.
+
+    Checked are files with secrets, the database and its schema, the clock, each issuer and directory (with --user one
+    user's look-up), the processes, whether the public URL leads here through a proxy that buffers, and each provider
+    at Onfido.
+    """
     from connector.settings_check import check_settings as check  # noqa: PLC0415
 
     with logs_aside():
@@ -27,14 +32,19 @@ def check_settings(context: click.Context, user_id: str | None, tenant: Tenant, 
                 "part": each.part,
                 "check": each.check.name,
                 "passed": each.check.passed,
+                "warning": each.check.is_warning,
                 "detail": each.check.detail,
             }
             for each in results
         ]
         print_json({"passed": not failed, "checks": views})
     else:
-        rows = [
-            (each.check.passed, " ".join(filter(None, (each.tenant, each.part, each.check.name))), each.check.detail)
+        rows: list[tuple[bool | str | None, str, str]] = [
+            (
+                "warning" if each.check.is_warning else each.check.passed,
+                " ".join(filter(None, (each.tenant, each.part, each.check.name))),
+                each.check.detail,
+            )
             for each in results
         ]
         print_marked([(True, "settings", "They can be read."), *rows])

@@ -37,13 +37,15 @@ _COMPARED = {
 class Check:
     """One check; `passed` is None if it was not made. `detail` says what to do where it failed.
 
-    `is_unanswered`: it failed because Onfido did not answer, so nothing is known of what it is about.
+    `is_unanswered`: it failed because Onfido did not answer, so nothing is known of what it is about. `is_warning`: it
+    passed, but `detail` says what should be changed.
     """
 
     name: str
     passed: bool | None
     detail: str
     is_unanswered: bool = False
+    is_warning: bool = False
 
 
 @dataclass(frozen=True)

@@ -120,11 +120,11 @@ class HttpClient:
         *,
         seconds: float,
         headers: Mapping[str, str] = MappingProxyType({}),
-        body: bytes | None = None,
+        body: bytes | Iterator[bytes] | None = None,
     ) -> Answer:
         """Send a request and return the head of the answer; all of the exchange ends within `seconds`.
 
-        Raises `ExchangeError`. The caller closes the answer.
+        A body in pieces needs the header Content-Length. Raises `ExchangeError`. The caller closes the answer.
         """
         parts = _split(url)
         host = parts.netloc

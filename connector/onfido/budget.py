@@ -11,9 +11,11 @@ process keeps to the limit by itself, until it answers again.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
+from urllib.parse import urlsplit
 
 from connector.onfido.pacing import Pace, Queue, RateLimit, limit_reached
 
@@ -40,6 +42,11 @@ class Budget(Protocol):
     def hold(self, account: str, pace: Pace, seconds: float) -> None:
         """Hold all calls for some seconds."""
         ...
+
+
+def account_of(url: str, account: str) -> str:
+    """Return the name of an account: its host, and a digest of its credentials' name."""
+    return f"{urlsplit(url).netloc.lower()} {hashlib.sha256(account.encode()).hexdigest()}"
 
 
 class SharedLimit:

@@ -27,6 +27,7 @@ from connector.domain.credentials import Credentials
 from connector.domain.workflow_run import DECIDED_STATUSES, ListedRun, RunSnapshot
 from connector.errors import Code, OnfidoError
 from connector.onfido.api import understand
+from connector.onfido.budget import account_of
 from connector.onfido.customers import Customers
 from connector.onfido.evidence import Files, FileStream
 from connector.onfido.monitors import Monitors
@@ -64,6 +65,11 @@ class OnfidoTransport(Transport):
     ) -> OnfidoClient:
         """Make the client for a region and an account; `deadline` is a time of `time.monotonic()`."""
         return OnfidoClient(self, base_url, credentials, deadline=deadline, is_background=is_background)
+
+    def held(self, base_url: str, account: str) -> float:
+        """Return for how many seconds Onfido wants no calls of an account; 0 where it takes them."""
+        held = self._budget.held(account_of(base_url, account)) if self._budget else None
+        return max(0.0, held or 0.0)
 
 
 class OnfidoClient(Tasks, Files, Subscriptions, Monitors, Customers):

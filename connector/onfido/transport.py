@@ -11,7 +11,6 @@ checked once more after connecting, immediately before a call is sent, so that a
 
 from __future__ import annotations
 
-import hashlib
 import math
 import random
 import time
@@ -30,7 +29,7 @@ from urllib3 import exceptions as urllib3_errors
 from connector import metrics
 from connector.errors import NO_ANSWER, Code, OnfidoError
 from connector.onfido.authorization import AccessTokens, Authorization
-from connector.onfido.budget import Budget, SharedLimit
+from connector.onfido.budget import Budget, SharedLimit, account_of
 from connector.onfido.decoding import read_pieces
 from connector.onfido.failures import UNREACHABLE_RETRY_AFTER, failure, unreachable
 from connector.onfido.headers import http_date, retry_after
@@ -191,7 +190,7 @@ class Transport:
         """Send a call at its turn, and record its result for the calls after it."""
         host = urlsplit(call.url).netloc.lower()
         circuit = self._circuits.get(host)
-        rate_limit = self._rate_limit(f"{host} {hashlib.sha256(call.auth.account.encode()).hexdigest()}")
+        rate_limit = self._rate_limit(account_of(call.url, call.auth.account))
         circuit.check()
         rate_limit.wait_for_turn(self.patience(call), is_background=call.is_background)
         answer = self._ask_through(circuit, call)

@@ -62,6 +62,8 @@ class Connection:
         self.held = 0  # bytes of requests in memory
         self.events = 0  # the events that the poller watches
         self.is_kept = False  # whether another request may follow the current one
+        self.arrival = 0.0  # seconds that the body of the request took, from the head's end on
+        self._body_began = math.inf
         self._times = times
         self._mark = 0  # of `output.sent`, when the client was last seen to read
         self._lingered = 0
@@ -86,6 +88,7 @@ class Connection:
     def await_body(self, now: float) -> None:
         """Start the body's time limit; where the client expects `100 Continue`, send it."""
         self.deadline = now + self._times.body
+        self._body_began = now
         if self.intake.is_expectant:
             self.output.sendall(b"HTTP/1.1 100 Continue\r\n\r\n")
 
@@ -94,8 +97,9 @@ class Connection:
         self.state = State.RECEIVING
         self.deadline = now + (self._times.keepalive if self.intake.is_idle else self._times.head)
 
-    def answer(self) -> None:
+    def answer(self, now: float) -> None:
         """Leave the connection to a thread; the time that its answer takes is not limited here."""
+        self.arrival, self._body_began = max(0.0, now - self._body_began), math.inf
         self.state, self.deadline = State.ANSWERING, math.inf
 
     def await_reader(self, now: float) -> None:

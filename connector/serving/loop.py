@@ -200,7 +200,7 @@ class Loop:
                 connection.await_body(now)
             self._watch(connection, READ)
             return
-        connection.answer()  # its socket is watched further: nearly all clients send nothing before the answer
+        connection.answer(now)  # its socket is watched further: nearly all clients send nothing before the answer
         self._on_request(connection, request)
 
     def _hold(self, connection: Connection, size: int) -> None:

@@ -116,6 +116,7 @@ class BufferingWorker(Worker):  # type: ignore[misc]
         output, configuration = connection.output, self._configuration
         response, environ = wsgi.create(request, output, connection.peer, self._server, configuration)
         environ["wsgi.multithread"] = True
+        environ["connector.arrival"] = connection.arrival
         if not self.alive:
             response.force_close()
         body = self.wsgi(environ, response.start_response)

@@ -33,7 +33,7 @@ from connector.settings.fields import CONFIG_VARIABLE, Checked, read_environment
 from connector.settings.files import read_file
 from connector.settings.issuers import Issuer, distinct
 from connector.settings.notes import Noted, noted, sources
-from connector.settings.secret import or_reference
+from connector.settings.secret import or_reference, secret_files
 from connector.settings.tenants import Tenant, all_issuers, distinct_tenants, tenant_name
 
 __all__ = ["Issuer", "Settings", "load"]
@@ -290,11 +290,11 @@ def load(config: Path | None, environ: Mapping[str, str], **overrides: Any) -> S
 
     The file is `config`, or the one that `CONNECTOR_CONFIG` names. Raises `ConfigurationError`, naming the setting.
     """
-    values, file = dict[str, Any](), dict[str, Any]()
-    if (data_home := Path(environ.get("XDG_DATA_HOME", ""))).is_absolute():
-        values["data_dir"] = data_home / DIRECTORY
+    data_home, file = Path(environ.get("XDG_DATA_HOME", "")), dict[str, Any]()
+    values: dict[str, Any] = {"data_dir": data_home / DIRECTORY} if data_home.is_absolute() else {}
     if path := config or environ.get(CONFIG_VARIABLE):
         file = read_table(Settings, read_file(Path(path)))
     variables = read_environment(Settings, environ)
-    settings = Settings(**values | file | variables | overrides)
-    return noted(settings, sources=sources(values, file, variables, overrides))
+    given = values | file | variables | overrides
+    notes = {"sources": sources(values, file, variables, overrides), "secret_files": secret_files(given)}
+    return noted(Settings(**given), **notes)

@@ -1,9 +1,10 @@
-"""What settings are accompanied by: where each was set. This is no setting."""
+"""What settings are accompanied by: where each was set, and the files of their secrets. These are no settings."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from copy import copy
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, ClassVar, TypeVar
 
@@ -14,13 +15,14 @@ class Noted:
     """Settings with notes; copies that are made by `dataclasses.replace` have none."""
 
     sources: ClassVar[Mapping[str, str]] = MappingProxyType({})  # of what is not the default
+    secret_files: ClassVar[tuple[Path, ...]] = ()  # that secrets were read from
 
 
 T = TypeVar("T", bound=Noted)
 
 
 def noted(settings: T, **notes: Any) -> T:
-    """Return settings with their `sources`."""
+    """Return settings with their notes."""
     copied = copy(settings)
     for name, value in notes.items():
         object.__setattr__(copied, name, value)

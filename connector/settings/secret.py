@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import Field, fields, is_dataclass
 from pathlib import Path
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
 from connector.errors import ConfigurationError
 from connector.private_file import check_private
@@ -55,6 +56,29 @@ def read_secret(reference: str) -> str:
     if not secret:
         raise ConfigurationError(f"The secret {reference} is empty: set {_place(kind, name)}.")
     return secret
+
+
+def secret_files(value: object) -> tuple[Path, ...]:
+    """Return the files that a settings' value names secrets in, those of its tables included."""
+    return tuple(dict.fromkeys(_named_files(value)))
+
+
+def _named_files(value: object) -> Iterator[Path]:
+    if isinstance(value, str):
+        if value.startswith("file:"):
+            yield Path(value.partition(":")[2])
+        return
+    if is_dataclass(value):
+        members: Iterable[object] = (getattr(value, each.name) for each in fields(value) if _may_hold(each))
+    else:
+        members = value.values() if isinstance(value, Mapping) else value if isinstance(value, tuple) else ()
+    for member in members:
+        yield from _named_files(member)
+
+
+def _may_hold(field: Field[Any]) -> bool:
+    """Whether a setting is a secret, or has settings of its own."""
+    return not field.repr or not isinstance(field.default, str)
 
 
 def _place(kind: str, name: str) -> str:

@@ -36,6 +36,7 @@ from tests.harness import Caller, World, run_id_of
 
 METHODS = {"get", "put", "post", "delete", "patch"}
 OPERATIONS_ROUTES = {
+    "/idv/onfido/v1/self-check/verify",
     "/healthz",
     "/readyz",
     "/metrics",

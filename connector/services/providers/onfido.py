@@ -37,6 +37,12 @@ class Onfido:
             provider.base_url, credentials, deadline=deadline.at, is_background=deadline.is_background
         )
 
+    def held(self, provider: Provider) -> float:
+        """Return for how many seconds Onfido wants no calls of a provider's account; 0 where it takes them."""
+        credentials = self._credentials(provider)
+        account = credentials if isinstance(credentials, str) else credentials.client_id
+        return self._transport.held(provider.base_url, account)
+
     def with_credentials(self, credentials: Credentials, base_url: str, deadline: Deadline) -> OnfidoClient:
         """Return a client with credentials that no provider has yet; raise `InvalidField` for a base URL."""
         self._policy.check(base_url)

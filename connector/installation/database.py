@@ -1,0 +1,108 @@
+"""Whether the database answers, how it is reached, and whether its schema is this version's."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from ipaddress import ip_address
+from pathlib import Path
+
+from sqlalchemy import text
+from sqlalchemy.engine import URL, make_url
+
+from connector.domain.readiness import Check
+from connector.errors import ConfigurationError, DatabaseUnavailable
+from connector.installation import warning
+from connector.store.engine import TOO_NEW, Database
+from connector.store.schema import Fit
+
+DATABASE, TLS, SCHEMA, WRITES = "database", "tls", "schema", "writes"
+OLDEST_SERVER = 14
+_VERSION = text("SHOW server_version")
+_IS_ENCRYPTED = text("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()")
+_ADVICE = "Check `database_url`, that the server runs, and that it lets this host and role in."
+_BY_FIT = {
+    Fit.FITS: Check(SCHEMA, True, "It is this version's, or one that this version can use."),
+    Fit.BEHIND: Check(SCHEMA, False, "It is not this version's: run `connector migrate`."),
+    Fit.AHEAD: Check(SCHEMA, False, TOO_NEW),
+}
+
+
+def check_database(url: str) -> Iterator[Check]:
+    """Make the checks, the later ones only where the earlier passed."""
+    parts = make_url(url)
+    if parts.get_backend_name() == "sqlite":
+        path = Path(parts.database or "")
+        if not path.exists():
+            yield Check(DATABASE, None, f"There is no file {path} yet: the first start creates it.")
+            return
+    yield from _opened(url, parts)
+
+
+def _opened(url: str, parts: URL) -> Iterator[Check]:
+    try:
+        database = Database(url)
+    except ConfigurationError as error:
+        yield Check(DATABASE, False, error.description)
+        return
+    try:
+        yield from _asked(database, parts)
+    except DatabaseUnavailable as error:
+        yield Check(DATABASE, False, f"{error.reason}. {_ADVICE}")
+    finally:
+        database.close()
+
+
+def _asked(database: Database, parts: URL) -> Iterator[Check]:
+    schema = _BY_FIT[database.fit()]
+    if database.is_sqlite:
+        yield Check(DATABASE, True, "It answers.")
+    else:
+        with database.read() as connection:
+            version, is_encrypted = (str(connection.execute(each).scalar()) for each in (_VERSION, _IS_ENCRYPTED))
+        yield _server(version)
+        yield check_tls(parts, is_encrypted=is_encrypted == "True")
+    yield schema
+    if schema.passed:
+        database.check_writable()
+        yield Check(WRITES, True, "It takes writes.")
+
+
+def _server(version: str) -> Check:
+    major = int(re.split(r"\D", version, maxsplit=1)[0])
+    if major < OLDEST_SERVER:
+        return Check(DATABASE, False, f"PostgreSQL {version} is too old: use {OLDEST_SERVER} or newer.")
+    return Check(DATABASE, True, f"PostgreSQL {version} answers.")
+
+
+def check_tls(url: URL, *, is_encrypted: bool) -> Check:
+    """Check that a remote server is reached over TLS, and that its certificate is checked."""
+    mode = str(url.query.get("sslmode", "prefer"))
+    if is_near(url):
+        return Check(TLS, True, "It is not needed: the database is on this machine.")
+    if not is_encrypted:
+        advice = "use `sslmode=verify-full&sslrootcert=system`, or the file of its authority"
+        return warning(
+            TLS, f"The connection is not encrypted: passwords and data cross the network. In the URL {advice}."
+        )
+    if mode != "verify-full":
+        advice = "use `sslmode=verify-full&sslrootcert=system`"
+        return warning(TLS, f"With `sslmode={mode}` another server may answer in the database's place: {advice}.")
+    return Check(TLS, True, "The connection is encrypted, and the server's certificate is checked.")
+
+
+def is_near(url: URL) -> bool:
+    """Whether a URL leads to this machine: to a socket file, or to loopback."""
+    host = str(url.query.get("host", url.host or ""))
+    if not host or host.startswith("/") or host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def key_files(url: str) -> list[Path]:
+    """Return the files with secrets that the database's URL names."""
+    query = make_url(url).query
+    return [Path(str(query[name])) for name in ("sslkey", "passfile") if name in query]

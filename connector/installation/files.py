@@ -1,0 +1,45 @@
+"""Whether files with secrets are readable by the connector, and by nobody else."""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from connector.domain.readiness import Check
+from connector.installation import warning
+from connector.settings import Settings
+
+MODE = "mode"
+
+
+def check_files(settings: Settings, keys: Sequence[Path]) -> Iterator[tuple[str, Check]]:
+    """Check each file that the settings name a secret in, and the `keys` that others read; returns its path as well."""
+    for path in dict.fromkeys((*settings.secret_files, *_of_data_dir(settings), *keys)):
+        yield str(path), check_mode(path)
+
+
+def check_mode(path: Path) -> Check:
+    """Check that a file, or a directory, is accessible to the connector, and to no user who is not in its group."""
+    try:
+        status = path.stat()
+    except OSError as error:
+        return Check(MODE, False, f"It cannot be read ({error.strerror}): create it, or correct its name.")
+    mode, letter = stat.S_IMODE(status.st_mode), "d" if path.is_dir() else "f"
+    if mode & stat.S_IRWXO:
+        return Check(MODE, False, f"Every user of this machine has access (mode {mode:04o}): `chmod o-rwx {path}`.")
+    if not os.access(path, os.R_OK if letter == "f" else os.R_OK | os.W_OK | os.X_OK):
+        return Check(MODE, False, f"This user has no access: run as its owner, or `chown` {path} to this user.")
+    if mode & stat.S_IWGRP and letter == "f":
+        return warning(MODE, f"Its group may change it (mode {mode:04o}): `chmod g-w {path}`.")
+    if mode & stat.S_IRWXG and status.st_uid == os.geteuid():
+        return warning(MODE, f"Its group may read it (mode {mode:04o}): `chmod g-rwx {path}`, unless others need it.")
+    return Check(MODE, True, f"Only its owner{' and group' if mode & stat.S_IRWXG else ''} may read it ({mode:04o}).")
+
+
+def _of_data_dir(settings: Settings) -> Iterator[Path]:
+    """Return what the connector keeps on disk: the data directory and the key file; nothing where neither is used."""
+    if settings.database_url and settings.encryption_keys:
+        return
+    yield from (each for each in (settings.data_dir, settings.data_dir / "encryption.key") if each.exists())

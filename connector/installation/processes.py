@@ -1,0 +1,34 @@
+"""Which processes of this installation run, as they have registered in the database."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from connector.bootstrap import Services
+from connector.domain.readiness import Check, not_checked
+from connector.heartbeat import SERVE, WORKER
+from connector.installation import warning
+
+PROCESSES = "processes"
+
+
+def running_roles(services: Services) -> Counter[str]:
+    """Return how many processes of each role run."""
+    return Counter(each.role for each in services.processes.running())
+
+
+def check_processes(services: Services) -> Check:
+    """Check that what answers requests and what delivers both run, with the same settings."""
+    roles = running_roles(services)
+    if not roles:
+        return not_checked(PROCESSES, "neither `connector serve` nor `connector worker` runs")
+    works = services.settings.does_workers_part(is_sqlite=services.database.is_sqlite)
+    missing = [] if roles[SERVE] else ["serve"]
+    missing += [] if roles[WORKER] or works else ["worker"]
+    if missing:
+        return warning(PROCESSES, f"There is no `connector {missing[0]}`: start one.")
+    differing = sorted({name for each in services.processes.running() for name in each.differing})
+    if differing:
+        advice = "give all the same settings, and restart them or send SIGHUP"
+        return warning(PROCESSES, f"They run with different settings ({', '.join(differing)}): {advice}.")
+    return Check(PROCESSES, True, f"{roles[SERVE]} `connector serve` and {roles[WORKER]} `connector worker` run.")

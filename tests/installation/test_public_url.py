@@ -1,0 +1,217 @@
+"""Whether the public URL leads here: through nothing, through real proxies, to others, to nobody."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import requests
+
+from connector.bootstrap import create_services
+from connector.domain.readiness import Check
+from connector.http.client import HttpClient
+from connector.installation.public_url import check_public_url
+from connector.services.self_check import PATH, PROOF_HEADER, SIGNATURE_HEADER, SelfCheck
+from connector.settings import Settings
+from connector.store.vault import Fingerprints
+from tests.cli.conftest import free_port
+from tests.harness import HTTP, ConnectorServer
+from tests.loopback import Quiet, serving
+
+NONCE = "0af7651916cd43dd8448eb211c80319c"
+NGINX = shutil.which("nginx", path="/usr/sbin:/usr/bin:/sbin")
+HAPROXY = shutil.which("haproxy", path="/usr/sbin:/usr/bin:/sbin")
+
+
+@dataclass
+class Served:
+    """A connector under gunicorn, and the keys of its database."""
+
+    port: int
+    self_check: SelfCheck
+
+    def check(self, url: str, *, is_served: bool = True) -> dict[str, Check]:
+        checks = check_public_url(url, self.self_check, HttpClient(), is_served=is_served)
+        return {each.name: each for each in checks}
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
+    data_dir, port = tmp_path_factory.mktemp("served") / "data", free_port()
+    services = create_services(Settings(data_dir=data_dir))
+    environ = {name: value for name, value in os.environ.items() if not name.startswith("CONNECTOR_")}
+    command = [sys.executable, "-m", "connector", "serve", "--dev", "--port", str(port)]
+    with (data_dir / "log").open("wb") as log:
+        process = subprocess.Popen(command, env=environ | {"CONNECTOR_DATA_DIR": str(data_dir)}, stderr=log)
+    try:
+        wait_for_port(port, process)
+        yield Served(port, services.self_check)
+    finally:
+        process.terminate()
+        process.wait(timeout=100)
+        services.close()
+
+
+def wait_for_port(port: int, process: subprocess.Popen[bytes]) -> None:
+    end = time.monotonic() + 60
+    while True:
+        assert process.poll() is None, "it has ended"
+        try:
+            requests.get(f"http://127.0.0.1:{port}/healthz", timeout=60)
+        except requests.ConnectionError:
+            assert time.monotonic() < end
+            time.sleep(0.05)
+        else:
+            return
+
+
+@contextmanager
+def proxy(command: list[str], port: int) -> Iterator[str]:
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        wait_for_port(port, process)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(timeout=60)
+
+
+@contextmanager
+def nginx(tmp_path: Path, upstream: int, buffering: str) -> Iterator[str]:
+    assert NGINX
+    port, config = free_port(), tmp_path / "nginx.conf"
+    config.write_text(
+        f"daemon off; master_process off; pid {tmp_path}/pid; error_log {tmp_path}/error.log;\n"
+        f"events {{}}\nhttp {{ access_log off; client_body_temp_path {tmp_path}/b; proxy_temp_path {tmp_path}/p;\n"
+        f"fastcgi_temp_path {tmp_path}/f; uwsgi_temp_path {tmp_path}/u; scgi_temp_path {tmp_path}/s;\n"
+        f"server {{ listen 127.0.0.1:{port}; proxy_request_buffering {buffering}; proxy_http_version 1.1;\n"
+        f"location / {{ proxy_pass http://127.0.0.1:{upstream}; }} }} }}\n"
+    )
+    with proxy([NGINX, "-c", str(config), "-p", str(tmp_path)], port) as url:
+        yield url
+
+
+@contextmanager
+def haproxy(tmp_path: Path, upstream: int, option: str) -> Iterator[str]:
+    assert HAPROXY
+    port, config = free_port(), tmp_path / "haproxy.cfg"
+    config.write_text(
+        "defaults\n mode http\n timeout connect 30s\n timeout client 60s\n timeout server 60s\n"
+        f" timeout http-request 60s\nfrontend f\n bind 127.0.0.1:{port}\n {option}\n default_backend b\n"
+        f"backend b\n server s 127.0.0.1:{upstream}\n"
+    )
+    with proxy([HAPROXY, "-f", str(config), "-db"], port) as url:
+        yield url
+
+
+@pytest.mark.timeout(300)
+def test_without_a_proxy_it_leads_here_and_nothing_buffers(served: Served) -> None:
+    checks = served.check(f"http://127.0.0.1:{served.port}")
+    assert (checks["reach"].passed, checks["reach"].is_warning) == (True, False)
+    assert "does not tell whether Onfido" in checks["reach"].detail
+    assert (checks["buffering"].passed, checks["buffering"].is_warning) == (True, True)
+    assert "no proxy stands in front" in checks["buffering"].detail
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.skipif(NGINX is None, reason="nginx is a package of Debian's")
+@pytest.mark.parametrize(("buffering", "is_warning"), [("on", False), ("off", True)])
+def test_nginx_is_told_to_buffer_or_not(served: Served, tmp_path: Path, buffering: str, is_warning: bool) -> None:
+    with nginx(tmp_path, served.port, buffering) as url:
+        checks = served.check(url)
+    assert (checks["reach"].passed, checks["buffering"].passed) == (True, True)
+    assert checks["buffering"].is_warning is is_warning
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.skipif(HAPROXY is None, reason="haproxy is a package of Debian's")
+@pytest.mark.parametrize(("option", "is_warning"), [("option http-buffer-request", False), ("", True)])
+def test_haproxy_is_told_to_buffer_or_not(served: Served, tmp_path: Path, option: str, is_warning: bool) -> None:
+    with haproxy(tmp_path, served.port, option) as url:
+        checks = served.check(url)
+    assert (checks["reach"].passed, checks["buffering"].is_warning) == (True, is_warning)
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.skipif(NGINX is None, reason="nginx is a package of Debian's")
+def test_a_proxy_that_reaches_nothing_is_said_to(served: Served, tmp_path: Path) -> None:
+    with nginx(tmp_path, free_port(), "on") as url:
+        failed, early = served.check(url), served.check(url, is_served=False)
+    assert (failed["reach"].passed, failed["buffering"].passed) == (False, None)
+    assert "answered 502: the proxy does not reach `connector serve`" in failed["reach"].detail
+    assert early["reach"].passed is None
+
+
+def test_an_installation_with_another_database_is_not_this_one(served: Served) -> None:
+    other = Served(served.port, SelfCheck(Fingerprints(b"another key")))
+    reach = other.check(f"http://127.0.0.1:{served.port}", is_served=False)["reach"]
+    assert (reach.passed, "other keys" in reach.detail) == (False, True)
+
+
+def no_sleep(_seconds: float) -> None:
+    """Send at once: what answers does not look at it."""
+
+
+@pytest.mark.parametrize(
+    ("status", "words"),
+    [(200, "Something else"), (404, "does not pass"), (413, "limit"), (302, "login"), (500, "login")],
+)
+def test_what_else_answers_is_told_apart(status: int, words: str) -> None:
+    class Handler(Quiet):
+        def do_POST(self) -> None:  # noqa: N802
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.answer(status, b'{"arrival": 0}')
+
+    with serving(Handler) as url:
+        checks = list(
+            check_public_url(url, SelfCheck(Fingerprints(b"k")), HttpClient(), is_served=True, sleep=no_sleep)
+        )
+    assert [each.passed for each in checks] == [False, None]
+    assert words in checks[0].detail
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1:1", "http://idv.example", "https://no-such-host.invalid"])
+def test_a_url_that_nothing_answers_fails_once_a_server_runs(url: str) -> None:
+    for is_served, passed in ((True, False), (False, None)):
+        [reach, buffering] = check_public_url(
+            url, SelfCheck(Fingerprints(b"k")), HttpClient(), is_served=is_served, sleep=no_sleep
+        )
+        assert (reach.passed, buffering.passed) == (passed, None)
+        assert not is_served or "Check `public_url`" in reach.detail
+
+
+@pytest.mark.one_database
+@pytest.mark.parametrize("prefix", ["", "/t/acme"])
+def test_a_question_is_answered_with_proof_to_who_can_sign_it(connector: ConnectorServer, prefix: str) -> None:
+    ours, body = connector.services.self_check, json.dumps({"nonce": NONCE}).encode()
+    answer = HTTP.post(connector.url + prefix + PATH, data=body, headers={SIGNATURE_HEADER: ours.sign(body)})
+    assert (answer.status_code, answer.json()) == (200, {"arrival": None})  # this server does not measure it
+    assert answer.headers[PROOF_HEADER] == ours.proof(NONCE) != ours.sign(body)
+
+    for signature in ("", "0" * 64, ours.proof(NONCE), ours.sign(body + b" "), "ü"):
+        headers = {SIGNATURE_HEADER: signature.encode()}
+        refused = HTTP.post(connector.url + PATH, data=body, headers=headers)
+        assert (refused.status_code, PROOF_HEADER in refused.headers) == (401, False)
+
+
+@pytest.mark.one_database
+@pytest.mark.parametrize("body", [b"", b"[]", b"{}", b"\xff", b'{"nonce": 1}', b'{"nonce": "' + b"A" * 32 + b'"}'])
+def test_a_signed_question_without_a_nonce_is_refused(connector: ConnectorServer, body: bytes) -> None:
+    headers = {SIGNATURE_HEADER: connector.services.self_check.sign(body)}
+    answer = HTTP.post(connector.url + PATH, data=body, headers=headers)
+    assert (answer.status_code, PROOF_HEADER in answer.headers) == (400, False)
+
+
+@pytest.mark.one_database
+def test_other_methods_and_long_questions_are_refused(connector: ConnectorServer) -> None:
+    assert HTTP.get(connector.url + PATH).status_code == 405
+    assert HTTP.post(connector.url + PATH, data=b"x" * 9000).status_code == 413
