@@ -7,7 +7,7 @@ from typing import Any
 
 from flask import Flask, Response
 
-from connector import __version__
+from connector import __version__, signals
 from connector.access.development import trusted_issuers
 from connector.access.gate import Access
 from connector.api import (
@@ -102,6 +102,7 @@ def create_app(
     paths.install(app)
     ids.install(app)
     _register_routes(app)
+    signals.install(app)
     if settings.console_enabled:
         _install_console(app, settings)
     errors.install(app)

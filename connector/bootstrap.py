@@ -51,10 +51,11 @@ from connector.services.starting.refusals import Refusals
 from connector.services.starting.requests import Verifications
 from connector.services.upkeep import Upkeep
 from connector.settings import Settings
+from connector.signal_parts import SignalParts
 from connector.store.vault import Fingerprints, OpaqueTexts, Vault, read_keys
 
 
-class Services(Numbers, OpenIdParts):
+class Services(Numbers, OpenIdParts, SignalParts):
     """The use cases on one open database: the command line works on them directly, the web application over HTTP."""
 
     def open_configured(self) -> None:
@@ -248,6 +249,7 @@ class Services(Numbers, OpenIdParts):
                 self.daily_counts.count_due,
                 self.jobs.forget,
                 self.job_steps.resume_stalled,
+                self.signal_upkeep.look_after,
             ),
             timedelta(days=self.settings.event_retention_days),
             timedelta(days=self.settings.delivery_retention_days),
@@ -259,16 +261,10 @@ class Services(Numbers, OpenIdParts):
         """Deliver what is queued in the outbox."""
         watchlist = Watchlist(self.database, self.providers, self.onfido, self._notices, self._journal, self._clock)
         write_back = WriteBack(self.database, self.tenants, self.directories)
-        upkeep = (
-            self.upkeep,
-            self.directory_checks,
-            self.health_checks,
-            write_back,
-            self.job_steps,
-            Deletion(self.providers, self.onfido),
-        )
-        monitors = WatchlistMonitors(self.database, self.onfido)
-        stories = (self.tasks, watchlist, monitors, self._notices, self.endpoints, *upkeep)
+        deletion = Deletion(self.providers, self.onfido)
+        upkeep = (self.upkeep, self.directory_checks, self.health_checks, write_back, self.job_steps, deletion)
+        others = (watchlist, WatchlistMonitors(self.database, self.onfido), *self._signal_stories)
+        stories = (self.tasks, self._notices, self.endpoints, *others, *upkeep)
         handlers = [handler for story in stories for handler in story.handlers]
         return Outbox(self.database, [*handlers, *self._handlers], self._vault)
 

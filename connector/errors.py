@@ -59,6 +59,9 @@ class Code(StrEnum):
     JOB_ENDED = "IDVP-60072", "The job has ended"
     JOB_KEY_USED = "IDVP-60073", "The Idempotency-Key belongs to another job"
     OPENID_CLIENT_NOT_FOUND = "IDVP-60090", "No such client of the OpenID provider"
+    STREAM_NOT_FOUND = "IDVP-60100", "No such stream of signals"
+    STREAM_DISABLED = "IDVP-60101", "The stream of signals is disabled"
+    STREAM_LIMIT = "IDVP-60102", "Too many streams or subjects"
     PROVIDER_UNEXPECTED = "IDVP-65000", "Unexpected error"
     PROVIDER_DATABASE_AWAY = "IDVP-65001", "The database is not available"
 

@@ -40,6 +40,7 @@ from connector.services.refused_posts import RefusedPostCounts
 from connector.services.refused_requests import RefusedRequests
 from connector.services.self_check import SelfCheck
 from connector.services.sign_in_record import SignInRecord
+from connector.services.signal_announcement import SignalAnnouncement
 from connector.services.signing import SigningKeys
 from connector.services.status_announcement import StatusAnnouncement
 from connector.services.timing import Timing
@@ -90,7 +91,13 @@ class Ground:
         self._texts = texts
         self._handlers = handlers
         self._journal = Journal(
-            [*subscribers, StatusAnnouncement(self.tenants), MonitorAnnouncement(), *announcements()]
+            [
+                *subscribers,
+                StatusAnnouncement(self.tenants),
+                MonitorAnnouncement(),
+                SignalAnnouncement(),
+                *announcements(),
+            ]
         )
         self._refusal_limit = RefusalLimit(clock)
         self._afterwards = Afterwards()

@@ -29,9 +29,13 @@ class Notifying(Ground):
 
     @part
     def _notifier(self) -> Notifier:
+        return Notifier(self._notice_client)
+
+    @part
+    def _notice_client(self) -> HttpClient:
         networks = [ip_network(each) for each in self.settings.allowed_notice_networks]
         proxy, ca_file = self.settings.outgoing_proxy, self.settings.notice_ca_file
-        return Notifier(HttpClient(ca_file=ca_file, is_public_only=True, networks=networks, proxy=proxy))
+        return HttpClient(ca_file=ca_file, is_public_only=True, networks=networks, proxy=proxy)
 
     @part
     def endpoints(self) -> Endpoints:

@@ -70,6 +70,7 @@ HOUSE: Mapping[str, Room] = {
     "services.openid": room(
         f"{_FLOOR} store services services.assurance services.providers services.starting", _LIBRARIES
     ),
+    "services.signals": room(f"{_FLOOR} http store services services.signing", _LIBRARIES),
     "courier": room("errors telemetry services store", _LIBRARIES),
     "relay": room("courier errors telemetry services store", _LIBRARIES),
     # What wires them, and the processes.
@@ -80,9 +81,10 @@ HOUSE: Mapping[str, Room] = {
         f"{_CELLAR} ground notifying part services.jobs services.lookup services.providers services.results"
     ),
     "numbers": room(f"{_CELLAR} lookups part services.providers services.lookup"),
+    "signal_parts": room(f"{_FLOOR} notifying part services services.signals"),
     "openid_parts": room(f"{_FLOOR} part providing services services.openid"),
     "bootstrap": room(
-        f"{_CELLAR} http ground part private_file relay settings numbers openid_parts services.providers "
+        f"{_CELLAR} http ground part private_file relay settings numbers openid_parts signal_parts services.providers "
         "services.results "
         "services.starting services.lookup services.people services.application services.jobs services.upkeep "
         "job_kinds"
@@ -121,7 +123,10 @@ HOUSE: Mapping[str, Room] = {
         f"{_FLOOR} api console services services.openid services.providers services.signing",
         "authlib flask flask_babel joserfc structlog werkzeug",
     ),
-    "app": room(f"{_FLOOR} access api bootstrap connections oidc console ground services settings", "flask"),
+    "signals": room(
+        f"{_FLOOR} access api services services.signals services.signing", "flask marshmallow structlog werkzeug"
+    ),
+    "app": room(f"{_FLOOR} access api bootstrap connections oidc console ground services settings signals", "flask"),
     "serving": room("telemetry", "gunicorn structlog werkzeug"),
     "server": room(
         "access api app bootstrap domain heartbeat listening metrics private_file reloading serving settings startup "
@@ -132,7 +137,7 @@ HOUSE: Mapping[str, Room] = {
         f"{_FLOOR} access api bootstrap ground listening loading metrics_directory private_file server settings "
         "settings_check shipped "
         "startup simulator worker services services.providers services.results services.lookup services.people "
-        "services.application services.jobs services.assurance services.signing",
+        "services.application services.jobs services.assurance services.signing services.signals signals",
         "click marshmallow requests sqlalchemy.exc structlog",
     ),
     "simulator": room(others="flask marshmallow requests werkzeug"),

@@ -28,6 +28,8 @@ OPEN_VIEWS = {
     "operations.get_metrics": "a scraper has no user",
     "keys.get_keys": "the keys that verify are public",
     "openid_discovery.get_configuration": "the metadata of an OpenID provider is public",
+    "signal_metadata.get_configuration": "the metadata of a transmitter of signals is public",
+    "signal_metadata.get_configuration_of": "the metadata of a transmitter of signals is public",
     "openid.push_request": "the client proves itself, by a secret or a signed assertion",
     "openid.exchange_code": "the client proves itself, by a secret or a signed assertion",
     "openid.get_userinfo": "the access token is one of the OpenID provider's own",
@@ -298,6 +300,7 @@ def test_every_scope_is_one_of_the_contracts(app: Flask) -> None:
         "internal_idv_verified_claims_view",
         "internal_idv_audit_view",
         "internal_idv_operate",
+        *("ssf.manage", "ssf.read"),
     }
 
 

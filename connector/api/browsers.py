@@ -14,7 +14,7 @@ ALLOWED_HEADERS = "Authorization, Content-Type, Prefer, X-Correlation-ID"
 EXPOSED_HEADERS = "Retry-After, Preference-Applied, X-Correlation-ID"
 PREFLIGHT_AGE = 600  # seconds that a browser may keep the answer to a preflight
 _PUBLIC = frozenset(
-    {"api-docs", "swagger_ui", "keys", "openid_discovery", "bootstrap", "console_files"}
+    {"api-docs", "swagger_ui", "keys", "openid_discovery", "signal_metadata", "bootstrap", "console_files"}
 )  # blueprints whose answers are public
 
 

@@ -5,6 +5,7 @@
     tokens.py          token, token check
     keys.py            keys list|rotate|revoke
     openid.py          openid add-client|list|update-client|rotate-secret|remove-client
+    signals.py         signals list|show|verify|enable|pause|disable|remove
     settings_check.py  check-settings
     settings.py        settings
     demo.py            the steps of demo
@@ -53,6 +54,7 @@ COMMANDS = LazyCommands(
         "check-settings": "settings_check",
         "settings": "settings",
         "stats": "stats",
+        "signals": "signals",
     },
     lambda module, name: getattr(import_module(f"connector.cli.{module}"), name.replace("-", "_")),
 )

@@ -11,6 +11,7 @@ RUN = "c7ff64b6-e9ab-4b07-a4d0-c3c68a264804"
 APPLICANT = "87fed579-ccb5-40ef-8bf1-c7fb5aaf285f"
 ENDPOINT = "b94d27b9-9f05-4b5c-8b1a-0c5de0f0a002"
 CLIENT = "1c9c8e1e-6a7e-4a6a-9d3b-0c5de0f0a003"
+STREAM = "3f6b8c1d-7a1b-4c57-8a6e-0c5de0f0a004"
 DELIVERY = "5c8a1f0e-6a7e-4a6a-9d3b-0c5de0f0a001"
 
 # By the words of the command; a line that needs more than one is joined by a backslash.
@@ -71,6 +72,13 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "openid update-client": (f"connector openid update-client {CLIENT} --disable",),
     "openid rotate-secret": (f"connector openid rotate-secret {CLIENT}",),
     "openid remove-client": (f"connector openid remove-client {CLIENT} --yes",),
+    "signals list": ("connector signals list --json",),
+    "signals show": (f"connector signals show {STREAM}",),
+    "signals verify": (f"connector signals verify {STREAM}",),
+    "signals enable": (f"connector signals enable {STREAM}",),
+    "signals pause": (f'connector signals pause {STREAM} --reason "maintenance until noon"',),
+    "signals disable": (f"connector signals disable {STREAM} --yes",),
+    "signals remove": (f"connector signals remove {STREAM} --yes",),
     "notices add": (
         "export NOTICE_SECRET=whsec_…",
         "connector notices add https://app.example.com/notices --event claims.changed --event attention.needed",

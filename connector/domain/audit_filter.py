@@ -21,6 +21,7 @@ from connector.domain.history import (
     SESSION,
     SETTINGS,
     START,
+    STREAM,
     USER,
     VALUES,
     AuditFilter,
@@ -29,7 +30,7 @@ from connector.domain.verification_filter import FROM, TO, read_period
 
 SUBJECTS = (
     *(USER, CLAIM, RUN, START, REQUEST, APPLICANT, PROVIDER, ENDPOINT, OUTBOX, EVENT, EXPORT, FILE, JOB, KEY, VALUES),
-    *(SETTINGS, CLIENT, SESSION),
+    *(SETTINGS, CLIENT, SESSION, STREAM),
 )
 
 

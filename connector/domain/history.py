@@ -21,6 +21,7 @@ REQUEST = "request"  # another: a request that was refused, by its operation
 SETTINGS = "settings"  # another: those of a process
 SESSION = "session"  # another: a person's session at the console, by the person's id; of a refusal, by the issuer
 CLIENT = "client"  # another: a client of the OpenID provider
+STREAM = "stream"  # another: a stream of signals to another system
 EXPORTED, READ = "exported", "read"  # what was done to these
 SIGNED_IN, SIGNED_OUT, LINK_MADE = "signed_in", "signed_out", "link_made"  # what was done to sessions
 # Why a sign-in was refused, or what an issuer reported as a sign-out.

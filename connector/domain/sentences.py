@@ -72,6 +72,11 @@ _PLAIN = {
     (history.CLIENT, history.REMOVED): marked("%(who)s removed the OpenID client %(name)s."),
     (history.CLIENT, "secret_replaced"): marked("%(who)s replaced the secret of the OpenID client %(name)s."),
     (history.SESSION, history.LINK_MADE): marked("%(who)s made a link that signs %(name)s in once."),
+    (history.STREAM, history.ADDED): marked("%(who)s created the stream of signals %(name)s."),
+    (history.STREAM, history.REMOVED): marked("%(who)s removed the stream of signals %(name)s."),
+    (history.STREAM, "enabled"): marked("%(who)s enabled the stream of signals %(name)s."),
+    (history.STREAM, "paused"): marked("%(who)s paused the stream of signals %(name)s."),
+    (history.STREAM, "disabled"): marked("%(who)s disabled the stream of signals %(name)s."),
     (history.RUN, "orphaned"): marked("Onfido has the run %(name)s, which belongs to no verification."),
     (history.RUN, "task_completed"): marked("%(who)s completed a task of the run %(name)s."),
 }
@@ -108,6 +113,7 @@ def _of_configured(change: Change) -> str:
 _CONFIGURED = {
     history.PROVIDER: marked("the provider %(name)s"),
     history.ENDPOINT: marked("the endpoint %(name)s"),
+    history.STREAM: marked("the stream of signals %(name)s"),
     history.CLIENT: marked("the client %(name)s"),
 }
 
@@ -280,6 +286,7 @@ _COMPOSED: Mapping[str, Callable[[Change], str]] = {
     history.PROVIDER: _of_configured,
     history.ENDPOINT: _of_configured,
     history.CLIENT: _of_configured,
+    history.STREAM: _of_configured,
     history.USER: _of_user,
     history.CLAIM: _of_claim,
     history.RUN: _of_run,

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from connector.domain.assurance import Assurance
+from connector.domain.signals import SignalChoice
 
 DEFAULT_TENANT = "carbon.super"  # WSO2 Identity Server's name of the default tenant
 LOCAL, SCIM, KEYCLOAK, USERINFO = "local", "scim", "keycloak", "userinfo"  # kinds of directories; the first is embedded
@@ -76,6 +77,7 @@ class Tenant:
     limits: TenantLimits = TenantLimits()
     allowed_origins: frozenset[str] = frozenset()
     assurance: Assurance = field(default_factory=Assurance)
+    signals: SignalChoice = field(default_factory=SignalChoice)
 
     @property
     def path(self) -> str:

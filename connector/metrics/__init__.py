@@ -62,6 +62,11 @@ DELIVERIES = Histogram(
     ["kind", "result"],
     buckets=_CALL_SECONDS,
 )
+SIGNALS = Counter(
+    "connector_signals_total",
+    "Signals to other systems, by method and result: delivered or refused",
+    ["method", "result"],
+)
 
 
 def observe_age(happened_at: datetime | None, received_at: datetime) -> None:

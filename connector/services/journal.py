@@ -2,7 +2,8 @@
 
     a transaction ──► record ──► history
                             └──► outbox: one delivery for each subscriber that wants the change; a notice for each
-                                         endpoint that has chosen it; the update of a monitor where one concerns it
+                                         endpoint that has chosen it; what concerns monitors and
+                                         streams of signals, where there are any
 
 Every consequence of a change, such as a write-back, a notice or a signal, is a subscriber. So no change can be made
 without its subscribers being notified, for example also when a claim is no longer verified.
@@ -18,10 +19,11 @@ from sqlalchemy import Connection
 
 from connector.domain.history import Change
 from connector.services import origin
-from connector.store import history, monitor_deliveries, notices, outbox
+from connector.store import history, monitor_deliveries, notices, outbox, signal_levels
 from connector.store.monitor_deliveries import MonitorPayload
 from connector.store.notices import NoticePayload
 from connector.store.outbox import Payload
+from connector.store.signal_levels import LevelPayload
 
 
 class Subscriber(Protocol):
@@ -47,9 +49,10 @@ class Journal:
         if changes:
             history.append(connection, _attributed(changes))
             deliveries = self._deliveries(changes)
-            conditional = (NoticePayload, MonitorPayload)
+            conditional = (NoticePayload, MonitorPayload, LevelPayload)
             outbox.add_all(connection, [each for each in deliveries if not isinstance(each, conditional)])
             monitor_deliveries.queue(connection, [each for each in deliveries if isinstance(each, MonitorPayload)])
+            signal_levels.queue(connection, [each for each in deliveries if isinstance(each, LevelPayload)])
             notices.queue(connection, [each for each in deliveries if isinstance(each, NoticePayload)])
 
     def _deliveries(self, changes: Sequence[Change]) -> list[Payload]:

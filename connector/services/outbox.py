@@ -26,7 +26,6 @@ from connector.errors import ConnectorError, DirectoryError, OnfidoError
 from connector.services import origin
 from connector.store import delivery_counts, notices, outbox
 from connector.store.engine import Database
-from connector.store.notices import NoticePayload
 from connector.store.outbox import Delivery, OutboxRow, Payload
 from connector.store.pages import Position
 from connector.store.sealed import delivery_answer
@@ -82,7 +81,7 @@ class Outbox:
         self._vault = vault
         self._handlers = {handler.payload.kind: handler for handler in handlers}
         self._by_batch: dict[int, list[str]] = {}
-        self._notices = [kind for kind, handler in self._handlers.items() if issubclass(handler.payload, NoticePayload)]
+        self._notices = [kind for kind, handler in self._handlers.items() if _is_for_application(handler.payload)]
         for kind, handler in self._handlers.items():
             if kind not in self._notices:
                 self._by_batch.setdefault(handler.batch, []).append(kind)
@@ -248,6 +247,11 @@ def retry_delay(attempts: int, error: Exception | None = None) -> float:
 def new_owner() -> str:
     """Return the name under which a worker leases rows."""
     return str(uuid.uuid4())
+
+
+def _is_for_application(payload: type[Payload]) -> bool:
+    """Whether deliveries of a kind go to addresses that applications have chosen, any of which may be slow."""
+    return "endpoint_id" in payload.__dataclass_fields__
 
 
 def _is_hopeless(delivery: Delivery, error: Exception) -> bool:

@@ -63,13 +63,17 @@ class SigningKeys:
 
     def sign(self, claims: Mapping[str, Any], token_type: str) -> str:
         """Sign claims with the current key; the header names the key and the type of token."""
-        from joserfc import jwt  # noqa: PLC0415  a worker signs nothing
+        return self.sign_all([claims], token_type)[0]
+
+    def sign_all(self, all_claims: Sequence[Mapping[str, Any]], token_type: str) -> list[str]:
+        """Sign the claims of several tokens."""
+        from joserfc import jwt  # noqa: PLC0415  loaded when something is signed
         from joserfc.jwk import RSAKey  # noqa: PLC0415
 
         key = self.published()[0]
         private = RSAKey.import_key(json.loads(self._vault.open(key.private_key, signing_key(key.key_id))))
         header = {"alg": ALGORITHM, "typ": token_type, "kid": key.key_id}
-        return jwt.encode(header, dict(claims), private, algorithms=[ALGORITHM])
+        return [jwt.encode(header, dict(each), private, algorithms=[ALGORITHM]) for each in all_claims]
 
     def rotate(self, actor: str, *, is_forced: bool = False) -> Sequence[SigningKey]:
         """Sign with the next key from now on, and create another; returns all keys that are published.

@@ -9,9 +9,8 @@
     notes.py     where each was set
     shown.py     how they may be shown
     issuers.py   the settings of an issuer; profiles.py: their defaults, by product
-    texts.py     which characters a text may have
-    secret.py    secrets that are named, not contained
-    tenants.py   the settings of a tenant; tenancy.py: the tenants that they describe
+    texts.py     which characters a text may have; secret.py: secrets that are named, not contained
+    tenants.py   the settings of a tenant, directory.py and signals.py: parts of them; tenancy.py: what they describe
 
 A setting is one field of `Settings`: how it is read and its entry in `config/settings.toml` follow from that.
 After a change: `python -m connector.settings > config/settings.toml`.
@@ -34,6 +33,7 @@ from connector.settings.files import read_file
 from connector.settings.issuers import Issuer, distinct
 from connector.settings.notes import Noted, noted, sources
 from connector.settings.secret import or_reference, secret_files
+from connector.settings.signals import SignalSettings
 from connector.settings.tenants import Tenant, all_issuers, distinct_tenants, tenant_name
 
 __all__ = ["Issuer", "Settings", "load"]
@@ -247,7 +247,7 @@ class Settings(Noted, Checked):
     tenants: tuple[Tenant, ...] = setting(
         (), "The organizations that share the deployment, where it has more than one.", distinct_tenants
     )
-
+    signals: SignalSettings = setting(SignalSettings(), "What signals to other systems say of users' assurance.")
     dev: bool = False
 
     def warnings(self) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from connector.domain.assurance import Assurance
+from connector.domain.signals import SignalChoice
 from connector.domain.tenancy import Tenant, TenantLimits, Tenants
 from connector.settings import Settings
 from connector.settings.tenants import Tenant as TenantSettings
@@ -15,13 +16,18 @@ def read_tenants(settings: Settings) -> Tenants:
     """
     everywhere = frozenset(settings.allowed_origins)
     assurance = Assurance(settings.trust_framework, settings.assurance_level)
-    configured = [_read(each, everywhere, assurance) for each in settings.tenants]
-    return Tenants(configured, Tenant("", allowed_origins=everywhere, assurance=assurance))
+    signals = settings.signals.choice
+    configured = [_read(each, everywhere, assurance, signals) for each in settings.tenants]
+    return Tenants(configured, Tenant("", allowed_origins=everywhere, assurance=assurance, signals=signals))
 
 
-def _read(settings: TenantSettings, everywhere: frozenset[str], other: Assurance) -> Tenant:
+def _read(
+    settings: TenantSettings, everywhere: frozenset[str], other: Assurance, other_signals: SignalChoice
+) -> Tenant:
     given = settings.limits
     limits = TenantLimits(given.calls or None, given.calls_of_a_user or None, given.attempts or None)
     origins = everywhere.union(settings.allowed_origins)
     own = Assurance(settings.trust_framework, settings.assurance_level)
-    return Tenant(settings.name, settings.directory.choice(), limits, origins, own if own.trust_framework else other)
+    assurance = own if own.trust_framework else other
+    signals = settings.signals.choice if settings.signals.namespace else other_signals
+    return Tenant(settings.name, settings.directory.choice(), limits, origins, assurance, signals)

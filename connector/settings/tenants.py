@@ -14,6 +14,7 @@ from connector.settings import checks
 from connector.settings.directory import DirectorySettings
 from connector.settings.fields import Checked, describe, setting
 from connector.settings.issuers import Issuer, distinct
+from connector.settings.signals import SignalSettings
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _EXAMPLE_ISSUER = {"issuer": "https://idp.acme.example/oauth2/token", "audience": "connector"}
@@ -66,6 +67,9 @@ class Tenant(Checked):
     )
     directory: DirectorySettings = setting(DirectorySettings(), "Where the values of its users are.")
     limits: Limits = setting(Limits(), "How much it may take.")
+    signals: SignalSettings = setting(
+        SignalSettings(), "Its own signals; without a namespace, those of the deployment."
+    )
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -12,6 +12,7 @@
     processes                          what runs, each with the settings that hold in it
     outbox                             queued deliveries, with their failed attempts
     jobs ──< job_parts                 long work that people asked for, and its results
+    signal_streams ──< signal_events   streams of security events for other systems, and what waits in them
     watchlist_monitors                 one row per provider and user whom a monitor at Onfido watches, or may watch
     history                            append-only: every change of a status, every change by an administrator
 
@@ -46,6 +47,7 @@ from connector.store import (  # noqa: F401  more tables
     process_models,
     provider_models,
     schema_models,
+    signal_models,
     statistics_models,
 )
 from connector.store.columns import METADATA, id_column, partial_index, provider_id_column, time_column

@@ -280,7 +280,7 @@ def _row(payload: Payload, dedupe_key: str | None) -> dict[str, Any]:
     return {
         "id": str(uuid.uuid4()),
         "kind": payload.kind,
-        **{name: getattr(payload, name, None) for name in ("tenant", "provider_id", "verification_id")},
+        **{name: getattr(payload, name, None) for name in ("tenant", "provider_id", "verification_id", "endpoint_id")},
         "payload": asdict(payload),
         "dedupe_key": dedupe_key,
         "state": READY,

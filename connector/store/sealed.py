@@ -21,6 +21,7 @@ from connector.store.models import (
     verifications,
 )
 from connector.store.openid_models import openid_flows
+from connector.store.signal_models import signal_streams
 from connector.store.vault import Vault
 
 BATCH = 500  # rows that are read at once: others wait for them
@@ -82,6 +83,11 @@ def endpoint_secret(endpoint_id: str, name: str) -> str:
 def openid_flow(flow_id: str, name: str) -> str:
     """Name the place of a text of an authorization request; `name` is its column."""
     return f"openid_flows/{flow_id}/{name}"
+
+
+def stream_header(stream_id: str) -> str:
+    """Name the place of the header that a stream's events are pushed with."""
+    return f"signal_streams/{stream_id}/authorization_header"
 
 
 def own_secret(name: str) -> str:
@@ -165,6 +171,7 @@ def sealed_columns() -> Iterator[SealedColumn]:
         yield SealedColumn(notice_endpoints.c[name], _endpoint_secret_in(name))
     for name in ("parameters", "sent_values", "result"):
         yield SealedColumn(openid_flows.c[name], _openid_flow_in(name))
+    yield SealedColumn(signal_streams.c.authorization_header, stream_header)
     yield SealedColumn(secrets.c.value, own_secret)
     yield SealedColumn(signing_keys.c.private_key, signing_key)
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, NamedTuple
 
-from sqlalchemy import Connection, bindparam, select
+from sqlalchemy import Connection, Row, bindparam, select
 
 from connector.domain.openid.flow import GUEST_PREFIX
 from connector.domain.written_status import ClaimRecord
@@ -44,7 +44,10 @@ _UNSENT = (
 )
 _RECORDS = (
     select(
-        *(claims.c[name] for name in ("uri", "is_verified", "verification_id", "verification_status", "updated_at")),
+        *(
+            claims.c[name]
+            for name in ("user_id", "uri", "is_verified", "verification_id", "verification_status", "updated_at")
+        ),
         providers.c.name,
         verifications.c.completed_at,
     )
@@ -53,7 +56,7 @@ _RECORDS = (
             verifications, verifications.c.id == claims.c.verification_id
         )
     )
-    .where(claims.c.tenant == bindparam("of_tenant"), claims.c.user_id == bindparam("of_user"))
+    .where(claims.c.tenant == bindparam("of_tenant"))
 )
 
 
@@ -70,17 +73,16 @@ def find_unsent(connection: Connection, tenant: str, user_id: str) -> frozenset[
 
 def find_records(connection: Connection, tenant: str, user_id: str) -> list[ClaimRecord]:
     """Return a user's claims as they stand, verified or not, with every provider."""
-    rows = connection.execute(_RECORDS, {"of_tenant": tenant, "of_user": user_id})
-    return [
-        ClaimRecord(
-            provider=row.name,
-            uri=row.uri,
-            is_verified=row.is_verified,
-            is_pending=not row.is_verified and row.verification_id is not None and row.verification_status is None,
-            at=row.completed_at or row.updated_at,
-        )
-        for row in rows
-    ]
+    rows = connection.execute(_RECORDS.where(claims.c.user_id == bindparam("of_user")), _of(tenant, user_id))
+    return [_record(row) for row in rows]
+
+
+def find_records_of(connection: Connection, tenant: str, user_ids: Collection[str]) -> dict[str, list[ClaimRecord]]:
+    """Return the same for some users, by their ids."""
+    records: dict[str, list[ClaimRecord]] = {}
+    for row in connection.execute(_RECORDS.where(claims.c.user_id.in_(user_ids)), {"of_tenant": tenant}):
+        records.setdefault(row.user_id, []).append(_record(row))
+    return records
 
 
 def find_users(connection: Connection, tenant: str, after: str, limit: int) -> list[str]:
@@ -94,3 +96,17 @@ def find_users(connection: Connection, tenant: str, after: str, limit: int) -> l
         .limit(limit)
     )
     return list(connection.execute(statement).scalars())
+
+
+def _of(tenant: str, user_id: str) -> Mapping[str, str]:
+    return {"of_tenant": tenant, "of_user": user_id}
+
+
+def _record(row: Row[*tuple[Any, ...]]) -> ClaimRecord:
+    return ClaimRecord(
+        provider=row.name,
+        uri=row.uri,
+        is_verified=row.is_verified,
+        is_pending=not row.is_verified and row.verification_id is not None and row.verification_status is None,
+        at=row.completed_at or row.updated_at,
+    )

@@ -29,6 +29,7 @@ from connector.store import (
     outbox,
     providers,
     refused_starts,
+    signal_levels,
     status_writes,
     user_search,
     users,
@@ -141,6 +142,7 @@ class Users:
             refused_starts.forget_user(connection, tenant.name, user_id)
             if not tenant.directory.writes_status:  # else with the status, once that is taken away in the directory
                 status_writes.forget(connection, tenant.name, user_id)
+            signal_levels.forget_unused(connection, tenant.name, user_id)
             jobs.forget_user(connection, tenant.name, user_id, self._clock())
             self._journal.record(connection, [self._entry(tenant, user_id, REMOVED, actor, {})])
             applicants = _applicants(tenant, known)

@@ -1,0 +1,62 @@
+"""Announcing that a user's level of assurance may have changed, to the tenant's streams of signals.
+
+journal ──► a claim that becomes verified, or is no longer; a user's removal  ──► tell_level    of this user
+        └─► a provider's removal                                             ──► tell_levels   of all who were verified
+
+A delivery is queued only where the tenant has a stream (`store/signal_levels.py`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from connector.domain.claims import VERIFIED
+from connector.domain.history import CLAIM, PROVIDER, REMOVED, USER, Change
+from connector.domain.openid.flow import is_guest
+from connector.store.signal_levels import LevelPayload
+
+
+@dataclass(frozen=True)
+class TellLevel(LevelPayload):
+    """Look at a user's level, and tell the streams where it has changed; `was_verified`: a claim was, until now."""
+
+    kind: ClassVar[str] = "tell_level"
+    user_id: str
+    was_verified: bool = False
+    is_removal: bool = False
+
+
+@dataclass(frozen=True)
+class TellLevels(LevelPayload):
+    """Look at the levels of all users who are at the verified one, behind `position`."""
+
+    kind: ClassVar[str] = "tell_levels"
+    position: str = ""
+
+
+class SignalAnnouncement:
+    """A subscriber of the journal."""
+
+    def wants(self, change: Change) -> bool:
+        """Whether the change may change a level; a guest is known to no other system."""
+        user_id = _user_of(change)
+        return _is_removal(change, PROVIDER) or (user_id is not None and not is_guest(user_id))
+
+    def delivery(self, change: Change) -> LevelPayload:
+        """Return the delivery for a user, or for all users of a provider."""
+        user_id = _user_of(change)
+        if user_id is None:
+            return TellLevels(change.tenant)
+        return TellLevel(change.tenant, user_id, change.previous == VERIFIED, _is_removal(change, USER))
+
+
+def _user_of(change: Change) -> str | None:
+    """Return whose level may have changed."""
+    if change.subject == CLAIM and VERIFIED in (change.previous, change.current):
+        return change.user_id
+    return change.name if _is_removal(change, USER) else None
+
+
+def _is_removal(change: Change, subject: str) -> bool:
+    return change.subject == subject and change.current == REMOVED

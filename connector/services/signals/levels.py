@@ -1,0 +1,136 @@
+"""Users' levels of assurance: where one has changed, each stream of the tenant that has the user as a subject is told.
+
+    tell_level ──► lock the user's level ──► lock the streams ──► read the user's claims as they stand
+               ──► the level is another one: note it, and write an event for each stream     one transaction
+
+Deliveries may overtake each other: whichever comes last reads what all changes have left, and the user's lock has their
+events written one after another. So the last event of a user is what the database says.
+
+    seed_levels ──► a tenant's first stream: notes who is at the verified level already, page by page, without events
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, ClassVar
+
+from sqlalchemy import Connection
+
+from connector.domain.openid.flow import is_guest
+from connector.domain.signals import DISABLED, LEVEL_CHANGE, Stream, level_change
+from connector.domain.tenancy import Tenants
+from connector.domain.written_status import status_of
+from connector.errors import ConnectorError
+from connector.services.outbox import Handler
+from connector.services.signal_announcement import TellLevel, TellLevels
+from connector.services.signals.writing import SignalWriter
+from connector.store import outbox, signal_events, signal_levels, signal_streams, verified_claims
+from connector.store.engine import Database
+
+PAGE = 500
+
+
+@dataclass(frozen=True)
+class SeedLevels:
+    """Note which of a tenant's users are at the verified level, behind `position`."""
+
+    kind: ClassVar[str] = "seed_levels"
+    tenant: str
+    position: str = ""
+
+
+class BusyError(ConnectorError):
+    """Another delivery looked at this user's level at the same moment: this one comes again."""
+
+
+class Levels:
+    """Announces changed levels to streams."""
+
+    def __init__(
+        self, database: Database, tenants: Tenants, writer: SignalWriter, clock: Callable[[], datetime]
+    ) -> None:
+        self._database = database
+        self._tenants = tenants
+        self._writer = writer
+        self._clock = clock
+
+    @property
+    def handlers(self) -> Sequence[Handler[Any]]:
+        """The handlers of this story's deliveries."""
+        return [Handler(TellLevel, self.tell), Handler(TellLevels, self.tell_all), Handler(SeedLevels, self.seed)]
+
+    def tell(self, order: TellLevel) -> None:
+        """Write the change of a user's level to the streams, where it has changed."""
+        with self._database.write() as connection:
+            was_verified = signal_levels.lock(connection, order.tenant, order.user_id)
+            if was_verified is None:
+                raise BusyError("Another delivery looked at this user's level at the same moment.")
+            streams = signal_streams.lock_all(connection, order.tenant)
+            records = verified_claims.find_records(connection, order.tenant, order.user_id)
+            is_verified = status_of(records).verified is True
+            if not is_verified:
+                signal_levels.remove(connection, order.tenant, order.user_id)
+            before = _before(order, streams, was_verified=was_verified)
+            named = signal_streams.find_named(connection, order.tenant, order.user_id)
+            if order.is_removal:
+                _forget(connection, order)
+            if before is not is_verified:
+                chosen = [each for each in streams if each.includes(named.get(each.stream_id))]
+                self._tell(connection, order, chosen, is_verified=is_verified, was_verified=before)
+
+    def tell_all(self, order: TellLevels) -> None:
+        """Queue the next users who are at the verified level: what verified them may be gone."""
+        with self._database.write() as connection:
+            page = signal_levels.find_page(connection, order.tenant, order.position, PAGE)
+            outbox.add_all(connection, [TellLevel(order.tenant, user_id) for user_id in page])
+            if len(page) == PAGE:
+                outbox.add(connection, TellLevels(order.tenant, page[-1]))
+
+    def seed(self, order: SeedLevels) -> None:
+        """Note the next users who are at the verified level, and queue the page after them.
+
+        Their rows are inserted before their claims are read: a change in between waits for this transaction, and finds
+        them.
+        """
+        with self._database.write() as connection:
+            page = verified_claims.find_users(connection, order.tenant, order.position, PAGE)
+            known = signal_levels.find_known(connection, order.tenant, page)
+            new = [user_id for user_id in page if user_id not in known and not is_guest(user_id)]
+            signal_levels.add_all(connection, order.tenant, new)
+            records = verified_claims.find_records_of(connection, order.tenant, new)
+            others = [user_id for user_id in new if status_of(records.get(user_id, ())).verified is not True]
+            signal_levels.remove_all(connection, order.tenant, others)
+            if len(page) == PAGE:
+                outbox.add(connection, SeedLevels(order.tenant, page[-1]))
+            else:
+                signal_streams.set_seeded(connection, order.tenant)
+
+    def _tell(
+        self,
+        connection: Connection,
+        order: TellLevel,
+        streams: Sequence[Stream],
+        *,
+        is_verified: bool,
+        was_verified: bool | None,
+    ) -> None:
+        choice = self._tenants.named(order.tenant).signals
+        payload = level_change(choice, is_verified=is_verified, was_verified=was_verified, at=self._clock())
+        takers = [each for each in streams if each.status != DISABLED and LEVEL_CHANGE in each.delivered(choice)]
+        self._writer.add(connection, takers, LEVEL_CHANGE, payload, order.user_id)
+
+
+def _before(order: TellLevel, streams: Sequence[Stream], *, was_verified: bool) -> bool | None:
+    """Return at which level the user was; None where that has not been noted, and the user may have been verified."""
+    is_noted = was_verified or all(each.is_seeded for each in streams)
+    return was_verified if is_noted or not order.was_verified else None
+
+
+def _forget(connection: Connection, order: TellLevel) -> None:
+    """Forget a user who was removed: the events that wait, and which streams name the user."""
+    removed = Counter(signal_events.forget_user(connection, order.tenant, order.user_id))
+    signal_streams.count_events(connection, {stream_id: -number for stream_id, number in removed.items()})
+    signal_streams.forget_user(connection, order.tenant, order.user_id)

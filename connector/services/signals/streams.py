@@ -1,0 +1,234 @@
+"""The streams of receivers: created, changed and removed, paused and disabled, verified; which users they have.
+
+Each method takes the tenant, and with `receiver` acts only on that receiver's streams: an administrator has none.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection
+
+from connector.domain.credentials import MASK
+from connector.domain.differences import differences
+from connector.domain.history import ADDED, CHANGED, REMOVED, STREAM, SYSTEM, by_administrator
+from connector.domain.signals import (
+    DISABLED,
+    ENABLED,
+    MAX_STREAMS,
+    MAX_STREAMS_OF_TENANT,
+    MAX_SUBJECTS,
+    VERIFICATION,
+    VERIFICATION_INTERVAL,
+    Receiver,
+    Stream,
+    StreamConfig,
+    check_stream,
+    read_subject,
+)
+from connector.domain.tenancy import Tenant
+from connector.domain.urls import UrlPolicy
+from connector.errors import Code, RequestError, TooManyRequests
+from connector.services.batches import forget
+from connector.services.journal import Journal
+from connector.services.signals.levels import SeedLevels
+from connector.services.signals.pushing import SENDING_ENDS
+from connector.services.signals.writing import SignalWriter
+from connector.store import notices, outbox, signal_levels, signal_streams
+from connector.store.engine import Database
+from connector.store.sealed import stream_header
+from connector.store.vault import Vault
+
+SEEDING_STARTS = 5.0  # seconds; by then, what began before the tenant had a stream has ended
+
+
+class Streams:
+    """The streams of one tenant; what is done to them is in its audit trail."""
+
+    def __init__(
+        self,
+        database: Database,
+        vault: Vault,
+        writer: SignalWriter,
+        policy: UrlPolicy,
+        journal: Journal,
+        clock: Callable[[], datetime],
+    ) -> None:
+        self._database = database
+        self._vault = vault
+        self._writer = writer
+        self._policy = policy
+        self._journal = journal
+        self._clock = clock
+
+    def all(self, tenant: Tenant, receiver: Receiver | None = None) -> list[Stream]:
+        """Return the streams, the oldest first."""
+        with self._database.read() as connection:
+            return signal_streams.find_all(connection, tenant.name, receiver)
+
+    def get(self, tenant: Tenant, stream_id: str, receiver: Receiver | None = None) -> Stream:
+        """Return a stream; raise `RequestError` where there is none."""
+        with self._database.read() as connection:
+            return _known(signal_streams.find(connection, stream_id), stream_id, tenant, receiver)
+
+    def add(self, tenant: Tenant, receiver: Receiver, issuer: str, config: StreamConfig, actor: str = SYSTEM) -> Stream:
+        """Create a stream; raise `InvalidField`, or `RequestError` where there are too many."""
+        check_stream(config, self._policy)
+        now, stream_id = self._clock(), str(uuid.uuid4())
+        with self._database.write() as connection:
+            others = signal_streams.lock_all(connection, tenant.name)
+            _check_number(others, receiver)
+            stream = Stream(
+                stream_id,
+                tenant.name,
+                receiver,
+                issuer,
+                self._sealed(stream_id, config),
+                ENABLED,
+                None,
+                tenant.signals.default_subjects,
+                turn=0,
+                waiting=0,
+                is_seeded=any(each.is_seeded for each in others),
+                created_at=now,
+                updated_at=now,
+            )
+            signal_streams.add(connection, stream)
+            if not others:
+                signal_levels.remove_all(connection, tenant.name)
+            self._record(connection, stream, ADDED, actor, _differences({}, stream.config))
+            if not stream.is_seeded:
+                self._seed(connection, stream)
+        return stream
+
+    def change(
+        self, tenant: Tenant, stream_id: str, receiver: Receiver, config: StreamConfig, actor: str = SYSTEM
+    ) -> Stream:
+        """Replace what the receiver chooses; a masked header stays as it is. Raises as `add` does."""
+        check_stream(config, self._policy)
+        with self._database.write() as connection:
+            known = self._lock(connection, tenant, stream_id, receiver)
+            sealed = self._sealed(stream_id, config, known.config.authorization_header)
+            stream = replace(known, config=sealed, updated_at=self._clock())
+            values = signal_streams.columns(stream.config) | {"updated_at": stream.updated_at}
+            signal_streams.change(connection, stream_id, values)
+            self._writer.queue(connection, stream)
+            self._record(connection, stream, CHANGED, actor, _differences(asdict(known.config), stream.config))
+        return stream
+
+    def remove(self, tenant: Tenant, stream_id: str, receiver: Receiver | None = None, actor: str = SYSTEM) -> None:
+        """Remove a stream with its events; once this returns, none is delivered any more."""
+        with self._database.write() as connection:
+            known = self._lock(connection, tenant, stream_id, receiver)
+            signal_streams.remove(connection, stream_id)
+            is_last = not signal_streams.find_all(connection, tenant.name)
+            self._record(connection, known, REMOVED, actor, {})
+        self._wait_until_sent(stream_id)
+        forget(self._database, lambda connection, size: notices.drop_some(connection, stream_id, size))
+        if is_last:
+            forget(self._database, lambda connection, size: signal_levels.forget_some(connection, tenant.name, size))
+
+    def switch(
+        self,
+        tenant: Tenant,
+        stream_id: str,
+        status: str,
+        reason: str | None,
+        receiver: Receiver | None = None,
+        actor: str = SYSTEM,
+    ) -> Stream:
+        """Enable, pause or disable a stream; a receiver is told of it where an administrator does."""
+        with self._database.write() as connection:
+            known = self._lock(connection, tenant, stream_id, receiver)
+            is_told = receiver is None and status != known.status
+            return self._writer.switch(connection, known, status, reason, actor, is_told=is_told)
+
+    def verify(
+        self, tenant: Tenant, stream_id: str, state: str | None = None, receiver: Receiver | None = None
+    ) -> None:
+        """Send a verification event; raise where the stream is disabled, or where a receiver asks too often."""
+        with self._database.write() as connection:
+            known = self._lock(connection, tenant, stream_id, receiver)
+            if known.status == DISABLED:
+                raise RequestError(Code.STREAM_DISABLED, f"The stream {stream_id} is disabled: enable it, then ask.")
+            interval = timedelta(seconds=VERIFICATION_INTERVAL if receiver else 0)
+            if not signal_streams.take_verification(connection, stream_id, self._clock(), interval):
+                raise TooManyRequests("The stream was verified a moment ago.", VERIFICATION_INTERVAL)
+            self._writer.add(connection, [known], VERIFICATION, {} if state is None else {"state": state})
+
+    def name_subject(
+        self,
+        tenant: Tenant,
+        stream_id: str,
+        receiver: Receiver,
+        subject: Mapping[str, Any],
+        *,
+        is_included: bool,
+    ) -> None:
+        """Add a user to a stream, or remove it; whether there is such a user is not said."""
+        with self._database.write() as connection:
+            known = self._lock(connection, tenant, stream_id, receiver)
+            issuers = [each for each in (tenant.signals.subject_issuer, known.issuer) if each]
+            user_id = read_subject(subject, issuers)
+            if known.includes(None) is is_included:
+                signal_streams.forget_subject(connection, stream_id, user_id)
+                return
+            if signal_streams.count_subjects(connection, stream_id, MAX_SUBJECTS) >= MAX_SUBJECTS:
+                raise RequestError(Code.STREAM_LIMIT, f"A stream names at most {MAX_SUBJECTS} subjects: remove some.")
+            signal_streams.name_subject(connection, known, user_id, is_included=is_included)
+
+    def _lock(self, connection: Connection, tenant: Tenant, stream_id: str, receiver: Receiver | None) -> Stream:
+        return _known(signal_streams.lock(connection, stream_id), stream_id, tenant, receiver)
+
+    def _sealed(self, stream_id: str, config: StreamConfig, known: str | None = None) -> StreamConfig:
+        """Encrypt the header; the mask stands for the one that is known."""
+        header = config.authorization_header
+        if header == MASK:
+            return replace(config, authorization_header=known)
+        sealed = None if header is None else self._vault.seal(header, stream_header(stream_id))
+        return replace(config, authorization_header=sealed)
+
+    def _seed(self, connection: Connection, stream: Stream) -> None:
+        key = f"{SeedLevels.kind}:{stream.stream_id}"
+        outbox.add(connection, SeedLevels(stream.tenant), dedupe_key=key)
+        outbox.delay(connection, key, SEEDING_STARTS)
+
+    def _record(
+        self, connection: Connection, stream: Stream, what: str, actor: str, changes: Mapping[str, Any]
+    ) -> None:
+        detail = {"properties": sorted(changes), "client": stream.receiver.client_id}
+        key = stream.tenant, STREAM, stream.stream_id, what
+        self._journal.record(connection, [by_administrator(self._clock(), actor, *key, detail, changes=changes)])
+
+    def _wait_until_sent(self, stream_id: str) -> None:
+        """Wait until nothing that was being sent when the stream was removed is in flight any more."""
+        end = time.monotonic() + SENDING_ENDS
+        while self._is_being_sent(stream_id) and time.monotonic() < end:
+            time.sleep(0.05)
+
+    def _is_being_sent(self, stream_id: str) -> bool:
+        with self._database.read() as connection:
+            return notices.is_being_sent(connection, stream_id)
+
+
+def _known(stream: Stream | None, stream_id: str, tenant: Tenant, receiver: Receiver | None) -> Stream:
+    if stream is None or stream.tenant != tenant.name or receiver not in (None, stream.receiver):
+        raise RequestError(Code.STREAM_NOT_FOUND, f"There is no stream {stream_id}: list your streams.")
+    return stream
+
+
+def _check_number(streams: list[Stream], receiver: Receiver) -> None:
+    mine = sum(each.receiver == receiver for each in streams)
+    if mine >= MAX_STREAMS:
+        raise RequestError(Code.STREAM_LIMIT, f"A receiver has at most {MAX_STREAMS} streams: remove one.")
+    if len(streams) >= MAX_STREAMS_OF_TENANT:
+        raise RequestError(Code.STREAM_LIMIT, f"A tenant has at most {MAX_STREAMS_OF_TENANT} streams.")
+
+
+def _differences(before: Mapping[str, Any], after: StreamConfig) -> Mapping[str, Any]:
+    return differences(before, asdict(after), ["authorization_header"])

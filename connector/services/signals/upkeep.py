@@ -1,0 +1,56 @@
+"""Upkeep of streams: one whose events wait for too long is disabled; what a dead delivery has left is queued again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+import structlog
+
+from connector.domain.signals import DISABLED, RETENTION_DAYS, TOO_OLD
+from connector.services.signals.writing import SignalWriter
+from connector.store import signal_events, signal_streams
+from connector.store.engine import Database
+
+log = structlog.get_logger(__name__)
+
+PAGE = 200
+
+
+class SignalUpkeep:
+    """What the sweep does for streams."""
+
+    def __init__(self, database: Database, writer: SignalWriter, clock: Callable[[], datetime]) -> None:
+        self._database = database
+        self._writer = writer
+        self._clock = clock
+
+    def look_after(self) -> None:
+        """Disable streams with events that are too old, and queue what a dead delivery has left."""
+        before = self._clock() - timedelta(days=RETENTION_DAYS)
+        with self._database.read() as connection:
+            old = signal_events.find_old(connection, before, PAGE)
+            stuck = signal_streams.find_stuck(connection, PAGE)
+        for stream_id in old:
+            self._disable(stream_id, before)
+        for stream_id in stuck:
+            self._queue_again(stream_id)
+
+    def _disable(self, stream_id: str, before: datetime) -> None:
+        with self._database.write() as connection:
+            stream = signal_streams.lock(connection, stream_id)
+            if stream is None:
+                return
+            dropped = signal_events.remove_old(connection, stream_id, before)
+            signal_streams.count_events(connection, {stream_id: -dropped})
+            if stream.status != DISABLED:
+                log.warning("signals.events_too_old", stream_id=stream_id, tenant=stream.tenant)
+                left = replace(stream, waiting=stream.waiting - dropped)
+                self._writer.switch(connection, left, DISABLED, TOO_OLD, is_told=True)
+
+    def _queue_again(self, stream_id: str) -> None:
+        with self._database.write() as connection:
+            stream = signal_streams.lock(connection, stream_id)
+            if stream is not None:
+                self._writer.queue(connection, self._writer.next_turn(connection, stream))

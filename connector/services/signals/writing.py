@@ -1,0 +1,119 @@
+"""Writing events to streams, and changing what streams do with them; the caller has locked the streams.
+
+A stream is never incomplete without saying so: where too many events wait, or one for too long, it is disabled, all of
+them are dropped, and its receiver is told by an event and by its status.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, ClassVar
+
+import structlog
+from sqlalchemy import Connection
+
+from connector.domain.history import STREAM, SYSTEM, by_administrator
+from connector.domain.signals import DISABLED, ENABLED, MAX_WAITING, OVERFLOW, STREAM_UPDATED, Event, Stream
+from connector.services.journal import Journal
+from connector.store import signal_events, signal_streams
+
+log = structlog.get_logger(__name__)
+
+
+@dataclass(frozen=True)
+class PushSignals:
+    """Push the events of a stream, `endpoint_id`; of two deliveries only the one of the present turn does."""
+
+    kind: ClassVar[str] = "push_signals"
+    tenant: str
+    endpoint_id: str
+    turn: int
+
+
+class SignalWriter:
+    """Writes events, and changes the status of streams."""
+
+    def __init__(self, journal: Journal, clock: Callable[[], datetime]) -> None:
+        self._journal = journal
+        self._clock = clock
+
+    def add(
+        self,
+        connection: Connection,
+        streams: Sequence[Stream],
+        kind: str,
+        payload: Mapping[str, Any],
+        user_id: str | None = None,
+    ) -> None:
+        """Add an event to each of some streams, which are not disabled; one that is full is disabled instead."""
+        self._insert(connection, [each for each in streams if each.waiting < MAX_WAITING], kind, payload, user_id)
+        for stream in streams:
+            if stream.waiting >= MAX_WAITING:
+                log.warning("signals.stream_full", stream_id=stream.stream_id, tenant=stream.tenant)
+                self.switch(connection, stream, DISABLED, OVERFLOW, is_told=True)
+
+    def switch(
+        self,
+        connection: Connection,
+        stream: Stream,
+        status: str,
+        reason: str | None,
+        actor: str = SYSTEM,
+        *,
+        is_told: bool = False,
+    ) -> Stream:
+        """Change a stream's status and return the stream; one that is disabled drops its events.
+
+        The receiver is told (`is_told`) where it has not asked for it.
+        """
+        now = self._clock()
+        changed = replace(stream, status=status, reason=reason, updated_at=now)
+        if status == DISABLED:
+            changed = replace(changed, waiting=stream.waiting - signal_events.remove_all(connection, stream.stream_id))
+        names = ("status", "reason", "waiting", "updated_at")
+        signal_streams.change(connection, stream.stream_id, {name: getattr(changed, name) for name in names})
+        if is_told:
+            payload = {"status": status} | ({"reason": reason} if reason else {})
+            self._insert(connection, [changed], STREAM_UPDATED, payload, None)
+        elif status == ENABLED:
+            self.queue(connection, changed)
+        detail = {"reason": reason} if reason else {}
+        entry = by_administrator(now, actor, stream.tenant, STREAM, stream.stream_id, status, detail)
+        self._journal.record(connection, [entry])
+        return changed
+
+    def queue(self, connection: Connection, stream: Stream) -> None:
+        """Queue the delivery of a stream's events, where they are pushed and it is not queued."""
+        if stream.is_push:
+            order = PushSignals(stream.tenant, stream.stream_id, stream.turn)
+            key = f"{order.kind}:{stream.stream_id}:{stream.turn}"
+            signal_events.queue(connection, order, key)
+
+    def next_turn(self, connection: Connection, stream: Stream) -> Stream:
+        """End a stream's turn; return the stream with the next one."""
+        following = replace(stream, turn=stream.turn + 1)
+        signal_streams.change(connection, stream.stream_id, {"turn": following.turn})
+        return following
+
+    def _insert(
+        self,
+        connection: Connection,
+        streams: Sequence[Stream],
+        kind: str,
+        payload: Mapping[str, Any],
+        user_id: str | None,
+    ) -> None:
+        if not streams:
+            return
+        now, transaction_id = self._clock(), str(uuid.uuid4())
+        events = [
+            Event(str(uuid.uuid4()), each.stream_id, kind, user_id, transaction_id, payload, now) for each in streams
+        ]
+        signal_events.add_all(connection, streams[0].tenant, events)
+        signal_streams.count_events(connection, {each.stream_id: 1 for each in streams})
+        for stream in streams:
+            if stream.status == ENABLED or kind == STREAM_UPDATED:
+                self.queue(connection, stream)

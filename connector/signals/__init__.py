@@ -1,0 +1,20 @@
+"""The connector as a transmitter of the Shared Signals Framework 1.0: receivers are told of changes of assurance.
+
+metadata.py     /.well-known/ssf-configuration
+management.py   /ssf/streams, /ssf/status, /ssf/subjects/…, /ssf/verification
+polling.py      /ssf/poll/{stream}: events (RFC 8936)
+shapes.py       what these read and write
+views.py        what their views have in common
+"""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from connector.signals import management, metadata, polling
+
+
+def install(app: Flask) -> None:
+    """Install the transmitter in an application."""
+    for blueprint in (metadata.blueprint, management.blueprint, polling.blueprint):
+        app.register_blueprint(blueprint)

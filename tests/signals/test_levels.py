@@ -1,0 +1,179 @@
+"""What streams are told of users' levels: up, down, at a user's removal, and never twice."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+from sqlalchemy import select, update
+
+from connector.domain.history import CLAIM, Change
+from connector.domain.openid.flow import guest_of
+from connector.domain.signals import LEVEL_CHANGE
+from connector.domain.tenancy import Tenant
+from connector.services.signal_announcement import SignalAnnouncement
+from connector.store.models import outbox
+from connector.store.signal_models import signal_events, signal_levels, signal_subjects
+from tests.bodies import event_body
+from tests.contract.wire import PROVIDERS, USERS
+from tests.harness import World
+from tests.races.attack import ALL_CLEAR
+from tests.services.receiving import rows_of, wait_for
+from tests.signals.receiver import HIGH, LOW, STREAMS, Receiver, as_client, connect, level_of, verify_by_hand
+from tests.values import GIVEN_NAME, LAST_NAME
+
+NOW = datetime(2026, 1, 1, tzinfo=UTC)
+TABLES = (signal_levels, signal_events, signal_subjects)
+
+
+def levels(world: World, receiver: Receiver, number: int) -> list[tuple[str, str | None, str]]:
+    """Wait for so many events, and return their levels."""
+    events: list[dict[str, Any]] = []
+
+    def has_come() -> bool:
+        events[:] = receiver.events()
+        return len(events) >= number
+
+    world.wait_until(has_come)
+    return [level_of(each) for each in events]
+
+
+def test_a_verified_user_and_one_who_is_no_longer(world: World) -> None:
+    receiver = connect(as_client(world.connector))
+    ann = world.add_user()
+    body = event_body(world.start(ann), "approved", ALL_CLEAR)
+    assert world.post_event(body).ok
+    assert levels(world, receiver, 1) == [("ann", LOW, HIGH)]
+    [event] = receiver.events()
+    assert event["events"][LEVEL_CHANGE]["change_direction"] == "increase"
+    assert event["sub_id"] == {"format": "iss_sub", "iss": receiver.stream["iss"], "sub": "ann"}
+
+    assert world.put_user("ann", {GIVEN_NAME: "Anna"}) is False
+    assert levels(world, receiver, 2)[1:] == [("ann", HIGH, LOW)]
+    assert receiver.events()[1]["events"][LEVEL_CHANGE]["change_direction"] == "decrease"
+
+
+def test_a_user_is_verified_once_no_claim_of_a_provider_lacks_it(world: World) -> None:
+    receiver = connect(as_client(world.connector))
+    seed(world)
+    world.add_user()
+    verify_by_hand(world, "ann", is_verified=False, uri=LAST_NAME)
+    verify_by_hand(world, "ann")
+    verify_by_hand(world, "ann", uri=LAST_NAME)
+    assert levels(world, receiver, 1) == [("ann", LOW, HIGH)]
+    verify_by_hand(world, "ann", is_verified=False)
+    assert levels(world, receiver, 2) == [("ann", LOW, HIGH), ("ann", HIGH, LOW)]
+    verify_by_hand(world, "ann", uri=LAST_NAME, is_verified=False)
+    settle(world)
+    assert len(receiver.events()) == 2, "the level is the same"
+
+
+def test_a_removed_user_ends_with_the_lower_level_and_leaves_nothing_else(world: World) -> None:
+    receiver = connect(as_client(world.connector))
+    world.add_user()
+    verify_by_hand(world, "ann")
+    assert levels(world, receiver, 1) == [("ann", LOW, HIGH)]
+
+    admin = world.connector.caller("admin", ["internal_idv_claim_delete"])
+    assert admin.request("DELETE", f"{USERS}/ann/idv").status_code == 204
+
+    world.wait_until(lambda: [level_of(each) for each in receiver.events()] == [("ann", HIGH, LOW)])
+    [last] = receiver.poll()["sets"]
+    receiver.poll(ack=[last])
+    assert users_in_rows(world) == set()
+
+
+def test_a_user_removed_without_a_stream_leaves_no_level(world: World) -> None:
+    receiver = connect(as_client(world.connector))
+    world.add_user()
+    verify_by_hand(world, "ann")
+    levels(world, receiver, 1)
+    assert receiver.caller.request("DELETE", STREAMS, params={"stream_id": receiver.stream_id}).status_code == 204
+    assert users_in_rows(world) == set(), "with the last stream, the levels are forgotten"
+    world.connector.services.users.remove(Tenant(world.tenant), "ann")
+    assert not rows_of(world, "tell_level", ("ready",)), "without a stream, nothing is queued"
+
+
+def test_a_removed_provider_takes_its_users_levels_along(world: World) -> None:
+    receiver = connect(as_client(world.connector))
+    for user_id in ("ann", "bea"):
+        world.add_user(user_id)
+        verify_by_hand(world, user_id)
+    assert sorted(levels(world, receiver, 2)) == [("ann", LOW, HIGH), ("bea", LOW, HIGH)]
+    assert world.connector.as_admin().request("DELETE", f"{PROVIDERS}/{world.provider_id}").status_code == 204
+    assert sorted(levels(world, receiver, 4)[2:]) == [("ann", HIGH, LOW), ("bea", HIGH, LOW)]
+
+
+def test_users_verified_before_the_first_stream_are_known(world: World) -> None:
+    for user_id in ("ann", "bea"):
+        world.add_user(user_id)
+        verify_by_hand(world, user_id)
+    world.add_user("cid")
+    verify_by_hand(world, "cid", is_verified=False)
+    verify_by_hand(world, "cid", uri=LAST_NAME)
+    receiver = connect(as_client(world.connector))
+    verify_by_hand(world, "ann", is_verified=False)
+    assert levels(world, receiver, 1) == [("ann", None, LOW)], "what it was has not been noted yet"
+
+    seed(world)
+    assert users_in_rows(world) == {"ann", "bea"}
+    verify_by_hand(world, "bea", is_verified=False)
+    verify_by_hand(world, "cid", uri=LAST_NAME, is_verified=False)
+    assert levels(world, receiver, 2)[1:] == [("bea", HIGH, LOW)]
+    settle(world)
+    assert len(receiver.events()) == 2, "cid was never verified as a whole"
+
+
+def test_a_stream_has_the_users_whom_its_receiver_names(world: World) -> None:
+    everyone, some = connect(as_client(world.connector)), connect(as_client(world.connector, "other"))
+    issuer = everyone.stream["iss"]
+    for format_ in ({"format": "opaque", "id": "ann"}, {"format": "iss_sub", "iss": issuer, "sub": "bea"}):
+        answer = some.caller.post("/ssf/subjects/remove", {"stream_id": some.stream_id, "subject": format_})
+        assert answer.status_code == 204, answer.text
+    bea = {"stream_id": some.stream_id, "subject": {"format": "opaque", "id": "bea"}}
+    assert some.caller.post("/ssf/subjects/add", bea).status_code == 200
+    for user_id in ("ann", "bea", "cid"):
+        world.add_user(user_id)
+        verify_by_hand(world, user_id)
+    assert sorted(each[0] for each in levels(world, everyone, 3)) == ["ann", "bea", "cid"]
+    assert sorted(each[0] for each in levels(world, some, 2)) == ["bea", "cid"]
+    assert {each["txn"] for each in some.events()} <= {each["txn"] for each in everyone.events()}
+
+
+def test_a_second_tenant_hears_nothing(world: World) -> None:
+    mine, theirs = connect(as_client(world.connector)), connect(as_client(world.connector, tenant="acme"))
+    assert theirs.stream["iss"] == f"{world.connector.url}/t/acme"
+    world.add_user()
+    verify_by_hand(world, "ann")
+    levels(world, mine, 1)
+    settle(world)
+    assert theirs.poll() == {"sets": {}, "moreAvailable": False}
+
+
+@pytest.mark.one_database
+def test_a_guest_of_the_openid_provider_is_no_subject() -> None:
+    change = Change(NOW, "t", CLAIM, "verified", "event", name=GIVEN_NAME, user_id=guest_of("client", "flow"))
+    assert not SignalAnnouncement().wants(change)
+    assert SignalAnnouncement().wants(replace(change, user_id="ann"))
+    assert not SignalAnnouncement().wants(replace(change, user_id="ann", previous=None, current="consider"))
+
+
+def settle(world: World) -> None:
+    """Wait until all levels have been looked at."""
+    world.wait_until(lambda: not rows_of(world, "tell_level", ("ready",)))
+
+
+def seed(world: World) -> None:
+    """Note the levels at once, and wait for it."""
+    with world.connector.services.database.write() as connection:
+        connection.execute(update(outbox).where(outbox.c.kind == "seed_levels").values(due_at=outbox.c.created_at))
+    wait_for(world, "seed_levels", "done")
+
+
+def users_in_rows(world: World) -> set[str]:
+    """Return the users whom the tables of signals name."""
+    with world.connector.services.database.read() as connection:
+        ids = [set(connection.execute(select(table.c.user_id)).scalars()) for table in TABLES]
+    return set().union(*ids)

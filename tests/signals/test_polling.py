@@ -1,0 +1,220 @@
+"""Events that are polled (RFC 8936): confirmed, refused, lost on the way, and waited for."""
+
+from __future__ import annotations
+
+import threading
+import time
+from typing import Any
+
+import pytest
+from sqlalchemy import select
+
+from connector.domain.signals import STREAM_UPDATED
+from connector.domain.signals import VERIFICATION as VERIFIED
+from connector.domain.tenancy import Tenant
+from connector.services.signals import polling
+from connector.store.signal_models import signal_events
+from tests.contract.wire import UNKNOWN_ID
+from tests.harness import World
+from tests.signals.receiver import VERIFICATION, Endpoint, Receiver, as_client, connect, level_of, verify_by_hand
+
+
+@pytest.fixture
+def receiver(world: World) -> Receiver:
+    return connect(as_client(world.connector))
+
+
+def verify_all(world: World, receiver: Receiver, *user_ids: str) -> None:
+    """Verify users one after another, and wait until their events are there."""
+    for number, user_id in enumerate(user_ids, start=1):
+        world.add_user(user_id)
+        verify_by_hand(world, user_id)
+        wait_for_events(world, receiver, number)
+
+
+def wait_for_events(world: World, receiver: Receiver, number: int) -> None:
+    world.wait_until(lambda: waiting(world, receiver) >= number)
+
+
+def test_what_is_not_confirmed_comes_again_with_its_id(world: World, receiver: Receiver) -> None:
+    verify_all(world, receiver, "ann", "bea", "cid")
+    first = receiver.poll(maxEvents=2)
+    assert first["moreAvailable"] is True
+    assert [level_of(receiver.verify(each))[0] for each in first["sets"].values()] == ["ann", "bea"]
+    assert [receiver.verify(each)["jti"] for each in first["sets"].values()] == list(first["sets"])
+
+    again = receiver.poll(maxEvents=2)  # the confirmation was lost
+    assert list(again["sets"]) == list(first["sets"])
+    ann, bea = first["sets"]
+    rest = receiver.poll(ack=[ann], setErrs={bea: {"err": "invalid_request", "description": "of no use"}})
+    assert [level_of(receiver.verify(each))[0] for each in rest["sets"].values()] == ["cid"]
+    assert rest["moreAvailable"] is False
+    assert receiver.poll(ack=[*rest["sets"], ann, "unknown", UNKNOWN_ID])["sets"] == {}
+    assert_empty(world, receiver)
+
+
+def test_a_poll_for_no_events_only_confirms(world: World, receiver: Receiver) -> None:
+    verify_all(world, receiver, "ann")
+    [event_id] = receiver.poll()["sets"]
+    began = time.monotonic()
+    assert receiver.poll(maxEvents=0, returnImmediately=False) == {"sets": {}, "moreAvailable": True}
+    assert receiver.poll(maxEvents=0, ack=[event_id], returnImmediately=False) == {"sets": {}, "moreAvailable": False}
+    assert time.monotonic() - began < polling.MAX_WAIT
+
+
+def test_an_event_of_another_stream_cannot_be_confirmed(world: World, receiver: Receiver) -> None:
+    other = connect(as_client(world.connector, "other"))
+    verify_all(world, receiver, "ann")
+    [event_id] = receiver.poll()["sets"]
+    assert len(other.poll(ack=[event_id])["sets"]) == 1
+    assert list(receiver.poll()["sets"]) == [event_id]
+
+
+def test_a_poll_waits_for_an_event(world: World, receiver: Receiver) -> None:
+    world.add_user()
+    answers: list[Any] = []
+    thread = threading.Thread(target=lambda: answers.append(receiver.poll(returnImmediately=False)))
+    thread.start()
+    verify_by_hand(world, "ann")
+    thread.join(60)
+    assert [level_of(receiver.verify(each))[0] for each in answers[0]["sets"].values()] == ["ann"]
+
+
+@pytest.mark.one_database
+def test_only_so_many_polls_wait(world: World, receiver: Receiver) -> None:
+    """The others are answered at once; so no receiver holds all threads."""
+    held = world.connector.services.signal_polling._waiting
+    for _ in range(max(1, world.connector.settings.threads // 4)):
+        assert held.acquire(blocking=False)
+    began = time.monotonic()
+    assert receiver.poll(returnImmediately=False)["sets"] == {}
+    assert time.monotonic() - began < polling.MAX_WAIT
+
+
+@pytest.mark.one_database
+def test_a_stream_that_is_removed_ends_a_poll_that_waits(world: World, receiver: Receiver) -> None:
+    answers: list[Any] = []
+
+    def ask() -> None:
+        answers.append(receiver.caller.post(f"/ssf/poll/{receiver.stream_id}", {}))
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    world.connector.services.signal_streams.remove(Tenant(world.tenant), receiver.stream_id)
+    thread.join(60)
+    assert answers[0].status_code == 404
+
+
+@pytest.mark.one_database
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"maxEvents": -1},
+        {"maxEvents": "2"},
+        {"ack": "x"},
+        {"ack": ["x"] * 501},
+        {"setErrs": {str(each): {"err": "x"} for each in range(501)}},
+        {"setErrs": {"x": "y"}},
+        {"setErrs": {"x": {}}},
+        {"returnImmediately": "yes"},
+        [],
+    ],
+    ids=lambda body: str(body)[:40],
+)
+def test_a_poll_that_cannot_be_read_is_refused(receiver: Receiver, body: Any) -> None:
+    answer = receiver.caller.post(f"/ssf/poll/{receiver.stream_id}", body)
+    assert (answer.status_code, answer.json()["code"]) == (400, "IDVP-60002")
+
+
+@pytest.mark.one_database
+def test_a_stream_that_is_pushed_cannot_be_polled(world: World) -> None:
+    with Endpoint() as endpoint:
+        pushed = connect(as_client(world.connector), endpoint.delivery)
+        answer = pushed.caller.post(f"/ssf/poll/{pushed.stream_id}", {})
+    assert (answer.status_code, answer.json()["code"]) == (404, "IDVP-60100")
+
+
+def test_a_verification_event_has_the_state(world: World, receiver: Receiver) -> None:
+    asked = {"stream_id": receiver.stream_id, "state": "VGhpcyBpcyBh"}
+    assert receiver.caller.post(VERIFICATION, asked).status_code == 204
+    [event] = receiver.events()
+    assert event["sub_id"] == {"format": "opaque", "id": receiver.stream_id}
+    assert event["events"] == {VERIFIED: {"state": "VGhpcyBpcyBh"}}
+    too_soon = receiver.caller.post(VERIFICATION, asked)
+    assert (too_soon.status_code, too_soon.headers["Retry-After"]) == (429, "30")
+    world.clock.advance(30)
+    assert receiver.caller.post(VERIFICATION, {"stream_id": receiver.stream_id}).status_code == 204
+    assert receiver.events()[1]["events"] == {VERIFIED: {}}
+
+
+def test_a_paused_stream_keeps_events_and_a_disabled_one_drops_them(world: World, receiver: Receiver) -> None:
+    verify_all(world, receiver, "ann")
+    assert receiver.status("paused", reason="holidays")["reason"] == "holidays"
+    assert receiver.ask_status() == {"stream_id": receiver.stream_id, "status": "paused", "reason": "holidays"}
+    assert receiver.poll()["sets"] == {}
+    verify_by_hand(world, "ann", is_verified=False)
+    world.wait_until(lambda: waiting(world, receiver) == 2)
+    assert "reason" not in receiver.status("enabled")
+    assert [level_of(each)[0] for each in receiver.events()] == ["ann", "ann"]
+
+    receiver.status("disabled")
+    assert_empty(world, receiver)
+    verify_by_hand(world, "ann")
+    refused = receiver.caller.post(VERIFICATION, {"stream_id": receiver.stream_id})
+    assert (refused.status_code, refused.json()["code"]) == (409, "IDVP-60101")
+    receiver.status("enabled")
+    assert receiver.poll()["sets"] == {}
+
+
+def test_an_operator_who_pauses_a_stream_has_its_receiver_told(world: World, receiver: Receiver) -> None:
+    verify_all(world, receiver, "ann")
+    streams, tenant = world.connector.services.signal_streams, Tenant(world.tenant)
+    streams.switch(tenant, receiver.stream_id, "paused", "maintenance")
+    [event] = receiver.events()
+    assert event["events"] == {STREAM_UPDATED: {"status": "paused", "reason": "maintenance"}}
+    streams.switch(tenant, receiver.stream_id, "paused", "maintenance")
+    assert len(receiver.events()) == 1, "it was so already"
+    streams.switch(tenant, receiver.stream_id, "enabled", None)
+    assert [next(iter(each["events"])) == STREAM_UPDATED for each in receiver.events()] == [False, True, True]
+
+
+def test_a_stream_whose_events_wait_too_long_is_disabled(world: World, receiver: Receiver) -> None:
+    verify_all(world, receiver, "ann")
+    world.clock.advance(6 * 86_400)
+    world.connector.services.signal_upkeep.look_after()
+    assert receiver.ask_status()["status"] == "enabled"
+    world.clock.advance(2 * 86_400)
+    world.connector.services.signal_upkeep.look_after()
+    state = receiver.ask_status()
+    assert state["status"] == "disabled"
+    assert "7 days" in state["reason"]
+    [event] = receiver.events()
+    assert event["events"] == {STREAM_UPDATED: {"status": "disabled", "reason": state["reason"]}}
+    world.clock.advance(8 * 86_400)
+    world.connector.services.signal_upkeep.look_after()
+    assert_empty(world, receiver)
+
+
+def test_a_stream_with_too_many_events_is_disabled(
+    world: World, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("connector.services.signals.writing.MAX_WAITING", 2)
+    verify_all(world, receiver, "ann", "bea")
+    world.add_user("cid")
+    verify_by_hand(world, "cid")
+    world.wait_until(lambda: receiver.ask_status()["status"] == "disabled")
+    assert "events waited" in receiver.ask_status()["reason"]
+    assert [next(iter(each["events"])) for each in receiver.events()] == [STREAM_UPDATED]
+
+
+def waiting(world: World, receiver: Receiver) -> int:
+    """Return how many events a stream says that it has."""
+    return world.connector.services.signal_streams.get(Tenant(world.tenant), receiver.stream_id).waiting
+
+
+def assert_empty(world: World, receiver: Receiver) -> None:
+    """Wait until a stream says that it has no events; there are none then."""
+    world.wait_until(lambda: waiting(world, receiver) == 0)
+    with world.connector.services.database.read() as connection:
+        of_stream = signal_events.c.stream_id == receiver.stream_id
+        assert connection.execute(select(signal_events.c.number).where(of_stream)).all() == []

@@ -1,0 +1,200 @@
+"""Events that are pushed (RFC 8935): in their order, once each where it goes well, again where it does not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from joserfc.errors import JoseError
+from sqlalchemy import update
+
+from connector.domain.signals import STREAM_UPDATED
+from connector.domain.tenancy import Tenant
+from connector.services.signals.pushing import FINAL_REASONS
+from connector.services.signals.writing import PushSignals
+from connector.store.models import outbox
+from tests.harness import World
+from tests.services.receiving import rows_of, wait_for, wait_for_failure
+from tests.signals.receiver import HIGH, LOW, STREAMS, Endpoint, Receiver, as_client, connect, level_of, verify_by_hand
+from tests.signals.test_polling import assert_empty, wait_for_events, waiting
+
+UP, DOWN = ("ann", LOW, HIGH), ("ann", HIGH, LOW)
+
+
+def flip(world: World, receiver: Receiver, times: int, user_id: str = "ann") -> None:
+    """Verify a user and withdraw it, so often, one event each."""
+    for number in range(times):
+        verify_by_hand(world, user_id, is_verified=number % 2 == 0)
+        wait_for_events(world, receiver, number + 1)
+
+
+def due_now(world: World) -> None:
+    """Try again what has failed, at once."""
+    with world.connector.services.database.write() as connection:
+        failed = (outbox.c.kind == "push_signals", outbox.c.state == "ready")
+        connection.execute(update(outbox).where(*failed).values(due_at=outbox.c.created_at))
+
+
+def test_events_are_pushed_in_their_order(world: World) -> None:
+    with Endpoint() as endpoint:
+        receiver = connect(as_client(world.connector), endpoint.delivery)
+        world.add_user()
+        receiver.status("paused")
+        flip(world, receiver, 5)
+        assert endpoint.received == []
+        receiver.status("enabled")
+        assert_empty(world, receiver)
+        assert [level_of(receiver.verify(each)) for each in endpoint.tokens] == [UP, DOWN, UP, DOWN, UP]
+        headers, _ = endpoint.received[0]
+        assert headers["content-type"] == "application/secevent+jwt"
+        assert headers["accept"] == "application/json"
+        assert headers["authorization"] == "Bearer of-the-receiver"
+        verify_by_hand(world, "ann", is_verified=False)
+        world.wait_until(lambda: len(endpoint.received) == 6)
+        assert level_of(receiver.verify(endpoint.tokens[-1])) == DOWN
+
+
+@pytest.mark.parametrize(
+    "answer", [(503, None), (429, None), (400, None), (400, {"err": "invalid_key"}), (401, None), (302, None)], ids=str
+)
+def test_an_event_that_is_not_accepted_comes_again_before_the_next(world: World, answer: tuple[int, Any]) -> None:
+    def decide(_token: str, number: int) -> tuple[int, Any]:
+        return answer if number <= 2 else (202, None)
+
+    with Endpoint(decide) as endpoint:
+        receiver = connect(as_client(world.connector), endpoint.delivery)
+        world.add_user()
+        receiver.status("paused")
+        flip(world, receiver, 2)
+        receiver.status("enabled")
+        wait_for_failure(world, "push_signals", 1)
+        due_now(world)
+        wait_for_failure(world, "push_signals", 2)
+        due_now(world)
+        assert_empty(world, receiver)
+        events = [receiver.verify(each) for each in endpoint.tokens]
+        assert [level_of(each) for each in events] == [UP, UP, UP, DOWN]
+        assert len({(each["jti"], each["txn"], each["iat"]) for each in events[:3]}) == 1
+
+
+@pytest.mark.parametrize("reason", sorted(FINAL_REASONS))
+@pytest.mark.one_database
+def test_an_event_that_is_refused_for_good_does_not_come_again(world: World, reason: str) -> None:
+    def decide(_token: str, number: int) -> tuple[int, Any]:
+        return (400, {"err": reason, "description": "no"}) if number == 1 else (202, None)
+
+    with Endpoint(decide) as endpoint:
+        receiver = connect(as_client(world.connector), endpoint.delivery)
+        world.add_user()
+        receiver.status("paused")
+        flip(world, receiver, 2)
+        receiver.status("enabled")
+        assert_empty(world, receiver)
+        assert [level_of(receiver.verify(each)) for each in endpoint.tokens] == [UP, DOWN]
+
+
+@pytest.mark.one_database
+@pytest.mark.parametrize("content", [b"{", b"[]", b'{"err": 7}', b"[" * 4000, b"x" * 5000, b'{"err": "other"}'])
+def test_a_refusal_that_says_nothing_is_none_for_good(world: World, content: bytes) -> None:
+    class Odd(Endpoint):
+        def take(self, request: Any) -> None:
+            request.rfile.read(int(request.headers["Content-Length"]))
+            request.send_response(400)
+            request.send_header("Content-Length", str(len(content)))
+            request.end_headers()
+            request.wfile.write(content)
+
+    with Odd() as endpoint:
+        receiver = connect(as_client(world.connector), endpoint.delivery)
+        world.add_user()
+        verify_by_hand(world, "ann")
+        row = wait_for_failure(world, "push_signals")
+        assert "HTTP 400" in row.history[0]["reason"]
+        assert waiting(world, receiver) == 1
+
+
+def test_a_key_that_was_replaced_signs_no_event(world: World) -> None:
+    def decide(_token: str, number: int) -> tuple[int, Any]:
+        return (503, None) if number == 1 else (202, None)
+
+    keys = world.connector.services.signing_keys
+    with Endpoint(decide) as endpoint:
+        receiver = connect(as_client(world.connector), endpoint.delivery)
+        world.add_user()
+        verify_by_hand(world, "ann")
+        wait_for_failure(world, "push_signals")
+        receiver.verify(endpoint.tokens[0])
+        keys.revoke("operator")
+        due_now(world)
+        assert_empty(world, receiver)
+        assert level_of(receiver.verify(endpoint.tokens[1])) == UP
+        with pytest.raises(JoseError):
+            receiver.verify(endpoint.tokens[0])
+
+
+def test_a_stream_that_is_removed_has_nothing_delivered(world: World) -> None:
+    with Endpoint(lambda *_: (503, None)) as endpoint:
+        receiver = connect(as_client(world.connector), endpoint.delivery)
+        world.add_user()
+        verify_by_hand(world, "ann")
+        wait_for_failure(world, "push_signals")
+        assert receiver.caller.request("DELETE", STREAMS, params={"stream_id": receiver.stream_id}).status_code == 204
+        assert rows_of(world, "push_signals") == []
+        assert len(endpoint.received) == 1
+
+
+def test_an_outage_of_hours_loses_nothing(world: World) -> None:
+    """The delivery is given up, the sweep queues another, and the events are there still."""
+    with Endpoint(lambda *_: (503, None)) as endpoint:
+        receiver = connect(as_client(world.connector), endpoint.delivery)
+        world.add_user()
+        verify_by_hand(world, "ann")
+        wait_for_failure(world, "push_signals")
+        with world.connector.services.database.write() as connection:
+            given_up = {"state": "dead", "settled_at": outbox.c.created_at}
+            connection.execute(update(outbox).where(outbox.c.kind == "push_signals").values(given_up))
+        endpoint.decide = lambda *_: (202, None)
+        world.connector.services.signal_upkeep.look_after()
+        assert_empty(world, receiver)
+        assert len({receiver.verify(each)["jti"] for each in endpoint.tokens}) == 1
+        assert len(rows_of(world, "push_signals", ("dead",))) == 1
+
+
+def test_a_delivery_of_another_turn_sends_nothing(world: World) -> None:
+    """As one of a worker that died after the turn had ended, and before it could say so."""
+    with Endpoint(lambda *_: (503, None)) as endpoint:
+        receiver = connect(as_client(world.connector), endpoint.delivery)
+        world.add_user()
+        verify_by_hand(world, "ann")
+        wait_for_failure(world, "push_signals")
+        pushing = world.connector.services.outbox
+        delivery = pushing._handlers["push_signals"]
+        delivery.deliver(PushSignals(world.tenant, receiver.stream_id, turn=7))
+        assert len(endpoint.received) == 1
+
+
+def test_a_disabled_stream_is_told_of_it_and_of_nothing_else(world: World) -> None:
+    with Endpoint() as endpoint:
+        receiver = connect(as_client(world.connector), endpoint.delivery)
+        world.connector.services.signal_streams.switch(Tenant(world.tenant), receiver.stream_id, "disabled", "misuse")
+        assert_empty(world, receiver)
+        [event] = [receiver.verify(each) for each in endpoint.tokens]
+        assert event["events"] == {STREAM_UPDATED: {"status": "disabled", "reason": "misuse"}}
+        world.add_user()
+        verify_by_hand(world, "ann")
+        wait_for(world, "tell_level", "done")
+        assert len(endpoint.received) == 1
+
+
+def test_a_stream_that_changes_to_polling_is_no_longer_pushed(world: World) -> None:
+    with Endpoint(lambda *_: (503, None)) as endpoint:
+        receiver = connect(as_client(world.connector), endpoint.delivery)
+        world.add_user()
+        verify_by_hand(world, "ann")
+        wait_for_failure(world, "push_signals")
+        polled = {"stream_id": receiver.stream_id, "delivery": {"method": "urn:ietf:rfc:8936"}}
+        assert receiver.caller.request("PATCH", STREAMS, json=polled).status_code == 200
+        due_now(world)
+        wait_for(world, "push_signals", "done")
+        assert len(endpoint.received) == 1
+        assert [level_of(each) for each in receiver.events()] == [UP]
