@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 
 from sqlalchemy import ColumnElement, Connection, bindparam, delete, literal, select
 
+from connector import tracing
 from connector.store import batch
 from connector.store.dialect import Insert, from_now, insert, new_id
 from connector.store.models import outbox
@@ -46,8 +47,9 @@ def _where_streams(statement: Insert) -> Insert:
         literal([], outbox.c.history.type),
         from_now(0),
         from_now(0),
+        _param("traceparent", outbox.c.traceparent),
     ).where(is_of_tenant(_param("tenant", signal_streams.c.tenant)))
-    names = ("id", "tenant", "kind", "payload", "state", "attempts", "history", "due_at", "created_at")
+    names = ("id", "tenant", "kind", "payload", "state", "attempts", "history", "due_at", "created_at", "traceparent")
     queued: Any = statement.from_select(names, values, include_defaults=False)
     return queued  # type: ignore[no-any-return]
 
@@ -63,7 +65,7 @@ def queue(connection: Connection, orders: Sequence[LevelPayload]) -> None:
         statement = (_QUEUE_AND_NOTIFY if announce(connection) else _QUEUE)(connection)
         for order in orders:  # they wait for each other, and travel together
             row = {"of_tenant": order.tenant, "of_kind": order.kind, "of_payload": asdict(order)}
-            batch.execute(connection, statement, row)
+            batch.execute(connection, statement, {**row, "of_traceparent": tracing.traceparent()})
 
 
 def lock(connection: Connection, tenant: str, user_id: str) -> bool | None:
