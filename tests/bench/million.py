@@ -72,7 +72,7 @@ def main(kind: str, rounds: str = "15", users: str = str(MANY)) -> None:
     configure_logging("CRITICAL", "json")
     with ExitStack() as stack:
         simulator = stack.enter_context(Simulator())
-        sides = [stack.enter_context(_side(kind, number, simulator)) for number in (FEW, int(users))]
+        sides = [stack.enter_context(side_of(kind, number, simulator)) for number in (FEW, int(users))]
         for number in range(int(rounds) + 1):
             for side in sides if number % 2 else reversed(sides):
                 side.run()
@@ -80,7 +80,8 @@ def main(kind: str, rounds: str = "15", users: str = str(MANY)) -> None:
 
 
 @contextmanager
-def _side(kind: str, number: int, simulator: Simulator) -> Iterator[Side]:
+def side_of(kind: str, number: int, simulator: Simulator) -> Iterator[Side]:
+    """A connector with so many users; its requests, and what the worker sends, are timed."""
     with ExitStack() as stack:
         directory = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="million-")))
         url = f"sqlite:///{directory / 'connector.db'}"

@@ -43,6 +43,7 @@ from tests.contract.wire import (
 from tests.crowd import COMMON_TAG, RARE_TAG
 from tests.harness import Caller, World, as_actor
 from tests.oidc.relying_party import REDIRECT_URI, RelyingParty, UserBrowser, returned, run_of
+from tests.plans.console_pages import drive_pages
 from tests.plans.console_work import drive_console
 from tests.plans.recording import Recorder
 from tests.services.receiving import SCORE, SCORING, SECRET, Application, newest_task, notices, task_event, use_workflow
@@ -69,6 +70,7 @@ def drive(world: World, recorder: Recorder, neighbour: str) -> None:
         done(admin.get(f"{PROVIDERS}/{world.provider_id}/verifications/{run_id}/delivery-proof"))
         ask_for_jobs(world, admin, recorder)
         drive_console(world)
+        drive_pages(world, run_id)
         done(admin.get(f"{ENDPOINTS}/{endpoint_id}"))
         done(admin.post(f"{ENDPOINTS}/{endpoint_id}/recover", {"since": "2026-01-01T00:00:00Z"}))
         turn_pages(admin, "/api/server/v1/deliveries", {"limit": "5", "endpointId": endpoint_id})

@@ -1,0 +1,78 @@
+"""`python -m tests.bench.pages`: each list of the console, with a thousand and with a million users.
+
+Two connectors, one for each number, are asked for the same page one after the other, and for the page after it. What is
+printed is the p50 of each in milliseconds as the browser sees it, and the median of the ratios; above 1.3 it is marked.
+
+    python -m tests.bench.pages sqlite|postgresql [rounds] [users]
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+import time
+from collections import defaultdict
+from contextlib import ExitStack
+from statistics import median
+
+from connector.simulator.server import Simulator
+from connector.telemetry import configure_logging
+from tests.bench.million import FEW, MANY, MOST, Side, side_of
+from tests.contract.wire import ALL_SCOPES
+from tests.plans.browsing import Console
+from tests.plans.console_work import lists_of
+
+Times = dict[str, list[float]]
+
+
+def main(kind: str, rounds: str = "15", users: str = str(MANY)) -> None:
+    """Populate, ask in turns, print."""
+    configure_logging("CRITICAL", "json")
+    with ExitStack() as stack:
+        simulator = stack.enter_context(Simulator())
+        sides = [stack.enter_context(side_of(kind, number, simulator)) for number in (FEW, int(users))]
+        for side in sides:
+            side.run()  # so that there is something of everything
+        visits = [_Visit(side) for side in sides]
+        for number in range(int(rounds) + 1):
+            for at in range(len(visits[0].paths)):
+                for visit in visits if number % 2 else reversed(visits):
+                    visit.turn(at)
+        _print(visits[0].times, visits[1].times)
+
+
+class _Visit:
+    """An administrator who opens every list again and again."""
+
+    def __init__(self, side: Side) -> None:
+        self._console = Console(side.world, "admin", ALL_SCOPES)
+        self._provider_id = side.world.provider_id
+        self.paths = lists_of(side.world)
+        self.times: Times = defaultdict(list)
+
+    def turn(self, at: int) -> None:
+        """Open a list and its second page once."""
+        path = self.paths[at]
+        name = path.replace(self._provider_id, "…")
+        following = re.search(r'href="([^"]+)" rel="next"', self._open(name, path))
+        if following:
+            self._open(f"{name} (older)", following[1].replace("&amp;", "&"))
+
+    def _open(self, name: str, path: str) -> str:
+        began = time.perf_counter()
+        page = self._console.open(path)
+        self.times[name].append((time.perf_counter() - began) * 1000)
+        return page
+
+
+def _print(few: Times, many: Times) -> None:
+    for name in sorted(few.keys() & many.keys()):
+        pairs = list(zip(few[name][1:], many[name][1:], strict=False))  # the first round warms up
+        less, more = (median(times) for times in zip(*pairs, strict=True))
+        ratio = median(of_many / of_few for of_few, of_many in pairs)
+        mark = "  <-- slower" if ratio > MOST else ""
+        print(f"{less:9.2f} {more:9.2f} {ratio:6.2f}  {name}{mark}")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
