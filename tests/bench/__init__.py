@@ -11,8 +11,8 @@ deliveries.py  deliveries of two workers, and how soon one starts
 scale.py       the webhook and the claims of 1 k, 100 k and 1 M users
 footprint.py   start to ready, and resident memory
 
-million.py     every route, list and statement of the worker with 1 k and 1 M users: `python -m tests.bench.million sqlite`
-pages.py       the console's lists, page by page, with 1 k and 1 M users: `python -m tests.bench.pages sqlite`
+million.py     every route, list and statement of the worker with 1 k and 1 M users: `python -m tests.bench.million`
+pages.py       the console's lists, page by page, with 1 k and 1 M users: `python -m tests.bench.pages`
 
 floor.py       the statements of an event one by one       pipelined.py   the same in two psycopg pipelines
 bare.py        a bare view of claims, and 15 round trips   django_peer.py  django-onfido, in an environment of its own
