@@ -6,7 +6,7 @@ from connector.loading import loading
 
 
 def run() -> None:
-    """Run the command line; a Ctrl-C while it still loads ends it without a word."""
+    """Run the command line; a Ctrl-C during loading ends it silently."""
     before = signal.signal(signal.SIGINT, signal.SIG_DFL)
     with loading():
         from connector.cli import main  # noqa: PLC0415

@@ -66,7 +66,7 @@ class Answer(Response):
 
 
 class Application(Flask):
-    """Flask, without asking for each function of each request whether it is asynchronous: none is."""
+    """Flask, without checking for each function of each request whether it is asynchronous: none is."""
 
     response_class = Answer
 
@@ -111,7 +111,7 @@ def create_app(
 
 def _register_routes(app: Flask) -> None:
     api = document.install(app)
-    for blueprint in (  # in the order in which the description shows them: an application's first
+    for blueprint in (  # the order of the OpenAPI description: the routes for applications first
         users.blueprint,
         assurance.blueprint,
         tasks_blueprint,

@@ -1,6 +1,6 @@
 """The only place where use cases are wired together; independent of any web framework.
 
-    create_services ──► Services ──► each use case, created when it is first asked for
+    create_services ──► Services ──► each use case, created at its first use
 
 The web application (`app.py`), the worker (`worker.py`) and the command line are built on it.
 """
@@ -56,10 +56,10 @@ from connector.store.vault import Fingerprints, OpaqueTexts, Vault, read_keys
 
 
 class Services(Numbers, OpenIdParts, SignalParts):
-    """The use cases on one open database: the command line works on them directly, the web application over HTTP."""
+    """The use cases on one open database: the command line calls them directly, the web application over HTTP."""
 
     def open_configured(self) -> None:
-        """Open what the settings name further files for, without asking anybody; raises `ConfigurationError`."""
+        """Open the files that the settings name, without calling any other service; raises `ConfigurationError`."""
         self.open_directories()
         if self.settings.notice_ca_file:
             self._notices  # noqa: B018  created now
@@ -159,7 +159,7 @@ class Services(Numbers, OpenIdParts, SignalParts):
 
     @part
     def dry_runs(self) -> DryRuns:
-        """Try drafts of claim mappings."""
+        """Try draft claim mappings."""
         return DryRuns(self.database, self.providers, self.lookup, self.kept, self._fingerprints)
 
     @part
@@ -171,7 +171,7 @@ class Services(Numbers, OpenIdParts, SignalParts):
 
     @part
     def evidence(self) -> Evidence:
-        """Open the files that Onfido keeps of runs."""
+        """Open the files that Onfido keeps for runs."""
         return Evidence(self.lookup, self.readings, self.onfido, self._timing)
 
     @part
@@ -181,7 +181,7 @@ class Services(Numbers, OpenIdParts, SignalParts):
 
     @part
     def directory_checks(self) -> DirectoryChecks:
-        """Compare users with remote directories."""
+        """Compare users with their remote directories."""
         return DirectoryChecks(self.database, self.tenants, self._user_values, self.users, self._journal, self._clock)
 
     @part
@@ -191,12 +191,12 @@ class Services(Numbers, OpenIdParts, SignalParts):
 
     @part
     def job_kinds(self) -> Mapping[str, Callable[[], Kind]]:
-        """What each kind of job does."""
+        """Return the implementations of the kinds of jobs."""
         return job_kinds(self, self._user_values, self._clock)
 
     @part
     def event_lookup(self) -> EventLookup:
-        """Look up what Onfido posted, and apply it again."""
+        """Look up and replay events that Onfido posted."""
         return EventLookup(self.database, self._vault, self._texts, self.events, self._journal, self._clock)
 
     @part
@@ -277,8 +277,8 @@ def create_services(
 ) -> Services:
     """Open the database and return the use cases on it.
 
-    `subscribers` are notified of every change, `handlers` deliver their payloads. The embedded default is migrated
-    here; raises `ConfigurationError` if another database is not.
+    `subscribers` are notified of every change, `handlers` deliver their payloads. The embedded default database is
+    migrated here; for any other, raises `ConfigurationError` if its schema is not this version's.
     """
     database = open_database(settings)
     with ExitStack() as on_failure:

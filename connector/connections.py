@@ -1,7 +1,7 @@
-"""Whether the issuers and directories of all tenants answer: the checks of `check-settings`, in a running connector.
+"""Checks whether the issuers and directories of all tenants answer, as `check-settings` does, in a running connector.
 
-They are made side by side, in at most `BUDGET` seconds, and their results hold for `FRESH`: so no caller can make the
-connector ask an issuer again and again.
+They run concurrently for at most `BUDGET` seconds, and their results are cached for `FRESH` seconds, so that callers
+cannot make the connector call an issuer repeatedly.
 """
 
 from __future__ import annotations
@@ -27,16 +27,16 @@ AT_ONCE = 8
 
 
 class Checkable(Protocol):
-    """A part that the settings describe."""
+    """A part of the settings that can be checked."""
 
     def checks(self) -> Iterator[Check]:
-        """Make each check; none raises."""
+        """Run each check; none raises."""
         ...
 
 
 @dataclass(frozen=True)
 class Part:
-    """A part that can be checked; `tenant` is empty if it concerns all."""
+    """A part that can be checked; `tenant` is empty if it belongs to all tenants."""
 
     tenant: str
     name: str
@@ -45,7 +45,7 @@ class Part:
 
 @dataclass(frozen=True)
 class PartCheck:
-    """A check of one part; `tenant` is empty if it concerns all."""
+    """A check of one part; `tenant` is empty if it belongs to all tenants."""
 
     tenant: str
     part: str
@@ -54,14 +54,14 @@ class PartCheck:
 
 @dataclass(frozen=True)
 class CheckedConnections:
-    """The checks of all parts, and when they were made."""
+    """The checks of all parts, and their time."""
 
     checked_at: datetime
     checks: Sequence[PartCheck]
 
     @property
     def passed(self) -> bool:
-        """Whether nothing failed."""
+        """Whether no check failed."""
         return all(each.check.passed is not False for each in self.checks)
 
 
@@ -74,18 +74,18 @@ def issuer_parts(settings: Settings) -> list[Part]:
 
 
 def directory_part(settings: Settings, directories: Directories, tenant: Tenant, user_id: str | None = None) -> Part:
-    """Return a tenant's directory, in which a user is looked up where one is named."""
+    """Return a tenant's directory; if a user id is given, the checks look that user up."""
     checkable = DirectoryChecks(directories, tenant, user_id, settings.outgoing_proxy)
     return Part(tenant.name, tenant.directory.url or "directory", checkable)
 
 
 def checks_of(part: Part) -> list[PartCheck]:
-    """Make the checks of a part."""
+    """Run the checks of a part."""
     return [PartCheck(part.tenant, part.name, check) for check in part.checkable.checks()]
 
 
 class Connections:
-    """Checks the connections of all tenants, one caller at a time; the others get the same results."""
+    """Checks the connections of all tenants, for one caller at a time; concurrent callers share the results."""
 
     def __init__(
         self,
@@ -103,7 +103,7 @@ class Connections:
         self._checked: tuple[float, CheckedConnections] | None = None
 
     def check(self) -> CheckedConnections:
-        """Return the results of the last minute, or make the checks."""
+        """Return the results of the last minute, or run the checks."""
         with self._lock:
             if self._checked is None or self._monotonic() - self._checked[0] >= FRESH:
                 checks = self._make(self._parts())

@@ -1,9 +1,9 @@
-"""Threads that send notices to applications, so that no other delivery waits for a slow one.
+"""Threads that send notices to applications, so that no other delivery waits for a slow application.
 
-    a thread looks for the notice that is due first ──► a thread sends it, then the next, until there is none
+    a thread leases the notice that is due first ──► a thread sends it, then further ones, until none is due
 
-Nothing is sent to an endpoint while something is being sent to it. A thread that waits for longer than `SLOW`, or for
-an endpoint that took longer the last time, does not count: in its place another one may be started.
+Only one notice is sent to an endpoint at a time. A thread that has waited for longer than `SLOW`, or sends to an
+endpoint that was slow the last time, does not count against the limit: another thread may be started.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from connector.store.outbox import Delivery
 
 log = structlog.get_logger(__name__)
 
-THREADS = 8  # that are not waiting for a slow endpoint
-SLOW_THREADS = 32  # that are
+THREADS = 8  # threads that are not waiting for a slow endpoint
+SLOW_THREADS = 32  # threads that are waiting for one
 SLOW = 2.0  # seconds
-MOST_SLOW = 100  # endpoints that are remembered as slow
+MOST_SLOW = 100  # the number of endpoints remembered as slow
 RECOVERY_PAUSE = 2.0  # seconds, after the database did not answer
 
 
@@ -46,11 +46,11 @@ class Courier:
         self._dispatcher = threading.Thread(target=self._run, name="courier", daemon=True)
 
     def start(self) -> None:
-        """Start to look for notices."""
+        """Start polling for notices."""
         self._dispatcher.start()
 
     def stop(self, end: float | None = None) -> None:
-        """Stop: notices that are being sent are finished, as far as that is possible until `end`."""
+        """Stop; notices being sent are finished if possible before `end`."""
         self._stopping.set()
         self._database.wake_up.set()
         _join(self._dispatcher, end)
@@ -64,13 +64,13 @@ class Courier:
                 self._database.wake_up.wait(count, pause)
 
     def _pass(self) -> float:
-        """Start to send the next notice; returns the seconds until the next poll."""
+        """Start sending the next notice; return the seconds until the next poll."""
         try:
             delivery = self._lease_next()
         except DatabaseUnavailable as error:
             log.warning("courier.database_unavailable", reason=error.reason)
             return RECOVERY_PAUSE
-        except Exception:  # the outermost handler: a thread that died silently would send nothing
+        except Exception:  # the outermost handler: without it, a thread would die silently and send nothing
             log.exception("courier.failed")
             return RECOVERY_PAUSE
         if delivery is None:
@@ -101,7 +101,7 @@ class Courier:
                 self._note_pace(endpoint_id, time.monotonic() - self._busy.pop(endpoint_id))
 
     def _note_pace(self, endpoint_id: str, seconds: float) -> None:
-        """Remember the endpoints that were slow the last time."""
+        """Remember whether the endpoint was slow."""
         self._slow.pop(endpoint_id, None)
         if seconds > SLOW:
             self._slow[endpoint_id] = None
@@ -109,7 +109,7 @@ class Courier:
             del self._slow[oldest]
 
     def _lease_next(self) -> Delivery | None:
-        """Lease a notice and mark its endpoint as busy; None if none is due, or all threads have one."""
+        """Lease a notice and mark its endpoint as busy; None if none is due, or all threads are busy."""
         with self._lock:
             begun_before = time.monotonic() - SLOW
             slow = [each for each, begun in self._busy.items() if each in self._slow or begun < begun_before]

@@ -3,14 +3,14 @@
     ConnectorError
     ├── RequestError         the caller can correct it
     │   └── DirectoryError   the user directory failed or refused; says whether a retry can help
-    ├── InvalidField         the same, in a field of the request; the API that it was sent to puts its code on it
-    │   └── InvalidQuery     of its query
-    ├── TooManyRequests      the same call will be answered after a while
+    ├── InvalidField         a field of the request is invalid; the API that received it adds its code
+    │   └── InvalidQuery     a query parameter is invalid
+    ├── TooManyRequests      the caller can repeat the call later
     ├── OnfidoError          Onfido failed or refused; says whether a retry can help
     └── ConfigurationError   the operator can correct it; the process refuses to start
     DatabaseUnavailable      the database is unavailable; nothing is acknowledged
 
-Every error carries a `description` for a person: it names the thing at fault and what to do next, and never holds a
+Every error has a `description` for people: it says what is wrong and what to do next, and never contains a
 secret, a personal value, SQL or a stack trace. A `RequestError` and an `OnfidoError` carry a `Code` of the HTTP
 contract as well. The API turns codes into HTTP statuses in one table (`connector/api/errors.py`).
 """
@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from enum import StrEnum
 
-# Statuses of an intermediary that did not wait, or closed the connection: 444, 460 and 499 are proxies'.
+# Statuses of an intermediary that did not wait or closed the connection; 444, 460 and 499 are non-standard.
 NO_ANSWER = frozenset({408, 425, 444, 460, 499})
 
 
@@ -43,7 +43,7 @@ class Code(StrEnum):
     VERIFICATION_NOT_FOUND = "IDVP-60010", "No such verification run"
     FILE_UNAVAILABLE = "IDVP-60011", "The file is not available"
     VERIFICATION_NOT_ENDED = "IDVP-60012", "The run has not ended"
-    VERIFICATION_NOT_DECIDABLE = "IDVP-60013", "The run is not up for a decision"
+    VERIFICATION_NOT_DECIDABLE = "IDVP-60013", "The run cannot be decided"
     TASK_NOT_FOUND = "IDVP-60014", "No such task"
     TASK_CLOSED = "IDVP-60015", "The task can no longer be completed"
     APPLICANT_NOT_FOUND = "IDVP-60016", "No such applicant"
@@ -89,7 +89,7 @@ class Code(StrEnum):
     WORKFLOW_REFUSED = "OIDV-10042", "Onfido refused the workflow"
     APPLICANT_REFUSED = "OIDV-10043", "Onfido refused the applicant's data"
     ATTEMPT_LIMIT = "OIDV-10044", "Too many attempts"
-    ONFIDO_THROTTLES = "OIDV-10045", "Onfido asks to slow down"
+    ONFIDO_THROTTLES = "OIDV-10045", "Onfido's rate limit is reached"
     ONFIDO_UNREACHABLE = "OIDV-10046", "Onfido cannot be reached"
     TASK_REFUSED = "OIDV-10047", "Onfido refused the task's data"
     BEING_STARTED = "OIDV-10048", "The verification is being started"
@@ -120,15 +120,15 @@ class ConnectorError(Exception):
 
     @property
     def summary(self) -> str:
-        """The text that may be stored and logged: without messages of others, which may quote values."""
+        """The text that may be stored and logged; it excludes messages of others, which may quote values."""
         return self.description
 
 
 class RequestError(ConnectorError):
     """The request cannot be carried out; the caller can correct it.
 
-    `retry_after` (seconds) is set where the same request can succeed after a while, `claims` where only some of the
-    requested ones are at fault.
+    `retry_after` (seconds) is set if the same request can succeed later, `claims` if only some of the requested claims
+    are at fault.
     """
 
     def __init__(
@@ -143,8 +143,8 @@ class RequestError(ConnectorError):
 class DirectoryError(RequestError):
     """The user directory refused, failed or could not be reached; nothing was changed.
 
-    `status` is its answer's HTTP status, None if no answer came. `is_retryable`: the same request may succeed later.
-    `is_permanent`: it cannot before an administrator has changed something.
+    `status` is its answer's HTTP status, None without an answer. `is_retryable`: the same request may succeed later.
+    `is_permanent`: it cannot succeed before an administrator has changed something.
     """
 
     def __init__(
@@ -169,7 +169,7 @@ class DirectoryError(RequestError):
 class InvalidField(ConnectorError):  # noqa: N818  it is the field that is at fault
     """A field of the request is refused: `where` it is, and `why`, as a requirement ("must be …").
 
-    It has no code of the contract: the same field may come by several APIs, each of which has a code of its own.
+    It has no code of the contract, because several APIs, each with its own code, accept the same field.
     """
 
     def __init__(self, where: str, why: str) -> None:
@@ -183,7 +183,9 @@ class InvalidQuery(InvalidField):
 
 
 class TooManyRequests(ConnectorError):  # noqa: N818  HTTP's own name for it
-    """The caller asks too often, or too much at once; the same request will be answered after `retry_after` seconds."""
+    """The caller sends requests too often, or too many at once; the same request will succeed after `retry_after`
+    seconds.
+    """
 
     def __init__(self, description: str, retry_after: int) -> None:
         super().__init__(description)
@@ -193,11 +195,11 @@ class TooManyRequests(ConnectorError):  # noqa: N818  HTTP's own name for it
 class OnfidoError(ConnectorError):
     """Onfido refused, failed or could not be reached.
 
-    `status` is the answer's HTTP status (None if no answer came), `type` Onfido's error type, `request_id` what its
-    support asks for. `is_retryable`: the same request may succeed later, after `retry_after` seconds.
-    `is_sent`: the request may have reached Onfido, so what it asked for may have happened. `is_onfidos`: the answer
-    has an error body as Onfido writes it; any other may be a proxy's, and does not show what Onfido has done.
-    `fields` are the names of the fields that Onfido refused.
+    `status` is the answer's HTTP status (None without an answer), `type` Onfido's error type, `request_id` the id that
+    Onfido's support needs. `is_retryable`: the same request may succeed later, after `retry_after` seconds. `is_sent`:
+    the request may have reached Onfido and may have been carried out. `is_onfidos`: the answer has an error body in
+    Onfido's format; any other answer may come from a proxy, and does not show what Onfido has done. `fields` are the
+    names of the fields that Onfido refused.
     """
 
     def __init__(
@@ -225,9 +227,9 @@ class OnfidoError(ConnectorError):
 
     @property
     def summary(self) -> str:
-        """The code, the names of the fields at fault, and what finds the rest at Onfido; no sentence of Onfido's."""
+        """The code, the refused fields, and what identifies the request at Onfido; none of Onfido's messages."""
         if self.status is None:
-            return self.description  # no answer came, so it is the connector's own
+            return self.description  # without an answer, the description is the connector's own
         facts = (*self.fields, self.type, f"HTTP {self.status}", self.request_id and f"request id {self.request_id}")
         return f"{self.code} {self.code.message} ({', '.join(filter(None, facts))})."
 
@@ -253,7 +255,7 @@ class OnfidoError(ConnectorError):
 
 
 def is_refusing(status: int) -> bool:
-    """Whether a status means, in Onfido's own answer, that the request was not carried out."""
+    """Whether a status in Onfido's own answer means that the request was not carried out."""
     return status // 100 == 4 and status not in NO_ANSWER  # noqa: PLR2004  HTTP's 4xx
 
 

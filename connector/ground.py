@@ -67,7 +67,7 @@ def open_database(settings: Settings) -> Database:
 
 
 class Ground:
-    """An open database, the keys and the connections to Onfido, as the settings say."""
+    """An open database, the keys and the connections to Onfido, according to the settings."""
 
     def __init__(
         self,
@@ -136,7 +136,7 @@ class Ground:
 
     @part
     def refused_requests(self) -> RefusedRequests:
-        """Record what is refused to known callers."""
+        """Record refused requests of known callers."""
         return RefusedRequests(self.database, self._journal, self._refusal_limit, self._clock)
 
     @part
@@ -146,17 +146,17 @@ class Ground:
 
     @part
     def processes(self) -> Processes:
-        """List the processes that run, each with its settings."""
+        """List the running processes with their settings."""
         return Processes(self.database, self._fingerprints, self._journal, self._clock)
 
     @part
     def backlog(self) -> BacklogReader:
-        """Read what waits in the database, for the metrics."""
+        """Read the backlog in the database, for the metrics."""
         return BacklogReader(self.database, self._clock)
 
     @part
     def signing_keys(self) -> SigningKeys:
-        """Sign, publish the public keys, and rotate them."""
+        """Sign, publish the public keys, and rotate the keys."""
         overlap = timedelta(seconds=self.settings.signing_key_overlap)
         return SigningKeys(self.database, self._vault, self._journal, overlap, self._clock)
 
@@ -175,7 +175,7 @@ class Ground:
 
     @part
     def key_rotation(self) -> KeyRotation:
-        """Seal everything with the first of the encryption keys."""
+        """Re-encrypt everything with the first of the encryption keys."""
         return KeyRotation(self.database, self._vault)
 
     @part
@@ -195,7 +195,7 @@ class Ground:
         return Onfido(self.providers, self._secrets, self._transport, self._base_urls)
 
     def open_directories(self) -> None:
-        """Open the configured tenants' directories, without asking them; raises `ConfigurationError`."""
+        """Open the directories of the configured tenants, without calling them; raises `ConfigurationError`."""
         for each in self.tenants.configured:
             self.directories.remote(each)
 
@@ -216,5 +216,5 @@ class Ground:
         return ConsoleSessions(self.database, self._texts, self.sign_in_record, lifetime, idle_time, self._clock)
 
     def derive_key(self, purpose: str) -> bytes:
-        """Return a key of the deployment's own for a purpose, the same in every process."""
+        """Derive a key for a purpose; it is the same in every process of the deployment."""
         return self._fingerprints.derive(purpose)

@@ -1,6 +1,6 @@
-"""A thread that says with which settings this process runs, and that it still does.
+"""A thread that registers this process with its settings, and reports regularly that it runs.
 
-So the operator sees in one place whether a process still runs with other settings than the others.
+This shows the operator in one place whether a process runs with other settings than the rest.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from connector.settings.shown import exact, shown
 log = structlog.get_logger(__name__)
 
 SERVE, WORKER = "serve", "worker"
-PATIENCE = 2.0  # seconds that the end of a process waits for the last report
+PATIENCE = 2.0  # seconds that a stopping process waits for the last report
 
 
 class Heartbeat:
-    """Registers the process, reports from time to time, and takes it off the list when it ends."""
+    """Registers the process, reports regularly, and removes it from the list when it stops."""
 
     def __init__(self, processes: Processes, role: str, settings: Settings, *, interval: float = BEAT) -> None:
         self._processes = processes
@@ -45,7 +45,7 @@ class Heartbeat:
         self._thread.start()
 
     def stop(self) -> None:
-        """Report for the last time that the process ends."""
+        """Report that the process stops."""
         self._stopping.set()
         self._thread.join(PATIENCE)
 

@@ -1,4 +1,4 @@
-"""What each kind of job does, created once a worker has such a job."""
+"""The implementation of each kind of job, created when a worker first runs such a job."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 
 def job_kinds(services: Services, values: UserValues, clock: Clock) -> Mapping[str, Callable[[], Kind]]:
-    """Return how to create each kind; what writes a file loads marshmallow, which no other work of a worker needs."""
+    """Return a factory for each kind; those that write a file import marshmallow, which a worker does not need
+    otherwise.
+    """
     return {
         VERIFICATIONS_CSV: lambda: _verifications_csv(services),
         USER_RECORD: lambda: _user_record(services, values, clock),

@@ -1,4 +1,4 @@
-"""Binding the port, and the error where that fails."""
+"""Binding the port, and the explanation if that fails."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from connector.errors import ConfigurationError
 _REASONS = {
     errno.EADDRINUSE: "is in use",
     errno.EACCES: "may not be used by this user",
-    errno.EADDRNOTAVAIL: "cannot be had: that is no address of this machine",
+    errno.EADDRNOTAVAIL: "cannot be bound: it is not an address of this machine",
 }
 
 
 def take_port(host: str, port: int, advice: str) -> socket.socket:
-    """Return a bound socket, which reserves the port; raises `ConfigurationError` with `advice` where that fails."""
+    """Return a bound socket, which reserves the port; raises `ConfigurationError` with `advice` if that fails."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     taken = socket.socket(family, socket.SOCK_STREAM)
     try:
@@ -29,7 +29,7 @@ def take_port(host: str, port: int, advice: str) -> socket.socket:
 
 def port_problem(host: str, port: int, error: OSError) -> str:
     """Return why a port cannot be bound."""
-    reason = f"cannot be had: {error.strerror}"
+    reason = f"cannot be bound: {error.strerror}"
     if isinstance(error, socket.gaierror):
         reason = _REASONS[errno.EADDRNOTAVAIL]
     return f"Port {port} of {host} {_REASONS.get(error.errno or 0, reason)}"

@@ -1,4 +1,4 @@
-"""The use cases that only read what is stored, and jobs as their callers see them."""
+"""The part of `bootstrap.py` for use cases that only read stored data, and for requesting jobs."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from connector.services.results.kept import KeptResults
 
 
 class Lookups(Notifying):
-    """Readers, on the ground of all use cases."""
+    """Use cases that read."""
 
     @part
     def kept(self) -> KeptResults:
-        """Read and write kept results."""
+        """Read and write the kept output of runs."""
         return KeptResults(self._vault)
 
     @part
     def readings(self) -> Readings:
-        """Record readings in the history."""
+        """Record in the history that data were read."""
         return Readings(self.database, self._journal, self._clock)
 
     @part
@@ -36,22 +36,22 @@ class Lookups(Notifying):
 
     @part
     def user_list(self) -> UserList:
-        """List users with how far they are verified."""
+        """List users with their verification state."""
         return UserList(self.database, self.providers, self._clock)
 
     @part
     def search(self) -> Search:
-        """Find what an id names."""
+        """Find the object with an id."""
         return Search(self.database)
 
     @part
     def shown_values(self) -> ShownValues:
-        """Show users' values, which is recorded."""
+        """Show users' values, and record this."""
         return ShownValues(self._user_values, self.readings)
 
     @part
     def jobs(self) -> Jobs:
-        """Ask for long work, follow it, and download its result."""
+        """Request jobs, follow them, and download their results."""
         retention = timedelta(days=self.settings.delivery_retention_days)
         return Jobs(self.database, self._vault, self._texts, self._journal, retention, self._clock)
 

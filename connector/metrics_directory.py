@@ -1,7 +1,7 @@
 """The directory in which the processes of one `connector serve` share their metrics.
 
-It is locked for as long as one of them is there, so that the next start can tell it from one that was left behind by
-processes that were killed, and remove that. Nothing here loads the metrics: they look for the directory when loaded.
+It is locked while one of these processes runs, so that the next start can recognize and remove a directory left behind
+by killed processes. This module does not import the metrics: they look for the directory when they are imported.
 """
 
 from __future__ import annotations
@@ -23,32 +23,33 @@ OWNER = "owner.lock"
 
 @contextmanager
 def shared_by(number: int) -> Iterator[None]:
-    """Set the directory where there are several processes, and remove it with the last of them."""
+    """Create the directory if there are several processes, and remove it when the last of them ends."""
     if number == 1:
         yield
         return
     parent = Path(scratch_dir() or tempfile.gettempdir())
     _remove_stale(parent)
     directory, owner = _make(parent), os.getpid()
-    with (directory / OWNER).open("ab") as lock:  # inherited by the processes that are forked
+    with (directory / OWNER).open("ab") as lock:  # inherited by forked processes
         fcntl.flock(lock, fcntl.LOCK_EX)
         directory = directory.rename(parent / directory.name.removeprefix("new-"))
         os.environ[VARIABLE] = str(directory)
         try:
             yield
         finally:
-            if os.getpid() == owner:  # a worker process that ends also runs this
+            if os.getpid() == owner:  # worker processes that end also get here
                 del os.environ[VARIABLE]
                 shutil.rmtree(directory, ignore_errors=True)
 
 
 def _make(parent: Path) -> Path:
-    """Create a directory under a name that no other start looks for: it is not locked yet."""
+    """Create a directory under a name that no other start checks, because it is not locked yet."""
     return Path(tempfile.mkdtemp(prefix=f"new-{PREFIX}", dir=parent))
 
 
 def _remove_stale(parent: Path) -> None:
     for directory in parent.glob(f"{PREFIX}*"):
-        with suppress(OSError), (directory / OWNER).open("rb") as lock:  # another user's, locked, or gone meanwhile
+        # owned by another user, locked, or already removed
+        with suppress(OSError), (directory / OWNER).open("rb") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             shutil.rmtree(directory, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""The use cases by which applications are notified, and by which people look after deliveries."""
+"""The part of `bootstrap.py` for notices and for the administration of deliveries."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from connector.services.application.notices import Notices
 
 
 class Notifying(Ground):
-    """Endpoints, notices and deliveries, on the ground of all use cases."""
+    """Endpoints, notices and deliveries."""
 
     @part
     def _notices(self) -> Notices:
@@ -39,7 +39,7 @@ class Notifying(Ground):
 
     @part
     def endpoints(self) -> Endpoints:
-        """Register, change, test and remove the endpoints that are notified."""
+        """Register, change, test and remove notice endpoints."""
         return Endpoints(
             self.database,
             self.providers,

@@ -1,4 +1,4 @@
-"""The part of `bootstrap.py` that concerns numbers: counting days, and looking up what was counted."""
+"""The part of `bootstrap.py` for statistics: counting days, and looking up the counts."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from connector.services.lookup.statistics import StatisticsLookup
 
 
 class Numbers(Lookups):
-    """What counts, and who looks at it."""
+    """Use cases of statistics."""
 
     @part
     def statistics(self) -> StatisticsLookup:
-        """Look up the numbers of a period."""
+        """Look up the statistics of a period."""
         return StatisticsLookup(self.database, self.providers, self._clock)
 
     @part
@@ -27,7 +27,7 @@ class Numbers(Lookups):
 
     @part
     def remapping(self) -> Remapping:
-        """Count what a changed mapping concerns."""
+        """Count the verifications affected by a changed mapping."""
         return Remapping(self.database, self.providers)
 
     @part

@@ -1,4 +1,4 @@
-"""The use cases of the OpenID provider."""
+"""The part of `bootstrap.py` for the OpenID provider."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from connector.services.openid.proving import Proving
 
 
 class OpenIdParts(Providing):
-    """Clients and their requests, on the ground of all use cases and with those that start verifications."""
+    """Clients of the OpenID provider and their requests."""
 
     verifications: Any  # wired in `bootstrap.py`
 
@@ -34,10 +34,10 @@ class OpenIdParts(Providing):
 
     @part
     def openid_flows(self) -> Flows:
-        """Keep authorization requests of the OpenID provider's clients."""
+        """Store authorization requests of the OpenID provider's clients."""
         return Flows(self.database, self._vault, self._fingerprints, self.providers, self.openid_names, self._clock)
 
     @part
     def openid_proving(self) -> Proving:
-        """Verify whom these requests are about."""
+        """Verify the persons of these requests."""
         return Proving(self.database, self.verifications, self._user_values, self.verified_claims, self._clock)

@@ -1,4 +1,4 @@
-"""Parts of a whole that are created when they are first asked for."""
+"""Parts of an object that are created at their first use."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ T = TypeVar("T")
 
 
 class Whole(Protocol):
-    """Something with parts; its lock keeps two threads from creating one twice."""
+    """An object with parts; its lock keeps two threads from creating a part twice."""
 
     lock: threading.RLock
 
 
 class part(Generic[T]):  # noqa: N801  a decorator, used like `property`
-    """A part, created once, when it is first asked for, also by several threads at once."""
+    """A part that is created once, at its first use, even by concurrent threads."""
 
     def __init__(self, create: Callable[[Any], T]) -> None:
         self._create = create
@@ -24,7 +24,7 @@ class part(Generic[T]):  # noqa: N801  a decorator, used like `property`
         self.__doc__ = create.__doc__
 
     def __get__(self, whole: Whole, owner: type) -> T:
-        """Return the part, which then hides this descriptor."""
+        """Return the part; its value then shadows this descriptor."""
         with whole.lock:
             if self._name not in vars(whole):
                 vars(whole)[self._name] = self._create(whole)

@@ -1,4 +1,4 @@
-"""Files that only their owner, or a group, reads: the keys of the embedded default, and the data directory."""
+"""Files that only their owner, or a group, can read: the keys of the embedded default, and the data directory."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def create_private_file(path: Path, content: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     try:
-        os.link(draft, path)  # unlike a rename, it never replaces a file that another process has just created
+        os.link(draft, path)  # unlike a rename, this never replaces a file that another process has just created
     except FileExistsError:
         return
     finally:
@@ -33,7 +33,7 @@ def create_private_file(path: Path, content: bytes) -> None:
 
 @contextmanager
 def draft_beside(path: Path) -> Iterator[Path]:
-    """Create an empty file, readable by its owner only, beside another; it is deleted at the end unless renamed."""
+    """Create an empty file next to another, readable only by its owner; it is deleted at the end unless renamed."""
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     os.close(descriptor)
     try:
@@ -45,13 +45,17 @@ def draft_beside(path: Path) -> Iterator[Path]:
 def check_private(path: Path) -> None:
     """Raise `ConfigurationError` if every user of this machine may read or change a file or directory.
 
-    A group may: Kubernetes mounts secrets and volumes so.
+    A group may have access, because Kubernetes mounts secrets and volumes with group access.
     """
     mode = stat.S_IMODE(path.stat().st_mode)
     if mode & stat.S_IRWXO:
-        advice = "; of a volume, name a directory inside it: that is made with mode 0700" if path.is_dir() else ""
+        advice = (
+            "; if it is a volume, name a directory inside it, which is then created with mode 0700"
+            if path.is_dir()
+            else ""
+        )
         raise ConfigurationError(
-            f"{path} must be closed to others on this machine (its mode is {mode:04o}): "
+            f"{path} must not be accessible to others on this machine (its mode is {mode:04o}): "
             f"run `chmod o-rwx {path}`{advice}."
         )
 
@@ -59,19 +63,19 @@ def check_private(path: Path) -> None:
 def make_data_dir(path: Path) -> None:
     """Create the data directory, readable by its owner only."""
     if path.parts[:1] and path.parts[0].startswith("~"):
-        raise ConfigurationError(f"`data_dir` {path} must be set without ~: there is no such home directory.")
+        raise ConfigurationError(f"`data_dir` {path} must not contain ~, because there is no home directory.")
     try:
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
     except OSError as error:
-        raise ConfigurationError(f"`data_dir` {path} cannot be made: {error.strerror}.") from error
+        raise ConfigurationError(f"`data_dir` {path} cannot be created: {error.strerror}.") from error
     check_private(path)
     if not os.access(path, os.W_OK | os.X_OK):
         raise ConfigurationError(f"`data_dir` {path} cannot be written to.")
 
 
 def scratch_dir() -> str | None:
-    """Return a directory in memory for files that need not outlive the process, None if the system has none.
+    """Return a directory in memory for files that need not outlive the process; None if the system has none.
 
-    It is there also where every disk is mounted read-only.
+    It is writable even if every disk is mounted read-only.
     """
     return str(_MEMORY) if os.access(_MEMORY, os.W_OK | os.X_OK) else None

@@ -1,4 +1,4 @@
-"""`/healthz`, `/readyz` and `/metrics` of a process that serves nothing else, on a port of its own."""
+"""`/healthz`, `/readyz` and `/metrics` of the worker, on its own port."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from connector.metrics.exposition import METRICS_TYPE, may_read_metrics
 
 JSON = "application/json"
 NOT_A_SCRAPER = "The bearer token must be that of the setting `metrics_token`."
-PATIENCE = 10  # seconds that a client may be silent
+PATIENCE = 10  # seconds in which a client must send its request
 
 Answer = tuple[int, str, bytes]
 
 
 class Probes:
-    """A server on a socket that is bound already.
+    """A server on a socket that is already bound.
 
-    `problem` returns why the process is not ready, None if it is; `metrics` returns them in Prometheus' format;
-    `metrics_token`, if there is one, is what they require.
+    `problem` returns why the process is not ready, or None if it is ready; `metrics` returns the metrics in Prometheus'
+    format; `metrics_token`, if it is set, is required for them.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class _Handler(BaseHTTPRequestHandler):
     do_HEAD = do_GET  # noqa: N815  the base class's names
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002  the base class's name
-        """Log nothing: probes come every few seconds."""
+        """Log nothing, because probes come every few seconds."""
 
 
 def _status(word: str) -> Answer:
@@ -101,7 +101,7 @@ def _readiness(problem: str | None) -> Answer:
 
 
 def _not_found() -> Answer:
-    return _error(HTTPStatus.NOT_FOUND, "Not found", "There are /healthz, /readyz and /metrics.")
+    return _error(HTTPStatus.NOT_FOUND, "Not found", "Use /healthz, /readyz or /metrics.")
 
 
 def _error(status: HTTPStatus, message: str, description: str) -> Answer:

@@ -1,4 +1,4 @@
-"""The use cases by which a provider is set up at Onfido, tried, and looked after."""
+"""The part of `bootstrap.py` for setting up and checking providers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from connector.services.providers.webhook_token import WebhookTokens
 
 
 class Providing(Ground):
-    """Setting providers up and checking them, on the ground of all use cases."""
+    """Use cases for setting up and checking providers."""
 
     @part
     def setup(self) -> Setup:
@@ -26,12 +26,12 @@ class Providing(Ground):
 
     @part
     def trials(self) -> Trials:
-        """Try configurations of providers before they are saved."""
+        """Test configurations of providers before they are saved."""
         return Trials(self.providers, self.configuration_rules, self._secrets.credentials, self.onfido, self._timing)
 
     @part
     def health_records(self) -> HealthRecords:
-        """Keep the last check of each provider."""
+        """Store the last check of each provider."""
         return HealthRecords(self.database, self._journal, self._clock)
 
     @part
@@ -41,7 +41,7 @@ class Providing(Ground):
 
     @part
     def setup_progress(self) -> SetupProgress:
-        """Report how far providers are set up."""
+        """Report the setup progress of providers."""
         return SetupProgress(self.database, self.providers, self.health_records, self._clock)
 
     @part

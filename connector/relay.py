@@ -1,8 +1,8 @@
 """The worker's loop: it queues the periodic work, delivers due rows, and stops on request.
 
 It runs as threads of `connector worker`, and of `connector serve` on the embedded database. Any number of loops on
-any number of hosts share the work: rows are leased, and a period's work has one dedupe key. An idle loop polls, and is
-woken as soon as a delivery is committed.
+any number of hosts share the work: rows are leased, and the work of a period has one dedupe key. An idle loop polls,
+and is woken when a delivery is committed.
 """
 
 from __future__ import annotations
@@ -64,7 +64,7 @@ class Relay:
             self._courier.start()
 
     def stop(self, timeout: float | None = None) -> None:
-        """Stop: each thread finishes its current delivery, and the leases of the rest are released."""
+        """Stop: each thread finishes its current delivery, and the leases of the others are released."""
         self._stopping.set()
         self._database.wake_up.set()
         end = None if timeout is None else time.monotonic() + timeout
@@ -82,14 +82,14 @@ class Relay:
                 self._database.wake_up.wait(count, pause)
 
     def _pass(self, owner: str) -> float:
-        """Deliver what is due; returns the seconds until the next poll."""
+        """Deliver due rows; return the seconds until the next poll."""
         try:
             self._put_periodic_work()
             is_idle = self._outbox.work(owner, self._stopping.is_set) == 0
         except DatabaseUnavailable as error:
             log.warning("relay.database_unavailable", reason=error.reason)
             return RECOVERY_PAUSE
-        except Exception:  # the outermost handler: a thread that died silently would deliver nothing
+        except Exception:  # the outermost handler: without it, a thread would die silently and deliver nothing
             log.exception("relay.failed")
             return RECOVERY_PAUSE
         return self._poll_interval if is_idle else 0.0
@@ -104,7 +104,7 @@ class Relay:
 
 
 class Listener:
-    """A thread that wakes this process's workers when PostgreSQL reports deliveries of other processes."""
+    """A thread that wakes this process's workers when PostgreSQL reports deliveries queued by other processes."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -119,7 +119,7 @@ class Listener:
         self._thread.start()
 
     def stop(self) -> None:
-        """Stop listening, and close the connection; one that is just being opened is not waited for."""
+        """Stop listening and close the connection; do not wait for one that is just being opened."""
         self._stopping.set()
         for each in self._sockets:
             each.shutdown(socket.SHUT_RDWR)
@@ -132,7 +132,7 @@ class Listener:
             try:
                 with self._database.listen() as notifications:
                     self._failures = 0
-                    self._database.wake_up.set()  # of what was added while nothing listened
+                    self._database.wake_up.set()  # for deliveries that were added while the connection was lost
                     self._pass_on(notifications)
             except Exception as error:  # noqa: BLE001  polling goes on, whatever it is
                 log.warning("relay.not_listening", reason=type(error).__name__)

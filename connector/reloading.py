@@ -1,4 +1,4 @@
-"""Reading the settings again on SIGHUP: a faulty file is refused, and the settings that were read before stay."""
+"""Reading the settings again on SIGHUP; if the file is invalid, the current settings stay in force."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from connector.errors import ConnectorError, DatabaseUnavailable
 from connector.settings import Settings
 from connector.settings.notes import noted
 
-# What a running process cannot change: where it listens, its database, its processes and its logs.
+# Settings that need a restart: addresses, database, processes and logs.
 FIXED = frozenset(
     {
         *("data_dir", "database_url", "host", "port", "worker_port", "workers", "metrics_token"),
@@ -26,7 +26,7 @@ log = structlog.get_logger(__name__)
 
 
 def read_again(current: Settings, read: Callable[[], Settings], accept: Callable[[Settings], T]) -> T | None:
-    """Return what `accept` makes of the settings as they are now; None if they are refused, which is logged.
+    """Return the result of `accept` for the settings as they are now; None if they are refused, which is logged.
 
     `accept` raises for settings that would not work. The settings in `FIXED` keep their values until a restart.
     """
@@ -44,7 +44,8 @@ def read_again(current: Settings, read: Callable[[], Settings], accept: Callable
         log.warning("settings.refused", reason=error.reason)
     except Exception as error:  # noqa: BLE001  whatever is wrong with the file, the process goes on
         advice = "run `connector check-settings`"
-        log.warning("settings.refused", reason=f"{type(error).__name__}: {advice}")  # its text may hold a value
+        # the error's text may contain a value
+        log.warning("settings.refused", reason=f"{type(error).__name__}: {advice}")
     else:
         log.info("settings.changed", names=sorted(changed - FIXED))
         if changed & FIXED:

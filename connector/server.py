@@ -1,4 +1,4 @@
-"""The web server: gunicorn with threads, started from code so that there is only one set of settings."""
+"""The web server: gunicorn with threads, configured in code so that there is only one set of settings."""
 
 from __future__ import annotations
 
@@ -38,13 +38,13 @@ from connector.worker import create_relay
 log = structlog.get_logger(__name__)
 
 STOPPING = (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT)
-RESTART_PAUSE = 2.0  # seconds before a worker that could not start is started once more
+RESTART_PAUSE = 2.0  # seconds before a worker that failed to start is started again
 KEYS_PATIENCE = 2.0  # seconds that a worker waits for issuers' keys before it accepts requests
-TIMEOUT = 60  # seconds after which a worker that no longer answers is replaced; a request may wait 20 and ask Onfido
+TIMEOUT = 60  # seconds after which an unresponsive worker is replaced; a request may wait 20 s and also call Onfido
 
 
 class _Logger(gunicorn.glogging.Logger):  # type: ignore[misc]
-    """gunicorn's messages go where all others go; requests are counted by the metrics, not logged."""
+    """Sends gunicorn's messages to the connector's log; requests are counted by the metrics, not logged."""
 
     def setup(self, cfg: object) -> None:
         self.error_log.handlers = []
@@ -52,21 +52,21 @@ class _Logger(gunicorn.glogging.Logger):  # type: ignore[misc]
 
 
 class _Arbiter(Arbiter):  # type: ignore[misc]
-    """gunicorn's master: on SIGHUP it starts workers with the new settings and ends the others, if these are valid."""
+    """gunicorn's master: on SIGHUP it starts workers with the new settings, if they are valid, and stops the others."""
 
     def reload(self) -> None:
         if self.app.read_again():
             super().reload()
 
     def wait_for_signals(self, timeout: float = 1.0) -> list[int]:
-        """Return the signals that have come, each once, those to stop first: a reload takes seconds."""
+        """Return the pending signals, each once, with those to stop first, because a reload takes seconds."""
         received = dict.fromkeys(super().wait_for_signals(timeout))
         return sorted(received, key=lambda each: each not in STOPPING)
 
     def reap_workers(self) -> None:
-        """Start a worker that could not start once more, instead of ending the others with it, as gunicorn does.
+        """Start a worker again that failed to start; gunicorn would stop all others with it.
 
-        A file that the settings name may have gone since they were read.
+        For example, a file that the settings name may have been removed since they were read.
         """
         try:
             super().reap_workers()
@@ -77,7 +77,7 @@ class _Arbiter(Arbiter):  # type: ignore[misc]
             time.sleep(RESTART_PAUSE)
 
     def _serves(self) -> bool:
-        """Whether a worker serves: until it first reports, its time is the file's, which is the date's."""
+        """Whether a worker serves; until its first report, its file has a wall-clock time, above any monotonic one."""
         return any(each.tmp.last_update() <= time.monotonic() for each in self.WORKERS.values())
 
 
@@ -95,7 +95,7 @@ class _Server(BaseApplication):  # type: ignore[misc]
             self.cfg.set(name, value)
 
     def read_again(self) -> bool:
-        """Read the settings again, for the workers to come; False if they are refused."""
+        """Read the settings again, for future workers; False if they are refused."""
         settings = read_again(self._settings, self._read, _accept)
         self._settings = settings or self._settings
         return settings is not None
@@ -104,7 +104,7 @@ class _Server(BaseApplication):  # type: ignore[misc]
         _Arbiter(self).run()
 
     def load(self) -> Flask:
-        tracing.begin(SERVE)  # in each process: threads do not survive a fork
+        tracing.begin(SERVE)  # in each process, because threads do not survive a fork
         app = create_app(self._settings)
         shares.install(app, self._settings.threads)
         app.register_error_handler(ParseException, lambda _: app.handle_http_exception(BadRequest()))
@@ -112,15 +112,15 @@ class _Server(BaseApplication):  # type: ignore[misc]
 
 
 def run(read: Callable[[], Settings]) -> None:
-    """Serve until told to stop; raises `ConfigurationError` if the process must not start."""
+    """Serve until stopped; raises `ConfigurationError` if the process must not start."""
     settings = read()
     telemetry.configure_logging(settings.log_level, settings.log_format)
     if startup.is_on_terminal():
-        logging.getLogger("gunicorn.error").setLevel(logging.WARNING)  # it is reported as text
+        logging.getLogger("gunicorn.error").setLevel(logging.WARNING)  # this error is reported as text
     check_access_configured(settings)
     advice = "Set `port` and `host` (CONNECTOR_PORT, CONNECTOR_HOST), or give --port and --host."
     port = take_port(settings.host, settings.port, advice)
-    with closing(create_services(settings)) as services:  # before there are several processes: it migrates SQLite
+    with closing(create_services(settings)) as services:  # before the fork, because it migrates SQLite
         works = settings.does_workers_part(is_sqlite=services.database.is_sqlite)
         missing = startup.missing(services, works=works)
         console = startup.console_link(services, services.tenants.named(DEFAULT_TENANT))
@@ -128,7 +128,7 @@ def run(read: Callable[[], Settings]) -> None:
 
 
 def _accept(settings: Settings) -> Settings:
-    """Return settings that a worker can start with; raises for others: a worker that cannot start ends the master."""
+    """Return settings with which a worker can start; raises for others, because their worker would end the master."""
     trusted_issuers(settings)
     create_services(settings).close()
     return settings
@@ -154,12 +154,12 @@ def _gunicorn_options(settings: Settings) -> dict[str, Any]:
 
 
 def _leave_ctrl_c_to_master(_server: Any, _worker: Any) -> None:
-    """Ignore a Ctrl-C while the worker starts: the terminal sends it to all processes, and the master passes it on."""
+    """Ignore a Ctrl-C while the worker starts: the terminal sends it to all processes, and the master forwards it."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _begin_work(worker: Any) -> None:
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # it is the master's, also where it is sent to all processes
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # SIGHUP is handled by the master, even if it is sent to all processes
     settings = worker.wsgi.extensions["settings"]
     is_sqlite = worker.wsgi.extensions["services"].database.is_sqlite
     worker.traffic = Traffic(
@@ -174,7 +174,7 @@ def _begin_work(worker: Any) -> None:
 
 
 def _start_relay(worker: Any) -> None:
-    """Do the worker's part too, where the settings say so; after the fork, never at import."""
+    """Start the worker's tasks here if the settings require it; after the fork, never at import."""
     services, settings = worker.wsgi.extensions["services"], worker.wsgi.extensions["settings"]
     if settings.does_workers_part(is_sqlite=services.database.is_sqlite):
         worker.relay = create_relay(services, threads=1)

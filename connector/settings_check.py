@@ -1,6 +1,6 @@
-"""The checks of a whole installation: what the settings name, and what stands around the connector.
+"""The checks of a whole installation: the parts in the settings, and the environment of the connector.
 
-Each part says so by its own checks; the parts know nothing of each other.
+Each part has its own checks; the parts do not depend on each other.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ PUBLIC_URL = "public URL"
 def check_settings(
     settings: Settings, tenant: Tenant, user_id: str | None, clock: Clock = utc_now
 ) -> Iterator[PartCheck]:
-    """Check every part, and look a user of a tenant up, where one is named."""
+    """Check every part, and look up a user of a tenant if an id is given."""
     yield from (PartCheck("", CONNECTOR, warning("settings", each)) for each in settings.warnings())
     for path, check in check_files(settings, key_files(settings.database)):
         yield PartCheck("", path, check)

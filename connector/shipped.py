@@ -1,6 +1,6 @@
-"""Files that come with the connector: dialects of claims and of directories, settings of products, Studio's example.
+"""Files that are part of the connector: claim and directory dialects, settings of products, an example of `studio`.
 
-In a clone they are in `config/`, beside the package; in a wheel they are inside it.
+In a clone they are in `config/`, next to the package; in a wheel they are inside it.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ _PLACES = (_PACKAGE / "config", _PACKAGE.parent / "config")
 
 
 def example_files() -> dict[str, Path]:
-    """Return the files that people begin from, by their names."""
+    """Return the example files by name."""
     root = _root()
     of_products = {f"settings-{path.stem}": path for path in sorted((root / "identity-providers").glob("*.toml"))}
     directories = {f"directory-{path.stem}": path for path in sorted((root / "claims").glob("*.toml"))}
@@ -22,17 +22,17 @@ def example_files() -> dict[str, Path]:
 
 
 def dialect_files() -> dict[str, Path]:
-    """Return the files of the claim dialects, by their names."""
+    """Return the files of the claim dialects by name."""
     return {path.stem: path for path in sorted((_root() / "claims").glob("*.json"))}
 
 
 def dialects() -> dict[str, dict[str, str]]:
-    """Return the claim dialects by their names: each maps local claims to applicant fields."""
+    """Return the claim dialects by name: each maps local claims to applicant fields."""
     return {name: json.loads(path.read_text(encoding="utf-8")) for name, path in dialect_files().items()}
 
 
 def directory_dialect(name: str) -> Path:
-    """Return the file that says where the directories of a product keep the claims' values."""
+    """Return the file that maps claims to the attributes of a product's directory."""
     return _root() / "claims" / f"{name}.toml"
 
 

@@ -1,4 +1,4 @@
-"""The report of `serve` once it listens: as text on a terminal, otherwise in the log."""
+"""The report that `serve` prints once it listens: as text on a terminal, otherwise in the log."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from connector.settings import Settings
 from connector.settings.checks import is_loopback
 from connector.settings.issuers import ADMINISTRATOR_SCOPES, OPERATE
 
-DEVELOPER = "admin"  # whom the link signs in
+DEVELOPER = "admin"  # the user whom the link signs in
 
 log = structlog.get_logger(__name__)
 
@@ -28,12 +28,12 @@ def is_on_terminal() -> bool:
 
 
 def missing(services: Services, *, works: bool) -> list[str]:
-    """Return the remaining steps of the setup; `works`: whether the server also does the worker's part."""
+    """Return the remaining steps of the setup; `works`: whether the server also does the worker's tasks."""
     return list(_missing(services.settings, has_provider=services.providers.is_any(), works=works))
 
 
 def console_link(services: Services, tenant: Tenant, user_id: str = DEVELOPER, actor: str = SYSTEM) -> str | None:
-    """Return a link that signs in to the console once, under --dev; None elsewhere, and where there is no console."""
+    """Return a link that signs in to the console once, with --dev; otherwise None, also if the console is disabled."""
     settings = services.settings
     if not settings.dev or not settings.console_enabled:
         return None
@@ -42,7 +42,7 @@ def console_link(services: Services, tenant: Tenant, user_id: str = DEVELOPER, a
 
 
 def announce(settings: Settings, missing: Sequence[str], console: str | None) -> None:
-    """Report where the server listens, its public URL, the link to the console under --dev, and what is missing."""
+    """Report the address, the public URL, the link to the console with --dev, and what is missing."""
     url = listening_url(settings)
     if is_on_terminal():
         click.echo("\n".join(_words(url, settings, missing, console)), err=True)
@@ -57,7 +57,7 @@ def announce(settings: Settings, missing: Sequence[str], console: str | None) ->
 
 
 def listening_url(settings: Settings) -> str:
-    """Return where the server is reached on this machine."""
+    """Return the server's URL on this machine."""
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(settings.host, settings.host)  # noqa: S104  compared, not bound
     return f"http://{f'[{host}]' if ':' in host else host}:{settings.port}"
 
@@ -66,13 +66,13 @@ def _missing(settings: Settings, *, has_provider: bool, works: bool) -> Iterator
     public = urlsplit(settings.public_url)
     if public.scheme == "http" and not (settings.dev and is_loopback(public.hostname)):
         yield (
-            f"`public_url` is {settings.public_url}: Onfido posts its events to https addresses only. Set `public_url` "
+            f"`public_url` is {settings.public_url}: Onfido posts events only to https addresses. Set `public_url` "
             "to the https address that leads here."
         )
     if not has_provider:
         yield "No provider is registered: `connector provider add`."
     if not works:
-        yield "Deliveries and open runs need a worker beside this: `connector worker`."
+        yield "Deliveries and open runs need a worker: start `connector worker`."
 
 
 def _words(url: str, settings: Settings, missing: Sequence[str], console: str | None) -> Iterator[str]:
@@ -84,4 +84,4 @@ def _words(url: str, settings: Settings, missing: Sequence[str], console: str | 
         yield f"  Console      {console or f'{settings.public_url}/console'}" + (" (works once)" if console else "")
     yield from (f"  For development only: {each}" for each in settings.warnings())
     yield from (f"  Missing      {each}" for each in missing)
-    yield "  Ctrl-C ends it."
+    yield "  Ctrl-C stops it."

@@ -1,6 +1,7 @@
 """Logs, in JSON with a trace id on every line.
 
-Logs carry ids, never values. As a second line of defence, a key that names a secret is blanked before it is written.
+Logs contain ids, never values. As a second safeguard, the value of a key that names a secret is blanked before it is
+written.
 """
 
 from __future__ import annotations
@@ -25,19 +26,21 @@ trace_id: ContextVar[str] = ContextVar("trace_id", default="")
 _SANE_TRACE_ID = re.compile(r"[A-Za-z0-9._:-]{8,64}")
 _SECRET_KEY = re.compile(r"token|secret|password|authorization|encryption_key|signature", re.IGNORECASE)
 
-# Without the frames' local variables: they hold values and secrets.
+# Without the frames' local variables, because these contain values and secrets.
 _TRACEBACKS = structlog.processors.ExceptionRenderer(structlog.tracebacks.ExceptionDictTransformer(show_locals=False))
 
 
 def new_trace_id(given: str | None, of_span: str = "") -> str:
-    """Return the caller's correlation id if it is well formed, or the request's span's, or a new one."""
+    """Return the caller's correlation id if it is well formed; otherwise the trace id of the request's span, or a new
+    one.
+    """
     return given if given and _SANE_TRACE_ID.fullmatch(given) else of_span or str(uuid.uuid4())
 
 
 def configure_logging(level: str, log_format: str) -> None:
     """Send all logs, ours and the libraries', to standard error.
 
-    `log_format` is json, console, or auto: console where standard error is a terminal.
+    `log_format` is json, console, or auto (console if standard error is a terminal).
     """
     is_json = log_format == "json" or (log_format == "auto" and not sys.stderr.isatty())
     shared: list[structlog.typing.Processor] = [
@@ -74,7 +77,7 @@ def configure_logging(level: str, log_format: str) -> None:
 
 
 class _Lines:
-    """One of our loggers: writes lines, which are rendered already, between those of the libraries."""
+    """Writes rendered lines to standard error, synchronized with the libraries' log lines."""
 
     def __init__(self, handler: logging.StreamHandler[Any], name: str = "") -> None:
         self.name = name
@@ -84,7 +87,7 @@ class _Lines:
     def msg(self, line: str) -> None:
         """Write a line."""
         handler = self._handler
-        with suppress(OSError, ValueError), self._lock:  # a log that is closed or full ends no request
+        with suppress(OSError, ValueError), self._lock:  # a log that is closed or full must not fail a request
             handler.stream.write(line + handler.terminator)
             handler.stream.flush()
 
@@ -104,6 +107,6 @@ def _blank_secrets(_logger: object, _method: str, entry: MutableMapping[str, Any
     return entry
 
 
-@lru_cache(maxsize=1024)  # keys are written in the code, so there are few
+@lru_cache(maxsize=1024)  # keys are literals in the code, so there are few
 def _names_secret(key: str) -> bool:
     return _SECRET_KEY.search(key) is not None

@@ -26,25 +26,25 @@ log = structlog.get_logger(__name__)
 
 
 class Worker:
-    """Delivers with the settings that hold."""
+    """Delivers with the current settings."""
 
     def __init__(self, services: Services) -> None:
         self._begin(services)
 
     def change(self, read: Callable[[], Settings]) -> None:
-        """Continue with the settings as they are now, once the deliveries in flight have finished."""
+        """Continue with the new settings, once the deliveries in flight have finished."""
         if services := read_again(self.services.settings, read, create_services):
             self.stop()
             self._begin(services)
 
     def stop(self) -> None:
-        """Finish the deliveries in flight; the leases of the others are released."""
+        """Finish the deliveries in flight, and release the leases of the others."""
         self._heartbeat.stop()
         self._relay.stop(self.services.settings.graceful_timeout)
         self.services.close()
 
     def problem(self) -> str | None:
-        """Return why it is not ready, None if it is."""
+        """Return why it is not ready; None if it is ready."""
         return self.services.health.problem()
 
     def metrics(self) -> bytes:
@@ -60,7 +60,7 @@ class Worker:
 
 
 def run(read: Callable[[], Settings]) -> None:
-    """Work until SIGTERM or SIGINT; on SIGHUP the settings are read again."""
+    """Work until SIGTERM or SIGINT; on SIGHUP, read the settings again."""
     settings = read()
     telemetry.configure_logging(settings.log_level, settings.log_format)
     with ExitStack() as stack:
@@ -81,7 +81,7 @@ def run(read: Callable[[], Settings]) -> None:
 
 
 def _received(signals: SimpleQueue[int]) -> set[int]:
-    """Wait for a signal, and return those that have come: of many, one to stop must not wait for the others."""
+    """Wait for a signal, and return all pending ones, so that one to stop does not wait for the others."""
     received = {signals.get()}
     while not signals.empty():
         received.add(signals.get())
@@ -91,13 +91,13 @@ def _received(signals: SimpleQueue[int]) -> set[int]:
 def _take_port(settings: Settings) -> socket | None:
     if not settings.worker_port:
         return None
-    advice = "Set `worker_port` (CONNECTOR_WORKER_PORT), or give --port; 0 is none."
+    advice = "Set `worker_port` (CONNECTOR_WORKER_PORT), or give --port; with 0 no port is opened."
     return take_port(settings.host, settings.worker_port, advice)
 
 
 @contextmanager
 def _probes(port: socket, worker: Worker, metrics_token: str) -> Iterator[None]:
-    """Answer on health, readiness and metrics."""
+    """Serve health, readiness and metrics."""
     probes = Probes(port, worker.problem, worker.metrics, metrics_token)
     probes.start()
     try:

@@ -35,5 +35,5 @@ def test_one_that_everybody_can_enter_is_refused_and_a_group_may(tmp_path: Path,
 
 def test_one_that_cannot_be_made_or_written_to_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(ConfigurationError, match=r"`data_dir` .*/file cannot be made"):
+    with pytest.raises(ConfigurationError, match=r"`data_dir` .*/file cannot be created"):
         make_data_dir(tmp_path / "file")

@@ -348,7 +348,7 @@ class TestReferences:
     def test_a_file_that_others_may_read_or_change_is_refused(self, secret_file: Any, mode: int) -> None:
         reference = secret_file(b"scraper-of-the-tests", mode)
         description = refusal(environ={"CONNECTOR_METRICS_TOKEN": reference})
-        assert "must be closed to others" in description
+        assert "must not be accessible to others" in description
         assert "chmod o-rwx" in description
 
     @pytest.mark.parametrize(
@@ -429,7 +429,7 @@ class TestIssuers:
     def test_opaque_tokens_need_a_client(self, given: dict[str, str]) -> None:
         missing = [name for name in ("client_id", "client_secret") if name not in given]
         said = refusal(environ=with_issuer(token_format="opaque", **given))
-        assert said == f"Issuer 1: {' and '.join(missing)} must be set where token_format is opaque."
+        assert said == f"Issuer 1: {' and '.join(missing)} must be set if token_format is opaque."
 
     @pytest.mark.parametrize(
         ("changes", "title"),

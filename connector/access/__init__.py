@@ -1,1 +1,1 @@
-"""Who may call: the gate, the keys of issuers, the development issuer."""
+"""Access control: the gate, the keys of issuers, the development issuer."""

@@ -1,4 +1,4 @@
-"""What an issuer answers about an opaque token (RFC 7662), and for how long that is good."""
+"""Introspection answers of issuers about opaque tokens (RFC 7662), and their lifetime in the cache."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from connector.access.refusals import is_time
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-KEEP = 60.0  # seconds that an answer is kept, at the most
-ROOM = 4000  # answers that are kept of each kind
-AWAY = (429, 502, 503, 504)  # statuses that say to come back later
-NOT_ACTIVE = ("invalid_token", "unsupported_token_type")  # errors by which some servers say so
+KEEP = 60.0  # maximum seconds that an answer is cached
+ROOM = 4000  # cached answers of each kind
+AWAY = (429, 502, 503, 504)  # statuses after which the issuer is left alone for a while
+NOT_ACTIVE = ("invalid_token", "unsupported_token_type")  # errors with which some servers report an inactive token
 
 Claims = dict[str, Any]
 
 
 class AnswerError(Exception):
-    """An answer that cannot be used; `is_away` where the issuer has to be left alone for a while."""
+    """An answer that cannot be used; `is_away` if the issuer should not be called for a while."""
 
     def __init__(self, reason: str, *, is_away: bool = False) -> None:
         super().__init__(reason)
@@ -31,28 +31,28 @@ class AnswerError(Exception):
 
 @dataclass(frozen=True)
 class Answer:
-    """What the issuer said of a token: its claims, or None if it is not active; good until `until`."""
+    """The issuer's answer about a token: its claims, or None if it is not active; valid until `until`."""
 
     claims: Claims | None
     until: float
 
 
 class Answers:
-    """The answers that are kept; where there is no room, the oldest goes."""
+    """The cached answers; if the cache is full, the oldest is removed."""
 
     def __init__(self, room: int = ROOM) -> None:
         self._room = room
         self._kept: dict[bool, OrderedDict[bytes, Answer]] = {True: OrderedDict(), False: OrderedDict()}
 
     def get(self, digest: bytes, now: float) -> Answer | None:
-        """Return the answer that is still good."""
+        """Return the cached answer if it is still valid."""
         for kept in self._kept.values():
             if (answer := kept.get(digest)) and now < answer.until:
                 return answer
         return None
 
     def put(self, digest: bytes, answer: Answer) -> None:
-        """Keep an answer; those about forged tokens take no room from the others."""
+        """Cache an answer; answers about forged tokens have a separate limit."""
         kept = self._kept[answer.claims is not None]
         kept.pop(digest, None)
         kept[digest] = answer
@@ -73,12 +73,12 @@ def read_answer(status: int, content: bytes) -> Claims | None:
     if status != 200:  # noqa: PLR2004
         raise AnswerError(_reason(status), is_away=status in AWAY)
     if not isinstance(document.get("active"), bool):
-        raise AnswerError("the answer is no JSON object that says whether the token is active")
+        raise AnswerError("the answer is not a JSON object with the member active")
     return {name: value for name, value in document.items() if value is not None} if document["active"] else None
 
 
 def lifetime(claims: Mapping[str, Any]) -> float:
-    """Return for how many seconds an answer about an active token is good."""
+    """Return for how many seconds an answer about an active token is valid."""
     expiry = claims.get("exp")
     if not is_time(expiry) or expiry >= time.time() + KEEP:
         return KEEP

@@ -1,5 +1,5 @@
-"""Logout tokens: an issuer's word that a person, or one session there, has signed out (OpenID Connect Back-Channel
-Logout 1.0).
+"""Logout tokens: an issuer's message that a person, or one of the person's sessions, has signed out (OpenID Connect
+Back-Channel Logout 1.0).
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ TYPES = frozenset({"logout+jwt", "application/logout+jwt", "jwt", ""})
 
 @dataclass(frozen=True)
 class SignedOut:
-    """Who has signed out; at least one of the two is there."""
+    """The person or session that has signed out; at least one of the two is set."""
 
     subject: str | None
     issuer_session: str | None
 
 
 def read_logout(text: str, client: OpenIdClient) -> SignedOut:
-    """Return whom a logout token names; raise `TokenRefused` or `KeysUnavailableError`."""
+    """Return the person or session that a logout token names; raise `TokenRefused` or `KeysUnavailableError`."""
     token = parse(text)
     _check_signature(token, client)
     _check_claims(token.claims, client)

@@ -1,4 +1,4 @@
-"""Whether an issuer answers as its settings expect."""
+"""Checks whether an issuer answers as its settings expect."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ DISCOVERY, KEYS, INTROSPECTION = "discovery", "keys", "introspection"
 
 
 class IssuerChecks:
-    """Asks an issuer for what tokens are checked with."""
+    """Requests from an issuer everything that is needed to check tokens."""
 
     def __init__(self, issuer: Issuer, proxy: str = "") -> None:
         self._issuer = issuer
         self._client = HttpClient(ca_file=issuer.ca_file, proxy=proxy)
 
     def checks(self) -> Iterator[Check]:
-        """Make each check."""
+        """Run each check."""
         yield self._discovery()
         yield _check(INTROSPECTION, self._introspection) if self._issuer.is_opaque else _check(KEYS, self._keys)
 
@@ -40,11 +40,11 @@ class IssuerChecks:
 
     def _keys(self) -> str:
         keys = [key.kid or "without a kid" for key in fetch_keys(self._issuer, self._client)]
-        return f"It publishes {len(keys)} keys that can be used: {', '.join(keys)}."
+        return f"It publishes {len(keys)} usable keys: {', '.join(keys)}."
 
     def _introspection(self) -> str:
         Introspection(self._issuer, read_secret(self._issuer.client_secret), client=self._client).check()
-        return f"It answers the client {self._issuer.client_id} about tokens."
+        return f"It introspects tokens for the client {self._issuer.client_id}."
 
 
 def _check(name: str, make: Callable[[], str]) -> Check:

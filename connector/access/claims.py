@@ -1,6 +1,6 @@
-"""What the claims of a token say: whose it is, whom it is for, what it allows. The rules of one issuer.
+"""The claims of a token: user, audience and scopes, by the rules of one issuer.
 
-The claims are a JWT's, or what the issuer answered when it was asked about an opaque token.
+The claims are a JWT's, or an issuer's introspection answer about an opaque token.
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ if TYPE_CHECKING:
     from connector.domain.tenancy import Tenant
 
 MAX_SUBJECT_LENGTH = 255
-MAX_CLIENT_ID = 255  # characters of it in the history
-CLIENT_ID = "!$&'()*+,/:;=?._~-"  # not escaped there, beside letters and digits
+MAX_CLIENT_ID = 255  # characters of the client id in the history
+CLIENT_ID = "!$&'()*+,/:;=?._~-"  # characters that are not escaped in the history, besides letters and digits
 CLIENT_CLAIMS = ("client_id", "azp", "cid", "appid")  # RFC 9068, OpenID Connect, Okta, Entra
-REQUIRED = ("iss", "exp", "iat")  # of a JWT
-OPTIONAL = ("iss", "exp", "iat", "nbf", "jti")  # checked where they are there
+REQUIRED = ("iss", "exp", "iat")  # in a JWT
+OPTIONAL = ("iss", "exp", "iat", "nbf", "jti")  # checked if present
 NONE: Mapping[str, Any] = {}
 
 
 @dataclass(frozen=True)
 class Principal:
-    """The caller; `tenant` is the one that its token is valid for, `client_id` is empty if the token has none."""
+    """The caller; `tenant` is the tenant for which its token is valid, `client_id` is empty if the token has none."""
 
     subject: str
     client_id: str
@@ -42,21 +42,22 @@ class Principal:
 
     @property
     def actor(self) -> str:
-        """Return who acts, for the history: `ann [shop@https://idp.example.com]`, the user, the client and the issuer.
+        """Return the actor for the history, such as `ann [shop@https://idp.example.com]`: the user, the client and the
+        issuer.
 
-        Only the last brackets are the connector's own; a user id may contain brackets as well.
+        Only the last brackets are the connector's own, because a user id may contain brackets as well.
         """
         return f"{self.subject} [{quote(self.client_id, safe=CLIENT_ID)[:MAX_CLIENT_ID]}@{self.issuer}]"
 
     @property
     def application(self) -> str | None:
-        """Return the client's id, to be stored; None if there is none, or it is none that can be stored."""
+        """Return the client's id for storage; None if there is none, or it cannot be stored."""
         is_storable = 0 < len(self.client_id) <= MAX_CLIENT_ID and self.client_id.isprintable()
         return self.client_id if is_storable else None
 
 
 class ClaimRules:
-    """Checks and reads the claims of one issuer's tokens; `required` claims must be there, beside audience and user."""
+    """Checks and reads the claims of one issuer's tokens; besides audience and user, `required` must be present."""
 
     def __init__(self, settings: Issuer, required: Collection[str] = REQUIRED) -> None:
         self._settings = settings
@@ -92,7 +93,7 @@ class ClaimRules:
             self._check_standard(name, claims)
 
     def principal(self, claims: Mapping[str, Any]) -> Principal:
-        """Return the caller, of claims that have passed the checks."""
+        """Return the caller; the claims must have passed the checks."""
         return Principal(
             subject=str(self._subject(claims)),
             client_id=client_of(claims),
@@ -107,7 +108,7 @@ class ClaimRules:
         return frozenset(ours for name in names for ours in self._scope_map.get(name, (name,)))
 
     def tenant_of(self, claims: Mapping[str, Any]) -> str:
-        """Return the tenant that a token with these claims is valid for; empty if they name none."""
+        """Return the tenant for which a token with these claims is valid; empty if they name none."""
         claim, tenant = self._settings.tenant_claim, self._settings.tenant
         named = resolve(claims, claim) if claim else tenant
         return named if isinstance(named, str) else ""
@@ -117,10 +118,10 @@ class ClaimRules:
         return bool(self._settings.tenant_claim) or self._settings.tenant == tenant.name
 
     def _subject(self, claims: Mapping[str, Any]) -> object:
-        """Return the user's id; of a token that a client has for itself, the client's.
+        """Return the user's id; for a token that a client has for itself, the client's id.
 
-        Such a token names the client in `sub` (RFC 9068, 2.2). An answer about an opaque one may name nobody else at
-        all (RFC 7662, 2.2).
+        Such a token names the client in `sub` (RFC 9068, 2.2). An introspection answer may lack `sub` altogether (RFC
+        7662, 2.2).
         """
         subject, client = resolve(claims, self._settings.subject_claim), client_of(claims)
         named = [claims[name] for name in ("sub", "username") if claims.get(name) is not None]
@@ -144,13 +145,13 @@ class ClaimRules:
             return refused(name, value, "the issuer is", [self._settings.issuer])
         if name in TIMES and is_time(value) and (refusal := time_refused(name, value)):
             return refusal
-        return refused(name, value, "it must have", ["the form that RFC 7519 asks for"])
+        return refused(name, value, "it must have", ["the format of RFC 7519"])
 
 
 def resolve(claims: object, path: str) -> object:
-    """Return the value of a claim, or what a dotted path leads to; None if there is none.
+    """Return the value of a claim, given by its name or a dotted path; None if there is none.
 
-    Names may contain dots themselves, as URLs do: the longest name that is there counts.
+    Names may contain dots themselves, such as URLs: the longest matching name is used.
     """
     if not isinstance(claims, Mapping):
         return None
@@ -168,7 +169,9 @@ def client_of(claims: Mapping[str, Any]) -> str:
 
 
 def _names_in(value: object) -> Iterable[str]:
-    """Return the names in a text with spaces, a list, or an object's keys: a role that is false or null is none."""
+    """Return the names in a space-separated text, a list, or an object's keys, except keys whose value is false or
+    null.
+    """
     if isinstance(value, str):
         return [name for name in value.split(" ") if name]
     if isinstance(value, Mapping):
@@ -177,6 +180,6 @@ def _names_in(value: object) -> Iterable[str]:
 
 
 def _check_subject(name: str, value: object) -> None:
-    """Refuse ids that no database can store, such as those with NUL or lone surrogates."""
+    """Refuse ids that databases cannot store, such as those with NUL or lone surrogates."""
     if not isinstance(value, str) or not value or not value.isprintable() or len(value) > MAX_SUBJECT_LENGTH:
         raise refused(name, value, "it must be", [f"a text of 1 to {MAX_SUBJECT_LENGTH} printable characters"])

@@ -1,9 +1,9 @@
-"""An issuer of the connector's own, for the demo and for development; trusted with `--dev` only.
+"""The connector's own issuer for the demo and for development; trusted with `--dev` only.
 
     data_dir/development-issuer.jwk ──► mint_token ──► Authorization: Bearer …
-                                   └──► development_issuer ──► Access (no discovery)
+                                    └──► development_issuer ──► Access (no discovery)
 
-With that file one can call as any user: it must not exist where real people are verified.
+That file allows calls as any user: it must not exist where real people are verified.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def mint_token(
     tenant: str = DEFAULT_TENANT,
     lifetime: int = 3600,
 ) -> str:
-    """Create an access token of the development issuer, good for `lifetime` seconds."""
+    """Create an access token of the development issuer, valid for `lifetime` seconds."""
     now = int(time.time())
     claims = {
         "iss": IDENTIFIER,
@@ -67,7 +67,7 @@ def mint_token(
 
 @dataclass(frozen=True)
 class _Development(Issuer):
-    """The settings of the development issuer, whose identifier is no URL."""
+    """The settings of the development issuer, whose identifier is not a URL."""
 
     issuer: str
 
@@ -79,18 +79,18 @@ class _OwnKeys:
         self._keys = keys
 
     def find(self, kid: str | None) -> KeySet:
-        """Return the key, whatever the kid."""
+        """Return the key, for any kid."""
         return self._keys
 
     def find_newer(self, tried: KeySet) -> None:
-        """Return None: there is one key only."""
+        """Return None: there is only one key."""
 
     def prepare(self) -> None:
-        """Return None: nothing is fetched."""
+        """Return None: nothing has to be fetched."""
 
 
 def development_issuer(data_dir: Path) -> TrustedIssuer:
-    """Return what `Access` needs to trust the tokens of `mint_token`; the key is created on first use."""
+    """Return the development issuer, which trusts the tokens of `mint_token`; its key is created on first use."""
     settings = _Development(
         IDENTIFIER, AUDIENCE, algorithms=(ALGORITHM,), token_types=("at+jwt",), tenant_claim=TENANT_CLAIM
     )
@@ -98,7 +98,7 @@ def development_issuer(data_dir: Path) -> TrustedIssuer:
 
 
 def trusted_issuers(settings: Settings) -> TrustedIssuers:
-    """Return the trusted issuers; the one place that decides whether the development issuer is trusted.
+    """Return the trusted issuers; only this function decides whether the development issuer is trusted.
 
     Raise `ConfigurationError` if there is none.
     """
@@ -106,7 +106,7 @@ def trusted_issuers(settings: Settings) -> TrustedIssuers:
     development = [development_issuer(settings.data_dir)] if settings.dev else []
     few, half = (
         max(1, settings.threads // part) for part in (4, 2)
-    )  # of the threads, for callers that are not known yet
+    )  # threads that may wait for callers whose token is not cached yet
     waiting, turns = threading.BoundedSemaphore(few), threading.BoundedSemaphore(half)
     trusted = [
         trust(each, proxy=settings.outgoing_proxy, waiting=waiting, turns=turns, own_turns=few)
@@ -119,18 +119,18 @@ def check_development(settings: Settings) -> None:
     """Raise `ConfigurationError` if the development issuer would be trusted in production."""
     reasons = []
     if not is_loopback(settings.host):
-        reasons.append(f"`host` is {settings.host}, which others reach")
+        reasons.append(f"`host` is {settings.host}, which other machines can reach")
     if settings.all_issuers:
-        reasons.append("`issuers` are configured, whose users its tokens could name")
+        reasons.append("`issuers` are configured, and its tokens could name their users")
     if reasons:
         raise ConfigurationError(
-            f"--dev is refused: {' and '.join(reasons)}. Start without --dev, or say --force-dev where this machine "
+            f"--dev is refused: {' and '.join(reasons)}. Start without --dev, or use --force-dev if this machine "
             "and its network are yours alone."
         )
 
 
 def check_access_configured(settings: Settings) -> None:
-    """Raise `ConfigurationError` if no issuer is trusted, so that no call could ever succeed."""
+    """Raise `ConfigurationError` if no issuer is trusted, because every call would be refused."""
     if not settings.dev and not settings.all_issuers:
         raise ConfigurationError(
             "No issuer of access tokens is configured. Set `issuers`: an [[issuers]] table with `issuer` and "
@@ -149,5 +149,5 @@ def _read_key(data_dir: Path) -> ECKey:
         return ECKey.import_key(json.loads(path.read_bytes()))
     except (JoseError, ValueError, TypeError, KeyError) as error:
         raise ConfigurationError(
-            f"{path} is not the development issuer's key: remove it, and it is made anew."
+            f"{path} is not the development issuer's key: remove it, and a new one is created."
         ) from error

@@ -1,4 +1,4 @@
-"""The documents that an issuer publishes: its metadata, and what that leads to, within one deadline."""
+"""An issuer's published documents: its metadata and those that it names, within one deadline."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ MAX_DOCUMENT_BYTES = 256 * 1024
 
 
 class IssuerUnavailableError(Exception):
-    """The issuer does not answer, so a token cannot be checked; it may be possible after `retry_after` seconds."""
+    """The issuer does not answer, so a token cannot be checked; it may succeed after `retry_after` seconds."""
 
     def __init__(self, retry_after: int) -> None:
         super().__init__(retry_after)
@@ -37,7 +37,7 @@ class Fetch:
         self._end = time.monotonic() + FETCH_TIMEOUT
 
     def left(self) -> float:
-        """Return the seconds that are left."""
+        """Return the remaining seconds."""
         return self._end - time.monotonic()
 
     def json(self, url: str) -> dict[str, Any]:
@@ -55,7 +55,7 @@ class Fetch:
     def endpoint(self, issuer: str, name: str) -> str:
         """Return the URL that an issuer's metadata has under a name.
 
-        The first discovery document that there is counts, and it has to be this issuer's own.
+        The first discovery document found is used, and it must be this issuer's own.
         """
         url = self.metadata(issuer).get(name)
         if not isinstance(url, str):

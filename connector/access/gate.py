@@ -4,10 +4,9 @@
         ──► the request's tenant, the scope                     else 403
         ──► flask.g.principal
 
-A 503 means that the issuer's keys could not be fetched yet, or that it does not answer about an opaque token: the token
-may be valid. Every refused token is one log
-line, `access.refused`, with the failed check, the expected value and the token's value; the answer names only the
-check.
+A 503 means that the issuer's keys could not be fetched yet, or that it does not answer an introspection request: the
+token may be valid. Every refused token is logged in one line, `access.refused`, with the failed check, the expected
+value and the token's value; the answer names only the check.
 """
 
 from __future__ import annotations
@@ -77,7 +76,7 @@ class _Validator(BearerTokenValidator):  # type: ignore[misc]  # Authlib is unty
         return principal
 
     def validate_token(self, token: Principal, scopes: Sequence[str], request: object) -> None:
-        g.principal = token  # the caller is known even if it is refused
+        g.principal = token  # the caller is recorded even if the request is refused
         try:
             check_tenant(token.tenant, g.tenant.name)
             check_scope(token.scopes, *scopes)
@@ -110,7 +109,7 @@ class Access(ResourceProtector):  # type: ignore[misc]  # Authlib is untyped
         self.register_token_validator(_Validator(trusted))
 
     def admit(self, *scopes: str) -> Principal:
-        """Return the caller of the current request, who has one of the scopes; raises `AccessDenied`."""
+        """Return the caller of the current request, which must have one of the scopes; raises `AccessDenied`."""
         try:
             principal: Principal = self.acquire_token(scopes)
         except OAuth2Error as error:
@@ -118,9 +117,9 @@ class Access(ResourceProtector):  # type: ignore[misc]  # Authlib is untyped
         return principal
 
     def raise_error_response(self, error: OAuth2Error) -> NoReturn:
-        """Raise the response that RFC 6750 defines: no error code where no token was sent."""
+        """Raise the response that RFC 6750 defines: without an error code if no token was sent."""
         challenge = {"realm": REALM}
-        status, description = 401, "A bearer token is needed."
+        status, description = 401, "A bearer token is required."
         if isinstance(error, (InvalidTokenError, InsufficientScopeError)):
             status, description = error.status_code, error.description
             challenge |= {"error": error.error, "error_description": description}
@@ -131,7 +130,7 @@ class Access(ResourceProtector):  # type: ignore[misc]  # Authlib is untyped
 
 
 def requires(scope: str, *others: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
-    """Require a valid token that carries `scope`, or one of the others, for a view; `flask.g.principal` is the caller.
+    """Require for a view a valid token with `scope`, or one of the others; `flask.g.principal` is the caller.
 
     The scope is stored on the view, under `REQUIRED_SCOPE`, so that the views can be listed and checked.
     """

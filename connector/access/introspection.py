@@ -1,11 +1,11 @@
-"""Asking an issuer about an opaque token (RFC 7662).
+"""Introspection of opaque tokens at their issuer (RFC 7662).
 
-    answered within 60 s ──► the same answer, never beyond the token's `exp`
-    else ──► one question for each token at a time, few at once ──► the issuer ──► claims, or "not active"
+    answered within 60 s ──► the cached answer, never beyond the token's `exp`
+    otherwise ─────────────► one request per token at a time, few at once ──► the issuer ──► claims, or "not active"
 
-An issuer that cannot be reached holds few threads, and only for a moment: after a question without an answer all other
-callers are refused for `PAUSE`, then one question probes the issuer. Answers are kept by the digest of the token, so
-that memory holds no tokens; there is room for `ROOM` of them.
+An unreachable issuer occupies few threads, and only briefly: after a request without an answer all other callers are
+refused for `PAUSE`, then one request probes the issuer. Answers are cached by the token's digest, so that memory
+contains no tokens; the cache holds `ROOM` of them.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
     from connector.settings import Issuer
 
-KEEP_INACTIVE = 5.0  # seconds that "not active" is kept
-PAUSE = 5.0  # seconds without questions after one that was not answered
+KEEP_INACTIVE = 5.0  # seconds that "not active" is cached
+PAUSE = 5.0  # seconds without requests after one that was not answered
 PATIENCE = 1.0  # seconds that a caller waits for its turn
 MAX_ANSWER = 64 * 1024
 DEFAULT_TURNS = 4
@@ -42,7 +42,7 @@ log = structlog.get_logger(__name__)
 
 
 class Pause:
-    """Whether an issuer is left alone, after a question without an answer."""
+    """The pause of requests to an issuer, after one without an answer."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
@@ -51,7 +51,7 @@ class Pause:
         self._lock = threading.Lock()
 
     def check(self) -> None:
-        """Raise `IssuerUnavailableError` while it is left alone; after that, one caller asks and others still wait."""
+        """Raise `IssuerUnavailableError` during the pause; after it, only one caller may send a request."""
         with self._lock:
             now = self._clock()
             if now < self._until:
@@ -60,20 +60,20 @@ class Pause:
                 self._until = now + PAUSE
 
     def begin(self) -> None:
-        """Leave the issuer alone from now on."""
+        """Start a pause."""
         with self._lock:
             self._is_away, self._until = True, self._clock() + PAUSE
 
     def end(self) -> None:
-        """Ask again: the issuer has answered."""
+        """End the pause, because the issuer has answered."""
         with self._lock:
             self._is_away, self._until = False, float("-inf")
 
 
 class Introspection:
-    """Asks one issuer about its tokens; shared by all threads.
+    """Introspects tokens at one issuer; shared by all threads.
 
-    `turns` limits how many questions are asked at once; several issuers may share it.
+    `turns` limits the number of concurrent requests; several issuers may share it.
     """
 
     def __init__(
@@ -116,11 +116,11 @@ class Introspection:
         return self._join(flight).claims
 
     def check(self) -> None:
-        """Ask about a token that does not exist; raises the error of an answer that cannot be used."""
+        """Introspect a token that does not exist; raise the error of an answer that cannot be used."""
         self._ask(secrets.token_urlsafe())
 
     def _fly(self, digest: bytes, flight: Future[Answer], token: str) -> None:
-        """Ask, for all who wait for the same answer."""
+        """Send a request, for all callers that wait for the same answer."""
         try:
             answer = self._ask_in_turn(token)
         except BaseException as error:
@@ -164,7 +164,7 @@ class Introspection:
                 turns.release()
 
     def _patience(self) -> float:
-        """Return how long a caller may wait: not at all soon after one has waited in vain."""
+        """Return how long a caller may wait: not at all shortly after another has waited in vain."""
         return 0.0 if self._clock() < self._hurried_until else PATIENCE
 
     def _busy(self) -> IssuerUnavailableError:
@@ -172,7 +172,9 @@ class Introspection:
         return IssuerUnavailableError(1)
 
     def _unavailable(self, error: Exception) -> IssuerUnavailableError:
-        """Log why there is no answer, and pause where the issuer is unreachable: each question holds a thread."""
+        """Log why there is no answer, and start a pause if the issuer is unreachable, because each request holds a
+        thread.
+        """
         self._endpoint = self._issuer.introspection_endpoint
         if not isinstance(error, AnswerError) or error.is_away:
             self._pause.begin()

@@ -1,4 +1,4 @@
-"""An issuer whose tokens are accepted, and what is said of the checks of one token."""
+"""An issuer whose tokens are accepted, and the results of the checks of one token."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Finding:
 
 @dataclass(frozen=True)
 class Explanation:
-    """The results of all checks of a token, and its claims; None if the issuer does not tell them."""
+    """The results of all checks of a token, and its claims; None if the issuer does not provide them."""
 
     findings: list[Finding]
     claims: Mapping[str, Any] | None
@@ -35,7 +35,7 @@ class Explanation:
 class TrustedIssuer(ABC):
     """An issuer whose tokens are accepted.
 
-    Its tokens are valid for `tenant`, or where `tenant_claim` is set, for the tenant that the claim names.
+    Its tokens are valid for `tenant`, or with `tenant_claim` for the tenant that the claim names.
     """
 
     is_opaque = False
@@ -46,7 +46,7 @@ class TrustedIssuer(ABC):
 
     @abstractmethod
     def prepare(self) -> threading.Event | None:
-        """Begin to fetch what the first caller would have to wait for; return the event that is set at the end."""
+        """Start fetching what the first caller would have to wait for; return the event that is set at the end."""
 
     @abstractmethod
     def verify(self, token: Presented) -> Principal:
@@ -54,19 +54,19 @@ class TrustedIssuer(ABC):
 
     @abstractmethod
     def explain(self, token: Presented) -> Explanation:
-        """Make every check independently and return the results."""
+        """Run every check independently and return the results."""
 
     def explain_claims(self, claims: Mapping[str, Any]) -> Iterator[Finding]:
         """Check each claim."""
         for name in self.rules.names(claims):
-            if name != "iss" or self.is_opaque:  # by a JWT's the issuer was chosen
+            if name != "iss" or self.is_opaque:  # the `iss` of a JWT was already used to choose the issuer
                 value = claims.get(name)
                 described = write_time(value) if name in TIMES and is_time(value) else value
                 yield finding(name, described, functools.partial(self.rules.check, name, claims))
 
 
 def finding(check: str, value: object, make: Callable[[], None]) -> Finding:
-    """Return the result of a check; `value` is what the token has."""
+    """Return the result of a check; `value` is the token's value."""
     try:
         make()
     except TokenRefused as refusal:

@@ -1,11 +1,12 @@
 """The keys of an issuer, found by discovery and cached.
 
-    kid known ─────────────────────► kept keys, at once     old ones are fetched again meanwhile, in a thread
-    kid unknown, or nothing kept ──► a fetch ──► kept keys  a few callers wait for it, the others get a 503
+    kid known ─────────────────────► cached keys, at once     old ones are renewed in a thread
+    kid unknown, or none cached ──► a fetch ──► cached keys   a few callers wait for it, the others get a 503
 
-An unknown kid may be a rotation or a forgery. It causes a fetch, and the next only after `REFETCH_AFTER`; a token with
-a known kid never waits for it. So does a wrong signature under a known kid, after `REFETCH_SIGNED_AFTER`: an issuer
-that was set up again may use the kid of an old key. Cached keys stay valid while the issuer does not answer.
+An unknown kid may be a rotation or a forgery. It causes a fetch, and the next one only after `REFETCH_AFTER`; a token
+with a known kid never waits for it. A wrong signature under a known kid also causes a fetch, at most once in
+`REFETCH_SIGNED_AFTER`, because an issuer that was reinstalled may reuse the kid of an old key. Cached keys stay valid
+while the issuer does not answer.
 """
 
 from __future__ import annotations
@@ -27,14 +28,14 @@ if TYPE_CHECKING:
 
     from connector.settings import Issuer
 
-RENEW_AFTER = 1800.0  # seconds; from this age on keys are fetched in the background
-EXPIRE_AFTER = 3600.0  # seconds; from this age on one caller waits for the fetch, unless it has failed before
-REFETCH_AFTER = 5.0  # seconds between two fetches for a kid that is not known, or while there are no keys at all
-REFETCH_SIGNED_AFTER = 30.0  # seconds between two fetches for a signature that is wrong under a known kid
-RETRY_RENEWAL_AFTER = 30.0  # seconds between two fetches of keys that are old
+RENEW_AFTER = 1800.0  # seconds; older keys are renewed in the background
+EXPIRE_AFTER = 3600.0  # seconds; with older keys one caller waits for the fetch, unless it has failed before
+REFETCH_AFTER = 5.0  # seconds between two fetches for an unknown kid, or while there are no keys
+REFETCH_SIGNED_AFTER = 30.0  # seconds between two fetches for a wrong signature under a known kid
+RETRY_RENEWAL_AFTER = 30.0  # seconds between two fetches of old keys
 DEFAULT_WAITING = 4
 KEY_TYPES = ("RSA", "EC", "OKP")
-MIN_RSA_MODULUS = 342  # characters of base64: 2048 bits, which RFC 7518 asks for
+MIN_RSA_MODULUS = 342  # characters of base64: 2048 bits, the minimum of RFC 7518
 
 log = structlog.get_logger(__name__)
 
@@ -50,7 +51,7 @@ class _Kept:
     fetched_at: float
 
     def has(self, kid: str | None) -> bool:
-        """Return whether a token may be signed with one of these keys; one without a kid may be signed with any."""
+        """Return whether a token may be signed with one of these keys; without a kid, any key is possible."""
         return kid is None or kid in self.kids
 
 
@@ -79,7 +80,7 @@ class IssuerKeys:
         self._fetching: threading.Event | None = None
 
     def find(self, kid: str | None) -> KeySet:
-        """Return the keys, after a fetch where `kid` is not among them.
+        """Return the keys, after a fetch if `kid` is not among them.
 
         Raises `KeysUnavailableError` if there are none, or too many callers wait for that fetch.
         """
@@ -93,7 +94,8 @@ class IssuerKeys:
         return self._kept.keys
 
     def find_newer(self, tried: KeySet) -> KeySet | None:
-        """Return other keys than those with which a signature is wrong, after a fetch where one is due; None without.
+        """Return other keys than those that do not match a signature, after a fetch if one is due; None if there are
+        none.
 
         Raises `KeysUnavailableError` if too many callers wait for that fetch.
         """
@@ -103,11 +105,11 @@ class IssuerKeys:
         return None if newer is tried else newer
 
     def prepare(self) -> threading.Event | None:
-        """Begin to fetch the keys, so that the first caller does not wait for them."""
+        """Start fetching the keys, so that the first caller does not wait for them."""
         return self._begin(REFETCH_AFTER)
 
     def _renew(self, kept: _Kept) -> None:
-        """Begin to fetch keys that are old; wait only where they are very old and no fetch has been tried since."""
+        """Start fetching old keys; wait only if they are very old and no fetch has been tried since."""
         age = self._clock() - kept.fetched_at
         if age < RENEW_AFTER or self._fetching is not None:
             return
@@ -120,7 +122,7 @@ class IssuerKeys:
         return self._kept.keys if self._kept else None
 
     def _wait_for_fetch(self, pause: float) -> None:
-        """Wait for a fetch, where one is due; only few callers may, so that forged tokens block few threads."""
+        """Wait for a fetch, if one is due; only few callers may, so that forged tokens block few threads."""
         if (fetching := self._begin(pause)) is None:
             return
         if not self._waiting.acquire(blocking=False):
@@ -159,7 +161,7 @@ def _wait(fetching: threading.Event | None) -> None:
 
 
 def fetch_keys(issuer: Issuer, client: HttpClient) -> KeySet:
-    """Fetch the signature keys that an issuer publishes; those that cannot be used are left out (RFC 7517, 5)."""
+    """Fetch the signature keys that an issuer publishes, without those that cannot be used (RFC 7517, 5)."""
     fetch = Fetch(client)
     document = fetch.json(issuer.jwks_uri or fetch.endpoint(issuer.issuer, "jwks_uri"))
     published = document.get("keys")

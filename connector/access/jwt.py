@@ -1,4 +1,4 @@
-"""Parsing tokens, before anything in them is verified."""
+"""Parsing tokens before verification."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from joserfc.jws import CompactSignature
 
 
-MAX_TOKEN = 16 * 1024  # characters of one that its issuer is asked about
+MAX_TOKEN = 16 * 1024  # characters of a token that is introspected
 BEARER_TOKEN = re.compile(r"[A-Za-z0-9._~+/-]+=*")  # RFC 6750, 2.1
 
 
@@ -41,7 +41,7 @@ class Presented:
 
     @property
     def is_well_formed(self) -> bool:
-        """Whether it has the form of a bearer token, so that an issuer may be asked about it."""
+        """Whether it has the format of a bearer token, so that it may be introspected."""
         return len(self.text) <= MAX_TOKEN and BEARER_TOKEN.fullmatch(self.text) is not None
 
     @property
@@ -60,7 +60,9 @@ class Algorithms(JWSRegistry):
         super().__init__(algorithms=algorithms, strict_check_header=False)
 
     def get_alg(self, name: str) -> JWSAlgModel:
-        """Return an algorithm of this issuer; the operator chooses them, also ones that joserfc does not recommend."""
+        """Return an algorithm of this issuer; the operator chooses them, including ones that joserfc does not
+        recommend.
+        """
         if not self.allowed or name not in self.allowed:
             raise UnsupportedAlgorithmError
         return self.algorithms[name]
@@ -70,7 +72,7 @@ _PARSER = Algorithms(())
 
 
 def parse(text: str) -> Token:
-    """Parse a token without verifying anything in it. Raise `TokenRefused` if it is not a JWS."""
+    """Parse a token without verifying it. Raise `TokenRefused` if it is not a JWS."""
     try:
         signature = extract_compact(text.encode("ascii"), registry=_PARSER)
         claims = json.loads(signature.payload)
@@ -83,7 +85,7 @@ def parse(text: str) -> Token:
 
 
 def present(text: str) -> Presented:
-    """Parse a token where it is a signed JWT, without verifying anything in it."""
+    """Parse a token if it is a signed JWT, without verifying it."""
     try:
         return Presented(text, parse(text))
     except TokenRefused:

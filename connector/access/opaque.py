@@ -1,4 +1,4 @@
-"""Access tokens whose issuer is asked about each of them: opaque ones, or JWTs of an issuer that may revoke them."""
+"""Access tokens that are introspected: opaque ones, or JWTs of an issuer that may revoke them."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ACTIVE = "active"
 
 
 class AskedIssuer(TrustedIssuer):
-    """An issuer that is asked about its tokens; of the claims, its answer must have audience and user."""
+    """An issuer whose tokens are introspected; its answers must have audience and user."""
 
     is_opaque = True
 
@@ -30,7 +30,7 @@ class AskedIssuer(TrustedIssuer):
         self._introspection = introspection
 
     def prepare(self) -> None:
-        """Return None: its first question is as quick as any."""
+        """Return None: the first request needs no preparation."""
 
     def verify(self, token: Presented) -> Principal:
         """Return the principal of a valid token; raise `TokenRefused` or `IssuerUnavailableError`."""
@@ -40,7 +40,7 @@ class AskedIssuer(TrustedIssuer):
         return self.rules.principal(claims)
 
     def explain(self, token: Presented) -> Explanation:
-        """Make every check independently and return the results."""
+        """Run every check independently and return the results."""
         claims: dict[str, Any] = {}
         active = finding(ACTIVE, f"true, as {self.identifier} answers", lambda: claims.update(self._ask(token)))
         if not active.passed:
@@ -55,7 +55,9 @@ class AskedIssuer(TrustedIssuer):
         return claims
 
     def _check_use(self, token: Presented, claims: Mapping[str, Any]) -> None:
-        """Refuse what is no access token, also where only the token itself says so: some servers accept ID tokens."""
+        """Refuse tokens that are not access tokens, also if only the token itself shows this: some servers accept ID
+        tokens.
+        """
         check_introspected(claims)
         if token.jwt:
             check_use(token.jwt.claims, token.jwt.header)

@@ -1,8 +1,8 @@
-"""Signing people in at an issuer: OpenID Connect's code flow, as a client, and the issuer's word that they signed out.
+"""Signing people in at an issuer: OpenID Connect's code flow, as a client, and its logout notifications.
 
     begin ──► the issuer's pages ──► complete: `iss` (RFC 9207), code and PKCE for tokens, ID token     (signed_in.py)
 
-Authlib does the flow; all calls go through the one bounded client, and keys come from `issuer_keys.py`.
+Authlib implements the flow; all calls use the bounded client, and keys come from `issuer_keys.py`.
 """
 
 from __future__ import annotations
@@ -27,13 +27,13 @@ from connector.settings import Issuer
 
 SECONDS = 10.0  # for each call
 MAX_ANSWER = 256 * 1024
-METADATA_AGE = 600.0  # seconds that an issuer's metadata is kept
+METADATA_AGE = 600.0  # seconds that an issuer's metadata is cached
 LEEWAY = 60
 ISS_IS_SENT = "authorization_response_iss_parameter_supported"
 
 
 class SignInRefused(Exception):  # noqa: N818  named for what it tells
-    """A sign-in that is refused; the reason is for the log, and holds no token and no code."""
+    """A refused sign-in; the reason is for the log, and contains no token and no code."""
 
 
 class OpenIdClient(FlaskOAuth2App):  # type: ignore[misc]  # Authlib is untyped
@@ -64,7 +64,7 @@ class OpenIdClient(FlaskOAuth2App):  # type: ignore[misc]  # Authlib is untyped
         )
 
     def load_server_metadata(self) -> Mapping[str, Any]:
-        """Return the issuer's metadata; raises `FetchError` if it cannot be had."""
+        """Return the issuer's metadata; raises `FetchError` if it is unavailable."""
         with self._fetching:
             if self._clock() - self._metadata_at >= METADATA_AGE:
                 document = Fetch(self.http).metadata(self.settings.issuer)
@@ -75,23 +75,23 @@ class OpenIdClient(FlaskOAuth2App):  # type: ignore[misc]  # Authlib is untyped
             return self._metadata
 
     def fetch_jwk_set(self, force: bool = False) -> Any:
-        """Return the issuer's keys; `force`: others than those that do not fit."""
+        """Return the issuer's keys; with `force`, others than those that did not match."""
         keys = self.keys.find(None)
         return _public((self.keys.find_newer(keys) or keys) if force else keys)
 
     def begin(self, redirect_uri: str, next_url: str) -> str:
-        """Return the issuer's address for a sign-in, which then returns to `redirect_uri` with this browser's state."""
+        """Return the issuer's URL for a sign-in, which returns to `redirect_uri` with this browser's state."""
         flow = self.create_authorization_url(redirect_uri)
         self.save_authorize_data(redirect_uri=redirect_uri, next=next_url, **flow)
         return str(flow["url"])
 
     def next_url(self) -> str | None:
-        """Return where a sign-in leads that has come back; None if this browser has not begun it here."""
+        """Return the target page of a sign-in that has returned; None if this browser did not start it."""
         data = self.framework.get_state_data(session, request.args.get("state", ""))
         return None if data is None else str(data.get("next", ""))
 
     def complete(self) -> Mapping[str, Any]:
-        """Return the tokens of a sign-in that has come back, and under `userinfo` the claims of the ID token.
+        """Return the tokens of a sign-in that has returned, with the claims of the ID token under `userinfo`.
 
         Raises `SignInRefused`, or an error of Authlib, joserfc or the exchange.
         """
@@ -107,10 +107,10 @@ class OpenIdClient(FlaskOAuth2App):  # type: ignore[misc]  # Authlib is untyped
         return tokens
 
     def _check_sender(self, issuer: str | None) -> None:
-        """Check that the answer is this issuer's (RFC 9207): another's code must not be sent here."""
+        """Check that the answer is from this issuer (RFC 9207), because another issuer's code must not be sent here."""
         is_promised = self.load_server_metadata().get(ISS_IS_SENT) is True
         if issuer != self.settings.issuer and (issuer is not None or is_promised):
-            raise SignInRefused("the answer is not from the issuer that was asked (iss)")
+            raise SignInRefused("the answer is not from the requested issuer (iss)")
 
     def _get_oauth_client(self, **metadata: Any) -> OAuth2Session:
         session = super()._get_oauth_client(**metadata)

@@ -1,7 +1,7 @@
-"""Why a token is refused: in a sentence for the caller, and in detail for the operator.
+"""Reasons for refusing a token: one sentence for the caller, details for the operator.
 
-The caller learns only which check failed; the expected value and the token's value are for the log and for
-`connector token check`. No character of an opaque token is written: it is a secret.
+The caller learns only which check failed; the expected value and the token's value are for the log and for `connector
+token check`. No character of an opaque token is written, because it is a secret.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from typing import TYPE_CHECKING, TypeGuard
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
-LEEWAY = 30  # seconds that clocks may differ
-MAX_SHOWN = 120  # characters of what a token has, in a log line
-ENCRYPTED_PARTS = 5  # of a JWE; a signed JWT has three
-LARGEST_TIME = 2**53  # seconds: up to here, floats are exact
-TIMES = ("exp", "iat", "nbf")  # claims that hold one
+LEEWAY = 30  # tolerated difference of clocks, in seconds
+MAX_SHOWN = 120  # characters of a token's value in a log line
+ENCRYPTED_PARTS = 5  # parts of a JWE; a signed JWT has three
+LARGEST_TIME = 2**53  # seconds; floats are exact up to this value
+TIMES = ("exp", "iat", "nbf")  # claims that contain a time
 
 
 class TokenRefused(Exception):  # noqa: N818  named for what it says of the token
-    """A refused token: the failed `check`, and why, in words for the caller and for the operator."""
+    """A refused token: the failed `check`, and the reason, in words for the caller and for the operator."""
 
     def __init__(self, check: str, description: str, reason: str, *, expected: str, actual: str) -> None:
         super().__init__(description)
@@ -34,9 +34,9 @@ class TokenRefused(Exception):  # noqa: N818  named for what it says of the toke
 
 
 def no_jwt(text: str) -> TokenRefused:
-    """Describe a token that is not a signed JWT by its form alone: an opaque token is a secret."""
+    """Describe a token that is not a signed JWT only by its format, because an opaque token is a secret."""
     parts = text.count(".") + 1
-    actual = {1: "an opaque token", ENCRYPTED_PARTS: "an encrypted JWT"}.get(parts, "no JWT that is understood")
+    actual = {1: "an opaque token", ENCRYPTED_PARTS: "an encrypted JWT"}.get(parts, "not a readable JWT")
     advice = "have the issuer issue signed JWT access tokens (RFC 9068), or set token_format to opaque for it"
     return TokenRefused(
         "form", "The token is not a signed JWT.", f"it is {actual}; {advice}", expected="a signed JWT", actual=actual
@@ -46,11 +46,11 @@ def no_jwt(text: str) -> TokenRefused:
 def refused(
     check: str, value: object, rule: str, allowed: Iterable[str], description: str | None = None
 ) -> TokenRefused:
-    """Describe a value that is not one of the allowed ones; `rule` introduces their list."""
+    """Describe a value that is not among the allowed ones; `rule` introduces their list."""
     actual, expected = shown(value), ", ".join(allowed)
     return TokenRefused(
         check,
-        description or f"The token is not good here: its {check} is refused.",
+        description or f"The token is not accepted: its {check} is refused.",
         f"{check} is {actual}; {rule} {expected}",
         expected=expected,
         actual=actual,
@@ -61,7 +61,7 @@ def bad_signature(kid: object, why: str) -> TokenRefused:
     """Describe a signature that does not match."""
     return TokenRefused(
         "signature",
-        "The token is not good here: its signature is wrong.",
+        "The token is not accepted: its signature is wrong.",
         f"signature does not match the issuer's key {shown(kid)}; {why}",
         expected=f"made with the issuer's key {shown(kid)}",
         actual=why,
@@ -71,7 +71,7 @@ def bad_signature(kid: object, why: str) -> TokenRefused:
 def time_refused(name: str, value: float) -> TokenRefused | None:
     """Describe a token that has expired, or is not valid yet because clocks differ; None if it is valid.
 
-    `value` is the claim's, seconds since 1970.
+    `value` is the claim's, in seconds since 1970.
     """
     if name == "exp":
         return _expired(value) if value <= time.time() else None
@@ -87,7 +87,7 @@ def _expired(value: float) -> TokenRefused:
 def _of_the_future(name: str, value: float) -> TokenRefused:
     actual = f"{write_time(value)}, {value - time.time():.0f} seconds ahead of this host's clock"
     advice = f"the clocks of the issuer and of this host may differ by {LEEWAY} seconds: correct the one that is wrong"
-    description = f"The token is not good here yet: its {name} lies in the future, so the clocks differ."
+    description = f"The token is not valid yet: its {name} is in the future, so the clocks differ."
     return TokenRefused(name, description, f"{name} is {actual}; {advice}", expected=_limit(LEEWAY), actual=actual)
 
 
@@ -96,7 +96,7 @@ def _limit(leeway: int) -> str:
 
 
 def is_time(value: object) -> TypeGuard[float]:
-    """Whether a claim's value is a number of seconds that can be reckoned with: finite, and not absurdly large."""
+    """Whether a claim's value is a usable number of seconds: finite, and not absurdly large."""
     return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST_TIME
 
 
@@ -124,7 +124,7 @@ def check_tenant(good_for: str, tenant: str) -> None:
 
 
 def check_scope(scopes: Collection[str], scope: str, *others: str) -> None:
-    """Raise `TokenRefused` if a token lacks a scope, and each of the others that would do."""
+    """Raise `TokenRefused` if a token has neither the scope nor one of the alternatives."""
     if not {scope, *others}.intersection(scopes):
         description = f"The token lacks the scope {scope}."
         raise refused("scope", " ".join(sorted(scopes)) or None, "the operation needs", [scope], description)

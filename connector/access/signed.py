@@ -2,8 +2,8 @@
 
     algorithm, type, use ──► keys of the issuer ──► signature ──► claims ──► Principal
 
-RFC 9068 requires issuers to send `client_id` and `jti` but requires no check of them, and some issuers omit them: they
-are optional here. It requires a check of `typ`, and some issuers send a wrong one: hence the setting `token_types`.
+RFC 9068 requires issuers to send `client_id` and `jti`, but does not require a check of them, and some issuers omit
+them: they are optional here. It requires a check of `typ`, but some issuers send a wrong one: hence `token_types`.
 """
 
 from __future__ import annotations
@@ -30,16 +30,16 @@ if TYPE_CHECKING:
 
 
 class KeySource(Protocol):
-    """Where an issuer's keys come from; each method may raise `KeysUnavailableError`."""
+    """The source of an issuer's keys; each method may raise `KeysUnavailableError`."""
 
     def find(self, kid: str | None) -> KeySet:
-        """Return the keys, among them that with the kid if there is one."""
+        """Return the keys, including the one with the kid if it exists."""
 
     def find_newer(self, tried: KeySet) -> KeySet | None:
-        """Return other keys than those with which a signature is wrong; None if there are none."""
+        """Return other keys than those that do not match a signature; None if there are none."""
 
     def prepare(self) -> threading.Event | None:
-        """Begin to fetch the keys; return the event that is set at the end, None if nothing is fetched."""
+        """Start fetching the keys; return the event that is set at the end, None if nothing is fetched."""
 
 
 class SigningIssuer(TrustedIssuer):
@@ -52,7 +52,7 @@ class SigningIssuer(TrustedIssuer):
         self._registry = Algorithms(settings.algorithms)
 
     def prepare(self) -> threading.Event | None:
-        """Begin to fetch the keys, so that the first caller does not wait for them."""
+        """Start fetching the keys, so that the first caller does not wait for them."""
         return self._keys.prepare()
 
     def verify(self, token: Presented) -> Principal:
@@ -61,12 +61,12 @@ class SigningIssuer(TrustedIssuer):
         self._check_algorithm(jwt)
         self._check_type(jwt)
         self._check_use(jwt)
-        self._check_signature(jwt)  # only now: a token that is refused above must not cause a fetch of keys
+        self._check_signature(jwt)  # only now, because a token that is refused above must not cause a fetch of keys
         self.rules.check_all(jwt.claims)
         return self.rules.principal(jwt.claims)
 
     def explain(self, token: Presented) -> Explanation:
-        """Make every check independently and return the results."""
+        """Run every check independently and return the results."""
         jwt = _jwt(token)
         return Explanation([*self._explain_signature(jwt), *self.explain_claims(jwt.claims)], jwt.claims)
 

@@ -1,7 +1,7 @@
-"""Whom an issuer has signed in, and what the person may do: as the API would read it.
+"""The person whom an issuer has signed in, with the person's permissions, read as the API would read them.
 
-Where the access token is one that the API accepts, it decides. Where it is not (it is opaque, or for another audience),
-the ID token and the granted scopes do, by the same rules of the issuer.
+If the API accepts the access token, the access token is used. Otherwise (it is opaque, or for another audience) the ID
+token and the granted scopes are used, by the same rules of the issuer.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ NAMES = ("name", "preferred_username", "email")
 
 @dataclass(frozen=True)
 class SignedIn:
-    """A person, and how the issuer names the person and its session."""
+    """A signed-in person, with the issuer's ids of the person and the session."""
 
     principal: Principal
     name: str
@@ -32,7 +32,7 @@ class SignedIn:
 
 
 def read_person(tokens: Mapping[str, Any], client: OpenIdClient, trusted: TrustedIssuers, tenant: Tenant) -> SignedIn:
-    """Return the person of a completed sign-in; raise `TokenRefused` if it is not good for the tenant."""
+    """Return the person of a completed sign-in; raise `TokenRefused` if it is not valid for the tenant."""
     claims: Mapping[str, Any] = tokens["userinfo"]
     principal = _of_access_token(tokens, client, trusted, tenant) or _of_id_token(tokens, client)
     check_tenant(principal.tenant, tenant.name)
@@ -49,7 +49,7 @@ def read_person(tokens: Mapping[str, Any], client: OpenIdClient, trusted: Truste
 def _of_access_token(
     tokens: Mapping[str, Any], client: OpenIdClient, trusted: TrustedIssuers, tenant: Tenant
 ) -> Principal | None:
-    """Return the principal of the access token; None if the API would not accept it, or it is somebody else's."""
+    """Return the principal of the access token; None if the API would not accept it, or it belongs to another user."""
     token = present(str(tokens.get("access_token", "")))
     try:
         principal = trusted.verify(token, tenant)
@@ -61,7 +61,7 @@ def _of_access_token(
 
 
 def _of_id_token(tokens: Mapping[str, Any], client: OpenIdClient) -> Principal:
-    """Return what the ID token and the granted scopes say; an issuer that names none has granted what was asked for."""
+    """Return the principal of ID token and granted scopes; if none are named, all requested ones are granted."""
     granted = tokens.get("scope") or " ".join(client.settings.console_scopes)
     claims = {**tokens["userinfo"], "scope": granted}
     client.rules.check(client.settings.subject_claim, claims)

@@ -1,11 +1,11 @@
-"""The trusted issuers, and which of them a token is checked by.
+"""The trusted issuers, and the choice of the issuer that checks a token.
 
     text ──► parsed, nothing verified yet
-        a JWT ──► `iss` selects the issuer, and nothing else ──► its algorithms, types, keys, claims ──► Principal
-        no JWT ──► the issuers of the request's tenant that are asked, in order, until one knows it ──► Principal
+        a JWT ──► only `iss` selects the issuer ──► its algorithms, types, keys, claims ──► Principal
+        no JWT ──► introspection at the issuers of the request's tenant, in order, until one knows it ──► Principal
 
-A refusal names the check that failed. The expected value and the token's value are for the operator: they go to the
-log and to `connector token check`, never into the answer.
+A refusal names the check that failed. The expected value and the token's value are for the operator: they appear in the
+log and in `connector token check`, never in the answer.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class TrustedIssuers:
         self._trusted = {each.identifier: each for each in trusted}
 
     def prepare(self, seconds: float) -> None:
-        """Fetch every issuer's keys; one that is away is waited for so many seconds, at most."""
+        """Fetch every issuer's keys; wait at most the given seconds for an issuer that does not answer."""
         end = time.monotonic() + seconds
         for fetching in [each.prepare() for each in self._trusted.values()]:
             if fetching is not None:
@@ -51,8 +51,8 @@ class TrustedIssuers:
     def verify(self, token: Presented, tenant: Tenant) -> Principal:
         """Return the principal of a valid token; raise `TokenRefused` or `IssuerUnavailableError`.
 
-        The principal's tenant is still to be compared with the request's, `tenant`: a token that names its issuer may
-        be of an issuer of another tenant.
+        The caller still has to compare the principal's tenant with `tenant`, the request's: a token that names its
+        issuer may belong to another tenant.
         """
         problem: Exception | None = None
         for issuer in self._candidates(token, tenant):
@@ -71,7 +71,7 @@ class TrustedIssuers:
         return [each for each in self._trusted.values() if each.rules.may_name(tenant)]
 
     def explain(self, text: str, tenant: Tenant, scope: str | None = None) -> Iterator[Finding]:
-        """Return the result of each check of a token, up to the first failure that prevents all further ones."""
+        """Return the result of each check of a token, up to the first failure that prevents all later ones."""
         token = present(text)
         try:
             candidates = self._candidates(token, tenant)
@@ -88,7 +88,7 @@ class TrustedIssuers:
                 yield finding("scope", " ".join(sorted(scopes)), lambda: check_scope(scopes, scope))
 
     def _candidates(self, token: Presented, tenant: Tenant) -> list[TrustedIssuer]:
-        """Return the issuers that may have issued a token: the one that a JWT names, or those that can be asked."""
+        """Return the issuers that may have issued a token: the one named by a JWT, or those that can introspect it."""
         if token.jwt is not None:
             return [self._named(token.jwt, tenant)]
         asked = [each for each in self.of(tenant) if each.is_opaque]
@@ -114,10 +114,10 @@ def trust(
     turns: threading.BoundedSemaphore | None = None,
     own_turns: int = DEFAULT_TURNS,
 ) -> TrustedIssuer:
-    """Return the token check of a configured issuer; `clock` decides when it is asked again.
+    """Return the check of a configured issuer's tokens; `clock` controls the intervals between requests to it.
 
-    `proxy` is used to reach the issuer. `waiting` limits how many callers wait for keys, `turns` how many questions
-    about tokens are asked at once, of all issuers that share it; `own_turns` those of this one.
+    `proxy` is used to reach the issuer. `waiting` limits how many callers wait for keys. `turns` limits concurrent
+    introspection requests to all issuers that share it, `own_turns` those to this one.
     """
     client = HttpClient(ca_file=issuer.ca_file, proxy=proxy)
     if issuer.is_opaque:
@@ -128,7 +128,7 @@ def trust(
 
 
 def _explain_by(candidates: list[TrustedIssuer], token: Presented) -> tuple[TrustedIssuer, Explanation]:
-    """Return the issuer that knows a token, with its answer about it; where none knows it, the last."""
+    """Return the issuer that knows a token, with its explanation; if none knows it, the last one."""
     for issuer in candidates:
         explanation = issuer.explain(token)
         if explanation.claims is not None:

@@ -1,15 +1,15 @@
-"""The one client for outgoing HTTP that is not Onfido's: bounded in time and size, and sent to one place only.
+"""The only client for outgoing HTTP that is not Onfido's: bounded in time and size, without redirects.
 
     open ──► look-up ──► connect ──► TLS ──► request ──► head ──► Answer ──► read        one deadline for all of it
-      any failure, at any step ──► ExchangeError, which names the host and no more of the address
+      any failure, at any step ──► ExchangeError, which names only the host of the address
 
 - The deadline also applies to a head or a body that arrives slowly.
 - The size limit applies to the decompressed body.
 - No redirect is followed, no credential of `.netrc` is sent, no proxy of the environment is used: a proxy is named by
   the setting `outgoing_proxy`.
-- Each client has its own trust: a CA file for one peer changes nothing for the others.
-- Plain http is for loopback only. With `is_public_only`, https is for public addresses only, and for those in
-  `networks`. The check applies to the address that is connected to.
+- Each client has its own trust store: a CA file for one peer does not affect the others.
+- Plain http is allowed only to loopback. With `is_public_only`, https is allowed only to public addresses and those in
+  `networks`. The address that is connected to is checked.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ USER_AGENT = "onfido-idvp-connector"
 PIECE = 64 * 1024
 POST_SECONDS = 5.0
 PORTS = {"http": 80, "https": 443}
-_GZIP = 47  # zlib's window bits: gzip or zlib, whichever it is
+_GZIP = 47  # zlib's window bits: detect gzip or zlib
 
 
 class ExchangeError(ConnectorError):
-    """No answer that can be used; `reason` says why, without the address."""
+    """No usable answer; `reason` says why, without the address."""
 
     def __init__(self, host: str, reason: str) -> None:
         super().__init__(f"{host}: {reason}.")
@@ -50,7 +50,7 @@ class BodyTooLargeError(ExchangeError):
 
 
 class Answer:
-    """The head of an answer, and its body to be read; used as a context that closes the connection."""
+    """The head of an answer, with the body still to be read; a context manager that closes the connection."""
 
     def __init__(self, connection: _Connection, response: http.client.HTTPResponse, host: str) -> None:
         self.status = response.status
@@ -70,7 +70,7 @@ class Answer:
         return self._response.getheader(name) or ""
 
     def read(self, limit: int) -> bytes:
-        """Return the body; raises `ExchangeError` if it is longer than `limit` bytes, or late."""
+        """Return the body; raises `ExchangeError` if it is longer than `limit` bytes, or arrives too late."""
         body = bytearray()
         with _failures(self._host):
             for piece in self._decoded():
@@ -85,7 +85,7 @@ class Answer:
             return self._pieces()
         if encoding in ("gzip", "x-gzip", "deflate"):
             return _inflate(self._pieces())
-        raise ExchangeError(self._host, "the answer has a content encoding that was not asked for")
+        raise ExchangeError(self._host, "the answer has a content encoding that was not requested")
 
     def _pieces(self) -> Iterator[bytes]:
         while piece := self._response.read1(PIECE):
@@ -95,10 +95,10 @@ class Answer:
 
 
 class HttpClient:
-    """Sends requests to one kind of peer; shared by threads, each exchange has a connection of its own.
+    """Sends requests to one kind of peer; shared by threads, with one connection for each exchange.
 
-    `ca_file` is trusted instead of the public authorities; `proxy` is where https goes through, which then decides
-    which addresses are connected to.
+    `ca_file` is trusted instead of the public authorities; `proxy` is used for https, and then decides which addresses
+    are connected to.
     """
 
     def __init__(
@@ -122,7 +122,7 @@ class HttpClient:
         headers: Mapping[str, str] = MappingProxyType({}),
         body: bytes | Iterator[bytes] | None = None,
     ) -> Answer:
-        """Send a request and return the head of the answer; all of the exchange ends within `seconds`.
+        """Send a request and return the head of the answer; the whole exchange ends within `seconds`.
 
         A body in pieces needs the header Content-Length. Raises `ExchangeError`. The caller closes the answer.
         """
@@ -170,7 +170,7 @@ class _Connection(http.client.HTTPConnection):
         self._is_tunnelled = False
 
     def set_tunnel(self, host: str, port: int | None = None, headers: Mapping[str, str] | None = None) -> None:
-        """Go through the proxy to a host."""
+        """Connect to a host through the proxy."""
         super().set_tunnel(host, port, headers)
         self._tls_host = host
         self._is_tunnelled = True
@@ -195,7 +195,7 @@ class _Connection(http.client.HTTPConnection):
 
 @contextmanager
 def _failures(host: str) -> Iterator[None]:
-    """Raise every failure of an exchange as an `ExchangeError`."""
+    """Convert every failure of an exchange into an `ExchangeError`."""
     try:
         yield
     except (OSError, ValueError, http.client.HTTPException, zlib.error) as error:
@@ -213,10 +213,10 @@ def _reason(error: Exception) -> str:
 
 
 def _split(url: str) -> SplitResult:
-    """Split an address; raises `ExchangeError` for one that is not http or https, or contains credentials."""
+    """Split an address; raises `ExchangeError` if it is not http or https, or contains credentials."""
     try:
         parts = urlsplit(url)
-        _ = parts.port  # reading it checks it
+        _ = parts.port  # accessing the port validates it
     except ValueError:
         raise ExchangeError("The address", "it must be a URL") from None
     if parts.scheme not in PORTS or not parts.hostname or parts.username or parts.password:
@@ -225,7 +225,7 @@ def _split(url: str) -> SplitResult:
 
 
 def _traced(method: str, parts: SplitResult) -> AbstractContextManager[tracing.Span]:
-    """Open a span of an exchange up to the answer's head: of the address only the host, for a path may name a user."""
+    """Open a span up to the answer's head; it has only the host, because a path may contain a user id."""
     return tracing.call(method, {"http.request.method": method, "server.address": parts.hostname or ""})
 
 
@@ -241,7 +241,7 @@ def _proxy_headers(proxy: SplitResult) -> dict[str, str]:
 
 
 def _inflate(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """Decompress a little at a time: a small body may expand to a huge one."""
+    """Decompress in small steps, because a small body may expand to a huge one."""
     decoder = zlib.decompressobj(_GZIP)
     for piece in pieces:
         rest = piece

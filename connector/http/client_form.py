@@ -1,4 +1,4 @@
-"""The form that an OAuth 2 client posts to an authorization server, which it also proves itself with."""
+"""The request that an OAuth 2 client posts to an authorization server, with its authentication."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from urllib.parse import quote_plus, urlencode
 def client_form(
     form: Mapping[str, str], client_id: str, secret: str, *, is_secret_in_body: bool
 ) -> tuple[dict[str, str], bytes]:
-    """Return the headers and the body of a request; the secret is in a header unless it `is_secret_in_body`.
+    """Return the headers and the body of a request; the secret is in a header unless `is_secret_in_body`.
 
     These are `client_secret_basic` and `client_secret_post` of RFC 6749, 2.3.1.
     """

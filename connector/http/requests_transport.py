@@ -1,7 +1,7 @@
-"""The one bounded client, as a transport of `requests`: for libraries that bring their own calls.
+"""The bounded client as a transport of `requests`, for libraries that send requests themselves.
 
-Authlib sends with `requests`, which has no deadline, follows redirects and reads `.netrc`; sent through here, its
-calls are bounded as all others are.
+Authlib sends with `requests`, which has no deadline, follows redirects and reads `.netrc`; through this transport its
+calls have the same limits as all others.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class BoundedTransport(BaseAdapter):
             return _response(request, answer.status, answer.header(TYPE), answer.read(self._limit))
 
     def close(self) -> None:
-        """Do nothing: each exchange has closed its connection."""
+        """Do nothing, because each exchange has closed its connection."""
 
 
 _OF_CONNECTION = frozenset({"accept-encoding", "connection", "content-length"})

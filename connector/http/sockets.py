@@ -1,7 +1,7 @@
-"""Connections with one deadline for all that happens on them: look-up, connecting, handshake, every read and write.
+"""Connections with one deadline for look-up, connecting, handshake, and every read and write.
 
-A time-out of a socket applies to one operation, and starts again with every byte that arrives. These sockets set it to
-the remaining time before each operation.
+A time-out of a socket applies to one operation, and restarts with every byte that arrives. These sockets set it to the
+remaining time before each operation.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from connector.errors import ConfigurationError
 
 
 class Refused(OSError):  # noqa: N818  it is an answer, not a defect
-    """A connection that is not allowed; its text says why."""
+    """A connection that is not allowed; the text says why."""
 
 
 Network = IPv4Network | IPv6Network
@@ -30,7 +30,7 @@ Network = IPv4Network | IPv6Network
 
 @dataclass(frozen=True)
 class Reach:
-    """Which addresses may be connected to: with `is_public_only` public ones and those in `networks`."""
+    """The addresses that may be connected to: with `is_public_only`, public ones and those in `networks`."""
 
     is_public_only: bool = False
     networks: tuple[Network, ...] = ()
@@ -41,9 +41,9 @@ class Reach:
         ip = ip_address(address)
         if self.is_loopback_only:
             if not ip.is_loopback:
-                raise Refused("plain http is for this machine only")
+                raise Refused("plain http is allowed only to this machine")
         elif self.is_public_only and not is_public(address) and not any(ip in network for network in self.networks):
-            raise Refused(f"{host} is no public host")
+            raise Refused(f"{host} is not a public host")
 
 
 class Deadline:
@@ -53,7 +53,7 @@ class Deadline:
         self._end = time.monotonic() + seconds
 
     def left(self) -> float:
-        """Return the seconds that are left; raises `TimeoutError` if none are."""
+        """Return the remaining seconds; raises `TimeoutError` if there are none."""
         left = self._end - time.monotonic()
         if left <= 0:
             raise TimeoutError
@@ -61,18 +61,18 @@ class Deadline:
 
 
 class _Timed(socket.socket):
-    """A socket that receives by the deadline."""
+    """A socket that receives until the deadline."""
 
     deadline: Deadline
 
     def recv_into(self, *args: Any) -> int:
-        """Receive what has arrived."""
+        """Receive the available bytes."""
         self.settimeout(self.deadline.left())
         return super().recv_into(*args)
 
 
 class TimedSocket(_Timed):
-    """A socket of which every operation ends by the deadline."""
+    """A socket whose operations all end by the deadline."""
 
     def sendall(self, *args: Any) -> None:
         """Send all, or raise `TimeoutError`."""
@@ -84,16 +84,16 @@ class TimedTlsSocket(_Timed, ssl.SSLSocket):
     """The same over TLS."""
 
     def send(self, *args: Any) -> int:
-        """Send some; `sendall` sends piece by piece."""
+        """Send some bytes; `sendall` sends in parts."""
         self.settimeout(self.deadline.left())
         return super().send(*args)
 
 
 def tls_context(ca_file: str = "") -> ssl.SSLContext:
-    """Create the TLS context: it trusts the authorities in `ca_file` alone, or without one the public ones.
+    """Create the TLS context: it trusts only the authorities in `ca_file`, or without one the public ones.
 
-    A certificate in `ca_file` need not be an authority's: it may be the peer's own.
-    Raises `ConfigurationError` if the file cannot be read.
+    A certificate in `ca_file` need not be an authority's: it may be the peer's own. Raises `ConfigurationError` if the
+    file cannot be read.
     """
     try:
         context = ssl.create_default_context(cafile=ca_file or certifi.where())
@@ -109,9 +109,9 @@ def tls_context(ca_file: str = "") -> ssl.SSLContext:
 
 
 def connect(host: str, port: int, deadline: Deadline, reach: Reach) -> TimedSocket:
-    """Connect to one of a host's addresses; the check applies to the address that is connected to.
+    """Connect to one of a host's addresses; the address that is connected to is checked.
 
-    Raises `Refused` if one of them is not allowed, so that a name cannot lead elsewhere the second time.
+    Raises `Refused` if any of the addresses is not allowed, so that a later look-up cannot change the result.
     """
     addresses = _look_up(host, port, deadline)
     for _, (address, *_) in addresses:
@@ -126,8 +126,8 @@ def connect(host: str, port: int, deadline: Deadline, reach: Reach) -> TimedSock
 
 
 def start_tls(sock: TimedSocket, context: ssl.SSLContext, host: str, deadline: Deadline) -> TimedTlsSocket:
-    """Shake hands; a certificate that is not trusted raises `ssl.SSLCertVerificationError`."""
-    sock.settimeout(deadline.left())  # of a handshake it is the time for all of it
+    """Perform the handshake; a certificate that is not trusted raises `ssl.SSLCertVerificationError`."""
+    sock.settimeout(deadline.left())  # for a handshake the time-out limits the whole operation
     wrapped = context.wrap_socket(sock, server_hostname=host)
     assert isinstance(wrapped, TimedTlsSocket)  # noqa: S101  the context's class
     wrapped.deadline = deadline
@@ -135,7 +135,7 @@ def start_tls(sock: TimedSocket, context: ssl.SSLContext, host: str, deadline: D
 
 
 def _connect(family: int, address: Any, deadline: Deadline, *, share: int) -> TimedSocket:
-    """Connect to an address within a share of the remaining time, so that the others get their share."""
+    """Connect to an address within a share of the remaining time, so that the other addresses can be tried."""
     sock = TimedSocket(family, socket.SOCK_STREAM)
     sock.deadline = deadline
     try:
@@ -149,7 +149,7 @@ def _connect(family: int, address: Any, deadline: Deadline, *, share: int) -> Ti
 
 
 def _look_up(host: str, port: int, deadline: Deadline) -> list[tuple[int, Any]]:
-    """Return a host's addresses, in a thread of its own: the system's resolver has no deadline."""
+    """Return a host's addresses; this uses a separate thread, because the system's resolver has no deadline."""
     results: queue.SimpleQueue[list[tuple[int, Any]] | Exception] = queue.SimpleQueue()
 
     def look_up() -> None:

@@ -1,11 +1,11 @@
 """Sending a notice to an application: signed, posted once, and the application's answer.
 
     notice ──► webhook-id, webhook-timestamp, webhook-signature ──► POST ──► 2xx: the answer's body
-                                                                      └────► all else: `NotTaken`
+                                                                      └────► any other answer: `NotTaken`
 
-The signature is that of the Standard Webhooks specification, made by its library; while a secret is being replaced, the
-header has one for each of the two. No redirect is followed, for it would carry the notice elsewhere. Whether a notice
-is sent again is not decided here.
+The signature follows the Standard Webhooks specification and is made by its library; while a secret is being replaced,
+the header has one for each secret. Redirects are not followed, because they would send the notice to another address.
+Retries are decided elsewhere.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ from connector.http.client import Answer, BodyTooLargeError, ExchangeError, Http
 
 TIMEOUT = 15.0  # seconds for the whole exchange
 MAX_ANSWER = 1024 * 1024  # bytes
-MAX_REFUSAL = 4096  # bytes of an answer that is no success
+MAX_REFUSAL = 4096  # bytes of an answer other than 2xx
 
 
 class NotTaken(ConnectorError):  # noqa: N818  it is an answer, not a defect
-    """The application refused the notice, failed or could not be reached; `answered.status` is None without answer."""
+    """The application refused the notice, failed or could not be reached (then `answered.status` is None)."""
 
     def __init__(self, description: str, answered: Answered) -> None:
         super().__init__(description)
@@ -42,7 +42,7 @@ class NotTaken(ConnectorError):  # noqa: N818  it is an answer, not a defect
 
     @property
     def is_unavailable(self) -> bool:
-        """Whether any other notice would not be taken at this moment, either."""
+        """Whether no other notice would be accepted now, either."""
         return self.status is None or self.status in _BUSY or self.status >= HTTPStatus.INTERNAL_SERVER_ERROR
 
 
@@ -51,7 +51,7 @@ _BUSY = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
 
 @dataclass(frozen=True)
 class Taken:
-    """A notice that the application took; `body` is None if it is longer than `MAX_ANSWER`."""
+    """A notice that the application accepted; `body` is None if it is longer than `MAX_ANSWER`."""
 
     answered: Answered
     body: bytes | None = field(repr=False)
@@ -65,7 +65,7 @@ class Notifier:
         self._timeout = timeout
 
     def post(self, url: str, secrets: Sequence[str], notice_id: str, body: str, at: datetime) -> Taken:
-        """Sign a notice with each of the secrets and post it; raises `NotTaken` for all but 2xx."""
+        """Sign a notice with each of the secrets and post it; raises `NotTaken` for any answer except 2xx."""
         host, begun = urlsplit(url).netloc, time.monotonic()
         headers = {"Accept": "application/json", "Content-Type": "application/json"}
         headers |= signature_headers(secrets, notice_id, body, at)
@@ -107,7 +107,7 @@ def _body(answer: Answer, limit: int) -> bytes | None:
 
 
 def _start(answer: Answer) -> bytes:
-    """Read a refusal's body, for the operator: nothing depends on it."""
+    """Read the start of a refusal's body, for the operator only."""
     try:
         return _body(answer, MAX_REFUSAL) or b""
     except ExchangeError:

@@ -1,7 +1,7 @@
-"""Metrics, for Prometheus: what a process counts while it works.
+"""Metrics for Prometheus.
 
-    __init__.py     the metrics
-    exposition.py   how they are shown: of one process, or of all of one `connector serve`; with what the database shows
+    __init__.py     the metrics that a process counts
+    exposition.py   their format: of one process, or of all of one `connector serve`; with the backlog in the database
     processes.py    the files of processes that have ended
 
 Labels have few values, all of them ours: no id, no name, no path that a caller chooses.
@@ -25,10 +25,10 @@ ATTEMPTS = Counter(
     "Requests to verify, by operation and result: ok or the error's code",
     ["operation", "result"],
 )
-EVENTS = Counter("connector_events_total", "Events that Onfido posted, by what became of them", ["state"])
+EVENTS = Counter("connector_events_total", "Events that Onfido posted, by outcome", ["state"])
 EVENT_AGE = Histogram(
     "connector_event_age_seconds",
-    "From Onfido's time of an event to its arrival, where the event says it",
+    "Seconds from an event's time at Onfido to its arrival, if the event has a time",
     buckets=_AGES,
 )
 POSTS_REFUSED = Counter("connector_posts_refused_total", "Posts to webhooks that were refused, by cause", ["cause"])
@@ -46,13 +46,13 @@ TOO_MANY_GONE = Counter(
 )
 ONFIDO_CALLS = Histogram(
     "connector_onfido_call_seconds",
-    "Calls to Onfido with their wait for a turn: by endpoint, and by status or why there is none",
+    "Calls to Onfido, including their wait for the rate limit, by endpoint and result",
     ["endpoint", "result"],
     buckets=_CALL_SECONDS,
 )
 CIRCUIT_OPEN = Gauge(
     "connector_onfido_circuit_open",
-    "1 while Onfido's host gets no calls because it failed",
+    "1 while the circuit breaker of Onfido's host is open",
     ["host"],
     multiprocess_mode="livemax",
 )
@@ -70,6 +70,6 @@ SIGNALS = Counter(
 
 
 def observe_age(happened_at: datetime | None, received_at: datetime) -> None:
-    """Count how old an event was when it came; clocks that differ make none younger than nothing."""
+    """Record the age of an event at its arrival, at least 0, because clocks may differ."""
     if happened_at is not None:
         EVENT_AGE.observe(max(0.0, (received_at - happened_at).total_seconds()))

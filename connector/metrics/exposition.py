@@ -1,7 +1,8 @@
 """The metrics in Prometheus' format.
 
-Several processes write to files in a directory of theirs, from which each of them can answer for all. What the database
-shows is read when it is asked for, in one statement; every process shows the same there: take the largest, not the sum.
+Several processes write to files in a shared directory, from which each of them can answer for all. The metrics of the
+backlog are read from the database for each scrape, in one statement; every process shows the same values, so use the
+maximum, not the sum.
 """
 
 from __future__ import annotations
@@ -23,10 +24,10 @@ METRICS_TYPE = CONTENT_TYPE_LATEST
 
 @dataclass(frozen=True)
 class Backlog:
-    """What waits in the database.
+    """The backlog in the database.
 
     `rows`: deliveries by state, up to 1000. `oldest_due`: seconds that the oldest delivery is overdue, by queue.
-    `sweep_lag`: seconds that the open run that was overlooked for longest is overdue for a check.
+    `sweep_lag`: seconds that the longest overdue check of an open run is overdue.
     """
 
     rows: Mapping[str, int]
@@ -35,14 +36,14 @@ class Backlog:
 
 
 def may_read_metrics(authorization: str | None, token: str) -> bool:
-    """Whether an `Authorization` header has the token for the metrics; in constant time."""
+    """Whether an `Authorization` header has the metrics token, compared in constant time."""
     return bool(token) and hmac.compare_digest((authorization or "").encode(), f"Bearer {token}".encode())
 
 
 def exposition(read_backlog: Callable[[], Backlog]) -> bytes:
-    """Return the metrics, of all processes where there are several, in Prometheus' format.
+    """Return the metrics, of all processes if there are several, in Prometheus' format.
 
-    What the database would show is left out where it does not answer.
+    The backlog is left out if the database does not answer.
     """
     return _own_metrics() + generate_latest(_database_metrics(read_backlog))
 
@@ -53,22 +54,22 @@ def _own_metrics() -> bytes:
 
 def _database_metrics(read_backlog: Callable[[], Backlog]) -> CollectorRegistry:
     registry = CollectorRegistry()
-    is_there = Gauge("connector_database_up", "1 where the database answers", registry=registry)
+    is_there = Gauge("connector_database_up", "1 if the database answers", registry=registry)
     rows = Gauge(
         "connector_outbox_rows",
-        "Deliveries by state, 1000 for 1000 or more; dead ones need an operator",
+        "Deliveries by state; 1000 means 1000 or more; dead ones need an operator",
         ["state"],
         registry=registry,
     )
     oldest = Gauge(
         "connector_outbox_oldest_due_seconds",
-        "How long the oldest delivery that is due has been so, of notices and of other work",
+        "How long the oldest due delivery has been due, for notices and for other work",
         ["queue"],
         registry=registry,
     )
     lag = Gauge(
         "connector_sweep_lag_seconds",
-        "How long the check of an open run is overdue, of the one that waits longest",
+        "How long the longest overdue check of an open run has been due",
         registry=registry,
     )
     try:

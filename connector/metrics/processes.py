@@ -1,7 +1,7 @@
-"""The metrics of several processes, each of which writes to files of its own.
+"""The metrics of several processes, each of which writes to its own files.
 
-What a process has counted stays in its files when it ends. These are folded into one, so that however often processes
-are replaced, a scrape reads the files of those that are there and one more. A lock keeps scrapes out meanwhile.
+The counts of a process that has ended are folded into one set of files, so that a scrape reads only the files of
+running processes and this set, however often processes are replaced. A lock excludes scrapes meanwhile.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def exposition() -> bytes:
 
 
 def forget(pid: int) -> None:
-    """Keep what a process that has ended has counted, and remove its files."""
+    """Keep the counts of a process that has ended, and remove its files."""
     if not are_several():
         return
     with _locked(fcntl.LOCK_EX):

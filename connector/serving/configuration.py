@@ -6,7 +6,7 @@ from typing import Any
 
 
 class Configuration:
-    """gunicorn's configuration, of which each value is looked up once: it does not change while a worker runs."""
+    """Caches gunicorn's configuration, which does not change while a worker runs."""
 
     def __init__(self, configuration: Any) -> None:
         self._configuration = configuration

@@ -34,10 +34,10 @@ class Times:
 class State(Enum):
     """The state of a connection."""
 
-    RECEIVING = auto()  # nothing, or a part of a request, is here
-    ANSWERING = auto()  # a thread, or the queue for one, has its request
-    SENDING = auto()  # the thread is done, the client has not taken all of the answer
-    LINGERING = auto()  # our side is closed; what still comes is dropped
+    RECEIVING = auto()  # nothing, or a part of a request, has arrived
+    ANSWERING = auto()  # its request is with a thread or in the queue
+    SENDING = auto()  # the thread is done, but the client has not received the whole answer
+    LINGERING = auto()  # our side is closed; further input is dropped
     CLOSED = auto()
 
 
@@ -65,7 +65,7 @@ class Connection:
         self.arrival = 0.0  # seconds that the body of the request took, from the head's end on
         self._body_began = math.inf
         self._times = times
-        self._mark = 0  # of `output.sent`, when the client was last seen to read
+        self._mark = 0  # `output.sent` when the client was last seen to read
         self._lingered = 0
 
     def receive(self, now: float) -> int | None:
@@ -98,7 +98,7 @@ class Connection:
         self.deadline = now + (self._times.keepalive if self.intake.is_idle else self._times.head)
 
     def answer(self, now: float) -> None:
-        """Leave the connection to a thread; the time that its answer takes is not limited here."""
+        """Leave the connection to a thread; its time for the answer is not limited here."""
         self.arrival, self._body_began = max(0.0, now - self._body_began), math.inf
         self.state, self.deadline = State.ANSWERING, math.inf
 

@@ -1,7 +1,7 @@
-"""A client's received bytes, and when they contain a complete request.
+"""A client's received bytes, and the detection of complete requests.
 
-Only the ends of head and body are searched here. gunicorn's parser reads the head, and its readers the body, from
-memory: they refuse malformed requests as usual, and where the two disagree the connection is closed.
+Only the ends of head and body are determined here. gunicorn's parser reads the head, and its readers the body, from
+memory: they refuse malformed requests as usual, and if the two disagree, the connection is closed.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from werkzeug.exceptions import RequestEntityTooLarge
 
 MAX_HEAD = 65_536  # bytes of request line and headers together
 MAX_CHUNK_LINE = 1_024  # bytes; a size needs 8
-READ_STEP = 8_192  # bytes that a reader gets at once, unless it says how many it needs
+READ_STEP = 8_192  # bytes that a reader gets at once, unless it requests a size
 
 _BARE_LINE_FEED = re.compile(rb"(?<!\r)\n")
 _CHUNK_SIZE = re.compile(rb"[0-9A-Fa-f]{1,16}(?=[ \t;]|$)")
@@ -27,22 +27,22 @@ _CHUNK_SIZE = re.compile(rb"[0-9A-Fa-f]{1,16}(?=[ \t;]|$)")
 class Intake:
     """The input of one client: bytes in, complete requests out.
 
-    `parse` makes a request of gunicorn's from what an `Unreader` gives, and `body_limit` says how long the body for
-    a path may be.
+    `parse` creates gunicorn's request from an `Unreader`, and `body_limit` returns the maximum length of the body for a
+    path.
     """
 
     def __init__(self, parse: Callable[[Unreader], Request], body_limit: Callable[[str], int]) -> None:
         self._parse = parse
         self._body_limit = body_limit
         self._received = bytearray()
-        self._seen = 0  # bytes of the head that hold no end of it
-        self._request: Any = None  # one whose body is not complete
+        self._seen = 0  # bytes of the head that were already searched for its end
+        self._request: Any = None  # a request whose body is not complete
         self._source = _Memory(b"")
         self._body: _Body = _Sized(0)
 
     @property
     def is_idle(self) -> bool:
-        """Whether no request has begun."""
+        """Whether no request has started."""
         return self._request is None and not self._received
 
     @property
@@ -51,7 +51,7 @@ class Intake:
         return self._request is not None
 
     def feed(self, data: bytes) -> None:
-        """Process bytes that the client has sent."""
+        """Add bytes from the client."""
         self._received += data
 
     def take(self) -> Any:
@@ -113,7 +113,7 @@ class Intake:
 
 
 def is_read_to_its_end(request: Any) -> bool:
-    """Whether a request's body ended where `Intake` took it to end; only then another request may follow."""
+    """Whether gunicorn read a body to the end that `Intake` determined; only then another request may follow."""
     body = request.body
     if body.failed:
         return False
@@ -126,16 +126,16 @@ def is_read_to_its_end(request: Any) -> bool:
 
 
 class _Body(Protocol):
-    """How the end of a body is found."""
+    """Determines the end of a body."""
 
     is_too_long: bool
 
     def end(self, received: bytearray) -> int | None:
-        """Return where the body ends, None until it has arrived, -1 where it has no end."""
+        """Return where the body ends, None until it has arrived, -1 if it has no valid end."""
 
 
 class _Sized:
-    """A body of a length that the head says."""
+    """A body whose length is in the head."""
 
     def __init__(self, length: int, limit: int = 0) -> None:
         self._length = length
@@ -148,7 +148,7 @@ class _Sized:
 
 
 class _Chunked:
-    """A chunked body: chunks, an empty one, trailers."""
+    """A chunked body: chunks, an empty chunk, trailers."""
 
     def __init__(self, limit: int) -> None:
         self._limit = limit + limit // 8 + MAX_CHUNK_LINE  # room for the sizes of reasonable chunks
@@ -202,14 +202,14 @@ class _Memory(Unreader):  # type: ignore[misc]
         self._rest = memoryview(data)
 
     def chunk(self, size_hint: int | None = None) -> bytes:
-        """Return the next bytes; few at a time, because the readers copy what is left of them again and again."""
+        """Return the next bytes, in small parts, because the readers copy the remainder repeatedly."""
         size = max(READ_STEP, size_hint or 0)
         data, self._rest = bytes(self._rest[:size]), self._rest[size:]
         return data
 
 
 class _Unreadable:
-    """The reader of a body that is too long, or has no end, and was not received."""
+    """The reader of a body that was not received because it is too long or has no valid end."""
 
     def __init__(self, error: Exception) -> None:
         self._error = error

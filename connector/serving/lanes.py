@@ -1,6 +1,6 @@
-"""Threads that answer requests, and the order in which they take them: callers take turns.
+"""Threads that answer requests, and their scheduling: callers take turns.
 
-A caller with a hundred requests waiting delays the others by one of them, not by a hundred.
+A caller with a hundred queued requests delays the others by one of them, not by a hundred.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ Work = Callable[[], object]
 
 
 class Lane:
-    """Some threads with one queue for each caller; they end with the process, whatever they are at."""
+    """Some threads with one queue for each caller; daemon threads, which end with the process."""
 
     def __init__(self, name: str, threads: int) -> None:
         self._waiting: dict[Hashable, deque[Work]] = {}  # callers in the order of their turns
-        self._lock = threading.RLock()  # a signal may close the lane while the same thread puts work into it
+        self._lock = threading.RLock()  # a signal may close the lane while the same thread queues work
         self._is_closed = False
-        self._turns: SimpleQueue[bool] = SimpleQueue()  # one True for each work that waits, False for the end
+        self._turns: SimpleQueue[bool] = SimpleQueue()  # one True for each queued work, False for the end
         self._threads = threads
         for number in range(threads):
             threading.Thread(target=self._run, name=f"{name}-{number}", daemon=True).start()
@@ -37,7 +37,7 @@ class Lane:
                 self._turns.put(True)
 
     def close(self) -> None:
-        """Begin nothing more."""
+        """Start no more work."""
         with self._lock:
             self._is_closed = True
             self._waiting.clear()
@@ -48,18 +48,18 @@ class Lane:
         while (work := self._next()) is not None:
             try:
                 work()
-            except Exception:  # the border: a thread that dies answers nobody any more
+            except Exception:  # the outermost handler: a thread that dies would answer no more requests
                 log.exception("request.failed")
 
     def _next(self) -> Work | None:
         while self._turns.get():
             with self._lock:
                 if not self._waiting:
-                    continue  # it was closed meanwhile
+                    continue  # the lane was closed meanwhile
                 caller = next(iter(self._waiting))
                 queue = self._waiting.pop(caller)
                 work = queue.popleft()
                 if queue:
-                    self._waiting[caller] = queue  # behind the others
+                    self._waiting[caller] = queue  # at the end of the order
                 return work
         return None

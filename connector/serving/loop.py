@@ -1,4 +1,4 @@
-"""The loop that waits for all clients at once, in one thread; it never waits for one of them.
+"""The event loop for all clients, in one thread; it never blocks on a single client.
 
     RECEIVING ──► ANSWERING ──► SENDING ──► RECEIVING   where the connection is kept
         │          (a thread)      └──────► LINGERING ──► CLOSED
@@ -30,10 +30,10 @@ from connector.serving.refusals import Late, refusal
 log = structlog.get_logger(__name__)
 
 MAX_HELD = 67_108_864  # bytes of requests in memory
-ACCEPT_STEP = 64  # connections that are accepted before the others have their turn
+ACCEPT_STEP = 64  # connections that are accepted before other events are handled
 CROWD_STEP = 64  # connections that are closed when there are too many
 SEND_BUFFER = (
-    131_072  # bytes of an answer that the kernel buffers; with more, slow readers could not be told from stalled ones
+    131_072  # bytes of an answer that the kernel buffers; with more, slow readers look the same as stalled ones
 )
 LOOK_EVERY = 0.25  # seconds between two checks for late clients
 
@@ -44,9 +44,9 @@ READ, WRITE = selectors.EVENT_READ, selectors.EVENT_WRITE
 class Loop:
     """All clients of one process.
 
-    `new_intake` makes the intake for an address; `on_request` is called with a connection and each whole request, has
-    it answered through `connection.output` by some thread, and calls `answered`. `pipe` wakes the loop: what is
-    written to its second end is dropped.
+    `new_intake` creates the intake for an address; `on_request` is called with a connection and each complete request,
+    lets a thread answer it through `connection.output`, and then calls `answered`. `pipe` wakes the loop: bytes that
+    are written to its second end are dropped.
     """
 
     def __init__(
@@ -69,7 +69,7 @@ class Loop:
         self._clock = clock
         self._poller = selectors.DefaultSelector()
         self._poller.register(pipe[0], READ, self._woken)
-        self._connections: dict[Connection, None] = {}  # in the order in which they came
+        self._connections: dict[Connection, None] = {}  # in order of arrival
         self._calls: deque[tuple[Connection, Callable[[], None]]] = deque()
         self._held = 0
         self._looked_at = 0.0
@@ -86,7 +86,7 @@ class Loop:
         self._poller.register(listener, READ, partial(self._accept, listener))
 
     def stop_listening(self, listener: Any) -> None:
-        """Accept the connections that are waiting, and no later ones."""
+        """Accept the connections that are already waiting, and no later ones."""
         self._accept(listener)
         self._poller.unregister(listener)
 
@@ -124,7 +124,7 @@ class Loop:
 
     def _call(self, connection: Connection, function: Callable[[], None]) -> None:
         self._calls.append((connection, function))
-        with suppress(BlockingIOError):  # a full pipe wakes the loop just as well
+        with suppress(BlockingIOError):  # a full pipe also wakes the loop
             os.write(self._pipe[1], b".")
 
     def _woken(self, _events: int) -> None:
@@ -147,7 +147,7 @@ class Loop:
         sock.setblocking(False)
         if len(self._connections) >= self._max_connections:
             self._make_room()
-        if len(self._connections) >= self._max_connections:  # all have their requests with a thread
+        if len(self._connections) >= self._max_connections:  # every connection's request is with a thread
             sock.close()
             return
         connection = Connection(sock, peer, self._new_intake(peer), self._output_pending, self._times, self._clock())
@@ -173,7 +173,7 @@ class Loop:
 
     def _ready(self, connection: Connection, events: int) -> None:
         if connection.state is State.ANSWERING and events == READ:
-            self._watch(connection, 0)  # what it sends waits in the kernel
+            self._watch(connection, 0)  # further input waits in the kernel
         elif connection.state is not State.CLOSED:
             self._attempt(connection, partial(self._flush if events & WRITE else self._receive, connection))
 
@@ -200,7 +200,7 @@ class Loop:
                 connection.await_body(now)
             self._watch(connection, READ)
             return
-        connection.answer(now)  # its socket is watched further: nearly all clients send nothing before the answer
+        connection.answer(now)  # the socket stays watched, because nearly all clients send nothing before the answer
         self._on_request(connection, request)
 
     def _hold(self, connection: Connection, size: int) -> None:

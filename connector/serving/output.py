@@ -1,6 +1,6 @@
-"""A client's pending output: sent at once where its socket accepts it, otherwise by the loop when it does.
+"""A client's pending output: sent at once if its socket accepts it, otherwise later by the loop.
 
-A thread is held only by a download that has got far ahead of its reader; the loop closes those that do not read.
+A thread blocks only if a download is far ahead of its reader; the loop closes connections that do not read.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import IO
 
-ROOM = 65_536  # bytes that may wait before a thread that has more waits, too
-STEP = 1_048_576  # bytes that one client gets before the others have their turn
+ROOM = 65_536  # pending bytes above which a thread that adds more has to wait
+STEP = 1_048_576  # bytes that one client gets before the others' turn
 
 
 class DisconnectedError(OSError):
@@ -23,7 +23,7 @@ class DisconnectedError(OSError):
 
 @dataclass
 class _File:
-    """A part of a file that is sent from there."""
+    """A part of a file, which is sent directly from the file."""
 
     descriptor: int
     offset: int
@@ -44,7 +44,7 @@ class Output:
         self._changed = threading.Condition()
         self._is_closed = False
         self._is_held = False
-        self.sent = 0  # bytes in all; it shows the loop whether the client reads
+        self.sent = 0  # total bytes sent, which show the loop whether the client reads
 
     @property
     def is_pending(self) -> bool:
@@ -52,7 +52,9 @@ class Output:
         return bool(self._parts)
 
     def hold(self) -> None:
-        """Send nothing until `release`, unless it is much, so that a head and the beginning of its body go together."""
+        """Send nothing until `release`, except large output, so that a head is sent together with the start of its
+        body.
+        """
         self._is_held = True
 
     def release(self) -> None:
@@ -70,7 +72,7 @@ class Output:
         self._put(memoryview(data), len(data))
 
     def sendfile(self, file: IO[bytes], offset: int = 0, count: int = 0) -> None:
-        """Send a part of a file, which the caller may close."""
+        """Queue a part of a file; the caller may close the file."""
         self._put(_File(os.dup(file.fileno()), offset, count), count)
 
     def _put(self, part: memoryview | _File, size: int) -> None:
@@ -127,7 +129,7 @@ class Output:
     def _send_from_file(self, part: _File) -> int:
         count = os.sendfile(self._socket.fileno(), part.descriptor, part.offset, min(part.count, STEP))
         if count == 0 and part.count:
-            raise OSError  # the file is shorter than it was
+            raise OSError  # the file was truncated
         part.offset += count
         part.count -= count
         if part.count == 0:

@@ -1,7 +1,7 @@
 """gunicorn's worker class: a loop for the clients, and threads that only get complete requests.
 
-Requests are sorted into lanes by their path, each with threads of its own, so that overload of one lane leaves the
-others their threads.
+Requests are assigned to lanes by their path. Each lane has its own threads, so that overload of one lane does not
+affect the others.
 """
 
 from __future__ import annotations
@@ -32,8 +32,9 @@ from connector.serving.output import DisconnectedError
 log = structlog.get_logger(__name__)
 
 MAX_CONNECTIONS = 4_096
-SPARE_DESCRIPTORS = 256  # for descriptors that are not clients' connections
-STOP_IDLE_TIME = 2.0  # seconds that an idle connection is kept when the process stops: a request may be on its way
+SPARE_DESCRIPTORS = 256  # for descriptors other than clients' connections
+# seconds that an idle connection is kept when the process stops, because a request may be on its way
+STOP_IDLE_TIME = 2.0
 
 
 @dataclass(frozen=True)
@@ -46,10 +47,10 @@ class Traffic:
 
 
 class BufferingWorker(Worker):  # type: ignore[misc]
-    """A process that serves; `traffic` is set before it runs."""
+    """A process that serves requests; `traffic` is set before it runs."""
 
     traffic: Traffic
-    _lanes: Mapping[str, Lane] = MappingProxyType({})  # until it runs: it may be stopped before
+    _lanes: Mapping[str, Lane] = MappingProxyType({})  # before it runs, because it may be stopped earlier
 
     def run(self) -> None:
         """Serve until stopped, then finish the requests in flight."""
@@ -65,9 +66,9 @@ class BufferingWorker(Worker):  # type: ignore[misc]
         self._end()
 
     def handle_quit(self, sig: int, frame: object) -> None:
-        """Stop at once; a second signal, as of a key held down, does not interrupt the end."""
+        """Stop at once; a second signal, such as from a held key, does not interrupt this."""
         for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM):
-            signal.signal(number, _do_nothing)  # SIG_IGN makes Python complain of one that is pending already
+            signal.signal(number, _do_nothing)  # with SIG_IGN, Python would report a signal that is already pending
         self._shut_lanes()
         super().handle_quit(sig, frame)
 
@@ -80,7 +81,7 @@ class BufferingWorker(Worker):  # type: ignore[misc]
     def _end(self) -> None:
         for listener in self.sockets:
             self._loop.stop_listening(listener)
-            listener.close()  # new connections are refused, and go to another instance
+            listener.close()  # new connections are refused, and reach another process
         self._loop.hurry_idle(STOP_IDLE_TIME)
         end = time.monotonic() + self.cfg.graceful_timeout
         while self._loop.clients and time.monotonic() < end:
@@ -127,7 +128,7 @@ class BufferingWorker(Worker):  # type: ignore[misc]
             else:
                 for part in body:
                     response.write(part)
-                    output.release()  # the head goes with the first part
+                    output.release()  # send the head together with the first part of the body
             response.close()
             output.release()
         return not response.should_close() and is_read_to_its_end(request)
@@ -138,7 +139,7 @@ def _do_nothing(sig: int, frame: object) -> None:
 
 
 def raise_descriptor_limit() -> int:
-    """Return how many descriptors the process may have, which is as many as its limit can be raised to."""
+    """Raise the limit of file descriptors as far as possible, and return it."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     needed = MAX_CONNECTIONS + SPARE_DESCRIPTORS
     if soft != resource.RLIM_INFINITY and soft < needed:

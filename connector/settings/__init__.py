@@ -1,18 +1,18 @@
-"""Every setting, once: its type, its default and one sentence.
+"""Every setting, once: its type, its default and one sentence of description.
 
     defaults ──► TOML file ──► CONNECTOR_<NAME> in the environment ──► command line      (the later one wins)
 
     fields.py    how a declared setting is read and shown
-    checks.py    what its value has to be
+    checks.py    the validation of values
     files.py     reading the TOML file
     example.py   the documented example
-    notes.py     where each was set
-    shown.py     how they may be shown
+    notes.py     the source of each setting
+    shown.py     how settings may be displayed
     issuers.py   the settings of an issuer; profiles.py: their defaults, by product
-    texts.py     which characters a text may have; secret.py: secrets that are named, not contained
-    tenants.py   the settings of a tenant, directory.py and signals.py: parts of them; tenancy.py: what they describe
+    texts.py     the characters allowed in a text; secret.py: secrets that are referenced instead of contained
+    tenants.py   the settings of a tenant; directory.py, signals.py: parts of them; tenancy.py: the tenants described
 
-A setting is one field of `Settings`: how it is read and its entry in `config/settings.toml` follow from that.
+A setting is one field of `Settings`; its reader and its entry in `config/settings.toml` are derived from it.
 After a change: `python -m connector.settings > config/settings.toml`.
 """
 
@@ -47,7 +47,7 @@ class Settings(Noted, Checked):
 
     data_dir: Path = setting(
         Path("~/.local/share", DIRECTORY),
-        "Where the embedded database and its keys are kept, mode 0700 (where XDG_DATA_HOME is set, in there).",
+        "The directory of the embedded database and its keys, mode 0700 (in XDG_DATA_HOME if that is set).",
         checks.directory,
         section="Storage",
     )
@@ -65,59 +65,64 @@ class Settings(Noted, Checked):
     )
 
     public_url: str = setting(
-        "http://127.0.0.1:8080", "Where callers and Onfido reach the connector.", checks.base_url, section="Server"
+        "http://127.0.0.1:8080",
+        "The URL under which callers and Onfido reach the connector.",
+        checks.base_url,
+        section="Server",
     )
     host: str = setting("127.0.0.1", "The address to listen on.", checks.not_empty)
     port: int = setting(8080, "The port to listen on.", checks.port_number)
     metrics_token: str = setting(
         "",
         "The bearer token that /metrics requires; empty: `connector serve` shows no metrics, and `connector worker` "
-        "shows them to everybody who reaches `worker_port`.",
+        "shows them to anyone who can reach `worker_port`.",
         or_reference(checks.metrics_token),
         is_secret=True,
     )
     allowed_origins: tuple[str, ...] = setting(
-        (), "Origins whose pages may call the API from a browser, as `https://app.example.com`.", checks.origins
+        (), "Origins whose pages may call the API from a browser, such as `https://app.example.com`.", checks.origins
     )
     workers: int = setting(1, "Processes that serve requests.", checks.between(1, 256))
     threads: int = setting(
         8,
-        "Threads in each process that answer the API's requests; webhooks have a quarter as many of their own.",
+        "Threads in each process that answer the API's requests; a quarter as many additional threads answer webhooks.",
         checks.between(1, 1024),
     )
     graceful_timeout: int = setting(
         30,
-        "Seconds that requests and deliveries in flight have to finish when the process is stopped.",
+        "Seconds in which requests and deliveries in flight have to finish when the process is stopped.",
         checks.between(1, 3600),
     )
     max_body_bytes: int = setting(
         1048576,
-        "The largest body of a webhook that is read; one of the API has 65536 bytes at most.",
+        "The largest accepted body of a webhook, in bytes; the API accepts at most 65536.",
         checks.between(1, 104_857_600),
     )
 
     onfido_connect_timeout: float = setting(
         5.0, "Seconds to wait for a connection to Onfido.", checks.at_most(300), section="Onfido"
     )
-    onfido_read_timeout: float = setting(30.0, "Seconds to wait for an answer of Onfido's.", checks.at_most(300))
+    onfido_read_timeout: float = setting(30.0, "Seconds to wait for an answer from Onfido.", checks.at_most(300))
     onfido_read_retries: int = setting(2, "How often a failed read from Onfido is tried again.", checks.between(0, 10))
     onfido_rate_limit: float = setting(
         400.0,
-        "Calls a minute that all processes together make for one account at Onfido, at the most.",
+        "The maximum number of calls per minute to one Onfido account, by all processes together.",
         checks.at_most(10_000_000),
     )
     onfido_circuit_failures: int = setting(
         5,
-        "Consecutive calls without an answer after which Onfido gets no calls for a while.",
+        "Consecutive calls without an answer after which calls to Onfido are paused (circuit breaker).",
         checks.between(1, 10_000_000),
     )
     interactive_budget: float = setting(
-        15.0, "Seconds that all calls to Onfido of one initiate or complete may take together.", checks.at_most(300)
+        15.0,
+        "Seconds that all calls to Onfido of one INITIATED, COMPLETED or REINITIATED may take together.",
+        checks.at_most(300),
     )
     run_settle_time: float = setting(
         30.0,
         "Seconds after an unanswered start of a run before another may be started: "
-        "by then Onfido's list shows it, or it does not exist. At least `interactive_budget`.",
+        "by then Onfido's list of runs must show it if it exists. At least `interactive_budget`.",
         checks.between(0.0, 3600.0),
     )
     allowed_base_url_hosts: tuple[str, ...] = setting(
@@ -130,40 +135,39 @@ class Settings(Noted, Checked):
     )
     allowed_notice_networks: tuple[str, ...] = setting(
         (),
-        "Networks beyond the public Internet that notices may go to, such as `10.1.0.0/16`: all other private and "
-        "link-local addresses are refused.",
+        "Networks besides the public Internet to which notices may be sent, such as `10.1.0.0/16`: all other private "
+        "and link-local addresses are refused.",
         checks.networks,
     )
     notice_secret_overlap: int = setting(
         86_400,
-        "Seconds that the secret of an endpoint for notices signs as well after it was replaced.",
+        "Seconds that a replaced secret of a notice endpoint is still used for signing, besides the new one.",
         checks.between(0, 31_622_400),
     )
     notice_ca_file: str = setting(
         "",
-        "A file with the certificates (PEM) that are trusted when notices are sent, in place of the public "
-        "authorities.",
+        "A file with the certificates (PEM) that are trusted when notices are sent, instead of the public authorities.",
     )
     outgoing_proxy: str = setting(
         "",
-        "The proxy, `http://host:port`, for https to issuers, directories and applications; empty: none, "
-        "whatever the environment says.",
+        "The proxy, `http://host:port`, for https to issuers, directories and applications; empty: none. "
+        "Proxy variables of the environment are ignored.",
         or_reference(checks.proxy_url),
         is_secret=True,
     )
     allow_http_loopback: bool = setting(
-        False, "Allow http to this machine for API tokens and notices, for the simulator."
+        False, "Allow API tokens and notices to be sent over http to this machine, for the simulator."
     )
 
     trust_framework: str = setting(
         "",
-        "The trust framework by which users are verified, as verified claims name it: a name of your own; empty: the "
+        "The name of your trust framework, by which users are verified, in verified claims; empty: the "
         "URL of the connector with the tenant's path. The connector claims no framework of NIST, ETSI or eIDAS.",
         section="Verified claims",
     )
     assurance_level: str = setting("", "The level of assurance in that trust framework; empty: none is claimed.")
     openid_dialects: tuple[str, ...] = setting(
-        (), "Files whose [userinfo.claims] give claims OpenID's names, in verified claims; empty: `oidc` and `wso2`."
+        (), "Files whose [userinfo.claims] map claims to OpenID's names in verified claims; empty: `oidc` and `wso2`."
     )
     verified_claims_lifetime: int = setting(
         600, "Seconds that a signed answer with verified claims is valid.", checks.between(1, 31_622_400)
@@ -192,7 +196,7 @@ class Settings(Noted, Checked):
     )
     delivery_retention_days: int = setting(
         30,
-        "Days that deliveries are kept after they were made, with how they were answered.",
+        "Days that completed deliveries are kept, with the receiver's answers.",
         checks.between(1, 36_500),
     )
     sweep_interval: int = setting(
@@ -206,21 +210,23 @@ class Settings(Noted, Checked):
     )
     worker_in_server: str = setting(
         "auto",
-        "Whether `connector serve` does the worker's part in a thread: always, never, or auto: on SQLite.",
+        "Whether `connector serve` also does the worker's tasks in a thread: always, never, or auto (with SQLite).",
         checks.one_of("auto", "always", "never"),
     )
 
     console_enabled: bool = setting(
-        True, "Whether administrators have the console, a web site at `/console`.", section="Console"
+        True, "Whether the console is enabled, the administrators' web site at `/console`.", section="Console"
     )
     console_threads: int = setting(
-        4, "Threads in each process that answer the console's pages; the API's are others.", checks.between(1, 1024)
+        4,
+        "Threads in each process that answer the console's pages, in addition to those of the API.",
+        checks.between(1, 1024),
     )
     console_session_lifetime: int = setting(
         28_800, "Seconds after which a person has to sign in to the console again.", checks.between(60, 31_622_400)
     )
     console_idle_time: int = setting(
-        1_800, "Seconds without a page after which a person has to sign in again.", checks.between(60, 31_622_400)
+        1_800, "Seconds without a request after which a person has to sign in again.", checks.between(60, 31_622_400)
     )
 
     log_level: str = setting(
@@ -231,7 +237,7 @@ class Settings(Noted, Checked):
     )
     log_format: str = setting(
         "auto",
-        "The format: json, console, or auto: console on a terminal, json elsewhere.",
+        "The format: json, console, or auto (console on a terminal, json otherwise).",
         checks.one_of("auto", "json", "console"),
     )
 
@@ -245,20 +251,18 @@ class Settings(Noted, Checked):
         (), "The authorization servers whose access tokens are accepted: the short form for one tenant.", distinct
     )
     tenants: tuple[Tenant, ...] = setting(
-        (), "The organizations that share the deployment, where it has more than one.", distinct_tenants
+        (), "The organizations that share the deployment, if there are several.", distinct_tenants
     )
     signals: SignalSettings = setting(SignalSettings(), "What signals to other systems say of users' assurance.")
     dev: bool = False
 
     def warnings(self) -> list[str]:
-        """Return the settings that are unsafe in production, each as a warning."""
+        """Return a warning for each setting that is unsafe in production."""
         sentences = []
         if self.dev:
-            sentences.append(
-                "--dev: tokens of the development issuer are accepted; with its key one can call as any user."
-            )
+            sentences.append("--dev: tokens of the development issuer are accepted; its key allows calls as any user.")
         if self.allow_http_loopback:
-            sentences.append("allow_http_loopback: API tokens and notices may go over http to this machine.")
+            sentences.append("allow_http_loopback: API tokens and notices may be sent over http to this machine.")
         return sentences
 
     @property
@@ -272,13 +276,15 @@ class Settings(Noted, Checked):
         return all_issuers(self.issuers, self.tenants)
 
     def does_workers_part(self, *, is_sqlite: bool) -> bool:
-        """Whether `connector serve` also does what `connector worker` does."""
+        """Whether `connector serve` also does the tasks of `connector worker`."""
         return self.worker_in_server == "always" or (self.worker_in_server == "auto" and is_sqlite)
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        checks.lasts(self, "run_settle_time", "interactive_budget", "until that is used up, a run may be asked for")
-        checks.lasts(self, "signing_key_overlap", "verified_claims_lifetime", "answers must be verifiable that long")
+        checks.lasts(self, "run_settle_time", "interactive_budget", "a run may be requested until then")
+        checks.lasts(
+            self, "signing_key_overlap", "verified_claims_lifetime", "signed answers must be verifiable that long"
+        )
         try:
             self.all_issuers  # noqa: B018  checked together: an issuer of one form must not name a tenant of the other
         except ValueError as error:

@@ -45,7 +45,7 @@ def between(lowest: Number, highest: Number) -> Callable[[Number], Number]:
 
 
 def lasts(settings: object, name: str, other: str, why: str) -> None:
-    """Raise `ConfigurationError` if a time of the settings is shorter than another of them."""
+    """Raise `ConfigurationError` if one time of the settings is shorter than another."""
     if getattr(settings, name) < getattr(settings, other):
         raise ConfigurationError(f"{name} must be at least {other}: {why}.")
 
@@ -86,7 +86,7 @@ def one_of(*choices: str) -> Callable[[str], str]:
 
 
 def one_of_or_empty(*choices: str) -> Callable[[str], str]:
-    """Check for one of a few words, or nothing."""
+    """Check for one of a few words, or an empty text."""
     check = one_of(*choices)
     return lambda value: check(value) if value else value
 
@@ -113,7 +113,7 @@ def not_blank(values: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def directory(value: Path) -> Path:
-    """Replace `~` with the home directory, if there is one: not every user has one."""
+    """Replace `~` with the home directory, if there is one."""
     try:
         return value.expanduser()
     except RuntimeError:
@@ -121,28 +121,28 @@ def directory(value: Path) -> Path:
 
 
 def secure_url(value: str) -> str:
-    """Check for a plain https URL (or http that cannot leave the machine); kept unchanged, because tokens repeat it."""
+    """Check for a plain https URL, or http to this machine; it is not normalized, because tokens repeat it."""
     if not is_secure_url(value) or re.search(r"[\s?#@]", value) or len(value) > MAX_ISSUER:
         raise ValueError("must be an https URL (http only to loopback) without user, query or fragment")
     return value
 
 
 def https_or_empty(value: str) -> str:
-    """Check for a URL whose answers are certain to be its host's, or nothing."""
+    """Check for an https URL, or http to this machine, or an empty text."""
     if value and not is_secure_url(value):
         raise ValueError("must be an https URL (http only to loopback)")
     return value
 
 
 def url_or_empty(value: str) -> str:
-    """Check for a plain https URL (or http that cannot leave the machine), to append paths to, or nothing."""
+    """Check for a plain https URL to append paths to, or http to this machine, or an empty text."""
     if value and (not is_secure_url(value) or re.search(r"[\s?#@]", value)):
         raise ValueError("must be an https URL (http only to loopback) without user, query or fragment")
     return value.rstrip("/")
 
 
 def is_secure_url(url: str) -> bool:
-    """Whether an answer from the URL is certain to come from the host it names."""
+    """Whether TLS, or loopback, ensures that an answer comes from the URL's host."""
     try:
         parts = urlsplit(url)
     except ValueError:
@@ -168,14 +168,14 @@ def base_url(value: str) -> str:
 
 
 def proxy_url(value: str) -> str:
-    """Check for a proxy's URL, with or without credentials, or nothing."""
+    """Check for a proxy's URL, with or without credentials, or an empty text."""
     if value and not re.fullmatch(r"http://([^\s?#@/]+@)?[^\s?#@/:]+(:\d{1,5})?/?", value):
         raise ValueError("must be of the form http://host:port, or http://user:password@host:port")
     return value
 
 
 def metrics_token(value: str) -> str:
-    """Check for a token that nobody guesses and every HTTP client can send, or nothing."""
+    """Check for a token that cannot be guessed and that every HTTP client can send, or an empty text."""
     if value and not re.fullmatch(r"[!-~]{16,256}", value):
         raise ValueError("must have 16 to 256 printable ASCII characters without spaces")
     return value
@@ -215,7 +215,7 @@ def host_names(values: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def networks(values: tuple[str, ...]) -> tuple[str, ...]:
-    """Networks in CIDR notation."""
+    """Check for networks in CIDR notation."""
     try:
         return tuple(str(ipaddress.ip_network(value)) for value in values)
     except ValueError:
@@ -223,7 +223,7 @@ def networks(values: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def origins(values: tuple[str, ...]) -> tuple[str, ...]:
-    """Check for origins as browsers write them, in secure contexts."""
+    """Check for origins of secure contexts, in the form that browsers send."""
     for value in values:
         if (
             not is_secure_url(value)
@@ -241,10 +241,10 @@ def _has_default_port(url: str) -> bool:
 
 
 def asymmetric(values: tuple[str, ...]) -> tuple[str, ...]:
-    """Check for asymmetric algorithms; with an empty list joserfc would choose its own."""
+    """Check for asymmetric algorithms; an empty list would make joserfc use its own defaults."""
     if not values or not ASYMMETRIC_ALGORITHMS.issuperset(values):
         choice = ", ".join(sorted(ASYMMETRIC_ALGORITHMS))
-        raise ValueError(f"must be some of {choice}; never none or a symmetric one")
+        raise ValueError(f"must be some of {choice}; not none, and no symmetric algorithm")
     return values
 
 
@@ -256,7 +256,7 @@ def media_types(values: tuple[str, ...]) -> tuple[str, ...]:
 
 
 def scope_names(values: tuple[str, ...]) -> tuple[str, ...]:
-    """Check for names of scopes (RFC 6749, 3.3), of which `openid` asks for an ID token."""
+    """Check for names of scopes (RFC 6749, 3.3) that include `openid`, which requests an ID token."""
     if "openid" not in values or not all(re.fullmatch(r"[!#-\[\]-~]+", value) for value in values):
-        raise ValueError("must be names of scopes, openid among them")
+        raise ValueError("must be names of scopes, including openid")
     return values

@@ -30,7 +30,7 @@ _LOGINS = {"bearer_token": ("bearer_token",), "username": ("username", "password
 
 @dataclass(frozen=True)
 class DirectorySettings(Checked):
-    """Where the values of a tenant's users are."""
+    """The source of the values of a tenant's users."""
 
     kind: str = setting(
         LOCAL,
@@ -40,54 +40,53 @@ class DirectorySettings(Checked):
     )
     url: str = setting(
         "",
-        "scim: the base URL, which /Users follows; keycloak: https://<host>/admin/realms/<realm>; userinfo: the "
-        "endpoint.",
+        "scim: the base URL before /Users; keycloak: https://<host>/admin/realms/<realm>; userinfo: the endpoint.",
         checks.url_or_empty,
     )
     dialect: str = setting(
         "",
-        "Which attribute holds which claim's value: wso2, keycloak, scim, oidc or auth0, or the path of a TOML file; "
-        "empty: scim, keycloak or oidc, as the kind.",
+        "The mapping from claims to attributes: wso2, keycloak, scim, oidc or auth0, or the path of a TOML file; "
+        "empty: scim, keycloak or oidc, by kind.",
     )
     look_up_by: str = setting(
         "",
-        "What the users' ids (`sub` of their tokens) are there. scim: id (default), userName, or another attribute; "
+        "The attribute that holds the user id (`sub` of tokens). scim: id (default), userName, or another attribute; "
         "keycloak: id (default) or username; userinfo: the member that names the user, sub by default.",
     )
     token_url: str = setting(
         "",
-        "Where access tokens for the directory are granted (OAuth 2 client credentials).",
+        "The token endpoint for access to the directory (OAuth 2 client credentials).",
         checks.url_or_empty,
     )
-    client_id: str = setting("", "The client that they are granted to.")
+    client_id: str = setting("", "The id of the client that requests the access token.")
     client_secret: str = setting(
-        "", "Where its secret is: env:NAME, an environment variable, or file:/path.", secret_reference, is_secret=True
+        "", "The client's secret: env:NAME (an environment variable) or file:/path.", secret_reference, is_secret=True
     )
     client_auth: str = setting(_BASIC, f"How the secret is sent: {_BASIC} or {_POST}.", checks.one_of(_BASIC, _POST))
-    scope: str = setting("", "The scopes to ask for, separated by spaces.")
-    audience: str = setting("", "The audience to ask for, where the authorization server wants one.")
-    username: str = setting("", "A user's name, in place of a client (HTTP Basic).")
-    password: str = setting("", "Where the password is: env:NAME or file:/path.", secret_reference, is_secret=True)
+    scope: str = setting("", "The scopes to request, separated by spaces.")
+    audience: str = setting("", "The audience to request, if the authorization server requires one.")
+    username: str = setting("", "A user name for HTTP Basic, instead of a client.")
+    password: str = setting("", "The password: env:NAME or file:/path.", secret_reference, is_secret=True)
     bearer_token: str = setting(
-        "", "Where a token is that never changes, in place of a client: env:NAME or file:/path.", secret_reference,
+        "", "A static access token, instead of a client: env:NAME or file:/path.", secret_reference,
         is_secret=True,
     )  # fmt: skip
     ca_file: str = setting(
-        "", "A file with the certificates (PEM) that are trusted at the directory, in place of the public authorities."
+        "", "A file with the certificates (PEM) that are trusted at the directory, instead of the public authorities."
     )
     timeout: float = setting(10.0, "Seconds that all calls of one request may take together.", checks.at_most(300))
     check_interval: int = setting(
         _DAY,
-        "Seconds between two passes that compare the verified users' values with what was verified; 0: none.",
+        "Seconds between two passes that compare users' current values with the verified ones; 0: none.",
         checks.between(0, 31_622_400),
     )
     checks_per_minute: int = setting(
-        300, "Users that such a pass reads in a minute, at most.", checks.between(1, 10_000_000)
+        300, "The maximum number of users that such a pass reads per minute.", checks.between(1, 10_000_000)
     )
     gone_users: str = setting(
         UNVERIFY,
-        "What is done about a user whom the directory no longer has: keep; unverify: the claims are no longer "
-        "verified; remove: everything is removed, the applicant included.",
+        "What happens to a user whom the directory no longer has: keep; unverify: the claims are no longer "
+        "verified; remove: the user's data are removed, including the applicant.",
         checks.one_of(KEEP, UNVERIFY, REMOVE),
     )
     writes_status: bool = setting(
@@ -108,7 +107,7 @@ class DirectorySettings(Checked):
             self._check_login()
 
     def choice(self) -> DirectoryChoice:
-        """Return what the settings say, with the secrets that they name; raises `ConfigurationError`."""
+        """Return the configured directory, with the referenced secrets; raises `ConfigurationError`."""
         if self.kind == LOCAL:
             return DirectoryChoice()
         return DirectoryChoice(
@@ -144,7 +143,7 @@ class DirectorySettings(Checked):
     def _check_login(self) -> None:
         ways = [name for name in _LOGINS if getattr(self, name)]
         if len(ways) != 1:
-            raise ConfigurationError("One of token_url, username and bearer_token must be set, and not more.")
+            raise ConfigurationError("Exactly one of token_url, username and bearer_token must be set.")
         if missing := [name for name in _LOGINS[ways[0]] if not getattr(self, name)]:
             raise ConfigurationError(f"{missing[0]} must be set with {ways[0]}.")
 

@@ -4,7 +4,7 @@
     CONNECTOR_<NAME> ────► read_environment ─┴─► values ──► the dataclass (its checks run) ──► Settings
     the fields ──────────► render ──► the documented example
 
-No error repeats a value: any of them may be a secret, or one in the wrong place.
+No error repeats a value, because any value may be a secret, possibly in the wrong place.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ T = TypeVar("T")
 def describe(
     sentence: str, check: Callable[[Any], Any] | None = None, *, example: object = None, section: str = ""
 ) -> dict[str, Any]:
-    """The metadata of a field; `section` starts a new one in the documented example."""
+    """Return the metadata of a field; `section` starts a new section in the documented example."""
     return {"sentence": sentence, "check": check, "example": example, "section": section}
 
 
@@ -48,7 +48,7 @@ def setting(
     example: object = None,
     is_secret: bool = False,
 ) -> T:
-    """Declare a setting; a secret one never shows in a `repr`."""
+    """Declare a setting; a secret one is never part of a `repr`."""
     metadata = describe(sentence, check, section=section, example=example)
     return field(default=default, repr=not is_secret, metadata=metadata)
 
@@ -67,7 +67,7 @@ class Checked:
 
     @classmethod
     def defaults(cls, table: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Return the defaults that other values of a table bring along."""
+        """Return the defaults that depend on other values of a table."""
         return {}
 
 
@@ -84,10 +84,9 @@ def read_table(owner: type[Checked], table: Mapping[str, Any]) -> dict[str, Any]
 
 
 def read_environment(owner: type[Checked], environ: Mapping[str, str]) -> dict[str, Any]:
-    """Read the `CONNECTOR_…` variables; an empty one counts as not set, as compose files and charts leave them.
+    """Read the `CONNECTOR_…` variables; an empty one counts as not set, as compose files and charts write them.
 
-    Kubernetes describes a Service named `connector`, or `connector-…`, in variables that begin alike; these are no
-    settings.
+    Kubernetes sets variables with the same prefix for a Service named `connector` or `connector-…`; they are ignored.
     """
     variables = {_variable(name): (name, kind) for name, kind in _kinds(owner).items()}
     values = {}
@@ -107,9 +106,9 @@ def _is_of_service(variable: str, value: str) -> bool:
 
 
 def render(owner: type[Checked]) -> str:
-    """Write every setting of `owner` as commented-out TOML with its sentence, type, variable and default.
+    """Render every setting of `owner` as commented-out TOML with its description, type, variable and default.
 
-    Tables come last: in TOML everything after their heading belongs to them.
+    Tables come last, because in TOML everything after their heading belongs to them.
     """
     kinds = _kinds(owner)
     each_last = sorted(_declared(owner), key=lambda each: kinds[each.name].is_table)
@@ -120,7 +119,7 @@ def render(owner: type[Checked]) -> str:
 class _Kind:
     """The reader of values of one type: from TOML, and from the text of a variable.
 
-    `read` and `parse` (text to the value that TOML would have) raise TypeError, ValueError, KeyError or OverflowError.
+    `read` and `parse` (which converts text to TOML's value) raise TypeError, ValueError, KeyError or OverflowError.
     """
 
     title: str
@@ -154,7 +153,7 @@ def _convert(name: str, title: str, read: Callable[[Any], Any], value: object) -
 
 def _exactly(expected: type[T]) -> Callable[[object], T]:
     def read(value: object) -> T:
-        if type(value) is not expected:  # to isinstance, True is an int
+        if type(value) is not expected:  # `isinstance` would accept True as an int
             raise TypeError
         return value
 
@@ -221,7 +220,7 @@ def _kind_of_tables(item: type[Checked]) -> _Kind:
 
 def _read_entry(item: type[Checked], place: str, table: Mapping[str, Any]) -> Checked:
     try:
-        given = read_table(item, table)  # a misspelt name is reported before what is then missing
+        given = read_table(item, table)  # a misspelt name is reported before missing ones
         _require_all(item, table)
         return item(**{**item.defaults(table), **given})
     except ConfigurationError as error:
@@ -267,7 +266,7 @@ def _render_setting(each: Field[Any], kind: _Kind) -> Iterator[str]:
 
 
 def _render_value(path: str, each: Field[Any], kind: _Kind) -> Iterator[str]:
-    """Write a default; of a table the heading and its members, or those of its example, where there is one."""
+    """Render a default; for a table its heading and its members, or those of its example if there is one."""
     if kind.item is None:
         yield _assignment(each.name, each.metadata["example"] if each.default is MISSING else kind.show(each.default))
         return

@@ -19,5 +19,5 @@ def read_file(path: Path) -> dict[str, Any]:
         raise ConfigurationError(f"The settings file {path} is not TOML: {error}.") from None
     except UnicodeDecodeError:
         raise ConfigurationError(f"The settings file {path} is not UTF-8.") from None
-    except (ValueError, RecursionError):  # `tomllib` reads neither numbers of thousands of digits nor deep nesting
+    except (ValueError, RecursionError):  # `tomllib` fails on numbers of thousands of digits and on deep nesting
         raise ConfigurationError(f"The settings file {path} is not TOML: it cannot be read.") from None

@@ -1,4 +1,4 @@
-"""The settings of an issuer of access tokens; `[[issuers]]` and the tables of tenants have them in one form."""
+"""The settings of an issuer of access tokens; `[[issuers]]` and the tenants' tables have the same form."""
 
 # ruff: noqa: RUF009  `setting` is `dataclasses.field` with a sentence
 
@@ -23,14 +23,14 @@ ADMINISTRATOR_SCOPES = (
     *(f"internal_idvp_{name}" for name in ("view", "add", "update", "delete")),
     *(f"internal_idv_claim_{name}" for name in ("verify", "view", "add", "update", "delete")),
 )
-OPERATE = "internal_idv_operate"  # of the operator, in the operator's tenant only
+OPERATE = "internal_idv_operate"  # for the operator, in the operator's tenant only
 CONSOLE_SCOPES = ("openid", "profile", *ADMINISTRATOR_SCOPES)
 
 
 def _our_scopes(table: Table) -> Table:
-    """Check for scopes that the connector may have."""
+    """Check for valid names of the connector's scopes."""
     if not all(name.startswith("internal_") for _, names in table for name in names):
-        raise ValueError("must lead to scopes of the connector, whose names begin with internal_")
+        raise ValueError("must map to scopes of the connector, whose names begin with internal_")
     return table
 
 
@@ -47,29 +47,29 @@ class Issuer(Checked):
     )
     audience: str | tuple[str, ...] = field(
         metadata=describe(
-            "The value that its tokens must have in `aud`, or several, of which they must have one.",
+            "The value that its tokens must have in `aud`, or a list of which they must have at least one.",
             checks.some_texts,
             example="connector",
         )
     )
     profile: str = setting(
         "",
-        "The product that it is, whose usual settings are then the defaults of those below: "
-        f"{', '.join(PROFILES)}; empty: a server that issues tokens as RFC 9068 says.",
+        "The product, whose usual settings become the defaults of the settings below: "
+        f"{', '.join(PROFILES)}; empty: a server that issues tokens according to RFC 9068.",
         checks.one_of_or_empty(*PROFILES),
     )
-    jwks_uri: str = setting("", "Where its keys are; empty: found by discovery.", checks.https_or_empty)
+    jwks_uri: str = setting("", "The URL of its keys; empty: found by discovery.", checks.https_or_empty)
     ca_file: str = setting(
         "",
-        "A file with the certificates (PEM) that are trusted when it is asked for keys or about tokens, in place of "
-        "the public authorities; also its own certificate, where that is self-signed.",
+        "A file with the certificates (PEM) that are trusted for its keys and its introspection, instead of the "
+        "public authorities; may contain its own certificate if that is self-signed.",
     )
     tenant: str = setting(DEFAULT_TENANT, "The only tenant that its tokens are valid for.", checks.not_empty)
-    tenant_claim: str = setting("", "The claim that names a token's tenant, in place of `tenant`.")
+    tenant_claim: str = setting("", "The claim that names a token's tenant, instead of `tenant`.")
     shares_users: bool = setting(
         False,
         "Whether another issuer may name the same tenant: then `sub` has to mean the same user at both, "
-        "and both have to say so.",
+        "and both have to set this.",
     )
     algorithms: tuple[str, ...] = setting(ALGORITHMS, "The signature algorithms it may use.", checks.asymmetric)
     token_types: tuple[str, ...] = setting(
@@ -80,45 +80,45 @@ class Issuer(Checked):
     )
     access_token_claims: tuple[str, ...] = setting(
         (),
-        "Claims of which each of its access tokens has at least one and its ID tokens have none; empty: not checked.",
+        "Claims that only its access tokens have: each has at least one, its ID tokens none; empty: not checked.",
         checks.not_blank,
     )
     audience_claim: str = setting(
         "aud",
-        "The claim that is compared with `audience`, such as `client_id` where there is no `aud`.",
+        "The claim that is compared with `audience`, such as `client_id` if there is no `aud`.",
         checks.not_empty,
     )
     subject_claim: str = setting(
         "sub",
-        "The claim that is the user's id here. It must never change and never be given to somebody else; a token that "
+        "The claim that is used as the user's id. It must never change and never be reassigned; a token that "
         "a client has for itself may have the client's id in `sub` instead.",
         checks.not_empty,
     )
     scope_claim: str | tuple[str, ...] = setting(
         "scope",
-        "The claim with the scopes, or several: a text with spaces, a list, or an object whose keys count. A dotted "
-        "path leads into objects, as `realm_access.roles`.",
+        "The claim with the scopes, or several: a space-separated text, a list, or an object whose keys are the "
+        "scopes. A dotted path names a member of an object, such as `realm_access.roles`.",
         checks.some_texts,
     )
     scope_map: Table = setting(
         Table(),
-        "Its scopes or roles to those of the connector, as "
-        '{ "idv-user" = ["internal_login"] }; a name that is not listed stays as it is.',
+        "Maps its scopes or roles to those of the connector, such as "
+        '{ "idv-user" = ["internal_login"] }; a name that is not listed is used unchanged.',
         _our_scopes,
     )
     token_format: str = setting(
         JWT,
-        "The form of its tokens: jwt, whose signature is checked here, or opaque: it is asked about each token "
-        "(RFC 7662), with `client_id` and `client_secret`.",
+        "The format of its tokens: jwt (the signature is checked) or opaque (each token is introspected, RFC 7662, "
+        "with `client_id` and `client_secret`).",
         checks.one_of(JWT, OPAQUE),
     )
     introspection_endpoint: str = setting(
-        "", "Where it is asked about opaque tokens; empty: found by discovery.", checks.https_or_empty
+        "", "The introspection endpoint for opaque tokens; empty: found by discovery.", checks.https_or_empty
     )
-    client_id: str = setting("", "The client as which the connector asks about opaque tokens.")
+    client_id: str = setting("", "The client with which the connector introspects opaque tokens.")
     client_secret: str = setting(
         "",
-        "Where that client's secret is: env:NAME, an environment variable, or file:/path.",
+        "That client's secret: env:NAME (an environment variable) or file:/path.",
         secret_reference,
         is_secret=True,
     )
@@ -126,19 +126,19 @@ class Issuer(Checked):
 
     console_client_id: str = setting(
         "",
-        "The client as which the console signs administrators in here, by OpenID Connect; empty: it does not. Its "
+        "The client with which the console signs administrators in here, by OpenID Connect; empty: no sign-in. Its "
         "redirect URI is `public_url`, then /t/{tenant} for other tenants than the default one, then "
         "/console/callback; its back-channel logout URI the same with /console/backchannel.",
     )
     console_client_secret: str = setting(
         "",
-        "Where that client's secret is: env:NAME or file:/path; empty: a client without one.",
+        "That client's secret: env:NAME or file:/path; empty: a client without a secret.",
         secret_reference,
         is_secret=True,
     )
     console_scopes: tuple[str, ...] = setting(
         CONSOLE_SCOPES,
-        "The scopes that the console asks for, under the issuer's names for them; what is granted of them decides "
+        "The scopes that the console requests, by the issuer's names; those that are granted determine "
         "what a person sees and may do.",
         checks.scope_names,
     )
@@ -146,10 +146,10 @@ class Issuer(Checked):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.console_client_secret and not self.console_client_id:
-            raise ConfigurationError("console_client_id must be set where console_client_secret is.")
+            raise ConfigurationError("console_client_id must be set if console_client_secret is set.")
         missing = [name for name in ("client_id", "client_secret") if not getattr(self, name)]
         if self.token_format == OPAQUE and missing:
-            raise ConfigurationError(f"{' and '.join(missing)} must be set where token_format is {OPAQUE}.")
+            raise ConfigurationError(f"{' and '.join(missing)} must be set if token_format is {OPAQUE}.")
 
     @classmethod
     def defaults(cls, table: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -159,7 +159,7 @@ class Issuer(Checked):
 
     @property
     def audiences(self) -> tuple[str, ...]:
-        """The values of which a token must have one."""
+        """The audiences of which a token must have at least one."""
         return _texts(self.audience)
 
     @property
@@ -169,7 +169,7 @@ class Issuer(Checked):
 
     @property
     def is_opaque(self) -> bool:
-        """Whether it is asked about its tokens."""
+        """Whether its tokens are introspected."""
         return self.token_format == OPAQUE
 
 
@@ -185,8 +185,8 @@ def distinct(issuers: tuple[Issuer, ...]) -> tuple[Issuer, ...]:
         if _can_name_one_tenant(one, other) and not (one.shares_users and other.shares_users):
             raise ValueError(
                 f"must not let two issuers name one tenant ({one.issuer} and {other.issuer}): the users of one would "
-                "be those of the other. If every `sub` means the same user at both, set shares_users for each; "
-                "otherwise give each a `tenant` of its own"
+                "be taken for those of the other. If every `sub` means the same user at both, set shares_users for "
+                "each; otherwise set a different `tenant` for each"
             )
     return issuers
 

@@ -1,4 +1,4 @@
-"""What settings are accompanied by: where each was set, and the files of their secrets. These are no settings."""
+"""The sources of settings: where each was set, and the files of their secrets. They are not settings themselves."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Profiles: how the tokens of well-known products look, as settings of an issuer.
+"""Profiles: the usual token format of well-known products, as settings of an issuer.
 
-An issuer's own settings win over its profile's. Profiles marked K rest on general knowledge of the product and were not
-checked against a running one: compare them with a token of yours (`connector token check`).
+An issuer's own settings take precedence over its profile's. Profiles marked K are based on general knowledge of the
+product and were not checked against a running one: compare them with one of your tokens (`connector token check`).
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from types import MappingProxyType
 from typing import Any
 
 MARKED = ("at+jwt", "application/at+jwt")
-NO_TYPE = "none"  # of a token without the header `typ`
+NO_TYPE = "none"  # for a token without the header `typ`
 
 PROFILES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     {
         "wso2": {"token_types": (*MARKED, "JWT")},
-        # Every token of Keycloak says what it is in its claim `typ`. Roles may stand for scopes.
+        # Every token of Keycloak has its type in the claim `typ`. Roles may be mapped to scopes.
         "keycloak": {"token_types": (*MARKED, "JWT"), "scope_claim": ("scope", "realm_access.roles")},
         # K. `sub` is the login name, which may change; `uid` is the id. Of its tokens, only access tokens have `cid`.
         "okta": {
@@ -32,11 +32,11 @@ PROFILES: Mapping[str, Mapping[str, Any]] = MappingProxyType(
             "subject_claim": "oid",
             "access_token_claims": ("azp", "appid"),
         },
-        # K. `permissions` are there where the API adds them to its tokens (role-based access control).
+        # K. Tokens have `permissions` if the API is configured to add them (role-based access control).
         "auth0": {"token_types": (*MARKED, "JWT"), "scope_claim": ("scope", "permissions")},
         # K. Access tokens have no scopes; the roles of a project are the keys of an object.
         "zitadel": {"token_types": (*MARKED, "JWT"), "scope_claim": ("urn:zitadel:iam:org:project:roles",)},
-        # K. Access tokens have no `typ` and no `aud`. Scopes have the resource server's prefix: see `scope_map`.
+        # K. Access tokens have neither `typ` nor `aud`. Scopes have the resource server's prefix: see `scope_map`.
         "cognito": {
             "token_types": (*MARKED, "JWT", NO_TYPE),
             "audience_claim": "client_id",

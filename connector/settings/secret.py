@@ -1,10 +1,10 @@
-"""Secrets that the settings name instead of containing them.
+"""Secrets that the settings refer to instead of containing them.
 
     env:NAME   ──► the environment variable NAME
     file:/path ──► the file's content, without the final newline; a file that others may read is refused
 
-The one place that knows these forms. A setting that has to be such a reference has the check `secret_reference`; its
-secret is read where it is used, with `read_secret`. A setting that may be the secret itself has `or_reference`.
+Only this module knows these forms. A setting that must be a reference has the check `secret_reference`; its secret is
+read with `read_secret` when it is used. A setting that may also contain the secret itself has `or_reference`.
 No secret is part of a `repr`, a log line or an error.
 """
 
@@ -27,7 +27,7 @@ T = TypeVar("T", str, tuple[str, ...])
 
 
 def secret_reference(value: str) -> str:
-    """Check for a reference to a secret, or nothing."""
+    """Check for a reference to a secret, or an empty text."""
     if value and not REFERENCE.fullmatch(value):
         raise ValueError(
             "must be env:NAME, an environment variable whose name does not begin with CONNECTOR_, or file:/path"
@@ -36,7 +36,7 @@ def secret_reference(value: str) -> str:
 
 
 def or_reference(check: Callable[[T], T]) -> Callable[[T], T]:
-    """Check a secret, or what a reference to it leads to; the value is then the secret itself."""
+    """Check a secret given directly or by reference; the setting's value is then the secret itself."""
 
     def read(value: T) -> T:
         resolved = tuple(_resolved(each) for each in value) if isinstance(value, tuple) else _resolved(value)

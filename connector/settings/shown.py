@@ -1,4 +1,4 @@
-"""The settings in force as they may be shown: each with value and source, of a secret only whether it is set."""
+"""The settings in force for display: each with value and source; for a secret only whether it is set."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 DEFAULT = "default"
 SET, NOT_SET = "set", "not set"
-# What may differ between the processes of one deployment: where each listens and logs, and how much it takes.
+# Settings that may differ between the processes of one deployment: addresses, logs, and capacity.
 OF_A_PROCESS = frozenset(
     {
         *("data_dir", "host", "port", "workers", "threads", "console_threads", "worker_threads", "worker_port"),
@@ -28,7 +28,7 @@ OF_A_PROCESS = frozenset(
 
 @dataclass(frozen=True)
 class ShownSetting:
-    """A setting: its value, or for a secret whether it is set; where it comes from; what it means."""
+    """A setting: its value (for a secret, whether it is set), its source and its description."""
 
     name: str
     value: Any
@@ -38,7 +38,7 @@ class ShownSetting:
 
 
 def shown(settings: Settings) -> list[ShownSetting]:
-    """Return every setting as it may be shown."""
+    """Return every setting for display."""
     return [
         ShownSetting(
             name=each.name,
@@ -52,7 +52,7 @@ def shown(settings: Settings) -> list[ShownSetting]:
 
 
 def exact(settings: Settings) -> Mapping[str, str]:
-    """Return a text for the exact value of each setting that all processes should share; secrets are in it."""
+    """Return a text for the exact value of each setting that all processes should share, including secrets."""
     shared = (each.name for each in _settings(settings) if each.name not in OF_A_PROCESS)
     return {name: json.dumps(_plain(getattr(settings, name), masks=False), sort_keys=True) for name in shared}
 
@@ -66,7 +66,7 @@ def _shown(each: Field[Any], value: Any) -> Any:
 
 
 def _plain(value: Any, *, masks: bool) -> Any:
-    """Return a value as JSON has it, with or without the secrets in it."""
+    """Return a value as JSON, with or without its secrets."""
     if isinstance(value, Checked):
         members = ((each, getattr(value, each.name)) for each in fields(value))
         return {

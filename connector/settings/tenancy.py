@@ -10,9 +10,9 @@ from connector.settings.tenants import Tenant as TenantSettings
 
 
 def read_tenants(settings: Settings) -> Tenants:
-    """Return the tenants of a deployment; one without a table has what holds for the whole deployment.
+    """Return the tenants of a deployment; one without a table gets the settings of the whole deployment.
 
-    Raises `ConfigurationError` if a secret that the settings name is not there.
+    Raises `ConfigurationError` if a secret that the settings refer to does not exist.
     """
     everywhere = frozenset(settings.allowed_origins)
     assurance = Assurance(settings.trust_framework, settings.assurance_level)

@@ -21,34 +21,36 @@ _EXAMPLE_ISSUER = {"issuer": "https://idp.acme.example/oauth2/token", "audience"
 
 
 def tenant_name(value: str) -> str:
-    """Check for a name that a path can have."""
+    """Check for a name that can be part of a path."""
     if not _NAME.fullmatch(value):
-        raise ValueError("must have 1 to 128 letters of ASCII and digits, and after the first also '.', '_' and '-'")
+        raise ValueError(
+            "must have 1 to 128 ASCII letters and digits, and after the first character also '.', '_' and '-'"
+        )
     return value
 
 
 @dataclass(frozen=True)
 class Limits(Checked):
-    """How much a tenant may take."""
+    """The limits of a tenant."""
 
     calls: int = setting(
         0,
-        "The most calls of the tenant that wait for Onfido or send files at once, in each process; 0: as many as "
-        "`threads` leaves to one tenant.",
+        "The maximum number of concurrent calls of the tenant that wait for Onfido or send files, in each process; "
+        "0: the share of `threads` for one tenant.",
         checks.between(0, 1_000_000),
     )
-    calls_of_a_user: int = setting(0, "The same for each of its users.", checks.between(0, 1_000_000))
+    calls_of_a_user: int = setting(0, "The same for each user of the tenant.", checks.between(0, 1_000_000))
     attempts: int = setting(
         0,
-        "The most runs that a user may start within a provider's `attempt_window`, whatever its `max_attempts`; "
-        "0: as many as the provider allows.",
+        "The maximum number of runs that a user may start within a provider's `attempt_window`, in addition to its "
+        "`max_attempts`; 0: no further limit.",
         checks.between(0, 1_000_000),
     )
 
 
 @dataclass(frozen=True)
 class Tenant(Checked):
-    """An organization with issuers, users and pages of its own."""
+    """An organization with its own issuers, users and pages."""
 
     name: str = field(metadata=describe("Its name in paths, `/t/{name}/…`.", tenant_name, example="acme"))
     shares_users: bool = setting(
@@ -65,8 +67,8 @@ class Tenant(Checked):
         "`shares_users`.",
         example=_EXAMPLE_ISSUER,
     )
-    directory: DirectorySettings = setting(DirectorySettings(), "Where the values of its users are.")
-    limits: Limits = setting(Limits(), "How much it may take.")
+    directory: DirectorySettings = setting(DirectorySettings(), "The source of its users' values.")
+    limits: Limits = setting(Limits(), "Its limits.")
     signals: SignalSettings = setting(
         SignalSettings(), "Its own signals; without a namespace, those of the deployment."
     )
@@ -82,7 +84,7 @@ class Tenant(Checked):
 
     @property
     def own_issuers(self) -> Iterator[Issuer]:
-        """Its issuers, in the form of `[[issuers]]`."""
+        """Return its issuers in the form of `[[issuers]]`."""
         return (replace(each, tenant=self.name, shares_users=self.shares_users) for each in self.issuers)
 
 
@@ -94,5 +96,5 @@ def distinct_tenants(tenants: tuple[Tenant, ...]) -> tuple[Tenant, ...]:
 
 
 def all_issuers(issuers: Iterable[Issuer], tenants: Iterable[Tenant]) -> tuple[Issuer, ...]:
-    """Return the issuers of both forms; raises ValueError if two of them could name one tenant's users."""
+    """Return the issuers of both forms; raises ValueError if two of them could name users of one tenant."""
     return distinct((*issuers, *(issuer for tenant in tenants for issuer in tenant.own_issuers)))

@@ -8,11 +8,11 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 
 
 class ControlCharacterError(ValueError):
-    """A text has a character that no setting needs."""
+    """A text contains a control character."""
 
 
 def read_text(value: object) -> str:
-    """Read a text without control characters: the system refuses a path with NUL only when it is used."""
+    """Return a text without control characters; the system would refuse a path with NUL only when it is used."""
     if type(value) is not str:
         raise TypeError
     if _CONTROL.search(value):

@@ -1,10 +1,10 @@
-"""Traces: what a request, a call or a delivery took, and how much of that was the database's or others' time.
+"""Traces: the duration of requests, calls and deliveries, and the share of the database and other services.
 
-    __init__.py   spans, as the rest of the connector opens them: nothing at all while tracing is off
-    export.py     OpenTelemetry's SDK, which is loaded only where the OTEL_* variables ask for it
+    __init__.py   the API for opening spans, which does nothing while tracing is off
+    export.py     OpenTelemetry's SDK, which is loaded only if the OTEL_* variables configure it
 
 A span contains routes, hosts, statuses, ids of deliveries and SQL without values. It contains no path, query, header,
-value, secret or text of an error, so whatever is called can be traced.
+value, secret or error text, so every call can be traced.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
 class Kind(Enum):
-    """What a span is, in OpenTelemetry's words."""
+    """The kind of a span, in OpenTelemetry's terms."""
 
     SERVER = "request of others"
     CLIENT = "call of ours"
@@ -39,7 +39,7 @@ class Kind(Enum):
 
 
 class Span:
-    """A part of a trace; this one is that of a process without tracing."""
+    """A part of a trace; this class does nothing, for processes without tracing."""
 
     trace_id = ""
     is_recorded = False
@@ -71,7 +71,7 @@ class Tracer(Protocol):
     def open(
         self, kind: Kind, name: str, attributes: Attributes, parent: Mapping[str, str] | None
     ) -> AbstractContextManager[Span]:
-        """Open a span within the current one, or, where `parent` has headers or none, in their trace or a new one."""
+        """Open a span within the current one; with `parent`, within the trace in its headers, or a new trace."""
         ...
 
     def current(self) -> Span | None:
@@ -79,7 +79,7 @@ class Tracer(Protocol):
         ...
 
     def end(self) -> None:
-        """Send what is recorded."""
+        """Send the recorded spans."""
         ...
 
 
@@ -88,7 +88,7 @@ _tracer: Tracer | None = None
 
 
 def use(tracer: Tracer | None) -> None:
-    """Open spans with a tracer from now on, with None not at all."""
+    """Open spans with this tracer from now on; None switches tracing off."""
     global _tracer  # noqa: PLW0603  of the process, as the logs are
     _tracer = tracer
 
@@ -99,7 +99,7 @@ def is_on() -> bool:
 
 
 def begin(role: str, environ: Mapping[str, str] = os.environ) -> None:
-    """Switch tracing on where the OTEL_* variables ask for it; what prevents it is logged, and prevents no more."""
+    """Switch tracing on if the OTEL_* variables configure it; errors are only logged."""
     if _tracer is not None or not _is_asked_for(environ):
         return
     try:
@@ -113,19 +113,19 @@ def begin(role: str, environ: Mapping[str, str] = os.environ) -> None:
 
 
 def end() -> None:
-    """Send what is recorded, and switch tracing off: the process ends."""
+    """Send the recorded spans and switch tracing off, because the process ends."""
     if _tracer is not None:
         _tracer.end()
         use(None)
 
 
 def root(kind: Kind, name: str, attributes: Attributes, parent: Mapping[str, str]) -> AbstractContextManager[Span]:
-    """Open a span of a request or delivery; `parent` has the headers of the trace that it belongs to, if any."""
+    """Open a span of a request or delivery; `parent` has the headers of the trace to continue, if any."""
     return _NOTHING if _tracer is None else _tracer.open(kind, name, attributes, parent)
 
 
 def call(name: str, attributes: Attributes) -> AbstractContextManager[Span]:
-    """Open a span of a call to others, within the current one; its headers continue the trace there."""
+    """Open a span of a call to another service, within the current one; its headers continue the trace there."""
     if _tracer is None or _tracer.current() is None:
         return _NOTHING
     return _tracer.open(Kind.CLIENT, name, attributes, None)
@@ -144,13 +144,13 @@ def statements(system: str, texts: Callable[[], list[str]]) -> AbstractContextMa
 
 
 def traceparent() -> str | None:
-    """Return W3C's header of the current trace, for what continues it later; None if there is none."""
+    """Return the W3C header of the current trace, to continue it later; None if there is none."""
     span = None if _tracer is None else _tracer.current()
     return None if span is None else span.headers.get(TRACEPARENT)
 
 
 def _is_asked_for(environ: Mapping[str, str]) -> bool:
-    """Whether an endpoint or an exporter is named, as OpenTelemetry's specification has it, and one that there is."""
+    """Whether an endpoint or a supported exporter is configured, by OpenTelemetry's specification."""
     exporter = environ.get(EXPORTER, "").strip().lower()
     if environ.get("OTEL_SDK_DISABLED", "").strip().lower() == "true" or exporter == "none":
         return False

@@ -1,6 +1,6 @@
-"""Spans of OpenTelemetry's SDK, sent over OTLP as the OTEL_* variables say.
+"""Spans of OpenTelemetry's SDK, sent by OTLP according to the OTEL_* variables.
 
-Neither the text nor the stack trace of an error is recorded: they may contain values.
+Neither the text nor the stack trace of an error is recorded, because they may contain values.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ from connector import __version__
 from connector.tracing import Attributes, Kind, Span
 
 SERVICE = "onfido-idvp-connector"
-PATIENCE = 5.0  # seconds that the end of a process waits for the receiver
+PATIENCE = 5.0  # seconds that a stopping process waits for the receiver
 _KINDS = {Kind.SERVER: SpanKind.SERVER, Kind.CLIENT: SpanKind.CLIENT, Kind.CONSUMER: SpanKind.CONSUMER}
-# The trace alone: baggage is the caller's, may hold anything, and would go to Onfido.
+# Only the trace context is propagated: baggage is set by the caller, may contain anything, and would reach Onfido.
 _CONTEXT = TraceContextTextMapPropagator()
 
 
@@ -84,14 +84,14 @@ class OpenTelemetry:
         return _OpenSpan(span) if span.get_span_context().is_valid else None
 
     def end(self) -> None:
-        """Send what is recorded, unless the receiver does not answer soon."""
+        """Send the recorded spans, unless the receiver does not answer in time."""
         ending = threading.Thread(target=self._provider.shutdown, name="tracing-end", daemon=True)
         ending.start()
         ending.join(PATIENCE)
 
 
 def exporting(role: str) -> OpenTelemetry:
-    """Return a tracer that sends over OTLP; `role` says what the process does. Raises for variables that are faulty."""
+    """Return a tracer that sends by OTLP; `role` names the kind of process. Raises for invalid variables."""
     ours = Resource({"service.name": SERVICE, "service.version": __version__, "connector.role": role})
     resource = Resource.create().merge(ours).merge(OTELResourceDetector().detect())
     provider = TracerProvider(resource=resource, shutdown_on_exit=False)

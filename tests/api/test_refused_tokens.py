@@ -110,7 +110,7 @@ REFUSED: list[tuple[Mint, str, tuple[str, ...]]] = [
     (of_a_fast_clock, "iat", ("seconds ahead of this host's clock", "clocks")),
     (not_good_yet, "nbf", ("seconds ahead of this host's clock", "clocks")),
     (without_a_user, "sub", ("sub is missing",)),
-    (that_is_an_id_token, "use", ("it is no access token: it has at_hash",)),
+    (that_is_an_id_token, "use", ("it is not an access token: it has at_hash",)),
     (of_a_form_of_its_own, "exp", ("tomorrow",)),
 ]
 each_refusal = pytest.mark.parametrize(("mint", "name", "reasons"), REFUSED, ids=[row[0].__name__ for row in REFUSED])

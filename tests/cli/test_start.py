@@ -54,7 +54,7 @@ class TestServing:
     def test_on_a_terminal_it_says_in_words_where_it_is_and_what_is_missing(self, tmp_path: Path) -> None:
         port = free_port()
         with Terminal("serve", "--dev", "--port", str(port), CONNECTOR_DATA_DIR=str(tmp_path / "data")) as terminal:
-            terminal.expect("Ctrl-C ends it.")
+            terminal.expect("Ctrl-C stops it.")
             shown = terminal.shown
             terminal.press(CTRL_C)
             assert terminal.status() == 0
@@ -95,7 +95,7 @@ class TestServing:
         assert listening["documentation"] == f"{running.url}/docs/"
         missing = [entry["what"] for entry in entries if entry["event"] == "serve.missing"]
         public_url, provider, worker = missing
-        assert "`public_url` is http://idv.example.com: Onfido posts its events to https addresses only" in public_url
+        assert "`public_url` is http://idv.example.com: Onfido posts events only to https addresses" in public_url
         assert "connector provider add" in provider
         assert "connector worker" in worker
 
@@ -105,7 +105,7 @@ class TestServing:
         port = free_port()
         data_dir = str(tmp_path / "data")
         with Terminal("serve", "--dev", "--host", "::1", "--port", str(port), CONNECTOR_DATA_DIR=data_dir) as terminal:
-            terminal.expect("Ctrl-C ends it.")
+            terminal.expect("Ctrl-C stops it.")
             assert f"http://[::1]:{port}" in terminal.shown
             assert requests.get(f"http://[::1]:{port}/healthz", timeout=60).ok
 
@@ -116,7 +116,7 @@ class TestPorts:
         [
             (("serve", "--dev"), "Set `port` and `host` (CONNECTOR_PORT, CONNECTOR_HOST), or give --port and --host."),
             (("simulate",), "Give another with --port and --host."),
-            (("worker",), "Set `worker_port` (CONNECTOR_WORKER_PORT), or give --port; 0 is none."),
+            (("worker",), "Set `worker_port` (CONNECTOR_WORKER_PORT), or give --port; with 0 no port is opened."),
         ],
     )
     def test_a_port_in_use_is_named_with_what_to_change(
@@ -131,7 +131,7 @@ class TestPorts:
         result = said("serve", "--dev", "--force-dev", "--host", host, CONNECTOR_DATA_DIR=str(tmp_path / "data"))
         assert result.returncode == 1
         [line] = result.stderr.splitlines()
-        assert f"Port 8080 of {host} cannot be had" in line
+        assert f"Port 8080 of {host} cannot be bound" in line
         assert "--host" in line
 
 

@@ -56,7 +56,7 @@ def test_each_kind_opens_its_directory(given: dict[str, Any], expected: type, lo
         ({"kind": "local", "url": URL}, "url must not be set for a directory of the kind local"),
         ({"kind": "userinfo", "url": URL, "scope": "a"}, "scope must not be set for a directory of the kind userinfo"),
         ({"kind": "scim"}, "url must be set for a directory of the kind scim"),
-        ({"kind": "scim", "url": URL}, "One of token_url, username and bearer_token must be set"),
+        ({"kind": "scim", "url": URL}, "Exactly one of token_url, username and bearer_token must be set"),
         ({"kind": "scim", "url": URL, "username": "a"}, "password must be set with username"),
         ({"kind": "scim", "url": URL, "token_url": URL}, "client_id must be set with token_url"),
         ({"kind": "scim", "url": URL, "username": "a", "password": "env:A", **CLIENT}, "and not more"),

@@ -324,7 +324,7 @@ def test_a_public_client_connects_to_no_other_address_whatever_the_name(
 ) -> None:
     leads_to(monkeypatch, address)
     error = refused("https://innocent.example/", HttpClient(is_public_only=True))
-    assert error.reason == "innocent.example is no public host"
+    assert error.reason == "innocent.example is not a public host"
 
 
 def test_a_name_is_looked_up_once_so_that_it_cannot_lead_elsewhere(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -338,7 +338,7 @@ def test_a_name_is_looked_up_once_so_that_it_cannot_lead_elsewhere(monkeypatch: 
 
 def test_plain_http_goes_to_loopback_alone_whatever_the_name(monkeypatch: pytest.MonkeyPatch) -> None:
     leads_to(monkeypatch, "192.0.2.1")
-    assert refused("http://localhost/").reason == "plain http is for this machine only"
+    assert refused("http://localhost/").reason == "plain http is allowed only to this machine"
 
 
 # Whom to trust
@@ -451,7 +451,7 @@ def test_a_proxy_that_drips_is_given_up(script: Script) -> None:
 )
 def test_private_and_link_local_addresses_are_refused_unless_their_network_is_allowed(address: str) -> None:
     public = Reach(is_public_only=True)
-    with pytest.raises(Refused, match=r"app\.example is no public host"):
+    with pytest.raises(Refused, match=r"app\.example is not a public host"):
         public.check("app.example", address)
     public.check("app.example", "93.184.216.34")
 

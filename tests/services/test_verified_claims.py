@@ -224,7 +224,7 @@ def test_a_signed_answer_is_the_same_for_the_client_that_asked(world: World, ann
     assert_ida(claims)
     assert ann.get(OWN, headers={"Accept": "text/html, */*;q=0.1"}).json() == body
     as_token = Caller(ann.url, {"Authorization": f"Bearer {signed(ann)}"})
-    assert as_token.get(OWN).status_code == 401, "it is no access token"
+    assert as_token.get(OWN).status_code == 401, "it is not an access token"
 
 
 def roles(run: Run, *command: str) -> dict[str, str]:
